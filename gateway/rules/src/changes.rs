@@ -1,0 +1,218 @@
+//! What one step of the world wants kept, in one transaction, before anything is acknowledged.
+
+use serde::{Deserialize, Serialize};
+use standpipe_shared::Measurements;
+
+use crate::Ms;
+use crate::incidents::IncidentId;
+use crate::registry::DeviceIx;
+
+/// Everything that follows from a batch of messages and the passing of time.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Readings to keep for history, in order of arrival.
+    pub readings: Vec<Logged>,
+    /// Devices heard for the first time: to be registered as `unclaimed`.
+    pub registered: Vec<DeviceIx>,
+    /// Devices whose memory must be kept in this transaction.
+    pub save: Vec<DeviceIx>,
+    /// Incidents that are new or changed.
+    pub incidents: Vec<IncidentId>,
+    /// What happened to incidents, in order.
+    pub trail: Vec<TrailEntry>,
+    /// Pages owed from now on.
+    pub pages: Vec<Page>,
+    /// Rows of the ledger that are complete.
+    pub ledger: Vec<LedgerRow>,
+    /// Terminals that came or went.
+    pub presence: Vec<Presence>,
+    /// Whether something in `Book::meta` changed.
+    pub book_meta: bool,
+    /// What to count.
+    pub counts: Counts,
+}
+
+impl Changes {
+    /// Whether there is nothing to keep.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.readings.is_empty()
+            && self.registered.is_empty()
+            && self.save.is_empty()
+            && self.incidents.is_empty()
+            && self.trail.is_empty()
+            && self.pages.is_empty()
+            && self.ledger.is_empty()
+            && self.presence.is_empty()
+            && !self.book_meta
+    }
+}
+
+/// One reading as it is kept: whole enough to step the rules again after a restart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Logged {
+    /// Whose.
+    pub device: DeviceIx,
+    /// When it arrived.
+    pub arrived: Ms,
+    /// Event time; never in the future of `arrived`.
+    pub ts: Ms,
+    /// Time in the series: `ts`, or the next free millisecond of this device.
+    pub series_ts: Ms,
+    /// Start count, where given.
+    pub boot: Option<u32>,
+    /// Number within the boot, where given.
+    pub seq: Option<u32>,
+    /// Hash of the content, for recognising a duplicate.
+    pub print: u32,
+    /// Whether the sender's `ts` was refused (far future, or before 2020).
+    pub clock_bad: bool,
+    /// What was measured.
+    pub values: Measurements,
+}
+
+/// A station terminal came or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// The station.
+    pub station: Box<str>,
+    /// Whether its terminal is open.
+    pub online: bool,
+    /// Since when.
+    pub at: Ms,
+}
+
+/// One line of an incident's trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailEntry {
+    /// Whose.
+    pub incident: IncidentId,
+    /// When.
+    pub at: Ms,
+    /// What.
+    pub hop: Hop,
+    /// By whom: a person, a station, a device, `gateway`.
+    pub by: Box<str>,
+    /// In words or numbers.
+    pub detail: Box<str>,
+}
+
+/// The hops of an incident from the sensor to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hop {
+    /// The device measured it.
+    Measured,
+    /// The gateway received it.
+    Received,
+    /// A condition was raised.
+    Raised,
+    /// A condition ended.
+    Cleared,
+    /// A page was committed.
+    Paged,
+    /// The broker or webhook confirmed a page.
+    Delivered,
+    /// A page was given up.
+    GivenUp,
+    /// A terminal showed it.
+    Shown,
+    /// A person took it.
+    Acknowledged,
+    /// Somebody was sent.
+    Dispatched,
+    /// Somebody arrived.
+    Arrived,
+    /// A person wrote something.
+    Commented,
+    /// A person says it is done.
+    Resolved,
+    /// Evidence is being collected.
+    Verifying,
+    /// It was opened again: a new episode.
+    Reopened,
+    /// Nothing was done for too long.
+    Forgotten,
+    /// It joined, or left, a zone's or area's incident.
+    Attached,
+    /// It is over.
+    Closed,
+}
+
+/// One message owed to one receiver about one incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Its own id: the same for every attempt.
+    pub page_id: ulid::Ulid,
+    /// About what.
+    pub incident: IncidentId,
+    /// Which time it was opened.
+    pub episode: u32,
+    /// How far it was escalated.
+    pub step: u8,
+    /// How often that step was repeated.
+    pub repeat: u32,
+    /// To whom.
+    pub receiver: Receiver,
+    /// When it was owed.
+    pub at: Ms,
+}
+
+/// To whom a page goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Receiver {
+    /// A station's topic.
+    Station(Box<str>),
+    /// A webhook, by its name in the configuration.
+    Webhook(Box<str>),
+}
+
+/// What one device sent within one hour (arrival clock) of one boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerRow {
+    /// Whose.
+    pub device: DeviceIx,
+    /// Start of the hour.
+    pub hour: Ms,
+    /// Which boot.
+    pub boot: u32,
+    /// The counts.
+    pub counts: LedgerCounts,
+}
+
+/// Counts of the ledger. `missing` is `expected − received`, over any span.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerCounts {
+    /// By how much the highest number grew.
+    pub expected: u32,
+    /// New messages.
+    pub received: u32,
+    /// Messages seen before.
+    pub duplicate: u32,
+    /// New messages older than one interval (60 s without one) on arrival.
+    pub late: u32,
+    /// Numbers used again with other content.
+    pub seq_reused: u32,
+}
+
+/// What one step counted; the shell adds it to its metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Readings taken.
+    pub readings: u64,
+    /// Alarms taken.
+    pub alarms: u64,
+    /// Duplicates.
+    pub duplicates: u64,
+    /// Late ones.
+    pub late: u64,
+    /// Numbers used again with other content.
+    pub seq_reused: u64,
+    /// Unknown fields skipped.
+    pub unknown_fields: u64,
+    /// Timestamps refused.
+    pub bad_clocks: u64,
+    /// Readings older than the newest: kept, moved nothing.
+    pub out_of_order: u64,
+}

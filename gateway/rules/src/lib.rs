@@ -1,0 +1,30 @@
+//! The part of the gateway that decides. No clock, no I/O, no async: `now` is an argument, and
+//! what follows from an event is returned as [`Changes`], which the shell commits in one
+//! transaction before it acknowledges anything.
+//!
+//! ```text
+//! bytes ─ wire ─▶ Message ─▶ World ─▶ detect (one device, zone, area) ─▶ Fact ─▶ incidents ─▶ Changes
+//! ```
+//!
+//! | module | decides |
+//! |---|---|
+//! | [`wire`] | topic and bytes → message, or why not |
+//! | [`registry`] | stations, devices, profiles; their files |
+//! | [`detect`] | what is true of a device, a zone, an area |
+//! | [`incidents`] | what people handle, and who is told when |
+//! | [`world`] | the order of all that: one `step` |
+//! | [`backtest`] | the same rules over recorded readings |
+//!
+//! Not here: where changes are kept (`standpipe::store`), how pages travel (`standpipe::notify`).
+
+pub mod changes;
+pub mod detect;
+pub mod fact;
+pub mod incidents;
+pub mod registry;
+
+pub use changes::Changes;
+pub use fact::Fact;
+
+/// Unix milliseconds, UTC; or a span of milliseconds where the name says so.
+pub type Ms = i64;

@@ -1,0 +1,214 @@
+//! Stations, devices and profiles: who is where, and which numbers judge whom.
+//!
+//! Reading and checking the files is in [`files`]; the numbers are in [`profile`].
+
+pub mod profile;
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use standpipe_shared::Kind;
+
+pub use profile::Profile;
+
+/// The place of a device in the registry; never reused, never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeviceIx(pub u32);
+
+impl DeviceIx {
+    /// As an index.
+    #[must_use]
+    pub const fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Where a station stands in the order of command, widest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// The detachment of the whole district.
+    District,
+    /// A township's fire station.
+    Township,
+    /// A community's micro-station.
+    Community,
+    /// A village's team.
+    Village,
+}
+
+/// One that acts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Station {
+    /// Its id, a name.
+    pub id: Box<str>,
+    /// What people call it.
+    pub name: Box<str>,
+    /// Its level.
+    pub level: Level,
+    /// The station above it.
+    pub parent: Option<Box<str>>,
+    /// Degrees north.
+    pub lat: f64,
+    /// Degrees east.
+    pub lon: f64,
+    /// Its telephone.
+    pub phone: Option<Box<str>>,
+}
+
+/// One that measures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its id, a name.
+    pub id: Box<str>,
+    /// What it is.
+    pub kind: Kind,
+    /// What people call it.
+    pub name: Box<str>,
+    /// The station responsible; empty while unclaimed: then every district station is.
+    pub station: Box<str>,
+    /// The pressure zone; empty: none.
+    pub zone: Box<str>,
+    /// The profile that judges it.
+    pub profile: Box<str>,
+    /// Degrees north; unknown while unclaimed.
+    pub lat: Option<f64>,
+    /// Degrees east; unknown while unclaimed.
+    pub lon: Option<f64>,
+    /// Where it is, in words.
+    pub address: Box<str>,
+    /// Groups detectors of one building; empty groups nothing.
+    pub building: Box<str>,
+    /// The floor, as people write it.
+    pub floor: Box<str>,
+    /// Seconds between readings; `None`: the profile's.
+    pub interval_s: Option<u32>,
+    /// Date of installation, as given.
+    pub installed_on: Box<str>,
+    /// The area it last spoke from; settings and commands go there.
+    pub area: Box<str>,
+    /// False: heard before it was registered.
+    pub claimed: bool,
+}
+
+/// Everything registered. Devices are added and changed, never removed.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    stations: Vec<Station>,
+    station_at: HashMap<Box<str>, usize>,
+    devices: Vec<Device>,
+    device_at: HashMap<Box<str>, DeviceIx>,
+    profiles: HashMap<Box<str>, Profile>,
+    zones: HashMap<Box<str>, Vec<DeviceIx>>,
+    of_station: HashMap<Box<str>, Vec<DeviceIx>>,
+}
+
+impl Registry {
+    /// An empty registry with these profiles; the built-in ones are always there.
+    #[must_use]
+    pub fn new(profiles: impl IntoIterator<Item = (Box<str>, Profile)>) -> Self {
+        let mut all = profile::built_in();
+        all.extend(profiles);
+        Self { profiles: all, ..Self::default() }
+    }
+
+    /// All stations.
+    #[must_use]
+    pub fn stations(&self) -> &[Station] {
+        &self.stations
+    }
+
+    /// All devices; a [`DeviceIx`] is an index here.
+    #[must_use]
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    /// One station by id.
+    #[must_use]
+    pub fn station(&self, id: &str) -> Option<&Station> {
+        self.station_at.get(id).and_then(|at| self.stations.get(*at))
+    }
+
+    /// The place of a device by its id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<DeviceIx> {
+        self.device_at.get(id).copied()
+    }
+
+    /// One device by its place.
+    #[must_use]
+    pub fn device(&self, ix: DeviceIx) -> Option<&Device> {
+        self.devices.get(ix.at())
+    }
+
+    /// The profile of that name.
+    #[must_use]
+    pub fn profile(&self, name: &str) -> Option<&Profile> {
+        self.profiles.get(name)
+    }
+
+    /// The numbers that judge a device: its profile's, or the default of its kind.
+    #[must_use]
+    pub fn profile_of(&self, device: &Device) -> &Profile {
+        self.profiles.get(&device.profile).unwrap_or_else(|| Profile::default_of(device.kind))
+    }
+
+    /// The hydrants of a zone.
+    #[must_use]
+    pub fn zone(&self, zone: &str) -> &[DeviceIx] {
+        self.zones.get(zone).map_or(&[], Vec::as_slice)
+    }
+
+    /// The devices a station is responsible for.
+    #[must_use]
+    pub fn of_station(&self, station: &str) -> &[DeviceIx] {
+        self.of_station.get(station).map_or(&[], Vec::as_slice)
+    }
+
+    /// All district stations.
+    pub fn districts(&self) -> impl Iterator<Item = &Station> {
+        self.stations.iter().filter(|it| it.level == Level::District)
+    }
+
+    /// Adds a station, or replaces the one of that id.
+    pub fn put_station(&mut self, station: Station) {
+        if let Some(at) = self.station_at.get(&station.id) {
+            if let Some(old) = self.stations.get_mut(*at) {
+                *old = station;
+            }
+        } else {
+            self.station_at.insert(station.id.clone(), self.stations.len());
+            self.stations.push(station);
+        }
+    }
+
+    /// Adds a device, or replaces the one of that id; says where it is.
+    ///
+    /// # Panics
+    /// Never: four billion devices do not fit in memory.
+    #[expect(clippy::cast_possible_truncation, reason = "devices do not reach 2^32")]
+    pub fn put_device(&mut self, device: Device) -> DeviceIx {
+        let ix = self.find(&device.id).unwrap_or(DeviceIx(self.devices.len() as u32));
+        if let Some(old) = self.devices.get(ix.at()) {
+            for (index, key) in [(&mut self.zones, &old.zone), (&mut self.of_station, &old.station)]
+            {
+                if let Some(list) = index.get_mut(key) {
+                    list.retain(|it| *it != ix);
+                }
+            }
+        }
+        if device.kind == Kind::Hydrant && !device.zone.is_empty() {
+            self.zones.entry(device.zone.clone()).or_default().push(ix);
+        }
+        self.of_station.entry(device.station.clone()).or_default().push(ix);
+        if let Some(old) = self.devices.get_mut(ix.at()) {
+            *old = device;
+        } else {
+            self.device_at.insert(device.id.clone(), ix);
+            self.devices.push(device);
+        }
+        ix
+    }
+}

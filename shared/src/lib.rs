@@ -1,0 +1,24 @@
+//! What a device and the gateway must agree on: units, names, topics, messages, conditions.
+//!
+//! Here is the wire language of `standpipe/v1` and nothing else: no clock, no I/O, no allocation.
+//! What follows from a message is decided in `standpipe-rules` (gateway) and
+//! `standpipe-firmware` (device).
+#![no_std]
+
+mod command;
+mod condition;
+mod name;
+mod reading;
+mod settings;
+mod status;
+mod topic;
+mod units;
+
+pub use command::{Command, Reply, Verb};
+pub use condition::{Class, Condition, Kind, Severity, UnknownCondition};
+pub use name::{BadName, Name};
+pub use reading::{Alarm, Field, Measurements, Reading};
+pub use settings::Settings;
+pub use status::Status;
+pub use topic::{BadTopic, Channel, ROOT, StationChannel, Topic};
+pub use units::{Celsius, DecibelsPerMetre, Degrees, Kilopascals, Milliamps, NotFinite, Percent};

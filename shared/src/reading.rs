@@ -1,0 +1,397 @@
+//! Readings and alarms: what a device says of the world.
+//!
+//! Unknown fields are skipped and counted in `unknown`, so that a newer device can speak to an
+//! older gateway and somebody notices. Any measurement may be missing or `null`.
+
+use core::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize as Derive, Serialize};
+
+use crate::{Celsius, Condition, DecibelsPerMetre, Degrees, Kilopascals, Milliamps, Percent};
+
+/// What was measured at one moment. Anything may be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Measurements {
+    /// Gauge pressure at the hydrant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pressure_kpa: Option<Kilopascals>,
+    /// Lowest pressure since the last reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pressure_min_kpa: Option<Kilopascals>,
+    /// Highest pressure since the last reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pressure_max_kpa: Option<Kilopascals>,
+    /// Raw 4–20 mA signal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loop_ma: Option<Milliamps>,
+    /// Water is in the barrel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flowing: Option<bool>,
+    /// A cap is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap_open: Option<bool>,
+    /// From vertical.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tilt_deg: Option<Degrees>,
+    /// Obscuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smoke_db_m: Option<DecibelsPerMetre>,
+    /// Contamination of the chamber.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dirt_pct: Option<Percent>,
+    /// Temperature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temp_c: Option<Celsius>,
+    /// Battery, mV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub battery_mv: Option<i32>,
+    /// Signal strength, dBm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rssi_dbm: Option<i32>,
+}
+
+/// One measurement's name: the same in JSON, in `readings.csv` and in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Derive, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// `pressure_kpa`
+    PressureKpa,
+    /// `pressure_min_kpa`
+    PressureMinKpa,
+    /// `pressure_max_kpa`
+    PressureMaxKpa,
+    /// `loop_ma`
+    LoopMa,
+    /// `flowing`
+    Flowing,
+    /// `cap_open`
+    CapOpen,
+    /// `tilt_deg`
+    TiltDeg,
+    /// `smoke_db_m`
+    SmokeDbM,
+    /// `dirt_pct`
+    DirtPct,
+    /// `temp_c`
+    TempC,
+    /// `battery_mv`
+    BatteryMv,
+    /// `rssi_dbm`
+    RssiDbm,
+}
+
+impl Field {
+    /// All measurements, in the order of the contract.
+    pub const ALL: [Self; 12] = [
+        Self::PressureKpa,
+        Self::PressureMinKpa,
+        Self::PressureMaxKpa,
+        Self::LoopMa,
+        Self::Flowing,
+        Self::CapOpen,
+        Self::TiltDeg,
+        Self::SmokeDbM,
+        Self::DirtPct,
+        Self::TempC,
+        Self::BatteryMv,
+        Self::RssiDbm,
+    ];
+
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PressureKpa => "pressure_kpa",
+            Self::PressureMinKpa => "pressure_min_kpa",
+            Self::PressureMaxKpa => "pressure_max_kpa",
+            Self::LoopMa => "loop_ma",
+            Self::Flowing => "flowing",
+            Self::CapOpen => "cap_open",
+            Self::TiltDeg => "tilt_deg",
+            Self::SmokeDbM => "smoke_db_m",
+            Self::DirtPct => "dirt_pct",
+            Self::TempC => "temp_c",
+            Self::BatteryMv => "battery_mv",
+            Self::RssiDbm => "rssi_dbm",
+        }
+    }
+}
+
+impl Measurements {
+    /// One measurement as a number; a flag is 0 or 1.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "millivolts and dBm are small")]
+    pub fn get(&self, field: Field) -> Option<f32> {
+        match field {
+            Field::PressureKpa => self.pressure_kpa.map(Kilopascals::get),
+            Field::PressureMinKpa => self.pressure_min_kpa.map(Kilopascals::get),
+            Field::PressureMaxKpa => self.pressure_max_kpa.map(Kilopascals::get),
+            Field::LoopMa => self.loop_ma.map(Milliamps::get),
+            Field::Flowing => self.flowing.map(|it| f32::from(u8::from(it))),
+            Field::CapOpen => self.cap_open.map(|it| f32::from(u8::from(it))),
+            Field::TiltDeg => self.tilt_deg.map(Degrees::get),
+            Field::SmokeDbM => self.smoke_db_m.map(DecibelsPerMetre::get),
+            Field::DirtPct => self.dirt_pct.map(Percent::get),
+            Field::TempC => self.temp_c.map(Celsius::get),
+            Field::BatteryMv => self.battery_mv.map(|it| it as f32),
+            Field::RssiDbm => self.rssi_dbm.map(|it| it as f32),
+        }
+    }
+
+    /// Sets one measurement from a number; a flag is set by anything but 0.
+    ///
+    /// # Errors
+    /// [`crate::NotFinite`] for an infinity or NaN.
+    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is meant")]
+    pub fn set(&mut self, field: Field, value: f32) -> Result<(), crate::NotFinite> {
+        if !value.is_finite() {
+            return Err(crate::NotFinite);
+        }
+        match field {
+            Field::PressureKpa => self.pressure_kpa = Some(Kilopascals::new(value)?),
+            Field::PressureMinKpa => self.pressure_min_kpa = Some(Kilopascals::new(value)?),
+            Field::PressureMaxKpa => self.pressure_max_kpa = Some(Kilopascals::new(value)?),
+            Field::LoopMa => self.loop_ma = Some(Milliamps::new(value)?),
+            Field::Flowing => self.flowing = Some(value != 0.0),
+            Field::CapOpen => self.cap_open = Some(value != 0.0),
+            Field::TiltDeg => self.tilt_deg = Some(Degrees::new(value)?),
+            Field::SmokeDbM => self.smoke_db_m = Some(DecibelsPerMetre::new(value)?),
+            Field::DirtPct => self.dirt_pct = Some(Percent::new(value)?),
+            Field::TempC => self.temp_c = Some(Celsius::new(value)?),
+            Field::BatteryMv => self.battery_mv = Some(value as i32),
+            Field::RssiDbm => self.rssi_dbm = Some(value as i32),
+        }
+        Ok(())
+    }
+}
+
+/// What a device measured at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Reading {
+    /// Start count of the device; optional together with `seq`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot: Option<u32>,
+    /// Counts readings and alarms together within a boot, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u32>,
+    /// Unix milliseconds, UTC, when measured; missing: the moment it arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ts: Option<i64>,
+    /// What was measured.
+    #[serde(flatten)]
+    pub values: Measurements,
+    /// How many fields were not understood. Not on the wire.
+    #[serde(skip)]
+    pub unknown: u16,
+}
+
+/// A device shouts, or stops shouting.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Alarm {
+    /// The reading that came with it.
+    #[serde(flatten)]
+    pub reading: Reading,
+    /// What is true, or no longer true.
+    pub condition: Condition,
+    /// Whether it is true.
+    pub active: bool,
+    /// Somebody tests the detector.
+    pub test: bool,
+}
+
+/// Every key of a reading or an alarm.
+#[derive(Derive)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Key {
+    Boot,
+    Seq,
+    Ts,
+    PressureKpa,
+    PressureMinKpa,
+    PressureMaxKpa,
+    LoopMa,
+    Flowing,
+    CapOpen,
+    TiltDeg,
+    SmokeDbM,
+    DirtPct,
+    TempC,
+    BatteryMv,
+    RssiDbm,
+    Condition,
+    Active,
+    Test,
+    #[serde(other)]
+    Unknown,
+}
+
+/// The one visitor behind both messages.
+#[derive(Default)]
+struct Report {
+    reading: Reading,
+    condition: Option<Condition>,
+    active: Option<bool>,
+    test: Option<bool>,
+    /// Fields of an alarm seen; in a reading they are unknown.
+    alarm_fields: u16,
+}
+
+impl<'de> Deserialize<'de> for Report {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ReportVisitor;
+
+        impl<'de> Visitor<'de> for ReportVisitor {
+            type Value = Report;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with the fields of a reading")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Report, A::Error> {
+                let mut it = Report::default();
+                while let Some(key) = map.next_key::<Key>()? {
+                    let values = &mut it.reading.values;
+                    match key {
+                        Key::Boot => it.reading.boot = map.next_value()?,
+                        Key::Seq => it.reading.seq = map.next_value()?,
+                        Key::Ts => it.reading.ts = map.next_value()?,
+                        Key::PressureKpa => values.pressure_kpa = map.next_value()?,
+                        Key::PressureMinKpa => values.pressure_min_kpa = map.next_value()?,
+                        Key::PressureMaxKpa => values.pressure_max_kpa = map.next_value()?,
+                        Key::LoopMa => values.loop_ma = map.next_value()?,
+                        Key::Flowing => values.flowing = map.next_value()?,
+                        Key::CapOpen => values.cap_open = map.next_value()?,
+                        Key::TiltDeg => values.tilt_deg = map.next_value()?,
+                        Key::SmokeDbM => values.smoke_db_m = map.next_value()?,
+                        Key::DirtPct => values.dirt_pct = map.next_value()?,
+                        Key::TempC => values.temp_c = map.next_value()?,
+                        Key::BatteryMv => values.battery_mv = map.next_value()?,
+                        Key::RssiDbm => values.rssi_dbm = map.next_value()?,
+                        Key::Condition => {
+                            it.condition = map.next_value()?;
+                            it.alarm_fields += 1;
+                        }
+                        Key::Active => {
+                            it.active = map.next_value()?;
+                            it.alarm_fields += 1;
+                        }
+                        Key::Test => {
+                            it.test = map.next_value()?;
+                            it.alarm_fields += 1;
+                        }
+                        Key::Unknown => {
+                            let IgnoredAny = map.next_value()?;
+                            it.reading.unknown = it.reading.unknown.saturating_add(1);
+                        }
+                    }
+                }
+                Ok(it)
+            }
+        }
+
+        deserializer.deserialize_map(ReportVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Reading {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let report = Report::deserialize(deserializer)?;
+        let unknown = report.reading.unknown.saturating_add(report.alarm_fields);
+        Ok(Self { unknown, ..report.reading })
+    }
+}
+
+impl<'de> Deserialize<'de> for Alarm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let report = Report::deserialize(deserializer)?;
+        Ok(Self {
+            reading: report.reading,
+            condition: report.condition.ok_or_else(|| D::Error::missing_field("condition"))?,
+            active: report.active.ok_or_else(|| D::Error::missing_field("active"))?,
+            test: report.test.unwrap_or(false),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::{Alarm, Field, Measurements, Reading};
+    use crate::{Condition, Kilopascals};
+    use std::string::ToString;
+
+    #[test]
+    fn a_reading_of_the_contract() {
+        let json = r#"{"boot":3,"seq":17,"ts":1764000000000,"pressure_kpa":312.4,"temp_c":14.2,"battery_mv":3580}"#;
+        let reading: Reading = serde_json::from_str(json).unwrap_or_default();
+        assert_eq!((reading.boot, reading.seq), (Some(3), Some(17)));
+        assert_eq!(reading.ts, Some(1_764_000_000_000));
+        assert_eq!(reading.values.pressure_kpa.map(Kilopascals::get), Some(312.4));
+        assert_eq!(reading.values.battery_mv, Some(3580));
+        assert_eq!(reading.unknown, 0);
+        assert_eq!(serde_json::to_string(&reading).unwrap_or_default(), json);
+    }
+
+    #[test]
+    fn unknown_fields_are_skipped_and_counted_and_null_is_missing() {
+        let json =
+            r#"{"pressure_kpa":null,"colour":"red","deep":{"a":[1,2]},"active":true,"seq":9}"#;
+        let reading: Reading = serde_json::from_str(json).unwrap_or_default();
+        assert_eq!(reading.unknown, 3, "colour, deep, and active, which is an alarm's");
+        assert_eq!(reading.seq, Some(9));
+        assert_eq!(reading.values, Measurements::default());
+    }
+
+    #[test]
+    fn an_alarm_needs_its_condition_and_whether_it_is_true() {
+        let good: Result<Alarm, _> =
+            serde_json::from_str(r#"{"condition":"smoke","active":true,"smoke_db_m":0.31}"#);
+        let alarm = good.unwrap_or_else(|bad| panic!("{bad}"));
+        assert_eq!(alarm.condition, Condition::Smoke);
+        assert!(alarm.active && !alarm.test);
+        assert_eq!(alarm.reading.unknown, 0);
+        for (json, why) in [
+            (r#"{"active":true}"#, "missing field `condition`"),
+            (r#"{"condition":"smoke"}"#, "missing field `active`"),
+            (r#"{"condition":"fog","active":true}"#, "unknown variant `fog`"),
+        ] {
+            let bad = serde_json::from_str::<Alarm>(json).map_err(|bad| bad.to_string());
+            assert!(bad.as_ref().is_err_and(|bad| bad.contains(why)), "{json}: {bad:?}");
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn numbers_are_finite_and_of_their_type() {
+        for json in [
+            r#"{"pressure_kpa":1e39}"#, r#"{"pressure_kpa":1e999}"#, r#"{"pressure_kpa":"12"}"#,
+            r#"{"pressure_kpa":NaN}"#, r#"{"flowing":1}"#, r#"{"boot":-1}"#, r#"{"ts":1.5}"#,
+            r#"{"battery_mv":99999999999}"#, "[]", "3", "null", r#""x""#, "{",
+        ] {
+            assert!(serde_json::from_str::<Reading>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn every_field_is_read_under_its_own_name_and_set_as_it_is_got() {
+        for field in Field::ALL {
+            let flag = matches!(field, Field::Flowing | Field::CapOpen);
+            let value = if flag { "true" } else { "7" };
+            let json = std::format!("{{\"{}\":{value}}}", field.as_str());
+            let reading: Reading = serde_json::from_str(&json).unwrap_or_default();
+            assert_eq!(reading.values.get(field), Some(if flag { 1.0 } else { 7.0 }), "{json}");
+            assert_eq!(Field::ALL.iter().filter_map(|it| reading.values.get(*it)).count(), 1);
+            let mut values = Measurements::default();
+            assert!(values.set(field, 7.0).is_ok());
+            assert_eq!(values, reading.values);
+            assert!(values.set(field, f32::NAN).is_err());
+            assert_eq!(values, reading.values);
+            assert_eq!(
+                serde_json::to_string(&field).unwrap_or_default(),
+                std::format!("\"{}\"", field.as_str())
+            );
+        }
+    }
+}

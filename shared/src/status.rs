@@ -1,0 +1,25 @@
+//! The birth message of a device, and its Last Will `{"online":false}`.
+
+use serde::{Deserialize, Serialize};
+
+/// What a device says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status<'a> {
+    /// False in the Last Will.
+    pub online: bool,
+    /// Start count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<u32>,
+    /// Version of the firmware.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<&'a str>,
+    /// Model of the device.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub model: Option<&'a str>,
+    /// Seconds between its readings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval_s: Option<u32>,
+    /// Why it started: `power_on`, `watchdog`, …
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<&'a str>,
+}
