@@ -1,1 +1,3 @@
-//! To come.
+//! The gateway.
+
+pub mod health;

@@ -1,0 +1,84 @@
+//! What each part of the gateway says of itself. Every part reports on its own line; `/readyz`
+//! reads them all. What is ready and what is not is decided in `api/health.rs`.
+
+use standpipe_rules::Ms;
+use tokio::sync::watch;
+
+/// One part's word about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// It has not worked yet.
+    #[default]
+    Starting,
+    /// It works.
+    Fine,
+    /// It does not.
+    Failing {
+        /// Since when.
+        since: Ms,
+        /// What is wrong: what to do.
+        why: Box<str>,
+    },
+}
+
+/// One part's line: its owner writes, anybody reads, nobody waits.
+#[derive(Debug, Default)]
+pub struct Part(watch::Sender<Status>);
+
+impl Part {
+    /// It works.
+    pub fn fine(&self) {
+        self.0.send_if_modified(|it| {
+            let changed = *it != Status::Fine;
+            *it = Status::Fine;
+            changed
+        });
+    }
+
+    /// It does not work. Told again and again, it has been failing since the first time; the
+    /// newest reason is the one shown.
+    pub fn failing(&self, now: Ms, why: &str) {
+        self.0.send_modify(|it| {
+            let since = if let Status::Failing { since, .. } = it { *since } else { now };
+            *it = Status::Failing { since, why: why.into() };
+        });
+    }
+
+    /// What it said last.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.0.borrow().clone()
+    }
+}
+
+/// All parts. Shared as `Arc<Health>`.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// The store: failing while a commit is being retried. Written by the engine.
+    pub store: Part,
+    /// The alarm lane: failing while it has no session. Written by ingest.
+    pub alarm_lane: Part,
+    /// The telemetry lane: failing while it has no session. Written by ingest.
+    pub telemetry_lane: Part,
+    /// History: failing while it does not take what it is given. Written by the series pump.
+    pub series: Part,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Part, Status};
+
+    #[test]
+    fn a_part_fails_since_the_first_time_and_for_the_newest_reason() {
+        let part = Part::default();
+        assert_eq!(part.status(), Status::Starting);
+        part.failing(1_000, "disc full");
+        part.failing(2_000, "still full");
+        assert_eq!(part.status(), Status::Failing { since: 1_000, why: "still full".into() });
+        part.fine();
+        part.fine();
+        assert_eq!(part.status(), Status::Fine);
+        part.failing(9_000, "again");
+        assert_eq!(part.status(), Status::Failing { since: 9_000, why: "again".into() });
+    }
+}
