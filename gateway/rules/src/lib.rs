@@ -22,6 +22,7 @@ pub mod detect;
 pub mod fact;
 pub mod incidents;
 pub mod registry;
+pub mod wire;
 
 pub use changes::Changes;
 pub use fact::Fact;

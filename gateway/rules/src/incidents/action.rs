@@ -1,0 +1,41 @@
+//! What a person at a station does to an incident.
+
+use serde::{Deserialize, Serialize};
+
+use super::IncidentId;
+
+/// One action, as it came from a station's topic or from the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// On what.
+    pub incident: IncidentId,
+    /// What.
+    #[serde(rename = "action")]
+    pub kind: ActionKind,
+    /// Who, in their own words.
+    #[serde(default)]
+    pub by: Box<str>,
+    /// What they wrote.
+    #[serde(default)]
+    pub note: Box<str>,
+}
+
+/// The actions of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    /// A terminal showed it.
+    Shown,
+    /// Somebody takes it.
+    Acknowledge,
+    /// Somebody was sent.
+    Dispatch,
+    /// Somebody is there.
+    Arrive,
+    /// Somebody writes something.
+    Comment,
+    /// It is done.
+    Resolve,
+    /// There was nothing.
+    FalseAlarm,
+}

@@ -1,0 +1,124 @@
+//! What was not understood, and why, in words that say what to do.
+
+use super::{MAX_HEAD, MAX_REJECTED, Message};
+
+/// What one delivery came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parsed {
+    /// What was understood.
+    pub message: Option<Message>,
+    /// What was not, at most [`MAX_REJECTED`] entries.
+    pub rejected: Vec<Rejected>,
+}
+
+/// One part of a message that was not understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Why, for counting.
+    pub reason: Reason,
+    /// Why, for people, and what to do.
+    pub detail: String,
+    /// The first [`MAX_HEAD`] bytes of the bad part.
+    pub payload: Vec<u8>,
+    /// How many bad parts this stands for: 1, or all the rest in the last of a long list.
+    pub count: u32,
+}
+
+/// Why something was rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// A topic outside the contract.
+    Topic,
+    /// A topic that the gateway alone publishes.
+    Direction,
+    /// Bytes that are not text.
+    NotUtf8,
+    /// Text that is not JSON.
+    NotJson,
+    /// JSON of another type or range than the contract's.
+    WrongType,
+    /// A number that is too large to be one.
+    NotFinite,
+    /// A field that must be there is not.
+    MissingField,
+    /// More bytes than are read.
+    TooLong,
+    /// More readings than are read.
+    TooMany,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 9] = [
+        Self::Topic,
+        Self::Direction,
+        Self::NotUtf8,
+        Self::NotJson,
+        Self::WrongType,
+        Self::NotFinite,
+        Self::MissingField,
+        Self::TooLong,
+        Self::TooMany,
+    ];
+
+    /// The name in metrics and in the quarantine.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Topic => "topic",
+            Self::Direction => "direction",
+            Self::NotUtf8 => "not_utf8",
+            Self::NotJson => "not_json",
+            Self::WrongType => "wrong_type",
+            Self::NotFinite => "not_finite",
+            Self::MissingField => "missing_field",
+            Self::TooLong => "too_long",
+            Self::TooMany => "too_many",
+        }
+    }
+}
+
+impl Rejected {
+    /// One bad part; only its head is kept.
+    #[must_use]
+    pub fn new(reason: Reason, detail: String, part: &[u8]) -> Self {
+        let head = part.get(..MAX_HEAD).unwrap_or(part);
+        Self { reason, detail, payload: head.to_vec(), count: 1 }
+    }
+
+    /// A part that serde did not take. `what` names it in the singular, `hint` says what to do.
+    pub(super) fn json(bad: &serde_json::Error, what: &str, hint: &str, part: &[u8]) -> Self {
+        let reason = if std::str::from_utf8(part).is_err() { Reason::NotUtf8 } else { reason(bad) };
+        Self::new(reason, format!("{what} not understood ({bad}): {hint}"), part)
+    }
+}
+
+/// serde_json tells kinds of error apart only by category and text; a test pins the texts.
+pub(super) fn reason(bad: &serde_json::Error) -> Reason {
+    let text = bad.to_string();
+    if text.starts_with("number out of range") || text.starts_with("not a finite number") {
+        Reason::NotFinite
+    } else if text.starts_with("missing field") {
+        Reason::MissingField
+    } else if bad.is_data() {
+        Reason::WrongType
+    } else {
+        Reason::NotJson
+    }
+}
+
+impl Parsed {
+    /// Not understood at all.
+    pub(super) fn nothing(rejected: Rejected) -> Self {
+        Self { message: None, rejected: vec![rejected] }
+    }
+}
+
+/// Adds to a list that stays short.
+pub(super) fn push(list: &mut Vec<Rejected>, rejected: Rejected) {
+    if list.len() < MAX_REJECTED {
+        list.push(rejected);
+    } else if let Some(last) = list.last_mut() {
+        last.count = last.count.saturating_add(rejected.count);
+    }
+}

@@ -1,0 +1,53 @@
+//! What a station says: its people's actions, and whether its terminal is open.
+
+use serde::Deserialize;
+use standpipe_shared::Name;
+
+use crate::incidents::{Action, ActionKind, IncidentId};
+
+use super::rejected::Parsed;
+use super::salvage::{Words, never, object};
+use super::{Message, owned, shortened};
+
+const ACTION: Words =
+    Words { what: "action", hint: "send an object with incident, action and, if known, by, note" };
+const PRESENCE: Words = Words { what: "presence", hint: "send an object with online" };
+
+#[derive(Deserialize)]
+struct Act {
+    incident: IncidentId,
+    action: ActionKind,
+    by: Option<Box<str>>,
+    note: Option<Box<str>>,
+}
+
+#[derive(Deserialize)]
+struct Presence {
+    online: bool,
+}
+
+/// Somebody at the station did something.
+pub(super) fn action(station: Name, payload: &[u8]) -> Parsed {
+    let (act, rejected) = object::<Act>(payload, ACTION, never);
+    let message = act.map(|it| Message::Action {
+        station: owned(station),
+        action: Action {
+            incident: it.incident,
+            kind: it.action,
+            by: shortened(it.by.unwrap_or_default()),
+            note: shortened(it.note.unwrap_or_default()),
+        },
+    });
+    Parsed { message, rejected }
+}
+
+/// The terminal came or went; nothing at all for an emptied retained message.
+pub(super) fn presence(station: Name, payload: &[u8]) -> Parsed {
+    if payload.is_empty() {
+        return Parsed::default();
+    }
+    let (presence, rejected) = object::<Presence>(payload, PRESENCE, never);
+    let message =
+        presence.map(|it| Message::Presence { station: owned(station), online: it.online });
+    Parsed { message, rejected }
+}
