@@ -1,6 +1,3 @@
 //! The gateway.
 
-pub mod clock;
-pub mod engine;
 pub mod health;
-pub mod store;

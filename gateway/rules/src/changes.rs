@@ -14,8 +14,11 @@ pub struct Changes {
     pub readings: Vec<Logged>,
     /// Devices heard for the first time: to be registered as `unclaimed`.
     pub registered: Vec<DeviceIx>,
-    /// Devices whose memory must be kept in this transaction.
+    /// Devices whose memory must be kept in this transaction. May name one twice.
     pub save: Vec<DeviceIx>,
+    /// Devices whose memory moved in a way that the log can repeat: to be kept soon. May name
+    /// one twice.
+    pub dirty: Vec<DeviceIx>,
     /// Incidents that are new or changed.
     pub incidents: Vec<IncidentId>,
     /// What happened to incidents, in order.
@@ -39,6 +42,7 @@ impl Changes {
         self.readings.is_empty()
             && self.registered.is_empty()
             && self.save.is_empty()
+            && self.dirty.is_empty()
             && self.incidents.is_empty()
             && self.trail.is_empty()
             && self.pages.is_empty()

@@ -1,1 +1,24 @@
-//! Detection. To come.
+//! What is true of a device, a zone, an area: conditions of CONTRACT §2, judged on event time.
+//!
+//! | file | decides |
+//! |---|---|
+//! | [`memory`] | what is remembered of one device, and its stored form |
+//! | [`admit`] | duplicate or new, late or young, which millisecond it gets; the ledger |
+//! | [`track`] | dwell and hysteresis of one condition |
+//! | [`signals`] | what one reading says of each condition |
+//! | [`judge`] | a reading, an alarm, a silence → facts; hold and release of a backlog |
+//! | [`trust`] | whether a hydrant can be sent to |
+//! | [`zone`] | many hydrants low together; many devices silent together |
+//!
+//! Not here: what people are told of it (`incidents`).
+
+pub mod admit;
+pub mod judge;
+pub mod memory;
+pub mod signals;
+pub mod track;
+mod trust;
+pub mod zone;
+
+pub use memory::{BadMemory, Memory};
+pub use trust::{HydrantNow, Trust};

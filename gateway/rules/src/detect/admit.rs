@@ -1,0 +1,282 @@
+//! At the door: duplicate or new, late or young, which millisecond of the series is free; and the
+//! ledger, which counts all that.
+//!
+//! Numbers are remembered for the newest boots of a device: whether one was seen for the last
+//! [`SEEN`] numbers, what was in it for the last [`PRINTS`]. Redeliveries after a restart of the
+//! gateway, which may reach further back, are caught by [`Recent`], which all devices share.
+//! Beyond all that, a number that comes again counts as one that was missing: it is never dropped.
+
+use std::collections::{HashSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use standpipe_shared::{Condition, Field, Reading};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::Ms;
+use crate::changes::{LedgerCounts, LedgerRow, Logged};
+use crate::registry::DeviceIx;
+
+/// Numbers below the highest one of a boot of which is known whether they came.
+const SEEN: u32 = u64::BITS;
+/// Messages of a device whose content is remembered.
+pub const PRINTS: usize = 32;
+/// Boots of a device that are counted side by side: a node sends what an earlier boot left.
+const BOOTS: usize = 2;
+/// Length of a row of the ledger.
+const HOUR: Ms = 3_600_000;
+
+/// A reading as it stands at the door: either just parsed, or from the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Boot and number; both or none.
+    pub number: Option<(u32, u32)>,
+    /// Event time, not after `at`.
+    pub ts: Ms,
+    /// Arrival.
+    pub at: Ms,
+    /// Hash of the content.
+    pub print: u32,
+    /// Older than a live message can be.
+    pub late: bool,
+}
+
+/// What was decided at the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// Seen before, with the same content.
+    Duplicate,
+    /// Not seen before.
+    New {
+        /// Its millisecond in the series.
+        series_ts: Ms,
+        /// Its number was used before, with other content.
+        reused: bool,
+    },
+}
+
+/// Hash of all that a message says, so that the same numbers with other content are told apart.
+#[must_use]
+pub fn print(reading: &Reading, alarm: Option<(Condition, bool, bool)>) -> u32 {
+    let mut bytes = [0u8; 96];
+    let mut at = 0;
+    let mut put = |more: &[u8]| {
+        if let Some(room) = bytes.get_mut(at..at + more.len()) {
+            room.copy_from_slice(more);
+            at += more.len();
+        }
+    };
+    put(&reading.boot.unwrap_or(0).to_le_bytes());
+    put(&reading.seq.unwrap_or(0).to_le_bytes());
+    put(&reading.ts.unwrap_or(Ms::MIN).to_le_bytes());
+    for field in Field::ALL {
+        // A measurement that is missing and one that is NaN cannot be confused: NaN is refused.
+        put(&reading.values.get(field).map_or(u32::MAX, f32::to_bits).to_le_bytes());
+    }
+    if let Some((condition, active, test)) = alarm {
+        put(&[condition as u8 + 1, u8::from(active), u8::from(test)]);
+    }
+    xxh3_64(&bytes) as u32
+}
+
+/// What is known of one boot of a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Boot {
+    boot: u32,
+    /// The highest number that came; 0: none yet.
+    highest: u32,
+    /// Bit n: the number `highest − n` came.
+    seen: u64,
+    /// The hour that `counts` belong to.
+    hour: Ms,
+    counts: LedgerCounts,
+}
+
+impl Boot {
+    /// Whether this number came, as far as is known.
+    fn came(&self, seq: u32) -> bool {
+        self.highest
+            .checked_sub(seq)
+            .is_some_and(|back| back < SEEN && self.seen & (1 << back) != 0)
+    }
+
+    fn note(&mut self, seq: u32) {
+        match seq.checked_sub(self.highest) {
+            Some(ahead) => {
+                self.seen = self.seen.checked_shl(ahead).unwrap_or(0) | 1;
+                self.highest = seq;
+                self.counts.expected = self.counts.expected.saturating_add(ahead);
+            }
+            None if self.highest - seq < SEEN => self.seen |= 1 << (self.highest - seq),
+            None => {}
+        }
+    }
+}
+
+/// What the door remembers of one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    /// Newest first.
+    boots: [Boot; BOOTS],
+    prints: [u32; PRINTS],
+    /// The low halves of the newest milliseconds given out.
+    stamps: [u32; PRINTS],
+    next_stamp: u8,
+    /// The last event time, and the millisecond after the one it got.
+    last: (Ms, Ms),
+}
+
+impl Default for Door {
+    fn default() -> Self {
+        Self {
+            boots: [Boot::default(); BOOTS],
+            prints: [0; PRINTS],
+            stamps: [0; PRINTS],
+            next_stamp: 0,
+            last: (Ms::MIN, Ms::MIN),
+        }
+    }
+}
+
+impl Door {
+    /// Decides about one arrival and counts it. `again`: [`Recent`] knows it. Complete rows of the
+    /// ledger go to `ledger`.
+    pub fn admit(
+        &mut self,
+        device: DeviceIx,
+        arrival: &Arrival,
+        again: bool,
+        ledger: &mut Vec<LedgerRow>,
+    ) -> Admitted {
+        let Some((boot, seq)) = arrival.number else {
+            return Admitted::New { series_ts: self.stamp(arrival.ts), reused: false };
+        };
+        self.turn_to(device, (boot, seq), arrival.at, ledger);
+        let [track, ..] = &mut self.boots;
+        let slot = self.prints.get_mut(seq as usize % PRINTS);
+        let same = again || slot.as_ref().is_some_and(|it| **it == arrival.print);
+        if same {
+            track.counts.duplicate = track.counts.duplicate.saturating_add(1);
+            return Admitted::Duplicate;
+        }
+        if let Some(slot) = slot {
+            *slot = arrival.print;
+        }
+        let reused = track.came(seq);
+        if reused {
+            track.counts.seq_reused = track.counts.seq_reused.saturating_add(1);
+        } else {
+            track.note(seq);
+            track.counts.received = track.counts.received.saturating_add(1);
+        }
+        if arrival.late {
+            track.counts.late = track.counts.late.saturating_add(1);
+        }
+        Admitted::New { series_ts: self.stamp(arrival.ts), reused }
+    }
+
+    /// Puts the track of this boot first, and closes its hour if that is over.
+    fn turn_to(
+        &mut self,
+        device: DeviceIx,
+        (boot, seq): (u32, u32),
+        at: Ms,
+        ledger: &mut Vec<LedgerRow>,
+    ) {
+        let hour = at - at.rem_euclid(HOUR);
+        let found = self.boots.iter().position(|it| it.highest > 0 && it.boot == boot);
+        if let Some(found) = found {
+            self.boots.swap(0, found);
+        } else {
+            let newest = self.boots.iter().all(|it| it.highest == 0 || it.boot < boot);
+            self.boots.rotate_right(1);
+            let [track, ..] = &mut self.boots;
+            track.close(device, ledger);
+            // What an earlier boot sent before is not known any more: count from here on.
+            let highest = if newest { 0 } else { seq.saturating_sub(1) };
+            *track = Boot { boot, highest, seen: 0, hour, counts: LedgerCounts::default() };
+        }
+        let [track, ..] = &mut self.boots;
+        if track.hour != hour {
+            track.close(device, ledger);
+            track.hour = hour;
+        }
+    }
+
+    /// The rows of the ledger that are still growing.
+    pub fn growing(&self, device: DeviceIx) -> impl Iterator<Item = LedgerRow> + '_ {
+        self.boots.iter().filter_map(move |it| it.row(device))
+    }
+
+    /// The next free millisecond at or after `ts`.
+    fn stamp(&mut self, ts: Ms) -> Ms {
+        let mut free = if self.last.0 == ts { self.last.1 } else { ts };
+        while self.stamps.contains(&(free as u32)) {
+            free += 1;
+        }
+        self.last = (ts, free + 1);
+        if let Some(slot) = self.stamps.get_mut(usize::from(self.next_stamp)) {
+            *slot = free as u32;
+        }
+        self.next_stamp = (self.next_stamp + 1) % PRINTS as u8;
+        free
+    }
+}
+
+impl Boot {
+    fn row(&self, device: DeviceIx) -> Option<LedgerRow> {
+        let Self { boot, hour, counts, .. } = *self;
+        (counts != LedgerCounts::default()).then_some(LedgerRow { device, hour, boot, counts })
+    }
+
+    fn close(&mut self, device: DeviceIx, ledger: &mut Vec<LedgerRow>) {
+        ledger.extend(self.row(device));
+        self.counts = LedgerCounts::default();
+    }
+}
+
+/// The newest numbered messages of all devices: what a broker may deliver again after a restart.
+#[derive(Clone, Debug, Default)]
+pub struct Recent {
+    order: VecDeque<u64>,
+    known: HashSet<u64>,
+}
+
+impl Recent {
+    /// More than a broker keeps in flight.
+    pub const MAX: usize = 65_536;
+
+    fn key(device: DeviceIx, number: (u32, u32), print: u32) -> u64 {
+        let [a, b, c, d] = [device.0, number.0, number.1, print].map(u32::to_le_bytes);
+        xxh3_64([a, b, c, d].as_flattened())
+    }
+
+    /// Remembers a message; says whether it was known.
+    pub fn meet(&mut self, device: DeviceIx, arrival: &Arrival) -> bool {
+        let Some(number) = arrival.number else { return false };
+        let key = Self::key(device, number, arrival.print);
+        if !self.known.insert(key) {
+            return true;
+        }
+        self.order.push_back(key);
+        if self.order.len() > Self::MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        false
+    }
+}
+
+impl Arrival {
+    /// From the log.
+    #[must_use]
+    pub fn logged(logged: &Logged, late_after: Ms) -> Self {
+        Self {
+            number: logged.boot.zip(logged.seq),
+            ts: logged.ts,
+            at: logged.arrived,
+            print: logged.print,
+            late: logged.arrived - logged.ts > late_after,
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! A reading, an alarm, a silence → facts about one device.
+//!
+//! Everything moves on event time, except silence, which is judged on arrival. A message that is
+//! older on arrival than a live one can be belongs to a *backlog*: what it raises is held back
+//! until the backlog ends, so that nobody is called for what is long over. Fire is never held.
+
+use standpipe_shared::{Condition, Field, Kind, Measurements, Severity};
+
+use super::memory::{Evidence, Memory};
+use super::signals::{self, dwell};
+use super::track::{Signal, Step};
+use crate::Ms;
+use crate::fact::{Fact, Raised, Subject};
+use crate::registry::{Device, DeviceIx, Profile};
+
+/// A message without a known interval is late when older than this.
+const LATE_MS: Ms = 60_000;
+/// A backlog is over when nothing late came for this long …
+const BACKLOG_QUIET_MS: Ms = 60_000;
+/// … or when it has lasted this long: a device whose clock is slow sends nothing but late
+/// messages, and its alarms must not wait for ever.
+const BACKLOG_MAX_MS: Ms = 300_000;
+/// A test alarm that lasts longer is a real fire.
+const TEST_MS: Ms = 600_000;
+/// Silence or fault for this long while verifying: not verified.
+const UNVERIFIED_MS: Ms = 86_400_000;
+/// Readings further apart say nothing about the rate of rise.
+const RISE_WINDOW_MS: Ms = 60_000;
+/// A rise smaller than this is noise, however fast it looks.
+const RISE_FLOOR_C: f32 = 2.0;
+
+/// What the gateway itself could see; silence is judged only while it sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// The broker session is up.
+    pub up: bool,
+    /// Silence counts from one interval after this; `None`: at once.
+    pub grace_from: Option<Ms>,
+    /// The gateway was blind until then: a Last Will counts from one interval after this.
+    pub blind_until: Option<Ms>,
+}
+
+impl Sight {
+    /// Nothing was ever hidden; for recorded readings.
+    pub const CLEAR: Self = Self { up: true, grace_from: None, blind_until: None };
+}
+
+/// When something was measured and when it arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct When {
+    /// Event time, not after `at`.
+    pub ts: Ms,
+    /// Arrival.
+    pub at: Ms,
+    /// Older than a live message can be.
+    pub late: bool,
+}
+
+/// What an alarm says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cry {
+    /// Of what.
+    pub condition: Condition,
+    /// It is so, or no longer.
+    pub active: bool,
+    /// Somebody tests the detector.
+    pub test: bool,
+}
+
+/// One device before its judge.
+pub struct Judge<'a> {
+    /// Its place.
+    pub ix: DeviceIx,
+    /// Its row.
+    pub device: &'a Device,
+    /// Its numbers.
+    pub profile: &'a Profile,
+    /// Covered time asked for by `verifying`.
+    pub verify_ms: Ms,
+    /// What is remembered of it.
+    pub memory: &'a mut Memory,
+    /// What follows.
+    pub facts: &'a mut Vec<Fact>,
+}
+
+/// The interval of a device: what it said, else the registry's, else the profile's.
+#[must_use]
+pub fn interval_ms(device: &Device, profile: &Profile, memory: &Memory) -> Ms {
+    let seconds = memory.interval_s.or(device.interval_s).unwrap_or(profile.interval_s);
+    Ms::from(seconds) * 1_000
+}
+
+/// How old a live message of this device can be: one interval, or 60 s where none is known.
+#[must_use]
+pub fn late_after(device: &Device, profile: &Profile, memory: &Memory) -> Ms {
+    let known = device.claimed || memory.interval_s.is_some();
+    if known { interval_ms(device, profile, memory) } else { LATE_MS }
+}
+
+impl Judge<'_> {
+    /// Anything was heard of the device: it is not offline.
+    pub fn heard(&mut self, at: Ms) {
+        self.memory.heard_at = self.memory.heard_at.max(Some(at));
+        self.memory.gone = false;
+        if self.memory.track(Condition::Offline).is_some() {
+            let step = self.memory.track_mut(Condition::Offline).end(at);
+            self.after(Condition::Offline, step, When { ts: at, at, late: false });
+        }
+    }
+
+    /// Its Last Will came.
+    pub fn gone(&mut self, at: Ms, sight: Sight) {
+        self.memory.heard_at = self.memory.heard_at.max(Some(at));
+        self.memory.gone = true;
+        self.silence(at, sight);
+    }
+
+    /// Whether the sender's clock was right.
+    pub fn clock(&mut self, bad: bool, at: Ms) {
+        let signal = if bad { Signal::Bad } else { Signal::Good };
+        self.signal(Condition::ClockFault, signal, When { ts: at, at, late: false });
+    }
+
+    /// An alarm. Not called for duplicates.
+    pub fn alarm(&mut self, cry: Cry, when: When) {
+        let Cry { condition, active, test } = cry;
+        let track = self.memory.track_mut(condition);
+        let was_test = track.test_since.is_some();
+        let step = track.alarm(active, when.ts);
+        match step {
+            Step::Rose => track.test_since = test.then_some(when.at),
+            Step::Fell(_) => track.test_since = None,
+            Step::Same => {}
+        }
+        if condition == Condition::SensorFault && active {
+            self.memory.pressure_hidden = true;
+        }
+        let still = step == Step::Same && active && condition.severity() == Severity::Fire;
+        if still {
+            // It shouts again: the fire's last activity, and a test that turns real.
+            let track = self.memory.track_mut(condition);
+            if !test {
+                track.test_since = None;
+            }
+            let test = was_test && test;
+            self.raise(condition, when.at, when.late, test);
+        } else {
+            self.after(condition, step, when);
+        }
+    }
+
+    /// A reading that is not older than the newest one. Not called for duplicates.
+    pub fn reading(&mut self, values: &Measurements, when: When) {
+        self.memory.newest = Some(when.ts);
+        for field in Field::ALL {
+            if let Some(value) = values.get(field) {
+                // A value that was read is finite.
+                let _ = self.memory.latest.set(field, value);
+            }
+        }
+        self.fire(values, when);
+        self.pressure(values, when);
+        self.upkeep(values, when);
+        if when.late {
+            let first = self.memory.backlog.map_or(when.at, |(first, _)| first);
+            self.memory.backlog = Some((first, when.at));
+        } else if self.memory.backlog.is_some() {
+            self.release(when.at);
+        }
+    }
+
+    fn fire(&mut self, values: &Measurements, when: When) {
+        if let Some(signal) = signals::smoke(values, self.profile) {
+            self.signal(Condition::Smoke, signal, when);
+        }
+        // A hydrant in the sun is hot: only a detector, or a device nobody has claimed yet, can
+        // tell a fire by its temperature.
+        let detector = self.device.kind == Kind::Smoke || !self.device.claimed;
+        if let Some(temp) = values.temp_c.filter(|_| detector) {
+            let rising = self.rising(temp.get(), when.ts);
+            let signal = if rising { Signal::Bad } else { signals::heat(temp, self.profile) };
+            self.signal(Condition::Heat, signal, when);
+        }
+    }
+
+    fn rising(&mut self, temp: f32, ts: Ms) -> bool {
+        let [anchor, last] = self.memory.warmth;
+        let near = |it: &(Ms, f32)| ts - it.0 <= RISE_WINDOW_MS && ts > it.0;
+        let limit = self.profile.heat_rise_c_per_min;
+        let fast = |it: (Ms, f32)| {
+            let minutes = (ts - it.0) as f32 / 60_000.0;
+            temp - it.1 >= (limit * minutes).max(RISE_FLOOR_C)
+        };
+        let rising = [anchor, last].into_iter().flatten().filter(near).any(fast);
+        let anchor = anchor.filter(near).or(last.filter(near)).or(Some((ts, temp)));
+        self.memory.warmth = [anchor, Some((ts, temp))];
+        rising
+    }
+
+    fn pressure(&mut self, values: &Measurements, when: When) {
+        let broken = signals::pressure_broken(values, self.profile);
+        self.fault(values, broken, when);
+        let Some(kpa) = values.pressure_kpa.filter(|_| !broken && !self.memory.pressure_hidden)
+        else {
+            return;
+        };
+        // The worst first: what joins an incident that is worse already pages nobody again.
+        let (profile, kpa_is) = (self.profile, kpa);
+        self.signal(Condition::NoWater, signals::no_water(kpa_is, profile), when);
+        self.signal(Condition::LowPressure, signals::low_pressure(kpa_is, profile), when);
+        self.signal(Condition::HighPressure, signals::high_pressure(kpa_is, profile), when);
+        self.evidence(kpa.get(), when);
+    }
+
+    fn fault(&mut self, values: &Measurements, broken: bool, when: When) {
+        let stuck = values.pressure_kpa.is_some_and(|it| self.stuck(it.get(), when.ts));
+        let hides = broken || stuck;
+        let signal = if hides || signals::other_broken(values) {
+            Signal::Bad
+        } else if self.memory.pressure_hidden && values.pressure_kpa.is_none() {
+            return; // says nothing about the sensor that is broken
+        } else if *values == Measurements::default() {
+            return;
+        } else {
+            Signal::Good
+        };
+        if hides {
+            self.memory.pressure_hidden = true;
+            self.forget_pressure();
+        }
+        self.signal(Condition::SensorFault, signal, when);
+        if stuck {
+            let since = self.memory.stuck.since;
+            let track = self.memory.track_mut(Condition::SensorFault);
+            track.since = track.since.min(since);
+        }
+    }
+
+    /// Whether the pressure has been the same for too many readings and too long. Also counts.
+    fn stuck(&mut self, kpa: f32, ts: Ms) -> bool {
+        let empty =
+            self.memory.is_true(Condition::NoWater) || self.memory.is_true(Condition::LowPressure);
+        let stuck = &mut self.memory.stuck;
+        if stuck.count == 0 || stuck.kpa.to_bits() != kpa.to_bits() {
+            (stuck.kpa, stuck.count, stuck.since) = (kpa, 0, ts);
+        }
+        stuck.count = stuck.count.saturating_add(1);
+        let long = ts - stuck.since >= Ms::from(self.profile.stuck_for_s) * 1_000;
+        let often = stuck.count >= self.profile.stuck_readings;
+        long && often && kpa >= self.profile.stuck_above_kpa && !empty
+    }
+
+    /// Runs of pressure do not go on across a fault or a silence.
+    fn forget_pressure(&mut self) {
+        for track in &mut self.memory.tracks {
+            if matches!(
+                track.condition,
+                Condition::NoWater | Condition::LowPressure | Condition::HighPressure
+            ) {
+                track.forget_runs();
+            }
+        }
+        if let Some(evidence) = &mut self.memory.evidence {
+            evidence.last_good = None;
+        }
+    }
+
+    fn evidence(&mut self, kpa: f32, when: When) {
+        let good = kpa >= self.profile.min_kpa + self.profile.low_clear_margin_kpa
+            && kpa <= self.profile.max_kpa - self.profile.high_clear_margin_kpa;
+        let gap = 2 * interval_ms(self.device, self.profile, self.memory);
+        let Some(evidence) = &mut self.memory.evidence else { return };
+        evidence.alive_at = when.at;
+        if let Some(last) = evidence.last_good.filter(|last| good && when.ts - last <= gap) {
+            evidence.covered_ms += when.ts - last;
+        }
+        evidence.last_good = good.then_some(when.ts);
+        if evidence.covered_ms >= self.verify_ms {
+            self.memory.evidence = None;
+            self.facts.push(Fact::Verified { device: self.ix, at: when.ts });
+        }
+    }
+
+    fn upkeep(&mut self, values: &Measurements, when: When) {
+        let profile = self.profile;
+        let hydrant = self.device.kind == Kind::Hydrant;
+        let freezing = hydrant.then(|| signals::freezing(values, profile)).flatten();
+        for (condition, signal) in [
+            (Condition::HydrantOpen, signals::hydrant_open(values)),
+            (Condition::Knocked, signals::knocked(values, profile)),
+            (Condition::Freezing, freezing),
+            (Condition::BatteryLow, signals::battery_low(values, profile)),
+            (Condition::Contamination, signals::contamination(values, profile)),
+        ] {
+            if let Some(signal) = signal {
+                self.signal(condition, signal, when);
+            }
+        }
+    }
+
+    fn signal(&mut self, condition: Condition, signal: Signal, when: When) {
+        let nothing_known = self.memory.track(condition).is_none();
+        if nothing_known && signal != Signal::Bad {
+            return;
+        }
+        let dwell = dwell(condition, self.profile);
+        let track = self.memory.track_mut(condition);
+        let step = track.reading(signal, dwell, when.ts);
+        let idle = track.is_idle();
+        self.after(condition, step, when);
+        if idle {
+            self.memory.tracks.retain(|it| it.condition != condition);
+        }
+    }
+
+    /// Tells, or holds back, what a step did.
+    fn after(&mut self, condition: Condition, step: Step, when: When) {
+        match step {
+            Step::Same => {}
+            Step::Rose => {
+                self.memory.track_mut(condition).received_at = when.at;
+                if condition.severity() == Severity::Fire || !when.late {
+                    let test = self.memory.track_mut(condition).test_since.is_some();
+                    self.raise(condition, when.at, when.late, test);
+                }
+            }
+            Step::Fell(at) => self.fell(condition, at),
+        }
+    }
+
+    fn raise(&mut self, condition: Condition, now: Ms, late: bool, test: bool) {
+        let subject = Subject::Device(self.ix);
+        let track = self.memory.track_mut(condition);
+        track.told = true;
+        let (measured_at, received_at) = (track.measured_at, track.received_at);
+        let late_s = if late { (now - measured_at) / 1_000 } else { 0 };
+        let late_s = u32::try_from(late_s).unwrap_or(0);
+        let since = track.since;
+        self.facts.push(Fact::Raised(Raised {
+            subject,
+            condition,
+            since,
+            measured_at,
+            received_at,
+            late_s,
+            test,
+            members: Vec::new(),
+        }));
+        self.hydrant_changed();
+    }
+
+    fn fell(&mut self, condition: Condition, at: Ms) {
+        let subject = Subject::Device(self.ix);
+        let track = self.memory.track_mut(condition);
+        if track.told {
+            track.told = false;
+            self.facts.push(Fact::Cleared { subject, condition, at });
+        } else {
+            let raised = Raised {
+                subject,
+                condition,
+                since: track.since,
+                measured_at: track.measured_at,
+                received_at: track.received_at,
+                late_s: u32::try_from((track.received_at - track.measured_at) / 1_000).unwrap_or(0),
+                test: false,
+                members: Vec::new(),
+            };
+            self.facts.push(Fact::Passed { raised, cleared_at: at });
+        }
+        if condition == Condition::SensorFault {
+            self.memory.pressure_hidden = false;
+            self.forget_pressure();
+        }
+        self.hydrant_changed();
+    }
+
+    fn hydrant_changed(&mut self) {
+        let change = Fact::Hydrant { device: self.ix };
+        if self.device.kind == Kind::Hydrant && self.facts.last() != Some(&change) {
+            self.facts.push(change);
+        }
+    }
+
+    /// The backlog is over: what is still true is told now.
+    fn release(&mut self, now: Ms) {
+        self.memory.backlog = None;
+        let mut held: Vec<Condition> = self
+            .memory
+            .tracks
+            .iter()
+            .filter(|it| it.is_true() && !it.told)
+            .map(|it| it.condition)
+            .collect();
+        held.sort_by_key(|it| std::cmp::Reverse(it.severity()));
+        for condition in held {
+            self.raise(condition, now, true, false);
+        }
+    }
+
+    /// Time passed.
+    pub fn tick(&mut self, now: Ms, sight: Sight) {
+        self.silence(now, sight);
+        if self.backlog_ends().is_some_and(|due| now >= due) {
+            self.release(now);
+        }
+        let device = self.ix;
+        for track in &mut self.memory.tracks {
+            if track.test_since.is_some_and(|since| now >= since + TEST_MS) {
+                track.test_since = None;
+                let condition = track.condition;
+                self.facts.push(Fact::TestBecameReal { device, condition });
+            }
+        }
+        if self.memory.evidence.is_some_and(|it| now >= it.alive_at + UNVERIFIED_MS) {
+            self.memory.evidence = None;
+            self.facts.push(Fact::Unverified { device, at: now });
+        }
+    }
+
+    fn silence(&mut self, now: Ms, sight: Sight) {
+        let Some(due) = self.offline_due(sight).filter(|due| now >= *due) else { return };
+        let since = if self.memory.gone { now } else { due };
+        let step = self.memory.track_mut(Condition::Offline).set(since, since);
+        self.forget_pressure();
+        self.after(Condition::Offline, step, When { ts: since, at: now, late: false });
+    }
+
+    /// When the device will count as offline if nothing is heard; `None`: it does already, was
+    /// never heard, or the gateway cannot see.
+    fn offline_due(&self, sight: Sight) -> Option<Ms> {
+        let heard = self.memory.heard_at.filter(|_| sight.up)?;
+        if self.memory.is_true(Condition::Offline) {
+            return None;
+        }
+        let interval = interval_ms(self.device, self.profile, self.memory);
+        let after = |from: Option<Ms>| from.map_or(Ms::MIN, |from| from + interval);
+        Some(if self.memory.gone {
+            heard.max(after(sight.blind_until))
+        } else {
+            let silent = (interval * Ms::from(self.profile.offline_intervals))
+                .max(Ms::from(self.profile.offline_min_s) * 1_000);
+            (heard + silent).max(after(sight.grace_from))
+        })
+    }
+
+    fn backlog_ends(&self) -> Option<Ms> {
+        let (first, last) = self.memory.backlog?;
+        Some((last + BACKLOG_QUIET_MS).min(first + BACKLOG_MAX_MS))
+    }
+
+    /// When [`Self::tick`] has something to do.
+    #[must_use]
+    pub fn wake(&self, sight: Sight) -> Option<Ms> {
+        let tests = self.memory.tracks.iter().filter_map(|it| it.test_since);
+        [
+            self.offline_due(sight),
+            self.backlog_ends(),
+            tests.min().map(|since| since + TEST_MS),
+            self.memory.evidence.map(|it| it.alive_at + UNVERIFIED_MS),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Evidence is asked for, or no longer.
+    pub fn verify(&mut self, wanted: bool, now: Ms) {
+        let fresh = Evidence { covered_ms: 0, last_good: None, alive_at: now };
+        self.memory.evidence = wanted.then(|| self.memory.evidence.unwrap_or(fresh));
+    }
+}

@@ -1,0 +1,150 @@
+//! What is remembered of one device, and its stored form.
+//!
+//! Aim: under 512 bytes, so that 100,000 devices fit into 50 MB. Tracks exist only for conditions
+//! of which something is known.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use standpipe_shared::{Condition, Field, Measurements};
+
+use super::admit::Door;
+use super::track::Track;
+use crate::Ms;
+
+/// One device's memory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Duplicates, series time, ledger.
+    pub door: Door,
+    /// Conditions of which something is known.
+    pub tracks: Vec<Track>,
+    /// Arrival of the last message of any kind; `None`: never heard.
+    pub heard_at: Option<Ms>,
+    /// Event time of the newest reading: what is older moves nothing.
+    pub newest: Option<Ms>,
+    /// The newest value of each measurement.
+    #[serde(with = "as_array")]
+    pub latest: Measurements,
+    /// Seconds between readings, as the device said.
+    pub interval_s: Option<u32>,
+    /// For the stuck value.
+    pub stuck: Stuck,
+    /// For the rate of rise: event time and °C of an earlier reading and of the last one.
+    pub warmth: [Option<(Ms, f32)>; 2],
+    /// Its Last Will came, and nothing since.
+    pub gone: bool,
+    /// Whether `sensor_fault`, while true, hides the pressure.
+    pub pressure_hidden: bool,
+    /// A backlog is coming in: arrival of its first and of its last late message so far.
+    pub backlog: Option<(Ms, Ms)>,
+    /// Evidence that the water is back.
+    pub evidence: Option<Evidence>,
+}
+
+/// The same pressure, again and again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stuck {
+    /// The value, kPa.
+    pub kpa: f32,
+    /// Readings with it.
+    pub count: u32,
+    /// Event time of the first of them.
+    pub since: Ms,
+}
+
+/// How long pressure has held above the clear limit while an incident verifies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Covered so far.
+    pub covered_ms: Ms,
+    /// Event time of the last good reading; the next adds what lies between.
+    pub last_good: Option<Ms>,
+    /// Arrival of the last good reading, or when evidence was asked for.
+    pub alive_at: Ms,
+}
+
+/// A stored memory that this version cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "stored memory of a device has format {0}, this version reads {VERSION}: start with the version that wrote it, or drop the row to begin anew"
+)]
+pub struct BadMemory(u8);
+
+/// First byte of the stored form.
+const VERSION: u8 = 1;
+
+impl Memory {
+    /// The stored form.
+    #[must_use]
+    pub fn body(&self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(512);
+        body.push(VERSION);
+        postcard::to_extend(self, body).unwrap_or_default()
+    }
+
+    /// From the stored form.
+    ///
+    /// # Errors
+    /// [`BadMemory`] when another version wrote it, or it is damaged.
+    pub fn from_body(body: &[u8]) -> Result<Self, BadMemory> {
+        match body.split_first() {
+            Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| BadMemory(VERSION)),
+            Some((&other, _)) => Err(BadMemory(other)),
+            None => Err(BadMemory(0)),
+        }
+    }
+
+    /// What is known of one condition.
+    #[must_use]
+    pub fn track(&self, condition: Condition) -> Option<&Track> {
+        self.tracks.iter().find(|it| it.condition == condition)
+    }
+
+    /// Whether a condition is true.
+    #[must_use]
+    pub fn is_true(&self, condition: Condition) -> bool {
+        self.track(condition).is_some_and(Track::is_true)
+    }
+
+    /// Whether a condition is true and the incidents know it.
+    #[must_use]
+    pub fn told(&self, condition: Condition) -> Option<&Track> {
+        self.track(condition).filter(|it| it.is_true() && it.told)
+    }
+
+    /// The set of true conditions, by their bits.
+    #[must_use]
+    pub fn conditions(&self) -> u32 {
+        self.tracks.iter().filter(|it| it.is_true()).fold(0, |set, it| set | it.condition.bit())
+    }
+
+    /// The track of a condition, made if need be.
+    pub fn track_mut(&mut self, condition: Condition) -> &mut Track {
+        let at = self.tracks.iter().position(|it| it.condition == condition);
+        let at = at.unwrap_or_else(|| {
+            self.tracks.push(Track::new(condition));
+            self.tracks.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "found, or pushed just now")]
+        &mut self.tracks[at]
+    }
+}
+
+/// `skip_serializing_if` has no place in a binary form: there a fixed array stands.
+mod as_array {
+    use super::{Deserialize, Deserializer, Field, Measurements, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(values: &Measurements, to: S) -> Result<S::Ok, S::Error> {
+        Field::ALL.map(|field| values.get(field)).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Measurements, D::Error> {
+        let array = <[Option<f32>; Field::ALL.len()]>::deserialize(from)?;
+        let mut values = Measurements::default();
+        for (field, value) in Field::ALL.into_iter().zip(array) {
+            if let Some(value) = value {
+                values.set(field, value).map_err(serde::de::Error::custom)?;
+            }
+        }
+        Ok(values)
+    }
+}

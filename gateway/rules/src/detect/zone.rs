@@ -1,0 +1,195 @@
+//! Many at once: the hydrants of a zone low together, the devices of a station silent together.
+//!
+//! What happens in one pipe or one radio cell happens at one time: onsets count together when they
+//! lie within a window. What an empty pipe's neighbours do later keeps the condition true, and so
+//! does a hydrant that fell silent while low: silence is neither good nor bad news.
+
+use serde::{Deserialize, Serialize};
+use standpipe_shared::Condition;
+
+use super::judge::interval_ms;
+use super::memory::Memory;
+use crate::Ms;
+use crate::fact::{Fact, Raised, Subject};
+use crate::registry::{Device, DeviceIx, Profile};
+
+/// Onsets this close belong together …
+const WINDOW_MS: Ms = 600_000;
+/// … or within this many tenths of the longest interval among them.
+const WINDOW_TENTHS: Ms = 12;
+/// Intervals within which a hydrant is live.
+const LIVE_INTERVALS: Ms = 3;
+/// `zone_low_pressure`: this many hydrants, and this share of the live ones.
+const ZONE: (usize, usize) = (3, 30);
+/// `zone_low_pressure` ends when fewer are low for this long.
+const ZONE_CLEAR_MS: Ms = 300_000;
+/// `blind_area`: this many devices, and this share of those ever heard.
+const AREA: (usize, usize) = (5, 50);
+/// `blind_area` ends under this share.
+const AREA_CLEAR_PERCENT: usize = 25;
+
+/// One device, as its neighbours see it.
+pub struct Neighbour<'a> {
+    /// Its place.
+    pub ix: DeviceIx,
+    /// Its row.
+    pub device: &'a Device,
+    /// Its numbers.
+    pub profile: &'a Profile,
+    /// What is remembered of it.
+    pub memory: &'a Memory,
+}
+
+/// What is remembered of a zone or an area.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whole {
+    /// The condition is true.
+    pub raised: bool,
+    /// Fewer than needed since then, event time and arrival.
+    pub fewer_since: Option<(Ms, Ms)>,
+}
+
+/// One of those that make it true.
+#[derive(Clone, Copy)]
+struct Onset {
+    since: Ms,
+    measured_at: Ms,
+    received_at: Ms,
+    ix: DeviceIx,
+}
+
+/// The largest group of onsets that lie within one window; they come back in order of time.
+fn together(onsets: &mut [Onset], window: Ms) -> &[Onset] {
+    onsets.sort_by_key(|it| (it.since, it.ix));
+    let mut best = 0..0;
+    let mut first = 0;
+    for (last, onset) in onsets.iter().enumerate() {
+        while onsets.get(first).is_some_and(|it| onset.since - it.since > window) {
+            first += 1;
+        }
+        if last + 1 - first > best.len() {
+            best = first..last + 1;
+        }
+    }
+    onsets.get(best).unwrap_or(&[])
+}
+
+fn window(longest: Ms) -> Ms {
+    WINDOW_MS.max(longest * WINDOW_TENTHS / 10)
+}
+
+fn enough(count: usize, of: usize, (least, percent): (usize, usize)) -> bool {
+    count >= least && count * 100 >= of * percent
+}
+
+fn raised(subject: Subject, condition: Condition, group: &[Onset], all: &[Onset]) -> Option<Fact> {
+    Some(Fact::Raised(Raised {
+        subject,
+        condition,
+        since: group.iter().map(|it| it.since).min()?,
+        measured_at: group.iter().map(|it| it.measured_at).max()?,
+        received_at: group.iter().map(|it| it.received_at).max()?,
+        late_s: 0,
+        test: false,
+        members: all.iter().map(|it| it.ix).collect(),
+    }))
+}
+
+impl Whole {
+    /// Judges a zone of hydrants at `now`; `at` is the event time of what made it worth a look.
+    pub fn zone<'a>(
+        &mut self,
+        zone: &str,
+        hydrants: impl Iterator<Item = Neighbour<'a>>,
+        at: Ms,
+        now: Ms,
+    ) -> Option<Fact> {
+        let (mut live, mut hidden, mut silent, mut longest) = (0, 0, 0, 0);
+        let mut onsets = Vec::new();
+        for it in hydrants {
+            let interval = interval_ms(it.device, it.profile, it.memory);
+            let heard = it.memory.heard_at.is_some_and(|at| now - at <= LIVE_INTERVALS * interval);
+            let is_live = heard && !it.memory.is_true(Condition::Offline);
+            live += usize::from(is_live);
+            let low = [Condition::NoWater, Condition::LowPressure];
+            let told = low.iter().filter_map(|low| it.memory.told(*low));
+            let Some(first) = told.min_by_key(|track| track.since) else { continue };
+            if !is_live {
+                silent += 1;
+            } else if it.memory.pressure_hidden {
+                hidden += 1;
+            } else {
+                longest = longest.max(interval);
+                let (since, ix) = (first.since, it.ix);
+                let (measured_at, received_at) = (first.measured_at, first.received_at);
+                onsets.push(Onset { since, measured_at, received_at, ix });
+            }
+        }
+        let subject = Subject::Zone(zone.into());
+        let condition = Condition::ZoneLowPressure;
+        if self.raised {
+            let holds = enough(onsets.len() + hidden + silent, live + silent, ZONE);
+            return self.still(holds, ZONE_CLEAR_MS, (at, now)).map(|at| Fact::Cleared {
+                subject,
+                condition,
+                at,
+            });
+        }
+        let group = together(&mut onsets, window(longest)).to_vec();
+        self.raised = enough(group.len(), live, ZONE);
+        self.raised.then(|| raised(subject, condition, &group, &onsets)).flatten()
+    }
+
+    /// Judges the devices of a station at `now`. Devices never heard do not count.
+    pub fn area<'a>(
+        &mut self,
+        station: &str,
+        devices: impl Iterator<Item = Neighbour<'a>>,
+        now: Ms,
+    ) -> Option<Fact> {
+        let (mut known, mut longest) = (0, 0);
+        let mut onsets = Vec::new();
+        for it in devices.filter(|it| it.memory.heard_at.is_some()) {
+            known += 1;
+            if let Some(track) = it.memory.told(Condition::Offline) {
+                longest = longest.max(interval_ms(it.device, it.profile, it.memory));
+                let (since, ix) = (track.since, it.ix);
+                let (measured_at, received_at) = (track.measured_at, track.received_at);
+                onsets.push(Onset { since, measured_at, received_at, ix });
+            }
+        }
+        let subject = Subject::Area(station.into());
+        let condition = Condition::BlindArea;
+        if self.raised {
+            let holds = onsets.len() * 100 >= known * AREA_CLEAR_PERCENT;
+            return self.still(holds, 0, (now, now)).map(|at| Fact::Cleared {
+                subject,
+                condition,
+                at,
+            });
+        }
+        let group = together(&mut onsets, window(longest)).to_vec();
+        self.raised = enough(group.len(), known, AREA);
+        self.raised.then(|| raised(subject, condition, &group, &onsets)).flatten()
+    }
+
+    /// Whether it ended, and at which event time.
+    fn still(&mut self, holds: bool, clear_ms: Ms, (at, now): (Ms, Ms)) -> Option<Ms> {
+        if holds {
+            self.fewer_since = None;
+            return None;
+        }
+        let (since, from) = *self.fewer_since.get_or_insert((at, now));
+        if now - from < clear_ms {
+            return None;
+        }
+        *self = Self::default();
+        Some(since)
+    }
+
+    /// When it has to be judged again though nothing happened.
+    #[must_use]
+    pub fn wake(&self) -> Option<Ms> {
+        self.fewer_since.map(|(_, from)| from + ZONE_CLEAR_MS)
+    }
+}

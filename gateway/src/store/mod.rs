@@ -1,3 +1,0 @@
-//! What must not be lost, in SQLite.
-
-pub mod block;
