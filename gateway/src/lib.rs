@@ -1,3 +1,6 @@
 //! The gateway.
 
+pub mod clock;
+pub mod engine;
 pub mod health;
+pub mod store;

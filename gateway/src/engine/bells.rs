@@ -1,0 +1,43 @@
+//! Doorbells: they say that something is there, never what. Each holds one ring.
+
+use tokio::sync::watch;
+
+/// The engine's ends.
+#[derive(Debug)]
+pub struct Bells {
+    /// Something is owed to a station's topic.
+    pub stations: watch::Sender<u64>,
+    /// Something is owed to a webhook.
+    pub webhooks: watch::Sender<u64>,
+    /// The newest log block.
+    pub log: watch::Sender<i64>,
+    /// The newest event of the stream.
+    pub events: watch::Sender<i64>,
+}
+
+/// The listeners' ends: clone what you need, and await `changed()`. Ring once at the start
+/// yourself (`mark_changed`), for what is owed from before.
+#[derive(Clone, Debug)]
+pub struct Rings {
+    /// Something is owed to a station's topic.
+    pub stations: watch::Receiver<u64>,
+    /// Something is owed to a webhook.
+    pub webhooks: watch::Receiver<u64>,
+    /// The newest log block.
+    pub log: watch::Receiver<i64>,
+    /// The newest event of the stream.
+    pub events: watch::Receiver<i64>,
+}
+
+/// Four bells.
+#[must_use]
+pub fn bells() -> (Bells, Rings) {
+    let (stations, stations_in) = watch::channel(0);
+    let (webhooks, webhooks_in) = watch::channel(0);
+    let (log, log_in) = watch::channel(0);
+    let (events, events_in) = watch::channel(0);
+    (
+        Bells { stations, webhooks, log, events },
+        Rings { stations: stations_in, webhooks: webhooks_in, log: log_in, events: events_in },
+    )
+}

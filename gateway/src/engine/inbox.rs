@@ -1,0 +1,269 @@
+//! What reaches the engine, what it answers, and the two queues between.
+//!
+//! `urgent` carries the alarm lane, people's asks and the senders' reports; `bulk` carries the
+//! telemetry lane. Both are bounded: a lane that finds its queue full disconnects, and the broker
+//! keeps the rest; an ask that finds it full is refused; a sender's report waits.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::{Action, IncidentId, Refused};
+use standpipe_rules::registry::{Device, DeviceIx};
+use standpipe_rules::wire::Parsed;
+use tokio::sync::{mpsc, oneshot};
+use ulid::Ulid;
+
+/// Messages the urgent queue holds.
+pub const URGENT_QUEUE: usize = 4_096;
+/// Messages the bulk queue holds; the telemetry lane's receive-maximum is no larger.
+pub const BULK_QUEUE: usize = 8_192;
+/// Batches of acknowledgements on their way back to a lane; more are merged into one.
+pub const ACK_QUEUE: usize = 64;
+/// How long a report naps before it tries a full queue again.
+const NAP: Duration = Duration::from_millis(10);
+
+/// Which of the two sessions with the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Alarms, statuses, replies, actions, presence.
+    Alarm,
+    /// Telemetry.
+    Telemetry,
+}
+
+impl Lane {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alarm => "alarm",
+            Self::Telemetry => "telemetry",
+        }
+    }
+}
+
+/// One message from the broker, parsed.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The session it came on.
+    pub lane: Lane,
+    /// Which connection of that session: an acknowledgement is good for no other.
+    pub epoch: u64,
+    /// The packet to acknowledge; 0 at QoS 0.
+    pub pkid: u16,
+    /// When it arrived.
+    pub at: Ms,
+    /// The topic, where something was rejected; else empty.
+    pub topic: Box<str>,
+    /// What it says.
+    pub parsed: Parsed,
+}
+
+/// Packets of one connection that may be acknowledged: what follows from them is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acks {
+    /// The connection they came on; dropped by the lane when it is not the present one.
+    pub epoch: u64,
+    /// In order of arrival.
+    pub pkids: Vec<u16>,
+}
+
+/// Everything that can reach the engine.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every message is a delivery")]
+pub enum Inbox {
+    /// From a lane.
+    Delivery(Delivery),
+    /// A session with the broker came up or went down.
+    Lane {
+        /// Which.
+        lane: Lane,
+        /// Whether it is up.
+        up: bool,
+        /// Since when.
+        at: Ms,
+    },
+    /// The receiver has a page.
+    Delivered {
+        /// Which.
+        page_id: Ulid,
+        /// Since when.
+        at: Ms,
+    },
+    /// A page was tried for too long.
+    GaveUp {
+        /// Which.
+        page_id: Ulid,
+        /// Since when.
+        at: Ms,
+        /// The last failure.
+        why: Box<str>,
+    },
+    /// A station's topic shows an incident.
+    BoardSent {
+        /// Whose topic.
+        station: Box<str>,
+        /// Which incident.
+        incident: IncidentId,
+        /// As of which revision.
+        rev: u32,
+    },
+    /// History has everything up to this log block.
+    SeriesAt {
+        /// The block.
+        block: i64,
+    },
+    /// Somebody wants something done, and an answer.
+    Ask(Ask),
+}
+
+/// What can be asked; answered when it is on disk. An asker who left is not waited for.
+#[derive(Debug)]
+pub enum Ask {
+    /// An action on an incident.
+    Act {
+        /// The station that acts; none: an administrator.
+        station: Option<Box<str>>,
+        /// What is done.
+        action: Action,
+        /// Done, or why not.
+        reply: oneshot::Sender<Result<(), Refused>>,
+    },
+    /// Register a device, or change it.
+    PutDevice {
+        /// As it shall be.
+        device: Box<Device>,
+        /// Its place.
+        reply: oneshot::Sender<DeviceIx>,
+    },
+    /// Take everything that waits, and keep everything that is remembered.
+    Flush {
+        /// Done.
+        reply: oneshot::Sender<()>,
+    },
+}
+
+/// Why an ask came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// The queue is full, which is so when the disk does not take what is written.
+    #[error("the gateway cannot write now: look at /readyz, and try again")]
+    Busy,
+    /// The engine has stopped.
+    #[error("the gateway is stopping: try again when it is back")]
+    Stopped,
+}
+
+/// Sends to the engine.
+#[derive(Clone, Debug)]
+pub struct EngineHandle {
+    urgent: Sender<Inbox>,
+    bulk: Sender<Inbox>,
+}
+
+/// The engine's ends of both queues.
+#[derive(Debug)]
+pub struct Queues {
+    pub(super) urgent: Receiver<Inbox>,
+    pub(super) bulk: Receiver<Inbox>,
+}
+
+/// The two queues to the engine. It ends when every handle is gone.
+#[must_use]
+pub fn queues() -> (EngineHandle, Queues) {
+    let (urgent, urgent_in) = bounded(URGENT_QUEUE);
+    let (bulk, bulk_in) = bounded(BULK_QUEUE);
+    (EngineHandle { urgent, bulk }, Queues { urgent: urgent_in, bulk: bulk_in })
+}
+
+impl EngineHandle {
+    /// Hands over a message without waiting, on its lane's queue.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: the lane disconnects, so that the broker keeps what is not acknowledged.
+    pub fn deliver(&self, delivery: Delivery) -> Result<(), Unavailable> {
+        let queue = match delivery.lane {
+            Lane::Alarm => &self.urgent,
+            Lane::Telemetry => &self.bulk,
+        };
+        queue.try_send(Inbox::Delivery(delivery)).map_err(|full| why(&full))
+    }
+
+    /// Sends something that is not a delivery, or says at once that it cannot.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub fn try_send(&self, inbox: Inbox) -> Result<(), Unavailable> {
+        self.urgent.try_send(inbox).map_err(|full| why(&full))
+    }
+
+    /// Sends something that must arrive, however long the queue stays full.
+    ///
+    /// # Errors
+    /// [`Unavailable::Stopped`].
+    pub async fn send(&self, inbox: Inbox) -> Result<(), Unavailable> {
+        let mut inbox = inbox;
+        loop {
+            match self.urgent.try_send(inbox) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(Unavailable::Stopped),
+                Err(TrySendError::Full(back)) => inbox = back,
+            }
+            tokio::time::sleep(NAP).await;
+        }
+    }
+
+    /// An action on an incident; answered when it is on disk.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when nobody could be asked; inside, [`Refused`] when the answer is no.
+    pub async fn act(
+        &self,
+        station: Option<Box<str>>,
+        action: Action,
+    ) -> Result<Result<(), Refused>, Unavailable> {
+        self.ask(|reply| Ask::Act { station, action, reply }).await
+    }
+
+    /// Registers a device, or changes it; answered when it is on disk.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn put_device(&self, device: Device) -> Result<DeviceIx, Unavailable> {
+        self.ask(|reply| Ask::PutDevice { device: Box::new(device), reply }).await
+    }
+
+    /// Everything sent before this is taken, and everything remembered is kept.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn flush(&self) -> Result<(), Unavailable> {
+        self.ask(|reply| Ask::Flush { reply }).await
+    }
+
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.try_send(Inbox::Ask(ask(reply)))?;
+        answer.await.map_err(|_| Unavailable::Stopped)
+    }
+
+    /// How many messages wait: urgent, bulk.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.urgent.len(), self.bulk.len())
+    }
+}
+
+fn why(full: &TrySendError<Inbox>) -> Unavailable {
+    match full {
+        TrySendError::Full(_) => Unavailable::Busy,
+        TrySendError::Disconnected(_) => Unavailable::Stopped,
+    }
+}
+
+/// Where a lane's acknowledgements go back to it, and where the lane takes them.
+#[must_use]
+pub fn acks() -> (mpsc::Sender<Acks>, mpsc::Receiver<Acks>) {
+    mpsc::channel(ACK_QUEUE)
+}

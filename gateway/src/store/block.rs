@@ -1,0 +1,295 @@
+//! Readings ↔ one row of table `log`: small, and quick to write and to read.
+//!
+//! Layout: version, then one record after another until the end. Integers are LEB128 varints,
+//! signed ones zigzag; times are differences: `arrived` from the record before, `ts` from
+//! `arrived`, `series_ts` from `ts`. Flags say which values follow.
+
+use standpipe_rules::changes::Logged;
+use standpipe_rules::registry::DeviceIx;
+use standpipe_shared::{
+    Celsius, DecibelsPerMetre, Degrees, Kilopascals, Measurements, Milliamps, Percent,
+};
+
+/// The layout written here; nothing else is read.
+const VERSION: u8 = 1;
+
+/// A block that this version cannot read, or that was damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadBlock {
+    /// It starts with another version.
+    #[error("log block of layout {0}, layout {VERSION} is read here: use the newer standpipe")]
+    Version(u8),
+    /// It ends in the middle of a reading, or says what cannot be.
+    #[error("log block is damaged at byte {0}: check the disk, and restore the store's backup")]
+    Damaged(usize),
+}
+
+const BOOT: u32 = 1 << 12;
+const SEQ: u32 = 1 << 13;
+const CLOCK_BAD: u32 = 1 << 14;
+const FLOWING_SET: u32 = 1 << 15;
+const CAP_SET: u32 = 1 << 16;
+
+/// Appends the block of these readings to `out`.
+pub fn encode(readings: &[Logged], out: &mut Vec<u8>) {
+    out.push(VERSION);
+    let mut before = 0;
+    for it in readings {
+        record(it, before, out);
+        before = it.arrived;
+    }
+}
+
+fn record(it: &Logged, before: i64, out: &mut Vec<u8>) {
+    let v = &it.values;
+    let flags = flags(it);
+    unsigned(u64::from(it.device.0), out);
+    signed(it.arrived.wrapping_sub(before), out);
+    signed(it.arrived.wrapping_sub(it.ts), out);
+    signed(it.series_ts.wrapping_sub(it.ts), out);
+    unsigned(u64::from(flags), out);
+    for number in [it.boot, it.seq].into_iter().flatten() {
+        unsigned(u64::from(number), out);
+    }
+    out.extend_from_slice(&it.print.to_le_bytes());
+    for number in [
+        v.pressure_kpa.map(Kilopascals::get),
+        v.pressure_min_kpa.map(Kilopascals::get),
+        v.pressure_max_kpa.map(Kilopascals::get),
+        v.loop_ma.map(Milliamps::get),
+        v.tilt_deg.map(Degrees::get),
+        v.smoke_db_m.map(DecibelsPerMetre::get),
+        v.dirt_pct.map(Percent::get),
+        v.temp_c.map(Celsius::get),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    for number in [v.battery_mv, v.rssi_dbm].into_iter().flatten() {
+        signed(i64::from(number), out);
+    }
+}
+
+fn flags(it: &Logged) -> u32 {
+    let v = &it.values;
+    [
+        v.pressure_kpa.is_some(),
+        v.pressure_min_kpa.is_some(),
+        v.pressure_max_kpa.is_some(),
+        v.loop_ma.is_some(),
+        v.tilt_deg.is_some(),
+        v.smoke_db_m.is_some(),
+        v.dirt_pct.is_some(),
+        v.temp_c.is_some(),
+        v.battery_mv.is_some(),
+        v.rssi_dbm.is_some(),
+        v.flowing.is_some(),
+        v.cap_open.is_some(),
+        it.boot.is_some(),
+        it.seq.is_some(),
+        it.clock_bad,
+        v.flowing == Some(true),
+        v.cap_open == Some(true),
+    ]
+    .into_iter()
+    .enumerate()
+    .fold(0, |flags, (bit, set)| flags | (u32::from(set) << bit))
+}
+
+fn unsigned(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push((value & 0x7f) as u8);
+}
+
+#[expect(clippy::cast_sign_loss, reason = "zigzag")]
+fn signed(value: i64, out: &mut Vec<u8>) {
+    unsigned(((value << 1) ^ (value >> 63)) as u64, out);
+}
+
+/// Reads a block, in the order it was written.
+///
+/// # Errors
+/// [`BadBlock`]: it was written by a newer version, or the file was damaged.
+pub fn decode(body: &[u8]) -> Result<Vec<Logged>, BadBlock> {
+    let mut from = Cursor { body, at: 0 };
+    match from.byte()? {
+        VERSION => {}
+        other => return Err(BadBlock::Version(other)),
+    }
+    let mut readings = Vec::new();
+    let mut before = 0;
+    while from.at < body.len() {
+        let logged = from.record(before)?;
+        before = logged.arrived;
+        readings.push(logged);
+    }
+    Ok(readings)
+}
+
+struct Cursor<'a> {
+    body: &'a [u8],
+    at: usize,
+}
+
+impl Cursor<'_> {
+    fn damaged(&self) -> BadBlock {
+        BadBlock::Damaged(self.at)
+    }
+
+    fn byte(&mut self) -> Result<u8, BadBlock> {
+        let byte = *self.body.get(self.at).ok_or_else(|| self.damaged())?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn four(&mut self) -> Result<[u8; 4], BadBlock> {
+        let rest = self.body.get(self.at..).unwrap_or_default();
+        let four = rest.first_chunk::<4>().ok_or_else(|| self.damaged())?;
+        self.at += 4;
+        Ok(*four)
+    }
+
+    fn unsigned(&mut self) -> Result<u64, BadBlock> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(self.damaged())
+    }
+
+    #[expect(clippy::cast_possible_wrap, reason = "zigzag")]
+    fn signed(&mut self) -> Result<i64, BadBlock> {
+        let value = self.unsigned()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    fn small<T: TryFrom<u64>>(&mut self) -> Result<T, BadBlock> {
+        T::try_from(self.unsigned()?).map_err(|_| self.damaged())
+    }
+
+    fn number<T: TryFrom<f32>>(&mut self, there: bool) -> Result<Option<T>, BadBlock> {
+        if !there {
+            return Ok(None);
+        }
+        let value = f32::from_le_bytes(self.four()?);
+        T::try_from(value).map(Some).map_err(|_| self.damaged())
+    }
+
+    fn whole(&mut self, there: bool) -> Result<Option<i32>, BadBlock> {
+        if !there {
+            return Ok(None);
+        }
+        i32::try_from(self.signed()?).map(Some).map_err(|_| self.damaged())
+    }
+
+    fn record(&mut self, before: i64) -> Result<Logged, BadBlock> {
+        let device = DeviceIx(self.small()?);
+        let arrived = before.wrapping_add(self.signed()?);
+        let ts = arrived.wrapping_sub(self.signed()?);
+        let series_ts = ts.wrapping_add(self.signed()?);
+        let flags: u32 = self.small()?;
+        let has = |bit: u32| flags & bit != 0;
+        let boot = if has(BOOT) { Some(self.small()?) } else { None };
+        let seq = if has(SEQ) { Some(self.small()?) } else { None };
+        let print = u32::from_le_bytes(self.four()?);
+        let values = Measurements {
+            pressure_kpa: self.number(has(1))?,
+            pressure_min_kpa: self.number(has(1 << 1))?,
+            pressure_max_kpa: self.number(has(1 << 2))?,
+            loop_ma: self.number(has(1 << 3))?,
+            tilt_deg: self.number(has(1 << 4))?,
+            smoke_db_m: self.number(has(1 << 5))?,
+            dirt_pct: self.number(has(1 << 6))?,
+            temp_c: self.number(has(1 << 7))?,
+            battery_mv: self.whole(has(1 << 8))?,
+            rssi_dbm: self.whole(has(1 << 9))?,
+            flowing: has(1 << 10).then(|| has(FLOWING_SET)),
+            cap_open: has(1 << 11).then(|| has(CAP_SET)),
+        };
+        let clock_bad = has(CLOCK_BAD);
+        Ok(Logged { device, arrived, ts, series_ts, boot, seq, print, clock_bad, values })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BadBlock, decode, encode};
+    use proptest::prelude::*;
+    use standpipe_rules::changes::Logged;
+    use standpipe_rules::registry::DeviceIx;
+    use standpipe_shared::{Field, Measurements};
+
+    fn any_logged() -> impl Strategy<Value = Logged> {
+        let number = prop_oneof![
+            Just(0.0f32),
+            Just(-0.0),
+            Just(f32::MAX),
+            -3.0e3f32..3.0e3,
+            any::<i16>().prop_map(f32::from)
+        ];
+        let values = prop::array::uniform12(prop::option::of(number)).prop_map(|numbers| {
+            let mut values = Measurements::default();
+            for (field, number) in Field::ALL.into_iter().zip(numbers) {
+                if let Some(number) = number {
+                    values.set(field, number).unwrap();
+                }
+            }
+            values
+        });
+        let identity = (any::<u32>(), any::<Option<u32>>(), any::<Option<u32>>(), any::<u32>());
+        let times = (any::<i64>(), any::<i64>(), any::<i64>(), any::<bool>());
+        (identity, times, values).prop_map(|(identity, times, values)| Logged {
+            device: DeviceIx(identity.0),
+            arrived: times.0,
+            ts: times.1,
+            series_ts: times.2,
+            boot: identity.1,
+            seq: identity.2,
+            print: identity.3,
+            clock_bad: times.3,
+            values,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(readings in prop::collection::vec(any_logged(), 0..20)) {
+            let mut body = Vec::new();
+            encode(&readings, &mut body);
+            prop_assert_eq!(decode(&body), Ok(readings));
+        }
+
+        #[test]
+        fn whatever_the_bytes_it_never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Err(BadBlock::Damaged(at)) = decode(&body) {
+                prop_assert!(at <= body.len());
+            }
+        }
+
+        #[test]
+        fn a_block_cut_short_is_not_taken_for_whole(it in any_logged(), cut in 1usize..400) {
+            let mut body = Vec::new();
+            encode(&[it], &mut body);
+            let cut = 1 + cut % (body.len() - 1);
+            if cut > 1 {
+                prop_assert!(decode(&body[..cut]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn another_layout_is_named() {
+        assert_eq!(decode(&[9, 1, 2]), Err(BadBlock::Version(9)));
+        assert_eq!(decode(&[]), Err(BadBlock::Damaged(0)));
+        assert_eq!(decode(&[1]), Ok(vec![]));
+    }
+}
