@@ -1,3 +1,135 @@
-//! What must not be lost, in SQLite.
+//! What must not be lost, in SQLite: one writer, many readers.
+//!
+//! | file | does |
+//! |---|---|
+//! | `migrations.rs` | brings the file to the newest layout |
+//! | [`block`] | readings ↔ one row of `log` |
+//! | [`commit`] | everything that follows from a batch, in one transaction |
+//! | `rows.rs` | one table, one function |
+//! | [`load`] | the world as it was |
+//! | [`reader`] | what senders, history and the API read |
+//!
+//! Not here: when to commit, and what to do when that fails (`engine`); history (`series`).
 
 pub mod block;
+mod migrations;
+pub mod reader;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode};
+
+pub use reader::Reader;
+
+/// Page cache of the writer, KiB.
+const WRITER_CACHE_KIB: i64 = 4 * 1024;
+/// Page cache of a reader, KiB.
+const READER_CACHE_KIB: i64 = 1024;
+/// The write-ahead log is cut back to this when it starts over, bytes.
+const WAL_KEPT: i64 = 16 * 1024 * 1024;
+/// SQLite's own checkpoint, inside a commit: only if the engine had no time for its own, pages.
+const WAL_LATEST_CHECKPOINT: i64 = 8_000;
+/// How long a statement waits for another connection's lock, ms.
+const BUSY_MS: i64 = 5_000;
+
+/// Why the store does not open, load or take what is written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it.
+    #[error("store `{0}` is in use by another standpipe: stop that one first")]
+    InUse(PathBuf),
+    /// The lock beside it, or its folder, can't be made.
+    #[error("store `{path}` can't be opened ({why}): check the folder and its owner")]
+    Folder {
+        /// The store.
+        path: PathBuf,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// A newer version wrote it.
+    #[error(
+        "store has layout {found}, this version knows {}: use the newer standpipe",
+        migrations::NEWEST
+    )]
+    TooNew {
+        /// Its layout.
+        found: i64,
+    },
+    /// No room.
+    #[error("the disk is full ({0}): make room, it goes on by itself")]
+    Full(#[source] rusqlite::Error),
+    /// SQLite refused.
+    #[error("store: {0}: check the disk and the file's owner; it is tried again")]
+    Sqlite(#[source] rusqlite::Error),
+    /// A row that cannot be understood.
+    #[error("store: {what} can't be read ({why}): restore the store's backup")]
+    Unreadable {
+        /// Which row.
+        what: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+            Self::Full(error)
+        } else {
+            Self::Sqlite(error)
+        }
+    }
+}
+
+/// The writer. There is one a file, which a lock beside the file sees to.
+#[derive(Debug)]
+pub struct Store {
+    conn: Connection,
+    path: PathBuf,
+    /// Held as long as the store is open; the system lets go of it when the process dies.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store, made if need be, and brings it to the newest layout.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let lock = lock(path)?;
+        let mut conn = Connection::open(path)?;
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
+        conn.pragma_update(None, "mmap_size", 0)?;
+        conn.pragma_update(None, "busy_timeout", BUSY_MS)?;
+        conn.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
+        conn.pragma_update(None, "wal_autocheckpoint", WAL_LATEST_CHECKPOINT)?;
+        conn.set_prepared_statement_cache_capacity(64);
+        migrations::migrate(&mut conn)?;
+        Ok(Self { conn, path: path.to_owned(), _lock: lock })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let folder = |why| StoreError::Folder { path: path.to_owned(), why };
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(folder)?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let file = File::create(PathBuf::from(beside)).map_err(folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
+        Err(std::fs::TryLockError::Error(why)) => Err(folder(why)),
+    }
+}

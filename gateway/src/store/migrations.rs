@@ -1,0 +1,61 @@
+//! The schema's history: numbered files, each applied once, in order; `user_version` says how far
+//! a store has come.
+
+use rusqlite::Connection;
+
+use super::StoreError;
+
+/// Every migration there is; the first is number 1. Files that were released never change.
+const ALL: [&str; 1] = [include_str!("migrations/0001_start.sql")];
+
+/// The newest layout.
+pub const NEWEST: i64 = ALL.len() as i64;
+
+/// Brings a store to the newest layout, one transaction a step.
+///
+/// # Errors
+/// [`StoreError::TooNew`] for a store of a newer version; [`StoreError::Sqlite`].
+pub fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
+    let found = version(conn)?;
+    if found > NEWEST {
+        return Err(StoreError::TooNew { found });
+    }
+    for (number, sql) in (1..).zip(ALL) {
+        if number > found {
+            let tx = conn.transaction()?;
+            tx.execute_batch(sql)?;
+            tx.pragma_update(None, "user_version", number)?;
+            tx.commit()?;
+        }
+    }
+    Ok(())
+}
+
+/// The layout of a store: 0 for an empty file.
+///
+/// # Errors
+/// [`StoreError::Sqlite`].
+pub fn version(conn: &Connection) -> Result<i64, StoreError> {
+    Ok(conn.query_row("PRAGMA user_version", (), |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NEWEST, migrate, version};
+    use crate::store::StoreError;
+    use rusqlite::Connection;
+
+    #[test]
+    fn an_empty_file_is_brought_up_once_and_a_newer_one_is_left_alone() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        assert_eq!(version(&conn).unwrap(), 0);
+        migrate(&mut conn).unwrap();
+        migrate(&mut conn).unwrap();
+        assert_eq!(version(&conn).unwrap(), NEWEST);
+        conn.execute("INSERT INTO meta VALUES ('a', 'b')", ()).unwrap();
+
+        conn.pragma_update(None, "user_version", NEWEST + 1).unwrap();
+        let refused = migrate(&mut conn);
+        assert!(matches!(refused, Err(StoreError::TooNew { found }) if found == NEWEST + 1));
+    }
+}

@@ -1,0 +1,258 @@
+//! What senders, history and the API read: through connections of their own, which never write
+//! and never hold up the writer. Every call is one short statement; it blocks for a disk read.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row};
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::IncidentId;
+use ulid::Ulid;
+
+use super::{BUSY_MS, READER_CACHE_KIB, StoreError};
+
+/// One read-only connection. Open one for each task that reads.
+#[derive(Debug)]
+pub struct Reader {
+    conn: Connection,
+}
+
+/// A station's topic that does not show what it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwedBoard {
+    /// Whose topic.
+    pub station: Box<str>,
+    /// Which incident.
+    pub incident: IncidentId,
+    /// The revision to show; named again in `Inbox::BoardSent`.
+    pub rev: u32,
+    /// The newest page owed to this station about it.
+    pub page_id: Option<Ulid>,
+    /// False: closed, so show it and then empty the topic.
+    pub open: bool,
+    /// The incident, JSON, with `page_id` null.
+    pub wire: Box<str>,
+    /// The station's pages about it that are not delivered: all are, once this is shown.
+    pub pages: Vec<Ulid>,
+}
+
+/// A page owed to a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwedPage {
+    /// Its id: the same for every attempt.
+    pub page_id: Ulid,
+    /// The webhook's name in the configuration.
+    pub webhook: Box<str>,
+    /// About what.
+    pub incident: IncidentId,
+    /// How far it was escalated.
+    pub step: u8,
+    /// How often that step was repeated.
+    pub repeat: u32,
+    /// When it was owed.
+    pub at: Ms,
+    /// The incident as it is now, JSON, with `page_id` null.
+    pub wire: Box<str>,
+}
+
+/// Readings as they arrived: one batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogBlock {
+    /// Its number; they only grow.
+    pub block: i64,
+    /// How many readings.
+    pub readings: usize,
+    /// For [`super::block::decode`].
+    pub body: Vec<u8>,
+}
+
+/// One event of the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number; they only grow.
+    pub id: i64,
+    /// When.
+    pub at: Ms,
+    /// `incident`, `device`, `page` or `presence`.
+    pub kind: Box<str>,
+    /// What.
+    pub json: Box<str>,
+}
+
+impl Reader {
+    /// Opens a store that a writer has made.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`]: there is none.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags)?;
+        conn.pragma_update(None, "busy_timeout", BUSY_MS)?;
+        conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+        Ok(Self { conn })
+    }
+
+    /// Any query: for what the API lists. The statement is kept prepared.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn query<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let rows = statement.query_map(params, row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Station topics that do not show what they should, at most `limit`, those with pages that
+    /// were owed longest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn owed_boards(&self, limit: usize) -> Result<Vec<OwedBoard>, StoreError> {
+        self.boards(
+            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire
+             FROM board b JOIN incident i ON i.id = b.incident
+             WHERE b.sent_rev < b.rev
+             ORDER BY i.open DESC, b.page_id NULLS LAST LIMIT ?1",
+            limit,
+        )
+    }
+
+    /// What every station topic should show now, for a broker that has forgotten: open incidents.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_boards(&self) -> Result<Vec<OwedBoard>, StoreError> {
+        self.boards(
+            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire
+             FROM board b JOIN incident i ON i.id = b.incident
+             WHERE i.open = 1 ORDER BY b.page_id NULLS LAST LIMIT ?1",
+            usize::MAX,
+        )
+    }
+
+    fn boards(&self, sql: &str, limit: usize) -> Result<Vec<OwedBoard>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut boards = self.query(sql, [limit], |row| {
+            Ok(OwedBoard {
+                station: row.get(0)?,
+                incident: ulid(row, 1)?,
+                rev: row.get(2)?,
+                page_id: optional_ulid(row, 3)?,
+                open: row.get(4)?,
+                wire: row.get(5)?,
+                pages: Vec::new(),
+            })
+        })?;
+        for board in &mut boards {
+            board.pages = self.query(
+                "SELECT page_id FROM page
+                 WHERE incident = ?1 AND kind = 'station' AND receiver = ?2
+                   AND delivered_at IS NULL AND gave_up_at IS NULL",
+                (board.incident.to_string(), &board.station),
+                |row| ulid(row, 0),
+            )?;
+        }
+        Ok(boards)
+    }
+
+    /// Pages owed to webhooks, longest owed first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn owed_webhooks(&self, limit: usize) -> Result<Vec<OwedPage>, StoreError> {
+        self.query(
+            "SELECT p.page_id, p.receiver, p.incident, p.step, p.repeat, p.at, i.wire
+             FROM page p JOIN incident i ON i.id = p.incident
+             WHERE p.delivered_at IS NULL AND p.gave_up_at IS NULL AND p.kind = 'webhook'
+             ORDER BY p.at LIMIT ?1",
+            [i64::try_from(limit).unwrap_or(i64::MAX)],
+            |row| {
+                Ok(OwedPage {
+                    page_id: ulid(row, 0)?,
+                    webhook: row.get(1)?,
+                    incident: ulid(row, 2)?,
+                    step: row.get(3)?,
+                    repeat: row.get(4)?,
+                    at: row.get(5)?,
+                    wire: row.get(6)?,
+                })
+            },
+        )
+    }
+
+    /// The log after a block, at most `limit` blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn log_after(&self, block: i64, limit: usize) -> Result<Vec<LogBlock>, StoreError> {
+        self.query(
+            "SELECT block, readings, body FROM log WHERE block > ?1 ORDER BY block LIMIT ?2",
+            (block, i64::try_from(limit).unwrap_or(i64::MAX)),
+            |row| Ok(LogBlock { block: row.get(0)?, readings: row.get(1)?, body: row.get(2)? }),
+        )
+    }
+
+    /// Up to which log block history is known to have everything.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn series_block(&self) -> Result<i64, StoreError> {
+        let text = self.meta("series_block")?;
+        Ok(text.and_then(|it| it.parse().ok()).unwrap_or(0))
+    }
+
+    /// The newest log block ever written; 0: none yet.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn newest_block(&self) -> Result<i64, StoreError> {
+        newest(&self.conn, "log")
+    }
+
+    /// One value of `meta`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+    }
+
+    /// Events after a number, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn events_after(&self, id: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.query(
+            "SELECT id, at, kind, json FROM event WHERE id > ?1 ORDER BY id LIMIT ?2",
+            (id, i64::try_from(limit).unwrap_or(i64::MAX)),
+            |row| {
+                Ok(Event { id: row.get(0)?, at: row.get(1)?, kind: row.get(2)?, json: row.get(3)? })
+            },
+        )
+    }
+}
+
+/// The highest number an AUTOINCREMENT table has ever given; 0: none yet.
+pub(super) fn newest(conn: &Connection, table: &str) -> Result<i64, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?;
+    Ok(statement.query_row([table], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+pub(super) fn ulid(row: &Row<'_>, at: usize) -> rusqlite::Result<Ulid> {
+    let text = row.get_ref(at)?.as_str()?;
+    Ulid::from_string(text).map_err(|bad| {
+        rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(bad))
+    })
+}
+
+fn optional_ulid(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Ulid>> {
+    if row.get_ref(at)? == rusqlite::types::ValueRef::Null {
+        return Ok(None);
+    }
+    ulid(row, at).map(Some)
+}
