@@ -1,8 +1,8 @@
-//! What a person at a station does to an incident.
+//! What a person at a station does to an incident, and why it may be refused.
 
 use serde::{Deserialize, Serialize};
 
-use super::IncidentId;
+use super::{IncidentId, State};
 
 /// One action, as it came from a station's topic or from the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,4 +38,18 @@ pub enum ActionKind {
     Resolve,
     /// There was nothing.
     FalseAlarm,
+}
+
+/// Why an act has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No open incident of that id.
+    #[error("no such open incident: look at the list again")]
+    Unknown,
+    /// Not while it stands there.
+    #[error("the incident is {}: look at it again", state.as_str())]
+    NotNow {
+        /// Where it stands.
+        state: State,
+    },
 }

@@ -1,0 +1,205 @@
+//! One incident: what is true of it, since when, and how far it has got.
+//!
+//! How it looks to a station is in [`super::wire`]; how it changes, in [`super::hear`] and
+//! [`super::act`].
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use standpipe_shared::{Class, Condition, Measurements, Severity};
+
+use super::wire::NearHydrant;
+use super::{IncidentId, Outcome, State};
+use crate::Ms;
+use crate::changes::Receiver;
+use crate::fact::Subject;
+use crate::registry::DeviceIx;
+
+/// Why something true is not acted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quiet {
+    /// The detector says that it is being tested, or a walk test lists it.
+    Test,
+    /// An exercise lists the device.
+    Exercise,
+    /// Maintenance lists the device and the condition.
+    Maintenance,
+    /// The water is wanted: this fire is near, and somebody has been sent to it.
+    Dispatch(IncidentId),
+}
+
+impl Quiet {
+    /// How an incident ends that was never anything else.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Test => Outcome::Test,
+            Self::Exercise => Outcome::Exercise,
+            Self::Maintenance => Outcome::Maintenance,
+            Self::Dispatch(_) => Outcome::Fire,
+        }
+    }
+}
+
+/// One condition of one device (zone, area) within an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Of what.
+    pub subject: Subject,
+    /// Which.
+    pub condition: Condition,
+    /// Event time of the first offending reading.
+    pub since: Ms,
+    /// Event time of its end; `None`: it is true.
+    pub cleared_at: Option<Ms>,
+    /// Why it is not acted on.
+    pub quiet: Option<Quiet>,
+    /// When it is acted on after all.
+    pub quiet_until: Option<Ms>,
+}
+
+impl Member {
+    /// Whether it is true.
+    #[must_use]
+    pub const fn active(&self) -> bool {
+        self.cleared_at.is_none()
+    }
+
+    /// How much it matters: a quiet one is only listed.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        match self.quiet {
+            Some(_) => Severity::Notice,
+            None => self.condition.severity(),
+        }
+    }
+}
+
+/// One incident. Serialised whole, it is what the store keeps as `inner`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its id.
+    pub id: IncidentId,
+    /// Counts what stations can see of it.
+    pub rev: u32,
+    /// What kind of work it is.
+    pub class: Class,
+    /// What it is about: of a building on fire, the first detector.
+    pub subject: Subject,
+    /// The station responsible; empty: every district station is.
+    pub station: Box<str>,
+    /// Where it stands.
+    pub state: State,
+    /// The worst that is true of it, or was last.
+    pub severity: Severity,
+    /// Counts how often it had to be looked at anew.
+    pub episode: u32,
+    /// When it was first raised, arrival clock.
+    pub opened_at: Ms,
+    /// Event time since when it is true.
+    pub since: Ms,
+    /// When `rev` last grew.
+    pub updated_at: Ms,
+    /// When it ended.
+    pub closed_at: Option<Ms>,
+    /// How late the news of this episode came, s.
+    pub late_s: u32,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// The zone's or area's incident that stands for it.
+    pub parent: Option<IncidentId>,
+    /// The incidents it stands for, or stood for when it closed.
+    pub children: Vec<IncidentId>,
+    /// How far this episode was escalated; 0: nobody was paged.
+    pub step: u8,
+    /// When the next page is due if nobody does anything.
+    pub next_step_at: Option<Ms>,
+    /// What was measured last, as far as it matters.
+    #[serde(deserialize_with = "measurements")]
+    pub value: Measurements,
+    /// A fire's hydrants.
+    pub hydrants: Vec<NearHydrant>,
+    /// What is, or was, true of it.
+    pub members: Vec<Member>,
+    /// Stations whose list shows it.
+    pub boards: BTreeSet<Box<str>>,
+    /// Whoever is first told.
+    pub(crate) homes: Vec<Box<str>>,
+    /// The building whose detectors join it; empty: none.
+    pub(crate) building: Box<str>,
+    /// How often the last step was repeated.
+    pub(crate) repeat: u32,
+    /// When this episode began.
+    pub(crate) episode_at: Ms,
+    /// When the last page was owed.
+    pub(crate) step_at: Ms,
+    /// Until when whoever took it is left in peace.
+    pub(crate) work_until: Ms,
+    /// When something last happened to a fire.
+    pub(crate) active_at: Ms,
+    /// Somebody was sent, or is there.
+    pub(crate) dispatched: bool,
+    /// Silence or fault broke the evidence.
+    pub(crate) unverified: bool,
+    /// What a person said of it.
+    pub(crate) verdict: Option<Outcome>,
+    /// Everyone paged in this episode.
+    pub(crate) told: BTreeSet<Receiver>,
+    /// Stations that showed their newest page.
+    pub(crate) shown: BTreeSet<Box<str>>,
+}
+
+/// Measurements read back as a reading without a number.
+pub(super) fn measurements<'de, D: Deserializer<'de>>(from: D) -> Result<Measurements, D::Error> {
+    standpipe_shared::Reading::deserialize(from).map(|it| it.values)
+}
+
+impl Incident {
+    /// The members that are true.
+    pub fn active(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|it| it.active())
+    }
+
+    /// Whether anything of it is true.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.active().next().is_some()
+    }
+
+    /// The device it is about.
+    #[must_use]
+    pub const fn device(&self) -> Option<DeviceIx> {
+        match self.subject {
+            Subject::Device(ix) => Some(ix),
+            Subject::Zone(_) | Subject::Area(_) | Subject::Gateway => None,
+        }
+    }
+
+    /// The conditions that are true of it or, when none is, that were; each once, in the order
+    /// of the contract.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<Condition> {
+        let any = self.is_active();
+        let shown = self.members.iter().filter(|it| !any || it.active());
+        let set = shown.fold(0, |set, it| set | it.condition.bit());
+        Condition::ALL.into_iter().filter(|it| set & it.bit() != 0).collect()
+    }
+
+    /// Why nothing of it was ever acted on: only if that is so of all of it.
+    #[must_use]
+    pub fn quiet(&self) -> Option<Quiet> {
+        let all = self.members.iter().all(|it| it.quiet.is_some());
+        self.members.first().filter(|_| all).and_then(|it| it.quiet)
+    }
+
+    /// Takes severity and `since` from what is true; when nothing is, they stay.
+    pub(crate) fn weigh(&mut self) {
+        if let Some(worst) = self.active().map(Member::severity).max() {
+            self.severity = worst;
+        }
+        if let Some(first) = self.active().map(|it| it.since).min() {
+            self.since = first;
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Where an incident stands, and every way it can go from there: one table.
+//!
+//! What an event does besides (pages, timers, the trail) is in [`super::hear`] and [`super::act`].
+
+use serde::{Deserialize, Serialize};
+
+/// Where an incident stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nobody has taken it.
+    Open,
+    /// Somebody has.
+    Acknowledged,
+    /// A person says it is done, and it is still true.
+    Resolved,
+    /// Water is back; the evidence that it stays is being collected.
+    Verifying,
+    /// Over.
+    Closed,
+}
+
+impl State {
+    /// All states, in their order.
+    pub const ALL: [Self; 5] =
+        [Self::Open, Self::Acknowledged, Self::Resolved, Self::Verifying, Self::Closed];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Acknowledged => "acknowledged",
+            Self::Resolved => "resolved",
+            Self::Verifying => "verifying",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It burned.
+    Fire,
+    /// A person repaired it.
+    Repaired,
+    /// It ended by itself.
+    Recovered,
+    /// A person says it was nothing.
+    FalseAlarm,
+    /// Somebody tested the detector.
+    Test,
+    /// It was an exercise.
+    Exercise,
+    /// It was announced maintenance.
+    Maintenance,
+}
+
+/// What can happen to an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Something that must be looked at (again): a new detector, worse, a relapse, forgotten,
+    /// left alone by its zone, not verified.
+    Found,
+    /// A person takes it.
+    Taken,
+    /// A person sends somebody, or is there.
+    Worked,
+    /// A person or a terminal adds to its trail.
+    Noted,
+    /// A person says it is done; it is still true.
+    Done,
+    /// A person says it is done; the water is back, or nothing is known of it.
+    Repaired,
+    /// A person says it is done; nothing of it is true any more, and nothing is to be proved.
+    Finished,
+    /// Water is back by itself.
+    Eased,
+    /// All detectors of a fire are clear.
+    Calmed,
+    /// Nothing of it is true any more, and nothing is to be proved.
+    Ended,
+    /// The evidence is complete.
+    Proven,
+}
+
+/// Every transition there is; `None`: not now, nothing changes. A new state or event does not
+/// compile until its rows are written.
+#[rustfmt::skip] // a table should look like one
+#[must_use]
+pub const fn step(state: State, event: Event) -> Option<State> {
+    use Event::{Calmed, Done, Eased, Ended, Finished, Found, Noted, Proven, Repaired, Taken, Worked};
+    use State::{Acknowledged, Closed, Open, Resolved, Verifying};
+    match (state, event) {
+        (Open,         Found)    => Some(Open),
+        (Open,         Taken)    => Some(Acknowledged),
+        (Open,         Worked)   => Some(Acknowledged),
+        (Open,         Noted)    => Some(Open),
+        (Open,         Done)     => Some(Resolved),
+        (Open,         Repaired) => Some(Verifying),
+        (Open,         Finished) => Some(Closed),
+        (Open,         Eased)    => Some(Verifying),
+        (Open,         Calmed)   => Some(Open), // a fire is closed by a person
+        (Open,         Ended)    => Some(Closed),
+        (Open,         Proven)   => Some(Closed), // evidence came after all
+
+        (Acknowledged, Found)    => Some(Open),
+        (Acknowledged, Taken)    => None, // somebody else was first
+        (Acknowledged, Worked)   => Some(Acknowledged),
+        (Acknowledged, Noted)    => Some(Acknowledged),
+        (Acknowledged, Done)     => Some(Resolved),
+        (Acknowledged, Repaired) => Some(Verifying),
+        (Acknowledged, Finished) => Some(Closed),
+        (Acknowledged, Eased)    => Some(Verifying),
+        (Acknowledged, Calmed)   => Some(Acknowledged),
+        (Acknowledged, Ended)    => Some(Closed),
+        (Acknowledged, Proven)   => Some(Closed),
+
+        (Resolved,     Found)    => Some(Open),
+        (Resolved,     Taken)    => None,
+        (Resolved,     Worked)   => None,
+        (Resolved,     Noted)    => Some(Resolved),
+        (Resolved,     Done)     => None, // said before
+        (Resolved,     Repaired) => None,
+        (Resolved,     Finished) => None,
+        (Resolved,     Eased)    => Some(Verifying),
+        (Resolved,     Calmed)   => Some(Closed), // the person has spoken already
+        (Resolved,     Ended)    => Some(Closed),
+        (Resolved,     Proven)   => None, // still true
+
+        (Verifying,    Found)    => Some(Open),
+        (Verifying,    Taken)    => None,
+        (Verifying,    Worked)   => Some(Verifying), // a crew that arrives after the water
+        (Verifying,    Noted)    => Some(Verifying),
+        (Verifying,    Done)     => None, // nothing of it is true
+        (Verifying,    Repaired) => Some(Verifying),
+        (Verifying,    Finished) => Some(Closed),
+        (Verifying,    Eased)    => None, // it was clear
+        (Verifying,    Calmed)   => None, // not a fire
+        (Verifying,    Ended)    => Some(Closed),
+        (Verifying,    Proven)   => Some(Closed),
+
+        (Closed,       Found)    => None, // a new incident
+        (Closed,       Taken)    => None,
+        (Closed,       Worked)   => None,
+        (Closed,       Noted)    => None,
+        (Closed,       Done)     => None,
+        (Closed,       Repaired) => None,
+        (Closed,       Finished) => None,
+        (Closed,       Eased)    => None,
+        (Closed,       Calmed)   => None,
+        (Closed,       Ended)    => None,
+        (Closed,       Proven)   => None,
+    }
+}

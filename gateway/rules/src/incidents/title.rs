@@ -1,0 +1,104 @@
+//! What an incident is and where, in a line, in both languages.
+
+use std::collections::BTreeSet;
+
+use standpipe_shared::{Class, Condition, Kind};
+
+use super::{Incident, Quiet, Text};
+use crate::fact::Subject;
+use crate::registry::{Device, Registry};
+
+/// The title of an incident: what is worst of it, where, and how many detectors say so.
+pub(super) fn of(incident: &Incident, registry: &Registry) -> Text {
+    let worst = incident.conditions().into_iter().rev().max_by_key(|it| it.severity());
+    let (what_en, what_zh) = worst.map_or(("", ""), what);
+    let (before_en, before_zh) = before(incident);
+    let place = place(incident, registry);
+    let (mut en, mut zh) = (format!("{before_en}{what_en}"), format!("{before_zh}{what_zh}"));
+    if !place.en.is_empty() {
+        en = format!("{en} · {}", place.en);
+        zh = format!("{zh} · {}", place.zh);
+    }
+    let detectors = incident.active().map(|it| &it.subject).collect::<BTreeSet<_>>().len();
+    if incident.class == Class::Fire && detectors > 1 {
+        en = format!("{en} · {detectors} detectors");
+        zh = format!("{zh} · {detectors}个探测器");
+    }
+    Text { en, zh }
+}
+
+/// What puts a title in its proper light.
+fn before(incident: &Incident) -> (&'static str, &'static str) {
+    match incident.quiet() {
+        Some(Quiet::Test) => ("Test: ", "测试："),
+        Some(Quiet::Exercise) => ("Exercise: ", "演练："),
+        Some(Quiet::Maintenance) => ("Maintenance: ", "维护："),
+        Some(Quiet::Dispatch(_)) => ("In use: ", "灭火用水："),
+        None if incident.unverified => ("Not verified: ", "未核实："),
+        None => ("", ""),
+    }
+}
+
+/// A condition in words.
+const fn what(condition: Condition) -> (&'static str, &'static str) {
+    match condition {
+        Condition::Smoke => ("Smoke", "烟雾报警"),
+        Condition::Heat => ("Heat", "高温报警"),
+        Condition::NoWater => ("No water", "无水"),
+        Condition::LowPressure => ("Low pressure", "水压过低"),
+        Condition::HighPressure => ("High pressure", "水压过高"),
+        Condition::HydrantOpen => ("Hydrant open", "消火栓开启"),
+        Condition::Knocked => ("Knocked over", "被撞倾斜"),
+        Condition::Freezing => ("May freeze", "有冻结危险"),
+        Condition::SensorFault => ("Sensor fault", "传感器故障"),
+        Condition::BatteryLow => ("Battery low", "电量不足"),
+        Condition::Contamination => ("Detector dirty", "探测器积尘"),
+        Condition::Offline => ("Offline", "离线"),
+        Condition::Tamper => ("Tampered with", "被拆动"),
+        Condition::ClockFault => ("Clock wrong", "时钟错误"),
+        Condition::ZoneLowPressure => ("Low pressure in many hydrants", "多处消火栓水压过低"),
+        Condition::BlindArea => ("Many devices silent", "大量设备失联"),
+        Condition::GatewayBlind => ("The gateway hears no device", "网关收不到任何设备"),
+    }
+}
+
+/// Where it is, in words.
+fn place(incident: &Incident, registry: &Registry) -> Text {
+    match &incident.subject {
+        Subject::Device(ix) => {
+            registry.device(*ix).map_or_else(|| both(String::new()), device_place)
+        }
+        Subject::Zone(zone) => Text { en: format!("zone {zone}"), zh: format!("{zone}分区") },
+        Subject::Area(id) => {
+            both(registry.station(id).map_or_else(|| id.to_string(), |it| it.name.to_string()))
+        }
+        Subject::Gateway => both(String::new()),
+    }
+}
+
+/// A detector's building and floor; else the device's name, its address or its id.
+fn device_place(device: &Device) -> Text {
+    if device.kind == Kind::Smoke && !device.building.is_empty() {
+        let building = &device.building;
+        let (floor_en, floor_zh) = floor(&device.floor);
+        return Text { en: format!("{building}{floor_en}"), zh: format!("{building}{floor_zh}") };
+    }
+    let named = [&device.name, &device.address].into_iter().find(|it| !it.is_empty());
+    both(named.unwrap_or(&device.id).to_string())
+}
+
+/// A floor as people say it: a bare number gets its word.
+fn floor(floor: &str) -> (String, String) {
+    if floor.is_empty() {
+        (String::new(), String::new())
+    } else if floor.parse::<i32>().is_ok() {
+        (format!(" {floor}F"), format!("{floor}层"))
+    } else {
+        (format!(" {floor}"), floor.to_owned())
+    }
+}
+
+/// The same words in both languages.
+fn both(words: String) -> Text {
+    Text { en: words.clone(), zh: words }
+}
