@@ -1,0 +1,367 @@
+//! Line protocol, written without an allocation a point.
+//!
+//! `hydrant,device=H-1,station=S-3,zone=north pressure_kpa=312.4,battery_mv=3580i 1764000000000`
+//!
+//! Measurement, tags and fields are those of CONTRACT §7. Escaping follows the InfluxDB 2
+//! reference "Line protocol": comma, equals sign and space in tags; quote and backslash in
+//! strings. What the format cannot say is refused here, not sent: control
+//! characters anywhere (a line feed would begin another point), a number that is not finite.
+
+use standpipe_rules::Ms;
+use standpipe_shared::{Field, Measurements};
+
+use super::batch::TagRow;
+
+/// Stands for a backslash in a tag: the full-width one. InfluxDB reads a backslash in a tag as
+/// itself, or as the escape of what follows it, so that before a comma or at the end of a tag
+/// nothing can be written that is read back as one.
+const BACKSLASH: char = '\u{FF3C}';
+
+/// Something line protocol cannot say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unwritable {
+    /// An id that is empty, or is not a name.
+    #[error("the device's id is not a name: use 1 to 48 of A-Z a-z 0-9 _ -")]
+    BadId,
+    /// A control character in a text.
+    #[error("a text holds a control character: remove it")]
+    Control,
+    /// An infinity, or not a number.
+    #[error("a number is not finite: send a finite one, or leave the field out")]
+    NotFinite,
+    /// A point needs one field at least.
+    #[error("a point without fields: leave it out")]
+    Empty,
+}
+
+/// Writes the beginning of a device's line, up to and with the space before its fields; says
+/// where in it the id begins. An empty station or zone is left out; so is one with a control
+/// character, with a warning.
+///
+/// # Errors
+/// [`Unwritable::BadId`].
+pub fn head(out: &mut String, row: &TagRow<'_>) -> Result<u8, Unwritable> {
+    let name = |it: u8| it.is_ascii_alphanumeric() || it == b'_' || it == b'-';
+    if row.device.is_empty() || row.device.len() > 255 || !row.device.bytes().all(name) {
+        return Err(Unwritable::BadId);
+    }
+    let start = out.len();
+    out.push_str(row.kind.as_str());
+    out.push_str(",device=");
+    let id_at = out.len() - start;
+    out.push_str(row.device);
+    for (key, value) in [("station", row.station), ("zone", row.zone)] {
+        if let Err(bad) = tag(out, key, value) {
+            tracing::warn!(device = row.device, key, "tag left out of history: {bad}");
+        }
+    }
+    out.push(' ');
+    u8::try_from(id_at).map_err(|_| Unwritable::BadId)
+}
+
+/// Writes `,key=value`; nothing for an empty value, which line protocol does not know.
+///
+/// # Errors
+/// [`Unwritable::Control`]; nothing was written then.
+pub fn tag(out: &mut String, key: &str, value: &str) -> Result<(), Unwritable> {
+    if value.chars().any(char::is_control) {
+        return Err(Unwritable::Control);
+    }
+    if value.is_empty() {
+        return Ok(());
+    }
+    out.push(',');
+    out.push_str(key);
+    out.push('=');
+    for it in value.chars() {
+        match it {
+            ',' | '=' | ' ' => out.extend(['\\', it]),
+            '\\' => out.push(BACKSLASH),
+            _ => out.push(it),
+        }
+    }
+    Ok(())
+}
+
+/// Writes one reading as a line. Of an error nothing stays written.
+///
+/// # Errors
+/// [`Unwritable::Empty`] when nothing was measured.
+pub fn point(
+    out: &mut String,
+    head: &str,
+    values: &Measurements,
+    ts: Ms,
+) -> Result<(), Unwritable> {
+    let start = out.len();
+    out.push_str(head);
+    let fields = out.len();
+    if let Err(bad) = measured(out, values) {
+        out.truncate(start);
+        return Err(bad);
+    }
+    if out.pop() != Some(',') || out.len() <= fields {
+        out.truncate(start);
+        return Err(Unwritable::Empty);
+    }
+    out.push(' ');
+    integer(out, ts);
+    out.push('\n');
+    Ok(())
+}
+
+/// Writes every measurement there is, a comma after each.
+fn measured(out: &mut String, values: &Measurements) -> Result<(), Unwritable> {
+    let it = values;
+    let numbers = [
+        (Field::PressureKpa, it.pressure_kpa.map(|it| it.get())),
+        (Field::PressureMinKpa, it.pressure_min_kpa.map(|it| it.get())),
+        (Field::PressureMaxKpa, it.pressure_max_kpa.map(|it| it.get())),
+        (Field::LoopMa, it.loop_ma.map(|it| it.get())),
+        (Field::TiltDeg, it.tilt_deg.map(|it| it.get())),
+        (Field::SmokeDbM, it.smoke_db_m.map(|it| it.get())),
+        (Field::DirtPct, it.dirt_pct.map(|it| it.get())),
+        (Field::TempC, it.temp_c.map(|it| it.get())),
+    ];
+    for (field, value) in numbers {
+        if let Some(value) = value {
+            key(out, field.as_str());
+            float(out, value)?;
+            out.push(',');
+        }
+    }
+    for (field, value) in [(Field::Flowing, it.flowing), (Field::CapOpen, it.cap_open)] {
+        if let Some(value) = value {
+            key(out, field.as_str());
+            out.push_str(if value { "t," } else { "f," });
+        }
+    }
+    for (field, value) in [(Field::BatteryMv, it.battery_mv), (Field::RssiDbm, it.rssi_dbm)] {
+        if let Some(value) = value {
+            key(out, field.as_str());
+            integer(out, i64::from(value));
+            out.push_str("i,");
+        }
+    }
+    Ok(())
+}
+
+fn key(out: &mut String, name: &str) {
+    out.push_str(name);
+    out.push('=');
+}
+
+/// Writes `name="text"`, escaped.
+///
+/// # Errors
+/// [`Unwritable::Control`]; nothing was written then.
+pub fn text_field(out: &mut String, name: &str, text: &str) -> Result<(), Unwritable> {
+    if text.chars().any(char::is_control) {
+        return Err(Unwritable::Control);
+    }
+    key(out, name);
+    out.push('"');
+    for it in text.chars() {
+        if matches!(it, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(it);
+    }
+    out.push('"');
+    Ok(())
+}
+
+/// Writes `name=123i`.
+pub fn integer_field(out: &mut String, name: &str, value: i64) {
+    key(out, name);
+    integer(out, value);
+    out.push('i');
+}
+
+/// Writes a number so that reading it back gives the same `f32`: with up to three decimals
+/// where that is exact, which is what sensors send, else in full.
+///
+/// # Errors
+/// [`Unwritable::NotFinite`]; nothing was written then.
+#[expect(clippy::cast_possible_truncation, reason = "of a number under a thousand million")]
+pub fn float(out: &mut String, value: f32) -> Result<(), Unwritable> {
+    use std::fmt::Write;
+    if !value.is_finite() {
+        return Err(Unwritable::NotFinite);
+    }
+    let wide = f64::from(value);
+    for (power, decimals) in [(1.0, 0), (10.0, 1), (100.0, 2), (1_000.0, 3)] {
+        let scaled = (wide * power).round();
+        if scaled.abs() < 1e9 && (scaled / power) as f32 == value {
+            fixed(out, scaled as i64, decimals);
+            return Ok(());
+        }
+    }
+    // Writing to a String cannot fail.
+    let _ = write!(out, "{value}");
+    Ok(())
+}
+
+/// Writes `scaled` / 10^`decimals`.
+fn fixed(out: &mut String, scaled: i64, decimals: u32) {
+    if scaled < 0 {
+        out.push('-');
+    }
+    let (whole, part) = {
+        let power = 10_u64.pow(decimals);
+        (scaled.unsigned_abs() / power, scaled.unsigned_abs() % power)
+    };
+    digits(out, whole, 1);
+    if decimals > 0 {
+        out.push('.');
+        digits(out, part, decimals as usize);
+    }
+}
+
+fn integer(out: &mut String, value: i64) {
+    if value < 0 {
+        out.push('-');
+    }
+    digits(out, value.unsigned_abs(), 1);
+}
+
+/// Writes a number with at least this many digits.
+fn digits(out: &mut String, mut value: u64, least: usize) {
+    let mut buffer = [b'0'; 20];
+    let mut used = 0;
+    for place in buffer.iter_mut().rev() {
+        if value == 0 && used >= least {
+            break;
+        }
+        *place = b'0' + u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
+        used += 1;
+    }
+    let tail = buffer.len() - used;
+    out.push_str(buffer.get(tail..).and_then(|it| str::from_utf8(it).ok()).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Unwritable, float, head, integer, point, tag, text_field};
+    use crate::series::batch::TagRow;
+    use proptest::prelude::*;
+    use standpipe_rules::registry::DeviceIx;
+    use standpipe_shared::{Field, Kind, Measurements};
+
+    fn values(pairs: &[(Field, f32)]) -> Measurements {
+        let mut values = Measurements::default();
+        for (field, value) in pairs {
+            values.set(*field, *value).unwrap();
+        }
+        values
+    }
+
+    fn hydrant<'a>(device: &'a str, station: &'a str, zone: &'a str) -> TagRow<'a> {
+        TagRow { ix: DeviceIx(0), kind: Kind::Hydrant, device, station, zone }
+    }
+
+    #[test]
+    fn a_reading_is_one_line() {
+        let mut out = String::new();
+        head(&mut out, &hydrant("H-1", "S-3", "north")).unwrap();
+        let head = std::mem::take(&mut out);
+        let all = values(&[
+            (Field::PressureKpa, 312.4),
+            (Field::Flowing, 1.0),
+            (Field::CapOpen, 0.0),
+            (Field::TempC, -0.5),
+            (Field::BatteryMv, 3_580.0),
+            (Field::RssiDbm, -101.0),
+        ]);
+        point(&mut out, &head, &all, 1_764_000_000_000).unwrap();
+        assert_eq!(
+            out,
+            "hydrant,device=H-1,station=S-3,zone=north pressure_kpa=312.4,temp_c=-0.5,\
+             flowing=t,cap_open=f,battery_mv=3580i,rssi_dbm=-101i 1764000000000\n"
+        );
+        let nothing = point(&mut out, &head, &Measurements::default(), 1);
+        assert_eq!(nothing, Err(Unwritable::Empty));
+        assert!(out.ends_with("000\n"), "of a refused point nothing stays");
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn tags_are_escaped_and_empty_ones_left_out() {
+        for (story, row, expected) in [
+            ("all",           hydrant("H", "S", "Z"),         Ok("hydrant,device=H,station=S,zone=Z ")),
+            ("no zone",       hydrant("H", "S", ""),          Ok("hydrant,device=H,station=S ")),
+            ("unclaimed",     hydrant("H", "", ""),           Ok("hydrant,device=H ")),
+            ("escapes",       hydrant("H", "S", "a b,c=d"),   Ok("hydrant,device=H,station=S,zone=a\\ b\\,c\\=d ")),
+            ("a backslash",   hydrant("H", "S", "a\\b\\"),   Ok("hydrant,device=H,station=S,zone=a＼b＼ ")),
+            ("Chinese",       hydrant("H", "S", "高区"),       Ok("hydrant,device=H,station=S,zone=高区 ")),
+            ("a line feed",   hydrant("H", "S", "a\nb x=1"),  Ok("hydrant,device=H,station=S ")),
+            ("no id",         hydrant("", "S", "Z"),          Err(Unwritable::BadId)),
+            ("no name",       hydrant("H 1", "S", "Z"),       Err(Unwritable::BadId)),
+        ] {
+            let mut out = String::new();
+            let done = head(&mut out, &row).map(|_| out.as_str());
+            assert_eq!(done, expected, "{story}");
+        }
+    }
+
+    #[test]
+    fn strings_are_quoted() {
+        let mut out = String::new();
+        text_field(&mut out, "id", r#"say "no" \ "#).unwrap();
+        assert_eq!(out, r#"id="say \"no\" \\ ""#);
+        assert_eq!(text_field(&mut out, "id", "a\u{7}"), Err(Unwritable::Control));
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn numbers_are_short() {
+        for (value, expected) in [
+            (0.0, "0"), (-0.0, "0"), (312.4, "312.4"), (-0.05, "-0.05"), (14.25, "14.25"),
+            (1.007, "1.007"), (1e9, "1000000000"), (0.000_1, "0.0001"), (100.0, "100"),
+        ] {
+            let mut out = String::new();
+            float(&mut out, value).unwrap();
+            assert_eq!(out, expected);
+        }
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut out = String::new();
+            assert_eq!(float(&mut out, value), Err(Unwritable::NotFinite));
+            assert!(out.is_empty());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_float_is_read_back_the_same(value in any::<f32>()) {
+            let mut out = String::new();
+            if float(&mut out, value).is_ok() {
+                prop_assert_eq!(out.parse::<f32>(), Ok(value));
+            } else {
+                prop_assert!(!value.is_finite());
+            }
+        }
+
+        #[test]
+        fn every_integer_too(value in any::<i64>()) {
+            let mut out = String::new();
+            integer(&mut out, value);
+            prop_assert_eq!(out.parse::<i64>(), Ok(value));
+        }
+
+        #[test]
+        fn no_tag_ever_begins_another_line_or_field(value in ".*") {
+            let mut out = String::new();
+            if tag(&mut out, "zone", &value).is_ok() && !value.is_empty() {
+                let text = out.strip_prefix(",zone=").unwrap();
+                let mut escaped = false;
+                for it in text.chars() {
+                    prop_assert!(!it.is_control());
+                    prop_assert!(escaped || !matches!(it, ',' | '=' | ' '));
+                    escaped = it == '\\' && !escaped;
+                }
+                prop_assert!(!escaped, "the next comma would be escaped");
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! History: every reading in a time series, exactly once; and what was asked of it, answered.
+//!
+//! ```text
+//! log (SQLite) ── pump ──▶ Series::write ──┬─▶ influx    InfluxDB 2: raw, and hourly by a task
+//!                  │                       └─▶ embedded  history.db: raw 90 days, hourly 5 years
+//!                  └─▶ "history has block N" ──▶ engine cuts the log
+//! api, export ────▶ Series::history
+//! ```
+//!
+//! A point's place is (device, `series_ts`), which the rules assign: writing a batch again after
+//! a crash writes the same points over themselves. Not here: the must-not-lose log itself
+//! (`store`), and what a reading means (`standpipe_rules`).
+
+pub mod batch;
+pub mod line;
+pub mod question;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use standpipe_rules::Ms;
+
+pub use batch::{Batch, Tags};
+pub use question::{HistoryError, HistoryPoint, HistoryQuery};
+
+/// Raw points are kept this long.
+pub const RAW_DAYS: i64 = 90;
+/// Hourly points are kept this long: 5 years.
+pub const HOURLY_DAYS: i64 = 5 * 365;
+/// One hour, ms.
+pub const HOUR_MS: Ms = 3_600_000;
+/// One day, ms.
+pub const DAY_MS: Ms = 24 * HOUR_MS;
+
+/// A history that is written by one and asked by many. Held as `Arc<dyn Series>`.
+pub trait Series: Send + Sync {
+    /// Keeps a batch, durably. Writing the same batch again changes nothing.
+    ///
+    /// # Errors
+    /// [`SeriesError`]: nothing is known to be kept; write the same batch again.
+    fn write(&self, batch: Arc<Batch>, now: Ms) -> BoxFuture<'_, Result<Written, SeriesError>>;
+
+    /// The points of one field of one device, one a step, oldest first; empty steps left out.
+    ///
+    /// # Errors
+    /// [`HistoryError`]: the question is wrong, or there is no answer now.
+    fn history(
+        &self,
+        query: HistoryQuery,
+        now: Ms,
+    ) -> BoxFuture<'_, Result<Vec<HistoryPoint>, HistoryError>>;
+
+    /// One small step of roll-up or retention; true when more is waiting.
+    ///
+    /// # Errors
+    /// [`SeriesError`]: nothing was lost; ask again later.
+    fn upkeep(&self, now: Ms) -> BoxFuture<'_, Result<bool, SeriesError>>;
+}
+
+/// What became of a batch that was taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Points kept.
+    pub kept: u64,
+    /// Readings that measured nothing: there is no point to keep.
+    pub empty: u64,
+    /// Points older than the series keeps.
+    pub expired: u64,
+    /// Points the series will never take: for the quarantine.
+    pub refused: Vec<Refused>,
+}
+
+/// A point the series will never take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Whose; empty when it is not known.
+    pub device: Box<str>,
+    /// What the series said.
+    pub why: Box<str>,
+    /// The point in line protocol.
+    pub line: Box<str>,
+}
+
+/// Why a batch was not taken. The batch is whole in every case and is to be written again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SeriesError {
+    /// The series is away, busy or broken for now.
+    #[error("{why}")]
+    Retry {
+        /// When the series asks to be tried again, if it said so.
+        after: Option<Duration>,
+        /// What happened.
+        why: Box<str>,
+    },
+    /// A person has to correct something first.
+    #[error("{0}")]
+    Misconfigured(Box<str>),
+}
