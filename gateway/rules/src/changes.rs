@@ -31,6 +31,8 @@ pub struct Changes {
     pub presence: Vec<Presence>,
     /// Whether something in `Book::meta` changed.
     pub book_meta: bool,
+    /// Whether what is remembered of zones and areas changed.
+    pub watch_meta: bool,
     /// What to count.
     pub counts: Counts,
 }
@@ -49,6 +51,7 @@ impl Changes {
             && self.ledger.is_empty()
             && self.presence.is_empty()
             && !self.book_meta
+            && !self.watch_meta
     }
 }
 

@@ -68,11 +68,6 @@ pub enum Fact {
         /// The hydrant.
         device: DeviceIx,
     },
-    /// A hydrant's pressure was read while something of it is open: shown, never paged.
-    Value {
-        /// The device.
-        device: DeviceIx,
-    },
 }
 
 /// How a condition began.

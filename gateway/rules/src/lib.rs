@@ -17,6 +17,7 @@
 //!
 //! Not here: where changes are kept (`standpipe::store`), how pages travel (`standpipe::notify`).
 
+pub mod backtest;
 pub mod changes;
 pub mod detect;
 pub mod fact;

@@ -8,6 +8,7 @@
 //! | [`signals`] | what one reading says of each condition |
 //! | [`judge`] | a reading, an alarm, a silence → facts; hold and release of a backlog |
 //! | [`trust`] | whether a hydrant can be sent to |
+//! | [`watch`] | all devices: whom a message is about, everybody's deadlines |
 //! | [`zone`] | many hydrants low together; many devices silent together |
 //!
 //! Not here: what people are told of it (`incidents`).
@@ -18,7 +19,9 @@ pub mod memory;
 pub mod signals;
 pub mod track;
 mod trust;
+pub mod watch;
 pub mod zone;
 
 pub use memory::{BadMemory, Memory};
 pub use trust::{HydrantNow, Trust};
+pub use watch::Watch;

@@ -92,6 +92,30 @@ pub struct Device {
     pub claimed: bool,
 }
 
+impl Device {
+    /// One that was heard before anybody registered it.
+    #[must_use]
+    pub fn unclaimed(id: &str, area: &str, kind: Kind) -> Self {
+        Self {
+            id: id.into(),
+            kind,
+            name: id.into(),
+            station: Box::default(),
+            zone: Box::default(),
+            profile: Profile::default_name(kind).into(),
+            lat: None,
+            lon: None,
+            address: Box::default(),
+            building: Box::default(),
+            floor: Box::default(),
+            interval_s: None,
+            installed_on: Box::default(),
+            area: area.into(),
+            claimed: false,
+        }
+    }
+}
+
 /// Everything registered. Devices are added and changed, never removed.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
