@@ -5,3 +5,7 @@ pub mod engine;
 pub mod health;
 pub mod series;
 pub mod store;
+
+// The stories of `series/stories.rs` are told here and in `tests/series.rs`, under one name.
+#[cfg(test)]
+extern crate self as standpipe;

@@ -12,6 +12,8 @@
 //! (`store`), and what a reading means (`standpipe_rules`).
 
 pub mod batch;
+pub mod embedded;
+pub mod fold;
 pub mod line;
 pub mod question;
 

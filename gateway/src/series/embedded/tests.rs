@@ -1,0 +1,155 @@
+//! The stories every history must live up to, and what only this one does.
+
+use std::sync::Arc;
+
+use standpipe_rules::Ms;
+use standpipe_rules::changes::Logged;
+use standpipe_rules::registry::DeviceIx;
+use standpipe_shared::{Field, Kind, Measurements};
+use tempfile::TempDir;
+
+use super::{Embedded, MIGRATIONS, OpenError, connect, open};
+use crate::clock::Clock;
+use crate::series::batch::TagRow;
+use crate::series::{Batch, DAY_MS, HOUR_MS, HOURLY_DAYS, HistoryQuery, RAW_DAYS, Series, Tags};
+
+#[path = "../stories.rs"]
+mod stories;
+
+struct Subject(Embedded, TempDir);
+
+impl Subject {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let series = Embedded::open(&folder.path().join("history.db")).unwrap();
+        Self(series, folder)
+    }
+
+    fn count(&self, table: &str) -> i64 {
+        let conn = connect(&self.1.path().join("history.db")).unwrap();
+        conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    }
+}
+
+impl stories::Subject for Subject {
+    fn series(&self) -> &dyn Series {
+        &self.0
+    }
+
+    async fn roll_up(&self, now: Ms) {
+        while self.0.upkeep(now).await.unwrap() {}
+    }
+}
+
+#[tokio::test]
+async fn it_does_what_every_history_must() {
+    stories::all(&Subject::new(), Clock::new().now()).await;
+}
+
+/// Two devices, one reading of each at every given moment.
+fn pair(times: impl IntoIterator<Item = Ms>) -> Arc<Batch> {
+    let mut values = Measurements::default();
+    values.set(Field::TempC, 21.5).unwrap();
+    let row = |ix, device| TagRow { ix, kind: Kind::Smoke, device, station: "S", zone: "" };
+    let tags = Tags::new([row(DeviceIx(0), "D-0"), row(DeviceIx(1), "D-1")]);
+    let readings = times.into_iter().flat_map(|ts| {
+        [0, 1].map(|ix| Logged {
+            device: DeviceIx(ix),
+            arrived: ts,
+            ts,
+            series_ts: ts,
+            boot: None,
+            seq: None,
+            print: 0,
+            clock_bad: false,
+            values,
+        })
+    });
+    Arc::new(Batch { readings: readings.collect(), tags: Arc::new(tags) })
+}
+
+const NOW: Ms = 1_764_000_000_000;
+
+#[tokio::test]
+async fn raw_readings_go_after_ninety_days_and_hours_after_five_years() {
+    let it = Subject::new();
+    let days = RAW_DAYS - 1;
+    let times = (0..days * 24).map(|n| NOW - days * DAY_MS + n * HOUR_MS);
+    it.0.write(pair(times), NOW).await.unwrap();
+    let rows = 2 * 24 * days;
+    stories::Subject::roll_up(&it, NOW + 2 * HOUR_MS).await;
+    assert_eq!((it.count("raw"), it.count("hourly"), it.count("stale")), (rows, rows, 0));
+
+    stories::Subject::roll_up(&it, NOW + DAY_MS + HOUR_MS).await;
+    assert_eq!((it.count("raw"), it.count("hourly")), (rows - 2, rows), "an hour of each went");
+    let later = NOW + (RAW_DAYS + 1) * DAY_MS;
+    stories::Subject::roll_up(&it, later).await;
+    assert_eq!((it.count("raw"), it.count("hourly")), (0, rows));
+    let query = HistoryQuery {
+        device: "D-1".into(),
+        field: Field::TempC,
+        from: 0,
+        to: later,
+        step_ms: 366 * DAY_MS,
+    };
+    let points = it.0.history(query, later).await.unwrap();
+    assert_eq!(points.iter().map(|it| it.count).sum::<u64>(), 24 * days as u64);
+    assert!(points.iter().all(|it| (it.min, it.mean, it.max) == (21.5, 21.5, 21.5)));
+
+    stories::Subject::roll_up(&it, NOW + (HOURLY_DAYS + 1) * DAY_MS).await;
+    assert_eq!(it.count("hourly"), 0);
+}
+
+#[tokio::test]
+async fn upkeep_goes_in_steps_between_which_batches_are_written() {
+    let it = Subject::new();
+    it.0.write(pair((0..500).map(|n| NOW + n * HOUR_MS)), NOW).await.unwrap();
+    let later = NOW + 501 * HOUR_MS;
+    let mut steps = 0;
+    while it.0.upkeep(later).await.unwrap() {
+        steps += 1;
+        it.0.write(pair([later - steps]), later).await.unwrap();
+    }
+    assert!(steps >= 10, "1,000 hours in {steps} steps");
+    assert_eq!(it.count("hourly"), 1_000);
+    assert_eq!(it.count("raw"), 1_000 + 2 * steps);
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_nothing_and_recovers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let conn = open(&path).unwrap();
+    conn.pragma_update(None, "max_page_count", 40).unwrap();
+    let it = Subject(Embedded::start(conn, connect(&path).unwrap()).unwrap(), folder);
+    let small = pair([NOW]);
+    it.0.write(Arc::clone(&small), NOW).await.unwrap();
+    let large = pair((0..5_000).map(|n| NOW + 10 + n));
+    let full = it.0.write(Arc::clone(&large), NOW).await.unwrap_err();
+    assert_eq!(full.to_string(), "history.db: database or disk is full: check its disk");
+    assert_eq!(it.count("raw"), 2, "nothing of the large batch");
+
+    let roomy = Subject(Embedded::open(&path).unwrap(), it.1);
+    roomy.0.write(large, NOW).await.unwrap();
+    assert_eq!(roomy.count("raw"), 10_002);
+}
+
+#[test]
+fn a_newer_layout_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let newer = MIGRATIONS.len() + 1;
+    open(&path).unwrap().pragma_update(None, "user_version", newer as i64).unwrap();
+    assert!(matches!(open(&path), Err(OpenError::TooNew { found, .. }) if found == newer));
+}
+
+#[tokio::test]
+async fn what_is_in_the_file_is_there_after_a_restart() {
+    let it = Subject::new();
+    it.0.write(pair([NOW, NOW + 1]), NOW).await.unwrap();
+    let Subject(series, folder) = it;
+    drop(series);
+    let again = Subject(Embedded::open(&folder.path().join("history.db")).unwrap(), folder);
+    again.0.write(pair([NOW + 1, NOW + 2]), NOW).await.unwrap();
+    assert_eq!((again.count("raw"), again.count("device")), (6, 2));
+}
