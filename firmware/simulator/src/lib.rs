@@ -1,1 +1,28 @@
-//! To come.
+//! A town of simulated devices: hydrants on mains, detectors in high-rises and homes, and what
+//! happens to them. Seeded and repeatable: the same seed and the same times give the same bytes.
+//!
+//! ```text
+//! places ─▶ layout ─┐
+//! happenings ───────┴─▶ world (what is felt) ─▶ node (what is said) ─▶ Outgoing ─▶ publish
+//! ```
+//!
+//! Everything but [`publish`] is pure: no clock, no I/O, `now` is an argument. Real time is kept
+//! (`ts` is the moment of the sample); only the day, with its thirsty hours, can be shorter.
+//!
+//! Not here: settings and commands to devices, which come with the firmware.
+
+mod chance;
+mod happenings;
+mod layout;
+mod node;
+mod places;
+pub mod publish;
+mod story;
+mod town;
+mod world;
+
+pub use story::{Story, Told};
+pub use town::{Outgoing, Script, Town, TownPlan};
+
+/// Unix milliseconds, UTC; or a span of milliseconds where the name says so.
+pub type Ms = i64;

@@ -1,0 +1,147 @@
+//! The town's voice: real MQTT 5 over a handful of connections, not one a device.
+//!
+//! One device always speaks through the same connection, so its messages keep their order. While
+//! the broker is away the town waits; afterwards it catches up with the `ts` of the samples, as
+//! devices with an outbox do. Not a load generator: a message in flight when a broker forgets
+//! its session is lost.
+
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::{AsyncClient, EventLoop, MqttOptions, OptionError};
+use tokio::task::JoinSet;
+
+use crate::{Ms, Outgoing, Story, Told, Town};
+
+/// Messages waiting in one connection before the town waits.
+const QUEUE: usize = 1_000;
+/// Messages of one connection that the broker has not confirmed yet.
+const IN_FLIGHT: u16 = 100;
+/// Between two steps of the town.
+const STEP: Duration = Duration::from_millis(50);
+/// Between two attempts to reach the broker.
+const RETRY: Duration = Duration::from_millis(500);
+/// A session is kept this long without a connection.
+const SESSION_S: u32 = 600;
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// What is still queued at the end has this long to go out.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// Where and how the town speaks.
+#[derive(Clone, Debug)]
+pub struct Voice {
+    /// `mqtt://[user:password@]host:port`
+    pub url: String,
+    /// The root of all topics.
+    pub root: String,
+    /// How many connections.
+    pub connections: usize,
+}
+
+/// Lets a town speak until `stop`. `clock` is asked for Unix milliseconds; `told` hears what
+/// happens to the world. Answers how many messages were handed to the broker's connections.
+///
+/// # Errors
+/// An address that is none. A broker that cannot be reached is not an error: it is tried again.
+pub async fn speak(
+    town: &mut Town,
+    voice: &Voice,
+    clock: impl Fn() -> Ms,
+    stop: impl Future<Output = ()>,
+    mut told: impl FnMut(&Told),
+) -> Result<u64, OptionError> {
+    let mut pumps = JoinSet::new();
+    let mut mouth = Mouth { clients: Vec::new(), root: &voice.root, said: 0 };
+    for at in 0..voice.connections.max(1) {
+        let (client, events) = AsyncClient::new(options(voice, at)?, QUEUE);
+        pumps.spawn(pump(events));
+        mouth.clients.push(client);
+    }
+    let living = async {
+        let mut heard = 0;
+        let mut beat = tokio::time::interval(STEP);
+        loop {
+            beat.tick().await;
+            let said = town.step(clock());
+            heard = tell(town.story(), heard, &mut told);
+            for it in said {
+                mouth.say(it).await;
+            }
+        }
+    };
+    tokio::select! {
+        () = stop => {}
+        () = living => {}
+    }
+    for client in &mouth.clients {
+        // A full queue has nobody to say goodbye to.
+        let _ = client.try_disconnect();
+    }
+    let farewell = async { while pumps.join_next().await.is_some() {} };
+    // Whatever could not leave in time is given up: the town is over.
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    Ok(mouth.said)
+}
+
+/// The connections of a town.
+struct Mouth<'a> {
+    clients: Vec<AsyncClient>,
+    root: &'a str,
+    said: u64,
+}
+
+impl Mouth<'_> {
+    /// Waits while the connection's queue is full.
+    async fn say(&mut self, it: Outgoing) {
+        let mut hasher = DefaultHasher::new();
+        it.device.hash(&mut hasher);
+        let at = hasher.finish() % u64::try_from(self.clients.len().max(1)).unwrap_or(1);
+        let client = self.clients.get(usize::try_from(at).unwrap_or(0));
+        let (Some(topic), Some(client)) = (it.topic(self.root), client) else { return };
+        if client.publish(topic, QoS::AtLeastOnce, it.retain, it.payload).await.is_ok() {
+            self.said += 1;
+        }
+    }
+}
+
+fn tell(story: &Story, heard: usize, told: &mut impl FnMut(&Told)) -> usize {
+    let (new, next) = story.since(heard);
+    new.for_each(told);
+    next
+}
+
+fn options(voice: &Voice, at: usize) -> Result<MqttOptions, OptionError> {
+    let id = format!("standpipe-town-{}-{at}", std::process::id());
+    let sign = if voice.url.contains('?') { '&' } else { '?' };
+    let mut options = MqttOptions::parse_url(format!("{}{sign}client_id={id}", voice.url))?;
+    options
+        .set_keep_alive(KEEP_ALIVE)
+        .set_clean_start(false)
+        .set_session_expiry_interval(Some(SESSION_S))
+        .set_outgoing_inflight_upper_limit(IN_FLIGHT);
+    Ok(options)
+}
+
+/// Owns one connection; ends only when it is told goodbye.
+async fn pump(mut events: EventLoop) {
+    use rumqttc::Outgoing::Disconnect;
+    use rumqttc::v5::Event;
+    let mut up = true;
+    let mut leaving = false;
+    loop {
+        match events.poll().await {
+            Ok(Event::Outgoing(Disconnect)) => leaving = true,
+            Ok(_) => up = true,
+            Err(_) if leaving => return,
+            Err(bad) => {
+                if up {
+                    tracing::warn!(%bad, "town has no broker: check its address; trying again");
+                }
+                up = false;
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The town as a whole: whose turn it is, and what it says.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use standpipe_shared::{Channel, Name, Topic};
+
+use crate::Ms;
+use crate::chance::Chance;
+use crate::happenings::Happenings;
+use crate::layout::Layout;
+use crate::node::{Habits, Message, Node};
+use crate::story::Story;
+use crate::world::World;
+
+/// What happens to a town.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// Nothing: demand and noise only.
+    Quiet,
+    /// An opening of five minutes with something for everybody, then chance for ever.
+    Eventful,
+}
+
+/// How a town is made. The defaults are those of a demonstration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TownPlan {
+    /// Devices, about half of them hydrants.
+    pub devices: usize,
+    /// When it begins.
+    pub start: Ms,
+    /// Seconds between two readings of a device.
+    pub interval_s: u32,
+    /// Seconds between two samples of a device.
+    pub sample_s: u32,
+    /// Real seconds that a day with its thirsty hours lasts; 86,400: as long as ours.
+    pub day_s: u32,
+    /// Every device's start count at its first start.
+    pub first_boot: u32,
+    /// What happens.
+    pub script: Script,
+}
+
+impl Default for TownPlan {
+    fn default() -> Self {
+        Self {
+            devices: 200,
+            start: 0,
+            interval_s: 10,
+            sample_s: 2,
+            day_s: 1_200,
+            first_boot: 1,
+            script: Script::Eventful,
+        }
+    }
+}
+
+impl TownPlan {
+    /// Which part of its day it is at `at`, 0 to 1; a town begins at eight in the morning.
+    #[expect(clippy::cast_precision_loss, reason = "a remainder within a day")]
+    pub(crate) fn day_share(&self, at: Ms) -> f32 {
+        let day = (i64::from(self.day_s) * 1_000).max(1);
+        let into = (at - self.start + day / 3).rem_euclid(day);
+        into as f32 / day as f32
+    }
+}
+
+/// One message of one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Whose.
+    pub device: Arc<str>,
+    /// The area in its topic.
+    pub area: Arc<str>,
+    /// The last level of its topic.
+    pub channel: Channel,
+    /// JSON.
+    pub payload: Vec<u8>,
+    /// Whether the broker keeps it.
+    pub retain: bool,
+}
+
+impl Outgoing {
+    /// The whole topic below `root`; `None` when a name is none, which no town has.
+    #[must_use]
+    pub fn topic(&self, root: &str) -> Option<String> {
+        let (area, device) = (Name::new(&self.area).ok()?, Name::new(&self.device).ok()?);
+        let mut text = String::with_capacity(root.len() + 64);
+        Topic::Device { area, device, channel: self.channel }.write(root, &mut text).ok()?;
+        Some(text)
+    }
+}
+
+/// A town of devices. It moves only when it is stepped.
+#[derive(Clone, Debug)]
+pub struct Town {
+    seed: u64,
+    plan: TownPlan,
+    layout: Layout,
+    nodes: Vec<Node>,
+    /// When each device samples next, and which.
+    wakes: BinaryHeap<Reverse<(Ms, usize)>>,
+    happenings: Happenings,
+    story: Story,
+}
+
+impl Town {
+    /// Draws the town of this seed.
+    #[must_use]
+    pub fn new(seed: u64, plan: TownPlan) -> Self {
+        let mut chance = Chance::new(seed);
+        let layout = Layout::new(chance.bits(), &plan);
+        let interval_ms = i64::from(plan.interval_s.max(1)) * 1_000;
+        let sample_ms = i64::from(plan.sample_s.max(1)) * 1_000;
+        let mut nodes = Vec::with_capacity(layout.sites.len());
+        let mut wakes = BinaryHeap::with_capacity(layout.sites.len());
+        for (ix, site) in layout.sites.iter().enumerate() {
+            let mut part = |whole: Ms| {
+                let whole = usize::try_from(whole).unwrap_or(1);
+                i64::try_from(chance.below(whole)).unwrap_or(0)
+            };
+            let habits =
+                Habits { interval_ms, phase_ms: part(interval_ms), first_boot: plan.first_boot };
+            nodes.push(Node::new(site.kind, habits));
+            wakes.push(Reverse((plan.start + part(sample_ms), ix)));
+        }
+        let happenings =
+            Happenings::new(Chance::new(chance.bits()), plan.script, plan.start, &layout);
+        Self { seed, plan, layout, nodes, wakes, happenings, story: Story::default() }
+    }
+
+    /// Lets the town live until `now` and says what its devices sent, in order. How often it is
+    /// called changes nothing; a message's `ts` is the moment of its sample.
+    pub fn step(&mut self, now: Ms) -> impl Iterator<Item = Outgoing> + use<> {
+        let mut out = Vec::new();
+        let mut said = Vec::new();
+        let sample_ms = i64::from(self.plan.sample_s.max(1)) * 1_000;
+        while let Some(Reverse((at, ix))) = self.wakes.peek().copied().filter(|it| it.0.0 <= now) {
+            self.wakes.pop();
+            self.wakes.push(Reverse((at + sample_ms, ix)));
+            self.happenings.advance(at, &self.layout, &mut self.story);
+            self.sample(ix, at, &mut said);
+            let Some(site) = self.layout.sites.get(ix) else { continue };
+            out.extend(said.drain(..).map(|Message { channel, payload, retain }| Outgoing {
+                device: Arc::clone(&site.id),
+                area: Arc::clone(&site.area),
+                channel,
+                payload,
+                retain,
+            }));
+        }
+        self.happenings.advance(now, &self.layout, &mut self.story);
+        out.into_iter()
+    }
+
+    fn sample(&mut self, ix: usize, at: Ms, said: &mut Vec<Message>) {
+        let world = World { seed: self.seed, plan: &self.plan, layout: &self.layout };
+        let felt = world.feel(ix, at, self.happenings.now());
+        if let (Some(felt), Some(node)) = (felt, self.nodes.get_mut(ix)) {
+            node.step(&felt, at, said);
+        }
+    }
+
+    /// `stations.csv` and `devices.csv` of CONTRACT §4.
+    #[must_use]
+    pub fn registry(&self) -> (String, String) {
+        self.layout.registry(self.plan.interval_s)
+    }
+
+    /// What happened to the world.
+    #[must_use]
+    pub const fn story(&self) -> &Story {
+        &self.story
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::fmt::Write as _;
+
+    use standpipe_shared::{Alarm, Channel, Condition, Reading, Status};
+
+    use super::{Outgoing, Script, Town, TownPlan};
+    use crate::Ms;
+
+    const START: Ms = 1_764_000_000_000;
+
+    fn plan(devices: usize) -> TownPlan {
+        TownPlan { devices, start: START, ..TownPlan::default() }
+    }
+
+    /// Lives `seconds`, stepped every `every_ms`.
+    fn lived(town: &mut Town, seconds: Ms, every_ms: Ms) -> Vec<Outgoing> {
+        let steps = seconds * 1_000 / every_ms;
+        (0..=steps).flat_map(|step| town.step(START + step * every_ms)).collect()
+    }
+
+    fn bytes(messages: &[Outgoing]) -> String {
+        messages.iter().fold(String::new(), |mut text, it| {
+            let payload = String::from_utf8_lossy(&it.payload);
+            let _ = writeln!(text, "{} {payload}", it.topic("r").unwrap_or_default());
+            text
+        })
+    }
+
+    #[test]
+    fn the_same_seed_and_the_same_times_give_the_same_bytes() {
+        let run = |seed, every| bytes(&lived(&mut Town::new(seed, plan(120)), 900, every));
+        let once = run(5, 1_000);
+        assert!(once.lines().count() > 10_000);
+        assert_eq!(once, run(5, 1_000));
+        assert_eq!(once, run(5, 100), "how often it is stepped changes nothing");
+        assert_ne!(once, run(6, 1_000));
+    }
+
+    #[test]
+    fn seq_counts_readings_and_alarms_together_and_starts_over_with_every_boot() {
+        let mut last: HashMap<String, (u32, u32)> = HashMap::new();
+        let mut boots = 0;
+        for it in lived(&mut Town::new(2, plan(200)), 3_600, 1_000) {
+            let reading = match it.channel {
+                Channel::Telemetry => serde_json::from_slice::<Reading>(&it.payload),
+                Channel::Alarm => serde_json::from_slice::<Alarm>(&it.payload).map(|it| it.reading),
+                Channel::Status => continue,
+                Channel::Settings | Channel::Command | Channel::Reply => panic!("{it:?}"),
+            };
+            let reading = reading.unwrap_or_else(|bad| panic!("{bad}: {it:?}"));
+            assert_eq!(reading.unknown, 0);
+            let now = (reading.boot.unwrap_or(0), reading.seq.unwrap_or(0));
+            let before = last.insert(it.device.to_string(), now).unwrap_or((1, 0));
+            let next = if now.0 == before.0 { (now.0, before.1 + 1) } else { (before.0 + 1, 1) };
+            boots += u32::from(now.0 != before.0);
+            assert_eq!(now, next, "{}", it.device);
+        }
+        assert_eq!(last.len(), 200);
+        assert!(boots > 0, "an hour of chance restarts at least one device");
+    }
+
+    #[test]
+    fn the_opening_shows_the_first_alarm_within_15_seconds_and_something_for_everybody() {
+        let mut town = Town::new(1, plan(200));
+        let said = lived(&mut town, 330, 500);
+        let alarms: Vec<(Alarm, &str)> = said
+            .iter()
+            .filter(|it| it.channel == Channel::Alarm)
+            .filter_map(|it| Some((serde_json::from_slice(&it.payload).ok()?, &*it.device)))
+            .collect();
+        let first =
+            alarms.first().map(|(it, _)| (it.condition, it.reading.ts.unwrap_or(0) - START));
+        let Some((Condition::Smoke, after)) = first else { panic!("{first:?}") };
+        assert!((6_000..=15_000).contains(&after), "{after}");
+        for (condition, at_least) in
+            [(Condition::Smoke, 3), (Condition::Heat, 1), (Condition::NoWater, 4)]
+        {
+            let found =
+                alarms.iter().filter(|(it, _)| it.condition == condition && it.active).count();
+            assert!(found >= at_least, "{condition:?}: {found}");
+        }
+        let told: Vec<_> = town.story().lines().filter_map(|it| it.expect).collect();
+        for condition in [
+            Condition::Smoke,
+            Condition::HydrantOpen,
+            Condition::LowPressure,
+            Condition::ZoneLowPressure,
+            Condition::Knocked,
+            Condition::SensorFault,
+            Condition::BatteryLow,
+            Condition::NoWater,
+            Condition::Offline,
+        ] {
+            assert!(told.contains(&condition), "{condition:?}");
+        }
+    }
+
+    #[test]
+    fn a_burst_makes_most_of_a_zone_low_and_a_quiet_town_is_never_low() {
+        let low = |plan: TownPlan| {
+            let mut town = Town::new(1, plan);
+            let (_, devices) = town.registry();
+            let zone: HashMap<&str, &str> = devices
+                .lines()
+                .filter_map(|row| Some((row.split(',').next()?, row.split(',').nth(4)?)))
+                .collect();
+            let mut low = HashMap::<_, Vec<_>>::new();
+            for it in lived(&mut town, 120, 1_000) {
+                let reading = serde_json::from_slice::<Reading>(&it.payload).unwrap_or_default();
+                let kpa = reading.values.pressure_kpa.map_or(999.0, |it| it.get());
+                if it.channel == Channel::Telemetry && kpa < 140.0 {
+                    let zone = zone.get(&*it.device).copied().unwrap_or("").to_owned();
+                    low.entry(zone).or_default().push(it.device);
+                }
+            }
+            low.into_iter()
+                .map(|(zone, mut low)| {
+                    low.sort();
+                    low.dedup();
+                    (zone, low.len())
+                })
+                .collect::<HashMap<_, _>>()
+        };
+        let burst = low(plan(200)).get("mawangping-1").copied().unwrap_or(0);
+        assert!(burst >= 15, "{burst}");
+        assert_eq!(
+            low(TownPlan { script: Script::Quiet, day_s: 120, ..plan(400) }),
+            HashMap::new()
+        );
+    }
+
+    #[test]
+    fn while_the_radio_is_out_the_will_speaks_and_afterwards_the_backlog_comes_in_order() {
+        let mut town = Town::new(1, plan(200));
+        let mut arrived: HashMap<String, Vec<(Ms, Outgoing)>> = HashMap::new();
+        for second in 0..330 {
+            let now = START + second * 1_000;
+            for it in town.step(now) {
+                arrived.entry(it.device.to_string()).or_default().push((now, it));
+            }
+        }
+        let out = town.story().lines().find(|it| it.expect == Some(Condition::Offline));
+        let Some(out) = out else { panic!("no outage told") };
+        assert!(out.devices.len() >= 5, "{out:?}");
+        for device in &out.devices {
+            let said = arrived.get(&**device).map_or(&[][..], Vec::as_slice);
+            let after: Vec<_> = said.iter().filter(|(at, _)| *at > out.at + 3_000).collect();
+            let status = |it: &Outgoing| {
+                let status = serde_json::from_slice::<Status<'_>>(&it.payload).ok()?;
+                (it.channel == Channel::Status && it.retain).then_some(status.online)
+            };
+            let [(will_at, will), (back_at, birth), rest @ ..] = after.as_slice() else {
+                panic!("{device}: {after:?}")
+            };
+            assert_eq!((status(will), status(birth)), (Some(false), Some(true)));
+            assert!((30_000..=36_000).contains(&(will_at - out.at)), "{}", will_at - out.at);
+            assert!((100_000..=104_000).contains(&(back_at - out.at)));
+            let ts: Vec<Ms> = rest
+                .iter()
+                .filter_map(|(_, it)| serde_json::from_slice::<Reading>(&it.payload).ok()?.ts)
+                .collect();
+            assert!(ts.is_sorted() && ts.first().is_some_and(|it| *it < *will_at), "{ts:?}");
+        }
+    }
+}
