@@ -1,5 +1,6 @@
 //! The gateway.
 
+pub mod api;
 pub mod clock;
 pub mod engine;
 pub mod health;

@@ -1,0 +1,52 @@
+//! What a request carries besides its query: the id in its path, the JSON in its body.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::de::DeserializeOwned;
+
+use super::BODY_AT_MOST;
+use super::problem::Problem;
+
+/// The `{id}` of a path, not yet looked at.
+pub struct Id(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(id) = path.map_err(|bad| {
+            Problem::bad_request(format!("the path can't be read ({bad}): send it as UTF-8"))
+        })?;
+        Ok(Self(id))
+    }
+}
+
+/// A JSON body. It must say that it is one: a form of a foreign web page can't.
+pub struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+        let kind = kind.unwrap_or("").split(';').next().unwrap_or("").trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(Problem::not_json());
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|bad| {
+            if bad.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
+                Problem::too_large(BODY_AT_MOST)
+            } else {
+                Problem::bad_request("the body broke off: send it again")
+            }
+        })?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|bad| {
+            let detail = format!("the body can't be read ({bad}): see /api/openapi.json");
+            Problem::bad_request(detail)
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! Devices: the registry's row, and what is known of each now.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use rusqlite::{OptionalExtension, Row};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use standpipe_rules::Ms;
+use standpipe_rules::detect::{HydrantNow, Memory, Trust};
+use standpipe_rules::registry::{Device, Registry};
+use standpipe_shared::{Condition, Kind};
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::body::{Body, Id};
+use super::list::{List, Source, Where};
+use super::params::{Page, Params};
+use super::problem::Problem;
+use super::readers::ReadError;
+use super::registration::{Registration, registered};
+
+/// One device.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Item {
+    /// The columns of `devices.csv`, and `area` and `claimed`.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    row: Device,
+    /// What is true of it now.
+    #[schema(value_type = Vec<String>)]
+    conditions: Vec<&'static str>,
+    /// When anything was last heard of it.
+    heard_at: Option<Ms>,
+    /// When its newest reading was measured.
+    measured_at: Option<Ms>,
+    /// The newest value of each measurement.
+    #[schema(value_type = Object)]
+    latest: Box<RawValue>,
+    /// Hydrants: `ok`, `low`, `no_water`, `in_use` or `stale`.
+    #[schema(value_type = Option<String>)]
+    trust: Option<Trust>,
+}
+
+const ITEMS: Source = Source {
+    select: "d.json, m.conditions, m.heard_at, m.measured_at, m.latest, m.body",
+    from: "device d LEFT JOIN memory m ON m.ix = d.ix",
+    group: "",
+    order: "ORDER BY d.id",
+};
+
+/// The registry with what is known now, by id.
+#[utoipa::path(get, path = "/api/v1/devices", tag = "devices",
+    params(
+        ("station" = Option<String>, Query, description = "devices of this station"),
+        ("kind" = Option<String>, Query, description = "hydrant or smoke"),
+        ("condition" = Option<String>, Query, description = "true now"),
+        ("q" = Option<String>, Query, description = "in id, name or address"),
+        ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
+    responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
+pub async fn list(State(api): State<Arc<ApiState>>, uri: Uri) -> Result<Json<List<Item>>, Problem> {
+    let accepted = ["station", "kind", "condition", "q", "page", "per_page"];
+    let params = Params::read(&uri, &accepted)?;
+    let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
+    let conditions = Condition::ALL.map(|it| (it.as_str(), it));
+    let mut wanted = Where::default();
+    wanted.and_some("d.station = ?", params.text("station")?);
+    wanted.and_some("d.kind = ?", params.one_of("kind", &kinds)?.map(Kind::as_str));
+    let condition = params.one_of("condition", &conditions)?;
+    wanted.and_some("m.conditions & ? <> 0", condition.map(Condition::bit));
+    wanted.and_some(
+        "d.id || ' ' || d.name || ' ' || json_extract(d.json, '$.address') LIKE ? ESCAPE '\\'",
+        params.text("q")?.map(|it| containing(&it)),
+    );
+    let page = params.page()?;
+    Ok(Json(read(&api, wanted, page).await?))
+}
+
+/// One device.
+#[utoipa::path(get, path = "/api/v1/devices/{id}", tag = "devices",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Item), (status = 404, body = super::problem::Body)))]
+pub async fn one(
+    State(api): State<Arc<ApiState>>,
+    Id(id): Id,
+    uri: Uri,
+) -> Result<Json<Item>, Problem> {
+    Params::read(&uri, &[])?;
+    find(&api, &id).await.map(Json)
+}
+
+/// Registers a device, or changes its row. What `GET` adds to the row is ignored here.
+#[utoipa::path(put, path = "/api/v1/devices/{id}", tag = "devices",
+    params(("id" = String, Path)), request_body = Registration,
+    responses((status = 200, description = "changed", body = Item),
+        (status = 201, description = "registered", body = Item),
+        (status = 400, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+pub async fn put(
+    State(api): State<Arc<ApiState>>,
+    Id(id): Id,
+    uri: Uri,
+    Body(body): Body<serde_json::Map<String, serde_json::Value>>,
+) -> Result<(StatusCode, Json<Item>), Problem> {
+    Params::read(&uri, &[])?;
+    let (device, new) = registered(&api, &id, body).await?;
+    api.engine.put_device(device).await.map_err(|down| Problem::part_down(down.to_string()))?;
+    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(find(&api, &id).await?)))
+}
+
+/// What a registered device is.
+///
+/// # Errors
+/// 404 when it is not registered.
+pub async fn kind(api: &ApiState, id: &str) -> Result<Kind, Problem> {
+    let key = id.to_owned();
+    let kind = api.store.read(move |db| {
+        let mut find = db.prepare_cached("SELECT kind FROM device WHERE id = ?1")?;
+        Ok(find.query_row([key], |row| row.get::<_, String>(0)).optional()?)
+    });
+    match kind.await?.as_deref() {
+        Some("smoke") => Ok(Kind::Smoke),
+        Some(_) => Ok(Kind::Hydrant),
+        None => Err(Problem::unknown("device", id)),
+    }
+}
+
+async fn find(api: &Arc<ApiState>, id: &str) -> Result<Item, Problem> {
+    let mut wanted = Where::default();
+    wanted.and("d.id = ?", id.to_owned());
+    let found = read(api, wanted, Page { page: 1, per_page: 1 }).await?;
+    found.items.into_iter().next().ok_or_else(|| Problem::unknown("device", id))
+}
+
+async fn read(api: &Arc<ApiState>, wanted: Where, page: Page) -> Result<List<Item>, ReadError> {
+    let now = api.clock.now();
+    let of = Arc::clone(api);
+    let query = move |db: &_| ITEMS.page(db, &wanted, page, |row| item(row, &of.profiles, now));
+    api.store.read(query).await
+}
+
+fn item(row: &Row<'_>, profiles: &Registry, now: Ms) -> Result<Item, ReadError> {
+    let device: Device = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
+    let set: u32 = row.get::<_, Option<u32>>(1)?.unwrap_or(0);
+    let latest: Option<String> = row.get(4)?;
+    let trust = match device.kind {
+        Kind::Hydrant => trust(&device, profiles, row.get_ref(5)?.as_blob_or_null(), now),
+        Kind::Smoke => None,
+    };
+    Ok(Item {
+        row: device,
+        conditions: names(set),
+        heard_at: row.get(2)?,
+        measured_at: row.get(3)?,
+        latest: RawValue::from_string(latest.unwrap_or_else(|| "{}".to_owned()))?,
+        trust,
+    })
+}
+
+/// `None` when the memory can't be read, which the engine says at its start.
+fn trust(
+    device: &Device,
+    profiles: &Registry,
+    body: Result<Option<&[u8]>, rusqlite::types::FromSqlError>,
+    now: Ms,
+) -> Option<Trust> {
+    let memory = match body.ok()? {
+        Some(body) => Memory::from_body(body).ok()?,
+        None => Memory::default(),
+    };
+    Some(HydrantNow::of(device, profiles.profile_of(device), &memory, now).trust)
+}
+
+/// The names of a set of conditions.
+fn names(set: u32) -> Vec<&'static str> {
+    Condition::ALL.into_iter().filter(|it| set & it.bit() != 0).map(Condition::as_str).collect()
+}
+
+/// A `LIKE` pattern for a text that contains this one.
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{containing, names};
+    use standpipe_shared::Condition;
+
+    #[test]
+    fn a_set_of_conditions_has_names_in_the_order_of_the_contract() {
+        assert_eq!(names(0), [""; 0]);
+        let set = Condition::Offline.bit() | Condition::NoWater.bit();
+        assert_eq!(names(set), ["no_water", "offline"]);
+    }
+
+    #[test]
+    fn a_search_means_what_it_says() {
+        assert_eq!(containing("50%_a\\"), "%50\\%\\_a\\\\%");
+    }
+}

@@ -1,0 +1,214 @@
+//! Incidents: listed as they lie in the store, one with all that happened to it, and what
+//! people do to it. Whether something can be done now is decided by the engine.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use rusqlite::{Connection, OptionalExtension};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::{Action, ActionKind, IncidentId, Refused, State as Stage};
+use standpipe_shared::Severity;
+use ulid::Ulid;
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::body::{Body, Id};
+use super::list::{List, Source, Where};
+use super::params::Params;
+use super::problem::Problem;
+use super::readers::ReadError;
+use super::schema::{Incident, WholeIncident};
+
+/// Lines of a trail shown at most; the newest are left out beyond it.
+const TRAIL_AT_MOST: u32 = 10_000;
+/// The longest `by` and `note`, characters: as long as MQTT's.
+const TEXT_AT_MOST: usize = standpipe_rules::wire::MAX_TEXT;
+/// Who acted, when nobody says: whoever holds the administrator's token.
+const ADMIN: &str = "admin";
+
+const ITEMS: Source = Source {
+    select: "wire",
+    from: "incident",
+    group: "",
+    order: "ORDER BY opened_at DESC, id DESC",
+};
+
+/// One line of a trail.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Hop {
+    /// When.
+    at: Ms,
+    /// What: `measured`, `received`, `raised`, `paged`, `delivered`, `shown`, `acknowledged` …
+    hop: String,
+    /// By whom: a person, a station, a device, `gateway`.
+    by: String,
+    /// In words or numbers.
+    detail: String,
+}
+
+/// What somebody does.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Act {
+    /// The same as in the path, if given.
+    incident: Option<String>,
+    /// `shown`, `acknowledge`, `dispatch`, `arrive`, `comment`, `resolve` or `false_alarm`.
+    #[schema(value_type = String)]
+    action: ActionKind,
+    /// Who; `admin` when missing.
+    #[serde(default)]
+    by: String,
+    /// What they write.
+    #[serde(default)]
+    note: String,
+}
+
+/// Newest first. Not closed: `state=open,acknowledged,resolved,verifying`.
+#[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents",
+    params(
+        ("state" = Option<String>, Query, description = "one or more, separated by commas"),
+        ("station" = Option<String>, Query, description = "incidents of this station"),
+        ("severity" = Option<String>, Query, description = "one or more, separated by commas"),
+        ("from" = Option<String>, Query, description = "opened at or after: Unix ms, RFC 3339 or a date"),
+        ("to" = Option<String>, Query, description = "opened before: Unix ms, RFC 3339 or a date"),
+        ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
+    responses((status = 200, body = List<Incident>), (status = 400, body = super::problem::Body)))]
+pub async fn list(
+    State(api): State<Arc<ApiState>>,
+    uri: Uri,
+) -> Result<Json<List<Box<RawValue>>>, Problem> {
+    let accepted = ["state", "station", "severity", "from", "to", "page", "per_page"];
+    let params = Params::read(&uri, &accepted)?;
+    let wanted = filters(&params)?;
+    let page = params.page()?;
+    let list = api.store.read(move |db| {
+        ITEMS.page(db, &wanted, page, |row| Ok(RawValue::from_string(row.get(0)?)?))
+    });
+    Ok(Json(list.await?))
+}
+
+fn filters(params: &Params) -> Result<Where, Problem> {
+    let states = params.some_of("state", &Stage::ALL.map(|it| (it.as_str(), it)))?;
+    let severities =
+        params.some_of("severity", &Severity::ALL.map(|it| (it.as_str(), it.as_str())))?;
+    let mut wanted = Where::default();
+    if !states.is_empty() {
+        if !states.contains(&Stage::Closed) {
+            wanted.and_always("open = 1");
+        }
+        let names: Vec<&str> = states.into_iter().map(Stage::as_str).collect();
+        wanted.and("state IN (SELECT value FROM json_each(?))", Value::from(names).to_string());
+    }
+    if !severities.is_empty() {
+        let names = Value::from(severities).to_string();
+        wanted.and("severity IN (SELECT value FROM json_each(?))", names);
+    }
+    wanted.and_some("station = ?", params.text("station")?);
+    let (from, to) = (params.time("from")?, params.time("to")?);
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        let accepted = format!("a time before `to`, which is {to}");
+        return Err(Problem::bad_parameter("from", &from.to_string(), &accepted));
+    }
+    wanted.and_some("opened_at >= ?", from);
+    wanted.and_some("opened_at < ?", to);
+    Ok(wanted)
+}
+
+/// One incident with its trail and its children.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents",
+    params(("id" = String, Path)),
+    responses((status = 200, body = WholeIncident), (status = 404, body = super::problem::Body)))]
+pub async fn one(
+    State(api): State<Arc<ApiState>>,
+    Id(id): Id,
+    uri: Uri,
+) -> Result<Json<Map<String, Value>>, Problem> {
+    Params::read(&uri, &[])?;
+    whole(&api, named(&id)?).await.map(Json)
+}
+
+/// Somebody does something; answers the whole incident as it is then.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/actions", tag = "incidents",
+    params(("id" = String, Path)), request_body = Act,
+    responses((status = 200, body = WholeIncident), (status = 400, body = super::problem::Body),
+        (status = 404, body = super::problem::Body),
+        (status = 409, description = "not now; `incident` is in the problem",
+            body = super::problem::Body),
+        (status = 503, body = super::problem::Body)))]
+pub async fn act(
+    State(api): State<Arc<ApiState>>,
+    Id(id): Id,
+    uri: Uri,
+    Body(body): Body<Act>,
+) -> Result<Json<Map<String, Value>>, Problem> {
+    Params::read(&uri, &[])?;
+    let incident = named(&id)?;
+    let action = body.action(incident)?;
+    let name = serde_json::to_value(action.kind).unwrap_or_default();
+    let done = api.engine.act(None, action).await;
+    match done.map_err(|down| Problem::part_down(down.to_string()))? {
+        Ok(()) => whole(&api, incident).await.map(Json),
+        // The book holds open incidents only; a closed one is in the store alone.
+        Err(Refused::Unknown | Refused::NotNow { .. }) => {
+            let incident = whole(&api, incident).await?;
+            Err(Problem::not_now(name.as_str().unwrap_or_default(), Value::Object(incident)))
+        }
+    }
+}
+
+impl Act {
+    fn action(self, incident: IncidentId) -> Result<Action, Problem> {
+        if self.incident.is_some_and(|it| !it.eq_ignore_ascii_case(&incident.to_string())) {
+            let detail =
+                format!("incident in the body is not `{incident}` of the path: leave it out");
+            return Err(Problem::bad_request(detail));
+        }
+        for (key, text) in [("by", &self.by), ("note", &self.note)] {
+            let length = text.chars().count();
+            if length > TEXT_AT_MOST {
+                let detail = format!("{key} has {length} characters: use {TEXT_AT_MOST} at most");
+                return Err(Problem::bad_request(detail));
+            }
+        }
+        let by = if self.by.trim().is_empty() { ADMIN.into() } else { self.by.into() };
+        Ok(Action { incident, kind: self.action, by, note: self.note.into() })
+    }
+}
+
+/// An id that is none can't be known.
+fn named(id: &str) -> Result<IncidentId, Problem> {
+    Ulid::from_string(id).map_err(|_| Problem::unknown("incident", id))
+}
+
+async fn whole(api: &ApiState, id: IncidentId) -> Result<Map<String, Value>, Problem> {
+    let found = api.store.read(move |db| find(db, &id.to_string())).await?;
+    found.ok_or_else(|| Problem::unknown("incident", &id.to_string()))
+}
+
+fn find(db: &Connection, id: &str) -> Result<Option<Map<String, Value>>, ReadError> {
+    let sql = "SELECT wire, json_extract(inner, '$.children') FROM incident WHERE id = ?1";
+    let found = db
+        .prepare_cached(sql)?
+        .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))
+        .optional()?;
+    let Some((wire, children)) = found else { return Ok(None) };
+    let mut incident: Map<String, Value> = serde_json::from_str(&wire)?;
+    let sql = "SELECT at, hop, by, detail FROM trail WHERE incident = ?1 ORDER BY n LIMIT ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map((id, TRAIL_AT_MOST), |row| {
+        Ok(Hop { at: row.get(0)?, hop: row.get(1)?, by: row.get(2)?, detail: row.get(3)? })
+    })?;
+    let trail = rows.collect::<Result<Vec<Hop>, _>>()?;
+    incident.insert("trail".to_owned(), serde_json::to_value(trail)?);
+    let children =
+        children.map_or_else(|| Ok(Value::Array(Vec::new())), |it| serde_json::from_str(&it))?;
+    incident.insert("children".to_owned(), children);
+    Ok(Some(incident))
+}

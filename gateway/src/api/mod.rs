@@ -1,0 +1,213 @@
+//! HTTP: what the gateway knows, and what people do to it. Every route is in [`routes`].
+//!
+//! Reads go to the store through connections of their own ([`readers`]) and never wait for the
+//! engine; what changes something is asked of the engine. Not here: the pages people look at
+//! (console), and anything that decides.
+
+pub mod auth;
+mod body;
+mod devices;
+mod health;
+mod history;
+mod incidents;
+mod index;
+mod ledger;
+mod list;
+mod listener;
+mod openapi;
+mod params;
+pub mod problem;
+mod quarantine;
+pub mod readers;
+mod registration;
+mod schema;
+mod stations;
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use standpipe_rules::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::engine::EngineHandle;
+use crate::health::Health;
+use crate::series::Series;
+use auth::Token;
+use listener::{Bounded, CONNECTIONS, IDLE};
+use problem::Problem;
+use readers::Readers;
+use stream::Streams;
+
+/// Requests under `/api/v1` served at once; more wait, within their time.
+const REQUESTS_AT_ONCE: usize = 64;
+/// A request is answered within this, or with 503.
+const REQUEST_TIME: Duration = Duration::from_secs(10);
+/// The largest body, bytes.
+const BODY_AT_MOST: usize = 64 * 1024;
+/// How long connections have to end by themselves when the gateway stops.
+const GRACE: Duration = Duration::from_secs(1);
+/// How often histograms are tidied, so that they do not grow unread.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// What the API is made of.
+pub struct ApiState {
+    /// The store, to be read.
+    pub store: Readers,
+    /// The engine, to be asked.
+    pub engine: EngineHandle,
+    /// History.
+    pub history: Arc<dyn Series>,
+    /// What each part says of itself.
+    pub health: Arc<Health>,
+    /// What was counted.
+    pub metrics: PrometheusHandle,
+    /// The administrator's token; without one, loopback only.
+    pub token: Option<Token>,
+    /// Rings when table `event` has grown.
+    pub events: watch::Receiver<i64>,
+    /// The profiles of the configuration; stations and devices are not looked up here.
+    pub profiles: Registry,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// Why the API is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Everybody could reach it, and nobody would need a token.
+    #[error(
+        "http listens on {0} and no token is set: set STANDPIPE_ADMIN_TOKEN, or listen on \
+         127.0.0.1"
+    )]
+    Open(SocketAddr),
+    /// The listener does not work.
+    #[error("http can't be served ({0})")]
+    Io(#[from] io::Error),
+}
+
+/// Serves until `stop`, then lets requests end within a second.
+///
+/// # Errors
+/// [`ServeError::Open`] at once, when there is no token and others could reach the listener.
+pub async fn serve(
+    listener: TcpListener,
+    state: ApiState,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let address = listener.local_addr()?;
+    if state.token.is_none() && !address.ip().is_loopback() {
+        return Err(ServeError::Open(address));
+    }
+    tracing::info!(%address, "http is served");
+    let cut = CancellationToken::new();
+    let listener = Bounded::new(listener, CONNECTIONS, IDLE, cut.clone());
+    let metrics = state.metrics.clone();
+    let app = routes(Arc::new(state), stop.clone());
+    let serving = axum::serve(listener, app)
+        .with_graceful_shutdown(stop.clone().cancelled_owned())
+        .into_future();
+    let mut serving = std::pin::pin!(serving);
+    let patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        done = &mut serving => return Ok(done?),
+        () = patience => cut.cancel(),
+        () = upkeep(&metrics) => {}
+    }
+    Ok(serving.await?)
+}
+
+async fn upkeep(metrics: &PrometheusHandle) {
+    let mut every = tokio::time::interval(METRICS_UPKEEP);
+    loop {
+        every.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Every route there is.
+fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
+    let streams = Streams::new(api.store.clone(), api.events.clone(), stop);
+    let stream = Router::new().route("/stream", get(stream::open)).with_state(streams);
+    let v1 = Router::new()
+        .route("/devices", get(devices::list))
+        .route("/devices/{id}", get(devices::one).put(devices::put))
+        .route("/devices/{id}/history", get(history::json))
+        .route("/devices/{id}/history.csv", get(history::csv))
+        .route("/incidents", get(incidents::list))
+        .route("/incidents/{id}", get(incidents::one))
+        .route("/incidents/{id}/actions", post(incidents::act))
+        .route("/stations", get(stations::list))
+        .route("/stations/{id}", get(stations::one))
+        .route("/ledger", get(ledger::list))
+        .route("/quarantine", get(quarantine::list))
+        .layer(from_fn_with_state(Arc::new(Semaphore::new(REQUESTS_AT_ONCE)), within_limits))
+        .merge(stream)
+        .layer(from_fn_with_state(Arc::clone(&api), auth::guard));
+    Router::new()
+        .route("/", get(index::page))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/api/openapi.json", get(openapi::json))
+        .nest("/api/v1", v1)
+        .fallback(no_path)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(BODY_AT_MOST))
+        .layer(from_fn(plain))
+        .with_state(api)
+}
+
+/// Few at once, each within its time.
+async fn within_limits(
+    State(places): State<Arc<Semaphore>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let served = async {
+        let _place = places.acquire().await;
+        next.run(request).await
+    };
+    tokio::time::timeout(REQUEST_TIME, served).await.unwrap_or_else(|_| {
+        let seconds = REQUEST_TIME.as_secs();
+        let detail = format!(
+            "no answer within {seconds} s, though what was asked may still be done: look at \
+             /readyz, ask for less, or try again"
+        );
+        Problem::busy(detail).into_response()
+    })
+}
+
+/// Answers are of this moment, and of the type they say.
+async fn plain(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let (fresh, typed) =
+        (HeaderValue::from_static("no-store"), HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(fresh);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, typed);
+    response
+}
+
+async fn no_path(request: Request) -> Problem {
+    Problem::no_path(request.uri().path())
+}
+
+async fn no_method(request: Request) -> Problem {
+    Problem::no_method(request.method().as_str(), request.uri().path())
+}

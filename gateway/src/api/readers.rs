@@ -1,0 +1,186 @@
+//! Reading the store beside its one writer: a few read-only connections, each query on a thread
+//! that may wait, and stopped when nobody waits for it any more.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, InterruptHandle, OpenFlags};
+use tokio::sync::Semaphore;
+
+/// Connections, and so queries at once.
+const READERS: usize = 4;
+/// How long a reader waits for a lock (only a checkpoint or a migration holds one).
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// Prepared statements kept a connection.
+const STATEMENTS: usize = 32;
+
+/// Why nothing could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// SQLite could not do it.
+    #[error("the store can't be read ({0})")]
+    Store(#[from] rusqlite::Error),
+    /// A row holds what this version can't read.
+    #[error("the store has a row that can't be read ({0})")]
+    Row(#[from] serde_json::Error),
+    /// The gateway is ending.
+    #[error("the gateway is stopping")]
+    Stopping,
+}
+
+/// The read-only connections to one store. Cheap to clone.
+#[derive(Clone)]
+pub struct Readers {
+    path: Arc<Path>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    permits: Arc<Semaphore>,
+}
+
+/// The running query of one request; dropped before its end, it stops the query.
+#[derive(Clone, Default)]
+struct Running(Arc<Mutex<State>>);
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Waiting,
+    Reading(InterruptHandle),
+    Over,
+}
+
+struct StopOnDrop(Running);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let State::Reading(query) = self.0.become_(State::Over) {
+            query.interrupt();
+        }
+    }
+}
+
+impl Running {
+    /// Sets the state and says what it was; once over, it stays over.
+    fn become_(&self, next: State) -> State {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*state, State::Over) {
+            return State::Over;
+        }
+        std::mem::replace(&mut *state, next)
+    }
+}
+
+impl Readers {
+    /// Readers of the store at `path`; nothing is opened yet.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path: path.into(), idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
+    }
+
+    /// Runs `query` on one connection, inside one read transaction: all it reads is of one moment.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store can't be read.
+    pub async fn read<T, F>(&self, query: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, ReadError> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| ReadError::Stopping)?;
+        let running = Running::default();
+        let stop = StopOnDrop(running.clone());
+        let pool = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            pool.run(&running, query)
+        });
+        let answer = done.await.map_err(|_| ReadError::Stopping)?;
+        drop(stop);
+        answer
+    }
+
+    fn run<T>(
+        &self,
+        running: &Running,
+        query: impl FnOnce(&Connection) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = taken.map_or_else(|| self.open(), Ok)?;
+        if matches!(running.become_(State::Reading(connection.get_interrupt_handle())), State::Over)
+        {
+            return Err(ReadError::Stopping);
+        }
+        let transaction = connection.unchecked_transaction()?;
+        let answer = query(&transaction);
+        drop(transaction);
+        // Nobody can interrupt this connection from here on, so that it may serve another.
+        let ours = !matches!(running.become_(State::Over), State::Over);
+        if ours && answer.is_ok() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+        answer
+    }
+
+    fn open(&self) -> Result<Connection, ReadError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(LOCK_WAIT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{READERS, ReadError, Readers};
+
+    fn store() -> (tempfile::TempDir, Readers) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("store.db");
+        let db = rusqlite::Connection::open(&path).expect("a store");
+        db.execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE t (n); INSERT INTO t VALUES (7);")
+            .expect("a table");
+        (dir, Readers::new(path))
+    }
+
+    fn seven(db: &rusqlite::Connection) -> Result<i64, ReadError> {
+        Ok(db.query_row("SELECT n FROM t", [], |row| row.get(0))?)
+    }
+
+    #[tokio::test]
+    async fn many_read_at_once_on_few_connections_and_nobody_writes() {
+        let (_dir, readers) = store();
+        let reads = (0..50).map(|_| readers.read(seven));
+        for read in futures_util::future::join_all(reads).await {
+            assert_eq!(read.expect("a number"), 7);
+        }
+        assert!(readers.idle.lock().expect("not poisoned").len() <= READERS);
+        let write = readers.read(|db| Ok(db.execute("DELETE FROM t", [])?)).await;
+        assert!(write.expect_err("read-only").to_string().contains("readonly"));
+        assert_eq!(readers.read(seven).await.expect("a number"), 7);
+    }
+
+    #[tokio::test]
+    async fn a_query_nobody_waits_for_is_stopped() {
+        let (_dir, readers) = store();
+        let endless = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) \
+                       SELECT count(*) FROM c";
+        for _ in 0..READERS {
+            let query =
+                readers.read(move |db| Ok(db.query_row(endless, [], |row| row.get::<_, i64>(0))?));
+            assert!(tokio::time::timeout(Duration::from_millis(50), query).await.is_err());
+        }
+        let next = tokio::time::timeout(Duration::from_secs(10), readers.read(seven)).await;
+        assert_eq!(next.expect("every reader is free again").expect("a number"), 7);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_not_there_is_an_error_that_names_it() {
+        let readers = Readers::new("/nowhere/store.db".into());
+        let error = readers.read(seven).await.expect_err("no store").to_string();
+        assert!(error.contains("/nowhere/store.db"), "{error}");
+    }
+}

@@ -1,0 +1,168 @@
+//! Events as they happen (server-sent events, WHATWG HTML §9.2), from table `event`.
+//!
+//! A client that comes back says what it had last (`Last-Event-ID`) and gets what followed. Is
+//! that no longer kept, it is told so with an event `reset` (load everything anew) and gets the
+//! oldest kept. Each client is read for on its own: a slow one delays only itself, and nothing
+//! waits for it but one page of events.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::{Stream, unfold};
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::params::Params;
+use super::problem::Problem;
+use super::readers::{ReadError, Readers};
+
+/// Clients at once.
+const CLIENTS: usize = 128;
+/// Events read at once for one client.
+const PAGE: usize = 256;
+/// After a page, a client is not read for again before this: at most 20 reads a second each.
+const PAUSE: Duration = Duration::from_millis(50);
+/// A comment is sent when nothing else was.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// When to come back after the connection broke.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What streams are made of.
+#[derive(Clone)]
+pub struct Streams {
+    store: Readers,
+    events: watch::Receiver<i64>,
+    places: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Streams {
+    /// Streams that end at `stop`; `events` rings when there is more to read.
+    pub fn new(store: Readers, events: watch::Receiver<i64>, stop: CancellationToken) -> Self {
+        Self { store, events, places: Arc::new(Semaphore::new(CLIENTS)), stop }
+    }
+}
+
+/// Events named `incident`, `device`, `page`, `presence`, and `reset`; each with an `id`.
+#[utoipa::path(get, path = "/api/v1/stream", tag = "stream",
+    params(("Last-Event-ID" = Option<i64>, Header, description = "what the client had last")),
+    responses((status = 200, body = String, content_type = "text/event-stream"),
+        (status = 400, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+pub async fn open(
+    State(streams): State<Streams>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    Params::read(&uri, &[])?;
+    let asked = last_event_id(&headers)?;
+    let place = Arc::clone(&streams.places)
+        .try_acquire_owned()
+        .map_err(|_| Problem::busy(format!("{CLIENTS} clients stream already: try again later")))?;
+    let after = match asked {
+        Some(id) => id,
+        None => streams.store.read(|db| Ok(kept(db)?.1)).await?,
+    };
+    // Says where the client is before anything happened, so that it can come back to there.
+    let hello = Event::default().id(after.to_string()).retry(RETRY).comment("standpipe");
+    let follower =
+        Follower { streams, after, waiting: VecDeque::from([hello]), pause: false, _place: place };
+    let events = unfold(follower, |mut it| async move { it.next().await.map(|e| (Ok(e), it)) });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let text = value.to_str().unwrap_or("�").trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let number = text.parse().ok().filter(|it| *it >= 0);
+    let accepted = "the id of an event, a whole number from 0, or nothing";
+    number.map(Some).ok_or_else(|| Problem::bad_parameter("Last-Event-ID", text, accepted))
+}
+
+/// One client.
+struct Follower {
+    streams: Streams,
+    /// The last event read.
+    after: i64,
+    waiting: VecDeque<Event>,
+    pause: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    /// The next event; `None` when the gateway stops or the store can't be read: the client
+    /// comes back and goes on where it was.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            if std::mem::take(&mut self.pause) {
+                let stop = self.streams.stop.cancelled();
+                tokio::time::timeout(PAUSE, stop).await.err()?;
+            }
+            self.streams.events.borrow_and_update();
+            let after = self.after;
+            match self.streams.store.read(move |db| follow(db, after)).await {
+                Ok(Batch { events, last }) => {
+                    self.pause = events.len() < PAGE;
+                    self.after = last;
+                    self.waiting.extend(events);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a stream ends: its events can't be read");
+                    return None;
+                }
+            }
+            if self.waiting.is_empty() {
+                self.pause = false;
+                tokio::select! {
+                    () = self.streams.stop.cancelled() => return None,
+                    rung = self.streams.events.changed() => rung.ok()?,
+                }
+            }
+        }
+    }
+}
+
+struct Batch {
+    events: Vec<Event>,
+    last: i64,
+}
+
+/// The oldest and the newest event there is: `(1, 0)` before the first.
+fn kept(db: &Connection) -> Result<(i64, i64), ReadError> {
+    let sql = "SELECT coalesce(min(id), (SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence \
+               WHERE name = 'event')), coalesce(max(id), (SELECT coalesce(max(seq), 0) FROM \
+               sqlite_sequence WHERE name = 'event')) FROM event";
+    Ok(db.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
+fn follow(db: &Connection, after: i64) -> Result<Batch, ReadError> {
+    let (oldest, newest) = kept(db)?;
+    let lost = after > newest || after.saturating_add(1) < oldest;
+    let mut last = if lost { oldest - 1 } else { after };
+    let mut events = Vec::new();
+    if lost {
+        let data = format!("{{\"asked\":{after},\"oldest\":{oldest}}}");
+        events.push(Event::default().id(last.to_string()).event("reset").data(data));
+    }
+    let sql = "SELECT id, kind, json FROM event WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query((last, PAGE))?;
+    while let Some(row) = rows.next()? {
+        last = row.get(0)?;
+        let kind: String = row.get(1)?;
+        let json: String = row.get(2)?;
+        events.push(Event::default().id(last.to_string()).event(kind).data(json));
+    }
+    Ok(Batch { events, last })
+}
