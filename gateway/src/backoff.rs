@@ -1,0 +1,91 @@
+//! How long to wait before trying again: doubling, with jitter, so that many who lost the same
+//! server do not come back at one moment.
+
+use std::time::Duration;
+
+/// The waits of one retrying thing.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    first: Duration,
+    most: Duration,
+    failures: u32,
+    seed: u64,
+}
+
+impl Backoff {
+    /// Waits about `first`, then twice that, and so on up to `most`. `seed` makes the jitter
+    /// repeatable, and different between things with different seeds.
+    #[must_use]
+    pub const fn new(first: Duration, most: Duration, seed: u64) -> Self {
+        Self { first, most, failures: 0, seed }
+    }
+
+    /// The same, with the jitter of a name.
+    #[must_use]
+    pub fn named(first: Duration, most: Duration, name: &str) -> Self {
+        // FNV-1a.
+        let seed = name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        Self::new(first, most, seed)
+    }
+
+    /// It worked: the next failure starts over.
+    pub const fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    /// How often it has failed since it last worked.
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// It failed: how long to wait now. Between half and the whole of the doubled time.
+    pub fn failed(&mut self) -> Duration {
+        let doubled =
+            self.first.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        let whole = doubled.min(self.most);
+        self.failures = self.failures.saturating_add(1);
+        // One step of splitmix64: any spread will do, as long as it differs between peers.
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let share = ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
+        whole.mul_f64(0.5 + share / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Backoff;
+    use std::time::Duration;
+
+    const FIRST: Duration = Duration::from_millis(100);
+    const MOST: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn waits_double_up_to_the_most_and_start_over_after_success() {
+        let mut backoff = Backoff::new(FIRST, MOST, 7);
+        for whole_ms in [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000] {
+            let (wait, whole) = (backoff.failed(), Duration::from_millis(whole_ms));
+            assert!(whole / 2 <= wait && wait <= whole, "{wait:?} of {whole:?}");
+        }
+        assert_eq!(backoff.failures(), 9);
+        backoff.reset();
+        assert!(backoff.failed() <= FIRST);
+    }
+
+    #[test]
+    fn a_thousand_failures_later_it_still_waits_no_longer_than_the_most() {
+        let mut backoff = Backoff::new(FIRST, MOST, 1);
+        assert!((0..1_000).all(|_| backoff.failed() <= MOST));
+    }
+
+    #[test]
+    fn peers_do_not_come_back_together() {
+        let waits: std::collections::BTreeSet<_> =
+            (0..100).map(|seed| Backoff::new(FIRST, MOST, seed).failed()).collect();
+        assert!(waits.len() > 95, "{}", waits.len());
+    }
+}

@@ -1,0 +1,326 @@
+//! One connection: open, turn, close.
+//!
+//! [`Link::turn`] moves bytes both ways and may be dropped at any await: all it knows is in the
+//! link. Nothing is kept for the next connection; whoever owns the link knows what is still owed.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{
+    Connect, ConnectProperties, ConnectReturnCode, Disconnect, DisconnectReasonCode, Filter,
+    Packet, PingReq, Subscribe,
+};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio_util::bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+
+use super::broker::{Broker, CONNECT_TIMEOUT, Stream};
+use super::frame::{BadFrame, Frame, read};
+use super::input::Input;
+
+/// The biggest packet we take, announced to the broker: a 1 MiB payload fits.
+pub const MAX_PACKET: u32 = 2 * 1024 * 1024;
+
+/// After this long without a word from us the broker counts us as gone (times 1.5).
+pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// How often we ask whether the broker is still there. Two questions without an answer: it is not.
+const PULSE: Duration = Duration::from_secs(10);
+
+/// How we introduce ourselves.
+#[derive(Clone, Debug)]
+pub struct Hello {
+    /// The same at every start: the broker keeps the session under it.
+    pub client_id: String,
+    /// Whether the broker shall forget what it kept.
+    pub clean_start: bool,
+    /// How long the broker keeps the session while we are away, in seconds.
+    pub session_expiry_s: u32,
+    /// How many messages the broker may send before we acknowledge one.
+    pub receive_maximum: u16,
+}
+
+/// A message to publish.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Where to.
+    pub topic: &'a str,
+    /// What.
+    pub payload: &'a [u8],
+    /// The packet id its confirmation will bear; 0 sends at QoS 0, unconfirmed.
+    pub pkid: u16,
+    /// Whether the broker keeps it for those who come later.
+    pub retain: bool,
+}
+
+/// Why a connection ended, or did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The network.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// No connection within the time for one.
+    #[error("no answer within {} s", CONNECT_TIMEOUT.as_secs())]
+    Timeout,
+    /// What came is no MQTT.
+    #[error("{0}")]
+    Frame(#[from] BadFrame),
+    /// The broker does not want us.
+    #[error("refused ({0:?}): check user, password and the broker's access rules")]
+    Refused(ConnectReturnCode),
+    /// The broker ended it.
+    #[error("the broker closed the connection ({0:?})")]
+    Bye(Option<DisconnectReasonCode>),
+    /// Somebody else uses our client id.
+    #[error(
+        "another client took over the session: two gateways run with one store, or a client \
+         uses this gateway's client id; stop one of them"
+    )]
+    TakenOver,
+    /// The other end is gone.
+    #[error("the connection was closed")]
+    Closed,
+    /// The other end does not answer.
+    #[error("the broker has not answered for {} s", 2 * PULSE.as_secs())]
+    Silent,
+    /// Ours to say: the engine's queue was full.
+    #[error("more arrived than there is room for; the broker sends it again")]
+    Overflow,
+    /// We may not send that.
+    #[error("a packet cannot be sent ({0})")]
+    Unsendable(String),
+}
+
+/// One connection to the broker.
+pub struct Link {
+    stream: Box<dyn Stream>,
+    input: Input,
+    output: BytesMut,
+    pulse: Interval,
+    asked: bool,
+    heard: bool,
+    /// Whether the broker still had our session, with its subscriptions.
+    pub session_present: bool,
+    /// How many messages we may send before the broker confirms one.
+    pub send_maximum: u16,
+    /// The biggest packet the broker takes.
+    send_limit: Option<u32>,
+}
+
+impl Link {
+    /// Connects and introduces itself.
+    ///
+    /// # Errors
+    /// [`LinkError`]; trying again is up to the caller.
+    pub async fn open(broker: &Broker, hello: &Hello) -> Result<Self, LinkError> {
+        timeout(CONNECT_TIMEOUT, Self::introduce(broker, hello))
+            .await
+            .map_err(|_| LinkError::Timeout)?
+    }
+
+    async fn introduce(broker: &Broker, hello: &Hello) -> Result<Self, LinkError> {
+        let mut pulse = interval(PULSE);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        pulse.reset();
+        let mut link = Self {
+            stream: broker.open().await?,
+            input: Input::new(),
+            output: BytesMut::new(),
+            pulse,
+            asked: false,
+            heard: false,
+            session_present: false,
+            send_maximum: u16::MAX,
+            send_limit: None,
+        };
+        link.queue(&Packet::Connect(connect(hello), None, broker.login.clone()))?;
+        link.welcome().await?;
+        Ok(link)
+    }
+
+    async fn welcome(&mut self) -> Result<(), LinkError> {
+        let packet = loop {
+            self.turn(true).await?;
+            if let Some(frame) = self.input.frame()? {
+                break Packet::read(&mut BytesMut::from(frame), None)
+                    .map_err(|bad| BadFrame::NotMqtt(bad.to_string()))?;
+            }
+        };
+        let Packet::ConnAck(answer) = packet else {
+            return Err(BadFrame::NotMqtt("the first packet is no CONNACK".to_owned()).into());
+        };
+        if answer.code != ConnectReturnCode::Success {
+            return Err(LinkError::Refused(answer.code));
+        }
+        self.session_present = answer.session_present;
+        if let Some(properties) = answer.properties {
+            self.send_maximum = properties.receive_max.unwrap_or(u16::MAX).max(1);
+            self.send_limit = properties.max_packet_size;
+            if let Some(seconds) = properties.server_keep_alive.filter(|&s| s > 0) {
+                let half = Duration::from_secs(u64::from(seconds)) / 2;
+                self.pulse = interval(half.min(PULSE));
+                self.pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                self.pulse.reset();
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for every message on `filters`, at QoS 1.
+    ///
+    /// # Errors
+    /// [`LinkError::Unsendable`].
+    pub fn subscribe(&mut self, filters: &[String]) -> Result<(), LinkError> {
+        let filters = filters.iter().map(|path| Filter::new(path.as_str(), QoS::AtLeastOnce));
+        let mut subscribe = Subscribe::new_many(filters, None);
+        subscribe.pkid = 1;
+        self.queue(&Packet::Subscribe(subscribe))
+    }
+
+    /// Acknowledges what the broker sent on *this* connection. Goes out with the next turn.
+    pub fn ack(&mut self, pkids: &[u16]) {
+        self.output.reserve(pkids.len() * 4);
+        for pkid in pkids {
+            self.output.put_slice(&[0x40, 2]);
+            self.output.put_u16(*pkid);
+        }
+    }
+
+    /// Publishes. Goes out with the next turn.
+    ///
+    /// # Errors
+    /// [`LinkError::Unsendable`] when the broker announced that it takes nothing this big.
+    pub fn publish(&mut self, message: &Outgoing<'_>) -> Result<(), LinkError> {
+        let qos = if message.pkid == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+        let payload = Bytes::copy_from_slice(message.payload);
+        let mut publish =
+            rumqttc::v5::mqttbytes::v5::Publish::new(message.topic, qos, payload, None);
+        publish.pkid = message.pkid;
+        publish.retain = message.retain;
+        self.queue(&Packet::Publish(publish))
+    }
+
+    fn queue(&mut self, packet: &Packet) -> Result<(), LinkError> {
+        let before = self.output.len();
+        match packet.write(&mut self.output, self.send_limit) {
+            Ok(_) => Ok(()),
+            Err(bad) => {
+                self.output.truncate(before);
+                Err(LinkError::Unsendable(bad.to_string()))
+            }
+        }
+    }
+
+    /// How many bytes wait to be sent.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Sends what is waiting and, when `listening`, reads: returns when something was read. Without
+    /// `listening` it returns only with an error. Dropping it loses nothing.
+    ///
+    /// # Errors
+    /// [`LinkError`]: the connection is over.
+    pub async fn turn(&mut self, listening: bool) -> Result<(), LinkError> {
+        poll_fn(|cx| {
+            self.poll_pulse(cx, listening)?;
+            self.poll_send(cx)?;
+            if listening { self.poll_receive(cx) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// The next whole frame of what was read.
+    ///
+    /// # Errors
+    /// [`LinkError`]: the connection is over.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, LinkError> {
+        let Some(frame) = self.input.frame()? else { return Ok(None) };
+        match read(frame)? {
+            Frame::Bye(Some(DisconnectReasonCode::SessionTakenOver)) => Err(LinkError::TakenOver),
+            Frame::Bye(reason) => Err(LinkError::Bye(reason)),
+            frame @ (Frame::Publish(_)
+            | Frame::PubAck { .. }
+            | Frame::SubAck { .. }
+            | Frame::Pong) => Ok(Some(frame)),
+        }
+    }
+
+    /// Says good-bye and closes; the session stays with the broker.
+    pub async fn close(mut self) {
+        let bye = Packet::Disconnect(Disconnect::new(DisconnectReasonCode::NormalDisconnection));
+        if self.queue(&bye).is_ok() {
+            let sent = poll_fn(|cx| match self.poll_send(cx) {
+                Ok(()) if self.output.is_empty() => Poll::Ready(()),
+                Ok(()) => Poll::Pending,
+                Err(_) => Poll::Ready(()),
+            });
+            drop(timeout(Duration::from_secs(1), sent).await);
+            let shut = poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx));
+            drop(timeout(Duration::from_secs(1), shut).await);
+        }
+    }
+
+    fn poll_pulse(&mut self, cx: &mut Context<'_>, listening: bool) -> Result<(), LinkError> {
+        while self.pulse.poll_tick(cx).is_ready() {
+            // While we do not listen we cannot hear the answer either.
+            if self.asked && !self.heard && listening {
+                return Err(LinkError::Silent);
+            }
+            (self.asked, self.heard) = (listening, false);
+            self.queue(&Packet::PingReq(PingReq))?;
+        }
+        Ok(())
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        let mut wrote = false;
+        while !self.output.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.output) {
+                Poll::Ready(Ok(0)) => return Err(LinkError::Closed),
+                Poll::Ready(Ok(sent)) => self.output.advance(sent),
+                Poll::Ready(Err(bad)) => return Err(bad.into()),
+                Poll::Pending => return Ok(()),
+            }
+            wrote = true;
+        }
+        if wrote && let Poll::Ready(Err(bad)) = Pin::new(&mut self.stream).poll_flush(cx) {
+            return Err(bad.into());
+        }
+        Ok(())
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        let mut space = ReadBuf::new(self.input.space());
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space)) {
+            Ok(()) => {
+                let got = space.filled().len();
+                if got == 0 {
+                    return Poll::Ready(Err(LinkError::Closed));
+                }
+                self.input.got(got);
+                self.heard = true;
+                Poll::Ready(Ok(()))
+            }
+            Err(bad) => Poll::Ready(Err(bad.into())),
+        }
+    }
+}
+
+fn connect(hello: &Hello) -> Connect {
+    let mut properties = ConnectProperties::new();
+    properties.session_expiry_interval = Some(hello.session_expiry_s);
+    properties.receive_maximum = Some(hello.receive_maximum);
+    properties.max_packet_size = Some(MAX_PACKET);
+    Connect {
+        keep_alive: u16::try_from(KEEP_ALIVE.as_secs()).unwrap_or(u16::MAX),
+        client_id: hello.client_id.clone(),
+        clean_start: hello.clean_start,
+        properties: Some(properties),
+    }
+}
