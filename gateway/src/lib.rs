@@ -1,9 +1,12 @@
 //! The gateway.
 
 pub mod api;
+pub mod backoff;
 pub mod clock;
 pub mod engine;
 pub mod health;
+pub mod ingest;
+pub mod mqtt;
 pub mod series;
 pub mod store;
 

@@ -1,0 +1,284 @@
+//! One lane's loop: connect, read, hand over, acknowledge; and again.
+
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, counter, gauge};
+use standpipe_rules::Ms;
+use standpipe_rules::wire::{self, Parsed};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tracing::error;
+
+use super::window::Window;
+use super::{LINGER, Setup, filters, hello, limits};
+use crate::engine::{Acks, Delivery, Inbox, Lane, Unavailable};
+use crate::health::Part;
+use crate::mqtt::attempts::Attempts;
+use crate::mqtt::{Frame, Link, LinkError, Publish};
+
+/// How long a stopping lane waits for the acknowledgements of what it took.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// One lane.
+pub struct Task {
+    setup: Setup,
+    lane: Lane,
+    acks: mpsc::Receiver<Acks>,
+    window: Window,
+    /// Which connection this is; the first is 1.
+    epoch: u64,
+    /// What the engine was told last: up or down.
+    told: Option<bool>,
+    attempts: Attempts,
+    counts: Counts,
+}
+
+/// Why a connection's loop ended.
+enum End {
+    /// We were told to stop.
+    Stop(Link),
+    /// The connection is over.
+    Lost(LinkError),
+    /// The engine is gone; nothing can be done without it.
+    NoEngine,
+}
+
+impl Task {
+    pub fn new(setup: Setup, lane: Lane, acks: mpsc::Receiver<Acks>) -> Self {
+        let client_id = hello(&setup.gateway, lane).client_id;
+        Self {
+            window: Window::new(limits(lane)),
+            attempts: Attempts::new(&format!("{} lane", lane.as_str()), &client_id),
+            counts: Counts::new(lane),
+            epoch: 0,
+            told: None,
+            setup,
+            lane,
+            acks,
+        }
+    }
+
+    pub fn thread_name(&self) -> String {
+        format!("ingest-{}", self.lane.as_str())
+    }
+
+    /// Until told to stop.
+    pub async fn run(mut self) {
+        loop {
+            let stop = self.setup.stop.clone();
+            let connected = tokio::select! {
+                () = stop.cancelled() => return,
+                connected = self.connect() => connected,
+            };
+            let end = match connected {
+                Ok(link) => self.serve(link).await,
+                Err(why) => End::Lost(why),
+            };
+            let why = match end {
+                End::Stop(link) => return self.finish(link).await,
+                End::NoEngine => return,
+                End::Lost(why) => why,
+            };
+            let Some(wait) = self.lost(&why).await else { return };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Link, LinkError> {
+        let hello = hello(&self.setup.gateway, self.lane);
+        let mut link = Link::open(&self.setup.broker, &hello).await?;
+        // A new connection: what was on its way comes again, and old acknowledgements are void.
+        self.epoch += 1;
+        self.window.forget();
+        self.counts.connects.increment(1);
+        if !link.session_present {
+            link.subscribe(&filters(&self.setup.root, self.lane))?;
+        }
+        Ok(link)
+    }
+
+    async fn serve(&mut self, mut link: Link) -> End {
+        let now = self.setup.clock.now();
+        self.attempts.worked(now, &self.setup.broker);
+        self.part().fine();
+        if self.tell(true, now).await.is_err() {
+            return End::NoEngine;
+        }
+        let stop = self.setup.stop.clone();
+        loop {
+            let open = self.window.is_open();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return End::Stop(link),
+                acks = self.acks.recv() => {
+                    let Some(acks) = acks else { return End::NoEngine };
+                    self.acknowledge(&mut link, acks);
+                }
+                turned = link.turn(open) => {
+                    if let Err(why) = turned {
+                        return End::Lost(why);
+                    }
+                }
+            }
+            match self.take(&mut link) {
+                Ok(0) => {}
+                Ok(_) => self.linger(),
+                Err(why) => return End::Lost(why),
+            }
+        }
+    }
+
+    /// Takes what was read, as far as there is room: how many messages that were.
+    fn take(&mut self, link: &mut Link) -> Result<u64, LinkError> {
+        let (at, mut taken) = (self.setup.clock.now(), 0);
+        loop {
+            if !self.window.is_open() {
+                self.counts.pauses.increment(1);
+                break;
+            }
+            match link.next_frame()? {
+                None => break,
+                Some(Frame::Publish(publish)) => {
+                    self.hand_over(&publish, at)?;
+                    taken += 1;
+                }
+                Some(Frame::SubAck { refused }) => self.refused(&refused),
+                Some(Frame::Pong | Frame::PubAck { .. } | Frame::Bye(_)) => {}
+            }
+        }
+        self.counts.messages.increment(taken);
+        self.counts.waiting.set(self.window.len() as f64);
+        Ok(taken)
+    }
+
+    fn hand_over(&mut self, publish: &Publish<'_>, at: Ms) -> Result<(), LinkError> {
+        let parsed: Parsed = wire::parse(&self.setup.root, publish.topic, publish.payload);
+        let topic = if parsed.rejected.is_empty() {
+            Box::default()
+        } else {
+            String::from_utf8_lossy(publish.topic).into()
+        };
+        let pkid = publish.pkid;
+        let delivery = Delivery { lane: self.lane, epoch: self.epoch, pkid, at, topic, parsed };
+        if self.setup.engine.deliver(delivery).is_ok() {
+            if pkid != 0 {
+                self.window.took(pkid, publish.payload.len());
+            }
+            return Ok(());
+        }
+        self.counts.overflows.increment(1);
+        // At QoS 0 the sender asked for no more than a try; at QoS 1 the broker keeps it for us.
+        if pkid == 0 { Ok(()) } else { Err(LinkError::Overflow) }
+    }
+
+    fn acknowledge(&mut self, link: &mut Link, first: Acks) {
+        let mut next = Some(first);
+        while let Some(mut acks) = next {
+            if acks.epoch == self.epoch {
+                acks.pkids.retain(|&pkid| self.window.done(pkid));
+                link.ack(&acks.pkids);
+            } else {
+                self.counts.stale.increment(acks.pkids.len() as u64);
+            }
+            next = self.acks.try_recv().ok();
+        }
+    }
+
+    /// The telemetry lane reads in bursts. Sleeping here stops this thread, on which there is
+    /// nothing else: its acknowledgements go out two milliseconds later, and no wake-ups come for
+    /// what arrives meanwhile.
+    fn linger(&self) {
+        if self.lane == Lane::Telemetry {
+            std::thread::sleep(LINGER);
+        }
+    }
+
+    /// How long to wait before the next attempt; none without an engine.
+    async fn lost(&mut self, why: &LinkError) -> Option<Duration> {
+        let now = self.setup.clock.now();
+        self.part().failing(now, &format!("no session with {}: {why}", self.setup.broker));
+        self.window.forget();
+        if self.tell(false, now).await.is_err() {
+            return None;
+        }
+        Some(self.attempts.failed(now, &self.setup.broker, why))
+    }
+
+    /// Tells the engine whether there is a session, where that is news.
+    async fn tell(&mut self, up: bool, at: Ms) -> Result<(), Unavailable> {
+        if self.told == Some(up) {
+            return Ok(());
+        }
+        self.told = Some(up);
+        self.setup.engine.send(Inbox::Lane { lane: self.lane, up, at }).await
+    }
+
+    /// Acknowledges what is still being committed, and says good-bye. Letting go of the engine's
+    /// handle first is what lets the engine end.
+    async fn finish(self, mut link: Link) {
+        let Self { setup, mut acks, mut window, epoch, .. } = self;
+        drop(setup);
+        let rest = async {
+            while !window.is_empty() {
+                tokio::select! {
+                    batch = acks.recv() => match batch {
+                        None => return,
+                        Some(mut batch) if batch.epoch == epoch => {
+                            batch.pkids.retain(|&pkid| window.done(pkid));
+                            link.ack(&batch.pkids);
+                        }
+                        Some(_) => {}
+                    },
+                    turned = link.turn(false) => if turned.is_err() { return },
+                }
+            }
+        };
+        drop(timeout(GRACE, rest).await);
+        link.close().await;
+    }
+
+    fn part(&self) -> &Part {
+        match self.lane {
+            Lane::Alarm => &self.setup.health.alarm_lane,
+            Lane::Telemetry => &self.setup.health.telemetry_lane,
+        }
+    }
+
+    fn refused(&self, refused: &[(usize, String)]) {
+        let filters = filters(&self.setup.root, self.lane);
+        for (place, why) in refused {
+            let filter = filters.get(*place).map_or("?", String::as_str);
+            error!(
+                "the broker refuses the subscription {filter} ({why}): allow it in the broker's \
+                 access rules; nothing on it arrives until then"
+            );
+        }
+    }
+}
+
+/// What a lane counts.
+struct Counts {
+    connects: Counter,
+    messages: Counter,
+    pauses: Counter,
+    overflows: Counter,
+    stale: Counter,
+    waiting: Gauge,
+}
+
+impl Counts {
+    fn new(lane: Lane) -> Self {
+        let lane = lane.as_str();
+        Self {
+            connects: counter!("standpipe_mqtt_connects_total", "session" => lane),
+            messages: counter!("standpipe_mqtt_messages_total", "session" => lane),
+            pauses: counter!("standpipe_mqtt_pauses_total", "session" => lane),
+            overflows: counter!("standpipe_mqtt_overflows_total", "session" => lane),
+            stale: counter!("standpipe_mqtt_stale_acks_total", "session" => lane),
+            waiting: gauge!("standpipe_mqtt_unacknowledged", "session" => lane),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The two persistent MQTT sessions: what devices and stations say, parsed and handed to the
+//! engine, and acknowledged when the engine says that what follows is on disk.
+//!
+//! Each lane runs on a thread of its own with nothing else on it, so that the alarm lane is never
+//! behind telemetry, and waits for nothing but its connection and its acknowledgements:
+//!
+//! ```text
+//! broker ─▶ Link ─▶ wire::parse ─▶ EngineHandle::deliver
+//!        ◀─ PUBACKs of a batch ◀─ Acks { epoch, pkids } ◀─ engine, after the commit
+//! ```
+//!
+//! An acknowledgement is good for the connection its message came on and no other: after a
+//! reconnect the same number may be another message. With [`window`] full the lane stops reading,
+//! and the broker keeps the rest.
+//!
+//! Not here: the connection itself ([`crate::mqtt`]), what a message means (`standpipe-rules`).
+
+mod lane;
+pub mod window;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::engine::{Acks, BULK_QUEUE, EngineHandle, Lane, URGENT_QUEUE};
+use crate::health::Health;
+use crate::mqtt::{Broker, Hello};
+use window::Limits;
+
+/// How long the broker keeps our sessions while we are away: 7 days, in seconds.
+pub const SESSION_EXPIRY_S: u32 = 7 * 24 * 3_600;
+
+/// Payload bytes on their way through the engine, alarm lane.
+const ALARM_BYTES: usize = 4 * 1024 * 1024;
+/// Payload bytes on their way through the engine, telemetry lane.
+const TELEMETRY_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long the telemetry lane lets messages gather before it reads again. At 20,000 messages a
+/// second this makes one wake-up of 40.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// What both lanes are made with.
+#[derive(Clone)]
+pub struct Setup {
+    /// Where to.
+    pub broker: Broker,
+    /// The root of all topics.
+    pub root: Box<str>,
+    /// This store's own name, so that two gateways do not share a session by accident.
+    pub gateway: Box<str>,
+    /// Where messages go.
+    pub engine: EngineHandle,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where the lanes say how they are.
+    pub health: Arc<Health>,
+    /// Ends both: what was taken is still acknowledged.
+    pub stop: CancellationToken,
+}
+
+/// Starts one lane on its own thread. It ends after `stop`, when what it took is acknowledged, or
+/// two seconds later.
+///
+/// # Errors
+/// What the system says when it gives no thread.
+pub fn start(
+    setup: Setup,
+    lane: Lane,
+    acks: mpsc::Receiver<Acks>,
+) -> std::io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let lane = lane::Task::new(setup, lane, acks);
+    std::thread::Builder::new().name(lane.thread_name()).spawn(move || runtime.block_on(lane.run()))
+}
+
+/// The topics a lane listens to.
+fn filters(root: &str, lane: Lane) -> Vec<String> {
+    let below: &[&str] = match lane {
+        Lane::Alarm => {
+            &["+/+/alarm", "+/+/status", "+/+/reply", "stations/+/actions", "stations/+/presence"]
+        }
+        Lane::Telemetry => &["+/+/telemetry"],
+    };
+    below.iter().map(|filter| format!("{root}/{filter}")).collect()
+}
+
+const fn limits(lane: Lane) -> Limits {
+    match lane {
+        // Half the urgent queue: the rest is for people's asks and the senders' reports.
+        Lane::Alarm => Limits { messages: URGENT_QUEUE / 2, bytes: ALARM_BYTES },
+        Lane::Telemetry => Limits { messages: BULK_QUEUE, bytes: TELEMETRY_BYTES },
+    }
+}
+
+fn hello(gateway: &str, lane: Lane) -> Hello {
+    let half = limits(lane).messages / 2;
+    Hello {
+        client_id: format!("standpipe-{}-{gateway}", lane.as_str()),
+        clean_start: false,
+        session_expiry_s: SESSION_EXPIRY_S,
+        receive_maximum: u16::try_from(half).unwrap_or(u16::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{filters, hello, limits};
+    use crate::engine::{BULK_QUEUE, Lane, URGENT_QUEUE};
+
+    #[test]
+    fn the_lanes_share_nothing_and_miss_nothing() {
+        assert_eq!(filters("r/v1", Lane::Telemetry), ["r/v1/+/+/telemetry"]);
+        assert_eq!(
+            filters("r/v1", Lane::Alarm),
+            [
+                "r/v1/+/+/alarm",
+                "r/v1/+/+/status",
+                "r/v1/+/+/reply",
+                "r/v1/stations/+/actions",
+                "r/v1/stations/+/presence"
+            ]
+        );
+        assert_eq!(hello("7k2m", Lane::Alarm).client_id, "standpipe-alarm-7k2m");
+        assert_eq!(hello("7k2m", Lane::Telemetry).client_id, "standpipe-telemetry-7k2m");
+    }
+
+    #[test]
+    fn the_broker_is_asked_for_no_more_than_the_queue_holds() {
+        for (lane, queue) in [(Lane::Alarm, URGENT_QUEUE), (Lane::Telemetry, BULK_QUEUE)] {
+            assert!(usize::from(hello("g", lane).receive_maximum) <= limits(lane).messages);
+            assert!(limits(lane).messages <= queue);
+        }
+    }
+}
