@@ -6,6 +6,7 @@
 use core::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize as Derive, Serialize};
 
 use crate::{Celsius, Condition, DecibelsPerMetre, Degrees, Kilopascals, Milliamps, Percent};
@@ -167,30 +168,24 @@ impl Measurements {
 }
 
 /// What a device measured at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Reading {
     /// Start count of the device; optional together with `seq`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub boot: Option<u32>,
     /// Counts readings and alarms together within a boot, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u32>,
     /// Unix milliseconds, UTC, when measured; missing: the moment it arrived.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ts: Option<i64>,
     /// What was measured.
-    #[serde(flatten)]
     pub values: Measurements,
     /// How many fields were not understood. Not on the wire.
-    #[serde(skip)]
     pub unknown: u16,
 }
 
 /// A device shouts, or stops shouting.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Alarm {
     /// The reading that came with it.
-    #[serde(flatten)]
     pub reading: Reading,
     /// What is true, or no longer true.
     pub condition: Condition,
@@ -198,6 +193,66 @@ pub struct Alarm {
     pub active: bool,
     /// Somebody tests the detector.
     pub test: bool,
+}
+
+// Written by hand: serde's `flatten` needs an allocator, which a device has not.
+
+impl Reading {
+    fn write<S: SerializeStruct>(&self, to: &mut S) -> Result<(), S::Error> {
+        write_some(to, "boot", self.boot)?;
+        write_some(to, "seq", self.seq)?;
+        write_some(to, "ts", self.ts)?;
+        let it = &self.values;
+        write_some(to, "pressure_kpa", it.pressure_kpa)?;
+        write_some(to, "pressure_min_kpa", it.pressure_min_kpa)?;
+        write_some(to, "pressure_max_kpa", it.pressure_max_kpa)?;
+        write_some(to, "loop_ma", it.loop_ma)?;
+        write_some(to, "flowing", it.flowing)?;
+        write_some(to, "cap_open", it.cap_open)?;
+        write_some(to, "tilt_deg", it.tilt_deg)?;
+        write_some(to, "smoke_db_m", it.smoke_db_m)?;
+        write_some(to, "dirt_pct", it.dirt_pct)?;
+        write_some(to, "temp_c", it.temp_c)?;
+        write_some(to, "battery_mv", it.battery_mv)?;
+        write_some(to, "rssi_dbm", it.rssi_dbm)
+    }
+
+    /// How many fields [`Self::write`] writes.
+    fn fields(&self) -> usize {
+        let numbers = [self.boot.is_some(), self.seq.is_some(), self.ts.is_some()];
+        numbers.into_iter().filter(|it| *it).count()
+            + Field::ALL.into_iter().filter(|field| self.values.get(*field).is_some()).count()
+    }
+}
+
+fn write_some<S: SerializeStruct>(
+    to: &mut S,
+    key: &'static str,
+    value: Option<impl Serialize>,
+) -> Result<(), S::Error> {
+    match value {
+        Some(value) => to.serialize_field(key, &value),
+        None => to.skip_field(key),
+    }
+}
+
+impl Serialize for Reading {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut to = serializer.serialize_struct("Reading", self.fields())?;
+        self.write(&mut to)?;
+        to.end()
+    }
+}
+
+impl Serialize for Alarm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut to = serializer.serialize_struct("Alarm", self.reading.fields() + 3)?;
+        self.reading.write(&mut to)?;
+        to.serialize_field("condition", &self.condition)?;
+        to.serialize_field("active", &self.active)?;
+        to.serialize_field("test", &self.test)?;
+        to.end()
+    }
 }
 
 /// Every key of a reading or an alarm.
@@ -332,6 +387,13 @@ mod tests {
         assert_eq!(reading.values.battery_mv, Some(3580));
         assert_eq!(reading.unknown, 0);
         assert_eq!(serde_json::to_string(&reading).unwrap_or_default(), json);
+    }
+
+    #[test]
+    fn an_alarm_is_written_as_it_is_read() {
+        let json = r#"{"boot":3,"seq":18,"ts":1764000000500,"smoke_db_m":0.31,"condition":"smoke","active":true,"test":false}"#;
+        let alarm: Alarm = serde_json::from_str(json).unwrap_or_else(|bad| panic!("{bad}"));
+        assert_eq!(serde_json::to_string(&alarm).unwrap_or_default(), json);
     }
 
     #[test]

@@ -220,6 +220,8 @@ pub struct Counts {
     pub unknown_fields: u64,
     /// Timestamps refused.
     pub bad_clocks: u64,
+    /// Actions that could not be done.
+    pub refused_actions: u64,
     /// Readings older than the newest: kept, moved nothing.
     pub out_of_order: u64,
 }

@@ -24,9 +24,11 @@ pub mod fact;
 pub mod incidents;
 pub mod registry;
 pub mod wire;
+pub mod world;
 
 pub use changes::Changes;
 pub use fact::Fact;
+pub use world::World;
 
 /// Unix milliseconds, UTC; or a span of milliseconds where the name says so.
 pub type Ms = i64;

@@ -202,9 +202,11 @@ impl Door {
         }
     }
 
-    /// The rows of the ledger that are still growing.
-    pub fn growing(&self, device: DeviceIx) -> impl Iterator<Item = LedgerRow> + '_ {
-        self.boots.iter().filter_map(move |it| it.row(device))
+    /// Closes the rows of the ledger that still grow.
+    pub fn close(&mut self, device: DeviceIx, ledger: &mut Vec<LedgerRow>) {
+        for boot in &mut self.boots {
+            boot.close(device, ledger);
+        }
     }
 
     /// The next free millisecond at or after `ts`.
@@ -223,14 +225,12 @@ impl Door {
 }
 
 impl Boot {
-    fn row(&self, device: DeviceIx) -> Option<LedgerRow> {
-        let Self { boot, hour, counts, .. } = *self;
-        (counts != LedgerCounts::default()).then_some(LedgerRow { device, hour, boot, counts })
-    }
-
     fn close(&mut self, device: DeviceIx, ledger: &mut Vec<LedgerRow>) {
-        ledger.extend(self.row(device));
-        self.counts = LedgerCounts::default();
+        let Self { boot, hour, counts, .. } = *self;
+        if counts != LedgerCounts::default() {
+            ledger.push(LedgerRow { device, hour, boot, counts });
+            self.counts = LedgerCounts::default();
+        }
     }
 }
 

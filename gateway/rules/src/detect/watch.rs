@@ -14,7 +14,7 @@ use super::admit::{Admitted, Arrival, Recent, print};
 use super::judge::{Cry, Judge, Sight, When, late_after};
 use super::zone::{Neighbour, Whole};
 use super::{HydrantNow, Memory};
-use crate::changes::{LedgerRow, Logged};
+use crate::changes::Logged;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::{Device, DeviceIx, Profile, Registry};
 use crate::{Changes, Ms};
@@ -128,10 +128,11 @@ impl Watch {
         let _ = self.recent.meet(logged.device, &Arrival::logged(logged, Ms::MAX));
     }
 
-    /// The rows of a device's ledger that still grow.
-    #[must_use]
-    pub fn ledger(&self, ix: DeviceIx) -> Vec<LedgerRow> {
-        self.memory(ix).map_or_else(Vec::new, |memory| memory.door.growing(ix).collect())
+    /// Closes every row of the ledger that still grows.
+    pub fn close_ledger(&mut self, out: &mut Changes) {
+        for (at, memory) in self.memories.iter_mut().enumerate() {
+            memory.door.close(DeviceIx(at as u32), &mut out.ledger);
+        }
     }
 
     /// A hydrant as a crew wants to know it, maintenance aside.
@@ -363,10 +364,11 @@ impl Watch {
     }
 
     /// The gateway's own session with the broker came up or went down.
-    pub fn session(&mut self, up: bool, now: Ms) {
+    pub fn session(&mut self, up: bool, now: Ms, out: &mut Changes) {
         if up {
             self.down_since = None;
             if self.wholes.gateway_blind {
+                out.watch_meta = true;
                 self.wholes.gateway_blind = false;
                 self.sight.blind_until = Some(now);
                 self.sight.grace_from = Some(now);
@@ -386,7 +388,7 @@ impl Watch {
 
     /// Time passed: deadlines first, then zones and areas of which something changed.
     pub fn tick(&mut self, now: Ms, out: &mut Changes) {
-        self.blindness(now);
+        self.blindness(now, out);
         while let Some(Reverse((due, ix))) = self.timers.peek().copied().filter(|it| it.0.0 <= now)
         {
             self.timers.pop();
@@ -415,10 +417,11 @@ impl Watch {
         }
     }
 
-    fn blindness(&mut self, now: Ms) {
+    fn blindness(&mut self, now: Ms, out: &mut Changes) {
         let since = self.down_since.filter(|since| now >= since + BLIND_MS);
         let Some(since) = since.filter(|_| !self.wholes.gateway_blind) else { return };
         self.wholes.gateway_blind = true;
+        out.watch_meta = true;
         self.facts.push(Fact::Raised(Raised {
             subject: Subject::Gateway,
             condition: Condition::GatewayBlind,

@@ -1,0 +1,239 @@
+//! The whole of what is decided, in one place: a message, a deadline or a person's action goes in,
+//! and what is to be kept comes out. The shell commits that in one transaction, and only then
+//! acknowledges, publishes or answers.
+//!
+//! Detection ([`crate::detect::Watch`]) finds what is true; the book ([`crate::incidents::Book`])
+//! decides who is told. Neither knows the other: facts pass through here.
+
+use standpipe_shared::{Class, Measurements};
+use ulid::Ulid;
+
+use crate::changes::Logged;
+use crate::detect::watch::Wholes;
+use crate::detect::{BadMemory, HydrantNow, Memory, Trust, Watch};
+use crate::fact::Subject;
+use crate::incidents::{Action, Book, IncidentId, Plan, Refused, Saved, State, View};
+use crate::registry::{Device, DeviceIx, Registry};
+use crate::wire::Message;
+use crate::{Changes, Ms};
+
+/// Everything that is remembered and decided.
+#[derive(Debug)]
+pub struct World {
+    watch: Watch,
+    /// The incidents.
+    pub book: Book,
+}
+
+/// What the store and the API show of a device's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// The set of true conditions, by their bits.
+    pub conditions: u32,
+    /// Arrival of the last message.
+    pub heard_at: Option<Ms>,
+    /// Event time of the newest reading.
+    pub measured_at: Option<Ms>,
+    /// The newest value of each measurement.
+    pub latest: Measurements,
+}
+
+/// What the book may look at.
+fn view<T>(watch: &Watch, look: impl FnOnce(&View<'_>) -> T) -> T {
+    let unknown = HydrantNow { pressure_kpa: None, measured_at: None, trust: Trust::Stale };
+    let hydrant = |ix, now| watch.hydrant(ix, now).unwrap_or(unknown);
+    let value = |ix| watch.memory(ix).map_or_else(Measurements::default, |it| it.latest);
+    look(&View { registry: &watch.registry, hydrant: &hydrant, value: &value })
+}
+
+impl World {
+    /// Nothing has happened yet. `seed` makes the ids of incidents and pages.
+    #[must_use]
+    pub fn new(registry: Registry, plan: Plan, seed: u64) -> Self {
+        let verify_ms = Ms::from(plan.verify_hours) * 3_600_000;
+        Self { watch: Watch::new(registry, verify_ms), book: Book::new(plan, seed) }
+    }
+
+    /// Who is where.
+    #[must_use]
+    pub const fn registry(&self) -> &Registry {
+        &self.watch.registry
+    }
+
+    /// Puts back what was stored of a device.
+    ///
+    /// # Errors
+    /// [`BadMemory`]: the device starts anew.
+    pub fn restore_memory(&mut self, ix: DeviceIx, body: &[u8]) -> Result<(), BadMemory> {
+        self.watch.restore(ix, Memory::from_body(body)?);
+        Ok(())
+    }
+
+    /// What is to be stored of a device.
+    #[must_use]
+    pub fn memory_body(&self, ix: DeviceIx) -> Vec<u8> {
+        self.watch.memory(ix).map_or_else(Vec::new, Memory::body)
+    }
+
+    /// What is shown of a device's memory.
+    #[must_use]
+    pub fn summary(&self, ix: DeviceIx) -> Summary {
+        self.watch.memory(ix).map_or_else(Summary::default, |memory| Summary {
+            conditions: memory.conditions(),
+            heard_at: memory.heard_at,
+            measured_at: memory.newest,
+            latest: memory.latest,
+        })
+    }
+
+    /// What is to be stored of zones and areas, whenever [`Changes::watch_meta`] says so.
+    #[must_use]
+    pub const fn wholes(&self) -> &Wholes {
+        self.watch.wholes()
+    }
+
+    /// Puts that back.
+    pub fn restore_wholes(&mut self, wholes: Wholes) {
+        self.watch.restore_wholes(wholes);
+    }
+
+    /// Puts the incidents back. After the memories and before any replay.
+    pub fn restore_book(&mut self, saved: Saved) {
+        let (watch, book) = (&self.watch, &mut self.book);
+        view(watch, |view| book.restore(view, saved));
+    }
+
+    /// A message that is in the log may be delivered again: it will be known as a duplicate.
+    pub fn remember(&mut self, logged: &Logged) {
+        self.watch.remember(logged);
+    }
+
+    /// A reading that is in the log, but that the stored memory has not seen.
+    pub fn replay(&mut self, logged: &Logged, out: &mut Changes) {
+        self.watch.remember(logged);
+        self.watch.replay(logged, out);
+        self.settle(logged.arrived, out);
+    }
+
+    /// A message arrived at `at`.
+    pub fn step(&mut self, message: &Message, at: Ms, out: &mut Changes) {
+        match message {
+            Message::Telemetry { area, device, readings } => {
+                for reading in readings {
+                    self.watch.reading((area, device), reading, at, out);
+                }
+            }
+            Message::Alarm { area, device, alarm } => {
+                self.watch.alarm((area, device), alarm, at, out);
+            }
+            Message::Status { area, device, online, interval_s, .. } => {
+                self.watch.status((area, device), (*online, *interval_s), at, out);
+            }
+            Message::Reply { device, .. } => self.watch.heard(device, at, out),
+            Message::Action { station, action } => {
+                let refused = self.act(Some(station), action, at, out).is_err();
+                out.counts.refused_actions += u64::from(refused);
+            }
+            Message::Presence { station, online } => {
+                let (watch, book) = (&self.watch, &mut self.book);
+                view(watch, |view| book.presence(view, (station, *online), at, out));
+            }
+        }
+        self.settle(at, out);
+    }
+
+    /// The gateway's own session with the broker came up or went down.
+    pub fn session(&mut self, up: bool, now: Ms, out: &mut Changes) {
+        self.watch.session(up, now, out);
+        self.settle(now, out);
+    }
+
+    /// Time passed. Called once after every batch, and at [`Self::next_wake`].
+    pub fn tick(&mut self, now: Ms, out: &mut Changes) {
+        self.watch.tick(now, out);
+        self.settle(now, out);
+        let first = out.incidents.len();
+        let (watch, book) = (&self.watch, &mut self.book);
+        view(watch, |view| book.tick(view, now, out));
+        self.ask_for_evidence(first, now, out);
+    }
+
+    /// When [`Self::tick`] has something to do.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Ms> {
+        [self.watch.next_wake(), self.book.next_wake()].into_iter().flatten().min()
+    }
+
+    /// A person, or a station's terminal, does something about an incident.
+    ///
+    /// # Errors
+    /// [`Refused`]: nothing changed.
+    pub fn act(
+        &mut self,
+        station: Option<&str>,
+        action: &Action,
+        now: Ms,
+        out: &mut Changes,
+    ) -> Result<(), Refused> {
+        let first = out.incidents.len();
+        let (watch, book) = (&self.watch, &mut self.book);
+        let done = view(watch, |view| book.act(view, (station, action), now, out));
+        self.ask_for_evidence(first, now, out);
+        done
+    }
+
+    /// A page was confirmed.
+    pub fn delivered(&mut self, page_id: Ulid, at: Ms, out: &mut Changes) {
+        self.book.delivered(page_id, at, out);
+    }
+
+    /// A page was given up.
+    pub fn gave_up(&mut self, page_id: Ulid, at: Ms, why: &str, out: &mut Changes) {
+        self.book.gave_up(page_id, why, at, out);
+    }
+
+    /// Adds a device, or changes its row; its memory stays.
+    pub fn put_device(&mut self, device: Device, out: &mut Changes) -> DeviceIx {
+        let ix = self.watch.put_device(device);
+        out.registered.push(ix);
+        out.save.push(ix);
+        ix
+    }
+
+    /// Closes every row of the ledger that still grows, so that what is stored is complete.
+    pub fn close_ledger(&mut self, out: &mut Changes) {
+        self.watch.close_ledger(out);
+    }
+
+    /// What is committed need not be kept for the store any more.
+    pub fn committed(&mut self) {
+        self.book.committed();
+    }
+
+    /// Tells the book what detection found.
+    fn settle(&mut self, now: Ms, out: &mut Changes) {
+        let facts = self.watch.facts();
+        if facts.is_empty() {
+            return;
+        }
+        let first = out.incidents.len();
+        let (watch, book) = (&self.watch, &mut self.book);
+        view(watch, |view| {
+            for fact in facts {
+                book.hear(view, fact, now, out);
+            }
+        });
+        self.ask_for_evidence(first, now, out);
+    }
+
+    /// Hydrants whose incident verifies are watched for evidence, the others no longer.
+    fn ask_for_evidence(&mut self, first: usize, now: Ms, out: &mut Changes) {
+        let changed: Vec<IncidentId> = out.incidents.get(first..).unwrap_or(&[]).to_vec();
+        for incident in changed.into_iter().filter_map(|id| self.book.get(id)) {
+            if let (Class::Water, Subject::Device(ix)) = (incident.class, &incident.subject) {
+                let wanted = incident.state == State::Verifying;
+                self.watch.verify(*ix, wanted, now, out);
+            }
+        }
+    }
+}
