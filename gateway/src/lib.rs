@@ -3,9 +3,11 @@
 pub mod api;
 pub mod backoff;
 pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod health;
 pub mod ingest;
+pub mod limits;
 pub mod mqtt;
 pub mod series;
 pub mod store;

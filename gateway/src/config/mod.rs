@@ -1,0 +1,309 @@
+//! `standpipe.toml` → [`Config`]: addresses, files, receivers, times and limits of judgement.
+//!
+//! Every key has a default but the broker's address. A key that means nothing is a fault, and all
+//! faults are told together. Secrets are in files of their own and never shown. Limits that no
+//! user should need to change are in [`crate::limits`].
+
+mod fault;
+mod profiles;
+mod read;
+mod section;
+mod webhooks;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use standpipe_rules::incidents::{Plan, Role, Route, Steps};
+use standpipe_rules::registry::Profile;
+use standpipe_shared::{ROOT, Severity};
+
+pub use fault::{Fault, Faults};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The broker and the session on it.
+    pub mqtt: Mqtt,
+    /// The API and the console.
+    pub http: Http,
+    /// What must not be lost.
+    pub store: Store,
+    /// History in InfluxDB 2; `None`: embedded.
+    pub influx: Option<Influx>,
+    /// Receivers beside the stations' own topics.
+    pub webhooks: Vec<Webhook>,
+    /// When more people are told.
+    pub escalation: Escalation,
+    /// How a repair is believed.
+    pub verify: Verify,
+    /// Profiles beside, or in place of, the built-in ones.
+    pub profiles: Vec<(Box<str>, Profile)>,
+    /// Files that are imported at start.
+    pub registry: RegistryFiles,
+}
+
+/// `[mqtt]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mqtt {
+    /// `url`: `mqtt://host[:1883]` or `mqtts://host[:8883]`.
+    pub broker: Broker,
+    /// `root`: what all topics begin with.
+    pub root: Box<str>,
+    /// `username`
+    pub username: Option<Box<str>>,
+    /// The content of `password_file`.
+    pub password: Option<Secret>,
+    /// The content of `ca_file`, PEM; `None`: the public authorities.
+    pub ca: Option<Vec<u8>>,
+    /// The contents of `client_cert_file` and `client_key_file`, PEM.
+    pub client: Option<ClientCertificate>,
+}
+
+/// Where the broker is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broker {
+    /// Name or address.
+    pub host: Box<str>,
+    /// TCP port.
+    pub port: u16,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+}
+
+/// Who the gateway is to a broker that asks for a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// PEM.
+    pub certificate: Vec<u8>,
+    /// PEM.
+    pub key: Secret,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// `listen`: loopback only, unless there is an administrator's token.
+    pub listen: SocketAddr,
+    /// `url`: how people reach the console; in links of messages.
+    pub url: Box<str>,
+    /// `timezone`: the town's, for people and monthly reports; an IANA name.
+    pub timezone: Box<str>,
+    /// `language`: of messages that are in one language only.
+    pub language: Language,
+    /// `STANDPIPE_ADMIN_TOKEN` of the environment.
+    pub admin_token: Option<Secret>,
+}
+
+/// A language of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// `zh`
+    Chinese,
+    /// `en`
+    English,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// `path`: the SQLite file.
+    pub path: PathBuf,
+}
+
+impl Store {
+    /// The embedded history, beside the store, so that it never blocks it.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.path.with_file_name("history.db")
+    }
+}
+
+/// `[influx]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Influx {
+    /// `url`
+    pub url: Box<str>,
+    /// `org`
+    pub org: Box<str>,
+    /// The content of `token_file`.
+    pub token: Secret,
+    /// `bucket`
+    pub bucket: Box<str>,
+}
+
+/// `[[webhook]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// `name`: identifies it in pages and trails; changing it makes another receiver.
+    pub name: Box<str>,
+    /// `station`: whose incidents; `None`: everybody's.
+    pub station: Option<Box<str>>,
+    /// `role`: at which step it is told.
+    pub role: Role,
+    /// `severities`; empty: all.
+    pub severities: Vec<Severity>,
+    /// `steps`; empty: all that fit the role.
+    pub steps: Vec<u8>,
+    /// `url`
+    pub url: reqwest::Url,
+    /// The content of `secret_file`, which signs what is sent.
+    pub secret: Option<Secret>,
+    /// `format`
+    pub format: Format,
+}
+
+impl Webhook {
+    /// Who it is to the rules.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        Route {
+            name: self.name.clone(),
+            station: self.station.clone(),
+            role: self.role,
+            severities: self.severities.clone(),
+            steps: self.steps.clone(),
+        }
+    }
+}
+
+/// What a webhook is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `json`: the incident of the contract.
+    Json,
+    /// `cap`: CAP 1.2.
+    Cap,
+}
+
+/// `[escalation.*]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Escalation {
+    /// `[escalation.fire]`
+    pub fire: Steps,
+    /// `[escalation.critical]`
+    pub critical: Steps,
+    /// `[escalation.warning]`
+    pub warning: Steps,
+}
+
+/// `[verify]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// `hours`: pressure must hold for so much covered time.
+    pub hours: u32,
+}
+
+/// `[registry]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistryFiles {
+    /// `stations`
+    pub stations: Option<PathBuf>,
+    /// `devices`
+    pub devices: Option<PathBuf>,
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// Keeps a text.
+    #[must_use]
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for whoever sends it on.
+    #[must_use]
+    pub const fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Config {
+    /// Everything at its default, for a broker.
+    #[must_use]
+    pub fn new(broker: Broker) -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        Self {
+            mqtt: Mqtt {
+                broker,
+                root: Box::from(ROOT),
+                username: None,
+                password: None,
+                ca: None,
+                client: None,
+            },
+            http: Http {
+                listen,
+                url: format!("http://{listen}").into(),
+                timezone: Box::from("Asia/Shanghai"),
+                language: Language::Chinese,
+                admin_token: None,
+            },
+            store: Store { path: PathBuf::from("standpipe.db") },
+            influx: None,
+            webhooks: Vec::new(),
+            escalation: Escalation::default(),
+            verify: Verify { hours: 24 },
+            profiles: Vec::new(),
+            registry: RegistryFiles::default(),
+        }
+    }
+
+    /// Reads a file. `admin_token` is `STANDPIPE_ADMIN_TOKEN` of the environment.
+    ///
+    /// # Errors
+    /// All [`Faults`] of the file and of the files it names.
+    pub fn load(file: &Path, admin_token: Option<Secret>) -> Result<Self, Faults> {
+        let text = std::fs::read_to_string(file).map_err(|bad| Faults {
+            file: file.to_owned(),
+            list: vec![Fault {
+                line: 0,
+                key: String::new(),
+                value: String::new(),
+                text: format!("cannot be read ({bad}): give the file with --config"),
+            }],
+        })?;
+        Self::parse(&text, file, admin_token)
+    }
+
+    /// Reads the text of a file; other files it names are found from `file`'s folder.
+    ///
+    /// # Errors
+    /// All [`Faults`] of the text and of the files it names.
+    pub fn parse(text: &str, file: &Path, admin_token: Option<Secret>) -> Result<Self, Faults> {
+        read::config(text, file, admin_token).map(|(config, _)| config)
+    }
+
+    /// What incidents go by.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        let Escalation { fire, critical, warning } = self.escalation;
+        let webhooks = self.webhooks.iter().map(Webhook::route).collect();
+        let verify_hours = self.verify.hours;
+        Plan { fire, critical, warning, verify_hours, webhooks, ..Plan::default() }
+    }
+
+    /// Profiles beside, or in place of, the built-in ones: for `Registry::new`.
+    pub fn profiles(&self) -> impl Iterator<Item = (Box<str>, Profile)> + '_ {
+        self.profiles.iter().cloned()
+    }
+}
+
+impl Default for Escalation {
+    fn default() -> Self {
+        let Plan { fire, critical, warning, .. } = Plan::default();
+        Self { fire, critical, warning }
+    }
+}
+
+#[cfg(test)]
+mod tests;

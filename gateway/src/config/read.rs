@@ -1,0 +1,314 @@
+//! The sections one by one, and the files they name.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use standpipe_rules::incidents::Steps;
+use standpipe_shared::ROOT;
+use toml::de::DeTable;
+
+use super::fault::Faults;
+use super::section::{Notes, Section};
+use super::{
+    Broker, ClientCertificate, Config, Escalation, Http, Influx, Language, Mqtt, RegistryFiles,
+    Secret, Store, Verify, profiles, webhooks,
+};
+
+/// The largest secret or certificate, bytes.
+const MAX_SECRET: usize = 64 * 1024;
+/// No time of escalation is longer than a week, seconds.
+const MAX_STEP_S: u32 = 7 * 86_400;
+/// Nobody is paged again sooner than this, seconds.
+const MIN_REPEAT_S: u32 = 30;
+/// Two weeks of evidence are enough, hours.
+const MAX_VERIFY_HOURS: u32 = 14 * 24;
+
+/// The whole file; also every key that is known.
+pub(super) fn config(
+    text: &str,
+    file: &Path,
+    admin_token: Option<Secret>,
+) -> Result<(Config, Vec<String>), Faults> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let faults = Faults::of(file.to_owned());
+    let mut notes = Notes { source: text, faults, known: Vec::new() };
+    for error in errors {
+        let span = error.span().unwrap_or_default();
+        let text = format!("not TOML ({}): mend this line", error.message());
+        notes.at(span, String::new(), text);
+    }
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut root = Section::new(String::new(), Some(table.get_ref()));
+    let all = &mut notes;
+    let mqtt = mqtt(root.section("mqtt", all), folder, all);
+    let http = http(root.section("http", all), admin_token, all);
+    let mut store = root.section("store", all);
+    let path = path(&mut store, "path", folder, all);
+    store.end(all);
+    let influx = influx(root.section("influx", all), folder, all);
+    let webhooks = webhooks::all(&mut root, folder, all);
+    let escalation = escalation(root.section("escalation", all), all);
+    let verify = verify(root.section("verify", all), all);
+    let profiles = profiles::all(root.section("profile", all), all);
+    let registry = registry(root.section("registry", all), folder, all);
+    root.end(all);
+    let path = path.unwrap_or_else(|| folder.join("standpipe.db"));
+    let store = Store { path };
+    match (mqtt, notes.faults.list.is_empty()) {
+        (Some(mqtt), true) => Ok((
+            Config { mqtt, http, store, influx, webhooks, escalation, verify, profiles, registry },
+            notes.known,
+        )),
+        _ => {
+            notes.faults.list.sort_by_key(|fault| fault.line);
+            Err(notes.faults)
+        }
+    }
+}
+
+fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Mqtt> {
+    let broker = broker(&mut section, notes);
+    let root = section.text("root", notes).unwrap_or(ROOT);
+    if !good_root(root) {
+        let text = "not a root: write levels joined by /, without +, # and a $ in front";
+        section.fault("root", text, notes);
+    }
+    let username = section.text("username", notes).map(Box::from);
+    let password = secret(&mut section, "password_file", folder, notes);
+    if password.is_some() && username.is_none() {
+        section.fault("password_file", "without a name: add `username`", notes);
+    }
+    let ca = content(&mut section, "ca_file", folder, notes);
+    let certificate = content(&mut section, "client_cert_file", folder, notes);
+    let key = secret(&mut section, "client_key_file", folder, notes);
+    let client = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
+        (Some(_), None) => {
+            section.fault("client_cert_file", "without its key: add `client_key_file`", notes);
+            None
+        }
+        (None, Some(_)) => {
+            let text = "without its certificate: add `client_cert_file`";
+            section.fault("client_key_file", text, notes);
+            None
+        }
+        (None, None) => None,
+    };
+    if broker.as_ref().is_some_and(|it| !it.tls) && (ca.is_some() || client.is_some()) {
+        let text = "is not encrypted, so the certificates mean nothing: write mqtts://";
+        section.fault("url", text, notes);
+    }
+    section.end(notes);
+    Some(Mqtt { broker: broker?, root: Box::from(root), username, password, ca, client })
+}
+
+fn broker(section: &mut Section, notes: &mut Notes) -> Option<Broker> {
+    const WANTED: &str = "write mqtt://host[:1883] or mqtts://host[:8883]";
+    if section.get("url", notes).is_none() {
+        section.fault("url", format!("missing, the broker's address: {WANTED}"), notes);
+        return None;
+    }
+    let text = section.text("url", notes)?;
+    let url = reqwest::Url::parse(text).ok().filter(|it| it.path().trim_matches('/').is_empty());
+    let broker = url.as_ref().and_then(|url| {
+        let tls = match url.scheme() {
+            "mqtt" => false,
+            "mqtts" => true,
+            _ => return None,
+        };
+        let host = url.host_str().filter(|it| !it.is_empty())?;
+        let host = Box::from(host.trim_start_matches('[').trim_end_matches(']'));
+        Some(Broker { host, port: url.port().unwrap_or(if tls { 8883 } else { 1883 }), tls })
+    });
+    let named = url.is_some_and(|it| !it.username().is_empty() || it.password().is_some());
+    if named {
+        let key = section.key("url");
+        let text = "a name or password in it: use `username` and `password_file`";
+        notes.missing(key, text); // without its value, which holds the password
+        return None;
+    }
+    if broker.is_none() {
+        section.fault("url", format!("not a broker's address: {WANTED}"), notes);
+    }
+    broker
+}
+
+fn good_root(root: &str) -> bool {
+    !root.starts_with('$')
+        && root.len() <= 128
+        && root.split('/').all(|level| !level.is_empty())
+        && !root.contains(['+', '#', '\0'])
+}
+
+fn http(mut section: Section, admin_token: Option<Secret>, notes: &mut Notes) -> Http {
+    let default = SocketAddr::from(([127, 0, 0, 1], 8080));
+    let listen = section.parsed("listen", "address:port, such as 127.0.0.1:8080", notes);
+    let listen = listen.unwrap_or(default);
+    if !listen.ip().is_loopback() && admin_token.is_none() {
+        let text = "reachable from outside, and anybody could do anything: set \
+                    STANDPIPE_ADMIN_TOKEN in the environment, or listen on 127.0.0.1";
+        section.fault("listen", text, notes);
+    }
+    let url = web_url(&mut section, "url", notes);
+    let url = url.map_or_else(|| format!("http://{listen}").into(), |it| plain(&it));
+    let timezone = section.text("timezone", notes).unwrap_or("Asia/Shanghai");
+    if jiff::tz::TimeZone::get(timezone).is_err() {
+        let text = "no such time zone: write an IANA name, such as Asia/Shanghai";
+        section.fault("timezone", text, notes);
+    }
+    let language = match section.text("language", notes) {
+        Some("zh") | None => Language::Chinese,
+        Some("en") => Language::English,
+        Some(_) => {
+            section.fault("language", "no such language: write \"zh\" or \"en\"", notes);
+            Language::Chinese
+        }
+    };
+    section.end(notes);
+    Http { listen, url, timezone: Box::from(timezone), language, admin_token }
+}
+
+/// An `http://` or `https://` address.
+pub(super) fn web_url(
+    section: &mut Section,
+    key: &'static str,
+    notes: &mut Notes,
+) -> Option<reqwest::Url> {
+    let text = section.text(key, notes)?;
+    let url = reqwest::Url::parse(text).ok();
+    let url = url.filter(|it| matches!(it.scheme(), "http" | "https") && it.host().is_some());
+    if url.is_none() {
+        section.fault(key, "not a web address: write http://… or https://…", notes);
+    }
+    url
+}
+
+/// Without the slash that the parser puts at the end.
+fn plain(url: &reqwest::Url) -> Box<str> {
+    Box::from(url.as_str().trim_end_matches('/'))
+}
+
+fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Influx> {
+    if !section.is_there() {
+        return None;
+    }
+    let url = web_url(&mut section, "url", notes);
+    let url = url.map_or_else(|| Box::from("http://127.0.0.1:8086"), |it| plain(&it));
+    let org = Box::from(section.text("org", notes).unwrap_or("standpipe"));
+    let bucket = Box::from(section.text("bucket", notes).unwrap_or("standpipe"));
+    let token = match section.get("token_file", notes) {
+        Some(_) => secret(&mut section, "token_file", folder, notes),
+        None => {
+            let token = std::fs::read_to_string(folder.join(TOKEN_FILE)).unwrap_or_default();
+            if token.trim().is_empty() {
+                let text = format!("missing, and no token in `{TOKEN_FILE}`: name the file");
+                section.fault("token_file", text, notes);
+            }
+            Some(Secret::new(token.trim()))
+        }
+    };
+    section.end(notes);
+    Some(Influx { url, org, token: token?, bucket })
+}
+
+/// Where InfluxDB's token is, unless the file says otherwise.
+const TOKEN_FILE: &str = "influx.token";
+
+fn escalation(mut section: Section, notes: &mut Notes) -> Escalation {
+    let default = Escalation::default();
+    let escalation = Escalation {
+        fire: steps(section.section("fire", notes), default.fire, notes),
+        critical: steps(section.section("critical", notes), default.critical, notes),
+        warning: steps(section.section("warning", notes), default.warning, notes),
+    };
+    section.end(notes);
+    escalation
+}
+
+fn steps(mut section: Section, default: Steps, notes: &mut Notes) -> Steps {
+    let mut seconds = |key, default, notes: &mut Notes| {
+        section.number(key, 0..=MAX_STEP_S, notes).unwrap_or(default)
+    };
+    let steps = Steps {
+        step2_s: seconds("step2_s", default.step2_s, notes),
+        step3_s: seconds("step3_s", default.step3_s, notes),
+        repeat_s: seconds("repeat_s", default.repeat_s, notes),
+        forgotten_s: seconds("forgotten_s", default.forgotten_s, notes),
+    };
+    if steps.step3_s > 0 && steps.step3_s < steps.step2_s {
+        let text = format!("before step 2, which is at {} s: write more", steps.step2_s);
+        section.fault("step3_s", text, notes);
+    }
+    if (1..MIN_REPEAT_S).contains(&steps.repeat_s) {
+        let text = format!("too often: write 0 for never, or at least {MIN_REPEAT_S}");
+        section.fault("repeat_s", text, notes);
+    }
+    section.end(notes);
+    steps
+}
+
+fn verify(mut section: Section, notes: &mut Notes) -> Verify {
+    let hours = section.number("hours", 1..=MAX_VERIFY_HOURS, notes).unwrap_or(24);
+    section.end(notes);
+    Verify { hours }
+}
+
+fn registry(mut section: Section, folder: &Path, notes: &mut Notes) -> RegistryFiles {
+    let mut file = |key, notes: &mut Notes| {
+        let path = path(&mut section, key, folder, notes)?;
+        if !path.is_file() {
+            section.fault(key, format!("no file at {}: put it there", path.display()), notes);
+        }
+        Some(path)
+    };
+    let files =
+        RegistryFiles { stations: file("stations", notes), devices: file("devices", notes) };
+    section.end(notes);
+    files
+}
+
+/// A file's place, from the folder of the configuration.
+fn path(
+    section: &mut Section,
+    key: &'static str,
+    folder: &Path,
+    notes: &mut Notes,
+) -> Option<PathBuf> {
+    section.text(key, notes).map(|text| folder.join(text))
+}
+
+/// The bytes of a file that the configuration names.
+fn content(
+    section: &mut Section,
+    key: &'static str,
+    folder: &Path,
+    notes: &mut Notes,
+) -> Option<Vec<u8>> {
+    let path = path(section, key, folder, notes)?;
+    let text = match std::fs::read(&path) {
+        Ok(bytes) if bytes.is_empty() => format!("{} is empty: fill it", path.display()),
+        Ok(bytes) if bytes.len() > MAX_SECRET => {
+            format!("{} has over {MAX_SECRET} bytes: name another file", path.display())
+        }
+        Ok(bytes) => return Some(bytes),
+        Err(bad) => format!("{} cannot be read ({bad}): put it there", path.display()),
+    };
+    section.fault(key, text, notes);
+    None
+}
+
+/// The trimmed text of a file that the configuration names.
+pub(super) fn secret(
+    section: &mut Section,
+    key: &'static str,
+    folder: &Path,
+    notes: &mut Notes,
+) -> Option<Secret> {
+    let bytes = content(section, key, folder, notes)?;
+    let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+    if text.is_empty() {
+        section.fault(key, "no text in that file: write the secret into it", notes);
+        return None;
+    }
+    Some(Secret::new(text))
+}

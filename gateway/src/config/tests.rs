@@ -1,0 +1,306 @@
+use std::path::Path;
+
+use insta::assert_snapshot;
+use standpipe_rules::incidents::{Plan, Role, Route, Steps};
+use standpipe_rules::registry::Profile;
+use standpipe_shared::{Kind, Severity};
+
+use super::{Broker, Config, Format, Language, Secret};
+
+const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
+
+fn broker() -> Broker {
+    Broker { host: "127.0.0.1".into(), port: 1883, tls: false }
+}
+
+fn parse(text: &str) -> Config {
+    Config::parse(text, Path::new("standpipe.toml"), None).unwrap_or_else(|bad| panic!("{bad}"))
+}
+
+fn faults(text: &str) -> String {
+    match Config::parse(text, Path::new("standpipe.toml"), None) {
+        Ok(good) => panic!("no fault found: {good:?}"),
+        Err(faults) => faults.to_string(),
+    }
+}
+
+#[test]
+fn the_brokers_address_is_all_that_must_be_said() {
+    let config = parse(MINIMAL);
+    assert_eq!(config, Config::new(broker()));
+    assert_eq!(config.plan(), Plan::default());
+}
+
+#[test]
+fn the_example_file_is_the_defaults() {
+    let text = include_str!("../../../deploy/standpipe.toml");
+    assert_eq!(parse(text), Config::new(broker()));
+}
+
+#[test]
+fn the_example_file_names_every_key() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["mqtt.password", "ca.pem", "gateway.pem", "gateway.key"] {
+        std::fs::write(folder.path().join(file), "text").unwrap();
+    }
+    for file in ["influx.token", "duty.secret", "stations.csv", "devices.csv"] {
+        std::fs::write(folder.path().join(file), "text").unwrap();
+    }
+    // A commented key or section is `#key = value` or `#[section]`; words follow `# `.
+    let whole: Vec<&str> = include_str!("../../../deploy/standpipe.toml")
+        .lines()
+        .map(|line| line.strip_prefix('#').filter(|it| !it.starts_with(' ')).unwrap_or(line))
+        .collect();
+    let text = whole.join("\n").replace("\"mqtt://", "\"mqtts://");
+    let file = folder.path().join("standpipe.toml");
+    let (config, known) =
+        super::read::config(&text, &file, None).unwrap_or_else(|bad| panic!("{bad}"));
+    for key in known {
+        let last = key.rsplit('.').next().unwrap();
+        let named = whole.iter().any(|line| {
+            line.starts_with(&format!("{last} ="))
+                || line.starts_with(&format!("[{key}"))
+                || line.starts_with(&format!("[[{key}"))
+        });
+        assert!(named, "{key} is not in deploy/standpipe.toml");
+    }
+    let [(name, profile)] = &config.profiles[..] else { panic!("{:?}", config.profiles) };
+    assert_eq!(&**name, "old_town");
+    assert_eq!(profile, Profile::default_of(Kind::Hydrant), "every number at its default");
+}
+
+#[test]
+fn ten_faults_are_told_at_once() {
+    let text = r#"
+[mqtt]
+url = "http://broker"
+root = "a/#"
+usrname = "standpipe"
+password_file = "nowhere.txt"
+
+[http]
+listen = "0.0.0.0:8080"
+timezone = "Chongqing"
+language = "de"
+
+[escalation.fire]
+step2_s = -1
+repeat_s = 1
+
+[verify]
+hours = "24"
+
+[[webhook]]
+role = "boss"
+severities = ["fire", "bad"]
+steps = [1, 4]
+url = "ftp://duty"
+
+[profile.old_town]
+base = "village"
+min_kpa = 1200
+max_kpa = "high"
+low_fr_s = 3
+
+[colour]
+"#;
+    assert_snapshot!(faults(text), @r#"
+standpipe.toml:3: mqtt.url = "http://broker": not a broker's address: write mqtt://host[:1883] or mqtts://host[:8883]
+standpipe.toml:4: mqtt.root = "a/#": not a root: write levels joined by /, without +, # and a $ in front
+standpipe.toml:5: mqtt.usrname: unknown key: did you mean `username`
+standpipe.toml:6: mqtt.password_file = "nowhere.txt": nowhere.txt cannot be read (No such file or directory (os error 2)): put it there
+standpipe.toml:9: http.listen = "0.0.0.0:8080": reachable from outside, and anybody could do anything: set STANDPIPE_ADMIN_TOKEN in the environment, or listen on 127.0.0.1
+standpipe.toml:10: http.timezone = "Chongqing": no such time zone: write an IANA name, such as Asia/Shanghai
+standpipe.toml:11: http.language = "de": no such language: write "zh" or "en"
+standpipe.toml:14: escalation.fire.step2_s = -1: not a whole number in range: write 0 to 604800
+standpipe.toml:15: escalation.fire.repeat_s = 1: too often: write 0 for never, or at least 30
+standpipe.toml:18: verify.hours = "24": not a whole number in range: write 1 to 336
+standpipe.toml:20: webhook[1].name: missing: name it, pages are kept under that name
+standpipe.toml:21: webhook[1].role = "boss": no such role: write "officer", "chief" or "admin"
+standpipe.toml:22: webhook[1].severities = "bad": not understood: write ["fire", "critical", …]
+standpipe.toml:23: webhook[1].steps = 4: not understood: write [1, 2, 3]
+standpipe.toml:24: webhook[1].url = "ftp://duty": not a web address: write http://… or https://…
+standpipe.toml:27: profile.old_town.base = "village": no such profile: write one of indoor, indoor_highrise, indoor_supertall, municipal, smoke_home, smoke_site
+standpipe.toml:29: profile.old_town.max_kpa = "high": of the wrong kind: write it like 1000.0
+standpipe.toml:30: profile.old_town.low_fr_s: unknown key: did you mean `low_for_s`
+standpipe.toml:32: colour: unknown key: take it out; known here are mqtt, http, store, influx, webhook, escalation, verify, profile, registry
+"#);
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let text = "[mqtt]\nurl = \"mqtt://me:hunter2@broker\"\npassword = \"hunter2\"\n";
+    let text = faults(text);
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_snapshot!(text, @r#"
+standpipe.toml: mqtt.url: a name or password in it: use `username` and `password_file`
+standpipe.toml:3: mqtt.password: unknown key: take it out; known here are url, root, username, password_file, ca_file, client_cert_file, client_key_file
+"#);
+    assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(…)");
+}
+
+#[test]
+fn a_torn_file_says_where() {
+    assert_snapshot!(faults("[mqtt\nurl = \"mqtt://127.0.0.1\"\n[http]\nlisten = \"\n"), @r#"
+standpipe.toml: mqtt.url: missing, the broker's address: write mqtt://host[:1883] or mqtts://host[:8883]
+standpipe.toml:1: not TOML (unclosed table, expected `]`): mend this line
+standpipe.toml:4: not TOML (invalid basic string, expected `"`): mend this line
+standpipe.toml:4: http.listen = ": empty: write a text, or take the key out
+"#);
+    assert_snapshot!(faults(""), @r#"standpipe.toml: mqtt.url: missing, the broker's address: write mqtt://host[:1883] or mqtts://host[:8883]"#);
+    let missing = Config::load(Path::new("/nowhere/standpipe.toml"), None).unwrap_err();
+    assert_snapshot!(missing, @r#"/nowhere/standpipe.toml: cannot be read (No such file or directory (os error 2)): give the file with --config"#);
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn a_brokers_address_has_a_port_and_perhaps_a_key() {
+    for (url, host, port, tls) in [
+        ("mqtt://broker",           "broker",    1883, false),
+        ("mqtts://broker",          "broker",    8883, true),
+        ("mqtt://broker:11883",     "broker",   11883, false),
+        ("mqtts://broker.town:443", "broker.town", 443, true),
+        ("mqtt://[::1]:1884/",      "::1",       1884, false),
+        ("mqtt://127.0.0.1",        "127.0.0.1", 1883, false),
+    ] {
+        let config = parse(&format!("[mqtt]\nurl = \"{url}\""));
+        assert_eq!(config.mqtt.broker, Broker { host: host.into(), port, tls }, "{url}");
+    }
+    for url in ["broker", "broker:1883", "mqtt://", "mqtt:broker", "ws://broker", "mqtt://b/topic", "mqtt://b:99999"] {
+        let text = faults(&format!("[mqtt]\nurl = \"{url}\""));
+        let want = format!("standpipe.toml:2: mqtt.url = \"{url}\": not a broker's address: \
+                            write mqtt://host[:1883] or mqtts://host[:8883]");
+        assert_eq!(text, want);
+    }
+}
+
+#[test]
+fn outside_needs_a_token() {
+    let text = format!("{MINIMAL}[http]\nlisten = \"0.0.0.0:80\"\n");
+    assert!(faults(&text).contains("set STANDPIPE_ADMIN_TOKEN"));
+    let token = Some(Secret::new("x"));
+    let config = Config::parse(&text, Path::new("standpipe.toml"), token.clone()).unwrap();
+    assert_eq!(config.http.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(config.http.admin_token, token);
+    assert_eq!(&*config.http.url, "http://0.0.0.0:80");
+    let inside = parse(&format!("{MINIMAL}[http]\nlisten = \"[::1]:80\"\nlanguage = \"en\""));
+    assert_eq!(inside.http.listen.to_string(), "[::1]:80");
+    assert_eq!(inside.http.language, Language::English);
+}
+
+#[test]
+fn files_are_found_beside_the_configuration_and_trimmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("standpipe.toml");
+    for (name, content) in [
+        ("password", "  hunter2\n"),
+        ("influx.token", "token\n"),
+        ("secret", "s"),
+        ("stations.csv", "id"),
+        ("empty", " \n"),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let text = r#"
+        mqtt = { url = "mqtt://b", username = "me", password_file = "password" }
+        influx.url = "http://history:8086/"
+        store.path = "data/store.db"
+        registry.stations = "stations.csv"
+        [[webhook]]
+        name = "duty"
+        station = "t-1"
+        role = "chief"
+        severities = ["fire"]
+        steps = [2, 3]
+        url = "https://duty.example/hook"
+        secret_file = "secret"
+        format = "cap"
+    "#;
+    let config = Config::parse(text, &file, None).unwrap_or_else(|bad| panic!("{bad}"));
+    assert_eq!(config.mqtt.password, Some(Secret::new("hunter2")));
+    let influx = config.influx.as_ref().unwrap();
+    assert_eq!((&*influx.url, &*influx.org), ("http://history:8086", "standpipe"));
+    assert_eq!((influx.token.expose(), &*influx.bucket), ("token", "standpipe"));
+    assert_eq!(config.store.path, folder.path().join("data/store.db"));
+    assert_eq!(config.store.history(), folder.path().join("data/history.db"));
+    assert_eq!(config.registry.stations, Some(folder.path().join("stations.csv")));
+    assert_eq!(config.registry.devices, None);
+    let [webhook] = &config.webhooks[..] else { panic!("{:?}", config.webhooks) };
+    assert_eq!((&*webhook.name, webhook.station.as_deref()), ("duty", Some("t-1")));
+    assert_eq!((webhook.role, webhook.format), (Role::Chief, Format::Cap));
+    assert_eq!((&webhook.severities[..], &webhook.steps[..]), (&[Severity::Fire][..], &[2, 3][..]));
+    assert_eq!(webhook.url.as_str(), "https://duty.example/hook");
+    assert_eq!(webhook.secret, Some(Secret::new("s")));
+    let route = Route {
+        name: "duty".into(),
+        station: Some("t-1".into()),
+        role: Role::Chief,
+        severities: vec![Severity::Fire],
+        steps: vec![2, 3],
+    };
+    assert_eq!(config.plan().webhooks, [route]);
+
+    let text = "[mqtt]\nurl = \"mqtt://b\"\npassword_file = \"empty\"\nclient_cert_file = \"secret\"\n[registry]\ndevices=\"gone.csv\"";
+    let bad = Config::parse(text, &file, None).unwrap_err().to_string();
+    let bad = bad.replace(&*folder.path().to_string_lossy(), "FOLDER");
+    assert_snapshot!(bad, @r#"
+FOLDER/standpipe.toml:3: mqtt.password_file = "empty": no text in that file: write the secret into it
+FOLDER/standpipe.toml:4: mqtt.client_cert_file = "secret": without its key: add `client_key_file`
+FOLDER/standpipe.toml:6: registry.devices = "gone.csv": no file at FOLDER/gone.csv: put it there
+"#);
+}
+
+#[test]
+fn escalation_changes_one_number_at_a_time() {
+    let text = format!(
+        "{MINIMAL}[escalation.fire]\nstep2_s = 30\n[escalation.warning]\nforgotten_s = 7200\n[verify]\nhours = 48"
+    );
+    let config = parse(&text);
+    let fire = Steps { step2_s: 30, step3_s: 180, repeat_s: 300, forgotten_s: 1_800 };
+    let critical = Steps { step2_s: 60, step3_s: 180, repeat_s: 900, forgotten_s: 1_800 };
+    let warning = Steps { step2_s: 0, step3_s: 0, repeat_s: 0, forgotten_s: 7_200 };
+    assert_eq!(config.escalation.fire, fire);
+    assert_eq!(config.escalation.critical, critical);
+    assert_eq!(config.escalation.warning, warning);
+    let plan = config.plan();
+    assert_eq!((plan.fire, plan.critical, plan.warning), (fire, critical, warning));
+    assert_eq!(plan.verify_hours, 48);
+    let wrong = format!("{MINIMAL}[escalation.fire]\nstep2_s = 300\nstep3_s = 200\nrepeat_s = 29");
+    assert_snapshot!(faults(&wrong), @r#"
+standpipe.toml:5: escalation.fire.step3_s = 200: before step 2, which is at 300 s: write more
+standpipe.toml:6: escalation.fire.repeat_s = 29: too often: write 0 for never, or at least 30
+"#);
+}
+
+#[test]
+fn a_profile_changes_what_it_names() {
+    let text = format!(
+        "{MINIMAL}[profile.indoor]\nmin_kpa = 75\n[profile.pier]\nbase = \"indoor\"\noutdoor = true\nfreezing_c = -1.5"
+    );
+    let config = parse(&text);
+    let mut profiles = config.profiles();
+    let indoor = standpipe_rules::registry::profile::built_in().remove("indoor").unwrap();
+    let changed = Profile { min_kpa: 75.0, ..indoor.clone() };
+    assert_eq!(profiles.next(), Some(("indoor".into(), changed)), "its own name is its base");
+    let pier = Profile { outdoor: true, freezing_c: -1.5, ..indoor };
+    assert_eq!(profiles.next(), Some(("pier".into(), pier)));
+    let wrong = format!(
+        "{MINIMAL}[profile.\"a b\"]\n[profile.x]\ninterval_s = 0\nmin_kpa = inf\nheat_c = 1e39\noutdoor = 1\nbattery_readings = 300\noffline_intervals = 0\nlow_clear_margin_kpa = -1"
+    );
+    assert_snapshot!(faults(&wrong), @r#"
+standpipe.toml:3: profile.a b = "a b": not a name: use 1 to 48 of A-Z, a-z, 0-9, _ and -
+standpipe.toml:6: profile.x.min_kpa = inf: of the wrong kind: write it like 140.0
+standpipe.toml:7: profile.x.heat_c = 1e39: of the wrong kind: write it like 57.0
+standpipe.toml:8: profile.x.outdoor = 1: of the wrong kind: write it like true
+standpipe.toml:9: profile.x.battery_readings = 300: of the wrong kind: write it like 3
+"#);
+    let wrong = format!(
+        "{MINIMAL}[profile.x]\ninterval_s = 0\noffline_intervals = 0\nmin_kpa = 1000\nlow_clear_margin_kpa = -1"
+    );
+    assert_snapshot!(faults(&wrong), @r#"
+standpipe.toml: profile.x.max_kpa: not over min_kpa = 1000: change one of them
+standpipe.toml:4: profile.x.interval_s = 0: out of range: write 1 to 86400
+standpipe.toml:5: profile.x.offline_intervals = 0: never heard in time: write 1 or more
+standpipe.toml:7: profile.x.low_clear_margin_kpa = -1: below zero: write 0 or more
+"#);
+}
