@@ -2,6 +2,7 @@
 //!
 //! Reading and checking the files is in [`files`]; the numbers are in [`profile`].
 
+pub mod files;
 pub mod profile;
 
 use std::collections::HashMap;

@@ -1,0 +1,85 @@
+//! What rows say of each other: an id is used once, and what is referred to exists.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::{Device, Registry, Station};
+use super::rows::{Numbered, Read};
+
+/// Ids once; parents exist and do not go round in a circle.
+pub(super) fn stations(read: &mut Read<Station>, known: &Registry) {
+    once(read, |it| &it.id);
+    loop {
+        let circles = circles(&read.rows, known);
+        let ids: HashSet<Box<str>> = read.rows.iter().map(|it| it.row.id.clone()).collect();
+        let exists = |id: &str| ids.contains(id) || known.station(id).is_some();
+        let before = read.rows.len();
+        for Numbered { line, row } in std::mem::take(&mut read.rows) {
+            let parent = row.parent.as_deref().unwrap_or_default();
+            if row.parent.is_some() && !exists(parent) {
+                let text = "no such good station: correct it, or add its row".to_owned();
+                read.bad(line, "parent", parent, text);
+            } else if let Some(circle) = circles.get(&row.id) {
+                let text = format!("goes round in a circle ({circle}): leave one of them empty");
+                read.bad(line, "parent", parent, text);
+            } else {
+                read.rows.push(Numbered { line, row });
+            }
+        }
+        if read.rows.len() == before {
+            return; // nothing was taken away that another row may refer to
+        }
+    }
+}
+
+/// Ids once; stations exist.
+pub(super) fn devices(read: &mut Read<Device>, stations: &Read<Station>, known: &Registry) {
+    once(read, |it| &it.id);
+    let ids: HashSet<&str> = stations.rows.iter().map(|it| &*it.row.id).collect();
+    for Numbered { line, row } in std::mem::take(&mut read.rows) {
+        if ids.contains(&*row.station) || known.station(&row.station).is_some() {
+            read.rows.push(Numbered { line, row });
+        } else {
+            let text = "no such good station: correct it, or add it to the stations".to_owned();
+            read.bad(line, "station", &row.station, text);
+        }
+    }
+}
+
+/// The first row of an id counts, the others are bad.
+fn once<T>(read: &mut Read<T>, id: impl Fn(&T) -> &Box<str>) {
+    let mut first: HashMap<Box<str>, u64> = HashMap::new();
+    for Numbered { line, row } in std::mem::take(&mut read.rows) {
+        let id = id(&row).clone();
+        if let Some(first) = first.get(&id) {
+            let text = format!("already on line {first}: give each an id of its own");
+            read.bad(line, "id", &id, text);
+        } else {
+            first.insert(id, line);
+            read.rows.push(Numbered { line, row });
+        }
+    }
+}
+
+/// Every station on a circle of parents, and the circle in words.
+fn circles(rows: &[Numbered<Station>], known: &Registry) -> HashMap<Box<str>, String> {
+    let parents: HashMap<&str, Option<&str>> =
+        rows.iter().map(|it| (&*it.row.id, it.row.parent.as_deref())).collect();
+    let parent = |id: &str| match parents.get(id) {
+        Some(parent) => *parent,
+        None => known.station(id).and_then(|it| it.parent.as_deref()),
+    };
+    let mut circles = HashMap::new();
+    for start in parents.keys() {
+        let mut path = vec![*start];
+        let mut next = parent(start);
+        while let Some(id) = next.filter(|id| !path.contains(id)) {
+            path.push(id);
+            next = parent(id);
+        }
+        if next == Some(start) {
+            path.push(start);
+            circles.insert(Box::from(*start), path.join(" → "));
+        }
+    }
+    circles
+}

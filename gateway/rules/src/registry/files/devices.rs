@@ -1,0 +1,69 @@
+//! `devices.csv`: `id,kind,name,station,zone,profile,lat,lon,address[,building,floor,interval_s,
+//! installed_on]`.
+
+use standpipe_shared::Kind;
+
+use super::super::{Device, Profile, Registry};
+use super::File;
+use super::rows::{Columns, Read, Row, read as rows};
+use crate::wire::MAX_INTERVAL_S;
+
+/// The columns of the contract.
+pub(super) const COLUMNS: Columns = Columns {
+    must: &["id", "kind", "name", "station", "zone", "profile", "lat", "lon", "address"],
+    may: &["building", "floor", "interval_s", "installed_on"],
+};
+
+/// All rows, each good in itself.
+pub(super) fn read(file: File, known: &Registry) -> Read<Device> {
+    rows(file, &COLUMNS, |row| one(row, known))
+}
+
+fn one(row: &mut Row, known: &Registry) -> Option<Device> {
+    let kind = match row.get("kind") {
+        "hydrant" => Some(Kind::Hydrant),
+        "smoke" => Some(Kind::Smoke),
+        _ => {
+            row.fault("kind", "no such kind: write hydrant or smoke");
+            None
+        }
+    };
+    let profile = match (row.text("profile"), kind) {
+        (named, Some(kind)) if named.is_empty() => Box::from(Profile::default_name(kind)),
+        (named, _) => named,
+    };
+    if !profile.is_empty() && known.profile(&profile).is_none() {
+        row.fault("profile", "no such profile: use a built-in one, or configure [profile.…]");
+    }
+    let device = Device {
+        id: row.id("id"),
+        kind: kind.unwrap_or(Kind::Hydrant),
+        name: row.some_text("name"),
+        station: row.id("station"),
+        zone: row.text("zone"),
+        profile,
+        lat: Some(row.degrees("lat", 90.0)),
+        lon: Some(row.degrees("lon", 180.0)),
+        address: row.text("address"),
+        building: row.text("building"),
+        floor: row.text("floor"),
+        interval_s: interval(row),
+        installed_on: row.text("installed_on"),
+        area: Box::default(),
+        claimed: true,
+    };
+    kind.is_some().then_some(device)
+}
+
+fn interval(row: &mut Row) -> Option<u32> {
+    let text = row.get("interval_s");
+    if text.is_empty() {
+        return None;
+    }
+    let seconds = text.parse().ok().filter(|it| (1..=MAX_INTERVAL_S).contains(it));
+    if seconds.is_none() {
+        let text = format!("not an interval: write 1 to {MAX_INTERVAL_S} seconds, or nothing");
+        row.fault("interval_s", text);
+    }
+    seconds
+}

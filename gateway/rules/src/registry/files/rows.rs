@@ -1,0 +1,201 @@
+//! Rows of a CSV file by the names of their columns.
+
+use standpipe_shared::Name;
+
+use super::{BadRow, File};
+
+/// The longest text of one field, characters.
+const MAX_TEXT: usize = 200;
+/// How much of a bad value is shown, characters.
+const SHOWN: usize = 60;
+
+/// One good row and its line.
+#[derive(Debug)]
+pub(super) struct Numbered<T> {
+    pub(super) line: u64,
+    pub(super) row: T,
+}
+
+/// What one file says.
+#[derive(Debug)]
+pub(super) struct Read<T> {
+    pub(super) file: Box<str>,
+    pub(super) rows: Vec<Numbered<T>>,
+    pub(super) bad: Vec<BadRow>,
+    pub(super) notes: Vec<String>,
+}
+
+impl<T> Default for Read<T> {
+    fn default() -> Self {
+        Self { file: Box::default(), rows: Vec::new(), bad: Vec::new(), notes: Vec::new() }
+    }
+}
+
+impl<T> Read<T> {
+    /// Something is wrong.
+    pub(super) fn bad(&mut self, line: u64, column: &str, value: &str, text: String) {
+        let plain = |it: char| if it.is_control() { ' ' } else { it };
+        let value: String = value.chars().take(SHOWN).map(plain).collect();
+        self.bad.push(BadRow {
+            file: self.file.clone(),
+            line,
+            column: Box::from(column),
+            value: value.into(),
+            text: text.into(),
+        });
+    }
+}
+
+/// The columns a file must and may have.
+pub(super) struct Columns {
+    pub(super) must: &'static [&'static str],
+    pub(super) may: &'static [&'static str],
+}
+
+/// Reads all rows; `one` makes something of a row, or `None` after saying why not.
+pub(super) fn read<T>(
+    file: File,
+    columns: &Columns,
+    one: impl Fn(&mut Row) -> Option<T>,
+) -> Read<T> {
+    let mut read = Read { file: Box::from(file.name), ..Read::default() };
+    let bytes = file.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file.bytes);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(bytes);
+    let mut record = csv::ByteRecord::new();
+    if !matches!(reader.read_byte_record(&mut record), Ok(true)) {
+        let text = format!("empty file: begin it with a line {}", columns.must.join(","));
+        read.bad(1, "", "", text);
+        return read;
+    }
+    let names = record.iter().map(|it| String::from_utf8_lossy(it).trim().to_owned());
+    let names: Vec<String> = names.collect();
+    if !header(&names, columns, &mut read) {
+        return read;
+    }
+    while matches!(reader.read_byte_record(&mut record), Ok(true)) {
+        let line = record.position().map_or(0, csv::Position::line);
+        let Some(fields) = fields(&record, &names, line, &mut read) else { continue };
+        let mut row = Row { names: &names, fields, bad: Vec::new() };
+        let made = one(&mut row);
+        if row.bad.is_empty() {
+            read.rows.extend(made.map(|row| Numbered { line, row }));
+        }
+        for (column, value, text) in row.bad {
+            read.bad(line, column, &value, text);
+        }
+    }
+    read
+}
+
+/// Whether all columns are there that must be, each once.
+fn header<T>(names: &[String], columns: &Columns, read: &mut Read<T>) -> bool {
+    for column in columns.must {
+        if !names.iter().any(|it| it == column) {
+            read.bad(1, column, "", "no such column: name it in the first line".to_owned());
+        }
+    }
+    let mut ignored = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let name = name.as_str();
+        if !columns.must.contains(&name) && !columns.may.contains(&name) {
+            ignored.push(format!("`{name}`"));
+        } else if names.iter().take(at).any(|it| it == name) {
+            read.bad(1, name, "", "two columns of that name: take one out".to_owned());
+        }
+    }
+    if !ignored.is_empty() {
+        let note = format!("{}: columns ignored: {}", read.file, ignored.join(", "));
+        read.notes.push(note);
+    }
+    read.bad.is_empty()
+}
+
+/// The fields as text, trimmed; `None` for a blank line, or after saying what is wrong.
+fn fields<'a, T>(
+    record: &'a csv::ByteRecord,
+    names: &[String],
+    line: u64,
+    read: &mut Read<T>,
+) -> Option<Vec<&'a str>> {
+    if record.len() == 1 && record.iter().all(|it| it.trim_ascii().is_empty()) {
+        return None;
+    }
+    if record.len() != names.len() {
+        let text = format!(
+            "{} fields where the first line names {}: write as many, with quotes around a text \
+             that has a comma",
+            record.len(),
+            names.len()
+        );
+        read.bad(line, "", "", text);
+        return None;
+    }
+    let mut fields = Vec::with_capacity(record.len());
+    for (field, name) in record.iter().zip(names) {
+        let Ok(text) = std::str::from_utf8(field) else {
+            let value = String::from_utf8_lossy(field);
+            read.bad(line, name, &value, "not UTF-8: save the file as UTF-8".to_owned());
+            return None;
+        };
+        fields.push(text.trim());
+    }
+    Some(fields)
+}
+
+/// One row being read. Each question reports what is wrong with its column.
+pub(super) struct Row<'a> {
+    names: &'a [String],
+    fields: Vec<&'a str>,
+    bad: Vec<(&'static str, String, String)>,
+}
+
+impl<'a> Row<'a> {
+    /// The text of a column; empty where there is none.
+    pub(super) fn get(&self, column: &str) -> &'a str {
+        let at = self.names.iter().position(|it| it == column);
+        at.and_then(|at| self.fields.get(at)).copied().unwrap_or_default()
+    }
+
+    /// Something is wrong with this column.
+    pub(super) fn fault(&mut self, column: &'static str, text: impl Into<String>) {
+        let value = self.get(column).to_owned();
+        self.bad.push((column, value, text.into()));
+    }
+
+    /// An id: a name that can stand in a topic.
+    pub(super) fn id(&mut self, column: &'static str) -> Box<str> {
+        let text = self.get(column);
+        if Name::new(text).is_err() {
+            self.fault(column, "not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -");
+        }
+        Box::from(text)
+    }
+
+    /// A text for people, which may be empty.
+    pub(super) fn text(&mut self, column: &'static str) -> Box<str> {
+        let text = self.get(column);
+        if text.chars().count() > MAX_TEXT {
+            self.fault(column, format!("too long: write at most {MAX_TEXT} characters"));
+        } else if text.contains(char::is_control) {
+            self.fault(column, "a line break or control character: take it out");
+        }
+        Box::from(text)
+    }
+
+    /// A text that must be there.
+    pub(super) fn some_text(&mut self, column: &'static str) -> Box<str> {
+        if self.get(column).is_empty() {
+            self.fault(column, "empty: write a text");
+        }
+        self.text(column)
+    }
+
+    /// Degrees, at most `most` either way.
+    pub(super) fn degrees(&mut self, column: &'static str, most: f64) -> f64 {
+        let degrees = self.get(column).parse().ok().filter(|it: &f64| it.abs() <= most);
+        if degrees.is_none() {
+            self.fault(column, format!("not degrees: write a number from -{most} to {most}"));
+        }
+        degrees.unwrap_or_default()
+    }
+}

@@ -1,0 +1,158 @@
+use super::super::{Level, Registry};
+use super::{File, Import, write_devices, write_stations};
+
+const STATIONS: &str = "\
+id,name,level,parent,lat,lon,phone
+district,巴南区支队,district,,29.38,106.54,119
+township-01,\"鱼洞, 消防站\",township,district,29.381917,106.55129,
+";
+const DEVICES: &str = "\
+id,kind,name,station,zone,profile,lat,lon,address,building,floor,interval_s,installed_on
+HYD-1,hydrant,消火栓 1,township-01,main-01,municipal,29.35,106.52,\"滨江路 \"\"1\"\" 号\",,,60,
+SMK-1,smoke,Kitchen,township-01,,smoke_home,-29.5,106.52,,tower 3,12,,2026-01-31
+";
+
+fn read(stations: &[u8], devices: &[u8]) -> Import {
+    let known = Registry::new([]);
+    let file = |name, bytes| Some(File { name, bytes });
+    Import::read(file("stations.csv", stations), file("devices.csv", devices), &known)
+}
+
+fn told(import: &Import) -> String {
+    import.bad.iter().map(|it| format!("{it}\n")).collect()
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let import = read(STATIONS.as_bytes(), DEVICES.as_bytes());
+    assert_eq!(told(&import), "");
+    assert!(import.notes.is_empty(), "{:?}", import.notes);
+    assert_eq!(&*import.stations[1].name, "鱼洞, 消防站");
+    assert_eq!(import.stations[0].level, Level::District);
+    assert_eq!(import.stations[0].phone.as_deref(), Some("119"));
+    assert_eq!(import.stations[1].phone, None);
+    assert_eq!(import.stations[1].parent.as_deref(), Some("district"));
+    assert_eq!(&*import.devices[0].address, "滨江路 \"1\" 号");
+    assert_eq!((import.devices[0].interval_s, import.devices[1].interval_s), (Some(60), None));
+    assert_eq!((import.devices[1].lat, import.devices[1].lon), (Some(-29.5), Some(106.52)));
+    assert!(import.devices.iter().all(|it| it.claimed));
+    assert_eq!(write_stations(&import.stations), STATIONS);
+    assert_eq!(write_devices(&import.devices), DEVICES);
+}
+
+#[test]
+fn windows_files_and_columns_in_any_order() {
+    let stations = "\u{feff}lon,lat,level,parent,name,id\r\n106.54,29.38,district,,支队,d\r\n\r\n";
+    let devices = "\u{feff}colour, station ,id,kind,name,zone,profile,lat,lon,address,\r\n\
+                   red,d,H,hydrant,一,,,1,2,路,\r\n";
+    let import = read(stations.as_bytes(), devices.as_bytes());
+    assert_eq!(told(&import), "");
+    assert_eq!(&*import.stations[0].id, "d");
+    assert_eq!(&*import.devices[0].profile, "municipal", "the default of its kind");
+    assert_eq!(import.notes, ["devices.csv: columns ignored: `colour`, ``"]);
+}
+
+#[test]
+fn every_bad_row_is_told_with_line_column_and_reason() {
+    let stations = b"\
+id,name,level,parent,lat,lon
+d,District,district,,29.38,106.54
+t 1,,town,,91,east
+a,A,township,b,1,1
+b,B,township,a,1,1
+c,C,village,c,1,1
+e,E,village,nobody,1,1
+f,F,village,e,1,1
+d,Again,district,,1,1
+g,G,village,d,1
+h,\xff\xfe,village,d,1,1
+";
+    let devices = "\
+id,kind,name,station,zone,profile,lat,lon,address,interval_s
+H1,hydrant,One,d,,municipal,29,106,,60
+H1,hydrant,Two,d,,municipal,29,106,,60
+H2,pump,\"Th
+ree\",,,luxury,NaN,-181,,0
+H3,smoke,Four,a,,,29,106,,
+H4,smoke,Five,d,,,29,106,,86401
+H5,smoke,Six,d,,,29,106,,1.5
+";
+    let import = read(stations, devices.as_bytes());
+    insta::assert_snapshot!(told(&import), @r#"
+stations.csv:3: level = `town`: no such level: write district, township, community or village
+stations.csv:3: id = `t 1`: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -
+stations.csv:3: name: empty: write a text
+stations.csv:3: lat = `91`: not degrees: write a number from -90 to 90
+stations.csv:3: lon = `east`: not degrees: write a number from -180 to 180
+stations.csv:4: parent = `b`: goes round in a circle (a → b → a): leave one of them empty
+stations.csv:5: parent = `a`: goes round in a circle (b → a → b): leave one of them empty
+stations.csv:6: parent = `c`: goes round in a circle (c → c): leave one of them empty
+stations.csv:7: parent = `nobody`: no such good station: correct it, or add its row
+stations.csv:8: parent = `e`: no such good station: correct it, or add its row
+stations.csv:9: id = `d`: already on line 2: give each an id of its own
+stations.csv:10: 5 fields where the first line names 6: write as many, with quotes around a text that has a comma
+stations.csv:11: name = `��`: not UTF-8: save the file as UTF-8
+devices.csv:3: id = `H1`: already on line 2: give each an id of its own
+devices.csv:4: kind = `pump`: no such kind: write hydrant or smoke
+devices.csv:4: profile = `luxury`: no such profile: use a built-in one, or configure [profile.…]
+devices.csv:4: name = `Th ree`: a line break or control character: take it out
+devices.csv:4: station: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -
+devices.csv:4: lat = `NaN`: not degrees: write a number from -90 to 90
+devices.csv:4: lon = `-181`: not degrees: write a number from -180 to 180
+devices.csv:4: interval_s = `0`: not an interval: write 1 to 86400 seconds, or nothing
+devices.csv:6: station = `a`: no such good station: correct it, or add it to the stations
+devices.csv:7: interval_s = `86401`: not an interval: write 1 to 86400 seconds, or nothing
+devices.csv:8: interval_s = `1.5`: not an interval: write 1 to 86400 seconds, or nothing
+"#);
+    let ids: Vec<_> = import.stations.iter().map(|it| &*it.id).collect();
+    assert_eq!(ids, ["d"]);
+    let ids: Vec<_> = import.devices.iter().map(|it| &*it.id).collect();
+    assert_eq!(ids, ["H1"]);
+    assert_eq!(&*import.devices[0].name, "One");
+}
+
+#[test]
+fn a_file_without_its_columns_is_told_once() {
+    let import = read(b"id,name,id\nx,y,z\n", b"");
+    insta::assert_snapshot!(told(&import), @r#"
+stations.csv:1: level: no such column: name it in the first line
+stations.csv:1: parent: no such column: name it in the first line
+stations.csv:1: lat: no such column: name it in the first line
+stations.csv:1: lon: no such column: name it in the first line
+stations.csv:1: id: two columns of that name: take one out
+devices.csv:1: empty file: begin it with a line id,kind,name,station,zone,profile,lat,lon,address
+"#);
+}
+
+#[test]
+fn what_is_known_may_be_referred_to_and_is_replaced() {
+    let mut known = Registry::new([]);
+    let put = read(STATIONS.as_bytes(), DEVICES.as_bytes()).put(&mut known);
+    let mut heard = known.device(put[0]).cloned().unwrap();
+    heard.area = "banan".into();
+    known.put_device(heard);
+    let devices = "id,kind,name,station,zone,profile,lat,lon,address\n\
+                   HYD-1,hydrant,Renamed,district,,indoor,1,2,\n";
+    let file = File { name: "d.csv", bytes: devices.as_bytes() };
+    let import = Import::read(None, Some(file), &known);
+    assert_eq!(told(&import), "");
+    assert_eq!(import.put(&mut known), [put[0]]);
+    let device = known.device(put[0]).unwrap();
+    assert_eq!((&*device.name, &*device.area), ("Renamed", "banan"));
+    // A circle through a station that is known already.
+    let stations = "id,name,level,parent,lat,lon\ndistrict,D,district,township-01,1,2\n";
+    let file = File { name: "s.csv", bytes: stations.as_bytes() };
+    let import = Import::read(Some(file), None, &known);
+    insta::assert_snapshot!(told(&import), @r#"s.csv:2: parent = `township-01`: goes round in a circle (district → township-01 → district): leave one of them empty"#);
+}
+
+#[test]
+fn a_long_text_or_a_control_character_is_bad() {
+    let long = "长".repeat(201);
+    let fits = "长".repeat(200);
+    for (name, good) in [(&*fits, true), (&*long, false), ("a\u{7}b", false), ("", false)] {
+        let text = format!("id,name,level,parent,lat,lon\nx,{name},village,,90,-180\n");
+        let import = read(text.as_bytes(), DEVICES.as_bytes());
+        assert_eq!(import.stations.len(), usize::from(good), "{name}");
+    }
+}

@@ -1,0 +1,77 @@
+//! Registry → the files of the contract, with all columns.
+
+use super::super::{Device, Station};
+use super::{devices as device_file, stations as station_file};
+
+/// `stations.csv`
+#[must_use]
+pub fn stations<'a>(stations: impl IntoIterator<Item = &'a Station>) -> String {
+    let columns = station_file::COLUMNS;
+    let mut lines = Lines::new(columns.must.iter().chain(columns.may));
+    for it in stations {
+        let level = station_file::level_name(it.level);
+        let parent = it.parent.as_deref().unwrap_or_default();
+        let phone = it.phone.as_deref().unwrap_or_default();
+        let (lat, lon) = (it.lat.to_string(), it.lon.to_string());
+        lines.line(&[&it.id, &it.name, level, parent, &lat, &lon, phone]);
+    }
+    lines.text
+}
+
+/// `devices.csv`
+#[must_use]
+pub fn devices<'a>(devices: impl IntoIterator<Item = &'a Device>) -> String {
+    let columns = device_file::COLUMNS;
+    let mut lines = Lines::new(columns.must.iter().chain(columns.may));
+    for it in devices {
+        let number = |it: Option<f64>| it.map(|it| it.to_string()).unwrap_or_default();
+        let (lat, lon) = (number(it.lat), number(it.lon));
+        let interval = it.interval_s.map(|it| it.to_string()).unwrap_or_default();
+        lines.line(&[
+            &it.id,
+            it.kind.as_str(),
+            &it.name,
+            &it.station,
+            &it.zone,
+            &it.profile,
+            &lat,
+            &lon,
+            &it.address,
+            &it.building,
+            &it.floor,
+            &interval,
+            &it.installed_on,
+        ]);
+    }
+    lines.text
+}
+
+/// Lines of CSV (RFC 4180, with LF).
+struct Lines {
+    text: String,
+}
+
+impl Lines {
+    fn new<'a>(columns: impl Iterator<Item = &'a &'a str>) -> Self {
+        let mut lines = Self { text: String::new() };
+        let columns: Vec<&str> = columns.copied().collect();
+        lines.line(&columns);
+        lines
+    }
+
+    fn line(&mut self, fields: &[&str]) {
+        for (at, field) in fields.iter().enumerate() {
+            if at > 0 {
+                self.text.push(',');
+            }
+            if field.contains([',', '"', '\n', '\r']) {
+                self.text.push('"');
+                self.text.push_str(&field.replace('"', "\"\""));
+                self.text.push('"');
+            } else {
+                self.text.push_str(field);
+            }
+        }
+        self.text.push('\n');
+    }
+}
