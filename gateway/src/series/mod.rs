@@ -14,6 +14,7 @@
 pub mod batch;
 pub mod embedded;
 pub mod fold;
+pub mod influx;
 pub mod line;
 pub mod question;
 
@@ -98,4 +99,10 @@ pub enum SeriesError {
     /// A person has to correct something first.
     #[error("{0}")]
     Misconfigured(Box<str>),
+}
+
+/// The beginning of a text, at most so many bytes.
+fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
