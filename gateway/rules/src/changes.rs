@@ -19,7 +19,7 @@ pub struct Changes {
     /// Devices whose memory moved in a way that the log can repeat: to be kept soon. May name
     /// one twice.
     pub dirty: Vec<DeviceIx>,
-    /// Incidents that are new or changed.
+    /// Incidents that are new or changed. May name one twice.
     pub incidents: Vec<IncidentId>,
     /// What happened to incidents, in order.
     pub trail: Vec<TrailEntry>,

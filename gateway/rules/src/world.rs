@@ -99,8 +99,7 @@ impl World {
 
     /// Puts the incidents back. After the memories and before any replay.
     pub fn restore_book(&mut self, saved: Saved) {
-        let (watch, book) = (&self.watch, &mut self.book);
-        view(watch, |view| book.restore(view, saved));
+        self.book.restore(saved);
     }
 
     /// A message that is in the log may be delivered again: it will be known as a duplicate.
@@ -135,8 +134,7 @@ impl World {
                 out.counts.refused_actions += u64::from(refused);
             }
             Message::Presence { station, online } => {
-                let (watch, book) = (&self.watch, &mut self.book);
-                view(watch, |view| book.presence(view, (station, *online), at, out));
+                self.book.presence((station, *online), at, out);
             }
         }
         self.settle(at, out);

@@ -6,14 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use standpipe_shared::{Class, Condition, Measurements};
+use standpipe_shared::{Class, Condition, Measurements, Severity};
 
-use super::{Action, Incident, IncidentId, Plan, Refused, State};
-use crate::changes::{Page, Presence, Receiver};
+use super::mute::Window;
+use super::nearest::Hydrants;
+use super::{Incident, IncidentId, Member, Plan, State};
+use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry};
 use crate::detect::HydrantNow;
 use crate::fact::Subject;
 use crate::registry::{DeviceIx, Registry};
-use crate::{Changes, Fact, Ms};
+use crate::{Changes, Ms};
+
+/// Bits of an id that can't be guessed from the one before; above them ids are counted.
+const NOISE_BITS: u32 = 40;
 
 /// What the book may look at.
 pub struct View<'a> {
@@ -30,8 +35,10 @@ pub struct View<'a> {
 pub struct Meta {
     /// Ids handed out so far.
     ids: u64,
-    /// When each receiver was last reminded of critical water.
-    reminded: Vec<(Receiver, Ms)>,
+    /// When each receiver was last reminded of water.
+    pub(super) reminded: Vec<(Receiver, Ms)>,
+    /// What is announced.
+    pub(super) windows: Vec<Window>,
 }
 
 /// Everything a restart brings back.
@@ -53,13 +60,17 @@ pub struct Book {
     pub(super) plan: Plan,
     seed: u64,
     pub(super) meta: Meta,
-    pub(super) incidents: HashMap<IncidentId, Incident>,
+    pub(super) incidents: BTreeMap<IncidentId, Incident>,
     /// The newest of a device (zone, area) and class.
     pub(super) newest: HashMap<(Subject, Class), IncidentId>,
     /// Where a condition that is true belongs.
     pub(super) home: HashMap<(Subject, Condition), IncidentId>,
     /// The newest fire of a station's building.
     pub(super) buildings: HashMap<(Box<str>, Box<str>), IncidentId>,
+    pub(super) fires: BTreeSet<IncidentId>,
+    /// Fires whose hydrants have to be looked at again.
+    pub(super) thirsty: BTreeSet<IncidentId>,
+    pub(super) hydrants: Hydrants,
     pub(super) timers: BTreeSet<(Ms, IncidentId)>,
     pub(super) owed: HashMap<ulid::Ulid, Page>,
     pub(super) presence: BTreeMap<Box<str>, Presence>,
@@ -73,10 +84,13 @@ impl Book {
             plan,
             seed,
             meta: Meta::default(),
-            incidents: HashMap::new(),
+            incidents: BTreeMap::new(),
             newest: HashMap::new(),
             home: HashMap::new(),
             buildings: HashMap::new(),
+            fires: BTreeSet::new(),
+            thirsty: BTreeSet::new(),
+            hydrants: Hydrants::default(),
             timers: BTreeSet::new(),
             owed: HashMap::new(),
             presence: BTreeMap::new(),
@@ -84,60 +98,13 @@ impl Book {
     }
 
     /// Takes back what was kept; for an empty book.
-    pub fn restore(&mut self, view: &View, saved: Saved) {
-        let _ = (view, saved);
-    }
-
-    /// Takes in what detection found.
-    pub fn hear(&mut self, view: &View, fact: Fact, now: Ms, out: &mut Changes) {
-        let _ = (view, fact, now, out);
-    }
-
-    /// Does what a person or a terminal asks; `station`: whose topic it came by.
-    ///
-    /// # Errors
-    /// [`Refused`]: nothing changed.
-    pub fn act(
-        &mut self,
-        view: &View,
-        (station, action): (Option<&str>, &Action),
-        now: Ms,
-        out: &mut Changes,
-    ) -> Result<(), Refused> {
-        let _ = (view, station, now, out);
-        self.get(action.incident).map_or(Err(Refused::Unknown), |_| Ok(()))
-    }
-
-    /// A station's terminal came or went.
-    pub fn presence(
-        &mut self,
-        view: &View,
-        (station, online): (&str, bool),
-        now: Ms,
-        out: &mut Changes,
-    ) {
-        let _ = (view, station, online, now, out);
-    }
-
-    /// A page was confirmed.
-    pub fn delivered(&mut self, page_id: ulid::Ulid, at: Ms, out: &mut Changes) {
-        let _ = (page_id, at, out);
-    }
-
-    /// A page was given up.
-    pub fn gave_up(&mut self, page_id: ulid::Ulid, why: &str, at: Ms, out: &mut Changes) {
-        let _ = (page_id, why, at, out);
-    }
-
-    /// Time passed.
-    pub fn tick(&mut self, view: &View, now: Ms, out: &mut Changes) {
-        let _ = (view, now, out);
-    }
-
-    /// When [`Self::tick`] has something to do next.
-    #[must_use]
-    pub fn next_wake(&self) -> Option<Ms> {
-        self.timers.first().map(|(at, _)| *at)
+    pub fn restore(&mut self, saved: Saved) {
+        self.meta = saved.meta;
+        self.owed = saved.owed.into_iter().map(|it| (it.page_id, it)).collect();
+        self.presence = saved.presence.into_iter().map(|it| (it.station.clone(), it)).collect();
+        for it in saved.incidents {
+            self.set(it);
+        }
     }
 
     /// What changed is on disk: forgets the incidents that are closed.
@@ -151,7 +118,7 @@ impl Book {
         self.incidents.get(&id)
     }
 
-    /// Every open incident, in no order.
+    /// Every open incident, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
         self.incidents.values().filter(|it| it.state != State::Closed)
     }
@@ -168,12 +135,107 @@ impl Book {
         &self.plan
     }
 
-    /// An id of its own, in order of `now`.
-    pub(super) fn next_id(&mut self, now: Ms) -> ulid::Ulid {
+    /// An id of its own; later ones are greater.
+    pub(super) fn next_id(&mut self, cx: &mut Cx) -> ulid::Ulid {
         self.meta.ids += 1;
-        let [high, low] = [2 * self.meta.ids, 2 * self.meta.ids + 1]
-            .map(|n| u128::from(splitmix64(self.seed.wrapping_add(n))));
-        ulid::Ulid::from_parts(now.unsigned_abs(), high << 64 | low)
+        cx.out.book_meta = true;
+        let noise = splitmix64(self.seed.wrapping_add(self.meta.ids)) >> (64 - NOISE_BITS);
+        let random = u128::from(self.meta.ids) << NOISE_BITS | u128::from(noise);
+        ulid::Ulid::from_parts(cx.now.unsigned_abs(), random)
+    }
+
+    /// Takes an open incident out, to be changed and put back by [`Self::keep`].
+    pub(super) fn take(&mut self, id: IncidentId) -> Option<Incident> {
+        let it = self.get(id).filter(|it| it.state != State::Closed)?;
+        if let Some(at) = it.timer {
+            self.timers.remove(&(at, id));
+        }
+        self.incidents.remove(&id)
+    }
+
+    /// Puts an incident back that stations see anew.
+    pub(super) fn publish(&mut self, cx: &mut Cx, mut it: Incident) {
+        it.rev += 1;
+        it.updated_at = cx.now;
+        it.value = Self::measured(cx.view, &it);
+        self.keep(it, cx.out);
+    }
+
+    /// Puts an incident back.
+    pub(super) fn keep(&mut self, it: Incident, out: &mut Changes) {
+        out.incidents.push(it.id);
+        self.set(it);
+    }
+
+    /// Puts an incident into its place, with its timer and everything it is found by.
+    fn set(&mut self, mut it: Incident) {
+        it.next_step_at = self.due(&it);
+        it.timer = [it.next_step_at, it.muted_until()].into_iter().flatten().min();
+        self.timers.extend(it.timer.map(|at| (at, it.id)));
+        if it.state != State::Closed {
+            self.index(&it);
+        }
+        self.incidents.insert(it.id, it);
+    }
+
+    fn index(&mut self, it: &Incident) {
+        for member in &it.members {
+            let newest = self.newest.entry((member.subject.clone(), it.class)).or_insert(it.id);
+            *newest = it.id.max(*newest);
+            if member.active() {
+                self.home.insert((member.subject.clone(), member.condition), it.id);
+            }
+        }
+        if it.class == Class::Fire {
+            self.fires.insert(it.id);
+            if it.severity == Severity::Fire && !it.building.is_empty() {
+                let key = (it.station.clone(), it.building.clone());
+                let newest = self.buildings.entry(key).or_insert(it.id);
+                *newest = it.id.max(*newest);
+            }
+        }
+    }
+
+    /// An incident is closed: it is found no more, and what it hid is found again.
+    pub(super) fn forget(&mut self, it: &Incident) {
+        self.fires.remove(&it.id);
+        let key = (it.station.clone(), it.building.clone());
+        self.buildings.remove(&key);
+        for member in &it.members {
+            self.newest.remove(&(member.subject.clone(), it.class));
+        }
+        let concerned = |other: &&Incident| {
+            let same = |its: &Member| it.members.iter().any(|mine| mine.subject == its.subject);
+            other.building == it.building || other.members.iter().any(same)
+        };
+        let fires = self.fires.iter().filter_map(|id| self.get(*id));
+        let others: Vec<_> = fires.filter(concerned).map(|it| it.id).collect();
+        for id in others {
+            if let Some(other) = self.take(id) {
+                self.set(other);
+            }
+        }
+    }
+}
+
+/// What something happens in: what may be looked at, when it is, and what comes of it.
+pub(super) struct Cx<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) now: Ms,
+    pub(super) out: &'a mut Changes,
+}
+
+impl Cx<'_> {
+    /// Records a hop that happens now.
+    pub(super) fn trail(&mut self, id: IncidentId, hop: Hop, by: &str, detail: &str) {
+        self.trail_at(self.now, (id, hop), by, detail);
+    }
+
+    /// Records a hop.
+    pub(super) fn trail_at(&mut self, at: Ms, of: (IncidentId, Hop), by: &str, detail: &str) {
+        let (incident, hop) = of;
+        let (by, detail) = (by.into(), detail.into());
+        self.out.trail.push(TrailEntry { incident, at, hop, by, detail });
     }
 }
 

@@ -125,29 +125,32 @@ pub struct Incident {
     /// Stations whose list shows it.
     pub boards: BTreeSet<Box<str>>,
     /// Whoever is first told.
-    pub(crate) homes: Vec<Box<str>>,
+    pub(super) homes: Vec<Box<str>>,
     /// The building whose detectors join it; empty: none.
-    pub(crate) building: Box<str>,
+    pub(super) building: Box<str>,
     /// How often the last step was repeated.
-    pub(crate) repeat: u32,
+    pub(super) repeat: u32,
     /// When this episode began.
-    pub(crate) episode_at: Ms,
+    pub(super) episode_at: Ms,
     /// When the last page was owed.
-    pub(crate) step_at: Ms,
+    pub(super) step_at: Ms,
     /// Until when whoever took it is left in peace.
-    pub(crate) work_until: Ms,
+    pub(super) work_until: Ms,
     /// When something last happened to a fire.
-    pub(crate) active_at: Ms,
+    pub(super) active_at: Ms,
     /// Somebody was sent, or is there.
-    pub(crate) dispatched: bool,
+    pub(super) dispatched: bool,
     /// Silence or fault broke the evidence.
-    pub(crate) unverified: bool,
+    pub(super) unverified: bool,
     /// What a person said of it.
-    pub(crate) verdict: Option<Outcome>,
+    pub(super) verdict: Option<Outcome>,
     /// Everyone paged in this episode.
-    pub(crate) told: BTreeSet<Receiver>,
+    pub(super) told: BTreeSet<Receiver>,
     /// Stations that showed their newest page.
-    pub(crate) shown: BTreeSet<Box<str>>,
+    pub(super) shown: BTreeSet<Box<str>>,
+    /// Its entry among the book's timers.
+    #[serde(skip)]
+    pub(super) timer: Option<Ms>,
 }
 
 /// Measurements read back as a reading without a number.
@@ -193,9 +196,22 @@ impl Incident {
         self.members.first().filter(|_| all).and_then(|it| it.quiet)
     }
 
-    /// Takes severity and `since` from what is true; when nothing is, they stay.
-    pub(crate) fn weigh(&mut self) {
-        if let Some(worst) = self.active().map(Member::severity).max() {
+    /// When a muted member is acted on after all.
+    pub(super) fn muted_until(&self) -> Option<Ms> {
+        self.members.iter().filter_map(|it| it.quiet_until).min()
+    }
+
+    /// The member of that subject and condition.
+    pub(super) fn member(&mut self, subject: &Subject, of: Condition) -> Option<&mut Member> {
+        self.members.iter_mut().find(|it| it.subject == *subject && it.condition == of)
+    }
+
+    /// Takes severity and `since` from what is true; when nothing is, they stay. A fire never
+    /// gets less.
+    pub(super) fn weigh(&mut self) {
+        let fire = self.class == Class::Fire;
+        let counted = |it: &&Member| fire || it.active();
+        if let Some(worst) = self.members.iter().filter(counted).map(Member::severity).max() {
             self.severity = worst;
         }
         if let Some(first) = self.active().map(|it| it.since).min() {

@@ -5,23 +5,42 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | [`state`] | every way an incident can go: one table |
-//! | [`incident`] | one incident and what is true of it |
-//! | [`book`] | all open incidents, how they are found, kept and restored |
+//! | `state` | every way an incident can go: one table |
+//! | `incident` | one incident and what is true of it |
+//! | `book` | all open incidents, how they are found, kept and restored |
+//! | `hear` | what detection found |
+//! | `act` | what people do |
+//! | `escalate` | what time does: steps, repetitions, the forgotten, the absent |
+//! | `verify` | how an incident ends |
+//! | `family` | zones and areas stand for many |
+//! | `mute` | tests, exercises, maintenance, water drawn for a fire |
+//! | `plan`, `route` | times as configured; who is paged at which step |
+//! | `nearest`, `distance` | the hydrants near a fire |
+//! | `wire`, `title` | an incident as stations see it |
 //!
 //! Not here: what makes a condition true (`detect`), how a page travels (`standpipe::notify`).
 
+mod act;
 mod action;
 mod book;
+mod distance;
+mod escalate;
+mod family;
+mod hear;
 mod incident;
+mod mute;
+mod nearest;
 mod plan;
+mod route;
 mod state;
 mod title;
+mod verify;
 mod wire;
 
 pub use action::{Action, ActionKind, Refused};
 pub use book::{Book, Meta, Saved, View};
 pub use incident::{Incident, Member, Quiet};
+pub use mute::{Announced, Window};
 pub use plan::{Plan, Role, Route, Steps};
 pub use state::{Event, Outcome, State, step};
 pub use wire::{NearHydrant, Text, WireDevice, WireIncident};

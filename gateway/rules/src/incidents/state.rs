@@ -58,6 +58,22 @@ pub enum Outcome {
     Maintenance,
 }
 
+impl Outcome {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fire => "fire",
+            Self::Repaired => "repaired",
+            Self::Recovered => "recovered",
+            Self::FalseAlarm => "false_alarm",
+            Self::Test => "test",
+            Self::Exercise => "exercise",
+            Self::Maintenance => "maintenance",
+        }
+    }
+}
+
 /// What can happen to an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {

@@ -127,6 +127,7 @@ pub struct Registry {
     profiles: HashMap<Box<str>, Profile>,
     zones: HashMap<Box<str>, Vec<DeviceIx>>,
     of_station: HashMap<Box<str>, Vec<DeviceIx>>,
+    revision: u64,
 }
 
 impl Registry {
@@ -136,6 +137,12 @@ impl Registry {
         let mut all = profile::built_in();
         all.extend(profiles);
         Self { profiles: all, ..Self::default() }
+    }
+
+    /// Counts the changes of devices.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// All stations.
@@ -215,6 +222,7 @@ impl Registry {
     /// Never: four billion devices do not fit in memory.
     #[expect(clippy::cast_possible_truncation, reason = "devices do not reach 2^32")]
     pub fn put_device(&mut self, device: Device) -> DeviceIx {
+        self.revision += 1;
         let ix = self.find(&device.id).unwrap_or(DeviceIx(self.devices.len() as u32));
         if let Some(old) = self.devices.get(ix.at()) {
             for (index, key) in [(&mut self.zones, &old.zone), (&mut self.of_station, &old.station)]

@@ -1,0 +1,95 @@
+//! Places on the ground, how far apart they are and in which direction.
+
+use crate::registry::{Device, DeviceIx, Registry, Station};
+
+/// Mean radius of the earth, m (IUGG).
+const EARTH_M: f64 = 6_371_008.8;
+
+/// A place, degrees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Place {
+    lat: f64,
+    lon: f64,
+}
+
+impl Place {
+    /// Where a device is, if that is known.
+    pub(super) fn of(device: &Device) -> Option<Self> {
+        Some(Self { lat: device.lat?, lon: device.lon? })
+    }
+
+    /// Where the device of that number is, if that is known.
+    pub(super) fn at(registry: &Registry, ix: DeviceIx) -> Option<Self> {
+        registry.device(ix).and_then(Self::of)
+    }
+
+    /// Where a station is.
+    pub(super) const fn station(station: &Station) -> Self {
+        Self { lat: station.lat, lon: station.lon }
+    }
+
+    /// Metres along the ground (haversine).
+    pub(super) fn metres(self, to: Self) -> f64 {
+        let (lat, lon) = ((to.lat - self.lat).to_radians(), (to.lon - self.lon).to_radians());
+        let cosines = self.lat.to_radians().cos() * to.lat.to_radians().cos();
+        let h = (lat / 2.0).sin().powi(2) + cosines * (lon / 2.0).sin().powi(2);
+        2.0 * EARTH_M * h.sqrt().asin()
+    }
+
+    /// Degrees from north, clockwise, 0 to 360, of the straight way there.
+    pub(super) fn bearing(self, to: Self) -> f64 {
+        let (from, there) = (self.lat.to_radians(), to.lat.to_radians());
+        let lon = (to.lon - self.lon).to_radians();
+        let east = lon.sin() * there.cos();
+        let north = from.cos() * there.sin() - from.sin() * there.cos() * lon.cos();
+        east.atan2(north).to_degrees().rem_euclid(360.0)
+    }
+
+    /// On a ball of radius 1: straight distances there are in the order of those on the ground.
+    pub(super) fn on_ball(self) -> [f64; 3] {
+        let (lat, lon) = (self.lat.to_radians(), self.lon.to_radians());
+        [lat.cos() * lon.cos(), lat.cos() * lon.sin(), lat.sin()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    /// Expected values: spherical geometry on the mean radius; a degree of latitude is 111,195 m.
+    #[test]
+    #[rustfmt::skip] // a table
+    fn distances_and_directions() {
+        for (story, from, to, metres, degrees) in [
+            ("a degree north",       (29.0, 106.0), (30.0, 106.0), 111_195.1,   0.0),
+            ("a degree south",       (30.0, 106.0), (29.0, 106.0), 111_195.1, 180.0),
+            ("a degree east, at 60", (60.0, 106.0), (60.0, 107.0),  55_595.4,  89.6),
+            ("a degree west, at 60", (60.0, 107.0), (60.0, 106.0),  55_595.4, 270.4),
+            ("on the equator",       ( 0.0,   0.0), ( 0.0,   1.0), 111_195.1,  90.0),
+            ("across the date line", ( 0.0, 179.5), ( 0.0,-179.5), 111_195.1,  90.0),
+            ("nowhere",              (29.0, 106.0), (29.0, 106.0),       0.0,   0.0),
+            ("Paris to New York",    (48.8566, 2.3522), (40.7128, -74.0060), 5_837_240.0, 291.8),
+        ] {
+            let [from, to] = [from, to].map(|(lat, lon)| Place { lat, lon });
+            let slack = 1.0 + metres * 1e-5;
+            assert!((from.metres(to) - metres).abs() < slack, "{story}: {}", from.metres(to));
+            assert!((from.bearing(to) - degrees).abs() < 0.06, "{story}: {}", from.bearing(to));
+        }
+    }
+
+    #[test]
+    fn the_ball_keeps_the_order() {
+        let ball = |lat, lon| Place { lat, lon }.on_ball();
+        for (place, [x, y, z]) in [
+            (ball(0.0, 0.0), [1.0, 0.0, 0.0]),
+            (ball(0.0, 90.0), [0.0, 1.0, 0.0]),
+            (ball(90.0, 0.0), [0.0, 0.0, 1.0]),
+            (ball(60.0, 0.0), [0.5, 0.0, 0.866_025]),
+            (ball(60.0, 90.0), [0.0, 0.5, 0.866_025]),
+        ] {
+            for (got, expected) in place.into_iter().zip([x, y, z]) {
+                assert!((got - expected).abs() < 1e-6, "{place:?}");
+            }
+        }
+    }
+}

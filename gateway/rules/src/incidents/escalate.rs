@@ -1,0 +1,239 @@
+//! What time does: the next step, the repetition, the forgotten, the absent.
+//!
+//! Nothing here is remembered but what is in the incident: when it is due follows from it, from
+//! the plan and from who is present. Who is paged is in [`super::route`].
+
+use std::collections::BTreeSet;
+
+use super::book::{Book, Cx};
+use super::plan::{Role, Steps};
+use super::state::{Event, State, step};
+use super::{Incident, IncidentId, route};
+use crate::Ms;
+use crate::changes::{Hop, Page, Presence, Receiver};
+use standpipe_shared::{Class, Severity};
+
+/// Seconds as milliseconds.
+pub(super) fn ms(seconds: u32) -> Ms {
+    Ms::from(seconds) * 1_000
+}
+
+impl Book {
+    /// Time passed.
+    pub fn tick(&mut self, view: &super::View, now: Ms, out: &mut crate::Changes) {
+        let cx = &mut Cx { view, now, out };
+        self.expire(cx);
+        while let Some((_, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.wake(cx, id);
+        }
+        for id in std::mem::take(&mut self.thirsty) {
+            self.look_for_water(cx, id);
+        }
+    }
+
+    /// When [`Self::tick`] has something to do next.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Ms> {
+        let timer = self.timers.first().map(|(at, _)| *at);
+        let window = self.meta.windows.iter().map(|it| it.until).min();
+        let thirsty = self.thirsty.first().map(|_| Ms::MIN);
+        [timer, window, thirsty].into_iter().flatten().min()
+    }
+
+    /// A station's terminal came or went.
+    pub fn presence(&mut self, (station, online): (&str, bool), now: Ms, out: &mut crate::Changes) {
+        if self.presence.get(station).is_some_and(|it| it.online == online) {
+            return;
+        }
+        let presence = Presence { station: station.into(), online, at: now };
+        self.presence.insert(station.into(), presence.clone());
+        out.presence.push(presence);
+        let concerned = self.open().filter(|it| self.due(it) != it.next_step_at);
+        for id in concerned.map(|it| it.id).collect::<Vec<_>>() {
+            if let Some(it) = self.take(id) {
+                self.keep(it, out);
+            }
+        }
+    }
+
+    /// When somebody has to be told again about an incident, and how far that goes.
+    pub(super) fn due(&self, it: &Incident) -> Option<Ms> {
+        let steps = self.plan.steps(it.severity);
+        match it.state {
+            State::Open => self.next_step(it, steps).map(|(at, _)| at),
+            State::Acknowledged => (steps.forgotten_s > 0).then_some(it.work_until),
+            State::Resolved | State::Verifying | State::Closed => None,
+        }
+        .filter(|_| it.parent.is_none())
+    }
+
+    /// The next step of an open incident, and when; the same step again: a repetition.
+    fn next_step(&self, it: &Incident, steps: Steps) -> Option<(Ms, u8)> {
+        let after = |seconds, from| (seconds > 0).then(|| from + ms(seconds));
+        let second = after(steps.step2_s, it.episode_at)
+            .map(|at| (at.min(self.gone_at(&it.homes).unwrap_or(at)), 2));
+        let third = after(steps.step3_s, it.episode_at).map(|at| (at, 3));
+        let again = after(steps.repeat_s, it.step_at).map(|at| (at, it.step));
+        let ahead = [second, third].into_iter().flatten().find(|(_, step)| *step > it.step);
+        ahead.or(again).filter(|_| it.step > 0)
+    }
+
+    /// Since when a station is absent: its terminal is not online, and was not for a while.
+    fn gone(&self, station: &str) -> Option<Ms> {
+        match self.presence.get(station) {
+            Some(it) if it.online => None,
+            Some(it) => Some(it.at + ms(self.plan.absent_s)),
+            None => Some(Ms::MIN),
+        }
+    }
+
+    /// Since when all of them are absent.
+    fn gone_at(&self, homes: &[Box<str>]) -> Option<Ms> {
+        homes.iter().try_fold(Ms::MIN, |latest, home| self.gone(home).map(|at| at.max(latest)))
+    }
+
+    /// Whether somebody is there to read what that receiver gets.
+    fn reads(&self, receiver: &Receiver, now: Ms) -> bool {
+        match receiver {
+            Receiver::Station(id) => self.gone(id).is_none_or(|at| at > now),
+            Receiver::Webhook(name) => {
+                let mut chiefs = self.plan.webhooks.iter().filter(|it| it.role == Role::Chief);
+                chiefs.any(|it| it.name == *name)
+            }
+        }
+    }
+
+    /// What is due about one incident.
+    fn wake(&mut self, cx: &mut Cx, id: IncidentId) {
+        let Some(mut it) = self.take(id) else { return };
+        if it.muted_until().is_some_and(|at| at <= cx.now) {
+            let now = cx.now;
+            let over = |it: &super::Member| it.quiet_until.is_some_and(|at| at <= now);
+            self.unquiet(cx, &mut it, over, "no longer muted");
+        } else if it.state == State::Acknowledged {
+            cx.trail(id, Hop::Forgotten, "gateway", "nothing was done for too long");
+            self.found(cx, &mut it, 0);
+        } else if let Some((_, step)) = self.next_step(&it, self.plan.steps(it.severity)) {
+            if step > it.step {
+                self.page(cx, &mut it, step);
+            } else {
+                self.repeat(cx, &mut it);
+            }
+        }
+        self.publish(cx, it);
+    }
+
+    /// It must be looked at (again): a new episode, from step 1.
+    pub(super) fn found(&mut self, cx: &mut Cx, it: &mut Incident, late_s: u32) {
+        if let Some(state) = step(it.state, Event::Found) {
+            it.state = state;
+        }
+        it.episode += 1;
+        it.episode_at = cx.now;
+        it.late_s = late_s;
+        (it.step, it.repeat, it.work_until) = (0, 0, 0);
+        it.verdict = None;
+        it.told.clear();
+        it.boards.extend(it.homes.iter().cloned());
+        if it.severity > Severity::Notice && it.parent.is_none() {
+            self.page(cx, it, 1);
+        }
+    }
+
+    /// Pages a step; what nobody will read goes one step further at once.
+    fn page(&mut self, cx: &mut Cx, it: &mut Incident, step: u8) {
+        it.step = step;
+        let to = route::receivers(&self.plan, cx.view.registry, it, step);
+        let read = to.iter().any(|receiver| self.reads(receiver, cx.now));
+        self.send(cx, it, to);
+        let absent = self.gone_at(&it.homes).is_some_and(|at| at <= cx.now);
+        if absent && (step == 1 || step == 2 && !read) {
+            self.page(cx, it, step + 1);
+        }
+    }
+
+    /// Pages everyone told so far again. Of all the water that is due, one receiver is reminded
+    /// once in a while: that page stands for the others.
+    fn repeat(&mut self, cx: &mut Cx, it: &mut Incident) {
+        it.repeat += 1;
+        let mut to = it.told.clone();
+        if it.class == Class::Water {
+            let since = cx.now - ms(self.plan.steps(it.severity).repeat_s);
+            self.meta.reminded.retain(|(_, at)| *at > since);
+            to.retain(|receiver| self.meta.reminded.iter().all(|(it, _)| it != receiver));
+            self.meta.reminded.extend(to.iter().map(|it| (it.clone(), cx.now)));
+            cx.out.book_meta = true;
+        }
+        self.send(cx, it, to);
+    }
+
+    /// Owes each of them a page.
+    fn send(&mut self, cx: &mut Cx, it: &mut Incident, to: BTreeSet<Receiver>) {
+        it.step_at = cx.now;
+        for receiver in to {
+            let page = Page {
+                page_id: self.next_id(cx),
+                incident: it.id,
+                episode: it.episode,
+                step: it.step,
+                repeat: it.repeat,
+                receiver: receiver.clone(),
+                at: cx.now,
+            };
+            cx.trail(it.id, Hop::Paged, "gateway", &page_line(&page));
+            if let Receiver::Station(station) = &receiver {
+                it.boards.insert(station.clone());
+                it.shown.remove(station);
+            }
+            it.told.insert(receiver);
+            self.owed.insert(page.page_id, page.clone());
+            cx.out.pages.push(page);
+        }
+    }
+
+    /// A page was confirmed.
+    pub fn delivered(&mut self, page_id: ulid::Ulid, at: Ms, out: &mut crate::Changes) {
+        self.settle_page((page_id, Hop::Delivered), "", at, out);
+    }
+
+    /// A page was given up.
+    pub fn gave_up(&mut self, page_id: ulid::Ulid, why: &str, at: Ms, out: &mut crate::Changes) {
+        self.settle_page((page_id, Hop::GivenUp), why, at, out);
+    }
+
+    fn settle_page(
+        &mut self,
+        (page_id, hop): (ulid::Ulid, Hop),
+        why: &str,
+        at: Ms,
+        out: &mut crate::Changes,
+    ) {
+        if let Some(page) = self.owed.remove(&page_id) {
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            out.trail.push(crate::changes::TrailEntry {
+                incident: page.incident,
+                at,
+                hop,
+                by: name(&page.receiver).into(),
+                detail: format!("{}{why}", page_line(&page)).into(),
+            });
+        }
+    }
+}
+
+/// A receiver in words.
+fn name(receiver: &Receiver) -> String {
+    match receiver {
+        Receiver::Station(id) => format!("station {id}"),
+        Receiver::Webhook(name) => format!("webhook {name}"),
+    }
+}
+
+/// A page in words.
+fn page_line(page: &Page) -> String {
+    let receiver = name(&page.receiver);
+    match page.repeat {
+        0 => format!("step {}: {receiver}", page.step),
+        n => format!("step {}, repeat {n}: {receiver}", page.step),
+    }
+}

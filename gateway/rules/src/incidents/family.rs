@@ -1,0 +1,101 @@
+//! Zones and areas: one incident stands for many.
+//!
+//! A child whose parent is true does not page. When the parent ends, a child that is still true
+//! is let go and pages itself. A zone that ended is verified by its children: it closes when the
+//! last of them has.
+
+use standpipe_shared::{Class, Condition};
+
+use super::book::{Book, Cx};
+use super::state::{Event, State};
+use super::{Incident, IncidentId};
+use crate::changes::Hop;
+use crate::fact::Subject;
+use crate::registry::DeviceIx;
+
+impl Book {
+    /// Settles whether something bigger stands for an incident of which something is true.
+    /// Says whether it did and no longer does.
+    pub(super) fn covered(&mut self, cx: &mut Cx, it: &mut Incident) -> bool {
+        let cover = self.cover(cx, it);
+        let left = it.parent.is_some() && cover.is_none();
+        self.attach(cx, it, cover);
+        left
+    }
+
+    /// Makes an incident the child of another, or of none.
+    pub(super) fn attach(&mut self, cx: &mut Cx, it: &mut Incident, to: Option<IncidentId>) {
+        if it.parent == to {
+            return;
+        }
+        let from = std::mem::replace(&mut it.parent, to);
+        let what = to.map_or_else(|| "stands alone".to_owned(), |to| format!("belongs to {to}"));
+        cx.trail(it.id, Hop::Attached, "gateway", &what);
+        if let Some(mut parent) = from.and_then(|id| self.take(id)) {
+            parent.children.retain(|child| *child != it.id);
+            self.publish(cx, parent);
+        }
+        if let Some(mut parent) = to.and_then(|id| self.take(id)) {
+            parent.children.push(it.id);
+            self.publish(cx, parent);
+        }
+    }
+
+    /// The zone's or area's incident that stands for all that is true of this one.
+    fn cover(&self, cx: &Cx, it: &Incident) -> Option<IncidentId> {
+        let device = cx.view.registry.device(it.device()?)?;
+        let (subject, class, covered): (_, _, &[_]) = match it.class {
+            Class::Water => (
+                Subject::Zone(device.zone.clone()),
+                Class::Water,
+                &[Condition::NoWater, Condition::LowPressure],
+            ),
+            Class::Upkeep => {
+                (Subject::Area(device.station.clone()), Class::Blind, &[Condition::Offline])
+            }
+            Class::Fire | Class::Blind => return None,
+        };
+        let parent = self.newest.get(&(subject, class)).and_then(|id| self.get(*id))?;
+        let all = it.active().all(|it| covered.contains(&it.condition));
+        (all && parent.is_active()).then_some(parent.id)
+    }
+
+    /// Attaches what the members of a zone or an area have open.
+    pub(super) fn gather(&mut self, cx: &mut Cx, parent: Condition, members: &[DeviceIx]) {
+        let class = if parent == Condition::BlindArea { Class::Upkeep } else { Class::Water };
+        for member in members {
+            let child = self.newest.get(&(Subject::Device(*member), class)).copied();
+            let Some(mut child) = child.and_then(|id| self.take(id)) else { continue };
+            if child.is_active() {
+                self.covered(cx, &mut child);
+            }
+            self.publish(cx, child);
+        }
+    }
+
+    /// When an incident is over, lets go of its children that are still true: they page
+    /// themselves.
+    pub(super) fn release(&mut self, cx: &mut Cx, parent: IncidentId) {
+        let children = self.get(parent).map(|it| it.children.clone()).unwrap_or_default();
+        for id in children {
+            let active = self.get(id).is_some_and(Incident::is_active);
+            let Some(mut child) = active.then(|| self.take(id)).flatten() else { continue };
+            self.attach(cx, &mut child, None);
+            cx.trail(id, Hop::Reopened, "gateway", "still true after what stood for it");
+            self.found(cx, &mut child, 0);
+            self.publish(cx, child);
+        }
+        self.proven_by_children(cx, parent);
+    }
+
+    /// Closes a zone that ended once none of its children is open.
+    pub(super) fn proven_by_children(&mut self, cx: &mut Cx, parent: IncidentId) {
+        let open = |id: &IncidentId| self.get(*id).is_some_and(|it| it.state != State::Closed);
+        let zone = self.get(parent).filter(|it| {
+            it.device().is_none() && it.state == State::Verifying && !it.children.iter().any(open)
+        });
+        if let Some(it) = zone.map(|it| it.id).and_then(|id| self.take(id)) {
+            self.goes(cx, it, Event::Proven);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What is true and yet not acted on: tests, exercises, maintenance, water drawn for a fire.
+//!
+//! It is recorded and listed all the same, as a `notice`; when its reason ends and it is still
+//! true, it is acted on. Maintenance never mutes a fire, and a fire that a walk test or an
+//! exercise explains is believed after ten minutes.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use standpipe_shared::{Class, Condition};
+
+use super::book::{Book, Cx};
+use super::distance::Place;
+use super::incident::Quiet;
+use super::{Incident, IncidentId, Member};
+use crate::Ms;
+use crate::changes::Hop;
+use crate::fact::{Raised, Subject};
+use crate::registry::{DeviceIx, Registry};
+
+/// A fire is explained away for this long at most.
+const FIRE_MUTED_MS: Ms = 600_000;
+/// A hydrant this near to a fire is opened for it.
+const DISPATCH_NEARBY_M: f64 = 500.0;
+
+/// What is announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Announced {
+    /// Work on the listed devices: mutes the listed conditions, never a fire.
+    Maintenance,
+    /// Detectors are set off one after the other.
+    WalkTest,
+    /// People practise.
+    Exercise,
+}
+
+/// An announcement: some devices, for some time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Its name.
+    pub id: Box<str>,
+    /// What is announced.
+    pub what: Announced,
+    /// Which devices.
+    pub devices: BTreeSet<DeviceIx>,
+    /// Maintenance: which conditions.
+    pub conditions: BTreeSet<Condition>,
+    /// From then …
+    pub from: Ms,
+    /// … until just before then.
+    pub until: Ms,
+    /// Who says so.
+    pub by: Box<str>,
+    /// Why.
+    pub note: Box<str>,
+}
+
+impl Window {
+    /// Whether it lists the device now.
+    fn lists(&self, device: DeviceIx, now: Ms) -> bool {
+        (self.from..self.until).contains(&now) && self.devices.contains(&device)
+    }
+
+    /// Why that condition of that device is not acted on, if it explains it.
+    fn explains(&self, device: DeviceIx, condition: Condition, now: Ms) -> Option<Quiet> {
+        let quiet = match self.what {
+            Announced::Maintenance => {
+                let fire = condition.class() == Class::Fire;
+                (!fire && self.conditions.contains(&condition)).then_some(Quiet::Maintenance)
+            }
+            Announced::WalkTest => Some(Quiet::Test),
+            Announced::Exercise => Some(Quiet::Exercise),
+        };
+        quiet.filter(|_| self.lists(device, now))
+    }
+}
+
+impl super::Meta {
+    /// Why a condition is not acted on, and until when.
+    fn explains(&self, of: &Subject, condition: Condition, now: Ms) -> Option<(Quiet, Ms)> {
+        let Subject::Device(device) = of else { return None };
+        let latest = match condition.class() {
+            Class::Fire => now + FIRE_MUTED_MS,
+            Class::Water | Class::Upkeep | Class::Blind => Ms::MAX,
+        };
+        self.windows.iter().find_map(|window| {
+            Some((window.explains(*device, condition, now)?, window.until.min(latest)))
+        })
+    }
+}
+
+impl Book {
+    /// Announces something, in place of what was announced under that id.
+    pub fn announce(&mut self, window: Window, out: &mut crate::Changes) {
+        self.meta.windows.retain(|it| it.id != window.id);
+        self.meta.windows.push(window);
+        self.thirsty.extend(&self.fires);
+        out.book_meta = true;
+    }
+
+    /// Ends an announcement; says whether there was one. What it muted and is still true is
+    /// acted on at the next tick.
+    pub fn withdraw(&mut self, id: &str, now: Ms, out: &mut crate::Changes) -> bool {
+        let mut found = false;
+        for window in self.meta.windows.iter_mut().filter(|it| &*it.id == id) {
+            window.until = now;
+            found = true;
+        }
+        let muted: Vec<_> = self
+            .incidents
+            .values()
+            .filter(|it| it.muted_until().is_some())
+            .map(|it| it.id)
+            .collect();
+        for id in muted {
+            let Some(mut it) = self.take(id) else { continue };
+            for member in it.members.iter_mut().filter(|it| it.quiet_until.is_some()) {
+                if self.meta.explains(&member.subject, member.condition, now).is_none() {
+                    member.quiet_until = Some(now);
+                }
+            }
+            self.keep(it, out);
+        }
+        out.book_meta |= found;
+        found
+    }
+
+    /// What is announced, and not over at the last tick.
+    #[must_use]
+    pub fn windows(&self) -> &[Window] {
+        &self.meta.windows
+    }
+
+    /// Forgets announcements that are over.
+    pub(super) fn expire(&mut self, cx: &mut Cx) {
+        let before = self.meta.windows.len();
+        self.meta.windows.retain(|it| it.until > cx.now);
+        if self.meta.windows.len() < before {
+            self.thirsty.extend(&self.fires);
+            cx.out.book_meta = true;
+        }
+    }
+
+    /// Why what was raised is not acted on, and until when.
+    pub(super) fn quiet(&self, cx: &Cx, raised: &Raised) -> Option<(Quiet, Option<Ms>)> {
+        let Subject::Device(device) = raised.subject else { return None };
+        if raised.test {
+            return Some((Quiet::Test, None));
+        }
+        let window = self.meta.explains(&raised.subject, raised.condition, cx.now);
+        window.map(|(quiet, until)| (quiet, Some(until))).or_else(|| {
+            let open = raised.condition == Condition::HydrantOpen;
+            let fire = self.fought(cx.view.registry, device).filter(|_| open)?;
+            Some((Quiet::Dispatch(fire), None))
+        })
+    }
+
+    /// A fire near that hydrant to which somebody was sent.
+    fn fought(&self, registry: &Registry, hydrant: DeviceIx) -> Option<IncidentId> {
+        let hydrant = Place::at(registry, hydrant)?;
+        let mut sent = self.fires.iter().filter_map(|id| self.get(*id)).filter(|it| it.dispatched);
+        let fire = sent.find(|it| {
+            let place = it.device().and_then(|ix| Place::at(registry, ix));
+            place.is_some_and(|it| it.metres(hydrant) <= DISPATCH_NEARBY_M)
+        });
+        fire.map(|it| it.id)
+    }
+
+    /// Whether a hydrant is under maintenance.
+    pub(super) fn out_of_service(&self, hydrant: DeviceIx, now: Ms) -> bool {
+        let mut work = self.meta.windows.iter().filter(|it| it.what == Announced::Maintenance);
+        work.any(|it| it.lists(hydrant, now))
+    }
+
+    /// Acts on the members of which `which` is true, if they were quiet.
+    pub(super) fn unquiet(
+        &mut self,
+        cx: &mut Cx,
+        it: &mut Incident,
+        which: impl Fn(&Member) -> bool,
+        why: &str,
+    ) {
+        let before = it.severity;
+        for member in it.members.iter_mut().filter(|it| it.active() && which(it)) {
+            (member.quiet, member.quiet_until) = (None, None);
+        }
+        it.weigh();
+        if it.severity > before {
+            cx.trail(it.id, Hop::Reopened, "gateway", why);
+            self.found(cx, it, 0);
+        }
+    }
+
+    /// A fire is over: water still drawn for it has to be explained anew.
+    pub(super) fn fire_is_out(&mut self, cx: &mut Cx, fire: IncidentId) {
+        let drawn = |it: &Member| it.quiet == Some(Quiet::Dispatch(fire));
+        let concerned = self.open().filter(|it| it.active().any(drawn));
+        for id in concerned.map(|it| it.id).collect::<Vec<_>>() {
+            if let Some(mut it) = self.take(id) {
+                self.unquiet(cx, &mut it, drawn, "still open after the fire");
+                self.publish(cx, it);
+            }
+        }
+    }
+}

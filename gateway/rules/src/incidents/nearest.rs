@@ -1,0 +1,95 @@
+//! The hydrants a fire crew should drive to.
+//!
+//! The three nearest outdoor hydrants that can be trusted and, marked, up to three nearer ones
+//! that can't: a crew that stands before one of those should know why it was told to go on.
+
+use rstar::RTree;
+use rstar::primitives::GeomWithData;
+use standpipe_shared::Kind;
+
+use super::book::View;
+use super::distance::Place;
+use super::wire::{HYDRANTS_WANTED, NearHydrant};
+use crate::Ms;
+use crate::detect::{HydrantNow, Trust};
+use crate::registry::{DeviceIx, Registry};
+
+/// Hydrants shown though they can't be trusted.
+const UNTRUSTED_SHOWN: usize = 3;
+
+/// Every outdoor hydrant whose place is known.
+#[derive(Debug, Default)]
+pub(super) struct Hydrants {
+    tree: RTree<GeomWithData<[f64; 3], DeviceIx>>,
+    /// The registry as it was when the tree was made.
+    revision: Option<u64>,
+}
+
+impl Hydrants {
+    /// The list for a fire at that place, nearest first. `out_of_service`: under maintenance.
+    pub(super) fn near(
+        &mut self,
+        view: &View,
+        fire: Place,
+        out_of_service: impl Fn(DeviceIx) -> bool,
+        now: Ms,
+    ) -> Vec<NearHydrant> {
+        self.follow(view.registry);
+        let (mut found, mut trusted, mut untrusted) = (Vec::new(), 0, 0);
+        for spot in self.tree.nearest_neighbor_iter(fire.on_ball()) {
+            if trusted == HYDRANTS_WANTED {
+                break;
+            }
+            let mut state = (view.hydrant)(spot.data, now);
+            if out_of_service(spot.data) {
+                state.trust = Trust::OutOfService;
+            }
+            if state.trust == Trust::Ok {
+                trusted += 1;
+            } else if untrusted < UNTRUSTED_SHOWN {
+                untrusted += 1;
+            } else {
+                continue;
+            }
+            found.extend(shown(view.registry, fire, spot.data, state));
+        }
+        found
+    }
+
+    /// Makes the tree anew when the registry has changed.
+    fn follow(&mut self, registry: &Registry) {
+        let revision = Some(registry.revision());
+        if self.revision == revision {
+            return;
+        }
+        self.revision = revision;
+        let outdoor = registry
+            .devices()
+            .iter()
+            .filter(|it| it.kind == Kind::Hydrant && registry.profile_of(it).outdoor);
+        let spots = outdoor.filter_map(|it| {
+            Some(GeomWithData::new(Place::of(it)?.on_ball(), registry.find(&it.id)?))
+        });
+        self.tree = RTree::bulk_load(spots.collect());
+    }
+}
+
+/// One line of the list.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "0 to 20,000 km; 0 to 359°"
+)]
+fn shown(registry: &Registry, fire: Place, ix: DeviceIx, state: HydrantNow) -> Option<NearHydrant> {
+    let device = registry.device(ix)?;
+    let place = Place::of(device)?;
+    Some(NearHydrant {
+        id: device.id.clone(),
+        name: device.name.clone(),
+        distance_m: fire.metres(place).round() as u32,
+        bearing_deg: fire.bearing(place).round() as u16 % 360,
+        pressure_kpa: state.pressure_kpa,
+        measured_at: state.measured_at,
+        trust: state.trust,
+    })
+}

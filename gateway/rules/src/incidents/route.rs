@@ -1,0 +1,101 @@
+//! Who is paged about an incident, step by step.
+//!
+//! | step | stations | webhooks |
+//! |---|---|---|
+//! | 1 | the incident's homes | their officers, and officers of no station; admins, when the gateway is blind |
+//! | 2 | the two nearest of each home's level | those stations' officers; the homes' chiefs |
+//! | 3 | each home's parent, or itself | those stations' officers |
+//!
+//! When a step is due is in [`super::escalate`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Incident;
+use super::distance::Place;
+use super::plan::{Plan, Role, Route};
+use crate::changes::Receiver;
+use crate::fact::{Raised, Subject};
+use crate::registry::{Registry, Station};
+
+/// How many stations help out at step 2.
+const NEIGHBOURS: usize = 2;
+
+/// The station that answers for what was raised: of a zone, the one with most of its hydrants.
+/// Empty: every district station.
+pub(super) fn station(registry: &Registry, raised: &Raised) -> Box<str> {
+    match &raised.subject {
+        Subject::Device(ix) => {
+            registry.device(*ix).map_or_else(Box::default, |it| it.station.clone())
+        }
+        Subject::Area(station) => station.clone(),
+        Subject::Zone(_) => {
+            let mut shares = BTreeMap::<&str, usize>::new();
+            for device in raised.members.iter().filter_map(|ix| registry.device(*ix)) {
+                *shares.entry(&device.station).or_default() += 1;
+            }
+            let most = shares.into_iter().rev().max_by_key(|(_, share)| *share);
+            most.map_or_else(Box::default, |(station, _)| station.into())
+        }
+        Subject::Gateway => Box::default(),
+    }
+}
+
+/// Whoever is told first. A zone may concern several stations. What no station answers for
+/// concerns all stations of the widest level.
+pub(super) fn homes(registry: &Registry, raised: &Raised) -> Vec<Box<str>> {
+    let mut homes = BTreeSet::from([station(registry, raised)]);
+    if let Subject::Zone(_) = raised.subject {
+        let members = raised.members.iter().filter_map(|ix| registry.device(*ix));
+        homes.extend(members.map(|it| it.station.clone()));
+    }
+    homes.retain(|it| registry.station(it).is_some());
+    if homes.is_empty() {
+        let widest = registry.stations().iter().map(|it| it.level).min();
+        let all = registry.stations().iter().filter(|it| Some(it.level) == widest);
+        homes = all.map(|it| it.id.clone()).collect();
+    }
+    homes.into_iter().collect()
+}
+
+/// Everyone to be paged at a step.
+pub(super) fn receivers(
+    plan: &Plan,
+    registry: &Registry,
+    incident: &Incident,
+    step: u8,
+) -> BTreeSet<Receiver> {
+    let homes: Vec<&Station> =
+        incident.homes.iter().filter_map(|it| registry.station(it)).collect();
+    let stations: BTreeSet<&str> = match step {
+        1 => homes.iter().map(|it| &*it.id).collect(),
+        2 => homes.iter().flat_map(|it| neighbours(registry, incident, it)).collect(),
+        _ => homes.iter().map(|it| it.parent.as_deref().unwrap_or(&it.id)).collect(),
+    };
+    let told = |route: &&Route| {
+        let wanted = route.severities.is_empty() || route.severities.contains(&incident.severity);
+        let at_step = route.steps.is_empty() || route.steps.contains(&step);
+        let concerned = match (route.role, route.station.as_deref()) {
+            (Role::Officer, Some(station)) => stations.contains(station),
+            (Role::Officer, None) => step == 1 || !route.steps.is_empty(),
+            (Role::Chief, Some(station)) => step == 2 && homes.iter().any(|it| &*it.id == station),
+            (Role::Chief, None) => step == 2,
+            (Role::Admin, _) => step == 1 && incident.subject == Subject::Gateway,
+        };
+        wanted && at_step && concerned
+    };
+    let webhooks = plan.webhooks.iter().filter(told).map(|it| Receiver::Webhook(it.name.clone()));
+    stations.iter().map(|it| Receiver::Station((*it).into())).chain(webhooks).collect()
+}
+
+/// The nearest stations of a home's level that are not told already.
+fn neighbours<'a>(registry: &'a Registry, incident: &Incident, home: &Station) -> Vec<&'a str> {
+    let from = Place::station(home);
+    let mut others: Vec<_> = registry
+        .stations()
+        .iter()
+        .filter(|it| it.level == home.level && !incident.homes.contains(&it.id))
+        .map(|it| (from.metres(Place::station(it)), &*it.id))
+        .collect();
+    others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
+    others.into_iter().take(NEIGHBOURS).map(|(_, id)| id).collect()
+}
