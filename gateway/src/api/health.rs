@@ -104,7 +104,8 @@ mod tests {
     #[rustfmt::skip] // a table
     fn ready_is_a_working_store_and_lanes_that_are_not_away_for_long() {
         type Break = fn(&Health);
-        let cases: [(&str, Break, i64, &[&str], &[&str]); 7] = [
+        type Case = (&'static str, Break, i64, &'static [&'static str], &'static [&'static str]);
+        let cases: [Case; 7] = [
             ("all fine",            |_| {},                                  0,      &[],                 &[]),
             ("disc full",           |it| it.store.failing(0, "full"),        0,      &["store"],          &[]),
             ("a lane for 30 s",     |it| it.alarm_lane.failing(0, "away"),   30_000, &[],                 &[]),

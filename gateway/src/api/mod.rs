@@ -23,6 +23,8 @@ mod registration;
 mod schema;
 mod stations;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::SocketAddr;

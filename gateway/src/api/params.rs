@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn names_are_picked_and_empty_is_missing() {
         let names = [("open", 1), ("closed", 2)];
-        assert_eq!(params("state=open, closed").some_of("state", &names).ok(), Some(vec![1, 2]));
+        assert_eq!(params("state=open,%20closed").some_of("state", &names).ok(), Some(vec![1, 2]));
         assert_eq!(params("state=").some_of("state", &names).ok(), Some(vec![]));
         assert_eq!(params("state=closed").one_of("state", &names).ok(), Some(Some(2)));
         assert_eq!(params("").one_of("state", &names).ok(), Some(None));

@@ -1,0 +1,241 @@
+//! Every answer as the contract writes it.
+
+use serde_json::{Value, json};
+
+use super::{CHILD, FIRE, NOON, Served, ZONE, device};
+
+fn ids(list: &Value) -> Vec<&str> {
+    list["items"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn devices_are_the_registry_and_what_is_known_now() {
+    let api = Served::start(None).await;
+    assert_eq!(
+        api.get("/api/v1/devices").await,
+        json!({"items":[],"page":1,"pages":1,"total":0}),
+        "an empty list has one page"
+    );
+    api.town();
+    let list = api.get("/api/v1/devices?per_page=2").await;
+    assert_eq!((&list["page"], &list["pages"], &list["total"]), (&json!(1), &json!(2), &json!(3)));
+    let mut wanted = device("H-1", "hydrant", "School Rd 100%", "Z1");
+    let first = &list["items"][0];
+    wanted["conditions"] = json!(["low_pressure"]);
+    wanted["measured_at"] = json!(NOON);
+    wanted["latest"] = json!({"pressure_kpa": 121.5});
+    wanted["trust"] = json!("ok");
+    wanted["heard_at"] = first["heard_at"].clone();
+    assert_eq!(*first, wanted);
+    let second = &list["items"][1];
+    assert_eq!((&second["latest"], &second["trust"]), (&json!({}), &json!("stale")), "never heard");
+    assert_eq!(api.get("/api/v1/devices/H-1").await, wanted);
+    assert_eq!(api.get("/api/v1/devices/SM-1").await["trust"], Value::Null);
+}
+
+#[tokio::test]
+#[rustfmt::skip] // a table
+async fn devices_are_found_by_what_is_asked() {
+    let api = Served::start(None).await;
+    api.town();
+    for (query, found) in [
+        ("kind=smoke",                       &["SM-1"][..]),
+        ("station=S1",                       &["H-1", "H-2", "SM-1"]),
+        ("station=S2",                       &[]),
+        ("condition=low_pressure",           &["H-1"]),
+        ("condition=no_water",               &[]),
+        ("q=100%25",                         &["H-1"]),
+        ("q=school",                         &["H-1"]),
+        ("q=%E6%A1%A5",                      &["H-2"]),
+        ("q=name&kind=hydrant&per_page=1",   &["H-1"]),
+        ("q=name&kind=hydrant&per_page=1&page=2", &["H-2"]),
+        ("page=9",                           &[]),
+        ("q=_-1",                            &[]),
+    ] {
+        let list = api.get(&format!("/api/v1/devices?{query}")).await;
+        assert_eq!(ids(&list), found, "{query}");
+    }
+}
+
+#[tokio::test]
+#[rustfmt::skip] // a table
+async fn incidents_are_found_by_what_is_asked_newest_first() {
+    let api = Served::start(None).await;
+    api.town();
+    for (query, found) in [
+        ("",                                    &[FIRE, ZONE, CHILD][..]),
+        ("state=open",                          &[FIRE]),
+        ("state=open,acknowledged",             &[FIRE, ZONE]),
+        ("state=closed",                        &[CHILD]),
+        ("severity=warning,critical",           &[ZONE, CHILD]),
+        ("station=S1&severity=fire",            &[FIRE]),
+        ("station=S2",                          &[]),
+        ("from=1764000001000",                  &[FIRE, ZONE]),
+        ("to=1764000001000",                    &[CHILD]),
+        ("from=2025-11-24T16:00:01Z&to=2025-11-24T16:00:02Z", &[ZONE]),
+        ("from=2025-11-25",                     &[]),
+        ("per_page=1&page=2",                   &[ZONE]),
+    ] {
+        let list = api.get(&format!("/api/v1/incidents?{query}")).await;
+        assert_eq!(ids(&list), found, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn one_incident_comes_with_its_trail_and_children() {
+    let api = Served::start(None).await;
+    api.town();
+    for (at, hop, by) in [(NOON, "raised", "gateway"), (NOON + 5, "acknowledged", "Li")] {
+        api.row(
+            "trail",
+            &[
+                ("incident", json!(ZONE)),
+                ("at", json!(at)),
+                ("hop", json!(hop)),
+                ("by", json!(by)),
+                ("detail", json!("")),
+            ],
+        );
+    }
+    let whole = api.get(&format!("/api/v1/incidents/{}", ZONE.to_lowercase())).await;
+    assert_eq!(
+        whole,
+        json!({"id":ZONE,"rev":2,"station":"S1","class":"water","severity":"critical",
+            "state":"acknowledged","opened_at":NOON + 1_000,"page_id":null,
+            "trail":[{"at":NOON,"hop":"raised","by":"gateway","detail":""},
+                {"at":NOON + 5,"hop":"acknowledged","by":"Li","detail":""}],
+            "children":[CHILD]})
+    );
+    let alone = api.get(&format!("/api/v1/incidents/{FIRE}")).await;
+    assert_eq!((&alone["trail"], &alone["children"]), (&json!([]), &json!([])));
+}
+
+#[tokio::test]
+async fn stations_and_what_they_have_to_do() {
+    let api = Served::start(None).await;
+    api.town();
+    let mut first = super::station();
+    first["online"] = json!(false);
+    first["presence_at"] = Value::Null;
+    first["devices"] = json!(3);
+    first["open_incidents"] = json!(2);
+    let list = api.get("/api/v1/stations").await;
+    assert_eq!(list["items"][0], first);
+    let second = &list["items"][1];
+    assert_eq!((&second["online"], &second["presence_at"]), (&json!(true), &json!(NOON - 5_000)));
+    assert_eq!(api.get("/api/v1/stations/S1").await, first);
+}
+
+#[tokio::test]
+async fn quarantine_shows_the_newest_first() {
+    let api = Served::start(None).await;
+    for n in [1_i64, 2] {
+        let sql = "INSERT INTO quarantine (at, topic, reason, detail, payload) \
+                   VALUES (?1, 'standpipe/v1/a/b/telemetry', 'not_json', 'not JSON: send it', ?2)";
+        api.db.execute(sql, (NOON + n, [0xff_u8, 0x00, u8::try_from(n).unwrap()])).unwrap();
+    }
+    assert_eq!(
+        api.get("/api/v1/quarantine?per_page=1").await,
+        json!({"items":[{"at":NOON + 2,"topic":"standpipe/v1/a/b/telemetry","reason":"not_json",
+            "detail":"not JSON: send it","payload_base64":"/wAC"}],"page":1,"pages":2,"total":2})
+    );
+}
+
+#[tokio::test]
+async fn history_by_steps_raw_and_as_csv() {
+    let api = Served::start(None).await;
+    api.town();
+    let start = api.measured().await;
+    let path = "/api/v1/devices/H-1/history";
+    let span = format!("from={start}&to={}", start + 3_600_000);
+    assert_eq!(
+        api.get(&format!("{path}?{span}&step=2m")).await,
+        json!({"device":"H-1","field":"pressure_kpa","step_ms":120_000,
+            "points":[[start, 300.0, 305.0, 310.0, 2],[start + 120_000, 320.0, 320.0, 320.0, 1]]})
+    );
+    let raw = api.get(&format!("{path}?{span}&step=0&field=pressure_kpa")).await;
+    assert_eq!(raw["points"][1], json!([start + 60_000, 310.0, 310.0, 310.0, 1]));
+    assert_eq!(api.get(&format!("{path}?{span}")).await["step_ms"], json!(15_000));
+    assert_eq!(api.get(&format!("{path}?{span}&field=temp_c")).await["points"], json!([]));
+    let csv = api.ask("GET", &format!("{path}.csv?{span}&step=2m")).send().await.unwrap();
+    assert_eq!(csv.headers()["content-type"], "text/csv; charset=utf-8");
+    assert_eq!(
+        csv.text().await.unwrap(),
+        format!(
+            "ts,min,mean,max,count\n{start},300,305,310,2\n{},320,320,320,1\n",
+            start + 120_000
+        )
+    );
+}
+
+#[tokio::test]
+async fn the_document_names_every_path_and_the_incident_as_it_is_written() {
+    let api = Served::start(None).await;
+    let document = api.get("/api/openapi.json").await;
+    assert_eq!(document["openapi"], json!("3.1.0"));
+    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/v1/devices",
+        "/api/v1/devices/{id}",
+        "/api/v1/devices/{id}/history",
+        "/api/v1/devices/{id}/history.csv",
+        "/api/v1/incidents",
+        "/api/v1/incidents/{id}",
+        "/api/v1/incidents/{id}/actions",
+        "/api/v1/stations",
+        "/api/v1/stations/{id}",
+        "/api/v1/ledger",
+        "/api/v1/quarantine",
+        "/api/v1/stream",
+    ] {
+        assert!(paths.iter().any(|it| *it == path), "{path} in {paths:?}");
+    }
+    // What the rules write is what the document says.
+    let text = super::incident_wire();
+    let written: standpipe_rules::incidents::WireIncident = serde_json::from_value(text).unwrap();
+    let written = serde_json::to_value(written).unwrap();
+    let schema = &document["components"]["schemas"]["Incident"]["properties"];
+    let keys = |it: &Value| {
+        let mut keys: Vec<String> = it.as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(keys(schema), keys(&written));
+    let hydrant = &document["components"]["schemas"]["Hydrant"]["properties"];
+    assert_eq!(keys(hydrant), keys(&written["hydrants"][0]));
+    let device = &document["components"]["schemas"]["IncidentDevice"]["properties"];
+    assert_eq!(keys(device), keys(&written["device"]));
+}
+
+#[tokio::test]
+async fn alive_ready_and_counted() {
+    let api = Served::start(None).await;
+    let alive = api.ask("GET", "/healthz").send().await.unwrap();
+    assert_eq!((alive.status().as_u16(), alive.text().await.unwrap()), (200, "ok\n".to_owned()));
+    let health = &api.health;
+    for part in [&health.store, &health.alarm_lane, &health.telemetry_lane, &health.series] {
+        part.fine();
+    }
+    assert_eq!(api.get("/readyz").await, json!({"ready":true,"reasons":[],"warnings":[]}));
+    api.health.store.failing(NOON, "the disc is full: make room");
+    api.health.series.failing(NOON, "influxdb is away: start it");
+    let not = api.ask("GET", "/readyz").send().await.unwrap();
+    assert_eq!(not.status().as_u16(), 503);
+    let said: Value = serde_json::from_str(&not.text().await.unwrap()).unwrap();
+    assert_eq!(
+        said,
+        json!({"ready":false,
+            "reasons":[{"part":"store","since":NOON,"why":"the disc is full: make room"}],
+            "warnings":[{"part":"series","since":NOON,"why":"influxdb is away: start it"}]})
+    );
+    let metrics = api.ask("GET", "/metrics").send().await.unwrap();
+    assert!(metrics.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
+    let page = api.ask("GET", "/").send().await.unwrap().text().await.unwrap();
+    for words in ["消火栓", "hydrants", "/api/openapi.json", "Not a certified fire alarm system"]
+    {
+        assert!(page.contains(words), "{words}");
+    }
+}
