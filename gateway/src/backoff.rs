@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use standpipe_rules::Ms;
+
 /// The waits of one retrying thing.
 #[derive(Clone, Debug)]
 pub struct Backoff {
@@ -56,9 +58,20 @@ impl Backoff {
     }
 }
 
+/// Reads `Retry-After`: seconds, or a date (RFC 9110 §10.2.3).
+#[must_use]
+pub fn retry_after(text: &str, now: Ms) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Duration::from_millis(u64::try_from(until.as_millisecond() - now).unwrap_or(0)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Backoff;
+    use super::{Backoff, retry_after};
     use std::time::Duration;
 
     const FIRST: Duration = Duration::from_millis(100);
@@ -87,5 +100,22 @@ mod tests {
         let waits: std::collections::BTreeSet<_> =
             (0..100).map(|seed| Backoff::new(FIRST, MOST, seed).failed()).collect();
         assert!(waits.len() > 95, "{}", waits.len());
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn retry_after_is_seconds_or_a_date() {
+        let now = 1_764_000_000_000; // Mon, 24 Nov 2025 16:00:00 GMT
+        for (text, expected_s) in [
+            ("120",                           Some(120)),
+            (" 0 ",                           Some(0)),
+            ("Mon, 24 Nov 2025 16:00:30 GMT", Some(30)),
+            ("Mon, 24 Nov 2025 15:00:00 GMT", Some(0)),
+            ("-1",                            None),
+            ("soon",                          None),
+            ("",                              None),
+        ] {
+            assert_eq!(retry_after(text, now), expected_s.map(Duration::from_secs), "{text}");
+        }
     }
 }

@@ -9,6 +9,7 @@ pub mod health;
 pub mod ingest;
 pub mod limits;
 pub mod mqtt;
+pub mod notify;
 pub mod series;
 pub mod store;
 

@@ -214,7 +214,7 @@ fn files_are_found_beside_the_configuration_and_trimmed() {
         steps = [2, 3]
         url = "https://duty.example/hook"
         secret_file = "secret"
-        format = "cap"
+        format = "json"
     "#;
     let config = Config::parse(text, &file, None).unwrap_or_else(|bad| panic!("{bad}"));
     assert_eq!(config.mqtt.password, Some(Secret::new("hunter2")));
@@ -227,7 +227,7 @@ fn files_are_found_beside_the_configuration_and_trimmed() {
     assert_eq!(config.registry.devices, None);
     let [webhook] = &config.webhooks[..] else { panic!("{:?}", config.webhooks) };
     assert_eq!((&*webhook.name, webhook.station.as_deref()), ("duty", Some("t-1")));
-    assert_eq!((webhook.role, webhook.format), (Role::Chief, Format::Cap));
+    assert_eq!((webhook.role, webhook.format), (Role::Chief, Format::Json));
     assert_eq!((&webhook.severities[..], &webhook.steps[..]), (&[Severity::Fire][..], &[2, 3][..]));
     assert_eq!(webhook.url.as_str(), "https://duty.example/hook");
     assert_eq!(webhook.secret, Some(Secret::new("s")));

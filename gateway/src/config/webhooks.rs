@@ -68,9 +68,12 @@ fn one<'a>(
     let secret = secret(&mut section, "secret_file", folder, notes);
     let format = match section.text("format", notes) {
         Some("json") | None => Format::Json,
-        Some("cap") => Format::Cap,
+        Some("cap") => {
+            section.fault("format", "CAP is not sent by this version: write \"json\"", notes);
+            Format::Cap
+        }
         Some(_) => {
-            section.fault("format", "no such format: write \"json\" or \"cap\"", notes);
+            section.fault("format", "no such format: write \"json\"", notes);
             Format::Json
         }
     };

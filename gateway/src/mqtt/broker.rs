@@ -15,6 +15,8 @@ use tokio::net::TcpStream;
 use pki_types::pem::PemObject as _;
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
+use crate::config;
+
 /// How long opening a connection may take, from the name to the TLS session.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -78,6 +80,24 @@ impl Broker {
     pub fn new(host: &str, port: u16) -> Self {
         let host = host.trim_start_matches('[').trim_end_matches(']').into();
         Self { host, port, tls: None, login: None }
+    }
+
+    /// The broker of `[mqtt]`.
+    ///
+    /// # Errors
+    /// [`BadBroker`] says which key to change.
+    pub fn of(mqtt: &config::Mqtt) -> Result<Self, BadBroker> {
+        let mut broker = Self::new(&mqtt.broker.host, mqtt.broker.port);
+        if let Some(user) = &mqtt.username {
+            let password = mqtt.password.as_ref().map_or("", |it| it.expose());
+            broker = broker.with_login(user, password);
+        }
+        if mqtt.broker.tls {
+            let client = mqtt.client.as_ref();
+            let client = client.map(|it| (&*it.certificate, it.key.expose().as_bytes()));
+            broker = broker.with_tls(mqtt.ca.as_deref(), client)?;
+        }
+        Ok(broker)
     }
 
     /// The same, for a user.

@@ -159,17 +159,18 @@ impl Reader {
         Ok(boards)
     }
 
-    /// Pages owed to webhooks, longest owed first.
+    /// Pages owed to one webhook, at most `limit`, longest owed first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn owed_webhooks(&self, limit: usize) -> Result<Vec<OwedPage>, StoreError> {
+    pub fn owed_to_webhook(&self, name: &str, limit: usize) -> Result<Vec<OwedPage>, StoreError> {
         self.query(
             "SELECT p.page_id, p.receiver, p.incident, p.step, p.repeat, p.at, i.wire
              FROM page p JOIN incident i ON i.id = p.incident
              WHERE p.delivered_at IS NULL AND p.gave_up_at IS NULL AND p.kind = 'webhook'
-             ORDER BY p.at LIMIT ?1",
-            [i64::try_from(limit).unwrap_or(i64::MAX)],
+               AND p.receiver = ?1
+             ORDER BY p.at, p.page_id LIMIT ?2",
+            (name, i64::try_from(limit).unwrap_or(i64::MAX)),
             |row| {
                 Ok(OwedPage {
                     page_id: ulid(row, 0)?,
@@ -182,6 +183,20 @@ impl Reader {
                 })
             },
         )
+    }
+
+    /// Pages owed to webhooks of other names: they are configured no more. Page and name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn orphaned_pages(&self, names: &[Box<str>]) -> Result<Vec<(Ulid, Box<str>)>, StoreError> {
+        let owed: Vec<(Ulid, Box<str>)> = self.query(
+            "SELECT page_id, receiver FROM page
+             WHERE delivered_at IS NULL AND gave_up_at IS NULL AND kind = 'webhook'",
+            [],
+            |row| Ok((ulid(row, 0)?, row.get(1)?)),
+        )?;
+        Ok(owed.into_iter().filter(|(_, receiver)| !names.contains(receiver)).collect())
     }
 
     /// The log after a block, at most `limit` blocks.

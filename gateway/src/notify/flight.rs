@@ -1,0 +1,269 @@
+//! What is on its way to the stations' topics: which packet confirms what.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::IncidentId;
+use ulid::Ulid;
+
+use crate::store::reader::OwedBoard;
+
+/// After a refusal the same topic is left alone for so long, ms.
+const LEAVE_ALONE: Ms = 30_000;
+
+/// One retained topic.
+pub type Topic = (Box<str>, IncidentId);
+
+/// One message of the few that bring a topic up to date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shot {
+    /// Where to.
+    pub topic: Topic,
+    /// The page it is sent for.
+    pub page: Option<Ulid>,
+    /// Whether that page is delivered with it; else it was before.
+    pub owed: bool,
+    /// The revision the topic has reached with this message; none before the last one.
+    pub reached: Option<u32>,
+    /// Whether it empties the topic.
+    pub empty: bool,
+}
+
+/// What is on its way, and what has arrived and is not yet written down.
+#[derive(Debug, Default)]
+pub struct Flight {
+    /// Planned, with the incident to show; not sent yet.
+    planned: VecDeque<(Shot, Arc<str>)>,
+    shots: HashMap<u16, Shot>,
+    last_pkid: u16,
+    /// Topics with something planned or on its way.
+    busy: HashMap<Topic, usize>,
+    /// Whether a topic that was busy has more to say.
+    skipped: bool,
+    /// Reported to the engine: the store may still call them owed.
+    shown: HashMap<Topic, u32>,
+    delivered: HashSet<Ulid>,
+    refused: HashMap<Topic, Ms>,
+}
+
+impl Flight {
+    /// Plans what brings a topic up to date, unless that is on its way, has arrived already, or
+    /// was refused a moment ago.
+    pub fn take_on(&mut self, board: &OwedBoard, now: Ms) {
+        let topic = (board.station.clone(), board.incident);
+        if self.busy.contains_key(&topic) {
+            self.skipped = true;
+            return;
+        }
+        let refused = self.refused.get(&topic).is_some_and(|&at| now - at < LEAVE_ALONE);
+        if refused || self.shown.get(&topic) >= Some(&board.rev) {
+            return;
+        }
+        let shots = shots(board, &self.delivered);
+        self.busy.insert(topic, shots.len());
+        let wire: Arc<str> = board.wire.as_ref().into();
+        self.planned.extend(shots.into_iter().map(|shot| (shot, Arc::clone(&wire))));
+    }
+
+    /// The next message to send, under which number, and the incident it shows. Never more than
+    /// `window` are on their way.
+    pub fn next(&mut self, window: usize) -> Option<(u16, Shot, Arc<str>)> {
+        if self.shots.len() >= window {
+            return None;
+        }
+        let (shot, wire) = self.planned.pop_front()?;
+        loop {
+            self.last_pkid = self.last_pkid.checked_add(1).unwrap_or(1);
+            if !self.shots.contains_key(&self.last_pkid) {
+                break;
+            }
+        }
+        self.shots.insert(self.last_pkid, shot.clone());
+        Some((self.last_pkid, shot, wire))
+    }
+
+    /// The broker has a message: what that was. None: a number nobody sent.
+    pub fn arrived(&mut self, pkid: u16) -> Option<Shot> {
+        let shot = self.landed(pkid)?;
+        if shot.owed {
+            self.delivered.extend(shot.page);
+        }
+        if let Some(rev) = shot.reached {
+            self.shown.insert(shot.topic.clone(), rev);
+        }
+        Some(shot)
+    }
+
+    /// The broker refuses a message: what that was.
+    pub fn refused(&mut self, pkid: u16, now: Ms) -> Option<Shot> {
+        let shot = self.landed(pkid)?;
+        self.refused.insert(shot.topic.clone(), now);
+        Some(shot)
+    }
+
+    /// Whether it is time to read what is owed again: a topic that had more to say is free.
+    pub fn wants_more(&mut self) -> bool {
+        let free = self.skipped && self.planned.is_empty() && self.shots.is_empty();
+        self.skipped &= !free;
+        free
+    }
+
+    fn landed(&mut self, pkid: u16) -> Option<Shot> {
+        let shot = self.shots.remove(&pkid)?;
+        if let Some(left) = self.busy.get_mut(&shot.topic) {
+            *left -= 1;
+            if *left == 0 {
+                self.busy.remove(&shot.topic);
+            }
+        }
+        Some(shot)
+    }
+
+    /// The connection is gone, and nobody knows what of it arrived.
+    pub fn lost(&mut self) {
+        self.planned.clear();
+        self.shots.clear();
+        self.busy.clear();
+        self.refused.clear();
+        self.shown.clear();
+        self.skipped = false;
+    }
+
+    /// What is not owed any more need not be remembered. `owed`: everything that is.
+    pub fn forget_all_but(&mut self, owed: &[OwedBoard]) {
+        let topics: HashSet<_> =
+            owed.iter().map(|board| (&*board.station, board.incident)).collect();
+        self.shown.retain(|(station, incident), _| topics.contains(&(&**station, *incident)));
+        self.refused.retain(|(station, incident), _| topics.contains(&(&**station, *incident)));
+        let pages: HashSet<_> = owed.iter().flat_map(|board| &board.pages).collect();
+        self.delivered.retain(|page| pages.contains(page));
+    }
+}
+
+/// The messages that bring a topic up to date, in order: each page owed is sent by its own id, the
+/// newest last; a closed incident is shown once more, and then the topic is emptied.
+fn shots(board: &OwedBoard, delivered: &HashSet<Ulid>) -> Vec<Shot> {
+    let topic = (board.station.clone(), board.incident);
+    let shot = |page, owed| Shot { topic: topic.clone(), page, owed, reached: None, empty: false };
+    let mut pages: Vec<_> =
+        board.pages.iter().filter(|page| !delivered.contains(page)).copied().collect();
+    pages.sort_unstable();
+    let mut shots: Vec<_> = pages.iter().map(|&page| shot(Some(page), true)).collect();
+    if pages.last().copied() != board.page_id || pages.is_empty() {
+        shots.push(shot(board.page_id, false));
+    }
+    if !board.open {
+        shots.push(Shot { empty: true, ..shot(None, false) });
+    }
+    if let Some(last) = shots.last_mut() {
+        last.reached = Some(board.rev);
+    }
+    shots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Flight, LEAVE_ALONE, Shot, shots};
+    use std::collections::HashSet;
+
+    use crate::store::reader::OwedBoard;
+    use ulid::Ulid;
+
+    const A: Ulid = Ulid::from_parts(1, 0);
+    const B: Ulid = Ulid::from_parts(2, 0);
+
+    fn board(rev: u32, pages: &[Ulid], newest: Option<Ulid>, open: bool) -> OwedBoard {
+        OwedBoard {
+            station: "t-1".into(),
+            incident: Ulid::from_parts(9, 9),
+            rev,
+            page_id: newest,
+            open,
+            wire: "{}".into(),
+            pages: pages.to_vec(),
+        }
+    }
+
+    fn told(shots: &[Shot]) -> Vec<(Option<Ulid>, bool, bool, Option<u32>)> {
+        shots.iter().map(|shot| (shot.page, shot.owed, shot.empty, shot.reached)).collect()
+    }
+
+    fn sent(flight: &mut Flight, window: usize) -> Vec<(u16, Option<Ulid>)> {
+        std::iter::from_fn(|| flight.next(window)).map(|(id, shot, _)| (id, shot.page)).collect()
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn every_page_is_sent_by_its_own_id_and_the_last_message_brings_the_topic_up_to_date() {
+        for (story, board, expected) in [
+            ("a first page",          board(1, &[A], Some(A), true),     vec![(Some(A), true, false, Some(1))]),
+            ("news without a page",   board(2, &[], Some(A), true),      vec![(Some(A), false, false, Some(2))]),
+            ("never paged",           board(2, &[], None, true),         vec![(None, false, false, Some(2))]),
+            ("two, newest last",      board(3, &[B, A], Some(B), true),  vec![(Some(A), true, false, None), (Some(B), true, false, Some(3))]),
+            ("an older one owed",     board(3, &[A], Some(B), true),     vec![(Some(A), true, false, None), (Some(B), false, false, Some(3))]),
+            ("closed: once more, then empty", board(4, &[], Some(A), false), vec![(Some(A), false, false, None), (None, false, true, Some(4))]),
+            ("closed while a page was owed",  board(4, &[A], Some(A), false), vec![(Some(A), true, false, None), (None, false, true, Some(4))]),
+        ] {
+            assert_eq!(told(&shots(&board, &HashSet::new())), expected, "{story}");
+        }
+    }
+
+    #[test]
+    fn what_is_on_its_way_or_has_arrived_is_not_sent_again() {
+        let mut flight = Flight::default();
+        let owed = board(3, &[A, B], Some(B), true);
+        flight.take_on(&owed, 0);
+        flight.take_on(&owed, 0);
+        assert_eq!(sent(&mut flight, 1), [(1, Some(A))], "as far as the window goes");
+        assert_eq!(flight.arrived(1).and_then(|shot| shot.page), Some(A));
+        flight.take_on(&owed, 0);
+        assert_eq!(sent(&mut flight, 1), [(2, Some(B))]);
+        assert!(!flight.wants_more(), "something is still out");
+        assert_eq!(flight.arrived(2).and_then(|shot| shot.reached), Some(3));
+        assert!(flight.wants_more() && !flight.wants_more(), "there may be news, once");
+        flight.take_on(&owed, 0);
+        assert_eq!(sent(&mut flight, 9), [], "arrived, not yet written down");
+        assert_eq!(flight.arrived(2), None, "a number nobody sent");
+        flight.take_on(&board(4, &[A, B], Some(B), true), 0);
+        assert_eq!(sent(&mut flight, 9), [(3, Some(B))], "news, and no page again");
+        assert_eq!(flight.arrived(3).map(|shot| shot.owed), Some(false));
+        flight.forget_all_but(&[]);
+        flight.take_on(&owed, 0);
+        assert_eq!(sent(&mut flight, 9).len(), 2, "owed again, whoever says so");
+    }
+
+    #[test]
+    fn a_lost_connection_sends_again_what_was_not_confirmed() {
+        let mut flight = Flight::default();
+        let owed = board(3, &[A, B], Some(B), true);
+        flight.take_on(&owed, 0);
+        assert_eq!(sent(&mut flight, 9).len(), 2);
+        flight.arrived(1);
+        flight.lost();
+        flight.take_on(&owed, 0);
+        assert_eq!(sent(&mut flight, 9), [(3, Some(B))]);
+    }
+
+    #[test]
+    fn a_refused_topic_is_left_alone_for_a_while() {
+        let mut flight = Flight::default();
+        let owed = board(1, &[A], Some(A), true);
+        flight.take_on(&owed, 0);
+        assert_eq!(sent(&mut flight, 9), [(1, Some(A))]);
+        assert!(flight.refused(1, 0).is_some());
+        flight.take_on(&owed, LEAVE_ALONE - 1);
+        assert_eq!(sent(&mut flight, 9), []);
+        flight.take_on(&owed, LEAVE_ALONE);
+        assert_eq!(sent(&mut flight, 9), [(2, Some(A))]);
+    }
+
+    #[test]
+    fn packet_ids_go_round_and_skip_those_still_out() {
+        let mut flight = Flight::default();
+        flight.take_on(&board(1, &[A, B], Some(B), false), 0);
+        assert_eq!(flight.next(9).map(|(id, ..)| id), Some(1));
+        flight.last_pkid = u16::MAX;
+        assert_eq!(flight.next(9).map(|(id, ..)| id), Some(2));
+    }
+}
