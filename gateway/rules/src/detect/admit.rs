@@ -20,6 +20,8 @@ use crate::registry::DeviceIx;
 const SEEN: u32 = u64::BITS;
 /// Messages of a device whose content is remembered.
 pub const PRINTS: usize = 32;
+/// Milliseconds of the series that are known to be taken.
+pub const STAMPS: usize = 12;
 /// Boots of a device that are counted side by side: a node sends what an earlier boot left.
 const BOOTS: usize = 2;
 /// Length of a row of the ledger.
@@ -86,8 +88,8 @@ struct Boot {
     highest: u32,
     /// Bit n: the number `highest − n` came.
     seen: u64,
-    /// The hour that `counts` belong to.
-    hour: Ms,
+    /// The hour that `counts` belong to, counted from 1970.
+    hour: u32,
     counts: LedgerCounts,
 }
 
@@ -119,7 +121,7 @@ pub struct Door {
     boots: [Boot; BOOTS],
     prints: [u32; PRINTS],
     /// The low halves of the newest milliseconds given out.
-    stamps: [u32; PRINTS],
+    stamps: [u32; STAMPS],
     next_stamp: u8,
     /// The last event time, and the millisecond after the one it got.
     last: (Ms, Ms),
@@ -130,7 +132,7 @@ impl Default for Door {
         Self {
             boots: [Boot::default(); BOOTS],
             prints: [0; PRINTS],
-            stamps: [0; PRINTS],
+            stamps: [0; STAMPS],
             next_stamp: 0,
             last: (Ms::MIN, Ms::MIN),
         }
@@ -182,7 +184,7 @@ impl Door {
         at: Ms,
         ledger: &mut Vec<LedgerRow>,
     ) {
-        let hour = at - at.rem_euclid(HOUR);
+        let hour = u32::try_from(at.div_euclid(HOUR)).unwrap_or(0);
         let found = self.boots.iter().position(|it| it.highest > 0 && it.boot == boot);
         if let Some(found) = found {
             self.boots.swap(0, found);
@@ -219,7 +221,7 @@ impl Door {
         if let Some(slot) = self.stamps.get_mut(usize::from(self.next_stamp)) {
             *slot = free as u32;
         }
-        self.next_stamp = (self.next_stamp + 1) % PRINTS as u8;
+        self.next_stamp = (self.next_stamp + 1) % STAMPS as u8;
         free
     }
 }
@@ -228,7 +230,7 @@ impl Boot {
     fn close(&mut self, device: DeviceIx, ledger: &mut Vec<LedgerRow>) {
         let Self { boot, hour, counts, .. } = *self;
         if counts != LedgerCounts::default() {
-            ledger.push(LedgerRow { device, hour, boot, counts });
+            ledger.push(LedgerRow { device, hour: Ms::from(hour) * HOUR, boot, counts });
             self.counts = LedgerCounts::default();
         }
     }

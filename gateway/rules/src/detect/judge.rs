@@ -6,7 +6,7 @@
 
 use standpipe_shared::{Condition, Field, Kind, Measurements, Severity};
 
-use super::memory::{Evidence, Memory};
+use super::memory::{Evidence, Memory, Warmth};
 use super::signals::{self, dwell};
 use super::track::{Signal, Step};
 use crate::Ms;
@@ -184,16 +184,17 @@ impl Judge<'_> {
     }
 
     fn rising(&mut self, temp: f32, ts: Ms) -> bool {
-        let [anchor, last] = self.memory.warmth;
-        let near = |it: &(Ms, f32)| ts - it.0 <= RISE_WINDOW_MS && ts > it.0;
+        let known = self.memory.warmth;
+        let [anchor, last] = [0, 1].map(|n| Option::zip(known.at.get(n), known.temp_c.get(n)));
+        let near = |it: &(&Ms, &f32)| ts > *it.0 && ts.saturating_sub(*it.0) <= RISE_WINDOW_MS;
         let limit = self.profile.heat_rise_c_per_min;
-        let fast = |it: (Ms, f32)| {
+        let fast = |it: (&Ms, &f32)| {
             let minutes = (ts - it.0) as f32 / 60_000.0;
             temp - it.1 >= (limit * minutes).max(RISE_FLOOR_C)
         };
         let rising = [anchor, last].into_iter().flatten().filter(near).any(fast);
-        let anchor = anchor.filter(near).or(last.filter(near)).or(Some((ts, temp)));
-        self.memory.warmth = [anchor, Some((ts, temp))];
+        let from = anchor.filter(near).or(last.filter(near)).unwrap_or((&ts, &temp));
+        self.memory.warmth = Warmth { at: [*from.0, ts], temp_c: [*from.1, temp] };
         rising
     }
 
@@ -228,12 +229,11 @@ impl Judge<'_> {
             self.memory.pressure_hidden = true;
             self.forget_pressure();
         }
-        self.signal(Condition::SensorFault, signal, when);
         if stuck {
             let since = self.memory.stuck.since;
-            let track = self.memory.track_mut(Condition::SensorFault);
-            track.since = track.since.min(since);
+            self.memory.track_mut(Condition::SensorFault).bad_since(since);
         }
+        self.signal(Condition::SensorFault, signal, when);
     }
 
     /// Whether the pressure has been the same for too many readings and too long. Also counts.
@@ -412,7 +412,7 @@ impl Judge<'_> {
                 self.facts.push(Fact::TestBecameReal { device, condition });
             }
         }
-        if self.memory.evidence.is_some_and(|it| now >= it.alive_at + UNVERIFIED_MS) {
+        if self.memory.evidence.as_ref().is_some_and(|it| now >= it.alive_at + UNVERIFIED_MS) {
             self.memory.evidence = None;
             self.facts.push(Fact::Unverified { device, at: now });
         }
@@ -457,7 +457,7 @@ impl Judge<'_> {
             self.offline_due(sight),
             self.backlog_ends(),
             tests.min().map(|since| since + TEST_MS),
-            self.memory.evidence.map(|it| it.alive_at + UNVERIFIED_MS),
+            self.memory.evidence.as_ref().map(|it| it.alive_at + UNVERIFIED_MS),
         ]
         .into_iter()
         .flatten()
@@ -467,6 +467,6 @@ impl Judge<'_> {
     /// Evidence is asked for, or no longer.
     pub fn verify(&mut self, wanted: bool, now: Ms) {
         let fresh = Evidence { covered_ms: 0, last_good: None, alive_at: now };
-        self.memory.evidence = wanted.then(|| self.memory.evidence.unwrap_or(fresh));
+        self.memory.evidence = wanted.then(|| Box::new(fresh));
     }
 }

@@ -28,8 +28,8 @@ pub struct Memory {
     pub interval_s: Option<u32>,
     /// For the stuck value.
     pub stuck: Stuck,
-    /// For the rate of rise: event time and °C of an earlier reading and of the last one.
-    pub warmth: [Option<(Ms, f32)>; 2],
+    /// For the rate of rise.
+    pub warmth: Warmth,
     /// Its Last Will came, and nothing since.
     pub gone: bool,
     /// Whether `sensor_fault`, while true, hides the pressure.
@@ -37,7 +37,7 @@ pub struct Memory {
     /// A backlog is coming in: arrival of its first and of its last late message so far.
     pub backlog: Option<(Ms, Ms)>,
     /// Evidence that the water is back.
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<Box<Evidence>>,
 }
 
 /// The same pressure, again and again.
@@ -49,6 +49,21 @@ pub struct Stuck {
     pub count: u32,
     /// Event time of the first of them.
     pub since: Ms,
+}
+
+/// Two earlier temperatures: the oldest one that a rise is measured from, and the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Warmth {
+    /// Event times; `Ms::MIN`: none.
+    pub at: [Ms; 2],
+    /// °C.
+    pub temp_c: [f32; 2],
+}
+
+impl Default for Warmth {
+    fn default() -> Self {
+        Self { at: [Ms::MIN; 2], temp_c: [0.0; 2] }
+    }
 }
 
 /// How long pressure has held above the clear limit while an incident verifies.

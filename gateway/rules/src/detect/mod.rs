@@ -22,6 +22,9 @@ mod trust;
 pub mod watch;
 pub mod zone;
 
+#[cfg(test)]
+mod drills;
+
 pub use memory::{BadMemory, Memory};
 pub use trust::{HydrantNow, Trust};
 pub use watch::Watch;

@@ -160,6 +160,13 @@ impl Track {
         }
     }
 
+    /// Bad ones had begun before this was seen; if none are known yet.
+    pub const fn bad_since(&mut self, since: Ms) {
+        if self.bad.count == 0 {
+            self.bad = Run { count: 1, since };
+        }
+    }
+
     /// An alarm, measured at `ts`. An alarm older than the newest one about this condition moves
     /// nothing, unless it is an active fire.
     pub fn alarm(&mut self, active: bool, ts: Ms) -> Step {

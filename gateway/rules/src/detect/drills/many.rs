@@ -1,0 +1,300 @@
+//! `zone_low_pressure` and `blind_area`.
+
+use standpipe_shared::Kind;
+
+use super::{Drill, device};
+use crate::registry::Device;
+
+/// Ten hydrants A to J of zone `main`, one report a minute.
+fn zone() -> Drill {
+    zone_of(10, 60)
+}
+
+fn zone_of(count: u8, interval_s: u32) -> Drill {
+    let devices = (0..count).map(|n| {
+        let id = char::from(b'A' + n).to_string();
+        Device { zone: "main".into(), ..device(&id, Kind::Hydrant, "municipal", interval_s) }
+    });
+    Drill::new(devices)
+}
+
+/// All of `who` report `kpa` at `clock`.
+fn all(clock: &str, who: &str, kpa: u32) -> String {
+    who.chars().map(|id| format!("{clock} {id}: pressure_kpa={kpa}\n")).collect()
+}
+
+/// The found lines about a zone or an area.
+fn about(found: &[String]) -> Vec<&str> {
+    found
+        .iter()
+        .map(String::as_str)
+        .filter(|it| it.contains("zone ") || it.contains("area "))
+        .collect()
+}
+
+const ALL: &str = "ABCDEFGHIJ";
+
+#[test]
+fn three_of_ten_low_together_are_a_zone() {
+    let mut drill = zone();
+    let script = all("00:00:00", ALL, 300) + &all("00:01:00", "ABC", 100);
+    assert!(about(&drill.run(&script)).is_empty());
+    let found = drill.run("00:01:30 A: pressure_kpa=100\n00:01:31 B: pressure_kpa=100");
+    assert!(about(&found).is_empty(), "two");
+    let found = drill.run("00:01:32 C: pressure_kpa=100");
+    assert_eq!(about(&found), ["00:01:32 zone main zone_low_pressure since 00:01:00 of A B C"]);
+    assert!(drill.out.watch_meta);
+    let found = drill.run(&(all("00:02:00", "DE", 0) + &all("00:02:30", "DE", 0)));
+    assert!(about(&found).is_empty(), "once");
+}
+
+#[test]
+fn thirty_per_cent_of_the_live_ones() {
+    let low = all("00:01:00", "ABC", 100) + &all("00:01:30", "ABC", 100);
+    let mut drill = zone_of(11, 60);
+    let found = drill.run(&(all("00:00:00", "ABCDEFGHIJK", 300) + &low));
+    assert!(about(&found).is_empty(), "three of eleven are 27 %");
+    let mut drill = zone_of(11, 60);
+    let found = drill.run(&(all("00:00:00", ALL, 300) + &low));
+    assert_eq!(about(&found).len(), 1, "one was never heard");
+    let mut drill = zone_of(11, 60);
+    let found = drill.run(&(all("00:00:00", "ABCDEFGHIJK", 300) + "00:00:30 K: gone\n" + &low));
+    assert_eq!(about(&found).len(), 1, "one is gone");
+    let mut drill = zone_of(11, 60);
+    let script = "00:00:00 K: pressure_kpa=300\n".to_owned()
+        + &all("00:02:00", ALL, 300)
+        + &all("00:03:00", "ABC", 100)
+        + &all("00:03:30", "ABC", 100);
+    assert_eq!(about(&drill.run(&script)).len(), 1, "one was last heard over three intervals ago");
+    let mut drill = zone_of(11, 60);
+    let script = "00:00:30 K: pressure_kpa=300\n".to_owned()
+        + &all("00:02:00", ALL, 300)
+        + &all("00:03:00", "ABC", 100)
+        + &all("00:03:30", "ABC", 100);
+    assert!(about(&drill.run(&script)).is_empty(), "exactly three intervals ago is live");
+    let mut drill = zone_of(3, 60);
+    let script =
+        all("00:00:00", "ABC", 300) + &all("00:01:00", "AB", 0) + &all("00:01:30", "AB", 0);
+    assert!(about(&drill.run(&script)).is_empty(), "two of three are not three");
+}
+
+#[test]
+fn onsets_lie_within_ten_minutes_or_longer_for_slow_devices() {
+    let found = |interval: u32, last: &str, confirm: &str| {
+        let mut drill = zone_of(5, interval);
+        let mut script = all("00:00:00", "ABCDE", 300)
+            + &all("00:10:00", "AB", 100)
+            + &all("00:10:30", "AB", 100);
+        script += &all(last, "C", 100);
+        script += &all(confirm, "C", 100);
+        // Everybody else goes on talking.
+        let mut lines: Vec<String> = script.lines().map(str::to_owned).collect();
+        for minute in 11..60 {
+            lines.push(format!("00:{minute:02}:00 A: pressure_kpa=100"));
+            lines.push(format!("00:{minute:02}:00 B: pressure_kpa=100"));
+        }
+        lines.sort_by(|a, b| a.split(' ').next().cmp(&b.split(' ').next()));
+        let found = drill.run(&lines.join("\n"));
+        found.iter().any(|it| it.contains("zone main"))
+    };
+    assert!(found(60, "00:20:00", "00:20:30"), "ten minutes");
+    assert!(!found(60, "00:20:00.001", "00:20:30.001"), "a moment more");
+    assert!(found(900, "00:28:00", "00:28:30"), "1.2 × a quarter of an hour");
+    assert!(!found(900, "00:28:00.001", "00:28:30.001"));
+}
+
+#[test]
+fn a_zone_ends_when_fewer_are_low_for_five_minutes() {
+    let mut drill = zone();
+    drill.run(
+        &(all("00:00:00", ALL, 300) + &all("00:01:00", "ABC", 100) + &all("00:01:30", "ABC", 100)),
+    );
+    let keep: String = (2..20)
+        .map(|minute| {
+            let clock = format!("00:{minute:02}:00");
+            let rising = if minute < 4 { 100 } else { 200 };
+            all(&clock, "AB", 100) + &all(&clock, "C", rising) + &all(&clock, "DEFGHIJ", 300)
+        })
+        .collect();
+    let found = drill.run(&keep);
+    assert_eq!(about(&found), ["00:10:00 zone main zone_low_pressure ended 00:04:00"]);
+}
+
+#[test]
+fn a_zone_that_falls_again_within_five_minutes_did_not_end() {
+    let mut drill = zone();
+    drill.run(
+        &(all("00:00:00", ALL, 300) + &all("00:01:00", "ABC", 100) + &all("00:01:30", "ABC", 100)),
+    );
+    let mut script = String::new();
+    for minute in 2..16 {
+        let clock = format!("00:{minute:02}:00");
+        let c = if (3..6).contains(&minute) { 200 } else { 100 };
+        script += &(all(&clock, "AB", 100) + &all(&clock, "C", c) + &all(&clock, "DEFGHIJ", 300));
+    }
+    let found = drill.run(&script);
+    assert!(about(&found).is_empty(), "{found:?}");
+    assert!(found.iter().any(|it| it.contains("C low_pressure ended")), "{found:?}");
+}
+
+#[test]
+fn silence_is_neither_good_nor_bad_news_for_a_zone() {
+    let mut drill = zone();
+    drill.run(
+        &(all("00:00:00", ALL, 300) + &all("00:01:00", "ABC", 100) + &all("00:01:30", "ABC", 100)),
+    );
+    let mut script = "00:02:00 A: gone\n00:02:00 B: gone\n".to_owned();
+    for minute in 2..20 {
+        let clock = format!("00:{minute:02}:00");
+        script += &(all(&clock, "C", 100) + &all(&clock, "DEFGHIJ", 300));
+    }
+    assert!(about(&drill.run(&script)).is_empty(), "those that fell silent were low");
+    let mut drill = zone();
+    let script = all("00:00:00", ALL, 300)
+        + &all("00:01:00", "AB", 100)
+        + &all("00:01:30", "AB", 100)
+        + "00:02:00 A: gone\n"
+        + &all("00:02:00", "CD", 100)
+        + &all("00:02:30", "C", 100);
+    assert!(about(&drill.run(&script)).is_empty(), "a silent one raises nothing");
+    let found = drill.run("00:02:31 D: pressure_kpa=100");
+    assert_eq!(about(&found), ["00:02:31 zone main zone_low_pressure since 00:01:00 of B C D"]);
+}
+
+#[test]
+fn a_broken_sensor_raises_no_zone_and_ends_none() {
+    let mut drill = zone();
+    let script = all("00:00:00", ALL, 300)
+        + &all("00:01:00", "AB", 100)
+        + &all("00:01:30", "AB", 100)
+        + "00:01:40 A: pressure_kpa=9999\n"
+        + &all("00:02:00", "C", 100)
+        + &all("00:02:30", "C", 100);
+    assert!(about(&drill.run(&script)).is_empty());
+    let found = drill.run(&(all("00:02:00", "D", 100) + &all("00:02:40", "D", 100)));
+    assert_eq!(about(&found).len(), 1);
+    let mut script = String::new();
+    for minute in 3..12 {
+        let clock = format!("00:{minute:02}:00");
+        script += &(all(&clock, "B", 9999) + &all(&clock, "CD", 100) + &all(&clock, "EFGHIJ", 300));
+    }
+    let found = drill.run(&script);
+    assert!(about(&found).is_empty(), "{found:?}");
+}
+
+#[test]
+fn a_zone_is_judged_at_its_own_hydrants_only() {
+    let mut devices: Vec<Device> = (0..3)
+        .map(|n| device(&char::from(b'A' + n).to_string(), Kind::Hydrant, "municipal", 60))
+        .collect();
+    for (device, zone) in devices.iter_mut().zip(["main", "main", ""]) {
+        device.zone = zone.into();
+    }
+    let mut drill = Drill::new(devices);
+    let found = drill.run(&(all("00:01:00", "ABC", 0) + &all("00:01:30", "ABC", 0)));
+    assert!(about(&found).is_empty());
+    assert_eq!(found.len(), 6);
+}
+
+/// `count` devices of one station.
+fn area(count: u8) -> Drill {
+    Drill::new(
+        (0..count)
+            .map(|n| device(&char::from(b'A' + n).to_string(), Kind::Smoke, "smoke_home", 60)),
+    )
+}
+
+#[test]
+fn half_of_a_station_silent_together_is_a_blind_area() {
+    let mut drill = area(10);
+    let mut script = all("00:00:00", ALL, 0);
+    for id in "ABCD".chars() {
+        script += &format!("00:01:00 {id}: gone\n");
+    }
+    assert!(about(&drill.run(&script)).is_empty(), "four");
+    let found = drill.run("00:01:10 E: gone");
+    assert_eq!(about(&found), ["00:01:10 area T-1 blind_area since 00:01:00 of A B C D E"]);
+    assert!(drill.out.watch_meta);
+    let found = drill.run("00:01:11 A: temp_c=20\n00:01:12 B: temp_c=20");
+    assert!(about(&found).is_empty(), "three of ten are 30 %");
+    let found = drill.run("00:01:13 C: temp_c=20");
+    assert_eq!(about(&found), ["00:01:13 area T-1 blind_area ended 00:01:13"]);
+}
+
+#[test]
+fn fewer_than_five_or_than_half_are_not() {
+    let mut drill = area(4);
+    let mut script = all("00:00:00", "ABCD", 0);
+    for id in "ABCD".chars() {
+        script += &format!("00:01:00 {id}: gone\n");
+    }
+    assert!(about(&drill.run(&script)).is_empty(), "four of four");
+    let mut drill = area(11);
+    let mut script = all("00:00:00", "ABCDEFGHIJK", 0);
+    for id in "ABCDE".chars() {
+        script += &format!("00:01:00 {id}: gone\n");
+    }
+    assert!(about(&drill.run(&script)).is_empty(), "five of eleven");
+    let mut drill = area(11);
+    let mut script = all("00:00:00", ALL, 0);
+    for id in "ABCDE".chars() {
+        script += &format!("00:01:00 {id}: gone\n");
+    }
+    assert_eq!(about(&drill.run(&script)).len(), 1, "one was never heard");
+    let mut drill = area(10);
+    let mut script = all("00:00:00", ALL, 0);
+    for (n, id) in "ABCDE".chars().enumerate() {
+        script += &format!("00:{:02}:00 {id}: gone\n", 1 + n * 3);
+    }
+    let quiet = script.lines().flat_map(|line| [line.to_owned()]).chain(
+        (0..15)
+            .flat_map(|m| "FGHIJ".chars().map(move |id| format!("00:{m:02}:30 {id}: temp_c=20"))),
+    );
+    let mut lines: Vec<String> = quiet.collect();
+    lines.extend((0..13).flat_map(|m| {
+        "ABCDE"
+            .chars()
+            .enumerate()
+            .filter(move |(n, _)| m < 1 + n * 3)
+            .map(move |(_, id)| format!("00:{m:02}:40 {id}: temp_c=20"))
+    }));
+    lines.sort();
+    assert!(about(&drill.run(&lines.join("\n"))).is_empty(), "five in twelve minutes");
+}
+
+#[test]
+fn exactly_a_quarter_is_still_blind() {
+    let mut drill = area(8);
+    let mut script = all("00:00:00", "ABCDEFGH", 0);
+    for id in "ABCDE".chars() {
+        script += &format!("00:01:00 {id}: gone\n");
+    }
+    assert_eq!(about(&drill.run(&script)).len(), 1);
+    let found = drill.run("00:01:10 A: temp_c=20\n00:01:10 B: temp_c=20\n00:01:10 C: temp_c=20");
+    assert!(about(&found).is_empty());
+    let found = drill.run("00:01:11 D: temp_c=20");
+    assert_eq!(about(&found).len(), 1);
+}
+
+#[test]
+fn zones_and_areas_come_back_after_a_restart() {
+    let mut drill = zone();
+    drill.run(
+        &(all("00:00:00", ALL, 300) + &all("00:01:00", "ABC", 100) + &all("00:01:30", "ABC", 100)),
+    );
+    let mut after = zone();
+    for ix in 0..10 {
+        let ix = crate::registry::DeviceIx(ix);
+        let memory = drill.watch.memory(ix).unwrap().clone();
+        after.watch.restore(ix, memory);
+    }
+    after.watch.restore_wholes(drill.watch.wholes().clone());
+    let found = after.run(&(all("00:02:00", "DEF", 100) + &all("00:02:30", "DEF", 100)));
+    assert!(about(&found).is_empty(), "known already: {found:?}");
+    let mut script = String::new();
+    for minute in 3..14 {
+        script += &all(&format!("00:{minute:02}:00"), ALL, 300 + minute);
+    }
+    let found = after.run(&script);
+    assert_eq!(about(&found), ["00:09:00 zone main zone_low_pressure ended 00:03:00"]);
+}

@@ -1,0 +1,254 @@
+//! Drills: a script of what devices say, beside what must be found.
+//!
+//! ```text
+//! 00:00:30 pressure_kpa=130             a reading of device D, measured and arrived then
+//! 00:10:00 @00:00:30 pressure_kpa=130   … measured earlier
+//! 00:10:00 B: temp_c=20                 another device
+//! 00:10:00 #1/7 pressure_kpa=130        … with boot and number
+//! 00:10:00 alarm smoke on|test|off      an alarm, with measurements behind it if any
+//! 00:10:00 gone | born 60 | up | down   Last Will, birth with its interval, the gateway's session
+//! 00:10:00                              the clock runs until then
+//! ```
+//! Every deadline between two lines is judged when it is due. A fact comes back as
+//! `00:01:00 D low_pressure since 00:00:30`, with `ended 00:01:00`, `late 30 s`, … as it applies.
+
+mod door;
+mod fire;
+mod many;
+mod pressure;
+mod properties;
+mod silence;
+mod upkeep;
+
+use standpipe_shared::{Alarm, Field, Kind, Measurements, Reading};
+
+use super::Watch;
+use crate::fact::{Fact, Raised, Subject};
+use crate::registry::{Device, DeviceIx, Profile, Registry};
+use crate::{Changes, Ms};
+
+/// Midnight of the drills: 2026-01-01.
+pub(super) const T0: Ms = 1_767_225_600_000;
+
+pub(super) fn at(clock: &str) -> Ms {
+    let (day, clock) = clock.split_once('+').unwrap_or(("0", clock));
+    let parts: Vec<Ms> = clock.split([':', '.']).map(|it| it.parse().unwrap()).collect();
+    let ms = parts.get(3).copied().unwrap_or(0);
+    T0 + day.parse::<Ms>().unwrap() * 86_400_000
+        + parts[0] * 3_600_000
+        + parts[1] * 60_000
+        + parts[2] * 1_000
+        + ms
+}
+
+pub(super) fn clock(ms: Ms) -> String {
+    let it = ms - T0;
+    let days = it.div_euclid(86_400_000);
+    let (day, it) = if days == 0 {
+        (String::new(), it)
+    } else {
+        (format!("{days}+"), it.rem_euclid(86_400_000))
+    };
+    let (h, m, s, ms) = (it / 3_600_000, it / 60_000 % 60, it / 1_000 % 60, it % 1_000);
+    let ms = if ms == 0 { String::new() } else { format!(".{ms:03}") };
+    format!("{day}{h:02}:{m:02}:{s:02}{ms}")
+}
+
+pub(super) fn device(id: &str, kind: Kind, profile: &str, interval_s: u32) -> Device {
+    Device {
+        claimed: true,
+        station: "T-1".into(),
+        profile: profile.into(),
+        interval_s: Some(interval_s),
+        ..Device::unclaimed(id, "town", kind)
+    }
+}
+
+pub(super) struct Drill {
+    pub watch: Watch,
+    pub now: Ms,
+    pub out: Changes,
+    found: Vec<String>,
+}
+
+impl Drill {
+    /// Over these devices; the session is up since midnight.
+    pub fn new(devices: impl IntoIterator<Item = Device>) -> Self {
+        let patient = |kind| Profile {
+            offline_min_s: 86_400,
+            stuck_readings: u32::MAX,
+            ..Profile::default_of(kind).clone()
+        };
+        let weak = Profile { min_kpa: 40.0, ..Profile::default_of(Kind::Hydrant).clone() };
+        let mut registry = Registry::new([
+            (Box::from("patient"), patient(Kind::Hydrant)),
+            (Box::from("patient_smoke"), patient(Kind::Smoke)),
+            (Box::from("weak"), weak),
+        ]);
+        for device in devices {
+            registry.put_device(device);
+        }
+        let mut watch = Watch::new(registry, 3_600_000);
+        let mut out = Changes::default();
+        watch.session(true, T0, &mut out);
+        Self { watch, now: T0, out, found: Vec::new() }
+    }
+
+    /// One that may be silent for a day, and never counts as stuck.
+    pub fn hydrant() -> Self {
+        Self::new([device("D", Kind::Hydrant, "patient", 60)])
+    }
+
+    /// One that may be silent for a day.
+    pub fn detector() -> Self {
+        Self::new([device("D", Kind::Smoke, "patient_smoke", 60)])
+    }
+
+    /// One that is offline after five minutes.
+    pub fn watched() -> Self {
+        Self::new([device("D", Kind::Hydrant, "municipal", 60)])
+    }
+
+    /// Runs a script; what was found, a line a fact.
+    pub fn run(&mut self, script: &str) -> Vec<String> {
+        for line in script.lines().map(str::trim).filter(|it| !it.is_empty()) {
+            let (time, said) = line.split_once(' ').unwrap_or((line, ""));
+            self.wait(at(time));
+            self.say(said.trim());
+            self.watch.tick(self.now, &mut self.out);
+            self.note();
+        }
+        std::mem::take(&mut self.found)
+    }
+
+    /// Runs a script and compares.
+    #[track_caller]
+    pub fn finds(&mut self, story: &str, script: &str, expected: &[&str]) {
+        assert_eq!(self.run(script), expected, "{story}");
+    }
+
+    fn wait(&mut self, until: Ms) {
+        while let Some(due) = self.watch.next_wake().filter(|it| *it <= until) {
+            assert!(due > self.now || self.now == T0 || due == self.now, "time runs forward");
+            self.now = self.now.max(due);
+            self.watch.tick(self.now, &mut self.out);
+            self.note();
+            assert_ne!(self.watch.next_wake(), Some(due), "a deadline that comes again at once");
+        }
+        self.now = until;
+    }
+
+    fn say(&mut self, said: &str) {
+        let (who, said) = said.split_once(": ").unwrap_or(("D", said));
+        let mut words = said.split_whitespace().peekable();
+        let mut reading = Reading { ts: Some(self.now), ..Reading::default() };
+        if let Some(time) = words.next_if(|it| it.starts_with('@')) {
+            reading.ts = (time != "@-").then(|| at(&time[1..]));
+        }
+        if let Some(number) = words.next_if(|it| it.starts_with('#')) {
+            let (boot, seq) = number[1..].split_once('/').unwrap();
+            (reading.boot, reading.seq) = (boot.parse().ok(), seq.parse().ok());
+        }
+        let now = self.now;
+        let first = words.peek().copied();
+        match first {
+            None => {}
+            Some("gone") => self.watch.status(("town", who), (false, None), now, &mut self.out),
+            Some("born") => {
+                let interval_s = words.nth(1).and_then(|it| it.parse().ok());
+                self.watch.status(("town", who), (true, interval_s), now, &mut self.out);
+            }
+            Some("up") => self.watch.session(true, now, &mut self.out),
+            Some("down") => self.watch.session(false, now, &mut self.out),
+            Some("alarm") => {
+                let condition = words.nth(1).unwrap().parse().unwrap();
+                let how = words.next().unwrap();
+                reading.values = values(words);
+                let (active, test) = (how != "off", how == "test");
+                let alarm = Alarm { reading, condition, active, test };
+                self.watch.alarm(("town", who), &alarm, now, &mut self.out);
+            }
+            Some(_) => {
+                reading.values = values(words);
+                self.watch.reading(("town", who), &reading, now, &mut self.out);
+            }
+        }
+    }
+
+    fn note(&mut self) {
+        for fact in self.watch.facts() {
+            let told = clock(self.now);
+            let line = match fact {
+                Fact::Raised(it) => format!("{told} {}", self.raised(&it)),
+                Fact::Cleared { subject, condition, at } => {
+                    let (who, what) = (self.who(&subject), condition.as_str());
+                    format!("{told} {who} {what} ended {}", clock(at))
+                }
+                Fact::Passed { raised, cleared_at } => {
+                    format!("{told} {} passed {}", self.raised(&raised), clock(cleared_at))
+                }
+                Fact::TestBecameReal { device, condition } => {
+                    format!("{told} {} {} is no test", self.id(device), condition.as_str())
+                }
+                Fact::Verified { device, at } => {
+                    format!("{told} {} verified {}", self.id(device), clock(at))
+                }
+                Fact::Unverified { device, at } => {
+                    format!("{told} {} unverified {}", self.id(device), clock(at))
+                }
+                Fact::Hydrant { .. } => continue,
+            };
+            self.found.push(line);
+        }
+    }
+
+    fn raised(&self, it: &Raised) -> String {
+        let (who, what) = (self.who(&it.subject), it.condition.as_str());
+        let mut line = format!("{who} {what} since {}", clock(it.since));
+        if it.late_s > 0 {
+            line += &format!(" late {} s", it.late_s);
+        }
+        if it.test {
+            line += " test";
+        }
+        if !it.members.is_empty() {
+            let members: Vec<&str> = it.members.iter().map(|ix| self.id(*ix)).collect();
+            line += &format!(" of {}", members.join(" "));
+        }
+        line
+    }
+
+    fn who(&self, subject: &Subject) -> String {
+        match subject {
+            Subject::Device(ix) => self.id(*ix).to_owned(),
+            Subject::Zone(zone) => format!("zone {zone}"),
+            Subject::Area(station) => format!("area {station}"),
+            Subject::Gateway => "gateway".to_owned(),
+        }
+    }
+
+    fn id(&self, ix: DeviceIx) -> &str {
+        &self.watch.registry.device(ix).unwrap().id
+    }
+}
+
+fn values<'a>(words: impl Iterator<Item = &'a str>) -> Measurements {
+    let mut values = Measurements::default();
+    for word in words {
+        let (name, value) = word.split_once('=').unwrap();
+        let field = Field::ALL.into_iter().find(|it| it.as_str() == name).unwrap();
+        values.set(field, value.parse().unwrap()).unwrap();
+    }
+    values
+}
+
+/// A reading of `what` every `step` seconds from `from` to `to`, both included.
+pub(super) fn every(step: Ms, from: &str, to: &str, what: &str) -> String {
+    let (mut t, end) = (at(from), at(to));
+    let mut script = String::new();
+    while t <= end {
+        script += &format!("{} {what}\n", clock(t));
+        t += step * 1_000;
+    }
+    script
+}
