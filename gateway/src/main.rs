@@ -1,2 +1,7 @@
-//! The gateway.
-fn main() {}
+//! The gateway: see `standpipe --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    standpipe::cli::main()
+}

@@ -1,0 +1,85 @@
+//! The registry's files as arguments: read, reported, judged.
+
+use std::path::{Path, PathBuf};
+
+use standpipe_rules::registry::files::{File, Import};
+use standpipe_rules::registry::{Profile, Registry};
+
+use super::Failure;
+
+/// Where the registry is.
+#[derive(Debug, clap::Args)]
+pub struct RegistryArgs {
+    /// `stations.csv`
+    #[arg(long, value_name = "FILE")]
+    pub stations: PathBuf,
+    /// `devices.csv`
+    #[arg(long, value_name = "FILE")]
+    pub devices: PathBuf,
+    /// Take the good rows although others are bad.
+    #[arg(long)]
+    pub skip_bad: bool,
+}
+
+/// Reads the files and reports on the terminal.
+///
+/// # Errors
+/// [`Failure`] when a file can't be read, or has bad rows that are not to be skipped.
+pub fn import(
+    stations: Option<&Path>,
+    devices: Option<&Path>,
+    known: &Registry,
+    skip_bad: bool,
+) -> Result<Import, Failure> {
+    let bytes = |path: Option<&Path>| path.map(|it| Ok((it.display().to_string(), read(it)?)));
+    let stations = bytes(stations).transpose()?;
+    let devices = bytes(devices).transpose()?;
+    fn file((name, bytes): &(String, Vec<u8>)) -> File<'_> {
+        File { name, bytes }
+    }
+    let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), known);
+    for note in &import.notes {
+        eprintln!("{note}");
+    }
+    for bad in &import.bad {
+        eprintln!("{bad}");
+    }
+    judge(import.bad.len() as u64, skip_bad)?;
+    Ok(import)
+}
+
+/// A registry of these files alone.
+///
+/// # Errors
+/// As [`import`].
+pub fn registry(
+    args: &RegistryArgs,
+    profiles: impl IntoIterator<Item = (Box<str>, Profile)>,
+) -> Result<Registry, Failure> {
+    let mut registry = Registry::new(profiles);
+    let import = import(Some(&args.stations), Some(&args.devices), &registry, args.skip_bad)?;
+    import.put(&mut registry);
+    Ok(registry)
+}
+
+/// Whether so many bad rows stop the work.
+///
+/// # Errors
+/// [`Failure::Failed`] when there are any and they are not to be skipped.
+pub fn judge(bad: u64, skip_bad: bool) -> Result<(), Failure> {
+    match (bad, skip_bad) {
+        (0, _) => Ok(()),
+        (_, true) => {
+            eprintln!("{bad} faults: the rows with them were skipped");
+            Ok(())
+        }
+        (_, false) => Err(Failure::Failed(format!(
+            "{bad} faults, nothing was done: correct them, or add --skip-bad"
+        ))),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path)
+        .map_err(|bad| Failure::Failed(format!("{}: cannot be read ({bad})", path.display())))
+}

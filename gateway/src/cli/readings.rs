@@ -1,0 +1,371 @@
+//! `readings.csv`, plain or gzip: recorded readings in order of arrival.
+//!
+//! Columns are found by their header: `arrive_ms` and `device` must be there; `ts`, `boot`, `seq`
+//! and any measurement may be. An empty field is a missing one. Rows are read one by one without
+//! allocating; a bad one is told with its line and skipped, and the caller decides what that means.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use standpipe_rules::Ms;
+use standpipe_shared::{Field, Measurements, Name, Reading};
+
+/// Read from the file at once, bytes.
+const BUFFER: usize = 256 * 1024;
+/// How much of a bad value is shown, characters.
+const SHOWN: usize = 60;
+
+/// What stands in a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Arrive,
+    Ts,
+    Device,
+    Boot,
+    Seq,
+    Value(Field),
+    Ignored,
+}
+
+impl Column {
+    fn named(name: &str) -> Self {
+        match name {
+            "arrive_ms" => Self::Arrive,
+            "ts" => Self::Ts,
+            "device" => Self::Device,
+            "boot" => Self::Boot,
+            "seq" => Self::Seq,
+            _ => Field::ALL
+                .into_iter()
+                .find(|it| it.as_str() == name)
+                .map_or(Self::Ignored, Self::Value),
+        }
+    }
+}
+
+/// A row that cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadReading {
+    /// The line, from 1.
+    pub line: u64,
+    /// The column's header; empty: the whole row.
+    pub column: Box<str>,
+    /// What stands there.
+    pub value: Box<str>,
+    /// What is wrong, and what to do.
+    pub text: &'static str,
+}
+
+impl fmt::Display for BadReading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, column, value, text } = self;
+        if column.is_empty() {
+            write!(f, "{line}: {text}")
+        } else {
+            write!(f, "{line}: {column} = `{value}`: {text}")
+        }
+    }
+}
+
+/// Why a file can't be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// The system says no, or the gzip is torn.
+    #[error("cannot be read ({0}): check the file")]
+    Io(#[from] std::io::Error),
+    /// The bytes are no CSV.
+    #[error("cannot be read ({0}): check the file")]
+    Csv(#[from] csv::Error),
+    /// The first line lacks a column.
+    #[error("no column `{0}`: name the columns in the first line")]
+    NoColumn(&'static str),
+}
+
+/// One row, good or not.
+pub type Row<'a> = Result<(Ms, &'a str, Reading), BadReading>;
+
+/// The rows of a file.
+pub struct Readings<R> {
+    reader: csv::Reader<R>,
+    columns: Vec<Column>,
+    record: csv::ByteRecord,
+    arrived: Ms,
+}
+
+/// Opens a file, unpacking it where its content is gzip. `seen` is told of every byte read.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn open<'a>(
+    path: &Path,
+    seen: impl FnMut(usize) + 'a,
+) -> Result<Readings<Box<dyn Read + 'a>>, Unreadable> {
+    let counted = Counted { file: File::open(path)?, seen };
+    let mut file = BufReader::with_capacity(BUFFER, counted);
+    let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    if packed {
+        Readings::new(Box::new(MultiGzDecoder::new(file)))
+    } else {
+        Readings::new(Box::new(file))
+    }
+}
+
+/// A file that says how much of it was read.
+struct Counted<F> {
+    file: File,
+    seen: F,
+}
+
+impl<F: FnMut(usize)> Read for Counted<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        (self.seen)(read);
+        Ok(read)
+    }
+}
+
+impl<R: Read> Readings<R> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn new(bytes: R) -> Result<Self, Unreadable> {
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .has_headers(true)
+            .buffer_capacity(BUFFER)
+            .from_reader(bytes);
+        let header = reader.byte_headers()?;
+        let name = |it: &[u8]| {
+            let it = it.strip_prefix(b"\xef\xbb\xbf").unwrap_or(it).trim_ascii();
+            std::str::from_utf8(it).map_or(Column::Ignored, Column::named)
+        };
+        let columns: Vec<Column> = header.iter().map(name).collect();
+        for (column, name) in [(Column::Arrive, "arrive_ms"), (Column::Device, "device")] {
+            if !columns.contains(&column) {
+                return Err(Unreadable::NoColumn(name));
+            }
+        }
+        Ok(Self { reader, columns, record: csv::ByteRecord::new(), arrived: Ms::MIN })
+    }
+
+    /// The columns that mean nothing here.
+    pub fn ignored(&mut self) -> Vec<String> {
+        let Ok(header) = self.reader.byte_headers() else { return Vec::new() };
+        let named = header.iter().zip(&self.columns);
+        named
+            .filter(|(_, column)| **column == Column::Ignored)
+            .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
+            .collect()
+    }
+
+    /// The next row; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the file ends in the middle, or the disk says no.
+    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Unreadable> {
+        if !self.reader.read_byte_record(&mut self.record)? {
+            return Ok(None);
+        }
+        let row = row(&self.record, &self.columns, self.arrived);
+        if let Ok((arrived, ..)) = &row {
+            self.arrived = *arrived;
+        }
+        let line = self.record.position().map_or(0, csv::Position::line);
+        let header = self.reader.byte_headers()?;
+        Ok(Some(row.map_err(|Bad { at, text }| {
+            let shown = |record: &csv::ByteRecord| {
+                let field = at.and_then(|at| record.get(at)).unwrap_or_default();
+                String::from_utf8_lossy(field).chars().take(SHOWN).collect::<String>().into()
+            };
+            BadReading { line, column: shown(header), value: shown(&self.record), text }
+        })))
+    }
+}
+
+/// What is wrong with a row, and in which field.
+struct Bad {
+    at: Option<usize>,
+    text: &'static str,
+}
+
+fn row<'a>(
+    record: &'a csv::ByteRecord,
+    columns: &[Column],
+    before: Ms,
+) -> Result<(Ms, &'a str, Reading), Bad> {
+    if record.len() != columns.len() {
+        let text = "not as many fields as the first line: write one for each column";
+        return Err(Bad { at: None, text });
+    }
+    let (mut arrived, mut device) = (before, "");
+    let mut reading = Reading::default();
+    for (at, (field, column)) in record.iter().zip(columns).enumerate() {
+        let bad = |text| Bad { at: Some(at), text };
+        let field = std::str::from_utf8(field).map_err(|_| bad("not UTF-8: save it as UTF-8"))?;
+        match column {
+            Column::Arrive => {
+                let wanted = "not a time: write Unix milliseconds";
+                arrived = field.parse().map_err(|_| bad(wanted))?;
+                if arrived < before {
+                    return Err(bad("before the row above: sort the rows by arrive_ms"));
+                }
+            }
+            Column::Device => {
+                let wanted = "not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -";
+                device = Name::new(field).map_err(|_| bad(wanted))?.as_str();
+            }
+            _ if field.is_empty() => {}
+            Column::Ts => reading.ts = Some(number(field).map_err(bad)?),
+            Column::Boot => reading.boot = Some(number(field).map_err(bad)?),
+            Column::Seq => reading.seq = Some(number(field).map_err(bad)?),
+            Column::Value(name) => value(&mut reading.values, *name, field).map_err(bad)?,
+            Column::Ignored => {}
+        }
+    }
+    Ok((arrived, device, reading))
+}
+
+fn number<T: std::str::FromStr>(field: &str) -> Result<T, &'static str> {
+    field.parse().map_err(|_| "not a whole number in range: write one, or nothing")
+}
+
+fn value(values: &mut Measurements, name: Field, field: &str) -> Result<(), &'static str> {
+    match name {
+        Field::Flowing => values.flowing = Some(flag(field)?),
+        Field::CapOpen => values.cap_open = Some(flag(field)?),
+        Field::BatteryMv => values.battery_mv = Some(number(field)?),
+        Field::RssiDbm => values.rssi_dbm = Some(number(field)?),
+        Field::PressureKpa
+        | Field::PressureMinKpa
+        | Field::PressureMaxKpa
+        | Field::LoopMa
+        | Field::TiltDeg
+        | Field::SmokeDbM
+        | Field::DirtPct
+        | Field::TempC => {
+            let wanted = "not a finite number: write one, or nothing";
+            let number = field.parse().map_err(|_| wanted)?;
+            values.set(name, number).map_err(|_| wanted)?;
+        }
+    }
+    Ok(())
+}
+
+fn flag(field: &str) -> Result<bool, &'static str> {
+    match field {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err("not a flag: write true, false or nothing"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Readings, Unreadable, open};
+    use std::io::Write;
+
+    /// All rows in words.
+    fn told(text: &str) -> String {
+        let mut readings = Readings::new(text.as_bytes()).unwrap();
+        let mut out = String::new();
+        while let Some(row) = readings.next_row().unwrap() {
+            match row {
+                Ok((arrived, device, reading)) => {
+                    let json = serde_json::to_string(&reading).unwrap();
+                    out += &format!("{arrived} {device} {json}\n");
+                }
+                Err(bad) => out += &format!("{bad}\n"),
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn every_column_is_found_by_its_name() {
+        let text = "\u{feff}device,colour,flowing,cap_open,battery_mv,rssi_dbm,seq,boot,ts,arrive_ms,\
+                    pressure_kpa,pressure_min_kpa,pressure_max_kpa,loop_ma,tilt_deg,smoke_db_m,\
+                    dirt_pct,temp_c\r\n\
+                    H1,red,true,0,3600,-70,2,1,5,9,1.5,1,2,4,30,0.1,80,-3\r\n\
+                    H1,,,,,,,,,9,,,,,,,,\r\n";
+        insta::assert_snapshot!(told(text), @r#"
+9 H1 {"boot":1,"seq":2,"ts":5,"pressure_kpa":1.5,"pressure_min_kpa":1.0,"pressure_max_kpa":2.0,"loop_ma":4.0,"flowing":true,"cap_open":false,"tilt_deg":30.0,"smoke_db_m":0.1,"dirt_pct":80.0,"temp_c":-3.0,"battery_mv":3600,"rssi_dbm":-70}
+9 H1 {}
+"#);
+        assert_eq!(Readings::new(text.as_bytes()).unwrap().ignored(), ["colour"]);
+    }
+
+    #[test]
+    fn a_bad_row_is_told_and_the_others_stand() {
+        let text = "arrive_ms,device,ts,pressure_kpa,flowing,battery_mv\n\
+                    5,A,1,2,1,3\n\
+                    4,A,1,2,1,3\n\
+                    6,A B,1,2,1,3\n\
+                    6,A,1.5,2,1,3\n\
+                    6,A,1,NaN,1,3\n\
+                    6,A,1,1e39,1,3\n\
+                    6,A,1,2,yes,3\n\
+                    6,A,1,2,1,3.5\n\
+                    6,A,1,2,1\n\
+                    soon,A,1,2,1,3\n\
+                    6,B,1,2,1,3\n";
+        insta::assert_snapshot!(told(text), @r#"
+5 A {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
+3: arrive_ms = `4`: before the row above: sort the rows by arrive_ms
+4: device = `A B`: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -
+5: ts = `1.5`: not a whole number in range: write one, or nothing
+6: pressure_kpa = `NaN`: not a finite number: write one, or nothing
+7: pressure_kpa = `1e39`: not a finite number: write one, or nothing
+8: flowing = `yes`: not a flag: write true, false or nothing
+9: battery_mv = `3.5`: not a whole number in range: write one, or nothing
+10: not as many fields as the first line: write one for each column
+11: arrive_ms = `soon`: not a time: write Unix milliseconds
+6 B {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
+"#);
+    }
+
+    #[test]
+    fn without_its_columns_a_file_is_not_read() {
+        for (text, missing) in [("", "arrive_ms"), ("arrive_ms,ts\n", "device")] {
+            let bad = Readings::new(text.as_bytes()).err();
+            assert!(matches!(bad, Some(Unreadable::NoColumn(it)) if it == missing), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_known_by_its_content_and_bytes_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "arrive_ms,device\n1,A\n2,B\n";
+        let (plain, packed) = (folder.path().join("a.gz"), folder.path().join("b.csv"));
+        std::fs::write(&plain, text).unwrap();
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(text.as_bytes()).unwrap();
+        std::fs::write(&packed, gz.finish().unwrap()).unwrap();
+        for path in [&plain, &packed] {
+            let mut seen = 0;
+            let mut rows = 0;
+            {
+                let mut readings = open(path, |bytes| seen += bytes).unwrap();
+                while let Some(row) = readings.next_row().unwrap() {
+                    assert!(row.is_ok(), "{row:?}");
+                    rows += 1;
+                }
+            }
+            assert_eq!((rows, seen as u64), (2, path.metadata().unwrap().len()));
+        }
+        let torn = std::fs::read(&packed).unwrap();
+        std::fs::write(&packed, &torn[..torn.len() - 9]).unwrap();
+        let mut readings = open(&packed, |_| {}).unwrap();
+        let error = loop {
+            match readings.next_row() {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("a torn file was read to its end"),
+                Err(bad) => break bad.to_string(),
+            }
+        };
+        assert!(error.starts_with("cannot be read"), "{error}");
+    }
+}
