@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 /// Messages of the telemetry lane that may wait for the engine.
-pub const BULK_QUEUE: usize = 16_384;
+pub const BULK_QUEUE: usize = 8_192;
 /// Messages of the alarm lane, questions and reports that may wait for the engine.
 pub const URGENT_QUEUE: usize = 4_096;
-/// Bytes of telemetry that may wait for the engine, whatever the count.
-pub const BULK_BYTES: usize = 32 * 1024 * 1024;
+/// What the messages of one lane that wait for the engine may weigh, bytes, whatever the count: a
+/// thousand large arrays must not fill the memory. A single one passes whatever it weighs.
+pub const STAGED_BYTES: usize = 16 * 1024 * 1024;
 /// MQTT 5 receive-maximum of the telemetry lane: no more than [`BULK_QUEUE`].
 pub const RECEIVE_MAXIMUM: u16 = 4_096;
 /// The largest MQTT packet taken, bytes: the largest payload, its topic and headers.

@@ -55,6 +55,38 @@ impl Changes {
     }
 }
 
+impl Changes {
+    /// Empties it; the room is kept for the next batch.
+    pub fn clear(&mut self) {
+        let Self {
+            readings,
+            registered,
+            save,
+            dirty,
+            incidents,
+            trail,
+            pages,
+            ledger,
+            presence,
+            book_meta,
+            watch_meta,
+            counts,
+        } = self;
+        readings.clear();
+        registered.clear();
+        save.clear();
+        dirty.clear();
+        incidents.clear();
+        trail.clear();
+        pages.clear();
+        ledger.clear();
+        presence.clear();
+        *book_meta = false;
+        *watch_meta = false;
+        *counts = Counts::default();
+    }
+}
+
 /// One reading as it is kept: whole enough to step the rules again after a restart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Logged {
@@ -144,6 +176,33 @@ pub enum Hop {
     Attached,
     /// It is over.
     Closed,
+}
+
+impl Hop {
+    /// The name in the trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Received => "received",
+            Self::Raised => "raised",
+            Self::Cleared => "cleared",
+            Self::Paged => "paged",
+            Self::Delivered => "delivered",
+            Self::GivenUp => "given_up",
+            Self::Shown => "shown",
+            Self::Acknowledged => "acknowledged",
+            Self::Dispatched => "dispatched",
+            Self::Arrived => "arrived",
+            Self::Commented => "commented",
+            Self::Resolved => "resolved",
+            Self::Verifying => "verifying",
+            Self::Reopened => "reopened",
+            Self::Forgotten => "forgotten",
+            Self::Attached => "attached",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// One message owed to one receiver about one incident.

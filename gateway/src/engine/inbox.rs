@@ -4,20 +4,22 @@
 //! telemetry lane. Both are bounded: a lane that finds its queue full disconnects, and the broker
 //! keeps the rest; an ask that finds it full is refused; a sender's report waits.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, IncidentId, Refused};
 use standpipe_rules::registry::{Device, DeviceIx};
-use standpipe_rules::wire::Parsed;
+use standpipe_rules::wire::{Message, Parsed};
+use standpipe_shared::Reading;
 use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
-/// Messages the urgent queue holds.
-pub const URGENT_QUEUE: usize = 4_096;
-/// Messages the bulk queue holds; the telemetry lane's receive-maximum is no larger.
-pub const BULK_QUEUE: usize = 8_192;
+use crate::limits::{BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
+use crate::store::Quarantined;
+
 /// Batches of acknowledgements on their way back to a lane; more are merged into one.
 pub const ACK_QUEUE: usize = 64;
 /// How long a report naps before it tries a full queue again.
@@ -60,6 +62,52 @@ pub struct Delivery {
     pub parsed: Parsed,
 }
 
+impl Delivery {
+    /// About how much memory it takes, bytes.
+    fn weight(&self) -> usize {
+        let readings = match &self.parsed.message {
+            Some(Message::Telemetry { readings, .. }) => readings.len() * size_of::<Reading>(),
+            Some(
+                Message::Alarm { .. }
+                | Message::Status { .. }
+                | Message::Reply { .. }
+                | Message::Action { .. }
+                | Message::Presence { .. },
+            )
+            | None => 0,
+        };
+        let rejected = self.parsed.rejected.iter().map(|it| it.payload.len() + it.detail.len());
+        size_of::<Inbox>() + self.topic.len() + readings + rejected.sum::<usize>()
+    }
+}
+
+/// What the waiting deliveries weigh: alarm lane, telemetry lane.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Staged(Arc<[AtomicUsize; 2]>);
+
+impl Staged {
+    fn of(&self, lane: Lane) -> &AtomicUsize {
+        let [alarm, telemetry] = &*self.0;
+        if lane == Lane::Alarm { alarm } else { telemetry }
+    }
+
+    /// False when it is too much; then nothing was added.
+    fn more(&self, delivery: &Delivery) -> bool {
+        let (staged, weight) = (self.of(delivery.lane), delivery.weight());
+        let before = staged.fetch_add(weight, Ordering::Relaxed);
+        if before == 0 || before + weight <= STAGED_BYTES {
+            return true;
+        }
+        staged.fetch_sub(weight, Ordering::Relaxed);
+        false
+    }
+
+    /// It waits no more.
+    pub(super) fn less(&self, delivery: &Delivery) {
+        self.of(delivery.lane).fetch_sub(delivery.weight(), Ordering::Relaxed);
+    }
+}
+
 /// Packets of one connection that may be acknowledged: what follows from them is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acks {
@@ -69,9 +117,28 @@ pub struct Acks {
     pub pkids: Vec<u16>,
 }
 
+impl Acks {
+    /// Puts one packet after those that wait; those of an older connection are good for nothing.
+    pub(super) fn note(waiting: &mut Option<Self>, epoch: u64, pkid: u16) {
+        match waiting {
+            Some(before) if before.epoch == epoch => before.pkids.push(pkid),
+            Some(before) if before.epoch > epoch => {}
+            Some(_) | None => *waiting = Some(Self { epoch, pkids: vec![pkid] }),
+        }
+    }
+
+    /// Puts these after those that wait; those of an older connection are good for nothing.
+    pub(super) fn join(mut self, waiting: &mut Option<Self>) {
+        match waiting {
+            Some(before) if before.epoch == self.epoch => before.pkids.append(&mut self.pkids),
+            Some(before) if before.epoch > self.epoch => {}
+            Some(_) | None => *waiting = Some(self),
+        }
+    }
+}
+
 /// Everything that can reach the engine.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every message is a delivery")]
 pub enum Inbox {
     /// From a lane.
     Delivery(Delivery),
@@ -114,6 +181,15 @@ pub enum Inbox {
         /// The block.
         block: i64,
     },
+    /// History has the trail up to this entry and the ledger up to this hour.
+    RecordsAt {
+        /// The entry's number.
+        trail: i64,
+        /// Start of the hour.
+        ledger: Ms,
+    },
+    /// Something that history will never take.
+    Quarantine(Quarantined),
     /// Somebody wants something done, and an answer.
     Ask(Ask),
 }
@@ -160,6 +236,7 @@ pub enum Unavailable {
 pub struct EngineHandle {
     urgent: Sender<Inbox>,
     bulk: Sender<Inbox>,
+    staged: Staged,
 }
 
 /// The engine's ends of both queues.
@@ -167,6 +244,7 @@ pub struct EngineHandle {
 pub struct Queues {
     pub(super) urgent: Receiver<Inbox>,
     pub(super) bulk: Receiver<Inbox>,
+    pub(super) staged: Staged,
 }
 
 /// The two queues to the engine. It ends when every handle is gone.
@@ -174,7 +252,9 @@ pub struct Queues {
 pub fn queues() -> (EngineHandle, Queues) {
     let (urgent, urgent_in) = bounded(URGENT_QUEUE);
     let (bulk, bulk_in) = bounded(BULK_QUEUE);
-    (EngineHandle { urgent, bulk }, Queues { urgent: urgent_in, bulk: bulk_in })
+    let staged = Staged::default();
+    let queues = Queues { urgent: urgent_in, bulk: bulk_in, staged: staged.clone() };
+    (EngineHandle { urgent, bulk, staged }, queues)
 }
 
 impl EngineHandle {
@@ -187,7 +267,15 @@ impl EngineHandle {
             Lane::Alarm => &self.urgent,
             Lane::Telemetry => &self.bulk,
         };
-        queue.try_send(Inbox::Delivery(delivery)).map_err(|full| why(&full))
+        if !self.staged.more(&delivery) {
+            return Err(Unavailable::Busy);
+        }
+        queue.try_send(Inbox::Delivery(delivery)).map_err(|full| {
+            if let TrySendError::Full(Inbox::Delivery(back)) = &full {
+                self.staged.less(back);
+            }
+            why(&full)
+        })
     }
 
     /// Sends something that is not a delivery, or says at once that it cannot.

@@ -1,11 +1,371 @@
 //! The one writer: what arrives is stepped, committed in one transaction, and only then
 //! acknowledged.
+//!
+//! [`Engine`] is that, without thread, clock or channel, so that a simulator can drive it:
+//! `take` what arrived, `tick`, `commit`. When a commit fails, the engine holds on to exactly what
+//! it wanted to keep, acknowledges nothing and takes nothing more until the same commit succeeds.
+//! The thread around it is in `shell.rs`; what reaches it, in `inbox.rs`.
 
 mod bells;
+mod dirty;
 mod inbox;
+mod meters;
+mod shell;
+#[cfg(test)]
+mod tests;
 
+use std::time::Duration;
+
+use standpipe_rules::incidents::Refused;
+use standpipe_rules::registry::DeviceIx;
+use standpipe_rules::wire::Message;
+use standpipe_rules::world::World;
+use standpipe_rules::{Changes, Ms};
+use tokio::sync::oneshot;
+
+pub use crate::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
+use crate::store::{Extras, Loaded, Quarantined, Store, StoreError};
 pub use bells::{Bells, Rings, bells};
+use dirty::Dirty;
 pub use inbox::{
-    ACK_QUEUE, Acks, Ask, BULK_QUEUE, Delivery, EngineHandle, Inbox, Lane, Queues, URGENT_QUEUE,
-    Unavailable, acks, queues,
+    Acks, Ask, Delivery, EngineHandle, Inbox, Lane, Queues, Unavailable, acks, queues,
 };
+use meters::Meters;
+pub use shell::{Outlets, run};
+
+/// A memory may be dirty for this long before it is kept.
+pub const DIRTY_FOR_MS: Ms = 2_000;
+/// Memories kept lazily in one transaction at most …
+const LAZY_MOST: usize = 256;
+/// … and, while readings pour in, one for so many readings, but …
+const LAZY_SHARE: usize = 8;
+/// … never fewer than this.
+const LAZY_LEAST: usize = 32;
+/// Rejected messages kept from one batch at most; the rest are only counted.
+const QUARANTINE_BATCH: usize = 64;
+/// After a failed commit, the first retry comes after this …
+const RETRY_FIRST_MS: Ms = 100;
+/// … and each further one after twice as long, up to this.
+const RETRY_MOST_MS: Ms = 5_000;
+/// With nothing to do, the engine looks at its timers this often.
+const IDLE_MS: Ms = 1_000;
+/// With memories to keep, this often.
+const IDLE_DIRTY_MS: Ms = 250;
+
+/// The world, the store, and what is on its way from one to the other.
+#[derive(Debug)]
+pub struct Engine {
+    world: World,
+    store: Store,
+    /// What follows from the messages taken since the last commit.
+    changes: Changes,
+    extras: Extras,
+    due: Due,
+    dirty: Dirty,
+    /// Which lanes are up: alarm, telemetry.
+    up: [bool; 2],
+    held: Option<Held>,
+    meters: Meters,
+}
+
+/// What is owed to those who sent the batch, once it is kept.
+#[derive(Debug, Default)]
+struct Due {
+    messages: usize,
+    acks: [Option<Acks>; 2],
+    acted: Vec<Answer<Result<(), Refused>>>,
+    placed: Vec<Answer<DeviceIx>>,
+    flushed: Vec<Answer<()>>,
+    /// When the alarms of the batch arrived.
+    alarms: Vec<Ms>,
+    /// Keep every dirty memory with the next commit.
+    all: bool,
+}
+
+/// What is told to whoever asked.
+type Answer<T> = (oneshot::Sender<T>, T);
+
+/// A commit that failed.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    /// How often in a row.
+    times: u32,
+    /// When it is tried again.
+    retry_at: Ms,
+}
+
+/// What a commit lets go.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// What may be acknowledged: alarm lane, telemetry lane.
+    pub acks: [Option<Acks>; 2],
+    /// The newest log block.
+    pub block: i64,
+    /// The newest event of the stream.
+    pub event: i64,
+    /// Something is owed to a station's topic.
+    pub stations: bool,
+    /// Something is owed to a webhook.
+    pub webhooks: bool,
+}
+
+impl Engine {
+    /// An engine over what the store gave back. Its sessions with the broker are down.
+    #[must_use]
+    pub fn new(store: Store, loaded: Loaded, now: Ms) -> Self {
+        let Loaded { mut world, mut changes, .. } = loaded;
+        world.session(false, now, &mut changes);
+        let mut engine = Self {
+            world,
+            store,
+            changes,
+            extras: Extras::default(),
+            due: Due::default(),
+            dirty: Dirty::default(),
+            up: [false; 2],
+            held: None,
+            meters: Meters::new(),
+        };
+        // What a replay moved may lie as far back as the log goes.
+        engine.mark(now, 0);
+        engine
+    }
+
+    /// The world as it is.
+    #[must_use]
+    pub const fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether a commit failed: nothing is to be taken until it succeeds.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Messages taken since the last commit.
+    #[must_use]
+    pub const fn taken(&self) -> usize {
+        self.due.messages
+    }
+
+    /// Takes one message. Not while [`Self::is_held`].
+    pub fn take(&mut self, inbox: Inbox, now: Ms) {
+        debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
+        self.due.messages += 1;
+        match inbox {
+            Inbox::Delivery(delivery) => self.deliver(delivery),
+            Inbox::Lane { lane, up, at } => self.lane(lane, up, at),
+            Inbox::Delivered { page_id, at } => {
+                self.world.delivered(page_id, at, &mut self.changes);
+                self.extras.delivered.push((page_id, at));
+            }
+            Inbox::GaveUp { page_id, at, why } => {
+                self.world.gave_up(page_id, at, &why, &mut self.changes);
+                self.extras.gave_up.push((page_id, at));
+            }
+            Inbox::BoardSent { station, incident, rev } => {
+                self.extras.boards.push((station, incident, rev));
+            }
+            Inbox::SeriesAt { block } => self.extras.series_block = Some(block),
+            Inbox::RecordsAt { trail, ledger } => self.extras.records = Some((trail, ledger)),
+            Inbox::Quarantine(it) => self.quarantine(it),
+            Inbox::Ask(ask) => self.ask(ask, now),
+        }
+        self.mark(now, self.store.newest_block() + 1);
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        let Delivery { lane, epoch, pkid, at, topic, parsed } = delivery;
+        self.meters.message(lane);
+        if let Some(message) = &parsed.message {
+            if matches!(message, Message::Alarm { .. }) {
+                self.due.alarms.push(at);
+            }
+            self.world.step(message, at, &mut self.changes);
+        }
+        for it in parsed.rejected {
+            let reason = it.reason.as_str();
+            Meters::rejected(reason, it.count);
+            let (topic, detail, payload) = (topic.clone(), it.detail, it.payload);
+            self.quarantine(Quarantined { at, topic, reason: reason.into(), detail, payload });
+        }
+        if pkid != 0 {
+            let [alarm, telemetry] = &mut self.due.acks;
+            let acks = if lane == Lane::Alarm { alarm } else { telemetry };
+            Acks::note(acks, epoch, pkid);
+        }
+    }
+
+    fn quarantine(&mut self, it: Quarantined) {
+        if self.extras.quarantine.len() < QUARANTINE_BATCH {
+            self.extras.quarantine.push(it);
+        }
+    }
+
+    /// The gateway sees its devices only while both lanes are up.
+    fn lane(&mut self, lane: Lane, up: bool, at: Ms) {
+        let before = self.up == [true; 2];
+        let [alarm, telemetry] = &mut self.up;
+        *(if lane == Lane::Alarm { alarm } else { telemetry }) = up;
+        let after = self.up == [true; 2];
+        if before != after {
+            self.world.session(after, at, &mut self.changes);
+        }
+    }
+
+    fn ask(&mut self, ask: Ask, now: Ms) {
+        match ask {
+            Ask::Act { station, action, reply } => {
+                let done = self.world.act(station.as_deref(), &action, now, &mut self.changes);
+                self.due.acted.push((reply, done));
+            }
+            Ask::PutDevice { device, reply } => {
+                let ix = self.world.put_device(*device, &mut self.changes);
+                self.due.placed.push((reply, ix));
+            }
+            Ask::Flush { reply } => {
+                self.keep_all();
+                self.due.flushed.push((reply, ()));
+            }
+        }
+    }
+
+    /// The next commit keeps everything that is remembered.
+    pub const fn keep_all(&mut self) {
+        self.due.all = true;
+    }
+
+    /// Whether somebody waits for that: what is in the queues is to be taken before.
+    #[must_use]
+    pub const fn keeps_all(&self) -> bool {
+        self.due.all
+    }
+
+    /// Lets time pass. Not while [`Self::is_held`].
+    pub fn tick(&mut self, now: Ms) {
+        debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
+        self.world.tick(now, &mut self.changes);
+        self.mark(now, self.store.newest_block() + 1);
+    }
+
+    fn mark(&mut self, now: Ms, block: i64) {
+        for ix in self.changes.dirty.drain(..) {
+            self.dirty.mark(ix, now, block);
+        }
+    }
+
+    /// Keeps everything that was taken, answers those who asked, and says what may be
+    /// acknowledged. Nothing happens when there is nothing to keep.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was kept and nothing is lost; call again at [`Self::next_wake`].
+    pub fn commit(&mut self, now: Ms) -> Result<Done, StoreError> {
+        if self.held.is_none() {
+            self.choose_lazy(now);
+        }
+        let nothing = self.changes.is_empty() && self.extras.is_empty();
+        let mut done = Done { block: self.store.newest_block(), ..Done::default() };
+        if !nothing {
+            let Self { store, world, changes, extras, .. } = self;
+            let kept = match store.commit(now, world, changes, extras) {
+                Ok(kept) => kept,
+                Err(why) => return Err(self.hold(why, now)),
+            };
+            for ix in &kept.saved {
+                self.dirty.kept(*ix);
+            }
+            let (stations, webhooks) = (kept.stations, kept.webhooks);
+            done = Done { block: kept.block, event: kept.event, stations, webhooks, ..done };
+        }
+        self.held = None;
+        self.release(&mut done, now);
+        Ok(done)
+    }
+
+    fn choose_lazy(&mut self, now: Ms) {
+        if self.due.all {
+            self.world.close_ledger(&mut self.changes);
+        }
+        let readings = self.changes.readings.len();
+        let (before, limit) = match (self.due.all, readings) {
+            (true, _) => (Ms::MAX, usize::MAX),
+            (false, 0) => (now - DIRTY_FOR_MS, LAZY_MOST),
+            (false, n) => (now - DIRTY_FOR_MS, (n / LAZY_SHARE).clamp(LAZY_LEAST, LAZY_MOST)),
+        };
+        let Self { dirty, extras, .. } = self;
+        extras.lazy.clear();
+        extras.lazy.extend(dirty.since(before, limit));
+        extras.memories_past = dirty.log_needed_after();
+    }
+
+    fn hold(&mut self, why: StoreError, now: Ms) -> StoreError {
+        let times = self.held.map_or(0, |it| it.times);
+        let wait = RETRY_FIRST_MS.saturating_mul(1 << times.min(16)).min(RETRY_MOST_MS);
+        self.held = Some(Held { times: times + 1, retry_at: now + wait });
+        self.meters.failures.increment(1);
+        why
+    }
+
+    /// Lets go of everything that waited for the commit.
+    fn release(&mut self, done: &mut Done, now: Ms) {
+        let due = std::mem::take(&mut self.due);
+        if due.messages > 0 {
+            self.meters.batch.record(due.messages as f64);
+        }
+        done.acks = due.acks;
+        answer(due.acted);
+        answer(due.placed);
+        answer(due.flushed);
+        for at in due.alarms {
+            self.meters.alarm.record(Meters::seconds(now - at));
+        }
+        self.changes.pages.iter().for_each(Meters::page);
+        self.meters.counts(&self.changes.counts);
+        self.meters.dirty.set(self.dirty.len() as f64);
+        let age = self.dirty.oldest().map_or(0, |at| now - at);
+        self.meters.dirty_age.set(Meters::seconds(age));
+        let behind = self.store.newest_block() - self.store.series_block();
+        self.meters.behind.set(behind as f64);
+        self.meters.devices.set(self.world.registry().devices().len() as f64);
+        self.world.committed();
+        self.changes.clear();
+        self.extras = Extras::default();
+    }
+
+    /// Moves SQLite's write-ahead log into the file when it has grown: between commits.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is lost by it.
+    pub fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.store.checkpoint()
+    }
+
+    /// When to tick and commit next even if nothing arrives.
+    #[must_use]
+    pub fn next_wake(&self, now: Ms) -> Ms {
+        if let Some(held) = self.held {
+            return held.retry_at;
+        }
+        let idle = if self.dirty.len() > 0 { IDLE_DIRTY_MS } else { IDLE_MS };
+        self.world.next_wake().map_or(Ms::MAX, |at| at.max(now)).min(now + idle)
+    }
+}
+
+/// Whoever asked and left is not waited for.
+fn answer<T>(answers: Vec<Answer<T>>) {
+    for (reply, it) in answers {
+        let _ = reply.send(it);
+    }
+}
+
+/// How long to wait from `now` until `then`.
+fn span(now: Ms, then: Ms) -> Duration {
+    Duration::from_millis(u64::try_from(then - now).unwrap_or(0))
+}

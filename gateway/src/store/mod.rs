@@ -4,23 +4,29 @@
 //! |---|---|
 //! | `migrations.rs` | brings the file to the newest layout |
 //! | [`block`] | readings ↔ one row of `log` |
-//! | [`commit`] | everything that follows from a batch, in one transaction |
+//! | `commit.rs` | everything that follows from a batch, in one transaction |
 //! | `rows.rs` | one table, one function |
-//! | [`load`] | the world as it was |
+//! | `load.rs` | the world as it was |
 //! | [`reader`] | what senders, history and the API read |
 //!
 //! Not here: when to commit, and what to do when that fails (`engine`); history (`series`).
 
 pub mod block;
+mod commit;
+mod load;
 mod migrations;
 pub mod reader;
+mod rows;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
+pub use commit::{Committed, Extras};
+pub use load::Loaded;
 pub use reader::Reader;
+pub use rows::{EVENT_ROWS, QUARANTINE_BYTES, QUARANTINE_ROWS, Quarantined};
 
 /// Page cache of the writer, KiB.
 const WRITER_CACHE_KIB: i64 = 4 * 1024;
@@ -87,6 +93,14 @@ impl From<rusqlite::Error> for StoreError {
 pub struct Store {
     conn: Connection,
     path: PathBuf,
+    newest: commit::Newest,
+    kept: load::Kept,
+    /// By device: the conditions last told in an event.
+    conditions: Vec<u32>,
+    /// A block on its way to the log.
+    body: Vec<u8>,
+    /// About how many pages the write-ahead log holds.
+    unmoved_pages: usize,
     /// Held as long as the store is open; the system lets go of it when the process dies.
     _lock: File,
 }
@@ -109,13 +123,43 @@ impl Store {
         conn.pragma_update(None, "wal_autocheckpoint", WAL_LATEST_CHECKPOINT)?;
         conn.set_prepared_statement_cache_capacity(64);
         migrations::migrate(&mut conn)?;
-        Ok(Self { conn, path: path.to_owned(), _lock: lock })
+        Ok(Self {
+            conn,
+            path: path.to_owned(),
+            newest: commit::Newest::default(),
+            kept: load::Kept::default(),
+            conditions: Vec::new(),
+            body: Vec::new(),
+            unmoved_pages: 0,
+            _lock: lock,
+        })
+    }
+
+    /// The newest log block.
+    #[must_use]
+    pub const fn newest_block(&self) -> i64 {
+        self.newest.block
+    }
+
+    /// Up to which log block history has everything.
+    #[must_use]
+    pub const fn series_block(&self) -> i64 {
+        self.newest.series
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// A disk of so many pages.
+    pub fn limit_pages(&self, pages: i64) {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        self.conn.query_row(&sql, (), |_| Ok(())).unwrap();
     }
 }
 

@@ -106,8 +106,8 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Station topics that do not show what they should, at most `limit`, those with pages that
-    /// were owed longest first.
+    /// Station topics that do not show what they should, or whose page nobody confirmed: at most
+    /// `limit`, open ones and those with the oldest pages first.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -115,7 +115,8 @@ impl Reader {
         self.boards(
             "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire
              FROM board b JOIN incident i ON i.id = b.incident
-             WHERE b.sent_rev < b.rev
+             WHERE b.sent_rev < b.rev OR b.page_id IN (
+                 SELECT page_id FROM page WHERE delivered_at IS NULL AND gave_up_at IS NULL)
              ORDER BY i.open DESC, b.page_id NULLS LAST LIMIT ?1",
             limit,
         )
@@ -199,16 +200,24 @@ impl Reader {
         Ok(owed.into_iter().filter(|(_, receiver)| !names.contains(receiver)).collect())
     }
 
-    /// The log after a block, at most `limit` blocks.
+    /// The log after a block: at least one block if there is one, and no further one once there
+    /// are `enough` readings.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn log_after(&self, block: i64, limit: usize) -> Result<Vec<LogBlock>, StoreError> {
-        self.query(
-            "SELECT block, readings, body FROM log WHERE block > ?1 ORDER BY block LIMIT ?2",
-            (block, i64::try_from(limit).unwrap_or(i64::MAX)),
-            |row| Ok(LogBlock { block: row.get(0)?, readings: row.get(1)?, body: row.get(2)? }),
-        )
+    pub fn log_after(&self, block: i64, enough: usize) -> Result<Vec<LogBlock>, StoreError> {
+        let sql = "SELECT block, readings, body FROM log WHERE block > ?1 ORDER BY block";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query([block])?;
+        let (mut blocks, mut readings) = (Vec::new(), 0);
+        while readings < enough
+            && let Some(row) = rows.next()?
+        {
+            let it = LogBlock { block: row.get(0)?, readings: row.get(1)?, body: row.get(2)? };
+            readings += it.readings;
+            blocks.push(it);
+        }
+        Ok(blocks)
     }
 
     /// Up to which log block history is known to have everything.

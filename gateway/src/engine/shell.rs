@@ -1,0 +1,240 @@
+//! The engine's thread: what is waiting is taken, alarms first, and committed.
+//!
+//! An alarm is committed at once, with what little telemetry is at hand. Telemetry alone lingers
+//! for a few milliseconds, as long as more of it keeps coming: ten messages a commit cost less
+//! than one each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
+use standpipe_rules::Ms;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::{Acks, BATCH, Bells, Done, Engine, Inbox, Queues, span};
+use crate::clock::Clock;
+use crate::health::Health;
+use crate::store::StoreError;
+
+/// How long telemetry waits for more, in steps of which each must have brought some.
+const LINGER: [Duration; 3] = [Duration::from_millis(3); 3];
+/// Telemetry that is committed together with an alarm at most.
+const WITH_ALARM: usize = 256;
+/// A failing store is logged this often.
+const SHOUT_EVERY_MS: Ms = 60_000;
+
+/// Where things go once they are kept.
+#[derive(Debug)]
+pub struct Outlets {
+    /// What time it is.
+    pub clock: Clock,
+    /// Wakes whoever reads what is owed.
+    pub bells: Bells,
+    /// Acknowledgements: alarm lane, telemetry lane.
+    pub acks: [mpsc::Sender<Acks>; 2],
+    /// What the store's line says.
+    pub health: Arc<Health>,
+}
+
+/// Runs until every handle is gone and everything they sent is kept, or until `give_up` says that
+/// a store that fails is not waited for any longer. Nothing unkept was acknowledged.
+pub fn run(engine: Engine, queues: Queues, outlets: Outlets, give_up: impl Fn() -> bool) {
+    let waiting = [None, None];
+    let mut shell = Shell { engine, queues, outlets, waiting, shouted: None, give_up };
+    while shell.turn() {}
+}
+
+struct Shell<F> {
+    engine: Engine,
+    queues: Queues,
+    outlets: Outlets,
+    /// Acknowledgements a lane had no room for.
+    waiting: [Option<Acks>; 2],
+    shouted: Option<Ms>,
+    give_up: F,
+}
+
+/// What woke the engine.
+enum Woken {
+    Urgent,
+    Bulk,
+    Time,
+    /// Every handle is gone.
+    Alone,
+}
+
+impl<F: Fn() -> bool> Shell<F> {
+    /// One batch. False when it was the last.
+    fn turn(&mut self) -> bool {
+        let woken = self.wait();
+        match woken {
+            Woken::Urgent => self.gather(WITH_ALARM),
+            Woken::Bulk => {
+                let alarm = self.linger();
+                self.gather(if alarm { WITH_ALARM } else { BATCH });
+            }
+            Woken::Time => {}
+            Woken::Alone => self.engine.keep_all(),
+        }
+        let now = self.outlets.clock.now();
+        self.engine.tick(now);
+        let Some(done) = self.commit() else { return false };
+        self.release(done);
+        if self.queues.urgent.is_empty()
+            && let Err(why) = self.engine.checkpoint()
+        {
+            tracing::warn!("{why}");
+        }
+        !matches!(woken, Woken::Alone)
+    }
+
+    fn take(&mut self, inbox: Inbox) {
+        if let Inbox::Delivery(delivery) = &inbox {
+            self.queues.staged.less(delivery);
+        }
+        let now = self.outlets.clock.now();
+        self.engine.take(inbox, now);
+    }
+
+    fn wait(&mut self) -> Woken {
+        let now = self.outlets.clock.now();
+        let wait = span(now, self.engine.next_wake(now));
+        let (woken, inbox) = select! {
+            recv(self.queues.urgent) -> it => (Woken::Urgent, it.ok()),
+            recv(self.queues.bulk) -> it => (Woken::Bulk, it.ok()),
+            default(wait) => return Woken::Time,
+        };
+        let Some(inbox) = inbox else { return self.last() };
+        self.take(inbox);
+        woken
+    }
+
+    /// One queue has no sender any more, so neither has the other: what is left in it is taken.
+    fn last(&mut self) -> Woken {
+        match self.queues.urgent.try_recv().or_else(|_| self.queues.bulk.try_recv()) {
+            Ok(inbox) => {
+                self.take(inbox);
+                Woken::Bulk
+            }
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => Woken::Alone,
+        }
+    }
+
+    /// Waits for more telemetry, as long as more comes; says whether something urgent came.
+    fn linger(&mut self) -> bool {
+        let mut before = usize::MAX;
+        for step in LINGER {
+            let waiting = self.queues.bulk.len();
+            if waiting == before || waiting >= BATCH {
+                break;
+            }
+            before = waiting;
+            match self.queues.urgent.recv_timeout(step) {
+                Ok(inbox) => {
+                    self.take(inbox);
+                    return true;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        false
+    }
+
+    /// Takes what waits: everything urgent, and telemetry up to `bulk` until something urgent
+    /// comes.
+    fn gather(&mut self, bulk: usize) {
+        self.gather_some(bulk);
+        if self.engine.keeps_all() {
+            // Whoever wants that wants it of everything sent before.
+            let Queues { urgent, bulk, .. } = &self.queues;
+            let urgent = urgent.try_iter().take(urgent.len());
+            let left: Vec<_> = urgent.chain(bulk.try_iter().take(bulk.len())).collect();
+            left.into_iter().for_each(|inbox| self.take(inbox));
+        }
+    }
+
+    fn gather_some(&mut self, bulk: usize) {
+        while self.engine.taken() < BATCH
+            && let Ok(inbox) = self.queues.urgent.try_recv()
+        {
+            self.take(inbox);
+        }
+        let most = self.engine.taken().saturating_add(bulk).min(BATCH);
+        while self.engine.taken() < most && self.queues.urgent.is_empty() {
+            let Ok(inbox) = self.queues.bulk.try_recv() else { return };
+            self.take(inbox);
+        }
+    }
+
+    /// Commits, however often it takes; `None` when that was given up.
+    fn commit(&mut self) -> Option<Done> {
+        loop {
+            let started = self.outlets.clock.instant();
+            let now = self.outlets.clock.now();
+            match self.engine.commit(now) {
+                Ok(done) => {
+                    self.engine.meters.commit.record(started.elapsed().as_secs_f64());
+                    self.recovered(now);
+                    return Some(done);
+                }
+                Err(why) => self.shout(&why, now),
+            }
+            if (self.give_up)() {
+                tracing::error!(
+                    "stopped with a store that takes nothing: nothing acknowledged is lost, the broker keeps the rest"
+                );
+                return None;
+            }
+            std::thread::sleep(span(now, self.engine.next_wake(now)));
+        }
+    }
+
+    fn shout(&mut self, why: &StoreError, now: Ms) {
+        self.outlets.health.store.failing(now, &why.to_string());
+        self.engine.meters.failing.set(1.0);
+        if self.shouted.is_none_or(|at| now - at >= SHOUT_EVERY_MS) {
+            tracing::error!("nothing is acknowledged until this can be written: {why}");
+            self.shouted = Some(now);
+        }
+    }
+
+    fn recovered(&mut self, now: Ms) {
+        if let Some(since) = self.shouted.take() {
+            tracing::warn!(after_ms = now - since, "the store takes what is written again");
+        }
+        self.outlets.health.store.fine();
+        self.engine.meters.failing.set(0.0);
+    }
+
+    fn release(&mut self, done: Done) {
+        let mut left = 0;
+        for ((acks, waiting), to) in
+            done.acks.into_iter().zip(&mut self.waiting).zip(&self.outlets.acks)
+        {
+            if let Some(acks) = acks {
+                acks.join(waiting);
+            }
+            if let Some(acks) = waiting.take()
+                && let Err(TrySendError::Full(back)) = to.try_send(acks)
+            {
+                left += back.pkids.len();
+                *waiting = Some(back);
+            }
+        }
+        let Bells { stations, webhooks, log, events } = &self.outlets.bells;
+        if done.stations {
+            stations.send_modify(|it| *it += 1);
+        }
+        if done.webhooks {
+            webhooks.send_modify(|it| *it += 1);
+        }
+        log.send_if_modified(|it| std::mem::replace(it, done.block) != done.block);
+        events.send_if_modified(|it| done.event > std::mem::replace(it, done.event.max(*it)));
+        let meters = &self.engine.meters;
+        meters.acks.set(left as f64);
+        meters.urgent.set(self.queues.urgent.len() as f64);
+        meters.bulk.set(self.queues.bulk.len() as f64);
+    }
+}

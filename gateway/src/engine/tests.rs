@@ -1,0 +1,400 @@
+//! The engine over a real store: nothing is let go before it is kept, and a crash changes nothing.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::{Action, ActionKind, Plan, Refused};
+use standpipe_rules::registry::{Device, Level, Station};
+use standpipe_rules::wire::{Reason, Rejected, parse};
+use standpipe_shared::{Kind, ROOT};
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::Clock;
+use crate::health::{Health, Status};
+use crate::store::{Reader, Store};
+
+const T0: Ms = 1_764_000_000_000;
+
+pub struct Bench {
+    folder: TempDir,
+    pub engine: Engine,
+}
+
+fn station(id: &str, level: Level, parent: Option<&str>) -> Station {
+    Station {
+        id: id.into(),
+        name: id.into(),
+        level,
+        parent: parent.map(Into::into),
+        lat: 29.4,
+        lon: 106.5,
+        phone: None,
+    }
+}
+
+fn device(n: u32) -> Device {
+    Device {
+        id: format!("H-{n}").into(),
+        kind: Kind::Hydrant,
+        name: format!("Hydrant {n}").into(),
+        station: "town".into(),
+        zone: "north".into(),
+        profile: "municipal".into(),
+        lat: Some(29.4),
+        lon: Some(106.5),
+        address: "".into(),
+        building: "".into(),
+        floor: "".into(),
+        interval_s: Some(60),
+        installed_on: "".into(),
+        area: "a".into(),
+        claimed: true,
+    }
+}
+
+fn open(path: &Path, now: Ms) -> Engine {
+    let mut store = Store::open(path).unwrap();
+    let loaded = store.load(Plan::default(), [], 7).unwrap();
+    Engine::new(store, loaded, now)
+}
+
+impl Bench {
+    /// Two stations and so many hydrants; both lanes are up.
+    fn new(devices: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("standpipe.db");
+        let mut store = Store::open(&path).unwrap();
+        let stations = [
+            station("district", Level::District, None),
+            station("town", Level::Township, Some("district")),
+        ];
+        store.import(&stations, &(0..devices).map(device).collect::<Vec<_>>()).unwrap();
+        drop(store);
+        let mut engine = open(&path, T0);
+        engine.take(Inbox::Lane { lane: Lane::Alarm, up: true, at: T0 }, T0);
+        engine.take(Inbox::Lane { lane: Lane::Telemetry, up: true, at: T0 }, T0);
+        engine.commit(T0).unwrap();
+        Self { folder, engine }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("standpipe.db")
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::open(&self.path()).unwrap()
+    }
+
+    /// What a machine that loses power now leaves on the disk, started again.
+    fn crashed(&self, now: Ms) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["standpipe.db", "standpipe.db-wal"] {
+            let from = self.folder.path().join(name);
+            if from.exists() {
+                std::fs::copy(from, folder.path().join(name)).unwrap();
+            }
+        }
+        let engine = open(&folder.path().join("standpipe.db"), now);
+        Self { folder, engine }
+    }
+
+    fn says(&mut self, what: &str, json: &str, at: Ms, pkid: u16) {
+        let lane = if what.ends_with("/telemetry") { Lane::Telemetry } else { Lane::Alarm };
+        let topic = format!("{ROOT}/{what}");
+        let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
+        let topic = topic.into();
+        let delivery = Delivery { lane, epoch: 1, pkid, at, topic, parsed };
+        self.engine.take(Inbox::Delivery(delivery), at);
+    }
+
+    fn reads(&mut self, n: u32, seq: u32, kpa: f32, at: Ms) {
+        let json = format!(r#"{{"boot":1,"seq":{seq},"ts":{at},"pressure_kpa":{kpa}}}"#);
+        self.says(&format!("a/H-{n}/telemetry"), &json, at, seq as u16);
+    }
+
+    fn commit(&mut self, now: Ms) -> Done {
+        self.engine.tick(now);
+        self.engine.commit(now).unwrap()
+    }
+
+    fn count(&self, sql: &str) -> i64 {
+        self.reader().query(sql, (), |row| row.get(0)).unwrap()[0]
+    }
+
+    fn remembered(&self) -> Vec<Vec<u8>> {
+        let world = self.engine.world();
+        let count = u32::try_from(world.registry().devices().len()).unwrap();
+        (0..count).map(|ix| world.memory_body(DeviceIx(ix))).collect()
+    }
+}
+
+#[test]
+fn nothing_is_acknowledged_before_it_is_kept() {
+    let mut bench = Bench::new(3);
+    bench.reads(0, 1, 300.0, T0 + 10);
+    bench.reads(1, 2, 300.0, T0 + 11);
+    bench.says("a/H-2/alarm", r#"{"condition":"tamper","active":true}"#, T0 + 12, 9);
+    assert_eq!(bench.count("SELECT COUNT(*) FROM log"), 0);
+    let done = bench.commit(T0 + 20);
+    let [alarm, telemetry] = done.acks;
+    assert_eq!(telemetry, Some(Acks { epoch: 1, pkids: vec![1, 2] }));
+    assert_eq!(alarm, Some(Acks { epoch: 1, pkids: vec![9] }));
+    assert_eq!(
+        bench.count("SELECT SUM(readings) FROM log"),
+        bench.engine.store().newest_block() * 3
+    );
+}
+
+#[test]
+fn a_reconnect_voids_what_came_before_it() {
+    let mut waiting = None;
+    Acks::note(&mut waiting, 1, 5);
+    Acks::note(&mut waiting, 2, 6);
+    Acks::note(&mut waiting, 1, 7);
+    Acks::note(&mut waiting, 2, 8);
+    assert_eq!(waiting, Some(Acks { epoch: 2, pkids: vec![6, 8] }));
+    Acks { epoch: 3, pkids: vec![1] }.join(&mut waiting);
+    Acks { epoch: 2, pkids: vec![9] }.join(&mut waiting);
+    Acks { epoch: 3, pkids: vec![2] }.join(&mut waiting);
+    assert_eq!(waiting, Some(Acks { epoch: 3, pkids: vec![1, 2] }));
+}
+
+#[test]
+fn power_fails_between_any_two_batches_and_nothing_is_different() {
+    let mut bench = Bench::new(5);
+    let mut at = T0;
+    for round in 1..=40u32 {
+        for n in 0..5 {
+            at += 700;
+            // The third hydrant runs dry after a while. (How many duplicates came is the one
+            // thing that the log does not repeat.)
+            let kpa = if n == 2 && round > 10 { 0.0 } else { 250.0 + round as f32 };
+            bench.reads(n, round, kpa, at);
+        }
+        bench.commit(at);
+        if round % 7 != 0 {
+            continue;
+        }
+        let again = bench.crashed(at);
+        assert_eq!(again.remembered(), bench.remembered(), "round {round}");
+        let ids = |it: &Bench| {
+            let mut ids: Vec<_> = it.engine.world().book.open().cloned().collect();
+            ids.sort_by_key(|it| it.id);
+            ids
+        };
+        assert_eq!(ids(&again), ids(&bench), "round {round}");
+    }
+    assert!(bench.count("SELECT COUNT(*) FROM memory") == 5);
+}
+
+#[test]
+fn a_message_delivered_again_after_a_crash_is_a_duplicate() {
+    let mut bench = Bench::new(2);
+    for seq in 1..=100 {
+        bench.reads(0, seq, 300.0, T0 + Ms::from(seq) * 1_000);
+    }
+    bench.commit(T0 + 100_000);
+    let mut again = bench.crashed(T0 + 110_000);
+    for seq in 1..=100 {
+        let ts = T0 + Ms::from(seq) * 1_000;
+        let json = format!(r#"{{"boot":1,"seq":{seq},"ts":{ts},"pressure_kpa":300}}"#);
+        again.says("a/H-0/telemetry", &json, T0 + 111_000, seq);
+    }
+    let done = again.commit(T0 + 112_000);
+    assert_eq!(done.acks[1].as_ref().map(|it| it.pkids.len()), Some(100));
+    assert_eq!(again.count("SELECT SUM(readings) FROM log"), 100);
+}
+
+#[test]
+fn memories_are_kept_within_seconds_and_the_log_is_cut_behind_history() {
+    let mut bench = Bench::new(2);
+    let per_batch = 1_000u32;
+    let batches = 80;
+    let mut at = T0;
+    for batch in 0..batches {
+        for n in 1..=per_batch {
+            at += 10;
+            bench.reads(0, batch * per_batch + n, 300.0, at);
+        }
+        let block = bench.engine.store().newest_block();
+        bench.engine.take(Inbox::SeriesAt { block }, at);
+        bench.commit(at);
+    }
+    let upto = bench.count("SELECT upto FROM memory WHERE ix = 0");
+    assert!(upto > i64::from(batches) - 4, "kept every 2 s: {upto}");
+    let kept = bench.count("SELECT SUM(readings) FROM log");
+    assert!((65_536..67_600).contains(&kept), "what redeliveries need: {kept}");
+
+    at += DIRTY_FOR_MS;
+    bench.engine.take(Inbox::SeriesAt { block: 1 }, at);
+    bench.commit(at);
+    assert_eq!(bench.engine.store().series_block(), i64::from(batches) - 1, "never back");
+    assert_eq!(bench.count("SELECT upto FROM memory WHERE ix = 0"), i64::from(batches));
+    let mut store = Store::open(&bench.crashed(at).path());
+    assert!(store.is_err(), "one writer a store");
+    drop(bench.engine);
+    store = Store::open(&bench.folder.path().join("standpipe.db"));
+    let loaded = store.unwrap().load(Plan::default(), [], 7).unwrap();
+    assert_eq!(loaded.replayed, 0);
+}
+
+#[test]
+fn a_full_disk_holds_everything_back_until_there_is_room() {
+    let mut bench = Bench::new(50);
+    let limit = |bench: &Bench, pages: i64| bench.engine.store().limit_pages(pages);
+    bench.commit(T0 + 1_000);
+    limit(&bench, 1);
+    let mut now = T0 + 5_000;
+    // There may be a little room left in the file: fill it.
+    let failed = loop {
+        for n in 0..50 {
+            bench.reads(n, ((now - T0) / 1_000) as u32, 300.0, now);
+        }
+        bench.engine.tick(now);
+        match bench.engine.commit(now) {
+            Ok(_) => now += 1_000,
+            Err(why) => break why,
+        }
+    };
+    assert!(matches!(failed, StoreError::Full(_)), "{failed}");
+    assert!(bench.engine.is_held());
+    let (blocks, readings) = (bench.engine.store().newest_block(), bench.engine.taken());
+    assert_eq!(readings, 50);
+
+    for wait in [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000] {
+        assert_eq!(bench.engine.next_wake(now), now + wait, "twice as long each time, up to 5 s");
+        now += wait;
+        assert!(bench.engine.commit(now).is_err());
+    }
+    assert_eq!(bench.engine.store().newest_block(), blocks, "nothing was kept");
+
+    limit(&bench, 1_000_000);
+    let done = bench.engine.commit(now).unwrap();
+    assert_eq!(done.acks[1].as_ref().map(|it| it.pkids.len()), Some(50), "acknowledged once");
+    assert_eq!(bench.engine.store().newest_block(), blocks + 1, "kept once");
+    assert!(!bench.engine.is_held());
+    let again = bench.engine.commit(now).unwrap();
+    assert_eq!(again.acks, [None, None]);
+    assert_eq!(bench.engine.store().newest_block(), blocks + 1);
+    assert_eq!(bench.crashed(now).remembered(), bench.remembered());
+}
+
+#[test]
+fn bad_messages_are_kept_in_bounds_and_acknowledged() {
+    let mut bench = Bench::new(1);
+    for batch in 0..30 {
+        for n in 0..100u16 {
+            bench.says("a/H-0/telemetry", "{not json", T0 + batch, 100 + n);
+        }
+        let done = bench.commit(T0 + batch);
+        assert_eq!(done.acks[1].as_ref().map(|it| it.pkids.len()), Some(100));
+    }
+    let rows = bench.count("SELECT COUNT(*) FROM quarantine");
+    assert_eq!(rows, crate::store::QUARANTINE_ROWS);
+    let payload = vec![b'x'; 100_000];
+    let rejected = Rejected { reason: Reason::NotJson, detail: "x".into(), payload, count: 1 };
+    let parsed = standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected] };
+    let topic = "t".into();
+    let delivery = Delivery { lane: Lane::Alarm, epoch: 1, pkid: 0, at: T0, topic, parsed };
+    bench.engine.take(Inbox::Delivery(delivery), T0);
+    assert_eq!(bench.commit(T0 + 100).acks, [None, None], "QoS 0 wants no acknowledgement");
+    assert_eq!(bench.count("SELECT MAX(LENGTH(payload)) FROM quarantine"), 4_096);
+}
+
+#[test]
+fn an_ask_is_answered_when_it_is_kept() {
+    let mut bench = Bench::new(1);
+    let (reply, mut answer) = oneshot::channel();
+    let action = Action {
+        incident: ulid::Ulid::from_parts(1, 1),
+        kind: ActionKind::Acknowledge,
+        by: "Li".into(),
+        note: "".into(),
+    };
+    bench.engine.take(Inbox::Ask(Ask::Act { station: None, action, reply }), T0);
+    let (reply, mut place) = oneshot::channel();
+    let device = Box::new(device(9));
+    bench.engine.take(Inbox::Ask(Ask::PutDevice { device, reply }), T0);
+    assert!(answer.try_recv().is_err() && place.try_recv().is_err());
+    bench.commit(T0);
+    assert_eq!(answer.try_recv(), Ok(Err(Refused::Unknown)));
+    assert_eq!(place.try_recv(), Ok(DeviceIx(1)));
+    assert_eq!(bench.count("SELECT ix FROM device WHERE id = 'H-9'"), 1);
+}
+
+#[test]
+fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
+    let Bench { folder, engine } = Bench::new(3);
+    let (handle, queues) = queues();
+    let (bells, rings) = bells();
+    let (alarm_acks, mut alarm_in) = acks();
+    let (telemetry_acks, mut telemetry_in) = acks();
+    let health = std::sync::Arc::new(Health::default());
+    let clock = Clock::new();
+    let outlets = Outlets {
+        clock: clock.clone(),
+        bells,
+        acks: [alarm_acks, telemetry_acks],
+        health: health.clone(),
+    };
+    let thread = std::thread::spawn(move || run(engine, queues, outlets, || true));
+    let started = clock.instant();
+    for n in 1..=5_000u32 {
+        let topic = format!("{ROOT}/a/H-{}/telemetry", n % 3);
+        let json = format!(r#"{{"boot":1,"seq":{n},"pressure_kpa":300}}"#);
+        let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
+        let (lane, pkid, topic) = (Lane::Telemetry, n as u16, "".into());
+        let delivery = Delivery { lane, epoch: 1, pkid, at: T0, topic, parsed };
+        handle.deliver(delivery).unwrap();
+    }
+    let parsed = parse(
+        ROOT,
+        format!("{ROOT}/a/H-1/alarm").as_bytes(),
+        br#"{"condition":"tamper","active":true}"#,
+    );
+    let (lane, topic) = (Lane::Alarm, "".into());
+    handle.deliver(Delivery { lane, epoch: 4, pkid: 77, at: T0, topic, parsed }).unwrap();
+    drop(handle);
+    thread.join().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5));
+
+    assert_eq!(alarm_in.try_recv(), Ok(Acks { epoch: 4, pkids: vec![77] }));
+    let mut acked = Vec::new();
+    while let Ok(acks) = telemetry_in.try_recv() {
+        acked.extend(acks.pkids);
+    }
+    assert_eq!(acked, (1..=5_000).collect::<Vec<_>>());
+    assert_eq!(health.store.status(), Status::Fine);
+    assert!(*rings.log.borrow() > 0);
+    let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();
+    let count = |sql: &str| reader.query(sql, (), |row| row.get::<_, i64>(0)).unwrap()[0];
+    let ledger = count("SELECT SUM(received) FROM ledger");
+    assert_eq!(ledger, 5_000);
+    assert_eq!(count("SELECT MIN(upto) FROM memory"), *rings.log.borrow());
+}
+
+#[test]
+fn a_queue_that_is_full_says_so_at_once() {
+    let (handle, queues) = queues();
+    let big = |len| {
+        let payload = vec![0; len];
+        let rejected = Rejected { reason: Reason::NotJson, detail: "".into(), payload, count: 1 };
+        let parsed = standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected] };
+        Delivery { lane: Lane::Telemetry, epoch: 1, pkid: 1, at: T0, topic: "".into(), parsed }
+    };
+    handle.deliver(big(2 * STAGED_BYTES)).unwrap();
+    assert_eq!(handle.deliver(big(1)), Err(Unavailable::Busy), "memory is bounded");
+    let Ok(Inbox::Delivery(first)) = queues.bulk.try_recv() else { panic!("it was sent") };
+    queues.staged.less(&first);
+    for _ in 0..BULK_QUEUE {
+        handle.deliver(big(1)).unwrap();
+    }
+    assert_eq!(handle.deliver(big(1)), Err(Unavailable::Busy));
+    let alarm = Delivery { lane: Lane::Alarm, ..big(1) };
+    assert_eq!(handle.deliver(alarm), Ok(()), "an alarm has a queue of its own");
+    assert_eq!(handle.waiting(), (1, BULK_QUEUE));
+    drop(queues);
+    assert_eq!(handle.deliver(big(1)), Err(Unavailable::Stopped));
+}

@@ -1,0 +1,295 @@
+//! Everything that follows from a batch, in one transaction. Done or not done: nothing between.
+
+use rusqlite::{Connection, TransactionBehavior};
+use serde_json::json;
+use standpipe_rules::changes::Receiver;
+use standpipe_rules::incidents::IncidentId;
+use standpipe_rules::registry::DeviceIx;
+use standpipe_rules::world::World;
+use standpipe_rules::{Changes, Ms};
+use ulid::Ulid;
+
+use super::rows::{self, Quarantined};
+use super::{Store, StoreError, block};
+
+/// Log blocks cut off in one transaction at most, so that none takes long.
+const CUT_AT_ONCE: i64 = 64;
+/// Pages in the write-ahead log after which the engine has them moved into the file.
+const CHECKPOINT_PAGES: usize = 1_000;
+/// Size of a page, bytes; SQLite's default.
+const PAGE: usize = 4_096;
+
+/// What is to be kept besides what the world changed.
+#[derive(Debug, Default)]
+pub struct Extras {
+    /// Memories that were dirty for long enough.
+    pub lazy: Vec<DeviceIx>,
+    /// Messages that were not understood.
+    pub quarantine: Vec<Quarantined>,
+    /// Pages that were delivered.
+    pub delivered: Vec<(Ulid, Ms)>,
+    /// Pages that were given up.
+    pub gave_up: Vec<(Ulid, Ms)>,
+    /// What stations' topics show.
+    pub boards: Vec<(Box<str>, IncidentId, u32)>,
+    /// Up to where history has everything.
+    pub series_block: Option<i64>,
+    /// Up to where history has the trail and the ledger.
+    pub records: Option<(i64, Ms)>,
+    /// Up to where no memory needs the log any more.
+    pub memories_past: i64,
+}
+
+impl Extras {
+    /// Whether there is nothing to keep.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lazy.is_empty()
+            && self.quarantine.is_empty()
+            && self.delivered.is_empty()
+            && self.gave_up.is_empty()
+            && self.boards.is_empty()
+            && self.series_block.is_none()
+            && self.records.is_none()
+    }
+}
+
+/// What a commit came to.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// The newest log block.
+    pub block: i64,
+    /// The newest event.
+    pub event: i64,
+    /// Something is owed to a station's topic.
+    pub stations: bool,
+    /// Something is owed to a webhook.
+    pub webhooks: bool,
+    /// The memories that were kept.
+    pub saved: Vec<DeviceIx>,
+}
+
+/// What the writer knows without asking: true as of the last commit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Newest {
+    /// The newest log block.
+    pub block: i64,
+    /// The newest event.
+    pub event: i64,
+    /// Up to where history has everything.
+    pub series: i64,
+    /// Up to where the log was cut.
+    pub cut: i64,
+}
+
+impl Store {
+    /// Keeps everything that follows from a batch.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was kept; the same call may be made again.
+    pub fn commit(
+        &mut self,
+        now: Ms,
+        world: &World,
+        changes: &Changes,
+        extras: &Extras,
+    ) -> Result<Committed, StoreError> {
+        self.body.clear();
+        if !changes.readings.is_empty() {
+            block::encode(&changes.readings, &mut self.body);
+        }
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut batch = Batch { conn: &tx, now, world, newest: self.newest, pages: 4 };
+        batch.log(changes.readings.len(), &self.body)?;
+        let saved = saves(changes, extras);
+        let conditions = batch.devices(changes, &saved, &self.conditions)?;
+        batch.incidents(changes)?;
+        batch.reports(extras)?;
+        batch.series(extras, self.kept.spare())?;
+        batch.trim(self.newest.event)?;
+        let (newest, pages) = (batch.newest, batch.pages);
+        tx.commit()?;
+
+        if newest.block > self.newest.block {
+            self.kept.push(newest.block, changes.readings.len());
+        }
+        for (ix, set) in conditions {
+            self.remember_conditions(ix, set);
+        }
+        self.newest = newest;
+        self.unmoved_pages += pages;
+        let owed_station = |receiver: &Receiver| matches!(receiver, Receiver::Station(_));
+        Ok(Committed {
+            block: newest.block,
+            event: newest.event,
+            stations: !changes.incidents.is_empty(),
+            webhooks: changes.pages.iter().any(|it| !owed_station(&it.receiver)),
+            saved,
+        })
+    }
+
+    /// Moves the write-ahead log into the file when it has grown. Between commits, so that
+    /// nobody's acknowledgement waits for it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is lost by it.
+    pub fn checkpoint(&mut self) -> Result<(), StoreError> {
+        if self.unmoved_pages < CHECKPOINT_PAGES {
+            return Ok(());
+        }
+        self.unmoved_pages = 0;
+        self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+/// The memories to keep, each once: those that must be, those of closed ledger rows, so that a
+/// replay can't close them again, and those that were dirty for long.
+fn saves(changes: &Changes, extras: &Extras) -> Vec<DeviceIx> {
+    let ledger = changes.ledger.iter().map(|it| &it.device);
+    let mut all: Vec<_> = changes.save.iter().chain(ledger).chain(&extras.lazy).copied().collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+struct Batch<'a> {
+    conn: &'a Connection,
+    now: Ms,
+    world: &'a World,
+    newest: Newest,
+    /// A guess of how many pages this dirties.
+    pages: usize,
+}
+
+impl Batch<'_> {
+    fn log(&mut self, readings: usize, body: &[u8]) -> Result<(), StoreError> {
+        if readings > 0 {
+            self.newest.block += 1;
+            rows::log(self.conn, self.newest.block, self.now, readings, body)?;
+            self.pages += 1 + body.len() / PAGE;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, at: Ms, kind: &str, json: &str) -> Result<(), StoreError> {
+        self.newest.event = rows::event(self.conn, at, kind, json)?;
+        self.pages += 1;
+        Ok(())
+    }
+
+    /// Gives back the devices whose conditions are others than those told before.
+    fn devices(
+        &mut self,
+        changes: &Changes,
+        saved: &[DeviceIx],
+        told: &[u32],
+    ) -> Result<Vec<(DeviceIx, u32)>, StoreError> {
+        for ix in &changes.registered {
+            if let Some(device) = self.world.registry().device(*ix) {
+                rows::device(self.conn, *ix, device)?;
+            }
+        }
+        if !changes.registered.is_empty() {
+            rows::registry_changed(self.conn)?;
+        }
+        let mut changed = Vec::new();
+        for ix in saved {
+            let summary = rows::memory(self.conn, self.world, *ix, self.newest.block)?;
+            if told.get(ix.at()).copied().unwrap_or(0) != summary.conditions {
+                changed.push((*ix, summary.conditions));
+                if let Some(device) = self.world.registry().device(*ix) {
+                    self.event(self.now, "device", &rows::device_event(&device.id, &summary))?;
+                }
+            }
+        }
+        for row in &changes.ledger {
+            rows::ledger(self.conn, row)?;
+        }
+        self.pages += saved.len() + changes.ledger.len() + changes.registered.len();
+        Ok(changed)
+    }
+
+    fn incidents(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        let mut ids = changes.incidents.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in &ids {
+            if let Some(incident) = self.world.book.get(*id) {
+                let wire = rows::incident(self.conn, self.world, incident)?;
+                self.event(incident.updated_at, "incident", &wire)?;
+            }
+        }
+        for entry in &changes.trail {
+            rows::trail(self.conn, entry)?;
+        }
+        for page in &changes.pages {
+            rows::page(self.conn, page)?;
+            self.event(page.at, "page", &rows::page_event(page))?;
+        }
+        for it in &changes.presence {
+            rows::presence(self.conn, it)?;
+            let json = json!({"station": it.station, "online": it.online, "at": it.at});
+            self.event(it.at, "presence", &json.to_string())?;
+        }
+        if changes.book_meta {
+            rows::meta_json(self.conn, "book", self.world.book.meta())?;
+        }
+        if changes.watch_meta {
+            rows::meta_json(self.conn, "watch", self.world.wholes())?;
+        }
+        self.pages += 2 * ids.len() + changes.trail.len() + changes.pages.len();
+        Ok(())
+    }
+
+    fn reports(&mut self, extras: &Extras) -> Result<(), StoreError> {
+        for (page_id, at) in &extras.delivered {
+            rows::delivered(self.conn, *page_id, *at)?;
+            let json = json!({"page_id": page_id, "delivered_at": at});
+            self.event(*at, "page", &json.to_string())?;
+        }
+        for (page_id, at) in &extras.gave_up {
+            rows::gave_up(self.conn, *page_id, *at)?;
+            let json = json!({"page_id": page_id, "gave_up_at": at});
+            self.event(*at, "page", &json.to_string())?;
+        }
+        for (station, incident, rev) in &extras.boards {
+            rows::board_sent(self.conn, station, *incident, *rev)?;
+        }
+        for it in &extras.quarantine {
+            rows::quarantine(self.conn, it)?;
+        }
+        if !extras.quarantine.is_empty() {
+            rows::quarantine_cut(self.conn)?;
+        }
+        self.pages += extras.boards.len() + 2 * extras.quarantine.len();
+        Ok(())
+    }
+
+    /// Notes how far history is, and cuts off what neither it, nor a memory, nor the recognition
+    /// of redelivered messages needs (`spare`: the last such block).
+    fn series(&mut self, extras: &Extras, spare: i64) -> Result<(), StoreError> {
+        if let Some(block) = extras.series_block {
+            self.newest.series = block.max(self.newest.series);
+            rows::meta(self.conn, "series_block", &self.newest.series.to_string())?;
+        }
+        if let Some((trail, ledger)) = extras.records {
+            rows::meta(self.conn, "series_trail", &trail.to_string())?;
+            rows::meta(self.conn, "series_ledger", &ledger.to_string())?;
+        }
+        let free = self.newest.series.min(extras.memories_past).min(spare);
+        if free > self.newest.cut {
+            self.newest.cut = free.min(self.newest.cut + CUT_AT_ONCE);
+            rows::cut(self.conn, self.newest.cut)?;
+        }
+        Ok(())
+    }
+
+    /// Drops the oldest events; `before`: the newest one before this batch.
+    fn trim(&mut self, before: i64) -> Result<(), StoreError> {
+        if self.newest.event == before {
+            return Ok(());
+        }
+        rows::event_cut(self.conn, self.newest.event)
+    }
+}

@@ -1,0 +1,269 @@
+//! The world as it was: registry, memories, incidents, then the readings that the memories have
+//! not seen, then the newest readings, so that what the broker delivers again is recognised.
+
+use std::collections::VecDeque;
+
+use rusqlite::Row;
+use standpipe_rules::changes::{Page, Presence, Receiver};
+use standpipe_rules::detect::admit::Recent;
+use standpipe_rules::detect::watch::Wholes;
+use standpipe_rules::incidents::{Incident, Meta, Plan, Saved};
+use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry, Station};
+use standpipe_rules::world::World;
+use standpipe_rules::{Changes, Ms};
+
+use super::commit::Newest;
+use super::reader::{newest, ulid};
+use super::{Store, StoreError, block, rows};
+
+/// What the store gives back at the start.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The world as of the last commit.
+    pub world: World,
+    /// What followed from the readings that no memory had seen: to be committed first thing.
+    pub changes: Changes,
+    /// How many readings were stepped again.
+    pub replayed: usize,
+}
+
+/// The log's blocks that are still there, as far as redelivered messages need them.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    blocks: VecDeque<(i64, usize)>,
+    readings: usize,
+    spare: i64,
+}
+
+impl Kept {
+    /// A block was appended.
+    pub fn push(&mut self, block: i64, readings: usize) {
+        self.blocks.push_back((block, readings));
+        self.readings += readings;
+        while let Some((block, readings)) = self.blocks.front().copied()
+            && self.readings - readings >= Recent::MAX
+        {
+            self.readings -= readings;
+            self.spare = block;
+            self.blocks.pop_front();
+        }
+    }
+
+    /// Up to this block none is needed.
+    pub const fn spare(&self) -> i64 {
+        self.spare
+    }
+}
+
+impl Store {
+    /// Registers stations and devices, or changes them: those of the store that are not named
+    /// stay. For a store without an engine.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was changed.
+    pub fn import(&mut self, stations: &[Station], devices: &[Device]) -> Result<(), StoreError> {
+        let mut registry = self.registry([])?;
+        let tx = self.conn.transaction()?;
+        for station in stations {
+            rows::station(&tx, station)?;
+        }
+        for device in devices {
+            let mut device = device.clone();
+            let old = registry.find(&device.id).and_then(|ix| registry.device(ix));
+            if let Some(old) = old
+                && device.area.is_empty()
+            {
+                device.area.clone_from(&old.area);
+            }
+            let ix = registry.put_device(device);
+            if let Some(device) = registry.device(ix) {
+                rows::device(&tx, ix, device)?;
+            }
+        }
+        if !devices.is_empty() {
+            rows::registry_changed(&tx)?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+
+    /// Stations and devices.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn registry(
+        &self,
+        profiles: impl IntoIterator<Item = (Box<str>, Profile)>,
+    ) -> Result<Registry, StoreError> {
+        let mut registry = Registry::new(profiles);
+        self.each("SELECT json FROM station ORDER BY id", |row| {
+            let station: Station = json(row, "station")?;
+            registry.put_station(station);
+            Ok(())
+        })?;
+        self.each("SELECT json, ix FROM device ORDER BY ix", |row| {
+            let device: Device = json(row, "device")?;
+            let id = device.id.clone();
+            let (is, was) = (registry.put_device(device), DeviceIx(row.get(1)?));
+            if is == was {
+                return Ok(());
+            }
+            let why = format!("its place is {}, it was {}", is.0, was.0);
+            Err(StoreError::Unreadable { what: format!("device `{id}`"), why })
+        })?;
+        Ok(registry)
+    }
+
+    /// The world as of the last commit.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn load(
+        &mut self,
+        plan: Plan,
+        profiles: impl IntoIterator<Item = (Box<str>, Profile)>,
+        seed: u64,
+    ) -> Result<Loaded, StoreError> {
+        let registry = self.registry(profiles)?;
+        let mut upto = vec![0; registry.devices().len()];
+        self.conditions = vec![0; upto.len()];
+        let mut world = World::new(registry, plan, seed);
+        let mut conditions = std::mem::take(&mut self.conditions);
+        self.each("SELECT ix, upto, conditions, body FROM memory", |row| {
+            let ix = DeviceIx(row.get(0)?);
+            if let Err(bad) = world.restore_memory(ix, row.get_ref(3)?.as_blob().unwrap_or(&[])) {
+                tracing::error!(ix = ix.0, "{bad}; it begins anew");
+            }
+            if let (Some(upto), Some(set)) = (upto.get_mut(ix.at()), conditions.get_mut(ix.at())) {
+                (*upto, *set) = (row.get(1)?, row.get(2)?);
+            }
+            Ok(())
+        })?;
+        self.conditions = conditions;
+        self.each("SELECT value FROM meta WHERE key = 'watch'", |row| {
+            world.restore_wholes(json::<Wholes>(row, "meta `watch`")?);
+            Ok(())
+        })?;
+        world.restore_book(self.saved()?);
+        self.newest = self.find_newest()?;
+        let mut loaded = Loaded { world, changes: Changes::default(), replayed: 0 };
+        self.replay(&mut loaded, &upto)?;
+        Ok(loaded)
+    }
+
+    fn find_newest(&self) -> Result<Newest, StoreError> {
+        let sql = "SELECT value FROM meta WHERE key = 'series_block'";
+        let mut series = 0;
+        self.each(sql, |row| {
+            series = row.get::<_, String>(0)?.parse().unwrap_or(0);
+            Ok(())
+        })?;
+        let block = newest(&self.conn, "log")?;
+        let sql = "SELECT COALESCE(MIN(block) - 1, ?1) FROM log";
+        let cut = self.conn.query_row(sql, [block], |row| row.get(0))?;
+        Ok(Newest { block, event: newest(&self.conn, "event")?, series, cut })
+    }
+
+    fn saved(&self) -> Result<Saved, StoreError> {
+        let mut saved = Saved::default();
+        self.each("SELECT value FROM meta WHERE key = 'book'", |row| {
+            saved.meta = json::<Meta>(row, "meta `book`")?;
+            Ok(())
+        })?;
+        self.each("SELECT inner FROM incident WHERE open = 1 ORDER BY id", |row| {
+            saved.incidents.push(json::<Incident>(row, "incident")?);
+            Ok(())
+        })?;
+        let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at FROM page
+                   WHERE delivered_at IS NULL AND gave_up_at IS NULL ORDER BY at, page_id";
+        self.each(sql, |row| {
+            saved.owed.push(page(row)?);
+            Ok(())
+        })?;
+        let sql = "SELECT id, online, presence_at FROM station WHERE presence_at IS NOT NULL";
+        self.each(sql, |row| {
+            saved.presence.push(Presence {
+                station: row.get(0)?,
+                online: row.get(1)?,
+                at: row.get(2)?,
+            });
+            Ok(())
+        })?;
+        Ok(saved)
+    }
+
+    /// Steps again what a memory has not seen; shows the rest to the recognition of duplicates.
+    fn replay(&mut self, loaded: &mut Loaded, upto: &[i64]) -> Result<(), StoreError> {
+        let mut kept = Kept::default();
+        self.each("SELECT body, block, readings FROM log ORDER BY block", |row| {
+            let (block, readings): (i64, usize) = (row.get(1)?, row.get(2)?);
+            kept.push(block, readings);
+            let body = row.get_ref(0)?.as_blob().unwrap_or(&[]);
+            let decoded = block::decode(body).unwrap_or_else(|bad| {
+                tracing::error!(block, readings, "{bad}; these readings are lost");
+                Vec::new()
+            });
+            for logged in &decoded {
+                if upto.get(logged.device.at()).is_some_and(|upto| block > *upto) {
+                    loaded.world.replay(logged, &mut loaded.changes);
+                    loaded.replayed += 1;
+                } else {
+                    loaded.world.remember(logged);
+                }
+            }
+            Ok(())
+        })?;
+        self.kept = kept;
+        loaded.changes.readings.clear();
+        Ok(())
+    }
+
+    fn each(
+        &self,
+        sql: &str,
+        mut row: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.conn.prepare(sql)?;
+        let mut rows = statement.query(())?;
+        while let Some(it) = rows.next()? {
+            row(it)?;
+        }
+        Ok(())
+    }
+
+    /// As of a commit.
+    pub(super) fn remember_conditions(&mut self, ix: DeviceIx, set: u32) {
+        if self.conditions.len() <= ix.at() {
+            self.conditions.resize(ix.at() + 1, 0);
+        }
+        if let Some(told) = self.conditions.get_mut(ix.at()) {
+            *told = set;
+        }
+    }
+}
+
+/// The first column, as JSON.
+fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, what: &str) -> Result<T, StoreError> {
+    let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+    serde_json::from_str(text).map_err(|bad| StoreError::Unreadable {
+        what: format!("{what} {}", text.chars().take(60).collect::<String>()),
+        why: bad.to_string(),
+    })
+}
+
+fn page(row: &Row<'_>) -> Result<Page, StoreError> {
+    let receiver: Box<str> = row.get(6)?;
+    let at: Ms = row.get(7)?;
+    Ok(Page {
+        page_id: ulid(row, 0)?,
+        incident: ulid(row, 1)?,
+        episode: row.get(2)?,
+        step: row.get(3)?,
+        repeat: row.get(4)?,
+        receiver: match row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)? {
+            "webhook" => Receiver::Webhook(receiver),
+            _ => Receiver::Station(receiver),
+        },
+        at,
+    })
+}

@@ -1,0 +1,289 @@
+//! One table, one function: how each row is written. All statements are kept prepared.
+
+use rusqlite::{Connection, Params};
+use serde_json::json;
+use standpipe_rules::Ms;
+use standpipe_rules::changes::{LedgerRow, Page, Presence, Receiver, TrailEntry};
+use standpipe_rules::incidents::{Incident, IncidentId, State};
+use standpipe_rules::registry::{Device, DeviceIx, Station};
+use standpipe_rules::world::{Summary, World};
+use ulid::Ulid;
+
+use super::StoreError;
+
+/// The newest rejected messages that are kept.
+pub const QUARANTINE_ROWS: i64 = 1_000;
+/// How much of a rejected payload is kept, bytes.
+pub const QUARANTINE_BYTES: usize = 4_096;
+/// The newest events that are kept.
+pub const EVENT_ROWS: i64 = 10_000;
+
+/// A message, or a part of one, that was not understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// When it arrived.
+    pub at: Ms,
+    /// Where.
+    pub topic: Box<str>,
+    /// Why, for counting.
+    pub reason: Box<str>,
+    /// Why, for people.
+    pub detail: String,
+    /// Its first bytes.
+    pub payload: Vec<u8>,
+}
+
+fn put(conn: &Connection, sql: &str, params: impl Params) -> Result<(), StoreError> {
+    conn.prepare_cached(sql)?.execute(params)?;
+    Ok(())
+}
+
+fn json_of(what: &str, value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value)
+        .map_err(|bad| StoreError::Unreadable { what: what.to_owned(), why: bad.to_string() })
+}
+
+/// `meta`.
+pub fn meta(conn: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2)
+               ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    put(conn, sql, (key, value))
+}
+
+/// `meta`, as JSON.
+pub fn meta_json(
+    conn: &Connection,
+    key: &str,
+    value: &impl serde::Serialize,
+) -> Result<(), StoreError> {
+    meta(conn, key, &json_of(key, value)?)
+}
+
+/// `station`; its terminal stays as it was.
+pub fn station(conn: &Connection, station: &Station) -> Result<(), StoreError> {
+    let sql = "INSERT INTO station (id, json) VALUES (?1, ?2)
+               ON CONFLICT (id) DO UPDATE SET json = excluded.json WHERE json <> excluded.json";
+    put(conn, sql, (&station.id, json_of("station", station)?))
+}
+
+/// `station`: its terminal.
+pub fn presence(conn: &Connection, it: &Presence) -> Result<(), StoreError> {
+    let sql = "UPDATE station SET online = ?2, presence_at = ?3 WHERE id = ?1";
+    put(conn, sql, (&it.station, it.online, it.at))
+}
+
+/// `device`.
+pub fn device(conn: &Connection, ix: DeviceIx, it: &Device) -> Result<(), StoreError> {
+    let sql = "INSERT INTO device (ix, id, kind, station, zone, name, claimed, json)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+               ON CONFLICT (ix) DO UPDATE SET kind = excluded.kind, station = excluded.station,
+                   zone = excluded.zone, name = excluded.name, claimed = excluded.claimed,
+                   json = excluded.json
+               WHERE json <> excluded.json";
+    let json = json_of("device", it)?;
+    let kind = it.kind.as_str();
+    put(conn, sql, (ix.0, &it.id, kind, &it.station, &it.zone, &it.name, it.claimed, json))
+}
+
+/// `memory`; `upto`: the last log block it has seen.
+pub fn memory(
+    conn: &Connection,
+    world: &World,
+    ix: DeviceIx,
+    upto: i64,
+) -> Result<Summary, StoreError> {
+    let sql = "INSERT INTO memory (ix, upto, conditions, heard_at, measured_at, latest, body)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+               ON CONFLICT (ix) DO UPDATE SET upto = excluded.upto,
+                   conditions = excluded.conditions, heard_at = excluded.heard_at,
+                   measured_at = excluded.measured_at, latest = excluded.latest,
+                   body = excluded.body";
+    let it = world.summary(ix);
+    let latest = json_of("measurements", &it.latest)?;
+    let body = world.memory_body(ix);
+    put(conn, sql, (ix.0, upto, it.conditions, it.heard_at, it.measured_at, latest, body))?;
+    Ok(it)
+}
+
+/// `meta.registry_rev`: grows whenever a device is added or changed.
+pub fn registry_changed(conn: &Connection) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ('registry_rev', 1)
+               ON CONFLICT (key) DO UPDATE SET value = value + 1";
+    put(conn, sql, ())
+}
+
+/// `log`.
+pub fn log(
+    conn: &Connection,
+    block: i64,
+    at: Ms,
+    readings: usize,
+    body: &[u8],
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO log (block, at, readings, body) VALUES (?1, ?2, ?3, ?4)";
+    put(conn, sql, (block, at, readings, body))
+}
+
+/// `log`: drops what nobody needs any more.
+pub fn cut(conn: &Connection, upto: i64) -> Result<(), StoreError> {
+    put(conn, "DELETE FROM log WHERE block <= ?1", [upto])
+}
+
+/// `incident`; gives back its `wire` form.
+pub fn incident(conn: &Connection, world: &World, it: &Incident) -> Result<String, StoreError> {
+    let sql = "INSERT INTO incident (id, open, class, severity, state, station, opened_at,
+                   updated_at, closed_at, rev, wire, inner)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+               ON CONFLICT (id) DO UPDATE SET open = excluded.open, severity = excluded.severity,
+                   state = excluded.state, station = excluded.station,
+                   updated_at = excluded.updated_at, closed_at = excluded.closed_at,
+                   rev = excluded.rev, wire = excluded.wire, inner = excluded.inner";
+    let wire = json_of("incident", &it.wire(world.registry()))?;
+    let inner = json_of("incident", it)?;
+    conn.prepare_cached(sql)?.execute(rusqlite::params![
+        it.id.to_string(),
+        it.state != State::Closed,
+        it.class.as_str(),
+        it.severity.as_str(),
+        it.state.as_str(),
+        it.station,
+        it.opened_at,
+        it.updated_at,
+        it.closed_at,
+        it.rev,
+        wire,
+        inner,
+    ])?;
+    for station in &it.boards {
+        board(conn, station, it)?;
+    }
+    Ok(wire)
+}
+
+fn board(conn: &Connection, station: &str, it: &Incident) -> Result<(), StoreError> {
+    let sql = "INSERT INTO board (station, incident, rev) VALUES (?1, ?2, ?3)
+               ON CONFLICT (station, incident) DO UPDATE SET rev = excluded.rev";
+    put(conn, sql, (station, it.id.to_string(), it.rev))
+}
+
+/// `board`: what a station's topic shows now. A closed incident that is shown is done with.
+pub fn board_sent(
+    conn: &Connection,
+    station: &str,
+    incident: IncidentId,
+    rev: u32,
+) -> Result<(), StoreError> {
+    let id = incident.to_string();
+    let sql = "UPDATE board SET sent_rev = MAX(sent_rev, ?3) WHERE station = ?1 AND incident = ?2";
+    put(conn, sql, (station, &id, rev))?;
+    let sql = "DELETE FROM board WHERE station = ?1 AND incident = ?2 AND sent_rev >= rev
+               AND NOT EXISTS (SELECT 1 FROM incident WHERE id = ?2 AND open = 1)";
+    put(conn, sql, (station, &id))
+}
+
+/// `trail`.
+pub fn trail(conn: &Connection, it: &TrailEntry) -> Result<(), StoreError> {
+    let sql = "INSERT INTO trail (incident, at, hop, by, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
+    put(conn, sql, (it.incident.to_string(), it.at, it.hop.as_str(), &it.by, &it.detail))
+}
+
+/// `page`, and the board that shows it.
+pub fn page(conn: &Connection, it: &Page) -> Result<(), StoreError> {
+    let sql = "INSERT OR IGNORE INTO page (page_id, incident, episode, step, repeat, kind,
+                   receiver, at)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let (kind, receiver) = receiver(&it.receiver);
+    let (page_id, incident) = (it.page_id.to_string(), it.incident.to_string());
+    let row = (&page_id, &incident, it.episode, it.step, it.repeat, kind, receiver, it.at);
+    let new = conn.prepare_cached(sql)?.execute(row)? > 0;
+    if new && kind == "station" {
+        let sql = "INSERT INTO board (station, incident, rev, page_id) VALUES (?1, ?2, 1, ?3)
+                   ON CONFLICT (station, incident) DO UPDATE SET page_id = excluded.page_id";
+        put(conn, sql, (receiver, &incident, &page_id))?;
+    }
+    Ok(())
+}
+
+/// A page's receiver as it stands in the table.
+pub fn receiver(it: &Receiver) -> (&'static str, &str) {
+    match it {
+        Receiver::Station(station) => ("station", station),
+        Receiver::Webhook(name) => ("webhook", name),
+    }
+}
+
+/// `page`: its receiver has it.
+pub fn delivered(conn: &Connection, page_id: Ulid, at: Ms) -> Result<(), StoreError> {
+    let sql = "UPDATE page SET delivered_at = ?2 WHERE page_id = ?1 AND delivered_at IS NULL";
+    put(conn, sql, (page_id.to_string(), at))
+}
+
+/// `page`: it was tried for too long.
+pub fn gave_up(conn: &Connection, page_id: Ulid, at: Ms) -> Result<(), StoreError> {
+    let sql = "UPDATE page SET gave_up_at = ?2 WHERE page_id = ?1 AND delivered_at IS NULL";
+    put(conn, sql, (page_id.to_string(), at))
+}
+
+/// `ledger`: adds to what is there.
+pub fn ledger(conn: &Connection, it: &LedgerRow) -> Result<(), StoreError> {
+    let sql = "INSERT INTO ledger (ix, hour, boot, expected, received, duplicate, late, seq_reused)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+               ON CONFLICT (ix, hour, boot) DO UPDATE SET
+                   expected = expected + excluded.expected,
+                   received = received + excluded.received,
+                   duplicate = duplicate + excluded.duplicate,
+                   late = late + excluded.late,
+                   seq_reused = seq_reused + excluded.seq_reused";
+    let c = &it.counts;
+    let counts = (c.expected, c.received, c.duplicate, c.late, c.seq_reused);
+    let (expected, received, duplicate, late, reused) = counts;
+    put(conn, sql, (it.device.0, it.hour, it.boot, expected, received, duplicate, late, reused))
+}
+
+/// `quarantine`.
+pub fn quarantine(conn: &Connection, it: &Quarantined) -> Result<(), StoreError> {
+    let sql = "INSERT INTO quarantine (at, topic, reason, detail, payload)
+               VALUES (?1, ?2, ?3, ?4, ?5)";
+    let head = it.payload.get(..QUARANTINE_BYTES).unwrap_or(&it.payload);
+    put(conn, sql, (it.at, &it.topic, &it.reason, &it.detail, head))
+}
+
+/// `quarantine`: the newest stay.
+pub fn quarantine_cut(conn: &Connection) -> Result<(), StoreError> {
+    put(conn, "DELETE FROM quarantine WHERE n <= ?1", [conn.last_insert_rowid() - QUARANTINE_ROWS])
+}
+
+/// `event`; gives back its number.
+pub fn event(conn: &Connection, at: Ms, kind: &str, json: &str) -> Result<i64, StoreError> {
+    put(conn, "INSERT INTO event (at, kind, json) VALUES (?1, ?2, ?3)", (at, kind, json))?;
+    Ok(conn.last_insert_rowid())
+}
+
+/// `event`: the newest stay.
+pub fn event_cut(conn: &Connection, newest: i64) -> Result<(), StoreError> {
+    put(conn, "DELETE FROM event WHERE id <= ?1", [newest - EVENT_ROWS])
+}
+
+/// The event of a page.
+pub fn page_event(it: &Page) -> String {
+    let (kind, receiver) = receiver(&it.receiver);
+    json!({
+        "page_id": it.page_id, "incident": it.incident, "episode": it.episode, "step": it.step,
+        "repeat": it.repeat, "kind": kind, "receiver": receiver, "at": it.at,
+    })
+    .to_string()
+}
+
+/// The event of a device whose conditions changed.
+pub fn device_event(id: &str, it: &Summary) -> String {
+    let conditions: Vec<&str> = standpipe_shared::Condition::ALL
+        .into_iter()
+        .filter(|condition| it.conditions & condition.bit() != 0)
+        .map(standpipe_shared::Condition::as_str)
+        .collect();
+    json!({
+        "id": id, "conditions": conditions, "heard_at": it.heard_at,
+        "measured_at": it.measured_at, "latest": it.latest,
+    })
+    .to_string()
+}
