@@ -1,21 +1,20 @@
-//! A device's row as somebody wants it: checked whole, all faults told at once.
+//! A device's row as somebody wants it. It is good when a line of `devices.csv` that says the
+//! same is good: the rules are the file's own, and all faults are told at once.
 
 use std::sync::Arc;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use standpipe_rules::registry::{Device, Profile};
-use standpipe_shared::{Kind, Name};
+use standpipe_rules::registry::files::{File, Import, write_devices};
+use standpipe_rules::registry::{Device, Registry, Station};
+use standpipe_shared::Kind;
 use utoipa::ToSchema;
 
 use super::ApiState;
 use super::problem::Problem;
+use super::readers::ReadError;
 
-/// The longest text of a row, characters.
-const TEXT_AT_MOST: usize = 200;
-/// The longest interval, seconds: a day.
-const INTERVAL_AT_MOST_S: u32 = 86_400;
 /// What `GET` adds to a row; ignored when it comes back.
 const NOT_OURS: [&str; 7] =
     ["area", "claimed", "conditions", "heard_at", "measured_at", "latest", "trust"];
@@ -74,78 +73,70 @@ pub async fn registered(
     let row: Registration = serde_json::from_value(Value::Object(body)).map_err(|bad| {
         Problem::bad_request(format!("the row can't be read ({bad}): see /api/openapi.json"))
     })?;
-    let (device, station) = (id.to_owned(), row.station.clone());
-    let known = api.store.read(move |db| {
-        let old = db.query_row("SELECT json FROM device WHERE id = ?1", [device], |it| {
-            it.get::<_, String>(0)
-        });
-        let station = db.query_row("SELECT 1 FROM station WHERE id = ?1", [station], |_| Ok(()));
-        let old = old.optional()?.map(|it| serde_json::from_str::<Device>(&it)).transpose()?;
-        Ok((old, station.optional()?.is_some()))
+    if row.id.as_deref().is_some_and(|it| it != id) {
+        let detail = format!("id in the body is not `{id}` of the path: leave it out");
+        return Err(Problem::bad_request(detail));
+    }
+    let (old, station) = known(api, id, &row.station).await?;
+    let mut registry = api.profiles.clone();
+    if let Some(station) = station {
+        registry.put_station(station);
+    }
+    let mut device = checked(&row.device(id), &registry).map_err(Problem::bad_request)?;
+    if let Some(old) = &old {
+        device.area.clone_from(&old.area);
+    }
+    Ok((device, old.is_none()))
+}
+
+/// The device as it is, and the station it shall belong to.
+async fn known(
+    api: &ApiState,
+    device: &str,
+    station: &str,
+) -> Result<(Option<Device>, Option<Station>), ReadError> {
+    let (device, station) = (device.to_owned(), station.to_owned());
+    let query = |db: &Connection, sql, id: String| -> Result<Option<String>, ReadError> {
+        Ok(db.prepare_cached(sql)?.query_row([id], |it| it.get(0)).optional()?)
+    };
+    let rows = api.store.read(move |db| {
+        let device = query(db, "SELECT json FROM device WHERE id = ?1", device)?;
+        let station = query(db, "SELECT json FROM station WHERE id = ?1", station)?;
+        Ok((device, station))
     });
-    let (old, station_known) = known.await?;
-    let mut faults = row.faults(id);
-    if !station_known {
-        faults
-            .push(format!("station `{}` is not registered: see GET /api/v1/stations", row.station));
+    let (device, station) = rows.await?;
+    let device = device.map(|it| serde_json::from_str(&it)).transpose()?;
+    Ok((device, station.map(|it| serde_json::from_str(&it)).transpose()?))
+}
+
+/// The device as its line in `devices.csv` says, or every fault of that line.
+fn checked(device: &Device, known: &Registry) -> Result<Device, String> {
+    let csv = write_devices([device]);
+    let file = File { name: "the row", bytes: csv.as_bytes() };
+    let mut read = Import::read(None, Some(file), known);
+    // The file tells of an unknown station only when nothing else is wrong.
+    let station = &*device.station;
+    let told = read.bad.iter().any(|it| &*it.column == "station");
+    let mut faults: Vec<String> =
+        read.bad.iter().map(|it| format!("{} `{}` is {}", it.column, it.value, it.text)).collect();
+    if !told && known.station(station).is_none() {
+        faults.push(format!("station `{station}` is not registered: see GET /api/v1/stations"));
     }
-    if !row.profile.is_empty() && api.profiles.profile(&row.profile).is_none() {
-        faults.push(format!("profile `{}` is not configured: name one that is", row.profile));
-    }
-    if faults.is_empty() {
-        let area = old.as_ref().map(|it| it.area.clone()).unwrap_or_default();
-        Ok((row.device(id, area), old.is_none()))
-    } else {
-        Err(Problem::bad_request(faults.join("; ")))
+    match read.devices.pop() {
+        Some(device) if faults.is_empty() => Ok(device),
+        Some(_) | None => Err(faults.join("; ")),
     }
 }
 
 impl Registration {
-    /// What can be seen to be wrong in the row itself.
-    fn faults(&self, id: &str) -> Vec<String> {
-        let mut faults = Vec::new();
-        if let Err(bad) = Name::new(id) {
-            faults.push(format!("id is {bad}"));
-        }
-        if self.id.as_deref().is_some_and(|it| it != id) {
-            faults.push(format!("id in the body is not `{id}` of the path: leave it out"));
-        }
-        for (key, value, most) in [("lat", self.lat, 90.0), ("lon", self.lon, 180.0)] {
-            if !(-most..=most).contains(&value) {
-                faults.push(format!("{key} is {value}: use degrees from -{most} to {most}"));
-            }
-        }
-        for (key, text) in [
-            ("name", &self.name),
-            ("zone", &self.zone),
-            ("address", &self.address),
-            ("building", &self.building),
-            ("floor", &self.floor),
-            ("installed_on", &self.installed_on),
-        ] {
-            let length = text.chars().count();
-            if length > TEXT_AT_MOST {
-                faults.push(format!("{key} has {length} characters: use {TEXT_AT_MOST} at most"));
-            }
-            if text.chars().any(char::is_control) {
-                faults.push(format!("{key} has a control character: take it out"));
-            }
-        }
-        if let Some(seconds) = self.interval_s.filter(|it| !(1..=INTERVAL_AT_MOST_S).contains(it)) {
-            faults.push(format!("interval_s is {seconds}: use 1 to {INTERVAL_AT_MOST_S}"));
-        }
-        faults
-    }
-
-    fn device(self, id: &str, area: Box<str>) -> Device {
-        let usual = Profile::default_name(self.kind);
+    fn device(self, id: &str) -> Device {
         Device {
             id: id.into(),
             kind: self.kind,
             name: self.name.into(),
             station: self.station.into(),
             zone: self.zone.into(),
-            profile: if self.profile.is_empty() { usual.into() } else { self.profile.into() },
+            profile: self.profile.into(),
             lat: Some(self.lat),
             lon: Some(self.lon),
             address: self.address.into(),
@@ -153,7 +144,7 @@ impl Registration {
             floor: self.floor.into(),
             interval_s: self.interval_s,
             installed_on: self.installed_on.into(),
-            area,
+            area: Box::default(),
             claimed: true,
         }
     }

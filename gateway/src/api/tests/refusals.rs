@@ -21,7 +21,7 @@ async fn problem(answer: reqwest::Response) -> Value {
 async fn every_refusal_says_what_is_wrong_with_the_value_and_what_to_do() {
     let api = Served::start(None).await;
     api.town();
-    let device = r#"{"kind":"hydrant","name":"n","station":"S9","lat":91,"lon":1e9,"profile":"x","interval_s":0,"zone":"a\u0007"}"#;
+    let device = r#"{"kind":"hydrant","name":"","station":"S9","lat":91,"lon":1e9,"profile":"x","interval_s":0,"zone":"a\u0007"}"#;
     let long = format!(r#"{{"action":"comment","note":"{}"}}"#, "x".repeat(1_001));
     let act = format!("/api/v1/incidents/{FIRE}/actions");
     let act = act.as_str();
@@ -59,13 +59,16 @@ async fn every_refusal_says_what_is_wrong_with_the_value_and_what_to_do() {
         ("POST",   "/api/v1/incidents/x/actions", r#"{"action":"resolve"}"#, 404, "unknown", "no incident `x`"),
         ("PUT",    "/api/v1/devices/H-1", r#"{"kind":"dog"}"#, 400, "bad-request", "unknown variant `dog`"),
         ("PUT",    "/api/v1/devices/H-1", "[]", 400, "bad-request", "the body can't be read"),
-        ("PUT",    "/api/v1/devices/a%20b", device, 400, "bad-request", "id is not a name: use 1 to 48"),
-        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "lat is 91"),
-        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "lon is 1000000000"),
+        ("PUT",    "/api/v1/devices/a%20b", device, 400, "bad-request", "id `a b` is not an id: use 1 to 48"),
+        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "lat `91` is not degrees: write a number from -90 to 90"),
+        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "lon `1000000000` is not degrees"),
         ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "station `S9` is not registered"),
-        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "profile `x` is not configured"),
-        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "interval_s is 0: use 1 to 86400"),
-        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "zone has a control character"),
+        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "profile `x` is no such profile"),
+        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "interval_s `0` is not an interval: write 1 to 86400"),
+        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "name `` is empty: write a text"),
+        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "a line break or control character: take it out"),
+        ("PUT",    "/api/v1/devices/H-1", r#"{"kind":"hydrant","name":"n","station":"S9","lat":1,"lon":1}"#, 400, "bad-request", "station `S9` is no such good station"),
+        ("PUT",    "/api/v1/devices/H-1", r#"{"id":"H-2","kind":"hydrant","name":"n","station":"S1","lat":1,"lon":1}"#, 400, "bad-request", "leave it out"),
     ] {
         let mut ask = api.ask(method, path);
         if !body.is_empty() {

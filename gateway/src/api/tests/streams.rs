@@ -9,19 +9,17 @@ use super::Served;
 
 /// Reads from a stream until it has said `count` events; each as `id event data`.
 async fn told(stream: &mut Response, count: usize) -> Vec<String> {
-    let mut text = String::new();
-    loop {
-        let events: Vec<String> = text
-            .split_inclusive("\n\n")
-            .filter(|it| it.ends_with("\n\n") && it.contains("data: "))
-            .map(|it| it.trim().lines().map(value).collect::<Vec<_>>().join(" "))
-            .collect();
-        if events.len() >= count {
-            return events;
-        }
+    let (mut events, mut text) = (Vec::new(), String::new());
+    while events.len() < count {
         let chunk = tokio::time::timeout(Duration::from_secs(5), stream.chunk()).await;
         text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap().unwrap()).unwrap());
+        let whole = text.rfind("\n\n").map_or(0, |at| at + 2);
+        let rest = text.split_off(whole);
+        let said = text.split_terminator("\n\n").filter(|it| it.contains("data: "));
+        events.extend(said.map(|it| it.lines().map(value).collect::<Vec<_>>().join(" ")));
+        text = rest;
     }
+    events
 }
 
 fn value(line: &str) -> &str {
