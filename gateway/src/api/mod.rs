@@ -14,6 +14,7 @@ mod index;
 mod ledger;
 mod list;
 mod listener;
+pub mod metrics;
 mod openapi;
 mod params;
 pub mod problem;
@@ -195,9 +196,11 @@ async fn within_limits(
     })
 }
 
-/// Answers are of this moment, and of the type they say.
+/// Answers are of this moment, of the type they say, and counted.
 async fn plain(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    let status = response.status().as_u16().to_string();
+    ::metrics::counter!("standpipe_http_requests_total", "status" => status).increment(1);
     let headers = response.headers_mut();
     let (fresh, typed) =
         (HeaderValue::from_static("no-store"), HeaderValue::from_static("nosniff"));

@@ -70,6 +70,7 @@ pub async fn open(
     };
     // Says where the client is before anything happened, so that it can come back to there.
     let hello = Event::default().id(after.to_string()).retry(RETRY).comment("standpipe");
+    ::metrics::gauge!("standpipe_http_streams").increment(1.0);
     let follower =
         Follower { streams, after, waiting: VecDeque::from([hello]), pause: false, _place: place };
     let events = unfold(follower, |mut it| async move { it.next().await.map(|e| (Ok(e), it)) });
@@ -95,6 +96,12 @@ struct Follower {
     waiting: VecDeque<Event>,
     pause: bool,
     _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        ::metrics::gauge!("standpipe_http_streams").decrement(1.0);
+    }
 }
 
 impl Follower {

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use standpipe_rules::changes::Logged;
@@ -21,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Token;
+use super::metrics::recorder;
 use super::readers::Readers;
 use super::{ApiState, ServeError, serve};
 use crate::clock::Clock;
@@ -67,7 +67,7 @@ impl Parts {
             engine: self.engine.clone(),
             history: Arc::clone(&self.history) as Arc<dyn Series>,
             health: Arc::clone(&self.health),
-            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            metrics: recorder().unwrap().handle(),
             token: token.and_then(Token::new),
             events,
             profiles: Registry::new([]),
