@@ -3,6 +3,7 @@
 mod refusals;
 mod shapes;
 mod streams;
+mod writes;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,10 +13,11 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use standpipe_rules::changes::Logged;
 use standpipe_rules::detect::Memory;
+use standpipe_rules::incidents::Plan;
 use standpipe_rules::registry::{DeviceIx, Registry};
-use standpipe_shared::{Condition, Kilopascals, Kind, Measurements};
+use standpipe_rules::wire::parse;
+use standpipe_shared::{Condition, Kilopascals, Kind, Measurements, ROOT};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +26,9 @@ use super::metrics::recorder;
 use super::readers::Readers;
 use super::{ApiState, ServeError, serve};
 use crate::clock::Clock;
-use crate::engine::{Bells, EngineHandle, Queues, bells, queues};
+use crate::engine::{
+    Bells, Delivery, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues, run,
+};
 use crate::health::Health;
 use crate::series::batch::TagRow;
 use crate::series::embedded::Embedded;
@@ -40,28 +44,28 @@ pub const CHILD: &str = "01KAV0000000000000000000C1";
 /// A served API and everything it stands on.
 pub struct Served {
     pub db: rusqlite::Connection,
-    pub bells: Bells,
-    pub health: Arc<Health>,
-    pub history: Arc<Embedded>,
+    /// While no engine runs.
+    pub bells: Option<Bells>,
+    /// While no engine runs.
+    pub queues: Option<Queues>,
+    pub parts: Parts,
     pub stop: CancellationToken,
     pub serving: JoinSet<Result<(), ServeError>>,
     pub address: SocketAddr,
-    /// Nobody takes what is asked of the engine, as while the disc is full.
-    pub queues: Option<Queues>,
     client: Client,
-    parts: Parts,
     _dir: tempfile::TempDir,
 }
 
-struct Parts {
+pub struct Parts {
     path: PathBuf,
     engine: EngineHandle,
-    history: Arc<Embedded>,
-    health: Arc<Health>,
+    pub history: Arc<Embedded>,
+    pub health: Arc<Health>,
+    rings: Rings,
 }
 
 impl Parts {
-    fn state(&self, token: Option<&str>, events: watch::Receiver<i64>) -> ApiState {
+    fn state(&self, token: Option<&str>) -> ApiState {
         ApiState {
             store: Readers::new(self.path.clone()),
             engine: self.engine.clone(),
@@ -69,7 +73,7 @@ impl Parts {
             health: Arc::clone(&self.health),
             metrics: recorder().unwrap().handle(),
             token: token.and_then(Token::new),
-            events,
+            events: self.rings.events.clone(),
             profiles: Registry::new([]),
             clock: Clock::new(),
         }
@@ -77,6 +81,7 @@ impl Parts {
 }
 
 impl Served {
+    /// Over a store without an engine: whatever is asked of one waits, as while the disc is full.
     pub async fn start(token: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("standpipe.db");
@@ -86,34 +91,55 @@ impl Served {
         let history = Arc::new(Embedded::open(&dir.path().join("history.db")).unwrap());
         let (engine, queues) = queues();
         let (bells, rings) = bells();
-        let health = Arc::new(Health::default());
-        let parts =
-            Parts { path, engine, history: Arc::clone(&history), health: Arc::clone(&health) };
-        let state = parts.state(token, rings.events);
+        let parts = Parts { path, engine, history, health: Arc::default(), rings };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let mut serving = JoinSet::new();
-        serving.spawn(serve(listener, state, stop.clone()));
-        let (client, queues) = (Client::new(), Some(queues));
-        Self {
-            db,
-            bells,
-            health,
-            history,
-            stop,
-            serving,
-            address,
-            queues,
-            client,
-            parts,
-            _dir: dir,
-        }
+        serving.spawn(serve(listener, parts.state(token), stop.clone()));
+        let (client, queues, bells) = (Client::new(), Some(queues), Some(bells));
+        Self { db, bells, queues, parts, stop, serving, address, client, _dir: dir }
+    }
+
+    /// Over an engine that runs: a district, a village, a hydrant and a detector.
+    pub async fn alive() -> Self {
+        let mut api = Self::start(None).await;
+        let mut store = Store::open(&api.parts.path).unwrap();
+        let stations = [station(), village()].map(|it| serde_json::from_value(it).unwrap());
+        let hydrant = device("H-1", "hydrant", "桥头", "Z1");
+        let devices = [hydrant, device("SM-1", "smoke", "Kitchen", "")];
+        store.import(&stations, &devices.map(|it| serde_json::from_value(it).unwrap())).unwrap();
+        let loaded = store.load(Plan::default(), [], 7).unwrap();
+        let clock = Clock::new();
+        let engine = Engine::new(store, loaded, clock.now());
+        let (bells, queues) = (api.bells.take().unwrap(), api.queues.take().unwrap());
+        let health = Arc::clone(&api.parts.health);
+        let outlets = Outlets { clock, bells, acks: [acks().0, acks().0], health };
+        std::thread::spawn(move || run(engine, queues, outlets, || true));
+        api
+    }
+
+    /// What a device says, as it comes from the broker.
+    pub fn says(&self, topic: &str, payload: &Value) {
+        let lane = if topic.ends_with("/telemetry") { Lane::Telemetry } else { Lane::Alarm };
+        let topic = format!("{ROOT}/{topic}");
+        let parsed = parse(ROOT, topic.as_bytes(), payload.to_string().as_bytes());
+        let (at, topic) = (Clock::new().now(), topic.into());
+        let delivery = Delivery { lane, epoch: 1, pkid: 0, at, topic, parsed };
+        self.parts.engine.deliver(delivery).unwrap();
+    }
+
+    /// Sends JSON; the answer's status and body.
+    pub async fn send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let ask = self.ask(method, path).header("content-type", "application/json");
+        let answer = ask.body(body.to_string()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
     }
 
     /// A second API on the same parts, without a token.
     pub fn another(&self) -> ApiState {
-        self.parts.state(None, self.bells.events.subscribe())
+        self.parts.state(None)
     }
 
     pub fn ask(&self, method: &str, path: &str) -> RequestBuilder {
@@ -131,20 +157,13 @@ impl Served {
     /// Puts a small town into the store: a station, two hydrants, a detector, three incidents.
     pub fn town(&self) {
         self.row("station", &[("id", json!("S1")), ("json", station().to_string().into())]);
-        let seen = NOON - 5_000;
         self.row(
             "station",
             &[
                 ("id", json!("S2")),
-                (
-                    "json",
-                    json!({"id":"S2","name":"河滨站","level":"village","parent":"S1",
-                    "lat":29.5,"lon":106.5,"phone":null})
-                    .to_string()
-                    .into(),
-                ),
+                ("json", village().to_string().into()),
                 ("online", json!(1)),
-                ("presence_at", json!(seen)),
+                ("presence_at", json!(NOON - 5_000)),
             ],
         );
         self.device(0, "H-1", "hydrant", "School Rd 100%", "Z1");
@@ -213,7 +232,7 @@ impl Served {
             &[("at", json!(NOON)), ("kind", json!(kind)), ("json", data.to_string().into())],
         );
         let id = self.db.last_insert_rowid();
-        self.bells.events.send_replace(id);
+        self.bells.as_ref().unwrap().events.send_replace(id);
         id
     }
 
@@ -255,7 +274,7 @@ impl Served {
         };
         let readings = vec![reading(0, 300.0), reading(1, 310.0), reading(2, 320.0)];
         let batch = Arc::new(Batch { readings, tags: Arc::new(Tags::new([row])) });
-        self.history.write(batch, now).await.unwrap();
+        self.parts.history.write(batch, now).await.unwrap();
         start
     }
 }
@@ -263,6 +282,11 @@ impl Served {
 pub fn station() -> Value {
     json!({"id":"S1","name":"区大队","level":"district","parent":null,"lat":29.4,"lon":106.5,
         "phone":"119"})
+}
+
+pub fn village() -> Value {
+    json!({"id":"S2","name":"河滨站","level":"village","parent":"S1","lat":29.5,"lon":106.5,
+        "phone":null})
 }
 
 pub fn device(id: &str, kind: &str, address: &str, zone: &str) -> Value {

@@ -215,13 +215,13 @@ async fn alive_ready_and_counted() {
     let api = Served::start(None).await;
     let alive = api.ask("GET", "/healthz").send().await.unwrap();
     assert_eq!((alive.status().as_u16(), alive.text().await.unwrap()), (200, "ok\n".to_owned()));
-    let health = &api.health;
+    let health = &api.parts.health;
     for part in [&health.store, &health.alarm_lane, &health.telemetry_lane, &health.series] {
         part.fine();
     }
     assert_eq!(api.get("/readyz").await, json!({"ready":true,"reasons":[],"warnings":[]}));
-    api.health.store.failing(NOON, "the disc is full: make room");
-    api.health.series.failing(NOON, "influxdb is away: start it");
+    api.parts.health.store.failing(NOON, "the disc is full: make room");
+    api.parts.health.series.failing(NOON, "influxdb is away: start it");
     let not = api.ask("GET", "/readyz").send().await.unwrap();
     assert_eq!(not.status().as_u16(), 503);
     let said: Value = serde_json::from_str(&not.text().await.unwrap()).unwrap();
