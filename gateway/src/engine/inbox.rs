@@ -64,7 +64,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// About how much memory it takes, bytes.
-    fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         let readings = match &self.parsed.message {
             Some(Message::Telemetry { readings, .. }) => readings.len() * size_of::<Reading>(),
             Some(

@@ -13,11 +13,9 @@ use super::window::Window;
 use super::{LINGER, Setup, filters, hello, limits};
 use crate::engine::{Acks, Delivery, Inbox, Lane, Unavailable};
 use crate::health::Part;
+use crate::limits::GRACE;
 use crate::mqtt::attempts::Attempts;
 use crate::mqtt::{Frame, Link, LinkError, Publish};
-
-/// How long a stopping lane waits for the acknowledgements of what it took.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// One lane.
 pub struct Task {
@@ -163,9 +161,10 @@ impl Task {
         };
         let pkid = publish.pkid;
         let delivery = Delivery { lane: self.lane, epoch: self.epoch, pkid, at, topic, parsed };
+        let weight = delivery.weight();
         if self.setup.engine.deliver(delivery).is_ok() {
             if pkid != 0 {
-                self.window.took(pkid, publish.payload.len());
+                self.window.took(pkid, weight);
             }
             return Ok(());
         }

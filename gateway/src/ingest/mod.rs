@@ -26,18 +26,17 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::engine::{Acks, BULK_QUEUE, EngineHandle, Lane, URGENT_QUEUE};
+use crate::engine::{Acks, EngineHandle, Lane};
 use crate::health::Health;
+use crate::limits::{BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, URGENT_QUEUE};
 use crate::mqtt::{Broker, Hello};
 use window::Limits;
 
 /// How long the broker keeps our sessions while we are away: 7 days, in seconds.
 pub const SESSION_EXPIRY_S: u32 = 7 * 24 * 3_600;
 
-/// Payload bytes on their way through the engine, alarm lane.
-const ALARM_BYTES: usize = 4 * 1024 * 1024;
-/// Payload bytes on their way through the engine, telemetry lane.
-const TELEMETRY_BYTES: usize = 8 * 1024 * 1024;
+/// What one message may weigh at most, bytes: the engine's own limit is never reached.
+const HEAVIEST: usize = 4 * 1024 * 1024;
 
 /// How long the telemetry lane lets messages gather before it reads again. At 20,000 messages a
 /// second this makes one wake-up of 40.
@@ -91,8 +90,8 @@ fn filters(root: &str, lane: Lane) -> Vec<String> {
 const fn limits(lane: Lane) -> Limits {
     match lane {
         // Half the urgent queue: the rest is for people's asks and the senders' reports.
-        Lane::Alarm => Limits { messages: URGENT_QUEUE / 2, bytes: ALARM_BYTES },
-        Lane::Telemetry => Limits { messages: BULK_QUEUE, bytes: TELEMETRY_BYTES },
+        Lane::Alarm => Limits { messages: URGENT_QUEUE / 2, bytes: STAGED_BYTES - HEAVIEST },
+        Lane::Telemetry => Limits { messages: BULK_QUEUE, bytes: STAGED_BYTES - HEAVIEST },
     }
 }
 
@@ -102,14 +101,15 @@ fn hello(gateway: &str, lane: Lane) -> Hello {
         client_id: format!("standpipe-{}-{gateway}", lane.as_str()),
         clean_start: false,
         session_expiry_s: SESSION_EXPIRY_S,
-        receive_maximum: u16::try_from(half).unwrap_or(u16::MAX),
+        receive_maximum: u16::try_from(half).unwrap_or(u16::MAX).min(RECEIVE_MAXIMUM),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{filters, hello, limits};
-    use crate::engine::{BULK_QUEUE, Lane, URGENT_QUEUE};
+    use crate::engine::Lane;
+    use crate::limits::{BULK_QUEUE, URGENT_QUEUE};
 
     #[test]
     fn the_lanes_share_nothing_and_miss_nothing() {

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 pub struct Limits {
     /// Messages; no more than the engine's queue holds, so that the queue never overflows.
     pub messages: usize,
-    /// Bytes of their payloads.
+    /// Bytes they weigh in the queue.
     pub bytes: usize,
 }
 

@@ -1,7 +1,7 @@
 //! What was read and not yet taken: bytes in, whole frames out.
 
 use super::frame::{BadFrame, frame_length};
-use super::link::MAX_PACKET;
+use crate::limits::MAX_PACKET;
 
 /// The buffer's usual size: one read takes a burst of some hundred messages.
 const INPUT: usize = 64 * 1024;

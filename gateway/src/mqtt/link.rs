@@ -21,9 +21,7 @@ use tokio_util::bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use super::broker::{Broker, CONNECT_TIMEOUT, Stream};
 use super::frame::{BadFrame, Frame, read};
 use super::input::Input;
-
-/// The biggest packet we take, announced to the broker: a 1 MiB payload fits.
-pub const MAX_PACKET: u32 = 2 * 1024 * 1024;
+use crate::limits::MAX_PACKET;
 
 /// After this long without a word from us the broker counts us as gone (times 1.5).
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
