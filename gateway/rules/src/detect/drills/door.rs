@@ -146,6 +146,10 @@ fn two_readings_at_one_millisecond_get_one_each() {
         many += "00:00:01 temp_c=1\n";
     }
     assert_eq!(stamps(&many), (0..100).collect::<Vec<Ms>>());
+    for n in 0..100 {
+        many += &format!("00:00:01.{:03} temp_c=1\n", 1 + n / 10);
+    }
+    assert_eq!(stamps(&many), (0..200).collect::<Vec<Ms>>(), "a flood keeps its order");
     let mut far = "00:00:01 temp_c=1\n".to_owned();
     for n in 0..11 {
         far += &format!("00:00:{:02} temp_c=1\n", n + 2);
