@@ -16,7 +16,9 @@ pub mod embedded;
 pub mod fold;
 pub mod influx;
 pub mod line;
+pub mod pump;
 pub mod question;
+pub mod records;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -29,6 +29,7 @@ use super::{
     Batch, HistoryError, HistoryPoint, HistoryQuery, Refused, Series, SeriesError, Written,
     beginning,
 };
+use crate::backoff::retry_after;
 pub use flux::DOWNSAMPLE;
 use verdict::{Dropped, Verdict};
 
@@ -211,7 +212,7 @@ impl Influx {
         let answer = request.send().await.map_err(|bad| verdict::network(&bad))?;
         let status = answer.status();
         let after = answer.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok());
-        let after = after.and_then(|it| verdict::retry_after(it, now));
+        let after = after.and_then(|it| retry_after(it, now));
         let text = answer.text().await.map_err(|bad| verdict::network(&bad))?;
         verdict::of_answer(status, &text, after)
     }

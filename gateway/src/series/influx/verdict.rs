@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use influxdb2::RequestError;
 use reqwest::StatusCode;
-use standpipe_rules::Ms;
 
 use crate::series::{SeriesError, beginning};
 
@@ -115,21 +114,11 @@ fn dropped(why: &str) -> Dropped {
     }
 }
 
-/// Reads `Retry-After`: seconds, or a date (RFC 9110 §10.2.3).
-pub(super) fn retry_after(text: &str, now: Ms) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp().as_millisecond();
-    Some(Duration::from_millis(u64::try_from(at - now).unwrap_or(0)))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Dropped, Verdict, of_answer, retry_after};
+    use super::{Dropped, Verdict, of_answer};
     use crate::series::SeriesError;
     use reqwest::StatusCode;
-    use std::time::Duration;
 
     fn verdict(status: u16, message: &str) -> Result<Verdict, SeriesError> {
         let text = format!(r#"{{"code":"any","message":"{message}"}}"#);
@@ -159,21 +148,5 @@ mod tests {
         }
         assert!(matches!(verdict(429, ""), Err(SeriesError::Retry { .. })));
         assert!(matches!(verdict(404, ""), Err(SeriesError::Misconfigured(_))));
-    }
-
-    #[test]
-    #[rustfmt::skip] // a table
-    fn retry_after_is_seconds_or_a_date() {
-        let now = 1_445_412_480_000; // 2015-10-21 07:28:00 UTC
-        for (text, expected) in [
-            ("120",                           Some(120)),
-            (" 0 ",                           Some(0)),
-            ("Wed, 21 Oct 2015 07:28:30 GMT", Some(30)),
-            ("Wed, 21 Oct 2015 07:27:30 GMT", Some(0)),
-            ("-5",                            None),
-            ("soon",                          None),
-        ] {
-            assert_eq!(retry_after(text, now), expected.map(Duration::from_secs), "{text}");
-        }
     }
 }

@@ -1,0 +1,322 @@
+//! Carries the log into the history, and never loses its place.
+//!
+//! Rings of the doorbell are gathered for a second, so that a batch is thousands of points and
+//! not ten: InfluxDB's cost of a point is five times less so. Then blocks are read after the
+//! cursor and written until little is left. A batch that is not taken is written again, however
+//! long that takes; meanwhile nothing more is read, so that an outage of hours costs no memory,
+//! and the log keeps what waits. The cursor is the engine's to keep (`Inbox::SeriesAt`).
+//!
+//! The pump has a thread of its own: a slow disk or server here delays nothing but history.
+
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use standpipe_rules::changes::Logged;
+use standpipe_rules::registry::DeviceIx;
+use standpipe_shared::Kind;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::batch::TagRow;
+use super::records::{Records, RecordsError};
+use super::{Batch, Series, SeriesError, Tags, Written};
+use crate::backoff::Backoff;
+use crate::clock::Clock;
+use crate::engine::{EngineHandle, Inbox};
+use crate::health::Health;
+use crate::limits::LONGEST_PAUSE;
+use crate::store::block::{self, BadBlock};
+use crate::store::reader::LogBlock;
+use crate::store::{Quarantined, Reader, StoreError};
+
+/// How long rings are gathered.
+const LINGER: Duration = Duration::from_secs(1);
+/// Readings of one batch, about: whole blocks are read until there are so many.
+const ENOUGH: usize = 5_000;
+/// With fewer than this left, the next ring is waited for.
+const LITTLE: usize = ENOUGH / 2;
+/// Without a ring, the log is looked at this often, and upkeep done.
+const AT_LEAST: Duration = Duration::from_secs(30);
+/// Steps of upkeep between two looks at the log.
+const UPKEEP_STEPS: usize = 4;
+/// The first pause after a failure; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause a server may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
+/// Refused points of one batch that are kept in the quarantine; the rest are counted.
+const MOST_KEPT: usize = 100;
+
+/// What the pump is made with.
+pub struct Setup {
+    /// The store: the log, and whose the readings are. Opened for the pump alone.
+    pub reader: Reader,
+    /// Where readings go.
+    pub series: Arc<dyn Series>,
+    /// What else goes to InfluxDB; none without one.
+    pub records: Option<Records>,
+    /// Keeps the cursor and the quarantine.
+    pub engine: EngineHandle,
+    /// Rings when the log has grown.
+    pub log: watch::Receiver<i64>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where the pump says how it is.
+    pub health: Arc<Health>,
+    /// Ends it: what is not written is still in the log.
+    pub stop: CancellationToken,
+}
+
+/// Starts the pump on a thread of its own. It ends after `stop`, at once.
+///
+/// # Errors
+/// What the system says when it gives no thread.
+pub fn start(setup: Setup) -> std::io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let stop = setup.stop.clone();
+    Builder::new().name("history-pump".into()).spawn(move || {
+        runtime.block_on(stop.run_until_cancelled(Pump::new(setup).run()));
+    })
+}
+
+struct Pump {
+    it: Setup,
+    /// The last block history has; read from the store at the start.
+    cursor: Option<i64>,
+    tags: Arc<Tags>,
+    /// The revision of the registry the tags are of.
+    tags_of: Option<String>,
+    backoff: Backoff,
+    meters: Meters,
+}
+
+struct Meters {
+    kept: Counter,
+    empty: Counter,
+    expired: Counter,
+    refused: Counter,
+    failures: Counter,
+    failing: Gauge,
+    lag: Gauge,
+    batch: Histogram,
+    seconds: Histogram,
+}
+
+/// Why a look at the log came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Series(#[from] SeriesError),
+}
+
+impl From<RecordsError> for Trouble {
+    fn from(error: RecordsError) -> Self {
+        match error {
+            RecordsError::Store(it) => Self::Store(it),
+            RecordsError::Series(it) => Self::Series(it),
+        }
+    }
+}
+
+impl Pump {
+    fn new(setup: Setup) -> Self {
+        Self {
+            it: setup,
+            cursor: None,
+            tags: Arc::default(),
+            tags_of: None,
+            backoff: Backoff::named(FIRST_PAUSE, LONGEST_PAUSE, "history"),
+            meters: Meters::new(),
+        }
+    }
+
+    /// Runs until the engine has gone. Cancelled anywhere, it loses nothing.
+    async fn run(mut self) {
+        loop {
+            match self.round().await {
+                Ok(more) => {
+                    self.fine();
+                    if more {
+                        continue;
+                    }
+                }
+                Err(trouble) => {
+                    self.pause(&trouble).await;
+                    continue;
+                }
+            }
+            if let Ok(Err(_gone)) = timeout(AT_LEAST, self.it.log.changed()).await {
+                return;
+            }
+            sleep(LINGER).await;
+        }
+    }
+
+    /// One batch, what else there is, and a little upkeep. True when more waits.
+    async fn round(&mut self) -> Result<bool, Trouble> {
+        self.it.log.mark_unchanged();
+        let cursor = match self.cursor {
+            Some(at) => at,
+            None => *self.cursor.insert(self.it.reader.series_block()?),
+        };
+        let blocks = self.it.reader.log_after(cursor, ENOUGH)?;
+        let readings = blocks.iter().map(|it| it.readings).sum::<usize>();
+        if let Some(last) = blocks.last().map(|it| it.block) {
+            let batch = self.batch(&blocks)?;
+            drop(blocks);
+            self.write(batch).await?;
+            self.cursor = Some(last);
+            // The next report covers this one, should the engine's queue be full.
+            let _ = self.it.engine.try_send(Inbox::SeriesAt { block: last });
+        }
+        let now = self.it.clock.now();
+        if let Some(records) = &mut self.it.records
+            && let Some((trail, ledger)) = records.step(&self.it.reader, now).await?
+        {
+            let _ = self.it.engine.try_send(Inbox::RecordsAt { trail, ledger });
+        }
+        for _ in 0..UPKEEP_STEPS {
+            if !self.it.series.upkeep(now).await? {
+                return Ok(readings >= LITTLE);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn write(&mut self, batch: Batch) -> Result<(), Trouble> {
+        let Some(last) = batch.readings.last().map(|it| it.arrived) else { return Ok(()) };
+        let started = self.it.clock.instant();
+        let now = self.it.clock.now();
+        let written = self.it.series.write(Arc::new(batch), now).await?;
+        self.meters.seconds.record(started.elapsed());
+        self.meters.count(&written);
+        self.meters.lag.set((self.it.clock.now() - last) as f64 / 1_000.0);
+        self.set_aside(written).await;
+        Ok(())
+    }
+
+    /// Refused points go to the quarantine, where the API shows them.
+    async fn set_aside(&self, written: Written) {
+        let count = written.refused.len();
+        if count == 0 {
+            return;
+        }
+        tracing::warn!(count, "history refused points: see /api/v1/quarantine");
+        for it in written.refused.into_iter().take(MOST_KEPT) {
+            let row = Quarantined {
+                at: self.it.clock.now(),
+                topic: it.device,
+                reason: "history".into(),
+                detail: it.why.into(),
+                payload: it.line.into_string().into_bytes(),
+            };
+            // An engine that has gone needs no quarantine: the block is written again.
+            let _ = self.it.engine.send(Inbox::Quarantine(row)).await;
+        }
+    }
+
+    fn batch(&mut self, blocks: &[LogBlock]) -> Result<Batch, Trouble> {
+        let mut readings = Vec::with_capacity(blocks.iter().map(|it| it.readings).sum());
+        for it in blocks {
+            readings.extend(self.decode(it)?);
+        }
+        // After the blocks were read: whoever they are of was registered with them.
+        let of = self.it.reader.meta("registry_rev")?;
+        if self.tags_of != of || self.tags.is_empty() {
+            self.tags = Arc::new(tags(&self.it.reader)?);
+            self.tags_of = of;
+        }
+        Ok(Batch { readings, tags: Arc::clone(&self.tags) })
+    }
+
+    /// A damaged block is passed over, loudly: the readings behind it are not to be lost too.
+    fn decode(&self, it: &LogBlock) -> Result<Vec<Logged>, StoreError> {
+        match block::decode(&it.body) {
+            Ok(readings) => Ok(readings),
+            Err(bad @ BadBlock::Damaged(_)) => {
+                tracing::error!(block = it.block, readings = it.readings, "lost to history: {bad}");
+                self.meters.refused.increment(it.readings as u64);
+                Ok(Vec::new())
+            }
+            Err(bad @ BadBlock::Version(_)) => Err(StoreError::Unreadable {
+                what: format!("log block {}", it.block),
+                why: bad.to_string(),
+            }),
+        }
+    }
+
+    fn fine(&mut self) {
+        if self.backoff.failures() > 0 {
+            tracing::info!("history takes what it is given again");
+            self.backoff.reset();
+        }
+        self.meters.failing.set(0.0);
+        self.it.health.series.fine();
+    }
+
+    async fn pause(&mut self, trouble: &Trouble) {
+        let backoff = self.backoff.failed();
+        let wait = match trouble {
+            Trouble::Series(SeriesError::Retry { after: Some(asked), .. }) => {
+                backoff.max((*asked).min(LONGEST_ASKED))
+            }
+            Trouble::Series(SeriesError::Misconfigured(_)) => LONGEST_PAUSE,
+            Trouble::Series(SeriesError::Retry { after: None, .. }) | Trouble::Store(_) => backoff,
+        };
+        let seconds = wait.as_secs_f32();
+        if matches!(trouble, Trouble::Series(SeriesError::Misconfigured(_))) {
+            tracing::error!("history waits {seconds:.1} s: {trouble}");
+        } else {
+            tracing::warn!("history waits {seconds:.1} s: {trouble}");
+        }
+        self.meters.failures.increment(1);
+        self.meters.failing.set(1.0);
+        self.it.health.series.failing(self.it.clock.now(), &trouble.to_string());
+        sleep(wait).await;
+    }
+}
+
+/// The tags of everything registered.
+fn tags(reader: &Reader) -> Result<Tags, StoreError> {
+    let mut tags = Tags::default();
+    reader.query("SELECT ix, kind, id, station, zone FROM device ORDER BY ix", (), |row| {
+        let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
+        let kind = if text(1)? == Kind::Smoke.as_str() { Kind::Smoke } else { Kind::Hydrant };
+        let ix = DeviceIx(row.get(0)?);
+        tags.put(&TagRow { ix, kind, device: text(2)?, station: text(3)?, zone: text(4)? });
+        Ok(())
+    })?;
+    Ok(tags)
+}
+
+impl Meters {
+    fn new() -> Self {
+        let points = |what: &'static str| counter!("standpipe_series_points_total", "fate" => what);
+        Self {
+            kept: points("kept"),
+            empty: points("empty"),
+            expired: points("expired"),
+            refused: points("refused"),
+            failures: counter!("standpipe_series_failures_total"),
+            failing: gauge!("standpipe_series_failing"),
+            lag: gauge!("standpipe_series_lag_seconds"),
+            batch: histogram!("standpipe_series_batch_points"),
+            seconds: histogram!("standpipe_series_write_seconds"),
+        }
+    }
+
+    fn count(&self, written: &Written) {
+        self.kept.increment(written.kept);
+        self.empty.increment(written.empty);
+        self.expired.increment(written.expired);
+        self.refused.increment(written.refused.len() as u64);
+        self.batch.record(written.kept as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! A gateway from its queues to its history, without a broker: the real engine, store and pump.
+//! Used by this crate's tests and by `tests/series.rs`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use standpipe::clock::Clock;
+use standpipe::engine::{
+    Delivery, Engine, EngineHandle, Lane, Outlets, Rings, acks, bells, queues, run,
+};
+use standpipe::health::Health;
+use standpipe::series::pump::{Setup, start};
+use standpipe::series::records::Records;
+use standpipe::series::{HOUR_MS, HistoryQuery, Series};
+use standpipe::store::{Reader, Store};
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::Plan;
+use standpipe_rules::wire::parse;
+use standpipe_shared::{Field, ROOT};
+use tokio_util::sync::CancellationToken;
+
+/// A running gateway without a broker.
+pub struct Rig {
+    /// Takes what a lane would deliver.
+    pub engine: EngineHandle,
+    /// What the parts say of themselves.
+    pub health: Arc<Health>,
+    clock: Clock,
+    rings: Rings,
+    stop: CancellationToken,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Rig {
+    /// Starts it over the store in a folder, made if need be.
+    pub fn start(folder: &Path, series: Arc<dyn Series>, records: Option<Records>) -> Self {
+        let path = folder.join("standpipe.db");
+        let clock = Clock::new();
+        let mut store = Store::open(&path).unwrap();
+        let loaded = store.load(Plan::default(), [], 7).unwrap();
+        let engine = Engine::new(store, loaded, clock.now());
+        let (handle, queues) = queues();
+        let (bells, rings) = bells();
+        let health = Arc::new(Health::default());
+        let (alarm, telemetry) = (acks(), acks());
+        let outlets = Outlets {
+            clock: clock.clone(),
+            bells,
+            acks: [alarm.0, telemetry.0],
+            health: Arc::clone(&health),
+        };
+        let lanes = [alarm.1, telemetry.1];
+        let run = std::thread::spawn(move || {
+            let _lanes = lanes;
+            run(engine, queues, outlets, || true);
+        });
+        let stop = CancellationToken::new();
+        let pump = start(Setup {
+            reader: Reader::open(&path).unwrap(),
+            series,
+            records,
+            engine: handle.clone(),
+            log: rings.log.clone(),
+            clock: clock.clone(),
+            health: Arc::clone(&health),
+            stop: stop.clone(),
+        })
+        .unwrap();
+        Self { engine: handle, health, clock, rings, stop, threads: vec![pump, run] }
+    }
+
+    /// Ends it in order, as a stop does: the pump, then the engine.
+    pub fn end(self) {
+        let Self { engine, stop, threads, .. } = self;
+        stop.cancel();
+        drop(engine);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+
+    /// A device says what it measures, now.
+    pub fn says(&self, device: &str, seq: u32, kpa: u32) {
+        let topic = format!("{ROOT}/a/{device}/telemetry");
+        let json = format!(r#"{{"boot":1,"seq":{seq},"pressure_kpa":{kpa}}}"#);
+        let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
+        let (lane, topic, at) = (Lane::Telemetry, "".into(), self.clock.now());
+        let mut delivery = Delivery { lane, epoch: 1, pkid: 0, at, topic, parsed };
+        while let Err(_full) = self.engine.deliver(delivery.clone()) {
+            std::thread::sleep(Duration::from_millis(5));
+            delivery.at = self.clock.now();
+        }
+    }
+
+    /// Waits until history has a block, and the store knows.
+    pub async fn settled(&self, folder: &Path) {
+        self.engine.flush().await.unwrap();
+        let newest = *self.rings.log.borrow();
+        let reader = Reader::open(&folder.join("standpipe.db")).unwrap();
+        for _ in 0..600 {
+            if reader.series_block().unwrap() >= newest {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("history is at {:?} of {newest} after a minute", reader.series_block());
+    }
+}
+
+/// How many readings of a device history has, of the last day.
+pub async fn count(series: &dyn Series, device: &str, now: Ms) -> u64 {
+    let (from, to) = (now - 24 * HOUR_MS, now + HOUR_MS);
+    let (field, step_ms) = (Field::PressureKpa, HOUR_MS);
+    let query = HistoryQuery { device: device.into(), field, from, to, step_ms };
+    series.history(query, now).await.unwrap().iter().map(|it| it.count).sum()
+}
