@@ -11,6 +11,7 @@ pub mod ingest;
 pub mod limits;
 pub mod mqtt;
 pub mod notify;
+pub mod run;
 pub mod series;
 pub mod store;
 

@@ -21,6 +21,8 @@ use crate::store::StoreError;
 const LINGER: [Duration; 3] = [Duration::from_millis(3); 3];
 /// Telemetry that is committed together with an alarm at most.
 const WITH_ALARM: usize = 256;
+/// While it waits to try again, the engine looks this often whether it is to end.
+const LONGEST_NAP: Duration = Duration::from_millis(50);
 /// A failing store is logged this often.
 const SHOUT_EVERY_MS: Ms = 60_000;
 
@@ -181,13 +183,26 @@ impl<F: Fn() -> bool> Shell<F> {
                 }
                 Err(why) => self.shout(&why, now),
             }
-            if (self.give_up)() {
+            if !self.nap(self.engine.next_wake(now)) {
                 tracing::error!(
-                    "stopped with a store that takes nothing: nothing acknowledged is lost, the broker keeps the rest"
+                    "stopped while nothing can be written: the broker keeps what is not acknowledged"
                 );
                 return None;
             }
-            std::thread::sleep(span(now, self.engine.next_wake(now)));
+        }
+    }
+
+    /// Sleeps until then; false when that is not wanted any more.
+    fn nap(&self, until: Ms) -> bool {
+        loop {
+            if (self.give_up)() {
+                return false;
+            }
+            let now = self.outlets.clock.now();
+            if now >= until {
+                return true;
+            }
+            std::thread::sleep(span(now, until).min(LONGEST_NAP));
         }
     }
 

@@ -87,6 +87,23 @@ impl Store {
         Ok(())
     }
 
+    /// A short name of this store's own, which tells its sessions with the broker from another
+    /// gateway's, and the seed of its incidents' ids. Made once, from `random`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn identity(&mut self, random: u64) -> Result<(Box<str>, u64), StoreError> {
+        let sql = "INSERT INTO meta (key, value) VALUES ('gateway', ?1) ON CONFLICT DO NOTHING";
+        self.conn.execute(sql, [format!("{random:016x}")])?;
+        let sql = "SELECT value FROM meta WHERE key = 'gateway'";
+        let text: String = self.conn.query_row(sql, (), |row| row.get(0))?;
+        let seed = u64::from_str_radix(&text, 16).map_err(|bad| StoreError::Unreadable {
+            what: format!("meta `gateway` {text}"),
+            why: bad.to_string(),
+        })?;
+        Ok((text.get(..8).unwrap_or(&text).into(), seed))
+    }
+
     /// Stations and devices.
     ///
     /// # Errors

@@ -1,0 +1,324 @@
+//! Every queue and every task of the gateway on one screen ([`start`]), and how they end
+//! ([`Running::stop`]).
+//!
+//! ```text
+//! alarm lane ─────── urgent ─▶ ┌────────┐ ── acks ──▶ both lanes
+//! telemetry lane ──── bulk ──▶ │ engine │ ══ SQLite
+//! API, senders, pump  urgent ▶ └────────┘ ── bells ─▶ senders, pump, stream
+//! ```
+//!
+//! Each task has a thread of its own, so that none waits for another's work. Not here: what runs
+//! where there is no gateway to run (`cli`), the town that speaks to it (`demo`).
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use metrics_exporter_prometheus::BuildError;
+use standpipe_rules::registry::Registry;
+use standpipe_rules::registry::files::{BadRow, File, Import};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::auth::Token;
+use crate::api::readers::Readers;
+use crate::api::{self, ApiState, ServeError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::engine::{self, Engine, EngineHandle, Lane, Outlets, acks, bells, queues};
+use crate::health::Health;
+use crate::ingest;
+use crate::limits::GRACE;
+use crate::mqtt::{BadBroker, Broker};
+use crate::notify;
+use crate::series::Series;
+use crate::series::embedded::{Embedded, OpenError};
+use crate::series::influx::{BadSettings, Influx, Settings};
+use crate::store::{Loaded, Store, StoreError};
+
+/// How often a stopping gateway looks whether a thread has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address of the API is taken, or not ours.
+    #[error(
+        "http can't listen on {address} ({bad}): change `http.listen`, or stop what listens there"
+    )]
+    Listen {
+        /// `http.listen`.
+        address: SocketAddr,
+        /// What the system said.
+        bad: io::Error,
+    },
+    /// Everybody could reach the API without a token.
+    #[error(transparent)]
+    Open(ServeError),
+    /// `[mqtt]` can't be used.
+    #[error(transparent)]
+    Broker(#[from] BadBroker),
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of `[registry]` can't be read.
+    #[error("{path} can't be read ({bad}): correct `[registry]`")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        bad: io::Error,
+    },
+    /// Rows of the files of `[registry]` can't be taken.
+    #[error("{}", list(.0))]
+    Registry(Vec<BadRow>),
+    /// The embedded history can't be opened.
+    #[error(transparent)]
+    History(#[from] OpenError),
+    /// `[influx]` can't be used.
+    #[error(transparent)]
+    Influx(#[from] BadSettings),
+    /// Nothing can be measured.
+    #[error("metrics can't be kept ({0}): report this as a fault of standpipe")]
+    Metrics(#[from] BuildError),
+    /// No thread.
+    #[error("no thread ({0}): free some memory, or raise the limit of threads")]
+    Thread(#[from] io::Error),
+}
+
+fn list(bad: &[BadRow]) -> String {
+    bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Starts everything. Blocks while the store is loaded; needs no runtime around it.
+///
+/// # Errors
+/// [`StartError`]; then nothing runs.
+pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+    let (http, listener) = listen(&config)?;
+    let broker = Broker::of(&config.mqtt)?;
+    let metrics = api::metrics::install()?;
+    let (store, loaded, gateway) = open(&config)?;
+    let history = history(&config)?;
+    let (path, root) = (config.store.path.clone(), config.mqtt.root.clone());
+    let health = Arc::new(Health::default());
+
+    let (engine, queues) = queues(); // to the engine: urgent and bulk
+    let (bells, rings) = bells(); // from the engine: something is owed
+    let (alarm_acks, alarm_acked) = acks(); // from the engine: it is on disk
+    let (telemetry_acks, telemetry_acked) = acks();
+    let mut running = Running::new(http, engine.clone());
+    let [sources, senders, last] =
+        [&running.sources, &running.senders, &running.engine].map(|stage| stage.stop.clone());
+
+    let writer = Engine::new(store, loaded, clock.now());
+    let acks = [alarm_acks, telemetry_acks];
+    let outlets = Outlets { clock: clock.clone(), bells, acks, health: Arc::clone(&health) };
+    let abandoned = move || last.is_cancelled();
+    let run = move || engine::run(writer, queues, outlets, abandoned);
+    running.engine.threads.push(Builder::new().name("engine".to_owned()).spawn(run)?);
+
+    let state = ApiState {
+        store: Readers::new(path.clone()),
+        engine: engine.clone(),
+        history: Arc::clone(&history),
+        health: Arc::clone(&health),
+        metrics,
+        token: config.http.admin_token.as_ref().and_then(|it| Token::new(it.expose())),
+        events: rings.events.clone(),
+        profiles: Registry::new(config.profiles()),
+        clock: clock.clone(),
+    };
+    running.sources.threads.push(serve(listener, state, sources.clone())?);
+
+    let (store, stop) = (path, senders);
+    let setup = notify::Setup { store, engine: engine.clone(), rings, clock: clock.clone(), stop };
+    let stations = notify::station::start(setup.clone(), broker.clone(), &root, &gateway)?;
+    running.senders.threads.push(stations);
+    running.senders.threads.push(notify::webhook::start(setup, &config.webhooks)?);
+    let lanes = ingest::Setup { broker, root, gateway, engine, clock, health, stop: sources };
+    running.sources.threads.push(ingest::start(lanes.clone(), Lane::Alarm, alarm_acked)?);
+    running.sources.threads.push(ingest::start(lanes, Lane::Telemetry, telemetry_acked)?);
+    Ok(running)
+}
+
+/// A gateway that runs; dropping it stops it.
+#[derive(Debug)]
+pub struct Running {
+    http: SocketAddr,
+    /// What brings work: both lanes and the API.
+    sources: Stage,
+    /// What takes work away: pages and history.
+    senders: Stage,
+    /// What is in between.
+    engine: Stage,
+    /// Keeps the engine alive.
+    handle: Option<EngineHandle>,
+}
+
+/// Threads that end together.
+#[derive(Debug, Default)]
+struct Stage {
+    stop: CancellationToken,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Stage {
+    fn running(&self) -> bool {
+        self.threads.iter().any(|it| !it.is_finished())
+    }
+}
+
+impl Running {
+    fn new(http: SocketAddr, handle: EngineHandle) -> Self {
+        let [sources, senders, engine] = [(); 3].map(|()| Stage::default());
+        Self { http, sources, senders, engine, handle: Some(handle) }
+    }
+
+    /// Where the API is served.
+    #[must_use]
+    pub const fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// A thread that ended by itself, which none should: the gateway is to be stopped.
+    #[must_use]
+    pub fn ended_early(&self) -> Option<String> {
+        [&self.sources, &self.senders, &self.engine]
+            .into_iter()
+            .flat_map(|stage| &stage.threads)
+            .find(|it| it.is_finished())
+            .map(|it| it.thread().name().unwrap_or("a thread").to_owned())
+    }
+
+    /// Stops: first what brings work, then what takes it away, and the engine last, when it has
+    /// kept everything. False when that took longer than [`GRACE`]; what was not acknowledged
+    /// until then stays with the broker.
+    pub fn stop(mut self) -> bool {
+        self.end()
+    }
+
+    fn end(&mut self) -> bool {
+        let Some(handle) = self.handle.take() else { return true };
+        let clock = Clock::new();
+        let deadline = clock.instant() + GRACE;
+        self.sources.stop.cancel();
+        wait(&clock, deadline, || self.sources.running() || handle.waiting() != (0, 0));
+        self.senders.stop.cancel();
+        wait(&clock, deadline, || self.senders.running());
+        drop(handle);
+        wait(&clock, deadline, || self.engine.running());
+        // A store that takes nothing is not waited for any longer.
+        self.engine.stop.cancel();
+        wait(&clock, clock.instant() + GRACE / 8, || self.engine.running());
+        let stages = [&mut self.sources, &mut self.senders, &mut self.engine];
+        let all = stages.iter().all(|stage| !stage.running());
+        for thread in stages.into_iter().flat_map(|stage| stage.threads.drain(..)) {
+            let name = thread.thread().name().unwrap_or("a thread").to_owned();
+            match thread.is_finished().then(|| thread.join()) {
+                Some(Ok(())) => {}
+                Some(Err(_)) => {
+                    tracing::error!("{name} failed: report this as a fault of standpipe")
+                }
+                None => tracing::warn!("{name} did not end in time: left behind"),
+            }
+        }
+        all
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Waits as long as `busy`, and no longer than `deadline`.
+fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
+    while busy() && clock.instant() < deadline {
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
+    let address = config.http.listen;
+    if config.http.admin_token.is_none() && !address.ip().is_loopback() {
+        return Err(StartError::Open(ServeError::Open(address)));
+    }
+    let listen = |bad| StartError::Listen { address, bad };
+    let listener = TcpListener::bind(address).map_err(listen)?;
+    listener.set_nonblocking(true).map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    Ok((address, listener))
+}
+
+/// The API, on a thread of its own.
+fn serve(
+    listener: TcpListener,
+    state: ApiState,
+    stop: CancellationToken,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Builder::new().name("api".to_owned()).spawn(move || {
+        let served = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            api::serve(listener, state, stop).await
+        });
+        if let Err(bad) = served {
+            tracing::error!("{bad}");
+        }
+    })
+}
+
+/// The store, the world in it, and this gateway's own name.
+fn open(config: &Config) -> Result<(Store, Loaded, Box<str>), StartError> {
+    let mut store = Store::open(&config.store.path)?;
+    let files = &config.registry;
+    if files.stations.is_some() || files.devices.is_some() {
+        import(&mut store, config)?;
+    }
+    let (gateway, seed) = store.identity(RandomState::new().build_hasher().finish())?;
+    let loaded = store.load(config.plan(), config.profiles(), seed)?;
+    let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
+    tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
+    Ok((store, loaded, gateway))
+}
+
+/// Takes in the files of `[registry]`.
+fn import(store: &mut Store, config: &Config) -> Result<(), StartError> {
+    let read = |path: &Option<PathBuf>| match path {
+        None => Ok(None),
+        Some(path) => match std::fs::read(path) {
+            Ok(bytes) => Ok(Some((path.display().to_string(), bytes))),
+            Err(bad) => Err(StartError::File { path: path.clone(), bad }),
+        },
+    };
+    let (stations, devices) = (read(&config.registry.stations)?, read(&config.registry.devices)?);
+    fn file(it: &(String, Vec<u8>)) -> File<'_> {
+        File { name: &it.0, bytes: &it.1 }
+    }
+    let known = store.registry(config.profiles())?;
+    let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), &known);
+    if !import.bad.is_empty() {
+        return Err(StartError::Registry(import.bad));
+    }
+    Ok(store.import(&import.stations, &import.devices)?)
+}
+
+fn history(config: &Config) -> Result<Arc<dyn Series>, StartError> {
+    let Some(influx) = &config.influx else {
+        return Ok(Arc::new(Embedded::open(&config.store.history())?));
+    };
+    Ok(Arc::new(Influx::new(&Settings {
+        url: influx.url.clone(),
+        org: influx.org.clone(),
+        token: influx.token.expose().into(),
+        bucket: influx.bucket.clone(),
+    })?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! The whole gateway, started and stopped, with nobody to talk to.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use super::{StartError, start};
+use crate::clock::Clock;
+use crate::config::{Broker, Config};
+use crate::limits::GRACE;
+use crate::store::StoreError;
+
+fn config(folder: &std::path::Path) -> Config {
+    // Nobody listens there: the port was free just now.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut config = Config::new(Broker { host: "127.0.0.1".into(), port, tls: false });
+    config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.store.path = folder.join("standpipe.db");
+    config
+}
+
+fn get(http: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(http).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn without_a_broker_it_serves_what_it_can_and_stops_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::new();
+    for _ in 0..2 {
+        let running = start(config(folder.path()), clock.clone()).unwrap();
+        assert!(get(running.http(), "/healthz").starts_with("HTTP/1.1 200"));
+        assert!(get(running.http(), "/readyz").contains("\"ready\""));
+        assert_eq!(running.ended_early(), None);
+        let again = start(config(folder.path()), clock.clone());
+        assert!(matches!(again, Err(StartError::Store(StoreError::InUse(_)))), "{again:?}");
+        let stopping = clock.instant();
+        assert!(running.stop(), "everything ended");
+        assert!(stopping.elapsed() < GRACE + Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn what_cannot_be_started_says_what_to_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut busy = config(folder.path());
+    busy.http.listen = taken.local_addr().unwrap();
+    let mut open = config(folder.path());
+    open.http.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+    let mut missing = config(folder.path());
+    missing.registry.stations = Some(folder.path().join("none.csv"));
+    let mut bad = config(folder.path());
+    bad.registry.stations = Some(folder.path().join("bad.csv"));
+    std::fs::write(folder.path().join("bad.csv"), "id,name\nx,y\n").unwrap();
+    for (config, says) in [
+        (busy, "change `http.listen`"),
+        (open, "STANDPIPE_ADMIN_TOKEN"),
+        (missing, "correct `[registry]`"),
+        (bad, "bad.csv:1"),
+    ] {
+        let why = start(config, clock.clone()).unwrap_err().to_string();
+        assert!(why.contains(says), "{why}");
+    }
+}
