@@ -46,7 +46,8 @@ pub struct Item {
 
 const ITEMS: Source = Source {
     select: "d.json, m.conditions, m.heard_at, m.measured_at, m.latest, m.body",
-    from: "device d LEFT JOIN memory m ON m.ix = d.ix",
+    from: "device d",
+    joins: "LEFT JOIN memory m ON m.ix = d.ix",
     group: "",
     order: "ORDER BY d.id",
 };
@@ -69,7 +70,10 @@ pub async fn list(State(api): State<Arc<ApiState>>, uri: Uri) -> Result<Json<Lis
     wanted.and_some("d.station = ?", params.text("station")?);
     wanted.and_some("d.kind = ?", params.one_of("kind", &kinds)?.map(Kind::as_str));
     let condition = params.one_of("condition", &conditions)?;
-    wanted.and_some("m.conditions & ? <> 0", condition.map(Condition::bit));
+    wanted.and_some(
+        "d.ix IN (SELECT ix FROM memory WHERE conditions & ? <> 0)",
+        condition.map(Condition::bit),
+    );
     wanted.and_some(
         "d.id || ' ' || d.name || ' ' || json_extract(d.json, '$.address') LIKE ? ESCAPE '\\'",
         params.text("q")?.map(|it| containing(&it)),

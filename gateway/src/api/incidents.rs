@@ -34,6 +34,7 @@ const ADMIN: &str = "admin";
 const ITEMS: Source = Source {
     select: "wire",
     from: "incident",
+    joins: "",
     group: "",
     order: "ORDER BY opened_at DESC, id DESC",
 };

@@ -40,9 +40,11 @@ pub struct Item {
 const ITEMS: Source = Source {
     select: "d.id, l.boot, sum(l.expected), sum(l.received), sum(l.duplicate), sum(l.late), \
              max(0, sum(l.expected) - sum(l.received)), sum(l.seq_reused)",
-    from: "ledger l JOIN device d ON d.ix = l.ix",
-    group: "GROUP BY l.ix, l.boot",
-    order: "ORDER BY d.id, l.boot",
+    // From the device to its hours, so that hours that are not asked for are not read.
+    from: "device d CROSS JOIN ledger l ON l.ix = d.ix",
+    joins: "",
+    group: "GROUP BY d.ix, l.boot",
+    order: "ORDER BY d.ix, l.boot",
 };
 
 /// Sums by device and boot, over the hours that `from` … `to` touches; the last day by default.

@@ -64,8 +64,10 @@ impl Where {
 pub struct Source {
     /// What is selected.
     pub select: &'static str,
-    /// From where, with its joins.
+    /// From where, as far as conditions and the number of rows need it.
     pub from: &'static str,
+    /// Joins that only add columns: left out when rows are counted.
+    pub joins: &'static str,
     /// `GROUP BY …` or nothing.
     pub group: &'static str,
     /// `ORDER BY …`.
@@ -84,7 +86,7 @@ impl Source {
         page: Page,
         mut row: impl FnMut(&Row<'_>) -> Result<T, ReadError>,
     ) -> Result<List<T>, ReadError> {
-        let Self { select, from, group, order } = self;
+        let Self { select, from, joins, group, order } = self;
         let clause = wanted.clause();
         let values = || params_from_iter(wanted.values.iter().map(|it| &**it as &dyn ToSql));
         let count = format!("SELECT count(*) FROM (SELECT 1 FROM {from}{clause} {group})");
@@ -93,7 +95,7 @@ impl Source {
         let per_page = u64::from(page.per_page);
         let skip = u64::from(page.page.saturating_sub(1)).saturating_mul(per_page);
         let sql = format!(
-            "SELECT {select} FROM {from}{clause} {group} {order} LIMIT {per_page} OFFSET {skip}"
+            "SELECT {select} FROM {from} {joins}{clause} {group} {order} LIMIT {per_page} OFFSET {skip}"
         );
         let mut items = Vec::new();
         let mut statement = db.prepare(&sql)?;

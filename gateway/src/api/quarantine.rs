@@ -31,6 +31,7 @@ pub struct Item {
 const ITEMS: Source = Source {
     select: "at, topic, reason, detail, payload",
     from: "quarantine",
+    joins: "",
     group: "",
     order: "ORDER BY n DESC",
 };

@@ -37,9 +37,10 @@ pub struct Item {
 
 const ITEMS: Source = Source {
     select: "s.json, s.online, s.presence_at, \
-             (SELECT count(*) FROM device d WHERE d.station = s.id), \
-             (SELECT count(*) FROM incident i WHERE i.open = 1 AND i.station = s.id)",
+             (SELECT count(*) FROM device d WHERE d.station = s.id), coalesce(i.open, 0)",
     from: "station s",
+    joins: "LEFT JOIN (SELECT station, count(*) AS open FROM incident WHERE open = 1 \
+            GROUP BY station) i ON i.station = s.id",
     group: "",
     order: "ORDER BY s.id",
 };
