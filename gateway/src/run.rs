@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use metrics_exporter_prometheus::BuildError;
+use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{BadRow, File, Import};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,9 @@ use crate::api::readers::Readers;
 use crate::api::{self, ApiState, ServeError};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::engine::{self, Engine, EngineHandle, Lane, Outlets, acks, bells, queues};
+use crate::engine::{
+    self, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues,
+};
 use crate::health::Health;
 use crate::ingest;
 use crate::limits::GRACE;
@@ -37,7 +39,9 @@ use crate::notify;
 use crate::series::Series;
 use crate::series::embedded::{Embedded, OpenError};
 use crate::series::influx::{BadSettings, Influx, Settings};
-use crate::store::{Loaded, Store, StoreError};
+use crate::series::pump;
+use crate::series::records::Records;
+use crate::store::{Loaded, Reader, Store, StoreError};
 
 /// How often a stopping gateway looks whether a thread has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -102,47 +106,99 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let broker = Broker::of(&config.mqtt)?;
     let metrics = api::metrics::install()?;
     let (store, loaded, gateway) = open(&config)?;
-    let history = history(&config)?;
-    let (path, root) = (config.store.path.clone(), config.mqtt.root.clone());
-    let health = Arc::new(Health::default());
+    let (series, records) = history(&config)?;
+    let (root, health) = (config.mqtt.root.clone(), Arc::new(Health::default()));
 
     let (engine, queues) = queues(); // to the engine: urgent and bulk
     let (bells, rings) = bells(); // from the engine: something is owed
     let (alarm_acks, alarm_acked) = acks(); // from the engine: it is on disk
     let (telemetry_acks, telemetry_acked) = acks();
     let mut running = Running::new(http, engine.clone());
-    let [sources, senders, last] =
-        [&running.sources, &running.senders, &running.engine].map(|stage| stage.stop.clone());
+    let with = With { path: config.store.path.clone(), engine, rings, clock, health };
 
-    let writer = Engine::new(store, loaded, clock.now());
     let acks = [alarm_acks, telemetry_acks];
-    let outlets = Outlets { clock: clock.clone(), bells, acks, health: Arc::clone(&health) };
-    let abandoned = move || last.is_cancelled();
-    let run = move || engine::run(writer, queues, outlets, abandoned);
-    running.engine.threads.push(Builder::new().name("engine".to_owned()).spawn(run)?);
+    let outlets = Outlets { clock: with.clock.clone(), bells, acks, health: with.health.clone() };
+    let (writer, stage) = (Engine::new(store, loaded, with.clock.now()), &mut running.engine);
+    stage.threads.push(write(writer, queues, outlets, stage.stop.clone())?);
 
-    let state = ApiState {
-        store: Readers::new(path.clone()),
-        engine: engine.clone(),
-        history: Arc::clone(&history),
-        health: Arc::clone(&health),
-        metrics,
-        token: config.http.admin_token.as_ref().and_then(|it| Token::new(it.expose())),
-        events: rings.events.clone(),
-        profiles: Registry::new(config.profiles()),
-        clock: clock.clone(),
-    };
-    running.sources.threads.push(serve(listener, state, sources.clone())?);
+    let stage = &mut running.senders;
+    let pages = with.pages(stage.stop.clone());
+    let webhooks = notify::webhook::start(pages.clone(), &config.webhooks)?;
+    // Without webhooks it only gives up what was owed to earlier ones.
+    let may_end = config.webhooks.is_empty();
+    if may_end { &mut stage.brief } else { &mut stage.threads }.push(webhooks);
+    stage.threads.push(notify::station::start(pages, broker.clone(), &root, &gateway)?);
+    let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
+    stage.threads.push(pump::start(to_history)?);
 
-    let (store, stop) = (path, senders);
-    let setup = notify::Setup { store, engine: engine.clone(), rings, clock: clock.clone(), stop };
-    let stations = notify::station::start(setup.clone(), broker.clone(), &root, &gateway)?;
-    running.senders.threads.push(stations);
-    running.senders.threads.push(notify::webhook::start(setup, &config.webhooks)?);
-    let lanes = ingest::Setup { broker, root, gateway, engine, clock, health, stop: sources };
-    running.sources.threads.push(ingest::start(lanes.clone(), Lane::Alarm, alarm_acked)?);
-    running.sources.threads.push(ingest::start(lanes, Lane::Telemetry, telemetry_acked)?);
+    let stage = &mut running.sources;
+    let state = with.api(&config, series, metrics);
+    stage.threads.push(serve(listener, state, stage.stop.clone())?);
+    let With { engine, clock, health, .. } = with;
+    let stop = stage.stop.clone();
+    let lanes = ingest::Setup { broker, root, gateway, engine, clock, health, stop };
+    stage.threads.push(ingest::start(lanes.clone(), Lane::Alarm, alarm_acked)?);
+    stage.threads.push(ingest::start(lanes, Lane::Telemetry, telemetry_acked)?);
     Ok(running)
+}
+
+/// What several tasks are made with.
+struct With {
+    path: PathBuf,
+    engine: EngineHandle,
+    rings: Rings,
+    clock: Clock,
+    health: Arc<Health>,
+}
+
+impl With {
+    fn pages(&self, stop: CancellationToken) -> notify::Setup {
+        let Self { path, engine, rings, clock, .. } = self;
+        notify::Setup {
+            store: path.clone(),
+            engine: engine.clone(),
+            rings: rings.clone(),
+            clock: clock.clone(),
+            stop,
+        }
+    }
+
+    fn pump(
+        &self,
+        series: Arc<dyn Series>,
+        records: Option<Records>,
+        stop: CancellationToken,
+    ) -> Result<pump::Setup, StoreError> {
+        Ok(pump::Setup {
+            reader: Reader::open(&self.path)?,
+            series,
+            records,
+            engine: self.engine.clone(),
+            log: self.rings.log.clone(),
+            clock: self.clock.clone(),
+            health: Arc::clone(&self.health),
+            stop,
+        })
+    }
+
+    fn api(
+        &self,
+        config: &Config,
+        history: Arc<dyn Series>,
+        metrics: PrometheusHandle,
+    ) -> ApiState {
+        ApiState {
+            store: Readers::new(self.path.clone()),
+            engine: self.engine.clone(),
+            history,
+            health: Arc::clone(&self.health),
+            metrics,
+            token: config.http.admin_token.as_ref().and_then(|it| Token::new(it.expose())),
+            events: self.rings.events.clone(),
+            profiles: Registry::new(config.profiles()),
+            clock: self.clock.clone(),
+        }
+    }
 }
 
 /// A gateway that runs; dropping it stops it.
@@ -164,11 +220,13 @@ pub struct Running {
 struct Stage {
     stop: CancellationToken,
     threads: Vec<JoinHandle<()>>,
+    /// Those that may end before they are told to.
+    brief: Vec<JoinHandle<()>>,
 }
 
 impl Stage {
     fn running(&self) -> bool {
-        self.threads.iter().any(|it| !it.is_finished())
+        self.threads.iter().chain(&self.brief).any(|it| !it.is_finished())
     }
 }
 
@@ -216,7 +274,9 @@ impl Running {
         wait(&clock, clock.instant() + GRACE / 8, || self.engine.running());
         let stages = [&mut self.sources, &mut self.senders, &mut self.engine];
         let all = stages.iter().all(|stage| !stage.running());
-        for thread in stages.into_iter().flat_map(|stage| stage.threads.drain(..)) {
+        for thread in
+            stages.into_iter().flat_map(|it| it.threads.drain(..).chain(it.brief.drain(..)))
+        {
             let name = thread.thread().name().unwrap_or("a thread").to_owned();
             match thread.is_finished().then(|| thread.join()) {
                 Some(Ok(())) => {}
@@ -253,6 +313,17 @@ fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
     listener.set_nonblocking(true).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     Ok((address, listener))
+}
+
+/// The engine, on a thread of its own.
+fn write(
+    engine: Engine,
+    queues: Queues,
+    outlets: Outlets,
+    give_up: CancellationToken,
+) -> io::Result<JoinHandle<()>> {
+    let run = move || engine::run(engine, queues, outlets, || give_up.is_cancelled());
+    Builder::new().name("engine".to_owned()).spawn(run)
 }
 
 /// The API, on a thread of its own.
@@ -308,16 +379,18 @@ fn import(store: &mut Store, config: &Config) -> Result<(), StartError> {
     Ok(store.import(&import.stations, &import.devices)?)
 }
 
-fn history(config: &Config) -> Result<Arc<dyn Series>, StartError> {
+/// Where readings go, and what else goes to InfluxDB.
+fn history(config: &Config) -> Result<(Arc<dyn Series>, Option<Records>), StartError> {
     let Some(influx) = &config.influx else {
-        return Ok(Arc::new(Embedded::open(&config.store.history())?));
+        return Ok((Arc::new(Embedded::open(&config.store.history())?), None));
     };
-    Ok(Arc::new(Influx::new(&Settings {
+    let influx = Arc::new(Influx::new(&Settings {
         url: influx.url.clone(),
         org: influx.org.clone(),
         token: influx.token.expose().into(),
         bucket: influx.bucket.clone(),
-    })?))
+    })?);
+    Ok((Arc::clone(&influx) as Arc<dyn Series>, Some(Records::new(influx))))
 }
 
 #[cfg(test)]
