@@ -42,6 +42,7 @@ pub use book::{Book, Meta, Saved, View};
 pub use incident::{Incident, Member, Quiet};
 pub use mute::{Announced, Window};
 pub use plan::{Plan, Role, Route, Steps};
+pub use route::rehearse;
 pub use state::{Event, Outcome, State, step};
 pub use wire::{NearHydrant, Text, WireDevice, WireIncident};
 

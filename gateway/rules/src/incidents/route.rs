@@ -10,6 +10,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use standpipe_shared::Severity;
+
 use super::Incident;
 use super::distance::Place;
 use super::plan::{Plan, Role, Route};
@@ -64,22 +66,48 @@ pub(super) fn receivers(
     incident: &Incident,
     step: u8,
 ) -> BTreeSet<Receiver> {
-    let homes: Vec<&Station> =
-        incident.homes.iter().filter_map(|it| registry.station(it)).collect();
+    let Incident { homes, severity, .. } = incident;
+    let gateway = incident.subject == Subject::Gateway;
+    let about = About { homes, severity: *severity, gateway };
+    concerned(plan, registry, &about, step)
+}
+
+/// Everyone who would be paged at a step about a device of this station.
+#[must_use]
+pub fn rehearse(
+    plan: &Plan,
+    registry: &Registry,
+    station: &str,
+    severity: Severity,
+    step: u8,
+) -> BTreeSet<Receiver> {
+    let homes = &[Box::from(station)];
+    concerned(plan, registry, &About { homes, severity, gateway: false }, step)
+}
+
+/// What it depends on who is paged.
+struct About<'a> {
+    homes: &'a [Box<str>],
+    severity: Severity,
+    gateway: bool,
+}
+
+fn concerned(plan: &Plan, registry: &Registry, about: &About, step: u8) -> BTreeSet<Receiver> {
+    let homes: Vec<&Station> = about.homes.iter().filter_map(|it| registry.station(it)).collect();
     let stations: BTreeSet<&str> = match step {
         1 => homes.iter().map(|it| &*it.id).collect(),
-        2 => homes.iter().flat_map(|it| neighbours(registry, incident, it)).collect(),
+        2 => homes.iter().flat_map(|it| neighbours(registry, about.homes, it)).collect(),
         _ => homes.iter().map(|it| it.parent.as_deref().unwrap_or(&it.id)).collect(),
     };
     let told = |route: &&Route| {
-        let wanted = route.severities.is_empty() || route.severities.contains(&incident.severity);
+        let wanted = route.severities.is_empty() || route.severities.contains(&about.severity);
         let at_step = route.steps.is_empty() || route.steps.contains(&step);
         let concerned = match (route.role, route.station.as_deref()) {
             (Role::Officer, Some(station)) => stations.contains(station),
             (Role::Officer, None) => step == 1 || !route.steps.is_empty(),
             (Role::Chief, Some(station)) => step == 2 && homes.iter().any(|it| &*it.id == station),
             (Role::Chief, None) => step == 2,
-            (Role::Admin, _) => step == 1 && incident.subject == Subject::Gateway,
+            (Role::Admin, _) => step == 1 && about.gateway,
         };
         wanted && at_step && concerned
     };
@@ -88,12 +116,12 @@ pub(super) fn receivers(
 }
 
 /// The nearest stations of a home's level that are not told already.
-fn neighbours<'a>(registry: &'a Registry, incident: &Incident, home: &Station) -> Vec<&'a str> {
+fn neighbours<'a>(registry: &'a Registry, homes: &[Box<str>], home: &Station) -> Vec<&'a str> {
     let from = Place::station(home);
     let mut others: Vec<_> = registry
         .stations()
         .iter()
-        .filter(|it| it.level == home.level && !incident.homes.contains(&it.id))
+        .filter(|it| it.level == home.level && !homes.contains(&it.id))
         .map(|it| (from.metres(Place::station(it)), &*it.id))
         .collect();
     others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
