@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use standpipe_rules::backtest::{Backtest, Row};
 
 use super::files::{self, RegistryArgs};
-use super::{Failure, config_or_default, progress, readings};
+use super::{Failure, config, progress, readings};
 
 /// Judges recorded readings on their own clock.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub struct Args {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let config = config_or_default(args.config.as_deref())?;
+    let config = config::or_default(args.config.as_deref())?;
     let registry = files::registry(&args.registry, config.profiles())?;
     let mut backtest = Backtest::new(registry);
     let taken = feed(&args.readings, args.registry.skip_bad, |arrived, device, reading| {
@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let rows = backtest.finish();
     let text = csv(&rows);
     if args.out == Path::new("-") {
-        print!("{text}");
+        super::say(&text);
     } else {
         std::fs::write(&args.out, text).map_err(|bad| {
             Failure::Failed(format!("{}: cannot be written ({bad})", args.out.display()))

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use standpipe_rules::registry::files::{File, Import};
 use standpipe_rules::registry::{Profile, Registry};
 
+use crate::store::{Reader, StoreError};
+
 use super::Failure;
 
 /// Where the registry is.
@@ -48,6 +50,36 @@ pub fn import(
     Ok(import)
 }
 
+/// What a store has, also while a gateway runs on it; nothing, where there is none yet.
+///
+/// # Errors
+/// [`Failure::Failed`] when it can't be read.
+pub fn known(
+    store: &Path,
+    profiles: impl IntoIterator<Item = (Box<str>, Profile)>,
+) -> Result<Registry, Failure> {
+    let mut registry = Registry::new(profiles);
+    if !store.is_file() {
+        return Ok(registry);
+    }
+    let failed = |bad: StoreError| Failure::Failed(bad.to_string());
+    let reader = Reader::open(store).map_err(failed)?;
+    let stations =
+        reader.query("SELECT json FROM station ORDER BY id", (), text).map_err(failed)?;
+    let devices = reader.query("SELECT json FROM device ORDER BY ix", (), text).map_err(failed)?;
+    for station in stations.iter().filter_map(|it| serde_json::from_str(it).ok()) {
+        registry.put_station(station);
+    }
+    for device in devices.iter().filter_map(|it| serde_json::from_str(it).ok()) {
+        registry.put_device(device);
+    }
+    Ok(registry)
+}
+
+fn text(row: &rusqlite::Row) -> rusqlite::Result<String> {
+    row.get(0)
+}
+
 /// A registry of these files alone.
 ///
 /// # Errors
@@ -70,13 +102,19 @@ pub fn judge(bad: u64, skip_bad: bool) -> Result<(), Failure> {
     match (bad, skip_bad) {
         (0, _) => Ok(()),
         (_, true) => {
-            eprintln!("{bad} faults: the rows with them were skipped");
+            eprintln!("{}: the rows with them were skipped", counted(bad));
             Ok(())
         }
         (_, false) => Err(Failure::Failed(format!(
-            "{bad} faults, nothing was done: correct them, or add --skip-bad"
+            "{}, nothing was done: correct them, or add --skip-bad",
+            counted(bad)
         ))),
     }
+}
+
+/// So many faults, in words.
+pub fn counted(faults: u64) -> String {
+    format!("{faults} fault{}", if faults == 1 { "" } else { "s" })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

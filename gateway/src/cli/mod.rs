@@ -5,20 +5,20 @@
 //! 2 usage or configuration.
 
 mod backtest;
+mod check;
+mod config;
+mod export;
 mod files;
+mod import;
 mod progress;
 pub mod readings;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Broker, Config, Secret};
-
-/// The environment variable with an administrator's bearer token.
-pub const TOKEN_VARIABLE: &str = "STANDPIPE_ADMIN_TOKEN";
+pub use config::TOKEN_VARIABLE;
 
 /// Watches a town's hydrants and detectors, and tells people.
 #[derive(Debug, Parser)]
@@ -30,8 +30,14 @@ struct Line {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Say all that is wrong with the configuration, and who would be paged for what.
+    Check(check::Args),
+    /// Put stations and devices into the store.
+    Import(import::Args),
     /// Judge recorded readings by the rules of the live gateway.
     Backtest(backtest::Args),
+    /// Write the history of a device.
+    Export(export::Args),
 }
 
 /// Why a command did not do what it was asked.
@@ -49,7 +55,10 @@ pub fn main() -> ExitCode {
     let line = Line::parse();
     logging();
     let done = match &line.command {
+        Command::Check(args) => check::run(args),
+        Command::Import(args) => import::run(args),
         Command::Backtest(args) => backtest::run(args),
+        Command::Export(args) => export::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,16 +79,9 @@ fn logging() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-/// The configuration of a file.
-fn config(file: &Path) -> Result<Config, Failure> {
-    let token = std::env::var(TOKEN_VARIABLE).ok().filter(|it| !it.is_empty()).map(Secret::new);
-    Config::load(file, token).map_err(|faults| Failure::Configuration(faults.to_string()))
-}
-
-/// The configuration of a file, or every default where none is named.
-fn config_or_default(file: Option<&Path>) -> Result<Config, Failure> {
-    match file {
-        Some(file) => config(file),
-        None => Ok(Config::new(Broker { host: "127.0.0.1".into(), port: 1883, tls: false })),
-    }
+/// Writes to the output. Whoever stopped reading it has seen enough.
+fn say(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::Config;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -17,36 +19,35 @@ pub struct Fault {
 }
 
 /// Everything that is wrong with one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Faults {
     /// The file.
     pub file: PathBuf,
     /// In the order of lines.
     pub list: Vec<Fault>,
+    /// What could be read, the rest at its default: to check what it refers to, never to run.
+    pub rest: Box<Config>,
 }
 
 impl Faults {
-    /// Nothing wrong yet.
-    pub(super) const fn of(file: PathBuf) -> Self {
-        Self { file, list: Vec::new() }
+    /// One of them, with its place.
+    #[must_use]
+    pub fn line(&self, fault: &Fault) -> String {
+        let Fault { line, key, value, text } = fault;
+        let line = if *line > 0 { format!(":{line}") } else { String::new() };
+        let key = match (key.is_empty(), value.is_empty()) {
+            (true, _) => String::new(),
+            (false, true) => format!("{key}: "),
+            (false, false) => format!("{key} = {value}: "),
+        };
+        format!("{}{line}: {key}{text}", self.file.display())
     }
 }
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, fault) in self.list.iter().enumerate() {
-            let Fault { line, key, value, text } = fault;
-            write!(f, "{}{}", if at == 0 { "" } else { "\n" }, self.file.display())?;
-            if *line > 0 {
-                write!(f, ":{line}")?;
-            }
-            match (key.is_empty(), value.is_empty()) {
-                (true, _) => write!(f, ": {text}")?,
-                (false, true) => write!(f, ": {key}: {text}")?,
-                (false, false) => write!(f, ": {key} = {value}: {text}")?,
-            }
-        }
-        Ok(())
+        let lines: Vec<String> = self.list.iter().map(|it| self.line(it)).collect();
+        f.write_str(&lines.join("\n"))
     }
 }
 

@@ -71,6 +71,14 @@ pub struct Broker {
     pub tls: bool,
 }
 
+impl Broker {
+    /// On this machine.
+    #[must_use]
+    pub fn loopback() -> Self {
+        Self { host: Box::from("127.0.0.1"), port: 1883, tls: false }
+    }
+}
+
 /// Who the gateway is to a broker that asks for a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
@@ -271,6 +279,7 @@ impl Config {
                 value: String::new(),
                 text: format!("cannot be read ({bad}): give the file with --config"),
             }],
+            rest: Box::new(Self::new(Broker::loopback())),
         })?;
         Self::parse(&text, file, admin_token)
     }

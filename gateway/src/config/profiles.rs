@@ -31,9 +31,9 @@ pub(super) fn all(section: Section, notes: &mut Notes) -> Vec<(Box<str>, Profile
     profiles
 }
 
-/// One profile; `None` when any of it is wrong.
+/// One profile; what is wrong in it stays as in its base.
 fn one(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> Option<Profile> {
-    let before = notes.faults.list.len();
+    let before = notes.faults.len();
     let profile = base(name, full, table, notes);
     let mut numbers = Table::try_from(&profile).ok()?;
     let known: Vec<String> = numbers.keys().cloned().collect();
@@ -62,10 +62,10 @@ fn one(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> Option<Pro
             notes.at(value.span(), full, format!("of the wrong kind: write it like {like}"));
         }
     }
-    if notes.faults.list.len() > before {
-        return None;
-    }
     let profile: Profile = numbers.try_into().ok()?;
+    if notes.faults.len() > before {
+        return Some(profile); // what contradicts what is seen when the rest is mended
+    }
     for (key, text) in contradictions(&profile) {
         let full = format!("{full}.{key}");
         match table.get(key) {
@@ -73,7 +73,7 @@ fn one(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> Option<Pro
             None => notes.missing(full, text),
         }
     }
-    (notes.faults.list.len() == before).then_some(profile)
+    Some(profile)
 }
 
 /// What the profile starts from: `base`, the built-in one of its own name, or `municipal`.

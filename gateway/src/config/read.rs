@@ -29,41 +29,39 @@ pub(super) fn config(
     file: &Path,
     admin_token: Option<Secret>,
 ) -> Result<(Config, Vec<String>), Faults> {
+    let mut notes = Notes { source: text, faults: Vec::new(), known: Vec::new() };
+    let config = sections(text, file.parent().unwrap_or(Path::new("")), admin_token, &mut notes);
+    if notes.faults.is_empty() {
+        return Ok((config, notes.known));
+    }
+    notes.faults.sort_by_key(|fault| fault.line);
+    Err(Faults { file: file.to_owned(), list: notes.faults, rest: Box::new(config) })
+}
+
+fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes) -> Config {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let faults = Faults::of(file.to_owned());
-    let mut notes = Notes { source: text, faults, known: Vec::new() };
     for error in errors {
         let span = error.span().unwrap_or_default();
         let text = format!("not TOML ({}): mend this line", error.message());
         notes.at(span, String::new(), text);
     }
-    let folder = file.parent().unwrap_or(Path::new(""));
     let mut root = Section::new(String::new(), Some(table.get_ref()));
-    let all = &mut notes;
-    let mqtt = mqtt(root.section("mqtt", all), folder, all);
-    let http = http(root.section("http", all), admin_token, all);
-    let mut store = root.section("store", all);
-    let path = path(&mut store, "path", folder, all);
-    store.end(all);
-    let influx = influx(root.section("influx", all), folder, all);
-    let webhooks = webhooks::all(&mut root, folder, all);
-    let escalation = escalation(root.section("escalation", all), all);
-    let verify = verify(root.section("verify", all), all);
-    let profiles = profiles::all(root.section("profile", all), all);
-    let registry = registry(root.section("registry", all), folder, all);
-    root.end(all);
+    let mqtt = mqtt(root.section("mqtt", notes), folder, notes);
+    let http = http(root.section("http", notes), token, notes);
+    let mut store = root.section("store", notes);
+    let path = path(&mut store, "path", folder, notes);
+    store.end(notes);
+    let influx = influx(root.section("influx", notes), folder, notes);
+    let webhooks = webhooks::all(&mut root, folder, notes);
+    let escalation = escalation(root.section("escalation", notes), notes);
+    let verify = verify(root.section("verify", notes), notes);
+    let profiles = profiles::all(root.section("profile", notes), notes);
+    let registry = registry(root.section("registry", notes), folder, notes);
+    root.end(notes);
     let path = path.unwrap_or_else(|| folder.join("standpipe.db"));
     let store = Store { path };
-    match (mqtt, notes.faults.list.is_empty()) {
-        (Some(mqtt), true) => Ok((
-            Config { mqtt, http, store, influx, webhooks, escalation, verify, profiles, registry },
-            notes.known,
-        )),
-        _ => {
-            notes.faults.list.sort_by_key(|fault| fault.line);
-            Err(notes.faults)
-        }
-    }
+    let mqtt = mqtt.unwrap_or_else(|| Config::new(Broker::loopback()).mqtt);
+    Config { mqtt, http, store, influx, webhooks, escalation, verify, profiles, registry }
 }
 
 fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Mqtt> {

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::fault::{Fault, Faults};
+use super::fault::Fault;
 
 /// The longest piece of a value that is shown, characters.
 const SHOWN: usize = 80;
@@ -16,7 +16,7 @@ const SHOWN: usize = 80;
 /// The text of the file, and what was found wrong with it.
 pub(super) struct Notes<'a> {
     pub(super) source: &'a str,
-    pub(super) faults: Faults,
+    pub(super) faults: Vec<Fault>,
     /// Every key that was asked for, as `mqtt.url`.
     pub(super) known: Vec<String>,
 }
@@ -27,13 +27,13 @@ impl Notes<'_> {
         let line = self.line(&span);
         let value = self.source.get(span).unwrap_or_default();
         let value = if secret(&key) { String::new() } else { shown(value) };
-        self.faults.list.push(Fault { line, key, value, text: text.to_string() });
+        self.faults.push(Fault { line, key, value, text: text.to_string() });
     }
 
     /// Something is not in a section that is here, or has a value that is not shown.
     pub(super) fn absent(&mut self, span: &Range<usize>, key: String, text: impl Display) {
         let (line, text) = (self.line(span), text.to_string());
-        self.faults.list.push(Fault { line, key, value: String::new(), text });
+        self.faults.push(Fault { line, key, value: String::new(), text });
     }
 
     fn line(&self, span: &Range<usize>) -> usize {
@@ -44,7 +44,7 @@ impl Notes<'_> {
     /// Something is not in the file.
     pub(super) fn missing(&mut self, key: String, text: impl Display) {
         let text = text.to_string();
-        self.faults.list.push(Fault { line: 0, key, value: String::new(), text });
+        self.faults.push(Fault { line: 0, key, value: String::new(), text });
     }
 }
 

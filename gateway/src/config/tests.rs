@@ -9,10 +9,6 @@ use super::{Broker, Config, Format, Language, Secret};
 
 const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
 
-fn broker() -> Broker {
-    Broker { host: "127.0.0.1".into(), port: 1883, tls: false }
-}
-
 fn parse(text: &str) -> Config {
     Config::parse(text, Path::new("standpipe.toml"), None).unwrap_or_else(|bad| panic!("{bad}"))
 }
@@ -27,14 +23,14 @@ fn faults(text: &str) -> String {
 #[test]
 fn the_brokers_address_is_all_that_must_be_said() {
     let config = parse(MINIMAL);
-    assert_eq!(config, Config::new(broker()));
+    assert_eq!(config, Config::new(Broker::loopback()));
     assert_eq!(config.plan(), Plan::default());
 }
 
 #[test]
 fn the_example_file_is_the_defaults() {
     let text = include_str!("../../../deploy/standpipe.toml");
-    assert_eq!(parse(text), Config::new(broker()));
+    assert_eq!(parse(text), Config::new(Broker::loopback()));
 }
 
 #[test]

@@ -1,0 +1,198 @@
+//! `standpipe check`: everything that is wrong, and who would be told of what.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use standpipe_rules::changes::Receiver;
+use standpipe_rules::incidents::{Plan, Steps, rehearse};
+use standpipe_rules::registry::Registry;
+use standpipe_rules::registry::files::{File, Import};
+use standpipe_shared::Severity;
+
+use crate::config::{Config, RegistryFiles};
+
+use super::{Failure, config, files};
+
+/// Reads configuration and registry; says all that is wrong, and who would be paged for what.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// [`Failure::Configuration`] when anything is wrong.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let (config, mut faults) = match config::load(&args.config) {
+        Ok(config) => (config, Vec::new()),
+        Err(faults) => {
+            let told = faults.list.iter().map(|it| faults.line(it)).collect();
+            (*faults.rest, told)
+        }
+    };
+    let known = files::known(&config.store.path, config.profiles())?;
+    let registry = registry(&config, known, &mut faults);
+    if !registry.stations().is_empty() {
+        for webhook in &config.webhooks {
+            if let Some(station) = webhook.station.as_deref()
+                && registry.station(station).is_none()
+            {
+                faults.push(format!(
+                    "{}: webhook `{}`: station = `{station}`: no such station: correct it",
+                    args.config.display(),
+                    webhook.name
+                ));
+            }
+        }
+    }
+    if !faults.is_empty() {
+        faults.push(files::counted(faults.len() as u64));
+        return Err(Failure::Configuration(faults.join("\n")));
+    }
+    super::say(&told(&config.plan(), &registry));
+    Ok(())
+}
+
+/// What is known, and what the configured files add to it; their faults go to the list.
+fn registry(config: &Config, mut known: Registry, faults: &mut Vec<String>) -> Registry {
+    let RegistryFiles { stations, devices } = &config.registry;
+    let read = |path: &Option<PathBuf>| {
+        let path = path.as_ref()?;
+        Some((path.display().to_string(), std::fs::read(path).ok()?))
+    };
+    let (stations, devices) = (read(stations), read(devices));
+    fn file((name, bytes): &(String, Vec<u8>)) -> File<'_> {
+        File { name, bytes }
+    }
+    let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), &known);
+    faults.extend(import.bad.iter().map(ToString::to_string));
+    for note in &import.notes {
+        eprintln!("{note}");
+    }
+    import.put(&mut known);
+    known
+}
+
+/// Who is told of what, station by station.
+fn told(plan: &Plan, registry: &Registry) -> String {
+    let mut text = String::new();
+    let mut line = |it: String| {
+        let _ = writeln!(text, "{it}"); // writing to a String does not fail
+    };
+    let (stations, devices) = (registry.stations(), registry.devices());
+    line(format!(
+        "{} stations, {} devices, {} webhooks: nothing wrong",
+        stations.len(),
+        devices.len(),
+        plan.webhooks.len()
+    ));
+    for station in stations {
+        let own = registry.of_station(&station.id).len();
+        line(String::new());
+        line(format!("{} ({}), {own} devices", station.id, station.name));
+        for severity in [Severity::Fire, Severity::Critical, Severity::Warning] {
+            let row = row(plan, registry, &station.id, severity);
+            line(format!("  {:<9}{row}", severity.as_str()));
+        }
+    }
+    line(String::new());
+    line(
+        "notice is listed and pages nobody; a station whose terminal is away is passed over".into(),
+    );
+    text
+}
+
+/// One severity at one station: `at once …; after 60 s …; then every 300 s`.
+fn row(plan: &Plan, registry: &Registry, station: &str, severity: Severity) -> String {
+    let Steps { step2_s, step3_s, repeat_s, forgotten_s } = plan.steps(severity);
+    let mut parts = Vec::new();
+    for (step, after) in [(1, Some(0)), (2, some(step2_s)), (3, some(step3_s))] {
+        let Some(after) = after else { continue };
+        let who: Vec<String> = rehearse(plan, registry, station, severity, step)
+            .into_iter()
+            .map(|it| match it {
+                Receiver::Station(id) => id.into(),
+                Receiver::Webhook(name) => format!("webhook {name}"),
+            })
+            .collect();
+        let who = if who.is_empty() { "nobody".to_owned() } else { who.join(", ") };
+        parts.push(match after {
+            0 => format!("at once {who}"),
+            _ => format!("after {after} s {who}"),
+        });
+    }
+    parts.extend(some(repeat_s).map(|it| format!("then all every {it} s")));
+    parts.extend(some(forgotten_s).map(|it| format!("again when idle for {it} s")));
+    parts.join("; ")
+}
+
+/// 0 is never.
+fn some(seconds: u32) -> Option<u32> {
+    (seconds > 0).then_some(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+    use standpipe_rules::incidents::{Plan, Role, Route};
+    use standpipe_rules::registry::Registry;
+    use standpipe_rules::registry::files::{File, Import};
+
+    #[test]
+    fn everybody_is_named_at_each_step() {
+        let stations = b"id,name,level,parent,lat,lon\n\
+            d,District,district,,29.38,106.54\n\
+            t1,One,township,d,29.38,106.55\n\
+            t2,Two,township,d,29.38,106.56\n\
+            t3,Three,township,d,29.38,106.57\n\
+            t4,Four,township,d,29.38,106.99\n";
+        let devices =
+            b"id,kind,name,station,zone,profile,lat,lon,address\nH,hydrant,H,t1,z,,1,1,\n";
+        let mut registry = Registry::new([]);
+        let file = |bytes: &'static [u8]| Some(File { name: "x", bytes });
+        let import = Import::read(file(stations), file(devices), &registry);
+        assert!(import.bad.is_empty(), "{:?}", import.bad);
+        import.put(&mut registry);
+        let chief = Route {
+            name: "chief-1".into(),
+            station: Some("t1".into()),
+            role: Role::Chief,
+            ..Route::default()
+        };
+        let duty = Route { name: "duty".into(), ..Route::default() };
+        let plan = Plan { webhooks: vec![chief, duty], ..Plan::default() };
+        insta::assert_snapshot!(told(&plan, &registry), @r#"
+5 stations, 1 devices, 2 webhooks: nothing wrong
+
+d (District), 0 devices
+  fire     at once d, webhook duty; after 60 s nobody; after 180 s d; then all every 300 s; again when idle for 1800 s
+  critical at once d, webhook duty; after 60 s nobody; after 180 s d; then all every 900 s; again when idle for 1800 s
+  warning  at once d, webhook duty
+
+t1 (One), 1 devices
+  fire     at once t1, webhook duty; after 60 s t2, t3, webhook chief-1; after 180 s d; then all every 300 s; again when idle for 1800 s
+  critical at once t1, webhook duty; after 60 s t2, t3, webhook chief-1; after 180 s d; then all every 900 s; again when idle for 1800 s
+  warning  at once t1, webhook duty
+
+t2 (Two), 0 devices
+  fire     at once t2, webhook duty; after 60 s t1, t3; after 180 s d; then all every 300 s; again when idle for 1800 s
+  critical at once t2, webhook duty; after 60 s t1, t3; after 180 s d; then all every 900 s; again when idle for 1800 s
+  warning  at once t2, webhook duty
+
+t3 (Three), 0 devices
+  fire     at once t3, webhook duty; after 60 s t1, t2; after 180 s d; then all every 300 s; again when idle for 1800 s
+  critical at once t3, webhook duty; after 60 s t1, t2; after 180 s d; then all every 900 s; again when idle for 1800 s
+  warning  at once t3, webhook duty
+
+t4 (Four), 0 devices
+  fire     at once t4, webhook duty; after 60 s t2, t3; after 180 s d; then all every 300 s; again when idle for 1800 s
+  critical at once t4, webhook duty; after 60 s t2, t3; after 180 s d; then all every 900 s; again when idle for 1800 s
+  warning  at once t4, webhook duty
+
+notice is listed and pages nobody; a station whose terminal is away is passed over
+"#);
+    }
+}

@@ -1,0 +1,287 @@
+//! `standpipe export`: one device's history, as readings.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use jiff::civil;
+use jiff::tz::TimeZone;
+use standpipe_rules::Ms;
+use standpipe_shared::{Field, Measurements, Reading};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::series::embedded::Embedded;
+use crate::series::influx::{Influx, Settings};
+use crate::series::{DAY_MS, HistoryError, HistoryQuery, Series};
+
+use super::{Failure, config};
+
+/// Writes the history of a device to the output. Where only hourly values are left, their means.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The device's id.
+    #[arg(long)]
+    device: String,
+    /// First moment: a date, a date and time (of the configured time zone, or with an offset), or
+    /// Unix milliseconds.
+    #[arg(long, value_name = "TIME")]
+    from: String,
+    /// End: the first moment that is left out.
+    #[arg(long, value_name = "TIME")]
+    to: String,
+    /// How it is written.
+    #[arg(long)]
+    format: Format,
+    /// The configuration, which says where history is; without it, standpipe.toml here.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// How history is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table with the columns of `readings.csv`.
+    Csv,
+    /// An array of readings as devices send them.
+    Json,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// [`Failure`].
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let config = config::or_usual(args.config.as_deref())?;
+    let zone = TimeZone::get(&config.http.timezone).unwrap_or(TimeZone::UTC);
+    let (from, to) = (moment("--from", &args.from, &zone)?, moment("--to", &args.to, &zone)?);
+    if from >= to {
+        return Err(Failure::Configuration("--from is not before --to: exchange them".into()));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|bad| Failure::Failed(format!("no runtime ({bad}): free some memory")))?;
+    runtime.block_on(async {
+        let series = series(&config)?;
+        let span = Span { device: args.device.as_str().into(), from, to };
+        let mut table = Table { out: std::io::stdout().lock(), format: args.format, rows: 0 };
+        let ended = all(&*series, span, &mut table).await;
+        table.end().map_err(|bad| unwritable(&bad))?;
+        ended?;
+        if table.rows == 0 {
+            eprintln!("nothing of `{}` in that time: check its id and the times", args.device);
+        }
+        Ok(())
+    })
+}
+
+fn unwritable(bad: &std::io::Error) -> Failure {
+    Failure::Failed(format!("output: cannot be written ({bad}): make room"))
+}
+
+/// A moment as people write it.
+fn moment(name: &str, text: &str, zone: &TimeZone) -> Result<Ms, Failure> {
+    if let Ok(ms) = text.parse() {
+        return Ok(ms);
+    }
+    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        return Ok(moment.as_millisecond());
+    }
+    let civil = text.parse::<civil::DateTime>().ok();
+    let moment = civil.and_then(|it| it.to_zoned(zone.clone()).ok());
+    moment.map(|it| it.timestamp().as_millisecond()).ok_or_else(|| {
+        Failure::Configuration(format!(
+            "{name} = `{text}`: not a time: write 2026-11-23, 2026-11-23T08:00 or Unix milliseconds"
+        ))
+    })
+}
+
+/// Where history is.
+fn series(config: &Config) -> Result<Box<dyn Series>, Failure> {
+    if let Some(influx) = &config.influx {
+        let settings = Settings {
+            url: influx.url.clone(),
+            org: influx.org.clone(),
+            token: influx.token.expose().into(),
+            bucket: influx.bucket.clone(),
+        };
+        let series = Influx::new(&settings);
+        return Ok(Box::new(series.map_err(|bad| Failure::Configuration(bad.to_string()))?));
+    }
+    let file = config.store.history();
+    if !file.is_file() {
+        let text = format!("{}: no history there: check `store.path`", file.display());
+        return Err(Failure::Failed(text));
+    }
+    let series = Embedded::open(&file).map_err(|bad| Failure::Failed(bad.to_string()))?;
+    Ok(Box::new(series))
+}
+
+/// What is asked for.
+struct Span {
+    device: Box<str>,
+    from: Ms,
+    to: Ms,
+}
+
+/// Asks day by day, and in shorter pieces where a day has too many points.
+async fn all<W: Write>(
+    series: &dyn Series,
+    span: Span,
+    table: &mut Table<W>,
+) -> Result<(), Failure> {
+    let now = Clock::new().now();
+    let (mut from, mut length) = (span.from, DAY_MS);
+    while from < span.to {
+        let to = from.saturating_add(length).min(span.to);
+        match piece(series, &span.device, (from, to), now).await {
+            Ok(rows) => {
+                table.write(&rows).map_err(|bad| unwritable(&bad))?;
+                (from, length) = (to, DAY_MS);
+            }
+            Err(HistoryError::TooMany { .. }) if length > 1 => length /= 2,
+            Err(bad) => return Err(Failure::Failed(bad.to_string())),
+        }
+    }
+    Ok(())
+}
+
+/// All measurements of a span, by time.
+async fn piece(
+    series: &dyn Series,
+    device: &str,
+    (from, to): (Ms, Ms),
+    now: Ms,
+) -> Result<BTreeMap<Ms, Measurements>, HistoryError> {
+    let mut rows: BTreeMap<Ms, Measurements> = BTreeMap::new();
+    for field in Field::ALL {
+        let query = HistoryQuery { device: device.into(), field, from, to, step_ms: 0 };
+        for point in series.history(query, now).await? {
+            #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it came")]
+            let value = point.mean as f32;
+            let values = rows.entry(point.ts).or_default();
+            values.set(field, value).unwrap_or_default(); // what is no number is left out
+        }
+    }
+    Ok(rows)
+}
+
+/// What is written.
+struct Table<W> {
+    out: W,
+    format: Format,
+    rows: u64,
+}
+
+impl<W: Write> Table<W> {
+    fn write(&mut self, rows: &BTreeMap<Ms, Measurements>) -> std::io::Result<()> {
+        for (ts, values) in rows {
+            match self.format {
+                Format::Csv => self.line(*ts, values)?,
+                Format::Json => self.object(*ts, *values)?,
+            }
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, ts: Ms, values: &Measurements) -> std::io::Result<()> {
+        if self.rows == 0 {
+            self.head()?;
+        }
+        write!(self.out, "{ts}")?;
+        for field in Field::ALL {
+            write!(self.out, ",")?;
+            match (field, values.get(field)) {
+                (_, None) => {}
+                (Field::Flowing | Field::CapOpen, Some(flag)) => {
+                    write!(self.out, "{}", flag != 0.0)?;
+                }
+                (_, Some(number)) => write!(self.out, "{number}")?,
+            }
+        }
+        writeln!(self.out)
+    }
+
+    fn head(&mut self) -> std::io::Result<()> {
+        let names: Vec<&str> = Field::ALL.iter().map(|it| it.as_str()).collect();
+        writeln!(self.out, "ts,{}", names.join(","))
+    }
+
+    fn object(&mut self, ts: Ms, values: Measurements) -> std::io::Result<()> {
+        let reading = Reading { ts: Some(ts), values, ..Reading::default() };
+        let before = if self.rows == 0 { "[" } else { "," };
+        writeln!(self.out, "{before}{}", serde_json::to_string(&reading)?)
+    }
+
+    /// Nothing follows.
+    fn end(&mut self) -> std::io::Result<()> {
+        match (self.format, self.rows) {
+            (Format::Csv, 0) => self.head()?,
+            (Format::Csv, _) => {}
+            (Format::Json, 0) => writeln!(self.out, "[]")?,
+            (Format::Json, _) => writeln!(self.out, "]")?,
+        }
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::tz::TimeZone;
+    use standpipe_shared::{Field, Measurements};
+
+    use super::{Format, Table, moment};
+
+    fn written(format: Format, rows: &BTreeMap<i64, Measurements>) -> String {
+        let mut table = Table { out: Vec::new(), format, rows: 0 };
+        table.write(rows).unwrap();
+        table.write(&BTreeMap::new()).unwrap();
+        table.end().unwrap();
+        String::from_utf8(table.out).unwrap()
+    }
+
+    #[test]
+    fn history_is_written_as_readings() {
+        let mut values = Measurements::default();
+        for (field, value) in
+            [(Field::PressureKpa, 312.4), (Field::Flowing, 1.0), (Field::BatteryMv, 3580.0)]
+        {
+            values.set(field, value).unwrap();
+        }
+        let rows = BTreeMap::from([(5, values), (9, Measurements::default())]);
+        insta::assert_snapshot!(written(Format::Csv, &rows), @r#"
+ts,pressure_kpa,pressure_min_kpa,pressure_max_kpa,loop_ma,flowing,cap_open,tilt_deg,smoke_db_m,dirt_pct,temp_c,battery_mv,rssi_dbm
+5,312.4,,,,true,,,,,,3580,
+9,,,,,,,,,,,,
+"#);
+        insta::assert_snapshot!(written(Format::Json, &rows), @r#"
+[{"ts":5,"pressure_kpa":312.4,"flowing":true,"battery_mv":3580}
+,{"ts":9}
+]
+"#);
+        let head = written(Format::Csv, &BTreeMap::new());
+        assert!(head.starts_with("ts,pressure_kpa,") && head.lines().count() == 1, "{head}");
+        assert_eq!(written(Format::Json, &BTreeMap::new()), "[]\n");
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn moments_as_people_write_them() {
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        for (text, ms) in [
+            ("1764000000000",             Some(1_764_000_000_000)),
+            ("2025-11-24",                Some(1_763_913_600_000)),
+            ("2025-11-25T00:00",          Some(1_764_000_000_000)),
+            ("2025-11-24T16:00:00Z",      Some(1_764_000_000_000)),
+            ("2025-11-24T17:00:00+01:00", Some(1_764_000_000_000)),
+            ("yesterday",                 None),
+        ] {
+            assert_eq!(moment("--from", text, &zone).ok(), ms, "{text}");
+        }
+    }
+}
