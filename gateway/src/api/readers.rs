@@ -12,6 +12,8 @@ use tokio::sync::Semaphore;
 const READERS: usize = 4;
 /// How long a reader waits for a lock (only a checkpoint or a migration holds one).
 const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// Page cache of one connection, KiB.
+const CACHE_KIB: i64 = 512;
 /// Prepared statements kept a connection.
 const STATEMENTS: usize = 32;
 
@@ -126,6 +128,7 @@ impl Readers {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(LOCK_WAIT)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
     }

@@ -24,9 +24,10 @@ use super::readers::{ReadError, Readers};
 
 /// Clients at once.
 const CLIENTS: usize = 128;
-/// Events read at once for one client.
-const PAGE: usize = 256;
-/// After a page, a client is not read for again before this: at most 20 reads a second each.
+/// Events read at once for one client: what a slow one keeps in memory.
+const PAGE: usize = 64;
+/// After a page that was not full, a client is not read for again before this: at most 20 reads
+/// a second each.
 const PAUSE: Duration = Duration::from_millis(50);
 /// A comment is sent when nothing else was.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
