@@ -12,6 +12,7 @@ mod files;
 mod import;
 mod progress;
 pub mod readings;
+mod run;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,8 @@ struct Line {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the gateway.
+    Run(run::Args),
     /// Say all that is wrong with the configuration, and who would be paged for what.
     Check(check::Args),
     /// Put stations and devices into the store.
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
     let line = Line::parse();
     logging();
     let done = match &line.command {
+        Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(args),
         Command::Import(args) => import::run(args),
         Command::Backtest(args) => backtest::run(args),

@@ -1,0 +1,95 @@
+//! `standpipe run`: the gateway, until somebody ends it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::clock::Clock;
+use crate::run::{self, Running, StartError};
+
+use super::{Failure, config};
+
+/// How often a running gateway is asked whether part of it has ended.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs the gateway until Ctrl-C or SIGTERM.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// [`Failure`] when it does not start, or ends by itself.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let config = config::required(&args.config)?;
+    let broker = config.mqtt.broker.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::new().map_err(|bad| Failure::Failed(format!("no signals ({bad})")))?
+    };
+    let running = run::start(config, Clock::new()).map_err(|bad| not_started(&bad))?;
+    let (http, scheme) = (running.http(), if broker.tls { "mqtts" } else { "mqtt" });
+    tracing::info!("running: http://{http}, {scheme}://{}:{}", broker.host, broker.port);
+    let ended = runtime.block_on(end(&running, signals));
+    let stopped = running.stop();
+    match (ended, stopped) {
+        (Err(why), _) => Err(Failure::Failed(why)),
+        (Ok(()), true) => Ok(()),
+        (Ok(()), false) => Err(Failure::Failed(
+            "not everything ended in time: what was not confirmed is sent again at the start"
+                .into(),
+        )),
+    }
+}
+
+/// What a person can mend in the configuration, and what not.
+fn not_started(bad: &StartError) -> Failure {
+    match bad {
+        StartError::Listen { .. }
+        | StartError::Open(_)
+        | StartError::Broker(_)
+        | StartError::File { .. }
+        | StartError::Registry(_)
+        | StartError::Influx(_) => Failure::Configuration(bad.to_string()),
+        StartError::Store(_)
+        | StartError::History(_)
+        | StartError::Metrics(_)
+        | StartError::Thread(_) => Failure::Failed(bad.to_string()),
+    }
+}
+
+/// Ctrl-C and SIGTERM, heard from the moment this is made.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Within a runtime.
+    fn new() -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+}
+
+/// Waits until somebody asks for the end, or a part ended by itself.
+async fn end(running: &Running, mut signals: Signals) -> Result<(), String> {
+    loop {
+        tokio::select! {
+            _ = signals.interrupt.recv() => return Ok(()),
+            _ = signals.terminate.recv() => return Ok(()),
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                if let Some(part) = running.ended_early() {
+                    return Err(format!("{part} ended by itself: see the lines above"));
+                }
+            }
+        }
+    }
+}
