@@ -32,8 +32,10 @@ impl Book {
         let what = to.map_or_else(|| "stands alone".to_owned(), |to| format!("belongs to {to}"));
         cx.trail(it.id, Hop::Attached, "gateway", &what);
         if let Some(mut parent) = from.and_then(|id| self.take(id)) {
+            let id = parent.id;
             parent.children.retain(|child| *child != it.id);
             self.publish(cx, parent);
+            self.proven_by_children(cx, id);
         }
         if let Some(mut parent) = to.and_then(|id| self.take(id)) {
             parent.children.push(it.id);

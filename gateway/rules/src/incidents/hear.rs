@@ -41,6 +41,7 @@ impl Book {
 
     fn raised(&mut self, cx: &mut Cx, raised: &Raised) {
         let quiet = self.quiet(cx, raised);
+        let joins = self.joins(cx, raised, quiet.is_some());
         let key = (raised.subject.clone(), raised.condition);
         if let Some(id) = self.home.get(&key).copied() {
             if self.burns(cx, id) {
@@ -48,8 +49,8 @@ impl Book {
             }
             self.cleared(cx, key, raised.since); // what was is another fire
         }
-        let joined = self.joins(cx, raised, quiet.is_some()).and_then(|id| self.take(id));
-        let it = joined.unwrap_or_else(|| self.begin(cx, raised));
+        let it = joins.and_then(|id| self.take(id));
+        let it = it.unwrap_or_else(|| self.begin(cx, raised));
         self.join(cx, it, raised, quiet);
         self.gather(cx, raised.condition, &raised.members);
     }

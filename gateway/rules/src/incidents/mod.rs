@@ -37,6 +37,9 @@ mod title;
 mod verify;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use action::{Action, ActionKind, Refused};
 pub use book::{Book, Meta, Saved, View};
 pub use incident::{Incident, Member, Quiet};

@@ -43,14 +43,12 @@ impl Book {
     /// Moves an incident on, with what follows for others when it ends.
     pub(super) fn goes(&mut self, cx: &mut Cx, mut it: Incident, event: Event) {
         let id = it.id;
+        it.unverified = false;
         if let Some(state) = step(it.state, event) {
             it.state = state;
         }
         match it.state {
-            State::Verifying => {
-                it.unverified = false;
-                cx.trail(id, Hop::Verifying, "gateway", "");
-            }
+            State::Verifying => cx.trail(id, Hop::Verifying, "gateway", ""),
             State::Closed => {
                 let quiet = it.quiet().map(super::Quiet::outcome);
                 let outcome = quiet.or(it.verdict).unwrap_or(Outcome::Recovered);

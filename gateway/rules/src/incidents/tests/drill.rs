@@ -1,0 +1,256 @@
+//! The drill language. One line is a time, something that happens, `=>` and all that follows:
+//!
+//! ```text
+//! 02:00:00 raise SD-1 smoke       => #1 fire open e1; p1 #1 T1
+//! 02:01:00 -                      => p2 #1 T2 T3
+//! ```
+//!
+//! `-`: only time passes. `#1`: the first incident. `e1`: its episode. `p2r1`: a page of step 2,
+//! first repetition, and all its receivers (`@name`: a webhook). What follows between two lines
+//! and is not written down fails the drill.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write;
+
+use standpipe_shared::Measurements;
+
+use super::town::town;
+use crate::changes::{Page, Presence, Receiver, TrailEntry};
+use crate::detect::HydrantNow;
+use crate::incidents::{Book, Incident, IncidentId, Plan, Refused, Saved, WireIncident};
+use crate::registry::{DeviceIx, Registry};
+use crate::{Changes, Ms};
+
+/// Some midnight.
+pub const DAY: Ms = 1_763_942_400_000;
+
+pub struct Drill {
+    pub book: Book,
+    pub registry: Registry,
+    pub trail: Vec<TrailEntry>,
+    pub pages: Vec<Page>,
+    plan: Plan,
+    restarts: bool,
+    pub labels: Vec<IncidentId>,
+    seen: BTreeMap<IncidentId, (String, u32)>,
+    closed: BTreeMap<IncidentId, Incident>,
+    presence: BTreeMap<Box<str>, Presence>,
+    pub settled: HashSet<ulid::Ulid>,
+    tuples: HashSet<(IncidentId, u32, u8, u32, Receiver)>,
+    pub trust: BTreeMap<DeviceIx, HydrantNow>,
+    pub values: BTreeMap<DeviceIx, Measurements>,
+}
+
+/// Runs a drill in the standard town, twice.
+pub fn drill(script: &str) -> Drill {
+    drill_with(&Plan { webhooks: Vec::new(), ..Plan::default() }, script)
+}
+
+/// Runs a drill by another plan.
+pub fn drill_with(plan: &Plan, script: &str) -> Drill {
+    let mut restarted = Drill::restarting(plan.clone());
+    restarted.run(script);
+    let mut drill = Drill::new(plan.clone());
+    drill.run(script);
+    assert_eq!(drill.trail, restarted.trail, "a restart changed the trail");
+    assert_eq!(drill.pages, restarted.pages, "a restart changed the pages");
+    assert!(drill.book.open().eq(restarted.book.open()), "a restart changed the incidents");
+    drill
+}
+
+/// `02:00:00` or `02:00:00.5` of the first day, `1d02:00:00` of the second.
+pub fn time(text: &str) -> Ms {
+    let (days, clock) = text.split_once('d').unwrap_or(("0", text));
+    let mut parts = clock.split(':').map(|it| it.parse::<f64>().expect(text));
+    let seconds = parts.by_ref().take(3).fold(0.0, |sum, it| sum * 60.0 + it);
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a day")]
+    let ms = (seconds * 1_000.0).round() as Ms;
+    DAY + days.parse::<Ms>().expect(text) * 86_400_000 + ms
+}
+
+fn clock(at: Ms) -> String {
+    let (days, ms) = ((at - DAY) / 86_400_000, (at - DAY) % 86_400_000);
+    let day = if days > 0 { format!("{days}d") } else { String::new() };
+    let (h, m, s) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
+    let rest = if ms % 1_000 > 0 { format!(".{:03}", ms % 1_000) } else { String::new() };
+    format!("{day}{h:02}:{m:02}:{s:02}{rest}")
+}
+
+impl Drill {
+    /// The standard town with every terminal online.
+    pub fn new(plan: Plan) -> Self {
+        let mut drill = Self {
+            book: Book::new(plan.clone(), 7),
+            registry: town(),
+            trail: Vec::new(),
+            pages: Vec::new(),
+            plan,
+            restarts: false,
+            labels: Vec::new(),
+            seen: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            presence: BTreeMap::new(),
+            settled: HashSet::new(),
+            tuples: HashSet::new(),
+            trust: BTreeMap::new(),
+            values: BTreeMap::new(),
+        };
+        for station in ["D", "T1", "T2", "T3", "T4", "C1"] {
+            drill.happens(&["online", station], DAY);
+        }
+        drill
+    }
+
+    /// The same with a restart before everything that happens.
+    pub fn restarting(plan: Plan) -> Self {
+        let mut drill = Self::new(plan);
+        drill.restarts = true;
+        drill
+    }
+
+    /// Whether that incident was closed.
+    pub fn was_closed(&self, id: IncidentId) -> bool {
+        self.closed.contains_key(&id)
+    }
+
+    /// Runs a script and compares all that followed with what it says.
+    pub fn run(&mut self, script: &str) -> &mut Self {
+        let (mut expected, mut found) = (String::new(), String::new());
+        for line in script.lines().map(str::trim).filter(|it| !it.is_empty()) {
+            let (head, effects) = line.split_once("=>").unwrap_or((line, ""));
+            let words: Vec<&str> = head.split_whitespace().collect();
+            let [at, command @ ..] = words.as_slice() else { panic!("{line}: no time") };
+            let now = time(at);
+            while let Some(wake) = self.book.next_wake().filter(|it| *it < now) {
+                let effects = self.happens(&["-"], wake);
+                if !effects.is_empty() {
+                    let _ = writeln!(found, "{} - => {effects}", clock(wake));
+                }
+            }
+            let _ = writeln!(expected, "{at} {} => {}", command.join(" "), effects.trim());
+            let effects = self.happens(command, now);
+            let _ = writeln!(found, "{at} {} => {effects}", command.join(" "));
+        }
+        assert!(expected == found, "expected\n{expected}\nfound\n{found}");
+        self
+    }
+
+    /// The incident of that number, as a station sees it.
+    pub fn wire(&self, number: usize) -> WireIncident {
+        self.incident(number).wire(&self.registry)
+    }
+
+    /// The incident of that number.
+    pub fn incident(&self, number: usize) -> &Incident {
+        let id = self.labels[number - 1];
+        self.book.get(id).or_else(|| self.closed.get(&id)).expect("it was seen")
+    }
+
+    /// The trail of an incident: `time hop by: detail` a line.
+    pub fn trail_of(&self, number: usize) -> Vec<String> {
+        let id = self.labels[number - 1];
+        let its = self.trail.iter().filter(|it| it.incident == id);
+        its.map(|it| {
+            let hop = serde_json::to_string(&it.hop).expect("a name").replace('"', "");
+            format!("{} {hop} {}: {}", clock(it.at), it.by, it.detail)
+        })
+        .collect()
+    }
+
+    fn restart(&mut self) {
+        let owed = self.pages.iter().rev().take(50); // nobody waits for the older ones
+        let saved = Saved {
+            meta: again(self.book.meta()),
+            incidents: self.book.open().map(again).collect(),
+            owed: owed.filter(|it| !self.settled.contains(&it.page_id)).cloned().collect(),
+            presence: self.presence.values().cloned().collect(),
+        };
+        self.book = Book::new(self.plan.clone(), 7);
+        self.book.restore(saved);
+    }
+
+    /// One thing happens, then time passes; all that followed, in words.
+    pub fn happens(&mut self, command: &[&str], now: Ms) -> String {
+        if self.restarts {
+            self.restart();
+        }
+        let mut out = Changes::default();
+        let mut book = std::mem::replace(&mut self.book, Book::new(self.plan.clone(), 7));
+        let refused = self.command(&mut book, command, now, &mut out);
+        self.look(|view| book.tick(view, now, &mut out));
+        self.book = book;
+        let words = self.words(&out, refused);
+        for id in &out.incidents {
+            let it = self.book.get(*id).expect("it is there until it is committed");
+            if it.outcome.is_some() {
+                self.closed.insert(*id, it.clone());
+            }
+        }
+        self.presence.extend(out.presence.into_iter().map(|it| (it.station.clone(), it)));
+        self.trail.extend(out.trail);
+        for page in out.pages {
+            assert!(self.tuples.insert(tuple(&page)), "a page was owed twice: {page:?}");
+            self.pages.push(page);
+        }
+        self.book.committed();
+        words
+    }
+
+    /// What followed, in words; checks what must hold of every change.
+    fn words(&mut self, out: &Changes, refused: Option<Refused>) -> String {
+        let mut words = Vec::new();
+        words.extend(refused.map(|it| match it {
+            Refused::Unknown => "refused: unknown".to_owned(),
+            Refused::NotNow { state } => format!("refused: {}", state.as_str()),
+        }));
+        for id in &out.incidents {
+            if !self.labels.contains(id) {
+                self.labels.push(*id);
+            }
+        }
+        for (n, id) in self.labels.iter().enumerate() {
+            let Some(it) = self.book.get(*id) else { continue };
+            let mut now = format!("{} {} e{}", it.severity.as_str(), it.state.as_str(), it.episode);
+            if let Some(parent) =
+                it.parent.and_then(|id| self.labels.iter().position(|it| *it == id))
+            {
+                let _ = write!(now, " in #{}", parent + 1);
+            }
+            if let Some(outcome) = it.outcome {
+                let _ = write!(now, " {}", outcome.as_str());
+            }
+            let (before, rev) = self.seen.get(id).cloned().unwrap_or_default();
+            if before != now {
+                assert!(it.rev > rev, "#{} changed under rev {rev}: {before} to {now}", n + 1);
+                words.push(format!("#{} {now}", n + 1));
+            }
+            self.seen.insert(*id, (now, it.rev));
+        }
+        let mut pages = BTreeMap::<_, BTreeSet<String>>::new();
+        for page in &out.pages {
+            let label = self.labels.iter().position(|it| *it == page.incident).unwrap_or(99) + 1;
+            let key = (label, page.episode, page.step, page.repeat);
+            pages.entry(key).or_default().insert(match &page.receiver {
+                Receiver::Station(id) => id.to_string(),
+                Receiver::Webhook(name) => format!("@{name}"),
+            });
+        }
+        for ((label, _, step, repeat), receivers) in pages {
+            let repeat = if repeat > 0 { format!("r{repeat}") } else { String::new() };
+            let receivers: Vec<_> = receivers.into_iter().collect();
+            words.push(format!("p{step}{repeat} #{label} {}", receivers.join(" ")));
+        }
+        words.join("; ")
+    }
+}
+
+/// What makes a page one page.
+fn tuple(it: &Page) -> (IncidentId, u32, u8, u32, Receiver) {
+    (it.incident, it.episode, it.step, it.repeat, it.receiver.clone())
+}
+
+/// Stored and read back.
+pub fn again<T: serde::Serialize + serde::de::DeserializeOwned>(it: &T) -> T {
+    let json = serde_json::to_string(it).expect("it can be stored");
+    serde_json::from_str(&json).expect("what was stored can be read")
+}

@@ -1,0 +1,17 @@
+//! Drills: what is found and done at which time, and everything that must follow, line by line.
+//!
+//! The language is in [`drill`] and [`commands`], the place in [`town`]; every drill runs twice, the second time with a restart before
+//! every line.
+
+mod blind;
+mod commands;
+mod drill;
+mod fire;
+mod people;
+mod property;
+mod quiet;
+mod receivers;
+mod town;
+mod water;
+mod water_for_fire;
+mod wire;

@@ -1,0 +1,183 @@
+//! Who is paged at which step, and who is absent.
+
+use standpipe_shared::Severity;
+
+use super::drill::{drill, drill_with};
+use super::town::route;
+use crate::incidents::{Plan, Role, Route, Steps};
+
+#[test]
+fn an_absent_station_is_passed_over() {
+    drill(
+        "02:00:00 offline T1       =>
+         02:01:29.999 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
+         02:01:30 -                => p2 #1 T2 T3
+         02:01:31 raise SD-4 smoke => #2 fire open e1; p1 #2 T1; p2 #2 T2 T3
+         02:03:29.999 online T1    =>
+         02:04:29.999 -            => p3 #1 D
+         02:04:31 -                => p3 #2 D",
+    );
+}
+
+#[test]
+fn a_terminal_that_comes_back_in_time_stops_the_shortcut() {
+    drill(
+        "02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
+         02:00:01 offline T1       =>
+         02:00:02 offline T1       =>
+         02:01:00 -                => p2 #1 T2 T3",
+    );
+    let slow = Plan { fire: Steps { step2_s: 600, ..Steps::default() }, ..Plan::default() };
+    drill_with(
+        &slow,
+        "02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
+         02:01:00 offline T1       =>
+         02:02:00 online T1        =>
+         02:04:00 offline T1       =>
+         02:05:30 -                => p2 #1 T2 T3
+         04:00:00 -                =>",
+    );
+}
+
+#[test]
+fn nobody_there_at_step_2_either() {
+    drill(
+        "02:00:00 offline T1       =>
+         02:00:00 offline T2       =>
+         02:00:00 offline T3       =>
+         02:02:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1; p2 #1 T2 T3; p3 #1 D
+         02:07:00 -                => p3r1 #1 D T1 T2 T3",
+    );
+    let webhooks =
+        vec![route("duty2", Some("T2"), Role::Officer), route("chief", Some("T1"), Role::Chief)];
+    drill_with(
+        &Plan { webhooks: webhooks.clone(), ..Plan::default() },
+        "02:00:00 offline T1       =>
+         02:00:00 offline T2       =>
+         02:00:00 offline T3       =>
+         02:02:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1; p2 #1 @chief @duty2 T2 T3
+         02:05:00 -                => p3 #1 D",
+    );
+    drill_with(
+        &Plan { webhooks: webhooks[..1].to_vec(), ..Plan::default() },
+        "02:00:00 offline T1       =>
+         02:00:00 offline T2       =>
+         02:00:00 offline T3       =>
+         02:01:29.999 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
+         02:01:30 -                => p2 #1 @duty2 T2 T3; p3 #1 D",
+    );
+}
+
+#[test]
+fn a_neighbour_that_left_a_moment_ago_still_counts() {
+    drill(
+        "02:00:00 offline T1       =>
+         02:00:00 offline T2       =>
+         02:01:00 offline T3       =>
+         02:02:29.999 raise SD-1 smoke => #1 fire open e1; p1 #1 T1; p2 #1 T2 T3
+         02:02:30 raise SD-4 smoke => #2 fire open e1; p1 #2 T1; p2 #2 T2 T3; p3 #2 D",
+    );
+}
+
+#[test]
+fn a_warning_to_an_absent_station_is_not_lost_but_not_chased() {
+    drill(
+        "02:00:00 raise HY-1 low_pressure => #1 warning open e1; p1 #1 T1
+         02:00:10 offline T1               =>
+         02:10:00 raise HY-2 low_pressure => #2 warning open e1; p1 #2 T1; p2 #2 T2 T3
+         03:00:00 raise HY-6 sensor_fault => #3 notice open e1",
+    );
+}
+
+#[test]
+fn a_community_has_no_neighbour_and_calls_its_township() {
+    let mut drill = drill("01:00:00 - =>");
+    let mut device = drill.registry.devices()[0].clone();
+    device.id = "SD-C".into();
+    device.station = "C1".into();
+    device.building = "".into();
+    drill.registry.put_device(device);
+    drill.run(
+        "02:00:00 raise SD-C smoke => #1 fire open e1; p1 #1 C1
+         02:01:00 -                =>
+         02:03:00 -                => p3 #1 T1
+         02:08:00 -                => p3r1 #1 C1 T1",
+    );
+}
+
+#[test]
+fn webhooks_by_severity_and_step() {
+    let only = |name, severities: &[Severity], steps: &[u8]| Route {
+        severities: severities.to_vec(),
+        steps: steps.to_vec(),
+        ..route(name, None, Role::Officer)
+    };
+    let webhooks = vec![
+        only("fire", &[Severity::Fire], &[]),
+        only("low", &[Severity::Warning, Severity::Critical], &[]),
+        only("third", &[], &[3]),
+        only("first", &[], &[1, 2]),
+        Route { steps: vec![2, 3], ..route("t1late", Some("T1"), Role::Officer) },
+        Route { steps: vec![1], ..route("d1", Some("D"), Role::Officer) },
+        Route { steps: vec![1], ..route("chief", None, Role::Chief) },
+        route("chiefs", None, Role::Chief),
+        route("admin", None, Role::Admin),
+    ];
+    drill_with(
+        &Plan { webhooks, ..Plan::default() },
+        "02:00:00 raise SD-1 smoke        => #1 fire open e1; p1 #1 @fire @first T1
+         02:01:00 -                       => p2 #1 @chiefs @first T2 T3
+         02:03:00 -                       => p3 #1 @third D
+         02:04:00 T1 acknowledge #1       => #1 fire acknowledged e1
+         02:05:00 raise HY-6 low_pressure => #2 warning open e1; p1 #2 @first @low T2",
+    );
+}
+
+#[test]
+fn the_gateway_is_blind() {
+    let webhooks = vec![
+        route("admin", None, Role::Admin),
+        route("admin1", Some("T1"), Role::Admin),
+        route("d", Some("D"), Role::Officer),
+        route("chief", Some("D"), Role::Chief),
+    ];
+    let drill = drill_with(
+        &Plan { webhooks, ..Plan::default() },
+        "02:00:00 raise gateway gateway_blind => #1 critical open e1; p1 #1 @admin @admin1 @d D
+         02:01:00 -                           => p2 #1 @chief
+         02:03:00 -                           => p3 #1 @d D
+         02:18:00 -                           => p3r1 #1 @admin @admin1 @chief @d D
+         02:33:00 -                           => p3r2 #1 @admin @admin1 @chief @d D
+         02:34:00 clear gateway gateway_blind => #1 critical closed e1 recovered",
+    );
+    let wire = drill.wire(1);
+    assert_eq!((wire.device, wire.zone, &*wire.station), (None, None, ""));
+    assert_eq!(wire.title.en, "The gateway hears no device");
+}
+
+#[test]
+fn steps_of_zero_never_come() {
+    let times = |step2_s, step3_s, repeat_s| Plan {
+        fire: Steps { step2_s, step3_s, repeat_s, forgotten_s: 0 },
+        ..Plan::default()
+    };
+    drill_with(
+        &times(0, 100, 0),
+        "02:00:00 raise SD-1 smoke  => #1 fire open e1; p1 #1 T1
+         02:01:40 -                 => p3 #1 D
+         09:00:00 T1 acknowledge #1 => #1 fire acknowledged e1
+         23:00:00 -                 =>",
+    );
+    drill_with(
+        &times(0, 0, 60),
+        "02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
+         02:01:00 -                => p1r1 #1 T1
+         02:02:00 -                => p1r2 #1 T1",
+    );
+    drill_with(
+        &times(100, 0, 60),
+        "02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
+         02:01:40 -                => p2 #1 T2 T3
+         02:02:40 -                => p2r1 #1 T1 T2 T3",
+    );
+}

@@ -1,0 +1,151 @@
+//! An incident as stations see it, and its titles.
+
+use standpipe_shared::Condition;
+
+use super::drill::{DAY, again, drill};
+use crate::incidents::WireIncident;
+
+#[test]
+fn a_fire_in_full() {
+    let mut drill = drill(
+        "01:00:00 value SD-1 smoke_db_m 0.31 =>
+         01:00:00 value SD-1 battery_mv 3000 =>
+         02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
+         02:00:30 value SD-1 temp_c 41.5 =>
+         02:01:00 -                => p2 #1 T2 T3",
+    );
+    drill.run("02:01:01 T1 shown #1 => ");
+    let mut wire = drill.wire(1);
+    assert_eq!(again::<WireIncident>(&wire), wire);
+    wire.hydrants.truncate(1);
+    let at = DAY + 2 * 3_600_000;
+    let expected = serde_json::json!({
+        "id": wire.id.to_string(),
+        "rev": 3,
+        "station": "T1",
+        "class": "fire",
+        "severity": "fire",
+        "state": "open",
+        "episode": 1,
+        "conditions": ["smoke"],
+        "device": {
+            "id": "SD-1",
+            "kind": "smoke",
+            "name": "SD-1 corner",
+            "address": "1 Road",
+            "lat": 29.4,
+            "lon": 106.5,
+        },
+        "zone": null,
+        "title": {
+            "en": "Smoke · Xinhua Building 12F",
+            "zh": "烟雾报警 · Xinhua Building12层",
+        },
+        "opened_at": at,
+        "since": at,
+        "updated_at": at + 60_000,
+        "late_s": 0,
+        "exercise": false,
+        "value": { "smoke_db_m": 0.31, "temp_c": 41.5 },
+        "hydrants": [{
+            "id": "HY-1",
+            "name": "HY-1 corner",
+            "distance_m": 100,
+            "bearing_deg": 0,
+            "pressure_kpa": 300.0,
+            "measured_at": DAY,
+            "trust": "ok",
+        }],
+        "step": 2,
+        "next_step_at": at + 180_000,
+        "page_id": null,
+    });
+    let json = serde_json::to_string(&wire).expect("json");
+    let found: serde_json::Value = serde_json::from_str(&json).expect("json");
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn water_in_short() {
+    let drill = drill(
+        "01:00:00 value HY-1 pressure_kpa 96.5 =>
+         01:00:00 value HY-1 temp_c 12 =>
+         02:00:00 raise HY-1 low_pressure => #1 warning open e1; p1 #1 T1",
+    );
+    let wire = drill.wire(1);
+    assert_eq!(serde_json::to_string(&wire.value).expect("json"), r#"{"pressure_kpa":96.5}"#);
+    assert_eq!((wire.step, wire.next_step_at, wire.page_id), (1, None, None));
+    assert_eq!(wire.opened_at, DAY + 2 * 3_600_000);
+    assert_eq!(wire.hydrants_note, None);
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn titles() {
+    for (of, condition, en, zh) in [
+        ("SD-1", "smoke", "Smoke · Xinhua Building 12F", "烟雾报警 · Xinhua Building12层"),
+        ("SD-3", "heat", "Heat · Xinhua Building B1", "高温报警 · Xinhua BuildingB1"),
+        ("SD-4", "contamination", "Detector dirty · SD-4 corner", "探测器积尘 · SD-4 corner"),
+        ("HY-1", "no_water", "No water · HY-1 corner", "无水 · HY-1 corner"),
+        ("HY-1", "low_pressure", "Low pressure · HY-1 corner", "水压过低 · HY-1 corner"),
+        ("HY-1", "high_pressure", "High pressure · HY-1 corner", "水压过高 · HY-1 corner"),
+        ("HY-1", "hydrant_open", "Hydrant open · HY-1 corner", "消火栓开启 · HY-1 corner"),
+        ("HY-1", "knocked", "Knocked over · HY-1 corner", "被撞倾斜 · HY-1 corner"),
+        ("HY-1", "freezing", "May freeze · HY-1 corner", "有冻结危险 · HY-1 corner"),
+        ("HY-1", "sensor_fault", "Sensor fault · HY-1 corner", "传感器故障 · HY-1 corner"),
+        ("HY-1", "battery_low", "Battery low · HY-1 corner", "电量不足 · HY-1 corner"),
+        ("HY-1", "offline", "Offline · HY-1 corner", "离线 · HY-1 corner"),
+        ("HY-1", "tamper", "Tampered with · HY-1 corner", "被拆动 · HY-1 corner"),
+        ("HY-1", "clock_fault", "Clock wrong · HY-1 corner", "时钟错误 · HY-1 corner"),
+        ("zone:Z1", "zone_low_pressure", "Low pressure in many hydrants · zone Z1", "多处消火栓水压过低 · Z1分区"),
+        ("area:T1", "blind_area", "Many devices silent · T1 station", "大量设备失联 · T1 station"),
+        ("area:T9", "blind_area", "Many devices silent · T9", "大量设备失联 · T9"),
+        ("gateway", "gateway_blind", "The gateway hears no device", "网关收不到任何设备"),
+    ] {
+        let mut drill = super::drill::Drill::new(crate::incidents::Plan::default());
+        drill.happens(&["raise", of, condition], DAY);
+        assert_eq!(drill.wire(1).title.en, en);
+        assert_eq!(drill.wire(1).title.zh, zh);
+    }
+}
+
+#[test]
+fn a_nameless_device_is_called_by_its_address_or_id() {
+    let mut drill = super::drill::Drill::new(crate::incidents::Plan::default());
+    let ix = drill.registry.find("HY-1").expect("a hydrant");
+    let mut device = drill.registry.device(ix).expect("a hydrant").clone();
+    device.building = "Tower".into(); // hydrants are found in the street
+    for (name, address, expected) in
+        [("", "1 Road", "1 Road"), ("", "", "HY-1"), ("Corner", "1 Road", "Corner")]
+    {
+        device.name = name.into();
+        device.address = address.into();
+        drill.registry.put_device(device.clone());
+        drill.happens(&["raise", "HY-1", "no_water"], DAY);
+        assert_eq!(drill.wire(1).title.en, format!("No water · {expected}"));
+    }
+    let ix = drill.registry.find("SD-1").expect("a detector");
+    let mut device = drill.registry.device(ix).expect("a detector").clone();
+    device.floor = "".into();
+    drill.registry.put_device(device);
+    drill.happens(&["raise", "SD-1", "smoke"], DAY);
+    assert_eq!(drill.wire(2).title.en, "Smoke · Xinhua Building");
+    assert_eq!(drill.wire(2).title.zh, "烟雾报警 · Xinhua Building");
+}
+
+#[test]
+fn the_worst_gives_the_title_and_detectors_are_counted() {
+    let drill = drill(
+        "02:00:00 raise HY-1 hydrant_open => #1 warning open e1; p1 #1 T1
+         02:00:01 raise HY-1 low_pressure =>
+         02:00:02 raise SD-1 heat         => #2 fire open e1; p1 #2 T1
+         02:00:03 raise SD-1 smoke        =>
+         02:00:04 raise SD-2 smoke        => #2 fire open e2; p1 #2 T1
+         02:00:05 raise SD-3 smoke        => #2 fire open e3; p1 #2 T1
+         02:00:06 clear SD-1 smoke        =>",
+    );
+    assert_eq!(drill.wire(1).title.en, "Low pressure · HY-1 corner");
+    assert_eq!(drill.wire(1).conditions, [Condition::LowPressure, Condition::HydrantOpen]);
+    assert_eq!(drill.wire(2).title.en, "Smoke · Xinhua Building 12F · 3 detectors");
+    assert_eq!(drill.wire(2).title.zh, "烟雾报警 · Xinhua Building12层 · 3个探测器");
+}
