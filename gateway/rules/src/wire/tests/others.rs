@@ -1,0 +1,145 @@
+//! Status, reply, action and presence.
+
+use super::super::{MAX_INTERVAL_S, MAX_TEXT, Message, Parsed};
+use super::{below, told};
+use crate::incidents::{Action, ActionKind};
+
+fn all(topic: &str, payloads: &[&str]) -> String {
+    payloads.iter().map(|it| told(&below(topic, it))).collect()
+}
+
+#[test]
+fn status() {
+    let payloads = [
+        r#"{"online":true,"boot":3,"firmware":"0.1.0","model":"SP-H1","interval_s":900,"reset":"power_on"}"#,
+        r#"{"online":false}"#,
+        r#"{"online":true,"model":"\u6d88 \"1\"","boot":null,"colour":"red"}"#,
+        r#"{"online":true,"boot":-1,"firmware":7,"interval_s":60}"#,
+        r#"{"online":"true"}"#,
+        r#"{"boot":3}"#,
+        "[true]",
+        "online",
+        " ",
+        r#"{"online":false"#,
+    ];
+    insta::assert_snapshot!(all("banan/HYD-1/status", &payloads), @r#"
+Status { area: "banan", device: "HYD-1", online: true, boot: Some(3), firmware: Some("0.1.0"), model: Some("SP-H1"), interval_s: Some(900), reset: Some("power_on") }
+Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None }
+Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: Some("消 \"1\""), interval_s: None, reset: None }
+Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: None, interval_s: Some(60), reset: None }
+wrong_type ×1 `"boot":-1`: member of status not understood (invalid value: integer `-1`, expected u32 at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset
+wrong_type ×1 `"firmware":7`: member of status not understood (invalid type: integer `7`, expected a string at line 1 column 13): send an object with online and, if known, boot, firmware, model, interval_s, reset
+wrong_type ×1 `{"online":"true"}`: status not understood (invalid type: string "true", expected a boolean at line 1 column 16): send an object with online and, if known, boot, firmware, model, interval_s, reset
+missing_field ×1 `{"boot":3}`: status not understood (missing field `online` at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset
+wrong_type ×1 `[true]`: status is not a JSON object: send an object with online and, if known, boot, firmware, model, interval_s, reset
+not_json ×1 `online`: status not understood (expected value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset
+not_json ×1 ` `: status not understood (EOF while parsing a value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset
+Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None }
+not_json ×1 `{"online":false`: status not understood (EOF while parsing an object at line 1 column 15): send an object with online and, if known, boot, firmware, model, interval_s, reset
+"#);
+}
+
+#[test]
+fn an_interval_has_limits() {
+    for (sent, taken) in
+        [(0, false), (1, true), (MAX_INTERVAL_S, true), (MAX_INTERVAL_S + 1, false)]
+    {
+        let payload = format!("{{\"online\":true,\"interval_s\":{sent}}}");
+        let parsed = below("a/d/status", &payload);
+        let Some(Message::Status { interval_s, online: true, .. }) = parsed.message else {
+            panic!("{parsed:?}")
+        };
+        assert_eq!(interval_s, taken.then_some(sent));
+        if taken {
+            assert_eq!(parsed.rejected, []);
+        } else {
+            let rejected = told(&Parsed { message: None, rejected: parsed.rejected });
+            let want =
+                format!("wrong_type ×1 `{payload}`: interval_s {sent} ignored: send 1 to 86400\n");
+            assert_eq!(rejected, want);
+        }
+    }
+}
+
+#[test]
+fn an_emptied_retained_message_is_nothing() {
+    for topic in ["a/d/status", "stations/s/presence"] {
+        assert_eq!(below(topic, ""), Parsed::default());
+    }
+    for topic in ["a/d/telemetry", "a/d/alarm", "a/d/reply", "stations/s/actions"] {
+        assert_eq!(below(topic, "").rejected.len(), 1, "{topic}");
+    }
+}
+
+#[test]
+fn reply() {
+    let payloads = [
+        r#"{"id":"c-1","ok":true,"detail":"done"}"#,
+        r#"{"id":"c-1","ok":false}"#,
+        r#"{"id":"c-1","ok":false,"detail":null}"#,
+        r#"{"id":"c-1","ok":true,"detail":7}"#,
+        r#"{"id":7,"ok":true}"#,
+        r#"{"id":"c-1"}"#,
+    ];
+    insta::assert_snapshot!(all("banan/HYD-1/reply", &payloads), @r#"
+Reply { area: "banan", device: "HYD-1", id: "c-1", ok: true, detail: "done" }
+Reply { area: "banan", device: "HYD-1", id: "c-1", ok: false, detail: "" }
+Reply { area: "banan", device: "HYD-1", id: "c-1", ok: false, detail: "" }
+Reply { area: "banan", device: "HYD-1", id: "c-1", ok: true, detail: "" }
+wrong_type ×1 `"detail":7`: member of reply not understood (invalid type: integer `7`, expected a string at line 1 column 11): send an object with id, ok and, if needed, detail
+wrong_type ×1 `{"id":7,"ok":true}`: reply not understood (invalid type: integer `7`, expected a string at line 1 column 7): send an object with id, ok and, if needed, detail
+missing_field ×1 `{"id":"c-1"}`: reply not understood (missing field `ok` at line 1 column 12): send an object with id, ok and, if needed, detail
+"#);
+}
+
+#[test]
+fn action() {
+    let payloads = [
+        r#"{"incident":"01KAW5Q4T0000000000000000A","action":"acknowledge","by":"李 Wei","note":"on our way"}"#,
+        r#"{"incident":"01KAW5Q4T0000000000000000A","action":"shown"}"#,
+        r#"{"incident":"01KAW5Q4T0000000000000000A","action":"false_alarm","by":null,"note":7}"#,
+        r#"{"incident":"7","action":"shown"}"#,
+        r#"{"incident":"01KAW5Q4T0000000000000000A","action":"dance"}"#,
+        r#"{"action":"shown"}"#,
+    ];
+    insta::assert_snapshot!(all("stations/t-1/actions", &payloads), @r#"
+Action { station: "t-1", action: Action { incident: Ulid(2132580930700807729303292171440357386), kind: Acknowledge, by: "李 Wei", note: "on our way" } }
+Action { station: "t-1", action: Action { incident: Ulid(2132580930700807729303292171440357386), kind: Shown, by: "", note: "" } }
+Action { station: "t-1", action: Action { incident: Ulid(2132580930700807729303292171440357386), kind: FalseAlarm, by: "", note: "" } }
+wrong_type ×1 `"note":7`: member of action not understood (invalid type: integer `7`, expected a string at line 1 column 9): send an object with incident, action and, if known, by, note
+wrong_type ×1 `{"incident":"7","action":"shown"}`: action not understood (invalid length at line 1 column 15): send an object with incident, action and, if known, by, note
+wrong_type ×1 `{"incident":"01KAW5Q4T0000000000000000A","action":"dance"}`: action not understood (unknown variant `dance`, expected one of `shown`, `acknowledge`, `dispatch`, `arrive`, `comment`, `resolve`, `false_alarm` at line 1 column 57): send an object with incident, action and, if known, by, note
+missing_field ×1 `{"action":"shown"}`: action not understood (missing field `incident` at line 1 column 18): send an object with incident, action and, if known, by, note
+"#);
+}
+
+#[test]
+fn presence() {
+    let payloads = [r#"{"online":true}"#, r#"{"online":false,"since":3}"#, r#"{"online":1}"#, "{}"];
+    insta::assert_snapshot!(all("stations/t-1/presence", &payloads), @r#"
+Presence { station: "t-1", online: true }
+Presence { station: "t-1", online: false }
+wrong_type ×1 `{"online":1}`: presence not understood (invalid type: integer `1`, expected a boolean at line 1 column 11): send an object with online
+missing_field ×1 `{}`: presence not understood (missing field `online` at line 1 column 2): send an object with online
+"#);
+}
+
+#[test]
+fn long_texts_are_cut_at_a_character() {
+    for (sent, kept) in [(MAX_TEXT, MAX_TEXT), (MAX_TEXT + 1, MAX_TEXT)] {
+        let text = "长".repeat(sent);
+        let payload = format!(
+            "{{\"incident\":\"01KAW5Q4T0000000000000000A\",\"action\":\"comment\",\"by\":\"{text}\",\"note\":\"{text}\"}}"
+        );
+        let parsed = below("stations/s/actions", payload);
+        let kept = "长".repeat(kept);
+        let want = Action {
+            incident: "01KAW5Q4T0000000000000000A".parse().unwrap(),
+            kind: ActionKind::Comment,
+            by: kept.as_str().into(),
+            note: kept.as_str().into(),
+        };
+        assert_eq!(parsed.message, Some(Message::Action { station: "s".into(), action: want }));
+        assert_eq!(parsed.rejected, []);
+    }
+}

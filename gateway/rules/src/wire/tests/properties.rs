@@ -1,0 +1,134 @@
+//! What holds for every message.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use standpipe_shared::{Alarm, Condition, Field, Measurements, Reading};
+
+use super::super::{Message, parse};
+use super::{ROOT, below};
+
+prop_compose! {
+    fn readings()(
+        boot in proptest::option::of(any::<u32>()),
+        seq in proptest::option::of(any::<u32>()),
+        ts in proptest::option::of(any::<i64>()),
+        values in vec(proptest::option::of(-1e6f32..1e6), Field::ALL.len()),
+    ) -> Reading {
+        let mut all = Measurements::default();
+        for (field, value) in Field::ALL.into_iter().zip(values) {
+            if let Some(value) = value {
+                all.set(field, value).unwrap();
+            }
+        }
+        Reading { boot, seq, ts, values: all, unknown: 0 }
+    }
+}
+
+prop_compose! {
+    fn alarms()(
+        reading in readings(),
+        condition in prop::sample::select(Condition::ALL.to_vec()),
+        active in any::<bool>(),
+        test in any::<bool>(),
+    ) -> Alarm {
+        Alarm { reading, condition, active, test }
+    }
+}
+
+/// Elements that are no readings, whose quotes and brackets match.
+fn bad() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "",
+        "NaN",
+        "3",
+        "nul",
+        "[]",
+        "[{\"seq\":1}]",
+        "\"a,]}\\\"\"",
+        "{\"pressure_kpa\":NaN}",
+        "{\"seq\":-1}",
+        "{'seq':1}",
+        "{\"x\":[1,{\"y\":\"}\\\\\"}],}",
+        "{\"ts\":1.5}",
+        "{]",
+        "\\",
+    ])
+    .prop_map(str::to_owned)
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics(topic in vec(any::<u8>(), 0..40), payload in vec(any::<u8>(), 0..200)) {
+        let parsed = parse(ROOT, &topic, &payload);
+        prop_assert!(parsed.message.is_some() || !parsed.rejected.is_empty());
+    }
+
+    #[test]
+    fn no_text_panics_on_any_channel(
+        channel in prop::sample::select(vec![
+            "a/d/telemetry", "a/d/alarm", "a/d/status", "a/d/reply", "stations/s/actions",
+            "stations/s/presence",
+        ]),
+        words in vec(prop::sample::select(vec![
+            "{", "}", "[", "]", ",", ":", "\"", "\\", "\"condition\":", "\"smoke\"", "\"active\":",
+            "true", "1", "\"ts\":", "\"online\":", "NaN", "1e999", "消", " ", "\u{0}",
+        ]), 0..30),
+    ) {
+        let payload = words.concat();
+        let parsed = below(channel, &payload);
+        let cleared = payload.is_empty() && matches!(channel, "a/d/status" | "stations/s/presence");
+        prop_assert!(cleared || parsed.message.is_some() || !parsed.rejected.is_empty());
+    }
+
+    #[test]
+    fn a_reading_is_read_as_it_was_written(reading in readings()) {
+        let parsed = below("a/d/telemetry", serde_json::to_vec(&reading).unwrap());
+        let want = Message::Telemetry {
+            area: "a".into(), device: "d".into(), readings: vec![reading],
+        };
+        prop_assert_eq!(parsed.message, Some(want));
+        prop_assert_eq!(parsed.rejected.len(), 0);
+    }
+
+    #[test]
+    fn an_alarm_is_read_as_it_was_written(alarm in alarms()) {
+        let parsed = below("a/d/alarm", serde_json::to_vec(&alarm).unwrap());
+        let want = Message::Alarm { area: "a".into(), device: "d".into(), alarm };
+        prop_assert_eq!(parsed.message, Some(want));
+        prop_assert_eq!(parsed.rejected.len(), 0);
+    }
+
+    #[test]
+    fn one_bad_element_never_changes_its_neighbours(
+        elements in vec(prop_oneof![readings().prop_map(Ok), bad().prop_map(Err)], 2..20),
+    ) {
+        let texts: Vec<String> = elements.iter().map(|it| match it {
+            Ok(reading) => serde_json::to_string(reading).unwrap(),
+            Err(bad) => bad.clone(),
+        }).collect();
+        let parsed = below("a/d/telemetry", format!("[{}]", texts.join(",")));
+        let good: Vec<Reading> = elements.iter().filter_map(|it| it.clone().ok()).collect();
+        prop_assert_eq!(parsed.rejected.len(), elements.len() - good.len());
+        match parsed.message {
+            Some(Message::Telemetry { readings, .. }) => prop_assert_eq!(readings, good),
+            None => prop_assert!(good.is_empty()),
+            Some(other) => prop_assert!(false, "{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_bad_member_never_changes_an_alarm(
+        alarm in alarms(),
+        spoil in prop::sample::select(vec!["\"x\":NaN", "y", "\"smoke_db_m\":[]", "\"boot\":{}"]),
+        at in 0_usize..20,
+    ) {
+        let text = serde_json::to_string(&alarm).unwrap();
+        let inside = text.strip_prefix('{').unwrap().strip_suffix('}').unwrap();
+        let mut members: Vec<&str> = inside.split(',').collect();
+        members.insert(at.min(members.len()), spoil);
+        let parsed = below("a/d/alarm", format!("{{{}}}", members.join(",")));
+        let want = Message::Alarm { area: "a".into(), device: "d".into(), alarm };
+        prop_assert_eq!(parsed.message, Some(want));
+        prop_assert_eq!(parsed.rejected.len(), 1);
+    }
+}
