@@ -4,13 +4,14 @@
 //! time does in [`super::escalate`]. A closed incident stays until [`Book::committed`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 use standpipe_shared::{Class, Condition, Measurements, Severity};
 
 use super::mute::Window;
 use super::nearest::Hydrants;
-use super::{Incident, IncidentId, Member, Plan, State};
+use super::{Incident, IncidentId, Plan, State};
 use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry};
 use crate::detect::HydrantNow;
 use crate::fact::Subject;
@@ -71,6 +72,8 @@ pub struct Book {
     /// Fires whose hydrants have to be looked at again.
     pub(super) thirsty: BTreeSet<IncidentId>,
     pub(super) hydrants: Hydrants,
+    /// Closed since the last [`Self::committed`].
+    closed: Vec<IncidentId>,
     pub(super) timers: BTreeSet<(Ms, IncidentId)>,
     pub(super) owed: HashMap<ulid::Ulid, Page>,
     pub(super) presence: BTreeMap<Box<str>, Presence>,
@@ -91,6 +94,7 @@ impl Book {
             fires: BTreeSet::new(),
             thirsty: BTreeSet::new(),
             hydrants: Hydrants::default(),
+            closed: Vec::new(),
             timers: BTreeSet::new(),
             owed: HashMap::new(),
             presence: BTreeMap::new(),
@@ -109,7 +113,9 @@ impl Book {
 
     /// What changed is on disk: forgets the incidents that are closed.
     pub fn committed(&mut self) {
-        self.incidents.retain(|_, it| it.state != State::Closed);
+        for id in std::mem::take(&mut self.closed) {
+            self.incidents.remove(&id);
+        }
     }
 
     /// One incident: an open one, or one closed since the last [`Self::committed`].
@@ -196,26 +202,38 @@ impl Book {
         }
     }
 
-    /// An incident is closed: it is found no more, and what it hid is found again.
+    /// An incident is closed: it is found no more, and an older fire that it hid is found again.
     pub(super) fn forget(&mut self, it: &Incident) {
+        self.closed.push(it.id);
         self.fires.remove(&it.id);
-        let key = (it.station.clone(), it.building.clone());
-        self.buildings.remove(&key);
         for member in &it.members {
-            self.newest.remove(&(member.subject.clone(), it.class));
+            let same = |other: &Incident| other.members.iter().any(|m| m.subject == member.subject);
+            let older = self.fire(|other| it.class == Class::Fire && same(other));
+            point(&mut self.newest, (member.subject.clone(), it.class), older);
         }
-        let concerned = |other: &&Incident| {
-            let same = |its: &Member| it.members.iter().any(|mine| mine.subject == its.subject);
-            other.building == it.building || other.members.iter().any(same)
-        };
-        let fires = self.fires.iter().filter_map(|id| self.get(*id));
-        let others: Vec<_> = fires.filter(concerned).map(|it| it.id).collect();
-        for id in others {
-            if let Some(other) = self.take(id) {
-                self.set(other);
-            }
+        if it.class == Class::Fire && !it.building.is_empty() {
+            let same = |other: &Incident| {
+                let real = other.severity == Severity::Fire;
+                real && other.station == it.station && other.building == it.building
+            };
+            let older = self.fire(same);
+            point(&mut self.buildings, (it.station.clone(), it.building.clone()), older);
         }
     }
+
+    /// The newest open fire of which that is true.
+    fn fire(&self, which: impl Fn(&Incident) -> bool) -> Option<IncidentId> {
+        let mut fires = self.fires.iter().rev().filter_map(|id| self.get(*id));
+        fires.find(|it| which(it)).map(|it| it.id)
+    }
+}
+
+/// Makes an index point to an incident, or to none.
+fn point<K: Eq + Hash>(index: &mut HashMap<K, IncidentId>, key: K, to: Option<IncidentId>) {
+    match to {
+        Some(id) => index.insert(key, id),
+        None => index.remove(&key),
+    };
 }
 
 /// What something happens in: what may be looked at, when it is, and what comes of it.

@@ -58,17 +58,15 @@ impl Book {
             }
             State::Open | State::Acknowledged | State::Resolved => {}
         }
-        let (over, parent) = (!it.is_active(), it.parent);
         let closed = it.state == State::Closed;
+        let (parent, fire) = (it.parent.filter(|_| closed), it.class == Class::Fire && closed);
         self.publish(cx, it);
-        if over {
-            self.release(cx, id);
+        self.release(cx, id);
+        if let Some(parent) = parent {
+            self.proven_by_children(cx, parent);
         }
-        if closed {
+        if fire {
             self.fire_is_out(cx, id);
-            if let Some(parent) = parent {
-                self.proven_by_children(cx, parent);
-            }
         }
     }
 }

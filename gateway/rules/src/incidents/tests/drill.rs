@@ -169,28 +169,34 @@ impl Drill {
         self.book.restore(saved);
     }
 
-    /// One thing happens, then time passes; all that followed, in words.
-    pub fn happens(&mut self, command: &[&str], now: Ms) -> String {
-        if self.restarts {
-            self.restart();
-        }
+    /// One thing happens, then time passes.
+    pub fn quietly(&mut self, command: &[&str], now: Ms) -> (Changes, Option<Refused>) {
         let mut out = Changes::default();
         let mut book = std::mem::replace(&mut self.book, Book::new(self.plan.clone(), 7));
         let refused = self.command(&mut book, command, now, &mut out);
         self.look(|view| book.tick(view, now, &mut out));
         self.book = book;
+        self.presence.extend(out.presence.iter().cloned().map(|it| (it.station.clone(), it)));
+        self.trail.extend(out.trail.iter().cloned());
+        for page in &out.pages {
+            assert!(self.tuples.insert(tuple(page)), "a page was owed twice: {page:?}");
+            self.pages.push(page.clone());
+        }
+        (out, refused)
+    }
+
+    /// One thing happens, then time passes; all that followed, in words.
+    pub fn happens(&mut self, command: &[&str], now: Ms) -> String {
+        if self.restarts {
+            self.restart();
+        }
+        let (out, refused) = self.quietly(command, now);
         let words = self.words(&out, refused);
         for id in &out.incidents {
             let it = self.book.get(*id).expect("it is there until it is committed");
             if it.outcome.is_some() {
                 self.closed.insert(*id, it.clone());
             }
-        }
-        self.presence.extend(out.presence.into_iter().map(|it| (it.station.clone(), it)));
-        self.trail.extend(out.trail);
-        for page in out.pages {
-            assert!(self.tuples.insert(tuple(&page)), "a page was owed twice: {page:?}");
-            self.pages.push(page);
         }
         self.book.committed();
         words

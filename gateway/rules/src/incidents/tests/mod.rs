@@ -7,6 +7,7 @@ mod blind;
 mod commands;
 mod drill;
 mod fire;
+mod many;
 mod people;
 mod property;
 mod quiet;
