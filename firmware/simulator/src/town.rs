@@ -11,6 +11,7 @@ use crate::chance::Chance;
 use crate::happenings::Happenings;
 use crate::layout::Layout;
 use crate::node::{Habits, Message, Node};
+use crate::places::STATIONS;
 use crate::story::Story;
 use crate::world::World;
 
@@ -166,6 +167,11 @@ impl Town {
     #[must_use]
     pub fn registry(&self) -> (String, String) {
         self.layout.registry(self.plan.interval_s)
+    }
+
+    /// The stations: id and name, the detachment first.
+    pub fn stations(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
+        STATIONS.iter().map(|it| (it.id, format!("{} {}", it.name.zh, it.name.en)))
     }
 
     /// What happened to the world.

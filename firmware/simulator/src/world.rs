@@ -55,6 +55,8 @@ const NOISE_KPA: f32 = 2.5;
 const SMOKE: (f32, f32) = (1.1, 3.0);
 /// Seconds from a fire to smoke on the floor above.
 const RISES_MS: Ms = 35_000;
+/// How much hotter a ceiling gets before the crew is there, °C.
+const HOT_K: f32 = 180.0;
 const ROOM_C: f32 = 21.0;
 const STREET_C: f32 = 14.0;
 
@@ -169,7 +171,7 @@ fn hurt(felt: &mut Felt, it: &Happening, at: Ms) {
         Event::Fire => {
             felt.smoke_db_m += smoke(it, at);
             let hot = seconds(it.from, at.min(it.until)).powi(2) * 0.03;
-            felt.temp_c += hot.min(380.0) * (-seconds(it.until, at) / 20.0).exp();
+            felt.temp_c += hot.min(HOT_K) * (-seconds(it.until, at) / 20.0).exp();
         }
         Event::Cooking => felt.smoke_db_m += smoke(it, at).min(0.4),
         Event::Opened if on => {
