@@ -19,7 +19,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::demo;
 pub use config::TOKEN_VARIABLE;
+
+/// Exit code of wrong usage or configuration.
+const USAGE: u8 = 2;
 
 /// Watches a town's hydrants and detectors, and tells people.
 #[derive(Debug, Parser)]
@@ -31,6 +35,8 @@ struct Line {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show everything in one process: a simulated town, its broker, the gateway. Ctrl-C ends it.
+    Demo(demo::Arguments),
     /// Run the gateway.
     Run(run::Args),
     /// Say all that is wrong with the configuration, and who would be paged for what.
@@ -56,19 +62,30 @@ pub enum Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     let line = Line::parse();
-    logging();
+    logging(match line.command {
+        Command::Demo(_) => demo::LOG,
+        Command::Run(_)
+        | Command::Check(_)
+        | Command::Import(_)
+        | Command::Backtest(_)
+        | Command::Export(_) => "info",
+    });
     let done = match &line.command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(args),
         Command::Import(args) => import::run(args),
         Command::Backtest(args) => backtest::run(args),
         Command::Export(args) => export::run(args),
+        Command::Demo(arguments) => demo::run(arguments).map_err(|bad| match bad.exit_code() {
+            USAGE => Failure::Configuration(bad.to_string()),
+            _ => Failure::Failed(bad.to_string()),
+        }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Configuration(text)) => {
             eprintln!("{text}");
-            ExitCode::from(2)
+            ExitCode::from(USAGE)
         }
         Err(Failure::Failed(text)) => {
             eprintln!("{text}");
@@ -77,9 +94,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Plain lines on the error output; `RUST_LOG` says how many, `info` without it.
-fn logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+/// Plain lines on the error output; `RUST_LOG` says how many, `usual` without it.
+fn logging(usual: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

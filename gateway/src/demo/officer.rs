@@ -1,0 +1,227 @@
+//! The simulated duty officers: one at every station terminal but one. They answer through the
+//! stations' topics, as real ones do, so presence, acknowledgement and escalation are all used.
+//! Pure: what a station heard goes in, actions with their times come out.
+//!
+//! Some incidents nobody answers at once, so that the next step can be seen.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::{IncidentId, State};
+use standpipe_shared::{Class, Condition, Severity};
+
+use super::words::Heard;
+
+/// The village whose terminal is switched off: its pages go to step 2 at once.
+pub const ABSENT: &str = "xinyu";
+/// Of so many incidents, one is left to the next step.
+const MISSED_OF: u128 = 6;
+/// Actions that wait for their time.
+const PLANNED: usize = 1_024;
+/// Pages remembered as answered.
+const ANSWERED: usize = 10_000;
+/// A terminal shows a page after this.
+const SHOWN_MS: Ms = 300;
+/// A fire is over for the crew after this; it burns for two minutes.
+const FIRE_OVER_MS: Ms = 170_000;
+/// A hydrant is mended after this.
+const MENDED_MS: Ms = 260_000;
+
+/// One action, ready to be published on the station's topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deed {
+    /// When.
+    pub at: Ms,
+    /// Whose terminal.
+    pub station: Box<str>,
+    /// JSON of an action.
+    pub payload: String,
+}
+
+/// All officers.
+#[derive(Debug, Default)]
+pub struct Officers {
+    planned: BinaryHeap<Reverse<Deed>>,
+    answered: HashSet<(IncidentId, u32, Answer)>,
+}
+
+/// What is done once an episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Answer {
+    Shown(ulid::Ulid),
+    Taken,
+    Ended,
+}
+
+impl Officers {
+    /// Plans what the officer of that station does about it.
+    pub fn hear(&mut self, heard: &Heard) {
+        let it = &heard.incident;
+        if *heard.station == *ABSENT || it.state == State::Closed {
+            return;
+        }
+        if self.answered.len() > ANSWERED {
+            self.answered.clear();
+        }
+        if let Some(page) = it.page_id.filter(|_| it.state == State::Open) {
+            if self.answered.insert((it.id, it.episode, Answer::Shown(page))) {
+                self.plan(heard, SHOWN_MS, "shown", "");
+            }
+            self.answer(heard);
+        }
+        let own = it.station == heard.station;
+        if own && it.state == State::Acknowledged {
+            self.finish(heard);
+        }
+    }
+
+    /// Takes it, unless this is one that its own station misses.
+    fn answer(&mut self, heard: &Heard) {
+        let it = &heard.incident;
+        let own = it.station == heard.station;
+        let missed = u128::from(it.id).is_multiple_of(MISSED_OF) && it.episode == 1;
+        let quick = Ms::try_from(u128::from(it.id) % 5_000).unwrap_or(0);
+        let takes = if own { !missed } else { it.step >= 2 };
+        if !takes || !self.answered.insert((it.id, it.episode, Answer::Taken)) {
+            return;
+        }
+        let after = 3_000 + quick + if it.severity == Severity::Fire { 0 } else { 4_000 };
+        self.plan(heard, after, "acknowledge", "收到 on it");
+        if it.class == Class::Fire {
+            self.plan(heard, after + 8_000, "dispatch", "一车六人出动 engine 1 with six");
+            self.plan(heard, after + 30_000, "arrive", "已到场 on the scene");
+        }
+    }
+
+    /// Says what was found, when the crew has had its time.
+    fn finish(&mut self, heard: &Heard) {
+        let it = &heard.incident;
+        let left = |lasts: Ms| (it.opened_at + lasts - heard.at).max(1_000);
+        let (after, action, note) = match it.class {
+            // Who looks into the kitchen sees whether it burns.
+            Class::Fire if it.conditions.contains(&Condition::Heat) => {
+                (left(FIRE_OVER_MS), "resolve", "明火扑灭 extinguished")
+            }
+            Class::Fire => (left(90_000), "false_alarm", "油烟 burnt dinner"),
+            // Water proves itself: it is verified without a word.
+            Class::Water => return,
+            Class::Upkeep | Class::Blind => (left(MENDED_MS), "resolve", "已修复 mended"),
+        };
+        if self.answered.insert((it.id, it.episode, Answer::Ended)) {
+            self.plan(heard, after, action, note);
+        }
+    }
+
+    fn plan(&mut self, heard: &Heard, after: Ms, action: &str, note: &str) {
+        if self.planned.len() >= PLANNED {
+            return; // officers can be overwhelmed too
+        }
+        let payload = serde_json::json!({
+            "incident": heard.incident.id,
+            "action": action,
+            "by": format!("{} 值班员 duty officer", heard.station),
+            "note": note,
+        });
+        let deed = Deed {
+            at: heard.at + after,
+            station: heard.station.clone(),
+            payload: payload.to_string(),
+        };
+        self.planned.push(Reverse(deed));
+    }
+
+    /// What is to be done by now, soonest first.
+    pub fn due(&mut self, now: Ms) -> Vec<Deed> {
+        let mut due = Vec::new();
+        while self.planned.peek().is_some_and(|it| it.0.at <= now) {
+            due.extend(self.planned.pop().map(|it| it.0));
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ABSENT, MISSED_OF, Officers};
+    use crate::demo::words::Heard;
+    use serde_json::{Value, json};
+    use ulid::Ulid;
+
+    fn heard(id: u128, station: &str, at: i64, more: &Value) -> Heard {
+        let mut incident = json!({
+            "id": Ulid(id), "rev": 1, "station": "yudong", "class": "fire", "severity": "fire",
+            "state": "open", "episode": 1, "conditions": ["smoke"], "device": null, "zone": null,
+            "title": {"en": "", "zh": ""}, "opened_at": 0, "since": 0, "updated_at": 0,
+            "late_s": 0, "exercise": false, "value": {}, "hydrants": [], "step": 1,
+            "next_step_at": null, "page_id": null,
+        });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            incident[key] = value.clone();
+        }
+        Heard { station: station.into(), incident: serde_json::from_value(incident).unwrap(), at }
+    }
+
+    /// Everything planned: second, station and action.
+    fn plan(officers: &mut Officers) -> Vec<String> {
+        let due = officers.due(i64::MAX);
+        let told = due.iter().map(|it| {
+            let deed: Value = serde_json::from_str(&it.payload).unwrap();
+            format!("{:.1} {} {}", it.at as f64 / 1e3, it.station, deed["action"].as_str().unwrap())
+        });
+        told.collect()
+    }
+
+    const TAKEN: u128 = MISSED_OF + 1;
+    const MISSED: u128 = MISSED_OF;
+
+    #[test]
+    fn a_page_is_shown_and_taken_once() {
+        let mut officers = Officers::default();
+        let page = json!({"page_id": Ulid(9)});
+        officers.hear(&heard(TAKEN, "yudong", 0, &page));
+        officers.hear(&heard(TAKEN, "yudong", 100, &page));
+        let wanted = [
+            "0.3 yudong shown",
+            "3.0 yudong acknowledge",
+            "11.0 yudong dispatch",
+            "33.0 yudong arrive",
+        ];
+        assert_eq!(plan(&mut officers), wanted);
+    }
+
+    #[test]
+    fn what_the_own_station_misses_a_neighbour_takes_at_step_2() {
+        let mut officers = Officers::default();
+        officers.hear(&heard(MISSED, "yudong", 0, &json!({"page_id": Ulid(9)})));
+        assert_eq!(plan(&mut officers), ["0.3 yudong shown"]);
+        officers.hear(&heard(MISSED, "huaxi", 60_000, &json!({"page_id": Ulid(10), "step": 2})));
+        let wanted = [
+            "60.3 huaxi shown",
+            "63.0 huaxi acknowledge",
+            "71.0 huaxi dispatch",
+            "93.0 huaxi arrive",
+        ];
+        assert_eq!(plan(&mut officers), wanted);
+        officers.hear(&heard(MISSED, ABSENT, 60_000, &json!({"page_id": Ulid(11), "step": 2})));
+        assert!(plan(&mut officers).is_empty(), "nobody sits there");
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn the_crew_says_what_it_found() {
+        for (story, more, wanted) in [
+            ("it burns",   json!({"conditions": ["smoke", "heat"]}),    vec!["170.0 yudong resolve"]),
+            ("it smokes",  json!({}),                                   vec!["90.0 yudong false_alarm"]),
+            ("water",      json!({"class": "water", "severity": "critical"}), vec![]),
+            ("knocked",    json!({"class": "upkeep", "severity": "warning"}), vec!["260.0 yudong resolve"]),
+        ] {
+            let mut officers = Officers::default();
+            let mut taken = heard(TAKEN, "yudong", 20_000, &more);
+            taken.incident.state = standpipe_rules::incidents::State::Acknowledged;
+            officers.hear(&taken);
+            officers.hear(&taken);
+            assert_eq!(plan(&mut officers), wanted, "{story}");
+        }
+    }
+}
