@@ -1,1 +1,46 @@
-//! To come.
+//! Real parts for the tests: a mosquitto, an InfluxDB 2, the gateway's own binary, and clients
+//! that speak to them as devices and stations do.
+//!
+//! Every server listens on a loopback port that was free a moment before, keeps its files in a
+//! temporary folder, and is ended by its process id when its handle is dropped.
+
+pub mod broker;
+pub mod gateway;
+pub mod http;
+pub mod influx;
+pub mod load;
+pub mod process;
+pub mod station;
+pub mod town;
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// Unix milliseconds.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "tests live in real time")]
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A stop-watch.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "tests live in real time")]
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
+/// Asks again and again until there is an answer.
+///
+/// # Panics
+/// When there is none in time: `what` says what was waited for.
+pub fn wait_for<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = instant();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < within, "waited {within:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

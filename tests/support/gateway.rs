@@ -1,0 +1,190 @@
+//! The gateway's own binary with a configuration of its own.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::process::{Process, free_port};
+use crate::{http, wait_for};
+
+/// The administrator's token of every gateway in the tests.
+pub const TOKEN: &str = "test-admin-token";
+
+/// The program: `STANDPIPE` in the environment, else beside the tests' own folder.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn program() -> PathBuf {
+    if let Some(path) = std::env::var_os("STANDPIPE") {
+        return path.into();
+    }
+    let me = std::env::current_exe().expect("a path");
+    let built = me.ancestors().nth(2).map(|dir| dir.join("standpipe")).expect("a folder");
+    assert!(built.exists(), "{} is not there: cargo build -p standpipe", built.display());
+    built
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Process,
+    port: u16,
+    /// Its files.
+    pub dir: PathBuf,
+}
+
+impl Gateway {
+    /// Starts one in `dir` on this broker, with these files imported and more configuration.
+    ///
+    /// # Panics
+    /// When it does not get ready within 30 s.
+    #[must_use]
+    pub fn start(dir: &Path, broker: &str, (stations, devices): (&str, &str), more: &str) -> Self {
+        let gateway = Self::start_unready(dir, broker, (stations, devices), more);
+        gateway.wait_ready();
+        gateway
+    }
+
+    /// The same, without waiting until it is ready.
+    ///
+    /// # Panics
+    /// When its files cannot be written.
+    #[must_use]
+    pub fn start_unready(
+        dir: &Path,
+        broker: &str,
+        (stations, devices): (&str, &str),
+        more: &str,
+    ) -> Self {
+        let (port, dir) = (free_port(), dir.join("gateway"));
+        std::fs::create_dir_all(&dir).expect("a folder");
+        std::fs::write(dir.join("stations.csv"), stations).expect("a file");
+        std::fs::write(dir.join("devices.csv"), devices).expect("a file");
+        let mut config = String::new();
+        let _ = write!(
+            config,
+            "[mqtt]\nurl = \"{broker}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
+             [store]\npath = \"store.db\"\n\
+             [registry]\nstations = \"stations.csv\"\ndevices = \"devices.csv\"\n{more}\n"
+        );
+        std::fs::write(dir.join("standpipe.toml"), config).expect("a file");
+        Self { process: Self::run(&dir), port, dir }
+    }
+
+    fn run(dir: &Path) -> Process {
+        let mut command = Command::new(program());
+        command
+            .current_dir(dir)
+            .args(["run", "--config", "standpipe.toml"])
+            .env("STANDPIPE_ADMIN_TOKEN", TOKEN);
+        Process::start(&mut command, &dir.join("log"))
+    }
+
+    /// Waits until `/readyz` says 200.
+    ///
+    /// # Panics
+    /// When it does not within 30 s.
+    pub fn wait_ready(&self) {
+        wait_for("the gateway to be ready", Duration::from_secs(30), || {
+            http::try_get(&self.at("/readyz"), "").filter(|(status, _)| *status == 200)
+        });
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again with the same files.
+    pub fn start_again(&mut self) {
+        self.process = Self::run(&self.dir);
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Its exit code once it has ended.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.process.ended()
+    }
+
+    /// Its log so far.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        self.process.printed()
+    }
+
+    /// CPU seconds and peak MiB.
+    #[must_use]
+    pub fn used(&self) -> (f64, f64) {
+        self.process.used()
+    }
+
+    /// The address of a path.
+    #[must_use]
+    pub fn at(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// `GET` below `/api/v1`.
+    ///
+    /// # Panics
+    /// When nobody answers, or not with 200.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Value {
+        let (status, answer) = self.ask(path);
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    /// `GET` below `/api/v1` with its status.
+    #[must_use]
+    pub fn ask(&self, path: &str) -> (u16, Value) {
+        http::get(&self.at(&format!("/api/v1/{path}")), &format!("Bearer {TOKEN}"))
+    }
+
+    /// `POST` below `/api/v1`.
+    #[must_use]
+    pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        http::post(&self.at(&format!("/api/v1/{path}")), &format!("Bearer {TOKEN}"), body)
+    }
+
+    /// Every item of a paged list.
+    #[must_use]
+    pub fn list(&self, path: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let join = if path.contains('?') { '&' } else { '?' };
+        for page in 1.. {
+            let answer = self.get(&format!("{path}{join}page={page}&per_page=1000"));
+            items.extend(answer["items"].as_array().cloned().unwrap_or_default());
+            if page >= answer["pages"].as_i64().unwrap_or(1) {
+                break;
+            }
+        }
+        items
+    }
+
+    /// Waits for an incident that pleases `wanted`.
+    pub fn incident(&self, what: &str, within: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+        wait_for(what, within, || self.list("incidents").into_iter().find(&wanted))
+    }
+
+    /// The ledger's sums over all devices: expected, received, duplicate, late, missing.
+    #[must_use]
+    pub fn ledger(&self) -> [i64; 5] {
+        let mut sums = [0; 5];
+        for row in self.list("ledger") {
+            let names = ["expected", "received", "duplicate", "late", "missing"];
+            for (sum, name) in sums.iter_mut().zip(names) {
+                *sum += row[name].as_i64().unwrap_or(0);
+            }
+        }
+        sums
+    }
+}
