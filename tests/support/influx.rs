@@ -49,7 +49,13 @@ impl Influx {
 
     fn run(dir: &Path, port: u16) -> Process {
         let mut command = Command::new(server("influxd"));
+        // It reads any `config.*` where it stands, and `INFLUXD_*` from the environment.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("INFLUXD_")) {
+            command.env_remove(name);
+        }
         command
+            .current_dir(dir)
+            .env("HOME", dir)
             .arg("--bolt-path")
             .arg(dir.join("bolt"))
             .arg("--sqlite-path")
@@ -94,7 +100,7 @@ impl Influx {
 
     /// Stops it in good order.
     pub fn stop(&mut self) {
-        self.process.signal("TERM");
+        self.process.signal("INT");
         let process = &mut self.process;
         wait_for("influxd to stop", Duration::from_secs(60), || process.ended());
     }
