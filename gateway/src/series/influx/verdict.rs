@@ -100,14 +100,16 @@ fn message(text: &str) -> Box<str> {
     beginning(&one_line, SHOWN).into()
 }
 
-/// Reads `… points beyond retention policy dropped=3`.
+/// Reads `… dropped 3 points outside retention policy …` (2.7 and newer) or
+/// `… points beyond retention policy dropped=3`. It says so only when there is nothing worse.
 fn dropped(why: &str) -> Dropped {
-    let points = why
-        .rsplit_once("dropped=")
-        .map(|(_, rest)| rest.split(|it: char| !it.is_ascii_digit()).next().unwrap_or_default())
-        .and_then(|it| it.parse().ok())
+    let points = ["dropped=", "dropped "]
+        .iter()
+        .filter_map(|it| why.split_once(it))
+        .filter_map(|(_, rest)| rest.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok())
+        .next()
         .unwrap_or(1);
-    if why.contains("beyond retention policy") {
+    if why.contains("retention policy") {
         Dropped::Expired(points)
     } else {
         Dropped::Other { points, why: why.into() }
@@ -128,12 +130,14 @@ mod tests {
     #[test]
     #[rustfmt::skip] // a table
     fn what_each_answer_means() {
-        let old = "failure writing points to database: partial write: points beyond retention policy dropped=3";
+        let older = "failure writing points to database: partial write: points beyond retention policy dropped=3";
+        let old = "failure writing points to database: partial write: dropped 7 points outside retention policy of duration 2160h0m0s";
         let conflict = "partial write: field type conflict: input field \\\"x\\\" is type float dropped=2";
         let unquoted = conflict.replace('\\', "");
         for (status, message, expected) in [
             (204, "",                           Ok(Verdict::Taken)),
-            (422, old,                          Ok(Verdict::Partly(Dropped::Expired(3)))),
+            (422, older,                        Ok(Verdict::Partly(Dropped::Expired(3)))),
+            (422, old,                          Ok(Verdict::Partly(Dropped::Expired(7)))),
             (422, conflict,                     Ok(Verdict::Partly(Dropped::Other { points: 2, why: unquoted.as_str().into() }))),
             (400, "unable to parse 'x': no",    Ok(Verdict::Refused("unable to parse 'x': no".into()))),
             (413, "too large",                  Ok(Verdict::Refused("too large".into()))),
