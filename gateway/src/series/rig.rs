@@ -83,10 +83,14 @@ impl Rig {
 
     /// A device says what it measures, now.
     pub fn says(&self, device: &str, seq: u32, kpa: u32) {
-        let topic = format!("{ROOT}/a/{device}/telemetry");
         let json = format!(r#"{{"boot":1,"seq":{seq},"pressure_kpa":{kpa}}}"#);
-        let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
-        let (lane, topic, at) = (Lane::Telemetry, "".into(), self.clock.now());
+        self.hears(Lane::Telemetry, &format!("a/{device}/telemetry"), &json);
+    }
+
+    /// A message comes, now.
+    pub fn hears(&self, lane: Lane, topic: &str, json: &str) {
+        let parsed = parse(ROOT, format!("{ROOT}/{topic}").as_bytes(), json.as_bytes());
+        let (topic, at) = ("".into(), self.clock.now());
         let mut delivery = Delivery { lane, epoch: 1, pkid: 0, at, topic, parsed };
         while let Err(_full) = self.engine.deliver(delivery.clone()) {
             std::thread::sleep(Duration::from_millis(5));
