@@ -38,6 +38,8 @@ pub struct Meta {
     ids: u64,
     /// When each receiver was last reminded of water.
     pub(super) reminded: Vec<(Receiver, Ms)>,
+    /// When the hydrants of all fires were last looked at.
+    pub(super) looked_at: Ms,
     /// What is announced.
     pub(super) windows: Vec<Window>,
 }

@@ -13,6 +13,12 @@ use crate::Ms;
 use crate::changes::{Hop, Page, Presence, Receiver};
 use standpipe_shared::{Class, Severity};
 
+/// After this step there are only repetitions.
+const LAST_STEP: u8 = 3;
+/// A fire's hydrants are looked at this often, whatever is heard of them: a hydrant gets stale,
+/// and is heard again, without a fact.
+const LOOK_EVERY_MS: Ms = 60_000;
+
 /// Seconds as milliseconds.
 pub(super) fn ms(seconds: u32) -> Ms {
     Ms::from(seconds) * 1_000
@@ -26,6 +32,11 @@ impl Book {
         while let Some((_, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.wake(cx, id);
         }
+        if !self.fires.is_empty() && now >= self.meta.looked_at + LOOK_EVERY_MS {
+            self.meta.looked_at = now;
+            cx.out.book_meta = true;
+            self.thirsty.extend(&self.fires);
+        }
         for id in std::mem::take(&mut self.thirsty) {
             self.look_for_water(cx, id);
         }
@@ -37,7 +48,8 @@ impl Book {
         let timer = self.timers.first().map(|(at, _)| *at);
         let window = self.meta.windows.iter().map(|it| it.until).min();
         let thirsty = self.thirsty.first().map(|_| Ms::MIN);
-        [timer, window, thirsty].into_iter().flatten().min()
+        let look = self.fires.first().map(|_| self.meta.looked_at + LOOK_EVERY_MS);
+        [timer, window, thirsty, look].into_iter().flatten().min()
     }
 
     /// A station's terminal came or went.
@@ -140,15 +152,20 @@ impl Book {
         }
     }
 
-    /// Pages a step; what nobody will read goes one step further at once.
-    fn page(&mut self, cx: &mut Cx, it: &mut Incident, step: u8) {
-        it.step = step;
-        let to = route::receivers(&self.plan, cx.view.registry, it, step);
-        let read = to.iter().any(|receiver| self.reads(receiver, cx.now));
-        self.send(cx, it, to);
-        let absent = self.gone_at(&it.homes).is_some_and(|at| at <= cx.now);
-        if absent && (step == 1 || step == 2 && !read) {
-            self.page(cx, it, step + 1);
+    /// Pages a step. While the homes are absent and nobody else is there to read it either, the
+    /// next step follows at once; whoever is paged in one moment is paged once.
+    fn page(&mut self, cx: &mut Cx, it: &mut Incident, first: u8) {
+        let mut at_once = BTreeSet::new();
+        for step in first..=LAST_STEP {
+            it.step = step;
+            let mut to = route::receivers(&self.plan, cx.view.registry, it, step);
+            let read = to.iter().any(|receiver| self.reads(receiver, cx.now));
+            to.retain(|receiver| at_once.insert(receiver.clone()));
+            self.send(cx, it, to);
+            let present = self.gone_at(&it.homes).is_none_or(|at| at > cx.now);
+            if present || read {
+                break;
+            }
         }
     }
 

@@ -90,6 +90,18 @@ fn a_warning_to_an_absent_station_is_not_lost_but_not_chased() {
 }
 
 #[test]
+fn nobody_is_paged_twice_in_one_moment() {
+    drill(
+        "02:00:00 offline D         =>
+         02:02:00 raise SD-U tamper => #1 warning open e1; p1 #1 D
+         02:02:00 raise SD-U smoke  => #2 fire open e1; p1 #2 D
+         02:07:00 -                 => p3r1 #2 D
+         02:08:00 online D          =>
+         02:12:00 -                 => p3r2 #2 D",
+    );
+}
+
+#[test]
 fn a_community_has_no_neighbour_and_calls_its_township() {
     let mut drill = drill("01:00:00 - =>");
     let mut device = drill.registry.devices()[0].clone();

@@ -80,6 +80,32 @@ fn what_goes_dry_is_marked_and_replaced() {
 }
 
 #[test]
+fn what_no_fact_tells_is_seen_within_a_minute() {
+    let mut drill = drill(
+        "01:00:00 -                => 
+         02:00:00 raise SD-4 smoke => #1 fire open e1; p1 #1 T1
+         02:00:30 T1 acknowledge #1 => #1 fire acknowledged e1",
+    );
+    let ix = drill.registry.find("HY-6").expect("a hydrant");
+    let dry =
+        crate::detect::HydrantNow { pressure_kpa: None, measured_at: None, trust: Trust::Stale };
+    drill.trust.insert(ix, dry);
+    drill.run("02:00:59.999 - => ");
+    assert_eq!(listed(&drill.wire(1))[0], "HY-6 1400 ok");
+    drill.run("02:01:00 - => ");
+    assert_eq!(listed(&drill.wire(1))[0], "HY-6 1400 stale");
+    drill.trust.clear();
+    drill.run("02:02:00.001 - => ");
+    assert_eq!(listed(&drill.wire(1))[0], "HY-6 1400 ok");
+    assert_eq!(drill.book.next_wake(), Some(super::drill::time("02:03:00")));
+    drill.run(
+        "02:02:10 T1 resolve #1    => #1 fire resolved e1
+         02:02:10 clear SD-4 smoke => #1 fire closed e1 fire",
+    );
+    assert_eq!(drill.book.next_wake(), None);
+}
+
+#[test]
 fn as_near_as_the_farthest_counts() {
     let mut drill = drill("02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1");
     let rev = drill.incident(1).rev;
