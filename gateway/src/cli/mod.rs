@@ -14,6 +14,7 @@ mod progress;
 pub mod readings;
 mod run;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -97,7 +98,9 @@ pub fn main() -> ExitCode {
 /// Plain lines on the error output; `RUST_LOG` says how many, `usual` without it.
 fn logging(usual: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
+    lines.with_writer(std::io::stderr).init();
 }
 
 /// Writes to the output. Whoever stopped reading it has seen enough.
