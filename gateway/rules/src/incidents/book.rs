@@ -266,3 +266,30 @@ const fn splitmix64(n: u64) -> u64 {
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Book, splitmix64};
+    use crate::incidents::Plan;
+    use crate::incidents::tests::drill::{DAY, Drill};
+
+    /// The first numbers of the reference implementation from seed 0.
+    #[test]
+    fn noise_is_that_of_splitmix64() {
+        let numbers = [1, 2, 3].map(splitmix64);
+        assert_eq!(numbers, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
+    }
+
+    #[test]
+    fn ids_are_counted_above_their_noise() {
+        let mut drill = Drill::new(Plan::default());
+        drill.book = Book::new(Plan::default(), 0);
+        drill.happens(&["raise", "HY-6", "offline"], DAY);
+        drill.happens(&["raise", "HY-5", "offline"], DAY);
+        for (number, noise) in [(1, 0xe2_20a8_397b), (2, 0x6e_789e_6aa1)] {
+            let id = drill.incident(number).id;
+            assert_eq!(id.timestamp_ms(), DAY.unsigned_abs());
+            assert_eq!(id.random(), (number as u128) << 40 | noise);
+        }
+    }
+}

@@ -6,7 +6,7 @@ use crate::incidents::{Plan, Role};
 
 #[test]
 fn nobody_answers() {
-    drill(
+    let drill = drill(
         "02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
          02:01:00 -                => p2 #1 T2 T3
          02:03:00 -                => p3 #1 D
@@ -17,6 +17,12 @@ fn nobody_answers() {
          02:43:30 -                => #1 fire open e2; p1 #1 T1
          02:44:30 -                => p2 #1 T2 T3",
     );
+    let boards: Vec<&str> = drill.incident(1).boards.iter().map(|it| &**it).collect();
+    assert_eq!(boards, ["D", "T1", "T2", "T3"]);
+    assert_eq!(drill.wire(1).next_step_at, Some(time("02:46:30")));
+    let trail = drill.trail_of(1);
+    assert_eq!(trail[7], "02:08:00 paged gateway: step 3, repeat 1: station D");
+    assert!(trail.contains(&"02:43:30 forgotten gateway: nothing was done for too long".into()));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 mod blind;
 mod commands;
-mod drill;
+pub mod drill;
 mod fire;
 mod many;
 mod people;
