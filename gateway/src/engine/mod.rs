@@ -7,6 +7,8 @@
 //! The thread around it is in `shell.rs`; what reaches it, in `inbox.rs`.
 
 mod bells;
+#[cfg(test)]
+mod crash_tests;
 mod dirty;
 mod inbox;
 mod meters;

@@ -15,11 +15,11 @@ use crate::clock::Clock;
 use crate::health::{Health, Status};
 use crate::store::{Reader, Store};
 
-const T0: Ms = 1_764_000_000_000;
+pub(super) const T0: Ms = 1_764_000_000_000;
 
-pub struct Bench {
+pub(super) struct Bench {
     folder: TempDir,
-    pub engine: Engine,
+    pub(super) engine: Engine,
 }
 
 fn station(id: &str, level: Level, parent: Option<&str>) -> Station {
@@ -47,7 +47,7 @@ fn device(n: u32) -> Device {
         address: "".into(),
         building: "".into(),
         floor: "".into(),
-        interval_s: Some(60),
+        interval_s: Some(900),
         installed_on: "".into(),
         area: "a".into(),
         claimed: true,
@@ -62,7 +62,7 @@ fn open(path: &Path, now: Ms) -> Engine {
 
 impl Bench {
     /// Two stations and so many hydrants; both lanes are up.
-    fn new(devices: u32) -> Self {
+    pub(super) fn new(devices: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("standpipe.db");
         let mut store = Store::open(&path).unwrap();
@@ -83,12 +83,12 @@ impl Bench {
         self.folder.path().join("standpipe.db")
     }
 
-    fn reader(&self) -> Reader {
+    pub(super) fn reader(&self) -> Reader {
         Reader::open(&self.path()).unwrap()
     }
 
     /// What a machine that loses power now leaves on the disk, started again.
-    fn crashed(&self, now: Ms) -> Self {
+    pub(super) fn crashed(&self, now: Ms) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["standpipe.db", "standpipe.db-wal"] {
             let from = self.folder.path().join(name);
@@ -100,7 +100,7 @@ impl Bench {
         Self { folder, engine }
     }
 
-    fn says(&mut self, what: &str, json: &str, at: Ms, pkid: u16) {
+    pub(super) fn says(&mut self, what: &str, json: &str, at: Ms, pkid: u16) {
         let lane = if what.ends_with("/telemetry") { Lane::Telemetry } else { Lane::Alarm };
         let topic = format!("{ROOT}/{what}");
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
@@ -114,7 +114,7 @@ impl Bench {
         self.says(&format!("a/H-{n}/telemetry"), &json, at, seq as u16);
     }
 
-    fn commit(&mut self, now: Ms) -> Done {
+    pub(super) fn commit(&mut self, now: Ms) -> Done {
         self.engine.tick(now);
         self.engine.commit(now).unwrap()
     }
@@ -123,7 +123,7 @@ impl Bench {
         self.reader().query(sql, (), |row| row.get(0)).unwrap()[0]
     }
 
-    fn remembered(&self) -> Vec<Vec<u8>> {
+    pub(super) fn remembered(&self) -> Vec<Vec<u8>> {
         let world = self.engine.world();
         let count = u32::try_from(world.registry().devices().len()).unwrap();
         (0..count).map(|ix| world.memory_body(DeviceIx(ix))).collect()

@@ -1,0 +1,303 @@
+//! What the gateway spends on a message, part by part: `cargo bench -p standpipe`.
+//!
+//! Each line is the median of five runs. `cpu` is what the thread spent on a processor (Linux;
+//! elsewhere the wall clock), `wall` includes waiting for the disk. Not here: broker, network and
+//! pages end to end (`tests/bench`).
+#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, clippy::indexing_slicing)]
+
+use std::fmt::Write;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use standpipe::engine::{Delivery, Engine, Inbox, Lane};
+use standpipe::series::batch::{TagRow, Tags};
+use standpipe::series::line;
+use standpipe::store::{Store, block};
+use standpipe_rules::changes::Logged;
+use standpipe_rules::incidents::Plan;
+use standpipe_rules::registry::{Device, DeviceIx, Level, Registry, Station};
+use standpipe_rules::wire::parse;
+use standpipe_rules::world::World;
+use standpipe_rules::{Changes, Ms};
+use standpipe_shared::{Kind, ROOT};
+
+const RUNS: usize = 5;
+const DEVICES: usize = 1_000;
+const MESSAGES: usize = 100_000;
+const T0: Ms = 1_764_000_000_000;
+
+fn main() {
+    // `cargo test --benches` only wants to know that it starts.
+    if !std::env::args().any(|it| it == "--bench") {
+        return;
+    }
+    println!("{:<44} {:>12} {:>12}", "median of five", "cpu", "wall");
+    parsing();
+    detection();
+    blocks();
+    lines();
+    for batch in [1, 20, 100, 1_000, 2_000] {
+        commits(batch);
+    }
+    loading();
+}
+
+/// Processor time of this thread.
+fn cpu() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
+}
+
+/// Runs it five times; `it` gives back what is not to be measured beside its result.
+fn measure<T>(
+    what: &str,
+    count: usize,
+    mut prepare: impl FnMut() -> T,
+    mut run: impl FnMut(&mut T),
+) {
+    let mut runs: Vec<_> = (0..RUNS)
+        .map(|_| {
+            let mut state = prepare();
+            let (before, started) = (cpu(), Instant::now());
+            run(&mut state);
+            let wall = started.elapsed();
+            let spent = before.and_then(|before| Some(cpu()? - before));
+            (spent.unwrap_or(wall), wall)
+        })
+        .collect();
+    runs.sort();
+    let cpu = runs[RUNS / 2].0;
+    runs.sort_by_key(|it| it.1);
+    let wall = runs[RUNS / 2].1;
+    let each = |it: Duration| {
+        let ns = it.as_nanos() as f64 / count as f64;
+        if ns < 10_000.0 { format!("{ns:.0} ns") } else { format!("{:.1} µs", ns / 1_000.0) }
+    };
+    println!("{what:<44} {:>12} {:>12}", each(cpu), each(wall));
+}
+
+fn device(n: usize) -> Device {
+    Device {
+        id: format!("HYD-{n:05}").into(),
+        kind: Kind::Hydrant,
+        name: format!("Hydrant {n}").into(),
+        station: format!("t-{}", n % 20).into(),
+        zone: format!("main-{:02}", n % 40).into(),
+        profile: "municipal".into(),
+        lat: Some(29.4 + n as f64 * 1e-5),
+        lon: Some(106.5),
+        address: "Longzhouwan".into(),
+        building: "".into(),
+        floor: "".into(),
+        interval_s: Some(60),
+        installed_on: "2026-01-01".into(),
+        area: "banan".into(),
+        claimed: true,
+    }
+}
+
+fn stations() -> Vec<Station> {
+    let station = |id: String, level, parent: Option<&str>| Station {
+        name: id.as_str().into(),
+        id: id.into(),
+        level,
+        parent: parent.map(Into::into),
+        lat: 29.4,
+        lon: 106.5,
+        phone: None,
+    };
+    let mut all = vec![station("d".to_owned(), Level::District, None)];
+    all.extend((0..20).map(|n| station(format!("t-{n}"), Level::Township, Some("d"))));
+    all
+}
+
+fn registry(devices: usize) -> Registry {
+    let mut registry = Registry::new([]);
+    stations().into_iter().for_each(|it| registry.put_station(it));
+    for n in 0..devices {
+        registry.put_device(device(n));
+    }
+    registry
+}
+
+/// Topic, payload and moment of one message: every device once in 10 s, all well.
+fn message(n: usize) -> (String, String, Ms) {
+    let (which, round) = (n % DEVICES, n / DEVICES);
+    let at = T0 + (round * 10_000 + which * 10) as Ms;
+    let kpa = 300.0 + ((n * 7_919) % 200) as f64 / 10.0;
+    let mut json = String::new();
+    write!(
+        json,
+        r#"{{"boot":3,"seq":{},"ts":{at},"pressure_kpa":{kpa:.1},"temp_c":14.2,"battery_mv":3580,"rssi_dbm":-71}}"#,
+        round + 1
+    )
+    .unwrap();
+    (format!("{ROOT}/banan/HYD-{which:05}/telemetry"), json, at)
+}
+
+fn messages() -> Vec<(String, String, Ms)> {
+    (0..MESSAGES).map(message).collect()
+}
+
+fn deliveries() -> Vec<Delivery> {
+    let deliver = |(topic, json, at): (String, String, Ms)| {
+        let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
+        assert!(parsed.message.is_some() && parsed.rejected.is_empty());
+        Delivery { lane: Lane::Telemetry, epoch: 1, pkid: 1, at, topic: "".into(), parsed }
+    };
+    messages().into_iter().map(deliver).collect()
+}
+
+fn parsing() {
+    let messages = messages();
+    measure(
+        "parse, a message of 110 B",
+        MESSAGES,
+        || (),
+        |()| {
+            for (topic, json, _) in &messages {
+                black_box(parse(ROOT, topic.as_bytes(), json.as_bytes()));
+            }
+        },
+    );
+}
+
+fn world() -> (World, Changes) {
+    let mut world = World::new(registry(DEVICES), Plan::default(), 1);
+    let mut changes = Changes::default();
+    world.session(true, T0, &mut changes);
+    (world, changes)
+}
+
+fn detection() {
+    let deliveries = deliveries();
+    measure("detect, a reading", MESSAGES, world, |(world, changes)| {
+        for (n, it) in deliveries.iter().enumerate() {
+            if let Some(message) = &it.parsed.message {
+                world.step(message, it.at, changes);
+            }
+            if n % 100 == 99 {
+                world.tick(it.at, changes);
+                changes.clear();
+            }
+        }
+    });
+}
+
+/// The readings as they are logged.
+fn logged() -> Vec<Logged> {
+    let (mut world, mut changes) = world();
+    for it in deliveries() {
+        world.step(it.parsed.message.as_ref().unwrap(), it.at, &mut changes);
+    }
+    assert_eq!(changes.readings.len(), MESSAGES);
+    changes.readings
+}
+
+fn blocks() {
+    let readings = logged();
+    let mut body = Vec::new();
+    block::encode(&readings, &mut body);
+    let size = body.len() as f64 / MESSAGES as f64;
+    measure(&format!("log block, write a reading ({size:.1} B)"), MESSAGES, Vec::new, |body| {
+        readings.chunks(200).for_each(|some| block::encode(some, body));
+    });
+    measure(
+        "log block, read a reading",
+        MESSAGES,
+        || (),
+        |()| {
+            black_box(block::decode(&body).unwrap());
+        },
+    );
+}
+
+fn lines() {
+    let readings = logged();
+    let registry = registry(DEVICES);
+    let rows = (0..).zip(registry.devices()).map(|(ix, it)| TagRow::of(DeviceIx(ix), it));
+    let tags = Tags::new(rows);
+    measure("line protocol, a point", MESSAGES, String::new, |out| {
+        for it in &readings {
+            line::point(out, tags.head(it.device).unwrap(), &it.values, it.series_ts).unwrap();
+        }
+    });
+}
+
+fn open(path: &Path, devices: usize) -> Engine {
+    let mut store = Store::open(path).unwrap();
+    let rows: Vec<_> = (0..devices).map(device).collect();
+    store.import(&stations(), &rows).unwrap();
+    let loaded = store.load(Plan::default(), [], 1).unwrap();
+    let mut engine = Engine::new(store, loaded, T0);
+    for lane in [Lane::Alarm, Lane::Telemetry] {
+        engine.take(Inbox::Lane { lane, up: true, at: T0 }, T0);
+    }
+    engine.tick(T0);
+    engine.commit(T0).unwrap();
+    engine
+}
+
+/// Step, keep and acknowledge, in batches of so many; history is told to be close behind.
+fn commits(batch: usize) {
+    let count = MESSAGES.min(batch * 1_000);
+    let prepare = || {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = open(&folder.path().join("standpipe.db"), DEVICES);
+        let mut deliveries = deliveries();
+        deliveries.truncate(count);
+        (folder, engine, deliveries)
+    };
+    measure(&format!("step and commit, a reading of a batch of {batch}"), count, prepare, |it| {
+        let (_, engine, deliveries) = it;
+        let mut rest = std::mem::take(deliveries).into_iter();
+        loop {
+            let mut now = None;
+            for delivery in rest.by_ref().take(batch) {
+                now = Some(delivery.at);
+                engine.take(Inbox::Delivery(delivery), T0);
+            }
+            let Some(now) = now else { break };
+            let block = engine.store().newest_block();
+            engine.take(Inbox::SeriesAt { block }, now);
+            engine.tick(now);
+            black_box(engine.commit(now).unwrap());
+            engine.checkpoint().unwrap();
+        }
+    });
+}
+
+/// 100,000 devices whose memories were kept, and 20,000 readings that no memory has seen.
+fn loading() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("standpipe.db");
+    let devices = 100_000;
+    let mut engine = open(&path, devices);
+    let read = |engine: &mut Engine, n: usize, seq: u32, at: Ms| {
+        let topic = format!("{ROOT}/banan/HYD-{n:05}/telemetry");
+        let json = format!(r#"{{"boot":3,"seq":{seq},"ts":{at},"pressure_kpa":312.4,"temp_c":9}}"#);
+        let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
+        let topic = "".into();
+        let it = Delivery { lane: Lane::Telemetry, epoch: 1, pkid: 1, at, topic, parsed };
+        engine.take(Inbox::Delivery(it), at);
+        if n % 2_000 == 1_999 {
+            engine.commit(at).unwrap();
+        }
+    };
+    (0..devices).for_each(|n| read(&mut engine, n, 1, T0));
+    engine.keep_all();
+    engine.commit(T0).unwrap();
+    (0..20_000).for_each(|n| read(&mut engine, n, 2, T0 + 60_000));
+    drop(engine);
+    measure(
+        "load, a device of 100,000",
+        devices,
+        || (),
+        |()| {
+            let mut store = Store::open(&path).unwrap();
+            let loaded = black_box(store.load(Plan::default(), [], 1).unwrap());
+            assert_eq!(loaded.replayed, 20_000);
+        },
+    );
+}
