@@ -242,8 +242,10 @@ pub struct EngineHandle {
 /// The engine's ends of both queues.
 #[derive(Debug)]
 pub struct Queues {
-    pub(super) urgent: Receiver<Inbox>,
-    pub(super) bulk: Receiver<Inbox>,
+    /// The alarm lane, asks, reports.
+    pub urgent: Receiver<Inbox>,
+    /// The telemetry lane.
+    pub bulk: Receiver<Inbox>,
     pub(super) staged: Staged,
 }
 

@@ -107,6 +107,12 @@ impl Task {
         }
         let stop = self.setup.stop.clone();
         loop {
+            // First of all: messages may have come with the broker's very welcome.
+            match self.take(&mut link) {
+                Ok(0) => {}
+                Ok(_) => self.linger(),
+                Err(why) => return End::Lost(why),
+            }
             let open = self.window.is_open();
             tokio::select! {
                 biased;
@@ -120,11 +126,6 @@ impl Task {
                         return End::Lost(why);
                     }
                 }
-            }
-            match self.take(&mut link) {
-                Ok(0) => {}
-                Ok(_) => self.linger(),
-                Err(why) => return End::Lost(why),
             }
         }
     }
@@ -198,12 +199,13 @@ impl Task {
     /// How long to wait before the next attempt; none without an engine.
     async fn lost(&mut self, why: &LinkError) -> Option<Duration> {
         let now = self.setup.clock.now();
-        self.part().failing(now, &format!("no session with {}: {why}", self.setup.broker));
+        let failed = self.attempts.failed(now, &self.setup.broker, why);
+        self.part().failing(now, &format!("no session with {}: {}", self.setup.broker, failed.why));
         self.window.forget();
         if self.tell(false, now).await.is_err() {
             return None;
         }
-        Some(self.attempts.failed(now, &self.setup.broker, why))
+        Some(failed.wait)
     }
 
     /// Tells the engine whether there is a session, where that is news.
@@ -235,7 +237,8 @@ impl Task {
                 }
             }
         };
-        drop(timeout(GRACE, rest).await);
+        // Some of the time there is stays for the good-bye.
+        drop(timeout(GRACE * 3 / 4, rest).await);
         link.close().await;
     }
 

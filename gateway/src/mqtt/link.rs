@@ -59,10 +59,14 @@ pub struct Outgoing<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The network.
-    #[error("{0}")]
+    #[error("{0}: see that the broker runs and that `mqtt.url` names it")]
     Io(#[from] io::Error),
     /// No connection within the time for one.
-    #[error("no answer within {} s", CONNECT_TIMEOUT.as_secs())]
+    #[error(
+        "no answer within {} s: see that the broker runs, that `mqtt.url` names it, and that no \
+         firewall is between",
+        CONNECT_TIMEOUT.as_secs()
+    )]
     Timeout,
     /// What came is no MQTT.
     #[error("{0}")]
@@ -71,19 +75,16 @@ pub enum LinkError {
     #[error("refused ({0:?}): check user, password and the broker's access rules")]
     Refused(ConnectReturnCode),
     /// The broker ended it.
-    #[error("the broker closed the connection ({0:?})")]
+    #[error("the broker closed the connection ({0:?}): see its log")]
     Bye(Option<DisconnectReasonCode>),
     /// Somebody else uses our client id.
-    #[error(
-        "another client took over the session: two gateways run with one store, or a client \
-         uses this gateway's client id; stop one of them"
-    )]
+    #[error("another client took over the session")]
     TakenOver,
     /// The other end is gone.
-    #[error("the connection was closed")]
+    #[error("the broker closed the connection: see its log")]
     Closed,
     /// The other end does not answer.
-    #[error("the broker has not answered for {} s", 2 * PULSE.as_secs())]
+    #[error("the broker has not answered for {} s: see that it runs", 2 * PULSE.as_secs())]
     Silent,
     /// Ours to say: the engine's queue was full.
     #[error("more arrived than there is room for; the broker sends it again")]

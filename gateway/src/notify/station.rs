@@ -107,7 +107,7 @@ impl Task {
             let End::Lost(why) = end else { return };
             self.flight.lost();
             counter!("standpipe_station_connections_lost_total").increment(1);
-            let wait = self.attempts.failed(self.setup.clock.now(), &self.broker, &why);
+            let wait = self.attempts.failed(self.setup.clock.now(), &self.broker, &why).wait;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(wait) => {}
