@@ -18,21 +18,29 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts one whose files are in `dir`.
+    /// Starts one whose files are in `dir`, which lets everybody in and keeps what it is given.
     ///
     /// # Panics
     /// When it does not start.
     #[must_use]
     pub fn start(dir: &Path) -> Self {
+        Self::with(dir, "allow_anonymous true\npersistence true\n")
+    }
+
+    /// Starts one with these lines about whom to let in and what to keep.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn with(dir: &Path, lines: &str) -> Self {
         let port = free_port();
         let dir = dir.join("broker");
         std::fs::create_dir_all(&dir).expect("a folder");
         let config = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n\
-             persistence true\npersistence_location {}/\nautosave_interval 1\n\
-             autosave_on_changes false\nmax_queued_messages 0\nmax_queued_bytes 0\n\
-             max_inflight_messages 1000\nset_tcp_nodelay true\nmessage_size_limit 0\n\
-             log_type error\nlog_type warning\nlog_type notice\n",
+            "listener {port} 127.0.0.1\nuser root\n{lines}\npersistence_location {}/\n\
+             autosave_interval 1\nautosave_on_changes false\nmax_queued_messages 0\n\
+             max_queued_bytes 0\nmax_inflight_messages 1000\nset_tcp_nodelay true\n\
+             message_size_limit 0\nlog_type error\nlog_type warning\nlog_type notice\n",
             dir.display()
         );
         std::fs::write(dir.join("mosquitto.conf"), config).expect("a file");
@@ -61,6 +69,11 @@ impl Broker {
         self.process.signal("TERM");
         let process = &mut self.process;
         wait_for("mosquitto to stop", Duration::from_secs(10), || process.ended());
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(&mut self) {
+        self.process.kill();
     }
 
     /// Starts it again on the same port with what it had on disk.

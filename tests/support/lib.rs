@@ -5,11 +5,13 @@
 //! temporary folder, and is ended by its process id when its handle is dropped.
 
 pub mod broker;
+pub mod client;
 pub mod gateway;
 pub mod http;
 pub mod influx;
 pub mod load;
 pub mod process;
+pub mod receiver;
 pub mod station;
 pub mod town;
 

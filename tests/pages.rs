@@ -1,0 +1,279 @@
+//! Pages on their way out of a whole gateway: a real mosquitto, a real store, and webhooks that
+//! take, refuse, hesitate or sleep.
+
+use std::path::Path;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
+use sha2::Sha256;
+use standpipe::clock::Clock;
+use standpipe::config::Config;
+use standpipe::run::{self, Running};
+use standpipe_tests::broker::Broker as Mosquitto;
+use standpipe_tests::client::{Client, Heard};
+use standpipe_tests::receiver::{Posted, WebhookEnd};
+use standpipe_tests::{instant, wait_for};
+use tempfile::TempDir;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+const QUIET: Duration = Duration::from_millis(500);
+const STATIONS: &str = "id,name,level,parent,lat,lon\nt-1,One,township,,29.40,106.50\n";
+const DEVICES: &str = "id,kind,name,station,zone,profile,lat,lon,address\n\
+                       SMK-1,smoke,Kitchen,t-1,z,smoke_home,29.41,106.51,House 1\n\
+                       SMK-2,smoke,Hall,t-1,z,smoke_home,29.42,106.52,House 2\n";
+
+/// A broker, a store, and a gateway between them.
+struct Town {
+    broker: Mosquitto,
+    folder: TempDir,
+    webhooks: String,
+    gateway: Option<Running>,
+}
+
+impl Town {
+    fn with(webhooks: &[(&str, &WebhookEnd)]) -> Self {
+        Self::on("allow_anonymous true\npersistence true\n", webhooks)
+    }
+
+    fn on(keeps: &str, webhooks: &[(&str, &WebhookEnd)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in [("stations.csv", STATIONS), ("devices.csv", DEVICES), ("key", "k")] {
+            std::fs::write(folder.path().join(name), text).expect("a file");
+        }
+        let lines = webhooks.iter().map(|(name, end)| {
+            format!("[[webhook]]\nname = '{name}'\nurl = '{}'\nsecret_file = 'key'\n", end.url)
+        });
+        let webhooks = lines.collect();
+        let broker = Mosquitto::with(folder.path(), keeps);
+        let mut town = Self { broker, folder, webhooks, gateway: None };
+        town.start();
+        town.client("terminal").publish("standpipe/v1/stations/t-1/presence", r#"{"online":true}"#);
+        town
+    }
+
+    fn start(&mut self) {
+        let (port, webhooks) = (self.broker.port, &self.webhooks);
+        let text = format!(
+            "[mqtt]\nurl = 'mqtt://127.0.0.1:{port}'\n[http]\nlisten = '127.0.0.1:0'\n\
+             [registry]\nstations = 'stations.csv'\ndevices = 'devices.csv'\n{webhooks}"
+        );
+        let file: &Path = &self.folder.path().join("standpipe.toml");
+        let config = Config::parse(&text, file, None).unwrap_or_else(|bad| panic!("{bad}"));
+        let running = run::start(config, Clock::new()).unwrap_or_else(|bad| panic!("{bad}"));
+        self.gateway = Some(running);
+    }
+
+    fn stop(&mut self) {
+        assert!(self.gateway.take().expect("a gateway").stop(), "it ends in time");
+    }
+
+    fn client(&self, name: &str) -> Client {
+        Client::connect(self.broker.port, name)
+    }
+
+    /// Somebody who sees everything that is sent to stations.
+    fn onlooker(&self) -> Client {
+        let client = self.client("onlooker");
+        client.subscribe("standpipe/v1/stations/+/incidents/+");
+        client
+    }
+
+    fn fire(&self, device: &str) {
+        let topic = format!("standpipe/v1/banan/{device}/alarm");
+        let alarm = r#"{"condition":"smoke","active":true,"smoke_db_m":0.3}"#;
+        self.client(device).publish(&topic, alarm);
+    }
+
+    /// The detector is silent again, which closes nothing.
+    fn clear(&self, device: &str) {
+        let topic = format!("standpipe/v1/banan/{device}/alarm");
+        self.client(device).publish(&topic, r#"{"condition":"smoke","active":false}"#);
+    }
+
+    fn act(&self, incident: &str, action: &str) {
+        let text =
+            format!(r#"{{"incident":"{incident}","action":"{action}","by":"Li","note":""}}"#);
+        self.client("officer").publish("standpipe/v1/stations/t-1/actions", text);
+    }
+}
+
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).expect("JSON")
+}
+
+fn page_of(heard: &Heard) -> String {
+    json(&heard.payload)["page_id"].as_str().expect("a page").to_owned()
+}
+
+fn key_of(posted: &Posted) -> &str {
+    &posted.headers["idempotency-key"]
+}
+
+fn taking() -> WebhookEnd {
+    WebhookEnd::start(|_| "204 No Content".to_owned())
+}
+
+#[test]
+fn a_fire_is_paged_to_the_station_and_to_a_signed_webhook() {
+    let end = taking();
+    let town = Town::with(&[("duty", &end)]);
+    let onlooker = town.onlooker();
+    town.fire("SMK-1");
+    let page = onlooker.hear();
+    let shown = json(&page.payload);
+    let id = shown["id"].as_str().expect("an id");
+    assert_eq!(page.topic, format!("standpipe/v1/stations/t-1/incidents/{id}"));
+    assert_eq!((&shown["class"], &shown["station"]), (&"fire".into(), &"t-1".into()));
+    let posted = end.hear();
+    let body = json(&posted.body);
+    assert_eq!((&body["id"], posted.path.as_str()), (&shown["id"], "/hook"));
+    assert_eq!(body["page_id"], key_of(&posted), "sent under its own id");
+    assert_ne!(body["page_id"], shown["page_id"], "two receivers, two pages");
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"k").expect("any key");
+    mac.update(&posted.body);
+    let hex: String = mac.finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
+    assert_eq!(posted.headers["x-standpipe-signature"], format!("sha256={hex}"));
+    assert!(end.next(QUIET).is_none(), "once");
+}
+
+#[test]
+fn a_closed_incident_is_shown_once_more_and_its_topic_emptied() {
+    let town = Town::with(&[]);
+    let onlooker = town.onlooker();
+    town.fire("SMK-1");
+    let first = onlooker.hear();
+    let id = json(&first.payload)["id"].as_str().expect("an id").to_owned();
+    town.clear("SMK-1");
+    town.act(&id, "false_alarm");
+    let mut states = Vec::new();
+    loop {
+        let heard = onlooker.hear();
+        if heard.payload.is_empty() {
+            break;
+        }
+        assert_eq!(page_of(&heard), page_of(&first), "news never sounds");
+        states.push(json(&heard.payload)["state"].clone());
+    }
+    assert_eq!(states.last(), Some(&"closed".into()), "{states:?}");
+    let late = town.client("late");
+    late.subscribe("standpipe/v1/stations/#");
+    assert_eq!(late.next(QUIET), None, "nothing is kept");
+}
+
+#[test]
+fn a_broker_that_forgot_is_shown_what_is_open() {
+    let mut town = Town::on("allow_anonymous true\n", &[]);
+    let onlooker = town.onlooker();
+    town.fire("SMK-1");
+    let page = page_of(&onlooker.hear());
+    drop(onlooker);
+    town.broker.kill();
+    town.broker.start_again();
+    let terminal = town.onlooker();
+    assert_eq!(page_of(&terminal.hear()), page);
+}
+
+#[test]
+fn a_page_made_while_the_stations_broker_is_away_is_sent_when_it_is_back() {
+    let mut town = Town::with(&[]);
+    town.broker.stop();
+    town.stop();
+    town.broker.start_again();
+    town.fire("SMK-1"); // kept by the broker for the alarm lane
+    let onlooker = town.onlooker();
+    let started = instant();
+    town.start();
+    let page = page_of(&onlooker.hear());
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    drop(onlooker);
+    town.stop();
+    town.start();
+    let again = town.onlooker();
+    assert_eq!(page_of(&again.hear()), page, "kept by the broker, and the same");
+    assert!(eventually_quiet(&again).iter().all(|heard| page_of(heard) == page));
+}
+
+/// What still comes until nothing comes any more.
+fn eventually_quiet(client: &Client) -> Vec<Heard> {
+    std::iter::from_fn(|| client.next(QUIET)).collect()
+}
+
+#[test]
+fn a_webhook_that_hesitates_gets_the_same_page_again() {
+    let end = WebhookEnd::start(|n| {
+        ["503 Busy", "429 Slow\r\nRetry-After: 1", "200 OK"][n.min(2)].to_owned()
+    });
+    let town = Town::with(&[("duty", &end)]);
+    town.fire("SMK-1");
+    let first = end.hear();
+    let second = end.hear();
+    let asked = instant();
+    let third = end.hear();
+    assert!(asked.elapsed() >= Duration::from_millis(900), "it asked for a second");
+    assert_eq!((key_of(&first), key_of(&second)), (key_of(&third), key_of(&third)));
+    assert!(end.next(QUIET).is_none(), "taken");
+}
+
+#[test]
+fn a_webhook_that_refuses_is_given_up_and_said_so() {
+    let end = WebhookEnd::start(|_| "404 Gone".to_owned());
+    let town = Town::with(&[("duty", &end)]);
+    let onlooker = town.onlooker();
+    town.fire("SMK-1");
+    let key = key_of(&end.hear()).to_owned();
+    let store = rusqlite::Connection::open(town.folder.path().join("standpipe.db")).expect("it");
+    let gave_up = wait_for("the page is given up", PATIENCE, || {
+        let sql = "SELECT gave_up_at FROM page WHERE page_id = ?1 AND delivered_at IS NULL";
+        store.query_row(sql, [&key], |row| row.get::<_, Option<i64>>(0)).expect("a page")
+    });
+    assert!(gave_up > 0);
+    assert!(end.next(QUIET).is_none(), "not once more");
+    assert!(!page_of(&onlooker.hear()).is_empty(), "the station has its own");
+}
+
+#[test]
+fn a_sleeping_webhook_delays_no_other_and_holds_up_no_stop() {
+    let asleep = WebhookEnd::start(|_| {
+        std::thread::sleep(PATIENCE);
+        "200 OK".to_owned()
+    });
+    let awake = taking();
+    let mut town = Town::with(&[("asleep", &asleep), ("awake", &awake)]);
+    let started = instant();
+    for device in ["SMK-1", "SMK-2"] {
+        town.fire(device);
+        assert!(!awake.hear().body.is_empty());
+    }
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    town.stop();
+}
+
+#[test]
+fn a_page_to_a_webhook_survives_a_restart_under_the_same_key() {
+    let end = WebhookEnd::start(|n| if n == 0 { "503 Busy" } else { "200 OK" }.to_owned());
+    let mut town = Town::with(&[("duty", &end)]);
+    town.fire("SMK-1");
+    let before = end.hear();
+    town.stop();
+    town.start();
+    let after = end.hear();
+    assert_eq!(key_of(&before), key_of(&after));
+    town.stop();
+    town.start();
+    assert!(end.next(QUIET).is_none(), "taken is taken");
+}
+
+#[test]
+fn everybody_hears_the_time() {
+    let mut town = Town::with(&[]);
+    let client = town.client("device");
+    client.subscribe("standpipe/v1/gateway/clock");
+    town.stop();
+    town.start(); // the first minute begins with the connection
+    let heard = client.hear();
+    let (told, now) = (json(&heard.payload)["ts"].as_i64().expect("a time"), Clock::new().now());
+    assert!((now - PATIENCE.as_millis() as i64..=now).contains(&told), "{told} at {now}");
+    assert!(!heard.retained);
+}
