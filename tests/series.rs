@@ -137,7 +137,13 @@ async fn a_wrong_token_or_bucket_is_for_a_person_to_correct() {
         let ms = TimestampPrecision::Milliseconds;
         let refused = series.write_lines(line, ms, 0).await;
         assert_eq!(refused, Err(SeriesError::Misconfigured(says.into())));
+        let said_at_once = series.upkeep(0).await;
+        assert_eq!(said_at_once, Err(SeriesError::Misconfigured(says.into())));
     }
+    let nobody = Influx::new(&settings("http://127.0.0.1:9", BUCKET)).unwrap();
+    let away = nobody.upkeep(0).await.unwrap_err().to_string();
+    assert!(away.starts_with("InfluxDB not reached: Connection refused"), "{away}");
+    assert_eq!(it.series.upkeep(0).await, Ok(false));
 }
 
 #[tokio::test]

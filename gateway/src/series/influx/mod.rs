@@ -7,13 +7,16 @@
 //! chunk a point. The client hides the headers of an answer, `Retry-After` among them: once
 //! InfluxDB has refused for now, the next attempt is the same request sent directly with
 //! `reqwest`, whose answer is read whole, until one is taken.
+//!
+//! A point's place is its tags and its time. Written again after a crash it is the same point,
+//! unless its device was given another station or zone in that very moment: then it is in both.
 
 mod flux;
 mod verdict;
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -43,6 +46,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const WRITE: Duration = Duration::from_secs(30);
 /// How long a question may take.
 const ASK: Duration = Duration::from_secs(20);
+/// With nothing to write for so long, it is asked whether it would take something.
+const QUIET_MS: Ms = 25_000;
 /// Requests spent on finding the points of one batch that InfluxDB dropped.
 const MOST_PROBES: usize = 256;
 /// What is kept of a refused line.
@@ -88,6 +93,8 @@ pub struct Influx {
     gzip: bool,
     /// The last attempt came to nothing.
     away: AtomicBool,
+    /// When it last took something.
+    taken_at: AtomicI64,
 }
 
 impl Influx {
@@ -131,6 +138,7 @@ impl Influx {
             bucket: bucket.clone(),
             gzip,
             away: AtomicBool::new(false),
+            taken_at: AtomicI64::new(Ms::MIN),
         })
     }
 
@@ -191,6 +199,9 @@ impl Influx {
             verdict::of_client(sent)
         };
         self.away.store(matches!(verdict, Err(SeriesError::Retry { .. })), Ordering::Relaxed);
+        if verdict.is_ok() {
+            self.taken_at.store(now, Ordering::Relaxed);
+        }
         verdict
     }
 
@@ -255,9 +266,16 @@ impl Series for Influx {
         Box::pin(flux::answer(self.asker.clone(), self.bucket.clone(), query, now))
     }
 
-    /// InfluxDB rolls up by its own task ([`DOWNSAMPLE`]) and cuts off by its retention.
-    fn upkeep(&self, _now: Ms) -> BoxFuture<'_, Result<bool, SeriesError>> {
-        Box::pin(async { Ok(false) })
+    /// InfluxDB rolls up by its own task ([`DOWNSAMPLE`]) and cuts off by its retention. Here it
+    /// is only asked, when nothing was written for a while, whether it is there and would take
+    /// something: an empty body goes through the same checks.
+    fn upkeep(&self, now: Ms) -> BoxFuture<'_, Result<bool, SeriesError>> {
+        Box::pin(async move {
+            if now.saturating_sub(self.taken_at.load(Ordering::Relaxed)) >= QUIET_MS {
+                self.send("", TimestampPrecision::Milliseconds, now).await?;
+            }
+            Ok(false)
+        })
     }
 }
 
