@@ -48,11 +48,15 @@ struct Bench {
 
 impl Bench {
     fn start(broker: Broker, lane: Lane) -> Self {
+        Self::below("standpipe/v1", broker, lane)
+    }
+
+    fn below(root: &str, broker: Broker, lane: Lane) -> Self {
         let (engine, queues) = queues();
         let (acks, acks_in) = acks();
         let setup = Setup {
             broker,
-            root: "standpipe/v1".into(),
+            root: root.into(),
             gateway: "test".into(),
             engine,
             clock: Clock::new(),
@@ -192,6 +196,20 @@ fn a_broker_that_forgot_everything_is_subscribed_to_again() {
         bench.next(QUIET)
     });
     assert!(matches!(heard.parsed.message, Some(Message::Alarm { .. })));
+}
+
+#[test]
+fn another_root_is_listened_to_although_the_broker_kept_the_session() {
+    let (_folder, broker) = mosquitto();
+    Bench::on(&broker, Lane::Telemetry).end();
+    let bench = Bench::below("new/v1", Broker::new("127.0.0.1", broker.port), Lane::Telemetry);
+    bench.is_up();
+    let device = Client::connect(broker.port, "device");
+    let heard = wait_for("a reading arrives", PATIENCE, || {
+        device.publish("new/v1/banan/HYD-1/telemetry", r#"{"boot":1,"seq":1}"#);
+        bench.next(QUIET)
+    });
+    assert_eq!(seen(&heard), ("HYD-1".to_owned(), 1));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::wire::{self, Parsed};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::window::Window;
 use super::{LINGER, Setup, filters, hello, limits};
@@ -92,9 +92,15 @@ impl Task {
         self.epoch += 1;
         self.window.forget();
         self.counts.connects.increment(1);
-        if !link.session_present {
-            link.subscribe(&filters(&self.setup.root, self.lane))?;
+        if self.epoch > 1 && !link.session_present {
+            warn!(
+                "{} lane: the broker forgot the session, and with it what it held for us: switch \
+                 its persistence on",
+                self.lane.as_str()
+            );
         }
+        // Even when the broker has the session: the root may be another than it was then.
+        link.subscribe(&filters(&self.setup.root, self.lane))?;
         Ok(link)
     }
 
@@ -253,10 +259,12 @@ impl Task {
         let filters = filters(&self.setup.root, self.lane);
         for (place, why) in refused {
             let filter = filters.get(*place).map_or("?", String::as_str);
-            error!(
+            let why = format!(
                 "the broker refuses the subscription {filter} ({why}): allow it in the broker's \
                  access rules; nothing on it arrives until then"
             );
+            error!("{why}");
+            self.part().failing(self.setup.clock.now(), &why);
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     Connect, ConnectProperties, ConnectReturnCode, Disconnect, DisconnectReasonCode, Filter,
-    Packet, PingReq, Subscribe,
+    Packet, PingReq, RetainForwardRule, Subscribe,
 };
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
@@ -169,12 +169,17 @@ impl Link {
         Ok(())
     }
 
-    /// Asks for every message on `filters`, at QoS 1.
+    /// Asks for every message on `filters`, at QoS 1. Asking again changes nothing: what the broker
+    /// keeps on a topic is sent for a filter it did not have.
     ///
     /// # Errors
     /// [`LinkError::Unsendable`].
     pub fn subscribe(&mut self, filters: &[String]) -> Result<(), LinkError> {
-        let filters = filters.iter().map(|path| Filter::new(path.as_str(), QoS::AtLeastOnce));
+        let filters = filters.iter().map(|path| {
+            let mut filter = Filter::new(path.as_str(), QoS::AtLeastOnce);
+            filter.retain_forward_rule = RetainForwardRule::OnNewSubscribe;
+            filter
+        });
         let mut subscribe = Subscribe::new_many(filters, None);
         subscribe.pkid = 1;
         self.queue(&Packet::Subscribe(subscribe))

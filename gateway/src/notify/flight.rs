@@ -57,7 +57,8 @@ impl Flight {
             return;
         }
         let refused = self.refused.get(&topic).is_some_and(|&at| now - at < LEAVE_ALONE);
-        if refused || self.shown.get(&topic) >= Some(&board.rev) {
+        let shown = self.shown.get(&topic) >= Some(&board.rev);
+        if refused || (shown && board.pages.iter().all(|page| self.delivered.contains(page))) {
             return;
         }
         let shots = shots(board, &self.delivered);
@@ -225,9 +226,13 @@ mod tests {
         flight.take_on(&owed, 0);
         assert_eq!(sent(&mut flight, 9), [], "arrived, not yet written down");
         assert_eq!(flight.arrived(2), None, "a number nobody sent");
+        let c = Ulid::from_parts(3, 0);
+        flight.take_on(&board(3, &[A, B, c], Some(c), true), 0);
+        assert_eq!(sent(&mut flight, 9), [(3, Some(c))], "a page without news");
+        flight.arrived(3);
         flight.take_on(&board(4, &[A, B], Some(B), true), 0);
-        assert_eq!(sent(&mut flight, 9), [(3, Some(B))], "news, and no page again");
-        assert_eq!(flight.arrived(3).map(|shot| shot.owed), Some(false));
+        assert_eq!(sent(&mut flight, 9), [(4, Some(B))], "news, and no page again");
+        assert_eq!(flight.arrived(4).map(|shot| shot.owed), Some(false));
         flight.forget_all_but(&[]);
         flight.take_on(&owed, 0);
         assert_eq!(sent(&mut flight, 9).len(), 2, "owed again, whoever says so");
