@@ -237,13 +237,16 @@ fn opening(start: Ms, layout: &Layout) -> Vec<Happening> {
     };
     let branch = |zone, branch| hydrant(zone, branch).map(|_| Place::Branch { zone, branch });
     let detector = |number| layout.any_detector(number).map(Place::Device);
-    let flat = layout.buildings.first().and_then(|it| it.get(2)).copied().map(Place::Device);
+    let flat = |building: usize, floor: usize| {
+        layout.buildings.get(building)?.get(floor).copied().map(Place::Device)
+    };
     [
-        (6, Event::Fire, flat.or_else(|| detector(0))),
+        (6, Event::Fire, flat(0, 2).or_else(|| detector(0))),
         (12, Event::Opened, hydrant(2, 0)),
         (13, Event::Opened, hydrant(2, 4)),
         (20, Event::Starved, hydrant(3, 1)),
         (50, Event::Burst, branch(1, 0)),
+        (75, Event::Cooking, flat(5, 1)),
         (95, Event::Knocked, hydrant(0, 6)),
         (120, Event::WireBroken, hydrant(2, 5)),
         (150, Event::BatteryFails, detector(17)),

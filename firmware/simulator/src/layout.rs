@@ -15,7 +15,7 @@ use crate::places::{BUILDINGS, OWNERS, STATIONS, STREETS, Words, station, townsh
 /// Of 100 devices, this many are hydrants.
 const HYDRANTS_PER_100: usize = 45;
 /// Hydrants a zone, about.
-const ZONE_HYDRANTS: usize = 24;
+const ZONE_HYDRANTS: usize = 15;
 /// The town has at least this many zones, so that one burst is not the whole town.
 const ZONES_MIN: usize = 4;
 /// Branches of a zone's main; a valve stands at the head of each.

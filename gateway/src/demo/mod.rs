@@ -237,7 +237,7 @@ impl Scene {
              \n  look here 请看   http://{http}/\n\
              \n    curl http://{http}/api/v1/incidents\n    \
              curl http://{http}/api/v1/devices/H-0002\n    \
-             curl 'http://{http}/api/v1/devices/H-0002/history?field=pressure_kpa'\n    \
+             curl 'http://{http}/api/v1/devices/H-0002/history?field=pressure_kpa&step=0'\n    \
              curl -N http://{http}/api/v1/stream\n    \
              curl http://{http}/metrics\n\
              \n  broker 消息代理  mqtt://{broker}  (topics 主题 {root}/#)\n  \

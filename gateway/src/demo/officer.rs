@@ -13,8 +13,8 @@ use standpipe_shared::{Class, Condition, Severity};
 
 use super::words::Heard;
 
-/// The village whose terminal is switched off: its pages go to step 2 at once.
-pub const ABSENT: &str = "xinyu";
+/// The station whose terminal is switched off: its pages go to step 2 at once.
+pub const ABSENT: &str = "longde";
 /// Of so many incidents, one is left to the next step.
 const MISSED_OF: u128 = 6;
 /// Actions that wait for their time.

@@ -53,6 +53,8 @@ struct Known {
     state: Option<State>,
     told_at: Ms,
     pages: Vec<Ulid>,
+    /// It is a part of its zone's or area's incident and never paged: that one tells for all.
+    quiet: bool,
 }
 
 /// Counts for the end.
@@ -95,8 +97,9 @@ impl Teller {
             self.summary.pages += 1;
             return self.paged(heard, first);
         }
-        if it.parent.is_some() && it.state == State::Open {
-            return Vec::new(); // its zone's or area's incident says so for all
+        known.quiet = known.pages.is_empty() && (known.quiet || it.parent.is_some());
+        if known.quiet {
+            return Vec::new();
         }
         if first && it.state == State::Open {
             let note = "→ listed 已列入清单";
