@@ -1,6 +1,7 @@
 //! `standpipe-simulator`: a town of devices that publishes to any broker.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -47,21 +48,29 @@ struct Arguments {
     write_registry: Option<PathBuf>,
 }
 
-fn main() -> anyhow::Result<()> {
+/// Exit code of wrong usage.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let start = now();
-    let script = if arguments.quiet { Script::Quiet } else { Script::Eventful };
-    let plan = TownPlan {
-        devices: arguments.devices,
-        start,
-        interval_s: arguments.interval,
-        sample_s: arguments.sample,
-        day_s: arguments.day,
-        // Grows from start to start, as a device's count in its flash does.
-        first_boot: u32::try_from(start / 1_000).unwrap_or(1),
-        script,
-    };
-    let mut town = Town::new(arguments.seed, plan);
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    if let Some(url) = &arguments.url
+        && !url.starts_with("mqtt://")
+    {
+        eprintln!("--url `{url}` is no broker: use mqtt://[user:password@]host:port");
+        return ExitCode::from(USAGE);
+    }
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(bad) => {
+            eprintln!("{bad:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut town = Town::new(arguments.seed, plan(&arguments));
     if let Some(dir) = &arguments.write_registry {
         let (stations, devices) = town.registry();
         for (name, text) in [("stations.csv", stations), ("devices.csv", devices)] {
@@ -74,12 +83,25 @@ fn main() -> anyhow::Result<()> {
     let voice = Voice { url, root: arguments.root, connections: arguments.connections };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stop = ended(arguments.seconds);
-    let sent = runtime.block_on(speak(&mut town, &voice, now, stop, |told| {
+    let confirmed = runtime.block_on(speak(&mut town, &voice, now, stop, |told| {
         println!("{}  {}", told.zh, told.en);
     }));
-    let sent = sent.context("bad --url: use mqtt://host:port")?;
-    println!("{sent} messages");
+    println!("{} messages confirmed", confirmed.context("bad --url: use mqtt://host:port")?);
     Ok(())
+}
+
+fn plan(arguments: &Arguments) -> TownPlan {
+    let start = now();
+    TownPlan {
+        devices: arguments.devices,
+        start,
+        interval_s: arguments.interval,
+        sample_s: arguments.sample,
+        day_s: arguments.day,
+        // Grows from start to start, as a device's count in its flash does.
+        first_boot: u32::try_from(start / 1_000).unwrap_or(1),
+        script: if arguments.quiet { Script::Quiet } else { Script::Eventful },
+    }
 }
 
 async fn ended(seconds: Option<u64>) {

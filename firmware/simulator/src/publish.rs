@@ -7,9 +7,12 @@
 
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::Packet;
 use rumqttc::v5::{AsyncClient, EventLoop, MqttOptions, OptionError};
 use tokio::task::JoinSet;
 
@@ -41,7 +44,7 @@ pub struct Voice {
 }
 
 /// Lets a town speak until `stop`. `clock` is asked for Unix milliseconds; `told` hears what
-/// happens to the world. Answers how many messages were handed to the broker's connections.
+/// happens to the world. Answers how many messages the broker has confirmed.
 ///
 /// # Errors
 /// An address that is none. A broker that cannot be reached is not an error: it is tried again.
@@ -53,10 +56,11 @@ pub async fn speak(
     mut told: impl FnMut(&Told),
 ) -> Result<u64, OptionError> {
     let mut pumps = JoinSet::new();
-    let mut mouth = Mouth { clients: Vec::new(), root: &voice.root, said: 0 };
+    let mut mouth = Mouth { clients: Vec::new(), root: &voice.root };
+    let confirmed = Arc::new(AtomicU64::new(0));
     for at in 0..voice.connections.max(1) {
         let (client, events) = AsyncClient::new(options(voice, at)?, QUEUE);
-        pumps.spawn(pump(events));
+        pumps.spawn(pump(events, Arc::clone(&confirmed)));
         mouth.clients.push(client);
     }
     let living = async {
@@ -82,27 +86,25 @@ pub async fn speak(
     let farewell = async { while pumps.join_next().await.is_some() {} };
     // Whatever could not leave in time is given up: the town is over.
     let _ = tokio::time::timeout(FAREWELL, farewell).await;
-    Ok(mouth.said)
+    Ok(confirmed.load(Ordering::Relaxed))
 }
 
 /// The connections of a town.
 struct Mouth<'a> {
     clients: Vec<AsyncClient>,
     root: &'a str,
-    said: u64,
 }
 
 impl Mouth<'_> {
     /// Waits while the connection's queue is full.
-    async fn say(&mut self, it: Outgoing) {
+    async fn say(&self, it: Outgoing) {
         let mut hasher = DefaultHasher::new();
         it.device.hash(&mut hasher);
         let at = hasher.finish() % u64::try_from(self.clients.len().max(1)).unwrap_or(1);
         let client = self.clients.get(usize::try_from(at).unwrap_or(0));
         let (Some(topic), Some(client)) = (it.topic(self.root), client) else { return };
-        if client.publish(topic, QoS::AtLeastOnce, it.retain, it.payload).await.is_ok() {
-            self.said += 1;
-        }
+        // It fails only when the connection's task has ended: then so does the town.
+        let _ = client.publish(topic, QoS::AtLeastOnce, it.retain, it.payload).await;
     }
 }
 
@@ -125,7 +127,7 @@ fn options(voice: &Voice, at: usize) -> Result<MqttOptions, OptionError> {
 }
 
 /// Owns one connection; ends only when it is told goodbye.
-async fn pump(mut events: EventLoop) {
+async fn pump(mut events: EventLoop, confirmed: Arc<AtomicU64>) {
     use rumqttc::Outgoing::Disconnect;
     use rumqttc::v5::Event;
     let mut up = true;
@@ -133,6 +135,9 @@ async fn pump(mut events: EventLoop) {
     loop {
         match events.poll().await {
             Ok(Event::Outgoing(Disconnect)) => leaving = true,
+            Ok(Event::Incoming(Packet::PubAck(_))) => {
+                confirmed.fetch_add(1, Ordering::Relaxed);
+            }
             Ok(_) => up = true,
             Err(_) if leaving => return,
             Err(bad) => {
