@@ -53,6 +53,50 @@ fn windows_files_and_columns_in_any_order() {
 }
 
 #[test]
+fn a_blank_line_is_nothing_and_a_line_of_commas_is_a_bad_row() {
+    let stations = "id,name,level,parent,lat,lon\n   \nd,D,district,,1,2\n,,,,,\nd\n";
+    let devices = "id,kind,name,station,zone,profile,lat,lon,address\nH,hydrant,H,d,,indoor,1,2,\n";
+    let import = read(stations.as_bytes(), devices.as_bytes());
+    insta::assert_snapshot!(told(&import), @r#"
+stations.csv:4: level: no such level: write district, township, community or village
+stations.csv:4: id: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -
+stations.csv:4: name: empty: write a text
+stations.csv:4: lat: not degrees: write a number from -90 to 90
+stations.csv:4: lon: not degrees: write a number from -180 to 180
+stations.csv:5: 1 fields where the first line names 6: write as many, with quotes around a text that has a comma
+"#);
+    assert_eq!(import.stations.len(), 1);
+    assert_eq!(&*import.devices[0].profile, "indoor");
+}
+
+#[test]
+fn every_level_is_read_and_written() {
+    let stations = "id,name,level,parent,lat,lon,phone\nd,D,district,,1,2,\nt,T,township,d,1,2,\n\
+                    c,C,community,t,1,2,\nv,V,village,t,1,2,\n";
+    let import = read(stations.as_bytes(), DEVICES.as_bytes());
+    let levels: Vec<Level> = import.stations.iter().map(|it| it.level).collect();
+    assert_eq!(levels, [Level::District, Level::Township, Level::Community, Level::Village]);
+    assert_eq!(write_stations(&import.stations), stations);
+}
+
+#[test]
+fn stations_are_looked_for_unless_their_file_was_not_understood() {
+    let known = Registry::new([]);
+    let devices = "id,kind,name,station,zone,profile,lat,lon,address\nH,hydrant,H,d,,,1,2,\n";
+    let devices = File { name: "devices.csv", bytes: devices.as_bytes() };
+    let told_of = |stations: Option<&'static [u8]>| {
+        let stations = stations.map(|bytes| File { name: "stations.csv", bytes });
+        told(&Import::read(stations, Some(devices), &known))
+    };
+    let missing = "devices.csv:2: station = `d`: no such good station: correct it, or add it to \
+                   the stations\n";
+    assert_eq!(told_of(None), missing);
+    assert_eq!(told_of(Some(b"id,name,level,parent,lat,lon\n")), missing);
+    let bad_header = told_of(Some(b"id,name,level,parent,lat\nd,D,district,,1\n"));
+    assert_eq!(bad_header, "stations.csv:1: lon: no such column: name it in the first line\n");
+}
+
+#[test]
 fn every_bad_row_is_told_with_line_column_and_reason() {
     let stations = b"\
 id,name,level,parent,lat,lon
