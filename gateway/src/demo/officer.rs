@@ -5,7 +5,7 @@
 //! Some incidents nobody answers at once, so that the next step can be seen.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashSet};
 
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, State};
@@ -25,6 +25,8 @@ const ANSWERED: usize = 10_000;
 const SHOWN_MS: Ms = 300;
 /// A fire is over for the crew after this; it burns for two minutes.
 const FIRE_OVER_MS: Ms = 170_000;
+/// A burnt dinner is known for one after this.
+const NOTHING_MS: Ms = 90_000;
 /// A hydrant is mended after this.
 const MENDED_MS: Ms = 260_000;
 
@@ -43,6 +45,8 @@ pub struct Deed {
 #[derive(Debug, Default)]
 pub struct Officers {
     planned: BinaryHeap<Reverse<Deed>>,
+    /// What each crew will say in the end, as things stand now.
+    ends: BTreeMap<IncidentId, Deed>,
     answered: HashSet<(IncidentId, u32, Answer)>,
 }
 
@@ -51,13 +55,17 @@ pub struct Officers {
 enum Answer {
     Shown(ulid::Ulid),
     Taken,
-    Ended,
 }
 
 impl Officers {
     /// Plans what the officer of that station does about it.
     pub fn hear(&mut self, heard: &Heard) {
         let it = &heard.incident;
+        // Where nobody sits, whoever took it brings it to an end.
+        let minds = it.station == heard.station || *it.station == *ABSENT;
+        if minds {
+            self.ends.remove(&it.id);
+        }
         if *heard.station == *ABSENT || it.state == State::Closed {
             return;
         }
@@ -70,9 +78,8 @@ impl Officers {
             }
             self.answer(heard);
         }
-        let own = it.station == heard.station;
-        if own && it.state == State::Acknowledged {
-            self.finish(heard);
+        if minds && it.state == State::Acknowledged && self.ends.len() < PLANNED {
+            self.ends.extend(end(heard).map(|deed| (it.id, deed)));
         }
     }
 
@@ -94,51 +101,56 @@ impl Officers {
         }
     }
 
-    /// Says what was found, when the crew has had its time.
-    fn finish(&mut self, heard: &Heard) {
-        let it = &heard.incident;
-        let left = |lasts: Ms| (it.opened_at + lasts - heard.at).max(1_000);
-        let (after, action, note) = match it.class {
-            // Who looks into the kitchen sees whether it burns.
-            Class::Fire if it.conditions.contains(&Condition::Heat) => {
-                (left(FIRE_OVER_MS), "resolve", "明火扑灭 extinguished")
-            }
-            Class::Fire => (left(90_000), "false_alarm", "油烟 burnt dinner"),
-            // Water proves itself: it is verified without a word.
-            Class::Water => return,
-            Class::Upkeep | Class::Blind => (left(MENDED_MS), "resolve", "已修复 mended"),
-        };
-        if self.answered.insert((it.id, it.episode, Answer::Ended)) {
-            self.plan(heard, after, action, note);
-        }
-    }
-
     fn plan(&mut self, heard: &Heard, after: Ms, action: &str, note: &str) {
         if self.planned.len() >= PLANNED {
             return; // officers can be overwhelmed too
         }
-        let payload = serde_json::json!({
-            "incident": heard.incident.id,
-            "action": action,
-            "by": format!("{} 值班员 duty officer", heard.station),
-            "note": note,
-        });
-        let deed = Deed {
-            at: heard.at + after,
-            station: heard.station.clone(),
-            payload: payload.to_string(),
-        };
-        self.planned.push(Reverse(deed));
+        self.planned.push(Reverse(deed(heard, after, action, note)));
     }
-
     /// What is to be done by now, soonest first.
     pub fn due(&mut self, now: Ms) -> Vec<Deed> {
         let mut due = Vec::new();
         while self.planned.peek().is_some_and(|it| it.0.at <= now) {
             due.extend(self.planned.pop().map(|it| it.0));
         }
+        self.ends.retain(|_, deed| {
+            let later = deed.at > now;
+            if !later {
+                due.push(deed.clone());
+            }
+            later
+        });
+        due.sort();
         due
     }
+}
+
+/// What the crew says when it has had its time: as it looks now, which may change until then.
+fn end(heard: &Heard) -> Option<Deed> {
+    let it = &heard.incident;
+    let left = |lasts: Ms| (it.opened_at + lasts - heard.at).max(1_000);
+    match it.class {
+        // Who looks into the kitchen sees whether it burns.
+        Class::Fire if it.conditions.contains(&Condition::Heat) => {
+            Some(deed(heard, left(FIRE_OVER_MS), "resolve", "明火扑灭 extinguished"))
+        }
+        Class::Fire => Some(deed(heard, left(NOTHING_MS), "false_alarm", "油烟 burnt dinner")),
+        // Water proves itself: it is verified without a word.
+        Class::Water => None,
+        Class::Upkeep | Class::Blind => {
+            Some(deed(heard, left(MENDED_MS), "resolve", "已修复 mended"))
+        }
+    }
+}
+
+fn deed(heard: &Heard, after: Ms, action: &str, note: &str) -> Deed {
+    let payload = serde_json::json!({
+        "incident": heard.incident.id,
+        "action": action,
+        "by": format!("{} 值班员 duty officer", heard.station),
+        "note": note,
+    });
+    Deed { at: heard.at + after, station: heard.station.clone(), payload: payload.to_string() }
 }
 
 #[cfg(test)]
@@ -219,6 +231,7 @@ mod tests {
             let mut officers = Officers::default();
             let mut taken = heard(TAKEN, "yudong", 20_000, &more);
             taken.incident.state = standpipe_rules::incidents::State::Acknowledged;
+            officers.hear(&heard(TAKEN, "yudong", 10_000, &json!({"state": "acknowledged"})));
             officers.hear(&taken);
             officers.hear(&taken);
             assert_eq!(plan(&mut officers), wanted, "{story}");

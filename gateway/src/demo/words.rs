@@ -122,7 +122,7 @@ impl Teller {
         let text = format!("{} → paged 已通知 {name} ({why})", title(it));
         let mut lines = vec![self.page.line(heard.at, it.severity, &text)];
         let near: Vec<_> = it.hydrants.iter().take(HYDRANTS).map(hydrant).collect();
-        if !near.is_empty() && it.step <= 1 {
+        if !near.is_empty() && (first || it.step <= 1) {
             lines.push(format!("{:24}nearest water 最近水源: {}", "", near.join(" · ")));
         }
         lines
