@@ -21,7 +21,7 @@ impl Night {
     fn begin(more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Broker::start(dir.path());
-        let files = (town::stations(4), town::devices(20, 20, 60));
+        let files = (town::stations(4), town::devices(20, 20, 900));
         let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), more);
         let terminal = Station::connect(broker.port, "+");
         Self { broker, gateway, terminal, _dir: dir }
@@ -121,7 +121,7 @@ fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
 
 #[test]
 fn nobody_answers_and_it_goes_up() {
-    let night = Night::begin("[escalation.fire]\nstep2_s = 2\nstep3_s = 4\nrepeat_s = 6");
+    let night = Night::begin("[escalation.fire]\nstep2_s = 2\nstep3_s = 4\nrepeat_s = 30");
     night.present();
     night.says("S-1", "alarm", json!({"condition": "heat", "active": true}));
     let first = night.page("step 1", "t-1");
@@ -165,7 +165,7 @@ fn a_stranger_s_fire_goes_to_the_district() {
 fn low_water_is_paged_once_and_cleared_after_a_restart() {
     let mut night = Night::begin("");
     night.present();
-    let start = now() - 120_000;
+    let start = now() - 300_000;
     let says = |night: &Night, offset: i64, kpa: f64| {
         let body = json!({"ts": start + offset, "pressure_kpa": kpa});
         night.terminal.publish("standpipe/v1/t-1/H-3/telemetry", false, &body);

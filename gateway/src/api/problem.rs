@@ -5,7 +5,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::readers::ReadError;
@@ -35,6 +35,11 @@ pub struct Body {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     incident: Option<Value>,
+    /// The same incident's own members, so that this answer reads like the one of an action that
+    /// was done; all but its `title`, whose place is taken.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    members: Map<String, Value>,
 }
 
 impl Problem {
@@ -45,6 +50,7 @@ impl Problem {
             status: status.as_u16(),
             detail,
             incident: None,
+            members: Map::new(),
         }))
     }
 
@@ -104,6 +110,8 @@ impl Problem {
         let state = incident.get("state").and_then(Value::as_str).unwrap_or("unknown").to_owned();
         let detail = format!("`{action}` can't be done while the incident is `{state}`: reload it");
         let mut problem = Self::new(StatusCode::CONFLICT, "not-now", "Not possible now", detail);
+        problem.0.members = incident.as_object().cloned().unwrap_or_default();
+        problem.0.members.remove("title");
         problem.0.incident = Some(incident);
         problem
     }

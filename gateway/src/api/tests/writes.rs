@@ -55,6 +55,7 @@ async fn a_fire_is_taken_and_closed_by_a_person() {
     );
     assert_eq!(problem["incident"]["id"], fire["id"], "it comes with the refusal");
     assert_eq!(problem["incident"]["state"], "acknowledged");
+    assert_eq!((&problem["id"], &problem["state"]), (&fire["id"], &json!("acknowledged")));
     assert!(problem["incident"]["trail"].is_array());
 
     let (status, comment) = api.send("POST", &actions, &json!({"action":"comment"})).await;
