@@ -14,8 +14,8 @@ pub enum Status {
     Fine,
     /// It does not.
     Failing {
-        /// Since when.
-        since: Ms,
+        /// Since when; `None`: it has never worked.
+        since: Option<Ms>,
         /// What is wrong: what to do.
         why: Box<str>,
     },
@@ -35,11 +35,15 @@ impl Part {
         });
     }
 
-    /// It does not work. Told again and again, it has been failing since the first time; the
+    /// It does not work. Told again and again, it has been failing since it last worked; the
     /// newest reason is the one shown.
     pub fn failing(&self, now: Ms, why: &str) {
         self.0.send_modify(|it| {
-            let since = if let Status::Failing { since, .. } = it { *since } else { now };
+            let since = match it {
+                Status::Starting => None,
+                Status::Fine => Some(now),
+                Status::Failing { since, .. } => *since,
+            };
             *it = Status::Failing { since, why: why.into() };
         });
     }
@@ -69,16 +73,17 @@ mod tests {
     use super::{Part, Status};
 
     #[test]
-    fn a_part_fails_since_the_first_time_and_for_the_newest_reason() {
+    fn a_part_fails_since_it_last_worked_and_for_the_newest_reason() {
         let part = Part::default();
         assert_eq!(part.status(), Status::Starting);
         part.failing(1_000, "disc full");
         part.failing(2_000, "still full");
-        assert_eq!(part.status(), Status::Failing { since: 1_000, why: "still full".into() });
+        assert_eq!(part.status(), Status::Failing { since: None, why: "still full".into() });
         part.fine();
         part.fine();
         assert_eq!(part.status(), Status::Fine);
         part.failing(9_000, "again");
-        assert_eq!(part.status(), Status::Failing { since: 9_000, why: "again".into() });
+        part.failing(9_500, "still");
+        assert_eq!(part.status(), Status::Failing { since: Some(9_000), why: "still".into() });
     }
 }

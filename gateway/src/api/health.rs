@@ -79,7 +79,7 @@ fn reason(part: &'static str, says: &Part) -> Option<Reason> {
     match says.status() {
         Status::Fine => None,
         Status::Starting => Some(Reason { part, since: None, why: "not working yet: wait".into() }),
-        Status::Failing { since, why } => Some(Reason { part, since: Some(since), why }),
+        Status::Failing { since, why } => Some(Reason { part, since, why }),
     }
 }
 
