@@ -1,3 +1,5 @@
+//! A configuration read whole: its defaults, its faults all at once, and what they advise.
+
 use std::path::Path;
 
 use insta::assert_snapshot;

@@ -1,3 +1,5 @@
+//! Both files of the registry: what is read, what is refused, and that what is written reads back.
+
 use super::super::{Level, Registry};
 use super::{File, Import, write_devices, write_stations};
 

@@ -1,0 +1,234 @@
+//! What a reviewer need not look for: a machine reads every file that git knows.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Everything that may stand at the top.
+const TOP: &[&str] = &[
+    ".cargo",
+    ".ci",
+    ".clippy.toml",
+    ".deny.toml",
+    ".github",
+    ".gitignore",
+    ".rustfmt.toml",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "deploy",
+    "firmware",
+    "gateway",
+    "shared",
+    "tests",
+];
+/// What must stand there.
+const NEEDED: &[&str] =
+    &[".ci/run", "Cargo.lock", "LICENSE", "README.md", "deploy/standpipe.toml", "tests/run"];
+/// Lines of one file, its tests among them.
+const LONGEST_FILE: usize = 600;
+/// Where the deciding code is.
+const RULES: &str = "gateway/rules/";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Every file of the repository: those git keeps, and new ones it does not ignore.
+fn files() -> Vec<String> {
+    let out = Command::new("git")
+        .current_dir(root())
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .output()
+        .expect("git");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let names = String::from_utf8(out.stdout).expect("names in UTF-8");
+    let names: Vec<String> = names
+        .split_terminator('\0')
+        .filter(|it| root().join(it).is_file())
+        .map(str::to_owned)
+        .collect();
+    assert!(names.len() > 50, "only {} files: is this a clone?", names.len());
+    names
+}
+
+fn read(name: &str) -> String {
+    let bytes = std::fs::read(root().join(name)).unwrap_or_else(|bad| panic!("{name}: {bad}"));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn sources() -> Vec<String> {
+    files().into_iter().filter(|it| it.ends_with(".rs")).collect()
+}
+
+/// Fails with every fault, a line each.
+fn none(what: &str, faults: &[String]) {
+    assert!(faults.is_empty(), "{what}:\n  {}", faults.join("\n  "));
+}
+
+/// `file:line` of every line of these files in which `bad` finds something.
+fn lines(names: &[String], bad: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in names {
+        for (n, line) in read(name).lines().enumerate() {
+            if bad(line) {
+                found.push(format!("{name}:{}: {}", n + 1, line.trim()));
+            }
+        }
+    }
+    found
+}
+
+/// The words of a line that stand for code: what follows `//` is said, not done.
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap_or_default()
+}
+
+#[test]
+fn whoever_opens_the_repository_knows_where_everything_is() {
+    let files = files();
+    let top: BTreeSet<&str> = files.iter().filter_map(|it| it.split('/').next()).collect();
+    let strange: Vec<String> =
+        top.iter().filter(|it| !TOP.contains(it)).map(|it| (*it).to_owned()).collect();
+    none("not a name of the top level", &strange);
+    let missing: Vec<String> = NEEDED
+        .iter()
+        .filter(|it| !files.iter().any(|file| file == *it))
+        .map(|it| (*it).to_owned())
+        .collect();
+    none("missing", &missing);
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    // Put together here, so that this file does not find itself.
+    let marks = ["todo", "unimplemented"].map(|it| format!("{it}!"));
+    let ignored = format!("#[{}", "ignore");
+    let found = lines(&sources(), |line| {
+        let line = code(line);
+        marks.iter().any(|it| line.contains(it.as_str())) || line.contains(&ignored)
+    });
+    none("left for later", &found);
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_can_hold() {
+    let long: Vec<String> = sources()
+        .into_iter()
+        .map(|name| (read(&name).lines().count(), name))
+        .filter(|(lines, _)| *lines > LONGEST_FILE)
+        .map(|(lines, name)| format!("{name}: {lines} lines, at most {LONGEST_FILE}: split it"))
+        .collect();
+    none("too long", &long);
+}
+
+#[test]
+fn every_file_says_first_what_is_in_it() {
+    let silent: Vec<String> = sources()
+        .into_iter()
+        .filter(|name| !read(name).trim_start().starts_with("//!"))
+        .map(|name| format!("{name}: starts without //!"))
+        .collect();
+    none("silent", &silent);
+}
+
+#[test]
+fn every_link_of_the_pages_leads_somewhere() {
+    let mut dead = Vec::new();
+    for page in files().iter().filter(|it| it.ends_with(".md")) {
+        let folder = root().join(page).parent().unwrap().to_owned();
+        for link in links(&read(page)) {
+            let file = link.split('#').next().unwrap_or_default();
+            let far = ["http://", "https://", "mailto:"].iter().any(|it| link.starts_with(it));
+            if !far && !file.is_empty() && !folder.join(file).exists() {
+                dead.push(format!("{page}: {link}"));
+            }
+        }
+    }
+    none("dead links", &dead);
+}
+
+/// What `[…](…)` points to, outside fenced code.
+fn links(page: &str) -> Vec<String> {
+    let prose: Vec<&str> = page.split("```").step_by(2).collect();
+    let mut links = Vec::new();
+    for part in prose.concat().split("](").skip(1) {
+        links.extend(part.split(')').next().map(str::to_owned));
+    }
+    links
+}
+
+#[test]
+fn what_decides_neither_waits_nor_asks_the_time() {
+    let rules: Vec<String> =
+        sources().into_iter().filter(|it| it.starts_with(RULES) && !is_test(it)).collect();
+    assert!(rules.len() > 20, "{RULES} has moved: tell this test where");
+    const FOREIGN: &[&str] = &[
+        "tokio",
+        "rusqlite",
+        "async fn",
+        ".await",
+        "std::net",
+        "std::fs",
+        "std::thread",
+        "std::process",
+        "std::env",
+        "SystemTime",
+        "Instant",
+        "thread_local",
+        "static mut",
+        "Mutex",
+    ];
+    let found = lines(&rules, |line| FOREIGN.iter().any(|it| code(line).contains(it)));
+    none("the deciding code reaches outside", &found);
+    let manifest = read("gateway/rules/Cargo.toml");
+    let wanted = manifest.split("[dev-dependencies]").next().unwrap_or_default();
+    for foreign in ["tokio", "rusqlite", "reqwest", "rumqttc", "axum", "metrics"] {
+        assert!(!wanted.contains(foreign), "gateway/rules depends on {foreign}");
+    }
+}
+
+/// Tests may do what they like.
+fn is_test(name: &str) -> bool {
+    name.split('/').any(|it| matches!(it, "tests" | "drills" | "tests.rs" | "benches"))
+}
+
+/// Clippy refuses the clock of the machine everywhere; this is who may overrule it.
+#[test]
+fn only_the_clock_asks_the_time() {
+    let lint = format!("clippy::{}_methods", "disallowed");
+    let found: Vec<String> = sources()
+        .into_iter()
+        .filter(|it| it.starts_with("gateway/") && it != "gateway/src/clock.rs" && !is_test(it))
+        .filter(|it| {
+            let text = read(it);
+            // Tests stand last in a file.
+            let end = text.find("#[cfg(test)]").unwrap_or(text.len());
+            text[..end].contains(&lint)
+        })
+        .collect();
+    none("overrules the ban on clocks", &found);
+}
+
+#[test]
+fn the_repository_is_at_home_on_every_machine() {
+    let strangers: Vec<String> = files()
+        .into_iter()
+        .filter(|it| !it.ends_with(".gz") && it != "Cargo.lock" && !it.ends_with("go.sum"))
+        .collect();
+    // Put together here, so that this file does not find itself.
+    let homes = ["root", "home", "Users"].map(|it| format!("/{it}/"));
+    let mirrors = ["mirror", "proxy", "registry"].map(|it| format!("://{it}."));
+    let work = format!("/{}/", "work");
+    let found = lines(&strangers, |line| {
+        homes.iter().chain(&mirrors).any(|it| line.contains(it.as_str()))
+            || line.split(['"', '\'', ' ', '=', '`', '(']).any(|it| it.starts_with(&work))
+    });
+    none("names a machine", &found);
+    let lock = read("Cargo.lock");
+    let sources: BTreeSet<&str> =
+        lock.lines().filter_map(|it| it.strip_prefix("source = ")).collect();
+    let known = "\"registry+https://github.com/rust-lang/crates.io-index\"";
+    assert_eq!(sources, BTreeSet::from([known]), "Cargo.lock names another registry");
+}
