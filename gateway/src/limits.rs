@@ -1,4 +1,6 @@
 //! Every limit that no user should need to change, in one place: queues, batches, times.
+//!
+//! What only one file keeps (rows of a table, a pause of its own) stands in that file.
 
 use std::time::Duration;
 
@@ -15,13 +17,7 @@ pub const RECEIVE_MAXIMUM: u16 = 4_096;
 pub const MAX_PACKET: u32 = 2 * 1024 * 1024 + 4 * 1024;
 /// Messages in one transaction.
 pub const BATCH: usize = 2_000;
-/// How long telemetry may wait for company; an alarm never waits.
-pub const LINGER: Duration = Duration::from_millis(10);
 /// The longest pause between two attempts to reach a broker, a webhook or a database.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long everything may take to stop.
 pub const GRACE: Duration = Duration::from_secs(2);
-/// The newest messages kept of those not understood.
-pub const QUARANTINE: u32 = 1_000;
-/// The newest events kept for streams that come back.
-pub const EVENTS: u32 = 10_000;

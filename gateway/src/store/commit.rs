@@ -206,6 +206,10 @@ impl Batch<'_> {
         for row in &changes.ledger {
             rows::ledger(self.conn, row)?;
         }
+        if !changes.ledger.is_empty() {
+            // Faster than they grow, and never many at once.
+            rows::ledger_cut(self.conn, self.now, 2 * changes.ledger.len())?;
+        }
         self.pages += saved.len() + changes.ledger.len() + changes.registered.len();
         Ok(changed)
     }

@@ -17,6 +17,8 @@ pub const QUARANTINE_ROWS: i64 = 1_000;
 pub const QUARANTINE_BYTES: usize = 4_096;
 /// The newest events that are kept.
 pub const EVENT_ROWS: i64 = 10_000;
+/// How long rows of the ledger are kept: as long as raw readings.
+pub const LEDGER_MS: Ms = 90 * 86_400_000;
 
 /// A message, or a part of one, that was not understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,6 +242,13 @@ pub fn ledger(conn: &Connection, it: &LedgerRow) -> Result<(), StoreError> {
     put(conn, sql, (it.device.0, it.hour, it.boot, expected, received, duplicate, late, reused))
 }
 
+/// `ledger`: at most `most` rows older than [`LEDGER_MS`] go.
+pub fn ledger_cut(conn: &Connection, now: Ms, most: usize) -> Result<(), StoreError> {
+    let sql = "DELETE FROM ledger WHERE (ix, hour, boot) IN
+               (SELECT ix, hour, boot FROM ledger WHERE hour < ?1 LIMIT ?2)";
+    put(conn, sql, (now - LEDGER_MS, i64::try_from(most).unwrap_or(i64::MAX)))
+}
+
 /// `quarantine`.
 pub fn quarantine(conn: &Connection, it: &Quarantined) -> Result<(), StoreError> {
     let sql = "INSERT INTO quarantine (at, topic, reason, detail, payload)
@@ -286,4 +295,31 @@ pub fn device_event(id: &str, it: &Summary) -> String {
         "measured_at": it.measured_at, "latest": it.latest,
     })
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use standpipe_rules::changes::{LedgerCounts, LedgerRow};
+    use standpipe_rules::registry::DeviceIx;
+
+    use super::{LEDGER_MS, ledger, ledger_cut};
+
+    #[test]
+    fn rows_of_the_ledger_are_kept_for_90_days_and_go_in_small_steps() {
+        let mut conn = rusqlite::Connection::open_in_memory().unwrap();
+        crate::store::migrations::migrate(&mut conn).unwrap();
+        let counts = LedgerCounts { received: 1, ..LedgerCounts::default() };
+        for hour in 0..10 {
+            let row = LedgerRow { device: DeviceIx(hour % 2), hour: hour.into(), boot: 1, counts };
+            ledger(&conn, &row).unwrap();
+        }
+        let left = |most| {
+            ledger_cut(&conn, LEDGER_MS + 5, most).unwrap();
+            conn.query_row("SELECT count(*), min(hour) FROM ledger", (), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        };
+        assert_eq!(left(2), Ok((8, 2)));
+        assert_eq!(left(100), Ok((5, 5)), "what is younger stays");
+    }
 }

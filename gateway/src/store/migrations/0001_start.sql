@@ -111,6 +111,7 @@ CREATE TABLE ledger (
     seq_reused INTEGER NOT NULL,
     PRIMARY KEY (ix, hour, boot)
 ) WITHOUT ROWID;
+CREATE INDEX ledger_hour ON ledger (hour);
 
 -- The newest messages that were not understood; bounded.
 CREATE TABLE quarantine (
