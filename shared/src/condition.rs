@@ -223,12 +223,6 @@ impl Condition {
         }
     }
 
-    /// Whether it is judged for one device, and not for a zone, an area or the gateway.
-    #[must_use]
-    pub const fn of_device(self) -> bool {
-        !matches!(self, Self::ZoneLowPressure | Self::BlindArea | Self::GatewayBlind)
-    }
-
     /// A bit of its own, for sets of conditions.
     #[must_use]
     pub const fn bit(self) -> u32 {
@@ -274,8 +268,6 @@ mod tests {
             assert_eq!(condition.as_str(), name);
             assert_eq!(condition.severity().as_str(), severity, "{name}");
             assert_eq!(condition.class().as_str(), class, "{name}");
-            let whole = matches!(name, "zone_low_pressure" | "blind_area" | "gateway_blind");
-            assert_eq!(condition.of_device(), !whole, "{name}");
         }
         assert_eq!("fog".parse::<Condition>(), Err(UnknownCondition));
     }

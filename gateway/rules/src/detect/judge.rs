@@ -161,6 +161,11 @@ impl Judge<'_> {
         self.fire(values, when);
         self.pressure(values, when);
         self.upkeep(values, when);
+    }
+
+    /// Any new message, after all that it says was judged: a late one belongs to a backlog, a
+    /// young one ends it.
+    pub fn backlog(&mut self, when: When) {
         if when.late {
             let first = self.memory.backlog.map_or(when.at, |(first, _)| first);
             self.memory.backlog = Some((first, when.at));

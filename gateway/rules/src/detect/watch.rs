@@ -293,6 +293,7 @@ impl Watch {
             if in_order {
                 judge.reading(&logged.values, when);
             }
+            judge.backlog(when);
         });
         out.counts.out_of_order += u64::from(!in_order);
         if before != (self.facts.len(), self.memory(ix).map_or(0, Memory::conditions)) {

@@ -42,6 +42,8 @@ fn the_ledger_counts_a_boot() {
         ("of a boot long gone only what comes", "00:00:01 #5/1 temp_c=1\n00:00:02 #6/1 temp_c=1\n00:00:03 #4/70 temp_c=1\n00:00:04 #4/71 temp_c=1",
          vec![(5, [1, 1, 0, 0, 0]), (4, [2, 2, 0, 0, 0]), (6, [1, 1, 0, 0, 0])], 4),
         ("no numbers, no duplicates", "00:00:01 temp_c=1\n00:00:02 @00:00:01 temp_c=1",               vec![], 2),
+        ("a new boot that does not begin at 1", "00:00:01 #1/1 temp_c=1\n00:00:02 #2/3 temp_c=1", vec![(2, [3, 1, 0, 0, 0]), (1, [1, 1, 0, 0, 0])], 2),
+        ("boot 0 is an earlier boot",    "00:00:01 #5/1 temp_c=1\n00:00:02 #0/70 temp_c=1", vec![(0, [1, 1, 0, 0, 0]), (5, [1, 1, 0, 0, 0])], 2),
         ("64 back is known: used again", "00:00:01 #1/64 temp_c=1\n00:00:02 #1/1 temp_c=1\n00:00:03 #1/1 temp_c=2", vec![(1, [64, 2, 0, 0, 1])], 3),
         ("65 back is not: it was missing", "00:00:01 #1/65 temp_c=1\n00:00:02 #1/1 temp_c=1\n00:00:03 #1/1 temp_c=2", vec![(1, [65, 3, 0, 0, 0])], 3),
         ("a long leap forgets what was below", "00:00:01 #1/1 temp_c=1\n00:00:02 #1/200 temp_c=1\n00:00:03 #1/137 temp_c=1", vec![(1, [200, 3, 0, 0, 0])], 3),
@@ -95,6 +97,15 @@ fn a_duplicate_far_back_is_known_as_long_as_it_is_recent() {
         drill.run(&format!("01:00:00 @{ts} #1/{seq} temp_c=1"));
     }
     assert_eq!((drill.out.counts.duplicates, drill.out.readings.len()), (500, 500));
+    let ix = drill.watch.registry.find("D").unwrap();
+    let mut forgetful = Drill::hydrant();
+    let body = drill.watch.memory(ix).unwrap().body();
+    forgetful.watch.restore(ix, crate::detect::Memory::from_body(&body).unwrap());
+    for seq in 469..=500 {
+        let ts = super::clock(super::T0 + seq * 1_000);
+        forgetful.run(&format!("01:00:00 @{ts} #1/{seq} temp_c=1"));
+    }
+    assert_eq!(forgetful.out.counts.duplicates, 32, "the device's own memory knows the last 32");
     let mut restarted = Drill::hydrant();
     let ix = restarted.watch.registry.find("D").unwrap();
     let body = drill.watch.memory(ix).unwrap().body();

@@ -246,6 +246,16 @@ fn a_late_alarm_waits_too_unless_it_is_fire() {
         "00:30:00 @00:10:00 alarm tamper on\n00:30:02 temp_c=20",
         &["00:30:02 D tamper since 00:10:00 late 1202 s"],
     );
+    Drill::watched().finds(
+        "late, and older than the newest reading: told when nothing late comes any more",
+        "00:04:00 temp_c=20\n00:04:10 @00:01:00 alarm tamper on\n00:05:09\n00:05:10",
+        &["00:05:10 D tamper since 00:01:00 late 250 s"],
+    );
+    Drill::watched().finds(
+        "or at the next young message",
+        "00:04:00 temp_c=20\n00:04:10 @00:01:00 alarm tamper on\n00:04:20 @00:03:50 temp_c=20",
+        &["00:04:20 D tamper since 00:01:00 late 200 s"],
+    );
     Drill::detector().finds(
         "fire by readings is told at once",
         "00:30:00 @00:10:00 smoke_db_m=1\n00:30:01 @00:11:00 smoke_db_m=1",

@@ -1,0 +1,98 @@
+//! The recorded day: what a person would have been told, beside what was done to the network.
+
+use std::path::Path;
+use std::process::Command;
+
+use standpipe_tests::gateway::program;
+
+#[derive(Debug)]
+struct Row {
+    device: String,
+    condition: String,
+    raised: i64,
+    detected: i64,
+    cleared: Option<i64>,
+}
+
+fn data(file: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/ky4").join(file).display().to_string()
+}
+
+fn run(out: &Path) -> Vec<Row> {
+    let done = Command::new(program())
+        .args(["backtest", "--stations", &data("stations.csv"), "--devices", &data("devices.csv")])
+        .args(["--readings", &data("readings.csv.gz"), "--out"])
+        .arg(out)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let mut reader = csv::Reader::from_path(out).unwrap();
+    let header = "id,device,zone,condition,severity,raised_ms,detected_ms,cleared_ms";
+    assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>().join(","), header);
+    let rows = reader.records().map(Result::unwrap).map(|row| Row {
+        device: row[1].to_owned(),
+        condition: row[3].to_owned(),
+        raised: row[5].parse().unwrap(),
+        detected: row[6].parse().unwrap(),
+        cleared: row[7].parse().ok(),
+    });
+    rows.collect()
+}
+
+/// Device, condition, start, end: from the noise-free pressures.
+fn truth() -> Vec<(String, String, i64, i64)> {
+    let mut reader = csv::Reader::from_path(data("truth.csv")).unwrap();
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+fn overlaps(row: &Row, (start, end): (i64, i64)) -> bool {
+    row.raised <= end + 300_000 && row.cleared.is_none_or(|at| at >= start - 60_000)
+}
+
+#[test]
+fn nothing_is_missed_and_little_is_invented() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rows, truth) = (run(&dir.path().join("incidents.csv")), truth());
+    for (condition, slowest_s) in
+        [("low_pressure", 100), ("no_water", 130), ("sensor_fault", 1_900), ("offline", 310)]
+    {
+        let of = |it: &&(String, String, i64, i64)| it.1 == condition && it.3 - it.2 >= 300_000;
+        let mut delays = Vec::new();
+        for (device, _, start, end) in truth.iter().filter(of) {
+            let found = rows.iter().filter(|row| {
+                row.device == *device && row.condition == condition && overlaps(row, (*start, *end))
+            });
+            let first = found.map(|row| row.detected).min();
+            let first = first.unwrap_or_else(|| panic!("{device} {condition} {start} was missed"));
+            delays.push((first - start) / 1_000);
+        }
+        delays.sort_unstable();
+        assert!(!delays.is_empty(), "{condition} is in the data");
+        let median = delays[delays.len() / 2];
+        assert!(median <= slowest_s, "{condition}: {median} s");
+        let told: Vec<&Row> = rows.iter().filter(|row| row.condition == condition).collect();
+        let right = told.iter().filter(|row| {
+            truth.iter().any(|(device, what, start, end)| {
+                row.device == *device && what == condition && overlaps(row, (*start, *end))
+            })
+        });
+        let right = right.count();
+        println!(
+            "{condition}: {} true, {} told, {right} rightly, {median} s",
+            delays.len(),
+            told.len()
+        );
+        assert!(right * 100 >= told.len() * 90, "{condition}: {right} of {}", told.len());
+    }
+    let whole = rows.iter().filter(|row| row.device.is_empty()).count();
+    assert_eq!(whole, 0, "nine of a zone's hydrants fell low, which is under 30 %: {rows:?}");
+}
+
+#[test]
+fn the_same_readings_give_the_same_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (dir.path().join("one.csv"), dir.path().join("two.csv"));
+    run(&one);
+    run(&two);
+    assert_eq!(std::fs::read(one).unwrap(), std::fs::read(two).unwrap());
+}
