@@ -126,3 +126,94 @@ impl Backtest {
         self.rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use standpipe_shared::{Field, Kind, Reading};
+
+    use super::Backtest;
+    use crate::Ms;
+    use crate::registry::{Device, Registry};
+
+    const T0: Ms = 1_767_225_600_000;
+
+    fn town(count: u32) -> Backtest {
+        let mut registry = Registry::new([]);
+        for n in 0..count {
+            registry.put_device(Device {
+                claimed: true,
+                station: "T-1".into(),
+                zone: "main".into(),
+                interval_s: Some(60),
+                ..Device::unclaimed(&format!("H-{n}"), "", Kind::Hydrant)
+            });
+        }
+        Backtest::new(registry)
+    }
+
+    fn says(test: &mut Backtest, device: &str, (arrived_s, late_s): (Ms, Ms), kpa: f32) {
+        let at = T0 + arrived_s * 1_000;
+        let mut reading = Reading { ts: Some(at - late_s * 1_000), ..Reading::default() };
+        reading.values.set(Field::PressureKpa, kpa).unwrap();
+        test.reading(at, device, &reading);
+    }
+
+    /// device, zone, condition, raised, detected, cleared: seconds.
+    fn rows(test: Backtest) -> Vec<String> {
+        let s = |ms: Ms| (ms - T0) / 1_000;
+        let rows = test.finish().into_iter().map(|it| {
+            let cleared = it.cleared_ms.map_or_else(String::new, |at| s(at).to_string());
+            let (raised, detected) = (s(it.raised_ms), s(it.detected_ms));
+            let what = it.condition.as_str();
+            format!("{} {} {what} {raised} {detected} {cleared}", it.device, it.zone)
+        });
+        rows.collect()
+    }
+
+    #[test]
+    fn a_row_begins_with_the_first_low_reading_and_ends_with_the_first_good_one() {
+        let mut test = town(1);
+        for (at, kpa) in [(0, 300.0), (60, 100.0), (120, 100.0), (180, 300.0), (240, 300.0)] {
+            says(&mut test, "H-0", (at, 0), kpa);
+        }
+        assert_eq!(rows(test), ["H-0 main low_pressure 60 120 180"]);
+    }
+
+    #[test]
+    fn silence_is_judged_on_arrival_between_readings_and_at_the_end() {
+        let mut test = town(3);
+        says(&mut test, "H-0", (0, 0), 300.0);
+        says(&mut test, "H-1", (10, 0), 300.0);
+        says(&mut test, "H-2", (11, 0), 300.0);
+        says(&mut test, "H-0", (310, 0), 300.0);
+        assert_eq!(rows(test), ["H-0 main offline 300 300 310", "H-1 main offline 310 310 ",]);
+    }
+
+    #[test]
+    fn a_backlog_that_is_over_is_one_row_and_a_zone_has_no_device() {
+        let mut test = town(4);
+        says(&mut test, "H-3", (0, 0), 300.0);
+        for (n, device) in ["H-0", "H-1", "H-2"].into_iter().enumerate() {
+            for at in [10, 50] {
+                says(&mut test, device, (at + n as Ms, 0), 5.0);
+            }
+        }
+        for (at, late, kpa) in
+            [(200, 140, 5.0), (201, 100, 5.0), (202, 80, 300.0), (203, 10, 300.0)]
+        {
+            says(&mut test, "H-3", (at, late), kpa);
+        }
+        let rows = rows(test);
+        assert!(rows.contains(&" main zone_low_pressure 10 52 ".to_owned()), "{rows:?}");
+        assert!(rows.contains(&"H-3 main no_water 60 203 122".to_owned()), "{rows:?}");
+        assert_eq!(rows.len(), 9, "{rows:?}");
+    }
+
+    #[test]
+    fn a_device_that_is_not_registered_is_judged_all_the_same() {
+        let mut test = town(0);
+        says(&mut test, "X", (0, 0), 5.0);
+        says(&mut test, "X", (30, 0), 5.0);
+        assert_eq!(rows(test), ["X  no_water 0 30 ", "X  low_pressure 0 30 "]);
+    }
+}

@@ -5,6 +5,9 @@
 //! Detection ([`crate::detect::Watch`]) finds what is true; the book ([`crate::incidents::Book`])
 //! decides who is told. Neither knows the other: facts pass through here.
 
+#[cfg(test)]
+mod tests;
+
 use standpipe_shared::{Class, Measurements};
 use ulid::Ulid;
 

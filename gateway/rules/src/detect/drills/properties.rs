@@ -55,7 +55,11 @@ proptest! {
                 match fact {
                     crate::Fact::Raised(it) => prop_assert!(open.insert(it.condition), "{it:?}"),
                     crate::Fact::Cleared { condition, .. } => prop_assert!(open.remove(&condition)),
-                    _ => {}
+                    crate::Fact::Passed { .. }
+                    | crate::Fact::TestBecameReal { .. }
+                    | crate::Fact::Verified { .. }
+                    | crate::Fact::Unverified { .. }
+                    | crate::Fact::Hydrant { .. } => {}
                 }
             }
             let memory = live.watch.memory(ix).unwrap();

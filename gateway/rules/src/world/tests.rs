@@ -1,0 +1,283 @@
+//! From a message to what is kept, and back after a restart.
+
+use standpipe_shared::{Alarm, Celsius, Condition, Field, Kilopascals, Kind, Reading};
+
+use super::World;
+use crate::changes::Receiver;
+use crate::detect::watch::Wholes;
+use crate::incidents::{Action, ActionKind, Plan, Refused, Saved, State};
+use crate::registry::{Device, DeviceIx, Level, Registry, Station};
+use crate::wire::Message;
+use crate::{Changes, Ms};
+
+const T0: Ms = 1_767_225_600_000;
+
+fn registry() -> Registry {
+    let mut registry = Registry::new([]);
+    for (id, level, parent) in
+        [("D", Level::District, None), ("T", Level::Township, Some(Box::from("D")))]
+    {
+        registry.put_station(Station {
+            id: id.into(),
+            name: id.into(),
+            level,
+            parent,
+            lat: 29.4,
+            lon: 106.5,
+            phone: None,
+        });
+    }
+    for (id, kind, profile) in [("H", Kind::Hydrant, "municipal"), ("S", Kind::Smoke, "smoke_home")]
+    {
+        registry.put_device(Device {
+            claimed: true,
+            station: "T".into(),
+            profile: profile.into(),
+            lat: Some(29.4),
+            lon: Some(106.5),
+            interval_s: Some(60),
+            ..Device::unclaimed(id, "town", kind)
+        });
+    }
+    registry
+}
+
+const H: DeviceIx = DeviceIx(0);
+
+fn world() -> (World, Changes) {
+    let (mut world, mut out) = (World::new(registry(), Plan::default(), 1), Changes::default());
+    world.session(true, T0, &mut out);
+    world.step(&presence("T"), T0, &mut out);
+    world.step(&presence("D"), T0, &mut out);
+    (world, out)
+}
+
+fn presence(station: &str) -> Message {
+    Message::Presence { station: station.into(), online: true }
+}
+
+fn pressure(ts: Ms, kpa: f32) -> Message {
+    let mut reading = Reading { ts: Some(ts), ..Reading::default() };
+    reading.values.set(Field::PressureKpa, kpa).unwrap();
+    Message::Telemetry { area: "town".into(), device: "H".into(), readings: vec![reading] }
+}
+
+fn alarm(device: &str, condition: Condition, active: bool) -> Message {
+    let alarm = Alarm { reading: Reading::default(), condition, active, test: false };
+    Message::Alarm { area: "town".into(), device: device.into(), alarm }
+}
+
+#[test]
+fn an_alarm_becomes_an_incident_and_a_page_in_one_step() {
+    let (mut world, mut out) = world();
+    out = Changes { presence: std::mem::take(&mut out.presence), ..Changes::default() };
+    assert_eq!(out.presence.len(), 2);
+    world.step(&alarm("S", Condition::Smoke, true), T0 + 5, &mut out);
+    world.tick(T0 + 5, &mut out);
+    let [page] = &out.pages[..] else { panic!("{:?}", out.pages) };
+    assert_eq!((page.step, &page.receiver), (1, &Receiver::Station("T".into())));
+    let incident = world.book.get(page.incident).unwrap();
+    assert_eq!((incident.state, incident.hydrants.len()), (State::Open, 1), "its hydrant is near");
+    assert_eq!(world.next_wake(), Some(T0 + 60_005), "step 2, or the next look at its hydrants");
+
+    let mut later = Changes::default();
+    world.delivered(page.page_id, T0 + 9, &mut later);
+    assert_eq!(later.trail.len(), 1);
+    world.gave_up(page.page_id, T0 + 9, "gone", &mut later);
+    assert_eq!(later.trail.len(), 1, "settled already");
+    world.tick(T0 + 60_005, &mut later);
+    let steps: Vec<u8> = later.pages.iter().map(|it| it.step).collect();
+    assert_eq!(steps, [2; 0], "nobody else stands by at its level");
+    world.tick(T0 + 180_005, &mut later);
+    assert_eq!(later.pages.iter().map(|it| it.step).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn a_page_that_was_given_up_is_in_the_trail() {
+    let (mut world, mut out) = world();
+    world.step(&alarm("S", Condition::Smoke, true), T0, &mut out);
+    let (id, mut later) = (out.pages[0].page_id, Changes::default());
+    world.gave_up(id, T0 + 1, "no such host", &mut later);
+    assert!(later.trail[0].detail.contains("no such host"), "{:?}", later.trail);
+}
+
+#[test]
+fn people_act_by_topic_and_by_hand() {
+    let (mut world, mut out) = world();
+    world.step(&alarm("S", Condition::Smoke, true), T0, &mut out);
+    let incident = out.pages[0].incident;
+    let act = |kind| Action { incident, kind, by: "chief".into(), note: "".into() };
+    let by_topic = Message::Action { station: "T".into(), action: act(ActionKind::Acknowledge) };
+    world.step(&by_topic, T0 + 1_000, &mut out);
+    assert_eq!(world.book.get(incident).unwrap().state, State::Acknowledged);
+    assert_eq!(out.counts.refused_actions, 0);
+    world.step(&by_topic, T0 + 2_000, &mut out);
+    assert_eq!(out.counts.refused_actions, 1, "one wins");
+    let again = world.act(None, &act(ActionKind::Acknowledge), T0 + 3_000, &mut out);
+    assert_eq!(again, Err(Refused::NotNow { state: State::Acknowledged }));
+    world.step(&alarm("S", Condition::Smoke, false), T0 + 4_000, &mut out);
+    assert_eq!(world.act(None, &act(ActionKind::Resolve), T0 + 5_000, &mut out), Ok(()));
+    assert_eq!(world.book.get(incident).unwrap().state, State::Closed);
+    world.committed();
+    assert!(world.book.get(incident).is_none(), "it is in the store now");
+}
+
+#[test]
+fn water_that_came_back_is_watched_for_evidence() {
+    let (mut world, mut out) = world();
+    for (at, kpa) in [(0, 100.0), (60_000, 100.0), (120_000, 300.0), (180_000, 300.0)] {
+        world.step(&pressure(T0 + at, kpa), T0 + at, &mut out);
+    }
+    let incident = *out.incidents.last().unwrap();
+    assert_eq!(world.book.get(incident).unwrap().state, State::Verifying);
+    assert!(world.watch.memory(H).unwrap().evidence.is_some());
+    let mut end = T0 + 180_000;
+    for minute in 1..=24 * 60 + 1 {
+        end = T0 + 180_000 + minute * 60_000;
+        world.tick(end, &mut out);
+        world.step(&pressure(end, 300.0 + (minute % 7) as f32), end, &mut out);
+    }
+    assert_eq!(world.book.get(incident).unwrap().state, State::Closed, "{end}");
+    assert!(world.watch.memory(H).unwrap().evidence.is_none());
+}
+
+#[test]
+fn evidence_is_no_longer_asked_for_when_it_falls_again() {
+    let (mut world, mut out) = world();
+    for (at, kpa) in [(0, 100.0), (60, 100.0), (120, 300.0), (180, 300.0), (240, 90.0), (300, 90.0)]
+    {
+        let at = T0 + at * 1_000;
+        world.step(&pressure(at, kpa), at, &mut out);
+    }
+    assert!(world.watch.memory(H).unwrap().evidence.is_none());
+    let episodes: Vec<u32> = out.pages.iter().map(|it| it.episode).collect();
+    assert_eq!(episodes, [1, 2], "and that is a page of its own");
+}
+
+#[test]
+fn what_is_stored_brings_everything_back() {
+    let (mut world, mut out) = world();
+    for at in [0, 60_000] {
+        world.step(&pressure(T0 + at, 100.0), T0 + at, &mut out);
+        world.tick(T0 + at, &mut out);
+    }
+    let logged = *out.readings.last().unwrap();
+    let summary = world.summary(H);
+    assert_eq!(summary.conditions, Condition::LowPressure.bit());
+    assert_eq!((summary.heard_at, summary.measured_at), (Some(T0 + 60_000), Some(T0 + 60_000)));
+    assert_eq!(summary.latest.pressure_kpa.map(Kilopascals::get), Some(100.0));
+    assert_eq!(world.summary(DeviceIx(99)), super::Summary::default());
+    assert!(world.memory_body(DeviceIx(99)).is_empty());
+
+    let mut after = World::new(world.registry().clone(), Plan::default(), 1);
+    after.restore_memory(H, &world.memory_body(H)).unwrap();
+    assert!(after.restore_memory(H, &[9, 9]).is_err());
+    after.restore_wholes(world.wholes().clone());
+    after.restore_book(Saved {
+        meta: world.book.meta().clone(),
+        incidents: world.book.open().cloned().collect(),
+        owed: out.pages.clone(),
+        presence: out.presence.clone(),
+    });
+    assert_eq!(after.summary(H), summary);
+    assert_eq!(after.book.open().count(), 1);
+    let mut again = Changes::default();
+    after.remember(&logged);
+    after.session(true, T0 + 90_000, &mut again);
+    after.step(&pressure(T0 + 120_000, 100.0), T0 + 120_000, &mut again);
+    assert!(again.pages.is_empty() && again.incidents.is_empty(), "known already");
+}
+
+#[test]
+fn a_replayed_reading_is_judged_and_known() {
+    let (mut live, mut out) = world();
+    let reading = |seq, at: Ms| {
+        let mut reading =
+            Reading { boot: Some(1), seq: Some(seq), ts: Some(at), ..Reading::default() };
+        reading.values.set(Field::PressureKpa, 5.0).unwrap();
+        Message::Telemetry { area: "town".into(), device: "H".into(), readings: vec![reading] }
+    };
+    live.step(&reading(1, T0), T0, &mut out);
+    live.step(&reading(2, T0 + 30_000), T0 + 30_000, &mut out);
+    assert_eq!(out.pages.len(), 1);
+    let (mut after, _) = world();
+    let mut replayed = Changes::default();
+    for logged in &out.readings {
+        after.replay(logged, &mut replayed);
+    }
+    assert_eq!(replayed.pages.len(), 1, "a fact that was not stored is found again");
+    assert!(replayed.readings.is_empty(), "and the log does not grow");
+    after.step(&reading(2, T0 + 30_000), T0 + 31_000, &mut replayed);
+    assert_eq!(replayed.counts.duplicates, 1);
+    assert!(replayed.readings.is_empty());
+}
+
+#[test]
+fn a_status_a_reply_and_a_blind_gateway() {
+    let (mut world, mut out) = world();
+    let will = Message::Status {
+        area: "town".into(),
+        device: "H".into(),
+        online: false,
+        boot: None,
+        firmware: None,
+        model: None,
+        interval_s: None,
+        reset: None,
+    };
+    world.step(&will, T0, &mut out);
+    assert_eq!(world.summary(H).conditions, Condition::Offline.bit());
+    let reply = Message::Reply {
+        area: "town".into(),
+        device: "H".into(),
+        id: "1".into(),
+        ok: true,
+        detail: "".into(),
+    };
+    world.step(&reply, T0 + 1, &mut out);
+    assert_eq!(world.summary(H).conditions, 0);
+    out = Changes::default();
+    world.session(false, T0 + 2, &mut out);
+    assert_eq!(world.next_wake(), Some(T0 + 30_002));
+    world.tick(T0 + 30_002, &mut out);
+    assert_eq!(out.pages.len(), 1, "the district is told");
+    assert!(out.watch_meta && *world.wholes() != Wholes::default());
+}
+
+#[test]
+fn a_device_is_put_and_its_ledger_closed() {
+    let (mut world, mut out) = world();
+    out.registered.clear();
+    let old = world.registry().device(H).unwrap().clone();
+    let ix = world.put_device(Device { name: "new name".into(), ..old }, &mut out);
+    assert_eq!((ix, &out.registered[..], out.save.contains(&H)), (H, &[H][..], true));
+    assert_eq!(&*world.registry().device(H).unwrap().name, "new name");
+    let mut reading = Reading { boot: Some(1), seq: Some(1), ts: Some(T0), ..Reading::default() };
+    reading.values.temp_c = Celsius::new(9.0).ok();
+    let message =
+        Message::Telemetry { area: "town".into(), device: "H".into(), readings: vec![reading] };
+    world.step(&message, T0, &mut out);
+    world.close_ledger(&mut out);
+    assert_eq!(out.ledger.len(), 1);
+}
+
+#[test]
+fn changes_are_empty_only_when_nothing_is_to_be_kept() {
+    let (mut world, full) = world();
+    assert!(!full.is_empty());
+    let mut out = Changes::default();
+    assert!(out.is_empty());
+    world.step(&pressure(T0, 300.0), T0, &mut out);
+    assert!(!out.is_empty());
+    let one = |change: fn(&mut Changes)| {
+        let mut out = Changes::default();
+        change(&mut out);
+        assert!(!out.is_empty());
+    };
+    one(|it| it.book_meta = true);
+    one(|it| it.watch_meta = true);
+    one(|it| it.registered.push(H));
+    one(|it| it.save.push(H));
+    one(|it| it.dirty.push(H));
+    one(|it| it.incidents.push(ulid::Ulid::nil()));
+}
