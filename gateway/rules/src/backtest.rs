@@ -190,6 +190,14 @@ mod tests {
     }
 
     #[test]
+    fn a_reading_at_the_very_deadline_is_in_time() {
+        let mut test = town(1);
+        says(&mut test, "H-0", (0, 0), 300.0);
+        says(&mut test, "H-0", (300, 0), 300.0);
+        assert!(rows(test).is_empty());
+    }
+
+    #[test]
     fn a_backlog_that_is_over_is_one_row_and_a_zone_has_no_device() {
         let mut test = town(4);
         says(&mut test, "H-3", (0, 0), 300.0);
