@@ -284,3 +284,34 @@ pub struct Counts {
     /// Readings older than the newest: kept, moved nothing.
     pub out_of_order: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Hop;
+
+    #[test]
+    fn a_hop_is_named_as_it_is_written() {
+        for hop in [
+            Hop::Measured,
+            Hop::Received,
+            Hop::Raised,
+            Hop::Cleared,
+            Hop::Paged,
+            Hop::Delivered,
+            Hop::GivenUp,
+            Hop::Shown,
+            Hop::Acknowledged,
+            Hop::Dispatched,
+            Hop::Arrived,
+            Hop::Commented,
+            Hop::Resolved,
+            Hop::Verifying,
+            Hop::Reopened,
+            Hop::Forgotten,
+            Hop::Attached,
+            Hop::Closed,
+        ] {
+            assert_eq!(serde_json::to_string(&hop).unwrap(), format!("\"{}\"", hop.as_str()));
+        }
+    }
+}

@@ -161,7 +161,13 @@ fn what_is_stored_brings_everything_back() {
         world.step(&pressure(T0 + at, 100.0), T0 + at, &mut out);
         world.tick(T0 + at, &mut out);
     }
-    let logged = *out.readings.last().unwrap();
+    world.session(false, T0 + 60_001, &mut out);
+    world.tick(T0 + 95_000, &mut out);
+    world.session(true, T0 + 95_001, &mut out);
+    let blind = world.wholes().clone();
+    world.session(false, T0 + 95_002, &mut out);
+    world.tick(T0 + 140_000, &mut out);
+    assert_ne!(*world.wholes(), blind, "the gateway is blind");
     let summary = world.summary(H);
     assert_eq!(summary.conditions, Condition::LowPressure.bit());
     assert_eq!((summary.heard_at, summary.measured_at), (Some(T0 + 60_000), Some(T0 + 60_000)));
@@ -180,12 +186,27 @@ fn what_is_stored_brings_everything_back() {
         presence: out.presence.clone(),
     });
     assert_eq!(after.summary(H), summary);
-    assert_eq!(after.book.open().count(), 1);
+    assert_eq!(after.book.open().count(), 2, "low pressure, and the blindness");
+    assert_eq!(after.wholes(), world.wholes());
     let mut again = Changes::default();
-    after.remember(&logged);
-    after.session(true, T0 + 90_000, &mut again);
-    after.step(&pressure(T0 + 120_000, 100.0), T0 + 120_000, &mut again);
+    after.step(&pressure(T0 + 150_000, 100.0), T0 + 150_000, &mut again);
     assert!(again.pages.is_empty() && again.incidents.is_empty(), "known already");
+    after.session(true, T0 + 160_000, &mut again);
+    assert_eq!(again.incidents.len(), 1, "the blindness ends, because it was remembered");
+}
+
+#[test]
+fn a_message_that_is_in_the_log_is_a_duplicate_however_old() {
+    let mut reading = Reading { boot: Some(1), seq: Some(1), ts: Some(T0), ..Reading::default() };
+    reading.values.temp_c = Celsius::new(9.0).ok();
+    let message =
+        Message::Telemetry { area: "town".into(), device: "H".into(), readings: vec![reading] };
+    let (mut world, mut out) = world();
+    world.step(&message, T0, &mut out);
+    let (mut after, mut again) = (World::new(registry(), Plan::default(), 1), Changes::default());
+    after.remember(&out.readings[0]);
+    after.step(&message, T0 + 1, &mut again);
+    assert_eq!((again.counts.duplicates, again.readings.len()), (1, 0));
 }
 
 #[test]
@@ -269,6 +290,11 @@ fn changes_are_empty_only_when_nothing_is_to_be_kept() {
     assert!(out.is_empty());
     world.step(&pressure(T0, 300.0), T0, &mut out);
     assert!(!out.is_empty());
+    out.counts.readings = 9;
+    out.book_meta = true;
+    out.clear();
+    assert!(out.is_empty());
+    assert_eq!(out.counts, crate::changes::Counts::default());
     let one = |change: fn(&mut Changes)| {
         let mut out = Changes::default();
         change(&mut out);
