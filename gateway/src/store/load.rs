@@ -63,7 +63,7 @@ impl Store {
     /// [`StoreError`]: nothing was changed.
     pub fn import(&mut self, stations: &[Station], devices: &[Device]) -> Result<(), StoreError> {
         let mut registry = self.registry([])?;
-        let tx = self.conn.transaction()?;
+        let (tx, mut changed) = (self.conn.transaction()?, false);
         for station in stations {
             rows::station(&tx, station)?;
         }
@@ -75,12 +75,17 @@ impl Store {
             {
                 device.area.clone_from(&old.area);
             }
+            // The files of `[registry]` come at every start, and hardly ever with anything new.
+            if old == Some(&device) {
+                continue;
+            }
             let ix = registry.put_device(device);
             if let Some(device) = registry.device(ix) {
                 rows::device(&tx, ix, device)?;
+                changed = true;
             }
         }
-        if !devices.is_empty() {
+        if changed {
             rows::registry_changed(&tx)?;
         }
         tx.commit()?;

@@ -115,6 +115,17 @@ impl Device {
             claimed: false,
         }
     }
+
+    /// What puts it on the map of hydrants: its place and what it is good for.
+    fn spot(&self) -> Option<(Kind, &str, f64, f64)> {
+        Some((self.kind, &self.profile, self.lat?, self.lon?))
+    }
+
+    /// The zone it is listed in, if in any, and the station.
+    fn lists(&self) -> (Option<&str>, &str) {
+        let zoned = self.kind == Kind::Hydrant && !self.zone.is_empty();
+        (zoned.then_some(&*self.zone), &self.station)
+    }
 }
 
 /// Everything registered. Devices are added and changed, never removed.
@@ -139,7 +150,7 @@ impl Registry {
         Self { profiles: all, ..Self::default() }
     }
 
-    /// Counts the changes of devices.
+    /// Counts the changes of the map: devices that came, moved or changed what they are good for.
     #[must_use]
     pub const fn revision(&self) -> u64 {
         self.revision
@@ -216,26 +227,33 @@ impl Registry {
         }
     }
 
-    /// Adds a device, or replaces the one of that id; says where it is.
+    /// Adds a device, or replaces the one of that id; says where it is. Quick however many there
+    /// are, unless the device moves to another zone or station.
     ///
     /// # Panics
     /// Never: four billion devices do not fit in memory.
     #[expect(clippy::cast_possible_truncation, reason = "devices do not reach 2^32")]
     pub fn put_device(&mut self, device: Device) -> DeviceIx {
-        self.revision += 1;
         let ix = self.find(&device.id).unwrap_or(DeviceIx(self.devices.len() as u32));
-        if let Some(old) = self.devices.get(ix.at()) {
-            for (index, key) in [(&mut self.zones, &old.zone), (&mut self.of_station, &old.station)]
-            {
-                if let Some(list) = index.get_mut(key) {
+        let old = self.devices.get(ix.at());
+        if old.and_then(Device::spot) != device.spot() {
+            self.revision += 1;
+        }
+        let listed = old.map(Device::lists) == Some(device.lists());
+        if !listed && let Some((zone, station)) = old.map(Device::lists) {
+            for (index, key) in [(&mut self.zones, zone), (&mut self.of_station, Some(station))] {
+                if let Some(list) = key.and_then(|it| index.get_mut(it)) {
                     list.retain(|it| *it != ix);
                 }
             }
         }
-        if device.kind == Kind::Hydrant && !device.zone.is_empty() {
-            self.zones.entry(device.zone.clone()).or_default().push(ix);
+        if !listed {
+            let (zone, station) = device.lists();
+            if let Some(zone) = zone {
+                self.zones.entry(zone.into()).or_default().push(ix);
+            }
+            self.of_station.entry(station.into()).or_default().push(ix);
         }
-        self.of_station.entry(device.station.clone()).or_default().push(ix);
         if let Some(old) = self.devices.get_mut(ix.at()) {
             *old = device;
         } else {
@@ -243,5 +261,66 @@ impl Registry {
             self.devices.push(device);
         }
         ix
+    }
+}
+
+#[cfg(test)]
+mod put_tests {
+    use super::*;
+
+    fn device(station: &str, zone: &str) -> Device {
+        let known = Device::unclaimed("H-1", "t-1", Kind::Hydrant);
+        Device {
+            station: station.into(),
+            zone: zone.into(),
+            lat: Some(29.4),
+            lon: Some(106.5),
+            ..known
+        }
+    }
+
+    #[test]
+    fn a_device_is_listed_where_it_belongs_and_nowhere_else() {
+        let mut registry = Registry::new([]);
+        for (station, zone) in
+            [("a", "x"), ("a", "x"), ("b", "x"), ("b", "y"), ("b", ""), ("a", "x")]
+        {
+            let ix = registry.put_device(device(station, zone));
+            for it in ["a", "b"] {
+                let listed: &[DeviceIx] = if it == station { &[ix] } else { &[] };
+                assert_eq!(registry.of_station(it), listed, "{station}/{zone}: station {it}");
+            }
+            for it in ["x", "y", ""] {
+                let listed: &[DeviceIx] = if it == zone && !it.is_empty() { &[ix] } else { &[] };
+                assert_eq!(registry.zone(it), listed, "{station}/{zone}: zone {it}");
+            }
+        }
+        let detector = Device { kind: Kind::Smoke, ..device("a", "x") };
+        registry.put_device(detector);
+        assert!(registry.zone("x").is_empty(), "only hydrants make a zone");
+    }
+
+    #[test]
+    fn the_map_changes_when_a_device_comes_moves_or_changes_its_use_and_not_when_it_speaks() {
+        let mut registry = Registry::new([]);
+        let at_first = device("a", "x");
+        let mut changes = |device: &Device| {
+            let before = registry.revision();
+            registry.put_device(device.clone());
+            registry.revision() != before
+        };
+        assert!(changes(&at_first), "it came");
+        assert!(!changes(&at_first), "the same again");
+        assert!(
+            !changes(&Device { area: "t-2".into(), ..at_first.clone() }),
+            "it spoke from there"
+        );
+        assert!(!changes(&device("b", "y")), "somebody else's now");
+        assert!(changes(&Device { lat: Some(29.5), ..at_first.clone() }), "it moved");
+        assert!(changes(&Device { lat: None, ..at_first.clone() }), "nobody knows where it is");
+        assert!(changes(&at_first), "found");
+        assert!(changes(&Device { profile: "indoor".into(), ..at_first.clone() }), "indoors");
+        assert!(changes(&Device { kind: Kind::Smoke, ..at_first.clone() }), "a detector");
+        assert!(!changes(&Device::unclaimed("H-2", "t-1", Kind::Hydrant)), "nobody knows where");
     }
 }
