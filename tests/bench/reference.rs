@@ -31,12 +31,17 @@ pub fn idler(dir: &Path, devices: u64, total: u64, per_second: f64) -> Idler {
     // bash's `time` says what the child used, down to a millisecond.
     command
         .arg("-c")
-        .arg("TIMEFORMAT='%3U %3S'; time \"$0\" -p \"$1\" -q 1 -t \"$2\" -C \"$3\" >/dev/null")
+        .arg("TIMEFORMAT='%3U %3S'; time \"$0\" -i idler -p \"$1\" -q 1 -t \"$2\" -C \"$3\" >/dev/null")
         .arg(server("mosquitto_sub"))
         .args([&broker.port.to_string(), "standpipe/v1/+/+/telemetry", &total.to_string()]);
     let log = dir.join("log");
     let mut process = Process::start(&mut command, &log);
-    std::thread::sleep(Duration::from_millis(500));
+    wait_for("mosquitto_sub to connect", Duration::from_secs(10), || {
+        let said = std::fs::read_to_string(dir.join("broker/log")).unwrap_or_default();
+        said.contains("as idler").then_some(())
+    });
+    // Its subscription comes after the welcome.
+    std::thread::sleep(Duration::from_millis(300));
     let start = instant();
     let mut load = Load::connect(broker.port, "hydrants");
     load::readings(&mut load, devices, (1, total), per_second, |_, _| ());

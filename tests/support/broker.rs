@@ -38,7 +38,7 @@ impl Broker {
         std::fs::create_dir_all(&dir).expect("a folder");
         let config = format!(
             "listener {port} 127.0.0.1\nuser root\n{lines}\npersistence_location {}/\n\
-             autosave_interval 1\nautosave_on_changes false\nmax_queued_messages 0\n\
+             autosave_interval 1800\nautosave_on_changes false\nmax_queued_messages 0\n\
              max_queued_bytes 0\nmax_inflight_messages 1000\nset_tcp_nodelay true\n\
              message_size_limit 0\nlog_type error\nlog_type warning\nlog_type notice\n",
             dir.display()
