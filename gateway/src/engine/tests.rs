@@ -340,13 +340,13 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
         health: health.clone(),
     };
     let thread = std::thread::spawn(move || run(engine, queues, outlets, || true));
-    let started = clock.instant();
+    let (started, at) = (clock.instant(), clock.now());
     for n in 1..=5_000u32 {
         let topic = format!("{ROOT}/a/H-{}/telemetry", n % 3);
         let json = format!(r#"{{"boot":1,"seq":{n},"pressure_kpa":300}}"#);
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         let (lane, pkid, topic) = (Lane::Telemetry, n as u16, "".into());
-        let delivery = Delivery { lane, epoch: 1, pkid, at: T0, topic, parsed };
+        let delivery = Delivery { lane, epoch: 1, pkid, at, topic, parsed };
         handle.deliver(delivery).unwrap();
     }
     let parsed = parse(
@@ -355,7 +355,7 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
         br#"{"condition":"tamper","active":true}"#,
     );
     let (lane, topic) = (Lane::Alarm, "".into());
-    handle.deliver(Delivery { lane, epoch: 4, pkid: 77, at: T0, topic, parsed }).unwrap();
+    handle.deliver(Delivery { lane, epoch: 4, pkid: 77, at, topic, parsed }).unwrap();
     drop(handle);
     thread.join().unwrap();
     assert!(started.elapsed() < Duration::from_secs(5));
