@@ -7,9 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use standpipe::clock::Clock;
-use standpipe::engine::{
-    Delivery, Engine, EngineHandle, Lane, Outlets, Rings, acks, bells, queues, run,
-};
+use standpipe::engine::{Delivery, Engine, EngineHandle, Lane, Outlets, acks, bells, queues, run};
 use standpipe::health::Health;
 use standpipe::series::pump::{Setup, start};
 use standpipe::series::records::Records;
@@ -28,7 +26,6 @@ pub struct Rig {
     /// What the parts say of themselves.
     pub health: Arc<Health>,
     clock: Clock,
-    rings: Rings,
     stop: CancellationToken,
     threads: Vec<JoinHandle<()>>,
 }
@@ -68,7 +65,7 @@ impl Rig {
             stop: stop.clone(),
         })
         .unwrap();
-        Self { engine: handle, health, clock, rings, stop, threads: vec![pump, run] }
+        Self { engine: handle, health, clock, stop, threads: vec![pump, run] }
     }
 
     /// Ends it in order, as a stop does: the pump, then the engine.
@@ -101,8 +98,8 @@ impl Rig {
     /// Waits until history has a block, and the store knows.
     pub async fn settled(&self, folder: &Path) {
         self.engine.flush().await.unwrap();
-        let newest = *self.rings.log.borrow();
         let reader = Reader::open(&folder.join("standpipe.db")).unwrap();
+        let newest = reader.newest_block().unwrap();
         for _ in 0..600 {
             if reader.series_block().unwrap() >= newest {
                 return;

@@ -166,6 +166,9 @@ impl Judge<'_> {
     /// Any new message, after all that it says was judged: a late one belongs to a backlog, a
     /// young one ends it.
     pub fn backlog(&mut self, when: When) {
+        if self.backlog_ends().is_some_and(|due| when.at >= due) {
+            self.release(when.at); // the clock had no turn since then
+        }
         if when.late {
             let first = self.memory.backlog.map_or(when.at, |(first, _)| first);
             self.memory.backlog = Some((first, when.at));
