@@ -373,6 +373,8 @@ fn import(store: &mut Store, config: &Config) -> Result<(), StartError> {
     }
     let known = store.registry(config.profiles())?;
     let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), &known);
+    // Nobody needs these any more, and the store is about to be loaded.
+    drop((known, stations, devices));
     if !import.bad.is_empty() {
         return Err(StartError::Registry(import.bad));
     }

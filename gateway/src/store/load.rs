@@ -62,28 +62,33 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: nothing was changed.
     pub fn import(&mut self, stations: &[Station], devices: &[Device]) -> Result<(), StoreError> {
-        let mut registry = self.registry([])?;
         let (tx, mut changed) = (self.conn.transaction()?, false);
         for station in stations {
             rows::station(&tx, station)?;
         }
+        // Row by row: the files of `[registry]` come at every start, hardly ever with anything
+        // new, and a second registry would stay in the memory for good.
+        let next = "SELECT IFNULL(MAX(ix) + 1, 0) FROM device";
+        let mut next: u32 = tx.query_row(next, (), |row| row.get(0))?;
         for device in devices {
-            let mut device = device.clone();
-            let old = registry.find(&device.id).and_then(|ix| registry.device(ix));
-            if let Some(old) = old
-                && device.area.is_empty()
-            {
-                device.area.clone_from(&old.area);
-            }
-            // The files of `[registry]` come at every start, and hardly ever with anything new.
-            if old == Some(&device) {
-                continue;
-            }
-            let ix = registry.put_device(device);
-            if let Some(device) = registry.device(ix) {
-                rows::device(&tx, ix, device)?;
-                changed = true;
-            }
+            let mut find = tx.prepare_cached("SELECT json, ix FROM device WHERE id = ?1")?;
+            let mut found = find.query([&device.id])?;
+            let mut device = std::borrow::Cow::Borrowed(device);
+            let ix = if let Some(row) = found.next()? {
+                let old: Device = json(row, "device")?;
+                if device.area.is_empty() && !old.area.is_empty() {
+                    device.to_mut().area.clone_from(&old.area);
+                }
+                if old == *device {
+                    continue;
+                }
+                row.get(1)?
+            } else {
+                next += 1;
+                next - 1
+            };
+            rows::device(&tx, DeviceIx(ix), &device)?;
+            changed = true;
         }
         if changed {
             rows::registry_changed(&tx)?;
