@@ -18,8 +18,6 @@ use super::{
 const MAX_SECRET: usize = 64 * 1024;
 /// No time of escalation is longer than a week, seconds.
 const MAX_STEP_S: u32 = 7 * 86_400;
-/// Nobody is paged again sooner than this, seconds.
-const MIN_REPEAT_S: u32 = 30;
 /// Two weeks of evidence are enough, hours.
 const MAX_VERIFY_HOURS: u32 = 14 * 24;
 
@@ -237,16 +235,12 @@ fn steps(mut section: Section, default: Steps, notes: &mut Notes) -> Steps {
         let text = format!("before step 2, which is at {} s: write more", steps.step2_s);
         section.fault("step3_s", text, notes);
     }
-    if (1..MIN_REPEAT_S).contains(&steps.repeat_s) {
-        let text = format!("too often: write 0 for never, or at least {MIN_REPEAT_S}");
-        section.fault("repeat_s", text, notes);
-    }
     section.end(notes);
     steps
 }
 
 fn verify(mut section: Section, notes: &mut Notes) -> Verify {
-    let hours = section.number("hours", 1..=MAX_VERIFY_HOURS, notes).unwrap_or(24);
+    let hours = section.number("hours", 0..=MAX_VERIFY_HOURS, notes).unwrap_or(24);
     section.end(notes);
     Verify { hours }
 }

@@ -111,8 +111,7 @@ standpipe.toml:9: http.listen = "0.0.0.0:8080": reachable from outside, and anyb
 standpipe.toml:10: http.timezone = "Chongqing": no such time zone: write an IANA name, such as Asia/Shanghai
 standpipe.toml:11: http.language = "de": no such language: write "zh" or "en"
 standpipe.toml:14: escalation.fire.step2_s = -1: not a whole number in range: write 0 to 604800
-standpipe.toml:15: escalation.fire.repeat_s = 1: too often: write 0 for never, or at least 30
-standpipe.toml:18: verify.hours = "24": not a whole number in range: write 1 to 336
+standpipe.toml:18: verify.hours = "24": not a whole number in range: write 0 to 336
 standpipe.toml:20: webhook[1].name: missing: name it, pages are kept under that name
 standpipe.toml:21: webhook[1].role = "boss": no such role: write "officer", "chief" or "admin"
 standpipe.toml:22: webhook[1].severities = "bad": not understood: write ["fire", "critical", …]
@@ -263,10 +262,9 @@ fn escalation_changes_one_number_at_a_time() {
     let plan = config.plan();
     assert_eq!((plan.fire, plan.critical, plan.warning), (fire, critical, warning));
     assert_eq!(plan.verify_hours, 48);
-    let wrong = format!("{MINIMAL}[escalation.fire]\nstep2_s = 300\nstep3_s = 200\nrepeat_s = 29");
+    let wrong = format!("{MINIMAL}[escalation.fire]\nstep2_s = 300\nstep3_s = 200\nrepeat_s = 1");
     assert_snapshot!(faults(&wrong), @r#"
 standpipe.toml:5: escalation.fire.step3_s = 200: before step 2, which is at 300 s: write more
-standpipe.toml:6: escalation.fire.repeat_s = 29: too often: write 0 for never, or at least 30
 "#);
 }
 

@@ -123,7 +123,7 @@ pub struct Door {
     /// The low halves of the newest milliseconds given out.
     stamps: [u32; STAMPS],
     next_stamp: u8,
-    /// The newest run of milliseconds that are all given out: its first, and the one after it.
+    /// The newest run of milliseconds that are all given out: its first and its last.
     last: (Ms, Ms),
 }
 
@@ -214,12 +214,12 @@ impl Door {
     /// The next free millisecond at or after `ts`.
     fn stamp(&mut self, ts: Ms) -> Ms {
         let (start, end) = self.last;
-        let in_run = (start..end).contains(&ts);
+        let in_run = (start..=end).contains(&ts);
         let mut free = if in_run { end } else { ts };
         while self.stamps.contains(&(free as u32)) {
             free += 1;
         }
-        self.last = (if in_run { start } else { ts }, free + 1);
+        self.last = (if in_run { start } else { ts }, free);
         if let Some(slot) = self.stamps.get_mut(usize::from(self.next_stamp)) {
             *slot = free as u32;
         }
