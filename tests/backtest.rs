@@ -8,6 +8,7 @@ use standpipe_tests::gateway::program;
 #[derive(Debug)]
 struct Row {
     device: String,
+    zone: String,
     condition: String,
     raised: i64,
     detected: i64,
@@ -31,6 +32,7 @@ fn run(out: &Path) -> Vec<Row> {
     assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>().join(","), header);
     let rows = reader.records().map(Result::unwrap).map(|row| Row {
         device: row[1].to_owned(),
+        zone: row[2].to_owned(),
         condition: row[3].to_owned(),
         raised: row[5].parse().unwrap(),
         detected: row[6].parse().unwrap(),
@@ -83,10 +85,13 @@ fn nothing_is_missed_and_little_is_invented() {
             delays.len(),
             told.len()
         );
-        assert!(right * 100 >= told.len() * 90, "{condition}: {right} of {}", told.len());
+        assert!(right * 100 >= told.len() * 95, "{condition}: {right} of {}", told.len());
     }
-    let whole = rows.iter().filter(|row| row.device.is_empty()).count();
-    assert_eq!(whole, 0, "nine of a zone's hydrants fell low, which is under 30 %: {rows:?}");
+    // The hydrant opened at J-200 pulls 7 of its zone's 18 low; the main break, fewer than 30 %.
+    let whole: Vec<&Row> = rows.iter().filter(|row| row.device.is_empty()).collect();
+    let [zone] = whole[..] else { panic!("one zone: {whole:?}") };
+    assert_eq!((&*zone.condition, &*zone.zone), ("zone_low_pressure", "main-05"));
+    assert!((zone.raised - 1_762_362_000_000).abs() <= 180_000, "{zone:?}");
 }
 
 #[test]
