@@ -219,12 +219,6 @@ impl Link {
         }
     }
 
-    /// How many bytes wait to be sent.
-    #[must_use]
-    pub fn unsent(&self) -> usize {
-        self.output.len()
-    }
-
     /// Sends what is waiting and, when `listening`, reads: returns when something was read. Without
     /// `listening` it returns only with an error. Dropping it loses nothing.
     ///

@@ -65,19 +65,6 @@ pub struct LogBlock {
     pub body: Vec<u8>,
 }
 
-/// One event of the stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// Its number; they only grow.
-    pub id: i64,
-    /// When.
-    pub at: Ms,
-    /// `incident`, `device`, `page` or `presence`.
-    pub kind: Box<str>,
-    /// What.
-    pub json: Box<str>,
-}
-
 impl Reader {
     /// Opens a store that a writer has made.
     ///
@@ -244,20 +231,6 @@ impl Reader {
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
         Ok(statement.query_row([key], |row| row.get(0)).optional()?)
-    }
-
-    /// Events after a number, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn events_after(&self, id: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.query(
-            "SELECT id, at, kind, json FROM event WHERE id > ?1 ORDER BY id LIMIT ?2",
-            (id, i64::try_from(limit).unwrap_or(i64::MAX)),
-            |row| {
-                Ok(Event { id: row.get(0)?, at: row.get(1)?, kind: row.get(2)?, json: row.get(3)? })
-            },
-        )
     }
 }
 

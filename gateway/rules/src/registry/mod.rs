@@ -210,11 +210,6 @@ impl Registry {
         self.of_station.get(station).map_or(&[], Vec::as_slice)
     }
 
-    /// All district stations.
-    pub fn districts(&self) -> impl Iterator<Item = &Station> {
-        self.stations.iter().filter(|it| it.level == Level::District)
-    }
-
     /// Adds a station, or replaces the one of that id.
     pub fn put_station(&mut self, station: Station) {
         if let Some(at) = self.station_at.get(&station.id) {
