@@ -22,4 +22,7 @@ pub struct Status<'a> {
     /// Why it started: `power_on`, `watchdog`, …
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub reset: Option<&'a str>,
+    /// Which settings it runs; the gateway shows newer ones as pending until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rev: Option<u32>,
 }

@@ -215,6 +215,7 @@ impl Node {
             }),
             interval_s: u32::try_from(self.habits.interval_ms / 1_000).ok(),
             reset: Some("power_on"),
+            rev: None,
         };
         message(Channel::Status, &status)
     }

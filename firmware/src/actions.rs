@@ -1,0 +1,112 @@
+//! What the board is to do: the output of `node`.
+
+use heapless::{String, Vec};
+use standpipe_shared::Reply;
+
+use crate::heard::Id;
+use crate::{Record, Uptime};
+
+/// The most records of one step: a reading, and every condition a device judges.
+pub const RECORDS: usize = 10;
+/// The longest detail of a reply, bytes.
+pub const DETAIL: usize = 64;
+
+/// The answer to a command, or the refusal of settings (its id is `settings-<rev>`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The command's id.
+    pub id: Id,
+    /// Whether it was done.
+    pub ok: bool,
+    /// Why not, or what came of it.
+    pub detail: String<DETAIL>,
+}
+
+impl Answer {
+    /// As it goes on the wire.
+    #[must_use]
+    pub fn reply(&self) -> Reply<'_> {
+        Reply { id: &self.id, ok: self.ok, detail: &self.detail }
+    }
+}
+
+/// What the sounder does until the next step says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sounder {
+    /// Nothing.
+    #[default]
+    Off,
+    /// The evacuation signal.
+    Fire,
+    /// One chirp: battery, dirt or fault.
+    Chirp,
+    /// The test signal.
+    Test,
+}
+
+/// What the modem is for now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Radio {
+    /// Nothing waits: it may sleep.
+    #[default]
+    Sleep,
+    /// Records wait that may as well wait a while; be online by the next wake.
+    Report,
+    /// An alarm waits, or a crew watches: connect now and stay.
+    Now,
+}
+
+/// Which sensors to ask before the next step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted(u8);
+
+impl Wanted {
+    /// The pressure sensor.
+    pub const PRESSURE: Self = Self(1);
+    /// The thermometer.
+    pub const TEMP: Self = Self(2);
+    /// The accelerometer.
+    pub const TILT: Self = Self(4);
+    /// The photoelectric chamber.
+    pub const SMOKE: Self = Self(8);
+    /// The battery.
+    pub const BATTERY: Self = Self(16);
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` are wanted.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// Everything a step asks the board to do. Do them from top to bottom: what is kept comes before
+/// what is said, and what is said before a restart.
+#[derive(Clone, Debug, Default)]
+pub struct Actions {
+    /// Write `Node::memory` to storage before anything else.
+    pub persist: bool,
+    /// Put these into the outbox, in order.
+    pub records: Vec<Record, RECORDS>,
+    /// Publish the birth status again: what it says has changed.
+    pub status: bool,
+    /// Publish these.
+    pub answers: Vec<Answer, 2>,
+    /// What the sounder does.
+    pub sounder: Sounder,
+    /// Let the drivers test themselves; the outcome comes back in [`crate::Seen::self_test`].
+    pub self_test: bool,
+    /// What the modem is for.
+    pub radio: Radio,
+    /// Restart when everything above is done and the answers are out.
+    pub restart: bool,
+    /// Step again then, or when a contact, the button or the modem interrupts.
+    pub wake_at: Uptime,
+    /// Ask these sensors before that step.
+    pub wanted: Wanted,
+}

@@ -1,0 +1,30 @@
+//! The device: what a hydrant node or a smoke detector does, on any board and on the host.
+//!
+//! ```text
+//! sensors ─▶ filter ─▶ hydrant | smoke ─▶ node: step(seen, now) ─▶ actions ─▶ outbox ─▶ uplink
+//! ```
+//!
+//! | module | decides (no clock, no I/O) |
+//! |---|---|
+//! | [`record`] | one unsent message, compact in flash, JSON on the wire |
+//! | [`clock`] | Unix time from the gateway's clock; the time of readings older than that |
+//! | [`heard`] | what the gateway said: bytes → settings, command, clock, or why not |
+//! | [`settings`] | which settings a node accepts |
+//!
+//! Boards (`board-…`) own pins, interrupts and the executor; they fill [`Seen`] and do
+//! [`Actions`]. Nothing here allocates, and nothing depends on one executor.
+#![no_std]
+
+pub mod actions;
+pub mod clock;
+pub mod heard;
+pub mod record;
+pub mod seen;
+pub mod settings;
+mod uptime;
+
+pub use actions::{Actions, Answer, Radio, Sounder, Wanted};
+pub use heard::Heard;
+pub use record::{Class, Moment, Record, Shout};
+pub use seen::{Contacts, Fault, Hand, Link, Pressure, Seen, Smoke};
+pub use uptime::Uptime;
