@@ -9,6 +9,8 @@
 //! | [`record`] | one unsent message, compact in flash, JSON on the wire |
 //! | [`clock`] | Unix time from the gateway's clock; the time of readings older than that |
 //! | [`heard`] | what the gateway said: bytes → settings, command, clock, or why not |
+//! | [`identity`] | who the device is and whom it talks to: its page of storage |
+//! | [`pulse`] | whether every task makes progress, so that the watchdog is fed |
 //! | [`settings`] | which settings a node accepts |
 //!
 //! Boards (`board-…`) own pins, interrupts and the executor; they fill [`Seen`] and do
@@ -18,6 +20,8 @@
 pub mod actions;
 pub mod clock;
 pub mod heard;
+pub mod identity;
+pub mod pulse;
 pub mod record;
 pub mod seen;
 pub mod settings;

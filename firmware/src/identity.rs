@@ -1,0 +1,202 @@
+//! Who a device is and whom it talks to: one page of storage, written when the device is made.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0, 1 | length of the JSON, little-endian |
+//! | 2 to 5 | CRC-32 (ISO-HDLC) of the JSON, little-endian |
+//! | 6 … | JSON of [`Identity`] |
+//!
+//! It is kept apart from the outbox, so that nothing the device does can destroy it. How the
+//! device measures and reports comes from the gateway: [`crate::settings`].
+
+use core::fmt;
+
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
+use serde::{Deserialize, Serialize};
+use standpipe_shared::{Kind, Name};
+
+/// The size of the page, bytes.
+pub const PAGE: usize = 512;
+/// What precedes the JSON.
+const HEAD: usize = 6;
+/// Slow and small: it is used once a start.
+const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+
+/// What is written on the page. Text is plain: no character that JSON must escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity<'a> {
+    /// What all topics begin with.
+    pub root: &'a str,
+    /// The installing township's code.
+    pub area: &'a str,
+    /// The device's own name; also its MQTT client id.
+    pub device: &'a str,
+    /// What it is.
+    pub kind: Kind,
+    /// The broker's name or address, as the modem dials it.
+    pub host: &'a str,
+    /// The broker's port.
+    pub port: u16,
+    /// The name to log in with; empty: none.
+    #[serde(default)]
+    pub user: &'a str,
+    /// The password to log in with.
+    #[serde(default)]
+    pub password: &'a str,
+    /// Seconds after which broker and device take each other for dead.
+    pub keep_alive_s: u16,
+    /// The longest wait between two attempts to connect, seconds.
+    pub retry_s: u16,
+    /// Seconds that may pass without progress before the watchdog bites.
+    pub watchdog_s: u16,
+    /// For the bench: this long after power came on, one task hangs, so that the watchdog can be
+    /// seen to bite. 0: never.
+    #[serde(default)]
+    pub hang_s: u16,
+}
+
+/// Why a page does not say who the device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It was never written.
+    Blank,
+    /// Length or checksum are wrong: it was written badly, or has decayed.
+    Damaged,
+    /// The JSON is not an identity: it was made by another version of the tool.
+    Strange,
+    /// `area` or `device` is not a name of the contract, or a number is 0 that must not be.
+    Invalid,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Blank => "identity page is blank: write it before the device is installed",
+            Self::Damaged => "identity page has a wrong checksum: write it again",
+            Self::Strange => "identity page is of another version: write it again",
+            Self::Invalid => "identity page has an invalid name or a 0: write it again",
+        })
+    }
+}
+
+/// The identity does not fit on the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+impl<'a> Identity<'a> {
+    /// Reads a page.
+    ///
+    /// # Errors
+    /// [`Unreadable`] says why the device does not know who it is.
+    pub fn read(page: &'a [u8]) -> Result<Self, Unreadable> {
+        let Some((&[l0, l1, c0, c1, c2, c3], rest)) = page.split_first_chunk::<HEAD>() else {
+            return Err(Unreadable::Damaged);
+        };
+        if page.iter().all(|it| *it == 0xff) || page.iter().all(|it| *it == 0) {
+            return Err(Unreadable::Blank);
+        }
+        let json = rest.get(..usize::from(u16::from_le_bytes([l0, l1])));
+        let json = json.ok_or(Unreadable::Damaged)?;
+        if CRC.checksum(json) != u32::from_le_bytes([c0, c1, c2, c3]) {
+            return Err(Unreadable::Damaged);
+        }
+        let (it, _) = serde_json_core::from_slice::<Self>(json).map_err(|_| Unreadable::Strange)?;
+        if it.sound() { Ok(it) } else { Err(Unreadable::Invalid) }
+    }
+
+    fn sound(&self) -> bool {
+        let named = [self.area, self.device].iter().all(|it| Name::new(it).is_ok());
+        let reached = !self.root.is_empty() && !self.host.is_empty() && self.port > 0;
+        named && reached && self.keep_alive_s > 0 && self.retry_s > 0 && self.watchdog_s > 0
+    }
+
+    /// Writes a page and says how much of it is used.
+    ///
+    /// # Errors
+    /// [`TooLong`]
+    pub fn write(&self, page: &mut [u8]) -> Result<usize, TooLong> {
+        let (head, rest) = page.split_first_chunk_mut::<HEAD>().ok_or(TooLong)?;
+        let length = serde_json_core::to_slice(self, rest).map_err(|_| TooLong)?;
+        let [l0, l1] = u16::try_from(length).map_err(|_| TooLong)?.to_le_bytes();
+        let sum = CRC.checksum(rest.get(..length).unwrap_or_default());
+        let [c0, c1, c2, c3] = sum.to_le_bytes();
+        *head = [l0, l1, c0, c1, c2, c3];
+        Ok(HEAD + length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, PAGE, TooLong, Unreadable};
+    use proptest::prelude::{any, proptest};
+    use standpipe_shared::{Kind, ROOT};
+
+    const H1: Identity<'_> = Identity {
+        root: ROOT,
+        area: "t-1",
+        device: "H-1",
+        kind: Kind::Hydrant,
+        host: "broker.example",
+        port: 1883,
+        user: "H-1",
+        password: "secret",
+        keep_alive_s: 1_200,
+        retry_s: 900,
+        watchdog_s: 120,
+        hang_s: 0,
+    };
+
+    fn page(it: &Identity<'_>) -> [u8; PAGE] {
+        let mut page = [0xff; PAGE];
+        assert!(it.write(&mut page).is_ok());
+        page
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_every_flipped_bit_is_noticed() {
+        let mut written = [0xff; PAGE];
+        let used = H1.write(&mut written).unwrap();
+        assert_eq!(Identity::read(&written), Ok(H1));
+        for bit in 0..used * 8 {
+            let mut flipped = written;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Identity::read(&flipped), Err(Unreadable::Damaged), "bit {bit}");
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_page_that_names_nobody_says_why() {
+        assert_eq!(Identity::read(&[0xff; PAGE]), Err(Unreadable::Blank));
+        assert_eq!(Identity::read(&[0; PAGE]), Err(Unreadable::Blank));
+        assert_eq!(Identity::read(&[1, 2]), Err(Unreadable::Damaged));
+        for bad in [
+            Identity { area: "t 1", ..H1 }, Identity { device: "", ..H1 }, Identity { port: 0, ..H1 },
+            Identity { host: "", ..H1 }, Identity { root: "", ..H1 }, Identity { keep_alive_s: 0, ..H1 },
+            Identity { retry_s: 0, ..H1 }, Identity { watchdog_s: 0, ..H1 },
+        ] {
+            assert_eq!(Identity::read(&page(&bad)), Err(Unreadable::Invalid), "{bad:?}");
+        }
+        assert_eq!(H1.write(&mut [0; 40]), Err(TooLong));
+        assert_eq!(H1.write(&mut [0; 4]), Err(TooLong));
+    }
+
+    #[test]
+    fn the_page_of_another_version_is_told_from_a_damaged_one() {
+        let mut other = page(&H1);
+        let at = other.windows(4).position(|it| it == b"area").unwrap();
+        other[at] = b'A';
+        let length = usize::from(u16::from_le_bytes([other[0], other[1]]));
+        let sum = super::CRC.checksum(&other[6..6 + length]);
+        other[2..6].copy_from_slice(&sum.to_le_bytes());
+        assert_eq!(Identity::read(&other), Err(Unreadable::Strange));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..PAGE)) {
+            assert!(Identity::read(&bytes).is_err());
+        }
+    }
+}
