@@ -12,6 +12,8 @@ pub mod ingest;
 pub mod limits;
 pub mod mqtt;
 pub mod notify;
+pub mod private_file;
+pub mod provision;
 pub mod run;
 pub mod series;
 pub mod store;

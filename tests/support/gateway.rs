@@ -57,9 +57,18 @@ impl Gateway {
     /// # Panics
     /// When its files cannot be written.
     #[must_use]
-    pub fn start_unready(
+    pub fn start_unready(dir: &Path, broker: &str, files: (&str, &str), more: &str) -> Self {
+        Self::start_with(dir, &format!("url = \"{broker}\""), files, more)
+    }
+
+    /// The same, with these lines of `[mqtt]`.
+    ///
+    /// # Panics
+    /// When its files cannot be written.
+    #[must_use]
+    pub fn start_with(
         dir: &Path,
-        broker: &str,
+        mqtt: &str,
         (stations, devices): (&str, &str),
         more: &str,
     ) -> Self {
@@ -70,7 +79,7 @@ impl Gateway {
         let mut config = String::new();
         let _ = write!(
             config,
-            "[mqtt]\nurl = \"{broker}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
+            "[mqtt]\n{mqtt}\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
              [store]\npath = \"store.db\"\n\
              [registry]\nstations = \"stations.csv\"\ndevices = \"devices.csv\"\n{more}\n"
         );

@@ -6,12 +6,14 @@
 
 pub mod broker;
 pub mod client;
+pub mod deployed;
 pub mod gateway;
 pub mod http;
 pub mod influx;
 pub mod load;
 pub mod process;
 pub mod receiver;
+pub mod secure;
 pub mod station;
 pub mod town;
 

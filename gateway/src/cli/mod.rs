@@ -11,6 +11,7 @@ mod export;
 mod files;
 mod import;
 mod progress;
+mod provision;
 pub mod readings;
 mod run;
 
@@ -44,6 +45,8 @@ enum Command {
     Check(check::Args),
     /// Put stations and devices into the store.
     Import(import::Args),
+    /// Make credentials for everybody who speaks to the broker.
+    Provision(provision::Args),
     /// Judge recorded readings by the rules of the live gateway.
     Backtest(backtest::Args),
     /// Write the history of a device.
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Run(_)
         | Command::Check(_)
         | Command::Import(_)
+        | Command::Provision(_)
         | Command::Backtest(_)
         | Command::Export(_) => "info",
     });
@@ -75,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(args),
         Command::Import(args) => import::run(args),
+        Command::Provision(args) => provision::run(args),
         Command::Backtest(args) => backtest::run(args),
         Command::Export(args) => export::run(args),
         Command::Demo(arguments) => demo::run(arguments).map_err(|bad| match bad.exit_code() {

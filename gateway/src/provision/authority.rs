@@ -1,0 +1,193 @@
+//! The authority of one installation: who is who, by certificate (X.509, ECDSA P-256).
+//!
+//! Not here: who is to have one (`mod.rs`), and who had one (`ledger.rs`).
+
+use std::path::Path;
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SerialNumber,
+};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use standpipe_rules::Ms;
+use time::OffsetDateTime;
+
+use super::{ProvisionError, read};
+use crate::private_file::{Readers, write};
+
+/// Its name in every certificate.
+const NAME: &str = "Standpipe";
+/// It outlives every device it lets in: 40 years, in days.
+const AUTHORITY_DAYS: i64 = 40 * 365;
+/// A day, ms.
+pub(super) const DAY_MS: Ms = 86_400_000;
+/// A device whose clock is a little behind is let in all the same.
+const BEFORE_MS: Ms = DAY_MS;
+/// Bytes of a serial number: enough that none comes twice.
+const SERIAL_BYTES: usize = 16;
+
+/// Whom a certificate is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// A client; its name is the user of the broker's rules.
+    Client(&'a str),
+    /// The broker, under the names and addresses it is reached by.
+    Broker(&'a [String]),
+}
+
+/// When a certificate holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// From then …
+    pub from: Ms,
+    /// … to then.
+    pub until: Ms,
+}
+
+impl Validity {
+    /// So many days from now on.
+    #[must_use]
+    pub const fn days(now: Ms, days: i64) -> Self {
+        Self { from: now - BEFORE_MS, until: now + days * DAY_MS }
+    }
+}
+
+/// A certificate with its key, as PEM.
+pub struct Credential {
+    /// PEM.
+    pub certificate: String,
+    /// PEM, PKCS #8, not encrypted.
+    pub key: String,
+    /// In hex.
+    pub serial: String,
+}
+
+/// A certificate that is to be refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// In hex.
+    pub serial: String,
+    /// Since when.
+    pub at: Ms,
+}
+
+/// Signs certificates and the list of revoked ones.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// PEM, for whoever shall believe it.
+    pub certificate: String,
+}
+
+impl Authority {
+    /// The one whose key and certificate are in this folder; made at the first time.
+    ///
+    /// # Errors
+    /// [`ProvisionError`], also when one of the two files is missing: nobody would believe a new
+    /// one.
+    pub fn open(folder: &Path, now: Ms) -> Result<Self, ProvisionError> {
+        let (key_file, certificate_file) = (folder.join("ca.key"), folder.join("ca.pem"));
+        match (key_file.exists(), certificate_file.exists()) {
+            (false, false) => {
+                let key = KeyPair::generate()?;
+                let certificate = params(now).self_signed(&key)?.pem();
+                write(&key_file, key.serialize_pem().as_bytes(), Readers::Owner)?;
+                write(&certificate_file, certificate.as_bytes(), Readers::All)?;
+                Ok(Self { issuer: Issuer::new(params(now), key), certificate })
+            }
+            (true, true) => {
+                let key = KeyPair::from_pem(&read(&key_file)?)?;
+                let certificate = read(&certificate_file)?;
+                Ok(Self { issuer: Issuer::new(params(now), key), certificate })
+            }
+            (true, false) => Err(ProvisionError::Half(certificate_file)),
+            (false, true) => Err(ProvisionError::Half(key_file)),
+        }
+    }
+
+    /// Makes a key, and a certificate for it.
+    ///
+    /// # Errors
+    /// [`ProvisionError::Crypto`]: a name that is none, or no randomness.
+    pub fn issue(&self, to: &Subject, when: Validity) -> Result<Credential, ProvisionError> {
+        let mut it = match to {
+            Subject::Client(_) => CertificateParams::default(),
+            Subject::Broker(names) => CertificateParams::new(*names)?,
+        };
+        let (name, usage) = match to {
+            Subject::Client(name) => (*name, ExtendedKeyUsagePurpose::ClientAuth),
+            Subject::Broker(_) => ("broker", ExtendedKeyUsagePurpose::ServerAuth),
+        };
+        let mut serial = random::<SERIAL_BYTES>()?;
+        // DER would put a byte in front of a first bit that is set, and drop a zero.
+        serial[0] = serial[0] & 0x7f | 0x40;
+        it.distinguished_name = DistinguishedName::new();
+        it.distinguished_name.push(DnType::CommonName, name);
+        it.serial_number = Some(SerialNumber::from_slice(&serial));
+        (it.not_before, it.not_after) = (time(when.from), time(when.until));
+        it.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        it.extended_key_usages = vec![usage];
+        it.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        let certificate = it.signed_by(&key, &self.issuer)?.pem();
+        let serial = serial.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Credential { certificate, key: key.serialize_pem(), serial })
+    }
+
+    /// The list of revoked certificates, PEM. It holds as long as the authority: a list that runs
+    /// out would shut everybody out.
+    ///
+    /// # Errors
+    /// [`ProvisionError::Crypto`], [`ProvisionError::Serial`].
+    pub fn revoked(&self, list: &[Refused], now: Ms) -> Result<String, ProvisionError> {
+        let mut revoked_certs = Vec::with_capacity(list.len());
+        for it in list {
+            revoked_certs.push(RevokedCertParams {
+                serial_number: SerialNumber::from(bytes(&it.serial)?),
+                revocation_time: time(it.at),
+                reason_code: None,
+                invalidity_date: None,
+            });
+        }
+        let number = u64::try_from(now).unwrap_or_default();
+        let list = CertificateRevocationListParams {
+            this_update: time(now - BEFORE_MS),
+            next_update: time(now + AUTHORITY_DAYS * DAY_MS),
+            crl_number: SerialNumber::from(number),
+            issuing_distribution_point: None,
+            revoked_certs,
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        Ok(list.signed_by(&self.issuer)?.pem()?)
+    }
+}
+
+fn params(now: Ms) -> CertificateParams {
+    let mut it = CertificateParams::default();
+    it.distinguished_name = DistinguishedName::new();
+    it.distinguished_name.push(DnType::CommonName, NAME);
+    it.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    it.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let when = Validity::days(now, AUTHORITY_DAYS);
+    (it.not_before, it.not_after) = (time(when.from), time(when.until));
+    it
+}
+
+fn time(at: Ms) -> OffsetDateTime {
+    let since = Duration::from_millis(u64::try_from(at).unwrap_or_default());
+    OffsetDateTime::UNIX_EPOCH + since
+}
+
+/// Bytes that nobody can guess.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], ProvisionError> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| ProvisionError::NoRandomness)?;
+    Ok(bytes)
+}
+
+fn bytes(hex: &str) -> Result<Vec<u8>, ProvisionError> {
+    let pair = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(pair).collect();
+    bytes.filter(|it| !it.is_empty()).ok_or_else(|| ProvisionError::Serial(hex.to_owned()))
+}

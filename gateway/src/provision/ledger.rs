@@ -1,0 +1,137 @@
+//! Who was given a certificate, until when, and whose was taken back: `issued.csv`, which is all
+//! that a later run knows. A line is there before the certificate leaves the program.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use standpipe_rules::Ms;
+
+use super::ProvisionError;
+use super::authority::Refused;
+use crate::private_file::{Readers, write};
+
+const HEADER: &str = "name,serial,until,revoked\n";
+
+/// One certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Row {
+    name: String,
+    serial: String,
+    until: Timestamp,
+    revoked: Option<Timestamp>,
+}
+
+/// All certificates there ever were.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    path: PathBuf,
+    rows: Vec<Row>,
+    /// By name, the newest.
+    newest: BTreeMap<String, usize>,
+}
+
+/// How a name stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It never had a certificate.
+    New,
+    /// It has one until then.
+    Holds(Ms),
+    /// Its newest was taken back.
+    Revoked,
+}
+
+impl Ledger {
+    /// What was written, or nothing yet.
+    pub(super) fn open(path: PathBuf) -> Result<Self, ProvisionError> {
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(bad) if bad.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(bad) => return Err(bad.into()),
+        };
+        let rows: Result<Vec<Row>, csv::Error> =
+            csv::Reader::from_reader(&*bytes).deserialize().collect();
+        let rows = rows.map_err(|bad| ProvisionError::Ledger { path: path.clone(), bad })?;
+        let newest = rows.iter().enumerate().map(|(at, it)| (it.name.clone(), at)).collect();
+        Ok(Self { path, rows, newest })
+    }
+
+    pub(super) fn standing(&self, name: &str) -> Standing {
+        let row = self.newest.get(name).and_then(|at| self.rows.get(*at));
+        match row {
+            None => Standing::New,
+            Some(row) if row.revoked.is_some() => Standing::Revoked,
+            Some(row) => Standing::Holds(row.until.as_millisecond()),
+        }
+    }
+
+    /// Notes a certificate, on disk, before it is handed out.
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        serial: &str,
+        until: Ms,
+    ) -> Result<(), ProvisionError> {
+        let until = moment(until);
+        let row = Row { name: name.to_owned(), serial: serial.to_owned(), until, revoked: None };
+        if self.rows.is_empty() {
+            write(&self.path, HEADER.as_bytes(), Readers::All)?;
+        }
+        let mut file = OpenOptions::new().append(true).open(&self.path)?;
+        file.write_all(text([&row])?.as_bytes())?;
+        self.newest.insert(row.name.clone(), self.rows.len());
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Takes back all certificates of these names; says how many.
+    pub(super) fn revoke(
+        &mut self,
+        names: &BTreeSet<&str>,
+        now: Ms,
+    ) -> Result<usize, ProvisionError> {
+        let held = |it: &&mut Row| it.revoked.is_none() && names.contains(it.name.as_str());
+        let mut revoked = 0;
+        for row in self.rows.iter_mut().filter(held) {
+            row.revoked = Some(moment(now));
+            revoked += 1;
+        }
+        if revoked > 0 {
+            let all = format!("{HEADER}{}", text(&self.rows)?);
+            write(&self.path, all.as_bytes(), Readers::All)?;
+        }
+        Ok(revoked)
+    }
+
+    /// What the broker is to refuse.
+    pub(super) fn refused(&self) -> Vec<Refused> {
+        let one = |it: &Row| {
+            Some(Refused { serial: it.serial.clone(), at: it.revoked?.as_millisecond() })
+        };
+        self.rows.iter().filter_map(one).collect()
+    }
+}
+
+fn text<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Result<String, ProvisionError> {
+    let mut out = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    for row in rows {
+        let written = out.serialize(row);
+        written.map_err(|bad| ProvisionError::Ledger { path: PathBuf::new(), bad })?;
+    }
+    let bytes = out.into_inner().map_err(|bad| bad.into_error())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// To the second, as people read it.
+fn moment(at: Ms) -> Timestamp {
+    Timestamp::from_second(at.div_euclid(1_000)).unwrap_or(Timestamp::MAX)
+}
+
+/// Where it is, in the folder of everything that is made.
+pub(super) fn place(folder: &Path) -> PathBuf {
+    folder.join("issued.csv")
+}

@@ -1,0 +1,120 @@
+//! What is made, what is left, and what is taken back; that a real broker believes it is shown in
+//! `tests/broker.rs`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use standpipe_rules::registry::Registry;
+use standpipe_rules::registry::files::{File, Import};
+
+use super::{Done, Order, ProvisionError, devices, provision, stations};
+
+const NOW: i64 = 1_764_000_000_000;
+const DAY: i64 = 86_400_000;
+
+fn registry() -> Registry {
+    let stations = b"id,name,level,parent,lat,lon\nd,D,district,,29.3,106.5\n\
+        t1,T,township,d,29.3,106.5\nc1,C,community,t1,29.3,106.5\nv1,V,village,c1,29.3,106.5\n";
+    let devices = b"id,kind,name,station,zone,profile,lat,lon,address\n\
+        H1,hydrant,h,v1,,,29,106,\nH2,hydrant,h,t1,,,29,106,\nH3,hydrant,h,d,,,29,106,\n";
+    let mut registry = Registry::new([]);
+    let file = |bytes: &'static [u8]| Some(File { name: "x", bytes });
+    let import = Import::read(file(stations), file(devices), &registry);
+    assert!(import.bad.is_empty(), "{:?}", import.bad);
+    import.put(&mut registry);
+    registry
+}
+
+fn order() -> Order {
+    Order { broker: vec!["broker".into()], root: "standpipe/v1".into(), ..Order::default() }
+}
+
+/// Every file below a folder, and what is in it.
+fn content(folder: &Path) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(at) = folders.pop() {
+        for entry in std::fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().display().to_string();
+                all.insert(name, std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn the_township_above_a_device_is_its_area() {
+    assert_eq!(devices(&registry()).unwrap(), ["t1/H1", "t1/H2", "d/H3"]);
+    assert_eq!(stations(&registry())[3], "stations/v1");
+}
+
+#[test]
+fn run_again_it_gives_new_names_theirs_and_leaves_all_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = ("t1/H1".to_owned(), "t1/H2".to_owned());
+    let run = |names: &[String], order: &Order, now| provision(folder.path(), names, order, now);
+    let first = run(std::slice::from_ref(&a), &order(), NOW).unwrap();
+    assert_eq!(first, Done { issued: 4, left: 0, revoked: 0 });
+    let before = content(folder.path());
+    for name in ["ca.pem", "broker/acl", "broker/broker.key", "devices/t1/H1.password"] {
+        assert!(before.contains_key(name), "{name}");
+    }
+    let both = [a.clone(), b.clone()];
+    assert_eq!(run(&both, &order(), NOW).unwrap(), Done { issued: 1, left: 4, revoked: 0 });
+    let after = content(folder.path());
+    let changed: Vec<&String> =
+        before.keys().filter(|it| before.get(*it) != after.get(*it)).collect();
+    assert_eq!(changed, ["broker/crl.pem", "broker/passwords", "issued.csv"]);
+
+    let revoke = Order { revoke: vec!["H1".into()], ..order() };
+    assert_eq!(run(&both, &revoke, NOW).unwrap(), Done { issued: 0, left: 5, revoked: 1 });
+    assert!(!content(folder.path())["broker/passwords"].contains("t1/H1:"));
+    // What was taken back stays so until somebody says otherwise.
+    assert_eq!(run(&both, &order(), NOW).unwrap().issued, 0);
+    let rotate = Order { rotate: both.to_vec(), ..order() };
+    assert_eq!(run(&both, &rotate, NOW).unwrap(), Done { issued: 2, left: 3, revoked: 1 });
+    assert_eq!(content(folder.path())["issued.csv"].lines().count(), 1 + 3 + 2 + 2);
+    // Years later the programs' are made anew, and the devices' are not.
+    let later = NOW + 4 * 365 * DAY + DAY;
+    assert_eq!(run(&both, &order(), later).unwrap(), Done { issued: 3, left: 2, revoked: 0 });
+}
+
+#[test]
+fn the_broker_is_given_another_certificate_with_another_name() {
+    let folder = tempfile::tempdir().unwrap();
+    provision(folder.path(), &[], &order(), NOW).unwrap();
+    let moved = Order { broker: vec!["mqtt.example".into(), "10.0.0.7".into()], ..order() };
+    assert_eq!(provision(folder.path(), &[], &moved, NOW).unwrap().issued, 1);
+}
+
+#[test]
+fn another_root_is_in_every_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = Order { root: "town/fire".into(), ..order() };
+    provision(folder.path(), &[], &other, NOW).unwrap();
+    let acl = std::fs::read_to_string(folder.path().join("broker/acl")).unwrap();
+    let rules = acl.lines().filter(|it| it.starts_with("pattern ") || it.starts_with("topic "));
+    assert!(rules.clone().count() > 15);
+    for rule in rules {
+        assert!(rule.split(' ').nth(2).unwrap().starts_with("town/fire/"), "{rule}");
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |order: &Order| provision(folder.path(), &["t1/H1".into()], order, NOW);
+    let nobody = Order { revoke: vec!["H9".into()], ..order() };
+    let said = run(&nobody).unwrap_err().to_string();
+    assert_eq!(
+        said,
+        "`H9` was never given anything: write area/device, stations/ID or a device's id"
+    );
+    std::fs::remove_file(folder.path().join("authority/ca.key")).unwrap();
+    assert!(matches!(run(&order()), Err(ProvisionError::Half(path)) if path.ends_with("ca.key")));
+}

@@ -1,0 +1,175 @@
+//! The broker of `deploy/` lets the right ones in, and each of them only where it belongs.
+
+use std::time::Duration;
+
+use serde_json::json;
+use standpipe::provision::authority::{Authority, Subject, Validity};
+use standpipe_tests::deployed::{DEVICES, Deployed, STATIONS, provision};
+use standpipe_tests::gateway::Gateway;
+use standpipe_tests::now;
+use standpipe_tests::secure::{Login, Retain, Secure};
+
+/// Long enough for a message that was let through.
+const SOON: Duration = Duration::from_secs(5);
+/// How long nothing must come.
+const SILENCE: Duration = Duration::from_millis(500);
+
+#[test]
+fn each_writes_and_reads_only_what_is_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Deployed::start(dir.path());
+    let password = std::fs::read_to_string(broker.key("devices/t1/H1.password")).unwrap();
+    let login = Login::Password("t1/H1".to_owned(), password);
+    // One after the other: under one name there is one session.
+    for by_certificate in [true, false] {
+        let device = if by_certificate {
+            broker.enter("devices/t1/H1").unwrap()
+        } else {
+            Secure::connect(broker.ports[1], &broker.authority(), &login).unwrap()
+        };
+        for channel in ["telemetry", "alarm", "status", "reply"] {
+            let own = format!("standpipe/v1/t1/H1/{channel}");
+            assert_eq!(device.publish(&own, Retain::No, "{}"), Ok(()), "{own}");
+            for other in ["t1/H2", "t2/H1", "t2/H2", "t1/H1/x", "stations/t1"] {
+                let foreign = format!("standpipe/v1/{other}/{channel}");
+                let refused = device.publish(&foreign, Retain::No, "{}").unwrap_err();
+                assert!(refused.contains("NotAuthorized"), "{foreign}: {refused}");
+            }
+        }
+        for foreign in [
+            "standpipe/v1/t1/H1/settings",
+            "standpipe/v1/t1/H1/command",
+            "standpipe/v1/gateway/clock",
+            "standpipe/v1/stations/t1/actions",
+            "standpipe/v1/stations/t1/incidents/1",
+            "elsewhere",
+        ] {
+            assert!(device.publish(foreign, Retain::No, "{}").is_err(), "{foreign}");
+        }
+    }
+}
+
+#[test]
+fn nobody_hears_what_is_meant_for_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Deployed::start(dir.path());
+    let gateway = Login::files(&broker.key("gateway/gateway"));
+    let gateway = Secure::connect(broker.ports[2], &broker.authority(), &gateway).unwrap();
+    let say = |topic: &str| gateway.publish(topic, Retain::Yes, "{}").unwrap();
+    let (one, two) = ("devices/t1/H1", "devices/t2/H2");
+    for (listener, filters, hears, never) in [
+        (one, ["#", "standpipe/v1/t1/H1/settings"], "t1/H1/settings", "t2/H2/settings"),
+        (two, ["#", "standpipe/v1/+/+/command"], "t2/H2/command", "t1/H1/command"),
+        (one, ["#", "standpipe/v1/+/clock"], "gateway/clock", "stations/t1/incidents/1"),
+        (
+            "stations/t1",
+            ["#", "+/+/stations/+/#"],
+            "stations/t1/incidents/1",
+            "stations/t2/incidents/2",
+        ),
+        (
+            "stations/t2",
+            ["#", "+/+/+/t1/+/+"],
+            "stations/t2/incidents/2",
+            "stations/t1/incidents/3",
+        ),
+    ] {
+        let client = broker.enter(listener).unwrap();
+        for filter in filters {
+            client.subscribe(filter).unwrap();
+        }
+        let (hears, never) = (format!("standpipe/v1/{hears}"), format!("standpipe/v1/{never}"));
+        say(&never);
+        say(&hears);
+        let mut heard: Vec<String> = Vec::new();
+        while let Some(it) = client.next(if heard.contains(&hears) { SILENCE } else { SOON }) {
+            heard.push(it.topic);
+        }
+        assert!(heard.contains(&hears), "{listener} hears {hears}: {heard:?}");
+        assert!(!heard.contains(&never), "{listener} hears {never}");
+    }
+}
+
+#[test]
+fn whoever_is_not_known_is_not_let_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut broker = Deployed::start(dir.path());
+    let authority = broker.authority();
+    let enter = |broker: &Deployed, login: &Login| {
+        Secure::connect(broker.ports[0], &authority, login).err()
+    };
+    let issue = |authority: &Authority, when| {
+        let made = authority.issue(&Subject::Client("t1/H1"), when).unwrap();
+        Login::Certificate(made.certificate.into_bytes(), made.key.into_bytes())
+    };
+    let ours = Authority::open(&broker.key("authority"), now()).unwrap();
+    let stranger = Authority::open(&dir.path().join("stranger"), now()).unwrap();
+    let day = 86_400_000;
+    let valid = Validity::days(now(), 1);
+    assert_eq!(enter(&broker, &issue(&ours, valid)), None, "one like these is let in");
+    let expired = Validity { from: now() - 9 * day, until: now() - day };
+    let future = Validity { from: now() + day, until: now() + 9 * day };
+    for (what, login) in [
+        ("an unknown authority", issue(&stranger, valid)),
+        ("an expired certificate", issue(&ours, expired)),
+        ("a certificate of tomorrow", issue(&ours, future)),
+        ("a password where a certificate is wanted", Login::Password("t1/H1".into(), "x".into())),
+    ] {
+        assert!(enter(&broker, &login).is_some(), "{what} is let in");
+    }
+    let wrong = Login::Password("t1/H1".into(), "wrong".into());
+    assert!(Secure::connect(broker.ports[1], &authority, &wrong).is_err(), "a wrong password");
+    let other = stranger.certificate.as_bytes();
+    let login = Login::files(&broker.key("devices/t1/H1"));
+    assert!(Secure::connect(broker.ports[0], other, &login).is_err(), "another's broker");
+
+    // Taken back, it is out; with new ones, it is in, and with the old ones still out.
+    let (old, neighbour) = (login, Login::files(&broker.key("devices/t1/D1")));
+    let password = std::fs::read_to_string(broker.key("devices/t1/H1.password")).unwrap();
+    let old_password = Login::Password("t1/H1".into(), password);
+    provision(dir.path(), &["--revoke", "H1"]);
+    broker.restart();
+    assert!(enter(&broker, &old).is_some(), "a revoked device is let in");
+    assert!(Secure::connect(broker.ports[1], &authority, &old_password).is_err());
+    assert_eq!(enter(&broker, &neighbour), None, "nobody else is shut out");
+    provision(dir.path(), &["--rotate", "t1/H1"]);
+    broker.restart();
+    assert_eq!(enter(&broker, &Login::files(&broker.key("devices/t1/H1"))), None);
+    assert!(enter(&broker, &old).is_some(), "the old certificate is let in");
+    assert!(Secure::connect(broker.ports[1], &authority, &old_password).is_err());
+}
+
+#[test]
+fn one_device_cannot_end_anothers_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Deployed::start(dir.path());
+    let first = broker.enter("devices/t1/H1").unwrap();
+    let second = broker.enter("devices/t2/H2").unwrap(); // which asks for the same session
+    assert_eq!(first.publish("standpipe/v1/t1/H1/telemetry", Retain::No, "{}"), Ok(()));
+    assert_eq!(second.publish("standpipe/v1/t2/H2/telemetry", Retain::No, "{}"), Ok(()));
+}
+
+#[test]
+fn a_fire_goes_from_a_device_to_its_station_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Deployed::start(dir.path());
+    let gateway = Gateway::start_with(dir.path(), &broker.mqtt(), (STATIONS, DEVICES), "");
+    gateway.wait_ready();
+    let station = broker.enter("stations/c1").unwrap();
+    station.subscribe("standpipe/v1/stations/c1/incidents/+").unwrap();
+    let other = broker.enter("stations/t2").unwrap();
+    other.subscribe("standpipe/v1/stations/+/incidents/+").unwrap();
+    let online = json!({"online": true}).to_string();
+    station.publish("standpipe/v1/stations/c1/presence", Retain::Yes, &online).unwrap();
+    let detector = broker.enter("devices/t1/D1").unwrap();
+    let fire = json!({"boot": 1, "seq": 1, "condition": "smoke", "active": true}).to_string();
+    detector.publish("standpipe/v1/t1/D1/alarm", Retain::No, &fire).unwrap();
+    let page = station.next(SOON).expect("a page");
+    let incident: serde_json::Value = serde_json::from_slice(&page.payload).unwrap();
+    assert_eq!((&incident["class"], &incident["device"]["id"]), (&json!("fire"), &json!("D1")));
+    assert_eq!(other.next(SILENCE), None);
+    let id = incident["id"].as_str().unwrap().to_owned();
+    let action = json!({"incident": id, "action": "acknowledge", "by": "chief"}).to_string();
+    station.publish("standpipe/v1/stations/c1/actions", Retain::No, &action).unwrap();
+    gateway.incident("the acknowledgement", SOON, |it| it["state"] == "acknowledged");
+}
