@@ -13,6 +13,11 @@
 //! | [`pulse`] | whether every task makes progress, so that the watchdog is fed |
 //! | [`settings`] | which settings a node accepts |
 //!
+//! | module | talks to the world |
+//! |---|---|
+//! | [`outbox`] | unsent messages in flash: alarms first, losses counted |
+//! | [`uplink`] | the MQTT session over any byte stream |
+//!
 //! Boards (`board-…`) own pins, interrupts and the executor; they fill [`Seen`] and do
 //! [`Actions`]. Nothing here allocates, and nothing depends on one executor.
 #![no_std]
@@ -21,10 +26,12 @@ pub mod actions;
 pub mod clock;
 pub mod heard;
 pub mod identity;
+pub mod outbox;
 pub mod pulse;
 pub mod record;
 pub mod seen;
 pub mod settings;
+pub mod uplink;
 mod uptime;
 
 pub use actions::{Actions, Answer, Radio, Sounder, Wanted};

@@ -25,4 +25,10 @@ pub struct Status<'a> {
     /// Which settings it runs; the gateway shows newer ones as pending until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rev: Option<u32>,
+    /// How many messages it has lost, ever; missing: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u32>,
+    /// What is wrong with its storage: `fresh`, `corrupt`, `failed`; missing: nothing.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<&'a str>,
 }

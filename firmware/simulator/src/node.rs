@@ -216,6 +216,8 @@ impl Node {
             interval_s: u32::try_from(self.habits.interval_ms / 1_000).ok(),
             reset: Some("power_on"),
             rev: None,
+            lost: None,
+            storage: None,
         };
         message(Channel::Status, &status)
     }

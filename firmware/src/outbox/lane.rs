@@ -1,0 +1,137 @@
+//! One queue in one range of flash: `sequential-storage`, told in the words of the outbox.
+//!
+//! What belongs into which lane, what is given up and what is counted is decided in
+//! [`super::Outbox`].
+
+use core::mem;
+use core::ops::Range;
+
+use embedded_storage_async::nor_flash::MultiwriteNorFlash;
+use sequential_storage::Error;
+use sequential_storage::cache::page_pointers::ArrayPagePointers;
+use sequential_storage::cache::page_states::ArrayPageStates;
+use sequential_storage::cache::{Cache, Uncached};
+use sequential_storage::queue::{QueueConfig, QueueStorage};
+
+use crate::Record;
+
+/// Why something could not be done in flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// No page is free, and the oldest still holds something.
+    Full,
+    /// What is there makes no sense and could not be repaired: erase it.
+    Corrupt,
+    /// The chip does not answer.
+    Failed,
+}
+
+impl<E> From<Error<E>> for Trouble {
+    fn from(error: Error<E>) -> Self {
+        if matches!(error, Error::Storage { .. }) {
+            Self::Failed
+        } else if matches!(error, Error::FullStorage) {
+            Self::Full
+        } else {
+            // Also when an item is longer than the buffer: then it was not written by us.
+            Self::Corrupt
+        }
+    }
+}
+
+/// What a visitor wants after one item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Leave it and show the next.
+    Next,
+    /// Leave it; that was all.
+    Stop,
+    /// Remove it and show the next.
+    Remove,
+    /// Remove it; that was all.
+    RemoveAndStop,
+}
+
+/// The most pages of a lane.
+pub(super) const PAGES: usize = 32;
+/// The longest item, rounded up to any flash's word.
+const BUFFER: usize = Record::MAX.next_multiple_of(32);
+
+type Pages = Cache<ArrayPageStates<PAGES>, ArrayPagePointers<PAGES>, Uncached>;
+
+/// A queue. Remembers where it begins and ends: 9 bytes a page.
+pub(super) struct Lane {
+    range: Range<u32>,
+    cache: Pages,
+}
+
+impl Lane {
+    pub(super) fn new(range: Range<u32>) -> Self {
+        Self { range, cache: Self::unknown() }
+    }
+
+    fn unknown() -> Pages {
+        Cache::new(ArrayPageStates::new(), ArrayPagePointers::new(), Uncached)
+    }
+
+    /// The queue, for one operation. Give what it has learned back with [`Self::learn`]; if the
+    /// operation is cut off before, it is read from flash again.
+    fn queue<'f, F: MultiwriteNorFlash>(
+        &mut self,
+        flash: &'f mut F,
+    ) -> Result<QueueStorage<&'f mut F, Pages>, Trouble> {
+        let pages = self.range.len() / F::ERASE_SIZE;
+        let config = QueueConfig::try_new(self.range.clone()).map_err(|_| Trouble::Failed)?;
+        if pages > PAGES {
+            return Err(Trouble::Failed);
+        }
+        Ok(QueueStorage::new(flash, config, mem::replace(&mut self.cache, Self::unknown())))
+    }
+
+    fn learn<F: MultiwriteNorFlash>(&mut self, queue: QueueStorage<&mut F, Pages>) {
+        self.cache = queue.destroy().1;
+    }
+
+    /// Appends one item. When this answers, it survives a power cut.
+    pub(super) async fn push<F: MultiwriteNorFlash>(
+        &mut self,
+        flash: &mut F,
+        item: &[u8],
+    ) -> Result<(), Trouble> {
+        let mut queue = self.queue(flash)?;
+        let pushed = queue.push(item, false).await;
+        self.learn(queue);
+        Ok(pushed?)
+    }
+
+    /// Shows the items, oldest first, until `visitor` has enough.
+    pub(super) async fn visit<F: MultiwriteNorFlash>(
+        &mut self,
+        flash: &mut F,
+        mut visitor: impl FnMut(&[u8]) -> Then,
+    ) -> Result<(), Trouble> {
+        let mut queue = self.queue(flash)?;
+        let mut buffer = [0; BUFFER];
+        let mut items = queue.iter().await?;
+        while let Some(item) = items.next(&mut buffer).await? {
+            let then = visitor(&item);
+            if matches!(then, Then::Remove | Then::RemoveAndStop) {
+                item.pop().await?;
+            }
+            if matches!(then, Then::Stop | Then::RemoveAndStop) {
+                break;
+            }
+        }
+        self.learn(queue);
+        Ok(())
+    }
+
+    /// Forgets everything.
+    pub(super) async fn erase<F: MultiwriteNorFlash>(
+        &mut self,
+        flash: &mut F,
+    ) -> Result<(), Trouble> {
+        self.cache = Self::unknown();
+        flash.erase(self.range.start, self.range.end).await.map_err(|_| Trouble::Failed)
+    }
+}

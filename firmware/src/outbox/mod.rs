@@ -1,0 +1,467 @@
+//! Unsent messages, in flash or EEPROM, from the moment they are made until the broker has them.
+//!
+//! ```text
+//! range     holds                             when full
+//! keep      boot counter, losses, settings    the newest value of each is copied on
+//! alarms    alarms                            further alarms go to `readings`
+//! readings  readings, then further alarms     the oldest readings make room
+//! ```
+//!
+//! - Alarms leave first, and none is given up while a reading is kept. While alarms wait in
+//!   `readings`, no reading is taken in: so alarms stay in order, behind the readings there.
+//! - What [`Put::Kept`] confirmed survives a power cut at any byte. What is removed may come back
+//!   after a cut, and is sent twice; the gateway knows it by boot and number.
+//! - What is lost is counted, and the count is kept. A cut may count one too many, never too few.
+//! - No error leaves this module. A chip that does not answer is replaced by a few places in
+//!   memory; what makes no sense is erased; both are told by [`Outbox::storage`].
+//!
+//! What a record is: [`crate::record`]. When it is sent: `uplink`.
+
+mod keep;
+mod lane;
+mod spare;
+
+use core::ops::Range;
+
+use embedded_storage_async::nor_flash::MultiwriteNorFlash;
+
+use crate::{Class, Record};
+use keep::Keep;
+pub use keep::{Key, VALUE_MAX};
+use lane::{Lane, Then, Trouble};
+pub use spare::PLACES;
+use spare::Spare;
+
+/// Which bytes of a chip are for what. Every range begins and ends at an erase page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// At least two pages.
+    pub keep: Range<u32>,
+    /// At least two pages, at most 32.
+    pub alarms: Range<u32>,
+    /// At least two pages, at most 32.
+    pub readings: Range<u32>,
+}
+
+impl Layout {
+    /// 32 KiB in pages of 1 KiB, such as an AT24C256 or an MB85RC256V. The last KiB is left to
+    /// whoever installs the device.
+    pub const KIB_32: Self =
+        Self { keep: 0..0x0800, alarms: 0x0800..0x1400, readings: 0x1400..0x7C00 };
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It survives a power cut.
+    Kept,
+    /// It is in memory only: the chip does not answer.
+    InMemory,
+    /// There is no room: a reading, while alarms fill everything. It is counted.
+    Lost,
+}
+
+/// How many messages wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Alarms.
+    pub alarms: u32,
+    /// Readings.
+    pub readings: u32,
+}
+
+/// How many messages were lost since the storage was new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Alarms: only ever when everything was full of newer ones.
+    pub alarms: u32,
+    /// Readings.
+    pub readings: u32,
+}
+
+impl Lost {
+    /// Both.
+    #[must_use]
+    pub const fn total(self) -> u32 {
+        self.alarms.saturating_add(self.readings)
+    }
+}
+
+/// The state of the chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// What it held was taken over.
+    Kept,
+    /// It was empty: a new device, or a new chip.
+    Fresh,
+    /// Some of what it held made no sense and was erased.
+    Corrupt,
+    /// It does not answer, or did not at some time in this boot.
+    Failed,
+}
+
+impl Storage {
+    /// What the birth status says of it; nothing when all is well.
+    #[must_use]
+    pub const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Kept => None,
+            Self::Fresh => Some("fresh"),
+            Self::Corrupt => Some("corrupt"),
+            Self::Failed => Some("failed"),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Which {
+    Alarms,
+    Readings,
+}
+
+/// The messages that wait, and what else outlives a restart.
+pub struct Outbox<F> {
+    flash: F,
+    keep: Keep,
+    alarms: Lane,
+    readings: Lane,
+    spare: Spare,
+    /// In `alarms`.
+    alarms_waiting: u32,
+    /// Alarms in `readings`.
+    overflow: u32,
+    /// Readings in `readings`.
+    readings_waiting: u32,
+    lost: Lost,
+    storage: Storage,
+}
+
+impl<F: MultiwriteNorFlash> Outbox<F> {
+    /// Takes over what the chip holds, and counts this boot: the second answer, never 0.
+    /// `random` is where the count starts if none is kept; it should differ from device to
+    /// device and from time to time.
+    pub async fn open(flash: F, layout: Layout, random: u32) -> (Self, u32) {
+        let mut it = Self {
+            flash,
+            keep: Keep::new(layout.keep),
+            alarms: Lane::new(layout.alarms),
+            readings: Lane::new(layout.readings),
+            spare: Spare::default(),
+            alarms_waiting: 0,
+            overflow: 0,
+            readings_waiting: 0,
+            lost: Lost::default(),
+            storage: Storage::Kept,
+        };
+        it.count_waiting().await;
+        let mut eight = [0; 8];
+        if it.kept(Key::Lost, &mut eight).await == Some(8) {
+            let [a, b, c, d, e, f, g, h] = eight;
+            it.lost.alarms = u32::from_le_bytes([a, b, c, d]);
+            it.lost.readings = u32::from_le_bytes([e, f, g, h]);
+        }
+        let boot = it.count_boot(random).await;
+        (it, boot)
+    }
+
+    async fn count_waiting(&mut self) {
+        let mut alarms = 0;
+        self.records(Which::Alarms, |_| {
+            alarms += 1;
+            Then::Next
+        })
+        .await;
+        let (mut overflow, mut readings) = (0, 0);
+        self.records(Which::Readings, |it| {
+            match it.class() {
+                Class::Alarm => overflow += 1,
+                Class::Reading => readings += 1,
+            }
+            Then::Next
+        })
+        .await;
+        (self.alarms_waiting, self.overflow, self.readings_waiting) = (alarms, overflow, readings);
+    }
+
+    async fn count_boot(&mut self, random: u32) -> u32 {
+        let mut four = [0; 4];
+        let last = self.kept(Key::Boot, &mut four).await;
+        let boot = if last == Some(4) {
+            u32::from_le_bytes(four).wrapping_add(1).max(1)
+        } else {
+            if self.storage == Storage::Kept {
+                let empty = self.waiting() == Waiting::default();
+                self.storage = if empty { Storage::Fresh } else { Storage::Corrupt };
+            }
+            // Three bytes in a record, and hardly a number that was used before.
+            0x4000 + random % 0x10_0000
+        };
+        self.keep(Key::Boot, &boot.to_le_bytes()).await;
+        boot
+    }
+
+    /// Takes a message in.
+    pub async fn put(&mut self, record: &Record) -> Put {
+        let mut bytes = [0; Record::MAX];
+        let len = record.encode(&mut bytes).unwrap_or(0);
+        let item = bytes.get(..len).unwrap_or_default();
+        let stored = match record.class() {
+            Class::Alarm => self.put_alarm(item).await,
+            Class::Reading if self.overflow > 0 => {
+                self.count(Lost { alarms: 0, readings: 1 }).await;
+                return Put::Lost;
+            }
+            Class::Reading => self.put_reading(item).await,
+        };
+        if stored.is_ok() {
+            return Put::Kept;
+        }
+        let lost = self.spare.push(record);
+        self.count(lost).await;
+        let itself = lost.readings > 0 && self.spare.iter().all(|it| it != *record);
+        if itself { Put::Lost } else { Put::InMemory }
+    }
+
+    async fn put_alarm(&mut self, item: &[u8]) -> Result<(), Trouble> {
+        if self.overflow == 0 {
+            let pushed = self.push(Which::Alarms, item).await;
+            if pushed != Err(Trouble::Full) {
+                self.alarms_waiting += u32::from(pushed.is_ok());
+                return pushed;
+            }
+        }
+        self.push_for_certain(item).await?;
+        self.overflow += 1;
+        Ok(())
+    }
+
+    async fn put_reading(&mut self, item: &[u8]) -> Result<(), Trouble> {
+        self.push_for_certain(item).await?;
+        self.readings_waiting += 1;
+        Ok(())
+    }
+
+    /// Appends to the readings, whatever must be given up for it.
+    async fn push_for_certain(&mut self, item: &[u8]) -> Result<(), Trouble> {
+        loop {
+            let pushed = self.push(Which::Readings, item).await;
+            if pushed != Err(Trouble::Full) {
+                return pushed;
+            }
+            if self.overflow == 0 && self.readings_waiting == 0 {
+                // Full of nothing.
+                self.start_clean(Which::Readings).await?;
+                continue;
+            }
+            self.give_up_oldest().await?;
+        }
+    }
+
+    /// Gives up the oldest message of the readings' lane; readings stand before alarms there.
+    async fn give_up_oldest(&mut self) -> Result<(), Trouble> {
+        if self.readings_waiting > 0 {
+            self.count(Lost { alarms: 0, readings: 1 }).await;
+            self.readings_waiting -= 1;
+        } else {
+            self.count(Lost { alarms: 1, readings: 0 }).await;
+            self.overflow = self.overflow.saturating_sub(1);
+        }
+        self.visit(Which::Readings, |_| Then::RemoveAndStop).await
+    }
+
+    /// Shows what waits of one class, oldest first, until `wanted` says that was the last. It
+    /// stays until [`Self::sent`]. Alarms first: ask for them before you ask for readings.
+    pub async fn first(&mut self, class: Class, mut wanted: impl FnMut(&Record) -> bool) {
+        let mut more = true;
+        let mut show = |it: &Record| {
+            if more && it.class() == class {
+                more = wanted(it);
+            }
+            if more { Then::Next } else { Then::Stop }
+        };
+        match class {
+            Class::Alarm => {
+                if self.alarms_waiting > 0 {
+                    self.records(Which::Alarms, &mut show).await;
+                }
+                if self.overflow > 0 {
+                    self.records(Which::Readings, &mut show).await;
+                }
+            }
+            Class::Reading => {
+                if self.readings_waiting > 0 {
+                    self.records(Which::Readings, &mut show).await;
+                }
+            }
+        }
+        for it in self.spare.iter() {
+            show(&it);
+        }
+    }
+
+    /// The broker has that message: it need not be kept any longer. One that was given up
+    /// meanwhile is not found, and nothing happens.
+    pub async fn sent(&mut self, class: Class, id: (u32, u32)) {
+        if self.spare.remove(id) {
+            return;
+        }
+        match class {
+            Class::Alarm => {
+                if self.alarms_waiting > 0 && self.remove(Which::Alarms, class, id).await {
+                    self.alarms_waiting -= 1;
+                } else if self.overflow > 0 && self.remove(Which::Readings, class, id).await {
+                    self.overflow -= 1;
+                }
+            }
+            Class::Reading => {
+                if self.readings_waiting > 0 && self.remove(Which::Readings, class, id).await {
+                    self.readings_waiting -= 1;
+                }
+            }
+        }
+    }
+
+    async fn remove(&mut self, which: Which, class: Class, id: (u32, u32)) -> bool {
+        let mut removed = false;
+        self.records(which, |it| {
+            removed = it.class() == class && (it.boot(), it.seq()) == id;
+            if removed { Then::RemoveAndStop } else { Then::Next }
+        })
+        .await;
+        removed
+    }
+
+    /// How many messages wait.
+    #[must_use]
+    pub fn waiting(&self) -> Waiting {
+        let mut waiting = Waiting {
+            alarms: self.alarms_waiting + self.overflow,
+            readings: self.readings_waiting,
+        };
+        for it in self.spare.iter() {
+            match it.class() {
+                Class::Alarm => waiting.alarms += 1,
+                Class::Reading => waiting.readings += 1,
+            }
+        }
+        waiting
+    }
+
+    /// How many messages were lost since the storage was new.
+    #[must_use]
+    pub const fn lost(&self) -> Lost {
+        self.lost
+    }
+
+    /// The state of the chip.
+    #[must_use]
+    pub const fn storage(&self) -> Storage {
+        self.storage
+    }
+
+    /// Keeps a small value over restarts, at most [`VALUE_MAX`] bytes. Whether it is kept.
+    pub async fn keep(&mut self, key: Key, value: &[u8]) -> bool {
+        let mut kept = self.keep.put(&mut self.flash, key, value).await;
+        if matches!(kept, Err(Trouble::Corrupt | Trouble::Full)) && value.len() <= VALUE_MAX {
+            self.storage = Storage::Corrupt;
+            kept = self.keep.erase(&mut self.flash).await;
+            if kept.is_ok() {
+                kept = self.keep.put(&mut self.flash, key, value).await;
+            }
+        }
+        self.note(kept).is_ok()
+    }
+
+    /// Reads a value that was kept into `into` and says how long it is.
+    pub async fn kept(&mut self, key: Key, into: &mut [u8]) -> Option<usize> {
+        let mut kept = self.keep.get(&mut self.flash, key, into).await;
+        if matches!(kept, Err(Trouble::Corrupt | Trouble::Full)) {
+            self.storage = Storage::Corrupt;
+            kept = self.keep.erase(&mut self.flash).await.map(|()| None);
+        }
+        self.note(kept).ok().flatten()
+    }
+
+    async fn count(&mut self, lost: Lost) {
+        if lost == Lost::default() {
+            return;
+        }
+        self.lost.alarms = self.lost.alarms.saturating_add(lost.alarms);
+        self.lost.readings = self.lost.readings.saturating_add(lost.readings);
+        let [a, b, c, d] = self.lost.alarms.to_le_bytes();
+        let [e, f, g, h] = self.lost.readings.to_le_bytes();
+        self.keep(Key::Lost, &[a, b, c, d, e, f, g, h]).await;
+    }
+
+    fn lane(&mut self, which: Which) -> (&mut Lane, &mut F) {
+        match which {
+            Which::Alarms => (&mut self.alarms, &mut self.flash),
+            Which::Readings => (&mut self.readings, &mut self.flash),
+        }
+    }
+
+    /// Remembers that the chip did not answer.
+    fn note<T>(&mut self, result: Result<T, Trouble>) -> Result<T, Trouble> {
+        if matches!(result, Err(Trouble::Failed)) {
+            self.storage = Storage::Failed;
+        }
+        result
+    }
+
+    async fn push(&mut self, which: Which, item: &[u8]) -> Result<(), Trouble> {
+        let (lane, flash) = self.lane(which);
+        let mut pushed = lane.push(flash, item).await;
+        if pushed == Err(Trouble::Corrupt) {
+            self.start_clean(which).await?;
+            let (lane, flash) = self.lane(which);
+            pushed = lane.push(flash, item).await;
+        }
+        self.note(pushed)
+    }
+
+    async fn visit(
+        &mut self,
+        which: Which,
+        visitor: impl FnMut(&[u8]) -> Then,
+    ) -> Result<(), Trouble> {
+        let (lane, flash) = self.lane(which);
+        match lane.visit(flash, visitor).await {
+            Err(Trouble::Corrupt | Trouble::Full) => self.start_clean(which).await,
+            visited => self.note(visited),
+        }
+    }
+
+    /// Shows the records of a lane. What is no record is removed and counted; a chip that does
+    /// not answer has none.
+    async fn records(&mut self, which: Which, mut visitor: impl FnMut(&Record) -> Then) {
+        let mut garbled = 0;
+        let visited = self
+            .visit(which, |item| {
+                Record::decode(item).map_or_else(
+                    |_| {
+                        garbled += 1;
+                        Then::Remove
+                    },
+                    |record| visitor(&record),
+                )
+            })
+            .await;
+        // The state of the chip is noted already.
+        let _ = visited;
+        match which {
+            Which::Alarms => self.count(Lost { alarms: garbled, readings: 0 }).await,
+            Which::Readings => self.count(Lost { alarms: 0, readings: garbled }).await,
+        }
+    }
+
+    async fn start_clean(&mut self, which: Which) -> Result<(), Trouble> {
+        self.storage = Storage::Corrupt;
+        match which {
+            Which::Alarms => self.alarms_waiting = 0,
+            Which::Readings => (self.overflow, self.readings_waiting) = (0, 0),
+        }
+        let (lane, flash) = self.lane(which);
+        let erased = lane.erase(flash).await;
+        self.note(erased)
+    }
+}

@@ -1,0 +1,356 @@
+//! The uplink's task: does what [`super::retry`] and [`super::talk`] decide.
+
+use embassy_futures::select::{Either3, select, select3};
+use embassy_sync::blocking_mutex::raw::RawMutex;
+use embassy_time::{Duration, Instant, Timer};
+use embedded_io_async::{Read, Write};
+use embedded_storage_async::nor_flash::MultiwriteNorFlash;
+use heapless::Vec;
+use rust_mqtt::types::PacketIdentifier;
+use serde::Serialize;
+use standpipe_shared::{Channel, Status, Topic};
+
+use super::mailbox::{Mailbox, Slots};
+use super::session::{Retain, SUBSCRIPTIONS, Said, Session};
+use super::talk::Session as Resume;
+use super::{Account, Away, Ended, Habits, Modem, News, Post, Retry, Talk, Turn, What};
+use crate::clock::Stamp;
+use crate::pulse::{Part, Pulse};
+use crate::{Class, Heard, Link, Uptime};
+
+/// The longest payload, bytes: two readings with everything in them, or five ordinary ones.
+const PAYLOAD: usize = 1_024;
+/// The most readings of one message.
+const BATCH: usize = 8;
+
+/// Boot and number of a record.
+type Id = (u32, u32);
+
+fn now() -> Uptime {
+    Uptime(Instant::now().as_millis())
+}
+
+fn timer(at: Uptime) -> Timer {
+    Timer::at(Instant::from_millis(at.0))
+}
+
+/// How long one turn may take when nothing is wrong, or a time-out says that something is.
+const TURN_S: u32 = 120;
+/// How long a modem may take to find a network, dial and hang up again.
+const DIAL_S: u32 = 600;
+
+/// The uplink of a device.
+pub struct Uplink<'u, M: RawMutex, F> {
+    /// What is said, and where what is heard goes.
+    pub post: &'u Post<M, F>,
+    /// Told before every wait how long it may last.
+    pub pulse: &'u Pulse,
+    /// Who this device is.
+    pub account: Account<'u>,
+    /// How it uses its connection.
+    pub habits: Habits,
+    /// Differs from device to device.
+    pub seed: u64,
+}
+
+impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
+    /// Talks to the broker for ever.
+    pub async fn run<D: Modem>(&self, modem: &mut D) -> ! {
+        let mut retry = Retry::new(self.seed, Duration::from_millis(self.habits.retry_ms));
+        let mut subscribed = false;
+        loop {
+            match retry.next(&self.post.desk().await, now()) {
+                Away::Rest(Some(until)) => {
+                    self.promise(until);
+                    select(self.post.changed.wait(), timer(until)).await;
+                }
+                Away::Rest(None) => {
+                    self.pulse.promise(Part::Uplink, now(), u32::MAX);
+                    self.post.changed.wait().await;
+                }
+                Away::Dial => {
+                    self.pulse.promise(Part::Uplink, now(), DIAL_S);
+                    self.post.set_link(Link::Connecting);
+                    let ended = self.call(modem, &mut retry, &mut subscribed).await;
+                    self.post.set_link(Link::Connecting);
+                    self.pulse.promise(Part::Uplink, now(), DIAL_S);
+                    modem.hang_up().await;
+                    retry.ended(ended, now());
+                    if ended == Ended::Left {
+                        modem.sleep().await;
+                        self.post.set_link(Link::Asleep);
+                    }
+                }
+            }
+        }
+    }
+
+    /// It will be heard of again soon after `until`.
+    fn promise(&self, until: Uptime) {
+        let wait_s = u32::try_from(until.since_ms(now()) / 1_000).unwrap_or(u32::MAX);
+        self.pulse.promise(Part::Uplink, now(), wait_s.saturating_add(TURN_S));
+    }
+
+    /// One call: from dialling until there is a reason to hang up.
+    async fn call<D: Modem>(
+        &self,
+        modem: &mut D,
+        retry: &mut Retry,
+        subscribed: &mut bool,
+    ) -> Ended {
+        let dialled = modem.dial().await;
+        self.post.set_rssi_dbm(modem.rssi_dbm());
+        if dialled.is_err() {
+            return Ended::NotReached;
+        }
+        let mailbox = Mailbox::new();
+        let mut slots = Slots(&mailbox);
+        let connected =
+            Session::connect(modem.stream(), &mut slots, &self.account, &self.habits).await;
+        let (session, known) = match connected {
+            Ok(connected) => connected,
+            Err(ended) => return ended,
+        };
+        // What an older firmware subscribed to may not be what this one listens to.
+        let resume = if known && *subscribed { Resume::Resumed } else { Resume::New };
+        self.post.status_unsaid();
+        self.post.set_link(Link::Online);
+        let talk = Talk::new(self.habits, resume, now());
+        let line =
+            Line { session, talk, post: self.post, urgent: None, bulk: None, subscriptions: 0 };
+        self.converse(line, |what| {
+            retry.works();
+            *subscribed |= what == What::Subscribe;
+        })
+        .await
+    }
+
+    /// Takes turns until there is a reason to hang up, and tells what the broker acknowledged.
+    async fn converse<S: Read + Write>(
+        &self,
+        mut line: Line<'_, S, M, F>,
+        mut acknowledged: impl FnMut(What),
+    ) -> Ended {
+        loop {
+            let turn = line.talk.next(&self.post.desk().await, now());
+            self.promise(if let Turn::Listen(until) = turn { until } else { now() });
+            let went = match turn {
+                Turn::Say(what) => line.say(what).await,
+                Turn::Listen(until) => line.listen(until).await,
+                Turn::Leave => {
+                    line.session.leave().await;
+                    return Ended::Left;
+                }
+                Turn::GiveUp => Err(Ended::Broken),
+            };
+            match went {
+                Ok(None) => {}
+                Ok(Some(news)) => {
+                    line.talk.happened(news, now());
+                    if let News::Acknowledged(what) = news {
+                        acknowledged(what);
+                    }
+                }
+                Err(ended) => return ended,
+            }
+        }
+    }
+}
+
+/// What is on its way besides readings.
+struct Urgent {
+    number: PacketIdentifier,
+    what: What,
+    /// Of an alarm.
+    id: Option<Id>,
+}
+
+/// One connection.
+struct Line<'l, S: Read + Write, M: RawMutex, F> {
+    session: Session<'l, S>,
+    talk: Talk,
+    post: &'l Post<M, F>,
+    urgent: Option<Urgent>,
+    bulk: Option<(PacketIdentifier, Vec<Id, BATCH>)>,
+    /// Not answered yet.
+    subscriptions: usize,
+}
+
+impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
+    async fn say(&mut self, what: What) -> Result<Option<News>, Ended> {
+        let said = match what {
+            What::Alarm => self.say_records(Class::Alarm).await?,
+            What::Readings => self.say_records(Class::Reading).await?,
+            What::Status => self.say_status().await?,
+            What::Answer => self.say_answer().await?,
+            What::Subscribe => {
+                self.session.subscribe().await?;
+                self.subscriptions = SUBSCRIPTIONS;
+                true
+            }
+            What::Ping => {
+                self.session.ping().await?;
+                true
+            }
+        };
+        Ok(Some(if said { News::Said(what) } else { News::Held(what) }))
+    }
+
+    async fn say_status(&mut self) -> Result<bool, Ended> {
+        let Some(status) = self.post.take_status() else { return Ok(false) };
+        let (lost, storage) = {
+            let outbox = self.post.outbox.lock().await;
+            (outbox.lost().total(), outbox.storage().word())
+        };
+        let status = Status { lost: (lost > 0).then_some(lost), storage, ..status };
+        let number = self.say_json(Channel::Status, &status, Retain::Yes).await?;
+        self.urgent = Some(Urgent { number, what: What::Status, id: None });
+        Ok(true)
+    }
+
+    async fn say_answer(&mut self) -> Result<bool, Ended> {
+        let Some(answer) = self.post.take_answer() else { return Ok(false) };
+        let number = self.say_json(Channel::Reply, &answer.reply(), Retain::No).await?;
+        self.urgent = Some(Urgent { number, what: What::Answer, id: None });
+        Ok(true)
+    }
+
+    async fn say_json(
+        &mut self,
+        channel: Channel,
+        message: &impl Serialize,
+        retain: Retain,
+    ) -> Result<PacketIdentifier, Ended> {
+        let mut payload = [0; PAYLOAD];
+        let len = serde_json_core::to_slice(message, &mut payload).unwrap_or(0);
+        self.session.publish(channel, payload.get(..len).unwrap_or_default(), retain).await
+    }
+
+    /// One alarm, or as many readings as fit; `false` if all of them wait for the clock.
+    async fn say_records(&mut self, class: Class) -> Result<bool, Ended> {
+        let mut parcel = Parcel::new();
+        let (clock, now) = (self.post.clock(), now());
+        self.post
+            .outbox
+            .lock()
+            .await
+            .first(class, |record| {
+                let ts = match clock.stamp(record, now) {
+                    Stamp::At(ms) => Some(ms),
+                    Stamp::Arrival => None,
+                    Stamp::Wait => return true,
+                };
+                let id = (record.boot(), record.seq());
+                parcel.add(id, |into| record.json(ts, into).ok()) && class == Class::Reading
+            })
+            .await;
+        let Some(first) = parcel.ids.first().copied() else { return Ok(false) };
+        match class {
+            Class::Alarm => {
+                let number = self.session.publish(Channel::Alarm, parcel.one(), Retain::No).await?;
+                self.urgent = Some(Urgent { number, what: What::Alarm, id: Some(first) });
+            }
+            Class::Reading => {
+                let payload = parcel.all();
+                let number = self.session.publish(Channel::Telemetry, payload, Retain::No).await?;
+                self.bulk = Some((number, parcel.ids));
+            }
+        }
+        Ok(true)
+    }
+
+    async fn listen(&mut self, until: Uptime) -> Result<Option<News>, Ended> {
+        let header =
+            match select3(self.session.header(), self.post.changed.wait(), timer(until)).await {
+                Either3::First(header) => header?,
+                Either3::Second(()) | Either3::Third(()) => return Ok(None),
+            };
+        Ok(Some(match self.session.body(header).await? {
+            Said::Has(number) => return Ok(self.acknowledged(number).await),
+            Said::Pong => News::Acknowledged(What::Ping),
+            Said::Subscribed => {
+                self.subscriptions = self.subscriptions.saturating_sub(1);
+                if self.subscriptions > 0 {
+                    return Ok(None);
+                }
+                News::Acknowledged(What::Subscribe)
+            }
+            Said::Message => {
+                let heard = self.session.message(|topic, payload| match topic {
+                    Some(Topic::Device { channel, .. }) => {
+                        Heard::from_device_topic(channel, payload).ok()
+                    }
+                    Some(Topic::Clock) => Heard::from_clock(payload).ok(),
+                    Some(Topic::Station { .. }) | None => None,
+                });
+                if let Some(heard) = heard {
+                    self.post.heard.send(heard).await;
+                }
+                News::Heard
+            }
+            Said::Other => News::Heard,
+        }))
+    }
+
+    /// Lets go of what the broker has.
+    async fn acknowledged(&mut self, number: PacketIdentifier) -> Option<News> {
+        if let Some(urgent) = self.urgent.take_if(|it| it.number == number) {
+            match (urgent.what, urgent.id) {
+                (What::Alarm, Some(id)) => {
+                    self.post.outbox.lock().await.sent(Class::Alarm, id).await;
+                }
+                (What::Answer, _) => self.post.answered(),
+                _ => {}
+            }
+            return Some(News::Acknowledged(urgent.what));
+        }
+        let (_, ids) = self.bulk.take_if(|(it, _)| *it == number)?;
+        for id in ids {
+            self.post.outbox.lock().await.sent(Class::Reading, id).await;
+        }
+        Some(News::Acknowledged(What::Readings))
+    }
+}
+
+/// Records as one payload.
+struct Parcel {
+    /// `[`, then the records with commas between; the `]` comes last.
+    bytes: [u8; PAYLOAD],
+    len: usize,
+    ids: Vec<Id, BATCH>,
+}
+
+impl Parcel {
+    const fn new() -> Self {
+        Self { bytes: [b'['; PAYLOAD], len: 0, ids: Vec::new() }
+    }
+
+    /// Adds what `write` writes, if it fits; whether another one may.
+    fn add(&mut self, id: Id, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+        // A bracket or a comma before it, a bracket after it.
+        let Some(room) = self.bytes.get_mut(self.len + 1..PAYLOAD - 1) else { return false };
+        let Some(written) = write(room) else { return false };
+        if let Some(comma) = self.bytes.get_mut(self.len).filter(|_| self.len > 0) {
+            *comma = b',';
+        }
+        self.len += 1 + written;
+        // A full parcel was not offered another one.
+        self.ids.push(id).is_ok() && !self.ids.is_full()
+    }
+
+    /// The first record, alone.
+    fn one(&self) -> &[u8] {
+        self.bytes.get(1..self.len).unwrap_or_default()
+    }
+
+    /// All of them: one as it is, more as an array.
+    fn all(&mut self) -> &[u8] {
+        if self.ids.len() < 2 {
+            return self.one();
+        }
+        if let Some(end) = self.bytes.get_mut(self.len) {
+            *end = b']';
+        }
+        self.bytes.get(..=self.len).unwrap_or_default()
+    }
+}
