@@ -1,4 +1,4 @@
-//! What the board is to do: the output of `node`.
+//! What the board is to do: the output of [`crate::node`].
 
 use heapless::{String, Vec};
 use standpipe_shared::Reply;
@@ -6,8 +6,9 @@ use standpipe_shared::Reply;
 use crate::heard::Id;
 use crate::{Record, Uptime};
 
-/// The most records of one step: a reading, and every condition a device judges.
-pub const RECORDS: usize = 10;
+/// The most records of one step: a reading, every condition a device judges, and
+/// the begin and end of a test.
+pub const RECORDS: usize = 12;
 /// The longest detail of a reply, bytes.
 pub const DETAIL: usize = 64;
 
@@ -38,14 +39,14 @@ pub enum Sounder {
     Off,
     /// The evacuation signal.
     Fire,
-    /// One chirp: battery, dirt or fault.
+    /// One chirp, however long it lasts until the next step: battery, dirt or fault.
     Chirp,
     /// The test signal.
     Test,
 }
 
 /// What the modem is for now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Radio {
     /// Nothing waits: it may sleep.
     #[default]
@@ -89,7 +90,7 @@ impl Wanted {
 /// what is said, and what is said before a restart.
 #[derive(Clone, Debug, Default)]
 pub struct Actions {
-    /// Write `Node::memory` to storage before anything else.
+    /// Write [`crate::Node::memory`] to storage before anything else.
     pub persist: bool,
     /// Put these into the outbox, in order.
     pub records: Vec<Record, RECORDS>,

@@ -6,6 +6,12 @@
 //!
 //! | module | decides (no clock, no I/O) |
 //! |---|---|
+//! | [`node`] | the whole device: [`Seen`] in, [`Actions`] out |
+//! | [`hydrant`], [`smoke`] | what their sensors' values mean |
+//! | [`filter`], [`watch`] | median and extremes; dwell and hysteresis of one condition |
+//! | [`rhythm`] | when to measure and when to report |
+//! | `orders`, [`sounder`] | commands, settings, button; what is heard in the room |
+//! | [`memory`] | what survives a restart |
 //! | [`record`] | one unsent message, compact in flash, JSON on the wire |
 //! | [`clock`] | Unix time from the gateway's clock; the time of readings older than that |
 //! | [`heard`] | what the gateway said: bytes → settings, command, clock, or why not |
@@ -24,18 +30,29 @@
 
 pub mod actions;
 pub mod clock;
+pub mod filter;
 pub mod heard;
+pub mod hydrant;
 pub mod identity;
+pub mod memory;
+pub mod node;
+mod orders;
 pub mod outbox;
 pub mod pulse;
 pub mod record;
+pub mod rhythm;
 pub mod seen;
 pub mod settings;
+pub mod smoke;
+pub mod sounder;
 pub mod uplink;
 mod uptime;
+pub mod watch;
 
 pub use actions::{Actions, Answer, Radio, Sounder, Wanted};
 pub use heard::Heard;
+pub use memory::Memory;
+pub use node::{Node, Reset, Start};
 pub use record::{Class, Moment, Record, Shout};
 pub use seen::{Contacts, Fault, Hand, Link, Pressure, Seen, Smoke};
 pub use uptime::Uptime;

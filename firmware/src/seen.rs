@@ -1,4 +1,4 @@
-//! What a device has seen since it was last asked to decide: the input of `node`.
+//! What a device has seen since it was last asked to decide: the input of [`crate::node`].
 //!
 //! The board fills it: it runs the drivers that [`crate::Wanted`] asked for, reads the contacts,
 //! and passes on one message of the gateway at a time.

@@ -1,0 +1,206 @@
+//! A hydrant node: what its pressure, its caps, its lean and its water's temperature mean.
+//!
+//! When it reports is in `report`, what follows from a condition in `node`.
+
+use standpipe_shared::{
+    Celsius, Condition, Degrees, Kilopascals, Measurements, Milliamps, Settings,
+};
+
+use crate::filter::{Extremes, Median};
+use crate::watch::Evidence;
+use crate::{Contacts, Fault, Pressure, Seen, Uptime};
+
+/// `no_water` ends this far above its limit, kPa (20 → 50).
+const WET_MARGIN_KPA: f32 = 30.0;
+/// `low_pressure` ends this far above its limit, kPa.
+const LOW_MARGIN_KPA: f32 = 10.0;
+/// Leaning and upright, degrees.
+const LEANS_DEG: f32 = 30.0;
+const UPRIGHT_DEG: f32 = 15.0;
+/// `freezing` and its end, °C.
+const FREEZES_C: f32 = 2.0;
+const THAWS_C: f32 = 4.0;
+/// The same value so often …
+const STUCK_SAMPLES: u32 = 30;
+/// … and for so long is a stuck sensor …
+const STUCK_MS: u64 = 1_800_000;
+/// … unless the pipe is nearly empty, which reads a constant 0.
+const STUCK_FROM_KPA: f32 = 50.0;
+
+/// A value that does not move.
+#[derive(Clone, Copy, Debug, Default)]
+struct Still {
+    bits: u32,
+    samples: u32,
+    since: Uptime,
+}
+
+impl Still {
+    fn push(&mut self, kpa: f32, now: Uptime) {
+        if self.samples > 0 && kpa.to_bits() == self.bits {
+            self.samples = self.samples.saturating_add(1);
+        } else {
+            *self = Self { bits: kpa.to_bits(), samples: 1, since: now };
+        }
+    }
+
+    fn stuck(&self, now: Uptime) -> bool {
+        self.samples >= STUCK_SAMPLES
+            && now.since_ms(self.since) >= STUCK_MS
+            && f32::from_bits(self.bits) >= STUCK_FROM_KPA
+    }
+}
+
+/// What a hydrant node remembers of its sensors.
+#[derive(Clone, Debug, Default)]
+pub struct Hydrant {
+    /// The median; `None` after a fault.
+    kpa: Option<f32>,
+    median: Median,
+    extremes: Extremes,
+    still: Still,
+    loop_ma: Option<Milliamps>,
+    contacts: Contacts,
+    tilt: Option<Degrees>,
+    temp: Option<Celsius>,
+    /// What the pressure sensor said in this step: `None`: it was not asked.
+    asked: Option<Result<(), Fault>>,
+    fresh_tilt: bool,
+    fresh_temp: bool,
+}
+
+impl Hydrant {
+    /// Takes in what was seen.
+    pub fn take(&mut self, seen: &Seen, now: Uptime) {
+        self.contacts = seen.contacts;
+        self.asked = None;
+        if let Some(pressure) = seen.pressure {
+            self.pressure(pressure, now);
+        }
+        self.fresh_tilt = seen.tilt.is_some();
+        self.fresh_temp = seen.temp.is_some();
+        if let Some(tilt) = seen.tilt {
+            self.tilt = tilt.ok();
+        }
+        if let Some(temp) = seen.temp {
+            self.temp = temp.ok();
+        }
+    }
+
+    fn pressure(&mut self, it: Pressure, now: Uptime) {
+        self.loop_ma = it.loop_ma;
+        let sound = it
+            .kpa
+            .and_then(|kpa| if kpa.plausible() { Ok(kpa.get()) } else { Err(Fault::OutOfRange) });
+        self.asked = Some(sound.map(|_| ()));
+        if let Ok(kpa) = sound {
+            self.kpa = Some(self.median.push(kpa));
+            self.extremes.push(kpa);
+            self.still.push(kpa, now);
+        } else {
+            self.kpa = None;
+            self.median.clear();
+        }
+    }
+
+    /// What this step says of a condition. `active` answers which ones are shouted now.
+    pub fn evidence(
+        &self,
+        condition: Condition,
+        settings: &Settings,
+        active: impl Fn(Condition) -> bool,
+        now: Uptime,
+    ) -> Evidence {
+        match condition {
+            Condition::NoWater | Condition::LowPressure => {
+                if self.asked.is_none() {
+                    return Evidence::Unasked;
+                }
+                // A broken wire is not an empty main.
+                let Some(kpa) = self.kpa.filter(|_| !active(Condition::SensorFault)) else {
+                    return Evidence::Between;
+                };
+                let (limit, margin) = if condition == Condition::NoWater {
+                    (settings.no_water_kpa.get(), WET_MARGIN_KPA)
+                } else {
+                    (settings.low_kpa.get(), LOW_MARGIN_KPA)
+                };
+                Evidence::of(kpa < limit, kpa >= limit + margin)
+            }
+            Condition::SensorFault => {
+                let empty = active(Condition::NoWater) || active(Condition::LowPressure);
+                match self.asked {
+                    None => Evidence::Unasked,
+                    Some(Err(_)) => Evidence::True,
+                    Some(Ok(())) if !empty && self.still.stuck(now) => Evidence::True,
+                    Some(Ok(())) => Evidence::False,
+                }
+            }
+            Condition::HydrantOpen => match (self.contacts.flowing, self.contacts.cap_open) {
+                (None, None) => Evidence::Unasked,
+                (flowing, cap) => {
+                    Evidence::contact(Some(flowing == Some(true) || cap == Some(true)))
+                }
+            },
+            Condition::Knocked => match self.tilt.filter(|_| self.fresh_tilt) {
+                None => Evidence::Unasked,
+                Some(it) => Evidence::of(it.get() >= LEANS_DEG, it.get() < UPRIGHT_DEG),
+            },
+            Condition::Freezing => match self.temp.filter(|_| self.fresh_temp) {
+                None => Evidence::Unasked,
+                Some(it) => Evidence::of(it.get() <= FREEZES_C, it.get() >= THAWS_C),
+            },
+            Condition::Smoke
+            | Condition::Heat
+            | Condition::HighPressure
+            | Condition::BatteryLow
+            | Condition::Contamination
+            | Condition::Offline
+            | Condition::Tamper
+            | Condition::ClockFault
+            | Condition::ZoneLowPressure
+            | Condition::BlindArea
+            | Condition::GatewayBlind => Evidence::Unasked,
+        }
+    }
+
+    /// The filtered pressure, kPa.
+    #[must_use]
+    pub const fn kpa(&self) -> Option<f32> {
+        self.kpa
+    }
+
+    /// What must be reported at once when it changes: open, running, leaning.
+    #[must_use]
+    pub fn shape(&self) -> u8 {
+        let leans = self.tilt.is_some_and(|it| it.get() >= LEANS_DEG);
+        [self.contacts.flowing == Some(true), self.contacts.cap_open == Some(true), leans]
+            .into_iter()
+            .fold(0, |bits, it| bits << 1 | u8::from(it))
+    }
+
+    /// Why the pressure sensor had no value in this step.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.asked?.err()
+    }
+
+    /// Writes what it knows into a reading.
+    pub fn measure(&self, values: &mut Measurements) {
+        values.pressure_kpa = self.kpa.and_then(|it| Kilopascals::new(it).ok());
+        if let Some((low, high)) = self.extremes.get().filter(|_| self.kpa.is_some()) {
+            values.pressure_min_kpa = Kilopascals::new(low).ok();
+            values.pressure_max_kpa = Kilopascals::new(high).ok();
+        }
+        values.loop_ma = self.loop_ma;
+        values.flowing = self.contacts.flowing;
+        values.cap_open = self.contacts.cap_open;
+        values.tilt_deg = self.tilt;
+        values.temp_c = self.temp;
+    }
+
+    /// A reading has gone: the extremes begin anew.
+    pub const fn reported(&mut self) {
+        self.extremes.clear();
+    }
+}

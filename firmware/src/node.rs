@@ -1,0 +1,433 @@
+//! The device as a whole: [`Node::step`] takes what was seen and answers what is to be done.
+//!
+//! No clock, no I/O, no `async`: `now` is an argument, so that a million steps run in seconds.
+//! What a sensor's value means is in [`crate::hydrant`] and [`crate::smoke`]; dwell and hysteresis
+//! in [`crate::watch`]; when to report in [`crate::rhythm`]; orders from outside in `orders`.
+
+use heapless::Vec;
+use standpipe_shared::{Condition, Kind, Measurements, Settings, Status};
+
+use crate::clock::Clock;
+use crate::hydrant::Hydrant;
+use crate::memory::Memory;
+use crate::orders::Test;
+use crate::rhythm::{Look, Rhythm};
+use crate::smoke::{Chamber, Detector};
+use crate::sounder::{State, Voice};
+use crate::watch::{Evidence, Watch};
+use crate::{Actions, Radio, Record, Seen, Shout, Sounder, Uptime, Wanted, settings};
+
+/// Version of this library.
+pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
+/// `battery_low` below this and its end, mV: a 3.6 V lithium cell, as in the gateway's profiles.
+const HYDRANT_MV: [i32; 2] = [3_300, 3_400];
+/// The same of a detector's 3 V cell.
+const SMOKE_MV: [i32; 2] = [2_700, 2_800];
+/// While something is in doubt, sensors are asked this often.
+const DOUBT_S: u32 = 5;
+/// The same in a detector: its second sample decides.
+const DOUBT_SMOKE_S: u32 = 2;
+/// Temperature of a hydrant is measured this often, or for a reading.
+const TEMP_EVERY_MS: u64 = 60_000;
+/// The battery is measured this often, or for a reading. GB 20517 wants once a day.
+const BATTERY_EVERY_MS: u64 = 3_600_000;
+/// The clean-air level is kept when it has moved by this much: 1 % of its range.
+const DRIFT_KEPT_DB_M: f32 = 0.003;
+
+/// Why the device started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// Power came.
+    PowerOn,
+    /// Power sagged.
+    Brownout,
+    /// The watchdog was not fed: a task hung.
+    Watchdog,
+    /// It was told to restart.
+    Command,
+    /// Somebody pressed the reset pin.
+    Pin,
+}
+
+impl Reset {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::PowerOn => "power_on",
+            Self::Brownout => "brownout",
+            Self::Watchdog => "watchdog",
+            Self::Command => "command",
+            Self::Pin => "pin",
+        }
+    }
+}
+
+/// How a boot begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Why.
+    pub reset: Reset,
+    /// Which start this is. The storage counts them; after it was lost, from any number.
+    pub boot: u32,
+    /// The first reading comes this long after the start, so that a town whose power returns
+    /// does not speak in one second.
+    pub first_report_ms: u64,
+    /// The chamber of a detector.
+    pub chamber: Chamber,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        let (reset, chamber) = (Reset::PowerOn, Chamber::default());
+        Self { reset, boot: 1, first_report_ms: 0, chamber }
+    }
+}
+
+/// What it is, and what it remembers of its sensors.
+#[derive(Clone, Debug)]
+pub(crate) enum Sense {
+    Hydrant(Hydrant),
+    Smoke(Detector),
+}
+
+/// One device.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub(crate) sense: Sense,
+    boot: u32,
+    seq: u32,
+    reset: Reset,
+    pub(crate) settings: Settings,
+    /// Settings that were refused already: they come again with every connection.
+    pub(crate) refused_rev: Option<u32>,
+    pub(crate) clock: Clock,
+    watches: Vec<Watch, 8>,
+    pub(crate) rhythm: Rhythm,
+    pub(crate) voice: Voice,
+    pub(crate) test: Option<Test>,
+    battery_mv: Option<i32>,
+    battery_asked: Option<Uptime>,
+    temp_asked: Option<Uptime>,
+    rssi_dbm: Option<i32>,
+    kept_drift: f32,
+    /// Something that [`Memory`] holds has changed.
+    pub(crate) unsaved: bool,
+}
+
+impl Node {
+    /// A device at its start; `memory` is what [`Self::memory`] was when it was last kept.
+    #[must_use]
+    pub fn start(kind: Kind, memory: Option<Memory>, start: Start) -> Self {
+        let memory = memory.unwrap_or_else(|| Memory {
+            active: 0,
+            settings: settings::defaults(),
+            drift_db_m: 0.0,
+            starts: Vec::new(),
+        });
+        let conditions: &[Condition] = match kind {
+            Kind::Hydrant => &[
+                Condition::SensorFault,
+                Condition::NoWater,
+                Condition::LowPressure,
+                Condition::HydrantOpen,
+                Condition::Knocked,
+                Condition::Freezing,
+                Condition::BatteryLow,
+                Condition::Tamper,
+            ],
+            Kind::Smoke => &[
+                Condition::Smoke,
+                Condition::Heat,
+                Condition::SensorFault,
+                Condition::Contamination,
+                Condition::BatteryLow,
+                Condition::Tamper,
+            ],
+        };
+        let was = |it: &Condition| Watch::new(*it, memory.active & it.bit() != 0);
+        let sense = match kind {
+            Kind::Hydrant => Sense::Hydrant(Hydrant::default()),
+            Kind::Smoke => Sense::Smoke(Detector::new(start.chamber, memory.drift_db_m)),
+        };
+        Self {
+            sense,
+            boot: start.boot,
+            seq: 0,
+            reset: start.reset,
+            settings: memory.settings,
+            refused_rev: None,
+            clock: Clock::new(start.boot, &memory.starts),
+            watches: conditions.iter().map(was).collect(),
+            rhythm: Rhythm::new(start.first_report_ms),
+            voice: Voice::default(),
+            test: None,
+            battery_mv: None,
+            battery_asked: None,
+            temp_asked: None,
+            rssi_dbm: None,
+            kept_drift: memory.drift_db_m,
+            unsaved: false,
+        }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self.sense {
+            Sense::Hydrant(_) => Kind::Hydrant,
+            Sense::Smoke(_) => Kind::Smoke,
+        }
+    }
+
+    /// Its clock: dates what is sent, and says whether the gateway's is wanted.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The settings it runs.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether it shouts a condition.
+    #[must_use]
+    pub fn shouts(&self, condition: Condition) -> bool {
+        self.watches.iter().any(|it| it.condition() == condition && it.active())
+    }
+
+    /// The birth message: retained, at every connection and when [`Actions::status`] asks for it.
+    /// What the storage has lost is added by the uplink.
+    #[must_use]
+    pub const fn status(&self) -> Status<'static> {
+        Status {
+            online: true,
+            boot: Some(self.boot),
+            firmware: Some(FIRMWARE),
+            model: Some(match self.kind() {
+                Kind::Hydrant => "SP-H1",
+                Kind::Smoke => "SP-S1",
+            }),
+            interval_s: Some(self.settings.interval_s),
+            reset: Some(self.reset.as_str()),
+            rev: Some(self.settings.rev),
+            lost: None,
+            storage: None,
+        }
+    }
+
+    /// What must survive a restart.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let active = self.watches.iter().filter(|it| it.active());
+        Memory {
+            active: active.fold(0, |bits, it| bits | it.condition().bit()),
+            settings: self.settings,
+            drift_db_m: match &self.sense {
+                Sense::Hydrant(_) => 0.0,
+                Sense::Smoke(it) => it.drift_db_m(),
+            },
+            starts: Vec::from_slice(self.clock.starts()).unwrap_or_default(),
+        }
+    }
+
+    /// A service has cleaned or replaced the chamber: its clean-air level, dB/m above new.
+    pub fn serviced(&mut self, drift_db_m: f32) {
+        if let Sense::Smoke(it) = &mut self.sense {
+            it.serviced(drift_db_m);
+            self.kept_drift = drift_db_m;
+            self.unsaved = true;
+        }
+    }
+
+    /// Decides on everything seen until `now`.
+    pub fn step(&mut self, seen: &Seen, now: Uptime) -> Actions {
+        let mut out = Actions::default();
+        self.take(seen, now);
+        self.orders(seen, now, &mut out);
+        self.judge(seen, now, &mut out);
+        self.report(seen, now, &mut out);
+        out.sounder = self.sound(now);
+        self.schedule(seen, now, &mut out);
+        out.persist = core::mem::take(&mut self.unsaved);
+        out
+    }
+
+    fn take(&mut self, seen: &Seen, now: Uptime) {
+        match &mut self.sense {
+            Sense::Hydrant(it) => it.take(seen, now),
+            Sense::Smoke(it) => {
+                let moved = it.take(seen, now);
+                if moved && (it.drift_db_m() - self.kept_drift).abs() >= DRIFT_KEPT_DB_M {
+                    self.kept_drift = it.drift_db_m();
+                    self.unsaved = true;
+                }
+            }
+        }
+        if seen.temp.is_some() {
+            self.temp_asked = Some(now);
+        }
+        if let Some(battery) = seen.battery_mv {
+            self.battery_asked = Some(now);
+            self.battery_mv = battery.ok();
+        }
+        self.rssi_dbm = seen.rssi_dbm.or(self.rssi_dbm);
+    }
+
+    fn judge(&mut self, seen: &Seen, now: Uptime, out: &mut Actions) {
+        for at in 0..self.watches.len() {
+            let Some(condition) = self.watches.get(at).map(Watch::condition) else { break };
+            let says = self.evidence(condition, seen, now);
+            let Some(watch) = self.watches.get_mut(at) else { break };
+            if watch.judge(says, now) {
+                let active = watch.active();
+                self.shout(Shout { condition, active, test: false }, now, out);
+                self.unsaved = true;
+                self.rhythm.burst(now);
+            }
+        }
+    }
+
+    fn evidence(&self, condition: Condition, seen: &Seen, now: Uptime) -> Evidence {
+        match (condition, &self.sense) {
+            (Condition::Tamper, _) => Evidence::contact(seen.contacts.case_open),
+            (Condition::BatteryLow, _) => match seen.battery_mv {
+                None => Evidence::Unasked,
+                Some(Err(_)) => Evidence::Between,
+                Some(Ok(mv)) => {
+                    let [low, good] = match self.kind() {
+                        Kind::Hydrant => HYDRANT_MV,
+                        Kind::Smoke => SMOKE_MV,
+                    };
+                    Evidence::of(mv < low, mv >= good)
+                }
+            },
+            (_, Sense::Hydrant(it)) => {
+                it.evidence(condition, &self.settings, |it| self.shouts(it), now)
+            }
+            (_, Sense::Smoke(it)) => it.evidence(condition),
+        }
+    }
+
+    pub(crate) fn shout(&mut self, shout: Shout, now: Uptime, out: &mut Actions) {
+        let record = self.record(Some(shout), now);
+        // There is room for every condition, a test and a reading.
+        let _ = out.records.push(record);
+        out.radio = Radio::Now;
+    }
+
+    fn record(&mut self, shout: Option<Shout>, now: Uptime) -> Record {
+        self.seq = self.seq.saturating_add(1);
+        let (battery_mv, rssi_dbm) = (self.battery_mv, self.rssi_dbm);
+        let mut values = Measurements { battery_mv, rssi_dbm, ..Measurements::default() };
+        match &self.sense {
+            Sense::Hydrant(it) => it.measure(&mut values),
+            Sense::Smoke(it) => it.measure(&mut values),
+        }
+        Record::new((self.boot, self.seq), self.clock.moment(now), &values, shout)
+    }
+
+    /// Whether the sensors that make a reading were asked in this step.
+    const fn sampled(&self, seen: &Seen) -> bool {
+        match self.sense {
+            Sense::Hydrant(_) => seen.pressure.is_some(),
+            Sense::Smoke(_) => seen.smoke.is_some(),
+        }
+    }
+
+    fn report(&mut self, seen: &Seen, now: Uptime, out: &mut Actions) {
+        let sampled = self.sampled(seen);
+        let look = match &self.sense {
+            Sense::Hydrant(it) => {
+                Look { kpa: it.kpa().filter(|_| sampled), shape: it.shape(), sampled }
+            }
+            Sense::Smoke(_) => Look { kpa: None, shape: 0, sampled },
+        };
+        if !self.rhythm.due(look, &self.settings, now) {
+            return;
+        }
+        let record = self.record(None, now);
+        let _ = out.records.push(record);
+        out.radio = out.radio.max(Radio::Report);
+        self.rhythm.reported(look.kpa, &self.settings, now);
+        if let Sense::Hydrant(it) = &mut self.sense {
+            it.reported();
+        }
+    }
+
+    pub(crate) fn smoke_db_m(&self) -> f32 {
+        match &self.sense {
+            Sense::Hydrant(_) => 0.0,
+            Sense::Smoke(it) => it.smoke_db_m().unwrap_or(0.0),
+        }
+    }
+
+    fn sound(&mut self, now: Uptime) -> Sounder {
+        if self.kind() == Kind::Hydrant {
+            return Sounder::Off;
+        }
+        let trouble = [Condition::SensorFault, Condition::BatteryLow, Condition::Contamination];
+        let smoke = self.shouts(Condition::Smoke).then(|| self.smoke_db_m());
+        let heat = self.shouts(Condition::Heat);
+        let trouble = trouble.into_iter().any(|it| self.shouts(it));
+        self.voice.say(State { smoke, heat, trouble }, now)
+    }
+
+    /// When to wake, what to ask then, and what the modem is for until then.
+    fn schedule(&mut self, seen: &Seen, now: Uptime, out: &mut Actions) {
+        if self.sampled(seen) {
+            self.rhythm.sampled(self.sample_s(), now);
+        } else if now > self.rhythm.next_sample() {
+            self.rhythm.missed(now);
+        }
+        let next = self.rhythm.next_sample();
+        let contacts = self
+            .watches
+            .iter()
+            .filter(|it| matches!(it.condition(), Condition::Tamper | Condition::HydrantOpen));
+        let dues = contacts.filter_map(Watch::due).filter(|it| *it > now);
+        let tests = self.test.as_ref().map(|it| it.until);
+        let sounds = self.voice.next(now);
+        out.wake_at = dues.chain(tests).chain(sounds).fold(next, Uptime::min).max(now);
+        if out.wake_at >= next {
+            out.wanted = self.wanted(next);
+        }
+        if self.rhythm.watched(now) {
+            out.radio = Radio::Now;
+        }
+    }
+
+    fn sample_s(&self) -> u32 {
+        let sensors = self.watches.iter().filter(|it| {
+            !matches!(
+                it.condition(),
+                Condition::Tamper
+                    | Condition::HydrantOpen
+                    | Condition::BatteryLow
+                    | Condition::Freezing
+            )
+        });
+        let doubt_s = match self.sense {
+            Sense::Hydrant(_) => DOUBT_S,
+            Sense::Smoke(_) => DOUBT_SMOKE_S,
+        };
+        let every_s = self.settings.sample_s;
+        if sensors.into_iter().any(Watch::in_doubt) { every_s.min(doubt_s) } else { every_s }
+    }
+
+    fn wanted(&self, next: Uptime) -> Wanted {
+        let old = |asked: Option<Uptime>, ms| asked.is_none_or(|it| next.since_ms(it) >= ms);
+        let reported = self.rhythm.next_is_reported();
+        let mut wanted = match self.sense {
+            Sense::Hydrant(_) => Wanted::PRESSURE.and(Wanted::TILT),
+            Sense::Smoke(_) => Wanted::SMOKE.and(Wanted::TEMP),
+        };
+        if reported || old(self.temp_asked, TEMP_EVERY_MS) {
+            wanted = wanted.and(Wanted::TEMP);
+        }
+        if reported || old(self.battery_asked, BATTERY_EVERY_MS) {
+            wanted = wanted.and(Wanted::BATTERY);
+        }
+        wanted
+    }
+}

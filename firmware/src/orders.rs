@@ -1,0 +1,188 @@
+//! What the device is told: by the gateway (settings, commands, the clock) and by somebody who
+//! stands before it (button, magnet). Part of [`crate::Node`].
+
+use core::fmt::Write as _;
+
+use heapless::String;
+use standpipe_shared::{Condition, Kind, Settings, Verb};
+
+use crate::actions::{Answer, DETAIL};
+use crate::clock::Verdict;
+use crate::heard::Id;
+use crate::sounder::HUSH_S;
+use crate::{Actions, Fault, Hand, Heard, Node, Seen, Shout, Uptime, settings};
+
+/// A self-test answers within this.
+const TEST_MS: u64 = 30_000;
+/// A hush lasts no longer: then a detector that still smells smoke sounds again.
+const HUSH_MAX_S: u32 = 900;
+/// A crew watches no longer than this without asking again.
+const LIVE_MAX_S: u32 = 3_600;
+/// A crew that only holds the button watches this long.
+const LIVE_S: u32 = 300;
+
+/// Who asked for a self-test, and until when the drivers have time.
+#[derive(Clone, Debug)]
+pub(crate) struct Test {
+    /// The command; `None`: somebody before the device, whose test the gateway sees as an alarm.
+    by: Option<Id>,
+    pub(crate) until: Uptime,
+}
+
+fn answer(id: &str, outcome: Result<&str, &str>) -> Answer {
+    let (ok, text) = match outcome {
+        Ok(text) => (true, text),
+        Err(text) => (false, text),
+    };
+    let mut detail = String::<DETAIL>::new();
+    // Every text here is shorter than the limit; a longer one is cut at the last whole word.
+    for word in text.split_inclusive(' ') {
+        if detail.push_str(word).is_err() {
+            break;
+        }
+    }
+    Answer { id: Id::try_from(id).unwrap_or_default(), ok, detail }
+}
+
+impl Fault {
+    /// What a reply says of it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Silent => "sensor does not answer: check its wires",
+            Self::Garbled => "sensor answers garbage: check its wires and address",
+            Self::Refused => "sensor cannot measure: replace it",
+            Self::WireBroken => "loop under 3.6 mA: check for a broken wire",
+            Self::OverCurrent => "loop over 21 mA: check for a short circuit",
+            Self::OutOfRange => "sensor out of range: replace it",
+        }
+    }
+}
+
+impl Node {
+    pub(crate) fn orders(&mut self, seen: &Seen, now: Uptime, out: &mut Actions) {
+        match &seen.heard {
+            None => {}
+            Some(Heard::Clock(unix_ms)) => {
+                self.unsaved |= self.clock.hear(*unix_ms, now) == Verdict::Learned;
+            }
+            Some(Heard::Settings(settings)) => self.settle(settings, now, out),
+            Some(Heard::Command { id, verb, seconds }) => {
+                if let Some(outcome) = self.obey(id, *verb, *seconds, now, out) {
+                    let _ = out.answers.push(answer(id, outcome));
+                }
+            }
+        }
+        match (seen.hand, self.kind()) {
+            (None, _) => {}
+            (Some(Hand::Press), Kind::Hydrant) => self.rhythm.ask(now),
+            (Some(Hand::Hold), Kind::Hydrant) => self.rhythm.live(LIVE_S, now),
+            (Some(Hand::Press), Kind::Smoke) => self.pressed(now),
+            (Some(Hand::Hold), Kind::Smoke) => self.test(None, now, out),
+        }
+        let over = self.test.as_ref().is_some_and(|it| now >= it.until);
+        match seen.self_test {
+            Some(found) => self.tested(found, now, out),
+            None if over => self.tested(Err(Fault::Silent), now, out),
+            None => {}
+        }
+    }
+
+    fn settle(&mut self, new: &Settings, now: Uptime, out: &mut Actions) {
+        if new.rev == self.settings.rev || Some(new.rev) == self.refused_rev {
+            return; // retained: it comes again with every connection
+        }
+        let mut id = Id::new();
+        // Ten digits at most fit.
+        let _ = write!(id, "settings-{}", new.rev);
+        if let Err(bad) = settings::check(new) {
+            self.refused_rev = Some(new.rev);
+            let _ = out.answers.push(answer(&id, Err(bad.detail())));
+            return;
+        }
+        self.settings = *new;
+        self.refused_rev = None;
+        self.rhythm.settle(&self.settings, now);
+        self.unsaved = true;
+        out.status = true;
+        let _ = out.answers.push(answer(&id, Ok("")));
+    }
+
+    /// `None`: the answer comes later.
+    fn obey(
+        &mut self,
+        id: &str,
+        verb: Verb,
+        seconds: Option<u32>,
+        now: Uptime,
+        out: &mut Actions,
+    ) -> Option<Result<&'static str, &'static str>> {
+        match verb {
+            Verb::ReportNow => {
+                match seconds {
+                    Some(seconds) => self.rhythm.live(seconds.min(LIVE_MAX_S), now),
+                    None => self.rhythm.ask(now),
+                }
+                Some(Ok(""))
+            }
+            Verb::SelfTest if self.test.is_some() => {
+                Some(Err("a self-test is running: wait for its answer"))
+            }
+            Verb::SelfTest => {
+                self.test(Id::try_from(id).ok(), now, out);
+                None
+            }
+            Verb::Silence if self.kind() == Kind::Hydrant => {
+                Some(Err("a hydrant has no sounder: nothing to silence"))
+            }
+            Verb::Silence => {
+                let seconds = seconds.unwrap_or(HUSH_S).clamp(1, HUSH_MAX_S);
+                self.voice.hush(seconds, self.smoke_db_m(), now);
+                Some(Ok(""))
+            }
+            Verb::Restart => {
+                out.restart = true;
+                Some(Ok("restarting"))
+            }
+        }
+    }
+
+    /// The button of a detector: hush a fire, mute a chirp, otherwise report.
+    fn pressed(&mut self, now: Uptime) {
+        if self.shouts(Condition::Smoke) || self.shouts(Condition::Heat) {
+            self.voice.hush(HUSH_S, self.smoke_db_m(), now);
+        } else {
+            self.voice.mute(now);
+            self.rhythm.ask(now);
+        }
+    }
+
+    fn test(&mut self, by: Option<Id>, now: Uptime, out: &mut Actions) {
+        if self.test.is_some() {
+            return;
+        }
+        out.self_test = true;
+        if by.is_none() && !self.shouts(Condition::Smoke) {
+            self.shout(Shout { condition: Condition::Smoke, active: true, test: true }, now, out);
+        }
+        if self.kind() == Kind::Smoke {
+            self.voice.test(now);
+        }
+        self.test = Some(Test { by, until: now.after_ms(TEST_MS) });
+    }
+
+    fn tested(&mut self, found: Result<(), Fault>, now: Uptime, out: &mut Actions) {
+        let Some(Test { by, .. }) = self.test.take() else { return };
+        match by {
+            Some(id) => {
+                let outcome = found.map(|()| "sensors answer").map_err(Fault::as_str);
+                let _ = out.answers.push(answer(&id, outcome));
+            }
+            None if !self.shouts(Condition::Smoke) => {
+                let (condition, active, test) = (Condition::Smoke, false, true);
+                self.shout(Shout { condition, active, test }, now, out);
+            }
+            None => {}
+        }
+    }
+}

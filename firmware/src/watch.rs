@@ -1,0 +1,209 @@
+//! One condition that the device judges itself: dwell and hysteresis between what a sample says
+//! and what is shouted. The numbers are those of the contract, §2, where it has one.
+
+use standpipe_shared::Condition;
+
+use crate::Uptime;
+
+/// What one step says of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// It is true.
+    True,
+    /// It is not true.
+    False,
+    /// Measured, but between the limits; or the sensor is at fault. Ends a run, changes nothing.
+    Between,
+    /// Not measured in this step.
+    Unasked,
+}
+
+impl Evidence {
+    /// True at or beyond one limit, false at or beyond the other, nothing in between.
+    #[must_use]
+    pub const fn of(beyond: bool, back: bool) -> Self {
+        match (beyond, back) {
+            (true, _) => Self::True,
+            (false, true) => Self::False,
+            (false, false) => Self::Between,
+        }
+    }
+
+    /// A contact: always one or the other. `None`: this device has no such contact.
+    #[must_use]
+    pub const fn contact(closed: Option<bool>) -> Self {
+        match closed {
+            Some(true) => Self::True,
+            Some(false) => Self::False,
+            None => Self::Unasked,
+        }
+    }
+}
+
+/// How long it must be so, and how often in a row, before it is believed.
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    samples: u8,
+    ms: u32,
+}
+
+const fn hold(samples: u8, ms: u32) -> Hold {
+    Hold { samples, ms }
+}
+
+/// To raise, and to clear. Two samples where the contract names none: one is never an alarm.
+const fn holds(condition: Condition) -> [Hold; 2] {
+    match condition {
+        Condition::LowPressure | Condition::NoWater => [hold(2, 30_000), hold(2, 60_000)],
+        Condition::HydrantOpen => [hold(2, 10_000), hold(2, 60_000)],
+        Condition::Knocked => [hold(2, 10_000), hold(2, 0)],
+        Condition::Freezing => [hold(2, 600_000), hold(2, 0)],
+        Condition::SensorFault => [hold(3, 0), hold(2, 300_000)],
+        Condition::BatteryLow => [hold(3, 0), hold(3, 0)],
+        // A screw driver's slip is no opening.
+        Condition::Tamper => [hold(2, 1_000), hold(2, 1_000)],
+        Condition::Smoke
+        | Condition::Heat
+        | Condition::Contamination
+        | Condition::HighPressure
+        | Condition::Offline
+        | Condition::ClockFault
+        | Condition::ZoneLowPressure
+        | Condition::BlindArea
+        | Condition::GatewayBlind => [hold(2, 0), hold(2, 0)],
+    }
+}
+
+/// One condition and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    condition: Condition,
+    active: bool,
+    /// Steps in a row that say it should change, and since when.
+    run: Option<(u8, Uptime)>,
+}
+
+impl Watch {
+    /// As it stood when the device went down: what was shouted then is still believed.
+    #[must_use]
+    pub const fn new(condition: Condition, active: bool) -> Self {
+        Self { condition, active, run: None }
+    }
+
+    /// What it watches.
+    #[must_use]
+    pub const fn condition(&self) -> Condition {
+        self.condition
+    }
+
+    /// Whether it is shouted.
+    #[must_use]
+    pub const fn active(&self) -> bool {
+        self.active
+    }
+
+    /// Whether something speaks for a change that is not believed yet.
+    #[must_use]
+    pub const fn in_doubt(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// When a change can be believed at the earliest.
+    #[must_use]
+    pub fn due(&self) -> Option<Uptime> {
+        let (_, since) = self.run?;
+        Some(since.after_ms(u64::from(self.hold().ms)))
+    }
+
+    fn hold(&self) -> Hold {
+        let [raise, clear] = holds(self.condition);
+        if self.active { clear } else { raise }
+    }
+
+    /// Takes in what a step says; true when it begins or ends now.
+    pub fn judge(&mut self, says: Evidence, now: Uptime) -> bool {
+        let against = match says {
+            Evidence::Unasked => return false,
+            Evidence::Between => false,
+            Evidence::True => !self.active,
+            Evidence::False => self.active,
+        };
+        if !against {
+            self.run = None;
+            return false;
+        }
+        let (count, since) = self.run.unwrap_or((0, now));
+        let count = count.saturating_add(1);
+        let Hold { samples, ms } = self.hold();
+        let turns = count >= samples && now.since_ms(since) >= u64::from(ms);
+        self.active ^= turns;
+        self.run = if turns { None } else { Some((count, since)) };
+        turns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Evidence::{self, Between, False, True, Unasked};
+    use super::Watch;
+    use crate::Uptime;
+    use standpipe_shared::Condition;
+
+    /// At these seconds it turns, when these are the samples, one every `every` seconds.
+    fn turns(
+        condition: Condition,
+        every: u64,
+        said: &[(usize, Evidence)],
+    ) -> heapless::Vec<u64, 8> {
+        let mut watch = Watch::new(condition, false);
+        let steps = said.iter().flat_map(|(times, says)| core::iter::repeat_n(*says, *times));
+        let at = (0..).map(|it| it * every);
+        at.zip(steps)
+            .filter_map(|(at, says)| watch.judge(says, Uptime(at * 1_000)).then_some(at))
+            .collect()
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn dwell_and_samples_are_those_of_the_contract() {
+        for (condition, every, said, at) in [
+            (Condition::NoWater,     5,   &[(20, True)][..],                        &[30][..]),
+            (Condition::NoWater,     60,  &[(5, True)],                             &[60]),
+            (Condition::NoWater,     5,   &[(6, True), (1, Between), (6, True)],    &[]),
+            (Condition::NoWater,     5,   &[(6, True), (1, False), (20, True)],     &[65]),
+            (Condition::NoWater,     5,   &[(3, True), (3, Unasked), (3, True)],    &[30]),
+            (Condition::NoWater,     5,   &[(7, True), (13, False)],                &[30, 95]),
+            (Condition::NoWater,     5,   &[(7, True), (12, False), (1, Between), (9, False)], &[30]),
+            (Condition::LowPressure, 5,   &[(7, True), (13, False)],                &[30, 95]),
+            (Condition::HydrantOpen, 5,   &[(4, True), (13, False)],                &[10, 80]),
+            (Condition::Knocked,     5,   &[(3, True), (2, False)],                 &[10, 20]),
+            (Condition::Freezing,    60,  &[(11, True), (2, False)],                &[600, 720]),
+            (Condition::SensorFault, 5,   &[(3, True), (70, False)],                &[10, 315]),
+            (Condition::BatteryLow,  900, &[(2, True), (1, Between), (3, True)],    &[4_500]),
+            (Condition::Tamper,      1,   &[(2, True), (2, False)],                 &[1, 3]),
+            (Condition::Smoke,       2,   &[(1, True), (1, Between), (2, True)],    &[6]),
+        ] {
+            assert_eq!(turns(condition, every, said), at, "{condition:?} {said:?}");
+        }
+    }
+
+    #[test]
+    fn it_says_when_it_can_be_believed_and_stands_as_it_stood_before_a_restart() {
+        let mut watch = Watch::new(Condition::HydrantOpen, false);
+        assert_eq!((watch.due(), watch.in_doubt()), (None, false));
+        assert!(!watch.judge(True, Uptime(500)));
+        assert_eq!((watch.due(), watch.in_doubt()), (Some(Uptime(10_500)), true));
+        let mut watch = Watch::new(Condition::Smoke, true);
+        assert!(!watch.judge(True, Uptime(0)), "known already");
+        assert!(!watch.judge(False, Uptime(2_000)));
+        assert!(watch.judge(False, Uptime(4_000)) && !watch.active());
+    }
+
+    #[test]
+    fn limits_with_hysteresis() {
+        assert_eq!(Evidence::of(true, false), True);
+        assert_eq!(Evidence::of(false, true), False);
+        assert_eq!(Evidence::of(false, false), Between);
+        assert_eq!(Evidence::contact(None), Unasked);
+    }
+}

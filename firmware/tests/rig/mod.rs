@@ -1,0 +1,155 @@
+//! A board made of a script: asks the sensors that the node wants, when it wants them, and writes
+//! down what it is told to do.
+#![allow(dead_code, reason = "every drill uses a part of it")]
+
+use standpipe_firmware::{
+    Actions, Contacts, Fault, Hand, Heard, Memory, Moment, Node, Pressure, Record, Seen, Smoke,
+    Start, Uptime, Wanted,
+};
+use standpipe_shared::{Celsius, Condition, Degrees, Kilopascals, Kind};
+
+/// What there is to be felt.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    pub kpa: Result<f32, Fault>,
+    /// A sensor's least digit, which tells a calm main from a stuck sensor, kPa.
+    pub noise_kpa: f32,
+    pub temp_c: Result<f32, Fault>,
+    pub tilt_deg: Result<f32, Fault>,
+    pub counts: Result<u32, Fault>,
+    pub battery_mv: i32,
+    pub contacts: Contacts,
+}
+
+impl World {
+    pub fn calm() -> Self {
+        let contacts =
+            Contacts { flowing: Some(false), cap_open: Some(false), case_open: Some(false) };
+        Self {
+            kpa: Ok(300.0),
+            noise_kpa: 0.04,
+            temp_c: Ok(15.0),
+            tilt_deg: Ok(1.0),
+            counts: Ok(1_500),
+            battery_mv: 3_600,
+            contacts,
+        }
+    }
+
+    pub fn kpa(kpa: f32) -> Self {
+        Self { kpa: Ok(kpa), ..Self::calm() }
+    }
+
+    /// A chamber at this obscuration above new.
+    pub fn smoke(db_m: f32) -> Self {
+        Self {
+            counts: Ok((1_500.0 + 8_000.0 * db_m) as u32),
+            temp_c: Ok(21.0),
+            battery_mv: 3_000,
+            ..Self::calm()
+        }
+    }
+}
+
+/// A node, its board and its diary.
+pub struct Rig {
+    pub node: Node,
+    pub now: Uptime,
+    next: Actions,
+    asked: bool,
+    pub records: Vec<(u64, Record)>,
+    pub steps: u64,
+    pub samples: u64,
+}
+
+impl Rig {
+    pub fn new(kind: Kind) -> Self {
+        Self::start(kind, None)
+    }
+
+    pub fn start(kind: Kind, memory: Option<Memory>) -> Self {
+        let node = Node::start(kind, memory, Start { boot: 7, ..Start::default() });
+        let mut rig = Self {
+            node,
+            now: Uptime(0),
+            next: Actions::default(),
+            asked: true,
+            records: Vec::new(),
+            steps: 0,
+            samples: 0,
+        };
+        rig.step(&Seen { contacts: World::calm().contacts, ..Seen::default() });
+        rig
+    }
+
+    /// One step, now.
+    pub fn step(&mut self, seen: &Seen) -> Actions {
+        let actions = self.node.step(seen, self.now);
+        self.steps += 1;
+        self.records.extend(actions.records.iter().map(|it| (self.now.0 / 1_000, *it)));
+        assert!(actions.wake_at >= self.now, "{actions:?}");
+        self.next = actions.clone();
+        self.asked = false;
+        actions
+    }
+
+    /// Lets it live until `second`, in this world.
+    pub fn live(&mut self, second: u64, world: &World) {
+        let end = Uptime(second * 1_000);
+        self.step(&Seen { contacts: world.contacts, ..Seen::default() });
+        while self.next.wake_at < end {
+            self.now = self.next.wake_at;
+            let odd = (self.samples % 2) as f32;
+            let kpa = world.kpa.map(|it| it + odd * world.noise_kpa);
+            let seen = ask(self.next.wanted, &World { kpa, ..*world });
+            self.samples += u64::from(seen.pressure.is_some() || seen.smoke.is_some());
+            self.step(&seen);
+        }
+        self.now = end;
+    }
+
+    pub fn hear(&mut self, heard: Heard) -> Actions {
+        self.step(&Seen { heard: Some(heard), contacts: World::calm().contacts, ..Seen::default() })
+    }
+
+    pub fn hand(&mut self, hand: Hand) -> Actions {
+        self.step(&Seen { hand: Some(hand), contacts: World::calm().contacts, ..Seen::default() })
+    }
+
+    /// What was shouted: second, name, begin or end.
+    pub fn shouted(&self) -> Vec<(u64, Condition, bool)> {
+        let shouts = self.records.iter().filter_map(|(at, it)| Some((*at, it.shout()?)));
+        shouts.map(|(at, it)| (at, it.condition, it.active)).collect()
+    }
+
+    /// Seconds of the readings since `second`.
+    pub fn readings(&self, second: u64) -> Vec<u64> {
+        let readings = self.records.iter().filter(|(at, it)| it.shout().is_none() && *at >= second);
+        readings.map(|it| it.0).collect()
+    }
+}
+
+/// What the drivers answer.
+pub fn ask(wanted: Wanted, world: &World) -> Seen {
+    let kpa = world.kpa.and_then(|it| Kilopascals::new(it).map_err(|_| Fault::Garbled));
+    let temp = world.temp_c.and_then(|it| Celsius::new(it).map_err(|_| Fault::Garbled));
+    let tilt = world.tilt_deg.and_then(|it| Degrees::new(it).map_err(|_| Fault::Garbled));
+    let smoke = world.counts.map(|blue| Smoke { blue, infrared: None });
+    Seen {
+        pressure: wanted.has(Wanted::PRESSURE).then_some(Pressure { kpa, loop_ma: None }),
+        temp: wanted.has(Wanted::TEMP).then_some(temp),
+        tilt: wanted.has(Wanted::TILT).then_some(tilt),
+        smoke: wanted.has(Wanted::SMOKE).then_some(smoke),
+        battery_mv: wanted.has(Wanted::BATTERY).then_some(Ok(world.battery_mv)),
+        contacts: world.contacts,
+        ..Seen::default()
+    }
+}
+
+/// The moment of a record that was made before the clock was known.
+pub fn uptime_s(record: &Record) -> Option<u64> {
+    match record.moment() {
+        Moment::Uptime(up) => Some(up.0 / 1_000),
+        Moment::Unix(_) => None,
+    }
+}
