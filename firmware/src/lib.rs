@@ -21,6 +21,7 @@
 //!
 //! | module | talks to the world |
 //! |---|---|
+//! | [`sensors`] | one chip, one file |
 //! | [`outbox`] | unsent messages in flash: alarms first, losses counted |
 //! | [`uplink`] | the MQTT session over any byte stream |
 //!
@@ -42,6 +43,7 @@ pub mod pulse;
 pub mod record;
 pub mod rhythm;
 pub mod seen;
+pub mod sensors;
 pub mod settings;
 pub mod smoke;
 pub mod sounder;

@@ -1,0 +1,192 @@
+//! The photoelectric smoke chamber: an ADPD188BI (Analog Devices), a blue and an infrared emitter
+//! and a photodiode in one chip. No published driver crate was found.
+//!
+//! Registers and values are those of its data sheet for smoke: slot A is the blue emitter, slot
+//! B the infrared one, 4 pulses each of 15 µs, ambient light taken off by the chip.
+
+use embedded_hal::i2c::I2c;
+use embedded_hal_async::delay::DelayNs;
+
+use super::{registers, write};
+use crate::{Fault, Smoke};
+
+/// Its only address.
+const ADDRESS: u8 = 0x64;
+const STATUS: u8 = 0x00;
+const IDENTITY: u8 = 0x08;
+/// The lower byte of the identity.
+const ITSELF: u8 = 0x16;
+const MODE: u8 = 0x10;
+const FIFO: u8 = 0x60;
+/// Written to the status: empties the FIFO and ends every interrupt.
+const EMPTY: u16 = 0x80FF;
+/// Two sums of 32 bits.
+const SAMPLE_BYTES: u8 = 8;
+/// 16 samples a second: the first after 63 ms.
+const POLL_MS: u32 = 20;
+const PATIENCE: u8 = 10;
+
+/// How it is set up, register by register.
+const SETUP: [(u8, u16); 22] = [
+    (0x11, 0x30A9), // both slots on, 32-bit sums into the FIFO, none overwritten
+    (0x12, 0x01F4), // 16 samples a second
+    (0x14, 0x011D), // slot A: emitter 1 (blue); slot B: emitter 3 (infrared)
+    (0x15, 0x0000), // no averaging
+    (0x17, 0x0009), // slot A: chopped, so that ambient light goes
+    (0x18, 0x0000), // slot A: no offset in channel 1, the others off
+    (0x19, 0x3FFF),
+    (0x1A, 0x3FFF),
+    (0x1B, 0x3FFF),
+    (0x1D, 0x0009), // slot B: the same
+    (0x1E, 0x0000),
+    (0x1F, 0x3FFF),
+    (0x20, 0x3FFF),
+    (0x21, 0x3FFF),
+    (0x22, 0x3039), // current of the infrared emitter
+    (0x23, 0x3036), // current of the blue one
+    (0x31, 0x040E), // slot A: 4 pulses
+    (0x36, 0x040E), // slot B: 4 pulses
+    (0x39, 0x22F0), // slot A: when the integrator is open
+    (0x3B, 0x22F0), // slot B: the same
+    (0x3C, 0x31C6), // channels 2 to 4 without power
+    (0x58, 0x0544), // signs of the chopped sum
+];
+
+/// What the chip does.
+#[derive(Clone, Copy)]
+#[repr(u16)]
+enum Mode {
+    Standby = 0,
+    Program = 1,
+    Normal = 2,
+}
+
+/// Sets it up. Once after each start, and after a fault.
+///
+/// # Errors
+/// [`Fault`]; [`Fault::Garbled`] when another chip answers.
+pub fn start(bus: &mut impl I2c) -> Result<(), Fault> {
+    let [_, identity] = registers(bus, ADDRESS, IDENTITY)?;
+    if identity != ITSELF {
+        return Err(Fault::Garbled);
+    }
+    set(bus, MODE, Mode::Program as u16)?;
+    set(bus, 0x4B, 0x2692)?; // its clock of 32 kHz, before anything that needs one
+    for (register, value) in SETUP {
+        set(bus, register, value)?;
+    }
+    set(bus, MODE, Mode::Standby as u16)
+}
+
+/// Takes one sample and lets it sleep again.
+///
+/// # Errors
+/// [`Fault`]; [`Fault::Silent`] when there is no sample within a fifth of a second.
+pub async fn read(bus: &mut impl I2c, delay: &mut impl DelayNs) -> Result<Smoke, Fault> {
+    set(bus, MODE, Mode::Program as u16)?;
+    set(bus, STATUS, EMPTY)?;
+    set(bus, MODE, Mode::Normal as u16)?;
+    let sample = sample(bus, delay).await;
+    set(bus, MODE, Mode::Program as u16)?;
+    set(bus, STATUS, EMPTY)?;
+    set(bus, MODE, Mode::Standby as u16)?;
+    sample
+}
+
+async fn sample(bus: &mut impl I2c, delay: &mut impl DelayNs) -> Result<Smoke, Fault> {
+    for _ in 0..PATIENCE {
+        delay.delay_ms(POLL_MS).await;
+        let [waiting, _] = registers(bus, ADDRESS, STATUS)?;
+        if waiting >= SAMPLE_BYTES {
+            let blue = sum(bus)?;
+            return Ok(Smoke { blue, infrared: Some(sum(bus)?) });
+        }
+    }
+    Err(Fault::Silent)
+}
+
+/// A sum of 32 bits from the FIFO: the lower word comes first.
+fn sum(bus: &mut impl I2c) -> Result<u32, Fault> {
+    let low = u16::from_be_bytes(registers(bus, ADDRESS, FIFO)?);
+    let high = u16::from_be_bytes(registers(bus, ADDRESS, FIFO)?);
+    Ok(u32::from(high) << 16 | u32::from(low))
+}
+
+fn set(bus: &mut impl I2c, register: u8, value: u16) -> Result<(), Fault> {
+    let [high, low] = value.to_be_bytes();
+    write(bus, ADDRESS, &[register, high, low])
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::{ADDRESS, SETUP, read, start};
+    use crate::{Fault, Smoke};
+    use embassy_futures::block_on;
+    use embedded_hal::i2c::{ErrorKind, NoAcknowledgeSource};
+    use embedded_hal_mock::eh1::delay::NoopDelay;
+    use embedded_hal_mock::eh1::i2c::{Mock, Transaction};
+    use std::vec::Vec;
+
+    const NOBODY: ErrorKind = ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address);
+
+    fn set(register: u8, value: u16) -> Transaction {
+        let [high, low] = value.to_be_bytes();
+        Transaction::write(ADDRESS, [register, high, low].into())
+    }
+
+    fn get(register: u8, value: u16) -> Transaction {
+        Transaction::write_read(ADDRESS, [register].into(), value.to_be_bytes().into())
+    }
+
+    fn sampled(transfers: &[Transaction]) -> Result<Smoke, Fault> {
+        let mut bus = Mock::new(transfers);
+        let read = block_on(read(&mut bus, &mut NoopDelay::new()));
+        bus.done();
+        read
+    }
+
+    fn wakes() -> [Transaction; 3] {
+        [set(0x10, 1), set(0x00, 0x80FF), set(0x10, 2)]
+    }
+
+    fn sleeps() -> [Transaction; 3] {
+        [set(0x10, 1), set(0x00, 0x80FF), set(0x10, 0)]
+    }
+
+    #[test]
+    fn a_sample_is_two_sums_and_the_chip_sleeps_again() {
+        let fifo = [get(0x60, 0x05DC), get(0x60, 0x0001), get(0x60, 0x0320), get(0x60, 0x0000)];
+        let polls = [get(0x00, 0x0000), get(0x00, 0x0800)];
+        let all: Vec<_> = wakes().into_iter().chain(polls).chain(fifo).chain(sleeps()).collect();
+        assert_eq!(sampled(&all), Ok(Smoke { blue: 0x0001_05DC, infrared: Some(800) }));
+    }
+
+    #[test]
+    fn without_a_sample_it_is_silent_and_sleeps_all_the_same() {
+        let polls = (0..10).map(|_| get(0x00, 0x0400));
+        let all: Vec<_> = wakes().into_iter().chain(polls).chain(sleeps()).collect();
+        assert_eq!(sampled(&all), Err(Fault::Silent));
+        assert_eq!(sampled(&[set(0x10, 1).with_error(NOBODY)]), Err(Fault::Silent));
+        let torn = [get(0x00, 0x0800), get(0x60, 1).with_error(ErrorKind::Bus)];
+        let all: Vec<_> = wakes().into_iter().chain(torn).chain(sleeps()).collect();
+        assert_eq!(sampled(&all), Err(Fault::Garbled));
+    }
+
+    #[test]
+    fn it_is_set_up_only_when_it_is_itself() {
+        let started = |transfers: &[Transaction]| {
+            let mut bus = Mock::new(transfers);
+            let started = start(&mut bus);
+            bus.done();
+            started
+        };
+        let table = SETUP.map(|(register, value)| set(register, value));
+        let mut all = std::vec![get(0x08, 0x0A16), set(0x10, 1), set(0x4B, 0x2692)];
+        all.extend(table);
+        all.push(set(0x10, 0));
+        assert_eq!(started(&all), Ok(()));
+        assert_eq!(started(&[get(0x08, 0x0A17)]), Err(Fault::Garbled));
+        assert_eq!(started(&[get(0x08, 0).with_error(NOBODY)]), Err(Fault::Silent));
+    }
+}
