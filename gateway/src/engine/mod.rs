@@ -291,9 +291,18 @@ impl Engine {
         Ok(done)
     }
 
+    /// Which memories are kept with this commit although they could wait. None while an alarm
+    /// waits for it, unless so many alarms come that they would wait for ever; neither is the log
+    /// cut then.
     fn choose_lazy(&mut self, now: Ms) {
         if self.due.all {
             self.world.close_ledger(&mut self.changes);
+        }
+        self.extras.lazy.clear();
+        self.extras.memories_past = 0;
+        let oldest = self.dirty.oldest().unwrap_or(now);
+        if !self.due.all && !self.due.alarms.is_empty() && oldest > now - 2 * DIRTY_FOR_MS {
+            return;
         }
         let readings = self.changes.readings.len();
         let (before, limit) = match (self.due.all, readings) {
@@ -302,7 +311,6 @@ impl Engine {
             (false, n) => (now - DIRTY_FOR_MS, (n / LAZY_SHARE).clamp(LAZY_LEAST, LAZY_MOST)),
         };
         let Self { dirty, extras, .. } = self;
-        extras.lazy.clear();
         extras.lazy.extend(dirty.since(before, limit));
         extras.memories_past = dirty.log_needed_after();
     }
