@@ -108,7 +108,7 @@ impl Backtest {
                 .watch
                 .registry
                 .device(*ix)
-                .map(|it| (it.id.clone(), it.zone.clone()))
+                .map(|it| (it.id.clone(), (&*it.zone).into()))
                 .unwrap_or_default(),
             Subject::Zone(zone) => (Box::default(), zone.clone()),
             Subject::Area(station) => (Box::default(), station.clone()),

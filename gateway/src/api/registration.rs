@@ -144,7 +144,7 @@ impl Registration {
             floor: self.floor.into(),
             interval_s: self.interval_s,
             installed_on: self.installed_on.into(),
-            area: Box::default(),
+            area: Arc::default(),
             claimed: true,
         }
     }

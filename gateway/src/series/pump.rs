@@ -86,7 +86,7 @@ struct Pump {
     /// The last block history has; read from the store at the start.
     cursor: Option<i64>,
     tags: Arc<Tags>,
-    /// The revision of the registry the tags are of.
+    /// `meta.tags_rev` when they were read; those of new devices are read as they come.
     tags_of: Option<String>,
     backoff: Backoff,
     meters: Meters,
@@ -225,11 +225,12 @@ impl Pump {
             readings.extend(self.decode(it)?);
         }
         // After the blocks were read: whoever they are of was registered with them.
-        let of = self.it.reader.meta("registry_rev")?;
-        if self.tags_of != of || self.tags.is_empty() {
-            self.tags = Arc::new(tags(&self.it.reader)?);
+        let of = self.it.reader.meta("tags_rev")?;
+        if self.tags_of != of {
+            self.tags = Arc::default();
             self.tags_of = of;
         }
+        read_tags(&self.it.reader, Arc::make_mut(&mut self.tags))?;
         Ok(Batch { readings, tags: Arc::clone(&self.tags) })
     }
 
@@ -280,17 +281,17 @@ impl Pump {
     }
 }
 
-/// The tags of everything registered.
-fn tags(reader: &Reader) -> Result<Tags, StoreError> {
-    let mut tags = Tags::default();
-    reader.query("SELECT ix, kind, id, station, zone FROM device ORDER BY ix", (), |row| {
+/// Adds the tags of devices that were registered since.
+fn read_tags(reader: &Reader, tags: &mut Tags) -> Result<(), StoreError> {
+    let sql = "SELECT ix, kind, id, station, zone FROM device WHERE ix >= ?1 ORDER BY ix";
+    reader.query(sql, [tags.len()], |row| {
         let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
         let kind = if text(1)? == Kind::Smoke.as_str() { Kind::Smoke } else { Kind::Hydrant };
         let ix = DeviceIx(row.get(0)?);
         tags.put(&TagRow { ix, kind, device: text(2)?, station: text(3)?, zone: text(4)? });
         Ok(())
     })?;
-    Ok(tags)
+    Ok(())
 }
 
 impl Meters {

@@ -185,13 +185,15 @@ impl Batch<'_> {
         saved: &[DeviceIx],
         told: &[u32],
     ) -> Result<Vec<(DeviceIx, u32)>, StoreError> {
+        let mut retagged = false;
         for ix in &changes.registered {
             if let Some(device) = self.world.registry().device(*ix) {
+                retagged |= rows::retagged(self.conn, *ix, device)?;
                 rows::device(self.conn, *ix, device)?;
             }
         }
-        if !changes.registered.is_empty() {
-            rows::registry_changed(self.conn)?;
+        if retagged {
+            rows::tags_changed(self.conn)?;
         }
         let mut changed = Vec::new();
         for ix in saved {

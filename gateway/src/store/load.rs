@@ -87,11 +87,11 @@ impl Store {
                 next += 1;
                 next - 1
             };
+            changed |= rows::retagged(&tx, DeviceIx(ix), &device)?;
             rows::device(&tx, DeviceIx(ix), &device)?;
-            changed = true;
         }
         if changed {
-            rows::registry_changed(&tx)?;
+            rows::tags_changed(&tx)?;
         }
         tx.commit()?;
         Ok(())

@@ -74,6 +74,15 @@ pub fn presence(conn: &Connection, it: &Presence) -> Result<(), StoreError> {
     put(conn, sql, (&it.station, it.online, it.at))
 }
 
+/// Whether a device is there already, with another kind, station or zone than this: then what
+/// history is told of it changes.
+pub fn retagged(conn: &Connection, ix: DeviceIx, it: &Device) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM device WHERE ix = ?1
+                   AND (kind <> ?2 OR station <> ?3 OR zone <> ?4))";
+    let said = (ix.0, it.kind.as_str(), &it.station, &it.zone);
+    Ok(conn.prepare_cached(sql)?.query_row(said, |row| row.get(0))?)
+}
+
 /// `device`.
 pub fn device(conn: &Connection, ix: DeviceIx, it: &Device) -> Result<(), StoreError> {
     let sql = "INSERT INTO device (ix, id, kind, station, zone, name, claimed, json)
@@ -107,9 +116,9 @@ pub fn memory(
     Ok(it)
 }
 
-/// `meta.registry_rev`: grows whenever a device is added or changed.
-pub fn registry_changed(conn: &Connection) -> Result<(), StoreError> {
-    let sql = "INSERT INTO meta (key, value) VALUES ('registry_rev', 1)
+/// `meta.tags_rev`: grows whenever a device is another's than before ([`retagged`]).
+pub fn tags_changed(conn: &Connection) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ('tags_rev', 1)
                ON CONFLICT (key) DO UPDATE SET value = value + 1";
     put(conn, sql, ())
 }

@@ -246,8 +246,8 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// More than a broker keeps in flight.
-    pub const MAX: usize = 65_536;
+    /// Twice what was ever seen in flight from a broker that minds no receive-maximum.
+    pub const MAX: usize = 32_768;
 
     fn key(device: DeviceIx, number: (u32, u32), print: u32) -> u64 {
         let [a, b, c, d] = [device.0, number.0, number.1, print].map(u32::to_le_bytes);
@@ -261,12 +261,12 @@ impl Recent {
         if !self.known.insert(key) {
             return true;
         }
-        self.order.push_back(key);
-        if self.order.len() > Self::MAX
+        if self.order.len() == Self::MAX
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
         }
+        self.order.push_back(key);
         false
     }
 }

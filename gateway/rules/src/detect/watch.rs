@@ -145,9 +145,7 @@ impl Watch {
     /// The device of that id, registered as `unclaimed` if nobody knows it.
     fn find(&mut self, id: &str, area: &str, kind: Kind, out: &mut Changes) -> DeviceIx {
         if let Some(ix) = self.registry.find(id) {
-            let known = self.registry.device(ix).filter(|it| &*it.area != area).cloned();
-            if let Some(moved) = known {
-                self.put_device(Device { area: area.into(), ..moved });
+            if self.registry.speaks_from(ix, area) {
                 out.registered.push(ix);
             }
             return ix;
@@ -331,10 +329,10 @@ impl Watch {
                     | Condition::SensorFault
             );
             if of_zone && !device.zone.is_empty() {
-                self.zones_due.insert(device.zone.clone(), at);
+                self.zones_due.insert((&*device.zone).into(), at);
             }
             if condition == Condition::Offline && !device.station.is_empty() {
-                self.areas_due.insert(device.station.clone());
+                self.areas_due.insert((&*device.station).into());
             }
         }
         self.schedule(ix);

@@ -48,12 +48,12 @@ impl Book {
         let device = cx.view.registry.device(it.device()?)?;
         let (subject, class, covered): (_, _, &[_]) = match it.class {
             Class::Water => (
-                Subject::Zone(device.zone.clone()),
+                Subject::Zone((&*device.zone).into()),
                 Class::Water,
                 &[Condition::NoWater, Condition::LowPressure],
             ),
             Class::Upkeep => {
-                (Subject::Area(device.station.clone()), Class::Blind, &[Condition::Offline])
+                (Subject::Area((&*device.station).into()), Class::Blind, &[Condition::Offline])
             }
             Class::Fire | Class::Blind => return None,
         };

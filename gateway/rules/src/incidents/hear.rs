@@ -105,7 +105,7 @@ impl Book {
     fn building(&self, cx: &Cx, raised: &Raised) -> Option<(Box<str>, Box<str>)> {
         let Subject::Device(ix) = raised.subject else { return None };
         let device = cx.view.registry.device(ix).filter(|it| !it.building.is_empty())?;
-        Some((device.station.clone(), device.building.clone()))
+        Some(((&*device.station).into(), device.building.clone()))
     }
 
     /// A new incident of which nothing is true yet.

@@ -27,7 +27,7 @@ const NEIGHBOURS: usize = 2;
 pub(super) fn station(registry: &Registry, raised: &Raised) -> Box<str> {
     match &raised.subject {
         Subject::Device(ix) => {
-            registry.device(*ix).map_or_else(Box::default, |it| it.station.clone())
+            registry.device(*ix).map_or_else(Box::default, |it| (&*it.station).into())
         }
         Subject::Area(station) => station.clone(),
         Subject::Zone(_) => {
@@ -48,7 +48,7 @@ pub(super) fn homes(registry: &Registry, raised: &Raised) -> Vec<Box<str>> {
     let mut homes = BTreeSet::from([station(registry, raised)]);
     if let Subject::Zone(_) = raised.subject {
         let members = raised.members.iter().filter_map(|ix| registry.device(*ix));
-        homes.extend(members.map(|it| it.station.clone()));
+        homes.extend(members.map(|it| Box::from(&*it.station)));
     }
     homes.retain(|it| registry.station(it).is_some());
     if homes.is_empty() {

@@ -128,8 +128,8 @@ impl Incident {
     pub fn wire(&self, registry: &Registry) -> WireIncident {
         let device = self.device().and_then(|ix| registry.device(ix));
         let zone = match &self.subject {
-            Subject::Zone(zone) => Some(zone),
-            Subject::Device(_) | Subject::Area(_) | Subject::Gateway => device.map(|it| &it.zone),
+            Subject::Zone(zone) => Some(&**zone),
+            Subject::Device(_) | Subject::Area(_) | Subject::Gateway => device.map(|it| &*it.zone),
         };
         WireIncident {
             id: self.id,
@@ -148,7 +148,7 @@ impl Incident {
                 lat: it.lat,
                 lon: it.lon,
             }),
-            zone: zone.filter(|it| !it.is_empty()).cloned(),
+            zone: zone.filter(|it| !it.is_empty()).map(Into::into),
             title: super::title::of(self, registry),
             opened_at: self.opened_at,
             since: self.since,

@@ -5,10 +5,13 @@
 pub mod files;
 pub mod profile;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 use standpipe_shared::Kind;
+use xxhash_rust::xxh3::xxh3_64;
 
 pub use profile::Profile;
 
@@ -68,11 +71,11 @@ pub struct Device {
     /// What people call it.
     pub name: Box<str>,
     /// The station responsible; empty while unclaimed: then every district station is.
-    pub station: Box<str>,
+    pub station: Arc<str>,
     /// The pressure zone; empty: none.
-    pub zone: Box<str>,
+    pub zone: Arc<str>,
     /// The profile that judges it.
-    pub profile: Box<str>,
+    pub profile: Arc<str>,
     /// Degrees north; unknown while unclaimed.
     pub lat: Option<f64>,
     /// Degrees east; unknown while unclaimed.
@@ -88,7 +91,7 @@ pub struct Device {
     /// Date of installation, as given.
     pub installed_on: Box<str>,
     /// The area it last spoke from; settings and commands go there.
-    pub area: Box<str>,
+    pub area: Arc<str>,
     /// False: heard before it was registered.
     pub claimed: bool,
 }
@@ -101,8 +104,8 @@ impl Device {
             id: id.into(),
             kind,
             name: id.into(),
-            station: Box::default(),
-            zone: Box::default(),
+            station: Arc::default(),
+            zone: Arc::default(),
             profile: Profile::default_name(kind).into(),
             lat: None,
             lon: None,
@@ -134,7 +137,10 @@ pub struct Registry {
     stations: Vec<Station>,
     station_at: HashMap<Box<str>, usize>,
     devices: Vec<Device>,
-    device_at: HashMap<Box<str>, DeviceIx>,
+    /// By id, which stands in `devices`.
+    device_at: HashTable<DeviceIx>,
+    /// Stations, zones, profiles and areas of devices: each is kept once, however many share it.
+    names: HashSet<Arc<str>>,
     profiles: HashMap<Box<str>, Profile>,
     zones: HashMap<Box<str>, Vec<DeviceIx>>,
     of_station: HashMap<Box<str>, Vec<DeviceIx>>,
@@ -177,7 +183,8 @@ impl Registry {
     /// The place of a device by its id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<DeviceIx> {
-        self.device_at.get(id).copied()
+        let is = |ix: &DeviceIx| self.device(*ix).is_some_and(|it| &*it.id == id);
+        self.device_at.find(xxh3_64(id.as_bytes()), is).copied()
     }
 
     /// One device by its place.
@@ -195,7 +202,7 @@ impl Registry {
     /// The numbers that judge a device: its profile's, or the default of its kind.
     #[must_use]
     pub fn profile_of(&self, device: &Device) -> &Profile {
-        self.profiles.get(&device.profile).unwrap_or_else(|| Profile::default_of(device.kind))
+        self.profiles.get(&*device.profile).unwrap_or_else(|| Profile::default_of(device.kind))
     }
 
     /// The hydrants of a zone.
@@ -228,7 +235,11 @@ impl Registry {
     /// # Panics
     /// Never: four billion devices do not fit in memory.
     #[expect(clippy::cast_possible_truncation, reason = "devices do not reach 2^32")]
-    pub fn put_device(&mut self, device: Device) -> DeviceIx {
+    pub fn put_device(&mut self, mut device: Device) -> DeviceIx {
+        let Device { station, zone, profile, area, .. } = &mut device;
+        for name in [station, zone, profile, area] {
+            *name = self.name(name);
+        }
         let ix = self.find(&device.id).unwrap_or(DeviceIx(self.devices.len() as u32));
         let old = self.devices.get(ix.at());
         if old.and_then(Device::spot) != device.spot() {
@@ -252,10 +263,36 @@ impl Registry {
         if let Some(old) = self.devices.get_mut(ix.at()) {
             *old = device;
         } else {
-            self.device_at.insert(device.id.clone(), ix);
+            let hash = xxh3_64(device.id.as_bytes());
             self.devices.push(device);
+            let Self { device_at, devices, .. } = self;
+            let again =
+                |ix: &DeviceIx| devices.get(ix.at()).map_or(0, |it| xxh3_64(it.id.as_bytes()));
+            device_at.insert_unique(hash, ix, again);
         }
         ix
+    }
+
+    /// A device speaks from this area; false: as it did before, or there is no such device.
+    pub fn speaks_from(&mut self, ix: DeviceIx, area: &str) -> bool {
+        if self.device(ix).is_none_or(|it| &*it.area == area) {
+            return false;
+        }
+        let area = self.name(area);
+        if let Some(device) = self.devices.get_mut(ix.at()) {
+            device.area = area;
+        }
+        true
+    }
+
+    /// The one that is kept of equal names.
+    fn name(&mut self, name: &str) -> Arc<str> {
+        if let Some(kept) = self.names.get(name) {
+            return Arc::clone(kept);
+        }
+        let name: Arc<str> = name.into();
+        self.names.insert(Arc::clone(&name));
+        name
     }
 }
 

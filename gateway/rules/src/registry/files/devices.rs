@@ -1,6 +1,8 @@
 //! `devices.csv`: `id,kind,name,station,zone,profile,lat,lon,address[,building,floor,interval_s,
 //! installed_on]`.
 
+use std::sync::Arc;
+
 use standpipe_shared::Kind;
 
 use super::super::{Device, Profile, Registry};
@@ -39,9 +41,9 @@ fn one(row: &mut Row, known: &Registry) -> Option<Device> {
         id: row.id("id"),
         kind: kind.unwrap_or(Kind::Hydrant),
         name: row.some_text("name"),
-        station: row.id("station"),
-        zone: row.text("zone"),
-        profile,
+        station: row.id("station").into(),
+        zone: row.text("zone").into(),
+        profile: profile.into(),
         lat: Some(row.degrees("lat", 90.0)),
         lon: Some(row.degrees("lon", 180.0)),
         address: row.text("address"),
@@ -49,7 +51,7 @@ fn one(row: &mut Row, known: &Registry) -> Option<Device> {
         floor: row.text("floor"),
         interval_s: interval(row),
         installed_on: row.text("installed_on"),
-        area: Box::default(),
+        area: Arc::default(),
         claimed: true,
     };
     kind.is_some().then_some(device)
