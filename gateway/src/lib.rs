@@ -1,10 +1,12 @@
 //! The gateway.
 
+pub mod accounts;
 pub mod api;
 pub mod backoff;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod demo;
 pub mod engine;
 pub mod health;

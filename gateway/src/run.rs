@@ -23,11 +23,13 @@ use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{BadRow, File, Import};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::auth::Token;
+use crate::accounts::{AccountError, Accounts, NoSecret, key};
+use crate::api::auth::{Door, Token};
 use crate::api::readers::Readers;
 use crate::api::{self, ApiState, ServeError};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::console::{Town, Watch};
 use crate::engine::{
     self, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues,
 };
@@ -59,9 +61,15 @@ pub enum StartError {
         /// What the system said.
         bad: io::Error,
     },
-    /// Everybody could reach the API without a token.
+    /// Everybody could reach a demonstration.
     #[error(transparent)]
     Open(ServeError),
+    /// Accounts can't be kept.
+    #[error(transparent)]
+    Accounts(#[from] AccountError),
+    /// Nothing random.
+    #[error(transparent)]
+    Secret(#[from] NoSecret),
     /// `[mqtt]` can't be used.
     #[error(transparent)]
     Broker(#[from] BadBroker),
@@ -106,6 +114,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let broker = Broker::of(&config.mqtt)?;
     let metrics = api::metrics::install()?;
     let (store, loaded, gateway) = open(&config)?;
+    let (accounts, door) = accounts(&config, &clock)?;
     let (series, records) = history(&config)?;
     let (root, health) = (config.mqtt.root.clone(), Arc::new(Health::default()));
 
@@ -132,7 +141,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     stage.threads.push(pump::start(to_history)?);
 
     let stage = &mut running.sources;
-    let state = with.api(&config, series, metrics);
+    let state = with.api(&config, (series, metrics), (accounts, door));
     stage.threads.push(serve(listener, state, stage.stop.clone())?);
     let With { engine, clock, health, .. } = with;
     let stop = stage.stop.clone();
@@ -184,8 +193,8 @@ impl With {
     fn api(
         &self,
         config: &Config,
-        history: Arc<dyn Series>,
-        metrics: PrometheusHandle,
+        (history, metrics): (Arc<dyn Series>, PrometheusHandle),
+        (accounts, door): (Accounts, Door),
     ) -> ApiState {
         ApiState {
             store: Readers::new(self.path.clone()),
@@ -193,7 +202,10 @@ impl With {
             history,
             health: Arc::clone(&self.health),
             metrics,
-            token: config.http.admin_token.as_ref().and_then(|it| Token::new(it.expose())),
+            door,
+            accounts,
+            town: Town::of(&config.http),
+            watch: Watch::default(),
             events: self.rings.events.clone(),
             profiles: Registry::new(config.profiles()),
             clock: self.clock.clone(),
@@ -305,7 +317,7 @@ fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
 
 fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
     let address = config.http.listen;
-    if config.http.admin_token.is_none() && !address.ip().is_loopback() {
+    if config.http.door == config::Door::ThisMachine && !address.ip().is_loopback() {
         return Err(StartError::Open(ServeError::Open(address)));
     }
     let listen = |bad| StartError::Listen { address, bad };
@@ -313,6 +325,25 @@ fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
     listener.set_nonblocking(true).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     Ok((address, listener))
+}
+
+/// The accounts, and who is let in. The first start makes an admin.
+fn accounts(config: &Config, clock: &Clock) -> Result<(Accounts, Door), StartError> {
+    let accounts = Accounts::open(&config.store.path)?;
+    let http = &config.http;
+    if http.door == config::Door::ThisMachine {
+        return Ok((accounts, Door::ThisMachine { csrf: key()?.into() }));
+    }
+    if let Some(password) = accounts.first_admin(clock.now())? {
+        // To a person, not to the log, which others read and keep.
+        eprintln!(
+            "\n  the first account 首个账户   name 用户名: admin   password 密码: {password}\n  \
+             sign in at 登录 {}/login — this is shown once 只显示这一次\n",
+            http.url
+        );
+    }
+    let admin = http.admin_token.as_ref().and_then(|it| Token::new(it.expose()));
+    Ok((accounts, Door::Accounts { admin }))
 }
 
 /// The engine, on a thread of its own.

@@ -132,6 +132,18 @@ impl Gateway {
         self.process.printed()
     }
 
+    /// The password of the first admin, which was printed at the first start.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[must_use]
+    pub fn password(&self) -> String {
+        let printed = self.printed();
+        let line = printed.lines().find(|it| it.contains("name 用户名: admin"));
+        let line = line.expect("the first account is told");
+        line.rsplit(' ').next().unwrap_or_default().to_owned()
+    }
+
     /// CPU seconds and peak MiB.
     #[must_use]
     pub fn used(&self) -> (f64, f64) {

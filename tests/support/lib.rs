@@ -5,6 +5,7 @@
 //! temporary folder, and is ended by its process id when its handle is dropped.
 
 pub mod broker;
+pub mod browser;
 pub mod client;
 pub mod deployed;
 pub mod gateway;

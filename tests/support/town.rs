@@ -36,3 +36,40 @@ pub fn devices(hydrants: usize, detectors: usize, interval_s: u32) -> String {
     }
     text
 }
+
+/// A district, two townships and a village, as such places are called.
+#[must_use]
+pub fn chinese_stations() -> String {
+    "id,name,level,parent,lat,lon,phone\n\
+     banan,巴南区消防救援大队,district,,29.4020,106.5406,119\n\
+     lidu,李渡镇消防救援站,township,banan,29.3810,106.5290,023-66210119\n\
+     huaxi,花溪镇消防救援站,township,banan,29.4415,106.5260,\n\
+     qiaotou,桥头村志愿消防队,village,lidu,29.3790,106.5320,\n"
+        .to_owned()
+}
+
+/// Twelve hydrants along a river and four detectors in two houses.
+#[must_use]
+pub fn chinese_devices() -> String {
+    let mut text =
+        "id,kind,name,station,zone,profile,lat,lon,address,building,floor,interval_s\n".to_owned();
+    for n in 1..=12 {
+        let (lat, lon) = (29.3800 + f64::from(n % 3) * 0.0016, 106.5260 + f64::from(n) * 0.0011);
+        let _ = writeln!(
+            text,
+            "H-{n:03},hydrant,滨江路{n}号栓,lidu,临江分区,municipal,{lat:.4},{lon:.4},\
+             李渡镇滨江路{}号,,,900",
+            n * 12
+        );
+    }
+    for (n, floor, name) in
+        [(1, "3", "厨房烟感"), (2, "3", "走廊烟感"), (3, "2", "客厅烟感"), (4, "1", "库房烟感")]
+    {
+        let _ = writeln!(
+            text,
+            "S-{n:03},smoke,{name},lidu,,smoke_home,29.3812,106.53{n}1,\
+             李渡镇新华路18号,新华大厦,{floor},900"
+        );
+    }
+    text
+}

@@ -21,6 +21,7 @@ use super::params::{Page, Params};
 use super::problem::Problem;
 use super::readers::ReadError;
 use super::registration::{Registration, registered};
+use crate::accounts::{Area, DEVICE_OF_AREA, Right, Who};
 
 /// One device.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,6 +53,9 @@ const ITEMS: Source = Source {
     order: "ORDER BY d.id",
 };
 
+/// Devices of somebody's stations.
+const OF_AREA: &str = "d.station IN (SELECT value FROM json_each(?))";
+
 /// The registry with what is known now, by id.
 #[utoipa::path(get, path = "/api/v1/devices", tag = "devices",
     params(
@@ -61,12 +65,17 @@ const ITEMS: Source = Source {
         ("q" = Option<String>, Query, description = "in id, name or address"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
     responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
-pub async fn list(State(api): State<Arc<ApiState>>, uri: Uri) -> Result<Json<List<Item>>, Problem> {
+pub async fn list(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+) -> Result<Json<List<Item>>, Problem> {
     let accepted = ["station", "kind", "condition", "q", "page", "per_page"];
     let params = Params::read(&uri, &accepted)?;
     let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
     let conditions = Condition::ALL.map(|it| (it.as_str(), it));
     let mut wanted = Where::default();
+    wanted.within(OF_AREA, &who.area);
     wanted.and_some("d.station = ?", params.text("station")?);
     wanted.and_some("d.kind = ?", params.one_of("kind", &kinds)?.map(Kind::as_str));
     let condition = params.one_of("condition", &conditions)?;
@@ -88,11 +97,12 @@ pub async fn list(State(api): State<Arc<ApiState>>, uri: Uri) -> Result<Json<Lis
     responses((status = 200, body = Item), (status = 404, body = super::problem::Body)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
+    who: Who,
     Id(id): Id,
     uri: Uri,
 ) -> Result<Json<Item>, Problem> {
     Params::read(&uri, &[])?;
-    find(&api, &id).await.map(Json)
+    find(&api, &who.area, &id).await.map(Json)
 }
 
 /// Registers a device, or changes its row. What `GET` adds to the row is ignored here.
@@ -103,26 +113,36 @@ pub async fn one(
         (status = 400, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
 pub async fn put(
     State(api): State<Arc<ApiState>>,
+    who: Who,
     Id(id): Id,
     uri: Uri,
     Body(body): Body<serde_json::Map<String, serde_json::Value>>,
 ) -> Result<(StatusCode, Json<Item>), Problem> {
     Params::read(&uri, &[])?;
+    who.needs(Right::Devices)?;
     let (device, new) = registered(&api, &id, body).await?;
+    if !new {
+        find(&api, &who.area, &id).await?;
+    }
+    if !who.area.holds(&device.station) {
+        return Err(Problem::unknown("station", &device.station));
+    }
     api.engine.put_device(device).await.map_err(|down| Problem::part_down(down.to_string()))?;
+    api.did(&who, "device_put", &id).await;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(find(&api, &id).await?)))
+    Ok((status, Json(find(&api, &who.area, &id).await?)))
 }
 
 /// What a registered device is.
 ///
 /// # Errors
-/// 404 when it is not registered.
-pub async fn kind(api: &ApiState, id: &str) -> Result<Kind, Problem> {
-    let key = id.to_owned();
+/// 404 when it is not registered, or is somebody else's.
+pub async fn kind(api: &ApiState, area: &Area, id: &str) -> Result<Kind, Problem> {
+    let (key, area) = (id.to_owned(), area.clone());
     let kind = api.store.read(move |db| {
-        let mut find = db.prepare_cached("SELECT kind FROM device WHERE id = ?1")?;
-        Ok(find.query_row([key], |row| row.get::<_, String>(0)).optional()?)
+        let sql = format!("SELECT kind FROM device d WHERE {DEVICE_OF_AREA} AND id = ?2");
+        let mut find = db.prepare_cached(&sql)?;
+        Ok(find.query_row((area, key), |row| row.get::<_, String>(0)).optional()?)
     });
     match kind.await?.as_deref() {
         Some("smoke") => Ok(Kind::Smoke),
@@ -131,8 +151,9 @@ pub async fn kind(api: &ApiState, id: &str) -> Result<Kind, Problem> {
     }
 }
 
-async fn find(api: &Arc<ApiState>, id: &str) -> Result<Item, Problem> {
+async fn find(api: &Arc<ApiState>, area: &Area, id: &str) -> Result<Item, Problem> {
     let mut wanted = Where::default();
+    wanted.within(OF_AREA, area);
     wanted.and("d.id = ?", id.to_owned());
     let found = read(api, wanted, Page { page: 1, per_page: 1 }).await?;
     found.items.into_iter().next().ok_or_else(|| Problem::unknown("device", id))

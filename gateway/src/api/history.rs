@@ -17,6 +17,7 @@ use super::body::Id;
 use super::devices;
 use super::params::Params;
 use super::problem::Problem;
+use crate::accounts::Who;
 use crate::series::{HistoryError, HistoryPoint, HistoryQuery};
 
 const DAY_MS: Ms = 86_400_000;
@@ -52,10 +53,11 @@ pub struct History {
         (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
 pub async fn json(
     State(api): State<Arc<ApiState>>,
+    who: Who,
     Id(id): Id,
     uri: Uri,
 ) -> Result<Json<History>, Problem> {
-    ask(&api, id, &uri).await.map(Json)
+    ask(&api, &who, (id, &uri)).await.map(Json)
 }
 
 /// The same as CSV: `ts,min,mean,max,count`.
@@ -66,10 +68,11 @@ pub async fn json(
         (status = 400, body = super::problem::Body), (status = 404, body = super::problem::Body)))]
 pub async fn csv(
     State(api): State<Arc<ApiState>>,
+    who: Who,
     Id(id): Id,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let history = ask(&api, id, &uri).await?;
+    let history = ask(&api, &who, (id, &uri)).await?;
     let mut text = String::from("ts,min,mean,max,count\n");
     for HistoryPoint { ts, min, mean, max, count } in &history.points {
         // Writing to a string can't fail.
@@ -81,13 +84,13 @@ pub async fn csv(
     Ok((headers, text).into_response())
 }
 
-async fn ask(api: &ApiState, id: String, uri: &Uri) -> Result<History, Problem> {
+async fn ask(api: &ApiState, who: &Who, (id, uri): (String, &Uri)) -> Result<History, Problem> {
     let params = Params::read(uri, &["from", "to", "step", "field"])?;
     let now = api.clock.now();
     let span = params.span(now, DAY_MS)?;
     let step = params.raw("step").map(step).transpose()?;
     let named = params.one_of("field", &Field::ALL.map(|it| (it.as_str(), it)))?;
-    let kind = devices::kind(api, &id).await?;
+    let kind = devices::kind(api, &who.area, &id).await?;
     let query = HistoryQuery {
         device: id.as_str().into(),
         field: named.unwrap_or(default_field(kind)),

@@ -23,13 +23,12 @@ use super::params::Params;
 use super::problem::Problem;
 use super::readers::ReadError;
 use super::schema::{Incident, WholeIncident};
+use crate::accounts::{Area, By, INCIDENT_OF_AREA, Right, Who};
 
 /// Lines of a trail shown at most; the newest are left out beyond it.
 const TRAIL_AT_MOST: u32 = 10_000;
 /// The longest `by` and `note`, characters: as long as MQTT's.
 const TEXT_AT_MOST: usize = standpipe_rules::wire::MAX_TEXT;
-/// Who acted, when nobody says: whoever holds the administrator's token.
-const ADMIN: &str = "admin";
 
 const ITEMS: Source = Source {
     select: "wire",
@@ -38,6 +37,11 @@ const ITEMS: Source = Source {
     group: "",
     order: "ORDER BY opened_at DESC, id DESC",
 };
+
+/// Incidents of somebody's stations, and those they were paged about.
+const OF_AREA: &str = "EXISTS (SELECT 1 FROM json_each(?) a WHERE a.value = station \
+    OR EXISTS (SELECT 1 FROM page p WHERE p.incident = incident.id AND p.kind = 'station' \
+        AND p.receiver = a.value))";
 
 /// One line of a trail.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,7 +65,7 @@ pub struct Act {
     /// `shown`, `acknowledge`, `dispatch`, `arrive`, `comment`, `resolve` or `false_alarm`.
     #[schema(value_type = String)]
     action: ActionKind,
-    /// Who; `admin` when missing.
+    /// Who; whoever is signed in when missing.
     #[serde(default)]
     by: String,
     /// What they write.
@@ -81,11 +85,13 @@ pub struct Act {
     responses((status = 200, body = List<Incident>), (status = 400, body = super::problem::Body)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
+    who: Who,
     uri: Uri,
 ) -> Result<Json<List<Box<RawValue>>>, Problem> {
     let accepted = ["state", "station", "severity", "from", "to", "page", "per_page"];
     let params = Params::read(&uri, &accepted)?;
-    let wanted = filters(&params)?;
+    let mut wanted = filters(&params)?;
+    wanted.within(OF_AREA, &who.area);
     let page = params.page()?;
     let list = api.store.read(move |db| {
         ITEMS.page(db, &wanted, page, |row| Ok(RawValue::from_string(row.get(0)?)?))
@@ -128,11 +134,12 @@ fn filters(params: &Params) -> Result<Where, Problem> {
     responses((status = 200, body = WholeIncident), (status = 404, body = super::problem::Body)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
+    who: Who,
     Id(id): Id,
     uri: Uri,
 ) -> Result<Json<Map<String, Value>>, Problem> {
     Params::read(&uri, &[])?;
-    whole(&api, named(&id)?).await.map(Json)
+    whole(&api, &who, named(&id)?).await.map(Json)
 }
 
 /// Somebody does something; answers the whole incident as it is then.
@@ -145,27 +152,49 @@ pub async fn one(
         (status = 503, body = super::problem::Body)))]
 pub async fn act(
     State(api): State<Arc<ApiState>>,
+    who: Who,
     Id(id): Id,
     uri: Uri,
     Body(body): Body<Act>,
 ) -> Result<Json<Map<String, Value>>, Problem> {
     Params::read(&uri, &[])?;
     let incident = named(&id)?;
-    let action = body.action(incident)?;
-    let name = serde_json::to_value(action.kind).unwrap_or_default();
-    let done = api.engine.act(None, action).await;
+    let action = body.action(incident, &who)?;
+    done(&api, &who, action).await.map(Json)
+}
+
+/// Does it, if they may; the whole incident as it is then.
+///
+/// # Errors
+/// 403, 404, 409 with the incident, 503.
+pub async fn done(
+    api: &ApiState,
+    who: &Who,
+    action: Action,
+) -> Result<Map<String, Value>, Problem> {
+    who.needs(Right::Act(action.kind))?;
+    let (incident, kind) = (action.incident, action.kind);
+    whole(api, who, incident).await?;
+    let name = serde_json::to_value(kind).unwrap_or_default();
+    let name = name.as_str().unwrap_or_default();
+    let done = api.engine.act(who.station.clone(), action).await;
     match done.map_err(|down| Problem::part_down(down.to_string()))? {
-        Ok(()) => whole(&api, incident).await.map(Json),
+        Ok(()) => {
+            if kind != ActionKind::Shown {
+                api.did(who, name, &incident.to_string()).await;
+            }
+            whole(api, who, incident).await
+        }
         // The book holds open incidents only; a closed one is in the store alone.
         Err(Refused::Unknown | Refused::NotNow { .. }) => {
-            let incident = whole(&api, incident).await?;
-            Err(Problem::not_now(name.as_str().unwrap_or_default(), Value::Object(incident)))
+            let incident = whole(api, who, incident).await?;
+            Err(Problem::not_now(name, Value::Object(incident)))
         }
     }
 }
 
 impl Act {
-    fn action(self, incident: IncidentId) -> Result<Action, Problem> {
+    fn action(self, incident: IncidentId, who: &Who) -> Result<Action, Problem> {
         if self.incident.is_some_and(|it| !it.eq_ignore_ascii_case(&incident.to_string())) {
             let detail =
                 format!("incident in the body is not `{incident}` of the path: leave it out");
@@ -178,26 +207,45 @@ impl Act {
                 return Err(Problem::bad_request(detail));
             }
         }
-        let by = if self.by.trim().is_empty() { ADMIN.into() } else { self.by.into() };
+        // A program speaks for people; a person speaks for nobody else.
+        let signed = matches!(who.by, By::Session { .. }) || self.by.trim().is_empty();
+        let by = if signed { who.name.clone() } else { self.by.into() };
         Ok(Action { incident, kind: self.action, by, note: self.note.into() })
     }
 }
 
 /// An id that is none can't be known.
-fn named(id: &str) -> Result<IncidentId, Problem> {
+///
+/// # Errors
+/// 404.
+pub fn named(id: &str) -> Result<IncidentId, Problem> {
     Ulid::from_string(id).map_err(|_| Problem::unknown("incident", id))
 }
 
-async fn whole(api: &ApiState, id: IncidentId) -> Result<Map<String, Value>, Problem> {
-    let found = api.store.read(move |db| find(db, &id.to_string())).await?;
+/// One incident with its trail and its children.
+///
+/// # Errors
+/// 404 when there is none, or it is no business of theirs.
+pub async fn whole(
+    api: &ApiState,
+    who: &Who,
+    id: IncidentId,
+) -> Result<Map<String, Value>, Problem> {
+    let area = who.area.clone();
+    let found = api.store.read(move |db| find(db, &area, &id.to_string())).await?;
     found.ok_or_else(|| Problem::unknown("incident", &id.to_string()))
 }
 
-fn find(db: &Connection, id: &str) -> Result<Option<Map<String, Value>>, ReadError> {
-    let sql = "SELECT wire, json_extract(inner, '$.children') FROM incident WHERE id = ?1";
+fn find(db: &Connection, area: &Area, id: &str) -> Result<Option<Map<String, Value>>, ReadError> {
+    let sql = format!(
+        "SELECT i.wire, json_extract(i.inner, '$.children') FROM incident i
+         WHERE {INCIDENT_OF_AREA} AND i.id = ?2"
+    );
     let found = db
-        .prepare_cached(sql)?
-        .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))
+        .prepare_cached(&sql)?
+        .query_row((area, id), |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+        })
         .optional()?;
     let Some((wire, children)) = found else { return Ok(None) };
     let mut incident: Map<String, Value> = serde_json::from_str(&wire)?;

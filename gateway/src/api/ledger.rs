@@ -13,6 +13,7 @@ use super::ApiState;
 use super::list::{List, Source, Where};
 use super::params::Params;
 use super::problem::Problem;
+use crate::accounts::Who;
 
 const HOUR_MS: Ms = 3_600_000;
 const DAY_MS: Ms = 24 * HOUR_MS;
@@ -55,11 +56,16 @@ const ITEMS: Source = Source {
         ("device" = Option<String>, Query, description = "one device"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
     responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
-pub async fn list(State(api): State<Arc<ApiState>>, uri: Uri) -> Result<Json<List<Item>>, Problem> {
+pub async fn list(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+) -> Result<Json<List<Item>>, Problem> {
     let params = Params::read(&uri, &["from", "to", "device", "page", "per_page"])?;
     let span = params.span(api.clock.now(), DAY_MS)?;
     let page = params.page()?;
     let mut wanted = Where::default();
+    wanted.within("d.station IN (SELECT value FROM json_each(?))", &who.area);
     wanted.and("l.hour > ?", span.from.saturating_sub(HOUR_MS));
     wanted.and("l.hour < ?", span.to);
     wanted.and_some("d.id = ?", params.text("device")?);

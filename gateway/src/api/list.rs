@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::params::Page;
 use super::readers::ReadError;
+use crate::accounts::Area;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,6 +50,11 @@ impl Where {
         if let Some(value) = value {
             self.and(condition, value);
         }
+    }
+
+    /// Adds a condition with one `?` that takes a JSON list of stations, unless all are wanted.
+    pub fn within(&mut self, condition: &'static str, area: &Area) {
+        self.and_some(condition, area.json());
     }
 
     fn clause(&self) -> String {

@@ -18,7 +18,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Connections at once.
-pub const CONNECTIONS: usize = 512;
+pub const CONNECTIONS: usize = 1_024;
 /// A connection that moves nothing for this long ends. The stream says something every 15 s.
 pub const IDLE: Duration = Duration::from_secs(60);
 

@@ -2,28 +2,27 @@
 //!
 //! Reads go to the store through connections of their own ([`readers`]) and never wait for the
 //! engine; what changes something is asked of the engine. Not here: the pages people look at
-//! (console), and anything that decides.
+//! ([`crate::console`]), who they are ([`crate::accounts`]), and anything that decides.
 
 pub mod auth;
-mod body;
-mod devices;
+pub(crate) mod body;
+pub(crate) mod devices;
 mod health;
 mod history;
-mod incidents;
-mod index;
+pub(crate) mod incidents;
 mod ledger;
-mod list;
+pub(crate) mod list;
 mod listener;
 pub mod metrics;
 mod openapi;
-mod params;
+pub(crate) mod params;
 pub mod problem;
 mod quarantine;
 pub mod readers;
 mod registration;
 mod schema;
 mod stations;
-mod stream;
+pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -44,11 +43,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::{Accounts, Who};
 use crate::clock::Clock;
+use crate::console::{self, Town};
 use crate::engine::EngineHandle;
 use crate::health::Health;
 use crate::series::Series;
-use auth::Token;
+use auth::Door;
 use listener::{Bounded, CONNECTIONS, IDLE};
 use problem::Problem;
 use readers::Readers;
@@ -77,8 +78,14 @@ pub struct ApiState {
     pub health: Arc<Health>,
     /// What was counted.
     pub metrics: PrometheusHandle,
-    /// The administrator's token; without one, loopback only.
-    pub token: Option<Token>,
+    /// Who is let in at all.
+    pub door: Door,
+    /// Who may do what.
+    pub accounts: Accounts,
+    /// What pages are made with: time zone, language, address.
+    pub town: Town,
+    /// Which stations have a page of the console open.
+    pub watch: console::Watch,
     /// Rings when table `event` has grown.
     pub events: watch::Receiver<i64>,
     /// The profiles of the configuration; stations and devices are not looked up here.
@@ -87,14 +94,23 @@ pub struct ApiState {
     pub clock: Clock,
 }
 
+impl ApiState {
+    /// Writes down what somebody did. It was done: that it can't be written down undoes nothing.
+    pub async fn did(&self, who: &Who, what: &str, detail: &str) {
+        let (at, name) = (self.clock.now(), who.name.clone());
+        let (what, detail) = (what.to_owned(), detail.to_owned());
+        let kept = self.accounts.with(move |book| book.audit(at, &name, &what, &detail)).await;
+        if let Err(bad) = kept {
+            tracing::error!("{} did something that is not in the audit log: {bad}", who.name);
+        }
+    }
+}
+
 /// Why the API is not served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Everybody could reach it, and nobody would need a token.
-    #[error(
-        "http listens on {0} and no token is set: set STANDPIPE_ADMIN_TOKEN, or listen on \
-         127.0.0.1"
-    )]
+    /// Everybody could reach it, and nobody would have to sign in.
+    #[error("a demonstration without accounts listens on {0}: listen on 127.0.0.1")]
     Open(SocketAddr),
     /// The listener does not work.
     #[error("http can't be served ({0})")]
@@ -104,21 +120,21 @@ pub enum ServeError {
 /// Serves until `stop`, then lets requests end within a second.
 ///
 /// # Errors
-/// [`ServeError::Open`] at once, when there is no token and others could reach the listener.
+/// [`ServeError::Open`] at once, when nobody has to sign in and others could reach the listener.
 pub async fn serve(
     listener: TcpListener,
     state: ApiState,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr()?;
-    if state.token.is_none() && !address.ip().is_loopback() {
+    if matches!(state.door, Door::ThisMachine { .. }) && !address.ip().is_loopback() {
         return Err(ServeError::Open(address));
     }
     tracing::info!(%address, "http is served");
     let cut = CancellationToken::new();
     let listener = Bounded::new(listener, CONNECTIONS, IDLE, cut.clone());
-    let metrics = state.metrics.clone();
-    let app = routes(Arc::new(state), stop.clone());
+    let api = Arc::new(state);
+    let app = routes(Arc::clone(&api), stop.clone());
     let serving = axum::serve(listener, app)
         .with_graceful_shutdown(stop.clone().cancelled_owned())
         .into_future();
@@ -130,7 +146,8 @@ pub async fn serve(
     tokio::select! {
         done = &mut serving => return Ok(done?),
         () = patience => cut.cancel(),
-        () = upkeep(&metrics) => {}
+        () = upkeep(&api.metrics) => {}
+        () = console::watch::keep(&api) => {}
     }
     Ok(serving.await?)
 }
@@ -146,7 +163,7 @@ async fn upkeep(metrics: &PrometheusHandle) {
 /// Every route there is.
 fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
     let streams = Streams::new(api.store.clone(), api.events.clone(), stop);
-    let stream = Router::new().route("/stream", get(stream::open)).with_state(streams);
+    let stream = Router::new().route("/stream", get(stream::open)).with_state(streams.clone());
     let v1 = Router::new()
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::one).put(devices::put))
@@ -163,12 +180,12 @@ fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
         .merge(stream)
         .layer(from_fn_with_state(Arc::clone(&api), auth::guard));
     Router::new()
-        .route("/", get(index::page))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/api/openapi.json", get(openapi::json))
         .nest("/api/v1", v1)
+        .merge(console::routes(&api, streams))
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_AT_MOST))

@@ -54,6 +54,16 @@ impl Problem {
         }))
     }
 
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::BAD_REQUEST)
+    }
+
+    /// What is wrong, with the value, and what to do.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// 400: a query parameter says something else than what is accepted.
     pub fn bad_parameter(name: &str, value: &str, accepted: &str) -> Self {
         let detail = format!("parameter `{name}` is `{}`: use {accepted}", shown(value));
@@ -67,15 +77,28 @@ impl Problem {
 
     /// 401: no token, or another one.
     pub fn unauthorized() -> Self {
-        let detail = "no valid token: send `Authorization: Bearer …` with the value of \
-                      STANDPIPE_ADMIN_TOKEN";
+        let detail = "no valid token or session: send `Authorization: Bearer …` with a token of \
+                      an admin or the value of STANDPIPE_ADMIN_TOKEN, or sign in at /login";
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not signed in", detail.into())
     }
 
-    /// 403: without a token only this machine is served.
+    /// 403: a session's request that does not prove that it comes from our own page.
+    pub fn no_proof() -> Self {
+        let detail = "the request does not prove that it comes from a page of the console: \
+                      reload the page and try again";
+        Self::new(StatusCode::FORBIDDEN, "no-proof", "Not from our page", detail.into())
+    }
+
+    /// 403: somebody who may not do that.
+    pub fn not_allowed(role: &str) -> Self {
+        let detail = format!("a {role} may not do that: ask somebody who may, or an admin");
+        Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
+    }
+
+    /// 403: the demonstration serves this machine only.
     pub fn forbidden(from: &str) -> Self {
         let detail = format!(
-            "no token is set and the request is for `{}`: set STANDPIPE_ADMIN_TOKEN, or ask by \
+            "this is a demonstration without accounts and the request is for `{}`: ask by \
              localhost, 127.0.0.1 or [::1] from the same machine",
             shown(from)
         );
@@ -149,7 +172,7 @@ impl From<ReadError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let status = self.status();
         let mut response = (status, Json(self.0)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");

@@ -15,6 +15,7 @@ use super::ApiState;
 use super::list::{List, Source, Where};
 use super::params::Params;
 use super::problem::Problem;
+use crate::accounts::{Right, Who};
 
 /// One message that was not understood.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,7 +43,12 @@ const ITEMS: Source = Source {
 #[utoipa::path(get, path = "/api/v1/quarantine", tag = "proof",
     params(("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
     responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
-pub async fn list(State(api): State<Arc<ApiState>>, uri: Uri) -> Result<Json<List<Item>>, Problem> {
+pub async fn list(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+) -> Result<Json<List<Item>>, Problem> {
+    who.needs(Right::Accounts)?;
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
     let list = api.store.read(move |db| {
         ITEMS.page(db, &Where::default(), page, |row| {

@@ -17,6 +17,7 @@ use super::list::{List, Source, Where};
 use super::params::{Page, Params};
 use super::problem::Problem;
 use super::readers::ReadError;
+use crate::accounts::Who;
 
 /// One station.
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,13 +56,22 @@ fn item(row: &Row<'_>) -> Result<Item, ReadError> {
     })
 }
 
+/// Somebody's own stations.
+const OF_AREA: &str = "s.id IN (SELECT value FROM json_each(?))";
+
 /// All stations, by id.
 #[utoipa::path(get, path = "/api/v1/stations", tag = "registry",
     params(("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
     responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
-pub async fn list(State(api): State<Arc<ApiState>>, uri: Uri) -> Result<Json<List<Item>>, Problem> {
+pub async fn list(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+) -> Result<Json<List<Item>>, Problem> {
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
-    let list = api.store.read(move |db| ITEMS.page(db, &Where::default(), page, item));
+    let mut wanted = Where::default();
+    wanted.within(OF_AREA, &who.area);
+    let list = api.store.read(move |db| ITEMS.page(db, &wanted, page, item));
     Ok(Json(list.await?))
 }
 
@@ -71,11 +81,13 @@ pub async fn list(State(api): State<Arc<ApiState>>, uri: Uri) -> Result<Json<Lis
     responses((status = 200, body = Item), (status = 404, body = super::problem::Body)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
+    who: Who,
     Id(id): Id,
     uri: Uri,
 ) -> Result<Json<Item>, Problem> {
     Params::read(&uri, &[])?;
     let mut wanted = Where::default();
+    wanted.within(OF_AREA, &who.area);
     wanted.and("s.id = ?", id.clone());
     let first = Page { page: 1, per_page: 1 };
     let found = api.store.read(move |db| ITEMS.page(db, &wanted, first, item)).await?;

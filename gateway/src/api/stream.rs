@@ -13,6 +13,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use futures_util::stream::{Stream, unfold};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -21,9 +23,10 @@ use tokio_util::sync::CancellationToken;
 use super::params::Params;
 use super::problem::Problem;
 use super::readers::{ReadError, Readers};
+use crate::accounts::{Area, By, DEVICE_OF_AREA, INCIDENT_OF_AREA, Who};
 
 /// Clients at once.
-const CLIENTS: usize = 128;
+const CLIENTS: usize = 400;
 /// Events read at once for one client: what a slow one keeps in memory.
 const PAGE: usize = 64;
 /// After a page that was not full, a client is not read for again before this: at most 20 reads
@@ -31,6 +34,11 @@ const PAGE: usize = 64;
 const PAUSE: Duration = Duration::from_millis(50);
 /// A comment is sent when nothing else was.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A page hears something at least this often; it complains after twice that.
+const BEAT: Duration = Duration::from_secs(4);
+/// A session's stream ends after this and is opened again, so that one that was ended is noticed.
+const SESSION_LASTS: Duration = Duration::from_secs(15 * 60);
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// When to come back after the connection broke.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -57,25 +65,63 @@ impl Streams {
         (status = 400, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
 pub async fn open(
     State(streams): State<Streams>,
+    who: Who,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+) -> Result<Response, Problem> {
     Params::read(&uri, &[])?;
     let asked = last_event_id(&headers)?;
-    let place = Arc::clone(&streams.places)
-        .try_acquire_owned()
-        .map_err(|_| Problem::busy(format!("{CLIENTS} clients stream already: try again later")))?;
-    let after = match asked {
-        Some(id) => id,
-        None => streams.store.read(|db| Ok(kept(db)?.1)).await?,
-    };
-    // Says where the client is before anything happened, so that it can come back to there.
-    let hello = Event::default().id(after.to_string()).retry(RETRY).comment("standpipe");
-    ::metrics::gauge!("standpipe_http_streams").increment(1.0);
-    let follower =
-        Follower { streams, after, waiting: VecDeque::from([hello]), pause: false, _place: place };
-    let events = unfold(follower, |mut it| async move { it.next().await.map(|e| (Ok(e), it)) });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Ok(streams.follow(&who, asked).await?.keep_alive(alive).into_response())
+}
+
+/// The same for a page: it says `beat` when nothing happens, so that a page knows within seconds
+/// that nobody speaks to it any more.
+pub async fn page(
+    State(streams): State<Streams>,
+    who: Who,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let after = Params::read(&uri, &["after"])?.number("after", 0, i64::MAX)?;
+    let asked = last_event_id(&headers)?.or(after);
+    let beat = Event::default().event("beat").data("");
+    let alive = KeepAlive::new().interval(BEAT).event(beat);
+    Ok(streams.follow(&who, asked).await?.keep_alive(alive).into_response())
+}
+
+impl Streams {
+    async fn follow(
+        &self,
+        who: &Who,
+        asked: Option<i64>,
+    ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
+        let streams = self.clone();
+        let place = Arc::clone(&streams.places).try_acquire_owned().map_err(|_| {
+            Problem::busy(format!("{CLIENTS} clients stream already: try again later"))
+        })?;
+        let after = match asked {
+            Some(id) => id,
+            None => streams.store.read(|db| Ok(kept(db)?.1)).await?,
+        };
+        // Says where the client is before anything happened, so that it can come back to there.
+        let hello = Event::default().id(after.to_string()).retry(RETRY).comment("standpipe");
+        ::metrics::gauge!("standpipe_http_streams").increment(1.0);
+        let follower = Follower {
+            streams,
+            area: who.area.clone(),
+            after,
+            waiting: VecDeque::from([hello]),
+            pause: false,
+            _place: place,
+        };
+        let events = unfold(follower, |mut it| async move { it.next().await.map(|e| (Ok(e), it)) });
+        let end = tokio::time::sleep(match who.by {
+            By::Session { .. } => SESSION_LASTS,
+            By::Token | By::ThisMachine { .. } => FOR_EVER,
+        });
+        Ok(Sse::new(events.take_until(end)))
+    }
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
@@ -92,6 +138,8 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 /// One client.
 struct Follower {
     streams: Streams,
+    /// What they may see.
+    area: Area,
     /// The last event read.
     after: i64,
     waiting: VecDeque<Event>,
@@ -118,10 +166,10 @@ impl Follower {
                 tokio::time::timeout(PAUSE, stop).await.err()?;
             }
             self.streams.events.borrow_and_update();
-            let after = self.after;
-            match self.streams.store.read(move |db| follow(db, after)).await {
-                Ok(Batch { events, last }) => {
-                    self.pause = events.len() < PAGE;
+            let (after, area) = (self.after, self.area.clone());
+            match self.streams.store.read(move |db| follow(db, &area, after)).await {
+                Ok(Batch { events, last, full }) => {
+                    self.pause = !full;
                     self.after = last;
                     self.waiting.extend(events);
                 }
@@ -130,7 +178,7 @@ impl Follower {
                     return None;
                 }
             }
-            if self.waiting.is_empty() {
+            if self.waiting.is_empty() && self.after == after {
                 self.pause = false;
                 tokio::select! {
                     () = self.streams.stop.cancelled() => return None,
@@ -144,6 +192,8 @@ impl Follower {
 struct Batch {
     events: Vec<Event>,
     last: i64,
+    /// Whether there may be more at once.
+    full: bool,
 }
 
 /// The oldest and the newest event there is: `(1, 0)` before the first.
@@ -155,7 +205,20 @@ fn kept(db: &Connection) -> Result<(i64, i64), ReadError> {
     Ok(db.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-fn follow(db: &Connection, after: i64) -> Result<Batch, ReadError> {
+/// Whether somebody of the area `?1` may see an event: of an incident, a page, a device, a station.
+fn visible() -> String {
+    format!(
+        "CASE WHEN ?1 IS NULL THEN 1
+         WHEN kind IN ('incident', 'page') THEN EXISTS (SELECT 1 FROM incident i WHERE
+             i.id = json_extract(json, iif(kind = 'page', '$.incident', '$.id'))
+             AND {INCIDENT_OF_AREA})
+         WHEN kind = 'device' THEN EXISTS (SELECT 1 FROM device d
+             WHERE d.id = json_extract(json, '$.id') AND {DEVICE_OF_AREA})
+         ELSE json_extract(json, '$.station') IN (SELECT value FROM json_each(?1)) END"
+    )
+}
+
+fn follow(db: &Connection, area: &Area, after: i64) -> Result<Batch, ReadError> {
     let (oldest, newest) = kept(db)?;
     let lost = after > newest || after.saturating_add(1) < oldest;
     let mut last = if lost { oldest - 1 } else { after };
@@ -164,14 +227,21 @@ fn follow(db: &Connection, after: i64) -> Result<Batch, ReadError> {
         let data = format!("{{\"asked\":{after},\"oldest\":{oldest}}}");
         events.push(Event::default().id(last.to_string()).event("reset").data(data));
     }
-    let sql = "SELECT id, kind, json FROM event WHERE id > ?1 ORDER BY id LIMIT ?2";
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query((last, PAGE))?;
+    let sql = format!(
+        "SELECT id, kind, json, {} FROM event WHERE id > ?2 ORDER BY id LIMIT ?3",
+        visible()
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query((area, last, PAGE))?;
+    let mut read = 0;
     while let Some(row) = rows.next()? {
+        read += 1;
         last = row.get(0)?;
-        let kind: String = row.get(1)?;
-        let json: String = row.get(2)?;
-        events.push(Event::default().id(last.to_string()).event(kind).data(json));
+        if row.get(3)? {
+            let kind: String = row.get(1)?;
+            let json: String = row.get(2)?;
+            events.push(Event::default().id(last.to_string()).event(kind).data(json));
+        }
     }
-    Ok(Batch { events, last })
+    Ok(Batch { events, last, full: read == PAGE })
 }

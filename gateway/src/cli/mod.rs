@@ -4,6 +4,7 @@
 //! terminal's output, complaints and progress to its error output. Exit codes: 0 done, 1 failed,
 //! 2 usage or configuration.
 
+mod account;
 mod backtest;
 mod check;
 mod config;
@@ -49,6 +50,8 @@ enum Command {
     Provision(provision::Args),
     /// Judge recorded readings by the rules of the live gateway.
     Backtest(backtest::Args),
+    /// Who may sign in: list, add, remove, give a new password.
+    Account(account::Args),
     /// Write the history of a device.
     Export(export::Args),
 }
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         | Command::Import(_)
         | Command::Provision(_)
         | Command::Backtest(_)
+        | Command::Account(_)
         | Command::Export(_) => "info",
     });
     let done = match &line.command {
@@ -81,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Provision(args) => provision::run(args),
         Command::Backtest(args) => backtest::run(args),
+        Command::Account(args) => account::run(args),
         Command::Export(args) => export::run(args),
         Command::Demo(arguments) => demo::run(arguments).map_err(|bad| match bad.exit_code() {
             USAGE => Failure::Configuration(bad.to_string()),

@@ -60,6 +60,8 @@ fn not_started(bad: &StartError) -> Failure {
         | StartError::Influx(_) => Failure::Configuration(bad.to_string()),
         StartError::Store(_)
         | StartError::History(_)
+        | StartError::Accounts(_)
+        | StartError::Secret(_)
         | StartError::Metrics(_)
         | StartError::Thread(_) => Failure::Failed(bad.to_string()),
     }

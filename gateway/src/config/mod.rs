@@ -91,7 +91,7 @@ pub struct ClientCertificate {
 /// `[http]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
-    /// `listen`: loopback only, unless there is an administrator's token.
+    /// `listen`: behind whatever encrypts, when it is not loopback.
     pub listen: SocketAddr,
     /// `url`: how people reach the console; in links of messages.
     pub url: Box<str>,
@@ -101,6 +101,18 @@ pub struct Http {
     pub language: Language,
     /// `STANDPIPE_ADMIN_TOKEN` of the environment.
     pub admin_token: Option<Secret>,
+    /// Who is let in; not in the file.
+    pub door: Door,
+}
+
+/// Who is let in by HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// Whoever signs in or has a token.
+    #[default]
+    Accounts,
+    /// Everybody on this machine: `standpipe demo`.
+    ThisMachine,
 }
 
 /// A language of people.
@@ -255,6 +267,7 @@ impl Config {
                 timezone: Box::from("Asia/Shanghai"),
                 language: Language::Chinese,
                 admin_token: None,
+                door: Door::Accounts,
             },
             store: Store { path: PathBuf::from("standpipe.db") },
             influx: None,

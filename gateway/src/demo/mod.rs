@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Door};
 use crate::run::{self, Running, StartError};
 use desk::Desk;
 use folder::Folder;
@@ -127,7 +127,8 @@ pub fn run(arguments: &Arguments) -> Result<(), DemoError> {
     let start = clock.now();
     let mut town = Town::new(arguments.seed, plan(arguments, start));
     let config = folder.write(&town.registry(), broker, port)?;
-    let config = Config::load(&config, None)?;
+    let mut config = Config::load(&config, None)?;
+    config.http.door = Door::ThisMachine;
     let root = config.mqtt.root.clone();
     let gateway = run::start(config, clock.clone())?;
     let scene = Scene { broker, http: gateway.http(), root, clock };

@@ -190,6 +190,15 @@ pub enum Inbox {
     },
     /// Something that history will never take.
     Quarantine(Quarantined),
+    /// Somebody opened, or closed, the last page of the console that stands for a station.
+    Console {
+        /// Which.
+        station: Box<str>,
+        /// Whether one is open.
+        open: bool,
+        /// Since when.
+        at: Ms,
+    },
     /// Somebody wants something done, and an answer.
     Ask(Ask),
 }

@@ -12,6 +12,7 @@ mod crash_tests;
 mod dirty;
 mod inbox;
 mod meters;
+mod presence;
 mod shell;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use inbox::{
     Acks, Ask, Delivery, EngineHandle, Inbox, Lane, Queues, Unavailable, acks, queues,
 };
 use meters::Meters;
+use presence::{Present, Way};
 pub use shell::{Outlets, run};
 
 /// A memory may be dirty for this long before it is kept.
@@ -67,6 +69,7 @@ pub struct Engine {
     /// Which lanes are up: alarm, telemetry.
     up: [bool; 2],
     held: Option<Held>,
+    present: Present,
     meters: Meters,
 }
 
@@ -115,8 +118,11 @@ impl Engine {
     /// An engine over what the store gave back. Its sessions with the broker are down.
     #[must_use]
     pub fn new(store: Store, loaded: Loaded, now: Ms) -> Self {
-        let Loaded { mut world, mut changes, .. } = loaded;
+        let Loaded { mut world, mut changes, terminals, pages, .. } = loaded;
         world.session(false, now, &mut changes);
+        for station in pages {
+            world.step(&Message::Presence { station, online: false }, now, &mut changes);
+        }
         let mut engine = Self {
             world,
             store,
@@ -126,6 +132,7 @@ impl Engine {
             dirty: Dirty::default(),
             up: [false; 2],
             held: None,
+            present: Present::with_terminals(terminals),
             meters: Meters::new(),
         };
         // What a replay moved may lie as far back as the log goes.
@@ -178,6 +185,9 @@ impl Engine {
             Inbox::SeriesAt { block } => self.extras.series_block = Some(block),
             Inbox::RecordsAt { trail, ledger } => self.extras.records = Some((trail, ledger)),
             Inbox::Quarantine(it) => self.quarantine(it),
+            Inbox::Console { station, open, at } => {
+                self.presence((station, Way::Console), open, at)
+            }
             Inbox::Ask(ask) => self.ask(ask, now),
         }
         self.mark(now, self.store.newest_block() + 1);
@@ -190,7 +200,12 @@ impl Engine {
             if matches!(message, Message::Alarm { .. }) {
                 self.due.alarms.push(at);
             }
-            self.world.step(message, at, &mut self.changes);
+            if let Message::Presence { station, online } = message {
+                self.presence((station.clone(), Way::Terminal), *online, at);
+                self.extras.terminals = Some(self.present.terminals().clone());
+            } else {
+                self.world.step(message, at, &mut self.changes);
+            }
         }
         for it in parsed.rejected {
             let reason = it.reason.as_str();
@@ -203,6 +218,12 @@ impl Engine {
             let acks = if lane == Lane::Alarm { alarm } else { telemetry };
             Acks::note(acks, epoch, pkid);
         }
+    }
+
+    /// A station's terminal, or the last page of the console that stands for it, came or went.
+    fn presence(&mut self, (station, way): (Box<str>, Way), here: bool, at: Ms) {
+        let online = self.present.set(&station, way, here);
+        self.world.step(&Message::Presence { station, online }, at, &mut self.changes);
     }
 
     fn quarantine(&mut self, it: Quarantined) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{StartError, start};
 use crate::clock::Clock;
-use crate::config::{Broker, Config};
+use crate::config::{Broker, Config, Door};
 use crate::limits::GRACE;
 use crate::store::StoreError;
 
@@ -54,6 +54,7 @@ fn what_cannot_be_started_says_what_to_change() {
     busy.http.listen = taken.local_addr().unwrap();
     let mut open = config(folder.path());
     open.http.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+    open.http.door = Door::ThisMachine;
     let mut missing = config(folder.path());
     missing.registry.stations = Some(folder.path().join("none.csv"));
     let mut bad = config(folder.path());
@@ -61,7 +62,7 @@ fn what_cannot_be_started_says_what_to_change() {
     std::fs::write(folder.path().join("bad.csv"), "id,name\nx,y\n").unwrap();
     for (config, says) in [
         (busy, "change `http.listen`"),
-        (open, "STANDPIPE_ADMIN_TOKEN"),
+        (open, "listen on 127.0.0.1"),
         (missing, "correct `[registry]`"),
         (bad, "bad.csv:1"),
     ] {

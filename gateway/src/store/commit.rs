@@ -1,5 +1,7 @@
 //! Everything that follows from a batch, in one transaction. Done or not done: nothing between.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::json;
 use standpipe_rules::changes::Receiver;
@@ -36,6 +38,8 @@ pub struct Extras {
     pub series_block: Option<i64>,
     /// Up to where history has the trail and the ledger.
     pub records: Option<(i64, Ms)>,
+    /// Stations whose terminal is there, by MQTT; `None`: as before.
+    pub terminals: Option<BTreeSet<Box<str>>>,
     /// Up to where no memory needs the log any more.
     pub memories_past: i64,
 }
@@ -51,6 +55,7 @@ impl Extras {
             && self.boards.is_empty()
             && self.series_block.is_none()
             && self.records.is_none()
+            && self.terminals.is_none()
     }
 }
 
@@ -261,6 +266,9 @@ impl Batch<'_> {
         }
         for (station, incident, rev) in &extras.boards {
             rows::board_sent(self.conn, station, *incident, *rev)?;
+        }
+        if let Some(terminals) = &extras.terminals {
+            rows::meta_json(self.conn, "terminals", terminals)?;
         }
         for it in &extras.quarantine {
             rows::quarantine(self.conn, it)?;

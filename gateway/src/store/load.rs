@@ -1,7 +1,7 @@
 //! The world as it was: registry, memories, incidents, then the readings that the memories have
 //! not seen, then the newest readings, so that what the broker delivers again is recognised.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use rusqlite::Row;
 use standpipe_rules::changes::{Page, Presence, Receiver};
@@ -16,6 +16,9 @@ use super::commit::Newest;
 use super::reader::{newest, ulid};
 use super::{Store, StoreError, block, rows};
 
+/// Stations whose terminal is there, by MQTT.
+type Terminals = BTreeSet<Box<str>>;
+
 /// What the store gives back at the start.
 #[derive(Debug)]
 pub struct Loaded {
@@ -25,6 +28,10 @@ pub struct Loaded {
     pub changes: Changes,
     /// How many readings were stepped again.
     pub replayed: usize,
+    /// Stations whose terminal is there, by MQTT.
+    pub terminals: Terminals,
+    /// Stations that were there only by a page of the console: to be heard of anew.
+    pub pages: Vec<Box<str>>,
 }
 
 /// The log's blocks that are still there, as far as redelivered messages need them.
@@ -173,7 +180,9 @@ impl Store {
         })?;
         world.restore_book(self.saved()?);
         self.newest = self.find_newest()?;
-        let mut loaded = Loaded { world, changes: Changes::default(), replayed: 0 };
+        let (terminals, pages) = self.present()?;
+        let mut loaded =
+            Loaded { world, changes: Changes::default(), replayed: 0, terminals, pages };
         self.replay(&mut loaded, &upto)?;
         Ok(loaded)
     }
@@ -217,6 +226,27 @@ impl Store {
             Ok(())
         })?;
         Ok(saved)
+    }
+
+    /// Who was there by a terminal, and who by a page of the console only.
+    fn present(&self) -> Result<(Terminals, Vec<Box<str>>), StoreError> {
+        let mut terminals: Option<Terminals> = None;
+        self.each("SELECT value FROM meta WHERE key = 'terminals'", |row| {
+            terminals = Some(json(row, "meta `terminals`")?);
+            Ok(())
+        })?;
+        let (mut by_terminal, mut by_page) = (BTreeSet::new(), Vec::new());
+        self.each("SELECT id FROM station WHERE online = 1", |row| {
+            let id: Box<str> = row.get(0)?;
+            // A store from before there were pages knows terminals only.
+            if terminals.as_ref().is_none_or(|it| it.contains(&id)) {
+                by_terminal.insert(id);
+            } else {
+                by_page.push(id);
+            }
+            Ok(())
+        })?;
+        Ok((by_terminal, by_page))
     }
 
     /// Steps again what a memory has not seen; shows the rest to the recognition of duplicates.

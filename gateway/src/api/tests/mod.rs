@@ -1,5 +1,6 @@
 //! The API as a program sees it: a real store, a real listener, a real client.
 
+mod console;
 mod refusals;
 mod shapes;
 mod streams;
@@ -21,11 +22,14 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::auth::Token;
+use super::auth::{Door, Token};
 use super::metrics::recorder;
 use super::readers::Readers;
 use super::{ApiState, ServeError, serve};
+use crate::accounts::Accounts;
 use crate::clock::Clock;
+use crate::config::{Broker, Config};
+use crate::console::{Town, Watch};
 use crate::engine::{
     Bells, Delivery, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues, run,
 };
@@ -61,6 +65,7 @@ pub struct Parts {
     engine: EngineHandle,
     pub history: Arc<Embedded>,
     pub health: Arc<Health>,
+    pub accounts: Accounts,
     rings: Rings,
 }
 
@@ -72,7 +77,13 @@ impl Parts {
             history: Arc::clone(&self.history) as Arc<dyn Series>,
             health: Arc::clone(&self.health),
             metrics: recorder().unwrap().handle(),
-            token: token.and_then(Token::new),
+            door: match token {
+                None => Door::ThisMachine { csrf: "proof".into() },
+                Some(token) => Door::Accounts { admin: Token::new(token) },
+            },
+            accounts: self.accounts.clone(),
+            town: Town::of(&Config::new(Broker::loopback()).http),
+            watch: Watch::default(),
             events: self.rings.events.clone(),
             profiles: Registry::new([]),
             clock: Clock::new(),
@@ -91,7 +102,8 @@ impl Served {
         let history = Arc::new(Embedded::open(&dir.path().join("history.db")).unwrap());
         let (engine, queues) = queues();
         let (bells, rings) = bells();
-        let parts = Parts { path, engine, history, health: Arc::default(), rings };
+        let accounts = Accounts::open(&path).unwrap();
+        let parts = Parts { path, engine, history, health: Arc::default(), accounts, rings };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();

@@ -123,7 +123,7 @@ async fn with_a_token_only_the_token_opens() {
         assert_eq!(answer.status().as_u16(), status, "{header:?}");
         if status == 401 {
             assert_eq!(answer.headers()["www-authenticate"], "Bearer realm=\"standpipe\"");
-            assert!(problem(answer).await["detail"].as_str().unwrap().contains("STANDPIPE_ADMIN_TOKEN"));
+            assert!(problem(answer).await["detail"].as_str().unwrap().contains("sign in at /login"));
         }
     }
     for (path, status) in [
@@ -147,10 +147,7 @@ async fn without_a_token_a_foreign_name_for_this_machine_is_refused() {
     let refused = super::serve(listener, api.another(), api.stop.clone()).await;
     assert_eq!(
         refused.unwrap_err().to_string(),
-        format!(
-            "http listens on 0.0.0.0:{port} and no token is set: set STANDPIPE_ADMIN_TOKEN, or \
-             listen on 127.0.0.1"
-        )
+        format!("a demonstration without accounts listens on 0.0.0.0:{port}: listen on 127.0.0.1")
     );
 }
 

@@ -235,9 +235,6 @@ async fn alive_ready_and_counted() {
     );
     let metrics = api.ask("GET", "/metrics").send().await.unwrap();
     assert!(metrics.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
-    let page = api.ask("GET", "/").send().await.unwrap().text().await.unwrap();
-    for words in ["消火栓", "hydrants", "/api/openapi.json", "Not a certified fire alarm system"]
-    {
-        assert!(page.contains(words), "{words}");
-    }
+    let page = api.ask("GET", "/").header("accept-language", "en").send().await.unwrap();
+    assert!(page.text().await.unwrap().contains("Not a certified fire alarm system"));
 }

@@ -123,12 +123,12 @@ async fn a_client_that_does_not_read_delays_nobody() {
 async fn one_client_too_many_is_refused_until_one_leaves() {
     let api = Served::start(None).await;
     let mut streams = Vec::new();
-    for _ in 0..128 {
+    for _ in 0..400 {
         streams.push(open(&api, None).await);
     }
     let refused = api.ask("GET", "/api/v1/stream").send().await.unwrap();
     assert_eq!(refused.status().as_u16(), 503);
-    assert!(refused.text().await.unwrap().contains("128 clients stream already"));
+    assert!(refused.text().await.unwrap().contains("400 clients stream already"));
     assert_eq!(api.get("/api/v1/devices").await["total"], 0, "everything else is served");
     streams.pop();
     let again = async {

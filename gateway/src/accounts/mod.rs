@@ -1,0 +1,209 @@
+//! Accounts: who may come in, as what, and what they did.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `role` | what each role may do: one table |
+//! | `who` | somebody who was let in, and what they may see |
+//! | `secret` | passwords, and what is random |
+//! | `lockout` | how long nobody may try again |
+//! | [`book`] | the file `accounts.db`: every statement |
+//!
+//! They are in a file of their own beside the store: the engine stays the one writer of the
+//! store, signing in never waits for an alarm's commit, and no alarm waits for a sign-in. The
+//! command line writes to the same file while the gateway runs; SQLite sees to that.
+//!
+//! Not here: HTTP, cookies and forms (`api::auth`, `console`).
+
+pub mod book;
+mod lockout;
+mod role;
+mod secret;
+mod who;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use standpipe_rules::Ms;
+use tokio::sync::Semaphore;
+
+pub use book::{Account, AuditLine, Book, Known, Token};
+pub use role::{Right, Role};
+pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
+pub use who::{Area, By, DEVICE_OF_AREA, INCIDENT_OF_AREA, Who, area};
+
+/// Passwords that are hashed at once; each takes 19 MiB and some 20 ms of a processor.
+const HASHING_AT_ONCE: usize = 2;
+/// People who may wait for that; more are told to come back.
+const HASHING_WAITING: usize = 32;
+/// The hash of no password: a name without an account takes as long as one with.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c3RhbmRwaXBlLW5vYm9keQ\
+                      $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Why something about an account was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// SQLite refused.
+    #[error("accounts can't be kept ({0}): check the disk and the owner of accounts.db")]
+    Store(#[from] rusqlite::Error),
+    /// The file is of a newer version.
+    #[error("accounts.db has layout {0}, this version knows 1: use the newer standpipe")]
+    TooNew(i64),
+    /// Nothing random.
+    #[error(transparent)]
+    Secret(#[from] NoSecret),
+    /// Wrong name or password; which one is not said.
+    #[error("wrong name or password: try again")]
+    Wrong,
+    /// Too many failures.
+    #[error("too many wrong passwords: try again in {} s", (until - now + 999) / 1_000)]
+    Locked {
+        /// When it may be tried again.
+        until: Ms,
+        /// When it was tried.
+        now: Ms,
+    },
+    /// A password somebody could guess, or that is too long.
+    #[error("password of {0} characters: use {PASSWORD_AT_LEAST} to {PASSWORD_AT_MOST}")]
+    Password(usize),
+    /// A name that can't be one.
+    #[error("name `{0}`: use 1 to 48 letters, digits, _ and -")]
+    Name(String),
+    /// There is one of that name.
+    #[error("account `{0}` is there already: choose another name")]
+    Taken(String),
+    /// There is none of that name.
+    #[error("no account `{0}`: look at the list")]
+    Unknown(String),
+    /// Nobody could make accounts any more.
+    #[error("`{0}` is the last admin: make another one first")]
+    LastAdmin(String),
+    /// More people sign in at once than can be served.
+    #[error("too many people sign in at once: try again in a few seconds")]
+    Busy,
+}
+
+/// The accounts. Cheap to clone; every call runs on a thread that may wait.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    book: Arc<Mutex<Book>>,
+    hashing: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Accounts {
+    /// Opens the accounts beside a store, made if need be.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`], [`AccountError::TooNew`].
+    pub fn open(store: &Path) -> Result<Self, AccountError> {
+        let book = Book::open(&store.with_file_name("accounts.db"))?;
+        Ok(Self {
+            book: Arc::new(Mutex::new(book)),
+            hashing: Arc::new(Semaphore::new(HASHING_AT_ONCE)),
+            waiting: Arc::new(Semaphore::new(HASHING_WAITING)),
+        })
+    }
+
+    /// Makes the first admin when there is no account at all; its password is in no log but the
+    /// one this is printed to, and nowhere else.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub fn first_admin(&self, now: Ms) -> Result<Option<String>, AccountError> {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        if !book.accounts()?.is_empty() {
+            return Ok(None);
+        }
+        let password = secret::password()?;
+        let account = Account::new("admin", Role::Admin, None, now);
+        book.add(&account, &secret::hashed(&password)?)?;
+        book.audit(now, "gateway", "account_added", "admin, the first")?;
+        Ok(Some(password))
+    }
+
+    /// Does something with the book.
+    ///
+    /// # Errors
+    /// What `work` says.
+    pub async fn with<T, F>(&self, work: F) -> Result<T, AccountError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Book) -> Result<T, AccountError> + Send + 'static,
+    {
+        let book = Arc::clone(&self.book);
+        let done = tokio::task::spawn_blocking(move || {
+            work(&mut book.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        done.await.map_err(|_| AccountError::Busy)?
+    }
+
+    /// Signs somebody in; the value of the cookie.
+    ///
+    /// # Errors
+    /// [`AccountError::Wrong`], [`AccountError::Locked`], [`AccountError::Busy`].
+    pub async fn sign_in(
+        &self,
+        name: String,
+        password: String,
+        now: Ms,
+    ) -> Result<String, AccountError> {
+        let asked = name.clone();
+        let hash = self.with(move |book| book.to_check(&asked, now)).await?;
+        let known = hash.clone();
+        let good = self.hash(move || secret::is(&password, known.as_deref().unwrap_or(NOBODY)));
+        let good = good.await? && hash.is_some();
+        self.with(
+            move |book| if good { book.signed_in(&name, now) } else { book.failed(&name, now) },
+        )
+        .await
+    }
+
+    /// The PHC string of a password somebody chose.
+    ///
+    /// # Errors
+    /// [`AccountError::Password`], [`AccountError::Busy`].
+    pub async fn hashed(&self, password: String) -> Result<String, AccountError> {
+        let length = password.chars().count();
+        if length < PASSWORD_AT_LEAST || password.len() > PASSWORD_AT_MOST {
+            return Err(AccountError::Password(length));
+        }
+        Ok(self.hash(move || secret::hashed(&password)).await??)
+    }
+
+    /// Whether somebody's password is this one.
+    ///
+    /// # Errors
+    /// [`AccountError::Locked`], [`AccountError::Busy`].
+    pub async fn check(&self, name: &str, password: String, now: Ms) -> Result<(), AccountError> {
+        let asked = name.to_owned();
+        let hash = self.with(move |book| book.to_check(&asked, now)).await?;
+        let good = self.hash(move || hash.is_some_and(|it| secret::is(&password, &it))).await?;
+        if good {
+            return Ok(());
+        }
+        let name = name.to_owned();
+        self.with(move |book| book.failed(&name, now)).await.map(|_| ())
+    }
+
+    async fn hash<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AccountError> {
+        let _waits = self.waiting.try_acquire().map_err(|_| AccountError::Busy)?;
+        let _place = self.hashing.acquire().await.map_err(|_| AccountError::Busy)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| AccountError::Busy)
+    }
+}
+
+/// A password that nobody has chosen, and its hash: for the command line.
+///
+/// # Errors
+/// [`AccountError::Secret`].
+pub fn fresh_password() -> Result<(String, String), AccountError> {
+    let password = secret::password()?;
+    let hash = secret::hashed(&password)?;
+    Ok((password, hash))
+}
+
+#[cfg(test)]
+mod tests;

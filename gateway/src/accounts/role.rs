@@ -1,0 +1,103 @@
+//! Roles and what each may do (CONTRACT §6). Where it may be done is in [`super::who`].
+
+use standpipe_rules::incidents::ActionKind;
+
+/// What somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Looks.
+    Viewer,
+    /// Goes there: takes an incident, arrives, writes, checks a hydrant.
+    Crew,
+    /// Answers for incidents: also sends people, and says how it ended.
+    Officer,
+    /// Keeps devices: registers and changes them.
+    DeviceManager,
+    /// Everything, accounts too.
+    Admin,
+}
+
+/// What can be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Do this about an incident.
+    Act(ActionKind),
+    /// Ask a device to speak now, and write down a flow test.
+    CheckHydrant,
+    /// Register and change devices.
+    Devices,
+    /// Accounts, tokens, the audit log, the quarantine.
+    Accounts,
+}
+
+impl Role {
+    /// All roles, least first.
+    pub const ALL: [Self; 5] =
+        [Self::Viewer, Self::Crew, Self::Officer, Self::DeviceManager, Self::Admin];
+
+    /// The name in files and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Crew => "crew",
+            Self::Officer => "officer",
+            Self::DeviceManager => "device_manager",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == name)
+    }
+
+    /// Whether it may do that.
+    #[must_use]
+    #[rustfmt::skip] // a table should look like one
+    pub const fn may(self, right: Right) -> bool {
+        use ActionKind::{Acknowledge, Arrive, Comment, Dispatch, FalseAlarm, Resolve, Shown};
+        match (self, right) {
+            (Self::Admin, _)                                                      => true,
+            (Self::Viewer, Right::Act(Shown))                                     => true,
+            (Self::Viewer, _)                                                     => false,
+            (Self::Crew, Right::Act(Shown | Acknowledge | Arrive | Comment))      => true,
+            (Self::Crew, Right::Act(Dispatch | Resolve | FalseAlarm))             => false,
+            (Self::Crew, Right::CheckHydrant)                                     => true,
+            (Self::Crew, Right::Devices | Right::Accounts)                        => false,
+            (Self::Officer, Right::Act(_) | Right::CheckHydrant)                  => true,
+            (Self::Officer, Right::Devices | Right::Accounts)                     => false,
+            (Self::DeviceManager, Right::Act(Shown | Comment))                    => true,
+            (Self::DeviceManager, Right::Act(_) | Right::Accounts)                => false,
+            (Self::DeviceManager, Right::CheckHydrant | Right::Devices)           => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Right, Role};
+    use standpipe_rules::incidents::ActionKind;
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_role_may_do_its_work_and_no_more() {
+        let rights = [
+            Right::Act(ActionKind::Shown), Right::Act(ActionKind::Comment),
+            Right::Act(ActionKind::Acknowledge), Right::Act(ActionKind::Resolve),
+            Right::CheckHydrant, Right::Devices, Right::Accounts,
+        ];
+        for (role, may) in [
+            (Role::Viewer,        [true, false, false, false, false, false, false]),
+            (Role::Crew,          [true, true,  true,  false, true,  false, false]),
+            (Role::Officer,       [true, true,  true,  true,  true,  false, false]),
+            (Role::DeviceManager, [true, true,  false, false, true,  true,  false]),
+            (Role::Admin,         [true, true,  true,  true,  true,  true,  true]),
+        ] {
+            assert_eq!(rights.map(|it| role.may(it)), may, "{}", role.as_str());
+            assert_eq!(Role::named(role.as_str()), Some(role));
+        }
+        assert_eq!(Role::named("root"), None);
+    }
+}

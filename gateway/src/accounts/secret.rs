@@ -1,0 +1,119 @@
+//! Passwords, and random texts that open doors.
+//!
+//! Passwords are kept as argon2id with the crate's defaults (19 MiB, 2 passes, 1 lane), which are
+//! those of the OWASP password storage cheat sheet. Everything random comes from the system.
+
+use std::fmt::Write;
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use sha2::{Digest, Sha256};
+
+/// The shortest password somebody may choose, characters. NIST SP 800-63B asks for 8 at least.
+pub const PASSWORD_AT_LEAST: usize = 10;
+/// The longest, bytes: hashing must not become work for its own sake.
+pub const PASSWORD_AT_MOST: usize = 256;
+/// Letters and digits that look like nothing else when they are read aloud or copied by hand.
+const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789!"; // `!` is drawn again
+
+/// Why there is no hash, or nothing random.
+#[derive(Debug, thiserror::Error)]
+#[error("no password can be made ({0}): report this as a fault of standpipe")]
+pub struct NoSecret(String);
+
+/// The PHC string of a password.
+///
+/// # Errors
+/// [`NoSecret`]: the system gives nothing random.
+pub fn hashed(password: &str) -> Result<String, NoSecret> {
+    let hash = Argon2::default().hash_password(password.as_bytes());
+    hash.map(|it| it.to_string()).map_err(|bad| NoSecret(bad.to_string()))
+}
+
+/// Whether it is the password of that PHC string. Slow on purpose.
+#[must_use]
+pub fn is(password: &str, hash: &str) -> bool {
+    PasswordHash::new(hash)
+        .is_ok_and(|it| Argon2::default().verify_password(password.as_bytes(), &it).is_ok())
+}
+
+/// A password for somebody to write down: four groups of five, 99 bits.
+///
+/// # Errors
+/// [`NoSecret`].
+pub fn password() -> Result<String, NoSecret> {
+    let mut text = String::new();
+    while text.len() < 23 {
+        for byte in random::<32>()? {
+            let letter = LETTERS.get(usize::from(byte & 31)).copied().unwrap_or(b'!');
+            if letter == b'!' || text.len() >= 23 {
+                continue;
+            }
+            if matches!(text.len(), 5 | 11 | 17) {
+                text.push('-');
+            }
+            text.push(char::from(letter));
+        }
+    }
+    Ok(text)
+}
+
+/// 192 random bits in hexadecimal: a session, a token, a form's proof.
+///
+/// # Errors
+/// [`NoSecret`].
+pub fn key() -> Result<String, NoSecret> {
+    Ok(hex(&random::<24>()?))
+}
+
+/// What is kept of a key.
+#[must_use]
+pub fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+/// Whether two texts are the same; takes as long for a near miss as for a far one.
+#[must_use]
+pub fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (digest(one), digest(other));
+    one.iter().zip(other).fold(0, |unlike, (a, b)| unlike | (a ^ b)) == 0
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a String does not fail
+        text
+    })
+}
+
+fn random<const N: usize>() -> Result<[u8; N], NoSecret> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|bad| NoSecret(bad.to_string()))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{hashed, is, key, password, same};
+
+    #[test]
+    fn a_hash_knows_its_password_and_no_other() {
+        let hash = hashed("correct horse").unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(is("correct horse", &hash));
+        assert!(!is("correct hors", &hash));
+        assert!(!is("correct horse", "not a hash"));
+        assert_ne!(hash, hashed("correct horse").unwrap(), "salted");
+    }
+
+    #[test]
+    fn what_is_random_is_long_and_never_twice_the_same() {
+        let (one, other) = (password().unwrap(), password().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 23);
+        assert_eq!(one.split('-').map(str::len).collect::<Vec<_>>(), [5, 5, 5, 5], "{one}");
+        assert_eq!(key().unwrap().len(), 48);
+        assert!(same("a", "a") && !same("a", "b") && !same("", "a"));
+    }
+}

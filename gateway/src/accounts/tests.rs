@@ -1,0 +1,167 @@
+//! Accounts as people meet them: signing in, failing, being locked out, leaving.
+
+use rusqlite::Connection;
+
+use super::{Account, AccountError, Accounts, Role, Token};
+
+const NOW: i64 = 1_764_000_000_000;
+const DAY: i64 = 86_400_000;
+
+fn open() -> (tempfile::TempDir, Accounts) {
+    let dir = tempfile::tempdir().unwrap();
+    let accounts = Accounts::open(&dir.path().join("store.db")).unwrap();
+    (dir, accounts)
+}
+
+async fn sign_in(accounts: &Accounts, password: &str, now: i64) -> Result<String, String> {
+    let done = accounts.sign_in("admin".to_owned(), password.to_owned(), now).await;
+    done.map_err(|it| it.to_string())
+}
+
+#[tokio::test]
+async fn the_first_admin_is_made_once_and_signs_in_with_what_was_printed() {
+    let (dir, accounts) = open();
+    let password = accounts.first_admin(NOW).unwrap().expect("the first start");
+    assert_eq!(accounts.first_admin(NOW).unwrap(), None, "no second one");
+    let cookie = sign_in(&accounts, &password, NOW).await.unwrap();
+    let known = accounts.with(move |it| it.session(&cookie, NOW + 1)).await.unwrap().unwrap();
+    assert_eq!((&*known.name, known.role, known.station), ("admin", Role::Admin, None));
+    let file = std::fs::read(dir.path().join("accounts.db")).unwrap();
+    let holds = |text: &str| file.windows(text.len()).any(|it| it == text.as_bytes());
+    assert!(!holds(&password), "the password is nowhere in the file");
+}
+
+#[tokio::test]
+async fn five_wrong_passwords_lock_the_name_for_a_minute_and_a_right_one_forgives() {
+    let (_dir, accounts) = open();
+    let password = accounts.first_admin(NOW).unwrap().unwrap();
+    for _ in 0..4 {
+        let wrong = sign_in(&accounts, "wrong", NOW).await.unwrap_err();
+        assert_eq!(wrong, "wrong name or password: try again");
+    }
+    let locked = sign_in(&accounts, "wrong", NOW).await.unwrap_err();
+    assert_eq!(locked, "too many wrong passwords: try again in 60 s");
+    let still = sign_in(&accounts, &password, NOW + 59_000).await.unwrap_err();
+    assert_eq!(still, "too many wrong passwords: try again in 1 s", "not even the right one");
+    sign_in(&accounts, &password, NOW + 60_000).await.unwrap();
+    let forgiven = sign_in(&accounts, "wrong", NOW + 60_001).await.unwrap_err();
+    assert_eq!(forgiven, "wrong name or password: try again");
+}
+
+#[tokio::test]
+async fn a_name_without_an_account_is_answered_and_locked_like_any_other() {
+    let (_dir, accounts) = open();
+    let mut said = Vec::new();
+    for _ in 0..5 {
+        let done = accounts.sign_in("nobody".to_owned(), "wrong".to_owned(), NOW).await;
+        said.push(done.unwrap_err().to_string());
+    }
+    assert_eq!(said[0], "wrong name or password: try again");
+    assert_eq!(said[4], "too many wrong passwords: try again in 60 s");
+}
+
+#[tokio::test]
+async fn a_session_ends_when_idle_when_old_when_left_and_when_the_password_changes() {
+    let (_dir, accounts) = open();
+    let password = accounts.first_admin(NOW).unwrap().unwrap();
+    let cookie = sign_in(&accounts, &password, NOW).await.unwrap();
+    let lives = |at: i64| {
+        let cookie = cookie.clone();
+        let accounts = accounts.clone();
+        async move { accounts.with(move |it| it.session(&cookie, at)).await.unwrap().is_some() }
+    };
+    for day in (0..92).step_by(6) {
+        assert!(lives(NOW + day * DAY).await, "used every six days: day {day}");
+    }
+    assert!(!lives(NOW + 92 * DAY).await, "a season is over");
+    let idle = sign_in(&accounts, &password, NOW).await.unwrap();
+    let over = accounts.with(move |it| it.session(&idle, NOW + 7 * DAY)).await.unwrap();
+    assert_eq!(over, None, "a week unused");
+    let left = sign_in(&accounts, &password, NOW).await.unwrap();
+    let gone = accounts.with(move |it| {
+        it.sign_out(&left)?;
+        it.session(&left, NOW)
+    });
+    assert_eq!(gone.await.unwrap(), None, "signed out");
+    let stolen = sign_in(&accounts, &password, NOW).await.unwrap();
+    let gone = accounts.with(move |it| {
+        it.set_password("admin", "another hash")?;
+        it.session(&stolen, NOW)
+    });
+    assert_eq!(gone.await.unwrap(), None, "another password ends every session");
+    let made_up = accounts.with(|it| it.session("00", NOW)).await.unwrap();
+    assert_eq!(made_up, None);
+}
+
+#[tokio::test]
+async fn a_token_opens_until_it_expires_or_is_taken_away_and_is_kept_as_a_hash() {
+    let (dir, accounts) = open();
+    let token = Token {
+        id: 0,
+        name: "fire-desk".into(),
+        role: Role::Officer,
+        station: Some("t-1".into()),
+        made_by: "admin".into(),
+        expires_at: NOW + 10,
+    };
+    let text = accounts.with(move |it| it.make_token(&token, NOW)).await.unwrap();
+    assert!(text.starts_with("sp_") && text.len() == 51, "{text}");
+    let asked = text.clone();
+    let known = accounts.with(move |it| it.token(&asked, NOW + 9)).await.unwrap().unwrap();
+    assert_eq!((known.role, known.station.as_deref()), (Role::Officer, Some("t-1")));
+    let asked = text.clone();
+    assert_eq!(accounts.with(move |it| it.token(&asked, NOW + 10)).await.unwrap(), None, "expired");
+    let asked = text.clone();
+    let gone = accounts.with(move |it| {
+        assert!(it.drop_token(1)? && !it.drop_token(1)?);
+        it.token(&asked, NOW)
+    });
+    assert_eq!(gone.await.unwrap(), None, "taken away");
+    for file in ["accounts.db", "accounts.db-wal"] {
+        let bytes = std::fs::read(dir.path().join(file)).unwrap_or_default();
+        assert!(!bytes.windows(text.len()).any(|it| it == text.as_bytes()), "{file}");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_log_grows_and_nothing_in_it_changes() {
+    let (dir, accounts) = open();
+    accounts.first_admin(NOW).unwrap().unwrap();
+    accounts.with(|it| it.audit(NOW, "li", "acknowledge", "01K")).await.unwrap();
+    let lines = accounts.with(|it| it.audited(i64::MAX, 10)).await.unwrap();
+    let told: Vec<_> = lines.iter().map(|it| (&*it.who, &*it.what)).collect();
+    assert_eq!(told, [("li", "acknowledge"), ("gateway", "account_added")]);
+    let db = Connection::open(dir.path().join("accounts.db")).unwrap();
+    for sql in ["DELETE FROM audit", "UPDATE audit SET who = 'somebody else'"] {
+        let refused = db.execute(sql, ()).unwrap_err().to_string();
+        assert!(refused.contains("append-only"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn somebody_who_can_make_accounts_is_always_left() {
+    let (_dir, accounts) = open();
+    accounts.first_admin(NOW).unwrap().unwrap();
+    let refused = accounts.with(|it| it.remove("admin")).await.unwrap_err();
+    assert_eq!(refused.to_string(), "`admin` is the last admin: make another one first");
+    let demoted = accounts.with(|it| it.change("admin", Role::Viewer, None)).await;
+    assert!(matches!(demoted, Err(AccountError::LastAdmin(_))));
+    let bounded = accounts.with(|it| it.change("admin", Role::Admin, Some("t-1"))).await;
+    assert!(matches!(bounded, Err(AccountError::LastAdmin(_))), "of one station only");
+    accounts
+        .with(|it| {
+            it.add(&Account::new("wang", Role::Admin, None, NOW), "hash")?;
+            it.remove("admin")
+        })
+        .await
+        .unwrap();
+    let again = accounts.with(|it| it.add(&Account::new("wang", Role::Crew, None, 0), "h")).await;
+    assert_eq!(
+        again.unwrap_err().to_string(),
+        "account `wang` is there already: choose another name"
+    );
+    let bad = accounts.with(|it| it.add(&Account::new("a b", Role::Crew, None, 0), "h")).await;
+    assert!(bad.unwrap_err().to_string().starts_with("name `a b`: use 1 to 48"));
+    let short = accounts.hashed("short".to_owned()).await.unwrap_err();
+    assert_eq!(short.to_string(), "password of 5 characters: use 10 to 256");
+}

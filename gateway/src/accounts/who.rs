@@ -1,0 +1,198 @@
+//! Who asks, and what they may see: a station's people see that station and those below it, and
+//! every incident their stations were paged about.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::types::{ToSqlOutput, Value};
+use standpipe_rules::registry::{Level, Station};
+
+use super::role::{Right, Role};
+
+/// Somebody who was let in.
+#[derive(Clone, Debug)]
+pub struct Who {
+    /// Their account's or token's name.
+    pub name: Box<str>,
+    /// What they are.
+    pub role: Role,
+    /// Their station; `None`: all are theirs.
+    pub station: Option<Box<str>>,
+    /// What they may see.
+    pub area: Area,
+    /// How they came in.
+    pub by: By,
+}
+
+/// How somebody came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A browser's cookie, and the proof its forms must carry.
+    Session {
+        /// The proof.
+        csrf: Arc<str>,
+    },
+    /// From this machine, where that is enough (`standpipe demo`), and the proof its forms carry.
+    ThisMachine {
+        /// The proof.
+        csrf: Arc<str>,
+    },
+    /// `Authorization: Bearer`, which no foreign page can send.
+    Token,
+}
+
+/// Some stations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// All, and what belongs to none.
+    All,
+    /// These.
+    Stations(Arc<Stations>),
+}
+
+/// The stations of an area.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stations {
+    ids: BTreeSet<Box<str>>,
+    /// The same as a JSON list, for `json_each`.
+    json: String,
+}
+
+impl Area {
+    /// These stations.
+    #[must_use]
+    pub fn of<'a>(stations: impl IntoIterator<Item = &'a str>) -> Self {
+        let ids: BTreeSet<Box<str>> = stations.into_iter().map(Box::from).collect();
+        let json = serde_json::Value::from_iter(ids.iter().map(|it| &**it)).to_string();
+        Self::Stations(Arc::new(Stations { ids, json }))
+    }
+
+    /// Whether a station is among them.
+    #[must_use]
+    pub fn holds(&self, station: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Stations(some) => some.ids.contains(station),
+        }
+    }
+
+    /// The JSON list of them; `None`: all.
+    #[must_use]
+    pub fn json(&self) -> Option<String> {
+        match self {
+            Self::All => None,
+            Self::Stations(some) => Some(some.json.clone()),
+        }
+    }
+}
+
+/// Rows of `device d` of the area `?1`: to be put after `WHERE` or `AND`.
+pub const DEVICE_OF_AREA: &str = "(?1 IS NULL OR d.station IN (SELECT value FROM json_each(?1)))";
+/// Rows of `incident i` that may be seen from the area `?1`: its own, and those it was paged about.
+pub const INCIDENT_OF_AREA: &str = "(?1 IS NULL OR EXISTS (SELECT 1 FROM json_each(?1) a \
+    WHERE a.value = i.station OR EXISTS (SELECT 1 FROM page p WHERE p.incident = i.id \
+        AND p.kind = 'station' AND p.receiver = a.value)))";
+
+impl rusqlite::ToSql for Area {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::All => ToSqlOutput::Owned(Value::Null),
+            Self::Stations(some) => ToSqlOutput::from(some.json.as_str()),
+        })
+    }
+}
+
+impl Who {
+    /// Whether they may do that, where they may do anything.
+    #[must_use]
+    pub const fn may(&self, right: Right) -> bool {
+        self.role.may(right)
+    }
+
+    /// The proof that a form comes from our own page; empty where none is needed.
+    #[must_use]
+    pub fn csrf(&self) -> &str {
+        match &self.by {
+            By::Session { csrf } | By::ThisMachine { csrf } => csrf,
+            By::Token => "",
+        }
+    }
+}
+
+/// A station and all below it. A district's people also answer for what belongs to nobody.
+///
+/// # Errors
+/// What SQLite says. A row that can't be read is nobody's.
+pub fn area(db: &Connection, station: Option<&str>) -> rusqlite::Result<Area> {
+    let Some(station) = station else { return Ok(Area::All) };
+    let mut stations: HashMap<Box<str>, Station> = HashMap::new();
+    let mut rows = db.prepare_cached("SELECT json FROM station")?;
+    let mut rows = rows.query(())?;
+    while let Some(row) = rows.next()? {
+        let row: Result<Station, _> = serde_json::from_str(row.get_ref(0)?.as_str()?);
+        if let Ok(station) = row {
+            stations.insert(station.id.clone(), station);
+        }
+    }
+    Ok(Area::of(below(&stations, station)))
+}
+
+fn below<'a>(stations: &'a HashMap<Box<str>, Station>, top: &'a str) -> Vec<&'a str> {
+    let mut found = vec![top];
+    if stations.get(top).is_some_and(|it| it.level == Level::District) {
+        found.push("");
+    }
+    for (id, station) in stations {
+        let mut at = station;
+        // No chain of command is longer; a ring ends here too.
+        for _ in 0..8 {
+            let Some(parent) = at.parent.as_deref() else { break };
+            if parent == top {
+                found.push(id);
+                break;
+            }
+            let Some(next) = stations.get(parent) else { break };
+            at = next;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashMap};
+
+    use standpipe_rules::registry::{Level, Station};
+
+    use super::below;
+
+    fn station(id: &str, level: Level, parent: Option<&str>) -> (Box<str>, Station) {
+        let (lat, lon, phone) = (0.0, 0.0, None);
+        let (id, name): (Box<str>, Box<str>) = (id.into(), id.into());
+        let parent = parent.map(Box::from);
+        (id.clone(), Station { id, name, level, parent, lat, lon, phone })
+    }
+
+    #[test]
+    fn a_station_sees_itself_and_those_below_and_the_district_what_is_nobodys() {
+        let stations = HashMap::from([
+            station("d", Level::District, None),
+            station("t1", Level::Township, Some("d")),
+            station("t2", Level::Township, Some("d")),
+            station("v1", Level::Village, Some("t1")),
+            station("x", Level::Village, Some("y")),
+            station("y", Level::Village, Some("x")),
+        ]);
+        for (top, seen) in [
+            ("d", vec!["", "d", "t1", "t2", "v1"]),
+            ("t1", vec!["t1", "v1"]),
+            ("v1", vec!["v1"]),
+            ("x", vec!["x", "y"]),
+            ("gone", vec!["gone"]),
+        ] {
+            let found: BTreeSet<&str> = below(&stations, top).into_iter().collect();
+            assert_eq!(found, BTreeSet::from_iter(seen), "{top}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Accounts and pages as a browser meets them: signing in, proofs, roles, other people's stations.
+
+use reqwest::{Client, Response, redirect::Policy};
+use serde_json::json;
+use standpipe_rules::incidents::WireIncident;
+
+use super::{FIRE, NOON, Served, incident_wire};
+use crate::accounts::{Account, Role};
+
+const PASSWORD: &str = "correct horse";
+
+/// Somebody's browser.
+struct Browser<'a> {
+    api: &'a Served,
+    client: Client,
+    cookie: String,
+    csrf: String,
+}
+
+impl<'a> Browser<'a> {
+    /// Signs in as an account that is made for it.
+    async fn of(api: &'a Served, name: &str, role: Role, station: Option<&str>) -> Self {
+        let accounts = &api.parts.accounts;
+        let hash = accounts.hashed(PASSWORD.to_owned()).await.unwrap();
+        let account = Account::new(name, role, station, NOON);
+        accounts.with(move |book| book.add(&account, &hash)).await.unwrap();
+        let client = Client::builder().redirect(Policy::none()).build().unwrap();
+        let mut it = Self { api, client, cookie: String::new(), csrf: String::new() };
+        let form = format!("name={name}&password=correct+horse&next=%2F");
+        let answer = it.post("/login", &form).await;
+        assert_eq!(answer.status().as_u16(), 303);
+        assert_eq!(answer.headers()["location"], "/");
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+        cookie.split(';').next().unwrap().clone_into(&mut it.cookie);
+        let page = it.text("/").await;
+        let from = page.find("data-csrf=\"").unwrap() + 11;
+        page[from..from + 48].clone_into(&mut it.csrf);
+        it
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        let ask = self.client.get(format!("http://{}{path}", self.api.address));
+        ask.header("cookie", &self.cookie).header("accept-language", "en").send().await.unwrap()
+    }
+
+    async fn text(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status().as_u16(), 200, "{path}");
+        answer.text().await.unwrap()
+    }
+
+    async fn status(&self, path: &str) -> u16 {
+        self.get(path).await.status().as_u16()
+    }
+
+    async fn post(&self, path: &str, form: &str) -> Response {
+        let ask = self.client.post(format!("http://{}{path}", self.api.address));
+        let ask = ask.header("content-type", "application/x-www-form-urlencoded");
+        ask.header("cookie", &self.cookie).body(form.to_owned()).send().await.unwrap()
+    }
+
+    async fn sends(&self, path: &str, form: &str) -> u16 {
+        self.post(path, &format!("{form}&csrf={}", self.csrf)).await.status().as_u16()
+    }
+}
+
+/// A town whose fire can be read as a page.
+async fn town() -> Served {
+    let api = Served::start(Some("s3cret")).await;
+    api.town();
+    for id in [FIRE, super::ZONE, super::CHILD] {
+        let mut wire = incident_wire();
+        wire["id"] = json!(id);
+        wire["state"] = json!("open");
+        for gone in ["closed_at", "outcome", "parent"] {
+            wire.as_object_mut().unwrap().remove(gone);
+        }
+        serde_json::from_value::<WireIncident>(wire.clone()).expect("an incident");
+        let sql = "UPDATE incident SET wire = ?1 WHERE id = ?2";
+        api.db.execute(sql, (wire.to_string(), id)).unwrap();
+    }
+    api
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_sent_to_sign_in_and_back() {
+    let api = town().await;
+    let client = Client::builder().redirect(Policy::none()).build().unwrap();
+    let get = |path: &str| client.get(format!("http://{}{path}", api.address)).send();
+    let answer = get(&format!("/incidents/{FIRE}?a=b")).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 303);
+    let to = answer.headers()["location"].to_str().unwrap();
+    assert_eq!(to, format!("/login?next=/incidents/{FIRE}%3Fa%3Db"));
+    let login = get(to).await.unwrap();
+    for (name, value) in [("x-frame-options", "DENY"), ("cache-control", "no-store")] {
+        assert_eq!(login.headers()[name], value);
+    }
+    let policy = login.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let page = login.text().await.unwrap();
+    assert!(page.contains(&format!("value=\"/incidents/{FIRE}?a=b\"")), "{page}");
+    let part = client.get(format!("http://{}/board", api.address)).header("x-live", "1");
+    assert_eq!(part.send().await.unwrap().status().as_u16(), 401, "a script is told plainly");
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_another_sites_form_are_refused() {
+    let api = town().await;
+    let browser = Browser::of(&api, "li", Role::Officer, None).await;
+    let wrong = browser.post("/login", "name=li&password=wrong").await;
+    assert_eq!(wrong.status().as_u16(), 401);
+    assert!(wrong.text().await.unwrap().contains("用户名或密码错误"));
+    let login = format!("http://{}/login", api.address);
+    let foreign = browser.client.post(login).header("origin", "http://evil.example");
+    let foreign = foreign.header("content-type", "application/x-www-form-urlencoded");
+    let foreign = foreign.body("name=li&password=correct+horse").send().await.unwrap();
+    assert_eq!(foreign.status().as_u16(), 403);
+}
+
+#[tokio::test]
+async fn what_a_session_changes_must_prove_that_it_comes_from_our_page() {
+    let api = town().await;
+    let li = Browser::of(&api, "li", Role::Officer, None).await;
+    let act = format!("/incidents/{FIRE}/act");
+    for stolen in ["", "&csrf=", "&csrf=0123"] {
+        let answer = li.post(&act, &format!("action=acknowledge{stolen}")).await;
+        assert_eq!(answer.status().as_u16(), 403, "{stolen}");
+    }
+    let json = li.client.post(format!("http://{}/api/v1/incidents/{FIRE}/actions", api.address));
+    let json = json.header("cookie", &li.cookie).header("content-type", "application/json");
+    let answer = json.body(r#"{"action":"acknowledge"}"#).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 403, "nor by the API");
+    assert_eq!(li.status("/api/v1/devices").await, 200, "reading needs no proof");
+    assert_eq!(li.post("/logout", "").await.status().as_u16(), 303);
+    assert_eq!(li.status("/api/v1/devices").await, 401, "signed out");
+}
+
+#[tokio::test]
+async fn another_stations_incident_is_not_found_until_it_is_paged_there() {
+    let api = town().await;
+    let of_s1 = Browser::of(&api, "li", Role::Officer, Some("S1")).await;
+    let of_s2 = Browser::of(&api, "wang", Role::Officer, Some("S2")).await;
+    let (page, json) = (format!("/incidents/{FIRE}"), format!("/api/v1/incidents/{FIRE}"));
+    for path in [&page, &json, "/api/v1/devices/H-1", "/api/v1/devices/H-1/history"] {
+        assert_eq!(of_s1.status(path).await, 200, "{path}");
+        assert_eq!(of_s2.status(path).await, 404, "{path}");
+    }
+    let act = format!("{page}/act");
+    assert_eq!(of_s2.sends(&act, "action=acknowledge").await, 404);
+    for list in ["incidents", "devices", "ledger"] {
+        if list != "ledger" {
+            let text = of_s2.text(&format!("/api/v1/{list}")).await;
+            assert!(text.contains("\"total\":0"), "{list}: {text}");
+        }
+    }
+    assert!(!of_s2.text("/").await.contains(FIRE));
+    assert!(of_s1.text("/").await.contains(FIRE));
+    let page_row = [
+        ("page_id", json!("P")),
+        ("incident", json!(FIRE)),
+        ("episode", json!(1)),
+        ("step", json!(2)),
+        ("repeat", json!(0)),
+        ("kind", json!("station")),
+        ("receiver", json!("S2")),
+        ("at", json!(NOON)),
+    ];
+    api.row("page", &page_row);
+    assert_eq!(of_s2.status(&page).await, 200, "they were paged about it");
+    assert!(of_s2.text("/").await.contains(FIRE));
+    assert!(of_s2.text("/takeover").await.contains("data-sound=\"fire\""));
+}
+
+#[tokio::test]
+async fn the_stream_tells_a_station_of_its_own_only() {
+    let api = town().await;
+    let of_s2 = Browser::of(&api, "wang", Role::Viewer, Some("S2")).await;
+    let first = api.event("incident", &json!({"id": FIRE}));
+    api.event("device", &json!({"id": "H-1"}));
+    api.event("presence", &json!({"station": "S1"}));
+    api.event("presence", &json!({"station": "S2"}));
+    let mut stream = of_s2.get(&format!("/live?after={}", first - 1)).await;
+    let mut said = String::new();
+    while !said.contains("\"S2\"") {
+        said.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    assert!(!said.contains(FIRE) && !said.contains("H-1") && !said.contains("S1"), "{said}");
+}
+
+#[tokio::test]
+async fn a_role_may_do_its_work_and_no_more() {
+    let api = town().await;
+    let viewer = Browser::of(&api, "viewer", Role::Viewer, None).await;
+    let officer = Browser::of(&api, "officer", Role::Officer, None).await;
+    let act = format!("/incidents/{FIRE}/act");
+    assert_eq!(viewer.sends(&act, "action=acknowledge").await, 403);
+    assert!(!viewer.text("/").await.contains("value=\"acknowledge\""), "nor is it offered");
+    assert!(officer.text("/").await.contains("value=\"acknowledge\""));
+    for path in ["/accounts", "/audit", "/api/v1/quarantine"] {
+        assert_eq!(officer.status(path).await, 403, "{path}");
+    }
+    assert_eq!(officer.sends("/accounts", "do=add&name=x&role=admin").await, 403);
+}
+
+#[tokio::test]
+async fn an_admin_makes_accounts_and_tokens_of_their_own_stations() {
+    let api = town().await;
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    let form = "do=add&name=%E6%9D%8E%E9%9B%B7&password=correct+horse&role=crew&station=S1";
+    assert_eq!(admin.sends("/accounts", form).await, 303);
+    assert!(admin.text("/accounts").await.contains("李雷"));
+    let made = "do=make_token&name=desk&role=officer&station=S1&days=1";
+    let page = admin.post("/accounts", &format!("{made}&csrf={}", admin.csrf)).await;
+    let page = page.text().await.unwrap();
+    let token = &page[page.find("sp_").unwrap()..][..51];
+    let ask =
+        api.ask("GET", "/api/v1/incidents").header("authorization", format!("Bearer {token}"));
+    assert_eq!(ask.send().await.unwrap().status().as_u16(), 200);
+    assert!(!admin.text("/accounts").await.contains(token), "shown once");
+    let local = Browser::of(&api, "local", Role::Admin, Some("S2")).await;
+    assert!(!local.text("/accounts").await.contains("李雷"), "no account of theirs");
+    assert_eq!(local.sends("/accounts", "do=remove&name=root").await, 404);
+    for (station, status) in [("", 403), ("S1", 403), ("S2", 303)] {
+        let form = format!("do=add&name=n&password=correct+horse&role=crew&station={station}");
+        assert_eq!(local.sends("/accounts", &form).await, status, "{station}");
+    }
+    assert_eq!(local.status("/audit").await, 403);
+    let audit = admin.text("/audit").await;
+    for words in ["account_add", "account_make_token", "signed_in"] {
+        assert!(audit.contains(words), "{words}");
+    }
+    assert_eq!(admin.sends("/accounts", "do=remove&name=root").await, 400, "the last one");
+}
+
+#[tokio::test]
+async fn names_are_text_on_every_page() {
+    let api = town().await;
+    let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+    let mut wire = incident_wire();
+    wire["state"] = json!("open");
+    wire.as_object_mut().unwrap().remove("closed_at");
+    wire.as_object_mut().unwrap().remove("outcome");
+    for at in [
+        "/device/name",
+        "/device/address",
+        "/title/en",
+        "/title/zh",
+        "/station",
+        "/hydrants/0/name",
+        "/zone",
+        "/hydrants_note/en",
+    ] {
+        *wire.pointer_mut(at).unwrap() = json!(evil);
+    }
+    wire.as_object_mut().unwrap().remove("parent");
+    let sql = "UPDATE incident SET wire = ?1 WHERE id = ?2";
+    api.db.execute(sql, (wire.to_string(), FIRE)).unwrap();
+    let trail = [
+        ("incident", json!(FIRE)),
+        ("at", json!(NOON)),
+        ("hop", json!("commented")),
+        ("by", json!(evil)),
+        ("detail", json!(evil)),
+    ];
+    api.row("trail", &trail);
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    for path in ["/".to_owned(), "/takeover".into(), format!("/incidents/{FIRE}")] {
+        let page = admin.text(&path).await;
+        assert!(page.contains("&lt;script&gt;"), "{path} shows it");
+        assert!(!page.contains("<script>alert") && !page.contains("<img"), "{path}");
+    }
+}

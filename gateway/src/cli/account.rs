@@ -1,0 +1,103 @@
+//! `standpipe account`: for who keeps the gateway, when nobody can sign in any more. Works while
+//! the gateway runs.
+
+use std::path::PathBuf;
+
+use crate::accounts::{Account, AccountError, Book, Role, fresh_password};
+use crate::clock::Clock;
+
+use super::{Failure, config};
+
+/// Whoever has a shell on the gateway's machine.
+const WHO: &str = "command line";
+
+/// Lists, adds and removes accounts, and gives them new passwords.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// All accounts.
+    List,
+    /// A new account; its password is printed.
+    Add {
+        /// What they sign in with
+        name: String,
+        /// viewer, crew, officer, device_manager or admin
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// Their station and those below it; without it, all
+        #[arg(long)]
+        station: Option<String>,
+    },
+    /// A new password, which is printed; every session of the account ends.
+    Password {
+        /// Whose
+        name: String,
+    },
+    /// Takes an account away.
+    Remove {
+        /// Whose
+        name: String,
+    },
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::named(text).ok_or_else(|| {
+        let all: Vec<&str> = Role::ALL.iter().map(|it| it.as_str()).collect();
+        format!("no such role: use one of {}", all.join(", "))
+    })
+}
+
+/// Runs it.
+///
+/// # Errors
+/// [`Failure`].
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let config = config::or_usual(args.config.as_deref())?;
+    let path = &config.store.path;
+    if !path.is_file() {
+        let text = format!("no store at {}: give the configuration with --config", path.display());
+        return Err(Failure::Configuration(text));
+    }
+    let failed = |bad: AccountError| Failure::Failed(bad.to_string());
+    let mut book = Book::open(&path.with_file_name("accounts.db")).map_err(failed)?;
+    let told = done(&mut book, &args.what, Clock::new().now()).map_err(failed)?;
+    super::say(&told);
+    Ok(())
+}
+
+fn done(book: &mut Book, what: &What, now: standpipe_rules::Ms) -> Result<String, AccountError> {
+    match what {
+        What::List => {
+            let line = |it: Account| {
+                let station = it.station.as_deref().unwrap_or("all stations");
+                format!("{}\t{}\t{station}\n", it.name, it.role.as_str())
+            };
+            Ok(book.accounts()?.into_iter().map(line).collect())
+        }
+        What::Add { name, role, station } => {
+            let (password, hash) = fresh_password()?;
+            book.add(&Account::new(name, *role, station.as_deref(), now), &hash)?;
+            book.audit(now, WHO, "account_add", &format!("{name} {}", role.as_str()))?;
+            Ok(format!("{password}\n"))
+        }
+        What::Password { name } => {
+            let (password, hash) = fresh_password()?;
+            book.set_password(name, &hash)?;
+            book.audit(now, WHO, "account_reset", name)?;
+            Ok(format!("{password}\n"))
+        }
+        What::Remove { name } => {
+            book.remove(name)?;
+            book.audit(now, WHO, "account_remove", name)?;
+            Ok(format!("{name} is removed\n"))
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Style and scripts, inside the program. An address names its content's version, so that a
+//! browser keeps it for good and a new version is never shown with an old style.
+
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+/// The style of all pages.
+pub const STYLE: &str = concat!("/assets/style.css?v=", env!("CARGO_PKG_VERSION"));
+/// What makes a page live.
+pub const LIVE: &str = concat!("/assets/live.js?v=", env!("CARGO_PKG_VERSION"));
+
+/// Every file there is: name, type, content.
+const ALL: [(&str, &str, &str); 2] = [
+    ("style.css", "text/css; charset=utf-8", include_str!("style.css")),
+    ("live.js", "text/javascript; charset=utf-8", include_str!("live.js")),
+];
+
+/// One file.
+pub async fn one(Path(name): Path<String>) -> Response {
+    match ALL.iter().find(|it| it.0 == name) {
+        Some((_, kind, content)) => {
+            let kept = "public, max-age=3600";
+            let headers = [(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, kept)];
+            (headers, *content).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn all_scripts_together_are_under_40_kib_and_call_nobody() {
+        let scripts = || ALL.iter().filter(|it| it.0.ends_with(".js"));
+        let size: usize = scripts().map(|it| it.2.len()).sum();
+        assert!(size < 40 * 1024, "{size} bytes");
+        for (name, _, content) in ALL {
+            for far in ["http://", "https://", "@import", "url("] {
+                let svg = content.replace("http://www.w3.org/2000/svg", "");
+                assert!(!svg.contains(far), "{name} has {far}");
+            }
+        }
+    }
+}

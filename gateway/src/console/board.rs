@@ -1,0 +1,226 @@
+//! The board: what is open, worst first; the fire that fills every page; and that somebody is
+//! there to see it.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use rusqlite::Connection;
+use standpipe_rules::detect::Trust;
+use standpipe_rules::incidents::{ActionKind, State, WireIncident};
+use standpipe_shared::Severity;
+
+use super::incident::{act_form, bearing, first_hydrant};
+use super::layout;
+use super::text::{Say, say, words};
+use super::view::{Form, Oops, View};
+use crate::accounts::{Area, INCIDENT_OF_AREA, Right};
+use crate::api::readers::ReadError;
+
+const TITLE: Say = say("Board", "值班台");
+const OPEN: Say = say("open", "件未关闭");
+const QUIET: Say = say("Nothing is open.", "目前没有警情。");
+const MORE: Say = say("more, of lesser severity, are not shown", "件较轻的未显示");
+const EXERCISE: Say = say("EXERCISE", "演练");
+const LATE: Say = say("late", "延迟");
+const STEP: Say = say("step", "第几级通知：");
+const MORE_FIRES: Say = say("more fires", "起其他火警");
+const OPEN_IT: Say = say("Open", "查看详情");
+const KEY: Say = say("Press A to acknowledge", "按 A 键接警");
+const NO_STATION: Say = say(
+    "You stand for no station: having this page open is nobody's presence.",
+    "您的账户不属于任何站点：打开本页不代表有人值守。",
+);
+
+/// Incidents on the board.
+const ROWS: u32 = 200;
+
+/// The board.
+pub async fn page(view: View) -> Result<Response, Oops> {
+    let rows = rows(&view).await?;
+    let content = html! {
+        h1.sr { (view.say(TITLE)) }
+        @if view.who.station.is_none() { p.note { (view.say(NO_STATION)) } }
+        div #board data-from="/board" data-on="incident" { (rows) }
+    };
+    Ok(layout::page(&view, view.say(TITLE), &content))
+}
+
+/// Its rows, as they are now.
+pub async fn part(view: View) -> Result<Markup, Oops> {
+    rows(&view).await
+}
+
+/// A page is open: its station is there.
+pub async fn here(view: View, _sent: Form) -> StatusCode {
+    if let Some(station) = &view.who.station {
+        view.api.watch.here(station, view.now);
+    }
+    StatusCode::NO_CONTENT
+}
+
+/// What is open: how many in all, and the worst.
+struct Open {
+    total: u32,
+    worst: Vec<Told>,
+}
+
+/// An incident, and what its station is called.
+struct Told {
+    it: WireIncident,
+    station: String,
+}
+
+/// What the station of `incident w` is called; its id, where it has no row.
+const STATION_NAME: &str = "coalesce((SELECT json_extract(s.json, '$.name') FROM station s \
+    WHERE s.id = w.station), w.station)";
+
+fn told(row: &rusqlite::Row<'_>) -> Result<Told, ReadError> {
+    let it = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
+    Ok(Told { it, station: row.get(1)? })
+}
+
+fn open(db: &Connection, area: &Area) -> Result<Open, ReadError> {
+    // Children stand behind their zone's incident. Ids are sorted first, so that the incidents
+    // themselves are read for the rows shown only.
+    let of = format!(
+        "FROM incident i WHERE i.open = 1 AND json_extract(i.wire, '$.parent') IS NULL
+         AND {INCIDENT_OF_AREA}"
+    );
+    let total = format!("SELECT count(*) {of}");
+    let total = db.prepare_cached(&total)?.query_row([area], |row| row.get(0))?;
+    let sql = format!(
+        "SELECT wire, {STATION_NAME} FROM incident w WHERE id IN (SELECT id FROM (SELECT i.id,
+             CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1 WHEN 'warning' THEN 2
+                 ELSE 3 END AS rank {of} ORDER BY rank, i.state <> 'open', i.opened_at DESC
+             LIMIT {ROWS}))"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query([area])?;
+    let mut worst: Vec<Told> = Vec::new();
+    while let Some(row) = rows.next()? {
+        worst.push(told(row)?);
+    }
+    worst.sort_by_key(|Told { it, .. }| {
+        let later = it.state != State::Open;
+        (std::cmp::Reverse(it.severity), later, std::cmp::Reverse(it.opened_at), it.id)
+    });
+    Ok(Open { total, worst })
+}
+
+async fn rows(view: &View) -> Result<Markup, Oops> {
+    let area = view.who.area.clone();
+    let open = view.api.store.read(move |db| open(db, &area)).await?;
+    let left = open.total.saturating_sub(u32::try_from(open.worst.len()).unwrap_or(u32::MAX));
+    Ok(html! {
+        @if open.total == 0 {
+            p.quiet-board { (view.say(QUIET)) }
+        } @else {
+            p.count { strong { (open.total) } " " (view.say(OPEN)) }
+        }
+        ol.board {
+            @for it in &open.worst { (row(view, it)) }
+        }
+        @if left > 0 { p { "+ " (left) " " (view.say(MORE)) } }
+    })
+}
+
+fn row(view: &View, Told { it, station }: &Told) -> Markup {
+    let class = format!("incident {} {}", it.severity.as_str(), it.state.as_str());
+    html! {
+        li class=(class) #{ "i-" (it.id) } {
+            div.what {
+                (layout::sign(it.severity))
+                span.sev { (view.say(words::severity(it.severity))) }
+                @if it.exercise { span.tag.exercise { (view.say(EXERCISE)) } }
+                span.tag { (view.say(words::state(it.state.as_str()))) }
+                @if it.late_s > 0 {
+                    span.tag { (view.say(LATE)) " " (super::text::long(i64::from(it.late_s) * 1_000)) }
+                }
+                (view.ago(it.since))
+            }
+            a.title href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) }
+            p.where {
+                @if let Some(device) = &it.device { (device.address) " · " (device.id) " · " }
+                (station)
+                @if it.step > 1 && it.state == State::Open { " · " (view.say(STEP)) " " (it.step) }
+            }
+            @if let Some(line) = first_hydrant(view, it) { p.water { (line) } }
+            @if it.state == State::Open && it.severity > Severity::Notice {
+                div.acts { (act_form(view, it, ActionKind::Acknowledge)) }
+            }
+        }
+    }
+}
+
+/// The fire that fills every page until somebody of this station takes it, and what sounds.
+pub async fn takeover(view: View) -> Result<Response, Oops> {
+    let (area, station) = (view.who.area.clone(), view.who.station.clone());
+    let found = view.api.store.read(move |db| alarms(db, &area, station.as_deref())).await?;
+    let fires: Vec<&Told> =
+        found.iter().filter(|told| told.it.severity == Severity::Fire).collect();
+    let content = match (fires.first(), found.first()) {
+        (Some(fire), _) => filled(&view, fire, fires.len() - 1),
+        (None, Some(_)) => html! { span data-sound="critical" hidden {} },
+        (None, None) => html! {},
+    };
+    Ok(content.into_response())
+}
+
+/// Open fires and critical incidents this station was told of in their present episode, the
+/// newest first; without a station, all.
+fn alarms(db: &Connection, area: &Area, station: Option<&str>) -> Result<Vec<Told>, ReadError> {
+    let sql = format!(
+        "SELECT w.wire, {STATION_NAME} FROM incident i JOIN incident w ON w.id = i.id
+         WHERE i.open = 1 AND i.state = 'open'
+         AND i.severity IN ('fire', 'critical') AND {INCIDENT_OF_AREA}
+         AND (?2 IS NULL OR EXISTS (SELECT 1 FROM page p WHERE p.incident = i.id
+             AND p.kind = 'station' AND p.receiver = ?2
+             AND p.episode = json_extract(i.wire, '$.episode')))
+         AND NOT json_extract(i.wire, '$.exercise')
+         AND json_extract(i.wire, '$.parent') IS NULL
+         ORDER BY i.severity = 'fire' DESC, i.opened_at DESC LIMIT 100"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query((area, station))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(told(row)?);
+    }
+    Ok(found)
+}
+
+fn filled(view: &View, Told { it: fire, station }: &Told, more: usize) -> Markup {
+    // Those with water first: that is where to drive.
+    let mut hydrants: Vec<_> = fire.hydrants.iter().collect();
+    hydrants.sort_by_key(|it| (it.trust != Trust::Ok, it.distance_m));
+    html! {
+        section.takeover role="alertdialog" aria-labelledby="takeover-title" data-sound="fire"
+            data-shown=(fire.id) data-episode=(fire.episode) {
+            (layout::sign(Severity::Fire))
+            p.sev { (view.say(words::severity(Severity::Fire))) }
+            h2 #takeover-title { (view.lang.text(&fire.title)) }
+            p.where {
+                @if let Some(device) = &fire.device { (device.address) " · " (device.id) " · " }
+                (station)
+            }
+            p.since { (view.say(words::SINCE)) " " (view.clock(fire.since)) " · " (view.ago(fire.since)) }
+            @if let Some(note) = &fire.hydrants_note { p { strong { (view.lang.text(note)) } } }
+            @for it in hydrants.into_iter().take(3) {
+                p.water {
+                    (it.name) " · " (it.distance_m) " m " (bearing(view, it.bearing_deg)) " · "
+                    (view.say(words::trust(it.trust)))
+                }
+            }
+            div.acts {
+                @if view.who.may(Right::Act(ActionKind::Acknowledge)) {
+                    (act_form(view, fire, ActionKind::Acknowledge))
+                }
+                a.button href={ "/incidents/" (fire.id) } { (view.say(OPEN_IT)) }
+            }
+            @if view.who.may(Right::Act(ActionKind::Acknowledge)) {
+                p.key { (view.say(KEY)) }
+            }
+            @if more > 0 { p.more { "+ " (more) " " (view.say(MORE_FIRES)) } }
+        }
+    }
+}

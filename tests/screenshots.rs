@@ -1,0 +1,99 @@
+//! Makes a picture of every page of the console, in both languages, light and dark, phone and
+//! wall, of a town where much happens at once:
+//!
+//! ```sh
+//! cargo build -p standpipe && cargo run -p standpipe-tests --bin screenshots -- FOLDER
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use standpipe_tests::broker::Broker;
+use standpipe_tests::browser::{Browser, Light, Window};
+use standpipe_tests::gateway::Gateway;
+use standpipe_tests::station::Station;
+use standpipe_tests::{now, town};
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn main() {
+    let folder =
+        std::env::args().nth(1).map_or_else(|| PathBuf::from("screenshots"), PathBuf::from);
+    std::fs::create_dir_all(&folder).expect("a folder for the pictures");
+    let dir = tempfile::tempdir().expect("a folder");
+    let broker = Broker::start(dir.path());
+    let files = (town::chinese_stations(), town::chinese_devices());
+    let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
+    let fire = night(&broker, &gateway);
+    let browser = Browser::start(dir.path());
+    sign_in(&browser, &gateway);
+    let pages = [
+        ("board", "/".to_owned()),
+        ("incident", format!("/incidents/{fire}")),
+        ("accounts", "/accounts".to_owned()),
+        ("audit", "/audit".to_owned()),
+        ("password", "/password".to_owned()),
+    ];
+    let mut made = 0;
+    made += shoot(&browser, &gateway, ("takeover", "/"), &folder);
+    let (status, _) = gateway.post(
+        &format!("incidents/{fire}/actions"),
+        &json!({"action": "acknowledge", "by": "李雷"}),
+    );
+    assert_eq!(status, 200);
+    for (name, path) in &pages {
+        made += shoot(&browser, &gateway, (name, path), &folder);
+    }
+    println!("{made} pictures in {}", folder.display());
+}
+
+/// A kitchen burns, a main bursts, one hydrant is knocked over.
+fn night(broker: &Broker, gateway: &Gateway) -> String {
+    let terminal = Station::connect(broker.port, "+");
+    let says = |device: &str, channel: &str, mut body: Value| {
+        body["ts"] = json!(now());
+        terminal.publish(&format!("standpipe/v1/lidu/{device}/{channel}"), false, &body);
+    };
+    for n in 1..=12 {
+        let kpa = 310.0 - f64::from(n) * 4.0;
+        says(&format!("H-{n:03}"), "telemetry", json!({"pressure_kpa": kpa, "temp_c": 11.5}));
+    }
+    for n in [4, 9] {
+        let id = format!("H-{n:03}");
+        says(&id, "alarm", json!({"condition": "no_water", "active": true, "pressure_kpa": 2.0}));
+    }
+    says("H-011", "alarm", json!({"condition": "knocked", "active": true, "tilt_deg": 48.0}));
+    says("S-003", "alarm", json!({"condition": "contamination", "active": true, "dirt_pct": 84}));
+    says("S-001", "alarm", json!({"condition": "smoke", "active": true, "smoke_db_m": 0.31}));
+    says("S-002", "alarm", json!({"condition": "smoke", "active": true, "smoke_db_m": 0.22}));
+    let fire = gateway.incident("the fire", SOON, |it| {
+        it["class"] == "fire" && it["title"]["en"].as_str().is_some_and(|it| it.contains('2'))
+    });
+    fire["id"].as_str().expect("an id").to_owned()
+}
+
+fn sign_in(browser: &Browser, gateway: &Gateway) {
+    browser.go(&gateway.at("/login"));
+    browser.fill("#name", "admin");
+    browser.fill("#password", &gateway.password());
+    browser.click("form.stack button");
+    browser.wait("#board", SOON);
+}
+
+fn shoot(browser: &Browser, gateway: &Gateway, (name, path): (&str, &str), to: &Path) -> usize {
+    let mut made = 0;
+    for language in ["zh", "en"] {
+        browser.go(&gateway.at(&format!("/language?to={language}&back={path}")));
+        for (light, word) in [(Light::Day, "light"), (Light::Night, "dark")] {
+            browser.light(light);
+            for (window, size) in [(Window::Phone, "phone"), (Window::Wall, "wall")] {
+                browser.window(window);
+                std::thread::sleep(Duration::from_millis(400));
+                browser.picture(&to.join(format!("{name}-{language}-{word}-{size}.png")));
+                made += 1;
+            }
+        }
+    }
+    made
+}
