@@ -6,10 +6,12 @@
 //! happenings ───────┴─▶ world (what is felt) ─▶ node (what is said) ─▶ Outgoing ─▶ publish
 //! ```
 //!
+//! What a device makes of what it feels is decided by the firmware itself: `standpipe-firmware`,
+//! the same library that runs on a board.
+//!
 //! Everything but [`publish`] is pure: no clock, no I/O, `now` is an argument. Real time is kept
 //! (`ts` is the moment of the sample); only the day, with its thirsty hours, can be shorter.
-//!
-//! Not here: settings and commands to devices, which come with the firmware.
+//! Settings and commands of the gateway reach the devices through [`Town::hear`].
 
 mod chance;
 mod happenings;

@@ -1,51 +1,35 @@
-//! One device: what it says of what it feels. All of the device's logic is here, so that the
-//! firmware library can take its place.
+//! One device of the town: the firmware's own [`Node`], on a board that is made of what the world
+//! makes it feel. What it measures, shouts, reports and answers is decided in
+//! `standpipe-firmware`; here are only the things a real board has: sensors, power, a radio,
+//! storage that survives, and a queue of what could not be sent yet.
 //!
-//! It obeys CONTRACT §1: a birth message at every start and reconnection, `seq` counting
-//! readings and alarms together within a boot, a report every 15 s for 2 min after crossing a
-//! limit, an outbox while the radio is out, sent in order afterwards. The Last Will is the
-//! broker's deed: it is played here as soon as the keep-alive would have run out.
+//! The queue is a plain one in memory, not the firmware's flash, which a town of a hundred
+//! thousand could not hold; alarms leave first here too. The modem never sleeps. The Last Will is
+//! the broker's deed: it is played here as soon as the keep-alive would have run out.
 
 use std::collections::VecDeque;
 
-use standpipe_shared::{
-    Alarm, Celsius, Channel, Condition, DecibelsPerMetre, Degrees, Kilopascals, Kind, Measurements,
-    Milliamps, Percent, Reading, Status,
+use standpipe_firmware::clock::Stamp;
+use standpipe_firmware::smoke::Chamber;
+use standpipe_firmware::{
+    Actions, Class, Contacts, Fault, Heard, Link, Memory, Node, Pressure, Record, Reset, Seen,
+    Smoke, Start, Uptime, Wanted, settings,
 };
+use standpipe_shared::{Celsius, Channel, Degrees, Kilopascals, Kind, Milliamps, Settings};
 
 use crate::Ms;
 use crate::world::Felt;
 
-/// After crossing a limit a node reports this often …
-const BURST_EVERY_MS: Ms = 15_000;
-/// … for this long.
-const BURST_FOR_MS: Ms = 120_000;
 /// The broker gives up a silent device after this: 1.5 × a keep-alive of 20 s.
 const WILL_AFTER_MS: Ms = 30_000;
 /// Messages kept while the radio is out; the oldest reading is lost first.
 const OUTBOX: usize = 512;
-/// A change of pressure that is reported at once, kPa.
-const DELTA_KPA: f32 = 15.0;
-/// `low_pressure` and `no_water` in the settings, kPa.
-const LIMITS_KPA: [f32; 2] = [140.0, 20.0];
-/// An alarm `no_water` begins under the limit for this long …
-const DRY_FOR_MS: Ms = 30_000;
-/// … and ends at this …
-const WET_KPA: f32 = 50.0;
-/// … held for this long.
-const WET_FOR_MS: Ms = 60_000;
-/// A detector shouts at this obscuration, and stops under half of it, dB/m.
-const SMOKE_DB_M: f32 = 0.15;
-/// A detector shouts at this temperature, and stops 10 under it, °C.
-const HEAT_C: f32 = 57.0;
-/// Samples in a row before a detector shouts or stops.
-const SAMPLES: u8 = 2;
 /// A transducer of 0–1,000 kPa on 4–20 mA.
 const MA_PER_KPA: f32 = 16.0 / 1_000.0;
 /// What a broken wire reads, mA.
 const BROKEN_MA: f32 = 0.02;
-/// Version of what runs here.
-const FIRMWARE: &str = "0.1.0";
+/// The clean-air level of a chamber that is 100 % dirty, dB/m.
+const DIRTIEST_DB_M: f32 = 0.3;
 
 /// What a device publishes, without its topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,270 +45,350 @@ pub struct Message {
 /// How a device measures.
 #[derive(Clone, Copy, Debug)]
 pub struct Habits {
-    /// Between two readings.
-    pub interval_ms: Ms,
+    /// Between two readings, and between two samples.
+    pub settings: Settings,
     /// Its first reading comes this much after its start, so that a town does not speak at once.
-    pub phase_ms: Ms,
+    pub phase_ms: u64,
     /// Its start count at the first start.
     pub first_boot: u32,
 }
 
+impl Habits {
+    /// The firmware's own settings, but for these two, seconds.
+    pub fn new(interval_s: u32, sample_s: u32) -> Self {
+        let settings = Settings { interval_s, sample_s, ..settings::defaults() };
+        Self { settings, phase_ms: 0, first_boot: 1 }
+    }
+}
+
+/// A device that has power.
+#[derive(Clone, Debug)]
+struct Live {
+    node: Node,
+    since: Ms,
+    /// When it wants to wake, and what it wants to ask then.
+    wake_at: Uptime,
+    wanted: Wanted,
+    /// Contamination that its chamber was last serviced at, %.
+    dirt_pct: f32,
+}
+
 /// One device.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub struct Device {
     kind: Kind,
-    habits: Habits,
     boot: u32,
-    seq: u32,
-    powered: bool,
+    phase_ms: u64,
+    sample_ms: Ms,
+    /// `None`: it has no power.
+    live: Option<Box<Live>>,
+    /// What it kept over restarts.
+    memory: Memory,
+    reset: Reset,
     /// Since when the broker hears nothing.
     deaf_since: Option<Ms>,
     will_sent: bool,
-    next_report: Ms,
-    burst_until: Ms,
-    band: usize,
-    shape: (bool, bool, bool),
-    reported_kpa: f32,
-    extremes: Option<(f32, f32)>,
-    alarms: [Shout; 4],
-    outbox: VecDeque<Message>,
+    outbox: Vec<Record>,
+    heard: VecDeque<Heard>,
 }
 
-/// A condition the device itself judges.
-#[derive(Clone, Copy, Debug)]
-struct Shout {
-    condition: Condition,
-    active: bool,
-    /// Samples in a row, and since when, that say it should change.
-    against: (u8, Ms),
-}
-
-impl Shout {
-    const fn new(condition: Condition) -> Self {
-        Self { condition, active: false, against: (0, 0) }
-    }
-
-    /// Whether it begins or ends now. `Some(wanted)`: this sample says so; `None`: it says neither.
-    fn turns(&mut self, wanted: Option<bool>, at: Ms, dwell: (Ms, Ms)) -> bool {
-        if wanted.is_none_or(|it| it == self.active) {
-            self.against = (0, at);
-            return false;
-        }
-        if self.against.0 == 0 {
-            self.against.1 = at;
-        }
-        self.against.0 = self.against.0.saturating_add(1);
-        let dwell = if self.active { dwell.1 } else { dwell.0 };
-        let turns = self.against.0 >= SAMPLES && at - self.against.1 >= dwell;
-        if turns {
-            self.active = !self.active;
-            self.against = (0, at);
-        }
-        turns
-    }
-}
-
-impl Node {
+impl Device {
     /// A device without power; it starts at its first step.
-    pub const fn new(kind: Kind, habits: Habits) -> Self {
+    pub fn new(kind: Kind, habits: &Habits) -> Self {
+        let settings = habits.settings;
         Self {
             kind,
-            habits,
             boot: habits.first_boot.saturating_sub(1),
-            seq: 0,
-            powered: false,
+            phase_ms: habits.phase_ms,
+            sample_ms: Ms::from(settings.sample_s) * 1_000,
+            live: None,
+            memory: Memory { active: 0, settings, drift_db_m: 0.0, starts: Default::default() },
+            reset: Reset::PowerOn,
             deaf_since: None,
             will_sent: false,
-            next_report: 0,
-            burst_until: 0,
-            band: LIMITS_KPA.len(),
-            shape: (false, false, false),
-            reported_kpa: 0.0,
-            extremes: None,
-            alarms: [
-                Shout::new(Condition::Smoke),
-                Shout::new(Condition::Heat),
-                Shout::new(Condition::NoWater),
-                Shout::new(Condition::Tamper),
-            ],
-            outbox: VecDeque::new(),
+            outbox: Vec::new(),
+            heard: VecDeque::new(),
         }
     }
 
-    /// One sample at `at`; what the broker gets is added to `out`, in order.
-    pub fn step(&mut self, felt: &Felt, at: Ms, out: &mut Vec<Message>) {
-        if felt.power && !self.powered {
-            self.start(at);
-        }
-        self.powered = felt.power;
-        self.connection(felt.power && felt.radio, at, out);
+    /// Something the gateway says to it; understood at its next step, if it has power by then.
+    pub fn hear(&mut self, heard: Heard) {
+        self.heard.push_back(heard);
+    }
+
+    /// Lives until `at`; what the broker gets is added to `out`, in order. Answers when it wants
+    /// to be stepped again.
+    pub fn step(&mut self, felt: &Felt, at: Ms, out: &mut Vec<Message>) -> Ms {
         if !felt.power {
-            return;
+            (self.live, self.reset) = (None, Reset::PowerOn);
+            self.connection(Link::Asleep, at, out);
+            return at + self.sample_ms;
         }
-        let (low, high) = self.extremes.unwrap_or((felt.kpa, felt.kpa));
-        self.extremes = Some((low.min(felt.kpa), high.max(felt.kpa)));
-        self.shout(felt, at);
-        if self.due(felt, at) {
-            self.report(felt, at);
+        let mut live = self.live.take().unwrap_or_else(|| self.start(at));
+        let link = if felt.radio { Link::Online } else { Link::Connecting };
+        let seen = Seen { link, contacts: contacts(self.kind, felt), ..Seen::default() };
+        let now = live.now(at);
+        let mut restart = false;
+        if live.node.clock().wanted(now) && felt.radio {
+            self.heard.push_front(Heard::Clock(at));
         }
-        if self.deaf_since.is_none() {
-            out.extend(self.outbox.drain(..));
+        while let Some(heard) = self.heard.pop_front() {
+            let seen = Seen { heard: Some(heard), ..seen.clone() };
+            restart |= self.act(&mut live, &seen, at, out);
         }
+        live.serviced(felt.dirt_pct);
+        let asked = if now >= live.wake_at { live.wanted } else { Wanted::default() };
+        let seen = Seen { rssi_dbm: Some(felt.rssi_dbm), ..sensed(asked, felt, seen) };
+        restart |= self.act(&mut live, &seen, at, out);
+        self.connection_of(&live, link, at, out);
+        self.send(&live, link, now, out);
+        let wakes = live.since + live.wake_at.signed_ms();
+        if restart {
+            self.reset = Reset::Command;
+            return at + self.sample_ms;
+        }
+        self.live = Some(live);
+        wakes.max(at + 1)
     }
 
-    fn start(&mut self, at: Ms) {
-        let first = self.seq == 0;
+    fn start(&mut self, at: Ms) -> Box<Live> {
         self.boot = self.boot.saturating_add(1);
-        self.seq = 0;
-        self.outbox.clear();
-        self.extremes = None;
-        self.next_report = at + if first { self.habits.phase_ms } else { 0 };
-        self.alarms = self.alarms.map(|it| Shout::new(it.condition));
+        let start = Start {
+            reset: self.reset,
+            boot: self.boot,
+            first_report_ms: core::mem::take(&mut self.phase_ms),
+            chamber: Chamber::default(),
+        };
+        let node = Node::start(self.kind, Some(self.memory.clone()), start);
         // The radio is up at a start until it is found to be out.
-        self.deaf_since = Some(at);
-        self.will_sent = false;
+        (self.deaf_since, self.will_sent) = (Some(at), false);
+        let (wake_at, wanted) = (Uptime(0), Wanted::default());
+        let mut live = Live { node, since: at, wake_at, wanted, dirt_pct: f32::NAN };
+        live.plan(&Seen::default(), Uptime(0));
+        Box::new(live)
     }
 
-    /// The radio, and what the broker does about it.
-    fn connection(&mut self, up: bool, at: Ms, out: &mut Vec<Message>) {
-        match (up, self.deaf_since) {
-            (true, None) => {}
-            (true, Some(_)) => {
-                self.deaf_since = None;
-                out.push(self.birth());
-            }
-            (false, None) => (self.deaf_since, self.will_sent) = (Some(at), false),
-            (false, Some(since)) => {
-                if at - since >= WILL_AFTER_MS && !self.will_sent {
-                    self.will_sent = true;
-                    let payload = br#"{"online":false}"#.to_vec();
-                    out.push(Message { channel: Channel::Status, payload, retain: true });
-                }
-            }
+    /// One step of the firmware, and what it asks for; true: it wants to restart.
+    fn act(&mut self, live: &mut Live, seen: &Seen, at: Ms, out: &mut Vec<Message>) -> bool {
+        let actions = live.plan(seen, live.now(at));
+        if actions.persist {
+            self.memory = live.node.memory();
         }
-    }
-
-    fn birth(&self) -> Message {
-        let status = Status {
-            online: true,
-            boot: Some(self.boot),
-            firmware: Some(FIRMWARE),
-            model: Some(match self.kind {
-                Kind::Hydrant => "SP-H1",
-                Kind::Smoke => "SP-S1",
-            }),
-            interval_s: u32::try_from(self.habits.interval_ms / 1_000).ok(),
-            reset: Some("power_on"),
-            rev: None,
-            lost: None,
-            storage: None,
-        };
-        message(Channel::Status, &status)
-    }
-
-    fn shout(&mut self, felt: &Felt, at: Ms) {
-        let smoke = self.kind == Kind::Smoke;
-        let between = |yes: bool, no: bool| if yes { Some(true) } else { no.then_some(false) };
-        let wanted = [
-            between(smoke && felt.smoke_db_m >= SMOKE_DB_M, felt.smoke_db_m < SMOKE_DB_M / 2.0),
-            between(smoke && felt.temp_c >= HEAT_C, felt.temp_c < HEAT_C - 10.0),
-            between(
-                !smoke && felt.wire && felt.kpa < LIMITS_KPA[1],
-                felt.wire && felt.kpa >= WET_KPA,
-            ),
-            Some(felt.tampered),
-        ];
-        let dwells = [(0, 0), (0, 0), (DRY_FOR_MS, WET_FOR_MS), (0, 0)];
-        let mut alarms = self.alarms;
-        for ((it, wanted), dwell) in alarms.iter_mut().zip(wanted).zip(dwells) {
-            if it.turns(wanted, at, dwell) {
-                let (condition, active) = (it.condition, it.active);
-                let reading = self.reading(felt, at);
-                let alarm = Alarm { reading, condition, active, test: false };
-                self.keep(message(Channel::Alarm, &alarm));
-                self.burst_until = at + BURST_FOR_MS;
+        for record in &actions.records {
+            self.keep(*record);
+        }
+        if seen.link == Link::Online {
+            if actions.status && self.deaf_since.is_none() {
+                out.push(message(Channel::Status, &live.node.status()));
             }
+            let replies = actions.answers.iter();
+            out.extend(replies.map(|it| message(Channel::Reply, &it.reply())));
         }
-        self.alarms = alarms;
+        actions.restart
     }
 
-    /// Whether a reading goes out now: its time has come, or something has changed.
-    fn due(&mut self, felt: &Felt, at: Ms) -> bool {
-        let mut due = at >= self.next_report;
-        if self.kind == Kind::Hydrant && self.seq > 0 {
-            let band = LIMITS_KPA.iter().filter(|limit| felt.kpa >= **limit).count();
-            let shape = (felt.flowing, felt.cap_open, felt.tilt_deg >= 30.0);
-            if (felt.wire && band != self.band) || shape != self.shape {
-                self.burst_until = at + BURST_FOR_MS;
-                due = true;
-            }
-            due |= felt.wire && (felt.kpa - self.reported_kpa).abs() >= DELTA_KPA;
-            (self.band, self.shape) = (band, shape);
-        }
-        due
-    }
-
-    fn report(&mut self, felt: &Felt, at: Ms) {
-        let reading = self.reading(felt, at);
-        self.keep(message(Channel::Telemetry, &reading));
-        self.reported_kpa = felt.kpa;
-        self.extremes = None;
-        let every = if at < self.burst_until {
-            BURST_EVERY_MS.min(self.habits.interval_ms)
-        } else {
-            self.habits.interval_ms
-        };
-        self.next_report = at + every;
-    }
-
-    fn reading(&mut self, felt: &Felt, at: Ms) -> Reading {
-        self.seq = self.seq.saturating_add(1);
-        let mut values = Measurements {
-            temp_c: Celsius::new(rounded(felt.temp_c, 10.0)).ok(),
-            battery_mv: Some(felt.battery_mv),
-            rssi_dbm: Some(felt.rssi_dbm),
-            ..Measurements::default()
-        };
-        match self.kind {
-            Kind::Hydrant => self.water(felt, &mut values),
-            Kind::Smoke => {
-                values.smoke_db_m = DecibelsPerMetre::new(rounded(felt.smoke_db_m, 1_000.0)).ok();
-                values.dirt_pct = Percent::new(rounded(felt.dirt_pct, 1.0)).ok();
-            }
-        }
-        Reading { boot: Some(self.boot), seq: Some(self.seq), ts: Some(at), values, unknown: 0 }
-    }
-
-    fn water(&self, felt: &Felt, values: &mut Measurements) {
-        let kpa = |it: f32| Kilopascals::new(rounded(it, 10.0)).ok();
-        let (low, high) = self.extremes.unwrap_or((felt.kpa, felt.kpa));
-        let loop_ma = if felt.wire { 4.0 + felt.kpa * MA_PER_KPA } else { BROKEN_MA };
-        values.loop_ma = Milliamps::new(rounded(loop_ma, 100.0)).ok();
-        if felt.wire {
-            values.pressure_kpa = kpa(felt.kpa);
-            values.pressure_min_kpa = kpa(low);
-            values.pressure_max_kpa = kpa(high);
-        }
-        values.flowing = Some(felt.flowing);
-        values.cap_open = Some(felt.cap_open);
-        values.tilt_deg = Degrees::new(rounded(felt.tilt_deg, 10.0)).ok();
-    }
-
-    fn keep(&mut self, message: Message) {
+    fn keep(&mut self, record: Record) {
         if self.outbox.len() >= OUTBOX {
-            let reading = self.outbox.iter().position(|it| it.channel == Channel::Telemetry);
+            let reading = self.outbox.iter().position(|it| it.class() == Class::Reading);
             self.outbox.remove(reading.unwrap_or(0));
         }
-        self.outbox.push_back(message);
+        self.outbox.push(record);
+    }
+
+    /// Alarms first, each kind in its order.
+    fn send(&mut self, live: &Live, link: Link, now: Uptime, out: &mut Vec<Message>) {
+        if link != Link::Online || self.outbox.is_empty() {
+            return;
+        }
+        self.outbox.sort_by_key(Record::class);
+        let clock = live.node.clock();
+        self.outbox.retain(|record| {
+            let (ts, channel) = match (clock.stamp(record, now), record.class()) {
+                (Stamp::Wait, _) => return true,
+                (Stamp::At(ts), Class::Alarm) => (Some(ts), Channel::Alarm),
+                (Stamp::At(ts), Class::Reading) => (Some(ts), Channel::Telemetry),
+                (Stamp::Arrival, Class::Alarm) => (None, Channel::Alarm),
+                (Stamp::Arrival, Class::Reading) => (None, Channel::Telemetry),
+            };
+            let mut buffer = [0; Record::JSON_MAX];
+            // A buffer of that length holds every record.
+            let len = record.json(ts, &mut buffer).unwrap_or(0);
+            let payload = buffer.get(..len).unwrap_or_default().to_vec();
+            out.push(Message { channel, payload, retain: false });
+            false
+        });
+    }
+
+    fn connection_of(&mut self, live: &Live, link: Link, at: Ms, out: &mut Vec<Message>) {
+        if link == Link::Online && self.deaf_since.take().is_some() {
+            out.push(message(Channel::Status, &live.node.status()));
+        }
+        self.connection(link, at, out);
+    }
+
+    /// What the broker does about a device it does not hear.
+    fn connection(&mut self, link: Link, at: Ms, out: &mut Vec<Message>) {
+        if link == Link::Online {
+            return;
+        }
+        let Some(since) = self.deaf_since else {
+            (self.deaf_since, self.will_sent) = (Some(at), false);
+            return;
+        };
+        if at - since >= WILL_AFTER_MS && !self.will_sent {
+            self.will_sent = true;
+            let payload = br#"{"online":false}"#.to_vec();
+            out.push(Message { channel: Channel::Status, payload, retain: true });
+        }
     }
 }
 
-fn rounded(value: f32, steps: f32) -> f32 {
-    (value * steps).round() / steps
+impl Live {
+    fn now(&self, at: Ms) -> Uptime {
+        Uptime((at - self.since).max(0).cast_unsigned())
+    }
+
+    fn plan(&mut self, seen: &Seen, now: Uptime) -> Actions {
+        let actions = self.node.step(seen, now);
+        (self.wake_at, self.wanted) = (actions.wake_at, actions.wanted);
+        actions
+    }
+
+    /// Dust of months comes and goes in a moment here: the clean-air level is set with it, as
+    /// it would have followed.
+    #[expect(clippy::float_cmp, reason = "whether it is the same number as before")]
+    fn serviced(&mut self, dirt_pct: f32) {
+        if dirt_pct != self.dirt_pct {
+            self.dirt_pct = dirt_pct;
+            self.node.serviced(dirt_pct / 100.0 * DIRTIEST_DB_M);
+        }
+    }
+}
+
+fn contacts(kind: Kind, felt: &Felt) -> Contacts {
+    let hydrant = |it| (kind == Kind::Hydrant).then_some(it);
+    Contacts {
+        flowing: hydrant(felt.flowing),
+        cap_open: hydrant(felt.cap_open),
+        case_open: Some(felt.tampered),
+    }
+}
+
+/// What the sensors that were asked answer.
+fn sensed(asked: Wanted, felt: &Felt, seen: Seen) -> Seen {
+    Seen {
+        pressure: asked.has(Wanted::PRESSURE).then(|| pressure(felt)),
+        temp: asked
+            .has(Wanted::TEMP)
+            .then(|| Celsius::new(felt.temp_c).map_err(|_| Fault::Garbled)),
+        tilt: asked
+            .has(Wanted::TILT)
+            .then(|| Degrees::new(felt.tilt_deg).map_err(|_| Fault::Garbled)),
+        smoke: asked.has(Wanted::SMOKE).then(|| Ok(smoke(felt))),
+        battery_mv: asked.has(Wanted::BATTERY).then_some(Ok(felt.battery_mv)),
+        ..seen
+    }
+}
+
+fn pressure(felt: &Felt) -> Pressure {
+    if !felt.wire {
+        return Pressure { kpa: Err(Fault::WireBroken), loop_ma: Milliamps::new(BROKEN_MA).ok() };
+    }
+    let kpa = Kilopascals::new(felt.kpa).map_err(|_| Fault::Garbled);
+    Pressure { kpa, loop_ma: Milliamps::new(4.0 + felt.kpa * MA_PER_KPA).ok() }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of a chamber")]
+fn smoke(felt: &Felt) -> Smoke {
+    let chamber = Chamber::default();
+    let db_m = felt.smoke_db_m + felt.dirt_pct / 100.0 * DIRTIEST_DB_M;
+    Smoke { blue: (chamber.clean + chamber.per_db_m * db_m) as u32, infrared: None }
 }
 
 fn message(channel: Channel, said: &impl serde::Serialize) -> Message {
     // Numbers, flags and names: there is nothing in them that could fail to be written.
     let payload = serde_json::to_vec(said).unwrap_or_default();
     Message { channel, payload, retain: channel == Channel::Status }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Device, Habits, Message};
+    use crate::Ms;
+    use crate::world::Felt;
+    use standpipe_firmware::Heard;
+    use standpipe_shared::{Channel, Kind, Reading, Reply, Settings, Status, Verb};
+
+    const T: Ms = 1_764_000_000_000;
+
+    fn felt() -> Felt {
+        Felt {
+            kpa: 300.0,
+            wire: true,
+            flowing: false,
+            cap_open: false,
+            tilt_deg: 1.0,
+            temp_c: 14.0,
+            smoke_db_m: 0.0,
+            dirt_pct: 0.0,
+            battery_mv: 3_600,
+            rssi_dbm: -80,
+            tampered: false,
+            power: true,
+            radio: true,
+        }
+    }
+
+    /// Lives from `from` until `until` seconds.
+    fn live(device: &mut Device, from: Ms, until: Ms) -> Vec<Message> {
+        let (mut out, mut at) = (Vec::new(), T + from * 1_000);
+        while at < T + until * 1_000 {
+            at = device.step(&felt(), at, &mut out);
+        }
+        out
+    }
+
+    fn command(verb: Verb) -> Heard {
+        Heard::Command { id: "c-1".try_into().unwrap(), verb, seconds: None }
+    }
+
+    #[test]
+    fn it_runs_new_settings_and_answers_commands() {
+        let mut device = Device::new(Kind::Hydrant, &Habits::new(60, 2));
+        let said = live(&mut device, 0, 300);
+        assert_eq!(said.iter().filter(|it| it.channel == Channel::Telemetry).count(), 5);
+        let rev = |it: &Message| serde_json::from_slice::<Status<'_>>(&it.payload).unwrap().rev;
+        assert_eq!(said.first().map(|it| (it.channel, rev(it))), Some((Channel::Status, Some(0))));
+
+        device.hear(Heard::Settings(Settings { rev: 3, ..Habits::new(10, 2).settings }));
+        device.hear(command(Verb::ReportNow));
+        let said = live(&mut device, 300, 360);
+        let status = said.iter().find(|it| it.channel == Channel::Status).map(rev);
+        assert_eq!(status, Some(Some(3)));
+        assert!(said.iter().filter(|it| it.channel == Channel::Telemetry).count() >= 6);
+        let replies: Vec<Reply<'_>> = said
+            .iter()
+            .filter(|it| it.channel == Channel::Reply)
+            .map(|it| serde_json::from_slice(&it.payload).unwrap())
+            .collect();
+        assert_eq!(
+            replies.iter().map(|it| (it.id, it.ok)).collect::<Vec<_>>(),
+            [("settings-3", true), ("c-1", true)]
+        );
+    }
+
+    #[test]
+    fn it_restarts_when_it_is_told_and_keeps_its_settings() {
+        let mut device = Device::new(Kind::Smoke, &Habits::new(60, 2));
+        device.hear(Heard::Settings(Settings { rev: 3, ..Habits::new(30, 2).settings }));
+        live(&mut device, 0, 10);
+        device.hear(command(Verb::Restart));
+        let said = live(&mut device, 10, 100);
+        let birth = said.iter().find(|it| it.channel == Channel::Status).unwrap();
+        let birth: Status<'_> = serde_json::from_slice(&birth.payload).unwrap();
+        assert_eq!((birth.boot, birth.reset, birth.rev), (Some(2), Some("command"), Some(3)));
+        let reading = said.iter().find(|it| it.channel == Channel::Telemetry).unwrap();
+        let reading: Reading = serde_json::from_slice(&reading.payload).unwrap();
+        assert_eq!((reading.boot, reading.seq), (Some(2), Some(1)));
+    }
 }

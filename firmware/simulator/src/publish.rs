@@ -12,8 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::Packet;
+use rumqttc::v5::mqttbytes::v5::{Packet, Publish};
 use rumqttc::v5::{AsyncClient, EventLoop, MqttOptions, OptionError};
+use standpipe_firmware::Heard;
+use standpipe_shared::Topic;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::{Ms, Outgoing, Story, Told, Town};
@@ -31,6 +34,8 @@ const SESSION_S: u32 = 600;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// What is still queued at the end has this long to go out.
 const FAREWELL: Duration = Duration::from_millis(300);
+/// Settings and commands that wait for the next step of 50 ms; what does not fit is lost.
+const HEARD: usize = 10_000;
 
 /// Where and how the town speaks.
 #[derive(Clone, Debug)]
@@ -58,18 +63,29 @@ pub async fn speak(
     let mut pumps = JoinSet::new();
     let mut mouth = Mouth { clients: Vec::new(), root: &voice.root };
     let confirmed = Arc::new(AtomicU64::new(0));
+    let (ear, mut heard) = mpsc::channel(HEARD);
     for at in 0..voice.connections.max(1) {
         let (client, events) = AsyncClient::new(options(voice, at)?, QUEUE);
-        pumps.spawn(pump(events, Arc::clone(&confirmed)));
+        // The first connection listens for all.
+        let ear = (at == 0).then(|| Ear {
+            client: client.clone(),
+            to: ear.clone(),
+            root: voice.root.clone(),
+        });
+        pumps.spawn(pump(events, ear, Arc::clone(&confirmed)));
         mouth.clients.push(client);
     }
     let living = async {
-        let mut heard = 0;
+        let mut told_until = 0;
         let mut beat = tokio::time::interval(STEP);
         loop {
             beat.tick().await;
-            let said = town.step(clock());
-            heard = tell(town.story(), heard, &mut told);
+            let now = clock();
+            while let Ok((device, it)) = heard.try_recv() {
+                town.hear(&device, it, now);
+            }
+            let said = town.step(now);
+            told_until = tell(town.story(), told_until, &mut told);
             for it in said {
                 mouth.say(it).await;
             }
@@ -126,8 +142,36 @@ fn options(voice: &Voice, at: usize) -> Result<MqttOptions, OptionError> {
     Ok(options)
 }
 
+/// What listens for all devices of the town.
+struct Ear {
+    client: AsyncClient,
+    to: mpsc::Sender<(String, Heard)>,
+    root: String,
+}
+
+impl Ear {
+    /// Listens from now on. A full queue or a lost connection is tried again with the next one.
+    fn listen(&self) {
+        for channel in ["settings", "command"] {
+            let _ =
+                self.client.try_subscribe(format!("{}/+/+/{channel}", self.root), QoS::AtLeastOnce);
+        }
+    }
+
+    /// Passes on what a device understands; what it does not is dropped, as a device does.
+    fn take(&self, publish: &Publish) {
+        let topic = core::str::from_utf8(&publish.topic).unwrap_or_default();
+        let Ok(Topic::Device { device, channel, .. }) = Topic::parse(&self.root, topic) else {
+            return;
+        };
+        if let Ok(heard) = Heard::from_device_topic(channel, &publish.payload) {
+            let _ = self.to.try_send((device.as_str().to_owned(), heard));
+        }
+    }
+}
+
 /// Owns one connection; ends only when it is told goodbye.
-async fn pump(mut events: EventLoop, confirmed: Arc<AtomicU64>) {
+async fn pump(mut events: EventLoop, ear: Option<Ear>, confirmed: Arc<AtomicU64>) {
     use rumqttc::Outgoing::Disconnect;
     use rumqttc::v5::Event;
     let mut up = true;
@@ -137,6 +181,17 @@ async fn pump(mut events: EventLoop, confirmed: Arc<AtomicU64>) {
             Ok(Event::Outgoing(Disconnect)) => leaving = true,
             Ok(Event::Incoming(Packet::PubAck(_))) => {
                 confirmed.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                up = true;
+                if let Some(ear) = &ear {
+                    ear.listen();
+                }
+            }
+            Ok(Event::Incoming(Packet::Publish(publish))) => {
+                if let Some(ear) = &ear {
+                    ear.take(&publish);
+                }
             }
             Ok(_) => up = true,
             Err(_) if leaving => return,

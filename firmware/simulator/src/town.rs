@@ -1,16 +1,17 @@
 //! The town as a whole: whose turn it is, and what it says.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
+use standpipe_firmware::Heard;
 use standpipe_shared::{Channel, Name, Topic};
 
 use crate::Ms;
 use crate::chance::Chance;
 use crate::happenings::Happenings;
 use crate::layout::Layout;
-use crate::node::{Habits, Message, Node};
+use crate::node::{Device, Habits, Message};
 use crate::places::STATIONS;
 use crate::story::Story;
 use crate::world::World;
@@ -99,9 +100,13 @@ pub struct Town {
     seed: u64,
     plan: TownPlan,
     layout: Layout,
-    nodes: Vec<Node>,
-    /// When each device samples next, and which.
+    devices: Vec<Device>,
+    /// When each device is stepped next.
+    next: Vec<Ms>,
+    /// The same in order; entries that `next` does not confirm are old.
     wakes: BinaryHeap<Reverse<(Ms, usize)>>,
+    /// Where each device stands in the layout.
+    places: HashMap<Arc<str>, usize>,
     happenings: Happenings,
     story: Story,
 }
@@ -112,23 +117,23 @@ impl Town {
     pub fn new(seed: u64, plan: TownPlan) -> Self {
         let mut chance = Chance::new(seed);
         let layout = Layout::new(chance.bits(), &plan);
-        let interval_ms = i64::from(plan.interval_s.max(1)) * 1_000;
-        let sample_ms = i64::from(plan.sample_s.max(1)) * 1_000;
-        let mut nodes = Vec::with_capacity(layout.sites.len());
-        let mut wakes = BinaryHeap::with_capacity(layout.sites.len());
-        for (ix, site) in layout.sites.iter().enumerate() {
-            let mut part = |whole: Ms| {
-                let whole = usize::try_from(whole).unwrap_or(1);
-                i64::try_from(chance.below(whole)).unwrap_or(0)
-            };
-            let habits =
-                Habits { interval_ms, phase_ms: part(interval_ms), first_boot: plan.first_boot };
-            nodes.push(Node::new(site.kind, habits));
-            wakes.push(Reverse((plan.start + part(sample_ms), ix)));
+        let mut habits = Habits::new(plan.interval_s.max(1), plan.sample_s.max(1));
+        habits.first_boot = plan.first_boot;
+        let mut devices = Vec::with_capacity(layout.sites.len());
+        let mut next = Vec::with_capacity(layout.sites.len());
+        for site in &layout.sites {
+            let mut part = |seconds: u32| chance.bits() % (u64::from(seconds) * 1_000);
+            habits.phase_ms = part(habits.settings.interval_s);
+            devices.push(Device::new(site.kind, &habits));
+            next.push(plan.start + part(habits.settings.sample_s).cast_signed());
         }
+        let wakes = next.iter().enumerate().map(|(ix, at)| Reverse((*at, ix))).collect();
+        let sites = layout.sites.iter().enumerate();
+        let places = sites.map(|(ix, site)| (Arc::clone(&site.id), ix)).collect();
         let happenings =
             Happenings::new(Chance::new(chance.bits()), plan.script, plan.start, &layout);
-        Self { seed, plan, layout, nodes, wakes, happenings, story: Story::default() }
+        let story = Story::default();
+        Self { seed, plan, layout, devices, next, wakes, places, happenings, story }
     }
 
     /// Lets the town live until `now` and says what its devices sent, in order. How often it is
@@ -136,12 +141,14 @@ impl Town {
     pub fn step(&mut self, now: Ms) -> impl Iterator<Item = Outgoing> + use<> {
         let mut out = Vec::new();
         let mut said = Vec::new();
-        let sample_ms = i64::from(self.plan.sample_s.max(1)) * 1_000;
         while let Some(Reverse((at, ix))) = self.wakes.peek().copied().filter(|it| it.0.0 <= now) {
             self.wakes.pop();
-            self.wakes.push(Reverse((at + sample_ms, ix)));
+            if self.next.get(ix) != Some(&at) {
+                continue; // it was woken earlier since
+            }
             self.happenings.advance(at, &self.layout, &mut self.story);
-            self.sample(ix, at, &mut said);
+            let Some(next) = self.live(ix, at, &mut said) else { continue };
+            self.wake(ix, next);
             let Some(site) = self.layout.sites.get(ix) else { continue };
             out.extend(said.drain(..).map(|Message { channel, payload, retain }| Outgoing {
                 device: Arc::clone(&site.id),
@@ -155,11 +162,29 @@ impl Town {
         out.into_iter()
     }
 
-    fn sample(&mut self, ix: usize, at: Ms, said: &mut Vec<Message>) {
+    /// One device lives until `at`; answers when it is to be stepped again.
+    fn live(&mut self, ix: usize, at: Ms, said: &mut Vec<Message>) -> Option<Ms> {
         let world = World { seed: self.seed, plan: &self.plan, layout: &self.layout };
-        let felt = world.feel(ix, at, self.happenings.now());
-        if let (Some(felt), Some(node)) = (felt, self.nodes.get_mut(ix)) {
-            node.step(&felt, at, said);
+        let felt = world.feel(ix, at, self.happenings.now())?;
+        Some(self.devices.get_mut(ix)?.step(&felt, at, said))
+    }
+
+    fn wake(&mut self, ix: usize, at: Ms) {
+        if let Some(next) = self.next.get_mut(ix) {
+            *next = at;
+            self.wakes.push(Reverse((at, ix)));
+        }
+    }
+
+    /// The gateway says something to a device, which understands it with the next step after
+    /// `now`. Devices of other towns are none of ours.
+    pub fn hear(&mut self, device: &str, heard: Heard, now: Ms) {
+        let Some(&ix) = self.places.get(device) else { return };
+        if let Some(device) = self.devices.get_mut(ix) {
+            device.hear(heard);
+        }
+        if self.next.get(ix).is_some_and(|it| *it > now) {
+            self.wake(ix, now);
         }
     }
 
@@ -183,7 +208,7 @@ impl Town {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{BTreeMap, HashMap};
     use std::fmt::Write as _;
 
     use standpipe_shared::{Alarm, Channel, Condition, Reading, Status};
@@ -223,8 +248,7 @@ mod tests {
 
     #[test]
     fn seq_counts_readings_and_alarms_together_and_starts_over_with_every_boot() {
-        let mut last: HashMap<String, (u32, u32)> = HashMap::new();
-        let mut boots = 0;
+        let mut numbers: HashMap<String, BTreeMap<u32, Vec<u32>>> = HashMap::new();
         for it in lived(&mut Town::new(2, plan(200)), 3_600, 1_000) {
             let reading = match it.channel {
                 Channel::Telemetry => serde_json::from_slice::<Reading>(&it.payload),
@@ -234,14 +258,20 @@ mod tests {
             };
             let reading = reading.unwrap_or_else(|bad| panic!("{bad}: {it:?}"));
             assert_eq!(reading.unknown, 0);
-            let now = (reading.boot.unwrap_or(0), reading.seq.unwrap_or(0));
-            let before = last.insert(it.device.to_string(), now).unwrap_or((1, 0));
-            let next = if now.0 == before.0 { (now.0, before.1 + 1) } else { (before.0 + 1, 1) };
-            boots += u32::from(now.0 != before.0);
-            assert_eq!(now, next, "{}", it.device);
+            let boots = numbers.entry(it.device.to_string()).or_default();
+            boots.entry(reading.boot.unwrap_or(0)).or_default().push(reading.seq.unwrap_or(0));
         }
-        assert_eq!(last.len(), 200);
-        assert!(boots > 0, "an hour of chance restarts at least one device");
+        assert_eq!(numbers.len(), 200);
+        for (device, boots) in &mut numbers {
+            let counted: Vec<u32> = (1..).take(boots.len()).collect();
+            assert!(boots.keys().eq(&counted), "{device}: {:?}", boots.keys());
+            for seqs in boots.values_mut() {
+                // After an outage alarms leave before readings.
+                seqs.sort_unstable();
+                assert!(seqs.iter().copied().eq((1..).take(seqs.len())), "{device}: {seqs:?}");
+            }
+        }
+        assert!(numbers.values().any(|it| it.len() > 1), "chance restarts a device in an hour");
     }
 
     #[test]
@@ -342,6 +372,7 @@ mod tests {
             assert!((100_000..=104_000).contains(&(back_at - out.at)));
             let ts: Vec<Ms> = rest
                 .iter()
+                .filter(|(_, it)| it.channel == Channel::Telemetry)
                 .filter_map(|(_, it)| serde_json::from_slice::<Reading>(&it.payload).ok()?.ts)
                 .collect();
             assert!(ts.is_sorted() && ts.first().is_some_and(|it| *it < *will_at), "{ts:?}");
