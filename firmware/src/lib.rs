@@ -12,6 +12,7 @@
 //! | [`rhythm`] | when to measure and when to report |
 //! | `orders`, [`sounder`] | commands, settings, button; what is heard in the room |
 //! | [`memory`] | what survives a restart |
+//! | [`power`] | how long a battery lasts, and what rare samples cost |
 //! | [`record`] | one unsent message, compact in flash, JSON on the wire |
 //! | [`clock`] | Unix time from the gateway's clock; the time of readings older than that |
 //! | [`heard`] | what the gateway said: bytes → settings, command, clock, or why not |
@@ -39,6 +40,7 @@ pub mod memory;
 pub mod node;
 mod orders;
 pub mod outbox;
+pub mod power;
 pub mod pulse;
 pub mod record;
 pub mod rhythm;

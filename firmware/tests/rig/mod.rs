@@ -2,6 +2,7 @@
 //! down what it is told to do.
 #![allow(dead_code, reason = "every drill uses a part of it")]
 
+use standpipe_firmware::power::Meter;
 use standpipe_firmware::{
     Actions, Contacts, Fault, Hand, Heard, Memory, Moment, Node, Pressure, Record, Seen, Smoke,
     Start, Uptime, Wanted,
@@ -58,8 +59,8 @@ pub struct Rig {
     next: Actions,
     asked: bool,
     pub records: Vec<(u64, Record)>,
-    pub steps: u64,
     pub samples: u64,
+    pub meter: Meter,
 }
 
 impl Rig {
@@ -75,8 +76,8 @@ impl Rig {
             next: Actions::default(),
             asked: true,
             records: Vec::new(),
-            steps: 0,
             samples: 0,
+            meter: Meter::default(),
         };
         rig.step(&Seen { contacts: World::calm().contacts, ..Seen::default() });
         rig
@@ -85,7 +86,7 @@ impl Rig {
     /// One step, now.
     pub fn step(&mut self, seen: &Seen) -> Actions {
         let actions = self.node.step(seen, self.now);
-        self.steps += 1;
+        self.meter.count(seen, &actions, self.now);
         self.records.extend(actions.records.iter().map(|it| (self.now.0 / 1_000, *it)));
         assert!(actions.wake_at >= self.now, "{actions:?}");
         self.next = actions.clone();

@@ -1,0 +1,79 @@
+//! The arithmetic of a battery, on what a node really does in a day.
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod rig;
+
+use rig::{Rig, World};
+use standpipe_firmware::power::{Battery, Budget, Costs, Meter, no_water_within_s};
+use standpipe_firmware::{Fault, Heard};
+use standpipe_shared::{Condition, Kind, Settings};
+
+const DAY_S: u64 = 86_400;
+
+/// A calm day at these settings, after a first quarter of an hour.
+fn day(kind: Kind, interval_s: u32, sample_s: u32, world: &World) -> Meter {
+    let mut rig = Rig::new(kind);
+    let settings = Settings { rev: 1, interval_s, sample_s, ..*rig.node.settings() };
+    assert!(rig.hear(Heard::Settings(settings)).status);
+    rig.live(900, world);
+    let mut meter = Meter::default();
+    core::mem::swap(&mut meter, &mut rig.meter);
+    rig.live(900 + DAY_S, world);
+    rig.meter
+}
+
+fn budget(meter: &Meter, costs: &Costs) -> Budget {
+    Budget::new(meter, DAY_S as f32, costs, &Battery::D_CELL)
+}
+
+#[test]
+fn at_its_defaults_a_hydrant_node_lasts_eight_years_and_sleeps_more_than_99_percent() {
+    let meter = day(Kind::Hydrant, 900, 5, &World::calm());
+    assert_eq!(meter.sessions, 96);
+    assert!((17_280..=17_290).contains(&meter.pressure), "{meter:?}");
+    let it = budget(&meter, &Costs::HYDRANT);
+    assert!(it.sleeps_pct > 99.0 && it.years >= 8.0, "{it:?}");
+    let detector = day(Kind::Smoke, 900, 5, &World::smoke(0.0));
+    let it = budget(&detector, &Costs::SMOKE);
+    assert!(it.sleeps_pct > 99.0 && it.years >= 8.0, "{it:?}");
+}
+
+/// A 4–20 mA transmitter is not for a battery at 5 s; rarely sampled it is, and says its price.
+#[test]
+fn rare_samples_save_a_battery_and_cost_seconds_of_detection() {
+    let years = |costs: &Costs, sample_s| {
+        budget(&day(Kind::Hydrant, 900, sample_s, &World::calm()), costs).years
+    };
+    assert!(years(&Costs::HYDRANT_LOOP, 5) < 1.0);
+    assert!(years(&Costs::HYDRANT_LOOP, 300) > 7.0);
+    assert!(years(&Costs::HYDRANT, 60) > years(&Costs::HYDRANT, 5) + 1.0);
+    assert_eq!([1, 5, 60, 300].map(no_water_within_s), [33, 45, 155, 635]);
+}
+
+/// What is said of seconds of detection is what the node does, at every moment of its sampling.
+#[test]
+fn detection_takes_no_longer_than_is_said() {
+    for sample_s in [1, 2, 5, 13, 60, 300] {
+        let mut worst = 0;
+        for phase in 0..u64::from(sample_s).min(60) {
+            let mut rig = Rig::new(Kind::Hydrant);
+            let settings = Settings { rev: 1, sample_s, ..*rig.node.settings() };
+            assert!(rig.hear(Heard::Settings(settings)).status);
+            rig.live(2_000 + phase, &World::calm());
+            rig.live(4_000, &World::kpa(0.0));
+            let raised = rig.shouted().into_iter().find(|it| it.1 == Condition::NoWater);
+            worst = worst.max(raised.unwrap().0 - 2_000 - phase);
+        }
+        let said = u64::from(no_water_within_s(sample_s));
+        assert!(worst <= said, "every {sample_s} s: {worst} s, and {said} s are said");
+        assert!(said <= worst + u64::from(sample_s) + 30, "{sample_s}: {said} is far from {worst}");
+    }
+}
+
+/// A node whose sensor is broken must not hurry for ever.
+#[test]
+fn a_dead_sensor_does_not_empty_the_battery() {
+    let dead = World { kpa: Err(Fault::Silent), ..World::calm() };
+    let it = budget(&day(Kind::Hydrant, 900, 5, &dead), &Costs::HYDRANT);
+    assert!(it.years >= 8.0, "{it:?}");
+}
