@@ -48,10 +48,10 @@ pub enum Sounder {
 /// What the modem is for now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Radio {
-    /// Nothing waits: it may sleep.
+    /// No more than what the outbox holds: when that is sent, it may sleep.
     #[default]
     Sleep,
-    /// Records wait that may as well wait a while; be online by the next wake.
+    /// The gateway's clock is to be heard too, which comes once a minute: stay that long.
     Report,
     /// An alarm waits, or a crew watches: connect now and stay.
     Now,

@@ -11,7 +11,7 @@
 //! | [`filter`], [`watch`] | median and extremes; dwell and hysteresis of one condition |
 //! | [`rhythm`] | when to measure and when to report |
 //! | `orders`, [`sounder`] | commands, settings, button; what is heard in the room |
-//! | [`memory`] | what survives a restart |
+//! | [`start`], [`memory`] | how a boot begins; what survives it |
 //! | [`power`] | how long a battery lasts, and what rare samples cost |
 //! | [`record`] | one unsent message, compact in flash, JSON on the wire |
 //! | [`clock`] | Unix time from the gateway's clock; the time of readings older than that |
@@ -49,6 +49,7 @@ pub mod sensors;
 pub mod settings;
 pub mod smoke;
 pub mod sounder;
+pub mod start;
 pub mod uplink;
 mod uptime;
 pub mod watch;
@@ -56,7 +57,8 @@ pub mod watch;
 pub use actions::{Actions, Answer, Radio, Sounder, Wanted};
 pub use heard::Heard;
 pub use memory::Memory;
-pub use node::{Node, Reset, Start};
+pub use node::Node;
 pub use record::{Class, Moment, Record, Shout};
 pub use seen::{Contacts, Fault, Hand, Link, Pressure, Seen, Smoke};
+pub use start::{Reset, Start};
 pub use uptime::Uptime;

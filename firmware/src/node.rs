@@ -12,10 +12,11 @@ use crate::hydrant::Hydrant;
 use crate::memory::Memory;
 use crate::orders::Test;
 use crate::rhythm::{Look, Rhythm};
-use crate::smoke::{Chamber, Detector};
+use crate::smoke::Detector;
 use crate::sounder::{State, Voice};
+use crate::start::{Reset, Start};
 use crate::watch::{Evidence, Watch};
-use crate::{Actions, Radio, Record, Seen, Shout, Sounder, Uptime, Wanted, settings};
+use crate::{Actions, Link, Radio, Record, Seen, Shout, Sounder, Uptime, Wanted, settings};
 
 /// Version of this library.
 pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
@@ -33,54 +34,6 @@ const TEMP_EVERY_MS: u64 = 60_000;
 const BATTERY_EVERY_MS: u64 = 3_600_000;
 /// The clean-air level is kept when it has moved by this much: 1 % of its range.
 const DRIFT_KEPT_DB_M: f32 = 0.003;
-
-/// Why the device started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reset {
-    /// Power came.
-    PowerOn,
-    /// Power sagged.
-    Brownout,
-    /// The watchdog was not fed: a task hung.
-    Watchdog,
-    /// It was told to restart.
-    Command,
-    /// Somebody pressed the reset pin.
-    Pin,
-}
-
-impl Reset {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::PowerOn => "power_on",
-            Self::Brownout => "brownout",
-            Self::Watchdog => "watchdog",
-            Self::Command => "command",
-            Self::Pin => "pin",
-        }
-    }
-}
-
-/// How a boot begins.
-#[derive(Clone, Copy, Debug)]
-pub struct Start {
-    /// Why.
-    pub reset: Reset,
-    /// Which start this is. The storage counts them; after it was lost, from any number.
-    pub boot: u32,
-    /// The first reading comes this long after the start, so that a town whose power returns
-    /// does not speak in one second.
-    pub first_report_ms: u64,
-    /// The chamber of a detector.
-    pub chamber: Chamber,
-}
-
-impl Default for Start {
-    fn default() -> Self {
-        let (reset, chamber) = (Reset::PowerOn, Chamber::default());
-        Self { reset, boot: 1, first_report_ms: 0, chamber }
-    }
-}
 
 /// What it is, and what it remembers of its sensors.
 #[derive(Clone, Debug)]
@@ -348,7 +301,9 @@ impl Node {
         }
         let record = self.record(None, now);
         let _ = out.records.push(record);
-        out.radio = out.radio.max(Radio::Report);
+        if self.clock.wanted(now) {
+            out.radio = out.radio.max(Radio::Report);
+        }
         self.rhythm.reported(look.kpa, &self.settings, now);
         if let Sense::Hydrant(it) = &mut self.sense {
             it.reported();
@@ -394,6 +349,8 @@ impl Node {
         }
         if self.rhythm.watched(now) {
             out.radio = Radio::Now;
+        } else if seen.link == Link::Online && self.clock.wanted(now) {
+            out.radio = out.radio.max(Radio::Report);
         }
     }
 

@@ -68,7 +68,7 @@ impl Node {
             }
             Some(Heard::Settings(settings)) => self.settle(settings, now, out),
             Some(Heard::Command { id, verb, seconds }) => {
-                if let Some(outcome) = self.obey(id, *verb, *seconds, now, out) {
+                if let Some(outcome) = self.obey((id, *verb, *seconds), now, out) {
                     let _ = out.answers.push(answer(id, outcome));
                 }
             }
@@ -111,9 +111,7 @@ impl Node {
     /// `None`: the answer comes later.
     fn obey(
         &mut self,
-        id: &str,
-        verb: Verb,
-        seconds: Option<u32>,
+        (id, verb, seconds): (&str, Verb, Option<u32>),
         now: Uptime,
         out: &mut Actions,
     ) -> Option<Result<&'static str, &'static str>> {

@@ -108,7 +108,7 @@ impl Meter {
             self.online_ms = self.online_ms.saturating_add(now.since_ms(self.last));
         }
         let online = actions.radio == Radio::Now;
-        asked(&mut self.sessions, actions.radio == Radio::Report || online && !self.online);
+        asked(&mut self.sessions, !self.online && (online || !actions.records.is_empty()));
         (self.online, self.last) = (online, now);
     }
 }

@@ -2,6 +2,8 @@
 //! down what it is told to do.
 #![allow(dead_code, reason = "every drill uses a part of it")]
 
+pub mod nonsense;
+
 use standpipe_firmware::power::Meter;
 use standpipe_firmware::{
     Actions, Contacts, Fault, Hand, Heard, Memory, Moment, Node, Pressure, Record, Seen, Smoke,
