@@ -40,6 +40,10 @@ impl Keep {
         Self { range }
     }
 
+    pub(super) fn range(&self) -> Range<u32> {
+        self.range.clone()
+    }
+
     fn map<'f, F: MultiwriteNorFlash>(
         &self,
         flash: &'f mut F,

@@ -70,6 +70,32 @@ impl Lane {
         Self { range, cache: Self::unknown() }
     }
 
+    pub(super) fn range(&self) -> Range<u32> {
+        self.range.clone()
+    }
+
+    /// Whether at most one page is begun and not full. More are not made by a power cut, and
+    /// would be taken for an end of the queue that it is not.
+    pub(super) async fn is_sound<F: MultiwriteNorFlash>(
+        &self,
+        flash: &mut F,
+    ) -> Result<bool, Trouble> {
+        let mut begun = 0;
+        for page in self.range.clone().step_by(F::ERASE_SIZE) {
+            let end = page + (F::ERASE_SIZE - F::READ_SIZE) as u32;
+            let mut marked = [false; 2];
+            for (at, marked) in [page, end].into_iter().zip(&mut marked) {
+                let mut word = [0xFF; 32];
+                let word = word.get_mut(..F::READ_SIZE).ok_or(Trouble::Failed)?;
+                flash.read(at, word).await.map_err(|_| Trouble::Failed)?;
+                // As `sequential-storage` reads its marks: half a byte of zeros.
+                *marked = word.iter().map(|byte| byte.count_zeros()).sum::<u32>() >= 4;
+            }
+            begun += u32::from(marked == [true, false]);
+        }
+        Ok(begun <= 1)
+    }
+
     fn unknown() -> Pages {
         Cache::new(ArrayPageStates::new(), ArrayPagePointers::new(), Uncached)
     }

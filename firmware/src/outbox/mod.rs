@@ -94,7 +94,7 @@ pub enum Storage {
     Kept,
     /// It was empty: a new device, or a new chip.
     Fresh,
-    /// Some of what it held made no sense and was erased.
+    /// Some of what it held made no sense and was erased, or nothing of it was ours.
     Corrupt,
     /// It does not answer, or did not at some time in this boot.
     Failed,
@@ -153,6 +153,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             lost: Lost::default(),
             storage: Storage::Kept,
         };
+        let last = it.last_boot().await;
         it.count_waiting().await;
         let mut eight = [0; 8];
         if it.kept(Key::Lost, &mut eight).await == Some(8) {
@@ -160,11 +161,57 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             it.lost.alarms = u32::from_le_bytes([a, b, c, d]);
             it.lost.readings = u32::from_le_bytes([e, f, g, h]);
         }
-        let boot = it.count_boot(random).await;
+        // Three bytes in a record, and hardly a number that was used before.
+        let boot = last.map_or(0x4000 + random % 0x10_0000, |last| last.wrapping_add(1).max(1));
+        it.keep(Key::Boot, &boot.to_le_bytes()).await;
         (it, boot)
     }
 
+    /// The count that is kept. Without one this chip is new, or not ours: then it is emptied.
+    async fn last_boot(&mut self) -> Option<u32> {
+        let mut four = [0; 4];
+        if self.kept(Key::Boot, &mut four).await == Some(4) {
+            return Some(u32::from_le_bytes(four));
+        }
+        if self.storage == Storage::Failed {
+            return None;
+        }
+        let blank = self.is_blank().await;
+        if self.note(blank) == Ok(true) {
+            self.storage = Storage::Fresh;
+            return None;
+        }
+        let erased = self.keep.erase(&mut self.flash).await;
+        if self.note(erased).is_ok() {
+            // The count is written last: if the power goes, all of this comes again.
+            let _ = self.start_clean(Which::Alarms).await;
+            let _ = self.start_clean(Which::Readings).await;
+        }
+        None
+    }
+
+    async fn is_blank(&mut self) -> Result<bool, Trouble> {
+        for range in [self.keep.range(), self.alarms.range(), self.readings.range()] {
+            let mut some = [0; 64];
+            for at in range.step_by(some.len()) {
+                self.flash.read(at, &mut some).await.map_err(|_| Trouble::Failed)?;
+                if some.iter().any(|byte| *byte != 0xFF) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
     async fn count_waiting(&mut self) {
+        for which in [Which::Alarms, Which::Readings] {
+            let (lane, flash) = self.lane(which);
+            let sound = lane.is_sound(flash).await;
+            if self.note(sound) == Ok(false) {
+                // The state of the chip is noted.
+                let _ = self.start_clean(which).await;
+            }
+        }
         let mut alarms = 0;
         self.records(Which::Alarms, |_| {
             alarms += 1;
@@ -181,23 +228,6 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         })
         .await;
         (self.alarms_waiting, self.overflow, self.readings_waiting) = (alarms, overflow, readings);
-    }
-
-    async fn count_boot(&mut self, random: u32) -> u32 {
-        let mut four = [0; 4];
-        let last = self.kept(Key::Boot, &mut four).await;
-        let boot = if last == Some(4) {
-            u32::from_le_bytes(four).wrapping_add(1).max(1)
-        } else {
-            if self.storage == Storage::Kept {
-                let empty = self.waiting() == Waiting::default();
-                self.storage = if empty { Storage::Fresh } else { Storage::Corrupt };
-            }
-            // Three bytes in a record, and hardly a number that was used before.
-            0x4000 + random % 0x10_0000
-        };
-        self.keep(Key::Boot, &boot.to_le_bytes()).await;
-        boot
     }
 
     /// Takes a message in.
