@@ -24,8 +24,6 @@ use super::mailbox::{Mailbox, Slots};
 use super::talk::Habits;
 use super::{Account, Ended, MAX_PACKET, TOPIC_MAX};
 
-/// A packet has begun: its rest must follow within this, and what is sent must be taken.
-const PACKET: Duration = Duration::from_secs(20);
 /// The Last Will.
 const GONE: &[u8] = br#"{"online":false}"#;
 /// Subscriptions on their way at a time: settings, command, clock.
@@ -59,6 +57,8 @@ pub(super) struct Session<'m, S: Read + Write> {
     mqtt: Mqtt<'m, S>,
     mailbox: &'m Mailbox,
     account: &'m Account<'m>,
+    /// A packet has begun: its rest must follow within this, and what is sent must be taken.
+    patience: Duration,
 }
 
 /// A topic of this device, or the clock's.
@@ -108,10 +108,11 @@ impl<'m, S: Read + Write> Session<'m, S> {
         }
         let id = MqttString::from_str(account.device.as_str()).map_err(|_| Ended::Broken)?;
         mailbox.clear();
-        match with_timeout(PACKET, mqtt.connect(stream, &options, Some(id))).await {
+        let patience = Duration::from_millis(habits.patience_ms);
+        match with_timeout(patience, mqtt.connect(stream, &options, Some(id))).await {
             Ok(Ok(connected)) => {
                 let known = connected.session_present;
-                Ok((Self { mqtt, mailbox, account }, known))
+                Ok((Self { mqtt, mailbox, account, patience }, known))
             }
             Ok(Err(MqttError::Disconnect { reason, .. })) => Err(Ended::Refused(reason.value())),
             Ok(Err(_)) => Err(Ended::Broken),
@@ -127,7 +128,7 @@ impl<'m, S: Read + Write> Session<'m, S> {
     /// The rest of that packet.
     pub(super) async fn body(&mut self, header: FixedHeader) -> Result<Said, Ended> {
         self.mailbox.clear();
-        let event = with_timeout(PACKET, self.mqtt.poll_body(header)).await;
+        let event = with_timeout(self.patience, self.mqtt.poll_body(header)).await;
         Ok(match event.map_err(|_| Ended::Broken)?.map_err(|error| broken(&error))? {
             Event::PublishAcknowledged(it) => Said::Has(it.packet_identifier),
             // A broker that refuses a message refuses it for ever: not now, says the backoff.
@@ -173,7 +174,8 @@ impl<'m, S: Read + Write> Session<'m, S> {
         if retain == Retain::Yes {
             options = options.retain();
         }
-        let sent = with_timeout(PACKET, self.mqtt.publish(&options, Bytes::Borrowed(payload)));
+        let sent =
+            with_timeout(self.patience, self.mqtt.publish(&options, Bytes::Borrowed(payload)));
         let number = sent.await.map_err(|_| Ended::Broken)?.map_err(|error| broken(&error))?;
         number.ok_or(Ended::Broken)
     }
@@ -189,7 +191,7 @@ impl<'m, S: Read + Write> Session<'m, S> {
             let text = topic_text(self.account, &topic);
             let text = MqttString::from_str(&text).ok().and_then(TopicFilter::new);
             let sent = self.mqtt.subscribe(text.ok_or(Ended::Broken)?, &options);
-            let sent = with_timeout(PACKET, sent).await.map_err(|_| Ended::Broken)?;
+            let sent = with_timeout(self.patience, sent).await.map_err(|_| Ended::Broken)?;
             sent.map_err(|error| broken(&error))?;
         }
         Ok(())
@@ -197,14 +199,15 @@ impl<'m, S: Read + Write> Session<'m, S> {
 
     /// Asks whether the broker is still there.
     pub(super) async fn ping(&mut self) -> Result<(), Ended> {
-        let sent = with_timeout(PACKET, self.mqtt.ping()).await.map_err(|_| Ended::Broken)?;
+        let sent =
+            with_timeout(self.patience, self.mqtt.ping()).await.map_err(|_| Ended::Broken)?;
         sent.map_err(|error| broken(&error))
     }
 
     /// Says goodbye: no Last Will, and the broker keeps the session.
     pub(super) async fn leave(mut self) {
         // If it does not arrive, the keep-alive ends it.
-        let _ = with_timeout(PACKET, self.mqtt.disconnect(&DisconnectOptions::new())).await;
+        let _ = with_timeout(self.patience, self.mqtt.disconnect(&DisconnectOptions::new())).await;
     }
 }
 

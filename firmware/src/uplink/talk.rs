@@ -171,14 +171,14 @@ impl Talk {
         if let Some(what) = self.to_say(desk, now) {
             return Turn::Say(what);
         }
+        let leave = self.leave_at(desk);
+        if leave.is_some_and(|at| at <= now) {
+            return Turn::Leave;
+        }
         // Three quarters leave time for the ping to arrive.
         let quiet = self.spoke.after_ms(u64::from(self.habits.keep_alive_s) * 750);
         if quiet <= now && self.ping.is_none() {
             return Turn::Say(What::Ping);
-        }
-        let leave = self.leave_at(desk);
-        if leave.is_some_and(|at| at <= now) {
-            return Turn::Leave;
         }
         let ping = self.ping.is_none().then_some(quiet);
         let held = self.held_alarms.or(self.held_readings).map(|it| it.after_ms(HELD_MS));
@@ -243,5 +243,107 @@ impl Talk {
                 (self.heard, self.held_alarms, self.held_readings) = (now, None, None);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Desk, Habits, News, Session, Talk, Turn, What};
+    use crate::{Radio, Uptime};
+
+    const QUIET: Desk =
+        Desk { radio: Radio::Sleep, alarm: false, readings: false, answer: false, status: false };
+    const ALL: Desk = Desk { alarm: true, readings: true, answer: true, status: true, ..QUIET };
+
+    fn talk(habits: Habits) -> Talk {
+        Talk::new(habits, Session::New, Uptime(0))
+    }
+
+    /// It says `what` at `now`, as was meant.
+    fn says(talk: &mut Talk, desk: &Desk, what: What, now: u64) {
+        assert_eq!(talk.next(desk, Uptime(now)), Turn::Say(what));
+        talk.happened(News::Said(what), Uptime(now));
+    }
+
+    fn has(talk: &mut Talk, what: What, now: u64) {
+        talk.happened(News::Acknowledged(what), Uptime(now));
+    }
+
+    #[test]
+    fn an_alarm_goes_first_and_never_waits_for_readings() {
+        let mut it = talk(Habits::ALWAYS);
+        says(&mut it, &ALL, What::Alarm, 0);
+        says(&mut it, &ALL, What::Readings, 0);
+        assert!(matches!(it.next(&ALL, Uptime(10)), Turn::Listen(_)), "two are on their way");
+        has(&mut it, What::Alarm, 20);
+        says(&mut it, &ALL, What::Alarm, 20);
+        has(&mut it, What::Alarm, 30);
+        let desk = Desk { alarm: false, ..ALL };
+        says(&mut it, &desk, What::Status, 30);
+        has(&mut it, What::Status, 40);
+        let desk = Desk { status: false, ..desk };
+        says(&mut it, &desk, What::Subscribe, 40);
+        has(&mut it, What::Subscribe, 50);
+        says(&mut it, &desk, What::Answer, 50);
+        has(&mut it, What::Readings, 60);
+        says(&mut it, &desk, What::Readings, 60);
+    }
+
+    #[test]
+    fn a_session_that_is_resumed_is_not_subscribed_again() {
+        let it = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
+        assert!(matches!(it.next(&QUIET, Uptime(0)), Turn::Listen(_)));
+    }
+
+    #[test]
+    fn silence_is_answered_by_a_ping_and_then_by_giving_up() {
+        let mut it = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
+        assert_eq!(it.next(&QUIET, Uptime(0)), Turn::Listen(Uptime(45_000)));
+        says(&mut it, &QUIET, What::Ping, 45_000);
+        assert_eq!(it.next(&QUIET, Uptime(45_000)), Turn::Listen(Uptime(65_000)));
+        has(&mut it, What::Ping, 46_000);
+        says(&mut it, &QUIET, What::Ping, 90_000);
+        assert_eq!(it.next(&QUIET, Uptime(109_999)), Turn::Listen(Uptime(110_000)));
+        assert_eq!(it.next(&QUIET, Uptime(110_000)), Turn::GiveUp);
+        let desk = Desk { readings: true, ..QUIET };
+        let mut it = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
+        says(&mut it, &desk, What::Readings, 0);
+        assert_eq!(it.next(&desk, Uptime(20_000)), Turn::GiveUp, "no acknowledgement");
+    }
+
+    #[test]
+    fn a_battery_leaves_when_everything_is_said_and_a_while_was_listened() {
+        let mut it = Talk::new(Habits::BRIEFLY, Session::Resumed, Uptime(0));
+        let desk = Desk { readings: true, ..QUIET };
+        says(&mut it, &desk, What::Readings, 100);
+        assert_eq!(
+            it.next(&QUIET, Uptime(200)),
+            Turn::Listen(Uptime(20_100)),
+            "not before the broker has it"
+        );
+        has(&mut it, What::Readings, 1_000);
+        assert_eq!(it.next(&QUIET, Uptime(1_000)), Turn::Listen(Uptime(6_000)));
+        it.happened(News::Heard, Uptime(4_000));
+        assert_eq!(it.next(&QUIET, Uptime(8_999)), Turn::Listen(Uptime(9_000)), "a command came");
+        assert_eq!(it.next(&QUIET, Uptime(9_000)), Turn::Leave);
+        let live = Desk { radio: Radio::Now, ..QUIET };
+        assert!(matches!(it.next(&live, Uptime(9_000)), Turn::Listen(_)), "a crew watches");
+        let mains = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
+        assert!(matches!(mains.next(&QUIET, Uptime(9_000)), Turn::Listen(_)));
+    }
+
+    #[test]
+    fn readings_without_a_time_wait_for_the_clock_and_not_for_ever() {
+        let mut it = Talk::new(Habits::BRIEFLY, Session::Resumed, Uptime(0));
+        let desk = Desk { readings: true, ..QUIET };
+        assert_eq!(it.next(&desk, Uptime(0)), Turn::Say(What::Readings));
+        it.happened(News::Held(What::Readings), Uptime(0));
+        assert_eq!(it.next(&desk, Uptime(0)), Turn::Listen(Uptime(10_000)), "no busy loop");
+        assert_eq!(it.next(&Desk { alarm: true, ..desk }, Uptime(1)), Turn::Say(What::Alarm));
+        it.happened(News::Heard, Uptime(2_000));
+        says(&mut it, &desk, What::Readings, 2_000);
+        has(&mut it, What::Readings, 2_500);
+        it.happened(News::Held(What::Readings), Uptime(70_000));
+        assert_eq!(it.next(&desk, Uptime(75_000)), Turn::Leave, "the gateway has no clock today");
     }
 }

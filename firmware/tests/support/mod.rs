@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test uses another part")]
 
 pub mod chip;
+pub mod device;
 
 use standpipe_firmware::{Moment, Record, Shout, Uptime};
 use standpipe_shared::{Condition, Field, Measurements};

@@ -1,0 +1,169 @@
+//! The dialogue with a cellular module, word by word, with one that answers badly too.
+
+mod support;
+
+use std::time::Duration;
+
+use embedded_hal::digital::{ErrorType, OutputPin};
+use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{Read as _, Write as _};
+use standpipe_firmware::uplink::{AtModem, DialFault, Modem, Script};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+const SCRIPT: Script<'_> = Script {
+    setup: &["AT+QIACT=1"],
+    dial: "AT+QIOPEN=1,0,\"TCP\",\"broker\",1883,0,2",
+    hang_up: "AT+QICLOSE=0",
+    sleep: &["AT+QSCLK=1"],
+};
+
+/// A pin that remembers.
+#[derive(Clone, Default)]
+struct Pin(std::rc::Rc<std::cell::Cell<Option<bool>>>);
+
+impl ErrorType for Pin {
+    type Error = std::convert::Infallible;
+}
+
+impl OutputPin for Pin {
+    fn set_low(&mut self) -> Result<(), Self::Error> {
+        self.0.set(Some(false));
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Self::Error> {
+        self.0.set(Some(true));
+        Ok(())
+    }
+}
+
+/// Plays the module: each line that comes in must be the next of `play`, and is answered so. A
+/// line without an end is awaited as it is (`+++`).
+async fn module(stream: &mut DuplexStream, play: &[(&str, &str)]) {
+    for (expected, answer) in play {
+        let end = if *expected == "+++" { "" } else { "\r" };
+        let mut line = vec![0; expected.len() + end.len()];
+        stream.read_exact(&mut line).await.expect("the modem speaks");
+        assert_eq!(String::from_utf8_lossy(&line), format!("{expected}{end}"));
+        stream.write_all(answer.as_bytes()).await.expect("and listens");
+    }
+}
+
+/// How a module of which nothing is known is brought to dial.
+const AWAKE: [(&str, &str); 4] = [
+    ("+++", "\r\nERROR\r\n"),
+    ("AT", "\r\nOK\r\n"),
+    ("AT+QICLOSE=0", "\r\nOK\r\n"),
+    ("AT", "AT\r\r\nOK\r\n"),
+];
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let test = async { tokio::time::timeout(Duration::from_secs(60), test).await };
+    runtime.block_on(test).expect("within a minute")
+}
+
+#[test]
+fn it_dials_is_transparent_hangs_up_and_sleeps() {
+    run(async {
+        let (ours, mut theirs) = tokio::io::duplex(4_096);
+        let pin = Pin::default();
+        let mut modem = AtModem::new(FromTokio::new(ours), pin.clone(), SCRIPT);
+        let dial = [
+            ("ATE0", "ATE0\r\r\nOK\r\n"),
+            ("AT+CEREG?", "\r\n+CEREG: 0,2\r\n\r\nOK\r\n"),
+            ("AT+CEREG?", "\r\n+CEREG: 0,5\r\n\r\nOK\r\n"),
+            ("AT+CSQ", "\r\n+CSQ: 18,99\r\n\r\nOK\r\n"),
+            ("AT+QIACT=1", "\r\n+CME ERROR: already\r\n"),
+            (
+                SCRIPT.dial,
+                "\r\nRDY and something much longer than any line that anybody would ever read\r\n\r\nCONNECT\r\n\x20\x03",
+            ),
+        ];
+        let play = [&AWAKE[..], &dial].concat();
+        let (dialled, ()) = tokio::join!(modem.dial(), module(&mut theirs, &play));
+        assert_eq!(dialled, Ok(()));
+        assert_eq!(modem.rssi_dbm(), Some(-77));
+        assert_eq!(pin.0.get(), Some(false), "awake");
+        let mut two = [0; 2];
+        modem.stream().read_exact(&mut two).await.expect("data");
+        assert_eq!(two, [0x20, 0x03], "no byte after CONNECT is taken for an answer");
+        modem.stream().write_all(b"mqtt").await.expect("data");
+        let mut four = [0; 4];
+        theirs.read_exact(&mut four).await.expect("data");
+        assert_eq!(&four, b"mqtt");
+
+        let play = [
+            ("+++", "rest of the data\r\nOK\r\n"),
+            ("AT", "\r\nOK\r\n"),
+            ("AT+QICLOSE=0", "\r\nOK\r\n"),
+            ("AT+QSCLK=1", "\r\nOK\r\n"),
+        ];
+        let away = async {
+            modem.hang_up().await;
+            modem.hang_up().await; // twice is once
+            modem.sleep().await;
+        };
+        tokio::join!(away, module(&mut theirs, &play));
+        assert_eq!(pin.0.get(), Some(true), "may sleep");
+
+        // From a module that is known to be in command mode it is shorter.
+        let play = [&[("AT", "\r\nOK\r\n")][..], &dial].concat();
+        let (dialled, ()) = tokio::join!(modem.dial(), module(&mut theirs, &play));
+        assert_eq!(dialled, Ok(()));
+    });
+}
+
+#[test]
+fn a_broker_that_does_not_answer_is_told_from_a_silent_module() {
+    run(async {
+        let (ours, mut theirs) = tokio::io::duplex(4_096);
+        let mut modem = AtModem::new(FromTokio::new(ours), Pin::default(), SCRIPT);
+        let dial = [
+            ("ATE0", "\r\nOK\r\n"),
+            ("AT+CEREG?", "\r\n+CEREG: 2,1,\"12AB\",\"0123\",9\r\n\r\nOK\r\n"),
+            ("AT+CSQ", "\r\n+CSQ: 99,99\r\n\r\nOK\r\n"),
+            ("AT+QIACT=1", "\r\nOK\r\n"),
+            (SCRIPT.dial, "\r\nNO CARRIER\r\n"),
+        ];
+        let play = [&AWAKE[..], &dial].concat();
+        let (dialled, ()) = tokio::join!(modem.dial(), module(&mut theirs, &play));
+        assert_eq!(dialled, Err(DialFault::NoAnswer));
+        assert_eq!(modem.rssi_dbm(), None);
+        // The module is unplugged.
+        drop(theirs);
+        assert_eq!(modem.dial().await, Err(DialFault::Silent));
+    });
+}
+
+#[test]
+fn a_module_that_boots_slowly_is_waited_for() {
+    run(async {
+        let (ours, mut theirs) = tokio::io::duplex(4_096);
+        let mut modem = AtModem::new(FromTokio::new(ours), Pin::default(), SCRIPT);
+        let slow = async {
+            let mut bytes = [0; 64];
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            let asked = theirs.read(&mut bytes).await.expect("it was asked meanwhile");
+            assert!(asked > 8, "{asked}");
+            theirs.write_all(b"\x00\xFFRDY\r\n").await.expect("garbage of the boot");
+            loop {
+                let asked = theirs.read(&mut bytes).await.unwrap_or(0);
+                let text = String::from_utf8_lossy(&bytes[..asked]).into_owned();
+                let answer = if text.contains("CEREG") {
+                    "\r\n+CEREG: 0,1\r\n\r\nOK\r\n"
+                } else if text.contains("QIOPEN") {
+                    "\r\nCONNECT\r\n"
+                } else {
+                    "\r\nOK\r\n"
+                };
+                theirs.write_all(answer.as_bytes()).await.expect("it listens");
+                if text.contains("QIOPEN") {
+                    break;
+                }
+            }
+        };
+        let (dialled, ()) = tokio::join!(modem.dial(), slow);
+        assert_eq!(dialled, Ok(()));
+    });
+}
