@@ -1,5 +1,11 @@
 //! A broker that lies, stammers, falls silent or hangs up: the uplink never panics, never stays
 //! in a connection that is dead, and never lets go of a message that was not acknowledged.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic: that is how it fails"
+)]
 
 mod support;
 

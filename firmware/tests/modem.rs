@@ -1,4 +1,10 @@
 //! The dialogue with a cellular module, word by word, with one that answers badly too.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic: that is how it fails"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! The outbox on a chip that loses its power at every byte, is full, broken, or holds garbage.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic: that is how it fails"
+)]
 
 mod support;
 

@@ -33,7 +33,7 @@ pub fn reading(boot: u32, seq: u32) -> Record {
 
 /// An alarm.
 pub fn alarm(boot: u32, seq: u32) -> Record {
-    let shout = Shout { condition: Condition::NoWater, active: seq % 2 == 0, test: false };
+    let shout = Shout { condition: Condition::NoWater, active: seq.is_multiple_of(2), test: false };
     let mut values = Measurements::default();
     values.set(Field::PressureKpa, 3.0).expect("a finite number");
     let moment = Moment::Uptime(Uptime(u64::from(seq) * 1_000));
