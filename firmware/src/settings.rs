@@ -1,33 +1,21 @@
 //! Which settings a node accepts. Those it refuses change nothing: the old ones are kept, and a
-//! reply with the id `settings-<rev>` says why.
-
-use core::ops::RangeInclusive;
+//! reply with the id `settings-<rev>` says why. The limits are those of [`Settings`]: the gateway
+//! goes by the same.
 
 use standpipe_shared::{Kilopascals, Settings};
-
-/// Seconds between readings: at most a day, at least what a demonstration needs.
-pub const INTERVAL_S: RangeInclusive<u32> = 5..=86_400;
-/// Seconds between samples.
-pub const SAMPLE_S: RangeInclusive<u32> = 1..=600;
-/// The limit of `low_pressure`, kPa.
-pub const LOW_KPA: RangeInclusive<f32> = 1.0..=2_000.0;
-/// The limit of `no_water`, kPa; always below that of `low_pressure`.
-pub const NO_WATER_KPA: RangeInclusive<f32> = 1.0..=500.0;
-/// The change that is reported at once, kPa; less would report the sensor's noise.
-pub const DELTA_KPA: RangeInclusive<f32> = 2.0..=1_000.0;
 
 /// Why settings were refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Outside [`INTERVAL_S`].
+    /// Outside [`Settings::INTERVAL_S`].
     Interval,
-    /// Outside [`SAMPLE_S`], or longer than the interval.
+    /// Outside [`Settings::SAMPLE_S`], or longer than the interval.
     Sample,
-    /// Outside [`LOW_KPA`].
+    /// Outside [`Settings::LOW_KPA`].
     Low,
-    /// Outside [`NO_WATER_KPA`], or not below the limit of `low_pressure`.
+    /// Outside [`Settings::NO_WATER_KPA`], or not below the limit of `low_pressure`.
     NoWater,
-    /// Outside [`DELTA_KPA`].
+    /// Outside [`Settings::DELTA_KPA`].
     Delta,
 }
 
@@ -68,15 +56,15 @@ pub fn defaults() -> Settings {
 /// [`Refused`] names the first field that is out of range.
 pub fn check(it: &Settings) -> Result<(), Refused> {
     let (low, dry) = (it.low_kpa.get(), it.no_water_kpa.get());
-    if !INTERVAL_S.contains(&it.interval_s) {
+    if !Settings::INTERVAL_S.contains(&it.interval_s) {
         Err(Refused::Interval)
-    } else if !SAMPLE_S.contains(&it.sample_s) || it.sample_s > it.interval_s {
+    } else if !Settings::SAMPLE_S.contains(&it.sample_s) || it.sample_s > it.interval_s {
         Err(Refused::Sample)
-    } else if !LOW_KPA.contains(&low) {
+    } else if !Settings::LOW_KPA.contains(&low) {
         Err(Refused::Low)
-    } else if !NO_WATER_KPA.contains(&dry) || dry >= low {
+    } else if !Settings::NO_WATER_KPA.contains(&dry) || dry >= low {
         Err(Refused::NoWater)
-    } else if !DELTA_KPA.contains(&it.delta_kpa.get()) {
+    } else if !Settings::DELTA_KPA.contains(&it.delta_kpa.get()) {
         Err(Refused::Delta)
     } else {
         Ok(())

@@ -136,6 +136,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     // Without webhooks it only gives up what was owed to earlier ones.
     let may_end = config.webhooks.is_empty();
     if may_end { &mut stage.brief } else { &mut stage.threads }.push(webhooks);
+    stage.threads.push(notify::device::start(pages.clone(), broker.clone(), &root, &gateway)?);
     stage.threads.push(notify::station::start(pages, broker.clone(), &root, &gateway)?);
     let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
     stage.threads.push(pump::start(to_history)?);

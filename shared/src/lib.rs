@@ -18,7 +18,7 @@ pub use command::{Command, Reply, Verb};
 pub use condition::{Class, Condition, Kind, Severity, UnknownCondition};
 pub use name::{BadName, Name};
 pub use reading::{Alarm, Field, Measurements, Reading};
-pub use settings::Settings;
+pub use settings::{Settings, SettingsFault};
 pub use status::Status;
 pub use topic::{BadTopic, Channel, ROOT, StationChannel, Topic};
 pub use units::{Celsius, DecibelsPerMetre, Degrees, Kilopascals, Milliamps, NotFinite, Percent};

@@ -30,6 +30,9 @@ macro_rules! quantity {
             /// What a working sensor can report; outside it the sensor or its wire is broken.
             pub const PLAUSIBLE: core::ops::RangeInclusive<f32> = $range;
 
+            /// 0 of the unit.
+            pub const ZERO: Self = Self(0.0);
+
             /// # Errors
             /// [`NotFinite`] for an infinity or NaN.
             pub fn new(value: f32) -> Result<Self, NotFinite> {

@@ -179,6 +179,31 @@ impl Gateway {
         http::post(&self.at(&format!("/api/v1/{path}")), &format!("Bearer {TOKEN}"), body)
     }
 
+    /// `PUT` below `/api/v1`.
+    #[must_use]
+    pub fn put(&self, path: &str, body: &Value) -> (u16, Value) {
+        http::put(&self.at(&format!("/api/v1/{path}")), &format!("Bearer {TOKEN}"), body)
+    }
+
+    /// `DELETE` below `/api/v1`.
+    #[must_use]
+    pub fn delete(&self, path: &str) -> (u16, Value) {
+        http::delete(&self.at(&format!("/api/v1/{path}")), &format!("Bearer {TOKEN}"))
+    }
+
+    /// Runs a command of the program against it; its exit code, output and complaints.
+    ///
+    /// # Panics
+    /// When the program cannot be run.
+    #[must_use]
+    pub fn command(&self, words: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = Command::new(program());
+        command.args(words).env("STANDPIPE_ADMIN_TOKEN", TOKEN).env("STANDPIPE_URL", self.at(""));
+        let out = command.output().expect("the program");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.code(), text(&out.stdout), text(&out.stderr))
+    }
+
     /// Every item of a paged list.
     #[must_use]
     pub fn list(&self, path: &str) -> Vec<Value> {

@@ -47,6 +47,28 @@ pub fn post(url: &str, authorization: &str, body: &Value) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
+/// `PUT` of JSON.
+///
+/// # Panics
+/// When nobody answers.
+#[must_use]
+pub fn put(url: &str, authorization: &str, body: &Value) -> (u16, Value) {
+    let answer = send(|client| client.put(url).json(body), authorization);
+    let (status, text) = answer.unwrap_or_else(|| panic!("no answer: {url}"));
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// `DELETE`.
+///
+/// # Panics
+/// When nobody answers.
+#[must_use]
+pub fn delete(url: &str, authorization: &str) -> (u16, Value) {
+    let answer = send(|client| client.delete(url), authorization);
+    let (status, text) = answer.unwrap_or_else(|| panic!("no answer: {url}"));
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
 /// `POST` of JSON, answered with any text.
 ///
 /// # Panics

@@ -5,6 +5,7 @@ use standpipe_shared::Measurements;
 
 use crate::Ms;
 use crate::incidents::IncidentId;
+use crate::orders::{Command, Of};
 use crate::registry::DeviceIx;
 
 /// Everything that follows from a batch of messages and the passing of time.
@@ -29,6 +30,12 @@ pub struct Changes {
     pub ledger: Vec<LedgerRow>,
     /// Terminals that came or went.
     pub presence: Vec<Presence>,
+    /// Of whom other settings are wished, or none any more.
+    pub wishes: Vec<Of>,
+    /// Devices of whose settings something changed. May name one twice.
+    pub settings: Vec<DeviceIx>,
+    /// Commands that are new or changed, each as it was then, in order.
+    pub commands: Vec<Command>,
     /// Whether something in `Book::meta` changed.
     pub book_meta: bool,
     /// Whether what is remembered of zones and areas changed.
@@ -50,6 +57,9 @@ impl Changes {
             && self.pages.is_empty()
             && self.ledger.is_empty()
             && self.presence.is_empty()
+            && self.wishes.is_empty()
+            && self.settings.is_empty()
+            && self.commands.is_empty()
             && !self.book_meta
             && !self.watch_meta
     }
@@ -68,6 +78,9 @@ impl Changes {
             pages,
             ledger,
             presence,
+            wishes,
+            settings,
+            commands,
             book_meta,
             watch_meta,
             counts,
@@ -81,6 +94,9 @@ impl Changes {
         pages.clear();
         ledger.clear();
         presence.clear();
+        wishes.clear();
+        settings.clear();
+        commands.clear();
         *book_meta = false;
         *watch_meta = false;
         *counts = Counts::default();

@@ -12,6 +12,7 @@
 //! | [`registry`] | stations, devices, profiles; their files |
 //! | [`detect`] | what is true of a device, a zone, an area |
 //! | [`incidents`] | what people handle, and who is told when |
+//! | [`orders`] | settings and commands: what is asked of devices, and how far that has got |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`backtest`] | the same rules over recorded readings |
 //!
@@ -22,6 +23,7 @@ pub mod changes;
 pub mod detect;
 pub mod fact;
 pub mod incidents;
+pub mod orders;
 pub mod registry;
 pub mod wire;
 pub mod world;

@@ -3,7 +3,8 @@
 //! acknowledges, publishes or answers.
 //!
 //! Detection ([`crate::detect::Watch`]) finds what is true; the book ([`crate::incidents::Book`])
-//! decides who is told. Neither knows the other: facts pass through here.
+//! decides who is told; the orders ([`crate::orders::Orders`]) are what devices are asked. None
+//! knows the others: what passes between them passes through here.
 
 #[cfg(test)]
 mod tests;
@@ -12,10 +13,12 @@ use standpipe_shared::{Class, Measurements};
 use ulid::Ulid;
 
 use crate::changes::Logged;
+use crate::detect::judge::silent_after;
 use crate::detect::watch::Wholes;
 use crate::detect::{BadMemory, HydrantNow, Memory, Trust, Watch};
 use crate::fact::Subject;
 use crate::incidents::{Action, Book, IncidentId, Plan, Refused, Saved, State, View};
+use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::wire::Message;
 use crate::{Changes, Ms};
@@ -26,6 +29,7 @@ pub struct World {
     watch: Watch,
     /// The incidents.
     pub book: Book,
+    orders: Orders,
 }
 
 /// What the store and the API show of a device's memory.
@@ -54,7 +58,8 @@ impl World {
     #[must_use]
     pub fn new(registry: Registry, plan: Plan, seed: u64) -> Self {
         let verify_ms = Ms::from(plan.verify_hours) * 3_600_000;
-        Self { watch: Watch::new(registry, verify_ms), book: Book::new(plan, seed) }
+        let (watch, book) = (Watch::new(registry, verify_ms), Book::new(plan, seed));
+        Self { watch, book, orders: Orders::default() }
     }
 
     /// Who is where.
@@ -105,6 +110,17 @@ impl World {
         self.book.restore(saved);
     }
 
+    /// Settings and commands.
+    #[must_use]
+    pub const fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// Puts settings and commands back.
+    pub fn restore_orders(&mut self, saved: SavedOrders) {
+        self.orders.restore(saved, &self.watch.registry);
+    }
+
     /// A message that is in the log may be delivered again: it will be known as a duplicate.
     pub fn remember(&mut self, logged: &Logged) {
         self.watch.remember(logged);
@@ -119,6 +135,7 @@ impl World {
 
     /// A message arrived at `at`.
     pub fn step(&mut self, message: &Message, at: Ms, out: &mut Changes) {
+        let registered = out.registered.len();
         match message {
             Message::Telemetry { area, device, readings } => {
                 for reading in readings {
@@ -128,10 +145,19 @@ impl World {
             Message::Alarm { area, device, alarm } => {
                 self.watch.alarm((area, device), alarm, at, out);
             }
-            Message::Status { area, device, online, interval_s, .. } => {
+            Message::Status { area, device, online, interval_s, rev, .. } => {
                 self.watch.status((area, device), (*online, *interval_s), at, out);
+                let runs = rev.filter(|_| *online).zip(self.registry().find(device));
+                if let Some((rev, ix)) = runs {
+                    self.orders.reported(ix, rev, at, out);
+                }
             }
-            Message::Reply { device, .. } => self.watch.heard(device, at, out),
+            Message::Reply { device, id, ok, detail, .. } => {
+                self.watch.heard(device, at, out);
+                if let Some(ix) = self.registry().find(device) {
+                    self.orders.answered(ix, (id, *ok, detail), at, out);
+                }
+            }
             Message::Action { station, action } => {
                 let refused = self.act(Some(station), action, at, out).is_err();
                 out.counts.refused_actions += u64::from(refused);
@@ -140,6 +166,7 @@ impl World {
                 self.book.presence((station, *online), at, out);
             }
         }
+        self.met(registered, out);
         self.settle(at, out);
     }
 
@@ -157,12 +184,79 @@ impl World {
         let (watch, book) = (&self.watch, &mut self.book);
         view(watch, |view| book.tick(view, now, out));
         self.ask_for_evidence(first, now, out);
+        self.orders.tick(&self.watch.registry, now, out);
     }
 
     /// When [`Self::tick`] has something to do.
     #[must_use]
     pub fn next_wake(&self) -> Option<Ms> {
-        [self.watch.next_wake(), self.book.next_wake()].into_iter().flatten().min()
+        let all = [self.watch.next_wake(), self.book.next_wake(), self.orders.next_wake()];
+        all.into_iter().flatten().min()
+    }
+
+    /// Somebody asks something of devices; answers the id of a command.
+    ///
+    /// # Errors
+    /// [`OrderRefused`]: nothing changed.
+    pub fn order(
+        &mut self,
+        order: Order,
+        now: Ms,
+        out: &mut Changes,
+    ) -> Result<Option<Ulid>, OrderRefused> {
+        let registry = &self.watch.registry;
+        match order {
+            Order::Settings { of, wish, by } => {
+                match &of {
+                    Of::Device(id) => {
+                        registry.find(id).ok_or(OrderRefused::UnknownDevice)?;
+                    }
+                    Of::Profile(name) => {
+                        registry.profile(name).ok_or(OrderRefused::UnknownProfile)?;
+                    }
+                }
+                let wished = wish.map(|wish| Wished { wish, by, at: now });
+                self.orders.wish_for(registry, of, wished, now, out);
+                Ok(None)
+            }
+            Order::Command { device, asked } => {
+                let ix = registry.find(&device).ok_or(OrderRefused::UnknownDevice)?;
+                let silence = self.silent_after(ix);
+                let id = self.book.new_id(now, out);
+                self.orders.ask(asked.within(silence), (ix, id), now, out)?;
+                Ok(Some(id))
+            }
+        }
+    }
+
+    /// The broker has that number of a device's settings.
+    pub fn settings_sent(&mut self, ix: DeviceIx, rev: u32, at: Ms, out: &mut Changes) {
+        self.orders.settings_sent(ix, rev, at, out);
+    }
+
+    /// The broker has a command.
+    pub fn command_sent(&mut self, id: Ulid, at: Ms, out: &mut Changes) {
+        self.orders.command_sent(id, at, out);
+    }
+
+    /// How long a device may be silent before it is missed.
+    fn silent_after(&self, ix: DeviceIx) -> Ms {
+        let device = self.registry().device(ix);
+        device.zip(self.watch.memory(ix)).map_or(0, |(device, memory)| {
+            silent_after(device, self.registry().profile_of(device), memory)
+        })
+    }
+
+    /// Devices that are new, or whose row changed, from that place of the list on.
+    fn met(&mut self, first: usize, out: &mut Changes) {
+        for at in first..out.registered.len() {
+            let ix = out.registered.get(at).copied();
+            if let Some((ix, device)) =
+                ix.and_then(|ix| Some((ix, self.watch.registry.device(ix)?)))
+            {
+                self.orders.registered(ix, device, out);
+            }
+        }
     }
 
     /// A person, or a station's terminal, does something about an incident.
@@ -196,8 +290,10 @@ impl World {
     /// Adds a device, or changes its row; its memory stays.
     pub fn put_device(&mut self, device: Device, out: &mut Changes) -> DeviceIx {
         let ix = self.watch.put_device(device);
+        let first = out.registered.len();
         out.registered.push(ix);
         out.save.push(ix);
+        self.met(first, out);
         ix
     }
 

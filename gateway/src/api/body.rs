@@ -9,6 +9,33 @@ use serde::de::DeserializeOwned;
 
 use super::BODY_AT_MOST;
 use super::problem::Problem;
+use crate::accounts::{By, Who};
+
+/// The longest text of a person, characters: as long as MQTT's.
+const TEXT_AT_MOST: usize = standpipe_rules::wire::MAX_TEXT;
+
+/// Checks a text of a person.
+///
+/// # Errors
+/// 400 when it is too long.
+pub fn text(key: &str, text: &str) -> Result<(), Problem> {
+    let length = text.chars().count();
+    if length > TEXT_AT_MOST {
+        let detail = format!("{key} has {length} characters: use {TEXT_AT_MOST} at most");
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(())
+}
+
+/// Who acts: a program speaks for people, as it says; a person speaks for nobody else.
+///
+/// # Errors
+/// 400 when that is too long.
+pub fn signed(by: &str, who: &Who) -> Result<Box<str>, Problem> {
+    text("by", by)?;
+    let own = matches!(who.by, By::Session { .. }) || by.trim().is_empty();
+    Ok(if own { who.name.clone() } else { by.into() })
+}
 
 /// The `{id}` of a path, not yet looked at.
 pub struct Id(pub String);

@@ -17,18 +17,16 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{Body, Id};
+use super::body::{self, Body, Id};
 use super::list::{List, Source, Where};
 use super::params::Params;
 use super::problem::Problem;
 use super::readers::ReadError;
 use super::schema::{Incident, WholeIncident};
-use crate::accounts::{Area, By, INCIDENT_OF_AREA, Right, Who};
+use crate::accounts::{Area, INCIDENT_OF_AREA, Right, Who};
 
 /// Lines of a trail shown at most; the newest are left out beyond it.
 const TRAIL_AT_MOST: u32 = 10_000;
-/// The longest `by` and `note`, characters: as long as MQTT's.
-const TEXT_AT_MOST: usize = standpipe_rules::wire::MAX_TEXT;
 
 const ITEMS: Source = Source {
     select: "wire",
@@ -200,16 +198,8 @@ impl Act {
                 format!("incident in the body is not `{incident}` of the path: leave it out");
             return Err(Problem::bad_request(detail));
         }
-        for (key, text) in [("by", &self.by), ("note", &self.note)] {
-            let length = text.chars().count();
-            if length > TEXT_AT_MOST {
-                let detail = format!("{key} has {length} characters: use {TEXT_AT_MOST} at most");
-                return Err(Problem::bad_request(detail));
-            }
-        }
-        // A program speaks for people; a person speaks for nobody else.
-        let signed = matches!(who.by, By::Session { .. }) || self.by.trim().is_empty();
-        let by = if signed { who.name.clone() } else { self.by.into() };
+        body::text("note", &self.note)?;
+        let by = body::signed(&self.by, who)?;
         Ok(Action { incident, kind: self.action, by, note: self.note.into() })
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub(crate) mod body;
+mod commands;
 pub(crate) mod devices;
 mod health;
 mod history;
@@ -21,6 +22,7 @@ mod quarantine;
 pub mod readers;
 mod registration;
 mod schema;
+mod settings;
 mod stations;
 pub(crate) mod stream;
 #[cfg(test)]
@@ -169,6 +171,16 @@ fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
         .route("/devices/{id}", get(devices::one).put(devices::put))
         .route("/devices/{id}/history", get(history::json))
         .route("/devices/{id}/history.csv", get(history::csv))
+        .route(
+            "/devices/{id}/settings",
+            get(settings::of_device).put(settings::put_device).delete(settings::drop_device),
+        )
+        .route("/devices/{id}/commands", get(commands::list).post(commands::ask))
+        .route("/devices/{id}/commands/{command}", get(commands::one))
+        .route(
+            "/profiles/{name}/settings",
+            get(settings::of_profile).put(settings::put_profile).delete(settings::drop_profile),
+        )
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
         .route("/incidents/{id}/actions", post(incidents::act))

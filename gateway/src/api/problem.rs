@@ -42,6 +42,15 @@ pub struct Body {
     members: Map<String, Value>,
 }
 
+/// What is wrong with one member of a body.
+#[derive(Debug, Serialize)]
+pub struct Fault {
+    /// The member.
+    pub field: &'static str,
+    /// What is wrong, with the value, and what to do.
+    pub detail: String,
+}
+
 impl Problem {
     fn new(status: StatusCode, name: &str, title: &'static str, detail: String) -> Self {
         Self(Box::new(Body {
@@ -73,6 +82,15 @@ impl Problem {
     /// 400: the body or a header does not say what it should.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail.into())
+    }
+
+    /// 400: members of the body that say what can't be, each with what to do.
+    pub fn bad_members(name: &str, title: &'static str, faults: &[Fault]) -> Self {
+        let details: Vec<&str> = faults.iter().map(|it| it.detail.as_str()).collect();
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, name, title, details.join("; "));
+        let errors = serde_json::to_value(faults).unwrap_or_default();
+        problem.0.members.insert("errors".to_owned(), errors);
+        problem
     }
 
     /// 401: no token, or another one.
@@ -111,6 +129,19 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "unknown", "Not found", detail)
     }
 
+    /// 404: no profile of that name.
+    pub fn unknown_profile(name: &str) -> Self {
+        let name = shown(name);
+        let detail = format!("no profile `{name}`: use a built-in one, or one of `[profile.NAME]`");
+        Self::new(StatusCode::NOT_FOUND, "unknown", "Not found", detail)
+    }
+
+    /// 404: no command of that id.
+    pub fn unknown_command(id: &str) -> Self {
+        let detail = format!("no command `{}` of this device: see the list of them", shown(id));
+        Self::new(StatusCode::NOT_FOUND, "unknown", "Not found", detail)
+    }
+
     /// 404: no such path.
     pub fn no_path(path: &str) -> Self {
         let detail =
@@ -137,6 +168,11 @@ impl Problem {
         problem.0.members.remove("title");
         problem.0.incident = Some(incident);
         problem
+    }
+
+    /// 409: the device has not done yet what it was told before.
+    pub fn too_many(detail: String) -> Self {
+        Self::new(StatusCode::CONFLICT, "too-many", "Too many at once", detail)
     }
 
     /// 413: a body larger than anything this API takes.

@@ -7,14 +7,17 @@
 mod account;
 mod backtest;
 mod check;
+mod command;
 mod config;
 mod export;
 mod files;
+mod gateway;
 mod import;
 mod progress;
 mod provision;
 pub mod readings;
 mod run;
+mod settings;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -54,6 +57,11 @@ enum Command {
     Account(account::Args),
     /// Write the history of a device.
     Export(export::Args),
+    /// Show or change what a device, or all of a profile, shall run.
+    Settings(settings::Args),
+    /// Have a device do something.
+    #[command(name = "command")]
+    Have(command::Args),
 }
 
 /// Why a command did not do what it was asked.
@@ -77,7 +85,9 @@ pub fn main() -> ExitCode {
         | Command::Provision(_)
         | Command::Backtest(_)
         | Command::Account(_)
-        | Command::Export(_) => "info",
+        | Command::Export(_)
+        | Command::Settings(_)
+        | Command::Have(_) => "info",
     });
     let done = match &line.command {
         Command::Run(args) => run::run(args),
@@ -87,6 +97,8 @@ pub fn main() -> ExitCode {
         Command::Backtest(args) => backtest::run(args),
         Command::Account(args) => account::run(args),
         Command::Export(args) => export::run(args),
+        Command::Settings(args) => settings::run(args),
+        Command::Have(args) => command::run(args),
         Command::Demo(arguments) => demo::run(arguments).map_err(|bad| match bad.exit_code() {
             USAGE => Failure::Configuration(bad.to_string()),
             _ => Failure::Failed(bad.to_string()),

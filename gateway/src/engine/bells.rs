@@ -9,6 +9,8 @@ pub struct Bells {
     pub stations: watch::Sender<u64>,
     /// Something is owed to a webhook.
     pub webhooks: watch::Sender<u64>,
+    /// Something may be owed to a device.
+    pub devices: watch::Sender<u64>,
     /// The newest log block.
     pub log: watch::Sender<i64>,
     /// The newest event of the stream.
@@ -23,21 +25,30 @@ pub struct Rings {
     pub stations: watch::Receiver<u64>,
     /// Something is owed to a webhook.
     pub webhooks: watch::Receiver<u64>,
+    /// Something may be owed to a device.
+    pub devices: watch::Receiver<u64>,
     /// The newest log block.
     pub log: watch::Receiver<i64>,
     /// The newest event of the stream.
     pub events: watch::Receiver<i64>,
 }
 
-/// Four bells.
+/// Five bells.
 #[must_use]
 pub fn bells() -> (Bells, Rings) {
     let (stations, stations_in) = watch::channel(0);
     let (webhooks, webhooks_in) = watch::channel(0);
+    let (devices, devices_in) = watch::channel(0);
     let (log, log_in) = watch::channel(0);
     let (events, events_in) = watch::channel(0);
     (
-        Bells { stations, webhooks, log, events },
-        Rings { stations: stations_in, webhooks: webhooks_in, log: log_in, events: events_in },
+        Bells { stations, webhooks, devices, log, events },
+        Rings {
+            stations: stations_in,
+            webhooks: webhooks_in,
+            devices: devices_in,
+            log: log_in,
+            events: events_in,
+        },
     )
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, IncidentId, Refused};
+use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_rules::wire::{Message, Parsed};
 use standpipe_shared::Reading;
@@ -176,6 +177,22 @@ pub enum Inbox {
         /// As of which revision.
         rev: u32,
     },
+    /// The broker keeps a device's settings.
+    SettingsSent {
+        /// Whose.
+        device: DeviceIx,
+        /// Under which number.
+        rev: u32,
+        /// Since when.
+        at: Ms,
+    },
+    /// The broker has a command, and keeps it for the device.
+    CommandSent {
+        /// Which.
+        id: Ulid,
+        /// Since when.
+        at: Ms,
+    },
     /// History has everything up to this log block.
     SeriesAt {
         /// The block.
@@ -221,6 +238,13 @@ pub enum Ask {
         device: Box<Device>,
         /// Its place.
         reply: oneshot::Sender<DeviceIx>,
+    },
+    /// Ask something of devices.
+    Order {
+        /// What.
+        order: Box<Order>,
+        /// The id of a command, or why not.
+        reply: oneshot::Sender<Result<Option<Ulid>, OrderRefused>>,
     },
     /// Take everything that waits, and keep everything that is remembered.
     Flush {
@@ -331,6 +355,17 @@ impl EngineHandle {
     /// [`Unavailable`].
     pub async fn put_device(&self, device: Device) -> Result<DeviceIx, Unavailable> {
         self.ask(|reply| Ask::PutDevice { device: Box::new(device), reply }).await
+    }
+
+    /// Asks something of devices; answered, with the id of a command, when it is on disk.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when nobody could be asked; inside, [`OrderRefused`] when the answer is no.
+    pub async fn order(
+        &self,
+        order: Order,
+    ) -> Result<Result<Option<Ulid>, OrderRefused>, Unavailable> {
+        self.ask(|reply| Ask::Order { order: Box::new(order), reply }).await
     }
 
     /// Everything sent before this is taken, and everything remembered is kept.

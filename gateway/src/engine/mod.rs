@@ -20,14 +20,16 @@ mod tests;
 use std::time::Duration;
 
 use standpipe_rules::incidents::Refused;
+use standpipe_rules::orders::OrderRefused;
 use standpipe_rules::registry::DeviceIx;
 use standpipe_rules::wire::Message;
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 use tokio::sync::oneshot;
+use ulid::Ulid;
 
 pub use crate::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
-use crate::store::{Extras, Loaded, Quarantined, Store, StoreError};
+use crate::store::{Committed, Extras, Loaded, Quarantined, Store, StoreError};
 pub use bells::{Bells, Rings, bells};
 use dirty::Dirty;
 pub use inbox::{
@@ -80,6 +82,7 @@ struct Due {
     acks: [Option<Acks>; 2],
     acted: Vec<Answer<Result<(), Refused>>>,
     placed: Vec<Answer<DeviceIx>>,
+    ordered: Vec<Answer<Result<Option<Ulid>, OrderRefused>>>,
     flushed: Vec<Answer<()>>,
     /// When the alarms of the batch arrived.
     alarms: Vec<Ms>,
@@ -112,6 +115,8 @@ pub struct Done {
     pub stations: bool,
     /// Something is owed to a webhook.
     pub webhooks: bool,
+    /// Something may be owed to a device.
+    pub devices: bool,
 }
 
 impl Engine {
@@ -182,6 +187,10 @@ impl Engine {
             Inbox::BoardSent { station, incident, rev } => {
                 self.extras.boards.push((station, incident, rev));
             }
+            Inbox::SettingsSent { device, rev, at } => {
+                self.world.settings_sent(device, rev, at, &mut self.changes);
+            }
+            Inbox::CommandSent { id, at } => self.world.command_sent(id, at, &mut self.changes),
             Inbox::SeriesAt { block } => self.extras.series_block = Some(block),
             Inbox::RecordsAt { trail, ledger } => self.extras.records = Some((trail, ledger)),
             Inbox::Quarantine(it) => self.quarantine(it),
@@ -253,6 +262,10 @@ impl Engine {
                 let ix = self.world.put_device(*device, &mut self.changes);
                 self.due.placed.push((reply, ix));
             }
+            Ask::Order { order, reply } => {
+                let done = self.world.order(*order, now, &mut self.changes);
+                self.due.ordered.push((reply, done));
+            }
             Ask::Flush { reply } => {
                 self.keep_all();
                 self.due.flushed.push((reply, ()));
@@ -304,8 +317,8 @@ impl Engine {
             for ix in &kept.saved {
                 self.dirty.kept(*ix);
             }
-            let (stations, webhooks) = (kept.stations, kept.webhooks);
-            done = Done { block: kept.block, event: kept.event, stations, webhooks, ..done };
+            let Committed { block, event, stations, webhooks, devices, .. } = kept;
+            done = Done { block, event, stations, webhooks, devices, ..done };
         }
         self.held = None;
         self.release(&mut done, now);
@@ -353,6 +366,7 @@ impl Engine {
         done.acks = due.acks;
         answer(due.acted);
         answer(due.placed);
+        answer(due.ordered);
         answer(due.flushed);
         for at in due.alarms {
             self.meters.alarm.record(Meters::seconds(now - at));

@@ -238,12 +238,15 @@ impl<F: Fn() -> bool> Shell<F> {
                 *waiting = Some(back);
             }
         }
-        let Bells { stations, webhooks, log, events } = &self.outlets.bells;
+        let Bells { stations, webhooks, devices, log, events } = &self.outlets.bells;
         if done.stations {
             stations.send_modify(|it| *it += 1);
         }
         if done.webhooks {
             webhooks.send_modify(|it| *it += 1);
+        }
+        if done.devices {
+            devices.send_modify(|it| *it += 1);
         }
         log.send_if_modified(|it| std::mem::replace(it, done.block) != done.block);
         events.send_if_modified(|it| done.event > std::mem::replace(it, done.event.max(*it)));

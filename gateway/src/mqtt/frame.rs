@@ -15,8 +15,8 @@ pub enum Frame<'a> {
     PubAck {
         /// Which.
         pkid: u16,
-        /// Why not.
-        refused: Option<PubAckReason>,
+        /// What became of it.
+        receipt: Receipt,
     },
     /// The broker has taken our subscriptions, or some of them.
     SubAck {
@@ -27,6 +27,17 @@ pub enum Frame<'a> {
     Pong,
     /// It closes the connection.
     Bye(Option<DisconnectReasonCode>),
+}
+
+/// What became of one of our publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// The broker has it, and passes it on.
+    Taken,
+    /// The broker has it, and knows nobody who wants it: what is not retained is gone.
+    Unheard,
+    /// The broker does not want it.
+    Refused(PubAckReason),
 }
 
 /// A message, borrowed from the connection's buffer.
@@ -109,9 +120,14 @@ fn other(frame: &[u8]) -> Result<Frame<'_>, BadFrame> {
         .map_err(|bad| BadFrame::NotMqtt(bad.to_string()))?;
     match packet {
         Packet::PubAck(ack) => {
-            let taken =
-                matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers);
-            Ok(Frame::PubAck { pkid: ack.pkid, refused: (!taken).then_some(ack.reason) })
+            let receipt = if ack.reason == PubAckReason::Success {
+                Receipt::Taken
+            } else if ack.reason == PubAckReason::NoMatchingSubscribers {
+                Receipt::Unheard
+            } else {
+                Receipt::Refused(ack.reason)
+            };
+            Ok(Frame::PubAck { pkid: ack.pkid, receipt })
         }
         Packet::SubAck(ack) => {
             let refused = ack.return_codes.into_iter().enumerate();
@@ -167,7 +183,7 @@ fn short() -> BadFrame {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadFrame, Frame, Publish, frame_length, read};
+    use super::{BadFrame, Frame, Publish, Receipt, frame_length, read};
     use proptest::prelude::*;
     use rumqttc::v5::mqttbytes::QoS;
     use rumqttc::v5::mqttbytes::v5::{
@@ -225,9 +241,9 @@ mod tests {
     fn what_a_broker_may_also_say() {
         let refused = PubAck { pkid: 9, reason: PubAckReason::NotAuthorized, properties: None };
         for (story, bytes, expected) in [
-            ("taken",      vec![0x40, 2, 0, 9],                  Frame::PubAck { pkid: 9, refused: None }),
-            ("nobody listens", vec![0x40, 4, 0, 9, 0x10, 0],     Frame::PubAck { pkid: 9, refused: None }),
-            ("refused",    written(&Packet::PubAck(refused)),    Frame::PubAck { pkid: 9, refused: Some(PubAckReason::NotAuthorized) }),
+            ("taken",      vec![0x40, 2, 0, 9],                  Frame::PubAck { pkid: 9, receipt: Receipt::Taken }),
+            ("nobody listens", vec![0x40, 4, 0, 9, 0x10, 0],     Frame::PubAck { pkid: 9, receipt: Receipt::Unheard }),
+            ("refused",    written(&Packet::PubAck(refused)),    Frame::PubAck { pkid: 9, receipt: Receipt::Refused(PubAckReason::NotAuthorized) }),
             ("subscribed", vec![0x90, 4, 0, 1, 0, 1],            Frame::SubAck { refused: vec![] }),
             ("alive",      vec![0xD0, 0],                        Frame::Pong),
             ("good bye",   vec![0xE0, 0],                        Frame::Bye(Some(DisconnectReasonCode::NormalDisconnection))),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     Connect, ConnectProperties, ConnectReturnCode, Disconnect, DisconnectReasonCode, Filter,
-    Packet, PingReq, RetainForwardRule, Subscribe,
+    Packet, PingReq, PublishProperties, RetainForwardRule, Subscribe,
 };
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
@@ -53,6 +53,8 @@ pub struct Outgoing<'a> {
     pub pkid: u16,
     /// Whether the broker keeps it for those who come later.
     pub retain: bool,
+    /// After how many seconds nobody shall get it any more; 0: always.
+    pub expiry_s: u32,
 }
 
 /// Why a connection ended, or did not begin.
@@ -201,8 +203,13 @@ impl Link {
     pub fn publish(&mut self, message: &Outgoing<'_>) -> Result<(), LinkError> {
         let qos = if message.pkid == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
         let payload = Bytes::copy_from_slice(message.payload);
+        let expiry = Some(message.expiry_s).filter(|it| *it > 0);
+        let properties = expiry.map(|_| PublishProperties {
+            message_expiry_interval: expiry,
+            ..PublishProperties::default()
+        });
         let mut publish =
-            rumqttc::v5::mqttbytes::v5::Publish::new(message.topic, qos, payload, None);
+            rumqttc::v5::mqttbytes::v5::Publish::new(message.topic, qos, payload, properties);
         publish.pkid = message.pkid;
         publish.retain = message.retain;
         self.queue(&Packet::Publish(publish))

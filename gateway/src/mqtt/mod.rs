@@ -25,5 +25,5 @@ mod input;
 pub mod link;
 
 pub use broker::{BadBroker, Broker};
-pub use frame::{Frame, Publish};
+pub use frame::{Frame, Publish, Receipt};
 pub use link::{Hello, Link, LinkError, Outgoing};

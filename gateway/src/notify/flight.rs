@@ -1,16 +1,17 @@
 //! What is on its way to the stations' topics: which packet confirms what.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::IncidentId;
 use ulid::Ulid;
 
+use super::packets::Packets;
 use crate::store::reader::OwedBoard;
 
 /// After a refusal the same topic is left alone for so long, ms.
-const LEAVE_ALONE: Ms = 30_000;
+pub const LEAVE_ALONE: Ms = 30_000;
 
 /// One retained topic.
 pub type Topic = (Box<str>, IncidentId);
@@ -33,10 +34,8 @@ pub struct Shot {
 /// What is on its way, and what has arrived and is not yet written down.
 #[derive(Debug, Default)]
 pub struct Flight {
-    /// Planned, with the incident to show; not sent yet.
-    planned: VecDeque<(Shot, Arc<str>)>,
-    shots: HashMap<u16, Shot>,
-    last_pkid: u16,
+    /// With the incident to show.
+    packets: Packets<(Shot, Arc<str>)>,
     /// Topics with something planned or on its way.
     busy: HashMap<Topic, usize>,
     /// Whether a topic that was busy has more to say.
@@ -64,24 +63,14 @@ impl Flight {
         let shots = shots(board, &self.delivered);
         self.busy.insert(topic, shots.len());
         let wire: Arc<str> = board.wire.as_ref().into();
-        self.planned.extend(shots.into_iter().map(|shot| (shot, Arc::clone(&wire))));
+        shots.into_iter().for_each(|shot| self.packets.plan((shot, Arc::clone(&wire))));
     }
 
     /// The next message to send, under which number, and the incident it shows. Never more than
     /// `window` are on their way.
     pub fn next(&mut self, window: usize) -> Option<(u16, Shot, Arc<str>)> {
-        if self.shots.len() >= window {
-            return None;
-        }
-        let (shot, wire) = self.planned.pop_front()?;
-        loop {
-            self.last_pkid = self.last_pkid.checked_add(1).unwrap_or(1);
-            if !self.shots.contains_key(&self.last_pkid) {
-                break;
-            }
-        }
-        self.shots.insert(self.last_pkid, shot.clone());
-        Some((self.last_pkid, shot, wire))
+        let (pkid, (shot, wire)) = self.packets.next(window)?;
+        Some((pkid, shot, wire))
     }
 
     /// The broker has a message: what that was. None: a number nobody sent.
@@ -105,13 +94,13 @@ impl Flight {
 
     /// Whether it is time to read what is owed again: a topic that had more to say is free.
     pub fn wants_more(&mut self) -> bool {
-        let free = self.skipped && self.planned.is_empty() && self.shots.is_empty();
+        let free = self.skipped && self.packets.is_idle();
         self.skipped &= !free;
         free
     }
 
     fn landed(&mut self, pkid: u16) -> Option<Shot> {
-        let shot = self.shots.remove(&pkid)?;
+        let (shot, _) = self.packets.landed(pkid)?;
         if let Some(left) = self.busy.get_mut(&shot.topic) {
             *left -= 1;
             if *left == 0 {
@@ -123,8 +112,7 @@ impl Flight {
 
     /// The connection is gone, and nobody knows what of it arrived.
     pub fn lost(&mut self) {
-        self.planned.clear();
-        self.shots.clear();
+        self.packets.lost();
         self.busy.clear();
         self.refused.clear();
         self.shown.clear();
@@ -261,14 +249,5 @@ mod tests {
         assert_eq!(sent(&mut flight, 9), []);
         flight.take_on(&owed, LEAVE_ALONE);
         assert_eq!(sent(&mut flight, 9), [(2, Some(A))]);
-    }
-
-    #[test]
-    fn packet_ids_go_round_and_skip_those_still_out() {
-        let mut flight = Flight::default();
-        flight.take_on(&board(1, &[A, B], Some(B), false), 0);
-        assert_eq!(flight.next(9).map(|(id, ..)| id), Some(1));
-        flight.last_pkid = u16::MAX;
-        assert_eq!(flight.next(9).map(|(id, ..)| id), Some(2));
     }
 }

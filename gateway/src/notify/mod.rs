@@ -2,18 +2,22 @@
 //!
 //! | file | sends to |
 //! |---|---|
-//! | [`station`] | the stations' retained topics, on an MQTT session of its own; also the clock |
+//! | [`station`] | the stations' retained topics, on an MQTT session of its own |
+//! | [`device`] | devices: settings, commands, the clock; on another |
 //! | [`webhook`] | webhooks, one sender each |
 //!
 //! A doorbell says that something may be owed; what, is in the store alone. A sender that is
 //! killed, cut off or told to stop therefore loses nothing: it reads again, and what was sent
 //! twice bears the same `page_id`. What is slow delays nobody else.
 //!
-//! Not here: who is owed a page (`standpipe_rules::incidents`), and writing down that one arrived
+//! Not here: who is owed what (`standpipe_rules::incidents`, `orders`), and writing down that one arrived
 //! (the engine, with its next batch).
 
 mod answer;
+pub mod device;
 mod flight;
+mod packets;
+mod session;
 mod sign;
 pub mod station;
 pub mod webhook;
@@ -30,7 +34,7 @@ use crate::engine::{EngineHandle, Rings};
 /// A doorbell may be missed, a page must not: what is owed is read this often anyway.
 const NET: Duration = Duration::from_secs(5);
 
-/// What both senders are made with.
+/// What every sender is made with.
 #[derive(Clone)]
 pub struct Setup {
     /// The store, which says what is owed.

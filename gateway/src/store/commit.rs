@@ -6,13 +6,14 @@ use rusqlite::{Connection, TransactionBehavior};
 use serde_json::json;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::IncidentId;
+use standpipe_rules::orders::Of;
 use standpipe_rules::registry::DeviceIx;
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 use ulid::Ulid;
 
 use super::rows::{self, Quarantined};
-use super::{Store, StoreError, block};
+use super::{Store, StoreError, block, orders};
 
 /// Log blocks cut off in one transaction at most, so that none takes long.
 const CUT_AT_ONCE: i64 = 64;
@@ -70,6 +71,8 @@ pub struct Committed {
     pub stations: bool,
     /// Something is owed to a webhook.
     pub webhooks: bool,
+    /// Something may be owed to a device.
+    pub devices: bool,
     /// The memories that were kept.
     pub saved: Vec<DeviceIx>,
 }
@@ -109,6 +112,7 @@ impl Store {
         let saved = saves(changes, extras);
         let conditions = batch.devices(changes, &saved, &self.conditions)?;
         batch.incidents(changes)?;
+        batch.orders(changes)?;
         batch.reports(extras)?;
         batch.series(extras, self.kept.spare())?;
         batch.trim(self.newest.event)?;
@@ -128,6 +132,7 @@ impl Store {
             block: newest.block,
             event: newest.event,
             stations: !changes.incidents.is_empty(),
+            devices: !changes.settings.is_empty() || !changes.commands.is_empty(),
             webhooks: changes.pages.iter().any(|it| !owed_station(&it.receiver)),
             saved,
         })
@@ -250,6 +255,38 @@ impl Batch<'_> {
             rows::meta_json(self.conn, "watch", self.world.wholes())?;
         }
         self.pages += 2 * ids.len() + changes.trail.len() + changes.pages.len();
+        Ok(())
+    }
+
+    fn orders(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        let (world, conn) = (self.world, self.conn);
+        for of in &changes.wishes {
+            orders::wish(conn, of, world.orders().wished(of))?;
+            if let Of::Profile(name) = of {
+                self.event(self.now, "device", &orders::profile_event(name))?;
+            }
+        }
+        let mut ixs = changes.settings.clone();
+        ixs.sort_unstable();
+        ixs.dedup();
+        for ix in ixs {
+            let Some(device) = world.registry().device(ix) else { continue };
+            if let Some(it) = world.orders().settings(ix) {
+                orders::settings(conn, ix, it)?;
+            }
+            let shown = world.orders().shown(ix, device);
+            self.event(self.now, "device", &orders::settings_event(device, &shown))?;
+        }
+        for it in &changes.commands {
+            orders::command(conn, it)?;
+            if let Some(device) = world.registry().device(it.device) {
+                self.event(self.now, "device", &orders::command_event(device, it))?;
+            }
+        }
+        if !changes.commands.is_empty() {
+            orders::commands_cut(conn, self.now)?;
+        }
+        self.pages += changes.wishes.len() + changes.settings.len() + changes.commands.len();
         Ok(())
     }
 

@@ -179,6 +179,7 @@ impl Store {
             Ok(())
         })?;
         world.restore_book(self.saved()?);
+        world.restore_orders(self.saved_orders()?);
         self.newest = self.find_newest()?;
         let (terminals, pages) = self.present()?;
         let mut loaded =
@@ -275,7 +276,7 @@ impl Store {
         Ok(())
     }
 
-    fn each(
+    pub(super) fn each(
         &self,
         sql: &str,
         mut row: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
@@ -300,7 +301,10 @@ impl Store {
 }
 
 /// The first column, as JSON.
-fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, what: &str) -> Result<T, StoreError> {
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    what: &str,
+) -> Result<T, StoreError> {
     let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
     serde_json::from_str(text).map_err(|bad| StoreError::Unreadable {
         what: format!("{what} {}", text.chars().take(60).collect::<String>()),

@@ -6,7 +6,8 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Every migration there is; the first is number 1. Files that were released never change.
-const ALL: [&str; 1] = [include_str!("migrations/0001_start.sql")];
+const ALL: [&str; 2] =
+    [include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_orders.sql")];
 
 /// The newest layout.
 pub const NEWEST: i64 = ALL.len() as i64;

@@ -7,6 +7,7 @@
 //! | `commit.rs` | everything that follows from a batch, in one transaction |
 //! | `rows.rs` | one table, one function |
 //! | `load.rs` | the world as it was |
+//! | [`orders`] | what is asked of devices: written, given back, read |
 //! | [`reader`] | what senders, history and the API read |
 //!
 //! Not here: when to commit, and what to do when that fails (`engine`); history (`series`).
@@ -15,6 +16,7 @@ pub mod block;
 mod commit;
 mod load;
 mod migrations;
+pub mod orders;
 pub mod reader;
 mod rows;
 

@@ -35,12 +35,12 @@ pub struct Quarantined {
     pub payload: Vec<u8>,
 }
 
-fn put(conn: &Connection, sql: &str, params: impl Params) -> Result<(), StoreError> {
+pub(super) fn put(conn: &Connection, sql: &str, params: impl Params) -> Result<(), StoreError> {
     conn.prepare_cached(sql)?.execute(params)?;
     Ok(())
 }
 
-fn json_of(what: &str, value: &impl serde::Serialize) -> Result<String, StoreError> {
+pub(super) fn json_of(what: &str, value: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|bad| StoreError::Unreadable { what: what.to_owned(), why: bad.to_string() })
 }

@@ -97,6 +97,14 @@ pub fn late_after(device: &Device, profile: &Profile, memory: &Memory) -> Ms {
     if known { interval_ms(device, profile, memory) } else { LATE_MS }
 }
 
+/// How long a device may be silent before it is missed.
+#[must_use]
+pub fn silent_after(device: &Device, profile: &Profile, memory: &Memory) -> Ms {
+    let least = Ms::from(profile.offline_min_s) * 1_000;
+    let interval = interval_ms(device, profile, memory);
+    (interval * Ms::from(profile.offline_intervals)).max(least)
+}
+
 impl Judge<'_> {
     /// Anything was heard of the device: it is not offline.
     pub fn heard(&mut self, at: Ms) {
@@ -446,8 +454,7 @@ impl Judge<'_> {
         Some(if self.memory.gone {
             heard.max(after(sight.blind_until))
         } else {
-            let silent = (interval * Ms::from(self.profile.offline_intervals))
-                .max(Ms::from(self.profile.offline_min_s) * 1_000);
+            let silent = silent_after(self.device, self.profile, self.memory);
             (heard + silent).max(after(sight.grace_from))
         })
     }

@@ -145,11 +145,16 @@ impl Book {
 
     /// An id of its own; later ones are greater.
     pub(super) fn next_id(&mut self, cx: &mut Cx) -> ulid::Ulid {
+        self.new_id(cx.now, cx.out)
+    }
+
+    /// An id that no incident, page or command has; later ones are greater.
+    pub(crate) fn new_id(&mut self, now: Ms, out: &mut Changes) -> ulid::Ulid {
         self.meta.ids += 1;
-        cx.out.book_meta = true;
+        out.book_meta = true;
         let noise = splitmix64(self.seed.wrapping_add(self.meta.ids)) >> (64 - NOISE_BITS);
         let random = u128::from(self.meta.ids) << NOISE_BITS | u128::from(noise);
-        ulid::Ulid::from_parts(cx.now.unsigned_abs(), random)
+        ulid::Ulid::from_parts(now.unsigned_abs(), random)
     }
 
     /// Takes an open incident out, to be changed and put back by [`Self::keep`].

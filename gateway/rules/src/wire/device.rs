@@ -9,7 +9,7 @@ use super::{MAX_INTERVAL_S, Message, owned, shortened};
 
 const STATUS: Words = Words {
     what: "status",
-    hint: "send an object with online and, if known, boot, firmware, model, interval_s, reset",
+    hint: "send an object with online and, if known, boot, firmware, model, interval_s, reset, rev",
 };
 const REPLY: Words =
     Words { what: "reply", hint: "send an object with id, ok and, if needed, detail" };
@@ -22,6 +22,7 @@ struct Status {
     model: Option<Box<str>>,
     interval_s: Option<u32>,
     reset: Option<Box<str>>,
+    rev: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +52,7 @@ pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
             model: it.model.map(shortened),
             interval_s,
             reset: it.reset.map(shortened),
+            rev: it.rev,
         }
     });
     Parsed { message, rejected }

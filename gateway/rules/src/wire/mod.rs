@@ -73,6 +73,8 @@ pub enum Message {
         interval_s: Option<u32>,
         /// Why it started.
         reset: Option<Box<str>>,
+        /// The number of the settings it runs.
+        rev: Option<u32>,
     },
     /// A device answered a command.
     Reply {

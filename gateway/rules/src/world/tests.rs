@@ -245,6 +245,7 @@ fn a_status_a_reply_and_a_blind_gateway() {
         model: None,
         interval_s: None,
         reset: None,
+        rev: None,
     };
     world.step(&will, T0, &mut out);
     assert_eq!(world.summary(H).conditions, Condition::Offline.bit());

@@ -1,6 +1,7 @@
 //! The API as a program sees it: a real store, a real listener, a real client.
 
 mod console;
+mod orders;
 mod refusals;
 mod shapes;
 mod streams;

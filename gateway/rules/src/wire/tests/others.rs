@@ -11,7 +11,7 @@ fn all(topic: &str, payloads: &[&str]) -> String {
 #[test]
 fn status() {
     let payloads = [
-        r#"{"online":true,"boot":3,"firmware":"0.1.0","model":"SP-H1","interval_s":900,"reset":"power_on"}"#,
+        r#"{"online":true,"boot":3,"firmware":"0.1.0","model":"SP-H1","interval_s":900,"reset":"power_on","rev":4}"#,
         r#"{"online":false}"#,
         r#"{"online":true,"model":"\u6d88 \"1\"","boot":null,"colour":"red"}"#,
         r#"{"online":true,"boot":-1,"firmware":7,"interval_s":60}"#,
@@ -23,19 +23,19 @@ fn status() {
         r#"{"online":false"#,
     ];
     insta::assert_snapshot!(all("banan/HYD-1/status", &payloads), @r#"
-Status { area: "banan", device: "HYD-1", online: true, boot: Some(3), firmware: Some("0.1.0"), model: Some("SP-H1"), interval_s: Some(900), reset: Some("power_on") }
-Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None }
-Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: Some("消 \"1\""), interval_s: None, reset: None }
-Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: None, interval_s: Some(60), reset: None }
-wrong_type ×1 `"boot":-1`: member of status not understood (invalid value: integer `-1`, expected u32 at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset
-wrong_type ×1 `"firmware":7`: member of status not understood (invalid type: integer `7`, expected a string at line 1 column 13): send an object with online and, if known, boot, firmware, model, interval_s, reset
-wrong_type ×1 `{"online":"true"}`: status not understood (invalid type: string "true", expected a boolean at line 1 column 16): send an object with online and, if known, boot, firmware, model, interval_s, reset
-missing_field ×1 `{"boot":3}`: status not understood (missing field `online` at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset
-wrong_type ×1 `[true]`: status is not a JSON object: send an object with online and, if known, boot, firmware, model, interval_s, reset
-not_json ×1 `online`: status not understood (expected value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset
-not_json ×1 ` `: status not understood (EOF while parsing a value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset
-Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None }
-not_json ×1 `{"online":false`: status not understood (EOF while parsing an object at line 1 column 15): send an object with online and, if known, boot, firmware, model, interval_s, reset
+Status { area: "banan", device: "HYD-1", online: true, boot: Some(3), firmware: Some("0.1.0"), model: Some("SP-H1"), interval_s: Some(900), reset: Some("power_on"), rev: Some(4) }
+Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None }
+Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: Some("消 \"1\""), interval_s: None, reset: None, rev: None }
+Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: None, interval_s: Some(60), reset: None, rev: None }
+wrong_type ×1 `"boot":-1`: member of status not understood (invalid value: integer `-1`, expected u32 at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
+wrong_type ×1 `"firmware":7`: member of status not understood (invalid type: integer `7`, expected a string at line 1 column 13): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
+wrong_type ×1 `{"online":"true"}`: status not understood (invalid type: string "true", expected a boolean at line 1 column 16): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
+missing_field ×1 `{"boot":3}`: status not understood (missing field `online` at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
+wrong_type ×1 `[true]`: status is not a JSON object: send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
+not_json ×1 `online`: status not understood (expected value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
+not_json ×1 ` `: status not understood (EOF while parsing a value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
+Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None }
+not_json ×1 `{"online":false`: status not understood (EOF while parsing an object at line 1 column 15): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
 "#);
 }
 

@@ -1,0 +1,155 @@
+//! One command, from a person's wish to a device's answer.
+
+use serde::{Deserialize, Serialize};
+use standpipe_shared::Verb;
+use ulid::Ulid;
+
+use super::Asked;
+use crate::Ms;
+use crate::registry::DeviceIx;
+
+/// Where a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandState {
+    /// On disk; the broker does not have it yet, or knows nobody who listens.
+    Queued,
+    /// The broker has it, and the device gets it when it wakes.
+    Sent,
+    /// The device did it.
+    Answered,
+    /// The device did not do it.
+    Refused,
+    /// Nobody answered in time. An answer that comes late counts all the same.
+    Expired,
+}
+
+/// What can happen to a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Sent,
+    Done,
+    NotDone,
+    TimeUp,
+}
+
+/// Every way a command can go.
+#[rustfmt::skip] // a table should look like one
+const fn step(state: CommandState, event: Event) -> CommandState {
+    use CommandState::{Answered, Expired, Queued, Refused, Sent};
+    match (state, event) {
+        (Queued,   Event::Sent)    => Sent,
+        (Queued,   Event::Done)    => Answered, // the answer was faster than the broker's receipt
+        (Queued,   Event::NotDone) => Refused,
+        (Queued,   Event::TimeUp)  => Expired,
+        (Sent,     Event::Sent)    => Sent,
+        (Sent,     Event::Done)    => Answered,
+        (Sent,     Event::NotDone) => Refused,
+        (Sent,     Event::TimeUp)  => Expired,
+        (Expired,  Event::Sent)    => Expired,
+        (Expired,  Event::Done)    => Answered, // late, and true
+        (Expired,  Event::NotDone) => Refused,
+        (Expired,  Event::TimeUp)  => Expired,
+        (Answered, Event::Sent | Event::Done | Event::NotDone | Event::TimeUp) => Answered,
+        (Refused,  Event::Sent | Event::Done | Event::NotDone | Event::TimeUp) => Refused,
+    }
+}
+
+impl CommandState {
+    /// Its name in the store and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// One command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// Its own id; the device's answer names it.
+    pub id: Ulid,
+    /// To whom.
+    #[serde(skip, default = "nobody")]
+    pub device: DeviceIx,
+    /// What.
+    pub command: Verb,
+    /// For how long.
+    pub seconds: Option<u32>,
+    /// Who asked.
+    pub by: Box<str>,
+    /// Where it stands.
+    pub state: CommandState,
+    /// What the device answered.
+    pub detail: Box<str>,
+    /// When it was asked for.
+    pub created_at: Ms,
+    /// When the broker forgets it.
+    pub expires_at: Ms,
+    /// When the broker had it.
+    pub sent_at: Option<Ms>,
+    /// When the device answered.
+    pub answered_at: Option<Ms>,
+}
+
+/// The store keeps the device beside it.
+const fn nobody() -> DeviceIx {
+    DeviceIx(u32::MAX)
+}
+
+impl Command {
+    /// One that was just asked for; `asked` says how long it is waited for.
+    pub(super) fn queued(id: Ulid, device: DeviceIx, asked: Asked, now: Ms) -> Self {
+        Self {
+            id,
+            device,
+            command: asked.verb,
+            seconds: asked.seconds,
+            by: asked.by,
+            state: CommandState::Queued,
+            detail: Box::default(),
+            created_at: now,
+            expires_at: now.saturating_add(asked.expires_ms.unwrap_or_default()),
+            sent_at: None,
+            answered_at: None,
+        }
+    }
+
+    /// Whether it is still waited for.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, CommandState::Queued | CommandState::Sent)
+    }
+
+    pub(super) fn sent(&mut self, at: Ms) {
+        self.state = step(self.state, Event::Sent);
+        self.sent_at = self.sent_at.or(Some(at));
+    }
+
+    pub(super) fn answered(&mut self, ok: bool, detail: &str, at: Ms) {
+        self.state = step(self.state, if ok { Event::Done } else { Event::NotDone });
+        (self.detail, self.answered_at) = (detail.into(), Some(at));
+    }
+
+    pub(super) fn expired(&mut self) {
+        self.state = step(self.state, Event::TimeUp);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CommandState;
+
+    #[test]
+    fn a_state_is_named_as_it_is_written() {
+        use CommandState::{Answered, Expired, Queued, Refused, Sent};
+        for state in [Queued, Sent, Answered, Refused, Expired] {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        }
+    }
+}

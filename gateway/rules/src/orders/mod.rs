@@ -1,0 +1,305 @@
+//! What the gateway asks of devices, and how far that has got: settings, which are kept for the
+//! device until others are (retained, numbered), and commands, which are carried out once.
+//!
+//! People say what they wish of a device, or of all of one profile; a device is told when that
+//! differs from what it was told last. The changes of a profile go out at a bounded rate, so that
+//! a district's radio cells and its broker have room for alarms.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `settings` | one device's settings: told, sent, applied or refused |
+//! | `command` | one command: queued, sent, answered, refused or expired |
+//! | `asked` | what people may ask, and why not |
+//!
+//! Not here: how an order travels (`standpipe::notify::device`), where it is kept
+//! (`standpipe::store`), what a device makes of it (`standpipe-firmware`).
+
+mod asked;
+mod command;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use standpipe_shared::Settings;
+use ulid::Ulid;
+
+pub use asked::{Asked, BadCommand, EXPIRES_S, Of, Order, OrderRefused, Wish, Wished};
+pub use command::{Command, CommandState};
+pub use settings::{DeviceSettings, SettingsState, Shown, Source, Told, WaitsFor};
+
+use crate::registry::{Device, DeviceIx, Registry};
+use crate::{Changes, Ms};
+
+/// Devices told of their profile's settings at one time …
+const AT_ONCE: usize = 4;
+/// … and how long before the next: 16 a second, 5,000 hydrants in five minutes.
+const EVERY_MS: Ms = 250;
+/// Commands of one device that nobody has answered yet.
+const OPEN_MOST: usize = 16;
+/// An expired command is still known for this long: its answer may come late.
+const LATE_MS: Ms = 86_400_000;
+
+/// Everything that is asked of devices.
+#[derive(Debug, Default)]
+pub struct Orders {
+    wishes: BTreeMap<Of, Wished>,
+    settings: HashMap<DeviceIx, DeviceSettings>,
+    /// Devices whose profile wishes what they were not told yet.
+    due: BTreeSet<DeviceIx>,
+    /// When the last of these were told.
+    told_at: Ms,
+    /// Those that may still be answered.
+    commands: BTreeMap<Ulid, Command>,
+    timers: BTreeSet<(Ms, Ulid)>,
+}
+
+/// Everything a restart brings back.
+#[derive(Clone, Debug, Default)]
+pub struct SavedOrders {
+    /// What is wished.
+    pub wishes: Vec<(Of, Wished)>,
+    /// What devices were told, and said.
+    pub settings: Vec<(DeviceIx, DeviceSettings)>,
+    /// Commands that are queued, sent or expired.
+    pub commands: Vec<Command>,
+}
+
+impl Orders {
+    /// Takes back what was kept; for orders of which nothing is known yet.
+    pub fn restore(&mut self, saved: SavedOrders, registry: &Registry) {
+        self.wishes = saved.wishes.into_iter().collect();
+        self.settings = saved.settings.into_iter().collect();
+        for it in saved.commands {
+            self.set(it);
+        }
+        if !self.wishes.is_empty() {
+            let all = (0..).map(DeviceIx).zip(registry.devices());
+            self.due = all.filter(|(ix, it)| self.differs(*ix, it)).map(|(ix, _)| ix).collect();
+        }
+    }
+
+    /// What is wished, of one device or of a profile.
+    #[must_use]
+    pub fn wished(&self, of: &Of) -> Option<&Wished> {
+        self.wishes.get(of)
+    }
+
+    /// What is known of a device's settings.
+    #[must_use]
+    pub fn settings(&self, ix: DeviceIx) -> Option<&DeviceSettings> {
+        self.settings.get(&ix)
+    }
+
+    /// One command that may still be answered, or was a moment ago.
+    #[must_use]
+    pub fn command(&self, id: Ulid) -> Option<&Command> {
+        self.commands.get(&id)
+    }
+
+    /// What people see of a device's settings.
+    #[must_use]
+    pub fn shown(&self, ix: DeviceIx, device: &Device) -> Shown {
+        let own = self.wishes.get(&Of::Device(device.id.clone()));
+        let profile = self.wishes.get(&Of::Profile((&*device.profile).into()));
+        Shown::of(own, profile, self.settings.get(&ix), device)
+    }
+
+    /// What a device shall run: its own, else its profile's.
+    fn wish(&self, device: &Device) -> Option<Wish> {
+        let of = [Of::Device(device.id.clone()), Of::Profile((&*device.profile).into())];
+        of.iter().find_map(|it| self.wishes.get(it)).map(|it| it.wish)
+    }
+
+    /// Whether a device shall run something else than it was told.
+    fn differs(&self, ix: DeviceIx, device: &Device) -> bool {
+        let told = self.settings.get(&ix).and_then(DeviceSettings::wish);
+        self.wish(device).is_some_and(|it| told != Some(it))
+    }
+
+    /// Somebody wishes settings of a device or a profile, or no longer does (`None`). One device
+    /// is told at once, and again if it refused the same before.
+    pub(crate) fn wish_for(
+        &mut self,
+        registry: &Registry,
+        of: Of,
+        wished: Option<Wished>,
+        now: Ms,
+        out: &mut Changes,
+    ) {
+        match wished {
+            Some(it) => self.wishes.insert(of.clone(), it),
+            None => self.wishes.remove(&of),
+        };
+        match &of {
+            Of::Device(id) => {
+                let found = registry.find(id).and_then(|ix| Some((ix, registry.device(ix)?)));
+                if let Some((ix, device)) = found {
+                    let refused = self.settings.get(&ix).is_some_and(DeviceSettings::is_refused);
+                    if refused || self.differs(ix, device) {
+                        self.tell(ix, device, now, out);
+                    } else {
+                        out.settings.push(ix);
+                    }
+                }
+            }
+            Of::Profile(name) => {
+                let all = (0..).map(DeviceIx).zip(registry.devices());
+                let theirs = all.filter(|(_, it)| *it.profile == **name);
+                let due = theirs.filter(|(ix, it)| self.differs(*ix, it)).map(|(ix, _)| ix);
+                self.due.extend(due.collect::<Vec<_>>());
+            }
+        }
+        out.wishes.push(of);
+    }
+
+    /// Owes a device what it shall run, under the next number.
+    fn tell(&mut self, ix: DeviceIx, device: &Device, now: Ms, out: &mut Changes) {
+        self.due.remove(&ix);
+        let Some(wish) = self.wish(device) else { return };
+        self.settings.entry(ix).or_default().tell(wish, &device.area, now);
+        out.settings.push(ix);
+    }
+
+    /// A device was registered, or its row changed: it may have another profile, or speak from
+    /// another area.
+    pub(crate) fn registered(&mut self, ix: DeviceIx, device: &Device, out: &mut Changes) {
+        if let Some(it) = self.settings.get_mut(&ix)
+            && it.moved(&device.area)
+        {
+            out.settings.push(ix);
+        }
+        // A command may have waited for the device's first message.
+        let waits = |it: &&Command| it.device == ix && it.state == CommandState::Queued;
+        out.commands.extend(self.commands.values().filter(waits).cloned());
+        if !self.wishes.is_empty() && self.differs(ix, device) {
+            self.due.insert(ix);
+        }
+    }
+
+    /// The broker has a device's settings.
+    pub(crate) fn settings_sent(&mut self, ix: DeviceIx, rev: u32, at: Ms, out: &mut Changes) {
+        if self.settings.get_mut(&ix).is_some_and(|it| it.sent(rev, at)) {
+            out.settings.push(ix);
+        }
+    }
+
+    /// A device says which settings it runs.
+    pub(crate) fn reported(&mut self, ix: DeviceIx, rev: u32, at: Ms, out: &mut Changes) {
+        // One that was never told anything need not be remembered for it.
+        if (rev > 0 || self.settings.contains_key(&ix))
+            && self.settings.entry(ix).or_default().reported(rev, at)
+        {
+            out.settings.push(ix);
+        }
+    }
+
+    /// A device answered an order.
+    pub(crate) fn answered(
+        &mut self,
+        ix: DeviceIx,
+        (id, ok, detail): (&str, bool, &str),
+        at: Ms,
+        out: &mut Changes,
+    ) {
+        if let Some(rev) = id.strip_prefix(Settings::REPLY) {
+            let known = rev.parse().ok().zip(self.settings.get_mut(&ix));
+            if known.is_some_and(|(rev, it)| it.answered(rev, ok, detail, at)) {
+                out.settings.push(ix);
+            }
+            return;
+        }
+        let Some(id) = Ulid::from_string(id).ok() else { return };
+        let ours = self.commands.get(&id).is_some_and(|it| it.device == ix);
+        if let Some(mut it) = ours.then(|| self.take(id)).flatten() {
+            it.answered(ok, detail, at);
+            out.commands.push(it.clone());
+        }
+    }
+
+    /// Somebody commands a device. `id` is new.
+    ///
+    /// # Errors
+    /// [`OrderRefused::TooMany`].
+    pub(crate) fn ask(
+        &mut self,
+        asked: Asked,
+        (device, id): (DeviceIx, Ulid),
+        now: Ms,
+        out: &mut Changes,
+    ) -> Result<(), OrderRefused> {
+        let open = self.commands.values().filter(|it| it.device == device && it.is_open());
+        if open.count() >= OPEN_MOST {
+            return Err(OrderRefused::TooMany { most: OPEN_MOST });
+        }
+        let it = Command::queued(id, device, asked, now);
+        out.commands.push(it.clone());
+        self.set(it);
+        Ok(())
+    }
+
+    /// The broker has a command.
+    pub(crate) fn command_sent(&mut self, id: Ulid, at: Ms, out: &mut Changes) {
+        if let Some(mut it) = self.take(id) {
+            it.sent(at);
+            out.commands.push(it.clone());
+            self.set(it);
+        }
+    }
+
+    /// Time passed: commands expire, and the next devices are told of their profile's settings.
+    pub(crate) fn tick(&mut self, registry: &Registry, now: Ms, out: &mut Changes) {
+        while let Some((at, id)) = self.timers.first().copied()
+            && at <= now
+        {
+            let Some(mut it) = self.take(id) else { continue };
+            if it.is_open() {
+                it.expired();
+                out.commands.push(it.clone());
+                self.set(it);
+            }
+        }
+        if self.due.is_empty() || now < self.told_at + EVERY_MS {
+            return;
+        }
+        self.told_at = now;
+        let mut told = 0;
+        while told < AT_ONCE
+            && let Some(ix) = self.due.pop_first()
+        {
+            let Some(device) = registry.device(ix) else { continue };
+            if self.differs(ix, device) {
+                self.tell(ix, device, now, out);
+                told += 1;
+            }
+        }
+    }
+
+    /// When [`Self::tick`] has something to do.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Ms> {
+        let due = (!self.due.is_empty()).then_some(self.told_at + EVERY_MS);
+        [due, self.timers.first().map(|it| it.0)].into_iter().flatten().min()
+    }
+
+    /// Takes a command out, to be changed and put back.
+    fn take(&mut self, id: Ulid) -> Option<Command> {
+        let it = self.commands.remove(&id)?;
+        self.timers.remove(&(Self::over_at(&it), id));
+        Some(it)
+    }
+
+    /// Puts a command into its place; one that is done with is not kept.
+    fn set(&mut self, it: Command) {
+        if it.is_open() || it.state == CommandState::Expired {
+            self.timers.insert((Self::over_at(&it), it.id));
+            self.commands.insert(it.id, it);
+        }
+    }
+
+    /// When it expires; of one that has, when it is forgotten.
+    const fn over_at(it: &Command) -> Ms {
+        if it.is_open() { it.expires_at } else { it.expires_at.saturating_add(LATE_MS) }
+    }
+}

@@ -1,0 +1,173 @@
+//! A running gateway, as the commands that speak to one reach it: by its HTTP API.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use reqwest::{Client, Method, StatusCode, Url};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use super::Failure;
+use super::config::TOKEN_VARIABLE;
+
+/// The environment variable with the gateway's address.
+pub const URL_VARIABLE: &str = "STANDPIPE_URL";
+/// Where a gateway is when nobody says.
+const USUAL_URL: &str = "http://127.0.0.1:8080";
+/// A little longer than the gateway itself takes at most.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Which gateway.
+#[derive(Debug, clap::Args)]
+pub struct Where {
+    /// The gateway's address; without it, STANDPIPE_URL, or http://127.0.0.1:8080. The token is
+    /// in STANDPIPE_ADMIN_TOKEN.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+/// A gateway that can be asked.
+pub struct Gateway {
+    runtime: Runtime,
+    client: Client,
+    url: Url,
+    token: Option<String>,
+}
+
+impl Where {
+    /// The gateway; nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`Failure::Configuration`] for an address that is none.
+    pub fn gateway(&self) -> Result<Gateway, Failure> {
+        let said = |name| std::env::var(name).ok().filter(|it: &String| !it.is_empty());
+        let url = self.url.clone().or_else(|| said(URL_VARIABLE));
+        let url = url.unwrap_or_else(|| USUAL_URL.to_owned());
+        let bad = |why: &str| {
+            Failure::Configuration(format!("`{url}` is no address ({why}): write {USUAL_URL}"))
+        };
+        let parsed = Url::parse(&url).map_err(|why| bad(&why.to_string()))?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(bad("neither http nor https"));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
+        let client = Client::builder().timeout(PATIENCE).build();
+        let client = client.map_err(|bad| Failure::Failed(format!("no HTTP ({bad})")))?;
+        Ok(Gateway { runtime, client, url: parsed, token: said(TOKEN_VARIABLE) })
+    }
+}
+
+impl Gateway {
+    /// Asks; `path` is below `/api/v1`, in segments.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`]: nobody answers, or the answer is no.
+    pub fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+        }
+        let mut request = self.client.request(method, url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.header("Content-Type", "application/json").body(body.to_string());
+        }
+        let answer = self.runtime.block_on(async {
+            let answer = request.send().await?;
+            Ok((answer.status(), answer.text().await?))
+        });
+        let (status, text) = answer.map_err(|bad: reqwest::Error| {
+            let url = &self.url;
+            Failure::Failed(format!(
+                "no gateway answers at {url} ({bad}): start it, or name it by --url or \
+                 {URL_VARIABLE}"
+            ))
+        })?;
+        read(status, &text)
+    }
+}
+
+/// What the gateway answered.
+fn read(status: StatusCode, text: &str) -> Result<Value, Failure> {
+    let answer: Option<Value> = serde_json::from_str(text).ok();
+    match answer {
+        Some(answer) if status.is_success() => Ok(answer),
+        Some(problem) if !word(&problem, "detail").is_empty() => {
+            Err(Failure::Failed(word(&problem, "detail").to_owned()))
+        }
+        Some(_) | None => Err(Failure::Failed(format!(
+            "the answer ({status}) is not a gateway's: check --url and {URL_VARIABLE}"
+        ))),
+    }
+}
+
+/// A member that is a text; empty where there is none.
+#[must_use]
+pub fn word<'a>(answer: &'a Value, name: &str) -> &'a str {
+    answer.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// An answer in lines, a member each; what is empty is left out.
+#[must_use]
+pub fn lines(answer: &Value) -> String {
+    let mut text = String::new();
+    for (name, value) in answer.as_object().into_iter().flatten() {
+        let value = plain(value);
+        if !value.is_empty() {
+            let _ = writeln!(text, "{name}: {value}");
+        }
+    }
+    text
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| format!("{name} {}", plain(value)));
+            members.collect::<Vec<_>>().join(", ")
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+    use serde_json::json;
+
+    use super::{Failure, Where, lines, read};
+
+    #[test]
+    fn an_answer_is_told_a_member_a_line() {
+        let answer = json!({"device":"H-1","wanted":{"interval_s":300,"low_kpa":140.0},"rev":4,
+            "detail":"","by":null});
+        assert_eq!(lines(&answer), "device: H-1\nrev: 4\nwanted: interval_s 300, low_kpa 140.0\n");
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_gateways_words() {
+        let no = read(StatusCode::NOT_FOUND, r#"{"status":404,"detail":"no device `H-9`: see"}"#);
+        assert_eq!(no, Err(Failure::Failed("no device `H-9`: see".to_owned())));
+        let Err(Failure::Failed(text)) = read(StatusCode::OK, "<html>") else { panic!("taken") };
+        assert_eq!(text, "the answer (200 OK) is not a gateway's: check --url and STANDPIPE_URL");
+    }
+
+    #[test]
+    fn an_address_is_checked_before_anything_is_asked() {
+        for url in ["gateway", "ftp://gateway"] {
+            let asked = Where { url: Some(url.to_owned()) }.gateway().map(|_| ());
+            let Err(Failure::Configuration(text)) = asked else { panic!("taken") };
+            assert!(text.starts_with(&format!("`{url}` is no address")), "{text}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What is asked of devices: retained settings, commands that expire; and the gateway's clock.
+//!
+//! A broker that comes back is given again the settings that devices do not run yet, in case it
+//! forgot. A command for which nobody listens (a device without a session of its own at the
+//! broker) is tried again every few seconds, until it expires. The session is in
+//! [`super::session`].
+
+use std::collections::{HashMap, HashSet};
+use std::thread::JoinHandle;
+
+use metrics::counter;
+use standpipe_rules::Ms;
+use standpipe_rules::registry::DeviceIx;
+use standpipe_shared::Command;
+use ulid::Ulid;
+
+use super::Setup;
+use super::flight::LEAVE_ALONE;
+use super::packets::Packets;
+use super::session::{self, Landed, Message, Owed, Shelf};
+use crate::engine::Inbox;
+use crate::mqtt::{Broker, Receipt};
+use crate::store::orders::{OwedCommand, OwedSettings};
+
+/// Settings, and commands, read from the store at one time.
+const AT_ONCE: usize = 256;
+/// A command nobody heard is tried again after so long, ms.
+const UNHEARD: Ms = 4_000;
+
+/// Starts the sender on its own thread. It ends after `setup.stop`.
+///
+/// # Errors
+/// What the system says when it gives no thread.
+pub fn start(
+    setup: Setup,
+    broker: Broker,
+    root: &str,
+    gateway: &str,
+) -> std::io::Result<JoinHandle<()>> {
+    let shelf = Shelf::new(Mail::NAME, setup.store.clone());
+    let bell = setup.rings.devices.clone();
+    session::start(
+        Mail::new(root, shelf),
+        setup,
+        (broker, format!("standpipe-devices-{gateway}")),
+        bell,
+    )
+}
+
+/// What a message brings about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// The broker keeps that number for a device in that area.
+    Settings(DeviceIx, u32, Box<str>),
+    /// The device gets a command.
+    Command(Ulid),
+}
+
+/// One message.
+#[derive(Clone, Debug)]
+enum Letter {
+    /// What the broker keeps where a device was goes.
+    Empty(OwedSettings),
+    Settings(OwedSettings),
+    Command(Box<OwedCommand>),
+}
+
+/// What is owed to devices.
+struct Mail {
+    root: Box<str>,
+    shelf: Shelf,
+    packets: Packets<Letter>,
+    /// What is planned or on its way.
+    busy: HashSet<Key>,
+    /// What arrived, was refused or unheard: left alone until then.
+    resting: HashMap<Key, Ms>,
+    /// Where reading goes on, of owed settings and commands.
+    from: (DeviceIx, Ulid),
+    /// Where reading goes on of what the broker may have forgotten.
+    again_from: Option<DeviceIx>,
+    more: bool,
+}
+
+impl Letter {
+    fn key(&self) -> Option<Key> {
+        match self {
+            Self::Empty(_) => None,
+            Self::Settings(it) => Some(Key::Settings(it.ix, it.settings.rev, it.area.clone())),
+            Self::Command(it) => Some(Key::Command(it.command.id)),
+        }
+    }
+}
+
+impl Mail {
+    fn new(root: &str, shelf: Shelf) -> Self {
+        Self {
+            root: root.into(),
+            shelf,
+            packets: Packets::default(),
+            busy: HashSet::new(),
+            resting: HashMap::new(),
+            from: (DeviceIx(0), Ulid::nil()),
+            again_from: None,
+            more: false,
+        }
+    }
+
+    fn plan(&mut self, letter: Letter) {
+        let Some(key) = letter.key() else { return };
+        if self.resting.contains_key(&key) || !self.busy.insert(key) {
+            return;
+        }
+        if let Letter::Settings(it) = &letter
+            && !it.left_area.is_empty()
+        {
+            self.packets.plan(Letter::Empty(it.clone()));
+        }
+        self.packets.plan(letter);
+    }
+
+    fn read_settings(&mut self) {
+        let from = self.from.0;
+        let owed = self.shelf.read(|reader| reader.owed_settings(from, AT_ONCE));
+        let owed = owed.unwrap_or_default();
+        self.from.0 = after(&owed).unwrap_or(DeviceIx(0));
+        self.more |= owed.len() == AT_ONCE;
+        owed.into_iter().for_each(|it| self.plan(Letter::Settings(it)));
+        let Some(from) = self.again_from else { return };
+        let Some(again) = self.shelf.read(|reader| reader.pending_settings(from, AT_ONCE)) else {
+            return;
+        };
+        self.again_from = after(&again);
+        self.more |= self.again_from.is_some();
+        again.into_iter().for_each(|it| self.plan(Letter::Settings(it)));
+    }
+
+    fn read_commands(&mut self, now: Ms) {
+        let from = self.from.1;
+        let owed = self.shelf.read(|reader| reader.owed_commands(from, AT_ONCE));
+        let owed = owed.unwrap_or_default();
+        let full = owed.len() == AT_ONCE;
+        self.from.1 = owed.last().filter(|_| full).map_or(Ulid::nil(), |it| it.command.id);
+        self.more |= full;
+        for it in owed.into_iter().filter(|it| it.command.expires_at > now) {
+            self.plan(Letter::Command(Box::new(it)));
+        }
+    }
+
+    fn message(&self, pkid: u16, letter: &Letter, now: Ms) -> Message {
+        let topic = |area: &str, device: &str, channel: &str| {
+            format!("{}/{area}/{device}/{channel}", self.root)
+        };
+        match letter {
+            Letter::Empty(it) => Message {
+                topic: topic(&it.left_area, &it.device, "settings"),
+                payload: String::new(),
+                pkid,
+                retain: true,
+                expiry_s: 0,
+            },
+            Letter::Settings(it) => Message {
+                topic: topic(&it.area, &it.device, "settings"),
+                payload: serde_json::to_string(&it.settings).unwrap_or_default(),
+                pkid,
+                retain: true,
+                expiry_s: 0,
+            },
+            Letter::Command(it) => {
+                let (id, asked) = (it.command.id.to_string(), &it.command);
+                let command = Command { id: &id, command: asked.command, seconds: asked.seconds };
+                let left_s = (asked.expires_at - now).max(1).div_euclid(1_000) + 1;
+                Message {
+                    topic: topic(&it.area, &it.device, "command"),
+                    payload: serde_json::to_string(&command).unwrap_or_default(),
+                    pkid,
+                    retain: false,
+                    expiry_s: u32::try_from(left_s).unwrap_or(u32::MAX),
+                }
+            }
+        }
+    }
+
+    fn arrived(&mut self, letter: Letter, heard: Heard, now: Ms) -> Vec<Inbox> {
+        let Some(key) = letter.key() else { return Vec::new() };
+        let (report, rest) = match (letter, heard) {
+            (Letter::Empty(_), _) => return Vec::new(),
+            (Letter::Settings(it), _) => {
+                let (device, rev) = (it.ix, it.settings.rev);
+                (Some(Inbox::SettingsSent { device, rev, at: now }), LEAVE_ALONE)
+            }
+            (Letter::Command(it), Heard::Yes) => {
+                (Some(Inbox::CommandSent { id: it.command.id, at: now }), LEAVE_ALONE)
+            }
+            (Letter::Command(_), Heard::ByNobody) => (None, UNHEARD),
+        };
+        self.resting.insert(key, now + rest);
+        report.into_iter().collect()
+    }
+}
+
+/// Whether somebody gets a message, now or when it is back.
+#[derive(Clone, Copy)]
+enum Heard {
+    Yes,
+    ByNobody,
+}
+
+/// Where to go on after a full page; `None`: that was all.
+fn after(page: &[OwedSettings]) -> Option<DeviceIx> {
+    page.last().filter(|_| page.len() == AT_ONCE).map(|it| DeviceIx(it.ix.0 + 1))
+}
+
+impl Owed for Mail {
+    const NAME: &'static str = "device orders";
+
+    fn connected(&mut self, now: Ms) {
+        self.again_from = Some(DeviceIx(0));
+        self.read(now);
+    }
+
+    fn read(&mut self, now: Ms) {
+        self.resting.retain(|_, until| *until > now);
+        self.more = false;
+        self.read_settings();
+        self.read_commands(now);
+    }
+
+    fn wants_more(&mut self) -> bool {
+        self.more && self.packets.is_idle()
+    }
+
+    fn next(&mut self, window: usize, now: Ms) -> Option<Message> {
+        let (pkid, letter) = self.packets.next(window)?;
+        Some(self.message(pkid, &letter, now))
+    }
+
+    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Ms) -> Landed {
+        let Some(letter) = self.packets.landed(pkid) else { return Landed::default() };
+        let key = letter.key();
+        if let Some(key) = &key {
+            self.busy.remove(key);
+        }
+        match receipt {
+            Receipt::Taken => {
+                Landed { reports: self.arrived(letter, Heard::Yes, now), refused: None }
+            }
+            Receipt::Unheard => {
+                Landed { reports: self.arrived(letter, Heard::ByNobody, now), refused: None }
+            }
+            Receipt::Refused(_) => {
+                counter!("standpipe_order_failures_total").increment(1);
+                self.resting.extend(key.map(|key| (key, now + LEAVE_ALONE)));
+                let refused = Some(self.message(0, &letter, now).topic);
+                Landed { reports: Vec::new(), refused }
+            }
+        }
+    }
+
+    fn lost(&mut self) {
+        self.packets.lost();
+        self.busy.clear();
+        self.resting.clear();
+    }
+
+    /// The time, for devices without a clock of their own.
+    fn each_minute(&self, now: Ms) -> Option<Message> {
+        let topic = format!("{}/gateway/clock", self.root);
+        let payload = format!(r#"{{"ts":{now}}}"#);
+        Some(Message { topic, payload, pkid: 0, retain: false, expiry_s: 0 })
+    }
+}

@@ -1,0 +1,276 @@
+//! An MQTT session of one sender: connect, read what is owed, send it, hear what arrived, again.
+//!
+//! Each sender has a session of its own on a thread of its own, so that none waits for another,
+//! nor for a lane. Nothing is kept between connections: what the broker has not confirmed is read
+//! again as owed. What is owed is the sender's ([`Owed`]).
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use metrics::counter;
+use rumqttc::v5::mqttbytes::v5::PubAckReason;
+use standpipe_rules::Ms;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{error, warn};
+
+use super::{NET, Setup};
+use crate::engine::{Inbox, Unavailable};
+use crate::mqtt::attempts::Attempts;
+use crate::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Receipt};
+use crate::store::{Reader, StoreError};
+
+/// Messages on their way to the broker at one time, if it takes that many.
+const IN_FLIGHT: usize = 64;
+/// How often [`Owed::each_minute`] is asked.
+const MINUTE: Duration = Duration::from_secs(60);
+/// How often a refusal is reported, ms.
+const REPORT_EVERY: Ms = 60_000;
+
+/// One message to send.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Where to.
+    pub topic: String,
+    /// What.
+    pub payload: String,
+    /// The id of its receipt; 0: without one, at QoS 0.
+    pub pkid: u16,
+    /// Whether the broker keeps it for those who come later.
+    pub retain: bool,
+    /// After how many seconds nobody shall get it any more; 0: always.
+    pub expiry_s: u32,
+}
+
+/// What a receipt came to.
+#[derive(Debug, Default)]
+pub struct Landed {
+    /// What is to be written down.
+    pub reports: Vec<Inbox>,
+    /// The topic that the gateway may not publish on.
+    pub refused: Option<String>,
+}
+
+/// What a sender owes.
+pub trait Owed: Send + 'static {
+    /// Its name in logs.
+    const NAME: &'static str;
+
+    /// A connection is up: the broker may have forgotten what it kept.
+    fn connected(&mut self, now: Ms);
+    /// The bell rang, or some time passed: plans what the store says is owed.
+    fn read(&mut self, now: Ms);
+    /// Whether it is time to read again, because more was owed than was read.
+    fn wants_more(&mut self) -> bool;
+    /// The next message. Never more than `window` are on their way.
+    fn next(&mut self, window: usize, now: Ms) -> Option<Message>;
+    /// The broker answers for a message.
+    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Ms) -> Landed;
+    /// The connection is gone, and nobody knows what of it arrived.
+    fn lost(&mut self);
+    /// Said once a minute, unconfirmed, from the connection on.
+    fn each_minute(&self, now: Ms) -> Option<Message>;
+}
+
+/// Starts a sender on its own thread. It ends after `setup.stop`.
+///
+/// # Errors
+/// What the system says when it gives no thread.
+pub fn start<O: Owed>(
+    owed: O,
+    setup: Setup,
+    (broker, client_id): (Broker, String),
+    bell: watch::Receiver<u64>,
+) -> std::io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let hello = Hello { client_id, clean_start: true, session_expiry_s: 0, receive_maximum: 1 };
+    let attempts = Attempts::new(O::NAME, &hello.client_id);
+    let task = Session { owed, setup, broker, hello, attempts, bell, refusal_said_at: None };
+    let name = O::NAME.replace(' ', "-");
+    std::thread::Builder::new().name(name).spawn(move || runtime.block_on(task.run()))
+}
+
+struct Session<O> {
+    owed: O,
+    setup: Setup,
+    broker: Broker,
+    hello: Hello,
+    attempts: Attempts,
+    bell: watch::Receiver<u64>,
+    refusal_said_at: Option<Ms>,
+}
+
+/// Why a connection's loop ended.
+enum End {
+    Stop,
+    Lost(LinkError),
+}
+
+impl From<LinkError> for End {
+    fn from(why: LinkError) -> Self {
+        Self::Lost(why)
+    }
+}
+
+impl From<Unavailable> for End {
+    fn from(_: Unavailable) -> Self {
+        Self::Stop
+    }
+}
+
+impl<O: Owed> Session<O> {
+    async fn run(mut self) {
+        let stop = self.setup.stop.clone();
+        loop {
+            let opened = tokio::select! {
+                () = stop.cancelled() => return,
+                opened = Link::open(&self.broker, &self.hello) => opened,
+            };
+            let end = match opened {
+                Ok(link) => self.serve(link).await,
+                Err(why) => End::Lost(why),
+            };
+            let End::Lost(why) = end else { return };
+            self.owed.lost();
+            counter!("standpipe_sender_connections_lost_total", "sender" => O::NAME).increment(1);
+            let wait = self.attempts.failed(self.setup.clock.now(), &self.broker, &why).wait;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    async fn serve(&mut self, mut link: Link) -> End {
+        self.attempts.worked(self.setup.clock.now(), &self.broker);
+        let Err(end) = self.talk(&mut link).await;
+        if matches!(end, End::Stop) {
+            link.close().await;
+        }
+        end
+    }
+
+    async fn talk(&mut self, link: &mut Link) -> Result<Infallible, End> {
+        let stop = self.setup.stop.clone();
+        let mut bell = self.bell.clone();
+        let mut net = interval(NET);
+        net.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut minute = interval(MINUTE);
+        self.read();
+        self.owed.connected(self.setup.clock.now());
+        loop {
+            self.send(link)?;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(End::Stop),
+                turned = link.turn(true) => {
+                    turned?;
+                    self.hear(link).await?;
+                }
+                rung = bell.changed() => {
+                    if rung.is_err() {
+                        return Err(End::Stop);
+                    }
+                    self.read();
+                }
+                _ = net.tick() => self.read(),
+                _ = minute.tick() => self.each_minute(link)?,
+            }
+            if self.owed.wants_more() {
+                self.read();
+            }
+        }
+    }
+
+    fn read(&mut self) {
+        self.owed.read(self.setup.clock.now());
+    }
+
+    /// Sends what is planned, as far as the broker takes it.
+    fn send(&mut self, link: &mut Link) -> Result<(), LinkError> {
+        let window = IN_FLIGHT.min(usize::from(link.send_maximum));
+        while let Some(message) = self.owed.next(window, self.setup.clock.now()) {
+            publish(link, &message)?;
+        }
+        Ok(())
+    }
+
+    fn each_minute(&mut self, link: &mut Link) -> Result<(), LinkError> {
+        let message = self.owed.each_minute(self.setup.clock.now());
+        message.map_or(Ok(()), |message| publish(link, &message))
+    }
+
+    async fn hear(&mut self, link: &mut Link) -> Result<(), End> {
+        while let Some(frame) = link.next_frame()? {
+            let (pkid, receipt) = match frame {
+                Frame::PubAck { pkid, receipt } => (pkid, receipt),
+                Frame::Publish(_) | Frame::SubAck { .. } | Frame::Pong | Frame::Bye(_) => continue,
+            };
+            let landed = self.owed.landed(pkid, &receipt, self.setup.clock.now());
+            for report in landed.reports {
+                self.setup.engine.send(report).await?;
+            }
+            if let (Some(topic), Receipt::Refused(why)) = (landed.refused, receipt) {
+                self.refused(&topic, why);
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self, topic: &str, why: PubAckReason) {
+        let now = self.setup.clock.now();
+        if self.refusal_said_at.is_none_or(|said| now - said >= REPORT_EVERY) {
+            self.refusal_said_at = Some(now);
+            error!(
+                "{}: the broker refuses {topic} ({why:?}): allow this gateway to publish there",
+                O::NAME
+            );
+        }
+    }
+}
+
+fn publish(link: &mut Link, message: &Message) -> Result<(), LinkError> {
+    link.publish(&Outgoing {
+        topic: &message.topic,
+        payload: message.payload.as_bytes(),
+        pkid: message.pkid,
+        retain: message.retain,
+        expiry_s: message.expiry_s,
+    })
+}
+
+/// The store as a sender reads it: opened when it is first read, and again after a failure.
+#[derive(Debug)]
+pub struct Shelf {
+    name: &'static str,
+    path: PathBuf,
+    reader: Option<Reader>,
+}
+
+impl Shelf {
+    /// Nothing is opened yet. `name` is said when that fails.
+    #[must_use]
+    pub const fn new(name: &'static str, path: PathBuf) -> Self {
+        Self { name, path, reader: None }
+    }
+
+    /// Reads; `None` when it can't be, which is logged.
+    pub fn read<T>(&mut self, what: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Option<T> {
+        let reader = match self.reader.take() {
+            Some(reader) => Ok(reader),
+            None => Reader::open(&self.path),
+        };
+        match reader.and_then(|reader| what(&reader).map(|owed| (reader, owed))) {
+            Ok((reader, owed)) => {
+                self.reader = Some(reader);
+                Some(owed)
+            }
+            Err(why) => {
+                warn!("{}: what is owed cannot be read ({why}); trying again", self.name);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What is asked of devices: how it is written, given back at the start, and read by whoever
+//! sends it.
+
+use rusqlite::Connection;
+use serde_json::json;
+use standpipe_rules::Ms;
+use standpipe_rules::orders::{Command, DeviceSettings, Of, SavedOrders, Shown, Wished};
+use standpipe_rules::registry::{Device, DeviceIx};
+use standpipe_shared::Settings;
+use ulid::Ulid;
+
+use super::rows::{json_of, put};
+use super::{Reader, Store, StoreError};
+
+/// How long commands are kept after they expired: as long as raw readings.
+const COMMANDS_MS: Ms = 90 * 86_400_000;
+/// Old commands dropped with a new one at most.
+const CUT_AT_ONCE: u32 = 8;
+
+/// Settings that the broker is to keep for a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwedSettings {
+    /// Its place; named again in `Inbox::SettingsSent`.
+    pub ix: DeviceIx,
+    /// Its id.
+    pub device: Box<str>,
+    /// Where it is.
+    pub area: Box<str>,
+    /// Where it was, and the broker still keeps something; empty: nowhere.
+    pub left_area: Box<str>,
+    /// What.
+    pub settings: Settings,
+}
+
+/// A command on its way to a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwedCommand {
+    /// The device's id.
+    pub device: Box<str>,
+    /// Where it is.
+    pub area: Box<str>,
+    /// What.
+    pub command: Command,
+}
+
+/// The columns `kind` and `name` of a wish.
+const fn key(of: &Of) -> (&'static str, &str) {
+    match of {
+        Of::Device(id) => ("device", id),
+        Of::Profile(name) => ("profile", name),
+    }
+}
+
+/// `wish`; none: there is none any more.
+pub(super) fn wish(conn: &Connection, of: &Of, wished: Option<&Wished>) -> Result<(), StoreError> {
+    let (kind, name) = key(of);
+    let Some(wished) = wished else {
+        return put(conn, "DELETE FROM wish WHERE kind = ?1 AND name = ?2", (kind, name));
+    };
+    let sql = "INSERT INTO wish (kind, name, json) VALUES (?1, ?2, ?3)
+               ON CONFLICT (kind, name) DO UPDATE SET json = excluded.json";
+    put(conn, sql, (kind, name, json_of("wish", wished)?))
+}
+
+/// `settings`.
+pub(super) fn settings(
+    conn: &Connection,
+    ix: DeviceIx,
+    it: &DeviceSettings,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO settings (ix, owed, state, wish, json) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (ix) DO UPDATE SET owed = excluded.owed, state = excluded.state,
+                   wish = excluded.wish, json = excluded.json";
+    let wish = it.wish().map(|it| json_of("wish", &it)).transpose()?;
+    let owed = it.owed().is_some();
+    put(conn, sql, (ix.0, owed, it.state().as_str(), wish, json_of("settings", it)?))
+}
+
+/// `command`.
+pub(super) fn command(conn: &Connection, it: &Command) -> Result<(), StoreError> {
+    let sql = "INSERT INTO command (id, ix, state, expires_at, json) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (id) DO UPDATE SET state = excluded.state, json = excluded.json";
+    let row = (it.id.to_string(), it.device.0, it.state.as_str(), it.expires_at);
+    let (id, ix, state, expires_at) = row;
+    put(conn, sql, (id, ix, state, expires_at, json_of("command", it)?))
+}
+
+/// `command`: a few of those that expired long ago go. Ids begin with the time.
+pub(super) fn commands_cut(conn: &Connection, now: Ms) -> Result<(), StoreError> {
+    let before = u64::try_from(now - COMMANDS_MS).unwrap_or(0);
+    let sql = "DELETE FROM command WHERE id IN
+               (SELECT id FROM command WHERE id < ?1 AND expires_at < ?2 ORDER BY id LIMIT ?3)";
+    put(conn, sql, (Ulid::from_parts(before, 0).to_string(), now - COMMANDS_MS, CUT_AT_ONCE))
+}
+
+/// The event of a device of whose settings something changed.
+pub(super) fn settings_event(device: &Device, it: &Shown) -> String {
+    let told = it.known.told.as_ref();
+    json!({"id": device.id, "settings": {
+        "source": it.source, "state": it.state, "waits_for": it.waits_for,
+        "rev": told.map(|it| it.rev), "detail": told.map_or("", |it| &*it.detail),
+    }})
+    .to_string()
+}
+
+/// The event of a profile of which other settings are wished.
+pub(super) fn profile_event(name: &str) -> String {
+    json!({"profile": name, "settings": {}}).to_string()
+}
+
+/// The event of a device's command.
+pub(super) fn command_event(device: &Device, it: &Command) -> String {
+    json!({"id": device.id, "command": it}).to_string()
+}
+
+impl Store {
+    /// Everything that is asked of devices, as of the last commit.
+    pub(super) fn saved_orders(&self) -> Result<SavedOrders, StoreError> {
+        let mut saved = SavedOrders::default();
+        self.each("SELECT json, kind, name FROM wish", |row| {
+            let name: Box<str> = row.get(2)?;
+            let profile = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)? == "profile";
+            let of = if profile { Of::Profile(name) } else { Of::Device(name) };
+            saved.wishes.push((of, super::load::json(row, "wish")?));
+            Ok(())
+        })?;
+        self.each("SELECT json, ix FROM settings", |row| {
+            saved.settings.push((DeviceIx(row.get(1)?), super::load::json(row, "settings")?));
+            Ok(())
+        })?;
+        let sql = "SELECT json, ix FROM command WHERE state IN ('queued', 'sent', 'expired')";
+        self.each(sql, |row| {
+            let it: Command = super::load::json(row, "command")?;
+            saved.commands.push(Command { device: DeviceIx(row.get(1)?), ..it });
+            Ok(())
+        })?;
+        Ok(saved)
+    }
+}
+
+impl Reader {
+    /// Settings that the broker has not confirmed, of devices from that place on, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn owed_settings(
+        &self,
+        from: DeviceIx,
+        limit: usize,
+    ) -> Result<Vec<OwedSettings>, StoreError> {
+        let sql = "SELECT s.json, s.ix, d.id FROM settings s JOIN device d ON d.ix = s.ix
+                   WHERE s.owed = 1 AND s.ix >= ?1 ORDER BY s.ix LIMIT ?2";
+        self.settings(sql, from, limit)
+    }
+
+    /// Settings that the broker has confirmed and the device not yet, of devices from that place
+    /// on, at most `limit`: a broker that has forgotten must be told again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn pending_settings(
+        &self,
+        from: DeviceIx,
+        limit: usize,
+    ) -> Result<Vec<OwedSettings>, StoreError> {
+        let sql = "SELECT s.json, s.ix, d.id FROM settings s JOIN device d ON d.ix = s.ix
+                   WHERE s.state = 'pending' AND s.owed = 0 AND s.ix >= ?1 ORDER BY s.ix LIMIT ?2";
+        self.settings(sql, from, limit)
+    }
+
+    fn settings(
+        &self,
+        sql: &str,
+        from: DeviceIx,
+        limit: usize,
+    ) -> Result<Vec<OwedSettings>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self.query(sql, (from.0, limit), |row| {
+            Ok((row.get::<_, String>(0)?, DeviceIx(row.get(1)?), row.get(2)?))
+        })?;
+        let mut owed = Vec::with_capacity(rows.len());
+        for (text, ix, device) in rows {
+            let it: DeviceSettings = read("settings", &text)?;
+            let Some(told) = it.told.filter(|it| !it.area.is_empty()) else { continue };
+            let (settings, area, left_area) = (told.settings(), told.area, told.left_area);
+            owed.push(OwedSettings { ix, device, area, left_area, settings });
+        }
+        Ok(owed)
+    }
+
+    /// Commands that the broker has not confirmed, of devices that have spoken, those after
+    /// `after` by id, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn owed_commands(&self, after: Ulid, limit: usize) -> Result<Vec<OwedCommand>, StoreError> {
+        let sql = "SELECT c.json, d.id, json_extract(d.json, '$.area')
+                   FROM command c JOIN device d ON d.ix = c.ix
+                   WHERE c.state = 'queued' AND c.id > ?1 AND json_extract(d.json, '$.area') <> ''
+                   ORDER BY c.id LIMIT ?2";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self.query(sql, (after.to_string(), limit), |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
+        })?;
+        let owed = rows.into_iter().map(|(text, device, area)| {
+            Ok(OwedCommand { device, area, command: read("command", &text)? })
+        });
+        owed.collect()
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|bad| StoreError::Unreadable { what: what.to_owned(), why: bad.to_string() })
+}
