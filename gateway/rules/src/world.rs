@@ -17,7 +17,10 @@ use crate::detect::judge::silent_after;
 use crate::detect::watch::Wholes;
 use crate::detect::{BadMemory, HydrantNow, Memory, Trust, Watch};
 use crate::fact::Subject;
-use crate::incidents::{Action, Book, IncidentId, Plan, Refused, Saved, State, View};
+use crate::incidents::{
+    Action, Announcement, BadAnnouncement, Book, IncidentId, Plan, Refused, Saved, State, View,
+    WINDOWS_MOST,
+};
 use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::wire::Message;
@@ -227,6 +230,35 @@ impl World {
                 Ok(Some(id))
             }
         }
+    }
+
+    /// Somebody announces work, a walk test or an exercise; answers its id.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it: nothing changed.
+    pub fn announce(
+        &mut self,
+        announcement: Announcement,
+        now: Ms,
+        out: &mut Changes,
+    ) -> Result<Ulid, Vec<BadAnnouncement>> {
+        if self.book.windows().len() >= WINDOWS_MOST {
+            return Err(vec![BadAnnouncement::TooMany]);
+        }
+        let id = self.book.new_id(now, out);
+        let window = announcement.window(id, self.registry(), now)?;
+        if window.alarm.is_none() {
+            self.book.announce(window, out);
+            return Ok(id);
+        }
+        let (watch, book) = (&self.watch, &mut self.book);
+        let begun = view(watch, |view| book.exercise(view, window, now, out));
+        begun.map(|()| id).map_err(|bad| vec![bad])
+    }
+
+    /// Ends an announcement; says whether there was one.
+    pub fn withdraw(&mut self, id: &str, now: Ms, out: &mut Changes) -> bool {
+        self.book.withdraw(id, now, out)
     }
 
     /// The broker has that number of a device's settings.

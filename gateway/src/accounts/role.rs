@@ -26,6 +26,8 @@ pub enum Right {
     CheckHydrant,
     /// Register and change devices.
     Devices,
+    /// Announce work, a walk test, an exercise.
+    Announce,
     /// Accounts, tokens, the audit log, the quarantine.
     Accounts,
 }
@@ -65,12 +67,12 @@ impl Role {
             (Self::Crew, Right::Act(Shown | Acknowledge | Arrive | Comment))      => true,
             (Self::Crew, Right::Act(Dispatch | Resolve | FalseAlarm))             => false,
             (Self::Crew, Right::CheckHydrant)                                     => true,
-            (Self::Crew, Right::Devices | Right::Accounts)                        => false,
-            (Self::Officer, Right::Act(_) | Right::CheckHydrant)                  => true,
+            (Self::Crew, Right::Devices | Right::Announce | Right::Accounts)      => false,
+            (Self::Officer, Right::Act(_) | Right::CheckHydrant | Right::Announce) => true,
             (Self::Officer, Right::Devices | Right::Accounts)                     => false,
             (Self::DeviceManager, Right::Act(Shown | Comment))                    => true,
             (Self::DeviceManager, Right::Act(_) | Right::Accounts)                => false,
-            (Self::DeviceManager, Right::CheckHydrant | Right::Devices)           => true,
+            (Self::DeviceManager, Right::CheckHydrant | Right::Devices | Right::Announce) => true,
         }
     }
 }
@@ -86,14 +88,14 @@ mod tests {
         let rights = [
             Right::Act(ActionKind::Shown), Right::Act(ActionKind::Comment),
             Right::Act(ActionKind::Acknowledge), Right::Act(ActionKind::Resolve),
-            Right::CheckHydrant, Right::Devices, Right::Accounts,
+            Right::CheckHydrant, Right::Devices, Right::Accounts, Right::Announce,
         ];
         for (role, may) in [
-            (Role::Viewer,        [true, false, false, false, false, false, false]),
-            (Role::Crew,          [true, true,  true,  false, true,  false, false]),
-            (Role::Officer,       [true, true,  true,  true,  true,  false, false]),
-            (Role::DeviceManager, [true, true,  false, false, true,  true,  false]),
-            (Role::Admin,         [true, true,  true,  true,  true,  true,  true]),
+            (Role::Viewer,        [true, false, false, false, false, false, false, false]),
+            (Role::Crew,          [true, true,  true,  false, true,  false, false, false]),
+            (Role::Officer,       [true, true,  true,  true,  true,  false, false, true]),
+            (Role::DeviceManager, [true, true,  false, false, true,  true,  false, true]),
+            (Role::Admin,         [true, true,  true,  true,  true,  true,  true, true]),
         ] {
             assert_eq!(rights.map(|it| role.may(it)), may, "{}", role.as_str());
             assert_eq!(Role::named(role.as_str()), Some(role));

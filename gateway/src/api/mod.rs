@@ -14,6 +14,7 @@ pub(crate) mod incidents;
 mod ledger;
 pub(crate) mod list;
 mod listener;
+mod maintenance;
 pub mod metrics;
 mod openapi;
 pub(crate) mod params;
@@ -38,7 +39,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use standpipe_rules::registry::Registry;
 use tokio::net::TcpListener;
@@ -184,6 +185,9 @@ fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
         .route("/incidents/{id}/actions", post(incidents::act))
+        .route("/maintenance", get(maintenance::list).post(maintenance::announce))
+        .route("/maintenance/{id}", delete(maintenance::withdraw))
+        .route("/exercises", post(maintenance::exercise))
         .route("/stations", get(stations::list))
         .route("/stations/{id}", get(stations::one))
         .route("/ledger", get(ledger::list))

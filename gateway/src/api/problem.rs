@@ -142,6 +142,13 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "unknown", "Not found", detail)
     }
 
+    /// 404: no announcement of that id.
+    pub fn unknown_announcement(id: &str) -> Self {
+        let id = shown(id);
+        let detail = format!("no announcement `{id}`, or it is over: see GET /api/v1/maintenance");
+        Self::new(StatusCode::NOT_FOUND, "unknown", "Not found", detail)
+    }
+
     /// 404: no such path.
     pub fn no_path(path: &str) -> Self {
         let detail =

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{Action, IncidentId, Refused};
+use standpipe_rules::incidents::{Action, Announcement, BadAnnouncement, IncidentId, Refused};
 use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_rules::wire::{Message, Parsed};
@@ -246,6 +246,20 @@ pub enum Ask {
         /// The id of a command, or why not.
         reply: oneshot::Sender<Result<Option<Ulid>, OrderRefused>>,
     },
+    /// Announce work, a walk test or an exercise.
+    Announce {
+        /// What.
+        announcement: Box<Announcement>,
+        /// Its id, or everything that is wrong with it.
+        reply: oneshot::Sender<Result<Ulid, Vec<BadAnnouncement>>>,
+    },
+    /// End an announcement.
+    Withdraw {
+        /// Which.
+        id: Box<str>,
+        /// Whether there was one.
+        reply: oneshot::Sender<bool>,
+    },
     /// Take everything that waits, and keep everything that is remembered.
     Flush {
         /// Done.
@@ -366,6 +380,25 @@ impl EngineHandle {
         order: Order,
     ) -> Result<Result<Option<Ulid>, OrderRefused>, Unavailable> {
         self.ask(|reply| Ask::Order { order: Box::new(order), reply }).await
+    }
+
+    /// Announces something; answered, with its id, when it is on disk.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when nobody could be asked; inside, all that is wrong with it.
+    pub async fn announce(
+        &self,
+        announcement: Announcement,
+    ) -> Result<Result<Ulid, Vec<BadAnnouncement>>, Unavailable> {
+        self.ask(|reply| Ask::Announce { announcement: Box::new(announcement), reply }).await
+    }
+
+    /// Ends an announcement; answered, with whether there was one, when it is on disk.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn withdraw(&self, id: Box<str>) -> Result<bool, Unavailable> {
+        self.ask(|reply| Ask::Withdraw { id, reply }).await
     }
 
     /// Everything sent before this is taken, and everything remembered is kept.

@@ -19,7 +19,7 @@ mod tests;
 
 use std::time::Duration;
 
-use standpipe_rules::incidents::Refused;
+use standpipe_rules::incidents::{BadAnnouncement, Refused};
 use standpipe_rules::orders::OrderRefused;
 use standpipe_rules::registry::DeviceIx;
 use standpipe_rules::wire::Message;
@@ -83,6 +83,8 @@ struct Due {
     acted: Vec<Answer<Result<(), Refused>>>,
     placed: Vec<Answer<DeviceIx>>,
     ordered: Vec<Answer<Result<Option<Ulid>, OrderRefused>>>,
+    announced: Vec<Answer<Result<Ulid, Vec<BadAnnouncement>>>>,
+    withdrawn: Vec<Answer<bool>>,
     flushed: Vec<Answer<()>>,
     /// When the alarms of the batch arrived.
     alarms: Vec<Ms>,
@@ -266,6 +268,14 @@ impl Engine {
                 let done = self.world.order(*order, now, &mut self.changes);
                 self.due.ordered.push((reply, done));
             }
+            Ask::Announce { announcement, reply } => {
+                let done = self.world.announce(*announcement, now, &mut self.changes);
+                self.due.announced.push((reply, done));
+            }
+            Ask::Withdraw { id, reply } => {
+                let done = self.world.withdraw(&id, now, &mut self.changes);
+                self.due.withdrawn.push((reply, done));
+            }
             Ask::Flush { reply } => {
                 self.keep_all();
                 self.due.flushed.push((reply, ()));
@@ -367,6 +377,8 @@ impl Engine {
         answer(due.acted);
         answer(due.placed);
         answer(due.ordered);
+        answer(due.announced);
+        answer(due.withdrawn);
         answer(due.flushed);
         for at in due.alarms {
             self.meters.alarm.record(Meters::seconds(now - at));

@@ -71,6 +71,9 @@ struct About {
     conditions: Vec<Condition>,
     #[serde(default)]
     device: Option<Whose>,
+    /// It is no incident, as far as anybody counts them.
+    #[serde(default)]
+    exercise: bool,
 }
 
 /// The device of an incident.
@@ -193,7 +196,7 @@ impl Records {
 }
 
 impl Change {
-    /// Writes its line, or nothing when the state did not change.
+    /// Writes its line, or nothing when the state did not change, or for an exercise.
     fn line(&self, out: &mut String) -> Result<(), Unwritable> {
         let state = match &*self.hop {
             "raised" | "reopened" => "open",
@@ -204,6 +207,9 @@ impl Change {
             _ => return Ok(()),
         };
         let about: About = serde_json::from_str(&self.wire).unwrap_or_default();
+        if about.exercise {
+            return Ok(());
+        }
         let condition = about.conditions.first().map_or("", |it| it.as_str());
         out.push_str("incident");
         for (key, value) in

@@ -44,6 +44,14 @@ pub struct Meta {
     pub(super) windows: Vec<Window>,
 }
 
+impl Meta {
+    /// What is announced, and was not over at the last tick.
+    #[must_use]
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+}
+
 /// Everything a restart brings back.
 #[derive(Clone, Debug, Default)]
 pub struct Saved {

@@ -185,7 +185,7 @@ impl Book {
     }
 
     /// Owes each of them a page.
-    fn send(&mut self, cx: &mut Cx, it: &mut Incident, to: BTreeSet<Receiver>) {
+    pub(super) fn send(&mut self, cx: &mut Cx, it: &mut Incident, to: BTreeSet<Receiver>) {
         it.step_at = cx.now;
         for receiver in to {
             let page = Page {

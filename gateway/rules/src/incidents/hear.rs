@@ -90,7 +90,7 @@ impl Book {
     }
 
     /// The incident that this belongs to, if there is one.
-    fn joins(&self, cx: &Cx, raised: &Raised, quiet: bool) -> Option<IncidentId> {
+    pub(super) fn joins(&self, cx: &Cx, raised: &Raised, quiet: bool) -> Option<IncidentId> {
         let class = raised.condition.class();
         let fits = |id: &&IncidentId| self.burns(cx, **id);
         let own = self.newest.get(&(raised.subject.clone(), class)).filter(fits);
@@ -109,7 +109,7 @@ impl Book {
     }
 
     /// A new incident of which nothing is true yet.
-    fn begin(&mut self, cx: &mut Cx, raised: &Raised) -> Incident {
+    pub(super) fn begin(&mut self, cx: &mut Cx, raised: &Raised) -> Incident {
         Incident {
             id: self.next_id(cx),
             rev: 0,
@@ -150,7 +150,7 @@ impl Book {
     }
 
     /// Adds what was raised to an incident.
-    fn join(
+    pub(super) fn join(
         &mut self,
         cx: &mut Cx,
         mut it: Incident,
@@ -204,7 +204,7 @@ impl Book {
         cx.trail(id, Hop::Raised, by, what);
     }
 
-    fn cleared(&mut self, cx: &mut Cx, key: (Subject, Condition), at: Ms) {
+    pub(super) fn cleared(&mut self, cx: &mut Cx, key: (Subject, Condition), at: Ms) {
         let Some(mut it) = self.home.remove(&key).and_then(|id| self.take(id)) else { return };
         if let Some(member) = it.member(&key.0, key.1) {
             (member.cleared_at, member.quiet_until) = (Some(at), None);

@@ -13,6 +13,8 @@
 //! | `escalate` | what time does: steps, repetitions, the forgotten, the absent |
 //! | `verify` | how an incident ends |
 //! | `family` | zones and areas stand for many |
+//! | `announce` | what people announce, and what can't be |
+//! | `exercise` | an alarm of the gateway's own making |
 //! | `mute` | tests, exercises, maintenance, water drawn for a fire |
 //! | `plan`, `route` | times as configured; who is paged at which step |
 //! | `nearest`, `distance` | the hydrants near a fire |
@@ -22,9 +24,11 @@
 
 mod act;
 mod action;
+mod announce;
 mod book;
 mod distance;
 mod escalate;
+mod exercise;
 mod family;
 mod hear;
 mod incident;
@@ -41,6 +45,7 @@ mod wire;
 mod tests;
 
 pub use action::{Action, ActionKind, Refused};
+pub use announce::{Announcement, BadAnnouncement, Scope, WINDOWS_MOST};
 pub use book::{Book, Meta, Saved, View};
 pub use incident::{Incident, Member, Quiet};
 pub use mute::{Announced, Window};

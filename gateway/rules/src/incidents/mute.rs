@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use standpipe_shared::{Class, Condition};
 
+use super::announce::Scope;
 use super::book::{Book, Cx};
 use super::distance::Place;
 use super::incident::Quiet;
@@ -54,6 +55,12 @@ pub struct Window {
     pub by: Box<str>,
     /// Why.
     pub note: Box<str>,
+    /// Whose devices were meant.
+    #[serde(default)]
+    pub scope: Option<Scope>,
+    /// Exercise: the alarm that the gateway makes of its one device; nothing else is explained.
+    #[serde(default)]
+    pub alarm: Option<Condition>,
 }
 
 impl Window {
@@ -70,7 +77,7 @@ impl Window {
                 (!fire && self.conditions.contains(&condition)).then_some(Quiet::Maintenance)
             }
             Announced::WalkTest => Some(Quiet::Test),
-            Announced::Exercise => Some(Quiet::Exercise),
+            Announced::Exercise => self.alarm.is_none().then_some(Quiet::Exercise),
         };
         quiet.filter(|_| self.lists(device, now))
     }
@@ -134,11 +141,13 @@ impl Book {
 
     /// Forgets announcements that are over.
     pub(super) fn expire(&mut self, cx: &mut Cx) {
-        let before = self.meta.windows.len();
-        self.meta.windows.retain(|it| it.until > cx.now);
-        if self.meta.windows.len() < before {
+        let over: Vec<Window> = self.meta.windows.extract_if(.., |it| it.until <= cx.now).collect();
+        if !over.is_empty() {
             self.thirsty.extend(&self.fires);
             cx.out.book_meta = true;
+        }
+        for window in &over {
+            self.exercise_over(cx, window);
         }
     }
 

@@ -5,7 +5,7 @@ use standpipe_shared::{Condition, Field};
 use super::drill::{DAY, Drill, time};
 use crate::detect::{HydrantNow, Trust};
 use crate::fact::{Fact, Raised, Subject};
-use crate::incidents::{Action, Announced, Book, Refused, View, Window};
+use crate::incidents::{Action, Announced, Announcement, Book, Refused, Scope, View, Window};
 use crate::registry::{DeviceIx, Registry};
 use crate::{Changes, Ms};
 
@@ -40,7 +40,25 @@ impl Drill {
                 let (from, until) = (time(from), time(until));
                 let (by, note) = ("Li".into(), "".into());
                 let (id, what) = ((*id).into(), quoted::<Announced>(what));
-                book.announce(Window { id, what, devices, conditions, from, until, by, note }, out);
+                let (scope, alarm) = (None, None);
+                let window =
+                    Window { id, what, devices, conditions, from, until, by, note, scope, alarm };
+                book.announce(window, out);
+            }
+            ["exercise", device, condition, until] => {
+                let announcement = Announcement {
+                    what: Announced::Exercise,
+                    scope: Scope::Device((*device).into()),
+                    conditions: [named(condition)].into(),
+                    from: now,
+                    until: time(until),
+                    by: "Li".into(),
+                    note: "drill".into(),
+                };
+                let window = announcement.window(ulid::Ulid::nil(), &self.registry, now);
+                let window = window.unwrap_or_else(|bad| panic!("{bad:?}"));
+                let begun = self.look(|view| book.exercise(view, window, now, out));
+                begun.unwrap_or_else(|bad| panic!("{bad}"));
             }
             ["withdraw", id] => assert!(book.withdraw(id, now, out), "no announcement {id}"),
             ["delivered", n] => {

@@ -3,6 +3,7 @@
 //! The language is in [`drill`] and [`commands`], the place in [`town`]; every drill runs twice, the second time with a restart before
 //! every line.
 
+mod announce;
 mod blind;
 mod commands;
 pub mod drill;
