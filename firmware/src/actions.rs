@@ -8,7 +8,7 @@ use crate::{Record, Uptime};
 
 /// The most records of one step: a reading, every condition a device judges, and
 /// the begin and end of a test.
-pub const RECORDS: usize = 12;
+pub const RECORDS: usize = 10;
 /// The longest detail of a reply, bytes.
 pub const DETAIL: usize = 64;
 

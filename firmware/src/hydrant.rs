@@ -62,6 +62,8 @@ pub struct Hydrant {
     loop_ma: Option<Milliamps>,
     contacts: Contacts,
     tilt: Option<Degrees>,
+    /// With the same hysteresis as `knocked`, and without its dwell.
+    leans: bool,
     temp: Option<Celsius>,
     /// What the pressure sensor said in this step: `None`: it was not asked.
     asked: Option<Result<(), Fault>>,
@@ -81,6 +83,8 @@ impl Hydrant {
         self.fresh_temp = seen.temp.is_some();
         if let Some(tilt) = seen.tilt {
             self.tilt = tilt.ok();
+            let limit = if self.leans { UPRIGHT_DEG } else { LEANS_DEG };
+            self.leans = tilt.map_or(self.leans, |it| it.get() >= limit);
         }
         if let Some(temp) = seen.temp {
             self.temp = temp.ok();
@@ -173,8 +177,7 @@ impl Hydrant {
     /// What must be reported at once when it changes: open, running, leaning.
     #[must_use]
     pub fn shape(&self) -> u8 {
-        let leans = self.tilt.is_some_and(|it| it.get() >= LEANS_DEG);
-        [self.contacts.flowing == Some(true), self.contacts.cap_open == Some(true), leans]
+        [self.contacts.flowing == Some(true), self.contacts.cap_open == Some(true), self.leans]
             .into_iter()
             .fold(0, |bits, it| bits << 1 | u8::from(it))
     }

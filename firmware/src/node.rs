@@ -304,7 +304,7 @@ impl Node {
         if self.clock.wanted(now) {
             out.radio = out.radio.max(Radio::Report);
         }
-        self.rhythm.reported(look.kpa, &self.settings, now);
+        self.rhythm.reported(look, &self.settings, now);
         if let Sense::Hydrant(it) = &mut self.sense {
             it.reported();
         }

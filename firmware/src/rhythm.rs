@@ -11,8 +11,8 @@ const BURST_EVERY_S: u32 = 15;
 const BURST_FOR_S: u32 = 120;
 /// While a crew watches, it reports this often.
 const LIVE_EVERY_S: u32 = 2;
-/// A report because pressure moved comes no sooner after the last one: a pump that starts and
-/// stops must not empty the battery.
+/// A report because something moved comes no sooner after the last one: a pump that starts and
+/// stops, or a contact that rattles, must not empty the battery.
 const MOVED_AFTER_MS: u64 = 2_000;
 /// A limit is crossed upwards this far above it, kPa: pressure that lies on its limit for days
 /// must not be a crossing each minute.
@@ -43,6 +43,7 @@ pub struct Rhythm {
     reported_kpa: Option<f32>,
     /// Which limits pressure is under.
     under: [bool; 2],
+    /// As it was last reported, or first seen.
     shape: Option<u8>,
 }
 
@@ -106,15 +107,15 @@ impl Rhythm {
     /// Whether a reading goes out now: its time has come, or something has moved.
     pub fn due(&mut self, look: Look, settings: &Settings, now: Uptime) -> bool {
         let first = self.shape.is_none();
-        let turned = self.shape.is_some_and(|it| it != look.shape);
-        self.shape = Some(look.shape);
+        let shape = *self.shape.get_or_insert(look.shape);
+        let rested = now.since_ms(self.last_report) >= MOVED_AFTER_MS;
+        let turned = shape != look.shape && rested;
         let mut moved = false;
         let mut crossed = false;
         if let Some(kpa) = look.kpa {
             crossed = self.crosses(kpa, settings) && !first;
-            moved =
-                self.reported_kpa.is_some_and(|it| (kpa - it).abs() >= settings.delta_kpa.get())
-                    && now.since_ms(self.last_report) >= MOVED_AFTER_MS;
+            let delta = settings.delta_kpa.get();
+            moved = rested && self.reported_kpa.is_some_and(|it| (kpa - it).abs() >= delta);
         }
         if turned || crossed {
             self.burst(now);
@@ -131,10 +132,9 @@ impl Rhythm {
     }
 
     /// A reading has gone out.
-    pub fn reported(&mut self, kpa: Option<f32>, settings: &Settings, now: Uptime) {
-        if kpa.is_some() {
-            self.reported_kpa = kpa;
-        }
+    pub fn reported(&mut self, look: Look, settings: &Settings, now: Uptime) {
+        self.reported_kpa = look.kpa.or(self.reported_kpa);
+        self.shape = Some(look.shape);
         self.last_report = now;
         let every_s = if now < self.live_until {
             LIVE_EVERY_S
@@ -173,9 +173,9 @@ mod tests {
         let mut at = Vec::new();
         while rhythm.next_sample() < Uptime(seconds * 1_000) {
             let now = rhythm.next_sample();
-            let kpa = Some(kpa(now.0 / 1_000));
-            if rhythm.due(Look { kpa, shape: 0, sampled: true }, settings, now) {
-                rhythm.reported(kpa, settings, now);
+            let look = Look { kpa: Some(kpa(now.0 / 1_000)), shape: 0, sampled: true };
+            if rhythm.due(look, settings, now) {
+                rhythm.reported(look, settings, now);
                 at.push(now.0 / 1_000);
             }
             rhythm.sampled(settings.sample_s, now);
@@ -211,7 +211,8 @@ mod tests {
     fn asked_for_watched_and_sampled_rarely_it_still_reports_in_time() {
         let mut rhythm = Rhythm::new(0);
         let rare = Settings { sample_s: 600, ..defaults() };
-        rhythm.reported(Some(300.0), &rare, Uptime(0));
+        let look = Look { kpa: Some(300.0), shape: 0, sampled: true };
+        rhythm.reported(look, &rare, Uptime(0));
         rhythm.sampled(600, Uptime(0));
         assert_eq!(rhythm.next_sample(), Uptime(600_000));
         rhythm.sampled(600, Uptime(600_000));
@@ -219,13 +220,15 @@ mod tests {
         assert!(rhythm.next_is_reported() && !rhythm.watched(Uptime(1)));
         rhythm.live(300, Uptime(700_000));
         assert_eq!(rhythm.next_sample(), Uptime(700_000));
-        let look = Look { kpa: Some(300.0), shape: 0, sampled: true };
         assert!(rhythm.due(look, &rare, Uptime(700_000)));
-        rhythm.reported(Some(300.0), &rare, Uptime(700_000));
+        rhythm.reported(look, &rare, Uptime(700_000));
         rhythm.sampled(600, Uptime(700_000));
         assert_eq!(rhythm.next_sample(), Uptime(702_000));
         assert!(rhythm.watched(Uptime(999_999)) && !rhythm.watched(Uptime(1_000_000)));
         let turned = Look { kpa: None, shape: 1, sampled: false };
-        assert!(rhythm.due(turned, &rare, Uptime(701_000)), "a contact needs no sample");
+        assert!(!rhythm.due(turned, &rare, Uptime(701_000)), "a report has just gone out");
+        assert!(rhythm.due(turned, &rare, Uptime(702_001)), "a contact needs no sample");
+        rhythm.reported(turned, &rare, Uptime(702_001));
+        assert!(!rhythm.due(turned, &rare, Uptime(705_000)), "it was told");
     }
 }

@@ -51,8 +51,9 @@ impl Voice {
 
     /// What sounds now.
     pub fn say(&mut self, it: State, now: Uptime) -> Sounder {
-        let worse = |level: f32| it.heat || it.smoke.is_some_and(|smoke| smoke >= WORSE * level);
-        self.hush = self.hush.filter(|(until, level)| now < *until && !worse(*level));
+        // A hush is for one fire: it ends with it, so that the next one is heard.
+        let same = |level: f32| !it.heat && it.smoke.is_some_and(|smoke| smoke < WORSE * level);
+        self.hush = self.hush.filter(|(until, level)| now < *until && same(*level));
         if (it.smoke.is_some() || it.heat) && self.hush.is_none() {
             return Sounder::Fire;
         }
@@ -99,7 +100,9 @@ mod tests {
         voice.hush(600, 0.3, Uptime(10_000));
         assert_eq!(voice.say(smoke(0.3), Uptime(609_999)), Sounder::Off);
         assert_eq!(voice.say(smoke(0.3), Uptime(610_000)), Sounder::Fire);
+        voice.hush(600, 0.3, Uptime(611_000));
         assert_eq!(voice.say(CALM, Uptime(620_000)), Sounder::Off);
+        assert_eq!(voice.say(smoke(0.3), Uptime(630_000)), Sounder::Fire, "another fire");
     }
 
     #[test]

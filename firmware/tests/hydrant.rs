@@ -239,3 +239,18 @@ fn a_low_power_node_hurries_once_something_is_in_doubt() {
     assert_eq!((condition, active), (Condition::NoWater, true));
     assert!(at - 1_001 <= 60 + 60 + 30 + 5, "{at}");
 }
+
+/// A reed contact that rattles for a minute makes a report every 2 s at most, and no alarm.
+#[test]
+fn a_contact_that_rattles_does_not_flood_the_outbox() {
+    let mut rig = Rig::new(Kind::Hydrant);
+    rig.live(100, &CALM());
+    for turn in 0..6_000 {
+        let mut contacts = CALM().contacts;
+        contacts.cap_open = Some(turn % 2 == 0);
+        rig.step(&Seen { contacts, ..Seen::default() });
+        rig.now = rig.now.after_ms(10);
+    }
+    assert!(rig.readings(100).len() <= 31, "{:?}", rig.readings(100));
+    assert_eq!(rig.shouted(), []);
+}

@@ -5,7 +5,8 @@
 mod rig;
 
 use rig::nonsense::{Chance, seen};
-use standpipe_firmware::{Class, Memory, Moment, Node, Record, Start, Uptime};
+use standpipe_firmware::outbox::VALUE_MAX;
+use standpipe_firmware::{Actions, Class, Memory, Moment, Node, Record, Start, Uptime};
 use standpipe_shared::{Condition, Kind};
 
 const STEPS: u32 = 1_000_000;
@@ -84,4 +85,12 @@ fn half_a_million_steps_of_a_hydrant() {
 #[test]
 fn half_a_million_steps_of_a_detector() {
     live(Kind::Smoke, 2);
+}
+
+/// A hundred thousand of them live in one process, and one beside its session in 24 KiB.
+#[test]
+fn a_node_is_small() {
+    assert!(size_of::<Node>() <= 1_024, "{}", size_of::<Node>());
+    assert!(size_of::<Actions>() <= 1_536, "{}", size_of::<Actions>());
+    const { assert!(Memory::MAX <= VALUE_MAX) };
 }
