@@ -4,8 +4,9 @@
 //! decided in `node`.
 
 use heapless::String;
-use serde::Deserialize;
-use standpipe_shared::{Channel, Command, Settings, Verb};
+use standpipe_shared::{Channel, Kilopascals, Settings, Verb};
+
+use crate::json::{self, BadJson, Members};
 
 /// The longest id of a command, bytes. Ids are ULIDs of 26, or `settings-` and a number.
 pub const ID: usize = 48;
@@ -42,9 +43,10 @@ pub enum Malformed {
     Channel,
 }
 
-#[derive(Deserialize)]
-struct ClockMessage {
-    ts: i64,
+impl From<BadJson> for Malformed {
+    fn from(_: BadJson) -> Self {
+        Self::Json
+    }
 }
 
 impl Heard {
@@ -54,15 +56,8 @@ impl Heard {
     /// [`Malformed`] says what is wrong.
     pub fn from_device_topic(channel: Channel, payload: &[u8]) -> Result<Self, Malformed> {
         match channel {
-            Channel::Settings => Ok(Self::Settings(whole(payload)?)),
-            Channel::Command => {
-                let it: Command<'_> = whole(payload)?;
-                let id = Id::try_from(it.id).map_err(|_| Malformed::Id)?;
-                if id.is_empty() {
-                    return Err(Malformed::Id);
-                }
-                Ok(Self::Command { id, verb: it.command, seconds: it.seconds })
-            }
+            Channel::Settings => settings(payload).map(Self::Settings),
+            Channel::Command => command(payload),
             Channel::Telemetry | Channel::Alarm | Channel::Status | Channel::Reply => {
                 Err(Malformed::Channel)
             }
@@ -74,15 +69,74 @@ impl Heard {
     /// # Errors
     /// [`Malformed::Json`]
     pub fn from_clock(payload: &[u8]) -> Result<Self, Malformed> {
-        Ok(Self::Clock(whole::<ClockMessage>(payload)?.ts))
+        let mut ts = None;
+        let mut members = Members::of(payload)?;
+        while let Some((name, value)) = members.member()? {
+            if name == b"ts" {
+                ts = Some(json::whole(value)?);
+            }
+        }
+        ts.map(Self::Clock).ok_or(Malformed::Json)
     }
 }
 
-/// The whole payload is this message, and nothing but white space follows.
-fn whole<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malformed> {
-    let (message, read) = serde_json_core::from_slice(payload).map_err(|_| Malformed::Json)?;
-    let rest = payload.get(read..).unwrap_or_default();
-    if rest.iter().all(u8::is_ascii_whitespace) { Ok(message) } else { Err(Malformed::Json) }
+fn settings(payload: &[u8]) -> Result<Settings, Malformed> {
+    let (mut rev, mut interval_s, mut sample_s) = (None, None, None);
+    let (mut low_kpa, mut no_water_kpa, mut delta_kpa) = (None, None, None);
+    let mut members = Members::of(payload)?;
+    while let Some((name, value)) = members.member()? {
+        match name {
+            b"rev" => rev = Some(json::whole(value)?),
+            b"interval_s" => interval_s = Some(json::whole(value)?),
+            b"sample_s" => sample_s = Some(json::whole(value)?),
+            b"low_kpa" => low_kpa = Some(kpa(value)?),
+            b"no_water_kpa" => no_water_kpa = Some(kpa(value)?),
+            b"delta_kpa" => delta_kpa = Some(kpa(value)?),
+            _ => {}
+        }
+    }
+    let all = || {
+        Some(Settings {
+            rev: rev?,
+            interval_s: interval_s?,
+            sample_s: sample_s?,
+            low_kpa: low_kpa?,
+            no_water_kpa: no_water_kpa?,
+            delta_kpa: delta_kpa?,
+        })
+    };
+    all().ok_or(Malformed::Json)
+}
+
+fn kpa(value: &[u8]) -> Result<Kilopascals, Malformed> {
+    Kilopascals::new(json::decimal(value)?).map_err(|_| Malformed::Json)
+}
+
+fn command(payload: &[u8]) -> Result<Heard, Malformed> {
+    let (mut id, mut verb, mut seconds) = (None, None, None);
+    let mut members = Members::of(payload)?;
+    while let Some((name, value)) = members.member()? {
+        match (name, value) {
+            (b"id", _) => id = Some(json::text(value)?),
+            (b"command", _) => verb = Some(self::verb(json::text(value)?)?),
+            (b"seconds", b"null") => {}
+            (b"seconds", _) => seconds = Some(json::whole(value)?),
+            _ => {}
+        }
+    }
+    let (id, verb) = id.zip(verb).ok_or(Malformed::Json)?;
+    let id = Id::try_from(id).ok().filter(|it| !it.is_empty()).ok_or(Malformed::Id)?;
+    Ok(Heard::Command { id, verb, seconds })
+}
+
+fn verb(name: &str) -> Result<Verb, Malformed> {
+    match name {
+        "report_now" => Ok(Verb::ReportNow),
+        "self_test" => Ok(Verb::SelfTest),
+        "silence" => Ok(Verb::Silence),
+        "restart" => Ok(Verb::Restart),
+        _ => Err(Malformed::Json),
+    }
 }
 
 #[cfg(test)]
@@ -90,7 +144,7 @@ mod tests {
     extern crate std;
     use super::{Heard, Id, Malformed};
     use proptest::prelude::{any, proptest};
-    use standpipe_shared::{Channel, Kilopascals, Settings, Verb};
+    use standpipe_shared::{Channel, Command, Kilopascals, Settings, Verb};
     use std::format;
 
     #[test]
@@ -136,7 +190,33 @@ mod tests {
         assert_eq!(Heard::from_clock(br#"{"ts":"now"}"#), Err(Malformed::Json));
     }
 
+    #[test]
+    fn every_command_of_the_contract_is_known() {
+        for command in [Verb::ReportNow, Verb::SelfTest, Verb::Silence, Verb::Restart] {
+            let sent = Command { id: "1", command, seconds: None };
+            let json = serde_json::to_vec(&sent).unwrap();
+            let heard = Heard::from_device_topic(Channel::Command, &json);
+            assert!(matches!(heard, Ok(Heard::Command { verb, .. }) if verb == command));
+        }
+        let null = br#"{"id":"1","command":"restart","seconds":null}"#;
+        assert!(Heard::from_device_topic(Channel::Command, null).is_ok());
+    }
+
     proptest! {
+        #[test]
+        fn what_the_gateway_writes_is_what_is_heard(
+            whole in any::<[u32; 3]>(),
+            tenths in proptest::array::uniform3(-9_999..99_999_i32),
+        ) {
+            let [rev, interval_s, sample_s] = whole;
+            let kpa = |it: i32| Kilopascals::new(it as f32 / 10.0).unwrap();
+            let [low_kpa, no_water_kpa, delta_kpa] = tenths.map(kpa);
+            let it = Settings { rev, interval_s, sample_s, low_kpa, no_water_kpa, delta_kpa };
+            let json = serde_json::to_vec(&it).unwrap();
+            let heard = Heard::from_device_topic(Channel::Settings, &json);
+            assert_eq!(heard, Ok(Heard::Settings(it)));
+        }
+
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Heard::from_device_topic(Channel::Settings, &bytes);

@@ -18,6 +18,7 @@
 //! | [`heard`] | what the gateway said: bytes → settings, command, clock, or why not |
 //! | [`identity`] | who the device is and whom it talks to: its page of storage |
 //! | [`pulse`] | whether every task makes progress, so that the watchdog is fed |
+//! | [`json`] | as much of it as numbers need, in a tenth of the flash |
 //! | [`settings`] | which settings a node accepts |
 //!
 //! | module | talks to the world |
@@ -31,11 +32,13 @@
 #![no_std]
 
 pub mod actions;
+mod buffer;
 pub mod clock;
 pub mod filter;
 pub mod heard;
 pub mod hydrant;
 pub mod identity;
+pub mod json;
 pub mod memory;
 pub mod node;
 mod orders;

@@ -1,15 +1,18 @@
 //! One unsent message: a reading or an alarm, from the moment it is made until the broker has it.
 //!
 //! Compact (at most [`Record::MAX`] bytes) where it waits; JSON of the contract only at the
-//! moment of sending, by the types that the gateway reads it with. Numbers are rounded when a
+//! moment of sending, which the tests read with the gateway's own types. Numbers are rounded when a
 //! record is made, so that what is sent twice is the same twice, whether it waited or not.
 //!
 //! Where it waits is in `outbox`; what its time is, when it was made before the clock was known,
 //! is in [`crate::clock`].
 
-use standpipe_shared::{Alarm, Condition, Field, Measurements, Reading};
+use standpipe_shared::{Condition, Field, Measurements};
 
 use crate::Uptime;
+use crate::buffer::Buffer;
+pub use crate::buffer::TooSmall;
+use crate::json::Writer;
 
 /// What leaves first, and what makes room for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,10 +56,6 @@ pub struct Record {
 /// Bytes that are no record: skip them, and say how many were skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt;
-
-/// The buffer is shorter than [`Record::MAX`] or [`Record::JSON_MAX`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooSmall;
 
 /// The lower bits of the first byte hold the flags below, the upper four this.
 const FORMAT: u8 = 0x10;
@@ -143,7 +142,7 @@ impl Record {
     /// # Errors
     /// [`TooSmall`] when `into` is shorter than what is written.
     pub fn encode(&self, into: &mut [u8]) -> Result<usize, TooSmall> {
-        let mut to = Writer { into, at: 0 };
+        let mut to = Buffer::new(into);
         let (unix, ms) = match self.moment {
             Moment::Unix(ms) => (IS_UNIX, ms.max(0).cast_unsigned()),
             Moment::Uptime(up) => (0, up.0),
@@ -165,7 +164,7 @@ impl Record {
                 to.put(&steps.to_le_bytes())?;
             }
         }
-        Ok(to.at)
+        Ok(to.len())
     }
 
     /// Reads the compact form back; nothing may follow it.
@@ -212,15 +211,30 @@ impl Record {
     /// # Errors
     /// [`TooSmall`] when `into` is shorter than what is written.
     pub fn json(&self, ts: Option<i64>, into: &mut [u8]) -> Result<usize, TooSmall> {
-        let (boot, seq) = (Some(self.boot), Some(self.seq));
-        let reading = Reading { boot, seq, ts, values: self.values, unknown: 0 };
-        let written = match self.shout {
-            None => serde_json_core::to_slice(&reading, into),
-            Some(Shout { condition, active, test }) => {
-                serde_json_core::to_slice(&Alarm { reading, condition, active, test }, into)
+        let mut to = Writer::new(into)?;
+        to.whole("boot", i64::from(self.boot))?;
+        to.whole("seq", i64::from(self.seq))?;
+        if let Some(ts) = ts {
+            to.whole("ts", ts)?;
+        }
+        for field in Field::ALL {
+            let flag = if field == Field::Flowing {
+                self.values.flowing
+            } else {
+                self.values.cap_open.filter(|_| field == Field::CapOpen)
+            };
+            if let Some(flag) = flag {
+                to.flag(field.as_str(), flag)?;
+            } else if let Some(steps) = steps_of(&self.values, field) {
+                to.decimal(field.as_str(), steps, decimals_of(field))?;
             }
-        };
-        written.map_err(|_| TooSmall)
+        }
+        if let Some(Shout { condition, active, test }) = self.shout {
+            to.text("condition", condition.as_str())?;
+            to.flag("active", active)?;
+            to.flag("test", test)?;
+        }
+        to.end()
     }
 
     /// Which fields there are, and the values of the flags.
@@ -244,18 +258,28 @@ fn numbers() -> impl Iterator<Item = (u16, Field)> {
     Field::ALL.into_iter().filter(move |it| !flags.contains(it)).map(|it| (bit_of(it), it))
 }
 
-/// How many steps one unit has in a record.
-const fn steps_per_unit(field: Field) -> f32 {
+/// How many decimals of a unit a record holds.
+const fn decimals_of(field: Field) -> u8 {
     match field {
-        Field::SmokeDbM => 1_000.0,
-        Field::LoopMa => 100.0,
+        Field::SmokeDbM => 3,
+        Field::LoopMa => 2,
         Field::PressureKpa
         | Field::PressureMinKpa
         | Field::PressureMaxKpa
         | Field::TiltDeg
         | Field::DirtPct
-        | Field::TempC => 10.0,
-        Field::Flowing | Field::CapOpen | Field::BatteryMv | Field::RssiDbm => 1.0,
+        | Field::TempC => 1,
+        Field::Flowing | Field::CapOpen | Field::BatteryMv | Field::RssiDbm => 0,
+    }
+}
+
+/// How many steps one unit has in a record.
+const fn steps_per_unit(field: Field) -> f32 {
+    match decimals_of(field) {
+        0 => 1.0,
+        1 => 10.0,
+        2 => 100.0,
+        _ => 1_000.0,
     }
 }
 
@@ -268,20 +292,6 @@ fn steps_of(values: &Measurements, field: Field) -> Option<i16> {
 fn set_steps(values: &mut Measurements, field: Field, steps: i16) {
     // A small whole number divided by at most a thousand is finite.
     let _ = values.set(field, f32::from(steps) / steps_per_unit(field));
-}
-
-struct Writer<'a> {
-    into: &'a mut [u8],
-    at: usize,
-}
-
-impl Writer<'_> {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), TooSmall> {
-        let end = self.at + bytes.len();
-        self.into.get_mut(self.at..end).ok_or(TooSmall)?.copy_from_slice(bytes);
-        self.at = end;
-        Ok(())
-    }
 }
 
 struct Reader<'a>(&'a [u8]);
