@@ -130,13 +130,7 @@ fn command(payload: &[u8]) -> Result<Heard, Malformed> {
 }
 
 fn verb(name: &str) -> Result<Verb, Malformed> {
-    match name {
-        "report_now" => Ok(Verb::ReportNow),
-        "self_test" => Ok(Verb::SelfTest),
-        "silence" => Ok(Verb::Silence),
-        "restart" => Ok(Verb::Restart),
-        _ => Err(Malformed::Json),
-    }
+    Verb::ALL.into_iter().find(|it| it.as_str() == name).ok_or(Malformed::Json)
 }
 
 #[cfg(test)]
@@ -192,7 +186,7 @@ mod tests {
 
     #[test]
     fn every_command_of_the_contract_is_known() {
-        for command in [Verb::ReportNow, Verb::SelfTest, Verb::Silence, Verb::Restart] {
+        for command in Verb::ALL {
             let sent = Command { id: "1", command, seconds: None };
             let json = serde_json::to_vec(&sent).unwrap();
             let heard = Heard::from_device_topic(Channel::Command, &json);

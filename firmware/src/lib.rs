@@ -19,7 +19,7 @@
 //! | [`identity`] | who the device is and whom it talks to: its page of storage |
 //! | [`pulse`] | whether every task makes progress, so that the watchdog is fed |
 //! | [`json`] | as much of it as numbers need, in a tenth of the flash |
-//! | [`settings`] | which settings a node accepts |
+//! | [`settings`] | those it starts with, and why it refuses others |
 //!
 //! | module | talks to the world |
 //! |---|---|

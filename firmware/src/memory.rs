@@ -6,7 +6,6 @@ use heapless::Vec;
 use standpipe_shared::{Kilopascals, Settings};
 
 use crate::clock::{BOOTS, BootStart};
-use crate::settings;
 
 /// What survives a restart.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +54,7 @@ impl Memory {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (format, rest) = bytes.split_first()?;
-        Self::read(rest).filter(|it| *format == FORMAT && settings::check(&it.settings).is_ok())
+        Self::read(rest).filter(|it| *format == FORMAT && it.settings.faults().next().is_none())
     }
 
     fn read(mut rest: &[u8]) -> Option<Self> {

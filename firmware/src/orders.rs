@@ -14,10 +14,6 @@ use crate::{Actions, Fault, Hand, Heard, Node, Seen, Shout, Uptime, settings};
 
 /// A self-test answers within this.
 const TEST_MS: u64 = 30_000;
-/// A hush lasts no longer: then a detector that still smells smoke sounds again.
-const HUSH_MAX_S: u32 = 900;
-/// A crew watches no longer than this without asking again.
-const LIVE_MAX_S: u32 = 3_600;
 /// A crew that only holds the button watches this long.
 const LIVE_S: u32 = 300;
 
@@ -94,10 +90,13 @@ impl Node {
         }
         let mut id = Id::new();
         // Ten digits at most fit.
-        let _ = write!(id, "settings-{}", new.rev);
-        if let Err(bad) = settings::check(new) {
+        let _ = write!(id, "{}{}", Settings::REPLY, new.rev);
+        if let Some(bad) = new.faults().next() {
             self.refused_rev = Some(new.rev);
-            let _ = out.answers.push(answer(&id, Err(bad.detail())));
+            let mut detail = String::new();
+            // Every explanation fits.
+            let _ = settings::explain(&bad, &mut detail);
+            let _ = out.answers.push(Answer { id, ok: false, detail });
             return;
         }
         self.settings = *new;
@@ -115,10 +114,14 @@ impl Node {
         now: Uptime,
         out: &mut Actions,
     ) -> Option<Result<&'static str, &'static str>> {
+        // The gateway asks for no more than this; whoever else does gets as much.
+        let seconds = seconds
+            .zip(verb.seconds())
+            .map(|(it, limits)| it.clamp(*limits.start(), *limits.end()));
         match verb {
             Verb::ReportNow => {
                 match seconds {
-                    Some(seconds) => self.rhythm.live(seconds.min(LIVE_MAX_S), now),
+                    Some(seconds) => self.rhythm.live(seconds, now),
                     None => self.rhythm.ask(now),
                 }
                 Some(Ok(""))
@@ -134,8 +137,7 @@ impl Node {
                 Some(Err("a hydrant has no sounder: nothing to silence"))
             }
             Verb::Silence => {
-                let seconds = seconds.unwrap_or(HUSH_S).clamp(1, HUSH_MAX_S);
-                self.voice.hush(seconds, self.smoke_db_m(), now);
+                self.voice.hush(seconds.unwrap_or(HUSH_S), self.smoke_db_m(), now);
                 Some(Ok(""))
             }
             Verb::Restart => {

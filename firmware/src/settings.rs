@@ -1,37 +1,9 @@
-//! Which settings a node accepts. Those it refuses change nothing: the old ones are kept, and a
-//! reply with the id `settings-<rev>` says why. The limits are those of [`Settings`]: the gateway
-//! goes by the same.
+//! With which settings a node starts, and how it says that it refuses others. Which are sound is
+//! decided in `standpipe-shared`, for both sides. Those that a node refuses change nothing.
 
-use standpipe_shared::{Kilopascals, Settings};
+use core::fmt::Write;
 
-/// Why settings were refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Outside [`Settings::INTERVAL_S`].
-    Interval,
-    /// Outside [`Settings::SAMPLE_S`], or longer than the interval.
-    Sample,
-    /// Outside [`Settings::LOW_KPA`].
-    Low,
-    /// Outside [`Settings::NO_WATER_KPA`], or not below the limit of `low_pressure`.
-    NoWater,
-    /// Outside [`Settings::DELTA_KPA`].
-    Delta,
-}
-
-impl Refused {
-    /// What the reply says.
-    #[must_use]
-    pub const fn detail(self) -> &'static str {
-        match self {
-            Self::Interval => "interval_s out of range: use 5 to 86400",
-            Self::Sample => "sample_s out of range: use 1 to 600, at most interval_s",
-            Self::Low => "low_kpa out of range: use 1 to 2000",
-            Self::NoWater => "no_water_kpa out of range: use 1 to 500, below low_kpa",
-            Self::Delta => "delta_kpa out of range: use 2 to 1000",
-        }
-    }
-}
+use standpipe_shared::{Kilopascals, Settings, SettingsFault};
 
 /// Those of a node that was never told any: `rev` 0, and the defaults of the contract.
 ///
@@ -50,56 +22,60 @@ pub fn defaults() -> Settings {
     }
 }
 
-/// Whether a node can run these.
+/// Why these are refused, in the words of a reply; the first fault is enough. Numbers are told
+/// whole: printing fractions takes as much flash as a driver.
 ///
 /// # Errors
-/// [`Refused`] names the first field that is out of range.
-pub fn check(it: &Settings) -> Result<(), Refused> {
-    let (low, dry) = (it.low_kpa.get(), it.no_water_kpa.get());
-    if !Settings::INTERVAL_S.contains(&it.interval_s) {
-        Err(Refused::Interval)
-    } else if !Settings::SAMPLE_S.contains(&it.sample_s) || it.sample_s > it.interval_s {
-        Err(Refused::Sample)
-    } else if !Settings::LOW_KPA.contains(&low) {
-        Err(Refused::Low)
-    } else if !Settings::NO_WATER_KPA.contains(&dry) || dry >= low {
-        Err(Refused::NoWater)
-    } else if !Settings::DELTA_KPA.contains(&it.delta_kpa.get()) {
-        Err(Refused::Delta)
-    } else {
-        Ok(())
+/// Whatever `out` answers.
+pub fn explain(fault: &SettingsFault, out: &mut impl Write) -> core::fmt::Result {
+    match fault {
+        SettingsFault::Seconds { field, value, least, most } => {
+            write!(out, "{field} is {value} s: set {least} to {most} s")
+        }
+        SettingsFault::Pressure { field, least, most, .. } => {
+            let [least, most] = [*least, *most].map(whole);
+            write!(out, "{field} is out of range: set {least} to {most} kPa")
+        }
+        SettingsFault::SampleOverInterval { .. } => {
+            out.write_str("sample_s is over interval_s: set it to that or less")
+        }
+        SettingsFault::NoWaterOverLow { .. } => {
+            out.write_str("no_water_kpa is not below low_kpa: set it below")
+        }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a limit: whole thousands at most")]
+const fn whole(kpa: f32) -> i32 {
+    kpa as i32
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Refused, check, defaults};
+    use super::{defaults, explain};
     use crate::actions::DETAIL;
+    use heapless::String;
     use standpipe_shared::{Kilopascals, Settings};
 
     #[test]
     #[rustfmt::skip] // a table
-    fn every_field_has_its_range_and_its_words() {
+    fn every_fault_is_explained_in_the_length_of_a_reply() {
         let kpa = |it| Kilopascals::new(it).unwrap_or(defaults().low_kpa);
         let it = defaults();
-        assert_eq!(check(&it), Ok(()));
+        assert_eq!(it.faults().count(), 0);
         for (bad, why) in [
-            (Settings { interval_s: 4, sample_s: 1, ..it },        Refused::Interval),
-            (Settings { interval_s: 86_401, ..it },                Refused::Interval),
-            (Settings { sample_s: 0, ..it },                       Refused::Sample),
-            (Settings { sample_s: 601, ..it },                     Refused::Sample),
-            (Settings { interval_s: 60, sample_s: 61, ..it },      Refused::Sample),
-            (Settings { low_kpa: kpa(0.0), ..it },                 Refused::Low),
-            (Settings { low_kpa: kpa(2_001.0), ..it },             Refused::Low),
-            (Settings { no_water_kpa: kpa(140.0), ..it },          Refused::NoWater),
-            (Settings { no_water_kpa: kpa(0.5), ..it },            Refused::NoWater),
-            (Settings { delta_kpa: kpa(1.0), ..it },               Refused::Delta),
-            (Settings { delta_kpa: kpa(-15.0), ..it },             Refused::Delta),
+            (Settings { interval_s: 4, sample_s: 1, ..it }, "interval_s is 4 s: set 5 to 86400 s"),
+            (Settings { interval_s: u32::MAX, ..it }, "interval_s is 4294967295 s: set 5 to 86400 s"),
+            (Settings { sample_s: 0, ..it },          "sample_s is 0 s: set 1 to 600 s"),
+            (Settings { interval_s: 60, sample_s: 61, ..it }, "sample_s is over interval_s: set it to that or less"),
+            (Settings { low_kpa: kpa(2_000.5), ..it }, "low_kpa is out of range: set 1 to 2000 kPa"),
+            (Settings { no_water_kpa: kpa(140.0), ..it }, "no_water_kpa is not below low_kpa: set it below"),
+            (Settings { no_water_kpa: kpa(0.5), ..it }, "no_water_kpa is out of range: set 1 to 500 kPa"),
+            (Settings { delta_kpa: kpa(-15.0), ..it }, "delta_kpa is out of range: set 2 to 1000 kPa"),
         ] {
-            assert_eq!(check(&bad), Err(why), "{bad:?}");
-            assert!(why.detail().len() <= DETAIL && why.detail().contains(": use"));
+            let mut detail = String::<DETAIL>::new();
+            let explained = bad.faults().next().map(|it| explain(&it, &mut detail));
+            assert_eq!((explained, detail.as_str()), (Some(Ok(())), why), "{bad:?}");
         }
-        assert_eq!(check(&Settings { interval_s: 5, sample_s: 5, ..it }), Ok(()));
-        assert_eq!(check(&Settings { interval_s: 86_400, sample_s: 600, ..it }), Ok(()));
     }
 }
