@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use standpipe_tests::broker::Broker;
+use standpipe_tests::client::Client;
 use standpipe_tests::gateway::Gateway;
 use standpipe_tests::station::Station;
 use standpipe_tests::{now, town};
@@ -17,7 +18,7 @@ const HOUR_MS: i64 = 3_600_000;
 struct Site {
     terminal: Station,
     gateway: Gateway,
-    _broker: Broker,
+    broker: Broker,
     _dir: TempDir,
 }
 
@@ -29,7 +30,7 @@ impl Site {
         let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
         let terminal = Station::connect(broker.port, "t-1");
         terminal.present("t-1");
-        Self { terminal, gateway, _broker: broker, _dir: dir }
+        Self { terminal, gateway, broker, _dir: dir }
     }
 
     fn alarm(&self, device: &str, condition: &str) {
@@ -111,6 +112,35 @@ fn work_that_is_done_early_is_withdrawn() {
     site.of("H-2", "critical");
     let (status, problem) = site.gateway.delete(&path);
     assert_eq!((status, &problem["type"]), (404, &json!("urn:standpipe:problem:unknown")));
+}
+
+#[test]
+fn a_station_is_told_which_hydrants_it_loses_and_when_they_are_back() {
+    let mut site = Site::start();
+    let onlooker = Client::connect(site.broker.port, "onlooker");
+    onlooker.subscribe("standpipe/v1/stations/+/maintenance");
+    let until = now() + HOUR_MS;
+    let it = site.announces(&json!({"what": "maintenance", "device": "H-2", "until": until,
+        "conditions": ["no_water"], "by": "Li", "note": "new valve"}));
+    let heard = onlooker.hear();
+    assert_eq!(heard.topic, "standpipe/v1/stations/t-1/maintenance");
+    let told: Value = serde_json::from_slice(&heard.payload).expect("JSON");
+    let wanted = json!({"works": [{"id": it["id"], "from": it["from"], "until": until,
+        "by": "Li", "note": "new valve", "conditions": ["no_water"],
+        "hydrants": [{"id": "H-2", "name": "Hydrant 2", "address": "Road 2"}]}]});
+    assert_eq!(told, wanted);
+
+    site.broker.stop();
+    let path = format!("maintenance/{}", it["id"].as_str().expect("an id"));
+    assert_eq!(site.gateway.delete(&path).0, 200);
+    site.gateway.kill();
+    site.broker.start_again();
+    let late = Client::connect(site.broker.port, "late");
+    late.subscribe("standpipe/v1/stations/t-1/maintenance");
+    assert!(late.hear().retained, "the broker keeps it");
+    site.gateway.start_again();
+    site.gateway.wait_ready();
+    assert_eq!(late.hear().payload, b"", "what was withdrawn before a power cut is taken away");
 }
 
 #[test]

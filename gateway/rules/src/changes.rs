@@ -38,6 +38,8 @@ pub struct Changes {
     pub commands: Vec<Command>,
     /// Whether something in `Book::meta` changed.
     pub book_meta: bool,
+    /// Whether something was announced, ended or withdrawn; then `book_meta` too.
+    pub windows: bool,
     /// Whether what is remembered of zones and areas changed.
     pub watch_meta: bool,
     /// What to count.
@@ -82,6 +84,7 @@ impl Changes {
             settings,
             commands,
             book_meta,
+            windows,
             watch_meta,
             counts,
         } = self;
@@ -98,6 +101,7 @@ impl Changes {
         settings.clear();
         commands.clear();
         *book_meta = false;
+        *windows = false;
         *watch_meta = false;
         *counts = Counts::default();
     }

@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use standpipe_shared::{Class, Measurements};
 use ulid::Ulid;
 
@@ -19,7 +21,7 @@ use crate::detect::{BadMemory, HydrantNow, Memory, Trust, Watch};
 use crate::fact::Subject;
 use crate::incidents::{
     Action, Announcement, BadAnnouncement, Book, IncidentId, Plan, Refused, Saved, State, View,
-    WINDOWS_MOST,
+    WINDOWS_MOST, Work, bulletins,
 };
 use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
@@ -254,6 +256,12 @@ impl World {
         let (watch, book) = (&self.watch, &mut self.book);
         let begun = view(watch, |view| book.exercise(view, window, now, out));
         begun.map(|()| id).map_err(|bad| vec![bad])
+    }
+
+    /// What each station is told of announced work.
+    #[must_use]
+    pub fn bulletins(&self) -> BTreeMap<Box<str>, Vec<Work>> {
+        bulletins(self.book.windows(), self.registry())
     }
 
     /// Ends an announcement; says whether there was one.

@@ -177,6 +177,13 @@ pub enum Inbox {
         /// As of which revision.
         rev: u32,
     },
+    /// A station's topic shows what work is announced.
+    BulletinSent {
+        /// Whose topic.
+        station: Box<str>,
+        /// As of which revision.
+        rev: u32,
+    },
     /// The broker keeps a device's settings.
     SettingsSent {
         /// Whose.

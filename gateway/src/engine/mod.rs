@@ -189,6 +189,7 @@ impl Engine {
             Inbox::BoardSent { station, incident, rev } => {
                 self.extras.boards.push((station, incident, rev));
             }
+            Inbox::BulletinSent { station, rev } => self.extras.bulletins.push((station, rev)),
             Inbox::SettingsSent { device, rev, at } => {
                 self.world.settings_sent(device, rev, at, &mut self.changes);
             }

@@ -1,4 +1,5 @@
-//! What is asked of devices: retained settings, commands that expire; and the gateway's clock.
+//! What is asked of devices: retained settings, commands that expire; the gateway's clock; and what
+//! stations are told of announced work, which is no page and may wait.
 //!
 //! A broker that comes back is given again the settings that devices do not run yet, in case it
 //! forgot. A command for which nobody listens (a device without a session of its own at the
@@ -20,6 +21,8 @@ use super::packets::Packets;
 use super::session::{self, Landed, Message, Owed, Shelf};
 use crate::engine::Inbox;
 use crate::mqtt::{Broker, Receipt};
+use crate::store::Reader;
+use crate::store::bulletins::Bulletin;
 use crate::store::orders::{OwedCommand, OwedSettings};
 
 /// Settings, and commands, read from the store at one time.
@@ -54,6 +57,8 @@ enum Key {
     Settings(DeviceIx, u32, Box<str>),
     /// The device gets a command.
     Command(Ulid),
+    /// The broker keeps that revision for a station.
+    Bulletin(Box<str>, u32),
 }
 
 /// One message.
@@ -63,6 +68,7 @@ enum Letter {
     Empty(OwedSettings),
     Settings(OwedSettings),
     Command(Box<OwedCommand>),
+    Bulletin(Bulletin),
 }
 
 /// What is owed to devices.
@@ -87,6 +93,7 @@ impl Letter {
             Self::Empty(_) => None,
             Self::Settings(it) => Some(Key::Settings(it.ix, it.settings.rev, it.area.clone())),
             Self::Command(it) => Some(Key::Command(it.command.id)),
+            Self::Bulletin(it) => Some(Key::Bulletin(it.station.clone(), it.rev)),
         }
     }
 }
@@ -158,6 +165,13 @@ impl Mail {
                 retain: true,
                 expiry_s: 0,
             },
+            Letter::Bulletin(it) => Message {
+                topic: format!("{}/stations/{}/maintenance", self.root, it.station),
+                payload: it.json.clone().into(),
+                pkid,
+                retain: true,
+                expiry_s: 0,
+            },
             Letter::Settings(it) => Message {
                 topic: topic(&it.area, &it.device, "settings"),
                 payload: serde_json::to_string(&it.settings).unwrap_or_default(),
@@ -188,6 +202,9 @@ impl Mail {
                 let (device, rev) = (it.ix, it.settings.rev);
                 (Some(Inbox::SettingsSent { device, rev, at: now }), LEAVE_ALONE)
             }
+            (Letter::Bulletin(it), _) => {
+                (Some(Inbox::BulletinSent { station: it.station, rev: it.rev }), LEAVE_ALONE)
+            }
             (Letter::Command(it), Heard::Yes) => {
                 (Some(Inbox::CommandSent { id: it.command.id, at: now }), LEAVE_ALONE)
             }
@@ -215,12 +232,18 @@ impl Owed for Mail {
 
     fn connected(&mut self, now: Ms) {
         self.again_from = Some(DeviceIx(0));
+        for it in self.shelf.read(Reader::kept_bulletins).unwrap_or_default() {
+            self.plan(Letter::Bulletin(it));
+        }
         self.read(now);
     }
 
     fn read(&mut self, now: Ms) {
         self.resting.retain(|_, until| *until > now);
         self.more = false;
+        for it in self.shelf.read(Reader::owed_bulletins).unwrap_or_default() {
+            self.plan(Letter::Bulletin(it));
+        }
         self.read_settings();
         self.read_commands(now);
     }

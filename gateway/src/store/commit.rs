@@ -13,7 +13,7 @@ use standpipe_rules::{Changes, Ms};
 use ulid::Ulid;
 
 use super::rows::{self, Quarantined};
-use super::{Store, StoreError, block, orders};
+use super::{Store, StoreError, block, bulletins, orders};
 
 /// Log blocks cut off in one transaction at most, so that none takes long.
 const CUT_AT_ONCE: i64 = 64;
@@ -35,6 +35,8 @@ pub struct Extras {
     pub gave_up: Vec<(Ulid, Ms)>,
     /// What stations' topics show.
     pub boards: Vec<(Box<str>, IncidentId, u32)>,
+    /// What stations' topics show of announced work.
+    pub bulletins: Vec<(Box<str>, u32)>,
     /// Up to where history has everything.
     pub series_block: Option<i64>,
     /// Up to where history has the trail and the ledger.
@@ -54,6 +56,7 @@ impl Extras {
             && self.delivered.is_empty()
             && self.gave_up.is_empty()
             && self.boards.is_empty()
+            && self.bulletins.is_empty()
             && self.series_block.is_none()
             && self.records.is_none()
             && self.terminals.is_none()
@@ -132,7 +135,9 @@ impl Store {
             block: newest.block,
             event: newest.event,
             stations: !changes.incidents.is_empty(),
-            devices: !changes.settings.is_empty() || !changes.commands.is_empty(),
+            devices: changes.windows
+                || !changes.settings.is_empty()
+                || !changes.commands.is_empty(),
             webhooks: changes.pages.iter().any(|it| !owed_station(&it.receiver)),
             saved,
         })
@@ -251,6 +256,9 @@ impl Batch<'_> {
         if changes.book_meta {
             rows::meta_json(self.conn, "book", self.world.book.meta())?;
         }
+        if changes.windows {
+            bulletins::bulletins(self.conn, self.world)?;
+        }
         if changes.watch_meta {
             rows::meta_json(self.conn, "watch", self.world.wholes())?;
         }
@@ -306,6 +314,9 @@ impl Batch<'_> {
         }
         if let Some(terminals) = &extras.terminals {
             rows::meta_json(self.conn, "terminals", terminals)?;
+        }
+        for (station, rev) in &extras.bulletins {
+            bulletins::bulletin_sent(self.conn, station, *rev)?;
         }
         for it in &extras.quarantine {
             rows::quarantine(self.conn, it)?;

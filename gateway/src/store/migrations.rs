@@ -6,8 +6,11 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Every migration there is; the first is number 1. Files that were released never change.
-const ALL: [&str; 2] =
-    [include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_orders.sql")];
+const ALL: [&str; 3] = [
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_orders.sql"),
+    include_str!("migrations/0003_bulletins.sql"),
+];
 
 /// The newest layout.
 pub const NEWEST: i64 = ALL.len() as i64;

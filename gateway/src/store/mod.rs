@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `migrations.rs` | brings the file to the newest layout |
 //! | [`block`] | readings ↔ one row of `log` |
+//! | [`bulletins`] | what stations are told of announced work: written, read |
 //! | `commit.rs` | everything that follows from a batch, in one transaction |
 //! | `rows.rs` | one table, one function |
 //! | `load.rs` | the world as it was |
@@ -13,6 +14,7 @@
 //! Not here: when to commit, and what to do when that fails (`engine`); history (`series`).
 
 pub mod block;
+pub mod bulletins;
 mod commit;
 mod load;
 mod migrations;

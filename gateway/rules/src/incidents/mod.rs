@@ -15,6 +15,7 @@
 //! | `family` | zones and areas stand for many |
 //! | `announce` | what people announce, and what can't be |
 //! | `exercise` | an alarm of the gateway's own making |
+//! | `bulletin` | what stations are told of announced work |
 //! | `mute` | tests, exercises, maintenance, water drawn for a fire |
 //! | `plan`, `route` | times as configured; who is paged at which step |
 //! | `nearest`, `distance` | the hydrants near a fire |
@@ -26,6 +27,7 @@ mod act;
 mod action;
 mod announce;
 mod book;
+mod bulletin;
 mod distance;
 mod escalate;
 mod exercise;
@@ -47,6 +49,7 @@ mod tests;
 pub use action::{Action, ActionKind, Refused};
 pub use announce::{Announcement, BadAnnouncement, Scope, WINDOWS_MOST};
 pub use book::{Book, Meta, Saved, View};
+pub use bulletin::{Lost, Work, bulletins};
 pub use incident::{Incident, Member, Quiet};
 pub use mute::{Announced, Window};
 pub use plan::{Plan, Role, Route, Steps};

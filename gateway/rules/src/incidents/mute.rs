@@ -103,7 +103,7 @@ impl Book {
         self.meta.windows.retain(|it| it.id != window.id);
         self.meta.windows.push(window);
         self.thirsty.extend(&self.fires);
-        out.book_meta = true;
+        (out.book_meta, out.windows) = (true, true);
     }
 
     /// Ends an announcement; says whether there was one. What it muted and is still true is
@@ -130,6 +130,7 @@ impl Book {
             self.keep(it, out);
         }
         out.book_meta |= found;
+        out.windows |= found;
         found
     }
 
@@ -144,7 +145,7 @@ impl Book {
         let over: Vec<Window> = self.meta.windows.extract_if(.., |it| it.until <= cx.now).collect();
         if !over.is_empty() {
             self.thirsty.extend(&self.fires);
-            cx.out.book_meta = true;
+            (cx.out.book_meta, cx.out.windows) = (true, true);
         }
         for window in &over {
             self.exercise_over(cx, window);

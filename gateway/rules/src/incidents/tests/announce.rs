@@ -7,7 +7,7 @@ use ulid::Ulid;
 
 use super::drill::{DAY, drill};
 use super::town::town;
-use crate::incidents::{Announced, Announcement, BadAnnouncement, Scope, Window};
+use crate::incidents::{Announced, Announcement, BadAnnouncement, Scope, Window, bulletins};
 
 const HOUR: i64 = 3_600_000;
 
@@ -54,6 +54,32 @@ fn it_holds_for_the_devices_that_belong_there() {
     }
     let test = window(announcement(Announced::WalkTest, Scope::Station("T1".into()), &[]));
     assert_eq!(test.unwrap().devices.len(), 8, "only those of the station itself");
+}
+
+#[test]
+fn each_station_is_told_of_its_own_lost_hydrants() {
+    let dry = [Condition::NoWater];
+    let later = Announcement {
+        from: DAY + HOUR,
+        until: DAY + 2 * HOUR,
+        ..announcement(Announced::Maintenance, device("HY-5"), &dry)
+    };
+    let windows = [
+        window(later).unwrap(),
+        window(announcement(Announced::Maintenance, zone(), &dry)).unwrap(),
+        window(announcement(Announced::WalkTest, Scope::Station("T1".into()), &[])).unwrap(),
+        window(announcement(Announced::Maintenance, device("SD-1"), &[Condition::Tamper])).unwrap(),
+    ];
+    let told = bulletins(&windows, &town());
+    let works = told.iter().flat_map(|(station, works)| works.iter().map(move |it| (station, it)));
+    let seen: Vec<String> = works
+        .map(|(station, it)| {
+            let ids: Vec<&str> = it.hydrants.iter().map(|it| &*it.id).collect();
+            format!("{station} in {} h: {}", (it.from - DAY) / HOUR, ids.join(" "))
+        })
+        .collect();
+    let wanted = ["T1 in 0 h: HY-1 HY-2 HY-3 HY-4", "T2 in 0 h: HY-5", "T2 in 1 h: HY-5"];
+    assert_eq!(seen, wanted);
 }
 
 #[test]
