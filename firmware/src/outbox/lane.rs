@@ -134,7 +134,7 @@ impl Lane {
     pub(super) async fn visit<F: MultiwriteNorFlash>(
         &mut self,
         flash: &mut F,
-        mut visitor: impl FnMut(&[u8]) -> Then,
+        visitor: &mut dyn FnMut(&[u8]) -> Then,
     ) -> Result<(), Trouble> {
         let mut queue = self.queue(flash)?;
         let mut buffer = [0; BUFFER];

@@ -213,13 +213,13 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             }
         }
         let mut alarms = 0;
-        self.records(Which::Alarms, |_| {
+        self.records(Which::Alarms, &mut |_| {
             alarms += 1;
             Then::Next
         })
         .await;
         let (mut overflow, mut readings) = (0, 0);
-        self.records(Which::Readings, |it| {
+        self.records(Which::Readings, &mut |it| {
             match it.class() {
                 Class::Alarm => overflow += 1,
                 Class::Reading => readings += 1,
@@ -296,7 +296,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             self.count(Lost { alarms: 1, readings: 0 }).await;
             self.overflow = self.overflow.saturating_sub(1);
         }
-        self.visit(Which::Readings, |_| Then::RemoveAndStop).await
+        self.visit(Which::Readings, &mut |_| Then::RemoveAndStop).await
     }
 
     /// Shows what waits of one class, oldest first, until `wanted` says that was the last. It
@@ -353,7 +353,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
 
     async fn remove(&mut self, which: Which, class: Class, id: (u32, u32)) -> bool {
         let mut removed = false;
-        self.records(which, |it| {
+        self.records(which, &mut |it| {
             removed = it.class() == class && (it.boot(), it.seq()) == id;
             if removed { Then::RemoveAndStop } else { Then::Next }
         })
@@ -452,7 +452,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     async fn visit(
         &mut self,
         which: Which,
-        visitor: impl FnMut(&[u8]) -> Then,
+        visitor: &mut dyn FnMut(&[u8]) -> Then,
     ) -> Result<(), Trouble> {
         let (lane, flash) = self.lane(which);
         match lane.visit(flash, visitor).await {
@@ -463,10 +463,10 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
 
     /// Shows the records of a lane. What is no record is removed and counted; a chip that does
     /// not answer has none.
-    async fn records(&mut self, which: Which, mut visitor: impl FnMut(&Record) -> Then) {
+    async fn records(&mut self, which: Which, visitor: &mut dyn FnMut(&Record) -> Then) {
         let mut garbled = 0;
         let visited = self
-            .visit(which, |item| {
+            .visit(which, &mut |item| {
                 Record::decode(item).map_or_else(
                     |_| {
                         garbled += 1;

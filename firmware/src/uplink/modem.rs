@@ -105,6 +105,10 @@ pub struct AtModem<'a, S, P> {
     dialled: bool,
 }
 
+/// Is shown the lines of an answer that are not final. One type for all, so that the dialogue is
+/// in the image once.
+type Seen<'s> = &'s mut dyn FnMut(&[u8]);
+
 /// The final line of an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
@@ -126,7 +130,7 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
     }
 
     /// Reads lines until one is final, and shows the others.
-    async fn answer(&mut self, mut seen: impl FnMut(&[u8])) -> Option<Answer> {
+    async fn answer(&mut self, seen: Seen<'_>) -> Option<Answer> {
         loop {
             let mut line = heapless::Vec::<u8, LINE>::new();
             loop {
@@ -151,12 +155,7 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
         }
     }
 
-    async fn ask(
-        &mut self,
-        line: &str,
-        within: Duration,
-        seen: impl FnMut(&[u8]),
-    ) -> Option<Answer> {
+    async fn ask(&mut self, line: &str, within: Duration, seen: Seen<'_>) -> Option<Answer> {
         let exchange = async {
             self.say(line).await?;
             self.answer(seen).await
@@ -168,7 +167,7 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
         // A module without the pin wakes by the first byte.
         let _ = self.sleep_pin.set_low();
         for _ in 0..WAKE_TRIES {
-            if self.ask("AT", WAKE, |_| ()).await == Some(Answer::Ok) {
+            if self.ask("AT", WAKE, &mut |_| ()).await == Some(Answer::Ok) {
                 return Ok(());
             }
         }
@@ -179,8 +178,8 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
         let until = Instant::now() + REGISTER;
         loop {
             let mut registered = false;
-            let asked = self.ask("AT+CEREG?", ANSWER, |line| registered |= is_registered(line));
-            if asked.await == Some(Answer::Ok) && registered {
+            let mut seen = |line: &[u8]| registered |= is_registered(line);
+            if self.ask("AT+CEREG?", ANSWER, &mut seen).await == Some(Answer::Ok) && registered {
                 return Ok(());
             }
             if Instant::now() >= until {
@@ -199,16 +198,16 @@ impl<S: Read + Write, P: OutputPin> Modem for AtModem<'_, S, P> {
             self.hang_up().await;
         }
         self.wake().await?;
-        self.ask("ATE0", ANSWER, |_| ()).await.ok_or(DialFault::Silent)?;
+        self.ask("ATE0", ANSWER, &mut |_| ()).await.ok_or(DialFault::Silent)?;
         self.register().await?;
         let mut rssi_dbm = None;
-        self.ask("AT+CSQ", ANSWER, |line| rssi_dbm = signal_dbm(line).or(rssi_dbm)).await;
+        self.ask("AT+CSQ", ANSWER, &mut |line| rssi_dbm = signal_dbm(line).or(rssi_dbm)).await;
         self.rssi_dbm = rssi_dbm;
         for line in self.script.setup {
-            self.ask(line, ANSWER, |_| ()).await.ok_or(DialFault::Silent)?;
+            self.ask(line, ANSWER, &mut |_| ()).await.ok_or(DialFault::Silent)?;
         }
         self.dialled = true;
-        match self.ask(self.script.dial, DIAL, |_| ()).await {
+        match self.ask(self.script.dial, DIAL, &mut |_| ()).await {
             Some(Answer::Connect) => Ok(()),
             Some(Answer::Ok | Answer::Bad) | None => Err(DialFault::NoAnswer),
         }
@@ -226,17 +225,17 @@ impl<S: Read + Write, P: OutputPin> Modem for AtModem<'_, S, P> {
         let _ = with_timeout(ANSWER, self.stream.write_all(b"+++")).await;
         let _ = with_timeout(ANSWER, self.stream.flush()).await;
         // What is left of the data goes by, and then `OK`; or `ERROR`, if it was not transparent.
-        let _ = with_timeout(GUARD, self.answer(|_| ())).await;
+        let _ = with_timeout(GUARD, self.answer(&mut |_| ())).await;
         if self.wake().await.is_ok() {
             let line = self.script.hang_up;
-            self.ask(line, ANSWER, |_| ()).await;
+            self.ask(line, ANSWER, &mut |_| ()).await;
             self.dialled = false;
         }
     }
 
     async fn sleep(&mut self) {
         for line in self.script.sleep {
-            self.ask(line, ANSWER, |_| ()).await;
+            self.ask(line, ANSWER, &mut |_| ()).await;
         }
         let _ = self.sleep_pin.set_high();
     }
