@@ -28,6 +28,7 @@ mod stations;
 pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
+mod wish;
 
 use std::io;
 use std::net::SocketAddr;

@@ -182,7 +182,7 @@ impl Mail {
             Letter::Command(it) => {
                 let (id, asked) = (it.command.id.to_string(), &it.command);
                 let command = Command { id: &id, command: asked.command, seconds: asked.seconds };
-                let left_s = (asked.expires_at - now).max(1).div_euclid(1_000) + 1;
+                let left_s = ((asked.expires_at - now).max(1) + 999) / 1_000;
                 Message {
                     topic: topic(&it.area, &it.device, "command"),
                     payload: serde_json::to_string(&command).unwrap_or_default(),
@@ -292,3 +292,6 @@ impl Owed for Mail {
         Some(Message { topic, payload, pkid: 0, retain: false, expiry_s: 0 })
     }
 }
+
+#[cfg(test)]
+mod tests;

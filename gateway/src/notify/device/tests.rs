@@ -1,0 +1,113 @@
+//! More is owed than is read at one time, the broker refuses, nobody listens: over a real store.
+
+use std::collections::BTreeSet;
+
+use rumqttc::v5::mqttbytes::v5::PubAckReason;
+use standpipe_rules::incidents::Plan;
+use standpipe_rules::orders::{Asked, Of, Order, Wish};
+use standpipe_rules::registry::{Device, Profile};
+use standpipe_rules::{Changes, Ms};
+use standpipe_shared::{Kind, Verb};
+
+use super::{AT_ONCE, Mail, Owed, UNHEARD};
+use crate::engine::Inbox;
+use crate::mqtt::Receipt;
+use crate::notify::flight::LEAVE_ALONE;
+use crate::notify::session::Shelf;
+use crate::store::{Extras, Store};
+
+const NOW: Ms = 1_764_000_000_000;
+
+/// A store in which every one of so many devices is owed `order`, and the sender over it.
+fn owed(devices: usize, order: impl Fn(&str) -> Order) -> (tempfile::TempDir, Store, Mail) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("standpipe.db");
+    let mut store = Store::open(&path).unwrap();
+    let all: Vec<Device> = (0..devices)
+        .map(|n| Device::unclaimed(&format!("H-{n:04}"), "north", Kind::Hydrant))
+        .collect();
+    store.import(&[], &all).unwrap();
+    let mut loaded = store.load(Plan::default(), [], 7).unwrap();
+    let mut changes = Changes::default();
+    for it in &all {
+        loaded.world.order(order(&it.id), NOW, &mut changes).unwrap();
+    }
+    store.commit(NOW, &loaded.world, &changes, &Extras::default()).unwrap();
+    let mut mail = Mail::new("r", Shelf::new("orders", path));
+    mail.read(NOW);
+    (folder, store, mail)
+}
+
+fn settings(device: &str) -> Order {
+    let wish = Wish::new(Wish::from_profile(Profile::default_of(Kind::Hydrant))).unwrap();
+    Order::Settings { of: Of::Device(device.into()), wish: Some(wish), by: "Li".into() }
+}
+
+fn command(device: &str) -> Order {
+    let asked = Asked::new(Verb::SelfTest, None, Some(60), "Li").unwrap();
+    Order::Command { device: device.into(), asked }
+}
+
+/// Sends all there is, 64 at a time, as `broker` answers; the topics, and what was reported.
+fn sent(mail: &mut Mail, now: Ms, broker: impl Fn(&str) -> Receipt) -> (Vec<String>, usize) {
+    let (mut topics, mut reports) = (Vec::new(), 0);
+    loop {
+        let batch: Vec<_> = std::iter::from_fn(|| mail.next(64, now)).collect();
+        for it in &batch {
+            let landed = mail.landed(it.pkid, &broker(&it.topic), now);
+            reports += landed.reports.len();
+        }
+        let more = mail.wants_more();
+        if more {
+            mail.read(now);
+        } else if batch.is_empty() {
+            return (topics, reports);
+        }
+        topics.extend(batch.into_iter().map(|it| it.topic));
+    }
+}
+
+#[test]
+fn all_that_is_owed_is_sent_once_however_much_it_is() {
+    const DEVICES: usize = 2 * AT_ONCE + 10;
+    let (_folder, _store, mut mail) = owed(DEVICES, settings);
+    let (topics, reports) = sent(&mut mail, NOW, |_| Receipt::Taken);
+    let each: BTreeSet<&String> = topics.iter().collect();
+    assert_eq!((topics.len(), each.len(), reports), (DEVICES, DEVICES, DEVICES));
+    assert!(topics.iter().all(|it| it.starts_with("r/north/H-") && it.ends_with("/settings")));
+    mail.read(NOW + 1);
+    assert!(mail.next(64, NOW).is_none(), "the store has not heard of it yet: not again");
+    mail.read(NOW + LEAVE_ALONE);
+    assert!(mail.next(64, NOW).is_some(), "it still has not: it was lost on the way");
+}
+
+#[test]
+fn a_refused_topic_holds_up_no_other() {
+    let (_folder, _store, mut mail) = owed(AT_ONCE + 20, settings);
+    let no = |topic: &str| {
+        if topic < "r/north/H-0256" {
+            Receipt::Refused(PubAckReason::NotAuthorized)
+        } else {
+            Receipt::Taken
+        }
+    };
+    let (topics, reports) = sent(&mut mail, NOW, no);
+    assert_eq!((topics.len(), reports), (AT_ONCE + 20, 20));
+}
+
+#[test]
+fn a_command_nobody_hears_is_tried_again_until_it_expires() {
+    let (_folder, _store, mut mail) = owed(1, command);
+    let (topics, reports) = sent(&mut mail, NOW, |_| Receipt::Unheard);
+    assert_eq!((topics.as_slice(), reports), (&["r/north/H-0000/command".to_owned()][..], 0));
+    mail.read(NOW + UNHEARD - 1);
+    assert_eq!(sent(&mut mail, NOW, |_| Receipt::Taken).0.len(), 0, "in a moment");
+    mail.read(NOW + UNHEARD);
+    let again = mail.next(64, NOW + UNHEARD).unwrap();
+    assert_eq!((again.expiry_s, again.retain), (56, false), "the broker forgets it in time");
+    let landed = mail.landed(again.pkid, &Receipt::Taken, NOW + UNHEARD);
+    assert!(matches!(landed.reports[..], [Inbox::CommandSent { .. }]), "{landed:?}");
+    mail.lost();
+    mail.read(NOW + 60_000);
+    assert!(mail.next(64, NOW + 60_000).is_none(), "it has expired");
+}
