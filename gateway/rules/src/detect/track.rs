@@ -120,12 +120,6 @@ impl Track {
         !self.is_true() && self.bad.count == 0 && self.alarm_at == Ms::MIN
     }
 
-    /// Whether an alarm keeps it true.
-    #[must_use]
-    pub const fn by_alarm(&self) -> bool {
-        self.by_alarm
-    }
-
     /// One reading, measured at `ts`. `since` of a rise is the first bad one of its run.
     pub fn reading(&mut self, signal: Signal, dwell: Dwell, ts: Ms) -> Step {
         match signal {

@@ -193,3 +193,31 @@ impl Whole {
         self.fewer_since.map(|(_, from)| from + ZONE_CLEAR_MS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_group_within_a_window_is_the_earliest_of_its_size() {
+        for (story, onsets, group) in [
+            ("two windows of three", &[0, 5, 9, 12][..], &[0, 5, 9][..]),
+            ("the window is the last moment", &[0, 10], &[0, 10]),
+            ("and not one later", &[0, 11], &[0]),
+            ("a later one is not larger", &[0, 1, 2, 20], &[0, 1, 2]),
+            ("a later one is", &[0, 20, 21], &[20, 21]),
+            ("they come in any order", &[9, 0, 5], &[0, 5, 9]),
+            ("none", &[], &[]),
+        ] {
+            let onset = |since: &Ms| Onset {
+                since: *since,
+                measured_at: 0,
+                received_at: 0,
+                ix: DeviceIx(0),
+            };
+            let mut onsets: Vec<Onset> = onsets.iter().map(onset).collect();
+            let found: Vec<Ms> = together(&mut onsets, 10).iter().map(|it| it.since).collect();
+            assert_eq!(found, group, "{story}");
+        }
+    }
+}

@@ -145,12 +145,6 @@ impl Book {
         &self.meta
     }
 
-    /// What the incidents go by.
-    #[must_use]
-    pub const fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
     /// An id of its own; later ones are greater.
     pub(super) fn next_id(&mut self, cx: &mut Cx) -> ulid::Ulid {
         self.new_id(cx.now, cx.out)
@@ -226,7 +220,7 @@ impl Book {
             let older = self.fire(|other| it.class == Class::Fire && same(other));
             point(&mut self.newest, (member.subject.clone(), it.class), older);
         }
-        if it.class == Class::Fire && !it.building.is_empty() {
+        if !it.building.is_empty() {
             let same = |other: &Incident| {
                 let real = other.severity == Severity::Fire;
                 real && other.station == it.station && other.building == it.building

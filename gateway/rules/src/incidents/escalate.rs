@@ -87,7 +87,7 @@ impl Book {
         let third = after(steps.step3_s, it.episode_at).map(|at| (at, 3));
         let again = after(steps.repeat_s, it.step_at).map(|at| (at, it.step));
         let ahead = [second, third].into_iter().flatten().find(|(_, step)| *step > it.step);
-        ahead.or(again).filter(|_| it.step > 0)
+        ahead.or(again)
     }
 
     /// Since when a station is absent: its terminal is not online, and was not for a while.

@@ -30,7 +30,7 @@ impl Book {
             Fact::TestBecameReal { device, condition } => {
                 let key = (Subject::Device(device), condition);
                 if let Some(id) = self.home.get(&key).copied() {
-                    self.again(cx, id, (&key, false), "the test does not end");
+                    self.again(cx, id, (&key.0, false), "the test does not end");
                 }
             }
             Fact::Verified { device, .. } => self.verified(cx, device),
@@ -45,7 +45,7 @@ impl Book {
         let key = (raised.subject.clone(), raised.condition);
         if let Some(id) = self.home.get(&key).copied() {
             if self.burns(cx, id) {
-                return self.again(cx, id, (&key, quiet.is_some()), "raised again");
+                return self.again(cx, id, (&key.0, quiet.is_some()), "raised again");
             }
             self.cleared(cx, key, raised.since); // what was is another fire
         }
@@ -65,18 +65,13 @@ impl Book {
     }
 
     /// What is true already is told again: in earnest, it is no test and not done with.
-    fn again(&mut self, cx: &mut Cx, id: IncidentId, of: (&(Subject, Condition), bool), why: &str) {
+    fn again(&mut self, cx: &mut Cx, id: IncidentId, of: (&Subject, bool), why: &str) {
         let Some(mut it) = self.take(id) else { return };
-        let ((subject, condition), quiet) = of;
+        let (subject, quiet) = of;
         let episode = it.episode;
         it.active_at = cx.now;
         if !quiet {
-            self.unquiet(
-                cx,
-                &mut it,
-                |it| it.subject == *subject && it.condition == *condition,
-                why,
-            );
+            self.unquiet(cx, &mut it, |it| it.subject == *subject, why);
             if it.state == State::Resolved {
                 cx.trail(id, Hop::Reopened, "gateway", why);
                 self.found(cx, &mut it, 0);

@@ -217,6 +217,38 @@ fn a_profile_reaches_those_without_their_own_a_few_at_a_time() {
 }
 
 #[test]
+fn the_next_few_of_a_profile_are_told_a_moment_later() {
+    let mut world = world(8);
+    put(&mut world, municipal(), Some(300), T0);
+    world.tick(T0, &mut Changes::default());
+    assert_eq!(world.orders().next_wake(), Some(T0 + 250));
+}
+
+#[test]
+fn what_waits_for_a_device_is_told_again_when_its_row_changes() {
+    let mut world = world(2);
+    let id = command(&mut world, Verb::SelfTest, None, T0);
+    let changed = |world: &mut World, id: &str| {
+        let ix = world.registry().find(id).expect("a device");
+        let row = world.registry().device(ix).expect("a device").clone();
+        let mut out = Changes::default();
+        world.put_device(Device { name: "moved".into(), ..row }, &mut out);
+        out.commands.iter().map(|it| it.id).collect::<Vec<_>>()
+    };
+    assert_eq!(changed(&mut world, "H-2"), [], "another device");
+    assert_eq!(changed(&mut world, "H-1"), [id]);
+    world.command_sent(id, T0 + 10, &mut Changes::default());
+    assert_eq!(changed(&mut world, "H-1"), [], "the broker has it");
+}
+
+#[test]
+fn a_device_that_runs_its_own_settings_is_nobody_to_remember() {
+    let mut world = world(1);
+    let out = birth(&mut world, "north/H-1/status", 0, T0);
+    assert!(out.settings.is_empty());
+}
+
+#[test]
 fn a_profile_changed_back_in_time_troubles_nobody_twice() {
     let mut world = world(8);
     put(&mut world, municipal(), Some(300), T0);

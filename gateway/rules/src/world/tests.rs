@@ -5,7 +5,10 @@ use standpipe_shared::{Alarm, Celsius, Condition, Field, Kilopascals, Kind, Read
 use super::World;
 use crate::changes::Receiver;
 use crate::detect::watch::Wholes;
-use crate::incidents::{Action, ActionKind, Plan, Refused, Saved, State};
+use crate::incidents::{
+    Action, ActionKind, Announced, Announcement, BadAnnouncement, Plan, Refused, Saved, Scope,
+    State, WINDOWS_MOST,
+};
 use crate::registry::{Device, DeviceIx, Level, Registry, Station};
 use crate::wire::Message;
 use crate::{Changes, Ms};
@@ -307,4 +310,28 @@ fn changes_are_empty_only_when_nothing_is_to_be_kept() {
     one(|it| it.save.push(H));
     one(|it| it.dirty.push(H));
     one(|it| it.incidents.push(ulid::Ulid::nil()));
+}
+
+#[test]
+fn what_is_announced_holds_until_it_is_withdrawn_and_there_is_an_end_to_it() {
+    let (mut world, mut out) = world();
+    let work = Announcement {
+        what: Announced::Maintenance,
+        scope: Scope::Device("H".into()),
+        conditions: [Condition::NoWater].into(),
+        from: T0,
+        until: T0 + 3_600_000,
+        by: "Li".into(),
+        note: "".into(),
+    };
+    let id = world.announce(work.clone(), T0, &mut out).expect("announced");
+    assert_eq!(world.book.windows().iter().map(|it| &*it.id).collect::<Vec<_>>(), [id.to_string()]);
+    assert!(!world.withdraw("nobody's", T0 + 1, &mut out));
+    assert!(world.withdraw(&id.to_string(), T0 + 1, &mut out));
+    world.tick(T0 + 1, &mut out);
+    assert!(world.book.windows().is_empty());
+    for _ in 0..WINDOWS_MOST {
+        world.announce(work.clone(), T0 + 2, &mut out).expect("announced");
+    }
+    assert_eq!(world.announce(work, T0 + 2, &mut out), Err(vec![BadAnnouncement::TooMany]));
 }

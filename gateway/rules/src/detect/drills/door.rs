@@ -138,6 +138,15 @@ fn recent_forgets_the_oldest() {
 }
 
 #[test]
+fn late_is_more_than_it_may_be_also_when_the_log_is_read_again() {
+    let mut drill = Drill::hydrant();
+    drill.run("00:10:00 @00:09:00 temp_c=1");
+    let logged = drill.out.readings.remove(0);
+    assert!(!admit::Arrival::logged(&logged, 60_000).late);
+    assert!(admit::Arrival::logged(&logged, 59_999).late);
+}
+
+#[test]
 fn two_readings_at_one_millisecond_get_one_each() {
     let stamps = |script: &str| {
         let mut drill = Drill::hydrant();

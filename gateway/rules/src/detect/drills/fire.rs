@@ -134,6 +134,11 @@ fn a_test_is_a_test_for_ten_minutes() {
             "00:30:00 D smoke ended 00:30:00",
         ],
     );
+    Drill::new([super::device("D", Kind::Smoke, "smoke_home", 60)]).finds(
+        "nor is it real because another deadline has come",
+        "00:00:00 alarm smoke test\n00:09:00",
+        &["00:00:00 D smoke since 00:00:00 test", "00:05:00 D offline since 00:05:00"],
+    );
     Drill::detector().finds(
         "ended in time",
         "00:00:00 alarm smoke test\n00:04:00 alarm smoke off\n00:08:00 alarm smoke off\n00:12:00 alarm smoke off",

@@ -41,11 +41,26 @@ fn three_of_ten_low_together_are_a_zone() {
     assert!(about(&drill.run(&script)).is_empty());
     let found = drill.run("00:01:30 A: pressure_kpa=100\n00:01:31 B: pressure_kpa=100");
     assert!(about(&found).is_empty(), "two");
+    assert!(!drill.out.watch_meta, "nothing of the zone to keep yet");
     let found = drill.run("00:01:32 C: pressure_kpa=100");
     assert_eq!(about(&found), ["00:01:32 zone main zone_low_pressure since 00:01:00 of A B C"]);
     assert!(drill.out.watch_meta);
     let found = drill.run(&(all("00:02:00", "DE", 0) + &all("00:02:30", "DE", 0)));
     assert!(about(&found).is_empty(), "once");
+}
+
+#[test]
+fn what_is_held_back_makes_no_zone() {
+    let mut drill = zone();
+    drill.run(&all("00:00:00", ALL, 300));
+    let late = |sent: &str, at: &str, who: &str| {
+        who.chars().map(|id| format!("{sent} {id}: @{at} pressure_kpa=100\n")).collect::<String>()
+    };
+    let backlog = late("00:04:00", "00:01:00", "AB") + &late("00:04:01", "00:01:40", "AB");
+    let one = all("00:04:02", "C", 100) + &all("00:04:35", "C", 100);
+    assert!(about(&drill.run(&(backlog + &one))).is_empty(), "two in a backlog, and one");
+    let found = drill.run(&all("00:04:40", "AB", 100));
+    assert_eq!(about(&found), ["00:04:40 zone main zone_low_pressure since 00:01:00 of A B C"]);
 }
 
 #[test]
@@ -162,6 +177,29 @@ fn silence_is_neither_good_nor_bad_news_for_a_zone() {
 }
 
 #[test]
+fn the_silent_ones_count_among_all() {
+    let mut drill = zone_of(11, 60);
+    let low = all("00:01:00", "ABC", 100) + &all("00:01:30", "ABC", 100);
+    drill.run(&(all("00:00:00", ALL, 300) + &low));
+    let mut script = "00:02:00 A: gone\n00:02:00 B: gone\n00:02:00 C: gone\n".to_owned();
+    for minute in 2..12 {
+        script += &all(&format!("00:{minute:02}:00"), "DEFGHIJ", 300);
+    }
+    assert!(about(&drill.run(&script)).is_empty(), "three of ten");
+    let mut script = String::new();
+    for minute in 12..20 {
+        script += &all(&format!("00:{minute:02}:00"), "DEFGHIJK", 300);
+    }
+    // Somebody has to say something of the pressure for the zone to be looked at.
+    script += "00:20:00 D: pressure_kpa=100\n00:20:30 D: pressure_kpa=100\n00:20:31 D: pressure_kpa=300\n";
+    for minute in 21..30 {
+        script += &all(&format!("00:{minute:02}:31"), "DEFGHIJK", 300);
+    }
+    let found = drill.run(&script);
+    assert_eq!(about(&found).len(), 1, "three of eleven are 27 %: {found:?}");
+}
+
+#[test]
 fn a_broken_sensor_raises_no_zone_and_ends_none() {
     let mut drill = zone();
     let script = all("00:00:00", ALL, 300)
@@ -176,7 +214,8 @@ fn a_broken_sensor_raises_no_zone_and_ends_none() {
     let mut script = String::new();
     for minute in 3..12 {
         let clock = format!("00:{minute:02}:00");
-        script += &(all(&clock, "B", 9999) + &all(&clock, "CD", 100) + &all(&clock, "EFGHIJ", 300));
+        script +=
+            &(all(&clock, "B", 9999) + &all(&clock, "CD", 100) + &all(&clock, "AEFGHIJ", 300));
     }
     let found = drill.run(&script);
     assert!(about(&found).is_empty(), "{found:?}");
@@ -212,6 +251,7 @@ fn half_of_a_station_silent_together_is_a_blind_area() {
         script += &format!("00:01:00 {id}: gone\n");
     }
     assert!(about(&drill.run(&script)).is_empty(), "four");
+    assert!(!drill.out.watch_meta, "nothing of the area to keep yet");
     let found = drill.run("00:01:10 E: gone");
     assert_eq!(about(&found), ["00:01:10 area T-1 blind_area since 00:01:00 of A B C D E"]);
     assert!(drill.out.watch_meta);

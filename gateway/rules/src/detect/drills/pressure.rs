@@ -3,6 +3,19 @@
 use standpipe_shared::Kind;
 
 use super::{Drill, device, every};
+use crate::fact::Fact;
+use crate::registry::{DeviceIx, Profile, Registry};
+
+#[test]
+fn low_pressure_without_a_time_still_needs_two_readings() {
+    let hasty = Profile { low_for_s: 0, ..Profile::default_of(Kind::Hydrant).clone() };
+    let mut drill = Drill::hydrant();
+    drill.watch.registry = Registry::new([(Box::from("hasty"), hasty)]);
+    drill.watch.put_device(device("D", Kind::Hydrant, "hasty", 60));
+    drill.finds("one", "00:00:10 pressure_kpa=100", &[]);
+    let found = ["00:00:11 D low_pressure since 00:00:10"];
+    drill.finds("two", "00:00:11 pressure_kpa=100", &found);
+}
 
 #[test]
 fn low_pressure_needs_two_readings_and_thirty_seconds() {
@@ -346,4 +359,20 @@ fn a_day_of_silence_or_fault_verifies_nothing() {
         ],
     );
     drill.finds("said once", "3+00:00:00", &[]);
+}
+
+#[test]
+fn what_changes_of_a_hydrant_is_told_to_those_who_rely_on_it() {
+    let changes = |drill: &mut Drill, values: &str| {
+        let values = super::values(values.split_whitespace());
+        for n in 0..3 {
+            let ts = super::T0 + n * 60_000;
+            let reading = standpipe_shared::Reading { ts: Some(ts), values, ..Default::default() };
+            drill.watch.reading(("town", "D"), &reading, ts, &mut drill.out);
+        }
+        let facts: Vec<Fact> = drill.watch.facts();
+        facts.iter().filter(|it| **it == Fact::Hydrant { device: DeviceIx(0) }).count()
+    };
+    assert!(changes(&mut Drill::hydrant(), "pressure_kpa=0") > 0);
+    assert_eq!(changes(&mut Drill::detector(), "smoke_db_m=1"), 0, "no hydrant");
 }

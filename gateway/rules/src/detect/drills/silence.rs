@@ -188,6 +188,26 @@ fn one_interval_is_not_late() {
 }
 
 #[test]
+fn a_stranger_falls_silent_like_anybody() {
+    Drill::watched().finds(
+        "three of its intervals of 15 minutes",
+        "00:00:00 X: pressure_kpa=300\n00:46:00",
+        &["00:45:00 X offline since 00:45:00"],
+    );
+}
+
+#[test]
+fn what_a_deadline_moved_is_kept() {
+    let mut drill = Drill::watched();
+    drill.run("00:00:00 pressure_kpa=300\n00:04:00 pressure_kpa=301");
+    drill.out.clear();
+    drill.run("00:05:00");
+    assert!(!drill.out.dirty.is_empty() && drill.out.save.is_empty(), "nothing came of it");
+    drill.finds("silent", "00:09:00", &["00:09:00 D offline since 00:09:00"]);
+    assert!(!drill.out.save.is_empty());
+}
+
+#[test]
 fn a_backlog_ends_by_itself() {
     let mut drill = Drill::watched();
     drill.finds(
@@ -268,11 +288,11 @@ fn a_reading_older_than_the_newest_moves_nothing() {
     let mut drill = Drill::watched();
     drill.finds(
         "two old ones among good ones",
-        "00:01:00 pressure_kpa=300\n00:01:10 @00:00:30 pressure_kpa=0\n00:01:50 @00:00:59.999 pressure_kpa=0\n00:01:55 pressure_kpa=300",
+        "00:01:00 pressure_kpa=300\n00:01:10 @00:00:30 pressure_kpa=0\n00:01:50 @00:00:59.999 pressure_kpa=0\n00:01:55 pressure_kpa=300\n00:02:55 pressure_kpa=301",
         &[],
     );
     assert_eq!(drill.out.counts.out_of_order, 2);
-    assert_eq!(drill.out.readings.len(), 4, "they are kept all the same");
+    assert_eq!(drill.out.readings.len(), 5, "they are kept all the same");
     Drill::watched().finds(
         "one as old counts",
         "00:01:00 pressure_kpa=0\n00:01:30 pressure_kpa=0\n00:01:31 @00:01:30 pressure_kpa=0",

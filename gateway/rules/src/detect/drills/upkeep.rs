@@ -4,6 +4,7 @@ use standpipe_shared::{Condition, Kind};
 
 use super::{Drill, device};
 use crate::detect::{HydrantNow, Trust};
+use crate::registry::DeviceIx;
 
 #[test]
 #[rustfmt::skip] // a table
@@ -47,6 +48,7 @@ fn conditions_of_upkeep() {
         ("five minutes ahead is right, and counts as now", "00:00:00 @00:05:00 temp_c=20",    ""),
         ("more is not",            "00:00:00 @00:05:00.001 temp_c=20",                        "00:00:00 D clock_fault since 00:00:00"),
         ("before 2020",            "00:00:00 @-2193+00:00:00 temp_c=20\n00:00:01 @-2192+00:00:00 temp_c=20", "00:00:00 D clock_fault since 00:00:00"),
+        ("the first moment of 2020 is right", "00:00:00 @-2192+00:00:00 temp_c=20",            ""),
         ("three good ones end it", "00:00:00 @1+00:00:00 temp_c=20\n00:01:00 temp_c=20\n00:02:00 temp_c=20\n00:03:00 temp_c=20",
          "00:00:00 D clock_fault since 00:00:00\n00:03:00 D clock_fault ended 00:01:00"),
         ("a bad one between starts over", "00:00:00 @1+00:00:00 temp_c=20\n00:01:00 temp_c=20\n00:02:00 temp_c=20\n00:02:30 @1+00:00:00 temp_c=20\n00:03:00 temp_c=20\n00:04:00 temp_c=20",
@@ -121,4 +123,16 @@ fn a_hydrant_shows_its_newest_pressure_and_when_it_was_measured() {
     let memory = drill.watch.memory(ix).unwrap();
     let both = Condition::NoWater.bit() | Condition::LowPressure.bit();
     assert_eq!(memory.conditions(), both);
+}
+
+#[test]
+fn what_is_over_is_forgotten() {
+    let mut drill = Drill::hydrant();
+    let tracks = |drill: &Drill| drill.watch.memory(DeviceIx(0)).unwrap().tracks.len();
+    drill.run("00:00:00 temp_c=20 pressure_kpa=300");
+    assert_eq!(tracks(&drill), 0, "nothing was ever wrong");
+    drill.run("00:01:00 pressure_kpa=130");
+    assert!(tracks(&drill) > 0, "one low reading");
+    drill.run("00:02:00 pressure_kpa=300");
+    assert_eq!(tracks(&drill), 0, "it was nothing");
 }

@@ -60,7 +60,10 @@ impl Drill {
                 let begun = self.look(|view| book.exercise(view, window, now, out));
                 begun.unwrap_or_else(|bad| panic!("{bad}"));
             }
-            ["withdraw", id] => assert!(book.withdraw(id, now, out), "no announcement {id}"),
+            ["withdraw", id] => {
+                assert!(book.withdraw(id, now, out), "no announcement {id}");
+                assert!(out.book_meta, "to be kept");
+            }
             ["delivered", n] => {
                 let id = self.settle(n);
                 book.delivered(id, now, out);

@@ -2,6 +2,7 @@
 
 use super::drill::{drill, drill_with, time};
 use super::town::route;
+use crate::changes::Hop;
 use crate::incidents::{Plan, Role};
 
 #[test]
@@ -125,6 +126,38 @@ fn what_a_closed_fire_hid_is_found_again() {
 }
 
 #[test]
+fn a_closed_fire_gives_way_to_the_older_one_of_its_building_alone() {
+    let calm = Plan { fire: crate::incidents::Steps::default(), ..Plan::default() };
+    drill_with(
+        &calm,
+        "02:00:00 raise SD-1 smoke  => #1 fire open e1; p1 #1 T1
+         02:30:00 raise SD-4 smoke  => #2 fire open e1; p1 #2 T1
+         02:30:01 raise SD-5 smoke  => #3 fire open e1; p1 #3 T2
+         03:30:10 raise SD-3 smoke  => #4 fire open e1; p1 #4 T1
+         03:31:00 clear SD-3 smoke  =>
+         03:31:01 api comment #1 Li =>
+         03:31:02 api comment #2 Li =>
+         03:31:03 api comment #3 Li =>
+         03:32:00 T1 resolve #4     => #4 fire closed e1 fire
+         03:33:00 raise SD-2 smoke  => #1 fire open e2; p1 #1 T1",
+    );
+}
+
+#[test]
+fn a_closed_fire_gives_way_to_the_older_one_of_its_detector() {
+    let calm = Plan { fire: crate::incidents::Steps::default(), ..Plan::default() };
+    drill_with(
+        &calm,
+        "02:00:00 raise SD-4 smoke  => #1 fire open e1; p1 #1 T1
+         03:30:00 raise SD-4 heat   => #2 fire open e1; p1 #2 T1
+         03:31:00 clear SD-4 heat   =>
+         03:31:01 api comment #1 Li =>
+         03:32:00 T1 resolve #2     => #2 fire closed e1 fire
+         03:33:00 raise SD-4 heat   =>",
+    );
+}
+
+#[test]
 fn an_unclaimed_detector_belongs_to_the_district() {
     let drill = drill(
         "02:00:00 raise SD-U smoke  => #1 fire open e1; p1 #1 D
@@ -176,6 +209,19 @@ fn even_a_fire_that_passed_is_paged() {
          02:01:00 -                 => p2 #1 T2 T3
          02:01:01 T1 resolve #1     => #1 fire closed e1 fire",
     );
+}
+
+#[test]
+fn what_is_new_is_in_the_trail_and_what_is_not_changes_nothing() {
+    let mut drill = drill(
+        "02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
+         02:00:01 raise SD-2 smoke => #1 fire open e2; p1 #1 T1",
+    );
+    let reopened = drill.trail.iter().filter(|it| it.hop == Hop::Reopened).count();
+    assert_eq!(reopened, 1, "the second detector");
+    let rev = drill.incident(1).rev;
+    drill.run("02:00:02 raise SD-1 smoke =>");
+    assert_eq!(drill.incident(1).rev, rev, "stations need not see it anew");
 }
 
 #[test]

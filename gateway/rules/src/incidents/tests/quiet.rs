@@ -45,6 +45,22 @@ fn maintenance_that_ends_early() {
 }
 
 #[test]
+fn what_two_announcements_mute_comes_back_one_by_one() {
+    let mut drill = drill(
+        "02:00:00 announce a maintenance 02:00:00 02:05:00 HY-1 low_pressure =>
+         02:00:00 announce b maintenance 02:00:00 03:00:00 HY-1 no_water =>
+         02:01:00 raise HY-1 low_pressure => #1 notice open e1
+         02:02:00 raise HY-1 no_water     =>",
+    );
+    assert_eq!(drill.book.windows().len(), 2);
+    drill.run(
+        "02:05:00 -                => #1 warning open e2; p1 #1 T1
+         03:00:00 -                => #1 critical open e3; p1 #1 T1",
+    );
+    assert!(drill.book.windows().is_empty());
+}
+
+#[test]
 fn maintenance_never_mutes_a_fire() {
     drill(
         "02:00:00 announce w maintenance 02:00:00 03:00:00 SD-1 smoke,heat,tamper =>

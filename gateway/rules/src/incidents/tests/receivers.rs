@@ -3,8 +3,9 @@
 use standpipe_shared::Severity;
 
 use super::drill::{drill, drill_with};
-use super::town::route;
-use crate::incidents::{Plan, Role, Route, Steps};
+use super::town::{route, town};
+use crate::changes::Receiver;
+use crate::incidents::{Plan, Role, Route, Steps, rehearse};
 
 #[test]
 fn an_absent_station_is_passed_over() {
@@ -40,6 +41,16 @@ fn a_terminal_that_comes_back_in_time_stops_the_shortcut() {
 }
 
 #[test]
+fn who_would_be_paged_can_be_asked() {
+    let plan = Plan { webhooks: Vec::new(), ..Plan::default() };
+    let of = |step| rehearse(&plan, &town(), "T1", Severity::Fire, step);
+    let stations = |ids: &[&str]| ids.iter().map(|id| Receiver::Station((*id).into())).collect();
+    assert_eq!(of(1), stations(&["T1"]));
+    assert_eq!(of(2), stations(&["T2", "T3"]));
+    assert_eq!(of(3), stations(&["D"]));
+}
+
+#[test]
 fn nobody_there_at_step_2_either() {
     drill(
         "02:00:00 offline T1       =>
@@ -57,6 +68,16 @@ fn nobody_there_at_step_2_either() {
          02:00:00 offline T3       =>
          02:02:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1; p2 #1 @chief @duty2 T2 T3
          02:05:00 -                => p3 #1 D",
+    );
+    drill_with(
+        &Plan {
+            webhooks: vec![webhooks[0].clone(), route("chief4", Some("T4"), Role::Chief)],
+            ..Plan::default()
+        },
+        "02:00:00 offline T1       =>
+         02:00:00 offline T2       =>
+         02:00:00 offline T3       =>
+         02:02:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1; p2 #1 @duty2 T2 T3; p3 #1 D",
     );
     drill_with(
         &Plan { webhooks: webhooks[..1].to_vec(), ..Plan::default() },

@@ -1,6 +1,7 @@
 //! Water: relapses page, evidence closes, a zone stands for its hydrants.
 
-use super::drill::{drill, time};
+use super::drill::{drill, drill_with, time};
+use crate::incidents::{Plan, Steps};
 use standpipe_shared::Condition;
 
 #[test]
@@ -75,6 +76,26 @@ fn critical_water_is_forgotten_and_repeated() {
          02:50:00 -                   => #1 critical open e2; p1 #1 T2
          02:50:01 T2 resolve #1       => #1 critical resolved e2
          23:00:00 -                   =>",
+    );
+}
+
+#[test]
+fn a_zone_is_answered_for_by_the_station_with_most_of_it() {
+    let drill = drill(
+        "02:00:00 raise zone:Z1 zone_low_pressure members=HY-1,HY-5,HY-6 => #1 critical open e1; p1 #1 T1 T2",
+    );
+    assert_eq!(&*drill.wire(1).station, "T2");
+}
+
+#[test]
+fn a_receiver_that_was_just_reminded_is_not_reminded_of_another() {
+    let patient = Steps { repeat_s: 900, ..Steps::default() };
+    drill_with(
+        &Plan { critical: patient, ..Plan::default() },
+        "02:00:00 raise HY-1 no_water => #1 critical open e1; p1 #1 T1
+         02:00:10 raise HY-2 no_water => #2 critical open e1; p1 #2 T1
+         02:15:00 -                   => p1r1 #1 T1
+         02:15:10 -                   =>",
     );
 }
 

@@ -117,6 +117,19 @@ fn as_near_as_the_farthest_counts() {
 }
 
 #[test]
+fn so_does_one_whose_metres_were_rounded_down() {
+    let mut drill = drill("01:00:00 - =>");
+    let ix = drill.registry.find("HY-3").unwrap();
+    let mut moved = drill.registry.device(ix).unwrap().clone();
+    moved.lat = Some(29.4 + 300.4 / 111_195.1);
+    drill.registry.put_device(moved);
+    drill.run("02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1");
+    let rev = drill.incident(1).rev;
+    drill.run("02:00:10 trust HY-3 low 90 => ");
+    assert_eq!(drill.incident(1).rev, rev + 1);
+}
+
+#[test]
 fn under_maintenance_is_out_of_service() {
     let mut drill = drill(
         "02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
