@@ -208,7 +208,7 @@ impl Layout {
     }
 
     fn detector(&self, at: (f64, f64), owner: &'static str, place: (String, String)) -> Site {
-        let hydrants = self.sites.iter().take_while(|it| it.kind == Kind::Hydrant).count();
+        let hydrants = self.sites.partition_point(|it| it.kind == Kind::Hydrant);
         Site {
             id: format!("S-{:04}", self.sites.len() - hydrants + 1).into(),
             kind: Kind::Smoke,

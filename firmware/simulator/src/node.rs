@@ -134,12 +134,12 @@ impl Device {
         }
         while let Some(heard) = self.heard.pop_front() {
             let seen = Seen { heard: Some(heard), ..seen.clone() };
-            restart |= self.act(&mut live, &seen, at, out);
+            restart |= self.act(&mut live, &seen, (felt, at), out);
         }
         live.serviced(felt.dirt_pct);
         let asked = if now >= live.wake_at { live.wanted } else { Wanted::default() };
         let seen = Seen { rssi_dbm: Some(felt.rssi_dbm), ..sensed(asked, felt, seen) };
-        restart |= self.act(&mut live, &seen, at, out);
+        restart |= self.act(&mut live, &seen, (felt, at), out);
         self.connection_of(&live, link, at, out);
         self.send(&live, link, now, out);
         let wakes = live.since + live.wake_at.signed_ms();
@@ -168,23 +168,42 @@ impl Device {
         Box::new(live)
     }
 
-    /// One step of the firmware, and what it asks for; true: it wants to restart.
-    fn act(&mut self, live: &mut Live, seen: &Seen, at: Ms, out: &mut Vec<Message>) -> bool {
+    /// One step of the firmware and what it asks for, a self-test among it; true: it wants to
+    /// restart.
+    fn act(
+        &mut self,
+        live: &mut Live,
+        seen: &Seen,
+        (felt, at): (&Felt, Ms),
+        out: &mut Vec<Message>,
+    ) -> bool {
         let actions = live.plan(seen, live.now(at));
+        self.perform(&actions, live, seen.link, out);
+        if !actions.self_test {
+            return actions.restart;
+        }
+        let found = if felt.wire { Ok(()) } else { Err(Fault::WireBroken) };
+        let (link, contacts) = (seen.link, seen.contacts);
+        let seen = Seen { self_test: Some(found), link, contacts, ..Seen::default() };
+        let after = live.plan(&seen, live.now(at));
+        self.perform(&after, live, link, out);
+        actions.restart || after.restart
+    }
+
+    fn perform(&mut self, actions: &Actions, live: &Live, link: Link, out: &mut Vec<Message>) {
         if actions.persist {
             self.memory = live.node.memory();
         }
         for record in &actions.records {
             self.keep(*record);
         }
-        if seen.link == Link::Online {
+        if link == Link::Online {
             if actions.status && self.deaf_since.is_none() {
                 out.push(message(Channel::Status, &live.node.status()));
             }
             let replies = actions.answers.iter();
             out.extend(replies.map(|it| message(Channel::Reply, &it.reply())));
         }
-        actions.restart
     }
 
     fn keep(&mut self, record: Record) {
@@ -362,6 +381,7 @@ mod tests {
 
         device.hear(Heard::Settings(Settings { rev: 3, ..Habits::new(10, 2).settings }));
         device.hear(command(Verb::ReportNow));
+        device.hear(command(Verb::SelfTest));
         let said = live(&mut device, 300, 360);
         let status = said.iter().find(|it| it.channel == Channel::Status).map(rev);
         assert_eq!(status, Some(Some(3)));
@@ -371,9 +391,10 @@ mod tests {
             .filter(|it| it.channel == Channel::Reply)
             .map(|it| serde_json::from_slice(&it.payload).unwrap())
             .collect();
+        let told: Vec<_> = replies.iter().map(|it| (it.id, it.ok, it.detail)).collect();
         assert_eq!(
-            replies.iter().map(|it| (it.id, it.ok)).collect::<Vec<_>>(),
-            [("settings-3", true), ("c-1", true)]
+            told,
+            [("settings-3", true, ""), ("c-1", true, ""), ("c-1", true, "sensors answer")]
         );
     }
 
