@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use standpipe_tests::broker::Broker;
-use standpipe_tests::browser::Browser;
+use standpipe_tests::browser::{Browser, Window};
 use standpipe_tests::gateway::Gateway;
 use standpipe_tests::station::Station;
 use standpipe_tests::{instant, now, town};
@@ -177,4 +177,90 @@ fn of_two_officers_one_wins_and_both_see_who() {
     assert_eq!(night.browser.eval_async(&script), 1);
     let told = night.browser.wait_text("dialog", "Somebody was faster", SOON);
     assert!(told.contains("acknowledged by li"), "{told}");
+}
+
+#[test]
+fn a_crew_checks_a_hydrant_on_a_phone() {
+    let night = Night::begin();
+    let browser = &night.browser;
+    browser.window(Window::Phone);
+    night.says("H-2", "telemetry", json!({"pressure_kpa": 317.0}));
+    browser.go(&night.gateway.at("/devices?q=hydrant+2&sort=pressure"));
+    browser.wait_text("#devices", "317 kPa", LOUD);
+    browser.click("#devices tbody a");
+    browser.wait_text("#gauge", "317 kPa", SOON);
+    browser.wait("#chart-says", SOON);
+    let wide = browser.eval("return document.documentElement.scrollWidth");
+    assert_eq!(wide, 360, "nothing is wider than the phone");
+
+    // Beside it, the gauge follows within seconds.
+    browser.click("#live");
+    night.says("H-2", "telemetry", json!({"pressure_kpa": 288.0}));
+    browser.wait_text("#gauge", "288 kPa", SOON);
+
+    for (field, value) in [("#static", "420"), ("#residual", "300"), ("#flow", "22")] {
+        browser.fill(field, value);
+    }
+    browser.click("form[action$=flow-test] button");
+    // 22 × ((420 − 100) / (420 − 300))^0.54, and 22 × ((420 − 137.9) / 120)^0.54
+    let result = browser.wait_text("#flow-result", "37.4 L/s", SOON);
+    assert!(result.contains("enough") && result.contains("34.9 L/s · B"), "{result}");
+
+    browser.go(&night.gateway.at("/labels?q=H-2"));
+    let squares = browser.eval("return document.querySelectorAll('.label svg').length");
+    assert_eq!(squares, 1);
+}
+
+#[test]
+fn a_chart_of_five_years_or_an_hour_is_there_at_once() {
+    let night = Night::begin();
+    let start = now() - 6 * 3_600_000;
+    let day: Vec<Value> =
+        (0..720).map(|n| json!({"ts": start + n * 30_000, "pressure_kpa": 300 + n % 40})).collect();
+    night.devices.publish("standpipe/v1/t-1/H-4/telemetry", false, &json!(day));
+    standpipe_tests::wait_for("the history", SOON, || {
+        let history = night.gateway.get("devices/H-4/history?step=5m");
+        history["points"].as_array().is_some_and(|it| it.len() > 70).then_some(())
+    });
+    night.browser.go(&night.gateway.at("/devices/H-4"));
+    let says = night.browser.wait_text("#chart-says", "300 – 339 kPa", SOON);
+    println!("{says}");
+    for span in ["3600000", "157680000000", "86400000"] {
+        let script = format!(
+            "const done = arguments[0], says = document.getElementById('chart-says'); \
+             const start = performance.now(), before = performance.getEntriesByType('resource').length; \
+             document.querySelector('[data-span=\"{span}\"]').click(); \
+             const wait = () => performance.getEntriesByType('resource').slice(before) \
+                 .some((it) => it.name.includes('/history?') && it.responseEnd) \
+                 ? requestAnimationFrame(() => done(performance.now() - start)) : setTimeout(wait, 2); wait();"
+        );
+        let took = night.browser.eval_async(&script);
+        println!("{span} ms of history: {took} ms");
+        assert!(took.as_f64().is_some_and(|it| it < 300.0), "{span}: {took} ms");
+    }
+}
+
+#[test]
+fn a_map_of_five_thousand_points_stays_smooth() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Broker::start(dir.path());
+    let files = (town::stations(20), town::devices(5_000, 0, 900));
+    let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
+    let browser = Browser::start(dir.path());
+    browser.go(&gateway.at("/login?next=/map"));
+    browser.fill("#name", "admin");
+    browser.fill("#password", &gateway.password());
+    browser.click("form.stack button");
+    standpipe_tests::wait_for("the points", SOON, || {
+        let count = browser.eval("return window.standpipeMap ? standpipeMap.count() : 0");
+        (count.as_i64() >= Some(5_021)).then_some(())
+    });
+    let took = browser.eval(
+        "const start = performance.now(); for (let n = 0; n < 20; n++) standpipeMap.draw(); \
+         return (performance.now() - start) / 20;",
+    );
+    println!("a picture of 5,021 points: {took} ms");
+    assert!(took.as_f64().is_some_and(|it| it < 33.0), "{took} ms: 30 pictures a second");
+    let drawn = browser.eval("return standpipeMap.shown()").as_i64().unwrap();
+    assert!((20..2_000).contains(&drawn), "near ones stand together: {drawn}");
 }

@@ -31,6 +31,11 @@ fn main() {
     let pages = [
         ("board", "/".to_owned()),
         ("incident", format!("/incidents/{fire}")),
+        ("devices", "/devices".to_owned()),
+        ("device", "/devices/H-004".to_owned()),
+        ("flow", "/devices/H-001?static=420&residual=300&flow=22#flow-test".to_owned()),
+        ("map", "/map".to_owned()),
+        ("labels", "/labels?kind=hydrant".to_owned()),
         ("accounts", "/accounts".to_owned()),
         ("audit", "/audit".to_owned()),
         ("password", "/password".to_owned()),
@@ -59,6 +64,20 @@ fn night(broker: &Broker, gateway: &Gateway) -> String {
         let kpa = 310.0 - f64::from(n) * 4.0;
         says(&format!("H-{n:03}"), "telemetry", json!({"pressure_kpa": kpa, "temp_c": 11.5}));
     }
+    // A day of a town that drinks in the morning and in the evening.
+    let start = now() - 24 * 3_600_000;
+    for hydrant in ["H-001", "H-004"] {
+        let day: Vec<Value> = (0..96)
+            .map(|n| {
+                let hour = f64::from(n) / 4.0;
+                let drawn = 45.0 * (hour / 3.8).sin().abs() + 12.0 * (hour * 2.3).sin();
+                let kpa = 330.0 - drawn;
+                json!({"ts": start + i64::from(n) * 900_000, "pressure_kpa": kpa,
+                    "pressure_min_kpa": kpa - 14.0, "pressure_max_kpa": kpa + 11.0})
+            })
+            .collect();
+        terminal.publish(&format!("standpipe/v1/lidu/{hydrant}/telemetry"), false, &json!(day));
+    }
     for n in [4, 9] {
         let id = format!("H-{n:03}");
         says(&id, "alarm", json!({"condition": "no_water", "active": true, "pressure_kpa": 2.0}));
@@ -84,7 +103,8 @@ fn sign_in(browser: &Browser, gateway: &Gateway) {
 fn shoot(browser: &Browser, gateway: &Gateway, (name, path): (&str, &str), to: &Path) -> usize {
     let mut made = 0;
     for language in ["zh", "en"] {
-        browser.go(&gateway.at(&format!("/language?to={language}&back={path}")));
+        browser.go(&gateway.at(&format!("/language?to={language}&back=/password")));
+        browser.go(&gateway.at(path));
         for (light, word) in [(Light::Day, "light"), (Light::Night, "dark")] {
             browser.light(light);
             for (window, size) in [(Window::Phone, "phone"), (Window::Wall, "wall")] {

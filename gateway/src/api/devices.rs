@@ -198,13 +198,18 @@ fn trust(
     Some(HydrantNow::of(device, profiles.profile_of(device), &memory, now).trust)
 }
 
+/// The conditions of a set.
+pub fn set_of(set: u32) -> Vec<Condition> {
+    Condition::ALL.into_iter().filter(|it| set & it.bit() != 0).collect()
+}
+
 /// The names of a set of conditions.
 fn names(set: u32) -> Vec<&'static str> {
-    Condition::ALL.into_iter().filter(|it| set & it.bit() != 0).map(Condition::as_str).collect()
+    set_of(set).into_iter().map(Condition::as_str).collect()
 }
 
 /// A `LIKE` pattern for a text that contains this one.
-fn containing(text: &str) -> String {
+pub fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
     for letter in text.chars() {
         if matches!(letter, '%' | '_' | '\\') {

@@ -101,6 +101,8 @@ pub struct Http {
     pub language: Language,
     /// `STANDPIPE_ADMIN_TOKEN` of the environment.
     pub admin_token: Option<Secret>,
+    /// `map_file`: lines beneath the map of the console, GeoJSON.
+    pub map_file: Option<PathBuf>,
     /// Who is let in; not in the file.
     pub door: Door,
 }
@@ -267,6 +269,7 @@ impl Config {
                 timezone: Box::from("Asia/Shanghai"),
                 language: Language::Chinese,
                 admin_token: None,
+                map_file: None,
                 door: Door::Accounts,
             },
             store: Store { path: PathBuf::from("standpipe.db") },

@@ -45,7 +45,7 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     }
     let mut root = Section::new(String::new(), Some(table.get_ref()));
     let mqtt = mqtt(root.section("mqtt", notes), folder, notes);
-    let http = http(root.section("http", notes), token, notes);
+    let http = http(root.section("http", notes), (token, folder), notes);
     let mut store = root.section("store", notes);
     let path = path(&mut store, "path", folder, notes);
     store.end(notes);
@@ -136,7 +136,11 @@ fn good_root(root: &str) -> bool {
         && !root.contains(['+', '#', '\0'])
 }
 
-fn http(mut section: Section, admin_token: Option<Secret>, notes: &mut Notes) -> Http {
+fn http(
+    mut section: Section,
+    (admin_token, folder): (Option<Secret>, &Path),
+    notes: &mut Notes,
+) -> Http {
     let default = SocketAddr::from(([127, 0, 0, 1], 8080));
     let listen = section.parsed("listen", "address:port, such as 127.0.0.1:8080", notes);
     let listen = listen.unwrap_or(default);
@@ -155,9 +159,13 @@ fn http(mut section: Section, admin_token: Option<Secret>, notes: &mut Notes) ->
             Language::Chinese
         }
     };
+    let map_file = path(&mut section, "map_file", folder, notes);
+    if let Some(Err(why)) = map_file.as_deref().map(crate::console::map::layer) {
+        section.fault("map_file", why, notes);
+    }
     section.end(notes);
-    let door = Door::Accounts;
-    Http { listen, url, timezone: Box::from(timezone), language, admin_token, door }
+    let timezone = Box::from(timezone);
+    Http { listen, url, timezone, language, admin_token, map_file, door: Door::Accounts }
 }
 
 /// An `http://` or `https://` address.

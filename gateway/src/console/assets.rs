@@ -10,9 +10,16 @@ pub const STYLE: &str = concat!("/assets/style.css?v=", env!("CARGO_PKG_VERSION"
 /// What makes a page live.
 pub const LIVE: &str = concat!("/assets/live.js?v=", env!("CARGO_PKG_VERSION"));
 
+/// A device's chart, and its gauge.
+pub const CHART: &str = concat!("/assets/chart.js?v=", env!("CARGO_PKG_VERSION"));
+/// The map.
+pub const MAP: &str = concat!("/assets/map.js?v=", env!("CARGO_PKG_VERSION"));
+
 /// Every file there is: name, type, content.
-const ALL: [(&str, &str, &str); 2] = [
+const ALL: [(&str, &str, &str); 4] = [
     ("style.css", "text/css; charset=utf-8", include_str!("style.css")),
+    ("chart.js", "text/javascript; charset=utf-8", include_str!("chart.js")),
+    ("map.js", "text/javascript; charset=utf-8", include_str!("map.js")),
     ("live.js", "text/javascript; charset=utf-8", include_str!("live.js")),
 ];
 

@@ -82,7 +82,7 @@ pub async fn page(view: View, Id(id): Id) -> Result<Response, Oops> {
     };
     let content = html! {
         article {
-            div #now data-from={ "/incidents/" (whole.it.id) "/now" } data-on="incident device" {
+            div #now data-from={ "/incidents/" (whole.it.id) "/now" } data-on="incident device" data-every="10" {
                 (now)
             }
             @if view.who.may(Right::Act(ActionKind::Comment)) { (note) }

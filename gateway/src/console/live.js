@@ -1,6 +1,6 @@
 // What makes a page live: the stream, the loud warning when it is lost, the sound, the keys.
 // An element with data-from is fetched anew from there when the stream says that something of
-// data-on happened (any of several words; without it: incidents).
+// data-on happened (any of several words; without it: incidents), and every data-every seconds.
 'use strict';
 (() => {
   const $ = (id) => document.getElementById(id);
@@ -223,7 +223,12 @@
   });
 
   const here = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium', timeZone: document.body.dataset.zone || 'UTC' });
+  let ticks = 0;
   function tick() {
+    ticks += 1;
+    for (const part of document.querySelectorAll('[data-every]')) {
+      if (!document.hidden && ticks % Number(part.dataset.every) === 0) refresh(part);
+    }
     show();
     ago();
     ring();

@@ -18,9 +18,12 @@
 mod accounts;
 mod assets;
 mod board;
+mod device;
+mod devices;
 mod incident;
 mod layout;
 mod login;
+pub mod map;
 mod text;
 mod view;
 pub mod watch;
@@ -55,6 +58,8 @@ pub struct Town {
     pub language: Language,
     /// How people reach the console; on labels and in messages.
     pub url: Box<str>,
+    /// Lines beneath the map.
+    pub layer: Option<Arc<[map::Line]>>,
 }
 
 impl Town {
@@ -62,7 +67,8 @@ impl Town {
     #[must_use]
     pub fn of(http: &Http) -> Self {
         let zone = TimeZone::get(&http.timezone).unwrap_or(TimeZone::UTC);
-        Self { zone, language: http.language, url: http.url.clone() }
+        let layer = http.map_file.as_deref().and_then(|it| map::layer(it).ok()).map(Into::into);
+        Self { zone, language: http.language, url: http.url.clone(), layer }
     }
 }
 
@@ -77,6 +83,13 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/incidents/{id}", get(incident::page))
         .route("/incidents/{id}/now", get(incident::part))
         .route("/incidents/{id}/act", post(incident::act))
+        .route("/devices", get(devices::page))
+        .route("/devices/rows", get(devices::part))
+        .route("/devices/{id}", get(device::page))
+        .route("/devices/{id}/now", get(device::part))
+        .route("/labels", get(devices::labels))
+        .route("/map", get(map::page))
+        .route("/map/points", get(map::points))
         .route("/accounts", get(accounts::page).post(accounts::change))
         .route("/audit", get(accounts::audit))
         .route("/password", get(login::password_page).post(login::password))

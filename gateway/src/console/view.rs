@@ -129,6 +129,16 @@ pub fn ours(path: &str) -> &str {
     if plain { path } else { "/" }
 }
 
+/// The same address on another page of its list.
+#[must_use]
+pub fn with_page(here: &str, page: u32) -> String {
+    let (path, query) = here.split_once('?').unwrap_or((here, ""));
+    let others = query.split('&').filter(|it| !it.is_empty() && !it.starts_with("page="));
+    let mut query: Vec<String> = others.map(str::to_owned).collect();
+    query.push(format!("page={page}"));
+    format!("{path}?{}", query.join("&"))
+}
+
 /// A text as the value of a query parameter.
 #[must_use]
 pub fn escaped(text: &str) -> String {
@@ -188,7 +198,7 @@ impl IntoResponse for Oops {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
-    use super::{escaped, is_ours, ours};
+    use super::{escaped, is_ours, ours, with_page};
 
     #[test]
     fn nobody_is_sent_to_another_site() {
@@ -201,6 +211,8 @@ mod tests {
         ] {
             assert_eq!(ours(path), to, "{path}");
         }
+        assert_eq!(with_page("/labels?q=a&page=2", 3), "/labels?q=a&page=3");
+        assert_eq!(with_page("/labels", 2), "/labels?page=2");
         assert_eq!(escaped("/devices?q=火&a=b c"), "/devices%3Fq%3D%E7%81%AB%26a%3Db%20c");
     }
 

@@ -148,11 +148,14 @@ async fn another_stations_incident_is_not_found_until_it_is_paged_there() {
     }
     let act = format!("{page}/act");
     assert_eq!(of_s2.sends(&act, "action=acknowledge").await, 404);
-    for list in ["incidents", "devices", "ledger"] {
-        if list != "ledger" {
-            let text = of_s2.text(&format!("/api/v1/{list}")).await;
-            assert!(text.contains("\"total\":0"), "{list}: {text}");
-        }
+    for list in ["incidents", "devices"] {
+        let text = of_s2.text(&format!("/api/v1/{list}")).await;
+        assert!(text.contains("\"total\":0"), "{list}: {text}");
+    }
+    assert_eq!(of_s2.status("/devices/H-1").await, 404);
+    for (page, mine) in [("/map/points", "H-1"), ("/devices", "H-1"), ("/labels", "H-1")] {
+        assert!(of_s1.text(page).await.contains(mine), "{page}");
+        assert!(!of_s2.text(page).await.contains(mine), "{page}");
     }
     assert!(!of_s2.text("/").await.contains(FIRE));
     assert!(of_s1.text("/").await.contains(FIRE));

@@ -1,0 +1,330 @@
+//! One device: what it says now, its pressure over years or minutes, what happened to it, and,
+//! for the crew beside it, a gauge that follows it and the sum of a flow test.
+
+use axum::http::Uri;
+use axum::response::Response;
+use maud::{Markup, html};
+use rusqlite::{Connection, OptionalExtension};
+use standpipe_rules::Ms;
+use standpipe_rules::detect::{HydrantNow, Memory};
+use standpipe_rules::flow::{
+    FlowClass, FlowTest, GB_FLOW_LPS, GB_RESIDUAL_KPA, NFPA_RESIDUAL_KPA, NoFlow,
+};
+use standpipe_rules::incidents::{State, WireIncident};
+use standpipe_rules::registry::{Device, Profile, Registry};
+use standpipe_shared::{Class, Kind};
+
+use super::assets::CHART;
+use super::devices::conditions;
+use super::incident::trust_class;
+use super::layout;
+use super::text::{Say, say, words};
+use super::view::{Oops, View};
+use crate::accounts::{Area, DEVICE_OF_AREA, Right};
+use crate::api::body::Id;
+use crate::api::params::Params;
+use crate::api::problem::Problem;
+use crate::api::readers::ReadError;
+
+const NEWEST: Say = say("Newest reading", "最新读数");
+const HEARD: Say = say("Heard", "最近通信");
+const LIMITS: Say = say("Limits", "限值");
+const PROFILE: Say = say("Profile", "配置");
+const INSTALLED: Say = say("Installed", "安装日期");
+const PLACE: Say = say("Place", "坐标");
+const CHART_OF: Say = say("Over time", "历史曲线");
+const CHART_SAYS: Say = say(
+    "Mean as a line, lowest to highest as a band, limits dashed, incidents as marks. Arrow keys move, + and − zoom.",
+    "实线为平均值，色带为最低至最高，虚线为限值，标记为警情。方向键移动，+ 和 − 缩放。",
+);
+const CSV: Say = say("Download as CSV", "下载 CSV");
+const EMPTY: Say = say("No reading in this time.", "此时段没有读数。");
+const HISTORY_FAILS: Say = say("History has no answer now.", "历史数据暂不可用。");
+const EVENTS: Say = say("Incidents", "警情记录");
+const INSPECTION: Say = say("Re-inspection", "复查状态");
+const LIVE_MODE: Say = say("Follow it live", "实时跟踪");
+const STOP: Say = say("Stop", "停止");
+const LIVE_SAYS: Say = say(
+    "Asks the device to report every second for 10 minutes, and shows it large.",
+    "让设备每秒上报，持续 10 分钟，并放大显示。",
+);
+const FLOW: Say = say("Flow test", "流量测试");
+const STATIC: Say = say("Static, kPa", "静压 kPa");
+const RESIDUAL: Say = say("Residual while flowing, kPa", "出流时剩余压力 kPa");
+const FLOWED: Say = say("Flow, L/s", "流量 L/s");
+const COMPUTE: Say = say("Compute", "计算");
+const AT_100: Say = say(
+    "Available at 100 kPa (GB 50974 asks for 15 L/s)",
+    "100 kPa 时可用流量（GB 50974 要求 15 L/s）",
+);
+const AT_20PSI: Say = say("Available at 20 psi (NFPA 291)", "20 psi 时可用流量（NFPA 291）");
+const ENOUGH: Say = say("enough", "达标");
+const TOO_LITTLE: Say = say("too little", "不足");
+const NEVER: Say = say("never", "从未");
+
+/// Incidents listed.
+const INCIDENTS: u32 = 30;
+
+/// A device with all that is known of it.
+struct Known {
+    device: Device,
+    conditions: u32,
+    heard_at: Option<Ms>,
+    measured_at: Option<Ms>,
+    value: Option<f64>,
+    hydrant: Option<HydrantNow>,
+    incidents: Vec<WireIncident>,
+}
+
+fn find(
+    db: &Connection,
+    (area, id): (&Area, &str),
+    profiles: &Registry,
+    now: Ms,
+) -> Result<Option<Known>, ReadError> {
+    let sql = format!(
+        "SELECT d.json, coalesce(m.conditions, 0), m.heard_at, m.measured_at, m.body,
+             coalesce(json_extract(m.latest, '$.pressure_kpa'),
+                 json_extract(m.latest, '$.smoke_db_m'))
+         FROM device d LEFT JOIN memory m ON m.ix = d.ix WHERE {DEVICE_OF_AREA} AND d.id = ?2"
+    );
+    let row = db.prepare_cached(&sql)?.query_row((area, id), |row| {
+        let body: Option<Vec<u8>> = row.get(4)?;
+        let known = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(5)?);
+        Ok((row.get::<_, String>(0)?, body, known))
+    });
+    let Some((json, body, (conditions, heard_at, measured_at, value))) = row.optional()? else {
+        return Ok(None);
+    };
+    let device: Device = serde_json::from_str(&json)?;
+    let memory = body.and_then(|it| Memory::from_body(&it).ok()).unwrap_or_default();
+    let hydrant = (device.kind == Kind::Hydrant)
+        .then(|| HydrantNow::of(&device, profiles.profile_of(&device), &memory, now));
+    let sql = "SELECT wire FROM incident WHERE json_extract(wire, '$.device.id') = ?1
+               ORDER BY opened_at DESC LIMIT ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query((id, INCIDENTS))?;
+    let mut incidents = Vec::new();
+    while let Some(row) = rows.next()? {
+        incidents.push(serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?);
+    }
+    Ok(Some(Known { device, conditions, heard_at, measured_at, value, hydrant, incidents }))
+}
+
+async fn read(view: &View, id: &str) -> Result<Known, Oops> {
+    let (area, key, now) = (view.who.area.clone(), id.to_owned(), view.now);
+    let api = std::sync::Arc::clone(&view.api);
+    let read = view.api.store.read(move |db| find(db, (&area, &key), &api.profiles, now));
+    Ok(read.await?.ok_or_else(|| Problem::unknown("device", id))?)
+}
+
+/// The page.
+pub async fn page(view: View, Id(id): Id, uri: Uri) -> Result<Response, Oops> {
+    let known = read(&view, &id).await?;
+    let params = Params::read(&uri, &["static", "residual", "flow"])?;
+    let device = &known.device;
+    let content = html! {
+        article {
+            h1 { (device.name) " " span.age { (device.id) } }
+            div #now data-from={ "/devices/" (device.id) "/now" } data-on="device incident" data-every="5" {
+                (now(&view, &known))
+            }
+            (chart(&view, &known))
+            @if device.kind == Kind::Hydrant && view.who.may(Right::CheckHydrant) {
+                (live(&view, device))
+                (flow(&view, device, &params))
+            }
+        }
+    };
+    Ok(layout::page_with(&view, &device.name, &[CHART], &content))
+}
+
+/// What changes of it.
+pub async fn part(view: View, Id(id): Id) -> Result<Markup, Oops> {
+    Ok(now(&view, &read(&view, &id).await?))
+}
+
+fn now(view: &View, known: &Known) -> Markup {
+    let device = &known.device;
+    let profile = view.api.profiles.profile_of(device);
+    html! {
+        section.now {
+            p.big #gauge data-value=[known.value] {
+                @match (device.kind, known.value) {
+                    (_, None) => { "–" }
+                    (Kind::Hydrant, Some(kpa)) => { strong { (format!("{kpa:.0}")) } " kPa" }
+                    (Kind::Smoke, Some(smoke)) => { strong { (format!("{smoke:.2}")) } " dB/m" }
+                }
+            }
+            p {
+                @if let Some(it) = known.hydrant {
+                    span class={ "hydrantnow " (trust_class(it.trust)) } { span.tag { (view.say(words::trust(it.trust))) } } " "
+                }
+                (conditions(view, known.conditions))
+            }
+            dl.facts {
+                dt { (view.say(NEWEST)) }
+                dd { @if let Some(at) = known.measured_at { (view.moment(at)) " · " (view.ago(at)) } @else { (view.say(NEVER)) } }
+                dt { (view.say(HEARD)) }
+                dd { @if let Some(at) = known.heard_at { (view.ago(at)) } @else { (view.say(NEVER)) } }
+                dt { (view.say(words::ADDRESS)) }
+                dd { strong { (device.address) } " " (device.building) " " (device.floor) }
+                dt { (view.say(words::STATION)) } dd { (device.station) }
+                dt { (view.say(PROFILE)) } dd { (device.profile) }
+                @if device.kind == Kind::Hydrant {
+                    dt { (view.say(LIMITS)) } dd { (profile.min_kpa) " – " (profile.max_kpa) " kPa" }
+                }
+                @if let (Some(lat), Some(lon)) = (device.lat, device.lon) {
+                    dt { (view.say(PLACE)) } dd { (lat) ", " (lon) }
+                }
+                @if !device.installed_on.is_empty() {
+                    dt { (view.say(INSTALLED)) } dd { (device.installed_on) }
+                }
+            }
+        }
+        (history(view, known))
+    }
+}
+
+fn history(view: &View, known: &Known) -> Markup {
+    let water = known.incidents.iter().find(|it| it.class == Class::Water);
+    html! {
+        section {
+            @if let Some(it) = water.filter(|_| known.device.kind == Kind::Hydrant) {
+                h2 { (view.say(INSPECTION)) }
+                p { (view.say(inspection(it))) " · " (view.moment(it.updated_at)) }
+            }
+            h2 { (view.say(EVENTS)) }
+            @if known.incidents.is_empty() { p { (view.say(words::NONE)) } }
+            ul.plainlist.events { @for it in &known.incidents {
+                li class=(it.severity.as_str()) data-mark=(it.opened_at) data-until=[it.closed_at] {
+                    (layout::sign(it.severity))
+                    (view.moment(it.opened_at)) " "
+                    a href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) } " "
+                    span.tag {
+                        (view.say(words::state(it.state.as_str())))
+                        @if let Some(outcome) = it.outcome { ": " (view.say(words::outcome(outcome.as_str()))) }
+                    }
+                }
+            } }
+        }
+    }
+}
+
+/// How far a repair is believed: claimed, being proved, proved, or broken again.
+fn inspection(it: &WireIncident) -> Say {
+    match it.state {
+        State::Open | State::Acknowledged if it.episode > 1 => {
+            say("Relapsed: it failed again after the repair", "复发：修复后再次异常")
+        }
+        State::Open | State::Acknowledged => say("Not repaired", "未修复"),
+        State::Resolved => say("Claimed repaired; the water is not back", "已报修复，水压未恢复"),
+        State::Verifying => {
+            say("Water is back; evidence is being collected", "水压已恢复，正在收集证据")
+        }
+        State::Closed => say("Proved and closed", "已验证并关闭"),
+    }
+}
+
+fn chart(view: &View, known: &Known) -> Markup {
+    let (device, profile) = (&known.device, view.api.profiles.profile_of(&known.device));
+    let (field, unit) = match device.kind {
+        Kind::Hydrant => ("pressure_kpa", "kPa"),
+        Kind::Smoke => ("smoke_db_m", "dB/m"),
+    };
+    let limits = limits(device.kind, profile);
+    let from = format!("/api/v1/devices/{}/history", device.id);
+    const SPANS: [(&str, Say); 6] = [
+        ("3600000", say("1 h", "1小时")),
+        ("86400000", say("1 day", "1天")),
+        ("604800000", say("1 week", "1周")),
+        ("2592000000", say("30 days", "30天")),
+        ("31536000000", say("1 year", "1年")),
+        ("157680000000", say("5 years", "5年")),
+    ];
+    html! {
+        section aria-labelledby="chart-title" {
+            h2 #chart-title { (view.say(CHART_OF)) }
+            div.spans role="group" aria-label=(view.say(CHART_OF)) {
+                @for (ms, name) in SPANS {
+                    button type="button" data-span=(ms) aria-pressed=(ms == "86400000") { (view.say(name)) }
+                }
+            }
+            canvas #chart tabindex="0" role="img" aria-label=(view.say(CHART_SAYS))
+                data-history=(from) data-field=(field) data-unit=(unit) data-limits=(limits)
+                data-empty=(view.say(EMPTY)) data-fails=(view.say(HISTORY_FAILS)) {}
+            p.note #chart-says aria-live="polite" {}
+            p.note { (view.say(CHART_SAYS)) " "
+                a #csv href={ (from) ".csv?field=" (field) } { (view.say(CSV)) } }
+        }
+    }
+}
+
+fn limits(kind: Kind, profile: &Profile) -> String {
+    match kind {
+        Kind::Hydrant => {
+            format!("{} {} {}", profile.no_water_kpa, profile.min_kpa, profile.max_kpa)
+        }
+        Kind::Smoke => String::new(),
+    }
+}
+
+fn live(view: &View, device: &Device) -> Markup {
+    html! {
+        section.noprint {
+            h2 { (view.say(LIVE_MODE)) }
+            p.note { (view.say(LIVE_SAYS)) }
+            button #live type="button" data-device=(device.id) data-stop=(view.say(STOP))
+                aria-pressed="false" { (view.say(LIVE_MODE)) }
+        }
+    }
+}
+
+fn flow(view: &View, device: &Device, params: &Params) -> Markup {
+    let number = |name| params.raw(name).and_then(|it| it.parse::<f64>().ok());
+    let test = match (number("static"), number("residual"), number("flow")) {
+        (Some(static_kpa), Some(residual_kpa), Some(flow_lps)) => {
+            Some(FlowTest { static_kpa, residual_kpa, flow_lps })
+        }
+        _ => None,
+    };
+    let field = |name: &str, label: Say| {
+        html! {
+            label for=(name) { (view.say(label)) }
+            input #(name) name=(name) type="number" step="any" min="0" required inputmode="decimal"
+                value=[params.raw(name)];
+        }
+    };
+    html! {
+        section.noprint {
+            h2 #flow-test { (view.say(FLOW)) }
+            form.stack method="get" action={ "/devices/" (device.id) "#flow-test" } {
+                (field("static", STATIC)) (field("residual", RESIDUAL)) (field("flow", FLOWED))
+                button type="submit" { (view.say(COMPUTE)) }
+            }
+            @if let Some(test) = test {
+                @match summed(view, &test) {
+                    Ok(result) => (result),
+                    Err(why) => p.wrong role="alert" { (why) },
+                }
+            }
+        }
+    }
+}
+
+fn summed(view: &View, test: &FlowTest) -> Result<Markup, NoFlow> {
+    let (gb, nfpa) = (test.at(GB_RESIDUAL_KPA)?, test.at(NFPA_RESIDUAL_KPA)?);
+    let class = match test.class()? {
+        FlowClass::Aa => "AA",
+        FlowClass::A => "A",
+        FlowClass::B => "B",
+        FlowClass::C => "C",
+    };
+    let verdict = if gb >= GB_FLOW_LPS { ENOUGH } else { TOO_LITTLE };
+    Ok(html! {
+        dl.facts #flow-result role="status" {
+            dt { (view.say(AT_100)) } dd { strong { (format!("{gb:.1}")) " L/s" } " · " (view.say(verdict)) }
+            dt { (view.say(AT_20PSI)) } dd { strong { (format!("{nfpa:.1}")) " L/s" } " · " (class) }
+        }
+    })
+}
