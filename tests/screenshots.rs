@@ -36,6 +36,7 @@ fn main() {
         ("flow", "/devices/H-001?static=420&residual=300&flow=22#flow-test".to_owned()),
         ("map", "/map".to_owned()),
         ("labels", "/labels?kind=hydrant".to_owned()),
+        ("reports", "/reports".to_owned()),
         ("accounts", "/accounts".to_owned()),
         ("audit", "/audit".to_owned()),
         ("password", "/password".to_owned()),

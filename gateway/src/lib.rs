@@ -16,6 +16,7 @@ pub mod mqtt;
 pub mod notify;
 pub mod private_file;
 pub mod provision;
+pub mod report;
 pub mod run;
 pub mod series;
 pub mod store;

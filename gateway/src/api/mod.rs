@@ -22,6 +22,7 @@ pub mod problem;
 mod quarantine;
 pub mod readers;
 mod registration;
+mod reports;
 mod schema;
 mod settings;
 mod stations;
@@ -189,6 +190,7 @@ fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
         .route("/maintenance", get(maintenance::list).post(maintenance::announce))
         .route("/maintenance/{id}", delete(maintenance::withdraw))
         .route("/exercises", post(maintenance::exercise))
+        .route("/reports/monthly", get(reports::monthly))
         .route("/stations", get(stations::list))
         .route("/stations/{id}", get(stations::one))
         .route("/ledger", get(ledger::list))

@@ -40,6 +40,7 @@ use utoipa::{Modify, OpenApi};
         super::maintenance::announce,
         super::maintenance::withdraw,
         super::maintenance::exercise,
+        super::reports::monthly,
         super::stations::list,
         super::stations::one,
         super::ledger::list,

@@ -16,6 +16,7 @@ mod import;
 mod progress;
 mod provision;
 pub mod readings;
+mod report;
 mod run;
 mod settings;
 
@@ -53,6 +54,8 @@ enum Command {
     Provision(provision::Args),
     /// Judge recorded readings by the rules of the live gateway.
     Backtest(backtest::Args),
+    /// A month on paper, as CSV or JSON.
+    Report(report::Args),
     /// Who may sign in: list, add, remove, give a new password.
     Account(account::Args),
     /// Write the history of a device.
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         | Command::Account(_)
         | Command::Export(_)
         | Command::Settings(_)
+        | Command::Report(_)
         | Command::Have(_) => "info",
     });
     let done = match &line.command {
@@ -96,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Provision(args) => provision::run(args),
         Command::Backtest(args) => backtest::run(args),
         Command::Account(args) => account::run(args),
+        Command::Report(args) => report::run(args),
         Command::Export(args) => export::run(args),
         Command::Settings(args) => settings::run(args),
         Command::Have(args) => command::run(args),

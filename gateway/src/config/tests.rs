@@ -44,6 +44,8 @@ fn the_example_file_names_every_key() {
     for file in ["influx.token", "duty.secret", "stations.csv", "devices.csv"] {
         std::fs::write(folder.path().join(file), "text").unwrap();
     }
+    let roads = r#"{"coordinates": [[106.5, 29.4], [106.6, 29.5]]}"#;
+    std::fs::write(folder.path().join("roads.geojson"), roads).unwrap();
     // A commented key or section is `#key = value` or `#[section]`; words follow `# `.
     let whole: Vec<&str> = include_str!("../../../deploy/standpipe.toml")
         .lines()

@@ -23,7 +23,8 @@ mod devices;
 mod incident;
 mod layout;
 mod login;
-pub mod map;
+pub(crate) mod map;
+mod reports;
 mod text;
 mod view;
 pub mod watch;
@@ -42,6 +43,7 @@ use crate::api::ApiState;
 use crate::api::auth;
 use crate::api::stream::{self, Streams};
 use crate::config::{Http, Language};
+use crate::report::Report;
 pub use watch::Watch;
 
 /// What a page may load: what this program serves, and nothing else.
@@ -72,6 +74,12 @@ impl Town {
     }
 }
 
+/// The report of a month as a document of its own, in the configured language.
+#[must_use]
+pub fn report_document(town: &Town, report: &Report) -> String {
+    reports::document(text::Lang::usual(town.language), &town.zone, report)
+}
+
 /// Every page there is.
 pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
     let live = Router::new().route("/live", get(stream::page)).with_state(streams);
@@ -90,6 +98,8 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/labels", get(devices::labels))
         .route("/map", get(map::page))
         .route("/map/points", get(map::points))
+        .route("/reports", get(reports::page))
+        .route("/reports.csv", get(reports::csv))
         .route("/accounts", get(accounts::page).post(accounts::change))
         .route("/audit", get(accounts::audit))
         .route("/password", get(login::password_page).post(login::password))

@@ -44,6 +44,12 @@ impl Lang {
         chosen.or_else(|| preferred(asked)).unwrap_or(Self(usual))
     }
 
+    /// The configured one.
+    #[must_use]
+    pub const fn usual(language: Language) -> Self {
+        Self(language)
+    }
+
     /// `zh…` or `en…`.
     #[must_use]
     pub fn named(tag: &str) -> Option<Self> {

@@ -274,3 +274,95 @@ async fn names_are_text_on_every_page() {
         assert!(!page.contains("<script>alert") && !page.contains("<img"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_month_is_counted_with_last_month_beside_it_and_exercises_left_out() {
+    let api = town().await;
+    let put = |id: &str, at: i64, changes: serde_json::Value| {
+        api.incident(id, at, "fire", "fire", "open");
+        let mut wire = incident_wire();
+        for gone in ["closed_at", "outcome", "parent"] {
+            wire.as_object_mut().unwrap().remove(gone);
+        }
+        wire["id"] = json!(id);
+        wire["opened_at"] = json!(at);
+        for (key, value) in changes.as_object().unwrap() {
+            wire[key] = value.clone();
+        }
+        let class = wire["class"].as_str().unwrap().to_owned();
+        let sql = "UPDATE incident SET wire = ?1, class = ?2, open = ?3, closed_at = ?5 WHERE id = ?4";
+        let open = i32::from(wire["state"] != "closed");
+        let closed_at = wire["closed_at"].as_i64();
+        api.db.execute(sql, (wire.to_string(), class, open, id, closed_at)).unwrap();
+    };
+    api.db.execute("DELETE FROM incident", ()).unwrap();
+    // 2025-11-24 in UTC is 2025-11-25 in the town.
+    let (this, last) = (NOON, NOON - 30 * 86_400_000);
+    let id = |n: u8| format!("01KAV0000000000000000000{n:02}");
+    put(&id(1), this, json!({"state":"closed","outcome":"false_alarm","closed_at":this + 9}));
+    put(&id(2), this + 1, json!({"state":"acknowledged"}));
+    put(&id(3), this + 2, json!({"exercise":true,"state":"open"}));
+    put(
+        &id(4),
+        last,
+        json!({"class":"water","severity":"critical","conditions":["no_water"],
+        "state":"closed","outcome":"repaired","closed_at":last + 9,"episode":2,
+        "device":{"id":"H-1","kind":"hydrant","name":"n","address":"a","lat":1.0,"lon":2.0}}),
+    );
+    put(
+        &id(5),
+        this + 3,
+        json!({"class":"water","severity":"critical","conditions":["no_water"],
+        "state":"open",
+        "device":{"id":"H-2","kind":"hydrant","name":"n","address":"a","lat":1.0,"lon":2.0}}),
+    );
+    for (n, hop, at) in [
+        (1, "received", 0),
+        (1, "delivered", 400),
+        (1, "acknowledged", 20_000),
+        (2, "received", 1),
+        (2, "delivered", 1_201),
+        (2, "acknowledged", 60_001),
+    ] {
+        let row = [
+            ("incident", json!(id(n))),
+            ("at", json!(this + at)),
+            ("hop", json!(hop)),
+            ("by", json!("")),
+            ("detail", json!("")),
+        ];
+        api.row("trail", &row);
+    }
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    let report = admin.text("/api/v1/reports/monthly?month=2025-11&station=S1").await;
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let figures = &report["this"];
+    for (name, expected) in [
+        ("devices", json!(3)),
+        ("hydrants", json!(2)),
+        ("dry", json!(1)),
+        ("incidents", json!(3)),
+        ("false_alarms", json!(1)),
+        ("unmonitored", json!(2)),
+        ("open", json!(2)),
+        ("by_class", json!({"fire":2,"water":1})),
+        ("paged", json!({"count":2,"of":3,"median_ms":400,"worst_ms":1_200})),
+        ("acknowledged", json!({"count":2,"of":3,"median_ms":20_000,"worst_ms":60_000})),
+    ] {
+        assert_eq!(figures[name], expected, "{name} in {report}");
+    }
+    assert_eq!(report["last"]["repaired"], 1);
+    assert_eq!(report["last"]["relapsed"], 1);
+    assert_eq!(report["days"][24], 3, "the 25th in the town: {report}");
+    let page = admin.text("/reports?month=2025-11&station=S1").await;
+    for words in ["1 / 2 (50.0 %)", "0.4 s (2 / 3)", "60.0 s (2 / 3)", "<svg", "1 / 2"] {
+        assert!(page.contains(words), "{words}");
+    }
+    let csv = admin.text("/reports.csv?month=2025-11").await;
+    assert!(csv.starts_with("figure,unit,2025-11,2025-10\ndevices,count,3,3\n"), "{csv}");
+    assert!(csv.contains("acknowledged_worst,s,60,\n"), "{csv}");
+    let other = Browser::of(&api, "wang", Role::Officer, Some("S2")).await;
+    assert_eq!(other.status("/reports?month=2025-11&station=S1").await, 404);
+    assert!(other.text("/api/v1/reports/monthly?month=2025-11").await.contains("\"incidents\":0"));
+    assert_eq!(admin.status("/reports?month=2025-13").await, 400);
+}

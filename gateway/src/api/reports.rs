@@ -1,0 +1,40 @@
+//! A month in figures.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+
+use super::ApiState;
+use super::params::Params;
+use super::problem::Problem;
+use crate::accounts::Who;
+use crate::report::{Month, Report, gather};
+
+/// A station's month and those below it, last month beside it; this month and everything by
+/// default.
+#[utoipa::path(get, path = "/api/v1/reports/monthly", tag = "reports",
+    params(("month" = Option<String>, Query, description = "such as 2026-11"),
+        ("station" = Option<String>, Query, description = "this station and those below it")),
+    responses((status = 200, body = Object), (status = 400, body = super::problem::Body),
+        (status = 404, body = super::problem::Body)))]
+pub async fn monthly(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+) -> Result<Json<Report>, Problem> {
+    let params = Params::read(&uri, &["month", "station"])?;
+    let (zone, now) = (api.town.zone.clone(), api.clock.now());
+    let month = match params.raw("month") {
+        None => Month::of(now, &zone),
+        Some(text) => Month::parse(text)
+            .ok_or_else(|| Problem::bad_parameter("month", text, "a month such as 2026-11"))?,
+    };
+    let station = params.text("station")?;
+    let told = station.clone();
+    let read =
+        api.store.read(move |db| gather(db, (&who.area, told.as_deref()), (month, &zone), now));
+    let missing = || Problem::unknown("station", station.as_deref().unwrap_or_default());
+    read.await?.map(Json).ok_or_else(missing)
+}

@@ -1,0 +1,76 @@
+//! `standpipe report`: a month on paper, as CSV or as JSON, from the store alone.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::accounts::Area;
+use crate::api::readers::Readers;
+use crate::clock::Clock;
+use crate::console::{Town, report_document};
+use crate::report::{Month, gather};
+
+use super::{Failure, config};
+
+/// Writes the report of a month to the output.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Such as 2026-11
+    #[arg(long, value_parser = month)]
+    month: Month,
+    /// This station and those below it; without it, all
+    #[arg(long)]
+    station: Option<String>,
+    /// How it is written
+    #[arg(long, value_enum)]
+    format: Format,
+    /// The configuration.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Html,
+    Csv,
+    Json,
+}
+
+fn month(text: &str) -> Result<Month, String> {
+    Month::parse(text).ok_or_else(|| "not a month: write it like 2026-11".to_owned())
+}
+
+/// Runs it.
+///
+/// # Errors
+/// [`Failure`].
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let config = config::or_usual(args.config.as_deref())?;
+    let path = config.store.path.clone();
+    if !path.is_file() {
+        let text = format!("no store at {}: give the configuration with --config", path.display());
+        return Err(Failure::Configuration(text));
+    }
+    let town = Town::of(&config.http);
+    let (station, month, zone) = (args.station.clone(), args.month, town.zone.clone());
+    let now = Clock::new().now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
+    let readers = Readers::new(path);
+    let read =
+        readers.read(move |db| gather(db, (&Area::All, station.as_deref()), (month, &zone), now));
+    let report = runtime.block_on(read).map_err(|bad| Failure::Failed(bad.to_string()))?;
+    let Some(report) = report else {
+        let id = args.station.as_deref().unwrap_or_default();
+        return Err(Failure::Failed(format!("no station `{id}`: see stations.csv")));
+    };
+    let text = match args.format {
+        Format::Html => report_document(&town, &report),
+        Format::Csv => report.csv(),
+        Format::Json => serde_json::to_string_pretty(&report)
+            .map(|it| it + "\n")
+            .map_err(|bad| Failure::Failed(bad.to_string()))?,
+    };
+    super::say(&text);
+    Ok(())
+}
