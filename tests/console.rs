@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use standpipe_tests::broker::Broker;
-use standpipe_tests::browser::{Browser, Window};
+use standpipe_tests::browser::{Browser, Light, Window};
 use standpipe_tests::gateway::Gateway;
+use standpipe_tests::process::server;
 use standpipe_tests::station::Station;
 use standpipe_tests::{instant, now, town};
 
@@ -263,4 +264,72 @@ fn a_map_of_five_thousand_points_stays_smooth() {
     assert!(took.as_f64().is_some_and(|it| it < 33.0), "{took} ms: 30 pictures a second");
     let drawn = browser.eval("return standpipeMap.shown()").as_i64().unwrap();
     assert!((20..2_000).contains(&drawn), "near ones stand together: {drawn}");
+}
+
+#[test]
+fn a_screen_reader_can_read_every_page() {
+    let axe = std::fs::read_to_string(server("axe")).expect("axe-core");
+    let night = Night::begin();
+    let browser = &night.browser;
+    for n in 1..=3 {
+        night.says(&format!("H-{n}"), "telemetry", json!({"pressure_kpa": 300}));
+    }
+    night.says("H-2", "alarm", json!({"condition": "no_water", "active": true}));
+    night.says("S-1", "alarm", json!({"condition": "smoke", "active": true}));
+    let fire = night.gateway.incident("the fire", SOON, |it| it["class"] == "fire");
+    let fire = format!("/incidents/{}", fire["id"].as_str().unwrap());
+    browser.wait(".takeover", SOON);
+    let mut faults = Vec::new();
+    let look = |path: &str, faults: &mut Vec<String>| {
+        browser.go(&night.gateway.at(path));
+        std::thread::sleep(Duration::from_millis(500));
+        for light in [Light::Day, Light::Night] {
+            browser.light(light);
+            let _ = browser.eval(&format!("{axe}; return 0;"));
+            let found = browser.eval_async(
+                "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(\
+                 (it) => done(it.violations.filter((v) => ['serious', 'critical'].includes(v.impact))\
+                 .map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html).join(' | '))), \
+                 (bad) => done(['axe failed: ' + bad]));",
+            );
+            let found: Vec<String> = serde_json::from_value(found).unwrap();
+            faults.extend(found.into_iter().map(|it| format!("{path} {light:?}: {it}")));
+        }
+    };
+    look("/", &mut faults); // the fire fills it
+    browser.press("a");
+    browser.wait_gone(".takeover", SOON);
+    for path in ["/", &fire, "/devices", "/devices/H-2", "/map", "/labels", "/reports", "/password"]
+    {
+        look(path, &mut faults);
+    }
+    browser.click("header form button");
+    look("/login", &mut faults);
+    night.sign_in("admin", &night.gateway.password());
+    for path in ["/accounts", "/audit"] {
+        look(path, &mut faults);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_month_is_on_two_pages_and_the_command_line_says_the_same() {
+    let night = Night::begin();
+    night.says("S-1", "alarm", json!({"condition": "smoke", "active": true}));
+    night.gateway.incident("the fire", SOON, |it| it["class"] == "fire");
+    night.browser.go(&night.gateway.at("/reports"));
+    let page = night.browser.wait_text("main", "Incidents by day", SOON);
+    assert!(page.contains("District") || page.contains("All stations"), "{page}");
+    let json = night.gateway.get("reports/monthly?station=t-1");
+    assert_eq!(json["this"]["by_class"]["fire"], 1);
+    let month = json["month"].as_str().unwrap();
+    for (format, words) in
+        [("csv", "class_fire,count,1,0"), ("json", "\"fire\": 1"), ("html", "<svg class=\"bars\"")]
+    {
+        let mut command = std::process::Command::new(standpipe_tests::gateway::program());
+        command.current_dir(&night.gateway.dir).args(["report", "--month", month]);
+        let done = command.args(["--station", "t-1", "--format", format]).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout);
+        assert!(done.status.success() && said.contains(words), "{format}: {said}");
+    }
 }

@@ -54,7 +54,7 @@
     const from = to - span;
     let low = 0, most = Math.max(1e-3, ...points.map((it) => it[3]));
     low = Math.min(0, ...points.map((it) => it[1]));
-    for (const it of limits) if (it < most * 3) most = Math.max(most, it);
+    for (const it of limits) if (it < most * 2) most = Math.max(most, it);
     most += (most - low) * 0.05;
     const x = (ms) => left + (ms - from) / span * (right - left);
     const y = (value) => bottom - (value - low) / (most - low) * (bottom - top);

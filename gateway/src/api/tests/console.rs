@@ -290,7 +290,8 @@ async fn a_month_is_counted_with_last_month_beside_it_and_exercises_left_out() {
             wire[key] = value.clone();
         }
         let class = wire["class"].as_str().unwrap().to_owned();
-        let sql = "UPDATE incident SET wire = ?1, class = ?2, open = ?3, closed_at = ?5 WHERE id = ?4";
+        let sql =
+            "UPDATE incident SET wire = ?1, class = ?2, open = ?3, closed_at = ?5 WHERE id = ?4";
         let open = i32::from(wire["state"] != "closed");
         let closed_at = wire["closed_at"].as_i64();
         api.db.execute(sql, (wire.to_string(), class, open, id, closed_at)).unwrap();
