@@ -42,6 +42,7 @@ impl Night {
                       f.role.value = 'officer'; f.station.value = 't-1';";
         let _ = it.browser.eval(choose);
         it.browser.click("button[value=add]");
+        it.browser.wait_text("tbody", "li", SOON);
         it.browser.click("header form button");
         it.sign_in("li", "correct horse");
         it

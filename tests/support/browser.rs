@@ -162,11 +162,13 @@ impl Browser {
     /// # Panics
     /// When it can't be clicked.
     pub fn click(&self, selector: &str) {
-        let done = self.runtime.block_on(async {
-            let found = self.client.wait().at_most(PATIENCE);
-            found.for_element(Locator::Css(selector)).await?.click().await
+        // A live page may put another element in its place between the look and the click.
+        wait_for(&format!("`{selector}` to be clicked"), PATIENCE, || {
+            let done = self.runtime.block_on(async {
+                self.client.find(Locator::Css(selector)).await?.click().await
+            });
+            done.ok()
         });
-        done.unwrap_or_else(|bad| panic!("{selector}: {bad}"));
     }
 
     /// Types into a field.
