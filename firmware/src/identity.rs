@@ -6,14 +6,16 @@
 //! | 2 to 5 | CRC-32 (ISO-HDLC) of the JSON, little-endian |
 //! | 6 … | JSON of [`Identity`] |
 //!
-//! It is kept apart from the outbox, so that nothing the device does can destroy it. How the
-//! device measures and reports comes from the gateway: [`crate::settings`].
+//! The device never writes it. How the device measures and reports comes from the gateway:
+//! [`crate::settings`].
 
 use core::fmt;
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use serde::{Deserialize, Serialize};
 use standpipe_shared::{Kind, Name};
+
+use crate::uplink::{Account, Habits};
 
 /// The size of the page, bytes.
 pub const PAGE: usize = 512;
@@ -44,6 +46,8 @@ pub struct Identity<'a> {
     /// The password to log in with.
     #[serde(default)]
     pub password: &'a str,
+    /// It has mains and stays connected; on a battery it says what it has to say, and sleeps.
+    pub mains: bool,
     /// Seconds after which broker and device take each other for dead.
     pub keep_alive_s: u16,
     /// The longest wait between two attempts to connect, seconds.
@@ -111,6 +115,27 @@ impl<'a> Identity<'a> {
         named && reached && self.keep_alive_s > 0 && self.retry_s > 0 && self.watchdog_s > 0
     }
 
+    /// As the broker knows it; `None` for an identity that was not read from a page.
+    #[must_use]
+    pub fn account(&self) -> Option<Account<'a>> {
+        let given = |it: &'a str| Some(it).filter(|it| !it.is_empty());
+        Some(Account {
+            root: self.root,
+            area: Name::new(self.area).ok()?,
+            device: Name::new(self.device).ok()?,
+            user: given(self.user),
+            password: given(self.password).map(str::as_bytes),
+        })
+    }
+
+    /// How it uses its connection.
+    #[must_use]
+    pub const fn habits(&self) -> Habits {
+        let habits = if self.mains { Habits::ALWAYS } else { Habits::BRIEFLY };
+        let retry_ms = self.retry_s as u64 * 1_000;
+        Habits { keep_alive_s: self.keep_alive_s, retry_ms, ..habits }
+    }
+
     /// Writes a page and says how much of it is used.
     ///
     /// # Errors
@@ -141,6 +166,7 @@ mod tests {
         port: 1883,
         user: "H-1",
         password: "secret",
+        mains: false,
         keep_alive_s: 1_200,
         retry_s: 900,
         watchdog_s: 120,

@@ -24,6 +24,8 @@
 //! | module | talks to the world |
 //! |---|---|
 //! | [`sensors`] | one chip, one file |
+//! | [`life`] | the node's task: senses, lets the node decide, does what it says |
+//! | [`eeprom`] | an I2C EEPROM as the flash that the outbox wants |
 //! | [`outbox`] | unsent messages in flash: alarms first, losses counted |
 //! | [`uplink`] | the MQTT session over any byte stream |
 //!
@@ -34,11 +36,13 @@
 pub mod actions;
 mod buffer;
 pub mod clock;
+pub mod eeprom;
 pub mod filter;
 pub mod heard;
 pub mod hydrant;
 pub mod identity;
 pub mod json;
+pub mod life;
 pub mod memory;
 pub mod node;
 mod orders;

@@ -20,6 +20,7 @@
 //!
 //! What is said is made by `node`; where it waits is [`crate::outbox`].
 
+pub mod bg95;
 mod mailbox;
 mod modem;
 mod post;
