@@ -164,9 +164,9 @@ impl Browser {
     pub fn click(&self, selector: &str) {
         // A live page may put another element in its place between the look and the click.
         wait_for(&format!("`{selector}` to be clicked"), PATIENCE, || {
-            let done = self.runtime.block_on(async {
-                self.client.find(Locator::Css(selector)).await?.click().await
-            });
+            let done = self
+                .runtime
+                .block_on(async { self.client.find(Locator::Css(selector)).await?.click().await });
             done.ok()
         });
     }
