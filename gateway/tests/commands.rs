@@ -54,7 +54,7 @@ fn wrong_usage_is_2() {
 
 #[test]
 fn a_wrong_configuration_is_2_and_all_is_said() {
-    let wrong = "[mqtt]\nroot = \"#\"\n[http]\nlisten = \"0.0.0.0:1\"\n[registry]\ndevices = \"bad.csv\"\n\
+    let wrong = "[mqtt]\nroot = \"#\"\n[http]\nlisten = \"everywhere\"\n[registry]\ndevices = \"bad.csv\"\n\
                  [profile.old]\nmin_kpa = 3000\n[[webhook]]\nname = \"a\"\nurl = \"http://a\"\nstation = \"gone\"\n";
     let bad = "id,kind,name,station,zone,profile,lat,lon,address\nX,hydrant,x,t,,old,91,1,\n";
     let folder = folder(&[("wrong.toml", wrong), ("bad.csv", bad)]);
