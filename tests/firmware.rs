@@ -1,0 +1,379 @@
+//! The real firmware on an emulated board, from its sensors' wires to the station's terminal: a
+//! real broker, the real gateway, and everything that goes wrong in between.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use standpipe_firmware::identity::Identity;
+use standpipe_shared::{Kind, ROOT};
+use standpipe_tests::broker::Broker;
+use standpipe_tests::client::{Client, Heard};
+use standpipe_tests::gateway::Gateway;
+use standpipe_tests::modbus::{Manner, Transmitter};
+use standpipe_tests::modem::{Air, Modem};
+use standpipe_tests::qemu::Board;
+use standpipe_tests::station::Station;
+use standpipe_tests::{now, town, wait_for};
+
+const SOON: Duration = Duration::from_secs(20);
+/// The node waits 30 s before it believes that there is no water.
+const DWELL: Duration = Duration::from_secs(50);
+/// The most that an alarm may take from the sample that confirms it to the broker, ms.
+const ALARM_MS: i64 = 1_000;
+
+/// A hydrant of township t-1 that reports often and retries soon.
+const H1: Identity<'_> = Identity {
+    root: ROOT,
+    area: "t-1",
+    device: "H-1",
+    kind: Kind::Hydrant,
+    host: "broker.example",
+    port: 1883,
+    user: "",
+    password: "",
+    mains: true,
+    keep_alive_s: 4,
+    retry_s: 2,
+    watchdog_s: 4,
+    hang_s: 0,
+};
+
+/// One device in a town, and the town's broker and gateway.
+struct Town {
+    modem: Modem,
+    transmitter: Transmitter,
+    board: Board,
+    ears: Client,
+    /// What the device said, with the moment it came.
+    said: Vec<(i64, Heard)>,
+    terminal: Station,
+    gateway: Gateway,
+    broker: Broker,
+    device: String,
+    dir: tempfile::TempDir,
+}
+
+impl Town {
+    /// Everything runs but the board, which is off.
+    fn begin(identity: &Identity<'_>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let broker = Broker::start(dir.path());
+        let files = (town::stations(2), town::devices(3, 3, 900));
+        let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
+        let terminal = Station::connect(broker.port, "+");
+        let ears = Client::connect(broker.port, "ears");
+        ears.subscribe("standpipe/v1/t-1/+/+");
+        let (modem, transmitter) = (Modem::start(broker.port), Transmitter::start(300.0));
+        let board = Board::new(dir.path(), identity, (modem.port, transmitter.port));
+        let device = identity.device.to_owned();
+        let said = Vec::new();
+        Self { modem, transmitter, board, ears, said, terminal, gateway, broker, device, dir }
+    }
+
+    /// Takes in what was said meanwhile.
+    fn listen(&mut self) {
+        while let Some(heard) = self.ears.next(Duration::ZERO) {
+            self.said.push((now(), heard));
+        }
+    }
+
+    /// Waits for something said on a channel after the first `from` things, that pleases `wanted`.
+    fn hear(
+        &mut self,
+        what: &str,
+        (from, within): (usize, Duration),
+        (channel, wanted): (&str, &dyn Fn(&Value) -> bool),
+    ) -> (i64, Value) {
+        let topic = format!("standpipe/v1/t-1/{}/{channel}", self.device);
+        wait_for(what, within, || {
+            self.listen();
+            let fresh = self.said.iter().skip(from).filter(|it| it.1.topic == topic);
+            fresh.map(|(at, it)| (*at, body(it))).find(|(_, it)| wanted(it))
+        })
+    }
+
+    /// The next birth after the first `from` things said.
+    fn born(&mut self, from: usize) -> Value {
+        self.hear("a birth", (from, SOON), ("status", &|it| it["online"] == true)).1
+    }
+
+    /// Every reading so far, in the order of arrival.
+    fn readings(&mut self) -> Vec<Value> {
+        self.listen();
+        let told = self.said.iter().filter(|(_, it)| it.topic.ends_with("/telemetry"));
+        told.flat_map(|(_, it)| match body(it) {
+            Value::Array(all) => all,
+            one => vec![one],
+        })
+        .collect()
+    }
+
+    /// What the gateway says once a minute; said here so that the test need not wait for it.
+    fn tell_the_hour(&self) {
+        self.ears.publish("standpipe/v1/gateway/clock", json!({"ts": now()}).to_string());
+    }
+
+    /// Reports every 5 s, samples every second.
+    fn set(&self, rev: u32, interval_s: u32) {
+        let settings = json!({"rev": rev, "interval_s": interval_s, "sample_s": 1,
+            "low_kpa": 140, "no_water_kpa": 20.5, "delta_kpa": 15});
+        let topic = format!("standpipe/v1/t-1/{}/settings", self.device);
+        self.terminal.publish(&topic, true, &settings);
+    }
+
+    /// Waits until an alarm is at the broker, and says how long after the transmitter's answer.
+    fn alarm(&mut self, from: usize, condition: &str, active: bool) -> i64 {
+        let wanted = |it: &Value| it["condition"] == condition && it["active"] == active;
+        let (at, _) = self.hear(condition, (from, DWELL), ("alarm", &wanted));
+        let answers = self.transmitter.answered();
+        let confirming = answers.iter().rev().find(|(answered, _)| *answered <= at);
+        at - confirming.map_or(at, |it| it.0)
+    }
+
+    /// Waits for a page of the device's own station about a condition.
+    fn page(&self, condition: &str) -> Value {
+        let about =
+            |it: &Value| it.as_array().is_some_and(|all| all.iter().any(|it| names(it, condition)));
+        let shown = self.terminal.wait(&format!("a page: {condition}"), SOON, |it| {
+            it.station == "t-1"
+                && it.body["page_id"].is_string()
+                && it.body["device"]["id"] == json!(self.device)
+                && about(&it.body["conditions"])
+        });
+        shown.body
+    }
+}
+
+fn names(it: &Value, condition: &str) -> bool {
+    it == condition || it["condition"] == condition || it["name"] == condition
+}
+
+fn body(it: &Heard) -> Value {
+    serde_json::from_slice(&it.payload).unwrap_or(Value::Null)
+}
+
+/// (boot, seq) of readings.
+fn numbers(readings: &[Value]) -> Vec<(u64, u64)> {
+    let number = |it: &Value, name: &str| it[name].as_u64().unwrap_or(0);
+    readings.iter().map(|it| (number(it, "boot"), number(it, "seq"))).collect()
+}
+
+#[test]
+fn a_hydrant_s_night() {
+    let mut town = Town::begin(&H1);
+    town.board.on();
+
+    eprintln!("step: power on");
+    let birth = town.born(0);
+    assert_eq!(
+        (&birth["reset"], &birth["model"]),
+        (&json!("power_on"), &json!("SP-H1")),
+        "{birth}"
+    );
+    let boot = birth["boot"].as_u64().expect("a boot");
+    town.tell_the_hour();
+    let (_, first) = town.hear("a reading", (0, SOON), ("telemetry", &|it| it["seq"] == 1));
+    assert_eq!(first["pressure_kpa"], json!(300.0), "{first}");
+
+    eprintln!("step: new settings");
+    town.set(1, 5);
+    let applied = |it: &Value| it["rev"] == 1 && it["interval_s"] == 5;
+    town.hear("the settings", (0, SOON), ("status", &applied));
+    let from = town.said.len();
+    for _ in 0..2 {
+        let fresh = town.said.len().max(from);
+        town.hear("a reading every 5 s", (fresh, SOON), ("telemetry", &|_| true));
+    }
+
+    eprintln!("step: the main runs dry");
+    let from = town.said.len();
+    town.transmitter.pressure(5.0);
+    let late_ms = town.alarm(from, "no_water", true);
+    println!("no_water at the broker {late_ms} ms after the sample that confirms it");
+    assert!(late_ms <= ALARM_MS, "{late_ms} ms");
+    let page = town.page("no_water");
+    assert_eq!(page["severity"], "critical", "{page}");
+    town.transmitter.pressure(300.0);
+
+    eprintln!("step: a minute without a carrier");
+    town.modem.air(Air::NoCarrier);
+    std::thread::sleep(Duration::from_secs(60));
+    town.listen();
+    let before = town.readings().len();
+    town.modem.air(Air::Clear);
+    wait_for("what was measured meanwhile", SOON, || {
+        (town.readings().len() >= before + 10).then_some(())
+    });
+
+    eprintln!("step: the power goes while readings wait, and the Last Will tells");
+    town.modem.air(Air::NoCarrier);
+    std::thread::sleep(Duration::from_secs(8));
+    town.board.off();
+    let from = town.said.len();
+    town.hear("the Last Will", (0, SOON), ("status", &|it| it["online"] == false));
+    wait_for("offline at the gateway", SOON, || {
+        let device = town.gateway.get("devices/H-1");
+        device["conditions"].to_string().contains("offline").then_some(())
+    });
+
+    eprintln!("step: power again");
+    town.modem.air(Air::Clear);
+    town.board.on();
+    let birth = town.born(from);
+    assert_eq!(birth["boot"], json!(boot + 1), "{birth}");
+    assert_eq!((&birth["reset"], &birth["rev"]), (&json!("power_on"), &json!(1)), "{birth}");
+    town.tell_the_hour();
+    town.hear(
+        "a reading of the new boot",
+        (from, SOON),
+        ("telemetry", &|it| {
+            let all = it.as_array().cloned().unwrap_or_else(|| vec![it.clone()]);
+            all.iter().any(|it| it["boot"] == json!(boot + 1))
+        }),
+    );
+
+    eprintln!("step: nothing is missing");
+    let mut seen = numbers(&town.readings());
+    seen.dedup();
+    assert!(seen.is_sorted(), "in order: {seen:?}");
+    wait_for("a ledger without a gap", SOON, || {
+        let [expected, received, _, _, missing] = town.gateway.ledger();
+        println!("ledger: {expected} expected, {received} received, {missing} missing");
+        (expected > 0 && missing == 0 && received >= seen.len() as i64).then_some(())
+    });
+}
+
+#[test]
+fn a_detector_gets_hot() {
+    let mut town = Town::begin(&Identity { device: "S-1", kind: Kind::Smoke, ..H1 });
+    town.board.on();
+    town.board.temperature(25.0);
+    let birth = town.born(0);
+    assert_eq!(birth["model"], "SP-S1", "{birth}");
+    town.set(1, 5);
+    town.tell_the_hour();
+    town.hear("25 °C", (0, SOON), ("telemetry", &|it| it["temp_c"] == json!(25.0)));
+    town.board.temperature(70.0);
+    let heat = |it: &Value| it["condition"] == "heat" && it["active"] == true;
+    let (_, alarm) = town.hear("heat", (0, SOON), ("alarm", &heat));
+    assert_eq!(alarm["temp_c"], json!(70.0), "{alarm}");
+    let page = town.page("heat");
+    assert_eq!((&page["class"], &page["severity"]), (&json!("fire"), &json!("fire")), "{page}");
+}
+
+#[test]
+fn a_task_that_hangs_is_bitten_and_the_birth_says_so() {
+    let mut town = Town::begin(&Identity { hang_s: 2, ..H1 });
+    town.board.on();
+    let birth = town.born(0);
+    assert_eq!(birth["reset"], "power_on", "{birth}");
+    let bitten = |it: &Value| it["reset"] == "watchdog";
+    let (_, again) = town.hear("a birth after the bite", (0, DWELL), ("status", &bitten));
+    assert_eq!(again["boot"].as_u64(), birth["boot"].as_u64().map(|it| it + 1), "{again}");
+    town.tell_the_hour();
+    let boot = again["boot"].clone();
+    town.hear("a reading after it", (0, SOON), ("telemetry", &|it| it["boot"] == boot));
+}
+
+#[test]
+fn bad_wires_stop_nothing() {
+    let mut town = Town::begin(&H1);
+    town.board.on();
+    let boot = town.born(0)["boot"].clone();
+    town.set(1, 5);
+    town.tell_the_hour();
+    town.hear("a reading", (0, SOON), ("telemetry", &|it| it["pressure_kpa"] == json!(300.0)));
+
+    // What is sent before it first subscribes is sent to nobody.
+    town.hear("the settings", (0, SOON), ("status", &|it| it["rev"] == 1));
+    eprintln!("step: a self-test, which also says how deep the stack has been");
+    let command = json!({"id": "test-1", "command": "self_test"});
+    town.terminal.publish("standpipe/v1/t-1/H-1/command", false, &command);
+    let (_, reply) = town.hear("a reply", (0, SOON), ("reply", &|it| it["id"] == "test-1"));
+    assert_eq!(reply["ok"], true, "{reply}");
+    let (used, noted) = (stack_used(&town.board.log()), stack_noted());
+    println!("stack: {used} B used at most, {noted} B noted in size.txt");
+    assert!((1..=noted).contains(&used), "size.txt promises that {noted} B are enough: {used} B");
+
+    eprintln!("step: the transmitter answers badly, or not at all");
+    for manner in [Manner::BadSum, Manner::Cut, Manner::Failed, Manner::Silent] {
+        let (from, asked) = (town.said.len(), town.transmitter.asked());
+        town.transmitter.manner(manner);
+        let blind = |it: &Value| it["seq"].is_u64() && it["pressure_kpa"].is_null();
+        town.hear(&format!("{manner:?}"), (from, SOON), ("telemetry", &blind));
+        assert!(town.transmitter.asked() > asked + 1, "{manner:?}: it asks on");
+    }
+    let fault = |it: &Value| it["condition"] == "sensor_fault" && it["active"] == true;
+    town.hear("sensor_fault", (0, SOON), ("alarm", &fault));
+    town.transmitter.manner(Manner::Good);
+    let from = town.said.len();
+    town.hear("pressure", (from, SOON), ("telemetry", &|it| it["pressure_kpa"] == json!(300.0)));
+
+    eprintln!("step: the modem hands over bytes that nobody sent");
+    town.modem.corrupt_every(5);
+    let settings = "standpipe/v1/t-1/H-1/settings";
+    for _ in 0..8 {
+        town.terminal.publish(settings, false, &json!({"rev": 9, "interval_s": 1}));
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    town.modem.corrupt_every(0);
+    let from = town.said.len();
+    town.hear("a reading all the same", (from, DWELL), ("telemetry", &|_| true));
+
+    eprintln!("step: a broker that refuses it");
+    let strict = Broker::with(&town.dir.path().join("strict"), "allow_anonymous false\n");
+    let dials = town.modem.dials().1;
+    town.modem.lead_to(strict.port);
+    town.modem.air(Air::NoCarrier);
+    std::thread::sleep(Duration::from_secs(1));
+    town.modem.air(Air::Clear);
+    wait_for("three attempts", DWELL, || (town.modem.dials().1 >= dials + 3).then_some(()));
+    town.modem.lead_to(town.broker.port);
+    let from = town.said.len();
+    town.hear("a reading when it is let in", (from, DWELL), ("telemetry", &|_| true));
+    let births = town.said.iter().filter(|(_, it)| it.topic.ends_with("/status"));
+    assert!(births.map(|(_, it)| body(it)).all(|it| it["online"] == false || it["boot"] == boot));
+    wait_for("a ledger without a gap", SOON, || {
+        let [expected, _, _, _, missing] = town.gateway.ledger();
+        (expected > 0 && missing == 0).then_some(())
+    });
+}
+
+#[test]
+fn a_corrupt_eeprom_is_started_over_and_an_unknown_name_is_not_guessed() {
+    let mut town = Town::begin(&H1);
+    town.board.on();
+    let birth = town.born(0);
+    assert_eq!(birth["storage"], "fresh", "{birth}");
+    town.board.off();
+    let noise: Vec<u8> = (0..0x7c00_u32).map(|it| (it * 2_654_435_761 >> 13) as u8).collect();
+    town.board.scribble(0, &noise);
+    let from = town.said.len();
+    town.board.on();
+    let birth = town.born(from);
+    assert_eq!(birth["storage"], "corrupt", "{birth}");
+    town.tell_the_hour();
+    let boot = birth["boot"].clone();
+    town.hear("a reading", (from, SOON), ("telemetry", &|it| it["boot"] == boot));
+
+    town.board.off();
+    town.board.scribble(0x7c00 + 20, b"?");
+    let (log, dials) = (town.board.log().len(), town.modem.dials());
+    town.board.on();
+    town.board.logs(log, "identity page has a wrong checksum: write it again", SOON);
+    assert_eq!(town.modem.dials(), dials, "it calls nobody");
+}
+
+/// The deepest the stack has been, bytes, as the device logged it in a self-test.
+fn stack_used(log: &str) -> usize {
+    let line = log.lines().rev().find_map(|it| it.strip_prefix("stack ")).expect("a line");
+    line.split(' ').next().and_then(|it| it.parse().ok()).expect("a number")
+}
+
+/// What the board's notes allow it.
+fn stack_noted() -> usize {
+    let notes = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware/board-lm3s6965/size.txt");
+    let notes = std::fs::read_to_string(notes).expect("size.txt");
+    let line = notes.lines().find_map(|it| it.strip_prefix("stack ")).expect("a line");
+    line.trim().parse().expect("a number")
+}
