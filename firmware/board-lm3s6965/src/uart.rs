@@ -28,20 +28,22 @@ const RECEIVE_EMPTY: u32 = 0x10;
 
 /// A serial line's receiving side, shared with its interrupt.
 pub struct Line {
-    registers: UartRegisters,
-    received: Pipe<CriticalSectionRawMutex, PIPE>,
+    registers: &'static UartRegisters,
+    received: &'static Bytes,
 }
 
+type Bytes = Pipe<CriticalSectionRawMutex, PIPE>;
+
+// They stand alone, so that they begin as zeros and take no flash.
+static MODEM_BYTES: Bytes = Pipe::new();
+static FIELD_BYTES: Bytes = Pipe::new();
+
 /// To the modem.
-static MODEM: Line = Line::new(UART0);
+static MODEM: Line = Line { registers: &UART0, received: &MODEM_BYTES };
 /// RS-485 to the pressure transmitter.
-static FIELD: Line = Line::new(UART1);
+static FIELD: Line = Line { registers: &UART1, received: &FIELD_BYTES };
 
 impl Line {
-    const fn new(registers: UartRegisters) -> Self {
-        Self { registers, received: Pipe::new() }
-    }
-
     /// What its interrupt does.
     fn take(&self) {
         while self.registers.flags.read() & RECEIVE_EMPTY == 0 {
