@@ -137,7 +137,7 @@ impl Book {
     /// What is announced, and not over at the last tick.
     #[must_use]
     pub fn windows(&self) -> &[Window] {
-        &self.meta.windows
+        self.meta.windows()
     }
 
     /// Forgets announcements that are over.

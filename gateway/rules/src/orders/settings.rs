@@ -3,6 +3,8 @@
 //! Their number only grows, also past what the device itself knows: a store that was lost, or a
 //! device that was another's, must not leave a device deaf to what is new.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 use standpipe_shared::Settings;
 
@@ -163,21 +165,19 @@ impl DeviceSettings {
             (self.reported_rev, self.reported_at) = (Some(rev), Some(at));
         }
         let Some(it) = &mut self.told else { return news };
-        let settled = (rev == it.rev, it.state == SettingsState::Applied);
-        match settled {
-            (true, true) => return news,
-            (true, false) => {
+        match (rev.cmp(&it.rev), it.state == SettingsState::Applied) {
+            (Ordering::Equal, true) | (Ordering::Less, false) => return news,
+            (Ordering::Equal, false) => {
                 (it.state, it.answered_at) = (SettingsState::Applied, Some(at));
                 it.detail = Box::default();
             }
-            (false, _) if rev > it.rev => {
+            (Ordering::Greater, _) => {
                 let (wish, area) = (it.wish, it.area.clone());
                 self.tell(wish, &area, at);
             }
-            (false, true) => {
+            (Ordering::Less, true) => {
                 (it.state, it.sent_at, it.answered_at) = (SettingsState::Pending, None, None);
             }
-            (false, false) => return news,
         }
         true
     }

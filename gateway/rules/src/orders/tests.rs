@@ -132,6 +132,35 @@ fn a_refusal_is_shown_with_its_words_and_the_old_settings_stay() {
 }
 
 #[test]
+fn a_refusal_without_words_is_one_too() {
+    let mut world = world(1);
+    birth(&mut world, "north/H-1/status", 0, T0);
+    put(&mut world, device("H-1"), Some(5), T0);
+    sent(&mut world, H1, T0 + 1);
+    let out = says(&mut world, "north/H-1/reply", r#"{"id":"settings-1","ok":false}"#, T0 + 2);
+    assert_eq!((out.settings, seen(&world, H1).0), (vec![H1], SettingsState::Refused));
+    let no = r#"{"id":"settings-1","ok":false,"detail":"delta_kpa: too small"}"#;
+    assert_eq!(says(&mut world, "north/H-1/reply", no, T0 + 3).settings, [H1], "now it says why");
+}
+
+#[test]
+fn a_receipt_counts_for_its_own_number_and_once() {
+    let mut world = world(1);
+    birth(&mut world, "north/H-1/status", 0, T0);
+    put(&mut world, device("H-1"), Some(300), T0);
+    put(&mut world, device("H-1"), Some(60), T0 + 1);
+    let mut received = |rev, at| {
+        let mut out = Changes::default();
+        world.settings_sent(H1, rev, at, &mut out);
+        let told = world.orders().settings(H1).and_then(|it| it.told.as_ref()?.sent_at);
+        (out.settings.len(), told)
+    };
+    assert_eq!(received(1, T0 + 2), (0, None), "those it had before");
+    assert_eq!(received(2, T0 + 3), (1, Some(T0 + 3)));
+    assert_eq!(received(2, T0 + 4), (0, Some(T0 + 3)));
+}
+
+#[test]
 fn a_device_that_lost_its_settings_gets_them_again_and_one_ahead_is_told_anew() {
     let mut world = world(1);
     birth(&mut world, "north/H-1/status", 0, T0);
@@ -219,8 +248,13 @@ fn a_profile_reaches_those_without_their_own_a_few_at_a_time() {
 #[test]
 fn the_next_few_of_a_profile_are_told_a_moment_later() {
     let mut world = world(8);
+    for n in 1..=8 {
+        birth(&mut world, &format!("north/H-{n}/status"), 0, T0);
+    }
     put(&mut world, municipal(), Some(300), T0);
     world.tick(T0, &mut Changes::default());
+    let waits = [0, 7].map(|n| seen(&world, DeviceIx(n)).1);
+    assert_eq!(waits, [Some(WaitsFor::Broker), Some(WaitsFor::Turn)]);
     assert_eq!(world.orders().next_wake(), Some(T0 + 250));
 }
 
@@ -404,7 +438,7 @@ fn a_command_says_what_is_wrong_with_it() {
     ] {
         let told: Vec<String> = match Asked::new(verb, seconds, expires_s, "") {
             Ok(_) => Vec::new(),
-            Err(bad) => bad.iter().inspect(|it| assert!(it.to_string().starts_with(it.field()))).map(ToString::to_string).collect(),
+            Err(bad) => bad.iter().inspect(|it| assert!(it.to_string().starts_with(&format!("{} is", it.field())))).map(ToString::to_string).collect(),
         };
         assert_eq!(told, wanted, "{verb:?}");
     }

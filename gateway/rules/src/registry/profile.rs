@@ -172,3 +172,26 @@ pub fn built_in() -> HashMap<Box<str>, Profile> {
     });
     ALL.clone()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Profile, built_in};
+
+    #[test]
+    fn the_contract_s_profiles_differ_where_it_says_so() {
+        let all = built_in();
+        let seen = |name: &str| all.get(name).map(|it| (it.outdoor, it.min_kpa, it.battery_mv));
+        let base = Profile::BASE;
+        for (name, wanted) in [
+            ("municipal", (true, 140.0, 3_300)),
+            ("indoor", (false, 70.0, 3_300)),
+            ("indoor_highrise", (false, 100.0, 3_300)),
+            ("indoor_supertall", (false, 150.0, 3_300)),
+            ("smoke_home", (base.outdoor, base.min_kpa, 2_700)),
+            ("smoke_site", (base.outdoor, base.min_kpa, 2_700)),
+        ] {
+            assert_eq!(seen(name), Some(wanted), "{name}");
+        }
+        assert_eq!(all.len(), 6);
+    }
+}

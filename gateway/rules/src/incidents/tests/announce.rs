@@ -7,7 +7,10 @@ use ulid::Ulid;
 
 use super::drill::{DAY, drill};
 use super::town::town;
-use crate::incidents::{Announced, Announcement, BadAnnouncement, Scope, Window, bulletins};
+use crate::Changes;
+use crate::incidents::{
+    Announced, Announcement, BadAnnouncement, Book, Plan, Scope, Window, bulletins,
+};
 
 const HOUR: i64 = 3_600_000;
 
@@ -117,6 +120,8 @@ fn what_cannot_be_announced_says_why() {
         assert_eq!(window(it.clone()).map(|_| ()), Err(wanted.iter().map(ToString::to_string).collect()), "{it:?}");
     }
     assert!(window(Announcement { until: DAY + 720 * HOUR, ..work(&[NoWater]) }).is_ok());
+    let year = DAY + 8_760 * HOUR;
+    assert!(window(Announcement { from: year, until: year + HOUR, ..work(&[NoWater]) }).is_ok());
     assert!(window(drill(device("SD-1"), &[Heat])).is_ok());
 }
 
@@ -144,8 +149,8 @@ fn what_the_detector_says_itself_is_in_earnest_at_once() {
          02:01:00 raise SD-4 smoke             => #1 fire open e2; p1 #1 T1
          02:01:10 T1 acknowledge #1            => #1 fire acknowledged e2
          02:10:00 -                            =>
-         02:11:00 clear SD-4 smoke             =>
-         02:12:00 T1 resolve #1                => #1 fire closed e2 fire",
+         02:11:00 T1 resolve #1                => #1 fire resolved e2
+         02:12:00 clear SD-4 smoke             => #1 fire closed e2 fire",
     );
     assert!(!same.wire(1).exercise);
     drill(
@@ -156,4 +161,18 @@ fn what_the_detector_says_itself_is_in_earnest_at_once() {
          02:11:00 clear SD-4 heat              =>
          02:12:00 T1 resolve #1                => #1 fire closed e2 fire",
     );
+}
+
+#[test]
+fn where_it_burns_there_is_no_exercise() {
+    let mut drill = drill("02:00:00 raise SD-4 heat => #1 fire open e1; p1 #1 T1");
+    for condition in [Condition::Heat, Condition::Smoke] {
+        let it = window(announcement(Announced::Exercise, device("SD-4"), &[condition])).unwrap();
+        let mut out = Changes::default();
+        let mut book = std::mem::replace(&mut drill.book, Book::new(Plan::default(), 0));
+        let refused = drill.look(|view| book.exercise(view, it, DAY + 2 * HOUR + 1, &mut out));
+        drill.book = book;
+        assert_eq!(refused, Err(BadAnnouncement::Burns { device: "SD-4".into() }), "{condition:?}");
+        assert!(!out.windows && out.incidents.is_empty(), "{out:?}");
+    }
 }
