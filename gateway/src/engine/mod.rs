@@ -12,6 +12,7 @@ mod crash_tests;
 mod dirty;
 mod inbox;
 mod meters;
+mod mover;
 mod presence;
 mod shell;
 #[cfg(test)]
@@ -397,7 +398,13 @@ impl Engine {
         self.extras = Extras::default();
     }
 
-    /// Moves SQLite's write-ahead log into the file when it has grown: between commits.
+    /// Whether SQLite's write-ahead log has grown so far that it is to be moved into the file.
+    #[must_use]
+    pub const fn log_has_grown(&self) -> bool {
+        self.store.log_has_grown()
+    }
+
+    /// Moves what is left of it: between commits.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is lost by it.

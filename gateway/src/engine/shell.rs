@@ -12,6 +12,7 @@ use standpipe_rules::Ms;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::mover::Mover;
 use super::{Acks, BATCH, Bells, Done, Engine, Inbox, Queues, span};
 use crate::clock::Clock;
 use crate::health::Health;
@@ -42,13 +43,15 @@ pub struct Outlets {
 /// Runs until every handle is gone and everything they sent is kept, or until `give_up` says that
 /// a store that fails is not waited for any longer. Nothing unkept was acknowledged.
 pub fn run(engine: Engine, queues: Queues, outlets: Outlets, give_up: impl Fn() -> bool) {
+    let mover = Mover::new(engine.store().path());
     let waiting = [None, None];
-    let mut shell = Shell { engine, queues, outlets, waiting, shouted: None, give_up };
+    let mut shell = Shell { engine, mover, queues, outlets, waiting, shouted: None, give_up };
     while shell.turn() {}
 }
 
 struct Shell<F> {
     engine: Engine,
+    mover: Mover,
     queues: Queues,
     outlets: Outlets,
     /// Acknowledgements a lane had no room for.
@@ -83,12 +86,22 @@ impl<F: Fn() -> bool> Shell<F> {
         self.engine.tick(now);
         let Some(done) = self.commit() else { return false };
         self.release(done);
-        if self.queues.urgent.is_empty()
-            && let Err(why) = self.engine.checkpoint()
-        {
-            tracing::warn!("{why}");
+        if self.queues.urgent.is_empty() {
+            self.checkpoint();
         }
         !matches!(woken, Woken::Alone)
+    }
+
+    /// Has the write-ahead log moved when it has grown. What came meanwhile is little, and is
+    /// moved here: only while nobody writes does the log start over.
+    fn checkpoint(&mut self) {
+        if let Some(moved) = self.mover.ended() {
+            for it in [moved, self.engine.checkpoint()] {
+                it.unwrap_or_else(|why| tracing::warn!("{why}"));
+            }
+        } else if self.engine.log_has_grown() {
+            self.mover.begin();
+        }
     }
 
     fn take(&mut self, inbox: Inbox) {

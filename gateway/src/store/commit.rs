@@ -1,6 +1,7 @@
 //! Everything that follows from a batch, in one transaction. Done or not done: nothing between.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::json;
@@ -143,19 +144,33 @@ impl Store {
         })
     }
 
-    /// Moves the write-ahead log into the file when it has grown. Between commits, so that
-    /// nobody's acknowledgement waits for it.
+    /// Whether the write-ahead log has grown so far that it is to be moved into the file.
+    #[must_use]
+    pub const fn log_has_grown(&self) -> bool {
+        self.unmoved_pages >= CHECKPOINT_PAGES
+    }
+
+    /// Moves what is left of the write-ahead log into the file, so that it starts over. Between
+    /// commits, so that nobody's acknowledgement waits for it.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is lost by it.
     pub fn checkpoint(&mut self) -> Result<(), StoreError> {
-        if self.unmoved_pages < CHECKPOINT_PAGES {
-            return Ok(());
-        }
         self.unmoved_pages = 0;
-        self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))?;
-        Ok(())
+        passive_checkpoint(&self.conn)
     }
+}
+
+/// Moves the write-ahead log of a store into its file, beside a writer that goes on.
+///
+/// # Errors
+/// [`StoreError`]; nothing is lost by it.
+pub fn move_log(store: &Path) -> Result<(), StoreError> {
+    passive_checkpoint(&Connection::open(store)?)
+}
+
+fn passive_checkpoint(conn: &Connection) -> Result<(), StoreError> {
+    Ok(conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))?)
 }
 
 /// The memories to keep, each once: those that must be, those of closed ledger rows, so that a

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-pub use commit::{Committed, Extras};
+pub use commit::{Committed, Extras, move_log};
 pub use load::Loaded;
 pub use reader::Reader;
 pub use rows::{EVENT_ROWS, QUARANTINE_BYTES, QUARANTINE_ROWS, Quarantined};
