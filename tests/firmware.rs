@@ -114,12 +114,19 @@ impl Town {
         self.ears.publish("standpipe/v1/gateway/clock", json!({"ts": now()}).to_string());
     }
 
-    /// Reports every 5 s, samples every second.
-    fn set(&self, rev: u32, interval_s: u32) {
-        let settings = json!({"rev": rev, "interval_s": interval_s, "sample_s": 1,
-            "low_kpa": 140, "no_water_kpa": 20.5, "delta_kpa": 15});
-        let topic = format!("standpipe/v1/t-1/{}/settings", self.device);
-        self.terminal.publish(&topic, true, &settings);
+    /// Has the gateway tell it to report every 5 s and to sample every second; waits until the
+    /// device says that it does, and the gateway shows that.
+    fn set(&mut self) {
+        let wish = json!({"interval_s": 5, "sample_s": 1, "low_kpa": 140, "no_water_kpa": 20.5,
+            "delta_kpa": 15});
+        let path = format!("devices/{}/settings", self.device);
+        let (status, shown) = self.gateway.put(&path, &wish);
+        assert_eq!(status, 200, "{shown}");
+        let applied = |it: &Value| it["rev"] == 1 && it["interval_s"] == 5;
+        self.hear("the settings", (0, SOON), ("status", &applied));
+        wait_for("applied, at the gateway", SOON, || {
+            (self.gateway.get(&path)["state"] == "applied").then_some(())
+        });
     }
 
     /// Waits until an alarm is at the broker, and says how long after the transmitter's answer.
@@ -177,9 +184,7 @@ fn a_hydrant_s_night() {
     assert_eq!(first["pressure_kpa"].as_f64(), Some(300.0), "{first}");
 
     eprintln!("step: new settings");
-    town.set(1, 5);
-    let applied = |it: &Value| it["rev"] == 1 && it["interval_s"] == 5;
-    town.hear("the settings", (0, SOON), ("status", &applied));
+    town.set();
     let from = town.said.len();
     for _ in 0..2 {
         let fresh = town.said.len().max(from);
@@ -253,8 +258,8 @@ fn a_detector_gets_hot() {
     town.board.temperature(25.0);
     let birth = town.born(0);
     assert_eq!(birth["model"], "SP-S1", "{birth}");
-    town.set(1, 5);
     town.tell_the_hour();
+    town.set();
     town.hear("25 °C", (0, SOON), ("telemetry", &|it| it["temp_c"].as_f64() == Some(25.0)));
     town.board.temperature(70.0);
     let heat = |it: &Value| it["condition"] == "heat" && it["active"] == true;
@@ -283,16 +288,14 @@ fn bad_wires_stop_nothing() {
     let mut town = Town::begin(&H1);
     town.board.on();
     let boot = town.born(0)["boot"].clone();
-    town.set(1, 5);
     town.tell_the_hour();
+    town.set();
     town.hear(
         "a reading",
         (0, SOON),
         ("telemetry", &|it| it["pressure_kpa"].as_f64() == Some(300.0)),
     );
 
-    // What is sent before it first subscribes is sent to nobody.
-    town.hear("the settings", (0, SOON), ("status", &|it| it["rev"] == 1));
     eprintln!("step: a self-test, which also says how deep the stack has been");
     let command = json!({"id": "test-1", "command": "self_test"});
     town.terminal.publish("standpipe/v1/t-1/H-1/command", false, &command);
