@@ -132,6 +132,10 @@ impl Mail {
         self.from.0 = after(&owed).unwrap_or(DeviceIx(0));
         self.more |= owed.len() == AT_ONCE;
         owed.into_iter().for_each(|it| self.plan(Letter::Settings(it)));
+    }
+
+    /// What the broker had and no device has said that it runs: it may be forgotten.
+    fn read_pending(&mut self) {
         let Some(from) = self.again_from else { return };
         let Some(again) = self.shelf.read(|reader| reader.pending_settings(from, AT_ONCE)) else {
             return;
@@ -230,12 +234,12 @@ fn after(page: &[OwedSettings]) -> Option<DeviceIx> {
 impl Owed for Mail {
     const NAME: &'static str = "device orders";
 
-    fn connected(&mut self, now: Ms) {
+    fn connected(&mut self, _: Ms) {
         self.again_from = Some(DeviceIx(0));
         for it in self.shelf.read(Reader::kept_bulletins).unwrap_or_default() {
             self.plan(Letter::Bulletin(it));
         }
-        self.read(now);
+        self.read_pending();
     }
 
     fn read(&mut self, now: Ms) {
@@ -245,6 +249,7 @@ impl Owed for Mail {
             self.plan(Letter::Bulletin(it));
         }
         self.read_settings();
+        self.read_pending();
         self.read_commands(now);
     }
 

@@ -305,7 +305,14 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(
     row: &Row<'_>,
     what: &str,
 ) -> Result<T, StoreError> {
-    let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+    parsed(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, what)
+}
+
+/// A column of JSON.
+pub(super) fn parsed<T: serde::de::DeserializeOwned>(
+    text: &str,
+    what: &str,
+) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|bad| StoreError::Unreadable {
         what: format!("{what} {}", text.chars().take(60).collect::<String>()),
         why: bad.to_string(),

@@ -9,6 +9,7 @@ use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_shared::Settings;
 use ulid::Ulid;
 
+use super::load::parsed;
 use super::rows::{json_of, put};
 use super::{Reader, Store, StoreError};
 
@@ -180,7 +181,7 @@ impl Reader {
         })?;
         let mut owed = Vec::with_capacity(rows.len());
         for (text, ix, device) in rows {
-            let it: DeviceSettings = read("settings", &text)?;
+            let it: DeviceSettings = parsed(&text, "settings")?;
             let Some(told) = it.told.filter(|it| !it.area.is_empty()) else { continue };
             let (settings, area, left_area) = (told.settings(), told.area, told.left_area);
             owed.push(OwedSettings { ix, device, area, left_area, settings });
@@ -203,13 +204,8 @@ impl Reader {
             Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
         })?;
         let owed = rows.into_iter().map(|(text, device, area)| {
-            Ok(OwedCommand { device, area, command: read("command", &text)? })
+            Ok(OwedCommand { device, area, command: parsed(&text, "command")? })
         });
         owed.collect()
     }
-}
-
-fn read<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text)
-        .map_err(|bad| StoreError::Unreadable { what: what.to_owned(), why: bad.to_string() })
 }
