@@ -6,8 +6,8 @@ pub mod nonsense;
 
 use standpipe_firmware::power::Meter;
 use standpipe_firmware::{
-    Actions, Contacts, Fault, Hand, Heard, Memory, Moment, Node, Pressure, Record, Seen, Smoke,
-    Start, Uptime, Wanted,
+    Actions, Contacts, Fault, Hand, Heard, Memory, Node, Pressure, Record, Seen, Smoke, Start,
+    Uptime, Wanted,
 };
 use standpipe_shared::{Celsius, Condition, Degrees, Kilopascals, Kind};
 
@@ -146,13 +146,5 @@ pub fn ask(wanted: Wanted, world: &World) -> Seen {
         battery_mv: wanted.has(Wanted::BATTERY).then_some(Ok(world.battery_mv)),
         contacts: world.contacts,
         ..Seen::default()
-    }
-}
-
-/// The moment of a record that was made before the clock was known.
-pub fn uptime_s(record: &Record) -> Option<u64> {
-    match record.moment() {
-        Moment::Uptime(up) => Some(up.0 / 1_000),
-        Moment::Unix(_) => None,
     }
 }

@@ -90,11 +90,15 @@ fn a_fire_after_a_fire_is_another() {
     );
 }
 
+/// A fire is paged once, and not escalated.
+fn calm() -> Plan {
+    Plan { fire: crate::incidents::Steps::default(), ..Plan::default() }
+}
+
 #[test]
 fn an_hour_without_anything_ends_a_fire() {
-    let calm = Plan { fire: crate::incidents::Steps::default(), ..Plan::default() };
     drill_with(
-        &calm,
+        &calm(),
         "02:00:00 raise SD-1 smoke     => #1 fire open e1; p1 #1 T1
          02:59:59.999 raise SD-2 smoke => #1 fire open e2; p1 #1 T1
          03:59:59.998 raise SD-2 smoke =>
@@ -109,9 +113,8 @@ fn an_hour_without_anything_ends_a_fire() {
 
 #[test]
 fn what_a_closed_fire_hid_is_found_again() {
-    let calm = Plan { fire: crate::incidents::Steps::default(), ..Plan::default() };
     drill_with(
-        &calm,
+        &calm(),
         "02:00:00 raise SD-1 smoke  => #1 fire open e1; p1 #1 T1
          02:00:01 raise SD-2 smoke  => #1 fire open e2; p1 #1 T1
          03:30:00 raise SD-3 smoke  => #2 fire open e1; p1 #2 T1
@@ -127,9 +130,8 @@ fn what_a_closed_fire_hid_is_found_again() {
 
 #[test]
 fn a_closed_fire_gives_way_to_the_older_one_of_its_building_alone() {
-    let calm = Plan { fire: crate::incidents::Steps::default(), ..Plan::default() };
     drill_with(
-        &calm,
+        &calm(),
         "02:00:00 raise SD-1 smoke  => #1 fire open e1; p1 #1 T1
          02:30:00 raise SD-4 smoke  => #2 fire open e1; p1 #2 T1
          02:30:01 raise SD-5 smoke  => #3 fire open e1; p1 #3 T2
@@ -145,9 +147,8 @@ fn a_closed_fire_gives_way_to_the_older_one_of_its_building_alone() {
 
 #[test]
 fn a_closed_fire_gives_way_to_the_older_one_of_its_detector() {
-    let calm = Plan { fire: crate::incidents::Steps::default(), ..Plan::default() };
     drill_with(
-        &calm,
+        &calm(),
         "02:00:00 raise SD-4 smoke  => #1 fire open e1; p1 #1 T1
          03:30:00 raise SD-4 heat   => #2 fire open e1; p1 #2 T1
          03:31:00 clear SD-4 heat   =>
