@@ -29,7 +29,7 @@ use tokio::sync::Semaphore;
 pub use book::{Account, AuditLine, Book, Known, Token};
 pub use role::{Right, Role};
 pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
-pub use who::{Area, By, DEVICE_OF_AREA, INCIDENT_OF_AREA, Who, area};
+pub use who::{Area, By, Who, area};
 
 /// Passwords that are hashed at once; each takes 19 MiB and some 20 ms of a processor.
 const HASHING_AT_ONCE: usize = 2;

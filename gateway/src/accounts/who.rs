@@ -77,22 +77,41 @@ impl Area {
         }
     }
 
-    /// The JSON list of them; `None`: all.
+    /// SQL that is true of those rows of `device d` that belong to this area, bound as `?1`.
     #[must_use]
-    pub fn json(&self) -> Option<String> {
+    pub const fn devices(&self) -> &'static str {
+        self.unless_all("d.station IN (SELECT value FROM json_each(?1))")
+    }
+
+    /// The same of `station s`.
+    #[must_use]
+    pub const fn stations(&self) -> &'static str {
+        self.unless_all("s.id IN (SELECT value FROM json_each(?1))")
+    }
+
+    /// The same of `incident i` that may be seen from there: its own, and those it was paged about.
+    #[must_use]
+    pub const fn incidents(&self) -> &'static str {
+        self.unless_all(
+            "EXISTS (SELECT 1 FROM json_each(?1) a WHERE a.value = i.station OR EXISTS (
+                 SELECT 1 FROM page p WHERE p.incident = i.id AND p.kind = 'station'
+                     AND p.receiver = a.value))",
+        )
+    }
+
+    /// The same of `incident i` of its own stations alone.
+    #[must_use]
+    pub const fn own_incidents(&self) -> &'static str {
+        self.unless_all("i.station IN (SELECT value FROM json_each(?1))")
+    }
+
+    const fn unless_all(&self, rows: &'static str) -> &'static str {
         match self {
-            Self::All => None,
-            Self::Stations(some) => Some(some.json.clone()),
+            Self::All => "?1 IS NULL",
+            Self::Stations(_) => rows,
         }
     }
 }
-
-/// Rows of `device d` of the area `?1`: to be put after `WHERE` or `AND`.
-pub const DEVICE_OF_AREA: &str = "(?1 IS NULL OR d.station IN (SELECT value FROM json_each(?1)))";
-/// Rows of `incident i` that may be seen from the area `?1`: its own, and those it was paged about.
-pub const INCIDENT_OF_AREA: &str = "(?1 IS NULL OR EXISTS (SELECT 1 FROM json_each(?1) a \
-    WHERE a.value = i.station OR EXISTS (SELECT 1 FROM page p WHERE p.incident = i.id \
-        AND p.kind = 'station' AND p.receiver = a.value)))";
 
 impl rusqlite::ToSql for Area {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

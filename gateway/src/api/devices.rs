@@ -21,7 +21,7 @@ use super::params::{Page, Params};
 use super::problem::Problem;
 use super::readers::ReadError;
 use super::registration::{Registration, registered};
-use crate::accounts::{Area, DEVICE_OF_AREA, Right, Who};
+use crate::accounts::{Area, Right, Who};
 
 /// One device.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,8 +53,9 @@ const ITEMS: Source = Source {
     order: "ORDER BY d.id",
 };
 
-/// Devices of somebody's stations.
-const OF_AREA: &str = "d.station IN (SELECT value FROM json_each(?))";
+/// Devices whose id, name or address contains a text, as [`containing`] puts it.
+pub const LIKE: &str =
+    "d.id || ' ' || d.name || ' ' || json_extract(d.json, '$.address') LIKE ? ESCAPE '\\'";
 
 /// The registry with what is known now, by id.
 #[utoipa::path(get, path = "/api/v1/devices", tag = "devices",
@@ -74,8 +75,7 @@ pub async fn list(
     let params = Params::read(&uri, &accepted)?;
     let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
     let conditions = Condition::ALL.map(|it| (it.as_str(), it));
-    let mut wanted = Where::default();
-    wanted.within(OF_AREA, &who.area);
+    let mut wanted = Where::within(&who.area, who.area.devices());
     wanted.and_some("d.station = ?", params.text("station")?);
     wanted.and_some("d.kind = ?", params.one_of("kind", &kinds)?.map(Kind::as_str));
     let condition = params.one_of("condition", &conditions)?;
@@ -83,10 +83,7 @@ pub async fn list(
         "d.ix IN (SELECT ix FROM memory WHERE conditions & ? <> 0)",
         condition.map(Condition::bit),
     );
-    wanted.and_some(
-        "d.id || ' ' || d.name || ' ' || json_extract(d.json, '$.address') LIKE ? ESCAPE '\\'",
-        params.text("q")?.map(|it| containing(&it)),
-    );
+    wanted.and_some(LIKE, params.text("q")?.map(|it| containing(&it)));
     let page = params.page()?;
     Ok(Json(read(&api, wanted, page).await?))
 }
@@ -140,7 +137,7 @@ pub async fn put(
 pub async fn kind(api: &ApiState, area: &Area, id: &str) -> Result<Kind, Problem> {
     let (key, area) = (id.to_owned(), area.clone());
     let kind = api.store.read(move |db| {
-        let sql = format!("SELECT kind FROM device d WHERE {DEVICE_OF_AREA} AND id = ?2");
+        let sql = format!("SELECT kind FROM device d WHERE {} AND id = ?2", area.devices());
         let mut find = db.prepare_cached(&sql)?;
         Ok(find.query_row((area, key), |row| row.get::<_, String>(0)).optional()?)
     });
@@ -152,8 +149,7 @@ pub async fn kind(api: &ApiState, area: &Area, id: &str) -> Result<Kind, Problem
 }
 
 async fn find(api: &Arc<ApiState>, area: &Area, id: &str) -> Result<Item, Problem> {
-    let mut wanted = Where::default();
-    wanted.within(OF_AREA, area);
+    let mut wanted = Where::within(area, area.devices());
     wanted.and("d.id = ?", id.to_owned());
     let found = read(api, wanted, Page { page: 1, per_page: 1 }).await?;
     found.items.into_iter().next().ok_or_else(|| Problem::unknown("device", id))

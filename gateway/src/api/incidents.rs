@@ -23,23 +23,18 @@ use super::params::Params;
 use super::problem::Problem;
 use super::readers::ReadError;
 use super::schema::{Incident, WholeIncident};
-use crate::accounts::{Area, INCIDENT_OF_AREA, Right, Who};
+use crate::accounts::{Area, Right, Who};
 
 /// Lines of a trail shown at most; the newest are left out beyond it.
 const TRAIL_AT_MOST: u32 = 10_000;
 
 const ITEMS: Source = Source {
     select: "wire",
-    from: "incident",
+    from: "incident i",
     joins: "",
     group: "",
     order: "ORDER BY opened_at DESC, id DESC",
 };
-
-/// Incidents of somebody's stations, and those they were paged about.
-const OF_AREA: &str = "EXISTS (SELECT 1 FROM json_each(?) a WHERE a.value = station \
-    OR EXISTS (SELECT 1 FROM page p WHERE p.incident = incident.id AND p.kind = 'station' \
-        AND p.receiver = a.value))";
 
 /// One line of a trail.
 #[derive(Debug, Serialize, ToSchema)]
@@ -88,8 +83,7 @@ pub async fn list(
 ) -> Result<Json<List<Box<RawValue>>>, Problem> {
     let accepted = ["state", "station", "severity", "from", "to", "page", "per_page"];
     let params = Params::read(&uri, &accepted)?;
-    let mut wanted = filters(&params)?;
-    wanted.within(OF_AREA, &who.area);
+    let wanted = filters(&params, &who.area)?;
     let page = params.page()?;
     let list = api.store.read(move |db| {
         ITEMS.page(db, &wanted, page, |row| Ok(RawValue::from_string(row.get(0)?)?))
@@ -97,11 +91,11 @@ pub async fn list(
     Ok(Json(list.await?))
 }
 
-fn filters(params: &Params) -> Result<Where, Problem> {
+fn filters(params: &Params, area: &Area) -> Result<Where, Problem> {
     let states = params.some_of("state", &Stage::ALL.map(|it| (it.as_str(), it)))?;
     let severities =
         params.some_of("severity", &Severity::ALL.map(|it| (it.as_str(), it.as_str())))?;
-    let mut wanted = Where::default();
+    let mut wanted = Where::within(area, area.incidents());
     if !states.is_empty() {
         if !states.contains(&Stage::Closed) {
             wanted.and_always("open = 1");
@@ -229,7 +223,8 @@ pub async fn whole(
 fn find(db: &Connection, area: &Area, id: &str) -> Result<Option<Map<String, Value>>, ReadError> {
     let sql = format!(
         "SELECT i.wire, json_extract(i.inner, '$.children') FROM incident i
-         WHERE {INCIDENT_OF_AREA} AND i.id = ?2"
+         WHERE {} AND i.id = ?2",
+        area.incidents()
     );
     let found = db
         .prepare_cached(&sql)?

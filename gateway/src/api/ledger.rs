@@ -64,8 +64,7 @@ pub async fn list(
     let params = Params::read(&uri, &["from", "to", "device", "page", "per_page"])?;
     let span = params.span(api.clock.now(), DAY_MS)?;
     let page = params.page()?;
-    let mut wanted = Where::default();
-    wanted.within("d.station IN (SELECT value FROM json_each(?))", &who.area);
+    let mut wanted = Where::within(&who.area, who.area.devices());
     wanted.and("l.hour > ?", span.from.saturating_sub(HOUR_MS));
     wanted.and("l.hour < ?", span.to);
     wanted.and_some("d.id = ?", params.text("device")?);

@@ -52,9 +52,11 @@ impl Where {
         }
     }
 
-    /// Adds a condition with one `?` that takes a JSON list of stations, unless all are wanted.
-    pub fn within(&mut self, condition: &'static str, area: &Area) {
-        self.and_some(condition, area.json());
+    /// Nothing but an area, by what [`Area`] says of rows. It comes first, as its `?1` wants.
+    pub fn within(area: &Area, rows: &'static str) -> Self {
+        let mut wanted = Self::default();
+        wanted.and(rows, area.clone());
+        wanted
     }
 
     fn clause(&self) -> String {

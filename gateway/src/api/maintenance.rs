@@ -20,7 +20,7 @@ use super::list::List;
 use super::params::Params;
 use super::problem::{Fault, Problem};
 use super::readers::ReadError;
-use crate::accounts::{Area, DEVICE_OF_AREA, Right, Who};
+use crate::accounts::{Area, Right, Who};
 
 /// How long an exercise lasts when nobody says, minutes.
 const EXERCISE_MIN: u32 = 10;
@@ -185,7 +185,7 @@ pub async fn withdraw(
 ) -> Result<Json<Item>, Problem> {
     Params::read(&uri, &[])?;
     who.needs(Right::Announce)?;
-    let was = items(&api, &Area::All).await?.into_iter().find(|it| *it.id == *id);
+    let was = one(&api, &Area::All, &id).await?;
     let theirs = |it: &Item| it.stations.iter().all(|station| who.area.holds(station));
     let Some(was) = was.filter(theirs) else { return Err(Problem::unknown_announcement(&id)) };
     let done = api.engine.withdraw(id.as_str().into()).await;
@@ -209,9 +209,8 @@ async fn made(
     let id: Ulid = id.map_err(|bad| refused(&bad))?;
     let id = id.to_string();
     api.did(who, if exercise { "exercise" } else { "announce" }, &id).await;
-    let found = items(api, &who.area).await?.into_iter().find(|it| *it.id == *id);
     // It may be over by now.
-    let item = found.ok_or_else(|| Problem::unknown_announcement(&id))?;
+    let item = one(api, &who.area, &id).await?.ok_or_else(|| Problem::unknown_announcement(&id))?;
     Ok((StatusCode::CREATED, Json(item)))
 }
 
@@ -225,7 +224,8 @@ async fn within(api: &ApiState, who: &Who, scope: Scope) -> Result<(), Problem> 
             Scope::Station(id) => ("d.station", id),
         };
         let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM device d WHERE {column} = ?2 AND NOT {DEVICE_OF_AREA})"
+            "SELECT EXISTS (SELECT 1 FROM device d WHERE {column} = ?2 AND NOT ({}))",
+            area.devices()
         );
         Ok(db.prepare_cached(&sql)?.query_row((area, name), |row| row.get::<_, bool>(0))?)
     });
@@ -282,8 +282,22 @@ impl Exercise {
     }
 }
 
+/// One of them.
+async fn one(api: &ApiState, area: &Area, id: &str) -> Result<Option<Item>, ReadError> {
+    let id = id.to_owned();
+    Ok(read(api, area, move |it| *it.id == *id).await?.into_iter().next())
+}
+
 /// Everything that is announced and not over, soonest end first.
 async fn items(api: &ApiState, area: &Area) -> Result<Vec<Item>, ReadError> {
+    read(api, area, |_| true).await
+}
+
+async fn read(
+    api: &ApiState,
+    area: &Area,
+    wanted: impl Fn(&Window) -> bool + Send + 'static,
+) -> Result<Vec<Item>, ReadError> {
     let (now, area) = (api.clock.now(), area.clone());
     let read = api.store.read(move |db| {
         let sql = "SELECT value FROM meta WHERE key = 'book'";
@@ -291,7 +305,8 @@ async fn items(api: &ApiState, area: &Area) -> Result<Vec<Item>, ReadError> {
         let mut rows = statement.query(())?;
         let Some(row) = rows.next()? else { return Ok(Vec::new()) };
         let meta: Meta = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
-        let mut windows: Vec<&Window> = meta.windows().iter().filter(|it| it.until > now).collect();
+        let open = |it: &&Window| it.until > now && wanted(it);
+        let mut windows: Vec<&Window> = meta.windows().iter().filter(open).collect();
         windows.sort_by(|a, b| (a.until, &a.id).cmp(&(b.until, &b.id)));
         windows.into_iter().map(|it| item(db, (&area, it), now)).collect()
     });
@@ -302,7 +317,8 @@ fn item(db: &Connection, (area, window): (&Area, &Window), now: Ms) -> Result<It
     let ixs = serde_json::to_string(&window.devices)?;
     let sql = format!(
         "SELECT id, kind, station FROM device d
-         WHERE {DEVICE_OF_AREA} AND ix IN (SELECT value FROM json_each(?2)) ORDER BY id"
+         WHERE {} AND ix IN (SELECT value FROM json_each(?2)) ORDER BY id",
+        area.devices()
     );
     let (mut devices, mut lost_hydrants) = (Vec::new(), Vec::new());
     let mut stations = BTreeSet::new();

@@ -20,7 +20,7 @@ use super::params::Params;
 use super::problem::Problem;
 use super::readers::ReadError;
 use super::wish::WishBody;
-use crate::accounts::{Area, DEVICE_OF_AREA, Right, Who};
+use crate::accounts::{Area, Right, Who};
 
 /// How a device measures and reports.
 #[derive(Debug, Serialize, ToSchema)]
@@ -254,7 +254,8 @@ async fn found(api: &ApiState, area: &Area, id: String) -> Result<Found, Problem
     let found = api.store.read(move |db| {
         let sql = format!(
             "SELECT d.json, s.json FROM device d LEFT JOIN settings s ON s.ix = d.ix
-             WHERE {DEVICE_OF_AREA} AND d.id = ?2"
+             WHERE {} AND d.id = ?2",
+            area.devices()
         );
         let row = db.prepare_cached(&sql)?.query_row((area, &key), |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
@@ -303,7 +304,8 @@ fn counts(
                 ELSE coalesce(s.state, 'none') END AS stand, count(*)
          FROM device d LEFT JOIN settings s ON s.ix = d.ix
          LEFT JOIN wish w ON w.kind = 'device' AND w.name = d.id
-         WHERE {DEVICE_OF_AREA} AND json_extract(d.json, '$.profile') = ?2 GROUP BY stand"
+         WHERE {} AND json_extract(d.json, '$.profile') = ?2 GROUP BY stand",
+        area.devices()
     );
     let mut counts = Counts::default();
     let mut statement = db.prepare_cached(&sql)?;

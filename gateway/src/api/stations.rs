@@ -56,9 +56,6 @@ fn item(row: &Row<'_>) -> Result<Item, ReadError> {
     })
 }
 
-/// Somebody's own stations.
-const OF_AREA: &str = "s.id IN (SELECT value FROM json_each(?))";
-
 /// All stations, by id.
 #[utoipa::path(get, path = "/api/v1/stations", tag = "registry",
     params(("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
@@ -69,8 +66,7 @@ pub async fn list(
     uri: Uri,
 ) -> Result<Json<List<Item>>, Problem> {
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
-    let mut wanted = Where::default();
-    wanted.within(OF_AREA, &who.area);
+    let wanted = Where::within(&who.area, who.area.stations());
     let list = api.store.read(move |db| ITEMS.page(db, &wanted, page, item));
     Ok(Json(list.await?))
 }
@@ -86,8 +82,7 @@ pub async fn one(
     uri: Uri,
 ) -> Result<Json<Item>, Problem> {
     Params::read(&uri, &[])?;
-    let mut wanted = Where::default();
-    wanted.within(OF_AREA, &who.area);
+    let mut wanted = Where::within(&who.area, who.area.stations());
     wanted.and("s.id = ?", id.clone());
     let first = Page { page: 1, per_page: 1 };
     let found = api.store.read(move |db| ITEMS.page(db, &wanted, first, item)).await?;

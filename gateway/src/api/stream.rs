@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::params::Params;
 use super::problem::Problem;
 use super::readers::{ReadError, Readers};
-use crate::accounts::{Area, By, DEVICE_OF_AREA, INCIDENT_OF_AREA, Who};
+use crate::accounts::{Area, By, Who};
 
 /// Clients at once.
 const CLIENTS: usize = 400;
@@ -205,16 +205,18 @@ fn kept(db: &Connection) -> Result<(i64, i64), ReadError> {
     Ok(db.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// Whether somebody of the area `?1` may see an event: of an incident, a page, a device, a station.
-fn visible() -> String {
+/// Whether somebody of the area, `?1`, may see an event: of an incident, a page, a device, a station.
+fn visible(area: &Area) -> String {
     format!(
         "CASE WHEN ?1 IS NULL THEN 1
          WHEN kind IN ('incident', 'page') THEN EXISTS (SELECT 1 FROM incident i WHERE
              i.id = json_extract(json, iif(kind = 'page', '$.incident', '$.id'))
-             AND {INCIDENT_OF_AREA})
+             AND {})
          WHEN kind = 'device' THEN EXISTS (SELECT 1 FROM device d
-             WHERE d.id = json_extract(json, '$.id') AND {DEVICE_OF_AREA})
-         ELSE json_extract(json, '$.station') IN (SELECT value FROM json_each(?1)) END"
+             WHERE d.id = json_extract(json, '$.id') AND {})
+         ELSE json_extract(json, '$.station') IN (SELECT value FROM json_each(?1)) END",
+        area.incidents(),
+        area.devices()
     )
 }
 
@@ -229,7 +231,7 @@ fn follow(db: &Connection, area: &Area, after: i64) -> Result<Batch, ReadError> 
     }
     let sql = format!(
         "SELECT id, kind, json, {} FROM event WHERE id > ?2 ORDER BY id LIMIT ?3",
-        visible()
+        visible(area)
     );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query((area, last, PAGE))?;

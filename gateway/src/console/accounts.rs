@@ -57,7 +57,7 @@ async fn show(view: &View, once: Option<Once>) -> Result<Response, Oops> {
     let (mut accounts, mut tokens) = known.await?;
     accounts.retain(|it| reaches(view, it.station.as_deref()));
     tokens.retain(|it| reaches(view, it.station.as_deref()));
-    let stations = stations(view).await?;
+    let stations = view.stations().await?;
     let content = html! {
         h1 { (view.say(TITLE)) }
         @if let Some(Once(what, secret)) = once {
@@ -82,18 +82,6 @@ fn reaches(view: &View, station: Option<&str>) -> bool {
         (Area::Stations(_), None) => false,
         (Area::Stations(_), Some(station)) => view.who.area.holds(station),
     }
-}
-
-async fn stations(view: &View) -> Result<Vec<(String, String)>, Oops> {
-    let area = view.who.area.clone();
-    let list = view.api.store.read(move |db| {
-        let sql = "SELECT id, json_extract(json, '$.name') FROM station
-                   WHERE ?1 IS NULL OR id IN (SELECT value FROM json_each(?1)) ORDER BY id";
-        let mut statement = db.prepare_cached(sql)?;
-        let rows = statement.query_map([area], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    });
-    Ok(list.await?)
 }
 
 fn role_select(view: &View, chosen: Role) -> Markup {

@@ -13,7 +13,7 @@ use super::incident::{act_form, bearing, first_hydrant};
 use super::layout;
 use super::text::{Say, say, words};
 use super::view::{Form, Oops, View};
-use crate::accounts::{Area, INCIDENT_OF_AREA, Right};
+use crate::accounts::{Area, Right};
 use crate::api::readers::ReadError;
 
 const TITLE: Say = say("Board", "值班台");
@@ -72,7 +72,7 @@ struct Told {
 
 /// What the station of `incident w` is called; its id, where it has no row.
 const STATION_NAME: &str = "coalesce((SELECT json_extract(s.json, '$.name') FROM station s \
-    WHERE s.id = w.station), w.station)";
+    WHERE s.id = i.station), i.station)";
 
 fn told(row: &rusqlite::Row<'_>) -> Result<Told, ReadError> {
     let it = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
@@ -84,12 +84,13 @@ fn open(db: &Connection, area: &Area) -> Result<Open, ReadError> {
     // themselves are read for the rows shown only.
     let of = format!(
         "FROM incident i WHERE i.open = 1 AND json_extract(i.wire, '$.parent') IS NULL
-         AND {INCIDENT_OF_AREA}"
+         AND {}",
+        area.incidents()
     );
     let total = format!("SELECT count(*) {of}");
     let total = db.prepare_cached(&total)?.query_row([area], |row| row.get(0))?;
     let sql = format!(
-        "SELECT wire, {STATION_NAME} FROM incident w WHERE id IN (SELECT id FROM (SELECT i.id,
+        "SELECT i.wire, {STATION_NAME} FROM incident i WHERE i.id IN (SELECT id FROM (SELECT i.id,
              CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1 WHEN 'warning' THEN 2
                  ELSE 3 END AS rank {of} ORDER BY rank, i.state <> 'open', i.opened_at DESC
              LIMIT {ROWS}))"
@@ -170,15 +171,16 @@ pub async fn takeover(view: View) -> Result<Response, Oops> {
 /// newest first; without a station, all.
 fn alarms(db: &Connection, area: &Area, station: Option<&str>) -> Result<Vec<Told>, ReadError> {
     let sql = format!(
-        "SELECT w.wire, {STATION_NAME} FROM incident i JOIN incident w ON w.id = i.id
+        "SELECT i.wire, {STATION_NAME} FROM incident i
          WHERE i.open = 1 AND i.state = 'open'
-         AND i.severity IN ('fire', 'critical') AND {INCIDENT_OF_AREA}
+         AND i.severity IN ('fire', 'critical') AND {}
          AND (?2 IS NULL OR EXISTS (SELECT 1 FROM page p WHERE p.incident = i.id
              AND p.kind = 'station' AND p.receiver = ?2
              AND p.episode = json_extract(i.wire, '$.episode')))
          AND NOT json_extract(i.wire, '$.exercise')
          AND json_extract(i.wire, '$.parent') IS NULL
-         ORDER BY i.severity = 'fire' DESC, i.opened_at DESC LIMIT 100"
+         ORDER BY i.severity = 'fire' DESC, i.opened_at DESC LIMIT 100",
+        area.incidents()
     );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query((area, station))?;

@@ -20,7 +20,7 @@ use super::incident::trust_class;
 use super::layout;
 use super::text::{Say, say, words};
 use super::view::{Oops, View};
-use crate::accounts::{Area, DEVICE_OF_AREA, Right};
+use crate::accounts::{Area, Right};
 use crate::api::body::Id;
 use crate::api::params::Params;
 use crate::api::problem::Problem;
@@ -86,7 +86,8 @@ fn find(
         "SELECT d.json, coalesce(m.conditions, 0), m.heard_at, m.measured_at, m.body,
              coalesce(json_extract(m.latest, '$.pressure_kpa'),
                  json_extract(m.latest, '$.smoke_db_m'))
-         FROM device d LEFT JOIN memory m ON m.ix = d.ix WHERE {DEVICE_OF_AREA} AND d.id = ?2"
+         FROM device d LEFT JOIN memory m ON m.ix = d.ix WHERE {} AND d.id = ?2",
+        area.devices()
     );
     let row = db.prepare_cached(&sql)?.query_row((area, id), |row| {
         let body: Option<Vec<u8>> = row.get(4)?;

@@ -15,7 +15,7 @@ use super::layout;
 use super::text::{Say, say, words};
 use super::view::{Oops, View, escaped};
 use crate::accounts::Area;
-use crate::api::devices::{containing, set_of};
+use crate::api::devices::{LIKE, containing, set_of};
 use crate::api::list::{List, Source, Where};
 use crate::api::params::{Page, Params};
 use crate::api::readers::ReadError;
@@ -123,18 +123,14 @@ fn find(
     asked: &Asked,
     per_page: u32,
 ) -> Result<List<Line>, ReadError> {
-    let mut wanted = Where::default();
-    wanted.within("d.station IN (SELECT value FROM json_each(?))", area);
+    let mut wanted = Where::within(area, area.devices());
     wanted.and_some("d.kind = ?", asked.kind.map(Kind::as_str));
     match asked.condition {
         None => {}
         Some(Wanted::Anything) => wanted.and_always("m.conditions <> 0"),
         Some(Wanted::One(it)) => wanted.and("m.conditions & ? <> 0", it.bit()),
     }
-    wanted.and_some(
-        "d.id || ' ' || d.name || ' ' || json_extract(d.json, '$.address') LIKE ? ESCAPE '\\'",
-        asked.q.as_deref().map(containing),
-    );
+    wanted.and_some(LIKE, asked.q.as_deref().map(containing));
     let source = match asked.sort {
         "name" => BY_NAME,
         "heard" => BY_HEARD,

@@ -15,7 +15,7 @@ use super::assets::MAP;
 use super::layout;
 use super::text::{Say, say, words};
 use super::view::{Oops, View};
-use crate::accounts::{Area, DEVICE_OF_AREA};
+use crate::accounts::Area;
 use crate::api::devices::set_of;
 use crate::api::readers::ReadError;
 
@@ -96,8 +96,9 @@ fn devices(db: &Connection, area: &Area) -> Result<Vec<Point>, ReadError> {
     let sql = format!(
         "SELECT d.kind, d.id, d.name, json_extract(d.json, '$.lat'), json_extract(d.json, '$.lon'),
              m.conditions FROM device d LEFT JOIN memory m ON m.ix = d.ix
-         WHERE {DEVICE_OF_AREA} AND json_extract(d.json, '$.lat') IS NOT NULL
-             AND json_extract(d.json, '$.lon') IS NOT NULL LIMIT {AT_MOST}"
+         WHERE {} AND json_extract(d.json, '$.lat') IS NOT NULL
+             AND json_extract(d.json, '$.lon') IS NOT NULL LIMIT {AT_MOST}",
+        area.devices()
     );
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map([area], |row| {
@@ -109,10 +110,12 @@ fn devices(db: &Connection, area: &Area) -> Result<Vec<Point>, ReadError> {
 }
 
 fn stations(db: &Connection, area: &Area) -> Result<Vec<Point>, ReadError> {
-    let sql = "SELECT id, json_extract(json, '$.name'), json_extract(json, '$.lat'),
-                   json_extract(json, '$.lon'), online FROM station
-               WHERE ?1 IS NULL OR id IN (SELECT value FROM json_each(?1))";
-    let mut statement = db.prepare_cached(sql)?;
+    let sql = format!(
+        "SELECT s.id, json_extract(s.json, '$.name'), json_extract(s.json, '$.lat'),
+             json_extract(s.json, '$.lon'), s.online FROM station s WHERE {}",
+        area.stations()
+    );
+    let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map([area], |row| {
         Ok(("s", row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
     })?;

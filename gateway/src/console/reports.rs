@@ -55,7 +55,7 @@ const NONE: Say = say("none", "无");
 pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     let (report, month) = asked(&view, &uri).await?;
     let query = format!("month={month}&station={}", report.station.as_deref().unwrap_or(""));
-    let stations = stations(&view).await?;
+    let stations = view.stations().await?;
     let content = html! {
         form.line.noprint method="get" action="/reports" {
             label for="month" { (view.say(MONTH)) }
@@ -103,18 +103,6 @@ async fn asked(view: &View, uri: &Uri) -> Result<(Report, Month), Oops> {
     let report = read.await?;
     let missing = || Problem::unknown("station", station.as_deref().unwrap_or(""));
     Ok((report.ok_or_else(missing)?, month))
-}
-
-async fn stations(view: &View) -> Result<Vec<(String, String)>, Oops> {
-    let area = view.who.area.clone();
-    let list = view.api.store.read(move |db| {
-        let sql = "SELECT id, json_extract(json, '$.name') FROM station
-                   WHERE ?1 IS NULL OR id IN (SELECT value FROM json_each(?1)) ORDER BY id";
-        let mut statement = db.prepare_cached(sql)?;
-        let rows = statement.query_map([area], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    });
-    Ok(list.await?)
 }
 
 /// A whole document with its style in it, for `standpipe report --format html`.

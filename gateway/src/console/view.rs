@@ -69,6 +69,24 @@ impl View {
         }
     }
 
+    /// The visitor's stations, to choose from: id and name.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn stations(&self) -> Result<Vec<(String, String)>, Oops> {
+        let area = self.who.area.clone();
+        let list = self.api.store.read(move |db| {
+            let sql = format!(
+                "SELECT s.id, json_extract(s.json, '$.name') FROM station s WHERE {} ORDER BY s.id",
+                area.stations()
+            );
+            let mut statement = db.prepare_cached(&sql)?;
+            let rows = statement.query_map([area], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        });
+        Ok(list.await?)
+    }
+
     /// What proves that a form is ours.
     pub fn proof(&self) -> Markup {
         html! { input type="hidden" name="csrf" value=(self.who.csrf()); }

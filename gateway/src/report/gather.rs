@@ -13,8 +13,6 @@ use crate::accounts::{Area, area};
 use crate::api::readers::ReadError;
 
 const DAY_MS: Ms = 86_400_000;
-/// Rows of `incident i` of the stations `?1`: their own, not those they were only paged about.
-const OWN: &str = "(?1 IS NULL OR i.station IN (SELECT value FROM json_each(?1)))";
 
 /// The month of a station and those below it, within what somebody may see; `None`: no such
 /// station for them.
@@ -72,7 +70,8 @@ fn counts(it: &WireIncident) -> bool {
 
 fn wires(db: &Connection, of: &Area, (from, to): (Ms, Ms)) -> Result<Vec<WireIncident>, ReadError> {
     let sql = format!(
-        "SELECT i.wire FROM incident i WHERE {OWN} AND i.opened_at >= ?2 AND i.opened_at < ?3"
+        "SELECT i.wire FROM incident i WHERE {} AND i.opened_at >= ?2 AND i.opened_at < ?3",
+        of.own_incidents()
     );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query((of, from, to))?;
@@ -90,13 +89,14 @@ fn figures(
     all: &[WireIncident],
 ) -> Result<Figures, ReadError> {
     let mut it = Figures::default();
-    let sql =
+    let sql = format!(
         "SELECT count(*), coalesce(sum(d.kind = 'hydrant'), 0), coalesce(sum(m.ix IS NULL), 0)
-               FROM device d LEFT JOIN memory m ON m.ix = d.ix
-               WHERE ?1 IS NULL OR d.station IN (SELECT value FROM json_each(?1))";
+         FROM device d LEFT JOIN memory m ON m.ix = d.ix WHERE {}",
+        of.devices()
+    );
     let never: u32;
     (it.devices, it.hydrants, never) = db
-        .prepare_cached(sql)?
+        .prepare_cached(&sql)?
         .query_row([of], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     it.dry = standing(db, of, span.1, Condition::NoWater)?;
     it.unmonitored = standing(db, of, span.1, Condition::Offline)? + never;
@@ -126,9 +126,10 @@ fn figures(
 fn standing(db: &Connection, of: &Area, at: Ms, what: Condition) -> Result<u32, ReadError> {
     let sql = format!(
         "SELECT count(DISTINCT json_extract(i.wire, '$.device.id')) FROM incident i
-         WHERE {OWN} AND i.opened_at < ?2 AND coalesce(i.closed_at, ?2) >= ?2
+         WHERE {} AND i.opened_at < ?2 AND coalesce(i.closed_at, ?2) >= ?2
              AND i.state NOT IN ('verifying') AND EXISTS (
-                 SELECT 1 FROM json_each(i.wire, '$.conditions') c WHERE c.value = ?3)"
+                 SELECT 1 FROM json_each(i.wire, '$.conditions') c WHERE c.value = ?3)",
+        of.own_incidents()
     );
     let mut statement = db.prepare_cached(&sql)?;
     Ok(statement.query_row((of, at, what.as_str()), |row| row.get(0))?)
@@ -143,9 +144,10 @@ fn times(
 ) -> Result<(Spread, Spread), ReadError> {
     let sql = format!(
         "SELECT t.incident, t.hop, min(t.at) FROM incident i JOIN trail t ON t.incident = i.id
-         WHERE {OWN} AND i.opened_at >= ?2 AND i.opened_at < ?3
+         WHERE {} AND i.opened_at >= ?2 AND i.opened_at < ?3
              AND t.hop IN ('received', 'delivered', 'acknowledged', 'dispatched')
-         GROUP BY t.incident, t.hop"
+         GROUP BY t.incident, t.hop",
+        of.own_incidents()
     );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query((of, from, to))?;
