@@ -1,32 +1,76 @@
-//! `standpipe check`: everything that is wrong, and who would be told of what.
+//! `standpipe check`: everything that is wrong, and who would be told of what; every key there is;
+//! or whether a running gateway is ready.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Steps, rehearse};
 use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{File, Import};
 use standpipe_shared::Severity;
 
-use crate::config::{Config, RegistryFiles};
+use crate::config::{Config, RegistryFiles, keys};
 
+use super::gateway::{Where, word};
 use super::{Failure, config, files};
 
 /// Reads configuration and registry; says all that is wrong, and who would be paged for what.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
 pub struct Args {
     /// The configuration.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", group = "what")]
+    config: Option<PathBuf>,
+    /// Print every key of a configuration with its default and unit instead.
+    #[arg(long, group = "what")]
+    settings: bool,
+    /// Ask a running gateway whether it can do its work instead.
+    #[arg(long, group = "what")]
+    ready: bool,
+    #[command(flatten)]
+    gateway: Where,
 }
 
 /// Runs it.
 ///
 /// # Errors
-/// [`Failure::Configuration`] when anything is wrong.
+/// [`Failure::Configuration`] when anything is wrong; [`Failure::Failed`] when the gateway is not
+/// ready.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let (config, mut faults) = match config::load(&args.config) {
+    if let Some(file) = &args.config {
+        return check(file);
+    }
+    if args.ready {
+        super::say(&ready(&args.gateway.gateway()?.ready()?)?);
+    } else {
+        super::say(&keys::page());
+    }
+    Ok(())
+}
+
+/// `/readyz` in lines.
+fn ready(answer: &Value) -> Result<String, Failure> {
+    let lines = |name: &str| {
+        let mut text = String::new();
+        for it in answer.get(name).and_then(Value::as_array).into_iter().flatten() {
+            let _ = writeln!(text, "{}: {}", word(it, "part"), word(it, "why"));
+        }
+        text
+    };
+    let (reasons, warnings) = (lines("reasons"), lines("warnings"));
+    match answer.get("ready").and_then(Value::as_bool) {
+        Some(true) => Ok(format!("ready\n{warnings}")),
+        Some(false) | None => {
+            let text = format!("not ready\n{reasons}{warnings}");
+            Err(Failure::Failed(text.trim_end().to_owned()))
+        }
+    }
+}
+
+fn check(file: &Path) -> Result<(), Failure> {
+    let (config, mut faults) = match config::load(file) {
         Ok(config) => (config, Vec::new()),
         Err(faults) => {
             let told = faults.list.iter().map(|it| faults.line(it)).collect();
@@ -42,7 +86,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             {
                 faults.push(format!(
                     "{}: webhook `{}`: station = `{station}`: no such station: correct it",
-                    args.config.display(),
+                    file.display(),
                     webhook.name
                 ));
             }
@@ -136,10 +180,23 @@ fn some(seconds: u32) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::told;
+    use super::{Failure, ready, told};
+    use serde_json::json;
     use standpipe_rules::incidents::{Plan, Role, Route};
     use standpipe_rules::registry::Registry;
     use standpipe_rules::registry::files::{File, Import};
+
+    #[test]
+    fn what_does_not_work_is_told_part_by_part() {
+        let part = |part, why| json!({"part": part, "since": null, "why": why});
+        let late = part("series", "behind: wait");
+        let answer = json!({"ready": true, "reasons": [], "warnings": [late]});
+        assert_eq!(ready(&answer), Ok("ready\nseries: behind: wait\n".to_owned()));
+        let away = part("alarm_lane", "no broker: start it");
+        let answer = json!({"ready": false, "reasons": [away], "warnings": []});
+        let told = "not ready\nalarm_lane: no broker: start it".to_owned();
+        assert_eq!(ready(&answer), Err(Failure::Failed(told)));
+    }
 
     #[test]
     fn everybody_is_named_at_each_step() {

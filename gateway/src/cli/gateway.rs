@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use reqwest::{Client, Method, StatusCode, Url};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -80,18 +80,36 @@ impl Gateway {
         if let Some(body) = body {
             request = request.header("Content-Type", "application/json").body(body.to_string());
         }
+        let (status, text) = self.send(request)?;
+        read(status, &text)
+    }
+
+    /// What it says of itself at `/readyz`, ready or not.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`]: nobody answers, or something else does.
+    pub fn ready(&self) -> Result<Value, Failure> {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("readyz");
+        }
+        let (status, text) = self.send(self.client.get(url))?;
+        let answer: Option<Value> = serde_json::from_str(&text).ok();
+        answer.filter(|it| it.get("ready").is_some()).ok_or_else(|| stranger(status))
+    }
+
+    fn send(&self, request: RequestBuilder) -> Result<(StatusCode, String), Failure> {
         let answer = self.runtime.block_on(async {
             let answer = request.send().await?;
             Ok((answer.status(), answer.text().await?))
         });
-        let (status, text) = answer.map_err(|bad: reqwest::Error| {
+        answer.map_err(|bad: reqwest::Error| {
             let url = &self.url;
             Failure::Failed(format!(
                 "no gateway answers at {url} ({bad}): start it, or name it by --url or \
                  {URL_VARIABLE}"
             ))
-        })?;
-        read(status, &text)
+        })
     }
 }
 
@@ -103,10 +121,14 @@ fn read(status: StatusCode, text: &str) -> Result<Value, Failure> {
         Some(problem) if !word(&problem, "detail").is_empty() => {
             Err(Failure::Failed(word(&problem, "detail").to_owned()))
         }
-        Some(_) | None => Err(Failure::Failed(format!(
-            "the answer ({status}) is not a gateway's: check --url and {URL_VARIABLE}"
-        ))),
+        Some(_) | None => Err(stranger(status)),
     }
+}
+
+fn stranger(status: StatusCode) -> Failure {
+    Failure::Failed(format!(
+        "the answer ({status}) is not a gateway's: check --url and {URL_VARIABLE}"
+    ))
 }
 
 /// A member that is a text; empty where there is none.

@@ -5,6 +5,7 @@
 //! user should need to change are in [`crate::limits`].
 
 mod fault;
+pub mod keys;
 mod profiles;
 mod read;
 mod section;

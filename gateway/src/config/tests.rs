@@ -1,5 +1,6 @@
 //! A configuration read whole: its defaults, its faults all at once, and what they advise.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use insta::assert_snapshot;
@@ -7,7 +8,7 @@ use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{Kind, Severity};
 
-use super::{Broker, Config, Format, Language, Secret};
+use super::{Broker, Config, Format, Language, Secret, keys};
 
 const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
 
@@ -35,8 +36,8 @@ fn the_example_file_is_the_defaults() {
     assert_eq!(parse(text), Config::new(Broker::loopback()));
 }
 
-#[test]
-fn the_example_file_names_every_key() {
+/// The example file with every key in it, in a folder with every file it names.
+fn whole_example() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     for file in ["mqtt.password", "ca.pem", "gateway.pem", "gateway.key"] {
         std::fs::write(folder.path().join(file), "text").unwrap();
@@ -52,12 +53,18 @@ fn the_example_file_names_every_key() {
         .map(|line| line.strip_prefix('#').filter(|it| !it.starts_with(' ')).unwrap_or(line))
         .collect();
     let text = whole.join("\n").replace("\"mqtt://", "\"mqtts://");
+    (folder, text)
+}
+
+#[test]
+fn the_example_file_names_every_key() {
+    let (folder, text) = whole_example();
     let file = folder.path().join("standpipe.toml");
     let (config, known) =
         super::read::config(&text, &file, None).unwrap_or_else(|bad| panic!("{bad}"));
     for key in known {
         let last = key.rsplit('.').next().unwrap();
-        let named = whole.iter().any(|line| {
+        let named = text.lines().any(|line| {
             line.starts_with(&format!("{last} ="))
                 || line.starts_with(&format!("[{key}"))
                 || line.starts_with(&format!("[[{key}"))
@@ -67,6 +74,57 @@ fn the_example_file_names_every_key() {
     let [(name, profile)] = &config.profiles[..] else { panic!("{:?}", config.profiles) };
     assert_eq!(&**name, "old_town");
     assert_eq!(profile, Profile::default_of(Kind::Hydrant), "every number at its default");
+}
+
+#[test]
+fn every_key_is_listed_and_every_listed_key_is_read() {
+    let (folder, text) = whole_example();
+    let file = folder.path().join("standpipe.toml");
+    let (_, known) = super::read::config(&text, &file, None).unwrap_or_else(|bad| panic!("{bad}"));
+    let known: BTreeSet<String> = known.iter().map(|it| it.replace("[1]", "")).collect();
+    let section = |key: &str| known.iter().any(|it| it.starts_with(&format!("{key}.")));
+    let read: BTreeSet<String> = known.iter().filter(|it| !section(it)).cloned().collect();
+    let of = |group: &keys::Group| {
+        let name = group.name;
+        group.keys.iter().map(move |key| format!("{name}.{}", key.name))
+    };
+    let listed: BTreeSet<String> = keys::ALL.iter().flat_map(of).collect();
+    let missing: Vec<_> = read.difference(&listed).collect();
+    assert!(missing.is_empty(), "without a row in config/keys.rs: {missing:?}");
+    let unread: Vec<_> = listed.difference(&read).collect();
+    assert!(unread.is_empty(), "listed in config/keys.rs, and no key: {unread:?}");
+}
+
+#[test]
+fn a_listed_default_is_what_holds_without_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("influx.token"), "token").unwrap();
+    let file = folder.path().join("standpipe.toml");
+    let parse =
+        |text: &str| Config::parse(text, &file, None).unwrap_or_else(|bad| panic!("{bad}\n{text}"));
+    let mut compared = 0;
+    for group in keys::ALL {
+        let section = match group.name {
+            "mqtt" => MINIMAL.to_owned(),
+            "webhook" => format!("{MINIMAL}[[webhook]]\nname = \"a\"\nurl = \"http://a\"\n"),
+            "profile" => format!("{MINIMAL}[profile.any]\n"),
+            name => format!("{MINIMAL}[{name}]\n"),
+        };
+        for key in group.keys {
+            let Some(default) = keys::default(group, key) else { continue };
+            let said = format!("{section}{} = {default}\n", key.name);
+            assert_eq!(parse(&said), parse(&section), "{}.{}", group.name, key.name);
+            compared += 1;
+        }
+    }
+    assert!(compared > 60, "only {compared} defaults: is the list empty?");
+}
+
+#[test]
+fn the_page_of_settings_is_what_the_code_says() {
+    let page = include_str!("../../../deploy/SETTINGS.md");
+    // Without the texts themselves: they fill a screen.
+    assert!(page == keys::page(), "it differs: standpipe check --settings > deploy/SETTINGS.md");
 }
 
 #[test]

@@ -1,0 +1,234 @@
+//! Every key of `standpipe.toml` with its default, its unit and where the number comes from: what
+//! `standpipe check --settings` prints and `deploy/SETTINGS.md` holds.
+//!
+//! A test holds this list against the keys the reader asks for, and each default against what the
+//! reader does without it. Numbers that judge and escalate are taken from the rules themselves.
+
+use std::fmt::Write as _;
+
+use standpipe_rules::incidents::Plan;
+use standpipe_rules::registry::Profile;
+use standpipe_shared::Kind;
+
+/// One `[section]`.
+pub(super) struct Group {
+    /// As in a full key; `webhook` is `[[webhook]]`, `profile` is `[profile.NAME]`.
+    pub(super) name: &'static str,
+    says: &'static str,
+    pub(super) keys: &'static [Key],
+}
+
+/// One key of it.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    default: Usual,
+    says: &'static str,
+    /// Who says so: a standard, or experience. Empty: we chose it.
+    source: &'static str,
+}
+
+/// What holds without the key.
+enum Usual {
+    /// It must be there, where its section is.
+    Needed,
+    /// What the key is about is left out.
+    Absent,
+    /// As it would be written.
+    Written(&'static str),
+    /// What is in the code that goes by it.
+    Ruled,
+}
+
+use Usual::{Absent, Needed, Ruled, Written};
+
+/// All of them.
+#[rustfmt::skip] // a table
+pub(super) const ALL: &[Group] = &[
+    Group { name: "mqtt", says: "The broker and the session on it.", keys: &[
+        Key { name: "url", default: Needed, says: "The broker: `mqtt://host[:1883]` or, encrypted, `mqtts://host[:8883]`.", source: "" },
+        Key { name: "root", default: Written("\"standpipe/v1\""), says: "What all topics begin with; the same in every device.", source: "" },
+        Key { name: "username", default: Absent, says: "Who the gateway is, where the broker asks for a password.", source: "" },
+        Key { name: "password_file", default: Absent, says: "Its trimmed content is the password.", source: "" },
+        Key { name: "ca_file", default: Absent, says: "With `mqtts`: who signed the broker's certificate, PEM. Without it, a public authority did.", source: "" },
+        Key { name: "client_cert_file", default: Absent, says: "With `mqtts`: who the gateway is, where the broker asks for a certificate, PEM.", source: "" },
+        Key { name: "client_key_file", default: Absent, says: "The key of that certificate, PEM.", source: "" },
+    ]},
+    Group { name: "http", says: "The API and the console.", keys: &[
+        Key { name: "listen", default: Written("\"127.0.0.1:8080\""), says: "Address and port. Put something that encrypts in front of anything but loopback.", source: "" },
+        Key { name: "url", default: Written("\"http://127.0.0.1:8080\""), says: "How people reach it: in links of messages. Without it, `listen`.", source: "" },
+        Key { name: "timezone", default: Written("\"Asia/Shanghai\""), says: "The town's, for people and monthly reports: an IANA name.", source: "" },
+        Key { name: "language", default: Written("\"zh\""), says: "`zh` or `en`: of messages that are in one language only.", source: "" },
+        Key { name: "map_file", default: Absent, says: "Lines beneath the map: a GeoJSON of roads, rivers, borders.", source: "" },
+    ]},
+    Group { name: "store", says: "What must not be lost.", keys: &[
+        Key { name: "path", default: Written("\"standpipe.db\""), says: "The SQLite file. Embedded history is kept beside it, in `history.db`.", source: "" },
+    ]},
+    Group { name: "influx", says: "History in InfluxDB 2. Without this section it is embedded.", keys: &[
+        Key { name: "url", default: Written("\"http://127.0.0.1:8086\""), says: "Where it is.", source: "" },
+        Key { name: "org", default: Written("\"standpipe\""), says: "Its organisation.", source: "" },
+        Key { name: "token_file", default: Written("\"influx.token\""), says: "Its trimmed content is a token that may write and read the bucket.", source: "" },
+        Key { name: "bucket", default: Written("\"standpipe\""), says: "For raw readings. The hourly ones are in the bucket of that name with `_1h` behind.", source: "" },
+    ]},
+    Group { name: "webhook", says: "Receivers beside the stations' own topics; one section a receiver.", keys: &[
+        Key { name: "name", default: Needed, says: "Pages are kept under it; another name is another receiver.", source: "" },
+        Key { name: "url", default: Needed, says: "Where incidents are sent.", source: "" },
+        Key { name: "station", default: Absent, says: "Whose incidents. Without it: everybody's.", source: "" },
+        Key { name: "role", default: Written("\"officer\""), says: "`officer`: told with the station (step 1). `chief`: when the station does not answer (step 2). `admin`: of the gateway's own troubles.", source: "" },
+        Key { name: "severities", default: Written("[]"), says: "Some of `fire`, `critical`, `warning`, `notice`. Empty: all.", source: "" },
+        Key { name: "steps", default: Written("[]"), says: "Some of 1, 2 and 3. Empty: all that fit the role.", source: "" },
+        Key { name: "secret_file", default: Absent, says: "Its trimmed content signs what is sent: `X-Standpipe-Signature`.", source: "" },
+        Key { name: "format", default: Written("\"json\""), says: "What is sent: the incident as JSON.", source: "" },
+    ]},
+    Group { name: "escalation.fire", says: "When more people are told of a fire. 0 is never.", keys: &[
+        Key { name: "step2_s", default: Ruled, says: "From the page until the chief and the two nearest stations are told.", source: "" },
+        Key { name: "step3_s", default: Ruled, says: "From the page until the station above is told.", source: "" },
+        Key { name: "repeat_s", default: Ruled, says: "From the last step until everybody is told again, and again.", source: "" },
+        Key { name: "forgotten_s", default: Ruled, says: "From a person's last act until the incident pages again.", source: "" },
+    ]},
+    Group { name: "escalation.critical", says: "The same for what is critical, such as a dry hydrant.", keys: &[
+        Key { name: "step2_s", default: Ruled, says: "As for a fire.", source: "" },
+        Key { name: "step3_s", default: Ruled, says: "As for a fire.", source: "" },
+        Key { name: "repeat_s", default: Ruled, says: "As for a fire; one receiver is reminded of all critical water at most this often.", source: "" },
+        Key { name: "forgotten_s", default: Ruled, says: "As for a fire.", source: "" },
+    ]},
+    Group { name: "escalation.warning", says: "The same for warnings.", keys: &[
+        Key { name: "step2_s", default: Ruled, says: "As for a fire.", source: "" },
+        Key { name: "step3_s", default: Ruled, says: "As for a fire.", source: "" },
+        Key { name: "repeat_s", default: Ruled, says: "As for a fire.", source: "" },
+        Key { name: "forgotten_s", default: Ruled, says: "As for a fire.", source: "" },
+    ]},
+    Group { name: "verify", says: "How a repair is believed.", keys: &[
+        Key { name: "hours", default: Written("24"), says: "A repaired hydrant must hold its pressure for so much covered time.", source: "" },
+    ]},
+    Group { name: "registry", says: "Files that are imported at every start.", keys: &[
+        Key { name: "stations", default: Absent, says: "Stations, CSV.", source: "" },
+        Key { name: "devices", default: Absent, says: "Devices, CSV.", source: "" },
+    ]},
+    Group { name: "profile", says: "Numbers that judge devices; one section a profile, which changes what it names. The defaults are those of `municipal`.", keys: &[
+        Key { name: "base", default: Written("\"municipal\""), says: "The built-in profile it starts from: `municipal`, `indoor` (`min_kpa` 70), `indoor_highrise` (100), `indoor_supertall` (150), `smoke_home`, `smoke_site` (`battery_mv` 2700). A profile that has the name of one of these starts from that one.", source: "indoor: GB 50974-2014 §5.2.2" },
+        Key { name: "outdoor", default: Ruled, says: "Whether its hydrants can feed a fire engine.", source: "" },
+        Key { name: "interval_s", default: Ruled, says: "Between readings, where neither the registry nor the device says.", source: "" },
+        Key { name: "min_kpa", default: Ruled, says: "`low_pressure` under this.", source: "GB 50974-2014 §7.2.8, at rest" },
+        Key { name: "max_kpa", default: Ruled, says: "`high_pressure` over this.", source: "" },
+        Key { name: "low_for_s", default: Ruled, says: "`low_pressure` and `no_water`: for so long, and two readings.", source: "" },
+        Key { name: "low_clear_margin_kpa", default: Ruled, says: "`low_pressure` ends this far above `min_kpa` …", source: "" },
+        Key { name: "low_clear_for_s", default: Ruled, says: "… held for so long; also `no_water`'s.", source: "" },
+        Key { name: "no_water_kpa", default: Ruled, says: "`no_water` under this.", source: "" },
+        Key { name: "no_water_clear_kpa", default: Ruled, says: "`no_water` ends at this.", source: "" },
+        Key { name: "high_for_s", default: Ruled, says: "`high_pressure` for so long.", source: "longer than a water hammer, which lasts seconds" },
+        Key { name: "high_clear_margin_kpa", default: Ruled, says: "`high_pressure` ends this far below `max_kpa`.", source: "" },
+        Key { name: "open_for_s", default: Ruled, says: "`hydrant_open` for so long.", source: "published designs: debounced for 10 s" },
+        Key { name: "open_clear_for_s", default: Ruled, says: "`hydrant_open` ends when shut for so long.", source: "" },
+        Key { name: "tilt_deg", default: Ruled, says: "`knocked` at this angle.", source: "published designs: 30° and 45°" },
+        Key { name: "tilt_clear_deg", default: Ruled, says: "`knocked` ends under this angle.", source: "" },
+        Key { name: "tilt_for_s", default: Ruled, says: "`knocked` for so long.", source: "published designs: debounced for 10 s" },
+        Key { name: "freezing_c", default: Ruled, says: "`freezing` at or under this.", source: "published designs: 2 °C" },
+        Key { name: "freezing_clear_c", default: Ruled, says: "`freezing` ends at this.", source: "" },
+        Key { name: "freezing_for_s", default: Ruled, says: "`freezing` for so long.", source: "" },
+        Key { name: "loop_min_ma", default: Ruled, says: "`sensor_fault` under this current of the loop.", source: "NAMUR NE 43" },
+        Key { name: "loop_max_ma", default: Ruled, says: "`sensor_fault` over this current of the loop.", source: "NAMUR NE 43" },
+        Key { name: "stuck_readings", default: Ruled, says: "`sensor_fault` when pressure is the same in so many …", source: "" },
+        Key { name: "stuck_for_s", default: Ruled, says: "… for so long …", source: "" },
+        Key { name: "stuck_above_kpa", default: Ruled, says: "… but never below this.", source: "an empty pipe reads a constant 0" },
+        Key { name: "fault_clear_for_s", default: Ruled, says: "`sensor_fault` ends when good for so long.", source: "" },
+        Key { name: "battery_mv", default: Ruled, says: "`battery_low` under this …", source: "" },
+        Key { name: "battery_readings", default: Ruled, says: "… in so many.", source: "" },
+        Key { name: "battery_clear_margin_mv", default: Ruled, says: "`battery_low` ends this far above.", source: "" },
+        Key { name: "smoke_db_m", default: Ruled, says: "`smoke` at this obscuration …", source: "" },
+        Key { name: "smoke_readings", default: Ruled, says: "… in so many. An alarm of the detector needs none.", source: "" },
+        Key { name: "heat_c", default: Ruled, says: "`heat` at this temperature.", source: "" },
+        Key { name: "heat_rise_c_per_min", default: Ruled, says: "`heat` at this rate of rise between readings at most 60 s apart.", source: "" },
+        Key { name: "dirt_pct", default: Ruled, says: "`contamination` at this.", source: "" },
+        Key { name: "dirt_clear_pct", default: Ruled, says: "`contamination` ends under this.", source: "" },
+        Key { name: "offline_intervals", default: Ruled, says: "`offline` after so many without a message …", source: "" },
+        Key { name: "offline_min_s", default: Ruled, says: "… and at least so long.", source: "" },
+    ]},
+];
+
+/// A key's default as it would be written in the file; `None` where there is none.
+pub(super) fn default(group: &Group, key: &Key) -> Option<String> {
+    match key.default {
+        Needed | Absent => None,
+        Written(text) => Some(text.to_owned()),
+        Ruled => ruled(group.name, key.name),
+    }
+}
+
+/// The number that the rules go by.
+fn ruled(group: &str, key: &str) -> Option<String> {
+    let Plan { fire, critical, warning, .. } = Plan::default();
+    let text = match group {
+        "escalation.fire" => toml::to_string(&fire),
+        "escalation.critical" => toml::to_string(&critical),
+        "escalation.warning" => toml::to_string(&warning),
+        _ => toml::to_string(Profile::default_of(Kind::Hydrant)),
+    };
+    let lines = text.ok()?;
+    let mut pairs = lines.lines().filter_map(|line| line.split_once(" = "));
+    pairs.find(|(name, _)| *name == key).map(|(_, value)| value.to_owned())
+}
+
+/// What stands behind the number; the unit is in the key's name.
+fn unit(key: &str) -> &'static str {
+    const ENDS: &[(&str, &str)] = &[
+        ("_c_per_min", "°C/min"),
+        ("_db_m", "dB/m"),
+        ("_kpa", "kPa"),
+        ("_deg", "°"),
+        ("_pct", "%"),
+        ("_ma", "mA"),
+        ("_mv", "mV"),
+        ("_c", "°C"),
+        ("_s", "s"),
+        ("hours", "h"),
+        ("_readings", "readings"),
+        ("_intervals", "intervals"),
+        ("_file", "file"),
+        ("path", "file"),
+        ("stations", "file"),
+        ("devices", "file"),
+        ("url", "address"),
+        ("listen", "address"),
+        ("outdoor", "yes or no"),
+        ("severities", "list"),
+        ("steps", "list"),
+    ];
+    ENDS.iter().find(|(end, _)| key.ends_with(end)).map_or("text", |(_, unit)| unit)
+}
+
+/// All keys as a page of Markdown, which is `deploy/SETTINGS.md`.
+#[must_use]
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Every setting of `standpipe.toml`\n\n\
+         Printed by `standpipe check --settings`; a test fails when this page differs. Files are\n\
+         found from the folder of `standpipe.toml`. A key that is not here is a fault. *Source*\n\
+         says where a default comes from; `—`: we chose it. None of this certifies anything.\n\n\
+         Outside the file there is one variable: `STANDPIPE_ADMIN_TOKEN`, an administrator's token.\n",
+    );
+    for group in ALL {
+        let title = match group.name {
+            "webhook" => "[[webhook]]".to_owned(),
+            "profile" => "[profile.NAME]".to_owned(),
+            name => format!("[{name}]"),
+        };
+        // Writing to a String does not fail.
+        let _ = write!(page, "\n## `{title}`\n\n{}\n\n", group.says);
+        page.push_str("| key | default | unit | what | source |\n|---|---|---|---|---|\n");
+        for key in group.keys {
+            page.push_str(&row(group, key));
+        }
+    }
+    page
+}
+
+fn row(group: &Group, key: &Key) -> String {
+    let default = match (&key.default, default(group, key)) {
+        (_, Some(text)) => format!("`{text}`"),
+        (Needed, None) => "must be said".to_owned(),
+        (Absent | Written(_) | Ruled, None) => "—".to_owned(),
+    };
+    let Key { name, says, source, .. } = key;
+    let source = if source.is_empty() { "—" } else { source };
+    format!("| `{name}` | {default} | {} | {says} | {source} |\n", unit(name))
+}
