@@ -11,11 +11,13 @@ use influxdb2::models::{PostBucketRequest, Query, RetentionRule};
 use standpipe::clock::Clock;
 use standpipe::engine::Lane;
 use standpipe::health::Status;
-use standpipe::series::influx::{DOWNSAMPLE, Influx, Settings};
+use standpipe::series::influx::hourly::tasks;
+use standpipe::series::influx::{Influx, Settings};
 use standpipe::series::records::Records;
 use standpipe::series::{DAY_MS, HOUR_MS, RAW_DAYS, Series, SeriesError};
 use standpipe::store::Reader;
 use standpipe_rules::Ms;
+use standpipe_rules::registry::Registry;
 use standpipe_tests::influx::{self, ORG, TOKEN};
 use tempfile::TempDir;
 
@@ -74,18 +76,39 @@ impl stories::Subject for Subject {
         &*self.series
     }
 
-    /// Runs the task's own text once, at that time.
+    /// Runs the tasks' own text once, at that time.
     async fn roll_up(&self, now: Ms) {
-        let flux = DOWNSAMPLE.replace("\"standpipe", &format!("\"{BUCKET}"));
-        let mut query = Query::new(flux);
-        query.now = Some(jiff::Timestamp::from_millisecond(now).unwrap().to_string());
-        admin(&self.server).query_raw(Some(query)).await.unwrap();
+        for task in tasks(BUCKET, RAW_DAYS.unsigned_abs()) {
+            let mut query = Query::new(task.flux);
+            query.now = Some(jiff::Timestamp::from_millisecond(now).unwrap().to_string());
+            admin(&self.server).query_raw(Some(query)).await.unwrap();
+        }
     }
 }
 
 #[tokio::test]
 async fn influxdb_does_what_every_history_must() {
     stories::all(&Subject::new().await, Clock::new().now()).await;
+}
+
+#[tokio::test]
+async fn an_hour_is_done_again_as_it_gets_older() {
+    let it = Subject::new().await;
+    let now = Clock::new().now();
+    let hour = now - now % HOUR_MS;
+    for (n, age_h) in [1, 3, 25, 7 * 24 + 1, 88 * 24 + 1].into_iter().enumerate() {
+        let at = hour - age_h * HOUR_MS;
+        let line = format!("hydrant,device=A pressure_kpa={n} {at}\n");
+        let ms = TimestampPrecision::Milliseconds;
+        assert_eq!(it.series.write_lines(&line, ms, now).await.unwrap().kept, 1);
+        stories::Subject::roll_up(&it, hour).await;
+        let flux = format!(
+            "from(bucket: \"{BUCKET}_1h\") |> range(start: -100d) |> filter(fn: (r) => \
+             r._field == \"pressure_kpa_mean\" and r.device == \"A\") |> count()"
+        );
+        let hours = aside(|| it.server.query(&flux));
+        assert_eq!(hours[0]["_value"], (n + 1).to_string(), "the hour {age_h} h ago");
+    }
 }
 
 #[tokio::test]
@@ -153,7 +176,7 @@ async fn an_outage_is_said_and_made_up_for_without_a_gap() {
     let rig = Rig::start(
         it.folder.path(),
         Arc::clone(&it.series) as _,
-        Some(Records::new(Arc::clone(&it.series))),
+        Some(Records::new(Arc::clone(&it.series), Registry::new([]))),
     );
     let mut seq = 0;
     let mut say = |rig: &Rig| {
@@ -177,7 +200,7 @@ async fn an_outage_is_said_and_made_up_for_without_a_gap() {
     let rig = Rig::start(
         it.folder.path(),
         Arc::clone(&it.series) as _,
-        Some(Records::new(Arc::clone(&it.series))),
+        Some(Records::new(Arc::clone(&it.series), Registry::new([]))),
     );
     say(&rig);
     aside(|| it.server.start_again());
@@ -207,7 +230,7 @@ async fn incidents_and_the_ledger_are_points_too() {
     let later = Clock::new().now() + 2 * HOUR_MS;
     // Twice from the beginning, as after a crash that came before the cursors were kept.
     for _ in 0..2 {
-        let mut records = Records::new(Arc::clone(&it.series));
+        let mut records = Records::new(Arc::clone(&it.series), Registry::new([]));
         let (trail, ledger) = records.step(&reader, later).await.unwrap().unwrap();
         assert!(trail > 0 && ledger >= later - 3 * HOUR_MS);
         assert_eq!(records.step(&reader, later).await.unwrap(), None, "nothing is left");

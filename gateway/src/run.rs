@@ -424,7 +424,8 @@ fn history(config: &Config) -> Result<(Arc<dyn Series>, Option<Records>), StartE
         token: influx.token.expose().into(),
         bucket: influx.bucket.clone(),
     })?);
-    Ok((Arc::clone(&influx) as Arc<dyn Series>, Some(Records::new(influx))))
+    let records = Records::new(Arc::clone(&influx), Registry::new(config.profiles()));
+    Ok((influx, Some(records)))
 }
 
 #[cfg(test)]

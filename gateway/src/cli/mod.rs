@@ -13,6 +13,7 @@ mod export;
 mod files;
 mod gateway;
 mod import;
+mod init_influx;
 mod progress;
 mod provision;
 pub mod readings;
@@ -52,6 +53,8 @@ enum Command {
     Import(import::Args),
     /// Make credentials for everybody who speaks to the broker.
     Provision(provision::Args),
+    /// Make an InfluxDB 2 ready: buckets, the hourly tasks, tokens.
+    InitInflux(init_influx::Args),
     /// Judge recorded readings by the rules of the live gateway.
     Backtest(backtest::Args),
     /// A month on paper, as CSV or JSON.
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         | Command::Check(_)
         | Command::Import(_)
         | Command::Provision(_)
+        | Command::InitInflux(_)
         | Command::Backtest(_)
         | Command::Account(_)
         | Command::Export(_)
@@ -98,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Import(args) => import::run(args),
         Command::Provision(args) => provision::run(args),
+        Command::InitInflux(args) => init_influx::run(args),
         Command::Backtest(args) => backtest::run(args),
         Command::Account(args) => account::run(args),
         Command::Report(args) => report::run(args),

@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use standpipe_rules::Ms;
-use standpipe_rules::registry::{Level, Registry};
+use standpipe_rules::registry::{Device, Registry};
 use standpipe_shared::ROOT;
 
 use crate::private_file::{Readers, write};
@@ -109,13 +109,14 @@ pub struct Done {
     pub revoked: usize,
 }
 
-/// Every device of a registry by its name for the broker: `area/device`.
+/// Every device of a registry by its name for the broker: `area/device`, where the area is the
+/// township above its station.
 ///
 /// # Errors
 /// [`ProvisionError::Area`].
 pub fn devices(registry: &Registry) -> Result<Vec<String>, ProvisionError> {
-    let name = |device: &standpipe_rules::registry::Device| {
-        let area = area(registry, &device.station);
+    let name = |device: &Device| {
+        let area = registry.township(&device.station);
         if RESERVED.contains(&area) {
             let (device, area) = (device.id.to_string(), area.to_owned());
             return Err(ProvisionError::Area { device, area });
@@ -129,20 +130,6 @@ pub fn devices(registry: &Registry) -> Result<Vec<String>, ProvisionError> {
 #[must_use]
 pub fn stations(registry: &Registry) -> Vec<String> {
     registry.stations().iter().map(|it| format!("stations/{}", it.id)).collect()
-}
-
-/// The township above a station: the area in the topics of its devices.
-fn area<'a>(registry: &'a Registry, station: &'a str) -> &'a str {
-    let mut at = station;
-    // No chain of command is longer than there are levels.
-    for _ in 0..4 {
-        let Some(it) = registry.station(at) else { break };
-        match (&it.parent, it.level) {
-            (_, Level::District | Level::Township) | (None, _) => return &it.id,
-            (Some(parent), Level::Community | Level::Village) => at = parent,
-        }
-    }
-    at
 }
 
 /// Makes what is missing for these names, and does what was ordered.

@@ -16,6 +16,7 @@ pub mod embedded;
 pub mod fold;
 pub mod influx;
 pub mod line;
+mod places;
 pub mod pump;
 pub mod question;
 pub mod records;

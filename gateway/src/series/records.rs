@@ -1,4 +1,5 @@
-//! What else InfluxDB keeps: the measurements `incident` and `ledger` (CONTRACT §7).
+//! What else InfluxDB keeps: the measurements `incident` and `ledger` (CONTRACT §7), and `place`
+//! (`places.rs`).
 //!
 //! `incident`: a point for every change of state, as the trail tells it; tags `station`,
 //! `severity`, `condition`. `ledger`: a point a device and hour, the boots of the hour summed.
@@ -11,10 +12,12 @@ use std::sync::Arc;
 
 use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
+use standpipe_rules::registry::Registry;
 use standpipe_shared::Condition;
 
 use super::influx::Influx;
 use super::line::{self, Unwritable};
+use super::places::Places;
 use super::{HOUR_MS, SeriesError};
 use crate::store::{Reader, StoreError};
 
@@ -29,7 +32,7 @@ const HOURS_AGAIN: Ms = 3;
 /// and so many once a day.
 const HOURS_AGAIN_DAILY: Ms = 48;
 
-/// Writes both measurements, each after a cursor of its own.
+/// Writes the measurements, each after a cursor of its own.
 #[derive(Debug)]
 pub struct Records {
     influx: Arc<Influx>,
@@ -37,6 +40,7 @@ pub struct Records {
     at: Option<(i64, Ms)>,
     /// Within an hour's pass over the ledger: the next device.
     device: i64,
+    places: Places,
 }
 
 /// Why a step came to nothing.
@@ -83,10 +87,10 @@ struct Whose {
 }
 
 impl Records {
-    /// Both measurements, from where the store says they were left.
+    /// All of them, from where the store says they were left; `profiles` judge the devices.
     #[must_use]
-    pub const fn new(influx: Arc<Influx>) -> Self {
-        Self { influx, at: None, device: 0 }
+    pub fn new(influx: Arc<Influx>, profiles: Registry) -> Self {
+        Self { influx, at: None, device: 0, places: Places::new(profiles) }
     }
 
     /// Writes a little of each; the new cursors when one moved.
@@ -107,6 +111,7 @@ impl Records {
         };
         let after =
             (self.trail(reader, trail, now).await?, self.ledger(reader, ledger, now).await?);
+        self.places.step(&self.influx, reader, now).await?;
         self.at = Some(after);
         Ok((after != (trail, ledger)).then_some(after))
     }

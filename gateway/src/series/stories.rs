@@ -166,7 +166,7 @@ async fn what_cannot_be_kept_is_counted(it: &impl Subject, hour: Ms) {
 }
 
 async fn old_times_are_answered_by_the_hour(it: &impl Subject, hour: Ms) {
-    let at = hour - 3 * HOUR_MS;
+    let at = hour - 2 * HOUR_MS;
     let readings = vec![kpa(at, 1.0), kpa(at + 1, 2.0), kpa(at + 2, 6.0), kpa(at + HOUR_MS, 8.0)];
     write(it, "hourly", readings, hour).await;
     it.roll_up(hour + HOUR_MS).await;
@@ -188,7 +188,7 @@ async fn old_times_are_answered_by_the_hour(it: &impl Subject, hour: Ms) {
 }
 
 async fn late_readings_change_their_hour(it: &impl Subject, hour: Ms) {
-    let at = hour - 3 * HOUR_MS;
+    let at = hour - 2 * HOUR_MS;
     let later = hour + 200 * DAY_MS;
     write(it, "late", vec![kpa(at, 4.0)], hour).await;
     it.roll_up(hour + HOUR_MS).await;

@@ -42,6 +42,9 @@ pub enum Level {
     Village,
 }
 
+/// How many levels there are: no chain of command is longer.
+const LEVELS: usize = 4;
+
 /// One that acts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Station {
@@ -209,6 +212,20 @@ impl Registry {
     #[must_use]
     pub fn zone(&self, zone: &str) -> &[DeviceIx] {
         self.zones.get(zone).map_or(&[], Vec::as_slice)
+    }
+
+    /// The township above a station, itself included; where there is none, as far up as it goes.
+    #[must_use]
+    pub fn township<'a>(&'a self, station: &'a str) -> &'a str {
+        let mut at = station;
+        for _ in 0..LEVELS {
+            let Some(it) = self.station(at) else { break };
+            match (&it.parent, it.level) {
+                (_, Level::District | Level::Township) | (None, _) => break,
+                (Some(parent), Level::Community | Level::Village) => at = parent,
+            }
+        }
+        at
     }
 
     /// The devices a station is responsible for.

@@ -1,4 +1,4 @@
-//! Questions to InfluxDB, in Flux; and the task that rolls hours up.
+//! Questions to InfluxDB, in Flux.
 //!
 //! Everything is folded by InfluxDB per series; a device that moved to another station has
 //! several, which are put together here. Each question runs in a task of its own, because the
@@ -20,11 +20,6 @@ use crate::series::{DAY_MS, HistoryError, HistoryPoint, HistoryQuery, beginning}
 
 /// Hourly points are asked for in pieces of this length, so that an answer stays small.
 const HOURLY_PIECE_MS: Ms = 366 * DAY_MS;
-
-/// The task that fills `standpipe_1h` from `standpipe`: for every field `…_min`, `…_mean`,
-/// `…_max` and `…_count` (all floats), at the start of the hour. It does a whole day again each
-/// time, so that late readings count; doing an hour again writes the same points.
-pub const DOWNSAMPLE: &str = include_str!("downsample.flux");
 
 /// What is known of one moment or step, of all series so far.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,8 @@
 //! History in InfluxDB 2, through the `influxdb2` client.
 //!
 //! Here: bodies of lines, and what becomes of them (CONTRACT §7). What one answer of the server
-//! means is in `verdict.rs`, questions are in `flux.rs`, when to try again is in `pump.rs`.
+//! means is in `verdict.rs`, questions are in `flux.rs`, what rolls hours up is in `hourly.rs`, an
+//! InfluxDB is made ready in `setup.rs`, when to try again is in `pump.rs`.
 //!
 //! Lines are written here and not by the client, whose writer escapes wrongly and sends one HTTP
 //! chunk a point. The client hides the headers of an answer, `Retry-After` among them: once
@@ -12,6 +13,8 @@
 //! unless its device was given another station or zone in that very moment: then it is in both.
 
 mod flux;
+pub mod hourly;
+pub mod setup;
 mod verdict;
 
 use std::io::Write as _;
@@ -33,7 +36,6 @@ use super::{
     beginning,
 };
 use crate::backoff::retry_after;
-pub use flux::DOWNSAMPLE;
 use verdict::{Dropped, Verdict};
 
 /// Lines of one body.
@@ -266,7 +268,7 @@ impl Series for Influx {
         Box::pin(flux::answer(self.asker.clone(), self.bucket.clone(), query, now))
     }
 
-    /// InfluxDB rolls up by its own task ([`DOWNSAMPLE`]) and cuts off by its retention. Here it
+    /// InfluxDB rolls up by its own tasks ([`hourly`]) and cuts off by its retention. Here it
     /// is only asked, when nothing was written for a while, whether it is there and would take
     /// something: an empty body goes through the same checks.
     fn upkeep(&self, now: Ms) -> BoxFuture<'_, Result<bool, SeriesError>> {

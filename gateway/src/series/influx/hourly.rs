@@ -1,0 +1,70 @@
+//! The tasks that fill `standpipe_1h` from `standpipe`: for every field `…_min`, `…_mean`, `…_max`
+//! and `…_count` (all floats), at the start of the hour. Doing an hour again writes the same points.
+//!
+//! An hour can change as long as readings of it may come, and a device that was cut off sends what
+//! it kept when it is back, days later. To do all those days again every hour would be too much
+//! work at 100,000 devices; so an hour is done again at certain ages: three times while it is new,
+//! at one day, at seven, and a last time two days before its raw readings are dropped. That is six
+//! hours of work an hour. What came late is missing from hourly points until the next of these;
+//! raw points have it at once, and charts take them as long as there are any (`question.rs`).
+
+/// One of them, for the newest hours and for the buckets by their usual names.
+const SCRIPT: &str = include_str!("hourly.flux");
+
+/// A task of InfluxDB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Its name.
+    pub name: String,
+    /// Its script.
+    pub flux: String,
+}
+
+/// The tasks for a bucket that keeps raw readings for so many days.
+#[must_use]
+pub fn tasks(bucket: &str, raw_days: u64) -> Vec<Task> {
+    let last = format!("{}d", raw_days.saturating_sub(2));
+    [("", "10m", "0h", "3h"), ("_1d", "20m", "1d", "1h"), ("_7d", "30m", "7d", "1h")]
+        .into_iter()
+        .chain([("_last", "40m", &*last, "1h")])
+        .map(|(suffix, offset, age, length)| {
+            let name = format!("{bucket}_1h{suffix}");
+            let flux = SCRIPT
+                .replace("name: \"standpipe_1h\"", &format!("name: \"{name}\""))
+                .replace("offset: 10m", &format!("offset: {offset}"))
+                .replace("age = 0h", &format!("age = {age}"))
+                .replace("length = 3h", &format!("length = {length}"))
+                .replace("bucket: \"standpipe", &format!("bucket: \"{bucket}"));
+            Task { name, flux }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SCRIPT, tasks};
+
+    #[test]
+    fn each_age_has_a_task_of_its_own() {
+        let usual = tasks("standpipe", 90);
+        assert_eq!(usual[0].flux, SCRIPT);
+        let names: Vec<&str> = usual.iter().map(|it| &*it.name).collect();
+        assert_eq!(
+            names,
+            ["standpipe_1h", "standpipe_1h_1d", "standpipe_1h_7d", "standpipe_1h_last"]
+        );
+        let last = &tasks("town", 30)[3].flux;
+        for line in [
+            "option task = {name: \"town_1h_last\", every: 1h, offset: 40m}",
+            "age = 28d",
+            "length = 1h",
+        ] {
+            assert!(last.lines().any(|it| it == line), "{line} in {last}");
+        }
+        let buckets: Vec<&str> = last.split("bucket: \"").skip(1).collect();
+        assert!(
+            buckets.len() == 3 && buckets.iter().all(|it| it.starts_with("town")),
+            "{buckets:?}"
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! Where every device is, for maps and tables over InfluxDB: the measurement `place`.
+//!
+//! A point a device and day (UTC), written again every hour, so that what is registered today is on
+//! the map today. Tags `device`, `station`, `zone`, and two that readings do not have: `kind`, and
+//! `township`, the township above its station. Fields `name`, `address`, `lat`, `lon`, and what it
+//! is judged by: `min_kpa`, `max_kpa`, `interval_s`.
+
+use influxdb2::api::write::TimestampPrecision;
+use standpipe_rules::Ms;
+use standpipe_rules::registry::{Device, Registry, Station};
+use standpipe_shared::Kind;
+
+use super::influx::Influx;
+use super::line::{self, Unwritable};
+use super::records::RecordsError;
+use super::{DAY_MS, HOUR_MS};
+use crate::store::Reader;
+
+/// Devices written at once.
+const DEVICES: i64 = 500;
+
+/// Writes them, a few at a time.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// The profiles, and the stations as they were at the beginning of the pass.
+    registry: Registry,
+    /// The hour whose pass is done, or begun.
+    hour: Option<Ms>,
+    /// Within a pass: the next device.
+    device: Option<i64>,
+}
+
+impl Places {
+    /// With the profiles by which devices are judged.
+    pub(super) const fn new(registry: Registry) -> Self {
+        Self { registry, hour: None, device: None }
+    }
+
+    /// Writes a few, if it is time to.
+    ///
+    /// # Errors
+    /// [`RecordsError`]: the same are written again next time.
+    pub(super) async fn step(
+        &mut self,
+        influx: &Influx,
+        reader: &Reader,
+        now: Ms,
+    ) -> Result<(), RecordsError> {
+        let hour = now.div_euclid(HOUR_MS);
+        if self.device.is_none() && self.hour != Some(hour) {
+            for it in stations(reader)? {
+                self.registry.put_station(it);
+            }
+            (self.hour, self.device) = (Some(hour), Some(0));
+        }
+        let Some(first) = self.device else { return Ok(()) };
+        let sql = "SELECT ix, json FROM device WHERE ix >= ?1 ORDER BY ix LIMIT ?2";
+        let rows: Vec<(i64, String)> =
+            reader.query(sql, [first, DEVICES], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut text = String::new();
+        for device in rows.iter().filter_map(|(_, json)| serde_json::from_str(json).ok()) {
+            let start = text.len();
+            if let Err(bad) = self.line(&mut text, &device, now) {
+                text.truncate(start);
+                tracing::warn!(device = &*device.id, "place not in history: {bad}");
+            }
+        }
+        let written = influx.write_lines(&text, TimestampPrecision::Milliseconds, now).await?;
+        for it in written.refused {
+            tracing::warn!(line = &*it.line, "history refused a place: {}", it.why);
+        }
+        self.device = rows.last().map(|(ix, _)| ix + 1);
+        Ok(())
+    }
+
+    fn line(&self, out: &mut String, it: &Device, now: Ms) -> Result<(), Unwritable> {
+        let profile = self.registry.profile_of(it);
+        let township = self.registry.township(&it.station);
+        out.push_str("place");
+        for (key, value) in [
+            ("device", &*it.id),
+            ("station", &it.station),
+            ("zone", &it.zone),
+            ("kind", it.kind.as_str()),
+            ("township", township),
+        ] {
+            line::tag(out, key, value)?;
+        }
+        out.push(' ');
+        line::text_field(out, "name", &it.name)?;
+        out.push(',');
+        line::text_field(out, "address", &it.address)?;
+        let place = [("lat", it.lat), ("lon", it.lon)];
+        let limits = [("min_kpa", profile.min_kpa), ("max_kpa", profile.max_kpa)];
+        let limits = limits.map(|(name, kpa)| (name, Some(f64::from(kpa))));
+        let limits = limits.into_iter().filter(|_| it.kind == Kind::Hydrant);
+        for (name, number) in place.into_iter().chain(limits) {
+            if let Some(number) = number.filter(|it| it.is_finite()) {
+                out.push_str(&format!(",{name}={number}"));
+            }
+        }
+        out.push(',');
+        let interval = it.interval_s.unwrap_or(profile.interval_s);
+        line::integer_field(out, "interval_s", i64::from(interval));
+        out.push_str(&format!(" {}\n", now.div_euclid(DAY_MS) * DAY_MS));
+        Ok(())
+    }
+}
+
+fn stations(reader: &Reader) -> Result<Vec<Station>, RecordsError> {
+    let rows: Vec<String> = reader.query("SELECT json FROM station", (), |row| row.get(0))?;
+    Ok(rows.iter().filter_map(|it| serde_json::from_str(it).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Places;
+    use standpipe_rules::registry::{Device, Level, Registry, Station};
+    use standpipe_shared::Kind;
+
+    #[test]
+    fn a_place_is_a_point_a_day() {
+        let station = |id: &str, level, parent: Option<&str>| Station {
+            id: id.into(),
+            name: id.into(),
+            level,
+            parent: parent.map(Box::from),
+            lat: 29.0,
+            lon: 106.0,
+            phone: None,
+        };
+        let mut places = Places::new(Registry::new([]));
+        for it in [
+            station("d", Level::District, None),
+            station("t1", Level::Township, Some("d")),
+            station("c1", Level::Community, Some("t1")),
+            station("v1", Level::Village, Some("c1")),
+        ] {
+            places.registry.put_station(it);
+        }
+        let mut device = Device::unclaimed("H-1", "t1", Kind::Hydrant);
+        (device.station, device.lat, device.lon) = ("v1".into(), Some(29.5), Some(106.25));
+        device.name = "滨江路 \"1\"".into();
+        let mut out = String::new();
+        places.line(&mut out, &device, 1_764_000_000_000).unwrap();
+        assert_eq!(
+            out,
+            "place,device=H-1,station=v1,kind=hydrant,township=t1 name=\"滨江路 \\\"1\\\"\",\
+             address=\"\",lat=29.5,lon=106.25,min_kpa=140,max_kpa=1000,interval_s=900i \
+             1763942400000\n"
+        );
+        // What is not known is left out.
+        let unclaimed = Device::unclaimed("D-1", "t1", Kind::Smoke);
+        let mut out = String::new();
+        places.line(&mut out, &unclaimed, 1_764_000_000_000).unwrap();
+        assert_eq!(
+            out,
+            "place,device=D-1,kind=smoke name=\"D-1\",address=\"\",interval_s=900i 1763942400000\n"
+        );
+    }
+}
