@@ -78,3 +78,13 @@ pub fn post_text(url: &str, authorization: &str, body: &Value) -> (u16, String) 
     send(|client| client.post(url).json(body), authorization)
         .unwrap_or_else(|| panic!("no answer: {url}"))
 }
+
+/// `POST` of plain text.
+///
+/// # Panics
+/// When nobody answers.
+#[must_use]
+pub fn post_lines(url: &str, authorization: &str, body: String) -> (u16, String) {
+    send(|client| client.post(url).body(body), authorization)
+        .unwrap_or_else(|| panic!("no answer: {url}"))
+}

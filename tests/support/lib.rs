@@ -7,14 +7,17 @@
 pub mod broker;
 pub mod browser;
 pub mod client;
+pub mod dashboards;
 pub mod deployed;
 pub mod gateway;
+pub mod grafana;
 pub mod http;
 pub mod influx;
 pub mod load;
 pub mod modbus;
 pub mod modem;
 pub mod process;
+pub mod provisioning;
 pub mod qemu;
 pub mod receiver;
 pub mod secure;

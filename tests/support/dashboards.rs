@@ -1,0 +1,130 @@
+//! The dashboards of `deploy/grafana`, and their queries with Grafana's variables replaced as
+//! Grafana replaces them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::deployed::deploy;
+
+/// One question of a dashboard or rule.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Of which dashboard and panel.
+    pub of: String,
+    /// What shows it: `timeseries`, `table` …, `variable`, `annotation` or `rule`.
+    pub shown: String,
+    /// The query, as it is in the file.
+    pub flux: String,
+}
+
+/// A span to ask about, as Grafana writes it into a query.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// RFC 3339.
+    pub start: String,
+    /// RFC 3339.
+    pub stop: String,
+    /// How wide a pixel is, such as `60000ms`.
+    pub window: String,
+}
+
+/// A dashboard's file.
+#[derive(Clone, Debug)]
+pub struct Dashboard {
+    /// The file's name.
+    pub name: String,
+    /// How many lines it has.
+    pub lines: usize,
+    /// What is in it.
+    pub json: Value,
+}
+
+/// All dashboards.
+///
+/// # Panics
+/// When a file can't be read, or is no JSON.
+#[must_use]
+pub fn all() -> Vec<Dashboard> {
+    let folder = deploy().join("grafana/dashboards");
+    let mut files: Vec<_> = std::fs::read_dir(&folder).expect("dashboards").flatten().collect();
+    files.sort_by_key(std::fs::DirEntry::path);
+    let read = |it: &std::fs::DirEntry| {
+        let name = it.file_name().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(it.path()).expect("a dashboard");
+        let json = serde_json::from_str(&text).unwrap_or_else(|bad| panic!("{name}: {bad}"));
+        Dashboard { name, lines: text.lines().count(), json }
+    };
+    files.iter().map(read).collect()
+}
+
+fn items<'a>(of: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
+    of.pointer(path).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text(of: &Value, key: &str) -> String {
+    of[key].as_str().unwrap_or_default().to_owned()
+}
+
+impl Dashboard {
+    /// The questions of its panels and annotations.
+    #[must_use]
+    pub fn questions(&self) -> Vec<Question> {
+        let mut all = Vec::new();
+        let name = &self.name;
+        for panel in items(&self.json, "/panels") {
+            for target in items(panel, "/targets") {
+                let of = format!("{name}: {} {}", text(panel, "title"), text(target, "refId"));
+                all.push(Question { of, shown: text(panel, "type"), flux: text(target, "query") });
+            }
+        }
+        for it in items(&self.json, "/annotations/list") {
+            let (of, flux) =
+                (format!("{name}: {}", text(it, "name")), text(&it["target"], "query"));
+            all.push(Question { of, shown: "annotation".into(), flux });
+        }
+        all
+    }
+
+    /// Its variables, each asked for in turn with those before it: name → what it stands for, as
+    /// with everything chosen of those that take several, and the first of those that take one.
+    ///
+    /// # Panics
+    /// When one has no value.
+    pub fn variables(
+        &self,
+        mut ask: impl FnMut(Question) -> Vec<String>,
+    ) -> BTreeMap<String, String> {
+        let mut values = BTreeMap::new();
+        for it in items(&self.json, "/templating/list") {
+            let name = text(it, "name");
+            let of = format!("{}: ${name}", self.name);
+            let flux = replaced(&text(it, "query"), &values);
+            let found = ask(Question { of: of.clone(), shown: "variable".into(), flux });
+            assert!(!found.is_empty(), "{of} stands for nothing");
+            let value = match (it["multi"].as_bool(), it["allValue"].as_str()) {
+                (Some(true), Some(all)) => all.to_owned(),
+                (Some(true), None) => format!("({})", found.join("|")),
+                _ => found[0].clone(),
+            };
+            values.insert(name, value);
+        }
+        values
+    }
+}
+
+/// A query with these variables in their places.
+#[must_use]
+pub fn replaced(flux: &str, variables: &BTreeMap<String, String>) -> String {
+    variables.iter().fold(flux.to_owned(), |flux, (name, value)| {
+        flux.replace(&format!("${{{name}:regex}}"), value).replace(&format!("${{{name}}}"), value)
+    })
+}
+
+/// A query about a span.
+#[must_use]
+pub fn about(flux: &str, span: &Span) -> String {
+    flux.replace("v.timeRangeStart", &span.start)
+        .replace("v.timeRangeStop", &span.stop)
+        .replace("v.windowPeriod", &span.window)
+}
