@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{BadRow, File, Import};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{AccountError, Accounts, NoSecret, key};
@@ -33,7 +34,7 @@ use crate::console::{Town, Watch};
 use crate::engine::{
     self, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues,
 };
-use crate::health::Health;
+use crate::health::{Health, Status};
 use crate::ingest;
 use crate::limits::GRACE;
 use crate::mqtt::{BadBroker, Broker};
@@ -122,7 +123,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let (bells, rings) = bells(); // from the engine: something is owed
     let (alarm_acks, alarm_acked) = acks(); // from the engine: it is on disk
     let (telemetry_acks, telemetry_acked) = acks();
-    let mut running = Running::new(http, engine.clone());
+    let mut running = Running::new(http, engine.clone(), Arc::clone(&health));
     let with = With { path: config.store.path.clone(), engine, rings, clock, health };
 
     let acks = [alarm_acks, telemetry_acks];
@@ -226,6 +227,7 @@ pub struct Running {
     engine: Stage,
     /// Keeps the engine alive.
     handle: Option<EngineHandle>,
+    health: Arc<Health>,
 }
 
 /// Threads that end together.
@@ -244,9 +246,9 @@ impl Stage {
 }
 
 impl Running {
-    fn new(http: SocketAddr, handle: EngineHandle) -> Self {
+    fn new(http: SocketAddr, handle: EngineHandle, health: Arc<Health>) -> Self {
         let [sources, senders, engine] = [(); 3].map(|()| Stage::default());
-        Self { http, sources, senders, engine, handle: Some(handle) }
+        Self { http, sources, senders, engine, handle: Some(handle), health }
     }
 
     /// Where the API is served.
@@ -263,6 +265,15 @@ impl Running {
             .flat_map(|stage| &stage.threads)
             .find(|it| it.is_finished())
             .map(|it| it.thread().name().unwrap_or("a thread").to_owned())
+    }
+
+    /// Whether the engine takes messages within a time, or says why it can't: to begin anew helps
+    /// nothing against a full disk.
+    pub async fn alive(&self, within: Duration) -> bool {
+        let Some(handle) = &self.handle else { return false };
+        let taken = timeout(within, handle.alive()).await;
+        taken.is_ok_and(|it| it.is_ok())
+            || matches!(self.health.store.status(), Status::Failing { .. })
     }
 
     /// Stops: first what brings work, then what takes it away, and the engine last, when it has

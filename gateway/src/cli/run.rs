@@ -1,8 +1,11 @@
 //! `standpipe run`: the gateway, until somebody ends it.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::Clock;
@@ -37,7 +40,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let running = run::start(config, Clock::new()).map_err(|bad| not_started(&bad))?;
     let (http, scheme) = (running.http(), if broker.tls { "mqtts" } else { "mqtt" });
     tracing::info!("running: http://{http}, {scheme}://{}:{}", broker.host, broker.port);
-    let ended = runtime.block_on(end(&running, signals));
+    manager(NotifyState::Ready);
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = end(&running, signals) => ended,
+            never = pulse(&running) => match never {},
+        }
+    });
+    manager(NotifyState::Stopping);
     let stopped = running.stop();
     match (ended, stopped) {
         (Err(why), _) => Err(Failure::Failed(why)),
@@ -78,6 +88,25 @@ impl Signals {
     fn new() -> std::io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+}
+
+/// Tells the service manager, if one started us.
+fn manager(state: NotifyState) {
+    if let Err(bad) = sd_notify::notify(&[state]) {
+        tracing::warn!("the service manager was not told ({bad})");
+    }
+}
+
+/// Tells the service manager that the gateway lives, as long as it does; one that waits for that
+/// starts it anew otherwise.
+async fn pulse(running: &Running) -> Infallible {
+    let Some(patience) = sd_notify::watchdog_enabled() else { return pending().await };
+    loop {
+        tokio::time::sleep(patience / 4).await;
+        if running.alive(patience / 4).await {
+            manager(NotifyState::Watchdog);
+        }
     }
 }
 

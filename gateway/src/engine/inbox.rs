@@ -267,6 +267,11 @@ pub enum Ask {
         /// Whether there was one.
         reply: oneshot::Sender<bool>,
     },
+    /// Say that the engine still takes messages.
+    Alive {
+        /// It does.
+        reply: oneshot::Sender<()>,
+    },
     /// Take everything that waits, and keep everything that is remembered.
     Flush {
         /// Done.
@@ -406,6 +411,14 @@ impl EngineHandle {
     /// [`Unavailable`].
     pub async fn withdraw(&self, id: Box<str>) -> Result<bool, Unavailable> {
         self.ask(|reply| Ask::Withdraw { id, reply }).await
+    }
+
+    /// The engine takes messages: it answers as soon as it takes this one.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn alive(&self) -> Result<(), Unavailable> {
+        self.ask(|reply| Ask::Alive { reply }).await
     }
 
     /// Everything sent before this is taken, and everything remembered is kept.

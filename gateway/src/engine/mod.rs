@@ -278,6 +278,8 @@ impl Engine {
                 let done = self.world.withdraw(&id, now, &mut self.changes);
                 self.due.withdrawn.push((reply, done));
             }
+            // Whoever asked may have gone.
+            Ask::Alive { reply } => drop(reply.send(())),
             Ask::Flush { reply } => {
                 self.keep_all();
                 self.due.flushed.push((reply, ()));
