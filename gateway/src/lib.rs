@@ -18,6 +18,7 @@ pub mod private_file;
 pub mod provision;
 pub mod report;
 pub mod run;
+pub mod selftest;
 pub mod series;
 pub mod store;
 

@@ -16,6 +16,8 @@ pub const URL_VARIABLE: &str = "STANDPIPE_URL";
 const USUAL_URL: &str = "http://127.0.0.1:8080";
 /// A little longer than the gateway itself takes at most.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Items of a list asked for at one time.
+const PER_PAGE: &str = "1000";
 
 /// Which gateway.
 #[derive(Debug, clap::Args)]
@@ -69,10 +71,39 @@ impl Gateway {
         path: &[&str],
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        self.answer(method, self.at(path), body)
+    }
+
+    /// Every item of a paged list.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`]: nobody answers, or the answer is no.
+    pub fn list(&self, path: &[&str]) -> Result<Vec<Value>, Failure> {
+        let mut items = Vec::new();
+        for page in 1_u64.. {
+            let mut url = self.at(path);
+            url.query_pairs_mut()
+                .append_pair("page", &page.to_string())
+                .append_pair("per_page", PER_PAGE);
+            let answer = self.answer(Method::GET, url, None)?;
+            items
+                .extend(answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default());
+            if answer.get("pages").and_then(Value::as_u64).unwrap_or(1) <= page {
+                break;
+            }
+        }
+        Ok(items)
+    }
+
+    fn at(&self, path: &[&str]) -> Url {
         let mut url = self.url.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["api", "v1"]).extend(path);
         }
+        url
+    }
+
+    fn answer(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Value, Failure> {
         let mut request = self.client.request(method, url);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);

@@ -19,6 +19,7 @@ mod provision;
 pub mod readings;
 mod report;
 mod run;
+mod selftest;
 mod settings;
 
 use std::io::IsTerminal;
@@ -55,6 +56,8 @@ enum Command {
     Provision(provision::Args),
     /// Make an InfluxDB 2 ready: buckets, the hourly tasks, tokens.
     InitInflux(init_influx::Args),
+    /// Send every station a test alarm, and page when one does not arrive.
+    Selftest(selftest::Args),
     /// Judge recorded readings by the rules of the live gateway.
     Backtest(backtest::Args),
     /// A month on paper, as CSV or JSON.
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         | Command::Import(_)
         | Command::Provision(_)
         | Command::InitInflux(_)
+        | Command::Selftest(_)
         | Command::Backtest(_)
         | Command::Account(_)
         | Command::Export(_)
@@ -103,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Provision(args) => provision::run(args),
         Command::InitInflux(args) => init_influx::run(args),
+        Command::Selftest(args) => selftest::run(args),
         Command::Backtest(args) => backtest::run(args),
         Command::Account(args) => account::run(args),
         Command::Report(args) => report::run(args),

@@ -102,6 +102,7 @@ fn hello(gateway: &str, lane: Lane) -> Hello {
         clean_start: false,
         session_expiry_s: SESSION_EXPIRY_S,
         receive_maximum: u16::try_from(half).unwrap_or(u16::MAX).min(RECEIVE_MAXIMUM),
+        will: None,
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     Connect, ConnectProperties, ConnectReturnCode, Disconnect, DisconnectReasonCode, Filter,
-    Packet, PingReq, PublishProperties, RetainForwardRule, Subscribe,
+    LastWill, Packet, PingReq, PublishProperties, RetainForwardRule, Subscribe,
 };
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
@@ -40,6 +40,17 @@ pub struct Hello {
     pub session_expiry_s: u32,
     /// How many messages the broker may send before we acknowledge one.
     pub receive_maximum: u16,
+    /// What the broker says for us should we end without a good-bye.
+    pub will: Option<Will>,
+}
+
+/// A last word, at QoS 1 and not retained.
+#[derive(Clone, Debug)]
+pub struct Will {
+    /// Where to.
+    pub topic: String,
+    /// What.
+    pub payload: String,
 }
 
 /// A message to publish.
@@ -138,7 +149,10 @@ impl Link {
             send_maximum: u16::MAX,
             send_limit: None,
         };
-        link.queue(&Packet::Connect(connect(hello), None, broker.login.clone()))?;
+        let will = hello.will.as_ref().map(|it| {
+            LastWill::new(it.topic.as_str(), it.payload.as_str(), QoS::AtLeastOnce, false, None)
+        });
+        link.queue(&Packet::Connect(connect(hello), will, broker.login.clone()))?;
         link.welcome().await?;
         Ok(link)
     }

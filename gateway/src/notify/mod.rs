@@ -18,7 +18,7 @@ pub mod device;
 mod flight;
 mod packets;
 mod session;
-mod sign;
+pub(crate) mod sign;
 pub mod station;
 pub mod webhook;
 

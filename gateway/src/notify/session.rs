@@ -85,7 +85,8 @@ pub fn start<O: Owed>(
     bell: watch::Receiver<u64>,
 ) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let hello = Hello { client_id, clean_start: true, session_expiry_s: 0, receive_maximum: 1 };
+    let hello =
+        Hello { client_id, clean_start: true, session_expiry_s: 0, receive_maximum: 1, will: None };
     let attempts = Attempts::new(O::NAME, &hello.client_id);
     let task = Session { owed, setup, broker, hello, attempts, bell, refusal_said_at: None };
     let name = O::NAME.replace(' ', "-");

@@ -11,6 +11,8 @@ use standpipe_shared::{Class, Condition, Severity};
 use super::{Figures, Month, Report, Spread};
 use crate::accounts::{Area, area};
 use crate::api::readers::ReadError;
+use crate::provision::SELFTEST;
+use crate::selftest;
 
 const DAY_MS: Ms = 86_400_000;
 
@@ -62,10 +64,12 @@ pub fn gather(
     }))
 }
 
-/// Tests, exercises and announced work are no incidents to a report.
+/// Tests, exercises and announced work are no incidents to a report, nor is what becomes of what
+/// only the self-test uses.
 fn counts(it: &WireIncident) -> bool {
+    let real = it.device.as_ref().is_none_or(|it| !selftest::is_detector(&it.id));
     let quiet = [Outcome::Test, Outcome::Exercise, Outcome::Maintenance];
-    !it.exercise && it.outcome.is_none_or(|outcome| !quiet.contains(&outcome))
+    real && !it.exercise && it.outcome.is_none_or(|outcome| !quiet.contains(&outcome))
 }
 
 fn wires(db: &Connection, of: &Area, (from, to): (Ms, Ms)) -> Result<Vec<WireIncident>, ReadError> {
@@ -89,9 +93,11 @@ fn figures(
     all: &[WireIncident],
 ) -> Result<Figures, ReadError> {
     let mut it = Figures::default();
+    // What only the self-test uses watches over nobody.
     let sql = format!(
         "SELECT count(*), coalesce(sum(d.kind = 'hydrant'), 0), coalesce(sum(m.ix IS NULL), 0)
-         FROM device d LEFT JOIN memory m ON m.ix = d.ix WHERE {}",
+         FROM device d LEFT JOIN memory m ON m.ix = d.ix
+         WHERE {} AND d.id NOT LIKE '{SELFTEST}-%'",
         of.devices()
     );
     let never: u32;
@@ -127,6 +133,7 @@ fn standing(db: &Connection, of: &Area, at: Ms, what: Condition) -> Result<u32, 
     let sql = format!(
         "SELECT count(DISTINCT json_extract(i.wire, '$.device.id')) FROM incident i
          WHERE {} AND i.opened_at < ?2 AND coalesce(i.closed_at, ?2) >= ?2
+             AND json_extract(i.wire, '$.device.id') NOT LIKE '{SELFTEST}-%'
              AND i.state NOT IN ('verifying') AND EXISTS (
                  SELECT 1 FROM json_each(i.wire, '$.conditions') c WHERE c.value = ?3)",
         of.own_incidents()

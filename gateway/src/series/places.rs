@@ -3,7 +3,7 @@
 //! A point a device and day (UTC), written again every hour, so that what is registered today is on
 //! the map today. Tags `device`, `station`, `zone`, and two that readings do not have: `kind`, and
 //! `township`, the township above its station. Fields `name`, `address`, `lat`, `lon`, and what it
-//! is judged by: `min_kpa`, `max_kpa`, `interval_s`.
+//! is judged by: `min_kpa`, `max_kpa`, `interval_s`. What only the self-test uses is nowhere.
 
 use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
@@ -14,6 +14,7 @@ use super::influx::Influx;
 use super::line::{self, Unwritable};
 use super::records::RecordsError;
 use super::{DAY_MS, HOUR_MS};
+use crate::selftest;
 use crate::store::Reader;
 
 /// Devices written at once.
@@ -58,7 +59,8 @@ impl Places {
         let rows: Vec<(i64, String)> =
             reader.query(sql, [first, DEVICES], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut text = String::new();
-        for device in rows.iter().filter_map(|(_, json)| serde_json::from_str(json).ok()) {
+        let devices = rows.iter().filter_map(|(_, json)| serde_json::from_str(json).ok());
+        for device in devices.filter(|it: &Device| !selftest::is_detector(&it.id)) {
             let start = text.len();
             if let Err(bad) = self.line(&mut text, &device, now) {
                 text.truncate(start);

@@ -19,6 +19,7 @@ use super::influx::Influx;
 use super::line::{self, Unwritable};
 use super::places::Places;
 use super::{HOUR_MS, SeriesError};
+use crate::selftest;
 use crate::store::{Reader, StoreError};
 
 /// Trail entries read at once.
@@ -201,7 +202,7 @@ impl Records {
 }
 
 impl Change {
-    /// Writes its line, or nothing when the state did not change, or for an exercise.
+    /// Writes its line, or nothing when the state did not change, or for a test or an exercise.
     fn line(&self, out: &mut String) -> Result<(), Unwritable> {
         let state = match &*self.hop {
             "raised" | "reopened" => "open",
@@ -212,7 +213,8 @@ impl Change {
             _ => return Ok(()),
         };
         let about: About = serde_json::from_str(&self.wire).unwrap_or_default();
-        if about.exercise {
+        let device = about.device.map_or_else(String::new, |it| it.id);
+        if about.exercise || selftest::is_detector(&device) {
             return Ok(());
         }
         let condition = about.conditions.first().map_or("", |it| it.as_str());
@@ -222,7 +224,6 @@ impl Change {
         {
             line::tag(out, key, value)?;
         }
-        let device = about.device.map_or_else(String::new, |it| it.id);
         for (n, (name, text)) in
             [("id", &*self.id), ("device", &device), ("state", state), ("event", &self.hop)]
                 .into_iter()
@@ -311,6 +312,9 @@ mod tests {
             change(hop, d7).line(&mut out).unwrap();
             assert_eq!(out, "", "{hop} changes no state");
         }
+        let mut out = String::new();
+        change("raised", r#"{"id":"selftest-S-1"}"#).line(&mut out).unwrap();
+        assert_eq!(out, "", "of what only the self-test uses");
     }
 
     #[test]

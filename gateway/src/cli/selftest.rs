@@ -1,0 +1,176 @@
+//! `standpipe selftest`: whether an alarm still reaches every station.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use influxdb2::api::write::TimestampPrecision;
+use reqwest::Method;
+use serde_json::{Value, json};
+use standpipe_rules::Ms;
+
+use super::gateway::{Gateway, Where, word};
+use super::{Failure, config};
+use crate::clock::Clock;
+use crate::config::{ClientCertificate, Config, Secret};
+use crate::mqtt::{Broker, LinkError};
+use crate::private_file::{Readers, write};
+use crate::provision::SELFTEST;
+use crate::selftest::{self, Outcome, page};
+use crate::series::influx::{Influx, Settings};
+
+/// How often a station's detector has to be heard, s: after three days without a test its station is
+/// told that it is offline.
+const INTERVAL_S: u32 = 86_400;
+
+/// Sends every station a test alarm through the whole chain, and pages the webhooks when one does
+/// not arrive or a station's terminal is gone. A timer runs it again and again.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The gateway's configuration.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The folder `selftest` of `standpipe provision`; without it, as the gateway itself.
+    #[arg(long, value_name = "FOLDER")]
+    credentials: Option<PathBuf>,
+    /// Write the outcome here for Prometheus' node exporter.
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
+    #[command(flatten)]
+    gateway: Where,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// [`Failure::Failed`] when a station can't be reached.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let mut config = config::required(&args.config)?;
+    if let Some(folder) = &args.credentials {
+        borrow(&mut config, folder)?;
+    }
+    let broker = Broker::of(&config.mqtt).map_err(|bad| Failure::Configuration(bad.to_string()))?;
+    let gateway = args.gateway.gateway()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
+    let clock = Clock::new();
+    let tested = stations(&gateway).and_then(|stations| {
+        let all = selftest::run(&broker, &config.mqtt.root, &stations, &clock);
+        runtime.block_on(all).map_err(|bad: LinkError| Failure::Failed(bad.to_string()))
+    });
+    // The chain itself is broken: that concerns every station, and is told as of the gateway.
+    let outcomes = tested.unwrap_or_else(|bad| {
+        let (Failure::Failed(why) | Failure::Configuration(why)) = bad;
+        tracing::error!("{why}");
+        vec![Outcome { station: "gateway".into(), took: None, terminal: false }]
+    });
+    let now = clock.now();
+    runtime.block_on(async {
+        tell(&config, &outcomes, now).await;
+        record(&config, &outcomes, now).await;
+    });
+    if let Some(file) = &args.metrics {
+        let written = write(file, metrics(&outcomes).as_bytes(), Readers::All);
+        written.map_err(|bad| Failure::Failed(bad.to_string()))?;
+    }
+    for it in &outcomes {
+        super::say(&told(it));
+    }
+    match outcomes.iter().filter(|it| !it.passed()).count() {
+        0 => Ok(()),
+        bad => Err(Failure::Failed(format!(
+            "{bad} of {} can't be reached: see the lines above",
+            outcomes.len()
+        ))),
+    }
+}
+
+/// Every station of a running gateway; those without a detector for the test are given one.
+fn stations(gateway: &Gateway) -> Result<Vec<Box<str>>, Failure> {
+    let stations = gateway.list(&["stations"])?;
+    for it in &stations {
+        let id = selftest::detector(word(it, "id"));
+        let path = ["devices", &*id];
+        if gateway.ask(Method::GET, &path, None).is_ok() {
+            continue;
+        }
+        let place = |name| it.get(name).cloned().unwrap_or(Value::Null);
+        let detector = json!({
+            "kind": "smoke", "name": "自检 Self-test", "address": "自检 Self-test",
+            "station": word(it, "id"), "profile": "smoke_site", "interval_s": INTERVAL_S,
+            "lat": place("lat"), "lon": place("lon"),
+        });
+        gateway.ask(Method::PUT, &path, Some(&detector))?;
+    }
+    Ok(stations.iter().map(|it| word(it, "id").into()).collect())
+}
+
+/// Certificates that may send test alarms, which the gateway's may not.
+fn borrow(config: &mut Config, folder: &Path) -> Result<(), Failure> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read(&path).map_err(|bad| {
+            Failure::Configuration(format!(
+                "{}: {bad}: name the folder `{SELFTEST}` of standpipe provision",
+                path.display()
+            ))
+        })
+    };
+    let key = String::from_utf8_lossy(&read("selftest.key")?).into_owned();
+    let certificate = read("selftest.pem")?;
+    config.mqtt.ca = Some(read("ca.pem")?);
+    config.mqtt.client = Some(ClientCertificate { certificate, key: Secret::new(key) });
+    (config.mqtt.username, config.mqtt.password) = (None, None);
+    Ok(())
+}
+
+async fn tell(config: &Config, outcomes: &[Outcome], now: Ms) {
+    let bad: Vec<Outcome> = outcomes.iter().filter(|it| !it.passed()).cloned().collect();
+    for name in page::tell(&config.webhooks, &bad, now).await {
+        tracing::error!("webhook {name} was not told: tell its people by other means");
+    }
+}
+
+/// The outcome as points, where history is in InfluxDB.
+async fn record(config: &Config, outcomes: &[Outcome], now: Ms) {
+    let Some(it) = &config.influx else { return };
+    let settings = Settings {
+        url: it.url.clone(),
+        org: it.org.clone(),
+        token: it.token.expose().into(),
+        bucket: it.bucket.clone(),
+    };
+    let lines: String = outcomes.iter().map(|it| it.line(now)).collect();
+    let precision = TimestampPrecision::Milliseconds;
+    let written = match Influx::new(&settings) {
+        Ok(influx) => influx.write_lines(&lines, precision, now).await.map_err(|it| it.to_string()),
+        Err(bad) => Err(bad.to_string()),
+    };
+    if let Err(bad) = written {
+        tracing::warn!("the outcome is not in history: {bad}");
+    }
+}
+
+fn told(it: &Outcome) -> String {
+    let took = match it.took {
+        Some(took) => format!("{} ms", took.as_millis()),
+        None => "no alarm".to_owned(),
+    };
+    let terminal = if it.terminal { "terminal there" } else { "no terminal" };
+    format!("{}: {took}, {terminal}\n", it.station)
+}
+
+/// In Prometheus' words.
+fn metrics(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    text.push_str("# TYPE standpipe_selftest_passed gauge\n");
+    for it in outcomes {
+        let (station, passed) = (&it.station, u8::from(it.passed()));
+        let _ = writeln!(text, "standpipe_selftest_passed{{station=\"{station}\"}} {passed}");
+    }
+    text.push_str("# TYPE standpipe_selftest_seconds gauge\n");
+    for (station, took) in outcomes.iter().filter_map(|it| Some((&it.station, it.took?))) {
+        let seconds = took.as_secs_f64();
+        let _ = writeln!(text, "standpipe_selftest_seconds{{station=\"{station}\"}} {seconds}");
+    }
+    text
+}

@@ -1,0 +1,119 @@
+//! Whether an alarm still reaches every station: one that says it is a test, sent as a device sends
+//! it, and awaited where the station's terminal awaits it.
+//!
+//! Each station has a detector of its own for this, `selftest-STATION`, which the gateway knows like
+//! any other. Its alarm says `"test":true`: the station is shown it under "Test:", no page is owed
+//! for it, no statistics count it, and it is taken back as soon as it came. How one station is
+//! tested is in `chain.rs`, who is told when nothing came in `page.rs`.
+
+mod chain;
+pub mod page;
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use sha2::{Digest as _, Sha256};
+use standpipe_rules::Ms;
+
+use crate::clock::Clock;
+use crate::mqtt::{Broker, LinkError};
+use crate::provision::SELFTEST;
+
+/// From the detector's alarm to the station's screen. GB 50440: at most 10 s.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// Stations tested at one time: enough to be done soon when none answers.
+const AT_ONCE: usize = 16;
+/// What is left of a long id, before its fingerprint.
+const LONG: usize = 31;
+
+/// How one station did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Which.
+    pub station: Box<str>,
+    /// How long its alarm took; `None`: it did not come in time.
+    pub took: Option<Duration>,
+    /// Whether its terminal says that it is there.
+    pub terminal: bool,
+}
+
+impl Outcome {
+    /// Whether nobody need do anything.
+    #[must_use]
+    pub const fn passed(&self) -> bool {
+        self.took.is_some() && self.terminal
+    }
+
+    /// As a point of the measurement `selftest`.
+    #[must_use]
+    pub fn line(&self, at: Ms) -> String {
+        let Self { station, took, terminal } = self;
+        let seconds = took.map_or_else(String::new, |it| format!(",seconds={}", it.as_secs_f64()));
+        let (passed, terminal) = (u8::from(self.passed()), u8::from(*terminal));
+        format!("selftest,station={station} passed={passed}i,terminal={terminal}i{seconds} {at}\n")
+    }
+}
+
+/// Sends every station its test alarm, and waits for them all.
+///
+/// # Errors
+/// [`LinkError`]: the broker can't be asked; nothing is known of any station.
+pub async fn run(
+    broker: &Broker,
+    root: &str,
+    stations: &[Box<str>],
+    clock: &Clock,
+) -> Result<Vec<Outcome>, LinkError> {
+    let tests = stations.iter().map(|station| chain::test(broker, root, station, clock));
+    stream::iter(tests).buffered(AT_ONCE).try_collect().await
+}
+
+/// The id of a station's own detector; of a long station's id the end is a fingerprint.
+#[must_use]
+pub fn detector(station: &str) -> String {
+    let id = format!("{SELFTEST}-{station}");
+    if id.len() <= standpipe_shared::Name::MAX {
+        return id;
+    }
+    let print = fingerprint(station);
+    format!("{}-{print:016x}", id.get(..LONG).unwrap_or_default())
+}
+
+/// Whether a device is no device, but there for these tests.
+#[must_use]
+pub fn is_detector(device: &str) -> bool {
+    device.strip_prefix(SELFTEST).is_some_and(|rest| rest.starts_with('-'))
+}
+
+/// The same for one name wherever it is reckoned.
+fn fingerprint(name: &str) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
+    digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, detector, is_detector};
+    use std::time::Duration;
+
+    #[test]
+    fn an_outcome_is_a_point() {
+        let mut it =
+            Outcome { station: "t1".into(), took: Some(Duration::from_millis(40)), terminal: true };
+        assert!(it.passed());
+        assert_eq!(it.line(5), "selftest,station=t1 passed=1i,terminal=1i,seconds=0.04 5\n");
+        it.terminal = false;
+        assert_eq!(it.line(5), "selftest,station=t1 passed=0i,terminal=0i,seconds=0.04 5\n");
+        (it.took, it.terminal) = (None, true);
+        assert_eq!(it.line(5), "selftest,station=t1 passed=0i,terminal=1i 5\n");
+    }
+
+    #[test]
+    fn a_detectors_id_is_a_name_however_long_the_stations_is() {
+        let long = "s".repeat(48);
+        assert!(standpipe_shared::Name::new(&detector(&long)).is_ok());
+        assert_eq!(detector("t1"), "selftest-t1");
+        assert!(is_detector(&detector(&long)) && is_detector("selftest-t1"));
+        assert!(!is_detector("selftest") && !is_detector("SD-1"));
+    }
+}

@@ -1,0 +1,158 @@
+//! Who is told that a station can't be reached: webhooks, directly, because what failed may be the
+//! gateway. Administrators' for every station, officers' and chiefs' for their own.
+//!
+//! What is sent is an incident of the contract, of class `blind`, with `selftest` as its device.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use reqwest::redirect::Policy;
+use serde_json::json;
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::Role;
+use standpipe_shared::Severity;
+use ulid::Ulid;
+
+use super::{Outcome, fingerprint};
+use crate::config::Webhook;
+use crate::notify::sign::{HEADER, signature};
+use crate::provision::SELFTEST;
+
+/// How long a receiver may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Attempts at one receiver: the next run says it again anyway.
+const ATTEMPTS: u32 = 3;
+const BETWEEN: Duration = Duration::from_secs(2);
+
+/// Tells whoever should know of these; answers the names of receivers that did not take it.
+pub async fn tell(webhooks: &[Webhook], failed: &[Outcome], now: Ms) -> Vec<Box<str>> {
+    let mut deaf = Vec::new();
+    let Ok(client) = Client::builder().timeout(TIMEOUT).redirect(Policy::none()).build() else {
+        return webhooks.iter().map(|it| it.name.clone()).collect();
+    };
+    for webhook in webhooks {
+        let theirs = failed.iter().filter(|it| concerns(webhook, it));
+        for outcome in theirs {
+            if !send(&client, webhook, &page(outcome, now)).await {
+                deaf.push(webhook.name.clone());
+                break;
+            }
+        }
+    }
+    deaf
+}
+
+fn concerns(webhook: &Webhook, outcome: &Outcome) -> bool {
+    let all = webhook.severities.is_empty();
+    if !all && !webhook.severities.contains(&Severity::Critical) {
+        return false;
+    }
+    match webhook.role {
+        Role::Admin => true,
+        Role::Officer | Role::Chief => webhook.station.as_ref() == Some(&outcome.station),
+    }
+}
+
+/// A page: its id, and what is sent.
+struct Page {
+    id: String,
+    body: String,
+}
+
+async fn send(client: &Client, webhook: &Webhook, Page { id, body }: &Page) -> bool {
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            tokio::time::sleep(BETWEEN).await;
+        }
+        let mut request = client
+            .post(webhook.url.clone())
+            .header("Content-Type", "application/json")
+            .header("Idempotency-Key", id);
+        if let Some(secret) = &webhook.secret {
+            request =
+                request.header(HEADER, signature(secret.expose().as_bytes(), body.as_bytes()));
+        }
+        let answer = request.body(body.to_owned()).send().await;
+        if answer.is_ok_and(|it| it.status().is_success()) {
+            return true;
+        }
+    }
+    false
+}
+
+fn page(outcome: &Outcome, now: Ms) -> Page {
+    // The same for one station at one moment: an attempt that is repeated is the same page.
+    let at = u64::try_from(now).unwrap_or_default();
+    let id = Ulid::from_parts(at, u128::from(fingerprint(&outcome.station))).to_string();
+    let station = &outcome.station;
+    let (en, zh) = match (outcome.took, outcome.terminal) {
+        (None, _) => (
+            format!("Self-test: no alarm reaches {station}"),
+            format!("自检：报警无法送达 {station}"),
+        ),
+        (Some(_), _) => (
+            format!("Self-test: nobody is at the terminal of {station}"),
+            format!("自检：{station} 终端不在线"),
+        ),
+    };
+    let body = json!({
+        "id": id, "rev": 1, "station": station, "class": "blind", "severity": "critical",
+        "state": "open", "episode": 1, "conditions": [], "device": {"id": SELFTEST},
+        "title": {"en": en, "zh": zh}, "opened_at": now, "since": now, "updated_at": now,
+        "late_s": 0, "exercise": false, "step": 1, "next_step_at": null, "page_id": id,
+    });
+    Page { id, body: body.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{concerns, page};
+    use crate::config::{Format, Webhook};
+    use crate::selftest::Outcome;
+    use standpipe_rules::incidents::Role;
+    use standpipe_shared::Severity;
+    use std::time::Duration;
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn administrators_are_told_of_all_and_officers_of_their_own() {
+        let outcome = Outcome { station: "t1".into(), took: None, terminal: true };
+        let (fire, critical) = (vec![Severity::Fire], vec![Severity::Fire, Severity::Critical]);
+        for (role, station, severities, told) in [
+            (Role::Admin,   None,       &vec![],   true),
+            (Role::Admin,   Some("t2"), &critical, true),
+            (Role::Admin,   None,       &fire,     false),
+            (Role::Officer, Some("t1"), &vec![],   true),
+            (Role::Chief,   Some("t1"), &critical, true),
+            (Role::Officer, Some("t2"), &vec![],   false),
+            (Role::Officer, None,       &vec![],   false),
+        ] {
+            let webhook = Webhook {
+                name: "w".into(), station: station.map(Box::from), role, steps: vec![], secret: None,
+                severities: severities.clone(), url: "http://w".parse().unwrap(), format: Format::Json,
+            };
+            assert_eq!(concerns(&webhook, &outcome), told, "{role:?} {station:?} {severities:?}");
+        }
+    }
+
+    #[test]
+    fn it_says_in_both_languages_that_it_is_a_test_and_what_is_wrong() {
+        for (took, en, zh) in [
+            (None, "Self-test: no alarm reaches t1", "自检：报警无法送达 t1"),
+            (
+                Some(Duration::from_secs(1)),
+                "Self-test: nobody is at the terminal of t1",
+                "自检：t1 终端不在线",
+            ),
+        ] {
+            let outcome = Outcome { station: "t1".into(), took, terminal: false };
+            let sent = page(&outcome, 5);
+            let said: serde_json::Value = serde_json::from_str(&sent.body).unwrap();
+            assert_eq!(said["page_id"], sent.id);
+            assert_eq!(
+                (said["title"]["en"].as_str(), said["title"]["zh"].as_str()),
+                (Some(en), Some(zh))
+            );
+        }
+    }
+}
