@@ -11,6 +11,7 @@ pub mod demo;
 pub mod engine;
 pub mod health;
 pub mod ingest;
+pub mod keep;
 pub mod limits;
 pub mod mqtt;
 pub mod notify;

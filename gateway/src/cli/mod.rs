@@ -6,6 +6,7 @@
 
 mod account;
 mod backtest;
+mod backup;
 mod check;
 mod command;
 mod config;
@@ -56,6 +57,10 @@ enum Command {
     Provision(provision::Args),
     /// Make an InfluxDB 2 ready: buckets, the hourly tasks, tokens.
     InitInflux(init_influx::Args),
+    /// Copy store, registry and configuration, while the gateway runs.
+    Backup(backup::BackupArgs),
+    /// Put a backup back.
+    Restore(backup::RestoreArgs),
     /// Send every station a test alarm, and page when one does not arrive.
     Selftest(selftest::Args),
     /// Judge recorded readings by the rules of the live gateway.
@@ -93,6 +98,8 @@ pub fn main() -> ExitCode {
         | Command::Import(_)
         | Command::Provision(_)
         | Command::InitInflux(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
         | Command::Selftest(_)
         | Command::Backtest(_)
         | Command::Account(_)
@@ -107,6 +114,8 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Provision(args) => provision::run(args),
         Command::InitInflux(args) => init_influx::run(args),
+        Command::Backup(args) => backup::backup(args),
+        Command::Restore(args) => backup::restore(args),
         Command::Selftest(args) => selftest::run(args),
         Command::Backtest(args) => backtest::run(args),
         Command::Account(args) => account::run(args),

@@ -105,8 +105,15 @@ pub struct Store {
     body: Vec<u8>,
     /// About how many pages the write-ahead log holds.
     unmoved_pages: usize,
-    /// Held as long as the store is open; the system lets go of it when the process dies.
-    _lock: File,
+    /// Held as long as the store is open.
+    _lock: Lock,
+}
+
+/// Keeps every other standpipe off a store, whatever is in it; the system lets go of it when the
+/// process dies.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
 }
 
 impl Store {
@@ -115,7 +122,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = lock(path)?;
+        let lock = Lock::take(path)?;
         let mut conn = Connection::open(path)?;
         conn.pragma_update(None, "journal_mode", "WAL")?;
         conn.pragma_update(None, "synchronous", "FULL")?;
@@ -167,17 +174,23 @@ impl Store {
     }
 }
 
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let folder = |why| StoreError::Folder { path: path.to_owned(), why };
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(folder)?;
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let file = File::create(PathBuf::from(beside)).map_err(folder)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
-        Err(std::fs::TryLockError::Error(why)) => Err(folder(why)),
+impl Lock {
+    /// Takes it; it is a file beside the store.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], or [`StoreError::Folder`].
+    pub fn take(store: &Path) -> Result<Self, StoreError> {
+        let folder = |why| StoreError::Folder { path: store.to_owned(), why };
+        if let Some(parent) = store.parent() {
+            std::fs::create_dir_all(parent).map_err(folder)?;
+        }
+        let mut beside = store.as_os_str().to_owned();
+        beside.push(".lock");
+        let file = File::create(PathBuf::from(beside)).map_err(folder)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(store.to_owned())),
+            Err(std::fs::TryLockError::Error(why)) => Err(folder(why)),
+        }
     }
 }

@@ -1,0 +1,116 @@
+//! The configuration and the files it names, into a backup and out of it.
+//!
+//! A file outside the configuration's folder is not copied, nor one that can't be read: its place is
+//! said instead.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::{CONFIG, KeepError};
+use crate::private_file::{Readers, write};
+
+/// Copies the configuration and every file it names below its folder; answers those that are not
+/// in the copy.
+///
+/// # Errors
+/// [`KeepError::File`].
+pub fn keep(config: &Path, backup: &Path) -> Result<Vec<PathBuf>, KeepError> {
+    let folder = config.parent().unwrap_or(Path::new(""));
+    let into = backup.join(CONFIG);
+    let text = std::fs::read_to_string(config)?;
+    write(&into.join("standpipe.toml"), text.as_bytes(), Readers::Owner)?;
+    let mut missing = Vec::new();
+    for file in named(&text) {
+        match (below(folder, &file), std::fs::read(folder.join(&file))) {
+            (Some(name), Ok(content)) => write(&into.join(name), &content, Readers::Owner)?,
+            (Some(_) | None, _) => missing.push(file),
+        }
+    }
+    Ok(missing)
+}
+
+/// Puts the configuration of a backup where there is none.
+///
+/// # Errors
+/// [`KeepError::File`].
+pub fn put_back(backup: &Path, config: &Path) -> Result<(), KeepError> {
+    let folder = config.parent().unwrap_or(Path::new(""));
+    let from = backup.join(CONFIG);
+    let text = std::fs::read_to_string(from.join("standpipe.toml"))?;
+    for file in named(&text) {
+        let place = folder.join(&file);
+        if let Some(name) = below(folder, &file)
+            && let Ok(content) = std::fs::read(from.join(name))
+            && !place.exists()
+        {
+            write(&place, &content, Readers::Owner)?;
+        }
+    }
+    Ok(write(config, text.as_bytes(), Readers::Owner)?)
+}
+
+/// A file's name from a folder, if it is below it.
+fn below<'a>(folder: &Path, file: &'a Path) -> Option<&'a Path> {
+    let name = if file.is_absolute() { file.strip_prefix(folder).ok()? } else { file };
+    name.components().all(|it| matches!(it, Component::Normal(_))).then_some(name)
+}
+
+/// Every file that a configuration names.
+fn named(text: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    if let Ok(table) = text.parse::<toml::Table>() {
+        collect(&table, "", &mut files);
+    }
+    files
+}
+
+fn collect(table: &toml::Table, section: &str, files: &mut Vec<PathBuf>) {
+    for (key, value) in table {
+        match value {
+            toml::Value::String(text) if key.ends_with("_file") || section == "registry" => {
+                files.push(text.into());
+            }
+            toml::Value::Table(inner) => collect(inner, key, files),
+            toml::Value::Array(items) => {
+                for inner in items.iter().filter_map(toml::Value::as_table) {
+                    collect(inner, key, files);
+                }
+            }
+            toml::Value::String(_)
+            | toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{keep, put_back};
+
+    #[test]
+    fn every_file_it_names_comes_along_and_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let text = format!(
+            "[mqtt]\nurl = \"mqtt://b\"\npassword_file = \"{}\"\nca_file = \"/etc/no/ca\"\n\
+             [registry]\nstations = \"s.csv\"\ndevices = \"lost.csv\"\n\
+             [[webhook]]\nsecret_file = \"w\"\n",
+            at("keys/p").display()
+        );
+        let files = [("standpipe.toml", &*text), ("keys/p", "P"), ("s.csv", "S"), ("w", "W")];
+        std::fs::create_dir(at("keys")).unwrap();
+        for (name, content) in files {
+            std::fs::write(at(name), content).unwrap();
+        }
+        let missing = keep(&at("standpipe.toml"), &at("backup")).unwrap();
+        assert_eq!(missing, ["/etc/no/ca", "lost.csv"].map(std::path::PathBuf::from));
+        for (name, _) in files {
+            std::fs::remove_file(at(name)).unwrap();
+        }
+        put_back(&at("backup"), &at("standpipe.toml")).unwrap();
+        for (name, content) in files {
+            assert_eq!(std::fs::read_to_string(at(name)).unwrap(), content);
+        }
+    }
+}
