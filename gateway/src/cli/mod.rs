@@ -13,6 +13,7 @@ mod config;
 mod export;
 mod files;
 mod gateway;
+mod heap;
 mod import;
 mod init_influx;
 mod progress;
@@ -91,6 +92,9 @@ pub enum Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     let line = Line::parse();
+    if let Command::Run(_) = line.command {
+        heap::one();
+    }
     logging(match line.command {
         Command::Demo(_) => demo::LOG,
         Command::Run(_)

@@ -135,6 +135,9 @@ impl Store {
             registry.put_station(station);
             Ok(())
         })?;
+        let devices: u32 =
+            self.conn.query_row("SELECT count(*) FROM device", (), |row| row.get(0))?;
+        registry.reserve(devices as usize);
         self.each("SELECT json, ix FROM device ORDER BY ix", |row| {
             let device: Device = json(row, "device")?;
             let id = device.id.clone();

@@ -67,10 +67,11 @@ impl Hydrants {
             .devices()
             .iter()
             .filter(|it| it.kind == Kind::Hydrant && registry.profile_of(it).outdoor);
-        let spots = outdoor.filter_map(|it| {
+        let mut spots = Vec::with_capacity(registry.devices().len());
+        spots.extend(outdoor.filter_map(|it| {
             Some(GeomWithData::new(Place::of(it)?.on_ball(), registry.find(&it.id)?))
-        });
-        self.tree = RTree::bulk_load(spots.collect());
+        }));
+        self.tree = RTree::bulk_load(spots);
     }
 }
 

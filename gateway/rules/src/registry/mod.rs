@@ -159,6 +159,11 @@ impl Registry {
         Self { profiles: all, ..Self::default() }
     }
 
+    /// Makes room for so many devices, so that their table need not grow step by step.
+    pub fn reserve(&mut self, devices: usize) {
+        self.devices.reserve_exact(devices.saturating_sub(self.devices.len()));
+    }
+
     /// Counts the changes of the map: devices that came, moved or changed what they are good for.
     #[must_use]
     pub const fn revision(&self) -> u64 {
