@@ -1,4 +1,5 @@
-//! A real InfluxDB 2, set up with one organisation and the two buckets.
+//! A real InfluxDB 2 with the configuration of `deploy/`, set up with one organisation and the two
+//! buckets.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::deployed::deploy;
 use crate::http;
 use crate::process::{Process, free_port, server};
 use crate::wait_for;
@@ -61,13 +63,14 @@ impl Influx {
 
     fn run(dir: &Path, port: u16) -> Process {
         let mut command = Command::new(server("influxd"));
-        // It reads any `config.*` where it stands, and `INFLUXD_*` from the environment.
+        // It reads `INFLUXD_*` from the environment.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("INFLUXD_")) {
             command.env_remove(name);
         }
         command
             .current_dir(dir)
             .env("HOME", dir)
+            .env("INFLUXD_CONFIG_PATH", deploy().join("influxdb/config.toml"))
             .arg("--bolt-path")
             .arg(dir.join("bolt"))
             .arg("--sqlite-path")

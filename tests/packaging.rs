@@ -1,0 +1,193 @@
+//! The compose file, the image and the Debian package say what they should, and name nothing that
+//! is not there. No container runs here: `tests/package` installs the package for real.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use standpipe_tests::deployed::deploy;
+use standpipe_tests::process::server;
+
+/// Made by the administrator, and never in the repository.
+const MADE: [&str; 3] = ["data", "registry", "secrets"];
+
+/// `docker compose config` of our file.
+fn config(host: Option<&str>) -> Output {
+    let mut command = Command::new(server("compose"));
+    command.current_dir(deploy()).env_remove("STANDPIPE_HOST");
+    command.args(["--file", "compose.yaml", "--profile", "*", "config", "--format", "json"]);
+    if let Some(host) = host {
+        command.env("STANDPIPE_HOST", host);
+    }
+    command.output().expect("docker-compose")
+}
+
+fn filled_in() -> Value {
+    let out = config(Some("fire.example"));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).expect("JSON")
+}
+
+fn services(whole: &Value) -> Vec<(&str, &Value)> {
+    let services = whole["services"].as_object().expect("services");
+    assert!(services.len() >= 5, "{services:?}");
+    services.iter().map(|(name, it)| (name.as_str(), it)).collect()
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Ends with its work instead of going on.
+fn once(service: &Value) -> bool {
+    texts(&service["profiles"]) == ["once"]
+}
+
+#[test]
+fn only_devices_and_people_come_in_from_outside() {
+    let whole = filled_in();
+    let mut outside = BTreeSet::new();
+    for (name, service) in services(&whole) {
+        for port in service["ports"].as_array().into_iter().flatten() {
+            outside.insert(format!("{name} {}", port["published"].as_str().unwrap_or("any")));
+        }
+        assert_ne!(service["network_mode"], "host", "{name}");
+    }
+    assert_eq!(outside, BTreeSet::from(["caddy 443".to_owned(), "mosquitto 8883".to_owned()]));
+    assert_eq!(whole["networks"]["inside"]["internal"], true);
+    for closed in ["influxdb", "grafana"] {
+        let networks = whole["services"][closed]["networks"].as_object().expect("networks");
+        let networks: Vec<&str> = networks.keys().map(String::as_str).collect();
+        assert_eq!(networks, ["inside"], "{closed}");
+    }
+}
+
+#[test]
+fn every_service_is_small_watched_and_keeps_to_itself() {
+    let whole = filled_in();
+    for (name, service) in services(&whole) {
+        assert_eq!(service["read_only"], true, "{name}: its file system can be written");
+        assert_eq!(texts(&service["cap_drop"]), ["ALL"], "{name}");
+        assert_eq!(texts(&service["security_opt"]), ["no-new-privileges:true"], "{name}");
+        assert!(service["privileged"].is_null(), "{name}");
+        assert!(!service["logging"]["options"]["max-size"].is_null(), "{name}: a log without end");
+        if once(service) {
+            continue;
+        }
+        assert_eq!(service["restart"], "unless-stopped", "{name}");
+        assert!(!service["healthcheck"]["test"].is_null(), "{name}: nobody asks how it is");
+        let memory = &service["deploy"]["resources"]["limits"]["memory"];
+        assert!(memory.is_string(), "{name}: no limit of its memory");
+        let image = service["image"].as_str().expect("an image");
+        let version = image.rsplit(':').next().expect("a version");
+        assert!(version.starts_with(|it: char| it.is_ascii_digit()), "{name}: {image}");
+        if name != "caddy" {
+            let user = service["user"].as_str().unwrap_or("0");
+            assert!(!user.starts_with('0'), "{name} runs as root");
+        }
+    }
+}
+
+#[test]
+fn no_secret_is_written_down() {
+    let whole = filled_in();
+    let secrets = whole["secrets"].as_object().expect("secrets");
+    for (name, secret) in secrets {
+        let file = secret["file"].as_str().unwrap_or_else(|| panic!("{name} is no file"));
+        assert!(file.contains("/deploy/secrets/"), "{name}: {file}");
+    }
+    for (name, service) in services(&whole) {
+        for (key, value) in service["environment"].as_object().into_iter().flatten() {
+            let secret = ["PASSWORD", "TOKEN", "SECRET"].iter().any(|it| key.contains(it));
+            let file = key.ends_with("_FILE")
+                && value.as_str().is_some_and(|it| it.starts_with("/run/secrets/"));
+            assert!(!secret || file, "{name}: {key}");
+        }
+    }
+    let without = config(None);
+    assert!(!without.status.success(), "it starts without a name for people");
+    let why = String::from_utf8_lossy(&without.stderr);
+    assert!(why.contains("STANDPIPE_HOST"), "{why}");
+    let ignored = std::fs::read_to_string(deploy().join("../.gitignore")).unwrap();
+    for made in MADE {
+        assert!(ignored.lines().any(|it| it == format!("/deploy/{made}")), "git sees {made}");
+    }
+}
+
+#[test]
+fn what_is_mounted_is_there() {
+    let whole = filled_in();
+    let mut seen = 0;
+    for (name, service) in services(&whole) {
+        for volume in service["volumes"].as_array().into_iter().flatten() {
+            if volume["type"] != "bind" {
+                continue;
+            }
+            let source = Path::new(volume["source"].as_str().expect("a source"));
+            let below = |it: &str| source.starts_with(deploy().canonicalize().unwrap().join(it));
+            let made = MADE.iter().any(|it| below(it));
+            assert!(made || source.exists(), "{name}: {} is not there", source.display());
+            let own = below("data") && source.ends_with(name);
+            let kept = own || once(service);
+            let closed = volume["read_only"] == true;
+            assert!(kept || closed, "{name}: {} can be written", source.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 5, "only {seen} mounts: has the file changed its form?");
+}
+
+#[test]
+fn the_image_is_built_by_plain_cargo_and_holds_one_program() {
+    let text = std::fs::read_to_string(deploy().join("Dockerfile")).unwrap();
+    let stages: Vec<&str> = text.split("\nFROM ").skip(1).collect();
+    let [build, image] = stages[..] else { panic!("{} stages", stages.len()) };
+    let cargo: Vec<&str> = build.lines().filter(|it| it.contains("cargo")).collect();
+    assert_eq!(cargo, ["RUN cargo build --release --locked"]);
+    assert!(!image.lines().any(|it| it.starts_with("RUN")), "its base has no shell");
+    let user = image.lines().find_map(|it| it.strip_prefix("USER ")).expect("a user");
+    assert!(!user.starts_with('0') && !user.starts_with("root"), "{user}");
+    let kept = std::fs::read_to_string(deploy().join("Dockerfile.dockerignore")).unwrap();
+    for path in kept.lines().filter_map(|it| it.strip_prefix('!')) {
+        assert!(deploy().join("..").join(path).exists(), "{path} is not there to be copied");
+    }
+}
+
+/// `[package.metadata.deb]`, as cargo reads it.
+fn package() -> Value {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(deploy()).args(["metadata", "--format-version", "1", "--no-deps"]);
+    let out = cargo.output().expect("cargo");
+    let whole: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let packages = whole["packages"].as_array().expect("packages");
+    let gateway = packages.iter().find(|it| it["name"] == "standpipe").expect("the gateway");
+    gateway["metadata"]["deb"].clone()
+}
+
+/// Where a file of the repository is once the package is installed.
+fn installed(package: &Value, source: &str) -> String {
+    let assets = package["assets"].as_array().expect("assets");
+    let asset = assets.iter().find(|it| it[0] == source).unwrap_or_else(|| panic!("no {source}"));
+    let name = Path::new(source).file_name().unwrap().to_string_lossy();
+    let place = asset[1].as_str().expect("a place");
+    if place.ends_with('/') { format!("/{place}{name}") } else { format!("/{place}") }
+}
+
+#[test]
+fn the_package_and_its_unit_mean_the_same_files() {
+    let package = package();
+    for asset in package["assets"].as_array().expect("assets") {
+        let source = asset[0].as_str().expect("a source");
+        let there = source.split('*').next().unwrap_or_default();
+        let built = source.starts_with("target/");
+        let place = deploy().join("../gateway").join(there);
+        assert!(built || place.exists(), "{source} is not there to be packed");
+    }
+    let unit = std::fs::read_to_string(deploy().join("systemd/standpipe.service")).unwrap();
+    let start = unit.lines().find_map(|it| it.strip_prefix("ExecStart=")).expect("ExecStart");
+    let program = installed(&package, "target/release/standpipe");
+    let config = installed(&package, "../deploy/debian/standpipe.toml");
+    assert_eq!(start, format!("{program} run --config {config}"));
+    assert_eq!(texts(&package["conf-files"]), [config]);
+}
