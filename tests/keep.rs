@@ -17,7 +17,7 @@ use standpipe_tests::gateway::{Gateway, TOKEN, program};
 use standpipe_tests::process::{Process, server};
 use standpipe_tests::receiver::WebhookEnd;
 use standpipe_tests::secure::{Login, Retain, Secure};
-use standpipe_tests::{town, wait_for};
+use standpipe_tests::{now, town, wait_for};
 
 const HYDRANTS: usize = 50;
 const FIRES: usize = 20;
@@ -71,6 +71,14 @@ fn received(gateway: &Gateway) -> BTreeMap<String, i64> {
     gateway.list("ledger").iter().map(row).map(|(id, n)| (id, n.unwrap())).collect()
 }
 
+/// How many readings of H-1 are in history.
+fn in_history(gateway: &Gateway) -> i64 {
+    let (from, to) = (now() - 3_600_000, now() + 3_600_000);
+    let span = format!("from={from}&to={to}&step=3600000&field=pressure_kpa");
+    let answer = gateway.get(&format!("devices/H-1/history?{span}"));
+    answer["points"].as_array().unwrap().iter().map(|it| it[4].as_i64().unwrap()).sum()
+}
+
 /// The backup that a folder holds.
 fn only(kept: &Path) -> String {
     let mut entries = std::fs::read_dir(kept).unwrap().map(|it| it.unwrap().path());
@@ -96,6 +104,10 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
         Some(received(&gateway)).filter(|it| it.values().sum::<i64>() > 20_000)
     });
 
+    let history = wait_for("history", Duration::from_secs(30), || {
+        Some(in_history(&gateway)).filter(|it| *it > 100)
+    });
+
     let (config, kept) = (gateway.dir.join("standpipe.toml"), gateway.dir.join("kept"));
     let [config, out] = [&config, &kept].map(|it| it.display().to_string());
     let told = gateway.command(&["backup", "--config", &config, "--out", &out, "--keep", "3"]);
@@ -112,6 +124,7 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
     let sent = load.stop();
     // The disk is damaged, and the configuration is gone.
     std::fs::write(gateway.dir.join("store.db"), "no database").unwrap();
+    std::fs::remove_file(gateway.dir.join("history.db")).unwrap();
     std::fs::remove_file(&config).unwrap();
     let told = gateway.command(&restore);
     assert_eq!(told.0, Some(0), "{told:?}");
@@ -126,6 +139,7 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
             after.get(device)
         );
     }
+    assert!(in_history(&gateway) >= history, "history had {history} of H-1 before");
     let sum = |of: &BTreeMap<String, i64>| of.values().sum::<i64>();
     println!("{} before the backup, {} after, of {} a hydrant", sum(&before), sum(&after), sent);
 }
