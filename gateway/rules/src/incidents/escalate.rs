@@ -45,11 +45,16 @@ impl Book {
     /// When [`Self::tick`] has something to do next.
     #[must_use]
     pub fn next_wake(&self) -> Option<Ms> {
-        let timer = self.timers.first().map(|(at, _)| *at);
+        let timer = self.next_page();
         let window = self.meta.windows.iter().map(|it| it.until).min();
         let thirsty = self.thirsty.first().map(|_| Ms::MIN);
         let look = self.fires.first().map(|_| self.meta.looked_at + LOOK_EVERY_MS);
         [timer, window, thirsty, look].into_iter().flatten().min()
+    }
+
+    /// When the next incident is due to be looked at: told again, or no longer muted.
+    pub(super) fn next_page(&self) -> Option<Ms> {
+        self.timers.first().map(|(at, _)| *at)
     }
 
     /// A station's terminal came or went.

@@ -18,6 +18,7 @@
 //! | `bulletin` | what stations are told of announced work |
 //! | `mute` | tests, exercises, maintenance, water drawn for a fire |
 //! | `plan`, `route` | times as configured; who is paged at which step |
+//! | `preview` | who would be told when: a rehearsal by the real book |
 //! | `nearest`, `distance` | the hydrants near a fire |
 //! | `wire`, `title` | an incident as stations see it |
 //!
@@ -37,6 +38,7 @@ mod incident;
 mod mute;
 mod nearest;
 mod plan;
+mod preview;
 mod route;
 mod state;
 mod title;
@@ -53,6 +55,9 @@ pub use bulletin::{Lost, Work, bulletins};
 pub use incident::{Incident, Member, Quiet};
 pub use mute::{Announced, Window};
 pub use plan::{Plan, Role, Route, Steps};
+pub use preview::{
+    Difference, Hears, Muted, Preview, Scene, Told, conditions_of, differences, preview,
+};
 pub use route::rehearse;
 pub use state::{Event, Outcome, State, step};
 pub use wire::{NearHydrant, Text, WireDevice, WireIncident};

@@ -86,13 +86,23 @@ impl Window {
 impl super::Meta {
     /// Why a condition is not acted on, and until when.
     fn explains(&self, of: &Subject, condition: Condition, now: Ms) -> Option<(Quiet, Ms)> {
+        self.muting(of, condition, now).map(|(_, quiet, until)| (quiet, until))
+    }
+
+    /// The same, with the announcement that does it.
+    pub(super) fn muting(
+        &self,
+        of: &Subject,
+        condition: Condition,
+        now: Ms,
+    ) -> Option<(&Window, Quiet, Ms)> {
         let Subject::Device(device) = of else { return None };
         let latest = match condition.class() {
             Class::Fire => now + FIRE_MUTED_MS,
             Class::Water | Class::Upkeep | Class::Blind => Ms::MAX,
         };
         self.windows.iter().find_map(|window| {
-            Some((window.explains(*device, condition, now)?, window.until.min(latest)))
+            Some((window, window.explains(*device, condition, now)?, window.until.min(latest)))
         })
     }
 }

@@ -10,6 +10,7 @@ pub mod drill;
 mod fire;
 mod many;
 mod people;
+mod preview;
 mod property;
 mod quiet;
 mod receivers;

@@ -1,0 +1,270 @@
+//! Who would be told when: a rehearsal of one condition, by the real book, on a clock of its own.
+//!
+//! Nothing here knows how incidents escalate: an empty [`Book`] is given the plan, the stations
+//! that are there and what is announced; the condition is raised, nobody does anything, and what
+//! it owes is written down. Between two rehearsals [`differences`] says who hears what otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
+
+use super::{Action, ActionKind, Book, IncidentId, Plan, Quiet, View, Window};
+use crate::changes::Receiver;
+use crate::detect::{HydrantNow, Trust};
+use crate::fact::{Fact, Raised, Subject};
+use crate::registry::{DeviceIx, Registry};
+use crate::{Changes, Ms};
+
+/// A rehearsal ends after so many wakes: the steps, the repetitions, what a window mutes.
+const WAKES: usize = 32;
+/// Repetitions after which it is known how often they come.
+const REPEATS: usize = 2;
+
+/// What a rehearsal goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// Who is told when, as configured.
+    pub plan: &'a Plan,
+    /// Who is where.
+    pub registry: &'a Registry,
+    /// What is announced.
+    pub windows: &'a [Window],
+    /// Stations whose terminal is away; all others' are there.
+    pub away: &'a BTreeSet<Box<str>>,
+    /// When it happens.
+    pub now: Ms,
+}
+
+/// What would follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// The station that would answer for it; empty: every district station.
+    pub station: Box<str>,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Why it would not be acted on at first.
+    pub muted: Option<Muted>,
+    /// Every page until the first repetition, in order.
+    pub told: Vec<Told>,
+    /// From one repetition to the next, s.
+    pub every_s: Option<i64>,
+    /// Acknowledged and nothing done: told again after this, s.
+    pub forgotten_s: Option<i64>,
+}
+
+/// One page that would be owed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told {
+    /// From its raising, s.
+    pub after_s: i64,
+    /// At which step.
+    pub step: u8,
+    /// Whether it is that step again.
+    pub again: bool,
+    /// Who.
+    pub receiver: Receiver,
+}
+
+/// What would mute it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Muted {
+    /// The announcement's name.
+    pub window: Box<str>,
+    /// What it makes of the condition.
+    pub why: Quiet,
+    /// When it is acted on after all, if it is still true.
+    pub until: Ms,
+    /// Who announced it.
+    pub by: Box<str>,
+}
+
+/// A receiver that hears something else by another configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Who.
+    pub receiver: Receiver,
+    /// By the old one; `None`: nothing.
+    pub before: Option<Hears>,
+    /// By the new one; `None`: nothing.
+    pub after: Option<Hears>,
+}
+
+/// When one receiver hears of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hears {
+    /// From its raising, s, until the first repetition.
+    pub at_s: Vec<i64>,
+    /// From one repetition to the next, s.
+    pub every_s: Option<i64>,
+    /// Told at once, and again when nothing is done for so long, s.
+    pub forgotten_s: Option<i64>,
+}
+
+/// The conditions that can be true of a device, of its zone, of its station or of the gateway.
+pub fn conditions_of(registry: &Registry, device: DeviceIx) -> impl Iterator<Item = Condition> {
+    let device = registry.device(device);
+    let hydrant = device.is_some_and(|it| it.kind == Kind::Hydrant);
+    let zoned = device.is_some_and(|it| !it.zone.is_empty());
+    Condition::ALL.into_iter().filter(move |it| match it {
+        Condition::Smoke | Condition::Heat | Condition::Contamination => !hydrant,
+        Condition::ZoneLowPressure => hydrant && zoned,
+        Condition::NoWater
+        | Condition::LowPressure
+        | Condition::HighPressure
+        | Condition::HydrantOpen
+        | Condition::Knocked
+        | Condition::Freezing => hydrant,
+        Condition::SensorFault
+        | Condition::BatteryLow
+        | Condition::Offline
+        | Condition::Tamper
+        | Condition::ClockFault
+        | Condition::BlindArea
+        | Condition::GatewayBlind => true,
+    })
+}
+
+/// Rehearses one condition of one device, of its zone or its station.
+#[must_use]
+pub fn preview(scene: &Scene, device: DeviceIx, condition: Condition) -> Preview {
+    let raised = raised(scene, device, condition);
+    let mut run = Run::begin(scene, &raised);
+    let muted = run.muted(&raised);
+    let station = run.book.open().map(|it| it.station.clone()).next().unwrap_or_default();
+    run.go_on(|run| run.repeats.len() >= REPEATS);
+    let every_s = match run.repeats[..] {
+        [first, second, ..] => Some((second - first) / 1_000),
+        [] | [_] => None,
+    };
+    let forgotten_s = forgotten(scene, &raised);
+    let told = run.told.into_iter().filter(|(repeat, _)| *repeat < 2).map(|(_, it)| it).collect();
+    Preview { station, severity: condition.severity(), muted, told, every_s, forgotten_s }
+}
+
+/// Who hears something else after than before.
+#[must_use]
+pub fn differences(before: &Preview, after: &Preview) -> Vec<Difference> {
+    let (mut old, mut new) = (hears(before), hears(after));
+    let all: BTreeSet<Receiver> = old.keys().chain(new.keys()).cloned().collect();
+    let changed = all.into_iter().map(|receiver| {
+        let (before, after) = (old.remove(&receiver), new.remove(&receiver));
+        Difference { receiver, before, after }
+    });
+    changed.filter(|it| it.before != it.after).collect()
+}
+
+fn hears(preview: &Preview) -> BTreeMap<Receiver, Hears> {
+    let mut all = BTreeMap::<Receiver, Hears>::new();
+    for it in &preview.told {
+        let hears = all.entry(it.receiver.clone()).or_default();
+        hears.at_s.push(it.after_s);
+        if it.again {
+            hears.every_s = preview.every_s;
+        }
+        if it.step == 1 {
+            hears.forgotten_s = preview.forgotten_s;
+        }
+    }
+    all
+}
+
+/// How long after an acknowledgement it is told again, s.
+fn forgotten(scene: &Scene, raised: &Raised) -> Option<i64> {
+    let mut run = Run::begin(scene, raised);
+    run.go_on(|run| !run.told.is_empty());
+    let (id, taken_at) = (run.book.open().next()?.id, run.now);
+    run.told.clear();
+    run.take(id);
+    run.go_on(|run| !run.told.is_empty());
+    (!run.told.is_empty()).then(|| (run.now - taken_at) / 1_000)
+}
+
+fn raised(scene: &Scene, device: DeviceIx, condition: Condition) -> Raised {
+    let Scene { registry, now, .. } = *scene;
+    let (zone, station) = registry
+        .device(device)
+        .map_or_else(Default::default, |it| (Box::from(&*it.zone), Box::from(&*it.station)));
+    let zoned = condition == Condition::ZoneLowPressure;
+    let members = if zoned { registry.zone(&zone).to_vec() } else { Vec::new() };
+    let subject = match (condition, condition.class()) {
+        (Condition::GatewayBlind, _) => Subject::Gateway,
+        (_, Class::Blind) => Subject::Area(station),
+        (_, Class::Water) if zoned => Subject::Zone(zone),
+        (_, Class::Fire | Class::Water | Class::Upkeep) => Subject::Device(device),
+    };
+    let (since, measured_at, received_at) = (now, now, now);
+    Raised { subject, condition, since, measured_at, received_at, late_s: 0, test: false, members }
+}
+
+/// A book of its own in which one thing happens, and its clock.
+struct Run<'a> {
+    scene: &'a Scene<'a>,
+    book: Book,
+    now: Ms,
+    /// Pages so far, each with the number of its repetition.
+    told: Vec<(u32, Told)>,
+    /// When each repetition came.
+    repeats: Vec<Ms>,
+}
+
+impl<'a> Run<'a> {
+    fn begin(scene: &'a Scene<'a>, raised: &Raised) -> Self {
+        let (mut book, mut out) = (Book::new(scene.plan.clone(), 0), Changes::default());
+        for station in scene.registry.stations().iter().filter(|it| !scene.away.contains(&it.id)) {
+            book.presence((&station.id, true), scene.now, &mut out);
+        }
+        for window in scene.windows {
+            book.announce(window.clone(), &mut out);
+        }
+        let (told, repeats) = (Vec::new(), Vec::new());
+        let mut run = Self { scene, book, now: scene.now, told, repeats };
+        run.happens(|book, view, now, out| {
+            book.hear(view, Fact::Raised(raised.clone()), now, out);
+            book.tick(view, now, out);
+        });
+        run
+    }
+
+    /// Lets time pass until `enough`, or until nothing is due any more.
+    fn go_on(&mut self, enough: impl Fn(&Self) -> bool) {
+        for _ in 0..WAKES {
+            let Some(due) = self.book.next_page().filter(|_| !enough(self)) else { return };
+            self.now = self.now.max(due);
+            self.happens(|book, view, now, out| book.tick(view, now, out));
+        }
+    }
+
+    /// Somebody takes it.
+    fn take(&mut self, incident: IncidentId) {
+        let kind = ActionKind::Acknowledge;
+        let action = Action { incident, kind, by: "preview".into(), note: Box::default() };
+        self.happens(|book, view, now, out| {
+            // Only what is open can be taken: nothing else stands in this book.
+            let _ = book.act(view, (None, &action), now, out);
+        });
+    }
+
+    fn happens(&mut self, what: impl FnOnce(&mut Book, &View, Ms, &mut Changes)) {
+        let unknown = HydrantNow { pressure_kpa: None, measured_at: None, trust: Trust::Stale };
+        let (hydrant, value) = (|_, _| unknown, |_| Measurements::default());
+        let view = View { registry: self.scene.registry, hydrant: &hydrant, value: &value };
+        let mut out = Changes::default();
+        what(&mut self.book, &view, self.now, &mut out);
+        let after_s = (self.now - self.scene.now) / 1_000;
+        if out.pages.iter().any(|it| it.repeat > 0) {
+            self.repeats.push(self.now);
+        }
+        self.told.extend(out.pages.into_iter().map(|page| {
+            let (step, again) = (page.step, page.repeat > 0);
+            (page.repeat, Told { after_s, step, again, receiver: page.receiver })
+        }));
+    }
+
+    fn muted(&self, raised: &Raised) -> Option<Muted> {
+        let incident = self.book.open().next()?;
+        let why = incident.quiet()?;
+        let (window, _, until) =
+            self.book.meta().muting(&raised.subject, raised.condition, self.now)?;
+        Some(Muted { window: window.id.clone(), why, until, by: window.by.clone() })
+    }
+}
