@@ -39,6 +39,7 @@ use crate::ingest;
 use crate::limits::GRACE;
 use crate::mqtt::{BadBroker, Broker};
 use crate::notify;
+use crate::notify::message::Desk;
 use crate::series::Series;
 use crate::series::embedded::{Embedded, OpenError};
 use crate::series::influx::{BadSettings, Influx, Settings};
@@ -133,7 +134,8 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 
     let stage = &mut running.senders;
     let pages = with.pages(stage.stop.clone());
-    let webhooks = notify::webhook::start(pages.clone(), &config.webhooks)?;
+    let webhooks =
+        notify::webhook::start(pages.clone(), &config.webhooks, &Desk::of(&config.http))?;
     // Without webhooks it only gives up what was owed to earlier ones.
     let may_end = config.webhooks.is_empty();
     if may_end { &mut stage.brief } else { &mut stage.threads }.push(webhooks);

@@ -35,12 +35,21 @@ impl WebhookEnd {
     /// Without a loopback interface.
     #[must_use]
     pub fn start(answer: impl Fn(usize) -> String + Send + 'static) -> Self {
+        Self::saying(move |n, _| (answer(n), String::new()))
+    }
+
+    /// The same with a body, after a look at what was sent.
+    ///
+    /// # Panics
+    /// Without a loopback interface.
+    #[must_use]
+    pub fn saying(answer: impl Fn(usize, &Posted) -> (String, String) + Send + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let url = format!("http://{}/hook", listener.local_addr().expect("its address"));
         let (tell, posted) = channel();
         std::thread::spawn(move || {
             for (n, stream) in listener.incoming().enumerate() {
-                if take(stream.expect("a connection"), &answer(n), &tell).is_none() {
+                if take(stream.expect("a connection"), |it| answer(n, it), &tell).is_none() {
                     return;
                 }
             }
@@ -64,7 +73,11 @@ impl WebhookEnd {
     }
 }
 
-fn take(stream: TcpStream, answer: &str, tell: &Sender<Posted>) -> Option<()> {
+fn take(
+    stream: TcpStream,
+    answer: impl Fn(&Posted) -> (String, String),
+    tell: &Sender<Posted>,
+) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -80,7 +93,11 @@ fn take(stream: TcpStream, answer: &str, tell: &Sender<Posted>) -> Option<()> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     // One request a connection keeps this short.
-    let text = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let posted = Posted { path, headers, body };
+    let (status, said) = answer(&posted);
+    let length = said.len();
+    let text =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{said}");
     (&stream).write_all(text.as_bytes()).ok()?;
-    tell.send(Posted { path, headers, body }).ok()
+    tell.send(posted).ok()
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{Uri, header};
+use axum::response::{IntoResponse, Response};
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -24,6 +25,8 @@ use super::problem::Problem;
 use super::readers::ReadError;
 use super::schema::{Incident, WholeIncident};
 use crate::accounts::{Area, Right, Who};
+use crate::cap::{self, Earlier};
+use crate::notify::message::{Desk, Incident as Told};
 
 /// Lines of a trail shown at most; the newest are left out beyond it.
 const TRAIL_AT_MOST: u32 = 10_000;
@@ -132,6 +135,31 @@ pub async fn one(
 ) -> Result<Json<Map<String, Value>>, Problem> {
     Params::read(&uri, &[])?;
     whole(&api, &who, named(&id)?).await.map(Json)
+}
+
+/// One incident as a CAP 1.2 alert. Its messages are numbered by revision; all but the first are
+/// updates of the first.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}/cap", tag = "incidents",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "CAP 1.2, XML", content_type = "application/cap+xml"),
+        (status = 404, body = super::problem::Body)))]
+pub async fn cap(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    Id(id): Id,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    Params::read(&uri, &[])?;
+    let whole = whole(&api, &who, named(&id)?).await?;
+    let incident: Told = serde_json::from_value(Value::Object(whole)).map_err(ReadError::Row)?;
+    let (number, sent) = (format!("{}.{}", incident.id, incident.rev), incident.updated_at);
+    let first = Earlier { id: format!("{}.1", incident.id), sent: incident.opened_at };
+    let earlier: &[Earlier] = if incident.rev > 1 { &[first] } else { &[] };
+    let message = cap::Message { id: &number, sent, earlier };
+    let town = &api.town;
+    let desk = Desk { zone: town.zone.clone(), url: town.url.clone(), language: town.language };
+    let document = cap::document(&incident, &message, &desk);
+    Ok(([(header::CONTENT_TYPE, cap::TYPE)], document).into_response())
 }
 
 /// Somebody does something; answers the whole incident as it is then.

@@ -186,6 +186,7 @@ fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
         )
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
+        .route("/incidents/{id}/cap", get(incidents::cap))
         .route("/incidents/{id}/actions", post(incidents::act))
         .route("/maintenance", get(maintenance::list).post(maintenance::announce))
         .route("/maintenance/{id}", delete(maintenance::withdraw))

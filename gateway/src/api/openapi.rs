@@ -35,6 +35,7 @@ use utoipa::{Modify, OpenApi};
         super::history::csv,
         super::incidents::list,
         super::incidents::one,
+        super::incidents::cap,
         super::incidents::act,
         super::maintenance::list,
         super::maintenance::announce,

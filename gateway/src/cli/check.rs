@@ -1,19 +1,21 @@
 //! `standpipe check`: everything that is wrong, and who would be told of what; every key there is;
-//! or whether a running gateway is ready.
+//! or whether a running gateway is ready. One device's rehearsal is in [`super::preview`].
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use standpipe_rules::changes::Receiver;
-use standpipe_rules::incidents::{Plan, Steps, rehearse};
+use standpipe_rules::incidents::{Plan, Steps, Window, rehearse};
 use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{File, Import};
-use standpipe_shared::Severity;
+use standpipe_shared::{Condition, Severity};
 
+use crate::clock::Clock;
 use crate::config::{Config, RegistryFiles, keys};
 
 use super::gateway::{Where, word};
+use super::preview::{self, Asked};
 use super::{Failure, config, files};
 
 /// Reads configuration and registry; says all that is wrong, and who would be paged for what.
@@ -23,6 +25,18 @@ pub struct Args {
     /// The configuration.
     #[arg(long, value_name = "FILE", group = "what")]
     config: Option<PathBuf>,
+    /// Say what changes for whom, compared with this configuration.
+    #[arg(long, value_name = "FILE", requires = "config")]
+    against: Option<PathBuf>,
+    /// Say who would be told when about this device.
+    #[arg(long, value_name = "ID", requires = "config")]
+    device: Option<String>,
+    /// Only of this condition, such as no_water.
+    #[arg(long, value_name = "NAME", requires = "config")]
+    condition: Option<Condition>,
+    /// This station's terminal is away; may be said more than once.
+    #[arg(long, value_name = "STATION", requires = "config")]
+    away: Vec<String>,
     /// Print every key of a configuration with its default and unit instead.
     #[arg(long, group = "what")]
     settings: bool,
@@ -40,7 +54,20 @@ pub struct Args {
 /// ready.
 pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(file) = &args.config {
-        return check(file);
+        let new = Checked::read(file)?;
+        let old = args.against.as_deref().map(Checked::read).transpose()?;
+        let asked = Asked {
+            device: args.device.as_deref(),
+            condition: args.condition,
+            away: args.away.iter().map(|it| it.as_str().into()).collect(),
+            now: Clock::new().now(),
+        };
+        if asked.device.is_none() && old.is_none() {
+            super::say(&told(&new.config.plan(), &new.registry));
+            return Ok(());
+        }
+        super::say(&preview::text(&new, old.as_ref(), &asked)?);
+        return Ok(());
     }
     if args.ready {
         super::say(&ready(&args.gateway.gateway()?.ready()?)?);
@@ -69,7 +96,23 @@ fn ready(answer: &Value) -> Result<String, Failure> {
     }
 }
 
-fn check(file: &Path) -> Result<(), Failure> {
+/// A configuration without faults, and what it refers to.
+pub(super) struct Checked {
+    pub(super) config: Config,
+    pub(super) registry: Registry,
+    /// What is announced.
+    pub(super) windows: Vec<Window>,
+}
+
+impl Checked {
+    fn read(file: &Path) -> Result<Self, Failure> {
+        let (config, registry) = good(file)?;
+        let windows = files::announced(&config.store.path)?;
+        Ok(Self { config, registry, windows })
+    }
+}
+
+fn good(file: &Path) -> Result<(Config, Registry), Failure> {
     let (config, mut faults) = match config::load(file) {
         Ok(config) => (config, Vec::new()),
         Err(faults) => {
@@ -96,8 +139,7 @@ fn check(file: &Path) -> Result<(), Failure> {
         faults.push(files::counted(faults.len() as u64));
         return Err(Failure::Configuration(faults.join("\n")));
     }
-    super::say(&told(&config.plan(), &registry));
-    Ok(())
+    Ok((config, registry))
 }
 
 /// What is known, and what the configured files add to it; their faults go to the list.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use standpipe_rules::incidents::{Meta, Window};
 use standpipe_rules::registry::files::{File, Import};
 use standpipe_rules::registry::{Profile, Registry};
 
@@ -74,6 +75,20 @@ pub fn known(
         registry.put_device(device);
     }
     Ok(registry)
+}
+
+/// What is announced, as a gateway on this store kept it last; nothing, where there is none yet.
+///
+/// # Errors
+/// [`Failure::Failed`] when it can't be read.
+pub fn announced(store: &Path) -> Result<Vec<Window>, Failure> {
+    if !store.is_file() {
+        return Ok(Vec::new());
+    }
+    let book = Reader::open(store).and_then(|it| it.meta("book"));
+    let book = book.map_err(|bad| Failure::Failed(bad.to_string()))?;
+    let meta: Option<Meta> = book.and_then(|it| serde_json::from_str(&it).ok());
+    Ok(meta.map(|it| it.windows().to_vec()).unwrap_or_default())
 }
 
 fn text(row: &rusqlite::Row) -> rusqlite::Result<String> {

@@ -16,6 +16,7 @@ mod gateway;
 mod heap;
 mod import;
 mod init_influx;
+mod preview;
 mod progress;
 mod provision;
 pub mod readings;

@@ -170,10 +170,26 @@ pub struct Webhook {
     pub steps: Vec<u8>,
     /// `url`
     pub url: reqwest::Url,
-    /// The content of `secret_file`, which signs what is sent.
+    /// The content of `secret_file`, which signs what is sent, or is a password.
     pub secret: Option<Secret>,
     /// `format`
     pub format: Format,
+}
+
+impl Webhook {
+    /// What it is called where receivers are listed.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self.format {
+            Format::Json => "webhook",
+            Format::Cap => "cap",
+            Format::Robot(Robot::DingTalk) => "dingtalk",
+            Format::Robot(Robot::WeCom) => "wecom",
+            Format::Robot(Robot::Feishu) => "feishu",
+            Format::Sms(_) => "sms",
+            Format::Mail(_) => "mail",
+        }
+    }
 }
 
 impl Webhook {
@@ -191,12 +207,57 @@ impl Webhook {
 }
 
 /// What a webhook is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `json`: the incident of the contract.
     Json,
     /// `cap`: CAP 1.2.
     Cap,
+    /// `dingtalk`, `wecom`, `feishu`: a few lines, as that robot wants them.
+    Robot(Robot),
+    /// `sms`: a request of one's own making.
+    Sms(Box<Sms>),
+    /// `mail`: a letter.
+    Mail(Box<Mail>),
+}
+
+/// The robot of a group chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Robot {
+    /// `dingtalk`
+    DingTalk,
+    /// `wecom`
+    WeCom,
+    /// `feishu`
+    Feishu,
+}
+
+/// A request to a service that sends text messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sms {
+    /// `method`
+    pub method: reqwest::Method,
+    /// `url`, in which braces stand for something.
+    pub url: Box<str>,
+    /// `headers`: name and value.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// `body`
+    pub body: Box<str>,
+    /// `to`: numbers.
+    pub to: Vec<Box<str>>,
+    /// `taken_when`: what the answer must contain.
+    pub taken_when: Option<Box<str>>,
+}
+
+/// A letter and how it is posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// `from`
+    pub from: Box<str>,
+    /// `to`
+    pub to: Vec<Box<str>>,
+    /// `username`
+    pub username: Option<Box<str>>,
 }
 
 /// `[escalation.*]`

@@ -169,11 +169,7 @@ fn http(
 }
 
 /// An `http://` or `https://` address.
-pub(super) fn web_url(
-    section: &mut Section,
-    key: &'static str,
-    notes: &mut Notes,
-) -> Option<reqwest::Url> {
+fn web_url(section: &mut Section, key: &'static str, notes: &mut Notes) -> Option<reqwest::Url> {
     let text = section.text(key, notes)?;
     let url = reqwest::Url::parse(text).ok();
     let url = url.filter(|it| matches!(it.scheme(), "http" | "https") && it.host().is_some());

@@ -42,7 +42,7 @@ fn whole_example() -> (tempfile::TempDir, String) {
     for file in ["mqtt.password", "ca.pem", "gateway.pem", "gateway.key"] {
         std::fs::write(folder.path().join(file), "text").unwrap();
     }
-    for file in ["influx.token", "duty.secret", "stations.csv", "devices.csv"] {
+    for file in ["influx.token", "duty.secret", "duty.token", "stations.csv", "devices.csv"] {
         std::fs::write(folder.path().join(file), "text").unwrap();
     }
     let roads = r#"{"coordinates": [[106.5, 29.4], [106.6, 29.5]]}"#;
@@ -282,7 +282,7 @@ fn files_are_found_beside_the_configuration_and_trimmed() {
     assert_eq!(config.registry.devices, None);
     let [webhook] = &config.webhooks[..] else { panic!("{:?}", config.webhooks) };
     assert_eq!((&*webhook.name, webhook.station.as_deref()), ("duty", Some("t-1")));
-    assert_eq!((webhook.role, webhook.format), (Role::Chief, Format::Json));
+    assert_eq!((webhook.role, &webhook.format), (Role::Chief, &Format::Json));
     assert_eq!((&webhook.severities[..], &webhook.steps[..]), (&[Severity::Fire][..], &[2, 3][..]));
     assert_eq!(webhook.url.as_str(), "https://duty.example/hook");
     assert_eq!(webhook.secret, Some(Secret::new("s")));

@@ -6,9 +6,9 @@ use standpipe_rules::incidents::Role;
 use standpipe_shared::{Name, Severity};
 use toml::de::DeTable;
 
-use super::read::{secret, web_url};
+use super::read::secret;
 use super::section::{Notes, Section, whole};
-use super::{Format, Webhook};
+use super::{Format, Mail, Robot, Sms, Webhook};
 
 /// Steps of escalation.
 const STEPS: std::ops::RangeInclusive<u8> = 1..=3;
@@ -61,25 +61,90 @@ fn one<'a>(
     let role = role(&mut section, notes);
     let severities = section.list("severities", "[\"fire\", \"critical\", …]", severity, notes);
     let steps = section.list("steps", "[1, 2, 3]", step, notes);
-    let url = web_url(&mut section, "url", notes);
+    let token = secret(&mut section, "token_file", folder, notes);
+    let address = section.text("url", notes).map_or_else(String::new, |it| {
+        token.as_ref().map_or_else(|| it.to_owned(), |token| it.replace("{token}", token.expose()))
+    });
+    let url = url(&section, &address, notes);
     if table.get("url").is_none() {
         notes.absent(&span, section.key("url"), "missing: write http://… or https://…");
     }
     let secret = secret(&mut section, "secret_file", folder, notes);
-    let format = match section.text("format", notes) {
-        Some("json") | None => Format::Json,
-        Some("cap") => {
-            section.fault("format", "CAP is not sent by this version: write \"json\"", notes);
-            Format::Cap
-        }
-        Some(_) => {
-            section.fault("format", "no such format: write \"json\"", notes);
-            Format::Json
-        }
-    };
+    let format = format(&mut section, &address, notes);
     section.end(notes);
     let name = Box::from(name?);
-    Some(Webhook { name, station, role, severities, steps, url: url?, secret, format })
+    let (url, format) = (url?, format?);
+    Some(Webhook { name, station, role, severities, steps, url, secret, format })
+}
+
+/// The address; whatever of it was in a file is not shown any more.
+fn url(section: &Section, text: &str, notes: &mut Notes) -> Option<reqwest::Url> {
+    let url = reqwest::Url::parse(text).ok();
+    let known = |it: &reqwest::Url| matches!(it.scheme(), "http" | "https" | "smtp" | "smtps");
+    let url = url.filter(|it| known(it) && it.host().is_some());
+    if url.is_none() && !text.is_empty() {
+        section.fault("url", "not a web address: write http://… or https://…", notes);
+    }
+    url
+}
+
+/// What is sent, and whatever that needs.
+fn format(section: &mut Section, url: &str, notes: &mut Notes) -> Option<Format> {
+    let name = section.text("format", notes).unwrap_or("json");
+    let texts = |value: &toml::de::DeValue| Some(Box::<str>::from(value.as_str()?));
+    let to = section.list("to", "[\"…\", …]", texts, notes);
+    let from = section.text("from", notes);
+    let username = section.text("username", notes).map(Box::from);
+    let method = section.text("method", notes).unwrap_or("POST");
+    let headers = section.list("headers", "[\"Name: value\", …]", header, notes);
+    let body = section.text("body", notes).map_or_else(Box::default, Box::from);
+    let taken_when = section.text("taken_when", notes).map(Box::from);
+    let mail = url.starts_with("smtp");
+    if !url.is_empty() && mail != (name == "mail") {
+        section.fault("url", "of another format: mail is sent to smtp://… or smtps://…", notes);
+    }
+    let format = match name {
+        "json" => Format::Json,
+        "cap" => Format::Cap,
+        "dingtalk" => Format::Robot(Robot::DingTalk),
+        "wecom" => Format::Robot(Robot::WeCom),
+        "feishu" => Format::Robot(Robot::Feishu),
+        "sms" => {
+            let method = reqwest::Method::from_bytes(method.as_bytes()).ok();
+            if method.is_none() {
+                section.fault("method", "no method of HTTP: write \"POST\" or \"GET\"", notes);
+            }
+            let (method, url) = (method?, url.into());
+            Format::Sms(Box::new(Sms { method, url, headers, body, to, taken_when }))
+        }
+        "mail" => {
+            let from = from.unwrap_or_default();
+            for (key, address) in
+                std::iter::once(("from", from)).chain(to.iter().map(|it| ("to", &**it)))
+            {
+                if !crate::notify::mail::is_address(address) {
+                    section.fault(key, "no address of mail: write name@host", notes);
+                }
+            }
+            if to.is_empty() {
+                section.fault("to", "nobody: write [\"name@host\", …]", notes);
+            }
+            Format::Mail(Box::new(Mail { from: from.into(), to, username }))
+        }
+        _ => {
+            let text = "no such format: write \"json\", \"cap\", \"dingtalk\", \"wecom\", \"feishu\", \"sms\" or \"mail\"";
+            section.fault("format", text, notes);
+            return None;
+        }
+    };
+    Some(format)
+}
+
+/// `Name: value`
+fn header(value: &toml::de::DeValue) -> Option<(Box<str>, Box<str>)> {
+    let (name, value) = value.as_str()?.split_once(':')?;
+    reqwest::header::HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
+    Some((name.trim().into(), value.trim().into()))
 }
 
 fn role(section: &mut Section, notes: &mut Notes) -> Role {

@@ -86,7 +86,8 @@ pub async fn page(view: View, Id(id): Id) -> Result<Response, Oops> {
                 (now)
             }
             @if view.who.may(Right::Act(ActionKind::Comment)) { (note) }
-            button.noprint type="button" data-print { (view.say(PRINT)) }
+            button.noprint type="button" data-print { (view.say(PRINT)) } " "
+            a.noprint href={ "/incidents/" (whole.it.id) "/cap" } { "CAP 1.2" }
         }
     };
     Ok(layout::page(&view, &title, &content))

@@ -89,6 +89,7 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/takeover", get(board::takeover))
         .route("/here", post(board::here))
         .route("/incidents/{id}", get(incident::page))
+        .route("/incidents/{id}/cap", get(crate::api::incidents::cap))
         .route("/incidents/{id}/now", get(incident::part))
         .route("/incidents/{id}/act", post(incident::act))
         .route("/devices", get(devices::page))

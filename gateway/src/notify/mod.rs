@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`station`] | the stations' retained topics, on an MQTT session of its own |
 //! | [`device`] | devices: settings, commands, the clock; on another |
-//! | [`webhook`] | webhooks, one sender each |
+//! | [`webhook`] | webhooks, robots of chats, mail, text messages: one sender each |
+//! | [`deliver`] | one attempt at one of these; `chat`, [`mail`], `sms`: how each wants it |
+//! | [`message`] | an incident in a few lines, for all of them |
 //!
 //! A doorbell says that something may be owed; what, is in the store alone. A sender that is
 //! killed, cut off or told to stop therefore loses nothing: it reads again, and what was sent
@@ -13,12 +15,17 @@
 //! Not here: who is owed what (`standpipe_rules::incidents`, `orders`), and writing down that one arrived
 //! (the engine, with its next batch).
 
-mod answer;
+pub mod answer;
+mod chat;
+pub mod deliver;
 pub mod device;
 mod flight;
+pub mod mail;
+pub mod message;
 mod packets;
 mod session;
 pub(crate) mod sign;
+mod sms;
 pub mod station;
 pub mod webhook;
 
@@ -33,6 +40,11 @@ use crate::engine::{EngineHandle, Rings};
 
 /// A doorbell may be missed, a page must not: what is owed is read this often anyway.
 const NET: Duration = Duration::from_secs(5);
+
+/// How long a connection to a receiver may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one attempt at a receiver may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What every sender is made with.
 #[derive(Clone)]

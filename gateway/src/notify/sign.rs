@@ -12,14 +12,20 @@ pub const HEADER: &str = "X-Standpipe-Signature";
 /// of `secret_file`.
 #[must_use]
 pub fn signature(secret: &[u8], body: &[u8]) -> String {
-    // HMAC takes a key of any length: there is no other way for this to fail.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return String::new() };
-    mac.update(body);
     let mut text = String::from("sha256=");
-    for byte in mac.finalize().into_bytes() {
+    for byte in hmac_sha256(secret, body) {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// HMAC-SHA256 (RFC 2104).
+#[must_use]
+pub fn hmac_sha256(key: &[u8], text: &[u8]) -> Vec<u8> {
+    // HMAC takes a key of any length: there is no other way for this to fail.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
+    mac.update(text);
+    mac.finalize().into_bytes().to_vec()
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
-//! Webhooks: one sender each, so that a slow one delays no other.
+//! Webhooks, robots of chats, mail and text messages: one sender each, so that a slow one delays
+//! no other.
 //!
-//! A sender's queue is what the store says is owed to it; what it has in hand is bounded. Pages
-//! about one incident are sent one after the other, in the order they were owed. Retry state is
-//! in memory alone: after a restart everything owed is simply tried again, under the same
-//! `Idempotency-Key`.
+//! A sender's queue is what the store says is owed to it, fires first; what it has in hand is
+//! bounded. Pages about one incident are sent one after the other, in the order they were owed. A
+//! robot takes so many messages a minute: some of them are kept for fires. Retry state is in memory
+//! alone: after a restart everything owed is simply tried again, under the same `Idempotency-Key`.
+//!
+//! How each format is sent is in [`super::deliver`].
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,21 +16,22 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use metrics::counter;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::Client;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::IncidentId;
+use standpipe_shared::Severity;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{error, info, warn};
 use ulid::Ulid;
 
-use super::answer::{self, Answer};
-use super::sign::{HEADER, signature};
-use super::{NET, Setup, with_page};
-use crate::backoff::{Backoff, retry_after};
-use crate::config::{Secret, Webhook};
+use super::answer::Answer;
+use super::deliver::{Sent, attempt, client};
+use super::message::Desk;
+use super::{NET, Setup, chat, with_page};
+use crate::backoff::Backoff;
+use crate::cap::Earlier;
+use crate::config::{Format, Webhook};
 use crate::engine::{Inbox, Unavailable};
 use crate::store::reader::OwedPage;
 use crate::store::{Reader, StoreError};
@@ -36,10 +40,6 @@ use crate::store::{Reader, StoreError};
 const IN_FLIGHT: usize = 4;
 /// Pages read from the store at one time, for one receiver.
 const AT_ONCE: usize = 64;
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one attempt may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// The first wait after a failure.
 const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait of our own choosing.
@@ -48,6 +48,8 @@ const MOST: Duration = Duration::from_secs(60);
 const MOST_ASKED: Duration = Duration::from_secs(600);
 /// After so long a page is given up, ms: 24 hours.
 pub const GIVE_UP_AFTER: Ms = 24 * 3_600_000;
+/// A robot's limit is counted over this.
+const A_MINUTE: Duration = Duration::from_secs(60);
 /// A failing receiver is reported this often, ms.
 const REPORT_EVERY: Ms = 60_000;
 
@@ -55,21 +57,15 @@ const REPORT_EVERY: Ms = 60_000;
 ///
 /// # Errors
 /// What the system says when it gives no thread, or no TLS.
-pub fn start(setup: Setup, webhooks: &[Webhook]) -> std::io::Result<JoinHandle<()>> {
+pub fn start(setup: Setup, webhooks: &[Webhook], desk: &Desk) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let client = Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
-        .redirect(Policy::none())
-        .user_agent(concat!("standpipe/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(std::io::Error::other)?;
+    let client = client().map_err(std::io::Error::other)?;
     let mut tasks: Vec<_> =
-        webhooks.iter().map(|it| Task::new(setup.clone(), client.clone(), it)).collect();
+        webhooks.iter().map(|it| Task::new(setup.clone(), client.clone(), (it, desk))).collect();
     std::thread::Builder::new().name("notify-webhooks".to_owned()).spawn(move || {
         runtime.block_on(async {
             let mut senders = JoinSet::new();
-            let names = tasks.iter().map(|task| task.name.clone()).collect();
+            let names = tasks.iter().map(|task| task.webhook.name.clone()).collect();
             senders.spawn(async move { give_up_orphans(setup, names).await });
             for task in tasks.drain(..) {
                 senders.spawn(async move { task.run().await });
@@ -98,9 +94,8 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
 struct Task {
     setup: Setup,
     client: Client,
-    name: Box<str>,
-    url: Url,
-    secret: Option<Secret>,
+    webhook: Webhook,
+    desk: Desk,
     reader: Option<Reader>,
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
     /// What they are about.
@@ -111,6 +106,8 @@ struct Task {
     /// Not before.
     resume: Option<Instant>,
     failing: Option<Failing>,
+    /// When a robot was sent what it was sent in the last minute.
+    spent: VecDeque<Instant>,
 }
 
 /// A receiver that does not take what it is sent.
@@ -127,11 +124,10 @@ struct Landed {
 }
 
 impl Task {
-    fn new(setup: Setup, client: Client, webhook: &Webhook) -> Self {
+    fn new(setup: Setup, client: Client, (webhook, desk): (&Webhook, &Desk)) -> Self {
         Self {
-            name: webhook.name.clone(),
-            url: webhook.url.clone(),
-            secret: webhook.secret.clone(),
+            webhook: webhook.clone(),
+            desk: desk.clone(),
             reader: None,
             flights: FuturesUnordered::new(),
             busy: HashSet::new(),
@@ -139,6 +135,7 @@ impl Task {
             backoff: Backoff::named(FIRST, MOST, &webhook.name),
             resume: None,
             failing: None,
+            spent: VecDeque::new(),
             setup,
             client,
         }
@@ -172,7 +169,10 @@ impl Task {
         let owed = match self.read() {
             Ok(owed) => owed,
             Err(why) => {
-                warn!("webhook {}: what is owed cannot be read ({why}); trying again", self.name);
+                warn!(
+                    "webhook {}: what is owed cannot be read ({why}); trying again",
+                    self.webhook.name
+                );
                 return Ok(());
             }
         };
@@ -186,9 +186,10 @@ impl Task {
             }
             if let Some(why) = self.too_late(&page, now) {
                 self.give_up(&page, &why, now).await?;
-            } else if self.flights.len() < IN_FLIGHT {
+            } else if self.flights.len() < IN_FLIGHT && self.may_send(page.severity) {
                 self.busy.insert(page.incident);
-                self.flights.push(self.attempt(page));
+                let flight = self.attempt(page);
+                self.flights.push(flight);
             }
         }
         Ok(())
@@ -199,7 +200,7 @@ impl Task {
             Some(reader) => reader,
             None => Reader::open(&self.setup.store)?,
         };
-        let owed = reader.owed_to_webhook(&self.name, AT_ONCE + self.done.len())?;
+        let owed = reader.owed_to_webhook(&self.webhook.name, AT_ONCE + self.done.len())?;
         self.reader = Some(reader);
         Ok(owed)
     }
@@ -210,32 +211,40 @@ impl Task {
         (now - page.at >= GIVE_UP_AFTER).then(|| failing.why.clone())
     }
 
-    fn attempt(&self, page: OwedPage) -> BoxFuture<'static, Landed> {
-        let body = with_page(&page.wire, Some(page.page_id));
-        let mut request = self
-            .client
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header("Idempotency-Key", page.page_id.to_string());
-        if let Some(secret) = &self.secret {
-            request =
-                request.header(HEADER, signature(secret.expose().as_bytes(), body.as_bytes()));
+    /// Whether a robot has room for one more within its minute; the rest of them always have.
+    fn may_send(&mut self, severity: Severity) -> bool {
+        let Format::Robot(_) = self.webhook.format else { return true };
+        let now = Instant::now();
+        while self.spent.front().is_some_and(|it| now - *it >= A_MINUTE) {
+            self.spent.pop_front();
         }
-        let request = request.body(body).send();
-        let clock = self.setup.clock.clone();
-        Box::pin(async move {
-            let answer = match request.await {
-                Ok(answer) => {
-                    let wait = answer.headers().get(RETRY_AFTER);
-                    let wait = wait.and_then(|text| text.to_str().ok());
-                    let wait = wait.and_then(|text| retry_after(text, clock.now()));
-                    answer::read(answer.status().as_u16(), wait)
-                }
-                // The address may hold a secret: it is not for the log.
-                Err(why) => Answer::Later { wait: None, why: in_words(&why.without_url()) },
-            };
-            Landed { page, answer }
-        })
+        let kept = if severity == Severity::Fire { 0 } else { chat::FOR_FIRES };
+        if self.spent.len() >= chat::A_MINUTE - kept {
+            return false;
+        }
+        self.spent.push_back(now);
+        true
+    }
+
+    fn attempt(&self, page: OwedPage) -> BoxFuture<'static, Landed> {
+        let wire = with_page(&page.wire, Some(page.page_id));
+        let sent = Sent {
+            page_id: page.page_id.to_string(),
+            at: page.at,
+            wire,
+            earlier: self.earlier(&page),
+        };
+        let attempt = attempt(&self.client, &self.webhook, sent, &self.desk, &self.setup.clock);
+        Box::pin(async move { Landed { page, answer: attempt.await } })
+    }
+
+    /// What it took about that incident before: a CAP alert refers to it.
+    fn earlier(&self, page: &OwedPage) -> Vec<Earlier> {
+        let Format::Cap = self.webhook.format else { return Vec::new() };
+        let reader = self.reader.as_ref();
+        let taken = reader.map(|it| it.taken_by_webhook(&self.webhook.name, page.incident));
+        let taken = taken.and_then(Result::ok).unwrap_or_default();
+        taken.into_iter().map(|(id, sent)| Earlier { id: id.to_string(), sent }).collect()
     }
 
     async fn landed(&mut self, landed: Landed) -> Result<(), Unavailable> {
@@ -246,7 +255,7 @@ impl Task {
             Answer::Taken => {
                 if let Some(failing) = self.failing.take() {
                     let seconds = (now - failing.since) / 1_000;
-                    info!("webhook {}: takes pages again after {seconds} s", self.name);
+                    info!("webhook {}: takes pages again after {seconds} s", self.webhook.name);
                 }
                 self.backoff.reset();
                 counter!("standpipe_pages_delivered_total", "kind" => "webhook").increment(1);
@@ -280,7 +289,10 @@ impl Task {
         if now - failing.said_at >= REPORT_EVERY {
             failing.said_at = now;
             let seconds = (now - failing.since) / 1_000;
-            warn!("webhook {}: takes no pages for {seconds} s ({why}); trying again", self.name);
+            warn!(
+                "webhook {}: takes no pages for {seconds} s ({why}); trying again",
+                self.webhook.name
+            );
         }
         failing.why = why;
     }
@@ -289,22 +301,12 @@ impl Task {
         error!(
             "webhook {}: page {} about incident {} is given up ({why}): tell the receiver by \
              other means",
-            self.name, page.page_id, page.incident
+            self.webhook.name, page.page_id, page.incident
         );
-        counter!("standpipe_pages_given_up_total", "webhook" => self.name.to_string()).increment(1);
+        counter!("standpipe_pages_given_up_total", "webhook" => self.webhook.name.to_string())
+            .increment(1);
         self.done.insert(page.page_id);
         let (page_id, why) = (page.page_id, why.into());
         self.setup.engine.send(Inbox::GaveUp { page_id, at: now, why }).await
     }
-}
-
-/// An error and all that caused it.
-fn in_words(why: &reqwest::Error) -> String {
-    let mut text = why.to_string();
-    let mut cause = std::error::Error::source(why);
-    while let Some(deeper) = cause {
-        text = format!("{text}: {deeper}");
-        cause = deeper.source();
-    }
-    text
 }

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use reqwest::Client;
-use reqwest::redirect::Policy;
 use serde_json::json;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Role;
@@ -14,26 +13,31 @@ use standpipe_shared::Severity;
 use ulid::Ulid;
 
 use super::{Outcome, fingerprint};
+use crate::clock::Clock;
 use crate::config::Webhook;
-use crate::notify::sign::{HEADER, signature};
+use crate::notify::answer::Answer;
+use crate::notify::deliver::{Sent, attempt, client};
+use crate::notify::message::Desk;
 use crate::provision::SELFTEST;
 
-/// How long a receiver may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Attempts at one receiver: the next run says it again anyway.
 const ATTEMPTS: u32 = 3;
 const BETWEEN: Duration = Duration::from_secs(2);
 
 /// Tells whoever should know of these; answers the names of receivers that did not take it.
-pub async fn tell(webhooks: &[Webhook], failed: &[Outcome], now: Ms) -> Vec<Box<str>> {
+pub async fn tell(
+    (webhooks, desk): (&[Webhook], &Desk),
+    failed: &[Outcome],
+    now: Ms,
+) -> Vec<Box<str>> {
     let mut deaf = Vec::new();
-    let Ok(client) = Client::builder().timeout(TIMEOUT).redirect(Policy::none()).build() else {
+    let Ok(client) = client() else {
         return webhooks.iter().map(|it| it.name.clone()).collect();
     };
     for webhook in webhooks {
         let theirs = failed.iter().filter(|it| concerns(webhook, it));
         for outcome in theirs {
-            if !send(&client, webhook, &page(outcome, now)).await {
+            if !send(&client, (webhook, desk), &page(outcome, now)).await {
                 deaf.push(webhook.name.clone());
                 break;
             }
@@ -56,24 +60,22 @@ fn concerns(webhook: &Webhook, outcome: &Outcome) -> bool {
 /// A page: its id, and what is sent.
 struct Page {
     id: String,
+    at: Ms,
     body: String,
 }
 
-async fn send(client: &Client, webhook: &Webhook, Page { id, body }: &Page) -> bool {
-    for attempt in 0..ATTEMPTS {
-        if attempt > 0 {
+async fn send(
+    client: &Client,
+    (webhook, desk): (&Webhook, &Desk),
+    Page { id, at, body }: &Page,
+) -> bool {
+    for tried in 0..ATTEMPTS {
+        if tried > 0 {
             tokio::time::sleep(BETWEEN).await;
         }
-        let mut request = client
-            .post(webhook.url.clone())
-            .header("Content-Type", "application/json")
-            .header("Idempotency-Key", id);
-        if let Some(secret) = &webhook.secret {
-            request =
-                request.header(HEADER, signature(secret.expose().as_bytes(), body.as_bytes()));
-        }
-        let answer = request.body(body.to_owned()).send().await;
-        if answer.is_ok_and(|it| it.status().is_success()) {
+        let (page_id, wire, earlier) = (id.clone(), body.clone(), Vec::new());
+        let sent = Sent { page_id, at: *at, wire, earlier };
+        if attempt(client, webhook, sent, desk, &Clock::new()).await == Answer::Taken {
             return true;
         }
     }
@@ -101,7 +103,7 @@ fn page(outcome: &Outcome, now: Ms) -> Page {
         "title": {"en": en, "zh": zh}, "opened_at": now, "since": now, "updated_at": now,
         "late_s": 0, "exercise": false, "step": 1, "next_step_at": null, "page_id": id,
     });
-    Page { id, body: body.to_string() }
+    Page { id, at: now, body: body.to_string() }
 }
 
 #[cfg(test)]

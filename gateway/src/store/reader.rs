@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::IncidentId;
+use standpipe_shared::Severity;
 use ulid::Ulid;
 
 use super::{BUSY_MS, READER_CACHE_KIB, StoreError};
@@ -50,6 +51,8 @@ pub struct OwedPage {
     pub repeat: u32,
     /// When it was owed.
     pub at: Ms,
+    /// How much it matters now.
+    pub severity: Severity,
     /// The incident as it is now, JSON, with `page_id` null.
     pub wire: Box<str>,
 }
@@ -147,17 +150,19 @@ impl Reader {
         Ok(boards)
     }
 
-    /// Pages owed to one webhook, at most `limit`, longest owed first.
+    /// Pages owed to one webhook, at most `limit`: fires first, then what matters most, and of
+    /// that the longest owed.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn owed_to_webhook(&self, name: &str, limit: usize) -> Result<Vec<OwedPage>, StoreError> {
         self.query(
-            "SELECT p.page_id, p.receiver, p.incident, p.step, p.repeat, p.at, i.wire
+            "SELECT p.page_id, p.receiver, p.incident, p.step, p.repeat, p.at, i.wire, i.severity
              FROM page p JOIN incident i ON i.id = p.incident
              WHERE p.delivered_at IS NULL AND p.gave_up_at IS NULL AND p.kind = 'webhook'
                AND p.receiver = ?1
-             ORDER BY p.at, p.page_id LIMIT ?2",
+             ORDER BY CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1
+                 WHEN 'warning' THEN 2 ELSE 3 END, p.at, p.page_id LIMIT ?2",
             (name, i64::try_from(limit).unwrap_or(i64::MAX)),
             |row| {
                 Ok(OwedPage {
@@ -168,8 +173,28 @@ impl Reader {
                     repeat: row.get(4)?,
                     at: row.get(5)?,
                     wire: row.get(6)?,
+                    severity: severity(row, 7)?,
                 })
             },
+        )
+    }
+
+    /// Pages that a webhook took about one incident, oldest first: its id, and when it was owed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn taken_by_webhook(
+        &self,
+        name: &str,
+        incident: IncidentId,
+    ) -> Result<Vec<(Ulid, Ms)>, StoreError> {
+        self.query(
+            "SELECT page_id, at FROM page
+             WHERE incident = ?1 AND kind = 'webhook' AND receiver = ?2
+               AND delivered_at IS NOT NULL
+             ORDER BY at, page_id",
+            (incident.to_string(), name),
+            |row| Ok((ulid(row, 0)?, row.get(1)?)),
         )
     }
 
@@ -245,6 +270,13 @@ pub(super) fn ulid(row: &Row<'_>, at: usize) -> rusqlite::Result<Ulid> {
     Ulid::from_string(text).map_err(|bad| {
         rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(bad))
     })
+}
+
+/// A severity by its name; of one that is none, the worst is supposed.
+fn severity(row: &Row<'_>, at: usize) -> rusqlite::Result<Severity> {
+    let name = row.get_ref(at)?.as_str()?;
+    let known = Severity::ALL.into_iter().find(|it| it.as_str() == name);
+    Ok(known.unwrap_or(Severity::Fire))
 }
 
 fn optional_ulid(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Ulid>> {
