@@ -96,7 +96,7 @@ async fn an_hour_is_done_again_as_it_gets_older() {
     let it = Subject::new().await;
     let now = Clock::new().now();
     let hour = now - now % HOUR_MS;
-    for (n, age_h) in [1, 3, 25, 7 * 24 + 1, 88 * 24 + 1].into_iter().enumerate() {
+    for (n, age_h) in [1, 3, 20, 6 * 24 + 5, 87 * 24 + 5].into_iter().enumerate() {
         let at = hour - age_h * HOUR_MS;
         let line = format!("hydrant,device=A pressure_kpa={n} {at}\n");
         let ms = TimestampPrecision::Milliseconds;

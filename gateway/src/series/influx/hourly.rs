@@ -2,10 +2,11 @@
 //! and `…_count` (all floats), at the start of the hour. Doing an hour again writes the same points.
 //!
 //! An hour can change as long as readings of it may come, and a device that was cut off sends what
-//! it kept when it is back, days later. To do all those days again every hour would be too much
-//! work at 100,000 devices; so an hour is done again at certain ages: three times while it is new,
-//! at one day, at seven, and a last time two days before its raw readings are dropped. That is six
-//! hours of work an hour. What came late is missing from hourly points until the next of these;
+//! it kept when it is back, days later. To do a whole day again every hour would be too much work at
+//! 100,000 devices; so each hour does the newest three, and each night (03:00 to 05:00 in China) does
+//! the day before, the day that is then a week old, and a last time the day whose raw readings are
+//! about to be dropped. What costs is the number of series, not of hours: a night's day costs as
+//! much as one hour's three. What came late is missing from hourly points until the next of these;
 //! raw points have it at once, and charts take them as long as there are any (`question.rs`).
 
 /// One of them, for the newest hours and for the buckets by their usual names.
@@ -23,21 +24,25 @@ pub struct Task {
 /// The tasks for a bucket that keeps raw readings for so many days.
 #[must_use]
 pub fn tasks(bucket: &str, raw_days: u64) -> Vec<Task> {
-    let last = format!("{}d", raw_days.saturating_sub(2));
-    [("", "10m", "0h", "3h"), ("_1d", "20m", "1d", "1h"), ("_7d", "30m", "7d", "1h")]
-        .into_iter()
-        .chain([("_last", "40m", &*last, "1h")])
-        .map(|(suffix, offset, age, length)| {
-            let name = format!("{bucket}_1h{suffix}");
-            let flux = SCRIPT
-                .replace("name: \"standpipe_1h\"", &format!("name: \"{name}\""))
-                .replace("offset: 10m", &format!("offset: {offset}"))
-                .replace("age = 0h", &format!("age = {age}"))
-                .replace("length = 3h", &format!("length = {length}"))
-                .replace("bucket: \"standpipe", &format!("bucket: \"{bucket}"));
-            Task { name, flux }
-        })
-        .collect()
+    let last = format!("{}d", raw_days.saturating_sub(3));
+    [
+        ("", "1h, offset: 10m", "0h", "3h"),
+        ("_1d", "1d, offset: 19h", "0h", "24h"),
+        ("_7d", "1d, offset: 20h", "6d", "24h"),
+        ("_last", "1d, offset: 21h", &*last, "24h"),
+    ]
+    .into_iter()
+    .map(|(suffix, every, age, length)| {
+        let name = format!("{bucket}_1h{suffix}");
+        let flux = SCRIPT
+            .replace("name: \"standpipe_1h\"", &format!("name: \"{name}\""))
+            .replace("every: 1h, offset: 10m", &format!("every: {every}"))
+            .replace("age = 0h", &format!("age = {age}"))
+            .replace("length = 3h", &format!("length = {length}"))
+            .replace("bucket: \"standpipe", &format!("bucket: \"{bucket}"));
+        Task { name, flux }
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -55,9 +60,9 @@ mod tests {
         );
         let last = &tasks("town", 30)[3].flux;
         for line in [
-            "option task = {name: \"town_1h_last\", every: 1h, offset: 40m}",
-            "age = 28d",
-            "length = 1h",
+            "option task = {name: \"town_1h_last\", every: 1d, offset: 21h}",
+            "age = 27d",
+            "length = 24h",
         ] {
             assert!(last.lines().any(|it| it == line), "{line} in {last}");
         }
