@@ -76,7 +76,8 @@ impl Watch {
         let seen = self.thread.join().expect("the subscriber");
         let mut first: HashMap<u64, Instant> = HashMap::new();
         let mut ids: Vec<String> = Vec::new();
-        for (detector, page, at) in seen {
+        // What the broker kept of the steps before is shown to every new subscriber.
+        for (detector, page, at) in seen.into_iter().filter(|it| sent.contains_key(&it.0)) {
             first.entry(detector).or_insert(at);
             ids.push(page);
         }
