@@ -28,13 +28,15 @@ fn main() {
     let fire = night(&broker, &gateway);
     let browser = Browser::start(dir.path());
     sign_in(&browser, &gateway);
+    flow_test(&browser, &gateway);
     let pages = [
         ("board", "/".to_owned()),
         ("incident", format!("/incidents/{fire}")),
         ("devices", "/devices".to_owned()),
         ("device", "/devices/H-004".to_owned()),
-        ("flow", "/devices/H-001?static=420&residual=300&flow=22#flow-test".to_owned()),
+        ("flow", "/devices/H-001#flow-test".to_owned()),
         ("map", "/map".to_owned()),
+        ("maintenance", "/maintenance".to_owned()),
         ("labels", "/labels?kind=hydrant".to_owned()),
         ("reports", "/reports".to_owned()),
         ("accounts", "/accounts".to_owned()),
@@ -48,9 +50,13 @@ fn main() {
         &json!({"action": "acknowledge", "by": "李雷"}),
     );
     assert_eq!(status, 200);
+    works(&gateway);
     for (name, path) in &pages {
         made += shoot(&browser, &gateway, (name, path), &folder);
     }
+    let (status, _) = gateway.post("exercises", &json!({"device": "S-004", "by": "李雷"}));
+    assert_eq!(status, 201);
+    made += shoot(&browser, &gateway, ("exercise", "/"), &folder);
     println!("{made} pictures in {}", folder.display());
 }
 
@@ -99,6 +105,28 @@ fn sign_in(browser: &Browser, gateway: &Gateway) {
     browser.fill("#password", &gateway.password());
     browser.click("form.stack button");
     browser.wait("#board", SOON);
+}
+
+/// A crew measures what a hydrant gives.
+fn flow_test(browser: &Browser, gateway: &Gateway) {
+    browser.go(&gateway.at("/devices/H-001"));
+    for (field, value) in [("#static", "420"), ("#residual", "300"), ("#flow", "22")] {
+        browser.fill(field, value);
+    }
+    browser.click("form[action$='/flow'] button");
+    browser.wait("#flow-result", SOON);
+}
+
+/// A valve is changed, and detectors are tried.
+fn works(gateway: &Gateway) {
+    let until = now() + 3 * 3_600_000;
+    for work in [
+        json!({"what": "maintenance", "device": "H-007", "until": until, "by": "王芳",
+            "conditions": ["no_water", "low_pressure"], "note": "更换阀门"}),
+        json!({"what": "walk_test", "device": "S-003", "until": until, "by": "王芳"}),
+    ] {
+        assert_eq!(gateway.post("maintenance", &work).0, 201);
+    }
 }
 
 fn shoot(browser: &Browser, gateway: &Gateway, (name, path): (&str, &str), to: &Path) -> usize {

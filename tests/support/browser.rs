@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine as _;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -202,7 +203,7 @@ impl Browser {
             Window::Desk => (1280, 900, false),
             Window::Wall => (1920, 1080, false),
         };
-        self.devtools(
+        let _ = self.devtools(
             "Emulation.setDeviceMetricsOverride",
             &json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}),
         );
@@ -215,7 +216,7 @@ impl Browser {
             Light::Night => "dark",
         };
         let features = json!([{"name": "prefers-color-scheme", "value": value}]);
-        self.devtools("Emulation.setEmulatedMedia", &json!({"features": features}));
+        let _ = self.devtools("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 
     /// A picture of what is shown.
@@ -227,17 +228,52 @@ impl Browser {
         std::fs::write(file, png).expect("a file");
     }
 
-    /// Asks the browser for what WebDriver has no word for.
+    /// The page as it is printed on A4: a PDF, and how many sheets it has.
+    ///
+    /// # Panics
+    /// When it can't be printed.
+    #[must_use]
+    pub fn printed(&self) -> (Vec<u8>, usize) {
+        let a4 = json!({"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": true});
+        let answer = self.devtools("Page.printToPDF", &a4);
+        let text = answer["data"].as_str().expect("a document");
+        let pdf = base64::engine::general_purpose::STANDARD.decode(text).expect("base64");
+        let sheets = String::from_utf8_lossy(&pdf).matches("/Type /Page\n").count();
+        (pdf, sheets)
+    }
+
+    /// What the page holds, garbage collected: bytes of its scripts' heap, nodes, listeners.
+    ///
+    /// # Panics
+    /// When the browser does not say.
+    #[must_use]
+    pub fn holds(&self) -> [f64; 3] {
+        let nothing = json!({});
+        for command in
+            ["HeapProfiler.collectGarbage", "HeapProfiler.collectGarbage", "Performance.enable"]
+        {
+            let _ = self.devtools(command, &nothing);
+        }
+        let metrics = self.devtools("Performance.getMetrics", &nothing);
+        let all = metrics["metrics"].as_array().expect("metrics");
+        ["JSHeapUsedSize", "Nodes", "JSEventListeners"].map(|name| {
+            let found = all.iter().find(|it| it["name"] == name);
+            found.and_then(|it| it["value"].as_f64()).expect(name)
+        })
+    }
+
+    /// Asks the browser for what WebDriver has no word for; its answer.
     ///
     /// # Panics
     /// When it refuses.
-    pub fn devtools(&self, command: &str, params: &Value) {
+    pub fn devtools(&self, command: &str, params: &Value) -> Value {
         let session = self.runtime.block_on(self.client.session_id()).expect("a session");
         let session = session.expect("a session");
         let url = format!("{}/session/{session}/goog/cdp/execute", self.driver);
-        let (status, answer) =
+        let (status, mut answer) =
             crate::http::post(&url, "", &json!({"cmd": command, "params": params}));
         assert_eq!(status, 200, "{command}: {answer}");
+        answer["value"].take()
     }
 }
 

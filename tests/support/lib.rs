@@ -16,6 +16,7 @@ pub mod influx;
 pub mod load;
 pub mod modbus;
 pub mod modem;
+pub mod night;
 pub mod process;
 pub mod provisioning;
 pub mod qemu;

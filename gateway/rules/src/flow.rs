@@ -2,8 +2,10 @@
 //!
 //! Source: NFPA 291, the Hazen–Williams form `Q_R = Q × ((S − P_R) / (S − R))^0.54`.
 
+use serde::{Deserialize, Serialize};
+
 /// A flow test: what the gauge said at rest and while water ran.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FlowTest {
     /// At rest, kPa.
     pub static_kpa: f64,

@@ -10,9 +10,11 @@ use super::lockout::{FORGOTTEN_MS, locked_until};
 use super::role::Role;
 use super::secret::{digest, key};
 
+/// Every change of the layout, oldest first. Files that were released never change.
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_work.sql")];
 /// The newest layout.
-const NEWEST: i64 = 1;
-const START: &str = include_str!("migrations/0001_start.sql");
+pub const NEWEST: i64 = MIGRATIONS.len() as i64;
 /// How long a statement waits for the command line's, ms.
 const BUSY_MS: i64 = 5_000;
 /// A session that nobody used for so long is over, ms: a week.
@@ -95,7 +97,7 @@ pub struct AuditLine {
 /// The open file.
 #[derive(Debug)]
 pub struct Book {
-    conn: Connection,
+    pub(super) conn: Connection,
 }
 
 impl Book {
@@ -113,10 +115,10 @@ impl Book {
         if found > NEWEST {
             return Err(AccountError::TooNew(found));
         }
-        if found < NEWEST {
+        for (number, sql) in (1..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
             let tx = conn.transaction()?;
-            tx.execute_batch(START)?;
-            tx.pragma_update(None, "user_version", NEWEST)?;
+            tx.execute_batch(sql)?;
+            tx.pragma_update(None, "user_version", number)?;
             tx.commit()?;
         }
         Ok(Self { conn })

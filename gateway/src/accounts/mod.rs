@@ -6,7 +6,8 @@
 //! | `who` | somebody who was let in, and what they may see |
 //! | `secret` | passwords, and what is random |
 //! | `lockout` | how long nobody may try again |
-//! | [`book`] | the file `accounts.db`: every statement |
+//! | [`book`] | the file `accounts.db`: every statement about accounts |
+//! | `work` | what people did at devices, in the same file |
 //!
 //! They are in a file of their own beside the store: the engine stays the one writer of the
 //! store, signing in never waits for an alarm's commit, and no alarm waits for a sign-in. The
@@ -19,6 +20,7 @@ mod lockout;
 mod role;
 mod secret;
 mod who;
+mod work;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +32,7 @@ pub use book::{Account, AuditLine, Book, Known, Token};
 pub use role::{Right, Role};
 pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
 pub use who::{Area, By, Who, area};
+pub use work::{Job, Work};
 
 /// Passwords that are hashed at once; each takes 19 MiB and some 20 ms of a processor.
 const HASHING_AT_ONCE: usize = 2;
@@ -46,7 +49,7 @@ pub enum AccountError {
     #[error("accounts can't be kept ({0}): check the disk and the owner of accounts.db")]
     Store(#[from] rusqlite::Error),
     /// The file is of a newer version.
-    #[error("accounts.db has layout {0}, this version knows 1: use the newer standpipe")]
+    #[error("accounts.db has layout {found}, this version knows {newest}: use the newer standpipe", found = .0, newest = book::NEWEST)]
     TooNew(i64),
     /// Nothing random.
     #[error(transparent)]

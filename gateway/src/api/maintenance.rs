@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Announced, Announcement, BadAnnouncement, Meta, Scope, Window};
+use standpipe_rules::registry::DeviceIx;
 use standpipe_shared::{Condition, Kind};
 use ulid::Ulid;
 use utoipa::ToSchema;
@@ -20,7 +21,7 @@ use super::list::List;
 use super::params::Params;
 use super::problem::{Fault, Problem};
 use super::readers::ReadError;
-use crate::accounts::{Area, Right, Who};
+use crate::accounts::{Area, Job, Right, Who, Work};
 
 /// How long an exercise lasts when nobody says, minutes.
 const EXERCISE_MIN: u32 = 10;
@@ -30,30 +31,32 @@ const MINUTE_MS: Ms = 60_000;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Item {
     /// Its ULID.
-    id: Box<str>,
+    pub id: Box<str>,
     /// `maintenance`, `walk_test` or `exercise`.
     #[schema(value_type = String)]
-    what: Announced,
+    pub what: Announced,
     /// `{"device":…}`, `{"zone":…}` or `{"station":…}`: whose devices were meant.
     #[schema(value_type = Option<Object>)]
-    scope: Option<Scope>,
+    pub scope: Option<Scope>,
     /// Maintenance: what is muted. Exercise: what was raised.
     #[schema(value_type = Vec<String>)]
-    conditions: BTreeSet<Condition>,
+    pub conditions: BTreeSet<Condition>,
     /// From then …
-    from: Ms,
+    pub from: Ms,
     /// … until just before then.
-    until: Ms,
+    pub until: Ms,
     /// Whether it holds now.
-    active: bool,
-    by: Box<str>,
-    note: Box<str>,
+    pub active: bool,
+    /// Who says so.
+    pub by: Box<str>,
+    /// Why.
+    pub note: Box<str>,
     /// The devices for which it holds; only those whose station the asker answers for.
-    devices: Vec<String>,
+    pub devices: Vec<String>,
     /// Of these, the hydrants that cannot be counted on meanwhile: those of maintenance.
-    lost_hydrants: Vec<String>,
+    pub lost_hydrants: Vec<String>,
     /// The stations responsible for them.
-    stations: Vec<String>,
+    pub stations: Vec<String>,
 }
 
 /// Work, or a walk test.
@@ -148,9 +151,8 @@ pub async fn announce(
     Body(body): Body<Announce>,
 ) -> Result<(StatusCode, Json<Item>), Problem> {
     Params::read(&uri, &[])?;
-    who.needs(Right::Announce)?;
     let announcement = body.announcement(&who, api.clock.now())?;
-    made(&api, &who, announcement).await
+    Ok((StatusCode::CREATED, Json(made(&api, &who, announcement).await?)))
 }
 
 /// Has an alarm raised of a detector, marked as an exercise, and paged to its station. It ends by
@@ -167,9 +169,8 @@ pub async fn exercise(
     Body(body): Body<Exercise>,
 ) -> Result<(StatusCode, Json<Item>), Problem> {
     Params::read(&uri, &[])?;
-    who.needs(Right::Announce)?;
     let announcement = body.announcement(&who, api.clock.now())?;
-    made(&api, &who, announcement).await
+    Ok((StatusCode::CREATED, Json(made(&api, &who, announcement).await?)))
 }
 
 /// Ends an announcement now. What it muted and is still true is acted on; an exercise is over.
@@ -184,34 +185,93 @@ pub async fn withdraw(
     uri: Uri,
 ) -> Result<Json<Item>, Problem> {
     Params::read(&uri, &[])?;
-    who.needs(Right::Announce)?;
-    let was = one(&api, &Area::All, &id).await?;
-    let theirs = |it: &Item| it.stations.iter().all(|station| who.area.holds(station));
-    let Some(was) = was.filter(theirs) else { return Err(Problem::unknown_announcement(&id)) };
-    let done = api.engine.withdraw(id.as_str().into()).await;
-    let there = done.map_err(|down| Problem::part_down(down.to_string()))?;
-    if !there {
-        return Err(Problem::unknown_announcement(&id));
-    }
-    api.did(&who, "withdraw", &id).await;
-    Ok(Json(was))
+    ended(&api, &who, &id).await.map(Json)
 }
 
-async fn made(
-    api: &ApiState,
-    who: &Who,
-    announcement: Announcement,
-) -> Result<(StatusCode, Json<Item>), Problem> {
+/// Ends one, if they may; as it was.
+///
+/// # Errors
+/// 403, 404, 503.
+pub async fn ended(api: &ApiState, who: &Who, id: &str) -> Result<Item, Problem> {
+    who.needs(Right::Announce)?;
+    let was = one(api, &Area::All, id).await?;
+    let theirs = |it: &Item| it.stations.iter().all(|station| who.area.holds(station));
+    let Some(was) = was.filter(theirs) else { return Err(Problem::unknown_announcement(id)) };
+    let done = api.engine.withdraw(id.into()).await;
+    let there = done.map_err(|down| Problem::part_down(down.to_string()))?;
+    if !there {
+        return Err(Problem::unknown_announcement(id));
+    }
+    api.did(who, "withdraw", id).await;
+    if let Some(scope) = &was.scope {
+        let end = Job::Withdrawn { announced: was.what };
+        worked(api, (scope, &who.name), end).await;
+    }
+    Ok(was)
+}
+
+/// Announces it, if they may; as it is then.
+///
+/// # Errors
+/// [`NotMade`].
+pub async fn made(api: &ApiState, who: &Who, announcement: Announcement) -> Result<Item, NotMade> {
+    who.needs(Right::Announce)?;
     within(api, who, announcement.scope.clone()).await?;
     let exercise = announcement.what == Announced::Exercise;
+    let (scope, by) = (announcement.scope.clone(), announcement.by.clone());
+    let job = Job::Announced {
+        announced: announcement.what,
+        from: announcement.from,
+        until: announcement.until,
+        note: announcement.note.clone(),
+    };
     let done = api.engine.announce(announcement).await;
     let id = done.map_err(|down| Problem::part_down(down.to_string()))?;
-    let id: Ulid = id.map_err(|bad| refused(&bad))?;
+    let id: Ulid = id.map_err(NotMade::Bad)?;
     let id = id.to_string();
     api.did(who, if exercise { "exercise" } else { "announce" }, &id).await;
+    worked(api, (&scope, &by), job).await;
     // It may be over by now.
-    let item = one(api, &who.area, &id).await?.ok_or_else(|| Problem::unknown_announcement(&id))?;
-    Ok((StatusCode::CREATED, Json(item)))
+    Ok(one(api, &who.area, &id).await?.ok_or_else(|| Problem::unknown_announcement(&id))?)
+}
+
+/// Why nothing was announced.
+pub enum NotMade {
+    /// They may not, or a part does not work.
+    Problem(Problem),
+    /// It can't be.
+    Bad(Vec<BadAnnouncement>),
+}
+
+impl From<Problem> for NotMade {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<ReadError> for NotMade {
+    fn from(error: ReadError) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
+impl From<NotMade> for Problem {
+    fn from(why: NotMade) -> Self {
+        match why {
+            NotMade::Problem(problem) => problem,
+            NotMade::Bad(bad) => refused(&bad),
+        }
+    }
+}
+
+/// Writes it down for the devices it concerns. It was done: that it can't be written down undoes
+/// nothing.
+async fn worked(api: &ApiState, (scope, by): (&Scope, &str), job: Job) {
+    let (kind, name) = scope.parts();
+    let work = Work::new((kind, name), api.clock.now(), by, job);
+    if let Err(bad) = api.accounts.with(move |book| book.worked(&work)).await {
+        tracing::error!("an announcement is in no work history: {bad}");
+    }
 }
 
 /// Nobody announces anything for devices of others.
@@ -289,7 +349,10 @@ async fn one(api: &ApiState, area: &Area, id: &str) -> Result<Option<Item>, Read
 }
 
 /// Everything that is announced and not over, soonest end first.
-async fn items(api: &ApiState, area: &Area) -> Result<Vec<Item>, ReadError> {
+///
+/// # Errors
+/// [`ReadError`].
+pub async fn items(api: &ApiState, area: &Area) -> Result<Vec<Item>, ReadError> {
     read(api, area, |_| true).await
 }
 
@@ -300,17 +363,35 @@ async fn read(
 ) -> Result<Vec<Item>, ReadError> {
     let (now, area) = (api.clock.now(), area.clone());
     let read = api.store.read(move |db| {
-        let sql = "SELECT value FROM meta WHERE key = 'book'";
-        let mut statement = db.prepare_cached(sql)?;
-        let mut rows = statement.query(())?;
-        let Some(row) = rows.next()? else { return Ok(Vec::new()) };
-        let meta: Meta = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
-        let open = |it: &&Window| it.until > now && wanted(it);
-        let mut windows: Vec<&Window> = meta.windows().iter().filter(open).collect();
-        windows.sort_by(|a, b| (a.until, &a.id).cmp(&(b.until, &b.id)));
-        windows.into_iter().map(|it| item(db, (&area, it), now)).collect()
+        let windows = windows(db, now)?;
+        windows.iter().filter(|it| wanted(it)).map(|it| item(db, (&area, it), now)).collect()
     });
     read.await
+}
+
+/// The same as the engine keeps it, of all stations.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn windows(db: &Connection, now: Ms) -> Result<Vec<Window>, ReadError> {
+    let sql = "SELECT value FROM meta WHERE key = 'book'";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(())?;
+    let Some(row) = rows.next()? else { return Ok(Vec::new()) };
+    let meta: Meta = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
+    let mut windows: Vec<Window> = meta.windows().to_vec();
+    windows.retain(|it| it.until > now);
+    windows.sort_by(|a, b| (a.until, &a.id).cmp(&(b.until, &b.id)));
+    Ok(windows)
+}
+
+/// The devices that work takes out of service now.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn out_of_service(db: &Connection, now: Ms) -> Result<BTreeSet<DeviceIx>, ReadError> {
+    let work = |it: &Window| it.what == Announced::Maintenance && it.from <= now;
+    Ok(windows(db, now)?.into_iter().filter(work).flat_map(|it| it.devices).collect())
 }
 
 fn item(db: &Connection, (area, window): (&Area, &Window), now: Ms) -> Result<Item, ReadError> {

@@ -14,7 +14,7 @@ pub(crate) mod incidents;
 mod ledger;
 pub(crate) mod list;
 mod listener;
-mod maintenance;
+pub(crate) mod maintenance;
 pub mod metrics;
 mod openapi;
 pub(crate) mod params;

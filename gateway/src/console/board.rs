@@ -1,16 +1,18 @@
-//! The board: what is open, worst first; the fire that fills every page; and that somebody is
-//! there to see it.
+//! The board: what is open, worst first; the fire that fills every page; the exercise that every
+//! page tells of; and that somebody is there to see it.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use rusqlite::Connection;
+use standpipe_rules::Ms;
 use standpipe_rules::detect::Trust;
 use standpipe_rules::incidents::{ActionKind, State, WireIncident};
 use standpipe_shared::Severity;
 
 use super::incident::{act_form, bearing, first_hydrant};
 use super::layout;
+use super::maintenance::{Brief, brief, lines};
 use super::text::{Say, say, words};
 use super::view::{Form, Oops, View};
 use crate::accounts::{Area, Right};
@@ -21,6 +23,7 @@ const OPEN: Say = say("open", "件未关闭");
 const QUIET: Say = say("Nothing is open.", "目前没有警情。");
 const MORE: Say = say("more, of lesser severity, are not shown", "件较轻的未显示");
 const EXERCISE: Say = say("EXERCISE", "演练");
+const NO_FIRE: Say = say("there is no fire", "并无真实火情");
 const LATE: Say = say("late", "延迟");
 const STEP: Say = say("step", "第几级通知：");
 const MORE_FIRES: Say = say("more fires", "起其他火警");
@@ -62,6 +65,7 @@ pub async fn here(view: View, _sent: Form) -> StatusCode {
 struct Open {
     total: u32,
     worst: Vec<Told>,
+    announced: Vec<Brief>,
 }
 
 /// An incident, and what its station is called.
@@ -79,7 +83,7 @@ fn told(row: &rusqlite::Row<'_>) -> Result<Told, ReadError> {
     Ok(Told { it, station: row.get(1)? })
 }
 
-fn open(db: &Connection, area: &Area) -> Result<Open, ReadError> {
+fn open(db: &Connection, area: &Area, now: Ms) -> Result<Open, ReadError> {
     // Children stand behind their zone's incident. Ids are sorted first, so that the incidents
     // themselves are read for the rows shown only.
     let of = format!(
@@ -105,12 +109,12 @@ fn open(db: &Connection, area: &Area) -> Result<Open, ReadError> {
         let later = it.state != State::Open;
         (std::cmp::Reverse(it.severity), later, std::cmp::Reverse(it.opened_at), it.id)
     });
-    Ok(Open { total, worst })
+    Ok(Open { total, worst, announced: brief(db, area, None, now)? })
 }
 
 async fn rows(view: &View) -> Result<Markup, Oops> {
-    let area = view.who.area.clone();
-    let open = view.api.store.read(move |db| open(db, &area)).await?;
+    let (area, now) = (view.who.area.clone(), view.now);
+    let open = view.api.store.read(move |db| open(db, &area, now)).await?;
     let left = open.total.saturating_sub(u32::try_from(open.worst.len()).unwrap_or(u32::MAX));
     Ok(html! {
         @if open.total == 0 {
@@ -118,6 +122,7 @@ async fn rows(view: &View) -> Result<Markup, Oops> {
         } @else {
             p.count { strong { (open.total) } " " (view.say(OPEN)) }
         }
+        (lines(view, &open.announced))
         ol.board {
             @for it in &open.worst { (row(view, it)) }
         }
@@ -156,7 +161,11 @@ fn row(view: &View, Told { it, station }: &Told) -> Markup {
 /// The fire that fills every page until somebody of this station takes it, and what sounds.
 pub async fn takeover(view: View) -> Result<Response, Oops> {
     let (area, station) = (view.who.area.clone(), view.who.station.clone());
-    let found = view.api.store.read(move |db| alarms(db, &area, station.as_deref())).await?;
+    let found = view
+        .api
+        .store
+        .read(move |db| Ok((alarms(db, &area, station.as_deref())?, drill(db, &area)?)));
+    let (found, drill) = found.await?;
     let fires: Vec<&Told> =
         found.iter().filter(|told| told.it.severity == Severity::Fire).collect();
     let content = match (fires.first(), found.first()) {
@@ -164,7 +173,30 @@ pub async fn takeover(view: View) -> Result<Response, Oops> {
         (None, Some(_)) => html! { span data-sound="critical" hidden {} },
         (None, None) => html! {},
     };
+    let content = html! {
+        @if let Some(Told { it, station }) = &drill {
+            p.drill role="status" {
+                strong { (view.say(EXERCISE)) } " · "
+                a href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) } " · " (station)
+                " · " (view.say(NO_FIRE))
+            }
+        }
+        (content)
+    };
     Ok(content.into_response())
+}
+
+/// The newest exercise or test of a fire that goes on.
+fn drill(db: &Connection, area: &Area) -> Result<Option<Told>, ReadError> {
+    let sql = format!(
+        "SELECT i.wire, {STATION_NAME} FROM incident i
+         WHERE i.open = 1 AND i.class = 'fire' AND i.severity = 'notice' AND {}
+         AND json_extract(i.wire, '$.exercise') ORDER BY i.opened_at DESC LIMIT 1",
+        area.incidents()
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query([area])?;
+    rows.next()?.map(told).transpose()
 }
 
 /// Open fires and critical incidents this station was told of in their present episode, the

@@ -1,28 +1,27 @@
 //! One device: what it says now, its pressure over years or minutes, what happened to it, and,
-//! for the crew beside it, a gauge that follows it and the sum of a flow test.
+//! for the crew beside it, a gauge that follows it. What people did at it is in `work`.
 
-use axum::http::Uri;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
-use standpipe_rules::detect::{HydrantNow, Memory};
-use standpipe_rules::flow::{
-    FlowClass, FlowTest, GB_FLOW_LPS, GB_RESIDUAL_KPA, NFPA_RESIDUAL_KPA, NoFlow,
-};
+use standpipe_rules::detect::{HydrantNow, Memory, Trust};
 use standpipe_rules::incidents::{State, WireIncident};
-use standpipe_rules::registry::{Device, Profile, Registry};
+use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry};
 use standpipe_shared::{Class, Kind};
 
 use super::assets::CHART;
 use super::devices::conditions;
 use super::incident::trust_class;
 use super::layout;
+use super::maintenance::{Brief, brief, lines};
 use super::text::{Say, say, words};
-use super::view::{Oops, View};
+use super::view::{Form, Oops, View};
+use super::work::{self, History};
 use crate::accounts::{Area, Right};
 use crate::api::body::Id;
-use crate::api::params::Params;
+use crate::api::maintenance::out_of_service;
 use crate::api::problem::Problem;
 use crate::api::readers::ReadError;
 
@@ -48,18 +47,8 @@ const LIVE_SAYS: Say = say(
     "Asks the device to report every second for 10 minutes, and shows it large.",
     "让设备每秒上报，持续 10 分钟，并放大显示。",
 );
-const FLOW: Say = say("Flow test", "流量测试");
-const STATIC: Say = say("Static, kPa", "静压 kPa");
-const RESIDUAL: Say = say("Residual while flowing, kPa", "出流时剩余压力 kPa");
-const FLOWED: Say = say("Flow, L/s", "流量 L/s");
-const COMPUTE: Say = say("Compute", "计算");
-const AT_100: Say = say(
-    "Available at 100 kPa (GB 50974 asks for 15 L/s)",
-    "100 kPa 时可用流量（GB 50974 要求 15 L/s）",
-);
-const AT_20PSI: Say = say("Available at 20 psi (NFPA 291)", "20 psi 时可用流量（NFPA 291）");
-const ENOUGH: Say = say("enough", "达标");
-const TOO_LITTLE: Say = say("too little", "不足");
+const ANNOUNCE: Say =
+    say("Announce work, a walk test or an exercise here", "在此公告维护、巡检测试或演练");
 const NEVER: Say = say("never", "从未");
 
 /// Incidents listed.
@@ -74,6 +63,7 @@ struct Known {
     value: Option<f64>,
     hydrant: Option<HydrantNow>,
     incidents: Vec<WireIncident>,
+    announced: Vec<Brief>,
 }
 
 fn find(
@@ -85,22 +75,29 @@ fn find(
     let sql = format!(
         "SELECT d.json, coalesce(m.conditions, 0), m.heard_at, m.measured_at, m.body,
              coalesce(json_extract(m.latest, '$.pressure_kpa'),
-                 json_extract(m.latest, '$.smoke_db_m'))
+                 json_extract(m.latest, '$.smoke_db_m')), d.ix
          FROM device d LEFT JOIN memory m ON m.ix = d.ix WHERE {} AND d.id = ?2",
         area.devices()
     );
     let row = db.prepare_cached(&sql)?.query_row((area, id), |row| {
         let body: Option<Vec<u8>> = row.get(4)?;
         let known = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(5)?);
-        Ok((row.get::<_, String>(0)?, body, known))
+        Ok(((row.get::<_, String>(0)?, DeviceIx(row.get(6)?)), body, known))
     });
-    let Some((json, body, (conditions, heard_at, measured_at, value))) = row.optional()? else {
+    let Some(((json, ix), body, (conditions, heard_at, measured_at, value))) = row.optional()?
+    else {
         return Ok(None);
     };
     let device: Device = serde_json::from_str(&json)?;
     let memory = body.and_then(|it| Memory::from_body(&it).ok()).unwrap_or_default();
-    let hydrant = (device.kind == Kind::Hydrant)
+    let mut hydrant = (device.kind == Kind::Hydrant)
         .then(|| HydrantNow::of(&device, profiles.profile_of(&device), &memory, now));
+    if let Some(it) = &mut hydrant
+        && out_of_service(db, now)?.contains(&ix)
+    {
+        it.trust = Trust::OutOfService;
+    }
+    let announced = brief(db, area, Some(id), now)?;
     let sql = "SELECT wire FROM incident WHERE json_extract(wire, '$.device.id') = ?1
                ORDER BY opened_at DESC LIMIT ?2";
     let mut statement = db.prepare_cached(sql)?;
@@ -109,7 +106,16 @@ fn find(
     while let Some(row) = rows.next()? {
         incidents.push(serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?);
     }
-    Ok(Some(Known { device, conditions, heard_at, measured_at, value, hydrant, incidents }))
+    Ok(Some(Known {
+        device,
+        conditions,
+        heard_at,
+        measured_at,
+        value,
+        hydrant,
+        incidents,
+        announced,
+    }))
 }
 
 async fn read(view: &View, id: &str) -> Result<Known, Oops> {
@@ -120,24 +126,42 @@ async fn read(view: &View, id: &str) -> Result<Known, Oops> {
 }
 
 /// The page.
-pub async fn page(view: View, Id(id): Id, uri: Uri) -> Result<Response, Oops> {
-    let known = read(&view, &id).await?;
-    let params = Params::read(&uri, &["static", "residual", "flow"])?;
+pub async fn page(view: View, Id(id): Id) -> Result<Response, Oops> {
+    show(&view, &id, None).await
+}
+
+/// The page once more, for somebody whose flow test tells nothing.
+pub async fn refused(view: &View, id: &str, why: (&Form, Say)) -> Result<Response, Oops> {
+    Ok((StatusCode::BAD_REQUEST, show(view, id, Some(why)).await?).into_response())
+}
+
+/// A device of the visitor's stations.
+pub async fn registered(view: &View, id: &str) -> Result<Device, Oops> {
+    Ok(read(view, id).await?.device)
+}
+
+async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Response, Oops> {
+    let known = read(view, id).await?;
     let device = &known.device;
+    let done = History::read(view, device).await?;
     let content = html! {
         article {
             h1 { (device.name) " " span.age { (device.id) } }
             div #now data-from={ "/devices/" (device.id) "/now" } data-on="device incident" data-every="5" {
-                (now(&view, &known))
+                (now(view, &known))
             }
-            (chart(&view, &known))
-            @if device.kind == Kind::Hydrant && view.who.may(Right::CheckHydrant) {
-                (live(&view, device))
-                (flow(&view, device, &params))
+            (chart(view, &known))
+            @if device.kind == Kind::Hydrant {
+                @if view.who.may(Right::CheckHydrant) { (live(view, device)) }
+                (work::flow(view, device, &done, wrong))
+            }
+            (work::history(view, device, &done))
+            @if view.who.may(Right::Announce) {
+                p.noprint { a href={ "/maintenance?device=" (device.id) } { (view.say(ANNOUNCE)) } }
             }
         }
     };
-    Ok(layout::page_with(&view, &device.name, &[CHART], &content))
+    Ok(layout::page_with(view, &device.name, &[CHART], &content))
 }
 
 /// What changes of it.
@@ -150,6 +174,7 @@ fn now(view: &View, known: &Known) -> Markup {
     let profile = view.api.profiles.profile_of(device);
     html! {
         section.now {
+            (lines(view, &known.announced))
             p.big #gauge data-value=[known.value] {
                 @match (device.kind, known.value) {
                     (_, None) => { "–" }
@@ -279,53 +304,4 @@ fn live(view: &View, device: &Device) -> Markup {
                 aria-pressed="false" { (view.say(LIVE_MODE)) }
         }
     }
-}
-
-fn flow(view: &View, device: &Device, params: &Params) -> Markup {
-    let number = |name| params.raw(name).and_then(|it| it.parse::<f64>().ok());
-    let test = match (number("static"), number("residual"), number("flow")) {
-        (Some(static_kpa), Some(residual_kpa), Some(flow_lps)) => {
-            Some(FlowTest { static_kpa, residual_kpa, flow_lps })
-        }
-        _ => None,
-    };
-    let field = |name: &str, label: Say| {
-        html! {
-            label for=(name) { (view.say(label)) }
-            input #(name) name=(name) type="number" step="any" min="0" required inputmode="decimal"
-                value=[params.raw(name)];
-        }
-    };
-    html! {
-        section.noprint {
-            h2 #flow-test { (view.say(FLOW)) }
-            form.stack method="get" action={ "/devices/" (device.id) "#flow-test" } {
-                (field("static", STATIC)) (field("residual", RESIDUAL)) (field("flow", FLOWED))
-                button type="submit" { (view.say(COMPUTE)) }
-            }
-            @if let Some(test) = test {
-                @match summed(view, &test) {
-                    Ok(result) => (result),
-                    Err(why) => p.wrong role="alert" { (why) },
-                }
-            }
-        }
-    }
-}
-
-fn summed(view: &View, test: &FlowTest) -> Result<Markup, NoFlow> {
-    let (gb, nfpa) = (test.at(GB_RESIDUAL_KPA)?, test.at(NFPA_RESIDUAL_KPA)?);
-    let class = match test.class()? {
-        FlowClass::Aa => "AA",
-        FlowClass::A => "A",
-        FlowClass::B => "B",
-        FlowClass::C => "C",
-    };
-    let verdict = if gb >= GB_FLOW_LPS { ENOUGH } else { TOO_LITTLE };
-    Ok(html! {
-        dl.facts #flow-result role="status" {
-            dt { (view.say(AT_100)) } dd { strong { (format!("{gb:.1}")) " L/s" } " · " (view.say(verdict)) }
-            dt { (view.say(AT_20PSI)) } dd { strong { (format!("{nfpa:.1}")) " L/s" } " · " (class) }
-        }
-    })
 }

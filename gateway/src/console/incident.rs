@@ -35,6 +35,7 @@ const CHILDREN: Say = say("It stands for", "包含");
 const PARENT: Say = say("Part of", "属于");
 const DONE_ALREADY: Say = say("Somebody was faster, or it is over:", "已有人处理，或警情已结束：");
 const BY: Say = say("by", "操作人");
+const EXERCISE: Say = say("EXERCISE", "演练");
 const GO_ON: Say = say("Go on", "继续");
 
 /// One line of the trail, as the API gives it.
@@ -108,6 +109,7 @@ async fn now(view: &View, whole: &Whole) -> Result<Markup, Oops> {
             p.what {
                 (layout::sign(it.severity))
                 span.sev { (view.say(words::severity(it.severity))) }
+                @if it.exercise { span.tag.exercise { (view.say(EXERCISE)) } }
                 span.tag { (view.say(words::state(it.state.as_str()))) }
                 @if let Some(outcome) = it.outcome {
                     span.tag { (view.say(OUTCOME)) ": " (view.say(words::outcome(outcome.as_str()))) }

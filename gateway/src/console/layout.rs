@@ -26,10 +26,11 @@ const UNLOCK: Say = say("Turn the sound on", "开启声音");
 const MAIN: Say = say("Pages", "页面");
 
 /// Where one can go, in order, with its key.
-const PAGES: [(&str, Say, Option<Right>); 6] = [
+const PAGES: [(&str, Say, Option<Right>); 7] = [
     ("/", say("Board", "值班台"), None),
     ("/map", say("Map", "地图"), None),
     ("/devices", say("Devices", "设备"), None),
+    ("/maintenance", say("Work", "维护"), None),
     ("/reports", say("Reports", "报告"), None),
     ("/accounts", say("Accounts", "账户"), Some(Right::Accounts)),
     ("/audit", say("Audit", "审计"), Some(Right::Accounts)),

@@ -95,7 +95,7 @@
     if (Date.now() - hereAt < HERE_EVERY_MS || !document.body.dataset.station) return;
     hereAt = Date.now();
     fetch('/here', { method: 'POST', headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
-      body: 'csrf=' + encodeURIComponent(csrf) }).catch(() => {});
+      body: 'csrf=' + encodeURIComponent(csrf) }).then((it) => { if (it.status === 401) gone(); }, () => {});
   }
 
   // Sound. A browser plays none before somebody touched the page.

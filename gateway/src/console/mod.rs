@@ -23,11 +23,13 @@ mod devices;
 mod incident;
 mod layout;
 mod login;
+mod maintenance;
 pub(crate) mod map;
 mod reports;
 mod text;
 mod view;
 pub mod watch;
+mod work;
 
 use std::sync::Arc;
 
@@ -96,9 +98,13 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/devices/rows", get(devices::part))
         .route("/devices/{id}", get(device::page))
         .route("/devices/{id}/now", get(device::part))
+        .route("/devices/{id}/flow", post(work::tested))
+        .route("/devices/{id}/work.csv", get(work::csv))
         .route("/labels", get(devices::labels))
         .route("/map", get(map::page))
         .route("/map/points", get(map::points))
+        .route("/maintenance", get(maintenance::page).post(maintenance::change))
+        .route("/maintenance/now", get(maintenance::part))
         .route("/reports", get(reports::page))
         .route("/reports.csv", get(reports::csv))
         .route("/accounts", get(accounts::page).post(accounts::change))

@@ -6,10 +6,11 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Every migration there is; the first is number 1. Files that were released never change.
-const ALL: [&str; 3] = [
+const ALL: [&str; 4] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_orders.sql"),
     include_str!("migrations/0003_bulletins.sql"),
+    include_str!("migrations/0004_incident_device.sql"),
 ];
 
 /// The newest layout.

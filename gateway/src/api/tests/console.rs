@@ -10,16 +10,16 @@ use crate::accounts::{Account, Role};
 const PASSWORD: &str = "correct horse";
 
 /// Somebody's browser.
-struct Browser<'a> {
+pub struct Browser<'a> {
     api: &'a Served,
     client: Client,
     cookie: String,
-    csrf: String,
+    pub csrf: String,
 }
 
 impl<'a> Browser<'a> {
     /// Signs in as an account that is made for it.
-    async fn of(api: &'a Served, name: &str, role: Role, station: Option<&str>) -> Self {
+    pub async fn of(api: &'a Served, name: &str, role: Role, station: Option<&str>) -> Self {
         let accounts = &api.parts.accounts;
         let hash = accounts.hashed(PASSWORD.to_owned()).await.unwrap();
         let account = Account::new(name, role, station, NOON);
@@ -39,28 +39,28 @@ impl<'a> Browser<'a> {
         it
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub async fn get(&self, path: &str) -> Response {
         let ask = self.client.get(format!("http://{}{path}", self.api.address));
         ask.header("cookie", &self.cookie).header("accept-language", "en").send().await.unwrap()
     }
 
-    async fn text(&self, path: &str) -> String {
+    pub async fn text(&self, path: &str) -> String {
         let answer = self.get(path).await;
         assert_eq!(answer.status().as_u16(), 200, "{path}");
         answer.text().await.unwrap()
     }
 
-    async fn status(&self, path: &str) -> u16 {
+    pub async fn status(&self, path: &str) -> u16 {
         self.get(path).await.status().as_u16()
     }
 
-    async fn post(&self, path: &str, form: &str) -> Response {
+    pub async fn post(&self, path: &str, form: &str) -> Response {
         let ask = self.client.post(format!("http://{}{path}", self.api.address));
         let ask = ask.header("content-type", "application/x-www-form-urlencoded");
         ask.header("cookie", &self.cookie).body(form.to_owned()).send().await.unwrap()
     }
 
-    async fn sends(&self, path: &str, form: &str) -> u16 {
+    pub async fn sends(&self, path: &str, form: &str) -> u16 {
         self.post(path, &format!("{form}&csrf={}", self.csrf)).await.status().as_u16()
     }
 }

@@ -5,6 +5,7 @@ mod orders;
 mod refusals;
 mod shapes;
 mod streams;
+mod work;
 mod writes;
 
 use std::net::SocketAddr;
@@ -116,7 +117,12 @@ impl Served {
 
     /// Over an engine that runs: a district, a village, a hydrant and a detector.
     pub async fn alive() -> Self {
-        let mut api = Self::start(None).await;
+        Self::alive_for(None).await
+    }
+
+    /// The same, for who has this token or an account.
+    pub async fn alive_for(token: Option<&str>) -> Self {
+        let mut api = Self::start(token).await;
         let mut store = Store::open(&api.parts.path).unwrap();
         let stations = [station(), village()].map(|it| serde_json::from_value(it).unwrap());
         let hydrant = device("H-1", "hydrant", "桥头", "Z1");

@@ -1,17 +1,18 @@
 //! What speaks for an incident, what is not known of it, and its hydrants as they are now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use maud::{Markup, html};
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
-use standpipe_rules::detect::{HydrantNow, Memory};
+use standpipe_rules::detect::{HydrantNow, Memory, Trust};
 use standpipe_rules::incidents::{NearHydrant, WireIncident};
-use standpipe_rules::registry::{Device, Registry};
+use standpipe_rules::registry::{Device, DeviceIx, Registry};
 use standpipe_shared::{Class, Condition, Kind};
 
 use super::super::text::{Say, long, say, words};
 use super::super::view::{Oops, View};
+use crate::api::maintenance::out_of_service;
 use crate::api::readers::ReadError;
 
 const FACTS: Say = say("What is known", "已知情况");
@@ -102,8 +103,9 @@ fn find(
         let rows = statement.query_map(row, |row| Ok((row.get(0)?, row.get(1)?)))?;
         known.others = rows.collect::<Result<_, _>>()?;
     }
+    let out = if it.hydrants.is_empty() { BTreeSet::new() } else { out_of_service(db, now)? };
     for hydrant in &it.hydrants {
-        if let Some(state) = hydrant_now(db, &hydrant.id, profiles, now)? {
+        if let Some(state) = hydrant_now(db, (&hydrant.id, &out), profiles, now)? {
             known.hydrants.insert(hydrant.id.clone(), state);
         }
     }
@@ -113,19 +115,23 @@ fn find(
 /// A hydrant as its memory has it.
 fn hydrant_now(
     db: &Connection,
-    id: &str,
+    (id, out): (&str, &BTreeSet<DeviceIx>),
     profiles: &Registry,
     now: Ms,
 ) -> Result<Option<HydrantNow>, ReadError> {
-    let sql = "SELECT d.json, m.body FROM device d JOIN memory m ON m.ix = d.ix WHERE d.id = ?1";
-    let row = db
-        .prepare_cached(sql)?
-        .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))
-        .optional()?;
-    let Some((json, body)) = row else { return Ok(None) };
+    let sql =
+        "SELECT d.ix, d.json, m.body FROM device d JOIN memory m ON m.ix = d.ix WHERE d.id = ?1";
+    let row = db.prepare_cached(sql)?.query_row([id], |row| {
+        Ok((DeviceIx(row.get(0)?), row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?))
+    });
+    let Some((ix, json, body)) = row.optional()? else { return Ok(None) };
     let device: Device = serde_json::from_str(&json)?;
-    let memory = Memory::from_body(&body).ok();
-    Ok(memory.map(|it| HydrantNow::of(&device, profiles.profile_of(&device), &it, now)))
+    let Ok(memory) = Memory::from_body(&body) else { return Ok(None) };
+    let mut it = HydrantNow::of(&device, profiles.profile_of(&device), &memory, now);
+    if out.contains(&ix) {
+        it.trust = Trust::OutOfService;
+    }
+    Ok(Some(it))
 }
 
 /// The list of them.
