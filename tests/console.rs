@@ -217,15 +217,25 @@ fn an_exercise_is_unmistakable_and_work_is_shown_where_the_crew_looks() {
 }
 
 #[test]
-fn a_page_whose_session_is_over_says_so() {
+fn a_quiet_page_is_no_lost_one_and_one_whose_session_is_over_says_so() {
     let night = Night::begin();
     let browser = &night.browser;
     browser.go(&night.gateway.at("/"));
     wait_for("the station's presence", SOON, || night.online("t-1").then_some(()));
-    let _ = browser.eval_async(
-        "const done = arguments[0]; \
-        fetch('/logout', {method: 'POST', redirect: 'manual'}).then(() => done(1));",
-    );
+    let spoken = || {
+        browser.eval(
+            "return performance.getEntriesByType('resource')\
+             .filter((it) => it.name.endsWith('/here')).length",
+        )
+    };
+    // Nothing happens at all, for longer than a silence that is called a lost connection.
+    wait_for("its second sign of life", Duration::from_secs(20), || {
+        assert_eq!(browser.sees("#lost"), None, "nobody is frightened for nothing");
+        (spoken().as_i64() >= Some(2)).then_some(())
+    });
+    let leave = "const done = arguments[0]; \
+                 fetch('/logout', {method: 'POST', redirect: 'manual'}).then(() => done(1));";
+    assert_eq!(browser.eval_async(leave), 1);
     let said = browser.wait_text("#left", "NOT being alerted", Duration::from_secs(20));
     assert!(said.contains("Sign in"), "{said}");
 }

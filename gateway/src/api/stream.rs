@@ -85,7 +85,8 @@ pub async fn page(
 ) -> Result<Response, Problem> {
     let after = Params::read(&uri, &["after"])?.number("after", 0, i64::MAX)?;
     let asked = last_event_id(&headers)?.or(after);
-    let beat = Event::default().event("beat").data("");
+    // A browser keeps an event without data to itself.
+    let beat = Event::default().event("beat").data("here");
     let alive = KeepAlive::new().interval(BEAT).event(beat);
     Ok(streams.follow(&who, asked).await?.keep_alive(alive).into_response())
 }

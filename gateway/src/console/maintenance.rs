@@ -31,7 +31,8 @@ const UNTIL: Say = say("until", "至");
 const WITHDRAW: Say = say("End it now", "立即结束");
 const LOST: Say = say("Hydrants out of service", "停用消火栓");
 const MUTES: Say = say("Not alarmed meanwhile", "期间不报警");
-const DEVICES: Say = say("devices", "台设备");
+const ONE: Say = say("device", "台设备");
+const MANY: Say = say("devices", "台设备");
 const NEW_WORK: Say = say("Announce work", "公告维护作业");
 const WORK_SAYS: Say = say(
     "Mutes what you tick, never a fire. What is still true when the time is over is paged.",
@@ -180,7 +181,7 @@ fn row(view: &View, it: &Item) -> Markup {
                 @if !it.active { span.tag { (view.say(PLANNED)) } }
                 span { (view.moment(it.from)) " – " (view.moment(it.until)) }
             }
-            p { (it.devices.len()) " " (view.say(DEVICES)) " · " (it.by)
+            p { (it.devices.len()) " " (view.say(if it.devices.len() == 1 { ONE } else { MANY })) " · " (it.by)
                 @if !it.note.is_empty() { " · " (it.note) } }
             @if it.what == Announced::Maintenance { p.note { (view.say(MUTES)) ": " (mutes.join(" · ")) } }
             @if !it.lost_hydrants.is_empty() {
@@ -478,7 +479,7 @@ pub fn lines(view: &View, all: &[Brief]) -> Markup {
                 li {
                     span.tag.exercise { (view.say(name(it.what))) } " "
                     a href="/maintenance" { (scope(it.scope.as_ref())) } " · "
-                    (it.devices) " " (view.say(DEVICES)) " · "
+                    (it.devices) " " (view.say(if it.devices == 1 { ONE } else { MANY })) " · "
                     (view.say(UNTIL)) " " (view.moment(it.until)) " · " (it.by)
                     @if !it.note.is_empty() { " · " (it.note) }
                 }

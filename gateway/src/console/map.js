@@ -11,7 +11,7 @@
     ['dot', '--good'], ['ring', '--soft'], ['circle', '--notice'], ['square', '--warning'],
     ['diamond', '--critical'], ['triangle', '--fire'],
   ];
-  let points = [], layer = null, scale = 1, cx = 0, cy = 0, shown = [], waiting = false, first = true;
+  let points = [], layer = null, scale = 1, cx = 0, cy = 0, shown = [], waiting = false, own = false;
   const flat = (lat, lon) => [lon * Math.PI / 180,
     -Math.log(Math.tan(Math.PI / 4 + lat * Math.PI / 360))];
 
@@ -24,10 +24,11 @@
       return { kind, id, name, x, y, look };
     });
     layer = body.layer;
-    if (first && points.length) { first = false; fit(); }
+    if (!own && points.length) fit(); // until somebody looks where they like
     later();
   }
   function fit() {
+    own = false;
     const xs = points.map((it) => it.x), ys = points.map((it) => it.y);
     const [w, e] = [Math.min(...xs), Math.max(...xs)], [n, s] = [Math.min(...ys), Math.max(...ys)];
     cx = (w + e) / 2;
@@ -162,6 +163,7 @@
   }
 
   function zoom(by, px, py) {
+    own = true;
     const wide = canvas.clientWidth, high = canvas.clientHeight;
     const next = Math.min(4e8, Math.max(60, scale * by));
     cx += (px - wide / 2) * (1 / scale - 1 / next);
@@ -191,6 +193,7 @@
       const far = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) || 1;
       zoom(far(now, other[1]) / far(old, other[1]), other[1][0], other[1][1]);
     } else {
+      own = true;
       cx -= (now[0] - old[0]) / scale;
       cy -= (now[1] - old[1]) / scale;
       later();
@@ -217,6 +220,7 @@
     else if (event.key === '-') zoom(1 / 1.5, wide / 2, high / 2);
     else if (event.key === '0') fit();
     else return;
+    if (event.key !== '0') own = true;
     event.preventDefault();
     later();
   });
@@ -227,7 +231,7 @@
       else { fit(); later(); }
     });
   }
-  window.addEventListener('resize', later);
+  window.addEventListener('resize', () => { if (!own && points.length) fit(); later(); });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', later);
   let timer = 0;
   document.addEventListener('standpipe', (event) => {

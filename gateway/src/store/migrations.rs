@@ -10,7 +10,7 @@ const ALL: [&str; 4] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_orders.sql"),
     include_str!("migrations/0003_bulletins.sql"),
-    include_str!("migrations/0004_incident_device.sql"),
+    include_str!("migrations/0004_incident_indexes.sql"),
 ];
 
 /// The newest layout.
