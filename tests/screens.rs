@@ -121,7 +121,8 @@ fn pages(fire: &str) -> Vec<&str> {
     let device = ["/devices", "/devices/H-2", "/devices/S-1"];
     let rest =
         ["/labels", "/maintenance", "/reports", "/password", "/accounts", "/audit", "/login"];
-    [&["/", fire], &device[..], &["/map"], &rest].concat()
+    let told = "/routing?device=S-1&condition=smoke";
+    [&["/", fire], &device[..], &["/map", told], &rest].concat()
 }
 
 /// What axe-core finds that is serious, and what is wider than the window.

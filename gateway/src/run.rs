@@ -212,6 +212,7 @@ impl With {
             watch: Watch::default(),
             events: self.rings.events.clone(),
             profiles: Registry::new(config.profiles()),
+            config: Arc::new(config.clone()),
             clock: self.clock.clone(),
         }
     }

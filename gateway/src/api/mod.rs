@@ -50,6 +50,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, Who};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::console::{self, Town};
 use crate::engine::EngineHandle;
 use crate::health::Health;
@@ -93,6 +94,8 @@ pub struct ApiState {
     pub watch: console::Watch,
     /// Rings when table `event` has grown.
     pub events: watch::Receiver<i64>,
+    /// As it was started with: to show who is told when, and for nothing else.
+    pub config: Arc<Config>,
     /// The profiles of the configuration; stations and devices are not looked up here.
     pub profiles: Registry,
     /// What time it is.

@@ -26,7 +26,7 @@ const UNLOCK: Say = say("Turn the sound on", "开启声音");
 const MAIN: Say = say("Pages", "页面");
 
 /// Where one can go, in order, with its key.
-const PAGES: [(&str, Say, Option<Right>); 7] = [
+const PAGES: [(&str, Say, Option<Right>); 8] = [
     ("/", say("Board", "值班台"), None),
     ("/map", say("Map", "地图"), None),
     ("/devices", say("Devices", "设备"), None),
@@ -34,6 +34,7 @@ const PAGES: [(&str, Say, Option<Right>); 7] = [
     ("/reports", say("Reports", "报告"), None),
     ("/accounts", say("Accounts", "账户"), Some(Right::Accounts)),
     ("/audit", say("Audit", "审计"), Some(Right::Accounts)),
+    ("/routing", say("Who is told", "通知预演"), Some(Right::Accounts)),
 ];
 
 /// A page: its title, its scripts besides `live.js`, and what is in `<main>`.

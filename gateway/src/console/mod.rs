@@ -26,6 +26,7 @@ mod login;
 mod maintenance;
 pub(crate) mod map;
 mod reports;
+mod routing;
 mod text;
 mod view;
 pub mod watch;
@@ -109,6 +110,7 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/reports.csv", get(reports::csv))
         .route("/accounts", get(accounts::page).post(accounts::change))
         .route("/audit", get(accounts::audit))
+        .route("/routing", get(routing::page).post(routing::rehearse))
         .route("/password", get(login::password_page).post(login::password))
         .merge(live)
         .layer(from_fn_with_state(Arc::clone(api), guard));

@@ -200,7 +200,7 @@ async fn a_role_may_do_its_work_and_no_more() {
     assert_eq!(viewer.sends(&act, "action=acknowledge").await, 403);
     assert!(!viewer.text("/").await.contains("value=\"acknowledge\""), "nor is it offered");
     assert!(officer.text("/").await.contains("value=\"acknowledge\""));
-    for path in ["/accounts", "/audit", "/api/v1/quarantine"] {
+    for path in ["/accounts", "/audit", "/routing", "/api/v1/quarantine"] {
         assert_eq!(officer.status(path).await, 403, "{path}");
     }
     assert_eq!(officer.sends("/accounts", "do=add&name=x&role=admin").await, 403);
@@ -234,6 +234,25 @@ async fn an_admin_makes_accounts_and_tokens_of_their_own_stations() {
         assert!(audit.contains(words), "{words}");
     }
     assert_eq!(admin.sends("/accounts", "do=remove&name=root").await, 400, "the last one");
+}
+
+#[tokio::test]
+async fn an_admin_sees_who_would_be_told_and_what_another_configuration_changes() {
+    let api = town().await;
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    assert!(admin.text("/routing").await.contains("name=\"config\""));
+    let text = admin.text("/routing?device=SM-1&condition=smoke").await;
+    assert!(text.contains("<td>0 s</td>") && text.contains("S1"), "{text}");
+    let config = "[mqtt]%0Aurl%3D%22mqtt%3A%2F%2Fb%22%0A[escalation.fire]%0Astep3_s%3D240%0A\
+                  [[webhook]]%0Aname%3D%22%3Cb%3Enew%22%0Aurl%3D%22http%3A%2F%2Fx%22%0A\
+                  [[webhook]]%0Aname%3D%22desk%22%0Aurl%3D%22http%3A%2F%2Fx%22";
+    let form = format!("device=SM-1&condition=smoke&config={config}&csrf={}", admin.csrf);
+    let text = admin.post("/routing", &form).await.text().await.unwrap();
+    assert!(text.contains("webhook desk: — → 0 s"), "{text}");
+    assert!(text.contains("not a name") && !text.contains("<b>"), "a fault, and no markup: {text}");
+    assert_eq!(admin.status("/routing?device=nobody").await, 404);
+    let local = Browser::of(&api, "local", Role::Admin, Some("S1")).await;
+    assert_eq!(local.status("/routing").await, 403);
 }
 
 #[tokio::test]

@@ -88,6 +88,7 @@ impl Parts {
             watch: Watch::default(),
             events: self.rings.events.clone(),
             profiles: Registry::new([]),
+            config: Arc::new(Config::new(Broker::loopback())),
             clock: Clock::new(),
         }
     }
