@@ -355,6 +355,26 @@ mod put_tests {
     }
 
     #[test]
+    fn a_community_is_in_the_township_above_it() {
+        let mut registry = Registry::new([]);
+        for (id, level, parent) in [
+            ("d", Level::District, None),
+            ("t", Level::Township, Some("d")),
+            ("c", Level::Community, Some("t")),
+            ("v", Level::Village, Some("c")),
+            ("alone", Level::Village, None),
+            ("lost", Level::Village, Some("nowhere")),
+        ] {
+            let (name, parent) = (id.into(), parent.map(Box::from));
+            let (lat, lon, phone) = (0.0, 0.0, None);
+            registry.put_station(Station { id: id.into(), name, level, parent, lat, lon, phone });
+        }
+        let places = ["d", "t", "c", "v", "alone", "lost", "nobody"];
+        let above = places.map(|it| registry.township(it));
+        assert_eq!(above, ["d", "t", "t", "t", "alone", "nowhere", "nobody"]);
+    }
+
+    #[test]
     fn the_map_changes_when_a_device_comes_moves_or_changes_its_use_and_not_when_it_speaks() {
         let mut registry = Registry::new([]);
         let at_first = device("a", "x");

@@ -213,6 +213,35 @@ fn two_configurations_differ_in_who_hears_what_when() {
 }
 
 #[test]
+fn what_is_taken_and_forgotten_is_told_again_to_those_of_the_first_step() {
+    let (registry, away) = (town(), BTreeSet::new());
+    let scene = |plan, windows| Scene { plan, registry: &registry, windows, away: &away, now: T0 };
+    let ix = |id| registry.find(id).expect("a device");
+    let old = Plan::default();
+    let mut new = Plan::default();
+    new.fire.forgotten_s = 3_600;
+    let of = |plan| preview(&scene(plan, &[]), ix("SD-1"), Condition::Smoke);
+    let changed = differences(&of(&old), &of(&new));
+    let idle = |it: &Option<super::super::Hears>| it.as_ref().and_then(|it| it.forgotten_s);
+    let [one] = &changed[..] else { panic!("{changed:?}") };
+    assert_eq!(one.receiver, Receiver::Station("T1".into()));
+    assert_eq!((idle(&one.before), idle(&one.after)), (Some(1_800), Some(3_600)));
+
+    let work = Announcement {
+        what: Announced::Maintenance,
+        scope: Scope::Device("HY-6".into()),
+        conditions: [Condition::NoWater].into(),
+        from: T0,
+        until: T0 + 600_000,
+        by: "Li".into(),
+        note: "".into(),
+    };
+    let window = work.window(ulid::Ulid::nil(), &registry, T0).expect("a window");
+    let said = preview(&scene(&old, &[window]), ix("HY-6"), Condition::NoWater);
+    assert_eq!(said.forgotten_s, Some(1_800), "taken when it is told, not while it is muted");
+}
+
+#[test]
 fn a_device_is_asked_only_what_can_be_true_of_it() {
     let registry = town();
     for device in registry.devices() {
