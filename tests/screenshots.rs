@@ -27,6 +27,7 @@ fn main() {
     let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
     let fire = night(&broker, &gateway);
     let browser = Browser::start(dir.path());
+    let mut made = shoot(&browser, &gateway, ("login", "/login"), &folder);
     sign_in(&browser, &gateway);
     let pages = [
         ("board", "/".to_owned()),
@@ -40,9 +41,9 @@ fn main() {
         ("reports", "/reports".to_owned()),
         ("accounts", "/accounts".to_owned()),
         ("audit", "/audit".to_owned()),
+        ("routing", "/routing?device=S-001&condition=smoke".to_owned()),
         ("password", "/password".to_owned()),
     ];
-    let mut made = 0;
     made += shoot(&browser, &gateway, ("takeover", "/"), &folder);
     let (status, _) = gateway.post(
         &format!("incidents/{fire}/actions"),
