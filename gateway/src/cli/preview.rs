@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use standpipe_rules::Ms;
-use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{
     Difference, Hears, Preview, Scene, conditions_of, differences, preview,
 };
@@ -137,7 +136,7 @@ fn lines(said: &Preview, config: &Config) -> Vec<String> {
     let mut moments = BTreeMap::<(i64, u8, bool), Vec<String>>::new();
     for it in &said.told {
         let moment = (it.after_s, it.step, it.again);
-        moments.entry(moment).or_default().push(name(&it.receiver, config));
+        moments.entry(moment).or_default().push(config.receiver(&it.receiver));
     }
     let mut lines: Vec<String> = moments
         .into_iter()
@@ -158,21 +157,10 @@ fn lines(said: &Preview, config: &Config) -> Vec<String> {
     lines
 }
 
-/// A receiver with its kind.
-fn name(receiver: &Receiver, config: &Config) -> String {
-    match receiver {
-        Receiver::Station(id) => id.to_string(),
-        Receiver::Webhook(name) => {
-            let found = config.webhooks.iter().find(|it| it.name == *name);
-            format!("{} {name}", found.map_or("webhook", |it| it.kind()))
-        }
-    }
-}
-
 fn difference(it: &Difference, (new, old): (&Checked, &Checked)) -> String {
     let config = if it.after.is_some() { &new.config } else { &old.config };
     let (before, after) = (hears(it.before.as_ref()), hears(it.after.as_ref()));
-    format!("{}: {before} → {after}", name(&it.receiver, config))
+    format!("{}: {before} → {after}", config.receiver(&it.receiver))
 }
 
 fn hears(it: Option<&Hears>) -> String {

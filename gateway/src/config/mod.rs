@@ -15,6 +15,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
@@ -377,6 +378,18 @@ impl Config {
         let webhooks = self.webhooks.iter().map(Webhook::route).collect();
         let verify_hours = self.verify.hours;
         Plan { fire, critical, warning, verify_hours, webhooks, ..Plan::default() }
+    }
+
+    /// What a receiver is called where receivers are listed: a webhook with its kind.
+    #[must_use]
+    pub fn receiver(&self, receiver: &Receiver) -> String {
+        match receiver {
+            Receiver::Station(id) => id.to_string(),
+            Receiver::Webhook(name) => {
+                let found = self.webhooks.iter().find(|it| it.name == *name);
+                format!("{} {name}", found.map_or("webhook", Webhook::kind))
+            }
+        }
     }
 
     /// Profiles beside, or in place of, the built-in ones: for `Registry::new`.

@@ -10,8 +10,8 @@ use jiff::civil::DateTime;
 use maud::{Markup, html};
 use rusqlite::Connection;
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{Announced, Announcement, BadAnnouncement, Scope};
-use standpipe_shared::{Class, Condition};
+use standpipe_rules::incidents::{Announced, Announcement, BadAnnouncement, Scope, mutable};
+use standpipe_shared::Condition;
 
 use super::layout;
 use super::text::{Say, moment, say, words};
@@ -77,15 +77,6 @@ pub const fn name(it: Announced) -> Say {
         Announced::WalkTest => say("Walk test", "巡检测试"),
         Announced::Exercise => say("EXERCISE", "演练"),
     }
-}
-
-/// Conditions that work may cause.
-fn mutable() -> impl Iterator<Item = Condition> {
-    let fits = |it: &Condition| match it.class() {
-        Class::Water | Class::Upkeep => *it != Condition::ZoneLowPressure,
-        Class::Fire | Class::Blind => false,
-    };
-    Condition::ALL.into_iter().filter(fits)
 }
 
 /// What is in a form's fields when it is shown.

@@ -10,7 +10,6 @@ use std::path::Path;
 use axum::http::Uri;
 use axum::response::Response;
 use maud::{Markup, html};
-use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{
     Difference, Hears, Meta, Preview, Scene, Window, conditions_of, differences, preview,
 };
@@ -230,7 +229,7 @@ fn table(view: &View, (caption, config): (Say, &Config), said: &Preview) -> Mark
     let mut moments = BTreeMap::<(i64, u8, bool), Vec<String>>::new();
     for it in &said.told {
         let moment = (it.after_s, it.step, it.again);
-        moments.entry(moment).or_default().push(name(&it.receiver, config));
+        moments.entry(moment).or_default().push(config.receiver(&it.receiver));
     }
     html! {
         div.scroll tabindex="0" role="region" aria-label=(view.say(caption)) {
@@ -259,7 +258,7 @@ fn changes(view: &View, (old, new): (&Config, &Config), changed: &[Difference]) 
         @if changed.is_empty() { p { (view.say(SAME)) } }
         ul { @for it in changed {
             @let config = if it.after.is_some() { new } else { old };
-            li { (name(&it.receiver, config)) ": " (hears(it.before.as_ref())) " → "
+            li { (config.receiver(&it.receiver)) ": " (hears(it.before.as_ref())) " → "
                 (hears(it.after.as_ref())) }
         } }
     }
@@ -271,15 +270,4 @@ fn hears(it: Option<&Hears>) -> String {
     let every = every_s.map(|it| format!(" ↻ {it} s")).unwrap_or_default();
     let idle = forgotten_s.map(|it| format!(" ⏳ {it} s")).unwrap_or_default();
     format!("{}{every}{idle}", at.join(", "))
-}
-
-/// A receiver with its kind.
-fn name(receiver: &Receiver, config: &Config) -> String {
-    match receiver {
-        Receiver::Station(id) => id.to_string(),
-        Receiver::Webhook(name) => {
-            let found = config.webhooks.iter().find(|it| it.name == *name);
-            format!("{} {name}", found.map_or("webhook", |it| it.kind()))
-        }
-    }
 }

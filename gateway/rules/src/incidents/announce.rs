@@ -213,17 +213,27 @@ impl Announcement {
         match self.what {
             Announced::Maintenance if self.conditions.is_empty() => vec![BadAnnouncement::Nothing],
             Announced::Maintenance => {
-                let bad = self.conditions.iter().filter_map(|it| match it.class() {
-                    Class::Fire => Some(BadAnnouncement::Fire(*it)),
-                    Class::Blind => Some(BadAnnouncement::NotOfDevices(*it)),
-                    Class::Water | Class::Upkeep => (*it == Condition::ZoneLowPressure)
-                        .then_some(BadAnnouncement::NotOfDevices(*it)),
-                });
-                bad.collect()
+                self.conditions.iter().filter_map(|it| never_muted(*it)).collect()
             }
             Announced::WalkTest if self.conditions.is_empty() => Vec::new(),
             Announced::WalkTest => vec![BadAnnouncement::Conditions],
             Announced::Exercise => Vec::new(),
+        }
+    }
+}
+
+/// The conditions that work can mute.
+pub fn mutable() -> impl Iterator<Item = Condition> {
+    Condition::ALL.into_iter().filter(|it| never_muted(*it).is_none())
+}
+
+/// Why no work mutes a condition; `None`: it may.
+fn never_muted(it: Condition) -> Option<BadAnnouncement> {
+    match it.class() {
+        Class::Fire => Some(BadAnnouncement::Fire(it)),
+        Class::Blind => Some(BadAnnouncement::NotOfDevices(it)),
+        Class::Water | Class::Upkeep => {
+            (it == Condition::ZoneLowPressure).then_some(BadAnnouncement::NotOfDevices(it))
         }
     }
 }

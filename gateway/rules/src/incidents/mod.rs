@@ -49,7 +49,7 @@ mod wire;
 mod tests;
 
 pub use action::{Action, ActionKind, Refused};
-pub use announce::{Announcement, BadAnnouncement, Scope, WINDOWS_MOST};
+pub use announce::{Announcement, BadAnnouncement, Scope, WINDOWS_MOST, mutable};
 pub use book::{Book, Meta, Saved, View};
 pub use bulletin::{Lost, Work, bulletins};
 pub use incident::{Incident, Member, Quiet};
