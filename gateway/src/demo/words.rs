@@ -243,7 +243,7 @@ mod tests {
                        "address": "", "lat": 29.4, "lon": 106.5},
             "zone": null, "opened_at": 1000, "since": 600, "updated_at": 1000, "late_s": 0,
             "title": {"en": "Smoke · 新华大厦 Xinhua Building 12F",
-                      "zh": "烟雾报警 · 新华大厦 Xinhua Building12层"},
+                      "zh": "烟雾报警 · 新华大厦 Xinhua Building 12层"},
             "exercise": false, "value": {"smoke_db_m": 0.31}, "step": 1, "next_step_at": 61000,
             "hydrants": [
                 {"id": "H-0042", "name": "", "distance_m": 120, "bearing_deg": 80,

@@ -87,14 +87,15 @@ fn device_place(device: &Device) -> Text {
     both(named.unwrap_or(&device.id).to_string())
 }
 
-/// A floor as people say it: a bare number gets its word.
+/// A floor as people say it, to stand behind its building: a bare number gets its word. The space
+/// keeps the 2nd floor of `B1` from being read as the 12th of `B`.
 fn floor(floor: &str) -> (String, String) {
     if floor.is_empty() {
         (String::new(), String::new())
     } else if floor.parse::<i32>().is_ok() {
-        (format!(" {floor}F"), format!("{floor}层"))
+        (format!(" {floor}F"), format!(" {floor}层"))
     } else {
-        (format!(" {floor}"), floor.to_owned())
+        (format!(" {floor}"), format!(" {floor}"))
     }
 }
 

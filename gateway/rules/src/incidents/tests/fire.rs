@@ -240,7 +240,7 @@ fn a_test_pages_nobody_until_it_is_real() {
          02:12:00 T1 resolve #1         => #1 fire closed e2 fire",
     );
     assert!(drill.wire(2).exercise);
-    assert_eq!(drill.wire(2).title.zh, "测试：烟雾报警 · Xinhua Building13层");
+    assert_eq!(drill.wire(2).title.zh, "测试：烟雾报警 · Xinhua Building 13层");
     assert!(!drill.wire(1).exercise);
 }
 

@@ -39,7 +39,7 @@ fn a_fire_in_full() {
         "zone": null,
         "title": {
             "en": "Smoke · Xinhua Building 12F",
-            "zh": "烟雾报警 · Xinhua Building12层",
+            "zh": "烟雾报警 · Xinhua Building 12层",
         },
         "opened_at": at,
         "since": at,
@@ -83,8 +83,8 @@ fn water_in_short() {
 #[rustfmt::skip] // a table
 fn titles() {
     for (of, condition, en, zh) in [
-        ("SD-1", "smoke", "Smoke · Xinhua Building 12F", "烟雾报警 · Xinhua Building12层"),
-        ("SD-3", "heat", "Heat · Xinhua Building B1", "高温报警 · Xinhua BuildingB1"),
+        ("SD-1", "smoke", "Smoke · Xinhua Building 12F", "烟雾报警 · Xinhua Building 12层"),
+        ("SD-3", "heat", "Heat · Xinhua Building B1", "高温报警 · Xinhua Building B1"),
         ("SD-4", "contamination", "Detector dirty · SD-4 corner", "探测器积尘 · SD-4 corner"),
         ("HY-1", "no_water", "No water · HY-1 corner", "无水 · HY-1 corner"),
         ("HY-1", "low_pressure", "Low pressure · HY-1 corner", "水压过低 · HY-1 corner"),
@@ -147,5 +147,5 @@ fn the_worst_gives_the_title_and_detectors_are_counted() {
     assert_eq!(drill.wire(1).title.en, "Low pressure · HY-1 corner");
     assert_eq!(drill.wire(1).conditions, [Condition::LowPressure, Condition::HydrantOpen]);
     assert_eq!(drill.wire(2).title.en, "Smoke · Xinhua Building 12F · 3 detectors");
-    assert_eq!(drill.wire(2).title.zh, "烟雾报警 · Xinhua Building12层 · 3个探测器");
+    assert_eq!(drill.wire(2).title.zh, "烟雾报警 · Xinhua Building 12层 · 3个探测器");
 }
