@@ -5,7 +5,7 @@
 //! Some incidents nobody answers at once, so that the next step can be seen.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, State};
@@ -15,8 +15,8 @@ use super::words::Heard;
 
 /// The station whose terminal is switched off: its pages go to step 2 at once.
 pub const ABSENT: &str = "longde";
-/// Of so many incidents, one is left to the next step.
-const MISSED_OF: u128 = 6;
+/// Of so many incidents, one is left to the next step; never the first that people see.
+const MISSED_OF: u32 = 6;
 /// Actions that wait for their time.
 const PLANNED: usize = 1_024;
 /// Pages remembered as answered.
@@ -48,6 +48,10 @@ pub struct Officers {
     /// What each crew will say in the end, as things stand now.
     ends: BTreeMap<IncidentId, Deed>,
     answered: HashSet<(IncidentId, u32, Answer)>,
+    /// Incidents that a terminal of their own was paged about, ever.
+    paged: u32,
+    /// Of each that is remembered, whether its own station misses it.
+    missed: HashMap<IncidentId, bool>,
 }
 
 /// What is done once an episode.
@@ -71,6 +75,7 @@ impl Officers {
         }
         if self.answered.len() > ANSWERED {
             self.answered.clear();
+            self.missed.clear();
         }
         if let Some(page) = it.page_id.filter(|_| it.state == State::Open) {
             if self.answered.insert((it.id, it.episode, Answer::Shown(page))) {
@@ -87,9 +92,8 @@ impl Officers {
     fn answer(&mut self, heard: &Heard) {
         let it = &heard.incident;
         let own = it.station == heard.station;
-        let missed = u128::from(it.id).is_multiple_of(MISSED_OF) && it.episode == 1;
         let quick = Ms::try_from(u128::from(it.id) % 5_000).unwrap_or(0);
-        let takes = if own { !missed } else { it.step >= 2 };
+        let takes = if own { !self.misses(it.id) || it.episode > 1 } else { it.step >= 2 };
         if !takes || !self.answered.insert((it.id, it.episode, Answer::Taken)) {
             return;
         }
@@ -101,12 +105,21 @@ impl Officers {
         }
     }
 
+    /// Whether its own station misses the first episode of this one.
+    fn misses(&mut self, id: IncidentId) -> bool {
+        *self.missed.entry(id).or_insert_with(|| {
+            self.paged = self.paged.wrapping_add(1);
+            self.paged.is_multiple_of(MISSED_OF)
+        })
+    }
+
     fn plan(&mut self, heard: &Heard, after: Ms, action: &str, note: &str) {
         if self.planned.len() >= PLANNED {
             return; // officers can be overwhelmed too
         }
         self.planned.push(Reverse(deed(heard, after, action, note)));
     }
+
     /// What is to be done by now, soonest first.
     pub fn due(&mut self, now: Ms) -> Vec<Deed> {
         let mut due = Vec::new();
@@ -184,8 +197,9 @@ mod tests {
         told.collect()
     }
 
-    const TAKEN: u128 = MISSED_OF + 1;
-    const MISSED: u128 = MISSED_OF;
+    const TAKEN: u128 = 7;
+    /// The sixth.
+    const MISSED: u128 = 6 * 5_000;
 
     #[test]
     fn a_page_is_shown_and_taken_once() {
@@ -203,10 +217,21 @@ mod tests {
     }
 
     #[test]
-    fn what_the_own_station_misses_a_neighbour_takes_at_step_2() {
+    fn one_of_six_is_missed_by_its_own_station_and_taken_by_a_neighbour_at_step_2() {
         let mut officers = Officers::default();
-        officers.hear(&heard(MISSED, "yudong", 0, &json!({"page_id": Ulid(9)})));
-        assert_eq!(plan(&mut officers), ["0.3 yudong shown"]);
+        let page = json!({"page_id": Ulid(9)});
+        let paged = |officers: &mut Officers, id: u128| {
+            officers.hear(&heard(id * 5_000, "yudong", 0, &page));
+            officers.hear(&heard(id * 5_000, "yudong", 0, &page));
+            plan(officers)
+        };
+        for id in 1..u128::from(MISSED_OF) {
+            assert!(
+                paged(&mut officers, id).contains(&"3.0 yudong acknowledge".to_owned()),
+                "{id}"
+            );
+        }
+        assert_eq!(paged(&mut officers, 6), ["0.3 yudong shown"]);
         officers.hear(&heard(MISSED, "huaxi", 60_000, &json!({"page_id": Ulid(10), "step": 2})));
         let wanted = [
             "60.3 huaxi shown",
