@@ -34,12 +34,12 @@ pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
 pub use who::{Area, By, Who, area};
 pub use work::{Job, Work};
 
-/// Passwords that are hashed at once; each takes 19 MiB and some 20 ms of a processor.
+/// Passwords that are hashed at once; each takes 7 MiB and some 20 ms of a processor.
 const HASHING_AT_ONCE: usize = 2;
 /// People who may wait for that; more are told to come back.
 const HASHING_WAITING: usize = 32;
 /// The hash of no password: a name without an account takes as long as one with.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c3RhbmRwaXBlLW5vYm9keQ\
+const NOBODY: &str = "$argon2id$v=19$m=7168,t=5,p=1$c3RhbmRwaXBlLW5vYm9keQ\
                       $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Why something about an account was not done.
