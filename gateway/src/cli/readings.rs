@@ -11,6 +11,7 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 use standpipe_rules::Ms;
+use standpipe_rules::registry::files::Lines;
 use standpipe_shared::{Field, Measurements, Name, Reading};
 
 /// Read from the file at once, bytes.
@@ -89,7 +90,8 @@ pub type Row<'a> = Result<(Ms, &'a str, Reading), BadReading>;
 
 /// The rows of a file.
 pub struct Readings<R> {
-    reader: csv::Reader<R>,
+    lines: Lines<R>,
+    header: csv::ByteRecord,
     columns: Vec<Column>,
     record: csv::ByteRecord,
     arrived: Ms,
@@ -133,12 +135,8 @@ impl<R: Read> Readings<R> {
     /// # Errors
     /// [`Unreadable`].
     pub fn new(bytes: R) -> Result<Self, Unreadable> {
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .has_headers(true)
-            .buffer_capacity(BUFFER)
-            .from_reader(bytes);
-        let header = reader.byte_headers()?;
+        let (mut lines, mut header) = (Lines::new(bytes), csv::ByteRecord::new());
+        lines.read(&mut header)?;
         let name = |it: &[u8]| {
             let it = it.strip_prefix(b"\xef\xbb\xbf").unwrap_or(it).trim_ascii();
             std::str::from_utf8(it).map_or(Column::Ignored, Column::named)
@@ -149,13 +147,12 @@ impl<R: Read> Readings<R> {
                 return Err(Unreadable::NoColumn(name));
             }
         }
-        Ok(Self { reader, columns, record: csv::ByteRecord::new(), arrived: Ms::MIN })
+        Ok(Self { lines, header, columns, record: csv::ByteRecord::new(), arrived: Ms::MIN })
     }
 
     /// The columns that mean nothing here.
-    pub fn ignored(&mut self) -> Vec<String> {
-        let Ok(header) = self.reader.byte_headers() else { return Vec::new() };
-        let named = header.iter().zip(&self.columns);
+    pub fn ignored(&self) -> Vec<String> {
+        let named = self.header.iter().zip(&self.columns);
         named
             .filter(|(_, column)| **column == Column::Ignored)
             .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
@@ -167,21 +164,20 @@ impl<R: Read> Readings<R> {
     /// # Errors
     /// [`Unreadable`] when the file ends in the middle, or the disk says no.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Unreadable> {
-        if !self.reader.read_byte_record(&mut self.record)? {
+        if !self.lines.read(&mut self.record)? {
             return Ok(None);
         }
         let row = row(&self.record, &self.columns, self.arrived);
         if let Ok((arrived, ..)) = &row {
             self.arrived = *arrived;
         }
-        let line = self.record.position().map_or(0, csv::Position::line);
-        let header = self.reader.byte_headers()?;
         Ok(Some(row.map_err(|Bad { at, text }| {
+            let line = self.lines.line(&self.record);
             let shown = |record: &csv::ByteRecord| {
                 let field = at.and_then(|at| record.get(at)).unwrap_or_default();
                 String::from_utf8_lossy(field).chars().take(SHOWN).collect::<String>().into()
             };
-            BadReading { line, column: shown(header), value: shown(&self.record), text }
+            BadReading { line, column: shown(&self.header), value: shown(&self.record), text }
         })))
     }
 }
@@ -325,6 +321,17 @@ mod tests {
 11: arrive_ms = `soon`: not a time: write Unix milliseconds
 6 B {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
 "#);
+    }
+
+    #[test]
+    fn a_bad_row_is_told_with_the_line_an_editor_shows() {
+        let text = "arrive_ms,device\n\n5,A\n\n\nsoon,A\n6,\"A\nB\"\n4,A";
+        let bad = "5 A {}\n\
+                   6: arrive_ms = `soon`: not a time: write Unix milliseconds\n\
+                   7: device = `A\nB`: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -\n\
+                   9: arrive_ms = `4`: before the row above: sort the rows by arrive_ms\n";
+        assert_eq!(told(text), bad);
+        assert_eq!(told(&text.replace('\n', "\r\n")), bad, "as a spreadsheet writes it");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod check;
 mod devices;
+mod lines;
 mod rows;
 mod stations;
 mod write;
@@ -13,6 +14,7 @@ mod write;
 use std::fmt;
 
 use super::{Device, DeviceIx, Registry, Station};
+pub use lines::Lines;
 pub use write::{devices as write_devices, stations as write_stations};
 
 /// A file's name, for reports, and its bytes.
@@ -20,7 +22,7 @@ pub use write::{devices as write_devices, stations as write_stations};
 pub struct File<'a> {
     /// As the person gave it.
     pub name: &'a str,
-    /// UTF-8, with or without a byte order mark; lines end with LF or CRLF.
+    /// UTF-8, with or without a byte order mark; lines end with LF, CRLF or CR.
     pub bytes: &'a [u8],
 }
 

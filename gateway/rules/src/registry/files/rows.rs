@@ -2,7 +2,7 @@
 
 use standpipe_shared::Name;
 
-use super::{BadRow, File};
+use super::{BadRow, File, Lines};
 
 /// The longest text of one field, characters.
 const MAX_TEXT: usize = 200;
@@ -60,9 +60,9 @@ pub(super) fn read<T>(
 ) -> Read<T> {
     let mut read = Read { file: Box::from(file.name), ..Read::default() };
     let bytes = file.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file.bytes);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(bytes);
+    let mut lines = Lines::new(bytes);
     let mut record = csv::ByteRecord::new();
-    if !matches!(reader.read_byte_record(&mut record), Ok(true)) {
+    if !matches!(lines.read(&mut record), Ok(true)) {
         let text = format!("empty file: begin it with a line {}", columns.must.join(","));
         read.bad(1, "", "", text);
         return read;
@@ -72,8 +72,8 @@ pub(super) fn read<T>(
     if !header(&names, columns, &mut read) {
         return read;
     }
-    while matches!(reader.read_byte_record(&mut record), Ok(true)) {
-        let line = record.position().map_or(0, csv::Position::line);
+    while matches!(lines.read(&mut record), Ok(true)) {
+        let line = lines.line(&record);
         let Some(fields) = fields(&record, &names, line, &mut read) else { continue };
         let mut row = Row { names: &names, fields, bad: Vec::new() };
         let made = one(&mut row);

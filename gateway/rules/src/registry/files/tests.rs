@@ -72,6 +72,19 @@ stations.csv:5: 1 fields where the first line names 6: write as many, with quote
 }
 
 #[test]
+fn a_bad_row_is_told_with_the_line_an_editor_shows() {
+    let stations = "id,name,level,parent,lat,lon\n\nd,\"D\nD\",district,,1,2\n\n\nt,T,town,d,1,2";
+    let devices = "\nid,kind,name,station,zone,profile,lat,lon,address\n\n,hydrant,H,d,,,1,2,\n";
+    for end in ["\n", "\r\n", "\r"] {
+        let import =
+            read(stations.replace('\n', end).as_bytes(), devices.replace('\n', end).as_bytes());
+        let lines: Vec<_> = import.bad.iter().map(|it| (&*it.file, it.line)).collect();
+        let (stations, devices) = ("stations.csv", "devices.csv");
+        assert_eq!(lines, [(stations, 3), (stations, 7), (devices, 4)], "{end:?}");
+    }
+}
+
+#[test]
 fn every_level_is_read_and_written() {
     let stations = "id,name,level,parent,lat,lon,phone\nd,D,district,,1,2,\nt,T,township,d,1,2,\n\
                     c,C,community,t,1,2,\nv,V,village,t,1,2,\n";
