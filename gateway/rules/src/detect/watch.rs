@@ -142,11 +142,22 @@ impl Watch {
         Some(HydrantNow::of(device, self.registry.profile_of(device), self.memory(ix)?, now))
     }
 
-    /// The device of that id, registered as `unclaimed` if nobody knows it.
+    /// The device of that id, registered as `unclaimed` if nobody knows it. One that nobody has
+    /// claimed yet may turn out to be a detector by what it says.
     fn find(&mut self, id: &str, area: &str, kind: Kind, out: &mut Changes) -> DeviceIx {
         if let Some(ix) = self.registry.find(id) {
-            if self.registry.speaks_from(ix, area) {
+            let moved = self.registry.speaks_from(ix, area);
+            let known = self.registry.device(ix).filter(|it| !it.claimed && it.kind != kind);
+            let detector = known.filter(|_| kind == Kind::Smoke).map(|it| Device {
+                kind,
+                profile: Profile::default_name(kind).into(),
+                ..it.clone()
+            });
+            if moved || detector.is_some() {
                 out.registered.push(ix);
+            }
+            if let Some(detector) = detector {
+                self.put_device(detector);
             }
             return ix;
         }

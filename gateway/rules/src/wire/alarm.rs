@@ -2,7 +2,7 @@
 
 use standpipe_shared::{Alarm, Condition, Name};
 
-use super::rejected::Parsed;
+use super::rejected::{Parsed, Reason, Rejected};
 use super::salvage::{Words, object};
 use super::{Message, owned};
 
@@ -14,9 +14,23 @@ const WORDS: Words = Words {
 /// An alarm of one device.
 pub(super) fn alarm(area: Name, device: Name, payload: &[u8]) -> Parsed {
     let (alarm, rejected) = object::<Alarm>(payload, WORDS, repair);
+    if let Some(Alarm { condition, .. }) = alarm
+        && of_many(condition)
+    {
+        let detail = format!(
+            "alarm of `{}`, which only the gateway can find: send a condition of the device itself",
+            condition.as_str()
+        );
+        return Parsed::nothing(Rejected::new(Reason::WrongType, detail, payload));
+    }
     let message =
         alarm.map(|alarm| Message::Alarm { area: owned(area), device: owned(device), alarm });
     Parsed { message, rejected }
+}
+
+/// What only the gateway can find: it is true of a zone, an area or the gateway itself.
+const fn of_many(condition: Condition) -> bool {
+    matches!(condition, Condition::ZoneLowPressure | Condition::BlindArea | Condition::GatewayBlind)
 }
 
 /// Spellings that can mean one thing only. The sender is told all the same.

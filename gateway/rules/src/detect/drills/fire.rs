@@ -227,3 +227,38 @@ fn a_stranger_is_registered_as_what_it_seems() {
         assert_eq!(drill.out.registered, [ix], "once");
     }
 }
+
+#[test]
+fn a_stranger_is_a_detector_from_the_moment_it_speaks_as_one() {
+    for (said, kind) in [
+        ("00:00:10 X: alarm smoke on", Kind::Smoke),
+        ("00:00:10 X: alarm heat off", Kind::Smoke),
+        ("00:00:10 X: smoke_db_m=0", Kind::Smoke),
+        ("00:00:10 X: dirt_pct=3", Kind::Smoke),
+        ("00:00:10 X: alarm tamper on", Kind::Hydrant),
+        ("00:00:10 X: pressure_kpa=300", Kind::Hydrant),
+    ] {
+        let mut drill = Drill::new([]);
+        drill.run("00:00:00 X: born 60");
+        let ix = drill.watch.registry.find("X").unwrap();
+        assert_eq!(drill.watch.registry.device(ix).unwrap().kind, Kind::Hydrant, "it seems");
+        drill.run(said);
+        let stranger = drill.watch.registry.device(ix).unwrap();
+        let profile = crate::registry::Profile::default_name(kind);
+        assert_eq!((stranger.kind, &*stranger.profile), (kind, profile), "{said}");
+        assert!(!stranger.claimed && &*stranger.area == "town");
+        let kept = if kind == Kind::Smoke { vec![ix, ix] } else { vec![ix] };
+        assert_eq!(drill.out.registered, kept, "{said}: kept when it changed");
+        drill.run(
+            "00:00:20 X: pressure_kpa=300\n00:00:30 X: smoke_db_m=0\n00:00:40 X: pressure_kpa=300",
+        );
+        let stranger = drill.watch.registry.device(ix).unwrap();
+        assert_eq!(stranger.kind, Kind::Smoke, "and stays one");
+        assert_eq!(drill.out.registered, [ix, ix]);
+    }
+    let mut claimed = Drill::hydrant();
+    claimed.run("00:00:00 alarm smoke on smoke_db_m=1");
+    let ix = claimed.watch.registry.find("D").unwrap();
+    assert_eq!(claimed.watch.registry.device(ix).unwrap().kind, Kind::Hydrant, "as registered");
+    assert!(claimed.out.registered.is_empty());
+}

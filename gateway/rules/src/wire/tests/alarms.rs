@@ -1,5 +1,7 @@
 //! Alarms: salvaged as far as they can be read.
 
+use standpipe_shared::Condition;
+
 use super::super::salvage::MAX_MEMBERS;
 use super::super::{Message, Reason};
 use super::{below, reasons, told};
@@ -168,6 +170,29 @@ wrong_type ×1 `{"condition":"smoke","active":1`: alarm not understood (invalid 
 not_utf8 ×1 `�{"condition":"smoke","act�ive":true}`: alarm not understood (expected value at line 1 column 1): send an object with condition, active and, if measured, the fields of a reading
 not_json ×1 `{"smoke_db_m":NaN}`: alarm not understood (expected value at line 1 column 15): send an object with condition, active and, if measured, the fields of a reading
 "#);
+}
+
+#[test]
+fn a_device_cannot_cry_for_its_zone_its_area_or_the_gateway() {
+    let mut refused = String::new();
+    for condition in Condition::ALL {
+        let payload =
+            format!("{{\"condition\":\"{}\",\"active\":true,\"temp_c\":9}}", condition.as_str());
+        let parsed = below("banan/HYD-1/alarm", &payload);
+        if parsed.message.is_none() {
+            refused += &told(&parsed);
+        } else {
+            assert!(parsed.rejected.is_empty(), "{payload}");
+        }
+    }
+    insta::assert_snapshot!(refused, @r#"
+wrong_type ×1 `{"condition":"zone_low_pressure","active":true,"temp_c":9}`: alarm of `zone_low_pressure`, which only the gateway can find: send a condition of the device itself
+wrong_type ×1 `{"condition":"blind_area","active":true,"temp_c":9}`: alarm of `blind_area`, which only the gateway can find: send a condition of the device itself
+wrong_type ×1 `{"condition":"gateway_blind","active":true,"temp_c":9}`: alarm of `gateway_blind`, which only the gateway can find: send a condition of the device itself
+"#);
+    let shouted = r#"{"condition":"BLIND_AREA","active":1}"#;
+    let parsed = below("banan/HYD-1/alarm", shouted);
+    assert_eq!((parsed.message, parsed.rejected.len()), (None, 1), "in any spelling");
 }
 
 #[test]
