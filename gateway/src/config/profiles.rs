@@ -33,13 +33,13 @@ pub(super) fn all(section: Section, notes: &mut Notes) -> Vec<(Box<str>, Profile
 
 /// One profile; what is wrong in it stays as in its base.
 fn one(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> Option<Profile> {
-    let before = notes.faults.len();
-    let profile = base(name, full, table, notes);
+    let (profile, based) = base(name, full, table, notes);
     let mut numbers = Table::try_from(&profile).ok()?;
     let known: Vec<String> = numbers.keys().cloned().collect();
     let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
     known.push("base");
     notes.known.extend(known.iter().map(|key| format!("profile.{key}")));
+    let mut unread = Vec::new();
     for (key, value) in table.iter() {
         let name = key.get_ref().as_ref();
         let full = format!("{full}.{name}");
@@ -60,15 +60,16 @@ fn one(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> Option<Pro
         } else {
             let like = numbers.get(name).map(Value::to_string).unwrap_or_default();
             notes.at(value.span(), full, format!("of the wrong kind: write it like {like}"));
+            unread.push(name);
         }
     }
     let profile: Profile = numbers.try_into().ok()?;
-    if notes.faults.len() > before {
-        return Some(profile); // what contradicts what is seen when the rest is mended
-    }
-    for (key, text) in contradictions(&profile) {
+    // What the file meant to say here is not known: no contradiction is told of it.
+    let known = |key: &str| !unread.contains(&key) && (based || table.contains_key(key));
+    for (key, other, text) in contradictions(&profile) {
         let full = format!("{full}.{key}");
         match table.get(key) {
+            _ if !known(key) || !other.is_none_or(known) => {}
             Some(value) => notes.at(value.span(), full, text),
             None => notes.missing(full, text),
         }
@@ -76,21 +77,23 @@ fn one(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> Option<Pro
     Some(profile)
 }
 
-/// What the profile starts from: `base`, the built-in one of its own name, or `municipal`.
-fn base(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> Profile {
+/// What the profile starts from: `base`, the built-in one of its own name, or `municipal`; and
+/// whether the file names one that there is.
+fn base(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> (Profile, bool) {
     let mut built_in = built_in();
     let municipal = Profile::default_of(standpipe_shared::Kind::Hydrant);
     let Some(value) = table.get("base") else {
-        return built_in.remove(name).unwrap_or_else(|| municipal.clone());
+        return (built_in.remove(name).unwrap_or_else(|| municipal.clone()), true);
     };
     let found = value.get_ref().as_str().and_then(|it| built_in.remove(it));
-    found.unwrap_or_else(|| {
-        let mut names: Vec<_> = super::profiles::built_in().into_keys().collect();
-        names.sort();
-        let text = format!("no such profile: write one of {}", names.join(", "));
-        notes.at(value.span(), format!("{full}.base"), text);
-        municipal.clone()
-    })
+    if let Some(found) = found {
+        return (found, true);
+    }
+    let mut names: Vec<_> = super::profiles::built_in().into_keys().collect();
+    names.sort();
+    let text = format!("no such profile: write one of {}", names.join(", "));
+    notes.at(value.span(), format!("{full}.base"), text);
+    (municipal.clone(), false)
 }
 
 /// A number or flag of the file; no infinities.
@@ -106,13 +109,16 @@ fn plain(value: &DeValue) -> Option<Value> {
     fits.then_some(Value::Float(number))
 }
 
+/// A key whose number cannot be, the one that it contradicts, and what to do.
+type Contradiction = (&'static str, Option<&'static str>, String);
+
 /// Limits that would raise for ever or never clear.
-fn contradictions(it: &Profile) -> Vec<(&'static str, String)> {
+fn contradictions(it: &Profile) -> Vec<Contradiction> {
     let mut list = Vec::new();
-    let mut under = |low: (&str, f32), high: (&'static str, f32)| {
+    let mut under = |low: (&'static str, f32), high: (&'static str, f32)| {
         if low.1 >= high.1 {
             let text = format!("not over {} = {}: change one of them", low.0, low.1);
-            list.push((high.0, text));
+            list.push((high.0, Some(low.0), text));
         }
     };
     under(("no_water_kpa", it.no_water_kpa), ("no_water_clear_kpa", it.no_water_clear_kpa));
@@ -123,10 +129,20 @@ fn contradictions(it: &Profile) -> Vec<(&'static str, String)> {
     under(("loop_min_ma", it.loop_min_ma), ("loop_max_ma", it.loop_max_ma));
     under(("dirt_clear_pct", it.dirt_clear_pct), ("dirt_pct", it.dirt_pct));
     if !(1..=MAX_INTERVAL_S).contains(&it.interval_s) {
-        list.push(("interval_s", format!("out of range: write 1 to {MAX_INTERVAL_S}")));
+        list.push(("interval_s", None, format!("out of range: write 1 to {MAX_INTERVAL_S}")));
     }
     if it.offline_intervals == 0 {
-        list.push(("offline_intervals", "never heard in time: write 1 or more".to_owned()));
+        let text = "never heard in time: write 1 or more".to_owned();
+        list.push(("offline_intervals", None, text));
+    }
+    for (key, readings) in [
+        ("stuck_readings", it.stuck_readings),
+        ("battery_readings", it.battery_readings.into()),
+        ("smoke_readings", it.smoke_readings.into()),
+    ] {
+        if readings == 0 {
+            list.push((key, None, "no reading at all: write 1 or more".to_owned()));
+        }
     }
     for (key, margin) in [
         ("low_clear_margin_kpa", it.low_clear_margin_kpa),
@@ -135,7 +151,7 @@ fn contradictions(it: &Profile) -> Vec<(&'static str, String)> {
         ("heat_rise_c_per_min", it.heat_rise_c_per_min),
     ] {
         if margin < 0.0 {
-            list.push((key, "below zero: write 0 or more".to_owned()));
+            list.push((key, None, "below zero: write 0 or more".to_owned()));
         }
     }
     list

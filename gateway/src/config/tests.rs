@@ -343,10 +343,32 @@ fn a_profile_changes_what_it_names() {
     );
     assert_snapshot!(faults(&wrong), @r#"
 standpipe.toml:3: profile.a b = "a b": not a name: use 1 to 48 of A-Z, a-z, 0-9, _ and -
+standpipe.toml:5: profile.x.interval_s = 0: out of range: write 1 to 86400
 standpipe.toml:6: profile.x.min_kpa = inf: of the wrong kind: write it like 140.0
 standpipe.toml:7: profile.x.heat_c = 1e39: of the wrong kind: write it like 57.0
 standpipe.toml:8: profile.x.outdoor = 1: of the wrong kind: write it like true
 standpipe.toml:9: profile.x.battery_readings = 300: of the wrong kind: write it like 3
+standpipe.toml:10: profile.x.offline_intervals = 0: never heard in time: write 1 or more
+standpipe.toml:11: profile.x.low_clear_margin_kpa = -1: below zero: write 0 or more
+"#);
+    let wrong = format!(
+        "{MINIMAL}[profile.x]\nmn_kpa = 75\nmin_kpa = 1000\nbattery_readings = 0\nsmoke_readings = 0\nstuck_readings = 0"
+    );
+    assert_snapshot!(faults(&wrong), @r#"
+standpipe.toml: profile.x.max_kpa: not over min_kpa = 1000: change one of them
+standpipe.toml:4: profile.x.mn_kpa: unknown key: did you mean `min_kpa`
+standpipe.toml:6: profile.x.battery_readings = 0: no reading at all: write 1 or more
+standpipe.toml:7: profile.x.smoke_readings = 0: no reading at all: write 1 or more
+standpipe.toml:8: profile.x.stuck_readings = 0: no reading at all: write 1 or more
+"#);
+    let unsure = format!(
+        "{MINIMAL}[profile.x]\nmin_kpa = 5000\nmax_kpa = \"high\"\n[profile.y]\nbase = \"pier\"\nmin_kpa = 5000\ntilt_deg = 5\ntilt_clear_deg = 9"
+    );
+    // What is not known contradicts nothing.
+    assert_snapshot!(faults(&unsure), @r#"
+standpipe.toml:5: profile.x.max_kpa = "high": of the wrong kind: write it like 1000.0
+standpipe.toml:7: profile.y.base = "pier": no such profile: write one of indoor, indoor_highrise, indoor_supertall, municipal, smoke_home, smoke_site
+standpipe.toml:9: profile.y.tilt_deg = 5: not over tilt_clear_deg = 9: change one of them
 "#);
     let wrong = format!(
         "{MINIMAL}[profile.x]\ninterval_s = 0\noffline_intervals = 0\nmin_kpa = 1000\nlow_clear_margin_kpa = -1"
