@@ -115,7 +115,9 @@ impl Layout {
     /// Draws the town of this seed.
     pub fn new(seed: u64, plan: &TownPlan) -> Self {
         let mut chance = Chance::new(seed);
-        let hydrants = (plan.devices * HYDRANTS_PER_100).div_ceil(100);
+        // One device is a detector: without one nothing burns.
+        let hydrants =
+            (plan.devices * HYDRANTS_PER_100).div_ceil(100).min(plan.devices.saturating_sub(1));
         let zones = (hydrants / ZONE_HYDRANTS).max(ZONES_MIN);
         let mut it = Self {
             sites: Vec::with_capacity(plan.devices),
@@ -314,7 +316,7 @@ fn moved(lat: f64, lon: f64, north_m: f32, east_m: f32) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::Layout;
+    use super::{Kind, Layout};
     use crate::TownPlan;
     use std::collections::HashSet;
 
@@ -326,6 +328,17 @@ mod tests {
             let ids: HashSet<_> = layout.sites.iter().map(|it| &it.id).collect();
             assert_eq!(ids.len(), devices);
         }
+    }
+
+    #[test]
+    fn the_smallest_town_has_something_that_can_burn() {
+        for devices in 1..=5 {
+            let layout = Layout::new(1, &TownPlan { devices, ..TownPlan::default() });
+            let detectors = layout.sites.iter().filter(|it| it.kind == Kind::Smoke).count();
+            assert!(detectors > 0, "{devices}");
+            assert_eq!(detectors == devices, devices == 1, "and hydrants beside it");
+        }
+        assert!(Layout::new(1, &TownPlan { devices: 0, ..TownPlan::default() }).sites.is_empty());
     }
 
     #[test]
