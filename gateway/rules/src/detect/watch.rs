@@ -35,6 +35,8 @@ pub struct Watch {
     wholes: Wholes,
     /// Zones to be looked at, with the event time of the change.
     zones_due: BTreeMap<Box<str>, Ms>,
+    /// Zones to be looked at again though nothing may be heard; not stored.
+    zones_again: BTreeMap<Box<str>, Ms>,
     /// Stations whose area is to be looked at.
     areas_due: BTreeSet<Box<str>>,
     timers: BinaryHeap<Reverse<(Ms, DeviceIx)>>,
@@ -66,6 +68,7 @@ impl Watch {
             memories: vec![Memory::default(); count],
             wholes: Wholes::default(),
             zones_due: BTreeMap::new(),
+            zones_again: BTreeMap::new(),
             areas_due: BTreeSet::new(),
             timers: BinaryHeap::new(),
             scheduled: vec![Ms::MAX; count],
@@ -419,6 +422,9 @@ impl Watch {
                 self.zones_due.entry(zone.clone()).or_insert(now);
             }
         }
+        for (zone, _) in self.zones_again.iter().filter(|(_, due)| **due <= now) {
+            self.zones_due.entry(zone.clone()).or_insert(now);
+        }
         for (zone, at) in std::mem::take(&mut self.zones_due) {
             self.zone(zone, at, now, out);
         }
@@ -450,8 +456,11 @@ impl Watch {
             registry.zone(&zone).iter().filter_map(|ix| neighbour(registry, memories, *ix));
         let whole = self.wholes.zones.entry(zone.clone()).or_default();
         let was = *whole;
-        self.facts.extend(whole.zone(&zone, hydrants, at, now));
+        let (fact, again) = whole.zone(&zone, hydrants, at, now);
         out.watch_meta |= *whole != was;
+        self.facts.extend(fact);
+        self.zones_again.remove(&zone);
+        self.zones_again.extend(again.map(|again| (zone, again)));
     }
 
     fn area(&mut self, station: Box<str>, now: Ms, out: &mut Changes) {
@@ -471,8 +480,9 @@ impl Watch {
     pub fn next_wake(&self) -> Option<Ms> {
         let blind = self.down_since.filter(|_| !self.wholes.gateway_blind);
         let zones = self.wholes.zones.values().filter_map(Whole::wake).min();
+        let again = self.zones_again.values().copied().min();
         let timer = self.timers.peek().map(|it| it.0.0);
-        [blind.map(|since| since + BLIND_MS), zones, timer].into_iter().flatten().min()
+        [blind.map(|since| since + BLIND_MS), zones, again, timer].into_iter().flatten().min()
     }
 }
 

@@ -97,20 +97,26 @@ fn raised(subject: Subject, condition: Condition, group: &[Onset], all: &[Onset]
 
 impl Whole {
     /// Judges a zone of hydrants at `now`; `at` is the event time of what made it worth a look.
+    /// Also says when it is worth another though nobody says anything: enough are low, and will be
+    /// a larger share when the next hydrant is not live any more.
     pub fn zone<'a>(
         &mut self,
         zone: &str,
         hydrants: impl Iterator<Item = Neighbour<'a>>,
         at: Ms,
         now: Ms,
-    ) -> Option<Fact> {
+    ) -> (Option<Fact>, Option<Ms>) {
         let (mut live, mut hidden, mut silent, mut longest) = (0, 0, 0, 0);
+        let mut live_until = Ms::MAX;
         let mut onsets = Vec::new();
         for it in hydrants {
             let interval = interval_ms(it.device, it.profile, it.memory);
-            let heard = it.memory.heard_at.is_some_and(|at| now - at <= LIVE_INTERVALS * interval);
-            let is_live = heard && !it.memory.is_true(Condition::Offline);
+            let heard = it.memory.heard_at.filter(|_| !it.memory.is_true(Condition::Offline));
+            let until =
+                heard.map(|at| at + LIVE_INTERVALS * interval).filter(|until| now <= *until);
+            let is_live = until.is_some();
             live += usize::from(is_live);
+            live_until = live_until.min(until.unwrap_or(Ms::MAX));
             let low = [Condition::NoWater, Condition::LowPressure];
             let told = low.iter().filter_map(|low| it.memory.told(*low));
             let Some(first) = told.min_by_key(|track| track.since) else { continue };
@@ -129,15 +135,16 @@ impl Whole {
         let condition = Condition::ZoneLowPressure;
         if self.raised {
             let holds = enough(onsets.len() + hidden + silent, live + silent, ZONE);
-            return self.still(holds, ZONE_CLEAR_MS, (at, now)).map(|at| Fact::Cleared {
-                subject,
-                condition,
-                at,
-            });
+            let ended = self.still(holds, ZONE_CLEAR_MS, (at, now));
+            return (ended.map(|at| Fact::Cleared { subject, condition, at }), None);
         }
         let group = together(&mut onsets, window(longest)).to_vec();
         self.raised = enough(group.len(), live, ZONE);
-        self.raised.then(|| raised(subject, condition, &group, &onsets)).flatten()
+        if self.raised {
+            return (raised(subject, condition, &group, &onsets), None);
+        }
+        let (least, _) = ZONE;
+        (None, (group.len() >= least).then_some(live_until.saturating_add(1)))
     }
 
     /// Judges the devices of a station at `now`. Devices never heard do not count.

@@ -94,6 +94,28 @@ fn thirty_per_cent_of_the_live_ones() {
 }
 
 #[test]
+fn a_share_grows_when_a_hydrant_is_no_longer_live() {
+    let eleven = || {
+        let mut drill = zone_of(11, 60);
+        let script = "00:00:30 K: pressure_kpa=300\n".to_owned()
+            + &all("00:02:00", ALL, 300)
+            + &all("00:02:10", "ABC", 100)
+            + &all("00:02:50", "ABC", 100);
+        assert!(about(&drill.run(&script)).is_empty(), "three of eleven");
+        drill
+    };
+    let found = eleven().run("00:03:30\n00:04:00");
+    assert_eq!(about(&found), ["00:03:30.001 zone main zone_low_pressure since 00:02:10 of A B C"]);
+    let found = eleven().run("00:03:20 K: pressure_kpa=300\n00:05:00");
+    assert!(about(&found).is_empty(), "it spoke in time");
+    let mut drill = zone_of(3, 60);
+    drill.run(
+        &(all("00:00:00", "ABC", 300) + &all("00:01:00", "AB", 0) + &all("00:01:30", "AB", 0)),
+    );
+    assert_eq!(drill.watch.next_wake(), Some(super::at("00:05:00")), "two are never a zone");
+}
+
+#[test]
 fn onsets_lie_within_ten_minutes_or_longer_for_slow_devices() {
     let found = |interval: u32, last: &str, confirm: &str| {
         let mut drill = zone_of(5, interval);
