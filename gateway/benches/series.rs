@@ -94,7 +94,7 @@ fn readings(round: i64) -> Vec<Logged> {
                 boot: Some(3),
                 seq: Some(n as u32),
                 print: n as u32,
-                clock_bad: false,
+                clock_bad: Some(false),
                 values,
             }
         })

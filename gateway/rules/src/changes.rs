@@ -124,8 +124,8 @@ pub struct Logged {
     pub seq: Option<u32>,
     /// Hash of the content, for recognising a duplicate.
     pub print: u32,
-    /// Whether the sender's `ts` was refused (far future, or before 2020).
-    pub clock_bad: bool,
+    /// Whether the sender's `ts` was refused (far future, or before 2020); `None`: it sent none.
+    pub clock_bad: Option<bool>,
     /// What was measured.
     pub values: Measurements,
 }

@@ -218,7 +218,7 @@ fn kpa(ts: Ms, value: f32) -> Logged {
         boot: None,
         seq: None,
         print: 0,
-        clock_bad: false,
+        clock_bad: Some(false),
         values,
     }
 }

@@ -29,6 +29,8 @@ const SEQ: u32 = 1 << 13;
 const CLOCK_BAD: u32 = 1 << 14;
 const FLOWING_SET: u32 = 1 << 15;
 const CAP_SET: u32 = 1 << 16;
+/// Older versions wrote 0, as if the clock had been right, and overlook it.
+const NO_CLOCK: u32 = 1 << 17;
 
 /// Appends the block of these readings to `out`.
 pub fn encode(readings: &[Logged], out: &mut Vec<u8>) {
@@ -89,9 +91,10 @@ fn flags(it: &Logged) -> u32 {
         v.cap_open.is_some(),
         it.boot.is_some(),
         it.seq.is_some(),
-        it.clock_bad,
+        it.clock_bad == Some(true),
         v.flowing == Some(true),
         v.cap_open == Some(true),
+        it.clock_bad.is_none(),
     ]
     .into_iter()
     .enumerate()
@@ -215,7 +218,7 @@ impl Cursor<'_> {
             flowing: has(1 << 10).then(|| has(FLOWING_SET)),
             cap_open: has(1 << 11).then(|| has(CAP_SET)),
         };
-        let clock_bad = has(CLOCK_BAD);
+        let clock_bad = (!has(NO_CLOCK)).then(|| has(CLOCK_BAD));
         Ok(Logged { device, arrived, ts, series_ts, boot, seq, print, clock_bad, values })
     }
 }
@@ -246,7 +249,7 @@ mod tests {
             values
         });
         let identity = (any::<u32>(), any::<Option<u32>>(), any::<Option<u32>>(), any::<u32>());
-        let times = (any::<i64>(), any::<i64>(), any::<i64>(), any::<bool>());
+        let times = (any::<i64>(), any::<i64>(), any::<i64>(), any::<Option<bool>>());
         (identity, times, values).prop_map(|(identity, times, values)| Logged {
             device: DeviceIx(identity.0),
             arrived: times.0,
@@ -284,6 +287,17 @@ mod tests {
                 prop_assert!(decode(&body[..cut]).is_err());
             }
         }
+    }
+
+    #[test]
+    fn a_reading_of_before_is_read_as_it_was() {
+        let body = [1, 7, 20, 4, 0, 0x80, 0x80, 1, 9, 0, 0, 0];
+        let it = decode(&body).unwrap().remove(0);
+        assert_eq!((it.device, it.arrived, it.ts), (DeviceIx(7), 10, 8));
+        assert_eq!((it.clock_bad, it.print), (Some(true), 9));
+        let mut again = Vec::new();
+        encode(&[it], &mut again);
+        assert_eq!(again, body, "and is written so by this version");
     }
 
     #[test]

@@ -28,6 +28,8 @@ const UNVERIFIED_MS: Ms = 86_400_000;
 const RISE_WINDOW_MS: Ms = 60_000;
 /// A rise smaller than this is noise, however fast it looks.
 const RISE_FLOOR_C: f32 = 2.0;
+/// From 6.3 to 16.3 are ten degrees, though not in `f32`.
+const RISE_ROUNDING_C: f32 = 0.001;
 
 /// What the gateway itself could see; silence is judged only while it sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,10 +125,14 @@ impl Judge<'_> {
         self.silence(at, sight);
     }
 
-    /// Whether the sender's clock was right.
-    pub fn clock(&mut self, bad: bool, at: Ms) {
+    /// Whether the sender's clock was wrong; `None`: the message has no time, and says nothing of
+    /// a clock.
+    pub fn clock(&mut self, bad: Option<bool>, when: When) {
+        let Some(bad) = bad else { return };
         let signal = if bad { Signal::Bad } else { Signal::Good };
-        self.signal(Condition::ClockFault, signal, When { ts: at, at, late: false });
+        // What comes late was measured long ago; a fault does not end before it began.
+        let began = self.memory.track(Condition::ClockFault).map_or(Ms::MIN, |it| it.since);
+        self.signal(Condition::ClockFault, signal, When { ts: when.ts.max(began), ..when });
     }
 
     /// An alarm. Not called for duplicates.
@@ -206,7 +212,7 @@ impl Judge<'_> {
         let limit = self.profile.heat_rise_c_per_min;
         let fast = |it: (&Ms, &f32)| {
             let minutes = (ts - it.0) as f32 / 60_000.0;
-            temp - it.1 >= (limit * minutes).max(RISE_FLOOR_C)
+            temp - it.1 >= (limit * minutes).max(RISE_FLOOR_C) - RISE_ROUNDING_C
         };
         let rising = [anchor, last].into_iter().flatten().filter(near).any(fast);
         let from = anchor.filter(near).or(last.filter(near)).unwrap_or((&ts, &temp));
@@ -234,7 +240,10 @@ impl Judge<'_> {
         let hides = broken || stuck;
         let signal = if hides || signals::other_broken(values) {
             Signal::Bad
-        } else if self.memory.pressure_hidden && values.pressure_kpa.is_none() {
+        } else if self.memory.pressure_hidden
+            && values.pressure_kpa.is_none()
+            && values.loop_ma.is_none()
+        {
             return; // says nothing about the sensor that is broken
         } else if *values == Measurements::default() {
             return;
@@ -302,7 +311,7 @@ impl Judge<'_> {
         let hydrant = self.device.kind == Kind::Hydrant;
         let freezing = hydrant.then(|| signals::freezing(values, profile)).flatten();
         for (condition, signal) in [
-            (Condition::HydrantOpen, signals::hydrant_open(values)),
+            (Condition::HydrantOpen, signals::hydrant_open(values, &self.memory.latest)),
             (Condition::Knocked, signals::knocked(values, profile)),
             (Condition::Freezing, freezing),
             (Condition::BatteryLow, signals::battery_low(values, profile)),

@@ -98,14 +98,13 @@ pub fn high_pressure(kpa: Kilopascals, profile: &Profile) -> Signal {
     }
 }
 
-/// `hydrant_open`: `None` when neither sensor spoke.
+/// `hydrant_open`: `None` when neither sensor spoke. One that is missing from the reading is as it
+/// was when it last spoke: `latest`, which knows this reading too.
 #[must_use]
-pub fn hydrant_open(values: &Measurements) -> Option<Signal> {
-    match (values.flowing, values.cap_open) {
-        (None, None) => None,
-        (Some(true), _) | (_, Some(true)) => Some(Signal::Bad),
-        _ => Some(Signal::Good),
-    }
+pub fn hydrant_open(values: &Measurements, latest: &Measurements) -> Option<Signal> {
+    values.flowing.or(values.cap_open)?;
+    let open = latest.flowing == Some(true) || latest.cap_open == Some(true);
+    Some(if open { Signal::Bad } else { Signal::Good })
 }
 
 /// `knocked`: the angle counts in either direction.

@@ -42,9 +42,8 @@ struct Run {
 
 impl Run {
     fn grow(&mut self, ts: Ms) {
-        if self.count == 0 {
-            self.since = ts;
-        }
+        // Only the clock is judged by readings that are out of order.
+        self.since = if self.count == 0 { ts } else { self.since.min(ts) };
         self.count = self.count.saturating_add(1);
     }
 

@@ -237,8 +237,8 @@ impl Watch {
         out: &mut Changes,
     ) {
         let Some(late_after) = self.late_after(ix) else { return };
-        let clock_bad = reading.ts.is_some_and(|ts| ts > at + AHEAD_MS || ts < EARLIEST);
-        let ts = reading.ts.filter(|_| !clock_bad).map_or(at, |ts| ts.min(at));
+        let clock_bad = reading.ts.map(|ts| ts > at + AHEAD_MS || ts < EARLIEST);
+        let ts = reading.ts.filter(|_| clock_bad == Some(false)).map_or(at, |ts| ts.min(at));
         let print = print(reading, cry.map(|it| (it.condition, it.active, it.test)));
         let number = reading.boot.zip(reading.seq);
         let arrival = Arrival { number, ts, at, print, late: at - ts > late_after };
@@ -257,7 +257,7 @@ impl Watch {
             }
         };
         out.counts.late += u64::from(arrival.late);
-        out.counts.bad_clocks += u64::from(clock_bad);
+        out.counts.bad_clocks += u64::from(clock_bad == Some(true));
         let logged = Logged {
             device: ix,
             arrived: at,
@@ -297,7 +297,7 @@ impl Watch {
         let mut in_order = true;
         self.judge(ix, |judge| {
             judge.heard(at);
-            judge.clock(logged.clock_bad, at);
+            judge.clock(logged.clock_bad, when);
             if let Some(cry) = cry {
                 judge.alarm(cry, when);
             }

@@ -286,7 +286,7 @@ impl Served {
             boot: None,
             seq: None,
             print: 0,
-            clock_bad: false,
+            clock_bad: Some(false),
             values: Measurements {
                 pressure_kpa: Kilopascals::new(kpa).ok(),
                 ..Measurements::default()

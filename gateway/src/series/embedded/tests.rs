@@ -61,7 +61,7 @@ fn pair(times: impl IntoIterator<Item = Ms>) -> Arc<Batch> {
             boot: None,
             seq: None,
             print: 0,
-            clock_bad: false,
+            clock_bad: Some(false),
             values,
         })
     });

@@ -175,6 +175,10 @@ fn heat_is_a_temperature_or_a_fast_rise() {
          "00:00:00 temp_c=20\n00:00:45 temp_c=20\n00:01:30 temp_c=27.5",                              "00:01:30 D heat since 00:01:30"),
         ("and is then where the rise is measured from",
          "00:00:00 temp_c=20\n00:00:50 temp_c=20\n00:01:20 temp_c=22\n00:01:45 temp_c=29.2",          "00:01:45 D heat since 00:01:45"),
+        ("ten in decimals, a little less in binary", "00:00:00 temp_c=6.3\n00:01:00 temp_c=16.3",    "00:01:00 D heat since 00:01:00"),
+        ("five likewise",                   "00:00:00 temp_c=11.3\n00:00:30 temp_c=16.3",             "00:00:30 D heat since 00:00:30"),
+        ("and two",                         "00:00:00 temp_c=14.3\n00:00:12 temp_c=16.3",             "00:00:12 D heat since 00:00:12"),
+        ("a hundredth less",                "00:00:00 temp_c=6.3\n00:01:00 temp_c=16.29",             ""),
         ("two at one moment say nothing",   "00:00:00 temp_c=20\n00:00:00 temp_c=40",                 ""),
         ("cooling is no rise",              "00:00:00 temp_c=50\n00:00:30 temp_c=20",                 ""),
     ] {

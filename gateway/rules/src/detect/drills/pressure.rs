@@ -221,6 +221,11 @@ fn another_sensor_s_fault_does_not_hide_the_water() {
         &["00:00:00 D sensor_fault since 00:00:00", "00:12:00 D sensor_fault ended 00:07:00"],
     );
     Drill::hydrant().finds(
+        "a node that sends its loop alone",
+        "00:00:00 loop_ma=12\n00:01:00 loop_ma=3\n00:02:00 loop_ma=12\n00:04:30 loop_ma=12\n00:06:59 temp_c=20\n00:07:00 loop_ma=12",
+        &["00:01:00 D sensor_fault since 00:01:00", "00:07:00 D sensor_fault ended 00:02:00"],
+    );
+    Drill::hydrant().finds(
         "an empty reading says nothing of a fault",
         "00:00:00 pressure_kpa=300 temp_c=-99\n00:01:00 @-\n00:02:00 pressure_kpa=300\n00:06:59 pressure_kpa=300\n00:07:00 pressure_kpa=300",
         &["00:00:00 D sensor_fault since 00:00:00", "00:07:00 D sensor_fault ended 00:02:00"],

@@ -20,6 +20,13 @@ fn conditions_of_upkeep() {
          "00:00:10 D hydrant_open since 00:00:00\n00:02:00 D hydrant_open ended 00:01:00"),
         ("not quite a minute",     "00:00:00 flowing=1\n00:00:10 flowing=1\n00:01:00 flowing=0\n00:01:59 flowing=0",
          "00:00:10 D hydrant_open since 00:00:00"),
+        ("both were open and one is shut", "00:00:00 flowing=1 cap_open=1\n00:00:10 flowing=1 cap_open=1\n00:01:00 cap_open=0\n00:03:00 cap_open=0",
+         "00:00:10 D hydrant_open since 00:00:00"),
+        ("or the other",           "00:00:00 flowing=1 cap_open=1\n00:00:10 flowing=1 cap_open=1\n00:01:00 flowing=0\n00:03:00 flowing=0",
+         "00:00:10 D hydrant_open since 00:00:00"),
+        ("then the second too",    "00:00:00 flowing=1 cap_open=1\n00:00:10 flowing=1 cap_open=1\n00:01:00 cap_open=0\n00:04:00 flowing=0\n00:05:00 cap_open=0",
+         "00:00:10 D hydrant_open since 00:00:00\n00:05:00 D hydrant_open ended 00:04:00"),
+        ("a cap that was off is off until it says so", "00:00:00 cap_open=1\n00:00:10 flowing=0", "00:00:10 D hydrant_open since 00:00:00"),
 
         ("leaning",                "00:00:00 tilt_deg=30\n00:00:10 tilt_deg=30\n00:01:00 tilt_deg=15\n00:02:00 tilt_deg=14.9",
          "00:00:10 D knocked since 00:00:00\n00:02:00 D knocked ended 00:02:00"),
@@ -53,6 +60,16 @@ fn conditions_of_upkeep() {
          "00:00:00 D clock_fault since 00:00:00\n00:03:00 D clock_fault ended 00:01:00"),
         ("a bad one between starts over", "00:00:00 @1+00:00:00 temp_c=20\n00:01:00 temp_c=20\n00:02:00 temp_c=20\n00:02:30 @1+00:00:00 temp_c=20\n00:03:00 temp_c=20\n00:04:00 temp_c=20",
          "00:00:00 D clock_fault since 00:00:00"),
+        ("it ends when they were measured", "00:00:00 @1+00:00:00 temp_c=20\n00:01:00 @00:00:50 temp_c=20\n00:02:00 @00:01:50 temp_c=20\n00:03:00 @00:02:50 temp_c=20",
+         "00:00:00 D clock_fault since 00:00:00\n00:03:00 D clock_fault ended 00:00:50"),
+        ("in whatever order",      "00:10:00 @1+00:00:00 temp_c=20\n00:12:00 @00:11:40 temp_c=20\n00:12:10 @00:11:20 temp_c=20\n00:12:15 @00:11:30 temp_c=20",
+         "00:10:00 D clock_fault since 00:10:00\n00:12:15 D clock_fault ended 00:11:20"),
+        ("but not before it began", "00:10:00 @1+00:00:00 temp_c=20\n00:10:10 @00:01:00 temp_c=20\n00:10:20 @00:02:00 temp_c=20\n00:10:30 @00:03:00 temp_c=20",
+         "00:10:00 D clock_fault since 00:10:00\n00:10:30 D clock_fault ended 00:10:00"),
+        ("without a time nothing is said of a clock", "00:00:00 @1+00:00:00 temp_c=20\n00:01:00 @- temp_c=20\n00:02:00 @- temp_c=20\n00:03:00 @- temp_c=20",
+         "00:00:00 D clock_fault since 00:00:00"),
+        ("neither good nor bad",   "00:00:00 @1+00:00:00 temp_c=20\n00:01:00 temp_c=20\n00:02:00 temp_c=20\n00:02:30 @- temp_c=20\n00:03:00 temp_c=20",
+         "00:00:00 D clock_fault since 00:00:00\n00:03:00 D clock_fault ended 00:01:00"),
     ] {
         let found: Vec<&str> = found.split('\n').filter(|it| !it.is_empty()).collect();
         Drill::hydrant().finds(story, script, &found);
