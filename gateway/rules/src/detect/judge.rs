@@ -165,7 +165,11 @@ impl Judge<'_> {
 
     /// A reading that is not older than the newest one. Not called for duplicates.
     pub fn reading(&mut self, values: &Measurements, when: When) {
-        self.memory.newest = Some(when.ts);
+        let before = self.memory.newest.replace(when.ts);
+        let silent = silent_after(self.device, self.profile, self.memory);
+        if before.is_some_and(|before| when.ts - before >= silent) {
+            self.forget_pressure();
+        }
         for field in Field::ALL {
             if let Some(value) = values.get(field) {
                 // A value that was read is finite.
@@ -178,13 +182,18 @@ impl Judge<'_> {
     }
 
     /// Any new message, after all that it says was judged: a late one belongs to a backlog, a
-    /// young one ends it.
-    pub fn backlog(&mut self, when: When) {
+    /// young one ends it. `before`: the event time of the newest reading until then.
+    ///
+    /// What was stored catches up: its event time runs faster than its arrival, by so much its
+    /// time begins later. A slow clock never does, however its messages are bundled.
+    pub fn backlog(&mut self, when: When, before: Option<Ms>) {
         if self.backlog_ends().is_some_and(|due| when.at >= due) {
             self.release(when.at); // the clock had no turn since then
         }
         if when.late {
-            let first = self.memory.backlog.map_or(when.at, |(first, _)| first);
+            let (first, last) = self.memory.backlog.unwrap_or((when.at, when.at));
+            let newer = self.memory.newest.zip(before).map_or(0, |(now, before)| now - before);
+            let first = (first + newer - (when.at - last)).min(when.at);
             self.memory.backlog = Some((first, when.at));
         } else if self.memory.backlog.is_some() {
             self.release(when.at);
@@ -275,7 +284,7 @@ impl Judge<'_> {
         long && often && kpa >= self.profile.stuck_above_kpa && !empty
     }
 
-    /// Runs of pressure do not go on across a fault or a silence.
+    /// Runs of pressure do not go on across a fault, or a gap in event time as long as a silence.
     fn forget_pressure(&mut self) {
         for track in &mut self.memory.tracks {
             if matches!(
@@ -447,7 +456,6 @@ impl Judge<'_> {
         let Some(due) = self.offline_due(sight).filter(|due| now >= *due) else { return };
         let since = if self.memory.gone { now } else { due };
         let step = self.memory.track_mut(Condition::Offline).set(since, since);
-        self.forget_pressure();
         self.after(Condition::Offline, step, When { ts: since, at: now, late: false });
     }
 

@@ -34,7 +34,8 @@ pub struct Memory {
     pub gone: bool,
     /// Whether `sensor_fault`, while true, hides the pressure.
     pub pressure_hidden: bool,
-    /// A backlog is coming in: arrival of its first and of its last late message so far.
+    /// A backlog is coming in: arrival of its first late message so far, moved by what it caught
+    /// up since, and of its last.
     pub backlog: Option<(Ms, Ms)>,
     /// Evidence that the water is back.
     pub evidence: Option<Box<Evidence>>,

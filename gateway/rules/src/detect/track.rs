@@ -190,7 +190,7 @@ impl Track {
         if was { Step::Fell(at) } else { Step::Same }
     }
 
-    /// Nothing was heard, or a fault hides the value: runs do not go on across it.
+    /// Nothing was measured for long, or a fault hides the value: runs do not go on across it.
     pub const fn forget_runs(&mut self) {
         self.bad.count = 0;
         self.good.count = 0;

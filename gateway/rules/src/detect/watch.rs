@@ -301,11 +301,12 @@ impl Watch {
             if let Some(cry) = cry {
                 judge.alarm(cry, when);
             }
-            in_order = judge.memory.newest.is_none_or(|newest| when.ts >= newest);
+            let newest = judge.memory.newest;
+            in_order = newest.is_none_or(|newest| when.ts >= newest);
             if in_order {
                 judge.reading(&logged.values, when);
             }
-            judge.backlog(when);
+            judge.backlog(when, newest);
         });
         out.counts.out_of_order += u64::from(!in_order);
         if before != (self.facts.len(), self.memory(ix).map_or(0, Memory::conditions)) {

@@ -69,6 +69,47 @@ fn silence_leaves_what_is_open_as_it_is() {
 }
 
 #[test]
+fn what_was_stored_meanwhile_goes_on_where_it_began() {
+    let gap = ["00:05:00 D offline since 00:05:00", "00:06:40 D offline ended 00:06:40"];
+    let found = [gap[0], gap[1], "00:06:42 D low_pressure since 00:00:00 late 342 s"];
+    Drill::watched().finds(
+        "a run of low ones",
+        "00:00:00 pressure_kpa=100\n00:06:40 @00:01:00 pressure_kpa=100\n00:06:41 @00:02:00 pressure_kpa=100\n00:06:42 pressure_kpa=101",
+        &found,
+    );
+    let mut drill = Drill::watched();
+    drill.run("00:00:00 pressure_kpa=100\n00:00:30 pressure_kpa=100\n00:01:00 pressure_kpa=200");
+    drill.finds(
+        "and one that clears",
+        "00:07:00 @00:02:00 pressure_kpa=200",
+        &[
+            "00:06:00 D offline since 00:06:00",
+            "00:07:00 D offline ended 00:07:00",
+            "00:07:00 D low_pressure ended 00:01:00",
+        ],
+    );
+    Drill::watched().finds(
+        "also after a Last Will that was no long silence",
+        "00:00:00 pressure_kpa=100\n00:01:00 gone\n00:02:00 pressure_kpa=100",
+        &[
+            "00:01:00 D offline since 00:01:00",
+            "00:02:00 D offline ended 00:02:00",
+            "00:02:00 D low_pressure since 00:00:00",
+        ],
+    );
+    Drill::watched().finds(
+        "a moment less than a silence",
+        "00:00:00 pressure_kpa=100\n00:04:59.999 pressure_kpa=100",
+        &["00:04:59.999 D low_pressure since 00:00:00"],
+    );
+    Drill::watched().finds(
+        "a silence, though not everything was silent",
+        "00:00:00 pressure_kpa=100\n00:04:00 born 60\n00:05:00 pressure_kpa=100\n00:05:30 pressure_kpa=100",
+        &["00:05:30 D low_pressure since 00:05:00"],
+    );
+}
+
+#[test]
 fn a_gateway_that_cannot_see_says_so_and_blames_nobody() {
     let mut drill = Drill::watched();
     drill.finds(
@@ -240,6 +281,83 @@ fn a_backlog_ends_by_itself() {
             "00:35:00 D low_pressure since 00:00:00 late 2070 s",
         ],
     );
+}
+
+/// A clock that is half an hour slow: `bundle` readings, one every `every_s`, are sent together.
+fn slow_clock(every_s: i64, bundle: i64) -> Vec<String> {
+    let mut script = String::new();
+    for n in 0..(600 / every_s) {
+        let sent = (n / bundle + 1) * bundle * every_s;
+        let (at, ts) = (super::T0 + 1_800_000 + sent * 1_000, super::T0 + n * every_s * 1_000);
+        script += &format!("{} @{} pressure_kpa=0\n", super::clock(at), super::clock(ts));
+    }
+    Drill::watched().run(&script)
+}
+
+#[test]
+fn a_slow_clock_does_not_catch_up_however_it_sends() {
+    for (every_s, bundle, told, late_s) in
+        [(15, 1, "00:35:15", 2_085), (10, 5, "00:35:50", 2_120), (5, 2, "00:35:10", 2_080)]
+    {
+        let expected = ["no_water", "low_pressure"]
+            .map(|it| format!("{told} D {it} since 00:00:00 late {late_s} s"));
+        assert_eq!(slow_clock(every_s, bundle), expected, "{bundle} of {every_s} s");
+    }
+}
+
+#[test]
+fn a_long_backlog_is_over_when_it_has_caught_up() {
+    let stored = |low: std::ops::Range<i64>| {
+        let mut drill = Drill::new([device("D", Kind::Hydrant, "municipal", 900)]);
+        drill.run("00:00:00 pressure_kpa=300\n00:45:00");
+        let mut script = String::new();
+        for n in 1..672 {
+            let kpa = if low.contains(&n) { 100 } else { 300 + n % 7 };
+            let at = super::clock(super::T0 + 7 * 86_400_000 + n * 2_000);
+            script +=
+                &format!("{at} @{} pressure_kpa={kpa}\n", super::clock(super::T0 + n * 900_000));
+        }
+        drill.run(&(script + "8+00:00:00"))
+    };
+    assert_eq!(
+        stored(140..160)[..2],
+        [
+            "7+00:00:02 D offline ended 7+00:00:02",
+            "7+00:05:22 D low_pressure since 1+11:00:00 late 478182 s passed 1+16:00:00",
+        ],
+        "a week, one reading every two seconds: what was over after five minutes"
+    );
+    assert_eq!(
+        stored(140..672)[..2],
+        [
+            "7+00:00:02 D offline ended 7+00:00:02",
+            "7+00:23:22 D low_pressure since 1+11:00:00 late 479302 s",
+        ],
+        "still true a minute after its end"
+    );
+}
+
+#[test]
+fn a_backlog_lasts_five_minutes_from_where_it_stopped_to_catch_up() {
+    let told = |seconds: &[(i64, i64)]| {
+        let mut drill = Drill::watched();
+        drill.run("00:00:00 pressure_kpa=300\n00:05:00");
+        let mut script = String::new();
+        for (at, ts) in seconds {
+            let [at, ts] = [at, ts].map(|it| super::clock(super::T0 + it * 1_000));
+            script += &format!("{at} @{ts} alarm tamper on\n");
+        }
+        drill.run(&script).into_iter().filter(|it| it.contains("tamper")).collect::<Vec<_>>()
+    };
+    let at_pace = |from: i64, step: i64| (0..=12).map(move |n| (9_000 + n * 50, from + n * step));
+    let same: Vec<_> = at_pace(600, 50).collect();
+    assert_eq!(told(&same), ["02:35:00 D tamper since 00:10:00 late 8700 s"], "as fast as time");
+    let half: Vec<_> = at_pace(600, 75).collect();
+    assert_eq!(told(&half), ["02:39:10 D tamper since 00:10:00 late 8950 s"], "half as fast again");
+    let twice: Vec<_> = at_pace(600, 100).collect();
+    assert_eq!(told(&twice), [""; 0], "twice as fast: not in these ten minutes");
+    let old: Vec<_> = at_pace(600, 0).collect();
+    assert_eq!(told(&old), ["02:32:30 D tamper since 00:10:00 late 8550 s"], "not at all");
 }
 
 #[test]
