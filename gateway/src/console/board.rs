@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use rusqlite::Connection;
 use standpipe_rules::Ms;
-use standpipe_rules::detect::Trust;
 use standpipe_rules::incidents::{ActionKind, State, WireIncident};
 use standpipe_shared::Severity;
 
@@ -224,9 +223,6 @@ fn alarms(db: &Connection, area: &Area, station: Option<&str>) -> Result<Vec<Tol
 }
 
 fn filled(view: &View, Told { it: fire, station }: &Told, more: usize) -> Markup {
-    // Those with water first: that is where to drive.
-    let mut hydrants: Vec<_> = fire.hydrants.iter().collect();
-    hydrants.sort_by_key(|it| (it.trust != Trust::Ok, it.distance_m));
     html! {
         section.takeover role="alertdialog" aria-labelledby="takeover-title" data-sound="fire"
             data-shown=(fire.id) data-episode=(fire.episode) {
@@ -239,7 +235,7 @@ fn filled(view: &View, Told { it: fire, station }: &Told, more: usize) -> Markup
             }
             p.since { (view.say(words::SINCE)) " " (view.clock(fire.since)) " · " (view.ago(fire.since)) }
             @if let Some(note) = &fire.hydrants_note { p { strong { (view.lang.text(note)) } } }
-            @for it in hydrants.into_iter().take(3) {
+            @for it in fire.hydrants.iter().take(3) {
                 p.water {
                     (it.name) " · " (it.distance_m) " m " (bearing(view, it.bearing_deg)) " · "
                     (view.say(words::trust(it.trust)))

@@ -1,6 +1,6 @@
 //! The hydrants a fire crew should drive to.
 //!
-//! The three nearest outdoor hydrants that can be trusted and, marked, up to three nearer ones
+//! The three nearest outdoor hydrants that can be trusted, then, marked, up to three nearer ones
 //! that can't: a crew that stands before one of those should know why it was told to go on.
 
 use rstar::RTree;
@@ -26,7 +26,8 @@ pub(super) struct Hydrants {
 }
 
 impl Hydrants {
-    /// The list for a fire at that place, nearest first. `out_of_service`: under maintenance.
+    /// The list for a fire at that place: first those to drive to, then the others, each nearest
+    /// first. `out_of_service`: under maintenance.
     pub(super) fn near(
         &mut self,
         view: &View,
@@ -35,9 +36,9 @@ impl Hydrants {
         now: Ms,
     ) -> Vec<NearHydrant> {
         self.follow(view.registry);
-        let (mut found, mut trusted, mut untrusted) = (Vec::new(), 0, 0);
+        let (mut trusted, mut untrusted) = (Vec::new(), Vec::new());
         for spot in self.tree.nearest_neighbor_iter(fire.on_ball()) {
-            if trusted == HYDRANTS_WANTED {
+            if trusted.len() == HYDRANTS_WANTED {
                 break;
             }
             let mut state = (view.hydrant)(spot.data, now);
@@ -45,15 +46,13 @@ impl Hydrants {
                 state.trust = Trust::OutOfService;
             }
             if state.trust == Trust::Ok {
-                trusted += 1;
-            } else if untrusted < UNTRUSTED_SHOWN {
-                untrusted += 1;
-            } else {
-                continue;
+                trusted.extend(shown(view.registry, fire, spot.data, state));
+            } else if untrusted.len() < UNTRUSTED_SHOWN {
+                untrusted.extend(shown(view.registry, fire, spot.data, state));
             }
-            found.extend(shown(view.registry, fire, spot.data, state));
         }
-        found
+        trusted.append(&mut untrusted);
+        trusted
     }
 
     /// Makes the tree anew when the registry has changed.

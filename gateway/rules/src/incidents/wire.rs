@@ -94,7 +94,7 @@ pub struct WireIncident {
     /// What was measured last, as far as it matters.
     #[serde(deserialize_with = "super::incident::measurements")]
     pub value: Measurements,
-    /// A fire's hydrants.
+    /// A fire's hydrants: those to drive to, then nearer ones that can't be trusted.
     pub hydrants: Vec<NearHydrant>,
     /// Said when fewer than three of them can be trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,7 @@ use super::drill::{Drill, drill};
 use crate::detect::Trust;
 use crate::incidents::WireIncident;
 
-/// `name distance trust`, nearest first.
+/// `name distance trust`: where to drive, nearest first, then where not to.
 fn listed(wire: &WireIncident) -> Vec<String> {
     let trust = |it: Trust| serde_json::to_string(&it).expect("a name").replace('"', "");
     let line = |it: &crate::incidents::NearHydrant| {
@@ -42,22 +42,22 @@ fn what_goes_dry_is_marked_and_replaced() {
         "01:00:00 trust HY-1 no_water 3   =>
          02:00:00 raise SD-1 smoke        => #1 fire open e1; p1 #1 T1",
     );
-    let ways = ["HY-1 100 no_water", "HY-2 200 ok", "HY-3 300 ok", "HY-4 499 ok"];
+    let ways = ["HY-2 200 ok", "HY-3 300 ok", "HY-4 499 ok", "HY-1 100 no_water"];
     assert_eq!(listed(&drill.wire(1)), ways);
     let rev = drill.incident(1).rev;
     drill.run("02:00:10 trust HY-6 stale - => ");
     assert_eq!(drill.incident(1).rev, rev, "it is not on the list");
     drill.run("02:00:20 trust HY-4 in_use 200 => ");
     let ways =
-        ["HY-1 100 no_water", "HY-2 200 ok", "HY-3 300 ok", "HY-4 499 in_use", "HY-5 501 ok"];
+        ["HY-2 200 ok", "HY-3 300 ok", "HY-5 501 ok", "HY-1 100 no_water", "HY-4 499 in_use"];
     assert_eq!(listed(&drill.wire(1)), ways);
     assert_eq!(drill.incident(1).rev, rev + 1);
-    assert_eq!(drill.wire(1).hydrants[3].pressure_kpa, Some(200.0));
+    assert_eq!(drill.wire(1).hydrants[4].pressure_kpa, Some(200.0));
     drill.run(
         "02:00:30 trust HY-2 low 90   =>
          02:00:31 trust HY-3 stale -  =>",
     );
-    let ways = ["HY-1 100 no_water", "HY-2 200 low", "HY-3 300 stale", "HY-5 501 ok"];
+    let ways = ["HY-5 501 ok", "HY-1 100 no_water", "HY-2 200 low", "HY-3 300 stale"];
     assert_eq!(listed(&drill.wire(1)), ways, "three that can't be trusted, and no more");
     assert_eq!(note(&drill.wire(1)), Some("Only 1 hydrant can be trusted"));
     drill.run("02:00:40 trust HY-6 ok 280 => ");
@@ -93,7 +93,7 @@ fn what_no_fact_tells_is_seen_within_a_minute() {
     drill.run("02:00:59.999 - => ");
     assert_eq!(listed(&drill.wire(1))[0], "HY-6 1400 ok");
     drill.run("02:01:00 - => ");
-    assert_eq!(listed(&drill.wire(1))[0], "HY-6 1400 stale");
+    assert_eq!(listed(&drill.wire(1))[3], "HY-6 1400 stale");
     drill.trust.clear();
     drill.run("02:02:00.001 - => ");
     assert_eq!(listed(&drill.wire(1))[0], "HY-6 1400 ok");
@@ -136,7 +136,7 @@ fn under_maintenance_is_out_of_service() {
          02:00:10 announce w maintenance 02:00:10 02:00:40 HY-1 low_pressure =>
          02:00:11 announce e exercise 02:00:10 02:00:50 HY-2 low_pressure =>",
     );
-    let ways = ["HY-1 100 out_of_service", "HY-2 200 ok", "HY-3 300 ok", "HY-4 499 ok"];
+    let ways = ["HY-2 200 ok", "HY-3 300 ok", "HY-4 499 ok", "HY-1 100 out_of_service"];
     assert_eq!(listed(&drill.wire(1)), ways);
     drill.run("02:00:40 - => ");
     assert_eq!(listed(&drill.wire(1)), ["HY-1 100 ok", "HY-2 200 ok", "HY-3 300 ok"]);
