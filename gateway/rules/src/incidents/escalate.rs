@@ -6,15 +6,13 @@
 use std::collections::BTreeSet;
 
 use super::book::{Book, Cx};
-use super::plan::{Role, Steps};
+use super::plan::Steps;
 use super::state::{Event, State, step};
 use super::{Incident, IncidentId, route};
 use crate::Ms;
 use crate::changes::{Hop, Page, Presence, Receiver};
 use standpipe_shared::{Class, Severity};
 
-/// After this step there are only repetitions.
-const LAST_STEP: u8 = 3;
 /// A fire's hydrants are looked at this often, whatever is heard of them: a hydrant gets stale,
 /// and is heard again, without a fact.
 const LOOK_EVERY_MS: Ms = 60_000;
@@ -109,17 +107,6 @@ impl Book {
         homes.iter().try_fold(Ms::MIN, |latest, home| self.gone(home).map(|at| at.max(latest)))
     }
 
-    /// Whether somebody is there to read what that receiver gets.
-    fn reads(&self, receiver: &Receiver, now: Ms) -> bool {
-        match receiver {
-            Receiver::Station(id) => self.gone(id).is_none_or(|at| at > now),
-            Receiver::Webhook(name) => {
-                let mut chiefs = self.plan.webhooks.iter().filter(|it| it.role == Role::Chief);
-                chiefs.any(|it| it.name == *name)
-            }
-        }
-    }
-
     /// What is due about one incident.
     fn wake(&mut self, cx: &mut Cx, id: IncidentId) {
         let Some(mut it) = self.take(id) else { return };
@@ -157,20 +144,18 @@ impl Book {
         }
     }
 
-    /// Pages a step. While the homes are absent and nobody else is there to read it either, the
-    /// next step follows at once; whoever is paged in one moment is paged once.
-    fn page(&mut self, cx: &mut Cx, it: &mut Incident, first: u8) {
-        let mut at_once = BTreeSet::new();
-        for step in first..=LAST_STEP {
-            it.step = step;
-            let mut to = route::receivers(&self.plan, cx.view.registry, it, step);
-            let read = to.iter().any(|receiver| self.reads(receiver, cx.now));
-            to.retain(|receiver| at_once.insert(receiver.clone()));
-            self.send(cx, it, to);
-            let present = self.gone_at(&it.homes).is_none_or(|at| at > cx.now);
-            if present || read {
-                break;
-            }
+    /// Pages a step; the first goes on to the second at once while the homes are absent, and no
+    /// further. Whoever is paged in one moment is paged once.
+    fn page(&mut self, cx: &mut Cx, it: &mut Incident, step: u8) {
+        it.step = step;
+        let first = route::receivers(&self.plan, cx.view.registry, it, step);
+        self.send(cx, it, first.clone());
+        let absent = self.gone_at(&it.homes).is_some_and(|at| at <= cx.now);
+        if step == 1 && absent {
+            it.step = 2;
+            let mut second = route::receivers(&self.plan, cx.view.registry, it, 2);
+            second.retain(|receiver| !first.contains(receiver));
+            self.send(cx, it, second);
         }
     }
 

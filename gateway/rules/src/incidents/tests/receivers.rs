@@ -51,52 +51,42 @@ fn who_would_be_paged_can_be_asked() {
 }
 
 #[test]
-fn nobody_there_at_step_2_either() {
+fn nobody_there_at_step_2_either_and_the_third_comes_at_its_time() {
     drill(
         "02:00:00 offline T1       =>
          02:00:00 offline T2       =>
          02:00:00 offline T3       =>
-         02:02:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1; p2 #1 T2 T3; p3 #1 D
-         02:07:00 -                => p3r1 #1 D T1 T2 T3",
+         02:00:00 offline D        =>
+         02:02:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1; p2 #1 T2 T3
+         02:04:59.999 -            =>
+         02:05:00 -                => p3 #1 D
+         02:10:00 -                => p3r1 #1 D T1 T2 T3
+         02:10:10 T4 acknowledge #1 => #1 fire acknowledged e1
+         02:40:10 -                => #1 fire open e2; p1 #1 T1; p2 #1 T2 T3
+         02:43:10 -                => p3 #1 D",
     );
-    let webhooks =
-        vec![route("duty2", Some("T2"), Role::Officer), route("chief", Some("T1"), Role::Chief)];
-    drill_with(
-        &Plan { webhooks: webhooks.clone(), ..Plan::default() },
-        "02:00:00 offline T1       =>
-         02:00:00 offline T2       =>
-         02:00:00 offline T3       =>
-         02:02:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1; p2 #1 @chief @duty2 T2 T3
-         02:05:00 -                => p3 #1 D",
-    );
-    drill_with(
-        &Plan {
-            webhooks: vec![webhooks[0].clone(), route("chief4", Some("T4"), Role::Chief)],
-            ..Plan::default()
-        },
-        "02:00:00 offline T1       =>
-         02:00:00 offline T2       =>
-         02:00:00 offline T3       =>
-         02:02:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1; p2 #1 @duty2 T2 T3; p3 #1 D",
-    );
-    drill_with(
-        &Plan { webhooks: webhooks[..1].to_vec(), ..Plan::default() },
+    drill(
         "02:00:00 offline T1       =>
          02:00:00 offline T2       =>
          02:00:00 offline T3       =>
          02:01:29.999 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
-         02:01:30 -                => p2 #1 @duty2 T2 T3; p3 #1 D",
+         02:01:30 -                => p2 #1 T2 T3
+         02:04:29.999 -            => p3 #1 D",
     );
 }
 
 #[test]
-fn a_neighbour_that_left_a_moment_ago_still_counts() {
-    drill(
+fn whoever_is_of_both_steps_is_paged_once() {
+    let webhooks = vec![
+        Route { steps: vec![1, 2], ..route("duty", None, Role::Officer) },
+        route("chief", Some("T1"), Role::Chief),
+    ];
+    drill_with(
+        &Plan { webhooks, ..Plan::default() },
         "02:00:00 offline T1       =>
-         02:00:00 offline T2       =>
-         02:01:00 offline T3       =>
-         02:02:29.999 raise SD-1 smoke => #1 fire open e1; p1 #1 T1; p2 #1 T2 T3
-         02:02:30 raise SD-4 smoke => #2 fire open e1; p1 #2 T1; p2 #2 T2 T3; p3 #2 D",
+         02:02:00 raise SD-1 smoke => #1 fire open e1; p1 #1 @duty T1; p2 #1 @chief T2 T3
+         02:05:00 -                => p3 #1 D
+         02:10:00 -                => p3r1 #1 @chief @duty D T1 T2 T3",
     );
 }
 
@@ -105,20 +95,24 @@ fn a_warning_to_an_absent_station_is_not_lost_but_not_chased() {
     drill(
         "02:00:00 raise HY-1 low_pressure => #1 warning open e1; p1 #1 T1
          02:00:10 offline T1               =>
-         02:10:00 raise HY-2 low_pressure => #2 warning open e1; p1 #2 T1; p2 #2 T2 T3
-         03:00:00 raise HY-6 sensor_fault => #3 notice open e1",
+         02:01:39.999 raise HY-3 low_pressure => #2 warning open e1; p1 #2 T1
+         02:01:40 raise HY-2 low_pressure => #3 warning open e1; p1 #3 T1; p2 #3 T2 T3
+         03:00:00 offline T2              =>
+         03:00:00 offline T3              =>
+         03:10:00 raise HY-4 low_pressure => #4 warning open e1; p1 #4 T1; p2 #4 T2 T3
+         09:00:00 raise HY-6 sensor_fault => #5 notice open e1",
     );
 }
 
 #[test]
-fn nobody_is_paged_twice_in_one_moment() {
+fn an_absent_district_has_nobody_beside_it_and_is_paged_again() {
     drill(
         "02:00:00 offline D         =>
          02:02:00 raise SD-U tamper => #1 warning open e1; p1 #1 D
          02:02:00 raise SD-U smoke  => #2 fire open e1; p1 #2 D
-         02:07:00 -                 => p3r1 #2 D
+         02:05:00 -                 => p3 #2 D
          02:08:00 online D          =>
-         02:12:00 -                 => p3r2 #2 D",
+         02:10:00 -                 => p3r1 #2 D",
     );
 }
 
