@@ -1,15 +1,16 @@
 //! Zones and areas: one incident stands for many.
 //!
-//! A child whose parent is true does not page. When the parent ends, a child that is still true
-//! is let go and pages itself. A zone that ended is verified by its children: it closes when the
-//! last of them has.
+//! A child whose parent is true does not page, and what was to be told of it in the transaction in
+//! which it became one is not sent: the parent says it. When the parent ends, a child that is still
+//! true is let go and pages itself. A zone that ended is verified by its children: it closes when
+//! the last of them has.
 
 use standpipe_shared::{Class, Condition};
 
 use super::book::{Book, Cx};
 use super::state::{Event, State};
 use super::{Incident, IncidentId};
-use crate::changes::Hop;
+use crate::changes::{Hop, Page};
 use crate::fact::Subject;
 use crate::registry::DeviceIx;
 
@@ -19,8 +20,32 @@ impl Book {
     pub(super) fn covered(&mut self, cx: &mut Cx, it: &mut Incident) -> bool {
         let cover = self.cover(cx, it);
         let left = it.parent.is_some() && cover.is_none();
+        if cover.is_some() {
+            self.take_back(cx, it);
+        }
         self.attach(cx, it, cover);
         left
+    }
+
+    /// Takes back the pages of an episode that began in this transaction, when they were about
+    /// nothing but what its zone or area stands for: nobody has got them yet. What was paged
+    /// before stays as it is.
+    fn take_back(&mut self, cx: &mut Cx, it: &mut Incident) {
+        let (_, covers) = covers(it.class);
+        let other = it.members.iter().any(|it| !covers.contains(&it.condition));
+        let first = |page: &Page| {
+            let at = (page.episode, page.step, page.repeat);
+            page.incident == it.id && at == (it.episode, 1, 0)
+        };
+        if other || !cx.out.pages.iter().any(first) {
+            return;
+        }
+        for page in cx.out.pages.extract_if(.., |page| page.incident == it.id) {
+            self.owed.remove(&page.page_id);
+        }
+        cx.out.trail.retain(|line| line.incident != it.id || line.hop != Hop::Paged);
+        it.told.clear();
+        (it.step, it.repeat) = (0, 0);
     }
 
     /// Makes an incident the child of another, or of none.
@@ -46,19 +71,14 @@ impl Book {
     /// The zone's or area's incident that stands for all that is true of this one.
     fn cover(&self, cx: &Cx, it: &Incident) -> Option<IncidentId> {
         let device = cx.view.registry.device(it.device()?)?;
-        let (subject, class, covered): (_, _, &[_]) = match it.class {
-            Class::Water => (
-                Subject::Zone((&*device.zone).into()),
-                Class::Water,
-                &[Condition::NoWater, Condition::LowPressure],
-            ),
-            Class::Upkeep => {
-                (Subject::Area((&*device.station).into()), Class::Blind, &[Condition::Offline])
-            }
+        let subject = match it.class {
+            Class::Water => Subject::Zone((&*device.zone).into()),
+            Class::Upkeep => Subject::Area((&*device.station).into()),
             Class::Fire | Class::Blind => return None,
         };
+        let (class, covers) = covers(it.class);
         let parent = self.newest.get(&(subject, class)).and_then(|id| self.get(*id))?;
-        let all = it.active().all(|it| covered.contains(&it.condition));
+        let all = it.active().all(|it| covers.contains(&it.condition));
         (all && parent.is_active()).then_some(parent.id)
     }
 
@@ -99,5 +119,14 @@ impl Book {
         if let Some(it) = zone.map(|it| it.id).and_then(|id| self.take(id)) {
             self.goes(cx, it, Event::Proven);
         }
+    }
+}
+
+/// The class of what stands for many of a class, and the conditions it stands for.
+const fn covers(class: Class) -> (Class, &'static [Condition]) {
+    match class {
+        Class::Water => (Class::Water, &[Condition::NoWater, Condition::LowPressure]),
+        Class::Upkeep => (Class::Blind, &[Condition::Offline]),
+        Class::Fire | Class::Blind => (class, &[]),
     }
 }

@@ -3,8 +3,9 @@
 use standpipe_shared::{Alarm, Celsius, Condition, Field, Kilopascals, Kind, Reading};
 
 use super::World;
-use crate::changes::Receiver;
+use crate::changes::{Hop, Receiver};
 use crate::detect::watch::Wholes;
+use crate::fact::Subject;
 use crate::incidents::{
     Action, ActionKind, Announced, Announcement, BadAnnouncement, Plan, Refused, Saved, Scope,
     State, WINDOWS_MOST,
@@ -334,4 +335,30 @@ fn what_is_announced_holds_until_it_is_withdrawn_and_there_is_an_end_to_it() {
         world.announce(work.clone(), T0 + 2, &mut out).expect("announced");
     }
     assert_eq!(world.announce(work, T0 + 2, &mut out), Err(vec![BadAnnouncement::TooMany]));
+}
+
+#[test]
+fn a_zone_that_runs_dry_in_one_batch_is_one_page() {
+    let mut registry = registry();
+    for id in ["A", "B", "C"] {
+        registry.put_device(Device {
+            claimed: true,
+            station: "T".into(),
+            zone: "Z".into(),
+            interval_s: Some(60),
+            ..Device::unclaimed(id, "town", Kind::Hydrant)
+        });
+    }
+    let (mut world, mut out) = (World::new(registry, Plan::default(), 1), Changes::default());
+    world.session(true, T0, &mut out);
+    world.step(&presence("T"), T0, &mut out);
+    world.step(&presence("D"), T0, &mut out);
+    for id in ["A", "B", "C"] {
+        world.step(&alarm(id, Condition::NoWater, true), T0 + 5, &mut out);
+    }
+    world.tick(T0 + 5, &mut out);
+    let [page] = &out.pages[..] else { panic!("{:?}", out.pages) };
+    let zone = world.book.get(page.incident).unwrap();
+    assert_eq!((&zone.subject, zone.children.len()), (&Subject::Zone("Z".into()), 3));
+    assert_eq!(out.trail.iter().filter(|it| it.hop == Hop::Paged).count(), 1);
 }

@@ -32,6 +32,7 @@ impl Drill {
     ) -> Option<Refused> {
         match command {
             ["-"] => {}
+            ["tick"] => self.look(|view| book.tick(view, now, out)),
             ["online", station] => book.presence((station, true), now, out),
             ["offline", station] => book.presence((station, false), now, out),
             ["announce", id, what, from, until, devices, conditions] => {

@@ -5,9 +5,10 @@
 //! 02:01:00 -                      => p2 #1 T2 T3
 //! ```
 //!
-//! `-`: only time passes. `#1`: the first incident. `e1`: its episode. `p2r1`: a page of step 2,
-//! first repetition, and all its receivers (`@name`: a webhook). What follows between two lines
-//! and is not written down fails the drill.
+//! `-`: only time passes. `a + b`: both within one transaction; `tick`: and time passes between
+//! them. `#1`: the first incident. `e1`: its episode. `p2r1`: a page of step 2, first repetition,
+//! and all its receivers (`@name`: a webhook). What follows between two lines and is not written
+//! down fails the drill.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
@@ -173,7 +174,8 @@ impl Drill {
     pub fn quietly(&mut self, command: &[&str], now: Ms) -> (Changes, Option<Refused>) {
         let mut out = Changes::default();
         let mut book = std::mem::replace(&mut self.book, Book::new(self.plan.clone(), 7));
-        let refused = self.command(&mut book, command, now, &mut out);
+        let each = command.split(|word| *word == "+");
+        let refused = each.filter_map(|it| self.command(&mut book, it, now, &mut out)).last();
         self.look(|view| book.tick(view, now, &mut out));
         self.book = book;
         self.presence.extend(out.presence.iter().cloned().map(|it| (it.station.clone(), it)));

@@ -188,3 +188,51 @@ fn a_zone_pages_once() {
     assert_eq!(drill.wire(1).zone.as_deref(), Some("Z1"));
     assert_eq!(drill.wire(6).zone, None);
 }
+
+#[test]
+fn what_a_zone_says_in_the_same_transaction_is_not_said_by_its_hydrants() {
+    let many = drill(
+        "02:00:00 raise HY-1 low_pressure + raise HY-1 no_water + raise HY-2 low_pressure + raise HY-5 no_water + raise zone:Z1 zone_low_pressure members=HY-1,HY-2,HY-5 => #1 critical open e2 in #4; #2 warning open e1 in #4; #3 critical open e1 in #4; #4 critical open e1; p1 #4 T1 T2
+         02:01:00 -                       => p2 #4 T3 T4
+         02:01:40 T1 acknowledge #4       => #4 critical acknowledged e1
+         02:10:00 clear zone:Z1 zone_low_pressure => #1 critical open e3; #2 warning open e2; #3 critical open e2; #4 critical closed e1 recovered; p1 #1 T1; p1 #2 T1; p1 #3 T2",
+    );
+    let paged = many.trail.iter().filter(|it| it.hop == crate::changes::Hop::Paged).count();
+    assert_eq!(paged, many.pages.len(), "and the trail says no more than what was sent");
+    let one_by_one = drill(
+        "02:00:00 raise HY-1 low_pressure => #1 warning open e1; p1 #1 T1
+         02:05:00 raise HY-2 low_pressure => #2 warning open e1; p1 #2 T1
+         02:09:00 raise SD-4 smoke + raise HY-5 low_pressure + raise zone:Z1 zone_low_pressure members=HY-1,HY-2,HY-5 => #1 warning open e1 in #5; #2 warning open e1 in #5; #3 fire open e1; #4 warning open e1 in #5; #5 critical open e1; p1 #3 T1; p1 #5 T1 T2
+         02:09:10 T1 acknowledge #3       => #3 fire acknowledged e1
+         02:09:11 T1 acknowledge #5       => #5 critical acknowledged e1",
+    );
+    assert_eq!([1, 2, 4, 5].map(|n| one_by_one.incident(n).step), [1, 1, 0, 1]);
+    assert_eq!(one_by_one.book.owed.len(), one_by_one.pages.len(), "nothing else is waited for");
+}
+
+#[test]
+fn nobody_at_the_station_and_still_it_is_the_zone_that_pages() {
+    drill(
+        "02:00:00 offline T1              =>
+         02:10:00 raise HY-1 low_pressure + raise HY-2 low_pressure + raise zone:Z1 zone_low_pressure members=HY-1,HY-2 => #1 warning open e1 in #3; #2 warning open e1 in #3; #3 critical open e1; p1 #3 T1; p2 #3 T2 T3",
+    );
+}
+
+#[test]
+fn what_a_zone_does_not_say_its_hydrants_say_themselves() {
+    drill(
+        "02:00:00 raise HY-1 hydrant_open + raise HY-1 low_pressure + clear HY-1 hydrant_open + raise HY-2 low_pressure + raise zone:Z1 zone_low_pressure members=HY-1,HY-2 => #1 warning open e1 in #3; #2 warning open e1 in #3; #3 critical open e1; p1 #1 T1; p1 #3 T1",
+    );
+}
+
+#[test]
+fn what_was_paged_before_its_zone_stays_paged() {
+    let chased = Steps { step2_s: 60, repeat_s: 60, ..Steps::default() };
+    let drill = drill_with(
+        &Plan { warning: chased, ..Plan::default() },
+        "02:00:00 raise HY-1 low_pressure => #1 warning open e1; p1 #1 T1
+         02:01:00 -                       => p2 #1 T2 T3
+         02:02:00 tick + raise zone:Z1 zone_low_pressure members=HY-1 => #1 warning open e1 in #2; #2 critical open e1; p2r1 #1 T1 T2 T3; p1 #2 T1",
+    );
+    assert_eq!((drill.incident(1).step, drill.incident(1).told.len()), (2, 3));
+}
