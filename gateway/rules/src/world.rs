@@ -266,7 +266,7 @@ impl World {
 
     /// Ends an announcement; says whether there was one.
     pub fn withdraw(&mut self, id: &str, now: Ms, out: &mut Changes) -> bool {
-        self.book.withdraw(id, now, out)
+        self.book.withdraw(&self.watch.registry, id, now, out)
     }
 
     /// The broker has that number of a device's settings.

@@ -21,9 +21,9 @@ use crate::registry::DeviceIx;
 pub enum Quiet {
     /// The detector says that it is being tested, or a walk test lists it.
     Test,
-    /// An exercise lists the device.
+    /// An exercise lists the device, or the hydrant is opened near one.
     Exercise,
-    /// Maintenance lists the device and the condition.
+    /// Maintenance lists the device and the condition, or the hydrant is opened near it.
     Maintenance,
     /// The water is wanted: this fire is near, and somebody has been sent to it.
     Dispatch(IncidentId),

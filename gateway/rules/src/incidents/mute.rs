@@ -21,18 +21,19 @@ use crate::registry::{DeviceIx, Registry};
 
 /// A fire is explained away for this long at most.
 const FIRE_MUTED_MS: Ms = 600_000;
-/// A hydrant this near to a fire is opened for it.
-const DISPATCH_NEARBY_M: f64 = 500.0;
+/// A hydrant this near to a fire, to work or to an exercise is opened for it, m.
+const NEARBY_M: f64 = 500.0;
 
 /// What is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Announced {
-    /// Work on the listed devices: mutes the listed conditions, never a fire.
+    /// Work on the listed devices: mutes the listed conditions, never a fire. A hydrant opened
+    /// nearby belongs to it.
     Maintenance,
     /// Detectors are set off one after the other.
     WalkTest,
-    /// People practise.
+    /// People practise; a hydrant opened nearby belongs to it.
     Exercise,
 }
 
@@ -64,9 +65,14 @@ pub struct Window {
 }
 
 impl Window {
+    /// Whether it holds now.
+    fn holds(&self, now: Ms) -> bool {
+        (self.from..self.until).contains(&now)
+    }
+
     /// Whether it lists the device now.
     fn lists(&self, device: DeviceIx, now: Ms) -> bool {
-        (self.from..self.until).contains(&now) && self.devices.contains(&device)
+        self.holds(now) && self.devices.contains(&device)
     }
 
     /// Why that condition of that device is not acted on, if it explains it.
@@ -81,19 +87,30 @@ impl Window {
         };
         quiet.filter(|_| self.lists(device, now))
     }
+
+    /// Why a hydrant may be open there: people work or practise nearby. A walk test is for
+    /// detectors.
+    fn draws(&self, registry: &Registry, hydrant: DeviceIx, now: Ms) -> Option<Quiet> {
+        let quiet = match self.what {
+            Announced::Maintenance => Quiet::Maintenance,
+            Announced::Exercise => Quiet::Exercise,
+            Announced::WalkTest => return None,
+        };
+        let place = Place::at(registry, hydrant);
+        let near = |ix: &DeviceIx| {
+            let metres = place.zip(Place::at(registry, *ix)).map(|(a, b)| a.metres(b));
+            *ix == hydrant || metres.is_some_and(|it| it <= NEARBY_M)
+        };
+        (self.holds(now) && self.devices.iter().any(near)).then_some(quiet)
+    }
 }
 
 impl super::Meta {
-    /// Why a condition is not acted on, and until when.
-    fn explains(&self, of: &Subject, condition: Condition, now: Ms) -> Option<(Quiet, Ms)> {
-        self.muting(of, condition, now).map(|(_, quiet, until)| (quiet, until))
-    }
-
-    /// The same, with the announcement that does it.
+    /// Why a condition is not acted on, until when, and by which announcement.
     pub(super) fn muting(
         &self,
-        of: &Subject,
-        condition: Condition,
+        registry: &Registry,
+        (of, condition): (&Subject, Condition),
         now: Ms,
     ) -> Option<(&Window, Quiet, Ms)> {
         let Subject::Device(device) = of else { return None };
@@ -101,8 +118,11 @@ impl super::Meta {
             Class::Fire => now + FIRE_MUTED_MS,
             Class::Water | Class::Upkeep | Class::Blind => Ms::MAX,
         };
+        let open = condition == Condition::HydrantOpen;
         self.windows.iter().find_map(|window| {
-            Some((window, window.explains(*device, condition, now)?, window.until.min(latest)))
+            let nearby = || window.draws(registry, *device, now).filter(|_| open);
+            let quiet = window.explains(*device, condition, now).or_else(nearby)?;
+            Some((window, quiet, window.until.min(latest)))
         })
     }
 }
@@ -118,7 +138,13 @@ impl Book {
 
     /// Ends an announcement; says whether there was one. What it muted and is still true is
     /// acted on at the next tick.
-    pub fn withdraw(&mut self, id: &str, now: Ms, out: &mut crate::Changes) -> bool {
+    pub fn withdraw(
+        &mut self,
+        registry: &Registry,
+        id: &str,
+        now: Ms,
+        out: &mut crate::Changes,
+    ) -> bool {
         let mut found = false;
         for window in self.meta.windows.iter_mut().filter(|it| &*it.id == id) {
             window.until = now;
@@ -133,7 +159,8 @@ impl Book {
         for id in muted {
             let Some(mut it) = self.take(id) else { continue };
             for member in it.members.iter_mut().filter(|it| it.quiet_until.is_some()) {
-                if self.meta.explains(&member.subject, member.condition, now).is_none() {
+                let of = (&member.subject, member.condition);
+                if self.meta.muting(registry, of, now).is_none() {
                     member.quiet_until = Some(now);
                 }
             }
@@ -168,10 +195,12 @@ impl Book {
         if raised.test {
             return Some((Quiet::Test, None));
         }
-        let window = self.meta.explains(&raised.subject, raised.condition, cx.now);
-        window.map(|(quiet, until)| (quiet, Some(until))).or_else(|| {
+        let registry = cx.view.registry;
+        let of = (&raised.subject, raised.condition);
+        let window = self.meta.muting(registry, of, cx.now);
+        window.map(|(_, quiet, until)| (quiet, Some(until))).or_else(|| {
             let open = raised.condition == Condition::HydrantOpen;
-            let fire = self.fought(cx.view.registry, device).filter(|_| open)?;
+            let fire = self.fought(registry, device).filter(|_| open)?;
             Some((Quiet::Dispatch(fire), None))
         })
     }
@@ -182,7 +211,7 @@ impl Book {
         let mut sent = self.fires.iter().filter_map(|id| self.get(*id)).filter(|it| it.dispatched);
         let fire = sent.find(|it| {
             let place = it.device().and_then(|ix| Place::at(registry, ix));
-            place.is_some_and(|it| it.metres(hydrant) <= DISPATCH_NEARBY_M)
+            place.is_some_and(|it| it.metres(hydrant) <= NEARBY_M)
         });
         fire.map(|it| it.id)
     }

@@ -263,8 +263,11 @@ impl<'a> Run<'a> {
     fn muted(&self, raised: &Raised) -> Option<Muted> {
         let incident = self.book.open().next()?;
         let why = incident.quiet()?;
-        let (window, _, until) =
-            self.book.meta().muting(&raised.subject, raised.condition, self.now)?;
+        let (window, _, until) = self.book.meta().muting(
+            self.scene.registry,
+            (&raised.subject, raised.condition),
+            self.now,
+        )?;
         Some(Muted { window: window.id.clone(), why, until, by: window.by.clone() })
     }
 }

@@ -62,7 +62,8 @@ impl Drill {
                 begun.unwrap_or_else(|bad| panic!("{bad}"));
             }
             ["withdraw", id] => {
-                assert!(book.withdraw(id, now, out), "no announcement {id}");
+                let found = book.withdraw(&self.registry, id, now, out);
+                assert!(found, "no announcement {id}");
                 assert!(out.book_meta, "to be kept");
             }
             ["delivered", n] => {

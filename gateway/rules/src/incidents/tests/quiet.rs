@@ -10,17 +10,18 @@ fn maintenance_mutes_what_it_lists() {
          02:00:00 T1 resolve #1           => #1 critical resolved e1
          02:00:00 raise HY-1 low_pressure => #2 notice open e1
          02:10:00 raise HY-1 no_water     =>
-         02:11:00 raise HY-1 hydrant_open => #2 warning open e2; p1 #2 T1
-         02:12:00 clear HY-1 hydrant_open => #2 notice open e2
-         02:13:00 raise HY-3 low_pressure => #3 warning open e1; p1 #3 T1
+         02:11:00 raise HY-1 knocked      => #3 warning open e1; p1 #3 T1
+         02:11:30 raise HY-1 high_pressure =>
+         02:12:00 clear HY-1 high_pressure =>
+         02:13:00 raise HY-3 low_pressure => #4 warning open e1; p1 #4 T1
          02:14:00 clear HY-1 low_pressure =>
-         02:15:00 clear HY-1 no_water     => #2 notice verifying e2
-         02:16:00 raise HY-1 no_water     => #2 notice open e3
-         02:20:00 clear HY-1 no_water     => #2 notice closed e3 maintenance
-         02:59:59.999 raise HY-1 no_water => #4 notice open e1
-         03:00:00 -                       => #4 critical open e2; p1 #4 T1
+         02:15:00 clear HY-1 no_water     => #2 notice verifying e1
+         02:16:00 raise HY-1 no_water     => #2 notice open e2
+         02:20:00 clear HY-1 no_water     => #2 notice closed e2 maintenance
+         02:59:59.999 raise HY-1 no_water => #5 notice open e1
+         03:00:00 -                       => #5 critical open e2; p1 #5 T1
          03:00:01 raise HY-1 low_pressure =>
-         03:00:02 T1 resolve #4           => #4 critical resolved e2",
+         03:00:02 T1 resolve #5           => #5 critical resolved e2",
     );
     assert_eq!(drill.wire(2).title.en, "Maintenance: No water · HY-1 corner");
     assert!(!drill.wire(2).exercise);
@@ -137,5 +138,53 @@ fn a_crew_on_its_way_opens_hydrants_near_its_fire_only() {
          02:00:02 api arrive #1 Li        => #1 fire acknowledged e1
          02:00:03 api acknowledge #2 Li   => #2 fire acknowledged e1
          02:00:04 raise HY-1 hydrant_open => #3 warning open e1; p1 #3 T1",
+    );
+}
+
+#[test]
+fn a_hydrant_opened_near_work_belongs_to_it() {
+    let drill = drill(
+        "02:00:00 announce w maintenance 02:00:00 02:30:00 HY-6,SD-U no_water =>
+         02:01:00 raise HY-6 hydrant_open => #1 notice open e1
+         02:01:01 raise HY-2 hydrant_open => #2 notice open e1
+         02:01:02 raise HY-4 low_pressure => #3 warning open e1; p1 #3 T1
+         02:01:03 raise SD-U hydrant_open => #4 notice open e1
+         02:01:04 raise SD-X hydrant_open => #5 warning open e1; p1 #5 D
+         02:05:00 clear HY-6 hydrant_open => #1 notice closed e1 maintenance
+         02:06:00 clear SD-U hydrant_open => #4 notice closed e1 maintenance
+         02:29:59.999 -                   =>
+         02:30:00 -                       => #2 warning open e2; p1 #2 T1
+         02:30:01 raise HY-6 hydrant_open => #6 warning open e1; p1 #6 T2",
+    );
+    assert_eq!(drill.wire(1).title.en, "Maintenance: Hydrant open · HY-6 corner");
+}
+
+#[test]
+fn so_does_one_near_an_exercise() {
+    let drill = drill(
+        "02:00:00 exercise SD-1 smoke 02:10:00 => #1 notice open e1; p1 #1 T1
+         02:00:20 T1 acknowledge #1       => #1 notice acknowledged e1
+         02:01:00 raise HY-4 hydrant_open => #2 notice open e1
+         02:01:01 raise HY-5 hydrant_open => #3 warning open e1; p1 #3 T2
+         02:01:02 raise HY-1 low_pressure => #4 warning open e1; p1 #4 T1
+         02:01:03 raise HY-3 hydrant_open => #5 notice open e1
+         02:02:00 clear HY-3 hydrant_open => #5 notice closed e1 exercise
+         02:10:00 -                       => #1 notice closed e1 exercise; #2 warning open e2; p1 #2 T1",
+    );
+    assert!(drill.wire(2).title.en.starts_with("Hydrant open"), "it is in earnest now");
+    assert!(drill.wire(5).exercise);
+}
+
+#[test]
+fn a_walk_test_and_work_of_another_time_open_no_hydrant() {
+    drill(
+        "02:00:00 announce t walk_test 02:00:00 03:00:00 SD-1 smoke =>
+         02:00:00 announce w maintenance 02:00:00 03:00:00 HY-2 no_water =>
+         02:00:00 announce l maintenance 04:00:00 05:00:00 HY-2 no_water =>
+         02:01:00 raise HY-1 hydrant_open => #1 notice open e1
+         02:02:00 withdraw t              =>
+         02:02:01 announce t walk_test 02:00:00 03:00:00 SD-1 smoke =>
+         02:03:00 withdraw w              => #1 warning open e2; p1 #1 T1
+         02:04:00 raise HY-3 hydrant_open => #2 warning open e1; p1 #2 T1",
     );
 }
