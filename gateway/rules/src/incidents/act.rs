@@ -4,7 +4,7 @@ use standpipe_shared::Class;
 
 use super::book::{Book, Cx};
 use super::escalate::ms;
-use super::state::{Event, Outcome, step};
+use super::state::{Event, Outcome, State, step};
 use super::{Action, ActionKind, Incident, Refused, View};
 use crate::changes::Hop;
 use crate::{Changes, Ms};
@@ -30,6 +30,9 @@ impl Book {
         let station = station.unwrap_or_default();
         let by = if action.by.is_empty() { station } else { &action.by };
         let first = action.kind != ActionKind::Shown || it.shown.insert(place(station, by).into());
+        if event == Event::Worked && it.state == State::Open {
+            cx.trail(it.id, Hop::Acknowledged, by, ""); // who sends somebody has taken it
+        }
         if first {
             cx.trail(it.id, hop(action.kind), by, &action.note);
         }

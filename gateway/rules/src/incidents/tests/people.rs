@@ -98,6 +98,20 @@ fn work_buys_time() {
 }
 
 #[test]
+fn who_sends_somebody_has_taken_it() {
+    let drill = drill(
+        "02:00:00 raise SD-4 smoke          => #1 fire open e1; p1 #1 T1
+         02:00:10 T1 dispatch #1 Li engine 1 => #1 fire acknowledged e1
+         02:00:20 T1 arrive #1 Wu           =>
+         02:01:00 raise SD-4 heat           =>",
+    );
+    assert_eq!(
+        drill.trail_of(1)[4..7],
+        ["02:00:10 acknowledged Li: ", "02:00:10 dispatched Li: engine 1", "02:00:20 arrived Wu: ",]
+    );
+}
+
+#[test]
 fn an_upkeep_warning_from_end_to_end() {
     let drill = drill(
         "02:00:00 raise HY-6 knocked     => #1 warning open e1; p1 #1 T2
