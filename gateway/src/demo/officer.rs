@@ -15,7 +15,8 @@ use super::words::Heard;
 
 /// The station whose terminal is switched off: its pages go to step 2 at once.
 pub const ABSENT: &str = "longde";
-/// Of so many incidents, one is left to the next step; never the first that people see.
+/// Of so many incidents that go on to a next step, one is left to it; never the first that people
+/// see.
 const MISSED_OF: u32 = 6;
 /// Actions that wait for their time.
 const PLANNED: usize = 1_024;
@@ -92,8 +93,10 @@ impl Officers {
     fn answer(&mut self, heard: &Heard) {
         let it = &heard.incident;
         let own = it.station == heard.station;
+        let chased = it.severity > Severity::Warning; // of the others nobody else is told
         let quick = Ms::try_from(u128::from(it.id) % 5_000).unwrap_or(0);
-        let takes = if own { !self.misses(it.id) || it.episode > 1 } else { it.step >= 2 };
+        let takes =
+            if own { !chased || !self.misses(it.id) || it.episode > 1 } else { it.step >= 2 };
         if !takes || !self.answered.insert((it.id, it.episode, Answer::Taken)) {
             return;
         }
@@ -242,6 +245,16 @@ mod tests {
         assert_eq!(plan(&mut officers), wanted);
         officers.hear(&heard(MISSED, ABSENT, 60_000, &json!({"page_id": Ulid(11), "step": 2})));
         assert!(plan(&mut officers).is_empty(), "nobody sits there");
+    }
+
+    #[test]
+    fn a_warning_is_never_missed() {
+        let mut officers = Officers::default();
+        let page = json!({"page_id": Ulid(9), "class": "upkeep", "severity": "warning"});
+        for id in 1..=u128::from(MISSED_OF) {
+            officers.hear(&heard(id * 5_000, "yudong", 0, &page));
+            assert_eq!(plan(&mut officers), ["0.3 yudong shown", "7.0 yudong acknowledge"], "{id}");
+        }
     }
 
     #[test]

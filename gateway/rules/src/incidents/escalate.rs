@@ -76,6 +76,7 @@ impl Book {
         let steps = self.plan.steps(it.severity);
         match it.state {
             State::Open => self.next_step(it, steps).map(|(at, _)| at),
+            State::Acknowledged if it.class == Class::Upkeep && !it.is_active() => None,
             State::Acknowledged => (steps.forgotten_s > 0).then_some(it.work_until),
             State::Resolved | State::Verifying | State::Closed => None,
         }

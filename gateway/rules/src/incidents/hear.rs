@@ -155,7 +155,9 @@ impl Book {
         let (before, was_active) = (it.severity, it.is_active());
         let known = it.members.iter().any(|it| it.subject == raised.subject);
         if !was_active {
-            it.members.clear(); // how it was before is in the trail
+            if it.class == Class::Water {
+                it.members.clear(); // how it was before is in the trail
+            }
             it.unverified = false;
         }
         it.members.retain(|it| it.subject != raised.subject || it.condition != raised.condition);
@@ -215,6 +217,10 @@ impl Book {
             _ if it.quiet().is_some() || it.verdict == Some(Outcome::FalseAlarm) => Event::Ended,
             Class::Fire => Event::Calmed,
             Class::Water => Event::Eased,
+            Class::Upkeep if it.wants_answer() => {
+                self.attach(cx, &mut it, None); // nothing stands for what is over
+                Event::Calmed
+            }
             Class::Upkeep | Class::Blind => Event::Ended,
         };
         self.goes(cx, it, event);

@@ -196,6 +196,13 @@ impl Incident {
         self.members.first().filter(|_| all).and_then(|it| it.quiet)
     }
 
+    /// Whether it was more than a notice, so that upkeep waits for a person when nothing of it is
+    /// true any more: who opened a case for a second is found out by nobody else.
+    #[must_use]
+    pub fn wants_answer(&self) -> bool {
+        self.members.iter().any(|it| it.severity() > Severity::Notice)
+    }
+
     /// When a muted member is acted on after all.
     pub(super) fn muted_until(&self) -> Option<Ms> {
         self.members.iter().filter_map(|it| it.quiet_until).min()

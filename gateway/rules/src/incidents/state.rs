@@ -94,7 +94,8 @@ pub enum Event {
     Finished,
     /// Water is back by itself.
     Eased,
-    /// All detectors of a fire are clear.
+    /// Nothing of it is true any more, and a person has to close it: a fire, or upkeep that was
+    /// more than a notice.
     Calmed,
     /// Nothing of it is true any more, and nothing is to be proved.
     Ended,
@@ -118,7 +119,7 @@ pub const fn step(state: State, event: Event) -> Option<State> {
         (Open,         Repaired) => Some(Verifying),
         (Open,         Finished) => Some(Closed),
         (Open,         Eased)    => Some(Verifying),
-        (Open,         Calmed)   => Some(Open), // a fire is closed by a person
+        (Open,         Calmed)   => Some(Open), // it is closed by a person
         (Open,         Ended)    => Some(Closed),
         (Open,         Proven)   => Some(Closed), // evidence came after all
 
@@ -154,7 +155,7 @@ pub const fn step(state: State, event: Event) -> Option<State> {
         (Verifying,    Repaired) => Some(Verifying),
         (Verifying,    Finished) => Some(Closed),
         (Verifying,    Eased)    => None, // it was clear
-        (Verifying,    Calmed)   => None, // not a fire
+        (Verifying,    Calmed)   => None, // only water verifies
         (Verifying,    Ended)    => Some(Closed),
         (Verifying,    Proven)   => Some(Closed),
 

@@ -74,3 +74,17 @@ fn most_of_a_station_falls_silent() {
     assert_eq!(&*drill.wire(6).station, "T1");
     assert_eq!(drill.wire(6).device, None);
 }
+
+#[test]
+fn what_waits_for_a_person_is_nobodys_child() {
+    drill(
+        "02:00:00 raise HY-3 tamper      => #1 warning open e1; p1 #1 T1
+         02:00:01 raise area:T1 blind_area members=HY-1 => #2 critical open e1; p1 #2 T1
+         02:00:02 T1 acknowledge #2      => #2 critical acknowledged e1
+         02:00:10 clear HY-3 tamper      =>
+         02:00:20 raise HY-3 offline     => #1 notice open e2 in #2
+         02:00:30 clear HY-3 offline     => #1 notice open e2
+         02:01:00 clear area:T1 blind_area => #2 critical closed e1 recovered
+         02:02:00 T1 resolve #1          => #1 notice closed e2 repaired",
+    );
+}

@@ -1,9 +1,9 @@
 //! What people do, and what is refused.
 
-use standpipe_shared::{Class, Severity};
+use standpipe_shared::{Class, Condition, Severity};
 
-use super::drill::{drill, time};
-use crate::incidents::{Event, State, step};
+use super::drill::{drill, drill_with, time};
+use crate::incidents::{Event, Plan, State, Steps, step};
 
 #[test]
 fn two_officers_at_once() {
@@ -108,6 +108,46 @@ fn who_sends_somebody_has_taken_it() {
     assert_eq!(
         drill.trail_of(1)[4..7],
         ["02:00:10 acknowledged Li: ", "02:00:10 dispatched Li: engine 1", "02:00:20 arrived Wu: ",]
+    );
+}
+
+#[test]
+fn upkeep_that_was_more_than_a_notice_is_closed_by_a_person() {
+    let drill = drill(
+        "02:00:00 raise SD-4 tamper + clear SD-4 tamper => #1 warning open e1; p1 #1 T1
+         02:10:00 raise SD-4 battery_low => #1 notice open e2
+         02:11:00 clear SD-4 battery_low =>
+         02:20:00 raise SD-4 tamper      => #1 warning open e3; p1 #1 T1
+         02:21:00 T1 acknowledge #1      => #1 warning acknowledged e3
+         02:22:00 clear SD-4 tamper      =>
+         1d02:00:00 -                    =>
+         1d02:00:01 T1 resolve #1        => #1 warning closed e3 repaired
+         1d03:00:00 raise SD-4 tamper    => #2 warning open e1; p1 #2 T1
+         1d03:00:01 clear SD-4 tamper    =>
+         1d03:00:02 T1 false_alarm #2    => #2 warning closed e1 false_alarm",
+    );
+    assert_eq!(drill.wire(1).conditions, [Condition::BatteryLow, Condition::Tamper]);
+    assert_eq!(drill.wire(1).title.en, "Tampered with · SD-4 corner");
+}
+
+#[test]
+fn what_is_over_and_taken_is_not_forgotten() {
+    let warning = Steps { forgotten_s: 1_800, ..Steps::default() };
+    drill_with(
+        &Plan { warning, ..Plan::default() },
+        "02:00:00 raise SD-4 tamper       => #1 warning open e1; p1 #1 T1
+         02:01:00 T1 acknowledge #1       => #1 warning acknowledged e1
+         02:31:00 -                       => #1 warning open e2; p1 #1 T1
+         02:32:00 T1 acknowledge #1       => #1 warning acknowledged e2
+         02:33:00 clear SD-4 tamper       =>
+         03:33:00 raise SD-4 tamper       => #1 warning open e3; p1 #1 T1
+         03:34:00 T1 resolve #1           => #1 warning resolved e3
+         03:35:00 clear SD-4 tamper       => #1 warning closed e3 repaired
+         04:00:00 raise HY-6 low_pressure => #2 warning open e1; p1 #2 T2
+         04:01:00 clear HY-6 low_pressure => #2 warning verifying e1
+         1d04:10:00 unverified HY-6       => #2 warning open e2; p1 #2 T2
+         1d04:11:00 T2 acknowledge #2     => #2 warning acknowledged e2
+         1d04:41:00 -                     => #2 warning open e3; p1 #2 T2",
     );
 }
 
