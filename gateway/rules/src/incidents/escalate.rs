@@ -112,6 +112,10 @@ impl Book {
     fn wake(&mut self, cx: &mut Cx, id: IncidentId) {
         let Some(mut it) = self.take(id) else { return };
         if it.muted_until().is_some_and(|at| at <= cx.now) {
+            match self.believed(cx, it) {
+                Some(alone) => it = alone,
+                None => return,
+            }
             let now = cx.now;
             let over = |it: &super::Member| it.quiet_until.is_some_and(|at| at <= now);
             self.unquiet(cx, &mut it, over, "no longer muted");

@@ -57,7 +57,7 @@ impl Book {
 
     /// Whether an incident still is the place of what is found now: a fire that is out, or to
     /// which nothing happened for an hour, is not.
-    fn burns(&self, cx: &Cx, id: IncidentId) -> bool {
+    pub(super) fn burns(&self, cx: &Cx, id: IncidentId) -> bool {
         self.get(id).is_some_and(|it| {
             let recent = it.is_active() && cx.now - it.active_at < FIRE_IDLE_MS;
             recent || it.class != Class::Fire
@@ -71,6 +71,10 @@ impl Book {
         let episode = it.episode;
         it.active_at = cx.now;
         if !quiet {
+            match self.believed(cx, it) {
+                Some(alone) => it = alone,
+                None => return,
+            }
             self.unquiet(cx, &mut it, |it| it.subject == *subject, why);
             if it.state == State::Resolved {
                 cx.trail(id, Hop::Reopened, "gateway", why);

@@ -7,12 +7,13 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use standpipe_shared::{Class, Condition};
+use standpipe_shared::{Class, Condition, Severity};
 
 use super::announce::Scope;
 use super::book::{Book, Cx};
 use super::distance::Place;
 use super::incident::Quiet;
+use super::state::Event;
 use super::{Incident, IncidentId, Member};
 use crate::Ms;
 use crate::changes::Hop;
@@ -239,6 +240,42 @@ impl Book {
             cx.trail(it.id, Hop::Reopened, "gateway", why);
             self.found(cx, it, 0);
         }
+    }
+
+    /// What was taken for a test is in earnest: where its building burns it belongs to that fire,
+    /// as another detector, and is no incident of its own any more. Gives back what stands alone.
+    pub(super) fn believed(&mut self, cx: &mut Cx, mut it: Incident) -> Option<Incident> {
+        let Some(fire) = self.corroborated(cx, &it) else { return Some(it) };
+        let mut found = Vec::new();
+        for member in it.members.iter_mut().filter(|it| it.active()) {
+            found.push(Raised {
+                subject: member.subject.clone(),
+                condition: member.condition,
+                since: member.since,
+                measured_at: member.since,
+                received_at: cx.now,
+                late_s: 0,
+                test: false,
+                members: Vec::new(),
+            });
+            (member.cleared_at, member.quiet_until) = (Some(cx.now), None);
+        }
+        cx.trail(it.id, Hop::Attached, "gateway", &format!("belongs to {fire}"));
+        self.goes(cx, it, Event::Ended);
+        for raised in found {
+            if let Some(fire) = self.take(fire) {
+                self.join(cx, fire, &raised, None);
+            }
+        }
+        None
+    }
+
+    /// The fire that burns in the building of a detector whose alarm was taken for a test.
+    fn corroborated(&self, cx: &Cx, it: &Incident) -> Option<IncidentId> {
+        let mistaken = it.class == Class::Fire && it.severity == Severity::Notice;
+        let key = (it.station.clone(), it.building.clone());
+        let fire = self.buildings.get(&key).filter(|_| mistaken)?;
+        self.burns(cx, *fire).then_some(*fire)
     }
 
     /// A fire is over: water still drawn for it has to be explained anew.

@@ -161,6 +161,13 @@ fn what_the_detector_says_itself_is_in_earnest_at_once() {
          02:11:00 clear SD-4 heat              =>
          02:12:00 T1 resolve #1                => #1 fire closed e2 fire",
     );
+    drill(
+        "02:00:00 exercise SD-1 smoke 02:10:00 => #1 notice open e1; p1 #1 T1
+         02:01:00 raise SD-3 smoke             => #2 fire open e1; p1 #2 T1
+         02:01:30 raise SD-1 smoke             => #1 notice closed e1 exercise; #2 fire open e2; p1 #2 T1
+         02:01:40 T1 acknowledge #2            => #2 fire acknowledged e2
+         02:10:00 -                            =>",
+    );
 }
 
 #[test]

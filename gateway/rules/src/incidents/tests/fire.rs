@@ -228,15 +228,15 @@ fn what_is_new_is_in_the_trail_and_what_is_not_changes_nothing() {
 #[test]
 fn a_test_pages_nobody_until_it_is_real() {
     let drill = drill(
-        "02:00:00 raise SD-1 smoke test => #1 notice open e1
+        "02:00:00 raise SD-4 smoke test => #1 notice open e1
          02:00:30 raise SD-2 smoke test => #2 notice open e1
          02:01:00 raise SD-3 smoke      => #3 fire open e1; p1 #3 T1
          02:01:10 T1 acknowledge #3     => #3 fire acknowledged e1
          02:05:00 clear SD-2 smoke      => #2 notice closed e1 test
-         02:10:00 real SD-1 smoke       => #1 fire open e2; p1 #1 T1
+         02:10:00 real SD-4 smoke       => #1 fire open e2; p1 #1 T1
          02:10:30 T1 acknowledge #1     => #1 fire acknowledged e2
-         02:11:00 clear SD-1 smoke      =>
-         02:11:30 real SD-1 smoke       =>
+         02:11:00 clear SD-4 smoke      =>
+         02:11:30 real SD-4 smoke       =>
          02:12:00 T1 resolve #1         => #1 fire closed e2 fire",
     );
     assert!(drill.wire(2).exercise);
@@ -261,4 +261,32 @@ fn a_detector_under_test_that_sees_heat_is_on_fire() {
         "02:00:00 raise SD-1 smoke test => #1 notice open e1
          02:00:10 raise SD-1 smoke      => #1 fire open e2; p1 #1 T1",
     );
+}
+
+#[test]
+fn a_test_that_is_real_after_all_belongs_to_the_fire_of_its_building() {
+    let drill = drill_with(
+        &calm(),
+        "02:00:00 raise SD-3 smoke      => #1 fire open e1; p1 #1 T1
+         02:00:10 T1 acknowledge #1     => #1 fire acknowledged e1
+         02:01:00 raise SD-1 smoke test => #2 notice open e1
+         02:01:01 raise SD-5 smoke test => #3 notice open e1
+         02:05:00 raise SD-1 smoke      => #1 fire open e2; #2 notice closed e1 test; p1 #1 T1
+         02:11:01 real SD-5 smoke       => #3 fire open e2; p1 #3 T2
+         03:00:00 raise SD-2 smoke test => #4 notice open e1
+         03:05:01 real SD-2 smoke       => #4 fire open e2; p1 #4 T1
+         03:06:00 clear SD-1 smoke      =>
+         03:07:00 T1 resolve #1         => #1 fire resolved e2
+         03:08:00 clear SD-3 smoke      => #1 fire closed e2 fire",
+    );
+    assert_eq!(
+        drill.trail_of(1)[5..8],
+        [
+            "02:01:00 measured SD-1: smoke",
+            "02:05:00 received SD-1: smoke",
+            "02:05:00 raised SD-1: smoke",
+        ]
+    );
+    let fire = drill.incident(1).id;
+    assert_eq!(drill.trail_of(2)[3], format!("02:05:00 attached gateway: belongs to {fire}"));
 }

@@ -73,7 +73,7 @@ fn maintenance_never_mutes_a_fire() {
 
 #[test]
 fn a_walk_test_is_believed_after_ten_minutes() {
-    let drill = drill(
+    let walk = drill(
         "02:00:00 announce w walk_test 02:00:00 03:00:00 SD-1,SD-2 smoke =>
          02:01:00 raise SD-1 smoke  => #1 notice open e1
          02:01:30 raise SD-2 smoke  => #2 notice open e1
@@ -81,12 +81,30 @@ fn a_walk_test_is_believed_after_ten_minutes() {
          02:01:50 T1 acknowledge #3 => #3 fire acknowledged e1
          02:02:00 clear SD-2 smoke  => #2 notice closed e1 test
          02:10:59.999 -             =>
-         02:11:00 -                 => #1 fire open e2; p1 #1 T1
-         02:11:10 T1 acknowledge #1 => #1 fire acknowledged e2
+         02:11:00 -                 => #1 notice closed e1 test; #3 fire open e2; p1 #3 T1
+         02:11:10 T1 acknowledge #3 => #3 fire acknowledged e2
          02:11:20 raise SD-2 smoke  => #4 notice open e1
-         02:11:25 raise SD-2 heat   =>",
+         02:11:25 raise SD-2 heat   =>
+         02:11:30 withdraw w        => #3 fire open e3; #4 notice closed e1 test; p1 #3 T1
+         02:11:40 T1 resolve #3     => #3 fire resolved e3
+         02:12:00 clear SD-1 smoke  =>
+         02:12:01 clear SD-2 smoke  =>
+         02:12:02 clear SD-2 heat   =>
+         02:12:03 clear SD-3 smoke  => #3 fire closed e3 fire",
     );
-    assert!(drill.wire(2).exercise);
+    drill(
+        "02:00:00 announce w walk_test 02:00:00 03:00:00 SD-1 smoke =>
+         02:01:00 raise SD-1 smoke  => #1 notice open e1
+         02:11:00 -                 => #1 fire open e2; p1 #1 T1",
+    );
+    drill(
+        "02:00:00 announce w maintenance 02:00:00 02:02:00 SD-2 tamper =>
+         02:01:00 raise SD-2 tamper => #1 notice open e1
+         02:01:30 raise SD-3 smoke  => #2 fire open e1; p1 #2 T1
+         02:01:40 T1 acknowledge #2 => #2 fire acknowledged e1
+         02:02:00 -                 => #1 warning open e2; p1 #1 T1",
+    );
+    assert!(walk.wire(2).exercise);
 }
 
 #[test]
