@@ -127,7 +127,11 @@ fn whoever_is_not_known_is_not_let_in() {
     let (old, neighbour) = (login, Login::files(&broker.key("devices/t1/D1")));
     let password = std::fs::read_to_string(broker.key("devices/t1/H1.password")).unwrap();
     let old_password = Login::Password("t1/H1".into(), password);
+    // The broker goes on under the name it was given.
+    provision(dir.path(), &["--broker", "127.0.0.1", "--broker", "fire.example"]);
+    let named = std::fs::read(broker.key("broker/broker.pem")).unwrap();
     provision(dir.path(), &["--revoke", "H1"]);
+    assert_eq!(std::fs::read(broker.key("broker/broker.pem")).unwrap(), named);
     broker.restart();
     assert!(enter(&broker, &old).is_some(), "a revoked device is let in");
     assert!(Secure::connect(broker.ports[1], &authority, &old_password).is_err());
@@ -137,6 +141,38 @@ fn whoever_is_not_known_is_not_let_in() {
     assert_eq!(enter(&broker, &Login::files(&broker.key("devices/t1/H1"))), None);
     assert!(enter(&broker, &old).is_some(), "the old certificate is let in");
     assert!(Secure::connect(broker.ports[1], &authority, &old_password).is_err());
+}
+
+#[test]
+fn no_device_or_station_comes_in_where_the_gateway_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Deployed::start(dir.path());
+    let (authority, programs) = (broker.authority(), broker.ports[2]);
+    let login = |place: &str| Login::files(&broker.key(place));
+    // All of these clients ask for one session, which is the gateway's.
+    let gateway = Secure::connect(programs, &authority, &login("gateway/gateway")).unwrap();
+    let password = std::fs::read_to_string(broker.key("devices/t1/H1.password")).unwrap();
+    let password = Login::Password("t1/H1".into(), password);
+    for (who, login) in [
+        ("a device", login("devices/t1/H1")),
+        ("a station", login("stations/t1")),
+        ("a device's password", password.clone()),
+    ] {
+        assert!(Secure::connect(programs, &authority, &login).is_err(), "{who} is let in");
+    }
+    // Where they do come in, the session they get is their own.
+    let by_certificate = broker.enter("devices/t1/D1").unwrap();
+    let by_password = Secure::connect(broker.ports[1], &authority, &password).unwrap();
+    for (device, topic) in [(by_certificate, "t1/D1/telemetry"), (by_password, "t1/H1/telemetry")] {
+        assert_eq!(device.publish(&format!("standpipe/v1/{topic}"), Retain::No, "{}"), Ok(()));
+    }
+    let clock = "standpipe/v1/gateway/clock";
+    assert_eq!(gateway.publish(clock, Retain::No, "{}"), Ok(()), "it has its session still");
+    // And programs come in nowhere else.
+    for port in &broker.ports[..2] {
+        let login = login("gateway/gateway");
+        assert!(Secure::connect(*port, &authority, &login).is_err(), "{port}");
+    }
 }
 
 #[test]

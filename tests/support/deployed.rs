@@ -55,7 +55,8 @@ impl Deployed {
             .expect("deploy/mosquitto/mosquitto.conf")
             .replace("/etc/standpipe/broker", &dir.join("keys/broker").display().to_string())
             .replace("/var/lib/mosquitto", &state.display().to_string());
-        for (usual, port) in [8883, 8884, 8885].into_iter().zip(ports) {
+        // The programs' is on this machine alone as it is.
+        for (usual, port) in ["8883", "8884", "8885 127.0.0.1"].into_iter().zip(ports) {
             let (from, to) =
                 (format!("listener {usual}\n"), format!("listener {port} 127.0.0.1\n"));
             assert!(config.contains(&from), "no listener {usual} in deploy's configuration");

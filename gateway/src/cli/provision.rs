@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use standpipe_shared::ROOT;
-
 use crate::clock::Clock;
 use crate::provision::{self, Order};
 
@@ -19,13 +17,16 @@ pub struct Args {
     /// The folder they are in. Whoever can read it can be anybody: keep it off the broker.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
-    /// A name or address by which the broker is reached; repeat it for more.
-    #[arg(long, value_name = "NAME", default_values = ["localhost", "127.0.0.1"])]
+    /// A name or address by which the broker is reached; repeat it for more. Without it, those said
+    /// before stay; the first time, localhost and 127.0.0.1.
+    #[arg(long, value_name = "NAME")]
     broker: Vec<String>,
-    /// What all topics begin with, as `mqtt.root` of the configuration.
-    #[arg(long, default_value = ROOT)]
-    root: String,
-    /// Let this device, station or program in no more: `area/device`, `stations/ID`, or its id.
+    /// What all topics begin with, as `mqtt.root` of the configuration. Without it, what was said
+    /// before stays; the first time, standpipe/v1.
+    #[arg(long)]
+    root: Option<String>,
+    /// Let this device, station or program in no more: `area/device`, `stations/ID`, or its id, which
+    /// means the device in every township where it ever was.
     #[arg(long, value_name = "NAME")]
     revoke: Vec<String>,
     /// Let it in with new credentials only.
@@ -50,6 +51,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let done = provision::provision(&args.out, &names, &order, Clock::new().now());
     let done = done.map_err(failed)?;
+    let moved = provision::moved(&args.out, &names).map_err(failed)?;
     super::say(&format!(
         "{} given credentials, {} left as they were, {} certificates revoked: {}\n\
          now give {} to the broker and restart it\n",
@@ -59,5 +61,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         args.out.display(),
         args.out.join("broker").display()
     ));
+    for (old, new) in moved {
+        super::say(&format!(
+            "{old} is now {new}, and its old keys still hold: give it its new ones, then --revoke \
+             {old}\n"
+        ));
+    }
     Ok(())
 }

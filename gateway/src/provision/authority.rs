@@ -17,8 +17,10 @@ use time::OffsetDateTime;
 use super::{ProvisionError, read};
 use crate::private_file::{Readers, write};
 
-/// Its name in every certificate.
+/// Its name in every certificate of devices, stations and the broker.
 const NAME: &str = "Standpipe";
+/// Its name in the certificates of programs.
+const PROGRAMS: &str = "Standpipe programs";
 /// It outlives every device it lets in: 40 years, in days.
 const AUTHORITY_DAYS: i64 = 40 * 365;
 /// A day, ms.
@@ -87,19 +89,32 @@ impl Authority {
     /// [`ProvisionError`], also when one of the two files is missing: nobody would believe a new
     /// one.
     pub fn open(folder: &Path, now: Ms) -> Result<Self, ProvisionError> {
+        Self::named(NAME, folder, now)
+    }
+
+    /// The one beside it that signs the gateway and the self-test alone: where programs come in, no
+    /// device is believed, whatever session it asks for.
+    ///
+    /// # Errors
+    /// As [`Authority::open`].
+    pub fn of_programs(folder: &Path, now: Ms) -> Result<Self, ProvisionError> {
+        Self::named(PROGRAMS, &folder.join("programs"), now)
+    }
+
+    fn named(name: &str, folder: &Path, now: Ms) -> Result<Self, ProvisionError> {
         let (key_file, certificate_file) = (folder.join("ca.key"), folder.join("ca.pem"));
         match (key_file.exists(), certificate_file.exists()) {
             (false, false) => {
                 let key = KeyPair::generate()?;
-                let certificate = params(now).self_signed(&key)?.pem();
+                let certificate = params(name, now).self_signed(&key)?.pem();
                 write(&key_file, key.serialize_pem().as_bytes(), Readers::Owner)?;
                 write(&certificate_file, certificate.as_bytes(), Readers::All)?;
-                Ok(Self { issuer: Issuer::new(params(now), key), certificate })
+                Ok(Self { issuer: Issuer::new(params(name, now), key), certificate })
             }
             (true, true) => {
                 let key = KeyPair::from_pem(&read(&key_file)?)?;
                 let certificate = read(&certificate_file)?;
-                Ok(Self { issuer: Issuer::new(params(now), key), certificate })
+                Ok(Self { issuer: Issuer::new(params(name, now), key), certificate })
             }
             (true, false) => Err(ProvisionError::Half(certificate_file)),
             (false, true) => Err(ProvisionError::Half(key_file)),
@@ -163,10 +178,10 @@ impl Authority {
     }
 }
 
-fn params(now: Ms) -> CertificateParams {
+fn params(name: &str, now: Ms) -> CertificateParams {
     let mut it = CertificateParams::default();
     it.distinguished_name = DistinguishedName::new();
-    it.distinguished_name.push(DnType::CommonName, NAME);
+    it.distinguished_name.push(DnType::CommonName, name);
     it.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     it.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let when = Validity::days(now, AUTHORITY_DAYS);

@@ -60,6 +60,11 @@ impl Ledger {
         Ok(Self { path, rows, newest })
     }
 
+    /// Everybody who was ever given one.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.newest.keys().map(String::as_str)
+    }
+
     pub(super) fn standing(&self, name: &str) -> Standing {
         let row = self.newest.get(name).and_then(|at| self.rows.get(*at));
         match row {

@@ -3,8 +3,8 @@
 //!
 //! | in the folder | for |
 //! |---|---|
-//! | `authority/` | nobody: whoever has `ca.key` can make anybody. Keep it off the broker |
-//! | `broker/` | the broker: its certificate, `passwords`, `acl`, `crl.pem` |
+//! | `authority/` | nobody: whoever has a `ca.key` can make anybody. Keep it off the broker |
+//! | `broker/` | the broker: its certificate, `passwords`, `acl`, and for devices (`ca.pem`) and programs (`programs.pem`) whom it believes and whom no more (`crl.pem`, `programs-crl.pem`) |
 //! | `gateway/`, `selftest/` | those programs |
 //! | `devices/AREA/`, `stations/` | each device and station: certificate, key, password |
 //! | `ca.pem` | everybody: how they know the broker |
@@ -12,13 +12,14 @@
 //!
 //! A name is the user of the broker's rules: `area/device`, `stations/station`, `gateway`,
 //! `selftest`. Run again, it gives new names theirs, renews the programs' before they run out, and
-//! leaves all else. Not here: what a name may read and write (`deploy/mosquitto/acl`).
+//! leaves all else; the broker's names and the root of all topics are those of the run before, unless
+//! it is told others. Not here: what a name may read and write (`deploy/mosquitto/acl`).
 
 pub mod authority;
 mod ledger;
 mod passwords;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use standpipe_rules::Ms;
@@ -34,11 +35,17 @@ use passwords::Passwords;
 const ACL: &str = include_str!("../../../deploy/mosquitto/acl");
 /// Areas that would be something else in a topic.
 const RESERVED: [&str; 3] = ["stations", "gateway", SELFTEST];
+/// What a station's name begins with.
+const STATIONS: &str = "stations/";
 /// The name of the self-test, and the area of its devices.
 pub const SELFTEST: &str = "selftest";
 /// The name of the gateway.
 pub const GATEWAY: &str = "gateway";
 const BROKER: &str = "broker";
+/// The broker's names where nobody ever said any.
+const USUAL_BROKER: [&str; 2] = ["localhost", "127.0.0.1"];
+/// A rule of the ACL that names the root, before and after it.
+const CLOCK_RULE: (&str, &str) = ("topic write ", "/gateway/clock");
 /// A device outlives its battery: 20 years, in days.
 const DEVICE_DAYS: i64 = 20 * 365;
 /// A program's certificate is renewed by running this again: 5 years, in days.
@@ -88,10 +95,11 @@ pub enum ProvisionError {
 /// What is to be done beside giving everybody new theirs.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
-    /// Names and addresses by which clients reach the broker.
+    /// Names and addresses by which clients reach the broker; empty: those of the run before, or
+    /// else this machine's own.
     pub broker: Vec<String>,
-    /// The root of all topics.
-    pub root: String,
+    /// The root of all topics; `None`: that of the run before, or else the usual one.
+    pub root: Option<String>,
     /// Names to be let in no more.
     pub revoke: Vec<String>,
     /// Names to be let in with new credentials only.
@@ -143,9 +151,11 @@ pub fn provision(
     now: Ms,
 ) -> Result<Done, ProvisionError> {
     let broker = folder.join(BROKER);
+    let authority = folder.join("authority");
     let mut it = Maker {
         folder,
-        authority: Authority::open(&folder.join("authority"), now)?,
+        authority: Authority::open(&authority, now)?,
+        programs: Authority::of_programs(&authority, now)?,
         ledger: Ledger::open(ledger::place(folder))?,
         passwords: Passwords::open(passwords::place(&broker))?,
         now,
@@ -156,7 +166,7 @@ pub fn provision(
     let gone: BTreeSet<&str> = revoke.iter().chain(&rotate).map(String::as_str).collect();
     done.revoked = it.ledger.revoke(&gone, now)?;
     it.passwords.remove(&gone);
-    it.programs(order, &rotate, &mut done)?;
+    it.programs(&broker_names(order, &broker), &rotate, &mut done)?;
     for name in names {
         if it.wants(name, &rotate, 0) {
             it.client(name)?;
@@ -166,37 +176,89 @@ pub fn provision(
         }
     }
     it.passwords.write()?;
-    let list = it.authority.revoked(&it.ledger.refused(), now)?;
-    write(&broker.join("crl.pem"), list.as_bytes(), Readers::All)?;
-    let acl = ACL.replace(&format!(" {ROOT}/"), &format!(" {}/", order.root));
+    let refused = it.ledger.refused();
+    for (authority, file) in [(&it.authority, "crl.pem"), (&it.programs, "programs-crl.pem")] {
+        let list = authority.revoked(&refused, now)?;
+        write(&broker.join(file), list.as_bytes(), Readers::All)?;
+    }
+    let root = root(order, &broker);
+    let acl = ACL.replace(&format!(" {ROOT}/"), &format!(" {root}/"));
     write(&broker.join("acl"), acl.as_bytes(), Readers::Owner)?;
     Ok(done)
+}
+
+/// Devices that were moved to another township since they were given their keys, as (old name, new
+/// name): with the old ones they are still let in, so that none falls silent before it has its new
+/// ones.
+///
+/// # Errors
+/// [`ProvisionError`]: the list of what was issued can't be read.
+pub fn moved(folder: &Path, names: &[String]) -> Result<Vec<(String, String)>, ProvisionError> {
+    let ledger = Ledger::open(ledger::place(folder))?;
+    let devices = names.iter().filter(|it| !it.starts_with(STATIONS));
+    let known: BTreeMap<&str, &str> =
+        devices.filter_map(|it| Some((it.split_once('/')?.1, it.as_str()))).collect();
+    let old = ledger.names().filter(|it| matches!(ledger.standing(it), Standing::Holds(_)));
+    let moved = old.filter_map(|old| {
+        let (area, device) = old.split_once('/').filter(|_| !old.starts_with(STATIONS))?;
+        let new =
+            known.get(device).filter(|new| new.split_once('/').is_some_and(|it| it.0 != area))?;
+        Some((old.to_owned(), (*new).to_owned()))
+    });
+    Ok(moved.collect())
+}
+
+/// What the broker is called: as it was said now, or before, or nowhere.
+fn broker_names(order: &Order, broker: &Path) -> Vec<String> {
+    if !order.broker.is_empty() {
+        return order.broker.clone();
+    }
+    let said = std::fs::read_to_string(broker.join("names")).unwrap_or_default();
+    let said: Vec<String> = said.lines().map(str::to_owned).collect();
+    if said.is_empty() { USUAL_BROKER.map(str::to_owned).to_vec() } else { said }
+}
+
+/// What all topics begin with: as it was said now, or before, or nowhere.
+fn root(order: &Order, broker: &Path) -> String {
+    let of =
+        |rule: &str| Some(rule.strip_prefix(CLOCK_RULE.0)?.strip_suffix(CLOCK_RULE.1)?.to_owned());
+    let acl = || std::fs::read_to_string(broker.join("acl")).ok();
+    let before = || acl()?.lines().find_map(of);
+    order.root.clone().or_else(before).unwrap_or_else(|| ROOT.to_owned())
 }
 
 /// What everything is made with.
 struct Maker<'a> {
     folder: &'a Path,
     authority: Authority,
+    programs: Authority,
     ledger: Ledger,
     passwords: Passwords,
     now: Ms,
 }
 
 impl Maker<'_> {
-    /// Full names for what somebody wrote.
+    /// Full names for what somebody wrote; for a device's id alone, also those it had in townships
+    /// where it is no more.
     fn known(
         &self,
         written: &[String],
         names: &[String],
     ) -> Result<BTreeSet<String>, ProvisionError> {
-        let full = |it: &String| {
+        let mut all = BTreeSet::new();
+        for it in written {
             let end = format!("/{it}");
-            let named = names.iter().find(|name| *name == it || name.ends_with(&end));
-            let name = named.unwrap_or(it);
-            let known = named.is_some() || self.ledger.standing(name) != Standing::New;
-            known.then(|| name.clone()).ok_or_else(|| ProvisionError::Unknown(it.clone()))
-        };
-        written.iter().map(full).collect()
+            let theirs = names.iter().map(String::as_str).chain(self.ledger.names());
+            let found: Vec<String> = theirs
+                .filter(|name| name == it || name.ends_with(&end))
+                .map(str::to_owned)
+                .collect();
+            if found.is_empty() {
+                return Err(ProvisionError::Unknown(it.clone()));
+            }
+            all.extend(found);
+        }
+        Ok(all)
     }
 
     /// Whether a name is to be given something.
@@ -212,34 +274,38 @@ impl Maker<'_> {
     /// The broker, the gateway and the self-test; each with the authority's certificate beside it.
     fn programs(
         &mut self,
-        order: &Order,
+        names: &[String],
         rotate: &BTreeSet<String>,
         done: &mut Done,
     ) -> Result<(), ProvisionError> {
         let certificate = self.authority.certificate.clone();
         write(&self.folder.join("ca.pem"), certificate.as_bytes(), Readers::All)?;
-        let names_file = self.folder.join(BROKER).join("names");
-        let names = order.broker.join("\n");
-        let moved = std::fs::read_to_string(&names_file).ok().as_ref() != Some(&names);
+        let broker = self.folder.join(BROKER);
+        let (names_file, believed_file) = (broker.join("names"), broker.join("programs.pem"));
+        let is = |file: &Path, text: &str| std::fs::read_to_string(file).is_ok_and(|it| it == text);
+        let (written, believed) = (names.join("\n"), self.programs.certificate.clone());
+        // Keys of programs from before they had an authority of their own are believed no more.
+        let (renamed, other) = (!is(&names_file, &written), !is(&believed_file, &believed));
         for name in [BROKER, GATEWAY, SELFTEST] {
             let folder = self.folder.join(name);
             write(&folder.join("ca.pem"), certificate.as_bytes(), Readers::All)?;
-            let renew = name == BROKER && moved || self.wants(name, rotate, RENEW_DAYS);
-            if !renew {
+            let must = if name == BROKER { renamed } else { other };
+            if !must && !self.wants(name, rotate, RENEW_DAYS) {
                 done.left += 1;
                 continue;
             }
             let subject =
-                if name == BROKER { Subject::Broker(&order.broker) } else { Subject::Client(name) };
+                if name == BROKER { Subject::Broker(names) } else { Subject::Client(name) };
             self.certificate(name, &subject, (&folder.join(name), PROGRAM_DAYS))?;
             done.issued += 1;
         }
-        Ok(write(&names_file, names.as_bytes(), Readers::All)?)
+        write(&believed_file, believed.as_bytes(), Readers::All)?;
+        Ok(write(&names_file, written.as_bytes(), Readers::All)?)
     }
 
     /// A device or a station: a certificate and a password.
     fn client(&mut self, name: &str) -> Result<(), ProvisionError> {
-        let kind = if name.starts_with("stations/") { "" } else { "devices" };
+        let kind = if name.starts_with(STATIONS) { "" } else { "devices" };
         let place = self.folder.join(kind).join(name);
         self.certificate(name, &Subject::Client(name), (&place, DEVICE_DAYS))?;
         let password = self.passwords.renew(name)?;
@@ -253,7 +319,9 @@ impl Maker<'_> {
         (place, days): (&Path, i64),
     ) -> Result<(), ProvisionError> {
         let when = Validity::days(self.now, days);
-        let made = self.authority.issue(subject, when)?;
+        let program = [GATEWAY, SELFTEST].contains(&name);
+        let authority = if program { &self.programs } else { &self.authority };
+        let made = authority.issue(subject, when)?;
         self.ledger.add(name, &made.serial, when.until)?;
         write(&beside(place, "key"), made.key.as_bytes(), Readers::Owner)?;
         Ok(write(&beside(place, "pem"), made.certificate.as_bytes(), Readers::All)?)

@@ -7,7 +7,7 @@ use std::path::Path;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{File, Import};
 
-use super::{Done, Order, ProvisionError, devices, provision, stations};
+use super::{Done, Order, ProvisionError, devices, moved, provision, stations};
 
 const NOW: i64 = 1_764_000_000_000;
 const DAY: i64 = 86_400_000;
@@ -26,7 +26,7 @@ fn registry() -> Registry {
 }
 
 fn order() -> Order {
-    Order { broker: vec!["broker".into()], root: "standpipe/v1".into(), ..Order::default() }
+    Order { broker: vec!["broker".into()], ..Order::default() }
 }
 
 /// Every file below a folder, and what is in it.
@@ -69,7 +69,10 @@ fn run_again_it_gives_new_names_theirs_and_leaves_all_else() {
     let after = content(folder.path());
     let changed: Vec<&String> =
         before.keys().filter(|it| before.get(*it) != after.get(*it)).collect();
-    assert_eq!(changed, ["broker/crl.pem", "broker/passwords", "issued.csv"]);
+    assert_eq!(
+        changed,
+        ["broker/crl.pem", "broker/passwords", "broker/programs-crl.pem", "issued.csv"]
+    );
 
     let revoke = Order { revoke: vec!["H1".into()], ..order() };
     assert_eq!(run(&both, &revoke, NOW).unwrap(), Done { issued: 0, left: 5, revoked: 1 });
@@ -93,9 +96,71 @@ fn the_broker_is_given_another_certificate_with_another_name() {
 }
 
 #[test]
+fn what_was_said_of_the_broker_holds_until_something_else_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |order: &Order| provision(folder.path(), &["t1/H1".into()], order, NOW).unwrap();
+    let named = Order {
+        broker: vec!["fire.example".into(), "127.0.0.1".into()],
+        root: Some("town/fire".into()),
+        ..Order::default()
+    };
+    run(&named);
+    let before = content(folder.path());
+    run(&Order { revoke: vec!["H1".into()], ..Order::default() });
+    let after = content(folder.path());
+    assert_eq!(after["broker/names"], "fire.example\n127.0.0.1");
+    for kept in ["broker/broker.pem", "broker/broker.key", "broker/acl", "gateway/gateway.pem"] {
+        assert_eq!(after[kept], before[kept], "{kept}");
+    }
+    let other = tempfile::tempdir().unwrap();
+    provision(other.path(), &[], &Order::default(), NOW).unwrap();
+    let first = content(other.path());
+    assert_eq!(first["broker/names"], "localhost\n127.0.0.1");
+    assert!(first["broker/acl"].contains("topic write standpipe/v1/gateway/clock\n"));
+}
+
+#[test]
+fn programs_from_before_their_own_authority_are_given_new_keys_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = || provision(folder.path(), &[], &order(), NOW).unwrap().issued;
+    assert_eq!(run(), 3);
+    let before = content(folder.path());
+    std::fs::remove_dir_all(folder.path().join("authority/programs")).unwrap();
+    std::fs::remove_file(folder.path().join("broker/programs.pem")).unwrap();
+    assert_eq!((run(), run()), (2, 0));
+    let after = content(folder.path());
+    assert_ne!(after["gateway/gateway.pem"], before["gateway/gateway.pem"]);
+    assert_eq!(after["broker/broker.pem"], before["broker/broker.pem"]);
+    assert_ne!(after["broker/programs.pem"], after["broker/ca.pem"]);
+    assert_eq!(after["gateway/ca.pem"], after["broker/ca.pem"]);
+}
+
+#[test]
+fn a_device_that_moved_has_old_keys_until_they_are_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, order: &Order| {
+        let names = [name.to_owned(), "stations/t1".to_owned()];
+        let done = provision(folder.path(), &names, order, NOW).unwrap();
+        (done.revoked, moved(folder.path(), &names).unwrap())
+    };
+    let pair = ("t1/H1".to_owned(), "t2/H1".to_owned());
+    assert_eq!(run("t1/H1", &order()), (0, vec![]));
+    assert_eq!(run("t2/H1", &order()), (0, vec![pair.clone()]));
+    let old = Order { revoke: vec!["t1/H1".into()], ..order() };
+    assert_eq!(run("t2/H1", &old), (1, vec![]));
+    let passwords = || content(folder.path())["broker/passwords"].clone();
+    assert!(passwords().contains("t2/H1:") && !passwords().contains("t1/H1:"));
+    // A stolen one is out, whatever township's keys it still has.
+    run("t3/H1", &order());
+    let stolen = Order { revoke: vec!["H1".into()], ..order() };
+    assert_eq!(run("t3/H1", &stolen), (2, vec![]));
+    assert!(!passwords().contains("/H1:"));
+}
+
+#[test]
 fn another_root_is_in_every_rule() {
     let folder = tempfile::tempdir().unwrap();
-    let other = Order { root: "town/fire".into(), ..order() };
+    let other = Order { root: Some("town/fire".into()), ..order() };
     provision(folder.path(), &[], &other, NOW).unwrap();
     let acl = std::fs::read_to_string(folder.path().join("broker/acl")).unwrap();
     let rules = acl.lines().filter(|it| it.starts_with("pattern ") || it.starts_with("topic "));
