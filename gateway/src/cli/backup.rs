@@ -23,7 +23,8 @@ pub struct BackupArgs {
     keep: usize,
 }
 
-/// Puts a backup's store back, and the configuration where there is none. Stop the gateway first.
+/// Puts a backup's store back, and the configuration where there is none; where there is another, it
+/// stays and you are told. Stop the gateway first.
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
     /// The backup: a folder `standpipe-…`.
@@ -66,7 +67,24 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
     // A layout of an older version is brought to this one's now, and not at night.
     drop(Store::open(&store.path).map_err(|bad| failed(bad.into()))?);
     super::say(&format!("restored: {}\n", store.path.display()));
+    let differing = keep::config::differing(&args.from, &args.config).map_err(failed)?;
+    if !differing.is_empty() {
+        super::say(&kept(&differing, args));
+    }
     Ok(())
+}
+
+/// What is said when the configuration here is another than the backup's.
+fn kept(differing: &[PathBuf], args: &RestoreArgs) -> String {
+    let names: Vec<String> = differing.iter().map(|it| it.display().to_string()).collect();
+    let (here, there) = (args.config.display(), args.from.join(keep::CONFIG));
+    format!(
+        "NOT restored: the configuration. {here} was there and stays, and of the backup's files these \
+         are not so here: {}. They are in {}: copy over what you want of them before you start the \
+         gateway; if `store.path` differs, restore again\n",
+        names.join(", "),
+        there.display()
+    )
 }
 
 fn failed(bad: KeepError) -> Failure {

@@ -8,6 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use super::{CONFIG, KeepError};
 use crate::private_file::{Readers, write};
 
+/// The configuration's name in a backup.
+const NAME: &str = "standpipe.toml";
+
 /// Copies the configuration and every file it names below its folder; answers those that are not
 /// in the copy.
 ///
@@ -17,7 +20,7 @@ pub fn keep(config: &Path, backup: &Path) -> Result<Vec<PathBuf>, KeepError> {
     let folder = config.parent().unwrap_or(Path::new(""));
     let into = backup.join(CONFIG);
     let text = std::fs::read_to_string(config)?;
-    write(&into.join("standpipe.toml"), text.as_bytes(), Readers::Owner)?;
+    write(&into.join(NAME), text.as_bytes(), Readers::Owner)?;
     let mut missing = Vec::new();
     for file in named(&text) {
         match (below(folder, &file), std::fs::read(folder.join(&file))) {
@@ -35,7 +38,7 @@ pub fn keep(config: &Path, backup: &Path) -> Result<Vec<PathBuf>, KeepError> {
 pub fn put_back(backup: &Path, config: &Path) -> Result<(), KeepError> {
     let folder = config.parent().unwrap_or(Path::new(""));
     let from = backup.join(CONFIG);
-    let text = std::fs::read_to_string(from.join("standpipe.toml"))?;
+    let text = std::fs::read_to_string(from.join(NAME))?;
     for file in named(&text) {
         let place = folder.join(&file);
         if let Some(name) = below(folder, &file)
@@ -46,6 +49,33 @@ pub fn put_back(backup: &Path, config: &Path) -> Result<(), KeepError> {
         }
     }
     Ok(write(config, text.as_bytes(), Readers::Owner)?)
+}
+
+/// Files of a backup's configuration that are not so where the configuration is now: others, or
+/// none. By their names below the backup's folder of them.
+///
+/// # Errors
+/// [`KeepError::File`].
+pub fn differing(backup: &Path, config: &Path) -> Result<Vec<PathBuf>, KeepError> {
+    let folder = config.parent().unwrap_or(Path::new(""));
+    let from = backup.join(CONFIG);
+    let text = std::fs::read_to_string(from.join(NAME))?;
+    let same = |kept: &Path, here: &Path| {
+        std::fs::read(kept).is_ok_and(|kept| std::fs::read(here).is_ok_and(|here| here == kept))
+    };
+    let mut differing = Vec::new();
+    if !same(&from.join(NAME), config) {
+        differing.push(NAME.into());
+    }
+    for file in named(&text) {
+        if let Some(name) = below(folder, &file)
+            && from.join(name).is_file()
+            && !same(&from.join(name), &folder.join(name))
+        {
+            differing.push(name.to_owned());
+        }
+    }
+    Ok(differing)
 }
 
 /// A file's name from a folder, if it is below it.
@@ -86,7 +116,7 @@ fn collect(table: &toml::Table, section: &str, files: &mut Vec<PathBuf>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{keep, put_back};
+    use super::{differing, keep, put_back};
 
     #[test]
     fn every_file_it_names_comes_along_and_back() {
@@ -112,5 +142,11 @@ mod tests {
         for (name, content) in files {
             assert_eq!(std::fs::read_to_string(at(name)).unwrap(), content);
         }
+        let differing = || differing(&at("backup"), &at("standpipe.toml")).unwrap();
+        assert_eq!(differing(), [""; 0].map(std::path::PathBuf::from));
+        std::fs::write(at("standpipe.toml"), "[mqtt]\nurl = \"mqtt://new\"\n").unwrap();
+        std::fs::write(at("s.csv"), "other").unwrap();
+        std::fs::remove_file(at("w")).unwrap();
+        assert_eq!(differing(), ["standpipe.toml", "s.csv", "w"].map(std::path::PathBuf::from));
     }
 }
