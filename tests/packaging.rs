@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use standpipe_tests::deployed::deploy;
+use standpipe_tests::gateway::program;
 use standpipe_tests::process::server;
 
 /// Made by the administrator, and never in the repository.
@@ -44,6 +45,11 @@ fn once(service: &Value) -> bool {
     texts(&service["profiles"]) == ["once"]
 }
 
+/// Comes to its work once a day.
+fn daily(service: &Value) -> bool {
+    texts(&service["command"]).iter().any(|it| it.starts_with("--daily="))
+}
+
 #[test]
 fn only_devices_and_people_come_in_from_outside() {
     let whole = filled_in();
@@ -76,7 +82,9 @@ fn every_service_is_small_watched_and_keeps_to_itself() {
             continue;
         }
         assert_eq!(service["restart"], "unless-stopped", "{name}");
-        assert!(!service["healthcheck"]["test"].is_null(), "{name}: nobody asks how it is");
+        let asked = !service["healthcheck"]["test"].is_null();
+        assert_ne!(asked, daily(service), "{name}: nobody asks how it is, or nobody could answer");
+        assert!(!daily(service) || service["init"] == true, "{name} would not stop when told to");
         let memory = &service["deploy"]["resources"]["limits"]["memory"];
         assert!(memory.is_string(), "{name}: no limit of its memory");
         let image = service["image"].as_str().expect("an image");
@@ -129,13 +137,93 @@ fn what_is_mounted_is_there() {
             let made = MADE.iter().any(|it| below(it));
             assert!(made || source.exists(), "{name}: {} is not there", source.display());
             let own = below("data") && source.ends_with(name);
-            let kept = own || once(service);
+            // Whoever reads a store that is in use notes there that he does.
+            let store = name == "backup" && source.ends_with("data/standpipe");
+            let kept = own || once(service) || store;
             let closed = volume["read_only"] == true;
             assert!(kept || closed, "{name}: {} can be written", source.display());
             seen += 1;
         }
     }
     assert!(seen > 5, "only {seen} mounts: has the file changed its form?");
+}
+
+#[test]
+fn whoever_reads_the_gateways_configuration_is_given_what_it_names() {
+    let whole = filled_in();
+    let text = std::fs::read_to_string(deploy().join("compose/standpipe.toml")).unwrap();
+    let settings = text.lines().filter_map(|it| it.split_once(" = "));
+    let named = |key: &str| key.ends_with("_file") || ["stations", "devices"].contains(&key);
+    let files = settings.filter(|(key, _)| named(key)).map(|(_, it)| it.trim_matches('"'));
+    // And what a webhook's `secret_file` may name, as the README has it.
+    let files: Vec<&str> = files.chain(["webhooks/duty"]).collect();
+    assert_eq!(files.len(), 7, "{files:?}");
+    for name in ["standpipe", "selftest", "backup"] {
+        let service = &whole["services"][name];
+        let secrets = service["secrets"].as_array().expect("secrets");
+        let mounts = service["volumes"].as_array().expect("volumes");
+        for file in &files {
+            let place = Path::new("/etc/standpipe").join(file);
+            let secret =
+                secrets.iter().any(|it| place == Path::new(it["target"].as_str().unwrap()));
+            let mounted = mounts.iter().any(|it| place.starts_with(it["target"].as_str().unwrap()));
+            assert!(secret || mounted, "{name} is not given {file}");
+        }
+        let token = &service["environment"]["STANDPIPE_ADMIN_TOKEN_FILE"];
+        assert!(secrets.iter().any(|it| it["target"] == *token), "{name}: no {token}");
+    }
+    let selftest = &whole["services"]["selftest"];
+    let held: Vec<_> =
+        selftest["secrets"].as_array().unwrap().iter().map(|it| it["source"].clone()).collect();
+    for own in ["ca.pem", "selftest.pem", "selftest.key"] {
+        assert!(held.contains(&own.into()), "the self-test has no {own}");
+    }
+    assert!(texts(&selftest["command"]).contains(&"--credentials=/run/secrets"));
+    assert_eq!(selftest["environment"]["STANDPIPE_URL"], "http://standpipe:8080");
+}
+
+#[test]
+fn a_test_alarm_and_a_backup_come_every_day() {
+    let whole = filled_in();
+    let found: Vec<&str> =
+        services(&whole).into_iter().filter(|(_, it)| daily(it)).map(|(name, _)| name).collect();
+    assert_eq!(found, ["backup", "selftest"]);
+    for name in found {
+        // The program takes this line, and misses only the configuration, which is not here.
+        let line = texts(&whole["services"][name]["command"]);
+        let out = Command::new(program()).args(&line).output().expect("the program");
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(said.contains("/etc/standpipe/standpipe.toml: cannot be read"), "{name}: {said}");
+        let late = line.iter().map(|it| it.replace("--daily=", "--daily=2")).collect::<Vec<_>>();
+        let out = Command::new(program()).args(&late).output().expect("the program");
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(said.contains("invalid value '2"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn the_brokers_container_listens_to_the_gateways_and_differs_in_nothing_else() {
+    let whole = filled_in();
+    let broker = &whole["services"]["mosquitto"];
+    let ["sh", "-c", script] = texts(&broker["command"])[..] else { panic!("{broker}") };
+    let (inside, fresh) = ("/mosquitto/config/mosquitto.conf", "/tmp/mosquitto.conf");
+    let here = deploy().join("mosquitto/mosquitto.conf");
+    let dir = tempfile::tempdir().unwrap();
+    let made = dir.path().join("made").display().to_string();
+    let run = script
+        .replace(inside, &here.display().to_string())
+        .replace(fresh, &made)
+        .replace("exec mosquitto -c", "cat");
+    let out = Command::new("sh").args(["-c", &run]).output().expect("sh");
+    assert!(out.status.success(), "{run}: {}", String::from_utf8_lossy(&out.stderr));
+    let made = String::from_utf8(out.stdout).unwrap();
+    let ours = std::fs::read_to_string(here).unwrap();
+    let changed: Vec<(&str, &str)> =
+        ours.lines().zip(made.lines()).filter(|(ours, made)| ours != made).collect();
+    assert_eq!(changed, [("listener 8885 127.0.0.1", "listener 8885")]);
+    assert_eq!(ours.lines().count(), made.lines().count());
+    let test = texts(&broker["healthcheck"]["test"]);
+    assert_eq!(test.last(), Some(&"8885"), "it is asked where the gateway comes in");
 }
 
 #[test]
@@ -152,6 +240,25 @@ fn the_image_is_built_by_plain_cargo_and_holds_one_program() {
     for path in kept.lines().filter_map(|it| it.strip_prefix('!')) {
         assert!(deploy().join("..").join(path).exists(), "{path} is not there to be copied");
     }
+    // What `tests/package context` reads of it, and no other rule.
+    let rules = kept.lines().filter(|it| !it.starts_with(['#', '!']));
+    assert_eq!(rules.collect::<Vec<_>>(), ["*", "**/target"]);
+}
+
+#[test]
+fn the_files_that_the_image_is_built_from_are_all_it_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let package = deploy().join("../tests/package");
+    let status = Command::new("bash").arg(package).arg("context").arg(dir.path()).status();
+    assert!(status.expect("bash").success());
+    assert!(!dir.path().join("README.md").exists(), "what is not copied is there");
+    // What `tests/package` builds, looked at without making a program of it: minutes less.
+    let me = std::env::current_exe().unwrap();
+    let target = me.ancestors().nth(3).expect("target/PROFILE/deps");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(dir.path()).args(["check", "--locked"]).env("CARGO_TARGET_DIR", target);
+    let out = cargo.output().expect("cargo");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
 /// `[package.metadata.deb]`, as cargo reads it.

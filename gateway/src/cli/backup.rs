@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::keep::{self, KeepError, Parts};
 use crate::store::Store;
 
+use super::daily::Daily;
 use super::{Failure, config};
 
 /// Copies store, registry and configuration into a new folder, while the gateway runs.
@@ -21,6 +22,8 @@ pub struct BackupArgs {
     /// Keep so many backups and remove older ones; 0 keeps all.
     #[arg(long, value_name = "N", default_value_t = 0)]
     keep: usize,
+    #[command(flatten)]
+    daily: Daily,
 }
 
 /// Puts a backup's store back, and the configuration where there is none; where there is another, it
@@ -40,6 +43,10 @@ pub struct RestoreArgs {
 /// # Errors
 /// [`Failure`].
 pub fn backup(args: &BackupArgs) -> Result<(), Failure> {
+    args.daily.run(&args.config, || once(args))
+}
+
+fn once(args: &BackupArgs) -> Result<(), Failure> {
     let config = config::required(&args.config)?;
     let (store, history) = (&config.store.path, config.store.history());
     let parts = Parts { config: &args.config, store, history: &history };

@@ -2,19 +2,46 @@
 
 use std::path::Path;
 
-use crate::config::{Broker, Config, Faults, Secret};
+use crate::config::{Broker, Config, Fault, Faults, Secret};
 
 use super::Failure;
 
 /// The environment variable with an administrator's bearer token.
 pub const TOKEN_VARIABLE: &str = "STANDPIPE_ADMIN_TOKEN";
+/// The one that names a file with it instead, as containers are given their secrets.
+const TOKEN_FILE_VARIABLE: &str = "STANDPIPE_ADMIN_TOKEN_FILE";
 /// What commands that also work without a configuration look for.
 const USUAL: &str = "standpipe.toml";
 
 /// The configuration of a file, or all that is wrong with it.
 pub fn load(file: &Path) -> Result<Config, Faults> {
-    let token = std::env::var(TOKEN_VARIABLE).ok().filter(|it| !it.is_empty()).map(Secret::new);
-    Config::load(file, token)
+    let token = token().map_err(|text| Faults {
+        file: file.to_owned(),
+        list: vec![Fault { line: 0, key: String::new(), value: String::new(), text }],
+        rest: Box::new(Config::new(Broker::loopback())),
+    })?;
+    Config::load(file, token.map(Secret::new))
+}
+
+/// The administrator's token of the environment.
+///
+/// # Errors
+/// Why the file that the environment names holds none.
+pub fn token() -> Result<Option<String>, String> {
+    token_of(|name| std::env::var(name).ok())
+}
+
+fn token_of(said: impl Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
+    let said = |name| said(name).filter(|it| !it.is_empty());
+    let (None, Some(file)) = (said(TOKEN_VARIABLE), said(TOKEN_FILE_VARIABLE)) else {
+        return Ok(said(TOKEN_VARIABLE));
+    };
+    let bad = |why: &str| format!("{TOKEN_FILE_VARIABLE} = {file}: {why}: write the token into it");
+    let token = std::fs::read_to_string(&file).map_err(|it| bad(&it.to_string()))?;
+    match token.trim() {
+        "" => Err(bad("it is empty")),
+        token => Ok(Some(token.to_owned())),
+    }
 }
 
 /// The configuration of a file.
@@ -30,4 +57,37 @@ pub fn or_default(file: Option<&Path>) -> Result<Config, Failure> {
 /// The configuration of a file, of `standpipe.toml` here, or every default.
 pub fn or_usual(file: Option<&Path>) -> Result<Config, Failure> {
     or_default(file.or(Some(Path::new(USUAL)).filter(|it| it.is_file())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::token_of;
+
+    #[test]
+    fn the_token_is_said_or_in_a_file_and_never_silently_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let (full, empty) = (file("full", "secret\n"), file("empty", "\n"));
+        let gone = folder.path().join("gone").display().to_string();
+        for (said, named, token) in [
+            ("", "", Some(None)),
+            ("said", "", Some(Some("said"))),
+            ("said", &*gone, Some(Some("said"))),
+            ("", &*full, Some(Some("secret"))),
+            ("", &*empty, None),
+            ("", &*gone, None),
+        ] {
+            let found = token_of(|name| {
+                Some(if name.ends_with("_FILE") { named.to_owned() } else { said.to_owned() })
+            });
+            if let Err(why) = &found {
+                assert!(why.contains(named) && why.contains("write the token"), "{why}");
+            }
+            assert_eq!(found.ok(), token.map(|it| it.map(str::to_owned)), "{said} {named}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::Failure;
-use super::config::TOKEN_VARIABLE;
+use super::config::token;
 
 /// The environment variable with the gateway's address.
 pub const URL_VARIABLE: &str = "STANDPIPE_URL";
@@ -23,7 +23,7 @@ const PER_PAGE: &str = "1000";
 #[derive(Debug, clap::Args)]
 pub struct Where {
     /// The gateway's address; without it, STANDPIPE_URL, or http://127.0.0.1:8080. The token is
-    /// in STANDPIPE_ADMIN_TOKEN.
+    /// in STANDPIPE_ADMIN_TOKEN, or in the file that STANDPIPE_ADMIN_TOKEN_FILE names.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
@@ -56,7 +56,8 @@ impl Where {
         let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
         let client = Client::builder().timeout(PATIENCE).build();
         let client = client.map_err(|bad| Failure::Failed(format!("no HTTP ({bad})")))?;
-        Ok(Gateway { runtime, client, url: parsed, token: said(TOKEN_VARIABLE) })
+        let token = token().map_err(Failure::Configuration)?;
+        Ok(Gateway { runtime, client, url: parsed, token })
     }
 }
 

@@ -10,6 +10,7 @@ mod backup;
 mod check;
 mod command;
 mod config;
+mod daily;
 mod export;
 mod files;
 mod gateway;

@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use standpipe_rules::Ms;
 
+use super::daily::Daily;
 use super::gateway::{Gateway, Where, word};
 use super::{Failure, config};
 use crate::clock::Clock;
@@ -24,7 +25,7 @@ use crate::series::influx::{Influx, Settings};
 const INTERVAL_S: u32 = 86_400;
 
 /// Sends every station a test alarm through the whole chain, and pages the webhooks when one does
-/// not arrive or a station's terminal is gone. A timer runs it again and again.
+/// not arrive or a station's terminal is gone. A timer runs it again and again, or it itself.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The gateway's configuration.
@@ -37,6 +38,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
     #[command(flatten)]
+    daily: Daily,
+    #[command(flatten)]
     gateway: Where,
 }
 
@@ -45,6 +48,10 @@ pub struct Args {
 /// # Errors
 /// [`Failure::Failed`] when a station can't be reached.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    args.daily.run(&args.config, || once(args))
+}
+
+fn once(args: &Args) -> Result<(), Failure> {
     let mut config = config::required(&args.config)?;
     if let Some(folder) = &args.credentials {
         borrow(&mut config, folder)?;

@@ -212,7 +212,8 @@ pub fn page() -> String {
          Printed by `standpipe check --settings`; a test fails when this page differs. Files are\n\
          found from the folder of `standpipe.toml`. A key that is not here is a fault. *Source*\n\
          says where a default comes from; `—`: we chose it. None of this certifies anything.\n\n\
-         Outside the file there is one variable: `STANDPIPE_ADMIN_TOKEN`, an administrator's token.\n",
+         Outside the file there is one variable: `STANDPIPE_ADMIN_TOKEN`, an administrator's token;\n\
+         or `STANDPIPE_ADMIN_TOKEN_FILE`, a file that holds it.\n",
     );
     for group in ALL {
         let title = match group.name {
