@@ -1,6 +1,7 @@
 //! `init-influx` makes a real InfluxDB 2 ready, and every question of every dashboard and alert
 //! rule is answered by it: with rows of the right shape, and soon. The files are what Grafana reads.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -15,6 +16,7 @@ use standpipe_tests::dashboards::{Dashboard, Question, Span, about, all, replace
 use standpipe_tests::gateway::{Gateway, program};
 use standpipe_tests::influx::{Influx, Row};
 use standpipe_tests::provisioning::{self, Datasources, Providers, Rules};
+use standpipe_tests::shape::unshowable;
 use standpipe_tests::{grafana, http, instant, now, wait_for};
 
 const HYDRANTS: i64 = 100;
@@ -298,7 +300,7 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
         }
         Vec::new()
     };
-    let mut asked = 0;
+    let (mut asked, mut unshown) = (0, Vec::new());
     for days in [1, 30] {
         let span = span(days);
         for dashboard in all() {
@@ -306,11 +308,21 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
                 let flux = it.flux.clone();
                 time(&it, &flux).iter().filter_map(|row| row.get("_value").cloned()).collect()
             });
+            let mut answers: BTreeMap<usize, Vec<Vec<Row>>> = BTreeMap::new();
             for it in dashboard.questions() {
                 let flux = about(&replaced(&it.flux, &variables), &span);
                 assert!(!flux.contains("${") && !flux.contains("v."), "{}: {flux}", it.of);
-                time(&it, &flux);
+                let rows = time(&it, &flux);
+                if let Some(panel) = it.panel {
+                    answers.entry(panel).or_default().push(rows);
+                }
                 asked += 1;
+            }
+            for (panel, answers) in &answers {
+                let panel = &dashboard.json["panels"][panel];
+                let title = &panel["title"];
+                let fault = unshowable(panel, answers);
+                unshown.extend(fault.map(|why| format!("{}: {title}: {why}", dashboard.name)));
             }
         }
     }
@@ -318,6 +330,7 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
         time(&it, &it.flux.clone());
         asked += 1;
     }
+    faults.extend(unshown);
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
     println!("{asked} questions; the slowest, {}, took {:?}", slowest.1, slowest.0);
     assert!(slowest.0 < SLOWEST, "{} took {:?}", slowest.1, slowest.0);
@@ -370,28 +383,21 @@ fn long_questions() -> Vec<Question> {
         .collect()
 }
 
-/// Why an answer can't be shown.
+/// Why an answer is none; what a panel needs of its answers is in `shape.rs`.
 fn misshapen(it: &Question, rows: &[Row]) -> Option<String> {
     let number = |row: &Row, name: &str| {
         row.get(name).is_some_and(|value| value.parse::<f64>().is_ok_and(f64::is_finite))
     };
-    // What Flux puts in front of every row.
-    let own = |name: &str| !name.is_empty() && !["result", "table"].contains(&name);
-    let numbers = |row: &Row| row.keys().filter(|it| own(it) && number(row, it)).count();
+    let timed =
+        |row: &Row| row.get("_time").is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok());
     let every = |good: &dyn Fn(&Row) -> bool| rows.iter().all(good);
     match it.shown.as_str() {
-        "timeseries" | "rule" => (!every(&|row| {
-            row.get("_time").is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok())
-                && numbers(row) >= 1
-        }))
-        .then(|| "not times with numbers".into()),
-        "stat" | "table" | "geomap" => {
-            let width = rows[0].keys().filter(|it| own(it)).count();
-            (width < 2).then(|| format!("{width} columns"))
-        }
+        "timeseries" | "stat" | "table" | "geomap" => None,
+        "rule" => (!every(&|row| timed(row) && number(row, "_value")))
+            .then(|| "not times with numbers".into()),
         "annotation" => {
-            (!every(&|row| ["_time", "title", "text"].iter().all(|it| row.contains_key(*it))))
-                .then(|| "no title or text".into())
+            (!every(&|row| timed(row) && ["title", "text"].iter().all(|it| !row[*it].is_empty())))
+                .then(|| "no time, title or text".into())
         }
         "variable" => (!every(&|row| row.get("_value").is_some_and(|it| !it.is_empty())))
             .then(|| "an empty choice".into()),
@@ -405,6 +411,7 @@ fn rules() -> Vec<Question> {
     let question = |it: &provisioning::Rule| Question {
         of: it.uid.clone(),
         shown: "rule".into(),
+        panel: None,
         flux: it.data[0].model["query"].as_str().expect("a question first").to_owned(),
     };
     rules.iter().map(question).collect()
@@ -430,6 +437,13 @@ fn dashboards_are_small_named_in_both_languages_and_can_be_told_apart() {
         let panels = it.json["panels"].as_array().unwrap();
         for titled in panels.iter().chain([&it.json]) {
             in_both_languages(titled["title"].as_str().unwrap());
+        }
+        // Raw values are kept for 90 days: a panel that looks back to their end says so.
+        let ends = |it: &&Value| it["targets"].to_string().contains("range(start: -89d)");
+        for panel in panels.iter().filter(ends) {
+            let said = panel["description"].as_str().unwrap_or_default();
+            in_both_languages(said);
+            assert!(said.contains("89 days"), "{said}");
         }
         no_two_alike(&it.name, &panels.iter().map(|it| it["id"].clone()).collect::<Vec<_>>());
         let variables = it.json["templating"]["list"].as_array().unwrap();

@@ -16,6 +16,8 @@ pub struct Question {
     pub shown: String,
     /// The query, as it is in the file.
     pub flux: String,
+    /// The panel it is of, counted from 0; `None`: of no panel.
+    pub panel: Option<usize>,
 }
 
 /// A span to ask about, as Grafana writes it into a query.
@@ -72,16 +74,17 @@ impl Dashboard {
     pub fn questions(&self) -> Vec<Question> {
         let mut all = Vec::new();
         let name = &self.name;
-        for panel in items(&self.json, "/panels") {
+        for (n, panel) in items(&self.json, "/panels").enumerate() {
             for target in items(panel, "/targets") {
                 let of = format!("{name}: {} {}", text(panel, "title"), text(target, "refId"));
-                all.push(Question { of, shown: text(panel, "type"), flux: text(target, "query") });
+                let (shown, flux) = (text(panel, "type"), text(target, "query"));
+                all.push(Question { of, shown, flux, panel: Some(n) });
             }
         }
         for it in items(&self.json, "/annotations/list") {
             let (of, flux) =
                 (format!("{name}: {}", text(it, "name")), text(&it["target"], "query"));
-            all.push(Question { of, shown: "annotation".into(), flux });
+            all.push(Question { of, shown: "annotation".into(), flux, panel: None });
         }
         all
     }
@@ -100,7 +103,8 @@ impl Dashboard {
             let name = text(it, "name");
             let of = format!("{}: ${name}", self.name);
             let flux = replaced(&text(it, "query"), &values);
-            let found = ask(Question { of: of.clone(), shown: "variable".into(), flux });
+            let shown = "variable".into();
+            let found = ask(Question { of: of.clone(), shown, flux, panel: None });
             assert!(!found.is_empty(), "{of} stands for nothing");
             let value = match (it["multi"].as_bool(), it["allValue"].as_str()) {
                 (Some(true), Some(all)) => all.to_owned(),

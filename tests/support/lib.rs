@@ -22,6 +22,7 @@ pub mod provisioning;
 pub mod qemu;
 pub mod receiver;
 pub mod secure;
+pub mod shape;
 pub mod station;
 pub mod town;
 
