@@ -1,7 +1,7 @@
 //! What an administrator relies on at night: a backup that holds everything, a self-test that
 //! notices when a station can't be reached any more, and a service that is locked in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -17,15 +17,16 @@ use standpipe_tests::gateway::{Gateway, TOKEN, program};
 use standpipe_tests::process::{Process, server};
 use standpipe_tests::receiver::WebhookEnd;
 use standpipe_tests::secure::{Login, Retain, Secure};
-use standpipe_tests::{now, town, wait_for};
+use standpipe_tests::{instant, now, town, wait_for};
 
 const HYDRANTS: usize = 50;
 const FIRES: usize = 20;
 
-/// Readings of every hydrant, without a pause, until told to stop.
+/// Readings of every hydrant, without a pause, until told to stop. They count from 1, and no two of a
+/// hydrant were measured at one moment: by that history knows them apart.
 struct Load {
     going: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<u64>,
+    thread: std::thread::JoinHandle<Vec<i64>>,
 }
 
 impl Load {
@@ -34,49 +35,79 @@ impl Load {
         let on = Arc::clone(&going);
         let thread = std::thread::spawn(move || {
             let client = Client::connect(port, "load");
-            let mut seq = 0;
+            let mut sent: Vec<i64> = Vec::new();
             while on.load(Ordering::Relaxed) {
-                seq += 1;
-                let body = json!({"boot": 1, "seq": seq, "pressure_kpa": 300}).to_string();
+                let ts = now();
+                if sent.last().is_some_and(|last| *last >= ts) {
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+                sent.push(ts);
+                let (seq, kpa) = (sent.len(), pressure(sent.len()));
+                let body =
+                    json!({"boot": 1, "seq": seq, "ts": ts, "pressure_kpa": kpa}).to_string();
                 let to = |n| format!("standpipe/v1/t-1/H-{n}/telemetry");
                 client.publish_all((1..=HYDRANTS).map(|n| (to(n), body.clone().into_bytes())));
             }
-            seq
+            sent
         });
         Self { going, thread }
     }
 
-    /// How many readings of each hydrant there were.
-    fn stop(self) -> u64 {
+    /// When each reading was measured, which is the same for all hydrants: number 1 first.
+    fn stop(self) -> Vec<i64> {
         self.going.store(false, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
 }
 
-/// The devices of all fires, once there are so many.
+/// What reading number `seq` measured, kPa: so that one is not taken for another.
+fn pressure(seq: usize) -> i64 {
+    200 + (seq % 500) as i64
+}
+
+/// All fires, as device and incident, once there are so many.
 fn fires(gateway: &Gateway) -> Option<Vec<String>> {
     let mut ids: Vec<String> = gateway
         .list("incidents")
         .iter()
         .filter(|it| it["class"] == "fire")
-        .map(|it| it["device"]["id"].as_str().unwrap_or_default().to_owned())
+        .map(|it| format!("{} {}", it["device"]["id"], it["id"]))
         .collect();
     ids.sort();
     (ids.len() == FIRES).then_some(ids)
 }
 
-/// What was received of each device.
-fn received(gateway: &Gateway) -> BTreeMap<String, i64> {
-    let row = |it: &Value| (it["device"].as_str().unwrap().to_owned(), it["received"].as_i64());
-    gateway.list("ledger").iter().map(row).map(|(id, n)| (id, n.unwrap())).collect()
+/// The highest number of each device of which it and all before it are acknowledged: the ledger is
+/// read from the store after a commit, and whoever has `n` of `n` expected has 1 to `n`.
+fn acknowledged(gateway: &Gateway) -> BTreeMap<String, usize> {
+    let row = |it: &Value| {
+        let number = |name: &str| it[name].as_u64().unwrap();
+        assert_eq!((number("boot"), number("missing"), number("seq_reused")), (1, 0, 0), "{it}");
+        assert_eq!(number("received"), number("expected"), "{it}");
+        (it["device"].as_str().unwrap().to_owned(), number("received") as usize)
+    };
+    gateway.list("ledger").iter().map(row).collect()
 }
 
-/// How many readings of H-1 are in history.
-fn in_history(gateway: &Gateway) -> i64 {
+/// The readings of a hydrant that are in history, each as (when measured, kPa).
+fn in_history(gateway: &Gateway, hydrant: &str) -> BTreeSet<(i64, i64)> {
     let (from, to) = (now() - 3_600_000, now() + 3_600_000);
-    let span = format!("from={from}&to={to}&step=3600000&field=pressure_kpa");
-    let answer = gateway.get(&format!("devices/H-1/history?{span}"));
-    answer["points"].as_array().unwrap().iter().map(|it| it[4].as_i64().unwrap()).sum()
+    let span = format!("from={from}&to={to}&step=0&field=pressure_kpa");
+    let answer = gateway.get(&format!("devices/{hydrant}/history?{span}"));
+    let point = |it: &Value| (it[0].as_i64().unwrap(), it[2].as_f64().unwrap() as i64);
+    answer["points"].as_array().unwrap().iter().map(point).collect()
+}
+
+/// Readings number 1 to `n` that are not in history, of each hydrant.
+fn lost(gateway: &Gateway, sent: &[i64], upto: &BTreeMap<String, usize>) -> Vec<(String, usize)> {
+    let hydrants = upto.iter().filter(|(device, _)| device.starts_with("H-"));
+    let missing = hydrants.flat_map(|(device, n)| {
+        let there = in_history(gateway, device);
+        let known = (1..=*n).filter(move |seq| !there.contains(&(sent[seq - 1], pressure(*seq))));
+        known.map(|seq| (device.clone(), seq)).collect::<Vec<_>>()
+    });
+    missing.collect()
 }
 
 /// The backup that a folder holds.
@@ -85,6 +116,32 @@ fn only(kept: &Path) -> String {
     let backup = entries.next().unwrap();
     assert_eq!(entries.next(), None);
     backup.display().to_string()
+}
+
+/// Every reading that was acknowledged then is in history; what was in the store alone goes there
+/// within a moment.
+fn nothing_is_lost(gateway: &Gateway, sent: &[i64], then: &BTreeMap<String, usize>) {
+    let looked = instant();
+    let mut gone = lost(gateway, sent, then);
+    while !gone.is_empty() && looked.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(200));
+        gone = lost(gateway, sent, then);
+    }
+    assert!(gone.is_empty(), "{} were acknowledged and are lost: {:?} …", gone.len(), gone[0]);
+}
+
+/// Changes the restored configuration, and restores again: it stays as it is, and that is told.
+fn another_configuration_stays(gateway: &Gateway, restore: &[&str], (old, new): (&str, &str)) {
+    let config = gateway.dir.join("standpipe.toml");
+    let other = std::fs::read_to_string(&config).unwrap().replace(old, new);
+    std::fs::write(&config, &other).unwrap();
+    let told = gateway.command(restore);
+    assert_eq!(told.0, Some(0), "{told:?}");
+    let place = format!("{}/config", only(&gateway.dir.join("kept")));
+    for said in ["/store.db\nNOT restored: the configuration", "so here: standpipe.toml.", &place] {
+        assert!(told.1.contains(said), "`{said}`: {told:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), other);
 }
 
 #[test]
@@ -100,20 +157,21 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
         client.publish(&format!("standpipe/v1/t-1/S-{n}/alarm"), fire);
     }
     let found = wait_for("every fire", Duration::from_secs(20), || fires(&gateway));
-    let before = wait_for("a load", Duration::from_secs(30), || {
-        Some(received(&gateway)).filter(|it| it.values().sum::<i64>() > 20_000)
+    wait_for("a load", Duration::from_secs(30), || {
+        (acknowledged(&gateway).values().sum::<usize>() > 20_000).then_some(())
     });
-
-    let history = wait_for("history", Duration::from_secs(30), || {
-        Some(in_history(&gateway)).filter(|it| *it > 100)
+    wait_for("history", Duration::from_secs(30), || {
+        (in_history(&gateway, "H-1").len() > 100).then_some(())
     });
 
     let (config, kept) = (gateway.dir.join("standpipe.toml"), gateway.dir.join("kept"));
     let [config, out] = [&config, &kept].map(|it| it.display().to_string());
+    let before = acknowledged(&gateway);
+    assert_eq!(before.len(), HYDRANTS + FIRES);
     let told = gateway.command(&["backup", "--config", &config, "--out", &out, "--keep", "3"]);
     assert_eq!(told.0, Some(0), "{told:?}");
     assert!(told.1.contains("3 stations and 70 devices"), "{told:?}");
-    let meanwhile = received(&gateway);
+    let meanwhile = acknowledged(&gateway);
     assert!(meanwhile["H-1"] > before["H-1"], "the gateway stood still");
     let restore = ["restore", "--config", &config, "--from", &only(&kept)];
     let told = gateway.command(&restore);
@@ -128,20 +186,21 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
     std::fs::remove_file(&config).unwrap();
     let told = gateway.command(&restore);
     assert_eq!(told.0, Some(0), "{told:?}");
+    // Another broker, which knows nothing: what is there now was in the backup, and not queued.
+    let elsewhere = Broker::start(&dir.path().join("elsewhere"));
+    another_configuration_stays(&gateway, &restore, (&broker.url(), &elsewhere.url()));
     gateway.start_again();
     gateway.wait_ready();
     assert_eq!(wait_for("every fire again", Duration::from_secs(20), || fires(&gateway)), found);
-    let after = received(&gateway);
+    let after = acknowledged(&gateway);
     for (device, n) in &before {
-        assert!(
-            after.get(device) >= Some(n),
-            "{device}: {n} before, {:?} after",
-            after.get(device)
-        );
+        assert!(after[device] >= *n, "{device}: {n} before, {} after", after[device]);
+        assert!(after[device] <= sent.len());
     }
-    assert!(in_history(&gateway) >= history, "history had {history} of H-1 before");
-    let sum = |of: &BTreeMap<String, i64>| of.values().sum::<i64>();
-    println!("{} before the backup, {} after, of {} a hydrant", sum(&before), sum(&after), sent);
+    nothing_is_lost(&gateway, &sent, &before);
+    let sum = |of: &BTreeMap<String, usize>| of.values().sum::<usize>();
+    let each = sent.len();
+    println!("{} before the backup, {} after, of {each} a hydrant", sum(&before), sum(&after));
 }
 
 /// A deployed broker, a gateway on it, the stations' terminals, and somebody to be paged.
@@ -176,13 +235,15 @@ impl Site {
 
     /// The self-test.
     fn command(&self) -> Command {
+        let token = self.gateway.dir.join("token");
+        std::fs::write(&token, format!("{TOKEN}\n")).unwrap();
         let mut command = Command::new(program());
         command
             .current_dir(&self.gateway.dir)
             .args(["selftest", "--config", "standpipe.toml", "--metrics", "selftest.prom"])
             .arg("--credentials")
             .arg(self.broker.key("selftest"))
-            .env("STANDPIPE_ADMIN_TOKEN", TOKEN)
+            .env("STANDPIPE_ADMIN_TOKEN_FILE", token)
             .env("STANDPIPE_URL", self.gateway.at(""));
         command
     }
