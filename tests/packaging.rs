@@ -202,6 +202,49 @@ fn a_test_alarm_and_a_backup_come_every_day() {
 }
 
 #[test]
+fn the_page_on_a_district_makes_what_the_services_want_and_names_no_other() {
+    let whole = filled_in();
+    let page = std::fs::read_to_string(deploy().join("README.md")).unwrap();
+    let page = page.split("\n## ").find(|it| it.starts_with("A district")).expect("a district");
+    let top = deploy().canonicalize().unwrap();
+    let below = |it: &Value| {
+        let path = Path::new(it.as_str().unwrap()).strip_prefix(&top).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let made = |it: &str| {
+        let folder = it.rsplit_once('/').map_or(it, |(folder, _)| folder);
+        // A file by its name, or with all others of its folder.
+        let words = || page.split([' ', '\n', '>']);
+        words().any(|word| word == it) || words().any(|word| word == format!("{folder}/"))
+    };
+    for secret in whole["secrets"].as_object().unwrap().values() {
+        let file = below(&secret["file"]);
+        // `init-influx` names its tokens itself.
+        assert!(made(&file) || file.starts_with("secrets/influx-"), "nobody makes {file}");
+    }
+    for (name, service) in services(&whole) {
+        for volume in service["volumes"].as_array().into_iter().flatten() {
+            let source = below(&volume["source"]);
+            let ours = !MADE.iter().any(|it| source.starts_with(it));
+            assert!(ours || made(&source), "nobody makes {source} of {name}");
+        }
+    }
+    let lines = page.lines().filter_map(|it| it.strip_prefix("docker compose "));
+    let mut seen = 0;
+    for line in lines {
+        let mut words = line.split(' ');
+        let action = words.next().unwrap();
+        let name = words.find(|it| !it.starts_with('-'));
+        if ["run", "exec", "logs"].contains(&action) {
+            let name = name.unwrap_or_else(|| panic!("{line}"));
+            assert!(!whole["services"][name].is_null(), "{line}: no service {name}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 6, "only {seen} commands");
+}
+
+#[test]
 fn the_brokers_container_listens_to_the_gateways_and_differs_in_nothing_else() {
     let whole = filled_in();
     let broker = &whole["services"]["mosquitto"];
