@@ -87,11 +87,9 @@ impl Wanted {
 }
 
 /// Everything a step asks the board to do. Do them from top to bottom: what is kept comes before
-/// what is said, and what is said before a restart.
+/// what is said, and what is said before a restart. [`crate::life::store`] does the first two.
 #[derive(Clone, Debug, Default)]
 pub struct Actions {
-    /// Write [`crate::Node::memory`] to storage before anything else.
-    pub persist: bool,
     /// Put these into the outbox, in order.
     pub records: Vec<Record, RECORDS>,
     /// Publish the birth status again: what it says has changed.
@@ -111,3 +109,6 @@ pub struct Actions {
     /// Ask these sensors before that step.
     pub wanted: Wanted,
 }
+    /// Then write [`crate::Node::memory`] to storage. It says which conditions were shouted: if
+    /// the power went between it and the alarm, the alarm would never be said.
+    pub persist: bool,

@@ -9,7 +9,7 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 
 use crate::node::Node;
-use crate::outbox::Key;
+use crate::outbox::{Key, Outbox};
 use crate::pulse::{Part, Pulse};
 use crate::uplink::Post;
 use crate::{Actions, Contacts, Fault, Hand, Heard, Seen, Sounder, Uptime, Wanted};
@@ -61,6 +61,18 @@ fn now() -> Uptime {
     Uptime(Instant::now().as_millis())
 }
 
+/// Stores what one step has said, and then what the node remembers of it. In this order: when the
+/// power goes in between, an alarm is said twice, which the gateway knows; in the other it would
+/// never be said, since the memory holds that it was.
+pub async fn store<F: MultiwriteNorFlash>(outbox: &mut Outbox<F>, node: &Node, actions: &Actions) {
+    for record in &actions.records {
+        outbox.put(record).await;
+    }
+    if actions.persist {
+        outbox.keep(Key::Node, &node.memory().to_bytes()).await;
+    }
+}
+
 impl<B: Board, M: RawMutex, F: MultiwriteNorFlash> Life<'_, B, M, F> {
     /// Lives for ever.
     pub async fn run(&mut self) -> ! {
@@ -80,13 +92,7 @@ impl<B: Board, M: RawMutex, F: MultiwriteNorFlash> Life<'_, B, M, F> {
     /// Does everything, from top to bottom; a self-test's outcome is the next thing seen.
     async fn perform(&mut self, actions: &Actions) {
         if !actions.records.is_empty() || actions.persist {
-            let mut outbox = self.post.outbox.lock().await;
-            if actions.persist {
-                outbox.keep(Key::Node, &self.node.memory().to_bytes()).await;
-            }
-            for record in &actions.records {
-                outbox.put(record).await;
-            }
+            store(&mut *self.post.outbox.lock().await, &self.node, actions).await;
         }
         if actions.status {
             self.post.set_status(self.node.status());
