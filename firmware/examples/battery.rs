@@ -25,7 +25,7 @@ fn main() {
         let settings = Settings { rev: 1, interval_s, sample_s, ..*rig.node.settings() };
         let answers = rig.hear(Heard::Settings(settings)).answers;
         if let Some(refused) = answers.iter().find(|it| !it.ok) {
-            println!("refused: {}", refused.detail);
+            println!("refused: {}", refused.detail.words());
             return;
         }
         let calm = if kind == Kind::Smoke { World::smoke(0.0) } else { World::calm() };

@@ -1,10 +1,10 @@
 //! What the board is to do: the output of [`crate::node`].
 
 use heapless::{String, Vec};
-use standpipe_shared::Reply;
+use standpipe_shared::{Reply, SettingsFault};
 
 use crate::heard::Id;
-use crate::{Record, Uptime};
+use crate::{Record, Uptime, settings};
 
 /// The most records of one step: a reading, every condition a device judges, and
 /// the begin and end of a test.
@@ -12,22 +12,52 @@ pub const RECORDS: usize = 10;
 /// The longest detail of a reply, bytes.
 pub const DETAIL: usize = 64;
 
+/// What a reply says besides whether it was done. It is put into words when it is sent, so that
+/// the answers to all commands that the gateway lets wait take little memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Detail {
+    /// This.
+    Text(&'static str),
+    /// Why settings are refused.
+    Settings(SettingsFault),
+}
+
+impl Detail {
+    /// As it is read; a text longer than [`DETAIL`] is cut at its last whole word.
+    #[must_use]
+    pub fn words(&self) -> String<DETAIL> {
+        let mut words = String::new();
+        match self {
+            Self::Text(text) => {
+                for word in text.split_inclusive(' ') {
+                    if words.push_str(word).is_err() {
+                        break;
+                    }
+                }
+            }
+            // Every explanation fits.
+            Self::Settings(fault) => drop(settings::explain(fault, &mut words)),
+        }
+        words
+    }
+}
+
 /// The answer to a command, or the refusal of settings (its id is `settings-<rev>`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// The command's id.
     pub id: Id,
     /// Whether it was done.
     pub ok: bool,
     /// Why not, or what came of it.
-    pub detail: String<DETAIL>,
+    pub detail: Detail,
 }
 
 impl Answer {
-    /// As it goes on the wire.
+    /// As it goes on the wire; `words` are those of its detail.
     #[must_use]
-    pub fn reply(&self) -> Reply<'_> {
-        Reply { id: &self.id, ok: self.ok, detail: &self.detail }
+    pub fn reply<'a>(&'a self, words: &'a str) -> Reply<'a> {
+        Reply { id: &self.id, ok: self.ok, detail: words }
     }
 }
 
@@ -39,7 +69,7 @@ pub enum Sounder {
     Off,
     /// The evacuation signal.
     Fire,
-    /// One chirp, however long it lasts until the next step: battery, dirt or fault.
+    /// A chirp: battery, dirt or fault. The next step, a tenth of a second later, ends it.
     Chirp,
     /// The test signal.
     Test,
@@ -92,6 +122,9 @@ impl Wanted {
 pub struct Actions {
     /// Put these into the outbox, in order.
     pub records: Vec<Record, RECORDS>,
+    /// Then write [`crate::Node::memory`] to storage. It says which conditions were shouted: if
+    /// the power went between it and the alarm, the alarm would never be said.
+    pub persist: bool,
     /// Publish the birth status again: what it says has changed.
     pub status: bool,
     /// Publish these.
@@ -109,6 +142,3 @@ pub struct Actions {
     /// Ask these sensors before that step.
     pub wanted: Wanted,
 }
-    /// Then write [`crate::Node::memory`] to storage. It says which conditions were shouted: if
-    /// the power went between it and the alarm, the alarm would never be said.
-    pub persist: bool,

@@ -61,7 +61,7 @@ pub mod uplink;
 mod uptime;
 pub mod watch;
 
-pub use actions::{Actions, Answer, Radio, Sounder, Wanted};
+pub use actions::{Actions, Answer, Detail, Radio, Sounder, Wanted};
 pub use heard::Heard;
 pub use memory::Memory;
 pub use node::Node;

@@ -98,7 +98,7 @@ impl<B: Board, M: RawMutex, F: MultiwriteNorFlash> Life<'_, B, M, F> {
             self.post.set_status(self.node.status());
         }
         for answer in &actions.answers {
-            self.post.answer(answer.clone()).await;
+            self.post.answer(answer.clone());
         }
         self.board.sound(actions.sounder);
         self.post.set_radio(actions.radio);

@@ -3,14 +3,13 @@
 
 use core::fmt::Write as _;
 
-use heapless::String;
 use standpipe_shared::{Condition, Kind, Settings, Verb};
 
-use crate::actions::{Answer, DETAIL};
+use crate::actions::{Answer, Detail};
 use crate::clock::Verdict;
 use crate::heard::Id;
 use crate::sounder::HUSH_S;
-use crate::{Actions, Fault, Hand, Heard, Node, Seen, Shout, Uptime, settings};
+use crate::{Actions, Fault, Hand, Heard, Node, Seen, Shout, Uptime};
 
 /// A self-test answers within this.
 const TEST_MS: u64 = 30_000;
@@ -25,19 +24,12 @@ pub(crate) struct Test {
     pub(crate) until: Uptime,
 }
 
-fn answer(id: &str, outcome: Result<&str, &str>) -> Answer {
+fn answer(id: &str, outcome: Result<&'static str, &'static str>) -> Answer {
     let (ok, text) = match outcome {
         Ok(text) => (true, text),
         Err(text) => (false, text),
     };
-    let mut detail = String::<DETAIL>::new();
-    // Every text here is shorter than the limit; a longer one is cut at the last whole word.
-    for word in text.split_inclusive(' ') {
-        if detail.push_str(word).is_err() {
-            break;
-        }
-    }
-    Answer { id: Id::try_from(id).unwrap_or_default(), ok, detail }
+    Answer { id: Id::try_from(id).unwrap_or_default(), ok, detail: Detail::Text(text) }
 }
 
 impl Fault {
@@ -93,10 +85,7 @@ impl Node {
         let _ = write!(id, "{}{}", Settings::REPLY, new.rev);
         if let Some(bad) = new.faults().next() {
             self.refused_rev = Some(new.rev);
-            let mut detail = String::new();
-            // Every explanation fits.
-            let _ = settings::explain(&bad, &mut detail);
-            let _ = out.answers.push(Answer { id, ok: false, detail });
+            let _ = out.answers.push(Answer { id, ok: false, detail: Detail::Settings(bad) });
             return;
         }
         self.settings = *new;

@@ -153,7 +153,7 @@ fn settings_take_effect_and_wrong_ones_change_nothing() {
     let refused = rig.hear(Heard::Settings(bad));
     assert!(!refused.status && !refused.persist);
     assert_eq!((refused.answers[0].id.as_str(), refused.answers[0].ok), ("settings-5", false));
-    assert!(refused.answers[0].detail.contains("interval_s"));
+    assert!(refused.answers[0].detail.words().contains("interval_s"));
     assert_eq!(rig.node.settings().rev, 4);
     assert!(rig.hear(Heard::Settings(bad)).answers.is_empty(), "refused once");
     let low = Settings { low_kpa: Kilopascals::new(400.0).unwrap(), ..settings(6) };
@@ -190,11 +190,11 @@ fn a_self_test_answers_what_it_found_or_that_nothing_came() {
     assert!(!second.self_test && !second.answers[0].ok);
     let found = Seen { self_test: Some(Err(Fault::WireBroken)), ..Seen::default() };
     let done = rig.step(&found);
-    assert!(!done.answers[0].ok && done.answers[0].detail.contains("3.6 mA"));
+    assert!(!done.answers[0].ok && done.answers[0].detail.words().contains("3.6 mA"));
     assert!(rig.hear(command(Verb::SelfTest, None)).self_test);
     rig.now = Uptime(30_000);
     let late = rig.step(&Seen::default());
-    assert!(!late.answers[0].ok && late.answers[0].detail.contains("does not answer"));
+    assert!(!late.answers[0].ok && late.answers[0].detail.words().contains("does not answer"));
 }
 
 #[test]

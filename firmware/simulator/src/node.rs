@@ -202,7 +202,10 @@ impl Device {
                 out.push(message(Channel::Status, &live.node.status()));
             }
             let replies = actions.answers.iter();
-            out.extend(replies.map(|it| message(Channel::Reply, &it.reply())));
+            out.extend(replies.map(|it| {
+                let words = it.detail.words();
+                message(Channel::Reply, &it.reply(&words))
+            }));
         }
     }
 

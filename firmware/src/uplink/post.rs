@@ -16,8 +16,9 @@ use crate::{Answer, Heard, Link, Radio};
 
 /// Messages of the gateway that the node has not heard yet; more wait in the broker.
 const HEARD: usize = 2;
-/// Answers that are not on their way yet; a step makes at most two.
-const ANSWERS: usize = 4;
+/// Answers that are not on their way yet: to as many commands as the gateway lets wait for a
+/// device, while one is on its way.
+const ANSWERS: usize = 16;
 
 struct Notes {
     clock: Clock,
@@ -72,9 +73,11 @@ impl<M: RawMutex, F> Post<M, F> {
         self.changed.signal(());
     }
 
-    /// Takes the answer to a command; waits while too many are under way.
-    pub async fn answer(&self, answer: Answer) {
-        self.answers.send(answer).await;
+    /// Takes the answer to a command. It never waits: the broker's word that an answer has arrived
+    /// may be behind commands that the node has not heard yet, and both tasks would wait for each
+    /// other. More than [`ANSWERS`] come from no gateway; they are dropped, as a lost reply is.
+    pub fn answer(&self, answer: Answer) {
+        let _ = self.answers.try_send(answer);
         self.wake();
     }
 

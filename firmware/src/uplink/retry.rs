@@ -3,9 +3,7 @@
 //! Waits double, and every device draws its own: when a broker comes back after an hour, a town
 //! of 10,000 devices is spread over half a minute and more, not over one second.
 
-use embassy_time::Duration;
-
-use super::Desk;
+use super::{Desk, Habits, Stay};
 use crate::{Radio, Uptime};
 
 /// The first wait, while readings wait.
@@ -49,18 +47,19 @@ pub struct Retry {
     /// This device's share of the spread, 0 to 65,535; a new one for every failure.
     share: u16,
     seed: u64,
+    /// Staying connected is a reason to dial, also when nothing waits: a command may.
+    stay: Stay,
     most_ms: u64,
     started: bool,
 }
 
 impl Retry {
-    /// A device that has just started. `seed` differs from device to device; no wait is longer
-    /// than `most`.
+    /// A device that has just started. `seed` differs from device to device.
     #[must_use]
-    pub fn new(seed: u64, most: Duration) -> Self {
-        let most_ms = most.as_millis();
-        let mut it =
-            Self { failures: 0, tried: Uptime(0), share: 0, seed, most_ms, started: false };
+    pub fn new(seed: u64, habits: &Habits) -> Self {
+        let (stay, most_ms) = (habits.stay, habits.retry_ms);
+        let (failures, tried, started) = (0, Uptime(0), false);
+        let mut it = Self { failures, tried, share: 0, seed, stay, most_ms, started };
         it.draw();
         it
     }
@@ -69,7 +68,8 @@ impl Retry {
     #[must_use]
     pub fn next(&self, desk: &Desk, now: Uptime) -> Away {
         let urgent = desk.alarm || desk.radio == Radio::Now;
-        if !(urgent || desk.any() || desk.radio == Radio::Report) {
+        let wanted = urgent || desk.any() || desk.radio == Radio::Report;
+        if !wanted && self.stay == Stay::Briefly {
             return Away::Rest(None);
         }
         let wait_ms = if urgent {
@@ -131,12 +131,10 @@ impl Retry {
 mod tests {
     extern crate std;
     use super::{Away, Ended, Retry};
-    use crate::uplink::Desk;
+    use crate::uplink::{Desk, Habits};
     use crate::{Radio, Uptime};
-    use embassy_time::Duration;
     use std::vec::Vec;
 
-    const MOST: Duration = Duration::from_secs(900);
     const IDLE: Desk =
         Desk { radio: Radio::Sleep, alarm: false, readings: false, answer: false, status: false };
     const REPORT: Desk = Desk { readings: true, ..IDLE };
@@ -153,7 +151,7 @@ mod tests {
 
     #[test]
     fn it_rests_while_nothing_waits_and_dials_when_something_does() {
-        let mut retry = Retry::new(7, MOST);
+        let mut retry = Retry::new(7, &Habits::BRIEFLY);
         retry.ended(Ended::Left, Uptime(0));
         assert_eq!(retry.next(&IDLE, Uptime(5)), Away::Rest(None));
         assert_eq!(retry.next(&REPORT, Uptime(5)), Away::Dial);
@@ -162,9 +160,21 @@ mod tests {
     }
 
     #[test]
+    fn on_mains_it_comes_back_though_nothing_waits_and_on_a_battery_it_sleeps() {
+        for (habits, waits) in
+            [(Habits::ALWAYS, 0..=30_000), (Habits::BRIEFLY, u64::MAX..=u64::MAX)]
+        {
+            let mut retry = Retry::new(7, &habits);
+            retry.ended(Ended::Broken, Uptime(0));
+            let ms = wait_ms(&retry, &IDLE);
+            assert!(waits.contains(&ms), "{habits:?}: {ms} ms");
+        }
+    }
+
+    #[test]
     #[rustfmt::skip] // a table
     fn waits_double_up_to_the_most_and_an_alarm_waits_less() {
-        let mut retry = Retry::new(7, MOST);
+        let mut retry = Retry::new(7, &Habits::BRIEFLY);
         for (failure, report, alarm) in [
             (1,       0..=30_000,        0..=5_000),
             (2,  30_000..=60_000,    5_000..=10_000),
@@ -190,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_not_asked_again_at_once_and_an_alarm_still_comes_through() {
-        let mut retry = Retry::new(7, MOST);
+        let mut retry = Retry::new(7, &Habits::BRIEFLY);
         retry.ended(Ended::Refused(0x87), Uptime(0));
         assert!(wait_ms(&retry, &REPORT) >= 60_000);
         assert!(wait_ms(&retry, &ALARM) <= 20_000);
@@ -201,7 +211,7 @@ mod tests {
         for (what, tell) in [("started", None), ("lost the broker", Some(Ended::Broken))] {
             let mut waits: Vec<_> = (0..10_000)
                 .map(|seed| {
-                    let mut retry = Retry::new(seed, MOST);
+                    let mut retry = Retry::new(seed, &Habits::BRIEFLY);
                     if let Some(how) = tell {
                         retry.ended(how, Uptime(0));
                     }

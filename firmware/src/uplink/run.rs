@@ -2,7 +2,7 @@
 
 use embassy_futures::select::{Either3, select, select3};
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use embassy_time::{Duration, Instant, Timer};
+use embassy_time::{Instant, Timer};
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use heapless::Vec;
@@ -13,7 +13,7 @@ use standpipe_shared::{Channel, Status, Topic};
 use super::mailbox::{Mailbox, Slots};
 use super::session::{Retain, SUBSCRIPTIONS, Said, Session};
 use super::talk::Session as Resume;
-use super::{Account, Away, Ended, Habits, Modem, News, Post, Retry, Talk, Turn, What};
+use super::{Account, Away, Ended, Habits, Modem, News, Post, Retry, Stay, Talk, Turn, What};
 use crate::clock::Stamp;
 use crate::pulse::{Part, Pulse};
 use crate::{Class, Heard, Link, Uptime};
@@ -56,7 +56,7 @@ pub struct Uplink<'u, M: RawMutex, F> {
 impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
     /// Talks to the broker for ever.
     pub async fn run<D: Modem>(&self, modem: &mut D) -> ! {
-        let mut retry = Retry::new(self.seed, Duration::from_millis(self.habits.retry_ms));
+        let mut retry = Retry::new(self.seed, &self.habits);
         let mut subscribed = false;
         loop {
             match retry.next(&self.post.desk().await, now()) {
@@ -76,8 +76,11 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
                     self.pulse.promise(Part::Uplink, now(), DIAL_S);
                     modem.hang_up().await;
                     retry.ended(ended, now());
-                    if ended == Ended::Left {
+                    // Also after a failure: the next attempt of a battery may be far away.
+                    if self.habits.stay == Stay::Briefly {
                         modem.sleep().await;
+                    }
+                    if ended == Ended::Left {
                         self.post.set_link(Link::Asleep);
                     }
                 }
@@ -210,7 +213,8 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
 
     async fn say_answer(&mut self) -> Result<bool, Ended> {
         let Some(answer) = self.post.take_answer() else { return Ok(false) };
-        let number = self.say_json(Channel::Reply, &answer.reply(), Retain::No).await?;
+        let words = answer.detail.words();
+        let number = self.say_json(Channel::Reply, &answer.reply(&words), Retain::No).await?;
         self.urgent = Some(Urgent { number, what: What::Answer, id: None });
         Ok(true)
     }

@@ -1,6 +1,7 @@
 //! What several tests of the firmware need: a chip that can lose its power at any byte.
 #![allow(dead_code, reason = "every test uses another part")]
 
+pub mod broker;
 pub mod chip;
 pub mod device;
 
