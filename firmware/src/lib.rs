@@ -11,6 +11,7 @@
 //! | [`filter`], [`watch`] | median and extremes; dwell and hysteresis of one condition |
 //! | [`rhythm`] | when to measure and when to report |
 //! | `orders`, [`sounder`] | commands, settings, button; what is heard in the room |
+//! | [`press`] | whether the button was pressed or held |
 //! | [`start`], [`memory`] | how a boot begins; what survives it |
 //! | [`power`] | how long a battery lasts, and what rare samples cost |
 //! | [`record`] | one unsent message, compact in flash, JSON on the wire |
@@ -48,6 +49,7 @@ pub mod node;
 mod orders;
 pub mod outbox;
 pub mod power;
+pub mod press;
 pub mod pulse;
 pub mod record;
 pub mod rhythm;

@@ -8,6 +8,8 @@ pub const HUSH_S: u32 = 600;
 const WORSE: f32 = 2.0;
 /// Between two chirps.
 const CHIRP_EVERY_MS: u64 = 45_000;
+/// A chirp is no alarm: it is this short (the same driver makes the evacuation signal).
+const CHIRP_MS: u64 = 100;
 /// A muted chirp comes back after 7 h (GB 20517: 7 ± 1 h).
 const MUTED_MS: u64 = 7 * 3_600_000;
 /// The test signal lasts this long.
@@ -60,12 +62,17 @@ impl Voice {
         if now < self.test_until {
             return Sounder::Test;
         }
-        let quiet = self.chirped.is_some_and(|at| now.since_ms(at) < CHIRP_EVERY_MS);
-        if !it.trouble || now < self.muted_until || quiet {
+        if !it.trouble || now < self.muted_until {
             return Sounder::Off;
         }
-        self.chirped = Some(now);
-        Sounder::Chirp
+        match self.chirped.map(|at| now.since_ms(at)) {
+            Some(ms) if ms < CHIRP_MS => Sounder::Chirp,
+            Some(ms) if ms < CHIRP_EVERY_MS => Sounder::Off,
+            Some(_) | None => {
+                self.chirped = Some(now);
+                Sounder::Chirp
+            }
+        }
     }
 
     /// When something changes by itself.
@@ -73,7 +80,8 @@ impl Voice {
     pub fn next(&self, now: Uptime) -> Option<Uptime> {
         let hush = self.hush.map(|it| it.0);
         let test = Some(self.test_until);
-        [hush, test].into_iter().flatten().filter(|it| *it > now).min()
+        let chirp = self.chirped.map(|at| at.after_ms(CHIRP_MS));
+        [hush, test, chirp].into_iter().flatten().filter(|it| *it > now).min()
     }
 }
 
@@ -110,6 +118,10 @@ mod tests {
         let mut voice = Voice::default();
         let trouble = State { trouble: true, ..CALM };
         assert_eq!(voice.say(trouble, Uptime(0)), Sounder::Chirp);
+        assert_eq!(voice.next(Uptime(0)), Some(Uptime(100)), "it ends by itself");
+        assert_eq!(voice.say(trouble, Uptime(99)), Sounder::Chirp, "a contact is no reason");
+        assert_eq!(voice.say(trouble, Uptime(100)), Sounder::Off);
+        assert_eq!(voice.next(Uptime(100)), None);
         assert_eq!(voice.say(trouble, Uptime(44_999)), Sounder::Off);
         assert_eq!(voice.say(trouble, Uptime(45_000)), Sounder::Chirp);
         voice.mute(Uptime(50_000));

@@ -136,16 +136,27 @@ fn a_test_by_hand_is_seen_as_a_test_and_ends() {
 }
 
 #[test]
-fn a_dead_chamber_is_a_fault_that_chirps_and_a_press_mutes_it() {
+fn a_dead_chamber_is_a_fault_that_chirps_briefly_and_a_press_mutes_it() {
     let mut rig = Rig::new(Kind::Smoke);
     rig.live(100, &calm());
     rig.live(200, &World { counts: Err(Fault::Silent), ..calm() });
     assert!(matches!(rig.shouted()[..], [(_, Condition::SensorFault, true)]));
     rig.live(300, &World { temp_c: Err(Fault::Garbled), ..calm() });
     assert!(rig.node.shouts(Condition::SensorFault), "a thermometer is a sensor too");
-    rig.hand(Hand::Press);
     let contacts = calm().contacts;
-    assert_eq!(rig.step(&Seen { contacts, ..Seen::default() }).sounder, Sounder::Off);
+    let look = Seen { contacts, ..Seen::default() };
+    let mut second = || {
+        rig.now = rig.now.after_ms(1_000);
+        Some(rig.step(&look)).filter(|it| it.sounder == Sounder::Chirp)
+    };
+    let chirps = (0..60).find_map(|_| second()).unwrap();
+    assert_eq!(chirps.wake_at, rig.now.after_ms(100));
+    rig.now = chirps.wake_at;
+    let quiet = rig.step(&look);
+    assert_eq!(quiet.sounder, Sounder::Off, "a chirp is no evacuation");
+    assert!(quiet.wake_at > rig.now, "{quiet:?}");
+    rig.hand(Hand::Press);
+    assert_eq!(rig.step(&look).sounder, Sounder::Off);
     rig.live(1_000, &calm());
     assert!(!rig.node.shouts(Condition::SensorFault));
 }

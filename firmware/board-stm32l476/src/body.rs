@@ -1,5 +1,7 @@
 //! What hangs on this board: pressure, temperature, lean, smoke, battery, contacts, a sounder.
 
+use core::future::pending;
+
 use embassy_futures::select::{Either, select, select3};
 use embassy_stm32::adc::{Adc, SampleTime};
 use embassy_stm32::exti::{ExtiInput, InterruptHandler};
@@ -11,13 +13,14 @@ use embassy_stm32::peripherals::{
 };
 use embassy_stm32::usart::{BufferedInterruptHandler, BufferedUart, Config};
 use embassy_stm32::{Peri, bind_interrupts, pac};
-use embassy_time::{Delay, Duration, Timer};
+use embassy_time::{Delay, Duration, Instant, Timer};
 use standpipe_firmware::life::Board;
+use standpipe_firmware::press::{Level, Press};
 use standpipe_firmware::sensors::accelerometer::Accelerometer;
 use standpipe_firmware::sensors::chamber;
 use standpipe_firmware::sensors::modbus::{Format, Function, Transmitter};
 use standpipe_firmware::sensors::thermometer::Thermometer;
-use standpipe_firmware::{Contacts, Fault, Hand, Pressure, Seen, Sounder, Wanted};
+use standpipe_firmware::{Contacts, Fault, Hand, Pressure, Seen, Sounder, Uptime, Wanted};
 use standpipe_shared::Kind;
 
 use crate::bus::Bus;
@@ -48,8 +51,6 @@ const THERMOMETER: Thermometer = Thermometer { address: 0x48, converts_ms: 12 };
 const LEAN: Accelerometer = Accelerometer { address: 0x18, upright: [0.0, 0.0, 1.0] };
 /// The supply at which the reference was measured, mV (DS10198 §3.15.2).
 const CALIBRATED_AT_MV: u32 = 3_000;
-/// A button or a magnet that stays so long is meant so.
-const HOLD: Duration = Duration::from_secs(2);
 /// Contacts bounce.
 const BOUNCE: Duration = Duration::from_millis(30);
 
@@ -103,6 +104,8 @@ pub struct Touch {
     cap: ExtiInput<'static, Async>,
     case: ExtiInput<'static, Async>,
     button: ExtiInput<'static, Async>,
+    /// What is known of the button; a sample interrupts the waiting, not the press.
+    press: Press,
 }
 
 impl Touch {
@@ -118,26 +121,36 @@ impl Touch {
             cap: ExtiInput::new(cap.0, cap.1, Pull::Up, Irqs),
             case: ExtiInput::new(case.0, case.1, Pull::Up, Irqs),
             button: ExtiInput::new(button.0, button.1, Pull::Up, Irqs),
+            press: Press::default(),
         }
     }
 
     async fn changed(&mut self) -> Option<Hand> {
-        let contacts = select3(
-            self.flow.wait_for_any_edge(),
-            self.cap.wait_for_any_edge(),
-            self.case.wait_for_any_edge(),
-        );
-        match select(contacts, self.button.wait_for_falling_edge()).await {
-            Either::First(_) => {
-                Timer::after(BOUNCE).await;
-                None
+        loop {
+            let level = if self.button.is_low() { Level::Down } else { Level::Up };
+            let hand = self.press.look(level, Uptime(Instant::now().as_millis()));
+            if hand.is_some() {
+                return hand;
             }
-            Either::Second(()) => {
-                let held = Timer::after(HOLD);
-                match select(self.button.wait_for_rising_edge(), held).await {
-                    Either::First(()) => Some(Hand::Press),
-                    Either::Second(()) => Some(Hand::Hold),
+            let contacts = select3(
+                self.flow.wait_for_any_edge(),
+                self.cap.wait_for_any_edge(),
+                self.case.wait_for_any_edge(),
+            );
+            let held = async {
+                match self.press.due() {
+                    Some(at) => Timer::at(Instant::from_millis(at.0)).await,
+                    None => pending().await,
                 }
+            };
+            let button = select(self.button.wait_for_any_edge(), held);
+            let moved = select(contacts, button).await;
+            if let Either::Second(Either::Second(())) = moved {
+                continue;
+            }
+            Timer::after(BOUNCE).await;
+            if let Either::First(_) = moved {
+                return None;
             }
         }
     }
@@ -215,8 +228,8 @@ impl Board for Body {
     }
 
     fn sound(&mut self, sounder: Sounder) {
-        // The driver of the sounder makes the evacuation signal itself; a chirp is as long as it
-        // takes until the next step.
+        // The driver of the sounder makes the evacuation signal itself, and of a tenth of a second
+        // a chirp.
         self.sounder.set_level((sounder != Sounder::Off).into());
     }
 
