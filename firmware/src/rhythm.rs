@@ -10,7 +10,7 @@ const BURST_EVERY_S: u32 = 15;
 /// … for this long.
 const BURST_FOR_S: u32 = 120;
 /// While a crew watches, it reports this often.
-const LIVE_EVERY_S: u32 = 2;
+const LIVE_EVERY_S: u32 = 1;
 /// A report because something moved comes no sooner after the last one: a pump that starts and
 /// stops, or a contact that rattles, must not empty the battery.
 const MOVED_AFTER_MS: u64 = 2_000;
@@ -120,7 +120,8 @@ impl Rhythm {
         if turned || crossed {
             self.burst(now);
         }
-        turned || crossed || moved || look.sampled && now >= self.next_report
+        let due = now >= self.next_report || now < self.live_until;
+        turned || crossed || moved || look.sampled && due
     }
 
     fn crosses(&mut self, kpa: f32, settings: &Settings) -> bool {
@@ -148,7 +149,11 @@ impl Rhythm {
 
     /// The sensors were asked; `every_s` is how soon they are to be asked again.
     pub fn sampled(&mut self, every_s: u32, now: Uptime) {
-        let every_s = if now < self.live_until { every_s.min(LIVE_EVERY_S) } else { every_s };
+        if now < self.live_until {
+            // Counted from when it was due: asking the sensors takes a part of the second.
+            self.next_sample = self.next_sample.after_s(every_s.min(LIVE_EVERY_S)).max(now);
+            return;
+        }
         self.next_sample = now.after_s(every_s).min(self.next_report.max(now.after_ms(AGAIN_MS)));
     }
 
@@ -223,7 +228,7 @@ mod tests {
         assert!(rhythm.due(look, &rare, Uptime(700_000)));
         rhythm.reported(look, &rare, Uptime(700_000));
         rhythm.sampled(600, Uptime(700_000));
-        assert_eq!(rhythm.next_sample(), Uptime(702_000));
+        assert_eq!(rhythm.next_sample(), Uptime(701_000));
         assert!(rhythm.watched(Uptime(999_999)) && !rhythm.watched(Uptime(1_000_000)));
         let turned = Look { kpa: None, shape: 1, sampled: false };
         assert!(!rhythm.due(turned, &rare, Uptime(701_000)), "a report has just gone out");

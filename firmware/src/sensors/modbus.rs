@@ -72,6 +72,8 @@ pub struct Transmitter {
 impl Transmitter {
     /// Asks for the pressure, at most twice.
     pub async fn read<S: Read + Write>(&self, line: &mut S, delay: &mut impl DelayNs) -> Pressure {
+        // An answer that came too late for the last question is none to this one.
+        hush(line, delay).await;
         let mut kpa = self.ask(line, delay).await;
         if matches!(kpa, Err(Fault::Garbled | Fault::Silent)) {
             hush(line, delay).await;
@@ -286,6 +288,18 @@ mod tests {
         let mut broken = Line::new(&[]);
         broken.broken = true;
         assert_eq!(broken.read(), Err(Fault::Garbled));
+    }
+
+    /// One that answers after the time-out answers the last question, not the next one.
+    #[test]
+    fn an_answer_that_comes_too_late_is_not_taken_for_the_next() {
+        let late = frame(&[1, 3, 2, 0x0C, 0x36]);
+        for stale in [&late[..], &late[..3], &[0x55; 40]] {
+            let mut line = Line::new(&[&frame(&[1, 3, 2, 0, 0x32])]);
+            line.incoming.extend(stale);
+            assert_eq!(line.read(), Ok(Kilopascals::new(5.0).unwrap()), "{stale:02x?}");
+            assert_eq!(line.sent.len(), 8, "asked once");
+        }
     }
 
     #[test]
