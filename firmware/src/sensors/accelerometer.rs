@@ -29,7 +29,8 @@ pub struct Accelerometer {
 }
 
 impl Accelerometer {
-    /// Lets it measure from now on. Once after each start.
+    /// Lets it measure from now on. Once after each start; [`Self::read`] does it again after a
+    /// fault.
     ///
     /// # Errors
     /// [`Fault`]; [`Fault::Garbled`] when another chip answers.
@@ -41,11 +42,21 @@ impl Accelerometer {
         write(bus, self.address, &[CONTROL_1, LOW_POWER_1_HZ])
     }
 
-    /// From upright, 0 to 180 degrees.
+    /// From upright, 0 to 180 degrees. After a fault it is started anew: one that lost its power
+    /// for a moment feels no gravity until then.
     ///
     /// # Errors
     /// [`Fault`]; [`Fault::OutOfRange`] while it is not at rest.
     pub fn read(&self, bus: &mut impl I2c) -> Result<Degrees, Fault> {
+        let read = self.once(bus);
+        if read.is_err() {
+            // The fault is told in any case.
+            let _ = self.start(bus);
+        }
+        read
+    }
+
+    fn once(&self, bus: &mut impl I2c) -> Result<Degrees, Fault> {
         let [_, x, _, y, _, z]: [u8; 6] = registers(bus, self.address, OUTPUT)?;
         let felt = [x, y, z].map(|it| f32::from(it.cast_signed()) / G);
         if !AT_REST_G.contains(&length(felt)) {
@@ -72,12 +83,19 @@ mod tests {
 
     const IT: Accelerometer = Accelerometer { address: 0x18, upright: [0.0, 0.0, 1.0] };
 
-    fn read(it: &Accelerometer, [x, y, z]: [i8; 3]) -> Result<f32, Fault> {
+    /// What it reads, and then does on the bus.
+    fn read(it: &Accelerometer, [x, y, z]: [i8; 3], then: &[Transaction]) -> Result<f32, Fault> {
         let bytes = [0, x.cast_unsigned(), 0, y.cast_unsigned(), 0, z.cast_unsigned()];
-        let mut bus = Mock::new(&[Transaction::write_read(0x18, [0xA8].into(), bytes.into())]);
+        let output = Transaction::write_read(0x18, [0xA8].into(), bytes.into());
+        let mut bus = Mock::new([output].iter().chain(then));
         let read = it.read(&mut bus).map(Degrees::get);
         bus.done();
         read
+    }
+
+    fn started() -> [Transaction; 2] {
+        let who = Transaction::write_read(0x18, [0x0F].into(), [0x33].into());
+        [who, Transaction::write(0x18, [0x20, 0x1F].into())]
     }
 
     #[test]
@@ -90,18 +108,19 @@ mod tests {
             ([0, 0, -63],   Ok(180.0)),
             ([0, 45, 45],   Ok(45.0)),
             ([32, 0, 55],   Ok(30.2)),
-            ([0, 0, 0],     Err(Fault::OutOfRange)), // falling
+            ([0, 0, 0],     Err(Fault::OutOfRange)), // falling, or asleep since its supply sagged
             ([0, 0, 127],   Err(Fault::OutOfRange)), // hit
         ] {
-            match (read(&IT, felt), degrees) {
+            let anew: &[Transaction] = if degrees.is_err() { &started() } else { &[] };
+            match (read(&IT, felt, anew), degrees) {
                 (Ok(it), Ok(wanted)) => assert!((it - wanted).abs() < 0.5, "{felt:?} {it}"),
                 (it, wanted) => assert_eq!(it, wanted, "{felt:?}"),
             }
         }
         let sideways = Accelerometer { upright: [0.0, -2.0, 0.0], ..IT };
-        assert!(read(&sideways, [0, -62, 0]).is_ok_and(|it| it < 0.5));
+        assert!(read(&sideways, [0, -62, 0], &[]).is_ok_and(|it| it < 0.5));
         let unset = Accelerometer { upright: [0.0; 3], ..IT };
-        assert_eq!(read(&unset, [0, 0, 63]), Err(Fault::Garbled));
+        assert_eq!(read(&unset, [0, 0, 63], &started()), Err(Fault::Garbled));
     }
 
     #[test]
