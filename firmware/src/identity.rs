@@ -13,12 +13,16 @@ use core::fmt;
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use serde::{Deserialize, Serialize};
-use standpipe_shared::{Kind, Name};
+use standpipe_shared::{Kind, Name, Settings};
 
+use crate::settings;
 use crate::uplink::{Account, Habits};
 
 /// The size of the page, bytes.
 pub const PAGE: usize = 512;
+/// The longest name of a host (RFC 1035, §2.3.4), and of an access point, bytes.
+pub(crate) const HOST: usize = 253;
+pub(crate) const APN: usize = 63;
 /// What precedes the JSON.
 const HEAD: usize = 6;
 /// Slow and small: it is used once a start.
@@ -38,8 +42,17 @@ pub struct Identity<'a> {
     pub kind: Kind,
     /// The broker's name or address, as the modem dials it.
     pub host: &'a str,
-    /// The broker's port.
+    /// The broker's port; 0: [`Self::dialled`] knows.
+    #[serde(default)]
     pub port: u16,
+    /// The modem encrypts the line, and checks the broker's certificate by the authority in its
+    /// file `ca.pem`. A device without `user` shows a certificate of its own: `client.pem` and
+    /// `client.key`.
+    #[serde(default)]
+    pub tls: bool,
+    /// The access point of the SIM's network; empty: the network chooses.
+    #[serde(default)]
+    pub apn: &'a str,
     /// The name to log in with; empty: none.
     #[serde(default)]
     pub user: &'a str,
@@ -111,7 +124,8 @@ impl<'a> Identity<'a> {
 
     fn sound(&self) -> bool {
         let named = [self.area, self.device].iter().all(|it| Name::new(it).is_ok());
-        let reached = !self.root.is_empty() && !self.host.is_empty() && self.port > 0;
+        let reached = !self.root.is_empty() && (1..=HOST).contains(&self.host.len());
+        let reached = reached && self.apn.len() <= APN;
         named && reached && self.keep_alive_s > 0 && self.retry_s > 0 && self.watchdog_s > 0
     }
 
@@ -126,6 +140,27 @@ impl<'a> Identity<'a> {
             user: given(self.user),
             password: given(self.password).map(str::as_bytes),
         })
+    }
+
+    /// The broker's port: the one that is written, or that of `deploy/mosquitto` for a device that
+    /// comes like this.
+    #[must_use]
+    pub const fn dialled(&self) -> u16 {
+        match (self.port, self.tls, self.user.is_empty()) {
+            (0, false, _) => 1883,
+            (0, true, true) => 8883,
+            (0, true, false) => 8884,
+            (port, _, _) => port,
+        }
+    }
+
+    /// What it runs until the gateway says otherwise.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        match (self.kind, self.mains) {
+            (Kind::Hydrant, false) => settings::battery(),
+            (Kind::Hydrant, true) | (Kind::Smoke, _) => settings::defaults(),
+        }
     }
 
     /// How it uses its connection.
@@ -153,7 +188,8 @@ impl<'a> Identity<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Identity, PAGE, TooLong, Unreadable};
+    extern crate std;
+    use super::{APN, HOST, Identity, PAGE, TooLong, Unreadable};
     use proptest::prelude::{any, proptest};
     use standpipe_shared::{Kind, ROOT};
 
@@ -163,7 +199,9 @@ mod tests {
         device: "H-1",
         kind: Kind::Hydrant,
         host: "broker.example",
-        port: 1883,
+        port: 8_884,
+        tls: true,
+        apn: "iot.example",
         user: "H-1",
         password: "secret",
         mains: false,
@@ -198,7 +236,8 @@ mod tests {
         assert_eq!(Identity::read(&[0; PAGE]), Err(Unreadable::Blank));
         assert_eq!(Identity::read(&[1, 2]), Err(Unreadable::Damaged));
         for bad in [
-            Identity { area: "t 1", ..H1 }, Identity { device: "", ..H1 }, Identity { port: 0, ..H1 },
+            Identity { area: "t 1", ..H1 }, Identity { device: "", ..H1 },
+            Identity { host: &"h".repeat(HOST + 1), ..H1 }, Identity { apn: &"a".repeat(APN + 1), ..H1 },
             Identity { host: "", ..H1 }, Identity { root: "", ..H1 }, Identity { keep_alive_s: 0, ..H1 },
             Identity { retry_s: 0, ..H1 }, Identity { watchdog_s: 0, ..H1 },
         ] {
@@ -217,6 +256,34 @@ mod tests {
         let sum = super::CRC.checksum(&other[6..6 + length]);
         other[2..6].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(Identity::read(&other), Err(Unreadable::Strange));
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_port_that_is_not_written_is_the_one_that_is_open_for_it() {
+        for (tls, user, port, dialled) in [
+            (false, "",    0,     1883),
+            (false, "H-1", 0,     1883),
+            (true,  "",    0,     8883),
+            (true,  "H-1", 0,     8884),
+            (true,  "H-1", 4_433, 4_433),
+        ] {
+            let it = Identity { tls, user, port, ..H1 };
+            assert_eq!(it.dialled(), dialled, "{it:?}");
+        }
+        let page = page(&Identity { port: 0, ..H1 });
+        assert_eq!(Identity::read(&page).map(|it| it.dialled()), Ok(8884));
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_hydrant_on_a_battery_samples_rarely_until_it_is_told_otherwise() {
+        for (kind, mains, sample_s) in [
+            (Kind::Hydrant, false, 60), (Kind::Hydrant, true, 5), (Kind::Smoke, false, 5), (Kind::Smoke, true, 5),
+        ] {
+            let settings = Identity { kind, mains, ..H1 }.settings();
+            assert_eq!((settings.sample_s, settings.faults().count()), (sample_s, 0), "{kind:?} {mains}");
+        }
     }
 
     proptest! {

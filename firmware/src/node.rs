@@ -16,7 +16,7 @@ use crate::smoke::Detector;
 use crate::sounder::{State, Voice};
 use crate::start::{Reset, Start};
 use crate::watch::{Evidence, Watch};
-use crate::{Actions, Link, Radio, Record, Seen, Shout, Sounder, Uptime, Wanted, settings};
+use crate::{Actions, Link, Radio, Record, Seen, Shout, Sounder, Uptime, Wanted};
 
 /// Version of this library.
 pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
@@ -72,7 +72,7 @@ impl Node {
     pub fn start(kind: Kind, memory: Option<Memory>, start: Start) -> Self {
         let memory = memory.unwrap_or_else(|| Memory {
             active: 0,
-            settings: settings::defaults(),
+            settings: start.settings,
             drift_db_m: 0.0,
             starts: Vec::new(),
         });

@@ -22,6 +22,14 @@ pub fn defaults() -> Settings {
     }
 }
 
+/// Those of a hydrant on a battery that was never told any: its transmitter must warm up for every
+/// sample, so that 5 s would cost two thirds of the battery's life ([`crate::power`]). What rare
+/// samples cost in seconds of detection, [`crate::power::no_water_within_s`] says.
+#[must_use]
+pub fn battery() -> Settings {
+    Settings { sample_s: 60, ..defaults() }
+}
+
 /// Why these are refused, in the words of a reply; the first fault is enough. Numbers are told
 /// whole: printing fractions takes as much flash as a driver.
 ///

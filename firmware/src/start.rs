@@ -1,5 +1,8 @@
 //! How a boot begins: why, which one it is, and what it has to begin with.
 
+use standpipe_shared::Settings;
+
+use crate::settings;
 use crate::smoke::Chamber;
 
 /// Why the device started.
@@ -43,11 +46,13 @@ pub struct Start {
     pub first_report_ms: u64,
     /// The chamber of a detector.
     pub chamber: Chamber,
+    /// What it runs when it remembers none.
+    pub settings: Settings,
 }
 
 impl Default for Start {
     fn default() -> Self {
         let (reset, chamber) = (Reset::PowerOn, Chamber::default());
-        Self { reset, boot: 1, first_report_ms: 0, chamber }
+        Self { reset, boot: 1, first_report_ms: 0, chamber, settings: settings::defaults() }
     }
 }

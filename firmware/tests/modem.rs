@@ -13,11 +13,15 @@ use std::time::Duration;
 use embedded_hal::digital::{ErrorType, OutputPin};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read as _, Write as _};
-use standpipe_firmware::uplink::{AtModem, DialFault, Modem, Script};
+use standpipe_firmware::identity::Identity;
+use standpipe_firmware::uplink::{AtModem, DialFault, Modem, Script, bg95};
+use standpipe_shared::{Kind, ROOT};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 const SCRIPT: Script<'_> = Script {
+    context: "AT+QICSGP=1,1,\"iot\"",
     setup: &["AT+QIACT=1"],
+    secure: &[],
     dial: "AT+QIOPEN=1,0,\"TCP\",\"broker\",1883,0,2",
     hang_up: "AT+QICLOSE=0",
     sleep: &["AT+QSCLK=1"],
@@ -80,6 +84,7 @@ fn it_dials_is_transparent_hangs_up_and_sleeps() {
             ("AT+CEREG?", "\r\n+CEREG: 0,2\r\n\r\nOK\r\n"),
             ("AT+CEREG?", "\r\n+CEREG: 0,5\r\n\r\nOK\r\n"),
             ("AT+CSQ", "\r\n+CSQ: 18,99\r\n\r\nOK\r\n"),
+            (SCRIPT.context, "\r\nOK\r\n"),
             ("AT+QIACT=1", "\r\n+CME ERROR: already\r\n"),
             (
                 SCRIPT.dial,
@@ -129,6 +134,7 @@ fn a_broker_that_does_not_answer_is_told_from_a_silent_module() {
             ("ATE0", "\r\nOK\r\n"),
             ("AT+CEREG?", "\r\n+CEREG: 2,1,\"12AB\",\"0123\",9\r\n\r\nOK\r\n"),
             ("AT+CSQ", "\r\n+CSQ: 99,99\r\n\r\nOK\r\n"),
+            (SCRIPT.context, "\r\nOK\r\n"),
             ("AT+QIACT=1", "\r\nOK\r\n"),
             (SCRIPT.dial, "\r\nNO CARRIER\r\n"),
         ];
@@ -171,5 +177,127 @@ fn a_module_that_boots_slowly_is_waited_for() {
         };
         let (dialled, ()) = tokio::join!(modem.dial(), slow);
         assert_eq!(dialled, Ok(()));
+    });
+}
+
+/// A hydrant on a battery, as `deploy/` knows it: by its name and password, over TLS.
+const H1: Identity<'_> = Identity {
+    root: ROOT,
+    area: "banan",
+    device: "H-1",
+    kind: Kind::Hydrant,
+    host: "broker.example",
+    port: 0,
+    tls: true,
+    apn: "iot.example",
+    user: "banan/H-1",
+    password: "secret",
+    mains: false,
+    keep_alive_s: 60,
+    retry_s: 900,
+    watchdog_s: 20,
+    hang_s: 0,
+};
+
+const OK: &str = "\r\nOK\r\n";
+
+/// What it says between finding the network and the call, and how it hangs up.
+#[rustfmt::skip] // a table
+fn words(it: &Identity<'_>) -> Vec<&'static str> {
+    match (it.tls, it.user, it.mains) {
+        (false, _, _) => vec![
+            "AT+QICSGP=1,1,\"iot.example\"", "AT+CPSMS=0", "AT+QIACT=1",
+            "AT+QIOPEN=1,0,\"TCP\",\"broker.example\",1883,0,2", "AT+QICLOSE=0",
+        ],
+        (true, "", _) => vec![
+            "AT+QICSGP=1,1,\"iot.example\"", "AT+CPSMS=1,,,\"00101100\",\"00000001\"", "AT+QIACT=1",
+            "AT+QSSLCFG=\"sslversion\",0,3", "AT+QSSLCFG=\"ciphersuite\",0,0XFFFF",
+            "AT+QSSLCFG=\"ignorelocaltime\",0,1", "AT+QSSLCFG=\"cacert\",0,\"ca.pem\"",
+            "AT+QSSLCFG=\"clientcert\",0,\"client.pem\"", "AT+QSSLCFG=\"clientkey\",0,\"client.key\"",
+            "AT+QSSLCFG=\"seclevel\",0,2",
+            "AT+QSSLOPEN=1,0,0,\"broker.example\",8883,2", "AT+QSSLCLOSE=0",
+        ],
+        (true, _, _) => vec![
+            "AT+QICSGP=1,1,\"iot.example\"", "AT+CPSMS=1,,,\"00101100\",\"00000001\"", "AT+QIACT=1",
+            "AT+QSSLCFG=\"sslversion\",0,3", "AT+QSSLCFG=\"ciphersuite\",0,0XFFFF",
+            "AT+QSSLCFG=\"ignorelocaltime\",0,1", "AT+QSSLCFG=\"cacert\",0,\"ca.pem\"",
+            "AT+QSSLCFG=\"seclevel\",0,1",
+            "AT+QSSLOPEN=1,0,0,\"broker.example\",8884,2", "AT+QSSLCLOSE=0",
+        ],
+    }
+}
+
+#[test]
+fn a_bg95_is_told_its_network_its_sleep_and_whom_to_trust() {
+    for it in [H1, Identity { user: "", ..H1 }, Identity { tls: false, mains: true, ..H1 }] {
+        run(async {
+            let (ours, mut theirs) = tokio::io::duplex(4_096);
+            let lines = bg95::Lines::of(&it);
+            let mut modem = AtModem::new(FromTokio::new(ours), Pin::default(), lines.script());
+            let said = words(&it);
+            let (hang_up, said) = said.split_last().unwrap();
+            let (dial, said) = said.split_last().unwrap();
+            let mut play = vec![("+++", "\r\nERROR\r\n"), ("AT", OK), (hang_up, OK), ("AT", OK)];
+            play.extend([("ATE0", OK), ("AT+CEREG?", "\r\n+CEREG: 0,1\r\n\r\nOK\r\n")]);
+            play.push(("AT+CSQ", OK));
+            play.extend(said.iter().map(|it| (*it, OK)));
+            play.push((dial, "\r\nCONNECT\r\n"));
+            let (dialled, ()) = tokio::join!(modem.dial(), module(&mut theirs, &play));
+            assert_eq!(dialled, Ok(()));
+            let play = [("+++", OK), ("AT", OK), (hang_up, OK), ("AT+QSCLK=1", OK)];
+            let away = async {
+                modem.hang_up().await;
+                modem.sleep().await;
+            };
+            tokio::join!(away, module(&mut theirs, &play));
+        });
+    }
+}
+
+#[test]
+fn a_module_that_does_not_secure_the_line_does_not_dial() {
+    run(async {
+        let (ours, mut theirs) = tokio::io::duplex(4_096);
+        let lines = bg95::Lines::of(&H1);
+        let mut modem = AtModem::new(FromTokio::new(ours), Pin::default(), lines.script());
+        let refuses = async {
+            let mut said = String::new();
+            let mut bytes = [0; 64];
+            while !said.contains("cacert") {
+                let count = theirs.read(&mut bytes).await.expect("it speaks");
+                let line = String::from_utf8_lossy(&bytes[..count]).into_owned();
+                said.push_str(&line);
+                let registered = "\r\n+CEREG: 0,1\r\n\r\nOK\r\n";
+                let answer = match () {
+                    () if line.contains("CEREG") => registered,
+                    () if line.contains("cacert") => "\r\nERROR\r\n",
+                    () => OK,
+                };
+                if line.ends_with('\r') || line.contains("+++") {
+                    theirs.write_all(answer.as_bytes()).await.expect("and listens");
+                }
+            }
+            said
+        };
+        let (dialled, said) = tokio::join!(modem.dial(), refuses);
+        assert_eq!(dialled, Err(DialFault::Insecure));
+        assert!(!said.contains("QSSLOPEN"), "{said}");
+    });
+}
+
+#[test]
+fn a_module_in_power_saving_mode_is_found_deaf_within_two_seconds() {
+    run(async {
+        let (ours, mut theirs) = tokio::io::duplex(4_096);
+        let pin = Pin::default();
+        let mut modem = AtModem::new(FromTokio::new(ours), pin.clone(), SCRIPT);
+        let before = tokio::time::Instant::now();
+        assert!(!modem.hears().await, "nobody answers: press its key");
+        assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
+        assert_eq!(pin.0.get(), Some(false));
+        let mut asked = [0; 64];
+        let _ = theirs.read(&mut asked).await;
+        let (hears, ()) = tokio::join!(modem.hears(), module(&mut theirs, &[("AT", OK)]));
+        assert!(hears);
     });
 }

@@ -4,8 +4,8 @@
 mod rig;
 
 use rig::{Rig, World};
-use standpipe_firmware::power::{Battery, Budget, Costs, Meter, no_water_within_s};
-use standpipe_firmware::{Fault, Heard};
+use standpipe_firmware::power::{Battery, Budget, Costs, Meter, WARM_UP_MS, no_water_within_s};
+use standpipe_firmware::{Fault, Heard, settings};
 use standpipe_shared::{Condition, Kind, Settings};
 
 const DAY_S: u64 = 86_400;
@@ -28,14 +28,24 @@ fn budget(meter: &Meter, costs: &Costs) -> Budget {
 
 #[test]
 fn at_its_defaults_a_hydrant_node_lasts_eight_years_and_sleeps_more_than_99_percent() {
-    let meter = day(Kind::Hydrant, 900, 5, &World::calm());
+    let Settings { interval_s, sample_s, .. } = settings::battery();
+    let meter = day(Kind::Hydrant, interval_s, sample_s, &World::calm());
     assert_eq!(meter.sessions, 96);
-    assert!((17_280..=17_290).contains(&meter.pressure), "{meter:?}");
+    assert!((1_440..=1_445).contains(&meter.pressure), "{meter:?}");
     let it = budget(&meter, &Costs::HYDRANT);
     assert!(it.sleeps_pct > 99.0 && it.years >= 8.0, "{it:?}");
     let detector = day(Kind::Smoke, 900, 5, &World::smoke(0.0));
     let it = budget(&detector, &Costs::SMOKE);
     assert!(it.sleeps_pct > 99.0 && it.years >= 8.0, "{it:?}");
+}
+
+/// The transmitter is paid for as long as the board lets it warm up, and a frame more.
+#[test]
+fn a_sample_costs_its_whole_warm_up() {
+    let ma = 5.0;
+    assert!(Costs::HYDRANT.pressure_mas > f32::from(WARM_UP_MS) / 1_000.0 * ma);
+    // A call lingers, too: 5 s and 2 s.
+    const { assert!(Costs::HYDRANT.session_mas >= 22.0 * 7.0) };
 }
 
 /// A 4–20 mA transmitter is not for a battery at 5 s; rarely sampled it is, and says its price.
@@ -46,7 +56,8 @@ fn rare_samples_save_a_battery_and_cost_seconds_of_detection() {
     };
     assert!(years(&Costs::HYDRANT_LOOP, 5) < 1.0);
     assert!(years(&Costs::HYDRANT_LOOP, 300) > 7.0);
-    assert!(years(&Costs::HYDRANT, 60) > years(&Costs::HYDRANT, 5) + 1.0);
+    assert!(years(&Costs::HYDRANT, 60) > 8.0 && years(&Costs::HYDRANT, 30) > 7.0);
+    assert!(years(&Costs::HYDRANT, 5) < 3.0, "at 5 s the warm-up of the transmitter takes most");
     assert_eq!([1, 5, 60, 300].map(no_water_within_s), [33, 45, 155, 635]);
 }
 
@@ -74,6 +85,6 @@ fn detection_takes_no_longer_than_is_said() {
 #[test]
 fn a_dead_sensor_does_not_empty_the_battery() {
     let dead = World { kpa: Err(Fault::Silent), ..World::calm() };
-    let it = budget(&day(Kind::Hydrant, 900, 5, &dead), &Costs::HYDRANT);
+    let it = budget(&day(Kind::Hydrant, 900, 60, &dead), &Costs::HYDRANT);
     assert!(it.years >= 8.0, "{it:?}");
 }

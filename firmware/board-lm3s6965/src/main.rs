@@ -80,7 +80,8 @@ async fn begin(spawner: Spawner, cause: Cause, modem: Serial, field: Serial) {
 
     let spread_ms = u64::from(identity.retry_s) * 100;
     let first_report_ms = u64::from(chance(&identity)) % spread_ms;
-    let start = Start { reset: cause.into(), boot, first_report_ms, ..Start::default() };
+    let (reset, settings) = (cause.into(), identity.settings());
+    let start = Start { reset, boot, first_report_ms, settings, ..Start::default() };
     let node = Node::start(identity.kind, memory, start);
     let post: &'static Mail = POST.init(Post::new(outbox, node.clock().clone()));
     let hangs = identity.hang_s > 0 && cause == Cause::PowerOn;
@@ -101,8 +102,8 @@ async fn live(mut life: Life<'static, Body, NoopRawMutex, Chip>) {
 
 #[embassy_executor::task]
 async fn talk(it: Identity<'static>, modem: Serial, post: &'static Mail, pulse: &'static Pulse) {
-    let dial = bg95::dial(&it);
-    let mut modem = AtModem::new(modem, NoPin, bg95::script(&dial));
+    let lines = bg95::Lines::of(&it);
+    let mut modem = AtModem::new(modem, NoPin, lines.script());
     let Some(account) = it.account() else { return };
     let seed = chance(&it).into();
     Uplink { post, pulse, account, habits: it.habits(), seed }.run(&mut modem).await

@@ -15,6 +15,7 @@ use embassy_stm32::usart::{BufferedInterruptHandler, BufferedUart, Config};
 use embassy_stm32::{Peri, bind_interrupts, pac};
 use embassy_time::{Delay, Duration, Instant, Timer};
 use standpipe_firmware::life::Board;
+use standpipe_firmware::power::WARM_UP_MS;
 use standpipe_firmware::press::{Level, Press};
 use standpipe_firmware::sensors::accelerometer::Accelerometer;
 use standpipe_firmware::sensors::chamber;
@@ -44,7 +45,7 @@ const TRANSMITTER: Transmitter = Transmitter {
 /// RS-485 of most transmitters.
 const BAUD: u32 = 9_600;
 /// From the supply to the first good answer of the transmitter.
-const WARM_UP: Duration = Duration::from_millis(500);
+const WARM_UP: Duration = Duration::from_millis(WARM_UP_MS as u64);
 /// A TMP1075.
 const THERMOMETER: Thermometer = Thermometer { address: 0x48, converts_ms: 12 };
 /// Its z axis is the hydrant's.

@@ -84,11 +84,9 @@ async fn main(spawner: Spawner) {
     let length = outbox.kept(Key::Node, &mut kept).await.unwrap_or(0);
     let memory = kept.get(..length).and_then(Memory::from_bytes);
     let first_report_ms = u64::from(chance()) % (u64::from(identity.retry_s) * 100);
-    let node = Node::start(
-        identity.kind,
-        memory,
-        Start { reset, boot, first_report_ms, ..Start::default() },
-    );
+    let settings = identity.settings();
+    let start = Start { reset, boot, first_report_ms, settings, ..Start::default() };
+    let node = Node::start(identity.kind, memory, start);
     static POST: StaticCell<Mail> = StaticCell::new();
     let post: &'static Mail = POST.init(Post::new(outbox, node.clock().clone()));
 
@@ -123,9 +121,9 @@ async fn talk(
     pulse: &'static Pulse,
     wires: (modem::Port, Output<'static>, Output<'static>),
 ) {
-    let dial = bg95::dial(&it);
+    let lines = bg95::Lines::of(&it);
     let (port, sleep_pin, power_key) = wires;
-    let mut radio = Radio::new(port, sleep_pin, power_key, bg95::script(&dial));
+    let mut radio = Radio::new(port, sleep_pin, power_key, lines.script());
     let Some(account) = it.account() else { return };
     let seed = u64::from(chance());
     Uplink { post, pulse, account, habits: it.habits(), seed }.run(&mut radio).await

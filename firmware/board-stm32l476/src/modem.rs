@@ -90,6 +90,8 @@ impl Write for Port {
 pub struct Radio<'s> {
     module: AtModem<'s, Port, Output<'static>>,
     power_key: Output<'static>,
+    /// It was told that it may sleep: then it may be deaf.
+    sleeps: bool,
 }
 
 impl<'s> Radio<'s> {
@@ -100,7 +102,15 @@ impl<'s> Radio<'s> {
         power_key: Output<'static>,
         script: Script<'s>,
     ) -> Self {
-        Self { module: AtModem::new(port, sleep_pin, script), power_key }
+        Self { module: AtModem::new(port, sleep_pin, script), power_key, sleeps: false }
+    }
+
+    /// Switches it on, or wakes it. The key pulls its pin to ground through a transistor.
+    async fn press_key(&mut self) {
+        self.power_key.set_high();
+        Timer::after(KEY).await;
+        self.power_key.set_low();
+        Timer::after(BOOT).await;
     }
 }
 
@@ -109,15 +119,15 @@ impl Modem for Radio<'_> {
 
     async fn dial(&mut self) -> Result<(), DialFault> {
         self.module.stream().open();
+        if core::mem::take(&mut self.sleeps) && !self.module.hears().await {
+            self.press_key().await;
+        }
         let dialled = self.module.dial().await;
         if dialled != Err(DialFault::Silent) {
             return dialled;
         }
-        // It is off. The key pulls its pin to ground through a transistor.
-        self.power_key.set_high();
-        Timer::after(KEY).await;
-        self.power_key.set_low();
-        Timer::after(BOOT).await;
+        // It is off.
+        self.press_key().await;
         self.module.dial().await
     }
 
@@ -134,6 +144,7 @@ impl Modem for Radio<'_> {
         self.module.stream().open();
         self.module.sleep().await;
         self.module.stream().close();
+        self.sleeps = true;
     }
 
     fn rssi_dbm(&self) -> Option<i32> {

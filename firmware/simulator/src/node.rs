@@ -158,6 +158,7 @@ impl Device {
             boot: self.boot,
             first_report_ms: core::mem::take(&mut self.phase_ms),
             chamber: Chamber::default(),
+            settings: self.memory.settings,
         };
         let node = Node::start(self.kind, Some(self.memory.clone()), start);
         // The radio is up at a start until it is found to be out.

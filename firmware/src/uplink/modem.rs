@@ -2,7 +2,8 @@
 //!
 //! [`AtModem`] speaks the dialogue of a cellular module (3GPP TS 27.007 and V.250, with the
 //! socket commands of its maker as data in [`Script`]). TLS is the module's: its secure socket
-//! is another line to dial. A host dials TCP instead.
+//! is another line to dial, and without the authority it was told of it does not dial at all. A
+//! host dials TCP instead.
 //!
 //! When the broker closes the link, a module says `NO CARRIER` among the data. That is no MQTT
 //! packet (its first byte is reserved), so the session ends by itself.
@@ -20,6 +21,8 @@ pub enum DialFault {
     NoNetwork,
     /// It has, and reaches nobody.
     NoAnswer,
+    /// It does not do what makes the line secure: nothing is said over it.
+    Insecure,
 }
 
 /// Opens and closes a stream of bytes to the broker.
@@ -50,8 +53,12 @@ pub trait Modem {
 /// What to say to a module, line by line, without the carriage return.
 #[derive(Clone, Copy, Debug)]
 pub struct Script<'a> {
-    /// Said after it is registered; each must be answered, `OK` or not.
+    /// Said after it is registered; must be answered, `OK` or not.
+    pub context: &'a str,
+    /// Said then; each must be answered, `OK` or not.
     pub setup: &'a [&'a str],
+    /// Said then; each must be answered by `OK`.
+    pub secure: &'a [&'a str],
     /// Answered by `CONNECT`.
     pub dial: &'a str,
     /// Said after `+++`; answered by `OK`.
@@ -80,6 +87,8 @@ impl OutputPin for NoPin {
 
 /// It is asked so often whether it is awake …
 const WAKE_TRIES: u32 = 20;
+/// … or, when its key can be pressed, so often …
+const HEAR_TRIES: u32 = 2;
 /// … and given so long to answer each time. Modules boot in up to 10 s.
 const WAKE: Duration = Duration::from_millis(500);
 /// An ordinary answer.
@@ -88,8 +97,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 const REGISTER: Duration = Duration::from_secs(120);
 /// Between two questions for the network.
 const REGISTER_STEP: Duration = Duration::from_secs(2);
-/// The connection of the module, which does DNS and TCP.
-const DIAL: Duration = Duration::from_secs(60);
+/// A context that the network must first agree to, and the connection: the module does DNS, TCP
+/// and TLS. Its maker allows 150 s for each.
+const NETWORK: Duration = Duration::from_secs(150);
 /// Silence before and after `+++` (V.250 and makers: 1 s).
 const GUARD: Duration = Duration::from_millis(1_100);
 /// The longest line that is understood; the rest of a longer one is ignored.
@@ -163,6 +173,19 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
         with_timeout(within, exchange).await.ok().flatten()
     }
 
+    /// Whether it hears, asked for a second; of a module that is not transparent. One in power
+    /// saving mode does not, until its key is pressed; one that does hear would be switched off by
+    /// that key.
+    pub async fn hears(&mut self) -> bool {
+        let _ = self.sleep_pin.set_low();
+        for _ in 0..HEAR_TRIES {
+            if self.ask("AT", WAKE, &mut |_| ()).await == Some(Answer::Ok) {
+                return true;
+            }
+        }
+        false
+    }
+
     async fn wake(&mut self) -> Result<(), DialFault> {
         // A module without the pin wakes by the first byte.
         let _ = self.sleep_pin.set_low();
@@ -203,11 +226,18 @@ impl<S: Read + Write, P: OutputPin> Modem for AtModem<'_, S, P> {
         let mut rssi_dbm = None;
         self.ask("AT+CSQ", ANSWER, &mut |line| rssi_dbm = signal_dbm(line).or(rssi_dbm)).await;
         self.rssi_dbm = rssi_dbm;
-        for line in self.script.setup {
-            self.ask(line, ANSWER, &mut |_| ()).await.ok_or(DialFault::Silent)?;
+        let Script { context, setup, secure, .. } = self.script;
+        for line in [context].iter().chain(setup) {
+            self.ask(line, NETWORK, &mut |_| ()).await.ok_or(DialFault::Silent)?;
+        }
+        for line in secure {
+            let answer = self.ask(line, ANSWER, &mut |_| ()).await.ok_or(DialFault::Silent)?;
+            if answer != Answer::Ok {
+                return Err(DialFault::Insecure);
+            }
         }
         self.dialled = true;
-        match self.ask(self.script.dial, DIAL, &mut |_| ()).await {
+        match self.ask(self.script.dial, NETWORK, &mut |_| ()).await {
             Some(Answer::Connect) => Ok(()),
             Some(Answer::Ok | Answer::Bad) | None => Err(DialFault::NoAnswer),
         }

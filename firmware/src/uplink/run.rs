@@ -37,7 +37,7 @@ fn timer(at: Uptime) -> Timer {
 /// How long one turn may take when nothing is wrong, or a time-out says that something is.
 const TURN_S: u32 = 120;
 /// How long a modem may take to find a network, dial and hang up again.
-const DIAL_S: u32 = 600;
+const DIAL_S: u32 = 1_200;
 
 /// The uplink of a device.
 pub struct Uplink<'u, M: RawMutex, F> {

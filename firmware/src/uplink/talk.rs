@@ -41,8 +41,9 @@ impl Habits {
         session_s: 14 * 86_400,
         retry_ms: 900_000,
     };
-    /// For a battery.
-    pub const BRIEFLY: Self = Self { stay: Stay::Briefly, ..Self::ALWAYS };
+    /// For a battery. What waited for it comes with the first packets; listening on costs as much
+    /// as talking.
+    pub const BRIEFLY: Self = Self { stay: Stay::Briefly, linger_ms: 2_000, ..Self::ALWAYS };
 }
 
 /// What waits to be said.
@@ -322,14 +323,14 @@ mod tests {
             "not before the broker has it"
         );
         has(&mut it, What::Readings, 1_000);
-        assert_eq!(it.next(&QUIET, Uptime(1_000)), Turn::Listen(Uptime(6_000)));
-        it.happened(News::Heard, Uptime(4_000));
-        assert_eq!(it.next(&QUIET, Uptime(8_999)), Turn::Listen(Uptime(9_000)), "a command came");
-        assert_eq!(it.next(&QUIET, Uptime(9_000)), Turn::Leave);
+        assert_eq!(it.next(&QUIET, Uptime(1_000)), Turn::Listen(Uptime(3_000)));
+        it.happened(News::Heard, Uptime(2_000));
+        assert_eq!(it.next(&QUIET, Uptime(3_999)), Turn::Listen(Uptime(4_000)), "a command came");
+        assert_eq!(it.next(&QUIET, Uptime(4_000)), Turn::Leave);
         let live = Desk { radio: Radio::Now, ..QUIET };
-        assert!(matches!(it.next(&live, Uptime(9_000)), Turn::Listen(_)), "a crew watches");
+        assert!(matches!(it.next(&live, Uptime(4_000)), Turn::Listen(_)), "a crew watches");
         let mains = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
-        assert!(matches!(mains.next(&QUIET, Uptime(9_000)), Turn::Listen(_)));
+        assert!(matches!(mains.next(&QUIET, Uptime(4_000)), Turn::Listen(_)));
     }
 
     #[test]
