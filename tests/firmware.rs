@@ -19,7 +19,13 @@ use standpipe_tests::{now, town, wait_for};
 const SOON: Duration = Duration::from_secs(20);
 /// The node waits 30 s before it believes that there is no water.
 const DWELL: Duration = Duration::from_secs(50);
-/// The most that an alarm may take from the sample that confirms it to the broker, ms.
+/// How long an empty pipe must be seen until it is believed, ms.
+const DWELL_MS: i64 = 30_000;
+/// A sample so near to the end of that time may confirm or not: two clocks measure it, ms.
+const EDGE_MS: i64 = 100;
+/// What is wanted of an alarm, from the sample that confirms it to the broker, ms …
+const WANTED_MS: i64 = 500;
+/// … and what this test insists on: others share the machine.
 const ALARM_MS: i64 = 1_000;
 
 /// A hydrant of township t-1 that reports often and retries soon.
@@ -30,6 +36,8 @@ const H1: Identity<'_> = Identity {
     kind: Kind::Hydrant,
     host: "broker.example",
     port: 1883,
+    tls: false,
+    apn: "",
     user: "",
     password: "",
     mains: true,
@@ -131,13 +139,40 @@ impl Town {
         });
     }
 
-    /// Waits until an alarm is at the broker, and says how long after the transmitter's answer.
-    fn alarm(&mut self, from: usize, condition: &str, active: bool) -> i64 {
-        let wanted = |it: &Value| it["condition"] == condition && it["active"] == active;
-        let (at, _) = self.hear(condition, (from, DWELL), ("alarm", &wanted));
-        let answers = self.transmitter.answered();
-        let confirming = answers.iter().rev().find(|(answered, _)| *answered <= at);
-        at - confirming.map_or(at, |it| it.0)
+    /// Waits until `no_water` is at the broker, and says how long after the sample that confirms
+    /// it.
+    fn no_water(&mut self, from: usize) -> i64 {
+        let wanted = |it: &Value| it["condition"] == "no_water" && it["active"] == true;
+        let (at, _) = self.hear("no_water", (from, DWELL), ("alarm", &wanted));
+        let confirming = confirming(&self.transmitter.answered(), at);
+        at - confirming.expect("a sample that confirms it")
+    }
+
+    /// The numbers of all readings that have arrived, when none has come for a second.
+    fn delivered(&mut self) -> BTreeSet<(u64, u64)> {
+        let mut count = 0;
+        loop {
+            let readings = numbers(&self.readings());
+            if readings.len() == count {
+                return readings.into_iter().collect();
+            }
+            count = readings.len();
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    /// Waits until the transmitter has said `kpa` so often.
+    fn answers_of(&self, kpa: f32, times: usize) {
+        wait_for(&format!("{times} answers of {kpa} kPa"), SOON, || {
+            let answers = self.transmitter.answered();
+            (answers.iter().rev().take_while(|it| (it.1 - kpa).abs() < 0.1).count() >= times)
+                .then_some(())
+        });
+    }
+
+    fn is_offline(&self) -> bool {
+        let device = self.gateway.get(&format!("devices/{}", self.device));
+        device["conditions"].to_string().contains("offline")
     }
 
     /// Waits for a page of the device's own station about a condition.
@@ -152,6 +187,35 @@ impl Town {
         });
         shown.body
     }
+}
+
+/// When the transmitter gave the answer that confirms an empty pipe, Unix ms. The node takes the
+/// median of three, so the second answer of nearly nothing is the first that it believes; the first
+/// one 30 s later confirms it. `alarm` decides only about a sample on the very edge of the 30 s.
+fn confirming(answers: &[(i64, f32)], alarm: i64) -> Option<i64> {
+    let low = answers.iter().rev().take_while(|(_, kpa)| *kpa < 20.0).count();
+    let low: Vec<i64> = answers[answers.len() - low..].iter().map(|it| it.0).collect();
+    let due = low.get(1)? + DWELL_MS;
+    let mut after = low.iter().copied().filter(|at| *at >= due - EDGE_MS);
+    let first = after.next()?;
+    let next = after.next().filter(|next| first < due + EDGE_MS && *next <= alarm);
+    Some(next.unwrap_or(first))
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn the_confirming_sample_is_the_first_after_the_dwell_whenever_the_alarm_comes() {
+    let every = |ms: i64| (0..60).map(|it| (it * ms, if it < 3 { 300.0 } else { 5.0 })).collect::<Vec<_>>();
+    for (every_ms, alarm, wanted) in [
+        (1_050, 35_000, Some(34_650)), // low from 3,150, believed from 4,200, due at 34,200
+        (1_050, 40_000, Some(34_650)), // a late alarm is late
+        (1_000, 34_100, Some(34_000)), // on the edge: it came before the next one
+        (1_000, 35_100, Some(35_000)), // on the edge: the next one was asked for
+        (1_000, 60_000, Some(35_000)), // and no later one counts
+    ] {
+        assert_eq!(confirming(&every(every_ms), alarm), wanted, "{every_ms} {alarm}");
+    }
+    assert_eq!(confirming(&every(1_000)[..20], 19_000), None);
 }
 
 fn names(it: &Value, condition: &str) -> bool {
@@ -197,9 +261,12 @@ fn a_hydrant_s_night() {
     eprintln!("step: the main runs dry");
     let from = town.said.len();
     town.transmitter.pressure(5.0);
-    let late_ms = town.alarm(from, "no_water", true);
-    println!("no_water at the broker {late_ms} ms after the sample that confirms it");
-    assert!(late_ms <= ALARM_MS, "{late_ms} ms");
+    let late_ms = town.no_water(from);
+    println!(
+        "no_water at the broker {late_ms} ms after the sample that confirms it \
+         ({WANTED_MS} ms are wanted)"
+    );
+    assert!((0..ALARM_MS).contains(&late_ms), "{late_ms} ms");
     let page = town.page("no_water");
     assert_eq!(page["severity"], "critical", "{page}");
     town.transmitter.pressure(300.0);
@@ -214,31 +281,59 @@ fn a_hydrant_s_night() {
         (town.readings().len() >= before + 10).then_some(())
     });
 
-    eprintln!("step: the power goes while readings wait, and the Last Will tells");
+    eprintln!("step: the power goes while readings wait");
+    let over = |it: &Value| it["condition"] == "low_pressure" && it["active"] == false;
+    town.hear("that the main is well again", (from, DWELL), ("alarm", &over));
     town.modem.air(Air::NoCarrier);
-    std::thread::sleep(Duration::from_secs(8));
+    // Every change is a reading of its own at once, so that the last one before the cut is known.
+    let mut last = 300.0;
+    for kpa in [330.0, 360.0, 390.0] {
+        last = kpa;
+        town.transmitter.pressure(kpa);
+        town.answers_of(kpa, 5);
+    }
     town.board.off();
     let from = town.said.len();
-    town.hear("the Last Will", (0, SOON), ("status", &|it| it["online"] == false));
-    wait_for("offline at the gateway", SOON, || {
-        let device = town.gateway.get("devices/H-1");
-        device["conditions"].to_string().contains("offline").then_some(())
-    });
+    let before = town.delivered();
 
     eprintln!("step: power again");
+    town.transmitter.pressure(300.0);
     town.modem.air(Air::Clear);
     town.board.on();
     let birth = town.born(from);
     assert_eq!(birth["boot"], json!(boot + 1), "{birth}");
     assert_eq!((&birth["reset"], &birth["rev"]), (&json!("power_on"), &json!(1)), "{birth}");
-    town.hear(
-        "a reading of the new boot",
-        (from, SOON),
-        ("telemetry", &|it| {
-            let all = it.as_array().cloned().unwrap_or_else(|| vec![it.clone()]);
-            all.iter().any(|it| it["boot"] == json!(boot + 1))
-        }),
-    );
+    let waited = wait_for("the last reading before the power went", SOON, || {
+        let readings = town.readings();
+        let is_last = |it: &Value| {
+            it["boot"] == json!(boot) && it["pressure_kpa"].as_f64() == Some(f64::from(last))
+        };
+        readings.iter().any(is_last).then_some(readings)
+    });
+    let queued: Vec<_> =
+        numbers(&waited).into_iter().filter(|it| it.0 == boot && !before.contains(it)).collect();
+    println!("{} readings of boot {boot} waited in the EEPROM: {queued:?}", queued.len());
+    assert!(queued.len() >= 3, "one for each change: {queued:?}");
+    let follow = queued.iter().zip(queued.iter().skip(1)).all(|(a, b)| a.1 + 1 == b.1);
+    assert!(follow, "with their numbers, none left out: {queued:?}");
+    let of_the_new = |it: &Value| {
+        let all = it.as_array().cloned().unwrap_or_else(|| vec![it.clone()]);
+        all.iter().any(|it| it["boot"] == json!(boot + 1))
+    };
+    town.hear("a reading of the new boot", (from, SOON), ("telemetry", &of_the_new));
+
+    eprintln!("step: the power goes while it is connected, and the Last Will tells");
+    wait_for("online at the gateway", SOON, || (!town.is_offline()).then_some(()));
+    let fresh = town.said.len();
+    town.hear("a reading, so that the link is up", (fresh, SOON), ("telemetry", &|_| true));
+    town.board.off();
+    town.listen();
+    let from = town.said.len();
+    let gone = |it: &Value| it["online"] == false;
+    town.hear("the Last Will of this cut", (from, SOON), ("status", &gone));
+    wait_for("offline at the gateway", SOON, || town.is_offline().then_some(()));
+    town.board.on();
+    assert_eq!(town.born(from)["boot"], json!(boot + 2));
 
     eprintln!("step: nothing is missing");
     let mut seen = numbers(&town.readings());
