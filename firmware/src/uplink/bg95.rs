@@ -1,5 +1,6 @@
 //! What is said to a Quectel BG95 (and BG77, BG600: one command set): 4G for things, with sockets
-//! of its own, and TLS in them. Sources: Quectel BG95 & BG77 TCP/IP, SSL and PSM Application Notes.
+//! of its own, and TLS in them. The commands are those of Quectel's TCP/IP, SSL and PSM application
+//! notes as public code uses them; nobody has said them to a module yet.
 
 use core::fmt::Write;
 
