@@ -258,7 +258,7 @@ fn hour(
         ("received", received),
         ("duplicate", duplicate),
         ("late", late),
-        ("missing", expected - received),
+        ("missing", (expected - received).max(0)),
         ("seq_reused", seq_reused),
     ]
     .into_iter()
@@ -327,5 +327,8 @@ mod tests {
             "ledger,device=H-1,station=S-1 expected=60i,received=58i,duplicate=2i,late=1i,\
              missing=2i,seq_reused=0i 1764000000000\n"
         );
+        let mut out = String::new();
+        hour(&mut out, tags, [1, 3, 0, 2, 0], 1_764_000_000_000).unwrap();
+        assert!(out.contains(",missing=0i,"), "numbers of an hour before, come late: {out}");
     }
 }
