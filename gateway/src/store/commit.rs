@@ -231,7 +231,8 @@ impl Batch<'_> {
             if told.get(ix.at()).copied().unwrap_or(0) != summary.conditions {
                 changed.push((*ix, summary.conditions));
                 if let Some(device) = self.world.registry().device(*ix) {
-                    self.event(self.now, "device", &rows::device_event(&device.id, &summary))?;
+                    let event = rows::device_event(&device.id, &summary)?;
+                    self.event(self.now, "device", &event)?;
                 }
             }
         }
@@ -316,12 +317,14 @@ impl Batch<'_> {
     fn reports(&mut self, extras: &Extras) -> Result<(), StoreError> {
         for (page_id, at) in &extras.delivered {
             rows::delivered(self.conn, *page_id, *at)?;
-            let json = json!({"page_id": page_id, "delivered_at": at});
+            let incident = rows::page_incident(self.conn, *page_id)?;
+            let json = json!({"page_id": page_id, "incident": incident, "delivered_at": at});
             self.event(*at, "page", &json.to_string())?;
         }
         for (page_id, at) in &extras.gave_up {
             rows::gave_up(self.conn, *page_id, *at)?;
-            let json = json!({"page_id": page_id, "gave_up_at": at});
+            let incident = rows::page_incident(self.conn, *page_id)?;
+            let json = json!({"page_id": page_id, "incident": incident, "gave_up_at": at});
             self.event(*at, "page", &json.to_string())?;
         }
         for (station, incident, rev) in &extras.boards {

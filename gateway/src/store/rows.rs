@@ -1,12 +1,14 @@
 //! One table, one function: how each row is written. All statements are kept prepared.
 
-use rusqlite::{Connection, Params};
+use rusqlite::{Connection, OptionalExtension, Params};
+use serde::Serialize;
 use serde_json::json;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::{LedgerRow, Page, Presence, Receiver, TrailEntry};
 use standpipe_rules::incidents::{Incident, IncidentId, State};
 use standpipe_rules::registry::{Device, DeviceIx, Station};
 use standpipe_rules::world::{Summary, World};
+use standpipe_shared::Measurements;
 use ulid::Ulid;
 
 use super::StoreError;
@@ -235,6 +237,12 @@ pub fn gave_up(conn: &Connection, page_id: Ulid, at: Ms) -> Result<(), StoreErro
     put(conn, sql, (page_id.to_string(), at))
 }
 
+/// `page`: what it is about, so that whoever may see that hears of it.
+pub fn page_incident(conn: &Connection, page_id: Ulid) -> Result<Option<String>, StoreError> {
+    let mut find = conn.prepare_cached("SELECT incident FROM page WHERE page_id = ?1")?;
+    Ok(find.query_row([page_id.to_string()], |row| row.get(0)).optional()?)
+}
+
 /// `ledger`: adds to what is there.
 pub fn ledger(conn: &Connection, it: &LedgerRow) -> Result<(), StoreError> {
     let sql = "INSERT INTO ledger (ix, hour, boot, expected, received, duplicate, late, seq_reused)
@@ -292,18 +300,26 @@ pub fn page_event(it: &Page) -> String {
     .to_string()
 }
 
+/// What the event of a device says. A struct, because a number that goes through
+/// [`serde_json::Value`] comes out with digits that nobody measured.
+#[derive(Serialize)]
+struct DeviceEvent<'a> {
+    id: &'a str,
+    conditions: Vec<&'static str>,
+    heard_at: Option<Ms>,
+    measured_at: Option<Ms>,
+    latest: &'a Measurements,
+}
+
 /// The event of a device whose conditions changed.
-pub fn device_event(id: &str, it: &Summary) -> String {
+pub fn device_event(id: &str, it: &Summary) -> Result<String, StoreError> {
     let conditions: Vec<&str> = standpipe_shared::Condition::ALL
         .into_iter()
         .filter(|condition| it.conditions & condition.bit() != 0)
         .map(standpipe_shared::Condition::as_str)
         .collect();
-    json!({
-        "id": id, "conditions": conditions, "heard_at": it.heard_at,
-        "measured_at": it.measured_at, "latest": it.latest,
-    })
-    .to_string()
+    let (heard_at, measured_at, latest) = (it.heard_at, it.measured_at, &it.latest);
+    json_of("event", &DeviceEvent { id, conditions, heard_at, measured_at, latest })
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub struct Served {
 
 pub struct Parts {
     path: PathBuf,
-    engine: EngineHandle,
+    pub engine: EngineHandle,
     pub history: Arc<Embedded>,
     pub health: Arc<Health>,
     pub accounts: Accounts,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use reqwest::Response;
 use serde_json::json;
 
-use super::Served;
+use super::console::Browser;
+use super::{NOON, Served};
+use crate::accounts::Role;
+use crate::engine::Inbox;
 
 /// Reads from a stream until it has said `count` events; each as `id event data`.
 async fn told(stream: &mut Response, count: usize) -> Vec<String> {
@@ -137,4 +140,39 @@ async fn one_client_too_many_is_refused_until_one_leaves() {
         }
     };
     tokio::time::timeout(Duration::from_secs(5), again).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_station_hears_of_its_own_pages_until_they_are_delivered() {
+    let api = Served::alive_for(Some("s3cret")).await;
+    let of_s1 = Browser::of(&api, "li", Role::Officer, Some("S1")).await;
+    let of_s2 = Browser::of(&api, "wang", Role::Officer, Some("S2")).await;
+    let ask = json!({"condition":"smoke","active":true,"smoke_db_m":0.31});
+    let mut streams = [of_s1.get("/live?after=0").await, of_s2.get("/live?after=0").await];
+    api.says("a/SM-1/alarm", &ask);
+    let query = "SELECT page_id FROM page WHERE receiver = 'S1'";
+    let wait = async {
+        loop {
+            if let Ok(id) = api.db.query_row(query, (), |row| row.get::<_, String>(0)) {
+                return id;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let page = tokio::time::timeout(Duration::from_secs(5), wait).await.unwrap();
+    let (page_id, why) = (page.parse().unwrap(), "refused".into());
+    api.parts.engine.send(Inbox::Delivered { page_id, at: NOON }).await.unwrap();
+    api.parts.engine.send(Inbox::GaveUp { page_id, at: NOON, why }).await.unwrap();
+    let mut told = String::new();
+    while !(told.contains("delivered_at") && told.contains("gave_up_at")) {
+        let chunk = tokio::time::timeout(Duration::from_secs(5), streams[0].chunk()).await.unwrap();
+        told.push_str(&String::from_utf8_lossy(&chunk.unwrap().unwrap()));
+    }
+    assert!(told.contains("\"smoke_db_m\":0.31}"), "as it was measured: {told}");
+    let mut said = String::new();
+    while !said.contains("beat") {
+        let chunk = tokio::time::timeout(Duration::from_secs(9), streams[1].chunk()).await.unwrap();
+        said.push_str(&String::from_utf8_lossy(&chunk.unwrap().unwrap()));
+    }
+    assert!(!said.contains("page_id") && !said.contains("SM-1"), "nothing of it: {said}");
 }
