@@ -22,7 +22,7 @@ const NOT_OVER: Say = say("The month is not over: figures up to", "本月尚未�
 const THIS: Say = say("This month", "本月");
 const LAST: Say = say("Last month", "上月");
 const WATER: Say = say("Water", "水源");
-const HYDRANTS: Say = say("Hydrants in service", "在用消火栓");
+const HYDRANTS: Say = say("Hydrants in service, of all", "在用消火栓（占全部）");
 const DRY: Say = say("Without water at the end", "月末无水");
 const REPAIRED: Say = say("Repaired and proved", "修复并验证");
 const RECOVERED: Say = say("Recovered by themselves", "自行恢复");
@@ -46,8 +46,8 @@ const UNMONITORED: Say = say("Devices not monitored, of all", "未监测设备�
 const BY_DAY: Say = say("Incidents by day", "每日警情");
 const BY_KIND: Say = say("Incidents by kind", "按类型统计");
 const LEFT_OUT: Say = say(
-    "Tests, exercises and announced maintenance are left out. Times are those of fires and critical incidents.",
-    "测试、演练与计划维护不计入。响应时间仅统计火警与紧急警情。",
+    "Tests, exercises and announced maintenance are left out. Times are those of fires and critical incidents, from when they were received or no longer muted. A hydrant is in service when it is heard, has no fault and is under no work: known of today only. – : not recorded then.",
+    "测试、演练与计划维护不计入。响应时间仅统计火警与紧急警情，自收到或解除静默起计。在用消火栓指有通信、无故障且不在维护中的消火栓，仅统计当前状态。–：当时无记录。",
 );
 const NONE: Say = say("none", "无");
 
@@ -158,8 +158,8 @@ fn table(lang: Lang, report: &Report) -> Markup {
             thead { tr { th {} th { (say(THIS)) } th { (say(LAST)) } } }
             tbody {
                 (head(WATER))
-                (row(HYDRANTS, &|it| it.hydrants.to_string()))
-                (row(DRY, &|it| share(it.dry, it.hydrants)))
+                (row(HYDRANTS, &|it| share(it.in_service, it.hydrants)))
+                (row(DRY, &|it| share(Some(it.dry), it.hydrants)))
                 (row(REPAIRED, &|it| it.repaired.to_string()))
                 (row(RECOVERED, &|it| it.recovered.to_string()))
                 (row(VERIFYING, &|it| it.verifying.to_string()))
@@ -170,7 +170,7 @@ fn table(lang: Lang, report: &Report) -> Markup {
                 (row(WATERS, &class("water")))
                 (row(UPKEEP, &class("upkeep")))
                 (row(BLIND, &class("blind")))
-                (row(FALSE, &|it| share(it.false_alarms, fires(it))))
+                (row(FALSE, &|it| share(Some(it.false_alarms), Some(fires(it)))))
                 (row(OPEN, &|it| it.open.to_string()))
                 (head(SPEED))
                 (row(PAGED, &|it| seconds(&it.paged, it.paged.median_ms)))
@@ -184,12 +184,16 @@ fn table(lang: Lang, report: &Report) -> Markup {
     }
 }
 
-/// `3 / 120 (2.5 %)`.
-fn share(part: u32, of: u32) -> String {
-    if of == 0 {
-        return format!("{part} / 0");
+/// `3 / 120 (2.5 %)`; what is not known is a dash.
+fn share(part: Option<u32>, of: Option<u32>) -> String {
+    let known = |it: Option<u32>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
+    let told = format!("{} / {}", known(part), known(of));
+    match (part, of) {
+        (Some(part), Some(of)) if of > 0 => {
+            format!("{told} ({:.1} %)", f64::from(part) * 100.0 / f64::from(of))
+        }
+        _ => told,
     }
-    format!("{part} / {of} ({:.1} %)", f64::from(part) * 100.0 / f64::from(of))
 }
 
 /// `0.4 s (12 / 13)`; how many had one is told with it.
@@ -251,8 +255,10 @@ mod tests {
 
     #[test]
     fn a_share_comes_with_what_it_is_a_share_of() {
-        assert_eq!(share(3, 120), "3 / 120 (2.5 %)");
-        assert_eq!(share(0, 0), "0 / 0");
+        assert_eq!(share(Some(3), Some(120)), "3 / 120 (2.5 %)");
+        assert_eq!(share(Some(0), Some(0)), "0 / 0");
+        assert_eq!(share(None, Some(120)), "– / 120");
+        assert_eq!(share(Some(1), None), "1 / –");
         let spread = Spread::of(vec![400, 1_250], 3);
         assert_eq!(seconds(&spread, spread.worst_ms), "1.2 s (2 / 3)");
         assert_eq!(seconds(&Spread::default(), None), "– (0 / 0)");

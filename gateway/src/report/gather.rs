@@ -1,6 +1,6 @@
 //! Where a month's figures come from: incidents and their trails as the store keeps them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension};
@@ -8,6 +8,8 @@ use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Outcome, State, WireIncident};
 use standpipe_shared::{Class, Condition, Severity};
 
+use super::story::{HOPS, Story};
+use super::watched::watched;
 use super::{Figures, Month, Report, Spread};
 use crate::accounts::{Area, area};
 use crate::api::readers::ReadError;
@@ -15,6 +17,12 @@ use crate::provision::SELFTEST;
 use crate::selftest;
 
 const DAY_MS: Ms = 86_400_000;
+
+/// SQL that is true of `incident i` that failed again after it was repaired, or seemed to be. Other
+/// episodes are none: it got worse, work on it took longer, or silence broke the evidence.
+pub const RELAPSED: &str = "EXISTS (SELECT 1 FROM trail a JOIN trail b ON b.incident = a.incident
+     WHERE a.incident = i.id AND a.hop = 'reopened' AND a.detail <> 'unverified'
+         AND b.n < a.n AND b.hop IN ('resolved', 'verifying'))";
 
 /// The month of a station and those below it, within what somebody may see; `None`: no such
 /// station for them.
@@ -55,10 +63,10 @@ pub fn gather(
         from,
         to,
         made_at: now,
-        this: figures(db, &of, (from, to), &this)?,
+        this: figures(db, &of, ((from, to), zone, now), &this)?,
         last: {
             let before = (month.before().start(zone), from);
-            figures(db, &of, before, &wires(db, &of, before)?)?
+            figures(db, &of, (before, zone, now), &wires(db, &of, before)?)?
         },
         days,
     }))
@@ -89,23 +97,16 @@ fn wires(db: &Connection, of: &Area, (from, to): (Ms, Ms)) -> Result<Vec<WireInc
 fn figures(
     db: &Connection,
     of: &Area,
-    span: (Ms, Ms),
+    (span, zone, now): ((Ms, Ms), &TimeZone, Ms),
     all: &[WireIncident],
 ) -> Result<Figures, ReadError> {
     let mut it = Figures::default();
-    // What only the self-test uses watches over nobody.
-    let sql = format!(
-        "SELECT count(*), coalesce(sum(d.kind = 'hydrant'), 0), coalesce(sum(m.ix IS NULL), 0)
-         FROM device d LEFT JOIN memory m ON m.ix = d.ix
-         WHERE {} AND d.id NOT LIKE '{SELFTEST}-%'",
-        of.devices()
-    );
-    let never: u32;
-    (it.devices, it.hydrants, never) = db
-        .prepare_cached(&sql)?
-        .query_row([of], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    it.dry = standing(db, of, span.1, Condition::NoWater)?;
-    it.unmonitored = standing(db, of, span.1, Condition::Offline)? + never;
+    let (end, again) = (span.1, relapsed(db, of, span)?);
+    let known = watched(db, of, (end, zone), now)?;
+    (it.devices, it.hydrants, it.in_service) = (known.devices, known.hydrants, known.in_service);
+    it.dry = standing(db, of, end, Condition::NoWater)?;
+    let offline = known.offline.map_or_else(|| standing(db, of, end, Condition::Offline), Ok)?;
+    it.unmonitored = known.never.map(|never| never + offline);
     for incident in all.iter().filter(|it| counts(it)) {
         it.incidents += 1;
         *it.by_class.entry(incident.class.as_str().to_owned()).or_default() += 1;
@@ -121,7 +122,7 @@ fn figures(
             it.repaired += u32::from(incident.outcome == Some(Outcome::Repaired));
             it.recovered += u32::from(incident.outcome == Some(Outcome::Recovered));
             it.verifying += u32::from(incident.state == State::Verifying);
-            it.relapsed += u32::from(incident.episode > 1);
+            it.relapsed += u32::from(again.contains(&incident.id.to_string()));
         }
     }
     (it.paged, it.acknowledged) = times(db, of, span, all)?;
@@ -150,27 +151,40 @@ fn times(
     all: &[WireIncident],
 ) -> Result<(Spread, Spread), ReadError> {
     let sql = format!(
-        "SELECT t.incident, t.hop, min(t.at) FROM incident i JOIN trail t ON t.incident = i.id
-         WHERE {} AND i.opened_at >= ?2 AND i.opened_at < ?3
-             AND t.hop IN ('received', 'delivered', 'acknowledged', 'dispatched')
-         GROUP BY t.incident, t.hop",
+        "SELECT t.incident, t.hop, t.at FROM incident i JOIN trail t ON t.incident = i.id
+         WHERE {} AND i.opened_at >= ?2 AND i.opened_at < ?3 AND t.hop IN ({HOPS}) ORDER BY t.n",
         of.own_incidents()
     );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query((of, from, to))?;
-    let mut first: HashMap<(String, String), Ms> = HashMap::new();
+    let mut stories: HashMap<String, Story> = HashMap::new();
     while let Some(row) = rows.next()? {
-        first.insert((row.get(0)?, row.get(1)?), row.get(2)?);
+        let hop: String = row.get(1)?;
+        stories.entry(row.get(0)?).or_default().hop(&hop, row.get(2)?);
     }
     let urgent = |it: &&WireIncident| counts(it) && it.severity >= Severity::Critical;
     let (mut paged, mut taken, mut of) = (Vec::new(), Vec::new(), 0);
     for incident in all.iter().filter(urgent).filter(|it| it.parent.is_none()) {
         of += 1;
-        let at = |hop: &str| first.get(&(incident.id.to_string(), hop.to_owned())).copied();
-        let received = at("received").unwrap_or(incident.opened_at);
-        paged.extend(at("delivered").map(|it| (it - received).max(0)));
-        let by_person = [at("acknowledged"), at("dispatched")].into_iter().flatten().min();
-        taken.extend(by_person.map(|it| (it - received).max(0)));
+        let story = stories.get(&incident.id.to_string()).copied().unwrap_or_default();
+        paged.extend(story.paged_ms(incident.opened_at));
+        taken.extend(story.taken_ms(incident.opened_at));
     }
     Ok((Spread::of(paged, of), Spread::of(taken, of)))
+}
+
+/// The incidents of a month that failed again.
+fn relapsed(
+    db: &Connection,
+    of: &Area,
+    (from, to): (Ms, Ms),
+) -> Result<HashSet<String>, ReadError> {
+    let sql = format!(
+        "SELECT i.id FROM incident i
+         WHERE {} AND i.opened_at >= ?2 AND i.opened_at < ?3 AND i.class = 'water' AND {RELAPSED}",
+        of.own_incidents()
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let ids = statement.query_map((of, from, to), |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
 }

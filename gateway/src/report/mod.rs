@@ -4,11 +4,15 @@
 //! |---|---|
 //! | this one | what is counted, and how it is written as CSV |
 //! | `gather` | where the figures come from: the store, read once |
+//! | `story` | from an incident's hops: since when it was owed a page, and what it took |
+//! | `watched` | which devices there were, as far as that is known |
 //!
 //! Tests, exercises and announced maintenance are left out. Every share comes with what it is a
 //! share of. How it looks on paper is in `console::reports`.
 
 mod gather;
+mod story;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -18,8 +22,9 @@ use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
 use serde::Serialize;
 use standpipe_rules::Ms;
+use utoipa::ToSchema;
 
-pub use gather::gather;
+pub use gather::{RELAPSED, gather};
 
 /// A month of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +78,8 @@ impl std::fmt::Display for Month {
 }
 
 /// The month of a station and those below it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MonthlyReport)]
 pub struct Report {
     /// `2026-11`.
     pub month: String,
@@ -96,16 +102,20 @@ pub struct Report {
 }
 
 /// What is counted of one month.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Figures {
-    /// Devices registered now.
-    pub devices: u32,
+    /// Devices there were at the end of the month, or are now; null: that was not written down.
+    pub devices: Option<u32>,
     /// Of these, hydrants.
-    pub hydrants: u32,
+    pub hydrants: Option<u32>,
+    /// Of these, those that are heard, have no fault, are not offline and not under work; null of
+    /// a month that is over.
+    pub in_service: Option<u32>,
     /// Hydrants without water at the end of the month, or now.
     pub dry: u32,
-    /// Devices that were offline at the end of the month, or now, or were never heard.
-    pub unmonitored: u32,
+    /// Devices that were offline at the end of the month, or now, or were never heard; null:
+    /// that was not written down.
+    pub unmonitored: Option<u32>,
     /// Incidents opened.
     pub incidents: u32,
     /// The same by class: `fire`, `water`, `upkeep`, `blind`.
@@ -114,7 +124,8 @@ pub struct Figures {
     pub by_condition: BTreeMap<String, u32>,
     /// Fire incidents that ended as `false_alarm`.
     pub false_alarms: u32,
-    /// From the reception of a fire or a critical incident to its first delivered page.
+    /// From the moment a fire or a critical incident was owed a page (received, or no longer muted)
+    /// to its first delivered one.
     pub paged: Spread,
     /// From there to the first acknowledgement.
     pub acknowledged: Spread,
@@ -124,14 +135,14 @@ pub struct Figures {
     pub recovered: u32,
     /// Those whose evidence is still being collected.
     pub verifying: u32,
-    /// Those that failed again after a repair.
+    /// Those that failed again after they were repaired, or seemed to be.
     pub relapsed: u32,
     /// Those that are not closed.
     pub open: u32,
 }
 
 /// Some times, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Spread {
     /// How many.
     pub count: u32,
@@ -167,14 +178,19 @@ impl Report {
     pub fn rows(&self) -> Vec<Row> {
         let (this, last) = (&self.this, &self.last);
         let mut rows: Vec<Row> = Vec::new();
+        let mut known = |name: &str, of: fn(&Figures) -> Option<u32>| {
+            let both = [this, last].map(|it| of(it).map(f64::from));
+            rows.push((name.to_owned(), "count", both[0], both[1]));
+        };
+        known("devices", |it| it.devices);
+        known("hydrants", |it| it.hydrants);
+        known("hydrants_in_service", |it| it.in_service);
+        known("hydrants_dry", |it| Some(it.dry));
+        known("devices_unmonitored", |it| it.unmonitored);
         let mut count = |name: &str, of: fn(&Figures) -> u32| {
             let both = [this, last].map(|it| Some(f64::from(of(it))));
             rows.push((name.to_owned(), "count", both[0], both[1]));
         };
-        count("devices", |it| it.devices);
-        count("hydrants", |it| it.hydrants);
-        count("hydrants_dry", |it| it.dry);
-        count("devices_unmonitored", |it| it.unmonitored);
         count("incidents", |it| it.incidents);
         count("false_alarms", |it| it.false_alarms);
         count("water_repaired", |it| it.repaired);

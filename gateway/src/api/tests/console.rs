@@ -66,7 +66,7 @@ impl<'a> Browser<'a> {
 }
 
 /// A town whose fire can be read as a page.
-async fn town() -> Served {
+pub async fn town() -> Served {
     let api = Served::start(Some("s3cret")).await;
     api.town();
     for id in [FIRE, super::ZONE, super::CHILD] {
@@ -336,7 +336,15 @@ async fn a_month_is_counted_with_last_month_beside_it_and_exercises_left_out() {
         "state":"open",
         "device":{"id":"H-2","kind":"hydrant","name":"n","address":"a","lat":1.0,"lon":2.0}}),
     );
+    // Of what there was last month only what was written down is told.
+    let installed = "UPDATE device SET json = json_set(json, '$.installed_on', \
+                     iif(id = 'H-1', '2025-10-05', '2025-11-03'))";
+    api.db.execute(installed, ()).unwrap();
+    let hour = "INSERT INTO ledger VALUES (0, ?1, 1, 1, 1, 0, 0, 0)";
+    api.db.execute(hour, [this - this % 3_600_000]).unwrap();
     for (n, hop, at) in [
+        (4, "verifying", 0),
+        (4, "reopened", 1),
         (1, "received", 0),
         (1, "delivered", 400),
         (1, "acknowledged", 20_000),
@@ -360,6 +368,7 @@ async fn a_month_is_counted_with_last_month_beside_it_and_exercises_left_out() {
     for (name, expected) in [
         ("devices", json!(3)),
         ("hydrants", json!(2)),
+        ("in_service", json!(null)),
         ("dry", json!(1)),
         ("incidents", json!(3)),
         ("false_alarms", json!(1)),
@@ -371,16 +380,22 @@ async fn a_month_is_counted_with_last_month_beside_it_and_exercises_left_out() {
     ] {
         assert_eq!(figures[name], expected, "{name} in {report}");
     }
+    let last = &report["last"];
+    assert_eq!((&last["devices"], &last["hydrants"]), (&json!(1), &json!(1)), "there then");
+    assert_eq!(last["unmonitored"], json!(null), "nobody knows any more");
     assert_eq!(report["last"]["repaired"], 1);
     assert_eq!(report["last"]["relapsed"], 1);
     assert_eq!(report["days"][24], 3, "the 25th in the town: {report}");
     let page = admin.text("/reports?month=2025-11&station=S1").await;
-    for words in ["1 / 2 (50.0 %)", "0.4 s (2 / 3)", "60.0 s (2 / 3)", "<svg", "1 / 2"] {
+    for words in ["1 / 2 (50.0 %)", "0.4 s (2 / 3)", "60.0 s (2 / 3)", "<svg", "– / 2", "– / 1"]
+    {
         assert!(page.contains(words), "{words}");
     }
     let csv = admin.text("/reports.csv?month=2025-11").await;
-    assert!(csv.starts_with("figure,unit,2025-11,2025-10\ndevices,count,3,3\n"), "{csv}");
+    assert!(csv.starts_with("figure,unit,2025-11,2025-10\ndevices,count,3,1\n"), "{csv}");
     assert!(csv.contains("acknowledged_worst,s,60,\n"), "{csv}");
+    let now = admin.text("/api/v1/reports/monthly").await;
+    assert!(now.contains("\"hydrants\":2,\"in_service\":1,"), "one of two is heard: {now}");
     let other = Browser::of(&api, "wang", Role::Officer, Some("S2")).await;
     assert_eq!(other.status("/reports?month=2025-11&station=S1").await, 404);
     assert!(other.text("/api/v1/reports/monthly?month=2025-11").await.contains("\"incidents\":0"));
