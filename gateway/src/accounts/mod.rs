@@ -31,7 +31,7 @@ use tokio::sync::Semaphore;
 pub use book::{Account, AuditLine, Book, Known, Token};
 pub use role::{Right, Role};
 pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
-pub use who::{Area, By, Who, area};
+pub use who::{Area, By, DEVICES_OF, INCIDENTS_OF, Who, area};
 pub use work::{Job, Work};
 
 /// Passwords that are hashed at once; each takes 7 MiB and some 20 ms of a processor.

@@ -42,6 +42,17 @@ pub enum By {
     Token,
 }
 
+/// SQL that is true of those rows of `device d` that one station, `?`, is responsible for: its own,
+/// and a district's also those that belong to nobody.
+pub const DEVICES_OF: &str = "d.station IN (WITH w(id) AS (SELECT ?) SELECT id FROM w
+     UNION ALL SELECT '' FROM w JOIN station s ON s.id = w.id
+         WHERE json_extract(s.json, '$.level') = 'district')";
+
+/// The same of `incident i`: its own, and those that concern it beside others: of a zone with
+/// hydrants of several stations, or of what belongs to nobody.
+pub const INCIDENTS_OF: &str = "EXISTS (SELECT 1 FROM (SELECT ? AS id) w WHERE w.id = i.station
+     OR EXISTS (SELECT 1 FROM json_each(i.inner, '$.homes') h WHERE h.value = w.id))";
+
 /// Some stations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Area {
@@ -81,6 +92,21 @@ impl Area {
     #[must_use]
     pub const fn devices(&self) -> &'static str {
         self.unless_all("d.station IN (SELECT value FROM json_each(?1))")
+    }
+
+    /// The same of `device d` that may be looked at from there: its own, and those that an open
+    /// incident names that it was paged about. Whoever is sent to a fire has to know its water.
+    #[must_use]
+    pub const fn devices_in_sight(&self) -> &'static str {
+        self.unless_all(
+            "(d.station IN (SELECT value FROM json_each(?1)) OR EXISTS (
+                 SELECT 1 FROM page p JOIN incident i ON i.id = p.incident
+                 WHERE i.open = 1 AND p.kind = 'station'
+                     AND p.receiver IN (SELECT value FROM json_each(?1))
+                     AND (json_extract(i.wire, '$.device.id') = d.id OR EXISTS (
+                         SELECT 1 FROM json_each(i.wire, '$.hydrants') h
+                         WHERE json_extract(h.value, '$.id') = d.id))))",
+        )
     }
 
     /// The same of `station s`.

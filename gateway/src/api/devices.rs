@@ -1,5 +1,6 @@
 //! Devices: the registry's row, and what is known of each now.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,25 +11,28 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use standpipe_rules::Ms;
 use standpipe_rules::detect::{HydrantNow, Memory, Trust};
-use standpipe_rules::registry::{Device, Registry};
+use standpipe_rules::registry::{Device, DeviceIx, Registry};
 use standpipe_shared::{Condition, Kind};
 use utoipa::ToSchema;
 
 use super::ApiState;
 use super::body::{Body, Id};
 use super::list::{List, Source, Where};
+use super::maintenance::out_of_service;
 use super::params::{Page, Params};
 use super::problem::Problem;
 use super::readers::ReadError;
 use super::registration::{Registration, registered};
-use crate::accounts::{Area, Right, Who};
+use super::schema::{DeviceRow, Latest};
+use crate::accounts::{Area, DEVICES_OF, Right, Who};
 
 /// One device.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Device)]
 pub struct Item {
     /// The columns of `devices.csv`, and `area` and `claimed`.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = DeviceRow)]
     row: Device,
     /// What is true of it now.
     #[schema(value_type = Vec<String>)]
@@ -38,15 +42,15 @@ pub struct Item {
     /// When its newest reading was measured.
     measured_at: Option<Ms>,
     /// The newest value of each measurement.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Latest)]
     latest: Box<RawValue>,
-    /// Hydrants: `ok`, `low`, `no_water`, `in_use` or `stale`.
+    /// Hydrants: `ok`, `low`, `no_water`, `in_use`, `stale` or `out_of_service`.
     #[schema(value_type = Option<String>)]
     trust: Option<Trust>,
 }
 
 const ITEMS: Source = Source {
-    select: "d.json, m.conditions, m.heard_at, m.measured_at, m.latest, m.body",
+    select: "d.json, m.conditions, m.heard_at, m.measured_at, m.latest, m.body, d.ix",
     from: "device d",
     joins: "LEFT JOIN memory m ON m.ix = d.ix",
     group: "",
@@ -59,8 +63,9 @@ pub const LIKE: &str =
 
 /// The registry with what is known now, by id.
 #[utoipa::path(get, path = "/api/v1/devices", tag = "devices",
+    operation_id = "list_devices",
     params(
-        ("station" = Option<String>, Query, description = "devices of this station"),
+        ("station" = Option<String>, Query, description = "of this station; a district's also unclaimed"),
         ("kind" = Option<String>, Query, description = "hydrant or smoke"),
         ("condition" = Option<String>, Query, description = "true now"),
         ("q" = Option<String>, Query, description = "in id, name or address"),
@@ -76,7 +81,7 @@ pub async fn list(
     let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
     let conditions = Condition::ALL.map(|it| (it.as_str(), it));
     let mut wanted = Where::within(&who.area, who.area.devices());
-    wanted.and_some("d.station = ?", params.text("station")?);
+    wanted.and_some(DEVICES_OF, params.text("station")?);
     wanted.and_some("d.kind = ?", params.one_of("kind", &kinds)?.map(Kind::as_str));
     let condition = params.one_of("condition", &conditions)?;
     wanted.and_some(
@@ -90,6 +95,7 @@ pub async fn list(
 
 /// One device.
 #[utoipa::path(get, path = "/api/v1/devices/{id}", tag = "devices",
+    operation_id = "get_device",
     params(("id" = String, Path)),
     responses((status = 200, body = Item), (status = 404, body = super::problem::Body)))]
 pub async fn one(
@@ -99,11 +105,13 @@ pub async fn one(
     uri: Uri,
 ) -> Result<Json<Item>, Problem> {
     Params::read(&uri, &[])?;
-    find(&api, &who.area, &id).await.map(Json)
+    let sight = Where::within(&who.area, who.area.devices_in_sight());
+    find(&api, sight, &id).await.map(Json)
 }
 
 /// Registers a device, or changes its row. What `GET` adds to the row is ignored here.
 #[utoipa::path(put, path = "/api/v1/devices/{id}", tag = "devices",
+    operation_id = "put_device",
     params(("id" = String, Path)), request_body = Registration,
     responses((status = 200, description = "changed", body = Item),
         (status = 201, description = "registered", body = Item),
@@ -118,8 +126,9 @@ pub async fn put(
     Params::read(&uri, &[])?;
     who.needs(Right::Devices)?;
     let (device, new) = registered(&api, &id, body).await?;
+    let theirs = || Where::within(&who.area, who.area.devices());
     if !new {
-        find(&api, &who.area, &id).await?;
+        find(&api, theirs(), &id).await?;
     }
     if !who.area.holds(&device.station) {
         return Err(Problem::unknown("station", &device.station));
@@ -127,7 +136,7 @@ pub async fn put(
     api.engine.put_device(device).await.map_err(|down| Problem::part_down(down.to_string()))?;
     api.did(&who, "device_put", &id).await;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(find(&api, &who.area, &id).await?)))
+    Ok((status, Json(find(&api, theirs(), &id).await?)))
 }
 
 /// What a registered device is.
@@ -135,9 +144,25 @@ pub async fn put(
 /// # Errors
 /// 404 when it is not registered, or is somebody else's.
 pub async fn kind(api: &ApiState, area: &Area, id: &str) -> Result<Kind, Problem> {
+    kind_among(api, (area, area.devices()), id).await
+}
+
+/// The same of a device that may be looked at.
+///
+/// # Errors
+/// 404 when it is not registered, or is no business of theirs.
+pub async fn seen_kind(api: &ApiState, area: &Area, id: &str) -> Result<Kind, Problem> {
+    kind_among(api, (area, area.devices_in_sight()), id).await
+}
+
+async fn kind_among(
+    api: &ApiState,
+    (area, rows): (&Area, &'static str),
+    id: &str,
+) -> Result<Kind, Problem> {
     let (key, area) = (id.to_owned(), area.clone());
     let kind = api.store.read(move |db| {
-        let sql = format!("SELECT kind FROM device d WHERE {} AND id = ?2", area.devices());
+        let sql = format!("SELECT kind FROM device d WHERE {rows} AND id = ?2");
         let mut find = db.prepare_cached(&sql)?;
         Ok(find.query_row((area, key), |row| row.get::<_, String>(0)).optional()?)
     });
@@ -148,8 +173,7 @@ pub async fn kind(api: &ApiState, area: &Area, id: &str) -> Result<Kind, Problem
     }
 }
 
-async fn find(api: &Arc<ApiState>, area: &Area, id: &str) -> Result<Item, Problem> {
-    let mut wanted = Where::within(area, area.devices());
+async fn find(api: &Arc<ApiState>, mut wanted: Where, id: &str) -> Result<Item, Problem> {
     wanted.and("d.id = ?", id.to_owned());
     let found = read(api, wanted, Page { page: 1, per_page: 1 }).await?;
     found.items.into_iter().next().ok_or_else(|| Problem::unknown("device", id))
@@ -158,15 +182,23 @@ async fn find(api: &Arc<ApiState>, area: &Area, id: &str) -> Result<Item, Proble
 async fn read(api: &Arc<ApiState>, wanted: Where, page: Page) -> Result<List<Item>, ReadError> {
     let now = api.clock.now();
     let of = Arc::clone(api);
-    let query = move |db: &_| ITEMS.page(db, &wanted, page, |row| item(row, &of.profiles, now));
+    let query = move |db: &_| {
+        let lost = out_of_service(db, now)?;
+        ITEMS.page(db, &wanted, page, |row| item(row, (&of.profiles, &lost), now))
+    };
     api.store.read(query).await
 }
 
-fn item(row: &Row<'_>, profiles: &Registry, now: Ms) -> Result<Item, ReadError> {
+fn item(
+    row: &Row<'_>,
+    (profiles, lost): (&Registry, &BTreeSet<DeviceIx>),
+    now: Ms,
+) -> Result<Item, ReadError> {
     let device: Device = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
     let set: u32 = row.get::<_, Option<u32>>(1)?.unwrap_or(0);
     let latest: Option<String> = row.get(4)?;
     let trust = match device.kind {
+        Kind::Hydrant if lost.contains(&DeviceIx(row.get(6)?)) => Some(Trust::OutOfService),
         Kind::Hydrant => trust(&device, profiles, row.get_ref(5)?.as_blob_or_null(), now),
         Kind::Smoke => None,
     };

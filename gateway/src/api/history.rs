@@ -44,6 +44,7 @@ pub struct History {
 
 /// One field over time; the last day by default.
 #[utoipa::path(get, path = "/api/v1/devices/{id}/history", tag = "devices",
+    operation_id = "get_history",
     params(("id" = String, Path),
         ("from" = Option<String>, Query, description = "Unix ms, RFC 3339 or a date; included"),
         ("to" = Option<String>, Query, description = "Unix ms, RFC 3339 or a date; excluded"),
@@ -62,6 +63,7 @@ pub async fn json(
 
 /// The same as CSV: `ts,min,mean,max,count`.
 #[utoipa::path(get, path = "/api/v1/devices/{id}/history.csv", tag = "devices",
+    operation_id = "get_history_csv",
     params(("id" = String, Path), ("from" = Option<String>, Query), ("to" = Option<String>, Query),
         ("step" = Option<String>, Query), ("field" = Option<String>, Query)),
     responses((status = 200, body = String, content_type = "text/csv"),
@@ -90,7 +92,7 @@ async fn ask(api: &ApiState, who: &Who, (id, uri): (String, &Uri)) -> Result<His
     let span = params.span(now, DAY_MS)?;
     let step = params.raw("step").map(step).transpose()?;
     let named = params.one_of("field", &Field::ALL.map(|it| (it.as_str(), it)))?;
-    let kind = devices::kind(api, &who.area, &id).await?;
+    let kind = devices::seen_kind(api, &who.area, &id).await?;
     let query = HistoryQuery {
         device: id.as_str().into(),
         field: named.unwrap_or(default_field(kind)),

@@ -24,7 +24,7 @@ use super::params::Params;
 use super::problem::Problem;
 use super::readers::ReadError;
 use super::schema::{Incident, WholeIncident};
-use crate::accounts::{Area, Right, Who};
+use crate::accounts::{Area, INCIDENTS_OF, Right, Who};
 use crate::cap::{self, Earlier};
 use crate::notify::message::{Desk, Incident as Told};
 
@@ -55,6 +55,7 @@ pub struct Hop {
 /// What somebody does.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ActionBody)]
 pub struct Act {
     /// The same as in the path, if given.
     incident: Option<String>,
@@ -71,9 +72,10 @@ pub struct Act {
 
 /// Newest first. Not closed: `state=open,acknowledged,resolved,verifying`.
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents",
+    operation_id = "list_incidents",
     params(
         ("state" = Option<String>, Query, description = "one or more, separated by commas"),
-        ("station" = Option<String>, Query, description = "incidents of this station"),
+        ("station" = Option<String>, Query, description = "incidents that concern this station"),
         ("severity" = Option<String>, Query, description = "one or more, separated by commas"),
         ("from" = Option<String>, Query, description = "opened at or after: Unix ms, RFC 3339 or a date"),
         ("to" = Option<String>, Query, description = "opened before: Unix ms, RFC 3339 or a date"),
@@ -110,7 +112,7 @@ fn filters(params: &Params, area: &Area) -> Result<Where, Problem> {
         let names = Value::from(severities).to_string();
         wanted.and("severity IN (SELECT value FROM json_each(?))", names);
     }
-    wanted.and_some("station = ?", params.text("station")?);
+    wanted.and_some(INCIDENTS_OF, params.text("station")?);
     let (from, to) = (params.time("from")?, params.time("to")?);
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
@@ -125,6 +127,7 @@ fn filters(params: &Params, area: &Area) -> Result<Where, Problem> {
 
 /// One incident with its trail and its children.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents",
+    operation_id = "get_incident",
     params(("id" = String, Path)),
     responses((status = 200, body = WholeIncident), (status = 404, body = super::problem::Body)))]
 pub async fn one(
@@ -140,6 +143,7 @@ pub async fn one(
 /// One incident as a CAP 1.2 alert. Its messages are numbered by revision; all but the first are
 /// updates of the first.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/cap", tag = "incidents",
+    operation_id = "get_incident_cap",
     params(("id" = String, Path)),
     responses((status = 200, description = "CAP 1.2, XML", content_type = "application/cap+xml"),
         (status = 404, body = super::problem::Body)))]
@@ -164,6 +168,7 @@ pub async fn cap(
 
 /// Somebody does something; answers the whole incident as it is then.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/actions", tag = "incidents",
+    operation_id = "act_on_incident",
     params(("id" = String, Path)), request_body = Act,
     responses((status = 200, body = WholeIncident), (status = 400, body = super::problem::Body),
         (status = 404, body = super::problem::Body),

@@ -43,8 +43,7 @@ pub struct Incident {
     /// Whether it belongs to an exercise.
     pub exercise: bool,
     /// The newest values.
-    #[schema(value_type = Object)]
-    pub value: serde_json::Value,
+    pub value: Latest,
     /// Fire only: the nearest hydrants that can be trusted, then nearer ones that can't.
     pub hydrants: Vec<Hydrant>,
     /// Said when fewer than three of them can be trusted.
@@ -80,6 +79,125 @@ pub struct IncidentDevice {
     pub lat: Option<f64>,
     /// Degrees east.
     pub lon: Option<f64>,
+}
+
+/// The newest value of each measurement; what was never measured is left out.
+#[derive(Serialize, ToSchema)]
+pub struct Latest {
+    /// Gauge pressure, kPa.
+    pub pressure_kpa: Option<f32>,
+    /// Lowest since the reading before.
+    pub pressure_min_kpa: Option<f32>,
+    /// Highest since the reading before.
+    pub pressure_max_kpa: Option<f32>,
+    /// The 4–20 mA signal.
+    pub loop_ma: Option<f32>,
+    /// Water in the barrel.
+    pub flowing: Option<bool>,
+    /// A cap is off.
+    pub cap_open: Option<bool>,
+    /// From vertical, degrees.
+    pub tilt_deg: Option<f32>,
+    /// Obscuration, dB/m.
+    pub smoke_db_m: Option<f32>,
+    /// Contamination of the chamber, %.
+    pub dirt_pct: Option<f32>,
+    /// °C.
+    pub temp_c: Option<f32>,
+    /// mV.
+    pub battery_mv: Option<i32>,
+    /// dBm.
+    pub rssi_dbm: Option<i32>,
+}
+
+/// The columns of `devices.csv`, and what became of the device.
+#[derive(Serialize, ToSchema)]
+pub struct DeviceRow {
+    /// Its id.
+    pub id: String,
+    /// `hydrant` or `smoke`.
+    pub kind: String,
+    /// What people call it.
+    pub name: String,
+    /// The station responsible; empty: unclaimed, and every district station's.
+    pub station: String,
+    /// The pressure zone; empty: none.
+    pub zone: String,
+    /// The profile that judges it.
+    pub profile: String,
+    /// Degrees north; null while unclaimed.
+    pub lat: Option<f64>,
+    /// Degrees east; null while unclaimed.
+    pub lon: Option<f64>,
+    /// Where it is, in words.
+    pub address: String,
+    /// Groups detectors of one building.
+    pub building: String,
+    /// The floor, as people write it.
+    pub floor: String,
+    /// Seconds between readings; null: the profile's.
+    pub interval_s: Option<u32>,
+    /// Date of installation, as given.
+    pub installed_on: String,
+    /// The area it last spoke from.
+    pub area: String,
+    /// False: heard before it was registered.
+    pub claimed: bool,
+}
+
+/// The columns of `stations.csv`.
+#[derive(Serialize, ToSchema)]
+pub struct StationRow {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// `district`, `township`, `community` or `village`.
+    pub level: String,
+    /// The station above it.
+    pub parent: Option<String>,
+    /// Degrees north.
+    pub lat: f64,
+    /// Degrees east.
+    pub lon: f64,
+    /// Its telephone.
+    pub phone: Option<String>,
+}
+
+/// What was asked of a device, and what came of it.
+#[derive(Serialize, ToSchema)]
+pub struct CommandRow {
+    /// Its ULID.
+    pub id: String,
+    /// `report_now`, `self_test`, `silence` or `restart`.
+    pub command: String,
+    /// For how long.
+    pub seconds: Option<u32>,
+    /// Who asked.
+    pub by: String,
+    /// `queued`, `sent`, `answered`, `refused` or `expired`.
+    pub state: String,
+    /// What the device answered.
+    pub detail: String,
+    /// When it was asked for.
+    pub created_at: Ms,
+    /// When it is waited for no more.
+    pub expires_at: Ms,
+    /// When the broker had it.
+    pub sent_at: Option<Ms>,
+    /// When the device answered.
+    pub answered_at: Option<Ms>,
+}
+
+/// Whose devices were meant: one of these.
+#[derive(Serialize, ToSchema)]
+pub struct ScopeOf {
+    /// One device.
+    pub device: Option<String>,
+    /// The hydrants of a pressure zone.
+    pub zone: Option<String>,
+    /// The devices of a station.
+    pub station: Option<String>,
 }
 
 /// A title in both languages.

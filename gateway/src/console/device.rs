@@ -24,6 +24,7 @@ use crate::api::body::Id;
 use crate::api::maintenance::out_of_service;
 use crate::api::problem::Problem;
 use crate::api::readers::ReadError;
+use crate::report::RELAPSED;
 
 const NEWEST: Say = say("Newest reading", "最新读数");
 const HEARD: Say = say("Heard", "最近通信");
@@ -57,12 +58,16 @@ const INCIDENTS: u32 = 30;
 /// A device with all that is known of it.
 struct Known {
     device: Device,
+    /// Whether it is one of the visitor's stations'; else they were paged about a fire near it.
+    own: bool,
     conditions: u32,
     heard_at: Option<Ms>,
     measured_at: Option<Ms>,
     value: Option<f64>,
     hydrant: Option<HydrantNow>,
     incidents: Vec<WireIncident>,
+    /// Whether its newest water incident failed again after a repair.
+    relapsed: bool,
     announced: Vec<Brief>,
 }
 
@@ -77,7 +82,7 @@ fn find(
              coalesce(json_extract(m.latest, '$.pressure_kpa'),
                  json_extract(m.latest, '$.smoke_db_m')), d.ix
          FROM device d LEFT JOIN memory m ON m.ix = d.ix WHERE {} AND d.id = ?2",
-        area.devices()
+        area.devices_in_sight()
     );
     let row = db.prepare_cached(&sql)?.query_row((area, id), |row| {
         let body: Option<Vec<u8>> = row.get(4)?;
@@ -98,24 +103,46 @@ fn find(
         it.trust = Trust::OutOfService;
     }
     let announced = brief(db, area, Some(id), now)?;
-    let sql = "SELECT wire FROM incident WHERE json_extract(wire, '$.device.id') = ?1
-               ORDER BY opened_at DESC LIMIT ?2";
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query((id, INCIDENTS))?;
-    let mut incidents = Vec::new();
-    while let Some(row) = rows.next()? {
-        incidents.push(serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?);
-    }
+    let own = area.holds(&device.station);
+    let (incidents, relapsed) = incidents(db, (area, own), id)?;
     Ok(Some(Known {
         device,
+        own,
         conditions,
         heard_at,
         measured_at,
         value,
         hydrant,
         incidents,
+        relapsed,
         announced,
     }))
+}
+
+/// Its newest incidents, as far as they are the visitor's business, and whether the newest about
+/// its water failed again after a repair.
+fn incidents(
+    db: &Connection,
+    (area, own): (&Area, bool),
+    id: &str,
+) -> Result<(Vec<WireIncident>, bool), ReadError> {
+    let sql = format!(
+        "SELECT i.wire, {RELAPSED} FROM incident i
+         WHERE json_extract(i.wire, '$.device.id') = ?2 AND (?3 OR {})
+         ORDER BY i.opened_at DESC LIMIT ?4",
+        area.incidents()
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query((area, id, own, INCIDENTS))?;
+    let (mut incidents, mut relapsed) = (Vec::new(), None);
+    while let Some(row) = rows.next()? {
+        let it: WireIncident = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
+        if it.class == Class::Water && relapsed.is_none() {
+            relapsed = Some(row.get(1)?);
+        }
+        incidents.push(it);
+    }
+    Ok((incidents, relapsed.unwrap_or(false)))
 }
 
 async fn read(view: &View, id: &str) -> Result<Known, Oops> {
@@ -137,7 +164,8 @@ pub async fn refused(view: &View, id: &str, why: (&Form, Say)) -> Result<Respons
 
 /// A device of the visitor's stations.
 pub async fn registered(view: &View, id: &str) -> Result<Device, Oops> {
-    Ok(read(view, id).await?.device)
+    let known = read(view, id).await?;
+    if known.own { Ok(known.device) } else { Err(Problem::unknown("device", id).into()) }
 }
 
 async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Response, Oops> {
@@ -151,12 +179,12 @@ async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Resp
                 (now(view, &known))
             }
             (chart(view, &known))
-            @if device.kind == Kind::Hydrant {
+            @if known.own && device.kind == Kind::Hydrant {
                 @if view.who.may(Right::CheckHydrant) { (live(view, device)) }
                 (work::flow(view, device, &done, wrong))
             }
             (work::history(view, device, &done))
-            @if view.who.may(Right::Announce) {
+            @if known.own && view.who.may(Right::Announce) {
                 p.noprint { a href={ "/maintenance?device=" (device.id) } { (view.say(ANNOUNCE)) } }
             }
         }
@@ -218,7 +246,7 @@ fn history(view: &View, known: &Known) -> Markup {
         section {
             @if let Some(it) = water.filter(|_| known.device.kind == Kind::Hydrant) {
                 h2 { (view.say(INSPECTION)) }
-                p { (view.say(inspection(it))) " · " (view.moment(it.updated_at)) }
+                p { (view.say(inspection(it.state, known.relapsed))) " · " (view.moment(it.updated_at)) }
             }
             h2 { (view.say(EVENTS)) }
             @if known.incidents.is_empty() { p { (view.say(words::NONE)) } }
@@ -238,9 +266,9 @@ fn history(view: &View, known: &Known) -> Markup {
 }
 
 /// How far a repair is believed: claimed, being proved, proved, or broken again.
-fn inspection(it: &WireIncident) -> Say {
-    match it.state {
-        State::Open | State::Acknowledged if it.episode > 1 => {
+const fn inspection(state: State, relapsed: bool) -> Say {
+    match state {
+        State::Open | State::Acknowledged if relapsed => {
             say("Relapsed: it failed again after the repair", "复发：修复后再次异常")
         }
         State::Open | State::Acknowledged => say("Not repaired", "未修复"),

@@ -3,6 +3,8 @@
 mod console;
 mod orders;
 mod refusals;
+mod relapse;
+mod scope;
 mod shapes;
 mod streams;
 mod work;
