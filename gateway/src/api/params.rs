@@ -14,7 +14,9 @@ const PER_PAGE_AT_MOST: u32 = 1_000;
 const TEXT_AT_MOST: usize = 200;
 /// The last moment of the year 9999: later times are typing errors.
 const LAST_MS: Ms = 253_402_300_799_999;
-const TIME: &str = "Unix milliseconds or a time such as 2026-11-23T08:00:00Z or 2026-11-23 (UTC)";
+/// How a moment is written.
+pub const TIME: &str =
+    "Unix milliseconds or a time such as 2026-11-23T08:00:00Z or 2026-11-23 (UTC)";
 
 /// The parameters of one request.
 pub struct Params(Vec<(String, String)>);
@@ -169,7 +171,7 @@ fn pick<T: Copy>(name: &str, value: &str, names: &[(&str, T)]) -> Result<T, Prob
 }
 
 /// A `+` in a query means a space; in a time it was meant as a `+`.
-fn moment(text: &str) -> Option<Ms> {
+pub fn moment(text: &str) -> Option<Ms> {
     if let Ok(ms) = text.parse() {
         return Some(ms);
     }

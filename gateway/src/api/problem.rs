@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::params::TIME;
 use super::readers::ReadError;
 
 /// A value from a request is shown up to here, characters.
@@ -35,6 +36,10 @@ pub struct Body {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     incident: Option<Value>,
+    /// What is wrong with each member of the body.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<Fault>,
     /// The same incident's own members, so that this answer reads like the one of an action that
     /// was done; all but its `title`, whose place is taken.
     #[serde(flatten)]
@@ -43,7 +48,7 @@ pub struct Body {
 }
 
 /// What is wrong with one member of a body.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Fault {
     /// The member.
     pub field: &'static str,
@@ -59,6 +64,7 @@ impl Problem {
             status: status.as_u16(),
             detail,
             incident: None,
+            errors: Vec::new(),
             members: Map::new(),
         }))
     }
@@ -84,12 +90,17 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail.into())
     }
 
+    /// 400: a member of the body that is no moment.
+    pub fn bad_moment(field: &'static str, value: &str) -> Self {
+        let detail = format!("{field} is `{}`: use {TIME}", shown(value));
+        Self::bad_members("bad-request", "Bad request", &[Fault { field, detail }])
+    }
+
     /// 400: members of the body that say what can't be, each with what to do.
     pub fn bad_members(name: &str, title: &'static str, faults: &[Fault]) -> Self {
         let details: Vec<&str> = faults.iter().map(|it| it.detail.as_str()).collect();
         let mut problem = Self::new(StatusCode::BAD_REQUEST, name, title, details.join("; "));
-        let errors = serde_json::to_value(faults).unwrap_or_default();
-        problem.0.members.insert("errors".to_owned(), errors);
+        problem.0.errors = faults.to_vec();
         problem
     }
 
@@ -113,6 +124,15 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
     }
 
+    /// 403: what belongs to no station, asked by somebody of some stations.
+    pub fn not_theirs(what: &str) -> Self {
+        let detail = format!(
+            "{what} belongs to no station, and your account is of one: ask an admin of a district \
+             or of all stations"
+        );
+        Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
+    }
+
     /// 403: the demonstration serves this machine only.
     pub fn forbidden(from: &str) -> Self {
         let detail = format!(
@@ -121,6 +141,15 @@ impl Problem {
             shown(from)
         );
         Self::new(StatusCode::FORBIDDEN, "loopback-only", "Only this machine", detail)
+    }
+
+    /// 400: somebody shall be of a station that is not there.
+    pub fn no_station(id: &str) -> Self {
+        let detail = format!(
+            "no station `{}`: import it first, or use one of GET /api/v1/stations",
+            shown(id)
+        );
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail)
     }
 
     /// 404: nothing of that id.

@@ -19,6 +19,7 @@ use crate::accounts::{Right, Who};
 
 /// One message that was not understood.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NotUnderstood)]
 pub struct Item {
     /// When it arrived.
     at: Ms,
@@ -41,6 +42,7 @@ const ITEMS: Source = Source {
 
 /// Newest first.
 #[utoipa::path(get, path = "/api/v1/quarantine", tag = "proof",
+    operation_id = "list_quarantine",
     params(("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
     responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
 pub async fn list(
@@ -49,6 +51,10 @@ pub async fn list(
     uri: Uri,
 ) -> Result<Json<List<Item>>, Problem> {
     who.needs(Right::Accounts)?;
+    // What was not understood may be of anybody: a topic says where it came from, not whose it is.
+    if !who.area.holds("") {
+        return Err(Problem::not_theirs("what was not understood"));
+    }
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
     let list = api.store.read(move |db| {
         ITEMS.page(db, &Where::default(), page, |row| {

@@ -1,7 +1,9 @@
 //! `standpipe account`: for who keeps the gateway, when nobody can sign in any more. Works while
 //! the gateway runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
 
 use crate::accounts::{Account, AccountError, Book, Role, fresh_password};
 use crate::clock::Clock;
@@ -68,9 +70,26 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let failed = |bad: AccountError| Failure::Failed(bad.to_string());
     let mut book = Book::open(&path.with_file_name("accounts.db")).map_err(failed)?;
+    if let What::Add { station: Some(station), .. } = &args.what {
+        registered(path, station)?;
+    }
     let told = done(&mut book, &args.what, Clock::new().now()).map_err(failed)?;
     super::say(&told);
     Ok(())
+}
+
+/// Nobody is of a station that is not there: they would see nothing, and nobody would see why.
+fn registered(store: &Path, station: &str) -> Result<(), Failure> {
+    let failed = |bad: rusqlite::Error| Failure::Failed(format!("the store can't be read ({bad})"));
+    let db =
+        Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM station WHERE id = ?1)";
+    if db.query_row(sql, [station], |row| row.get(0)).map_err(failed)? {
+        return Ok(());
+    }
+    let text =
+        format!("no station `{station}`: import it first (`standpipe import`), or use another");
+    Err(Failure::Configuration(text))
 }
 
 fn done(book: &mut Book, what: &What, now: standpipe_rules::Ms) -> Result<String, AccountError> {
@@ -99,5 +118,23 @@ fn done(book: &mut Book, what: &What, now: standpipe_rules::Ms) -> Result<String
             book.audit(now, WHO, "account_remove", name)?;
             Ok(format!("{name} is removed\n"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::registered;
+    use crate::store::Store;
+
+    #[test]
+    fn a_station_has_to_be_there_before_somebody_is_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("standpipe.db");
+        let station = r#"{"id":"S1","name":"n","level":"district","parent":null,"lat":1.0,"lon":2.0,"phone":null}"#;
+        let mut store = Store::open(&path).unwrap();
+        store.import(&[serde_json::from_str(station).unwrap()], &[]).unwrap();
+        assert!(registered(&path, "S1").is_ok());
+        let refused = format!("{:?}", registered(&path, "S9").err());
+        assert!(refused.contains("no station `S9`: import it first"), "{refused}");
     }
 }

@@ -202,7 +202,8 @@ pub async fn change(view: View, sent: Form) -> Result<Response, Oops> {
     let once = match what.as_str() {
         "add" => add(&view, &sent).await?,
         "change" => {
-            let (name, (role, station)) = (sent.get("name").to_owned(), wanted(&view, &sent)?);
+            let (name, (role, station)) =
+                (sent.get("name").to_owned(), wanted(&view, &sent).await?);
             mine(&view, &name).await?;
             let book = view.api.accounts.clone();
             book.with(move |book| book.change(&name, role, station.as_deref())).await?;
@@ -237,12 +238,17 @@ pub async fn change(view: View, sent: Form) -> Result<Response, Oops> {
 }
 
 /// Role and station of a form, as far as this admin may give them.
-fn wanted(view: &View, sent: &Form) -> Result<(Role, Option<String>), Oops> {
+async fn wanted(view: &View, sent: &Form) -> Result<(Role, Option<String>), Oops> {
     let role = Role::named(sent.get("role"))
         .ok_or_else(|| Problem::bad_request("no such role: reload the page"))?;
     let station = Some(sent.get("station").to_owned()).filter(|it| !it.is_empty());
     if !reaches(view, station.as_deref()) {
         return Err(Problem::not_allowed(view.who.role.as_str()).into());
+    }
+    if let Some(id) = &station
+        && !view.stations().await?.iter().any(|(known, _)| known == id)
+    {
+        return Err(Problem::no_station(id).into());
     }
     Ok((role, station))
 }
@@ -258,7 +264,7 @@ async fn mine(view: &View, name: &str) -> Result<(), Oops> {
 }
 
 async fn add(view: &View, sent: &Form) -> Result<Option<Once>, Oops> {
-    let (role, station) = wanted(view, sent)?;
+    let (role, station) = wanted(view, sent).await?;
     let hash = view.api.accounts.hashed(sent.get("password").to_owned()).await?;
     let account = Account::new(sent.get("name").trim(), role, station.as_deref(), view.now);
     view.api.accounts.with(move |book| book.add(&account, &hash)).await?;
@@ -276,7 +282,7 @@ async fn reset(view: &View, name: &str) -> Result<Option<Once>, Oops> {
 }
 
 async fn make_token(view: &View, sent: &Form) -> Result<Option<Once>, Oops> {
-    let (role, station) = wanted(view, sent)?;
+    let (role, station) = wanted(view, sent).await?;
     let days = sent.get("days").parse().ok().filter(|it| (1..=DAYS_AT_MOST).contains(it));
     let days: i64 = days.ok_or_else(|| {
         Problem::bad_parameter("days", sent.get("days"), "a whole number from 1 to 366")

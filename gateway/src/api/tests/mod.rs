@@ -1,5 +1,6 @@
 //! The API as a program sees it: a real store, a real listener, a real client.
 
+mod admins;
 mod console;
 mod orders;
 mod refusals;
