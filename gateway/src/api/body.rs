@@ -5,9 +5,13 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use standpipe_rules::Ms;
+use utoipa::ToSchema;
 
 use super::BODY_AT_MOST;
+use super::params::moment;
 use super::problem::Problem;
 use crate::accounts::{By, Who};
 
@@ -35,6 +39,33 @@ pub fn signed(by: &str, who: &Who) -> Result<Box<str>, Problem> {
     text("by", by)?;
     let own = matches!(who.by, By::Session { .. }) || by.trim().is_empty();
     Ok(if own { who.name.clone() } else { by.into() })
+}
+
+/// A moment as a body has it: Unix ms, or as in a query.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(
+    untagged,
+    expecting = "not a moment: use Unix milliseconds or a time such as \
+                               2026-11-23T08:00:00Z or 2026-11-23 (UTC)"
+)]
+pub enum Moment {
+    /// Unix ms.
+    Ms(Ms),
+    /// ISO 8601, such as `2026-11-23T08:00:00Z` or `2026-11-23` (UTC).
+    Text(String),
+}
+
+impl Moment {
+    /// The moment; `field`: the member that says it.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub fn ms(&self, field: &'static str) -> Result<Ms, Problem> {
+        match self {
+            Self::Ms(ms) => Ok(*ms),
+            Self::Text(text) => moment(text).ok_or_else(|| Problem::bad_moment(field, text)),
+        }
+    }
 }
 
 /// The `{id}` of a path, not yet looked at.

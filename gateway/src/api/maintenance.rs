@@ -16,11 +16,12 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{Body, Id, signed, text};
+use super::body::{Body, Id, Moment, signed, text};
 use super::list::List;
 use super::params::Params;
 use super::problem::{Fault, Problem};
 use super::readers::ReadError;
+use super::schema::ScopeOf;
 use crate::accounts::{Area, Job, Right, Who, Work};
 
 /// How long an exercise lasts when nobody says, minutes.
@@ -29,6 +30,7 @@ const MINUTE_MS: Ms = 60_000;
 
 /// One announcement.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Announcement)]
 pub struct Item {
     /// Its ULID.
     pub id: Box<str>,
@@ -36,7 +38,7 @@ pub struct Item {
     #[schema(value_type = String)]
     pub what: Announced,
     /// `{"device":…}`, `{"zone":…}` or `{"station":…}`: whose devices were meant.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<ScopeOf>)]
     pub scope: Option<Scope>,
     /// Maintenance: what is muted. Exercise: what was raised.
     #[schema(value_type = Vec<String>)]
@@ -62,6 +64,7 @@ pub struct Item {
 /// Work, or a walk test.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AnnouncementBody)]
 pub struct Announce {
     /// `maintenance` or `walk_test`.
     what: What,
@@ -75,10 +78,10 @@ pub struct Announce {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     conditions: BTreeSet<Condition>,
-    /// Unix ms; now, when left out.
-    from: Option<Ms>,
-    /// Unix ms. Maintenance at most 30 days, a walk test at most 8 hours after `from`.
-    until: Ms,
+    /// Now, when left out.
+    from: Option<Moment>,
+    /// Maintenance at most 30 days, a walk test at most 8 hours after `from`.
+    until: Moment,
     #[serde(default)]
     by: String,
     #[serde(default)]
@@ -88,6 +91,7 @@ pub struct Announce {
 /// What may be announced without an alarm of its own.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AnnouncementKind)]
 pub enum What {
     /// Mutes the listed conditions, never a fire.
     Maintenance,
@@ -98,6 +102,7 @@ pub enum What {
 /// An exercise.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ExerciseBody)]
 pub struct Exercise {
     /// The detector that is to have found a fire.
     device: String,
@@ -114,6 +119,7 @@ pub struct Exercise {
 
 /// What holds or is planned, soonest end first.
 #[utoipa::path(get, path = "/api/v1/maintenance", tag = "maintenance",
+    operation_id = "list_maintenance",
     params(("station" = Option<String>, Query, description = "with devices of this station"),
         ("device" = Option<String>, Query, description = "with this device"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
@@ -139,7 +145,8 @@ pub async fn list(
 }
 
 /// Announces work or a walk test. It holds for the devices that belong there now.
-#[utoipa::path(post, path = "/api/v1/maintenance", tag = "maintenance", request_body = Announce,
+#[utoipa::path(post, path = "/api/v1/maintenance", tag = "maintenance",
+    operation_id = "announce_maintenance", request_body = Announce,
     responses((status = 201, body = Item),
         (status = 400, description = "`errors` names each member and what to do",
             body = super::problem::Body),
@@ -157,7 +164,8 @@ pub async fn announce(
 
 /// Has an alarm raised of a detector, marked as an exercise, and paged to its station. It ends by
 /// itself; a real alarm of the same detector counts at once.
-#[utoipa::path(post, path = "/api/v1/exercises", tag = "maintenance", request_body = Exercise,
+#[utoipa::path(post, path = "/api/v1/exercises", tag = "maintenance",
+    operation_id = "make_exercise", request_body = Exercise,
     responses((status = 201, body = Item),
         (status = 400, description = "`errors` names each member and what to do",
             body = super::problem::Body),
@@ -175,6 +183,7 @@ pub async fn exercise(
 
 /// Ends an announcement now. What it muted and is still true is acted on; an exercise is over.
 #[utoipa::path(delete, path = "/api/v1/maintenance/{id}", tag = "maintenance",
+    operation_id = "withdraw_announcement",
     params(("id" = String, Path)),
     responses((status = 200, description = "as it was", body = Item),
         (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
@@ -185,6 +194,23 @@ pub async fn withdraw(
     uri: Uri,
 ) -> Result<Json<Item>, Problem> {
     Params::read(&uri, &[])?;
+    ended(&api, &who, &id).await.map(Json)
+}
+
+/// The same, with the id as a parameter.
+#[utoipa::path(delete, path = "/api/v1/maintenance", tag = "maintenance",
+    operation_id = "withdraw_announcement_by_parameter",
+    params(("id" = String, Query)),
+    responses((status = 200, description = "as it was", body = Item),
+        (status = 400, body = super::problem::Body),
+        (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+pub async fn withdraw_named(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+) -> Result<Json<Item>, Problem> {
+    let id = Params::read(&uri, &["id"])?.text("id")?;
+    let id = id.ok_or_else(|| Problem::bad_parameter("id", "", "the id of an announcement"))?;
     ended(&api, &who, &id).await.map(Json)
 }
 
@@ -318,8 +344,8 @@ impl Announce {
             },
             scope,
             conditions: self.conditions,
-            from: self.from.unwrap_or(now),
-            until: self.until,
+            from: self.from.map_or(Ok(now), |it| it.ms("from"))?,
+            until: self.until.ms("until")?,
             by: signed(&self.by, who)?,
             note: self.note.into(),
         })

@@ -191,7 +191,10 @@ fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
         .route("/incidents/{id}", get(incidents::one))
         .route("/incidents/{id}/cap", get(incidents::cap))
         .route("/incidents/{id}/actions", post(incidents::act))
-        .route("/maintenance", get(maintenance::list).post(maintenance::announce))
+        .route(
+            "/maintenance",
+            get(maintenance::list).post(maintenance::announce).delete(maintenance::withdraw_named),
+        )
         .route("/maintenance/{id}", delete(maintenance::withdraw))
         .route("/exercises", post(maintenance::exercise))
         .route("/reports/monthly", get(reports::monthly))

@@ -125,6 +125,51 @@ async fn a_device_is_registered_changed_and_claimed() {
 }
 
 #[tokio::test]
+async fn work_takes_times_as_people_write_them_and_takes_its_hydrant_out_of_service() {
+    let api = Served::alive().await;
+    let reading = json!({"boot":1,"seq":1,"ts":Clock::new().now(),"pressure_kpa":300.0});
+    api.says("a/H-1/telemetry", &reading);
+    let path = "/api/v1/maintenance";
+    let hydrant = "/api/v1/devices/H-1";
+    let in_service =
+        async || api.get("/api/v1/reports/monthly").await["this"]["in_service"].clone();
+    api.get("/api/v1/ledger").await; // what is said is in the store then
+    let wait = async {
+        while api.get(hydrant).await["trust"] != "ok" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap();
+    assert_eq!(in_service().await, 1);
+    let until = Clock::new().now() / 1_000 * 1_000 + 3_600_000;
+    let text = jiff::Timestamp::from_millisecond(until).unwrap().to_string();
+    let work = json!({"what":"maintenance","device":"H-1","conditions":["no_water"],"until":text});
+    for bad in [json!("soon"), json!(1.5), json!(null)] {
+        let mut work = work.clone();
+        work["until"] = bad.clone();
+        let (status, problem) = api.send("POST", path, &work).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            status == 400 && detail.contains("Unix milliseconds or a time such as"),
+            "{detail}"
+        );
+    }
+    let (status, made) = api.send("POST", path, &work).await;
+    assert_eq!((status, &made["until"]), (201, &json!(until)), "{made}");
+    assert_eq!(api.get(hydrant).await["trust"], "out_of_service");
+    assert_eq!(api.get("/api/v1/devices").await["items"][0]["trust"], "out_of_service");
+    assert_eq!(in_service().await, 0);
+
+    let id = made["id"].as_str().unwrap();
+    let (status, none) = api.send("DELETE", path, &json!({})).await;
+    assert_eq!((status, &none["type"]), (400, &json!("urn:standpipe:problem:bad-parameter")));
+    let (status, was) = api.send("DELETE", &format!("{path}?id={id}"), &json!({})).await;
+    assert_eq!((status, &was["id"]), (200, &json!(id)));
+    assert_eq!(api.get(path).await["total"], 0);
+    assert_eq!(api.get(hydrant).await["trust"], "ok");
+}
+
+#[tokio::test]
 async fn the_ledger_counts_what_was_sent_a_moment_ago() {
     let api = Served::alive().await;
     let now = Clock::new().now();
