@@ -19,24 +19,25 @@ use super::list::{List, Source, Where};
 use super::params::{Page, Params};
 use super::problem::{Fault, Problem};
 use super::readers::ReadError;
+use super::schema::CommandRow;
 use crate::accounts::{Right, Who};
 
 /// One command, and how far it is.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Command)]
 pub struct Item {
     /// To which device.
     device: String,
-    /// `id`, `command`, `seconds`, `by`, `state` (`queued`, `sent`, `answered`, `refused` or
-    /// `expired`), `detail` (what the device answered), `created_at`, `expires_at`, `sent_at`
-    /// (when the broker had it), `answered_at`.
+    /// What was asked, and what came of it.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = CommandRow)]
     command: Command,
 }
 
 /// What a device shall do.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CommandBody)]
 pub struct Ask {
     /// `report_now`, `self_test`, `silence` or `restart`.
     #[schema(value_type = String)]
@@ -60,6 +61,7 @@ const ITEMS: Source = Source {
 
 /// What was asked of a device, newest first.
 #[utoipa::path(get, path = "/api/v1/devices/{id}/commands", tag = "devices",
+    operation_id = "list_commands",
     params(("id" = String, Path), ("page" = Option<u32>, Query),
         ("per_page" = Option<u32>, Query)),
     responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body),
@@ -79,6 +81,7 @@ pub async fn list(
 
 /// One command.
 #[utoipa::path(get, path = "/api/v1/devices/{id}/commands/{command}", tag = "devices",
+    operation_id = "get_command",
     params(("id" = String, Path), ("command" = String, Path)),
     responses((status = 200, body = Item), (status = 404, body = super::problem::Body)))]
 pub async fn one(
@@ -95,6 +98,7 @@ pub async fn one(
 /// Asks a device to do something. It is done when the device wakes next; `state` says how far
 /// that is.
 #[utoipa::path(post, path = "/api/v1/devices/{id}/commands", tag = "devices",
+    operation_id = "ask_command",
     params(("id" = String, Path)), request_body = Ask,
     responses((status = 202, body = Item),
         (status = 400, description = "`errors` names each member, its limits and what to do",

@@ -42,14 +42,16 @@ pub struct Reason {
 }
 
 /// The process lives.
-#[utoipa::path(get, path = "/healthz", tag = "health", security(()),
+#[utoipa::path(get, path = "/healthz", tag = "health",
+    operation_id = "get_health", security(()),
     responses((status = 200, description = "alive", body = String)))]
 pub async fn alive() -> &'static str {
     "ok\n"
 }
 
 /// The gateway can do its work, or why it can't.
-#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+#[utoipa::path(get, path = "/readyz", tag = "health",
+    operation_id = "get_readiness", security(()), responses(
     (status = 200, description = "ready", body = Readiness),
     (status = 503, description = "not ready, and why", body = Readiness)))]
 pub async fn ready(State(api): State<Arc<ApiState>>) -> (StatusCode, Json<Readiness>) {
@@ -59,7 +61,8 @@ pub async fn ready(State(api): State<Arc<ApiState>>) -> (StatusCode, Json<Readin
 }
 
 /// What was counted, for Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "health", security(()), responses(
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    operation_id = "get_metrics", security(()), responses(
     (status = 200, description = "Prometheus text format", body = String)))]
 pub async fn metrics(State(api): State<Arc<ApiState>>) -> Response {
     let kind = "text/plain; version=0.0.4; charset=utf-8";

@@ -20,6 +20,7 @@ const DAY_MS: Ms = 24 * HOUR_MS;
 
 /// One boot of one device, summed over the hours asked for.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LedgerLine)]
 pub struct Item {
     device: String,
     /// Which start of the device.
@@ -50,6 +51,7 @@ const ITEMS: Source = Source {
 
 /// Sums by device and boot, over the hours that `from` … `to` touches; the last day by default.
 #[utoipa::path(get, path = "/api/v1/ledger", tag = "proof",
+    operation_id = "list_ledger",
     params(
         ("from" = Option<String>, Query, description = "Unix ms, RFC 3339 or a date; included"),
         ("to" = Option<String>, Query, description = "Unix ms, RFC 3339 or a date; excluded"),

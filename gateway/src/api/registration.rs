@@ -22,6 +22,7 @@ const NOT_OURS: [&str; 7] =
 /// The columns of `devices.csv`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DeviceBody)]
 pub struct Registration {
     /// The same as in the path, if given.
     id: Option<String>,

@@ -15,9 +15,10 @@ use crate::report::{Month, Report, gather};
 /// A station's month and those below it, last month beside it; this month and everything by
 /// default.
 #[utoipa::path(get, path = "/api/v1/reports/monthly", tag = "reports",
+    operation_id = "get_monthly_report",
     params(("month" = Option<String>, Query, description = "such as 2026-11"),
         ("station" = Option<String>, Query, description = "this station and those below it")),
-    responses((status = 200, body = Object), (status = 400, body = super::problem::Body),
+    responses((status = 200, body = Report), (status = 400, body = super::problem::Body),
         (status = 404, body = super::problem::Body)))]
 pub async fn monthly(
     State(api): State<Arc<ApiState>>,

@@ -24,6 +24,7 @@ use crate::accounts::{Area, Right, Who};
 
 /// How a device measures and reports.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SettingsValues)]
 pub struct Values {
     /// Seconds between readings.
     interval_s: u32,
@@ -39,6 +40,7 @@ pub struct Values {
 
 /// A device's settings, and how far they are.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeviceSettings)]
 pub struct OfDevice {
     device: String,
     /// `device` or `profile`: whose wish it follows; null: nobody wishes any, and what it was
@@ -75,6 +77,7 @@ pub struct OfDevice {
 
 /// A profile's settings, and how far its devices are.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProfileSettings)]
 pub struct OfProfile {
     profile: String,
     /// What its devices shall run that have none of their own; null: nobody wishes any.
@@ -89,6 +92,7 @@ pub struct OfProfile {
 
 /// Devices of a profile, by where their settings stand.
 #[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = SettingsCounts)]
 pub struct Counts {
     /// Those with settings of their own.
     own: u64,
@@ -104,6 +108,7 @@ pub struct Counts {
 
 /// A device's settings.
 #[utoipa::path(get, path = "/api/v1/devices/{id}/settings", tag = "devices",
+    operation_id = "get_device_settings",
     params(("id" = String, Path)),
     responses((status = 200, body = OfDevice), (status = 404, body = super::problem::Body)))]
 pub async fn of_device(
@@ -118,6 +123,7 @@ pub async fn of_device(
 
 /// Wishes settings of a device's own, in place of its profile's.
 #[utoipa::path(put, path = "/api/v1/devices/{id}/settings", tag = "devices",
+    operation_id = "put_device_settings",
     params(("id" = String, Path)), request_body = WishBody,
     responses((status = 200, body = OfDevice),
         (status = 400, description = "`errors` names each member, its limits and what to do",
@@ -144,6 +150,7 @@ pub async fn put_device(
 
 /// A device follows its profile again.
 #[utoipa::path(delete, path = "/api/v1/devices/{id}/settings", tag = "devices",
+    operation_id = "delete_device_settings",
     params(("id" = String, Path)),
     responses((status = 200, body = OfDevice), (status = 404, body = super::problem::Body),
         (status = 503, body = super::problem::Body)))]
@@ -162,6 +169,7 @@ pub async fn drop_device(
 
 /// The settings of a profile, for its devices that have none of their own.
 #[utoipa::path(get, path = "/api/v1/profiles/{name}/settings", tag = "devices",
+    operation_id = "get_profile_settings",
     params(("name" = String, Path)),
     responses((status = 200, body = OfProfile), (status = 404, body = super::problem::Body)))]
 pub async fn of_profile(
@@ -176,6 +184,7 @@ pub async fn of_profile(
 
 /// Wishes settings of a profile. Its devices are told at a bounded rate: 16 a second.
 #[utoipa::path(put, path = "/api/v1/profiles/{name}/settings", tag = "devices",
+    operation_id = "put_profile_settings",
     params(("name" = String, Path)), request_body = WishBody,
     responses((status = 200, body = OfProfile),
         (status = 400, description = "`errors` names each member, its limits and what to do",
@@ -198,6 +207,7 @@ pub async fn put_profile(
 
 /// No settings of this profile any more. What its devices run stays.
 #[utoipa::path(delete, path = "/api/v1/profiles/{name}/settings", tag = "devices",
+    operation_id = "delete_profile_settings",
     params(("name" = String, Path)),
     responses((status = 200, body = OfProfile), (status = 404, body = super::problem::Body),
         (status = 503, body = super::problem::Body)))]

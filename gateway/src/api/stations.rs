@@ -17,14 +17,16 @@ use super::list::{List, Source, Where};
 use super::params::{Page, Params};
 use super::problem::Problem;
 use super::readers::ReadError;
+use super::schema::StationRow;
 use crate::accounts::Who;
 
 /// One station.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Station)]
 pub struct Item {
     /// `id`, `name`, `level`, `parent`, `lat`, `lon`, `phone` as in `stations.csv`.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = StationRow)]
     row: Station,
     /// Whether its terminal is open.
     online: bool,
@@ -58,6 +60,7 @@ fn item(row: &Row<'_>) -> Result<Item, ReadError> {
 
 /// All stations, by id.
 #[utoipa::path(get, path = "/api/v1/stations", tag = "registry",
+    operation_id = "list_stations",
     params(("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
     responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
 pub async fn list(
@@ -73,6 +76,7 @@ pub async fn list(
 
 /// One station.
 #[utoipa::path(get, path = "/api/v1/stations/{id}", tag = "registry",
+    operation_id = "get_station",
     params(("id" = String, Path)),
     responses((status = 200, body = Item), (status = 404, body = super::problem::Body)))]
 pub async fn one(

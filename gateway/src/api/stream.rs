@@ -60,6 +60,7 @@ impl Streams {
 
 /// Events named `incident`, `device`, `page`, `presence`, and `reset`; each with an `id`.
 #[utoipa::path(get, path = "/api/v1/stream", tag = "stream",
+    operation_id = "open_stream",
     params(("Last-Event-ID" = Option<i64>, Header, description = "what the client had last")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
         (status = 400, body = super::problem::Body), (status = 503, body = super::problem::Body)))]

@@ -15,6 +15,7 @@ use crate::accounts::Who;
 /// Settings as they are wished. What is left out is the profile's.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SettingsBody)]
 pub struct WishBody {
     /// Seconds between readings: 5 to 86400.
     #[schema(value_type = Option<u32>)]

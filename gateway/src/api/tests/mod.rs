@@ -2,6 +2,7 @@
 
 mod admins;
 mod console;
+mod openapi;
 mod orders;
 mod refusals;
 mod relapse;

@@ -200,7 +200,7 @@ async fn the_document_names_every_path_and_the_incident_as_it_is_written() {
     ] {
         assert!(paths.iter().any(|it| *it == path), "{path} in {paths:?}");
     }
-    assert_eq!(document["security"], json!([{"bearer":[]}]));
+    assert_eq!(document["security"], json!([{"bearer":[]},{"session":[]}]));
     assert_eq!(document["paths"]["/readyz"]["get"]["security"], json!([{}]), "asked without");
     // What the rules write is what the document says.
     let text = super::incident_wire();
