@@ -24,17 +24,25 @@ fn median(mut all: Vec<f64>) -> f64 {
     all[all.len() / 2]
 }
 
-/// Milliseconds from a click on a span of time to its picture, the middle of five times.
+/// Milliseconds from a click on a span of time to its picture, from a chart of five years: the
+/// middle of five times.
 fn zooms(browser: &Browser, span: &str) -> f64 {
-    let script = format!(
-        "const done = arguments[0]; \
-         const start = performance.now(), before = performance.getEntriesByType('resource').length; \
-         document.querySelector('[data-span=\"{span}\"]').click(); \
-         const wait = () => performance.getEntriesByType('resource').slice(before) \
-             .some((it) => it.name.includes('/history?') && it.responseEnd) \
-             ? requestAnimationFrame(() => done(performance.now() - start)) : setTimeout(wait, 2); wait();"
-    );
-    let took = |_| browser.eval_async(&script).as_f64().expect("a time");
+    const YEARS: &str = "157680000000";
+    let script = |span: &str| {
+        format!(
+            "const done = arguments[0]; \
+             const start = performance.now(), before = performance.getEntriesByType('resource').length; \
+             document.querySelector('[data-span=\"{span}\"]').click(); \
+             const wait = () => performance.getEntriesByType('resource').slice(before) \
+                 .some((it) => it.name.includes('/history?') && it.responseEnd) \
+                 ? requestAnimationFrame(() => done(performance.now() - start)) : setTimeout(wait, 2); wait();"
+        )
+    };
+    let clicks = |span: &str| browser.eval_async(&script(span)).as_f64().expect("a time");
+    let took = |_| {
+        clicks(YEARS);
+        clicks(span)
+    };
     median((0..5).map(took).collect())
 }
 
@@ -84,7 +92,8 @@ fn a_chart_of_five_years_or_an_hour_is_there_at_once() {
     browser.wait_text("#chart-says", "300 – 339 kPa", SOON);
     for span in ["157680000000", "31536000000", "2592000000", "604800000", "86400000", "3600000"] {
         let took = zooms(browser, span);
-        println!("a chart of {span} ms, median of five: {took:.0} ms");
+        // 300 ms is wanted; what a busy machine may take is told apart from what is broken.
+        println!("from five years to {span} ms, median of five: {took:.0} ms (wanted: 300)");
         assert!(took < 1_000.0, "{span}: {took} ms");
     }
     browser.go(&night.gateway.at("/devices/H-5"));
