@@ -14,6 +14,7 @@
 //! | [`incidents`] | what people handle, and who is told when |
 //! | [`orders`] | settings and commands: what is asked of devices, and how far that has got |
 //! | [`world`] | the order of all that: one `step` |
+//! | [`digest`] | which notices are told of once a day |
 //! | [`flow`] | what a hydrant can give, from a flow test |
 //! | [`backtest`] | the same rules over recorded readings |
 //!
@@ -22,6 +23,7 @@
 pub mod backtest;
 pub mod changes;
 pub mod detect;
+pub mod digest;
 pub mod fact;
 pub mod flow;
 pub mod incidents;

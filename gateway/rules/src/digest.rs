@@ -1,0 +1,188 @@
+//! The daily digest: which notices are told of, how they are counted, in which order.
+//!
+//! A notice pages nobody; once a day whoever wants it is told of those that are open and those
+//! that ended since the last time. Not here: when that is, who is told, and in which words (the
+//! gateway's `digest`).
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use standpipe_shared::{Condition, Severity};
+
+use crate::Ms;
+use crate::incidents::{IncidentId, Outcome, Text, WireIncident};
+
+/// Incidents named in a digest at most; the rest are counted.
+pub const LINES: usize = 50;
+
+/// What a digest is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its day in the town, such as `2026-11-28`.
+    pub day: Box<str>,
+    /// The station it is for, with all below it; `None`: all stations.
+    pub station: Option<Box<str>>,
+    /// What ended before this was told the last time.
+    pub from: Ms,
+    /// What was opened at or after this is told the next time.
+    pub to: Ms,
+}
+
+/// The notices of a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// Its day in the town, such as `2026-11-28`.
+    pub day: Box<str>,
+    /// The station it is for, with all below it; `null`: all stations.
+    pub station: Option<Box<str>>,
+    /// From when.
+    pub from: Ms,
+    /// Until before when.
+    pub to: Ms,
+    /// How many were open at the end.
+    pub open: u32,
+    /// How many were opened within that time, whether or not they ended.
+    pub new: u32,
+    /// How many ended within that time.
+    pub closed: u32,
+    /// The same by what is worst of each, most first.
+    pub counts: Vec<Count>,
+    /// Those that are named, at most [`LINES`].
+    pub items: Vec<Line>,
+    /// How many are not named.
+    pub more: u32,
+}
+
+/// Incidents of one condition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// Which.
+    pub condition: Condition,
+    /// How many were open at the end.
+    pub open: u32,
+    /// How many were opened within the time.
+    pub new: u32,
+    /// How many ended within the time.
+    pub closed: u32,
+}
+
+/// One incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Its id.
+    pub id: IncidentId,
+    /// What is worst of it; `null`: nothing is known of it.
+    pub condition: Option<Condition>,
+    /// What and where, in a line.
+    pub title: Text,
+    /// The station responsible; empty: every district station is.
+    pub station: Box<str>,
+    /// The device's id; empty of a zone, an area or the gateway.
+    pub device: Box<str>,
+    /// Where that is, in words.
+    pub address: Box<str>,
+    /// Event time since when it is true.
+    pub since: Ms,
+    /// When it was opened.
+    pub opened_at: Ms,
+    /// When it ended; `null`: it was open at the end.
+    pub closed_at: Option<Ms>,
+}
+
+impl Digest {
+    /// What of these incidents is told.
+    #[must_use]
+    pub fn of(subject: Subject, incidents: impl IntoIterator<Item = WireIncident>) -> Self {
+        let told = incidents.into_iter().filter(|it| subject.tells_of(it));
+        let mut items: Vec<Line> = told.map(|it| line(it, subject.to)).collect();
+        let (mut all, mut counts) = ((0, 0, 0), BTreeMap::new());
+        for it in &items {
+            let one = subject.counts(it);
+            add(&mut all, one);
+            if let Some(condition) = it.condition {
+                add(counts.entry(condition).or_default(), one);
+            }
+        }
+        let mut counts: Vec<Count> = counts
+            .into_iter()
+            .map(|(condition, (open, new, closed))| Count { condition, open, new, closed })
+            .collect();
+        counts.sort_by_key(|it| (Reverse((it.open, it.closed)), it.condition));
+        // What is open, and of that what is new; then one condition after the other as they are
+        // counted, the longest true first.
+        items.sort_by_key(|it| {
+            let rank = counts.iter().position(|of| Some(of.condition) == it.condition);
+            let old = !subject.is_new(it);
+            (it.closed_at.is_some(), old, rank.unwrap_or(usize::MAX), it.since, it.id)
+        });
+        let more = u32::try_from(items.len().saturating_sub(LINES)).unwrap_or(u32::MAX);
+        items.truncate(LINES);
+        let Subject { day, station, from, to } = subject;
+        let (open, new, closed) = all;
+        Self { day, station, from, to, open, new, closed, counts, items, more }
+    }
+
+    /// Nobody is told of nothing.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.open == 0 && self.closed == 0
+    }
+}
+
+/// Open, new, closed.
+type Three = (u32, u32, u32);
+
+const fn add(to: &mut Three, it: Three) {
+    to.0 += it.0;
+    to.1 += it.1;
+    to.2 += it.2;
+}
+
+impl Subject {
+    /// Notices that were open at the end, or ended since the last time. Tests, exercises and what
+    /// announced work explained are nobody's business; what belongs to a zone's or an area's
+    /// incident was told with that.
+    fn tells_of(&self, it: &WireIncident) -> bool {
+        let explained = match it.outcome {
+            Some(Outcome::Test | Outcome::Exercise | Outcome::Maintenance) => true,
+            Some(Outcome::Fire | Outcome::Repaired | Outcome::Recovered | Outcome::FalseAlarm)
+            | None => false,
+        };
+        it.severity == Severity::Notice
+            && !it.exercise
+            && it.parent.is_none()
+            && !explained
+            && it.opened_at < self.to
+            && it.closed_at.is_none_or(|at| at >= self.from)
+    }
+
+    fn counts(&self, it: &Line) -> Three {
+        let closed = u32::from(it.closed_at.is_some());
+        (1 - closed, u32::from(self.is_new(it)), closed)
+    }
+
+    const fn is_new(&self, it: &Line) -> bool {
+        it.opened_at >= self.from
+    }
+}
+
+/// An incident as it stood before `to`: an end after that is the next digest's to tell.
+fn line(it: WireIncident, to: Ms) -> Line {
+    let condition = it.conditions.iter().rev().max_by_key(|it| it.severity()).copied();
+    let (device, address) = it.device.map(|it| (it.id, it.address)).unwrap_or_default();
+    Line {
+        id: it.id,
+        condition,
+        title: it.title,
+        station: it.station,
+        device,
+        address,
+        since: it.since,
+        opened_at: it.opened_at,
+        closed_at: it.closed_at.filter(|at| *at < to),
+    }
+}
+
+#[cfg(test)]
+mod tests;
