@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod demo;
+pub mod digest;
 pub mod engine;
 pub mod health;
 pub mod ingest;

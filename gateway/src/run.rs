@@ -134,8 +134,8 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 
     let stage = &mut running.senders;
     let pages = with.pages(stage.stop.clone());
-    let webhooks =
-        notify::webhook::start(pages.clone(), &config.webhooks, &Desk::of(&config.http))?;
+    let with_words = (&Desk::of(&config.http), config.digest.hour(&config.http));
+    let webhooks = notify::webhook::start(pages.clone(), &config.webhooks, with_words)?;
     // Without webhooks it only gives up what was owed to earlier ones.
     let may_end = config.webhooks.is_empty();
     if may_end { &mut stage.brief } else { &mut stage.threads }.push(webhooks);

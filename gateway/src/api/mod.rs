@@ -8,6 +8,7 @@ pub mod auth;
 pub(crate) mod body;
 mod commands;
 pub(crate) mod devices;
+pub(crate) mod digest;
 mod health;
 mod history;
 pub(crate) mod incidents;
@@ -197,6 +198,7 @@ fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
         )
         .route("/maintenance/{id}", delete(maintenance::withdraw))
         .route("/exercises", post(maintenance::exercise))
+        .route("/digest", get(digest::one))
         .route("/reports/monthly", get(reports::monthly))
         .route("/stations", get(stations::list))
         .route("/stations/{id}", get(stations::one))

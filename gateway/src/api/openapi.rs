@@ -45,6 +45,7 @@ use super::auth::{COOKIE, PROOF};
         super::maintenance::withdraw,
         super::maintenance::withdraw_named,
         super::maintenance::exercise,
+        super::digest::one,
         super::reports::monthly,
         super::stations::list,
         super::stations::one,

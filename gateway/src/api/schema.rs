@@ -239,3 +239,64 @@ pub struct WholeIncident {
     /// The incidents it stands for.
     pub children: Vec<String>,
 }
+
+/// The notices of a day.
+#[derive(Serialize, ToSchema)]
+pub struct Digest {
+    /// Its day in the town, such as 2026-11-28.
+    pub day: String,
+    /// The station it is of, with all below it; null: all stations.
+    pub station: Option<String>,
+    /// From when.
+    pub from: Ms,
+    /// Until before when.
+    pub to: Ms,
+    /// How many were open at the end.
+    pub open: u32,
+    /// How many were opened within that time.
+    pub new: u32,
+    /// How many ended within that time.
+    pub closed: u32,
+    /// The same by what is worst of each, most first.
+    pub counts: Vec<DigestCount>,
+    /// At most 50 of them: what is open, and of that what is new, first.
+    pub items: Vec<DigestLine>,
+    /// How many are not among these.
+    pub more: u32,
+}
+
+/// Notices of one condition.
+#[derive(Serialize, ToSchema)]
+pub struct DigestCount {
+    /// Which.
+    pub condition: String,
+    /// How many were open at the end.
+    pub open: u32,
+    /// How many were opened within the time.
+    pub new: u32,
+    /// How many ended within the time.
+    pub closed: u32,
+}
+
+/// One notice.
+#[derive(Serialize, ToSchema)]
+pub struct DigestLine {
+    /// The incident.
+    pub id: String,
+    /// What is worst of it.
+    pub condition: Option<String>,
+    /// In both languages.
+    pub title: Title,
+    /// The station responsible; empty: every district station.
+    pub station: String,
+    /// The device's id; empty of a zone, an area or the gateway.
+    pub device: String,
+    /// Where that is, in words.
+    pub address: String,
+    /// Event time of the first offending reading.
+    pub since: Ms,
+    /// When it was opened.
+    pub opened_at: Ms,
+    /// When it ended; null: it was open at the end.
+    pub closed_at: Option<Ms>,
+}

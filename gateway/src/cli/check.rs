@@ -64,6 +64,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         };
         if asked.device.is_none() && old.is_none() {
             super::say(&told(&new.config.plan(), &new.registry));
+            super::say(&digest(&new.config));
             return Ok(());
         }
         super::say(&preview::text(&new, old.as_ref(), &asked)?);
@@ -191,6 +192,24 @@ fn told(plan: &Plan, registry: &Registry) -> String {
     text
 }
 
+/// Who is told of notices, and when.
+fn digest(config: &Config) -> String {
+    let Some(at) = config.digest.at else { return "no daily digest: `digest.at` is off\n".into() };
+    let (at, zone) = (at.strftime("%H:%M"), &config.http.timezone);
+    let who = config.digest_receivers().map(|(_, who)| who).unwrap_or_default();
+    let who: Vec<String> = who
+        .iter()
+        .map(|it| {
+            let of = it.station.as_deref().unwrap_or("all stations");
+            format!("{} {} ({of})", it.kind(), it.name)
+        })
+        .collect();
+    if who.is_empty() {
+        return "daily digest of notices: no webhook's `severities` name \"notice\"\n".into();
+    }
+    format!("daily digest of notices at {at} {zone}: {}\n", who.join(", "))
+}
+
 /// One severity at one station: `at once …; after 60 s …; then every 300 s`.
 fn row(plan: &Plan, registry: &Registry, station: &str, severity: Severity) -> String {
     let Steps { step2_s, step3_s, repeat_s, forgotten_s } = plan.steps(severity);
@@ -222,11 +241,13 @@ fn some(seconds: u32) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, ready, told};
+    use super::{Failure, digest, ready, told};
+    use crate::config::Config;
     use serde_json::json;
     use standpipe_rules::incidents::{Plan, Role, Route};
     use standpipe_rules::registry::Registry;
     use standpipe_rules::registry::files::{File, Import};
+    use std::path::Path;
 
     #[test]
     fn what_does_not_work_is_told_part_by_part() {
@@ -238,6 +259,27 @@ mod tests {
         let answer = json!({"ready": false, "reasons": [away], "warnings": []});
         let told = "not ready\nalarm_lane: no broker: start it".to_owned();
         assert_eq!(ready(&answer), Err(Failure::Failed(told)));
+    }
+
+    #[test]
+    fn who_is_told_of_notices_once_a_day() {
+        let said = |more: &str| {
+            let text = format!("[mqtt]\nurl = 'mqtt://a'\n{more}");
+            let config = Config::parse(&text, Path::new("standpipe.toml"), None);
+            digest(&config.unwrap_or_else(|bad| panic!("{bad}")))
+        };
+        let hook = |name: &str, more: &str| {
+            format!("[[webhook]]\nname = '{name}'\nurl = 'http://a'\n{more}\n")
+        };
+        let none = "daily digest of notices: no webhook's `severities` name \"notice\"\n";
+        assert_eq!(said(&hook("all", "")), none, "nobody who did not ask for it");
+        assert_eq!(said(&hook("cap", "format = 'cap'\nseverities = ['notice']")), none);
+        let duty = hook("duty", "severities = ['fire', 'notice']\nstation = 't1'")
+            + &hook("chat", "format = 'wecom'\nseverities = ['notice']\nrole = 'chief'");
+        let told = "daily digest of notices at 08:00 Asia/Shanghai: \
+                    webhook duty (t1), wecom chat (all stations)\n";
+        assert_eq!(said(&duty), told);
+        assert_eq!(said("[digest]\nat = 'off'"), "no daily digest: `digest.at` is off\n");
     }
 
     #[test]

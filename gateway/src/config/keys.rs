@@ -75,7 +75,7 @@ pub(super) const ALL: &[Group] = &[
         Key { name: "token_file", default: Absent, says: "Its trimmed content stands for `{token}` in `url`: a robot's key.", source: "" },
         Key { name: "station", default: Absent, says: "Whose incidents. Without it: everybody's.", source: "" },
         Key { name: "role", default: Written("\"officer\""), says: "`officer`: told with the station (step 1). `chief`: when the station does not answer (step 2). `admin`: of the gateway's own troubles.", source: "" },
-        Key { name: "severities", default: Written("[]"), says: "Some of `fire`, `critical`, `warning`, `notice`. Empty: all.", source: "" },
+        Key { name: "severities", default: Written("[]"), says: "Some of `fire`, `critical`, `warning`, `notice`. Empty: all that page, which a notice never does. With `notice` it is sent the daily digest of its station and those below, whatever its `role` and `steps`.", source: "" },
         Key { name: "steps", default: Written("[]"), says: "Some of 1, 2 and 3. Empty: all that fit the role.", source: "" },
         Key { name: "secret_file", default: Absent, says: "`json`, `cap`: its trimmed content signs what is sent, `X-Standpipe-Signature`. `dingtalk`, `feishu`: the robot's secret. `mail`: the password. `sms`: `{secret}`.", source: "" },
         Key { name: "format", default: Written("\"json\""), says: "What is sent. `json`: the incident. `cap`: CAP 1.2. `dingtalk`, `wecom`, `feishu`: a few lines to that robot, 20 a minute, 5 of them kept for fires. `mail`: a letter. `sms`: a request of your own.", source: "the robots' own limits" },
@@ -107,6 +107,9 @@ pub(super) const ALL: &[Group] = &[
     ]},
     Group { name: "verify", says: "How a repair is believed.", keys: &[
         Key { name: "hours", default: Written("24"), says: "A repaired hydrant must hold its pressure for so much covered time.", source: "" },
+    ]},
+    Group { name: "digest", says: "Once a day, what pages nobody: notices that are open, and those that ended since the last digest.", keys: &[
+        Key { name: "at", default: Written("\"08:00\""), says: "The time of day in `http.timezone`. `\"off\"` or empty: never. It goes to each `[[webhook]]` whose `severities` name `notice` (`cap` gets none); everybody has the page `/digest`.", source: "" },
     ]},
     Group { name: "registry", says: "Files that are imported at every start.", keys: &[
         Key { name: "stations", default: Absent, says: "Stations, CSV.", source: "" },

@@ -4,6 +4,7 @@
 //! faults are told together. Secrets are in files of their own and never shown. Limits that no
 //! user should need to change are in [`crate::limits`].
 
+mod digest;
 mod fault;
 pub mod keys;
 mod profiles;
@@ -15,11 +16,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Time;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
 
+pub use digest::Digest;
 pub use fault::{Fault, Faults};
 
 /// Everything that can be configured.
@@ -39,6 +42,8 @@ pub struct Config {
     pub escalation: Escalation,
     /// How a repair is believed.
     pub verify: Verify,
+    /// When notices are told of.
+    pub digest: Digest,
     /// Profiles beside, or in place of, the built-in ones.
     pub profiles: Vec<(Box<str>, Profile)>,
     /// Files that are imported at start.
@@ -165,7 +170,7 @@ pub struct Webhook {
     pub station: Option<Box<str>>,
     /// `role`: at which step it is told.
     pub role: Role,
-    /// `severities`; empty: all.
+    /// `severities`; empty: all that page.
     pub severities: Vec<Severity>,
     /// `steps`; empty: all that fit the role.
     pub steps: Vec<u8>,
@@ -194,6 +199,13 @@ impl Webhook {
 }
 
 impl Webhook {
+    /// Whether it is told of notices, once a day: where it asks for them by name, and not as an
+    /// alert of CAP. Empty `severities` are all that page, and a notice pages nobody.
+    #[must_use]
+    pub fn wants_digest(&self) -> bool {
+        self.severities.contains(&Severity::Notice) && self.format != Format::Cap
+    }
+
     /// Who it is to the rules.
     #[must_use]
     pub fn route(&self) -> Route {
@@ -340,6 +352,7 @@ impl Config {
             webhooks: Vec::new(),
             escalation: Escalation::default(),
             verify: Verify { hours: 24 },
+            digest: Digest::default(),
             profiles: Vec::new(),
             registry: RegistryFiles::default(),
         }
@@ -378,6 +391,14 @@ impl Config {
         let webhooks = self.webhooks.iter().map(Webhook::route).collect();
         let verify_hours = self.verify.hours;
         Plan { fire, critical, warning, verify_hours, webhooks, ..Plan::default() }
+    }
+
+    /// Who is told of notices once a day, and at which time; `None`: nobody ever is.
+    #[must_use]
+    pub fn digest_receivers(&self) -> Option<(Time, Vec<&Webhook>)> {
+        let at = self.digest.at?;
+        let who: Vec<_> = self.webhooks.iter().filter(|it| it.wants_digest()).collect();
+        (!who.is_empty()).then_some((at, who))
     }
 
     /// What a receiver is called where receivers are listed: a webhook with its kind.

@@ -11,7 +11,7 @@ use super::fault::Faults;
 use super::section::{Notes, Section};
 use super::{
     Broker, ClientCertificate, Config, Door, Escalation, Http, Influx, Language, Mqtt,
-    RegistryFiles, Secret, Store, Verify, profiles, webhooks,
+    RegistryFiles, Secret, Store, Verify, digest, profiles, webhooks,
 };
 
 /// The largest secret or certificate, bytes.
@@ -53,13 +53,14 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     let webhooks = webhooks::all(&mut root, folder, notes);
     let escalation = escalation(root.section("escalation", notes), notes);
     let verify = verify(root.section("verify", notes), notes);
+    let digest = digest::read(root.section("digest", notes), notes);
     let profiles = profiles::all(root.section("profile", notes), notes);
     let registry = registry(root.section("registry", notes), folder, notes);
     root.end(notes);
     let path = path.unwrap_or_else(|| folder.join("standpipe.db"));
     let store = Store { path };
     let mqtt = mqtt.unwrap_or_else(|| Config::new(Broker::loopback()).mqtt);
-    Config { mqtt, http, store, influx, webhooks, escalation, verify, profiles, registry }
+    Config { mqtt, http, store, influx, webhooks, escalation, verify, digest, profiles, registry }
 }
 
 fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Mqtt> {

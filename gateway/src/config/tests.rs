@@ -179,7 +179,7 @@ standpipe.toml:24: webhook[1].url = "ftp://duty": not a web address: write http:
 standpipe.toml:27: profile.old_town.base = "village": no such profile: write one of indoor, indoor_highrise, indoor_supertall, municipal, smoke_home, smoke_site
 standpipe.toml:29: profile.old_town.max_kpa = "high": of the wrong kind: write it like 1000.0
 standpipe.toml:30: profile.old_town.low_fr_s: unknown key: did you mean `low_for_s`
-standpipe.toml:32: colour: unknown key: take it out; known here are mqtt, http, store, influx, webhook, escalation, verify, profile, registry
+standpipe.toml:32: colour: unknown key: take it out; known here are mqtt, http, store, influx, webhook, escalation, verify, digest, profile, registry
 "#);
 }
 
@@ -379,4 +379,24 @@ standpipe.toml:4: profile.x.interval_s = 0: out of range: write 1 to 86400
 standpipe.toml:5: profile.x.offline_intervals = 0: never heard in time: write 1 or more
 standpipe.toml:7: profile.x.low_clear_margin_kpa = -1: below zero: write 0 or more
 "#);
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn the_digest_has_its_hour_or_none() {
+    let eight = jiff::civil::time(8, 0, 0, 0);
+    for (text, at) in [
+        ("",                        Some(eight)),
+        ("[digest]",                Some(eight)),
+        ("[digest]\nat = '08:00'",  Some(eight)),
+        ("[digest]\nat = '23:59'",  Some(jiff::civil::time(23, 59, 0, 0))),
+        ("[digest]\nat = 'off'",    None),
+        ("[digest]\nat = ''",       None),
+    ] {
+        assert_eq!(parse(&format!("{MINIMAL}{text}")).digest.at, at, "{text}");
+    }
+    for text in ["at = '8:00'", "at = '24:00'", "at = '08:00:00'", "at = 8", "at = 'eight'"] {
+        let said = faults(&format!("{MINIMAL}[digest]\n{text}"));
+        assert!(said.contains("digest.at") && said.contains("such as \"08:00\""), "{said}");
+    }
 }

@@ -28,6 +28,7 @@ const STEP: Say = say("step", "第几级通知：");
 const MORE_FIRES: Say = say("more fires", "起其他火警");
 const OPEN_IT: Say = say("Open", "查看详情");
 const KEY: Say = say("Press A to acknowledge", "按 A 键接警");
+const NOTICES: Say = say("Notices of the day", "每日提示");
 const NO_STATION: Say = say(
     "You stand for no station: having this page open is nobody's presence.",
     "您的账户不属于任何站点：打开本页不代表有人值守。",
@@ -121,6 +122,7 @@ async fn rows(view: &View) -> Result<Markup, Oops> {
         } @else {
             p.count { strong { (open.total) } " " (view.say(OPEN)) }
         }
+        p.note { a href="/digest" { (view.say(NOTICES)) } }
         (lines(view, &open.announced))
         ol.board {
             @for it in &open.worst { (row(view, it)) }

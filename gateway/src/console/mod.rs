@@ -20,6 +20,7 @@ mod assets;
 mod board;
 mod device;
 mod devices;
+mod digest;
 mod incident;
 mod layout;
 mod login;
@@ -83,6 +84,12 @@ pub fn report_document(town: &Town, report: &Report) -> String {
     reports::document(text::Lang::usual(town.language), &town.zone, report)
 }
 
+/// What a condition is called in a language.
+#[must_use]
+pub const fn condition_words(it: standpipe_shared::Condition, language: Language) -> &'static str {
+    text::Lang::usual(language).of_say(text::words::condition(it))
+}
+
 /// Every page there is.
 pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
     let live = Router::new().route("/live", get(stream::page)).with_state(streams);
@@ -106,6 +113,7 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/map/points", get(map::points))
         .route("/maintenance", get(maintenance::page).post(maintenance::change))
         .route("/maintenance/now", get(maintenance::part))
+        .route("/digest", get(digest::page))
         .route("/reports", get(reports::page))
         .route("/reports.csv", get(reports::csv))
         .route("/accounts", get(accounts::page).post(accounts::change))

@@ -45,6 +45,8 @@ const WHO: Say = say("Who", "通知对象");
 const AGAIN: Say = say("again", "重复");
 const EVERY: Say = say("then all of them every", "此后全部每隔");
 const IDLE: Say = say("acknowledged and nothing done: again after", "接警后无处置，再次通知间隔");
+const DIGEST: Say = say("Daily digest of notices", "每日提示汇总");
+const NO_DIGEST: Say = say("nobody", "无人接收");
 const FAULTS: Say = say("This configuration has faults", "该配置有误");
 
 /// What is asked.
@@ -83,9 +85,31 @@ async fn show(view: &View, asked: &Asked) -> Result<Response, Oops> {
     let content = html! {
         h1 { (view.say(TITLE)) }
         (form(view, asked))
+        (digest(view))
         @if let Some(cast) = &found { (result(view, asked, cast)) }
     };
     Ok(layout::page(view, view.say(TITLE), &content))
+}
+
+/// Who is told of what pages nobody, as it runs.
+fn digest(view: &View) -> Markup {
+    let config = &view.api.config;
+    html! {
+        p.note {
+            (view.say(DIGEST)) ": "
+            @match config.digest_receivers() {
+                None => (view.say(NO_DIGEST)),
+                Some((at, who)) => {
+                    (at.strftime("%H:%M").to_string()) " "
+                    @for (n, it) in who.iter().enumerate() {
+                        @if n > 0 { ", " }
+                        (it.kind()) " " (it.name)
+                        @if let Some(station) = &it.station { " (" (station) ")" }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn form(view: &View, asked: &Asked) -> Markup {

@@ -20,6 +20,7 @@ use ulid::Ulid;
 
 use crate::limits::{BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
 use crate::store::Quarantined;
+use crate::store::digests::News;
 
 /// Batches of acknowledgements on their way back to a lane; more are merged into one.
 pub const ACK_QUEUE: usize = 64;
@@ -184,6 +185,8 @@ pub enum Inbox {
         /// As of which revision.
         rev: u32,
     },
+    /// Something became of daily digests.
+    Digest(News),
     /// The broker keeps a device's settings.
     SettingsSent {
         /// Whose.

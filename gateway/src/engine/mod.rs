@@ -191,6 +191,7 @@ impl Engine {
                 self.extras.boards.push((station, incident, rev));
             }
             Inbox::BulletinSent { station, rev } => self.extras.bulletins.push((station, rev)),
+            Inbox::Digest(news) => self.extras.digests.push(news),
             Inbox::SettingsSent { device, rev, at } => {
                 self.world.settings_sent(device, rev, at, &mut self.changes);
             }

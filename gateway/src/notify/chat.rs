@@ -14,10 +14,9 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use serde_json::{Value, json};
 use standpipe_rules::Ms;
-use standpipe_shared::Severity;
 
 use super::answer::Answer;
-use super::message::{Desk, Incident};
+use super::message::Words;
 use super::sign::hmac_sha256;
 use crate::config::{Robot, Secret};
 
@@ -32,11 +31,10 @@ const TOO_MANY_WAIT: Duration = Duration::from_secs(60);
 pub fn post(
     robot: Robot,
     (url, secret): (&Url, Option<&Secret>),
-    (incident, desk): (&Incident, &Desk),
+    words: &Words,
     now: Ms,
 ) -> (Url, Value) {
-    let (mut url, text) = (url.clone(), incident.lines(desk).join("\n"));
-    let all = incident.severity == Severity::Fire && !incident.exercise;
+    let (mut url, text, all) = (url.clone(), words.lines.join("\n"), words.everybody);
     let body = match robot {
         Robot::DingTalk => {
             if let Some(secret) = secret {

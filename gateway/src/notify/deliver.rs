@@ -4,27 +4,42 @@ use futures_util::future::BoxFuture;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
+use serde::Deserialize;
+use standpipe_rules::digest::Digest;
 
 use super::answer::{self, Answer};
-use super::message::{Desk, Incident};
+use super::message::{Desk, Incident, Words};
 use super::sign::{HEADER, signature};
 use super::{CONNECT_TIMEOUT, TIMEOUT, chat, mail, sms};
 use crate::backoff::retry_after;
 use crate::cap::{self, Earlier};
 use crate::clock::Clock;
-use crate::config::{Format, Webhook};
+use crate::config::{Format, Robot, Webhook};
+use crate::digest;
+use crate::digest::words::Room;
 
 /// The most of an answer that is read, bytes.
 const ANSWER_MOST: usize = 64 * 1024;
 
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// An incident.
+    Incident,
+    /// The notices of a day.
+    Digest,
+}
+
 /// What is on its way to a receiver.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// The page: the same for every attempt.
+    /// What it is about.
+    pub about: About,
+    /// The page, or the digest: the same for every attempt.
     pub page_id: String,
     /// When it was owed.
     pub at: standpipe_rules::Ms,
-    /// The incident, JSON, with its page.
+    /// The incident with its page, or the digest: JSON.
     pub wire: String,
     /// What the receiver got about it before.
     pub earlier: Vec<Earlier>,
@@ -69,34 +84,78 @@ async fn try_once(
         let request = client.post(webhook.url.clone()).header(CONTENT_TYPE, "application/json");
         return spoken(signed(request, webhook, sent, sent.wire.clone()), webhook, clock).await;
     }
-    let incident: Incident = match serde_json::from_str(&sent.wire) {
-        Ok(incident) => incident,
-        Err(bad) => return Answer::Never { why: format!("it can't be read ({bad})") },
+    let words = match said(&webhook.format, sent, desk) {
+        Ok(Said::Words(words)) => words,
+        Ok(Said::Cap(document)) => {
+            let request = client.post(webhook.url.clone()).header(CONTENT_TYPE, cap::TYPE);
+            return spoken(signed(request, webhook, sent, document), webhook, clock).await;
+        }
+        Err(why) => return Answer::Never { why },
     };
     let request = match &webhook.format {
-        Format::Json | Format::Cap => {
-            let message = cap::Message { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
-            let request = client.post(webhook.url.clone()).header(CONTENT_TYPE, cap::TYPE);
-            signed(request, webhook, sent, cap::document(&incident, &message, desk))
-        }
+        // These are not said in words.
+        Format::Json | Format::Cap => client.post(webhook.url.clone()),
         Format::Robot(robot) => {
             let to = (&webhook.url, secret);
-            let (url, body) = chat::post(*robot, to, (&incident, desk), clock.now());
+            let (url, body) = chat::post(*robot, to, &words, clock.now());
             let request = client.post(url).header(CONTENT_TYPE, "application/json");
             request.body(body.to_string())
         }
         Format::Sms(sms) => {
-            let filled = sms::fill(sms, secret, (&incident, &sent.page_id), desk);
+            let filled = sms::fill(sms, secret, (&words, &sent.page_id));
             let request = client.request(sms.method.clone(), filled.url);
             let request = filled.headers.into_iter().fold(request, |it, (k, v)| it.header(k, v));
             request.body(filled.body)
         }
         Format::Mail(letter) => {
             let to = (&webhook.url, secret);
-            return mail::send(letter, to, (&incident, &sent.page_id), desk).await;
+            return mail::send(letter, to, (&words, &sent.page_id)).await;
         }
     };
     spoken(request, webhook, clock).await
+}
+
+/// How a message is said.
+enum Said {
+    /// To people.
+    Words(Words),
+    /// To another alarm centre.
+    Cap(String),
+}
+
+fn said(format: &Format, sent: &Sent, desk: &Desk) -> Result<Said, String> {
+    let unread = |bad: serde_json::Error| format!("it can't be read ({bad})");
+    match (sent.about, format) {
+        (About::Digest, Format::Cap) => Err("a digest is no alert: CAP has none".to_owned()),
+        (About::Digest, _) => {
+            let it: Wrapped = serde_json::from_str(&sent.wire).map_err(unread)?;
+            Ok(Said::Words(digest::words::words(&it.digest, desk, room(format))))
+        }
+        (About::Incident, format) => {
+            let it: Incident = serde_json::from_str(&sent.wire).map_err(unread)?;
+            let Format::Cap = format else { return Ok(Said::Words(it.words(desk))) };
+            let message = cap::Message { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
+            Ok(Said::Cap(cap::document(&it, &message, desk)))
+        }
+    }
+}
+
+/// A digest as it is kept and sent.
+#[derive(Deserialize)]
+struct Wrapped {
+    digest: Digest,
+}
+
+/// How much of a digest a receiver takes: robots refuse longer texts.
+const fn room(format: &Format) -> Room {
+    match format {
+        Format::Sms(_) => Room::Line,
+        // "消息内容，最长不超过2048个字节". Source: WeCom, group robots, text.
+        Format::Robot(Robot::WeCom) => Room::Bytes(2_048),
+        // Both take 20,000 bytes of request; JSON and its escapes want some.
+        Format::Robot(Robot::DingTalk | Robot::Feishu) => Room::Bytes(12_000),
+        Format::Json | Format::Cap | Format::Mail(_) => Room::Bytes(64_000),
+    }
 }
 
 fn signed(request: RequestBuilder, webhook: &Webhook, sent: &Sent, body: String) -> RequestBuilder {

@@ -13,7 +13,7 @@ use reqwest::Url;
 
 use super::TIMEOUT;
 use super::answer::Answer;
-use super::message::{Desk, Incident};
+use super::message::Words;
 use crate::config::{Mail, Secret};
 
 /// Whether a text can be one.
@@ -26,10 +26,9 @@ pub fn is_address(text: &str) -> bool {
 pub async fn send(
     mail: &Mail,
     (url, secret): (&Url, Option<&Secret>),
-    (incident, page_id): (&Incident, &str),
-    desk: &Desk,
+    (words, page_id): (&Words, &str),
 ) -> Answer {
-    let letter = match letter(mail, (incident, page_id), desk) {
+    let letter = match letter(mail, (words, page_id)) {
         Ok(letter) => letter,
         Err(why) => return Answer::Never { why },
     };
@@ -75,22 +74,18 @@ fn post(url: &Url) -> Result<lettre::transport::smtp::AsyncSmtpTransportBuilder,
     Ok(smtp.port(url.port().unwrap_or(port)).tls(tls))
 }
 
-fn letter(
-    mail: &Mail,
-    (incident, page_id): (&Incident, &str),
-    desk: &Desk,
-) -> Result<Message, String> {
+fn letter(mail: &Mail, (words, page_id): (&Words, &str)) -> Result<Message, String> {
     let mailbox = |text: &str| text.parse::<Mailbox>().map_err(|bad| format!("{text}: {bad}"));
     let from = mailbox(&mail.from)?;
     let host = Address::domain(&from.email).to_owned();
     let mut letter = Message::builder()
         .from(from)
         .message_id(Some(format!("<{page_id}@{host}>")))
-        .subject(incident.headline(desk.language));
+        .subject(words.headline.clone());
     for to in &mail.to {
         letter = letter.to(mailbox(to)?);
     }
-    let mut text = incident.lines(desk).join("\r\n");
+    let mut text = words.lines.join("\r\n");
     text.push_str("\r\n");
     let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text);
     letter.singlepart(text).map_err(|bad| bad.to_string())

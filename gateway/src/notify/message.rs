@@ -118,7 +118,31 @@ const fn severity(it: Severity) -> (&'static str, &'static str) {
     }
 }
 
+/// A message as every chat, letter and text message says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// One line of it, in one language.
+    pub headline: String,
+    /// All of it.
+    pub lines: Vec<String>,
+    /// Where one reads more.
+    pub link: String,
+    /// Whether it is to call everybody in a group.
+    pub everybody: bool,
+}
+
 impl Incident {
+    /// What is said of it.
+    #[must_use]
+    pub fn words(&self, desk: &Desk) -> Words {
+        Words {
+            headline: self.headline(desk.language),
+            lines: self.lines(desk),
+            link: self.link(desk),
+            everybody: self.severity == Severity::Fire && !self.exercise,
+        }
+    }
+
     /// The first line in one language.
     #[must_use]
     pub fn headline(&self, language: Language) -> String {

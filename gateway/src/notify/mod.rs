@@ -6,6 +6,7 @@
 //! | [`device`] | devices: settings, commands, the clock; on another |
 //! | [`webhook`] | webhooks, robots of chats, mail, text messages: one sender each |
 //! | [`deliver`] | one attempt at one of these; `chat`, [`mail`], `sms`: how each wants it |
+//! | `digests` | the daily digest, behind all that pages |
 //! | [`message`] | an incident in a few lines, for all of them |
 //!
 //! A doorbell says that something may be owed; what, is in the store alone. A sender that is
@@ -19,6 +20,7 @@ pub mod answer;
 mod chat;
 pub mod deliver;
 pub mod device;
+mod digests;
 mod flight;
 pub mod mail;
 pub mod message;

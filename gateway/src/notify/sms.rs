@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::message::{Desk, Incident};
+use super::message::Words;
 use crate::config::{Secret, Sms};
 
 /// One request.
@@ -30,18 +30,12 @@ enum Place {
 }
 
 /// Fills the templates.
-pub fn fill(
-    sms: &Sms,
-    secret: Option<&Secret>,
-    (incident, page_id): (&Incident, &str),
-    desk: &Desk,
-) -> Filled {
-    let text = incident.lines(desk).join("\n");
+pub fn fill(sms: &Sms, secret: Option<&Secret>, (words, page_id): (&Words, &str)) -> Filled {
     let values = [
         ("to", sms.to.join(",")),
-        ("title", incident.headline(desk.language)),
-        ("text", text),
-        ("url", incident.link(desk)),
+        ("title", words.headline.clone()),
+        ("text", words.lines.join("\n")),
+        ("url", words.link.clone()),
         ("page_id", page_id.to_owned()),
         ("secret", secret.map(|it| it.expose().to_owned()).unwrap_or_default()),
     ];

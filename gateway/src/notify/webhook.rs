@@ -26,13 +26,16 @@ use tracing::{error, info, warn};
 use ulid::Ulid;
 
 use super::answer::Answer;
-use super::deliver::{Sent, attempt, client};
+use super::deliver::{About, Sent, attempt, client};
+use super::digests::{self, Digests};
 use super::message::Desk;
 use super::{NET, Setup, chat, with_page};
 use crate::backoff::Backoff;
 use crate::cap::Earlier;
 use crate::config::{Format, Webhook};
+use crate::digest::{Hour, keeper};
 use crate::engine::{Inbox, Unavailable};
+use crate::store::digests::News;
 use crate::store::reader::OwedPage;
 use crate::store::{Reader, StoreError};
 
@@ -41,11 +44,11 @@ const IN_FLIGHT: usize = 4;
 /// Pages read from the store at one time, for one receiver.
 const AT_ONCE: usize = 64;
 /// The first wait after a failure.
-const FIRST: Duration = Duration::from_millis(500);
+pub(super) const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait of our own choosing.
-const MOST: Duration = Duration::from_secs(60);
+pub(super) const MOST: Duration = Duration::from_secs(60);
 /// The longest wait a receiver may ask for.
-const MOST_ASKED: Duration = Duration::from_secs(600);
+pub(super) const MOST_ASKED: Duration = Duration::from_secs(600);
 /// After so long a page is given up, ms: 24 hours.
 pub const GIVE_UP_AFTER: Ms = 24 * 3_600_000;
 /// A robot's limit is counted over this.
@@ -57,15 +60,24 @@ const REPORT_EVERY: Ms = 60_000;
 ///
 /// # Errors
 /// What the system says when it gives no thread, or no TLS.
-pub fn start(setup: Setup, webhooks: &[Webhook], desk: &Desk) -> std::io::Result<JoinHandle<()>> {
+pub fn start(
+    setup: Setup,
+    webhooks: &[Webhook],
+    (desk, hour): (&Desk, Option<Hour>),
+) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let client = client().map_err(std::io::Error::other)?;
     let mut tasks: Vec<_> =
         webhooks.iter().map(|it| Task::new(setup.clone(), client.clone(), (it, desk))).collect();
+    let (all, url) = (webhooks.to_vec(), desk.url.clone());
     std::thread::Builder::new().name("notify-webhooks".to_owned()).spawn(move || {
         runtime.block_on(async {
             let mut senders = JoinSet::new();
             let names = tasks.iter().map(|task| task.webhook.name.clone()).collect();
+            if let Some(hour) = hour {
+                let setup = setup.clone();
+                senders.spawn(async move { keeper::run(setup, (hour, url), &all).await });
+            }
             senders.spawn(async move { give_up_orphans(setup, names).await });
             for task in tasks.drain(..) {
                 senders.spawn(async move { task.run().await });
@@ -86,6 +98,13 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
         error!("page {page_id} is given up: no webhook is named `{webhook}` any more");
         let why = "the webhook is configured no more".into();
         setup.engine.send(Inbox::GaveUp { page_id, at: setup.clock.now(), why }).await?;
+    }
+    let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
+    for it in owed.unwrap_or_default() {
+        if !names.contains(&it.which.receiver) {
+            let news = News::GaveUp(it.which, setup.clock.now());
+            setup.engine.send(Inbox::Digest(news)).await?;
+        }
     }
     Ok(())
 }
@@ -108,6 +127,7 @@ struct Task {
     failing: Option<Failing>,
     /// When a robot was sent what it was sent in the last minute.
     spent: VecDeque<Instant>,
+    digests: Digests,
 }
 
 /// A receiver that does not take what it is sent.
@@ -136,6 +156,7 @@ impl Task {
             resume: None,
             failing: None,
             spent: VecDeque::new(),
+            digests: Digests::new(&webhook.name),
             setup,
             client,
         }
@@ -151,6 +172,7 @@ impl Task {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(landed) = self.flights.next() => self.landed(landed).await?,
+                landed = self.digests.landed() => self.digest_landed(landed).await?,
                 rung = bell.changed() => rung.map_err(|_| Unavailable::Stopped)?,
                 () = sleep_until(resume.unwrap_or_else(Instant::now)), if resume.is_some() => {
                     self.resume = None;
@@ -176,6 +198,7 @@ impl Task {
                 return Ok(());
             }
         };
+        let nothing = owed.is_empty();
         if owed.len() < AT_ONCE {
             self.done.retain(|done| owed.iter().any(|page| page.page_id == *done));
         }
@@ -192,7 +215,39 @@ impl Task {
                 self.flights.push(flight);
             }
         }
+        if nothing {
+            self.take_off_digest();
+        }
         Ok(())
+    }
+
+    /// Sends a digest, when no page is owed. A robot takes one when it was sent nothing else for a
+    /// minute.
+    fn take_off_digest(&mut self) {
+        if !self.flights.is_empty() || !self.digests.may(Instant::now()) {
+            return;
+        }
+        let Some(reader) = &self.reader else { return };
+        let owed = reader.digests_owed_to(&self.webhook.name).unwrap_or_else(|why| {
+            warn!("webhook {}: digests cannot be read ({why}); trying again", self.webhook.name);
+            Vec::new()
+        });
+        let Some(next) = self.digests.next(owed) else { return };
+        let spent = self.spent.back().is_some_and(|it| Instant::now() - *it < A_MINUTE);
+        if spent || !self.may_send(Severity::Notice) {
+            return;
+        }
+        let sent = digests::sent(&next);
+        let attempt = attempt(&self.client, &self.webhook, sent, &self.desk, &self.setup.clock);
+        self.digests.take_off(Box::pin(async move { (next, attempt.await) }));
+    }
+
+    async fn digest_landed(&mut self, landed: digests::Landed) -> Result<(), Unavailable> {
+        let news = self.digests.settle(landed, self.setup.clock.now(), Instant::now());
+        match news {
+            Some(news) => self.setup.engine.send(Inbox::Digest(news)).await,
+            None => Ok(()),
+        }
     }
 
     fn read(&mut self) -> Result<Vec<OwedPage>, StoreError> {
@@ -229,6 +284,7 @@ impl Task {
     fn attempt(&self, page: OwedPage) -> BoxFuture<'static, Landed> {
         let wire = with_page(&page.wire, Some(page.page_id));
         let sent = Sent {
+            about: About::Incident,
             page_id: page.page_id.to_string(),
             at: page.at,
             wire,

@@ -16,7 +16,7 @@ use super::{Outcome, fingerprint};
 use crate::clock::Clock;
 use crate::config::Webhook;
 use crate::notify::answer::Answer;
-use crate::notify::deliver::{Sent, attempt, client};
+use crate::notify::deliver::{About, Sent, attempt, client};
 use crate::notify::message::Desk;
 use crate::provision::SELFTEST;
 
@@ -74,7 +74,8 @@ async fn send(
             tokio::time::sleep(BETWEEN).await;
         }
         let (page_id, wire, earlier) = (id.clone(), body.clone(), Vec::new());
-        let sent = Sent { page_id, at: *at, wire, earlier };
+        let about = About::Incident;
+        let sent = Sent { about, page_id, at: *at, wire, earlier };
         if attempt(client, webhook, sent, desk, &Clock::new()).await == Answer::Taken {
             return true;
         }

@@ -14,7 +14,7 @@ use standpipe_rules::{Changes, Ms};
 use ulid::Ulid;
 
 use super::rows::{self, Quarantined};
-use super::{Store, StoreError, block, bulletins, orders};
+use super::{Store, StoreError, block, bulletins, digests, orders};
 
 /// Log blocks cut off in one transaction at most, so that none takes long.
 const CUT_AT_ONCE: i64 = 64;
@@ -38,6 +38,8 @@ pub struct Extras {
     pub boards: Vec<(Box<str>, IncidentId, u32)>,
     /// What stations' topics show of announced work.
     pub bulletins: Vec<(Box<str>, u32)>,
+    /// What became of daily digests.
+    pub digests: Vec<digests::News>,
     /// Up to where history has everything.
     pub series_block: Option<i64>,
     /// Up to where history has the trail and the ledger.
@@ -58,6 +60,7 @@ impl Extras {
             && self.gave_up.is_empty()
             && self.boards.is_empty()
             && self.bulletins.is_empty()
+            && self.digests.is_empty()
             && self.series_block.is_none()
             && self.records.is_none()
             && self.terminals.is_none()
@@ -139,7 +142,8 @@ impl Store {
             devices: changes.windows
                 || !changes.settings.is_empty()
                 || !changes.commands.is_empty(),
-            webhooks: changes.pages.iter().any(|it| !owed_station(&it.receiver)),
+            webhooks: changes.pages.iter().any(|it| !owed_station(&it.receiver))
+                || extras.digests.iter().any(digests::News::owes),
             saved,
         })
     }
@@ -335,6 +339,9 @@ impl Batch<'_> {
         }
         for (station, rev) in &extras.bulletins {
             bulletins::bulletin_sent(self.conn, station, *rev)?;
+        }
+        for news in &extras.digests {
+            digests::write(self.conn, news)?;
         }
         for it in &extras.quarantine {
             rows::quarantine(self.conn, it)?;

@@ -5,6 +5,7 @@
 //! | `migrations.rs` | brings the file to the newest layout |
 //! | [`block`] | readings ↔ one row of `log` |
 //! | [`bulletins`] | what stations are told of announced work: written, read |
+//! | [`digests`] | what receivers are owed of notices, once a day: written, read |
 //! | `commit.rs` | everything that follows from a batch, in one transaction |
 //! | `rows.rs` | one table, one function |
 //! | `load.rs` | the world as it was |
@@ -16,6 +17,7 @@
 pub mod block;
 pub mod bulletins;
 mod commit;
+pub mod digests;
 mod load;
 mod migrations;
 pub mod orders;

@@ -81,6 +81,12 @@ impl Reader {
         Ok(Self { conn })
     }
 
+    /// The connection itself, for queries that are written for any.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
     /// Any query: for what the API lists. The statement is kept prepared.
     ///
     /// # Errors

@@ -241,6 +241,7 @@ async fn an_admin_sees_who_would_be_told_and_what_another_configuration_changes(
     let api = town().await;
     let admin = Browser::of(&api, "root", Role::Admin, None).await;
     assert!(admin.text("/routing").await.contains("name=\"config\""));
+    assert!(admin.text("/routing").await.contains("Daily digest of notices: nobody"));
     let text = admin.text("/routing?device=SM-1&condition=smoke").await;
     assert!(text.contains("<td>0 s</td>") && text.contains("S1"), "{text}");
     let config = "[mqtt]%0Aurl%3D%22mqtt%3A%2F%2Fb%22%0A[escalation.fire]%0Astep3_s%3D240%0A\

@@ -2,6 +2,7 @@
 
 mod admins;
 mod console;
+mod digest;
 mod openapi;
 mod orders;
 mod refusals;

@@ -1,0 +1,56 @@
+//! `[digest]`: when notices are told of.
+
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+
+use super::Http;
+use super::section::{Notes, Section};
+use crate::digest::Hour;
+
+/// `[digest]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// `at`: the time of day in the town; `None`: never.
+    pub at: Option<Time>,
+}
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self { at: Some(Time::constant(8, 0, 0, 0)) }
+    }
+}
+
+impl Digest {
+    /// When the digest of a day is made.
+    #[must_use]
+    pub fn hour(self, http: &Http) -> Option<Hour> {
+        let zone = TimeZone::get(&http.timezone).unwrap_or(TimeZone::UTC);
+        self.at.map(|at| Hour { at, zone })
+    }
+}
+
+/// The section, or the usual hour.
+pub(super) fn read(mut section: Section, notes: &mut Notes) -> Digest {
+    const WANTED: &str = "write hours and minutes, such as \"08:00\", or \"off\"";
+    let Some(value) = section.get("at", notes) else {
+        section.end(notes);
+        return Digest::default();
+    };
+    let text = value.get_ref().as_str().map(str::trim);
+    let at = match text {
+        Some("" | "off") => None,
+        Some(text) => {
+            let at = (text.len() == 5).then(|| text.parse().ok()).flatten();
+            if at.is_none() {
+                section.fault("at", format!("not a time of day: {WANTED}"), notes);
+            }
+            at
+        }
+        None => {
+            section.fault("at", format!("not a text: {WANTED}"), notes);
+            None
+        }
+    };
+    section.end(notes);
+    Digest { at }
+}

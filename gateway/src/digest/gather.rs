@@ -1,0 +1,89 @@
+//! The notices of a day, as the store keeps them.
+
+use rusqlite::{Connection, OptionalExtension};
+use standpipe_rules::Ms;
+use standpipe_rules::digest::{Digest, Subject};
+use standpipe_rules::incidents::WireIncident;
+
+use super::Day;
+use crate::accounts::{Area, area};
+use crate::api::readers::ReadError;
+use crate::selftest;
+
+/// Notices that one digest counts at most; beyond it, the newest.
+const NOTICES: u32 = 20_000;
+
+/// The digest of a station and those below it, within what somebody may see; `None`: no such
+/// station for them. `from` and `to`: the time it reaches over.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn gather(
+    db: &Connection,
+    (seen, station): (&Area, Option<&str>),
+    day: Day,
+    (from, to): (Ms, Ms),
+) -> Result<Option<Digest>, ReadError> {
+    let of = match station {
+        None => seen.clone(),
+        Some(id) if !seen.holds(id) => return Ok(None),
+        Some(id) => {
+            let sql = "SELECT 1 FROM station WHERE id = ?1";
+            let known: Option<i64> = db.query_row(sql, [id], |row| row.get(0)).optional()?;
+            if known.is_none() {
+                return Ok(None);
+            }
+            area(db, Some(id))?
+        }
+    };
+    let sql = notices(&of);
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query((&of, from, to))?;
+    let mut notices: Vec<WireIncident> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let it: WireIncident = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
+        if it.device.as_ref().is_none_or(|it| !selftest::is_detector(&it.id)) {
+            notices.push(it);
+        }
+    }
+    let (day, station) = (day.to_string().into(), station.map(Box::from));
+    Ok(Some(Digest::of(Subject { day, station, from, to }, notices)))
+}
+
+/// Notices of `?1` that were opened before `?3`, and are open or ended at or after `?2`. Each half
+/// has an index of its own; left alone, SQLite would walk through all that was ever opened.
+fn notices(of: &Area) -> String {
+    format!(
+        "SELECT i.wire, i.opened_at FROM incident i INDEXED BY incident_loud
+         WHERE i.open = 1 AND i.severity = 'notice' AND i.opened_at < ?3 AND {area}
+         UNION ALL
+         SELECT i.wire, i.opened_at FROM incident i INDEXED BY incident_notice_closed
+         WHERE i.severity = 'notice' AND i.open = 0 AND i.closed_at >= ?2
+             AND i.opened_at < ?3 AND {area}
+         ORDER BY 2 DESC LIMIT {NOTICES}",
+        area = of.own_incidents()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::notices;
+    use crate::accounts::Area;
+    use crate::store::{Reader, Store};
+
+    #[test]
+    fn years_of_incidents_are_not_read_for_one_day() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        drop(Store::open(&path).unwrap());
+        let reader = Reader::open(&path).unwrap();
+        for area in [Area::All, Area::of(["t1"])] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", notices(&area));
+            let plan = reader.query(&sql, (&area, 1, 2), |row| row.get::<_, String>(3)).unwrap();
+            let plan = plan.join("; ");
+            for search in ["incident_loud (severity=?)", "incident_notice_closed (closed_at>?)"] {
+                assert!(plan.contains(search), "{search}: {plan}");
+            }
+        }
+    }
+}

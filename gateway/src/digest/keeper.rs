@@ -1,0 +1,112 @@
+//! Looks at the clock, and has the day's digests written down when their hour has come.
+//!
+//! What is owed is in the store alone: a gateway that was down when the hour came makes them when
+//! it is up again, and one that is killed in between makes them once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use standpipe_rules::Ms;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{info, warn};
+
+use super::day::{Due, Hour, Told};
+use super::gather;
+use super::words::link;
+use crate::accounts::Area;
+use crate::config::Webhook;
+use crate::engine::{Inbox, Unavailable};
+use crate::notify::Setup;
+use crate::store::Reader;
+use crate::store::digests::News;
+
+/// How often the clock is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// Whoever is told: a webhook's name, and its station.
+type Receiver = (Box<str>, Option<Box<str>>);
+
+/// When digests are made, for whom, and where people read all of it.
+#[derive(Clone, Debug)]
+struct Keeper {
+    hour: Hour,
+    receivers: Vec<Receiver>,
+    url: Box<str>,
+}
+
+/// Runs until `setup.stop`; without receivers there is nothing to do. `url`: the console's.
+///
+/// # Errors
+/// [`Unavailable`]: the engine has stopped.
+pub async fn run(
+    setup: Setup,
+    (hour, url): (Hour, Box<str>),
+    webhooks: &[Webhook],
+) -> Result<(), Unavailable> {
+    let asked = webhooks.iter().filter(|it| it.wants_digest());
+    let receivers: Vec<Receiver> = asked.map(|it| (it.name.clone(), it.station.clone())).collect();
+    if receivers.is_empty() {
+        return Ok(());
+    }
+    let keeper = Keeper { hour, receivers, url };
+    let mut look = interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = setup.stop.cancelled() => return Ok(()),
+            _ = look.tick() => {}
+        }
+        // On a thread that may wait: pages leave from this one.
+        let (store, keeper, now) = (setup.store.clone(), keeper.clone(), setup.clock.now());
+        match tokio::task::spawn_blocking(move || keeper.news(&store, now)).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(news))) => setup.engine.send(Inbox::Digest(news)).await?,
+            Ok(Err(why)) => warn!("the daily digest can't be made ({why}); trying again"),
+            Err(bad) => warn!("the daily digest can't be made ({bad}); trying again"),
+        }
+    }
+}
+
+impl Keeper {
+    /// What is to be written down now.
+    fn news(&self, store: &Path, now: Ms) -> Result<Option<News>, String> {
+        let reader = Reader::open(store).map_err(|why| why.to_string())?;
+        let before = reader.digest_told().map_err(|why| why.to_string())?;
+        match self.hour.due(now, before) {
+            Due::Nothing => Ok(None),
+            Due::Begin(told) => Ok(Some(News::Made { told, owed: Vec::new() })),
+            Due::Make { told, from } => {
+                let owed = self.owed(&reader, (told, from))?;
+                let (some, all) = (owed.len(), self.receivers.len());
+                info!("digest of {}: owed to {some} of {all} receivers", told.day);
+                Ok(Some(News::Made { told, owed }))
+            }
+        }
+    }
+
+    /// What each receiver is owed; whoever has no notices is owed nothing.
+    fn owed(
+        &self,
+        reader: &Reader,
+        (told, from): (Told, Ms),
+    ) -> Result<Vec<(Box<str>, String)>, String> {
+        let mut owed = Vec::new();
+        for (name, station) in &self.receivers {
+            let of = (&Area::All, station.as_deref());
+            let digest = gather(reader.connection(), of, told.day, (from, told.to));
+            match digest.map_err(|why| why.to_string())? {
+                Some(digest) if !digest.is_empty() => {
+                    let url = link(&digest, &self.url);
+                    owed.push((name.clone(), json!({"digest": digest, "url": url}).to_string()));
+                }
+                Some(_) => {}
+                None => warn!("webhook {name} gets no digest: its station is not known"),
+            }
+        }
+        Ok(owed)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! The texts of a digest, in both languages, and how they fit.
+
+use insta::assert_snapshot;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use standpipe_rules::digest::{Digest, LINES};
+
+use super::{Room, words};
+use crate::config::Language;
+use crate::notify::message::Desk;
+
+/// 2026-11-28, eight in the morning there.
+const EIGHT: i64 = 1_795_824_000_000;
+const HOUR: i64 = 3_600_000;
+
+fn desk(language: Language) -> Desk {
+    let zone = TimeZone::get("Asia/Shanghai").unwrap();
+    Desk { zone, url: "https://town.example".into(), language }
+}
+
+fn line(n: usize, en: &str, zh: &str, closed_at: Option<i64>) -> serde_json::Value {
+    json!({"id": format!("01KAV0000000000000000{n:05}"), "condition": "offline",
+        "title": {"en": format!("{en} · School Rd"), "zh": format!("{zh} · 学校路")},
+        "station": "t1", "device": format!("HY-{n:04}"), "address": "学校路", "since": EIGHT - 30 * HOUR,
+        "opened_at": EIGHT - 29 * HOUR, "closed_at": closed_at})
+}
+
+fn digest() -> Digest {
+    let lines = [
+        line(1, "Offline", "离线", None),
+        line(2, "Battery low", "电量不足", None),
+        line(3, "Detector dirty", "探测器积尘", Some(EIGHT - 2 * HOUR)),
+    ];
+    let it = json!({"day": "2026-11-28", "station": "t1", "from": EIGHT - 24 * HOUR, "to": EIGHT,
+        "open": 2, "new": 1, "closed": 2, "more": 0, "items": lines, "counts": [
+            {"condition": "offline", "open": 1, "new": 0, "closed": 1},
+            {"condition": "battery_low", "open": 1, "new": 1, "closed": 0},
+            {"condition": "contamination", "open": 0, "new": 0, "closed": 1}]});
+    serde_json::from_value(it).unwrap()
+}
+
+#[test]
+fn it_is_read_in_ten_seconds_in_chinese() {
+    let said = words(&digest(), &desk(Language::Chinese), Room::Bytes(64_000));
+    assert!(!said.everybody);
+    assert_snapshot!(said.lines.join("\n"), @r"
+    【每日提示】2026-11-28 t1：未关闭 2，新增 1，已关闭 2
+    离线 1 ✓1 · 电量不足 1 · 积尘 ✓1
+    - 离线 · 学校路 · HY-0001 · 自 11-27 02:00 · 未关闭
+    - 电量不足 · 学校路 · HY-0002 · 自 11-27 02:00 · 未关闭
+    - 探测器积尘 · 学校路 · HY-0003 · 自 11-27 02:00 · 已关闭 11-28 06:00
+    https://town.example/digest?day=2026-11-28&station=t1
+    ");
+}
+
+#[test]
+fn and_in_english() {
+    let mut it = digest();
+    (it.station, it.more) = (None, 7);
+    let said = words(&it, &desk(Language::English), Room::Bytes(64_000));
+    assert_snapshot!(said.lines.join("\n"), @r"
+    NOTICES 2026-11-28: 2 open, 1 new, 2 closed
+    offline 1 ✓1 · battery low 1 · dirty ✓1
+    - Offline · School Rd · HY-0001 · 学校路 · since 11-27 02:00 · open
+    - Battery low · School Rd · HY-0002 · 学校路 · since 11-27 02:00 · open
+    - Detector dirty · School Rd · HY-0003 · 学校路 · since 11-27 02:00 · closed 11-28 06:00
+    and 7 more
+    https://town.example/digest?day=2026-11-28
+    ");
+}
+
+#[test]
+fn a_text_message_is_one_line() {
+    let said = words(&digest(), &desk(Language::Chinese), Room::Line);
+    assert_eq!(said.lines, [said.headline]);
+}
+
+#[test]
+fn it_is_never_longer_than_its_receiver_takes_and_says_how_much_is_left_out() {
+    let mut it = digest();
+    let lines = (0..LINES).map(|n| line(n, "Offline", "离线", None));
+    it.items = lines.map(|it| serde_json::from_value(it).unwrap()).collect();
+    it.more = 12;
+    for language in [Language::Chinese, Language::English] {
+        for (most, whole) in [(300, false), (2_048, false), (12_000, true)] {
+            let text = words(&it, &desk(language), Room::Bytes(most)).lines.join("\n");
+            assert!(text.len() <= most, "{} of {most}: {text}", text.len());
+            assert!(text.ends_with("/digest?day=2026-11-28&station=t1"), "{text}");
+            let named = text.matches("HY-").count();
+            assert_eq!(named == LINES, whole, "{most}");
+            assert!(whole || text.len() + 200 > most, "all that fits: {} of {most}", text.len());
+            assert!(text.contains(&format!("{} ", LINES - named + 12)), "{text}");
+        }
+    }
+}

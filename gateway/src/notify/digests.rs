@@ -1,0 +1,156 @@
+//! Daily digests on their way to one receiver: behind every page, one at a time, with waits of
+//! their own, so that a receiver that refuses a digest still gets its pages.
+
+use std::collections::HashSet;
+
+use futures_util::future::BoxFuture;
+use standpipe_rules::Ms;
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use super::answer::Answer;
+use super::deliver::{About, Sent};
+use super::webhook::{FIRST, GIVE_UP_AFTER, MOST, MOST_ASKED};
+use crate::backoff::Backoff;
+use crate::store::digests::{News, OwedDigest, Which};
+
+/// A digest that has come to its end.
+pub type Landed = (OwedDigest, Answer);
+
+/// The digests of one receiver.
+pub struct Digests {
+    /// The one on its way.
+    flight: Option<BoxFuture<'static, Landed>>,
+    backoff: Backoff,
+    /// Not before.
+    resume: Option<Instant>,
+    /// Reported to the engine: the store may still call them owed.
+    done: HashSet<Which>,
+}
+
+impl Digests {
+    /// Nothing is on its way.
+    pub fn new(receiver: &str) -> Self {
+        let backoff = Backoff::named(FIRST, MOST, receiver);
+        Self { flight: None, backoff, resume: None, done: HashSet::new() }
+    }
+
+    /// When it ends; never, while none is on its way.
+    pub async fn landed(&mut self) -> Landed {
+        let Some(flight) = &mut self.flight else { return std::future::pending().await };
+        let landed = flight.await;
+        self.flight = None;
+        landed
+    }
+
+    /// Whether one may be sent now.
+    pub fn may(&self, now: Instant) -> bool {
+        self.flight.is_none() && self.resume.is_none_or(|it| it <= now)
+    }
+
+    /// The first of these that is still to be sent.
+    pub fn next(&mut self, owed: Vec<OwedDigest>) -> Option<OwedDigest> {
+        self.done.retain(|done| owed.iter().any(|it| it.which == *done));
+        owed.into_iter().find(|it| !self.done.contains(&it.which))
+    }
+
+    /// It is on its way.
+    pub fn take_off(&mut self, flight: BoxFuture<'static, Landed>) {
+        self.flight = Some(flight);
+    }
+
+    /// What is to be written down of one that landed.
+    pub fn settle(&mut self, (it, answer): Landed, now: Ms, instant: Instant) -> Option<News> {
+        let (name, day) = (it.which.receiver.clone(), it.which.day.clone());
+        let news = match answer {
+            Answer::Taken => {
+                self.backoff.reset();
+                self.resume = None;
+                News::Delivered(it.which, now)
+            }
+            Answer::Later { wait, why } if now - it.at < GIVE_UP_AFTER => {
+                let own = self.backoff.failed();
+                self.resume = Some(instant + wait.map_or(own, |it| it.min(MOST_ASKED).max(own)));
+                warn!("webhook {name}: does not take the digest of {day} ({why}); trying again");
+                return None;
+            }
+            Answer::Later { why, .. } | Answer::Never { why } => {
+                error!(
+                    "webhook {name}: the digest of {day} is given up ({why}): read it at /digest"
+                );
+                News::GaveUp(it.which, now)
+            }
+        };
+        let (News::Delivered(which, _) | News::GaveUp(which, _)) = &news else { return None };
+        self.done.insert(which.clone());
+        Some(news)
+    }
+}
+
+/// As it is sent.
+pub fn sent(it: &OwedDigest) -> Sent {
+    let (page_id, at, wire) = (it.which.key(), it.at, it.json.clone());
+    Sent { about: About::Digest, page_id, at, wire, earlier: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{Digests, GIVE_UP_AFTER, OwedDigest, Which, sent};
+    use crate::notify::answer::Answer;
+    use crate::store::digests::News;
+
+    fn owed(day: &str) -> OwedDigest {
+        let which = Which { day: day.into(), receiver: "duty".into() };
+        OwedDigest { which, at: 1_000, json: "{}".to_owned() }
+    }
+
+    fn later(wait: Option<Duration>) -> Answer {
+        Answer::Later { wait, why: "status 503".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn it_is_tried_until_it_is_taken_or_a_day_has_passed() {
+        let (mut it, one) = (Digests::new("duty"), owed("2026-11-28"));
+        let start = Instant::now();
+        assert!(it.may(start));
+        it.take_off(Box::pin(std::future::ready((one.clone(), later(None)))));
+        assert!(!it.may(start), "one at a time");
+        let landed = it.landed().await;
+        assert_eq!(it.settle(landed, 2_000, start), None, "tried again");
+        assert!(!it.may(start) && it.may(start + Duration::from_secs(1)), "after a while");
+        let wait = Some(Duration::from_secs(90));
+        assert_eq!(it.settle((one.clone(), later(wait)), 2_000, start), None);
+        let asked = start + Duration::from_secs(90);
+        assert!(!it.may(asked - Duration::from_secs(1)) && it.may(asked), "as it wishes");
+        assert_eq!(it.next(vec![one.clone()]), Some(one.clone()));
+
+        let taken = News::Delivered(one.which.clone(), 3_000);
+        assert_eq!(it.settle((one.clone(), Answer::Taken), 3_000, start), Some(taken));
+        assert!(it.may(start), "and no wait is left");
+        let other = owed("2026-11-29");
+        assert_eq!(it.next(vec![one.clone(), other.clone()]), Some(other), "not yet written down");
+        assert_eq!(it.next(vec![one.clone()]), None);
+        assert_eq!(it.next(vec![]), None);
+        assert_eq!(it.next(vec![one.clone()]), Some(one), "owed again, whoever says so");
+    }
+
+    #[test]
+    fn it_is_given_up_when_it_is_refused_for_good_or_a_day_old() {
+        let now = Instant::now();
+        let never = || Answer::Never { why: "status 404".to_owned() };
+        let end = 1_000 + GIVE_UP_AFTER;
+        for (answer, at, given_up) in
+            [(later(None), end - 1, false), (later(None), end, true), (never(), 2_000, true)]
+        {
+            let (mut it, one) = (Digests::new("duty"), owed("2026-11-28"));
+            let expected = given_up.then(|| News::GaveUp(one.which.clone(), at));
+            assert_eq!(it.settle((one.clone(), answer), at, now), expected);
+            assert_eq!(it.next(vec![one.clone()]).is_none(), given_up);
+        }
+        assert_eq!(sent(&owed("2026-11-28")).page_id, "digest-2026-11-28-duty");
+    }
+}

@@ -1,0 +1,204 @@
+//! The daily digests: written down once a receiver and day, read by whoever sends them.
+
+use rusqlite::Connection;
+use standpipe_rules::Ms;
+
+use super::rows::{self, put};
+use super::{Reader, StoreError};
+use crate::digest::Told;
+
+/// How long digests are kept, ms: 90 days.
+const KEPT_MS: Ms = 90 * 86_400_000;
+/// Under which name `meta` keeps what was made last.
+const META: &str = "digest";
+
+/// What becomes of digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A day's were made, all at once; none is owed to nobody.
+    Made {
+        /// Which day, and up to when they tell.
+        told: Told,
+        /// Receivers, and what each is owed: JSON.
+        owed: Vec<(Box<str>, String)>,
+    },
+    /// A receiver has one.
+    Delivered(Which, Ms),
+    /// One was tried for too long, or is never taken.
+    GaveUp(Which, Ms),
+}
+
+/// One digest of one receiver.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Which {
+    /// Of which day.
+    pub day: Box<str>,
+    /// The webhook's name.
+    pub receiver: Box<str>,
+}
+
+impl Which {
+    /// What it is called on its way: the same for every attempt, before and after a restart.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("digest-{}-{}", self.day, self.receiver)
+    }
+}
+
+/// A digest owed to a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwedDigest {
+    /// Which.
+    pub which: Which,
+    /// When it was owed.
+    pub at: Ms,
+    /// JSON.
+    pub json: String,
+}
+
+impl News {
+    /// Whether somebody is to be rung for.
+    pub(super) const fn owes(&self) -> bool {
+        match self {
+            Self::Made { owed, .. } => !owed.is_empty(),
+            Self::Delivered(..) | Self::GaveUp(..) => false,
+        }
+    }
+}
+
+/// `digest`. What is there for a receiver and day stays as it is.
+pub(super) fn write(conn: &Connection, news: &News) -> Result<(), StoreError> {
+    match news {
+        News::Made { told, owed } => {
+            let sql = "INSERT OR IGNORE INTO digest (day, receiver, at, json)
+                       VALUES (?1, ?2, ?3, ?4)";
+            for (receiver, json) in owed {
+                put(conn, sql, (told.day.to_string(), receiver, told.to, json))?;
+            }
+            put(conn, "DELETE FROM digest WHERE at < ?1", [told.to - KEPT_MS])?;
+            rows::meta_json(conn, META, told)
+        }
+        News::Delivered(which, at) => {
+            let sql = "UPDATE digest SET delivered_at = ?3
+                       WHERE day = ?1 AND receiver = ?2 AND delivered_at IS NULL";
+            put(conn, sql, (&which.day, &which.receiver, at))
+        }
+        News::GaveUp(which, at) => {
+            let sql = "UPDATE digest SET gave_up_at = ?3
+                       WHERE day = ?1 AND receiver = ?2 AND delivered_at IS NULL";
+            put(conn, sql, (&which.day, &which.receiver, at))
+        }
+    }
+}
+
+impl Reader {
+    /// What was made last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn digest_told(&self) -> Result<Option<Told>, StoreError> {
+        let Some(text) = self.meta(META)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|bad| StoreError::Unreadable {
+            what: "meta `digest`".to_owned(),
+            why: bad.to_string(),
+        })
+    }
+
+    /// Digests that nobody confirmed and nobody gave up, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn owed_digests(&self) -> Result<Vec<OwedDigest>, StoreError> {
+        self.digests("?1 IS NULL", None)
+    }
+
+    /// Those of one webhook.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn digests_owed_to(&self, receiver: &str) -> Result<Vec<OwedDigest>, StoreError> {
+        self.digests("receiver = ?1", Some(receiver))
+    }
+
+    fn digests(&self, of: &str, one: Option<&str>) -> Result<Vec<OwedDigest>, StoreError> {
+        let sql = format!(
+            "SELECT day, receiver, at, json FROM digest
+             WHERE {of} AND delivered_at IS NULL AND gave_up_at IS NULL ORDER BY day"
+        );
+        self.query(&sql, [one], |row| {
+            let which = Which { day: row.get(0)?, receiver: row.get(1)? };
+            Ok(OwedDigest { which, at: row.get(2)?, json: row.get(3)? })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use standpipe_rules::incidents::Plan;
+
+    use super::{KEPT_MS, News, Which};
+    use crate::digest::{Day, Told};
+    use crate::store::{Extras, Reader, Store};
+
+    const AT: i64 = 1_764_000_000_000;
+
+    fn told(day: &str, to: i64) -> Told {
+        Told { day: Day::parse(day).unwrap(), to }
+    }
+
+    fn made(day: &str, to: i64, owed: &[(&str, &str)]) -> News {
+        let owed = owed.iter().map(|(to, json)| ((*to).into(), (*json).to_owned())).collect();
+        News::Made { told: told(day, to), owed }
+    }
+
+    fn which(day: &str, receiver: &str) -> Which {
+        Which { day: day.into(), receiver: receiver.into() }
+    }
+
+    /// A store that is opened anew for every step: nothing is in memory.
+    fn keep(path: &std::path::Path, news: Vec<News>) -> bool {
+        let mut store = Store::open(path).unwrap();
+        let loaded = store.load(Plan::default(), [], 7).unwrap();
+        let extras = Extras { digests: news, ..Extras::default() };
+        assert!(!extras.is_empty());
+        let kept = store.commit(AT, &loaded.world, &loaded.changes, &extras).unwrap();
+        kept.webhooks
+    }
+
+    #[test]
+    fn one_a_receiver_and_day_is_owed_until_it_is_delivered_or_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        drop(Store::open(&path).unwrap());
+        let reader = Reader::open(&path).unwrap();
+        let owed = |to: &str| {
+            let owed = reader.digests_owed_to(to).unwrap();
+            owed.into_iter().map(|it| (it.which.day.to_string(), it.json)).collect::<Vec<_>>()
+        };
+        assert_eq!(reader.digest_told().unwrap(), None);
+        assert!(!keep(&path, vec![made("2026-11-27", AT, &[])]), "nobody is rung for nothing");
+        assert_eq!(reader.digest_told().unwrap(), Some(told("2026-11-27", AT)));
+
+        let day = "2026-11-28";
+        assert!(keep(&path, vec![made(day, AT + 1, &[("a", "1"), ("b", "2")])]));
+        keep(&path, vec![made(day, AT + 2, &[("a", "other"), ("c", "3")])]);
+        assert_eq!(owed("a"), [(day.to_owned(), "1".to_owned())], "made once");
+        keep(&path, vec![News::Delivered(which(day, "a"), AT + 3)]);
+        keep(&path, vec![News::GaveUp(which(day, "b"), AT + 3)]);
+        assert_eq!((owed("a").len(), owed("b").len(), owed("c").len()), (0, 0, 1));
+        keep(&path, vec![made(day, AT + 4, &[("a", "again"), ("b", "again")])]);
+        assert_eq!((owed("a").len(), owed("b").len()), (0, 0), "what was told is not told again");
+        keep(&path, vec![News::GaveUp(which(day, "a"), AT + 5)]);
+        keep(&path, vec![made("2026-11-29", AT + 6, &[("c", "4")])]);
+        let days: Vec<_> = owed("c").into_iter().map(|it| it.0).collect();
+        assert_eq!(days, [day, "2026-11-29"], "the oldest first");
+        assert_eq!(reader.owed_digests().unwrap().len(), 2);
+        let row = |sql: &str| reader.query(sql, (), |row| row.get::<_, i64>(0)).unwrap();
+        let given_up = row("SELECT count(*) FROM digest WHERE gave_up_at IS NOT NULL");
+        assert_eq!(given_up, [1], "what was delivered is not given up");
+
+        keep(&path, vec![made("2027-03-01", AT + 2 + KEPT_MS, &[])]);
+        assert_eq!(row("SELECT count(*) FROM digest"), [2], "of the last 90 days");
+        assert_eq!(which(day, "a").key(), "digest-2026-11-28-a");
+    }
+}
