@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use axum::http::Uri;
-use axum::response::Response;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{
     Difference, Hears, Meta, Preview, Scene, Window, conditions_of, differences, preview,
 };
@@ -47,6 +48,7 @@ const EVERY: Say = say("then all of them every", "此后全部每隔");
 const IDLE: Say = say("acknowledged and nothing done: again after", "接警后无处置，再次通知间隔");
 const DIGEST: Say = say("Daily digest of notices", "每日提示汇总");
 const NO_DIGEST: Say = say("nobody", "无人接收");
+const NO_DEVICE: Say = say("There is no device", "没有此设备：");
 const FAULTS: Say = say("This configuration has faults", "该配置有误");
 
 /// What is asked.
@@ -81,14 +83,17 @@ async fn show(view: &View, asked: &Asked) -> Result<Response, Oops> {
     if view.who.area != Area::All {
         return Err(Problem::not_allowed(view.who.role.as_str()).into());
     }
-    let found = if asked.device.is_empty() { None } else { Some(cast(view, asked).await?) };
+    let found = if asked.device.is_empty() { None } else { cast(view, asked).await? };
+    let unknown = found.is_none() && !asked.device.is_empty();
     let content = html! {
         h1 { (view.say(TITLE)) }
+        @if unknown { p.wrong role="alert" { (view.say(NO_DEVICE)) " " (asked.device) } }
         (form(view, asked))
         (digest(view))
         @if let Some(cast) = &found { (result(view, asked, cast)) }
     };
-    Ok(layout::page(view, view.say(TITLE), &content))
+    let status = if unknown { StatusCode::NOT_FOUND } else { StatusCode::OK };
+    Ok((status, layout::page(view, view.say(TITLE), &content)).into_response())
 }
 
 /// Who is told of what pages nobody, as it runs.
@@ -127,9 +132,9 @@ fn form(view: &View, asked: &Asked) -> Markup {
                     }
                 }
             }
-            label {
+            label.tick {
                 input type="checkbox" name="as_now" value="1" checked[asked.as_now];
-                " " (view.say(AS_NOW))
+                (view.say(AS_NOW))
             }
             label for="config" { (view.say(CONFIG)) }
             textarea #config name="config" rows="8" spellcheck="false" { (asked.config) }
@@ -147,7 +152,7 @@ struct Cast {
     away: BTreeSet<Box<str>>,
 }
 
-async fn cast(view: &View, asked: &Asked) -> Result<Cast, Oops> {
+async fn cast(view: &View, asked: &Asked) -> Result<Option<Cast>, Oops> {
     let (id, as_now) = (asked.device.clone(), asked.as_now);
     let read = view.api.store.read(move |db| {
         let mut own = db.prepare_cached("SELECT json, ix FROM device WHERE id = ?1")?;
@@ -185,11 +190,22 @@ async fn cast(view: &View, asked: &Asked) -> Result<Cast, Oops> {
         }
         Ok(Some(Cast { stations, devices, windows, away }))
     });
-    let found = read.await?;
-    Ok(found.ok_or_else(|| Problem::unknown("device", &asked.device))?)
+    Ok(read.await?)
 }
 
 impl Cast {
+    /// A receiver as people call it.
+    fn called(&self, config: &Config, receiver: &Receiver) -> String {
+        let called = |id: &str| self.stations.iter().find(|it| &*it.id == id).map(|it| &*it.name);
+        match receiver {
+            Receiver::Station(id) => match called(id).filter(|name| *name != &**id) {
+                Some(name) => format!("{name} ({id})"),
+                None => id.to_string(),
+            },
+            Receiver::Webhook(_) => config.receiver(receiver),
+        }
+    }
+
     fn rehearse(&self, config: &Config, of: Condition, view: &View) -> Option<Preview> {
         let mut registry = Registry::new(config.profiles());
         for station in &self.stations {
@@ -221,11 +237,11 @@ fn result(view: &View, asked: &Asked, cast: &Cast) -> Markup {
                 @if let Some(said) = cast.rehearse(running, of, view) {
                     section {
                         h2 { (view.say(words::condition(of))) }
-                        (table(view, (RUNNING, running), &said))
+                        (table(view, cast, (RUNNING, running), &said))
                         @if let Some((other, _)) = &pasted {
                             @if let Some(new) = cast.rehearse(other, of, view) {
-                                (table(view, (OTHER, other), &new))
-                                (changes(view, (running, other), &differences(&said, &new)))
+                                (table(view, cast, (OTHER, other), &new))
+                                (changes(view, cast, (running, other), &differences(&said, &new)))
                             }
                         }
                     }
@@ -249,11 +265,11 @@ fn pasted(text: &str) -> (Config, Vec<String>) {
     }
 }
 
-fn table(view: &View, (caption, config): (Say, &Config), said: &Preview) -> Markup {
+fn table(view: &View, cast: &Cast, (caption, config): (Say, &Config), said: &Preview) -> Markup {
     let mut moments = BTreeMap::<(i64, u8, bool), Vec<String>>::new();
     for it in &said.told {
         let moment = (it.after_s, it.step, it.again);
-        moments.entry(moment).or_default().push(config.receiver(&it.receiver));
+        moments.entry(moment).or_default().push(cast.called(config, &it.receiver));
     }
     html! {
         div.scroll tabindex="0" role="region" aria-label=(view.say(caption)) {
@@ -261,7 +277,7 @@ fn table(view: &View, (caption, config): (Say, &Config), said: &Preview) -> Mark
                 caption { (view.say(caption)) }
                 thead { tr { @for it in [AFTER, STEP, WHO] { th { (view.say(it)) } } } }
                 tbody { @for ((after, step, again), who) in &moments { tr {
-                    td { (after) " s" }
+                    td { (seconds(view, *after)) }
                     td { (step) @if *again { " " (view.say(AGAIN)) } }
                     td { (who.join(", ")) }
                 } } }
@@ -271,27 +287,37 @@ fn table(view: &View, (caption, config): (Say, &Config), said: &Preview) -> Mark
         @if let Some(muted) = &said.muted {
             p { (view.say(MUTED)) " " (view.moment(muted.until)) " (" (muted.by) ")" }
         }
-        @if let Some(every) = said.every_s { p { (view.say(EVERY)) " " (every) " s" } }
-        @if let Some(idle) = said.forgotten_s { p { (view.say(IDLE)) " " (idle) " s" } }
+        @if let Some(every) = said.every_s { p { (view.say(EVERY)) " " (seconds(view, every)) } }
+        @if let Some(idle) = said.forgotten_s { p { (view.say(IDLE)) " " (seconds(view, idle)) } }
     }
 }
 
-fn changes(view: &View, (old, new): (&Config, &Config), changed: &[Difference]) -> Markup {
+fn changes(
+    view: &View,
+    cast: &Cast,
+    (old, new): (&Config, &Config),
+    changed: &[Difference],
+) -> Markup {
     html! {
         h3 { (view.say(CHANGES)) }
         @if changed.is_empty() { p { (view.say(SAME)) } }
         ul { @for it in changed {
             @let config = if it.after.is_some() { new } else { old };
-            li { (config.receiver(&it.receiver)) ": " (hears(it.before.as_ref())) " → "
-                (hears(it.after.as_ref())) }
+            li { (cast.called(config, &it.receiver)) ": " (hears(view, it.before.as_ref())) " → "
+                (hears(view, it.after.as_ref())) }
         } }
     }
 }
 
-fn hears(it: Option<&Hears>) -> String {
+fn hears(view: &View, it: Option<&Hears>) -> String {
     let Some(Hears { at_s, every_s, forgotten_s }) = it else { return "—".to_owned() };
-    let at: Vec<String> = at_s.iter().map(|it| format!("{it} s")).collect();
-    let every = every_s.map(|it| format!(" ↻ {it} s")).unwrap_or_default();
-    let idle = forgotten_s.map(|it| format!(" ⏳ {it} s")).unwrap_or_default();
+    let at: Vec<String> = at_s.iter().map(|it| seconds(view, *it)).collect();
+    let every = every_s.map(|it| format!(" ↻ {}", seconds(view, it))).unwrap_or_default();
+    let idle = forgotten_s.map(|it| format!(" ⏳ {}", seconds(view, it))).unwrap_or_default();
     format!("{}{every}{idle}", at.join(", "))
+}
+
+/// As it stands in the configuration: seconds, however many.
+fn seconds(view: &View, s: impl std::fmt::Display) -> String {
+    format!("{s} {}", view.say(say("s", "秒")))
 }

@@ -249,7 +249,7 @@ async fn an_admin_sees_who_would_be_told_and_what_another_configuration_changes(
                   [[webhook]]%0Aname%3D%22desk%22%0Aurl%3D%22http%3A%2F%2Fx%22";
     let form = format!("device=SM-1&condition=smoke&config={config}&csrf={}", admin.csrf);
     let text = admin.post("/routing", &form).await.text().await.unwrap();
-    assert!(text.contains("webhook desk: — → 0 s"), "{text}");
+    assert!(text.contains("webhook desk: — → 0 秒"), "{text}");
     assert!(text.contains("not a name") && !text.contains("<b>"), "a fault, and no markup: {text}");
     assert_eq!(admin.status("/routing?device=nobody").await, 404);
     let local = Browser::of(&api, "local", Role::Admin, Some("S1")).await;
