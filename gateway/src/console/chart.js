@@ -52,7 +52,7 @@
     pen.font = '13px ' + getComputedStyle(document.body).fontFamily;
     const left = 52, bottom = high - 24, top = 8, right = wide - 8;
     const from = to - span;
-    let low = 0, most = Math.max(1e-3, ...points.map((it) => it[3]));
+    let low = 0, most = Math.max(data.unit === 'kPa' ? 100 : 0.2, ...points.map((it) => it[3]));
     low = Math.min(0, ...points.map((it) => it[1]));
     for (const it of limits) if (it < most * 2) most = Math.max(most, it);
     most += (most - low) * 0.05;
@@ -64,7 +64,7 @@
     pen.lineWidth = 1;
     pen.textAlign = 'right';
     const tick = pleasant(most - low, 5);
-    for (let value = Math.ceil(low / tick) * tick; value <= most; value += tick) {
+    for (let value = Math.ceil(low / tick) * tick; points.length && value <= most; value += tick) {
       line(pen, [[left, y(value)], [right, y(value)]]);
       pen.fillText(String(Math.round(value * 1000) / 1000), left - 6, y(value) + 4);
     }
@@ -82,7 +82,7 @@
     pen.setLineDash([6, 5]);
     pen.strokeStyle = colour('--critical');
     pen.lineWidth = 1.5;
-    for (const it of limits) if (it <= most) line(pen, [[left, y(it)], [right, y(it)]]);
+    for (const it of points.length ? limits : []) if (it <= most) line(pen, [[left, y(it)], [right, y(it)]]);
     pen.setLineDash([]);
     const centre = (it) => x(it[0] + step / 2);
     for (const run of runs()) {
