@@ -149,6 +149,26 @@ fn checks_a_hydrant(night: &Night) {
 }
 
 #[test]
+fn the_map_lists_what_is_not_well_and_nothing_that_is() {
+    let night = Night::begin();
+    for n in 1..=10 {
+        night.says(&format!("H-{n}"), "telemetry", json!({"pressure_kpa": 300 + n}));
+    }
+    let dry = || json!({"condition": "no_water", "active": true, "pressure_kpa": 1.0});
+    for device in ["H-2", "H-7"] {
+        night.says(device, "alarm", dry());
+    }
+    let browser = &night.browser;
+    browser.go(&night.gateway.at("/map"));
+    browser.wait_text("#here", "Hydrant 7", SOON);
+    let listed =
+        browser.eval("return [...document.querySelectorAll('#here li')].map((it) => it.innerText)");
+    assert_eq!(listed, json!(["Hydrant 2", "Hydrant 7"]), "however they stand together");
+    let signs = browser.eval("return document.querySelectorAll('#here li.critical svg').length");
+    assert_eq!(signs, 2, "with their signs");
+}
+
+#[test]
 fn of_two_officers_one_wins_and_both_see_who() {
     let night = Night::begin();
     night.smoke("S-1", true);

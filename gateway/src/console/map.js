@@ -11,7 +11,7 @@
     ['dot', '--good'], ['ring', '--soft'], ['circle', '--notice'], ['square', '--warning'],
     ['diamond', '--critical'], ['triangle', '--fire'],
   ];
-  let points = [], layer = null, scale = 1, cx = 0, cy = 0, shown = [], waiting = false, own = false;
+  let points = [], layer = null, scale = 1, cx = 0, cy = 0, shown = [], bad = [], waiting = false, own = false;
   const flat = (lat, lon) => [lon * Math.PI / 180,
     -Math.log(Math.tan(Math.PI / 4 + lat * Math.PI / 360))];
 
@@ -53,41 +53,102 @@
     pen.fillRect(0, 0, wide, high);
     const at = (x, y) => [(x - cx) * scale + wide / 2, (y - cy) * scale + high / 2];
     ground(pen, at);
-    const cells = new Map();
+    const cells = new Map(), stations = [];
+    bad = [];
     for (const it of points) {
       const [x, y] = at(it.x, it.y);
       if (x < -CELL || y < -CELL || x > wide + CELL || y > high + CELL) continue;
-      const key = it.kind === 's' ? 's' + it.id : Math.floor(x / CELL) + ',' + Math.floor(y / CELL);
-      const cell = cells.get(key);
-      if (cell) {
-        cell.n += 1;
-        cell.x += x;
-        cell.y += y;
-        if (it.look > cell.look) { cell.look = it.look; cell.it = it; }
-      } else { cells.set(key, { n: 1, x, y, look: it.look, it }); }
+      const one = { n: 1, bad: it.look > 1 ? 1 : 0, x, y, look: it.look, it };
+      if (it.kind === 's') { stations.push({ ...one, bad: 0 }); continue; }
+      if (one.bad && x > 0 && y > 0 && x < wide && y < high) bad.push(it);
+      const key = Math.floor(x / CELL) + ',' + Math.floor(y / CELL), cell = cells.get(key);
+      if (cell) join(cell, one); else cells.set(key, one);
     }
-    shown = [...cells.values()].map((it) => ({ ...it, x: it.x / it.n, y: it.y / it.n }));
-    shown.sort((a, b) => a.look - b.look);
+    const marks = apart([...cells.values()]).map((it) => beside(it, stations));
+    marks.sort((a, b) => a.look - b.look);
+    shown = [...stations, ...marks];
     pen.textAlign = 'center';
     pen.textBaseline = 'middle';
-    const font = getComputedStyle(document.body).fontFamily;
-    for (const it of shown) {
-      if (it.it.kind === 's') { station(pen, it, font); continue; }
-      const [shape, name] = LOOKS[it.look];
-      const size = it.n > 1 ? 12 + Math.min(12, Math.log2(it.n) * 2) : it.look > 1 ? 10 : 6;
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const font = getComputedStyle(document.body).fontFamily, small = Math.round(rem * 0.78) + 'px ' + font;
+    for (const it of stations) house(pen, it);
+    for (const it of marks) {
+      const [shape, name] = LOOKS[it.look], size = radius(it);
       mark(pen, it.n > 1 && it.look < 2 ? 'circle' : shape, it.x, it.y, size, colour(name));
       if (it.n > 1) {
         pen.fillStyle = colour('--on');
-        pen.font = 'bold 12px ' + font;
-        pen.fillText(String(it.n), it.x, it.y + (shape === 'triangle' ? 4 : 0));
-      } else if (scale > 4e6) {
-        pen.fillStyle = colour('--ink');
-        pen.font = '12px ' + font;
-        pen.fillText(it.it.name, it.x, it.y + size + 9);
+        pen.font = `bold ${it.bad ? 11 : 12}px ${font}`;
+        pen.fillText(it.bad ? it.bad + '/' + it.n : it.n, it.x, it.y + (shape === 'triangle' ? 5 : 0));
       }
     }
-    bar(pen, high, font);
+    pen.font = small;
+    const taken = shown.map((it) => { const r = 1.2 * radius(it); return [it.x - r, it.y - r, 2 * r, 2 * r]; });
+    taken.push([0, high - 36, 140, 36]); // the bar
+    const alone = marks.filter((it) => it.n === 1).reverse();
+    for (const it of alone.filter((one) => one.bad)) label(pen, it, taken, wide);
+    for (const it of stations) label(pen, it, taken, wide);
+    if (scale > 4e6) for (const it of alone.filter((one) => !one.bad)) label(pen, it, taken, wide);
+    bar(pen, high);
     tell();
+  }
+  const radius = (it) => it.it.kind === 's' ? 11
+    : it.n > 1 ? (it.bad ? 16 : 12) + Math.min(12, Math.log2(it.n) * 2) : it.bad ? 10 : 6;
+  // One mark for two; the worse one speaks for both.
+  function join(to, it) {
+    const n = to.n + it.n;
+    to.x = (to.x * to.n + it.x * it.n) / n;
+    to.y = (to.y * to.n + it.y * it.n) / n;
+    to.n = n;
+    to.bad += it.bad;
+    if (it.look > to.look) { to.look = it.look; to.it = it.it; }
+  }
+  // A mark of many stands where most of them are: a little aside of a station will do.
+  function beside(it, stations) {
+    for (const other of it.n > 1 ? stations : []) {
+      const far = Math.hypot(it.x - other.x, it.y - other.y), least = 1.2 * radius(it) + 12;
+      if (far >= least) continue;
+      const by = far > 1 ? least / far : 0;
+      it.x = other.x + (by ? (it.x - other.x) * by : least);
+      it.y = other.y + (it.y - other.y) * by;
+    }
+    return it;
+  }
+  // Marks that would lie on each other stand together.
+  function apart(all) {
+    const WIDE = 72; // the largest two, side by side
+    for (let turn = 0; turn < 5; turn++) {
+      const kept = new Map(), before = all.length;
+      for (const it of all) {
+        const gx = Math.floor(it.x / WIDE), gy = Math.floor(it.y / WIDE);
+        let near = null;
+        for (let n = 0; n < 9 && !near; n++) {
+          near = (kept.get((gx + n % 3 - 1) + ',' + (gy + Math.floor(n / 3) - 1)) || []).find((other) =>
+            Math.hypot(it.x - other.x, it.y - other.y) < 1.1 * (radius(it) + radius(other)));
+        }
+        if (near) { join(near, it); continue; }
+        const key = gx + ',' + gy;
+        if (kept.has(key)) kept.get(key).push(it); else kept.set(key, [it]);
+      }
+      all = [...kept.values()].flat();
+      if (all.length === before) break;
+    }
+    return all;
+  }
+  // A name beside its mark, where nothing else is; nowhere, when there is no room.
+  function label(pen, it, taken, wide) {
+    const text = it.it.name, w = pen.measureText(text).width + 4, h = 18, r = 1.2 * radius(it) + 1;
+    const free = ([x, y]) => x > 0 && x + w < wide && !taken.some(([tx, ty, tw, th]) =>
+      x < tx + tw && tx < x + w && y < ty + th && ty < y + h);
+    const place = [[it.x - w / 2, it.y + r], [it.x - w / 2, it.y - r - h], [it.x + r, it.y - h / 2],
+      [it.x - r - w, it.y - h / 2]].find(free);
+    if (!place) return;
+    taken.push([...place, w, h]);
+    pen.lineWidth = 3;
+    pen.lineJoin = 'round';
+    pen.strokeStyle = colour('--tint');
+    pen.strokeText(text, place[0] + w / 2, place[1] + h / 2);
+    pen.fillStyle = colour('--ink');
+    pen.fillText(text, place[0] + w / 2, place[1] + h / 2);
   }
   function mark(pen, shape, x, y, r, fill) {
     pen.beginPath();
@@ -110,7 +171,7 @@
     pen.strokeStyle = colour('--card');
     pen.stroke();
   }
-  function station(pen, it, font) {
+  function house(pen, it) {
     const ink = colour('--ink');
     pen.beginPath();
     pen.moveTo(it.x - 9, it.y + 8); pen.lineTo(it.x - 9, it.y - 2); pen.lineTo(it.x, it.y - 11);
@@ -121,9 +182,6 @@
     pen.lineWidth = 2;
     pen.strokeStyle = ink;
     pen.stroke();
-    pen.fillStyle = ink;
-    pen.font = '12px ' + font;
-    pen.fillText(it.it.name, it.x, it.y + 18);
   }
   function ground(pen, at) {
     if (!layer) return;
@@ -135,31 +193,36 @@
       pen.stroke();
     }
   }
-  function bar(pen, high, font) {
+  function bar(pen, high) {
     const lat = 2 * Math.atan(Math.exp(-cy)) - Math.PI / 2;
     const metre = scale / 6378137 / Math.cos(lat), raw = 120 / metre, ten = 10 ** Math.floor(Math.log10(raw));
     const far = [5, 2, 1].map((it) => it * ten).find((it) => it <= raw) || ten;
     pen.fillStyle = colour('--ink');
     pen.fillRect(12, high - 16, far * metre, 3);
-    pen.font = '12px ' + font;
     pen.textAlign = 'left';
     pen.fillText(far >= 1000 ? far / 1000 + ' km' : far + ' m', 12, high - 26);
     pen.textAlign = 'center';
   }
-  // For who can't see it: what is in the picture and is not well, as links.
-  let told = '';
+  // For who can't see it: what is in the picture and is not well, each by itself, as links.
+  const LIST = 20, CLASSES = ['', '', 'notice', 'warning', 'critical', 'fire'];
+  let told = null;
   function tell() {
-    const bad = shown.filter((it) => it.look > 1 && it.it.kind !== 's').reverse().slice(0, 20);
-    const key = bad.map((it) => it.it.id + it.n).join();
+    bad.sort((a, b) => b.look - a.look || a.name.localeCompare(b.name, undefined, { numeric: true }));
+    const key = bad.map((it) => it.id + it.look).join();
     if (key === told) return;
     told = key;
-    list.replaceChildren(...bad.map((it) => {
-      const row = document.createElement('li'), link = document.createElement('a');
-      link.href = '/devices/' + it.it.id;
-      link.textContent = it.it.name + (it.n > 1 ? ' +' + (it.n - 1) : '');
-      row.append(link);
+    const line = (words) => { const row = document.createElement('li'); row.append(words); return row; };
+    const rows = bad.slice(0, LIST).map((it) => {
+      const link = document.createElement('a'), row = line(link), name = CLASSES[it.look];
+      link.href = '/devices/' + it.id;
+      link.textContent = it.name;
+      row.className = 'cond ' + name;
+      const sign = document.querySelector(`.legend .${name} svg`);
+      if (sign) row.prepend(sign.cloneNode(true));
       return row;
-    }));
+    });
+    if (bad.length > LIST) rows.push(line('+ ' + (bad.length - LIST)));
+    list.replaceChildren(...(rows.length ? rows : [line(list.dataset.none)]));
   }
 
   function zoom(by, px, py) {

@@ -29,9 +29,14 @@ const FARTHER: Say = say("Farther", "缩小");
 const ALL: Say = say("All", "全部");
 const FINE: Say = say("fine", "正常");
 const SILENT: Say = say("silent", "失联");
-const PRESENT: Say = say("station, somebody there", "站点，有人值守");
-const ABSENT: Say = say("station, nobody there", "站点，无人值守");
+const PRESENT: Say = say("station, somebody is there", "站点，有人值守");
+const ABSENT: Say = say("station, nobody is there", "站点，无人值守");
 const NOT_WELL: Say = say("In this picture, not well", "当前画面内的异常设备");
+
+const SOME: Say = say("3 of the 12 here are not well", "此处 12 台，3 台异常");
+/// As `map.js` draws them.
+const CIRCLE: &str = "M12 4 A8 8 0 1 1 11.9 4 Z";
+const HOUSE: &str = "M3 21 V11 L12 2 L21 11 V21 Z";
 
 /// Devices drawn at most.
 const AT_MOST: u32 = 200_000;
@@ -59,12 +64,15 @@ pub async fn page(view: View) -> Response {
             }
         }
         p.legend {
-            span.fine { "● " (view.say(FINE)) } span { "◌ " (view.say(SILENT)) }
+            span.fine { (layout::shape("dot", CIRCLE)) (view.say(FINE)) }
+            span { (layout::shape("ring", CIRCLE)) (view.say(SILENT)) }
             @for it in [Severity::Notice, Severity::Warning, Severity::Critical, Severity::Fire] { (legend(it)) }
-            span { "⌂ " (view.say(PRESENT)) " / " (view.say(ABSENT)) }
+            span { (layout::shape("house", HOUSE)) (view.say(PRESENT)) }
+            span { (layout::shape("house absent", HOUSE)) (view.say(ABSENT)) }
+            span { strong { "3/12" } " " (view.say(SOME)) }
         }
         h2 { (view.say(NOT_WELL)) }
-        ul #here .plainlist {}
+        ul #here .plainlist data-none=(view.say(words::NONE)) {}
     };
     layout::page_with(&view, view.say(TITLE), &[MAP], &content)
 }
@@ -95,7 +103,7 @@ pub async fn points(view: View) -> Result<Json<Points>, Oops> {
 fn devices(db: &Connection, area: &Area) -> Result<Vec<Point>, ReadError> {
     let sql = format!(
         "SELECT d.kind, d.id, d.name, json_extract(d.json, '$.lat'), json_extract(d.json, '$.lon'),
-             m.conditions FROM device d LEFT JOIN memory m ON m.ix = d.ix
+             iif(m.heard_at IS NULL AND m.conditions = 0, NULL, m.conditions) FROM device d LEFT JOIN memory m ON m.ix = d.ix
          WHERE {} AND json_extract(d.json, '$.lat') IS NOT NULL
              AND json_extract(d.json, '$.lon') IS NOT NULL LIMIT {AT_MOST}",
         area.devices()
