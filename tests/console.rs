@@ -30,6 +30,9 @@ fn a_night_shift() {
     browser.wait("#silent", SOON);
     browser.click("#unlock");
     browser.wait_gone("#silent", SOON);
+    // What a page counts on by itself, it says as the gateway does.
+    let counted = browser.eval("return [232e3, 1464e3, 15060e3, 183840e3].map(standpipe.long)");
+    assert_eq!(counted, json!(["3 min 52 s", "24 min", "4 h 11 min", "2 d 3 h"]));
 
     // A fire fills the screen and sounds.
     let published = instant();
@@ -93,6 +96,7 @@ fn a_night_shift() {
     browser.click("button.act.resolve");
     browser.wait_text(".head", "Closed", SOON);
     assert!(browser.wait(".head", SOON).contains("fire"), "its outcome");
+    browser.wait_gone("#note-form", SOON);
 
     // By day a crew member looks after a hydrant, with a phone.
     night.sign_out();

@@ -1,6 +1,8 @@
 //! The board: what is open, worst first; the fire that fills every page; the exercise that every
 //! page tells of; and that somebody is there to see it.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -9,7 +11,8 @@ use standpipe_rules::Ms;
 use standpipe_rules::incidents::{ActionKind, State, WireIncident};
 use standpipe_shared::Severity;
 
-use super::incident::{act_form, bearing, first_hydrant};
+use super::device::SPEAKS_FROM;
+use super::incident::{act_form, bearing, first_hydrant, water_note};
 use super::layout;
 use super::maintenance::{Brief, brief, lines};
 use super::text::{Say, say, words};
@@ -24,7 +27,9 @@ const MORE: Say = say("more, of lesser severity, are not shown", "件较轻的�
 const EXERCISE: Say = say("EXERCISE", "演练");
 const NO_FIRE: Say = say("there is no fire", "并无真实火情");
 const LATE: Say = say("late", "延迟");
-const STEP: Say = say("step", "第几级通知：");
+const STEP: Say = say("escalated to step {}", "已升级到第 {} 级");
+const UNREGISTERED: Say = say("unregistered device", "未登记设备");
+const NO_STATION_OF_ITS_OWN: Say = say("no station of its own", "无所属站点");
 const MORE_FIRES: Say = say("more fires", "起其他火警");
 const OPEN_IT: Say = say("Open", "查看详情");
 const KEY: Say = say("Press A to acknowledge", "按 A 键接警");
@@ -68,19 +73,28 @@ struct Open {
     announced: Vec<Brief>,
 }
 
-/// An incident, and what its station is called.
+/// An incident, and where it is in words.
 struct Told {
     it: WireIncident,
+    /// What its station is called; empty of a device that nobody registered.
     station: String,
+    /// Of a device that nobody registered: the area that it speaks from.
+    stray: Option<String>,
 }
 
-/// What the station of `incident w` is called; its id, where it has no row.
-const STATION_NAME: &str = "coalesce((SELECT json_extract(s.json, '$.name') FROM station s \
-    WHERE s.id = i.station), i.station)";
+/// A row's incident, what its station is called (its id, where it has no row), and the area of a
+/// device that nobody registered (by name, where a station is called like it).
+const TOLD: &str = "i.wire,
+    coalesce((SELECT json_extract(s.json, '$.name') FROM station s WHERE s.id = i.station),
+        i.station),
+    (SELECT coalesce((SELECT json_extract(s.json, '$.name') FROM station s
+            WHERE s.id = json_extract(d.json, '$.area')), json_extract(d.json, '$.area'))
+        FROM device d WHERE d.id = json_extract(i.wire, '$.device.id')
+        AND NOT json_extract(d.json, '$.claimed'))";
 
 fn told(row: &rusqlite::Row<'_>) -> Result<Told, ReadError> {
     let it = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
-    Ok(Told { it, station: row.get(1)? })
+    Ok(Told { it, station: row.get(1)?, stray: row.get(2)? })
 }
 
 fn open(db: &Connection, area: &Area, now: Ms) -> Result<Open, ReadError> {
@@ -94,7 +108,7 @@ fn open(db: &Connection, area: &Area, now: Ms) -> Result<Open, ReadError> {
     let total = format!("SELECT count(*) {of}");
     let total = db.prepare_cached(&total)?.query_row([area], |row| row.get(0))?;
     let sql = format!(
-        "SELECT i.wire, {STATION_NAME} FROM incident i WHERE i.id IN (SELECT id FROM (SELECT i.id,
+        "SELECT {TOLD} FROM incident i WHERE i.id IN (SELECT id FROM (SELECT i.id,
              CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1 WHEN 'warning' THEN 2
                  ELSE 3 END AS rank {of} ORDER BY rank, i.state <> 'open', i.opened_at DESC
              LIMIT {ROWS}))"
@@ -131,7 +145,24 @@ async fn rows(view: &View) -> Result<Markup, Oops> {
     })
 }
 
-fn row(view: &View, Told { it, station }: &Told) -> Markup {
+/// Where it is: address, device and station; of an unregistered device that it is one, and from
+/// where it speaks.
+fn place<'a>(view: &View, Told { it, station, stray }: &'a Told) -> Vec<Cow<'a, str>> {
+    let device = it.device.as_ref();
+    if let (Some(device), Some(area)) = (device, stray) {
+        return vec![
+            format!("{} {}", view.say(UNREGISTERED), device.id).into(),
+            format!("{} {area}", view.say(SPEAKS_FROM)).into(),
+            view.say(NO_STATION_OF_ITS_OWN).into(),
+        ];
+    }
+    let (address, id) = device.map_or(("", ""), |it| (&*it.address, &*it.id));
+    let parts = [address, id, station.as_str()].into_iter();
+    parts.filter(|it| !it.is_empty()).map(Cow::Borrowed).collect()
+}
+
+fn row(view: &View, told: &Told) -> Markup {
+    let it = &told.it;
     let class = format!("incident {} {}", it.severity.as_str(), it.state.as_str());
     html! {
         li class=(class) #{ "i-" (it.id) } {
@@ -141,17 +172,20 @@ fn row(view: &View, Told { it, station }: &Told) -> Markup {
                 @if it.exercise { span.tag.exercise { (view.say(EXERCISE)) } }
                 span.tag { (view.say(words::state(it.state.as_str()))) }
                 @if it.late_s > 0 {
-                    span.tag { (view.say(LATE)) " " (super::text::long(i64::from(it.late_s) * 1_000)) }
+                    span.tag { (view.say(LATE)) " " (view.lang.long(i64::from(it.late_s) * 1_000)) }
                 }
                 (view.ago(it.since))
             }
             a.title href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) }
-            p.where {
-                @if let Some(device) = &it.device { (device.address) " · " (device.id) " · " }
-                (station)
-                @if it.step > 1 && it.state == State::Open { " · " (view.say(STEP)) " " (it.step) }
+            @let place = place(view, told);
+            @if !place.is_empty() { p.where { (place.join(" · ")) } }
+            @if it.step > 1 && it.state == State::Open {
+                p.where { strong { (view.say(STEP).replace("{}", &it.step.to_string())) } }
             }
-            @if let Some(line) = first_hydrant(view, it) { p.water { (line) } }
+            @match first_hydrant(view, it) {
+                Some(line) => { p.water { (line) } }
+                None => { @if let Some(note) = water_note(view, it) { p.water.wrong { (note) } } }
+            }
             @if it.state == State::Open && it.severity > Severity::Notice {
                 div.acts { (act_form(view, it, ActionKind::Acknowledge)) }
             }
@@ -175,7 +209,7 @@ pub async fn takeover(view: View) -> Result<Response, Oops> {
         (None, None) => html! {},
     };
     let content = html! {
-        @if let Some(Told { it, station }) = &drill {
+        @if let Some(Told { it, station, .. }) = &drill {
             p.drill role="status" {
                 strong { (view.say(EXERCISE)) } " · "
                 a href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) } " · " (station)
@@ -190,7 +224,7 @@ pub async fn takeover(view: View) -> Result<Response, Oops> {
 /// The newest exercise or test of a fire that goes on.
 fn drill(db: &Connection, area: &Area) -> Result<Option<Told>, ReadError> {
     let sql = format!(
-        "SELECT i.wire, {STATION_NAME} FROM incident i
+        "SELECT {TOLD} FROM incident i
          WHERE i.open = 1 AND i.class = 'fire' AND i.severity = 'notice' AND {}
          AND json_extract(i.wire, '$.exercise') ORDER BY i.opened_at DESC LIMIT 1",
         area.incidents()
@@ -204,7 +238,7 @@ fn drill(db: &Connection, area: &Area) -> Result<Option<Told>, ReadError> {
 /// newest first; without a station, all.
 fn alarms(db: &Connection, area: &Area, station: Option<&str>) -> Result<Vec<Told>, ReadError> {
     let sql = format!(
-        "SELECT i.wire, {STATION_NAME} FROM incident i
+        "SELECT {TOLD} FROM incident i
          WHERE i.open = 1 AND i.state = 'open'
          AND i.severity IN ('fire', 'critical') AND {}
          AND (?2 IS NULL OR EXISTS (SELECT 1 FROM page p WHERE p.incident = i.id
@@ -224,19 +258,17 @@ fn alarms(db: &Connection, area: &Area, station: Option<&str>) -> Result<Vec<Tol
     Ok(found)
 }
 
-fn filled(view: &View, Told { it: fire, station }: &Told, more: usize) -> Markup {
+fn filled(view: &View, told: &Told, more: usize) -> Markup {
+    let fire = &told.it;
     html! {
         section.takeover role="alertdialog" aria-labelledby="takeover-title" data-sound="fire"
             data-shown=(fire.id) data-episode=(fire.episode) {
             (layout::sign(Severity::Fire))
             p.sev { (view.say(words::severity(Severity::Fire))) }
             h2 #takeover-title { (view.lang.text(&fire.title)) }
-            p.where {
-                @if let Some(device) = &fire.device { (device.address) " · " (device.id) " · " }
-                (station)
-            }
-            p.since { (view.say(words::SINCE)) " " (view.clock(fire.since)) " · " (view.ago(fire.since)) }
-            @if let Some(note) = &fire.hydrants_note { p { strong { (view.lang.text(note)) } } }
+            p.where { (place(view, told).join(" · ")) }
+            p.since { (view.say(words::SINCE)) " " (view.since(fire.since)) " · " (view.ago(fire.since)) }
+            @if let Some(note) = water_note(view, fire) { p { strong { (note) } } }
             @for it in fire.hydrants.iter().take(3) {
                 p.water {
                     (it.name) " · " (it.distance_m) " m " (bearing(view, it.bearing_deg)) " · "

@@ -12,8 +12,8 @@ use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry};
 use standpipe_shared::{Class, Kind};
 
 use super::assets::CHART;
-use super::devices::conditions;
-use super::incident::trust_class;
+use super::devices::{Sight, UNCLAIMED, conditions};
+use super::incident::{or_dash, trust_class};
 use super::layout;
 use super::maintenance::{Brief, brief, lines};
 use super::text::{Say, say, words};
@@ -30,6 +30,8 @@ const NEWEST: Say = say("Newest reading", "最新读数");
 const HEARD: Say = say("Heard", "最近通信");
 const LIMITS: Say = say("Limits", "限值");
 const PROFILE: Say = say("Profile", "配置");
+/// The area of an unregistered device's topics.
+pub const SPEAKS_FROM: Say = say("speaks from area", "消息来自区域");
 const INSTALLED: Say = say("Installed", "安装日期");
 const PLACE: Say = say("Place", "坐标");
 const CHART_OF: Say = say("Over time", "历史曲线");
@@ -50,7 +52,6 @@ const LIVE_SAYS: Say = say(
 );
 const ANNOUNCE: Say =
     say("Announce work, a walk test or an exercise here", "在此公告维护、巡检测试或演练");
-const NEVER: Say = say("never", "从未");
 
 /// Incidents listed.
 const INCIDENTS: u32 = 30;
@@ -60,6 +61,8 @@ struct Known {
     device: Device,
     /// Whether it is one of the visitor's stations'; else they were paged about a fire near it.
     own: bool,
+    /// What its station is called.
+    station: String,
     conditions: u32,
     heard_at: Option<Ms>,
     measured_at: Option<Ms>,
@@ -80,16 +83,19 @@ fn find(
     let sql = format!(
         "SELECT d.json, coalesce(m.conditions, 0), m.heard_at, m.measured_at, m.body,
              coalesce(json_extract(m.latest, '$.pressure_kpa'),
-                 json_extract(m.latest, '$.smoke_db_m')), d.ix
+                 json_extract(m.latest, '$.smoke_db_m')), d.ix,
+             coalesce((SELECT json_extract(s.json, '$.name') FROM station s
+                 WHERE s.id = d.station), d.station)
          FROM device d LEFT JOIN memory m ON m.ix = d.ix WHERE {} AND d.id = ?2",
         area.devices_in_sight()
     );
     let row = db.prepare_cached(&sql)?.query_row((area, id), |row| {
         let body: Option<Vec<u8>> = row.get(4)?;
-        let known = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(5)?);
+        let known = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(5)?, row.get(7)?);
         Ok(((row.get::<_, String>(0)?, DeviceIx(row.get(6)?)), body, known))
     });
-    let Some(((json, ix), body, (conditions, heard_at, measured_at, value))) = row.optional()?
+    let Some(((json, ix), body, (conditions, heard_at, measured_at, value, station))) =
+        row.optional()?
     else {
         return Ok(None);
     };
@@ -108,6 +114,7 @@ fn find(
     Ok(Some(Known {
         device,
         own,
+        station,
         conditions,
         heard_at,
         measured_at,
@@ -174,7 +181,7 @@ async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Resp
     let done = History::read(view, device).await?;
     let content = html! {
         article {
-            h1 { (device.name) " " span.age { (device.id) } }
+            h1 { (device.name) @if device.name != device.id { " " span.age { (device.id) } } }
             div #now data-from={ "/devices/" (device.id) "/now" } data-on="device incident" data-every="5" {
                 (now(view, &known))
             }
@@ -200,6 +207,7 @@ pub async fn part(view: View, Id(id): Id) -> Result<Markup, Oops> {
 fn now(view: &View, known: &Known) -> Markup {
     let device = &known.device;
     let profile = view.api.profiles.profile_of(device);
+    let sight = Sight::of(known.heard_at, known.hydrant.map(|it| it.trust));
     html! {
         section.now {
             (lines(view, &known.announced))
@@ -214,17 +222,24 @@ fn now(view: &View, known: &Known) -> Markup {
                 @if let Some(it) = known.hydrant {
                     span class={ "hydrantnow " (trust_class(it.trust)) } { span.tag { (view.say(words::trust(it.trust))) } } " "
                 }
-                (conditions(view, known.conditions))
+                // The tag says it already where a hydrant is not known.
+                @if known.conditions != 0 || sight == Sight::Clear || known.hydrant.is_none() {
+                    (conditions(view, known.conditions, sight))
+                }
             }
             dl.facts {
                 dt { (view.say(NEWEST)) }
-                dd { @if let Some(at) = known.measured_at { (view.moment(at)) " · " (view.ago(at)) } @else { (view.say(NEVER)) } }
+                dd { @if let Some(at) = known.measured_at { (view.moment(at)) " · " (view.ago(at)) } @else { (view.say(words::NEVER)) } }
                 dt { (view.say(HEARD)) }
-                dd { @if let Some(at) = known.heard_at { (view.ago(at)) } @else { (view.say(NEVER)) } }
+                dd { @if let Some(at) = known.heard_at { (view.ago(at)) } @else { (view.say(words::NEVER)) } }
                 dt { (view.say(words::ADDRESS)) }
-                dd { strong { (device.address) } " " (device.building) " " (device.floor) }
-                dt { (view.say(words::STATION)) } dd { (device.station) }
-                dt { (view.say(PROFILE)) } dd { (device.profile) }
+                dd { strong { (or_dash(&device.address)) } " " (device.building) " " (device.floor) }
+                @if device.claimed {
+                    dt { (view.say(words::STATION)) } dd { (known.station) }
+                } @else {
+                    dt { (view.say(UNCLAIMED)) } dd { (view.say(SPEAKS_FROM)) " " (device.area) }
+                }
+                dt { (view.say(PROFILE)) } dd { (profile_name(view, &device.profile)) }
                 @if device.kind == Kind::Hydrant {
                     dt { (view.say(LIMITS)) } dd { (profile.min_kpa) " – " (profile.max_kpa) " kPa" }
                 }
@@ -237,6 +252,19 @@ fn now(view: &View, known: &Known) -> Markup {
             }
         }
         (history(view, known))
+    }
+}
+
+/// What a built-in profile is called; others by the name that somebody gave them.
+fn profile_name<'a>(view: &View, name: &'a str) -> &'a str {
+    match name {
+        "municipal" => view.say(say("municipal", "市政消火栓")),
+        "indoor" => view.say(say("indoor", "室内消火栓")),
+        "indoor_highrise" => view.say(say("indoor, high-rise", "室内消火栓（高层）")),
+        "indoor_supertall" => view.say(say("indoor, supertall", "室内消火栓（超高层）")),
+        "smoke_home" => view.say(say("smoke, home", "家用烟感")),
+        "smoke_site" => view.say(say("smoke, site", "场所烟感")),
+        other => other,
     }
 }
 

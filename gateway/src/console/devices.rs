@@ -8,6 +8,7 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 use rusqlite::{Connection, Row};
 use standpipe_rules::Ms;
+use standpipe_rules::detect::{HydrantNow, Memory, Trust};
 use standpipe_rules::registry::Device;
 use standpipe_shared::{Condition, Kind};
 
@@ -36,7 +37,9 @@ const FOUND: Say = say("found", "台");
 const NEXT: Say = say("Next", "下一页");
 const BEFORE: Say = say("Previous", "上一页");
 const FINE: Say = say("nothing wrong", "正常");
-const UNCLAIMED: Say = say("not registered", "未登记");
+const NOT_KNOWN: Say = say("not known", "未知");
+/// Heard before anybody registered it.
+pub const UNCLAIMED: Say = say("not registered", "未登记");
 
 /// Devices on a page.
 const PER_PAGE: u32 = 50;
@@ -50,6 +53,28 @@ struct Line {
     heard_at: Option<Ms>,
     pressure_kpa: Option<f64>,
     smoke_db_m: Option<f64>,
+    memory: Option<Memory>,
+    station: String,
+}
+
+/// Whether what is true of a device now can be said at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// It speaks.
+    Clear,
+    /// It was never heard, or too long ago: that nothing is wrong is not known.
+    None,
+}
+
+impl Sight {
+    /// Of a hydrant by its trust, of anything else by whether it was ever heard: once it is
+    /// silent for too long it is `offline`, and that is said.
+    pub fn of(heard_at: Option<Ms>, hydrant: Option<Trust>) -> Self {
+        match (heard_at, hydrant) {
+            (None, _) | (_, Some(Trust::Stale)) => Self::None,
+            (Some(_), _) => Self::Clear,
+        }
+    }
 }
 
 const BY_ID: Source = source("ORDER BY d.id");
@@ -63,7 +88,9 @@ const BY_PRESSURE: Source = source(
 const fn source(order: &'static str) -> Source {
     Source {
         select: "d.json, coalesce(m.conditions, 0), m.heard_at, \
-                 json_extract(m.latest, '$.pressure_kpa'), json_extract(m.latest, '$.smoke_db_m')",
+                 json_extract(m.latest, '$.pressure_kpa'), json_extract(m.latest, '$.smoke_db_m'), \
+                 m.body, coalesce((SELECT json_extract(s.json, '$.name') FROM station s \
+                     WHERE s.id = d.station), d.station)",
         from: "device d LEFT JOIN memory m ON m.ix = d.ix",
         joins: "",
         group: "",
@@ -78,6 +105,8 @@ fn line(row: &Row<'_>) -> Result<Line, ReadError> {
         heard_at: row.get(2)?,
         pressure_kpa: row.get(3)?,
         smoke_db_m: row.get(4)?,
+        memory: row.get::<_, Option<Vec<u8>>>(5)?.and_then(|it| Memory::from_body(&it).ok()),
+        station: row.get(6)?,
     })
 }
 
@@ -236,10 +265,15 @@ fn table(view: &View, found: &List<Line>) -> Markup {
 
 fn row(view: &View, it: &Line) -> Markup {
     let device = &it.device;
+    let profile = view.api.profiles.profile_of(device);
+    let memory = it.memory.as_ref().filter(|_| device.kind == Kind::Hydrant);
+    let trust = memory.map(|memory| HydrantNow::of(device, profile, memory, view.now).trust);
+    let sight = Sight::of(it.heard_at, trust);
     html! {
         tr {
-            th scope="row" { a href={ "/devices/" (device.id) } { (device.name) } " " span.age { (device.id) } }
-            td { (conditions(view, it.conditions)) @if !device.claimed { span.tag { (view.say(UNCLAIMED)) } } }
+            th scope="row" { a href={ "/devices/" (device.id) } { (device.name) } " "
+                @if device.name != device.id { span.age { (device.id) } } }
+            td { (conditions(view, it.conditions, sight)) @if !device.claimed { span.tag { (view.say(UNCLAIMED)) } } }
             td.nowrap {
                 @match (it.pressure_kpa, it.smoke_db_m) {
                     (Some(kpa), _) => { (format!("{kpa:.0}")) " kPa" }
@@ -247,19 +281,24 @@ fn row(view: &View, it: &Line) -> Markup {
                     (None, None) => { "–" }
                 }
             }
-            td { @if let Some(at) = it.heard_at { (view.ago(at)) } @else { "–" } }
+            td { @if let Some(at) = it.heard_at { (view.ago(at)) } @else { (view.say(words::NEVER)) } }
             td.wide { (device.address) }
-            td.wide { (device.station) }
+            td.wide { (it.station) }
         }
     }
 }
 
-/// What is true of a device, each with its sign; or that nothing is.
-pub fn conditions(view: &View, set: u32) -> Markup {
+/// What is true of a device, each with its sign; or that nothing is; or that nobody knows.
+pub fn conditions(view: &View, set: u32, sight: Sight) -> Markup {
     let mut all = set_of(set);
     all.sort_by_key(|it| std::cmp::Reverse(it.severity()));
     html! {
-        @if all.is_empty() { span.fine { "✓ " (view.say(FINE)) } }
+        @if all.is_empty() {
+            @match sight {
+                Sight::Clear => { span.fine { "✓ " (view.say(FINE)) } }
+                Sight::None => { span.blind { "? " (view.say(NOT_KNOWN)) } }
+            }
+        }
         @for it in all {
             span class={ "cond " (it.severity().as_str()) } {
                 (layout::sign(it.severity())) (view.say(words::condition(it)))

@@ -7,14 +7,12 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use serde::Deserialize;
-use standpipe_rules::Ms;
 use standpipe_rules::detect::Trust;
 use standpipe_rules::incidents::{Action, ActionKind, NearHydrant, WireIncident};
 use standpipe_shared::Class;
 
 use super::layout;
-use super::text::{Say, long, say, words};
+use super::text::{Say, say, words};
 use super::view::{Form, LIVE, Oops, View, ours};
 use crate::accounts::Right;
 use crate::api::ApiState;
@@ -23,29 +21,26 @@ use crate::api::incidents::{done, named, whole};
 use crate::api::problem::Problem;
 
 mod evidence;
+mod trail;
+
+use trail::Line;
 
 const WHAT_TO_DO: Say = say("What to do", "处置");
 const WATER: Say = say("Nearest water", "最近的水源");
-const TRAIL: Say = say("What happened", "经过");
 const NOTE: Say = say("Note", "备注");
 const PRINT: Say = say("Print", "打印");
 const OUTCOME: Say = say("Outcome", "结果");
 const MEASURED: Say = say("measured", "测于");
 const CHILDREN: Say = say("It stands for", "包含");
 const PARENT: Say = say("Part of", "属于");
-const DONE_ALREADY: Say = say("Somebody was faster, or it is over:", "已有人处理，或警情已结束：");
+const FASTER: Say = say("Somebody was faster:", "已有人处理：");
+const OVER: Say = say("It is over:", "警情已结束：");
 const BY: Say = say("by", "操作人");
 const EXERCISE: Say = say("EXERCISE", "演练");
+const ADD_NOTE: Say = say("Add the note", "添加备注");
+const NO_PLACE: Say =
+    say("Its place is not known: no hydrant can be named", "位置未知，无法给出最近的消火栓");
 const GO_ON: Say = say("Go on", "继续");
-
-/// One line of the trail, as the API gives it.
-#[derive(Deserialize)]
-struct Line {
-    at: Ms,
-    hop: String,
-    by: String,
-    detail: String,
-}
 
 /// An incident with its trail.
 struct Whole {
@@ -78,7 +73,7 @@ pub async fn page(view: View, Id(id): Id) -> Result<Response, Oops> {
             (view.proof())
             label for="note" { (view.say(NOTE)) }
             textarea #note name="note" maxlength="1000" rows="2" {}
-            button name="action" value="comment" { (view.say(NOTE)) }
+            button name="action" value="comment" { (view.say(ADD_NOTE)) }
         }
     };
     let content = html! {
@@ -86,7 +81,9 @@ pub async fn page(view: View, Id(id): Id) -> Result<Response, Oops> {
             div #now data-from={ "/incidents/" (whole.it.id) "/now" } data-on="incident device" data-every="10" {
                 (now)
             }
-            @if view.who.may(Right::Act(ActionKind::Comment)) { (note) }
+            @if whole.it.closed_at.is_none() && view.who.may(Right::Act(ActionKind::Comment)) {
+                (note)
+            }
             button.noprint type="button" data-print { (view.say(PRINT)) } " "
             a.noprint href={ "/incidents/" (whole.it.id) "/cap" } { "CAP 1.2" }
         }
@@ -125,7 +122,7 @@ async fn now(view: &View, whole: &Whole) -> Result<Markup, Oops> {
         (evidence::facts(view, it, &known))
         @if it.class == Class::Fire { (water(view, it, &known)) }
         (family(view, whole))
-        (trail(view, &whole.trail))
+        (trail::trail(view, &whole.trail, &known.names))
     })
 }
 
@@ -221,14 +218,15 @@ pub async fn act(
 async fn faster(view: &View, id: &str) -> Result<Response, Oops> {
     let whole = read(view, id).await?;
     let last = whole.trail.iter().rev().find(|it| {
-        matches!(it.hop.as_str(), "acknowledged" | "dispatched" | "arrived" | "resolved" | "closed")
+        matches!(it.hop.as_str(), "acknowledged" | "dispatched" | "arrived" | "resolved")
     });
+    let said = if whole.it.closed_at.is_some() { OVER } else { FASTER };
     let content = html! {
         div.notice role="alert" {
-            p { (view.say(DONE_ALREADY)) " " (view.say(words::state(whole.it.state.as_str()))) }
+            p { (view.say(said)) " " (view.say(words::state(whole.it.state.as_str()))) }
             @if let Some(last) = last {
                 p { (view.say(words::hop(&last.hop))) " " (view.say(BY)) " " strong { (last.by) }
-                    " · " (view.clock(last.at)) }
+                    " · " (view.since(last.at)) }
             }
             p { a.button href={ "/incidents/" (id) } { (view.say(GO_ON)) } }
         }
@@ -240,7 +238,7 @@ fn water(view: &View, it: &WireIncident, known: &evidence::Known) -> Markup {
     html! {
         section aria-labelledby="water" {
             h2 #water { (view.say(WATER)) }
-            @if let Some(note) = &it.hydrants_note { p.wrong { (view.lang.text(note)) } }
+            @if let Some(note) = water_note(view, it) { p.wrong { (note) } }
             ol.hydrants { @for hydrant in &it.hydrants { (hydrant_row(view, hydrant, known)) } }
         }
     }
@@ -277,6 +275,14 @@ pub const fn trust_class(it: Trust) -> &'static str {
         Trust::Stale => "stale",
         Trust::OutOfService => "out",
     }
+}
+
+/// What is said when fewer hydrants than wanted can be trusted; that nobody knows where to look,
+/// where the fire has no place.
+pub fn water_note<'a>(view: &View, it: &'a WireIncident) -> Option<&'a str> {
+    let note = it.hydrants_note.as_ref()?;
+    let nowhere = it.device.as_ref().is_some_and(|it| it.lat.is_none() || it.lon.is_none());
+    Some(if nowhere { view.say(NO_PLACE) } else { view.lang.text(note) })
 }
 
 /// The nearest hydrant that can be trusted, in a line; of a fire only.
@@ -321,56 +327,7 @@ fn family(view: &View, whole: &Whole) -> Markup {
     }
 }
 
-fn trail(view: &View, lines: &[Line]) -> Markup {
-    let before = std::iter::once(None).chain(lines.iter().map(|it| Some(it.at)));
-    html! {
-        section aria-labelledby="trail" {
-            h2 #trail { (view.say(TRAIL)) }
-            ol.trail {
-                @for (line, before) in lines.iter().zip(before) {
-                    li class=(line.hop) {
-                        (view.clock(line.at))
-                        span.gap { (between(before, line.at)) }
-                        strong { (view.say(words::hop(&line.hop))) }
-                        @if !line.by.is_empty() { span.by { (line.by) } }
-                        @if !line.detail.is_empty() { span.detail { (line.detail) } }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Seconds since the hop before; to the tenth where that tells something.
-fn between(before: Option<Ms>, at: Ms) -> String {
-    match before.map(|it| at - it) {
-        None => String::new(),
-        Some(ms) if ms.abs() < 100_000 => {
-            format!(
-                "{}{}.{} s",
-                if ms < 0 { "−" } else { "+" },
-                ms.abs() / 1_000,
-                ms.abs() % 1_000 / 100
-            )
-        }
-        Some(ms) => format!("+{}", long(ms)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::between;
-
-    #[test]
-    fn seconds_between_hops_are_told_to_the_tenth() {
-        for (before, at, text) in [
-            (None, 5, ""),
-            (Some(1_000), 1_049, "+0.0 s"),
-            (Some(1_000), 4_250, "+3.2 s"),
-            (Some(4_250), 1_000, "−3.2 s"),
-            (Some(0), 727_000, "+12:07"),
-        ] {
-            assert_eq!(between(before, at), text);
-        }
-    }
+/// A text, or a dash where there is none.
+pub fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "–" } else { text }
 }

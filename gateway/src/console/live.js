@@ -161,24 +161,28 @@
       body: body + '&csrf=' + encodeURIComponent(csrf) });
   }
 
-  // How long ago, as a stop-watch.
-  const two = (n) => String(n).padStart(2, '0');
+  // How long, in words: text.rs says it the same way.
+  const zh = document.documentElement.lang.startsWith('zh');
+  const [D, H, M, S, AGO] = zh ? [' 天', ' 小时', ' 分', ' 秒', '前'] : [' d', ' h', ' min', ' s', ' ago'];
   function long(ms) {
     const s = Math.max(0, Math.floor(ms / 1000));
     const d = Math.floor(s / 86400), h = Math.floor(s / 3600) % 24, m = Math.floor(s / 60) % 60;
-    if (d) return `${d} d ${two(h)}:${two(m)}`;
-    return h ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`;
+    if (d) return `${d}${D} ${h}${H}`;
+    if (h) return `${h}${H} ${m}${M}`;
+    if (m > 9) return m + (zh ? ' 分钟' : M);
+    return m ? `${m}${M} ${s % 60}${S}` : s + S;
   }
   function ago() {
     for (const it of document.querySelectorAll('[data-ago]')) {
-      const text = long(Date.now() - Number(it.dataset.ago));
+      const text = long(Date.now() - Number(it.dataset.ago)) + AGO;
       if (it.textContent !== text) it.textContent = text;
     }
   }
 
   // Buttons of the page, without leaving it.
   document.addEventListener('submit', (event) => {
-    const form = event.target;
+    const form = event.target, sure = event.submitter && event.submitter.dataset.sure;
+    if (sure && !window.confirm(sure)) { event.preventDefault(); return; }
     if (!form.matches('form[data-live]')) return;
     event.preventDefault();
     const fields = new URLSearchParams(new FormData(form, event.submitter || undefined));

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 use standpipe_rules::Ms;
 
-use super::text::{Lang, Say, clock, long, machine, stamp};
+use super::text::{Lang, Say, clock, day, machine, stamp};
 use crate::accounts::{By, Who, same};
 use crate::api::ApiState;
 use crate::api::problem::Problem;
@@ -61,11 +61,17 @@ impl View {
         html! { time datetime=(machine(at)) { (clock(at, &self.api.town.zone)) } }
     }
 
+    /// The time of day of a moment, with its date where that is not today's.
+    pub fn since(&self, at: Ms) -> Markup {
+        let zone = &self.api.town.zone;
+        if day(at, zone) == day(self.now, zone) { self.clock(at) } else { self.moment(at) }
+    }
+
     /// How long ago; goes on by itself where there are scripts.
     pub fn ago(&self, at: Ms) -> Markup {
         html! {
             time.ago datetime=(machine(at)) title=(stamp(at, &self.api.town.zone))
-                data-ago=(at) { (long(self.now - at)) }
+                data-ago=(at) { (self.lang.ago(self.now - at)) }
         }
     }
 

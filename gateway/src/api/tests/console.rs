@@ -40,8 +40,13 @@ impl<'a> Browser<'a> {
     }
 
     pub async fn get(&self, path: &str) -> Response {
+        self.get_in("en", path).await
+    }
+
+    pub async fn get_in(&self, language: &str, path: &str) -> Response {
         let ask = self.client.get(format!("http://{}{path}", self.api.address));
-        ask.header("cookie", &self.cookie).header("accept-language", "en").send().await.unwrap()
+        let ask = ask.header("cookie", &self.cookie).header("accept-language", language);
+        ask.send().await.unwrap()
     }
 
     pub async fn text(&self, path: &str) -> String {

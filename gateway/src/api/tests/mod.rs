@@ -5,6 +5,7 @@ mod console;
 mod digest;
 mod openapi;
 mod orders;
+mod pages;
 mod refusals;
 mod relapse;
 mod scope;

@@ -10,8 +10,12 @@ use standpipe_rules::incidents::{NearHydrant, WireIncident};
 use standpipe_rules::registry::{Device, DeviceIx, Registry};
 use standpipe_shared::{Class, Condition, Kind};
 
-use super::super::text::{Say, long, say, words};
+use super::super::device::SPEAKS_FROM;
+use super::super::devices::UNCLAIMED;
+use super::super::text::{Say, say, words};
 use super::super::view::{Oops, View};
+use super::or_dash;
+use super::trail::Names;
 use crate::api::maintenance::out_of_service;
 use crate::api::readers::ReadError;
 
@@ -26,6 +30,7 @@ const OTHERS: Say = say("Other detectors of the building in alarm", "同一建�
 const RECORD: Say = say("This device's record", "该设备历史");
 const FIRES: Say = say("closed alarms, of which false:", "次已关闭的报警，其中误报：");
 const FIRST: Say = say("its first alarm", "首次报警");
+const DISTRICT: Say = say("every district station", "各区级站点");
 const NOT_KNOWN: Say = say("Not known", "未知情况");
 const NO_PLACE: Say = say("where it is: the device has no coordinates", "位置：设备没有坐标");
 const NO_FLOOR: Say = say("which building and floor", "所在建筑与楼层");
@@ -39,8 +44,8 @@ const REPEATED: Say = say("Episode", "第几次");
 pub struct Known {
     device: Option<Device>,
     heard_at: Option<Ms>,
-    /// What the station is called.
-    station: Option<String>,
+    /// What stations are called.
+    pub names: Names,
     /// Other detectors of the building that are in alarm: name and floor.
     others: Vec<(String, String)>,
     /// Closed fire incidents of the device, and how many of them were false alarms.
@@ -49,6 +54,11 @@ pub struct Known {
 }
 
 impl Known {
+    /// What a station is called; its id, where it has no row.
+    fn name<'a>(&'a self, id: &'a str) -> &'a str {
+        self.names.get(id).map_or(id, String::as_str)
+    }
+
     /// A hydrant as it is now; as it was told, where nothing newer is known.
     pub fn hydrant(&self, it: &NearHydrant) -> HydrantNow {
         self.hydrants.get(&it.id).copied().unwrap_or(HydrantNow {
@@ -72,9 +82,9 @@ fn find(
     now: Ms,
 ) -> Result<Known, ReadError> {
     let mut known = Known::default();
-    let sql = "SELECT json_extract(json, '$.name') FROM station WHERE id = ?1";
-    let mut name = db.prepare_cached(sql)?;
-    known.station = name.query_row([&it.station], |row| row.get(0)).optional()?;
+    let mut names = db.prepare_cached("SELECT id, json_extract(json, '$.name') FROM station")?;
+    let rows = names.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    known.names = rows.collect::<Result<_, _>>()?;
     if let Some(device) = &it.device {
         let sql = "SELECT d.json, m.heard_at FROM device d LEFT JOIN memory m ON m.ix = d.ix
                    WHERE d.id = ?1";
@@ -148,15 +158,19 @@ pub fn facts(view: &View, it: &WireIncident, known: &Known) -> Markup {
                     dd { a href={ "/devices/" (device.id) } { (device.name) } " · " (device.id)
                         " · " (view.say(words::kind(device.kind))) }
                 }
+                @if let Some(device) = known.device.as_ref().filter(|it| !it.claimed) {
+                    dt { (view.say(UNCLAIMED)) }
+                    dd { strong { (view.say(SPEAKS_FROM)) " " (known.name(&device.area)) } }
+                }
                 @if let Some(device) = known.device.as_ref().filter(|it| !it.building.is_empty()) {
                     dt { (view.say(BUILDING)) } dd { (device.building) " " (device.floor) }
                 }
                 @if let Some(zone) = &it.zone { dt { (view.say(ZONE)) } dd { (zone) } }
-                dt { (view.say(words::STATION)) } dd { (or_dash(known.station.as_deref().unwrap_or(&it.station))) }
+                dt { (view.say(words::STATION)) } dd { (station(view, it, known)) }
                 dt { (view.say(TRUE_NOW)) } dd { (conditions.join(" · ")) }
                 @if let Some(value) = value(it) { dt { (view.say(MEASURED)) } dd { (value) } }
                 @if it.late_s > 0 {
-                    dt { (view.say(LATE)) } dd { (long(i64::from(it.late_s) * 1_000)) }
+                    dt { (view.say(LATE)) } dd { (view.lang.long(i64::from(it.late_s) * 1_000)) }
                 }
                 @if it.episode > 1 { dt { (view.say(REPEATED)) } dd { (it.episode) } }
                 @if it.class == Class::Fire { (corroboration(view, known)) }
@@ -164,6 +178,11 @@ pub fn facts(view: &View, it: &WireIncident, known: &Known) -> Markup {
             (unknown(view, it, known))
         }
     }
+}
+
+/// What the station is called; of an incident that is no station's, whose it is.
+fn station<'a>(view: &View, it: &'a WireIncident, known: &'a Known) -> &'a str {
+    if it.station.is_empty() { view.say(DISTRICT) } else { known.name(&it.station) }
 }
 
 fn corroboration(view: &View, known: &Known) -> Markup {
@@ -196,7 +215,7 @@ fn unknown(view: &View, it: &WireIncident, known: &Known) -> Markup {
         list.push(view.say(ALONE).to_owned());
     }
     let silent = known.heard_at.map(|at| view.now - at).filter(|ms| *ms > 3_600_000);
-    list.extend(silent.map(|ms| format!("{} {}", view.say(SILENT), long(ms))));
+    list.extend(silent.map(|ms| format!("{} {}", view.say(SILENT), view.lang.long(ms))));
     html! {
         @if !list.is_empty() && it.closed_at.is_none() {
             h3 { (view.say(NOT_KNOWN)) }
@@ -229,8 +248,4 @@ fn unit(field: &str) -> Option<&'static str> {
         "battery_mv" => "mV",
         _ => return None,
     })
-}
-
-fn or_dash(text: &str) -> &str {
-    if text.is_empty() { "–" } else { text }
 }

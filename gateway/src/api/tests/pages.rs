@@ -1,0 +1,160 @@
+//! Pages as people read them: what is not known, how long ago, in whose language, and what is
+//! kept of what somebody typed.
+
+use serde_json::json;
+
+use super::console::Browser;
+use super::{FIRE, NOON, Served, device, incident_wire};
+use crate::accounts::Role;
+use crate::clock::Clock;
+
+/// A town with one fire, as `change` has it, and what its trail says.
+async fn burning(change: impl FnOnce(&mut serde_json::Value)) -> Served {
+    let api = Served::start(Some("s3cret")).await;
+    api.town();
+    let mut wire = incident_wire();
+    wire["state"] = json!("open");
+    for gone in ["closed_at", "outcome", "parent"] {
+        wire.as_object_mut().unwrap().remove(gone);
+    }
+    change(&mut wire);
+    let open = i32::from(wire["state"] != "closed");
+    api.db.execute("DELETE FROM incident WHERE id <> ?1", [FIRE]).unwrap();
+    let sql = "UPDATE incident SET wire = ?1, open = ?2, state = ?3 WHERE id = ?4";
+    let state = wire["state"].as_str().unwrap().to_owned();
+    api.db.execute(sql, (wire.to_string(), open, state, FIRE)).unwrap();
+    api
+}
+
+async fn chinese(browser: &Browser<'_>, path: &str) -> (u16, String) {
+    let answer = browser.get_in("zh", path).await;
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+/// The row of a device in the list.
+fn row(list: &str, id: &str) -> String {
+    let from = list.find(&format!("href=\"/devices/{id}\"")).unwrap();
+    list[from..].split("</tr>").next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn of_what_is_not_heard_nobody_says_that_nothing_is_wrong() {
+    let api = burning(|_| ()).await;
+    api.memory(1, 0, 300.0); // H-2, just heard; SM-1 never was
+    api.device(3, "H-3", "hydrant", "Old Rd", "Z1");
+    api.memory(3, 0, 290.0);
+    let long_ago = Clock::new().now() - 86_400_000;
+    let body = standpipe_rules::detect::Memory { heard_at: Some(long_ago), ..Default::default() };
+    let sql = "UPDATE memory SET heard_at = ?1, body = ?2 WHERE ix = 3";
+    api.db.execute(sql, (long_ago, body.body())).unwrap();
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    let (list, (_, zh)) = (admin.text("/devices").await, chinese(&admin, "/devices").await);
+    for (id, en, other) in [
+        ("H-1", "low pressure", "水压过低"),
+        ("H-2", "✓ nothing wrong", "✓ 正常"),
+        ("H-3", "? not known", "? 未知"),
+        ("SM-1", "? not known", "? 未知"),
+    ] {
+        assert!(row(&list, id).contains(en), "{}", row(&list, id));
+        assert!(row(&zh, id).contains(other), "{}", row(&zh, id));
+        let page = admin.text(&format!("/devices/{id}")).await;
+        assert_eq!(page.contains("✓ nothing wrong"), id == "H-2", "{id}");
+        assert_eq!(row(&list, id).contains('✓'), id == "H-2", "{id}");
+    }
+    assert!(row(&list, "SM-1").contains("never") && row(&zh, "SM-1").contains("从未"));
+    assert!(row(&list, "H-3").contains("1 d 0 h ago") && row(&zh, "H-3").contains("1 天 0 小时前"));
+    assert!(admin.text("/devices/H-3").await.contains("not known now"), "its trust");
+    assert!(admin.text("/devices/SM-1").await.contains("? not known"));
+    let map = admin.text("/map/points").await;
+    assert!(map.contains("\"SM-1\",\"SM-1 name\",29.4,106.5,1"), "silent on the map: {map}");
+}
+
+#[tokio::test]
+async fn a_fire_without_water_and_how_far_it_was_escalated_are_told_on_the_board() {
+    let api = burning(|it| {
+        (it["step"], it["hydrants"][0]["trust"]) = (json!(3), json!("no_water"));
+    });
+    let api = api.await;
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    let board = admin.text("/").await;
+    assert!(board.contains("<p class=\"water wrong\">few</p>"), "{board}");
+    assert!(board.contains("escalated to step 3"), "{board}");
+    let (_, zh) = chinese(&admin, "/").await;
+    assert!(
+        zh.contains("已升级到第 3 级") && zh.contains("<p class=\"water wrong\">少</p>"),
+        "{zh}"
+    );
+    let api = burning(|_| ()).await;
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    assert!(!admin.text("/").await.contains("water wrong"), "one has water");
+}
+
+#[tokio::test]
+async fn an_unregistered_detector_is_called_one_and_where_it_speaks_from() {
+    let api = burning(|it| {
+        it["station"] = json!("");
+        it["hydrants"] = json!([]);
+        it["device"] =
+            json!({"id":"UNK-1","kind":"smoke","name":"UNK-1","address":"","lat":null,"lon":null});
+    });
+    let api = api.await;
+    api.device(9, "UNK-1", "smoke", "", "");
+    let mut stray = device("UNK-1", "smoke", "", "");
+    (stray["claimed"], stray["area"], stray["station"]) = (json!(false), json!("S2"), json!(""));
+    api.db.execute("UPDATE device SET json = ?1 WHERE ix = 9", [stray.to_string()]).unwrap();
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    let en = "unregistered device UNK-1 · speaks from area 河滨站 · no station of its own</p>";
+    let zh = "未登记设备 UNK-1 · 消息来自区域 河滨站 · 无所属站点</p>";
+    for path in ["/", "/takeover"] {
+        let text = admin.text(path).await;
+        assert!(text.contains(en) && text.contains("Its place is not known"), "{path}: {text}");
+        let (_, text) = chinese(&admin, path).await;
+        assert!(text.contains(zh) && text.contains("位置未知"), "{path}: {text}");
+    }
+    let page = admin.text(&format!("/incidents/{FIRE}")).await;
+    for words in ["not registered", "speaks from area 河滨站", "every district station"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(admin.text("/devices/UNK-1").await.contains("speaks from area S2"));
+}
+
+#[tokio::test]
+async fn a_closed_incident_takes_no_note_and_its_trail_is_dated_and_in_words() {
+    let api = burning(|it| {
+        (it["state"], it["closed_at"]) = (json!("closed"), json!(NOON));
+    });
+    let api = api.await;
+    for (at, hop, by, detail) in [
+        (NOON - 86_400_000, "raised", "SM-1", "no_water"),
+        (NOON - 86_400_000 + 727_000, "paged", "gateway", "step 1: station S2"),
+        (NOON, "reopened", "gateway", "no longer muted"),
+        (NOON, "closed", "gateway", "false_alarm"),
+    ] {
+        let line = [
+            ("incident", json!(FIRE)),
+            ("at", json!(at)),
+            ("hop", json!(hop)),
+            ("by", json!(by)),
+            ("detail", json!(detail)),
+        ];
+        api.row("trail", &line);
+    }
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    let (_, page) = chinese(&admin, &format!("/incidents/{FIRE}")).await;
+    assert!(!page.contains("note-form"), "{page}");
+    for words in [
+        "无水",
+        "第 1 级 · 站点 河滨站",
+        "静音已结束",
+        "误报",
+        "网关",
+        "+12 分钟",
+        "2025-11-24</li>",
+        "2025-11-25</li>",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let open = burning(|_| ()).await;
+    let admin = Browser::of(&open, "root", Role::Admin, None).await;
+    assert!(admin.text(&format!("/incidents/{FIRE}")).await.contains("note-form"));
+}
