@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{DOCTYPE, Markup, html};
 
 use super::layout;
+use super::refused::{self, LOCKED};
 use super::text::{LANGUAGE_COOKIE, Lang, Say, say};
 use super::view::{Form, Oops, View, escaped, is_ours, ours};
 use crate::accounts::{AccountError, PASSWORD_AT_LEAST};
@@ -24,8 +25,6 @@ const NEW: Say = say("New password", "新密码");
 const AGAIN: Say = say("New password once more", "再次输入新密码");
 const CHANGE: Say = say("Change the password", "修改密码");
 const WRONG: Say = say("Wrong name or password.", "用户名或密码错误。");
-const LOCKED: Say =
-    say("Too many wrong passwords: wait a little and try again.", "密码错误次数过多，请稍后再试。");
 const BUSY: Say = say("Sign-in does not work now: try again.", "暂时无法登录，请重试。");
 const UNLIKE: Say = say("The two new passwords differ.", "两次输入的新密码不一致。");
 const ABOUT: Say = say(
@@ -59,12 +58,13 @@ pub async fn sign_in(
     let sent = Form::unproven(request, &api).await?;
     let next = ours(sent.get("next")).to_owned();
     let (name, password) = (sent.get("name").trim().to_owned(), sent.get("password").to_owned());
+    let typed = name.clone();
     let key = match api.accounts.sign_in(name, password, api.clock.now()).await {
         Ok(key) => key,
         Err(error) => {
             let lang = Lang::of(&headers, api.town.language);
             let (status, words) = told(&error);
-            return Ok((status, form(lang, &next, Some(words))).into_response());
+            return Ok((status, form(lang, &next, Some((words, &typed)))).into_response());
         }
     };
     let cookie = format!("{COOKIE}={key}; Max-Age={KEPT_S}; {}", attributes(&api));
@@ -131,20 +131,25 @@ pub async fn password_page(view: View) -> Response {
 
 /// Somebody changes it: every session of theirs ends, this one too.
 pub async fn password(view: View, sent: Form) -> Result<Response, Oops> {
-    let refused = |words: &str| {
+    let again = |words: &str| {
         let content = password_form(&view, Some(words));
         (StatusCode::BAD_REQUEST, layout::page(&view, view.say(CHANGE), &content)).into_response()
     };
     if sent.get("new") != sent.get("again") {
-        return Ok(refused(view.say(UNLIKE)));
+        return Ok(again(view.say(UNLIKE)));
     }
     let (accounts, name) = (&view.api.accounts, view.who.name.clone());
-    if let Err(error) = accounts.check(&name, sent.get("old").to_owned(), view.now).await {
-        return Ok(refused(view.say(told(&error).1)));
-    }
-    let hash = match accounts.hashed(sent.get("new").to_owned()).await {
+    let checked = accounts.check(&name, sent.get("old").to_owned(), view.now).await;
+    let hash = match checked {
+        Ok(()) => accounts.hashed(sent.get("new").to_owned()).await,
+        Err(wrong) => Err(wrong),
+    };
+    let hash = match hash {
         Ok(hash) => hash,
-        Err(error) => return Ok(refused(&error.to_string())),
+        Err(error) => {
+            let words = refused::account(view.lang, &error);
+            return words.map(|it| again(&it)).ok_or_else(|| error.into());
+        }
     };
     accounts.with(move |book| book.set_password(&name, &hash)).await?;
     view.api.did(&view.who, "password_changed", "their own").await;
@@ -172,8 +177,9 @@ fn password_form(view: &View, wrong: Option<&str>) -> Markup {
     }
 }
 
-fn form(lang: Lang, next: &str, wrong: Option<Say>) -> Markup {
+fn form(lang: Lang, next: &str, wrong: Option<(Say, &str)>) -> Markup {
     let (other, other_name) = lang.other();
+    let typed = wrong.map(|it| it.1);
     html! {
         (DOCTYPE)
         html lang=(lang.tag()) {
@@ -190,14 +196,14 @@ fn form(lang: Lang, next: &str, wrong: Option<Say>) -> Markup {
                     h1 { "Standpipe" }
                     p { (lang.of_say(ABOUT)) }
                     form.stack method="post" action="/login" {
-                        @if let Some(words) = wrong { p.wrong role="alert" { (lang.of_say(words)) } }
+                        @if let Some((words, _)) = wrong { p.wrong role="alert" { (lang.of_say(words)) } }
                         input type="hidden" name="next" value=(next);
                         label for="name" { (lang.of_say(NAME)) }
                         input #name name="name" autocomplete="username" autocapitalize="none"
-                            required autofocus;
+                            required autofocus[typed.is_none()] value=[typed];
                         label for="password" { (lang.of_say(PASSWORD)) }
                         input #password name="password" type="password"
-                            autocomplete="current-password" required;
+                            autocomplete="current-password" required autofocus[typed.is_some()];
                         button type="submit" { (lang.of_say(TITLE)) }
                     }
                     p {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `view` | one request: who, in which language, where from, when |
 //! | `layout` | the frame around every page |
+//! | `refused` | why something was not done, in words |
 //! | `text` | words in both languages, times |
 //! | `watch` | an open page is its station's presence |
 //! | `assets` | style and scripts, inside the program |
@@ -17,6 +18,7 @@
 
 mod accounts;
 mod assets;
+mod audit;
 mod board;
 mod device;
 mod devices;
@@ -26,6 +28,7 @@ mod layout;
 mod login;
 mod maintenance;
 pub(crate) mod map;
+mod refused;
 mod reports;
 mod routing;
 mod text;
@@ -117,7 +120,7 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/reports", get(reports::page))
         .route("/reports.csv", get(reports::csv))
         .route("/accounts", get(accounts::page).post(accounts::change))
-        .route("/audit", get(accounts::audit))
+        .route("/audit", get(audit::page))
         .route("/routing", get(routing::page).post(routing::rehearse))
         .route("/password", get(login::password_page).post(login::password))
         .merge(live)
@@ -128,6 +131,7 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/language", get(login::language))
         .route("/assets/{name}", get(assets::one))
         .merge(inside)
+        .layer(from_fn_with_state(Arc::clone(api), view::spoken))
         .layer(from_fn(only_ours))
 }
 

@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use standpipe_rules::Ms;
 
+use super::refused::Refused;
 use super::text::{Lang, Say, clock, day, machine, stamp};
 use crate::accounts::{By, Who, same};
 use crate::api::ApiState;
@@ -187,34 +189,21 @@ impl<T: Into<Problem>> From<T> for Oops {
 }
 
 impl IntoResponse for Oops {
+    /// Without words yet: which language they are in is for [`spoken`] to say.
     fn into_response(self) -> Response {
-        let (status, detail) = (self.0.status(), self.0.detail().to_owned());
-        let (en, zh) = match status {
-            StatusCode::NOT_FOUND => ("Not found", "没有找到"),
-            StatusCode::FORBIDDEN => ("Not allowed", "没有权限"),
-            StatusCode::CONFLICT => ("Not possible now", "现在不能这样做"),
-            StatusCode::SERVICE_UNAVAILABLE => ("Not working now", "暂时无法使用"),
-            _ => ("Not understood", "无法处理"),
-        };
-        let page = html! {
-            (DOCTYPE)
-            html lang="zh-CN" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (zh) " " (en) }
-                    link rel="stylesheet" href=(super::assets::STYLE);
-                }
-                body.plain {
-                    main {
-                        h1 { (zh) " · " span lang="en" { (en) } }
-                        p lang="en" { (detail) }
-                        p { a.button href="/" { "值班台 · " span lang="en" { "Board" } } }
-                    }
-                }
-            }
-        };
-        (status, page).into_response()
+        let mut response = self.0.status().into_response();
+        response.extensions_mut().insert(Refused::from(&self.0));
+        response
+    }
+}
+
+/// Says what was refused in the language of whoever asked.
+pub async fn spoken(State(api): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
+    let lang = Lang::of(request.headers(), api.town.language);
+    let response = next.run(request).await;
+    match response.extensions().get::<Refused>() {
+        Some(refused) => refused.page(lang),
+        None => response,
     }
 }
 

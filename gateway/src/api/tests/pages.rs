@@ -158,3 +158,56 @@ async fn a_closed_incident_takes_no_note_and_its_trail_is_dated_and_in_words() {
     let admin = Browser::of(&open, "root", Role::Admin, None).await;
     assert!(admin.text(&format!("/incidents/{FIRE}")).await.contains("note-form"));
 }
+
+#[tokio::test]
+async fn what_is_refused_is_told_in_the_visitors_language() {
+    let api = burning(|_| ()).await;
+    let officer = Browser::of(&api, "li", Role::Officer, Some("S1")).await;
+    for (path, status, en, zh) in [
+        ("/devices/H-9", 404, "There is no device H-9.", "没有设备 H-9："),
+        ("/incidents/x", 404, "There is no incident x.", "没有警情 x："),
+        ("/accounts", 403, "Your role may not do that", "您的角色无权"),
+        ("/devices?page=x", 400, "can't be understood", "无法理解"),
+    ] {
+        let answer = officer.get(path).await;
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(en) && text.contains("<html lang=\"en\""), "{path}: {text}");
+        let (again, text) = chinese(&officer, path).await;
+        assert_eq!(again, status, "{path}");
+        assert!(text.contains(zh) && text.contains("lang=\"zh-CN\""), "{path}: {text}");
+        assert!(!text.contains("/api/v1"), "nobody reads an API: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_account_form_keeps_what_was_typed_but_no_password() {
+    let api = burning(|_| ()).await;
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    for (form, kept, why) in [
+        ("do=add&name=root&password=correct+horse&role=crew&station=S2", "root", "“root”已存在"),
+        ("do=add&name=a+b&password=correct+horse&role=crew&station=S2", "a b", "“a b”不能作为名称"),
+        ("do=add&name=new&password=short&role=crew&station=S2", "new", "现为 5 个"),
+    ] {
+        let answer = admin.post("/accounts", &format!("{form}&csrf={}", admin.csrf)).await;
+        assert_eq!(answer.status().as_u16(), 400, "{form}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains(why), "{why}: {page}");
+        let form = page.split("id=\"new-name\"").nth(1).unwrap().split("</form>").next().unwrap();
+        assert!(form.contains(&format!("value=\"{kept}\"")), "{form}");
+        assert!(form.contains("value=\"crew\" selected") && form.contains("value=\"S2\" selected"));
+        assert!(!page.contains("correct horse") && !page.contains("short"), "{page}");
+    }
+    let days = "do=make_token&name=desk&role=officer&station=S1&days=999";
+    let answer = admin.post("/accounts", &format!("{days}&csrf={}", admin.csrf)).await;
+    assert_eq!(answer.status().as_u16(), 400);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("令牌有效期为") && page.contains("value=\"desk\""), "{page}");
+    let wrong = admin.post("/login", "name=root&password=wrong").await;
+    let page = wrong.text().await.unwrap();
+    assert!(page.contains("value=\"root\"") && !page.contains("value=\"wrong\""), "{page}");
+    let (_, audit) = chinese(&admin, "/audit").await;
+    for words in ["登录失败", "连续 1 次", "title=\"sign_in_failed\""] {
+        assert!(audit.contains(words), "{words}: {audit}");
+    }
+}
