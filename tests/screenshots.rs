@@ -86,6 +86,8 @@ fn night(broker: &Broker, gateway: &Gateway) -> String {
             .collect();
         terminal.publish(&format!("standpipe/v1/lidu/{hydrant}/telemetry"), false, &json!(day));
     }
+    // What a hydrant says first is there before its alarm, which comes another way.
+    std::thread::sleep(Duration::from_secs(1));
     for n in [4, 9] {
         let id = format!("H-{n:03}");
         says(&id, "alarm", json!({"condition": "no_water", "active": true, "pressure_kpa": 2.0}));
