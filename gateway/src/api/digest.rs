@@ -18,6 +18,7 @@ use crate::digest::{Day, Hour, gather};
 /// The notices that were open at a day's hour (`[digest] at`), and those that ended since the day
 /// before; today's and all stations' by default. A day whose hour has not come: so far.
 #[utoipa::path(get, path = "/api/v1/digest", tag = "reports",
+    operation_id = "get_digest",
     params(("day" = Option<String>, Query, description = "such as 2026-11-28, in the town"),
         ("station" = Option<String>, Query, description = "this station and those below it")),
     responses((status = 200, body = super::schema::Digest),

@@ -265,6 +265,12 @@ impl From<Problem> for NotDone {
     }
 }
 
+impl From<Oops> for NotDone {
+    fn from(oops: Oops) -> Self {
+        Self::Oops(oops)
+    }
+}
+
 /// An admin changes something.
 pub async fn change(view: View, sent: Form) -> Result<Response, Oops> {
     view.who.needs(Right::Accounts)?;

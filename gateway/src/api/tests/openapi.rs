@@ -233,10 +233,13 @@ async fn busy(api: &Served) -> (String, String) {
         &json!({"boot":1,"seq":1,"condition":"smoke","active":true,"smoke_db_m":0.31}),
     );
     api.says("b/SM-9/alarm", &json!({"condition":"tamper","active":true}));
+    api.says("a/SM-1/telemetry", &json!({"boot":1,"seq":2,"dirt_pct":85}));
     let wait = async {
         loop {
             let list = api.get("/api/v1/incidents?severity=fire").await;
-            if list["total"] == 1 && api.get("/api/v1/devices").await["total"] == 3 {
+            let notice = api.get("/api/v1/incidents?severity=notice").await;
+            let all = list["total"] == 1 && notice["total"] == 1;
+            if all && api.get("/api/v1/devices").await["total"] == 3 {
                 return list["items"][0]["id"].as_str().unwrap().to_owned();
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
