@@ -35,7 +35,7 @@ pub use reader::Reader;
 pub use rows::{EVENT_ROWS, LEDGER_MS, QUARANTINE_BYTES, QUARANTINE_ROWS, Quarantined};
 
 /// Page cache of the writer, KiB.
-const WRITER_CACHE_KIB: i64 = 4 * 1024;
+const WRITER_CACHE_KIB: i64 = 2 * 1024;
 /// Page cache of a reader, KiB.
 const READER_CACHE_KIB: i64 = 1024;
 /// The write-ahead log is cut back to this when it starts over, bytes.
