@@ -39,6 +39,7 @@ fn main() {
         ("maintenance", "/maintenance".to_owned()),
         ("labels", "/labels?kind=hydrant".to_owned()),
         ("reports", "/reports".to_owned()),
+        ("digest", "/digest".to_owned()),
         ("accounts", "/accounts".to_owned()),
         ("audit", "/audit".to_owned()),
         ("routing", "/routing?device=S-001&condition=smoke".to_owned()),
