@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::io::Read;
 
 /// Read at once, bytes.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 262_144;
 
 /// The records of a CSV file, the header among them; as many fields as each has.
 pub struct Lines<R> {
