@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use standpipe_shared::Severity;
 
 use super::assets::{LIVE, STYLE};
-use super::text::{Say, say};
+use super::text::{Lang, Say, say};
 use super::view::{View, escaped};
 use crate::accounts::{By, Right};
 
@@ -106,6 +106,24 @@ fn header(view: &View) -> Markup {
                     span { (view.who.name) }
                 }
             }
+        }
+    }
+}
+
+/// A page for somebody who is not, or not well, signed in: without navigation and scripts.
+pub fn plain(lang: Lang, title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(lang.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Standpipe" }
+                link rel="stylesheet" href=(STYLE);
+                link rel="icon" href="data:,";
+            }
+            body.plain { main { (content) } }
         }
     }
 }

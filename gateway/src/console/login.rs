@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 
 use super::layout;
 use super::refused::{self, LOCKED};
@@ -180,38 +180,24 @@ fn password_form(view: &View, wrong: Option<&str>) -> Markup {
 fn form(lang: Lang, next: &str, wrong: Option<(Say, &str)>) -> Markup {
     let (other, other_name) = lang.other();
     let typed = wrong.map(|it| it.1);
-    html! {
-        (DOCTYPE)
-        html lang=(lang.tag()) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (lang.of_say(TITLE)) " · Standpipe" }
-                link rel="stylesheet" href=(super::assets::STYLE);
-                link rel="icon" href="data:,";
-            }
-            body.plain {
-                main {
-                    h1 { "Standpipe" }
-                    p { (lang.of_say(ABOUT)) }
-                    form.stack method="post" action="/login" {
-                        @if let Some((words, _)) = wrong { p.wrong role="alert" { (lang.of_say(words)) } }
-                        input type="hidden" name="next" value=(next);
-                        label for="name" { (lang.of_say(NAME)) }
-                        input #name name="name" autocomplete="username" autocapitalize="none"
-                            required autofocus[typed.is_none()] value=[typed];
-                        label for="password" { (lang.of_say(PASSWORD)) }
-                        input #password name="password" type="password"
-                            autocomplete="current-password" required autofocus[typed.is_some()];
-                        button type="submit" { (lang.of_say(TITLE)) }
-                    }
-                    p {
-                        a href={ "/language?to=" (other) "&back=/login%3Fnext%3D" (escaped(&escaped(next))) }
-                            lang=(other) { (other_name) }
-                    }
-                }
-            }
+    let content = html! {
+        h1 { "Standpipe" }
+        p { (lang.of_say(ABOUT)) }
+        form.stack method="post" action="/login" {
+            @if let Some((words, _)) = wrong { p.wrong role="alert" { (lang.of_say(words)) } }
+            input type="hidden" name="next" value=(next);
+            label for="name" { (lang.of_say(NAME)) }
+            input #name name="name" autocomplete="username" autocapitalize="none"
+                required autofocus[typed.is_none()] value=[typed];
+            label for="password" { (lang.of_say(PASSWORD)) }
+            input #password name="password" type="password"
+                autocomplete="current-password" required autofocus[typed.is_some()];
+            button type="submit" { (lang.of_say(TITLE)) }
         }
-    }
+        p {
+            a href={ "/language?to=" (other) "&back=/login%3Fnext%3D" (escaped(&escaped(next))) }
+                lang=(other) { (other_name) }
+        }
+    };
+    layout::plain(lang, lang.of_say(TITLE), &content)
 }

@@ -3,8 +3,9 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 
+use super::layout;
 use super::text::{Lang, Say, say};
 use crate::accounts::{AccountError, PASSWORD_AT_LEAST, PASSWORD_AT_MOST};
 use crate::api::problem::Problem;
@@ -32,29 +33,14 @@ impl Refused {
     /// The page that tells it.
     pub fn page(&self, lang: Lang) -> Response {
         let title = lang.of_say(title(self.status));
-        let page = html! {
-            (DOCTYPE)
-            html lang=(lang.tag()) {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    title { (title) " · Standpipe" }
-                    link rel="stylesheet" href=(super::assets::STYLE);
-                    link rel="icon" href="data:,";
-                }
-                body.plain {
-                    main {
-                        h1 { (title) }
-                        (self.words(lang))
-                        p.acts {
-                            a.button href="/" { (lang.of_say(BOARD)) }
-                        }
-                    }
-                }
+        let content = html! {
+            h1 { (title) }
+            (self.words(lang))
+            p.acts {
+                a.button href="/" { (lang.of_say(BOARD)) }
             }
         };
-        (self.status, page).into_response()
+        (self.status, layout::plain(lang, title, &content)).into_response()
     }
 
     fn words(&self, lang: Lang) -> Markup {
