@@ -164,7 +164,10 @@ impl Hydrant {
             | Condition::ClockFault
             | Condition::ZoneLowPressure
             | Condition::BlindArea
-            | Condition::GatewayBlind => Evidence::Unasked,
+            | Condition::GatewayBlind
+            | Condition::UnreadableAlarm
+            | Condition::NotUnderstood
+            | Condition::RegistryFault => Evidence::Unasked,
         }
     }
 

@@ -217,7 +217,10 @@ impl Detector {
             | Condition::ClockFault
             | Condition::ZoneLowPressure
             | Condition::BlindArea
-            | Condition::GatewayBlind => Evidence::Unasked,
+            | Condition::GatewayBlind
+            | Condition::UnreadableAlarm
+            | Condition::NotUnderstood
+            | Condition::RegistryFault => Evidence::Unasked,
         }
     }
 

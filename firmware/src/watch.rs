@@ -70,7 +70,10 @@ const fn holds(condition: Condition) -> [Hold; 2] {
         | Condition::ClockFault
         | Condition::ZoneLowPressure
         | Condition::BlindArea
-        | Condition::GatewayBlind => [hold(2, 0), hold(2, 0)],
+        | Condition::GatewayBlind
+        | Condition::UnreadableAlarm
+        | Condition::NotUnderstood
+        | Condition::RegistryFault => [hold(2, 0), hold(2, 0)],
     }
 }
 

@@ -119,6 +119,12 @@ pub enum Condition {
     BlindArea,
     /// The gateway has no broker.
     GatewayBlind,
+    /// The device sent an alarm that cannot be read.
+    UnreadableAlarm,
+    /// The device sends messages, and nothing in them is understood.
+    NotUnderstood,
+    /// A file of the registry cannot be read: the gateway runs with what it has stored.
+    RegistryFault,
 }
 
 /// A text that names no condition.
@@ -135,7 +141,7 @@ impl core::error::Error for UnknownCondition {}
 
 impl Condition {
     /// All conditions, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Smoke,
         Self::Heat,
         Self::NoWater,
@@ -153,6 +159,9 @@ impl Condition {
         Self::ZoneLowPressure,
         Self::BlindArea,
         Self::GatewayBlind,
+        Self::UnreadableAlarm,
+        Self::NotUnderstood,
+        Self::RegistryFault,
     ];
 
     /// The name on the wire and in files.
@@ -176,6 +185,9 @@ impl Condition {
             Self::ZoneLowPressure => "zone_low_pressure",
             Self::BlindArea => "blind_area",
             Self::GatewayBlind => "gateway_blind",
+            Self::UnreadableAlarm => "unreadable_alarm",
+            Self::NotUnderstood => "not_understood",
+            Self::RegistryFault => "registry_fault",
         }
     }
 
@@ -184,20 +196,24 @@ impl Condition {
     pub const fn severity(self) -> Severity {
         match self {
             Self::Smoke | Self::Heat => Severity::Fire,
-            Self::NoWater | Self::ZoneLowPressure | Self::BlindArea | Self::GatewayBlind => {
-                Severity::Critical
-            }
+            Self::NoWater
+            | Self::ZoneLowPressure
+            | Self::BlindArea
+            | Self::GatewayBlind
+            | Self::UnreadableAlarm => Severity::Critical,
             Self::LowPressure
             | Self::HydrantOpen
             | Self::Knocked
             | Self::Freezing
-            | Self::Tamper => Severity::Warning,
+            | Self::Tamper
+            | Self::RegistryFault => Severity::Warning,
             Self::HighPressure
             | Self::SensorFault
             | Self::BatteryLow
             | Self::Contamination
             | Self::Offline
-            | Self::ClockFault => Severity::Notice,
+            | Self::ClockFault
+            | Self::NotUnderstood => Severity::Notice,
         }
     }
 
@@ -218,8 +234,10 @@ impl Condition {
             | Self::Contamination
             | Self::Offline
             | Self::Tamper
-            | Self::ClockFault => Class::Upkeep,
-            Self::BlindArea | Self::GatewayBlind => Class::Blind,
+            | Self::ClockFault
+            | Self::NotUnderstood
+            | Self::RegistryFault => Class::Upkeep,
+            Self::BlindArea | Self::GatewayBlind | Self::UnreadableAlarm => Class::Blind,
         }
     }
 
@@ -263,6 +281,9 @@ mod tests {
             ("zone_low_pressure", "critical", "water"),
             ("blind_area",        "critical", "blind"),
             ("gateway_blind",     "critical", "blind"),
+            ("unreadable_alarm",  "critical", "blind"),
+            ("not_understood",    "notice",   "upkeep"),
+            ("registry_fault",    "warning",  "upkeep"),
         ] {
             let condition: Condition = name.parse().unwrap_or_else(|bad| panic!("{name}: {bad}"));
             assert_eq!(condition.as_str(), name);

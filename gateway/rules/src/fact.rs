@@ -89,4 +89,69 @@ pub struct Raised {
     pub test: bool,
     /// Zone and area: the devices that make it true; they become its children.
     pub members: Vec<DeviceIx>,
+    /// Why it is true, where a condition can be true in more than one way.
+    pub reason: Option<Reason>,
+}
+
+/// The moments of a beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moments {
+    /// Event time of the first offending reading.
+    pub since: Ms,
+    /// When the message that made it true was measured.
+    pub measured_at: Ms,
+    /// When that message arrived (arrival clock).
+    pub received_at: Ms,
+}
+
+impl Moments {
+    /// All of them at one moment.
+    #[must_use]
+    pub const fn at(now: Ms) -> Self {
+        Self { since: now, measured_at: now, received_at: now }
+    }
+}
+
+impl Raised {
+    /// In time, in earnest, of nothing but its subject.
+    #[must_use]
+    pub const fn new(subject: Subject, condition: Condition, moments: Moments) -> Self {
+        let Moments { since, measured_at, received_at } = moments;
+        Self {
+            subject,
+            condition,
+            since,
+            measured_at,
+            received_at,
+            late_s: 0,
+            test: false,
+            members: Vec::new(),
+            reason: None,
+        }
+    }
+}
+
+/// Why a condition is true, where it can be true in more than one way: a code, put into words by
+/// whoever shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// `offline`: not heard since it was registered, or since the gateway first ran.
+    Never,
+    /// `sensor_fault`: it is heard, and does not measure what a device of its kind must.
+    NoMeasurement,
+    /// A retained message says so: nobody knows since when.
+    SinceUnknown,
+}
+
+impl Reason {
+    /// The code on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::NoMeasurement => "no_measurement",
+            Self::SinceUnknown => "since_unknown",
+        }
+    }
 }

@@ -17,7 +17,7 @@ use ulid::Ulid;
 use crate::changes::Logged;
 use crate::detect::judge::silent_after;
 use crate::detect::watch::Wholes;
-use crate::detect::{BadMemory, HydrantNow, Memory, Trust, Watch};
+use crate::detect::{BadMemory, HydrantNow, Memory, Watch};
 use crate::fact::Subject;
 use crate::incidents::{
     Action, Announcement, BadAnnouncement, Book, IncidentId, Plan, Refused, Saved, State, View,
@@ -25,7 +25,7 @@ use crate::incidents::{
 };
 use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
-use crate::wire::Message;
+use crate::wire::{Arrived, Message};
 use crate::{Changes, Ms};
 
 /// Everything that is remembered and decided.
@@ -52,8 +52,7 @@ pub struct Summary {
 
 /// What the book may look at.
 fn view<T>(watch: &Watch, look: impl FnOnce(&View<'_>) -> T) -> T {
-    let unknown = HydrantNow { pressure_kpa: None, measured_at: None, trust: Trust::Stale };
-    let hydrant = |ix, now| watch.hydrant(ix, now).unwrap_or(unknown);
+    let hydrant = |ix, now| watch.hydrant(ix, now).unwrap_or(HydrantNow::UNKNOWN);
     let value = |ix| watch.memory(ix).map_or_else(Measurements::default, |it| it.latest);
     look(&View { registry: &watch.registry, hydrant: &hydrant, value: &value })
 }
@@ -138,8 +137,9 @@ impl World {
         self.settle(logged.arrived, out);
     }
 
-    /// A message arrived at `at`.
-    pub fn step(&mut self, message: &Message, at: Ms, out: &mut Changes) {
+    /// A message arrived.
+    pub fn step(&mut self, message: &Message, arrived: impl Into<Arrived>, out: &mut Changes) {
+        let Arrived { at, .. } = arrived.into();
         let registered = out.registered.len();
         match message {
             Message::Telemetry { area, device, readings } => {
@@ -157,6 +157,7 @@ impl World {
                     self.orders.reported(ix, rev, at, out);
                 }
             }
+            Message::UnreadableAlarm { .. } | Message::NotUnderstood { .. } => {}
             Message::Reply { device, id, ok, detail, .. } => {
                 self.watch.heard(device, at, out);
                 if let Some(ix) = self.registry().find(device) {

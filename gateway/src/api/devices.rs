@@ -44,7 +44,8 @@ pub struct Item {
     /// The newest value of each measurement.
     #[schema(value_type = Latest)]
     latest: Box<RawValue>,
-    /// Hydrants: `ok`, `low`, `no_water`, `in_use`, `stale` or `out_of_service`.
+    /// Hydrants: `out_of_service`, `no_water`, `stale`, `low`, `unconfirmed`, `suspect`, `in_use` or
+    /// `ok`.
     #[schema(value_type = Option<String>)]
     trust: Option<Trust>,
 }

@@ -224,8 +224,10 @@ pub struct Hydrant {
     pub pressure_kpa: Option<f32>,
     /// Event time of it.
     pub measured_at: Option<Ms>,
-    /// `ok`, `low`, `no_water`, `in_use`, `stale` or `out_of_service`.
+    /// `out_of_service`, `no_water`, `stale`, `low`, `unconfirmed`, `suspect`, `in_use` or `ok`.
     pub trust: String,
+    /// Why it is not `ok`: a code such as `too_old`.
+    pub trust_reason: Option<String>,
 }
 
 /// One incident, with all that happened to it.

@@ -106,7 +106,7 @@ fn find(
     if let Some(it) = &mut hydrant
         && out_of_service(db, now)?.contains(&ix)
     {
-        it.trust = Trust::OutOfService;
+        *it = it.out_of_service();
     }
     let announced = brief(db, area, Some(id), now)?;
     let own = area.holds(&device.station);

@@ -273,6 +273,8 @@ pub const fn trust_class(it: Trust) -> &'static str {
         Trust::NoWater => "dry",
         Trust::InUse => "used",
         Trust::Stale => "stale",
+        Trust::Unconfirmed => "unconfirmed",
+        Trust::Suspect => "suspect",
         Trust::OutOfService => "out",
     }
 }

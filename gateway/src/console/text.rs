@@ -243,6 +243,8 @@ pub mod words {
             Trust::NoWater => say("NO WATER", "无水"),
             Trust::InUse => say("in use", "使用中"),
             Trust::Stale => say("not known now", "情况不明"),
+            Trust::Unconfirmed => say("not confirmed", "待确认"),
+            Trust::Suspect => say("doubtful", "存疑"),
             Trust::OutOfService => say("out of service", "停用"),
         }
     }
@@ -267,6 +269,9 @@ pub mod words {
             Condition::ZoneLowPressure => say("low in the whole zone", "分区水压过低"),
             Condition::BlindArea => say("many silent", "大量失联"),
             Condition::GatewayBlind => say("gateway blind", "网关失联"),
+            Condition::UnreadableAlarm => say("unreadable alarm", "报警无法识别"),
+            Condition::NotUnderstood => say("not understood", "内容无法识别"),
+            Condition::RegistryFault => say("registry file unreadable", "台账文件无法读取"),
         }
     }
 

@@ -214,6 +214,8 @@ fn hydrant(it: &NearHydrant) -> String {
         Trust::NoWater => " no water 无水",
         Trust::InUse => " in use 使用中",
         Trust::Stale => " stale 数据过时",
+        Trust::Unconfirmed => " not confirmed 待确认",
+        Trust::Suspect => " doubtful 存疑",
         Trust::OutOfService => " out of service 停用",
     };
     format!("{} {} m {kpa}{trust}", it.id, it.distance_m)

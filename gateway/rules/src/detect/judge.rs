@@ -379,6 +379,7 @@ impl Judge<'_> {
             late_s,
             test,
             members: Vec::new(),
+            reason: None,
         }));
         self.hydrant_changed();
     }
@@ -399,6 +400,7 @@ impl Judge<'_> {
                 late_s: u32::try_from((track.received_at - track.measured_at) / 1_000).unwrap_or(0),
                 test: false,
                 members: Vec::new(),
+                reason: None,
             };
             self.facts.push(Fact::Passed { raised, cleared_at: at });
         }

@@ -86,7 +86,46 @@ pub struct Evidence {
 pub struct BadMemory(u8);
 
 /// First byte of the stored form.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+
+/// What version 0.1.0 kept of a device.
+#[derive(Deserialize)]
+struct Version1 {
+    door: Door,
+    tracks: Vec<Track>,
+    heard_at: Option<Ms>,
+    newest: Option<Ms>,
+    #[serde(with = "as_array")]
+    latest: Measurements,
+    interval_s: Option<u32>,
+    stuck: Stuck,
+    warmth: Warmth,
+    gone: bool,
+    pressure_hidden: bool,
+    backlog: Option<(Ms, Ms)>,
+    evidence: Option<Box<Evidence>>,
+}
+
+impl From<Version1> for Memory {
+    fn from(old: Version1) -> Self {
+        let Version1 { door, tracks, heard_at, newest, latest, interval_s, .. } = old;
+        let Version1 { stuck, warmth, gone, pressure_hidden, backlog, evidence, .. } = old;
+        Self {
+            door,
+            tracks,
+            heard_at,
+            newest,
+            latest,
+            interval_s,
+            stuck,
+            warmth,
+            gone,
+            pressure_hidden,
+            backlog,
+            evidence,
+        }
+    }
+}
 
 impl Memory {
     /// The stored form.
@@ -104,6 +143,9 @@ impl Memory {
     pub fn from_body(body: &[u8]) -> Result<Self, BadMemory> {
         match body.split_first() {
             Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| BadMemory(VERSION)),
+            Some((1, rest)) => {
+                postcard::from_bytes::<Version1>(rest).map(Self::from).map_err(|_| BadMemory(1))
+            }
             Some((&other, _)) => Err(BadMemory(other)),
             None => Err(BadMemory(0)),
         }

@@ -26,5 +26,5 @@ pub mod zone;
 mod drills;
 
 pub use memory::{BadMemory, Memory};
-pub use trust::{HydrantNow, Trust};
+pub use trust::{HydrantNow, Trust, TrustReason};
 pub use watch::Watch;

@@ -48,7 +48,10 @@ pub fn dwell(condition: Condition, profile: &Profile) -> Dwell {
         | Condition::Tamper
         | Condition::ZoneLowPressure
         | Condition::BlindArea
-        | Condition::GatewayBlind => at_once,
+        | Condition::GatewayBlind
+        | Condition::UnreadableAlarm
+        | Condition::NotUnderstood
+        | Condition::RegistryFault => at_once,
     }
 }
 

@@ -21,10 +21,38 @@ pub enum Trust {
     Stale,
     /// Pressure is under the minimum.
     Low,
+    /// One reading is below the clear limit, and no second one has said yet which it is.
+    Unconfirmed,
+    /// What it measures is doubted.
+    Suspect,
     /// Somebody draws water from it.
     InUse,
     /// It has water.
     Ok,
+}
+
+/// Why a hydrant is trusted no further: a code, put into words by whoever shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrustReason {
+    /// Work on it is announced.
+    Maintenance,
+    /// `no_water` is true.
+    NoWater,
+    /// `offline` is true.
+    Offline,
+    /// `sensor_fault` is true.
+    SensorFault,
+    /// No pressure was ever measured.
+    NeverMeasured,
+    /// The newest pressure is older than two intervals.
+    TooOld,
+    /// `low_pressure` is true.
+    LowPressure,
+    /// One reading is below the clear limit.
+    OneLowReading,
+    /// Water flows, or a cap is off.
+    HydrantOpen,
 }
 
 /// A hydrant as a fire engine's crew wants to know it.
@@ -36,6 +64,24 @@ pub struct HydrantNow {
     pub measured_at: Option<Ms>,
     /// What can be said of it.
     pub trust: Trust,
+    /// Why it is not `ok`.
+    pub reason: Option<TrustReason>,
+}
+
+impl HydrantNow {
+    /// Nothing is known of it.
+    pub const UNKNOWN: Self = Self {
+        pressure_kpa: None,
+        measured_at: None,
+        trust: Trust::Stale,
+        reason: Some(TrustReason::NeverMeasured),
+    };
+
+    /// The same hydrant while work on it is announced.
+    #[must_use]
+    pub const fn out_of_service(self) -> Self {
+        Self { trust: Trust::OutOfService, reason: Some(TrustReason::Maintenance), ..self }
+    }
 }
 
 /// Intervals after which a hydrant's last word is old.
@@ -48,19 +94,24 @@ impl HydrantNow {
         let is = |condition| memory.is_true(condition);
         let fresh = FRESH_INTERVALS * interval_ms(device, profile, memory);
         let heard = memory.heard_at.is_some_and(|at| now - at <= fresh);
-        let hidden = is(Condition::Offline) || is(Condition::SensorFault);
         let pressure_kpa = memory.latest.pressure_kpa.map(Kilopascals::get);
-        let trust = if is(Condition::NoWater) {
-            Trust::NoWater
-        } else if hidden || !heard || pressure_kpa.is_none() {
-            Trust::Stale
+        let (trust, reason) = if is(Condition::NoWater) {
+            (Trust::NoWater, Some(TrustReason::NoWater))
+        } else if is(Condition::Offline) {
+            (Trust::Stale, Some(TrustReason::Offline))
+        } else if is(Condition::SensorFault) {
+            (Trust::Stale, Some(TrustReason::SensorFault))
+        } else if pressure_kpa.is_none() {
+            (Trust::Stale, Some(TrustReason::NeverMeasured))
+        } else if !heard {
+            (Trust::Stale, Some(TrustReason::TooOld))
         } else if is(Condition::LowPressure) {
-            Trust::Low
+            (Trust::Low, Some(TrustReason::LowPressure))
         } else if is(Condition::HydrantOpen) {
-            Trust::InUse
+            (Trust::InUse, Some(TrustReason::HydrantOpen))
         } else {
-            Trust::Ok
+            (Trust::Ok, None)
         };
-        Self { pressure_kpa, measured_at: memory.newest, trust }
+        Self { pressure_kpa, measured_at: memory.newest, trust, reason }
     }
 }

@@ -448,6 +448,7 @@ impl Watch {
             late_s: 0,
             test: false,
             members: Vec::new(),
+            reason: None,
         }));
     }
 

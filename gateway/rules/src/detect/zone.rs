@@ -92,6 +92,7 @@ fn raised(subject: Subject, condition: Condition, group: &[Onset], all: &[Onset]
         late_s: 0,
         test: false,
         members: all.iter().map(|it| it.ix).collect(),
+        reason: None,
     }))
 }
 

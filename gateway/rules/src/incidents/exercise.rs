@@ -38,6 +38,7 @@ impl Book {
             late_s: 0,
             test: false,
             members: Vec::new(),
+            reason: None,
         };
         let known = self.home.contains_key(&(raised.subject.clone(), condition));
         if known || self.joins(cx, &raised, true).is_some() {

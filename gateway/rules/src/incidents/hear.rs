@@ -172,6 +172,7 @@ impl Book {
             cleared_at: None,
             quiet: quiet.map(|(why, _)| why),
             quiet_until: quiet.and_then(|(_, until)| until),
+            reason: raised.reason,
         });
         it.weigh();
         it.active_at = cx.now;
@@ -251,6 +252,7 @@ impl Book {
             cleared_at: Some(cleared_at),
             quiet: None,
             quiet_until: None,
+            reason: raised.reason,
         });
         (it.severity, it.episode, it.late_s) = (raised.condition.severity(), 1, raised.late_s);
         self.arrived(cx, it.id, raised);
@@ -318,6 +320,11 @@ const fn fields(condition: Condition) -> &'static [Field] {
         Condition::BatteryLow => &[Field::BatteryMv],
         Condition::Contamination => &[Field::DirtPct],
         Condition::Offline | Condition::Tamper | Condition::ClockFault => &[],
-        Condition::ZoneLowPressure | Condition::BlindArea | Condition::GatewayBlind => &[],
+        Condition::ZoneLowPressure
+        | Condition::BlindArea
+        | Condition::GatewayBlind
+        | Condition::UnreadableAlarm
+        | Condition::NotUnderstood
+        | Condition::RegistryFault => &[],
     }
 }

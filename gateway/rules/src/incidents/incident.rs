@@ -12,7 +12,7 @@ use super::wire::NearHydrant;
 use super::{IncidentId, Outcome, State};
 use crate::Ms;
 use crate::changes::Receiver;
-use crate::fact::Subject;
+use crate::fact::{Reason, Subject};
 use crate::registry::DeviceIx;
 
 /// Why something true is not acted on.
@@ -57,6 +57,9 @@ pub struct Member {
     pub quiet: Option<Quiet>,
     /// When it is acted on after all.
     pub quiet_until: Option<Ms>,
+    /// Why it is true, where a condition can be true in more than one way.
+    #[serde(default)]
+    pub reason: Option<Reason>,
 }
 
 impl Member {

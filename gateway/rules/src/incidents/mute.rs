@@ -257,6 +257,7 @@ impl Book {
                 late_s: 0,
                 test: false,
                 members: Vec::new(),
+                reason: None,
             });
             (member.cleared_at, member.quiet_until) = (Some(cx.now), None);
         }

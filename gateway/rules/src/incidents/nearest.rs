@@ -43,7 +43,7 @@ impl Hydrants {
             }
             let mut state = (view.hydrant)(spot.data, now);
             if out_of_service(spot.data) {
-                state.trust = Trust::OutOfService;
+                state = state.out_of_service();
             }
             if state.trust == Trust::Ok {
                 trusted.extend(shown(view.registry, fire, spot.data, state));
@@ -91,5 +91,6 @@ fn shown(registry: &Registry, fire: Place, ix: DeviceIx, state: HydrantNow) -> O
         pressure_kpa: state.pressure_kpa,
         measured_at: state.measured_at,
         trust: state.trust,
+        trust_reason: state.reason,
     })
 }

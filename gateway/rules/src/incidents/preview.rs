@@ -10,8 +10,8 @@ use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
 
 use super::{Action, ActionKind, Book, IncidentId, Plan, Quiet, View, Window};
 use crate::changes::Receiver;
-use crate::detect::{HydrantNow, Trust};
-use crate::fact::{Fact, Raised, Subject};
+use crate::detect::HydrantNow;
+use crate::fact::{Fact, Moments, Raised, Subject};
 use crate::registry::{DeviceIx, Registry};
 use crate::{Changes, Ms};
 
@@ -120,7 +120,10 @@ pub fn conditions_of(registry: &Registry, device: DeviceIx) -> impl Iterator<Ite
         | Condition::Tamper
         | Condition::ClockFault
         | Condition::BlindArea
-        | Condition::GatewayBlind => true,
+        | Condition::GatewayBlind
+        | Condition::UnreadableAlarm
+        | Condition::NotUnderstood
+        | Condition::RegistryFault => true,
     })
 }
 
@@ -187,13 +190,17 @@ fn raised(scene: &Scene, device: DeviceIx, condition: Condition) -> Raised {
     let zoned = condition == Condition::ZoneLowPressure;
     let members = if zoned { registry.zone(&zone).to_vec() } else { Vec::new() };
     let subject = match (condition, condition.class()) {
-        (Condition::GatewayBlind, _) => Subject::Gateway,
+        (Condition::GatewayBlind | Condition::RegistryFault, _) => Subject::Gateway,
+        (Condition::UnreadableAlarm, _) => Subject::Device(device),
         (_, Class::Blind) => Subject::Area(station),
         (_, Class::Water) if zoned => Subject::Zone(zone),
         (_, Class::Fire | Class::Water | Class::Upkeep) => Subject::Device(device),
     };
     let (since, measured_at, received_at) = (now, now, now);
-    Raised { subject, condition, since, measured_at, received_at, late_s: 0, test: false, members }
+    Raised {
+        members,
+        ..Raised::new(subject, condition, Moments { since, measured_at, received_at })
+    }
 }
 
 /// A book of its own in which one thing happens, and its clock.
@@ -245,8 +252,7 @@ impl<'a> Run<'a> {
     }
 
     fn happens(&mut self, what: impl FnOnce(&mut Book, &View, Ms, &mut Changes)) {
-        let unknown = HydrantNow { pressure_kpa: None, measured_at: None, trust: Trust::Stale };
-        let (hydrant, value) = (|_, _| unknown, |_| Measurements::default());
+        let (hydrant, value) = (|_, _| HydrantNow::UNKNOWN, |_| Measurements::default());
         let view = View { registry: self.scene.registry, hydrant: &hydrant, value: &value };
         let mut out = Changes::default();
         what(&mut self.book, &view, self.now, &mut out);

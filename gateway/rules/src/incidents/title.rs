@@ -59,6 +59,9 @@ const fn what(condition: Condition) -> (&'static str, &'static str) {
         Condition::ZoneLowPressure => ("Low pressure in many hydrants", "多处消火栓水压过低"),
         Condition::BlindArea => ("Many devices silent", "大量设备失联"),
         Condition::GatewayBlind => ("The gateway hears no device", "网关收不到任何设备"),
+        Condition::UnreadableAlarm => ("Alarm that cannot be read", "收到无法识别的报警"),
+        Condition::NotUnderstood => ("Messages not understood", "上报内容无法识别"),
+        Condition::RegistryFault => ("The registry file cannot be read", "台账文件无法读取"),
     }
 }
 

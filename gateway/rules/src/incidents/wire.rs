@@ -7,7 +7,7 @@ use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
 
 use super::{Incident, IncidentId, Outcome, Quiet, State};
 use crate::Ms;
-use crate::detect::Trust;
+use crate::detect::{Trust, TrustReason};
 use crate::fact::Subject;
 use crate::registry::Registry;
 
@@ -54,6 +54,9 @@ pub struct NearHydrant {
     pub measured_at: Option<Ms>,
     /// Whether it can be counted on.
     pub trust: Trust,
+    /// Why not, if not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_reason: Option<TrustReason>,
 }
 
 /// An incident of CONTRACT §1.
@@ -108,7 +111,8 @@ pub struct WireIncident {
     /// The zone's or area's incident that stands for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<IncidentId>,
-    /// `unverified`: it was opened again because silence or fault broke the evidence.
+    /// `unverified`: it was opened again because silence or fault broke the evidence. Else why its
+    /// condition is true, where there is more than one way: a code of [`crate::fact::Reason`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Box<str>>,
     /// When it ended.
@@ -162,10 +166,17 @@ impl Incident {
             next_step_at: self.next_step_at,
             page_id: None,
             parent: self.parent,
-            reason: self.unverified.then(|| "unverified".into()),
+            reason: self.reason(),
             closed_at: self.closed_at,
             outcome: self.outcome,
         }
+    }
+
+    fn reason(&self) -> Option<Box<str>> {
+        if self.unverified {
+            return Some("unverified".into());
+        }
+        self.active().find_map(|member| member.reason).map(|reason| reason.as_str().into())
     }
 
     /// Fewer than three hydrants can be trusted: said, not left to be counted.

@@ -30,7 +30,15 @@ pub(super) fn alarm(area: Name, device: Name, payload: &[u8]) -> Parsed {
 
 /// What only the gateway can find: it is true of a zone, an area or the gateway itself.
 const fn of_many(condition: Condition) -> bool {
-    matches!(condition, Condition::ZoneLowPressure | Condition::BlindArea | Condition::GatewayBlind)
+    matches!(
+        condition,
+        Condition::ZoneLowPressure
+            | Condition::BlindArea
+            | Condition::GatewayBlind
+            | Condition::UnreadableAlarm
+            | Condition::NotUnderstood
+            | Condition::RegistryFault
+    )
 }
 
 /// Spellings that can mean one thing only. The sender is told all the same.

@@ -34,6 +34,25 @@ pub const MAX_TEXT: usize = 1_000;
 /// The longest interval between readings a device may have, seconds: one day.
 pub const MAX_INTERVAL_S: u32 = 86_400;
 
+/// How a message came, whatever it says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrived {
+    /// When, Unix ms.
+    pub at: crate::Ms,
+    /// The broker had kept it: it says what was so once, nobody knows when.
+    pub retained: bool,
+    /// Fingerprint of its topic's last level and its bytes: what is made of it gets the same ids
+    /// however often it comes.
+    pub print: u128,
+}
+
+impl From<crate::Ms> for Arrived {
+    /// Live, at that moment.
+    fn from(at: crate::Ms) -> Self {
+        Self { at, ..Self::default() }
+    }
+}
+
 /// What somebody said to the gateway.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
@@ -75,6 +94,26 @@ pub enum Message {
         reset: Option<Box<str>>,
         /// The number of the settings it runs.
         rev: Option<u32>,
+    },
+    /// A device sent an alarm that cannot be read.
+    UnreadableAlarm {
+        /// The installing township's code; empty: the topic has none that can be one.
+        area: Box<str>,
+        /// Who; `None`: the topic has no name that can be a device's.
+        device: Option<Box<str>>,
+        /// The topic, escaped.
+        topic: Box<str>,
+        /// The beginning of what it said, escaped.
+        payload: Box<str>,
+        /// Why it can't be read.
+        why: Reason,
+    },
+    /// A device sent something of which nothing was understood.
+    NotUnderstood {
+        /// The installing township's code.
+        area: Box<str>,
+        /// Who.
+        device: Box<str>,
     },
     /// A device answered a command.
     Reply {

@@ -65,6 +65,7 @@ impl Known {
             pressure_kpa: it.pressure_kpa,
             measured_at: it.measured_at,
             trust: it.trust,
+            reason: it.trust_reason,
         })
     }
 }
@@ -139,7 +140,7 @@ fn hydrant_now(
     let Ok(memory) = Memory::from_body(&body) else { return Ok(None) };
     let mut it = HydrantNow::of(&device, profiles.profile_of(&device), &memory, now);
     if out.contains(&ix) {
-        it.trust = Trust::OutOfService;
+        it = it.out_of_service();
     }
     Ok(Some(it))
 }

@@ -12,7 +12,12 @@ use crate::{Changes, Ms};
 impl Drill {
     /// Shows the book around.
     pub fn look<T>(&self, then: impl FnOnce(&View) -> T) -> T {
-        let ok = HydrantNow { pressure_kpa: Some(300.0), measured_at: Some(DAY), trust: Trust::Ok };
+        let ok = HydrantNow {
+            pressure_kpa: Some(300.0),
+            measured_at: Some(DAY),
+            trust: Trust::Ok,
+            reason: None,
+        };
         let hydrant = |ix: DeviceIx, _| self.trust.get(&ix).copied().unwrap_or(ok);
         let value = |ix: DeviceIx| self.values.get(&ix).copied().unwrap_or_default();
         then(&View { registry: &self.registry, hydrant: &hydrant, value: &value })
@@ -112,7 +117,7 @@ impl Drill {
             ["unverified", of] => Fact::Unverified { device: self.ix(of), at: now },
             ["trust", of, trust, kpa] => {
                 let (trust, pressure_kpa) = (quoted(trust), kpa.parse().ok());
-                let it = HydrantNow { pressure_kpa, measured_at: Some(now), trust };
+                let it = HydrantNow { pressure_kpa, measured_at: Some(now), trust, reason: None };
                 self.trust.insert(self.ix(of), it);
                 Fact::Hydrant { device: self.ix(of) }
             }
@@ -167,6 +172,7 @@ fn raised(registry: &Registry, (of, condition): (&str, &str), how: &[&str], now:
         late_s: 0,
         test: how.contains(&"test"),
         members: Vec::new(),
+        reason: None,
     };
     for how in how {
         match how.split_once('=') {

@@ -87,9 +87,7 @@ fn what_no_fact_tells_is_seen_within_a_minute() {
          02:00:30 T1 acknowledge #1 => #1 fire acknowledged e1",
     );
     let ix = drill.registry.find("HY-6").expect("a hydrant");
-    let dry =
-        crate::detect::HydrantNow { pressure_kpa: None, measured_at: None, trust: Trust::Stale };
-    drill.trust.insert(ix, dry);
+    drill.trust.insert(ix, crate::detect::HydrantNow::UNKNOWN);
     drill.run("02:00:59.999 - => ");
     assert_eq!(listed(&drill.wire(1))[0], "HY-6 1400 ok");
     drill.run("02:01:00 - => ");
