@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
-use standpipe_rules::detect::{HydrantNow, Memory, Trust};
+use standpipe_rules::detect::{HydrantNow, Memory};
 use standpipe_rules::incidents::{State, WireIncident};
 use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry};
 use standpipe_shared::{Class, Kind};

@@ -72,6 +72,8 @@ impl Delivery {
             Some(
                 Message::Alarm { .. }
                 | Message::Status { .. }
+                | Message::UnreadableAlarm { .. }
+                | Message::NotUnderstood { .. }
                 | Message::Reply { .. }
                 | Message::Action { .. }
                 | Message::Presence { .. },

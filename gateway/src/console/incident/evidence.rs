@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use maud::{Markup, html};
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
-use standpipe_rules::detect::{HydrantNow, Memory, Trust};
+use standpipe_rules::detect::{HydrantNow, Memory};
 use standpipe_rules::incidents::{NearHydrant, WireIncident};
 use standpipe_rules::registry::{Device, DeviceIx, Registry};
 use standpipe_shared::{Class, Condition, Kind};
