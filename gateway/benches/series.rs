@@ -95,6 +95,7 @@ fn readings(round: i64) -> Vec<Logged> {
                 seq: Some(n as u32),
                 print: n as u32,
                 clock_bad: Some(false),
+                claimed: None,
                 values,
             }
         })

@@ -124,8 +124,11 @@ pub struct Logged {
     pub seq: Option<u32>,
     /// Hash of the content, for recognising a duplicate.
     pub print: u32,
-    /// Whether the sender's `ts` was refused (far future, or before 2020); `None`: it sent none.
+    /// Whether the sender's `ts` was refused (far future, before 2020, or a clock that is behind);
+    /// `None`: it sent none.
     pub clock_bad: Option<bool>,
+    /// The `ts` of a clock that is behind: what later ones are compared with.
+    pub claimed: Option<Ms>,
     /// What was measured.
     pub values: Measurements,
 }
@@ -295,6 +298,10 @@ pub struct Counts {
     pub late: u64,
     /// Numbers used again with other content.
     pub seq_reused: u64,
+    /// Numbers that are far from all others of their boot.
+    pub seq_jumps: u64,
+    /// Messages of devices that the broker had kept.
+    pub retained: u64,
     /// Unknown fields skipped.
     pub unknown_fields: u64,
     /// Timestamps refused.

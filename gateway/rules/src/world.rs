@@ -139,9 +139,11 @@ impl World {
 
     /// A message arrived.
     pub fn step(&mut self, message: &Message, arrived: impl Into<Arrived>, out: &mut Changes) {
-        let Arrived { at, .. } = arrived.into();
+        let arrived = arrived.into();
+        let at = arrived.at;
         let registered = out.registered.len();
         match message {
+            _ if arrived.retained && self.step_retained(message, arrived, out) => {}
             Message::Telemetry { area, device, readings } => {
                 for reading in readings {
                     self.watch.reading((area, device), reading, at, out);
@@ -174,6 +176,34 @@ impl World {
         }
         self.met(registered, out);
         self.settle(at, out);
+    }
+
+    /// A message that the broker had kept; says whether it is dealt with. Else it is taken as any
+    /// other: a terminal's presence is kept so that it is known.
+    fn step_retained(&mut self, message: &Message, arrived: Arrived, out: &mut Changes) -> bool {
+        match message {
+            Message::Telemetry { area, device, readings } => {
+                self.watch.retained_readings((area, device), readings, arrived.at, out);
+            }
+            Message::Alarm { area, device, alarm } => {
+                self.watch.retained_alarm((area, device), alarm, arrived, out);
+            }
+            Message::Status { area, device, online, interval_s, rev, .. } => {
+                let status = (*online, *interval_s);
+                let only = self.watch.retained_status((area, device), status, arrived.at, out);
+                let runs = rev.filter(|_| *online && only).zip(self.registry().find(device));
+                if let Some((rev, ix)) = runs {
+                    self.orders.reported(ix, rev, arrived.at, out);
+                }
+            }
+            // What a person or a device did once is not done again.
+            Message::Action { .. } => out.counts.refused_actions += 1,
+            Message::Reply { .. } => out.counts.retained += 1,
+            Message::Presence { .. }
+            | Message::UnreadableAlarm { .. }
+            | Message::NotUnderstood { .. } => return false,
+        }
+        true
     }
 
     /// The gateway's own session with the broker came up or went down.

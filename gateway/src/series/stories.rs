@@ -219,6 +219,7 @@ fn kpa(ts: Ms, value: f32) -> Logged {
         seq: None,
         print: 0,
         clock_bad: Some(false),
+        claimed: None,
         values,
     }
 }

@@ -10,14 +10,18 @@ use standpipe_shared::{
     Celsius, DecibelsPerMetre, Degrees, Kilopascals, Measurements, Milliamps, Percent,
 };
 
-/// The layout written here; nothing else is read.
+/// The layout of 0.1.0, written wherever it can say all.
 const VERSION: u8 = 1;
+/// The same, and what clocks said that are behind. An older version says that it can't read it.
+const WITH_CLAIMS: u8 = 2;
 
 /// A block that this version cannot read, or that was damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadBlock {
     /// It starts with another version.
-    #[error("log block of layout {0}, layout {VERSION} is read here: use the newer standpipe")]
+    #[error(
+        "log block of layout {0}, layout {WITH_CLAIMS} is the newest read here: use the newer standpipe"
+    )]
     Version(u8),
     /// It ends in the middle of a reading, or says what cannot be.
     #[error("log block is damaged at byte {0}: check the disk, and restore the store's backup")]
@@ -31,10 +35,13 @@ const FLOWING_SET: u32 = 1 << 15;
 const CAP_SET: u32 = 1 << 16;
 /// Older versions wrote 0, as if the clock had been right, and overlook it.
 const NO_CLOCK: u32 = 1 << 17;
+/// Only in a block with claims: what the clock said follows, as a difference from `arrived`.
+const CLAIMED: u32 = 1 << 18;
 
 /// Appends the block of these readings to `out`.
 pub fn encode(readings: &[Logged], out: &mut Vec<u8>) {
-    out.push(VERSION);
+    let claims = readings.iter().any(|it| it.claimed.is_some());
+    out.push(if claims { WITH_CLAIMS } else { VERSION });
     let mut before = 0;
     for it in readings {
         record(it, before, out);
@@ -50,6 +57,9 @@ fn record(it: &Logged, before: i64, out: &mut Vec<u8>) {
     signed(it.arrived.wrapping_sub(it.ts), out);
     signed(it.series_ts.wrapping_sub(it.ts), out);
     unsigned(u64::from(flags), out);
+    if let Some(claimed) = it.claimed {
+        signed(it.arrived.wrapping_sub(claimed), out);
+    }
     for number in [it.boot, it.seq].into_iter().flatten() {
         unsigned(u64::from(number), out);
     }
@@ -95,6 +105,7 @@ fn flags(it: &Logged) -> u32 {
         v.flowing == Some(true),
         v.cap_open == Some(true),
         it.clock_bad.is_none(),
+        it.claimed.is_some(),
     ]
     .into_iter()
     .enumerate()
@@ -121,7 +132,7 @@ fn signed(value: i64, out: &mut Vec<u8>) {
 pub fn decode(body: &[u8]) -> Result<Vec<Logged>, BadBlock> {
     let mut from = Cursor { body, at: 0 };
     match from.byte()? {
-        VERSION => {}
+        VERSION | WITH_CLAIMS => {}
         other => return Err(BadBlock::Version(other)),
     }
     let mut readings = Vec::new();
@@ -201,6 +212,7 @@ impl Cursor<'_> {
         let series_ts = ts.wrapping_add(self.signed()?);
         let flags: u32 = self.small()?;
         let has = |bit: u32| flags & bit != 0;
+        let claimed = if has(CLAIMED) { Some(arrived.wrapping_sub(self.signed()?)) } else { None };
         let boot = if has(BOOT) { Some(self.small()?) } else { None };
         let seq = if has(SEQ) { Some(self.small()?) } else { None };
         let print = u32::from_le_bytes(self.four()?);
@@ -219,7 +231,7 @@ impl Cursor<'_> {
             cap_open: has(1 << 11).then(|| has(CAP_SET)),
         };
         let clock_bad = (!has(NO_CLOCK)).then(|| has(CLOCK_BAD));
-        Ok(Logged { device, arrived, ts, series_ts, boot, seq, print, clock_bad, values })
+        Ok(Logged { device, arrived, ts, series_ts, boot, seq, print, clock_bad, claimed, values })
     }
 }
 
@@ -249,7 +261,8 @@ mod tests {
             values
         });
         let identity = (any::<u32>(), any::<Option<u32>>(), any::<Option<u32>>(), any::<u32>());
-        let times = (any::<i64>(), any::<i64>(), any::<i64>(), any::<Option<bool>>());
+        let times =
+            (any::<i64>(), any::<i64>(), any::<i64>(), any::<Option<bool>>(), any::<Option<i64>>());
         (identity, times, values).prop_map(|(identity, times, values)| Logged {
             device: DeviceIx(identity.0),
             arrived: times.0,
@@ -259,6 +272,7 @@ mod tests {
             seq: identity.2,
             print: identity.3,
             clock_bad: times.3,
+            claimed: times.4,
             values,
         })
     }

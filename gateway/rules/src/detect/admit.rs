@@ -6,6 +6,7 @@
 //! gateway, which may reach further back, are caught by [`Recent`], which all devices share.
 //! Beyond all that, a number that comes again counts as one that was missing: it is never dropped.
 
+use std::cmp::Ordering;
 use std::collections::{HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,9 @@ pub const STAMPS: usize = 12;
 const BOOTS: usize = 2;
 /// Length of a row of the ledger.
 const HOUR: Ms = 3_600_000;
+/// Within a boot, a number further than this from the highest one belongs to another run: a wild
+/// number, or a device that counts anew. No device misses so many messages at once.
+const LEAP: u32 = 10_000;
 
 /// A reading as it stands at the door: either just parsed, or from the log.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +46,20 @@ pub struct Arrival {
     pub late: bool,
 }
 
+/// How a message's number stands to those that came before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// It has none, or nothing follows from it: the first one, one that was used before, or one
+    /// that leaps ahead.
+    Unclear,
+    /// Above every number of this boot, or of a later boot: the device sent it last.
+    Newer,
+    /// Below the highest number of this boot, within what is remembered.
+    JustBefore,
+    /// Further below, or of an earlier boot.
+    Older,
+}
+
 /// What was decided at the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admitted {
@@ -53,6 +71,8 @@ pub enum Admitted {
         series_ts: Ms,
         /// Its number was used before, with other content.
         reused: bool,
+        /// Its number is far from all others of its boot.
+        leapt: bool,
     },
 }
 
@@ -101,6 +121,12 @@ impl Boot {
             .is_some_and(|back| back < SEEN && self.seen & (1 << back) != 0)
     }
 
+    /// Counts from this number on, which is expected itself and `ahead` of the last one expected.
+    fn run_from(&mut self, seq: u32, ahead: u32) {
+        (self.highest, self.seen) = (seq, 1);
+        self.counts.expected = self.counts.expected.saturating_add(ahead);
+    }
+
     fn note(&mut self, seq: u32) {
         match seq.checked_sub(self.highest) {
             Some(ahead) => {
@@ -125,6 +151,25 @@ pub struct Door {
     next_stamp: u8,
     /// The newest run of milliseconds that are all given out: its first and its last.
     last: (Ms, Ms),
+    /// Boot and number of the last one that leapt; a number just above it makes it a run. 0: none.
+    leapt: (u32, u32),
+}
+
+/// The door of version 0.1.0.
+#[derive(Deserialize)]
+pub struct Door1 {
+    boots: [Boot; BOOTS],
+    prints: [u32; PRINTS],
+    stamps: [u32; STAMPS],
+    next_stamp: u8,
+    last: (Ms, Ms),
+}
+
+impl From<Door1> for Door {
+    fn from(old: Door1) -> Self {
+        let Door1 { boots, prints, stamps, next_stamp, last } = old;
+        Self { boots, prints, stamps, next_stamp, last, leapt: (0, 0) }
+    }
 }
 
 impl Default for Door {
@@ -135,11 +180,40 @@ impl Default for Door {
             stamps: [0; STAMPS],
             next_stamp: 0,
             last: (Ms::MIN, Ms::MIN),
+            leapt: (0, 0),
         }
     }
 }
 
 impl Door {
+    /// How this number stands to those that came before it.
+    #[must_use]
+    pub fn order(&self, number: Option<(u32, u32)>) -> Order {
+        let known = self.boots.iter().filter(|it| it.highest > 0);
+        let (Some((boot, seq)), Some(latest)) = (number, known.max_by_key(|it| it.boot)) else {
+            return Order::Unclear;
+        };
+        match boot.cmp(&latest.boot) {
+            Ordering::Greater => Order::Newer,
+            Ordering::Less => Order::Older,
+            Ordering::Equal => match seq.checked_sub(latest.highest) {
+                Some(1..=LEAP) => Order::Newer,
+                None if latest.came(seq) => Order::Unclear,
+                None if latest.highest - seq < SEEN => Order::JustBefore,
+                None => Order::Older,
+                Some(_) => Order::Unclear,
+            },
+        }
+    }
+
+    /// Whether a message with this number and content came, as far as is known.
+    #[must_use]
+    pub fn knows(&self, arrival: &Arrival) -> bool {
+        arrival.number.is_some_and(|(_, seq)| {
+            self.prints.get(seq as usize % PRINTS).is_some_and(|it| *it == arrival.print)
+        })
+    }
+
     /// Decides about one arrival and counts it. `again`: [`Recent`] knows it. Complete rows of the
     /// ledger go to `ledger`.
     pub fn admit(
@@ -150,7 +224,8 @@ impl Door {
         ledger: &mut Vec<LedgerRow>,
     ) -> Admitted {
         let Some((boot, seq)) = arrival.number else {
-            return Admitted::New { series_ts: self.stamp(arrival.ts), reused: false };
+            let series_ts = self.stamp(arrival.ts);
+            return Admitted::New { series_ts, reused: false, leapt: false };
         };
         self.turn_to(device, (boot, seq), arrival.at, ledger);
         let [track, ..] = &mut self.boots;
@@ -164,16 +239,17 @@ impl Door {
             *slot = arrival.print;
         }
         let reused = track.came(seq);
+        let mut leapt = false;
         if reused {
             track.counts.seq_reused = track.counts.seq_reused.saturating_add(1);
         } else {
-            track.note(seq);
             track.counts.received = track.counts.received.saturating_add(1);
+            leapt = track.leap(seq, arrival.late, &mut self.leapt);
         }
         if arrival.late {
             track.counts.late = track.counts.late.saturating_add(1);
         }
-        Admitted::New { series_ts: self.stamp(arrival.ts), reused }
+        Admitted::New { series_ts: self.stamp(arrival.ts), reused, leapt }
     }
 
     /// Puts the track of this boot first, and closes its hour if that is over.
@@ -229,6 +305,35 @@ impl Door {
 }
 
 impl Boot {
+    /// Takes note of a number; says whether it is far from all others. A single one moves nothing:
+    /// only a second one just above it makes it a run of its own. What comes `late` may lie as far
+    /// back as it likes.
+    fn leap(&mut self, seq: u32, late: bool, leapt: &mut (u32, u32)) -> bool {
+        let far = seq.abs_diff(self.highest) > LEAP && !(late && seq < self.highest);
+        if !far {
+            *leapt = (0, 0);
+            self.note(seq);
+            return false;
+        }
+        let begun = seq.checked_sub(leapt.1).filter(|_| leapt.0 == self.boot && leapt.1 > 0);
+        match begun.filter(|ahead| *ahead <= LEAP) {
+            Some(ahead) => {
+                *leapt = (0, 0);
+                self.run_from(seq, ahead);
+                false
+            }
+            None if self.highest == 0 => {
+                self.run_from(seq, 1);
+                true
+            }
+            None => {
+                *leapt = (self.boot, seq);
+                self.counts.expected = self.counts.expected.saturating_add(1);
+                true
+            }
+        }
+    }
+
     fn close(&mut self, device: DeviceIx, ledger: &mut Vec<LedgerRow>) {
         let Self { boot, hour, counts, .. } = *self;
         if counts != LedgerCounts::default() {
@@ -254,6 +359,14 @@ impl Recent {
         xxh3_64([a, b, c, d].as_flattened())
     }
 
+    /// Whether a message is known; nothing is remembered.
+    #[must_use]
+    pub fn knows(&self, device: DeviceIx, arrival: &Arrival) -> bool {
+        arrival
+            .number
+            .is_some_and(|number| self.known.contains(&Self::key(device, number, arrival.print)))
+    }
+
     /// Remembers a message; says whether it was known.
     pub fn meet(&mut self, device: DeviceIx, arrival: &Arrival) -> bool {
         let Some(number) = arrival.number else { return false };
@@ -272,15 +385,15 @@ impl Recent {
 }
 
 impl Arrival {
-    /// From the log.
+    /// From the log, which does not say whether it was late.
     #[must_use]
-    pub fn logged(logged: &Logged, late_after: Ms) -> Self {
+    pub fn logged(logged: &Logged) -> Self {
         Self {
             number: logged.boot.zip(logged.seq),
             ts: logged.ts,
             at: logged.arrived,
             print: logged.print,
-            late: logged.arrived - logged.ts > late_after,
+            late: false,
         }
     }
 }

@@ -112,6 +112,7 @@ impl Judge<'_> {
     pub fn heard(&mut self, at: Ms) {
         self.memory.heard_at = self.memory.heard_at.max(Some(at));
         self.memory.gone = false;
+        self.memory.retained_alarm = None;
         if self.memory.track(Condition::Offline).is_some() {
             let step = self.memory.track_mut(Condition::Offline).end(at);
             self.after(Condition::Offline, step, When { ts: at, at, late: false });
@@ -187,9 +188,6 @@ impl Judge<'_> {
     /// What was stored catches up: its event time runs faster than its arrival, by so much its
     /// time begins later. A slow clock never does, however its messages are bundled.
     pub fn backlog(&mut self, when: When, before: Option<Ms>) {
-        if self.backlog_ends().is_some_and(|due| when.at >= due) {
-            self.release(when.at); // the clock had no turn since then
-        }
         if when.late {
             let (first, last) = self.memory.backlog.unwrap_or((when.at, when.at));
             let newer = self.memory.newest.zip(before).map_or(0, |(now, before)| now - before);
@@ -332,7 +330,7 @@ impl Judge<'_> {
         }
     }
 
-    fn signal(&mut self, condition: Condition, signal: Signal, when: When) {
+    pub(super) fn signal(&mut self, condition: Condition, signal: Signal, when: When) {
         let nothing_known = self.memory.track(condition).is_none();
         if nothing_known && signal != Signal::Bad {
             return;
@@ -434,9 +432,30 @@ impl Judge<'_> {
         }
     }
 
-    /// Time passed.
-    pub fn tick(&mut self, now: Ms, sight: Sight) {
+    /// Time passed up to `now`: every deadline is applied at the moment it was due, so that it makes
+    /// no difference when somebody looks.
+    pub fn advance(&mut self, now: Ms, sight: Sight) {
+        let mut last = None;
+        while let Some(due) = self.wake(sight).filter(|due| *due <= now && last != Some(*due)) {
+            self.tick(due, sight);
+            last = Some(due);
+        }
+    }
+
+    /// The same before a message that arrived at `at` is judged. Nobody is offline who is heard at
+    /// that very moment.
+    pub fn advance_to_message(&mut self, at: Ms, sight: Sight) {
+        self.advance(at - 1, sight);
+        self.deadlines(at);
+    }
+
+    /// It is `now`, and nothing was due before.
+    fn tick(&mut self, now: Ms, sight: Sight) {
         self.silence(now, sight);
+        self.deadlines(now);
+    }
+
+    fn deadlines(&mut self, now: Ms) {
         if self.backlog_ends().is_some_and(|due| now >= due) {
             self.release(now);
         }
@@ -456,9 +475,8 @@ impl Judge<'_> {
 
     fn silence(&mut self, now: Ms, sight: Sight) {
         let Some(due) = self.offline_due(sight).filter(|due| now >= *due) else { return };
-        let since = if self.memory.gone { now } else { due };
-        let step = self.memory.track_mut(Condition::Offline).set(since, since);
-        self.after(Condition::Offline, step, When { ts: since, at: now, late: false });
+        let step = self.memory.track_mut(Condition::Offline).set(due, due);
+        self.after(Condition::Offline, step, When { ts: due, at: due, late: false });
     }
 
     /// When the device will count as offline if nothing is heard; `None`: it does already, was

@@ -1,12 +1,13 @@
 //! What is remembered of one device, and its stored form.
 //!
-//! Aim: under 512 bytes, so that 100,000 devices fit into 50 MB. Tracks exist only for conditions
+//! Aim: about 512 bytes, so that 100,000 devices fit into 55 MB. Tracks exist only for conditions
 //! of which something is known.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use standpipe_shared::{Condition, Field, Measurements};
 
-use super::admit::Door;
+use super::admit::{Door, Door1};
+use super::time::Clockwork;
 use super::track::Track;
 use crate::Ms;
 
@@ -39,6 +40,12 @@ pub struct Memory {
     pub backlog: Option<(Ms, Ms)>,
     /// Evidence that the water is back.
     pub evidence: Option<Box<Evidence>>,
+    /// Arrival of the last reading or alarm that was no duplicate; 0: none came.
+    pub spoke_at: Ms,
+    /// Its clock, while its times are odd.
+    pub clockwork: Option<Box<Clockwork>>,
+    /// Fingerprint of the retained alarm that was acted on, until anything is heard of the device.
+    pub retained_alarm: Option<Box<u128>>,
 }
 
 /// The same pressure, again and again.
@@ -91,7 +98,7 @@ const VERSION: u8 = 2;
 /// What version 0.1.0 kept of a device.
 #[derive(Deserialize)]
 struct Version1 {
-    door: Door,
+    door: Door1,
     tracks: Vec<Track>,
     heard_at: Option<Ms>,
     newest: Option<Ms>,
@@ -111,8 +118,12 @@ impl From<Version1> for Memory {
         let Version1 { door, tracks, heard_at, newest, latest, interval_s, .. } = old;
         let Version1 { stuck, warmth, gone, pressure_hidden, backlog, evidence, .. } = old;
         Self {
-            door,
+            door: door.into(),
             tracks,
+            // Also a status was heard; for the rhythm of readings that is near enough.
+            spoke_at: heard_at.unwrap_or(0),
+            clockwork: None,
+            retained_alarm: None,
             heard_at,
             newest,
             latest,

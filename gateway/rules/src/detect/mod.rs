@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`memory`] | what is remembered of one device, and its stored form |
 //! | [`admit`] | duplicate or new, late or young, which millisecond it gets; the ledger |
+//! | [`time`] | whether a message is live, from a backlog, or of a wrong clock |
 //! | [`track`] | dwell and hysteresis of one condition |
 //! | [`signals`] | what one reading says of each condition |
 //! | [`judge`] | a reading, an alarm, a silence → facts; hold and release of a backlog |
+//! | [`retained`] | what the broker had kept: old, and nobody knows how old |
 //! | [`trust`] | whether a hydrant can be sent to |
 //! | [`watch`] | all devices: whom a message is about, everybody's deadlines |
 //! | [`zone`] | many hydrants low together; many devices silent together |
@@ -16,7 +18,9 @@
 pub mod admit;
 pub mod judge;
 pub mod memory;
+mod retained;
 pub mod signals;
+pub mod time;
 pub mod track;
 mod trust;
 pub mod watch;

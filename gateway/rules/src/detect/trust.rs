@@ -101,7 +101,7 @@ impl HydrantNow {
             (Trust::Stale, Some(TrustReason::Offline))
         } else if is(Condition::SensorFault) {
             (Trust::Stale, Some(TrustReason::SensorFault))
-        } else if pressure_kpa.is_none() {
+        } else if pressure_kpa.is_none() || memory.newest.is_none() {
             (Trust::Stale, Some(TrustReason::NeverMeasured))
         } else if !heard {
             (Trust::Stale, Some(TrustReason::TooOld))

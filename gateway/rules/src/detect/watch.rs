@@ -8,15 +8,18 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
-use standpipe_shared::{Alarm, Condition, Kind, Measurements, Reading};
+use standpipe_shared::{Alarm, Condition, Kind, Measurements, Reading, Severity};
 
-use super::admit::{Admitted, Arrival, Recent, print};
-use super::judge::{Cry, Judge, Sight, When, late_after};
+use super::admit::{Admitted, Arrival, Order, Recent, print};
+use super::judge::{Cry, Judge, Sight, When, interval_ms, late_after};
+use super::retained::KeptAlarm;
+use super::time::{Claim, Clockwork, Judged, Verdict};
 use super::zone::{Neighbour, Whole};
 use super::{HydrantNow, Memory};
 use crate::changes::Logged;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::{Device, DeviceIx, Profile, Registry};
+use crate::wire::Arrived;
 use crate::{Changes, Ms};
 
 /// A timestamp this far ahead of arrival is a broken clock.
@@ -128,7 +131,7 @@ impl Watch {
 
     /// A message that is in the log already may be delivered again: it will be known.
     pub fn remember(&mut self, logged: &Logged) {
-        let _ = self.recent.meet(logged.device, &Arrival::logged(logged, Ms::MAX));
+        let _ = self.recent.meet(logged.device, &Arrival::logged(logged));
     }
 
     /// Closes every row of the ledger that still grows.
@@ -210,6 +213,7 @@ impl Watch {
         let ix = self.find(device, area, Kind::Hydrant, out);
         let sight = self.sight;
         self.judge(ix, |judge| {
+            judge.advance_to_message(at, sight);
             if online {
                 judge.memory.interval_s = interval_s.or(judge.memory.interval_s);
                 judge.heard(at);
@@ -220,12 +224,105 @@ impl Watch {
         out.save.push(ix);
     }
 
+    /// Readings came that the broker had kept.
+    pub fn retained_readings(
+        &mut self,
+        (area, device): (&str, &str),
+        readings: &[Reading],
+        at: Ms,
+        out: &mut Changes,
+    ) {
+        out.counts.retained += 1;
+        for reading in readings {
+            let ix = self.find_kept(device, area, kind_of(&reading.values, None), out);
+            let ts = plausible(reading.ts, at).unwrap_or(at);
+            let when = When { ts, at, late: false };
+            self.judge_kept((ix, at), |judge| judge.retained_reading(&reading.values, when), out);
+        }
+    }
+
+    /// An alarm came that the broker had kept.
+    pub fn retained_alarm(
+        &mut self,
+        (area, device): (&str, &str),
+        alarm: &Alarm,
+        arrived: Arrived,
+        out: &mut Changes,
+    ) {
+        out.counts.retained += 1;
+        let Alarm { reading, condition, active, test } = *alarm;
+        let Arrived { at, print: fingerprint, .. } = arrived;
+        let ix = self.find_kept(device, area, kind_of(&reading.values, Some(condition)), out);
+        let number = reading.boot.zip(reading.seq);
+        let print = print(&reading, Some((condition, active, test)));
+        let arrival = Arrival { number, ts: at, at, print, late: false };
+        let Some(door) = self.memory(ix).map(|it| &it.door) else { return };
+        if door.knows(&arrival) || self.recent.knows(ix, &arrival) {
+            out.counts.duplicates += 1;
+            return;
+        }
+        let unseen = door.order(number) == Order::Newer;
+        let cry = Cry { condition, active, test };
+        let ts = plausible(reading.ts, at);
+        let kept = KeptAlarm { cry, ts, at, print: fingerprint, unseen };
+        let facts = self.facts.len();
+        self.judge_kept((ix, at), |judge| judge.retained_alarm(kept), out);
+        self.mark_old_fires(facts, ts.map_or(0, |ts| at - ts), ix);
+    }
+
+    /// A status came that the broker had kept: a will says nothing of now. Answers whether nothing
+    /// newer is known of the device.
+    pub fn retained_status(
+        &mut self,
+        (area, device): (&str, &str),
+        (online, interval_s): (bool, Option<u32>),
+        at: Ms,
+        out: &mut Changes,
+    ) -> bool {
+        out.counts.retained += 1;
+        let ix = self.find_kept(device, area, Kind::Hydrant, out);
+        let stranger = self.memory(ix).is_some_and(|it| it.heard_at.is_none());
+        if online {
+            self.judge_kept((ix, at), |judge| judge.retained_birth(interval_s), out);
+        }
+        stranger
+    }
+
+    /// As [`Self::find`], but an old message tells nothing new of where a device is.
+    fn find_kept(&mut self, id: &str, area: &str, kind: Kind, out: &mut Changes) -> DeviceIx {
+        let known = self.registry.find(id);
+        known.unwrap_or_else(|| self.find(id, area, kind, out))
+    }
+
+    /// What is not in the log must be kept with this commit.
+    fn judge_kept(
+        &mut self,
+        (ix, at): (DeviceIx, Ms),
+        work: impl FnOnce(&mut Judge<'_>),
+        out: &mut Changes,
+    ) {
+        let sight = self.sight;
+        self.judge(ix, |judge| {
+            judge.advance_to_message(at, sight);
+            work(judge);
+        });
+        out.save.push(ix);
+    }
+
     /// Anything else was heard of a device.
     pub fn heard(&mut self, id: &str, at: Ms, out: &mut Changes) {
         if let Some(ix) = self.registry.find(id) {
-            self.judge(ix, |judge| judge.heard(at));
+            self.heard_of(ix, at);
             out.save.push(ix);
         }
+    }
+
+    fn heard_of(&mut self, ix: DeviceIx, at: Ms) {
+        let sight = self.sight;
+        self.judge(ix, |judge| {
+            judge.advance_to_message(at, sight);
+            judge.heard(at);
+        });
     }
 
     fn take(
@@ -236,12 +333,12 @@ impl Watch {
         at: Ms,
         out: &mut Changes,
     ) {
-        let Some(late_after) = self.late_after(ix) else { return };
-        let clock_bad = reading.ts.map(|ts| ts > at + AHEAD_MS || ts < EARLIEST);
-        let ts = reading.ts.filter(|_| clock_bad == Some(false)).map_or(at, |ts| ts.min(at));
-        let print = print(reading, cry.map(|it| (it.condition, it.active, it.test)));
         let number = reading.boot.zip(reading.seq);
-        let arrival = Arrival { number, ts, at, print, late: at - ts > late_after };
+        let ts = plausible(reading.ts, at);
+        let Some((judged, clockwork)) = self.judge_time(ix, (number, ts), at, None) else { return };
+        let print = print(reading, cry.map(|it| (it.condition, it.active, it.test)));
+        let late = judged.verdict == Verdict::Backlog;
+        let arrival = Arrival { number, ts: judged.ts, at, print, late };
         let again = self.recent.meet(ix, &arrival);
         out.counts.unknown_fields += u64::from(reading.unknown);
         out.dirty.push(ix);
@@ -249,66 +346,128 @@ impl Watch {
         let series_ts = match memory.door.admit(ix, &arrival, again, &mut out.ledger) {
             Admitted::Duplicate => {
                 out.counts.duplicates += 1;
-                return self.judge(ix, |judge| judge.heard(at));
+                let before = self.facts.len();
+                self.heard_of(ix, at);
+                if self.facts.len() > before {
+                    out.save.push(ix);
+                }
+                return;
             }
-            Admitted::New { series_ts, reused } => {
+            Admitted::New { series_ts, reused, leapt } => {
                 out.counts.seq_reused += u64::from(reused);
+                out.counts.seq_jumps += u64::from(leapt);
                 series_ts
             }
         };
-        out.counts.late += u64::from(arrival.late);
+        let wrong = judged.verdict == Verdict::Wrong;
+        let clock_bad = reading.ts.map(|_| ts.is_none() || wrong);
+        out.counts.late += u64::from(late);
         out.counts.bad_clocks += u64::from(clock_bad == Some(true));
         let logged = Logged {
             device: ix,
             arrived: at,
-            ts,
+            ts: judged.ts,
             series_ts,
             boot: reading.boot,
             seq: reading.seq,
             print,
             clock_bad,
+            claimed: ts.filter(|_| wrong),
             values: reading.values,
         };
         out.readings.push(logged);
-        self.move_state(&logged, arrival.late, cry, out);
+        let facts = self.facts.len();
+        self.move_state(&logged, (judged, clockwork), cry, out);
+        self.mark_old_fires(facts, ts.map_or(0, |ts| at - ts), ix);
     }
 
     /// A reading that the log holds already, after a restart.
     pub fn replay(&mut self, logged: &Logged, out: &mut Changes) {
-        let Some(late_after) = self.late_after(logged.device) else { return };
-        let arrival = Arrival::logged(logged, late_after);
-        let Some(memory) = self.memories.get_mut(logged.device.at()) else { return };
-        out.dirty.push(logged.device);
-        if memory.door.admit(logged.device, &arrival, false, &mut out.ledger) != Admitted::Duplicate
-        {
-            self.move_state(logged, arrival.late, None, out);
+        let (ix, at) = (logged.device, logged.arrived);
+        let believed = (logged.clock_bad == Some(false)).then_some(logged.ts);
+        let ts = logged.claimed.or(believed);
+        let wrong = Some(logged.claimed.is_some());
+        let number = logged.boot.zip(logged.seq);
+        let Some((judged, clockwork)) = self.judge_time(ix, (number, ts), at, wrong) else {
+            return;
+        };
+        let late = judged.verdict == Verdict::Backlog;
+        let arrival = Arrival { late, ..Arrival::logged(logged) };
+        let Some(memory) = self.memories.get_mut(ix.at()) else { return };
+        out.dirty.push(ix);
+        if memory.door.admit(ix, &arrival, false, &mut out.ledger) != Admitted::Duplicate {
+            self.move_state(logged, (judged, clockwork), None, out);
         }
     }
 
-    fn late_after(&self, ix: DeviceIx) -> Option<Ms> {
-        let device = self.registry.device(ix)?;
-        Some(late_after(device, self.registry.profile_of(device), self.memory(ix)?))
+    /// Judges what a message of this device, with that number, claims of its time; also how its
+    /// clock is remembered if it is no duplicate.
+    fn judge_time(
+        &self,
+        ix: DeviceIx,
+        (number, ts): (Option<(u32, u32)>, Option<Ms>),
+        at: Ms,
+        wrong: Option<bool>,
+    ) -> Option<(Judged, Clockwork)> {
+        let (device, memory) = (self.registry.device(ix)?, self.memory(ix)?);
+        let profile = self.registry.profile_of(device);
+        let claim = Claim {
+            at,
+            ts,
+            order: memory.door.order(number),
+            before: memory.spoke_at,
+            newest: memory.newest,
+            interval: interval_ms(device, profile, memory),
+            late_after: late_after(device, profile, memory),
+        };
+        let mut clockwork = memory.clockwork.as_deref().copied().unwrap_or_default();
+        Some((clockwork.judge(&claim, wrong), clockwork))
     }
 
-    fn move_state(&mut self, logged: &Logged, late: bool, cry: Option<Cry>, out: &mut Changes) {
-        let (ix, at) = (logged.device, logged.arrived);
-        let when = When { ts: logged.ts, at, late };
+    /// A fire is told at once however old its sender says it is; then it says so.
+    fn mark_old_fires(&mut self, first: usize, old_ms: Ms, ix: DeviceIx) {
+        let live = self.registry.device(ix).zip(self.memory(ix)).map_or(0, |(device, memory)| {
+            late_after(device, self.registry.profile_of(device), memory)
+        });
+        let old_s = u32::try_from(old_ms / 1_000).unwrap_or(u32::MAX);
+        for fact in self.facts.get_mut(first..).unwrap_or_default() {
+            if let Fact::Raised(raised) = fact
+                && raised.condition.severity() == Severity::Fire
+                && old_ms > live
+            {
+                raised.late_s = raised.late_s.max(old_s);
+            }
+        }
+    }
+
+    fn move_state(
+        &mut self,
+        logged: &Logged,
+        (judged, clockwork): (Judged, Clockwork),
+        cry: Option<Cry>,
+        out: &mut Changes,
+    ) {
+        let (ix, at, sight) = (logged.device, logged.arrived, self.sight);
+        let late = judged.verdict == Verdict::Backlog;
+        let when = When { ts: judged.moves.unwrap_or(judged.ts), at, late };
         let before = (self.facts.len(), self.memory(ix).map_or(0, Memory::conditions));
-        let mut in_order = true;
         self.judge(ix, |judge| {
+            judge.advance_to_message(at, sight);
             judge.heard(at);
+            judge.memory.spoke_at = at;
+            let plain = clockwork == Clockwork::default();
+            judge.memory.clockwork = (!plain).then(|| Box::new(clockwork));
             judge.clock(logged.clock_bad, when);
             if let Some(cry) = cry {
                 judge.alarm(cry, when);
             }
             let newest = judge.memory.newest;
-            in_order = newest.is_none_or(|newest| when.ts >= newest);
-            if in_order {
+            if judged.moves.is_some() {
                 judge.reading(&logged.values, when);
             }
             judge.backlog(when, newest);
         });
-        out.counts.out_of_order += u64::from(!in_order);
+        out.counts.out_of_order += u64::from(judged.moves.is_none());
         if before != (self.facts.len(), self.memory(ix).map_or(0, Memory::conditions)) {
             out.save.push(ix);
         }
@@ -411,7 +570,7 @@ impl Watch {
                 *scheduled = Ms::MAX;
                 let before = self.facts.len();
                 let sight = self.sight;
-                self.judge(ix, |judge| judge.tick(now, sight));
+                self.judge(ix, |judge| judge.advance(now, sight));
                 out.dirty.push(ix);
                 if self.facts.len() > before {
                     out.save.push(ix);
@@ -496,6 +655,11 @@ fn neighbour<'a>(
     let (device, memory) = (registry.device(ix)?, memories.get(ix.at())?);
     let profile: &Profile = registry.profile_of(device);
     Some(Neighbour { ix, device, profile, memory })
+}
+
+/// The time a message claims, if it can be so; not after its arrival.
+fn plausible(ts: Option<Ms>, at: Ms) -> Option<Ms> {
+    ts.filter(|ts| (EARLIEST..=at + AHEAD_MS).contains(ts)).map(|ts| ts.min(at))
 }
 
 /// What a device that nobody registered probably is.

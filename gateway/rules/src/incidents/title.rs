@@ -15,6 +15,11 @@ pub(super) fn of(incident: &Incident, registry: &Registry) -> Text {
     let (before_en, before_zh) = before(incident);
     let place = place(incident, registry);
     let (mut en, mut zh) = (format!("{before_en}{what_en}"), format!("{before_zh}{what_zh}"));
+    if incident.class == Class::Fire && incident.late_s > 0 {
+        let age = age(incident.late_s);
+        en = format!("{en} (device's time {} old)", age.en);
+        zh = format!("{zh}（设备时间为{}前）", age.zh);
+    }
     if !place.en.is_empty() {
         en = format!("{en} · {}", place.en);
         zh = format!("{zh} · {}", place.zh);
@@ -63,6 +68,16 @@ const fn what(condition: Condition) -> (&'static str, &'static str) {
         Condition::NotUnderstood => ("Messages not understood", "上报内容无法识别"),
         Condition::RegistryFault => ("The registry file cannot be read", "台账文件无法读取"),
     }
+}
+
+/// A span that nobody needs to the second.
+fn age(seconds: u32) -> Text {
+    let (count, en, zh) = match seconds {
+        0..7_200 => (seconds / 60, "min", "分钟"),
+        7_200..172_800 => (seconds / 3_600, "h", "小时"),
+        172_800.. => (seconds / 86_400, "d", "天"),
+    };
+    Text { en: format!("{count} {en}"), zh: format!("{count}{zh}") }
 }
 
 /// Where it is, in words.

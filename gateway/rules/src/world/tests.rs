@@ -11,7 +11,7 @@ use crate::incidents::{
     State, WINDOWS_MOST,
 };
 use crate::registry::{Device, DeviceIx, Level, Registry, Station};
-use crate::wire::Message;
+use crate::wire::{Arrived, Message};
 use crate::{Changes, Ms};
 
 const T0: Ms = 1_767_225_600_000;
@@ -361,4 +361,102 @@ fn a_zone_that_runs_dry_in_one_batch_is_one_page() {
     let zone = world.book.get(page.incident).unwrap();
     assert_eq!((&zone.subject, zone.children.len()), (&Subject::Zone("Z".into()), 3));
     assert_eq!(out.trail.iter().filter(|it| it.hop == Hop::Paged).count(), 1);
+}
+
+#[test]
+fn read_one_wild_number_does_not_ruin_the_ledger() {
+    let (mut world, mut out) = world();
+    for seq in [1, 2, u32::MAX, 3, 4] {
+        let mut reading =
+            Reading { ts: Some(T0), boot: Some(1), seq: Some(seq), ..Reading::default() };
+        reading.values.set(Field::PressureKpa, 300.0 + (seq % 7) as f32).unwrap();
+        let message =
+            Message::Telemetry { area: "town".into(), device: "H".into(), readings: vec![reading] };
+        world.step(&message, T0, &mut out);
+    }
+    world.close_ledger(&mut out);
+    let expected: u64 = out.ledger.iter().map(|it| u64::from(it.counts.expected)).sum();
+    assert!(expected < 1_000, "expected {expected}");
+    assert_eq!(out.counts.seq_jumps, 1);
+}
+
+const KEPT: Arrived = Arrived { at: T0, retained: true, print: 7 };
+
+#[test]
+fn a_retained_fire_pages_and_escalates_once() {
+    let (mut world, mut out) = world();
+    let fire = alarm("S", Condition::Smoke, true);
+    world.step(&fire, KEPT, &mut out);
+    let [page] = &out.pages[..] else { panic!("{:?}", out.pages) };
+    let incident = page.incident;
+    let reason = world.book.get(incident).unwrap().members[0].reason;
+    assert_eq!(reason, Some(crate::fact::Reason::SinceUnknown));
+    world.tick(T0 + 180_000, &mut out);
+    assert_eq!(out.pages.iter().map(|it| it.step).collect::<Vec<_>>(), [1, 3], "it escalates");
+    let close = Action { incident, kind: ActionKind::FalseAlarm, by: "".into(), note: "".into() };
+    world.act(None, &close, T0 + 200_000, &mut out).unwrap();
+
+    let mut after = World::new(world.registry().clone(), Plan::default(), 1);
+    let s = world.registry().find("S").unwrap();
+    after.restore_memory(s, &world.memory_body(s)).unwrap();
+    let mut again = Changes::default();
+    for world in [&mut world, &mut after] {
+        world.step(&fire, Arrived { at: T0 + 300_000, ..KEPT }, &mut again);
+        assert!(again.pages.is_empty(), "closed, and the broker repeats it");
+    }
+    let other = Arrived { at: T0 + 301_000, print: 8, ..KEPT };
+    after.step(&alarm("S", Condition::Heat, true), other, &mut again);
+    assert_eq!(again.pages.len(), 1, "something else is retained now");
+}
+
+#[test]
+fn what_is_retained_is_never_live() {
+    let (mut world, mut out) = world();
+    world.step(&pressure(T0, 300.0), KEPT, &mut out);
+    let (summary, s) = (world.summary(H), world.registry().find("S").unwrap());
+    assert_eq!((summary.heard_at, summary.measured_at), (None, None));
+    assert!(out.readings.is_empty() && out.save.contains(&H));
+    let status = |online, rev| Message::Status {
+        area: "town".into(),
+        device: "S".into(),
+        online,
+        boot: None,
+        firmware: None,
+        model: None,
+        interval_s: Some(30),
+        reset: None,
+        rev,
+    };
+    world.step(&status(false, None), KEPT, &mut out);
+    world.step(&status(true, None), KEPT, &mut out);
+    assert_eq!(world.summary(s).heard_at, None);
+    assert_eq!(world.watch.memory(s).unwrap().interval_s, Some(30));
+    world.step(&presence("T"), KEPT, &mut out);
+    assert_eq!(out.counts.retained, 3, "a terminal's presence is kept so that it is known");
+
+    world.step(&alarm("S", Condition::Smoke, true), T0 + 1, &mut out);
+    let incident = out.pages[0].incident;
+    let action = Action { incident, kind: ActionKind::Acknowledge, by: "".into(), note: "".into() };
+    world.step(&Message::Action { station: "T".into(), action }, KEPT, &mut out);
+    assert_eq!(world.book.get(incident).unwrap().state, State::Open, "done once is not done again");
+    assert_eq!(out.counts.refused_actions, 1);
+}
+
+#[test]
+fn a_fire_says_how_old_its_device_takes_it_to_be() {
+    for (old_s, en, zh) in [
+        (28_800, "Smoke (device's time 8 h old) · S", "烟雾报警（设备时间为8小时前） · S"),
+        (600, "Smoke (device's time 10 min old) · S", "烟雾报警（设备时间为10分钟前） · S"),
+        (94_608_000, "Smoke (device's time 1095 d old) · S", "烟雾报警（设备时间为1095天前） · S"),
+        (30, "Smoke · S", "烟雾报警 · S"),
+    ] {
+        let (mut world, mut out) = world();
+        let reading = Reading { ts: Some(T0 - old_s * 1_000), ..Reading::default() };
+        let alarm = Alarm { reading, condition: Condition::Smoke, active: true, test: false };
+        let message = Message::Alarm { area: "town".into(), device: "S".into(), alarm };
+        world.step(&message, T0, &mut out);
+        let incident = world.book.get(out.pages[0].incident).unwrap();
+        let title = incident.wire(world.registry()).title;
+        assert_eq!((&*title.en, &*title.zh), (en, zh));
+    }
 }

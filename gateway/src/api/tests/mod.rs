@@ -293,6 +293,7 @@ impl Served {
             seq: None,
             print: 0,
             clock_bad: Some(false),
+            claimed: None,
             values: Measurements {
                 pressure_kpa: Kilopascals::new(kpa).ok(),
                 ..Measurements::default()

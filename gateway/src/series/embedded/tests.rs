@@ -62,6 +62,7 @@ fn pair(times: impl IntoIterator<Item = Ms>) -> Arc<Batch> {
             seq: None,
             print: 0,
             clock_bad: Some(false),
+            claimed: None,
             values,
         })
     });

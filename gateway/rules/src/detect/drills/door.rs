@@ -48,9 +48,23 @@ fn the_ledger_counts_a_boot() {
         ("65 back is not: it was missing", "00:00:01 #1/65 temp_c=1\n00:00:02 #1/1 temp_c=1\n00:00:03 #1/1 temp_c=2", vec![(1, [65, 3, 0, 0, 0])], 3),
         ("a long leap forgets what was below", "00:00:01 #1/1 temp_c=1\n00:00:02 #1/200 temp_c=1\n00:00:03 #1/137 temp_c=1", vec![(1, [200, 3, 0, 0, 0])], 3),
         ("a leap of 63 forgets nothing", "00:00:01 #1/1 temp_c=1\n00:00:02 #1/64 temp_c=1\n00:00:03 #1/1 temp_c=2", vec![(1, [64, 2, 0, 0, 1])], 3),
+        ("one wild number is one message",   "00:00:01 #1/1 temp_c=1\n00:00:02 #1/4294967295 temp_c=1\n00:00:03 #1/2 temp_c=1", vec![(1, [3, 3, 0, 0, 0])], 3),
+        ("a leap of 10,000 is believed",     "00:00:01 #1/1 temp_c=1\n00:00:02 #1/10001 temp_c=1",   vec![(1, [10_001, 2, 0, 0, 0])], 2),
+        ("one more is another run",          "00:00:01 #1/1 temp_c=1\n00:00:02 #1/10002 temp_c=1",   vec![(1, [2, 2, 0, 0, 0])], 2),
+        ("which its second number confirms", "00:00:01 #1/1 temp_c=1\n00:00:02 #1/90000 temp_c=1\n00:00:03 #1/90003 temp_c=1\n00:00:04 #1/90004 temp_c=1", vec![(1, [6, 4, 0, 0, 0])], 4),
+        ("it counts anew within a boot",     "00:00:01 #1/50000 temp_c=1\n00:00:02 #1/1 temp_c=1\n00:00:03 #1/2 temp_c=1\n00:00:04 #1/4 temp_c=1", vec![(1, [5, 4, 0, 0, 0])], 4),
+        ("what is late may be far back",     "02:00:01 #1/50000 temp_c=1\n02:00:02 @00:00:02 #1/1 temp_c=1\n02:00:03 @00:00:03 #1/2 temp_c=1", vec![(1, [1, 3, 0, 2, 0])], 3),
+        ("a boot that begins far up begins there", "00:00:01 #1/50000 temp_c=1\n00:00:02 #1/50001 temp_c=1", vec![(1, [2, 2, 0, 0, 0])], 2),
     ] {
         assert_eq!(message(script), (rows, kept), "{story}");
     }
+}
+
+#[test]
+fn numbers_that_leap_are_counted() {
+    let mut drill = Drill::hydrant();
+    drill.run("00:00:01 #1/1 temp_c=1\n00:00:02 #1/90000 temp_c=1\n00:00:03 #1/90001 temp_c=1\n00:00:04 #1/2 temp_c=1\n00:00:05 #1/3 temp_c=1");
+    assert_eq!(drill.out.counts.seq_jumps, 2, "once for each run");
 }
 
 #[test]
@@ -139,11 +153,16 @@ fn recent_forgets_the_oldest() {
 
 #[test]
 fn late_is_more_than_it_may_be_also_when_the_log_is_read_again() {
-    let mut drill = Drill::hydrant();
-    drill.run("00:10:00 @00:09:00 temp_c=1");
-    let logged = drill.out.readings.remove(0);
-    assert!(!admit::Arrival::logged(&logged, 60_000).late);
-    assert!(admit::Arrival::logged(&logged, 59_999).late);
+    for (script, late) in
+        [("00:10:00 @00:09:00 #1/1 temp_c=1", 0), ("00:10:00 @00:08:59.999 #1/1 temp_c=1", 1)]
+    {
+        let mut drill = Drill::hydrant();
+        drill.run(script);
+        let mut again = Drill::hydrant();
+        again.watch.replay(&drill.out.readings[0], &mut again.out);
+        assert_eq!(ledger(&mut drill), [(1, [1, 1, 0, late, 0])], "{script}");
+        assert_eq!(ledger(&mut again), [(1, [1, 1, 0, late, 0])], "{script}: again");
+    }
 }
 
 #[test]
@@ -174,7 +193,7 @@ fn two_readings_at_one_millisecond_get_one_each() {
     for n in 0..11 {
         far += &format!("00:00:{:02} temp_c=1\n", n + 2);
     }
-    let far = far + "00:00:59 @00:00:01 temp_c=9";
+    let far = far + "00:00:30 @00:00:01 temp_c=9";
     assert_eq!(stamps(&far).last(), Some(&1), "12 back is still known");
 }
 

@@ -7,6 +7,7 @@
 //! 00:10:00 #1/7 pressure_kpa=130        … with boot and number
 //! 00:10:00 alarm smoke on|test|off      an alarm, with measurements behind it if any
 //! 00:10:00 gone | born 60 | up | down   Last Will, birth with its interval, the gateway's session
+//! 00:10:00 kept gone                    what the broker had kept: `kept` before any message
 //! 00:10:00                              the clock runs until then
 //! ```
 //! Every deadline between two lines is judged when it is due. A fact comes back as
@@ -17,7 +18,9 @@ mod fire;
 mod many;
 mod pressure;
 mod properties;
+mod retained;
 mod silence;
+mod time;
 mod upkeep;
 
 use standpipe_shared::{Alarm, Field, Kind, Measurements, Reading};
@@ -150,6 +153,9 @@ impl Drill {
             (reading.boot, reading.seq) = (boot.parse().ok(), seq.parse().ok());
         }
         let now = self.now;
+        if words.next_if(|it| *it == "kept").is_some() {
+            return self.kept(who, words, reading);
+        }
         let first = words.peek().copied();
         match first {
             None => {}
@@ -171,6 +177,38 @@ impl Drill {
             Some(_) => {
                 reading.values = values(words);
                 self.watch.reading(("town", who), &reading, now, &mut self.out);
+            }
+        }
+    }
+
+    /// The broker had kept it: the fingerprint is that of its words.
+    fn kept<'a>(
+        &mut self,
+        who: &str,
+        mut words: std::iter::Peekable<impl Iterator<Item = &'a str> + Clone>,
+        mut reading: Reading,
+    ) {
+        let at = self.now;
+        let text: String = words.clone().collect();
+        let print = u128::from(xxhash_rust::xxh3::xxh3_64(text.as_bytes()));
+        let (who, out) = (("town", who), &mut self.out);
+        match words.peek().copied() {
+            Some("gone") => drop(self.watch.retained_status(who, (false, None), at, out)),
+            Some("born") => {
+                let interval_s = words.nth(1).and_then(|it| it.parse().ok());
+                self.watch.retained_status(who, (true, interval_s), at, out);
+            }
+            Some("alarm") => {
+                let condition = words.nth(1).unwrap().parse().unwrap();
+                let how = words.next().unwrap();
+                reading.values = values(words);
+                let alarm = Alarm { reading, condition, active: how != "off", test: how == "test" };
+                let arrived = crate::wire::Arrived { at, retained: true, print };
+                self.watch.retained_alarm(who, &alarm, arrived, out);
+            }
+            _ => {
+                reading.values = values(words);
+                self.watch.retained_readings(who, &[reading], at, out);
             }
         }
     }
@@ -210,6 +248,9 @@ impl Drill {
         }
         if it.test {
             line += " test";
+        }
+        if let Some(reason) = it.reason {
+            line += &format!(" ({})", reason.as_str());
         }
         if !it.members.is_empty() {
             let members: Vec<&str> = it.members.iter().map(|ix| self.id(*ix)).collect();
@@ -251,4 +292,10 @@ pub(super) fn every(step: Ms, from: &str, to: &str, what: &str) -> String {
         t += step * 1_000;
     }
     script
+}
+
+/// How many cases a property tries: this many, or what `PROPTEST_CASES` says.
+pub(super) fn cases(usual: u32) -> proptest::test_runner::Config {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|it| it.parse().ok());
+    proptest::test_runner::Config::with_cases(asked.unwrap_or(usual))
 }

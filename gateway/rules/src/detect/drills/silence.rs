@@ -207,7 +207,7 @@ fn one_interval_is_not_late() {
     let mut drill = Drill::watched();
     drill.finds(
         "a moment more",
-        "00:02:00 @00:00:59.999 pressure_kpa=0\n00:02:30 @00:01:29.999 pressure_kpa=0",
+        "00:02:00 @00:00:30 pressure_kpa=0\n00:02:05 @00:01:04.999 pressure_kpa=0",
         &[],
     );
     Drill::new([]).finds(
@@ -223,7 +223,7 @@ fn one_interval_is_not_late() {
     let mut out = Drill::new([]);
     out.finds(
         "of one that did not, more",
-        "00:12:00 X: @00:10:59 pressure_kpa=0\n00:12:30 X: @00:11:29 pressure_kpa=0\n00:13:00",
+        "00:12:00 X: @00:10:30 pressure_kpa=0\n00:12:05 X: @00:11:04.999 pressure_kpa=0\n00:13:00",
         &[],
     );
 }
@@ -274,11 +274,12 @@ fn a_backlog_ends_by_itself() {
         );
     }
     slow_clock.finds(
-        "a slow clock never ends it: five minutes at most",
+        "a slow clock is none: its times run as its arrivals do",
         &script,
         &[
-            "00:35:00 D no_water since 00:00:00 late 2070 s",
-            "00:35:00 D low_pressure since 00:00:00 late 2070 s",
+            "00:30:30 D clock_fault since 00:30:30",
+            "00:31:00 D no_water since 00:30:30",
+            "00:31:00 D low_pressure since 00:30:30",
         ],
     );
 }
@@ -296,11 +297,14 @@ fn slow_clock(every_s: i64, bundle: i64) -> Vec<String> {
 
 #[test]
 fn a_slow_clock_does_not_catch_up_however_it_sends() {
-    for (every_s, bundle, told, late_s) in
-        [(15, 1, "00:35:15", 2_085), (10, 5, "00:35:50", 2_120), (5, 2, "00:35:10", 2_080)]
-    {
-        let expected = ["no_water", "low_pressure"]
-            .map(|it| format!("{told} D {it} since 00:00:00 late {late_s} s"));
+    for (every_s, bundle, known, dry) in [
+        (15, 1, "00:30:30", "00:31:00 D {} since 00:30:30"),
+        (10, 5, "00:31:40", "00:31:40 D {} since 00:00:00 late 1870 s"), // its first five, held
+        (5, 2, "00:30:20", "00:30:50 D {} since 00:30:20"),
+    ] {
+        let low = ["no_water", "low_pressure"].map(|it| dry.replace("{}", it));
+        let expected =
+            [vec![format!("{known} D clock_fault since {known}")], low.to_vec()].concat();
         assert_eq!(slow_clock(every_s, bundle), expected, "{bundle} of {every_s} s");
     }
 }
@@ -340,7 +344,7 @@ fn a_long_backlog_is_over_when_it_has_caught_up() {
 #[test]
 fn a_backlog_lasts_five_minutes_from_where_it_stopped_to_catch_up() {
     let told = |seconds: &[(i64, i64)]| {
-        let mut drill = Drill::watched();
+        let mut drill = Drill::new([device("D", Kind::Hydrant, "municipal", 600)]);
         drill.run("00:00:00 pressure_kpa=300\n00:05:00");
         let mut script = String::new();
         for (at, ts) in seconds {
@@ -351,13 +355,15 @@ fn a_backlog_lasts_five_minutes_from_where_it_stopped_to_catch_up() {
     };
     let at_pace = |from: i64, step: i64| (0..=12).map(move |n| (9_000 + n * 50, from + n * step));
     let same: Vec<_> = at_pace(600, 50).collect();
-    assert_eq!(told(&same), ["02:35:00 D tamper since 00:10:00 late 8700 s"], "as fast as time");
+    let slow = ["02:30:50 D tamper since 00:10:00 late 8450 s"];
+    assert_eq!(told(&same), slow, "as fast as time: a slow clock");
     let half: Vec<_> = at_pace(600, 75).collect();
     assert_eq!(told(&half), ["02:39:10 D tamper since 00:10:00 late 8950 s"], "half as fast again");
     let twice: Vec<_> = at_pace(600, 100).collect();
     assert_eq!(told(&twice), [""; 0], "twice as fast: not in these ten minutes");
     let old: Vec<_> = at_pace(600, 0).collect();
-    assert_eq!(told(&old), ["02:32:30 D tamper since 00:10:00 late 8550 s"], "not at all");
+    let still = ["02:31:40 D tamper since 00:10:00 late 8500 s"];
+    assert_eq!(told(&old), still, "not at all: one that stands still");
 }
 
 #[test]
@@ -406,7 +412,7 @@ fn a_reading_older_than_the_newest_moves_nothing() {
     let mut drill = Drill::watched();
     drill.finds(
         "two old ones among good ones",
-        "00:01:00 pressure_kpa=300\n00:01:10 @00:00:30 pressure_kpa=0\n00:01:50 @00:00:59.999 pressure_kpa=0\n00:01:55 pressure_kpa=300\n00:02:55 pressure_kpa=301",
+        "00:01:00 pressure_kpa=300\n00:01:10 @00:00:30 pressure_kpa=0\n00:01:35 @00:00:59.999 pressure_kpa=0\n00:01:55 pressure_kpa=300\n00:02:55 pressure_kpa=301",
         &[],
     );
     assert_eq!(drill.out.counts.out_of_order, 2);
