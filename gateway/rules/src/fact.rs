@@ -83,7 +83,8 @@ pub struct Raised {
     pub measured_at: Ms,
     /// When that message arrived (arrival clock).
     pub received_at: Ms,
-    /// Seconds between `measured_at` and `received_at` when it came late (backlog); else 0.
+    /// Seconds between `measured_at` and `received_at` when it came late (backlog); of a fire, how old
+    /// its device takes it to be, if that is more than one interval; else 0.
     pub late_s: u32,
     /// Somebody tests the detector.
     pub test: bool,

@@ -38,7 +38,7 @@ pub struct Incident {
     pub since: Ms,
     /// When it last changed.
     pub updated_at: Ms,
-    /// Seconds between measuring and arriving, where that was late.
+    /// Seconds between measuring and arriving, where that was late; of a fire, by its device's own time.
     pub late_s: u32,
     /// Whether it belongs to an exercise.
     pub exercise: bool,

@@ -8,6 +8,7 @@
 //! | older, as much as the last one with a wrong clock | live, wrong |
 //! | older; its number rises and its time falls | live, wrong |
 //! | older, the second in a row in live rhythm | live, wrong |
+//! | older, an alarm, and there was no silence | live, wrong |
 //! | older, and its time runs at the pace of its arrivals | live, wrong |
 //! | older, otherwise | from a backlog |
 //!
@@ -50,6 +51,8 @@ pub struct Claim {
     pub interval: Ms,
     /// Older than this is no live message, if the clock is right.
     pub late_after: Ms,
+    /// It is an alarm that something is so: said once, and not to be lost to a doubt.
+    pub shouts: bool,
 }
 
 /// What a message's time is worth.
@@ -88,7 +91,7 @@ pub struct Clockwork {
     /// Odd messages in a row that came in live rhythm.
     strikes: u8,
     /// A silence ended, and the rhythm has not been live since: a backlog may come.
-    awakes: bool,
+    woke: bool,
 }
 
 impl Claim {
@@ -119,9 +122,9 @@ impl Clockwork {
     /// it is so again.
     pub fn judge(&mut self, claim: &Claim, known: Option<bool>) -> Judged {
         if claim.after_silence() {
-            self.awakes = true;
+            self.woke = true;
         } else if claim.in_rhythm() {
-            self.awakes = false;
+            self.woke = false;
         }
         let Some(ts) = claim.ts else {
             (self.first, self.strikes) = (None, 0);
@@ -216,11 +219,12 @@ impl Clockwork {
             self.strikes = self.strikes.saturating_add(1);
         } else if catches_up && !hidden {
             self.strikes = 0;
-        } else if gap >= BURST_MS && !claim.older() && !(catches_up && self.awakes) {
+        } else if gap >= BURST_MS && !claim.older() && !(catches_up && self.woke) {
             self.strikes = self.strikes.saturating_add(1);
         }
         self.odd(at, ts);
-        at_pace || self.strikes >= STRIKES
+        let cry = claim.shouts && hidden && !self.woke && !claim.older();
+        at_pace || cry || self.strikes >= STRIKES
     }
 
     fn odd(&mut self, at: Ms, ts: Ms) {

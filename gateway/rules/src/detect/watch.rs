@@ -335,7 +335,9 @@ impl Watch {
     ) {
         let number = reading.boot.zip(reading.seq);
         let ts = plausible(reading.ts, at);
-        let Some((judged, clockwork)) = self.judge_time(ix, (number, ts), at, None) else { return };
+        let Some((judged, clockwork)) = self.judge_time((ix, at), (number, ts), cry, None) else {
+            return;
+        };
         let print = print(reading, cry.map(|it| (it.condition, it.active, it.test)));
         let late = judged.verdict == Verdict::Backlog;
         let arrival = Arrival { number, ts: judged.ts, at, print, late };
@@ -388,7 +390,7 @@ impl Watch {
         let ts = logged.claimed.or(believed);
         let wrong = Some(logged.claimed.is_some());
         let number = logged.boot.zip(logged.seq);
-        let Some((judged, clockwork)) = self.judge_time(ix, (number, ts), at, wrong) else {
+        let Some((judged, clockwork)) = self.judge_time((ix, at), (number, ts), None, wrong) else {
             return;
         };
         let late = judged.verdict == Verdict::Backlog;
@@ -404,9 +406,9 @@ impl Watch {
     /// clock is remembered if it is no duplicate.
     fn judge_time(
         &self,
-        ix: DeviceIx,
+        (ix, at): (DeviceIx, Ms),
         (number, ts): (Option<(u32, u32)>, Option<Ms>),
-        at: Ms,
+        cry: Option<Cry>,
         wrong: Option<bool>,
     ) -> Option<(Judged, Clockwork)> {
         let (device, memory) = (self.registry.device(ix)?, self.memory(ix)?);
@@ -419,6 +421,7 @@ impl Watch {
             newest: memory.newest,
             interval: interval_ms(device, profile, memory),
             late_after: late_after(device, profile, memory),
+            shouts: cry.is_some_and(|cry| cry.active),
         };
         let mut clockwork = memory.clockwork.as_deref().copied().unwrap_or_default();
         Some((clockwork.judge(&claim, wrong), clockwork))

@@ -72,6 +72,8 @@ pub(super) struct Drill {
     pub now: Ms,
     pub out: Changes,
     found: Vec<String>,
+    /// The facts behind `found`.
+    pub waited: Vec<Fact>,
 }
 
 impl Drill {
@@ -94,7 +96,7 @@ impl Drill {
         let mut watch = Watch::new(registry, 3_600_000);
         let mut out = Changes::default();
         watch.session(true, T0, &mut out);
-        Self { watch, now: T0, out, found: Vec::new() }
+        Self { watch, now: T0, out, found: Vec::new(), waited: Vec::new() }
     }
 
     /// One that may be silent for a day, and never counts as stuck.
@@ -215,6 +217,7 @@ impl Drill {
 
     fn note(&mut self) {
         for fact in self.watch.facts() {
+            self.waited.push(fact.clone());
             let told = clock(self.now);
             let line = match fact {
                 Fact::Raised(it) => format!("{told} {}", self.raised(&it)),

@@ -284,6 +284,29 @@ fn a_fire_with_an_old_time_is_told_at_once_and_says_so() {
     );
 }
 
+#[test]
+fn an_alarm_in_live_rhythm_is_not_lost_to_a_wrong_clock() {
+    let mut drill = Drill::watched();
+    drill.run("00:00:00 pressure_kpa=300\n00:01:00 pressure_kpa=300");
+    drill.finds(
+        "told, over, and again with a time of long before",
+        "00:02:00 alarm tamper on\n00:02:30 alarm tamper off\n00:03:00 @-1+16:00:00 alarm tamper on",
+        &[
+            "00:02:00 D tamper since 00:02:00",
+            "00:02:30 D tamper ended 00:02:30",
+            "00:03:00 D clock_fault since 00:03:00",
+            "00:03:00 D tamper since 00:03:00",
+        ],
+    );
+    let mut drill = Drill::watched();
+    drill.run("00:00:00 pressure_kpa=300\n00:01:00 pressure_kpa=300\n00:05:00 alarm tamper off");
+    drill.finds(
+        "after a silence it may have been stored, and is over",
+        "00:05:01 @00:02:00 alarm tamper on\n00:05:02 pressure_kpa=300",
+        &[],
+    );
+}
+
 /// What a device claims of one reading's time.
 #[derive(Clone, Copy, Debug)]
 enum Says {
