@@ -244,7 +244,7 @@ impl Layout {
         Some((lat, lon, zone.owner))
     }
 
-    /// `stations.csv` and `devices.csv` of CONTRACT §4.
+    /// `stations.csv` and `devices.csv` as `deploy/FILES.md` describes them.
     pub fn registry(&self, interval_s: u32) -> (String, String) {
         let mut stations = String::from("id,name,level,parent,lat,lon\n");
         for it in STATIONS {

@@ -188,7 +188,7 @@ impl Town {
         }
     }
 
-    /// `stations.csv` and `devices.csv` of CONTRACT §4.
+    /// `stations.csv` and `devices.csv` as `deploy/FILES.md` describes them.
     #[must_use]
     pub fn registry(&self) -> (String, String) {
         self.layout.registry(self.plan.interval_s)

@@ -2,7 +2,7 @@
 //!
 //! `hydrant,device=H-1,station=S-3,zone=north pressure_kpa=312.4,battery_mv=3580i 1764000000000`
 //!
-//! Measurement, tags and fields are those of CONTRACT §7. Escaping follows the InfluxDB 2
+//! Measurement, tags and fields are those of deploy/FILES.md. Escaping follows the InfluxDB 2
 //! reference "Line protocol": comma, equals sign and space in tags; quote and backslash in
 //! strings. What the format cannot say is refused here, not sent: control
 //! characters anywhere (a line feed would begin another point), a number that is not finite.

@@ -1,4 +1,4 @@
-//! What else InfluxDB keeps: the measurements `incident` and `ledger` (CONTRACT §7), and `place`
+//! What else InfluxDB keeps: the measurements `incident` and `ledger` (deploy/FILES.md), and `place`
 //! (`places.rs`).
 //!
 //! `incident`: a point for every change of state, as the trail tells it; tags `station`,

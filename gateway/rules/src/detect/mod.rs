@@ -1,4 +1,5 @@
-//! What is true of a device, a zone, an area: conditions of CONTRACT §2, judged on event time.
+//! What is true of a device, a zone, an area: the conditions of `shared/README.md`, judged on
+//! event time.
 //!
 //! | file | decides |
 //! |---|---|

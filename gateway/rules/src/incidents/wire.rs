@@ -1,4 +1,4 @@
-//! An incident as stations, webhooks and the API see it: CONTRACT §1.
+//! An incident as stations, webhooks and the API see it: `shared/schemas/incident.json`.
 //!
 //! `trail` and `children` of one incident fetched alone are added by the API.
 
@@ -59,7 +59,7 @@ pub struct NearHydrant {
     pub trust_reason: Option<TrustReason>,
 }
 
-/// An incident of CONTRACT §1.
+/// An incident as `shared/schemas/incident.json` describes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WireIncident {
     /// Its id.

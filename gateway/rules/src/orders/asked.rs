@@ -10,9 +10,9 @@ use crate::registry::Profile;
 
 /// For how long a command may be waited for, seconds: at most a week.
 pub const EXPIRES_S: RangeInclusive<u32> = 1..=604_800;
-/// Seconds between samples, where nobody says: CONTRACT §1.
+/// Seconds between samples, where nobody says: shared/README.md.
 const SAMPLE_S: u32 = 5;
-/// A change that is reported at once, where nobody says, kPa: CONTRACT §1.
+/// A change that is reported at once, where nobody says, kPa: shared/README.md.
 const DELTA_KPA: f32 = 15.0;
 
 /// Of what settings are wished.

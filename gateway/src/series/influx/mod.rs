@@ -1,6 +1,6 @@
 //! History in InfluxDB 2, through the `influxdb2` client.
 //!
-//! Here: bodies of lines, and what becomes of them (CONTRACT §7). What one answer of the server
+//! Here: bodies of lines, and what becomes of them (deploy/FILES.md). What one answer of the server
 //! means is in `verdict.rs`, questions are in `flux.rs`, what rolls hours up is in `hourly.rs`, an
 //! InfluxDB is made ready in `setup.rs`, when to try again is in `pump.rs`.
 //!
