@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use standpipe_shared::{Condition, Field, Measurements};
 
 use super::admit::Door;
+use super::fresh::Fresh;
 use super::track::Track;
 use crate::Ms;
 
@@ -39,6 +40,8 @@ pub struct Memory {
     pub backlog: Option<(Ms, Ms)>,
     /// Evidence that the water is back.
     pub evidence: Option<Box<Evidence>>,
+    /// When each measurement was made; `None`: none was, and the device was never heard.
+    pub fresh: Option<Box<Fresh>>,
 }
 
 /// The same pressure, again and again.
@@ -110,7 +113,7 @@ impl From<Version1> for Memory {
     fn from(old: Version1) -> Self {
         let Version1 { door, tracks, heard_at, newest, latest, interval_s, .. } = old;
         let Version1 { stuck, warmth, gone, pressure_hidden, backlog, evidence, .. } = old;
-        Self {
+        let mut memory = Self {
             door,
             tracks,
             heard_at,
@@ -123,7 +126,10 @@ impl From<Version1> for Memory {
             pressure_hidden,
             backlog,
             evidence,
-        }
+            fresh: None,
+        };
+        memory.fresh = Fresh::guessed(&memory);
+        memory
     }
 }
 

@@ -6,6 +6,8 @@
 //! | [`admit`] | duplicate or new, late or young, which millisecond it gets; the ledger |
 //! | [`track`] | dwell and hysteresis of one condition |
 //! | [`signals`] | what one reading says of each condition |
+//! | [`fresh`] | when each measurement was made; a device that speaks and does not measure |
+//! | [`supervise`] | devices that were never heard, or never understood |
 //! | [`judge`] | a reading, an alarm, a silence → facts; hold and release of a backlog |
 //! | [`trust`] | whether a hydrant can be sent to |
 //! | [`watch`] | all devices: whom a message is about, everybody's deadlines |
@@ -14,9 +16,11 @@
 //! Not here: what people are told of it (`incidents`).
 
 pub mod admit;
+pub mod fresh;
 pub mod judge;
 pub mod memory;
 pub mod signals;
+pub mod supervise;
 pub mod track;
 mod trust;
 pub mod watch;

@@ -7,6 +7,7 @@
 //! 00:10:00 #1/7 pressure_kpa=130        … with boot and number
 //! 00:10:00 alarm smoke on|test|off      an alarm, with measurements behind it if any
 //! 00:10:00 gone | born 60 | up | down   Last Will, birth with its interval, the gateway's session
+//! 00:10:00 garbage                      a message of which nothing is understood
 //! 00:10:00                              the clock runs until then
 //! ```
 //! Every deadline between two lines is judged when it is due. A fact comes back as
@@ -14,10 +15,12 @@
 
 mod door;
 mod fire;
+mod fresh;
 mod many;
 mod pressure;
 mod properties;
 mod silence;
+mod supervise;
 mod upkeep;
 
 use standpipe_shared::{Alarm, Field, Kind, Measurements, Reading};
@@ -91,6 +94,7 @@ impl Drill {
         let mut watch = Watch::new(registry, 3_600_000);
         let mut out = Changes::default();
         watch.session(true, T0, &mut out);
+        out.clear();
         Self { watch, now: T0, out, found: Vec::new() }
     }
 
@@ -158,6 +162,7 @@ impl Drill {
                 let interval_s = words.nth(1).and_then(|it| it.parse().ok());
                 self.watch.status(("town", who), (true, interval_s), now, &mut self.out);
             }
+            Some("garbage") => self.watch.not_understood(("town", who), now, &mut self.out),
             Some("up") => self.watch.session(true, now, &mut self.out),
             Some("down") => self.watch.session(false, now, &mut self.out),
             Some("alarm") => {
@@ -211,6 +216,9 @@ impl Drill {
         if it.test {
             line += " test";
         }
+        if let Some(reason) = it.reason {
+            line += &format!(" ({})", reason.as_str());
+        }
         if !it.members.is_empty() {
             let members: Vec<&str> = it.members.iter().map(|ix| self.id(*ix)).collect();
             line += &format!(" of {}", members.join(" "));
@@ -240,6 +248,13 @@ fn values<'a>(words: impl Iterator<Item = &'a str>) -> Measurements {
         values.set(field, value.parse().unwrap()).unwrap();
     }
     values
+}
+
+/// So many cases of a property, or as many as the environment asks for (`PROPTEST_CASES`).
+pub(super) fn cases(usually: u32) -> proptest::test_runner::Config {
+    let usual = proptest::test_runner::Config::default();
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    proptest::test_runner::Config { cases: if asked { usual.cases } else { usually }, ..usual }
 }
 
 /// A reading of `what` every `step` seconds from `from` to `to`, both included.

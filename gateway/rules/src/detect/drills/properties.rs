@@ -83,7 +83,7 @@ fn a_damaged_memory_is_refused() {
     let mut other = body.clone();
     other[0] = 9;
     let why = Memory::from_body(&other).map_err(|bad| bad.to_string());
-    assert!(why.is_err_and(|why| why.contains("format 9, this version reads 1")));
+    assert!(why.is_err_and(|why| why.contains("format 9, this version reads 2")));
 }
 
 #[test]
