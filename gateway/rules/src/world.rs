@@ -44,7 +44,7 @@ pub struct Summary {
     pub conditions: u32,
     /// Arrival of the last message.
     pub heard_at: Option<Ms>,
-    /// Event time of the newest reading.
+    /// When it last measured what it is there for: a hydrant its pressure.
     pub measured_at: Option<Ms>,
     /// The newest value of each measurement.
     pub latest: Measurements,
@@ -90,10 +90,11 @@ impl World {
     /// What is shown of a device's memory.
     #[must_use]
     pub fn summary(&self, ix: DeviceIx) -> Summary {
-        self.watch.memory(ix).map_or_else(Summary::default, |memory| Summary {
+        let known = self.registry().device(ix).zip(self.watch.memory(ix));
+        known.map_or_else(Summary::default, |(device, memory)| Summary {
             conditions: memory.conditions(),
             heard_at: memory.heard_at,
-            measured_at: memory.newest,
+            measured_at: memory.measured_at(device.kind),
             latest: memory.latest,
         })
     }
@@ -148,6 +149,9 @@ impl World {
                 for reading in readings {
                     self.watch.reading((area, device), reading, at, out);
                 }
+                if readings.iter().all(|it| it.values == Measurements::default()) {
+                    self.watch.not_understood((area, device), at, out);
+                }
             }
             Message::Alarm { area, device, alarm } => {
                 self.watch.alarm((area, device), alarm, at, out);
@@ -159,7 +163,10 @@ impl World {
                     self.orders.reported(ix, rev, at, out);
                 }
             }
-            Message::UnreadableAlarm { .. } | Message::NotUnderstood { .. } => {}
+            Message::NotUnderstood { area, device } => {
+                self.watch.not_understood((area, device), at, out);
+            }
+            Message::UnreadableAlarm { .. } => {}
             Message::Reply { device, id, ok, detail, .. } => {
                 self.watch.heard(device, at, out);
                 if let Some(ix) = self.registry().find(device) {

@@ -4,11 +4,13 @@
 //! older on arrival than a live one can be belongs to a *backlog*: what it raises is held back
 //! until the backlog ends, so that nobody is called for what is long over. Fire is never held.
 
-use standpipe_shared::{Condition, Field, Kind, Measurements, Severity};
+use standpipe_shared::{Condition, Kind, Measurements, Severity};
 
 use super::memory::{Evidence, Memory, Warmth};
 use super::signals::{self, dwell};
+use super::supervise::Supervised;
 use super::track::{Signal, Step};
+use super::trust::{HydrantNow, Trust};
 use crate::Ms;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::{Device, DeviceIx, Profile};
@@ -40,11 +42,14 @@ pub struct Sight {
     pub grace_from: Option<Ms>,
     /// The gateway was blind until then: a Last Will counts from one interval after this.
     pub blind_until: Option<Ms>,
+    /// From when on it counts that a device was never heard; `None`: it does not.
+    pub supervised: Option<Supervised>,
 }
 
 impl Sight {
     /// Nothing was ever hidden; for recorded readings.
-    pub const CLEAR: Self = Self { up: true, grace_from: None, blind_until: None };
+    pub const CLEAR: Self =
+        Self { up: true, grace_from: None, blind_until: None, supervised: None };
 }
 
 /// When something was measured and when it arrived.
@@ -110,6 +115,8 @@ pub fn silent_after(device: &Device, profile: &Profile, memory: &Memory) -> Ms {
 impl Judge<'_> {
     /// Anything was heard of the device: it is not offline.
     pub fn heard(&mut self, at: Ms) {
+        self.speaks(at);
+        self.understood(at);
         self.memory.heard_at = self.memory.heard_at.max(Some(at));
         self.memory.gone = false;
         self.memory.retained_alarm = None;
@@ -139,6 +146,7 @@ impl Judge<'_> {
     /// An alarm. Not called for duplicates.
     pub fn alarm(&mut self, cry: Cry, when: When) {
         let Cry { condition, active, test } = cry;
+        self.cried(condition, when.at);
         let track = self.memory.track_mut(condition);
         let was_test = track.test_since.is_some();
         let step = track.alarm(active, when.ts);
@@ -164,22 +172,18 @@ impl Judge<'_> {
         }
     }
 
-    /// A reading that is not older than the newest one. Not called for duplicates.
+    /// A reading of which no value is older than the newest one of its kind. Not called for
+    /// duplicates.
     pub fn reading(&mut self, values: &Measurements, when: When) {
-        let before = self.memory.newest.replace(when.ts);
-        let silent = silent_after(self.device, self.profile, self.memory);
-        if before.is_some_and(|before| when.ts - before >= silent) {
-            self.forget_pressure();
-        }
-        for field in Field::ALL {
-            if let Some(value) = values.get(field) {
-                // A value that was read is finite.
-                let _ = self.memory.latest.set(field, value);
-            }
-        }
+        self.memory.newest = self.memory.newest.max(Some(when.ts));
+        let trusted = self.trust_at(when.at);
+        self.remember(values, when);
         self.fire(values, when);
         self.pressure(values, when);
         self.upkeep(values, when);
+        if values.pressure_kpa.is_some() && self.trust_at(when.at) != trusted {
+            self.hydrant_changed();
+        }
     }
 
     /// Any new message, after all that it says was judged: a late one belongs to a backlog, a
@@ -202,10 +206,9 @@ impl Judge<'_> {
         if let Some(signal) = signals::smoke(values, self.profile) {
             self.signal(Condition::Smoke, signal, when);
         }
-        // A hydrant in the sun is hot: only a detector, or a device nobody has claimed yet, can
-        // tell a fire by its temperature.
-        let detector = self.device.kind == Kind::Smoke || !self.device.claimed;
-        if let Some(temp) = values.temp_c.filter(|_| detector) {
+        // A temperature that can't be is a fault of the sensor, and neither a fire nor its end.
+        let temp = values.temp_c.filter(|temp| temp.plausible() && self.detects_heat());
+        if let Some(temp) = temp {
             let rising = self.rising(temp.get(), when.ts);
             let signal = if rising { Signal::Bad } else { signals::heat(temp, self.profile) };
             self.signal(Condition::Heat, signal, when);
@@ -239,6 +242,7 @@ impl Judge<'_> {
         self.signal(Condition::NoWater, signals::no_water(kpa_is, profile), when);
         self.signal(Condition::LowPressure, signals::low_pressure(kpa_is, profile), when);
         self.signal(Condition::HighPressure, signals::high_pressure(kpa_is, profile), when);
+        self.see_water(kpa.get(), when);
         self.evidence(kpa.get(), when);
     }
 
@@ -249,7 +253,7 @@ impl Judge<'_> {
             Signal::Bad
         } else if self.memory.pressure_hidden
             && values.pressure_kpa.is_none()
-            && values.loop_ma.is_none()
+            && (values.loop_ma.is_none() || self.memory.fresh().unmeasured)
         {
             return; // says nothing about the sensor that is broken
         } else if *values == Measurements::default() {
@@ -283,7 +287,10 @@ impl Judge<'_> {
     }
 
     /// Runs of pressure do not go on across a fault, or a gap in event time as long as a silence.
-    fn forget_pressure(&mut self) {
+    pub(super) fn forget_pressure(&mut self) {
+        if let Some(fresh) = &mut self.memory.fresh {
+            fresh.water = None;
+        }
         for track in &mut self.memory.tracks {
             if matches!(
                 track.condition,
@@ -346,7 +353,7 @@ impl Judge<'_> {
     }
 
     /// Tells, or holds back, what a step did.
-    fn after(&mut self, condition: Condition, step: Step, when: When) {
+    pub(super) fn after(&mut self, condition: Condition, step: Step, when: When) {
         match step {
             Step::Same => {}
             Step::Rose => {
@@ -368,6 +375,7 @@ impl Judge<'_> {
         let late_s = if late { (now - measured_at) / 1_000 } else { 0 };
         let late_s = u32::try_from(late_s).unwrap_or(0);
         let since = track.since;
+        let reason = self.memory.reason(condition);
         self.facts.push(Fact::Raised(Raised {
             subject,
             condition,
@@ -377,13 +385,14 @@ impl Judge<'_> {
             late_s,
             test,
             members: Vec::new(),
-            reason: None,
+            reason,
         }));
         self.hydrant_changed();
     }
 
     fn fell(&mut self, condition: Condition, at: Ms) {
         let subject = Subject::Device(self.ix);
+        let reason = self.memory.reason(condition);
         let track = self.memory.track_mut(condition);
         if track.told {
             track.told = false;
@@ -398,18 +407,25 @@ impl Judge<'_> {
                 late_s: u32::try_from((track.received_at - track.measured_at) / 1_000).unwrap_or(0),
                 test: false,
                 members: Vec::new(),
-                reason: None,
+                reason,
             };
             self.facts.push(Fact::Passed { raised, cleared_at: at });
         }
         if condition == Condition::SensorFault {
             self.memory.pressure_hidden = false;
+            self.memory.fresh_mut().unmeasured = false;
             self.forget_pressure();
         }
         self.hydrant_changed();
     }
 
-    fn hydrant_changed(&mut self) {
+    /// Of a hydrant only: a detector has no water.
+    fn trust_at(&self, now: Ms) -> Option<Trust> {
+        let hydrant = self.device.kind == Kind::Hydrant;
+        hydrant.then(|| HydrantNow::of(self.device, self.profile, self.memory, now).trust)
+    }
+
+    pub(super) fn hydrant_changed(&mut self) {
         let change = Fact::Hydrant { device: self.ix };
         if self.device.kind == Kind::Hydrant && self.facts.last() != Some(&change) {
             self.facts.push(change);
@@ -452,10 +468,12 @@ impl Judge<'_> {
     /// It is `now`, and nothing was due before.
     fn tick(&mut self, now: Ms, sight: Sight) {
         self.silence(now, sight);
+        self.unmeasured(now, sight);
         self.deadlines(now);
     }
 
     fn deadlines(&mut self, now: Ms) {
+        self.power_on_counts(now);
         if self.backlog_ends().is_some_and(|due| now >= due) {
             self.release(now);
         }
@@ -479,9 +497,12 @@ impl Judge<'_> {
         self.after(Condition::Offline, step, When { ts: due, at: due, late: false });
     }
 
-    /// When the device will count as offline if nothing is heard; `None`: it does already, was
-    /// never heard, or the gateway cannot see.
+    /// When the device will count as offline if nothing is heard; `None`: it does already, or the
+    /// gateway cannot see.
     fn offline_due(&self, sight: Sight) -> Option<Ms> {
+        if self.memory.heard_at.is_none() {
+            return self.never_due(sight);
+        }
         let heard = self.memory.heard_at.filter(|_| sight.up)?;
         if self.memory.is_true(Condition::Offline) {
             return None;
@@ -507,6 +528,8 @@ impl Judge<'_> {
         let tests = self.memory.tracks.iter().filter_map(|it| it.test_since);
         [
             self.offline_due(sight),
+            self.unmeasured_due(sight),
+            self.power_on_due(),
             self.backlog_ends(),
             tests.min().map(|since| since + TEST_MS),
             self.memory.evidence.as_ref().map(|it| it.alive_at + UNVERIFIED_MS),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use standpipe_shared::{Condition, Field, Measurements};
 
 use super::admit::{Door, Door1};
+use super::fresh::Fresh;
 use super::time::Clockwork;
 use super::track::Track;
 use crate::Ms;
@@ -40,6 +41,8 @@ pub struct Memory {
     pub backlog: Option<(Ms, Ms)>,
     /// Evidence that the water is back.
     pub evidence: Option<Box<Evidence>>,
+    /// When each measurement was made; `None`: none was, and the device was never heard.
+    pub fresh: Option<Box<Fresh>>,
     /// Arrival of the last reading or alarm that was no duplicate; 0: none came.
     pub spoke_at: Ms,
     /// Its clock, while its times are odd.
@@ -117,7 +120,7 @@ impl From<Version1> for Memory {
     fn from(old: Version1) -> Self {
         let Version1 { door, tracks, heard_at, newest, latest, interval_s, .. } = old;
         let Version1 { stuck, warmth, gone, pressure_hidden, backlog, evidence, .. } = old;
-        Self {
+        let mut memory = Self {
             door: door.into(),
             tracks,
             // Also a status was heard; for the rhythm of readings that is near enough.
@@ -134,7 +137,10 @@ impl From<Version1> for Memory {
             pressure_hidden,
             backlog,
             evidence,
-        }
+            fresh: None,
+        };
+        memory.fresh = Fresh::guessed(&memory);
+        memory
     }
 }
 

@@ -8,6 +8,8 @@
 //! | [`time`] | whether a message is live, from a backlog, or of a wrong clock |
 //! | [`track`] | dwell and hysteresis of one condition |
 //! | [`signals`] | what one reading says of each condition |
+//! | [`fresh`] | when each measurement was made; a device that speaks and does not measure |
+//! | [`supervise`] | devices that were never heard, or never understood |
 //! | [`judge`] | a reading, an alarm, a silence → facts; hold and release of a backlog |
 //! | [`retained`] | what the broker had kept: old, and nobody knows how old |
 //! | [`trust`] | whether a hydrant can be sent to |
@@ -17,10 +19,12 @@
 //! Not here: what people are told of it (`incidents`).
 
 pub mod admit;
+pub mod fresh;
 pub mod judge;
 pub mod memory;
 mod retained;
 pub mod signals;
+pub mod supervise;
 pub mod time;
 pub mod track;
 mod trust;

@@ -5,7 +5,7 @@
 //! fingerprint is remembered until anything is heard of the device, so that the broker may repeat
 //! it and a closed fire stays closed.
 
-use standpipe_shared::{Condition, Field, Kind, Measurements, Severity};
+use standpipe_shared::{Condition, Field, Measurements, Severity};
 
 use super::judge::{Cry, Judge, When};
 use super::signals;
@@ -54,11 +54,15 @@ impl Judge<'_> {
         }
         self.memory.retained_alarm = cry.active.then(|| Box::new(print));
         let newest_alarm = self.memory.track(cry.condition).map_or(Ms::MIN, |it| it.alarm_at);
+        let water_heard = self.memory.fresh().water_heard;
         let first = self.facts.len();
         self.alarm(cry, When { ts: ts.unwrap_or(at), at, late: false });
         self.since_unknown(first);
         // A live alarm is newer than this one, whatever time either has.
         self.memory.track_mut(cry.condition).alarm_at = newest_alarm.max(ts.unwrap_or(Ms::MIN));
+        if let Some(fresh) = &mut self.memory.fresh {
+            fresh.water_heard = water_heard;
+        }
     }
 
     /// A reading that the broker had kept.
@@ -68,13 +72,13 @@ impl Judge<'_> {
         }
         for field in Field::ALL {
             if let Some(value) = values.get(field) {
-                // A value that was read is finite.
+                // Shown, and of no time. A value that was read is finite.
                 let _ = self.memory.latest.set(field, value);
             }
         }
         // One reading is enough for heat, as it is live. Anything else wants more than one.
-        let detector = self.device.kind == Kind::Smoke || !self.device.claimed;
-        let hot = values.temp_c.filter(|_| detector && !self.memory.is_true(Condition::Heat));
+        let cold = !self.memory.is_true(Condition::Heat);
+        let hot = values.temp_c.filter(|temp| temp.plausible() && self.detects_heat() && cold);
         if hot.is_some_and(|temp| signals::heat(temp, self.profile) == Signal::Bad) {
             let first = self.facts.len();
             self.signal(Condition::Heat, Signal::Bad, when);

@@ -92,6 +92,10 @@ pub struct Clockwork {
     strikes: u8,
     /// A silence ended, and the rhythm has not been live since: a backlog may come.
     woke: bool,
+    /// The last message moved nothing.
+    hid: bool,
+    /// The one before it moved nothing.
+    hid_before: bool,
 }
 
 impl Claim {
@@ -121,6 +125,19 @@ impl Clockwork {
     /// Judges a message. `known`: whether its clock was found wrong when it was first judged; then
     /// it is so again.
     pub fn judge(&mut self, claim: &Claim, known: Option<bool>) -> Judged {
+        let judged = self.weigh(claim, known);
+        self.hid_before = std::mem::replace(&mut self.hid, judged.moves.is_none());
+        judged
+    }
+
+    /// Whether messages moved nothing just before the last one: then a gap in event time is not
+    /// one in which nothing was measured.
+    #[must_use]
+    pub const fn hid_some(&self) -> bool {
+        self.hid_before
+    }
+
+    fn weigh(&mut self, claim: &Claim, known: Option<bool>) -> Judged {
         if claim.after_silence() {
             self.woke = true;
         } else if claim.in_rhythm() {

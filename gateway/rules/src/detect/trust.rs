@@ -2,8 +2,9 @@
 //! maintenance, which the incidents know.
 
 use serde::{Deserialize, Serialize};
-use standpipe_shared::{Condition, Kilopascals};
+use standpipe_shared::{Condition, Field, Kilopascals};
 
+use super::fresh::WaterSays;
 use super::judge::interval_ms;
 use super::memory::Memory;
 use crate::Ms;
@@ -17,7 +18,7 @@ pub enum Trust {
     OutOfService,
     /// The pipe is empty.
     NoWater,
-    /// Not heard for two intervals, offline, or its sensor is broken: nobody knows.
+    /// No pressure for two intervals, offline, or its sensor is broken: nobody knows.
     Stale,
     /// Pressure is under the minimum.
     Low,
@@ -43,6 +44,8 @@ pub enum TrustReason {
     Offline,
     /// `sensor_fault` is true.
     SensorFault,
+    /// `sensor_fault` is true: it speaks, and no pressure comes.
+    NoMeasurement,
     /// No pressure was ever measured.
     NeverMeasured,
     /// The newest pressure is older than two intervals.
@@ -51,6 +54,8 @@ pub enum TrustReason {
     LowPressure,
     /// One reading is below the clear limit.
     OneLowReading,
+    /// More than one reading is below the limit, and not yet for as long as `low_pressure` needs.
+    LowReadings,
     /// Water flows, or a cap is off.
     HydrantOpen,
 }
@@ -84,7 +89,7 @@ impl HydrantNow {
     }
 }
 
-/// Intervals after which a hydrant's last word is old.
+/// Intervals after which a pressure is old.
 const FRESH_INTERVALS: Ms = 2;
 
 impl HydrantNow {
@@ -93,25 +98,33 @@ impl HydrantNow {
     pub fn of(device: &Device, profile: &Profile, memory: &Memory, now: Ms) -> Self {
         let is = |condition| memory.is_true(condition);
         let fresh = FRESH_INTERVALS * interval_ms(device, profile, memory);
-        let heard = memory.heard_at.is_some_and(|at| now - at <= fresh);
+        let water = memory.fresh().water.filter(|water| now - water.at <= fresh);
+        let says = water.map(|water| water.says(profile));
         let pressure_kpa = memory.latest.pressure_kpa.map(Kilopascals::get);
         let (trust, reason) = if is(Condition::NoWater) {
             (Trust::NoWater, Some(TrustReason::NoWater))
         } else if is(Condition::Offline) {
             (Trust::Stale, Some(TrustReason::Offline))
+        } else if is(Condition::SensorFault) && memory.fresh().unmeasured {
+            (Trust::Stale, Some(TrustReason::NoMeasurement))
         } else if is(Condition::SensorFault) {
             (Trust::Stale, Some(TrustReason::SensorFault))
         } else if pressure_kpa.is_none() || memory.newest.is_none() {
             (Trust::Stale, Some(TrustReason::NeverMeasured))
-        } else if !heard {
+        } else if says.is_none() {
             (Trust::Stale, Some(TrustReason::TooOld))
         } else if is(Condition::LowPressure) {
             (Trust::Low, Some(TrustReason::LowPressure))
+        } else if says == Some(WaterSays::One) {
+            (Trust::Unconfirmed, Some(TrustReason::OneLowReading))
+        } else if says == Some(WaterSays::Low) {
+            (Trust::Unconfirmed, Some(TrustReason::LowReadings))
         } else if is(Condition::HydrantOpen) {
             (Trust::InUse, Some(TrustReason::HydrantOpen))
         } else {
             (Trust::Ok, None)
         };
-        Self { pressure_kpa, measured_at: memory.newest, trust, reason }
+        let measured_at = memory.fresh().measured(Field::PressureKpa);
+        Self { pressure_kpa, measured_at, trust, reason }
     }
 }

@@ -11,13 +11,15 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::{Alarm, Condition, Kind, Measurements, Reading, Severity};
 
 use super::admit::{Admitted, Arrival, Order, Recent, print};
+use super::fresh::CameWith;
 use super::judge::{Cry, Judge, Sight, When, interval_ms, late_after};
 use super::retained::KeptAlarm;
+use super::supervise::Supervised;
 use super::time::{Claim, Clockwork, Judged, Verdict};
 use super::zone::{Neighbour, Whole};
 use super::{HydrantNow, Memory};
 use crate::changes::Logged;
-use crate::fact::{Fact, Raised, Subject};
+use crate::fact::{Fact, Raised, Reason, Subject};
 use crate::registry::{Device, DeviceIx, Profile, Registry};
 use crate::wire::Arrived;
 use crate::{Changes, Ms};
@@ -42,6 +44,11 @@ pub struct Watch {
     zones_again: BTreeMap<Box<str>, Ms>,
     /// Stations whose area is to be looked at.
     areas_due: BTreeSet<Box<str>>,
+    /// When an area is to be looked at again because enough of its devices will have been silent
+    /// for long enough; not stored.
+    areas_again: BTreeMap<Box<str>, Ms>,
+    /// Devices that were registered since the last tick.
+    newcomers: Vec<DeviceIx>,
     timers: BinaryHeap<Reverse<(Ms, DeviceIx)>>,
     /// The one timer of each device that counts; `Ms::MAX`: none.
     scheduled: Vec<Ms>,
@@ -58,6 +65,9 @@ pub struct Wholes {
     zones: BTreeMap<Box<str>, Whole>,
     areas: BTreeMap<Box<str>, Whole>,
     gateway_blind: bool,
+    /// `None`: the gateway never had a session.
+    #[serde(default)]
+    supervised: Option<Supervised>,
 }
 
 impl Watch {
@@ -73,10 +83,12 @@ impl Watch {
             zones_due: BTreeMap::new(),
             zones_again: BTreeMap::new(),
             areas_due: BTreeSet::new(),
+            areas_again: BTreeMap::new(),
+            newcomers: Vec::new(),
             timers: BinaryHeap::new(),
             scheduled: vec![Ms::MAX; count],
             recent: Recent::default(),
-            sight: Sight { up: false, grace_from: None, blind_until: None },
+            sight: Sight { up: false, ..Sight::CLEAR },
             down_since: None,
             verify_ms,
             facts: Vec::new(),
@@ -104,6 +116,11 @@ impl Watch {
     pub fn restore(&mut self, ix: DeviceIx, memory: Memory) {
         if let Some(place) = self.memories.get_mut(ix.at()) {
             *place = memory;
+            if place.is_true(Condition::Offline)
+                && let Some(device) = self.registry.device(ix)
+            {
+                self.areas_due.insert((&*device.station).into());
+            }
             self.schedule(ix);
         }
     }
@@ -117,15 +134,24 @@ impl Watch {
     /// Puts that back.
     pub fn restore_wholes(&mut self, wholes: Wholes) {
         self.wholes = wholes;
+        self.sight.supervised = self.wholes.supervised;
     }
 
     /// Adds a device, or changes its row; its memory stays.
     pub fn put_device(&mut self, device: Device) -> DeviceIx {
+        let claimed = device.claimed;
+        let before = self.registry.find(&device.id).and_then(|ix| self.registry.device(ix));
+        let newly = claimed && before.is_none_or(|before| !before.claimed);
         let ix = self.registry.put_device(device);
         if self.memories.len() <= ix.at() {
             self.memories.resize(ix.at() + 1, Memory::default());
             self.scheduled.resize(ix.at() + 1, Ms::MAX);
         }
+        if newly {
+            self.newcomers.push(ix);
+        }
+        // Its interval may be shorter than it was.
+        self.schedule(ix);
         ix
     }
 
@@ -309,6 +335,20 @@ impl Watch {
         out.save.push(ix);
     }
 
+    /// A message came of which nothing was understood.
+    pub fn not_understood(&mut self, (area, device): (&str, &str), at: Ms, out: &mut Changes) {
+        let ix = self.find(device, area, Kind::Hydrant, out);
+        let before = self.facts.len();
+        let sight = self.sight;
+        self.judge(ix, |judge| {
+            judge.advance_to_message(at, sight);
+            judge.not_understood(at);
+        });
+        if self.facts.len() > before {
+            out.save.push(ix);
+        }
+    }
+
     /// Anything else was heard of a device.
     pub fn heard(&mut self, id: &str, at: Ms, out: &mut Changes) {
         if let Some(ix) = self.registry.find(id) {
@@ -348,9 +388,11 @@ impl Watch {
         let series_ts = match memory.door.admit(ix, &arrival, again, &mut out.ledger) {
             Admitted::Duplicate => {
                 out.counts.duplicates += 1;
-                let before = self.facts.len();
-                self.heard_of(ix, at);
-                if self.facts.len() > before {
+                let before = self.news();
+                if cry.is_some() || reading.values != Measurements::default() {
+                    self.heard_of(ix, at);
+                }
+                if self.news() > before {
                     out.save.push(ix);
                 }
                 return;
@@ -452,8 +494,15 @@ impl Watch {
     ) {
         let (ix, at, sight) = (logged.device, logged.arrived, self.sight);
         let late = judged.verdict == Verdict::Backlog;
-        let when = When { ts: judged.moves.unwrap_or(judged.ts), at, late };
-        let before = (self.facts.len(), self.memory(ix).map_or(0, Memory::conditions));
+        if cry.is_none() && logged.values == Measurements::default() {
+            return; // nothing was measured: it is kept for its number, and is no sign of life
+        }
+        // What was overtaken is older than what overtook it, whatever its time.
+        let newest = self.memory(ix).and_then(|memory| memory.newest).unwrap_or(Ms::MAX);
+        let ts = judged.moves.unwrap_or_else(|| judged.ts.min(newest - 1));
+        let when = When { ts, at, late };
+        let came_with = if cry.is_some() { CameWith::Alarm } else { CameWith::Nothing };
+        let before = (self.news(), self.memory(ix).map_or(0, Memory::conditions));
         self.judge(ix, |judge| {
             judge.advance_to_message(at, sight);
             judge.heard(at);
@@ -465,15 +514,25 @@ impl Watch {
                 judge.alarm(cry, when);
             }
             let newest = judge.memory.newest;
-            if judged.moves.is_some() {
-                judge.reading(&logged.values, when);
+            let mut values = logged.values;
+            if judged.moves.is_none() {
+                values = judge.overtaken(&values, when.ts);
+            }
+            if judged.moves.is_some() || values != Measurements::default() {
+                let values = judge.without_power_on(values, logged, came_with);
+                judge.reading(&values, when);
             }
             judge.backlog(when, newest);
         });
         out.counts.out_of_order += u64::from(judged.moves.is_none());
-        if before != (self.facts.len(), self.memory(ix).map_or(0, Memory::conditions)) {
+        if before != (self.news(), self.memory(ix).map_or(0, Memory::conditions)) {
             out.save.push(ix);
         }
+    }
+
+    /// Facts that the log alone cannot repeat: that a hydrant's trust changed, it can.
+    fn news(&self) -> usize {
+        self.facts.iter().filter(|fact| !matches!(fact, Fact::Hydrant { .. })).count()
     }
 
     /// Puts one device before its judge, then looks who else is concerned.
@@ -490,6 +549,7 @@ impl Watch {
         work(&mut judge);
         for fact in self.facts.get(first..).unwrap_or(&[]) {
             let (condition, at) = match fact {
+                Fact::Raised(raised) if raised.reason == Some(Reason::Never) => continue,
                 Fact::Raised(raised) => (raised.condition, raised.since),
                 Fact::Cleared { condition, at, .. } => (*condition, *at),
                 Fact::Passed { .. }
@@ -553,6 +613,7 @@ impl Watch {
             }
             self.sight.grace_from = self.sight.grace_from.or(Some(now));
             self.sight.up = true;
+            self.supervise(now, out);
             for ix in 0..self.memories.len() {
                 self.schedule(DeviceIx(ix as u32));
             }
@@ -562,8 +623,37 @@ impl Watch {
         }
     }
 
+    /// From the first session on it counts whom the gateway never hears. Devices that were
+    /// registered while it did not run count from now on.
+    fn supervise(&mut self, now: Ms, out: &mut Changes) {
+        let count = DeviceIx(self.memories.len() as u32);
+        let Some(town) = self.wholes.supervised else {
+            self.wholes.supervised = Some(Supervised { since: now, below: count });
+            self.sight.supervised = self.wholes.supervised;
+            out.watch_meta = true;
+            return;
+        };
+        self.newcomers.extend((town.below.0..count.0).map(DeviceIx));
+        self.welcome(now, out);
+    }
+
+    /// Devices that were registered just now, and that nobody has heard yet.
+    fn welcome(&mut self, now: Ms, out: &mut Changes) {
+        for ix in std::mem::take(&mut self.newcomers) {
+            let Some(memory) = self.memories.get_mut(ix.at()) else { continue };
+            let claimed = self.registry.device(ix).is_some_and(|device| device.claimed);
+            let counts = memory.heard_at.is_none() && memory.fresh().supervised_since.is_none();
+            if claimed && counts {
+                memory.fresh_mut().supervised_since = Some(now);
+                out.save.push(ix);
+                self.schedule(ix);
+            }
+        }
+    }
+
     /// Time passed: deadlines first, then zones and areas of which something changed.
     pub fn tick(&mut self, now: Ms, out: &mut Changes) {
+        self.welcome(now, out);
         self.blindness(now, out);
         while let Some(Reverse((due, ix))) = self.timers.peek().copied().filter(|it| it.0.0 <= now)
         {
@@ -587,6 +677,9 @@ impl Watch {
         }
         for (zone, _) in self.zones_again.iter().filter(|(_, due)| **due <= now) {
             self.zones_due.entry(zone.clone()).or_insert(now);
+        }
+        for (station, _) in self.areas_again.iter().filter(|(_, due)| **due <= now) {
+            self.areas_due.insert(station.clone());
         }
         for (zone, at) in std::mem::take(&mut self.zones_due) {
             self.zone(zone, at, now, out);
@@ -635,8 +728,11 @@ impl Watch {
             .filter_map(|ix| neighbour(registry, memories, *ix));
         let whole = self.wholes.areas.entry(station.clone()).or_default();
         let was = *whole;
-        self.facts.extend(whole.area(&station, devices, now));
+        let (fact, again) = whole.area(&station, devices, now);
         out.watch_meta |= *whole != was;
+        self.facts.extend(fact);
+        self.areas_again.remove(&station);
+        self.areas_again.extend(again.map(|again| (station, again)));
     }
 
     /// When [`Self::tick`] has something to do.
@@ -644,7 +740,7 @@ impl Watch {
     pub fn next_wake(&self) -> Option<Ms> {
         let blind = self.down_since.filter(|_| !self.wholes.gateway_blind);
         let zones = self.wholes.zones.values().filter_map(Whole::wake).min();
-        let again = self.zones_again.values().copied().min();
+        let again = self.zones_again.values().chain(self.areas_again.values()).copied().min();
         let timer = self.timers.peek().map(|it| it.0.0);
         [blind.map(|since| since + BLIND_MS), zones, again, timer].into_iter().flatten().min()
     }

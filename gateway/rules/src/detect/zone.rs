@@ -25,6 +25,9 @@ const ZONE: (usize, usize) = (3, 30);
 const ZONE_CLEAR_MS: Ms = 300_000;
 /// `blind_area`: this many devices, and this share of those ever heard.
 const AREA: (usize, usize) = (5, 50);
+/// Silence of a device counts for `blind_area` when it has lasted this long: a radio cell that
+/// blinks pages nobody.
+const AREA_GRACE_MS: Ms = 30_000;
 /// `blind_area` ends under this share.
 const AREA_CLEAR_PERCENT: usize = 25;
 
@@ -78,6 +81,26 @@ fn window(longest: Ms) -> Ms {
     WINDOW_MS.max(longest * WINDOW_TENTHS / 10)
 }
 
+/// When that many onsets of one window will have lasted for the grace; `None`: there are fewer.
+fn lasting(onsets: &mut [Onset], window: Ms, wanted: usize) -> Option<Ms> {
+    onsets.sort_by_key(|it| (it.since, it.ix));
+    let mut first = 0;
+    for (last, onset) in onsets.iter().enumerate() {
+        while onsets.get(first).is_some_and(|it| onset.since - it.since > window) {
+            first += 1;
+        }
+        if last + 1 - first >= wanted {
+            return Some(onset.since + AREA_GRACE_MS);
+        }
+    }
+    None
+}
+
+/// The least count that is enough of so many.
+fn least_of(of: usize, (least, percent): (usize, usize)) -> usize {
+    least.max((of * percent).div_ceil(100))
+}
+
 fn enough(count: usize, of: usize, (least, percent): (usize, usize)) -> bool {
     count >= least && count * 100 >= of * percent
 }
@@ -112,11 +135,13 @@ impl Whole {
         let mut onsets = Vec::new();
         for it in hydrants {
             let interval = interval_ms(it.device, it.profile, it.memory);
-            let heard = it.memory.heard_at.filter(|_| !it.memory.is_true(Condition::Offline));
+            // What it says of anything but its water does not tell whether its pipe is full.
+            let water = it.memory.fresh().water_heard;
+            let heard = water.filter(|_| !it.memory.is_true(Condition::Offline));
             let until =
                 heard.map(|at| at + LIVE_INTERVALS * interval).filter(|until| now <= *until);
             let is_live = until.is_some();
-            live += usize::from(is_live);
+            live += usize::from(is_live && !it.memory.pressure_hidden);
             live_until = live_until.min(until.unwrap_or(Ms::MAX));
             let low = [Condition::NoWater, Condition::LowPressure];
             let told = low.iter().filter_map(|low| it.memory.told(*low));
@@ -135,7 +160,8 @@ impl Whole {
         let subject = Subject::Zone(zone.into());
         let condition = Condition::ZoneLowPressure;
         if self.raised {
-            let holds = enough(onsets.len() + hidden + silent, live + silent, ZONE);
+            let unseen = hidden + silent;
+            let holds = enough(onsets.len() + unseen, live + unseen, ZONE);
             let ended = self.still(holds, ZONE_CLEAR_MS, (at, now));
             return (ended.map(|at| Fact::Cleared { subject, condition, at }), None);
         }
@@ -148,13 +174,14 @@ impl Whole {
         (None, (group.len() >= least).then_some(live_until.saturating_add(1)))
     }
 
-    /// Judges the devices of a station at `now`. Devices never heard do not count.
+    /// Judges the devices of a station at `now`. Devices never heard do not count, on either
+    /// side. Also says when it is worth another look: enough are silent, and not for long enough.
     pub fn area<'a>(
         &mut self,
         station: &str,
         devices: impl Iterator<Item = Neighbour<'a>>,
         now: Ms,
-    ) -> Option<Fact> {
+    ) -> (Option<Fact>, Option<Ms>) {
         let (mut known, mut longest) = (0, 0);
         let mut onsets = Vec::new();
         for it in devices.filter(|it| it.memory.heard_at.is_some()) {
@@ -170,15 +197,20 @@ impl Whole {
         let condition = Condition::BlindArea;
         if self.raised {
             let holds = onsets.len() * 100 >= known * AREA_CLEAR_PERCENT;
-            return self.still(holds, 0, (now, now)).map(|at| Fact::Cleared {
-                subject,
-                condition,
-                at,
-            });
+            let ended = self.still(holds, 0, (now, now));
+            return (ended.map(|at| Fact::Cleared { subject, condition, at }), None);
         }
-        let group = together(&mut onsets, window(longest)).to_vec();
-        self.raised = enough(group.len(), known, AREA);
-        self.raised.then(|| raised(subject, condition, &group, &onsets)).flatten()
+        let window = window(longest);
+        let Some(due) = lasting(&mut onsets, window, least_of(known, AREA)) else {
+            return (None, None);
+        };
+        if now < due {
+            return (None, Some(due));
+        }
+        let mut lasted = onsets.clone();
+        lasted.retain(|it| it.since + AREA_GRACE_MS <= now);
+        self.raised = true;
+        (raised(subject, condition, together(&mut lasted, window), &onsets), None)
     }
 
     /// Whether it ended, and at which event time.
@@ -205,6 +237,16 @@ impl Whole {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_are_enough_and_one_fewer_is_not() {
+        for of in 0..300 {
+            for limits in [ZONE, AREA] {
+                let least = least_of(of, limits);
+                assert!(enough(least, of, limits) && !enough(least - 1, of, limits), "{of}");
+            }
+        }
+    }
 
     #[test]
     fn the_largest_group_within_a_window_is_the_earliest_of_its_size() {

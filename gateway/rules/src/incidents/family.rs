@@ -11,7 +11,7 @@ use super::book::{Book, Cx};
 use super::state::{Event, State};
 use super::{Incident, IncidentId};
 use crate::changes::{Hop, Page};
-use crate::fact::Subject;
+use crate::fact::{Reason, Subject};
 use crate::registry::DeviceIx;
 
 impl Book {
@@ -78,7 +78,10 @@ impl Book {
         };
         let (class, covers) = covers(it.class);
         let parent = self.newest.get(&(subject, class)).and_then(|id| self.get(*id))?;
-        let all = it.active().all(|it| covers.contains(&it.condition));
+        // A device that was never heard did not fall silent with the others.
+        let all = it
+            .active()
+            .all(|it| covers.contains(&it.condition) && it.reason != Some(Reason::Never));
         (all && parent.is_active()).then_some(parent.id)
     }
 

@@ -60,10 +60,15 @@ fn presence(station: &str) -> Message {
     Message::Presence { station: station.into(), online: true }
 }
 
-fn pressure(ts: Ms, kpa: f32) -> Message {
+fn reading(ts: Ms, kpa: f32) -> Reading {
     let mut reading = Reading { ts: Some(ts), ..Reading::default() };
     reading.values.set(Field::PressureKpa, kpa).unwrap();
-    Message::Telemetry { area: "town".into(), device: "H".into(), readings: vec![reading] }
+    reading
+}
+
+fn pressure(ts: Ms, kpa: f32) -> Message {
+    let readings = vec![reading(ts, kpa)];
+    Message::Telemetry { area: "town".into(), device: "H".into(), readings }
 }
 
 fn alarm(device: &str, condition: Condition, active: bool) -> Message {
@@ -335,6 +340,110 @@ fn what_is_announced_holds_until_it_is_withdrawn_and_there_is_an_end_to_it() {
         world.announce(work.clone(), T0 + 2, &mut out).expect("announced");
     }
     assert_eq!(world.announce(work, T0 + 2, &mut out), Err(vec![BadAnnouncement::TooMany]));
+}
+
+#[test]
+fn a_shorter_interval_is_waited_for_at_once() {
+    let (mut world, mut out) = world();
+    let device = world.registry().device(H).unwrap().clone();
+    world.put_device(Device { interval_s: Some(86_400), ..device.clone() }, &mut out);
+    world.step(&pressure(T0, 300.0), T0, &mut out);
+    world.put_device(Device { interval_s: Some(60), ..device }, &mut out);
+    assert_eq!(world.next_wake(), Some(T0 + 300_000));
+    for minute in 1..60 {
+        world.tick(T0 + minute * 60_000, &mut out);
+    }
+    let offline = world.summary(H).conditions & Condition::Offline.bit();
+    assert!(offline != 0, "silent for an hour, at an interval of a minute");
+}
+
+#[test]
+fn a_shorter_interval_that_a_device_says_itself_is_waited_for_at_once() {
+    let (mut world, mut out) = world();
+    let says = |interval_s| Message::Status {
+        area: "town".into(),
+        device: "H".into(),
+        online: true,
+        boot: None,
+        firmware: None,
+        model: None,
+        interval_s: Some(interval_s),
+        reset: None,
+        rev: None,
+    };
+    world.step(&says(86_400), T0, &mut out);
+    world.step(&pressure(T0, 300.0), T0, &mut out);
+    world.step(&says(60), T0 + 1_000, &mut out);
+    world.tick(T0 + 301_000, &mut out);
+    assert!(world.summary(H).conditions & Condition::Offline.bit() != 0);
+}
+
+#[test]
+fn a_message_without_a_measurement_is_no_sign_of_life() {
+    let (mut world, mut out) = world();
+    let empty = Reading { ts: Some(T0), boot: Some(1), seq: Some(1), ..Reading::default() };
+    let says = |device: &str, readings| Message::Telemetry {
+        area: "town".into(),
+        device: device.into(),
+        readings,
+    };
+    let not_understood = Condition::NotUnderstood.bit();
+    for message in [
+        says("H", vec![]),
+        says("H", vec![Reading::default()]),
+        says("H", vec![empty, empty, Reading::default()]),
+        Message::NotUnderstood { area: "town".into(), device: "H".into() },
+    ] {
+        world.step(&message, T0 + 1_000, &mut out);
+        world.tick(T0 + 1_000, &mut out);
+        let summary = world.summary(H);
+        assert_eq!((summary.heard_at, summary.measured_at), (None, None), "{message:?}");
+        assert_eq!(summary.conditions, not_understood, "{message:?}");
+    }
+    let notices = || world.book.open().filter(|it| it.subject == Subject::Device(H)).count();
+    assert_eq!((notices(), out.pages.len()), (1, 0), "one notice, and nobody is paged");
+    assert_eq!(out.counts.duplicates, 1, "its number is counted all the same");
+
+    world.step(&says("H", vec![Reading::default(), reading(T0, 300.0)]), T0 + 2_000, &mut out);
+    assert_eq!(world.summary(H).conditions, 0, "one reading of two is understood");
+    assert_eq!(world.summary(H).heard_at, Some(T0 + 2_000));
+
+    world.step(&says("X", vec![]), T0 + 3_000, &mut out);
+    let x = world.registry().find("X").unwrap();
+    assert!(!world.registry().device(x).unwrap().claimed, "a stranger is registered");
+    assert_eq!(world.summary(x).conditions, not_understood);
+    assert!(out.registered.contains(&x) && out.save.contains(&x));
+}
+
+#[test]
+fn a_device_that_was_never_heard_is_a_notice_and_no_part_of_a_blind_area() {
+    let mut registry = registry();
+    for n in 0..40 {
+        registry.put_device(Device {
+            claimed: true,
+            station: "T".into(),
+            interval_s: Some(60),
+            ..Device::unclaimed(&format!("M-{n}"), "town", Kind::Smoke)
+        });
+    }
+    let (mut world, mut out) = (World::new(registry, Plan::default(), 1), Changes::default());
+    world.session(true, T0, &mut out);
+    world.step(&presence("T"), T0, &mut out);
+    for n in 0..10 {
+        let reading = Reading { ts: Some(T0), ..reading(T0, 300.0) };
+        let device = format!("M-{n}").into();
+        let message = Message::Telemetry { area: "town".into(), device, readings: vec![reading] };
+        world.step(&message, T0 + 60_000, &mut out);
+    }
+    world.tick(T0 + 300_000, &mut out);
+    let open = |world: &World| world.book.open().map(|it| it.subject.clone()).collect::<Vec<_>>();
+    assert_eq!(open(&world).len(), 32, "thirty detectors, H and S");
+    assert!(out.pages.is_empty(), "{:?}", out.pages);
+    world.tick(T0 + 360_000, &mut out);
+    world.tick(T0 + 390_000, &mut out);
+    let areas = world.book.open().filter(|it| matches!(it.subject, Subject::Area(_)));
+    let [area] = &areas.collect::<Vec<_>>()[..] else { panic!("{:?}", open(&world)) };
+    assert_eq!(area.children.len(), 10, "all ten that were ever heard");
 }
 
 #[test]

@@ -274,13 +274,15 @@ fn half_of_a_station_silent_together_is_a_blind_area() {
     }
     assert!(about(&drill.run(&script)).is_empty(), "four");
     assert!(!drill.out.watch_meta, "nothing of the area to keep yet");
-    let found = drill.run("00:01:10 E: gone");
-    assert_eq!(about(&found), ["00:01:10 area T-1 blind_area since 00:01:00 of A B C D E"]);
+    let found = drill.run("00:01:10 E: gone\n00:01:39.999");
+    assert!(about(&found).is_empty(), "five, the fifth for less than half a minute: {found:?}");
+    let found = drill.run("00:01:45");
+    assert_eq!(about(&found), ["00:01:40 area T-1 blind_area since 00:01:00 of A B C D E"]);
     assert!(drill.out.watch_meta);
-    let found = drill.run("00:01:11 A: temp_c=20\n00:01:12 B: temp_c=20");
+    let found = drill.run("00:01:51 A: temp_c=20\n00:01:52 B: temp_c=20");
     assert!(about(&found).is_empty(), "three of ten are 30 %");
-    let found = drill.run("00:01:13 C: temp_c=20");
-    assert_eq!(about(&found), ["00:01:13 area T-1 blind_area ended 00:01:13"]);
+    let found = drill.run("00:01:53 C: temp_c=20");
+    assert_eq!(about(&found), ["00:01:53 area T-1 blind_area ended 00:01:53"]);
 }
 
 #[test]
@@ -290,18 +292,21 @@ fn fewer_than_five_or_than_half_are_not() {
     for id in "ABCD".chars() {
         script += &format!("00:01:00 {id}: gone\n");
     }
+    script += "00:02:00\n";
     assert!(about(&drill.run(&script)).is_empty(), "four of four");
     let mut drill = area(11);
     let mut script = all("00:00:00", "ABCDEFGHIJK", 0);
     for id in "ABCDE".chars() {
         script += &format!("00:01:00 {id}: gone\n");
     }
+    script += "00:02:00\n";
     assert!(about(&drill.run(&script)).is_empty(), "five of eleven");
     let mut drill = area(11);
     let mut script = all("00:00:00", ALL, 0);
     for id in "ABCDE".chars() {
         script += &format!("00:01:00 {id}: gone\n");
     }
+    script += "00:02:00\n";
     assert_eq!(about(&drill.run(&script)).len(), 1, "one was never heard");
     let mut drill = area(10);
     let mut script = all("00:00:00", ALL, 0);
@@ -331,11 +336,69 @@ fn exactly_a_quarter_is_still_blind() {
     for id in "ABCDE".chars() {
         script += &format!("00:01:00 {id}: gone\n");
     }
+    script += "00:01:30\n";
     assert_eq!(about(&drill.run(&script)).len(), 1);
-    let found = drill.run("00:01:10 A: temp_c=20\n00:01:10 B: temp_c=20\n00:01:10 C: temp_c=20");
+    let found = drill.run("00:01:40 A: temp_c=20\n00:01:40 B: temp_c=20\n00:01:40 C: temp_c=20");
     assert!(about(&found).is_empty());
-    let found = drill.run("00:01:11 D: temp_c=20");
+    let found = drill.run("00:01:41 D: temp_c=20");
     assert_eq!(about(&found).len(), 1);
+}
+
+/// Twenty devices of one station, each of which says its id's number of dB/m … and is fine.
+fn cell() -> (Drill, String) {
+    let who: String = (b'A'..b'A' + 20).map(char::from).collect();
+    let mut drill = area(20);
+    drill.run(&who.chars().map(|id| format!("00:00:00 {id}: smoke_db_m=0\n")).collect::<String>());
+    (drill, who)
+}
+
+fn each(clock: &str, who: &str, what: &str) -> String {
+    who.chars().map(|id| format!("{clock} {id}: {what}\n")).collect()
+}
+
+#[test]
+fn a_radio_cell_that_blinks_is_no_blind_area() {
+    let (mut drill, who) = cell();
+    let blip = each("00:01:00", &who, "gone") + &each("00:01:03", &who, "born 60");
+    let found = drill.run(&(blip + "00:03:00"));
+    assert!(about(&found).is_empty(), "three seconds: {found:?}");
+    assert_eq!(found.len(), 40, "each was offline, and is not");
+
+    let (mut drill, who) = cell();
+    let half = each("00:01:00", &who, "gone") + &each("00:01:29.999", &who[..11], "born 60");
+    assert!(about(&drill.run(&(half + "00:03:00"))).is_empty(), "nine of twenty stay away");
+
+    let (mut drill, who) = cell();
+    let found = drill.run(&(each("00:01:00", &who, "gone") + "00:03:00"));
+    let [told] = &about(&found)[..] else { panic!("{found:?}") };
+    assert!(told.starts_with("00:01:30 area T-1 blind_area since 00:01:00 of A B C"), "{told}");
+}
+
+#[test]
+fn the_fifth_that_is_silent_for_half_a_minute_makes_the_area_blind() {
+    let (mut drill, who) = cell();
+    let mut script = String::new();
+    for (n, id) in who.chars().enumerate() {
+        script += &format!("00:01:{:02} {id}: gone\n", n * 2);
+    }
+    let found = drill.run(&(script + "00:03:00"));
+    let told: Vec<&str> = about(&found).iter().map(|it| &it[..47]).collect();
+    assert_eq!(told, ["00:01:48 area T-1 blind_area since 00:01:00 of "], "the tenth of twenty");
+}
+
+#[test]
+fn an_area_goes_on_growing_blind_over_a_restart() {
+    let (mut before, who) = cell();
+    before.run(&each("00:01:00", &who, "gone"));
+    let mut after = area(20);
+    for ix in 0..20 {
+        let ix = crate::registry::DeviceIx(ix);
+        after.watch.restore(ix, before.watch.memory(ix).unwrap().clone());
+    }
+    after.watch.restore_wholes(before.watch.wholes().clone());
+    let found = after.run("00:01:10\n00:02:00");
+    assert_eq!(about(&found).len(), 1, "{found:?}");
+    assert!(found[0].starts_with("00:01:30 area T-1"), "{found:?}");
 }
 
 #[test]

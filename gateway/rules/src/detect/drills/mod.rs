@@ -7,6 +7,7 @@
 //! 00:10:00 #1/7 pressure_kpa=130        … with boot and number
 //! 00:10:00 alarm smoke on|test|off      an alarm, with measurements behind it if any
 //! 00:10:00 gone | born 60 | up | down   Last Will, birth with its interval, the gateway's session
+//! 00:10:00 garbage                      a message of which nothing is understood
 //! 00:10:00 kept gone                    what the broker had kept: `kept` before any message
 //! 00:10:00                              the clock runs until then
 //! ```
@@ -15,11 +16,13 @@
 
 mod door;
 mod fire;
+mod fresh;
 mod many;
 mod pressure;
 mod properties;
 mod retained;
 mod silence;
+mod supervise;
 mod time;
 mod upkeep;
 
@@ -96,6 +99,7 @@ impl Drill {
         let mut watch = Watch::new(registry, 3_600_000);
         let mut out = Changes::default();
         watch.session(true, T0, &mut out);
+        out.clear();
         Self { watch, now: T0, out, found: Vec::new(), waited: Vec::new() }
     }
 
@@ -166,6 +170,7 @@ impl Drill {
                 let interval_s = words.nth(1).and_then(|it| it.parse().ok());
                 self.watch.status(("town", who), (true, interval_s), now, &mut self.out);
             }
+            Some("garbage") => self.watch.not_understood(("town", who), now, &mut self.out),
             Some("up") => self.watch.session(true, now, &mut self.out),
             Some("down") => self.watch.session(false, now, &mut self.out),
             Some("alarm") => {
@@ -286,6 +291,13 @@ fn values<'a>(words: impl Iterator<Item = &'a str>) -> Measurements {
     values
 }
 
+/// So many cases of a property, or as many as the environment asks for (`PROPTEST_CASES`).
+pub(super) fn cases(usually: u32) -> proptest::test_runner::Config {
+    let usual = proptest::test_runner::Config::default();
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    proptest::test_runner::Config { cases: if asked { usual.cases } else { usually }, ..usual }
+}
+
 /// A reading of `what` every `step` seconds from `from` to `to`, both included.
 pub(super) fn every(step: Ms, from: &str, to: &str, what: &str) -> String {
     let (mut t, end) = (at(from), at(to));
@@ -295,10 +307,4 @@ pub(super) fn every(step: Ms, from: &str, to: &str, what: &str) -> String {
         t += step * 1_000;
     }
     script
-}
-
-/// How many cases a property tries: this many, or what `PROPTEST_CASES` says.
-pub(super) fn cases(usual: u32) -> proptest::test_runner::Config {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|it| it.parse().ok());
-    proptest::test_runner::Config::with_cases(asked.unwrap_or(usual))
 }

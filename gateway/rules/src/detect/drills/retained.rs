@@ -59,11 +59,15 @@ fn a_retained_will_makes_nobody_offline() {
     drill.finds("heard ten seconds ago", "00:00:00 pressure_kpa=300\n00:00:10 kept gone", &[]);
     assert!(!memory(&drill).gone);
     let mut drill = Drill::watched();
-    drill.finds("never heard", "00:00:10 kept gone\n00:30:00", &[]);
+    drill.finds(
+        "never heard: that is found in its time",
+        "00:00:10 kept gone\n00:30:00",
+        &["00:05:00 D offline since 00:05:00 (never)"],
+    );
     drill.finds(
         "nor does a retained birth end a silence",
         "00:30:00 pressure_kpa=300\n00:40:00 kept born 60",
-        &["00:35:00 D offline since 00:35:00"],
+        &["00:30:00 D offline ended 00:30:00", "00:35:00 D offline since 00:35:00"],
     );
 }
 

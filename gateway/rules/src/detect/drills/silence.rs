@@ -23,7 +23,11 @@ fn silence_is_three_intervals_and_at_least_five_minutes() {
         &["00:07:00 D offline since 00:07:00"],
     );
     let mut unheard = Drill::new([device("D", Kind::Hydrant, "municipal", 60)]);
-    unheard.finds("never heard is not silent", "09:00:00", &[]);
+    unheard.finds(
+        "never heard is silent since the gateway first listened",
+        "09:00:00",
+        &["00:05:00 D offline since 00:05:00 (never)"],
+    );
     let mut default = Drill::new([crate::registry::Device {
         interval_s: None,
         ..device("D", Kind::Hydrant, "municipal", 0)
@@ -104,7 +108,7 @@ fn what_was_stored_meanwhile_goes_on_where_it_began() {
     );
     Drill::watched().finds(
         "a silence, though not everything was silent",
-        "00:00:00 pressure_kpa=100\n00:04:00 born 60\n00:05:00 pressure_kpa=100\n00:05:30 pressure_kpa=100",
+        "00:00:00 pressure_kpa=100\n00:03:00 born 60\n00:05:00 pressure_kpa=100\n00:05:30 pressure_kpa=100",
         &["00:05:30 D low_pressure since 00:05:00"],
     );
 }
@@ -230,7 +234,7 @@ fn one_interval_is_not_late() {
 
 #[test]
 fn a_stranger_falls_silent_like_anybody() {
-    Drill::watched().finds(
+    Drill::new([]).finds(
         "three of its intervals of 15 minutes",
         "00:00:00 X: pressure_kpa=300\n00:46:00",
         &["00:45:00 X offline since 00:45:00"],
@@ -248,13 +252,17 @@ fn what_a_deadline_moved_is_kept() {
     assert!(!drill.out.save.is_empty());
 }
 
+/// What is found of a device that is first heard half an hour after the gateway began.
+const NEVER_UNTIL_HALF_PAST: [&str; 2] =
+    ["00:05:00 D offline since 00:05:00 (never)", "00:30:00 D offline ended 00:30:00"];
+
 #[test]
 fn a_backlog_ends_by_itself() {
     let mut drill = Drill::watched();
     drill.finds(
         "a minute after its last message",
         "00:30:00 @00:10:00 pressure_kpa=0\n00:30:30 @00:11:00 pressure_kpa=0\n00:31:29.999",
-        &[],
+        &NEVER_UNTIL_HALF_PAST,
     );
     drill.finds(
         "worst first, though it was not found first",
@@ -277,6 +285,8 @@ fn a_backlog_ends_by_itself() {
         "a slow clock is none: its times run as its arrivals do",
         &script,
         &[
+            NEVER_UNTIL_HALF_PAST[0],
+            NEVER_UNTIL_HALF_PAST[1],
             "00:30:30 D clock_fault since 00:30:30",
             "00:31:00 D no_water since 00:30:30",
             "00:31:00 D low_pressure since 00:30:30",
@@ -285,6 +295,8 @@ fn a_backlog_ends_by_itself() {
 }
 
 /// A clock that is half an hour slow: `bundle` readings, one every `every_s`, are sent together.
+///
+/// What is found after it was first heard.
 fn slow_clock(every_s: i64, bundle: i64) -> Vec<String> {
     let mut script = String::new();
     for n in 0..(600 / every_s) {
@@ -292,7 +304,7 @@ fn slow_clock(every_s: i64, bundle: i64) -> Vec<String> {
         let (at, ts) = (super::T0 + 1_800_000 + sent * 1_000, super::T0 + n * every_s * 1_000);
         script += &format!("{} @{} pressure_kpa=0\n", super::clock(at), super::clock(ts));
     }
-    Drill::watched().run(&script)
+    Drill::watched().run(&script).split_off(NEVER_UNTIL_HALF_PAST.len())
 }
 
 #[test]
@@ -372,6 +384,8 @@ fn worst_first_when_a_backlog_ends() {
         "the lower was found first",
         "00:30:00 @00:10:00 pressure_kpa=100\n00:30:01 @00:10:30 pressure_kpa=100\n00:30:02 @00:11:00 pressure_kpa=0\n00:30:03 @00:12:00 pressure_kpa=0\n00:30:04 pressure_kpa=0",
         &[
+            NEVER_UNTIL_HALF_PAST[0],
+            NEVER_UNTIL_HALF_PAST[1],
             "00:30:04 D no_water since 00:11:00 late 1084 s",
             "00:30:04 D low_pressure since 00:10:00 late 1174 s",
         ],
@@ -383,12 +397,20 @@ fn a_late_alarm_waits_too_unless_it_is_fire() {
     Drill::watched().finds(
         "raised and ended in the backlog",
         "00:30:00 @00:10:00 alarm tamper on\n00:30:01 @00:11:00 alarm tamper off\n00:30:02 temp_c=20",
-        &["00:30:01 D tamper since 00:10:00 late 1200 s passed 00:11:00"],
+        &[
+            NEVER_UNTIL_HALF_PAST[0],
+            NEVER_UNTIL_HALF_PAST[1],
+            "00:30:01 D tamper since 00:10:00 late 1200 s passed 00:11:00",
+        ],
     );
     Drill::watched().finds(
         "still so",
         "00:30:00 @00:10:00 alarm tamper on\n00:30:02 temp_c=20",
-        &["00:30:02 D tamper since 00:10:00 late 1202 s"],
+        &[
+            NEVER_UNTIL_HALF_PAST[0],
+            NEVER_UNTIL_HALF_PAST[1],
+            "00:30:02 D tamper since 00:10:00 late 1202 s",
+        ],
     );
     Drill::watched().finds(
         "late, and older than the newest reading: told when nothing late comes any more",
@@ -426,7 +448,7 @@ fn a_reading_older_than_the_newest_moves_nothing() {
 
 #[test]
 fn nothing_is_due_when_nothing_is_heard() {
-    let mut drill = Drill::watched();
+    let mut drill = Drill::new([]);
     assert_eq!(drill.watch.next_wake(), None);
     drill.run(&every(60, "00:00:00", "00:10:00", "temp_c=20"));
     assert!(drill.watch.next_wake().is_some());

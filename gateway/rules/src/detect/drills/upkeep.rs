@@ -1,9 +1,8 @@
 //! Everything else that one device can have: open, knocked, freezing, battery, dirt, clock.
 
-use standpipe_shared::{Condition, Kind};
+use standpipe_shared::Condition;
 
-use super::{Drill, device};
-use crate::detect::{HydrantNow, Trust};
+use super::Drill;
 use crate::registry::DeviceIx;
 
 #[test]
@@ -101,37 +100,12 @@ fn an_alarm_of_a_fault_hides_the_water() {
 }
 
 #[test]
-#[rustfmt::skip] // a table
-fn trust_is_the_first_that_holds() {
-    for (story, script, at, trust) in [
-        ("fresh",                "00:00:00 pressure_kpa=300",                                         "00:02:00", Trust::Ok),
-        ("two intervals old",    "00:00:00 pressure_kpa=300",                                         "00:02:00.001", Trust::Stale),
-        ("low",                  "00:00:00 pressure_kpa=100\n00:00:30 pressure_kpa=100",              "00:00:30", Trust::Low),
-        ("low once",             "00:00:00 pressure_kpa=100",                                         "00:00:30", Trust::Ok),
-        ("empty and unheard",    "00:00:00 pressure_kpa=0\n00:00:30 pressure_kpa=0",                  "00:40:00", Trust::NoWater),
-        ("low and unheard",      "00:00:00 pressure_kpa=100\n00:00:30 pressure_kpa=100",              "00:03:00", Trust::Stale),
-        ("a fault",              "00:00:00 pressure_kpa=300\n00:00:30 pressure_kpa=9999",             "00:00:30", Trust::Stale),
-        ("offline",              "00:00:00 pressure_kpa=300\n00:00:30 gone",                          "00:00:30", Trust::Stale),
-        ("open",                 "00:00:00 pressure_kpa=300 flowing=1\n00:00:30 pressure_kpa=300 flowing=1", "00:00:30", Trust::InUse),
-        ("open and low",         "00:00:00 pressure_kpa=90 flowing=1\n00:00:30 pressure_kpa=90 flowing=1", "00:00:30", Trust::Low),
-        ("never measured",       "00:00:00 battery_mv=3600",                                          "00:00:00", Trust::Stale),
-        ("never heard",          "",                                                                  "00:00:00", Trust::Stale),
-    ] {
-        let mut drill = Drill::new([device("D", Kind::Hydrant, "municipal", 60)]);
-        drill.run(script);
-        let ix = drill.watch.registry.find("D").unwrap();
-        let now: HydrantNow = drill.watch.hydrant(ix, super::at(at)).unwrap();
-        assert_eq!(now.trust, trust, "{story}");
-    }
-}
-
-#[test]
 fn a_hydrant_shows_its_newest_pressure_and_when_it_was_measured() {
     let mut drill = Drill::hydrant();
     drill.run("00:00:10 @00:00:05 pressure_kpa=312\n00:00:20 @00:00:15 temp_c=12");
     let ix = drill.watch.registry.find("D").unwrap();
     let it = drill.watch.hydrant(ix, drill.now).unwrap();
-    assert_eq!((it.pressure_kpa, it.measured_at), (Some(312.0), Some(super::at("00:00:15"))));
+    assert_eq!((it.pressure_kpa, it.measured_at), (Some(312.0), Some(super::at("00:00:05"))));
     let memory = drill.watch.memory(ix).unwrap();
     assert_eq!(memory.latest.temp_c.map(standpipe_shared::Celsius::get), Some(12.0));
     assert_eq!(memory.conditions(), 0);
