@@ -36,7 +36,7 @@ const STRIKES: u8 = 2;
 
 /// What a message claims of its time, and what is known of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct TimeClaim {
     /// Arrival.
     pub at: Ms,
     /// The time it claims, not after `at`; `None`: none that could be so.
@@ -98,7 +98,7 @@ pub struct Clockwork {
     hid_before: bool,
 }
 
-impl Claim {
+impl TimeClaim {
     const fn gap(&self) -> Ms {
         self.at - self.before
     }
@@ -124,7 +124,7 @@ impl Claim {
 impl Clockwork {
     /// Judges a message. `known`: whether its clock was found wrong when it was first judged; then
     /// it is so again.
-    pub fn judge(&mut self, claim: &Claim, known: Option<bool>) -> Judged {
+    pub fn judge(&mut self, claim: &TimeClaim, known: Option<bool>) -> Judged {
         let judged = self.weigh(claim, known);
         self.hid_before = std::mem::replace(&mut self.hid, judged.moves.is_none());
         judged
@@ -137,7 +137,20 @@ impl Clockwork {
         self.hid_before
     }
 
-    fn weigh(&mut self, claim: &Claim, known: Option<bool>) -> Judged {
+    /// The gateway's clock was set by so much: arrivals move with it, and what devices claim does
+    /// not.
+    pub fn shift(&mut self, by: Ms) {
+        let Self { behind, first, last, strikes: _, woke: _, hid: _, hid_before: _ } = self;
+        if let Some(behind) = behind {
+            *behind = behind.saturating_add(by);
+        }
+        if let Some((arrival, _)) = first {
+            *arrival = arrival.saturating_add(by);
+        }
+        last.0 = last.0.saturating_add(by);
+    }
+
+    fn weigh(&mut self, claim: &TimeClaim, known: Option<bool>) -> Judged {
         if claim.after_silence() {
             self.woke = true;
         } else if claim.in_rhythm() {
@@ -169,7 +182,7 @@ impl Clockwork {
 
     /// The newest is what arrived last, except where a lower number overtook a higher one: the two
     /// sessions with the broker are two ways.
-    fn by_arrival(claim: &Claim, verdict: Verdict) -> Judged {
+    fn by_arrival(claim: &TimeClaim, verdict: Verdict) -> Judged {
         let ts = claim.at;
         let overtaken = claim.order == Order::JustBefore && !claim.in_rhythm();
         let moves = (!overtaken).then(|| ts.max(claim.newest.unwrap_or(ts)));
@@ -177,7 +190,7 @@ impl Clockwork {
     }
 
     /// A time within an interval is right, unless it does not rise.
-    fn young_is_wrong(&mut self, claim: &Claim, ts: Ms) -> bool {
+    fn young_is_wrong(&mut self, claim: &TimeClaim, ts: Ms) -> bool {
         let fell = claim.newest.map(|newest| newest - ts).filter(|fell| *fell >= 0);
         let lost = fell.map_or(0, |fell| fell + claim.gap());
         let by_number = claim.order == Order::Newer && lost > JITTER_MS;
@@ -192,7 +205,7 @@ impl Clockwork {
         false
     }
 
-    fn late_is_wrong(&mut self, claim: &Claim, ts: Ms) -> bool {
+    fn late_is_wrong(&mut self, claim: &TimeClaim, ts: Ms) -> bool {
         let late = claim.at - ts;
         let as_before = self.behind.is_some_and(|behind| (late - behind).abs() <= claim.late_after);
         as_before || self.falls(claim, ts) || self.no_backlog(claim, ts)
@@ -201,7 +214,7 @@ impl Clockwork {
     /// Whether its number rises and its time falls. What is numbered above a live message was
     /// measured after it: it can't be older than that, by a right clock or by one that is as far
     /// behind as it was.
-    fn falls(&self, claim: &Claim, ts: Ms) -> bool {
+    fn falls(&self, claim: &TimeClaim, ts: Ms) -> bool {
         if claim.order != Order::Newer {
             return false;
         }
@@ -216,7 +229,7 @@ impl Clockwork {
     }
 
     /// Whether these late messages do not come as a backlog does.
-    fn no_backlog(&mut self, claim: &Claim, ts: Ms) -> bool {
+    fn no_backlog(&mut self, claim: &TimeClaim, ts: Ms) -> bool {
         let (at, gap) = (claim.at, claim.gap());
         let hidden = claim.hidden(ts);
         let previous = self.first.map(|_| self.last);

@@ -15,7 +15,7 @@ use super::fresh::CameWith;
 use super::judge::{Cry, Judge, Sight, When, interval_ms, late_after};
 use super::retained::KeptAlarm;
 use super::supervise::Supervised;
-use super::time::{Claim, Clockwork, Judged, Verdict};
+use super::time::{Clockwork, Judged, TimeClaim, Verdict};
 use super::zone::{Neighbour, Whole};
 use super::{HydrantNow, Memory};
 use crate::changes::Logged;
@@ -455,7 +455,7 @@ impl Watch {
     ) -> Option<(Judged, Clockwork)> {
         let (device, memory) = (self.registry.device(ix)?, self.memory(ix)?);
         let profile = self.registry.profile_of(device);
-        let claim = Claim {
+        let claim = TimeClaim {
             at,
             ts,
             order: memory.door.order(number),
