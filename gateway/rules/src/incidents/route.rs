@@ -40,7 +40,7 @@ pub(super) fn station(registry: &Registry, raised: &Raised) -> Box<str> {
             let most = shares.into_iter().rev().max_by_key(|(_, share)| *share);
             most.map_or_else(Box::default, |(station, _)| station.into())
         }
-        Subject::Gateway => Box::default(),
+        Subject::Gateway | Subject::Topic(_) => Box::default(),
     }
 }
 
@@ -111,7 +111,9 @@ fn whom(incident: &Incident) -> Whom {
     match incident.subject {
         Subject::Gateway if incident.conditions().iter().all(clock) => Whom::Admins,
         Subject::Gateway => Whom::Everybody,
-        Subject::Device(_) | Subject::Zone(_) | Subject::Area(_) => Whom::Stations,
+        Subject::Device(_) | Subject::Zone(_) | Subject::Area(_) | Subject::Topic(_) => {
+            Whom::Stations
+        }
     }
 }
 

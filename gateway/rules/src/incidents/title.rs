@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use standpipe_shared::{Class, Condition, Kind};
 
-use super::{Incident, Quiet, Text};
-use crate::fact::Subject;
+use super::damp::span;
+use super::{Incident, Member, Quiet, Text};
+use crate::Ms;
+use crate::fact::{Reason, Subject};
 use crate::registry::{Device, Registry};
 
+/// A fire that is told of this late is marked, s: a page takes seconds.
+const LATE_MARKED_S: u32 = 60;
 /// Characters of a text that a title has room for.
 const DETAIL_MOST: usize = 80;
 
@@ -22,7 +26,9 @@ pub(super) fn of(incident: &Incident, registry: &Registry) -> Text {
     };
     let (before_en, before_zh) = before(incident);
     let place = place(incident, registry);
-    let (mut en, mut zh) = (format!("{before_en}{what_en}"), format!("{before_zh}{what_zh}"));
+    let how = how(incident, worst);
+    let (mut en, mut zh) =
+        (format!("{before_en}{what_en}{}", how.en), format!("{before_zh}{what_zh}{}", how.zh));
     if !place.en.is_empty() {
         en = format!("{en} · {}", place.en);
         zh = format!("{zh} · {}", place.zh);
@@ -38,6 +44,41 @@ pub(super) fn of(incident: &Incident, registry: &Registry) -> Text {
         zh = format!("{zh} · {detectors}个探测器");
     }
     Text { en, zh }
+}
+
+/// How it is true, where that has to be said: since nobody knows when, for a reason, again and
+/// again, by an old report.
+fn how(incident: &Incident, worst: Option<Condition>) -> Text {
+    let (mut en, mut zh) = (Vec::new(), Vec::new());
+    let of_worst = |member: &&Member| Some(member.condition) == worst;
+    let reason = incident.active().filter(of_worst).find_map(|member| member.reason);
+    if let Some((reason_en, reason_zh)) = reason.map(why) {
+        en.push(reason_en.to_owned());
+        zh.push(reason_zh.to_owned());
+    }
+    // What was said long ago, or what the device's clock makes of it.
+    if incident.class == Class::Fire && incident.late_s >= LATE_MARKED_S {
+        let (ago_en, ago_zh) = span(Ms::from(incident.late_s) * 1_000);
+        en.push(format!("reported {ago_en} late"));
+        zh.push(format!("迟报{ago_zh}"));
+    }
+    let flaps = incident.most_flaps().filter(|flaps| Some(flaps.condition) == worst);
+    if let Some(flaps) = flaps {
+        en.push(flaps.words());
+        zh.push(flaps.words_zh());
+    }
+    let en = en.iter().map(|words| format!(", {words}")).collect();
+    let zh = if zh.is_empty() { String::new() } else { format!("（{}）", zh.join("，")) };
+    Text { en, zh }
+}
+
+/// A reason in words.
+const fn why(reason: Reason) -> (&'static str, &'static str) {
+    match reason {
+        Reason::Never => ("never heard", "从未上线"),
+        Reason::NoMeasurement => ("no measurement", "无测量数据"),
+        Reason::SinceUnknown => ("since unknown", "起始时间不明"),
+    }
 }
 
 /// What puts a title in its proper light.
@@ -89,6 +130,7 @@ fn place(incident: &Incident, registry: &Registry) -> Text {
             both(registry.station(id).map_or_else(|| id.to_string(), |it| it.name.to_string()))
         }
         Subject::Gateway => both(String::new()),
+        Subject::Topic(topic) => both(shortened(topic)),
     }
 }
 

@@ -61,7 +61,7 @@ fn nobody_there_at_step_2_either_and_the_third_comes_at_its_time() {
          02:04:59.999 -            =>
          02:05:00 -                => p3 #1 D
          02:10:00 -                => p3r1 #1 D T1 T2 T3
-         02:10:10 T4 acknowledge #1 => #1 fire acknowledged e1
+         02:10:10 T3 acknowledge #1 => #1 fire acknowledged e1
          02:40:10 -                => #1 fire open e2; p1 #1 T1; p2 #1 T2 T3
          02:43:10 -                => p3 #1 D",
     );
@@ -175,7 +175,8 @@ fn the_gateway_is_blind() {
          02:03:00 -                           => p3 #1 @d D
          02:18:00 -                           => p3r1 #1 @admin @admin1 @chief @d D
          02:33:00 -                           => p3r2 #1 @admin @admin1 @chief @d D
-         02:34:00 clear gateway gateway_blind => #1 critical closed e1 recovered",
+         02:34:00 clear gateway gateway_blind =>
+         02:35:00 -                => #1 critical closed e1 recovered",
     );
     let wire = drill.wire(1);
     assert_eq!((wire.device, wire.zone, &*wire.station), (None, None, ""));
