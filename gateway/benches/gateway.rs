@@ -15,7 +15,7 @@ use standpipe::series::batch::{TagRow, Tags};
 use standpipe::series::line;
 use standpipe::store::{Store, block};
 use standpipe_rules::changes::Logged;
-use standpipe_rules::incidents::Plan;
+use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::registry::{Device, DeviceIx, Level, Registry, Station};
 use standpipe_rules::wire::parse;
 use standpipe_rules::world::World;
@@ -164,7 +164,7 @@ fn parsing() {
 }
 
 fn world() -> (World, Changes) {
-    let mut world = World::new(registry(DEVICES), Plan::default(), 1);
+    let mut world = World::new(registry(DEVICES), Plan::default(), Secret::new([1; 32]));
     let mut changes = Changes::default();
     world.session(true, T0, &mut changes);
     (world, changes)
@@ -229,7 +229,7 @@ fn open(path: &Path, devices: usize) -> Engine {
     let mut store = Store::open(path).unwrap();
     let rows: Vec<_> = (0..devices).map(device).collect();
     store.import(&stations(), &rows).unwrap();
-    let loaded = store.load(Plan::default(), [], 1).unwrap();
+    let loaded = store.load(Plan::default(), [], Secret::new([1; 32])).unwrap();
     let mut engine = Engine::new(store, loaded, T0);
     for lane in [Lane::Alarm, Lane::Telemetry] {
         engine.take(Inbox::Lane { lane, up: true, at: T0 }, T0);
@@ -298,7 +298,7 @@ fn loading() {
         || (),
         |()| {
             let mut store = Store::open(&path).unwrap();
-            let loaded = black_box(store.load(Plan::default(), [], 1).unwrap());
+            let loaded = black_box(store.load(Plan::default(), [], Secret::new([1; 32])).unwrap());
             assert_eq!(loaded.replayed, 20_000);
         },
     );

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::NearHydrant;
-use standpipe_shared::{Class, Severity};
+use standpipe_shared::{Class, Condition, Severity};
 
 use crate::config::Language;
 use crate::notify::message::{Desk, Incident, water};
@@ -137,11 +137,12 @@ fn description(it: &Incident, language: Language) -> String {
         Language::English => (&it.title.en, it.hydrants_note.as_ref().map(|it| &it.en)),
     };
     let address = it.device.as_ref().map(|it| &*it.address).filter(|it| !it.is_empty());
-    let parts = [Some(title.as_str()), address, note.map(String::as_str)];
+    let said = it.said();
+    let parts = [Some(title.as_str()), address, said.as_deref(), note.map(String::as_str)];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-const fn instruction(it: &Incident, closed: bool, language: Language) -> &'static str {
+fn instruction(it: &Incident, closed: bool, language: Language) -> &'static str {
     let (en, zh) = match it.class {
         _ if closed => ("It is over: nothing to do.", "警情已结束，无需处置。"),
         _ if it.exercise => ("Exercise: no real emergency.", "演练：并非真实警情。"),
@@ -153,6 +154,10 @@ const fn instruction(it: &Incident, closed: bool, language: Language) -> &'stati
             ("Do not count on this water; have it looked at.", "请勿依赖该水源，并派人检查。")
         }
         Class::Upkeep => ("Have the device looked at.", "请派人检查设备。"),
+        Class::Blind if it.conditions.contains(&Condition::UnreadableAlarm) => (
+            "It may be a fire: find out what the device reports.",
+            "可能是火警，请立即核实该设备上报的内容。",
+        ),
         Class::Blind => (
             "Alarms from there may not come: watch it by other means.",
             "该区域报警可能无法送达，请用其他方式值守。",

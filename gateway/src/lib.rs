@@ -12,6 +12,7 @@ pub mod demo;
 pub mod digest;
 pub mod engine;
 pub mod health;
+pub mod ids;
 pub mod ingest;
 pub mod keep;
 pub mod limits;

@@ -35,6 +35,7 @@ use crate::engine::{
     self, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues,
 };
 use crate::health::{Health, Status};
+use crate::ids;
 use crate::ingest;
 use crate::limits::GRACE;
 use crate::mqtt::{BadBroker, Broker};
@@ -397,8 +398,9 @@ fn open(config: &Config) -> Result<(Store, Loaded, Box<str>), StartError> {
     if files.stations.is_some() || files.devices.is_some() {
         import(&mut store, config)?;
     }
-    let (gateway, seed) = store.identity(RandomState::new().build_hasher().finish())?;
-    let loaded = store.load(config.plan(), config.profiles(), seed)?;
+    let gateway = store.identity(RandomState::new().build_hasher().finish())?;
+    let secret = ids::secret(config.folder.as_deref(), &config.store.path);
+    let loaded = store.load(config.plan(), config.profiles(), secret)?;
     let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
     tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
     Ok((store, loaded, gateway))

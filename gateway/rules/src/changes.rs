@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::Measurements;
 
 use crate::Ms;
-use crate::incidents::IncidentId;
+use crate::incidents::{Action, Actor, IncidentId, Refused};
 use crate::orders::{Command, Of};
 use crate::registry::DeviceIx;
 
@@ -42,6 +42,8 @@ pub struct Changes {
     pub windows: bool,
     /// Whether what is remembered of zones and areas changed.
     pub watch_meta: bool,
+    /// Actions that were refused: nothing to keep, something to log.
+    pub refused: Vec<RefusedAction>,
     /// What to count.
     pub counts: Counts,
 }
@@ -86,6 +88,7 @@ impl Changes {
             book_meta,
             windows,
             watch_meta,
+            refused,
             counts,
         } = self;
         readings.clear();
@@ -103,6 +106,7 @@ impl Changes {
         *book_meta = false;
         *windows = false;
         *watch_meta = false;
+        refused.clear();
         *counts = Counts::default();
     }
 }
@@ -157,6 +161,20 @@ pub struct TrailEntry {
     pub by: Box<str>,
     /// In words or numbers.
     pub detail: Box<str>,
+    /// Of what people do: the authenticated name of who did it, beside `by`, which they claim.
+    #[serde(default)]
+    pub actor: Box<str>,
+}
+
+/// An action that was refused: to be logged, with who tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedAction {
+    /// Who tried, as the gateway knows them.
+    pub actor: Actor,
+    /// What.
+    pub action: Action,
+    /// Why not.
+    pub why: Refused,
 }
 
 /// The hops of an incident from the sensor to its end.
@@ -245,6 +263,9 @@ pub struct Page {
     pub receiver: Receiver,
     /// When it was owed.
     pub at: Ms,
+    /// Counts the pages of this gateway: of two, the lower was owed first.
+    #[serde(default)]
+    pub number: u64,
 }
 
 /// To whom a page goes.

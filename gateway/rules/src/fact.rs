@@ -18,6 +18,8 @@ pub enum Subject {
     Area(Box<str>),
     /// The gateway itself.
     Gateway,
+    /// What was sent to a topic that names no device, by the topic, escaped; empty: to any of many.
+    Topic(Box<str>),
 }
 
 /// Something began or ended.

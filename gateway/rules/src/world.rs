@@ -11,17 +11,17 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use standpipe_shared::{Class, Measurements};
+use standpipe_shared::{Class, Condition, Measurements, Reading};
 use ulid::Ulid;
 
-use crate::changes::Logged;
+use crate::changes::{Logged, RefusedAction};
 use crate::detect::judge::silent_after;
 use crate::detect::watch::Wholes;
 use crate::detect::{BadMemory, HydrantNow, Memory, Watch};
 use crate::fact::Subject;
 use crate::incidents::{
-    Action, Announcement, BadAnnouncement, Book, IncidentId, Plan, Refused, Saved, State, View,
-    WINDOWS_MOST, Work, bulletins,
+    Action, Actor, Announcement, BadAnnouncement, Book, Cause, IncidentId, Plan, Refused, Said,
+    Saved, Secret, State, View, WINDOWS_MOST, Work, bulletins,
 };
 use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
@@ -50,6 +50,12 @@ pub struct Summary {
     pub latest: Measurements,
 }
 
+/// What an incident that a reading opens gets its id from.
+fn cause(device: &str, reading: &Reading, arrived: Arrived) -> Cause {
+    let Reading { ts, boot, seq, .. } = *reading;
+    Cause { device: device.into(), ts, boot, seq, print: arrived.print }
+}
+
 /// What the book may look at.
 fn view<T>(watch: &Watch, look: impl FnOnce(&View<'_>) -> T) -> T {
     let hydrant = |ix, now| watch.hydrant(ix, now).unwrap_or(HydrantNow::UNKNOWN);
@@ -58,11 +64,11 @@ fn view<T>(watch: &Watch, look: impl FnOnce(&View<'_>) -> T) -> T {
 }
 
 impl World {
-    /// Nothing has happened yet. `seed` makes the ids of incidents and pages.
+    /// Nothing has happened yet. `secret` makes the ids of incidents and pages.
     #[must_use]
-    pub fn new(registry: Registry, plan: Plan, seed: u64) -> Self {
+    pub fn new(registry: Registry, plan: Plan, secret: Secret) -> Self {
         let verify_ms = Ms::from(plan.verify_hours) * 3_600_000;
-        let (watch, book) = (Watch::new(registry, verify_ms), Book::new(plan, seed));
+        let (watch, book) = (Watch::new(registry, verify_ms), Book::new(plan, secret));
         Self { watch, book, orders: Orders::default() }
     }
 
@@ -148,6 +154,7 @@ impl World {
             Message::Telemetry { area, device, readings } => {
                 for reading in readings {
                     self.watch.reading((area, device), reading, at, out);
+                    self.settle_because(Some(cause(device, reading, arrived)), at, out);
                 }
                 if readings.iter().all(|it| it.values == Measurements::default()) {
                     self.watch.not_understood((area, device), at, out);
@@ -155,6 +162,7 @@ impl World {
             }
             Message::Alarm { area, device, alarm } => {
                 self.watch.alarm((area, device), alarm, at, out);
+                self.settle_because(Some(cause(device, &alarm.reading, arrived)), at, out);
             }
             Message::Status { area, device, online, interval_s, rev, .. } => {
                 self.watch.status((area, device), (*online, *interval_s), at, out);
@@ -166,7 +174,14 @@ impl World {
             Message::NotUnderstood { area, device } => {
                 self.watch.not_understood((area, device), at, out);
             }
-            Message::UnreadableAlarm { .. } => {}
+            Message::UnreadableAlarm { area, device, topic, payload, why } => {
+                let said = Said {
+                    topic: topic.clone(),
+                    payload: payload.clone(),
+                    why: why.as_str().into(),
+                };
+                self.unreadable((area, device.as_deref()), said, arrived, out);
+            }
             Message::Reply { device, id, ok, detail, .. } => {
                 self.watch.heard(device, at, out);
                 if let Some(ix) = self.registry().find(device) {
@@ -174,8 +189,8 @@ impl World {
                 }
             }
             Message::Action { station, action } => {
-                let refused = self.act(Some(station), action, at, out).is_err();
-                out.counts.refused_actions += u64::from(refused);
+                // Whoever is refused by topic hears nothing of it: it is counted and logged.
+                let _ = self.act(&Actor::Station(station.clone()), action, at, out);
             }
             Message::Presence { station, online } => {
                 self.book.presence((station, *online), at, out);
@@ -194,6 +209,8 @@ impl World {
             }
             Message::Alarm { area, device, alarm } => {
                 self.watch.retained_alarm((area, device), alarm, arrived, out);
+                let cause = cause(device, &alarm.reading, arrived);
+                self.settle_because(Some(cause), arrived.at, out);
             }
             Message::Status { area, device, online, interval_s, rev, .. } => {
                 let status = (*online, *interval_s);
@@ -217,6 +234,20 @@ impl World {
     pub fn session(&mut self, up: bool, now: Ms, out: &mut Changes) {
         self.watch.session(up, now, out);
         self.settle(now, out);
+    }
+
+    /// Something is wrong with the gateway itself: `registry_fault` or `clock_fault`, and in which
+    /// words, shown as they are; other words replace those of before, and page nobody. `None`: it
+    /// is over. May be called whenever the shell finds out, also with what is known already.
+    pub fn gateway_condition(
+        &mut self,
+        condition: Condition,
+        detail: Option<&str>,
+        now: Ms,
+        out: &mut Changes,
+    ) {
+        let (watch, book) = (&self.watch, &mut self.book);
+        view(watch, |view| book.gateway(view, (condition, detail), now, out));
     }
 
     /// Time passed. Called once after every batch, and at [`Self::next_wake`].
@@ -265,9 +296,9 @@ impl World {
             Order::Command { device, asked } => {
                 let ix = registry.find(&device).ok_or(OrderRefused::UnknownDevice)?;
                 let silence = self.silent_after(ix);
-                let id = self.book.new_id(now, out);
+                let id = self.book.new_id(("command", &device), now, out);
                 self.orders.ask(asked.within(silence), (ix, id), now, out)?;
-                Ok(Some(id))
+                Ok(Some(id.0))
             }
         }
     }
@@ -285,7 +316,8 @@ impl World {
         if self.book.windows().len() >= WINDOWS_MOST {
             return Err(vec![BadAnnouncement::TooMany]);
         }
-        let id = self.book.new_id(now, out);
+        let (_, of) = announcement.scope.parts();
+        let (id, _) = self.book.new_id(("announcement", of), now, out);
         let window = announcement.window(id, self.registry(), now)?;
         if window.alarm.is_none() {
             self.book.announce(window, out);
@@ -343,16 +375,48 @@ impl World {
     /// [`Refused`]: nothing changed.
     pub fn act(
         &mut self,
-        station: Option<&str>,
+        actor: &Actor,
         action: &Action,
         now: Ms,
         out: &mut Changes,
     ) -> Result<(), Refused> {
         let first = out.incidents.len();
         let (watch, book) = (&self.watch, &mut self.book);
-        let done = view(watch, |view| book.act(view, (station, action), now, out));
+        let done = view(watch, |view| book.act(view, (actor, action), now, out));
         self.ask_for_evidence(first, now, out);
+        if let Err(why) = done {
+            out.counts.refused_actions += 1;
+            let (actor, action) = (actor.clone(), action.clone());
+            out.refused.push(RefusedAction { actor, action, why });
+        }
         done
+    }
+
+    /// An alarm came that cannot be read. It says nothing of what its device measures, and is no
+    /// sign of life: nothing of it was understood.
+    fn unreadable(
+        &mut self,
+        (area, device): (&str, Option<&str>),
+        said: Said,
+        arrived: Arrived,
+        out: &mut Changes,
+    ) {
+        let subject = match device {
+            Some(device) => Subject::Device(self.watch.known((area, device), out)),
+            None => Subject::Topic(said.topic.clone()),
+        };
+        let device = device.map(Box::from);
+        let print = arrived.print;
+        self.book.because(device.map(|device| Cause {
+            device,
+            print,
+            ts: None,
+            boot: None,
+            seq: None,
+        }));
+        let (watch, book) = (&self.watch, &mut self.book);
+        view(watch, |view| book.unreadable(view, (subject, said), arrived, out));
+        self.book.because(None);
     }
 
     /// A page was confirmed.
@@ -383,6 +447,13 @@ impl World {
     /// What is committed need not be kept for the store any more.
     pub fn committed(&mut self) {
         self.book.committed();
+    }
+
+    /// Tells the book what detection found in a message.
+    fn settle_because(&mut self, cause: Option<Cause>, now: Ms, out: &mut Changes) {
+        self.book.because(cause);
+        self.settle(now, out);
+        self.book.because(None);
     }
 
     /// Tells the book what detection found.

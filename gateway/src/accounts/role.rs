@@ -1,6 +1,6 @@
 //! Roles and what each may do. Where it may be done is in [`super::who`].
 
-use standpipe_rules::incidents::ActionKind;
+use standpipe_rules::incidents::{AccountRole, ActionKind};
 
 /// What somebody is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,23 +55,31 @@ impl Role {
         Self::ALL.into_iter().find(|it| it.as_str() == name)
     }
 
+    /// The same, as the rules know it: what it may do to an incident is decided there.
+    #[must_use]
+    pub const fn account(self) -> AccountRole {
+        match self {
+            Self::Viewer => AccountRole::Viewer,
+            Self::Crew => AccountRole::Crew,
+            Self::Officer => AccountRole::Officer,
+            Self::DeviceManager => AccountRole::DeviceManager,
+            Self::Admin => AccountRole::Admin,
+        }
+    }
+
     /// Whether it may do that.
     #[must_use]
     #[rustfmt::skip] // a table should look like one
     pub const fn may(self, right: Right) -> bool {
-        use ActionKind::{Acknowledge, Arrive, Comment, Dispatch, FalseAlarm, Resolve, Shown};
         match (self, right) {
             (Self::Admin, _)                                                      => true,
-            (Self::Viewer, Right::Act(Shown))                                     => true,
+            (role, Right::Act(action)) => role.account().may(action),
             (Self::Viewer, _)                                                     => false,
-            (Self::Crew, Right::Act(Shown | Acknowledge | Arrive | Comment))      => true,
-            (Self::Crew, Right::Act(Dispatch | Resolve | FalseAlarm))             => false,
             (Self::Crew, Right::CheckHydrant)                                     => true,
             (Self::Crew, Right::Devices | Right::Announce | Right::Accounts)      => false,
-            (Self::Officer, Right::Act(_) | Right::CheckHydrant | Right::Announce) => true,
+            (Self::Officer, Right::CheckHydrant | Right::Announce)                => true,
             (Self::Officer, Right::Devices | Right::Accounts)                     => false,
-            (Self::DeviceManager, Right::Act(Shown | Comment))                    => true,
-            (Self::DeviceManager, Right::Act(_) | Right::Accounts)                => false,
+            (Self::DeviceManager, Right::Accounts)                                => false,
             (Self::DeviceManager, Right::CheckHydrant | Right::Devices | Right::Announce) => true,
         }
     }

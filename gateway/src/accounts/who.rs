@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, Value};
+use standpipe_rules::incidents::Actor;
 use standpipe_rules::registry::{Level, Station};
 
 use super::role::{Right, Role};
@@ -153,6 +154,13 @@ impl Who {
     #[must_use]
     pub const fn may(&self, right: Right) -> bool {
         self.role.may(right)
+    }
+
+    /// Who acts, as the rules know them.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        let (name, station) = (self.name.clone(), self.station.clone());
+        Actor::Account { name, role: self.role.account(), station }
     }
 
     /// The proof that a form comes from our own page; empty where none is needed.

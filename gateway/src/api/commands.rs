@@ -56,7 +56,7 @@ const ITEMS: Source = Source {
     from: "command c JOIN device d ON d.ix = c.ix",
     joins: "",
     group: "",
-    order: "ORDER BY c.id DESC",
+    order: "ORDER BY c.number DESC",
 };
 
 /// What was asked of a device, newest first.

@@ -60,10 +60,29 @@ pub struct Incident {
     /// condition is true: `never` or `since_unknown` (`offline`, a fire), `no_measurement`
     /// (`sensor_fault`).
     pub reason: Option<String>,
+    /// What is wrong with the gateway itself, in words.
+    pub detail: Option<String>,
+    /// `unreadable_alarm`: where it was said, escaped.
+    pub topic: Option<String>,
+    /// `unreadable_alarm`: the beginning of what was said last, escaped.
+    pub payload: Option<String>,
+    /// A condition of it comes and goes: how often of late.
+    pub flapping: Option<Flapping>,
     /// When it ended.
     pub closed_at: Option<Ms>,
     /// `fire`, `repaired`, `recovered`, `false_alarm`, `test`, `exercise` or `maintenance`.
     pub outcome: Option<String>,
+}
+
+/// How often a condition was raised of late.
+#[derive(Serialize, ToSchema)]
+pub struct Flapping {
+    /// Which.
+    pub condition: String,
+    /// How often.
+    pub times: u32,
+    /// Within how long, s.
+    pub within_s: u32,
 }
 
 /// The device of an incident.

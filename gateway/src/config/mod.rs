@@ -48,6 +48,8 @@ pub struct Config {
     pub profiles: Vec<(Box<str>, Profile)>,
     /// Files that are imported at start.
     pub registry: RegistryFiles,
+    /// Where its file lies; `None`: there is none.
+    pub folder: Option<PathBuf>,
 }
 
 /// `[mqtt]`
@@ -355,6 +357,7 @@ impl Config {
             digest: Digest::default(),
             profiles: Vec::new(),
             registry: RegistryFiles::default(),
+            folder: None,
         }
     }
 

@@ -60,7 +60,20 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     let path = path.unwrap_or_else(|| folder.join("standpipe.db"));
     let store = Store { path };
     let mqtt = mqtt.unwrap_or_else(|| Config::new(Broker::loopback()).mqtt);
-    Config { mqtt, http, store, influx, webhooks, escalation, verify, digest, profiles, registry }
+    let folder = Some(folder.to_owned());
+    Config {
+        mqtt,
+        http,
+        store,
+        influx,
+        webhooks,
+        escalation,
+        verify,
+        digest,
+        profiles,
+        registry,
+        folder,
+    }
 }
 
 fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Mqtt> {

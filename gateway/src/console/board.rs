@@ -110,7 +110,7 @@ fn open(db: &Connection, area: &Area, now: Ms) -> Result<Open, ReadError> {
     let sql = format!(
         "SELECT {TOLD} FROM incident i WHERE i.id IN (SELECT id FROM (SELECT i.id,
              CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1 WHEN 'warning' THEN 2
-                 ELSE 3 END AS rank {of} ORDER BY rank, i.state <> 'open', i.opened_at DESC
+                 ELSE 3 END AS rank {of} ORDER BY rank, i.state <> 'open', i.opened_at DESC, i.number DESC
              LIMIT {ROWS}))"
     );
     let mut statement = db.prepare_cached(&sql)?;
@@ -226,7 +226,7 @@ fn drill(db: &Connection, area: &Area) -> Result<Option<Told>, ReadError> {
     let sql = format!(
         "SELECT {TOLD} FROM incident i
          WHERE i.open = 1 AND i.class = 'fire' AND i.severity = 'notice' AND {}
-         AND json_extract(i.wire, '$.exercise') ORDER BY i.opened_at DESC LIMIT 1",
+         AND json_extract(i.wire, '$.exercise') ORDER BY i.opened_at DESC, i.number DESC LIMIT 1",
         area.incidents()
     );
     let mut statement = db.prepare_cached(&sql)?;
@@ -246,7 +246,7 @@ fn alarms(db: &Connection, area: &Area, station: Option<&str>) -> Result<Vec<Tol
              AND p.episode = json_extract(i.wire, '$.episode')))
          AND NOT json_extract(i.wire, '$.exercise')
          AND json_extract(i.wire, '$.parent') IS NULL
-         ORDER BY i.severity = 'fire' DESC, i.opened_at DESC LIMIT 100",
+         ORDER BY i.severity = 'fire' DESC, i.opened_at DESC, i.number DESC LIMIT 100",
         area.incidents()
     );
     let mut statement = db.prepare_cached(&sql)?;

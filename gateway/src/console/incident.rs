@@ -29,6 +29,8 @@ const WHAT_TO_DO: Say = say("What to do", "处置");
 const WATER: Say = say("Nearest water", "最近的水源");
 const NOTE: Say = say("Note", "备注");
 const PRINT: Say = say("Print", "打印");
+const SAID: Say = say("What it said:", "上报内容：");
+const TOPIC: Say = say("On the topic:", "主题：");
 const OUTCOME: Say = say("Outcome", "结果");
 const MEASURED: Say = say("measured", "测于");
 const CHILDREN: Say = say("It stands for", "包含");
@@ -117,6 +119,11 @@ async fn now(view: &View, whole: &Whole) -> Result<Markup, Oops> {
                 (view.say(words::SINCE)) " " (view.moment(it.since))
                 @if it.closed_at.is_none() { " · " (view.ago(it.since)) }
             }
+            @if let Some(payload) = &it.payload {
+                p.said { (view.say(SAID)) " " code { (payload) } }
+                @if let Some(topic) = &it.topic { p.said { (view.say(TOPIC)) " " code { (topic) } } }
+            }
+            @if let Some(detail) = &it.detail { p.said { (detail) } }
         }
         (acts(view, it))
         (evidence::facts(view, it, &known))

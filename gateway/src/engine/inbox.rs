@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{Action, Announcement, BadAnnouncement, IncidentId, Refused};
+use standpipe_rules::incidents::{
+    Action, Actor, Announcement, BadAnnouncement, IncidentId, Refused,
+};
 use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_rules::wire::{Message, Parsed};
@@ -237,8 +239,8 @@ pub enum Inbox {
 pub enum Ask {
     /// An action on an incident.
     Act {
-        /// The station that acts; none: an administrator.
-        station: Option<Box<str>>,
+        /// Who acts.
+        actor: Actor,
         /// What is done.
         action: Action,
         /// Done, or why not.
@@ -374,10 +376,10 @@ impl EngineHandle {
     /// [`Unavailable`] when nobody could be asked; inside, [`Refused`] when the answer is no.
     pub async fn act(
         &self,
-        station: Option<Box<str>>,
+        actor: Actor,
         action: Action,
     ) -> Result<Result<(), Refused>, Unavailable> {
-        self.ask(|reply| Ask::Act { station, action, reply }).await
+        self.ask(|reply| Ask::Act { actor, action, reply }).await
     }
 
     /// Registers a device, or changes it; answered when it is on disk.

@@ -20,6 +20,7 @@ mod tests;
 
 use std::time::Duration;
 
+use standpipe_rules::changes::RefusedAction;
 use standpipe_rules::incidents::{BadAnnouncement, Refused};
 use standpipe_rules::orders::OrderRefused;
 use standpipe_rules::registry::DeviceIx;
@@ -259,8 +260,8 @@ impl Engine {
 
     fn ask(&mut self, ask: Ask, now: Ms) {
         match ask {
-            Ask::Act { station, action, reply } => {
-                let done = self.world.act(station.as_deref(), &action, now, &mut self.changes);
+            Ask::Act { actor, action, reply } => {
+                let done = self.world.act(&actor, &action, now, &mut self.changes);
                 self.due.acted.push((reply, done));
             }
             Ask::PutDevice { device, reply } => {
@@ -396,6 +397,7 @@ impl Engine {
         let behind = self.store.newest_block() - self.store.series_block();
         self.meters.behind.set(behind as f64);
         self.meters.devices.set(self.world.registry().devices().len() as f64);
+        self.changes.refused.iter().for_each(log_refused);
         self.world.committed();
         self.changes.clear();
         self.extras = Extras::default();
@@ -423,6 +425,20 @@ impl Engine {
         }
         let idle = if self.dirty.len() > 0 { IDLE_DIRTY_MS } else { IDLE_MS };
         self.world.next_wake().map_or(Ms::MAX, |at| at.max(now)).min(now + idle)
+    }
+}
+
+/// Says who tried what, and why it was refused.
+fn log_refused(it: &RefusedAction) {
+    let RefusedAction { actor, action, why } = it;
+    let (incident, by, kind) = (action.incident, &action.by, action.kind);
+    match why {
+        Refused::Unregistered | Refused::NotTold | Refused::NotAllowed => {
+            tracing::warn!(%actor, ?by, %incident, ?kind, "an action was refused: {why}");
+        }
+        Refused::Unknown | Refused::NotNow { .. } => {
+            tracing::info!(%actor, ?by, %incident, ?kind, "an action was refused: {why}");
+        }
     }
 }
 

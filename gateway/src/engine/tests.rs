@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{Action, ActionKind, Plan, Refused};
+use standpipe_rules::incidents::{Action, ActionKind, Actor, Plan, Refused, Secret};
 use standpipe_rules::registry::{Device, Level, Station};
 use standpipe_rules::wire::{Reason, Rejected, parse};
 use standpipe_shared::{Kind, ROOT};
@@ -56,7 +56,7 @@ fn device(n: u32) -> Device {
 
 fn open(path: &Path, now: Ms) -> Engine {
     let mut store = Store::open(path).unwrap();
-    let loaded = store.load(Plan::default(), [], 7).unwrap();
+    let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
     Engine::new(store, loaded, now)
 }
 
@@ -236,7 +236,7 @@ fn memories_are_kept_within_seconds_and_the_log_is_cut_behind_history() {
     assert!(store.is_err(), "one writer a store");
     drop(bench.engine);
     store = Store::open(&bench.folder.path().join("standpipe.db"));
-    let loaded = store.unwrap().load(Plan::default(), [], 7).unwrap();
+    let loaded = store.unwrap().load(Plan::default(), [], Secret::new([7; 32])).unwrap();
     assert_eq!(loaded.replayed, 0);
 }
 
@@ -313,7 +313,7 @@ fn an_ask_is_answered_when_it_is_kept() {
         by: "Li".into(),
         note: "".into(),
     };
-    bench.engine.take(Inbox::Ask(Ask::Act { station: None, action, reply }), T0);
+    bench.engine.take(Inbox::Ask(Ask::Act { actor: Actor::admin("admin"), action, reply }), T0);
     let (reply, mut place) = oneshot::channel();
     let device = Box::new(device(9));
     bench.engine.take(Inbox::Ask(Ask::PutDevice { device, reply }), T0);

@@ -81,7 +81,7 @@ struct Mail {
     /// What arrived, was refused or unheard: left alone until then.
     resting: HashMap<Key, Ms>,
     /// Where reading goes on, of owed settings and commands.
-    from: (DeviceIx, Ulid),
+    from: (DeviceIx, u64),
     /// Where reading goes on of what the broker may have forgotten.
     again_from: Option<DeviceIx>,
     more: bool,
@@ -106,7 +106,7 @@ impl Mail {
             packets: Packets::default(),
             busy: HashSet::new(),
             resting: HashMap::new(),
-            from: (DeviceIx(0), Ulid::nil()),
+            from: (DeviceIx(0), 0),
             again_from: None,
             more: false,
         }
@@ -150,7 +150,7 @@ impl Mail {
         let owed = self.shelf.read(|reader| reader.owed_commands(from, AT_ONCE));
         let owed = owed.unwrap_or_default();
         let full = owed.len() == AT_ONCE;
-        self.from.1 = owed.last().filter(|_| full).map_or(Ulid::nil(), |it| it.command.id);
+        self.from.1 = owed.last().filter(|_| full).map_or(0, |it| it.command.number);
         self.more |= full;
         for it in owed.into_iter().filter(|it| it.command.expires_at > now) {
             self.plan(Letter::Command(Box::new(it)));

@@ -16,6 +16,9 @@ use crate::config::{Http, Language};
 /// Hydrants named in a message: more do not fit.
 const HYDRANTS: usize = 3;
 
+/// Characters of what cannot be read that a message has room for.
+const SAID_MOST: usize = 200;
+
 /// What every message is written with.
 #[derive(Clone, Debug)]
 pub struct Desk {
@@ -99,6 +102,12 @@ pub struct Incident {
     /// How it ended.
     #[serde(default)]
     pub outcome: Option<Box<str>>,
+    /// Where something was said that cannot be read, escaped.
+    #[serde(default)]
+    pub topic: Option<Box<str>>,
+    /// What that was, escaped.
+    #[serde(default)]
+    pub payload: Option<Box<str>>,
 }
 
 fn whole_or_none<'de, D: serde::Deserializer<'de>>(
@@ -159,6 +168,16 @@ impl Incident {
         format!("{}/incidents/{}", desk.url, self.id)
     }
 
+    /// What was said that cannot be read, and where, as far as there is room for it.
+    #[must_use]
+    pub fn said(&self) -> Option<String> {
+        let payload = self.payload.as_deref()?;
+        let cut: String = payload.chars().take(SAID_MOST).collect();
+        let more = if cut.len() < payload.len() { "…" } else { "" };
+        let topic: String = self.topic.as_deref().unwrap_or("?").chars().take(SAID_MOST).collect();
+        Some(format!("{cut}{more} ({topic})"))
+    }
+
     /// The whole message.
     #[must_use]
     pub fn lines(&self, desk: &Desk) -> Vec<String> {
@@ -168,6 +187,9 @@ impl Incident {
         lines.push(format!("时间 since: {}", desk.moment(self.since)));
         if self.late_s > 0 {
             lines.push(format!("迟到 late: {} s", self.late_s));
+        }
+        if let Some(said) = self.said() {
+            lines.push(format!("内容 said: {said}"));
         }
         if self.class == Class::Fire {
             let trusted = self.hydrants.iter().filter(|it| it.trust == Trust::Ok).take(HYDRANTS);

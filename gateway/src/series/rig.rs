@@ -14,7 +14,7 @@ use standpipe::series::records::Records;
 use standpipe::series::{HOUR_MS, HistoryQuery, Series};
 use standpipe::store::{Reader, Store};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::Plan;
+use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::wire::parse;
 use standpipe_shared::{Field, ROOT};
 use tokio_util::sync::CancellationToken;
@@ -36,7 +36,7 @@ impl Rig {
         let path = folder.join("standpipe.db");
         let clock = Clock::new();
         let mut store = Store::open(&path).unwrap();
-        let loaded = store.load(Plan::default(), [], 7).unwrap();
+        let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
         let engine = Engine::new(store, loaded, clock.now());
         let (handle, queues) = queues();
         let (bells, rings) = bells();

@@ -134,7 +134,7 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use standpipe_rules::incidents::Plan;
+    use standpipe_rules::incidents::{Plan, Secret};
 
     use super::{KEPT_MS, News, Which};
     use crate::digest::{Day, Told};
@@ -158,7 +158,7 @@ mod tests {
     /// A store that is opened anew for every step: nothing is in memory.
     fn keep(path: &std::path::Path, news: Vec<News>) -> bool {
         let mut store = Store::open(path).unwrap();
-        let loaded = store.load(Plan::default(), [], 7).unwrap();
+        let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
         let extras = Extras { digests: news, ..Extras::default() };
         assert!(!extras.is_empty());
         let kept = store.commit(AT, &loaded.world, &loaded.changes, &extras).unwrap();

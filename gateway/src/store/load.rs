@@ -7,7 +7,7 @@ use rusqlite::Row;
 use standpipe_rules::changes::{Page, Presence, Receiver};
 use standpipe_rules::detect::admit::Recent;
 use standpipe_rules::detect::watch::Wholes;
-use standpipe_rules::incidents::{Incident, Meta, Plan, Saved};
+use standpipe_rules::incidents::{Incident, Meta, Plan, Saved, Secret};
 use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry, Station};
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
@@ -105,20 +105,16 @@ impl Store {
     }
 
     /// A short name of this store's own, which tells its sessions with the broker from another
-    /// gateway's, and the seed of its incidents' ids. Made once, from `random`.
+    /// gateway's. Made once, from `random`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn identity(&mut self, random: u64) -> Result<(Box<str>, u64), StoreError> {
+    pub fn identity(&mut self, random: u64) -> Result<Box<str>, StoreError> {
         let sql = "INSERT INTO meta (key, value) VALUES ('gateway', ?1) ON CONFLICT DO NOTHING";
         self.conn.execute(sql, [format!("{random:016x}")])?;
         let sql = "SELECT value FROM meta WHERE key = 'gateway'";
         let text: String = self.conn.query_row(sql, (), |row| row.get(0))?;
-        let seed = u64::from_str_radix(&text, 16).map_err(|bad| StoreError::Unreadable {
-            what: format!("meta `gateway` {text}"),
-            why: bad.to_string(),
-        })?;
-        Ok((text.get(..8).unwrap_or(&text).into(), seed))
+        Ok(text.get(..8).unwrap_or(&text).into())
     }
 
     /// Stations and devices.
@@ -159,12 +155,12 @@ impl Store {
         &mut self,
         plan: Plan,
         profiles: impl IntoIterator<Item = (Box<str>, Profile)>,
-        seed: u64,
+        secret: Secret,
     ) -> Result<Loaded, StoreError> {
         let registry = self.registry(profiles)?;
         let mut upto = vec![0; registry.devices().len()];
         self.conditions = vec![0; upto.len()];
-        let mut world = World::new(registry, plan, seed);
+        let mut world = World::new(registry, plan, secret);
         let mut conditions = std::mem::take(&mut self.conditions);
         self.each("SELECT ix, upto, conditions, body FROM memory", |row| {
             let ix = DeviceIx(row.get(0)?);
@@ -210,12 +206,19 @@ impl Store {
             saved.meta = json::<Meta>(row, "meta `book`")?;
             Ok(())
         })?;
-        self.each("SELECT inner FROM incident WHERE open = 1 ORDER BY id", |row| {
-            saved.incidents.push(json::<Incident>(row, "incident")?);
+        self.each("SELECT inner, number FROM incident WHERE open = 1 ORDER BY number", |row| {
+            let mut incident: Incident = json(row, "incident")?;
+            incident.number = row.get::<_, i64>(1)?.cast_unsigned();
+            saved.incidents.push(incident);
             Ok(())
         })?;
-        let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at FROM page
-                   WHERE delivered_at IS NULL AND gave_up_at IS NULL ORDER BY at, page_id";
+        self.each("SELECT id FROM incident WHERE open = 0", |row| {
+            saved.closed.push(ulid(row, 0)?);
+            Ok(())
+        })?;
+        let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at, number
+                   FROM page
+                   WHERE delivered_at IS NULL AND gave_up_at IS NULL ORDER BY at, number";
         self.each(sql, |row| {
             saved.owed.push(page(row)?);
             Ok(())
@@ -336,5 +339,6 @@ fn page(row: &Row<'_>) -> Result<Page, StoreError> {
             _ => Receiver::Station(receiver),
         },
         at,
+        number: row.get::<_, i64>(8)?.cast_unsigned(),
     })
 }

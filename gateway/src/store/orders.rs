@@ -7,7 +7,6 @@ use standpipe_rules::Ms;
 use standpipe_rules::orders::{Command, DeviceSettings, Of, SavedOrders, Shown, Wished};
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_shared::Settings;
-use ulid::Ulid;
 
 use super::load::parsed;
 use super::rows::{json_of, put};
@@ -79,19 +78,20 @@ pub(super) fn settings(
 
 /// `command`.
 pub(super) fn command(conn: &Connection, it: &Command) -> Result<(), StoreError> {
-    let sql = "INSERT INTO command (id, ix, state, expires_at, json) VALUES (?1, ?2, ?3, ?4, ?5)
+    let sql = "INSERT INTO command (id, ix, state, expires_at, json, number)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, json = excluded.json";
     let row = (it.id.to_string(), it.device.0, it.state.as_str(), it.expires_at);
     let (id, ix, state, expires_at) = row;
-    put(conn, sql, (id, ix, state, expires_at, json_of("command", it)?))
+    let number = it.number.cast_signed();
+    put(conn, sql, (id, ix, state, expires_at, json_of("command", it)?, number))
 }
 
-/// `command`: a few of those that expired long ago go. Ids begin with the time.
+/// `command`: a few of those that expired long ago go.
 pub(super) fn commands_cut(conn: &Connection, now: Ms) -> Result<(), StoreError> {
-    let before = u64::try_from(now - COMMANDS_MS).unwrap_or(0);
     let sql = "DELETE FROM command WHERE id IN
-               (SELECT id FROM command WHERE id < ?1 AND expires_at < ?2 ORDER BY id LIMIT ?3)";
-    put(conn, sql, (Ulid::from_parts(before, 0).to_string(), now - COMMANDS_MS, CUT_AT_ONCE))
+               (SELECT id FROM command WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)";
+    put(conn, sql, (now - COMMANDS_MS, CUT_AT_ONCE))
 }
 
 /// The event of a device of whose settings something changed.
@@ -129,10 +129,12 @@ impl Store {
             saved.settings.push((DeviceIx(row.get(1)?), super::load::json(row, "settings")?));
             Ok(())
         })?;
-        let sql = "SELECT json, ix FROM command WHERE state IN ('queued', 'sent', 'expired')";
+        let sql = "SELECT json, ix, number FROM command
+                   WHERE state IN ('queued', 'sent', 'expired')";
         self.each(sql, |row| {
             let it: Command = super::load::json(row, "command")?;
-            saved.commands.push(Command { device: DeviceIx(row.get(1)?), ..it });
+            let (device, number) = (DeviceIx(row.get(1)?), row.get::<_, i64>(2)?.cast_unsigned());
+            saved.commands.push(Command { device, number, ..it });
             Ok(())
         })?;
         Ok(saved)
@@ -189,22 +191,24 @@ impl Reader {
         Ok(owed)
     }
 
-    /// Commands that the broker has not confirmed, of devices that have spoken, those after
-    /// `after` by id, at most `limit`.
+    /// Commands that the broker has not confirmed, of devices that have spoken, those after the
+    /// number `after`, oldest first, at most `limit`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn owed_commands(&self, after: Ulid, limit: usize) -> Result<Vec<OwedCommand>, StoreError> {
-        let sql = "SELECT c.json, d.id, json_extract(d.json, '$.area')
+    pub fn owed_commands(&self, after: u64, limit: usize) -> Result<Vec<OwedCommand>, StoreError> {
+        let sql = "SELECT c.json, d.id, json_extract(d.json, '$.area'), c.number
                    FROM command c JOIN device d ON d.ix = c.ix
-                   WHERE c.state = 'queued' AND c.id > ?1 AND json_extract(d.json, '$.area') <> ''
-                   ORDER BY c.id LIMIT ?2";
+                   WHERE c.state = 'queued' AND c.number > ?1 AND json_extract(d.json, '$.area') <> ''
+                   ORDER BY c.number LIMIT ?2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self.query(sql, (after.to_string(), limit), |row| {
-            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
+        let rows = self.query(sql, (after.cast_signed(), limit), |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
         })?;
-        let owed = rows.into_iter().map(|(text, device, area)| {
-            Ok(OwedCommand { device, area, command: parsed(&text, "command")? })
+        let owed = rows.into_iter().map(|(text, device, area, number)| {
+            let command: Command = parsed(&text, "command")?;
+            let command = Command { number: number.cast_unsigned(), ..command };
+            Ok(OwedCommand { device, area, command })
         });
         owed.collect()
     }

@@ -111,9 +111,10 @@ impl Reader {
         self.boards(
             "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire
              FROM board b JOIN incident i ON i.id = b.incident
+                 LEFT JOIN page p ON p.page_id = b.page_id
              WHERE b.sent_rev < b.rev OR b.page_id IN (
                  SELECT page_id FROM page WHERE delivered_at IS NULL AND gave_up_at IS NULL)
-             ORDER BY i.open DESC, b.page_id NULLS LAST LIMIT ?1",
+             ORDER BY i.open DESC, p.number NULLS LAST LIMIT ?1",
             limit,
         )
     }
@@ -126,7 +127,8 @@ impl Reader {
         self.boards(
             "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire
              FROM board b JOIN incident i ON i.id = b.incident
-             WHERE i.open = 1 ORDER BY b.page_id NULLS LAST LIMIT ?1",
+                 LEFT JOIN page p ON p.page_id = b.page_id
+             WHERE i.open = 1 ORDER BY p.number NULLS LAST LIMIT ?1",
             usize::MAX,
         )
     }
@@ -168,7 +170,7 @@ impl Reader {
              WHERE p.delivered_at IS NULL AND p.gave_up_at IS NULL AND p.kind = 'webhook'
                AND p.receiver = ?1
              ORDER BY CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1
-                 WHEN 'warning' THEN 2 ELSE 3 END, p.at, p.page_id LIMIT ?2",
+                 WHEN 'warning' THEN 2 ELSE 3 END, p.at, p.number LIMIT ?2",
             (name, i64::try_from(limit).unwrap_or(i64::MAX)),
             |row| {
                 Ok(OwedPage {
@@ -198,7 +200,7 @@ impl Reader {
             "SELECT page_id, at FROM page
              WHERE incident = ?1 AND kind = 'webhook' AND receiver = ?2
                AND delivered_at IS NOT NULL
-             ORDER BY at, page_id",
+             ORDER BY at, number",
             (incident.to_string(), name),
             |row| Ok((ulid(row, 0)?, row.get(1)?)),
         )

@@ -145,8 +145,8 @@ pub fn cut(conn: &Connection, upto: i64) -> Result<(), StoreError> {
 /// `incident`; gives back its `wire` form.
 pub fn incident(conn: &Connection, world: &World, it: &Incident) -> Result<String, StoreError> {
     let sql = "INSERT INTO incident (id, open, class, severity, state, station, opened_at,
-                   updated_at, closed_at, rev, wire, inner)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                   updated_at, closed_at, rev, wire, inner, number)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
                ON CONFLICT (id) DO UPDATE SET open = excluded.open, severity = excluded.severity,
                    state = excluded.state, station = excluded.station,
                    updated_at = excluded.updated_at, closed_at = excluded.closed_at,
@@ -166,6 +166,7 @@ pub fn incident(conn: &Connection, world: &World, it: &Incident) -> Result<Strin
         it.rev,
         wire,
         inner,
+        it.number.cast_signed(),
     ])?;
     for station in &it.boards {
         board(conn, station, it)?;
@@ -196,18 +197,21 @@ pub fn board_sent(
 
 /// `trail`.
 pub fn trail(conn: &Connection, it: &TrailEntry) -> Result<(), StoreError> {
-    let sql = "INSERT INTO trail (incident, at, hop, by, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
-    put(conn, sql, (it.incident.to_string(), it.at, it.hop.as_str(), &it.by, &it.detail))
+    let sql = "INSERT INTO trail (incident, at, hop, by, detail, actor)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let hop = it.hop.as_str();
+    put(conn, sql, (it.incident.to_string(), it.at, hop, &it.by, &it.detail, &it.actor))
 }
 
 /// `page`, and the board that shows it.
 pub fn page(conn: &Connection, it: &Page) -> Result<(), StoreError> {
     let sql = "INSERT OR IGNORE INTO page (page_id, incident, episode, step, repeat, kind,
-                   receiver, at)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                   receiver, at, number)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let (kind, receiver) = receiver(&it.receiver);
     let (page_id, incident) = (it.page_id.to_string(), it.incident.to_string());
-    let row = (&page_id, &incident, it.episode, it.step, it.repeat, kind, receiver, it.at);
+    let (episode, number) = (it.episode, it.number.cast_signed());
+    let row = (&page_id, &incident, episode, it.step, it.repeat, kind, receiver, it.at, number);
     let new = conn.prepare_cached(sql)?.execute(row)? > 0;
     if new && kind == "station" {
         let sql = "INSERT INTO board (station, incident, rev, page_id) VALUES (?1, ?2, 1, ?3)

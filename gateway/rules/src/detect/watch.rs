@@ -198,6 +198,13 @@ impl Watch {
         ix
     }
 
+    /// The device of that id. One that nobody knows is registered as an `unclaimed` detector: it
+    /// cries, and may be one.
+    pub fn known(&mut self, (area, device): (&str, &str), out: &mut Changes) -> DeviceIx {
+        let found = self.registry.find(device);
+        found.unwrap_or_else(|| self.find(device, area, Kind::Smoke, out))
+    }
+
     /// A reading arrived.
     pub fn reading(
         &mut self,

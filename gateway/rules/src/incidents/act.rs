@@ -5,43 +5,55 @@ use standpipe_shared::Class;
 use super::book::{Book, Cx};
 use super::escalate::ms;
 use super::state::{Event, Outcome, State, step};
-use super::{Action, ActionKind, Incident, Refused, View};
-use crate::changes::Hop;
+use super::{Action, ActionKind, Actor, Incident, Refused, View, authorise};
+use crate::changes::{Hop, TrailEntry};
 use crate::{Changes, Ms};
 
 impl Book {
-    /// Does what a person or a terminal asks; `station`: whose topic it came by.
+    /// Does what a person or a terminal asks, if they may.
     ///
     /// # Errors
     /// [`Refused`]: nothing changed.
     pub fn act(
         &mut self,
         view: &View,
-        (station, action): (Option<&str>, &Action),
+        (actor, action): (&Actor, &Action),
         now: Ms,
         out: &mut Changes,
     ) -> Result<(), Refused> {
         let cx = &mut Cx { view, now, out };
         let it = self.get(action.incident).ok_or(Refused::Unknown)?;
+        authorise(view.registry, actor, it, action.kind)?;
         let event = event(it, action.kind);
         let refused = Refused::NotNow { state: it.state };
         let state = step(it.state, event).ok_or(refused)?;
         let mut it = self.take(action.incident).ok_or(refused)?;
-        let station = station.unwrap_or_default();
-        let by = if action.by.is_empty() { station } else { &action.by };
-        let first = action.kind != ActionKind::Shown || it.shown.insert(place(station, by).into());
+        let by = if action.by.is_empty() { actor.name() } else { &action.by };
+        let place = actor.station().unwrap_or(by);
+        let first = action.kind != ActionKind::Shown || it.shown.insert(place.into());
+        let mut record = |hop, detail: &str| {
+            let (by, detail, actor) = (by.into(), detail.into(), actor.name().into());
+            let entry = TrailEntry { incident: it.id, at: now, hop, by, detail, actor };
+            cx.out.trail.push(entry);
+        };
         if event == Event::Worked && it.state == State::Open {
-            cx.trail(it.id, Hop::Acknowledged, by, ""); // who sends somebody has taken it
+            record(Hop::Acknowledged, ""); // who sends somebody has taken it
         }
         if first {
-            cx.trail(it.id, hop(action.kind), by, &action.note);
+            record(hop(action.kind), &action.note);
         }
         if action.kind == ActionKind::Shown {
             self.keep(it, cx.out);
             return Ok(());
         }
         it.active_at = now;
+        if matches!(event, Event::Taken | Event::Worked) {
+            it.held.clear(); // whoever has taken it knows that it flaps
+        }
         self.work(&mut it, action.kind, now);
+        if event == Event::Finished {
+            self.end_all(cx, &mut it);
+        }
         if matches!(event, Event::Finished | Event::Repaired) {
             self.goes(cx, it, event);
         } else {
@@ -49,6 +61,14 @@ impl Book {
             self.publish(cx, it);
         }
         Ok(())
+    }
+
+    /// A person has closed it: nothing of it is true any more, whatever was.
+    fn end_all(&mut self, cx: &Cx, it: &mut Incident) {
+        for member in it.members.iter_mut().filter(|member| member.active()) {
+            (member.cleared_at, member.quiet_until) = (Some(cx.now), None);
+            self.home.remove(&(member.subject.clone(), member.condition));
+        }
     }
 
     /// What an act leaves behind besides its state and its line in the trail.
@@ -75,17 +95,13 @@ impl Book {
     }
 }
 
-/// Where it was shown: a station's terminal, or whoever asked the API.
-fn place<'a>(station: &'a str, by: &'a str) -> &'a str {
-    if station.is_empty() { by } else { station }
-}
-
 /// What an act means for an incident as it is.
 fn event(it: &Incident, kind: ActionKind) -> Event {
     match kind {
         ActionKind::Shown | ActionKind::Comment => Event::Noted,
         ActionKind::Acknowledge => Event::Taken,
         ActionKind::Dispatch | ActionKind::Arrive => Event::Worked,
+        ActionKind::Resolve | ActionKind::FalseAlarm if it.ends_by_person() => Event::Finished,
         ActionKind::Resolve | ActionKind::FalseAlarm if it.is_active() => Event::Done,
         ActionKind::Resolve if it.class == Class::Water => Event::Repaired,
         ActionKind::Resolve | ActionKind::FalseAlarm => Event::Finished,

@@ -43,6 +43,15 @@ pub enum ActionKind {
 /// Why an act has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
+    /// A station that nobody registered.
+    #[error("the station is not registered: nobody may act for it")]
+    Unregistered,
+    /// Neither their station nor one below it was told of the incident.
+    #[error("the station was not told of the incident: ask one that was, or the one above it")]
+    NotTold,
+    /// Their role may not do that.
+    #[error("the role may not do that: ask an officer")]
+    NotAllowed,
     /// No open incident of that id.
     #[error("no such open incident: look at the list again")]
     Unknown,

@@ -3,23 +3,23 @@
 //! What a fact does to them is in [`super::hear`], what a person does in [`super::act`], what
 //! time does in [`super::escalate`]. A closed incident stays until [`Book::committed`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 use standpipe_shared::{Class, Condition, Measurements, Severity};
 
+use super::damp::Sounded;
+use super::ids::{Cause, Opened, Secret};
 use super::mute::Window;
 use super::nearest::Hydrants;
-use super::{Incident, IncidentId, Plan, State};
+use super::unreadable::Kept;
+use super::{Incident, IncidentId, Plan, Rank, State};
 use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry};
 use crate::detect::HydrantNow;
-use crate::fact::Subject;
+use crate::fact::{Raised, Subject};
 use crate::registry::{DeviceIx, Registry};
 use crate::{Changes, Ms};
-
-/// Bits of an id that can't be guessed from the one before; above them ids are counted.
-const NOISE_BITS: u32 = 40;
 
 /// What the book may look at.
 pub struct View<'a> {
@@ -34,14 +34,21 @@ pub struct View<'a> {
 /// What the book remembers besides incidents: kept whenever [`Changes::book_meta`] says so.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
-    /// Ids handed out so far.
-    ids: u64,
+    /// Incidents, pages and whatever else is counted so far.
+    #[serde(alias = "ids")]
+    numbers: u64,
     /// When each receiver was last reminded of water.
     pub(super) reminded: Vec<(Receiver, Ms)>,
     /// When the hydrants of all fires were last looked at.
     pub(super) looked_at: Ms,
     /// What is announced.
     pub(super) windows: Vec<Window>,
+    /// First-step sounds of the last hour about what is closed.
+    #[serde(default)]
+    pub(super) sounded: Vec<Sounded>,
+    /// Alarms that cannot be read, that the broker keeps and that were told.
+    #[serde(default)]
+    pub(super) kept: Vec<Kept>,
 }
 
 impl Meta {
@@ -59,6 +66,8 @@ pub struct Saved {
     pub meta: Meta,
     /// Every incident that is not closed.
     pub incidents: Vec<Incident>,
+    /// The ids of those that are.
+    pub closed: Vec<IncidentId>,
     /// Pages neither delivered nor given up.
     pub owed: Vec<Page>,
     /// The newest of each station's terminal.
@@ -69,22 +78,28 @@ pub struct Saved {
 #[derive(Debug)]
 pub struct Book {
     pub(super) plan: Plan,
-    seed: u64,
+    secret: Secret,
     pub(super) meta: Meta,
-    pub(super) incidents: BTreeMap<IncidentId, Incident>,
+    pub(super) incidents: HashMap<IncidentId, Incident>,
+    /// All of them, oldest first.
+    order: BTreeSet<Rank>,
+    /// The message that is being dealt with.
+    cause: Option<Cause>,
+    /// The lower half of each id of a closed incident, which is as good as all of it.
+    past: HashSet<u64>,
     /// The newest of a device (zone, area) and class.
-    pub(super) newest: HashMap<(Subject, Class), IncidentId>,
+    pub(super) newest: HashMap<(Subject, Class), Rank>,
     /// Where a condition that is true belongs.
     pub(super) home: HashMap<(Subject, Condition), IncidentId>,
     /// The newest fire of a station's building.
-    pub(super) buildings: HashMap<(Box<str>, Box<str>), IncidentId>,
-    pub(super) fires: BTreeSet<IncidentId>,
+    pub(super) buildings: HashMap<(Box<str>, Box<str>), Rank>,
+    pub(super) fires: BTreeSet<Rank>,
     /// Fires whose hydrants have to be looked at again.
-    pub(super) thirsty: BTreeSet<IncidentId>,
+    pub(super) thirsty: BTreeSet<Rank>,
     pub(super) hydrants: Hydrants,
     /// Closed since the last [`Self::committed`].
-    closed: Vec<IncidentId>,
-    pub(super) timers: BTreeSet<(Ms, IncidentId)>,
+    closed: Vec<Rank>,
+    pub(super) timers: BTreeSet<(Ms, Rank)>,
     pub(super) owed: HashMap<ulid::Ulid, Page>,
     pub(super) presence: BTreeMap<Box<str>, Presence>,
 }
@@ -92,12 +107,15 @@ pub struct Book {
 impl Book {
     /// An empty book.
     #[must_use]
-    pub fn new(plan: Plan, seed: u64) -> Self {
+    pub fn new(plan: Plan, secret: Secret) -> Self {
         Self {
             plan,
-            seed,
+            secret,
             meta: Meta::default(),
-            incidents: BTreeMap::new(),
+            incidents: HashMap::new(),
+            order: BTreeSet::new(),
+            cause: None,
+            past: HashSet::new(),
             newest: HashMap::new(),
             home: HashMap::new(),
             buildings: HashMap::new(),
@@ -115,6 +133,7 @@ impl Book {
     pub fn restore(&mut self, saved: Saved) {
         self.meta = saved.meta;
         self.owed = saved.owed.into_iter().map(|it| (it.page_id, it)).collect();
+        self.past = saved.closed.into_iter().map(half).collect();
         self.presence = saved.presence.into_iter().map(|it| (it.station.clone(), it)).collect();
         for it in saved.incidents {
             self.set(it);
@@ -123,8 +142,9 @@ impl Book {
 
     /// What changed is on disk: forgets the incidents that are closed.
     pub fn committed(&mut self) {
-        for id in std::mem::take(&mut self.closed) {
-            self.incidents.remove(&id);
+        for rank in std::mem::take(&mut self.closed) {
+            self.incidents.remove(&rank.1);
+            self.order.remove(&rank);
         }
     }
 
@@ -136,7 +156,8 @@ impl Book {
 
     /// Every open incident, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
-        self.incidents.values().filter(|it| it.state != State::Closed)
+        let all = self.order.iter().filter_map(|(_, id)| self.incidents.get(id));
+        all.filter(|it| it.state != State::Closed)
     }
 
     /// What is to be kept besides incidents.
@@ -145,25 +166,71 @@ impl Book {
         &self.meta
     }
 
-    /// An id of its own; later ones are greater.
-    pub(super) fn next_id(&mut self, cx: &mut Cx) -> ulid::Ulid {
-        self.new_id(cx.now, cx.out)
+    /// What is decided from now on follows from that message; `None`: from the time, or a person.
+    pub(crate) fn because(&mut self, cause: Option<Cause>) {
+        self.cause = cause;
     }
 
-    /// An id that no incident, page or command has; later ones are greater.
-    pub(crate) fn new_id(&mut self, now: Ms, out: &mut Changes) -> ulid::Ulid {
-        self.meta.ids += 1;
+    /// A number of its own; later ones are greater.
+    fn next_number(&mut self, out: &mut Changes) -> u64 {
+        self.meta.numbers += 1;
         out.book_meta = true;
-        let noise = splitmix64(self.seed.wrapping_add(self.meta.ids)) >> (64 - NOISE_BITS);
-        let random = u128::from(self.meta.ids) << NOISE_BITS | u128::from(noise);
-        ulid::Ulid::from_parts(now.unsigned_abs(), random)
+        self.meta.numbers
+    }
+
+    /// The number and the id of an incident that opens with that.
+    pub(super) fn opened(&mut self, cx: &mut Cx, raised: &Raised) -> Rank {
+        let device = match raised.subject {
+            Subject::Device(ix) => cx.view.registry.device(ix).map(|device| &*device.id),
+            Subject::Zone(_) | Subject::Area(_) | Subject::Gateway | Subject::Topic(_) => None,
+        };
+        let of = match &raised.subject {
+            Subject::Device(_) => ("device", device.unwrap_or_default()),
+            Subject::Zone(name) => ("zone", &**name),
+            Subject::Area(station) => ("area", &**station),
+            Subject::Gateway => ("gateway", ""),
+            Subject::Topic(topic) => ("topic", &**topic),
+        };
+        let (condition, onset) = (raised.condition, raised.since);
+        // A fire is told of in the step of its message. Everything else may be told of later, when
+        // a backlog ends: then as now it goes by its onset.
+        let at_once = condition.class() == Class::Fire || condition == Condition::UnreadableAlarm;
+        let own = |cause: &&Cause| at_once && device == Some(&*cause.device);
+        let opened = match self.cause.as_ref().filter(own) {
+            Some(cause) => Opened::Message(cause, condition.class()),
+            None => Opened::State { of, condition, onset },
+        };
+        let free =
+            |id: &IncidentId| !self.incidents.contains_key(id) && !self.past.contains(&half(*id));
+        let ids =
+            (0..=u32::MAX).map(|again| self.secret.incident(&opened, raised.received_at, again));
+        let id = ids.filter(free).next().unwrap_or_default();
+        (self.next_number(cx.out), id)
+    }
+
+    /// A page with the number and the id that it has by itself.
+    pub(super) fn numbered(&mut self, mut page: Page, out: &mut Changes) -> Page {
+        page.page_id = self.secret.page(&page);
+        page.number = self.next_number(out);
+        page
+    }
+
+    /// The id and the number of a command or an announcement, `what`, that concerns `of`.
+    pub(crate) fn new_id(
+        &mut self,
+        what_and_of: (&str, &str),
+        now: Ms,
+        out: &mut Changes,
+    ) -> (ulid::Ulid, u64) {
+        let number = self.next_number(out);
+        (self.secret.request(what_and_of, number, now), number)
     }
 
     /// Takes an open incident out, to be changed and put back by [`Self::keep`].
     pub(super) fn take(&mut self, id: IncidentId) -> Option<Incident> {
         let it = self.get(id).filter(|it| it.state != State::Closed)?;
         if let Some(at) = it.timer {
-            self.timers.remove(&(at, id));
+            self.timers.remove(&(at, it.rank()));
         }
         self.incidents.remove(&id)
     }
@@ -185,8 +252,10 @@ impl Book {
     /// Puts an incident into its place, with its timer and everything it is found by.
     fn set(&mut self, mut it: Incident) {
         it.next_step_at = self.due(&it);
-        it.timer = [it.next_step_at, it.muted_until()].into_iter().flatten().min();
-        self.timers.extend(it.timer.map(|at| (at, it.id)));
+        let timers = [it.next_step_at, it.muted_until(), it.held_until(), it.settles_at];
+        it.timer = timers.into_iter().flatten().min().filter(|_| it.state != State::Closed);
+        self.timers.extend(it.timer.map(|at| (at, it.rank())));
+        self.order.insert(it.rank());
         if it.state != State::Closed {
             self.index(&it);
         }
@@ -195,26 +264,28 @@ impl Book {
 
     fn index(&mut self, it: &Incident) {
         for member in &it.members {
-            let newest = self.newest.entry((member.subject.clone(), it.class)).or_insert(it.id);
-            *newest = it.id.max(*newest);
+            let key = (member.subject.clone(), it.class);
+            let newest = self.newest.entry(key).or_insert(it.rank());
+            *newest = it.rank().max(*newest);
             if member.active() {
                 self.home.insert((member.subject.clone(), member.condition), it.id);
             }
         }
         if it.class == Class::Fire {
-            self.fires.insert(it.id);
+            self.fires.insert(it.rank());
             if it.severity == Severity::Fire && !it.building.is_empty() {
                 let key = (it.station.clone(), it.building.clone());
-                let newest = self.buildings.entry(key).or_insert(it.id);
-                *newest = it.id.max(*newest);
+                let newest = self.buildings.entry(key).or_insert(it.rank());
+                *newest = it.rank().max(*newest);
             }
         }
     }
 
     /// An incident is closed: it is found no more, and an older fire that it hid is found again.
     pub(super) fn forget(&mut self, it: &Incident) {
-        self.closed.push(it.id);
-        self.fires.remove(&it.id);
+        self.closed.push(it.rank());
+        self.past.insert(half(it.id));
+        self.fires.remove(&it.rank());
         for member in &it.members {
             let same = |other: &Incident| other.members.iter().any(|m| m.subject == member.subject);
             let older = self.fire(|other| it.class == Class::Fire && same(other));
@@ -231,16 +302,16 @@ impl Book {
     }
 
     /// The newest open fire of which that is true.
-    fn fire(&self, which: impl Fn(&Incident) -> bool) -> Option<IncidentId> {
-        let mut fires = self.fires.iter().rev().filter_map(|id| self.get(*id));
-        fires.find(|it| which(it)).map(|it| it.id)
+    fn fire(&self, which: impl Fn(&Incident) -> bool) -> Option<Rank> {
+        let mut fires = self.fires.iter().rev().filter_map(|(_, id)| self.get(*id));
+        fires.find(|it| which(it)).map(Incident::rank)
     }
 }
 
 /// Makes an index point to an incident, or to none.
-fn point<K: Eq + Hash>(index: &mut HashMap<K, IncidentId>, key: K, to: Option<IncidentId>) {
+fn point<K: Eq + Hash>(index: &mut HashMap<K, Rank>, key: K, to: Option<Rank>) {
     match to {
-        Some(id) => index.insert(key, id),
+        Some(rank) => index.insert(key, rank),
         None => index.remove(&key),
     };
 }
@@ -261,42 +332,14 @@ impl Cx<'_> {
     /// Records a hop.
     pub(super) fn trail_at(&mut self, at: Ms, of: (IncidentId, Hop), by: &str, detail: &str) {
         let (incident, hop) = of;
-        let (by, detail) = (by.into(), detail.into());
-        self.out.trail.push(TrailEntry { incident, at, hop, by, detail });
+        let (by, detail, actor) = (by.into(), detail.into(), Box::default());
+        self.out.trail.push(TrailEntry { incident, at, hop, by, detail, actor });
     }
 }
 
-/// Steele, Lea and Flood's finaliser: a number that looks like no other.
-const fn splitmix64(n: u64) -> u64 {
-    let z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Book, splitmix64};
-    use crate::incidents::Plan;
-    use crate::incidents::tests::drill::{DAY, Drill};
-
-    /// The first numbers of the reference implementation from seed 0.
-    #[test]
-    fn noise_is_that_of_splitmix64() {
-        let numbers = [1, 2, 3].map(splitmix64);
-        assert_eq!(numbers, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
-    }
-
-    #[test]
-    fn ids_are_counted_above_their_noise() {
-        let mut drill = Drill::new(Plan::default());
-        drill.book = Book::new(Plan::default(), 0);
-        drill.happens(&["raise", "HY-6", "offline"], DAY);
-        drill.happens(&["raise", "HY-5", "offline"], DAY);
-        for (number, noise) in [(1, 0xe2_20a8_397b), (2, 0x6e_789e_6aa1)] {
-            let id = drill.incident(number).id;
-            assert_eq!(id.timestamp_ms(), DAY.unsigned_abs());
-            assert_eq!(id.random(), (number as u128) << 40 | noise);
-        }
-    }
+/// The lower half of an id.
+fn half(id: IncidentId) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "that is what is wanted")]
+    let half = id.0 as u64;
+    half
 }

@@ -27,7 +27,7 @@ impl Book {
     pub fn tick(&mut self, view: &super::View, now: Ms, out: &mut crate::Changes) {
         let cx = &mut Cx { view, now, out };
         self.expire(cx);
-        while let Some((_, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+        while let Some((_, (_, id))) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.wake(cx, id);
         }
         if !self.fires.is_empty() && now >= self.meta.looked_at + LOOK_EVERY_MS {
@@ -35,7 +35,7 @@ impl Book {
             cx.out.book_meta = true;
             self.thirsty.extend(&self.fires);
         }
-        for id in std::mem::take(&mut self.thirsty) {
+        for (_, id) in std::mem::take(&mut self.thirsty) {
             self.look_for_water(cx, id);
         }
     }
@@ -80,7 +80,8 @@ impl Book {
             State::Acknowledged => (steps.forgotten_s > 0).then_some(it.work_until),
             State::Resolved | State::Verifying | State::Closed => None,
         }
-        .filter(|_| it.parent.is_none())
+        .filter(|_| it.parent.is_none() && it.settles_at.is_none())
+        .filter(|_| it.step > 0 || it.held.is_empty())
     }
 
     /// The next step of an open incident, and when; the same step again: a repetition.
@@ -119,6 +120,10 @@ impl Book {
             let now = cx.now;
             let over = |it: &super::Member| it.quiet_until.is_some_and(|at| at <= now);
             self.unquiet(cx, &mut it, over, "no longer muted");
+        } else if it.settles_at.is_some_and(|at| at <= cx.now) {
+            return self.settled(cx, it);
+        } else if it.held_until().is_some_and(|at| at <= cx.now) {
+            self.held_is_over(cx, &mut it);
         } else if it.state == State::Acknowledged {
             cx.trail(id, Hop::Forgotten, "gateway", "nothing was done for too long");
             self.found(cx, &mut it, 0);
@@ -143,6 +148,7 @@ impl Book {
         (it.step, it.repeat, it.work_until) = (0, 0, 0);
         it.verdict = None;
         it.told.clear();
+        it.held.clear();
         it.boards.extend(it.homes.iter().cloned());
         if it.severity > Severity::Notice && it.parent.is_none() {
             self.page(cx, it, 1);
@@ -184,7 +190,8 @@ impl Book {
         it.step_at = cx.now;
         for receiver in to {
             let page = Page {
-                page_id: self.next_id(cx),
+                page_id: ulid::Ulid::nil(),
+                number: 0,
                 incident: it.id,
                 episode: it.episode,
                 step: it.step,
@@ -192,6 +199,7 @@ impl Book {
                 receiver: receiver.clone(),
                 at: cx.now,
             };
+            let page = self.numbered(page, cx.out);
             cx.trail(it.id, Hop::Paged, "gateway", &page_line(&page));
             if let Receiver::Station(station) = &receiver {
                 it.boards.insert(station.clone());
@@ -228,6 +236,7 @@ impl Book {
                 hop,
                 by: name(&page.receiver).into(),
                 detail: format!("{}{why}", page_line(&page)).into(),
+                actor: Box::default(),
             });
         }
     }

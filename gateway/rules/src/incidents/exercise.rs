@@ -10,7 +10,7 @@ use super::book::{Book, Cx};
 use super::mute::Window;
 use super::{Incident, Quiet, View, route};
 use crate::changes::Hop;
-use crate::fact::{Raised, Subject};
+use crate::fact::{Moments, Raised, Subject};
 use crate::{Changes, Ms};
 
 impl Book {
@@ -29,17 +29,7 @@ impl Book {
             return Err(BadAnnouncement::NoDrill);
         };
         let cx = &mut Cx { view, now, out };
-        let raised = Raised {
-            subject: Subject::Device(ix),
-            condition,
-            since: now,
-            measured_at: now,
-            received_at: now,
-            late_s: 0,
-            test: false,
-            members: Vec::new(),
-            reason: None,
-        };
+        let raised = Raised::new(Subject::Device(ix), condition, Moments::at(now));
         let known = self.home.contains_key(&(raised.subject.clone(), condition));
         if known || self.joins(cx, &raised, true).is_some() {
             let device = view.registry.device(ix).map_or_else(Box::default, |it| it.id.clone());

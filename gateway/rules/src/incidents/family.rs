@@ -8,6 +8,7 @@
 use standpipe_shared::{Class, Condition};
 
 use super::book::{Book, Cx};
+use super::damp::{About, Again};
 use super::state::{Event, State};
 use super::{Incident, IncidentId};
 use crate::changes::{Hop, Page};
@@ -45,6 +46,7 @@ impl Book {
         }
         cx.out.trail.retain(|line| line.incident != it.id || line.hop != Hop::Paged);
         it.told.clear();
+        it.sounded.retain(|sounded| sounded.at != cx.now);
         (it.step, it.repeat) = (0, 0);
     }
 
@@ -77,7 +79,7 @@ impl Book {
             Class::Fire | Class::Blind => return None,
         };
         let (class, covers) = covers(it.class);
-        let parent = self.newest.get(&(subject, class)).and_then(|id| self.get(*id))?;
+        let parent = self.newest.get(&(subject, class)).and_then(|rank| self.get(rank.1))?;
         // A device that was never heard did not fall silent with the others.
         let all = it
             .active()
@@ -89,7 +91,7 @@ impl Book {
     pub(super) fn gather(&mut self, cx: &mut Cx, parent: Condition, members: &[DeviceIx]) {
         let class = if parent == Condition::BlindArea { Class::Upkeep } else { Class::Water };
         for member in members {
-            let child = self.newest.get(&(Subject::Device(*member), class)).copied();
+            let child = self.newest.get(&(Subject::Device(*member), class)).map(|rank| rank.1);
             let Some(mut child) = child.and_then(|id| self.take(id)) else { continue };
             if child.is_active() {
                 self.covered(cx, &mut child);
@@ -107,7 +109,13 @@ impl Book {
             let Some(mut child) = active.then(|| self.take(id)).flatten() else { continue };
             self.attach(cx, &mut child, None);
             cx.trail(id, Hop::Reopened, "gateway", "still true after what stood for it");
-            self.found(cx, &mut child, 0);
+            let worst = child.active().max_by_key(|member| member.severity());
+            if let Some((subject, condition)) =
+                worst.map(|member| (member.subject.clone(), member.condition))
+            {
+                let about = About { subject: &subject, condition, again: Again::No };
+                self.sound(cx, &mut child, about, 0);
+            }
             self.publish(cx, child);
         }
         self.proven_by_children(cx, parent);

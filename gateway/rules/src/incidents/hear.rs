@@ -6,10 +6,11 @@
 use standpipe_shared::{Class, Condition, Field, Measurements, Severity};
 
 use super::book::{Book, Cx};
+use super::damp::{About, Again, Flaps};
 use super::distance::Place;
 use super::incident::{Incident, Member, Quiet};
 use super::state::{Event, Outcome, State};
-use super::{IncidentId, View, route};
+use super::{IncidentId, Rank, View, route};
 use crate::changes::Hop;
 use crate::detect::Trust;
 use crate::fact::{Fact, Raised, Subject};
@@ -91,13 +92,20 @@ impl Book {
     /// The incident that this belongs to, if there is one.
     pub(super) fn joins(&self, cx: &Cx, raised: &Raised, quiet: bool) -> Option<IncidentId> {
         let class = raised.condition.class();
-        let fits = |id: &&IncidentId| self.burns(cx, **id);
-        let own = self.newest.get(&(raised.subject.clone(), class)).filter(fits);
+        if raised.subject == Subject::Gateway && class == Class::Upkeep {
+            return self.of_gateway(raised.condition);
+        }
+        let relapse = |rank: &&Rank| {
+            !quiet && self.get(rank.1).is_some_and(|it| it.relapses(&raised.subject, cx.now))
+        };
+        let fits = |rank: &&Rank| self.burns(cx, rank.1);
+        let newest = self.newest.get(&(raised.subject.clone(), class));
+        let own = newest.filter(fits).or_else(|| newest.filter(relapse));
         let building = || {
             let key = self.building(cx, raised).filter(|_| class == Class::Fire && !quiet)?;
             self.buildings.get(&key).filter(fits)
         };
-        own.or_else(building).copied()
+        own.or_else(building).map(|rank| rank.1)
     }
 
     /// The station and building of a detector that has one.
@@ -109,8 +117,10 @@ impl Book {
 
     /// A new incident of which nothing is true yet.
     pub(super) fn begin(&mut self, cx: &mut Cx, raised: &Raised) -> Incident {
+        let (number, id) = self.opened(cx, raised);
         Incident {
-            id: self.next_id(cx),
+            id,
+            number,
             rev: 0,
             class: raised.condition.class(),
             subject: raised.subject.clone(),
@@ -130,6 +140,9 @@ impl Book {
             next_step_at: None,
             value: Measurements::default(),
             hydrants: Vec::new(),
+            detail: Box::default(),
+            said: None,
+            flaps: Vec::new(),
             members: Vec::new(),
             boards: Default::default(),
             homes: Vec::new(),
@@ -144,6 +157,9 @@ impl Book {
             verdict: None,
             told: Default::default(),
             shown: Default::default(),
+            sounded: self.carried(raised, cx.now),
+            held: Vec::new(),
+            settles_at: None,
             timer: None,
         }
     }
@@ -173,46 +189,71 @@ impl Book {
             quiet: quiet.map(|(why, _)| why),
             quiet_until: quiet.and_then(|(_, until)| until),
             reason: raised.reason,
+            weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
+            left_at: None,
         });
         it.weigh();
-        it.active_at = cx.now;
+        (it.active_at, it.settles_at) = (cx.now, None);
         it.homes = route::homes(cx.view.registry, raised);
-        self.arrived(cx, it.id, raised);
+        let recorded = it.edge(&raised.subject, raised.condition, cx.now);
+        let flaps = it.flapping(&raised.subject, raised.condition).map(Flaps::words);
+        match &flaps {
+            Some(times) if recorded => {
+                let line = format!("{}: {times}", raised.condition.as_str());
+                cx.trail(it.id, Hop::Raised, "gateway", &line);
+            }
+            Some(_) => {}
+            None => self.arrived(cx, (it.id, &it.detail), raised),
+        }
         let alone = self.covered(cx, &mut it);
         let stranger = it.class == Class::Fire && !known;
-        let matters = it.severity > before || it.state == State::Resolved || stranger;
+        let worse = it.severity > before;
+        let matters = worse || it.state == State::Resolved || stranger;
         if !was_active || alone || quiet.is_none() && matters {
-            if it.episode > 0 {
+            if it.episode > 0 && flaps.is_none() {
                 cx.trail(it.id, Hop::Reopened, "gateway", raised.condition.as_str());
             }
-            self.found(cx, &mut it, raised.late_s);
+            let again = if was_active || !known { Again::No } else { Again::Yes };
+            let about = About { subject: &raised.subject, condition: raised.condition, again };
+            // A fire that is news is never held back.
+            if it.class == Class::Fire && (stranger || worse) {
+                self.sound_now(cx, &mut it, about, raised.late_s);
+            } else {
+                self.sound(cx, &mut it, about, raised.late_s);
+            }
         }
         if it.class == Class::Fire {
-            self.thirsty.insert(it.id);
+            self.thirsty.insert(it.rank());
         }
         self.publish(cx, it);
     }
 
     /// The first hops: measured, received, raised.
-    fn arrived(&self, cx: &mut Cx, id: IncidentId, raised: &Raised) {
+    fn arrived(&self, cx: &mut Cx, (id, detail): (IncidentId, &str), raised: &Raised) {
         let by = match &raised.subject {
             Subject::Device(ix) => cx.view.registry.device(*ix).map_or("", |it| &it.id),
             Subject::Zone(name) | Subject::Area(name) => name,
-            Subject::Gateway => "gateway",
+            Subject::Gateway | Subject::Topic(_) => "gateway",
         };
         let what = raised.condition.as_str();
         cx.trail_at(raised.measured_at, (id, Hop::Measured), by, what);
         cx.trail_at(raised.received_at, (id, Hop::Received), by, what);
-        cx.trail(id, Hop::Raised, by, what);
+        match detail {
+            "" => cx.trail(id, Hop::Raised, by, what),
+            detail => cx.trail(id, Hop::Raised, by, &format!("{what}: {detail}")),
+        }
     }
 
     pub(super) fn cleared(&mut self, cx: &mut Cx, key: (Subject, Condition), at: Ms) {
         let Some(mut it) = self.home.remove(&key).and_then(|id| self.take(id)) else { return };
         if let Some(member) = it.member(&key.0, key.1) {
             (member.cleared_at, member.quiet_until) = (Some(at), None);
+            member.left_at = Some(cx.now);
         }
         it.active_at = cx.now;
-        cx.trail(it.id, Hop::Cleared, "gateway", key.1.as_str());
+        if it.flapping(&key.0, key.1).is_none() {
+            cx.trail(it.id, Hop::Cleared, "gateway", key.1.as_str());
+        }
         if it.is_active() {
             it.weigh();
             self.publish(cx, it);
@@ -222,13 +263,18 @@ impl Book {
             _ if it.quiet().is_some() || it.verdict == Some(Outcome::FalseAlarm) => Event::Ended,
             Class::Fire => Event::Calmed,
             Class::Water => Event::Eased,
+            Class::Upkeep if key.1 == Condition::RegistryFault => Event::Ended,
             Class::Upkeep if it.wants_answer() => {
                 self.attach(cx, &mut it, None); // nothing stands for what is over
                 Event::Calmed
             }
             Class::Upkeep | Class::Blind => Event::Ended,
         };
-        self.goes(cx, it, event);
+        if event == Event::Ended && it.state != State::Resolved {
+            self.calms_down(cx, it, (&key.0, key.1), at);
+        } else {
+            self.goes(cx, it, event);
+        }
     }
 
     /// Over before it was heard of: recorded, never paged. A fire is never over.
@@ -238,11 +284,13 @@ impl Book {
             self.raised(cx, raised);
             return self.cleared(cx, (raised.subject.clone(), raised.condition), cleared_at);
         }
-        let open = self.newest.get(&(raised.subject.clone(), class)).copied();
-        if let Some(id) = open {
-            self.arrived(cx, id, raised);
-            cx.trail(id, Hop::Cleared, "gateway", raised.condition.as_str());
-            return;
+        let open = self.newest.get(&(raised.subject.clone(), class)).map(|rank| rank.1);
+        if let Some(mut it) = open.and_then(|id| self.take(id)) {
+            if it.edge(&raised.subject, raised.condition, cx.now) {
+                self.arrived(cx, (it.id, ""), raised);
+                cx.trail(it.id, Hop::Cleared, "gateway", raised.condition.as_str());
+            }
+            return self.keep(it, cx.out);
         }
         let mut it = self.begin(cx, raised);
         it.members.push(Member {
@@ -253,9 +301,11 @@ impl Book {
             quiet: None,
             quiet_until: None,
             reason: raised.reason,
+            weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
+            left_at: None,
         });
         (it.severity, it.episode, it.late_s) = (raised.condition.severity(), 1, raised.late_s);
-        self.arrived(cx, it.id, raised);
+        self.arrived(cx, (it.id, ""), raised);
         cx.trail(it.id, Hop::Cleared, "gateway", raised.condition.as_str());
         self.goes(cx, it, Event::Ended);
     }
@@ -264,14 +314,14 @@ impl Book {
     fn hydrant(&mut self, cx: &Cx, hydrant: DeviceIx) {
         let Some(device) = cx.view.registry.device(hydrant) else { return };
         let Some(place) = Place::of(device) else { return };
-        for fire in self.fires.iter().filter_map(|id| self.incidents.get(id)) {
+        for fire in self.fires.iter().filter_map(|(_, id)| self.incidents.get(id)) {
             let trusted = fire.hydrants.iter().filter(|it| it.trust == Trust::Ok);
             let reach = trusted.clone().map(|it| it.distance_m).max().unwrap_or_default();
             let few = trusted.count() < super::wire::HYDRANTS_WANTED;
             let from = fire.device().and_then(|ix| Place::at(cx.view.registry, ix));
             let near = from.is_some_and(|it| it.metres(place) <= f64::from(reach) + 1.0);
             if few || near {
-                self.thirsty.insert(fire.id);
+                self.thirsty.insert(fire.rank());
             }
         }
     }

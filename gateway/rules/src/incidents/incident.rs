@@ -6,14 +6,16 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use standpipe_shared::{Class, Condition, Measurements, Severity};
+use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
 
+use super::damp::{Flaps, Held, Sounded};
+use super::unreadable::Said;
 use super::wire::NearHydrant;
 use super::{IncidentId, Outcome, State};
 use crate::Ms;
 use crate::changes::Receiver;
 use crate::fact::{Reason, Subject};
-use crate::registry::DeviceIx;
+use crate::registry::{DeviceIx, Registry};
 
 /// Why something true is not acted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +62,12 @@ pub struct Member {
     /// Why it is true, where a condition can be true in more than one way.
     #[serde(default)]
     pub reason: Option<Reason>,
+    /// How much it matters, where that depends on of what it is true.
+    #[serde(default)]
+    pub weight: Option<Severity>,
+    /// When the gateway heard of its end.
+    #[serde(default)]
+    pub left_at: Option<Ms>,
 }
 
 impl Member {
@@ -74,7 +82,27 @@ impl Member {
     pub const fn severity(&self) -> Severity {
         match self.quiet {
             Some(_) => Severity::Notice,
-            None => self.condition.severity(),
+            None => match self.weight {
+                Some(severity) => severity,
+                None => self.condition.severity(),
+            },
+        }
+    }
+
+    /// How much a condition matters of that subject, where it is not as much as of others.
+    pub(super) fn weight(
+        registry: &Registry,
+        subject: &Subject,
+        condition: Condition,
+    ) -> Option<Severity> {
+        match (condition, subject) {
+            (Condition::ClockFault, Subject::Gateway) => Some(Severity::Warning),
+            (Condition::UnreadableAlarm, Subject::Device(ix)) => {
+                let device = registry.device(*ix);
+                let hydrant = device.is_some_and(|it| it.claimed && it.kind == Kind::Hydrant);
+                hydrant.then_some(Severity::Warning)
+            }
+            _ => None,
         }
     }
 }
@@ -84,6 +112,9 @@ impl Member {
 pub struct Incident {
     /// Its id.
     pub id: IncidentId,
+    /// Counts the incidents of this gateway: of two, the lower was opened first.
+    #[serde(default)]
+    pub number: u64,
     /// Counts what stations can see of it.
     pub rev: u32,
     /// What kind of work it is.
@@ -123,6 +154,15 @@ pub struct Incident {
     pub value: Measurements,
     /// A fire's hydrants.
     pub hydrants: Vec<NearHydrant>,
+    /// What it is about, in words; empty where the conditions say it.
+    #[serde(default)]
+    pub detail: Box<str>,
+    /// What was said last that cannot be read.
+    #[serde(default)]
+    pub said: Option<Said>,
+    /// How often its conditions were raised of late.
+    #[serde(default)]
+    pub flaps: Vec<Flaps>,
     /// What is, or was, true of it.
     pub members: Vec<Member>,
     /// Stations whose list shows it.
@@ -151,10 +191,22 @@ pub struct Incident {
     pub(super) told: BTreeSet<Receiver>,
     /// Stations that showed their newest page.
     pub(super) shown: BTreeSet<Box<str>>,
+    /// The first-step sounds of the last hour, in order.
+    #[serde(default)]
+    pub(super) sounded: Vec<Sounded>,
+    /// Sounds that are held back.
+    #[serde(default)]
+    pub(super) held: Vec<Held>,
+    /// When it ends by itself if nothing of it comes back.
+    #[serde(default)]
+    pub(super) settles_at: Option<Ms>,
     /// Its entry among the book's timers.
     #[serde(skip)]
     pub(super) timer: Option<Ms>,
 }
+
+/// The place of an incident among the others.
+pub type Rank = (u64, IncidentId);
 
 /// Measurements read back as a reading without a number.
 pub(super) fn measurements<'de, D: Deserializer<'de>>(from: D) -> Result<Measurements, D::Error> {
@@ -178,7 +230,7 @@ impl Incident {
     pub const fn device(&self) -> Option<DeviceIx> {
         match self.subject {
             Subject::Device(ix) => Some(ix),
-            Subject::Zone(_) | Subject::Area(_) | Subject::Gateway => None,
+            Subject::Zone(_) | Subject::Area(_) | Subject::Gateway | Subject::Topic(_) => None,
         }
     }
 
@@ -204,6 +256,13 @@ impl Incident {
     #[must_use]
     pub fn wants_answer(&self) -> bool {
         self.members.iter().any(|it| it.severity() > Severity::Notice)
+    }
+
+    /// Its place among the others: oldest first. Those of before there were numbers have none; they
+    /// come first, by their ids, which were counted.
+    #[must_use]
+    pub const fn rank(&self) -> Rank {
+        (self.number, self.id)
     }
 
     /// When a muted member is acted on after all.

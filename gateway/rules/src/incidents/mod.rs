@@ -10,11 +10,16 @@
 //! | `book` | all open incidents, how they are found, kept and restored |
 //! | `hear` | what detection found |
 //! | `act` | what people do |
+//! | `authority` | who may do that |
+//! | `damp` | what flaps: edges are recorded, sounds are not repeated |
+//! | `unreadable` | alarms that cannot be read |
+//! | `ids` | ids that nobody can guess, the same whenever the same is decided |
 //! | `escalate` | what time does: steps, repetitions, the forgotten, the absent |
 //! | `verify` | how an incident ends |
 //! | `family` | zones and areas stand for many |
 //! | `announce` | what people announce, and what can't be |
 //! | `exercise` | an alarm of the gateway's own making |
+//! | `gateway` | what is wrong with the gateway itself |
 //! | `bulletin` | what stations are told of announced work |
 //! | `mute` | tests, exercises, maintenance, water drawn for a fire |
 //! | `plan`, `route` | times as configured; who is paged at which step |
@@ -27,13 +32,17 @@
 mod act;
 mod action;
 mod announce;
+mod authority;
 mod book;
 mod bulletin;
+mod damp;
 mod distance;
 mod escalate;
 mod exercise;
 mod family;
+mod gateway;
 mod hear;
+mod ids;
 mod incident;
 mod mute;
 mod nearest;
@@ -42,6 +51,7 @@ mod preview;
 mod route;
 mod state;
 mod title;
+mod unreadable;
 mod verify;
 mod wire;
 
@@ -50,9 +60,12 @@ mod tests;
 
 pub use action::{Action, ActionKind, Refused};
 pub use announce::{Announcement, BadAnnouncement, Scope, WINDOWS_MOST, mutable};
+pub use authority::{AccountRole, Actor, authorise};
 pub use book::{Book, Meta, Saved, View};
 pub use bulletin::{Lost, Work, bulletins};
-pub use incident::{Incident, Member, Quiet};
+pub use damp::{Flaps, Held, Sounded};
+pub use ids::{Cause, Secret};
+pub use incident::{Incident, Member, Quiet, Rank};
 pub use mute::{Announced, Window};
 pub use plan::{Plan, Role, Route, Steps};
 pub use preview::{
@@ -60,7 +73,8 @@ pub use preview::{
 };
 pub use route::rehearse;
 pub use state::{Event, Outcome, State, step};
-pub use wire::{NearHydrant, Text, WireDevice, WireIncident};
+pub use unreadable::Said;
+pub use wire::{Flapping, NearHydrant, Text, WireDevice, WireIncident};
 
 /// An incident's id.
 pub type IncidentId = ulid::Ulid;

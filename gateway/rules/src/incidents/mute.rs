@@ -17,7 +17,7 @@ use super::state::Event;
 use super::{Incident, IncidentId, Member};
 use crate::Ms;
 use crate::changes::Hop;
-use crate::fact::{Raised, Subject};
+use crate::fact::{Moments, Raised, Subject};
 use crate::registry::{DeviceIx, Registry};
 
 /// A fire is explained away for this long at most.
@@ -151,12 +151,8 @@ impl Book {
             window.until = now;
             found = true;
         }
-        let muted: Vec<_> = self
-            .incidents
-            .values()
-            .filter(|it| it.muted_until().is_some())
-            .map(|it| it.id)
-            .collect();
+        let muted: Vec<_> =
+            self.open().filter(|it| it.muted_until().is_some()).map(|it| it.id).collect();
         for id in muted {
             let Some(mut it) = self.take(id) else { continue };
             for member in it.members.iter_mut().filter(|it| it.quiet_until.is_some()) {
@@ -209,7 +205,8 @@ impl Book {
     /// A fire near that hydrant to which somebody was sent.
     fn fought(&self, registry: &Registry, hydrant: DeviceIx) -> Option<IncidentId> {
         let hydrant = Place::at(registry, hydrant)?;
-        let mut sent = self.fires.iter().filter_map(|id| self.get(*id)).filter(|it| it.dispatched);
+        let sent = self.fires.iter().filter_map(|(_, id)| self.get(*id));
+        let mut sent = sent.filter(|it| it.dispatched);
         let fire = sent.find(|it| {
             let place = it.device().and_then(|ix| Place::at(registry, ix));
             place.is_some_and(|it| it.metres(hydrant) <= NEARBY_M)
@@ -248,18 +245,11 @@ impl Book {
         let Some(fire) = self.corroborated(cx, &it) else { return Some(it) };
         let mut found = Vec::new();
         for member in it.members.iter_mut().filter(|it| it.active()) {
-            found.push(Raised {
-                subject: member.subject.clone(),
-                condition: member.condition,
-                since: member.since,
-                measured_at: member.since,
-                received_at: cx.now,
-                late_s: 0,
-                test: false,
-                members: Vec::new(),
-                reason: None,
-            });
+            let (since, measured_at, received_at) = (member.since, member.since, cx.now);
+            let moments = Moments { since, measured_at, received_at };
+            found.push(Raised::new(member.subject.clone(), member.condition, moments));
             (member.cleared_at, member.quiet_until) = (Some(cx.now), None);
+            member.left_at = Some(cx.now);
         }
         cx.trail(it.id, Hop::Attached, "gateway", &format!("belongs to {fire}"));
         self.goes(cx, it, Event::Ended);
@@ -275,8 +265,8 @@ impl Book {
     fn corroborated(&self, cx: &Cx, it: &Incident) -> Option<IncidentId> {
         let mistaken = it.class == Class::Fire && it.severity == Severity::Notice;
         let key = (it.station.clone(), it.building.clone());
-        let fire = self.buildings.get(&key).filter(|_| mistaken)?;
-        self.burns(cx, *fire).then_some(*fire)
+        let (_, fire) = *self.buildings.get(&key).filter(|_| mistaken)?;
+        self.burns(cx, fire).then_some(fire)
     }
 
     /// A fire is over: water still drawn for it has to be explained anew.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
 
-use super::{Action, ActionKind, Book, IncidentId, Plan, Quiet, View, Window};
+use super::{Action, ActionKind, Actor, Book, IncidentId, Plan, Quiet, Secret, View, Window};
 use crate::changes::Receiver;
 use crate::detect::HydrantNow;
 use crate::fact::{Fact, Moments, Raised, Subject};
@@ -17,6 +17,8 @@ use crate::{Changes, Ms};
 
 /// A rehearsal ends after so many wakes: the steps, the repetitions, what a window mutes.
 const WAKES: usize = 32;
+/// Ids of a rehearsal are seen by nobody.
+const REHEARSED: Secret = Secret::new([0; 32]);
 /// Repetitions after which it is known how often they come.
 const REPEATS: usize = 2;
 
@@ -216,7 +218,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn begin(scene: &'a Scene<'a>, raised: &Raised) -> Self {
-        let (mut book, mut out) = (Book::new(scene.plan.clone(), 0), Changes::default());
+        let (mut book, mut out) = (Book::new(scene.plan.clone(), REHEARSED), Changes::default());
         for station in scene.registry.stations().iter().filter(|it| !scene.away.contains(&it.id)) {
             book.presence((&station.id, true), scene.now, &mut out);
         }
@@ -247,7 +249,7 @@ impl<'a> Run<'a> {
         let action = Action { incident, kind, by: "preview".into(), note: Box::default() };
         self.happens(|book, view, now, out| {
             // Only what is open can be taken: nothing else stands in this book.
-            let _ = book.act(view, (None, &action), now, out);
+            let _ = book.act(view, (&Actor::admin("preview"), &action), now, out);
         });
     }
 

@@ -4,25 +4,45 @@ use std::collections::BTreeSet;
 
 use standpipe_shared::{Class, Condition, Kind};
 
-use super::{Incident, Quiet, Text};
-use crate::fact::Subject;
+use super::damp::span;
+use super::{Incident, Member, Quiet, Text};
+use crate::Ms;
+use crate::fact::{Reason, Subject};
 use crate::registry::{Device, Registry};
+
+/// A fire that is told of this late is marked, s: a page takes seconds.
+const LATE_MARKED_S: u32 = 60;
+/// Characters of a text that a title has room for.
+const DETAIL_MOST: usize = 80;
 
 /// The title of an incident: what is worst of it, where, and how many detectors say so.
 pub(super) fn of(incident: &Incident, registry: &Registry) -> Text {
     let worst = incident.conditions().into_iter().rev().max_by_key(|it| it.severity());
-    let (what_en, what_zh) = worst.map_or(("", ""), what);
+    let (what_en, what_zh) = match (worst, &incident.subject) {
+        (Some(Condition::ClockFault), Subject::Gateway) => {
+            ("The gateway's clock was set", "网关时钟被调整")
+        }
+        (worst, _) => worst.map_or(("", ""), what),
+    };
     let (before_en, before_zh) = before(incident);
     let place = place(incident, registry);
-    let (mut en, mut zh) = (format!("{before_en}{what_en}"), format!("{before_zh}{what_zh}"));
-    if incident.class == Class::Fire && incident.late_s > 0 {
-        let age = age(incident.late_s);
-        en = format!("{en} (device's time {} old)", age.en);
-        zh = format!("{zh}（设备时间为{}前）", age.zh);
+    let how = how(incident, worst);
+    let (mut en, mut zh) =
+        (format!("{before_en}{what_en}{}", how.en), format!("{before_zh}{what_zh}{}", how.zh));
+    // What was said long ago, or what the device's clock makes of it.
+    if incident.class == Class::Fire && incident.late_s >= LATE_MARKED_S {
+        let (age_en, age_zh) = span(Ms::from(incident.late_s) * 1_000);
+        en = format!("{en} (device's time {age_en} old)");
+        zh = format!("{zh}（设备时间为{age_zh}前）");
     }
     if !place.en.is_empty() {
         en = format!("{en} · {}", place.en);
         zh = format!("{zh} · {}", place.zh);
+    }
+    if incident.subject == Subject::Gateway && !incident.detail.is_empty() {
+        let detail = shortened(&incident.detail);
+        en = format!("{en} · {detail}");
+        zh = format!("{zh} · {detail}");
     }
     let detectors = incident.active().map(|it| &it.subject).collect::<BTreeSet<_>>().len();
     if incident.class == Class::Fire && detectors > 1 {
@@ -30,6 +50,35 @@ pub(super) fn of(incident: &Incident, registry: &Registry) -> Text {
         zh = format!("{zh} · {detectors}个探测器");
     }
     Text { en, zh }
+}
+
+/// How it is true, where that has to be said: since nobody knows when, for a reason, again and
+/// again, by an old report.
+fn how(incident: &Incident, worst: Option<Condition>) -> Text {
+    let (mut en, mut zh) = (Vec::new(), Vec::new());
+    let of_worst = |member: &&Member| Some(member.condition) == worst;
+    let reason = incident.active().filter(of_worst).find_map(|member| member.reason);
+    if let Some((reason_en, reason_zh)) = reason.map(why) {
+        en.push(reason_en.to_owned());
+        zh.push(reason_zh.to_owned());
+    }
+    let flaps = incident.most_flaps().filter(|flaps| Some(flaps.condition) == worst);
+    if let Some(flaps) = flaps {
+        en.push(flaps.words());
+        zh.push(flaps.words_zh());
+    }
+    let en = en.iter().map(|words| format!(", {words}")).collect();
+    let zh = if zh.is_empty() { String::new() } else { format!("（{}）", zh.join("，")) };
+    Text { en, zh }
+}
+
+/// A reason in words.
+const fn why(reason: Reason) -> (&'static str, &'static str) {
+    match reason {
+        Reason::Never => ("never heard", "从未上线"),
+        Reason::NoMeasurement => ("no measurement", "无测量数据"),
+        Reason::SinceUnknown => ("since unknown", "起始时间不明"),
+    }
 }
 
 /// What puts a title in its proper light.
@@ -70,16 +119,6 @@ const fn what(condition: Condition) -> (&'static str, &'static str) {
     }
 }
 
-/// A span that nobody needs to the second.
-fn age(seconds: u32) -> Text {
-    let (count, en, zh) = match seconds {
-        0..7_200 => (seconds / 60, "min", "分钟"),
-        7_200..172_800 => (seconds / 3_600, "h", "小时"),
-        172_800.. => (seconds / 86_400, "d", "天"),
-    };
-    Text { en: format!("{count} {en}"), zh: format!("{count}{zh}") }
-}
-
 /// Where it is, in words.
 fn place(incident: &Incident, registry: &Registry) -> Text {
     match &incident.subject {
@@ -91,6 +130,7 @@ fn place(incident: &Incident, registry: &Registry) -> Text {
             both(registry.station(id).map_or_else(|| id.to_string(), |it| it.name.to_string()))
         }
         Subject::Gateway => both(String::new()),
+        Subject::Topic(topic) => both(shortened(topic)),
     }
 }
 
@@ -114,6 +154,14 @@ fn floor(floor: &str) -> (String, String) {
         (format!(" {floor}F"), format!(" {floor}层"))
     } else {
         (format!(" {floor}"), format!(" {floor}"))
+    }
+}
+
+/// As much of a text as a title has room for.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(DETAIL_MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

@@ -16,7 +16,7 @@ impl Book {
     /// The water of a hydrant, where nothing of it is true any more.
     fn quenched(&self, device: DeviceIx) -> Option<IncidentId> {
         let id = self.newest.get(&(Subject::Device(device), Class::Water))?;
-        self.get(*id).filter(|it| !it.is_active()).map(|it| it.id)
+        self.get(id.1).filter(|it| !it.is_active()).map(|it| it.id)
     }
 
     /// The evidence is complete.
@@ -44,16 +44,19 @@ impl Book {
     pub(super) fn goes(&mut self, cx: &mut Cx, mut it: Incident, event: Event) {
         let id = it.id;
         it.unverified = false;
+        it.settles_at = None;
         if let Some(state) = step(it.state, event) {
             it.state = state;
         }
         match it.state {
+            State::Verifying if it.most_flaps().is_some() => {} // that it flaps says as much
             State::Verifying => cx.trail(id, Hop::Verifying, "gateway", ""),
             State::Closed => {
                 let quiet = it.quiet().map(super::Quiet::outcome);
                 let outcome = quiet.or(it.verdict).unwrap_or(Outcome::Recovered);
                 (it.outcome, it.closed_at) = (Some(outcome), Some(cx.now));
                 cx.trail(id, Hop::Closed, "gateway", outcome.as_str());
+                self.carry(cx, &it);
                 self.forget(&it);
             }
             State::Open | State::Acknowledged | State::Resolved => {}

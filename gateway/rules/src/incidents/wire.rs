@@ -115,12 +115,35 @@ pub struct WireIncident {
     /// condition is true, where there is more than one way: a code of [`crate::fact::Reason`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Box<str>>,
+    /// What is wrong with the gateway itself, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Box<str>>,
+    /// `unreadable_alarm`: where it was said, escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Box<str>>,
+    /// `unreadable_alarm`: the beginning of what was said last, escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Box<str>>,
+    /// A condition of it comes and goes: how often of late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flapping: Option<Flapping>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Ms>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+}
+
+/// How often something was raised of late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flapping {
+    /// Which condition.
+    pub condition: Condition,
+    /// How often.
+    pub times: u32,
+    /// Within how long, s.
+    pub within_s: u32,
 }
 
 /// Trusted hydrants a fire should have.
@@ -133,7 +156,9 @@ impl Incident {
         let device = self.device().and_then(|ix| registry.device(ix));
         let zone = match &self.subject {
             Subject::Zone(zone) => Some(&**zone),
-            Subject::Device(_) | Subject::Area(_) | Subject::Gateway => device.map(|it| &*it.zone),
+            Subject::Device(_) | Subject::Area(_) | Subject::Gateway | Subject::Topic(_) => {
+                device.map(|it| &*it.zone)
+            }
         };
         WireIncident {
             id: self.id,
@@ -167,6 +192,15 @@ impl Incident {
             page_id: None,
             parent: self.parent,
             reason: self.reason(),
+            detail: Some(self.detail.clone())
+                .filter(|detail| self.subject == Subject::Gateway && !detail.is_empty()),
+            topic: self.said.as_ref().map(|said| said.topic.clone()),
+            payload: self.said.as_ref().map(|said| said.payload.clone()),
+            flapping: self.most_flaps().map(|flaps| Flapping {
+                condition: flaps.condition,
+                times: flaps.times,
+                within_s: u32::try_from((flaps.last - flaps.first) / 1_000).unwrap_or(u32::MAX),
+            }),
             closed_at: self.closed_at,
             outcome: self.outcome,
         }

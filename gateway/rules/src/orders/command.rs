@@ -74,6 +74,9 @@ impl CommandState {
 pub struct Command {
     /// Its own id; the device's answer names it.
     pub id: Ulid,
+    /// Counts the commands of this gateway: of two, the lower was asked for first.
+    #[serde(skip)]
+    pub number: u64,
     /// To whom.
     #[serde(skip, default = "nobody")]
     pub device: DeviceIx,
@@ -104,9 +107,15 @@ const fn nobody() -> DeviceIx {
 
 impl Command {
     /// One that was just asked for; `asked` says how long it is waited for.
-    pub(super) fn queued(id: Ulid, device: DeviceIx, asked: Asked, now: Ms) -> Self {
+    pub(super) fn queued(
+        (id, number): (Ulid, u64),
+        device: DeviceIx,
+        asked: Asked,
+        now: Ms,
+    ) -> Self {
         Self {
             id,
+            number,
             device,
             command: asked.verb,
             seconds: asked.seconds,

@@ -52,7 +52,7 @@ pub struct Orders {
     told_at: Ms,
     /// Those that may still be answered.
     commands: BTreeMap<Ulid, Command>,
-    timers: BTreeSet<(Ms, Ulid)>,
+    timers: BTreeSet<(Ms, u64, Ulid)>,
 }
 
 /// Everything a restart brings back.
@@ -218,14 +218,14 @@ impl Orders {
         }
     }
 
-    /// Somebody commands a device. `id` is new.
+    /// Somebody commands a device. `id` and its number are new.
     ///
     /// # Errors
     /// [`OrderRefused::TooMany`].
     pub(crate) fn ask(
         &mut self,
         asked: Asked,
-        (device, id): (DeviceIx, Ulid),
+        (device, id): (DeviceIx, (Ulid, u64)),
         now: Ms,
         out: &mut Changes,
     ) -> Result<(), OrderRefused> {
@@ -250,7 +250,7 @@ impl Orders {
 
     /// Time passed: commands expire, and the next devices are told of their profile's settings.
     pub(crate) fn tick(&mut self, registry: &Registry, now: Ms, out: &mut Changes) {
-        while let Some((at, id)) = self.timers.first().copied()
+        while let Some((at, _, id)) = self.timers.first().copied()
             && at <= now
         {
             let Some(mut it) = self.take(id) else { continue };
@@ -286,14 +286,14 @@ impl Orders {
     /// Takes a command out, to be changed and put back.
     fn take(&mut self, id: Ulid) -> Option<Command> {
         let it = self.commands.remove(&id)?;
-        self.timers.remove(&(Self::over_at(&it), id));
+        self.timers.remove(&(Self::over_at(&it), it.number, id));
         Some(it)
     }
 
     /// Puts a command into its place; one that is done with is not kept.
     fn set(&mut self, it: Command) {
         if it.is_open() || it.state == CommandState::Expired {
-            self.timers.insert((Self::over_at(&it), it.id));
+            self.timers.insert((Self::over_at(&it), it.number, it.id));
             self.commands.insert(it.id, it);
         }
     }

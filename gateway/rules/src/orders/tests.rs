@@ -7,7 +7,7 @@ use super::{
     Asked, CommandState, Of, Order, OrderRefused, SavedOrders, SettingsState, Source, WaitsFor,
     Wish,
 };
-use crate::incidents::Plan;
+use crate::incidents::{Plan, Secret};
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::wire::parse;
 use crate::{Changes, Ms, World};
@@ -22,7 +22,7 @@ fn world(devices: u32) -> World {
         let unheard = Device::unclaimed(&format!("H-{n}"), "", Kind::Hydrant);
         registry.put_device(Device { station: "t-1".into(), claimed: true, ..unheard });
     }
-    World::new(registry, Plan::default(), 7)
+    World::new(registry, Plan::default(), Secret::new([7; 32]))
 }
 
 /// A device says something.

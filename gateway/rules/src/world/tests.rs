@@ -7,8 +7,8 @@ use crate::changes::{Hop, Receiver};
 use crate::detect::watch::Wholes;
 use crate::fact::Subject;
 use crate::incidents::{
-    Action, ActionKind, Announced, Announcement, BadAnnouncement, Plan, Refused, Saved, Scope,
-    State, WINDOWS_MOST,
+    Action, ActionKind, Actor, Announced, Announcement, BadAnnouncement, Plan, Refused, Saved,
+    Scope, Secret, State, WINDOWS_MOST,
 };
 use crate::registry::{Device, DeviceIx, Level, Registry, Station};
 use crate::wire::{Arrived, Message};
@@ -49,7 +49,8 @@ fn registry() -> Registry {
 const H: DeviceIx = DeviceIx(0);
 
 fn world() -> (World, Changes) {
-    let (mut world, mut out) = (World::new(registry(), Plan::default(), 1), Changes::default());
+    let (mut world, mut out) =
+        (World::new(registry(), Plan::default(), Secret::new([1; 32])), Changes::default());
     world.session(true, T0, &mut out);
     world.step(&presence("T"), T0, &mut out);
     world.step(&presence("D"), T0, &mut out);
@@ -122,10 +123,14 @@ fn people_act_by_topic_and_by_hand() {
     assert_eq!(out.counts.refused_actions, 0);
     world.step(&by_topic, T0 + 2_000, &mut out);
     assert_eq!(out.counts.refused_actions, 1, "one wins");
-    let again = world.act(None, &act(ActionKind::Acknowledge), T0 + 3_000, &mut out);
+    let again =
+        world.act(&Actor::admin("admin"), &act(ActionKind::Acknowledge), T0 + 3_000, &mut out);
     assert_eq!(again, Err(Refused::NotNow { state: State::Acknowledged }));
     world.step(&alarm("S", Condition::Smoke, false), T0 + 4_000, &mut out);
-    assert_eq!(world.act(None, &act(ActionKind::Resolve), T0 + 5_000, &mut out), Ok(()));
+    assert_eq!(
+        world.act(&Actor::admin("admin"), &act(ActionKind::Resolve), T0 + 5_000, &mut out),
+        Ok(())
+    );
     assert_eq!(world.book.get(incident).unwrap().state, State::Closed);
     world.committed();
     assert!(world.book.get(incident).is_none(), "it is in the store now");
@@ -184,13 +189,14 @@ fn what_is_stored_brings_everything_back() {
     assert_eq!(world.summary(DeviceIx(99)), super::Summary::default());
     assert!(world.memory_body(DeviceIx(99)).is_empty());
 
-    let mut after = World::new(world.registry().clone(), Plan::default(), 1);
+    let mut after = World::new(world.registry().clone(), Plan::default(), Secret::new([1; 32]));
     after.restore_memory(H, &world.memory_body(H)).unwrap();
     assert!(after.restore_memory(H, &[9, 9]).is_err());
     after.restore_wholes(world.wholes().clone());
     after.restore_book(Saved {
         meta: world.book.meta().clone(),
         incidents: world.book.open().cloned().collect(),
+        closed: Vec::new(),
         owed: out.pages.clone(),
         presence: out.presence.clone(),
     });
@@ -212,7 +218,8 @@ fn a_message_that_is_in_the_log_is_a_duplicate_however_old() {
         Message::Telemetry { area: "town".into(), device: "H".into(), readings: vec![reading] };
     let (mut world, mut out) = world();
     world.step(&message, T0, &mut out);
-    let (mut after, mut again) = (World::new(registry(), Plan::default(), 1), Changes::default());
+    let (mut after, mut again) =
+        (World::new(registry(), Plan::default(), Secret::new([1; 32])), Changes::default());
     after.remember(&out.readings[0]);
     after.step(&message, T0 + 1, &mut again);
     assert_eq!((again.counts.duplicates, again.readings.len()), (1, 0));
@@ -426,7 +433,8 @@ fn a_device_that_was_never_heard_is_a_notice_and_no_part_of_a_blind_area() {
             ..Device::unclaimed(&format!("M-{n}"), "town", Kind::Smoke)
         });
     }
-    let (mut world, mut out) = (World::new(registry, Plan::default(), 1), Changes::default());
+    let (mut world, mut out) =
+        (World::new(registry, Plan::default(), Secret::new([1; 32])), Changes::default());
     world.session(true, T0, &mut out);
     world.step(&presence("T"), T0, &mut out);
     for n in 0..10 {
@@ -458,7 +466,8 @@ fn a_zone_that_runs_dry_in_one_batch_is_one_page() {
             ..Device::unclaimed(id, "town", Kind::Hydrant)
         });
     }
-    let (mut world, mut out) = (World::new(registry, Plan::default(), 1), Changes::default());
+    let (mut world, mut out) =
+        (World::new(registry, Plan::default(), Secret::new([1; 32])), Changes::default());
     world.session(true, T0, &mut out);
     world.step(&presence("T"), T0, &mut out);
     world.step(&presence("D"), T0, &mut out);
@@ -503,9 +512,9 @@ fn a_retained_fire_pages_and_escalates_once() {
     world.tick(T0 + 180_000, &mut out);
     assert_eq!(out.pages.iter().map(|it| it.step).collect::<Vec<_>>(), [1, 3], "it escalates");
     let close = Action { incident, kind: ActionKind::FalseAlarm, by: "".into(), note: "".into() };
-    world.act(None, &close, T0 + 200_000, &mut out).unwrap();
+    world.act(&Actor::admin("admin"), &close, T0 + 200_000, &mut out).unwrap();
 
-    let mut after = World::new(world.registry().clone(), Plan::default(), 1);
+    let mut after = World::new(world.registry().clone(), Plan::default(), Secret::new([1; 32]));
     let s = world.registry().find("S").unwrap();
     after.restore_memory(s, &world.memory_body(s)).unwrap();
     let mut again = Changes::default();

@@ -22,7 +22,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use standpipe_rules::changes::Logged;
 use standpipe_rules::detect::Memory;
-use standpipe_rules::incidents::Plan;
+use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::registry::{DeviceIx, Registry};
 use standpipe_rules::wire::parse;
 use standpipe_shared::{Condition, Kilopascals, Kind, Measurements, ROOT};
@@ -135,7 +135,7 @@ impl Served {
         let hydrant = device("H-1", "hydrant", "桥头", "Z1");
         let devices = [hydrant, device("SM-1", "smoke", "Kitchen", "")];
         store.import(&stations, &devices.map(|it| serde_json::from_value(it).unwrap())).unwrap();
-        let loaded = store.load(Plan::default(), [], 7).unwrap();
+        let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
         let clock = Clock::new();
         let engine = Engine::new(store, loaded, clock.now());
         let (bells, queues) = (api.bells.take().unwrap(), api.queues.take().unwrap());
@@ -338,5 +338,6 @@ pub fn incident_wire() -> Value {
         "value":{"smoke_db_m":0.3},"hydrants":[{"id":"H-1","name":"n","distance_m":12,
         "bearing_deg":90,"pressure_kpa":300.0,"measured_at":1,"trust":"ok"}],
         "hydrants_note":{"en":"few","zh":"少"},"step":1,"next_step_at":null,"page_id":null,
-        "parent":ZONE,"reason":"unverified","closed_at":2,"outcome":"fire"})
+        "parent":ZONE,"reason":"unverified","detail":"d","topic":"t","payload":"p",
+        "flapping":{"condition":"smoke","times":4,"within_s":5},"closed_at":2,"outcome":"fire"})
 }

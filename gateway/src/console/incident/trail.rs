@@ -18,6 +18,7 @@ const STEP: Say = say("step {}", "第 {} 级");
 const REPEAT: Say = say(", repeat {}", "，第 {} 次重复");
 const ALONE: Say = say("stands alone", "单独处理");
 const PART_OF: Say = say("belongs to", "属于");
+const TIMES: Say = say("{times} times in {number} {unit}", "{number}{unit}内{times}次");
 const EXERCISE: Say = say("exercise: ", "演练：");
 
 /// One line of the trail, as the API gives it.
@@ -31,6 +32,9 @@ pub struct Line {
     pub by: String,
     /// In the words of the rules, or of a person.
     detail: String,
+    /// Of what people do: who it was, by their account or their station's topic.
+    #[serde(default)]
+    actor: String,
 }
 
 /// What stations are called, by their ids.
@@ -51,7 +55,7 @@ pub fn trail(view: &View, lines: &[Line], names: &Names) -> Markup {
                         (view.clock(line.at))
                         span.gap { (between(view.lang, before, line.at)) }
                         strong { (view.say(words::hop(&line.hop))) }
-                        @if !line.by.is_empty() { span.by { (by(view.lang, &line.by, names)) } }
+                        @if !line.by.is_empty() { span.by { (by(view.lang, &line.by, names)) (who(line, names)) } }
                         (detail(view.lang, line, names))
                     }
                 }
@@ -79,6 +83,15 @@ pub fn by(lang: Lang, by: &str, names: &Names) -> String {
         return lang.of_say(words::GATEWAY).to_owned();
     }
     receiver(lang, by, names).unwrap_or_else(|| by.to_owned())
+}
+
+/// Who it was, behind what they call themselves, where that is not the same.
+fn who(line: &Line, names: &Names) -> String {
+    if line.actor.is_empty() || line.actor == line.by {
+        return String::new();
+    }
+    let name = names.get(&line.actor).unwrap_or(&line.actor);
+    format!(" ({name})")
 }
 
 fn receiver(lang: Lang, text: &str, names: &Names) -> Option<String> {
@@ -109,7 +122,8 @@ fn in_words(lang: Lang, line: &Line, names: &Names) -> String {
         "measured" | "received" | "raised" | "cleared" | "reopened" => {
             let condition = line.detail.parse::<Condition>().ok().map(words::condition);
             let why = condition.or_else(|| reopened(&line.detail));
-            why.map_or_else(as_it_is, |it| lang.of_say(it).to_owned())
+            let why = why.map(|it| lang.of_say(it).to_owned());
+            why.or_else(|| flapping(lang, &line.detail)).unwrap_or_else(as_it_is)
         }
         "paged" | "delivered" | "given_up" => paged(lang, line, names).unwrap_or_else(as_it_is),
         "closed" => lang.of_say(words::outcome(&line.detail)).to_owned(),
@@ -121,6 +135,32 @@ fn in_words(lang: Lang, line: &Line, names: &Names) -> String {
         },
         _ => as_it_is(),
     }
+}
+
+/// `tamper: 17 times in 5 min`, or a condition and what else is said of it.
+fn flapping(lang: Lang, detail: &str) -> Option<String> {
+    let (condition, rest) = detail.split_once(": ")?;
+    let condition = lang.of_say(words::condition(condition.parse().ok()?));
+    let parts: Vec<&str> = rest.split(' ').collect();
+    let rest = match parts[..] {
+        [times, "times", "in", number, unit] => lang
+            .of_say(TIMES)
+            .replace("{times}", times)
+            .replace("{number}", number)
+            .replace("{unit}", lang.of_say(time_unit(unit)?)),
+        _ => rest.to_owned(),
+    };
+    Some(format!("{condition}: {rest}"))
+}
+
+fn time_unit(unit: &str) -> Option<Say> {
+    Some(match unit {
+        "s" => say("s", "秒"),
+        "min" => say("min", "分钟"),
+        "h" => say("h", "小时"),
+        "days" => say("days", "天"),
+        _ => return None,
+    })
 }
 
 /// Why an incident was opened again, where no condition says it.
@@ -205,15 +245,18 @@ mod tests {
             ("closed",    "gateway",    "false_alarm",             "false alarm",         "误报"),
             ("commented", "li",         "exercise: autumn",        "exercise: autumn",    "演练：autumn"),
             ("commented", "li",         "no_water",                "no_water",            "no_water"),
+            ("raised",    "gateway",    "tamper: 17 times in 5 min", "17 times in 5 min", "5分钟内17次"),
+            ("raised",    "gateway",    "registry_fault: line 3", ": line 3", ": line 3"),
             ("reopened",  "gateway",    "a new <reason>",          "a new &lt;reason&gt;", "a new &lt;"),
         ] {
-            let line = Line { at: 0, hop: hop.into(), by: who.into(), detail: text.into() };
+            let line = Line { at: 0, hop: hop.into(), by: who.into(), detail: text.into(),
+                actor: String::new() };
             for (lang, expected) in [(EN, en), (ZH, zh)] {
                 let said = detail(lang, &line, &names).into_string();
                 assert!(said.contains(expected), "{hop} {text}: {said}");
             }
         }
-        let forgotten = Line { at: 0, hop: "forgotten".into(), by: "gateway".into(),
+        let forgotten = Line { at: 0, hop: "forgotten".into(), by: "gateway".into(), actor: String::new(),
             detail: "nothing was done for too long".into() };
         assert_eq!(detail(ZH, &forgotten, &names).into_string(), "", "the hop says it");
         for (who, en, zh) in [

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::time;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use standpipe_rules::incidents::Plan;
+use standpipe_rules::incidents::{Plan, Secret};
 
 use super::{Hour, Keeper};
 use crate::store::digests::News;
@@ -64,7 +64,7 @@ impl Week {
             "hydrants": [], "step": 0, "next_step_at": null, "page_id": null,
             "closed_at": closed_at});
         let sql = "INSERT OR REPLACE INTO incident VALUES
-            (?1, ?2, 'upkeep', 'notice', ?3, ?4, ?5, 1, ?6, 1, ?7, '{}')";
+            (?1, ?2, 'upkeep', 'notice', ?3, ?4, ?5, 1, ?6, 1, ?7, '{}', 1)";
         let open = closed.is_none();
         let row = (&id, open, state, station, opened_at, closed_at, wire.to_string());
         self.db.execute(sql, row).unwrap();
@@ -96,7 +96,7 @@ fn keep(path: &Path, news: News) {
     let empty = standpipe_rules::World::new(
         standpipe_rules::registry::Registry::new([]),
         Plan::default(),
-        7,
+        Secret::new([7; 32]),
     );
     let extras = Extras { digests: vec![news], ..Extras::default() };
     store.commit(1, &empty, &standpipe_rules::Changes::default(), &extras).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rumqttc::v5::mqttbytes::v5::PubAckReason;
-use standpipe_rules::incidents::Plan;
+use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::orders::{Asked, Of, Order, Wish};
 use standpipe_rules::registry::{Device, Profile};
 use standpipe_rules::{Changes, Ms};
@@ -27,7 +27,7 @@ fn owed(devices: usize, order: impl Fn(&str) -> Order) -> (tempfile::TempDir, St
         .map(|n| Device::unclaimed(&format!("H-{n:04}"), "north", Kind::Hydrant))
         .collect();
     store.import(&[], &all).unwrap();
-    let mut loaded = store.load(Plan::default(), [], 7).unwrap();
+    let mut loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
     let mut changes = Changes::default();
     for it in &all {
         loaded.world.order(order(&it.id), NOW, &mut changes).unwrap();

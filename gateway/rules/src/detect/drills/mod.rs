@@ -273,6 +273,7 @@ impl Drill {
             Subject::Zone(zone) => format!("zone {zone}"),
             Subject::Area(station) => format!("area {station}"),
             Subject::Gateway => "gateway".to_owned(),
+            Subject::Topic(topic) => format!("topic {topic}"),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use standpipe_shared::Condition;
 use ulid::Ulid;
 
-use super::drill::{DAY, drill};
+use super::drill::{DAY, SECRET, drill};
 use super::town::town;
 use crate::Changes;
 use crate::incidents::{
@@ -176,7 +176,7 @@ fn where_it_burns_there_is_no_exercise() {
     for condition in [Condition::Heat, Condition::Smoke] {
         let it = window(announcement(Announced::Exercise, device("SD-4"), &[condition])).unwrap();
         let mut out = Changes::default();
-        let mut book = std::mem::replace(&mut drill.book, Book::new(Plan::default(), 0));
+        let mut book = std::mem::replace(&mut drill.book, Book::new(Plan::default(), SECRET));
         let refused = drill.look(|view| book.exercise(view, it, DAY + 2 * HOUR + 1, &mut out));
         drill.book = book;
         assert_eq!(refused, Err(BadAnnouncement::Burns { device: "SD-4".into() }), "{condition:?}");

@@ -66,9 +66,12 @@ fn most_of_a_station_falls_silent() {
          02:01:00 raise area:T1 blind_area members=HY-1,HY-2,HY-3,HY-4 => #1 notice open e1 in #6; #2 notice open e1 in #6; #6 critical open e1; p1 #6 T1
          02:01:30 raise HY-4 offline     => #7 notice open e1 in #6
          02:02:00 -                      => p2 #6 T2 T3
-         02:02:30 clear HY-1 offline     => #1 notice closed e1 in #6 recovered
-         02:03:00 clear area:T1 blind_area => #2 notice open e2; #6 critical closed e1 recovered; #7 notice open e2
-         02:04:00 clear HY-2 offline     => #2 notice closed e2 recovered",
+         02:02:30 clear HY-1 offline     =>
+         02:03:00 clear area:T1 blind_area =>
+         02:03:30 -                      => #1 notice closed e1 in #6 recovered
+         02:04:00 -                      => #2 notice open e2; #6 critical closed e1 recovered; #7 notice open e2
+         02:04:30 clear HY-2 offline     =>
+         02:05:30 -                      => #2 notice closed e2 recovered",
     );
     assert_eq!(drill.wire(6).title.zh, "大量设备失联 · T1 station");
     assert_eq!(&*drill.wire(6).station, "T1");
@@ -84,7 +87,8 @@ fn what_waits_for_a_person_is_nobodys_child() {
          02:00:10 clear HY-3 tamper      =>
          02:00:20 raise HY-3 offline     => #1 notice open e2 in #2
          02:00:30 clear HY-3 offline     => #1 notice open e2
-         02:01:00 clear area:T1 blind_area => #2 critical closed e1 recovered
+         02:01:00 clear area:T1 blind_area =>
+         02:02:00 -                      => #2 critical closed e1 recovered
          02:02:00 T1 resolve #1          => #1 notice closed e2 repaired",
     );
 }

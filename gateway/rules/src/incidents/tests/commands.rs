@@ -5,8 +5,11 @@ use standpipe_shared::{Condition, Field};
 use super::drill::{DAY, Drill, time};
 use crate::detect::{HydrantNow, Trust};
 use crate::fact::{Fact, Raised, Subject};
-use crate::incidents::{Action, Announced, Announcement, Book, Refused, Scope, View, Window};
+use crate::incidents::{
+    Action, Actor, Announced, Announcement, Book, Refused, Said, Scope, View, Window,
+};
 use crate::registry::{DeviceIx, Registry};
+use crate::wire::Arrived;
 use crate::{Changes, Ms};
 
 impl Drill {
@@ -66,6 +69,23 @@ impl Drill {
                 let begun = self.look(|view| book.exercise(view, window, now, out));
                 begun.unwrap_or_else(|bad| panic!("{bad}"));
             }
+            ["gateway", condition, detail @ ..] => {
+                let detail = Some(detail.join(" ")).filter(|detail| !detail.is_empty());
+                let what = (named(condition), detail.as_deref());
+                self.look(|view| book.gateway(view, what, now, out));
+            }
+            ["unreadable", of, payload @ ..] => {
+                let subject = match of.strip_prefix("topic:") {
+                    Some(topic) => Subject::Topic(topic.into()),
+                    None => Subject::Device(self.ix(of)),
+                };
+                let (topic, why) = (format!("a/{of}/alarm").into(), "json".into());
+                let said = Said { topic, payload: payload.join(" ").into(), why };
+                let print = payload.join(" ").bytes().map(u128::from).sum();
+                let retained = payload.first() == Some(&"retained");
+                let arrived = Arrived { at: now, retained, print };
+                self.look(|view| book.unreadable(view, (subject, said), arrived, out));
+            }
             ["withdraw", id] => {
                 let found = book.withdraw(&self.registry, id, now, out);
                 assert!(found, "no announcement {id}");
@@ -86,8 +106,11 @@ impl Drill {
             }
             [station, action, incident, rest @ ..] if incident.starts_with('#') => {
                 let action = self.action((action, incident), rest);
-                let station = Some(*station).filter(|it| *it != "api");
-                return self.look(|view| book.act(view, (station, &action), now, out)).err();
+                let actor = match *station {
+                    "api" => Actor::admin("api"),
+                    station => Actor::Station(station.into()),
+                };
+                return self.look(|view| book.act(view, (&actor, &action), now, out)).err();
             }
             _ => {
                 let fact = self.fact(command, now);

@@ -18,12 +18,15 @@ use standpipe_shared::Measurements;
 use super::town::town;
 use crate::changes::{Page, Presence, Receiver, TrailEntry};
 use crate::detect::HydrantNow;
-use crate::incidents::{Book, Incident, IncidentId, Plan, Refused, Saved, WireIncident};
+use crate::incidents::{Book, Incident, IncidentId, Plan, Refused, Saved, Secret, WireIncident};
 use crate::registry::{DeviceIx, Registry};
 use crate::{Changes, Ms};
 
 /// Some midnight.
 pub const DAY: Ms = 1_763_942_400_000;
+
+/// Ids of drills.
+pub const SECRET: Secret = Secret::new([7; 32]);
 
 pub struct Drill {
     pub book: Book,
@@ -81,7 +84,7 @@ impl Drill {
     /// The standard town with every terminal online.
     pub fn new(plan: Plan) -> Self {
         let mut drill = Self {
-            book: Book::new(plan.clone(), 7),
+            book: Book::new(plan.clone(), SECRET),
             registry: town(),
             trail: Vec::new(),
             pages: Vec::new(),
@@ -163,17 +166,18 @@ impl Drill {
         let saved = Saved {
             meta: again(self.book.meta()),
             incidents: self.book.open().map(again).collect(),
+            closed: self.closed.keys().copied().collect(),
             owed: owed.filter(|it| !self.settled.contains(&it.page_id)).cloned().collect(),
             presence: self.presence.values().cloned().collect(),
         };
-        self.book = Book::new(self.plan.clone(), 7);
+        self.book = Book::new(self.plan.clone(), SECRET);
         self.book.restore(saved);
     }
 
     /// One thing happens, then time passes.
     pub fn quietly(&mut self, command: &[&str], now: Ms) -> (Changes, Option<Refused>) {
         let mut out = Changes::default();
-        let mut book = std::mem::replace(&mut self.book, Book::new(self.plan.clone(), 7));
+        let mut book = std::mem::replace(&mut self.book, Book::new(self.plan.clone(), SECRET));
         let each = command.split(|word| *word == "+");
         let refused = each.filter_map(|it| self.command(&mut book, it, now, &mut out)).last();
         self.look(|view| book.tick(view, now, &mut out));
@@ -209,6 +213,9 @@ impl Drill {
         let mut words = Vec::new();
         words.extend(refused.map(|it| match it {
             Refused::Unknown => "refused: unknown".to_owned(),
+            Refused::Unregistered => "refused: unregistered".to_owned(),
+            Refused::NotTold => "refused: not told".to_owned(),
+            Refused::NotAllowed => "refused: not allowed".to_owned(),
             Refused::NotNow { state } => format!("refused: {}", state.as_str()),
         }));
         for id in &out.incidents {

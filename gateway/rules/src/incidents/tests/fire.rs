@@ -50,7 +50,7 @@ fn resolved_while_it_still_shouts() {
          02:00:10 T1 resolve #1     => #1 fire resolved e1
          02:05:00 raise SD-1 smoke  => #1 fire open e2; p1 #1 T1
          02:05:30 clear SD-1 smoke  =>
-         02:05:40 T2 false_alarm #1 => #1 fire closed e2 false_alarm",
+         02:05:40 D false_alarm #1  => #1 fire closed e2 false_alarm",
     );
 }
 
@@ -80,13 +80,13 @@ fn a_fire_after_a_fire_is_another() {
         "02:00:00 raise SD-1 smoke  => #1 fire open e1; p1 #1 T1
          02:00:10 T1 acknowledge #1 => #1 fire acknowledged e1
          02:00:20 clear SD-1 smoke  =>
-         02:00:30 raise SD-1 smoke  => #2 fire open e1; p1 #2 T1
-         02:00:40 T1 acknowledge #2 => #2 fire acknowledged e1
-         02:00:50 raise SD-2 smoke  => #2 fire open e2; p1 #2 T1
-         02:00:55 T1 resolve #2     => #2 fire resolved e2
-         02:01:00 T1 resolve #1     => #1 fire closed e1 fire
-         02:02:00 clear SD-1 smoke  =>
-         02:02:01 clear SD-2 smoke  => #2 fire closed e2 fire",
+         02:10:20 raise SD-1 smoke  => #2 fire open e1; p1 #2 T1
+         02:10:30 T1 acknowledge #2 => #2 fire acknowledged e1
+         02:10:40 raise SD-2 smoke  => #2 fire open e2; p1 #2 T1
+         02:10:45 T1 resolve #2     => #2 fire resolved e2
+         02:11:00 T1 resolve #1     => #1 fire closed e1 fire
+         02:12:00 clear SD-1 smoke  =>
+         02:12:01 clear SD-2 smoke  => #2 fire closed e2 fire",
     );
 }
 

@@ -6,8 +6,10 @@
 mod announce;
 mod blind;
 mod commands;
+mod damp;
 pub mod drill;
 mod fire;
+mod ids;
 mod many;
 mod people;
 mod preview;

@@ -36,7 +36,8 @@ fn shown_once_a_page_and_station() {
         "02:00:00 raise SD-4 smoke  => #1 fire open e1; p1 #1 T1
          02:00:01 T1 shown #1       =>
          02:00:02 T1 shown #1 Li    =>
-         02:00:03 T2 shown #1       =>
+         02:00:03 T2 shown #1       => refused: not told
+         02:00:03 D shown #1        => refused: not told
          02:00:04 api shown #1 Wu   =>
          02:00:05 api shown #1 Wu   =>
          02:01:00 -                 => p2 #1 T2 T3
@@ -46,15 +47,7 @@ fn shown_once_a_page_and_station() {
     );
     let trail = drill.trail_of(1);
     let shown: Vec<_> = trail.iter().filter(|it| it.contains("shown")).collect();
-    assert_eq!(
-        shown,
-        [
-            "02:00:01 shown T1: ",
-            "02:00:03 shown T2: ",
-            "02:00:04 shown Wu: ",
-            "02:01:02 shown T2: "
-        ]
-    );
+    assert_eq!(shown, ["02:00:01 shown T1: ", "02:00:04 shown Wu: ", "02:01:02 shown T2: "]);
     assert_eq!(drill.incident(1).rev, 4, "opened, given its hydrants, escalated, acknowledged");
 }
 
@@ -176,8 +169,8 @@ fn an_upkeep_warning_from_end_to_end() {
 fn upkeep_that_ends_by_itself_or_was_nothing() {
     drill(
         "02:00:00 raise HY-6 offline  => #1 notice open e1
-         02:01:00 clear HY-6 offline  => #1 notice closed e1 recovered
-         02:02:00 clear HY-6 offline  =>
+         02:01:00 clear HY-6 offline  =>
+         02:02:00 clear HY-6 offline  => #1 notice closed e1 recovered
          03:00:00 raise HY-6 knocked  => #2 warning open e1; p1 #2 T2
          03:00:01 T2 false_alarm #2   => #2 warning resolved e1
          03:00:02 clear HY-6 knocked  => #2 warning closed e1 false_alarm

@@ -8,7 +8,7 @@ use standpipe_shared::{Alarm, Condition, Kind, Reading, Severity};
 use super::town::{route, town};
 use crate::changes::{Page, Receiver};
 use crate::incidents::{
-    Announced, Announcement, Plan, Role, Route, Scene, Scope, Steps, Told, conditions_of,
+    Announced, Announcement, Plan, Role, Route, Scene, Scope, Secret, Steps, Told, conditions_of,
     differences, preview,
 };
 use crate::registry::Registry;
@@ -39,7 +39,7 @@ fn happens(
     away: &BTreeSet<Box<str>>,
     work: Option<&Announcement>,
 ) -> Vec<Told> {
-    let mut world = World::new(town(), plan.clone(), 3);
+    let mut world = World::new(town(), plan.clone(), Secret::new([3; 32]));
     let mut out = Changes::default();
     world.session(true, T0, &mut out);
     for station in STATIONS.iter().filter(|it| !away.contains(**it)) {

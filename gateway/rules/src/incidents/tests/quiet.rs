@@ -17,7 +17,8 @@ fn maintenance_mutes_what_it_lists() {
          02:14:00 clear HY-1 low_pressure =>
          02:15:00 clear HY-1 no_water     => #2 notice verifying e1
          02:16:00 raise HY-1 no_water     => #2 notice open e2
-         02:20:00 clear HY-1 no_water     => #2 notice closed e2 maintenance
+         02:20:00 clear HY-1 no_water     =>
+         02:21:00 -                       => #2 notice closed e2 maintenance
          02:59:59.999 raise HY-1 no_water => #5 notice open e1
          03:00:00 -                       => #5 critical open e2; p1 #5 T1
          03:00:01 raise HY-1 low_pressure =>
@@ -67,7 +68,9 @@ fn maintenance_never_mutes_a_fire() {
         "02:00:00 announce w maintenance 02:00:00 03:00:00 SD-1 smoke,heat,tamper =>
          02:01:00 raise SD-1 tamper => #1 notice open e1
          02:01:01 raise SD-1 smoke  => #2 fire open e1; p1 #2 T1
-         02:01:10 clear SD-1 tamper => #1 notice closed e1 maintenance",
+         02:01:10 clear SD-1 tamper =>
+         02:02:01 -                 => p2 #2 T2 T3
+         02:02:10 -                 => #1 notice closed e1 maintenance",
     );
 }
 
@@ -138,14 +141,14 @@ fn water_drawn_for_a_fire_is_expected() {
          02:05:00 clear HY-4 no_water     => #4 notice acknowledged e2
          02:06:00 clear HY-4 hydrant_open => #4 notice verifying e2
          02:07:00 raise HY-4 hydrant_open => #4 notice open e3
-         02:08:00 clear HY-4 hydrant_open => #4 notice closed e3 fire
-         02:09:00 clear SD-1 smoke        =>
+         02:08:00 clear HY-4 hydrant_open =>
+         02:09:00 clear SD-1 smoke        => #4 notice closed e3 fire
          02:10:00 T1 resolve #1           => #1 fire closed e1 fire; #3 warning open e2; p1 #3 T1
          02:11:00 raise HY-1 no_water     => #2 critical open e2; p1 #2 T1",
     );
     assert_eq!(drill.wire(4).title.en, "In use: Hydrant open · HY-4 corner");
     assert_eq!(drill.wire(4).outcome.map(|it| it.as_str()), Some("fire"));
-    assert_eq!(drill.wire(4).closed_at, Some(time("02:08:00")));
+    assert_eq!(drill.wire(4).closed_at, Some(time("02:09:00")));
 }
 
 #[test]
@@ -168,8 +171,9 @@ fn a_hydrant_opened_near_work_belongs_to_it() {
          02:01:02 raise HY-4 low_pressure => #3 warning open e1; p1 #3 T1
          02:01:03 raise SD-U hydrant_open => #4 notice open e1
          02:01:04 raise SD-X hydrant_open => #5 warning open e1; p1 #5 D
-         02:05:00 clear HY-6 hydrant_open => #1 notice closed e1 maintenance
-         02:06:00 clear SD-U hydrant_open => #4 notice closed e1 maintenance
+         02:05:00 clear HY-6 hydrant_open =>
+         02:06:00 clear SD-U hydrant_open => #1 notice closed e1 maintenance
+         02:07:00 -                       => #4 notice closed e1 maintenance
          02:29:59.999 -                   =>
          02:30:00 -                       => #2 warning open e2; p1 #2 T1
          02:30:01 raise HY-6 hydrant_open => #6 warning open e1; p1 #6 T2",

@@ -178,7 +178,7 @@ fn a_zone_pages_once() {
          02:06:00 raise HY-1 low_pressure => #1 warning open e2 in #4
          02:07:00 clear HY-1 low_pressure => #1 warning verifying e2 in #4
          02:10:00 clear zone:Z1 zone_low_pressure => #3 critical open e2; #4 critical verifying e1; #5 critical open e3; p1 #3 T2; p1 #5 T1
-         02:10:30 T1 acknowledge #3       => #3 critical acknowledged e2
+         02:10:30 T2 acknowledge #3       => #3 critical acknowledged e2
          02:10:30 T1 acknowledge #5       => #5 critical acknowledged e3
          02:11:00 raise HY-1 low_pressure => #1 warning open e3; #4 critical closed e1 recovered; p1 #1 T1",
     );

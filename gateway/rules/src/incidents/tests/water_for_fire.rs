@@ -173,7 +173,7 @@ fn a_fire_nobody_knows_the_place_of() {
     drill.run(
         "02:00:10 trust HY-6 ok 300         =>
          02:00:20 raise HY-1 low_pressure   => #2 warning open e1; p1 #2 T1
-         02:00:30 T1 resolve #1             => #1 fire resolved e1
+         02:00:30 D resolve #1              => #1 fire resolved e1
          02:00:31 trust HY-6 stale 300      =>
          02:00:31 clear SD-U smoke          => #1 fire closed e1 fire",
     );

@@ -1,0 +1,368 @@
+//! Edges are recorded, sounds are not repeated.
+//!
+//! A condition that comes back before it was clear for its clear time belongs to the incident it
+//! left: that stays open so long. Whoever is told first hears of one condition of one device three
+//! times an hour at most; a sound that is held back comes when the hour ends, if it is still true
+//! then. Escalation goes on meanwhile. A fire is never held back for longer than a minute, and never
+//! for what another detector does.
+
+use serde::{Deserialize, Serialize};
+use standpipe_shared::{Class, Condition};
+
+use super::book::{Book, Cx};
+use super::state::{Event, State, step};
+use super::{Incident, Member, Quiet};
+use crate::Ms;
+use crate::changes::Hop;
+use crate::detect::signals;
+use crate::fact::{Raised, Subject};
+use crate::registry::Registry;
+
+/// The time in which sounds are counted.
+const HOUR_MS: Ms = 3_600_000;
+/// First-step sounds of one condition of one device within [`HOUR_MS`].
+const SOUNDS_MOST: usize = 3;
+/// How long a condition must be clear before its incident may end, where detection has no time of
+/// its own for it.
+const CLEAR_MS: Ms = 60_000;
+/// A fire detector that comes back within this time of its clear says the same fire.
+const SAME_FIRE_MS: Ms = 600_000;
+/// One fire detector that flaps sounds again after this time at the soonest.
+const FIRE_SOUND_MS: Ms = 60_000;
+/// One device whose alarms cannot be read sounds again after this time at the soonest.
+const UNREADABLE_SOUND_MS: Ms = 600_000;
+/// Edges of one condition that are recorded one by one; of the others, one in so many.
+const EDGES_MOST: u32 = 3;
+
+/// A first-step sound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sounded {
+    /// About what.
+    pub subject: Subject,
+    /// About which condition of it.
+    pub condition: Condition,
+    /// When.
+    pub at: Ms,
+}
+
+/// A sound that is held back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// About what.
+    pub subject: Subject,
+    /// About which condition of it.
+    pub condition: Condition,
+    /// When it is made after all, if that is true then.
+    pub until: Ms,
+}
+
+/// How often a condition was raised of late.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flaps {
+    /// Of what.
+    pub subject: Subject,
+    /// Which.
+    pub condition: Condition,
+    /// How often, the first time included; an hour without starts anew.
+    pub times: u32,
+    /// When the first time was.
+    pub first: Ms,
+    /// When the last time was.
+    pub last: Ms,
+}
+
+impl Flaps {
+    /// Whether it is more than what is told and recorded one by one.
+    #[must_use]
+    pub const fn flaps(&self) -> bool {
+        self.times > EDGES_MOST
+    }
+
+    /// Whether this edge is recorded: the first ones, then fewer and fewer.
+    fn is_recorded(&self) -> bool {
+        let mut mark = self.times;
+        while mark >= 10 && mark.is_multiple_of(10) {
+            mark /= 10;
+        }
+        !self.flaps() || self.times >= 10 && matches!(mark, 1 | 2 | 5)
+    }
+
+    /// `17 times in 5 min`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{} times in {}", self.times, span(self.last - self.first).0)
+    }
+
+    /// The same in Chinese.
+    #[must_use]
+    pub fn words_zh(&self) -> String {
+        format!("{}内{}次", span(self.last - self.first).1, self.times)
+    }
+}
+
+/// A span of time in one round number, in both languages.
+pub(super) fn span(ms: Ms) -> (String, String) {
+    let seconds = (ms / 1_000).max(1);
+    let (number, en, zh) = match seconds {
+        0..120 => (seconds, "s", "秒"),
+        120..7_200 => (seconds / 60, "min", "分钟"),
+        7_200..172_800 => (seconds / 3_600, "h", "小时"),
+        _ => (seconds / 86_400, "days", "天"),
+    };
+    (format!("{number} {en}"), format!("{number}{zh}"))
+}
+
+/// What is sounded: a condition of something, and whether it was told before.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub subject: &'a Subject,
+    pub condition: Condition,
+    /// It was true before, and was told: escalation goes on where it was.
+    pub again: Again,
+}
+
+/// Whether something was told before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    No,
+    Yes,
+}
+
+/// How long a condition must be clear before its incident may end.
+pub(super) fn clear_ms(registry: &Registry, subject: &Subject, condition: Condition) -> Ms {
+    if condition == Condition::RegistryFault {
+        return 0; // a file that was mended is mended
+    }
+    let device = match subject {
+        Subject::Device(ix) => registry.device(*ix),
+        Subject::Zone(_) | Subject::Area(_) | Subject::Gateway | Subject::Topic(_) => None,
+    };
+    let dwell = device.map(|device| signals::dwell(condition, registry.profile_of(device)).good_ms);
+    dwell.filter(|ms| *ms > 0).unwrap_or(CLEAR_MS)
+}
+
+impl Incident {
+    /// Counts an edge; says whether it is recorded.
+    pub(super) fn edge(&mut self, subject: &Subject, condition: Condition, now: Ms) -> bool {
+        let same = |flaps: &&mut Flaps| flaps.subject == *subject && flaps.condition == condition;
+        if let Some(flaps) = self.flaps.iter_mut().find(same) {
+            if now - flaps.last < HOUR_MS {
+                (flaps.times, flaps.last) = (flaps.times.saturating_add(1), now);
+            } else {
+                (flaps.times, flaps.first, flaps.last) = (1, now, now);
+            }
+            return flaps.is_recorded();
+        }
+        let (times, first, last) = (1, now, now);
+        self.flaps.push(Flaps { subject: subject.clone(), condition, times, first, last });
+        true
+    }
+
+    /// How often that was raised of late, if it flaps.
+    pub(super) fn flapping(&self, subject: &Subject, condition: Condition) -> Option<&Flaps> {
+        let same = |flaps: &&Flaps| flaps.subject == *subject && flaps.condition == condition;
+        self.flaps.iter().find(same).filter(|flaps| flaps.flaps())
+    }
+
+    /// What flaps most.
+    pub(super) fn most_flaps(&self) -> Option<&Flaps> {
+        self.flaps.iter().filter(|flaps| flaps.flaps()).max_by_key(|flaps| flaps.times)
+    }
+
+    /// Until when a sound of that is held back; `None`: it may be made.
+    fn hushed(&self, about: About, now: Ms) -> Option<Ms> {
+        let own = |sounded: &&Sounded| sounded.subject == *about.subject;
+        let latest = |pause| {
+            let last = self.sounded.iter().filter(own).map(|sounded| sounded.at).max();
+            last.map(|at| at + pause).filter(|until| *until > now)
+        };
+        match (self.class, about.condition) {
+            (Class::Fire, _) => latest(FIRE_SOUND_MS),
+            (_, Condition::UnreadableAlarm) => latest(UNREADABLE_SOUND_MS),
+            (Class::Water | Class::Upkeep | Class::Blind, condition) => {
+                let same = |sounded: &&Sounded| own(sounded) && sounded.condition == condition;
+                let of_hour = |sounded: &&Sounded| sounded.at > now - HOUR_MS;
+                let mut at = self.sounded.iter().rev().filter(same).filter(of_hour);
+                at.nth(SOUNDS_MOST - 1).map(|sounded| sounded.at + HOUR_MS)
+            }
+        }
+    }
+
+    /// The soonest sound that is held back.
+    pub(super) fn held_until(&self) -> Option<Ms> {
+        self.held.iter().map(|held| held.until).min()
+    }
+
+    /// Whether that may still be the fire of a detector that cleared, and comes back now.
+    pub(super) fn relapses(&self, subject: &Subject, now: Ms) -> bool {
+        let recent = |member: &Member| {
+            let left = member.left_at.is_some_and(|at| now - at < SAME_FIRE_MS);
+            member.subject == *subject && member.quiet.is_none() && left
+        };
+        let real = self.class == Class::Fire && !self.is_active();
+        real && self.state != State::Closed && self.members.iter().any(recent)
+    }
+
+    /// Whether an end by itself waits: something that comes back before long belongs to it. What
+    /// people made, or have spoken about, does not wait.
+    fn lingers(&self) -> bool {
+        let made = matches!(self.quiet(), Some(Quiet::Test | Quiet::Exercise));
+        !made && self.verdict.is_none() && self.class != Class::Fire
+    }
+}
+
+impl Book {
+    /// It must be looked at (again): a new episode and its page, or, if there were too many of them
+    /// of late, what holds them back.
+    pub(super) fn sound(&mut self, cx: &mut Cx, it: &mut Incident, about: About, late_s: u32) {
+        let Some(until) = it.hushed(about, cx.now) else {
+            return self.sound_now(cx, it, about, late_s);
+        };
+        let taken = it.state == State::Acknowledged && it.class != Class::Fire;
+        if let Some(state) = step(it.state, Event::Found).filter(|_| !taken) {
+            it.state = state;
+        }
+        if it.episode == 0 {
+            (it.episode, it.episode_at) = (1, cx.now);
+            it.boards.extend(it.homes.iter().cloned());
+        }
+        let (subject, condition) = (about.subject, about.condition);
+        it.held.retain(|held| held.subject != *subject || held.condition != condition);
+        it.held.push(Held { subject: subject.clone(), condition, until });
+    }
+
+    /// The same, whatever there was of late. Where nobody has answered what was told before,
+    /// escalation goes on from there: who flaps must not keep it from the next step.
+    pub(super) fn sound_now(&mut self, cx: &mut Cx, it: &mut Incident, about: About, late_s: u32) {
+        let unanswered = it.state == State::Open && about.again == Again::Yes;
+        let before = unanswered.then(|| (it.step, it.repeat, it.episode_at, it.step_at));
+        let told = it.told.clone();
+        self.found(cx, it, late_s);
+        if let Some((step, repeat, episode_at, step_at)) = before.filter(|_| it.step > 0) {
+            it.step = it.step.max(step);
+            (it.repeat, it.episode_at, it.step_at) = (repeat, episode_at, step_at);
+            it.told.extend(told);
+        }
+        it.sounded.retain(|sounded| sounded.at > cx.now - HOUR_MS);
+        let (subject, condition, at) = (about.subject.clone(), about.condition, cx.now);
+        it.sounded.push(Sounded { subject, condition, at });
+    }
+
+    /// A sound that was held back is due: made if what it is about is still true and nobody has
+    /// spoken; else how often it was true is recorded.
+    pub(super) fn held_is_over(&mut self, cx: &mut Cx, it: &mut Incident) {
+        let now = cx.now;
+        let over: Vec<Held> = it.held.extract_if(.., |held| held.until <= now).collect();
+        let mut due = None;
+        for held in over {
+            let of = (&held.subject, held.condition);
+            let times = it.flapping(of.0, of.1).map(Flaps::words);
+            let line = match times {
+                Some(times) => format!("{}: {times}", of.1.as_str()),
+                None => of.1.as_str().to_owned(),
+            };
+            let member = it.member(of.0, of.1).map(|member| (member.active(), member.quiet));
+            match member {
+                Some((true, None)) if it.state != State::Resolved => {
+                    cx.trail(it.id, Hop::Reopened, "gateway", &line);
+                    due = Some(held);
+                }
+                Some((true, _)) => {}
+                Some((false, _)) | None => cx.trail(it.id, Hop::Cleared, "gateway", &line),
+            }
+        }
+        if let Some(Held { subject, condition, .. }) = due {
+            let about = About { subject: &subject, condition, again: Again::Yes };
+            self.sound_now(cx, it, about, 0);
+        }
+    }
+
+    /// Nothing of it is true any more: it waits until that has held for as long as it must, or ends.
+    pub(super) fn calms_down(
+        &mut self,
+        cx: &mut Cx,
+        mut it: Incident,
+        (subject, condition): (&Subject, Condition),
+        at: Ms,
+    ) {
+        let until = at.saturating_add(clear_ms(cx.view.registry, subject, condition));
+        if until > cx.now && it.lingers() {
+            it.settles_at = Some(until);
+            self.publish(cx, it);
+        } else {
+            self.goes(cx, it, Event::Ended);
+        }
+    }
+
+    /// It was clear for long enough.
+    pub(super) fn settled(&mut self, cx: &mut Cx, mut it: Incident) {
+        it.settles_at = None;
+        if it.is_active() {
+            return self.publish(cx, it);
+        }
+        for flaps in it.flaps.iter().filter(|flaps| flaps.flaps()) {
+            let line = format!("{}: {}", flaps.condition.as_str(), flaps.words());
+            cx.trail(it.id, Hop::Cleared, "gateway", &line);
+        }
+        self.goes(cx, it, Event::Ended);
+    }
+
+    /// What was sounded of a closed incident of late counts on: closing it is no way to hear more.
+    pub(super) fn carry(&mut self, cx: &mut Cx, it: &Incident) {
+        let counts = match it.class {
+            Class::Water | Class::Upkeep => true,
+            Class::Fire => false,
+            Class::Blind => !it.ends_by_person(),
+        };
+        if counts && it.severity > standpipe_shared::Severity::Notice {
+            // Those it was opened with are among its own.
+            self.meta.sounded.retain(|sounded| {
+                let own = sounded.subject == it.subject && sounded.condition.class() == it.class;
+                !own && sounded.at > cx.now - HOUR_MS
+            });
+            self.meta.sounded.extend(it.sounded.iter().cloned());
+            let over = self.meta.sounded.len().saturating_sub(SOUNDED_MOST);
+            self.meta.sounded.drain(..over);
+            cx.out.book_meta = true;
+        }
+    }
+
+    /// What was sounded of late about the subject of a new incident.
+    pub(super) fn carried(&self, raised: &Raised, now: Ms) -> Vec<Sounded> {
+        let of = |it: &&Sounded| it.subject == raised.subject && it.at > now - HOUR_MS;
+        let class = |it: &&Sounded| it.condition.class() == raised.condition.class();
+        self.meta.sounded.iter().filter(of).filter(class).cloned().collect()
+    }
+}
+
+/// Sounds of closed incidents that are remembered for their hour; of more, the newest.
+const SOUNDED_MOST: usize = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use super::{Flaps, span};
+    use crate::fact::Subject;
+    use standpipe_shared::Condition;
+
+    #[test]
+    fn edges_are_recorded_one_by_one_then_fewer_and_fewer() {
+        let recorded = |times| {
+            let (subject, condition) = (Subject::Gateway, Condition::Tamper);
+            Flaps { subject, condition, times, first: 0, last: 0 }.is_recorded()
+        };
+        let marks: Vec<u32> = (1..=10_000).filter(|times| recorded(*times)).collect();
+        assert_eq!(marks, [1, 2, 3, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]);
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn spans_are_round() {
+        for (ms, en, zh) in [
+            (0, "1 s", "1秒"), (5_400, "5 s", "5秒"), (119_999, "119 s", "119秒"),
+            (300_000, "5 min", "5分钟"), (7_199_000, "119 min", "119分钟"),
+            (29_000_000, "8 h", "8小时"), (172_800_000, "2 days", "2天"),
+        ] {
+            assert_eq!(span(ms), (en.to_owned(), zh.to_owned()), "{ms}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The secret from which the ids of incidents and pages are made: a file beside the configuration,
+//! made at the first start. Two gateways with the same one give the same things the same ids, and
+//! nobody who does not know it can tell one id from another.
+//!
+//! Whatever becomes of it, the gateway starts: with another secret only the ids to come differ.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use standpipe_rules::incidents::Secret;
+
+use crate::private_file::{Readers, write};
+
+/// Its name, beside the configuration; where that folder can't be written, beside the store.
+pub const NAME: &str = "ids.secret";
+
+/// The secret, made if there is none. `config`: the configuration's folder; `store`: the store.
+#[must_use]
+pub fn secret(config: Option<&Path>, store: &Path) -> Secret {
+    let beside_store = store.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folders = config.into_iter().chain([beside_store.unwrap_or(Path::new("."))]);
+    let places: Vec<PathBuf> = folders.map(|folder| folder.join(NAME)).collect();
+    for place in &places {
+        match read(place) {
+            Ok(secret) => return secret,
+            Err(bad) if bad.kind() == io::ErrorKind::NotFound => {}
+            Err(bad) => tracing::error!(
+                "{} can't be read ({bad}): put back the file of a backup, or remove it; until then \
+                 incidents get ids that no other gateway gives them",
+                place.display()
+            ),
+        }
+    }
+    let mut bytes = [0; 32];
+    if let Err(bad) = getrandom::fill(&mut bytes) {
+        // Ids that can be guessed are better than no gateway.
+        tracing::error!("the system gives nothing random ({bad}): ids can be guessed");
+    }
+    let text = bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a String does not fail
+        text
+    });
+    for place in places.iter().filter(|place| !place.exists()) {
+        match write(place, format!("{text}\n").as_bytes(), Readers::Owner) {
+            Ok(()) => {
+                tracing::info!("the secret of the ids was made: {}", place.display());
+                return Secret::new(bytes);
+            }
+            Err(bad) => tracing::warn!("{bad}: the secret of the ids is kept elsewhere"),
+        }
+    }
+    tracing::error!(
+        "the secret of the ids can't be kept: let the gateway write beside its configuration or \
+         its store; after a restart, what is delivered again gets other ids"
+    );
+    Secret::new(bytes)
+}
+
+/// 64 hexadecimal digits.
+fn read(place: &Path) -> io::Result<Secret> {
+    let text = std::fs::read_to_string(place)?;
+    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not 64 hexadecimal digits");
+    let digits = text.trim().as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return Err(wrong());
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+    }
+    Ok(Secret::new(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::{NAME, secret};
+
+    #[test]
+    fn it_is_made_once_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, data) = (folder.path().join("etc"), folder.path().join("var"));
+        let store = data.join("standpipe.db");
+        let made = secret(Some(&config), &store);
+        let file = config.join(NAME);
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode, std::fs::read_to_string(&file).unwrap().len()), (0o600, 65));
+        assert_eq!(secret(Some(&config), &store), made);
+        assert!(!data.join(NAME).exists());
+
+        std::fs::remove_file(&file).unwrap();
+        assert_ne!(secret(Some(&config), &store), made, "another one");
+    }
+
+    #[test]
+    fn where_the_configuration_cannot_be_written_it_lies_beside_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, store) = (folder.path().join("file"), folder.path().join("var/standpipe.db"));
+        std::fs::write(&config, "no folder").unwrap();
+        let made = secret(Some(&config), &store);
+        assert!(folder.path().join("var").join(NAME).exists());
+        assert_eq!(secret(Some(&config), &store), made);
+        assert_eq!(secret(None, &store), made, "without a configuration's file");
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_stays_and_another_is_kept_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, store) = (folder.path().join("etc"), folder.path().join("var/standpipe.db"));
+        std::fs::create_dir(&config).unwrap();
+        for bad in ["", "abc", &"x".repeat(64), &"é".repeat(32)] {
+            std::fs::write(config.join(NAME), bad).unwrap();
+            let made = secret(Some(&config), &store);
+            assert_eq!(std::fs::read_to_string(config.join(NAME)).unwrap(), bad);
+            assert_eq!(secret(Some(&config), &store), made, "{bad:?}");
+        }
+    }
+}
