@@ -69,6 +69,7 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
         super::say(&format!("configuration: {}\n", args.config.display()));
     }
     let Config { store, .. } = config::required(&args.config)?;
+    keep::restore_secret(&args.from, &args.config, &store.path).map_err(failed)?;
     let now = Clock::new().now();
     keep::restore(&args.from, &store.path, &store.history(), now).map_err(failed)?;
     // A layout of an older version is brought to this one's now, and not at night.

@@ -18,6 +18,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::registry::files::{write_devices, write_stations};
 use standpipe_rules::registry::{Device, Station};
 
+use crate::ids;
 use crate::private_file::{Readers, write};
 use crate::selftest;
 use crate::store::{Lock, Reader, StoreError};
@@ -112,6 +113,13 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     let csv = write_devices(claimed.iter().copied());
     write(&part.join("devices.csv"), csv.as_bytes(), Readers::Owner)?;
     let missing = config::keep(config, &part)?;
+    // Where the configuration's folder can't be written, it lies beside the store.
+    let beside_store = store.with_file_name(ids::NAME);
+    if let Ok(secret) = std::fs::read(&beside_store)
+        && !part.join(CONFIG).join(ids::NAME).exists()
+    {
+        write(&part.join(ids::NAME), &secret, Readers::Owner)?;
+    }
     std::fs::rename(&part, &folder)?;
     File::open(out)?.sync_all()?;
     Ok(Kept { folder, registry: (stations.len(), claimed.len()), missing })
@@ -150,6 +158,24 @@ pub fn restore(from: &Path, store: &Path, history: &Path, now: Ms) -> Result<(),
         std::fs::rename(&fresh, place)?;
         let folder = place.parent().filter(|it| !it.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Puts the secret of the ids back where it lay, if there is none: `config` is the configuration.
+///
+/// # Errors
+/// [`KeepError::File`].
+pub fn restore_secret(from: &Path, config: &Path, store: &Path) -> Result<(), KeepError> {
+    for (kept, place) in [
+        (from.join(CONFIG).join(ids::NAME), config.with_file_name(ids::NAME)),
+        (from.join(ids::NAME), store.with_file_name(ids::NAME)),
+    ] {
+        if let Ok(secret) = std::fs::read(kept)
+            && !place.exists()
+        {
+            write(&place, &secret, Readers::Owner)?;
+        }
     }
     Ok(())
 }
@@ -241,6 +267,14 @@ mod tests {
         let kept = back_up(&parts, &at("out"), 1_764_000_000_000).unwrap();
         assert_eq!(kept.folder, at("out/standpipe-20251124T160000Z"));
         assert_eq!((kept.registry, kept.missing), ((0, 0), vec![]));
+        let (secret, other) = (config.with_file_name("ids.secret"), at("elsewhere/standpipe.toml"));
+        std::fs::write(&secret, "s").unwrap();
+        let again = back_up(&parts, &at("out"), 1_764_000_002_000).unwrap();
+        super::restore_secret(&again.folder, &other, &store).unwrap();
+        assert_eq!(std::fs::read_to_string(at("elsewhere/ids.secret")).unwrap(), "s");
+        std::fs::write(&secret, "mine").unwrap();
+        super::restore_secret(&again.folder, &config, &store).unwrap();
+        assert_eq!(std::fs::read_to_string(&secret).unwrap(), "mine", "what is there stays");
         let held = Store::open(&store).unwrap();
         let taken = restore(&kept.folder, &store, &history, 0);
         assert!(matches!(taken, Err(KeepError::Store(StoreError::InUse(_)))), "{taken:?}");

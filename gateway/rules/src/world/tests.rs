@@ -565,7 +565,11 @@ fn a_fire_says_how_old_its_device_takes_it_to_be() {
     for (old_s, en, zh) in [
         (28_800, "Smoke (device's time 8 h old) · S", "烟雾报警（设备时间为8小时前） · S"),
         (600, "Smoke (device's time 10 min old) · S", "烟雾报警（设备时间为10分钟前） · S"),
-        (94_608_000, "Smoke (device's time 1095 d old) · S", "烟雾报警（设备时间为1095天前） · S"),
+        (
+            94_608_000,
+            "Smoke (device's time 1095 days old) · S",
+            "烟雾报警（设备时间为1095天前） · S",
+        ),
         (30, "Smoke · S", "烟雾报警 · S"),
     ] {
         let (mut world, mut out) = world();
@@ -577,4 +581,75 @@ fn a_fire_says_how_old_its_device_takes_it_to_be() {
         let title = incident.wire(world.registry()).title;
         assert_eq!((&*title.en, &*title.zh), (en, zh));
     }
+}
+
+fn closes(incident: ulid::Ulid, station: &str) -> Message {
+    let action =
+        Action { incident, kind: ActionKind::FalseAlarm, by: "chief".into(), note: "".into() };
+    Message::Action { station: station.into(), action }
+}
+
+#[test]
+fn a_station_that_was_never_told_cannot_close_a_fire_by_topic() {
+    let (mut world, mut out) = world();
+    world.step(&alarm("S", Condition::Smoke, true), T0, &mut out);
+    let incident = out.pages[0].incident;
+    out = Changes::default();
+    for (n, station) in ["not-registered", "V", "T2"].into_iter().enumerate() {
+        world.step(&closes(incident, station), T0 + 1, &mut out);
+        assert_eq!(world.book.get(incident).unwrap().state, State::Open, "{station}");
+        assert_eq!(out.counts.refused_actions, n as u64 + 1);
+    }
+    assert!(out.trail.is_empty() && out.incidents.is_empty(), "nothing is left of it: {out:?}");
+    let [refused, ..] = &out.refused[..] else { panic!("{out:?}") };
+    assert_eq!(refused.actor, Actor::Station("not-registered".into()));
+    assert_eq!((&*refused.action.by, refused.why), ("chief", Refused::Unregistered));
+    // The one above it may, and stands beside what it claims.
+    world.step(&closes(incident, "D"), T0 + 2, &mut out);
+    assert_eq!(world.book.get(incident).unwrap().state, State::Resolved);
+    let line = out.trail.last().unwrap();
+    assert_eq!((&*line.by, &*line.actor), ("chief", "D"));
+    let stored =
+        r#"{"incident":"00000000000000000000000000","at":1,"hop":"shown","by":"T","detail":""}"#;
+    let old: crate::changes::TrailEntry = serde_json::from_str(stored).unwrap();
+    assert_eq!(&*old.actor, "", "a trail of before loads");
+}
+
+fn unreadable(device: Option<&str>) -> Message {
+    Message::UnreadableAlarm {
+        area: "town".into(),
+        device: device.map(Into::into),
+        topic: "standpipe/v1/town/X/alarm".into(),
+        payload: "ON".into(),
+        why: crate::wire::Reason::NotUtf8,
+    }
+}
+
+#[test]
+fn an_alarm_that_cannot_be_read_is_told_and_no_sign_of_life() {
+    let (mut world, mut out) = world();
+    world.step(&unreadable(Some("S")), T0, &mut out);
+    world.step(&unreadable(Some("new")), T0 + 1, &mut out);
+    world.step(&unreadable(None), T0 + 2, &mut out);
+    world.tick(T0 + 2, &mut out);
+    let told: Vec<&str> = out
+        .pages
+        .iter()
+        .filter_map(|page| match &page.receiver {
+            Receiver::Station(id) => Some(&**id),
+            Receiver::Webhook(_) => None,
+        })
+        .collect();
+    assert_eq!(told, ["T", "D", "D"]);
+    let new = world.registry().find("new").unwrap();
+    let device = world.registry().device(new).unwrap();
+    assert_eq!((device.kind, device.claimed), (Kind::Smoke, false));
+    assert!(out.registered.contains(&new));
+    assert_eq!(world.summary(new).heard_at, None, "nothing of it was understood");
+    let wires: Vec<_> = world.book.open().map(|it| it.wire(world.registry())).collect();
+    assert!(wires.iter().all(|wire| wire.payload.as_deref() == Some("ON")), "{wires:?}");
+    assert!(wires.iter().all(|wire| wire.topic.as_deref() == Some("standpipe/v1/town/X/alarm")));
+    // A fire beside it is a fire of its own.
+    world.step(&alarm("S", Condition::Smoke, true), T0 + 3, &mut out);
+    assert_eq!(world.book.open().count(), 4);
 }

@@ -205,6 +205,7 @@ fn raised(registry: &Registry, (of, condition): (&str, &str), how: &[&str], now:
                 raised.since = raised.measured_at;
             }
             Some(("since", at)) => raised.since = time(at),
+            Some(("reason", why)) => raised.reason = Some(quoted(why)),
             Some(("members", ids)) => {
                 raised.members =
                     ids.split(',').map(|id| registry.find(id).expect("device")).collect();

@@ -4,6 +4,7 @@
 //! every line.
 
 mod announce;
+mod authority;
 mod blind;
 mod commands;
 mod damp;

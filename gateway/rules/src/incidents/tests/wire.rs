@@ -110,6 +110,47 @@ fn titles() {
 }
 
 #[test]
+fn how_it_is_true_is_in_the_title() {
+    for (of, condition, how, en, zh) in [
+        (
+            "SD-1",
+            "smoke",
+            "reason=since_unknown",
+            "Smoke, since unknown · Xinhua Building 12F",
+            "烟雾报警（起始时间不明） · Xinhua Building 12层",
+        ),
+        (
+            "HY-1",
+            "offline",
+            "reason=never",
+            "Offline, never heard · HY-1 corner",
+            "离线（从未上线） · HY-1 corner",
+        ),
+        (
+            "HY-1",
+            "sensor_fault",
+            "reason=no_measurement",
+            "Sensor fault, no measurement · HY-1 corner",
+            "传感器故障（无测量数据） · HY-1 corner",
+        ),
+        ("SD-4", "smoke", "late=59", "Smoke · SD-4 corner", "烟雾报警 · SD-4 corner"),
+        (
+            "SD-4",
+            "smoke",
+            "late=28800",
+            "Smoke, reported 8 h late · SD-4 corner",
+            "烟雾报警（迟报8小时） · SD-4 corner",
+        ),
+        ("HY-1", "no_water", "late=28800", "No water · HY-1 corner", "无水 · HY-1 corner"),
+    ] {
+        let mut drill = super::drill::Drill::new(crate::incidents::Plan::default());
+        drill.happens(&["raise", of, condition, how], DAY);
+        assert_eq!(drill.wire(1).title.en, en);
+        assert_eq!(drill.wire(1).title.zh, zh);
+    }
+}
+
+#[test]
 fn a_nameless_device_is_called_by_its_address_or_id() {
     let mut drill = super::drill::Drill::new(crate::incidents::Plan::default());
     let ix = drill.registry.find("HY-1").expect("a hydrant");
