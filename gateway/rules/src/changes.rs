@@ -7,6 +7,7 @@ use crate::Ms;
 use crate::incidents::IncidentId;
 use crate::orders::{Command, Of};
 use crate::registry::DeviceIx;
+use crate::status::DeviceStatus;
 
 /// Everything that follows from a batch of messages and the passing of time.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,8 @@ pub struct Changes {
     pub windows: bool,
     /// Whether what is remembered of zones and areas changed.
     pub watch_meta: bool,
+    /// What devices said of themselves when they started, in order.
+    pub statuses: Vec<DeviceStatus>,
     /// What to count.
     pub counts: Counts,
 }
@@ -62,6 +65,7 @@ impl Changes {
             && self.wishes.is_empty()
             && self.settings.is_empty()
             && self.commands.is_empty()
+            && self.statuses.is_empty()
             && !self.book_meta
             && !self.watch_meta
     }
@@ -86,6 +90,7 @@ impl Changes {
             book_meta,
             windows,
             watch_meta,
+            statuses,
             counts,
         } = self;
         readings.clear();
@@ -100,6 +105,7 @@ impl Changes {
         wishes.clear();
         settings.clear();
         commands.clear();
+        statuses.clear();
         *book_meta = false;
         *windows = false;
         *watch_meta = false;

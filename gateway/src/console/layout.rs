@@ -8,7 +8,8 @@ use standpipe_shared::Severity;
 use super::assets::{LIVE, STYLE};
 use super::text::{Lang, Say, say};
 use super::view::{View, escaped};
-use crate::accounts::{By, Right};
+use crate::accounts::{By, Right, Who};
+use crate::api::quarantine;
 
 const SKIP: Say = say("Skip to content", "跳到正文");
 const NOT_CERTIFIED: Say = say("Not a certified fire alarm system", "非认证火灾报警系统");
@@ -25,17 +26,22 @@ const SILENT: Say =
 const UNLOCK: Say = say("Turn the sound on", "开启声音");
 const MAIN: Say = say("Pages", "页面");
 
-/// Where one can go, in order, with its key.
-const PAGES: [(&str, Say, Option<Right>); 8] = [
+/// Where one can go, in order, and who can.
+const PAGES: [(&str, Say, Option<fn(&Who) -> bool>); 9] = [
     ("/", say("Board", "值班台"), None),
     ("/map", say("Map", "地图"), None),
     ("/devices", say("Devices", "设备"), None),
     ("/maintenance", say("Work", "维护"), None),
     ("/reports", say("Reports", "报告"), None),
-    ("/accounts", say("Accounts", "账户"), Some(Right::Accounts)),
-    ("/audit", say("Audit", "审计"), Some(Right::Accounts)),
-    ("/routing", say("Who is told", "通知预演"), Some(Right::Accounts)),
+    ("/quarantine", say("Not understood", "无法识别"), Some(quarantine::may)),
+    ("/accounts", say("Accounts", "账户"), Some(administers)),
+    ("/audit", say("Audit", "审计"), Some(administers)),
+    ("/routing", say("Who is told", "通知预演"), Some(administers)),
 ];
+
+const fn administers(who: &Who) -> bool {
+    who.may(Right::Accounts)
+}
 
 /// A page: its title, its scripts besides `live.js`, and what is in `<main>`.
 pub fn page(view: &View, title: &str, content: &Markup) -> Response {
@@ -85,8 +91,8 @@ fn header(view: &View) -> Markup {
     html! {
         header.top {
             nav aria-label=(view.say(MAIN)) {
-                @for (to, name, right) in PAGES {
-                    @if right.is_none_or(|it| view.who.may(it)) {
+                @for (to, name, open_to) in PAGES {
+                    @if open_to.is_none_or(|may| may(&view.who)) {
                         @let inside = path == to || (to.len() > 1 && path.starts_with(to));
                         a href=(to) aria-current=[inside.then_some("page")] { (view.say(name)) }
                     }

@@ -221,17 +221,28 @@ impl Engine {
                 self.world.step(message, at, &mut self.changes);
             }
         }
+        let device = self.sender(&topic);
+        if let Some(first) = parsed.rejected.first() {
+            *self.extras.rejected.entry(first.reason.as_str()).or_default() += 1;
+        }
         for it in parsed.rejected {
             let reason = it.reason.as_str();
             Meters::rejected(reason, it.count);
-            let (topic, detail, payload) = (topic.clone(), it.detail, it.payload);
-            self.quarantine(Quarantined { at, topic, reason: reason.into(), detail, payload });
+            let (topic, device, reason) = (topic.clone(), device.clone(), reason.into());
+            let (detail, payload) = (it.detail, it.payload);
+            self.quarantine(Quarantined { at, topic, device, reason, detail, payload });
         }
         if pkid != 0 {
             let [alarm, telemetry] = &mut self.due.acks;
             let acks = if lane == Lane::Alarm { alarm } else { telemetry };
             Acks::note(acks, epoch, pkid);
         }
+    }
+
+    /// The registered device that speaks on a topic, `…/{area}/{device}/{channel}`; empty: none.
+    fn sender(&self, topic: &str) -> Box<str> {
+        let known = |id: &&str| self.world.registry().find(id).is_some();
+        topic.rsplit('/').nth(1).filter(known).map(Box::from).unwrap_or_default()
     }
 
     /// A station's terminal, or the last page of the console that stands for it, came or went.

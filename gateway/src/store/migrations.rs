@@ -6,12 +6,13 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Every migration there is; the first is number 1. Files that were released never change.
-const ALL: [&str; 5] = [
+const ALL: [&str; 6] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_orders.sql"),
     include_str!("migrations/0003_bulletins.sql"),
     include_str!("migrations/0004_incident_indexes.sql"),
     include_str!("migrations/0005_digests.sql"),
+    include_str!("migrations/0006_status.sql"),
 ];
 
 /// The newest layout.

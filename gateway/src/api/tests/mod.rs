@@ -3,9 +3,11 @@
 mod admins;
 mod console;
 mod digest;
+mod fleet;
 mod openapi;
 mod orders;
 mod pages;
+mod quarantine;
 mod refusals;
 mod relapse;
 mod scope;
