@@ -10,6 +10,7 @@ use super::text::{Lang, Say, say};
 use super::view::{View, escaped};
 use crate::accounts::{By, Right, Who};
 use crate::api::quarantine;
+use crate::health::DegradedPart;
 
 const SKIP: Say = say("Skip to content", "跳到正文");
 const NOT_CERTIFIED: Say = say("Not a certified fire alarm system", "非认证火灾报警系统");
@@ -76,6 +77,7 @@ pub fn page_with(view: &View, title: &str, scripts: &[&str], content: &Markup) -
                     span { (view.say(SILENT)) } " "
                     button #unlock type="button" { (view.say(UNLOCK)) }
                 }
+                div #degraded data-from="/degraded" data-every="60" { (degraded(view)) }
                 div #takeover data-from="/takeover" aria-live="assertive" {}
                 main #main tabindex="-1" { (content) }
                 footer { (view.say(NOT_CERTIFIED)) }
@@ -83,6 +85,30 @@ pub fn page_with(view: &View, title: &str, scripts: &[&str], content: &Markup) -
         }
     };
     markup.into_response()
+}
+
+/// What is not as it should be while fires are paged, and what to do about it: on every page,
+/// until a person has dealt with it.
+pub async fn degraded_part(view: View) -> Markup {
+    degraded(&view)
+}
+
+fn degraded(view: &View) -> Markup {
+    html! {
+        @for trouble in view.api.health.degraded.list() {
+            div.banner.warn.trouble role="status" data-part=(trouble.part.as_str()) {
+                strong { (view.say(degraded_name(trouble.part))) } " · " (view.since(trouble.since))
+                p { (view.lang.text(&trouble.why)) }
+            }
+        }
+    }
+}
+
+/// What a part that is not as it should be is called.
+const fn degraded_name(part: DegradedPart) -> Say {
+    match part {
+        DegradedPart::Registry => say("Registry not read in", "台账未导入"),
+    }
 }
 
 fn header(view: &View) -> Markup {

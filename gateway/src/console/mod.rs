@@ -108,6 +108,7 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/", get(board::page))
         .route("/board", get(board::part))
         .route("/takeover", get(board::takeover))
+        .route("/degraded", get(layout::degraded_part))
         .route("/here", post(board::here))
         .route("/incidents/{id}", get(incident::page))
         .route("/incidents/{id}/cap", get(crate::api::incidents::cap))

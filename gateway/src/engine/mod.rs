@@ -26,6 +26,7 @@ use standpipe_rules::registry::DeviceIx;
 use standpipe_rules::wire::Message;
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
+use standpipe_shared::Condition;
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
@@ -146,6 +147,13 @@ impl Engine {
         // What a replay moved may lie as far back as the log goes.
         engine.mark(now, 0);
         engine
+    }
+
+    /// Something is wrong with the gateway itself, or no longer is; kept with the next commit. Not
+    /// while [`Self::is_held`].
+    pub fn gateway_condition(&mut self, condition: Condition, detail: Option<&str>, now: Ms) {
+        debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
+        self.world.gateway_condition(condition, detail, now, &mut self.changes);
     }
 
     /// The world as it is.

@@ -2,6 +2,7 @@
 
 mod admins;
 mod console;
+mod degraded;
 mod digest;
 mod fleet;
 mod openapi;
