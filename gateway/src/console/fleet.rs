@@ -21,7 +21,7 @@ const FIRMWARE: Say = say("Firmware", "固件版本");
 const MODEL: Say = say("Model", "型号");
 const RESET: Say = say("Reason of the last start", "最近启动原因");
 const LOST: Say = say("Lost messages", "丢失消息");
-const LOST_ALL: Say = say("messages lost in all", "条消息丢失");
+const MESSAGES: Say = say("Messages", "消息数");
 const STORAGE: Say = say("Storage", "存储器状态");
 const NOT_SAID: Say = say("not said", "未上报");
 const NEVER_SAID: Say = say("never said anything of themselves", "从未上报自身信息");
@@ -31,7 +31,6 @@ const ALL: Say = say("devices in all", "台设备");
 pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     Params::read(&uri, &[])?;
     let fleet = read(&view.api, view.who.area.clone(), None).await?;
-    let lost = [Group { value: None, devices: fleet.lost.devices }];
     let content = html! {
         h1 { (view.say(TITLE)) }
         p.note { (view.say(ABOUT)) }
@@ -52,12 +51,10 @@ pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
                 h2 { (view.say(LOST)) }
                 @if fleet.lost.devices == 0 { p { (view.say(words::NONE)) } } @else {
                     p {
-                        @for group in &lost {
-                            a href="/devices?status=lost" {
-                                strong { (group.devices) } " " (view.say(ALL))
-                            }
+                        a href="/devices?status=lost" {
+                            (view.say(DEVICES)) ": " strong { (fleet.lost.devices) }
                         }
-                        " · " (fleet.lost.messages) " " (view.say(LOST_ALL))
+                        " · " (view.say(MESSAGES)) ": " (fleet.lost.messages)
                     }
                 }
             }
@@ -79,7 +76,7 @@ fn table(view: &View, of: Say, groups: &[Group], link: impl Fn(&Group) -> String
         section {
             h2 { (view.say(of)) }
             @if groups.is_empty() { p { (view.say(words::NONE)) } } @else {
-                table.figures {
+                table.figures.named {
                     thead { tr { th scope="col" { (view.say(of)) } th scope="col" { (view.say(DEVICES)) } } }
                     tbody { @for group in groups { tr {
                         th scope="row" { (value(view, of, group)) }

@@ -143,7 +143,7 @@ async fn its_page_is_of_ones_own_stations_and_leads_to_the_lists() {
         "0.9 &lt;β&gt;&amp;x",
         "href=\"/devices?status=no_firmware\"",
         "href=\"/devices?status=lost\"",
-        "15 messages lost in all",
+        "Messages: 15",
         "power came",
         "odd one",
         "does not answer",
