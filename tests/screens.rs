@@ -129,7 +129,7 @@ fn a_map_of_five_thousand_points_stays_smooth() {
 fn pages(fire: &str) -> Vec<&str> {
     let device = ["/devices", "/devices/H-2", "/devices/S-1"];
     let rest = ["/labels", "/maintenance", "/reports", "/digest", "/password", "/accounts"];
-    let rest = [&rest[..], &["/audit", "/login"]].concat();
+    let rest = [&rest[..], &["/audit", "/login", "/fleet", "/quarantine"]].concat();
     let told = "/routing?device=S-1&condition=smoke";
     [&["/", fire], &device[..], &["/map", told], &rest[..]].concat()
 }
@@ -188,6 +188,10 @@ fn a_screen_reader_can_read_every_page_in_both_languages() {
         "conditions": ["no_water"], "note": "新阀门"});
     assert_eq!(night.gateway.post("maintenance", &work).0, 201);
     assert_eq!(night.gateway.post("exercises", &json!({"device": "S-5"})).0, 201);
+    let birth = json!({"online": true, "boot": 3, "firmware": "1.4.0", "model": "SP-H1",
+        "reset": "watchdog", "lost": 12, "storage": "corrupt"});
+    night.says("H-2", "status", birth);
+    night.says("H-1", "telemetry", json!({"pressure_kpa": "hóch", "note": "x".repeat(400)}));
     night.smoke("S-1", true);
     let fire = night.gateway.incident("the fire", SOON, |it| it["severity"] == "fire");
     let fire = format!("/incidents/{}", fire["id"].as_str().expect("an id"));

@@ -24,8 +24,9 @@ fn main() {
     let dir = tempfile::tempdir().expect("a folder");
     let broker = Broker::start(dir.path());
     let files = (town::chinese_stations(), town::chinese_devices());
-    let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
+    let mut gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
     let fire = night(&broker, &gateway);
+    births(&broker);
     let browser = Browser::start(dir.path());
     let mut made = shoot(&browser, &gateway, ("login", "/login"), &folder);
     sign_in(&browser, &gateway);
@@ -40,6 +41,8 @@ fn main() {
         ("labels", "/labels?kind=hydrant".to_owned()),
         ("reports", "/reports".to_owned()),
         ("digest", "/digest".to_owned()),
+        ("fleet", "/fleet".to_owned()),
+        ("quarantine", "/quarantine".to_owned()),
         ("accounts", "/accounts".to_owned()),
         ("audit", "/audit".to_owned()),
         ("routing", "/routing?device=S-001&condition=smoke".to_owned()),
@@ -59,6 +62,11 @@ fn main() {
     let (status, _) = gateway.post("exercises", &json!({"device": "S-004", "by": "李雷"}));
     assert_eq!(status, 201);
     made += shoot(&browser, &gateway, ("exercise", "/"), &folder);
+    std::fs::write(gateway.dir.join("devices.csv"), ",,,\n").expect("a file");
+    gateway.kill();
+    gateway.start_again();
+    gateway.wait_ready();
+    made += shoot(&browser, &gateway, ("degraded", "/"), &folder);
     println!("{made} pictures in {}", folder.display());
 }
 
@@ -101,6 +109,26 @@ fn night(broker: &Broker, gateway: &Gateway) -> String {
         it["class"] == "fire" && it["title"]["en"].as_str().is_some_and(|it| it.contains('2'))
     });
     fire["id"].as_str().expect("an id").to_owned()
+}
+
+/// What devices say of themselves when they start, and what some say that nobody understands.
+fn births(broker: &Broker) {
+    let terminal = Station::connect(broker.port, "+");
+    for n in 1..=12 {
+        let (firmware, reset) = if n < 9 { ("1.4.0", "power_on") } else { ("1.3.2", "watchdog") };
+        let mut birth = json!({"online": true, "boot": n + 3, "firmware": firmware,
+            "model": "SP-H1", "reset": reset});
+        if n == 4 {
+            (birth["lost"], birth["storage"]) = (json!(12), json!("corrupt"));
+        }
+        terminal.publish(&format!("standpipe/v1/lidu/H-{n:03}/status"), true, &birth);
+    }
+    let raw = |topic: &str, body: &[u8]| {
+        terminal.publish_raw(&format!("standpipe/v1/lidu/{topic}/telemetry"), body.to_vec());
+    };
+    raw("H-005", b"{\"pressure_kpa\":\xcb\xae,\"seq\":3}");
+    raw("H-006", "压力=312".as_bytes());
+    raw("GW-1", br#"{"devEUI":"24e124136b502217","object":{"pressure":3.1,"battery":93},"rxInfo":[{"gatewayID":"AQ==","rssi":-113,"loRaSNR":-6.2}],"fPort":85,"data":"A2cWAQ=="}"#);
 }
 
 fn sign_in(browser: &Browser, gateway: &Gateway) {

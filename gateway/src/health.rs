@@ -1,8 +1,13 @@
 //! What each part of the gateway says of itself. Every part reports on its own line; `/readyz`
-//! reads them all. What is ready and what is not is decided in `api/health.rs`.
+//! reads them all. What is ready and what is not is decided in `api/health.rs`. What people must
+//! know although the work goes on is in `degraded`.
+
+mod degraded;
 
 use standpipe_rules::Ms;
 use tokio::sync::watch;
+
+pub use degraded::{Degraded, DegradedPart, Trouble};
 
 /// One part's word about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +71,8 @@ pub struct Health {
     pub telemetry_lane: Part,
     /// History: failing while it does not take what it is given. Written by the series pump.
     pub series: Part,
+    /// What is not as it should be while fires are paged.
+    pub degraded: Degraded,
 }
 
 #[cfg(test)]

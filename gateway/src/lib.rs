@@ -20,6 +20,7 @@ pub mod mqtt;
 pub mod notify;
 pub mod private_file;
 pub mod provision;
+pub mod registry_files;
 pub mod report;
 pub mod run;
 pub mod selftest;

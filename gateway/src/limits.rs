@@ -17,6 +17,8 @@ pub const RECEIVE_MAXIMUM: u16 = 4_096;
 pub const MAX_PACKET: u32 = 2 * 1024 * 1024 + 4 * 1024;
 /// Messages in one transaction.
 pub const BATCH: usize = 2_000;
+/// The largest file of `[registry]` that is read, bytes: 100,000 devices take a third of it.
+pub const REGISTRY_FILE: u64 = 32 * 1024 * 1024;
 /// The longest pause between two attempts to reach a broker, a webhook or a database.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long everything may take to stop.

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_rules::registry::Registry;
-use standpipe_rules::registry::files::{BadRow, File, Import};
+use standpipe_shared::Condition;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -34,13 +34,14 @@ use crate::console::{Town, Watch};
 use crate::engine::{
     self, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues,
 };
-use crate::health::{Health, Status};
+use crate::health::{DegradedPart, Health, Status, Trouble};
 use crate::ids;
 use crate::ingest;
 use crate::limits::GRACE;
 use crate::mqtt::{BadBroker, Broker};
 use crate::notify;
 use crate::notify::message::Desk;
+use crate::registry_files::{self, Untaken};
 use crate::series::Series;
 use crate::series::embedded::{Embedded, OpenError};
 use crate::series::influx::{BadSettings, Influx, Settings};
@@ -79,17 +80,9 @@ pub enum StartError {
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A file of `[registry]` can't be read.
-    #[error("{path} can't be read ({bad}): correct `[registry]`")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        bad: io::Error,
-    },
-    /// Rows of the files of `[registry]` can't be taken.
-    #[error("{}", list(.0))]
-    Registry(Vec<BadRow>),
+    /// The files of `[registry]` can't be taken in, and nothing is stored that would do without.
+    #[error("{0}")]
+    Registry(Untaken),
     /// The embedded history can't be opened.
     #[error(transparent)]
     History(#[from] OpenError),
@@ -104,10 +97,6 @@ pub enum StartError {
     Thread(#[from] io::Error),
 }
 
-fn list(bad: &[BadRow]) -> String {
-    bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
 /// Starts everything. Blocks while the store is loaded; needs no runtime around it.
 ///
 /// # Errors
@@ -116,7 +105,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = api::metrics::install()?;
-    let (store, loaded, gateway) = open(&config)?;
+    let Opened { store, loaded, gateway, untaken } = open(&config)?;
     let (accounts, door) = accounts(&config, &clock)?;
     let (series, records) = history(&config)?;
     let (root, health) = (config.mqtt.root.clone(), Arc::new(Health::default()));
@@ -130,7 +119,9 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 
     let acks = [alarm_acks, telemetry_acks];
     let outlets = Outlets { clock: with.clock.clone(), bells, acks, health: with.health.clone() };
-    let (writer, stage) = (Engine::new(store, loaded, with.clock.now()), &mut running.engine);
+    let mut writer = Engine::new(store, loaded, with.clock.now());
+    registry_condition(&mut writer, untaken.as_ref(), &with);
+    let stage = &mut running.engine;
     stage.threads.push(write(writer, queues, outlets, stage.stop.clone())?);
 
     let stage = &mut running.senders;
@@ -391,42 +382,60 @@ fn serve(
     })
 }
 
-/// The store, the world in it, and this gateway's own name.
-fn open(config: &Config) -> Result<(Store, Loaded, Box<str>), StartError> {
+/// What a gateway finds at its start.
+struct Opened {
+    store: Store,
+    /// The world in it.
+    loaded: Loaded,
+    /// This gateway's own name.
+    gateway: Box<str>,
+    /// Why the files of `[registry]` were not taken in.
+    untaken: Option<Untaken>,
+}
+
+fn open(config: &Config) -> Result<Opened, StartError> {
     let mut store = Store::open(&config.store.path)?;
-    let files = &config.registry;
-    if files.stations.is_some() || files.devices.is_some() {
-        import(&mut store, config)?;
-    }
+    let untaken = import(&mut store, config)?;
     let gateway = store.identity(RandomState::new().build_hasher().finish())?;
     let secret = ids::secret(config.folder.as_deref(), &config.store.path);
     let loaded = store.load(config.plan(), config.profiles(), secret)?;
     let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
     tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
-    Ok((store, loaded, gateway))
+    Ok(Opened { store, loaded, gateway, untaken })
 }
 
-/// Takes in the files of `[registry]`.
-fn import(store: &mut Store, config: &Config) -> Result<(), StartError> {
-    let read = |path: &Option<PathBuf>| match path {
-        None => Ok(None),
-        Some(path) => match std::fs::read(path) {
-            Ok(bytes) => Ok(Some((path.display().to_string(), bytes))),
-            Err(bad) => Err(StartError::File { path: path.clone(), bad }),
-        },
-    };
-    let (stations, devices) = (read(&config.registry.stations)?, read(&config.registry.devices)?);
-    fn file(it: &(String, Vec<u8>)) -> File<'_> {
-        File { name: &it.0, bytes: &it.1 }
+/// Takes in the files of `[registry]`. A gateway whose store has stations or devices does without
+/// them, and says why: a fire is worth more than the newest row.
+fn import(store: &mut Store, config: &Config) -> Result<Option<Untaken>, StartError> {
+    let files = &config.registry;
+    if files.stations.is_none() && files.devices.is_none() {
+        return Ok(None);
     }
     let known = store.registry(config.profiles())?;
-    let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), &known);
-    // Nobody needs these any more, and the store is about to be loaded.
-    drop((known, stations, devices));
-    if !import.bad.is_empty() {
-        return Err(StartError::Registry(import.bad));
+    let stored = !known.stations().is_empty() || !known.devices().is_empty();
+    let (import, untaken) = registry_files::read(files, &known);
+    // Nobody needs it any more, and the store is about to be loaded.
+    drop(known);
+    match untaken {
+        None => store.import(&import.stations, &import.devices)?,
+        Some(untaken) if !stored => return Err(StartError::Registry(untaken)),
+        Some(_) => {}
     }
-    Ok(store.import(&import.stations, &import.devices)?)
+    Ok(untaken)
+}
+
+/// Has people told that the files of `[registry]` were not taken in, or that they are in order
+/// again. What is told at every start is one incident until a person closes it.
+fn registry_condition(engine: &mut Engine, untaken: Option<&Untaken>, with: &With) {
+    let (now, degraded) = (with.clock.now(), &with.health.degraded);
+    degraded.report();
+    if let Some(untaken) = untaken {
+        untaken.log();
+        let (part, why) = (DegradedPart::Registry, untaken.why());
+        degraded.set(Trouble { part, since: now, why });
+    }
+    let detail = untaken.map(Untaken::detail);
+    engine.gateway_condition(Condition::RegistryFault, detail.as_deref(), now);
 }
 
 /// Where readings go, and what else goes to InfluxDB.

@@ -27,6 +27,12 @@ pub fn try_get(url: &str, authorization: &str) -> Option<(u16, String)> {
     send(|client| client.get(url), authorization)
 }
 
+/// The same, for whoever reads that language.
+#[must_use]
+pub fn try_get_in(url: &str, authorization: &str, language: &str) -> Option<(u16, String)> {
+    send(|client| client.get(url).header("Accept-Language", language), authorization)
+}
+
 /// `GET` of JSON.
 ///
 /// # Panics

@@ -7,6 +7,7 @@ use crate::Ms;
 use crate::incidents::{Action, Actor, IncidentId, Refused};
 use crate::orders::{Command, Of};
 use crate::registry::DeviceIx;
+use crate::status::DeviceStatus;
 
 /// Everything that follows from a batch of messages and the passing of time.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,8 @@ pub struct Changes {
     pub watch_meta: bool,
     /// Actions that were refused: nothing to keep, something to log.
     pub refused: Vec<RefusedAction>,
+    /// What devices said of themselves when they started, in order.
+    pub statuses: Vec<DeviceStatus>,
     /// What to count.
     pub counts: Counts,
 }
@@ -64,6 +67,7 @@ impl Changes {
             && self.wishes.is_empty()
             && self.settings.is_empty()
             && self.commands.is_empty()
+            && self.statuses.is_empty()
             && !self.book_meta
             && !self.watch_meta
     }
@@ -89,6 +93,7 @@ impl Changes {
             windows,
             watch_meta,
             refused,
+            statuses,
             counts,
         } = self;
         readings.clear();
@@ -103,6 +108,7 @@ impl Changes {
         wishes.clear();
         settings.clear();
         commands.clear();
+        statuses.clear();
         *book_meta = false;
         *windows = false;
         *watch_meta = false;

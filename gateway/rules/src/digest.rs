@@ -52,6 +52,29 @@ pub struct Digest {
     pub items: Vec<Line>,
     /// How many are not named.
     pub more: u32,
+    /// Messages that could not be read; `null`: none, or it is not the business of these stations.
+    #[serde(default)]
+    pub unread: Option<Unread>,
+}
+
+/// Messages within the time of a digest of which something was not understood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// How many.
+    pub messages: u64,
+    /// Of how many registered devices, among those that the quarantine still keeps.
+    pub devices: u32,
+    /// The same by the first reason of each, most first.
+    pub reasons: Vec<ReasonCount>,
+}
+
+/// Messages that were not understood for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonCount {
+    /// Its code.
+    pub reason: Box<str>,
+    /// How many.
+    pub messages: u64,
 }
 
 /// Incidents of one condition.
@@ -120,13 +143,13 @@ impl Digest {
         items.truncate(LINES);
         let Subject { day, station, from, to } = subject;
         let (open, new, closed) = all;
-        Self { day, station, from, to, open, new, closed, counts, items, more }
+        Self { day, station, from, to, open, new, closed, counts, items, more, unread: None }
     }
 
     /// Nobody is told of nothing.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.open == 0 && self.closed == 0
+        self.open == 0 && self.closed == 0 && self.unread.is_none()
     }
 }
 

@@ -14,6 +14,7 @@
 //! | [`incidents`] | what people handle, and who is told when |
 //! | [`orders`] | settings and commands: what is asked of devices, and how far that has got |
 //! | [`world`] | the order of all that: one `step` |
+//! | [`status`] | what of a device's own word about itself is kept |
 //! | [`digest`] | which notices are told of once a day |
 //! | [`flow`] | what a hydrant can give, from a flow test |
 //! | [`backtest`] | the same rules over recorded readings |
@@ -29,6 +30,7 @@ pub mod flow;
 pub mod incidents;
 pub mod orders;
 pub mod registry;
+pub mod status;
 pub mod wire;
 pub mod world;
 

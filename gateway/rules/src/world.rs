@@ -25,6 +25,7 @@ use crate::incidents::{
 };
 use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
+use crate::status::DeviceStatus;
 use crate::wire::{Arrived, Message};
 use crate::{Changes, Ms};
 
@@ -146,7 +147,7 @@ impl World {
 
     /// A message arrived.
     pub fn step(&mut self, message: &Message, arrived: impl Into<Arrived>, out: &mut Changes) {
-        let arrived = arrived.into();
+        let arrived: Arrived = arrived.into();
         let at = arrived.at;
         let registered = out.registered.len();
         match message {
@@ -166,6 +167,7 @@ impl World {
             }
             Message::Status { area, device, online, interval_s, rev, .. } => {
                 self.watch.status((area, device), (*online, *interval_s), at, out);
+                self.told_of_itself(device, message, arrived, out);
                 let runs = rev.filter(|_| *online).zip(self.registry().find(device));
                 if let Some((rev, ix)) = runs {
                     self.orders.reported(ix, rev, at, out);
@@ -230,6 +232,15 @@ impl World {
         true
     }
 
+    /// What a device says of itself when it starts is kept beside its memory.
+    fn told_of_itself(&self, id: &str, message: &Message, arrived: Arrived, out: &mut Changes) {
+        if let Some(ix) = self.registry().find(id)
+            && let Some(status) = DeviceStatus::of(ix, message, arrived)
+        {
+            out.statuses.push(status);
+        }
+    }
+
     /// The gateway's own session with the broker came up or went down.
     pub fn session(&mut self, up: bool, now: Ms, out: &mut Changes) {
         self.watch.session(up, now, out);
@@ -248,6 +259,12 @@ impl World {
     ) {
         let (watch, book) = (&self.watch, &mut self.book);
         view(watch, |view| book.gateway(view, (condition, detail), now, out));
+    }
+
+    /// Whether something is wrong with the gateway itself that no person has dealt with yet.
+    #[must_use]
+    pub fn gateway_stands(&self, condition: Condition) -> bool {
+        self.book.home_of(&Subject::Gateway, condition).is_some()
     }
 
     /// Time passed. Called once after every batch, and at [`Self::next_wake`].

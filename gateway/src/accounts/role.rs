@@ -28,8 +28,10 @@ pub enum Right {
     Devices,
     /// Announce work, a walk test, an exercise.
     Announce,
-    /// Accounts, tokens, the audit log, the quarantine.
+    /// Accounts, tokens, the audit log.
     Accounts,
+    /// Look at what was not understood, where it may be of anybody.
+    Quarantine,
 }
 
 impl Role {
@@ -77,10 +79,13 @@ impl Role {
             (Self::Viewer, _)                                                     => false,
             (Self::Crew, Right::CheckHydrant)                                     => true,
             (Self::Crew, Right::Devices | Right::Announce | Right::Accounts)      => false,
+            (Self::Crew, Right::Quarantine)                                       => false,
             (Self::Officer, Right::CheckHydrant | Right::Announce)                => true,
+            (Self::Officer, Right::Quarantine)                                    => true,
             (Self::Officer, Right::Devices | Right::Accounts)                     => false,
             (Self::DeviceManager, Right::Accounts)                                => false,
             (Self::DeviceManager, Right::CheckHydrant | Right::Devices | Right::Announce) => true,
+            (Self::DeviceManager, Right::Quarantine)                              => true,
         }
     }
 }
@@ -97,13 +102,14 @@ mod tests {
             Right::Act(ActionKind::Shown), Right::Act(ActionKind::Comment),
             Right::Act(ActionKind::Acknowledge), Right::Act(ActionKind::Resolve),
             Right::CheckHydrant, Right::Devices, Right::Accounts, Right::Announce,
+            Right::Quarantine,
         ];
         for (role, may) in [
-            (Role::Viewer,        [true, false, false, false, false, false, false, false]),
-            (Role::Crew,          [true, true,  true,  false, true,  false, false, false]),
-            (Role::Officer,       [true, true,  true,  true,  true,  false, false, true]),
-            (Role::DeviceManager, [true, true,  false, false, true,  true,  false, true]),
-            (Role::Admin,         [true, true,  true,  true,  true,  true,  true, true]),
+            (Role::Viewer,        [true, false, false, false, false, false, false, false, false]),
+            (Role::Crew,          [true, true,  true,  false, true,  false, false, false, false]),
+            (Role::Officer,       [true, true,  true,  true,  true,  false, false, true, true]),
+            (Role::DeviceManager, [true, true,  false, false, true,  true,  false, true, true]),
+            (Role::Admin,         [true, true,  true,  true,  true,  true,  true, true, true]),
         ] {
             assert_eq!(rights.map(|it| role.may(it)), may, "{}", role.as_str());
             assert_eq!(Role::named(role.as_str()), Some(role));

@@ -56,12 +56,101 @@ pub struct Item {
     /// `low_readings` or `hydrant_open`.
     #[schema(value_type = Option<String>)]
     trust_reason: Option<TrustReason>,
+    /// What it said of itself when it last started; null: nothing.
+    status: Option<Status>,
+}
+
+/// What a device said of itself when it last started; null: not said.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeviceStatus)]
+pub struct Status {
+    /// When it arrived.
+    pub at: Ms,
+    /// Start count.
+    pub boot: Option<u32>,
+    /// Version of its firmware.
+    pub firmware: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// Why it started: `power_on`, `watchdog`, …
+    pub reset: Option<String>,
+    /// How many messages it has lost, ever.
+    pub lost: Option<u32>,
+    /// What is wrong with its storage: `fresh`, `corrupt`, `failed`, …; null: nothing.
+    pub storage: Option<String>,
+}
+
+impl Status {
+    /// Its columns, of `device_status f`.
+    pub const COLUMNS: &str = "f.at, f.boot, f.firmware, f.model, f.reset, f.lost, f.storage";
+
+    /// From [`Self::COLUMNS`], of which the first is column `first`; `None`: there is no row.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Self>> {
+        let Some(at) = row.get(first)? else { return Ok(None) };
+        Ok(Some(Self {
+            at,
+            boot: row.get(first + 1)?,
+            firmware: row.get(first + 2)?,
+            model: row.get(first + 3)?,
+            reset: row.get(first + 4)?,
+            lost: row.get(first + 5)?,
+            storage: row.get(first + 6)?,
+        }))
+    }
+}
+
+/// Parameters that choose devices by what they said of themselves, of lists of devices.
+pub const STATUS_PARAMS: [&str; 5] = ["firmware", "model", "reset", "storage", "status"];
+
+/// What `status` may be, and which rows of `device d` that are.
+const STATUSES: [(&str, &str); 6] = [
+    ("lost", "d.ix IN (SELECT ix FROM device_status WHERE lost > 0)"),
+    ("storage_fault", "d.ix IN (SELECT ix FROM device_status WHERE storage IS NOT NULL)"),
+    ("none", "d.ix NOT IN (SELECT ix FROM device_status)"),
+    ("no_firmware", "d.ix NOT IN (SELECT ix FROM device_status WHERE firmware IS NOT NULL)"),
+    ("no_model", "d.ix NOT IN (SELECT ix FROM device_status WHERE model IS NOT NULL)"),
+    ("no_reset", "d.ix NOT IN (SELECT ix FROM device_status WHERE reset IS NOT NULL)"),
+];
+
+/// Those of [`STATUS_PARAMS`] that somebody gave, with their values.
+///
+/// # Errors
+/// 400 for a text that is too long, or a `status` that is none.
+pub fn said(params: &Params) -> Result<Vec<(&'static str, String)>, Problem> {
+    params.one_of("status", &STATUSES)?;
+    let mut said = Vec::new();
+    for name in STATUS_PARAMS {
+        said.extend(params.text(name)?.map(|value| (name, value)));
+    }
+    Ok(said)
+}
+
+/// Only devices that said so of themselves.
+pub fn of_status(said: &[(&'static str, String)], wanted: &mut Where) {
+    for (name, value) in said {
+        let rows = match *name {
+            "firmware" => "d.ix IN (SELECT ix FROM device_status WHERE firmware = ?)",
+            "model" => "d.ix IN (SELECT ix FROM device_status WHERE model = ?)",
+            "reset" => "d.ix IN (SELECT ix FROM device_status WHERE reset = ?)",
+            "storage" => "d.ix IN (SELECT ix FROM device_status WHERE storage = ?)",
+            _ => {
+                let found = STATUSES.iter().find(|(status, _)| status == value);
+                found.into_iter().for_each(|(_, rows)| wanted.and_always(rows));
+                continue;
+            }
+        };
+        wanted.and(rows, value.clone());
+    }
 }
 
 const ITEMS: Source = Source {
-    select: "d.json, m.conditions, m.heard_at, m.latest, m.body, d.ix",
+    select: "d.json, m.conditions, m.heard_at, m.latest, m.body, d.ix, \
+             f.at, f.boot, f.firmware, f.model, f.reset, f.lost, f.storage",
     from: "device d",
-    joins: "LEFT JOIN memory m ON m.ix = d.ix",
+    joins: "LEFT JOIN memory m ON m.ix = d.ix LEFT JOIN device_status f ON f.ix = d.ix",
     group: "",
     order: "ORDER BY d.id",
 };
@@ -78,6 +167,11 @@ pub const LIKE: &str =
         ("kind" = Option<String>, Query, description = "hydrant or smoke"),
         ("condition" = Option<String>, Query, description = "true now"),
         ("q" = Option<String>, Query, description = "in id, name or address"),
+        ("firmware" = Option<String>, Query, description = "that said so when they last started"),
+        ("model" = Option<String>, Query, description = "likewise"),
+        ("reset" = Option<String>, Query, description = "likewise"),
+        ("storage" = Option<String>, Query, description = "likewise"),
+        ("status" = Option<String>, Query, description = "lost: messages; storage_fault; none: never said anything of itself; no_firmware, no_model, no_reset: did not say it"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
     responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
 pub async fn list(
@@ -86,7 +180,7 @@ pub async fn list(
     uri: Uri,
 ) -> Result<Json<List<Item>>, Problem> {
     let accepted = ["station", "kind", "condition", "q", "page", "per_page"];
-    let params = Params::read(&uri, &accepted)?;
+    let params = Params::read(&uri, &[&accepted[..], &STATUS_PARAMS].concat())?;
     let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
     let conditions = Condition::ALL.map(|it| (it.as_str(), it));
     let mut wanted = Where::within(&who.area, who.area.devices());
@@ -98,6 +192,7 @@ pub async fn list(
         condition.map(Condition::bit),
     );
     wanted.and_some(LIKE, params.text("q")?.map(|it| containing(&it)));
+    of_status(&said(&params)?, &mut wanted);
     let page = params.page()?;
     Ok(Json(read(&api, wanted, page).await?))
 }
@@ -228,6 +323,7 @@ fn item(
         latest_at: times.map(|(field, at): (Field, Ms)| (field.as_str(), at)).collect(),
         trust: hydrant.map(|hydrant| hydrant.trust),
         trust_reason: hydrant.and_then(|hydrant| hydrant.reason),
+        status: Status::read(row, 6)?,
         row: device,
     })
 }

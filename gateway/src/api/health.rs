@@ -1,7 +1,8 @@
 //! Whether the gateway lives, whether it can do its work, and what it counted.
 //!
 //! Ready: the store takes what is written, and neither lane has been away for over 30 s. History
-//! that is behind is a warning: it is caught up from the store, and pages never wait for it.
+//! that is behind is a warning: it is caught up from the store, and pages never wait for it. So is
+//! everything that a person has to mend while the work goes on ([`crate::health::Degraded`]).
 
 use std::sync::Arc;
 
@@ -28,12 +29,14 @@ pub struct Readiness {
     reasons: Vec<Reason>,
     /// What does not work and is not needed for alarms.
     warnings: Vec<Reason>,
+    /// The parts among `warnings` that stay so until a person has dealt with them: `registry`.
+    degraded: Vec<&'static str>,
 }
 
 /// One part that does not work.
 #[derive(Debug, Serialize, PartialEq, Eq, ToSchema)]
 pub struct Reason {
-    /// `store`, `alarm_lane`, `telemetry_lane` or `series`.
+    /// `store`, `alarm_lane`, `telemetry_lane` or `series`; one of `degraded`.
     part: &'static str,
     /// Since when; null: it has not worked yet.
     since: Option<Ms>,
@@ -74,8 +77,14 @@ fn judge(health: &Health, now: Ms) -> Readiness {
     let mut reasons: Vec<Reason> = reason("store", &health.store).into_iter().collect();
     reasons.extend(reason("alarm_lane", &health.alarm_lane).filter(away));
     reasons.extend(reason("telemetry_lane", &health.telemetry_lane).filter(away));
-    let warnings = reason("series", &health.series).into_iter().collect();
-    Readiness { ready: reasons.is_empty(), reasons, warnings }
+    let mut warnings: Vec<Reason> = reason("series", &health.series).into_iter().collect();
+    let troubles = health.degraded.list();
+    let degraded = troubles.iter().map(|trouble| trouble.part.as_str()).collect();
+    warnings.extend(troubles.into_iter().map(|trouble| {
+        let (part, since) = (trouble.part.as_str(), Some(trouble.since));
+        Reason { part, since, why: trouble.why.en.into() }
+    }));
+    Readiness { ready: reasons.is_empty(), reasons, warnings, degraded }
 }
 
 fn reason(part: &'static str, says: &Part) -> Option<Reason> {
@@ -89,7 +98,8 @@ fn reason(part: &'static str, says: &Part) -> Option<Reason> {
 #[cfg(test)]
 mod tests {
     use super::judge;
-    use crate::health::Health;
+    use crate::health::{DegradedPart, Health, Trouble};
+    use standpipe_rules::incidents::Text;
 
     fn all_fine() -> Health {
         let health = Health::default();
@@ -97,6 +107,11 @@ mod tests {
             part.fine();
         }
         health
+    }
+
+    fn registry() -> Trouble {
+        let why = Text { en: "bad: correct it".to_owned(), zh: "错误".to_owned() };
+        Trouble { part: DegradedPart::Registry, since: 0, why }
     }
 
     fn parts(reasons: &[super::Reason]) -> Vec<&str> {
@@ -108,13 +123,14 @@ mod tests {
     fn ready_is_a_working_store_and_lanes_that_are_not_away_for_long() {
         type Break = fn(&Health);
         type Case = (&'static str, Break, i64, &'static [&'static str], &'static [&'static str]);
-        let cases: [Case; 7] = [
+        let cases: [Case; 8] = [
             ("all fine",            |_| {},                                  0,      &[],                 &[]),
             ("disc full",           |it| it.store.failing(0, "full"),        0,      &["store"],          &[]),
             ("a lane for 30 s",     |it| it.alarm_lane.failing(0, "away"),   30_000, &[],                 &[]),
             ("and a bit",           |it| it.alarm_lane.failing(0, "away"),   30_001, &["alarm_lane"],     &[]),
             ("the other lane",      |it| it.telemetry_lane.failing(0, "x"),  30_001, &["telemetry_lane"], &[]),
             ("history for hours",   |it| it.series.failing(0, "away"),   9_000_000,  &[],                 &["series"]),
+            ("a bad registry file", |it| it.degraded.set(registry()),        0,      &[],                 &["registry"]),
             ("store, back again",   |it| { it.store.failing(0, "x"); it.store.fine(); }, 1, &[],          &[]),
         ];
         for (story, broken, now, reasons, warnings) in cases {
@@ -124,6 +140,8 @@ mod tests {
             assert_eq!(parts(&readiness.reasons), reasons, "{story}");
             assert_eq!(parts(&readiness.warnings), warnings, "{story}");
             assert_eq!(readiness.ready, reasons.is_empty(), "{story}");
+            let degraded: Vec<&str> = warnings.iter().copied().filter(|it| *it != "series").collect();
+            assert_eq!(readiness.degraded, degraded, "{story}");
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod body;
 mod commands;
 pub(crate) mod devices;
 pub(crate) mod digest;
+pub(crate) mod fleet;
 mod health;
 mod history;
 pub(crate) mod incidents;
@@ -20,7 +21,7 @@ pub mod metrics;
 mod openapi;
 pub(crate) mod params;
 pub mod problem;
-mod quarantine;
+pub(crate) mod quarantine;
 pub mod readers;
 mod registration;
 mod reports;
@@ -202,6 +203,7 @@ fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
         .route("/reports/monthly", get(reports::monthly))
         .route("/stations", get(stations::list))
         .route("/stations/{id}", get(stations::one))
+        .route("/fleet", get(fleet::one))
         .route("/ledger", get(ledger::list))
         .route("/quarantine", get(quarantine::list))
         .layer(from_fn_with_state(Arc::new(Semaphore::new(REQUESTS_AT_ONCE)), within_limits))

@@ -49,6 +49,7 @@ use super::auth::{COOKIE, PROOF};
         super::reports::monthly,
         super::stations::list,
         super::stations::one,
+        super::fleet::one,
         super::ledger::list,
         super::quarantine::list,
         super::stream::open,

@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::readers::ReadError;
 
 /// What `GET` adds to a row; ignored when it comes back.
-const NOT_OURS: [&str; 9] = [
+const NOT_OURS: [&str; 10] = [
     "area",
     "claimed",
     "conditions",
@@ -26,6 +26,7 @@ const NOT_OURS: [&str; 9] = [
     "latest_at",
     "trust",
     "trust_reason",
+    "status",
 ];
 
 /// The columns of `devices.csv`.

@@ -286,6 +286,28 @@ pub struct Digest {
     pub items: Vec<DigestLine>,
     /// How many are not among these.
     pub more: u32,
+    /// Messages that could not be read; null: none, or it is not the business of these stations.
+    pub unread: Option<DigestUnread>,
+}
+
+/// Messages of which something was not understood, within the time of a digest.
+#[derive(Serialize, ToSchema)]
+pub struct DigestUnread {
+    /// How many.
+    pub messages: u64,
+    /// Of how many registered devices, among those that the quarantine still keeps.
+    pub devices: u32,
+    /// The same by the first reason of each, most first.
+    pub reasons: Vec<DigestReason>,
+}
+
+/// Messages that were not understood for one reason.
+#[derive(Serialize, ToSchema)]
+pub struct DigestReason {
+    /// Its code, as in the quarantine.
+    pub reason: String,
+    /// How many.
+    pub messages: u64,
 }
 
 /// Notices of one condition.

@@ -8,11 +8,11 @@ use serde_json::Value;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Steps, Window, rehearse};
 use standpipe_rules::registry::Registry;
-use standpipe_rules::registry::files::{File, Import};
 use standpipe_shared::{Condition, Severity};
 
 use crate::clock::Clock;
-use crate::config::{Config, RegistryFiles, keys};
+use crate::config::{Config, keys};
+use crate::registry_files;
 
 use super::gateway::{Where, word};
 use super::preview::{self, Asked};
@@ -145,19 +145,12 @@ fn good(file: &Path) -> Result<(Config, Registry), Failure> {
 
 /// What is known, and what the configured files add to it; their faults go to the list.
 fn registry(config: &Config, mut known: Registry, faults: &mut Vec<String>) -> Registry {
-    let RegistryFiles { stations, devices } = &config.registry;
-    let read = |path: &Option<PathBuf>| {
-        let path = path.as_ref()?;
-        Some((path.display().to_string(), std::fs::read(path).ok()?))
-    };
-    let (stations, devices) = (read(stations), read(devices));
-    fn file((name, bytes): &(String, Vec<u8>)) -> File<'_> {
-        File { name, bytes }
-    }
-    let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), &known);
-    faults.extend(import.bad.iter().map(ToString::to_string));
+    let (import, untaken) = registry_files::read(&config.registry, &known);
     for note in &import.notes {
         eprintln!("{note}");
+    }
+    if let Some(untaken) = &untaken {
+        faults.extend(untaken.faults().iter().cloned());
     }
     import.put(&mut known);
     known

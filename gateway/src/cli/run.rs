@@ -65,7 +65,6 @@ fn not_started(bad: &StartError) -> Failure {
         StartError::Listen { .. }
         | StartError::Open(_)
         | StartError::Broker(_)
-        | StartError::File { .. }
         | StartError::Registry(_)
         | StartError::Influx(_) => Failure::Configuration(bad.to_string()),
         StartError::Store(_)

@@ -111,9 +111,9 @@ pub(super) const ALL: &[Group] = &[
     Group { name: "digest", says: "Once a day, what pages nobody: notices that are open, and those that ended since the last digest.", keys: &[
         Key { name: "at", default: Written("\"08:00\""), says: "The time of day in `http.timezone`. `\"off\"` or empty: never. It goes to each `[[webhook]]` whose `severities` name `notice` (`cap` gets none); everybody has the page `/digest`.", source: "" },
     ]},
-    Group { name: "registry", says: "Files that are imported at every start.", keys: &[
-        Key { name: "stations", default: Absent, says: "Stations, CSV.", source: "" },
-        Key { name: "devices", default: Absent, says: "Devices, CSV.", source: "" },
+    Group { name: "registry", says: "Files that are imported at every start: all of both, or nothing of either. When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
+        Key { name: "stations", default: Absent, says: "Stations, CSV, at most 32 MiB.", source: "" },
+        Key { name: "devices", default: Absent, says: "Devices, CSV, at most 32 MiB.", source: "" },
     ]},
     Group { name: "profile", says: "Numbers that judge devices; one section a profile, which changes what it names. The defaults are those of `municipal`.", keys: &[
         Key { name: "base", default: Written("\"municipal\""), says: "The built-in profile it starts from: `municipal`, `indoor` (`min_kpa` 70), `indoor_highrise` (100), `indoor_supertall` (150), `smoke_home`, `smoke_site` (`battery_mv` 2700). A profile that has the name of one of these starts from that one.", source: "indoor: GB 50974-2014 §5.2.2" },

@@ -295,13 +295,13 @@ fn files_are_found_beside_the_configuration_and_trimmed() {
     };
     assert_eq!(config.plan().webhooks, [route]);
 
-    let text = "[mqtt]\nurl = \"mqtt://b\"\npassword_file = \"empty\"\nclient_cert_file = \"secret\"\n[registry]\ndevices=\"gone.csv\"";
+    let text = "[mqtt]\nurl = \"mqtt://b\"\npassword_file = \"empty\"\nclient_cert_file = \"secret\"\n[registry]\ndevices=\"gone.csv\"\nstations=7";
     let bad = Config::parse(text, &file, None).unwrap_err().to_string();
     let bad = bad.replace(&*folder.path().to_string_lossy(), "FOLDER");
     assert_snapshot!(bad, @r#"
 FOLDER/standpipe.toml:3: mqtt.password_file = "empty": no text in that file: write the secret into it
 FOLDER/standpipe.toml:4: mqtt.client_cert_file = "secret": without its key: add `client_key_file`
-FOLDER/standpipe.toml:6: registry.devices = "gone.csv": no file at FOLDER/gone.csv: put it there
+FOLDER/standpipe.toml:7: registry.stations = 7: not a text: write it in double quotes
 "#);
 }
 

@@ -21,6 +21,7 @@ use super::view::{Form, Oops, View};
 use super::work::{self, History};
 use crate::accounts::{Area, Right};
 use crate::api::body::Id;
+use crate::api::devices::Status;
 use crate::api::maintenance::out_of_service;
 use crate::api::problem::Problem;
 use crate::api::readers::ReadError;
@@ -32,6 +33,13 @@ const LIMITS: Say = say("Limits", "限值");
 const PROFILE: Say = say("Profile", "配置");
 /// The area of an unregistered device's topics.
 pub const SPEAKS_FROM: Say = say("speaks from area", "消息来自区域");
+const FIRMWARE: Say = say("Firmware", "固件版本");
+const MODEL: Say = say("Model", "型号");
+const START: Say = say("Last start", "最近启动");
+const START_NUMBER: Say = say("no.", "第");
+const START_UNIT: Say = say("", "次");
+const LOST: Say = say("Messages lost", "丢失消息");
+const STORAGE: Say = say("Storage", "存储器状态");
 const INSTALLED: Say = say("Installed", "安装日期");
 const PLACE: Say = say("Place", "坐标");
 const CHART_OF: Say = say("Over time", "历史曲线");
@@ -70,6 +78,8 @@ struct Known {
     /// When that was measured.
     measured_at: Option<Ms>,
     hydrant: Option<HydrantNow>,
+    /// What it said of itself.
+    status: Option<Status>,
     incidents: Vec<WireIncident>,
     /// Whether its newest water incident failed again after a repair.
     relapsed: bool,
@@ -85,18 +95,22 @@ fn find(
     let sql = format!(
         "SELECT d.json, coalesce(m.conditions, 0), m.heard_at, m.body, d.ix,
              coalesce((SELECT json_extract(s.json, '$.name') FROM station s
-                 WHERE s.id = d.station), d.station)
-         FROM device d LEFT JOIN memory m ON m.ix = d.ix WHERE {} AND d.id = ?2",
+                 WHERE s.id = d.station), d.station), {}
+         FROM device d LEFT JOIN memory m ON m.ix = d.ix
+             LEFT JOIN device_status f ON f.ix = d.ix WHERE {} AND d.id = ?2",
+        Status::COLUMNS,
         area.devices_in_sight()
     );
     let row = db.prepare_cached(&sql)?.query_row((area, id), |row| {
         let body: Option<Vec<u8>> = row.get(3)?;
-        let known = (row.get(1)?, row.get(2)?, row.get(5)?);
+        let status = Status::read(row, 6)?;
+        let known = (row.get(1)?, row.get(2)?, row.get(5)?, status);
         Ok(((row.get::<_, String>(0)?, DeviceIx(row.get(4)?)), body, known))
     });
-    let Some(((json, ix), body, (conditions, heard_at, station))) = row.optional()? else {
+    let Some(((json, ix), body, known)) = row.optional()? else {
         return Ok(None);
     };
+    let (conditions, heard_at, station, status) = known;
     let device: Device = serde_json::from_str(&json)?;
     let memory = body.and_then(|it| Memory::from_body(&it).ok()).unwrap_or_default();
     let mut hydrant = (device.kind == Kind::Hydrant)
@@ -123,6 +137,7 @@ fn find(
         value,
         measured_at,
         hydrant,
+        status,
         incidents,
         relapsed,
         announced,
@@ -253,9 +268,34 @@ fn now(view: &View, known: &Known) -> Markup {
                 @if !device.installed_on.is_empty() {
                     dt { (view.say(INSTALLED)) } dd { (device.installed_on) }
                 }
+                @if let Some(status) = &known.status { (of_itself(view, status)) }
             }
         }
         (history(view, known))
+    }
+}
+
+/// What it said of itself when it last started.
+fn of_itself(view: &View, status: &Status) -> Markup {
+    let said = |code: &Option<String>, named: fn(&str) -> Option<Say>| {
+        let code = code.clone()?;
+        Some(named(&code).map_or(code, |words| view.say(words).to_owned()))
+    };
+    html! {
+        @if let Some(firmware) = &status.firmware { dt { (view.say(FIRMWARE)) } dd { (firmware) } }
+        @if let Some(model) = &status.model { dt { (view.say(MODEL)) } dd { (model) } }
+        dt { (view.say(START)) }
+        dd {
+            (view.moment(status.at))
+            @if let Some(why) = said(&status.reset, words::reset) { " · " (why) }
+            @if let Some(boot) = status.boot {
+                " · " (view.say(START_NUMBER)) " " (boot) " " (view.say(START_UNIT))
+            }
+        }
+        @if let Some(lost) = status.lost { dt { (view.say(LOST)) } dd.wrong { (lost) } }
+        @if let Some(storage) = said(&status.storage, words::storage) {
+            dt { (view.say(STORAGE)) } dd.wrong { (storage) }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::layout;
 use super::text::{Say, say, words};
 use super::view::{Oops, View, escaped};
 use crate::accounts::Area;
-use crate::api::devices::{LIKE, containing, set_of};
+use crate::api::devices::{LIKE, STATUS_PARAMS, containing, of_status, said, set_of};
 use crate::api::list::{List, Source, Where};
 use crate::api::params::{Page, Params};
 use crate::api::readers::ReadError;
@@ -36,6 +36,8 @@ const VALUE: Say = say("Newest", "最新值");
 const FOUND: Say = say("found", "台");
 const NEXT: Say = say("Next", "下一页");
 const BEFORE: Say = say("Previous", "上一页");
+const FLEET: Say = say("Fleet", "设备概况");
+const EVERYTHING: Say = say("show all", "显示全部");
 const FINE: Say = say("nothing wrong", "正常");
 const NOT_KNOWN: Say = say("not known", "未知");
 /// Heard before anybody registered it.
@@ -116,6 +118,8 @@ struct Asked {
     kind: Option<Kind>,
     condition: Option<Wanted>,
     sort: &'static str,
+    /// What the devices said of themselves, by the parameters of the API, where it is asked for.
+    said: Vec<(&'static str, String)>,
     page: u32,
 }
 
@@ -133,7 +137,8 @@ const SORTS: [(&str, Say); 4] = [
 ];
 
 fn asked(uri: &Uri) -> Result<Asked, Oops> {
-    let params = Params::read(uri, &["q", "kind", "condition", "sort", "page"])?;
+    let accepted = ["q", "kind", "condition", "sort", "page"];
+    let params = Params::read(uri, &[&accepted[..], &STATUS_PARAMS].concat())?;
     let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
     let mut conditions = vec![("any", Wanted::Anything)];
     conditions.extend(Condition::ALL.map(|it| (it.as_str(), Wanted::One(it))));
@@ -142,6 +147,7 @@ fn asked(uri: &Uri) -> Result<Asked, Oops> {
         kind: params.one_of("kind", &kinds)?,
         condition: params.one_of("condition", &conditions)?,
         sort: params.one_of("sort", &SORTS.map(|it| (it.0, it.0)))?.unwrap_or("id"),
+        said: said(&params)?,
         page: params.page()?.page,
     })
 }
@@ -160,6 +166,7 @@ fn find(
         Some(Wanted::One(it)) => wanted.and("m.conditions & ? <> 0", it.bit()),
     }
     wanted.and_some(LIKE, asked.q.as_deref().map(containing));
+    of_status(&asked.said, &mut wanted);
     let source = match asked.sort {
         "name" => BY_NAME,
         "heard" => BY_HEARD,
@@ -177,7 +184,12 @@ pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
         h1 { (view.say(TITLE)) }
         (filters(&view, &asked))
         p { strong { (found.total) } " " (view.say(FOUND)) " · "
-            a href={ "/labels?" (query(&asked, asked.page)) } { (view.say(LABELS)) } }
+            a href={ "/labels?" (query(&asked, asked.page)) } { (view.say(LABELS)) } " · "
+            a href="/fleet" { (view.say(FLEET)) } }
+        @if !asked.said.is_empty() { p {
+            @for (name, value) in &asked.said { span.tag { (name) ": " (value) } " " }
+            a href="/devices" { (view.say(EVERYTHING)) }
+        } }
         div #devices data-from={ "/devices/rows?" (query(&asked, asked.page)) } data-on="device" data-every="5" {
             (table(&view, &found))
         }
@@ -210,12 +222,16 @@ fn query(asked: &Asked, page: u32) -> String {
         Wanted::Anything => "any",
         Wanted::One(it) => it.as_str(),
     });
-    format!(
-        "q={}&kind={}&condition={condition}&sort={}&page={page}",
+    let mut query = format!(
+        "q={}&kind={}&condition={condition}&sort={}",
         escaped(asked.q.as_deref().unwrap_or("")),
         asked.kind.map_or("", Kind::as_str),
         asked.sort
-    )
+    );
+    for (name, value) in &asked.said {
+        query += &format!("&{name}={}", escaped(value));
+    }
+    format!("{query}&page={page}")
 }
 
 fn filters(view: &View, asked: &Asked) -> Markup {
@@ -243,6 +259,7 @@ fn filters(view: &View, asked: &Asked) -> Markup {
                     option value=(name) selected[asked.sort == name] { (view.say(SORT)) ": " (view.say(text)) }
                 }
             }
+            @for (name, value) in &asked.said { input type="hidden" name=(name) value=(value); }
             button type="submit" { (view.say(FIND)) }
         }
     }

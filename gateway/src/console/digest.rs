@@ -11,6 +11,7 @@ use super::layout;
 use super::text::{Say, moment, say, words};
 use super::view::{Oops, View, escaped};
 use crate::api::digest::{Asked, asked};
+use crate::api::quarantine;
 
 const TITLE: Say = say("Notices of the day", "每日提示");
 const ALL: Say = say("All stations", "全部站点");
@@ -82,7 +83,13 @@ fn content(view: &View, asked: &Asked, stations: &[(String, String)]) -> Markup 
                 (it.new) " " (view.say(NEW)) " · " (it.closed) " " (view.say(CLOSED))
             }
             @if !asked.over { p.note { (view.say(SO_FAR)) " " (when(it.to)) } }
-            @if it.is_empty() { p { (view.say(QUIET)) } } @else {
+            @if let Some(unread) = &it.unread { p {
+                (crate::digest::words::unread(unread, view.lang.language()))
+                @if quarantine::may(&view.who) {
+                    " · " a.noprint href="/quarantine" { (view.say(SHOW)) }
+                }
+            } }
+            @if it.open == 0 && it.closed == 0 { p { (view.say(QUIET)) } } @else {
                 (counts(view, it))
                 (lines(view, it, &name))
             }

@@ -8,7 +8,9 @@ use standpipe_shared::Severity;
 use super::assets::{LIVE, STYLE};
 use super::text::{Lang, Say, say};
 use super::view::{View, escaped};
-use crate::accounts::{By, Right};
+use crate::accounts::{By, Right, Who};
+use crate::api::quarantine;
+use crate::health::DegradedPart;
 
 const SKIP: Say = say("Skip to content", "跳到正文");
 const NOT_CERTIFIED: Say = say("Not a certified fire alarm system", "非认证火灾报警系统");
@@ -25,17 +27,22 @@ const SILENT: Say =
 const UNLOCK: Say = say("Turn the sound on", "开启声音");
 const MAIN: Say = say("Pages", "页面");
 
-/// Where one can go, in order, with its key.
-const PAGES: [(&str, Say, Option<Right>); 8] = [
+/// Where one can go, in order, and who can.
+const PAGES: [(&str, Say, Option<fn(&Who) -> bool>); 9] = [
     ("/", say("Board", "值班台"), None),
     ("/map", say("Map", "地图"), None),
     ("/devices", say("Devices", "设备"), None),
     ("/maintenance", say("Work", "维护"), None),
     ("/reports", say("Reports", "报告"), None),
-    ("/accounts", say("Accounts", "账户"), Some(Right::Accounts)),
-    ("/audit", say("Audit", "审计"), Some(Right::Accounts)),
-    ("/routing", say("Who is told", "通知预演"), Some(Right::Accounts)),
+    ("/quarantine", say("Not understood", "无法识别"), Some(quarantine::may)),
+    ("/accounts", say("Accounts", "账户"), Some(administers)),
+    ("/audit", say("Audit", "审计"), Some(administers)),
+    ("/routing", say("Who is told", "通知预演"), Some(administers)),
 ];
+
+const fn administers(who: &Who) -> bool {
+    who.may(Right::Accounts)
+}
 
 /// A page: its title, its scripts besides `live.js`, and what is in `<main>`.
 pub fn page(view: &View, title: &str, content: &Markup) -> Response {
@@ -70,6 +77,7 @@ pub fn page_with(view: &View, title: &str, scripts: &[&str], content: &Markup) -
                     span { (view.say(SILENT)) } " "
                     button #unlock type="button" { (view.say(UNLOCK)) }
                 }
+                div #degraded data-from="/degraded" data-every="60" { (degraded(view)) }
                 div #takeover data-from="/takeover" aria-live="assertive" {}
                 main #main tabindex="-1" { (content) }
                 footer { (view.say(NOT_CERTIFIED)) }
@@ -79,14 +87,38 @@ pub fn page_with(view: &View, title: &str, scripts: &[&str], content: &Markup) -
     markup.into_response()
 }
 
+/// What is not as it should be while fires are paged, and what to do about it: on every page,
+/// until a person has dealt with it.
+pub async fn degraded_part(view: View) -> Markup {
+    degraded(&view)
+}
+
+fn degraded(view: &View) -> Markup {
+    html! {
+        @for trouble in view.api.health.degraded.list() {
+            div.banner.warn.trouble role="status" data-part=(trouble.part.as_str()) {
+                strong { (view.say(degraded_name(trouble.part))) } " · " (view.since(trouble.since))
+                p { (view.lang.text(&trouble.why)) }
+            }
+        }
+    }
+}
+
+/// What a part that is not as it should be is called.
+const fn degraded_name(part: DegradedPart) -> Say {
+    match part {
+        DegradedPart::Registry => say("Registry not read in", "台账未导入"),
+    }
+}
+
 fn header(view: &View) -> Markup {
     let path = view.here.split('?').next().unwrap_or("/");
     let (other, other_name) = view.lang.other();
     html! {
         header.top {
             nav aria-label=(view.say(MAIN)) {
-                @for (to, name, right) in PAGES {
-                    @if right.is_none_or(|it| view.who.may(it)) {
+                @for (to, name, open_to) in PAGES {
+                    @if open_to.is_none_or(|may| may(&view.who)) {
                         @let inside = path == to || (to.len() > 1 && path.starts_with(to));
                         a href=(to) aria-current=[inside.then_some("page")] { (view.say(name)) }
                     }

@@ -23,11 +23,13 @@ mod board;
 mod device;
 mod devices;
 mod digest;
+mod fleet;
 mod incident;
 mod layout;
 mod login;
 mod maintenance;
 pub(crate) mod map;
+mod quarantine;
 mod refused;
 mod reports;
 mod routing;
@@ -93,6 +95,12 @@ pub const fn condition_words(it: standpipe_shared::Condition, language: Language
     text::Lang::usual(language).of_say(text::words::condition(it))
 }
 
+/// Why a message was not understood, in a language: by the code of the quarantine.
+#[must_use]
+pub fn reason_words(code: &str, language: Language) -> &str {
+    text::words::rejected(code).map_or(code, |words| text::Lang::usual(language).of_say(words))
+}
+
 /// Every page there is.
 pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
     let live = Router::new().route("/live", get(stream::page)).with_state(streams);
@@ -100,6 +108,7 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/", get(board::page))
         .route("/board", get(board::part))
         .route("/takeover", get(board::takeover))
+        .route("/degraded", get(layout::degraded_part))
         .route("/here", post(board::here))
         .route("/incidents/{id}", get(incident::page))
         .route("/incidents/{id}/cap", get(crate::api::incidents::cap))
@@ -117,6 +126,8 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/maintenance", get(maintenance::page).post(maintenance::change))
         .route("/maintenance/now", get(maintenance::part))
         .route("/digest", get(digest::page))
+        .route("/fleet", get(fleet::page))
+        .route("/quarantine", get(quarantine::page))
         .route("/reports", get(reports::page))
         .route("/reports.csv", get(reports::csv))
         .route("/accounts", get(accounts::page).post(accounts::change))

@@ -60,6 +60,12 @@ impl Lang {
         }
     }
 
+    /// Which it is.
+    #[must_use]
+    pub const fn language(self) -> Language {
+        self.0
+    }
+
     /// The words in this language.
     #[must_use]
     pub const fn of_say(self, words: Say) -> &'static str {
@@ -179,6 +185,7 @@ pub fn day(at: Ms, zone: &TimeZone) -> String {
 /// Words that several pages need.
 pub mod words {
     use standpipe_rules::detect::{Trust, TrustReason};
+    use standpipe_rules::wire::Reason;
     use standpipe_shared::{Condition, Kind, Severity};
 
     use super::{Say, say};
@@ -307,6 +314,50 @@ pub mod words {
             Condition::NotUnderstood => say("not understood", "内容无法识别"),
             Condition::RegistryFault => say("registry file unreadable", "台账文件无法读取"),
         }
+    }
+
+    /// Why a message was not understood, by its code; `None`: a code of another version.
+    pub fn rejected(code: &str) -> Option<Say> {
+        if code == "history" {
+            return Some(say("refused by the history", "历史库拒收"));
+        }
+        Reason::ALL.into_iter().find(|reason| reason.as_str() == code).map(rejection)
+    }
+
+    const fn rejection(it: Reason) -> Say {
+        match it {
+            Reason::Topic => say("topic of nobody", "主题不符合约定"),
+            Reason::Direction => say("only the gateway says that", "该主题只能由网关发布"),
+            Reason::NotUtf8 => say("not text in UTF-8", "不是 UTF-8 文本"),
+            Reason::NotJson => say("not JSON", "不是 JSON"),
+            Reason::WrongType => say("wrong type or range", "类型或范围不对"),
+            Reason::NotFinite => say("a number too large", "数值过大"),
+            Reason::MissingField => say("a field is missing", "缺少字段"),
+            Reason::TooLong => say("too many bytes", "内容过长"),
+            Reason::TooMany => say("too many readings at once", "一次读数过多"),
+        }
+    }
+
+    /// Why a device started, by its code; `None`: as it says it.
+    pub fn reset(code: &str) -> Option<Say> {
+        Some(match code {
+            "power_on" => say("power came", "上电"),
+            "brownout" => say("power sagged", "电压跌落"),
+            "watchdog" => say("watchdog", "看门狗复位"),
+            "command" => say("told to restart", "远程重启"),
+            "pin" => say("reset button", "复位键"),
+            _ => return None,
+        })
+    }
+
+    /// What is wrong with a device's storage, by its code; `None`: as it says it.
+    pub fn storage(code: &str) -> Option<Say> {
+        Some(match code {
+            "fresh" => say("empty: new device or new chip", "为空：新设备或新存储芯片"),
+            "corrupt" => say("damaged, partly erased", "数据损坏，已部分清除"),
+            "failed" => say("does not answer", "无响应"),
+            _ => return None,
+        })
     }
 
     /// A hop of a trail, by its name on the wire.

@@ -2,13 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
-use standpipe_rules::digest::{Digest, Subject};
+use standpipe_rules::digest::{Digest, ReasonCount, Subject, Unread};
 use standpipe_rules::incidents::WireIncident;
 
 use super::Day;
 use crate::accounts::{Area, area};
 use crate::api::readers::ReadError;
 use crate::selftest;
+use crate::store::REJECTED_SLOT_MS;
 
 /// Notices that one digest counts at most; beyond it, the newest.
 const NOTICES: u32 = 20_000;
@@ -47,7 +48,32 @@ pub fn gather(
         }
     }
     let (day, station) = (day.to_string().into(), station.map(Box::from));
-    Ok(Some(Digest::of(Subject { day, station, from, to }, notices)))
+    let mut digest = Digest::of(Subject { day, station, from, to }, notices);
+    // What was not understood may be of anybody: it is the business of districts.
+    if of.holds("") {
+        digest.unread = unread(db, (from, to))?;
+    }
+    Ok(Some(digest))
+}
+
+/// What was not understood within that time. A quarter of an hour belongs to the time in which it
+/// ends, so that each is told once.
+fn unread(db: &Connection, (from, to): (Ms, Ms)) -> Result<Option<Unread>, ReadError> {
+    let sql = "SELECT reason, sum(messages) FROM rejected WHERE slot > ?1 AND slot <= ?2
+               GROUP BY reason ORDER BY 2 DESC, 1";
+    let mut statement = db.prepare_cached(sql)?;
+    let slots = (from - REJECTED_SLOT_MS, to - REJECTED_SLOT_MS);
+    let rows = statement
+        .query_map(slots, |row| Ok(ReasonCount { reason: row.get(0)?, messages: row.get(1)? }))?;
+    let reasons = rows.collect::<Result<Vec<_>, _>>()?;
+    let messages = reasons.iter().map(|of| of.messages).sum();
+    if messages == 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT count(DISTINCT device) FROM quarantine
+               WHERE at >= ?1 AND at < ?2 AND device <> ''";
+    let devices = db.prepare_cached(sql)?.query_row((from, to), |row| row.get(0))?;
+    Ok(Some(Unread { messages, devices, reasons }))
 }
 
 /// Notices of `?1` that were opened before `?3`, and are open or ended at or after `?2`. Each half

@@ -1,11 +1,14 @@
 //! A digest in lines, as a duty officer reads it in ten seconds: in the configured language, its
 //! counts first, and no longer than its receiver takes.
 
-use standpipe_rules::digest::{Digest, Line};
+use standpipe_rules::digest::{Digest, Line, Unread};
 
 use crate::config::Language;
-use crate::console::condition_words;
+use crate::console::{condition_words, reason_words};
 use crate::notify::message::{Desk, Words};
+
+/// Reasons that are named in a digest's line about messages that were not understood.
+const REASONS: usize = 3;
 
 /// How much of a digest a receiver takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +38,42 @@ pub fn headline(it: &Digest, language: Language) -> String {
         Some(station) => (format!(" {station}"), format!(" {station}")),
         None => (String::new(), String::new()),
     };
-    match language {
+    let mut line = match language {
         Language::Chinese => {
             format!("【每日提示】{day}{zh}：未关闭 {open}，新增 {new}，已关闭 {closed}")
         }
         Language::English => {
             format!("NOTICES {day}{en}: {open} open, {new} new, {closed} closed")
+        }
+    };
+    if let Some(Unread { messages, .. }) = &it.unread {
+        line += &match language {
+            Language::Chinese => format!("，无法识别的消息 {messages} 条"),
+            Language::English => format!(", {messages} messages not understood"),
+        };
+    }
+    line
+}
+
+/// `12 messages of 3 devices were not understood: not JSON 8 · wrong type 4`.
+#[must_use]
+pub fn unread(it: &Unread, language: Language) -> String {
+    let reasons = it.reasons.iter().take(REASONS).map(|of| {
+        let words = reason_words(&of.reason, language);
+        format!("{words} {}", of.messages)
+    });
+    let reasons = reasons.collect::<Vec<_>>().join(" · ");
+    let Unread { messages, devices, .. } = it;
+    match language {
+        Language::Chinese => {
+            format!("无法识别的消息 {messages} 条，来自 {devices} 台已登记设备：{reasons}")
+        }
+        Language::English => {
+            let (s, were) = if *messages == 1 { ("", "was") } else { ("s", "were") };
+            let of = if *devices == 1 { "device" } else { "devices" };
+            format!(
+                "{messages} message{s} of {devices} registered {of} {were} not understood: {reasons}"
+            )
         }
     }
 }
@@ -53,11 +86,13 @@ pub fn link(it: &Digest, url: &str) -> String {
 }
 
 fn lines(it: &Digest, desk: &Desk, (headline, link): (&str, &str), most: usize) -> Vec<String> {
-    let mut lines = vec![headline.to_owned(), counts(it, desk.language)];
+    let mut lines = vec![headline.to_owned()];
+    lines.extend(Some(counts(it, desk.language)).filter(|line| !line.is_empty()));
+    lines.extend(it.unread.as_ref().map(|it| unread(it, desk.language)));
     // The line that says what is left out, and the link, must fit too.
     let longest = rest(u32::MAX, desk.language).len();
     let mut left = most.saturating_sub(headline.len() + link.len() + longest + 4);
-    left = left.saturating_sub(lines.last().map_or(0, String::len));
+    left = left.saturating_sub(lines.iter().skip(1).map(|line| line.len() + 1).sum());
     let mut named = 0;
     for item in &it.items {
         let text = line(item, desk);

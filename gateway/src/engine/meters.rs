@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use standpipe_rules::changes::{Counts, Page};
+use standpipe_rules::wire::Reason;
 
 use super::Lane;
 
@@ -60,6 +61,10 @@ impl Meters {
     /// Looks the handles up.
     #[must_use]
     pub fn new() -> Self {
+        // From the start, so that the first one is an increase.
+        for reason in Reason::ALL {
+            Self::rejected(reason.as_str(), 0);
+        }
         let messages = |lane: Lane| counter!("standpipe_messages_total", "lane" => lane.as_str());
         let queue = |name: &'static str| gauge!("standpipe_queue_length", "queue" => name);
         Self {

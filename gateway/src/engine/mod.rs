@@ -27,6 +27,7 @@ use standpipe_rules::registry::DeviceIx;
 use standpipe_rules::wire::Message;
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
+use standpipe_shared::Condition;
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
@@ -149,6 +150,13 @@ impl Engine {
         engine
     }
 
+    /// Something is wrong with the gateway itself, or no longer is; kept with the next commit. Not
+    /// while [`Self::is_held`].
+    pub fn gateway_condition(&mut self, condition: Condition, detail: Option<&str>, now: Ms) {
+        debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
+        self.world.gateway_condition(condition, detail, now, &mut self.changes);
+    }
+
     /// The world as it is.
     #[must_use]
     pub const fn world(&self) -> &World {
@@ -222,17 +230,28 @@ impl Engine {
                 self.world.step(message, at, &mut self.changes);
             }
         }
+        let device = self.sender(&topic);
+        if let Some(first) = parsed.rejected.first() {
+            *self.extras.rejected.entry(first.reason.as_str()).or_default() += 1;
+        }
         for it in parsed.rejected {
             let reason = it.reason.as_str();
             Meters::rejected(reason, it.count);
-            let (topic, detail, payload) = (topic.clone(), it.detail, it.payload);
-            self.quarantine(Quarantined { at, topic, reason: reason.into(), detail, payload });
+            let (topic, device, reason) = (topic.clone(), device.clone(), reason.into());
+            let (detail, payload) = (it.detail, it.payload);
+            self.quarantine(Quarantined { at, topic, device, reason, detail, payload });
         }
         if pkid != 0 {
             let [alarm, telemetry] = &mut self.due.acks;
             let acks = if lane == Lane::Alarm { alarm } else { telemetry };
             Acks::note(acks, epoch, pkid);
         }
+    }
+
+    /// The registered device that speaks on a topic, `…/{area}/{device}/{channel}`; empty: none.
+    fn sender(&self, topic: &str) -> Box<str> {
+        let known = |id: &&str| self.world.registry().find(id).is_some();
+        topic.rsplit('/').nth(1).filter(known).map(Box::from).unwrap_or_default()
     }
 
     /// A station's terminal, or the last page of the console that stands for it, came or went.

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 use standpipe_rules::Ms;
+use standpipe_shared::Condition;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::mover::Mover;
 use super::{Acks, BATCH, Bells, Done, Engine, Inbox, Queues, span};
 use crate::clock::Clock;
-use crate::health::Health;
+use crate::health::{DegradedPart, Health};
 use crate::store::StoreError;
 
 /// How long telemetry waits for more, in steps of which each must have brought some.
@@ -85,11 +86,22 @@ impl<F: Fn() -> bool> Shell<F> {
         let now = self.outlets.clock.now();
         self.engine.tick(now);
         let Some(done) = self.commit() else { return false };
+        self.dealt_with();
         self.release(done);
         if self.queues.urgent.is_empty() {
             self.checkpoint();
         }
         !matches!(woken, Woken::Alone)
+    }
+
+    /// Once a person has closed the incident about a part, nobody is told of the part any more
+    /// until the next start finds it in trouble again.
+    fn dealt_with(&self) {
+        let degraded = &self.outlets.health.degraded;
+        let (part, condition) = (DegradedPart::Registry, Condition::RegistryFault);
+        if degraded.of(part).is_some() && !self.engine.world().gateway_stands(condition) {
+            degraded.clear(part);
+        }
     }
 
     /// Has the write-ahead log moved when it has grown. What came meanwhile is little, and is

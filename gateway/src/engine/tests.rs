@@ -293,6 +293,9 @@ fn bad_messages_are_kept_in_bounds_and_acknowledged() {
     }
     let rows = bench.count("SELECT COUNT(*) FROM quarantine");
     assert_eq!(rows, crate::store::QUARANTINE_ROWS);
+    assert_eq!(bench.count("SELECT COUNT(*) FROM quarantine WHERE device <> 'H-0'"), 0);
+    let all = bench.count("SELECT SUM(messages) FROM rejected WHERE reason = 'not_json'");
+    assert_eq!(all, 30 * 100, "all are counted");
     let payload = vec![b'x'; 100_000];
     let rejected = Rejected { reason: Reason::NotJson, detail: "x".into(), payload, count: 1 };
     let parsed = standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected] };

@@ -70,3 +70,158 @@ fn what_cannot_be_started_says_what_to_change() {
         assert!(why.contains(says), "{why}");
     }
 }
+
+const STATIONS: &str = "id,name,level,parent,lat,lon\nd,支队,district,,29.38,106.54\nt1,鱼洞站,township,d,29.38,106.55\n";
+const DEVICES: &str = "id,kind,name,station,zone,profile,lat,lon,address\n\
+    H1,hydrant,一号,t1,z,municipal,29.38,106.55,滨江路\n";
+
+/// A folder with a registry, and a gateway that has taken it in once.
+struct Town {
+    folder: tempfile::TempDir,
+    clock: Clock,
+}
+
+impl Town {
+    fn begin() -> Self {
+        let town = Self { folder: tempfile::tempdir().unwrap(), clock: Clock::new() };
+        town.write("stations.csv", STATIONS.as_bytes());
+        town.write("devices.csv", DEVICES.as_bytes());
+        town.start().unwrap().stop();
+        town
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.folder.path().join(name), bytes).unwrap();
+    }
+
+    fn start(&self) -> Result<super::Running, StartError> {
+        let mut config = config(self.folder.path());
+        config.registry.stations = Some(self.folder.path().join("stations.csv"));
+        config.registry.devices = Some(self.folder.path().join("devices.csv"));
+        start(config, self.clock.clone())
+    }
+
+    /// Starts it, and says which parts are in trouble and with which words, and which registry
+    /// incidents there are: how many pages each has, and its state.
+    fn start_and_tell(&self) -> (Vec<String>, Vec<(String, i64)>) {
+        let running = self.start().unwrap_or_else(|bad| panic!("{bad}"));
+        let troubles = running.health.degraded.list();
+        assert!(running.stop(), "everything ended");
+        let text = |trouble: &crate::health::Trouble| {
+            format!("{} {} {}", trouble.part.as_str(), trouble.why.zh, trouble.why.en)
+        };
+        (troubles.iter().map(text).collect(), self.incidents())
+    }
+
+    fn incidents(&self) -> Vec<(String, i64)> {
+        self.rows(
+            "SELECT i.state, (SELECT count(*) FROM page p WHERE p.incident = i.id)
+             FROM incident i WHERE i.wire LIKE '%registry_fault%' ORDER BY i.id",
+        )
+    }
+
+    fn rows(&self, sql: &str) -> Vec<(String, i64)> {
+        let db = rusqlite::Connection::open(self.folder.path().join("standpipe.db")).unwrap();
+        let mut statement = db.prepare(sql).unwrap();
+        let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+}
+
+/// `名` in GBK.
+const GBK: &[u8] = b"H1,hydrant,\xc3\xfb,t1,z,municipal,29.38,106.55,a\n";
+
+#[test]
+fn whatever_is_wrong_with_a_registry_file_a_gateway_that_has_one_starts() {
+    let town = Town::begin();
+    let folder = town.folder.path();
+    let header = DEVICES.lines().next().unwrap();
+    let row = |address: &str| {
+        format!("{DEVICES}H2,hydrant,n,t1,z,municipal,29.38,106.55,{address}\n").into_bytes()
+    };
+    let gbk = [header.as_bytes(), b"\n", GBK].concat();
+    let cases: [(&str, Vec<u8>, &str); 9] = [
+        ("a blank row", format!("{DEVICES},,,,,,,,\n").into_bytes(), "devices.csv:3: an empty row"),
+        ("GBK", gbk, "devices.csv:2: name = `"),
+        ("201 letters", row(&"路".repeat(201)), "devices.csv:3: address = `"),
+        ("no bytes", Vec::new(), "devices.csv:1: empty file"),
+        ("zeros, as a power cut leaves them", vec![0; 4_096], "devices.csv:1: "),
+        ("half a row", DEVICES.as_bytes()[..DEVICES.len() - 30].to_vec(), "devices.csv:2: "),
+        ("a table of Excel's", b"PK\x03\x04\x14\x00\xff\xfe".to_vec(), "devices.csv:1: "),
+        ("unknown stations", DEVICES.replace(",t1,", ",t9,").into_bytes(), "station = `t9`"),
+        ("a good row beside a bad one", [row("a"), row("b")].concat(), "devices.csv:4: "),
+    ];
+    let devices = "SELECT id, json_array_length(json_array(station)) FROM device ORDER BY id";
+    let before = town.rows(devices);
+    for (story, bytes, place) in cases {
+        town.write("devices.csv", &bytes);
+        let (troubles, incidents) = town.start_and_tell();
+        assert!(troubles.len() == 1 && troubles[0].contains(place), "{story}: {troubles:?}");
+        assert_eq!(incidents, [("open".to_owned(), incidents[0].1)], "{story}: one incident");
+        assert_eq!(town.rows(devices), before, "{story}: nothing of it is taken");
+    }
+    // What is no readable file at all.
+    let file = folder.join("devices.csv");
+    std::fs::remove_file(&file).unwrap();
+    let (troubles, _) = town.start_and_tell();
+    assert!(troubles[0].contains("devices.csv: cannot be read"), "missing: {troubles:?}");
+    std::fs::create_dir(&file).unwrap();
+    let (troubles, _) = town.start_and_tell();
+    assert!(troubles[0].contains("devices.csv: is no file"), "a folder: {troubles:?}");
+    std::fs::remove_dir(&file).unwrap();
+    let huge = std::fs::File::create(&file).unwrap();
+    huge.set_len(2 * 1024 * 1024 * 1024).unwrap();
+    let (troubles, incidents) = town.start_and_tell();
+    assert!(troubles[0].contains("at most 32 MiB"), "2 GB: {troubles:?}");
+    assert_eq!(incidents.len(), 1, "one incident for all of it: {incidents:?}");
+}
+
+#[test]
+fn a_good_file_beside_a_bad_one_is_not_taken_either() {
+    let town = Town::begin();
+    town.write("stations.csv", format!("{STATIONS}t2,李家沱站,township,d,29.4,106.6\n").as_bytes());
+    town.write("devices.csv", format!("{DEVICES},,,,,,,,\n").as_bytes());
+    town.start_and_tell();
+    let stations = "SELECT id, 1 FROM station WHERE id = 't2'";
+    assert_eq!(town.rows(stations), []);
+    town.write("devices.csv", DEVICES.as_bytes());
+    town.start_and_tell();
+    assert_eq!(town.rows(stations).len(), 1);
+}
+
+#[test]
+fn the_incident_pages_once_and_ends_when_the_file_is_mended() {
+    let town = Town::begin();
+    assert_eq!(town.start_and_tell(), (vec![], vec![]));
+    town.write("devices.csv", format!("{DEVICES},,,,,,,,\n").as_bytes());
+    let (_, first) = town.start_and_tell();
+    assert!(first[0].0 == "open" && first[0].1 > 0, "the district is paged: {first:?}");
+    let (troubles, again) = town.start_and_tell();
+    assert_eq!((troubles.len(), &again), (1, &first), "told again, and nobody is paged again");
+    town.write("devices.csv", DEVICES.as_bytes());
+    let (troubles, mended) = town.start_and_tell();
+    assert_eq!((troubles, mended), (vec![], vec![("closed".to_owned(), first[0].1)]));
+    town.write("devices.csv", b"");
+    let (_, relapse) = town.start_and_tell();
+    assert_eq!(relapse.len(), 2, "another time is another incident: {relapse:?}");
+    // Neither is a file that is named no more a bad one.
+    let running = start(config(town.folder.path()), town.clock.clone()).unwrap();
+    assert_eq!(running.health.degraded.list(), []);
+    running.stop();
+    assert_eq!(town.incidents().iter().filter(|it| it.0 == "open").count(), 0);
+}
+
+#[test]
+fn a_store_without_a_registry_does_not_start_with_a_bad_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let town = Town { folder, clock: Clock::new() };
+    town.write("stations.csv", STATIONS.as_bytes());
+    town.write("devices.csv", format!("{DEVICES},,,,,,,,\n").as_bytes());
+    for _ in 0..2 {
+        let why = town.start().unwrap_err();
+        assert!(matches!(why, StartError::Registry(_)), "{why}");
+        assert!(why.to_string().contains("devices.csv:3: an empty row: take it out"), "{why}");
+    }
+    town.write("devices.csv", DEVICES.as_bytes());
+    town.start().unwrap().stop();
+}

@@ -209,7 +209,8 @@ impl Pump {
         for it in written.refused.into_iter().take(MOST_KEPT) {
             let row = Quarantined {
                 at: self.it.clock.now(),
-                topic: it.device,
+                topic: it.device.clone(),
+                device: it.device,
                 reason: "history".into(),
                 detail: it.why.into(),
                 payload: it.line.into_string().into_bytes(),

@@ -1,6 +1,6 @@
 //! Everything that follows from a batch, in one transaction. Done or not done: nothing between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -30,6 +30,8 @@ pub struct Extras {
     pub lazy: Vec<DeviceIx>,
     /// Messages that were not understood.
     pub quarantine: Vec<Quarantined>,
+    /// How many messages were not understood, by the first reason of each.
+    pub rejected: BTreeMap<&'static str, u32>,
     /// Pages that were delivered.
     pub delivered: Vec<(Ulid, Ms)>,
     /// Pages that were given up.
@@ -56,6 +58,7 @@ impl Extras {
     pub fn is_empty(&self) -> bool {
         self.lazy.is_empty()
             && self.quarantine.is_empty()
+            && self.rejected.is_empty()
             && self.delivered.is_empty()
             && self.gave_up.is_empty()
             && self.boards.is_empty()
@@ -240,6 +243,9 @@ impl Batch<'_> {
                 }
             }
         }
+        for status in &changes.statuses {
+            rows::status(self.conn, status)?;
+        }
         for row in &changes.ledger {
             rows::ledger(self.conn, row)?;
         }
@@ -247,7 +253,8 @@ impl Batch<'_> {
             // Faster than they grow, and never many at once.
             rows::ledger_cut(self.conn, self.now, 2 * changes.ledger.len())?;
         }
-        self.pages += saved.len() + changes.ledger.len() + changes.registered.len();
+        self.pages += saved.len() + changes.ledger.len();
+        self.pages += changes.registered.len() + changes.statuses.len();
         Ok(changed)
     }
 
@@ -348,6 +355,9 @@ impl Batch<'_> {
         }
         if !extras.quarantine.is_empty() {
             rows::quarantine_cut(self.conn)?;
+        }
+        for (reason, messages) in &extras.rejected {
+            rows::rejected(self.conn, self.now, reason, *messages)?;
         }
         self.pages += extras.boards.len() + 2 * extras.quarantine.len();
         Ok(())

@@ -32,7 +32,9 @@ use rusqlite::{Connection, ErrorCode};
 pub use commit::{Committed, Extras, move_log};
 pub use load::Loaded;
 pub use reader::Reader;
-pub use rows::{EVENT_ROWS, LEDGER_MS, QUARANTINE_BYTES, QUARANTINE_ROWS, Quarantined};
+pub use rows::{
+    EVENT_ROWS, LEDGER_MS, QUARANTINE_BYTES, QUARANTINE_ROWS, Quarantined, REJECTED_SLOT_MS,
+};
 
 /// Page cache of the writer, KiB.
 const WRITER_CACHE_KIB: i64 = 2 * 1024;

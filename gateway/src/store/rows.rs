@@ -7,6 +7,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::changes::{LedgerRow, Page, Presence, Receiver, TrailEntry};
 use standpipe_rules::incidents::{Incident, IncidentId, State};
 use standpipe_rules::registry::{Device, DeviceIx, Station};
+use standpipe_rules::status::DeviceStatus;
 use standpipe_rules::world::{Summary, World};
 use standpipe_shared::Measurements;
 use ulid::Ulid;
@@ -17,6 +18,10 @@ use super::StoreError;
 pub const QUARANTINE_ROWS: i64 = 1_000;
 /// How much of a rejected payload is kept, bytes.
 pub const QUARANTINE_BYTES: usize = 4_096;
+/// Messages that were not understood are counted over so long at a time.
+pub const REJECTED_SLOT_MS: Ms = 15 * 60_000;
+/// How long those counts are kept.
+const REJECTED_MS: Ms = 90 * 86_400_000;
 /// The newest events that are kept.
 pub const EVENT_ROWS: i64 = 10_000;
 /// How long rows of the ledger are kept: as long as raw readings.
@@ -29,6 +34,8 @@ pub struct Quarantined {
     pub at: Ms,
     /// Where.
     pub topic: Box<str>,
+    /// The registered device it came from; empty: none is known.
+    pub device: Box<str>,
     /// Why, for counting.
     pub reason: Box<str>,
     /// Why, for people.
@@ -272,15 +279,36 @@ pub fn ledger_cut(conn: &Connection, now: Ms, most: usize) -> Result<(), StoreEr
 
 /// `quarantine`.
 pub fn quarantine(conn: &Connection, it: &Quarantined) -> Result<(), StoreError> {
-    let sql = "INSERT INTO quarantine (at, topic, reason, detail, payload)
-               VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql = "INSERT INTO quarantine (at, topic, reason, detail, payload, device)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let head = it.payload.get(..QUARANTINE_BYTES).unwrap_or(&it.payload);
-    put(conn, sql, (it.at, &it.topic, &it.reason, &it.detail, head))
+    put(conn, sql, (it.at, &it.topic, &it.reason, &it.detail, head, &it.device))
 }
 
 /// `quarantine`: the newest stay.
 pub fn quarantine_cut(conn: &Connection) -> Result<(), StoreError> {
     put(conn, "DELETE FROM quarantine WHERE n <= ?1", [conn.last_insert_rowid() - QUARANTINE_ROWS])
+}
+
+/// `rejected`: so many messages more were not understood, for that reason first.
+pub fn rejected(conn: &Connection, now: Ms, reason: &str, messages: u32) -> Result<(), StoreError> {
+    let sql = "INSERT INTO rejected (slot, reason, messages) VALUES (?1, ?2, ?3)
+               ON CONFLICT (slot, reason) DO UPDATE SET messages = messages + excluded.messages";
+    put(conn, sql, (now - now.rem_euclid(REJECTED_SLOT_MS), reason, messages))?;
+    put(conn, "DELETE FROM rejected WHERE slot < ?1", [now - REJECTED_MS])
+}
+
+/// `device_status`: the newest word. What the broker had kept may be older than what is known: it
+/// counts where nothing is known, or when the device has started anew since.
+pub fn status(conn: &Connection, it: &DeviceStatus) -> Result<(), StoreError> {
+    let sql = "INSERT INTO device_status (ix, at, boot, firmware, model, reset, lost, storage)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+               ON CONFLICT (ix) DO UPDATE SET at = excluded.at, boot = excluded.boot,
+                   firmware = excluded.firmware, model = excluded.model, reset = excluded.reset,
+                   lost = excluded.lost, storage = excluded.storage
+               WHERE NOT ?9 OR excluded.boot > device_status.boot";
+    let DeviceStatus { device, at, retained, boot, firmware, model, reset, lost, storage } = it;
+    put(conn, sql, (device.0, at, boot, firmware, model, reset, lost, storage, retained))
 }
 
 /// `event`; gives back its number.
@@ -331,7 +359,9 @@ mod tests {
     use standpipe_rules::changes::{LedgerCounts, LedgerRow};
     use standpipe_rules::registry::DeviceIx;
 
-    use super::{LEDGER_MS, ledger, ledger_cut};
+    use standpipe_rules::status::DeviceStatus;
+
+    use super::{LEDGER_MS, REJECTED_MS, ledger, ledger_cut, rejected, status};
 
     #[test]
     fn rows_of_the_ledger_are_kept_for_90_days_and_go_in_small_steps() {
@@ -350,5 +380,44 @@ mod tests {
         };
         assert_eq!(left(2), Ok((8, 2)));
         assert_eq!(left(100), Ok((5, 5)), "what is younger stays");
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_status_that_the_broker_kept_takes_no_newer_ones_place() {
+        let mut conn = rusqlite::Connection::open_in_memory().unwrap();
+        crate::store::migrations::migrate(&mut conn).unwrap();
+        for (story, retained, boot, firmware, shown) in [
+            ("nothing is known",            true,  Some(3), "1.0", "1.0"),
+            ("the same start, retained",    true,  Some(3), "0.9", "1.0"),
+            ("an older start, retained",    true,  Some(2), "0.8", "1.0"),
+            ("no start named, retained",    true,  None,    "0.7", "1.0"),
+            ("a later start, retained",     true,  Some(4), "1.1", "1.1"),
+            ("live, whatever it counts",    false, Some(1), "2.0", "2.0"),
+            ("live, and counts nothing",    false, None,    "2.1", "2.1"),
+        ] {
+            let word = DeviceStatus {
+                device: DeviceIx(0), at: 1, retained, boot, firmware: Some(firmware.into()),
+                model: None, reset: None, lost: None, storage: None,
+            };
+            status(&conn, &word).unwrap();
+            let sql = "SELECT firmware FROM device_status";
+            let kept: String = conn.query_row(sql, (), |row| row.get(0)).unwrap();
+            assert_eq!(kept, shown, "{story}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_understood_is_counted_by_quarters_of_an_hour_for_90_days() {
+        const QUARTER: i64 = 15 * 60_000;
+        let mut conn = rusqlite::Connection::open_in_memory().unwrap();
+        crate::store::migrations::migrate(&mut conn).unwrap();
+        for (at, messages) in [(0, 1), (QUARTER - 1, 2), (QUARTER, 4), (REJECTED_MS + 1, 8)] {
+            rejected(&conn, at, "topic", messages).unwrap();
+        }
+        let mut rows = conn.prepare("SELECT slot, messages FROM rejected ORDER BY slot").unwrap();
+        let rows = rows.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let rows: Vec<(i64, u32)> = rows.collect::<Result<_, _>>().unwrap();
+        assert_eq!(rows, [(QUARTER, 4), (REJECTED_MS, 8)], "the first quarter is over");
     }
 }

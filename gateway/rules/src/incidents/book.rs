@@ -154,6 +154,12 @@ impl Book {
         self.incidents.get(&id)
     }
 
+    /// The open incident of which a condition is true.
+    #[must_use]
+    pub fn home_of(&self, subject: &Subject, condition: Condition) -> Option<IncidentId> {
+        self.home.get(&(subject.clone(), condition)).copied()
+    }
+
     /// Every open incident, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
         let all = self.order.iter().filter_map(|(_, id)| self.incidents.get(id));

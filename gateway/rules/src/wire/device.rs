@@ -23,6 +23,8 @@ struct Status {
     interval_s: Option<u32>,
     reset: Option<Box<str>>,
     rev: Option<u32>,
+    lost: Option<u32>,
+    storage: Option<Box<str>>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +55,8 @@ pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
             interval_s,
             reset: it.reset.map(shortened),
             rev: it.rev,
+            lost: it.lost,
+            storage: it.storage.map(shortened),
         }
     });
     Parsed { message, rejected }

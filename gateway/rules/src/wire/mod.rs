@@ -94,6 +94,10 @@ pub enum Message {
         reset: Option<Box<str>>,
         /// The number of the settings it runs.
         rev: Option<u32>,
+        /// How many messages it has lost, ever.
+        lost: Option<u32>,
+        /// What is wrong with its storage.
+        storage: Option<Box<str>>,
     },
     /// A device sent an alarm that cannot be read.
     UnreadableAlarm {

@@ -120,6 +120,56 @@ async fn its_page_is_of_ones_own_stations_and_needs_no_script() {
     assert!(village.text("/").await.contains("href=\"/digest\""), "linked from the board");
 }
 
+/// Messages that were not understood in the quarter of an hour that begins then.
+fn rejected(api: &Served, slot: i64, reason: &str, messages: u32) {
+    let sql = "INSERT INTO rejected (slot, reason, messages) VALUES (?1, ?2, ?3)";
+    api.db.execute(sql, (slot, reason, messages)).unwrap();
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_since_yesterday_is_told_to_districts() {
+    const SLOT: i64 = 15 * 60_000;
+    let api = town().await;
+    for (slot, reason, messages) in [
+        (EIGHT - 24 * HOUR - SLOT, "too_long", 1_000), // ended as the day began: told the day before
+        (EIGHT - 24 * HOUR, "not_json", 3),
+        (EIGHT - 2 * HOUR, "wrong_type", 4),
+        (EIGHT - SLOT, "not_json", 5), // ends with the day
+        (EIGHT, "topic", 2_000),
+    ] {
+        rejected(&api, slot, reason, messages);
+    }
+    for (at, device) in [
+        (EIGHT - HOUR, "H-1"),
+        (EIGHT - 1, "H-1"),
+        (EIGHT - 2, "H-2"),
+        (EIGHT - 3, ""),
+        (EIGHT, "SM-1"),
+    ] {
+        let sql = "INSERT INTO quarantine (at, topic, reason, detail, payload, device)
+                   VALUES (?1, 't', 'not_json', 'd', x'00', ?2)";
+        api.db.execute(sql, (at, device)).unwrap();
+    }
+    let admin = Browser::of(&api, "li", Role::Admin, None).await;
+    let get = async |query: &str| -> Value {
+        serde_json::from_str(&admin.text(&format!("/api/v1/digest?{query}")).await).unwrap()
+    };
+    let told = json!({"messages": 12, "devices": 2, "reasons": [
+        {"reason": "not_json", "messages": 8}, {"reason": "wrong_type", "messages": 4}]});
+    assert_eq!(get("day=2025-11-25").await["unread"], told);
+    assert_eq!(get("day=2025-11-25&station=S1").await["unread"], told, "the district's");
+    assert_eq!(get("day=2025-11-25&station=S2").await["unread"], Value::Null, "not the village's");
+    assert_eq!(get("day=2025-11-24").await["unread"]["messages"], 1_000);
+    assert_eq!(get("day=2025-11-26").await["unread"]["messages"], 2_000);
+    let page = admin.text("/digest?day=2025-11-25").await;
+    let words = "12 messages of 2 registered devices were not understood: \
+                 not JSON 8 · wrong type or range 4";
+    assert!(page.contains(words) && page.contains("href=\"/quarantine\""), "{page}");
+    let chinese = admin.get_in("zh", "/digest?day=2025-11-25").await.text().await.unwrap();
+    let words = "无法识别的消息 12 条，来自 2 台已登记设备：不是 JSON 8 · 类型或范围不对 4";
+    assert!(chinese.contains(words), "{chinese}");
+}
+
 #[tokio::test]
 async fn the_document_says_what_a_digest_is() {
     let api = town().await;
@@ -137,4 +187,9 @@ async fn the_document_says_what_a_digest_is() {
     assert_eq!(keys(schema("Digest")), keys(&it));
     assert_eq!(keys(schema("DigestCount")), keys(&it["counts"][0]));
     assert_eq!(keys(schema("DigestLine")), keys(&it["items"][0]));
+    rejected(&api, EIGHT - HOUR, "not_json", 3);
+    let it: Value =
+        serde_json::from_str(&admin.text("/api/v1/digest?day=2025-11-25").await).unwrap();
+    assert_eq!(keys(schema("DigestUnread")), keys(&it["unread"]));
+    assert_eq!(keys(schema("DigestReason")), keys(&it["unread"]["reasons"][0]));
 }

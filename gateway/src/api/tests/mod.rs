@@ -2,10 +2,13 @@
 
 mod admins;
 mod console;
+mod degraded;
 mod digest;
+mod fleet;
 mod openapi;
 mod orders;
 mod pages;
+mod quarantine;
 mod refusals;
 mod relapse;
 mod scope;

@@ -25,6 +25,7 @@ async fn devices_are_the_registry_and_what_is_known_now() {
     wanted["latest"] = json!({"pressure_kpa": 121.5});
     wanted["trust"] = json!("unconfirmed");
     wanted["trust_reason"] = json!("one_low_reading");
+    wanted["status"] = Value::Null;
     wanted["heard_at"] = first["heard_at"].clone();
     wanted["measured_at"] = first["heard_at"].clone();
     wanted["latest_at"] = json!({"pressure_kpa": first["heard_at"]});
@@ -155,7 +156,7 @@ async fn quarantine_shows_the_newest_first() {
     assert_eq!(
         api.get("/api/v1/quarantine?per_page=1").await,
         json!({"items":[{"at":NOON + 2,"topic":"standpipe/v1/a/b/telemetry","reason":"not_json",
-            "detail":"not JSON: send it","payload_base64":"/wAC"}],"page":1,"pages":2,"total":2})
+            "detail":"not JSON: send it","device":"","payload_base64":"/wAC"}],"page":1,"pages":2,"total":2})
     );
 }
 
@@ -247,7 +248,10 @@ async fn alive_ready_and_counted() {
     for part in [&health.store, &health.alarm_lane, &health.telemetry_lane, &health.series] {
         part.fine();
     }
-    assert_eq!(api.get("/readyz").await, json!({"ready":true,"reasons":[],"warnings":[]}));
+    assert_eq!(
+        api.get("/readyz").await,
+        json!({"ready":true,"reasons":[],"warnings":[],"degraded":[]})
+    );
     api.parts.health.store.failing(NOON, "the disc is full: make room");
     api.parts.health.series.failing(NOON, "influxdb is away: start it");
     let not = api.ask("GET", "/readyz").send().await.unwrap();
@@ -257,7 +261,8 @@ async fn alive_ready_and_counted() {
         said,
         json!({"ready":false,
             "reasons":[{"part":"store","since":NOON,"why":"the disc is full: make room"}],
-            "warnings":[{"part":"series","since":NOON,"why":"influxdb is away: start it"}]})
+            "warnings":[{"part":"series","since":NOON,"why":"influxdb is away: start it"}],
+            "degraded":[]})
     );
     let metrics = api.ask("GET", "/metrics").send().await.unwrap();
     assert!(metrics.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));

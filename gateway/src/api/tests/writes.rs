@@ -104,7 +104,7 @@ async fn a_device_is_registered_changed_and_claimed() {
         "profile":"municipal","lat":29.4,"lon":106.5,"address":"","building":"","floor":"",
         "interval_s":null,"installed_on":"","area":"","claimed":true,"conditions":[],
         "heard_at":null,"measured_at":null,"latest":{},"latest_at":{},
-        "trust":"stale","trust_reason":"never_measured"});
+        "trust":"stale","trust_reason":"never_measured","status":null});
     assert_eq!(new, wanted);
 
     let mut changed = api.get(path).await;

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use serde_json::json;
-use standpipe_rules::digest::{Digest, LINES};
+use standpipe_rules::digest::{Digest, LINES, ReasonCount, Unread};
 
 use super::{Room, words};
 use crate::config::Language;
@@ -67,6 +67,41 @@ fn and_in_english() {
     and 7 more
     https://town.example/digest?day=2026-11-28
     ");
+}
+
+#[test]
+fn what_was_not_understood_is_a_line_of_its_own_and_told_without_any_notice() {
+    let mut it = digest();
+    it.station = None;
+    let reasons =
+        [("not_json", 8), ("wrong_type", 3), ("topic", 1), ("too_long", 1), ("new_one", 1)];
+    let reasons = reasons.map(|(reason, messages)| ReasonCount { reason: reason.into(), messages });
+    it.unread = Some(Unread { messages: 14, devices: 1, reasons: reasons.into() });
+    let lines = |it: &Digest, language| words(it, &desk(language), Room::Bytes(64_000)).lines;
+    let zh = lines(&it, Language::Chinese);
+    assert_eq!(zh[0], "【每日提示】2026-11-28：未关闭 2，新增 1，已关闭 2，无法识别的消息 14 条");
+    let said = "无法识别的消息 14 条，来自 1 台已登记设备：不是 JSON 8 · 类型或范围不对 3 · 主题不符合约定 1";
+    assert_eq!(zh[2], said);
+    (it.open, it.new, it.closed) = (0, 0, 0);
+    (it.items, it.counts) = (vec![], vec![]);
+    assert!(!it.is_empty(), "somebody is told");
+    let en = lines(&it, Language::English);
+    assert_eq!(
+        en,
+        [
+            "NOTICES 2026-11-28: 0 open, 0 new, 0 closed, 14 messages not understood",
+            "14 messages of 1 registered device were not understood: not JSON 8 · wrong type or range 3 \
+         · topic of nobody 1",
+            "https://town.example/digest?day=2026-11-28",
+        ]
+    );
+    for most in [300, 2_048] {
+        it.items = (0..LINES)
+            .map(|n| serde_json::from_value(line(n, "Offline", "离线", None)).unwrap())
+            .collect();
+        let text = words(&it, &desk(Language::English), Room::Bytes(most)).lines.join("\n");
+        assert!(text.len() <= most, "{} of {most}: {text}", text.len());
+    }
 }
 
 #[test]

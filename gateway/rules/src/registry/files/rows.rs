@@ -6,6 +6,10 @@ use super::{BadRow, File, Lines};
 
 /// The longest text of one field, characters.
 const MAX_TEXT: usize = 200;
+/// The most faults of one file that are told: beyond it, it is another file than it should be.
+pub(super) const MAX_FAULTS: usize = 10_000;
+/// The most rows of one file that are read.
+const MAX_ROWS: usize = 500_000;
 /// How much of a bad value is shown, characters.
 const SHOWN: usize = 60;
 
@@ -34,6 +38,11 @@ impl<T> Default for Read<T> {
 impl<T> Read<T> {
     /// Something is wrong.
     pub(super) fn bad(&mut self, line: u64, column: &str, value: &str, text: String) {
+        let (column, value, text) = match self.bad.len() {
+            0..MAX_FAULTS => (column, value, text),
+            MAX_FAULTS => ("", "", format!("over {MAX_FAULTS} faults: is it the right file?")),
+            _ => return,
+        };
         let plain = |it: char| if it.is_control() { ' ' } else { it };
         let value: String = value.chars().take(SHOWN).map(plain).collect();
         self.bad.push(BadRow {
@@ -75,6 +84,13 @@ pub(super) fn read<T>(
     while matches!(lines.read(&mut record), Ok(true)) {
         let line = lines.line(&record);
         let Some(fields) = fields(&record, &names, line, &mut read) else { continue };
+        if read.rows.len() >= MAX_ROWS {
+            read.bad(line, "", "", format!("over {MAX_ROWS} rows: is it the right file?"));
+            break;
+        }
+        if read.bad.len() > MAX_FAULTS {
+            break;
+        }
         let mut row = Row { names: &names, fields, bad: Vec::new() };
         let made = one(&mut row);
         if row.bad.is_empty() {
@@ -118,6 +134,10 @@ fn fields<'a, T>(
     read: &mut Read<T>,
 ) -> Option<Vec<&'a str>> {
     if record.len() == 1 && record.iter().all(|it| it.trim_ascii().is_empty()) {
+        return None;
+    }
+    if record.iter().all(|it| it.trim_ascii().is_empty()) {
+        read.bad(line, "", "", "an empty row: take it out".to_owned());
         return None;
     }
     if record.len() != names.len() {

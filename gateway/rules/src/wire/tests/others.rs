@@ -23,10 +23,10 @@ fn status() {
         r#"{"online":false"#,
     ];
     insta::assert_snapshot!(all("banan/HYD-1/status", &payloads), @r#"
-Status { area: "banan", device: "HYD-1", online: true, boot: Some(3), firmware: Some("0.1.0"), model: Some("SP-H1"), interval_s: Some(900), reset: Some("power_on"), rev: Some(4) }
-Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None }
-Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: Some("消 \"1\""), interval_s: None, reset: None, rev: None }
-Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: None, interval_s: Some(60), reset: None, rev: None }
+Status { area: "banan", device: "HYD-1", online: true, boot: Some(3), firmware: Some("0.1.0"), model: Some("SP-H1"), interval_s: Some(900), reset: Some("power_on"), rev: Some(4), lost: None, storage: None }
+Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None, lost: None, storage: None }
+Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: Some("消 \"1\""), interval_s: None, reset: None, rev: None, lost: None, storage: None }
+Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: None, interval_s: Some(60), reset: None, rev: None, lost: None, storage: None }
 wrong_type ×1 `"boot":-1`: member of status not understood (invalid value: integer `-1`, expected u32 at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
 wrong_type ×1 `"firmware":7`: member of status not understood (invalid type: integer `7`, expected a string at line 1 column 13): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
 wrong_type ×1 `{"online":"true"}`: status not understood (invalid type: string "true", expected a boolean at line 1 column 16): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
@@ -34,7 +34,7 @@ missing_field ×1 `{"boot":3}`: status not understood (missing field `online` at
 wrong_type ×1 `[true]`: status is not a JSON object: send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
 not_json ×1 `online`: status not understood (expected value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
 not_json ×1 ` `: status not understood (EOF while parsing a value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
-Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None }
+Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None, lost: None, storage: None }
 not_json ×1 `{"online":false`: status not understood (EOF while parsing an object at line 1 column 15): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
 "#);
 }
