@@ -216,7 +216,8 @@ pub fn page() -> String {
          found from the folder of `standpipe.toml`. A key that is not here is a fault. *Source*\n\
          says where a default comes from; `—`: we chose it. None of this certifies anything.\n\n\
          Outside the file there is one variable: `STANDPIPE_ADMIN_TOKEN`, an administrator's token;\n\
-         or `STANDPIPE_ADMIN_TOKEN_FILE`, a file that holds it.\n",
+         or `STANDPIPE_ADMIN_TOKEN_FILE`, a file that holds it. Beside it the gateway makes `ids.secret` at its\n\
+         first start: the ids of incidents and pages come from it. Keep it; two gateways of one town share it.\n",
     );
     for group in ALL {
         let title = match group.name {

@@ -376,7 +376,8 @@ impl Config {
             }],
             rest: Box::new(Self::new(Broker::loopback())),
         })?;
-        Self::parse(&text, file, admin_token)
+        let folder = file.parent().map(Path::to_owned);
+        Self::parse(&text, file, admin_token).map(|config| Self { folder, ..config })
     }
 
     /// Reads the text of a file; other files it names are found from `file`'s folder.

@@ -60,7 +60,7 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     let path = path.unwrap_or_else(|| folder.join("standpipe.db"));
     let store = Store { path };
     let mqtt = mqtt.unwrap_or_else(|| Config::new(Broker::loopback()).mqtt);
-    let folder = Some(folder.to_owned());
+    let folder = None; // the caller may know of a file
     Config {
         mqtt,
         http,

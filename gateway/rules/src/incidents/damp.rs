@@ -218,9 +218,13 @@ impl Book {
         let Some(until) = it.hushed(about, cx.now) else {
             return self.sound_now(cx, it, about, late_s);
         };
-        let taken = it.state == State::Acknowledged && it.class != Class::Fire;
+        let answered = it.state == State::Acknowledged;
+        let taken = answered && it.class != Class::Fire;
         if let Some(state) = step(it.state, Event::Found).filter(|_| !taken) {
             it.state = state;
+        }
+        if answered && !taken {
+            it.episode_at = cx.now; // whoever took it has as long as at first
         }
         if it.episode == 0 {
             (it.episode, it.episode_at) = (1, cx.now);

@@ -189,6 +189,20 @@ fn a_fire_that_flaps_for_long_still_reaches_everybody() {
 }
 
 #[test]
+fn a_fire_that_flaps_after_it_was_taken_is_open_again_and_nobody_further_is_woken_for_it_at_once() {
+    drill(
+        "02:00:00 raise SD-4 smoke => #1 fire open e1; p1 #1 T1
+         02:00:30 T1 acknowledge #1 => #1 fire acknowledged e1
+         02:00:40 clear SD-4 smoke =>
+         02:00:50 raise SD-4 smoke => #1 fire open e1
+         02:00:55 clear SD-4 smoke =>
+         02:01:49 -                =>
+         02:01:50 -                => p2 #1 T2 T3
+         02:03:50 -                => p3 #1 D",
+    );
+}
+
+#[test]
 fn another_detector_or_floor_is_never_damped() {
     drill(
         "02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
