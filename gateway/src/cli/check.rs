@@ -157,7 +157,7 @@ fn registry(config: &Config, mut known: Registry, faults: &mut Vec<String>) -> R
     let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), &known);
     faults.extend(import.bad.iter().map(ToString::to_string));
     for note in &import.notes {
-        eprintln!("{note}");
+        super::complain(note);
     }
     import.put(&mut known);
     known
