@@ -22,6 +22,8 @@ use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
 
+use crate::keep::files::Database;
+
 pub use digest::Digest;
 pub use fault::{Fault, Faults};
 
@@ -144,7 +146,7 @@ impl Store {
     /// The embedded history, beside the store, so that it never blocks it.
     #[must_use]
     pub fn history(&self) -> PathBuf {
-        self.path.with_file_name("history.db")
+        Database::History.place(&self.path)
     }
 }
 
@@ -347,7 +349,7 @@ impl Config {
                 map_file: None,
                 door: Door::Accounts,
             },
-            store: Store { path: PathBuf::from("standpipe.db") },
+            store: Store { path: PathBuf::from(Database::Store.name()) },
             influx: None,
             webhooks: Vec::new(),
             escalation: Escalation::default(),
