@@ -23,6 +23,7 @@ use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
 
 use crate::keep::files::Database;
+use crate::notify::trust::Trust;
 
 pub use digest::Digest;
 pub use fault::{Fault, Faults};
@@ -180,6 +181,8 @@ pub struct Webhook {
     pub url: reqwest::Url,
     /// The content of `secret_file`, which signs what is sent, or is a password.
     pub secret: Option<Secret>,
+    /// Whom `ca_file` names; `None`: the public authorities, and those the system trusts.
+    pub trust: Option<Trust>,
     /// `format`
     pub format: Format,
 }
