@@ -89,9 +89,8 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
             super::say(&format!("not in this backup, stays as it is: {}\n", place.display()));
         }
     }
-    for (copy, place) in
-        keep::config::put_back_own(&args.from, &args.config, now).map_err(failed)?
-    {
+    let parts = Parts { config: &args.config, store: &store.path };
+    for (copy, place) in keep::made::put_back(&args.from, &parts, now).map_err(failed)? {
         super::say(&format!(
             "NOT restored: {}, which can't be written: copy {} there before you start the gateway\n",
             place.display(),

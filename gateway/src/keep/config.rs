@@ -1,15 +1,11 @@
 //! The configuration and the files it names, into a backup and out of it.
 //!
 //! A file outside the configuration's folder is not copied, nor one that can't be read: its place is
-//! said instead. Files that the gateway made beside it ([`BESIDE_CONFIGURATION`]) belong to the store:
-//! like a database they are put back in the place of what is there.
+//! said instead.
 
 use std::path::{Component, Path, PathBuf};
 
-use standpipe_rules::Ms;
-
-use super::files::BESIDE_CONFIGURATION;
-use super::{CONFIG, KeepError, set_aside};
+use super::{CONFIG, KeepError};
 use crate::private_file::{Readers, write};
 
 /// The configuration's name in a backup.
@@ -32,45 +28,7 @@ pub fn keep(config: &Path, backup: &Path) -> Result<Vec<PathBuf>, KeepError> {
             (Some(_) | None, _) => missing.push(file),
         }
     }
-    for name in BESIDE_CONFIGURATION {
-        match std::fs::read(folder.join(name)) {
-            Ok(content) => write(&into.join(name), &content, Readers::Owner)?,
-            Err(bad) if bad.kind() == std::io::ErrorKind::NotFound => {}
-            Err(_) => missing.push(name.into()),
-        }
-    }
     Ok(missing)
-}
-
-/// Puts back what the gateway that was backed up had made beside its configuration; what is there stays
-/// with `-before-…` in its name. Answers, as (where it is, where it belongs), what could not be put
-/// there: the folder of the configuration may be root's.
-///
-/// # Errors
-/// [`KeepError::File`]: the backup can't be read.
-pub fn put_back_own(
-    backup: &Path,
-    config: &Path,
-    now: Ms,
-) -> Result<Vec<(PathBuf, PathBuf)>, KeepError> {
-    let folder = config.parent().unwrap_or(Path::new(""));
-    let mut refused = Vec::new();
-    for name in BESIDE_CONFIGURATION {
-        let (copy, place) = (backup.join(CONFIG).join(name), folder.join(name));
-        if !copy.is_file() {
-            continue;
-        }
-        let content = std::fs::read(&copy)?;
-        if std::fs::read(&place).is_ok_and(|here| here == content) {
-            continue;
-        }
-        let put =
-            set_aside((&place, ""), now).and_then(|()| write(&place, &content, Readers::Owner));
-        if put.is_err() {
-            refused.push((copy, place));
-        }
-    }
-    Ok(refused)
 }
 
 /// Puts the configuration of a backup where there is none.
@@ -158,7 +116,7 @@ fn collect(table: &toml::Table, section: &str, files: &mut Vec<PathBuf>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{BESIDE_CONFIGURATION, differing, keep, put_back, put_back_own};
+    use super::{differing, keep, put_back};
 
     #[test]
     fn every_file_it_names_comes_along_and_back() {
@@ -190,45 +148,5 @@ mod tests {
         std::fs::write(at("s.csv"), "other").unwrap();
         std::fs::remove_file(at("w")).unwrap();
         assert_eq!(differing(), ["standpipe.toml", "s.csv", "w"].map(std::path::PathBuf::from));
-    }
-
-    #[test]
-    fn what_the_gateway_made_beside_it_comes_back_in_the_place_of_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let (config, backup) = (at("etc/standpipe.toml"), at("backup"));
-        std::fs::create_dir(at("etc")).unwrap();
-        std::fs::write(&config, "[mqtt]\nurl = \"mqtt://b\"\n").unwrap();
-        let own = BESIDE_CONFIGURATION.map(|name| at("etc").join(name));
-        let put_back = |now| put_back_own(&backup, &config, now).unwrap();
-        assert_eq!(keep(&config, &backup).unwrap(), [""; 0].map(std::path::PathBuf::from));
-        assert_eq!(put_back(0), [], "a gateway of before made none");
-        for file in &own {
-            std::fs::write(file, "kept").unwrap();
-        }
-        keep(&config, &backup).unwrap();
-        for (before, now) in [(Some("kept"), 0), (Some("another"), 1_764_000_000_000), (None, 0)] {
-            for file in &own {
-                match before {
-                    Some(text) => std::fs::write(file, text).unwrap(),
-                    None => std::fs::remove_file(file).unwrap(),
-                }
-            }
-            assert_eq!(put_back(now), []);
-            for file in &own {
-                assert_eq!(std::fs::read_to_string(file).unwrap(), "kept");
-            }
-        }
-        for file in &own {
-            let aside = super::super::beside(file, "-before-20251124T160000Z");
-            assert_eq!(std::fs::read_to_string(aside).unwrap(), "another");
-        }
-        // A folder in its place: it can't be written, and is told.
-        let [first, ..] = own;
-        std::fs::remove_file(&first).unwrap();
-        std::fs::remove_dir_all(at("etc")).unwrap();
-        std::fs::write(at("etc"), "no folder").unwrap();
-        let name = first.file_name().unwrap();
-        assert_eq!(put_back(0), [(backup.join("config").join(name), first.clone())]);
     }
 }

@@ -39,8 +39,9 @@ impl Database {
     }
 }
 
-/// Files beside the configuration that a gateway makes for itself and that no key names.
+/// Files that a gateway makes for itself and that no key names: beside the configuration, or beside the
+/// store where that folder can't be written.
 ///
-/// `standpipe.secret`: what ids of incidents are made with. Without it an alarm that is delivered once
+/// `ids.secret`: what ids of incidents are made with. With another one, an alarm that is delivered once
 /// more after a restore is another incident.
-pub const BESIDE_CONFIGURATION: [&str; 1] = ["standpipe.secret"];
+pub const MADE: [&str; 1] = ["ids.secret"];

@@ -8,6 +8,7 @@
 
 pub mod config;
 pub mod files;
+pub mod made;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -109,7 +110,8 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     write(&part.join("stations.csv"), write_stations(&stations).as_bytes(), Readers::Owner)?;
     let csv = write_devices(claimed.iter().copied());
     write(&part.join("devices.csv"), csv.as_bytes(), Readers::Owner)?;
-    let missing = config::keep(config, &part)?;
+    let mut missing = config::keep(config, &part)?;
+    missing.extend(made::keep(parts, &part)?);
     std::fs::rename(&part, &folder)?;
     File::open(out)?.sync_all()?;
     Ok(Kept { folder, registry: (stations.len(), claimed.len()), missing })

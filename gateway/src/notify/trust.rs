@@ -52,7 +52,6 @@ impl Trust {
     }
 
     /// A client of HTTP that goes by this.
-    #[must_use]
     pub fn client(&self, builder: ClientBuilder) -> ClientBuilder {
         let certificates = self.authorities.iter().filter_map(|authority| {
             reqwest::Certificate::from_der(authority).ok() // which looks at nothing yet
