@@ -209,3 +209,82 @@ fn a_fire_goes_from_a_device_to_its_station_and_no_other() {
     station.publish("standpipe/v1/stations/c1/actions", Retain::No, &action).unwrap();
     gateway.incident("the acknowledgement", SOON, |it| it["state"] == "acknowledged");
 }
+
+#[test]
+fn a_bridge_speaks_for_its_devices_and_nobody_elses() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut broker = Deployed::start(dir.path());
+    let authority = broker.authority();
+    // Somebody added an account of their own: no run takes it away.
+    let add = |file: &str, text: &str| {
+        let place = broker.key("broker").join(file);
+        let before = std::fs::read_to_string(&place).unwrap();
+        std::fs::write(place, before + text).unwrap();
+    };
+    add("acl", "user viewer\ntopic read standpipe/v1/+/+/telemetry\n");
+    // `secret`, hashed by mosquitto_passwd.
+    add(
+        "passwords",
+        "viewer:$7$101$TEEMouXp7uvXYNta$N6iBKwLFFvvigOwA/yJUi8LZbxJ78LtqIaIeuWRSNJWbuHbUeB7CdQ0EyJIdfq\
+         Efz2Pn2+NHmAAfQIuX3U8T6A==\n",
+    );
+    provision(dir.path(), &["--bridge", "lora", "--devices", "H1,D2"]);
+    provision(dir.path(), &[]);
+    broker.restart();
+    let viewer = Login::Password("viewer".into(), "secret".into());
+    let viewer = Secure::connect(broker.ports[1], &authority, &viewer).unwrap();
+    viewer.subscribe("standpipe/v1/+/+/telemetry").unwrap();
+
+    let password = std::fs::read_to_string(broker.key("bridges/lora.password")).unwrap();
+    let password = Login::Password("bridge-lora".into(), password);
+    for by_certificate in [true, false] {
+        let bridge = if by_certificate {
+            broker.enter("bridges/lora").unwrap()
+        } else {
+            Secure::connect(broker.ports[1], &authority, &password).unwrap()
+        };
+        for channel in ["telemetry", "alarm", "status", "reply"] {
+            for own in ["t1/H1", "t2/D2"] {
+                let topic = format!("standpipe/v1/{own}/{channel}");
+                assert_eq!(bridge.publish(&topic, Retain::No, "{}"), Ok(()), "{topic}");
+            }
+            for other in ["t2/H2", "t1/D1", "t2/H1", "t1/H1/x", "stations/t1", "t1/H9"] {
+                let topic = format!("standpipe/v1/{other}/{channel}");
+                let refused = bridge.publish(&topic, Retain::No, "{}").unwrap_err();
+                assert!(refused.contains("NotAuthorized"), "{topic}: {refused}");
+            }
+        }
+        for foreign in [
+            "t1/H1/settings",
+            "t1/H1/command",
+            "gateway/clock",
+            "stations/t1/actions",
+            "stations/t1/presence",
+            "selftest/selftest-t1/alarm",
+        ] {
+            let topic = format!("standpipe/v1/{foreign}");
+            assert!(bridge.publish(&topic, Retain::No, "{}").is_err(), "{topic}");
+        }
+        // It hears what is meant for them, and for nobody else.
+        let gateway = Login::files(&broker.key("gateway/gateway"));
+        let gateway = Secure::connect(broker.ports[2], &authority, &gateway).unwrap();
+        bridge.subscribe("#").unwrap();
+        let others = ["t2/H2/settings", "t1/D1/command", "stations/t1/incidents/1"];
+        for topic in others.into_iter().chain(["t1/H1/settings", "t2/D2/command"]) {
+            let topic = format!("standpipe/v1/{topic}");
+            gateway.publish(&topic, Retain::No, "{}").unwrap();
+        }
+        let mut heard: Vec<String> = Vec::new();
+        while let Some(it) = bridge.next(if heard.len() < 2 { SOON } else { SILENCE }) {
+            heard.push(it.topic);
+        }
+        assert_eq!(heard, ["standpipe/v1/t1/H1/settings", "standpipe/v1/t2/D2/command"]);
+    }
+    let heard = viewer.next(SOON).expect("what a hand-written account may read");
+    assert_eq!(heard.topic, "standpipe/v1/t1/H1/telemetry");
+    // Taken back, it is out.
+    provision(dir.path(), &["--revoke", "bridge-lora"]);
+    broker.restart();
+    assert!(broker.enter("bridges/lora").is_err());
+    assert!(Secure::connect(broker.ports[1], &authority, &password).is_err());
+}

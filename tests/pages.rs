@@ -201,6 +201,20 @@ fn eventually_quiet(client: &Client) -> Vec<Heard> {
 }
 
 #[test]
+fn a_web_page_in_the_place_of_an_answer_is_no_receipt() {
+    let end = WebhookEnd::saying(|n, _| match n {
+        0 => ("200 OK\r\ncontent-type: text/html".to_owned(), "<html>Log in".to_owned()),
+        1 => ("200 OK".to_owned(), "<!DOCTYPE html><title>Log in".to_owned()),
+        _ => ("200 OK\r\ncontent-type: text/html".to_owned(), "ok".to_owned()),
+    });
+    let town = Town::with(&[("duty", &end)]);
+    town.fire("SMK-1");
+    let pages = [end.hear(), end.hear(), end.hear()];
+    assert!(pages.iter().all(|page| key_of(page) == key_of(&pages[0])), "the same page again");
+    assert!(end.next(Duration::from_secs(3)).is_none(), "until somebody has it");
+}
+
+#[test]
 fn a_webhook_that_hesitates_gets_the_same_page_again() {
     let end = WebhookEnd::start(|n| {
         ["503 Busy", "429 Slow\r\nRetry-After: 1", "200 OK"][n.min(2)].to_owned()

@@ -87,6 +87,7 @@ fn night(broker: &Broker, gateway: &Gateway) -> String {
         let day: Vec<Value> = (0..96)
             .map(|n| {
                 let hour = f64::from(n) / 4.0;
+                #[expect(clippy::disallowed_methods, reason = "a curve to look at decides nothing")]
                 let drawn = 45.0 * (hour / 3.8).sin().abs() + 12.0 * (hour * 2.3).sin();
                 let kpa = 330.0 - drawn;
                 json!({"ts": start + i64::from(n) * 900_000, "pressure_kpa": kpa,

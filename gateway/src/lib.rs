@@ -1,5 +1,8 @@
 //! The gateway.
 
+// They panic when the reader has gone: `cli` has something to write with in their place.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod accounts;
 pub mod api;
 pub mod backoff;

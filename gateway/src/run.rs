@@ -28,6 +28,7 @@ use crate::accounts::{AccountError, Accounts, NoSecret, key};
 use crate::api::auth::{Door, Token};
 use crate::api::readers::Readers;
 use crate::api::{self, ApiState, ServeError};
+use crate::cli::complain;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::console::{Town, Watch};
@@ -343,11 +344,11 @@ fn accounts(config: &Config, clock: &Clock) -> Result<(Accounts, Door), StartErr
     }
     if let Some(password) = accounts.first_admin(clock.now())? {
         // To a person, not to the log, which others read and keep.
-        eprintln!(
+        complain(format_args!(
             "\n  the first account 首个账户   name 用户名: admin   password 密码: {password}\n  \
              sign in at 登录 {}/login — this is shown once 只显示这一次\n",
             http.url
-        );
+        ));
     }
     let admin = http.admin_token.as_ref().and_then(|it| Token::new(it.expose()));
     Ok((accounts, Door::Accounts { admin }))

@@ -184,3 +184,50 @@ fn export_without_history_says_where_it_looked() {
     let line = "export --device H1 --from noon --to 2026-11-01 --format csv";
     assert_eq!(standpipe(folder.path(), line).0, Some(2));
 }
+
+/// Exit code of a command line whose output and error output nobody reads any more.
+fn unread(folder: &Path, line: &str) -> Option<i32> {
+    let closed = || std::io::pipe().unwrap().1;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_standpipe"));
+    command.args(line.split_whitespace()).current_dir(folder).env("RUST_LOG", "trace");
+    command.stdout(closed()).stderr(closed()).status().unwrap().code()
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn whoever_stops_reading_ends_nothing_in_a_panic() {
+    let bad = "id,kind,name,station,zone,profile,lat,lon,address\nX,hydrant,x,t,,old,91,1,\n";
+    let cut = recorded().replace(",H1,1,13,112\n", ",H1,1,13,low\n");
+    let folder = folder(&[("bad.csv", bad), ("readings.csv", &recorded()), ("cut.csv", &cut)]);
+    let registry = "--stations stations.csv --devices devices.csv";
+    let span = "--device H1 --from 2026-11-01 --to 2026-12-01";
+    let history = standpipe::series::embedded::Embedded::open(&folder.path().join("history.db"));
+    drop(history.unwrap());
+    for (line, code) in [
+        (format!("import {registry}"),                                                0),
+        ("import --devices bad.csv".to_owned(),                                       1),
+        ("check --config standpipe.toml".to_owned(),                                  0),
+        ("check --config nowhere.toml".to_owned(),                                    2),
+        ("check --settings".to_owned(),                                               0),
+        (format!("backtest {registry} --readings readings.csv --out -"),              0),
+        (format!("backtest {registry} --readings readings.csv --out out.csv"),        0),
+        (format!("backtest {registry} --readings cut.csv --out -"),                   1),
+        (format!("backtest {registry} --readings cut.csv --out - --skip-bad"),        0),
+        ("report --month 2026-11 --format csv".to_owned(),                            0),
+        ("report --month 2026-11 --format html --station nowhere".to_owned(),         1),
+        (format!("export {span} --format csv"),                                       0),
+        (format!("export {span} --format json"),                                      0),
+        ("export --device H1 --from noon --to 2026-12-01 --format csv".to_owned(),    2),
+        ("account list".to_owned(),                                                   0),
+        ("account add --role admin chief".to_owned(),                                 0),
+        ("account add --role admin chief".to_owned(),                                 1),
+        (format!("provision {registry} --out keys"),                                  0),
+        ("backup --config standpipe.toml --out kept".to_owned(),                      0),
+        ("backup --config standpipe.toml --out /dev/null/x".to_owned(),               1),
+        ("dance".to_owned(),                                                          2),
+        ("--help".to_owned(),                                                         0),
+    ] {
+        assert_eq!(unread(folder.path(), &line), Some(code), "{line}");
+    }
+    assert!(folder.path().join("out.csv").is_file());
+}

@@ -87,8 +87,11 @@ impl Gateway {
         Self { process: Self::run(&dir), port, dir }
     }
 
+    /// With the variables of its file `environment`, `NAME=VALUE` a line, if it has one.
     fn run(dir: &Path) -> Process {
         let mut command = Command::new(program());
+        let more = std::fs::read_to_string(dir.join("environment")).unwrap_or_default();
+        command.envs(more.lines().filter_map(|line| line.split_once('=')));
         command
             .current_dir(dir)
             .args(["run", "--config", "standpipe.toml"])

@@ -146,8 +146,8 @@ impl Layout {
         let branch = within % BRANCHES;
         let steps = count(within / BRANCHES + 1);
         let (metres, turn) = (steps * SPACING_M, count(branch) * 2.1 + count(zone_ix) * 0.7);
-        let north = metres * turn.cos() + chance.between(-25.0, 25.0);
-        let east = metres * turn.sin() + chance.between(-25.0, 25.0);
+        let north = metres * libm::cosf(turn) + chance.between(-25.0, 25.0);
+        let east = metres * libm::sinf(turn) + chance.between(-25.0, 25.0);
         let uphill_m = chance.between(-7.0, 7.0);
         let (lat, lon) = moved(zone.lat, zone.lon, north, east);
         let (place, profile, fed, still_kpa) = if indoor {
@@ -283,7 +283,7 @@ fn zone(at: usize, chance: &mut Chance) -> Zone {
     let round = at / OWNERS.len();
     // Zones after the first twelve stand around the station on a widening spiral.
     let (far, turn) = (700.0 * count(round).sqrt(), count(round) * 2.4);
-    let (lat, lon) = moved(lat, lon, far * turn.cos(), far * turn.sin());
+    let (lat, lon) = moved(lat, lon, far * libm::cosf(turn), far * libm::sinf(turn));
     Zone {
         name: format!("{owner}-{}", round + 1),
         hydrants: Vec::new(),
@@ -310,7 +310,7 @@ const fn count(things: usize) -> f32 {
 }
 
 fn moved(lat: f64, lon: f64, north_m: f32, east_m: f32) -> (f64, f64) {
-    let shrink = lat.to_radians().cos();
+    let shrink = libm::cos(lat.to_radians());
     (lat + f64::from(north_m) / DEGREE_M, lon + f64::from(east_m) / (DEGREE_M * shrink))
 }
 
@@ -361,7 +361,7 @@ mod tests {
         assert_eq!(name, "Xinhua Building 18F");
         let near = layout.sites.iter().filter(|it| it.zone.is_some()).filter(|it| {
             let (north, east) = ((it.lat - lat) * 111_200.0, (it.lon - lon) * 96_900.0);
-            north.hypot(east) < 500.0
+            libm::hypot(north, east) < 500.0
         });
         assert!(near.count() >= 3);
     }

@@ -150,7 +150,7 @@ impl World<'_> {
 pub fn demand(day: f32) -> f32 {
     let peak = |at: f32, high: f32, wide: f32| {
         let far = (day * 24.0 - at) / wide;
-        high * (-far * far / 2.0).exp()
+        high * libm::expf(-far * far / 2.0)
     };
     0.15 + peak(7.5, 0.7, 1.3) + peak(12.5, 0.4, 1.5) + peak(19.5, 0.8, 1.8)
 }
@@ -170,8 +170,9 @@ fn hurt(felt: &mut Felt, it: &Happening, at: Ms) {
     match it.event {
         Event::Fire => {
             felt.smoke_db_m += smoke(it, at);
-            let hot = seconds(it.from, at.min(it.until)).powi(2) * 0.03;
-            felt.temp_c += hot.min(HOT_K) * (-seconds(it.until, at) / 20.0).exp();
+            let burning = seconds(it.from, at.min(it.until));
+            let hot = burning * burning * 0.03;
+            felt.temp_c += hot.min(HOT_K) * libm::expf(-seconds(it.until, at) / 20.0);
         }
         Event::Cooking => felt.smoke_db_m += smoke(it, at).min(0.4),
         Event::Opened if on => {
@@ -205,8 +206,8 @@ fn hurt(felt: &mut Felt, it: &Happening, at: Ms) {
 
 /// Smoke of a fire or a pan: doubles every second or so, thins when it is over.
 fn smoke(it: &Happening, at: Ms) -> f32 {
-    let thick = 0.01 * (seconds(it.from, at.min(it.until)) / SMOKE.0).exp2() - 0.01;
-    thick.min(SMOKE.1) * (-seconds(it.until, at) / 12.0).exp2()
+    let thick = 0.01 * libm::exp2f(seconds(it.from, at.min(it.until)) / SMOKE.0) - 0.01;
+    thick.min(SMOKE.1) * libm::exp2f(-seconds(it.until, at) / 12.0)
 }
 
 /// A main or its branch runs empty, and fills again when it is over.

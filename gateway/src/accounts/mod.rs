@@ -28,6 +28,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use standpipe_rules::Ms;
 use tokio::sync::Semaphore;
 
+use crate::keep::files::Database;
+
 pub use book::{Account, AuditLine, Book, Known, Token};
 pub use role::{Right, Role};
 pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
@@ -99,7 +101,7 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::Store`], [`AccountError::TooNew`].
     pub fn open(store: &Path) -> Result<Self, AccountError> {
-        let book = Book::open(&store.with_file_name("accounts.db"))?;
+        let book = Book::open(&Database::Accounts.place(store))?;
         Ok(Self {
             book: Arc::new(Mutex::new(book)),
             hashing: Arc::new(Semaphore::new(HASHING_AT_ONCE)),

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::accounts::{Account, AccountError, Book, Role, fresh_password};
 use crate::clock::Clock;
+use crate::keep::files::Database;
 
 use super::{Failure, config};
 
@@ -69,7 +70,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Configuration(text));
     }
     let failed = |bad: AccountError| Failure::Failed(bad.to_string());
-    let mut book = Book::open(&path.with_file_name("accounts.db")).map_err(failed)?;
+    let mut book = Book::open(&Database::Accounts.place(path)).map_err(failed)?;
     if let What::Add { station: Some(station), .. } = &args.what {
         registered(path, station)?;
     }

@@ -43,7 +43,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         std::fs::write(&args.out, text).map_err(|bad| {
             Failure::Failed(format!("{}: cannot be written ({bad})", args.out.display()))
         })?;
-        println!("{taken} readings, {} conditions: {}", rows.len(), args.out.display());
+        super::say(&format!(
+            "{taken} readings, {} conditions: {}\n",
+            rows.len(),
+            args.out.display()
+        ));
     }
     Ok(())
 }
@@ -59,7 +63,11 @@ fn feed(
     let mut rows = readings::open(path, |bytes| bar.inc(bytes as u64)).map_err(broken)?;
     let ignored = rows.ignored();
     if !ignored.is_empty() {
-        eprintln!("{}: columns ignored: {}", path.display(), ignored.join(", "));
+        super::complain(format_args!(
+            "{}: columns ignored: {}",
+            path.display(),
+            ignored.join(", ")
+        ));
     }
     let (mut taken, mut bad_rows) = (0_u64, 0_u64);
     while let Some(row) = rows.next_row().map_err(broken)? {
@@ -72,7 +80,7 @@ fn feed(
             }
             Err(bad) => {
                 bad_rows += 1;
-                bar.suspend(|| eprintln!("{}:{bad}", path.display()));
+                bar.suspend(|| super::complain(format_args!("{}:{bad}", path.display())));
             }
         }
     }

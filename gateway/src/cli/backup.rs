@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::accounts::Book;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::keep::files::Database;
 use crate::keep::{self, KeepError, Parts};
+use crate::series::embedded::Embedded;
 use crate::store::Store;
 
 use super::daily::Daily;
 use super::{Failure, config};
 
-/// Copies store, registry and configuration into a new folder, while the gateway runs.
+/// Copies all databases, registry and configuration into a new folder, while the gateway runs.
 #[derive(Debug, clap::Args)]
 pub struct BackupArgs {
     /// The configuration.
@@ -26,7 +29,7 @@ pub struct BackupArgs {
     daily: Daily,
 }
 
-/// Puts a backup's store back, and the configuration where there is none; where there is another, it
+/// Puts a backup's databases back, and the configuration where there is none; where there is another, it
 /// stays and you are told. Stop the gateway first.
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
@@ -48,8 +51,7 @@ pub fn backup(args: &BackupArgs) -> Result<(), Failure> {
 
 fn once(args: &BackupArgs) -> Result<(), Failure> {
     let config = config::required(&args.config)?;
-    let (store, history) = (&config.store.path, config.store.history());
-    let parts = Parts { config: &args.config, store, history: &history };
+    let parts = Parts { config: &args.config, store: &config.store.path };
     let kept = keep::back_up(&parts, &args.out, Clock::new().now()).map_err(failed)?;
     let (stations, devices) = kept.registry;
     super::say(&format!("{stations} stations and {devices} devices: {}\n", kept.folder.display()));
@@ -69,12 +71,32 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
         super::say(&format!("configuration: {}\n", args.config.display()));
     }
     let Config { store, .. } = config::required(&args.config)?;
-    keep::restore_secret(&args.from, &args.config, &store.path).map_err(failed)?;
     let now = Clock::new().now();
-    keep::restore(&args.from, &store.path, &store.history(), now).map_err(failed)?;
+    let databases = keep::restore(&args.from, &store.path, now).map_err(failed)?;
     // A layout of an older version is brought to this one's now, and not at night.
-    drop(Store::open(&store.path).map_err(|bad| failed(bad.into()))?);
-    super::say(&format!("restored: {}\n", store.path.display()));
+    for database in &databases {
+        let place = database.place(&store.path);
+        match database {
+            Database::Store => drop(Store::open(&place).map_err(|bad| failed(bad.into()))?),
+            Database::Accounts => drop(Book::open(&place).map_err(refused)?),
+            Database::History => drop(Embedded::open(&place).map_err(refused)?),
+        }
+        super::say(&format!("restored: {}\n", place.display()));
+    }
+    for stays in Database::ALL.into_iter().filter(|database| !databases.contains(database)) {
+        let place = stays.place(&store.path);
+        if place.is_file() {
+            super::say(&format!("not in this backup, stays as it is: {}\n", place.display()));
+        }
+    }
+    let parts = Parts { config: &args.config, store: &store.path };
+    for (copy, place) in keep::made::put_back(&args.from, &parts, now).map_err(failed)? {
+        super::say(&format!(
+            "NOT restored: {}, which can't be written: copy {} there before you start the gateway\n",
+            place.display(),
+            copy.display()
+        ));
+    }
     let differing = keep::config::differing(&args.from, &args.config).map_err(failed)?;
     if !differing.is_empty() {
         super::say(&kept(&differing, args));
@@ -96,6 +118,10 @@ fn kept(differing: &[PathBuf], args: &RestoreArgs) -> String {
 }
 
 fn failed(bad: KeepError) -> Failure {
+    refused(bad)
+}
+
+fn refused(bad: impl std::fmt::Display) -> Failure {
     Failure::Failed(bad.to_string())
 }
 

@@ -147,7 +147,7 @@ fn good(file: &Path) -> Result<(Config, Registry), Failure> {
 fn registry(config: &Config, mut known: Registry, faults: &mut Vec<String>) -> Registry {
     let (import, untaken) = registry_files::read(&config.registry, &known);
     for note in &import.notes {
-        eprintln!("{note}");
+        super::complain(note);
     }
     if let Some(untaken) = &untaken {
         faults.extend(untaken.faults().iter().cloned());

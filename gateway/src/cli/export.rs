@@ -1,7 +1,7 @@
 //! `standpipe export`: one device's history, as readings.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -68,17 +68,37 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         let span = Span { device: args.device.as_str().into(), from, to };
         let mut table = Table { out: std::io::stdout().lock(), format: args.format, rows: 0 };
         let ended = all(&*series, span, &mut table).await;
-        table.end().map_err(|bad| unwritable(&bad))?;
-        ended?;
+        match ended.and_then(|()| table.end().map_err(Ended::Unwritable)) {
+            Ok(()) => {}
+            // Whoever stopped reading it has seen enough.
+            Err(Ended::Unwritable(bad)) if bad.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            Err(Ended::Unwritable(bad)) => {
+                let text = format!("output: cannot be written ({bad}): make room");
+                return Err(Failure::Failed(text));
+            }
+            Err(Ended::Unread(bad)) => {
+                // What was read before it is whole.
+                let _ = table.end();
+                return Err(Failure::Failed(bad.to_string()));
+            }
+        }
         if table.rows == 0 {
-            eprintln!("nothing of `{}` in that time: check its id and the times", args.device);
+            super::complain(format_args!(
+                "nothing of `{}` in that time: check its id and the times",
+                args.device
+            ));
         }
         Ok(())
     })
 }
 
-fn unwritable(bad: &std::io::Error) -> Failure {
-    Failure::Failed(format!("output: cannot be written ({bad}): make room"))
+/// Why not all of it was written.
+#[derive(Debug)]
+enum Ended {
+    /// The output took no more.
+    Unwritable(std::io::Error),
+    /// History gave no more.
+    Unread(HistoryError),
 }
 
 /// A moment as people write it.
@@ -127,22 +147,18 @@ struct Span {
 }
 
 /// Asks day by day, and in shorter pieces where a day has too many points.
-async fn all<W: Write>(
-    series: &dyn Series,
-    span: Span,
-    table: &mut Table<W>,
-) -> Result<(), Failure> {
+async fn all<W: Write>(series: &dyn Series, span: Span, table: &mut Table<W>) -> Result<(), Ended> {
     let now = Clock::new().now();
     let (mut from, mut length) = (span.from, DAY_MS);
     while from < span.to {
         let to = from.saturating_add(length).min(span.to);
         match piece(series, &span.device, (from, to), now).await {
             Ok(rows) => {
-                table.write(&rows).map_err(|bad| unwritable(&bad))?;
+                table.write(&rows).map_err(Ended::Unwritable)?;
                 (from, length) = (to, DAY_MS);
             }
             Err(HistoryError::TooMany { .. }) if length > 1 => length /= 2,
-            Err(bad) => return Err(Failure::Failed(bad.to_string())),
+            Err(bad) => return Err(Ended::Unread(bad)),
         }
     }
     Ok(())

@@ -42,10 +42,10 @@ pub fn import(
     }
     let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), known);
     for note in &import.notes {
-        eprintln!("{note}");
+        super::complain(note);
     }
     for bad in &import.bad {
-        eprintln!("{bad}");
+        super::complain(bad);
     }
     judge(import.bad.len() as u64, skip_bad)?;
     Ok(import)
@@ -117,7 +117,7 @@ pub fn judge(bad: u64, skip_bad: bool) -> Result<(), Failure> {
     match (bad, skip_bad) {
         (0, _) => Ok(()),
         (_, true) => {
-            eprintln!("{}: the rows with them were skipped", counted(bad));
+            super::complain(format_args!("{}: the rows with them were skipped", counted(bad)));
             Ok(())
         }
         (_, false) => Err(Failure::Failed(format!(

@@ -36,11 +36,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let (stations, devices) = (args.stations.as_deref(), args.devices.as_deref());
     let import = files::import(stations, devices, &known, args.skip_bad)?;
     store.import(&import.stations, &import.devices).map_err(failed)?;
-    println!(
-        "{} stations and {} devices into {}",
+    super::say(&format!(
+        "{} stations and {} devices into {}\n",
         import.stations.len(),
         import.devices.len(),
         store.path().display()
-    );
+    ));
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! Here is what a person types and sees; what a command does is elsewhere. Answers go to the
 //! terminal's output, complaints and progress to its error output. Exit codes: 0 done, 1 failed,
-//! 2 usage or configuration.
+//! 2 usage or configuration. Where the reader of either has gone (`… | head`), the rest is not written,
+//! and the exit code says what the work came to.
 
 mod account;
 mod backtest;
@@ -60,7 +61,7 @@ enum Command {
     Provision(provision::Args),
     /// Make an InfluxDB 2 ready: buckets, the hourly tasks, tokens.
     InitInflux(init_influx::Args),
-    /// Copy store, registry and configuration, while the gateway runs.
+    /// Copy all databases, registry and configuration, while the gateway runs.
     Backup(backup::BackupArgs),
     /// Put a backup back.
     Restore(backup::RestoreArgs),
@@ -137,11 +138,11 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Configuration(text)) => {
-            eprintln!("{text}");
+            complain(text);
             ExitCode::from(USAGE)
         }
         Err(Failure::Failed(text)) => {
-            eprintln!("{text}");
+            complain(text);
             ExitCode::FAILURE
         }
     }
@@ -152,7 +153,8 @@ fn logging(usual: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let colours = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
-    lines.with_writer(std::io::stderr).init();
+    // An error output that nobody reads any more is no reason to panic over each line.
+    lines.with_writer(std::io::stderr).log_internal_errors(false).init();
 }
 
 /// Writes to the output. Whoever stopped reading it has seen enough.
@@ -160,4 +162,10 @@ fn say(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes a line to the error output, which may be closed as well.
+pub(crate) fn complain(line: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

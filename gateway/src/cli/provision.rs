@@ -1,8 +1,9 @@
 //! `standpipe provision`: credentials for everybody of the registry, and the broker's files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::clock::Clock;
+use crate::provision::bridges::{self, Bridge, Wanted};
 use crate::provision::{self, Order};
 
 use super::Failure;
@@ -12,8 +13,16 @@ use super::files::{RegistryArgs, registry};
 /// which the broker knows them. Run it again for new ones; what is there stays.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    files: RegistryArgs,
+    /// `stations.csv`
+    #[arg(long, value_name = "FILE")]
+    stations: PathBuf,
+    /// `devices.csv`; with `--bridge` once more, for which devices that is: their ids separated by
+    /// commas, or `@FILE` with one a line.
+    #[arg(long, value_name = "FILE", required = true)]
+    devices: Vec<String>,
+    /// Take the good rows although others are bad.
+    #[arg(long)]
+    skip_bad: bool,
     /// The folder they are in. Whoever can read it can be anybody: keep it off the broker.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -32,6 +41,42 @@ pub struct Args {
     /// Let it in with new credentials only.
     #[arg(long, value_name = "NAME")]
     rotate: Vec<String>,
+    /// An account for a program that speaks for devices, `bridge-NAME`: it may say and hear what they
+    /// may, and nothing else. It stays in later runs, until `--revoke bridge-NAME`; named again, it
+    /// speaks for those devices that are named then.
+    #[arg(long, value_name = "NAME")]
+    bridge: Option<String>,
+}
+
+impl Args {
+    /// The registry's files, and the bridge that is asked for.
+    fn read(&self) -> Result<(RegistryArgs, Option<Wanted>), Failure> {
+        let Self { stations, devices, skip_bad, .. } = self;
+        let registry = |devices: &String| RegistryArgs {
+            stations: stations.clone(),
+            devices: devices.into(),
+            skip_bad: *skip_bad,
+        };
+        let usage = |text: &str| Err(Failure::Configuration(text.to_owned()));
+        match (&self.bridge, devices.as_slice()) {
+            (None, [file]) => Ok((registry(file), None)),
+            (Some(name), [one, other]) => {
+                // In whichever order: ids are no file.
+                let (file, ids) = if !Path::new(one).is_file() && Path::new(other).is_file() {
+                    (other, one)
+                } else {
+                    (one, other)
+                };
+                let wanted = Wanted { name: name.clone(), devices: ids.clone() };
+                Ok((registry(file), Some(wanted)))
+            }
+            (None, _) => usage("`--devices` more than once: name one file, or add --bridge NAME"),
+            (Some(_), _) => usage(
+                "`--bridge` is for which devices: say `--devices` twice, for devices.csv and for their \
+                 ids, separated by commas, or @FILE",
+            ),
+        }
+    }
 }
 
 /// Runs it.
@@ -39,11 +84,18 @@ pub struct Args {
 /// # Errors
 /// [`Failure`]; what was made until then is kept.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let registry = registry(&args.files, [])?;
+    let (files, wanted) = args.read()?;
+    let registry = registry(&files, [])?;
     let failed = |bad: provision::ProvisionError| Failure::Failed(bad.to_string());
     let mut names = provision::stations(&registry);
     names.extend(provision::devices(&registry).map_err(failed)?);
+    if let Some(wanted) = &wanted {
+        bridges::ask(&args.out, &registry, wanted).map_err(failed)?;
+    }
+    let bridges = bridges::all(&args.out, &registry).map_err(failed)?;
+    let about: String = bridges.iter().map(told).collect();
     let order = Order {
+        bridges,
         broker: args.broker.clone(),
         root: args.root.clone(),
         revoke: args.revoke.clone(),
@@ -61,6 +113,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         args.out.display(),
         args.out.join("broker").display()
     ));
+    super::say(&about);
     for (old, new) in moved {
         super::say(&format!(
             "{old} is now {new}, and its old keys still hold: give it its new ones, then --revoke \
@@ -68,4 +121,16 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// What a bridge speaks for, and for what no more.
+fn told(Bridge { account, devices, gone }: &Bridge) -> String {
+    let mut text = format!("{account} speaks for {} devices\n", devices.len());
+    for id in gone {
+        text += &format!(
+            "{account} speaks for {id} no more, which is no device of the registry: name its devices \
+             anew, or add {id} there\n"
+        );
+    }
+    text
 }

@@ -3,6 +3,10 @@
 //! Columns are found by their header: `arrive_ms` and `device` must be there; `ts`, `boot`, `seq`
 //! and any measurement may be. An empty field is a missing one. Rows are read one by one without
 //! allocating; a bad one is told with its line and skipped, and the caller decides what that means.
+//!
+//! Times in another unit than milliseconds are refused: judged as they stand, a month of seconds is
+//! 43 minutes of 1970, in which nothing lasts long enough to be found. A `ts` is what a device claims,
+//! so a wrong one is taken as the live gateway takes it, unless it is plainly the row's time in seconds.
 
 use std::fmt;
 use std::fs::File;
@@ -18,6 +22,18 @@ use standpipe_shared::{Field, Measurements, Name, Reading};
 const BUFFER: usize = 256 * 1024;
 /// How much of a bad value is shown, characters.
 const SHOWN: usize = 60;
+/// 2020-01-01, before which nothing was recorded.
+const EARLIEST: Ms = 1_577_836_800_000;
+/// 2100-01-01, after which nothing was.
+const LATEST: Ms = 4_102_444_800_000;
+/// The same two in seconds.
+const SECONDS_FROM: i64 = EARLIEST / 1_000;
+const SECONDS_UNTIL: i64 = LATEST / 1_000;
+/// A `ts` in seconds is known by the arrival beside it, which is within so much of it: a year.
+const SAME_TIME: u64 = 366 * 86_400_000;
+
+/// What to do about a number of seconds.
+const SECONDS: &str = "looks like seconds: multiply by 1000";
 
 /// What stands in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +222,9 @@ fn row<'a>(
             Column::Arrive => {
                 let wanted = "not a time: write Unix milliseconds";
                 arrived = field.parse().map_err(|_| bad(wanted))?;
+                if let Some(wrong) = wrong_unit(arrived) {
+                    return Err(bad(wrong));
+                }
                 if arrived < before {
                     return Err(bad("before the row above: sort the rows by arrive_ms"));
                 }
@@ -222,7 +241,22 @@ fn row<'a>(
             Column::Ignored => {}
         }
     }
+    if let Some(seconds) = reading.ts
+        && seconds.saturating_mul(1_000).abs_diff(arrived) < SAME_TIME
+    {
+        return Err(Bad { at: columns.iter().position(|it| *it == Column::Ts), text: SECONDS });
+    }
     Ok((arrived, device, reading))
+}
+
+/// Why a time of arrival can't be in milliseconds.
+fn wrong_unit(at: Ms) -> Option<&'static str> {
+    match at {
+        EARLIEST..LATEST => None,
+        SECONDS_FROM..SECONDS_UNTIL => Some(SECONDS),
+        LATEST.. => Some("after 2100, looks like microseconds or less: write Unix milliseconds"),
+        _ => Some("before 2020: write Unix milliseconds"),
+    }
 }
 
 fn number<T: std::str::FromStr>(field: &str) -> Result<T, &'static str> {
@@ -285,11 +319,11 @@ mod tests {
         let text = "\u{feff}device,colour,flowing,cap_open,battery_mv,rssi_dbm,seq,boot,ts,arrive_ms,\
                     pressure_kpa,pressure_min_kpa,pressure_max_kpa,loop_ma,tilt_deg,smoke_db_m,\
                     dirt_pct,temp_c\r\n\
-                    H1,red,true,0,3600,-70,2,1,5,9,1.5,1,2,4,30,0.1,80,-3\r\n\
-                    H1,,,,,,,,,9,,,,,,,,\r\n";
+                    H1,red,true,0,3600,-70,2,1,5,1764000000009,1.5,1,2,4,30,0.1,80,-3\r\n\
+                    H1,,,,,,,,,1764000000009,,,,,,,,\r\n";
         insta::assert_snapshot!(told(text), @r#"
-9 H1 {"boot":1,"seq":2,"ts":5,"pressure_kpa":1.5,"pressure_min_kpa":1.0,"pressure_max_kpa":2.0,"loop_ma":4.0,"flowing":true,"cap_open":false,"tilt_deg":30.0,"smoke_db_m":0.1,"dirt_pct":80.0,"temp_c":-3.0,"battery_mv":3600,"rssi_dbm":-70}
-9 H1 {}
+1764000000009 H1 {"boot":1,"seq":2,"ts":5,"pressure_kpa":1.5,"pressure_min_kpa":1.0,"pressure_max_kpa":2.0,"loop_ma":4.0,"flowing":true,"cap_open":false,"tilt_deg":30.0,"smoke_db_m":0.1,"dirt_pct":80.0,"temp_c":-3.0,"battery_mv":3600,"rssi_dbm":-70}
+1764000000009 H1 {}
 "#);
         assert_eq!(Readings::new(text.as_bytes()).unwrap().ignored(), ["colour"]);
     }
@@ -297,20 +331,20 @@ mod tests {
     #[test]
     fn a_bad_row_is_told_and_the_others_stand() {
         let text = "arrive_ms,device,ts,pressure_kpa,flowing,battery_mv\n\
-                    5,A,1,2,1,3\n\
-                    4,A,1,2,1,3\n\
-                    6,A B,1,2,1,3\n\
-                    6,A,1.5,2,1,3\n\
-                    6,A,1,NaN,1,3\n\
-                    6,A,1,1e39,1,3\n\
-                    6,A,1,2,yes,3\n\
-                    6,A,1,2,1,3.5\n\
-                    6,A,1,2,1\n\
+                    1764000000005,A,1,2,1,3\n\
+                    1764000000004,A,1,2,1,3\n\
+                    1764000000006,A B,1,2,1,3\n\
+                    1764000000006,A,1.5,2,1,3\n\
+                    1764000000006,A,1,NaN,1,3\n\
+                    1764000000006,A,1,1e39,1,3\n\
+                    1764000000006,A,1,2,yes,3\n\
+                    1764000000006,A,1,2,1,3.5\n\
+                    1764000000006,A,1,2,1\n\
                     soon,A,1,2,1,3\n\
-                    6,B,1,2,1,3\n";
+                    1764000000006,B,1,2,1,3\n";
         insta::assert_snapshot!(told(text), @r#"
-5 A {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
-3: arrive_ms = `4`: before the row above: sort the rows by arrive_ms
+1764000000005 A {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
+3: arrive_ms = `1764000000004`: before the row above: sort the rows by arrive_ms
 4: device = `A B`: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -
 5: ts = `1.5`: not a whole number in range: write one, or nothing
 6: pressure_kpa = `NaN`: not a finite number: write one, or nothing
@@ -319,17 +353,52 @@ mod tests {
 9: battery_mv = `3.5`: not a whole number in range: write one, or nothing
 10: not as many fields as the first line: write one for each column
 11: arrive_ms = `soon`: not a time: write Unix milliseconds
-6 B {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
+1764000000006 B {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
+"#);
+    }
+
+    #[test]
+    fn a_time_in_another_unit_is_told_with_what_to_do() {
+        let text = "arrive_ms,device,ts\n\
+                    1764000000,A,1764000000\n\
+                    1577836799999,A,\n\
+                    -5,A,\n\
+                    0,A,\n\
+                    1577836800000,A,\n\
+                    1764000000000,A,1764000000\n\
+                    1764000000000,A,1764000000000\n\
+                    1764000000000,A,12345\n\
+                    1764000000000,A,0\n\
+                    1764000000000,A,-9223372036854775808\n\
+                    4102444799999,A,1\n\
+                    1764000000000000,A,\n\
+                    1764000000000000000,A,\n";
+        insta::assert_snapshot!(told(text), @r#"
+2: arrive_ms = `1764000000`: looks like seconds: multiply by 1000
+3: arrive_ms = `1577836799999`: before 2020: write Unix milliseconds
+4: arrive_ms = `-5`: before 2020: write Unix milliseconds
+5: arrive_ms = `0`: before 2020: write Unix milliseconds
+1577836800000 A {}
+7: ts = `1764000000`: looks like seconds: multiply by 1000
+1764000000000 A {"ts":1764000000000}
+1764000000000 A {"ts":12345}
+1764000000000 A {"ts":0}
+1764000000000 A {"ts":-9223372036854775808}
+4102444799999 A {"ts":1}
+13: arrive_ms = `1764000000000000`: after 2100, looks like microseconds or less: write Unix milliseconds
+14: arrive_ms = `1764000000000000000`: after 2100, looks like microseconds or less: write Unix milliseconds
 "#);
     }
 
     #[test]
     fn a_bad_row_is_told_with_the_line_an_editor_shows() {
-        let text = "arrive_ms,device\n\n5,A\n\n\nsoon,A\n6,\"A\nB\"\n4,A";
-        let bad = "5 A {}\n\
+        let text = "arrive_ms,device\n\n1764000000005,A\n\n\nsoon,A\n\
+                    1764000000006,\"A\nB\"\n1764000000004,A";
+        let bad = "1764000000005 A {}\n\
                    6: arrive_ms = `soon`: not a time: write Unix milliseconds\n\
                    7: device = `A\nB`: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -\n\
-                   9: arrive_ms = `4`: before the row above: sort the rows by arrive_ms\n";
+                   9: arrive_ms = `1764000000004`: \
+                   before the row above: sort the rows by arrive_ms\n";
         assert_eq!(told(text), bad);
         assert_eq!(told(&text.replace('\n', "\r\n")), bad, "as a spreadsheet writes it");
     }
@@ -345,7 +414,7 @@ mod tests {
     #[test]
     fn gzip_is_known_by_its_content_and_bytes_are_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let text = "arrive_ms,device\n1,A\n2,B\n";
+        let text = "arrive_ms,device\n1764000000001,A\n1764000000002,B\n";
         let (plain, packed) = (folder.path().join("a.gz"), folder.path().join("b.csv"));
         std::fs::write(&plain, text).unwrap();
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

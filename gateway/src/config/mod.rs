@@ -22,6 +22,9 @@ use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
 
+use crate::keep::files::Database;
+use crate::notify::trust::Trust;
+
 pub use digest::Digest;
 pub use fault::{Fault, Faults};
 
@@ -146,7 +149,7 @@ impl Store {
     /// The embedded history, beside the store, so that it never blocks it.
     #[must_use]
     pub fn history(&self) -> PathBuf {
-        self.path.with_file_name("history.db")
+        Database::History.place(&self.path)
     }
 }
 
@@ -180,6 +183,8 @@ pub struct Webhook {
     pub url: reqwest::Url,
     /// The content of `secret_file`, which signs what is sent, or is a password.
     pub secret: Option<Secret>,
+    /// Whom `ca_file` names; `None`: the public authorities, and those the system trusts.
+    pub trust: Option<Trust>,
     /// `format`
     pub format: Format,
 }
@@ -349,7 +354,7 @@ impl Config {
                 map_file: None,
                 door: Door::Accounts,
             },
-            store: Store { path: PathBuf::from("standpipe.db") },
+            store: Store { path: PathBuf::from(Database::Store.name()) },
             influx: None,
             webhooks: Vec::new(),
             escalation: Escalation::default(),

@@ -13,6 +13,7 @@ use super::{
     Broker, ClientCertificate, Config, Door, Escalation, Http, Influx, Language, Mqtt,
     RegistryFiles, Secret, Store, Verify, digest, profiles, webhooks,
 };
+use crate::keep::files::Database;
 
 /// The largest secret or certificate, bytes.
 const MAX_SECRET: usize = 64 * 1024;
@@ -57,7 +58,7 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     let profiles = profiles::all(root.section("profile", notes), notes);
     let registry = registry(root.section("registry", notes), folder, notes);
     root.end(notes);
-    let path = path.unwrap_or_else(|| folder.join("standpipe.db"));
+    let path = path.unwrap_or_else(|| folder.join(Database::Store.name()));
     let store = Store { path };
     let mqtt = mqtt.unwrap_or_else(|| Config::new(Broker::loopback()).mqtt);
     let folder = None; // the caller may know of a file
@@ -280,7 +281,7 @@ fn path(
 }
 
 /// The bytes of a file that the configuration names.
-fn content(
+pub(super) fn content(
     section: &mut Section,
     key: &'static str,
     folder: &Path,

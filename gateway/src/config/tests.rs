@@ -9,6 +9,8 @@ use standpipe_rules::registry::Profile;
 use standpipe_shared::{Kind, Severity};
 
 use super::{Broker, Config, Format, Language, Secret, keys};
+use crate::notify::trust::Trust;
+use crate::provision::authority::Authority;
 
 const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
 
@@ -398,5 +400,41 @@ fn the_digest_has_its_hour_or_none() {
     for text in ["at = '8:00'", "at = '24:00'", "at = '08:00:00'", "at = 8", "at = 'eight'"] {
         let said = faults(&format!("{MINIMAL}[digest]\n{text}"));
         assert!(said.contains("digest.at") && said.contains("such as \"08:00\""), "{said}");
+    }
+}
+
+#[test]
+fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::open(folder.path(), 1_764_000_000_000).unwrap();
+    std::fs::write(folder.path().join("ca"), &authority.certificate).unwrap();
+    std::fs::write(folder.path().join("text"), "no certificate").unwrap();
+    let file = folder.path().join("standpipe.toml");
+    let read = |url: &str, ca_file: &str| {
+        let hook = format!("[[webhook]]\nname = 'a'\nurl = '{url}'\nca_file = '{ca_file}'\n");
+        let mail = "format = 'mail'\nfrom = 'a@b.example'\nto = ['c@b.example']";
+        let more = if url.starts_with("smtp") { mail } else { "" };
+        let config = Config::parse(&format!("{MINIMAL}{hook}{more}"), &file, None);
+        config.map(|it| it.webhooks[0].trust.clone()).map_err(|bad| bad.to_string())
+    };
+    let only = Trust::only(authority.certificate.as_bytes()).ok();
+    for url in ["https://a", "smtps://a", "smtp://a"] {
+        assert_eq!(read(url, "ca"), Ok(only.clone()), "{url}");
+    }
+    for (url, ca_file, said) in [
+        (
+            "https://a",
+            "gone",
+            "gone cannot be read (No such file or directory (os error 2)): put it there",
+        ),
+        (
+            "https://a",
+            "text",
+            "no certificate in that file: export the authority's certificate as PEM",
+        ),
+        ("http://a", "ca", "means nothing: `url` is not encrypted, write https:// there"),
+    ] {
+        let bad = read(url, ca_file).unwrap_err();
+        assert!(bad.contains("webhook[1].ca_file") && bad.ends_with(said), "{bad}");
     }
 }

@@ -6,9 +6,10 @@ use standpipe_rules::incidents::Role;
 use standpipe_shared::{Name, Severity};
 use toml::de::DeTable;
 
-use super::read::secret;
+use super::read::{content, secret};
 use super::section::{Notes, Section, whole};
 use super::{Format, Mail, Robot, Sms, Webhook};
+use crate::notify::trust::Trust;
 
 /// Steps of escalation.
 const STEPS: std::ops::RangeInclusive<u8> = 1..=3;
@@ -70,11 +71,23 @@ fn one<'a>(
         notes.absent(&span, section.key("url"), "missing: write http://… or https://…");
     }
     let secret = secret(&mut section, "secret_file", folder, notes);
+    let trust = trust(&mut section, (&address, folder), notes);
     let format = format(&mut section, &address, notes);
     section.end(notes);
     let name = Box::from(name?);
     let (url, format) = (url?, format?);
-    Some(Webhook { name, station, role, severities, steps, url, secret, format })
+    Some(Webhook { name, station, role, severities, steps, url, secret, trust, format })
+}
+
+/// By whom its certificate must be signed, where it has one of its own.
+fn trust(section: &mut Section, (url, folder): (&str, &Path), notes: &mut Notes) -> Option<Trust> {
+    let pem = content(section, "ca_file", folder, notes)?;
+    if url.starts_with("http://") {
+        let text = "means nothing: `url` is not encrypted, write https:// there";
+        section.fault("ca_file", text, notes);
+        return None;
+    }
+    Trust::only(&pem).map_err(|why| section.fault("ca_file", why, notes)).ok()
 }
 
 /// The address; whatever of it was in a file is not shown any more.

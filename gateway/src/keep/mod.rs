@@ -1,12 +1,14 @@
 //! Copies of everything that must not be lost: made while the gateway runs, and put back.
 //!
-//! A backup is a folder `standpipe-20261123T200000Z` of `standpipe.db`, `history.db` where history is
-//! embedded, the registry as `stations.csv` and `devices.csv` (to read, and for other programs), and
+//! A backup is a folder `standpipe-20261123T200000Z` of every database there is ([`files`]), the
+//! registry as `stations.csv` and `devices.csv` (to read, and for other programs), and
 //! the configuration with the files it names: so it holds secrets, and only its owner may read it.
 //! History in InfluxDB is not in it (`influx backup`), nor is what the broker keeps. How many
 //! backups are kept is up to the command (`cli/backup.rs`).
 
 pub mod config;
+pub mod files;
+pub mod made;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -18,15 +20,11 @@ use standpipe_rules::Ms;
 use standpipe_rules::registry::files::{write_devices, write_stations};
 use standpipe_rules::registry::{Device, Station};
 
-use crate::ids;
+use self::files::Database;
 use crate::private_file::{Readers, write};
 use crate::selftest;
 use crate::store::{Lock, Reader, StoreError};
 
-/// The store's name in a backup.
-pub const STORE: &str = "standpipe.db";
-/// The embedded history's.
-pub const HISTORY: &str = "history.db";
 /// The folder of the configuration and the files it names.
 pub const CONFIG: &str = "config";
 
@@ -65,10 +63,8 @@ pub enum KeepError {
 pub struct Parts<'a> {
     /// The configuration.
     pub config: &'a Path,
-    /// The store.
+    /// The store; the other databases are beside it, those that there are.
     pub store: &'a Path,
-    /// The embedded history, which need not be there.
-    pub history: &'a Path,
 }
 
 /// What a backup holds.
@@ -88,20 +84,22 @@ pub struct Kept {
 /// # Errors
 /// [`KeepError`]; a folder that was begun ends in `.part`.
 pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError> {
-    let Parts { config, store, history } = *parts;
+    let Parts { config, store } = *parts;
     if !store.is_file() {
         return Err(KeepError::NoStore(store.to_owned()));
     }
     let folder = out.join(format!("standpipe-{}", stamp(now)));
     let part = folder.with_extension("part");
-    let copy = part.join(STORE);
+    let copy = part.join(Database::Store.name());
     // The first file makes the folder and fixes who may read what follows.
     write(&copy, b"", Readers::Owner)?;
     own(&part)?;
-    copy_database(store, &copy)?;
-    if history.is_file() {
-        write(&part.join(HISTORY), b"", Readers::Owner)?;
-        copy_database(history, &part.join(HISTORY))?;
+    for database in Database::ALL {
+        let (place, copy) = (database.place(store), part.join(database.name()));
+        if place.is_file() {
+            write(&copy, b"", Readers::Owner)?;
+            copy_database(&place, &copy)?;
+        }
     }
     check(&copy)?;
     let reader = Reader::open(&copy)?;
@@ -112,72 +110,55 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     write(&part.join("stations.csv"), write_stations(&stations).as_bytes(), Readers::Owner)?;
     let csv = write_devices(claimed.iter().copied());
     write(&part.join("devices.csv"), csv.as_bytes(), Readers::Owner)?;
-    let missing = config::keep(config, &part)?;
-    // Where the configuration's folder can't be written, it lies beside the store.
-    let beside_store = store.with_file_name(ids::NAME);
-    if let Ok(secret) = std::fs::read(&beside_store)
-        && !part.join(CONFIG).join(ids::NAME).exists()
-    {
-        write(&part.join(ids::NAME), &secret, Readers::Owner)?;
-    }
+    let mut missing = config::keep(config, &part)?;
+    missing.extend(made::keep(parts, &part)?);
     std::fs::rename(&part, &folder)?;
     File::open(out)?.sync_all()?;
     Ok(Kept { folder, registry: (stations.len(), claimed.len()), missing })
 }
 
 /// Puts the databases of a backup in the place of those that are there, however damaged, which stay
-/// beside them with `-before-…` in their names.
+/// beside them with `-before-…` in their names; answers which these were. One that is not in the
+/// backup stays as it is.
 ///
 /// # Errors
 /// [`KeepError`]; the backup was examined before anything was touched, and a store that is in use
 /// is not.
-pub fn restore(from: &Path, store: &Path, history: &Path, now: Ms) -> Result<(), KeepError> {
+pub fn restore(from: &Path, store: &Path, now: Ms) -> Result<Vec<Database>, KeepError> {
     let _lock = Lock::take(store)?;
-    let mut todo = vec![(from.join(STORE), store)];
-    if from.join(HISTORY).is_file() {
-        todo.push((from.join(HISTORY), history));
-    }
-    for (copy, _) in &todo {
+    let there =
+        |database: &Database| *database == Database::Store || from.join(database.name()).is_file();
+    let databases: Vec<Database> = Database::ALL.into_iter().filter(there).collect();
+    for database in &databases {
+        let copy = from.join(database.name());
         if !copy.is_file() {
-            return Err(KeepError::NoStore(copy.clone()));
+            return Err(KeepError::NoStore(copy));
         }
-        check(copy)?;
+        check(&copy)?;
     }
-    for (copy, place) in todo {
+    for database in &databases {
+        let (copy, place) = (from.join(database.name()), &database.place(store));
         let fresh = beside(place, "-restoring");
         write(&fresh, b"", Readers::Owner)?;
         copy_database(&copy, &fresh)?;
         // The old one goes with its write-ahead log, which would be played into the new one.
         for tail in ["-wal", "-shm", ""] {
-            let kept = format!("-before-{}{tail}", stamp(now));
-            match std::fs::rename(beside(place, tail), beside(place, &kept)) {
-                Err(bad) if bad.kind() != std::io::ErrorKind::NotFound => return Err(bad.into()),
-                Err(_) | Ok(()) => {}
-            }
+            set_aside((place, tail), now)?;
         }
         std::fs::rename(&fresh, place)?;
         let folder = place.parent().filter(|it| !it.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
-    Ok(())
+    Ok(databases)
 }
 
-/// Puts the secret of the ids back where it lay, if there is none: `config` is the configuration.
-///
-/// # Errors
-/// [`KeepError::File`].
-pub fn restore_secret(from: &Path, config: &Path, store: &Path) -> Result<(), KeepError> {
-    for (kept, place) in [
-        (from.join(CONFIG).join(ids::NAME), config.with_file_name(ids::NAME)),
-        (from.join(ids::NAME), store.with_file_name(ids::NAME)),
-    ] {
-        if let Ok(secret) = std::fs::read(kept)
-            && !place.exists()
-        {
-            write(&place, &secret, Readers::Owner)?;
-        }
+/// Leaves a file that is to be replaced beside its place, with `-before-…` in its name.
+fn set_aside((place, tail): (&Path, &str), now: Ms) -> std::io::Result<()> {
+    let kept = format!("-before-{}{tail}", stamp(now));
+    match std::fs::rename(beside(place, tail), beside(place, &kept)) {
+        Err(bad) if bad.kind() != std::io::ErrorKind::NotFound => Err(bad),
+        Err(_) | Ok(()) => Ok(()),
     }
-    Ok(())
 }
 
 /// A moment in a file's name; such names sort by time.
@@ -250,37 +231,33 @@ fn beside(path: &Path, tail: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use standpipe_rules::flow::FlowTest;
+
+    use super::files::Database;
     use super::{KeepError, Parts, back_up, restore};
+    use crate::accounts::{Account, Accounts, Book, Job, Role, Token, Work, fresh_password};
     use crate::store::{Store, StoreError};
 
     #[test]
     fn what_is_damaged_is_replaced_and_does_not_replace() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let (store, history) = (at("standpipe.db"), at("history.db"));
+        let store = at("standpipe.db");
         let config = at("standpipe.toml");
         std::fs::write(&config, "[mqtt]\nurl = \"mqtt://b\"\n").unwrap();
-        let parts = Parts { config: &config, store: &store, history: &history };
+        let parts = Parts { config: &config, store: &store };
         let none = back_up(&parts, &at("out"), 0);
         assert!(matches!(none, Err(KeepError::NoStore(_))), "{none:?}");
         drop(Store::open(&store).unwrap());
         let kept = back_up(&parts, &at("out"), 1_764_000_000_000).unwrap();
         assert_eq!(kept.folder, at("out/standpipe-20251124T160000Z"));
         assert_eq!((kept.registry, kept.missing), ((0, 0), vec![]));
-        let (secret, other) = (config.with_file_name("ids.secret"), at("elsewhere/standpipe.toml"));
-        std::fs::write(&secret, "s").unwrap();
-        let again = back_up(&parts, &at("out"), 1_764_000_002_000).unwrap();
-        super::restore_secret(&again.folder, &other, &store).unwrap();
-        assert_eq!(std::fs::read_to_string(at("elsewhere/ids.secret")).unwrap(), "s");
-        std::fs::write(&secret, "mine").unwrap();
-        super::restore_secret(&again.folder, &config, &store).unwrap();
-        assert_eq!(std::fs::read_to_string(&secret).unwrap(), "mine", "what is there stays");
         let held = Store::open(&store).unwrap();
-        let taken = restore(&kept.folder, &store, &history, 0);
+        let taken = restore(&kept.folder, &store, 0);
         assert!(matches!(taken, Err(KeepError::Store(StoreError::InUse(_)))), "{taken:?}");
         drop(held);
         std::fs::write(&store, "no database at all").unwrap();
-        restore(&kept.folder, &store, &history, 1_764_000_001_000).unwrap();
+        restore(&kept.folder, &store, 1_764_000_001_000).unwrap();
         drop(Store::open(&store).unwrap());
         let before = std::fs::read(at("standpipe.db-before-20251124T160001Z")).unwrap();
         assert_eq!(before, b"no database at all");
@@ -289,8 +266,64 @@ mod tests {
         let mut bytes = std::fs::read(kept.folder.join("standpipe.db")).unwrap();
         bytes[..4096].fill(7);
         std::fs::write(kept.folder.join("standpipe.db"), bytes).unwrap();
-        let damaged = restore(&kept.folder, &store, &history, 0);
+        let damaged = restore(&kept.folder, &store, 0);
         assert!(matches!(damaged, Err(KeepError::Damaged { .. })), "{damaged:?}");
         assert_eq!(std::fs::read(&store).unwrap(), before);
+    }
+
+    const NOW: i64 = 1_764_000_000_000;
+
+    /// Who signs in with what, which token holds, what was audited, and the flow tests of a hydrant.
+    async fn people(store: &std::path::Path, (password, token): (&str, &str)) -> String {
+        let accounts = Accounts::open(store).unwrap();
+        let signed_in = accounts.sign_in("chief".into(), password.into(), NOW).await;
+        let token = token.to_owned();
+        let known = accounts.with(move |book| book.token(&token, NOW)).await.unwrap();
+        let audited = accounts.with(|book| book.audited(i64::MAX, 9)).await.unwrap();
+        let work = accounts.with(|book| book.work_of("H-1", ("", ""), 9)).await.unwrap();
+        let known = known.map(|it| it.name);
+        let audited: Vec<_> = audited.into_iter().map(|it| it.what).collect();
+        // Asking is audited, too.
+        let audited: Vec<_> = audited.iter().filter(|it| &***it != "signed_in").collect();
+        format!("{:?} {known:?} {audited:?} {work:?}", signed_in.is_ok())
+    }
+
+    #[tokio::test]
+    async fn accounts_tokens_the_audit_log_and_flow_tests_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (store, config) = (at("data/town.db"), at("standpipe.toml"));
+        std::fs::create_dir(at("data")).unwrap();
+        std::fs::write(&config, "[mqtt]\nurl = \"mqtt://b\"\n").unwrap();
+        drop(Store::open(&store).unwrap());
+        // They stay open: the gateway goes on while it is backed up.
+        let mut book = Book::open(&Database::Accounts.place(&store)).unwrap();
+        let (password, hash) = fresh_password().unwrap();
+        book.add(&Account::new("chief", Role::Admin, None, NOW), &hash).unwrap();
+        let (name, expires_at) = ("desk".into(), NOW + 1);
+        let (role, made_by) = (Role::Officer, "chief".into());
+        let token = Token { id: 0, name, role, station: None, made_by, expires_at };
+        let token = book.make_token(&token, NOW).unwrap();
+        book.audit(NOW, "chief", "account_add", "li officer").unwrap();
+        let test = FlowTest { static_kpa: 420.0, residual_kpa: 300.0, flow_lps: 22.0 };
+        let job = Job::FlowTest { test, note: "".into() };
+        book.worked(&Work::new(("device", "H-1"), 5, "li", job)).unwrap();
+        let parts = Parts { config: &config, store: &store };
+        let kept = back_up(&parts, &at("out"), NOW).unwrap();
+
+        drop(book);
+        let said = people(&store, (&password, &token)).await;
+        for word in ["true", "desk", "account_add", "FlowTest", "420.0"] {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+        std::fs::remove_dir_all(at("data")).unwrap();
+        std::fs::create_dir(at("data")).unwrap();
+        let put_back = restore(&kept.folder, &store, NOW).unwrap();
+        assert_eq!(put_back, [Database::Accounts, Database::Store]);
+        assert_eq!(people(&store, (&password, &token)).await, said);
+        // A backup of before, which has none: those that are there stay.
+        std::fs::remove_file(kept.folder.join("accounts.db")).unwrap();
+        assert_eq!(restore(&kept.folder, &store, NOW).unwrap(), [Database::Store]);
+        assert_eq!(people(&store, (&password, &token)).await, said);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,10 +18,6 @@ use crate::config;
 
 /// How long opening a connection may take, from the name to the TLS session.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Where systems keep the certificates they trust, tried in this order without `ca_file`.
-const SYSTEM_ROOTS: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// A byte stream to the broker: TCP, or TLS over it.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -118,11 +113,16 @@ impl Broker {
     ) -> Result<Self, BadBroker> {
         let name = ServerName::try_from(self.host.to_string())
             .map_err(|_| BadBroker::Name(self.host.to_string()))?;
-        let roots = match authority {
-            Some(pem) => pem.to_owned(),
-            None => system_roots()?,
+        let bad = |why: pki_types::pem::Error| BadBroker::Authority(why.to_string());
+        let authorities = match authority {
+            Some(pem) => certificates(pem).map_err(bad)?,
+            // Where they are, `SSL_CERT_FILE` may say, as it does for other programs.
+            None => rustls_native_certs::load_native_certs().certs,
         };
-        let connector = connector(&roots, client)?;
+        if authority.is_none() && authorities.is_empty() {
+            return Err(BadBroker::NoAuthority);
+        }
+        let connector = connector(authorities, client)?;
         Ok(Self { tls: Some((connector, name)), ..self })
     }
 
@@ -137,15 +137,12 @@ impl Broker {
     }
 }
 
-fn system_roots() -> Result<Vec<u8>, BadBroker> {
-    let path = SYSTEM_ROOTS.iter().map(Path::new).find(|path| path.exists());
-    std::fs::read(path.ok_or(BadBroker::NoAuthority)?).map_err(|_| BadBroker::NoAuthority)
-}
-
-fn connector(authority: &[u8], client: Option<(&[u8], &[u8])>) -> Result<TlsConnector, BadBroker> {
+fn connector(
+    authorities: Vec<CertificateDer<'static>>,
+    client: Option<(&[u8], &[u8])>,
+) -> Result<TlsConnector, BadBroker> {
     let mut roots = RootCertStore::empty();
-    let bad = |why: pki_types::pem::Error| BadBroker::Authority(why.to_string());
-    let (taken, _) = roots.add_parsable_certificates(certificates(authority).map_err(bad)?);
+    let (taken, _) = roots.add_parsable_certificates(authorities);
     if taken == 0 {
         return Err(BadBroker::Authority("no certificate in it".to_owned()));
     }

@@ -39,10 +39,97 @@ pub fn read(status: u16, wait: Option<Duration>) -> Answer {
     }
 }
 
+/// What a good status means with this body, where the format has no word for it: taken, unless it is a
+/// web page. No receiver answers with one; who stands between us and it does: the sign-in page of a
+/// network, a proxy, the page of a wrong address.
+#[must_use]
+pub fn by_body(content_type: &str, body: &str) -> Answer {
+    if !is_page(content_type, body) {
+        return Answer::Taken;
+    }
+    let shown: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown: String = shown.chars().take(SHOWN).collect();
+    let why = format!(
+        "its answer is a web page (`{shown}`): check `url`, and whether a proxy or a network's sign-in \
+         stands in between"
+    );
+    Answer::Later { wait: None, why }
+}
+
+/// How much of a page is shown, characters.
+const SHOWN: usize = 80;
+/// What pages begin with, beside what any XML may begin with.
+const TAGS: [&str; 7] = ["html", "head", "body", "title", "meta", "script", "!doctype html"];
+
+/// Typed as HTML it is a page as soon as there is markup in it: frameworks call a bare `ok` HTML, too.
+/// Typed otherwise, or not at all, it is one when it begins as one.
+fn is_page(content_type: &str, body: &str) -> bool {
+    let text = body.trim_start_matches('\u{feff}').trim_start();
+    let typed = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let (text, xml) = match text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")) {
+        Some((_, rest)) => (rest.trim_start(), true),
+        None => (text, false),
+    };
+    let begins = text.strip_prefix('<').map(|rest| {
+        let start: String = rest.chars().take(20).collect::<String>().to_ascii_lowercase();
+        start.split_whitespace().collect::<Vec<_>>().join(" ")
+    });
+    let begins = begins.unwrap_or_default();
+    let named = |tag: &&str| {
+        let rest = begins.strip_prefix(*tag);
+        rest.is_some_and(|after| {
+            !after.starts_with(|next: char| next.is_alphanumeric() || next == '-')
+        })
+    };
+    let html = matches!(&*typed, "text/html" | "application/xhtml+xml");
+    let marked = || html && !xml && text.contains('<') && !is_json(text);
+    TAGS.iter().any(named) || marked()
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Answer, read};
+    use super::{Answer, by_body, read};
     use std::time::Duration;
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_web_page_is_no_receipt() {
+        for (content_type, body, taken) in [
+            ("",                         "",                                            true),
+            ("text/html; charset=utf-8", "",                                            true),
+            ("text/html; charset=utf-8", "ok",                                          true),
+            ("text/html",                r#"{"ok":true}"#,                              true),
+            ("text/html",                r#"{"said":"<b>ok</b>"}"#,                     true),
+            ("application/json",         r#"{"page":"<html>"}"#,                        true),
+            ("text/plain",               "<- taken",                                    true),
+            ("application/xml",          "<?xml version=\"1.0\"?><ack/>",               true),
+            ("text/html",                "<?xml version=\"1.0\"?><returnsms>0</returnsms>", true),
+            ("",                         "<ack>1</ack>",                                true),
+            ("application/xml",          "<header>1</header>",                          true),
+            ("application/xml",          "<!DOCTYPE alert><alert/>",                    true),
+            ("text/html",                "<!DOCTYPE html><html><title>Log in",          false),
+            ("TEXT/HTML;charset=GBK",    "\n<script>location='http://10.0.0.1'</script>", false),
+            ("text/html",                "Moved <a href='/login'>here</a>",             false),
+            ("text/html",                "<!-- portal --><p>Hello",                     false),
+            ("",                         "<html>",                                      false),
+            ("application/json",         "\u{feff}  <HTML lang=zh>",                    false),
+            ("text/plain",               "<!doctype\n  HTML PUBLIC \"-//W3C//DTD\">",  false),
+            ("application/octet-stream", "<script>top.location='…'</script>",           false),
+            ("application/xhtml+xml",    "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC><html>", false),
+            ("",                         "<meta http-equiv='refresh'>",                 false),
+        ] {
+            let answer = by_body(content_type, body);
+            assert_eq!(answer == Answer::Taken, taken, "{content_type} {body}: {answer:?}");
+        }
+        let page = by_body("text/html", "<html>\n\n<title>  Log in </title>");
+        let why = "its answer is a web page (`<html> <title> Log in </title>`): check `url`, and \
+                   whether a proxy or a network's sign-in stands in between".to_owned();
+        assert_eq!(page, Answer::Later { wait: None, why });
+    }
 
     #[test]
     fn only_what_may_pass_is_tried_again() {

@@ -1,15 +1,18 @@
 //! One attempt at one receiver, whatever its format: what is sent, and what came of it.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 use standpipe_rules::digest::Digest;
 
 use super::answer::{self, Answer};
 use super::message::{Desk, Incident, Words};
 use super::sign::{HEADER, signature};
+use super::trust::Trust;
 use super::{CONNECT_TIMEOUT, TIMEOUT, chat, mail, sms};
 use crate::backoff::retry_after;
 use crate::cap::{self, Earlier};
@@ -45,35 +48,53 @@ pub struct Sent {
     pub earlier: Vec<Earlier>,
 }
 
-/// A client as every receiver is spoken to with.
+/// What a receiver is spoken to with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    http: Client,
+    trust: Arc<Trust>,
+}
+
+impl Caller {
+    fn new(trust: Trust) -> reqwest::Result<Self> {
+        let client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .redirect(Policy::none())
+            .user_agent(concat!("standpipe/", env!("CARGO_PKG_VERSION")));
+        Ok(Self { http: trust.client(client).build()?, trust: Arc::new(trust) })
+    }
+}
+
+/// One for each of these receivers, in their order: those without a `ca_file` share one.
 ///
 /// # Errors
 /// No TLS.
-pub fn client() -> reqwest::Result<Client> {
-    Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
-        .redirect(Policy::none())
-        .user_agent(concat!("standpipe/", env!("CARGO_PKG_VERSION")))
-        .build()
+pub fn callers(webhooks: &[Webhook]) -> reqwest::Result<Vec<Caller>> {
+    let usual = Caller::new(Trust::system())?;
+    let own = |webhook: &Webhook| match &webhook.trust {
+        Some(trust) => Caller::new(trust.clone()),
+        None => Ok(usual.clone()),
+    };
+    webhooks.iter().map(own).collect()
 }
 
 /// Tries once.
 #[must_use]
 pub fn attempt(
-    client: &Client,
+    caller: &Caller,
     webhook: &Webhook,
     sent: Sent,
     desk: &Desk,
     clock: &Clock,
 ) -> BoxFuture<'static, Answer> {
-    let (client, webhook, desk, clock) =
-        (client.clone(), webhook.clone(), desk.clone(), clock.clone());
-    Box::pin(async move { try_once(&client, &webhook, &sent, &desk, &clock).await })
+    let (caller, webhook, desk, clock) =
+        (caller.clone(), webhook.clone(), desk.clone(), clock.clone());
+    Box::pin(async move { try_once(&caller, &webhook, &sent, &desk, &clock).await })
 }
 
 async fn try_once(
-    client: &Client,
+    Caller { http: client, trust }: &Caller,
     webhook: &Webhook,
     sent: &Sent,
     desk: &Desk,
@@ -108,7 +129,7 @@ async fn try_once(
             request.body(filled.body)
         }
         Format::Mail(letter) => {
-            let to = (&webhook.url, secret);
+            let to = (&webhook.url, secret, &**trust);
             return mail::send(letter, to, (&words, &sent.page_id)).await;
         }
     };
@@ -175,33 +196,49 @@ async fn spoken(request: RequestBuilder, webhook: &Webhook, clock: &Clock) -> An
     let wait = response.headers().get(RETRY_AFTER).and_then(|text| text.to_str().ok());
     let wait = wait.and_then(|text| retry_after(text, clock.now()));
     let answer = answer::read(response.status().as_u16(), wait);
-    let (robot, wanted) = match &webhook.format {
-        Format::Robot(robot) => (Some(*robot), None),
-        Format::Sms(sms) => (None, sms.taken_when.as_deref()),
-        Format::Json | Format::Cap | Format::Mail(_) => (None, None),
-    };
-    if answer != Answer::Taken || (robot.is_none() && wanted.is_none()) {
+    if answer != Answer::Taken {
         return answer;
     }
-    let mut body = Vec::new();
+    let typed = response.headers().get(CONTENT_TYPE).and_then(|text| text.to_str().ok());
+    let typed = typed.unwrap_or_default().to_owned();
+    let (body, torn) = body(&mut response).await;
+    let wanted = match &webhook.format {
+        Format::Robot(_) => None,
+        Format::Sms(sms) => sms.taken_when.as_deref(),
+        Format::Json | Format::Cap | Format::Mail(_) => None,
+    };
+    match (&webhook.format, wanted, torn) {
+        // These say in their body how it went.
+        (Format::Robot(_), _, Some(why)) | (_, Some(_), Some(why)) => {
+            Answer::Later { wait: None, why: in_words(&why.without_url()) }
+        }
+        (Format::Robot(robot), _, None) => chat::read(*robot, &body),
+        (_, Some(wanted), None) if body.contains(wanted) => Answer::Taken,
+        (_, Some(_), None) => {
+            let said: String = body.chars().take(200).collect();
+            Answer::Later { wait: None, why: format!("its answer lacks `taken_when`: {said}") }
+        }
+        // The others, by their status; whatever of the body came shows whether it was they who spoke.
+        // (Services of text messages call anything HTML.)
+        (Format::Sms(_), None, _) => answer::by_body("", &body),
+        (_, None, _) => answer::by_body(&typed, &body),
+    }
+}
+
+/// As much of the body as is read, and what ended it early.
+async fn body(response: &mut Response) -> (String, Option<reqwest::Error>) {
+    let (mut body, mut torn) = (Vec::new(), None);
     while body.len() < ANSWER_MOST {
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break,
             Err(why) => {
-                return Answer::Later { wait: None, why: in_words(&why.without_url()) };
+                torn = Some(why);
+                break;
             }
         }
     }
-    let body = String::from_utf8_lossy(&body);
-    match (robot, wanted) {
-        (Some(robot), _) => chat::read(robot, &body),
-        (None, Some(wanted)) if !body.contains(wanted) => {
-            let said: String = body.chars().take(200).collect();
-            Answer::Later { wait: None, why: format!("its answer lacks `taken_when`: {said}") }
-        }
-        (None, _) => Answer::Taken,
-    }
+    (String::from_utf8_lossy(&body).into_owned(), torn)
 }
 
 /// An error and all that caused it.

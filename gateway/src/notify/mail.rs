@@ -1,5 +1,6 @@
 //! A letter: the message as plain text, by SMTP. With `smtps://` the connection is encrypted from
-//! its first byte; with `smtp://` it must become so (STARTTLS), unless the server is this machine.
+//! its first byte; with `smtp://` it must become so (STARTTLS), unless the server is this machine and
+//! no `ca_file` says who signed its certificate.
 //!
 //! The letter's id is the page's, so that a repeated one can be known.
 
@@ -7,13 +8,14 @@ use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, SinglePart};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::Tls;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use reqwest::Url;
 
 use super::TIMEOUT;
 use super::answer::Answer;
 use super::message::Words;
+use super::trust::Trust;
 use crate::config::{Mail, Secret};
 
 /// Whether a text can be one.
@@ -25,14 +27,14 @@ pub fn is_address(text: &str) -> bool {
 /// Posts one.
 pub async fn send(
     mail: &Mail,
-    (url, secret): (&Url, Option<&Secret>),
+    (url, secret, trust): (&Url, Option<&Secret>, &Trust),
     (words, page_id): (&Words, &str),
 ) -> Answer {
     let letter = match letter(mail, (words, page_id)) {
         Ok(letter) => letter,
         Err(why) => return Answer::Never { why },
     };
-    let post = match post(url) {
+    let post = match post(url, trust) {
         Ok(post) => post.timeout(Some(TIMEOUT)),
         Err(bad) => return Answer::Never { why: format!("{bad}: check `url`") },
     };
@@ -61,15 +63,18 @@ fn refused(bad: &Error) -> Answer {
     Answer::Later { wait: None, why }
 }
 
-fn post(url: &Url) -> Result<lettre::transport::smtp::AsyncSmtpTransportBuilder, Error> {
+fn post(
+    url: &Url,
+    trust: &Trust,
+) -> Result<lettre::transport::smtp::AsyncSmtpTransportBuilder, Error> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let here =
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback());
     let smtp = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host.clone());
     let (tls, port) = match url.scheme() {
-        "smtps" => (Tls::Wrapper(TlsParameters::new(host)?), 465),
-        _ if here => (Tls::None, 25),
-        _ => (Tls::Required(TlsParameters::new(host)?), 587),
+        "smtps" => (Tls::Wrapper(trust.smtp(host)?), 465),
+        _ if here && !trust.is_own() => (Tls::None, 25),
+        _ => (Tls::Required(trust.smtp(host)?), 587),
     };
     Ok(smtp.port(url.port().unwrap_or(port)).tls(tls))
 }

@@ -16,7 +16,6 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use metrics::counter;
-use reqwest::Client;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::IncidentId;
 use standpipe_shared::Severity;
@@ -26,7 +25,7 @@ use tracing::{error, info, warn};
 use ulid::Ulid;
 
 use super::answer::Answer;
-use super::deliver::{About, Sent, attempt, client};
+use super::deliver::{About, Caller, Sent, attempt, callers};
 use super::digests::{self, Digests};
 use super::message::Desk;
 use super::{NET, Setup, chat, with_page};
@@ -66,9 +65,9 @@ pub fn start(
     (desk, hour): (&Desk, Option<Hour>),
 ) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let client = client().map_err(std::io::Error::other)?;
-    let mut tasks: Vec<_> =
-        webhooks.iter().map(|it| Task::new(setup.clone(), client.clone(), (it, desk))).collect();
+    let callers = callers(webhooks).map_err(std::io::Error::other)?;
+    let one = |(webhook, caller)| Task::new(setup.clone(), caller, (webhook, desk));
+    let mut tasks: Vec<_> = webhooks.iter().zip(callers).map(one).collect();
     let (all, url) = (webhooks.to_vec(), desk.url.clone());
     std::thread::Builder::new().name("notify-webhooks".to_owned()).spawn(move || {
         runtime.block_on(async {
@@ -112,7 +111,7 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
 /// One receiver.
 struct Task {
     setup: Setup,
-    client: Client,
+    caller: Caller,
     webhook: Webhook,
     desk: Desk,
     reader: Option<Reader>,
@@ -144,7 +143,7 @@ struct Landed {
 }
 
 impl Task {
-    fn new(setup: Setup, client: Client, (webhook, desk): (&Webhook, &Desk)) -> Self {
+    fn new(setup: Setup, caller: Caller, (webhook, desk): (&Webhook, &Desk)) -> Self {
         Self {
             webhook: webhook.clone(),
             desk: desk.clone(),
@@ -158,7 +157,7 @@ impl Task {
             spent: VecDeque::new(),
             digests: Digests::new(&webhook.name),
             setup,
-            client,
+            caller,
         }
     }
 
@@ -238,7 +237,7 @@ impl Task {
             return;
         }
         let sent = digests::sent(&next);
-        let attempt = attempt(&self.client, &self.webhook, sent, &self.desk, &self.setup.clock);
+        let attempt = attempt(&self.caller, &self.webhook, sent, &self.desk, &self.setup.clock);
         self.digests.take_off(Box::pin(async move { (next, attempt.await) }));
     }
 
@@ -290,7 +289,7 @@ impl Task {
             wire,
             earlier: self.earlier(&page),
         };
-        let attempt = attempt(&self.client, &self.webhook, sent, &self.desk, &self.setup.clock);
+        let attempt = attempt(&self.caller, &self.webhook, sent, &self.desk, &self.setup.clock);
         Box::pin(async move { Landed { page, answer: attempt.await } })
     }
 

@@ -7,17 +7,20 @@
 //! | `broker/` | the broker: its certificate, `passwords`, `acl`, and for devices (`ca.pem`) and programs (`programs.pem`) whom it believes and whom no more (`crl.pem`, `programs-crl.pem`) |
 //! | `gateway/`, `selftest/` | those programs |
 //! | `devices/AREA/`, `stations/` | each device and station: certificate, key, password |
+//! | `bridges/` | each bridge: the same, and the devices it speaks for |
 //! | `ca.pem` | everybody: how they know the broker |
 //! | `issued.csv` | the next run |
 //!
-//! A name is the user of the broker's rules: `area/device`, `stations/station`, `gateway`,
-//! `selftest`. Run again, it gives new names theirs, renews the programs' before they run out, and
+//! A name is the user of the broker's rules: `area/device`, `stations/station`, `bridge-NAME`, `gateway`,
+//! `selftest`. What was added by hand to `acl` and `passwords` stays. Run again, it gives new names theirs, renews the programs' before they run out, and
 //! leaves all else; the broker's names and the root of all topics are those of the run before, unless
 //! it is told others. Not here: what a name may read and write (`deploy/mosquitto/acl`).
 
 pub mod authority;
+pub mod bridges;
 mod ledger;
 mod passwords;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,13 +29,12 @@ use standpipe_rules::Ms;
 use standpipe_rules::registry::{Device, Registry};
 use standpipe_shared::ROOT;
 
+use self::bridges::Bridge;
 use crate::private_file::{Readers, write};
 use authority::{Authority, DAY_MS, Subject, Validity};
 use ledger::{Ledger, Standing};
 use passwords::Passwords;
 
-/// What everybody may read and write, for the usual root.
-const ACL: &str = include_str!("../../../deploy/mosquitto/acl");
 /// Areas that would be something else in a topic.
 const RESERVED: [&str; 3] = ["stations", "gateway", SELFTEST];
 /// What a station's name begins with.
@@ -44,8 +46,6 @@ pub const GATEWAY: &str = "gateway";
 const BROKER: &str = "broker";
 /// The broker's names where nobody ever said any.
 const USUAL_BROKER: [&str; 2] = ["localhost", "127.0.0.1"];
-/// A rule of the ACL that names the root, before and after it.
-const CLOCK_RULE: (&str, &str) = ("topic write ", "/gateway/clock");
 /// A device outlives its battery: 20 years, in days.
 const DEVICE_DAYS: i64 = 20 * 365;
 /// A program's certificate is renewed by running this again: 5 years, in days.
@@ -87,6 +87,14 @@ pub enum ProvisionError {
         /// The area.
         area: String,
     },
+    /// A bridge of a name that can't be one.
+    #[error("bridge `{0}`: use 1 to 48 of A-Z, a-z, 0-9, _ and -")]
+    Bridge(String),
+    /// A bridge for a device that is in no registry.
+    #[error(
+        "`--devices` names `{0}`, which is no device of the registry: add it there, or correct it"
+    )]
+    NoDevice(String),
     /// Somebody is to be revoked or renewed who is not known.
     #[error("`{0}` was never given anything: write area/device, stations/ID or a device's id")]
     Unknown(String),
@@ -104,6 +112,8 @@ pub struct Order {
     pub revoke: Vec<String>,
     /// Names to be let in with new credentials only.
     pub rotate: Vec<String>,
+    /// Programs that speak for devices, and for which.
+    pub bridges: Vec<Bridge>,
 }
 
 /// What was done.
@@ -161,13 +171,15 @@ pub fn provision(
         now,
     };
     let mut done = Done::default();
-    let rotate = it.known(&order.rotate, names)?;
-    let revoke = it.known(&order.revoke, names)?;
+    let bridges = order.bridges.iter().map(|bridge| bridge.account.clone());
+    let names: Vec<String> = names.iter().cloned().chain(bridges).collect();
+    let rotate = it.known(&order.rotate, &names)?;
+    let revoke = it.known(&order.revoke, &names)?;
     let gone: BTreeSet<&str> = revoke.iter().chain(&rotate).map(String::as_str).collect();
     done.revoked = it.ledger.revoke(&gone, now)?;
     it.passwords.remove(&gone);
     it.programs(&broker_names(order, &broker), &rotate, &mut done)?;
-    for name in names {
+    for name in &names {
         if it.wants(name, &rotate, 0) {
             it.client(name)?;
             done.issued += 1;
@@ -175,15 +187,21 @@ pub fn provision(
             done.left += 1;
         }
     }
-    it.passwords.write()?;
+    let ours: BTreeSet<&str> = it.ledger.names().collect();
+    it.passwords.write(&ours)?;
     let refused = it.ledger.refused();
     for (authority, file) in [(&it.authority, "crl.pem"), (&it.programs, "programs-crl.pem")] {
         let list = authority.revoked(&refused, now)?;
         write(&broker.join(file), list.as_bytes(), Readers::All)?;
     }
-    let root = root(order, &broker);
-    let acl = ACL.replace(&format!(" {ROOT}/"), &format!(" {root}/"));
-    write(&broker.join("acl"), acl.as_bytes(), Readers::Owner)?;
+    let place = broker.join("acl");
+    let before = if place.exists() { read(&place)? } else { String::new() };
+    let root = order.root.clone().or_else(|| rules::root(&before));
+    let lets_in =
+        |bridge: &&Bridge| matches!(it.ledger.standing(&bridge.account), Standing::Holds(_));
+    let bridges: Vec<Bridge> = order.bridges.iter().filter(lets_in).cloned().collect();
+    let acl = rules::file(&before, root.as_deref().unwrap_or(ROOT), &bridges);
+    write(&place, acl.as_bytes(), Readers::Owner)?;
     Ok(done)
 }
 
@@ -216,15 +234,6 @@ fn broker_names(order: &Order, broker: &Path) -> Vec<String> {
     let said = std::fs::read_to_string(broker.join("names")).unwrap_or_default();
     let said: Vec<String> = said.lines().map(str::to_owned).collect();
     if said.is_empty() { USUAL_BROKER.map(str::to_owned).to_vec() } else { said }
-}
-
-/// What all topics begin with: as it was said now, or before, or nowhere.
-fn root(order: &Order, broker: &Path) -> String {
-    let of =
-        |rule: &str| Some(rule.strip_prefix(CLOCK_RULE.0)?.strip_suffix(CLOCK_RULE.1)?.to_owned());
-    let acl = || std::fs::read_to_string(broker.join("acl")).ok();
-    let before = || acl()?.lines().find_map(of);
-    order.root.clone().or_else(before).unwrap_or_else(|| ROOT.to_owned())
 }
 
 /// What everything is made with.
@@ -305,8 +314,11 @@ impl Maker<'_> {
 
     /// A device or a station: a certificate and a password.
     fn client(&mut self, name: &str) -> Result<(), ProvisionError> {
-        let kind = if name.starts_with(STATIONS) { "" } else { "devices" };
-        let place = self.folder.join(kind).join(name);
+        let place = match bridges::name(name) {
+            Some(bridge) => self.folder.join("bridges").join(bridge),
+            None if name.starts_with(STATIONS) => self.folder.join(name),
+            None => self.folder.join("devices").join(name),
+        };
         self.certificate(name, &Subject::Client(name), (&place, DEVICE_DAYS))?;
         let password = self.passwords.renew(name)?;
         Ok(write(&beside(&place, "password"), password.as_bytes(), Readers::Owner)?)

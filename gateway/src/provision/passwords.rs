@@ -22,19 +22,29 @@ const SALT_BYTES: usize = 12;
 const HASH_BYTES: usize = 64;
 const PASSWORD_BYTES: usize = 18;
 
-/// All names and the hashes of their passwords.
+/// Above what is ours; what is not is above it, as it was written.
+const HEADING: &str = "# Below: made by standpipe provision";
+
+/// All names and the hashes of their passwords, and whatever else somebody wrote into the file.
 #[derive(Debug)]
 pub(super) struct Passwords {
     path: PathBuf,
     hashes: BTreeMap<String, String>,
+    /// In the order of the file: every line with the name in it, if there is one.
+    lines: Vec<(Option<String>, String)>,
 }
 
 impl Passwords {
     /// What was written, or nothing yet.
     pub(super) fn open(path: PathBuf) -> Result<Self, ProvisionError> {
         let text = if path.exists() { read(&path)? } else { String::new() };
-        let line = |it: &str| it.split_once(':').map(|(name, hash)| (name.into(), hash.into()));
-        Ok(Self { path, hashes: text.lines().filter_map(line).collect() })
+        let account = |line: &str| {
+            let (name, hash) = line.split_once(':').filter(|_| !line.starts_with('#'))?;
+            Some((name.to_owned(), hash.to_owned()))
+        };
+        let line = |text: &str| (account(text).map(|(name, _)| name), text.to_owned());
+        let lines = text.lines().filter(|line| *line != HEADING).map(line).collect();
+        Ok(Self { path, hashes: text.lines().filter_map(account).collect(), lines })
     }
 
     /// A new password for a name, in place of the one it had.
@@ -49,11 +59,23 @@ impl Passwords {
         self.hashes.retain(|name, _| !names.contains(name.as_str()));
     }
 
-    /// Writes the file for the broker.
-    pub(super) fn write(&self) -> Result<(), ProvisionError> {
-        let lines: String =
-            self.hashes.iter().map(|(name, hash)| format!("{name}:{hash}\n")).collect();
-        Ok(write(&self.path, lines.as_bytes(), Readers::Owner)?)
+    /// Writes the file for the broker: accounts of `ours`, those that were ever given something, as they
+    /// are now, and every other line as it was.
+    pub(super) fn write(&self, ours: &BTreeSet<&str>) -> Result<(), ProvisionError> {
+        let by_hand =
+            |name: &Option<String>| !name.as_ref().is_some_and(|name| ours.contains(&**name));
+        let mut text: String = self
+            .lines
+            .iter()
+            .filter(|(name, _)| by_hand(name))
+            .map(|(_, line)| format!("{line}\n"))
+            .collect();
+        text.push_str(HEADING);
+        text.push('\n');
+        for (name, hash) in self.hashes.iter().filter(|(name, _)| ours.contains(name.as_str())) {
+            text.push_str(&format!("{name}:{hash}\n"));
+        }
+        Ok(write(&self.path, text.as_bytes(), Readers::Owner)?)
     }
 }
 
@@ -71,9 +93,32 @@ fn hash(password: &str, salt: [u8; SALT_BYTES]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::hash;
+    use super::{HEADING, Passwords, hash};
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
+
+    #[test]
+    fn what_somebody_added_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("passwords");
+        let mine = "# mine: not ours\nviewer:$7$101$a$b\n\nother:x\n";
+        std::fs::write(&path, format!("t1/H1:old\n{mine}t1/H2:kept\nt9/H9:gone\n")).unwrap();
+        let ours = ["t1/H1", "t1/H2", "t9/H9"].into();
+        let mut after = String::new();
+        for _ in 0..2 {
+            let mut passwords = Passwords::open(path.clone()).unwrap();
+            passwords.hashes.insert("t1/H1".into(), "new".into());
+            passwords.remove(&["t9/H9"].into());
+            passwords.write(&ours).unwrap();
+            after = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(after, format!("{mine}{HEADING}\nt1/H1:new\nt1/H2:kept\n"));
+        }
+        // As `mosquitto_passwd` appends.
+        std::fs::write(&path, after + "late:y\n").unwrap();
+        Passwords::open(path.clone()).unwrap().write(&ours).unwrap();
+        let after = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(after, format!("{mine}late:y\n{HEADING}\nt1/H1:new\nt1/H2:kept\n"));
+    }
 
     /// Made by `mosquitto_passwd` 2.0.11.
     #[test]

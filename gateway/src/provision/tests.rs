@@ -7,6 +7,7 @@ use std::path::Path;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{File, Import};
 
+use super::bridges::{self, Wanted};
 use super::{Done, Order, ProvisionError, devices, moved, provision, stations};
 
 const NOW: i64 = 1_764_000_000_000;
@@ -182,4 +183,80 @@ fn what_cannot_be_meant_is_said() {
     );
     std::fs::remove_file(folder.path().join("authority/ca.key")).unwrap();
     assert!(matches!(run(&order()), Err(ProvisionError::Half(path)) if path.ends_with("ca.key")));
+}
+
+#[test]
+fn a_bridge_stays_follows_its_devices_and_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |order: Order| {
+        let bridges = bridges::all(folder.path(), &registry()).unwrap();
+        provision(folder.path(), &[], &Order { bridges, ..order }, NOW).unwrap()
+    };
+    let ask = |name: &str, devices: &str| {
+        let wanted = Wanted { name: name.into(), devices: devices.into() };
+        bridges::ask(folder.path(), &registry(), &wanted).map_err(|it| it.to_string())
+    };
+    ask("lora", "H1, H3").unwrap();
+    assert_eq!(run(order()), Done { issued: 4, left: 0, revoked: 0 });
+    let files = content(folder.path());
+    assert_eq!(files["bridges/lora.devices"], "H1\nH3\n");
+    for file in ["bridges/lora.pem", "bridges/lora.key", "bridges/lora.password"] {
+        assert!(files.contains_key(file), "{file}");
+    }
+    assert!(files["broker/passwords"].contains("bridge-lora:$7$"), "{}", files["broker/passwords"]);
+    let acl = &files["broker/acl"];
+    let rules = acl.split_once("user bridge-lora\n").unwrap().1;
+    assert!(rules.starts_with("topic write standpipe/v1/t1/H1/telemetry\n"), "{rules}");
+    assert_eq!((rules.matches("/d/H3/").count(), rules.matches("H2").count()), (6, 0));
+    // It stays without being named, and is left as it is.
+    assert_eq!(run(order()), Done { issued: 0, left: 4, revoked: 0 });
+    assert_eq!(&content(folder.path())["broker/acl"], acl);
+    assert_eq!(moved(folder.path(), &[]).unwrap(), []);
+    // By a file, as a spreadsheet writes it; in place of what was said before.
+    let list = folder.path().join("list");
+    std::fs::write(&list, "\u{feff}H2\r\nH3\r\n").unwrap();
+    ask("lora", &format!("@{}", list.display())).unwrap();
+    // One that went from the registry since is told, and has no rule.
+    let file = folder.path().join("bridges/lora.devices");
+    std::fs::write(file, "H2\nH9\n").unwrap();
+    let all = bridges::all(folder.path(), &registry()).unwrap();
+    assert_eq!(
+        (&all[0].devices[..], &all[0].gone[..]),
+        (&["t1/H2".into()][..], &["H9".into()][..])
+    );
+    run(order());
+    let acl = content(folder.path())["broker/acl"].clone();
+    assert_eq!((acl.matches("t1/H2").count(), acl.matches("H1").count()), (6, 0));
+    assert_eq!(acl.matches("H9").count(), 0);
+    let revoke = Order { revoke: vec!["bridge-lora".into()], ..order() };
+    assert_eq!(run(revoke).revoked, 1);
+    let files = content(folder.path());
+    for file in ["broker/acl", "broker/passwords"] {
+        assert!(!files[file].contains("bridge-lora"), "{file}");
+    }
+    assert!(ask("lo/ra", "H1").unwrap_err().starts_with("bridge `lo/ra`: use 1 to 48"));
+    assert!(ask("lora", "H1,H9").unwrap_err().starts_with("`--devices` names `H9`, which is no"));
+    assert!(ask("lora", " , ").is_err());
+}
+
+#[test]
+fn what_was_added_by_hand_is_there_after_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = || provision(folder.path(), &["t1/H1".into()], &order(), NOW).unwrap();
+    run();
+    let add = |file: &str, text: &str| {
+        let place = folder.path().join("broker").join(file);
+        let before = std::fs::read_to_string(&place).unwrap();
+        std::fs::write(place, before + text).unwrap();
+    };
+    add("acl", "user viewer\ntopic read standpipe/v1/#\n");
+    add("passwords", "viewer:$7$101$a$b\n");
+    run();
+    run();
+    let files = content(folder.path());
+    assert!(files["broker/acl"].ends_with("user viewer\ntopic read standpipe/v1/#\n"));
+    assert_eq!(files["broker/acl"].matches("user gateway\n").count(), 1);
+    let passwords = &files["broker/passwords"];
+    assert_eq!(passwords.matches("viewer:$7$101$a$b\n").count(), 1, "{passwords}");
+    assert_eq!(passwords.matches("t1/H1:").count(), 1, "{passwords}");
 }

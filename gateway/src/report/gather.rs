@@ -16,8 +16,6 @@ use crate::api::readers::ReadError;
 use crate::provision::SELFTEST;
 use crate::selftest;
 
-const DAY_MS: Ms = 86_400_000;
-
 /// SQL that is true of `incident i` that failed again after it was repaired, or seemed to be. Other
 /// episodes are none: it got worse, work on it took longer, or silence broke the evidence.
 pub const RELAPSED: &str = "EXISTS (SELECT 1 FROM trail a JOIN trail b ON b.incident = a.incident
@@ -49,13 +47,7 @@ pub fn gather(
     };
     let (from, to) = (month.start(zone), month.after().start(zone));
     let this = wires(db, &of, (from, to))?;
-    let mut days = vec![0; month.days()];
-    for it in this.iter().filter(|it| counts(it)) {
-        let day = usize::try_from((it.opened_at - from) / DAY_MS).unwrap_or(0);
-        if let Some(count) = days.get_mut(day) {
-            *count += 1;
-        }
-    }
+    let opened = this.iter().filter(|it| counts(it)).map(|it| it.opened_at);
     Ok(Some(Report {
         month: month.to_string(),
         station: station.map(str::to_owned),
@@ -68,8 +60,19 @@ pub fn gather(
             let before = (month.before().start(zone), from);
             figures(db, &of, (before, zone, now), &wires(db, &of, before)?)?
         },
-        days,
+        days: by_day(opened, (month, zone)),
     }))
+}
+
+/// How many of these moments are on each day of the month.
+fn by_day(moments: impl Iterator<Item = Ms>, (month, zone): (Month, &TimeZone)) -> Vec<u32> {
+    let mut days = vec![0; month.days()];
+    for day in moments.filter_map(|at| month.day(at, zone)) {
+        if let Some(count) = days.get_mut(day) {
+            *count += 1;
+        }
+    }
+    days
 }
 
 /// Tests, exercises and announced work are no incidents to a report, nor is what becomes of what
@@ -187,4 +190,80 @@ fn relapsed(
     let mut statement = db.prepare_cached(&sql)?;
     let ids = statement.query_map((of, from, to), |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Month, by_day};
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+
+    fn zone(name: &str) -> TimeZone {
+        TimeZone::get(name).unwrap()
+    }
+
+    fn ms(text: &str) -> i64 {
+        text.parse::<Timestamp>().unwrap().as_millisecond()
+    }
+
+    /// Moments on both sides of midnight, on days that the zone's clocks make shorter or longer.
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_day_is_the_towns_day() {
+        for (story, name, month, moment, day) in [
+            ("before the clocks change",       "Europe/Berlin",     "2026-03", "2026-03-28T22:59:59Z", Some(28)),
+            ("a day of 23 hours begins",       "Europe/Berlin",     "2026-03", "2026-03-28T23:00:00Z", Some(29)),
+            ("and ends",                       "Europe/Berlin",     "2026-03", "2026-03-29T21:59:59Z", Some(29)),
+            ("the day after, in summer time",  "Europe/Berlin",     "2026-03", "2026-03-29T22:00:00Z", Some(30)),
+            ("the first moment in winter",     "Europe/Berlin",     "2026-03", "2026-02-28T23:00:00Z", Some(1)),
+            ("the last moment in summer",      "Europe/Berlin",     "2026-03", "2026-03-31T21:59:59Z", Some(31)),
+            ("which is the next month's",      "Europe/Berlin",     "2026-03", "2026-03-31T22:00:00Z", None),
+            ("a day of 25 hours begins",       "Europe/Berlin",     "2026-10", "2026-10-24T22:00:00Z", Some(25)),
+            ("and ends",                       "Europe/Berlin",     "2026-10", "2026-10-25T22:59:59Z", Some(25)),
+            ("the day after, in winter time",  "Europe/Berlin",     "2026-10", "2026-10-25T23:00:00Z", Some(26)),
+            ("the last moment in winter",      "Europe/Berlin",     "2026-10", "2026-10-31T22:59:59Z", Some(31)),
+            ("clocks that never change",       "Asia/Shanghai",     "2026-03", "2026-03-28T15:59:59Z", Some(28)),
+            ("and midnight",                   "Asia/Shanghai",     "2026-03", "2026-03-28T16:00:00Z", Some(29)),
+            ("half past seven",                "Asia/Kathmandu",    "2026-03", "2026-03-28T18:14:59Z", Some(28)),
+            ("and midnight",                   "Asia/Kathmandu",    "2026-03", "2026-03-28T18:15:00Z", Some(29)),
+            ("a midnight that is skipped",     "America/Sao_Paulo", "2018-11", "2018-11-04T02:59:59Z", Some(3)),
+            ("begins at one",                  "America/Sao_Paulo", "2018-11", "2018-11-04T03:00:00Z", Some(4)),
+            ("the same today",                 "America/Santiago",  "2026-09", "2026-09-06T04:00:00Z", Some(6)),
+            ("23 o'clock that comes twice",    "America/Santiago",  "2026-04", "2026-04-05T03:59:59Z", Some(4)),
+            ("is of one day",                  "America/Santiago",  "2026-04", "2026-04-05T04:00:00Z", Some(5)),
+            ("a midnight that comes twice",    "Atlantic/Azores",   "2026-10", "2026-10-25T00:00:00Z", Some(25)),
+            ("is of one day, too",             "Atlantic/Azores",   "2026-10", "2026-10-25T01:30:00Z", Some(25)),
+        ] {
+            let zone = zone(name);
+            let month = Month::of(ms(&format!("{month}-15T12:00:00Z")), &zone);
+            let found = month.day(ms(moment), &zone).map(|it| it + 1);
+            assert_eq!(found, day, "{story}: {moment} in {name}");
+            let within = (month.start(&zone)..month.after().start(&zone)).contains(&ms(moment));
+            assert_eq!(within, day.is_some(), "{story}: {moment} in {name}");
+        }
+    }
+
+    /// Every moment of a month is on one of its days, and a day has as many hours as the zone says.
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_month_has_all_its_hours() {
+        for (name, month, short_or_long) in [
+            ("Europe/Berlin",     "2026-03", Some((29, 23))),
+            ("Europe/Berlin",     "2026-10", Some((25, 25))),
+            ("Asia/Shanghai",     "2026-10", None),
+            ("America/Sao_Paulo", "2018-11", Some((4, 23))),
+            ("America/Sao_Paulo", "2018-02", Some((17, 25))),
+            ("Atlantic/Azores",   "2026-10", Some((25, 25))),
+        ] {
+            let zone = zone(name);
+            let month = Month::of(ms(&format!("{month}-15T12:00:00Z")), &zone);
+            let hours = (month.start(&zone)..month.after().start(&zone)).step_by(3_600_000);
+            let days = by_day(hours, (month, &zone));
+            for (day, hours) in (1..).zip(&days) {
+                let expected = short_or_long.filter(|(it, _)| *it == day).map_or(24, |(_, it)| it);
+                assert_eq!(*hours, expected, "{name} {month}, day {day}");
+            }
+            assert_eq!(days.len(), month.days());
+        }
+    }
 }

@@ -63,11 +63,21 @@ impl Month {
         usize::from(self.0.days_in_month().unsigned_abs())
     }
 
-    /// Its first moment in a zone.
+    /// Its first moment in a zone; where the clocks skip midnight, the moment after.
     #[must_use]
     pub fn start(self, zone: &TimeZone) -> Ms {
         let start = self.0.to_zoned(zone.clone());
         start.as_ref().map_or(0, |it: &Zoned| it.timestamp().as_millisecond())
+    }
+
+    /// The day of a moment, from 0, if it is one of this month's: by the calendar of the zone, where a
+    /// day may have 23 or 25 hours.
+    #[must_use]
+    pub fn day(self, at: Ms, zone: &TimeZone) -> Option<usize> {
+        let at = jiff::Timestamp::from_millisecond(at).ok()?;
+        let date = at.to_zoned(zone.clone()).date();
+        let day = usize::from(date.day().unsigned_abs());
+        (date.first_of_month() == self.0).then(|| day.saturating_sub(1))
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
 use serde_json::json;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Role;
@@ -16,7 +15,7 @@ use super::{Outcome, fingerprint};
 use crate::clock::Clock;
 use crate::config::Webhook;
 use crate::notify::answer::Answer;
-use crate::notify::deliver::{About, Sent, attempt, client};
+use crate::notify::deliver::{About, Caller, Sent, attempt, callers};
 use crate::notify::message::Desk;
 use crate::provision::SELFTEST;
 
@@ -31,13 +30,13 @@ pub async fn tell(
     now: Ms,
 ) -> Vec<Box<str>> {
     let mut deaf = Vec::new();
-    let Ok(client) = client() else {
+    let Ok(callers) = callers(webhooks) else {
         return webhooks.iter().map(|it| it.name.clone()).collect();
     };
-    for webhook in webhooks {
+    for (webhook, caller) in webhooks.iter().zip(&callers) {
         let theirs = failed.iter().filter(|it| concerns(webhook, it));
         for outcome in theirs {
-            if !send(&client, (webhook, desk), &page(outcome, now)).await {
+            if !send(caller, (webhook, desk), &page(outcome, now)).await {
                 deaf.push(webhook.name.clone());
                 break;
             }
@@ -65,7 +64,7 @@ struct Page {
 }
 
 async fn send(
-    client: &Client,
+    caller: &Caller,
     (webhook, desk): (&Webhook, &Desk),
     Page { id, at, body }: &Page,
 ) -> bool {
@@ -76,7 +75,7 @@ async fn send(
         let (page_id, wire, earlier) = (id.clone(), body.clone(), Vec::new());
         let about = About::Incident;
         let sent = Sent { about, page_id, at: *at, wire, earlier };
-        if attempt(client, webhook, sent, desk, &Clock::new()).await == Answer::Taken {
+        if attempt(caller, webhook, sent, desk, &Clock::new()).await == Answer::Taken {
             return true;
         }
     }
@@ -131,7 +130,7 @@ mod tests {
             (Role::Officer, None,       &vec![],   false),
         ] {
             let webhook = Webhook {
-                name: "w".into(), station: station.map(Box::from), role, steps: vec![], secret: None,
+                name: "w".into(), station: station.map(Box::from), role, steps: vec![], secret: None, trust: None,
                 severities: severities.clone(), url: "http://w".parse().unwrap(), format: Format::Json,
             };
             assert_eq!(concerns(&webhook, &outcome), told, "{role:?} {station:?} {severities:?}");

@@ -1,0 +1,47 @@
+//! Every file that a gateway makes and that must not be lost. Whoever opens a database asks here
+//! where it is; a backup takes what is here, and `restore` puts it back. A test runs a gateway and
+//! finds no file beside these.
+
+use std::path::{Path, PathBuf};
+
+/// A database in the folder of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// Readings, where history is embedded.
+    History,
+    /// Accounts, tokens, the audit log, and what people did at devices, flow tests among it.
+    Accounts,
+    /// All else.
+    Store,
+}
+
+impl Database {
+    /// All; the store last, so that a `restore` that was cut short has not replaced it.
+    pub const ALL: [Self; 3] = [Self::History, Self::Accounts, Self::Store];
+
+    /// What it is called in a backup; also where it is, but the store's own place is configured.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::History => "history.db",
+            Self::Accounts => "accounts.db",
+            Self::Store => "standpipe.db",
+        }
+    }
+
+    /// Where it is, beside a store at that place.
+    #[must_use]
+    pub fn place(self, store: &Path) -> PathBuf {
+        match self {
+            Self::History | Self::Accounts => store.with_file_name(self.name()),
+            Self::Store => store.to_owned(),
+        }
+    }
+}
+
+/// Files that a gateway makes for itself and that no key names: beside the configuration, or beside the
+/// store where that folder can't be written.
+///
+/// `ids.secret`: what ids of incidents are made with. With another one, an alarm that is delivered once
+/// more after a restore is another incident.
+pub const MADE: [&str; 1] = ["ids.secret"];
