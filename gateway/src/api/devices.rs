@@ -1,6 +1,6 @@
 //! Devices: the registry's row, and what is known of each now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,9 +10,9 @@ use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use standpipe_rules::Ms;
-use standpipe_rules::detect::{HydrantNow, Memory, Trust};
+use standpipe_rules::detect::{HydrantNow, Memory, Trust, TrustReason};
 use standpipe_rules::registry::{Device, DeviceIx, Registry};
-use standpipe_shared::{Condition, Kind};
+use standpipe_shared::{Condition, Field, Kind};
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -39,19 +39,27 @@ pub struct Item {
     conditions: Vec<&'static str>,
     /// When anything was last heard of it.
     heard_at: Option<Ms>,
-    /// When its newest reading was measured.
+    /// When a hydrant last measured its pressure, and a detector smoke, temperature or dirt.
     measured_at: Option<Ms>,
     /// The newest value of each measurement.
     #[schema(value_type = Latest)]
     latest: Box<RawValue>,
+    /// When each of these was measured.
+    #[schema(value_type = BTreeMap<String, i64>)]
+    latest_at: BTreeMap<&'static str, Ms>,
     /// Hydrants: `out_of_service`, `no_water`, `stale`, `low`, `unconfirmed`, `suspect`, `in_use` or
     /// `ok`.
     #[schema(value_type = Option<String>)]
     trust: Option<Trust>,
+    /// Hydrants: why it is not `ok`: `maintenance`, `no_water`, `offline`, `sensor_fault`,
+    /// `no_measurement`, `never_measured`, `too_old`, `low_pressure`, `one_low_reading`,
+    /// `low_readings` or `hydrant_open`.
+    #[schema(value_type = Option<String>)]
+    trust_reason: Option<TrustReason>,
 }
 
 const ITEMS: Source = Source {
-    select: "d.json, m.conditions, m.heard_at, m.measured_at, m.latest, m.body, d.ix",
+    select: "d.json, m.conditions, m.heard_at, m.latest, m.body, d.ix",
     from: "device d",
     joins: "LEFT JOIN memory m ON m.ix = d.ix",
     group: "",
@@ -197,34 +205,31 @@ fn item(
 ) -> Result<Item, ReadError> {
     let device: Device = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
     let set: u32 = row.get::<_, Option<u32>>(1)?.unwrap_or(0);
-    let latest: Option<String> = row.get(4)?;
-    let trust = match device.kind {
-        Kind::Hydrant if lost.contains(&DeviceIx(row.get(6)?)) => Some(Trust::OutOfService),
-        Kind::Hydrant => trust(&device, profiles, row.get_ref(5)?.as_blob_or_null(), now),
-        Kind::Smoke => None,
+    let latest: Option<String> = row.get(3)?;
+    // `None` when the memory can't be read, which the engine says at its start.
+    let body = row.get_ref(4)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+    let memory = match body {
+        Some(body) => Memory::from_body(body).ok(),
+        None => Some(Memory::default()),
     };
+    let mut hydrant = memory
+        .as_ref()
+        .filter(|_| device.kind == Kind::Hydrant)
+        .map(|memory| HydrantNow::of(&device, profiles.profile_of(&device), memory, now));
+    if device.kind == Kind::Hydrant && lost.contains(&DeviceIx(row.get(5)?)) {
+        hydrant = Some(hydrant.unwrap_or(HydrantNow::UNKNOWN).out_of_service());
+    }
+    let times = memory.iter().flat_map(Memory::latest_at);
     Ok(Item {
-        row: device,
         conditions: names(set),
         heard_at: row.get(2)?,
-        measured_at: row.get(3)?,
+        measured_at: memory.as_ref().and_then(|memory| memory.measured_at(device.kind)),
         latest: RawValue::from_string(latest.unwrap_or_else(|| "{}".to_owned()))?,
-        trust,
+        latest_at: times.map(|(field, at): (Field, Ms)| (field.as_str(), at)).collect(),
+        trust: hydrant.map(|hydrant| hydrant.trust),
+        trust_reason: hydrant.and_then(|hydrant| hydrant.reason),
+        row: device,
     })
-}
-
-/// `None` when the memory can't be read, which the engine says at its start.
-fn trust(
-    device: &Device,
-    profiles: &Registry,
-    body: Result<Option<&[u8]>, rusqlite::types::FromSqlError>,
-    now: Ms,
-) -> Option<Trust> {
-    let memory = match body.ok()? {
-        Some(body) => Memory::from_body(body).ok()?,
-        None => Memory::default(),
-    };
-    Some(HydrantNow::of(device, profiles.profile_of(device), &memory, now).trust)
 }
 
 /// The conditions of a set.

@@ -16,8 +16,17 @@ use super::problem::Problem;
 use super::readers::ReadError;
 
 /// What `GET` adds to a row; ignored when it comes back.
-const NOT_OURS: [&str; 7] =
-    ["area", "claimed", "conditions", "heard_at", "measured_at", "latest", "trust"];
+const NOT_OURS: [&str; 9] = [
+    "area",
+    "claimed",
+    "conditions",
+    "heard_at",
+    "measured_at",
+    "latest",
+    "latest_at",
+    "trust",
+    "trust_reason",
+];
 
 /// The columns of `devices.csv`.
 #[derive(Debug, Deserialize, ToSchema)]

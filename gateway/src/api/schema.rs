@@ -56,7 +56,9 @@ pub struct Incident {
     pub page_id: Option<String>,
     /// The zone's or area's incident that stands for it.
     pub parent: Option<String>,
-    /// `unverified`: opened again because silence or fault broke the evidence.
+    /// `unverified`: opened again because silence or fault broke the evidence; else why its
+    /// condition is true: `never` or `since_unknown` (`offline`, a fire), `no_measurement`
+    /// (`sensor_fault`).
     pub reason: Option<String>,
     /// When it ended.
     pub closed_at: Option<Ms>,
@@ -222,11 +224,11 @@ pub struct Hydrant {
     pub bearing_deg: u32,
     /// Its newest pressure, kPa.
     pub pressure_kpa: Option<f32>,
-    /// Event time of it.
+    /// Event time of that pressure.
     pub measured_at: Option<Ms>,
     /// `out_of_service`, `no_water`, `stale`, `low`, `unconfirmed`, `suspect`, `in_use` or `ok`.
     pub trust: String,
-    /// Why it is not `ok`: a code such as `too_old`.
+    /// Why it is not `ok`: a code, those of a device's `trust_reason`.
     pub trust_reason: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::detect::{HydrantNow, Memory};
 use standpipe_rules::incidents::{State, WireIncident};
 use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry};
-use standpipe_shared::{Class, Kind};
+use standpipe_shared::{Class, Field, Kind};
 
 use super::assets::CHART;
 use super::devices::{Sight, UNCLAIMED, conditions};
@@ -65,8 +65,10 @@ struct Known {
     station: String,
     conditions: u32,
     heard_at: Option<Ms>,
+    /// Its pressure, or its smoke.
+    value: Option<f32>,
+    /// When that was measured.
     measured_at: Option<Ms>,
-    value: Option<f64>,
     hydrant: Option<HydrantNow>,
     incidents: Vec<WireIncident>,
     /// Whether its newest water incident failed again after a repair.
@@ -81,22 +83,18 @@ fn find(
     now: Ms,
 ) -> Result<Option<Known>, ReadError> {
     let sql = format!(
-        "SELECT d.json, coalesce(m.conditions, 0), m.heard_at, m.measured_at, m.body,
-             coalesce(json_extract(m.latest, '$.pressure_kpa'),
-                 json_extract(m.latest, '$.smoke_db_m')), d.ix,
+        "SELECT d.json, coalesce(m.conditions, 0), m.heard_at, m.body, d.ix,
              coalesce((SELECT json_extract(s.json, '$.name') FROM station s
                  WHERE s.id = d.station), d.station)
          FROM device d LEFT JOIN memory m ON m.ix = d.ix WHERE {} AND d.id = ?2",
         area.devices_in_sight()
     );
     let row = db.prepare_cached(&sql)?.query_row((area, id), |row| {
-        let body: Option<Vec<u8>> = row.get(4)?;
-        let known = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(5)?, row.get(7)?);
-        Ok(((row.get::<_, String>(0)?, DeviceIx(row.get(6)?)), body, known))
+        let body: Option<Vec<u8>> = row.get(3)?;
+        let known = (row.get(1)?, row.get(2)?, row.get(5)?);
+        Ok(((row.get::<_, String>(0)?, DeviceIx(row.get(4)?)), body, known))
     });
-    let Some(((json, ix), body, (conditions, heard_at, measured_at, value, station))) =
-        row.optional()?
-    else {
+    let Some(((json, ix), body, (conditions, heard_at, station))) = row.optional()? else {
         return Ok(None);
     };
     let device: Device = serde_json::from_str(&json)?;
@@ -108,6 +106,11 @@ fn find(
     {
         *it = it.out_of_service();
     }
+    let shown = match device.kind {
+        Kind::Hydrant => Field::PressureKpa,
+        Kind::Smoke => Field::SmokeDbM,
+    };
+    let (value, measured_at) = (memory.latest.get(shown), memory.fresh().measured(shown));
     let announced = brief(db, area, Some(id), now)?;
     let own = area.holds(&device.station);
     let (incidents, relapsed) = incidents(db, (area, own), id)?;
@@ -117,8 +120,8 @@ fn find(
         station,
         conditions,
         heard_at,
-        measured_at,
         value,
+        measured_at,
         hydrant,
         incidents,
         relapsed,
@@ -221,6 +224,7 @@ fn now(view: &View, known: &Known) -> Markup {
             p {
                 @if let Some(it) = known.hydrant {
                     span class={ "hydrantnow " (trust_class(it.trust)) } { span.tag { (view.say(words::trust(it.trust))) } } " "
+                    @if let Some(reason) = it.reason { span.age { (view.say(words::trust_reason(reason))) } " " }
                 }
                 // The tag says it already where a hydrant is not known.
                 @if known.conditions != 0 || sight == Sight::Clear || known.hydrant.is_none() {

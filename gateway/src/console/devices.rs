@@ -8,9 +8,9 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 use rusqlite::{Connection, Row};
 use standpipe_rules::Ms;
-use standpipe_rules::detect::{HydrantNow, Memory, Trust};
+use standpipe_rules::detect::{HydrantNow, Memory, Trust, TrustReason};
 use standpipe_rules::registry::Device;
-use standpipe_shared::{Condition, Kind};
+use standpipe_shared::{Condition, Field, Kind};
 
 use super::layout;
 use super::text::{Say, say, words};
@@ -267,24 +267,49 @@ fn row(view: &View, it: &Line) -> Markup {
     let device = &it.device;
     let profile = view.api.profiles.profile_of(device);
     let memory = it.memory.as_ref().filter(|_| device.kind == Kind::Hydrant);
-    let trust = memory.map(|memory| HydrantNow::of(device, profile, memory, view.now).trust);
-    let sight = Sight::of(it.heard_at, trust);
+    let hydrant = memory.map(|memory| HydrantNow::of(device, profile, memory, view.now));
+    let sight = Sight::of(it.heard_at, hydrant.map(|hydrant| hydrant.trust));
+    let reason = hydrant.and_then(|hydrant| hydrant.reason);
+    let shown = if it.pressure_kpa.is_some() { Field::PressureKpa } else { Field::SmokeDbM };
+    let measured = it.memory.as_ref().and_then(|memory| memory.fresh().measured(shown));
     html! {
         tr {
             th scope="row" { a href={ "/devices/" (device.id) } { (device.name) } " "
                 @if device.name != device.id { span.age { (device.id) } } }
-            td { (conditions(view, it.conditions, sight)) @if !device.claimed { span.tag { (view.say(UNCLAIMED)) } } }
+            td { (conditions(view, it.conditions, sight)) @if !device.claimed { span.tag { (view.say(UNCLAIMED)) } }
+                @if let Some(reason) = reason.filter(|reason| adds(*reason)) {
+                    " " span.age { (view.say(words::trust_reason(reason))) }
+                }
+            }
             td.nowrap {
                 @match (it.pressure_kpa, it.smoke_db_m) {
                     (Some(kpa), _) => { (format!("{kpa:.0}")) " kPa" }
                     (None, Some(smoke)) => { (format!("{smoke:.2}")) " dB/m" }
                     (None, None) => { "–" }
                 }
+                @if let Some(at) = measured { " " span.age { (view.ago(at)) } }
             }
             td { @if let Some(at) = it.heard_at { (view.ago(at)) } @else { (view.say(words::NEVER)) } }
             td.wide { (device.address) }
             td.wide { (it.station) }
         }
+    }
+}
+
+/// Whether a reason says more than the conditions beside it.
+const fn adds(reason: TrustReason) -> bool {
+    match reason {
+        TrustReason::NoMeasurement
+        | TrustReason::NeverMeasured
+        | TrustReason::TooOld
+        | TrustReason::OneLowReading
+        | TrustReason::LowReadings
+        | TrustReason::Maintenance => true,
+        TrustReason::NoWater
+        | TrustReason::Offline
+        | TrustReason::SensorFault
+        | TrustReason::LowPressure
+        | TrustReason::HydrantOpen => false,
     }
 }
 

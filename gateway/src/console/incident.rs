@@ -258,6 +258,7 @@ fn hydrant_row(view: &View, it: &NearHydrant, known: &evidence::Known) -> Markup
                 }
             }
             span.tag { (view.say(words::trust(now.trust))) }
+            @if let Some(reason) = now.reason { " " span.age { (view.say(words::trust_reason(reason))) } " " }
             @if let Some(at) = now.measured_at {
                 span.age { (view.say(MEASURED)) " " (view.ago(at)) }
             }
@@ -294,6 +295,7 @@ pub fn first_hydrant(view: &View, it: &WireIncident) -> Option<Markup> {
     Some(html! {
         (view.say(WATER)) ": " (hydrant.name) " · " (hydrant.distance_m) " m "
         (bearing(view, hydrant.bearing_deg)) " · " (kpa) " kPa"
+        @if let Some(at) = hydrant.measured_at { " · " (view.ago(at)) }
     })
 }
 

@@ -178,7 +178,7 @@ pub fn day(at: Ms, zone: &TimeZone) -> String {
 
 /// Words that several pages need.
 pub mod words {
-    use standpipe_rules::detect::Trust;
+    use standpipe_rules::detect::{Trust, TrustReason};
     use standpipe_shared::{Condition, Kind, Severity};
 
     use super::{Say, say};
@@ -247,6 +247,40 @@ pub mod words {
             Trust::Suspect => say("doubtful", "存疑"),
             Trust::OutOfService => say("out of service", "停用"),
         }
+    }
+
+    /// Why a hydrant is trusted no further.
+    pub const fn trust_reason(it: TrustReason) -> Say {
+        match it {
+            TrustReason::Maintenance => say("work on it is announced", "检修中"),
+            TrustReason::NoWater => say("the pipe is empty", "管内无水"),
+            TrustReason::Offline => say("the device is offline", "设备离线"),
+            TrustReason::SensorFault => say("its sensor is faulty", "传感器故障"),
+            TrustReason::NoMeasurement => {
+                say("the device speaks, but sends no pressure", "设备在线，但不上报水压")
+            }
+            TrustReason::NeverMeasured => say("no pressure was ever received", "从未收到水压"),
+            TrustReason::TooOld => say("the newest pressure is too old", "水压数据已过时"),
+            TrustReason::LowPressure => say("below the minimum", "低于最低水压"),
+            TrustReason::OneLowReading => {
+                say("one low reading, not confirmed yet", "一次读数偏低，待下次读数确认")
+            }
+            TrustReason::LowReadings => {
+                say("low readings, not for long enough yet", "连续读数偏低，持续时间不足")
+            }
+            TrustReason::HydrantOpen => say("water flows, or a cap is off", "正在出水或阀盖打开"),
+        }
+    }
+
+    /// Why a condition is true, by its name on the wire; `None`: a word of a later version.
+    pub fn reason(it: &str) -> Option<Say> {
+        Some(match it {
+            "never" => say("never heard since it was registered", "登记后从未上线"),
+            "no_measurement" => say("it speaks, but sends no pressure", "设备在线，但不上报水压"),
+            "since_unknown" => say("since when is not known", "起始时间不明"),
+            "unverified" => say("the repair is not verified", "维修未核实"),
+            _ => return None,
+        })
     }
 
     /// A condition.

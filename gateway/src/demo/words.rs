@@ -121,7 +121,8 @@ impl Teller {
         };
         let text = format!("{} → paged 已通知 {name} ({why})", title(it));
         let mut lines = vec![self.page.line(heard.at, it.severity, &text)];
-        let near: Vec<_> = it.hydrants.iter().take(HYDRANTS).map(hydrant).collect();
+        let near: Vec<_> =
+            it.hydrants.iter().take(HYDRANTS).map(|near| hydrant(near, heard.at)).collect();
         if !near.is_empty() && (first || it.step <= 1) {
             lines.push(format!("{:24}nearest water 最近水源: {}", "", near.join(" · ")));
         }
@@ -206,7 +207,7 @@ fn title(it: &WireIncident) -> String {
     format!("{what} {}{id}", it.title.en)
 }
 
-fn hydrant(it: &NearHydrant) -> String {
+fn hydrant(it: &NearHydrant, now: Ms) -> String {
     let kpa = it.pressure_kpa.map_or_else(|| "? kPa".to_owned(), |it| format!("{it:.0} kPa"));
     let trust = match it.trust {
         Trust::Ok => "",
@@ -218,7 +219,8 @@ fn hydrant(it: &NearHydrant) -> String {
         Trust::Suspect => " doubtful 存疑",
         Trust::OutOfService => " out of service 停用",
     };
-    format!("{} {} m {kpa}{trust}", it.id, it.distance_m)
+    let age = it.measured_at.map_or_else(String::new, |at| format!(" {} ago", after(now - at)));
+    format!("{} {} m {kpa}{age}{trust}", it.id, it.distance_m)
 }
 
 /// A span in milliseconds, or in seconds with one decimal; never negative.
@@ -277,7 +279,7 @@ mod tests {
         }
         insta::assert_snapshot!(lines.join("\n"), @r"
         00:00:01  FIRE 火警  烟雾报警 Smoke · 新华大厦 Xinhua Building 12F [S-0003] → paged 已通知 鱼洞 Yudong (400 ms)
-                                nearest water 最近水源: H-0042 120 m 312 kPa · H-0007 90 m 4 kPa no water 无水
+                                nearest water 最近水源: H-0042 120 m 312 kPa 100 ms ago · H-0007 90 m 4 kPa 100 ms ago no water 无水
         00:00:09  FIRE 火警  烟雾报警 Smoke · 新华大厦 Xinhua Building 12F [S-0003] · acknowledged 已接警, 8.5 s
         00:01:01  FIRE 火警  烟雾报警 Smoke · 新华大厦 Xinhua Building 12F [S-0003] · closed 已结案 (false alarm), 60.0 s
         ");

@@ -117,15 +117,15 @@ impl Fresh {
         self.at.get(field as usize).copied().filter(|at| *at != 0)
     }
 
-    pub(super) fn note(&mut self, field: Field, at: Ms) {
+    fn note(&mut self, field: Field, at: Ms) {
         if let Some(place) = self.at.get_mut(field as usize) {
             *place = at;
         }
     }
 
-    /// A pressure that says something of the water. The same moment measured again is no second
+    /// A pressure, kPa, that says something of the water. The same moment measured again is no second
     /// reading.
-    fn see_water(&mut self, kpa: f32, at: Ms) {
+    pub fn see_water(&mut self, kpa: f32, at: Ms) {
         let before_kpa = self.water.and_then(|last| match last.at < at {
             true => Some(last.kpa),
             false => last.before_kpa,
@@ -175,6 +175,17 @@ impl Memory {
         fields.iter().filter_map(|field| self.fresh().measured(*field)).max()
     }
 
+    /// Takes in what was measured at `ts`.
+    pub fn take_in(&mut self, values: &Measurements, ts: Ms) {
+        for field in Field::ALL {
+            if let Some(value) = values.get(field) {
+                // A value that was read is finite.
+                let _ = self.latest.set(field, value);
+                self.fresh_mut().note(field, ts);
+            }
+        }
+    }
+
     /// The measurements and their times, those that were ever made.
     pub fn latest_at(&self) -> impl Iterator<Item = (Field, Ms)> {
         let time = |field| Some((field, self.fresh().measured(field)?));
@@ -216,13 +227,7 @@ impl Judge<'_> {
             }
             self.memory.fresh_mut().water_heard = Some(when.at);
         }
-        for field in Field::ALL {
-            if let Some(value) = values.get(field) {
-                // A value that was read is finite.
-                let _ = self.memory.latest.set(field, value);
-                self.memory.fresh_mut().note(field, when.ts);
-            }
-        }
+        self.memory.take_in(values, when.ts);
     }
 
     /// What a reading that another one has overtaken still tells: the measurements that were made

@@ -218,16 +218,22 @@ impl Served {
         );
     }
 
-    /// As the engine keeps it: heard just now.
+    /// As the engine keeps it: heard, and measured, just now.
     pub fn memory(&self, ix: u32, conditions: u32, kpa: f32) {
+        self.memory_at(ix, conditions, kpa, Clock::new().now());
+    }
+
+    /// The same, heard just now, and measured then.
+    pub fn memory_at(&self, ix: u32, conditions: u32, kpa: f32, measured_at: i64) {
         let now = Clock::new().now();
         let latest =
             Measurements { pressure_kpa: Kilopascals::new(kpa).ok(), ..Measurements::default() };
-        let mut memory = Memory { heard_at: Some(now), newest: Some(NOON), ..Memory::default() };
-        memory.latest = latest;
+        let mut memory = Memory { heard_at: Some(now), newest: Some(now), ..Memory::default() };
+        memory.take_in(&latest, measured_at);
+        memory.fresh_mut().see_water(kpa, measured_at);
         let sql = "INSERT INTO memory VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6)";
         let latest = serde_json::to_string(&latest).unwrap();
-        self.db.execute(sql, (ix, conditions, now, NOON, latest, memory.body())).unwrap();
+        self.db.execute(sql, (ix, conditions, now, measured_at, latest, memory.body())).unwrap();
     }
 
     pub fn incident(&self, id: &str, at: i64, class: &str, severity: &str, state: &str) {

@@ -3,6 +3,9 @@
 
 use serde_json::json;
 
+use standpipe_rules::detect::Memory;
+use standpipe_shared::{Condition, Field, Measurements};
+
 use super::console::Browser;
 use super::{FIRE, NOON, Served, device, incident_wire};
 use crate::accounts::Role;
@@ -67,6 +70,55 @@ async fn of_what_is_not_heard_nobody_says_that_nothing_is_wrong() {
     assert!(admin.text("/devices/SM-1").await.contains("? not known"));
     let map = admin.text("/map/points").await;
     assert!(map.contains("\"SM-1\",\"SM-1 name\",29.4,106.5,1"), "silent on the map: {map}");
+}
+
+#[tokio::test]
+async fn pages_say_why_a_hydrant_is_not_trusted_and_how_old_its_pressure_is() {
+    let api = burning(|it| {
+        let mut near = it["hydrants"][0].clone();
+        (near["id"], near["measured_at"]) = (json!("H-2"), json!(Clock::new().now() - 60_000));
+        it["hydrants"] = json!([near]);
+        (it["reason"], it["conditions"]) = (json!("since_unknown"), json!(["smoke", "heat"]));
+        it["value"] = json!({"smoke_db_m": 0.3, "temp_c": 61.0});
+    });
+    let api = api.await;
+    let now = Clock::new().now();
+    api.memory_at(1, 0, 300.0, now - 7_200_000); // H-2: heard just now
+    let mut low = Memory { heard_at: Some(now), ..Memory::default() };
+    let mut values = Measurements::default();
+    values.set(Field::PressureKpa, 121.5).unwrap();
+    low.take_in(&values, now);
+    low.fresh_mut().see_water(121.5, now);
+    low.track_mut(Condition::LowPressure).set(now, now);
+    api.db.execute("UPDATE memory SET body = ?1 WHERE ix = 0", [low.body()]).unwrap();
+    let mut detector = Memory { heard_at: Some(now), ..Memory::default() };
+    let mut values = Measurements::default();
+    values.set(Field::SmokeDbM, 0.42).unwrap();
+    detector.take_in(&values, now - 180_000);
+    let sql = "INSERT INTO memory VALUES (2, 0, 3, ?1, ?1, '{}', ?2)";
+    api.db.execute(sql, (now, detector.body())).unwrap();
+
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    let (en, zh) = ("the newest pressure is too old", "水压数据已过时");
+    let (list, (_, list_zh)) = (admin.text("/devices").await, chinese(&admin, "/devices").await);
+    assert!(row(&list, "H-2").contains(en), "{}", row(&list, "H-2"));
+    assert!(row(&list_zh, "H-2").contains(zh), "{}", row(&list_zh, "H-2"));
+    assert!(row(&list, "H-2").contains("2 h 0 min ago"), "its pressure's age, not its message's");
+    assert!(row(&list, "H-1").contains("low pressure"), "{}", row(&list, "H-1"));
+    assert!(!row(&list, "H-1").contains("below the minimum"), "that is said already");
+    assert!(admin.text("/devices/H-1").await.contains("below the minimum"));
+    for path in ["/devices/H-2".to_owned(), format!("/incidents/{FIRE}")] {
+        let (page, (_, page_zh)) = (admin.text(&path).await, chinese(&admin, &path).await);
+        assert!(page.contains(en) && page.contains("2 h 0 min ago"), "{path} {page}");
+        assert!(page_zh.contains(zh) && page_zh.contains("2 小时 0 分前"), "{path} {page_zh}");
+    }
+    let fire = format!("/incidents/{FIRE}");
+    let (page, (_, page_zh)) = (admin.text(&fire).await, chinese(&admin, &fire).await);
+    assert!(page.contains("0.42 dB/m (3 min 0 s ago)"), "as it is now: {page}");
+    assert!(page.contains("61 °C<") || page.contains("61 °C "), "as it was told: {page}");
+    assert!(page.contains("since when is not known") && page_zh.contains("起始时间不明"));
+    let board = admin.text("/").await;
+    assert!(board.contains("1 min 0 s ago"), "the first hydrant's pressure has its age: {board}");
 }
 
 #[tokio::test]

@@ -22,15 +22,33 @@ async fn devices_are_the_registry_and_what_is_known_now() {
     let mut wanted = device("H-1", "hydrant", "School Rd 100%", "Z1");
     let first = &list["items"][0];
     wanted["conditions"] = json!(["low_pressure"]);
-    wanted["measured_at"] = json!(NOON);
     wanted["latest"] = json!({"pressure_kpa": 121.5});
-    wanted["trust"] = json!("ok");
+    wanted["trust"] = json!("unconfirmed");
+    wanted["trust_reason"] = json!("one_low_reading");
     wanted["heard_at"] = first["heard_at"].clone();
+    wanted["measured_at"] = first["heard_at"].clone();
+    wanted["latest_at"] = json!({"pressure_kpa": first["heard_at"]});
     assert_eq!(*first, wanted);
     let second = &list["items"][1];
-    assert_eq!((&second["latest"], &second["trust"]), (&json!({}), &json!("stale")), "never heard");
+    let said = ["latest", "latest_at", "trust", "trust_reason"].map(|key| &second[key]);
+    assert_eq!(
+        said,
+        [&json!({}), &json!({}), &json!("stale"), &json!("never_measured")],
+        "never heard"
+    );
     assert_eq!(api.get("/api/v1/devices/H-1").await, wanted);
-    assert_eq!(api.get("/api/v1/devices/SM-1").await["trust"], Value::Null);
+    let detector = api.get("/api/v1/devices/SM-1").await;
+    assert_eq!((&detector["trust"], &detector["trust_reason"]), (&Value::Null, &Value::Null));
+
+    api.memory_at(1, 0, 300.0, NOON);
+    let heard = api.get("/api/v1/devices/H-2").await;
+    let said = ["measured_at", "latest_at", "trust", "trust_reason"].map(|key| &heard[key]);
+    let times = json!({"pressure_kpa": NOON});
+    assert_eq!(
+        said,
+        [&json!(NOON), &times, &json!("stale"), &json!("too_old")],
+        "heard just now, and measured long ago"
+    );
 }
 
 #[tokio::test]
@@ -203,7 +221,8 @@ async fn the_document_names_every_path_and_the_incident_as_it_is_written() {
     assert_eq!(document["security"], json!([{"bearer":[]},{"session":[]}]));
     assert_eq!(document["paths"]["/readyz"]["get"]["security"], json!([{}]), "asked without");
     // What the rules write is what the document says.
-    let text = super::incident_wire();
+    let mut text = super::incident_wire();
+    text["hydrants"][0]["trust_reason"] = json!("too_old");
     let written: standpipe_rules::incidents::WireIncident = serde_json::from_value(text).unwrap();
     let written = serde_json::to_value(written).unwrap();
     let schema = &document["components"]["schemas"]["Incident"]["properties"];

@@ -103,7 +103,8 @@ async fn a_device_is_registered_changed_and_claimed() {
     let wanted = json!({"id":"H-2","kind":"hydrant","name":"新","station":"S2","zone":"",
         "profile":"municipal","lat":29.4,"lon":106.5,"address":"","building":"","floor":"",
         "interval_s":null,"installed_on":"","area":"","claimed":true,"conditions":[],
-        "heard_at":null,"measured_at":null,"latest":{},"trust":"stale"});
+        "heard_at":null,"measured_at":null,"latest":{},"latest_at":{},
+        "trust":"stale","trust_reason":"never_measured"});
     assert_eq!(new, wanted);
 
     let mut changed = api.get(path).await;

@@ -8,7 +8,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::detect::{HydrantNow, Memory};
 use standpipe_rules::incidents::{NearHydrant, WireIncident};
 use standpipe_rules::registry::{Device, DeviceIx, Registry};
-use standpipe_shared::{Class, Condition, Kind};
+use standpipe_shared::{Class, Condition, Field, Kind};
 
 use super::super::device::SPEAKS_FROM;
 use super::super::devices::UNCLAIMED;
@@ -44,6 +44,8 @@ const REPEATED: Say = say("Episode", "第几次");
 pub struct Known {
     device: Option<Device>,
     heard_at: Option<Ms>,
+    /// What is remembered of it.
+    memory: Option<Memory>,
     /// What stations are called.
     pub names: Names,
     /// Other detectors of the building that are in alarm: name and floor.
@@ -87,14 +89,17 @@ fn find(
     let rows = names.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
     known.names = rows.collect::<Result<_, _>>()?;
     if let Some(device) = &it.device {
-        let sql = "SELECT d.json, m.heard_at FROM device d LEFT JOIN memory m ON m.ix = d.ix
+        let sql =
+            "SELECT d.json, m.heard_at, m.body FROM device d LEFT JOIN memory m ON m.ix = d.ix
                    WHERE d.id = ?1";
         let row = db.prepare_cached(sql)?.query_row([&device.id], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Option<Ms>>(1)?))
+            let body: Option<Vec<u8>> = row.get(2)?;
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<Ms>>(1)?, body))
         });
-        if let Some((json, heard_at)) = row.optional()? {
+        if let Some((json, heard_at, body)) = row.optional()? {
             known.device = Some(serde_json::from_str(&json)?);
             known.heard_at = heard_at;
+            known.memory = body.and_then(|body| Memory::from_body(&body).ok());
         }
         let sql =
             "SELECT count(*), coalesce(sum(json_extract(wire, '$.outcome') = 'false_alarm'), 0)
@@ -168,8 +173,13 @@ pub fn facts(view: &View, it: &WireIncident, known: &Known) -> Markup {
                 }
                 @if let Some(zone) = &it.zone { dt { (view.say(ZONE)) } dd { (zone) } }
                 dt { (view.say(words::STATION)) } dd { (station(view, it, known)) }
-                dt { (view.say(TRUE_NOW)) } dd { (conditions.join(" · ")) }
-                @if let Some(value) = value(it) { dt { (view.say(MEASURED)) } dd { (value) } }
+                dt { (view.say(TRUE_NOW)) } dd {
+                    (conditions.join(" · "))
+                    @if let Some(why) = it.reason.as_deref().and_then(words::reason) {
+                        " " span.age { (view.say(why)) }
+                    }
+                }
+                @if let Some(value) = value(view, it, known) { dt { (view.say(MEASURED)) } dd { (value) } }
                 @if it.late_s > 0 {
                     dt { (view.say(LATE)) } dd { (view.lang.long(i64::from(it.late_s) * 1_000)) }
                 }
@@ -225,28 +235,36 @@ fn unknown(view: &View, it: &WireIncident, known: &Known) -> Markup {
     }
 }
 
-/// The measurements with their units.
-fn value(it: &WireIncident) -> Option<String> {
-    let value = serde_json::to_value(it.value).ok()?;
-    let all: Vec<String> = value
-        .as_object()?
-        .iter()
-        .filter_map(|(name, it)| {
-            let (number, unit) = (it.as_f64()?, unit(name)?);
-            Some(format!("{} {unit}", (number * 100.0).round() / 100.0))
+/// The measurements that matter with their units; of an incident that is open as they are now,
+/// each with its age.
+fn value(view: &View, it: &WireIncident, known: &Known) -> Option<String> {
+    let now = known.memory.as_ref().filter(|_| it.closed_at.is_none());
+    let shown = |field: Field| {
+        let (then, unit) = (it.value.get(field)?, unit(field)?);
+        let value = now.and_then(|memory| memory.latest.get(field)).unwrap_or(then);
+        let number = format!("{} {unit}", (f64::from(value) * 100.0).round() / 100.0);
+        Some(match now.and_then(|memory| memory.fresh().measured(field)) {
+            Some(at) => format!("{number} ({})", view.lang.ago(view.now - at)),
+            None => number,
         })
-        .collect();
+    };
+    let all: Vec<String> = Field::ALL.into_iter().filter_map(shown).collect();
     (!all.is_empty()).then(|| all.join(" · "))
 }
 
-fn unit(field: &str) -> Option<&'static str> {
+const fn unit(field: Field) -> Option<&'static str> {
     Some(match field {
-        "pressure_kpa" => "kPa",
-        "smoke_db_m" => "dB/m",
-        "temp_c" => "°C",
-        "dirt_pct" => "%",
-        "tilt_deg" => "°",
-        "battery_mv" => "mV",
-        _ => return None,
+        Field::PressureKpa => "kPa",
+        Field::SmokeDbM => "dB/m",
+        Field::TempC => "°C",
+        Field::DirtPct => "%",
+        Field::TiltDeg => "°",
+        Field::BatteryMv => "mV",
+        Field::PressureMinKpa
+        | Field::PressureMaxKpa
+        | Field::LoopMa
+        | Field::Flowing
+        | Field::CapOpen
+        | Field::RssiDbm => return None,
     })
 }

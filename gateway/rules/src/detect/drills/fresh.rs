@@ -179,8 +179,8 @@ fn no_measurement_freezes_the_water_and_ends_with_good_pressure() {
     );
     drill.finds(
         "five minutes of pressure, whatever it is; the loop alone proves nothing",
-        &(every(60, "00:08:00", "00:11:00", "loop_ma=12")
-            + &every(60, "00:11:10", "00:13:10", "pressure_kpa=0")),
+        &(every(60, "00:08:00", "00:12:00", "loop_ma=12")
+            + &every(60, "00:12:10", "00:13:10", "pressure_kpa=0")),
         &["00:12:10 D sensor_fault ended 00:06:30", "00:13:10 D no_water since 00:12:10"],
     );
     hydrant().finds(
@@ -232,22 +232,30 @@ fn a_measurement_that_another_one_overtook_is_the_newest_of_its_kind() {
 
 #[test]
 fn a_zone_counts_the_hydrants_whose_pressure_is_known() {
-    let devices = (b'A'..=b'K').map(|id| Device {
-        zone: "main".into(),
-        ..device(&char::from(id).to_string(), Kind::Hydrant, "patient", 60)
-    });
-    let mut drill = Drill::new(devices);
+    let devices: Vec<Device> = (b'A'..=b'K')
+        .map(|id| Device {
+            zone: "main".into(),
+            ..device(&char::from(id).to_string(), Kind::Hydrant, "patient", 60)
+        })
+        .collect();
     let all = |clock: &str, who: &str, what: &str| {
         who.chars().map(|id| format!("{clock} {id}: {what}\n")).collect::<String>()
     };
-    let script = all("00:00:00", "ABCDEFGHIJK", "pressure_kpa=300")
-        + &all("00:03:30", "K", "battery_mv=3600")
-        + &all("00:03:30", "DEFGHIJ", "pressure_kpa=300")
-        + &all("00:03:30", "ABC", "pressure_kpa=100")
-        + &all("00:04:00", "ABC", "pressure_kpa=100");
-    let found = drill.run(&script);
-    let zones: Vec<_> = found.iter().filter(|line| line.contains("zone")).collect();
-    assert_eq!(zones, ["00:04:00 zone main zone_low_pressure since 00:03:30 of A B C"]);
+    let zones = |eleventh: &str| {
+        let mut drill = Drill::new(devices.clone());
+        let script = all("00:00:00", "ABCDEFGHIJK", "pressure_kpa=300")
+            + &all("00:03:30", "K", eleventh)
+            + &all("00:03:30", "DEFGHIJ", "pressure_kpa=300")
+            + &all("00:03:30", "ABC", "pressure_kpa=100")
+            + &all("00:04:00", "ABC", "pressure_kpa=100");
+        let mut found = drill.run(&script);
+        found.retain(|line| line.contains("zone"));
+        found
+    };
+    let three_of_ten = ["00:04:00 zone main zone_low_pressure since 00:03:30 of A B C"];
+    assert_eq!(zones("battery_mv=3600"), three_of_ten, "one says nothing of its water");
+    assert_eq!(zones("pressure_kpa=9999"), three_of_ten, "one has a broken sensor");
+    assert_eq!(zones("pressure_kpa=300"), [""; 0], "three of eleven");
 }
 
 #[test]

@@ -83,6 +83,12 @@ fn a_device_that_is_registered_later_counts_from_then() {
     );
 }
 
+#[test]
+fn a_stranger_that_was_known_before_the_gateway_counted_is_missed_by_nobody() {
+    let mut drill = Drill::new([Device::unclaimed("X", "town", Kind::Smoke)]);
+    drill.finds("nobody registered it", "03:00:00", &[]);
+}
+
 /// The same gateway after a restart, with these devices beside those it knew.
 fn restarted(before: &Drill, more: impl IntoIterator<Item = Device>) -> Drill {
     let mut registry = before.watch.registry.clone();
