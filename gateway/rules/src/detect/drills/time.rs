@@ -285,6 +285,47 @@ fn a_fire_with_an_old_time_is_told_at_once_and_says_so() {
 }
 
 #[test]
+fn a_time_within_an_interval_is_wrong_where_it_does_not_rise() {
+    let quarterly = || Drill::new([device("D", Kind::Hydrant, "municipal", 900)]);
+    quarterly().finds(
+        "by its number: a hundred seconds back, though not older than an interval",
+        "00:00:00 #1/1 pressure_kpa=300\n00:15:00 #1/2 pressure_kpa=300\n00:15:15 @00:13:35 #1/3 pressure_kpa=3\n00:15:30 @00:13:50 #1/4 pressure_kpa=3\n00:15:45 @00:14:05 #1/5 pressure_kpa=3",
+        &[
+            "00:15:15 D clock_fault since 00:15:15",
+            "00:15:45 D no_water since 00:15:15",
+            "00:15:45 D low_pressure since 00:15:15",
+        ],
+    );
+    let mut drill = Drill::watched();
+    drill.finds(
+        "without numbers, more than half an interval after the last one",
+        "00:01:00 pressure_kpa=300\n00:01:31 @00:00:59 pressure_kpa=3",
+        &["00:01:31 D clock_fault since 00:01:31"],
+    );
+    assert_eq!(now(&drill).0, Some(3.0));
+    let mut drill = Drill::watched();
+    drill.finds(
+        "half an interval after it, it is out of order",
+        "00:01:00 pressure_kpa=300\n00:01:30 @00:00:59 pressure_kpa=3",
+        &[],
+    );
+    assert_eq!(now(&drill).0, Some(300.0));
+}
+
+#[test]
+fn a_run_of_low_ones_goes_on_behind_one_that_was_hidden() {
+    Drill::new([device("D", Kind::Hydrant, "municipal", 900)]).finds(
+        "45 minutes by the clocks, and it was heard all the time",
+        "00:00:00 pressure_kpa=300\n00:15:00 pressure_kpa=300\n00:30:00 @00:20:00 pressure_kpa=3\n00:50:00 @00:10:00 pressure_kpa=3\n01:05:01 @00:00:00 pressure_kpa=3",
+        &[
+            "01:05:01 D clock_fault since 01:05:01",
+            "01:05:01 D no_water since 00:20:00",
+            "01:05:01 D low_pressure since 00:20:00",
+        ],
+    );
+}
+
+#[test]
 fn an_alarm_in_live_rhythm_is_not_lost_to_a_wrong_clock() {
     let mut drill = Drill::watched();
     drill.run("00:00:00 pressure_kpa=300\n00:01:00 pressure_kpa=300");
