@@ -6,7 +6,6 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::{CONFIG, KeepError};
-use crate::ids;
 use crate::private_file::{Readers, write};
 
 /// The configuration's name in a backup.
@@ -23,11 +22,6 @@ pub fn keep(config: &Path, backup: &Path) -> Result<Vec<PathBuf>, KeepError> {
     let text = std::fs::read_to_string(config)?;
     write(&into.join(NAME), text.as_bytes(), Readers::Owner)?;
     let mut missing = Vec::new();
-    // Made by the gateway, and named by nothing: without it what is delivered again after a restore
-    // gets other ids.
-    if let Ok(secret) = std::fs::read(folder.join(ids::NAME)) {
-        write(&into.join(ids::NAME), &secret, Readers::Owner)?;
-    }
     for file in named(&text) {
         match (below(folder, &file), std::fs::read(folder.join(&file))) {
             (Some(name), Ok(content)) => write(&into.join(name), &content, Readers::Owner)?,
