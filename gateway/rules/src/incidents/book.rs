@@ -208,9 +208,9 @@ impl Book {
         };
         let free =
             |id: &IncidentId| !self.incidents.contains_key(id) && !self.past.contains(&half(*id));
-        let ids =
+        let mut ids =
             (0..=u32::MAX).map(|again| self.secret.incident(&opened, raised.received_at, again));
-        let id = ids.filter(free).next().unwrap_or_default();
+        let id = ids.find(free).unwrap_or_default();
         (self.next_number(cx.out), id)
     }
 

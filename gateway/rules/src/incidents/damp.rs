@@ -239,7 +239,7 @@ impl Book {
     /// escalation goes on from there: who flaps must not keep it from the next step.
     pub(super) fn sound_now(&mut self, cx: &mut Cx, it: &mut Incident, about: About, late_s: u32) {
         let unanswered = it.state == State::Open && about.again == Again::Yes;
-        let before = unanswered.then(|| (it.step, it.repeat, it.episode_at, it.step_at));
+        let before = unanswered.then_some((it.step, it.repeat, it.episode_at, it.step_at));
         let told = it.told.clone();
         self.found(cx, it, late_s);
         if let Some((step, repeat, episode_at, step_at)) = before.filter(|_| it.step > 0) {

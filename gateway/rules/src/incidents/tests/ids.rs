@@ -99,8 +99,7 @@ proptest! {
 fn an_id_that_exists_is_not_given_twice() {
     let reading = Reading { ts: Some(T0), ..Reading::default() };
     let alarm = |active| {
-        let alarm =
-            Alarm { reading: reading.clone(), condition: Condition::Smoke, active, test: false };
+        let alarm = Alarm { reading, condition: Condition::Smoke, active, test: false };
         Message::Alarm { area: "a".into(), device: "SD-4".into(), alarm }
     };
     let mut world = World::new(town(), Plan::default(), Secret::new([1; 32]));
