@@ -454,6 +454,17 @@ fn a_device_that_was_never_heard_is_a_notice_and_no_part_of_a_blind_area() {
     let areas = world.book.open().filter(|it| matches!(it.subject, Subject::Area(_)));
     let [area] = &areas.collect::<Vec<_>>()[..] else { panic!("{:?}", open(&world)) };
     assert_eq!(area.children.len(), 10, "all ten that were ever heard");
+    let late = Device {
+        claimed: true,
+        station: "T".into(),
+        interval_s: Some(60),
+        ..Device::unclaimed("M-40", "town", Kind::Smoke)
+    };
+    let ix = world.put_device(late, &mut out);
+    world.tick(T0 + 400_000, &mut out);
+    world.tick(T0 + 700_000, &mut out);
+    let notice = world.book.open().find(|it| it.subject == Subject::Device(ix));
+    assert_eq!(notice.map(|it| it.parent), Some(None), "nor does a later one join it");
 }
 
 #[test]
