@@ -127,7 +127,7 @@ fn births(broker: &Broker) {
     let raw = |topic: &str, body: &[u8]| {
         terminal.publish_raw(&format!("standpipe/v1/lidu/{topic}/telemetry"), body.to_vec());
     };
-    raw("H-005", b"{\"pressure_kpa\":\xcb\xae,\"seq\":3}");
+    raw("H-005", b"{\"pressure_kpa\":\xd6\xd0,\"seq\":3}");
     raw("H-006", "压力=312".as_bytes());
     raw("GW-1", br#"{"devEUI":"24e124136b502217","object":{"pressure":3.1,"battery":93},"rxInfo":[{"gatewayID":"AQ==","rssi":-113,"loRaSNR":-6.2}],"fPort":85,"data":"A2cWAQ=="}"#);
 }

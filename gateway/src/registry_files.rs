@@ -59,14 +59,14 @@ impl Untaken {
         let (first, all) = (self.0.first().map_or("", String::as_str), self.0.len());
         Text {
             en: format!(
-                "The registry files have {all} fault{} and were not read in. The gateway works with \
-                 the stations and devices it has stored, and fires are paged. First fault: {first}. \
-                 Correct the file (standpipe check lists every fault), then restart the gateway.",
+                "Not read in: {all} fault{}. The gateway works with the stations and devices it has \
+                 stored, and fires are paged. First: {first}. Correct the file (standpipe check \
+                 lists every fault), then restart the gateway.",
                 if all == 1 { "" } else { "s" }
             ),
             zh: format!(
-                "台账文件有 {all} 处错误，未导入。网关按已保存的站点和设备运行，火警照常通知。\
-                 第一处错误：{first}。请修正文件（standpipe check 可列出全部错误），然后重启网关。"
+                "未导入：{all} 处错误。网关按已保存的站点和设备运行，火警照常通知。第一处：{first}。\
+                 请修正文件（standpipe check 可列出全部错误），然后重启网关。"
             ),
         }
     }

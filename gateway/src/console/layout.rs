@@ -27,18 +27,25 @@ const SILENT: Say =
 const UNLOCK: Say = say("Turn the sound on", "开启声音");
 const MAIN: Say = say("Pages", "页面");
 
+/// Whether a page is for somebody.
+type OpenTo = fn(&Who) -> bool;
+
 /// Where one can go, in order, and who can.
-const PAGES: [(&str, Say, Option<fn(&Who) -> bool>); 9] = [
-    ("/", say("Board", "值班台"), None),
-    ("/map", say("Map", "地图"), None),
-    ("/devices", say("Devices", "设备"), None),
-    ("/maintenance", say("Work", "维护"), None),
-    ("/reports", say("Reports", "报告"), None),
-    ("/quarantine", say("Not understood", "无法识别"), Some(quarantine::may)),
-    ("/accounts", say("Accounts", "账户"), Some(administers)),
-    ("/audit", say("Audit", "审计"), Some(administers)),
-    ("/routing", say("Who is told", "通知预演"), Some(administers)),
+const PAGES: [(&str, Say, OpenTo); 9] = [
+    ("/", say("Board", "值班台"), everybody),
+    ("/map", say("Map", "地图"), everybody),
+    ("/devices", say("Devices", "设备"), everybody),
+    ("/maintenance", say("Work", "维护"), everybody),
+    ("/reports", say("Reports", "报告"), everybody),
+    ("/quarantine", say("Not understood", "无法识别"), quarantine::may),
+    ("/accounts", say("Accounts", "账户"), administers),
+    ("/audit", say("Audit", "审计"), administers),
+    ("/routing", say("Who is told", "通知预演"), administers),
 ];
+
+const fn everybody(_: &Who) -> bool {
+    true
+}
 
 const fn administers(who: &Who) -> bool {
     who.may(Right::Accounts)
@@ -118,7 +125,7 @@ fn header(view: &View) -> Markup {
         header.top {
             nav aria-label=(view.say(MAIN)) {
                 @for (to, name, open_to) in PAGES {
-                    @if open_to.is_none_or(|may| may(&view.who)) {
+                    @if open_to(&view.who) {
                         @let inside = path == to || (to.len() > 1 && path.starts_with(to));
                         a href=(to) aria-current=[inside.then_some("page")] { (view.say(name)) }
                     }
