@@ -379,6 +379,8 @@ fn a_shorter_interval_that_a_device_says_itself_is_waited_for_at_once() {
         interval_s: Some(interval_s),
         reset: None,
         rev: None,
+        lost: None,
+        storage: None,
     };
     world.step(&says(86_400), T0, &mut out);
     world.step(&pressure(T0, 300.0), T0, &mut out);
@@ -557,6 +559,8 @@ fn what_is_retained_is_never_live() {
         interval_s: Some(30),
         reset: None,
         rev,
+        lost: None,
+        storage: None,
     };
     world.step(&status(false, None), KEPT, &mut out);
     world.step(&status(true, None), KEPT, &mut out);
