@@ -357,9 +357,10 @@ fn a_shorter_interval_is_waited_for_at_once() {
     let device = world.registry().device(H).unwrap().clone();
     world.put_device(Device { interval_s: Some(86_400), ..device.clone() }, &mut out);
     world.step(&pressure(T0, 300.0), T0, &mut out);
+    world.tick(T0 + 300_000, &mut out); // so long it waited for a first word
     world.put_device(Device { interval_s: Some(60), ..device }, &mut out);
     assert_eq!(world.next_wake(), Some(T0 + 300_000));
-    for minute in 1..60 {
+    for minute in 6..60 {
         world.tick(T0 + minute * 60_000, &mut out);
     }
     let offline = world.summary(H).conditions & Condition::Offline.bit();
@@ -384,8 +385,9 @@ fn a_shorter_interval_that_a_device_says_itself_is_waited_for_at_once() {
     };
     world.step(&says(86_400), T0, &mut out);
     world.step(&pressure(T0, 300.0), T0, &mut out);
-    world.step(&says(60), T0 + 1_000, &mut out);
-    world.tick(T0 + 301_000, &mut out);
+    world.tick(T0 + 300_000, &mut out); // so long it waited for a first word
+    world.step(&says(60), T0 + 301_000, &mut out);
+    world.tick(T0 + 601_000, &mut out);
     assert!(world.summary(H).conditions & Condition::Offline.bit() != 0);
 }
 
