@@ -157,7 +157,9 @@ impl World {
                     self.orders.reported(ix, rev, at, out);
                 }
             }
-            Message::UnreadableAlarm { .. } | Message::NotUnderstood { .. } => {}
+            Message::UnreadableAlarm { .. }
+            | Message::NotUnderstood { .. }
+            | Message::Cleared { .. } => {}
             Message::Reply { device, id, ok, detail, .. } => {
                 self.watch.heard(device, at, out);
                 if let Some(ix) = self.registry().find(device) {

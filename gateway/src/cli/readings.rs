@@ -211,7 +211,7 @@ fn row<'a>(
                 }
             }
             Column::Device => {
-                let wanted = "not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -";
+                let wanted = "not an id: use 1 to 64 bytes without / + # and what is invisible";
                 device = Name::new(field).map_err(|_| bad(wanted))?.as_str();
             }
             _ if field.is_empty() => {}
@@ -299,7 +299,7 @@ mod tests {
         let text = "arrive_ms,device,ts,pressure_kpa,flowing,battery_mv\n\
                     5,A,1,2,1,3\n\
                     4,A,1,2,1,3\n\
-                    6,A B,1,2,1,3\n\
+                    6,A#B,1,2,1,3\n\
                     6,A,1.5,2,1,3\n\
                     6,A,1,NaN,1,3\n\
                     6,A,1,1e39,1,3\n\
@@ -311,7 +311,7 @@ mod tests {
         insta::assert_snapshot!(told(text), @r#"
 5 A {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
 3: arrive_ms = `4`: before the row above: sort the rows by arrive_ms
-4: device = `A B`: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -
+4: device = `A#B`: not an id: use 1 to 64 bytes without / + # and what is invisible
 5: ts = `1.5`: not a whole number in range: write one, or nothing
 6: pressure_kpa = `NaN`: not a finite number: write one, or nothing
 7: pressure_kpa = `1e39`: not a finite number: write one, or nothing
@@ -328,7 +328,7 @@ mod tests {
         let text = "arrive_ms,device\n\n5,A\n\n\nsoon,A\n6,\"A\nB\"\n4,A";
         let bad = "5 A {}\n\
                    6: arrive_ms = `soon`: not a time: write Unix milliseconds\n\
-                   7: device = `A\nB`: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -\n\
+                   7: device = `A\nB`: not an id: use 1 to 64 bytes without / + # and what is invisible\n\
                    9: arrive_ms = `4`: before the row above: sort the rows by arrive_ms\n";
         assert_eq!(told(text), bad);
         assert_eq!(told(&text.replace('\n', "\r\n")), bad, "as a spreadsheet writes it");

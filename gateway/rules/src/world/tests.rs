@@ -250,6 +250,8 @@ fn a_status_a_reply_and_a_blind_gateway() {
         interval_s: None,
         reset: None,
         rev: None,
+        lost: None,
+        storage: None,
     };
     world.step(&will, T0, &mut out);
     assert_eq!(world.summary(H).conditions, Condition::Offline.bit());

@@ -40,7 +40,7 @@ proptest! {
         for (wait, late, boot, seq, values) in messages {
             now += wait;
             let reading = standpipe_shared::Reading {
-                boot: Some(boot), seq: Some(seq), ts: Some(now - late), values, unknown: 0,
+                boot: Some(boot), seq: Some(seq), ts: Some(now - late), values, ..Default::default()
             };
             let first = live.out.readings.len();
             live.watch.tick(now, &mut live.out);
