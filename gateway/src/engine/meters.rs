@@ -19,6 +19,8 @@ pub struct Meters {
     late: Counter,
     seq_reused: Counter,
     unknown_fields: Counter,
+    /// Members understood though they are not written as they should be.
+    pub repaired: Counter,
     bad_clocks: Counter,
     out_of_order: Counter,
     refused_actions: Counter,
@@ -69,6 +71,7 @@ impl Meters {
             late: counter!("standpipe_late_total"),
             seq_reused: counter!("standpipe_seq_reused_total"),
             unknown_fields: counter!("standpipe_unknown_fields_total"),
+            repaired: counter!("standpipe_repaired_total"),
             bad_clocks: counter!("standpipe_bad_clocks_total"),
             out_of_order: counter!("standpipe_out_of_order_total"),
             refused_actions: counter!("standpipe_refused_actions_total"),

@@ -3,6 +3,7 @@
 mod admins;
 mod console;
 mod digest;
+mod names;
 mod openapi;
 mod orders;
 mod pages;
@@ -151,7 +152,7 @@ impl Served {
         let topic = format!("{ROOT}/{topic}");
         let parsed = parse(ROOT, topic.as_bytes(), payload.to_string().as_bytes());
         let (at, topic) = (Clock::new().now(), topic.into());
-        let delivery = Delivery { lane, epoch: 1, pkid: 0, at, topic, parsed };
+        let delivery = Delivery { lane, epoch: 1, pkid: 0, arrived: at.into(), topic, parsed };
         self.parts.engine.deliver(delivery).unwrap();
     }
 
