@@ -11,10 +11,11 @@
 //! | `issued.csv` | the next run |
 //!
 //! A name is the user of the broker's rules: `area/device`, `stations/station`, `gateway`,
-//! `selftest`. Run again, it gives new names theirs, renews the programs' before they run out, and
+//! `selftest`; a device whose id the broker's files cannot hold signs in under another ([`account`]). Run again, it gives new names theirs, renews the programs' before they run out, and
 //! leaves all else; the broker's names and the root of all topics are those of the run before, unless
 //! it is told others. Not here: what a name may read and write (`deploy/mosquitto/acl`).
 
+pub mod account;
 pub mod authority;
 mod ledger;
 mod passwords;
@@ -27,6 +28,7 @@ use standpipe_rules::registry::{Device, Registry};
 use standpipe_shared::ROOT;
 
 use crate::private_file::{Readers, write};
+use account::account;
 use authority::{Authority, DAY_MS, Subject, Validity};
 use ledger::{Ledger, Standing};
 use passwords::Passwords;
@@ -165,7 +167,8 @@ pub fn provision(
     let revoke = it.known(&order.revoke, names)?;
     let gone: BTreeSet<&str> = revoke.iter().chain(&rotate).map(String::as_str).collect();
     done.revoked = it.ledger.revoke(&gone, now)?;
-    it.passwords.remove(&gone);
+    let accounts: Vec<_> = gone.iter().map(|name| account(name)).collect();
+    it.passwords.remove(&accounts.iter().map(|it| &**it).collect());
     it.programs(&broker_names(order, &broker), &rotate, &mut done)?;
     for name in names {
         if it.wants(name, &rotate, 0) {
@@ -182,7 +185,10 @@ pub fn provision(
         write(&broker.join(file), list.as_bytes(), Readers::All)?;
     }
     let root = root(order, &broker);
-    let acl = ACL.replace(&format!(" {ROOT}/"), &format!(" {root}/"));
+    let held =
+        it.ledger.names().filter(|name| matches!(it.ledger.standing(name), Standing::Holds(_)));
+    let mut acl = ACL.replace(&format!(" {ROOT}/"), &format!(" {root}/"));
+    acl.push_str(&account::rules(&root, held));
     write(&broker.join("acl"), acl.as_bytes(), Readers::Owner)?;
     Ok(done)
 }
@@ -206,6 +212,14 @@ pub fn moved(folder: &Path, names: &[String]) -> Result<Vec<(String, String)>, P
         Some((old.to_owned(), (*new).to_owned()))
     });
     Ok(moved.collect())
+}
+
+/// Those of these names that sign in under another, as (name, account).
+#[must_use]
+pub fn accounts(names: &[String]) -> Vec<(&str, String)> {
+    let other = |name: &str| account(name).into_owned();
+    let all = names.iter().map(|name| (name.as_str(), other(name)));
+    all.filter(|(name, account)| name != account).collect()
 }
 
 /// What the broker is called: as it was said now, or before, or nowhere.
@@ -306,9 +320,10 @@ impl Maker<'_> {
     /// A device or a station: a certificate and a password.
     fn client(&mut self, name: &str) -> Result<(), ProvisionError> {
         let kind = if name.starts_with(STATIONS) { "" } else { "devices" };
-        let place = self.folder.join(kind).join(name);
-        self.certificate(name, &Subject::Client(name), (&place, DEVICE_DAYS))?;
-        let password = self.passwords.renew(name)?;
+        let account = account(name);
+        let place = self.folder.join(kind).join(&*account);
+        self.certificate(name, &Subject::Client(&account), (&place, DEVICE_DAYS))?;
+        let password = self.passwords.renew(&account)?;
         Ok(write(&beside(&place, "password"), password.as_bytes(), Readers::Owner)?)
     }
 
