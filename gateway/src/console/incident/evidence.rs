@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use maud::{Markup, html};
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
-use standpipe_rules::detect::{HydrantNow, Memory, Trust};
+use standpipe_rules::detect::{HydrantNow, Memory};
 use standpipe_rules::incidents::{NearHydrant, WireIncident};
 use standpipe_rules::registry::{Device, DeviceIx, Registry};
 use standpipe_shared::{Class, Condition, Kind};
@@ -13,7 +13,7 @@ use standpipe_shared::{Class, Condition, Kind};
 use super::super::device::SPEAKS_FROM;
 use super::super::devices::UNCLAIMED;
 use super::super::text::{Say, say, words};
-use super::super::view::{Oops, View};
+use super::super::view::{Oops, View, device_path};
 use super::or_dash;
 use super::trail::Names;
 use crate::api::maintenance::out_of_service;
@@ -156,7 +156,7 @@ pub fn facts(view: &View, it: &WireIncident, known: &Known) -> Markup {
                 @if let Some(device) = &it.device {
                     dt { (view.say(words::ADDRESS)) } dd { strong { (or_dash(&device.address)) } }
                     dt { (view.say(DEVICE)) }
-                    dd { a href={ "/devices/" (device.id) } { (device.name) } " · " (device.id)
+                    dd { a href=(device_path(&device.id)) { (device.name) } " · " (device.id)
                         " · " (view.say(words::kind(device.kind))) }
                 }
                 @if let Some(device) = known.device.as_ref().filter(|it| !it.claimed) {
