@@ -13,8 +13,8 @@ use standpipe::engine::{Acks, Delivery, Inbox, Lane, Queues, acks, queues};
 use standpipe::health::{Health, Status};
 use standpipe::ingest::{self, Setup};
 use standpipe::limits::BULK_QUEUE;
-use standpipe::mqtt::Broker;
-use standpipe_rules::wire::Message;
+use standpipe::mqtt::{Broker, Hello, Link, Retained};
+use standpipe_rules::wire::{self, Message};
 use standpipe_tests::broker::Broker as Mosquitto;
 use standpipe_tests::client::Client;
 use standpipe_tests::{instant, wait_for};
@@ -176,7 +176,8 @@ fn a_restarted_broker_sends_everything_again_and_old_acknowledgements_are_void()
     third.iter().for_each(|it| bench.ack(it));
     bench.end();
     let bench = Bench::on(&broker, Lane::Telemetry);
-    assert!(bench.next(QUIET).is_none(), "acknowledged on their own connection: done");
+    let again = bench.next(QUIET);
+    assert!(again.is_none(), "acknowledged on their own connection: done: {again:?}");
 }
 
 #[test]
@@ -196,6 +197,163 @@ fn a_broker_that_forgot_everything_is_subscribed_to_again() {
         bench.next(QUIET)
     });
     assert!(matches!(heard.parsed.message, Some(Message::Alarm { .. })));
+}
+
+/// One message to each kind of topic; which lane takes it, if any.
+#[test]
+#[rustfmt::skip] // a table
+fn each_message_is_taken_once_whatever_its_topic() {
+    let (_folder, broker) = mosquitto();
+    let (alarms, readings) = (Bench::on(&broker, Lane::Alarm), Bench::on(&broker, Lane::Telemetry));
+    let device = Client::connect(broker.port, "device");
+    let long = format!("a/{}/alarm", "x".repeat(65));
+    let fire = r#"{"condition":"smoke","active":true"#;
+    let topics = [
+        ("a/d/telemetry",            Some(Lane::Telemetry), "telemetry"),
+        ("李家沱/厨房烟感/telemetry", Some(Lane::Telemetry), "telemetry"),
+        ("a/d/alarm",                Some(Lane::Alarm),     "alarm"),
+        ("a/00:15:8d:00:01/alarm",   Some(Lane::Alarm),     "alarm"),
+        ("a/d/alarms",               Some(Lane::Alarm),     "alarm"),
+        ("a/d/Alarm",                Some(Lane::Alarm),     "alarm"),
+        ("a/d/alarm/",               Some(Lane::Alarm),     "alarm"),
+        (&*long,                     Some(Lane::Alarm),     "unreadable alarm"),
+        ("selftest/d/alarm",         Some(Lane::Alarm),     "alarm"),
+        ("a/d/aLaRmS/",              Some(Lane::Telemetry), "alarm"),
+        ("a/b/c/d/alarm",            Some(Lane::Telemetry), "unreadable alarm"),
+        ("alarm",                    Some(Lane::Telemetry), "unreadable alarm"),
+        ("a/d/status",               Some(Lane::Alarm),     "not understood"),
+        ("a/d/reply",                Some(Lane::Alarm),     "not understood"),
+        ("stations/s/actions",       Some(Lane::Alarm),     "nothing"),
+        ("stations/s/presence",      Some(Lane::Alarm),     "nothing"),
+        ("stations/s/alarm",         Some(Lane::Alarm),     "nothing"),
+        ("a/d/shout",                Some(Lane::Telemetry), "nothing"),
+        ("a/d",                      Some(Lane::Telemetry), "nothing"),
+        ("stations/s/what",          Some(Lane::Telemetry), "nothing"),
+        ("a/d/settings",             None,                  ""),
+        ("a/d/command",              None,                  ""),
+        ("gateway/clock",            None,                  ""),
+        ("stations/s/incidents/01J", None,                  ""),
+        ("stations/s/maintenance",   None,                  ""),
+    ];
+    let sent: Vec<(String, String)> = topics.iter().zip(1..).map(|((topic, ..), seq)| {
+        (format!("standpipe/v1/{topic}"), format!("{fire},\"seq\":{seq}}}"))
+    }).collect();
+    device.publish_all(sent.iter().map(|(topic, payload)| (topic.clone(), payload.clone().into_bytes())));
+    let mut taken = Vec::new();
+    for bench in [&alarms, &readings] {
+        while let Some(delivery) = bench.next(if taken.is_empty() { PATIENCE } else { QUIET * 3 }) {
+            bench.ack(&delivery);
+            taken.push(delivery);
+        }
+    }
+    for ((topic, lane, what), (full, payload)) in topics.iter().zip(&sent) {
+        let print = wire::print(full.as_bytes(), payload.as_bytes());
+        let found: Vec<_> = taken.iter().filter(|it| it.arrived.print == print).collect();
+        assert_eq!(found.iter().map(|it| Some(it.lane)).collect::<Vec<_>>(), lane.map(Some).into_iter().collect::<Vec<_>>(), "{topic}");
+        for it in found {
+            let message = match it.parsed.message {
+                Some(Message::Telemetry { .. }) => "telemetry",
+                Some(Message::Alarm { .. }) => "alarm",
+                Some(Message::UnreadableAlarm { .. }) => "unreadable alarm",
+                Some(Message::NotUnderstood { .. }) => "not understood",
+                Some(_) => "other",
+                None => "nothing",
+            };
+            assert_eq!((message, it.arrived.retained), (*what, false), "{topic}");
+            let told = it.parsed.rejected.len();
+            assert_eq!(told == 0, matches!(message, "telemetry" | "alarm"), "{topic}");
+        }
+    }
+    assert_eq!(taken.len(), topics.iter().filter(|it| it.1.is_some()).count());
+    // What was passed over is acknowledged: none of it comes again.
+    alarms.end();
+    readings.end();
+    for lane in [Lane::Alarm, Lane::Telemetry] {
+        assert!(Bench::on(&broker, lane).next(QUIET * 3).is_none(), "{lane:?}");
+    }
+}
+
+#[test]
+fn an_alarm_on_an_odd_topic_does_not_wait_behind_readings() {
+    let (_folder, broker) = mosquitto();
+    let bench = Bench::on(&broker, Lane::Telemetry);
+    let device = Client::connect(broker.port, "device");
+    device.publish_all((1..=100).map(reading));
+    device.publish("standpipe/v1/t1/house/3/smoke/alarm", "ON");
+    let urgent = bench.queues.urgent.recv_timeout(PATIENCE).expect("an alarm");
+    assert!(matches!(&urgent, Inbox::Delivery(it) if it.lane == Lane::Telemetry), "{urgent:?}");
+    assert_eq!(bench.queues.bulk.len(), 100, "nobody took a reading yet");
+}
+
+/// What the broker keeps says what was so once; and an empty message takes it back.
+#[test]
+fn the_retain_flag_means_old_and_an_empty_alarm_is_told_from_one_taken_back() {
+    let (_folder, broker) = mosquitto();
+    let device = Client::connect(broker.port, "device");
+    let topic = |channel: &str| format!("standpipe/v1/a/d/{channel}");
+    let fire = r#"{"condition":"smoke","active":true}"#;
+    device.publish_retained(&topic("alarm"), fire);
+    device.publish_retained(&topic("status"), "Offline");
+    device.publish_retained(&topic("telemetry"), r#"{"pressure_kpa":300}"#);
+    let (alarms, readings) = (Bench::on(&broker, Lane::Alarm), Bench::on(&broker, Lane::Telemetry));
+    for _ in 0..2 {
+        let old = alarms.take();
+        assert!(old.arrived.retained, "{old:?}");
+        alarms.ack(&old);
+    }
+    assert!(readings.next(QUIET).is_none(), "an old reading says nothing about now");
+    // A device that has its messages kept speaks of now all the same.
+    device.publish_retained(&topic("alarm"), fire);
+    device.publish_retained(&topic("telemetry"), r#"{"pressure_kpa":0}"#);
+    for bench in [&alarms, &readings] {
+        let live = bench.take();
+        assert!(!live.arrived.retained, "{live:?}");
+        bench.ack(&live);
+    }
+    for channel in ["alarm", "telemetry", "status"] {
+        device.publish_retained(&topic(channel), "");
+    }
+    let cleared = readings.take();
+    assert!(matches!(cleared.parsed.message, Some(Message::Cleared { .. })), "{cleared:?}");
+    let nothing = readings.take();
+    assert_eq!((&nothing.parsed.message, nothing.parsed.rejected.len()), (&None, 0));
+    device.publish(&topic("alarm"), "");
+    let empty = readings.take();
+    assert!(matches!(empty.parsed.message, Some(Message::UnreadableAlarm { .. })), "{empty:?}");
+    let status = alarms.take();
+    assert_eq!((&status.parsed.message, status.parsed.rejected.len()), (&None, 0));
+    for bench in [&alarms, &readings] {
+        assert!(bench.next(QUIET).is_none(), "and nothing else");
+    }
+}
+
+#[test]
+fn a_session_of_version_0_1_0_gets_no_reading_twice() {
+    let (_folder, broker) = mosquitto();
+    let hello = Hello {
+        client_id: "standpipe-telemetry-test".to_owned(),
+        clean_start: false,
+        session_expiry_s: 3_600,
+        receive_maximum: 100,
+        will: None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let broker = Broker::new("127.0.0.1", broker.port);
+        let mut link = Link::open(&broker, &hello).await.expect("a session");
+        let before = ["standpipe/v1/+/+/telemetry".to_owned()];
+        link.subscribe(&before, Retained::WhenNew).expect("a subscription");
+        link.turn(true).await.expect("an answer");
+        link.close().await;
+    });
+    let device = Client::connect(broker.port, "device");
+    device.publish_all([reading(1)]); // under the old filter
+    let bench = Bench::start(Broker::new("127.0.0.1", broker.port), Lane::Telemetry);
+    assert_eq!(seen(&bench.take()).1, 1);
+    device.publish_all((2..=9).map(reading));
+    let numbers: Vec<u32> = (0..8).map(|_| seen(&bench.take()).1).collect();
+    assert_eq!(numbers, [2, 3, 4, 5, 6, 7, 8, 9]);
+    assert!(bench.next(QUIET).is_none(), "each once");
 }
 
 #[test]

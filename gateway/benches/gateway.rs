@@ -144,7 +144,14 @@ fn deliveries() -> Vec<Delivery> {
     let deliver = |(topic, json, at): (String, String, Ms)| {
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         assert!(parsed.message.is_some() && parsed.rejected.is_empty());
-        Delivery { lane: Lane::Telemetry, epoch: 1, pkid: 1, at, topic: "".into(), parsed }
+        Delivery {
+            lane: Lane::Telemetry,
+            epoch: 1,
+            pkid: 1,
+            arrived: at.into(),
+            topic: "".into(),
+            parsed,
+        }
     };
     messages().into_iter().map(deliver).collect()
 }
@@ -281,7 +288,14 @@ fn loading() {
         let json = format!(r#"{{"boot":3,"seq":{seq},"ts":{at},"pressure_kpa":312.4,"temp_c":9}}"#);
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         let topic = "".into();
-        let it = Delivery { lane: Lane::Telemetry, epoch: 1, pkid: 1, at, topic, parsed };
+        let it = Delivery {
+            lane: Lane::Telemetry,
+            epoch: 1,
+            pkid: 1,
+            arrived: at.into(),
+            topic,
+            parsed,
+        };
         engine.take(Inbox::Delivery(it), at);
         if n % 2_000 == 1_999 {
             engine.commit(at).unwrap();

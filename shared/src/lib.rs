@@ -16,6 +16,8 @@ mod units;
 
 pub use command::{Command, Reply, Verb};
 pub use condition::{Class, Condition, Kind, Severity, UnknownCondition};
+#[cfg(feature = "unicode")]
+pub use name::is_hidden;
 pub use name::{BadName, Name};
 pub use reading::{Alarm, Field, Measurements, Reading};
 pub use settings::{Settings, SettingsFault};

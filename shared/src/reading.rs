@@ -180,6 +180,9 @@ pub struct Reading {
     pub values: Measurements,
     /// How many fields were not understood. Not on the wire.
     pub unknown: u16,
+    /// `boot` or `seq` was there and could not be read: nobody can say whether this is the same
+    /// message once more. Not on the wire.
+    pub numbers_lost: bool,
 }
 
 /// A device shouts, or stops shouting.

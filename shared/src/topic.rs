@@ -38,7 +38,7 @@ pub enum StationChannel<'a> {
 /// A topic below the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic<'a> {
-    /// `{root}/{area}/{device}/{channel}`
+    /// `{root}/{area}/{device}/{channel}`; no area is called `stations` or `gateway`.
     Device {
         /// The installing township's code.
         area: Name<'a>,
@@ -73,7 +73,10 @@ impl fmt::Display for BadTopic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Root => "topic outside the root: set the same `mqtt.root` on both sides",
-            Self::Name(_) => "topic with a bad name: use 1 to 48 of A-Z, a-z, 0-9, _ and -",
+            Self::Name(bad) => {
+                f.write_str("topic with a level that is ")?;
+                return bad.fmt(f);
+            }
             Self::Shape => "topic is not <root>/<area>/<device>/telemetry|alarm|status|reply",
         })
     }
@@ -128,12 +131,13 @@ impl<'a> Topic<'a> {
         }
         match (first, second, third, fourth) {
             ("gateway", "clock", None, None) => Ok(Self::Clock),
+            ("gateway", ..) => Err(BadTopic::Shape),
             ("stations", station, Some(third), fourth) => {
-                let station = Name::new(station)?;
+                let station = Name::plain(station)?;
                 let channel = match (third, fourth) {
                     ("actions", None) => StationChannel::Actions,
                     ("presence", None) => StationChannel::Presence,
-                    ("incidents", Some(id)) => StationChannel::Incident(Name::new(id)?.as_str()),
+                    ("incidents", Some(id)) => StationChannel::Incident(Name::plain(id)?.as_str()),
                     _ => return Err(BadTopic::Shape),
                 };
                 Ok(Self::Station { station, channel })
@@ -175,6 +179,10 @@ mod tests {
     use crate::{BadName, Name};
     use std::string::String;
 
+    const UNICODE: bool = cfg!(feature = "unicode");
+    const NO_LEVEL: BadName = if UNICODE { BadName::Length } else { BadName::NotPlain };
+    const NO_NAME: BadName = if UNICODE { BadName::Character } else { BadName::NotPlain };
+
     #[test]
     fn what_is_written_is_read_back() {
         let name = |text| Name::new(text).unwrap_or_else(|bad| panic!("{bad}"));
@@ -213,14 +221,16 @@ mod tests {
             ("standpipe/v1/a/d/shout",                BadTopic::Shape),
             ("standpipe/v1/a/d/alarm/x",              BadTopic::Shape),
             ("standpipe/v1/a/d/alarm/x/y",            BadTopic::Shape),
-            ("standpipe/v1//d/alarm",                 BadTopic::Name(BadName)),
-            ("standpipe/v1/a/d d/alarm",              BadTopic::Name(BadName)),
+            ("standpipe/v1//d/alarm",                 BadTopic::Name(NO_LEVEL)),
+            ("standpipe/v1/a/d#d/alarm",              BadTopic::Name(NO_NAME)),
             ("standpipe/v1/stations/s",               BadTopic::Shape),
             ("standpipe/v1/stations/s/incidents",     BadTopic::Shape),
             ("standpipe/v1/stations/s/actions/x",     BadTopic::Shape),
-            ("standpipe/v1/stations/s s/actions",     BadTopic::Name(BadName)),
-            ("standpipe/v1/stations/s/incidents/a b", BadTopic::Name(BadName)),
+            ("standpipe/v1/stations/s s/actions",     BadTopic::Name(BadName::NotPlain)),
+            ("standpipe/v1/stations/消/actions",      BadTopic::Name(BadName::NotPlain)),
+            ("standpipe/v1/stations/s/incidents/a b", BadTopic::Name(BadName::NotPlain)),
             ("standpipe/v1/gateway/clock/x",          BadTopic::Shape),
+            ("standpipe/v1/gateway/d/alarm",          BadTopic::Shape),
         ] {
             assert_eq!(Topic::parse(ROOT, text), Err(why), "{text}");
         }

@@ -76,6 +76,14 @@ impl Client {
         self.publish_all([(topic.to_owned(), payload.into())]);
     }
 
+    /// Publishes a message that the broker keeps; returns when it has it.
+    ///
+    /// # Panics
+    /// When the broker does not take it.
+    pub fn publish_retained(&self, topic: &str, payload: impl Into<Vec<u8>>) {
+        self.client.publish(topic, QoS::AtLeastOnce, true, payload.into()).expect("a connection");
+    }
+
     /// Publishes many at QoS 1; returns when the broker has them all.
     ///
     /// # Panics

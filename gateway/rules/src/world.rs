@@ -162,7 +162,7 @@ impl World {
                 }
             }
             Message::Alarm { area, device, alarm } => {
-                self.watch.alarm((area, device), alarm, at, out);
+                self.watch.alarm((area, device), alarm, arrived, out);
                 self.settle_because(Some(cause(device, &alarm.reading, arrived)), at, out);
             }
             Message::Status { area, device, online, interval_s, rev, .. } => {
@@ -184,6 +184,7 @@ impl World {
                 };
                 self.unreadable((area, device.as_deref()), said, arrived, out);
             }
+            Message::Cleared { device, .. } => self.watch.retained_taken_back(device, out),
             Message::Reply { device, id, ok, detail, .. } => {
                 self.watch.heard(device, at, out);
                 if let Some(ix) = self.registry().find(device) {

@@ -18,6 +18,16 @@ use crate::accounts::{By, Who};
 /// The longest text of a person, characters: as long as MQTT's.
 const TEXT_AT_MOST: usize = standpipe_rules::wire::MAX_TEXT;
 
+/// The header that makes a browser keep an answer as a file of this name. A name in another script
+/// stands there a second time, percent-encoded (RFC 6266): browsers take that one.
+#[must_use]
+pub fn attachment(name: &str) -> String {
+    let plain = |it: char| if it.is_ascii_alphanumeric() || "-_.".contains(it) { it } else { '_' };
+    let ascii: String = name.chars().map(plain).collect();
+    let all = crate::console::escaped(name);
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{all}")
+}
+
 /// Checks a text of a person.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use standpipe_shared::{Field, Kind};
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::Id;
+use super::body::{Id, attachment};
 use super::devices;
 use super::params::Params;
 use super::problem::Problem;
@@ -80,7 +80,7 @@ pub async fn csv(
         // Writing to a string can't fail.
         let _ = writeln!(text, "{ts},{min},{mean},{max},{count}");
     }
-    let name = format!("attachment; filename=\"{}-{}.csv\"", history.device, history.field);
+    let name = attachment(&format!("{}-{}.csv", history.device, history.field));
     let kind = "text/csv; charset=utf-8".to_owned();
     let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, text).into_response())

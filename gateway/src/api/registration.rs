@@ -134,7 +134,8 @@ fn checked(device: &Device, known: &Registry) -> Result<Device, String> {
         faults.push(format!("station `{station}` is not registered: see GET /api/v1/stations"));
     }
     match read.devices.pop() {
-        Some(device) if faults.is_empty() => Ok(device),
+        // A file's fields are trimmed; the id is the one that was asked for.
+        Some(read) if faults.is_empty() => Ok(Device { id: device.id.clone(), ..read }),
         Some(_) | None => Err(faults.join("; ")),
     }
 }

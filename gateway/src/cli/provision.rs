@@ -114,6 +114,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         args.out.join("broker").display()
     ));
     super::say(&about);
+    for (name, account) in provision::accounts(&names) {
+        super::say(&format!("{name} signs in as {account}\n"));
+    }
     for (old, new) in moved {
         super::say(&format!(
             "{old} is now {new}, and its old keys still hold: give it its new ones, then --revoke \

@@ -230,7 +230,7 @@ fn row<'a>(
                 }
             }
             Column::Device => {
-                let wanted = "not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -";
+                let wanted = "not an id: use 1 to 64 bytes without / + # and what is invisible";
                 device = Name::new(field).map_err(|_| bad(wanted))?.as_str();
             }
             _ if field.is_empty() => {}
@@ -333,7 +333,7 @@ mod tests {
         let text = "arrive_ms,device,ts,pressure_kpa,flowing,battery_mv\n\
                     1764000000005,A,1,2,1,3\n\
                     1764000000004,A,1,2,1,3\n\
-                    1764000000006,A B,1,2,1,3\n\
+                    1764000000006,A#B,1,2,1,3\n\
                     1764000000006,A,1.5,2,1,3\n\
                     1764000000006,A,1,NaN,1,3\n\
                     1764000000006,A,1,1e39,1,3\n\
@@ -345,7 +345,7 @@ mod tests {
         insta::assert_snapshot!(told(text), @r#"
 1764000000005 A {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
 3: arrive_ms = `1764000000004`: before the row above: sort the rows by arrive_ms
-4: device = `A B`: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -
+4: device = `A#B`: not an id: use 1 to 64 bytes without / + # and what is invisible
 5: ts = `1.5`: not a whole number in range: write one, or nothing
 6: pressure_kpa = `NaN`: not a finite number: write one, or nothing
 7: pressure_kpa = `1e39`: not a finite number: write one, or nothing
@@ -396,7 +396,7 @@ mod tests {
                     1764000000006,\"A\nB\"\n1764000000004,A";
         let bad = "1764000000005 A {}\n\
                    6: arrive_ms = `soon`: not a time: write Unix milliseconds\n\
-                   7: device = `A\nB`: not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -\n\
+                   7: device = `A\nB`: not an id: use 1 to 64 bytes without / + # and what is invisible\n\
                    9: arrive_ms = `1764000000004`: \
                    before the row above: sort the rows by arrive_ms\n";
         assert_eq!(told(text), bad);

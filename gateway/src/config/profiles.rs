@@ -17,7 +17,7 @@ pub(super) fn all(section: Section, notes: &mut Notes) -> Vec<(Box<str>, Profile
     for (key, value) in section.entries() {
         let name = key.get_ref().as_ref();
         let full = section.key(name);
-        if Name::new(name).is_err() {
+        if Name::plain(name).is_err() {
             let text = "not a name: use 1 to 48 of A-Z, a-z, 0-9, _ and -";
             notes.at(key.span(), full, text);
         } else if let Some(table) = value.get_ref().as_table() {

@@ -44,7 +44,7 @@ fn one<'a>(
     let mut section = Section::new(key, Some(table));
     let name = section.text("name", notes);
     match name {
-        Some(name) if Name::new(name).is_err() => {
+        Some(name) if Name::plain(name).is_err() => {
             let text = "not a name: use 1 to 48 of A-Z, a-z, 0-9, _ and -";
             section.fault("name", text, notes);
         }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::accounts::role_name;
 use super::layout;
 use super::text::{Lang, Say, say, words};
-use super::view::{Oops, View};
+use super::view::{Oops, View, escaped};
 use crate::accounts::{Area, AuditLine, Right, Role};
 use crate::api::params::Params;
 use crate::api::problem::Problem;
@@ -119,7 +119,7 @@ fn on_what(lang: Lang, it: &AuditLine) -> Markup {
     let words = in_words(lang, it);
     html! {
         @match to {
-            Some(to) => { a href={ (to) (it.detail) } { (words) } }
+            Some(to) => { a href={ (to) (escaped(&it.detail)) } { (words) } }
             None => { (words) }
         }
     }

@@ -208,7 +208,7 @@
         if (Date.now() > until) { stop(); return; }
         standpipe.refresh(document.getElementById('now'));
       }, 1000);
-      fetch(`/api/v1/devices/${live.dataset.device}/commands`, { method: 'POST',
+      fetch(`/api/v1/devices/${encodeURIComponent(live.dataset.device)}/commands`, { method: 'POST',
         headers: { ...standpipe.headers, 'content-type': 'application/json' },
         body: JSON.stringify({ command: 'report_now', seconds: 600 }) }).catch(() => {});
     });

@@ -17,7 +17,7 @@ use super::incident::{or_dash, trust_class};
 use super::layout;
 use super::maintenance::{Brief, brief, lines};
 use super::text::{Say, say, words};
-use super::view::{Form, Oops, View};
+use super::view::{Form, Oops, View, device_path, escaped};
 use super::work::{self, History};
 use crate::accounts::{Area, Right};
 use crate::api::body::Id;
@@ -200,7 +200,7 @@ async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Resp
     let content = html! {
         article {
             h1 { (device.name) @if device.name != device.id { " " span.age { (device.id) } } }
-            div #now data-from={ "/devices/" (device.id) "/now" } data-on="device incident" data-every="5" {
+            div #now data-from={ (device_path(&device.id)) "/now" } data-on="device incident" data-every="5" {
                 (now(view, &known))
             }
             (chart(view, &known))
@@ -210,7 +210,7 @@ async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Resp
             }
             (work::history(view, device, &done))
             @if known.own && view.who.may(Right::Announce) {
-                p.noprint { a href={ "/maintenance?device=" (device.id) } { (view.say(ANNOUNCE)) } }
+                p.noprint { a href={ "/maintenance?device=" (escaped(&device.id)) } { (view.say(ANNOUNCE)) } }
             }
         }
     };
@@ -359,7 +359,7 @@ fn chart(view: &View, known: &Known) -> Markup {
         Kind::Smoke => ("smoke_db_m", "dB/m"),
     };
     let limits = limits(device.kind, profile);
-    let from = format!("/api/v1/devices/{}/history", device.id);
+    let from = format!("/api/v1{}/history", device_path(&device.id));
     const SPANS: [(&str, Say); 6] = [
         ("3600000", say("1 h", "1小时")),
         ("86400000", say("1 day", "1天")),

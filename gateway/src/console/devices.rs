@@ -14,7 +14,7 @@ use standpipe_shared::{Condition, Field, Kind};
 
 use super::layout;
 use super::text::{Say, say, words};
-use super::view::{Oops, View, escaped};
+use super::view::{Oops, View, device_path, escaped};
 use crate::accounts::Area;
 use crate::api::devices::{LIKE, STATUS_PARAMS, containing, of_status, said, set_of};
 use crate::api::list::{List, Source, Where};
@@ -291,7 +291,7 @@ fn row(view: &View, it: &Line) -> Markup {
     let measured = it.memory.as_ref().and_then(|memory| memory.fresh().measured(shown));
     html! {
         tr {
-            th scope="row" { a href={ "/devices/" (device.id) } { (device.name) } " "
+            th scope="row" { a href=(device_path(&device.id)) { (device.name) } " "
                 @if device.name != device.id { span.age { (device.id) } } }
             td { (conditions(view, it.conditions, sight)) @if !device.claimed { span.tag { (view.say(UNCLAIMED)) } }
                 @if let Some(reason) = reason.filter(|reason| adds(*reason)) {
@@ -367,7 +367,7 @@ pub async fn labels(view: View, uri: Uri) -> Result<Response, Oops> {
 }
 
 fn label(view: &View, device: &Device) -> Markup {
-    let url = format!("{}/devices/{}", view.api.town.url, device.id);
+    let url = format!("{}{}", view.api.town.url, device_path(&device.id));
     html! {
         li.label {
             (PreEscaped(square(&url)))

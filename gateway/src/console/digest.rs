@@ -9,7 +9,7 @@ use standpipe_shared::Severity;
 
 use super::layout;
 use super::text::{Say, moment, say, words};
-use super::view::{Oops, View, escaped};
+use super::view::{Oops, View, device_path, escaped};
 use crate::api::digest::{Asked, asked};
 use crate::api::quarantine;
 
@@ -133,7 +133,7 @@ fn row(view: &View, it: &Line, name: &impl Fn(&str) -> Option<String>) -> Markup
             (layout::sign(Severity::Notice)) " "
             a href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) }
         }
-        td { @if !it.device.is_empty() { a href={ "/devices/" (it.device) } { (it.device) } } }
+        td { @if !it.device.is_empty() { a href=(device_path(&it.device)) { (it.device) } } }
         td { (it.address) }
         td { (name(&it.station).unwrap_or_else(|| it.station.to_string())) }
         td { (when(it.since)) }

@@ -13,7 +13,7 @@ use standpipe_shared::Class;
 
 use super::layout;
 use super::text::{Say, say, words};
-use super::view::{Form, LIVE, Oops, View, ours};
+use super::view::{Form, LIVE, Oops, View, device_path, ours};
 use crate::accounts::Right;
 use crate::api::ApiState;
 use crate::api::body::Id;
@@ -257,7 +257,7 @@ fn hydrant_row(view: &View, it: &NearHydrant, known: &evidence::Known) -> Markup
         li class={ "hydrant " (trust_class(now.trust)) } {
             span.bearing { (bearing(view, it.bearing_deg)) }
             span.far { strong { (it.distance_m) } " m" }
-            a href={ "/devices/" (it.id) } { (it.name) }
+            a href=(device_path(&it.id)) { (it.name) }
             span.kpa {
                 @match now.pressure_kpa {
                     Some(kpa) => { strong { (format!("{kpa:.0}")) } " kPa" }

@@ -15,7 +15,7 @@ use standpipe_shared::Condition;
 
 use super::layout;
 use super::text::{Say, moment, say, words};
-use super::view::{Form, Oops, View, ours};
+use super::view::{Form, Oops, View, device_path, ours};
 use crate::accounts::{Area, Right};
 use crate::api::body::text;
 use crate::api::maintenance::{Item, NotMade, ended, items, made, windows};
@@ -177,7 +177,7 @@ fn row(view: &View, it: &Item) -> Markup {
             @if it.what == Announced::Maintenance { p.note { (view.say(MUTES)) ": " (mutes.join(" · ")) } }
             @if !it.lost_hydrants.is_empty() {
                 p { (view.say(LOST)) ": "
-                    @for id in it.lost_hydrants.iter().take(20) { a href={ "/devices/" (id) } { (id) } " " }
+                    @for id in it.lost_hydrants.iter().take(20) { a href=(device_path(id)) { (id) } " " }
                     @if it.lost_hydrants.len() > 20 { "+ " (it.lost_hydrants.len() - 20) } }
             }
             @if view.who.may(Right::Announce) && theirs {

@@ -214,7 +214,7 @@
     const line = (words) => { const row = document.createElement('li'); row.append(words); return row; };
     const rows = bad.slice(0, LIST).map((it) => {
       const link = document.createElement('a'), row = line(link), name = CLASSES[it.look];
-      link.href = '/devices/' + it.id;
+      link.href = '/devices/' + encodeURIComponent(it.id);
       link.textContent = it.name;
       row.className = 'cond ' + name;
       const sign = document.querySelector(`.legend .${name} svg`);
@@ -271,7 +271,7 @@
     const near = [...shown].reverse().find((it) => Math.hypot(it.x - x, it.y - y) < 24);
     if (!near) return;
     if (near.n > 1 && scale < 3e8) zoom(3, x, y);
-    else if (near.it.kind !== 's') location.href = '/devices/' + near.it.id;
+    else if (near.it.kind !== 's') location.href = '/devices/' + encodeURIComponent(near.it.id);
   }
   canvas.addEventListener('keydown', (event) => {
     const step = 60 / scale, wide = canvas.clientWidth, high = canvas.clientHeight;

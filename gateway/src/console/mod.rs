@@ -53,6 +53,7 @@ use crate::api::auth;
 use crate::api::stream::{self, Streams};
 use crate::config::{Http, Language};
 use crate::report::Report;
+pub(crate) use view::escaped;
 pub use watch::Watch;
 
 /// What a page may load: what this program serves, and nothing else.

@@ -179,6 +179,12 @@ pub fn escaped(text: &str) -> String {
     })
 }
 
+/// The page of a device, whatever its id.
+#[must_use]
+pub fn device_path(id: &str) -> String {
+    format!("/devices/{}", escaped(id))
+}
+
 /// A page that could not be made.
 pub struct Oops(Problem);
 

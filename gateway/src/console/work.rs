@@ -14,9 +14,9 @@ use standpipe_shared::Kind;
 
 use super::maintenance::name;
 use super::text::{Say, machine, say, words};
-use super::view::{Form, Oops, View};
+use super::view::{Form, Oops, View, device_path};
 use crate::accounts::{Job, Right, Work};
-use crate::api::body::{Id, text};
+use crate::api::body::{Id, attachment, text};
 use crate::api::problem::Problem;
 use crate::api::readers::ReadError;
 
@@ -128,7 +128,7 @@ pub fn history(view: &View, device: &Device, History(all): &History) -> Markup {
                 li { (view.moment(it.at)) " " strong { (it.who) } " " (what(view, &it.what)) }
             } }
             @if !all.is_empty() {
-                p { a href={ "/devices/" (device.id) "/work.csv" } { "CSV" } }
+                p { a href={ (device_path(&device.id)) "/work.csv" } { "CSV" } }
             }
         }
     }
@@ -168,7 +168,7 @@ pub async fn csv(view: View, Id(id): Id) -> Result<Response, Oops> {
     let file = file.into_inner().map_err(|bad| Problem::part_down(bad.to_string()))?;
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}-work.csv\"", device.id)),
+        (header::CONTENT_DISPOSITION, attachment(&format!("{}-work.csv", device.id))),
     ];
     Ok((headers, file).into_response())
 }
@@ -250,7 +250,7 @@ pub fn flow(
             }
             @if view.who.may(Right::CheckHydrant) {
                 @if let Some((_, why)) = refused { p.wrong role="alert" { (view.say(why)) } }
-                form.stack method="post" action={ "/devices/" (device.id) "/flow" } {
+                form.stack method="post" action={ (device_path(&device.id)) "/flow" } {
                     (view.proof())
                     (field("static", STATIC)) (field("residual", RESIDUAL)) (field("flow", FLOWED))
                     label for="flow-note" { (view.say(NOTE)) }
@@ -304,7 +304,7 @@ pub async fn tested(view: View, Id(id): Id, sent: Form) -> Result<Response, Oops
             let work = Work::new(("device", &device.id), view.now, &view.who.name, job);
             view.api.accounts.with(move |book| book.worked(&work)).await?;
             view.api.did(&view.who, "flow_test", &id).await;
-            Ok(Redirect::to(&format!("/devices/{}#flow-test", device.id)).into_response())
+            Ok(Redirect::to(&format!("{}#flow-test", device_path(&device.id))).into_response())
         }
     }
 }

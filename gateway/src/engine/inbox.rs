@@ -15,7 +15,7 @@ use standpipe_rules::incidents::{
 };
 use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx};
-use standpipe_rules::wire::{Message, Parsed};
+use standpipe_rules::wire::{Arrived, Message, Parsed};
 use standpipe_shared::Reading;
 use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
@@ -26,6 +26,9 @@ use crate::store::digests::News;
 
 /// Batches of acknowledgements on their way back to a lane; more are merged into one.
 pub const ACK_QUEUE: usize = 64;
+/// With so many messages in the urgent queue, alarms of the telemetry lane wait with the readings:
+/// the other half of the queue is the alarm lane's, and must stay so.
+const ODD_ALARMS: usize = URGENT_QUEUE / 4;
 /// How long a report naps before it tries a full queue again.
 const NAP: Duration = Duration::from_millis(10);
 
@@ -58,8 +61,8 @@ pub struct Delivery {
     pub epoch: u64,
     /// The packet to acknowledge; 0 at QoS 0.
     pub pkid: u16,
-    /// When it arrived.
-    pub at: Ms,
+    /// When and how it arrived.
+    pub arrived: Arrived,
     /// The topic, where something was rejected; else empty.
     pub topic: Box<str>,
     /// What it says.
@@ -67,14 +70,22 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// Whether it must not wait behind readings, whatever session it came on: an alarm on a topic
+    /// that no filter of the alarm lane can name.
+    const fn is_alarm(&self) -> bool {
+        matches!(self.parsed.message, Some(Message::Alarm { .. } | Message::UnreadableAlarm { .. }))
+    }
+
     /// About how much memory it takes, bytes.
     pub(crate) fn weight(&self) -> usize {
         let readings = match &self.parsed.message {
             Some(Message::Telemetry { readings, .. }) => readings.len() * size_of::<Reading>(),
+            Some(Message::UnreadableAlarm { topic, payload, .. }) => topic.len() + payload.len(),
             Some(
                 Message::Alarm { .. }
                 | Message::Status { .. }
                 | Message::UnreadableAlarm { .. }
+                | Message::Cleared { .. }
                 | Message::NotUnderstood { .. }
                 | Message::Reply { .. }
                 | Message::Action { .. }
@@ -326,13 +337,17 @@ pub fn queues() -> (EngineHandle, Queues) {
 }
 
 impl EngineHandle {
-    /// Hands over a message without waiting, on its lane's queue.
+    /// Hands over a message without waiting, on its lane's queue; an alarm of the telemetry lane
+    /// on the alarm lane's, as long as that one has its own room left.
     ///
     /// # Errors
     /// [`Unavailable`]: the lane disconnects, so that the broker keeps what is not acknowledged.
     pub fn deliver(&self, delivery: Delivery) -> Result<(), Unavailable> {
         let queue = match delivery.lane {
             Lane::Alarm => &self.urgent,
+            Lane::Telemetry if delivery.is_alarm() && self.urgent.len() < ODD_ALARMS => {
+                &self.urgent
+            }
             Lane::Telemetry => &self.bulk,
         };
         if !self.staged.more(&delivery) {

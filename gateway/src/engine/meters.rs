@@ -22,6 +22,8 @@ pub struct Meters {
     seq_jumps: Counter,
     retained: Counter,
     unknown_fields: Counter,
+    /// Members understood though they are not written as they should be.
+    pub repaired: Counter,
     bad_clocks: Counter,
     out_of_order: Counter,
     refused_actions: Counter,
@@ -78,6 +80,7 @@ impl Meters {
             seq_jumps: counter!("standpipe_seq_jumps_total"),
             retained: counter!("standpipe_retained_total"),
             unknown_fields: counter!("standpipe_unknown_fields_total"),
+            repaired: counter!("standpipe_repaired_total"),
             bad_clocks: counter!("standpipe_bad_clocks_total"),
             out_of_order: counter!("standpipe_out_of_order_total"),
             refused_actions: counter!("standpipe_refused_actions_total"),

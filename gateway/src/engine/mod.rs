@@ -217,17 +217,19 @@ impl Engine {
     }
 
     fn deliver(&mut self, delivery: Delivery) {
-        let Delivery { lane, epoch, pkid, at, topic, parsed } = delivery;
+        let Delivery { lane, epoch, pkid, arrived, topic, parsed } = delivery;
+        let at = arrived.at;
         self.meters.message(lane);
+        self.meters.repaired.increment(u64::from(parsed.repaired));
         if let Some(message) = &parsed.message {
-            if matches!(message, Message::Alarm { .. }) {
+            if matches!(message, Message::Alarm { .. } | Message::UnreadableAlarm { .. }) {
                 self.due.alarms.push(at);
             }
             if let Message::Presence { station, online } = message {
                 self.presence((station.clone(), Way::Terminal), *online, at);
                 self.extras.terminals = Some(self.present.terminals().clone());
             } else {
-                self.world.step(message, at, &mut self.changes);
+                self.world.step(message, arrived, &mut self.changes);
             }
         }
         let device = self.sender(&topic);

@@ -105,7 +105,7 @@ impl Bench {
         let topic = format!("{ROOT}/{what}");
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         let topic = topic.into();
-        let delivery = Delivery { lane, epoch: 1, pkid, at, topic, parsed };
+        let delivery = Delivery { lane, epoch: 1, pkid, arrived: at.into(), topic, parsed };
         self.engine.take(Inbox::Delivery(delivery), at);
     }
 
@@ -298,9 +298,11 @@ fn bad_messages_are_kept_in_bounds_and_acknowledged() {
     assert_eq!(all, 30 * 100, "all are counted");
     let payload = vec![b'x'; 100_000];
     let rejected = Rejected { reason: Reason::NotJson, detail: "x".into(), payload, count: 1 };
-    let parsed = standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected] };
+    let parsed =
+        standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected], repaired: 0 };
     let topic = "t".into();
-    let delivery = Delivery { lane: Lane::Alarm, epoch: 1, pkid: 0, at: T0, topic, parsed };
+    let delivery =
+        Delivery { lane: Lane::Alarm, epoch: 1, pkid: 0, arrived: T0.into(), topic, parsed };
     bench.engine.take(Inbox::Delivery(delivery), T0);
     assert_eq!(bench.commit(T0 + 100).acks, [None, None], "QoS 0 wants no acknowledgement");
     assert_eq!(bench.count("SELECT MAX(LENGTH(payload)) FROM quarantine"), 4_096);
@@ -349,7 +351,7 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
         let json = format!(r#"{{"boot":1,"seq":{n},"pressure_kpa":300}}"#);
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         let (lane, pkid, topic) = (Lane::Telemetry, n as u16, "".into());
-        let delivery = Delivery { lane, epoch: 1, pkid, at, topic, parsed };
+        let delivery = Delivery { lane, epoch: 1, pkid, arrived: at.into(), topic, parsed };
         handle.deliver(delivery).unwrap();
     }
     let parsed = parse(
@@ -358,7 +360,9 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
         br#"{"condition":"tamper","active":true}"#,
     );
     let (lane, topic) = (Lane::Alarm, "".into());
-    handle.deliver(Delivery { lane, epoch: 4, pkid: 77, at, topic, parsed }).unwrap();
+    handle
+        .deliver(Delivery { lane, epoch: 4, pkid: 77, arrived: at.into(), topic, parsed })
+        .unwrap();
     drop(handle);
     thread.join().unwrap();
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -384,8 +388,16 @@ fn a_queue_that_is_full_says_so_at_once() {
     let big = |len| {
         let payload = vec![0; len];
         let rejected = Rejected { reason: Reason::NotJson, detail: "".into(), payload, count: 1 };
-        let parsed = standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected] };
-        Delivery { lane: Lane::Telemetry, epoch: 1, pkid: 1, at: T0, topic: "".into(), parsed }
+        let parsed =
+            standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected], repaired: 0 };
+        Delivery {
+            lane: Lane::Telemetry,
+            epoch: 1,
+            pkid: 1,
+            arrived: T0.into(),
+            topic: "".into(),
+            parsed,
+        }
     };
     handle.deliver(big(2 * STAGED_BYTES)).unwrap();
     assert_eq!(handle.deliver(big(1)), Err(Unavailable::Busy), "memory is bounded");
@@ -400,4 +412,24 @@ fn a_queue_that_is_full_says_so_at_once() {
     assert_eq!(handle.waiting(), (1, BULK_QUEUE));
     drop(queues);
     assert_eq!(handle.deliver(big(1)), Err(Unavailable::Stopped));
+}
+
+#[test]
+fn alarms_of_the_telemetry_lane_overtake_readings_and_leave_the_alarm_lane_its_room() {
+    let (handle, queues) = queues();
+    let says = |topic: &str, lane| {
+        let full = format!("{ROOT}/{topic}");
+        let parsed = parse(ROOT, full.as_bytes(), b"ON");
+        Delivery { lane, epoch: 1, pkid: 1, arrived: T0.into(), topic: "".into(), parsed }
+    };
+    handle.deliver(says("a/H-1/telemetry", Lane::Telemetry)).unwrap();
+    handle.deliver(says("a/b/c/alarm", Lane::Telemetry)).unwrap();
+    assert_eq!(handle.waiting(), (1, 1));
+    for _ in 0..URGENT_QUEUE {
+        handle.deliver(says("a/b/c/alarm", Lane::Telemetry)).unwrap();
+    }
+    let (urgent, bulk) = handle.waiting();
+    assert_eq!((urgent, bulk), (URGENT_QUEUE / 4, URGENT_QUEUE * 3 / 4 + 2), "none is lost");
+    assert_eq!(handle.deliver(says("a/SD-1/alarm", Lane::Alarm)), Ok(()));
+    drop(queues);
 }

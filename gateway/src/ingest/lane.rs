@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, counter, gauge};
 use standpipe_rules::Ms;
-use standpipe_rules::wire::{self, Parsed};
+use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
+use standpipe_rules::wire::{self, Arrived, Parsed};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
 use super::window::Window;
-use super::{LINGER, Setup, filters, hello, limits};
+use super::{LINGER, Setup, below_root, filters, hello, limits, retained};
 use crate::engine::{Acks, Delivery, Inbox, Lane, Unavailable};
 use crate::health::Part;
 use crate::limits::GRACE;
@@ -100,7 +101,12 @@ impl Task {
             );
         }
         // Even when the broker has the session: the root may be another than it was then.
-        link.subscribe(&filters(&self.setup.root, self.lane))?;
+        link.subscribe(&filters(&self.setup.root, self.lane), retained(self.lane))?;
+        if self.lane == Lane::Telemetry && link.session_present {
+            // A session of version 0.1.0 would get every reading twice. After the new filter, so
+            // that none gets through between the two.
+            link.unsubscribe(below_root(&self.setup.root, &READINGS_LANE_BEFORE))?;
+        }
         Ok(link)
     }
 
@@ -146,28 +152,62 @@ impl Task {
             }
             match link.next_frame()? {
                 None => break,
+                Some(Frame::Publish(publish)) if self.is_anothers(&publish) => {
+                    self.counts.unread.increment(1);
+                    if publish.pkid != 0 {
+                        self.window.passed_over(publish.pkid);
+                    }
+                }
                 Some(Frame::Publish(publish)) => {
                     self.hand_over(&publish, at)?;
                     taken += 1;
                 }
                 Some(Frame::SubAck { refused }) => self.refused(&refused),
-                Some(Frame::Pong | Frame::PubAck { .. } | Frame::Bye(_)) => {}
+                Some(Frame::Pong | Frame::UnsubAck | Frame::PubAck { .. } | Frame::Bye(_)) => {}
             }
         }
+        link.ack(&self.window.unread());
         self.counts.messages.increment(taken);
         self.counts.waiting.set(self.window.len() as f64);
         Ok(taken)
     }
 
+    /// Whether a message is not for this lane, and is acknowledged unread.
+    ///
+    /// The telemetry lane hears of everything. An alarm without a word in it is judged there: the
+    /// broker's flag tells whether it takes back what was kept, which the alarm lane cannot see.
+    fn is_anothers(&self, publish: &Publish<'_>) -> bool {
+        let root = &self.setup.root;
+        let wordless = || publish.payload.is_empty() && wire::is_alarm(root, publish.topic);
+        match self.lane {
+            Lane::Alarm => wordless(),
+            Lane::Telemetry => match side(root, publish.topic) {
+                Side::Readings => false,
+                Side::AlarmLane => !wordless(),
+                Side::Gateway => true,
+            },
+        }
+    }
+
     fn hand_over(&mut self, publish: &Publish<'_>, at: Ms) -> Result<(), LinkError> {
-        let parsed: Parsed = wire::parse(&self.setup.root, publish.topic, publish.payload);
+        // The telemetry lane is sent nothing that the broker kept: there the flag is the sender's.
+        let kept = publish.retained && self.lane == Lane::Alarm;
+        let taken_back = publish.retained && publish.payload.is_empty();
+        let parsed: Parsed = if taken_back {
+            wire::cleared(&self.setup.root, publish.topic)
+        } else {
+            wire::parse(&self.setup.root, publish.topic, publish.payload)
+        };
+        let arrived =
+            Arrived { at, retained: kept, print: wire::print(publish.topic, publish.payload) };
         let topic = if parsed.rejected.is_empty() {
             Box::default()
         } else {
             String::from_utf8_lossy(publish.topic).into()
         };
         let pkid = publish.pkid;
-        let delivery = Delivery { lane: self.lane, epoch: self.epoch, pkid, at, topic, parsed };
+        let delivery =
+            Delivery { lane: self.lane, epoch: self.epoch, pkid, arrived, topic, parsed };
         let weight = delivery.weight();
         if self.setup.engine.deliver(delivery).is_ok() {
             if pkid != 0 {
@@ -182,10 +222,9 @@ impl Task {
 
     fn acknowledge(&mut self, link: &mut Link, first: Acks) {
         let mut next = Some(first);
-        while let Some(mut acks) = next {
+        while let Some(acks) = next {
             if acks.epoch == self.epoch {
-                acks.pkids.retain(|&pkid| self.window.done(pkid));
-                link.ack(&acks.pkids);
+                link.ack(&self.window.done(&acks.pkids));
             } else {
                 self.counts.stale.increment(acks.pkids.len() as u64);
             }
@@ -233,9 +272,8 @@ impl Task {
                 tokio::select! {
                     batch = acks.recv() => match batch {
                         None => return,
-                        Some(mut batch) if batch.epoch == epoch => {
-                            batch.pkids.retain(|&pkid| window.done(pkid));
-                            link.ack(&batch.pkids);
+                        Some(batch) if batch.epoch == epoch => {
+                            link.ack(&window.done(&batch.pkids));
                         }
                         Some(_) => {}
                     },
@@ -273,6 +311,7 @@ impl Task {
 struct Counts {
     connects: Counter,
     messages: Counter,
+    unread: Counter,
     pauses: Counter,
     overflows: Counter,
     stale: Counter,
@@ -285,6 +324,7 @@ impl Counts {
         Self {
             connects: counter!("standpipe_mqtt_connects_total", "session" => lane),
             messages: counter!("standpipe_mqtt_messages_total", "session" => lane),
+            unread: counter!("standpipe_mqtt_unread_total", "session" => lane),
             pauses: counter!("standpipe_mqtt_pauses_total", "session" => lane),
             overflows: counter!("standpipe_mqtt_overflows_total", "session" => lane),
             stale: counter!("standpipe_mqtt_stale_acks_total", "session" => lane),

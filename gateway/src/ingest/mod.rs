@@ -1,6 +1,11 @@
 //! The two persistent MQTT sessions: what devices and stations say, parsed and handed to the
 //! engine, and acknowledged when the engine says that what follows is on disk.
 //!
+//! The alarm lane asks for what is urgent, the telemetry lane for everything below the root: so
+//! no topic is nobody's. What the alarm lane gets too, and what the gateway published itself, the
+//! telemetry lane acknowledges unread ([`standpipe_rules::wire::topics`]). Only the alarm lane is
+//! sent what the broker keeps (retained messages), and only when the broker had lost the session.
+//!
 //! Each lane runs on a thread of its own with nothing else on it, so that the alarm lane is never
 //! behind telemetry, and waits for nothing but its connection and its acknowledgements:
 //!
@@ -22,6 +27,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use standpipe_rules::wire::topics;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +35,7 @@ use crate::clock::Clock;
 use crate::engine::{Acks, EngineHandle, Lane};
 use crate::health::Health;
 use crate::limits::{BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, URGENT_QUEUE};
-use crate::mqtt::{Broker, Hello};
+use crate::mqtt::{Broker, Hello, Retained};
 use window::Limits;
 
 /// How long the broker keeps our sessions while we are away: 7 days, in seconds.
@@ -79,12 +85,26 @@ pub fn start(
 /// The topics a lane listens to.
 fn filters(root: &str, lane: Lane) -> Vec<String> {
     let below: &[&str] = match lane {
-        Lane::Alarm => {
-            &["+/+/alarm", "+/+/status", "+/+/reply", "stations/+/actions", "stations/+/presence"]
-        }
-        Lane::Telemetry => &["+/+/telemetry"],
+        Lane::Alarm => &topics::ALARM_LANE,
+        Lane::Telemetry => &topics::READINGS_LANE,
     };
-    below.iter().map(|filter| format!("{root}/{filter}")).collect()
+    below_root(root, below)
+}
+
+fn below_root(root: &str, filters: &[&str]) -> Vec<String> {
+    filters.iter().map(|filter| format!("{root}/{filter}")).collect()
+}
+
+/// Which messages that the broker keeps a lane wants.
+///
+/// An alarm or a status of a time that the broker alone remembers must be heard. A reading of such
+/// a time says nothing about now; and with none of them sent, the retain flag on the telemetry lane
+/// tells an alarm that was taken back from one that is empty.
+const fn retained(lane: Lane) -> Retained {
+    match lane {
+        Lane::Alarm => Retained::WhenNew,
+        Lane::Telemetry => Retained::Never,
+    }
 }
 
 const fn limits(lane: Lane) -> Limits {
@@ -114,17 +134,11 @@ mod tests {
 
     #[test]
     fn the_lanes_share_nothing_and_miss_nothing() {
-        assert_eq!(filters("r/v1", Lane::Telemetry), ["r/v1/+/+/telemetry"]);
-        assert_eq!(
-            filters("r/v1", Lane::Alarm),
-            [
-                "r/v1/+/+/alarm",
-                "r/v1/+/+/status",
-                "r/v1/+/+/reply",
-                "r/v1/stations/+/actions",
-                "r/v1/stations/+/presence"
-            ]
-        );
+        assert_eq!(filters("r/v1", Lane::Telemetry), ["r/v1/#"]);
+        let alarm = filters("r/v1", Lane::Alarm);
+        for filter in ["+/+/alarm", "+/+/alarms", "+/+/status", "stations/+/actions"] {
+            assert!(alarm.contains(&format!("r/v1/{filter}")), "{filter}");
+        }
         assert_eq!(hello("7k2m", Lane::Alarm).client_id, "standpipe-alarm-7k2m");
         assert_eq!(hello("7k2m", Lane::Telemetry).client_id, "standpipe-telemetry-7k2m");
     }

@@ -23,6 +23,8 @@ pub enum Frame<'a> {
         /// Those it did not take: place in the request, reason.
         refused: Vec<(usize, String)>,
     },
+    /// The broker has let go of subscriptions; of such, too, as it did not have.
+    UnsubAck,
     /// It is alive.
     Pong,
     /// It closes the connection.
@@ -49,6 +51,8 @@ pub struct Publish<'a> {
     pub pkid: u16,
     /// Whether the broker has sent it before.
     pub again: bool,
+    /// The retain flag: what it means depends on what the subscription asked for.
+    pub retained: bool,
     /// The bytes themselves.
     pub payload: &'a [u8],
 }
@@ -93,11 +97,14 @@ pub fn read(frame: &[u8]) -> Result<Frame<'_>, BadFrame> {
                 .map_or(Ok(DisconnectReasonCode::NormalDisconnection), |&code| code.try_into())
                 .ok(),
         )),
+        // Read here: not every broker writes its reasons, and none of them matters.
+        UNSUBACK => Ok(Frame::UnsubAck),
         _ => other(frame),
     }
 }
 
 const PUBLISH: u8 = 3;
+const UNSUBACK: u8 = 11;
 const DISCONNECT: u8 = 14;
 
 fn publish(frame: &[u8]) -> Result<Publish<'_>, BadFrame> {
@@ -112,7 +119,7 @@ fn publish(frame: &[u8]) -> Result<Publish<'_>, BadFrame> {
     };
     let (length, used) = variable(rest)?.ok_or_else(short)?;
     let payload = rest.get(used + length..).ok_or_else(short)?;
-    Ok(Publish { topic, pkid, again: flags & 8 != 0, payload })
+    Ok(Publish { topic, pkid, again: flags & 8 != 0, retained: flags & 1 != 0, payload })
 }
 
 fn other(frame: &[u8]) -> Result<Frame<'_>, BadFrame> {
@@ -224,15 +231,17 @@ mod tests {
         ] {
             let bytes = written(&sample(pkid, payload, properties));
             assert_eq!(frame_length(&bytes, 4_096), Ok(Some(bytes.len())), "{story}");
-            let expected = Publish { topic: b"r/a/d/alarm", pkid, again: false, payload };
+            let expected =
+                Publish { topic: b"r/a/d/alarm", pkid, again: false, retained: false, payload };
             assert_eq!(read(&bytes), Ok(Frame::Publish(expected)), "{story}");
         }
     }
 
     #[test]
     fn a_property_nobody_knows_does_not_stop_the_stream() {
-        let frame = [0x32, 9, 0, 1, b't', 0, 5, 2, 0xEE, 0xEE, b'!'];
-        let expected = Publish { topic: b"t", pkid: 5, again: false, payload: b"!" };
+        let frame = [0x33, 9, 0, 1, b't', 0, 5, 2, 0xEE, 0xEE, b'!'];
+        let expected =
+            Publish { topic: b"t", pkid: 5, again: false, retained: true, payload: b"!" };
         assert_eq!(read(&frame), Ok(Frame::Publish(expected)));
     }
 
@@ -245,6 +254,8 @@ mod tests {
             ("nobody listens", vec![0x40, 4, 0, 9, 0x10, 0],     Frame::PubAck { pkid: 9, receipt: Receipt::Unheard }),
             ("refused",    written(&Packet::PubAck(refused)),    Frame::PubAck { pkid: 9, receipt: Receipt::Refused(PubAckReason::NotAuthorized) }),
             ("subscribed", vec![0x90, 4, 0, 1, 0, 1],            Frame::SubAck { refused: vec![] }),
+            ("let go",     vec![0xB0, 4, 0, 2, 0, 0x11],         Frame::UnsubAck),
+            ("let go, v3", vec![0xB0, 2, 0, 2],                  Frame::UnsubAck),
             ("alive",      vec![0xD0, 0],                        Frame::Pong),
             ("good bye",   vec![0xE0, 0],                        Frame::Bye(Some(DisconnectReasonCode::NormalDisconnection))),
             ("taken over", vec![0xE0, 1, 0x8E],                  Frame::Bye(Some(DisconnectReasonCode::SessionTakenOver))),

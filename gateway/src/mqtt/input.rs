@@ -20,6 +20,11 @@ impl Input {
         Self { bytes: vec![0; INPUT], start: 0, end: 0, wanted: 0 }
     }
 
+    /// Drops what was read and not taken.
+    pub fn forget(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+
     /// Where to read to; never empty.
     pub fn space(&mut self) -> &mut [u8] {
         if self.start == self.end {

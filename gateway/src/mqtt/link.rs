@@ -12,7 +12,7 @@ use std::time::Duration;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     Connect, ConnectProperties, ConnectReturnCode, Disconnect, DisconnectReasonCode, Filter,
-    LastWill, Packet, PingReq, PublishProperties, RetainForwardRule, Subscribe,
+    LastWill, Packet, PingReq, PublishProperties, RetainForwardRule, Subscribe, Unsubscribe,
 };
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
@@ -51,6 +51,17 @@ pub struct Will {
     pub topic: String,
     /// What.
     pub payload: String,
+}
+
+/// What a subscription wants of messages that the broker keeps (retained ones).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retained {
+    /// Each once, when the broker did not have the filter. A message with the retain flag is such
+    /// a one: it says what was so once; whatever comes later has none.
+    WhenNew,
+    /// None of them. So all that comes is of this moment, and the retain flag is the sender's own:
+    /// an empty message that bears it takes back what the broker kept.
+    Never,
 }
 
 /// A message to publish.
@@ -185,20 +196,30 @@ impl Link {
         Ok(())
     }
 
-    /// Asks for every message on `filters`, at QoS 1. Asking again changes nothing: what the broker
-    /// keeps on a topic is sent for a filter it did not have.
+    /// Asks for every message on `filters`, at QoS 1. Asking again changes nothing.
     ///
     /// # Errors
     /// [`LinkError::Unsendable`].
-    pub fn subscribe(&mut self, filters: &[String]) -> Result<(), LinkError> {
+    pub fn subscribe(&mut self, filters: &[String], retain: Retained) -> Result<(), LinkError> {
         let filters = filters.iter().map(|path| {
             let mut filter = Filter::new(path.as_str(), QoS::AtLeastOnce);
-            filter.retain_forward_rule = RetainForwardRule::OnNewSubscribe;
+            (filter.retain_forward_rule, filter.preserve_retain) = match retain {
+                Retained::WhenNew => (RetainForwardRule::OnNewSubscribe, false),
+                Retained::Never => (RetainForwardRule::Never, true),
+            };
             filter
         });
         let mut subscribe = Subscribe::new_many(filters, None);
         subscribe.pkid = 1;
         self.queue(&Packet::Subscribe(subscribe))
+    }
+
+    /// Asks for messages on `filters` no more.
+    ///
+    /// # Errors
+    /// [`LinkError::Unsendable`].
+    pub fn unsubscribe(&mut self, filters: Vec<String>) -> Result<(), LinkError> {
+        self.queue(&Packet::Unsubscribe(Unsubscribe { pkid: 2, filters, properties: None }))
     }
 
     /// Acknowledges what the broker sent on *this* connection. Goes out with the next turn.
@@ -266,6 +287,7 @@ impl Link {
             frame @ (Frame::Publish(_)
             | Frame::PubAck { .. }
             | Frame::SubAck { .. }
+            | Frame::UnsubAck
             | Frame::Pong) => Ok(Some(frame)),
         }
     }
@@ -282,6 +304,17 @@ impl Link {
             drop(timeout(Duration::from_secs(1), sent).await);
             let shut = poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx));
             drop(timeout(Duration::from_secs(1), shut).await);
+            // What the broker still says is read to its end: a socket closed with bytes unread is
+            // reset, and with it goes what the broker has not read of our acknowledgements.
+            let drained = poll_fn(|cx| {
+                loop {
+                    match ready!(self.poll_receive(cx)) {
+                        Ok(()) => self.input.forget(),
+                        Err(_) => return Poll::Ready(()),
+                    }
+                }
+            });
+            drop(timeout(Duration::from_secs(1), drained).await);
         }
     }
 

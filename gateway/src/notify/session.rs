@@ -207,7 +207,11 @@ impl<O: Owed> Session<O> {
         while let Some(frame) = link.next_frame()? {
             let (pkid, receipt) = match frame {
                 Frame::PubAck { pkid, receipt } => (pkid, receipt),
-                Frame::Publish(_) | Frame::SubAck { .. } | Frame::Pong | Frame::Bye(_) => continue,
+                Frame::Publish(_)
+                | Frame::SubAck { .. }
+                | Frame::UnsubAck
+                | Frame::Pong
+                | Frame::Bye(_) => continue,
             };
             let landed = self.owed.landed(pkid, &receipt, self.setup.clock.now());
             for report in landed.reports {

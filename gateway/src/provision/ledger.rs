@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 use standpipe_rules::Ms;
 
 use super::ProvisionError;
+use super::account::account;
 use super::authority::Refused;
 use crate::private_file::{Readers, write};
 
-const HEADER: &str = "name,serial,until,revoked\n";
+const HEADER: &str = "name,serial,until,revoked,account\n";
+/// How version 0.1.0 began it.
+const HEADER_BEFORE: &str = "name,serial,until,revoked\n";
 
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,9 @@ struct Row {
     serial: String,
     until: Timestamp,
     revoked: Option<Timestamp>,
+    /// What it signs in as, where that is another name.
+    #[serde(default)]
+    account: Option<String>,
 }
 
 /// All certificates there ever were.
@@ -57,7 +63,11 @@ impl Ledger {
             csv::Reader::from_reader(&*bytes).deserialize().collect();
         let rows = rows.map_err(|bad| ProvisionError::Ledger { path: path.clone(), bad })?;
         let newest = rows.iter().enumerate().map(|(at, it)| (it.name.clone(), at)).collect();
-        Ok(Self { path, rows, newest })
+        let ledger = Self { path, rows, newest };
+        if bytes.starts_with(HEADER_BEFORE.as_bytes()) {
+            ledger.write_all()?;
+        }
+        Ok(ledger)
     }
 
     /// Everybody who was ever given one.
@@ -82,7 +92,9 @@ impl Ledger {
         until: Ms,
     ) -> Result<(), ProvisionError> {
         let until = moment(until);
-        let row = Row { name: name.to_owned(), serial: serial.to_owned(), until, revoked: None };
+        let account = Some(account(name).into_owned()).filter(|account| account != name);
+        let (name, serial) = (name.to_owned(), serial.to_owned());
+        let row = Row { name, serial, until, revoked: None, account };
         if self.rows.is_empty() {
             write(&self.path, HEADER.as_bytes(), Readers::All)?;
         }
@@ -106,10 +118,14 @@ impl Ledger {
             revoked += 1;
         }
         if revoked > 0 {
-            let all = format!("{HEADER}{}", text(&self.rows)?);
-            write(&self.path, all.as_bytes(), Readers::All)?;
+            self.write_all()?;
         }
         Ok(revoked)
+    }
+
+    fn write_all(&self) -> Result<(), ProvisionError> {
+        let all = format!("{HEADER}{}", text(&self.rows)?);
+        Ok(write(&self.path, all.as_bytes(), Readers::All)?)
     }
 
     /// What the broker is to refuse.

@@ -11,11 +11,14 @@
 //! | `ca.pem` | everybody: how they know the broker |
 //! | `issued.csv` | the next run |
 //!
-//! A name is the user of the broker's rules: `area/device`, `stations/station`, `bridge-NAME`, `gateway`,
-//! `selftest`. What was added by hand to `acl` and `passwords` stays. Run again, it gives new names theirs, renews the programs' before they run out, and
+//! A name is the user of the broker's rules: `area/device`, `stations/station`, `bridge-NAME`,
+//! `gateway`, `selftest`; a device whose id the broker's files cannot hold signs in under another
+//! ([`account`]). What was added by hand to `acl` and `passwords` stays. Run again, it gives new
+//! names theirs, renews the programs' before they run out, and
 //! leaves all else; the broker's names and the root of all topics are those of the run before, unless
 //! it is told others. Not here: what a name may read and write (`deploy/mosquitto/acl`).
 
+pub mod account;
 pub mod authority;
 pub mod bridges;
 mod ledger;
@@ -31,6 +34,7 @@ use standpipe_shared::ROOT;
 
 use self::bridges::Bridge;
 use crate::private_file::{Readers, write};
+use account::account;
 use authority::{Authority, DAY_MS, Subject, Validity};
 use ledger::{Ledger, Standing};
 use passwords::Passwords;
@@ -177,7 +181,8 @@ pub fn provision(
     let revoke = it.known(&order.revoke, &names)?;
     let gone: BTreeSet<&str> = revoke.iter().chain(&rotate).map(String::as_str).collect();
     done.revoked = it.ledger.revoke(&gone, now)?;
-    it.passwords.remove(&gone);
+    let accounts: Vec<_> = gone.iter().map(|name| account(name)).collect();
+    it.passwords.remove(&accounts.iter().map(|it| &**it).collect());
     it.programs(&broker_names(order, &broker), &rotate, &mut done)?;
     for name in &names {
         if it.wants(name, &rotate, 0) {
@@ -187,8 +192,8 @@ pub fn provision(
             done.left += 1;
         }
     }
-    let ours: BTreeSet<&str> = it.ledger.names().collect();
-    it.passwords.write(&ours)?;
+    let ours: Vec<_> = it.ledger.names().map(account).collect();
+    it.passwords.write(&ours.iter().map(|account| &**account).collect())?;
     let refused = it.ledger.refused();
     for (authority, file) in [(&it.authority, "crl.pem"), (&it.programs, "programs-crl.pem")] {
         let list = authority.revoked(&refused, now)?;
@@ -197,10 +202,12 @@ pub fn provision(
     let place = broker.join("acl");
     let before = if place.exists() { read(&place)? } else { String::new() };
     let root = order.root.clone().or_else(|| rules::root(&before));
-    let lets_in =
-        |bridge: &&Bridge| matches!(it.ledger.standing(&bridge.account), Standing::Holds(_));
-    let bridges: Vec<Bridge> = order.bridges.iter().filter(lets_in).cloned().collect();
-    let acl = rules::file(&before, root.as_deref().unwrap_or(ROOT), &bridges);
+    let root = root.as_deref().unwrap_or(ROOT);
+    let holds = |name: &str| matches!(it.ledger.standing(name), Standing::Holds(_));
+    let bridges: Vec<Bridge> =
+        order.bridges.iter().filter(|bridge| holds(&bridge.account)).cloned().collect();
+    let others = account::rules(root, it.ledger.names().filter(|name| holds(name)));
+    let acl = rules::file(&before, root, &bridges, &others);
     write(&place, acl.as_bytes(), Readers::Owner)?;
     Ok(done)
 }
@@ -224,6 +231,14 @@ pub fn moved(folder: &Path, names: &[String]) -> Result<Vec<(String, String)>, P
         Some((old.to_owned(), (*new).to_owned()))
     });
     Ok(moved.collect())
+}
+
+/// Those of these names that sign in under another, as (name, account).
+#[must_use]
+pub fn accounts(names: &[String]) -> Vec<(&str, String)> {
+    let other = |name: &str| account(name).into_owned();
+    let all = names.iter().map(|name| (name.as_str(), other(name)));
+    all.filter(|(name, account)| name != account).collect()
 }
 
 /// What the broker is called: as it was said now, or before, or nowhere.
@@ -314,13 +329,14 @@ impl Maker<'_> {
 
     /// A device or a station: a certificate and a password.
     fn client(&mut self, name: &str) -> Result<(), ProvisionError> {
+        let account = account(name);
         let place = match bridges::name(name) {
             Some(bridge) => self.folder.join("bridges").join(bridge),
-            None if name.starts_with(STATIONS) => self.folder.join(name),
-            None => self.folder.join("devices").join(name),
+            None if name.starts_with(STATIONS) => self.folder.join(&*account),
+            None => self.folder.join("devices").join(&*account),
         };
-        self.certificate(name, &Subject::Client(name), (&place, DEVICE_DAYS))?;
-        let password = self.passwords.renew(name)?;
+        self.certificate(name, &Subject::Client(&account), (&place, DEVICE_DAYS))?;
+        let password = self.passwords.renew(&account)?;
         Ok(write(&beside(&place, "password"), password.as_bytes(), Readers::Owner)?)
     }
 

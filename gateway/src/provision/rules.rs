@@ -10,7 +10,7 @@ use standpipe_shared::ROOT;
 use super::bridges::Bridge;
 
 /// What everybody may read and write, for the usual root.
-const USUAL: &str = include_str!("../../../deploy/mosquitto/acl");
+pub(super) const USUAL: &str = include_str!("../../../deploy/mosquitto/acl");
 /// The same as 0.1.0 wrote it, which had no marks around it: known line by line, so that these are not
 /// taken for somebody's own.
 const OF_0_1_0: &str = include_str!("acl-0.1.0");
@@ -24,8 +24,9 @@ const CLOCK_RULE: (&str, &str) = ("topic write ", "/gateway/clock");
 const WRITES: [&str; 4] = ["telemetry", "alarm", "status", "reply"];
 const READS: [&str; 2] = ["settings", "command"];
 
-/// The file with our block for this root and these bridges, and what `before` had beside it.
-pub(super) fn file(before: &str, root: &str, bridges: &[Bridge]) -> String {
+/// The file with our block for this root, these bridges and devices that sign in under `others`
+/// (their rules), and what `before` had beside it.
+pub(super) fn file(before: &str, root: &str, bridges: &[Bridge], others: &str) -> String {
     let mut block = format!("{BEGIN}\n{}", rooted(USUAL, root));
     for bridge in bridges.iter().filter(|bridge| !bridge.devices.is_empty()) {
         // Writing to a String does not fail.
@@ -39,6 +40,7 @@ pub(super) fn file(before: &str, root: &str, bridges: &[Bridge]) -> String {
             }
         }
     }
+    block.push_str(others);
     let (above, below) = by_hand(before, root);
     format!("{above}{block}{END}\n{below}")
 }
@@ -101,17 +103,17 @@ mod tests {
 
     #[test]
     fn what_is_written_by_hand_stays_where_it_is() {
-        let first = file("", "standpipe/v1", &[]);
+        let first = file("", "standpipe/v1", &[], "");
         assert!(first.starts_with(BEGIN) && first.ends_with(&format!("{END}\n")), "{first}");
         let by_hand = format!("# mine\nuser a\ntopic read #\n{first}\nuser b\n\ntopic write x/#\n");
-        let again = file(&by_hand, "standpipe/v1", &[bridge()]);
+        let again = file(&by_hand, "standpipe/v1", &[bridge()], "");
         assert!(again.starts_with("# mine\nuser a\ntopic read #\n# BEGIN"), "{again}");
         assert!(
             again.ends_with("# END standpipe provision\nuser b\n\ntopic write x/#\n"),
             "{again}"
         );
-        assert_eq!(file(&again, "standpipe/v1", &[bridge()]), again, "and again");
-        let without = file(&again, "town/fire", &[]);
+        assert_eq!(file(&again, "standpipe/v1", &[bridge()], ""), again, "and again");
+        let without = file(&again, "town/fire", &[], "");
         assert!(
             !without.contains("bridge-lora") && without.contains("topic write x/#"),
             "{without}"
@@ -130,7 +132,7 @@ mod tests {
         ] {
             for root in ["standpipe/v1", "town/fire"] {
                 let old = rooted(OF_0_1_0, root) + added;
-                let new = file(&old, root, &[]);
+                let new = file(&old, root, &[], "");
                 assert_eq!(new.split_once(END).unwrap().1, format!("\n{kept}"), "{added}");
                 assert!(new.starts_with(BEGIN), "{new}");
             }
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_bridge_has_the_topics_of_its_devices_and_no_others() {
-        let all = file("", "town/fire", &[bridge()]);
+        let all = file("", "town/fire", &[bridge()], "");
         let rules = all.split_once("user bridge-lora\n").unwrap().1;
         assert_eq!(
             rules,
@@ -150,6 +152,6 @@ mod tests {
         );
         // A user without rules of its own has those of everybody, and a heading would invite more.
         let none = Bridge { devices: vec![], ..bridge() };
-        assert!(!file("", "town/fire", &[none]).contains("bridge-lora"));
+        assert!(!file("", "town/fire", &[none], "").contains("bridge-lora"));
     }
 }

@@ -8,7 +8,7 @@ use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{File, Import};
 
 use super::bridges::{self, Wanted};
-use super::{Done, Order, ProvisionError, devices, moved, provision, stations};
+use super::{Done, Order, ProvisionError, accounts, devices, moved, provision, stations};
 
 const NOW: i64 = 1_764_000_000_000;
 const DAY: i64 = 86_400_000;
@@ -86,6 +86,49 @@ fn run_again_it_gives_new_names_theirs_and_leaves_all_else() {
     // Years later the programs' are made anew, and the devices' are not.
     let later = NOW + 4 * 365 * DAY + DAY;
     assert_eq!(run(&both, &order(), later).unwrap(), Done { issued: 3, left: 2, revoked: 0 });
+}
+
+#[test]
+fn an_id_that_the_broker_cannot_hold_gets_an_account_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["t1/H1".to_owned(), "t1/00:15:8d:00:01".to_owned(), "t1/厨房,烟感".to_owned()];
+    let run = |order: &Order| provision(folder.path(), &names, order, NOW).unwrap();
+    run(&order());
+    let accounts = accounts(&names);
+    let [(colons, one), (kitchen, two)] = &accounts[..] else { panic!("{accounts:?}") };
+    assert_eq!((*colons, *kitchen), ("t1/00:15:8d:00:01", "t1/厨房,烟感"));
+    let made = content(folder.path());
+    for (name, account) in &accounts {
+        for extension in ["key", "pem", "password"] {
+            assert!(made.contains_key(&format!("devices/{account}.{extension}")), "{name}");
+        }
+        assert!(made["broker/passwords"].contains(&format!("\n{account}:$7$")), "{name}");
+        let rules = format!("user {account}\ntopic write standpipe/v1/{name}/telemetry\n");
+        assert!(made["broker/acl"].contains(&rules), "{name}");
+        assert!(made["issued.csv"].lines().any(|line| line.ends_with(account.as_str())), "{name}");
+    }
+    assert!(!made["broker/passwords"].contains("00:15"));
+    // Known by its name all the same; what is taken back has no rules any more.
+    let revoke = Order { revoke: vec!["00:15:8d:00:01".into()], ..order() };
+    assert_eq!(run(&revoke), Done { issued: 0, left: 6, revoked: 1 });
+    let left = content(folder.path());
+    for file in ["broker/passwords", "broker/acl"] {
+        assert!(!left[file].contains(one.as_str()) && left[file].contains(two.as_str()), "{file}");
+    }
+    assert_eq!(run(&order()).issued, 0);
+}
+
+#[test]
+fn a_list_of_version_0_1_0_is_read_and_gets_the_new_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = "name,serial,until,revoked\nt1/H1,4a,2045-11-24T16:00:00Z,\n";
+    std::fs::write(folder.path().join("issued.csv"), before).unwrap();
+    let names = ["t1/H1".to_owned(), "t1/a:b".to_owned()];
+    let done = provision(folder.path(), &names, &order(), NOW).unwrap();
+    assert_eq!(done, Done { issued: 4, left: 1, revoked: 0 });
+    assert_eq!(provision(folder.path(), &names, &order(), NOW).unwrap().issued, 0);
+    let list = content(folder.path())["issued.csv"].clone();
+    assert!(list.starts_with("name,serial,until,revoked,account\nt1/H1,4a,"), "{list}");
 }
 
 #[test]

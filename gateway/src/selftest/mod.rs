@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_detectors_id_is_a_name_however_long_the_stations_is() {
         let long = "s".repeat(48);
-        assert!(standpipe_shared::Name::new(&detector(&long)).is_ok());
+        assert!(standpipe_shared::Name::plain(&detector(&long)).is_ok());
         assert_eq!(detector("t1"), "selftest-t1");
         assert!(is_detector(&detector(&long)) && is_detector("selftest-t1"));
         assert!(!is_detector("selftest") && !is_detector("SD-1"));

@@ -23,7 +23,7 @@ pub struct Batch {
 pub struct Tags {
     /// By [`DeviceIx`]; `None`: no such device.
     heads: Vec<Option<Head>>,
-    /// All beginnings, one after the other.
+    /// All ids, each before the beginning it belongs to, which has it escaped.
     text: String,
 }
 
@@ -32,8 +32,7 @@ pub struct Tags {
 struct Head {
     start: u32,
     len: u16,
-    /// Where the id is within the beginning; an id needs no escaping.
-    id_at: u8,
+    /// The id ends where the beginning starts.
     id_len: u8,
 }
 
@@ -97,8 +96,8 @@ impl Tags {
     #[must_use]
     pub fn id(&self, ix: DeviceIx) -> Option<&str> {
         let head = (*self.heads.get(ix.at())?)?;
-        let at = head.start as usize + usize::from(head.id_at);
-        self.text.get(at..at + usize::from(head.id_len))
+        let end = head.start as usize;
+        self.text.get(end - usize::from(head.id_len)..end)
     }
 
     /// How many places there are.
@@ -114,17 +113,18 @@ impl Tags {
     }
 
     fn push(&mut self, row: &TagRow<'_>) -> Option<Head> {
+        let before = self.text.len();
+        self.text.push_str(row.device);
         let start = self.text.len();
         match super::line::head(&mut self.text, row) {
-            Ok(id_at) => Some(Head {
+            Ok(()) => Some(Head {
                 start: u32::try_from(start).ok()?,
                 len: u16::try_from(self.text.len() - start).ok()?,
-                id_at,
                 id_len: u8::try_from(row.device.len()).ok()?,
             }),
             Err(bad) => {
                 tracing::error!(device = row.device, "device has no history: {bad}");
-                self.text.truncate(start);
+                self.text.truncate(before);
                 None
             }
         }

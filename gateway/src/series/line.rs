@@ -4,11 +4,11 @@
 //!
 //! Measurement, tags and fields are those of deploy/FILES.md. Escaping follows the InfluxDB 2
 //! reference "Line protocol": comma, equals sign and space in tags; quote and backslash in
-//! strings. What the format cannot say is refused here, not sent: control
+//! strings; the ids of devices are tags as all others. What the format cannot say is refused here, not sent: control
 //! characters anywhere (a line feed would begin another point), a number that is not finite.
 
 use standpipe_rules::Ms;
-use standpipe_shared::{Field, Measurements};
+use standpipe_shared::{Field, Measurements, Name};
 
 use super::batch::TagRow;
 
@@ -21,7 +21,7 @@ const BACKSLASH: char = '\u{FF3C}';
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
     /// An id that is empty, or is not a name.
-    #[error("the device's id is not a name: use 1 to 48 of A-Z a-z 0-9 _ -")]
+    #[error("the device's id is not a name: use 1 to 64 bytes without / + # and what is invisible")]
     BadId,
     /// A control character in a text.
     #[error("a text holds a control character: remove it")]
@@ -34,29 +34,48 @@ pub enum Unwritable {
     Empty,
 }
 
-/// Writes the beginning of a device's line, up to and with the space before its fields; says
-/// where in it the id begins. An empty station or zone is left out; so is one with a control
+/// Writes the beginning of a device's line, up to and with the space before its fields. An empty station or zone is left out; so is one with a control
 /// character, with a warning.
 ///
 /// # Errors
 /// [`Unwritable::BadId`].
-pub fn head(out: &mut String, row: &TagRow<'_>) -> Result<u8, Unwritable> {
-    let name = |it: u8| it.is_ascii_alphanumeric() || it == b'_' || it == b'-';
-    if row.device.is_empty() || row.device.len() > 255 || !row.device.bytes().all(name) {
+pub fn head(out: &mut String, row: &TagRow<'_>) -> Result<(), Unwritable> {
+    if Name::new(row.device).is_err() {
         return Err(Unwritable::BadId);
     }
-    let start = out.len();
     out.push_str(row.kind.as_str());
-    out.push_str(",device=");
-    let id_at = out.len() - start;
-    out.push_str(row.device);
+    tag(out, "device", row.device)?;
     for (key, value) in [("station", row.station), ("zone", row.zone)] {
         if let Err(bad) = tag(out, key, value) {
             tracing::warn!(device = row.device, key, "tag left out of history: {bad}");
         }
     }
     out.push(' ');
-    u8::try_from(id_at).map_err(|_| Unwritable::BadId)
+    Ok(())
+}
+
+/// A tag's value as InfluxDB has it once it was written: what a question must ask for.
+#[must_use]
+pub fn stored(value: &str) -> String {
+    value.replace('\\', BACKSLASH.encode_utf8(&mut [0; 4]))
+}
+
+/// The device that a written line is about, as InfluxDB has it.
+#[must_use]
+pub fn device_of(line: &str) -> String {
+    let (_, rest) = line.split_once(",device=").unwrap_or_default();
+    let (mut id, mut escaped) = (String::new(), false);
+    for it in rest.chars() {
+        match it {
+            '\\' if !escaped => escaped = true,
+            ',' | ' ' if !escaped => break,
+            _ => {
+                id.push(it);
+                escaped = false;
+            }
+        }
+    }
+    id
 }
 
 /// Writes `,key=value`; nothing for an empty value, which line protocol does not know.
@@ -243,7 +262,7 @@ fn digits(out: &mut String, mut value: u64, least: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unwritable, float, head, integer, point, tag, text_field};
+    use super::{Unwritable, device_of, float, head, integer, point, stored, tag, text_field};
     use crate::series::batch::TagRow;
     use proptest::prelude::*;
     use standpipe_rules::registry::DeviceIx;
@@ -297,11 +316,20 @@ mod tests {
             ("Chinese",       hydrant("H", "S", "高区"),       Ok("hydrant,device=H,station=S,zone=高区 ")),
             ("a line feed",   hydrant("H", "S", "a\nb x=1"),  Ok("hydrant,device=H,station=S ")),
             ("no id",         hydrant("", "S", "Z"),          Err(Unwritable::BadId)),
-            ("no name",       hydrant("H 1", "S", "Z"),       Err(Unwritable::BadId)),
+            ("no name",       hydrant("H#1", "S", "Z"),       Err(Unwritable::BadId)),
+            ("a line feed in it", hydrant("H\n1", "S", "Z"), Err(Unwritable::BadId)),
+            ("colons",        hydrant("00:15:8d:00:01", "S", ""), Ok("hydrant,device=00:15:8d:00:01,station=S ")),
+            ("any script",    hydrant("厨房烟感", "S", ""),    Ok("hydrant,device=厨房烟感,station=S ")),
+            ("any character", hydrant("a b,c=d", "S", ""),    Ok("hydrant,device=a\\ b\\,c\\=d,station=S ")),
+            ("a backslash at its end", hydrant("a\\", "S", ""), Ok("hydrant,device=a＼,station=S ")),
+            ("quotes",        hydrant("\"'<b>&?%2F", "", ""),  Ok("hydrant,device=\"'<b>&?%2F ")),
         ] {
             let mut out = String::new();
-            let done = head(&mut out, &row).map(|_| out.as_str());
+            let done = head(&mut out, &row).map(|()| out.as_str());
             assert_eq!(done, expected, "{story}");
+            if let Ok(line) = done {
+                assert_eq!(device_of(line), stored(row.device), "{story}");
+            }
         }
     }
 

@@ -120,6 +120,7 @@ impl Judge<'_> {
         self.memory.heard_at = self.memory.heard_at.max(Some(at));
         self.memory.gone = false;
         self.memory.retained_alarm = None;
+        self.memory.live_alarm = None;
         if self.memory.track(Condition::Offline).is_some() {
             let step = self.memory.track_mut(Condition::Offline).end(at);
             self.after(Condition::Offline, step, When { ts: at, at, late: false });

@@ -49,6 +49,9 @@ pub struct Memory {
     pub clockwork: Option<Box<Clockwork>>,
     /// Fingerprint of the retained alarm that was acted on, until anything is heard of the device.
     pub retained_alarm: Option<Box<u128>>,
+    /// Fingerprint of the newest live fire alarm, until anything but its end is heard: the broker
+    /// may have kept it.
+    pub live_alarm: Option<Box<u128>>,
 }
 
 /// The same pressure, again and again.
@@ -127,6 +130,7 @@ impl From<Version1> for Memory {
             spoke_at: heard_at.unwrap_or(0),
             clockwork: None,
             retained_alarm: None,
+            live_alarm: None,
             heard_at,
             newest,
             latest,

@@ -3,7 +3,8 @@
 //! It moves a device's state only where nothing newer is known, is no sign of life, and counts for
 //! no run and no number. A retained fire is a fire all the same, with [`Reason::SinceUnknown`]: its
 //! fingerprint is remembered until anything is heard of the device, so that the broker may repeat
-//! it and a closed fire stays closed.
+//! it and a closed fire stays closed. So is that of a live fire alarm, until anything but its end is
+//! heard: a device may have had the broker keep it.
 
 use standpipe_shared::{Condition, Field, Measurements, Severity};
 
@@ -42,7 +43,7 @@ impl Judge<'_> {
         let acts = if !cry.active {
             // It took the place of the one that was acted on; a live one says so itself.
             acted_on.is_some()
-        } else if acted_on == Some(print) {
+        } else if acted_on == Some(print) || self.memory.live_alarm.as_deref() == Some(&print) {
             false
         } else if cry.condition.severity() == Severity::Fire {
             !is_true || unseen

@@ -224,7 +224,7 @@ impl Watch {
         &mut self,
         (area, device): (&str, &str),
         alarm: &Alarm,
-        at: Ms,
+        arrived: Arrived,
         out: &mut Changes,
     ) {
         let kind = kind_of(&alarm.reading.values, Some(alarm.condition));
@@ -232,7 +232,15 @@ impl Watch {
         let cry = Cry { condition: alarm.condition, active: alarm.active, test: alarm.test };
         out.counts.alarms += 1;
         out.save.push(ix);
-        self.take(ix, &alarm.reading, Some(cry), at, out);
+        let fire = alarm.condition.severity() == Severity::Fire;
+        let before = self.memories.get_mut(ix.at()).and_then(|memory| memory.live_alarm.take());
+        self.take(ix, &alarm.reading, Some(cry), arrived.at, out);
+        if let Some(memory) = self.memories.get_mut(ix.at()) {
+            memory.live_alarm = match alarm.active {
+                true => (fire && arrived.print != 0).then(|| Box::new(arrived.print)),
+                false => before,
+            };
+        }
     }
 
     /// A status arrived: a birth, or the Last Will.
@@ -272,6 +280,14 @@ impl Watch {
             let when = When { ts, at, late: false };
             self.judge_kept((ix, at), |judge| judge.retained_reading(&reading.values, when), out);
         }
+    }
+
+    /// What the broker kept for that device was taken back: the next that it keeps is news.
+    pub fn retained_taken_back(&mut self, device: &str, out: &mut Changes) {
+        let memory = self.registry.find(device).and_then(|ix| self.memories.get_mut(ix.at()));
+        let Some(memory) = memory else { return };
+        (memory.retained_alarm, memory.live_alarm) = (None, None);
+        out.save.extend(self.registry.find(device));
     }
 
     /// An alarm came that the broker had kept.

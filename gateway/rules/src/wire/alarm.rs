@@ -1,34 +1,132 @@
-//! Alarms. An alarm whose condition and truth can be read acts, whatever else is wrong with it.
+//! Alarms. An alarm whose condition and truth can be read acts, whatever else is wrong with it; a
+//! fire acts even when its truth cannot be read. Everything else that comes on an alarm topic is
+//! an unreadable alarm, which people are told: nothing is kept from them by a spelling.
 
-use standpipe_shared::{Alarm, Condition, Name};
+use serde::Deserialize;
+use standpipe_shared::{Alarm, Condition, Name, Severity};
 
-use super::rejected::{Parsed, Reason, Rejected};
-use super::salvage::{Words, object};
-use super::{Message, owned};
+use super::rejected::{Parsed, Reason, Rejected, push};
+use super::salvage::{Objects, Repaired, Words, members, strict};
+use super::shown::shown;
+use super::{Message, owned, repair};
 
 const WORDS: Words = Words {
     what: "alarm",
     hint: "send an object with condition, active and, if measured, the fields of a reading",
+    repaired: Repaired::Reported,
 };
 
-/// An alarm of one device.
-pub(super) fn alarm(area: Name, device: Name, payload: &[u8]) -> Parsed {
-    let (alarm, rejected) = object::<Alarm>(payload, WORDS, repair);
-    if let Some(Alarm { condition, .. }) = alarm
-        && of_many(condition)
-    {
-        let detail = format!(
-            "alarm of `{}`, which only the gateway can find: send a condition of the device itself",
-            condition.as_str()
-        );
-        return Parsed::nothing(Rejected::new(Reason::WrongType, detail, payload));
-    }
-    let message =
-        alarm.map(|alarm| Message::Alarm { area: owned(area), device: owned(device), alarm });
-    Parsed { message, rejected }
+/// The most objects of one message that are looked at.
+const MAX_OBJECTS: usize = 64;
+
+/// Who sent an alarm, as far as its topic says.
+#[derive(Clone, Copy)]
+pub(super) struct Sender<'a> {
+    pub(super) area: Option<Name<'a>>,
+    pub(super) device: Option<Name<'a>>,
+    pub(super) topic: &'a [u8],
 }
 
-/// What only the gateway can find: it is true of a zone, an area or the gateway itself.
+/// An alarm of one device.
+pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> Parsed {
+    let sender = Sender { area: Some(area), device: Some(device), topic };
+    let first = match strict::<Alarm>(payload, WORDS) {
+        Ok(alarm) if !of_many(alarm.condition) => {
+            return Parsed::message(read(area, device, alarm));
+        }
+        Ok(alarm) => return unreadable(sender, payload, foreign(alarm.condition, payload)),
+        Err(first) => first,
+    };
+    let mut rejected = Vec::new();
+    let mut others = 0_u32;
+    let mut taken: Option<Alarm> = None;
+    let mut refused = None;
+    let objects = Objects::new(payload).filter_map(|(_, object)| object);
+    for object in objects.take(MAX_OBJECTS) {
+        match one(object, &first, &mut rejected) {
+            Some(alarm) if of_many(alarm.condition) => {
+                refused = refused.or_else(|| Some(foreign(alarm.condition, payload)));
+            }
+            Some(alarm) => {
+                others += u32::from(taken.is_some());
+                taken = taken.filter(|before| weight(before) >= weight(&alarm)).or(Some(alarm));
+            }
+            None => {}
+        }
+    }
+    let Some(alarm) = taken else {
+        return unreadable(sender, payload, refused.unwrap_or(first));
+    };
+    if others > 0 {
+        let detail = format!("{others} more alarms in one message, left out: send each by itself");
+        push(&mut rejected, Rejected::new(Reason::TooMany, detail, payload));
+    } else if rejected.is_empty() {
+        rejected.push(first); // it was not in a member: before, behind or at the end
+    }
+    Parsed { message: Some(read(area, device, alarm)), rejected, repaired: 0 }
+}
+
+/// Of several alarms in one message, the one that matters most is taken.
+fn weight(alarm: &Alarm) -> Option<Severity> {
+    alarm.active.then(|| alarm.condition.severity())
+}
+
+/// One object, as far as it is an alarm.
+fn one(object: &[u8], first: &Rejected, rejected: &mut Vec<Rejected>) -> Option<Alarm> {
+    #[derive(Deserialize)]
+    struct About {
+        condition: Condition,
+    }
+    if let Ok(alarm) = strict::<Alarm>(object, WORDS) {
+        return Some(alarm);
+    }
+    let mut members = members::<Alarm>(object, WORDS, repair::alarm);
+    let fire = serde_json::from_slice::<About>(&members.clean)
+        .is_ok_and(|about| about.condition.severity() == Severity::Fire);
+    let mut alarm = serde_json::from_slice::<Alarm>(&members.clean).ok();
+    let mut missing = None;
+    if fire && (members.active_lost || alarm.is_none()) {
+        members.set(b"\"active\":true");
+        alarm = serde_json::from_slice(&members.clean).ok();
+        let detail = format!("fire without a readable `active`, taken as true: {}", WORDS.hint);
+        missing = Some(Rejected::new(Reason::MissingField, detail, object));
+    }
+    let alarm = alarm?;
+    let reading = standpipe_shared::Reading { numbers_lost: members.numbers_lost, ..alarm.reading };
+    let told = match missing {
+        Some(missing) => members.told(missing),
+        None => members.told(first.clone()),
+    };
+    told.0.into_iter().for_each(|it| push(rejected, it));
+    Some(Alarm { reading, ..alarm })
+}
+
+fn read(area: Name, device: Name, alarm: Alarm) -> Message {
+    Message::Alarm { area: owned(area), device: owned(device), alarm }
+}
+
+/// An alarm that cannot be read: people are told, and it stands in the quarantine as well.
+pub(super) fn unreadable(sender: Sender, payload: &[u8], why: Rejected) -> Parsed {
+    let message = Message::UnreadableAlarm {
+        area: sender.area.map(owned).unwrap_or_default(),
+        device: sender.device.map(owned),
+        topic: shown(sender.topic),
+        payload: shown(payload),
+        why: why.reason,
+    };
+    Parsed { message: Some(message), rejected: vec![why], repaired: 0 }
+}
+
+fn foreign(condition: Condition, payload: &[u8]) -> Rejected {
+    let detail = format!(
+        "alarm of `{}`, which only the gateway can find: send a condition of the device itself",
+        condition.as_str()
+    );
+    Rejected::new(Reason::WrongType, detail, payload)
+}
+
+/// What only the gateway can find: it is true of a zone, an area or the gateway itself, or says
+/// what the gateway makes of a message.
 const fn of_many(condition: Condition) -> bool {
     matches!(
         condition,
@@ -39,37 +137,4 @@ const fn of_many(condition: Condition) -> bool {
             | Condition::NotUnderstood
             | Condition::RegistryFault
     )
-}
-
-/// Spellings that can mean one thing only. The sender is told all the same.
-fn repair(key: &str, value: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(value).ok()?;
-    let bare = text.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(text);
-    match key {
-        "condition" => {
-            let lower = bare.trim().to_ascii_lowercase();
-            let condition: Condition = lower.parse().ok()?;
-            Some(format!("\"{}\"", condition.as_str()))
-        }
-        "active" => match bare.trim().to_ascii_lowercase().as_str() {
-            "1" | "true" => Some("true".to_owned()),
-            "0" | "false" => Some("false".to_owned()),
-            _ => None,
-        },
-        "boot" | "seq" => {
-            whole_number(bare).and_then(|it| u32::try_from(it).ok()).map(|it| it.to_string())
-        }
-        "ts" => whole_number(bare).map(|it| it.to_string()),
-        _ => None,
-    }
-}
-
-/// `17`, `17.0` and `1.7e1` are 17; milliseconds lose what is smaller.
-#[expect(clippy::cast_possible_truncation, reason = "within the exact range of f64")]
-fn whole_number(text: &str) -> Option<i64> {
-    /// Whole numbers are exact up to here.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let text = text.trim();
-    let float = || text.parse::<f64>().ok().filter(|it| it.abs() <= EXACT).map(|it| it as i64);
-    text.parse().ok().or_else(float)
 }

@@ -4,17 +4,22 @@ use serde::Deserialize;
 use standpipe_shared::Name;
 
 use super::rejected::{Parsed, Reason, Rejected, push};
-use super::salvage::{Words, never, object};
-use super::{MAX_INTERVAL_S, Message, owned, shortened};
+use super::salvage::{Repaired, Salvaged, Words, object, unwrapped};
+use super::{MAX_INTERVAL_S, Message, owned, repair, shortened, truth};
 
 const STATUS: Words = Words {
     what: "status",
-    hint: "send an object with online and, if known, boot, firmware, model, interval_s, reset, rev",
+    hint: "send an object with online and, if known, boot, firmware, model, interval_s, reset, \
+           rev, lost, storage",
+    repaired: Repaired::Counted,
 };
-const REPLY: Words =
-    Words { what: "reply", hint: "send an object with id, ok and, if needed, detail" };
+const REPLY: Words = Words {
+    what: "reply",
+    hint: "send an object with id, ok and, if needed, detail",
+    repaired: Repaired::Counted,
+};
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Status {
     online: bool,
     boot: Option<u32>,
@@ -34,32 +39,45 @@ struct Reply {
     detail: Option<Box<str>>,
 }
 
-/// A birth message or Last Will; nothing at all for an emptied retained one.
+/// A birth message or Last Will, as an object or as a bare word (`Offline`, `0`); nothing at all
+/// for an emptied retained one.
 pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
     if payload.is_empty() {
         return Parsed::default();
     }
-    let (status, mut rejected) = object::<Status>(payload, STATUS, never);
-    let message = status.map(|it| {
-        let interval_s = it.interval_s.filter(|it| (1..=MAX_INTERVAL_S).contains(it));
-        if interval_s != it.interval_s {
-            push(&mut rejected, bad_interval(it.interval_s.unwrap_or_default(), payload));
-        }
-        Message::Status {
-            area: owned(area),
-            device: owned(device),
-            online: it.online,
-            boot: it.boot,
-            firmware: it.firmware.map(shortened),
-            model: it.model.map(shortened),
-            interval_s,
-            reset: it.reset.map(shortened),
-            rev: it.rev,
-            lost: it.lost,
-            storage: it.storage.map(shortened),
-        }
+    let Salvaged { good, mut rejected, mut repaired } =
+        object::<Status>(payload, STATUS, repair::status);
+    let text = unwrapped(payload);
+    let bare = Some(text).filter(|text| !text.starts_with(b"{")).and_then(truth::online);
+    let status = good.or_else(|| {
+        let online = bare?;
+        (rejected, repaired) = (Vec::new(), 1);
+        Some(Status { online, ..Status::default() })
     });
-    Parsed { message, rejected }
+    let (area, device) = (owned(area), owned(device));
+    let message = match status {
+        None => Message::NotUnderstood { area, device },
+        Some(it) => {
+            let interval_s = it.interval_s.filter(|it| (1..=MAX_INTERVAL_S).contains(it));
+            if interval_s != it.interval_s {
+                push(&mut rejected, bad_interval(it.interval_s.unwrap_or_default(), payload));
+            }
+            Message::Status {
+                area,
+                device,
+                online: it.online,
+                boot: it.boot,
+                firmware: it.firmware.map(shortened),
+                model: it.model.map(shortened),
+                interval_s,
+                reset: it.reset.map(shortened),
+                rev: it.rev,
+                lost: it.lost,
+                storage: it.storage.map(shortened),
+            }
+        }
+    };
+    Parsed { message: Some(message), rejected, repaired }
 }
 
 fn bad_interval(seconds: u32, payload: &[u8]) -> Rejected {
@@ -69,13 +87,17 @@ fn bad_interval(seconds: u32, payload: &[u8]) -> Rejected {
 
 /// The answer to a command.
 pub(super) fn reply(area: Name, device: Name, payload: &[u8]) -> Parsed {
-    let (reply, rejected) = object::<Reply>(payload, REPLY, never);
-    let message = reply.map(|it| Message::Reply {
-        area: owned(area),
-        device: owned(device),
-        id: shortened(it.id),
-        ok: it.ok,
-        detail: shortened(it.detail.unwrap_or_default()),
-    });
-    Parsed { message, rejected }
+    let Salvaged { good, rejected, repaired } = object::<Reply>(payload, REPLY, repair::reply);
+    let (area, device) = (owned(area), owned(device));
+    let message = match good {
+        None => Message::NotUnderstood { area, device },
+        Some(it) => Message::Reply {
+            area,
+            device,
+            id: shortened(it.id),
+            ok: it.ok,
+            detail: shortened(it.detail.unwrap_or_default()),
+        },
+    };
+    Parsed { message: Some(message), rejected, repaired }
 }

@@ -1,9 +1,10 @@
 //! Topic and bytes → message, or why not. Nothing after this looks at bytes again.
 //!
-//! A payload is read strictly and in one pass. Two things are worth a second look when that
-//! fails: an array of readings loses only its bad elements ([`telemetry`]), and an alarm, a
-//! status or an action is salvaged member by member ([`salvage`]), because a fire with a
-//! misspelt temperature is still a fire.
+//! A payload is read strictly and in one pass. What fails then is worth a second look: everything
+//! is salvaged member by member ([`salvage`]), because a fire with a misspelt temperature is still
+//! a fire, and a pressure beside a misspelt battery still a pressure. An array of readings loses
+//! only its bad elements ([`telemetry`]). An alarm that still cannot be read is told to people
+//! ([`alarm`]), whatever its topic looks like ([`topics`]).
 //!
 //! Not here: what a message means (`world`), where rejected ones are kept (`standpipe::store`).
 
@@ -11,14 +12,23 @@ mod alarm;
 mod device;
 mod pieces;
 mod rejected;
+mod repair;
 mod salvage;
+mod shown;
 mod station;
 mod telemetry;
+pub mod topics;
+mod truth;
 
 use standpipe_shared::{Alarm, BadTopic, Channel, Name, Reading, StationChannel, Topic};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::incidents::Action;
+use alarm::Sender;
 pub use rejected::{Parsed, Reason, Rejected};
+pub use shown::MAX_SHOWN;
+use shown::shown;
+use topics::Named;
 
 /// The longest payload that is read, bytes.
 pub const MAX_PAYLOAD: usize = 2 * 1024 * 1024;
@@ -119,6 +129,13 @@ pub enum Message {
         /// Who.
         device: Box<str>,
     },
+    /// The alarm that the broker kept for a device was taken back: an empty retained message.
+    Cleared {
+        /// The installing township's code.
+        area: Box<str>,
+        /// Whose.
+        device: Box<str>,
+    },
     /// A device answered a command.
     Reply {
         /// The installing township's code.
@@ -151,49 +168,83 @@ pub enum Message {
 /// Reads one delivered message below `root`.
 ///
 /// Never fails: what was not understood is in [`Parsed::rejected`], and what was understood of
-/// the same message is in [`Parsed::message`]. An emptied retained status or presence is neither.
+/// the same message is in [`Parsed::message`]. An emptied retained status or presence is neither;
+/// for other topics, whoever knows that an empty message is a retained one that was taken back
+/// asks [`cleared`] instead.
 #[must_use]
 pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
-    let Ok(text) = std::str::from_utf8(topic) else {
-        let lossy = String::from_utf8_lossy(topic);
-        let detail = format!("topic `{lossy}` is not UTF-8: check the device's settings");
-        return Parsed::nothing(Rejected::new(Reason::NotUtf8, detail, payload));
-    };
-    let topic = match Topic::parse(root, text) {
-        Ok(topic) => topic,
-        Err(bad) => return Parsed::nothing(bad_topic(bad, text, payload)),
+    let named = match topics::named(root, topic) {
+        Named::Topic(named) => named,
+        Named::Alarm { area, bad } => {
+            let sender = Sender { area, device: None, topic };
+            return alarm::unreadable(sender, payload, bad_topic(bad, &shown(topic), payload));
+        }
+        Named::Bad(bad) => return Parsed::nothing(bad_topic(bad, &shown(topic), payload)),
+        Named::NotText => {
+            let detail =
+                format!("topic `{}` is not UTF-8: check the device's settings", shown(topic));
+            return Parsed::nothing(Rejected::new(Reason::NotUtf8, detail, payload));
+        }
     };
     if payload.len() > MAX_PAYLOAD {
         let detail = format!(
             "payload of {} bytes, at most {MAX_PAYLOAD} are read: send fewer readings at once",
             payload.len()
         );
-        return Parsed::nothing(Rejected::new(Reason::TooLong, detail, payload));
+        let too_long = Rejected::new(Reason::TooLong, detail, payload);
+        let Topic::Device { area, device, channel } = named else {
+            return Parsed::nothing(too_long);
+        };
+        if channel == Channel::Alarm {
+            let sender = Sender { area: Some(area), device: Some(device), topic };
+            return alarm::unreadable(sender, payload, too_long);
+        }
+        return Parsed::nothing(too_long);
     }
-    match topic {
-        Topic::Device { area, device, channel } => of_device(area, device, channel, payload)
-            .unwrap_or_else(|| Parsed::nothing(direction(text, payload))),
+    let direction = || Parsed::nothing(direction(&shown(topic), payload));
+    match named {
+        Topic::Device { area, device, channel } => match channel {
+            Channel::Telemetry => telemetry::telemetry(area, device, payload),
+            Channel::Alarm => alarm::alarm(area, device, topic, payload),
+            Channel::Status => device::status(area, device, payload),
+            Channel::Reply => device::reply(area, device, payload),
+            Channel::Settings | Channel::Command => direction(),
+        },
         Topic::Station { station, channel: StationChannel::Actions } => {
             station::action(station, payload)
         }
         Topic::Station { station, channel: StationChannel::Presence } => {
             station::presence(station, payload)
         }
-        Topic::Station { channel: StationChannel::Incident(_), .. } | Topic::Clock => {
-            Parsed::nothing(direction(text, payload))
-        }
+        Topic::Station { channel: StationChannel::Incident(_), .. } | Topic::Clock => direction(),
     }
 }
 
-/// `None` for what only the gateway sends.
-fn of_device(area: Name, device: Name, channel: Channel, payload: &[u8]) -> Option<Parsed> {
-    match channel {
-        Channel::Telemetry => Some(telemetry::telemetry(area, device, payload)),
-        Channel::Alarm => Some(alarm::alarm(area, device, payload)),
-        Channel::Status => Some(device::status(area, device, payload)),
-        Channel::Reply => Some(device::reply(area, device, payload)),
-        Channel::Settings | Channel::Command => None,
+/// Whether a topic means an alarm of a device, however it is written.
+#[must_use]
+pub fn is_alarm(root: &str, topic: &[u8]) -> bool {
+    topics::is_alarm_topic(root, topic)
+}
+
+/// What follows when the retained message of a topic was taken back.
+#[must_use]
+pub fn cleared(root: &str, topic: &[u8]) -> Parsed {
+    match topics::named(root, topic) {
+        Named::Topic(Topic::Device { area, device, channel: Channel::Alarm }) => {
+            Parsed::message(Message::Cleared { area: owned(area), device: owned(device) })
+        }
+        Named::Topic(_) | Named::Alarm { .. } | Named::Bad(_) | Named::NotText => Parsed::default(),
     }
+}
+
+/// Fingerprint of a message: XXH3-128 of its topic's last level, without slashes behind it, and
+/// its bytes.
+#[must_use]
+pub fn print(topic: &[u8], payload: &[u8]) -> u128 {
+    let mut hash = Xxh3::new();
+    hash.update(topics::last_level(topic));
+    hash.update(payload);
+    hash.digest128()
 }
 
 fn bad_topic(bad: BadTopic, topic: &str, payload: &[u8]) -> Rejected {

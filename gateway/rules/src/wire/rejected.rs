@@ -9,6 +9,9 @@ pub struct Parsed {
     pub message: Option<Message>,
     /// What was not, at most [`MAX_REJECTED`] entries.
     pub rejected: Vec<Rejected>,
+    /// Members that were understood although they are not written as they should be, and of which
+    /// nobody is told.
+    pub repaired: u32,
 }
 
 /// One part of a message that was not understood.
@@ -108,9 +111,14 @@ pub(super) fn reason(bad: &serde_json::Error) -> Reason {
 }
 
 impl Parsed {
+    /// Understood, all of it.
+    pub(super) fn message(message: Message) -> Self {
+        Self { message: Some(message), ..Self::default() }
+    }
+
     /// Not understood at all.
     pub(super) fn nothing(rejected: Rejected) -> Self {
-        Self { message: None, rejected: vec![rejected] }
+        Self { message: None, rejected: vec![rejected], repaired: 0 }
     }
 }
 

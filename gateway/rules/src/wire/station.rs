@@ -6,12 +6,16 @@ use standpipe_shared::Name;
 use crate::incidents::{Action, ActionKind, IncidentId};
 
 use super::rejected::Parsed;
-use super::salvage::{Words, never, object};
-use super::{Message, owned, shortened};
+use super::salvage::{Repaired, Salvaged, Words, never, object};
+use super::{Message, owned, repair, shortened};
 
-const ACTION: Words =
-    Words { what: "action", hint: "send an object with incident, action and, if known, by, note" };
-const PRESENCE: Words = Words { what: "presence", hint: "send an object with online" };
+const ACTION: Words = Words {
+    what: "action",
+    hint: "send an object with incident, action and, if known, by, note",
+    repaired: Repaired::Reported,
+};
+const PRESENCE: Words =
+    Words { what: "presence", hint: "send an object with online", repaired: Repaired::Counted };
 
 #[derive(Deserialize)]
 struct Act {
@@ -28,8 +32,8 @@ struct Presence {
 
 /// Somebody at the station did something.
 pub(super) fn action(station: Name, payload: &[u8]) -> Parsed {
-    let (act, rejected) = object::<Act>(payload, ACTION, never);
-    let message = act.map(|it| Message::Action {
+    let Salvaged { good, rejected, repaired } = object::<Act>(payload, ACTION, never);
+    let message = good.map(|it| Message::Action {
         station: owned(station),
         action: Action {
             incident: it.incident,
@@ -38,7 +42,7 @@ pub(super) fn action(station: Name, payload: &[u8]) -> Parsed {
             note: shortened(it.note.unwrap_or_default()),
         },
     });
-    Parsed { message, rejected }
+    Parsed { message, rejected, repaired }
 }
 
 /// The terminal came or went; nothing at all for an emptied retained message.
@@ -46,8 +50,8 @@ pub(super) fn presence(station: Name, payload: &[u8]) -> Parsed {
     if payload.is_empty() {
         return Parsed::default();
     }
-    let (presence, rejected) = object::<Presence>(payload, PRESENCE, never);
-    let message =
-        presence.map(|it| Message::Presence { station: owned(station), online: it.online });
-    Parsed { message, rejected }
+    let Salvaged { good, rejected, repaired } =
+        object::<Presence>(payload, PRESENCE, repair::status);
+    let message = good.map(|it| Message::Presence { station: owned(station), online: it.online });
+    Parsed { message, rejected, repaired }
 }

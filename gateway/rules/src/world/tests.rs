@@ -672,3 +672,56 @@ fn an_alarm_that_cannot_be_read_is_told_and_no_sign_of_life() {
     world.step(&alarm("S", Condition::Smoke, true), T0 + 3, &mut out);
     assert_eq!(world.book.open().count(), 4);
 }
+
+/// A device has the broker keep its alarm; the gateway hears it live, and after its session was
+/// lost the broker brings it again.
+#[test]
+fn a_live_alarm_that_the_broker_kept_is_not_another_fire() {
+    let print = |at| Arrived { at, retained: false, print: 7 };
+    for (story, later, pages) in [
+        ("nothing else was heard", vec![], 0),
+        ("its end was heard", vec![alarm("S", Condition::Smoke, false)], 0),
+        (
+            "something else was heard since",
+            vec![Message::Status {
+                area: "town".into(),
+                device: "S".into(),
+                online: true,
+                boot: None,
+                firmware: None,
+                model: None,
+                interval_s: None,
+                reset: None,
+                rev: None,
+                lost: None,
+                storage: None,
+            }],
+            1,
+        ),
+        (
+            "it was taken back",
+            vec![Message::Cleared { area: "town".into(), device: "S".into() }],
+            1,
+        ),
+    ] {
+        let (mut world, mut out) = world();
+        world.step(&alarm("S", Condition::Smoke, true), print(T0), &mut out);
+        let incident = out.pages[0].incident;
+        // The detector's own end, of which the broker tells nobody later.
+        world.step(
+            &alarm("S", Condition::Smoke, false),
+            Arrived { print: 9, ..print(T0 + 1) },
+            &mut out,
+        );
+        for (n, message) in later.iter().enumerate() {
+            world.step(message, Arrived { print: 10, ..print(T0 + 2 + n as Ms) }, &mut out);
+        }
+        let close =
+            Action { incident, kind: ActionKind::FalseAlarm, by: "".into(), note: "".into() };
+        world.act(&Actor::admin("admin"), &close, T0 + 1_000, &mut out).unwrap();
+        let mut again = Changes::default();
+        let kept = Arrived { at: T0 + 900_000, retained: true, print: 7 };
+        world.step(&alarm("S", Condition::Smoke, true), kept, &mut again);
+        assert_eq!(again.pages.len(), pages, "{story}");
+    }
+}

@@ -59,7 +59,7 @@ async fn every_refusal_says_what_is_wrong_with_the_value_and_what_to_do() {
         ("POST",   "/api/v1/incidents/x/actions", r#"{"action":"resolve"}"#, 404, "unknown", "no incident `x`"),
         ("PUT",    "/api/v1/devices/H-1", r#"{"kind":"dog"}"#, 400, "bad-request", "unknown variant `dog`"),
         ("PUT",    "/api/v1/devices/H-1", "[]", 400, "bad-request", "the body can't be read"),
-        ("PUT",    "/api/v1/devices/a%20b", device, 400, "bad-request", "id `a b` is not an id: use 1 to 48"),
+        ("PUT",    "/api/v1/devices/a%23b", device, 400, "bad-request", "id `a#b` is not an id: leave out / + #"),
         ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "lat `91` is not degrees: write a number from -90 to 90"),
         ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "lon `1000000000` is not degrees"),
         ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "station `S9` is not registered"),

@@ -13,7 +13,7 @@ use standpipe_shared::{Class, Condition, Field, Kind};
 use super::super::device::SPEAKS_FROM;
 use super::super::devices::UNCLAIMED;
 use super::super::text::{Say, say, words};
-use super::super::view::{Oops, View};
+use super::super::view::{Oops, View, device_path};
 use super::or_dash;
 use super::trail::Names;
 use crate::api::maintenance::out_of_service;
@@ -161,7 +161,7 @@ pub fn facts(view: &View, it: &WireIncident, known: &Known) -> Markup {
                 @if let Some(device) = &it.device {
                     dt { (view.say(words::ADDRESS)) } dd { strong { (or_dash(&device.address)) } }
                     dt { (view.say(DEVICE)) }
-                    dd { a href={ "/devices/" (device.id) } { (device.name) } " · " (device.id)
+                    dd { a href=(device_path(&device.id)) { (device.name) } " · " (device.id)
                         " · " (view.say(words::kind(device.kind))) }
                 }
                 @if let Some(device) = known.device.as_ref().filter(|it| !it.claimed) {

@@ -11,10 +11,11 @@ use influxdb2::models::Query;
 use influxdb2::{Client, RequestError};
 use jiff::Timestamp;
 use standpipe_rules::Ms;
-use standpipe_shared::Field;
+use standpipe_shared::{Field, Name};
 use tokio::task::JoinSet;
 
 use crate::series::fold::Fold;
+use crate::series::line::stored;
 use crate::series::question::{MOST_POINTS, Span};
 use crate::series::{DAY_MS, HistoryError, HistoryPoint, HistoryQuery, beginning};
 
@@ -63,8 +64,7 @@ pub(super) async fn answer(
     now: Ms,
 ) -> Result<Vec<HistoryPoint>, HistoryError> {
     let plan = query.plan(now)?;
-    let name = |it: u8| it.is_ascii_alphanumeric() || it == b'_' || it == b'-';
-    if !query.device.bytes().all(name) {
+    if Name::new(&query.device).is_err() {
         return Ok(Vec::new()); // no device is called so
     }
     let mut fold = Fold::new(plan.hourly_step_ms());
@@ -152,16 +152,20 @@ fn data(bucket: &str, query: &HistoryQuery, field: &str, span: Span) -> String {
     format!("{}\n  |> filter(fn: (r) => r._field == \"{field}\")", range(bucket, query, span))
 }
 
-/// Everything of one device within a span. Its id is a name: nothing in it can end the string.
+/// Everything of one device within a span.
 fn range(bucket: &str, query: &HistoryQuery, span: Span) -> String {
-    let bucket = bucket.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "\\${");
+    let (bucket, device) = (escaped(bucket), escaped(&stored(&query.device)));
     format!(
         "from(bucket: \"{bucket}\")\n  |> range(start: {}, stop: {})\n  \
-         |> filter(fn: (r) => r.device == \"{}\")",
+         |> filter(fn: (r) => r.device == \"{device}\")",
         time(span.from),
-        time(span.to),
-        query.device
+        time(span.to)
     )
+}
+
+/// A text between the quotes of a string of Flux: nothing in it ends the string, or is reckoned.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "\\${")
 }
 
 fn time(at: Ms) -> Timestamp {

@@ -315,8 +315,7 @@ fn halves(lines: &str) -> Option<(&str, &str)> {
 }
 
 fn refused(lines: &str, why: &str) -> Refused {
-    let device = lines.split_once(",device=").map_or("", |(_, rest)| rest);
-    let device = device.split([',', ' ']).next().unwrap_or_default();
+    let device = line::device_of(lines);
     let line = beginning(lines.trim_end(), REFUSED_BYTES);
     Refused { device: device.into(), why: why.into(), line: line.into() }
 }

@@ -179,7 +179,7 @@ impl Drill {
                 reading.values = values(words);
                 let (active, test) = (how != "off", how == "test");
                 let alarm = Alarm { reading, condition, active, test };
-                self.watch.alarm(("town", who), &alarm, now, &mut self.out);
+                self.watch.alarm(("town", who), &alarm, now.into(), &mut self.out);
             }
             Some(_) => {
                 reading.values = values(words);

@@ -38,7 +38,7 @@ fn one(row: &mut Row, known: &Registry) -> Option<Device> {
         row.fault("profile", "no such profile: use a built-in one, or configure [profile.…]");
     }
     let device = Device {
-        id: row.id("id"),
+        id: row.device_id("id"),
         kind: kind.unwrap_or(Kind::Hydrant),
         name: row.some_text("name"),
         station: row.id("station").into(),

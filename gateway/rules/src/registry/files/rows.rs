@@ -1,6 +1,6 @@
 //! Rows of a CSV file by the names of their columns.
 
-use standpipe_shared::Name;
+use standpipe_shared::{BadName, Name};
 
 use super::{BadRow, File, Lines};
 
@@ -182,11 +182,24 @@ impl<'a> Row<'a> {
         self.bad.push((column, value, text.into()));
     }
 
-    /// An id: a name that can stand in a topic.
+    /// An id that this project's people give, such as a station's: a plain name.
     pub(super) fn id(&mut self, column: &'static str) -> Box<str> {
+        self.id_as(column, Name::plain)
+    }
+
+    /// An id that a maker gave: any name that can stand in a topic.
+    pub(super) fn device_id(&mut self, column: &'static str) -> Box<str> {
+        self.id_as(column, Name::new)
+    }
+
+    fn id_as(
+        &mut self,
+        column: &'static str,
+        read: fn(&'a str) -> Result<Name<'a>, BadName>,
+    ) -> Box<str> {
         let text = self.get(column);
-        if Name::new(text).is_err() {
-            self.fault(column, "not an id: use 1 to 48 of A-Z, a-z, 0-9, _ and -");
+        if let Err(bad) = read(text) {
+            self.fault(column, bad.to_string().replace("not a name", "not an id"));
         }
         Box::from(text)
     }

@@ -4,10 +4,19 @@ mod alarms;
 mod others;
 mod properties;
 mod readings;
+mod salvaged;
+mod topics;
+mod unreadable;
 
 use super::{MAX_PAYLOAD, MAX_REJECTED, Message, Parsed, Reason, Rejected, parse};
 
 const ROOT: &str = "standpipe/v1";
+
+/// So many cases a property, or as many as `PROPTEST_CASES` says.
+fn cases(usually: u32) -> proptest::test_runner::Config {
+    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|it| it.parse().ok());
+    proptest::test_runner::Config::with_cases(wanted.unwrap_or(usually))
+}
 
 /// A message below the root.
 fn below(topic: &str, payload: impl AsRef<[u8]>) -> Parsed {
@@ -24,17 +33,32 @@ fn told(parsed: &Parsed) -> String {
                 if it.unknown > 0 {
                     text += &format!(" (+{} unknown)", it.unknown);
                 }
+                if it.numbers_lost {
+                    text += " (numbers lost)";
+                }
             }
             text + "\n"
         }
         Some(Message::Alarm { area, device, alarm }) => {
             let unknown = alarm.reading.unknown;
             let json = serde_json::to_string(alarm).unwrap();
-            format!("{area}/{device} shouts: {json} (+{unknown} unknown)\n")
+            let lost = if alarm.reading.numbers_lost { " (numbers lost)" } else { "" };
+            format!("{area}/{device} shouts: {json} (+{unknown} unknown){lost}\n")
+        }
+        Some(Message::UnreadableAlarm { area, device, topic, payload, why }) => {
+            let device = device.as_deref().unwrap_or("?");
+            let why = why.as_str();
+            format!("{area}/{device} sent an unreadable alarm on `{topic}` ({why}): {payload}\n")
+        }
+        Some(Message::NotUnderstood { area, device }) => {
+            format!("{area}/{device} is not understood\n")
         }
         Some(other) => format!("{other:?}\n"),
         None => String::new(),
     };
+    if parsed.repaired > 0 {
+        text += &format!("repaired ×{}\n", parsed.repaired);
+    }
     for Rejected { reason, detail, payload, count } in &parsed.rejected {
         let payload = String::from_utf8_lossy(payload);
         text += &format!("{} ×{count} `{payload}`: {detail}\n", reason.as_str());
@@ -51,20 +75,20 @@ fn reasons(parsed: &Parsed) -> Vec<Reason> {
 fn a_topic_outside_the_contract_is_told() {
     let topics: [&[u8]; 6] = [
         b"standpipe/v2/a/d/telemetry",
-        b"standpipe/v1/a/d d/telemetry",
+        b"standpipe/v1/a/d#d/telemetry",
         b"standpipe/v1/a/d/shout",
         b"standpipe/v1/\xff/d/telemetry",
         b"",
-        "standpipe/v1/区/d/telemetry".as_bytes(),
+        "standpipe/v1/区/\u{202e}d/telemetry".as_bytes(),
     ];
     let all: String = topics.iter().map(|it| told(&parse(ROOT, it, b"{}"))).collect();
     insta::assert_snapshot!(all, @r#"
 topic ×1 `{}`: topic outside the root: set the same `mqtt.root` on both sides; the topic is `standpipe/v2/a/d/telemetry`
-topic ×1 `{}`: topic with a bad name: use 1 to 48 of A-Z, a-z, 0-9, _ and -; the topic is `standpipe/v1/a/d d/telemetry`
+topic ×1 `{}`: topic with a level that is not a name: leave out / + # and invisible characters; the topic is `standpipe/v1/a/d#d/telemetry`
 topic ×1 `{}`: topic is not <root>/<area>/<device>/telemetry|alarm|status|reply; the topic is `standpipe/v1/a/d/shout`
-not_utf8 ×1 `{}`: topic `standpipe/v1/�/d/telemetry` is not UTF-8: check the device's settings
+not_utf8 ×1 `{}`: topic `standpipe/v1/\xff/d/telemetry` is not UTF-8: check the device's settings
 topic ×1 `{}`: topic outside the root: set the same `mqtt.root` on both sides; the topic is ``
-topic ×1 `{}`: topic with a bad name: use 1 to 48 of A-Z, a-z, 0-9, _ and -; the topic is `standpipe/v1/区/d/telemetry`
+topic ×1 `{}`: topic with a level that is not a name: leave out / + # and invisible characters; the topic is `standpipe/v1/区/\u{202e}d/telemetry`
 "#);
 }
 
@@ -106,7 +130,7 @@ fn a_payload_is_read_up_to_its_limit() {
 #[test]
 fn a_long_list_of_faults_stays_short_and_counts_on() {
     let mut payload = vec!["3"; MAX_REJECTED + 10];
-    payload.push("{}");
+    payload.push("{\"seq\":1}");
     let parsed = below("a/d/telemetry", format!("[{}]", payload.join(",")));
     let Some(Message::Telemetry { readings, .. }) = &parsed.message else { panic!("{parsed:?}") };
     assert_eq!((readings.len(), parsed.rejected.len()), (1, MAX_REJECTED));
@@ -118,12 +142,12 @@ fn a_long_list_of_faults_stays_short_and_counts_on() {
 fn deep_nesting_costs_nothing() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let deep = format!("{{\"x\":{}1{}}}", open.repeat(100_000), close.repeat(100_000));
-        assert_eq!(told(&below("a/d/telemetry", &deep)), "a/d measured: {} (+1 unknown)\n");
+        assert_eq!(told(&below("a/d/telemetry", &deep)), "a/d is not understood\n");
         let several = format!("[{deep},{{\"seq\":1}}]");
         let several = told(&below("a/d/telemetry", several));
         assert_eq!(several, "a/d measured: {} (+1 unknown) {\"seq\":1}\n");
         let alarm = below("a/d/alarm", format!("{{\"active\":NaN,{}", &deep[1..]));
-        assert_eq!(alarm.message, None);
+        assert!(matches!(alarm.message, Some(Message::UnreadableAlarm { .. })));
     }
 }
 

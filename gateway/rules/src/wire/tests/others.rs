@@ -27,15 +27,20 @@ Status { area: "banan", device: "HYD-1", online: true, boot: Some(3), firmware: 
 Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None, lost: None, storage: None }
 Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: Some("消 \"1\""), interval_s: None, reset: None, rev: None, lost: None, storage: None }
 Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: None, interval_s: Some(60), reset: None, rev: None, lost: None, storage: None }
-wrong_type ×1 `"boot":-1`: member of status not understood (invalid value: integer `-1`, expected u32 at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
-wrong_type ×1 `"firmware":7`: member of status not understood (invalid type: integer `7`, expected a string at line 1 column 13): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
-wrong_type ×1 `{"online":"true"}`: status not understood (invalid type: string "true", expected a boolean at line 1 column 16): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
-missing_field ×1 `{"boot":3}`: status not understood (missing field `online` at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
-wrong_type ×1 `[true]`: status is not a JSON object: send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
-not_json ×1 `online`: status not understood (expected value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
-not_json ×1 ` `: status not understood (EOF while parsing a value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
+wrong_type ×1 `"boot":-1`: member of status not understood (invalid value: integer `-1`, expected u32 at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev, lost, storage
+wrong_type ×1 `"firmware":7`: member of status not understood (invalid type: integer `7`, expected a string at line 1 column 13): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev, lost, storage
+Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None, lost: None, storage: None }
+repaired ×1
+banan/HYD-1 is not understood
+missing_field ×1 `{"boot":3}`: status not understood (missing field `online` at line 1 column 10): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev, lost, storage
+banan/HYD-1 is not understood
+wrong_type ×1 `[true]`: status is not a JSON object: send an object with online and, if known, boot, firmware, model, interval_s, reset, rev, lost, storage
+Status { area: "banan", device: "HYD-1", online: true, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None, lost: None, storage: None }
+repaired ×1
+banan/HYD-1 is not understood
+not_json ×1 ` `: status not understood (EOF while parsing a value at line 1 column 1): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev, lost, storage
 Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None, lost: None, storage: None }
-not_json ×1 `{"online":false`: status not understood (EOF while parsing an object at line 1 column 15): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev
+not_json ×1 `{"online":false`: status not understood (EOF while parsing an object at line 1 column 15): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev, lost, storage
 "#);
 }
 
@@ -53,7 +58,7 @@ fn an_interval_has_limits() {
         if taken {
             assert_eq!(parsed.rejected, []);
         } else {
-            let rejected = told(&Parsed { message: None, rejected: parsed.rejected });
+            let rejected = told(&Parsed { message: None, rejected: parsed.rejected, repaired: 0 });
             let want =
                 format!("wrong_type ×1 `{payload}`: interval_s {sent} ignored: send 1 to 86400\n");
             assert_eq!(rejected, want);
@@ -87,7 +92,9 @@ Reply { area: "banan", device: "HYD-1", id: "c-1", ok: false, detail: "" }
 Reply { area: "banan", device: "HYD-1", id: "c-1", ok: false, detail: "" }
 Reply { area: "banan", device: "HYD-1", id: "c-1", ok: true, detail: "" }
 wrong_type ×1 `"detail":7`: member of reply not understood (invalid type: integer `7`, expected a string at line 1 column 11): send an object with id, ok and, if needed, detail
+banan/HYD-1 is not understood
 wrong_type ×1 `{"id":7,"ok":true}`: reply not understood (invalid type: integer `7`, expected a string at line 1 column 7): send an object with id, ok and, if needed, detail
+banan/HYD-1 is not understood
 missing_field ×1 `{"id":"c-1"}`: reply not understood (missing field `ok` at line 1 column 12): send an object with id, ok and, if needed, detail
 "#);
 }
@@ -119,7 +126,8 @@ fn presence() {
     insta::assert_snapshot!(all("stations/t-1/presence", &payloads), @r#"
 Presence { station: "t-1", online: true }
 Presence { station: "t-1", online: false }
-wrong_type ×1 `{"online":1}`: presence not understood (invalid type: integer `1`, expected a boolean at line 1 column 11): send an object with online
+Presence { station: "t-1", online: true }
+repaired ×1
 missing_field ×1 `{}`: presence not understood (missing field `online` at line 1 column 2): send an object with online
 "#);
 }

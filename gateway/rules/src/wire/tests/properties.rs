@@ -4,8 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use standpipe_shared::{Alarm, Condition, Field, Measurements, Reading};
 
-use super::super::{Message, parse};
-use super::{ROOT, below};
+use super::super::topics::side;
+use super::super::{Message, cleared, parse, print};
+use super::{ROOT, below, cases};
 
 prop_compose! {
     fn readings()(
@@ -20,7 +21,7 @@ prop_compose! {
                 all.set(field, value).unwrap();
             }
         }
-        Reading { boot, seq, ts, values: all, unknown: 0 }
+        Reading { boot, seq, ts, values: all, ..Reading::default() }
     }
 }
 
@@ -56,9 +57,93 @@ fn bad() -> impl Strategy<Value = String> {
     .prop_map(str::to_owned)
 }
 
+/// Whether a reading says something: else the message is not understood.
+fn says_something(reading: &Reading) -> bool {
+    let Reading { boot, seq, values, .. } = reading;
+    boot.is_some() || seq.is_some() || *values != Measurements::default()
+}
+
+/// Members of an alarm about a fire, whatever else is in them; never a readable end of it.
+fn members_of_a_fire() -> impl Strategy<Value = Vec<String>> {
+    let fire = prop::sample::select(vec![
+        "\"condition\":\"smoke\"",
+        "\"condition\":\"HEAT\"",
+        "\"condition\" : \" Smoke \"",
+    ]);
+    let other = prop::sample::select(vec![
+        "\"active\":true",
+        "\"active\":\"ON\"",
+        "\"active\":2",
+        "\"active\":null",
+        "\"active\":[]",
+        "\"active\":NaN",
+        "\"active\":\"报警\"",
+        "\"active\":\"fal\"",
+        "\"test\":\"yes\"",
+        "\"test\":0",
+        "\"boot\":-1",
+        "\"seq\":\"9\"",
+        "\"ts\":\"2025-11-24T16:00:00Z\"",
+        "\"ts\":\"noon\"",
+        "\"smoke_db_m\":\"0.3\"",
+        "\"temp_c\":1e99",
+        "\"x\":{\"active\":false}",
+        "\"x\":NaN",
+        "y",
+        "",
+        "'active':false",
+        "\"消\":\"}\"",
+    ]);
+    (fire, vec(other.prop_map(str::to_owned), 0..8), any::<prop::sample::Index>()).prop_map(
+        |(fire, mut members, at)| {
+            let at = at.index(members.len() + 1);
+            members.insert(at, fire.to_owned());
+            members
+        },
+    )
+}
+
 proptest! {
+    #![proptest_config(cases(1_000))]
+
+    #[test]
+    fn a_fire_that_can_be_read_is_a_fire_or_told_to_people(
+        members in members_of_a_fire(),
+        before in prop::sample::select(vec!["", "\u{feff}", "[", "{}", "x ", "{\"x\":1}\n"]),
+        after in prop::sample::select(vec!["}", "", "}]", "}}", "}\0\0", ",", "} {\"x\":1}", "\u{0}"]),
+    ) {
+        let payload = format!("{before}{{{}{after}", members.join(","));
+        match below("a/d/alarm", &payload).message {
+            Some(Message::Alarm { alarm, .. }) => {
+                prop_assert!(alarm.active && !alarm.test, "{payload}");
+                prop_assert!(matches!(alarm.condition, Condition::Smoke | Condition::Heat));
+            }
+            Some(Message::UnreadableAlarm { .. }) => {}
+            other => prop_assert!(false, "{payload}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_on_an_alarm_topic_is_kept_from_people(
+        levels in vec(prop::sample::select(vec!["a", "", "d d", "e\u{301}", "烟", "..", "alarm", "x"]), 0..5),
+        last in prop::sample::select(vec!["alarm", "alarms", "Alarm", "ALARMS", "aLaRm/", "alarm//"]),
+        payload in prop_oneof![
+            vec(any::<u8>(), 0..60),
+            "[ -~]{0,40}".prop_map(String::into_bytes),
+            Just(br#"{"condition":"smoke","active":true}"#.to_vec()),
+        ],
+    ) {
+        let topic = levels.into_iter().chain([last]).collect::<Vec<_>>().join("/");
+        let message = below(&topic, &payload).message;
+        prop_assert!(
+            matches!(message, Some(Message::Alarm { .. } | Message::UnreadableAlarm { .. })),
+            "{topic}: {message:?}"
+        );
+    }
+
     #[test]
     fn nothing_panics(topic in vec(any::<u8>(), 0..40), payload in vec(any::<u8>(), 0..200)) {
+        drop((cleared(ROOT, &topic), print(&topic, &payload), side(ROOT, &topic)));
         let parsed = parse(ROOT, &topic, &payload);
         prop_assert!(parsed.message.is_some() || !parsed.rejected.is_empty());
     }
@@ -83,8 +168,11 @@ proptest! {
     #[test]
     fn a_reading_is_read_as_it_was_written(reading in readings()) {
         let parsed = below("a/d/telemetry", serde_json::to_vec(&reading).unwrap());
-        let want = Message::Telemetry {
-            area: "a".into(), device: "d".into(), readings: vec![reading],
+        let (area, device) = ("a".into(), "d".into());
+        let want = if says_something(&reading) {
+            Message::Telemetry { area, device, readings: vec![reading] }
+        } else {
+            Message::NotUnderstood { area, device }
         };
         prop_assert_eq!(parsed.message, Some(want));
         prop_assert_eq!(parsed.rejected.len(), 0);
@@ -111,8 +199,8 @@ proptest! {
         prop_assert_eq!(parsed.rejected.len(), elements.len() - good.len());
         match parsed.message {
             Some(Message::Telemetry { readings, .. }) => prop_assert_eq!(readings, good),
-            None => prop_assert!(good.is_empty()),
-            Some(other) => prop_assert!(false, "{other:?}"),
+            Some(Message::NotUnderstood { .. }) => prop_assert!(!good.iter().any(says_something)),
+            other => prop_assert!(false, "{other:?}"),
         }
     }
 
@@ -127,6 +215,8 @@ proptest! {
         let mut members: Vec<&str> = inside.split(',').collect();
         members.insert(at.min(members.len()), spoil);
         let parsed = below("a/d/alarm", format!("{{{}}}", members.join(",")));
+        let mut alarm = alarm;
+        alarm.reading.numbers_lost = spoil.contains("boot");
         let want = Message::Alarm { area: "a".into(), device: "d".into(), alarm };
         prop_assert_eq!(parsed.message, Some(want));
         prop_assert_eq!(parsed.rejected.len(), 1);

@@ -38,23 +38,41 @@ fn a_bad_reading_is_told_with_its_reason() {
     ];
     let all: String = payloads.iter().map(telemetry).collect();
     insta::assert_snapshot!(all, @r#"
+banan/HYD-1 is not understood
 not_json ×1 ``: reading not understood (EOF while parsing a value at line 1 column 0): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 not_json ×1 ` `: reading not understood (EOF while parsing a value at line 1 column 1): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 not_json ×1 `hello`: reading not understood (expected value at line 1 column 1): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 wrong_type ×1 `3`: reading not understood (invalid type: integer `3`, expected an object with the fields of a reading at line 1 column 1): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 wrong_type ×1 `null`: reading not understood (invalid type: null, expected an object with the fields of a reading at line 1 column 4): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 wrong_type ×1 `"x"`: reading not understood (invalid type: string "x", expected an object with the fields of a reading at line 1 column 3): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 not_json ×1 `{`: reading not understood (EOF while parsing an object at line 1 column 1): send one reading as an object, or an array of them
-not_json ×1 `{"seq":1} x`: reading not understood (trailing characters at line 1 column 11): send one reading as an object, or an array of them
+banan/HYD-1 measured: {"seq":1}
+not_json ×1 ` x`: 2 bytes beside the reading: send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 not_json ×1 `{"pressure_kpa":NaN}`: reading not understood (expected value at line 1 column 17): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 not_finite ×1 `{"pressure_kpa":1e39}`: reading not understood (not a finite number: send a finite one, or leave the field out at line 1 column 21): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 not_finite ×1 `{"pressure_kpa":-1e999}`: reading not understood (number out of range at line 1 column 22): send one reading as an object, or an array of them
-wrong_type ×1 `{"pressure_kpa":"12"}`: reading not understood (invalid type: string "12", expected f32 at line 1 column 20): send one reading as an object, or an array of them
-wrong_type ×1 `{"flowing":1}`: reading not understood (invalid type: integer `1`, expected a boolean at line 1 column 12): send one reading as an object, or an array of them
+banan/HYD-1 measured: {"pressure_kpa":12.0}
+repaired ×1
+banan/HYD-1 measured: {"flowing":true}
+repaired ×1
+banan/HYD-1 is not understood
 wrong_type ×1 `{"boot":-1}`: reading not understood (invalid value: integer `-1`, expected u32 at line 1 column 10): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 wrong_type ×1 `{"seq":4294967296}`: reading not understood (invalid value: integer `4294967296`, expected u32 at line 1 column 17): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 wrong_type ×1 `{"ts":1.5}`: reading not understood (invalid type: floating point `1.5`, expected i64 at line 1 column 9): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 not_utf8 ×1 `{"�":1}`: reading not understood (invalid unicode code point at line 1 column 3): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 not_utf8 ×1 `��`: reading not understood (expected value at line 1 column 1): send one reading as an object, or an array of them
 "#);
 }
@@ -77,8 +95,8 @@ fn an_array_loses_only_its_bad_elements() {
     ];
     let all: String = payloads.iter().map(telemetry).collect();
     insta::assert_snapshot!(all, @r#"
-banan/HYD-1 measured:
-banan/HYD-1 measured:
+banan/HYD-1 is not understood
+banan/HYD-1 is not understood
 banan/HYD-1 measured: {"seq":1}
 banan/HYD-1 measured: {"seq":1} {"seq":2}
 banan/HYD-1 measured: {"seq":1} {"seq":3}
@@ -92,10 +110,12 @@ not_utf8 ×1 `�`: reading of an array not understood (expected value at line 1
 banan/HYD-1 measured: {"seq":1} {"seq":3}
 not_json ×1 ``: reading of an array not understood (EOF while parsing a value at line 1 column 0): send one reading as an object, or an array of them
 not_json ×1 ``: reading of an array not understood (EOF while parsing a value at line 1 column 0): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 not_json ×1 ``: reading of an array not understood (EOF while parsing a value at line 1 column 0): send one reading as an object, or an array of them
 not_json ×1 ``: reading of an array not understood (EOF while parsing a value at line 1 column 0): send one reading as an object, or an array of them
 banan/HYD-1 measured: {"seq":2}
 not_json ×1 `{"seq":1]}`: reading of an array not understood (expected `,` or `}` at line 1 column 9): send one reading as an object, or an array of them
+banan/HYD-1 is not understood
 not_json ×1 `}{,{"seq":2}]`: array without an end: send it whole, and fewer readings at once
 banan/HYD-1 measured: {"seq":1} (+1 unknown) {"seq":2} (+1 unknown)
 "#);
@@ -114,6 +134,7 @@ fn a_torn_array_keeps_what_is_whole() {
     ];
     let all: String = payloads.iter().map(telemetry).collect();
     insta::assert_snapshot!(all, @r#"
+banan/HYD-1 is not understood
 not_json ×1 ``: array without an end: send it whole, and fewer readings at once
 banan/HYD-1 measured: {"seq":1}
 not_json ×1 `{"seq":1}`: array without an end: send it whole, and fewer readings at once
@@ -132,8 +153,29 @@ not_json ×1 `{"x":"a,{"seq":3}]`: array without an end: send it whole, and fewe
 
 #[test]
 fn nobody_is_heard_when_nothing_was_understood() {
-    assert_eq!(below("a/d/telemetry", "[3]").message, None);
-    assert!(below("a/d/telemetry", "[]").message.is_some());
+    let not_understood = Message::NotUnderstood { area: "a".into(), device: "d".into() };
+    let thingsboard = r#"{"ts":1764000000000,"values":{"pressure":300.4}}"#;
+    for (payload, rejected) in [
+        ("[3]", 1),
+        ("[]", 0),
+        ("{}", 0),
+        ("[{},{}]", 0),
+        (thingsboard, 0),
+        ("{\"x\":1}", 0),
+        ("hello", 1),
+        ("", 1),
+        ("{\"pressure_kpa\":NaN}", 1),
+        ("{\"seq\":-1}", 1),
+        ("null", 1),
+    ] {
+        let parsed = below("a/d/telemetry", payload);
+        let found = (parsed.message, parsed.rejected.len());
+        assert_eq!(found, (Some(not_understood.clone()), rejected), "{payload}");
+    }
+    for payload in ["{\"seq\":1}", "{\"boot\":1}", "[{},{\"rssi_dbm\":-71}]"] {
+        let parsed = below("a/d/telemetry", payload);
+        assert!(matches!(parsed.message, Some(Message::Telemetry { .. })), "{payload}");
+    }
 }
 
 #[test]
@@ -158,5 +200,5 @@ fn an_array_is_read_up_to_its_limit() {
         )
     );
     let bad = below("a/d/telemetry", format!("[{}{{}}]", "3,".repeat(MAX_READINGS)));
-    assert_eq!(bad.message, None, "bad ones count too");
+    assert!(matches!(bad.message, Some(Message::NotUnderstood { .. })), "bad ones count too");
 }

@@ -1,0 +1,66 @@
+//! Which lane takes what: nothing twice, nothing not at all.
+
+use proptest::prelude::*;
+
+use super::super::topics::{ALARM_LANE, READINGS_LANE, Side, side};
+use super::{ROOT, cases};
+
+/// Whether a filter of MQTT takes a topic.
+fn takes(filter: &str, topic: &str) -> bool {
+    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
+    loop {
+        match (filter.next(), topic.next()) {
+            (Some("#"), _) | (None, None) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(asked), Some(level)) if asked == level => {}
+            (Some(_) | None, _) => return false,
+        }
+    }
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn each_topic_is_one_sides() {
+    use Side::{AlarmLane, Gateway, Readings};
+    for (topic, expected) in [
+        ("a/d/telemetry", Readings), ("a/d/alarm", AlarmLane), ("a/d/status", AlarmLane), ("a/d/reply", AlarmLane),
+        ("a/d/alarms", AlarmLane), ("a/d/Alarm", AlarmLane), ("a/d/alarm/", AlarmLane), ("a/d/aLARM", Readings),
+        ("a/d/Alarm/", Readings), ("a/d/alarm//", Readings), ("a/b/d/alarm", Readings), ("a/alarm", Readings), ("alarm", Readings),
+        ("/d/alarm", AlarmLane), ("//alarm", AlarmLane), ("a/d/settings", Gateway), ("a/d/command", Gateway),
+        ("gateway/clock", Gateway), ("gateway", Gateway), ("gateway/what/ever", Gateway), ("gateways/clock", Readings),
+        ("stations/s/incidents/01J", Gateway), ("stations/s/maintenance", Gateway), ("stations/s/actions", AlarmLane),
+        ("stations/s/presence", AlarmLane), ("stations/s/alarm", AlarmLane), ("stations/s/incidents", Readings),
+        ("stations/s/incidents/01J/x", Readings), ("stations/s/actions/x", Readings), ("stations/s", Readings),
+        ("a/d/settings/x", Readings), ("a/d/shout", Readings), ("", Readings), ("/", Readings),
+    ] {
+        assert_eq!(side(ROOT, format!("{ROOT}/{topic}").as_bytes()), expected, "{topic}");
+    }
+    for outside in ["standpipe/v1", "standpipe/v1x/a/d/alarm", "x", ""] {
+        assert_eq!(side(ROOT, outside.as_bytes()), Readings, "{outside}");
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    /// What the broker sends to the alarm lane is exactly what the readings' lane passes over for
+    /// it; `gateway/…` is nobody's there.
+    #[test]
+    fn the_readings_lane_leaves_to_the_alarm_lane_what_that_gets(
+        levels in prop::collection::vec(prop::sample::select(vec![
+            "a", "", "stations", "gateway", "selftest", "alarm", "alarms", "Alarm", "ALARM", "ALARMS",
+            "Alarms", "aLARM", "status", "reply", "telemetry", "settings", "command", "actions",
+            "presence", "incidents", "maintenance", "消",
+        ]), 1..6),
+    ) {
+        let topic = levels.join("/");
+        let alarm = ALARM_LANE.iter().any(|filter| takes(filter, &topic));
+        prop_assert!(READINGS_LANE.iter().any(|filter| takes(filter, &topic)));
+        let side = side(ROOT, format!("{ROOT}/{topic}").as_bytes());
+        if levels[0] == "gateway" {
+            prop_assert_eq!(side, Side::Gateway);
+        } else {
+            prop_assert_eq!(side == Side::AlarmLane, alarm, "{}", topic);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Whatever comes on an alarm topic reaches people: as an alarm, or as one that can't be read.
+
+use super::super::{MAX_PAYLOAD, MAX_SHOWN, Message, Reason, cleared, parse, print};
+use super::{ROOT, below, reasons, told};
+
+fn alarm(payload: impl AsRef<[u8]>) -> String {
+    told(&below("banan/SMK-1/alarm", payload))
+}
+
+/// What `active` may be beside a fire, and what is made of it.
+#[test]
+#[rustfmt::skip] // a table
+fn a_fire_is_a_fire_unless_it_plainly_is_over() {
+    for (active, expected) in [
+        ("true", true), ("1", true), ("1.0", true), ("\"ON\"", true), ("\"on\"", true), ("\"alarm\"", true),
+        ("\"报警\"", true), ("\"\\u62a5\\u8b66\"", true), ("\"Yes\"", true), ("ON", true),
+        ("2", true), ("null", true), ("\"\"", true), ("\"perhaps\"", true), ("[]", true), ("{\"value\":false}", true), ("NaN", true),
+        ("false", false), ("0", false), ("0.0", false), ("\"off\"", false), ("\"OFF\"", false), ("\"clear\"", false),
+        ("\"normal\"", false), ("\"正常\"", false), ("\"恢复\"", false), ("\"inactive\"", false),
+    ] {
+        for condition in ["smoke", "heat", "\"Smoke\""] {
+            let condition = condition.trim_matches('"');
+            let payload = format!(r#"{{"condition":"{condition}","active":{active}}}"#);
+            let parsed = below("a/d/alarm", &payload);
+            let Some(Message::Alarm { alarm, .. }) = parsed.message else { panic!("{payload}: {parsed:?}") };
+            assert_eq!((alarm.active, alarm.test), (expected, false), "{payload}");
+        }
+    }
+    for payload in [r#"{"condition":"smoke"}"#, r#"{"condition":"heat","temp_c":61}"#, r#"{"condition":"smoke","active":"ye"#] {
+        let parsed = below("a/d/alarm", payload);
+        let Some(Message::Alarm { alarm, .. }) = &parsed.message else { panic!("{payload}: {parsed:?}") };
+        assert!(alarm.active && !alarm.test, "{payload}");
+        assert_eq!(parsed.rejected.len(), 1, "it is told all the same: {payload}");
+    }
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn nothing_but_a_plain_yes_makes_a_fire_a_test() {
+    for (test, expected) in [
+        ("true", true), ("1", true), ("\"true\"", true),
+        ("\"yes\"", false), ("\"1\"", false), ("\"on\"", false), ("1.0", false), ("2", false), ("\"True\"", false), ("[true]", false),
+        ("false", false), ("0", false), ("null", false), ("\"\"", false),
+        ("true,\"test\":\"yes\"", false),
+    ] {
+        let payload = format!(r#"{{"condition":"smoke","active":true,"test":{test}}}"#);
+        let parsed = below("a/d/alarm", &payload);
+        let Some(Message::Alarm { alarm, .. }) = parsed.message else { panic!("{payload}: {parsed:?}") };
+        assert_eq!((alarm.active, alarm.test), (true, expected), "{payload}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_to_people() {
+    let payloads: [&[u8]; 22] = [
+        b"ON",
+        b"1",
+        b"",
+        b"{}",
+        b"[]",
+        br#"{"smoke":true}"#,
+        br#"{"active":true}"#,
+        br#"{"condition":"fog","active":true}"#,
+        br#"{"condition":"blind_area","active":true}"#,
+        br#"{"condition":"unreadable_alarm","active":1}"#,
+        br#"{"condition":"tamper"}"#,
+        br#"{"condition":"tamper","active":"perhaps"}"#,
+        br#"{"condition":"no_water","active":2}"#,
+        br#"{"Condition":"smoke","active":true}"#,
+        br#"{"alarm":{"condition":"smoke","active":true"#,
+        br#"{'condition':'smoke','active':True}"#,
+        b"\xff\xfe{\0\"\0c\0",
+        b"\x40\x40\x01\x00\x23\x23",
+        "火警".as_bytes(),
+        "\u{202e}no{\u{0}\r\n".as_bytes(),
+        b"smoke alarm on",
+        b"{",
+    ];
+    let mut all = String::new();
+    for payload in payloads {
+        let told = alarm(payload);
+        all += told.lines().next().unwrap();
+        all += "\n";
+        assert!(told.lines().count() > 1, "it stands in the quarantine as well: {told}");
+    }
+    insta::assert_snapshot!(all, @r#"
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): ON
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): 1
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): 
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (missing_field): {}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): []
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (missing_field): {"smoke":true}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (missing_field): {"active":true}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): {"condition":"fog","active":true}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): {"condition":"blind_area","active":true}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): {"condition":"unreadable_alarm","active":1}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (missing_field): {"condition":"tamper"}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): {"condition":"tamper","active":"perhaps"}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): {"condition":"no_water","active":2}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (missing_field): {"Condition":"smoke","active":true}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): {"alarm":{"condition":"smoke","active":true
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): {'condition':'smoke','active':True}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_utf8): \xff\xfe{\u{0}"\u{0}c\u{0}
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): @@\u{1}\u{0}##
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): 火警
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): \u{202e}no{\u{0}\r\n
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): smoke alarm on
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): {
+"#);
+}
+
+#[test]
+fn its_payload_is_shown_up_to_a_limit() {
+    for long in [vec![b'x'; 100_000], vec![0; MAX_PAYLOAD + 1]] {
+        let parsed = below("a/d/alarm", &long);
+        let Some(Message::UnreadableAlarm { payload, why, .. }) = parsed.message else { panic!() };
+        assert!(payload.chars().count() <= MAX_SHOWN + 1 && payload.ends_with('…'));
+        assert_eq!(why == Reason::TooLong, long.len() > MAX_PAYLOAD);
+    }
+}
+
+/// Topics that mean an alarm: the device they name, or none.
+#[test]
+#[rustfmt::skip] // a table
+fn an_alarm_topic_is_known_by_its_last_level() {
+    let fire = br#"{"condition":"smoke","active":true}"#;
+    let long = format!("{}/d/alarm", "a".repeat(65));
+    for (topic, area, device) in [
+        ("a/d/alarm",       "a", Some("d")), ("a/d/alarms",   "a", Some("d")), ("a/d/Alarm",   "a", Some("d")),
+        ("a/d/ALARMS",      "a", Some("d")), ("a/d/aLaRm",    "a", Some("d")), ("a/d/alarm/",  "a", Some("d")),
+        ("a/d/Alarms///",   "a", Some("d")), ("李家沱/厨房烟感/alarm", "李家沱", Some("厨房烟感")),
+        ("a/00:15:8d:00:01/alarm", "a", Some("00:15:8d:00:01")),
+        ("alarm",           "",  None),      ("alarms/",      "",  None),      ("a/alarm",     "a", None),
+        ("a/b/d/alarm",     "a", None),      ("a/b/c/d/e/Alarm", "a", None),   ("a//alarm",    "a", None),
+        ("/d/alarm",        "",  None),      ("//alarm",      "",  None),      ("///alarm///", "",  None),
+        ("a/e\u{301}/alarm", "a", None),     ("a/\u{202e}d/alarm", "a", None), ("a/../alarm",  "a", None),
+        (&*long,            "",  None),      ("a/d/alarm/alarm", "a", None),   ("alarm/alarm/alarm", "alarm", Some("alarm")),
+    ] {
+        let parsed = below(topic, fire);
+        let told = reasons(&parsed);
+        match parsed.message {
+            Some(Message::Alarm { area: from, device: who, .. }) => {
+                assert_eq!((&*from, Some(&*who)), (area, device), "{topic}");
+                assert_eq!(told, [], "{topic}");
+            }
+            Some(Message::UnreadableAlarm { area: from, device: who, topic: shown, payload, why }) => {
+                assert_eq!((&*from, who.as_deref()), (area, None), "{topic}");
+                assert_eq!(device, None, "{topic}");
+                assert_eq!((why, payload.as_bytes()), (Reason::Topic, &fire[..]), "{topic}");
+                let hidden = topic.replace('\u{202e}', "\\u{202e}");
+                assert_eq!(&*shown, format!("{ROOT}/{hidden}"));
+                assert_eq!(told, [Reason::Topic], "{topic}");
+            }
+            other => panic!("{topic}: {other:?}"),
+        }
+    }
+    let parsed = parse(ROOT, b"standpipe/v1/a/\xff/alarm", fire);
+    let Some(Message::UnreadableAlarm { device: None, topic, .. }) = parsed.message else { panic!() };
+    assert_eq!(&*topic, "standpipe/v1/a/\\xff/alarm");
+}
+
+#[test]
+fn our_own_topics_are_nobodys_alarm() {
+    for topic in [
+        "stations/t-1/alarm",
+        "stations/alarm",
+        "gateway/alarm",
+        "gateway/d/Alarm",
+        "selftest/d/x/alarm",
+        "a/d/alarm/x",
+        "a/d/alarming",
+    ] {
+        let parsed = below(topic, r#"{"condition":"smoke","active":true}"#);
+        assert_eq!((&parsed.message, reasons(&parsed)), (&None, vec![Reason::Topic]), "{topic}");
+    }
+    assert!(parse(ROOT, b"elsewhere/a/d/alarm", b"ON").message.is_none());
+    assert!(below("selftest/d/alarm", r#"{"condition":"smoke","active":true}"#).message.is_some());
+}
+
+#[test]
+fn of_several_alarms_in_one_message_the_worst_is_taken() {
+    let all: String = [
+        r#"{"condition":"tamper","active":true}{"condition":"smoke","active":true}"#,
+        r#"{"condition":"smoke","active":false}
+           {"condition":"heat","active":"ON"}"#,
+        r#"[{"condition":"smoke","active":true,"seq":1},{"condition":"smoke","active":true,"seq":2}]"#,
+        r#"{"x":1}{"condition":"smoke","active":true}"#,
+        r#"{"condition":"blind_area","active":true}{"condition":"smoke","active":true}"#,
+    ]
+    .iter()
+    .map(alarm)
+    .collect();
+    insta::assert_snapshot!(all, @r#"
+banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
+too_many ×1 `{"condition":"tamper","active":true}{"condition":"smoke","active":true}`: 1 more alarms in one message, left out: send each by itself
+banan/SMK-1 shouts: {"condition":"heat","active":true,"test":false} (+0 unknown)
+wrong_type ×1 `"active":"ON"`: member of alarm not understood (invalid type: string "ON", expected a boolean at line 1 column 14): send an object with condition, active and, if measured, the fields of a reading
+too_many ×1 `{"condition":"smoke","active":false}
+           {"condition":"heat","active":"ON"}`: 1 more alarms in one message, left out: send each by itself
+banan/SMK-1 shouts: {"seq":1,"condition":"smoke","active":true,"test":false} (+0 unknown)
+too_many ×1 `[{"condition":"smoke","active":true,"seq":1},{"condition":"smoke","active":true,"seq":2}]`: 1 more alarms in one message, left out: send each by itself
+banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
+missing_field ×1 `{"x":1}{"condition":"smoke","active":true}`: alarm not understood (missing field `condition`): send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
+not_json ×1 `{"condition":"blind_area","active":true}{"condition":"smoke","active":true}`: alarm not understood (trailing characters at line 1 column 41): send an object with condition, active and, if measured, the fields of a reading
+"#);
+}
+
+#[test]
+fn an_alarm_taken_back_at_the_broker_is_no_alarm() {
+    let topic = |below: &str| format!("{ROOT}/{below}").into_bytes();
+    for alarm in ["a/d/alarm", "a/d/Alarms/"] {
+        let want = Message::Cleared { area: "a".into(), device: "d".into() };
+        let parsed = cleared(ROOT, &topic(alarm));
+        assert_eq!((parsed.message, parsed.rejected.len()), (Some(want), 0));
+    }
+    for other in ["a/d/status", "a/d/telemetry", "a/b/c/alarm", "a/d/x", "stations/s/presence"] {
+        assert_eq!(cleared(ROOT, &topic(other)), super::Parsed::default(), "{other}");
+    }
+}
+
+#[test]
+fn the_same_message_has_the_same_print_and_no_other_has_it() {
+    let one = print(b"r/a/d/alarm", b"{}");
+    assert_eq!(one, xxhash_rust::xxh3::xxh3_128(b"alarm{}"));
+    assert_eq!(one, print(b"r/a/d/alarm/", b"{}"));
+    assert_ne!(one, print(b"r/a/d/alarm", b"{ }"));
+    assert_ne!(one, print(b"r/a/d/status", b"{}"));
+}

@@ -1,0 +1,141 @@
+//! Topics: what each of the gateway's two sessions listens to, whose a message is, and which
+//! topics mean an alarm although they are not written as the contract has it.
+//!
+//! The alarm lane asks for the topics of the contract and for the usual misspellings of `alarm`.
+//! The readings' lane asks for everything below the root, so that nothing is lost between the
+//! two; what the other lane gets too, and what the gateway published itself, it passes over
+//! unread. No filter of MQTT can say "any depth, ending in alarm, in any case": those come on the
+//! readings' lane, and are handed on as urgent.
+
+use standpipe_shared::{BadTopic, Name, Topic};
+
+/// What the alarm lane listens to, below the root. [`side`] is held to it by a test.
+pub const ALARM_LANE: [&str; 12] = [
+    "+/+/alarm",
+    "+/+/alarms",
+    "+/+/Alarm",
+    "+/+/Alarms",
+    "+/+/ALARM",
+    "+/+/ALARMS",
+    "+/+/alarm/",
+    "+/+/alarms/",
+    "+/+/status",
+    "+/+/reply",
+    "stations/+/actions",
+    "stations/+/presence",
+];
+
+/// What the readings' lane listens to, below the root.
+pub const READINGS_LANE: [&str; 1] = ["#"];
+
+/// What it listened to in version 0.1.0: a session that lasts must forget it, or everything comes
+/// twice.
+pub const READINGS_LANE_BEFORE: [&str; 1] = ["+/+/telemetry"];
+
+/// Whose a message is that came on a topic below the root, as the readings' lane sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The alarm lane gets it as well.
+    AlarmLane,
+    /// The gateway published it.
+    Gateway,
+    /// The readings' lane must take it: readings, and whatever is nobody's.
+    Readings,
+}
+
+/// Whose a topic is. Looks at nothing but its levels, so that what is passed over costs nothing.
+#[must_use]
+pub fn side(root: &str, topic: &[u8]) -> Side {
+    let Some(below) = below(root, topic) else { return Side::Readings };
+    let mut levels = below.split(|byte| *byte == b'/');
+    let first = levels.next().unwrap_or_default();
+    let rest = [levels.next(), levels.next(), levels.next(), levels.next()];
+    match (first, rest) {
+        (b"gateway", _)
+        | (b"stations", [Some(_), Some(b"maintenance"), None, _])
+        | (b"stations", [Some(_), Some(b"incidents"), Some(_), None])
+        | (_, [Some(_), Some(b"settings" | b"command"), None, _]) => Side::Gateway,
+        (b"stations", [Some(_), Some(b"actions" | b"presence"), None, _])
+        | (_, [Some(_), Some(b"status" | b"reply"), None, _])
+        | (_, [Some(_), Some(b"alarm" | b"alarms"), Some(b""), None]) => Side::AlarmLane,
+        (_, [Some(_), Some(last), None, _]) if has_alarm_filter(last) => Side::AlarmLane,
+        _ => Side::Readings,
+    }
+}
+
+fn has_alarm_filter(level: &[u8]) -> bool {
+    matches!(level, b"alarm" | b"alarms" | b"Alarm" | b"Alarms" | b"ALARM" | b"ALARMS")
+}
+
+/// What a topic names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named<'a> {
+    /// What the contract has, however `alarm` was written.
+    Topic(Topic<'a>),
+    /// An alarm, and who sends it cannot be said.
+    Alarm {
+        /// The first level, where it can be an area.
+        area: Option<Name<'a>>,
+        /// What is wrong.
+        bad: BadTopic,
+    },
+    /// Nothing.
+    Bad(BadTopic),
+    /// Nothing that is text.
+    NotText,
+}
+
+/// Reads a topic: strictly, then by its last level alone.
+pub(super) fn named<'a>(root: &str, topic: &'a [u8]) -> Named<'a> {
+    let text = std::str::from_utf8(topic);
+    let bad = match text.map(|text| Topic::parse(root, text)) {
+        Ok(Ok(topic)) => return Named::Topic(topic),
+        Ok(Err(bad)) => Some(bad),
+        Err(_) => None,
+    };
+    let nothing = bad.map_or(Named::NotText, Named::Bad);
+    let Some(below) = below(root, topic).filter(|below| is_alarm(below)) else { return nothing };
+    let levels: Vec<&[u8]> = without_end(below).split(|byte| *byte == b'/').collect();
+    let name = |level: &'a [u8]| Name::new(std::str::from_utf8(level).ok()?).ok();
+    let (area, device) = match levels.as_slice() {
+        [area, device, _] => (name(area), name(device)),
+        [area, _, ..] => (name(area), None),
+        [_] | [] => (None, None),
+    };
+    match (area, device) {
+        (Some(area), Some(device)) => {
+            let channel = standpipe_shared::Channel::Alarm;
+            Named::Topic(Topic::Device { area, device, channel })
+        }
+        (area, _) => Named::Alarm { area, bad: bad.unwrap_or(BadTopic::Shape) },
+    }
+}
+
+/// Whether a topic below the root means an alarm: its last level that is not empty is `alarm` or
+/// `alarms` in any case, and it is none of our own.
+fn is_alarm(below: &[u8]) -> bool {
+    let mut levels = below.split(|byte| *byte == b'/');
+    let ours = matches!(levels.next(), Some(b"stations" | b"gateway" | b"selftest"));
+    let last = without_end(below).rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    !ours && (last.eq_ignore_ascii_case(b"alarm") || last.eq_ignore_ascii_case(b"alarms"))
+}
+
+/// Without the slashes at its end.
+fn without_end(below: &[u8]) -> &[u8] {
+    let end = below.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at + 1);
+    below.get(..end).unwrap_or_default()
+}
+
+/// [`is_alarm`], of a whole topic.
+pub(super) fn is_alarm_topic(root: &str, topic: &[u8]) -> bool {
+    below(root, topic).is_some_and(is_alarm)
+}
+
+fn below<'a>(root: &str, topic: &'a [u8]) -> Option<&'a [u8]> {
+    topic.strip_prefix(root.as_bytes())?.strip_prefix(b"/")
+}
+
+/// The last level of a topic that is not empty.
+pub(super) fn last_level(topic: &[u8]) -> &[u8] {
+    without_end(topic).rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
