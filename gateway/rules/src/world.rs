@@ -228,7 +228,8 @@ impl World {
             Message::Reply { .. } => out.counts.retained += 1,
             Message::Presence { .. }
             | Message::UnreadableAlarm { .. }
-            | Message::NotUnderstood { .. } => return false,
+            | Message::NotUnderstood { .. }
+            | Message::Cleared { .. } => return false,
         }
         true
     }

@@ -84,7 +84,6 @@ impl Delivery {
             Some(
                 Message::Alarm { .. }
                 | Message::Status { .. }
-                | Message::UnreadableAlarm { .. }
                 | Message::Cleared { .. }
                 | Message::NotUnderstood { .. }
                 | Message::Reply { .. }
