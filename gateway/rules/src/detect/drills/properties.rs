@@ -32,7 +32,9 @@ fn message() -> impl Strategy<Value = Said> {
             it.flowing = flowing;
             it
         });
-    let wait = prop_oneof![6 => 0i64..90_000, 1 => 0i64..900_000];
+    // Some deadlines are due at the very moment of a message.
+    let round = prop_oneof![Just(60_000i64), Just(120_000), Just(300_000)];
+    let wait = prop_oneof![6 => 0i64..90_000, 1 => 0i64..900_000, 1 => round];
     let late = prop_oneof![
         1 => Just(None),
         6 => Just(Some(0)),
@@ -73,6 +75,9 @@ proptest! {
             live.watch.tick(now, &mut live.out);
             lazy.watch.reading(("town", "D"), &reading, now, &mut lazy.out);
             again.watch.tick(now, &mut again.out);
+            if live.out.readings.len() == first {
+                again.watch.heard("D", now, &mut again.out); // a duplicate, which is not logged
+            }
             for logged in &live.out.readings[first..] {
                 again.watch.replay(logged, &mut again.out);
             }
@@ -96,10 +101,9 @@ proptest! {
         let [mut one, mut two, three] =
             [&live, &again, &lazy].map(|it| it.watch.memory(ix).unwrap().clone());
         prop_assert_eq!(&one, &three, "looked at all the time, and at the end");
-        // Duplicates are not in the log: they are heard and counted, and move nothing else.
+        // Duplicates are not in the log: they are counted, and move nothing.
         one.door.close(ix, &mut Vec::new());
         two.door.close(ix, &mut Vec::new());
-        two.heard_at = one.heard_at;
         prop_assert_eq!(one, two);
     }
 }
