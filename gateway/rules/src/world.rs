@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use standpipe_shared::{Class, Measurements};
+use standpipe_shared::{Class, Condition, Measurements};
 use ulid::Ulid;
 
 use crate::changes::Logged;
@@ -180,6 +180,20 @@ impl World {
     pub fn session(&mut self, up: bool, now: Ms, out: &mut Changes) {
         self.watch.session(up, now, out);
         self.settle(now, out);
+    }
+
+    /// Something is wrong with the gateway itself: `registry_fault` or `clock_fault`, and in which
+    /// words, shown as they are; other words replace those of before, and page nobody. `None`: it
+    /// is over. May be called whenever the shell finds out, also with what is known already.
+    pub fn gateway_condition(
+        &mut self,
+        condition: Condition,
+        detail: Option<&str>,
+        now: Ms,
+        out: &mut Changes,
+    ) {
+        let (watch, book) = (&self.watch, &mut self.book);
+        view(watch, |view| book.gateway(view, (condition, detail), now, out));
     }
 
     /// Time passed. Called once after every batch, and at [`Self::next_wake`].

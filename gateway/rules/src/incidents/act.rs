@@ -42,6 +42,9 @@ impl Book {
         }
         it.active_at = now;
         self.work(&mut it, action.kind, now);
+        if event == Event::Finished {
+            self.end_all(cx, &mut it);
+        }
         if matches!(event, Event::Finished | Event::Repaired) {
             self.goes(cx, it, event);
         } else {
@@ -49,6 +52,14 @@ impl Book {
             self.publish(cx, it);
         }
         Ok(())
+    }
+
+    /// A person has closed it: nothing of it is true any more, whatever was.
+    fn end_all(&mut self, cx: &Cx, it: &mut Incident) {
+        for member in it.members.iter_mut().filter(|member| member.active()) {
+            (member.cleared_at, member.quiet_until) = (Some(cx.now), None);
+            self.home.remove(&(member.subject.clone(), member.condition));
+        }
     }
 
     /// What an act leaves behind besides its state and its line in the trail.
@@ -86,6 +97,7 @@ fn event(it: &Incident, kind: ActionKind) -> Event {
         ActionKind::Shown | ActionKind::Comment => Event::Noted,
         ActionKind::Acknowledge => Event::Taken,
         ActionKind::Dispatch | ActionKind::Arrive => Event::Worked,
+        ActionKind::Resolve | ActionKind::FalseAlarm if it.ends_by_person() => Event::Finished,
         ActionKind::Resolve | ActionKind::FalseAlarm if it.is_active() => Event::Done,
         ActionKind::Resolve if it.class == Class::Water => Event::Repaired,
         ActionKind::Resolve | ActionKind::FalseAlarm => Event::Finished,

@@ -91,6 +91,9 @@ impl Book {
     /// The incident that this belongs to, if there is one.
     pub(super) fn joins(&self, cx: &Cx, raised: &Raised, quiet: bool) -> Option<IncidentId> {
         let class = raised.condition.class();
+        if raised.subject == Subject::Gateway && class == Class::Upkeep {
+            return self.of_gateway(raised.condition);
+        }
         let fits = |id: &&IncidentId| self.burns(cx, **id);
         let own = self.newest.get(&(raised.subject.clone(), class)).filter(fits);
         let building = || {
@@ -130,6 +133,7 @@ impl Book {
             next_step_at: None,
             value: Measurements::default(),
             hydrants: Vec::new(),
+            detail: Box::default(),
             members: Vec::new(),
             boards: Default::default(),
             homes: Vec::new(),
@@ -173,11 +177,12 @@ impl Book {
             quiet: quiet.map(|(why, _)| why),
             quiet_until: quiet.and_then(|(_, until)| until),
             reason: raised.reason,
+            weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
         });
         it.weigh();
         it.active_at = cx.now;
         it.homes = route::homes(cx.view.registry, raised);
-        self.arrived(cx, it.id, raised);
+        self.arrived(cx, (it.id, &it.detail), raised);
         let alone = self.covered(cx, &mut it);
         let stranger = it.class == Class::Fire && !known;
         let matters = it.severity > before || it.state == State::Resolved || stranger;
@@ -194,7 +199,7 @@ impl Book {
     }
 
     /// The first hops: measured, received, raised.
-    fn arrived(&self, cx: &mut Cx, id: IncidentId, raised: &Raised) {
+    fn arrived(&self, cx: &mut Cx, (id, detail): (IncidentId, &str), raised: &Raised) {
         let by = match &raised.subject {
             Subject::Device(ix) => cx.view.registry.device(*ix).map_or("", |it| &it.id),
             Subject::Zone(name) | Subject::Area(name) => name,
@@ -203,7 +208,10 @@ impl Book {
         let what = raised.condition.as_str();
         cx.trail_at(raised.measured_at, (id, Hop::Measured), by, what);
         cx.trail_at(raised.received_at, (id, Hop::Received), by, what);
-        cx.trail(id, Hop::Raised, by, what);
+        match detail {
+            "" => cx.trail(id, Hop::Raised, by, what),
+            detail => cx.trail(id, Hop::Raised, by, &format!("{what}: {detail}")),
+        }
     }
 
     pub(super) fn cleared(&mut self, cx: &mut Cx, key: (Subject, Condition), at: Ms) {
@@ -222,6 +230,7 @@ impl Book {
             _ if it.quiet().is_some() || it.verdict == Some(Outcome::FalseAlarm) => Event::Ended,
             Class::Fire => Event::Calmed,
             Class::Water => Event::Eased,
+            Class::Upkeep if key.1 == Condition::RegistryFault => Event::Ended,
             Class::Upkeep if it.wants_answer() => {
                 self.attach(cx, &mut it, None); // nothing stands for what is over
                 Event::Calmed
@@ -240,7 +249,7 @@ impl Book {
         }
         let open = self.newest.get(&(raised.subject.clone(), class)).copied();
         if let Some(id) = open {
-            self.arrived(cx, id, raised);
+            self.arrived(cx, (id, ""), raised);
             cx.trail(id, Hop::Cleared, "gateway", raised.condition.as_str());
             return;
         }
@@ -253,9 +262,10 @@ impl Book {
             quiet: None,
             quiet_until: None,
             reason: raised.reason,
+            weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
         });
         (it.severity, it.episode, it.late_s) = (raised.condition.severity(), 1, raised.late_s);
-        self.arrived(cx, it.id, raised);
+        self.arrived(cx, (it.id, ""), raised);
         cx.trail(it.id, Hop::Cleared, "gateway", raised.condition.as_str());
         self.goes(cx, it, Event::Ended);
     }

@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use standpipe_shared::{Class, Condition, Measurements, Severity};
+use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
 
 use super::wire::NearHydrant;
 use super::{IncidentId, Outcome, State};
 use crate::Ms;
 use crate::changes::Receiver;
 use crate::fact::{Reason, Subject};
-use crate::registry::DeviceIx;
+use crate::registry::{DeviceIx, Registry};
 
 /// Why something true is not acted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,9 @@ pub struct Member {
     /// Why it is true, where a condition can be true in more than one way.
     #[serde(default)]
     pub reason: Option<Reason>,
+    /// How much it matters, where that depends on of what it is true.
+    #[serde(default)]
+    pub weight: Option<Severity>,
 }
 
 impl Member {
@@ -74,7 +77,26 @@ impl Member {
     pub const fn severity(&self) -> Severity {
         match self.quiet {
             Some(_) => Severity::Notice,
-            None => self.condition.severity(),
+            None => match self.weight {
+                Some(severity) => severity,
+                None => self.condition.severity(),
+            },
+        }
+    }
+
+    /// How much a condition matters of that subject, where it is not as much as of others.
+    pub(super) fn weight(
+        registry: &Registry,
+        subject: &Subject,
+        condition: Condition,
+    ) -> Option<Severity> {
+        match (condition, subject) {
+            (Condition::ClockFault, Subject::Gateway) => Some(Severity::Warning),
+            (Condition::UnreadableAlarm, Subject::Device(ix)) => {
+                let hydrant = registry.device(*ix).is_some_and(|it| it.kind == Kind::Hydrant);
+                hydrant.then_some(Severity::Warning)
+            }
+            _ => None,
         }
     }
 }
@@ -123,6 +145,9 @@ pub struct Incident {
     pub value: Measurements,
     /// A fire's hydrants.
     pub hydrants: Vec<NearHydrant>,
+    /// What it is about, in words; empty where the conditions say it.
+    #[serde(default)]
+    pub detail: Box<str>,
     /// What is, or was, true of it.
     pub members: Vec<Member>,
     /// Stations whose list shows it.

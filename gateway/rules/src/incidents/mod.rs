@@ -15,6 +15,7 @@
 //! | `family` | zones and areas stand for many |
 //! | `announce` | what people announce, and what can't be |
 //! | `exercise` | an alarm of the gateway's own making |
+//! | `gateway` | what is wrong with the gateway itself |
 //! | `bulletin` | what stations are told of announced work |
 //! | `mute` | tests, exercises, maintenance, water drawn for a fire |
 //! | `plan`, `route` | times as configured; who is paged at which step |
@@ -33,6 +34,7 @@ mod distance;
 mod escalate;
 mod exercise;
 mod family;
+mod gateway;
 mod hear;
 mod incident;
 mod mute;

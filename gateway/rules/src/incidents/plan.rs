@@ -74,7 +74,7 @@ pub enum Role {
     Officer,
     /// The station's chief: step 2.
     Chief,
-    /// Who keeps the gateway running: told when it is blind.
+    /// Who keeps the gateway running: told what is wrong with the gateway itself.
     Admin,
 }
 

@@ -2,15 +2,17 @@
 //!
 //! | step | stations | webhooks |
 //! |---|---|---|
-//! | 1 | the incident's homes | their officers, and officers of no station; admins, when the gateway is blind |
+//! | 1 | the incident's homes | their officers, and officers of no station; admins, of what is wrong with the gateway itself |
 //! | 2 | the two nearest of each home's level | those stations' officers; the homes' chiefs |
 //! | 3 | each home's parent, or itself | those stations' officers |
+//!
+//! A clock of the gateway that was set concerns nobody but its admins.
 //!
 //! When a step is due is in [`super::escalate`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use standpipe_shared::Severity;
+use standpipe_shared::{Condition, Severity};
 
 use super::Incident;
 use super::distance::Place;
@@ -67,8 +69,8 @@ pub(super) fn receivers(
     step: u8,
 ) -> BTreeSet<Receiver> {
     let Incident { homes, severity, .. } = incident;
-    let gateway = incident.subject == Subject::Gateway;
-    let about = About { homes, severity: *severity, gateway };
+    let whom = whom(incident);
+    let about = About { homes, severity: *severity, whom };
     concerned(plan, registry, &about, step)
 }
 
@@ -82,19 +84,41 @@ pub fn rehearse(
     step: u8,
 ) -> BTreeSet<Receiver> {
     let homes = &[Box::from(station)];
-    concerned(plan, registry, &About { homes, severity, gateway: false }, step)
+    concerned(plan, registry, &About { homes, severity, whom: Whom::Stations }, step)
 }
 
 /// What it depends on who is paged.
 struct About<'a> {
     homes: &'a [Box<str>],
     severity: Severity,
-    gateway: bool,
+    whom: Whom,
+}
+
+/// Whose business it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    /// The stations'.
+    Stations,
+    /// The stations', and that of whoever keeps the gateway running.
+    Everybody,
+    /// Only that of whoever keeps the gateway running.
+    Admins,
+}
+
+/// Whose business an incident is.
+fn whom(incident: &Incident) -> Whom {
+    let clock = |condition: &Condition| *condition == Condition::ClockFault;
+    match incident.subject {
+        Subject::Gateway if incident.conditions().iter().all(clock) => Whom::Admins,
+        Subject::Gateway => Whom::Everybody,
+        Subject::Device(_) | Subject::Zone(_) | Subject::Area(_) => Whom::Stations,
+    }
 }
 
 fn concerned(plan: &Plan, registry: &Registry, about: &About, step: u8) -> BTreeSet<Receiver> {
     let homes: Vec<&Station> = about.homes.iter().filter_map(|it| registry.station(it)).collect();
     let stations: BTreeSet<&str> = match step {
+        _ if about.whom == Whom::Admins => BTreeSet::new(),
         1 => homes.iter().map(|it| &*it.id).collect(),
         2 => homes.iter().flat_map(|it| neighbours(registry, about.homes, it)).collect(),
         _ => homes.iter().map(|it| it.parent.as_deref().unwrap_or(&it.id)).collect(),
@@ -103,11 +127,12 @@ fn concerned(plan: &Plan, registry: &Registry, about: &About, step: u8) -> BTree
         let wanted = route.severities.is_empty() || route.severities.contains(&about.severity);
         let at_step = route.steps.is_empty() || route.steps.contains(&step);
         let concerned = match (route.role, route.station.as_deref()) {
+            (Role::Officer | Role::Chief, _) if about.whom == Whom::Admins => false,
             (Role::Officer, Some(station)) => stations.contains(station),
             (Role::Officer, None) => step == 1 || !route.steps.is_empty(),
             (Role::Chief, Some(station)) => step == 2 && homes.iter().any(|it| &*it.id == station),
             (Role::Chief, None) => step == 2,
-            (Role::Admin, _) => step == 1 && about.gateway,
+            (Role::Admin, _) => step == 1 && about.whom != Whom::Stations,
         };
         wanted && at_step && concerned
     };

@@ -8,16 +8,29 @@ use super::{Incident, Quiet, Text};
 use crate::fact::Subject;
 use crate::registry::{Device, Registry};
 
+/// Characters of a text that a title has room for.
+const DETAIL_MOST: usize = 80;
+
 /// The title of an incident: what is worst of it, where, and how many detectors say so.
 pub(super) fn of(incident: &Incident, registry: &Registry) -> Text {
     let worst = incident.conditions().into_iter().rev().max_by_key(|it| it.severity());
-    let (what_en, what_zh) = worst.map_or(("", ""), what);
+    let (what_en, what_zh) = match (worst, &incident.subject) {
+        (Some(Condition::ClockFault), Subject::Gateway) => {
+            ("The gateway's clock was set", "网关时钟被调整")
+        }
+        (worst, _) => worst.map_or(("", ""), what),
+    };
     let (before_en, before_zh) = before(incident);
     let place = place(incident, registry);
     let (mut en, mut zh) = (format!("{before_en}{what_en}"), format!("{before_zh}{what_zh}"));
     if !place.en.is_empty() {
         en = format!("{en} · {}", place.en);
         zh = format!("{zh} · {}", place.zh);
+    }
+    if incident.subject == Subject::Gateway && !incident.detail.is_empty() {
+        let detail = shortened(&incident.detail);
+        en = format!("{en} · {detail}");
+        zh = format!("{zh} · {detail}");
     }
     let detectors = incident.active().map(|it| &it.subject).collect::<BTreeSet<_>>().len();
     if incident.class == Class::Fire && detectors > 1 {
@@ -99,6 +112,14 @@ fn floor(floor: &str) -> (String, String) {
         (format!(" {floor}F"), format!(" {floor}层"))
     } else {
         (format!(" {floor}"), format!(" {floor}"))
+    }
+}
+
+/// As much of a text as a title has room for.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(DETAIL_MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

@@ -66,6 +66,11 @@ impl Drill {
                 let begun = self.look(|view| book.exercise(view, window, now, out));
                 begun.unwrap_or_else(|bad| panic!("{bad}"));
             }
+            ["gateway", condition, detail @ ..] => {
+                let detail = Some(detail.join(" ")).filter(|detail| !detail.is_empty());
+                let what = (named(condition), detail.as_deref());
+                self.look(|view| book.gateway(view, what, now, out));
+            }
             ["withdraw", id] => {
                 let found = book.withdraw(&self.registry, id, now, out);
                 assert!(found, "no announcement {id}");

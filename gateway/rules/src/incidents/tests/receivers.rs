@@ -208,3 +208,43 @@ fn steps_of_zero_never_come() {
          02:02:40 -                => p2r1 #1 T1 T2 T3",
     );
 }
+
+#[test]
+fn what_is_wrong_with_the_gateway_is_told_to_its_admins() {
+    let webhooks = vec![
+        route("admin", None, Role::Admin),
+        route("officer", None, Role::Officer),
+        route("chief", None, Role::Chief),
+    ];
+    let plan = Plan { webhooks, ..Plan::default() };
+    let drill = drill_with(
+        &plan,
+        "02:00:00 gateway registry_fault devices.csv line 3 => #1 warning open e1; p1 #1 @admin @officer D
+         02:00:10 gateway clock_fault 1 h forward  => #2 warning open e1; p1 #2 @admin
+         02:00:20 gateway registry_fault devices.csv line 4 =>
+         02:00:30 gateway clock_fault              =>
+         02:00:40 gateway clock_fault 1 h back     => #2 warning open e2; p1 #2 @admin
+         02:01:00 api resolve #2 admin             => #2 warning closed e2 repaired
+         02:01:10 gateway clock_fault 2 h back     => #3 warning open e1; p1 #3 @admin
+         02:02:00 D acknowledge #1                 => #1 warning acknowledged e1
+         03:00:00 gateway registry_fault           => #1 warning closed e1 recovered
+         04:00:00 offline D                        =>
+         05:00:00 gateway clock_fault              =>
+         05:00:10 gateway clock_fault 3 h back     => #3 warning open e2; p1 #3 @admin",
+    );
+    assert_eq!(drill.wire(1).title.en, "The registry file cannot be read · devices.csv line 4");
+    assert_eq!(drill.wire(3).title.zh, "网关时钟被调整 · 3 h back");
+    let trail = drill.trail_of(1);
+    assert_eq!(trail[2], "02:00:00 raised gateway: registry_fault: devices.csv line 3");
+    assert!(trail.contains(&"02:00:20 commented gateway: devices.csv line 4".into()), "{trail:?}");
+}
+
+#[test]
+fn a_person_closes_what_is_wrong_with_the_gateway_while_it_still_is() {
+    drill(
+        "02:00:00 gateway registry_fault bad  => #1 warning open e1; p1 #1 D
+         02:00:10 D resolve #1                => #1 warning closed e1 repaired
+         02:00:20 gateway registry_fault      =>
+         02:00:30 gateway registry_fault bad  => #2 warning open e1; p1 #2 D",
+    );
+}
