@@ -42,6 +42,9 @@ pub struct Changes {
     pub windows: bool,
     /// Whether what is remembered of zones and areas changed.
     pub watch_meta: bool,
+    /// By how much the clock was set since the last commit: what the store alone remembers to
+    /// reckon with moves by as much.
+    pub clock_set: Ms,
     /// What to count.
     pub counts: Counts,
 }
@@ -64,6 +67,7 @@ impl Changes {
             && self.commands.is_empty()
             && !self.book_meta
             && !self.watch_meta
+            && self.clock_set == 0
     }
 }
 
@@ -86,6 +90,7 @@ impl Changes {
             book_meta,
             windows,
             watch_meta,
+            clock_set,
             counts,
         } = self;
         readings.clear();
@@ -103,6 +108,7 @@ impl Changes {
         *book_meta = false;
         *windows = false;
         *watch_meta = false;
+        *clock_set = 0;
         *counts = Counts::default();
     }
 }

@@ -15,6 +15,7 @@
 //! | [`orders`] | settings and commands: what is asked of devices, and how far that has got |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`digest`] | which notices are told of once a day |
+//! | [`shift`] | what happens to what is remembered when the gateway's clock is set |
 //! | [`flow`] | what a hydrant can give, from a flow test |
 //! | [`backtest`] | the same rules over recorded readings |
 //!
@@ -29,6 +30,7 @@ pub mod flow;
 pub mod incidents;
 pub mod orders;
 pub mod registry;
+pub mod shift;
 pub mod wire;
 pub mod world;
 

@@ -6,6 +6,7 @@
 //! decides who is told; the orders ([`crate::orders::Orders`]) are what devices are asked. None
 //! knows the others: what passes between them passes through here.
 
+mod clock;
 #[cfg(test)]
 mod tests;
 
@@ -329,6 +330,7 @@ impl World {
         let (watch, book) = (&self.watch, &mut self.book);
         let done = view(watch, |view| book.act(view, (station, action), now, out));
         self.ask_for_evidence(first, now, out);
+        self.doubt_ends_with_its_incident(out);
         done
     }
 

@@ -4,6 +4,8 @@
 //! Facts come out in the order in which they became true. What people are told is not decided
 //! here.
 
+mod shift;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
@@ -18,6 +20,7 @@ use crate::changes::Logged;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::{Device, DeviceIx, Profile, Registry};
 use crate::{Changes, Ms};
+use shift::Claim;
 
 /// A timestamp this far ahead of arrival is a broken clock.
 const AHEAD_MS: Ms = 300_000;
@@ -55,6 +58,9 @@ pub struct Wholes {
     zones: BTreeMap<Box<str>, Whole>,
     areas: BTreeMap<Box<str>, Whole>,
     gateway_blind: bool,
+    /// The gateway's clock was set by so much, and nobody has said yet which time is right.
+    #[serde(default)]
+    doubt: Option<Ms>,
 }
 
 impl Watch {
@@ -237,8 +243,8 @@ impl Watch {
         out: &mut Changes,
     ) {
         let Some(late_after) = self.late_after(ix) else { return };
-        let clock_bad = reading.ts.map(|ts| ts > at + AHEAD_MS || ts < EARLIEST);
-        let ts = reading.ts.filter(|_| clock_bad == Some(false)).map_or(at, |ts| ts.min(at));
+        let claim = self.claim(reading.ts, at);
+        let Claim { ts, clock_bad, moved } = claim;
         let print = print(reading, cry.map(|it| (it.condition, it.active, it.test)));
         let number = reading.boot.zip(reading.seq);
         let arrival = Arrival { number, ts, at, print, late: at - ts > late_after };
@@ -262,7 +268,7 @@ impl Watch {
             device: ix,
             arrived: at,
             ts,
-            series_ts,
+            series_ts: series_ts - moved,
             boot: reading.boot,
             seq: reading.seq,
             print,

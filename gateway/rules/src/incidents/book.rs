@@ -3,6 +3,8 @@
 //! What a fact does to them is in [`super::hear`], what a person does in [`super::act`], what
 //! time does in [`super::escalate`]. A closed incident stays until [`Book::committed`].
 
+mod shift;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
@@ -156,7 +158,9 @@ impl Book {
         out.book_meta = true;
         let noise = splitmix64(self.seed.wrapping_add(self.meta.ids)) >> (64 - NOISE_BITS);
         let random = u128::from(self.meta.ids) << NOISE_BITS | u128::from(noise);
-        ulid::Ulid::from_parts(now.unsigned_abs(), random)
+        // Later ones are greater though the clock was set back.
+        let newest = self.incidents.keys().next_back().map_or(0, ulid::Ulid::timestamp_ms);
+        ulid::Ulid::from_parts(now.unsigned_abs().max(newest), random)
     }
 
     /// Takes an open incident out, to be changed and put back by [`Self::keep`].
