@@ -144,7 +144,14 @@ fn deliveries() -> Vec<Delivery> {
     let deliver = |(topic, json, at): (String, String, Ms)| {
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         assert!(parsed.message.is_some() && parsed.rejected.is_empty());
-        Delivery { lane: Lane::Telemetry, epoch: 1, pkid: 1, at, topic: "".into(), parsed }
+        Delivery {
+            lane: Lane::Telemetry,
+            epoch: 1,
+            pkid: 1,
+            at: at.into(),
+            topic: "".into(),
+            parsed,
+        }
     };
     messages().into_iter().map(deliver).collect()
 }
@@ -232,7 +239,7 @@ fn open(path: &Path, devices: usize) -> Engine {
     let loaded = store.load(Plan::default(), [], 1).unwrap();
     let mut engine = Engine::new(store, loaded, T0);
     for lane in [Lane::Alarm, Lane::Telemetry] {
-        engine.take(Inbox::Lane { lane, up: true, at: T0 }, T0);
+        engine.take(Inbox::Lane { lane, up: true, at: T0.into() }, T0);
     }
     engine.tick(T0);
     engine.commit(T0).unwrap();
@@ -255,7 +262,7 @@ fn commits(batch: usize) {
         loop {
             let mut now = None;
             for delivery in rest.by_ref().take(batch) {
-                now = Some(delivery.at);
+                now = Some(delivery.at.told());
                 engine.take(Inbox::Delivery(delivery), T0);
             }
             let Some(now) = now else { break };
@@ -281,7 +288,8 @@ fn loading() {
         let json = format!(r#"{{"boot":3,"seq":{seq},"ts":{at},"pressure_kpa":312.4,"temp_c":9}}"#);
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         let topic = "".into();
-        let it = Delivery { lane: Lane::Telemetry, epoch: 1, pkid: 1, at, topic, parsed };
+        let it =
+            Delivery { lane: Lane::Telemetry, epoch: 1, pkid: 1, at: at.into(), topic, parsed };
         engine.take(Inbox::Delivery(it), at);
         if n % 2_000 == 1_999 {
             engine.commit(at).unwrap();

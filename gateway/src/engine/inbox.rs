@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, Announcement, BadAnnouncement, IncidentId, Refused};
 use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx};
@@ -18,6 +17,7 @@ use standpipe_shared::Reading;
 use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
+use crate::clock::Stamp;
 use crate::limits::{BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
 use crate::store::Quarantined;
 use crate::store::digests::News;
@@ -57,7 +57,7 @@ pub struct Delivery {
     /// The packet to acknowledge; 0 at QoS 0.
     pub pkid: u16,
     /// When it arrived.
-    pub at: Ms,
+    pub at: Stamp,
     /// The topic, where something was rejected; else empty.
     pub topic: Box<str>,
     /// What it says.
@@ -153,21 +153,21 @@ pub enum Inbox {
         /// Whether it is up.
         up: bool,
         /// Since when.
-        at: Ms,
+        at: Stamp,
     },
     /// The receiver has a page.
     Delivered {
         /// Which.
         page_id: Ulid,
         /// Since when.
-        at: Ms,
+        at: Stamp,
     },
     /// A page was tried for too long.
     GaveUp {
         /// Which.
         page_id: Ulid,
         /// Since when.
-        at: Ms,
+        at: Stamp,
         /// The last failure.
         why: Box<str>,
     },
@@ -196,14 +196,14 @@ pub enum Inbox {
         /// Under which number.
         rev: u32,
         /// Since when.
-        at: Ms,
+        at: Stamp,
     },
     /// The broker has a command, and keeps it for the device.
     CommandSent {
         /// Which.
         id: Ulid,
         /// Since when.
-        at: Ms,
+        at: Stamp,
     },
     /// History has everything up to this log block.
     SeriesAt {
@@ -215,7 +215,7 @@ pub enum Inbox {
         /// The entry's number.
         trail: i64,
         /// Start of the hour.
-        ledger: Ms,
+        ledger: standpipe_rules::Ms,
     },
     /// Something that history will never take.
     Quarantine(Quarantined),
@@ -226,7 +226,7 @@ pub enum Inbox {
         /// Whether one is open.
         open: bool,
         /// Since when.
-        at: Ms,
+        at: Stamp,
     },
     /// Somebody wants something done, and an answer.
     Ask(Ask),

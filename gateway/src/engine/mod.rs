@@ -7,6 +7,7 @@
 //! The thread around it is in `shell.rs`; what reaches it, in `inbox.rs`.
 
 mod bells;
+mod clock;
 #[cfg(test)]
 mod crash_tests;
 mod dirty;
@@ -29,9 +30,11 @@ use standpipe_rules::{Changes, Ms};
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
+use crate::clock::Moment;
 pub use crate::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
 use crate::store::{Committed, Extras, Loaded, Quarantined, Store, StoreError};
 pub use bells::{Bells, Rings, bells};
+pub use clock::came_back;
 use dirty::Dirty;
 pub use inbox::{
     Acks, Ask, Delivery, EngineHandle, Inbox, Lane, Queues, Unavailable, acks, queues,
@@ -73,6 +76,12 @@ pub struct Engine {
     up: [bool; 2],
     held: Option<Held>,
     present: Present,
+    /// By how much somebody has set the clock since the start: what was stamped before is read so.
+    set: Ms,
+    /// What the clock tells beside that of the boot, to be kept with what follows.
+    moment: Option<Moment>,
+    /// The newest of these that was kept.
+    moment_kept: Option<Ms>,
     meters: Meters,
 }
 
@@ -141,6 +150,9 @@ impl Engine {
             up: [false; 2],
             held: None,
             present: Present::with_terminals(terminals),
+            set: 0,
+            moment: None,
+            moment_kept: None,
             meters: Meters::new(),
         };
         // What a replay moved may lie as far back as the log goes.
@@ -178,12 +190,14 @@ impl Engine {
         self.due.messages += 1;
         match inbox {
             Inbox::Delivery(delivery) => self.deliver(delivery),
-            Inbox::Lane { lane, up, at } => self.lane(lane, up, at),
+            Inbox::Lane { lane, up, at } => self.lane(lane, up, self.read(at)),
             Inbox::Delivered { page_id, at } => {
+                let at = self.read(at);
                 self.world.delivered(page_id, at, &mut self.changes);
                 self.extras.delivered.push((page_id, at));
             }
             Inbox::GaveUp { page_id, at, why } => {
+                let at = self.read(at);
                 self.world.gave_up(page_id, at, &why, &mut self.changes);
                 self.extras.gave_up.push((page_id, at));
             }
@@ -193,14 +207,17 @@ impl Engine {
             Inbox::BulletinSent { station, rev } => self.extras.bulletins.push((station, rev)),
             Inbox::Digest(news) => self.extras.digests.push(news),
             Inbox::SettingsSent { device, rev, at } => {
+                let at = self.read(at);
                 self.world.settings_sent(device, rev, at, &mut self.changes);
             }
-            Inbox::CommandSent { id, at } => self.world.command_sent(id, at, &mut self.changes),
+            Inbox::CommandSent { id, at } => {
+                self.world.command_sent(id, self.read(at), &mut self.changes);
+            }
             Inbox::SeriesAt { block } => self.extras.series_block = Some(block),
             Inbox::RecordsAt { trail, ledger } => self.extras.records = Some((trail, ledger)),
             Inbox::Quarantine(it) => self.quarantine(it),
             Inbox::Console { station, open, at } => {
-                self.presence((station, Way::Console), open, at)
+                self.presence((station, Way::Console), open, self.read(at));
             }
             Inbox::Ask(ask) => self.ask(ask, now),
         }
@@ -209,6 +226,7 @@ impl Engine {
 
     fn deliver(&mut self, delivery: Delivery) {
         let Delivery { lane, epoch, pkid, at, topic, parsed } = delivery;
+        let at = self.read(at);
         self.meters.message(lane);
         if let Some(message) = &parsed.message {
             if matches!(message, Message::Alarm { .. }) {
@@ -321,6 +339,7 @@ impl Engine {
         if self.held.is_none() {
             self.choose_lazy(now);
         }
+        self.choose_moment();
         let nothing = self.changes.is_empty() && self.extras.is_empty();
         let mut done = Done { block: self.store.newest_block(), ..Done::default() };
         if !nothing {
@@ -332,6 +351,7 @@ impl Engine {
             for ix in &kept.saved {
                 self.dirty.kept(*ix);
             }
+            self.moment_kept = self.extras.moment.as_ref().map(|it| it.wall).or(self.moment_kept);
             let Committed { block, event, stations, webhooks, devices, .. } = kept;
             done = Done { block, event, stations, webhooks, devices, ..done };
         }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, counter, gauge};
-use standpipe_rules::Ms;
 use standpipe_rules::wire::{self, Parsed};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -11,6 +10,7 @@ use tracing::{error, warn};
 
 use super::window::Window;
 use super::{LINGER, Setup, filters, hello, limits};
+use crate::clock::Stamp;
 use crate::engine::{Acks, Delivery, Inbox, Lane, Unavailable};
 use crate::health::Part;
 use crate::limits::GRACE;
@@ -105,8 +105,8 @@ impl Task {
     }
 
     async fn serve(&mut self, mut link: Link) -> End {
-        let now = self.setup.clock.now();
-        self.attempts.worked(now, &self.setup.broker);
+        let now = self.setup.clock.stamp();
+        self.attempts.worked(now.steady(), &self.setup.broker);
         self.part().fine();
         if self.tell(true, now).await.is_err() {
             return End::NoEngine;
@@ -138,7 +138,7 @@ impl Task {
 
     /// Takes what was read, as far as there is room: how many messages that were.
     fn take(&mut self, link: &mut Link) -> Result<u64, LinkError> {
-        let (at, mut taken) = (self.setup.clock.now(), 0);
+        let (at, mut taken) = (self.setup.clock.stamp(), 0);
         loop {
             if !self.window.is_open() {
                 self.counts.pauses.increment(1);
@@ -159,7 +159,7 @@ impl Task {
         Ok(taken)
     }
 
-    fn hand_over(&mut self, publish: &Publish<'_>, at: Ms) -> Result<(), LinkError> {
+    fn hand_over(&mut self, publish: &Publish<'_>, at: Stamp) -> Result<(), LinkError> {
         let parsed: Parsed = wire::parse(&self.setup.root, publish.topic, publish.payload);
         let topic = if parsed.rejected.is_empty() {
             Box::default()
@@ -204,9 +204,10 @@ impl Task {
 
     /// How long to wait before the next attempt; none without an engine.
     async fn lost(&mut self, why: &LinkError) -> Option<Duration> {
-        let now = self.setup.clock.now();
-        let failed = self.attempts.failed(now, &self.setup.broker, why);
-        self.part().failing(now, &format!("no session with {}: {}", self.setup.broker, failed.why));
+        let now = self.setup.clock.stamp();
+        let failed = self.attempts.failed(now.steady(), &self.setup.broker, why);
+        self.part()
+            .failing(now.told(), &format!("no session with {}: {}", self.setup.broker, failed.why));
         self.window.forget();
         if self.tell(false, now).await.is_err() {
             return None;
@@ -215,7 +216,7 @@ impl Task {
     }
 
     /// Tells the engine whether there is a session, where that is news.
-    async fn tell(&mut self, up: bool, at: Ms) -> Result<(), Unavailable> {
+    async fn tell(&mut self, up: bool, at: Stamp) -> Result<(), Unavailable> {
         if self.told == Some(up) {
             return Ok(());
         }

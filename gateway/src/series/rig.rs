@@ -88,10 +88,10 @@ impl Rig {
     pub fn hears(&self, lane: Lane, topic: &str, json: &str) {
         let parsed = parse(ROOT, format!("{ROOT}/{topic}").as_bytes(), json.as_bytes());
         let (topic, at) = ("".into(), self.clock.now());
-        let mut delivery = Delivery { lane, epoch: 1, pkid: 0, at, topic, parsed };
+        let mut delivery = Delivery { lane, epoch: 1, pkid: 0, at: at.into(), topic, parsed };
         while let Err(_full) = self.engine.deliver(delivery.clone()) {
             std::thread::sleep(Duration::from_millis(5));
-            delivery.at = self.clock.now();
+            delivery.at = self.clock.stamp();
         }
     }
 

@@ -151,7 +151,7 @@ impl Served {
         let topic = format!("{ROOT}/{topic}");
         let parsed = parse(ROOT, topic.as_bytes(), payload.to_string().as_bytes());
         let (at, topic) = (Clock::new().now(), topic.into());
-        let delivery = Delivery { lane, epoch: 1, pkid: 0, at, topic, parsed };
+        let delivery = Delivery { lane, epoch: 1, pkid: 0, at: at.into(), topic, parsed };
         self.parts.engine.deliver(delivery).unwrap();
     }
 

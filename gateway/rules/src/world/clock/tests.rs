@@ -431,3 +431,35 @@ fn memories_that_moved_are_kept_at_once_and_the_store_is_told() {
     let Changes { watch_meta, book_meta, clock_set, presence, .. } = &gateway.out;
     assert_eq!((*watch_meta, *book_meta, *clock_set, presence.len()), (true, true, -HOUR, 2));
 }
+
+#[test]
+#[rustfmt::skip] // a table
+fn a_device_behind_ahead_or_jumping_has_its_fire_at_once_and_is_missed_in_its_usual_time() {
+    type Jump = fn(Ms) -> Ms;
+    let devices: [(&str, Jump); 4] = [
+        ("an hour behind",      |_| -HOUR),
+        ("an hour ahead",       |_| HOUR),
+        ("ten minutes behind",  |_| -10 * MINUTE),
+        ("jumping to and fro",  |minute| if minute % 2 == 0 { HOUR } else { -HOUR }),
+    ];
+    for (device, jump) in devices {
+        for off in [0, HOUR, -HOUR] {
+            let (story, mut gateway) = (format!("{device}, gateway off by {off}"), Gateway::new());
+            gateway.set(off);
+            for minute in 0..6 {
+                gateway.devices_off = jump(minute);
+                gateway.minutes(1, 300.0);
+            }
+            gateway.burns();
+            let pages = gateway.pages(Condition::Smoke);
+            assert_eq!(pages.len(), 1, "{story}");
+            assert_eq!(pages[0].at, gateway.now(), "{story}: at once");
+            let heard = gateway.world.summary(S).heard_at;
+            assert_eq!(heard, Some(gateway.now()), "{story}");
+            gateway.pass(5 * MINUTE - 1);
+            assert!(!gateway.is(HYDRANTS, Condition::Offline), "{story}");
+            gateway.pass(1);
+            assert!(gateway.is(HYDRANTS, Condition::Offline), "{story}");
+        }
+    }
+}
