@@ -239,7 +239,7 @@ fn open(path: &Path, devices: usize) -> Engine {
     let loaded = store.load(Plan::default(), [], Secret::new([1; 32])).unwrap();
     let mut engine = Engine::new(store, loaded, T0);
     for lane in [Lane::Alarm, Lane::Telemetry] {
-        engine.take(Inbox::Lane { lane, up: true, at: T0 }, T0);
+        engine.take(Inbox::Lane { lane, up: true, at: T0.into() }, T0);
     }
     engine.tick(T0);
     engine.commit(T0).unwrap();
@@ -262,7 +262,7 @@ fn commits(batch: usize) {
         loop {
             let mut now = None;
             for delivery in rest.by_ref().take(batch) {
-                now = Some(delivery.at);
+                now = Some(delivery.at.told());
                 engine.take(Inbox::Delivery(delivery), T0);
             }
             let Some(now) = now else { break };

@@ -1,23 +1,47 @@
 //! What time it is: the only file that asks. Everything that decides takes `now` as an argument.
 //!
-//! The wall clock, made safe to reckon with: it never runs backwards. When the machine's clock
-//! is set forward, this one follows at once; when it is set back, this one runs slower until the
-//! two agree, so that no timer of an open incident stalls and no reading comes from the future.
+//! The wall clock, made safe to reckon with. It is told as the time that the machine has run, which
+//! nobody can set, and what is to be added to that. Where the two come apart by little, the told
+//! time follows: forward at once, back by running slower. Where they come apart by more, somebody
+//! set the clock: the told time goes on as before until the engine's thread takes that over
+//! ([`Clock::follow`]) and moves everything it remembers by as much. What other threads stamped
+//! before that and is taken after it is a [`Stamp`], which says so.
+//!
+//! Not here: what follows from a clock that is set (`standpipe_rules::world`), and whether the
+//! kernel calls its clock synchronised ([`kernel`]).
 #![expect(clippy::disallowed_methods, reason = "this is the clock")]
 
+pub mod kernel;
+pub mod moment;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use standpipe_rules::Ms;
 
+pub use moment::Moment;
+
 /// While the machine's clock is behind, this one loses one millisecond in so many.
 const SLEW: i64 = 8;
+/// A clock that is off by so much was set, ms. Where it is synchronised, it is off by less.
+pub const STEP_MS: Ms = 1_000;
 
 /// One clock for the whole process; clones tell the same time.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    start: Instant,
-    drift: Arc<Mutex<Drift>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    told: Mutex<Told>,
+    doubted: AtomicBool,
+    /// The kernel's name for this boot.
+    boot: Option<Arc<str>>,
+    /// What a test has set the machine's clock by.
+    #[cfg(test)]
+    skew: std::sync::atomic::AtomicI64,
 }
 
 impl Default for Clock {
@@ -30,21 +54,121 @@ impl Clock {
     /// A clock that tells the machine's time from now on.
     #[must_use]
     pub fn new() -> Self {
-        let drift = Drift { ran: 0, ahead: wall() };
-        Self { start: Instant::now(), drift: Arc::new(Mutex::new(drift)) }
+        let ran = ran();
+        let told = Mutex::new(Told { ran, ahead: wall() - ran, set: 0 });
+        let shared = Shared {
+            told,
+            doubted: AtomicBool::new(false),
+            boot: moment::boot(),
+            #[cfg(test)]
+            skew: 0.into(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
-    /// Unix milliseconds, UTC; never less than it said before.
+    /// Unix milliseconds, UTC. Never less than it said before, but for the moment in which
+    /// [`Self::follow`] takes over that the clock was set back.
     #[must_use]
     pub fn now(&self) -> Ms {
-        let ran = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX);
-        self.drift.lock().unwrap_or_else(PoisonError::into_inner).tell(ran, wall())
+        self.stamp().told
+    }
+
+    /// The same, for what is read by somebody who may have followed the machine's clock by then.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let (ran, wall) = (ran(), self.wall());
+        let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
+        Stamp { told: told.tell(ran, wall), set: told.set }
+    }
+
+    /// Takes over that somebody set the machine's clock: by how much, if so. Only the engine's
+    /// thread does, which moves by as much everything it remembers.
+    #[must_use]
+    pub fn follow(&self) -> Option<Ms> {
+        let (ran, wall) = (ran(), self.wall());
+        let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let by = told.follow(ran, wall);
+        if by.is_some() {
+            self.doubt(true); // before anybody is told the new time
+        }
+        by
+    }
+
+    /// The told time beside that of the boot, by which a later start knows how long it was away.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment { wall: self.now(), up: ran(), boot: self.shared.boot.clone() }
+    }
+
+    /// Whether nobody knows if this time or the one of before somebody set it is right.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        self.shared.doubted.load(Ordering::Acquire)
+    }
+
+    /// Says that.
+    pub fn doubt(&self, doubted: bool) {
+        self.shared.doubted.store(doubted, Ordering::Release);
     }
 
     /// A moment to measure spans from; unrelated to [`Self::now`].
     #[must_use]
     pub fn instant(&self) -> Instant {
         Instant::now()
+    }
+
+    fn wall(&self) -> Ms {
+        #[cfg(test)]
+        return wall() + self.shared.skew.load(Ordering::Relaxed);
+        #[cfg(not(test))]
+        wall()
+    }
+
+    /// Sets the machine's clock, as far as this one sees, so much ahead of the true one.
+    #[cfg(test)]
+    pub fn set_machine(&self, ahead: Ms) {
+        self.shared.skew.store(ahead, Ordering::Relaxed);
+    }
+}
+
+/// When something happened, as told by a clock that may be set before somebody reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    told: Ms,
+    /// By how much the clock had been set in all.
+    set: Ms,
+}
+
+impl Stamp {
+    /// One of a clock that has been set by so much in all.
+    #[cfg(test)]
+    pub const fn after(told: Ms, set: Ms) -> Self {
+        Self { told, set }
+    }
+
+    /// As it was told then.
+    #[must_use]
+    pub const fn told(self) -> Ms {
+        self.told
+    }
+
+    /// As it is told by a clock that has been set by so much in all.
+    #[must_use]
+    pub const fn by(self, set: Ms) -> Ms {
+        self.told + (set - self.set)
+    }
+
+    /// As it would be told had nobody ever set the clock: for spans within this process.
+    #[must_use]
+    pub const fn steady(self) -> Ms {
+        self.by(0)
+    }
+}
+
+impl From<Ms> for Stamp {
+    /// Of a clock that was never set.
+    fn from(told: Ms) -> Self {
+        Self { told, set: 0 }
     }
 }
 
@@ -53,44 +177,105 @@ fn wall() -> Ms {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// How the told time stands to the time this process has run.
+/// How long the machine has run, asleep or awake, ms: nobody can set that. Straight from the
+/// kernel, so that a library which fakes the time of day does not fake it too.
+#[cfg(target_os = "linux")]
+fn ran() -> Ms {
+    let it = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    it.tv_sec.saturating_mul(1_000).saturating_add(it.tv_nsec / 1_000_000)
+}
+
+/// How long this process has run, ms.
+#[cfg(not(target_os = "linux"))]
+fn ran() -> Ms {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// How the told time stands to the time that the machine has run.
 #[derive(Debug)]
-struct Drift {
-    /// How long the process had run when last asked, ms.
+struct Told {
+    /// How long it had run when last asked, ms.
     ran: Ms,
     /// What is added to it, ms.
     ahead: Ms,
+    /// Of that, what somebody set the clock by since the start, ms.
+    set: Ms,
 }
 
-impl Drift {
+impl Told {
     fn tell(&mut self, ran: Ms, wall: Ms) -> Ms {
         let ran = ran.max(self.ran);
-        let lose = (ran / SLEW).saturating_sub(self.ran / SLEW);
-        self.ahead = wall.saturating_sub(ran).max(self.ahead.saturating_sub(lose));
+        let should = wall.saturating_sub(ran);
+        if (should - self.ahead).abs() < STEP_MS {
+            let lose = (ran / SLEW).saturating_sub(self.ran / SLEW);
+            self.ahead = should.max(self.ahead.saturating_sub(lose));
+        }
         self.ran = ran;
         ran.saturating_add(self.ahead)
+    }
+
+    fn follow(&mut self, ran: Ms, wall: Ms) -> Option<Ms> {
+        let by = wall.saturating_sub(self.tell(ran, wall));
+        if by.abs() < STEP_MS {
+            return None;
+        }
+        self.ahead += by;
+        self.set += by;
+        Some(by)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, Drift};
+    use super::{Clock, Told};
 
     #[test]
     #[rustfmt::skip] // a table
-    fn it_follows_forward_at_once_and_backward_slowly() {
-        let mut drift = Drift { ran: 0, ahead: 1_000 };
+    fn it_follows_a_little_by_itself_and_waits_with_a_step_for_the_engine() {
+        let mut clock = Told { ran: 0, ahead: 1_000, set: 0 };
         for (story, ran, wall, told) in [
-            ("runs with the wall",             1_000,  2_000,  2_000),
-            ("set forward by an hour",         2_000, 3_603_000, 3_603_000),
-            ("and on",                         2_008, 3_603_008, 3_603_008),
-            ("set back by a second: slower",   2_808, 3_602_808, 3_603_708),
-            ("still slower",                   3_608, 3_603_608, 3_604_408),
-            ("caught up",                     11_608, 3_611_608, 3_611_608),
-            ("and level again",               12_408, 3_612_408, 3_612_408),
-            ("asked out of order",            12_000, 3_612_000, 3_612_408),
+            ("runs with the wall",                 1_000,     2_000,     2_000),
+            ("0.9 s forward: at once",             2_000,     3_900,     3_900),
+            ("0.8 s back: slower",                 2_800,     3_900,     4_600),
+            ("still slower",                       3_600,     4_700,     5_300),
+            ("caught up",                          9_200,    10_300,    10_300),
+            ("and level again",                   10_000,    11_100,    11_100),
+            ("asked out of order",                 9_900,    11_000,    11_100),
+            ("set forward by an hour: not yet",   11_000, 3_612_100,    12_100),
+            ("nor later",                         12_000, 3_613_100,    13_100),
+            ("set back by an hour: not either",   13_000, -3_585_900,   14_100),
+            ("and right again",                   14_000,    15_100,    15_100),
         ] {
-            assert_eq!(drift.tell(ran, wall), told, "{story}");
+            assert_eq!(clock.tell(ran, wall), told, "{story}");
+        }
+        assert_eq!(clock.follow(14_000, 15_100), None);
+        assert_eq!(clock.follow(15_000, 3_616_100), Some(3_600_000), "when the engine asks");
+        assert_eq!(clock.tell(16_000, 3_617_100), 3_617_100, "it is told by everybody");
+        assert_eq!((clock.follow(16_000, 3_617_100), clock.set), (None, 3_600_000), "once");
+        assert_eq!(clock.follow(17_000, 18_100), Some(-3_600_000));
+        assert_eq!((clock.tell(17_000, 18_100), clock.set), (18_100, 0));
+        assert_eq!(clock.follow(18_000, 19_100 + 999), None, "under a second is no step");
+        assert_eq!(clock.follow(19_000, 20_100 + 999 + 1_000), Some(1_000));
+    }
+
+    #[test]
+    fn a_stamp_of_before_is_read_by_the_time_of_after() {
+        let clock = Clock::new();
+        let before = clock.stamp();
+        for by in [3_600_000, -7_200_000] {
+            clock.set_machine(by);
+            let stamped = clock.stamp();
+            let steady = stamped.steady() - before.steady();
+            assert!((0..60_000).contains(&steady), "nobody has followed yet");
+            let set = clock.follow().expect("a step");
+            let now = clock.stamp();
+            let total = now.set;
+            assert!((total - by).abs() < 100, "{total}");
+            for old in [before, stamped] {
+                assert!((0..60_000).contains(&(now.told() - old.by(total))), "{set}");
+            }
+            assert!((0..60_000).contains(&(now.steady() - before.steady())));
         }
     }
 

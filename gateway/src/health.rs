@@ -53,6 +53,15 @@ impl Part {
         });
     }
 
+    /// The clock was set by so much: it has been failing for as long as before.
+    fn shift(&self, by: Ms) {
+        self.0.send_if_modified(|it| {
+            let Status::Failing { since: Some(since), .. } = it else { return false };
+            *since += by;
+            true
+        });
+    }
+
     /// What it said last.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -71,8 +80,22 @@ pub struct Health {
     pub telemetry_lane: Part,
     /// History: failing while it does not take what it is given. Written by the series pump.
     pub series: Part,
+    /// The machine's clock: failing while the kernel says that nobody synchronises it. Written by
+    /// the engine.
+    pub clock: Part,
     /// What is not as it should be while fires are paged.
     pub degraded: Degraded,
+}
+
+impl Health {
+    /// The clock was set by so much.
+    pub fn shift(&self, by: Ms) {
+        let Self { store, alarm_lane, telemetry_lane, series, clock, degraded } = self;
+        degraded.shift(by);
+        for part in [store, alarm_lane, telemetry_lane, series, clock] {
+            part.shift(by);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -91,6 +114,9 @@ mod tests {
         assert_eq!(part.status(), Status::Fine);
         part.failing(9_000, "again");
         part.failing(9_500, "still");
+        part.shift(-1_000);
+        assert_eq!(part.status(), Status::Failing { since: Some(8_000), why: "still".into() });
+        part.shift(1_000);
         assert_eq!(part.status(), Status::Failing { since: Some(9_000), why: "still".into() });
     }
 }

@@ -106,7 +106,9 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = api::metrics::install()?;
-    let Opened { store, loaded, gateway, untaken } = open(&config)?;
+    let Opened { store, mut loaded, gateway, untaken } = open(&config)?;
+    engine::came_back(&mut loaded, &clock.moment());
+    clock.doubt(loaded.world.clock_doubt().is_some());
     let (accounts, door) = accounts(&config, &clock)?;
     let (series, records) = history(&config)?;
     let (root, health) = (config.mqtt.root.clone(), Arc::new(Health::default()));

@@ -38,6 +38,8 @@ pub struct Gateway {
     port: u16,
     /// Its files.
     pub dir: PathBuf,
+    /// What it is started with besides.
+    env: Vec<(&'static str, PathBuf)>,
 }
 
 impl Gateway {
@@ -66,11 +68,21 @@ impl Gateway {
     /// # Panics
     /// When its files cannot be written.
     #[must_use]
-    pub fn start_with(
+    pub fn start_with(dir: &Path, mqtt: &str, files: (&str, &str), more: &str) -> Self {
+        Self::start_among(dir, mqtt, files, more, Vec::new())
+    }
+
+    /// The same, with these variables in its environment.
+    ///
+    /// # Panics
+    /// When its files cannot be written.
+    #[must_use]
+    pub fn start_among(
         dir: &Path,
         mqtt: &str,
         (stations, devices): (&str, &str),
         more: &str,
+        env: Vec<(&'static str, PathBuf)>,
     ) -> Self {
         let (port, dir) = (free_port(), dir.join("gateway"));
         std::fs::create_dir_all(&dir).expect("a folder");
@@ -84,17 +96,18 @@ impl Gateway {
              [registry]\nstations = \"stations.csv\"\ndevices = \"devices.csv\"\n{more}\n"
         );
         std::fs::write(dir.join("standpipe.toml"), config).expect("a file");
-        Self { process: Self::run(&dir), port, dir }
+        Self { process: Self::run(&dir, &env), port, dir, env }
     }
 
     /// With the variables of its file `environment`, `NAME=VALUE` a line, if it has one.
-    fn run(dir: &Path) -> Process {
+    fn run(dir: &Path, env: &[(&'static str, PathBuf)]) -> Process {
         let mut command = Command::new(program());
         let more = std::fs::read_to_string(dir.join("environment")).unwrap_or_default();
         command.envs(more.lines().filter_map(|line| line.split_once('=')));
         command
             .current_dir(dir)
             .args(["run", "--config", "standpipe.toml"])
+            .envs(env.iter().cloned())
             .env("STANDPIPE_ADMIN_TOKEN", TOKEN);
         Process::start(&mut command, &dir.join("log"))
     }
@@ -116,7 +129,7 @@ impl Gateway {
 
     /// Starts it again with the same files.
     pub fn start_again(&mut self) {
-        self.process = Self::run(&self.dir);
+        self.process = Self::run(&self.dir, &self.env);
     }
 
     /// Sends a signal by name.

@@ -47,6 +47,9 @@ pub struct Changes {
     pub refused: Vec<RefusedAction>,
     /// What devices said of themselves when they started, in order.
     pub statuses: Vec<DeviceStatus>,
+    /// By how much the clock was set since the last commit: what the store alone remembers to
+    /// reckon with moves by as much.
+    pub clock_set: Ms,
     /// What to count.
     pub counts: Counts,
 }
@@ -70,6 +73,7 @@ impl Changes {
             && self.statuses.is_empty()
             && !self.book_meta
             && !self.watch_meta
+            && self.clock_set == 0
     }
 }
 
@@ -94,6 +98,7 @@ impl Changes {
             watch_meta,
             refused,
             statuses,
+            clock_set,
             counts,
         } = self;
         readings.clear();
@@ -113,6 +118,7 @@ impl Changes {
         *windows = false;
         *watch_meta = false;
         refused.clear();
+        *clock_set = 0;
         *counts = Counts::default();
     }
 }

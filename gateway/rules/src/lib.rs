@@ -16,6 +16,7 @@
 //! | [`world`] | the order of all that: one `step` |
 //! | [`status`] | what of a device's own word about itself is kept |
 //! | [`digest`] | which notices are told of once a day |
+//! | [`shift`] | what happens to what is remembered when the gateway's clock is set |
 //! | [`flow`] | what a hydrant can give, from a flow test |
 //! | [`backtest`] | the same rules over recorded readings |
 //!
@@ -30,6 +31,7 @@ pub mod flow;
 pub mod incidents;
 pub mod orders;
 pub mod registry;
+pub mod shift;
 pub mod status;
 pub mod wire;
 pub mod world;

@@ -6,6 +6,7 @@
 //! decides who is told; the orders ([`crate::orders::Orders`]) are what devices are asked. None
 //! knows the others: what passes between them passes through here.
 
+mod clock;
 #[cfg(test)]
 mod tests;
 
@@ -408,6 +409,7 @@ impl World {
             let (actor, action) = (actor.clone(), action.clone());
             out.refused.push(RefusedAction { actor, action, why });
         }
+        self.doubt_ends_with_its_incident(out);
         done
     }
 

@@ -7,7 +7,7 @@ const FREE: u32 = 5;
 /// The first wait, ms; each further failure doubles it.
 const FIRST_MS: Ms = 60_000;
 /// The longest wait, ms: whoever is on duty must get in again the same night.
-const MOST_MS: Ms = 15 * 60_000;
+pub const MOST_MS: Ms = 15 * 60_000;
 /// Failures this far back are forgotten, ms.
 pub const FORGOTTEN_MS: Ms = 24 * 3_600_000;
 

@@ -36,7 +36,8 @@ pub struct Readiness {
 /// One part that does not work.
 #[derive(Debug, Serialize, PartialEq, Eq, ToSchema)]
 pub struct Reason {
-    /// `store`, `alarm_lane`, `telemetry_lane` or `series`; one of `degraded`.
+    /// `store`, `alarm_lane`, `telemetry_lane`, `series` or `clock` (nobody synchronises the
+    /// machine's clock); one of `degraded`.
     part: &'static str,
     /// Since when; null: it has not worked yet.
     since: Option<Ms>,
@@ -78,6 +79,7 @@ fn judge(health: &Health, now: Ms) -> Readiness {
     reasons.extend(reason("alarm_lane", &health.alarm_lane).filter(away));
     reasons.extend(reason("telemetry_lane", &health.telemetry_lane).filter(away));
     let mut warnings: Vec<Reason> = reason("series", &health.series).into_iter().collect();
+    warnings.extend(reason("clock", &health.clock).filter(|clock| clock.since.is_some()));
     let troubles = health.degraded.list();
     let degraded = troubles.iter().map(|trouble| trouble.part.as_str()).collect();
     warnings.extend(troubles.into_iter().map(|trouble| {
@@ -123,13 +125,14 @@ mod tests {
     fn ready_is_a_working_store_and_lanes_that_are_not_away_for_long() {
         type Break = fn(&Health);
         type Case = (&'static str, Break, i64, &'static [&'static str], &'static [&'static str]);
-        let cases: [Case; 8] = [
+        let cases: [Case; 9] = [
             ("all fine",            |_| {},                                  0,      &[],                 &[]),
             ("disc full",           |it| it.store.failing(0, "full"),        0,      &["store"],          &[]),
             ("a lane for 30 s",     |it| it.alarm_lane.failing(0, "away"),   30_000, &[],                 &[]),
             ("and a bit",           |it| it.alarm_lane.failing(0, "away"),   30_001, &["alarm_lane"],     &[]),
             ("the other lane",      |it| it.telemetry_lane.failing(0, "x"),  30_001, &["telemetry_lane"], &[]),
             ("history for hours",   |it| it.series.failing(0, "away"),   9_000_000,  &[],                 &["series"]),
+            ("a clock on its own",  |it| it.clock.failing(0, "unsynchronised"), 0,   &[],                 &["clock"]),
             ("a bad registry file", |it| it.degraded.set(registry()),        0,      &[],                 &["registry"]),
             ("store, back again",   |it| { it.store.failing(0, "x"); it.store.fine(); }, 1, &[],          &[]),
         ];
@@ -140,7 +143,7 @@ mod tests {
             assert_eq!(parts(&readiness.reasons), reasons, "{story}");
             assert_eq!(parts(&readiness.warnings), warnings, "{story}");
             assert_eq!(readiness.ready, reasons.is_empty(), "{story}");
-            let degraded: Vec<&str> = warnings.iter().copied().filter(|it| *it != "series").collect();
+            let degraded: Vec<&str> = warnings.iter().copied().filter(|it| !["series", "clock"].contains(it)).collect();
             assert_eq!(readiness.degraded, degraded, "{story}");
         }
     }

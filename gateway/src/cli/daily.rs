@@ -36,12 +36,12 @@ impl Daily {
         let Some(at) = self.daily else { return work() };
         let zone = TimeZone::get(&config::required(config)?.http.timezone);
         let zone = zone.map_err(|bad| Failure::Configuration(bad.to_string()))?;
-        let clock = Clock::new();
+        // A new clock each time tells what this machine's clock was set to meanwhile.
+        let now = || Clock::new().now();
         loop {
-            let due =
-                next(at, &zone, clock.now()).map_err(|bad| Failure::Failed(bad.to_string()))?;
+            let due = next(at, &zone, now()).map_err(|bad| Failure::Failed(bad.to_string()))?;
             tracing::info!("next at {due}");
-            while clock.now() < due.as_millisecond() {
+            while now() < due.as_millisecond() {
                 std::thread::sleep(LOOK_EVERY);
             }
             if let Err(Failure::Failed(why) | Failure::Configuration(why)) = work() {

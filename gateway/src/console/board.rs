@@ -61,7 +61,7 @@ pub async fn part(view: View) -> Result<Markup, Oops> {
 /// A page is open: its station is there.
 pub async fn here(view: View, _sent: Form) -> StatusCode {
     if let Some(station) = &view.who.station {
-        view.api.watch.here(station, view.now);
+        view.api.watch.here(station, view.api.clock.stamp().steady());
     }
     StatusCode::NO_CONTENT
 }

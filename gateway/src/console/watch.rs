@@ -63,8 +63,8 @@ pub async fn keep(api: &ApiState) {
     let mut every = tokio::time::interval(LOOK_EVERY);
     loop {
         every.tick().await;
-        let at = api.clock.now();
-        for News { station, open } in api.watch.news(at) {
+        let at = api.clock.stamp();
+        for News { station, open } in api.watch.news(at.steady()) {
             if api.engine.send(Inbox::Console { station, open, at }).await.is_err() {
                 return std::future::pending().await; // the gateway is stopping
             }

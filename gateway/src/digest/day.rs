@@ -113,6 +113,11 @@ impl Hour {
             let day = if come { today } else { today.before() };
             return Due::Begin(Told { day, to: now });
         };
+        if before.day > today.after().after() {
+            // The clock was far ahead then: nobody is to wait until it is there again.
+            let day = if come { today } else { today.before() };
+            return Due::Begin(Told { day, to: before.to.min(now) });
+        }
         if !come || before.day >= today {
             return Due::Nothing;
         }
@@ -168,6 +173,9 @@ mod tests {
         }
         let back = ms("2026-11-26T01:00:00Z");
         assert_eq!(hour.due(back, Some(today)), Due::Nothing, "the clock was set back");
+        let ahead = told("2027-11-28", "2027-11-28T00:00:00Z");
+        let again = told("2026-11-26", "2026-11-26T01:00:00Z");
+        assert_eq!(hour.due(back, Some(ahead)), Due::Begin(again), "it was a year ahead");
     }
 
     #[test]

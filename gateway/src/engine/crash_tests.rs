@@ -119,7 +119,7 @@ impl Town {
     fn reconnects(&mut self, now: Ms) {
         for up in [false, true] {
             for lane in [Lane::Alarm, Lane::Telemetry] {
-                self.bench.engine.take(Inbox::Lane { lane, up, at: now }, now);
+                self.bench.engine.take(Inbox::Lane { lane, up, at: now.into() }, now);
             }
         }
     }

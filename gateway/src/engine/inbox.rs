@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use standpipe_rules::Ms;
 use standpipe_rules::incidents::{
     Action, Actor, Announcement, BadAnnouncement, IncidentId, Refused,
 };
 use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx};
-use standpipe_rules::wire::{Arrived, Message, Parsed};
+use standpipe_rules::wire::{Message, Parsed};
 use standpipe_shared::Reading;
 use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
+use crate::clock::Stamp;
 use crate::limits::{BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
 use crate::store::Quarantined;
 use crate::store::digests::News;
@@ -52,6 +52,24 @@ impl Lane {
     }
 }
 
+/// How a message came, and when by the clock of whoever took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Came {
+    /// When, to be read by the clock as it is when the engine takes it.
+    pub at: Stamp,
+    /// The broker had kept it.
+    pub retained: bool,
+    /// Fingerprint of its topic's last level and its bytes.
+    pub print: u128,
+}
+
+impl<T: Into<Stamp>> From<T> for Came {
+    /// Live, at that moment.
+    fn from(at: T) -> Self {
+        Self { at: at.into(), retained: false, print: 0 }
+    }
+}
+
 /// One message from the broker, parsed.
 #[derive(Clone, Debug)]
 pub struct Delivery {
@@ -62,7 +80,7 @@ pub struct Delivery {
     /// The packet to acknowledge; 0 at QoS 0.
     pub pkid: u16,
     /// When and how it arrived.
-    pub arrived: Arrived,
+    pub arrived: Came,
     /// The topic, where something was rejected; else empty.
     pub topic: Box<str>,
     /// What it says.
@@ -165,21 +183,21 @@ pub enum Inbox {
         /// Whether it is up.
         up: bool,
         /// Since when.
-        at: Ms,
+        at: Stamp,
     },
     /// The receiver has a page.
     Delivered {
         /// Which.
         page_id: Ulid,
         /// Since when.
-        at: Ms,
+        at: Stamp,
     },
     /// A page was tried for too long.
     GaveUp {
         /// Which.
         page_id: Ulid,
         /// Since when.
-        at: Ms,
+        at: Stamp,
         /// The last failure.
         why: Box<str>,
     },
@@ -208,14 +226,14 @@ pub enum Inbox {
         /// Under which number.
         rev: u32,
         /// Since when.
-        at: Ms,
+        at: Stamp,
     },
     /// The broker has a command, and keeps it for the device.
     CommandSent {
         /// Which.
         id: Ulid,
         /// Since when.
-        at: Ms,
+        at: Stamp,
     },
     /// History has everything up to this log block.
     SeriesAt {
@@ -227,7 +245,7 @@ pub enum Inbox {
         /// The entry's number.
         trail: i64,
         /// Start of the hour.
-        ledger: Ms,
+        ledger: standpipe_rules::Ms,
     },
     /// Something that history will never take.
     Quarantine(Quarantined),
@@ -238,7 +256,7 @@ pub enum Inbox {
         /// Whether one is open.
         open: bool,
         /// Since when.
-        at: Ms,
+        at: Stamp,
     },
     /// Somebody wants something done, and an answer.
     Ask(Ask),

@@ -7,6 +7,7 @@
 //! The thread around it is in `shell.rs`; what reaches it, in `inbox.rs`.
 
 mod bells;
+mod clock;
 #[cfg(test)]
 mod crash_tests;
 mod dirty;
@@ -24,19 +25,21 @@ use standpipe_rules::changes::RefusedAction;
 use standpipe_rules::incidents::{BadAnnouncement, Refused};
 use standpipe_rules::orders::OrderRefused;
 use standpipe_rules::registry::DeviceIx;
-use standpipe_rules::wire::Message;
+use standpipe_rules::wire::{Arrived, Message};
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 use standpipe_shared::Condition;
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
+use crate::clock::Moment;
 pub use crate::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
 use crate::store::{Committed, Extras, Loaded, Quarantined, Store, StoreError};
 pub use bells::{Bells, Rings, bells};
+pub use clock::came_back;
 use dirty::Dirty;
 pub use inbox::{
-    Acks, Ask, Delivery, EngineHandle, Inbox, Lane, Queues, Unavailable, acks, queues,
+    Acks, Ask, Came, Delivery, EngineHandle, Inbox, Lane, Queues, Unavailable, acks, queues,
 };
 use meters::Meters;
 use presence::{Present, Way};
@@ -75,6 +78,12 @@ pub struct Engine {
     up: [bool; 2],
     held: Option<Held>,
     present: Present,
+    /// By how much somebody has set the clock since the start: what was stamped before is read so.
+    set: Ms,
+    /// What the clock tells beside that of the boot, to be kept with what follows.
+    moment: Option<Moment>,
+    /// The newest of these that was kept.
+    moment_kept: Option<Ms>,
     meters: Meters,
 }
 
@@ -143,6 +152,9 @@ impl Engine {
             up: [false; 2],
             held: None,
             present: Present::with_terminals(terminals),
+            set: 0,
+            moment: None,
+            moment_kept: None,
             meters: Meters::new(),
         };
         // What a replay moved may lie as far back as the log goes.
@@ -187,12 +199,14 @@ impl Engine {
         self.due.messages += 1;
         match inbox {
             Inbox::Delivery(delivery) => self.deliver(delivery),
-            Inbox::Lane { lane, up, at } => self.lane(lane, up, at),
+            Inbox::Lane { lane, up, at } => self.lane(lane, up, self.read(at)),
             Inbox::Delivered { page_id, at } => {
+                let at = self.read(at);
                 self.world.delivered(page_id, at, &mut self.changes);
                 self.extras.delivered.push((page_id, at));
             }
             Inbox::GaveUp { page_id, at, why } => {
+                let at = self.read(at);
                 self.world.gave_up(page_id, at, &why, &mut self.changes);
                 self.extras.gave_up.push((page_id, at));
             }
@@ -202,14 +216,17 @@ impl Engine {
             Inbox::BulletinSent { station, rev } => self.extras.bulletins.push((station, rev)),
             Inbox::Digest(news) => self.extras.digests.push(news),
             Inbox::SettingsSent { device, rev, at } => {
+                let at = self.read(at);
                 self.world.settings_sent(device, rev, at, &mut self.changes);
             }
-            Inbox::CommandSent { id, at } => self.world.command_sent(id, at, &mut self.changes),
+            Inbox::CommandSent { id, at } => {
+                self.world.command_sent(id, self.read(at), &mut self.changes);
+            }
             Inbox::SeriesAt { block } => self.extras.series_block = Some(block),
             Inbox::RecordsAt { trail, ledger } => self.extras.records = Some((trail, ledger)),
             Inbox::Quarantine(it) => self.quarantine(it),
             Inbox::Console { station, open, at } => {
-                self.presence((station, Way::Console), open, at)
+                self.presence((station, Way::Console), open, self.read(at));
             }
             Inbox::Ask(ask) => self.ask(ask, now),
         }
@@ -218,7 +235,9 @@ impl Engine {
 
     fn deliver(&mut self, delivery: Delivery) {
         let Delivery { lane, epoch, pkid, arrived, topic, parsed } = delivery;
-        let at = arrived.at;
+        let Came { at, retained, print } = arrived;
+        let at = self.read(at);
+        let arrived = Arrived { at, retained, print };
         self.meters.message(lane);
         self.meters.repaired.increment(u64::from(parsed.repaired));
         if let Some(message) = &parsed.message {
@@ -343,6 +362,7 @@ impl Engine {
         if self.held.is_none() {
             self.choose_lazy(now);
         }
+        self.choose_moment();
         let nothing = self.changes.is_empty() && self.extras.is_empty();
         let mut done = Done { block: self.store.newest_block(), ..Done::default() };
         if !nothing {
@@ -354,6 +374,7 @@ impl Engine {
             for ix in &kept.saved {
                 self.dirty.kept(*ix);
             }
+            self.moment_kept = self.extras.moment.as_ref().map(|it| it.wall).or(self.moment_kept);
             let Committed { block, event, stations, webhooks, devices, .. } = kept;
             done = Done { block, event, stations, webhooks, devices, ..done };
         }

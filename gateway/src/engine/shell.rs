@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
+use metrics::{counter, gauge};
 use standpipe_rules::Ms;
+use standpipe_rules::shift;
 use standpipe_shared::Condition;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::clock::way;
 use super::mover::Mover;
 use super::{Acks, BATCH, Bells, Done, Engine, Inbox, Queues, span};
-use crate::clock::Clock;
+use crate::clock::{Clock, kernel};
 use crate::health::{DegradedPart, Health};
 use crate::store::StoreError;
 
@@ -46,7 +49,8 @@ pub struct Outlets {
 pub fn run(engine: Engine, queues: Queues, outlets: Outlets, give_up: impl Fn() -> bool) {
     let mover = Mover::new(engine.store().path());
     let waiting = [None, None];
-    let mut shell = Shell { engine, mover, queues, outlets, waiting, shouted: None, give_up };
+    let (shouted, kernel) = (None, kernel::Watch::default());
+    let mut shell = Shell { engine, mover, queues, outlets, waiting, shouted, kernel, give_up };
     while shell.turn() {}
 }
 
@@ -58,6 +62,7 @@ struct Shell<F> {
     /// Acknowledgements a lane had no room for.
     waiting: [Option<Acks>; 2],
     shouted: Option<Ms>,
+    kernel: kernel::Watch,
     give_up: F,
 }
 
@@ -73,7 +78,13 @@ enum Woken {
 impl<F: Fn() -> bool> Shell<F> {
     /// One batch. False when it was the last.
     fn turn(&mut self) -> bool {
-        let woken = self.wait();
+        let (woken, first) = self.wait();
+        if !self.follow_clock() {
+            return false;
+        }
+        if let Some(inbox) = first {
+            self.take(inbox);
+        }
         match woken {
             Woken::Urgent => self.gather(WITH_ALARM),
             Woken::Bulk => {
@@ -85,9 +96,12 @@ impl<F: Fn() -> bool> Shell<F> {
         }
         let now = self.outlets.clock.now();
         self.engine.tick(now);
+        self.ask_kernel(now);
+        self.engine.note(self.outlets.clock.moment());
         let Some(done) = self.commit() else { return false };
         self.dealt_with();
         self.release(done);
+        self.outlets.clock.doubt(self.engine.clock_is_doubted());
         if self.queues.urgent.is_empty() {
             self.checkpoint();
         }
@@ -101,6 +115,53 @@ impl<F: Fn() -> bool> Shell<F> {
         let (part, condition) = (DegradedPart::Registry, Condition::RegistryFault);
         if degraded.of(part).is_some() && !self.engine.world().gateway_stands(condition) {
             degraded.clear(part);
+        }
+    }
+
+    /// Somebody set the machine's clock: everything remembered is moved by as much, and kept so,
+    /// before anything of the new time is taken. False when that can't be kept.
+    fn follow_clock(&mut self) -> bool {
+        let Outlets { clock, health, .. } = &self.outlets;
+        let Some(by) = clock.follow() else { return true };
+        tracing::warn!(
+            "this machine's clock was set {} by {}: timers keep what was left of them",
+            way(by),
+            shift::span(by)
+        );
+        counter!("standpipe_clock_steps_total").increment(1);
+        health.shift(by);
+        self.kernel.clock_set();
+        self.engine.clock_set(by, clock.now());
+        self.engine.note(clock.moment());
+        let Some(done) = self.commit() else { return false };
+        self.release(done);
+        true
+    }
+
+    /// Asks the kernel, now and then, whether the machine's clock is synchronised.
+    fn ask_kernel(&mut self, now: Ms) {
+        let (doubted, clock) = (self.engine.clock_is_doubted(), &self.outlets.clock);
+        let answer = self.kernel.look(clock.instant(), doubted, kernel::synchronised);
+        let Some(answer) = answer else { return };
+        let part = &self.outlets.health.clock;
+        match answer.synchronised {
+            Some(false) => part.failing(now, kernel::ADVICE),
+            Some(true) | None => part.fine(),
+        }
+        if let Some(synchronised) = answer.synchronised {
+            gauge!("standpipe_clock_synchronised").set(f64::from(u8::from(synchronised)));
+        }
+        match answer.synchronised.filter(|_| answer.news) {
+            Some(true) => tracing::info!("this machine's clock is synchronised"),
+            Some(false) => tracing::warn!("{}", kernel::ADVICE),
+            None if answer.news => tracing::info!(
+                "the kernel does not say whether its clock is synchronised: allow `adjtimex` to see it"
+            ),
+            None => {}
+        }
+        if doubted && answer.believed {
+            tracing::info!("the clock that was set is synchronised: it is believed");
+            self.engine.clock_believed(now);
         }
     }
 
@@ -124,27 +185,22 @@ impl<F: Fn() -> bool> Shell<F> {
         self.engine.take(inbox, now);
     }
 
-    fn wait(&mut self) -> Woken {
+    fn wait(&self) -> (Woken, Option<Inbox>) {
         let now = self.outlets.clock.now();
         let wait = span(now, self.engine.next_wake(now));
         let (woken, inbox) = select! {
             recv(self.queues.urgent) -> it => (Woken::Urgent, it.ok()),
             recv(self.queues.bulk) -> it => (Woken::Bulk, it.ok()),
-            default(wait) => return Woken::Time,
+            default(wait) => return (Woken::Time, None),
         };
-        let Some(inbox) = inbox else { return self.last() };
-        self.take(inbox);
-        woken
+        if inbox.is_some() { (woken, inbox) } else { self.last() }
     }
 
     /// One queue has no sender any more, so neither has the other: what is left in it is taken.
-    fn last(&mut self) -> Woken {
+    fn last(&self) -> (Woken, Option<Inbox>) {
         match self.queues.urgent.try_recv().or_else(|_| self.queues.bulk.try_recv()) {
-            Ok(inbox) => {
-                self.take(inbox);
-                Woken::Bulk
-            }
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => Woken::Alone,
+            Ok(inbox) => (Woken::Bulk, Some(inbox)),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => (Woken::Alone, None),
         }
     }
 

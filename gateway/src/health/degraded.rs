@@ -60,6 +60,11 @@ impl Degraded {
         metric(part, 1.0);
     }
 
+    /// The clock was set by so much: each part has been in trouble for as long as before.
+    pub fn shift(&self, by: Ms) {
+        self.0.send_modify(|all| all.iter_mut().for_each(|trouble| trouble.since += by));
+    }
+
     /// A part is as it should be, or a person has dealt with it.
     pub fn clear(&self, part: DegradedPart) {
         self.0.send_if_modified(|all| {

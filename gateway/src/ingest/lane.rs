@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, counter, gauge};
-use standpipe_rules::Ms;
 use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
-use standpipe_rules::wire::{self, Arrived, Parsed};
+use standpipe_rules::wire::{self, Parsed};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
 use super::window::Window;
 use super::{LINGER, Setup, below_root, filters, hello, limits, retained};
-use crate::engine::{Acks, Delivery, Inbox, Lane, Unavailable};
+use crate::clock::Stamp;
+use crate::engine::{Acks, Came, Delivery, Inbox, Lane, Unavailable};
 use crate::health::Part;
 use crate::limits::GRACE;
 use crate::mqtt::attempts::Attempts;
@@ -111,8 +111,8 @@ impl Task {
     }
 
     async fn serve(&mut self, mut link: Link) -> End {
-        let now = self.setup.clock.now();
-        self.attempts.worked(now, &self.setup.broker);
+        let now = self.setup.clock.stamp();
+        self.attempts.worked(now.steady(), &self.setup.broker);
         self.part().fine();
         if self.tell(true, now).await.is_err() {
             return End::NoEngine;
@@ -144,7 +144,7 @@ impl Task {
 
     /// Takes what was read, as far as there is room: how many messages that were.
     fn take(&mut self, link: &mut Link) -> Result<u64, LinkError> {
-        let (at, mut taken) = (self.setup.clock.now(), 0);
+        let (at, mut taken) = (self.setup.clock.stamp(), 0);
         loop {
             if !self.window.is_open() {
                 self.counts.pauses.increment(1);
@@ -189,7 +189,7 @@ impl Task {
         }
     }
 
-    fn hand_over(&mut self, publish: &Publish<'_>, at: Ms) -> Result<(), LinkError> {
+    fn hand_over(&mut self, publish: &Publish<'_>, at: Stamp) -> Result<(), LinkError> {
         // The telemetry lane is sent nothing that the broker kept: there the flag is the sender's.
         let kept = publish.retained && self.lane == Lane::Alarm;
         let taken_back = publish.retained && publish.payload.is_empty();
@@ -199,7 +199,7 @@ impl Task {
             wire::parse(&self.setup.root, publish.topic, publish.payload)
         };
         let arrived =
-            Arrived { at, retained: kept, print: wire::print(publish.topic, publish.payload) };
+            Came { at, retained: kept, print: wire::print(publish.topic, publish.payload) };
         let topic = if parsed.rejected.is_empty() {
             Box::default()
         } else {
@@ -243,9 +243,10 @@ impl Task {
 
     /// How long to wait before the next attempt; none without an engine.
     async fn lost(&mut self, why: &LinkError) -> Option<Duration> {
-        let now = self.setup.clock.now();
-        let failed = self.attempts.failed(now, &self.setup.broker, why);
-        self.part().failing(now, &format!("no session with {}: {}", self.setup.broker, failed.why));
+        let now = self.setup.clock.stamp();
+        let failed = self.attempts.failed(now.steady(), &self.setup.broker, why);
+        self.part()
+            .failing(now.told(), &format!("no session with {}: {}", self.setup.broker, failed.why));
         self.window.forget();
         if self.tell(false, now).await.is_err() {
             return None;
@@ -254,7 +255,7 @@ impl Task {
     }
 
     /// Tells the engine whether there is a session, where that is news.
-    async fn tell(&mut self, up: bool, at: Ms) -> Result<(), Unavailable> {
+    async fn tell(&mut self, up: bool, at: Stamp) -> Result<(), Unavailable> {
         if self.told == Some(up) {
             return Ok(());
         }

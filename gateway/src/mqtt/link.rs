@@ -123,6 +123,8 @@ pub struct Link {
     stream: Box<dyn Stream>,
     input: Input,
     output: BytesMut,
+    /// What was written may still be in the stream's own buffer, as with TLS.
+    unflushed: bool,
     pulse: Interval,
     asked: bool,
     heard: bool,
@@ -146,26 +148,32 @@ impl Link {
     }
 
     async fn introduce(broker: &Broker, hello: &Hello) -> Result<Self, LinkError> {
-        let mut pulse = interval(PULSE);
-        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        pulse.reset();
-        let mut link = Self {
-            stream: broker.open().await?,
-            input: Input::new(),
-            output: BytesMut::new(),
-            pulse,
-            asked: false,
-            heard: false,
-            session_present: false,
-            send_maximum: u16::MAX,
-            send_limit: None,
-        };
+        let mut link = Self::over(broker.open().await?);
         let will = hello.will.as_ref().map(|it| {
             LastWill::new(it.topic.as_str(), it.payload.as_str(), QoS::AtLeastOnce, false, None)
         });
         link.queue(&Packet::Connect(connect(hello), will, broker.login.clone()))?;
         link.welcome().await?;
         Ok(link)
+    }
+
+    /// A connection over that stream, of which nothing is known yet.
+    fn over(stream: Box<dyn Stream>) -> Self {
+        let mut pulse = interval(PULSE);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        pulse.reset();
+        Self {
+            stream,
+            input: Input::new(),
+            output: BytesMut::new(),
+            unflushed: false,
+            pulse,
+            asked: false,
+            heard: false,
+            session_present: false,
+            send_maximum: u16::MAX,
+            send_limit: None,
+        }
     }
 
     async fn welcome(&mut self) -> Result<(), LinkError> {
@@ -297,7 +305,7 @@ impl Link {
         let bye = Packet::Disconnect(Disconnect::new(DisconnectReasonCode::NormalDisconnection));
         if self.queue(&bye).is_ok() {
             let sent = poll_fn(|cx| match self.poll_send(cx) {
-                Ok(()) if self.output.is_empty() => Poll::Ready(()),
+                Ok(()) if self.output.is_empty() && !self.unflushed => Poll::Ready(()),
                 Ok(()) => Poll::Pending,
                 Err(_) => Poll::Ready(()),
             });
@@ -330,8 +338,10 @@ impl Link {
         Ok(())
     }
 
+    /// Writes what there is to write, and has the stream send what it holds: whenever bytes may be
+    /// left, not only after a write. A stream that could not send everything says so once, and when
+    /// it can there may be nothing more to write.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
-        let mut wrote = false;
         while !self.output.is_empty() {
             match Pin::new(&mut self.stream).poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => return Err(LinkError::Closed),
@@ -339,10 +349,13 @@ impl Link {
                 Poll::Ready(Err(bad)) => return Err(bad.into()),
                 Poll::Pending => return Ok(()),
             }
-            wrote = true;
+            self.unflushed = true;
         }
-        if wrote && let Poll::Ready(Err(bad)) = Pin::new(&mut self.stream).poll_flush(cx) {
-            return Err(bad.into());
+        if self.unflushed
+            && let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx)
+        {
+            flushed?;
+            self.unflushed = false;
         }
         Ok(())
     }
@@ -374,5 +387,85 @@ fn connect(hello: &Hello) -> Connect {
         client_id: hello.client_id.clone(),
         clean_start: hello.clean_start,
         properties: Some(properties),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rumqttc::tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+    use rumqttc::tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+    use tokio::io::{AsyncReadExt as _, DuplexStream};
+    use tokio::time::{Instant, timeout};
+
+    use super::{Link, PULSE};
+
+    /// What a socket takes before its other end reads.
+    const SOCKET: usize = 16 * 1_024;
+
+    /// Both ends of a TLS connection: the broker's, the gateway's.
+    async fn tls() -> (server::TlsStream<DuplexStream>, client::TlsStream<DuplexStream>) {
+        let own = rcgen::generate_simple_self_signed(["broker".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(own.cert.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let (near, far) = tokio::io::duplex(SOCKET);
+        let name = ServerName::try_from("broker").unwrap();
+        let (acceptor, connector) =
+            (TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)));
+        let (broker, gateway) = tokio::join!(acceptor.accept(far), connector.connect(name, near));
+        (broker.unwrap(), gateway.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_burst_of_acknowledgements_reaches_a_slow_broker_without_anything_more_to_say() {
+        let (mut broker, gateway) = tls().await;
+        let mut link = Link::over(Box::new(gateway));
+        let pkids: Vec<u16> = (1..=10_000).collect();
+        link.ack(&pkids);
+        let started = Instant::now();
+        let reading = async {
+            tokio::time::sleep(Duration::from_millis(200)).await; // it is busy for a moment
+            let mut got = vec![0; pkids.len() * 4];
+            broker.read_exact(&mut got).await.unwrap();
+            got
+        };
+        let got = tokio::select! {
+            got = timeout(PULSE / 2, reading) => got.expect("all of it, long before the next pulse"),
+            ended = link.turn(true) => panic!("{ended:?}"),
+        };
+        assert_eq!(got.last_chunk(), Some(&10_000_u16.to_be_bytes()));
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_link_that_closes_sends_the_rest_first() {
+        let (mut broker, gateway) = tls().await;
+        let mut link = Link::over(Box::new(gateway));
+        let pkids: Vec<u16> = (1..=10_000).collect();
+        link.ack(&pkids);
+        let mut got = Vec::new();
+        let reading = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            broker.read_to_end(&mut got).await
+        };
+        let (read, ()) = tokio::join!(reading, link.close());
+        assert_eq!(read.unwrap(), pkids.len() * 4 + 2, "and a good-bye");
+        assert!(got.ends_with(&[0xe0, 0]));
     }
 }

@@ -19,6 +19,7 @@ use super::Setup;
 use super::flight::LEAVE_ALONE;
 use super::packets::Packets;
 use super::session::{self, Landed, Message, Owed, Shelf};
+use crate::clock::Stamp;
 use crate::engine::Inbox;
 use crate::mqtt::{Broker, Receipt};
 use crate::store::Reader;
@@ -198,7 +199,7 @@ impl Mail {
         }
     }
 
-    fn arrived(&mut self, letter: Letter, heard: Heard, now: Ms) -> Vec<Inbox> {
+    fn arrived(&mut self, letter: Letter, heard: Heard, now: Stamp) -> Vec<Inbox> {
         let Some(key) = letter.key() else { return Vec::new() };
         let (report, rest) = match (letter, heard) {
             (Letter::Empty(_), _) => return Vec::new(),
@@ -214,7 +215,7 @@ impl Mail {
             }
             (Letter::Command(_), Heard::ByNobody) => (None, UNHEARD),
         };
-        self.resting.insert(key, now + rest);
+        self.resting.insert(key, now.steady() + rest);
         report.into_iter().collect()
     }
 }
@@ -234,7 +235,7 @@ fn after(page: &[OwedSettings]) -> Option<DeviceIx> {
 impl Owed for Mail {
     const NAME: &'static str = "device orders";
 
-    fn connected(&mut self, _: Ms) {
+    fn connected(&mut self, _: Stamp) {
         self.again_from = Some(DeviceIx(0));
         for it in self.shelf.read(Reader::kept_bulletins).unwrap_or_default() {
             self.plan(Letter::Bulletin(it));
@@ -242,27 +243,27 @@ impl Owed for Mail {
         self.read_pending();
     }
 
-    fn read(&mut self, now: Ms) {
-        self.resting.retain(|_, until| *until > now);
+    fn read(&mut self, now: Stamp) {
+        self.resting.retain(|_, until| *until > now.steady());
         self.more = false;
         for it in self.shelf.read(Reader::owed_bulletins).unwrap_or_default() {
             self.plan(Letter::Bulletin(it));
         }
         self.read_settings();
         self.read_pending();
-        self.read_commands(now);
+        self.read_commands(now.told());
     }
 
     fn wants_more(&mut self) -> bool {
         self.more && self.packets.is_idle()
     }
 
-    fn next(&mut self, window: usize, now: Ms) -> Option<Message> {
+    fn next(&mut self, window: usize, now: Stamp) -> Option<Message> {
         let (pkid, letter) = self.packets.next(window)?;
-        Some(self.message(pkid, &letter, now))
+        Some(self.message(pkid, &letter, now.told()))
     }
 
-    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Ms) -> Landed {
+    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Stamp) -> Landed {
         let Some(letter) = self.packets.landed(pkid) else { return Landed::default() };
         let key = letter.key();
         if let Some(key) = &key {
@@ -277,8 +278,8 @@ impl Owed for Mail {
             }
             Receipt::Refused(_) => {
                 counter!("standpipe_order_failures_total").increment(1);
-                self.resting.extend(key.map(|key| (key, now + LEAVE_ALONE)));
-                let refused = Some(self.message(0, &letter, now).topic);
+                self.resting.extend(key.map(|key| (key, now.steady() + LEAVE_ALONE)));
+                let refused = Some(self.message(0, &letter, now.told()).topic);
                 Landed { reports: Vec::new(), refused }
             }
         }

@@ -17,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, warn};
 
 use super::{NET, Setup};
+use crate::clock::Stamp;
 use crate::engine::{Inbox, Unavailable};
 use crate::mqtt::attempts::Attempts;
 use crate::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Receipt};
@@ -59,15 +60,15 @@ pub trait Owed: Send + 'static {
     const NAME: &'static str;
 
     /// A connection is up: the broker may have forgotten what it kept.
-    fn connected(&mut self, now: Ms);
+    fn connected(&mut self, now: Stamp);
     /// The bell rang, or some time passed: plans what the store says is owed.
-    fn read(&mut self, now: Ms);
+    fn read(&mut self, now: Stamp);
     /// Whether it is time to read again, because more was owed than was read.
     fn wants_more(&mut self) -> bool;
     /// The next message. Never more than `window` are on their way.
-    fn next(&mut self, window: usize, now: Ms) -> Option<Message>;
+    fn next(&mut self, window: usize, now: Stamp) -> Option<Message>;
     /// The broker answers for a message.
-    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Ms) -> Landed;
+    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Stamp) -> Landed;
     /// The connection is gone, and nobody knows what of it arrived.
     fn lost(&mut self);
     /// Said once a minute, unconfirmed, from the connection on.
@@ -136,7 +137,8 @@ impl<O: Owed> Session<O> {
             let End::Lost(why) = end else { return };
             self.owed.lost();
             counter!("standpipe_sender_connections_lost_total", "sender" => O::NAME).increment(1);
-            let wait = self.attempts.failed(self.setup.clock.now(), &self.broker, &why).wait;
+            let wait =
+                self.attempts.failed(self.setup.clock.stamp().steady(), &self.broker, &why).wait;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(wait) => {}
@@ -145,7 +147,7 @@ impl<O: Owed> Session<O> {
     }
 
     async fn serve(&mut self, mut link: Link) -> End {
-        self.attempts.worked(self.setup.clock.now(), &self.broker);
+        self.attempts.worked(self.setup.clock.stamp().steady(), &self.broker);
         let Err(end) = self.talk(&mut link).await;
         if matches!(end, End::Stop) {
             link.close().await;
@@ -160,7 +162,7 @@ impl<O: Owed> Session<O> {
         net.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut minute = interval(MINUTE);
         self.read();
-        self.owed.connected(self.setup.clock.now());
+        self.owed.connected(self.setup.clock.stamp());
         loop {
             self.send(link)?;
             tokio::select! {
@@ -186,20 +188,22 @@ impl<O: Owed> Session<O> {
     }
 
     fn read(&mut self) {
-        self.owed.read(self.setup.clock.now());
+        self.owed.read(self.setup.clock.stamp());
     }
 
     /// Sends what is planned, as far as the broker takes it.
     fn send(&mut self, link: &mut Link) -> Result<(), LinkError> {
         let window = IN_FLIGHT.min(usize::from(link.send_maximum));
-        while let Some(message) = self.owed.next(window, self.setup.clock.now()) {
+        while let Some(message) = self.owed.next(window, self.setup.clock.stamp()) {
             publish(link, &message)?;
         }
         Ok(())
     }
 
     fn each_minute(&mut self, link: &mut Link) -> Result<(), LinkError> {
-        let message = self.owed.each_minute(self.setup.clock.now());
+        let clock = &self.setup.clock;
+        // While nobody knows which time is right, nobody is told any.
+        let message = (!clock.is_doubted()).then(|| self.owed.each_minute(clock.now())).flatten();
         message.map_or(Ok(()), |message| publish(link, &message))
     }
 
@@ -213,7 +217,7 @@ impl<O: Owed> Session<O> {
                 | Frame::Pong
                 | Frame::Bye(_) => continue,
             };
-            let landed = self.owed.landed(pkid, &receipt, self.setup.clock.now());
+            let landed = self.owed.landed(pkid, &receipt, self.setup.clock.stamp());
             for report in landed.reports {
                 self.setup.engine.send(report).await?;
             }
@@ -225,7 +229,7 @@ impl<O: Owed> Session<O> {
     }
 
     fn refused(&mut self, topic: &str, why: PubAckReason) {
-        let now = self.setup.clock.now();
+        let now = self.setup.clock.stamp().steady();
         if self.refusal_said_at.is_none_or(|said| now - said >= REPORT_EVERY) {
             self.refusal_said_at = Some(now);
             error!(

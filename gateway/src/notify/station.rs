@@ -11,6 +11,7 @@ use standpipe_rules::Ms;
 use super::flight::{Flight, Shot};
 use super::session::{self, Landed, Message, Owed, Shelf};
 use super::{Setup, with_page};
+use crate::clock::Stamp;
 use crate::engine::Inbox;
 use crate::mqtt::{Broker, Receipt};
 use crate::store::Reader;
@@ -47,7 +48,7 @@ impl Boards {
         format!("{}/stations/{station}/incidents/{incident}", self.root)
     }
 
-    fn arrived(&mut self, pkid: u16, at: Ms) -> Vec<Inbox> {
+    fn arrived(&mut self, pkid: u16, at: Stamp) -> Vec<Inbox> {
         let mut reports = Vec::new();
         let Some(shot) = self.flight.arrived(pkid) else { return reports };
         if let (true, Some(page_id)) = (shot.owed, shot.page) {
@@ -64,19 +65,19 @@ impl Boards {
 impl Owed for Boards {
     const NAME: &'static str = "station pages";
 
-    fn connected(&mut self, now: Ms) {
+    fn connected(&mut self, now: Stamp) {
         for board in self.shelf.read(Reader::open_boards).unwrap_or_default() {
-            self.flight.take_on(&board, now);
+            self.flight.take_on(&board, now.steady());
         }
     }
 
-    fn read(&mut self, now: Ms) {
+    fn read(&mut self, now: Stamp) {
         let Some(owed) = self.shelf.read(|reader| reader.owed_boards(AT_ONCE)) else { return };
         if owed.len() < AT_ONCE {
             self.flight.forget_all_but(&owed);
         }
         for board in &owed {
-            self.flight.take_on(board, now);
+            self.flight.take_on(board, now.steady());
         }
     }
 
@@ -84,20 +85,20 @@ impl Owed for Boards {
         self.flight.wants_more()
     }
 
-    fn next(&mut self, window: usize, _now: Ms) -> Option<Message> {
+    fn next(&mut self, window: usize, _now: Stamp) -> Option<Message> {
         let (pkid, shot, wire) = self.flight.next(window)?;
         let payload = if shot.empty { String::new() } else { with_page(&wire, shot.page) };
         Some(Message { topic: self.topic(&shot), payload, pkid, retain: true, expiry_s: 0 })
     }
 
-    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Ms) -> Landed {
+    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Stamp) -> Landed {
         match receipt {
             // It is kept for whoever comes.
             Receipt::Taken | Receipt::Unheard => {
                 Landed { reports: self.arrived(pkid, now), refused: None }
             }
             Receipt::Refused(_) => {
-                let shot = self.flight.refused(pkid, now);
+                let shot = self.flight.refused(pkid, now.steady());
                 counter!("standpipe_page_failures_total", "kind" => "station").increment(1);
                 Landed { reports: Vec::new(), refused: shot.map(|it| self.topic(&it)) }
             }

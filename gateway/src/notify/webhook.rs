@@ -31,6 +31,7 @@ use super::message::Desk;
 use super::{NET, Setup, chat, with_page};
 use crate::backoff::Backoff;
 use crate::cap::Earlier;
+use crate::clock::Stamp;
 use crate::config::{Format, Webhook};
 use crate::digest::{Hour, keeper};
 use crate::engine::{Inbox, Unavailable};
@@ -96,7 +97,7 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
     for (page_id, webhook) in owed {
         error!("page {page_id} is given up: no webhook is named `{webhook}` any more");
         let why = "the webhook is configured no more".into();
-        setup.engine.send(Inbox::GaveUp { page_id, at: setup.clock.now(), why }).await?;
+        setup.engine.send(Inbox::GaveUp { page_id, at: setup.clock.stamp(), why }).await?;
     }
     let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
     for it in owed.unwrap_or_default() {
@@ -201,12 +202,12 @@ impl Task {
         if owed.len() < AT_ONCE {
             self.done.retain(|done| owed.iter().any(|page| page.page_id == *done));
         }
-        let now = self.setup.clock.now();
+        let now = self.setup.clock.stamp();
         for page in owed {
             if self.done.contains(&page.page_id) || self.busy.contains(&page.incident) {
                 continue;
             }
-            if let Some(why) = self.too_late(&page, now) {
+            if let Some(why) = self.too_late(&page, now.told()) {
                 self.give_up(&page, &why, now).await?;
             } else if self.flights.len() < IN_FLIGHT && self.may_send(page.severity) {
                 self.busy.insert(page.incident);
@@ -262,7 +263,12 @@ impl Task {
     /// Why not even to try: it is too old, and the receiver does not take anything.
     fn too_late(&self, page: &OwedPage, now: Ms) -> Option<String> {
         let failing = self.failing.as_ref()?;
-        (now - page.at >= GIVE_UP_AFTER).then(|| failing.why.clone())
+        self.is_too_old(page, now).then(|| failing.why.clone())
+    }
+
+    /// Whether a page is owed for too long. None is while nobody knows what time it is.
+    fn is_too_old(&self, page: &OwedPage, now: Ms) -> bool {
+        now - page.at >= GIVE_UP_AFTER && !self.setup.clock.is_doubted()
     }
 
     /// Whether a robot has room for one more within its minute; the rest of them always have.
@@ -304,12 +310,12 @@ impl Task {
 
     async fn landed(&mut self, landed: Landed) -> Result<(), Unavailable> {
         let Landed { page, answer } = landed;
-        let now = self.setup.clock.now();
+        let now = self.setup.clock.stamp();
         self.busy.remove(&page.incident);
         match answer {
             Answer::Taken => {
                 if let Some(failing) = self.failing.take() {
-                    let seconds = (now - failing.since) / 1_000;
+                    let seconds = (now.steady() - failing.since) / 1_000;
                     info!("webhook {}: takes pages again after {seconds} s", self.webhook.name);
                 }
                 self.backoff.reset();
@@ -326,10 +332,10 @@ impl Task {
                     let wait = wait.map_or(own, |asked| asked.min(MOST_ASKED).max(own));
                     self.resume = Some(Instant::now() + wait);
                 }
-                if now - page.at >= GIVE_UP_AFTER {
+                if self.is_too_old(&page, now.told()) {
                     self.give_up(&page, &why, now).await?;
                 }
-                self.fails(why, now);
+                self.fails(why, now.steady());
                 Ok(())
             }
         }
@@ -352,7 +358,7 @@ impl Task {
         failing.why = why;
     }
 
-    async fn give_up(&mut self, page: &OwedPage, why: &str, now: Ms) -> Result<(), Unavailable> {
+    async fn give_up(&mut self, page: &OwedPage, why: &str, now: Stamp) -> Result<(), Unavailable> {
         error!(
             "webhook {}: page {} about incident {} is given up ({why}): tell the receiver by \
              other means",

@@ -91,7 +91,7 @@ impl Rig {
         let mut delivery = Delivery { lane, epoch: 1, pkid: 0, arrived: at.into(), topic, parsed };
         while let Err(_full) = self.engine.deliver(delivery.clone()) {
             std::thread::sleep(Duration::from_millis(5));
-            delivery.arrived.at = self.clock.now();
+            delivery.arrived.at = self.clock.stamp();
         }
     }
 

@@ -14,6 +14,8 @@ use standpipe_rules::{Changes, Ms};
 use ulid::Ulid;
 
 use super::rows::{self, Quarantined};
+use crate::clock::Moment;
+
 use super::{Store, StoreError, block, bulletins, digests, orders};
 
 /// Log blocks cut off in one transaction at most, so that none takes long.
@@ -50,6 +52,8 @@ pub struct Extras {
     pub terminals: Option<BTreeSet<Box<str>>>,
     /// Up to where no memory needs the log any more.
     pub memories_past: i64,
+    /// The newest moment, by which the next start knows what the clock was set by meanwhile.
+    pub moment: Option<Moment>,
 }
 
 impl Extras {
@@ -67,6 +71,7 @@ impl Extras {
             && self.series_block.is_none()
             && self.records.is_none()
             && self.terminals.is_none()
+            && self.moment.is_none()
     }
 }
 
@@ -118,6 +123,7 @@ impl Store {
         }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut batch = Batch { conn: &tx, now, world, newest: self.newest, pages: 4 };
+        batch.clock(changes, extras)?;
         batch.log(changes.readings.len(), &self.body)?;
         let saved = saves(changes, extras);
         let conditions = batch.devices(changes, &saved, &self.conditions)?;
@@ -209,6 +215,18 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// What is reckoned with here alone moves when the clock is set. Before anything of the new
+    /// time is written.
+    fn clock(&mut self, changes: &Changes, extras: &Extras) -> Result<(), StoreError> {
+        if changes.clock_set != 0 {
+            rows::owed_since(self.conn, changes.clock_set)?;
+        }
+        if let Some(moment) = &extras.moment {
+            rows::meta_json(self.conn, "clock", moment)?;
+        }
+        Ok(())
+    }
+
     fn event(&mut self, at: Ms, kind: &str, json: &str) -> Result<(), StoreError> {
         self.newest.event = rows::event(self.conn, at, kind, json)?;
         self.pages += 1;
@@ -249,7 +267,7 @@ impl Batch<'_> {
         for row in &changes.ledger {
             rows::ledger(self.conn, row)?;
         }
-        if !changes.ledger.is_empty() {
+        if !changes.ledger.is_empty() && self.world.clock_doubt().is_none() {
             // Faster than they grow, and never many at once.
             rows::ledger_cut(self.conn, self.now, 2 * changes.ledger.len())?;
         }
@@ -318,7 +336,7 @@ impl Batch<'_> {
                 self.event(self.now, "device", &orders::command_event(device, it))?;
             }
         }
-        if !changes.commands.is_empty() {
+        if !changes.commands.is_empty() && world.clock_doubt().is_none() {
             orders::commands_cut(conn, self.now)?;
         }
         self.pages += changes.wishes.len() + changes.settings.len() + changes.commands.len();

@@ -15,6 +15,7 @@ use standpipe_rules::{Changes, Ms};
 use super::commit::Newest;
 use super::reader::{newest, ulid};
 use super::{Store, StoreError, block, rows};
+use crate::clock::Moment;
 
 /// Stations whose terminal is there, by MQTT.
 type Terminals = BTreeSet<Box<str>>;
@@ -32,6 +33,8 @@ pub struct Loaded {
     pub terminals: Terminals,
     /// Stations that were there only by a page of the console: to be heard of anew.
     pub pages: Vec<Box<str>>,
+    /// The newest moment that was kept; `None`: an earlier version kept none.
+    pub moment: Option<Moment>,
 }
 
 /// The log's blocks that are still there, as far as redelivered messages need them.
@@ -181,8 +184,8 @@ impl Store {
         world.restore_orders(self.saved_orders()?);
         self.newest = self.find_newest()?;
         let (terminals, pages) = self.present()?;
-        let mut loaded =
-            Loaded { world, changes: Changes::default(), replayed: 0, terminals, pages };
+        let (changes, moment) = (Changes::default(), self.moment()?);
+        let mut loaded = Loaded { world, changes, replayed: 0, terminals, pages, moment };
         self.replay(&mut loaded, &upto)?;
         Ok(loaded)
     }
@@ -233,6 +236,15 @@ impl Store {
             Ok(())
         })?;
         Ok(saved)
+    }
+
+    fn moment(&self) -> Result<Option<Moment>, StoreError> {
+        let mut moment = None;
+        self.each("SELECT value FROM meta WHERE key = 'clock'", |row| {
+            moment = Some(json(row, "meta `clock`")?);
+            Ok(())
+        })?;
+        Ok(moment)
     }
 
     /// Who was there by a terminal, and who by a page of the console only.

@@ -80,7 +80,8 @@ pub(super) fn settings(
 pub(super) fn command(conn: &Connection, it: &Command) -> Result<(), StoreError> {
     let sql = "INSERT INTO command (id, ix, state, expires_at, json, number)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-               ON CONFLICT (id) DO UPDATE SET state = excluded.state, json = excluded.json";
+               ON CONFLICT (id) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at,
+                   json = excluded.json";
     let row = (it.id.to_string(), it.device.0, it.state.as_str(), it.expires_at);
     let (id, ix, state, expires_at) = row;
     let number = it.number.cast_signed();

@@ -277,6 +277,17 @@ pub fn ledger_cut(conn: &Connection, now: Ms, most: usize) -> Result<(), StoreEr
     put(conn, sql, (now - LEDGER_MS, i64::try_from(most).unwrap_or(i64::MAX)))
 }
 
+/// `page`, `digest`: the clock was set by so much, and what is owed is owed for no longer by it.
+pub fn owed_since(conn: &Connection, by: Ms) -> Result<(), StoreError> {
+    for table in ["page", "digest"] {
+        let sql = format!(
+            "UPDATE {table} SET at = at + ?1 WHERE delivered_at IS NULL AND gave_up_at IS NULL"
+        );
+        put(conn, &sql, [by])?;
+    }
+    Ok(())
+}
+
 /// `quarantine`.
 pub fn quarantine(conn: &Connection, it: &Quarantined) -> Result<(), StoreError> {
     let sql = "INSERT INTO quarantine (at, topic, reason, detail, payload, device)

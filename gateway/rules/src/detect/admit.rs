@@ -287,6 +287,13 @@ impl Door {
         }
     }
 
+    /// The gateway's clock was set. Nothing here is a moment to reckon with: what was given out of
+    /// the series stays given out, and a row of the ledger keeps the hour it was counted in.
+    pub const fn shift(&mut self) {
+        let Self { boots, prints: _, stamps: _, next_stamp: _, last: _, leapt: _ } = self;
+        let [Boot { boot: _, highest: _, seen: _, hour: _, counts: _ }, _] = boots;
+    }
+
     /// The next free millisecond at or after `ts`.
     fn stamp(&mut self, ts: Ms) -> Ms {
         let (start, end) = self.last;

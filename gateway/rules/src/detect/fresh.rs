@@ -16,6 +16,7 @@ use crate::Ms;
 use crate::changes::Logged;
 use crate::fact::Reason;
 use crate::registry::Profile;
+use crate::shift::{maybe, moment};
 
 /// What a DS18B20 answers between power-on and its first conversion, °C. Source: Maxim DS18B20
 /// data sheet, "Temperature register: power-on reset value +85 °C".
@@ -78,6 +79,33 @@ struct PowerOn {
 impl Default for Fresh {
     fn default() -> Self {
         Self::NONE
+    }
+}
+
+impl Fresh {
+    /// The gateway's clock was set by so much.
+    pub(super) fn shift(&mut self, by: Ms) {
+        let Self {
+            at,
+            water,
+            water_heard,
+            speaks_since,
+            unmeasured: _,
+            supervised_since,
+            power_on,
+        } = self;
+        at.iter_mut().for_each(|at| moment(at, by));
+        if let Some(Water { kpa: _, at, before_kpa: _ }) = water {
+            moment(at, by);
+        }
+        for at in [water_heard, speaks_since, supervised_since] {
+            maybe(at, by);
+        }
+        let PowerOn { boot: _, held } = power_on;
+        if let Some((measured, arrived)) = held {
+            moment(measured, by);
+            moment(arrived, by);
+        }
     }
 }
 

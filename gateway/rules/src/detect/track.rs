@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::Condition;
 
 use crate::Ms;
+use crate::shift::{maybe, moment};
 
 /// What one reading says of one condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,6 +195,30 @@ impl Track {
     pub const fn forget_runs(&mut self) {
         self.bad.count = 0;
         self.good.count = 0;
+    }
+
+    /// The gateway's clock was set by so much.
+    pub fn shift(&mut self, by: Ms) {
+        let Self {
+            condition: _,
+            bad,
+            good,
+            by_reading: _,
+            by_alarm: _,
+            alarm_at,
+            since,
+            measured_at,
+            received_at,
+            told: _,
+            test_since,
+        } = self;
+        for Run { count: _, since } in [bad, good] {
+            moment(since, by);
+        }
+        for at in [alarm_at, since, measured_at, received_at] {
+            moment(at, by);
+        }
+        maybe(test_since, by);
     }
 
     fn rise(&mut self, since: Ms, ts: Ms) -> Step {

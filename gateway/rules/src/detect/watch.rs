@@ -4,6 +4,8 @@
 //! Facts come out in the order in which they became true. What people are told is not decided
 //! here.
 
+mod shift;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
@@ -68,6 +70,9 @@ pub struct Wholes {
     /// `None`: the gateway never had a session.
     #[serde(default)]
     supervised: Option<Supervised>,
+    /// The gateway's clock was set by so much, and nobody has said yet which time is right.
+    #[serde(default)]
+    doubt: Option<Ms>,
 }
 
 impl Watch {
@@ -397,7 +402,8 @@ impl Watch {
         out: &mut Changes,
     ) {
         let number = reading.boot.zip(reading.seq);
-        let ts = plausible(reading.ts, at);
+        let claim = self.claim(reading.ts, at);
+        let ts = (claim.clock_bad == Some(false)).then_some(claim.ts);
         let Some((judged, clockwork)) = self.judge_time((ix, at), (number, ts), cry, None) else {
             return;
         };
@@ -427,14 +433,14 @@ impl Watch {
             }
         };
         let wrong = judged.verdict == Verdict::Wrong;
-        let clock_bad = reading.ts.map(|_| ts.is_none() || wrong);
+        let clock_bad = claim.clock_bad.map(|bad| bad || wrong);
         out.counts.late += u64::from(late);
         out.counts.bad_clocks += u64::from(clock_bad == Some(true));
         let logged = Logged {
             device: ix,
             arrived: at,
             ts: judged.ts,
-            series_ts,
+            series_ts: if wrong { series_ts } else { series_ts - claim.moved },
             boot: reading.boot,
             seq: reading.seq,
             print,

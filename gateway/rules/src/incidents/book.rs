@@ -3,6 +3,8 @@
 //! What a fact does to them is in [`super::hear`], what a person does in [`super::act`], what
 //! time does in [`super::escalate`]. A closed incident stays until [`Book::committed`].
 
+mod shift;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 

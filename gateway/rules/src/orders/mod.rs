@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `settings` | one device's settings: told, sent, applied or refused |
 //! | `command` | one command: queued, sent, answered, refused or expired |
+//! | `shift` | what is waited for when the gateway's clock is set |
 //! | `asked` | what people may ask, and why not |
 //!
 //! Not here: how an order travels (`standpipe::notify::device`), where it is kept
@@ -17,6 +18,7 @@
 mod asked;
 mod command;
 mod settings;
+mod shift;
 #[cfg(test)]
 mod tests;
 

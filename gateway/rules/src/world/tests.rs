@@ -725,3 +725,35 @@ fn a_live_alarm_that_the_broker_kept_is_not_another_fire() {
         assert_eq!(again.pages.len(), pages, "{story}");
     }
 }
+
+#[test]
+fn read_a_clock_that_was_set_back_over_a_restart_does_not_stall_a_fire() {
+    let (mut world, mut out) = world();
+    world.step(&alarm("S", Condition::Smoke, true), T0 + 5, &mut out);
+    world.tick(T0 + 5, &mut out);
+    // The gateway starts anew on a machine whose clock is an hour behind.
+    let (start, mut later) = (T0 - 3_600_000, Changes::default());
+    world.clock_set(start - (T0 + 5), start, &mut later);
+    for second in 0..180 {
+        world.tick(start + second * 1_000, &mut later);
+        assert!(later.pages.iter().all(|page| page.step < 3), "step 3 after {second} s");
+    }
+    world.tick(start + 180_000, &mut later);
+    assert_eq!(later.pages.last().map(|page| page.step), Some(3), "in what was left of 180 s");
+}
+
+#[test]
+fn read_low_water_is_found_by_a_gateway_whose_clock_is_behind() {
+    let (mut world, mut out) = world();
+    world.step(&pressure(T0, 300.0), T0, &mut out);
+    let (behind, mut later) = (3_600_000, Changes::default());
+    world.clock_set(-behind, T0 - behind, &mut later);
+    for n in 1..20 {
+        let right = T0 + n * 60_000;
+        world.step(&pressure(right, 0.0), right - behind, &mut later);
+        world.tick(right - behind, &mut later);
+        let dry = world.summary(H).conditions & Condition::NoWater.bit() != 0;
+        assert_eq!(dry, n >= 2, "after {n} dry readings");
+    }
+    assert_eq!(world.summary(H).conditions & Condition::ClockFault.bit(), 0, "it is right");
+}

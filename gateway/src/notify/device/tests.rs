@@ -34,7 +34,7 @@ fn owed(devices: usize, order: impl Fn(&str) -> Order) -> (tempfile::TempDir, St
     }
     store.commit(NOW, &loaded.world, &changes, &Extras::default()).unwrap();
     let mut mail = Mail::new("r", Shelf::new("orders", path));
-    mail.read(NOW);
+    mail.read(NOW.into());
     (folder, store, mail)
 }
 
@@ -52,14 +52,14 @@ fn command(device: &str) -> Order {
 fn sent(mail: &mut Mail, now: Ms, broker: impl Fn(&str) -> Receipt) -> (Vec<String>, usize) {
     let (mut topics, mut reports) = (Vec::new(), 0);
     loop {
-        let batch: Vec<_> = std::iter::from_fn(|| mail.next(64, now)).collect();
+        let batch: Vec<_> = std::iter::from_fn(|| mail.next(64, now.into())).collect();
         for it in &batch {
-            let landed = mail.landed(it.pkid, &broker(&it.topic), now);
+            let landed = mail.landed(it.pkid, &broker(&it.topic), now.into());
             reports += landed.reports.len();
         }
         let more = mail.wants_more();
         if more {
-            mail.read(now);
+            mail.read(now.into());
         } else if batch.is_empty() {
             return (topics, reports);
         }
@@ -75,10 +75,10 @@ fn all_that_is_owed_is_sent_once_however_much_it_is() {
     let each: BTreeSet<&String> = topics.iter().collect();
     assert_eq!((topics.len(), each.len(), reports), (DEVICES, DEVICES, DEVICES));
     assert!(topics.iter().all(|it| it.starts_with("r/north/H-") && it.ends_with("/settings")));
-    mail.read(NOW + 1);
-    assert!(mail.next(64, NOW).is_none(), "the store has not heard of it yet: not again");
-    mail.read(NOW + LEAVE_ALONE);
-    assert!(mail.next(64, NOW).is_some(), "it still has not: it was lost on the way");
+    mail.read((NOW + 1).into());
+    assert!(mail.next(64, NOW.into()).is_none(), "the store has not heard of it yet: not again");
+    mail.read((NOW + LEAVE_ALONE).into());
+    assert!(mail.next(64, NOW.into()).is_some(), "it still has not: it was lost on the way");
 }
 
 #[test]
@@ -100,14 +100,14 @@ fn a_command_nobody_hears_is_tried_again_until_it_expires() {
     let (_folder, _store, mut mail) = owed(1, command);
     let (topics, reports) = sent(&mut mail, NOW, |_| Receipt::Unheard);
     assert_eq!((topics.as_slice(), reports), (&["r/north/H-0000/command".to_owned()][..], 0));
-    mail.read(NOW + UNHEARD - 1);
+    mail.read((NOW + UNHEARD - 1).into());
     assert_eq!(sent(&mut mail, NOW, |_| Receipt::Taken).0.len(), 0, "in a moment");
-    mail.read(NOW + UNHEARD);
-    let again = mail.next(64, NOW + UNHEARD).unwrap();
+    mail.read((NOW + UNHEARD).into());
+    let again = mail.next(64, (NOW + UNHEARD).into()).unwrap();
     assert_eq!((again.expiry_s, again.retain), (56, false), "the broker forgets it in time");
-    let landed = mail.landed(again.pkid, &Receipt::Taken, NOW + UNHEARD);
+    let landed = mail.landed(again.pkid, &Receipt::Taken, (NOW + UNHEARD).into());
     assert!(matches!(landed.reports[..], [Inbox::CommandSent { .. }]), "{landed:?}");
     mail.lost();
-    mail.read(NOW + 60_000);
-    assert!(mail.next(64, NOW + 60_000).is_none(), "it has expired");
+    mail.read((NOW + 60_000).into());
+    assert!(mail.next(64, (NOW + 60_000).into()).is_none(), "it has expired");
 }

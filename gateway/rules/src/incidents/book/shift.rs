@@ -1,0 +1,173 @@
+//! The gateway's clock was set: steps, repetitions, patience and absences keep what is left of
+//! them.
+//!
+//! What was recorded stays as it was told: when an incident was opened, its trail. Times that
+//! people set themselves, those of announcements, are of the wall and stay too.
+
+use standpipe_shared::Class;
+
+use super::{Book, Meta};
+use crate::changes::{Page, Presence};
+use crate::fact::Subject;
+use crate::incidents::damp::{Flaps, Held, Sounded};
+use crate::incidents::mute::Window;
+use crate::incidents::{Incident, Member};
+use crate::shift::{maybe, moment};
+use crate::{Changes, Ms};
+
+impl Book {
+    /// The gateway's clock was set by so much.
+    pub fn shift(&mut self, by: Ms, out: &mut Changes) {
+        let Self {
+            plan: _,
+            secret: _,
+            meta,
+            incidents,
+            order: _,
+            cause: _,
+            past: _,
+            newest: _,
+            home: _,
+            buildings: _,
+            fires: _,
+            thirsty: _,
+            hydrants: _,
+            closed: _,
+            timers,
+            owed,
+            presence,
+        } = self;
+        let Meta { numbers: _, reminded, looked_at, windows, sounded, kept: _ } = meta;
+        sounded.iter_mut().for_each(|sound| sound.shift(by));
+        reminded.iter_mut().for_each(|(_, at)| moment(at, by));
+        moment(looked_at, by);
+        out.book_meta = true;
+        for incident in incidents.values_mut() {
+            incident.shift(by, windows);
+        }
+        timers.clear(); // each incident brings its own again
+        for page in owed.values_mut() {
+            let Page {
+                at,
+                page_id: _,
+                number: _,
+                incident: _,
+                episode: _,
+                step: _,
+                repeat: _,
+                receiver: _,
+            } = page;
+            moment(at, by);
+        }
+        for station in presence.values_mut() {
+            let Presence { station: _, online: _, at } = station;
+            moment(at, by);
+        }
+        out.presence.extend(presence.values().cloned());
+        for id in self.open().map(|incident| incident.id).collect::<Vec<_>>() {
+            if let Some(incident) = self.take(id) {
+                self.keep(incident, out);
+            }
+        }
+    }
+}
+
+impl Incident {
+    fn shift(&mut self, by: Ms, windows: &[Window]) {
+        let Self {
+            id: _,
+            number: _,
+            rev: _,
+            class,
+            subject: _,
+            station: _,
+            state: _,
+            severity: _,
+            episode: _,
+            opened_at: _, // a record
+            since,
+            updated_at: _, // a record
+            closed_at: _,  // a record
+            late_s: _,
+            outcome: _,
+            parent: _,
+            children: _,
+            step: _,
+            next_step_at: _, // follows from the others
+            value: _,
+            hydrants: _,
+            detail: _,
+            said: _,
+            flaps,
+            sounded,
+            held,
+            settles_at,
+            members,
+            boards: _,
+            homes: _,
+            building: _,
+            repeat: _,
+            episode_at,
+            step_at,
+            work_until,
+            active_at,
+            dispatched: _,
+            unverified: _,
+            verdict: _,
+            told: _,
+            shown: _,
+            timer: _, // follows from the others
+        } = self;
+        for at in [since, episode_at, step_at, work_until, active_at] {
+            moment(at, by);
+        }
+        for Flaps { subject: _, condition: _, times: _, first, last } in flaps {
+            moment(first, by);
+            moment(last, by);
+        }
+        sounded.iter_mut().for_each(|sound| sound.shift(by));
+        for Held { subject: _, condition: _, until } in held {
+            moment(until, by);
+        }
+        maybe(settles_at, by);
+        for member in members {
+            member.shift(*class, by, windows);
+        }
+    }
+}
+
+impl Sounded {
+    const fn shift(&mut self, by: Ms) {
+        let Self { subject: _, condition: _, at } = self;
+        moment(at, by);
+    }
+}
+
+impl Member {
+    /// Since when it is true moves as it does in the device's own memory. What mutes a condition is
+    /// an announcement, and ends with it; what mutes a fire ends sooner: that is a patience of ours.
+    fn shift(&mut self, class: Class, by: Ms, windows: &[Window]) {
+        let Self {
+            subject,
+            condition: _,
+            since,
+            cleared_at: _, // a record
+            quiet: _,
+            quiet_until,
+            reason: _,
+            weight: _,
+            left_at,
+        } = self;
+        moment(since, by);
+        maybe(left_at, by);
+        if class != Class::Fire {
+            return;
+        }
+        maybe(quiet_until, by);
+        let Subject::Device(ix) = subject else { return };
+        let lists = windows.iter().filter(|window| window.devices.contains(ix));
+        if let (Some(at), Some(end)) = (quiet_until, lists.map(|window| window.until).max()) {
+            *at = end.min(*at);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The gateway's clock was set: commands are waited for as long as they were going to be.
+
+use super::{Command, Orders};
+use crate::shift::moment;
+use crate::{Changes, Ms};
+
+impl Orders {
+    /// The gateway's clock was set by so much. When something was wished, sent or answered was
+    /// shown to people and stays.
+    pub(crate) fn shift(&mut self, by: Ms, out: &mut Changes) {
+        let Self { wishes: _, settings: _, due: _, told_at, commands, timers } = self;
+        moment(told_at, by);
+        for command in commands.values_mut() {
+            let Command {
+                id: _,
+                device: _,
+                command: _,
+                seconds: _,
+                by: _,
+                state: _,
+                detail: _,
+                created_at: _,
+                expires_at,
+                sent_at: _,
+                answered_at: _,
+                number: _,
+            } = command;
+            moment(expires_at, by);
+        }
+        *timers = commands
+            .values()
+            .map(|command| (Self::over_at(command), command.number, command.id))
+            .collect();
+        out.commands.extend(commands.values().cloned());
+    }
+}
