@@ -72,7 +72,7 @@ pub async fn run(
 #[must_use]
 pub fn detector(station: &str) -> String {
     let id = format!("{SELFTEST}-{station}");
-    if id.len() <= standpipe_shared::Name::MAX {
+    if id.len() <= standpipe_shared::Name::MAX_PLAIN {
         return id;
     }
     let print = fingerprint(station);

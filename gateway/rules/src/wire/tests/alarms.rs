@@ -158,18 +158,31 @@ fn without_condition_or_active_there_is_no_alarm_but_a_fire() {
         all += &told(&parsed);
     }
     insta::assert_snapshot!(all, @r#"
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): 
 not_json ×1 ``: alarm not understood (EOF while parsing a value at line 1 column 0): send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): smoke
 not_json ×1 `smoke`: alarm not understood (expected value at line 1 column 1): send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): 3
 wrong_type ×1 `3`: alarm is not a JSON object: send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (missing_field): {}
 missing_field ×1 `{}`: alarm not understood (missing field `condition`): send an object with condition, active and, if measured, the fields of a reading
-missing_field ×1 `{"condition":"smoke"}`: alarm not understood (missing field `active`): send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
+missing_field ×1 `{"condition":"smoke"}`: fire without a readable `active`, taken as true: send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (missing_field): {"active":true}
 missing_field ×1 `{"active":true}`: alarm not understood (missing field `condition`): send an object with condition, active and, if measured, the fields of a reading
-wrong_type ×1 `{"condition":"fog","active":true}`: alarm not understood (unknown variant `fog`, expected one of `smoke`, `heat`, `no_water`, `low_pressure`, `high_pressure`, `hydrant_open`, `knocked`, `freezing`, `sensor_fault`, `battery_low`, `contamination`, `offline`, `tamper`, `clock_fault`, `zone_low_pressure`, `blind_area`, `gateway_blind` at line 1 column 18): send an object with condition, active and, if measured, the fields of a reading
-wrong_type ×1 `{"condition":"smoke","active":2}`: alarm not understood (invalid type: integer `2`, expected a boolean at line 1 column 31): send an object with condition, active and, if measured, the fields of a reading
-missing_field ×1 `{"condition":"smoke","active":null}`: alarm not understood (missing field `active`): send an object with condition, active and, if measured, the fields of a reading
-not_json ×1 `{"condition":"smoke","active":"1`: alarm not understood (EOF while parsing a string at line 1 column 32): send an object with condition, active and, if measured, the fields of a reading
-wrong_type ×1 `{"condition":"smoke","active":1`: alarm not understood (invalid type: integer `1`, expected a boolean at line 1 column 31): send an object with condition, active and, if measured, the fields of a reading
-not_utf8 ×1 `�{"condition":"smoke","act�ive":true}`: alarm not understood (expected value at line 1 column 1): send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): {"condition":"fog","active":true}
+wrong_type ×1 `{"condition":"fog","active":true}`: alarm not understood (unknown variant `fog`, expected one of `smoke`, `heat`, `no_water`, `low_pressure`, `high_pressure`, `hydrant_open`, `knocked`, `freezing`, `sensor_fault`, `battery_low`, `contamination`, `offline`, `tamper`, `clock_fault`, `zone_low_pressure`, `blind_area`, `gateway_blind`, `unreadable_alarm`, `not_understood`, `registry_fault` at line 1 column 18): send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
+wrong_type ×1 `"active":2`: member of alarm not understood (invalid type: integer `2`, expected a boolean at line 1 column 11): send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
+missing_field ×1 `{"condition":"smoke","active":null}`: fire without a readable `active`, taken as true: send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
+not_json ×1 `"active":"1`: member of alarm not understood (EOF while parsing a string at line 1 column 13): send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
+wrong_type ×1 `"active":1`: member of alarm not understood (invalid type: integer `1`, expected a boolean at line 1 column 11): send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
+not_utf8 ×1 `"act�ive":true`: member of alarm not understood (invalid unicode code point at line 1 column 6): send an object with condition, active and, if measured, the fields of a reading
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): {"smoke_db_m":NaN}
 not_json ×1 `{"smoke_db_m":NaN}`: alarm not understood (expected value at line 1 column 15): send an object with condition, active and, if measured, the fields of a reading
 "#);
 }
