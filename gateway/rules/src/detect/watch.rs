@@ -509,7 +509,9 @@ impl Watch {
             judge.memory.spoke_at = at;
             let plain = clockwork == Clockwork::default();
             judge.memory.clockwork = (!plain).then(|| Box::new(clockwork));
-            judge.clock(logged.clock_bad, when);
+            // What a clock that is behind had stored does not show that it was set right.
+            let says_nothing = late && clockwork.is_behind();
+            judge.clock(logged.clock_bad.filter(|_| !says_nothing), when);
             if let Some(cry) = cry {
                 judge.alarm(cry, when);
             }
