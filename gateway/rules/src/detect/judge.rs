@@ -449,9 +449,8 @@ impl Judge<'_> {
         }
     }
 
-    /// Time passed up to `now`: every deadline is applied at the moment it was due. Called before a
-    /// message that arrived at `now` is judged too, so that it makes no difference when somebody
-    /// looks; a deadline of the very moment comes first.
+    /// Time passed up to `now`: every deadline is applied at the moment it was due, so that it makes
+    /// no difference when somebody looks.
     pub fn advance(&mut self, now: Ms, sight: Sight) {
         let mut last = None;
         while let Some(due) = self.wake(sight).filter(|due| *due <= now && last != Some(*due)) {
@@ -460,10 +459,22 @@ impl Judge<'_> {
         }
     }
 
+    /// The same before a message that arrived at `at` is judged. Nobody is silent who is heard at
+    /// that very moment; any other deadline of that moment comes first.
+    pub fn advance_to_message(&mut self, at: Ms, sight: Sight) {
+        self.advance(at - 1, sight);
+        self.deadlines(at);
+    }
+
     /// It is `now`, and nothing was due before.
     fn tick(&mut self, now: Ms, sight: Sight) {
         self.silence(now, sight);
         self.unmeasured(now, sight);
+        self.deadlines(now);
+    }
+
+    /// All deadlines but those of silence.
+    fn deadlines(&mut self, now: Ms) {
         self.power_on_counts(now);
         if self.backlog_ends().is_some_and(|due| now >= due) {
             self.release(now);

@@ -130,6 +130,12 @@ impl Clockwork {
         judged
     }
 
+    /// Whether the clock was behind when last seen.
+    #[must_use]
+    pub const fn is_behind(&self) -> bool {
+        self.behind.is_some()
+    }
+
     /// Whether messages moved nothing just before the last one: then a gap in event time is not
     /// one in which nothing was measured.
     #[must_use]

@@ -109,7 +109,7 @@ impl HydrantNow {
             (Trust::Stale, Some(TrustReason::NoMeasurement))
         } else if is(Condition::SensorFault) {
             (Trust::Stale, Some(TrustReason::SensorFault))
-        } else if pressure_kpa.is_none() || memory.newest.is_none() {
+        } else if pressure_kpa.is_none() {
             (Trust::Stale, Some(TrustReason::NeverMeasured))
         } else if says.is_none() {
             (Trust::Stale, Some(TrustReason::TooOld))

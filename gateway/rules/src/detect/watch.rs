@@ -259,7 +259,7 @@ impl Watch {
         let ix = self.find(device, area, Kind::Hydrant, out);
         let sight = self.sight;
         self.judge(ix, |judge| {
-            judge.advance(at, sight);
+            judge.advance_to_message(at, sight);
             if online {
                 judge.memory.interval_s = interval_s.or(judge.memory.interval_s);
                 judge.heard(at);
@@ -357,7 +357,7 @@ impl Watch {
     ) {
         let sight = self.sight;
         self.judge(ix, |judge| {
-            judge.advance(at, sight);
+            judge.advance_to_message(at, sight);
             work(judge);
         });
         out.save.push(ix);
@@ -369,7 +369,7 @@ impl Watch {
         let before = self.facts.len();
         let sight = self.sight;
         self.judge(ix, |judge| {
-            judge.advance(at, sight);
+            judge.advance_to_message(at, sight);
             judge.not_understood(at);
         });
         if self.facts.len() > before {
@@ -388,7 +388,7 @@ impl Watch {
     fn heard_of(&mut self, ix: DeviceIx, at: Ms) {
         let sight = self.sight;
         self.judge(ix, |judge| {
-            judge.advance(at, sight);
+            judge.advance_to_message(at, sight);
             judge.heard(at);
         });
     }
@@ -533,12 +533,14 @@ impl Watch {
         let came_with = if cry.is_some() { CameWith::Alarm } else { CameWith::Nothing };
         let before = (self.news(), self.memory(ix).map_or(0, Memory::conditions));
         self.judge(ix, |judge| {
-            judge.advance(at, sight);
+            judge.advance_to_message(at, sight);
             judge.heard(at);
             judge.memory.spoke_at = at;
             let plain = clockwork == Clockwork::default();
             judge.memory.clockwork = (!plain).then(|| Box::new(clockwork));
-            judge.clock(logged.clock_bad, when);
+            // What a clock that is behind had stored does not show that it was set right.
+            let says_nothing = late && clockwork.is_behind();
+            judge.clock(logged.clock_bad.filter(|_| !says_nothing), when);
             if let Some(cry) = cry {
                 judge.alarm(cry, when);
             }

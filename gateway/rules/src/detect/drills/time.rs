@@ -143,6 +143,26 @@ fn a_clock_that_is_always_behind_pages_in_time() {
 }
 
 #[test]
+fn what_a_slow_clock_had_stored_does_not_set_it_right() {
+    let mut drill = Drill::watched();
+    drill.run(&readings("00:00:00", (60, 3), 3_600, "pressure_kpa=300", 1));
+    let mut script = String::new();
+    for n in 0..20 {
+        let (now, measured) = (at("02:00:00") + n * 1_000, at("00:03:00") + n * 300_000);
+        let claims = clock(measured - 3_600_000);
+        script += &format!("{} @{claims} #1/{} pressure_kpa=300\n", clock(now), 4 + n);
+    }
+    script += &readings("02:00:30", (60, 3), 3_600, "pressure_kpa=300", 24);
+    drill.finds(
+        "three and more of them, and it is behind as before",
+        &script,
+        &["00:07:00 D offline since 00:07:00", "02:00:00 D offline ended 02:00:00"],
+    );
+    let stored = drill.out.readings.iter().filter(|it| it.clock_bad == Some(false)).count();
+    assert_eq!(stored, 21, "and the very first, of which nobody knew");
+}
+
+#[test]
 fn a_restart_that_loses_the_time_is_a_wrong_clock() {
     Drill::watched().finds(
         "a later boot, an earlier time",
