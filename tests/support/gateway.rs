@@ -36,6 +36,7 @@ pub fn program() -> PathBuf {
 pub struct Gateway {
     process: Process,
     port: u16,
+    environment: Vec<(&'static str, PathBuf)>,
     /// Its files.
     pub dir: PathBuf,
 }
@@ -66,7 +67,17 @@ impl Gateway {
     /// # Panics
     /// When its files cannot be written.
     #[must_use]
-    pub fn start_with(
+    pub fn start_with(dir: &Path, mqtt: &str, files: (&str, &str), more: &str) -> Self {
+        Self::start_in(Vec::new(), dir, mqtt, files, more)
+    }
+
+    /// The same in an environment that has more than that of the tests.
+    ///
+    /// # Panics
+    /// When its files cannot be written.
+    #[must_use]
+    pub fn start_in(
+        environment: Vec<(&'static str, PathBuf)>,
         dir: &Path,
         mqtt: &str,
         (stations, devices): (&str, &str),
@@ -84,14 +95,15 @@ impl Gateway {
              [registry]\nstations = \"stations.csv\"\ndevices = \"devices.csv\"\n{more}\n"
         );
         std::fs::write(dir.join("standpipe.toml"), config).expect("a file");
-        Self { process: Self::run(&dir), port, dir }
+        Self { process: Self::run(&dir, &environment), port, environment, dir }
     }
 
-    fn run(dir: &Path) -> Process {
+    fn run(dir: &Path, environment: &[(&'static str, PathBuf)]) -> Process {
         let mut command = Command::new(program());
         command
             .current_dir(dir)
             .args(["run", "--config", "standpipe.toml"])
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .env("STANDPIPE_ADMIN_TOKEN", TOKEN);
         Process::start(&mut command, &dir.join("log"))
     }
@@ -113,7 +125,7 @@ impl Gateway {
 
     /// Starts it again with the same files.
     pub fn start_again(&mut self) {
-        self.process = Self::run(&self.dir);
+        self.process = Self::run(&self.dir, &self.environment);
     }
 
     /// Sends a signal by name.
