@@ -48,9 +48,9 @@ fn an_alarm_is_told_as_what_it_says_or_as_unreadable() {
         ("S-16", "null",                          br#"{"condition":"smoke","active":null}"#,                    "fire smoke"),
         ("S-17", "an object",                     br#"{"condition":"heat","active":{"state":7}}"#,              "fire heat"),
         // Only true, 1 and "true" make it a test.
-        ("S-18", "test true",                     br#"{"condition":"smoke","active":true,"test":true}"#,        "exercise fire smoke"),
-        ("S-19", "test 1",                        br#"{"condition":"smoke","active":true,"test":1}"#,           "exercise fire smoke"),
-        ("S-20", "test in quotes",                br#"{"condition":"smoke","active":true,"test":"true"}"#,      "exercise fire smoke"),
+        ("S-18", "test true",                     br#"{"condition":"smoke","active":true,"test":true}"#,        "exercise notice smoke"),
+        ("S-19", "test 1",                        br#"{"condition":"smoke","active":true,"test":1}"#,           "exercise notice smoke"),
+        ("S-20", "test in quotes",                br#"{"condition":"smoke","active":true,"test":"true"}"#,      "exercise notice smoke"),
         ("S-21", "test on",                       br#"{"condition":"smoke","active":true,"test":"on"}"#,        "fire smoke"),
         ("S-22", "test no",                       br#"{"condition":"smoke","active":true,"test":"no"}"#,        "fire smoke"),
         ("S-23", "test null",                     br#"{"condition":"smoke","active":true,"test":null}"#,        "fire smoke"),

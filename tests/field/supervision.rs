@@ -105,8 +105,8 @@ fn never_spoke_is_listed(site: &Site, started: std::time::Instant) {
             })
             .collect()
     });
-    let (status, digest) = site.gateway.ask("devices?condition=offline&station=t-2");
-    assert_eq!((status, &digest["total"]), (200, &json!(12)), "40: {digest}");
+    let (status, listed) = site.gateway.ask("devices?condition=offline&station=t-2");
+    assert_eq!((status, &listed["total"]), (200, &json!(12)), "40: {listed}");
     let paged = site.pages("t-2", |_| true);
     assert_eq!(paged, 0, "40: it is paged to nobody");
 }

@@ -43,7 +43,7 @@ fn one_message_to_each_topic_counts_once() {
     for (topic, body, right) in rows {
         let before = read();
         site.says(topic, *body);
-        std::thread::sleep(std::time::Duration::from_millis(400));
+        std::thread::sleep(std::time::Duration::from_millis(250));
         let after = read();
         let grown: Vec<u64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
         if grown != right {
