@@ -72,6 +72,7 @@ fn a_page_of_a_portal_is_no_delivery() {
         ("json", "200 OK\r\ncontent-type: application/json", "{\"ok\":true}"),
         ("text", "200 OK\r\ncontent-type: text/plain", "ok"),
         ("created", "201 Created", ""),
+        ("bare", "200 OK\r\ncontent-type: text/html", "ok"),
     ];
     let others = good.map(|(_, status, body)| {
         WebhookEnd::saying(move |_, _| (status.to_owned(), body.to_owned()))
@@ -96,7 +97,7 @@ fn a_page_of_a_portal_is_no_delivery() {
             .count()
     };
     settles(SOON, || {
-        let all = ["portal", "nothing", "json", "text", "created"];
+        let all = ["portal", "nothing", "json", "text", "created", "bare"];
         all.into_iter()
             .filter(|to| delivered(to) != 1)
             .map(|to| format!("49 {to}: {} deliveries", delivered(to)))

@@ -72,30 +72,28 @@ fn a_bad_member_is_repaired_or_left_out_and_the_rest_is_kept() {
     }
 }
 
-/// The first reading's bad `seq` must not make a second one of equal content confirm it.
+/// A bridge that repeats one message: with numbers that nobody can read it may be any of them.
 #[test]
 fn a_reading_whose_number_cannot_be_read_confirms_none_of_equal_content() {
-    let site = Site::start(&devices(2, 0, 900), "[profile.municipal]\nlow_for_s = 1\n");
-    let start = now() - 60_000;
-    for after in [0, 20_000, 40_000] {
-        let mut reading = json!({"pressure_kpa": 5.0, "ts": start + after, "boot": 1, "seq": 1});
-        reading["seq"] = json!(after / 1_000 + 1);
-        site.device_says("H-2", "telemetry", &reading);
-    }
-    for _ in 0..3 {
-        // The same message again and again, as a bridge repeats it: nothing new.
-        let reading = json!({"pressure_kpa": 5.0, "ts": start, "boot": 1, "seq": "first"});
-        site.device_says("H-1", "telemetry", &reading);
+    let site = Site::start(&devices(3, 0, 900), "[profile.municipal]\nlow_for_s = 1\n");
+    for n in 0..3 {
+        site.says("t-1/H-1/telemetry", r#"{"pressure_kpa":5.0,"boot":1,"seq":"first"}"#);
+        site.says("t-1/H-2/telemetry", r#"{"pressure_kpa":5.0}"#);
+        let other = format!(r#"{{"pressure_kpa":5.{n},"boot":1,"seq":"first"}}"#);
+        site.says("t-1/H-3/telemetry", other);
         std::thread::sleep(QUIET);
     }
     settles(SOON, || {
-        let control = site.device("H-2");
-        let found = has(&control["conditions"], "no_water");
-        (!found).then(|| format!("three low readings: {control}")).into_iter().collect()
+        let of = |device: &str| has(&site.device(device)["conditions"], "no_water");
+        let right = [("H-1", false), ("H-2", true), ("H-3", true)];
+        right
+            .into_iter()
+            .filter(|(device, dry)| of(device) != *dry)
+            .map(|(device, dry)| format!("{device}: {} dry is not {dry}", site.device(device)))
+            .collect()
     });
     let repeated = site.device("H-1");
     assert_eq!(repeated["latest"]["pressure_kpa"], 5.0, "the pressure is kept: {repeated}");
-    assert!(!has(&repeated["conditions"], "no_water"), "one reading, three times: {repeated}");
 }
 
 /// Cases 1 to 5 and 8 to 11: whole bodies of other makers.
