@@ -25,6 +25,7 @@ pub mod secure;
 pub mod shape;
 pub mod station;
 pub mod town;
+pub mod wall_clock;
 
 use std::time::{Duration, Instant, SystemTime};
 

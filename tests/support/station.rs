@@ -103,6 +103,16 @@ impl Station {
             .expect("room in the client's queue");
     }
 
+    /// Publishes raw bytes at QoS 1 for the broker to keep.
+    ///
+    /// # Panics
+    /// When the client's own queue is full.
+    pub fn retain_raw(&self, topic: &str, body: Vec<u8>) {
+        self.client
+            .publish(topic, QoS::AtLeastOnce, true, body)
+            .expect("room in the client's queue");
+    }
+
     /// Does something about an incident.
     pub fn act(&self, station: &str, incident: &str, action: &str) {
         let topic = format!("standpipe/v1/stations/{station}/actions");
