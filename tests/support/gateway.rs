@@ -1,3 +1,41 @@
+//! The gateway's own binary with a configuration of its own.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::process::{Process, free_port};
+use crate::{http, wait_for};
+
+/// The administrator's token of every gateway in the tests.
+pub const TOKEN: &str = "test-admin-token";
+
+/// The program: `STANDPIPE` in the environment, else beside the tests' own folder.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn program() -> PathBuf {
+    if let Some(path) = std::env::var_os("STANDPIPE") {
+        return path.into();
+    }
+    // A test stands in target/PROFILE/deps, a program in target/PROFILE.
+    let me = std::env::current_exe().expect("a path");
+    let built = me.ancestors().skip(1).take(2).map(|dir| dir.join("standpipe"));
+    built
+        .into_iter()
+        .find(|it| it.is_file())
+        .unwrap_or_else(|| panic!("no standpipe beside {}: cargo build -p standpipe", me.display()))
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Process,
+    port: u16,
     /// Its files.
     pub dir: PathBuf,
     /// What it is started with besides.
