@@ -223,9 +223,15 @@ fn play(events: &[Event]) {
                 steady.reconnects(now);
                 shaken.crash(now);
             }
-            _ => {
+            Event::Commit => {
                 steady.commit(now);
                 shaken.commit(now);
+            }
+            Event::Reads { .. }
+            | Event::Alarm { .. }
+            | Event::Hydrant { .. }
+            | Event::Status { .. } => {
+                unreachable!("{event:?} is a message")
             }
         }
     }
