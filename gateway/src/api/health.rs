@@ -79,7 +79,9 @@ fn judge(health: &Health, now: Ms) -> Readiness {
     reasons.extend(reason("alarm_lane", &health.alarm_lane).filter(away));
     reasons.extend(reason("telemetry_lane", &health.telemetry_lane).filter(away));
     let mut warnings: Vec<Reason> = reason("series", &health.series).into_iter().collect();
-    warnings.extend(reason("clock", &health.clock).filter(|clock| clock.since.is_some()));
+    if matches!(health.clock.status(), Status::Failing { .. }) {
+        warnings.extend(reason("clock", &health.clock));
+    }
     let troubles = health.degraded.list();
     let degraded = troubles.iter().map(|trouble| trouble.part.as_str()).collect();
     warnings.extend(troubles.into_iter().map(|trouble| {

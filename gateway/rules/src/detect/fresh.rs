@@ -203,6 +203,14 @@ impl Memory {
         fields.iter().filter_map(|field| self.fresh().measured(*field)).max()
     }
 
+    /// Whether all that was measured is what is known anyway.
+    #[must_use]
+    pub fn repeats(&self, values: &Measurements) -> bool {
+        let known =
+            |field| values.get(field).is_none() || values.get(field) == self.latest.get(field);
+        Field::ALL.into_iter().all(known)
+    }
+
     /// Takes in what was measured at `ts`.
     pub fn take_in(&mut self, values: &Measurements, ts: Ms) {
         for field in Field::ALL {
@@ -280,6 +288,20 @@ impl Judge<'_> {
             Condition::NoWater | Condition::LowPressure | Condition::HighPressure
         ) {
             self.memory.fresh_mut().water_heard = Some(at);
+        }
+    }
+
+    /// A reading of equal content whose number cannot be read: it may be the same one, delivered
+    /// again. It is as fresh as it says, and confirms nothing.
+    pub(super) fn repeated(&mut self, values: &Measurements, when: When) {
+        self.memory.newest = self.memory.newest.max(Some(when.ts));
+        self.memory.take_in(values, when.ts);
+        if values.pressure_kpa.is_some() {
+            let fresh = self.memory.fresh_mut();
+            fresh.water_heard = Some(when.at);
+            if let Some(water) = &mut fresh.water {
+                water.at = water.at.max(when.ts);
+            }
         }
     }
 

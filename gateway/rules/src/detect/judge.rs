@@ -119,8 +119,7 @@ impl Judge<'_> {
         self.understood(at);
         self.memory.heard_at = self.memory.heard_at.max(Some(at));
         self.memory.gone = false;
-        self.memory.retained_alarm = None;
-        self.memory.live_alarm = None;
+        self.memory.known_alarms = None;
         if self.memory.track(Condition::Offline).is_some() {
             let step = self.memory.track_mut(Condition::Offline).end(at);
             self.after(Condition::Offline, step, When { ts: at, at, late: false });

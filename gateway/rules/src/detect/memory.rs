@@ -47,11 +47,17 @@ pub struct Memory {
     pub spoke_at: Ms,
     /// Its clock, while its times are odd.
     pub clockwork: Option<Box<Clockwork>>,
-    /// Fingerprint of the retained alarm that was acted on, until anything is heard of the device.
-    pub retained_alarm: Option<Box<u128>>,
-    /// Fingerprint of the newest live fire alarm, until anything but its end is heard: the broker
-    /// may have kept it.
-    pub live_alarm: Option<Box<u128>>,
+    /// Alarms that the broker may have kept, and that are known.
+    pub known_alarms: Option<Box<KnownAlarms>>,
+}
+
+/// Fingerprints of alarms that the broker may have kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownAlarms {
+    /// The retained alarm that was acted on, until anything is heard of the device.
+    pub retained: Option<u128>,
+    /// The newest live fire alarm, until anything but its end is heard.
+    pub live: Option<u128>,
 }
 
 /// The same pressure, again and again.
@@ -129,8 +135,7 @@ impl From<Version1> for Memory {
             // Also a status was heard; for the rhythm of readings that is near enough.
             spoke_at: heard_at.unwrap_or(0),
             clockwork: None,
-            retained_alarm: None,
-            live_alarm: None,
+            known_alarms: None,
             heard_at,
             newest,
             latest,

@@ -9,6 +9,7 @@
 use standpipe_shared::{Condition, Field, Measurements, Severity};
 
 use super::judge::{Cry, Judge, When};
+use super::memory::KnownAlarms;
 use super::signals;
 use super::track::Signal;
 use crate::Ms;
@@ -38,12 +39,13 @@ impl Judge<'_> {
     /// An alarm that the broker had kept. Not called for one that is known by its number.
     pub(super) fn retained_alarm(&mut self, alarm: KeptAlarm) {
         let KeptAlarm { cry, ts, at, print, unseen } = alarm;
-        let acted_on = self.memory.retained_alarm.as_deref().copied();
+        let KnownAlarms { retained: acted_on, live } =
+            self.memory.known_alarms.as_deref().copied().unwrap_or_default();
         let is_true = self.memory.is_true(cry.condition);
         let acts = if !cry.active {
             // It took the place of the one that was acted on; a live one says so itself.
             acted_on.is_some()
-        } else if acted_on == Some(print) || self.memory.live_alarm.as_deref() == Some(&print) {
+        } else if acted_on == Some(print) || live == Some(print) {
             false
         } else if cry.condition.severity() == Severity::Fire {
             !is_true || unseen
@@ -53,7 +55,9 @@ impl Judge<'_> {
         if !acts {
             return;
         }
-        self.memory.retained_alarm = cry.active.then(|| Box::new(print));
+        let retained = cry.active.then_some(print);
+        self.memory.known_alarms =
+            retained.or(live).map(|_| Box::new(KnownAlarms { retained, live }));
         let newest_alarm = self.memory.track(cry.condition).map_or(Ms::MIN, |it| it.alarm_at);
         let water_heard = self.memory.fresh().water_heard;
         let first = self.facts.len();

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admit::Order;
 use crate::Ms;
+use crate::shift::moment;
 
 /// More intervals between two messages than this are a silence, after which a backlog may come.
 const SILENT_INTERVALS: Ms = 2;
@@ -143,17 +144,17 @@ impl Clockwork {
         self.hid_before
     }
 
-    /// The gateway's clock was set by so much: arrivals move with it, and what devices claim does
-    /// not.
-    pub fn shift(&mut self, by: Ms) {
-        let Self { behind, first, last, strikes: _, woke: _, hid: _, hid_before: _ } = self;
-        if let Some(behind) = behind {
-            *behind = behind.saturating_add(by);
+    /// The gateway's clock was set by so much. Claims move as arrivals do: while the clock is in
+    /// doubt, what a device claims is read by the time of before.
+    pub(super) const fn shift(&mut self, by: Ms) {
+        let Self { behind: _, first, last, strikes: _, woke: _, hid: _, hid_before: _ } = self;
+        if let Some((arrival, claim)) = first {
+            moment(arrival, by);
+            moment(claim, by);
         }
-        if let Some((arrival, _)) = first {
-            *arrival = arrival.saturating_add(by);
-        }
-        last.0 = last.0.saturating_add(by);
+        let (arrival, claim) = last;
+        moment(arrival, by);
+        moment(claim, by);
     }
 
     fn weigh(&mut self, claim: &TimeClaim, known: Option<bool>) -> Judged {

@@ -28,6 +28,8 @@ use crate::{Changes, Ms};
 
 /// A timestamp this far ahead of arrival is a broken clock.
 const AHEAD_MS: Ms = 300_000;
+/// Stands in the log for a number that came and could not be read: numbers count from 1.
+const LOST_NUMBER: u32 = 0;
 /// 2020-01-01: a timestamp before it is a broken clock.
 const EARLIEST: Ms = 1_577_836_800_000;
 /// The gateway's own session is down for this long: it is blind.
@@ -238,13 +240,14 @@ impl Watch {
         out.counts.alarms += 1;
         out.save.push(ix);
         let fire = alarm.condition.severity() == Severity::Fire;
-        let before = self.memories.get_mut(ix.at()).and_then(|memory| memory.live_alarm.take());
+        let before = self.memory(ix).and_then(|memory| memory.known_alarms.as_ref()?.live);
         self.take(ix, &alarm.reading, Some(cry), arrived.at, out);
         if let Some(memory) = self.memories.get_mut(ix.at()) {
-            memory.live_alarm = match alarm.active {
-                true => (fire && arrived.print != 0).then(|| Box::new(arrived.print)),
-                false => before,
-            };
+            let said = (fire && arrived.print != 0).then_some(arrived.print);
+            let live = if alarm.active { said } else { before };
+            if let Some(live) = live {
+                memory.known_alarms.get_or_insert_default().live = Some(live);
+            }
         }
     }
 
@@ -291,7 +294,7 @@ impl Watch {
     pub fn retained_taken_back(&mut self, device: &str, out: &mut Changes) {
         let memory = self.registry.find(device).and_then(|ix| self.memories.get_mut(ix.at()));
         let Some(memory) = memory else { return };
-        (memory.retained_alarm, memory.live_alarm) = (None, None);
+        memory.known_alarms = None;
         out.save.extend(self.registry.find(device));
     }
 
@@ -442,7 +445,7 @@ impl Watch {
             ts: judged.ts,
             series_ts: if wrong { series_ts } else { series_ts - claim.moved },
             boot: reading.boot,
-            seq: reading.seq,
+            seq: reading.seq.or(reading.numbers_lost.then_some(LOST_NUMBER)),
             print,
             clock_bad,
             claimed: ts.filter(|_| wrong),
@@ -551,7 +554,12 @@ impl Watch {
             }
             if judged.moves.is_some() || values != Measurements::default() {
                 let values = judge.without_power_on(values, logged, came_with);
-                judge.reading(&values, when);
+                let lost_number = logged.boot.is_none() && logged.seq == Some(LOST_NUMBER);
+                if lost_number && judge.memory.repeats(&values) {
+                    judge.repeated(&values, when);
+                } else {
+                    judge.reading(&values, when);
+                }
             }
             judge.backlog(when, newest);
         });

@@ -757,3 +757,28 @@ fn read_low_water_is_found_by_a_gateway_whose_clock_is_behind() {
     }
     assert_eq!(world.summary(H).conditions & Condition::ClockFault.bit(), 0, "it is right");
 }
+
+#[test]
+fn a_reading_whose_number_was_lost_never_confirms_one_of_equal_content() {
+    for (lost, other, dry) in [(true, 0.0, false), (false, 0.0, true), (true, 0.5, true)] {
+        let (mut world, mut out) = world();
+        for n in 0..4_u8 {
+            let mut reading = Reading { boot: Some(1), numbers_lost: lost, ..Reading::default() };
+            let kpa = 5.0 + other * f32::from(n);
+            reading.values.set(Field::PressureKpa, kpa).unwrap();
+            if lost {
+                reading.boot = None;
+            }
+            let (area, device) = ("town".into(), "H".into());
+            let message = Message::Telemetry { area, device, readings: vec![reading] };
+            world.step(&message, T0 + Ms::from(n) * 40_000, &mut out);
+        }
+        let found = world.summary(H).conditions & Condition::NoWater.bit() != 0;
+        assert_eq!(found, dry, "lost {lost}, {other}");
+        let mut again = World::new(world.registry().clone(), Plan::default(), Secret::new([1; 32]));
+        for logged in &out.readings {
+            again.replay(logged, &mut Changes::default());
+        }
+        assert_eq!(again.memory_body(H), world.memory_body(H), "the log says the same");
+    }
+}

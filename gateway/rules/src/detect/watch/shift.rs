@@ -134,8 +134,7 @@ impl Memory {
             fresh,
             spoke_at,
             clockwork,
-            retained_alarm: _,
-            live_alarm: _,
+            known_alarms: _,
         } = self;
         door.shift();
         tracks.iter_mut().for_each(|track| track.shift(by));

@@ -138,8 +138,8 @@ fn how_it_is_true_is_in_the_title() {
             "SD-4",
             "smoke",
             "late=28800",
-            "Smoke, reported 8 h late · SD-4 corner",
-            "烟雾报警（迟报8小时） · SD-4 corner",
+            "Smoke (device's time 8 h old) · SD-4 corner",
+            "烟雾报警（设备时间为8小时前） · SD-4 corner",
         ),
         ("HY-1", "no_water", "late=28800", "No water · HY-1 corner", "无水 · HY-1 corner"),
     ] {

@@ -8,7 +8,7 @@ use standpipe_shared::{Alarm, Condition, Field, Kind, Reading, Verb};
 
 use crate::changes::{Receiver, TrailEntry};
 use crate::fact::Subject;
-use crate::incidents::{Action, ActionKind, Actor, Incident, IncidentId, Plan, Secret};
+use crate::incidents::{Action, ActionKind, Incident, IncidentId, Plan, Secret};
 use crate::orders::{Asked, Order};
 use crate::registry::{Device, DeviceIx, Level, Registry, Station};
 use crate::wire::Message;
