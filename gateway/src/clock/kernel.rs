@@ -24,7 +24,9 @@ pub const ADVICE: &str = "this machine's clock is not synchronised: start chrony
 pub fn synchronised() -> Option<bool> {
     let mut says = rtime_clock::adjtime::Timex::new(); // it asks, and sets nothing
     rtime_clock::adjtime::adjtimex(&mut says).ok()?;
-    Some(i64::from(says.0.maxerror) < MAX_ERROR_US)
+    #[expect(clippy::useless_conversion, reason = "32 bits wide on some machines")]
+    let error_us = i64::from(says.0.maxerror);
+    Some(error_us < MAX_ERROR_US)
 }
 
 /// What the kernel says; `None`: it can't be asked.
