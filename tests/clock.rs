@@ -1,6 +1,7 @@
 //! The gateway's clock is set, and everybody else's is right. libfaketime stands between the real
 //! program and the time of day; the clock of the boot, which the program asks the kernel for, stays
 //! true.
+#![expect(clippy::disallowed_methods, reason = "tests live in real time")]
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -13,7 +13,7 @@ const BELIEVED_AFTER: Duration = Duration::from_secs(60);
 /// is not asked: chrony leaves it as it is where it does not set the clock of the board. Source:
 /// systemd `ntp_synced()`, commit bca5a0eacc.
 #[cfg(target_os = "linux")]
-const MAX_ERROR_US: i64 = 16_000_000;
+const MAX_ERROR_US: std::ffi::c_long = 16_000_000;
 
 /// What is done about a clock that nobody synchronises.
 pub const ADVICE: &str = "this machine's clock is not synchronised: start chrony or systemd-timesyncd, and let it reach a time server";
@@ -24,7 +24,7 @@ pub const ADVICE: &str = "this machine's clock is not synchronised: start chrony
 pub fn synchronised() -> Option<bool> {
     let mut says = rtime_clock::adjtime::Timex::new(); // it asks, and sets nothing
     rtime_clock::adjtime::adjtimex(&mut says).ok()?;
-    Some(i64::from(says.0.maxerror) < MAX_ERROR_US)
+    Some(says.0.maxerror < MAX_ERROR_US)
 }
 
 /// What the kernel says; `None`: it can't be asked.

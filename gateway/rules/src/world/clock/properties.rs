@@ -353,7 +353,15 @@ fn play(way: Way, events: &[Event]) {
                     pass((&mut steady, &mut set), &mut t, 60_000);
                 }
             }
-            _ => {}
+            Event::Reads { .. }
+            | Event::Smells { .. }
+            | Event::Shouts { .. }
+            | Event::Says { .. }
+            | Event::Here { .. }
+            | Event::Acts { .. }
+            | Event::Session(_)
+            | Event::Command { .. }
+            | Event::Delivered(_) => {}
         }
         both(&mut steady, &mut set, t, event);
     }
