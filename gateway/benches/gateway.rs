@@ -182,10 +182,10 @@ fn detection() {
     measure("detect, a reading", MESSAGES, world, |(world, changes)| {
         for (n, it) in deliveries.iter().enumerate() {
             if let Some(message) = &it.parsed.message {
-                world.step(message, it.arrived, changes);
+                world.step(message, it.arrived.at.told(), changes);
             }
             if n % 100 == 99 {
-                world.tick(it.arrived.at, changes);
+                world.tick(it.arrived.at.told(), changes);
                 changes.clear();
             }
         }
@@ -196,7 +196,7 @@ fn detection() {
 fn logged() -> Vec<Logged> {
     let (mut world, mut changes) = world();
     for it in deliveries() {
-        world.step(it.parsed.message.as_ref().unwrap(), it.arrived, &mut changes);
+        world.step(it.parsed.message.as_ref().unwrap(), it.arrived.at.told(), &mut changes);
     }
     assert_eq!(changes.readings.len(), MESSAGES);
     changes.readings

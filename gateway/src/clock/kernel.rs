@@ -13,7 +13,7 @@ const BELIEVED_AFTER: Duration = Duration::from_secs(60);
 /// is not asked: chrony leaves it as it is where it does not set the clock of the board. Source:
 /// systemd `ntp_synced()`, commit bca5a0eacc.
 #[cfg(target_os = "linux")]
-const MAX_ERROR_US: i64 = 16_000_000;
+const MAX_ERROR_US: std::ffi::c_long = 16_000_000;
 
 /// What is done about a clock that nobody synchronises.
 pub const ADVICE: &str = "this machine's clock is not synchronised: start chrony or systemd-timesyncd, and let it reach a time server";

@@ -492,9 +492,9 @@ fn three_minutes_later(mut bench: Bench, off: Ms) -> (Vec<u8>, u32, i64) {
 fn a_step_is_kept_with_all_that_it_moves_and_a_crash_around_it_is_none() {
     let plain = three_minutes_later(busy(), 0);
     assert_eq!(plain.2, 1, "step 3 after 180 s: {plain:?}");
+    type Step = fn(&mut Bench, Ms, Ms);
     for by in [3_600_000, -7_200_000] {
         let at = T0 + 20_000;
-        type Step = fn(&mut Bench, Ms, Ms);
         let steps: [(&str, Step); 3] = [
             ("while it runs", |bench, by, at| {
                 bench.engine.clock_set(by, at + by);

@@ -162,3 +162,36 @@ impl Memory {
         spoken || heard_at.is_some() || newest.is_some() || !tracks.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Watch, Whole};
+    use crate::Changes;
+    use crate::detect::memory::Evidence;
+    use crate::registry::{Device, Registry};
+    use standpipe_shared::Kind;
+
+    #[test]
+    fn what_zones_and_evidence_wait_for_moves_too() {
+        let mut watch = Watch::new(Registry::new([]), 1);
+        let ix = watch.put_device(Device::unclaimed("H", "town", Kind::Hydrant));
+        let silent = watch.put_device(Device::unclaimed("H2", "town", Kind::Hydrant));
+        watch.zones_due.insert("due".into(), 1_000);
+        watch.zones_again.insert("again".into(), 2_000);
+        let fewer = Whole { raised: true, fewer_since: Some((3_000, 4_000)) };
+        watch.wholes.zones.insert("Z".into(), fewer);
+        watch.wholes.areas.insert("A".into(), Whole { raised: true, fewer_since: None });
+        let memory = &mut watch.memories[ix.at()];
+        memory.heard_at = Some(4_000);
+        let evidence = Evidence { covered_ms: 7, last_good: Some(5_000), alive_at: 6_000 };
+        memory.evidence = Some(Box::new(evidence));
+        let mut out = Changes::default();
+        watch.shift(600, &mut out);
+        assert_eq!((watch.zones_due["due"], watch.zones_again["again"]), (1_600, 2_600));
+        assert_eq!(watch.wholes.zones["Z"].fewer_since, Some((3_600, 4_600)));
+        assert_eq!(watch.wholes.areas["A"].fewer_since, None);
+        let moved = Evidence { covered_ms: 7, last_good: Some(5_600), alive_at: 6_600 };
+        assert_eq!(watch.memory(ix).unwrap().evidence.as_deref(), Some(&moved));
+        assert_eq!((out.save, out.watch_meta), (vec![ix], true), "{silent:?} was never heard");
+    }
+}

@@ -68,7 +68,13 @@ enum Event {
         expires: u32,
     },
     Delivered(usize),
-    Wait(u16),
+    Wait(u32),
+    /// Every hydrant reads that once a minute; `steadily`: the very same each time.
+    Town {
+        kpa: f32,
+        minutes: u8,
+        steadily: bool,
+    },
     /// The clock of one of the two is off by so much from now on.
     Off(Ms),
 }
@@ -86,23 +92,26 @@ fn any_event() -> impl Strategy<Value = Event> {
     ];
     let device = || 0..HYDRANTS + DETECTORS;
     prop_oneof![
-        12 => (0..HYDRANTS, kpa, late, any::<bool>())
+        24 => (0..HYDRANTS, kpa, late, any::<bool>())
             .prop_map(|(device, kpa, late, numbered)| Event::Reads { device, kpa, late, numbered }),
-        2 => (HYDRANTS..HYDRANTS + DETECTORS, 0.0f32..0.3, 10.0f32..60.0)
+        4 => (HYDRANTS..HYDRANTS + DETECTORS, 0.0f32..0.3, 10.0f32..60.0)
             .prop_map(|(device, smoke, temp)| Event::Smells { device, smoke, temp }),
-        3 => (device(), prop::sample::select(conditions.to_vec()), any::<bool>(), any::<bool>())
+        6 => (device(), prop::sample::select(conditions.to_vec()), any::<bool>(), any::<bool>())
             .prop_map(|(device, condition, active, test)| Event::Shouts {
                 device, condition, active, test,
             }),
-        2 => (device(), any::<bool>()).prop_map(|(device, online)| Event::Says { device, online }),
-        2 => (0..STATIONS.len(), any::<bool>())
+        4 => (device(), any::<bool>()).prop_map(|(device, online)| Event::Says { device, online }),
+        4 => (0..STATIONS.len(), any::<bool>())
             .prop_map(|(station, online)| Event::Here { station, online }),
-        3 => (0..4usize, 0..ACTS.len()).prop_map(|(incident, kind)| Event::Acts { incident, kind }),
-        1 => any::<bool>().prop_map(Event::Session),
-        1 => (device(), 1u32..300).prop_map(|(device, expires)| Event::Command { device, expires }),
-        1 => (0..4usize).prop_map(Event::Delivered),
-        8 => prop_oneof![1u16..90, 90u16..2_000, 2_000u16..20_000].prop_map(Event::Wait),
-        4 => off.prop_map(Event::Off),
+        6 => (0..4usize, 0..ACTS.len()).prop_map(|(incident, kind)| Event::Acts { incident, kind }),
+        2 => any::<bool>().prop_map(Event::Session),
+        2 => (device(), 1u32..300).prop_map(|(device, expires)| Event::Command { device, expires }),
+        2 => (0..4usize).prop_map(Event::Delivered),
+        16 => prop_oneof![6 => 1u32..90, 6 => 90u32..2_000, 6 => 2_000u32..20_000, 1 => Just(90_000)]
+            .prop_map(Event::Wait),
+        4 => (prop_oneof![Just(300.0f32), Just(100.0), Just(0.0)], 1u8..24, any::<bool>())
+            .prop_map(|(kpa, minutes, steadily)| Event::Town { kpa, minutes, steadily }),
+        8 => off.prop_map(Event::Off),
     ]
 }
 
@@ -164,7 +173,8 @@ type Said = BTreeMap<String, Vec<String>>;
 
 impl Gateway {
     fn new(way: Way) -> Self {
-        let world = World::new(registry(), Plan::default(), Secret::new([1; 32]));
+        let plan = Plan { verify_hours: 1, ..Plan::default() };
+        let world = World::new(registry(), plan, Secret::new([1; 32]));
         Self { world, way, off: 0, seq: 0, labels: Vec::new(), pages: Vec::new() }
     }
 
@@ -227,7 +237,7 @@ impl Gateway {
                 let Some(page) = self.pages.iter().rev().nth(*n).copied() else { return };
                 return self.world.delivered(page, now, out);
             }
-            Event::Wait(_) | Event::Off(_) => return,
+            Event::Wait(_) | Event::Town { .. } | Event::Off(_) => return,
         };
         self.world.step(&message, now, out);
     }
@@ -333,18 +343,42 @@ fn play(way: Way, events: &[Event]) {
                 set.world.committed();
             }
             Event::Wait(seconds) => {
-                let end = t + Ms::from(*seconds) * 1_000;
-                for _ in 0..200 {
-                    let Some(wake) = steady.wake().filter(|wake| *wake < end) else { break };
-                    t = t.max(wake);
-                    both(&mut steady, &mut set, t, event);
-                }
-                t = end;
+                pass((&mut steady, &mut set), &mut t, Ms::from(*seconds) * 1_000);
             }
-            _ => {}
+            Event::Town { kpa, minutes, steadily } => {
+                for minute in 0..*minutes {
+                    for device in 0..HYDRANTS {
+                        let kpa = if *steadily { *kpa } else { *kpa + f32::from(minute % 7) };
+                        let reads = Event::Reads { device, kpa, late: 0, numbered: true };
+                        both(&mut steady, &mut set, t, &reads);
+                    }
+                    pass((&mut steady, &mut set), &mut t, 60_000);
+                }
+            }
+            Event::Reads { .. }
+            | Event::Smells { .. }
+            | Event::Shouts { .. }
+            | Event::Says { .. }
+            | Event::Here { .. }
+            | Event::Acts { .. }
+            | Event::Session(_)
+            | Event::Command { .. }
+            | Event::Delivered(_) => {}
         }
         both(&mut steady, &mut set, t, event);
     }
+}
+
+/// So much time passes for both, and every deadline in it is met.
+fn pass((steady, set): (&mut Gateway, &mut Gateway), t: &mut Ms, ms: Ms) {
+    let end = *t + ms;
+    for _ in 0..200 {
+        let Some(wake) = steady.wake().filter(|wake| *wake < end) else { break };
+        *t = wake.max(*t);
+        both(steady, set, *t, &Event::Wait(0));
+    }
+    *t = end;
+    both(steady, set, *t, &Event::Wait(0));
 }
 
 /// The same happens to both, and then a moment passes.
