@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jsonschema::{Registry, Validator};
+use boon::{Compiler, SchemaIndex};
 use serde_json::{Value, json};
 use standpipe_rules::detect::Trust;
 use standpipe_rules::incidents::WireIncident;
@@ -35,7 +35,8 @@ fn read(path: &Path) -> Value {
 /// The schemas of `shared/schemas`, by the name of their file.
 struct Schemas {
     documents: BTreeMap<String, Value>,
-    validators: BTreeMap<String, Validator>,
+    compiled: boon::Schemas,
+    indexes: BTreeMap<String, SchemaIndex>,
 }
 
 impl Schemas {
@@ -45,30 +46,32 @@ impl Schemas {
         let documents: BTreeMap<String, Value> = files
             .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), read(&path)))
             .collect();
-        let resources = documents
-            .values()
-            .map(|schema| (schema["$id"].as_str().expect("an $id").to_owned(), schema.clone()));
-        let registry = Registry::new().extend(resources).and_then(|them| them.prepare());
-        let registry = registry.expect("the schemas by their ids");
-        let validators = documents
+        let id = |schema: &Value| schema["$id"].as_str().expect("an $id").to_owned();
+        let (mut compiler, mut compiled) = (Compiler::new(), boon::Schemas::new());
+        for schema in documents.values() {
+            compiler.add_resource(&id(schema), schema.clone()).expect("a schema of its own id");
+        }
+        let indexes = documents
             .iter()
             .map(|(name, schema)| {
-                assert!(jsonschema::meta::is_valid(schema), "{name} is no JSON Schema");
-                let built = jsonschema::options().with_registry(&registry).build(schema);
-                (name.clone(), built.unwrap_or_else(|bad| panic!("{name}: {bad}")))
+                let index = compiler.compile(&id(schema), &mut compiled);
+                (name.clone(), index.unwrap_or_else(|bad| panic!("{name}: {bad:#}")))
             })
             .collect();
-        Self { documents, validators }
+        Self { documents, compiled, indexes }
+    }
+
+    /// What is wrong with a message by that schema.
+    fn fault(&self, name: &str, message: &Value) -> Option<String> {
+        let index = *self.indexes.get(name).unwrap_or_else(|| panic!("no schema {name}"));
+        self.compiled.validate(message, index).err().map(|bad| bad.to_string())
     }
 
     /// Fails unless the message is one of that schema, and names no member that it lacks.
     fn hold(&self, name: &str, message: &Value) {
-        let validator = self.validators.get(name).unwrap_or_else(|| panic!("no schema {name}"));
-        let faults: Vec<String> = validator
-            .iter_errors(message)
-            .map(|fault| format!("{}: {fault}", fault.instance_path()))
-            .collect();
-        assert!(faults.is_empty(), "{name}: {message}\n{}", faults.join("\n"));
+        if let Some(fault) = self.fault(name, message) {
+            panic!("{name}: {message}\n{fault}");
+        }
         if let (Some(members), Some(known)) =
             (message.as_object(), self.documents[name]["properties"].as_object())
         {
@@ -166,21 +169,21 @@ fn a_message_that_breaks_a_schema_is_found() {
         ("action", json!({"incident": "x", "action": "acknowledge"})),
         ("incident", json!({"id": "01KAZ2M8M0Q5V4J3T9C7R1XHDE"})),
     ] {
-        assert!(!schemas.validators[name].is_valid(&message), "{name}: {message}");
+        assert!(schemas.fault(name, &message).is_some(), "{name}: {message}");
     }
 }
 
 #[test]
 fn the_table_of_topics_is_the_asyncapi_document_and_the_program() {
     let document = read(&shared().join("asyncapi.json"));
-    let by_its_makers = read(&server("asyncapi_schema"));
-    let validator = jsonschema::options()
-        .with_draft(jsonschema::Draft::Draft7)
-        .build(&by_its_makers)
-        .expect("the schema of AsyncAPI 3");
-    let faults: Vec<String> = validator.iter_errors(&document).map(|it| it.to_string()).collect();
-    assert!(faults.is_empty(), "{faults:#?}");
-    assert!(!validator.is_valid(&json!({"asyncapi": "3.0.0"})), "it refuses something");
+    let (mut compiler, mut makers) = (Compiler::new(), boon::Schemas::new());
+    let place = "https://asyncapi.example/3.0.0.json";
+    compiler.add_resource(place, read(&server("asyncapi_schema"))).expect("their schema");
+    let index = compiler.compile(place, &mut makers).unwrap_or_else(|bad| panic!("{bad:#}"));
+    let fault = makers.validate(&document, index).err().map(|bad| bad.to_string());
+    assert_eq!(fault, None);
+    let refused = makers.validate(&json!({"asyncapi": "3.0.0"}), index).is_err();
+    assert!(refused, "it refuses something");
 
     let schemas = Schemas::read();
     let channels = document["channels"].as_object().expect("channels");
@@ -252,10 +255,8 @@ fn the_tables_of_conditions_and_trust_are_the_programs() {
         let raises = matches!(parsed.message, Some(Message::Alarm { .. }));
         assert_eq!(if raises { "yes" } else { "no" }, row[5], "{condition:?}");
         let schemas = Schemas::read();
-        assert_eq!(
-            schemas.validators["alarm"].is_valid(&json!({"condition": row[0], "active": true})),
-            raises
-        );
+        let alarm = json!({"condition": row[0], "active": true});
+        assert_eq!(schemas.fault("alarm", &alarm).is_none(), raises);
     }
     let trust: Vec<String> = table("### Trust").into_iter().map(|row| row[0].clone()).collect();
     let known = [

@@ -123,7 +123,7 @@ impl<'a> Identity<'a> {
     }
 
     fn sound(&self) -> bool {
-        let named = [self.area, self.device].iter().all(|it| Name::new(it).is_ok());
+        let named = [self.area, self.device].iter().all(|it| Name::plain(it).is_ok());
         let reached = !self.root.is_empty() && (1..=HOST).contains(&self.host.len());
         let reached = reached && self.apn.len() <= APN;
         named && reached && self.keep_alive_s > 0 && self.retry_s > 0 && self.watchdog_s > 0
@@ -135,8 +135,8 @@ impl<'a> Identity<'a> {
         let given = |it: &'a str| Some(it).filter(|it| !it.is_empty());
         Some(Account {
             root: self.root,
-            area: Name::new(self.area).ok()?,
-            device: Name::new(self.device).ok()?,
+            area: Name::plain(self.area).ok()?,
+            device: Name::plain(self.device).ok()?,
             user: given(self.user),
             password: given(self.password).map(str::as_bytes),
         })

@@ -78,7 +78,7 @@ fn bytes_that_are_no_record_are_refused() {
     buffer[0] ^= 0x30;
     assert_eq!(Record::decode(&buffer[..len]), Err(Corrupt), "another format");
     buffer[0] ^= 0x30;
-    buffer[15] = 17;
+    buffer[15] = u8::try_from(Condition::ALL.len()).unwrap();
     assert_eq!(Record::decode(&buffer[..len]), Err(Corrupt), "no such condition");
 }
 
