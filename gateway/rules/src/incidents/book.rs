@@ -99,6 +99,8 @@ pub struct Book {
     /// Fires whose hydrants have to be looked at again.
     pub(super) thirsty: BTreeSet<Rank>,
     pub(super) hydrants: Hydrants,
+    /// Open incidents of topics that name no device.
+    pub(super) topics: BTreeSet<Rank>,
     /// Closed since the last [`Self::committed`].
     closed: Vec<Rank>,
     pub(super) timers: BTreeSet<(Ms, Rank)>,
@@ -124,6 +126,7 @@ impl Book {
             fires: BTreeSet::new(),
             thirsty: BTreeSet::new(),
             hydrants: Hydrants::default(),
+            topics: BTreeSet::new(),
             closed: Vec::new(),
             timers: BTreeSet::new(),
             owed: HashMap::new(),
@@ -271,6 +274,9 @@ impl Book {
     }
 
     fn index(&mut self, it: &Incident) {
+        if let Subject::Topic(_) = it.subject {
+            self.topics.insert(it.rank());
+        }
         for member in &it.members {
             let key = (member.subject.clone(), it.class);
             let newest = self.newest.entry(key).or_insert(it.rank());
@@ -294,6 +300,7 @@ impl Book {
         self.closed.push(it.rank());
         self.past.insert(half(it.id));
         self.fires.remove(&it.rank());
+        self.topics.remove(&it.rank());
         for member in &it.members {
             let same = |other: &Incident| other.members.iter().any(|m| m.subject == member.subject);
             let older = self.fire(|other| it.class == Class::Fire && same(other));

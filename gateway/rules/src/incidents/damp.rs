@@ -178,6 +178,10 @@ impl Incident {
         };
         match (self.class, about.condition) {
             (Class::Fire, _) => latest(FIRE_SOUND_MS),
+            // What stands for many devices hushes none of them for long.
+            (_, Condition::UnreadableAlarm) if *about.subject == Subject::Topic(Box::default()) => {
+                latest(FIRE_SOUND_MS)
+            }
             (_, Condition::UnreadableAlarm) => latest(UNREADABLE_SOUND_MS),
             (Class::Water | Class::Upkeep | Class::Blind, condition) => {
                 let same = |sounded: &&Sounded| own(sounded) && sounded.condition == condition;

@@ -74,9 +74,8 @@ impl Book {
     /// A topic of its own, unless there are too many already.
     fn narrowed(&self, subject: Subject) -> Subject {
         let Subject::Topic(_) = &subject else { return subject };
-        let open = self.open().filter(|it| matches!(it.subject, Subject::Topic(_)));
         let known = self.home.contains_key(&(subject.clone(), Condition::UnreadableAlarm));
-        let many = !known && open.count() >= TOPICS_MOST;
+        let many = !known && self.topics.len() >= TOPICS_MOST;
         if many { Subject::Topic(Box::default()) } else { subject }
     }
 

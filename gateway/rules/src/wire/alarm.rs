@@ -17,7 +17,7 @@ const WORDS: Words = Words {
 };
 
 /// The most objects of one message that are looked at.
-const MAX_OBJECTS: usize = 64;
+const MAX_OBJECTS: usize = 4_096;
 
 /// Who sent an alarm, as far as its topic says.
 #[derive(Clone, Copy)]
@@ -40,21 +40,26 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
     let mut rejected = Vec::new();
     let mut others = 0_u32;
     let mut taken: Option<Alarm> = None;
-    let mut refused = None;
+    let (mut refused, mut unread, mut seen) = (None, 0_u32, 0_u32);
     let objects = Objects::new(payload).filter_map(|(_, object)| object);
     for object in objects.take(MAX_OBJECTS) {
+        seen += 1;
         match one(object, &first, &mut rejected) {
             Some(alarm) if of_many(alarm.condition) => {
+                unread += 1;
                 refused = refused.or_else(|| Some(foreign(alarm.condition, payload)));
             }
             Some(alarm) => {
                 others += u32::from(taken.is_some());
                 taken = taken.filter(|before| weight(before) >= weight(&alarm)).or(Some(alarm));
             }
-            None => {}
+            None => unread += 1,
         }
     }
-    let Some(alarm) = taken else {
+    // One of several can't be read: nobody knows how bad it is. What is worst of the others is
+    // told instead only where it calls people as loudly.
+    let hides = unread > 0 && seen > 1;
+    let Some(alarm) = taken.filter(|alarm| !hides || is_loud(alarm)) else {
         return unreadable(sender, payload, refused.unwrap_or(first));
     };
     if others > 0 {
@@ -67,8 +72,14 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
 }
 
 /// Of several alarms in one message, the one that matters most is taken.
-fn weight(alarm: &Alarm) -> Option<Severity> {
-    alarm.active.then(|| alarm.condition.severity())
+/// A test never hides what is in earnest.
+fn weight(alarm: &Alarm) -> (bool, bool, Severity) {
+    (alarm.active && !alarm.test, alarm.active, alarm.condition.severity())
+}
+
+/// Whether it is in earnest, and pages and escalates.
+fn is_loud(alarm: &Alarm) -> bool {
+    alarm.active && !alarm.test && alarm.condition.severity() >= Severity::Critical
 }
 
 /// One object, as far as it is an alarm.

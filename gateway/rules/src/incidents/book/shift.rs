@@ -32,6 +32,7 @@ impl Book {
             fires: _,
             thirsty: _,
             hydrants: _,
+            topics: _,
             closed: _,
             timers,
             owed,

@@ -227,3 +227,37 @@ fn the_same_message_has_the_same_print_and_no_other_has_it() {
     assert_ne!(one, print(b"r/a/d/alarm", b"{ }"));
     assert_ne!(one, print(b"r/a/d/status", b"{}"));
 }
+
+/// Several alarms in one message: a test hides nothing that is in earnest, and what can't be read
+/// is told unless something as loud is told instead.
+#[test]
+fn of_several_alarms_the_one_that_matters_is_told() {
+    let smoke = r#"{"condition":"smoke","active":true}"#;
+    let test = r#"{"condition":"smoke","active":true,"test":true}"#;
+    let (tamper, dry) =
+        (r#"{"condition":"tamper","active":true}"#, r#"{"condition":"no_water","active":true}"#);
+    let (gas, calm) =
+        (r#"{"condition":"gas","active":true}"#, r#"{"condition":"smoke","active":false}"#);
+    let many = vec![tamper; 200].join(",");
+    for (payload, expected) in [
+        (format!("[{test},{smoke}]"), Some(("smoke", false))),
+        (format!("{test}\n{}", smoke.replace("smoke", "heat")), Some(("heat", false))),
+        (format!("[{test},{tamper}]"), Some(("tamper", false))),
+        (format!("[{many},{smoke}]"), Some(("smoke", false))),
+        (format!("[{smoke},{gas}]"), Some(("smoke", false))),
+        (format!("[{dry},{gas}]"), Some(("no_water", false))),
+        (format!("[{tamper},{gas}]"), None),
+        (format!("[{calm},{gas}]"), None),
+        (format!("[{test},{gas}]"), None),
+        (format!(r#"[{tamper},{{"smoke":true}}]"#), None),
+        (test.to_owned(), Some(("smoke", true))),
+    ] {
+        let parsed = parse(ROOT, b"standpipe/v1/t/D/alarm", payload.as_bytes());
+        let told = match parsed.message {
+            Some(Message::Alarm { alarm, .. }) => Some((alarm.condition.as_str(), alarm.test)),
+            Some(Message::UnreadableAlarm { .. }) => None,
+            other => panic!("{payload}: {other:?}"),
+        };
+        assert_eq!(told, expected, "{payload}");
+    }
+}
