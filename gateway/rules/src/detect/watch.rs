@@ -404,7 +404,7 @@ impl Watch {
         at: Ms,
         out: &mut Changes,
     ) {
-        let number = reading.boot.zip(reading.seq);
+        let number = reading.boot.zip(reading.seq).filter(|_| !reading.numbers_lost);
         let claim = self.claim(reading.ts, at);
         let ts = (claim.clock_bad == Some(false)).then_some(claim.ts);
         let Some((judged, clockwork)) = self.judge_time((ix, at), (number, ts), cry, None) else {
@@ -444,8 +444,8 @@ impl Watch {
             arrived: at,
             ts: judged.ts,
             series_ts: if wrong { series_ts } else { series_ts - claim.moved },
-            boot: reading.boot,
-            seq: reading.seq.or(reading.numbers_lost.then_some(LOST_NUMBER)),
+            boot: reading.boot.filter(|_| !reading.numbers_lost),
+            seq: if reading.numbers_lost { Some(LOST_NUMBER) } else { reading.seq },
             print,
             clock_bad,
             claimed: ts.filter(|_| wrong),

@@ -766,9 +766,6 @@ fn a_reading_whose_number_was_lost_never_confirms_one_of_equal_content() {
             let mut reading = Reading { boot: Some(1), numbers_lost: lost, ..Reading::default() };
             let kpa = 5.0 + other * f32::from(n);
             reading.values.set(Field::PressureKpa, kpa).unwrap();
-            if lost {
-                reading.boot = None;
-            }
             let (area, device) = ("town".into(), "H".into());
             let message = Message::Telemetry { area, device, readings: vec![reading] };
             world.step(&message, T0 + Ms::from(n) * 40_000, &mut out);
