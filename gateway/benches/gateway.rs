@@ -262,7 +262,7 @@ fn commits(batch: usize) {
         loop {
             let mut now = None;
             for delivery in rest.by_ref().take(batch) {
-                now = Some(delivery.at.told());
+                now = Some(delivery.arrived.at.told());
                 engine.take(Inbox::Delivery(delivery), T0);
             }
             let Some(now) = now else { break };
