@@ -30,7 +30,6 @@ fn one_message_to_each_topic_counts_once() {
         ("t-1/S-2/Alarms/",                  smoke,                        [0, 1, 0, 0, 1]),
         // Nobody's.
         ("t-1/S-3/status/smoke:0",           r#"{"alarm":true}"#,          [0, 0, 0, 1, 1]),
-        ("t-1/S-3/event",                    "{}",                         [0, 0, 0, 1, 1]),
         ("t-1/S-3/telemetry/deeper",         "{}",                         [0, 0, 0, 1, 1]),
         // The gateway's own: dropped unread.
         ("t-1/S-3/settings",                 "{}",                         [0, 0, 0, 0, 0]),

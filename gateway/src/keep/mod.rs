@@ -94,7 +94,8 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     // The first file makes the folder and fixes who may read what follows.
     write(&copy, b"", Readers::Owner)?;
     own(&part)?;
-    for database in Database::ALL {
+    // The store first: what history takes from it meanwhile is then taken again.
+    for database in Database::ALL.into_iter().rev() {
         let (place, copy) = (database.place(store), part.join(database.name()));
         if place.is_file() {
             write(&copy, b"", Readers::Owner)?;

@@ -4,6 +4,8 @@
 //! Facts come out in the order in which they became true. What people are told is not decided
 //! here.
 
+mod kept;
+mod passing;
 mod shift;
 
 use std::cmp::Reverse;
@@ -12,16 +14,15 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use serde::{Deserialize, Serialize};
 use standpipe_shared::{Alarm, Condition, Kind, Measurements, Reading, Severity};
 
-use super::admit::{Admitted, Arrival, Order, Recent, print};
+use super::admit::{Admitted, Arrival, Recent, print};
 use super::fresh::CameWith;
 use super::judge::{Cry, Judge, Sight, When, interval_ms, late_after};
-use super::retained::KeptAlarm;
 use super::supervise::Supervised;
 use super::time::{Clockwork, Judged, TimeClaim, Verdict};
-use super::zone::{Neighbour, Whole};
+use super::zone::Whole;
 use super::{HydrantNow, Memory};
 use crate::changes::Logged;
-use crate::fact::{Fact, Raised, Reason, Subject};
+use crate::fact::{Fact, Reason};
 use crate::registry::{Device, DeviceIx, Profile, Registry};
 use crate::wire::Arrived;
 use crate::{Changes, Ms};
@@ -269,99 +270,6 @@ impl Watch {
             } else {
                 judge.gone(at, sight);
             }
-        });
-        out.save.push(ix);
-    }
-
-    /// Readings came that the broker had kept.
-    pub fn retained_readings(
-        &mut self,
-        (area, device): (&str, &str),
-        readings: &[Reading],
-        at: Ms,
-        out: &mut Changes,
-    ) {
-        out.counts.retained += 1;
-        for reading in readings {
-            let ix = self.find_kept(device, area, kind_of(&reading.values, None), out);
-            let ts = plausible(reading.ts, at).unwrap_or(at);
-            let when = When { ts, at, late: false };
-            self.judge_kept((ix, at), |judge| judge.retained_reading(&reading.values, when), out);
-        }
-    }
-
-    /// What the broker kept for that device was taken back: the next that it keeps is news.
-    pub fn retained_taken_back(&mut self, device: &str, out: &mut Changes) {
-        let memory = self.registry.find(device).and_then(|ix| self.memories.get_mut(ix.at()));
-        let Some(memory) = memory else { return };
-        memory.known_alarms = None;
-        out.save.extend(self.registry.find(device));
-    }
-
-    /// An alarm came that the broker had kept.
-    pub fn retained_alarm(
-        &mut self,
-        (area, device): (&str, &str),
-        alarm: &Alarm,
-        arrived: Arrived,
-        out: &mut Changes,
-    ) {
-        out.counts.retained += 1;
-        let Alarm { reading, condition, active, test } = *alarm;
-        let Arrived { at, print: fingerprint, .. } = arrived;
-        let ix = self.find_kept(device, area, kind_of(&reading.values, Some(condition)), out);
-        let number = reading.boot.zip(reading.seq);
-        let print = print(&reading, Some((condition, active, test)));
-        let arrival = Arrival { number, ts: at, at, print, late: false };
-        let Some(door) = self.memory(ix).map(|it| &it.door) else { return };
-        if door.knows(&arrival) || self.recent.knows(ix, &arrival) {
-            out.counts.duplicates += 1;
-            return;
-        }
-        let unseen = door.order(number) == Order::Newer;
-        let cry = Cry { condition, active, test };
-        let ts = plausible(reading.ts, at);
-        let kept = KeptAlarm { cry, ts, at, print: fingerprint, unseen };
-        let facts = self.facts.len();
-        self.judge_kept((ix, at), |judge| judge.retained_alarm(kept), out);
-        self.mark_old_fires(facts, ts.map_or(0, |ts| at - ts), ix);
-    }
-
-    /// A status came that the broker had kept: a will says nothing of now. Answers whether nothing
-    /// newer is known of the device.
-    pub fn retained_status(
-        &mut self,
-        (area, device): (&str, &str),
-        (online, interval_s): (bool, Option<u32>),
-        at: Ms,
-        out: &mut Changes,
-    ) -> bool {
-        out.counts.retained += 1;
-        let ix = self.find_kept(device, area, Kind::Hydrant, out);
-        let stranger = self.memory(ix).is_some_and(|it| it.heard_at.is_none());
-        if online {
-            self.judge_kept((ix, at), |judge| judge.retained_birth(interval_s), out);
-        }
-        stranger
-    }
-
-    /// As [`Self::find`], but an old message tells nothing new of where a device is.
-    fn find_kept(&mut self, id: &str, area: &str, kind: Kind, out: &mut Changes) -> DeviceIx {
-        let known = self.registry.find(id);
-        known.unwrap_or_else(|| self.find(id, area, kind, out))
-    }
-
-    /// What is not in the log must be kept with this commit.
-    fn judge_kept(
-        &mut self,
-        (ix, at): (DeviceIx, Ms),
-        work: impl FnOnce(&mut Judge<'_>),
-        out: &mut Changes,
-    ) {
-        let sight = self.sight;
-        self.judge(ix, |judge| {
-            judge.advance_to_message(at, sight);
-            work(judge);
         });
         out.save.push(ix);
     }
@@ -637,162 +545,6 @@ impl Watch {
             out.save.push(ix);
         }
     }
-
-    /// The gateway's own session with the broker came up or went down.
-    pub fn session(&mut self, up: bool, now: Ms, out: &mut Changes) {
-        if up {
-            self.down_since = None;
-            if self.wholes.gateway_blind {
-                out.watch_meta = true;
-                self.wholes.gateway_blind = false;
-                self.sight.blind_until = Some(now);
-                self.sight.grace_from = Some(now);
-                let (subject, condition) = (Subject::Gateway, Condition::GatewayBlind);
-                self.facts.push(Fact::Cleared { subject, condition, at: now });
-            }
-            self.sight.grace_from = self.sight.grace_from.or(Some(now));
-            self.sight.up = true;
-            self.supervise(now, out);
-            for ix in 0..self.memories.len() {
-                self.schedule(DeviceIx(ix as u32));
-            }
-        } else {
-            self.sight.up = false;
-            self.down_since = self.down_since.or(Some(now));
-        }
-    }
-
-    /// From the first session on it counts whom the gateway never hears. Devices that were
-    /// registered while it did not run count from now on.
-    fn supervise(&mut self, now: Ms, out: &mut Changes) {
-        let count = DeviceIx(self.memories.len() as u32);
-        let Some(town) = self.wholes.supervised else {
-            self.wholes.supervised = Some(Supervised { since: now, below: count });
-            self.sight.supervised = self.wholes.supervised;
-            out.watch_meta = true;
-            return;
-        };
-        self.newcomers.extend((town.below.0..count.0).map(DeviceIx));
-        self.welcome(now, out);
-    }
-
-    /// Devices that were registered just now, and that nobody has heard yet.
-    fn welcome(&mut self, now: Ms, out: &mut Changes) {
-        for ix in std::mem::take(&mut self.newcomers) {
-            let Some(memory) = self.memories.get_mut(ix.at()) else { continue };
-            let claimed = self.registry.device(ix).is_some_and(|device| device.claimed);
-            let counts = memory.heard_at.is_none() && memory.fresh().supervised_since.is_none();
-            if claimed && counts {
-                memory.fresh_mut().supervised_since = Some(now);
-                out.save.push(ix);
-                self.schedule(ix);
-            }
-        }
-    }
-
-    /// Time passed: deadlines first, then zones and areas of which something changed.
-    pub fn tick(&mut self, now: Ms, out: &mut Changes) {
-        self.welcome(now, out);
-        self.blindness(now, out);
-        while let Some(Reverse((due, ix))) = self.timers.peek().copied().filter(|it| it.0.0 <= now)
-        {
-            self.timers.pop();
-            let counts = self.scheduled.get_mut(ix.at()).filter(|it| **it == due);
-            if let Some(scheduled) = counts {
-                *scheduled = Ms::MAX;
-                let before = self.facts.len();
-                let sight = self.sight;
-                self.judge(ix, |judge| judge.advance(now, sight));
-                out.dirty.push(ix);
-                if self.facts.len() > before {
-                    out.save.push(ix);
-                }
-            }
-        }
-        for (zone, whole) in &self.wholes.zones {
-            if whole.wake().is_some_and(|due| due <= now) {
-                self.zones_due.entry(zone.clone()).or_insert(now);
-            }
-        }
-        for (zone, _) in self.zones_again.iter().filter(|(_, due)| **due <= now) {
-            self.zones_due.entry(zone.clone()).or_insert(now);
-        }
-        for (station, _) in self.areas_again.iter().filter(|(_, due)| **due <= now) {
-            self.areas_due.insert(station.clone());
-        }
-        for (zone, at) in std::mem::take(&mut self.zones_due) {
-            self.zone(zone, at, now, out);
-        }
-        for station in std::mem::take(&mut self.areas_due) {
-            self.area(station, now, out);
-        }
-    }
-
-    fn blindness(&mut self, now: Ms, out: &mut Changes) {
-        let since = self.down_since.filter(|since| now >= since + BLIND_MS);
-        let Some(since) = since.filter(|_| !self.wholes.gateway_blind) else { return };
-        self.wholes.gateway_blind = true;
-        out.watch_meta = true;
-        self.facts.push(Fact::Raised(Raised {
-            subject: Subject::Gateway,
-            condition: Condition::GatewayBlind,
-            since,
-            measured_at: since,
-            received_at: now,
-            late_s: 0,
-            test: false,
-            members: Vec::new(),
-            reason: None,
-        }));
-    }
-
-    fn zone(&mut self, zone: Box<str>, at: Ms, now: Ms, out: &mut Changes) {
-        let (registry, memories) = (&self.registry, &self.memories);
-        let hydrants =
-            registry.zone(&zone).iter().filter_map(|ix| neighbour(registry, memories, *ix));
-        let whole = self.wholes.zones.entry(zone.clone()).or_default();
-        let was = *whole;
-        let (fact, again) = whole.zone(&zone, hydrants, at, now);
-        out.watch_meta |= *whole != was;
-        self.facts.extend(fact);
-        self.zones_again.remove(&zone);
-        self.zones_again.extend(again.map(|again| (zone, again)));
-    }
-
-    fn area(&mut self, station: Box<str>, now: Ms, out: &mut Changes) {
-        let (registry, memories) = (&self.registry, &self.memories);
-        let devices = registry
-            .of_station(&station)
-            .iter()
-            .filter_map(|ix| neighbour(registry, memories, *ix));
-        let whole = self.wholes.areas.entry(station.clone()).or_default();
-        let was = *whole;
-        let (fact, again) = whole.area(&station, devices, now);
-        out.watch_meta |= *whole != was;
-        self.facts.extend(fact);
-        self.areas_again.remove(&station);
-        self.areas_again.extend(again.map(|again| (station, again)));
-    }
-
-    /// When [`Self::tick`] has something to do.
-    #[must_use]
-    pub fn next_wake(&self) -> Option<Ms> {
-        let blind = self.down_since.filter(|_| !self.wholes.gateway_blind);
-        let zones = self.wholes.zones.values().filter_map(Whole::wake).min();
-        let again = self.zones_again.values().chain(self.areas_again.values()).copied().min();
-        let timer = self.timers.peek().map(|it| it.0.0);
-        [blind.map(|since| since + BLIND_MS), zones, again, timer].into_iter().flatten().min()
-    }
-}
-
-fn neighbour<'a>(
-    registry: &'a Registry,
-    memories: &'a [Memory],
-    ix: DeviceIx,
-) -> Option<Neighbour<'a>> {
-    let (device, memory) = (registry.device(ix)?, memories.get(ix.at())?);
-    let profile: &Profile = registry.profile_of(device);
-    Some(Neighbour { ix, device, profile, memory })
 }
 
 /// The time a message claims, if it can be so; not after its arrival.

@@ -25,12 +25,26 @@ pub const ALARM_LANE: [&str; 12] = [
     "stations/+/presence",
 ];
 
-/// What the readings' lane listens to, below the root.
-pub const READINGS_LANE: [&str; 1] = ["#"];
+/// What the readings' lane listens to, below the root: readings, alarms (for those without a word),
+/// and whatever has another number of levels. Not everything: a broker that finds no subscriber says
+/// so of a command, which then waits for its device; a filter of ours that takes commands would hide
+/// that nobody heard it.
+pub const READINGS_LANE: [&str; 10] = [
+    "+/+/telemetry",
+    "+/+/alarm",
+    "+/+/alarms",
+    "+/+/Alarm",
+    "+/+/Alarms",
+    "+/+/ALARM",
+    "+/+/ALARMS",
+    "+",
+    "+/+",
+    "+/+/+/+/#",
+];
 
-/// What it listened to in version 0.1.0: a session that lasts must forget it, or everything comes
-/// twice.
-pub const READINGS_LANE_BEFORE: [&str; 1] = ["+/+/telemetry"];
+/// What it listened to in builds between the releases: a session that lasts must forget it, or
+/// commands seem to be heard.
+pub const READINGS_LANE_BEFORE: [&str; 1] = ["#"];
 
 /// Whose a message is that came on a topic below the root, as the readings' lane sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,6 @@
 //! that go by the earlier time are at no fault.
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;
 
 use standpipe_shared::Condition;

@@ -2,6 +2,8 @@
 //! is behind, ahead or jumps; and each time a fire, a dry hydrant and a silence have their
 //! deadlines.
 
+mod properties;
+
 use standpipe_shared::{Alarm, Condition, Field, Kind, Reading};
 
 use crate::changes::{Page, Receiver};
