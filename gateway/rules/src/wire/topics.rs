@@ -29,7 +29,7 @@ pub const ALARM_LANE: [&str; 12] = [
 /// and whatever has another number of levels. Not everything: a broker that finds no subscriber says
 /// so of a command, which then waits for its device; a filter of ours that takes commands would hide
 /// that nobody heard it.
-pub const READINGS_LANE: [&str; 10] = [
+pub const READINGS_LANE: [&str; 11] = [
     "+/+/telemetry",
     "+/+/alarm",
     "+/+/alarms",
@@ -37,6 +37,7 @@ pub const READINGS_LANE: [&str; 10] = [
     "+/+/Alarms",
     "+/+/ALARM",
     "+/+/ALARMS",
+    "stations/+/+",
     "+",
     "+/+",
     "+/+/+/+/#",
