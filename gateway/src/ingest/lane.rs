@@ -174,7 +174,7 @@ impl Task {
 
     /// Whether a message is not for this lane, and is acknowledged unread.
     ///
-    /// The telemetry lane hears of everything. An alarm without a word in it is judged there: the
+    /// The telemetry lane hears alarms, too. One without a word in it is judged there: the
     /// broker's flag tells whether it takes back what was kept, which the alarm lane cannot see.
     fn is_anothers(&self, publish: &Publish<'_>) -> bool {
         let root = &self.setup.root;

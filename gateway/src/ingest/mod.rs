@@ -1,10 +1,11 @@
 //! The two persistent MQTT sessions: what devices and stations say, parsed and handed to the
 //! engine, and acknowledged when the engine says that what follows is on disk.
 //!
-//! The alarm lane asks for what is urgent, the telemetry lane for everything below the root: so
-//! no topic is nobody's. What the alarm lane gets too, and what the gateway published itself, the
-//! telemetry lane acknowledges unread ([`standpipe_rules::wire::topics`]). Only the alarm lane is
-//! sent what the broker keeps (retained messages), and only when the broker had lost the session.
+//! The alarm lane asks for what is urgent, the telemetry lane for readings, for the alarms once
+//! more, and for topics of any other number of levels. What the alarm lane gets too, and what the
+//! gateway published itself, the telemetry lane acknowledges unread
+//! ([`standpipe_rules::wire::topics`], which says what is not heard). Only the alarm lane is sent
+//! what the broker keeps (retained messages), and only when the broker had lost the session.
 //!
 //! Each lane runs on a thread of its own with nothing else on it, so that the alarm lane is never
 //! behind telemetry, and waits for nothing but its connection and its acknowledgements:

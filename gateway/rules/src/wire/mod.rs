@@ -165,6 +165,26 @@ pub enum Message {
     },
 }
 
+#[cfg(test)]
+impl Message {
+    /// A status of a device in "town" that says no more than whether it is online.
+    pub(crate) fn bare_status(device: impl Into<Box<str>>, online: bool) -> Self {
+        Self::Status {
+            area: "town".into(),
+            device: device.into(),
+            online,
+            boot: None,
+            firmware: None,
+            model: None,
+            interval_s: None,
+            reset: None,
+            rev: None,
+            lost: None,
+            storage: None,
+        }
+    }
+}
+
 /// Reads one delivered message below `root`.
 ///
 /// Never fails: what was not understood is in [`Parsed::rejected`], and what was understood of

@@ -2,10 +2,13 @@
 //! topics mean an alarm although they are not written as the contract has it.
 //!
 //! The alarm lane asks for the topics of the contract and for the usual misspellings of `alarm`.
-//! The readings' lane asks for everything below the root, so that nothing is lost between the
-//! two; what the other lane gets too, and what the gateway published itself, it passes over
-//! unread. No filter of MQTT can say "any depth, ending in alarm, in any case": those come on the
-//! readings' lane, and are handed on as urgent.
+//! The readings' lane asks for readings, for the alarms once more, and for topics of any other
+//! number of levels; what the other lane gets too, and what the gateway published itself, it
+//! passes over unread. No filter of MQTT can say "any depth, ending in alarm, in any case": those
+//! come on the readings' lane, and are handed on as urgent.
+//!
+//! Not heard: other topics of three levels, such as a rarer misspelling (`AlArM`). A filter that
+//! takes them takes the gateway's own commands too, see [`READINGS_LANE`].
 
 use standpipe_shared::{BadTopic, Name, Topic};
 

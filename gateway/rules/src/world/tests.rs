@@ -254,19 +254,7 @@ fn a_replayed_reading_is_judged_and_known() {
 #[test]
 fn a_status_a_reply_and_a_blind_gateway() {
     let (mut world, mut out) = world();
-    let will = Message::Status {
-        area: "town".into(),
-        device: "H".into(),
-        online: false,
-        boot: None,
-        firmware: None,
-        model: None,
-        interval_s: None,
-        reset: None,
-        rev: None,
-        lost: None,
-        storage: None,
-    };
+    let will = Message::bare_status("H", false);
     world.step(&will, T0, &mut out);
     assert_eq!(world.summary(H).conditions, Condition::Offline.bit());
     let reply = Message::Reply {

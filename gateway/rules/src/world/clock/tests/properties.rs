@@ -205,19 +205,7 @@ impl Gateway {
                 let alarm = Alarm { reading, condition, active, test };
                 Message::Alarm { area: "town".into(), device: name(*device).into(), alarm }
             }
-            Event::Says { device, online } => Message::Status {
-                area: "town".into(),
-                device: name(*device).into(),
-                online: *online,
-                boot: None,
-                firmware: None,
-                model: None,
-                interval_s: None,
-                reset: None,
-                rev: None,
-                lost: None,
-                storage: None,
-            },
+            Event::Says { device, online } => Message::bare_status(name(*device), *online),
             Event::Here { station, online } => {
                 Message::Presence { station: STATIONS[*station].into(), online: *online }
             }
