@@ -34,7 +34,7 @@ impl Night {
         let offset = dir.path().join("offset");
         std::fs::write(&offset, "+0").unwrap();
         let env = vec![
-            ("LD_PRELOAD", server("faketime")),
+            ("LD_PRELOAD", server("libfaketime")),
             ("FAKETIME_TIMESTAMP_FILE", offset.clone()),
             ("FAKETIME_NO_CACHE", "1".into()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),

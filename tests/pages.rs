@@ -280,6 +280,23 @@ fn a_page_to_a_webhook_survives_a_restart_under_the_same_key() {
 }
 
 #[test]
+fn a_receipt_that_comes_while_the_gateway_stops_is_waited_for() {
+    let (asks, asked) = std::sync::mpsc::channel();
+    let end = WebhookEnd::start(move |_| {
+        asks.send(()).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        "200 OK".to_owned()
+    });
+    let mut town = Town::with(&[("duty", &end)]);
+    town.fire("SMK-1");
+    asked.recv_timeout(PATIENCE).expect("a request");
+    town.stop();
+    assert!(end.next(PATIENCE).is_some());
+    town.start();
+    assert!(end.next(QUIET).is_none(), "taken is taken");
+}
+
+#[test]
 fn everybody_hears_the_time() {
     let mut town = Town::with(&[]);
     let client = town.client("device");

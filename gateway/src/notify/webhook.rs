@@ -20,7 +20,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::incidents::IncidentId;
 use standpipe_shared::Severity;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info, warn};
 use ulid::Ulid;
 
@@ -51,6 +51,8 @@ pub(super) const MOST: Duration = Duration::from_secs(60);
 pub(super) const MOST_ASKED: Duration = Duration::from_secs(600);
 /// After so long a page is given up, ms: 24 hours.
 pub const GIVE_UP_AFTER: Ms = 24 * 3_600_000;
+/// A gateway that stops waits this long for receivers to answer.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// A robot's limit is counted over this.
 const A_MINUTE: Duration = Duration::from_secs(60);
 /// A failing receiver is reported this often, ms.
@@ -170,7 +172,7 @@ impl Task {
         loop {
             let resume = self.resume;
             tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return self.hear_last_answers().await,
                 Some(landed) = self.flights.next() => self.landed(landed).await?,
                 landed = self.digests.landed() => self.digest_landed(landed).await?,
                 rung = bell.changed() => rung.map_err(|_| Unavailable::Stopped)?,
@@ -181,6 +183,18 @@ impl Task {
             }
             self.take_off().await?;
         }
+    }
+
+    /// Waits a moment for the answers to what is on its way: a page whose receipt is heard before
+    /// the gateway stops is not sent a second time after it.
+    async fn hear_last_answers(&mut self) -> Result<(), Unavailable> {
+        let answers = async {
+            while let Some(landed) = self.flights.next().await {
+                self.landed(landed).await?;
+            }
+            Ok(())
+        };
+        timeout(LAST_ANSWERS, answers).await.unwrap_or(Ok(()))
     }
 
     /// Sends what is owed, as far as there is room and the receiver is well.

@@ -2,12 +2,15 @@
 //! every answer here is held against it, member by member.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::{NOON, Served};
 use crate::clock::Clock;
+use crate::config;
+use crate::digest::{Day, Hour};
 
 /// The document, and the API it is about.
 struct Documented<'a> {
@@ -251,6 +254,15 @@ async fn busy(api: &Served) -> (String, String) {
     (fire, command["id"].as_str().unwrap().to_owned())
 }
 
+/// The day whose digest a notice of this moment comes into: tomorrow's once today's is made.
+fn growing_digest(api: &Served) -> Day {
+    let at = config::Digest::default().at.unwrap();
+    let hour = Hour { at, zone: api.another().town.zone };
+    let now = Clock::new().now();
+    let today = hour.today(now);
+    if hour.on(today) <= now { today.after() } else { today }
+}
+
 #[tokio::test]
 async fn what_is_read_is_what_is_documented() {
     let api = Served::alive().await;
@@ -270,7 +282,10 @@ async fn what_is_read_is_what_is_documented() {
             _ => "H-1",
         };
         let url = path.replace("{id}", id).replace("{command}", &command);
-        let url = url.replace("{name}", "municipal");
+        let mut url = url.replace("{name}", "municipal");
+        if path == "/api/v1/digest" {
+            write!(url, "?day={}", growing_digest(&api)).unwrap();
+        }
         let (status, value) = of.ask((method, path), &url, None).await;
         let expected = if path == "/readyz" { 503 } else { 200 };
         assert_eq!(status, expected, "{path}");
@@ -286,7 +301,9 @@ async fn what_is_read_is_what_is_documented() {
         }
         let takes = operation.get("parameters").is_some();
         if takes && path.starts_with("/api/v1/") {
-            assert_eq!(of.ask((method, path), &format!("{url}?colour=red"), None).await.0, 400);
+            let and = if url.contains('?') { '&' } else { '?' };
+            let url = format!("{url}{and}colour=red");
+            assert_eq!(of.ask((method, path), &url, None).await.0, 400);
         }
     }
     assert!(asked > 15, "{asked}");
