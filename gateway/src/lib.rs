@@ -6,7 +6,6 @@
 pub mod accounts;
 pub mod api;
 pub mod backoff;
-pub mod cap;
 pub mod cli;
 pub mod clock;
 pub mod config;

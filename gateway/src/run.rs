@@ -41,7 +41,6 @@ use crate::ingest;
 use crate::limits::GRACE;
 use crate::mqtt::{BadBroker, Broker};
 use crate::notify;
-use crate::notify::message::Desk;
 use crate::registry_files::{self, Untaken};
 use crate::series::Series;
 use crate::series::embedded::{Embedded, OpenError};
@@ -129,7 +128,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 
     let stage = &mut running.senders;
     let pages = with.pages(stage.stop.clone());
-    let with_words = (&Desk::of(&config.http), config.digest.hour(&config.http));
+    let with_words = (&config.http.desk(), config.digest.hour(&config.http));
     let webhooks = notify::webhook::start(pages.clone(), &config.webhooks, with_words)?;
     // Without webhooks it only gives up what was owed to earlier ones.
     let may_end = config.webhooks.is_empty();

@@ -8,12 +8,13 @@ use axum::http::Uri;
 use jiff::civil::Time;
 use standpipe_rules::Ms;
 use standpipe_rules::digest::Digest;
+use standpipe_words::day::{Day, Hour};
 
 use super::ApiState;
 use super::params::Params;
 use super::problem::Problem;
 use crate::accounts::Who;
-use crate::digest::{Day, Hour, gather};
+use crate::digest::gather;
 
 /// The notices that were open at a day's hour (`[digest] at`), and those that ended since the day
 /// before; today's and all stations' by default. A day whose hour has not come: so far.

@@ -14,6 +14,8 @@ use serde_json::{Map, Value};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, ActionKind, IncidentId, Refused, State as Stage};
 use standpipe_shared::Severity;
+use standpipe_words::cap::{self, Earlier};
+use standpipe_words::message::{Desk, Incident as Told};
 use ulid::Ulid;
 use utoipa::ToSchema;
 
@@ -25,8 +27,6 @@ use super::problem::Problem;
 use super::readers::ReadError;
 use super::schema::{Incident, WholeIncident};
 use crate::accounts::{Area, INCIDENTS_OF, Right, Who};
-use crate::cap::{self, Earlier};
-use crate::notify::message::{Desk, Incident as Told};
 
 /// Lines of a trail shown at most; the newest are left out beyond it.
 const TRAIL_AT_MOST: u32 = 10_000;

@@ -14,7 +14,6 @@ use super::{Failure, config};
 use crate::clock::Clock;
 use crate::config::{ClientCertificate, Config, Secret};
 use crate::mqtt::{Broker, LinkError};
-use crate::notify::message::Desk;
 use crate::private_file::{Readers, write};
 use crate::provision::SELFTEST;
 use crate::selftest::{self, Outcome, page};
@@ -133,7 +132,7 @@ fn borrow(config: &mut Config, folder: &Path) -> Result<(), Failure> {
 
 async fn tell(config: &Config, outcomes: &[Outcome], now: Ms) {
     let bad: Vec<Outcome> = outcomes.iter().filter(|it| !it.passed()).cloned().collect();
-    for name in page::tell((&config.webhooks, &Desk::of(&config.http)), &bad, now).await {
+    for name in page::tell((&config.webhooks, &config.http.desk()), &bad, now).await {
         tracing::error!("webhook {name} was not told: tell its people by other means");
     }
 }

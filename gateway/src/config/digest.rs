@@ -2,10 +2,10 @@
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use standpipe_words::day::Hour;
 
 use super::Http;
 use super::section::{Notes, Section};
-use crate::digest::Hour;
 
 /// `[digest]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,16 +17,19 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
+use standpipe_words::message::Desk;
 
 use crate::keep::files::Database;
 use crate::notify::trust::Trust;
 
 pub use digest::Digest;
 pub use fault::{Fault, Faults};
+pub use standpipe_words::Language;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +122,15 @@ pub struct Http {
     pub door: Door,
 }
 
+impl Http {
+    /// What messages are written with; the zone was looked at when the configuration was read.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        let zone = TimeZone::get(&self.timezone).unwrap_or(TimeZone::UTC);
+        Desk { zone, url: self.url.clone(), language: self.language }
+    }
+}
+
 /// Who is let in by HTTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Door {
@@ -127,15 +139,6 @@ pub enum Door {
     Accounts,
     /// Everybody on this machine: `standpipe demo`.
     ThisMachine,
-}
-
-/// A language of people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    /// `zh`
-    Chinese,
-    /// `en`
-    English,
 }
 
 /// `[store]`

@@ -84,7 +84,7 @@ fn content(view: &View, asked: &Asked, stations: &[(String, String)]) -> Markup 
             }
             @if !asked.over { p.note { (view.say(SO_FAR)) " " (when(it.to)) } }
             @if let Some(unread) = &it.unread { p {
-                (crate::digest::words::unread(unread, view.lang.language()))
+                (standpipe_words::digest::unread(unread, view.lang.language()))
                 @if quarantine::may(&view.who) {
                     " · " a.noprint href="/quarantine" { (view.say(SHOW)) }
                 }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use super::layout;
 use super::refused::{self, LOCKED};
-use super::text::{LANGUAGE_COOKIE, Lang, Say, say};
+use super::text::{LANGUAGE_COOKIE, Lang, Say, chosen, say};
 use super::view::{Form, Oops, View, escaped, is_ours, ours};
 use crate::accounts::{AccountError, PASSWORD_AT_LEAST};
 use crate::api::ApiState;
@@ -42,7 +42,7 @@ pub async fn page(
     uri: Uri,
 ) -> Result<Response, Oops> {
     let params = Params::read(&uri, &["next"])?;
-    let lang = Lang::of(&headers, api.town.language);
+    let lang = chosen(&headers, api.town.language);
     Ok(form(lang, ours(params.raw("next").unwrap_or("/")), None).into_response())
 }
 
@@ -62,7 +62,7 @@ pub async fn sign_in(
     let key = match api.accounts.sign_in(name, password, api.clock.now()).await {
         Ok(key) => key,
         Err(error) => {
-            let lang = Lang::of(&headers, api.town.language);
+            let lang = chosen(&headers, api.town.language);
             let (status, words) = told(&error);
             return Ok((status, form(lang, &next, Some((words, &typed)))).into_response());
         }

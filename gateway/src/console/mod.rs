@@ -90,18 +90,6 @@ pub fn report_document(town: &Town, report: &Report) -> String {
     reports::document(text::Lang::usual(town.language), &town.zone, report)
 }
 
-/// What a condition is called in a language.
-#[must_use]
-pub const fn condition_words(it: standpipe_shared::Condition, language: Language) -> &'static str {
-    text::Lang::usual(language).of_say(text::words::condition(it))
-}
-
-/// Why a message was not understood, in a language: by the code of the quarantine.
-#[must_use]
-pub fn reason_words(code: &str, language: Language) -> &str {
-    text::words::rejected(code).map_or(code, |words| text::Lang::usual(language).of_say(words))
-}
-
 /// Every page there is.
 pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
     let live = Router::new().route("/live", get(stream::page)).with_state(streams);

@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use standpipe_rules::Ms;
 
 use super::refused::Refused;
-use super::text::{Lang, Say, clock, day, machine, stamp};
+use super::text::{Lang, Say, chosen, clock, day, machine, stamp};
 use crate::accounts::{By, Who, same};
 use crate::api::ApiState;
 use crate::api::problem::Problem;
@@ -41,7 +41,7 @@ impl FromRequestParts<Arc<ApiState>> for View {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<ApiState>) -> Result<Self, Oops> {
         let who = parts.extensions.get::<Who>().cloned().ok_or_else(Problem::unauthorized)?;
         let here = parts.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
-        let lang = Lang::of(&parts.headers, api.town.language);
+        let lang = chosen(&parts.headers, api.town.language);
         Ok(Self { api: Arc::clone(api), who, lang, here, now: api.clock.now() })
     }
 }
@@ -205,7 +205,7 @@ impl IntoResponse for Oops {
 
 /// Says what was refused in the language of whoever asked.
 pub async fn spoken(State(api): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
-    let lang = Lang::of(request.headers(), api.town.language);
+    let lang = chosen(request.headers(), api.town.language);
     let response = next.run(request).await;
     match response.extensions().get::<Refused>() {
         Some(refused) => refused.page(lang),

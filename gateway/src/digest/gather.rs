@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
 use standpipe_rules::digest::{Digest, ReasonCount, Subject, Unread};
 use standpipe_rules::incidents::WireIncident;
+use standpipe_words::day::Day;
 
-use super::Day;
 use crate::accounts::{Area, area};
 use crate::api::readers::ReadError;
 use crate::selftest;

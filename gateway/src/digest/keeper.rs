@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use standpipe_rules::Ms;
+use standpipe_words::day::{Due, Hour, Told};
+use standpipe_words::digest::link;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use super::day::{Due, Hour, Told};
 use super::gather;
-use super::words::link;
 use crate::accounts::Area;
 use crate::config::Webhook;
 use crate::engine::{Inbox, Unavailable};

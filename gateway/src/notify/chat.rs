@@ -14,9 +14,9 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use serde_json::{Value, json};
 use standpipe_rules::Ms;
+use standpipe_words::message::Words;
 
 use super::answer::Answer;
-use super::message::Words;
 use super::sign::hmac_sha256;
 use crate::config::{Robot, Secret};
 

@@ -8,18 +8,17 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 use standpipe_rules::digest::Digest;
+use standpipe_words::cap::{self, Earlier};
+use standpipe_words::digest::Room;
+use standpipe_words::message::{Desk, Incident, Words};
 
 use super::answer::{self, Answer};
-use super::message::{Desk, Incident, Words};
 use super::sign::{HEADER, signature};
 use super::trust::Trust;
 use super::{CONNECT_TIMEOUT, TIMEOUT, chat, mail, sms};
 use crate::backoff::retry_after;
-use crate::cap::{self, Earlier};
 use crate::clock::Clock;
 use crate::config::{Format, Robot, Webhook};
-use crate::digest;
-use crate::digest::words::Room;
 
 /// The most of an answer that is read, bytes.
 const ANSWER_MOST: usize = 64 * 1024;
@@ -150,7 +149,7 @@ fn said(format: &Format, sent: &Sent, desk: &Desk) -> Result<Said, String> {
         (About::Digest, Format::Cap) => Err("a digest is no alert: CAP has none".to_owned()),
         (About::Digest, _) => {
             let it: Wrapped = serde_json::from_str(&sent.wire).map_err(unread)?;
-            Ok(Said::Words(digest::words::words(&it.digest, desk, room(format))))
+            Ok(Said::Words(standpipe_words::digest::words(&it.digest, desk, room(format))))
         }
         (About::Incident, format) => {
             let it: Incident = serde_json::from_str(&sent.wire).map_err(unread)?;

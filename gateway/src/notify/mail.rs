@@ -11,10 +11,10 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::Tls;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use reqwest::Url;
+use standpipe_words::message::Words;
 
 use super::TIMEOUT;
 use super::answer::Answer;
-use super::message::Words;
 use super::trust::Trust;
 use crate::config::{Mail, Secret};
 

@@ -8,13 +8,12 @@
 //! | [`deliver`] | one attempt at one of these; `chat`, [`mail`], `sms`: how each wants it |
 //! | `digests` | the daily digest, behind all that pages |
 //! | [`trust`] | whose certificates they must have |
-//! | [`message`] | an incident in a few lines, for all of them |
 //!
 //! A doorbell says that something may be owed; what, is in the store alone. A sender that is
 //! killed, cut off or told to stop therefore loses nothing: it reads again, and what was sent
 //! twice bears the same `page_id`. What is slow delays nobody else.
 //!
-//! Not here: who is owed what (`standpipe_rules::incidents`, `orders`), and writing down that one arrived
+//! Not here: how an incident is put into words (`standpipe_words::message`), who is owed what (`standpipe_rules::incidents`, `orders`), and writing down that one arrived
 //! (the engine, with its next batch).
 
 pub mod answer;
@@ -24,7 +23,6 @@ pub mod device;
 mod digests;
 mod flight;
 pub mod mail;
-pub mod message;
 mod packets;
 mod session;
 pub(crate) mod sign;

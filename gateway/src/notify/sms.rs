@@ -6,7 +6,8 @@
 
 use std::fmt::Write as _;
 
-use super::message::Words;
+use standpipe_words::message::Words;
+
 use crate::config::{Secret, Sms};
 
 /// One request.
@@ -76,7 +77,7 @@ fn put(template: &str, values: &[(&str, String)], place: Place) -> String {
 fn escaped(value: &str, place: Place) -> String {
     match place {
         Place::Line => value.replace(['\r', '\n'], " "),
-        Place::Xml => crate::cap::escaped(value),
+        Place::Xml => standpipe_words::cap::escaped(value),
         Place::Json => {
             let quoted = serde_json::Value::from(value).to_string();
             quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned()

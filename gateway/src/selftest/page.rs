@@ -9,6 +9,7 @@ use serde_json::json;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Role;
 use standpipe_shared::Severity;
+use standpipe_words::message::Desk;
 use ulid::Ulid;
 
 use super::{Outcome, fingerprint};
@@ -16,7 +17,6 @@ use crate::clock::Clock;
 use crate::config::Webhook;
 use crate::notify::answer::Answer;
 use crate::notify::deliver::{About, Caller, Sent, attempt, callers};
-use crate::notify::message::Desk;
 use crate::provision::SELFTEST;
 
 /// Attempts at one receiver: the next run says it again anyway.

@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 use standpipe_rules::Ms;
+use standpipe_words::day::Told;
 
 use super::rows::{self, put};
 use super::{Reader, StoreError};
-use crate::digest::Told;
 
 /// How long digests are kept, ms: 90 days.
 const KEPT_MS: Ms = 90 * 86_400_000;
@@ -137,8 +137,8 @@ mod tests {
     use standpipe_rules::incidents::{Plan, Secret};
 
     use super::{KEPT_MS, News, Which};
-    use crate::digest::{Day, Told};
     use crate::store::{Extras, Reader, Store};
+    use standpipe_words::day::{Day, Told};
 
     const AT: i64 = 1_764_000_000_000;
 

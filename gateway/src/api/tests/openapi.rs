@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use standpipe_words::day::{Day, Hour};
 
 use super::{NOON, Served};
 use crate::clock::Clock;
 use crate::config;
-use crate::digest::{Day, Hour};
 
 /// The document, and the API it is about.
 struct Documented<'a> {

@@ -6,8 +6,8 @@ use serde_json::json;
 use standpipe_rules::digest::{Digest, LINES, ReasonCount, Unread};
 
 use super::{Room, words};
-use crate::config::Language;
-use crate::notify::message::Desk;
+use crate::language::Language;
+use crate::message::Desk;
 
 /// 2026-11-28, eight in the morning there.
 const EIGHT: i64 = 1_795_824_000_000;

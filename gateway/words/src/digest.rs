@@ -3,9 +3,9 @@
 
 use standpipe_rules::digest::{Digest, Line, Unread};
 
-use crate::config::Language;
-use crate::console::{condition_words, reason_words};
-use crate::notify::message::{Desk, Words};
+use crate::language::{Lang, Language};
+use crate::message::{Desk, Words};
+use crate::terms;
 
 /// Reasons that are named in a digest's line about messages that were not understood.
 const REASONS: usize = 3;
@@ -59,7 +59,8 @@ pub fn headline(it: &Digest, language: Language) -> String {
 #[must_use]
 pub fn unread(it: &Unread, language: Language) -> String {
     let reasons = it.reasons.iter().take(REASONS).map(|of| {
-        let words = reason_words(&of.reason, language);
+        let words = terms::rejected(&of.reason)
+            .map_or(&*of.reason, |words| Lang::usual(language).of_say(words));
         format!("{words} {}", of.messages)
     });
     let reasons = reasons.collect::<Vec<_>>().join(" · ");
@@ -115,7 +116,7 @@ fn lines(it: &Digest, desk: &Desk, (headline, link): (&str, &str), most: usize) 
 /// `离线 8 · 电量不足 3`: those that are open; those that ended stand behind a check mark.
 fn counts(it: &Digest, language: Language) -> String {
     let counts = it.counts.iter().map(|of| {
-        let name = condition_words(of.condition, language);
+        let name = Lang::usual(language).of_say(terms::condition(of.condition));
         match (of.open, of.closed) {
             (open, 0) => format!("{name} {open}"),
             (0, closed) => format!("{name} ✓{closed}"),

@@ -11,8 +11,8 @@ use standpipe_rules::Ms;
 use standpipe_rules::incidents::NearHydrant;
 use standpipe_shared::{Class, Condition, Severity};
 
-use crate::config::Language;
-use crate::notify::message::{Desk, Incident, water};
+use crate::language::Language;
+use crate::message::{Desk, Incident, water};
 
 /// Its type.
 pub const TYPE: &str = "application/cap+xml";
@@ -196,7 +196,7 @@ fn area(out: &mut Xml, it: &Incident) {
 
 /// Who sends it: no spaces, no commas, none of XML's own characters.
 fn sender(desk: &Desk) -> String {
-    let url = reqwest::Url::parse(&desk.url).ok();
+    let url = url::Url::parse(&desk.url).ok();
     let host = url.as_ref().and_then(|it| it.host_str()).unwrap_or("localhost");
     format!("standpipe@{host}")
 }

@@ -11,7 +11,7 @@ use standpipe_rules::detect::Trust;
 use standpipe_rules::incidents::{IncidentId, NearHydrant, Text, WireDevice};
 use standpipe_shared::{Class, Condition, Severity};
 
-use crate::config::{Http, Language};
+use crate::language::Language;
 
 /// Hydrants named in a message: more do not fit.
 const HYDRANTS: usize = 3;
@@ -31,13 +31,6 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// As configured; the zone was looked at when the configuration was read.
-    #[must_use]
-    pub fn of(http: &Http) -> Self {
-        let zone = TimeZone::get(&http.timezone).unwrap_or(TimeZone::UTC);
-        Self { zone, url: http.url.clone(), language: http.language }
-    }
-
     /// A moment in the town's time.
     #[must_use]
     pub fn moment(&self, at: Ms) -> String {
