@@ -5,9 +5,7 @@
 
 pub mod accounts;
 pub mod api;
-pub mod backoff;
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod console;
 pub mod demo;
@@ -17,10 +15,8 @@ pub mod health;
 pub mod ids;
 pub mod ingest;
 pub mod keep;
-pub mod limits;
 pub mod mqtt;
 pub mod notify;
-pub mod private_file;
 pub mod provision;
 pub mod registry_files;
 pub mod report;
@@ -28,6 +24,8 @@ pub mod run;
 pub mod selftest;
 pub mod series;
 pub mod store;
+
+pub use standpipe_machine::{backoff, clock, limits, private_file};
 
 // The stories of `series/stories.rs` are told here and in `tests/series.rs`, under one name.
 #[cfg(test)]

@@ -40,7 +40,7 @@ struct Shared {
     /// The kernel's name for this boot.
     boot: Option<Arc<str>>,
     /// What a test has set the machine's clock by.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     skew: std::sync::atomic::AtomicI64,
 }
 
@@ -60,7 +60,7 @@ impl Clock {
             told,
             doubted: AtomicBool::new(false),
             boot: moment::boot(),
-            #[cfg(test)]
+            #[cfg(any(test, feature = "testing"))]
             skew: 0.into(),
         };
         Self { shared: Arc::new(shared) }
@@ -118,14 +118,14 @@ impl Clock {
     }
 
     fn wall(&self) -> Ms {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "testing"))]
         return wall() + self.shared.skew.load(Ordering::Relaxed);
-        #[cfg(not(test))]
+        #[cfg(not(any(test, feature = "testing")))]
         wall()
     }
 
     /// Sets the machine's clock, as far as this one sees, so much ahead of the true one.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub fn set_machine(&self, ahead: Ms) {
         self.shared.skew.store(ahead, Ordering::Relaxed);
     }
@@ -141,7 +141,7 @@ pub struct Stamp {
 
 impl Stamp {
     /// One of a clock that has been set by so much in all.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub const fn after(told: Ms, set: Ms) -> Self {
         Self { told, set }
     }

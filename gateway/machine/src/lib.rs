@@ -1,0 +1,16 @@
+//! What the gateway asks of the machine it runs on, so that nothing else does.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`clock`] | the time, and whether somebody set it: the only file that asks |
+//! | [`private_file`] | files that are there whole or not at all, for their owner alone |
+//! | [`backoff`] | how long to wait before the next retry |
+//! | [`limits`] | the limits that no user needs to change |
+//!
+//! Not here: what is decided (`standpipe_rules`), sockets (`mqtt`, `notify`, the API) and databases
+//! (the store).
+
+pub mod backoff;
+pub mod clock;
+pub mod limits;
+pub mod private_file;
