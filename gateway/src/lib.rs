@@ -23,9 +23,9 @@ pub mod report;
 pub mod run;
 pub mod selftest;
 pub mod series;
-pub mod store;
 
 pub use standpipe_machine::{backoff, clock, limits, private_file};
+pub use standpipe_store as store;
 
 // The stories of `series/stories.rs` are told here and in `tests/series.rs`, under one name.
 #[cfg(test)]

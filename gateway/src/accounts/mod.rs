@@ -26,9 +26,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use standpipe_rules::Ms;
+use standpipe_store::files::Database;
 use tokio::sync::Semaphore;
-
-use crate::keep::files::Database;
 
 pub use book::{Account, AuditLine, Book, Known, Token};
 pub use role::{Right, Role};

@@ -4,12 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
-
-use crate::accounts::{Account, AccountError, Book, Role, fresh_password};
-use crate::clock::Clock;
-use crate::keep::files::Database;
+use standpipe_store::files::Database;
 
 use super::{Failure, config};
+use crate::accounts::{Account, AccountError, Book, Role, fresh_password};
+use crate::clock::Clock;
 
 /// Whoever has a shell on the gateway's machine.
 const WHO: &str = "command line";

@@ -22,9 +22,9 @@ use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
+use standpipe_store::files::Database;
 use standpipe_words::message::Desk;
 
-use crate::keep::files::Database;
 use crate::notify::trust::Trust;
 
 pub use digest::Digest;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use standpipe_rules::incidents::Steps;
 use standpipe_shared::ROOT;
+use standpipe_store::files::Database;
 use toml::de::DeTable;
 
 use super::fault::Faults;
@@ -13,7 +14,6 @@ use super::{
     Broker, ClientCertificate, Config, Door, Escalation, Http, Influx, Language, Mqtt,
     RegistryFiles, Secret, Store, Verify, digest, profiles, webhooks,
 };
-use crate::keep::files::Database;
 
 /// The largest secret or certificate, bytes.
 const MAX_SECRET: usize = 64 * 1024;

@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use standpipe_rules::Ms;
+use standpipe_store::files::MADE;
 
-use super::files::MADE;
 use super::{CONFIG, KeepError, Parts, set_aside};
 use crate::private_file::{Readers, write};
 

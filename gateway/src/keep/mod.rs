@@ -1,13 +1,12 @@
 //! Copies of everything that must not be lost: made while the gateway runs, and put back.
 //!
-//! A backup is a folder `standpipe-20261123T200000Z` of every database there is ([`files`]), the
+//! A backup is a folder `standpipe-20261123T200000Z` of every database there is ([`standpipe_store::files`]), the
 //! registry as `stations.csv` and `devices.csv` (to read, and for other programs), and
 //! the configuration with the files it names: so it holds secrets, and only its owner may read it.
 //! History in InfluxDB is not in it (`influx backup`), nor is what the broker keeps. How many
 //! backups are kept is up to the command (`cli/backup.rs`).
 
 pub mod config;
-pub mod files;
 pub mod made;
 
 use std::fs::File;
@@ -19,8 +18,8 @@ use rusqlite::{Connection, OpenFlags};
 use standpipe_rules::Ms;
 use standpipe_rules::registry::files::{write_devices, write_stations};
 use standpipe_rules::registry::{Device, Station};
+use standpipe_store::files::Database;
 
-use self::files::Database;
 use crate::private_file::{Readers, write};
 use crate::selftest;
 use crate::store::{Lock, Reader, StoreError};
@@ -234,10 +233,10 @@ fn beside(path: &Path, tail: &str) -> PathBuf {
 mod tests {
     use standpipe_rules::flow::FlowTest;
 
-    use super::files::Database;
     use super::{KeepError, Parts, back_up, restore};
     use crate::accounts::{Account, Accounts, Book, Job, Role, Token, Work, fresh_password};
     use crate::store::{Store, StoreError};
+    use standpipe_store::files::Database;
 
     #[test]
     fn what_is_damaged_is_replaced_and_does_not_replace() {

@@ -5,10 +5,11 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use standpipe_store::files::{Database, MADE};
+
 use super::{StartError, start};
 use crate::clock::Clock;
 use crate::config::{Broker, Config, Door};
-use crate::keep::files::{Database, MADE};
 use crate::keep::{self, Parts};
 use crate::limits::GRACE;
 use crate::store::StoreError;

@@ -50,7 +50,7 @@ pub fn version(conn: &Connection) -> Result<i64, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::{NEWEST, migrate, version};
-    use crate::store::StoreError;
+    use crate::StoreError;
     use rusqlite::Connection;
 
     #[test]

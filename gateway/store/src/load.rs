@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use rusqlite::Row;
+use standpipe_machine::clock::Moment;
 use standpipe_rules::changes::{Page, Presence, Receiver};
 use standpipe_rules::detect::admit::Recent;
 use standpipe_rules::detect::watch::Wholes;
@@ -15,7 +16,6 @@ use standpipe_rules::{Changes, Ms};
 use super::commit::Newest;
 use super::reader::{newest, ulid};
 use super::{Store, StoreError, block, rows};
-use crate::clock::Moment;
 
 /// Stations whose terminal is there, by MQTT.
 type Terminals = BTreeSet<Box<str>>;

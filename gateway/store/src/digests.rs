@@ -137,7 +137,7 @@ mod tests {
     use standpipe_rules::incidents::{Plan, Secret};
 
     use super::{KEPT_MS, News, Which};
-    use crate::store::{Extras, Reader, Store};
+    use crate::{Extras, Reader, Store};
     use standpipe_words::day::{Day, Told};
 
     const AT: i64 = 1_764_000_000_000;

@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn rows_of_the_ledger_are_kept_for_90_days_and_go_in_small_steps() {
         let mut conn = rusqlite::Connection::open_in_memory().unwrap();
-        crate::store::migrations::migrate(&mut conn).unwrap();
+        crate::migrations::migrate(&mut conn).unwrap();
         let counts = LedgerCounts { received: 1, ..LedgerCounts::default() };
         for hour in 0..10 {
             let row = LedgerRow { device: DeviceIx(hour % 2), hour: hour.into(), boot: 1, counts };
@@ -397,7 +397,7 @@ mod tests {
     #[rustfmt::skip] // a table
     fn a_status_that_the_broker_kept_takes_no_newer_ones_place() {
         let mut conn = rusqlite::Connection::open_in_memory().unwrap();
-        crate::store::migrations::migrate(&mut conn).unwrap();
+        crate::migrations::migrate(&mut conn).unwrap();
         for (story, retained, boot, firmware, shown) in [
             ("nothing is known",            true,  Some(3), "1.0", "1.0"),
             ("the same start, retained",    true,  Some(3), "0.9", "1.0"),
@@ -422,7 +422,7 @@ mod tests {
     fn what_was_not_understood_is_counted_by_quarters_of_an_hour_for_90_days() {
         const QUARTER: i64 = 15 * 60_000;
         let mut conn = rusqlite::Connection::open_in_memory().unwrap();
-        crate::store::migrations::migrate(&mut conn).unwrap();
+        crate::migrations::migrate(&mut conn).unwrap();
         for (at, messages) in [(0, 1), (QUARTER - 1, 2), (QUARTER, 4), (REJECTED_MS + 1, 8)] {
             rejected(&conn, at, "topic", messages).unwrap();
         }

@@ -9,6 +9,7 @@
 //! | `commit.rs` | everything that follows from a batch, in one transaction |
 //! | `rows.rs` | one table, one function |
 //! | `load.rs` | the world as it was |
+//! | [`files`] | every file that must not be lost, and where it is |
 //! | [`orders`] | what is asked of devices: written, given back, read |
 //! | [`reader`] | what senders, history and the API read |
 //!
@@ -18,6 +19,7 @@ pub mod block;
 pub mod bulletins;
 mod commit;
 pub mod digests;
+pub mod files;
 mod load;
 mod migrations;
 pub mod orders;
@@ -169,7 +171,7 @@ impl Store {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 impl Store {
     /// A disk of so many pages.
     pub fn limit_pages(&self, pages: i64) {

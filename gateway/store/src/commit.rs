@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::json;
+use standpipe_machine::clock::Moment;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::IncidentId;
 use standpipe_rules::orders::Of;
@@ -14,8 +15,6 @@ use standpipe_rules::{Changes, Ms};
 use ulid::Ulid;
 
 use super::rows::{self, Quarantined};
-use crate::clock::Moment;
-
 use super::{Store, StoreError, block, bulletins, digests, orders};
 
 /// Log blocks cut off in one transaction at most, so that none takes long.
