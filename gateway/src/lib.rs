@@ -10,8 +10,6 @@ pub mod config;
 pub mod console;
 pub mod demo;
 pub mod digest;
-pub mod engine;
-pub mod health;
 pub mod ids;
 pub mod ingest;
 pub mod keep;
@@ -24,6 +22,7 @@ pub mod run;
 pub mod selftest;
 pub mod series;
 
+pub use standpipe_engine::{self as engine, health};
 pub use standpipe_machine::{backoff, clock, limits, private_file};
 pub use standpipe_store as store;
 

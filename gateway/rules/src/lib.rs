@@ -31,6 +31,7 @@ pub mod flow;
 pub mod incidents;
 pub mod orders;
 pub mod registry;
+pub mod selftest;
 pub mod shift;
 pub mod status;
 pub mod wire;

@@ -7,6 +7,7 @@ use influxdb2::api::write::TimestampPrecision;
 use reqwest::Method;
 use serde_json::{Value, json};
 use standpipe_rules::Ms;
+use standpipe_rules::selftest::SELFTEST;
 
 use super::daily::Daily;
 use super::gateway::{Gateway, Where, word};
@@ -15,7 +16,6 @@ use crate::clock::Clock;
 use crate::config::{ClientCertificate, Config, Secret};
 use crate::mqtt::{Broker, LinkError};
 use crate::private_file::{Readers, write};
-use crate::provision::SELFTEST;
 use crate::selftest::{self, Outcome, page};
 use crate::series::influx::{Influx, Settings};
 
@@ -95,7 +95,7 @@ fn once(args: &Args) -> Result<(), Failure> {
 fn stations(gateway: &Gateway) -> Result<Vec<Box<str>>, Failure> {
     let stations = gateway.list(&["stations"])?;
     for it in &stations {
-        let id = selftest::detector(word(it, "id"));
+        let id = standpipe_rules::selftest::detector(word(it, "id"));
         let path = ["devices", &*id];
         if gateway.ask(Method::GET, &path, None).is_ok() {
             continue;

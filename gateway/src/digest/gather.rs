@@ -4,11 +4,11 @@ use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
 use standpipe_rules::digest::{Digest, ReasonCount, Subject, Unread};
 use standpipe_rules::incidents::WireIncident;
+use standpipe_rules::selftest;
 use standpipe_words::day::Day;
 
 use crate::accounts::{Area, area};
 use crate::api::readers::ReadError;
-use crate::selftest;
 use crate::store::REJECTED_SLOT_MS;
 
 /// Notices that one digest counts at most; beyond it, the newest.

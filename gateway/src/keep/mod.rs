@@ -18,10 +18,10 @@ use rusqlite::{Connection, OpenFlags};
 use standpipe_rules::Ms;
 use standpipe_rules::registry::files::{write_devices, write_stations};
 use standpipe_rules::registry::{Device, Station};
+use standpipe_rules::selftest;
 use standpipe_store::files::Database;
 
 use crate::private_file::{Readers, write};
-use crate::selftest;
 use crate::store::{Lock, Reader, StoreError};
 
 /// The folder of the configuration and the files it names.

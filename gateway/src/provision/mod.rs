@@ -28,23 +28,22 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use standpipe_rules::Ms;
-use standpipe_rules::registry::{Device, Registry};
-use standpipe_shared::ROOT;
-
-use self::bridges::Bridge;
-use crate::private_file::{Readers, write};
 use account::account;
 use authority::{Authority, DAY_MS, Subject, Validity};
 use ledger::{Ledger, Standing};
 use passwords::Passwords;
+use standpipe_rules::Ms;
+use standpipe_rules::registry::{Device, Registry};
+use standpipe_rules::selftest::SELFTEST;
+use standpipe_shared::ROOT;
+
+use self::bridges::Bridge;
+use crate::private_file::{Readers, write};
 
 /// Areas that would be something else in a topic.
 const RESERVED: [&str; 3] = ["stations", "gateway", SELFTEST];
 /// What a station's name begins with.
 const STATIONS: &str = "stations/";
-/// The name of the self-test, and the area of its devices.
-pub const SELFTEST: &str = "selftest";
 /// The name of the gateway.
 pub const GATEWAY: &str = "gateway";
 const BROKER: &str = "broker";

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Outcome, State, WireIncident};
+use standpipe_rules::selftest::{self, SELFTEST};
 use standpipe_shared::{Class, Condition, Severity};
 
 use super::story::{HOPS, Story};
@@ -13,8 +14,6 @@ use super::watched::watched;
 use super::{Figures, Month, Report, Spread};
 use crate::accounts::{Area, area};
 use crate::api::readers::ReadError;
-use crate::provision::SELFTEST;
-use crate::selftest;
 
 /// SQL that is true of `incident i` that failed again after it was repaired, or seemed to be. Other
 /// episodes are none: it got worse, work on it took longer, or silence broke the evidence.

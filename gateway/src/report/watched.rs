@@ -9,12 +9,12 @@ use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::DeviceIx;
+use standpipe_rules::selftest::SELFTEST;
 use standpipe_shared::Condition;
 
 use crate::accounts::Area;
 use crate::api::maintenance::out_of_service;
 use crate::api::readers::ReadError;
-use crate::provision::SELFTEST;
 use crate::store::LEDGER_MS;
 
 const HOUR_MS: Ms = 3_600_000;

@@ -7,14 +7,14 @@
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use standpipe_rules::selftest::{SELFTEST, detector};
 use tokio::time::timeout_at;
 
-use super::{Outcome, PATIENCE, detector};
+use super::{Outcome, PATIENCE};
 use crate::clock::Clock;
 use crate::mqtt::Retained;
 use crate::mqtt::frame::Receipt;
 use crate::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Will};
-use crate::provision::SELFTEST;
 
 /// The alarm is on.
 const ON: &str = r#"{"condition":"smoke","active":true,"test":true}"#;

@@ -12,19 +12,15 @@ pub mod page;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use sha2::{Digest as _, Sha256};
 use standpipe_rules::Ms;
 
 use crate::clock::Clock;
 use crate::mqtt::{Broker, LinkError};
-use crate::provision::SELFTEST;
 
 /// From the detector's alarm to the station's screen. GB 50440: at most 10 s.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Stations tested at one time: enough to be done soon when none answers.
 const AT_ONCE: usize = 16;
-/// What is left of a long id, before its fingerprint.
-const LONG: usize = 31;
 
 /// How one station did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,32 +64,9 @@ pub async fn run(
     stream::iter(tests).buffered(AT_ONCE).try_collect().await
 }
 
-/// The id of a station's own detector; of a long station's id the end is a fingerprint.
-#[must_use]
-pub fn detector(station: &str) -> String {
-    let id = format!("{SELFTEST}-{station}");
-    if id.len() <= standpipe_shared::Name::MAX_PLAIN {
-        return id;
-    }
-    let print = fingerprint(station);
-    format!("{}-{print:016x}", id.get(..LONG).unwrap_or_default())
-}
-
-/// Whether a device is no device, but there for these tests.
-#[must_use]
-pub fn is_detector(device: &str) -> bool {
-    device.strip_prefix(SELFTEST).is_some_and(|rest| rest.starts_with('-'))
-}
-
-/// The same for one name wherever it is reckoned.
-fn fingerprint(name: &str) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
-    digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Outcome, detector, is_detector};
+    use super::Outcome;
     use std::time::Duration;
 
     #[test]
@@ -106,14 +79,5 @@ mod tests {
         assert_eq!(it.line(5), "selftest,station=t1 passed=0i,terminal=0i,seconds=0.04 5\n");
         (it.took, it.terminal) = (None, true);
         assert_eq!(it.line(5), "selftest,station=t1 passed=0i,terminal=1i 5\n");
-    }
-
-    #[test]
-    fn a_detectors_id_is_a_name_however_long_the_stations_is() {
-        let long = "s".repeat(48);
-        assert!(standpipe_shared::Name::plain(&detector(&long)).is_ok());
-        assert_eq!(detector("t1"), "selftest-t1");
-        assert!(is_detector(&detector(&long)) && is_detector("selftest-t1"));
-        assert!(!is_detector("selftest") && !is_detector("SD-1"));
     }
 }

@@ -8,16 +8,16 @@ use std::time::Duration;
 use serde_json::json;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Role;
+use standpipe_rules::selftest::{SELFTEST, fingerprint};
 use standpipe_shared::Severity;
 use standpipe_words::message::Desk;
 use ulid::Ulid;
 
-use super::{Outcome, fingerprint};
+use super::Outcome;
 use crate::clock::Clock;
 use crate::config::Webhook;
 use crate::notify::answer::Answer;
 use crate::notify::deliver::{About, Caller, Sent, attempt, callers};
-use crate::provision::SELFTEST;
 
 /// Attempts at one receiver: the next run says it again anyway.
 const ATTEMPTS: u32 = 3;

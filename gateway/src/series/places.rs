@@ -8,13 +8,13 @@
 use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::{Device, Registry, Station};
+use standpipe_rules::selftest;
 use standpipe_shared::Kind;
 
 use super::influx::Influx;
 use super::line::{self, Unwritable};
 use super::records::RecordsError;
 use super::{DAY_MS, HOUR_MS};
-use crate::selftest;
 use crate::store::Reader;
 
 /// Devices written at once.

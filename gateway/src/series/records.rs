@@ -13,13 +13,13 @@ use std::sync::Arc;
 use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
+use standpipe_rules::selftest;
 use standpipe_shared::Condition;
 
 use super::influx::Influx;
 use super::line::{self, Unwritable};
 use super::places::Places;
 use super::{HOUR_MS, SeriesError};
-use crate::selftest;
 use crate::store::{Reader, StoreError};
 
 /// Trail entries read at once.

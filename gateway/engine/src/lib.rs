@@ -11,6 +11,7 @@ mod clock;
 #[cfg(test)]
 mod crash_tests;
 mod dirty;
+pub mod health;
 mod inbox;
 mod meters;
 mod mover;
@@ -21,20 +22,6 @@ mod tests;
 
 use std::time::Duration;
 
-use standpipe_rules::changes::RefusedAction;
-use standpipe_rules::incidents::{BadAnnouncement, Refused};
-use standpipe_rules::orders::OrderRefused;
-use standpipe_rules::registry::DeviceIx;
-use standpipe_rules::wire::{Arrived, Message};
-use standpipe_rules::world::World;
-use standpipe_rules::{Changes, Ms};
-use standpipe_shared::Condition;
-use tokio::sync::oneshot;
-use ulid::Ulid;
-
-use crate::clock::Moment;
-pub use crate::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
-use crate::store::{Committed, Extras, Loaded, Quarantined, Store, StoreError};
 pub use bells::{Bells, Rings, bells};
 pub use clock::came_back;
 use dirty::Dirty;
@@ -44,6 +31,19 @@ pub use inbox::{
 use meters::Meters;
 use presence::{Present, Way};
 pub use shell::{Outlets, run};
+use standpipe_machine::clock::Moment;
+pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
+use standpipe_rules::changes::RefusedAction;
+use standpipe_rules::incidents::{BadAnnouncement, Refused};
+use standpipe_rules::orders::OrderRefused;
+use standpipe_rules::registry::DeviceIx;
+use standpipe_rules::wire::{Arrived, Message};
+use standpipe_rules::world::World;
+use standpipe_rules::{Changes, Ms};
+use standpipe_shared::Condition;
+use standpipe_store::{Committed, Extras, Loaded, Quarantined, Store, StoreError};
+use tokio::sync::oneshot;
+use ulid::Ulid;
 
 /// A memory may be dirty for this long before it is kept.
 pub const DIRTY_FOR_MS: Ms = 2_000;

@@ -5,17 +5,17 @@ mod clock;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use standpipe_machine::clock::{Clock, Moment, Stamp};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, ActionKind, Actor, Plan, Refused, Secret};
 use standpipe_rules::registry::{Device, Level, Station};
 use standpipe_rules::wire::{Reason, Rejected, parse};
 use standpipe_shared::{Kind, ROOT};
+use standpipe_store::{Reader, Store};
 use tempfile::TempDir;
 
 use super::*;
-use crate::clock::{Clock, Moment, Stamp};
 use crate::health::{Health, Status};
-use crate::store::{Reader, Store};
 
 pub(super) const T0: Ms = 1_764_000_000_000;
 
@@ -310,7 +310,7 @@ fn bad_messages_are_kept_in_bounds_and_acknowledged() {
         assert_eq!(done.acks[1].as_ref().map(|it| it.pkids.len()), Some(100));
     }
     let rows = bench.count("SELECT COUNT(*) FROM quarantine");
-    assert_eq!(rows, crate::store::QUARANTINE_ROWS);
+    assert_eq!(rows, standpipe_store::QUARANTINE_ROWS);
     assert_eq!(bench.count("SELECT COUNT(*) FROM quarantine WHERE device <> 'H-0'"), 0);
     let all = bench.count("SELECT SUM(messages) FROM rejected WHERE reason = 'not_json'");
     assert_eq!(all, 30 * 100, "all are counted");

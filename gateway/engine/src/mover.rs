@@ -4,8 +4,7 @@
 use std::path::Path;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-
-use crate::store::{StoreError, move_log};
+use standpipe_store::{StoreError, move_log};
 
 /// That thread. It ends when this is dropped.
 #[derive(Debug)]

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use standpipe_machine::clock::Stamp;
+use standpipe_machine::limits::{BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
 use standpipe_rules::incidents::{
     Action, Actor, Announcement, BadAnnouncement, IncidentId, Refused,
 };
@@ -16,13 +18,10 @@ use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_rules::wire::{Message, Parsed};
 use standpipe_shared::Reading;
+use standpipe_store::Quarantined;
+use standpipe_store::digests::News;
 use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
-
-use crate::clock::Stamp;
-use crate::limits::{BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
-use crate::store::Quarantined;
-use crate::store::digests::News;
 
 /// Batches of acknowledgements on their way back to a lane; more are merged into one.
 pub const ACK_QUEUE: usize = 64;
@@ -95,7 +94,7 @@ impl Delivery {
     }
 
     /// About how much memory it takes, bytes.
-    pub(crate) fn weight(&self) -> usize {
+    pub fn weight(&self) -> usize {
         let readings = match &self.parsed.message {
             Some(Message::Telemetry { readings, .. }) => readings.len() * size_of::<Reading>(),
             Some(Message::UnreadableAlarm { topic, payload, .. }) => topic.len() + payload.len(),

@@ -102,7 +102,7 @@ fn metric(part: DegradedPart, value: f64) {
 #[cfg(test)]
 mod tests {
     use super::{Degraded, DegradedPart, Trouble};
-    use crate::api::metrics::recorder;
+    use metrics_exporter_prometheus::PrometheusBuilder;
     use standpipe_rules::incidents::Text;
 
     fn trouble(since: i64, words: &str) -> Trouble {
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_part_is_in_trouble_since_the_first_time_until_it_is_cleared() {
-        let recorder = recorder().unwrap();
+        let recorder = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
             let degraded = Degraded::default();
             degraded.report();

@@ -1,12 +1,12 @@
 //! The clock, as far as the engine goes: somebody sets it, it is believed, and the newest moment is
 //! kept, by which the next start knows by how much it was set meanwhile.
 
+use standpipe_machine::clock::{Moment, Stamp};
 use standpipe_rules::Ms;
 use standpipe_rules::shift::span;
+use standpipe_store::Loaded;
 
 use super::Engine;
-use crate::clock::{Moment, Stamp};
-use crate::store::Loaded;
 
 /// The newest moment is kept with what there is to keep, at most this often …
 const MOMENT_EVERY_MS: Ms = 1_000;

@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 use metrics::{counter, gauge};
+use standpipe_machine::clock::{Clock, kernel};
 use standpipe_rules::Ms;
 use standpipe_rules::shift;
 use standpipe_shared::Condition;
+use standpipe_store::StoreError;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::clock::way;
 use super::mover::Mover;
 use super::{Acks, BATCH, Bells, Done, Engine, Inbox, Queues, span};
-use crate::clock::{Clock, kernel};
 use crate::health::{DegradedPart, Health};
-use crate::store::StoreError;
 
 /// How long telemetry waits for more, in steps of which each must have brought some.
 const LINGER: [Duration; 3] = [Duration::from_millis(3); 3];
