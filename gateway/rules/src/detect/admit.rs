@@ -7,8 +7,10 @@
 //! Beyond all that, a number that comes again counts as one that was missing: it is never dropped.
 
 use std::cmp::Ordering;
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 use standpipe_shared::{Condition, Field, Reading};
 use xxhash_rust::xxh3::xxh3_64;
@@ -354,7 +356,8 @@ impl Boot {
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
     order: VecDeque<u64>,
-    known: HashSet<u64>,
+    /// A key is a hash already, and stands here for its own.
+    known: HashTable<u64>,
 }
 
 impl Recent {
@@ -369,22 +372,25 @@ impl Recent {
     /// Whether a message is known; nothing is remembered.
     #[must_use]
     pub fn knows(&self, device: DeviceIx, arrival: &Arrival) -> bool {
-        arrival
-            .number
-            .is_some_and(|number| self.known.contains(&Self::key(device, number, arrival.print)))
+        arrival.number.is_some_and(|number| {
+            let key = Self::key(device, number, arrival.print);
+            self.known.find(key, |known| *known == key).is_some()
+        })
     }
 
     /// Remembers a message; says whether it was known.
     pub fn meet(&mut self, device: DeviceIx, arrival: &Arrival) -> bool {
         let Some(number) = arrival.number else { return false };
         let key = Self::key(device, number, arrival.print);
-        if !self.known.insert(key) {
-            return true;
-        }
+        match self.known.entry(key, |known| *known == key, |known| *known) {
+            Entry::Occupied(_) => return true,
+            Entry::Vacant(place) => place.insert(key),
+        };
         if self.order.len() == Self::MAX
             && let Some(oldest) = self.order.pop_front()
+            && let Ok(place) = self.known.find_entry(oldest, |known| *known == oldest)
         {
-            self.known.remove(&oldest);
+            place.remove();
         }
         self.order.push_back(key);
         false
