@@ -371,10 +371,8 @@ impl World {
 
     /// How long a device may be silent before it is missed.
     fn silent_after(&self, ix: DeviceIx) -> Ms {
-        let device = self.registry().device(ix);
-        device.zip(self.watch.memory(ix)).map_or(0, |(device, memory)| {
-            silent_after(device, self.registry().profile_of(device), memory)
-        })
+        let known = self.registry().judged(ix).zip(self.watch.memory(ix));
+        known.map_or(0, |((device, profile), memory)| silent_after(device, profile, memory))
     }
 
     /// Devices that are new, or whose row changed, from that place of the list on.

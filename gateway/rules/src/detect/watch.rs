@@ -178,8 +178,8 @@ impl Watch {
     /// A hydrant as a crew wants to know it, maintenance aside.
     #[must_use]
     pub fn hydrant(&self, ix: DeviceIx, now: Ms) -> Option<HydrantNow> {
-        let device = self.registry.device(ix)?;
-        Some(HydrantNow::of(device, self.registry.profile_of(device), self.memory(ix)?, now))
+        let (device, profile) = self.registry.judged(ix)?;
+        Some(HydrantNow::of(device, profile, self.memory(ix)?, now))
     }
 
     /// The device of that id, registered as `unclaimed` if nobody knows it. One that nobody has
@@ -393,8 +393,7 @@ impl Watch {
         cry: Option<Cry>,
         wrong: Option<bool>,
     ) -> Option<(Judged, Clockwork)> {
-        let (device, memory) = (self.registry.device(ix)?, self.memory(ix)?);
-        let profile = self.registry.profile_of(device);
+        let ((device, profile), memory) = (self.registry.judged(ix)?, self.memory(ix)?);
         let claim = TimeClaim {
             at,
             ts,
@@ -411,11 +410,15 @@ impl Watch {
 
     /// A fire is told at once however old its sender says it is; then it says so.
     fn mark_old_fires(&mut self, first: usize, old_ms: Ms, ix: DeviceIx) {
-        let live = self.registry.device(ix).zip(self.memory(ix)).map_or(0, |(device, memory)| {
-            late_after(device, self.registry.profile_of(device), memory)
-        });
+        let found = self.facts.get_mut(first..).unwrap_or_default();
+        if found.is_empty() {
+            return;
+        }
+        let known = self.registry.judged(ix).zip(self.memories.get(ix.at()));
+        let live =
+            known.map_or(0, |((device, profile), memory)| late_after(device, profile, memory));
         let old_s = u32::try_from(old_ms / 1_000).unwrap_or(u32::MAX);
-        for fact in self.facts.get_mut(first..).unwrap_or_default() {
+        for fact in found {
             if let Fact::Raised(raised) = fact
                 && raised.condition.severity() == Severity::Fire
                 && old_ms > live
@@ -485,12 +488,11 @@ impl Watch {
     /// Puts one device before its judge, then looks who else is concerned.
     fn judge(&mut self, ix: DeviceIx, work: impl FnOnce(&mut Judge<'_>)) {
         let first = self.facts.len();
-        let (Some(device), Some(memory)) =
-            (self.registry.device(ix), self.memories.get_mut(ix.at()))
+        let (Some((device, profile)), Some(memory)) =
+            (self.registry.judged(ix), self.memories.get_mut(ix.at()))
         else {
             return;
         };
-        let profile = self.registry.profile_of(device);
         let verify_ms = self.verify_ms;
         let mut judge = Judge { ix, device, profile, verify_ms, memory, facts: &mut self.facts };
         work(&mut judge);
@@ -531,8 +533,8 @@ impl Watch {
     }
 
     fn wake_of(&mut self, ix: DeviceIx) -> Option<Ms> {
-        let (device, memory) = (self.registry.device(ix)?, self.memories.get_mut(ix.at())?);
-        let profile = self.registry.profile_of(device);
+        let (device, profile) = self.registry.judged(ix)?;
+        let memory = self.memories.get_mut(ix.at())?;
         let (verify_ms, facts) = (self.verify_ms, &mut Vec::new());
         Judge { ix, device, profile, verify_ms, memory, facts }.wake(self.sight)
     }

@@ -9,7 +9,7 @@ use crate::detect::Memory;
 use crate::detect::supervise::Supervised;
 use crate::detect::zone::{Neighbour, Whole};
 use crate::fact::{Fact, Raised, Subject};
-use crate::registry::{DeviceIx, Profile, Registry};
+use crate::registry::{DeviceIx, Registry};
 use crate::{Changes, Ms};
 
 impl Watch {
@@ -165,7 +165,6 @@ fn neighbour<'a>(
     memories: &'a [Memory],
     ix: DeviceIx,
 ) -> Option<Neighbour<'a>> {
-    let (device, memory) = (registry.device(ix)?, memories.get(ix.at())?);
-    let profile: &Profile = registry.profile_of(device);
+    let ((device, profile), memory) = (registry.judged(ix)?, memories.get(ix.at())?);
     Some(Neighbour { ix, device, profile, memory })
 }
