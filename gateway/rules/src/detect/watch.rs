@@ -52,6 +52,8 @@ pub struct Watch {
     /// When an area is to be looked at again because enough of its devices will have been silent
     /// for long enough; not stored.
     areas_again: BTreeMap<Box<str>, Ms>,
+    /// When the first zone or area is to be looked at though nobody says anything; `None`: none.
+    look_again: Option<Ms>,
     /// Devices that were registered since the last tick.
     newcomers: Vec<DeviceIx>,
     timers: BinaryHeap<Reverse<(Ms, DeviceIx)>>,
@@ -92,6 +94,7 @@ impl Watch {
             zones_again: BTreeMap::new(),
             areas_due: BTreeSet::new(),
             areas_again: BTreeMap::new(),
+            look_again: None,
             newcomers: Vec::new(),
             timers: BinaryHeap::new(),
             scheduled: vec![Ms::MAX; count],
@@ -143,6 +146,7 @@ impl Watch {
     pub fn restore_wholes(&mut self, wholes: Wholes) {
         self.wholes = wholes;
         self.sight.supervised = self.wholes.supervised;
+        self.plan_look();
     }
 
     /// Adds a device, or changes its row; its memory stays.
@@ -262,8 +266,7 @@ impl Watch {
     ) {
         let ix = self.find(device, area, Kind::Hydrant, out);
         let sight = self.sight;
-        self.judge(ix, |judge| {
-            judge.advance_to_message(at, sight);
+        self.judge_message((ix, at), |judge| {
             if online {
                 judge.memory.interval_s = interval_s.or(judge.memory.interval_s);
                 judge.heard(at);
@@ -278,11 +281,7 @@ impl Watch {
     pub fn not_understood(&mut self, (area, device): (&str, &str), at: Ms, out: &mut Changes) {
         let ix = self.find(device, area, Kind::Hydrant, out);
         let before = self.facts.len();
-        let sight = self.sight;
-        self.judge(ix, |judge| {
-            judge.advance_to_message(at, sight);
-            judge.not_understood(at);
-        });
+        self.judge_message((ix, at), |judge| judge.not_understood(at));
         if self.facts.len() > before {
             out.save.push(ix);
         }
@@ -297,11 +296,7 @@ impl Watch {
     }
 
     fn heard_of(&mut self, ix: DeviceIx, at: Ms) {
-        let sight = self.sight;
-        self.judge(ix, |judge| {
-            judge.advance_to_message(at, sight);
-            judge.heard(at);
-        });
+        self.judge_message((ix, at), |judge| judge.heard(at));
     }
 
     fn take(
@@ -435,7 +430,7 @@ impl Watch {
         cry: Option<Cry>,
         out: &mut Changes,
     ) {
-        let (ix, at, sight) = (logged.device, logged.arrived, self.sight);
+        let (ix, at) = (logged.device, logged.arrived);
         let late = judged.verdict == Verdict::Backlog;
         if cry.is_none() && logged.values == Measurements::default() {
             return; // nothing was measured: it is kept for its number, and is no sign of life
@@ -446,8 +441,7 @@ impl Watch {
         let when = When { ts, at, late };
         let came_with = if cry.is_some() { CameWith::Alarm } else { CameWith::Nothing };
         let before = (self.news(), self.memory(ix).map_or(0, Memory::conditions));
-        self.judge(ix, |judge| {
-            judge.advance_to_message(at, sight);
+        self.judge_message((ix, at), |judge| {
             judge.heard(at);
             judge.memory.spoke_at = at;
             let plain = clockwork == Clockwork::default();
@@ -483,6 +477,20 @@ impl Watch {
     /// Facts that the log alone cannot repeat: that a hydrant's trust changed, it can.
     fn news(&self) -> usize {
         self.facts.iter().filter(|fact| !matches!(fact, Fact::Hydrant { .. })).count()
+    }
+
+    /// Puts the sender of a message that arrived at `at` before its judge. What was due until then
+    /// comes first; no device has a deadline before its timer.
+    fn judge_message(&mut self, (ix, at): (DeviceIx, Ms), work: impl FnOnce(&mut Judge<'_>)) {
+        let sight = self.sight;
+        let due = self.scheduled.get(ix.at()).is_some_and(|timer| *timer <= at);
+        debug_assert!(due || self.wake_of(ix).is_none_or(|wake| wake > at), "a timer is missing");
+        self.judge(ix, |judge| {
+            if due {
+                judge.advance_to_message(at, sight);
+            }
+            work(judge);
+        });
     }
 
     /// Puts one device before its judge, then looks who else is concerned.
