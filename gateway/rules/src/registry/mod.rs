@@ -375,6 +375,30 @@ mod put_tests {
     }
 
     #[test]
+    fn the_numbers_that_judge_a_device_are_those_of_its_row() {
+        let usual = Profile::default_of(Kind::Smoke);
+        let hasty = Profile { interval_s: 5, ..usual.clone() };
+        let deaf = Profile { smoke_db_m: 9.0, ..usual.clone() };
+        let mut registry = Registry::new([("hasty".into(), hasty), ("smoke_home".into(), deaf)]);
+        for (kind, profile) in [
+            (Kind::Hydrant, "municipal"),
+            (Kind::Hydrant, "hasty"),
+            (Kind::Smoke, "smoke_home"),
+            (Kind::Hydrant, "nowhere"),
+            (Kind::Smoke, "nowhere"),
+            (Kind::Smoke, "hasty"),
+        ] {
+            let row = Device { kind, profile: profile.into(), ..device("a", "x") };
+            let ix = registry.put_device(row.clone());
+            let default = Profile::default_of(kind);
+            let named = registry.profile(profile).unwrap_or(default);
+            assert_eq!(registry.judged(ix), Some((&row, named)), "{profile}");
+            assert_eq!(registry.profile_of(&row), named, "{profile}");
+        }
+        assert_eq!(registry.judged(DeviceIx(1)), None);
+    }
+
+    #[test]
     fn a_community_is_in_the_township_above_it() {
         let mut registry = Registry::new([]);
         for (id, level, parent) in [
