@@ -111,6 +111,12 @@ impl Watch {
         std::mem::take(&mut self.facts)
     }
 
+    /// Whether [`Self::facts`] has nothing to tell.
+    #[must_use]
+    pub const fn found_nothing(&self) -> bool {
+        self.facts.is_empty()
+    }
+
     /// The same, over recorded readings: nothing is hidden from the gateway.
     #[must_use]
     pub fn over_records(registry: Registry, verify_ms: Ms) -> Self {
