@@ -122,6 +122,7 @@ impl Field {
 impl Measurements {
     /// One measurement as a number; a flag is 0 or 1.
     #[must_use]
+    #[inline]
     #[expect(clippy::cast_precision_loss, reason = "millivolts and dBm are small")]
     pub fn get(&self, field: Field) -> Option<f32> {
         match field {
@@ -144,6 +145,7 @@ impl Measurements {
     ///
     /// # Errors
     /// [`crate::NotFinite`] for an infinity or NaN.
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is meant")]
     pub fn set(&mut self, field: Field, value: f32) -> Result<(), crate::NotFinite> {
         if !value.is_finite() {

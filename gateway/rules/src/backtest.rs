@@ -73,7 +73,7 @@ impl Backtest {
     }
 
     fn note(&mut self) {
-        self.changes = Changes::default();
+        self.changes.clear();
         for fact in self.watch.facts() {
             match fact {
                 Fact::Raised(raised) => {

@@ -156,7 +156,7 @@ impl World {
             Message::Telemetry { area, device, readings } => {
                 for reading in readings {
                     self.watch.reading((area, device), reading, at, out);
-                    self.settle_because(Some(cause(device, reading, arrived)), at, out);
+                    self.settle_because((device, reading), arrived, out);
                 }
                 if readings.iter().all(|it| it.values == Measurements::default()) {
                     self.watch.not_understood((area, device), at, out);
@@ -164,7 +164,7 @@ impl World {
             }
             Message::Alarm { area, device, alarm } => {
                 self.watch.alarm((area, device), alarm, arrived, out);
-                self.settle_because(Some(cause(device, &alarm.reading, arrived)), at, out);
+                self.settle_because((device, &alarm.reading), arrived, out);
             }
             Message::Status { area, device, online, interval_s, rev, .. } => {
                 self.watch.status((area, device), (*online, *interval_s), at, out);
@@ -213,8 +213,7 @@ impl World {
             }
             Message::Alarm { area, device, alarm } => {
                 self.watch.retained_alarm((area, device), alarm, arrived, out);
-                let cause = cause(device, &alarm.reading, arrived);
-                self.settle_because(Some(cause), arrived.at, out);
+                self.settle_because((device, &alarm.reading), arrived, out);
             }
             Message::Status { area, device, online, interval_s, rev, .. } => {
                 let status = (*online, *interval_s);
@@ -371,10 +370,8 @@ impl World {
 
     /// How long a device may be silent before it is missed.
     fn silent_after(&self, ix: DeviceIx) -> Ms {
-        let device = self.registry().device(ix);
-        device.zip(self.watch.memory(ix)).map_or(0, |(device, memory)| {
-            silent_after(device, self.registry().profile_of(device), memory)
-        })
+        let known = self.registry().judged(ix).zip(self.watch.memory(ix));
+        known.map_or(0, |((device, profile), memory)| silent_after(device, profile, memory))
     }
 
     /// Devices that are new, or whose row changed, from that place of the list on.
@@ -470,10 +467,18 @@ impl World {
         self.book.committed();
     }
 
-    /// Tells the book what detection found in a message.
-    fn settle_because(&mut self, cause: Option<Cause>, now: Ms, out: &mut Changes) {
-        self.book.because(cause);
-        self.settle(now, out);
+    /// Tells the book what detection found in a message of that device, if anything.
+    fn settle_because(
+        &mut self,
+        (device, reading): (&str, &Reading),
+        arrived: Arrived,
+        out: &mut Changes,
+    ) {
+        if self.watch.found_nothing() {
+            return;
+        }
+        self.book.because(Some(cause(device, reading, arrived)));
+        self.settle(arrived.at, out);
         self.book.because(None);
     }
 

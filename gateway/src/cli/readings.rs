@@ -215,9 +215,10 @@ fn row<'a>(
     }
     let (mut arrived, mut device) = (before, "");
     let mut reading = Reading::default();
-    for (at, (field, column)) in record.iter().zip(columns).enumerate() {
+    let mut fields = Fields::of(record);
+    for (at, column) in columns.iter().enumerate() {
         let bad = |text| Bad { at: Some(at), text };
-        let field = std::str::from_utf8(field).map_err(|_| bad("not UTF-8: save it as UTF-8"))?;
+        let field = fields.take(at).map_err(|_| bad("not UTF-8: save it as UTF-8"))?;
         match column {
             Column::Arrive => {
                 let wanted = "not a time: write Unix milliseconds";
@@ -247,6 +248,35 @@ fn row<'a>(
         return Err(Bad { at: columns.iter().position(|it| *it == Column::Ts), text: SECONDS });
     }
     Ok((arrived, device, reading))
+}
+
+/// The fields of a record as text, from the first to the last. The record is read as UTF-8 in one
+/// go; only where that fails each field is, to find the one that is not.
+struct Fields<'a> {
+    record: &'a csv::ByteRecord,
+    rest: Option<&'a str>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(record: &'a csv::ByteRecord) -> Self {
+        Self { record, rest: std::str::from_utf8(record.as_slice()).ok() }
+    }
+
+    /// The field at that place, which is the one after the last.
+    fn take(&mut self, at: usize) -> Result<&'a str, std::str::Utf8Error> {
+        let field = self.record.get(at).unwrap_or_default();
+        // Two fields may share the bytes of a character between them: neither is text then.
+        match self.rest.and_then(|rest| rest.split_at_checked(field.len())) {
+            Some((field, rest)) => {
+                self.rest = Some(rest);
+                Ok(field)
+            }
+            None => {
+                self.rest = None;
+                std::str::from_utf8(field)
+            }
+        }
+    }
 }
 
 /// Why a time of arrival can't be in milliseconds.
@@ -299,8 +329,8 @@ mod tests {
     use std::io::Write;
 
     /// All rows in words.
-    fn told(text: &str) -> String {
-        let mut readings = Readings::new(text.as_bytes()).unwrap();
+    fn told(text: impl AsRef<[u8]>) -> String {
+        let mut readings = Readings::new(text.as_ref()).unwrap();
         let mut out = String::new();
         while let Some(row) = readings.next_row().unwrap() {
             match row {
@@ -354,6 +384,29 @@ mod tests {
 10: not as many fields as the first line: write one for each column
 11: arrive_ms = `soon`: not a time: write Unix milliseconds
 1764000000006 B {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
+"#);
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_told_with_its_field() {
+        let mut bytes = b"arrive_ms,device,colour,seq\n".to_vec();
+        for fields in [
+            &b"1764000000005,A,r\xc3\xa9d,1"[..],
+            b"1764000000006,A,r\xe9d,1",
+            b"1764000000007,\xc3\xa9,\xc3,2",
+            b"1764000000008,A\xc3,\xa9,3",
+            b"1764000000009,A,\xc3,4",
+            b"1764000000010,\xe6\xb6\x88,\xe9\x98\xb2,5",
+        ] {
+            bytes.extend([fields, b"\n"].concat());
+        }
+        insta::assert_snapshot!(told(bytes), @r#"
+1764000000005 A {"seq":1}
+3: colour = `r�d`: not UTF-8: save it as UTF-8
+4: colour = `�`: not UTF-8: save it as UTF-8
+5: device = `A�`: not UTF-8: save it as UTF-8
+6: colour = `�`: not UTF-8: save it as UTF-8
+1764000000010 消 {"seq":5}
 "#);
     }
 

@@ -7,8 +7,8 @@
 //! Beyond all that, a number that comes again counts as one that was missing: it is never dropped.
 
 use std::cmp::Ordering;
-use std::collections::{HashSet, VecDeque};
 
+use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 use standpipe_shared::{Condition, Field, Reading};
 use xxhash_rust::xxh3::xxh3_64;
@@ -350,11 +350,18 @@ impl Boot {
     }
 }
 
+const _: () = assert!(Recent::MAX <= 1 << u16::BITS, "a place fits");
+
 /// The newest numbered messages of all devices: what a broker may deliver again after a restart.
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
-    order: VecDeque<u64>,
-    known: HashSet<u64>,
+    /// Hashes of their numbers and content. Once it is full, the newest takes the place of the
+    /// oldest.
+    ring: Vec<u64>,
+    /// The place of the oldest in the full ring.
+    oldest: u16,
+    /// Places in the ring, by the hash that stands there.
+    known: HashTable<u16>,
 }
 
 impl Recent {
@@ -366,27 +373,43 @@ impl Recent {
         xxh3_64([a, b, c, d].as_flattened())
     }
 
+    /// What stands at a place of the ring.
+    fn at(ring: &[u64], place: u16) -> Option<u64> {
+        ring.get(usize::from(place)).copied()
+    }
+
+    fn holds(&self, key: u64) -> bool {
+        self.known.find(key, |place| Self::at(&self.ring, *place) == Some(key)).is_some()
+    }
+
     /// Whether a message is known; nothing is remembered.
     #[must_use]
     pub fn knows(&self, device: DeviceIx, arrival: &Arrival) -> bool {
-        arrival
-            .number
-            .is_some_and(|number| self.known.contains(&Self::key(device, number, arrival.print)))
+        let key = |number| Self::key(device, number, arrival.print);
+        arrival.number.is_some_and(|number| self.holds(key(number)))
     }
 
     /// Remembers a message; says whether it was known.
+    #[expect(clippy::cast_possible_truncation, reason = "places are below `MAX`, which fits")]
     pub fn meet(&mut self, device: DeviceIx, arrival: &Arrival) -> bool {
         let Some(number) = arrival.number else { return false };
         let key = Self::key(device, number, arrival.print);
-        if !self.known.insert(key) {
+        if self.holds(key) {
             return true;
         }
-        if self.order.len() == Self::MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
+        let Self { ring, oldest, known } = self;
+        let place = if ring.len() < Self::MAX { ring.len() as u16 } else { *oldest };
+        if let Some(taken) = ring.get_mut(usize::from(place)) {
+            if let Ok(entry) = known.find_entry(*taken, |other| *other == place) {
+                entry.remove();
+            }
+            *taken = key;
+            *oldest = ((usize::from(place) + 1) % Self::MAX) as u16;
+        } else {
+            ring.push(key);
         }
-        self.order.push_back(key);
+        known.insert_unique(key, place, |other| Self::at(ring, *other).unwrap_or(0));
+        debug_assert_eq!(known.len(), ring.len(), "each place is listed once");
         false
     }
 }

@@ -176,7 +176,8 @@ impl Judge<'_> {
     /// duplicates.
     pub fn reading(&mut self, values: &Measurements, when: When) {
         self.memory.newest = self.memory.newest.max(Some(when.ts));
-        let trusted = self.trust_at(when.at);
+        // Only a pressure can show that trust changed by itself; conditions tell of it themselves.
+        let trusted = values.pressure_kpa.and_then(|_| self.trust_at(when.at));
         self.remember(values, when);
         self.fire(values, when);
         self.pressure(values, when);

@@ -52,6 +52,8 @@ pub struct Watch {
     /// When an area is to be looked at again because enough of its devices will have been silent
     /// for long enough; not stored.
     areas_again: BTreeMap<Box<str>, Ms>,
+    /// When the first zone or area is to be looked at though nobody says anything; `None`: none.
+    look_again: Option<Ms>,
     /// Devices that were registered since the last tick.
     newcomers: Vec<DeviceIx>,
     timers: BinaryHeap<Reverse<(Ms, DeviceIx)>>,
@@ -92,6 +94,7 @@ impl Watch {
             zones_again: BTreeMap::new(),
             areas_due: BTreeSet::new(),
             areas_again: BTreeMap::new(),
+            look_again: None,
             newcomers: Vec::new(),
             timers: BinaryHeap::new(),
             scheduled: vec![Ms::MAX; count],
@@ -106,6 +109,12 @@ impl Watch {
     /// What became true or ended since this was last called, in order.
     pub fn facts(&mut self) -> Vec<Fact> {
         std::mem::take(&mut self.facts)
+    }
+
+    /// Whether [`Self::facts`] has nothing to tell.
+    #[must_use]
+    pub const fn found_nothing(&self) -> bool {
+        self.facts.is_empty()
     }
 
     /// The same, over recorded readings: nothing is hidden from the gateway.
@@ -143,6 +152,7 @@ impl Watch {
     pub fn restore_wholes(&mut self, wholes: Wholes) {
         self.wholes = wholes;
         self.sight.supervised = self.wholes.supervised;
+        self.plan_look();
     }
 
     /// Adds a device, or changes its row; its memory stays.
@@ -178,8 +188,8 @@ impl Watch {
     /// A hydrant as a crew wants to know it, maintenance aside.
     #[must_use]
     pub fn hydrant(&self, ix: DeviceIx, now: Ms) -> Option<HydrantNow> {
-        let device = self.registry.device(ix)?;
-        Some(HydrantNow::of(device, self.registry.profile_of(device), self.memory(ix)?, now))
+        let (device, profile) = self.registry.judged(ix)?;
+        Some(HydrantNow::of(device, profile, self.memory(ix)?, now))
     }
 
     /// The device of that id, registered as `unclaimed` if nobody knows it. One that nobody has
@@ -262,8 +272,7 @@ impl Watch {
     ) {
         let ix = self.find(device, area, Kind::Hydrant, out);
         let sight = self.sight;
-        self.judge(ix, |judge| {
-            judge.advance_to_message(at, sight);
+        self.judge_message((ix, at), |judge| {
             if online {
                 judge.memory.interval_s = interval_s.or(judge.memory.interval_s);
                 judge.heard(at);
@@ -278,11 +287,7 @@ impl Watch {
     pub fn not_understood(&mut self, (area, device): (&str, &str), at: Ms, out: &mut Changes) {
         let ix = self.find(device, area, Kind::Hydrant, out);
         let before = self.facts.len();
-        let sight = self.sight;
-        self.judge(ix, |judge| {
-            judge.advance_to_message(at, sight);
-            judge.not_understood(at);
-        });
+        self.judge_message((ix, at), |judge| judge.not_understood(at));
         if self.facts.len() > before {
             out.save.push(ix);
         }
@@ -297,11 +302,7 @@ impl Watch {
     }
 
     fn heard_of(&mut self, ix: DeviceIx, at: Ms) {
-        let sight = self.sight;
-        self.judge(ix, |judge| {
-            judge.advance_to_message(at, sight);
-            judge.heard(at);
-        });
+        self.judge_message((ix, at), |judge| judge.heard(at));
     }
 
     fn take(
@@ -393,8 +394,7 @@ impl Watch {
         cry: Option<Cry>,
         wrong: Option<bool>,
     ) -> Option<(Judged, Clockwork)> {
-        let (device, memory) = (self.registry.device(ix)?, self.memory(ix)?);
-        let profile = self.registry.profile_of(device);
+        let ((device, profile), memory) = (self.registry.judged(ix)?, self.memory(ix)?);
         let claim = TimeClaim {
             at,
             ts,
@@ -411,11 +411,15 @@ impl Watch {
 
     /// A fire is told at once however old its sender says it is; then it says so.
     fn mark_old_fires(&mut self, first: usize, old_ms: Ms, ix: DeviceIx) {
-        let live = self.registry.device(ix).zip(self.memory(ix)).map_or(0, |(device, memory)| {
-            late_after(device, self.registry.profile_of(device), memory)
-        });
+        let found = self.facts.get_mut(first..).unwrap_or_default();
+        if found.is_empty() {
+            return;
+        }
+        let known = self.registry.judged(ix).zip(self.memories.get(ix.at()));
+        let live =
+            known.map_or(0, |((device, profile), memory)| late_after(device, profile, memory));
         let old_s = u32::try_from(old_ms / 1_000).unwrap_or(u32::MAX);
-        for fact in self.facts.get_mut(first..).unwrap_or_default() {
+        for fact in found {
             if let Fact::Raised(raised) = fact
                 && raised.condition.severity() == Severity::Fire
                 && old_ms > live
@@ -432,7 +436,7 @@ impl Watch {
         cry: Option<Cry>,
         out: &mut Changes,
     ) {
-        let (ix, at, sight) = (logged.device, logged.arrived, self.sight);
+        let (ix, at) = (logged.device, logged.arrived);
         let late = judged.verdict == Verdict::Backlog;
         if cry.is_none() && logged.values == Measurements::default() {
             return; // nothing was measured: it is kept for its number, and is no sign of life
@@ -443,8 +447,7 @@ impl Watch {
         let when = When { ts, at, late };
         let came_with = if cry.is_some() { CameWith::Alarm } else { CameWith::Nothing };
         let before = (self.news(), self.memory(ix).map_or(0, Memory::conditions));
-        self.judge(ix, |judge| {
-            judge.advance_to_message(at, sight);
+        self.judge_message((ix, at), |judge| {
             judge.heard(at);
             judge.memory.spoke_at = at;
             let plain = clockwork == Clockwork::default();
@@ -482,15 +485,28 @@ impl Watch {
         self.facts.iter().filter(|fact| !matches!(fact, Fact::Hydrant { .. })).count()
     }
 
+    /// Puts the sender of a message that arrived at `at` before its judge. What was due until then
+    /// comes first; no device has a deadline before its timer.
+    fn judge_message(&mut self, (ix, at): (DeviceIx, Ms), work: impl FnOnce(&mut Judge<'_>)) {
+        let sight = self.sight;
+        let due = self.scheduled.get(ix.at()).is_some_and(|timer| *timer <= at);
+        debug_assert!(due || self.wake_of(ix).is_none_or(|wake| wake > at), "a timer is missing");
+        self.judge(ix, |judge| {
+            if due {
+                judge.advance_to_message(at, sight);
+            }
+            work(judge);
+        });
+    }
+
     /// Puts one device before its judge, then looks who else is concerned.
     fn judge(&mut self, ix: DeviceIx, work: impl FnOnce(&mut Judge<'_>)) {
         let first = self.facts.len();
-        let (Some(device), Some(memory)) =
-            (self.registry.device(ix), self.memories.get_mut(ix.at()))
+        let (Some((device, profile)), Some(memory)) =
+            (self.registry.judged(ix), self.memories.get_mut(ix.at()))
         else {
             return;
         };
-        let profile = self.registry.profile_of(device);
         let verify_ms = self.verify_ms;
         let mut judge = Judge { ix, device, profile, verify_ms, memory, facts: &mut self.facts };
         work(&mut judge);
@@ -531,8 +547,8 @@ impl Watch {
     }
 
     fn wake_of(&mut self, ix: DeviceIx) -> Option<Ms> {
-        let (device, memory) = (self.registry.device(ix)?, self.memories.get_mut(ix.at())?);
-        let profile = self.registry.profile_of(device);
+        let (device, profile) = self.registry.judged(ix)?;
+        let memory = self.memories.get_mut(ix.at())?;
         let (verify_ms, facts) = (self.verify_ms, &mut Vec::new());
         Judge { ix, device, profile, verify_ms, memory, facts }.wake(self.sight)
     }

@@ -144,7 +144,10 @@ pub struct Registry {
     device_at: HashTable<DeviceIx>,
     /// Stations, zones, profiles and areas of devices: each is kept once, however many share it.
     names: HashSet<Arc<str>>,
-    profiles: HashMap<Box<str>, Profile>,
+    profiles: Vec<Profile>,
+    profile_at: HashMap<Box<str>, usize>,
+    /// The place of each device's profile; `None`: the default of its kind judges it.
+    judged_by: Vec<Option<u32>>,
     zones: HashMap<Box<str>, Vec<DeviceIx>>,
     of_station: HashMap<Box<str>, Vec<DeviceIx>>,
     revision: u64,
@@ -156,12 +159,16 @@ impl Registry {
     pub fn new(profiles: impl IntoIterator<Item = (Box<str>, Profile)>) -> Self {
         let mut all = profile::built_in();
         all.extend(profiles);
-        Self { profiles: all, ..Self::default() }
+        let (names, profiles): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        let profile_at = names.into_iter().zip(0..).collect();
+        Self { profiles, profile_at, ..Self::default() }
     }
 
     /// Makes room for so many devices, so that their table need not grow step by step.
     pub fn reserve(&mut self, devices: usize) {
-        self.devices.reserve_exact(devices.saturating_sub(self.devices.len()));
+        let more = devices.saturating_sub(self.devices.len());
+        self.devices.reserve_exact(more);
+        self.judged_by.reserve_exact(more);
     }
 
     /// Counts the changes of the map: devices that came, moved or changed what they are good for.
@@ -204,13 +211,22 @@ impl Registry {
     /// The profile of that name.
     #[must_use]
     pub fn profile(&self, name: &str) -> Option<&Profile> {
-        self.profiles.get(name)
+        self.profile_at.get(name).and_then(|at| self.profiles.get(*at))
     }
 
     /// The numbers that judge a device: its profile's, or the default of its kind.
     #[must_use]
     pub fn profile_of(&self, device: &Device) -> &Profile {
-        self.profiles.get(&*device.profile).unwrap_or_else(|| Profile::default_of(device.kind))
+        self.profile(&device.profile).unwrap_or_else(|| Profile::default_of(device.kind))
+    }
+
+    /// One device by its place, and the numbers that judge it: what [`Self::profile_of`] would
+    /// find by name, for every message.
+    #[must_use]
+    pub fn judged(&self, ix: DeviceIx) -> Option<(&Device, &Profile)> {
+        let (device, profile) = (self.devices.get(ix.at())?, self.judged_by.get(ix.at())?);
+        let named = profile.and_then(|at| self.profiles.get(at as usize));
+        Some((device, named.unwrap_or_else(|| Profile::default_of(device.kind))))
     }
 
     /// The hydrants of a zone.
@@ -256,7 +272,7 @@ impl Registry {
     ///
     /// # Panics
     /// Never: four billion devices do not fit in memory.
-    #[expect(clippy::cast_possible_truncation, reason = "devices do not reach 2^32")]
+    #[expect(clippy::cast_possible_truncation, reason = "devices and profiles do not reach 2^32")]
     pub fn put_device(&mut self, mut device: Device) -> DeviceIx {
         let Device { station, zone, profile, area, .. } = &mut device;
         for name in [station, zone, profile, area] {
@@ -282,11 +298,15 @@ impl Registry {
             }
             self.of_station.entry(station.into()).or_default().push(ix);
         }
-        if let Some(old) = self.devices.get_mut(ix.at()) {
-            *old = device;
+        let judge = self.profile_at.get(&*device.profile).map(|at| *at as u32);
+        if let (Some(old), Some(judged_by)) =
+            (self.devices.get_mut(ix.at()), self.judged_by.get_mut(ix.at()))
+        {
+            (*old, *judged_by) = (device, judge);
         } else {
             let hash = xxh3_64(device.id.as_bytes());
             self.devices.push(device);
+            self.judged_by.push(judge);
             let Self { device_at, devices, .. } = self;
             let again =
                 |ix: &DeviceIx| devices.get(ix.at()).map_or(0, |it| xxh3_64(it.id.as_bytes()));
@@ -352,6 +372,30 @@ mod put_tests {
         let detector = Device { kind: Kind::Smoke, ..device("a", "x") };
         registry.put_device(detector);
         assert!(registry.zone("x").is_empty(), "only hydrants make a zone");
+    }
+
+    #[test]
+    fn the_numbers_that_judge_a_device_are_those_of_its_row() {
+        let usual = Profile::default_of(Kind::Smoke);
+        let hasty = Profile { interval_s: 5, ..usual.clone() };
+        let deaf = Profile { smoke_db_m: 9.0, ..usual.clone() };
+        let mut registry = Registry::new([("hasty".into(), hasty), ("smoke_home".into(), deaf)]);
+        for (kind, profile) in [
+            (Kind::Hydrant, "municipal"),
+            (Kind::Hydrant, "hasty"),
+            (Kind::Smoke, "smoke_home"),
+            (Kind::Hydrant, "nowhere"),
+            (Kind::Smoke, "nowhere"),
+            (Kind::Smoke, "hasty"),
+        ] {
+            let row = Device { kind, profile: profile.into(), ..device("a", "x") };
+            let ix = registry.put_device(row.clone());
+            let default = Profile::default_of(kind);
+            let named = registry.profile(profile).unwrap_or(default);
+            assert_eq!(registry.judged(ix), Some((&row, named)), "{profile}");
+            assert_eq!(registry.profile_of(&row), named, "{profile}");
+        }
+        assert_eq!(registry.judged(DeviceIx(1)), None);
     }
 
     #[test]

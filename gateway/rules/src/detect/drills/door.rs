@@ -152,6 +152,22 @@ fn recent_forgets_the_oldest() {
 }
 
 #[test]
+fn recent_knows_the_newest_and_no_others_however_many_came() {
+    let mut recent = Recent::default();
+    let arrival =
+        |seq| admit::Arrival { number: Some((1, seq)), ts: 0, at: 0, print: 7, late: false };
+    let device = crate::registry::DeviceIx(0);
+    let (most, last) = (Recent::MAX as u32, Recent::MAX as u32 * 5 / 2);
+    for seq in 0..last {
+        assert!(!recent.meet(device, &arrival(seq)), "{seq}");
+        assert!(recent.meet(device, &arrival(seq)), "{seq} at once again");
+    }
+    for seq in 0..last {
+        assert_eq!(recent.knows(device, &arrival(seq)), seq >= last - most, "{seq}");
+    }
+}
+
+#[test]
 fn late_is_more_than_it_may_be_also_when_the_log_is_read_again() {
     for (script, late) in
         [("00:10:00 @00:09:00 #1/1 temp_c=1", 0), ("00:10:00 @00:08:59.999 #1/1 temp_c=1", 1)]

@@ -94,15 +94,11 @@ impl Watch {
     /// What is not in the log must be kept with this commit.
     fn judge_kept(
         &mut self,
-        (ix, at): (DeviceIx, Ms),
+        sender: (DeviceIx, Ms),
         work: impl FnOnce(&mut Judge<'_>),
         out: &mut Changes,
     ) {
-        let sight = self.sight;
-        self.judge(ix, |judge| {
-            judge.advance_to_message(at, sight);
-            work(judge);
-        });
-        out.save.push(ix);
+        self.judge_message(sender, work);
+        out.save.push(sender.0);
     }
 }

@@ -9,7 +9,7 @@ use crate::detect::Memory;
 use crate::detect::supervise::Supervised;
 use crate::detect::zone::{Neighbour, Whole};
 use crate::fact::{Fact, Raised, Subject};
-use crate::registry::{DeviceIx, Profile, Registry};
+use crate::registry::{DeviceIx, Registry};
 use crate::{Changes, Ms};
 
 impl Watch {
@@ -84,6 +84,23 @@ impl Watch {
                 }
             }
         }
+        if self.look_again.is_some_and(|due| due <= now) {
+            self.look_at_due(now);
+        }
+        if self.zones_due.is_empty() && self.areas_due.is_empty() {
+            return;
+        }
+        while let Some((zone, at)) = self.zones_due.pop_first() {
+            self.zone(zone, at, now, out);
+        }
+        while let Some(station) = self.areas_due.pop_first() {
+            self.area(station, now, out);
+        }
+        self.plan_look();
+    }
+
+    /// Zones and areas whose time has come are to be looked at.
+    fn look_at_due(&mut self, now: Ms) {
         for (zone, whole) in &self.wholes.zones {
             if whole.wake().is_some_and(|due| due <= now) {
                 self.zones_due.entry(zone.clone()).or_insert(now);
@@ -95,12 +112,13 @@ impl Watch {
         for (station, _) in self.areas_again.iter().filter(|(_, due)| **due <= now) {
             self.areas_due.insert(station.clone());
         }
-        for (zone, at) in std::mem::take(&mut self.zones_due) {
-            self.zone(zone, at, now, out);
-        }
-        for station in std::mem::take(&mut self.areas_due) {
-            self.area(station, now, out);
-        }
+    }
+
+    /// After zones or areas were looked at, or put back: when the next look is due.
+    pub(super) fn plan_look(&mut self) {
+        let zones = self.wholes.zones.values().filter_map(Whole::wake);
+        let again = self.zones_again.values().chain(self.areas_again.values()).copied();
+        self.look_again = zones.chain(again).min();
     }
 
     fn blindness(&mut self, now: Ms, out: &mut Changes) {
@@ -153,10 +171,8 @@ impl Watch {
     #[must_use]
     pub fn next_wake(&self) -> Option<Ms> {
         let blind = self.down_since.filter(|_| !self.wholes.gateway_blind);
-        let zones = self.wholes.zones.values().filter_map(Whole::wake).min();
-        let again = self.zones_again.values().chain(self.areas_again.values()).copied().min();
         let timer = self.timers.peek().map(|it| it.0.0);
-        [blind.map(|since| since + BLIND_MS), zones, again, timer].into_iter().flatten().min()
+        [blind.map(|since| since + BLIND_MS), self.look_again, timer].into_iter().flatten().min()
     }
 }
 
@@ -165,7 +181,6 @@ fn neighbour<'a>(
     memories: &'a [Memory],
     ix: DeviceIx,
 ) -> Option<Neighbour<'a>> {
-    let (device, memory) = (registry.device(ix)?, memories.get(ix.at())?);
-    let profile: &Profile = registry.profile_of(device);
+    let ((device, profile), memory) = (registry.judged(ix)?, memories.get(ix.at())?);
     Some(Neighbour { ix, device, profile, memory })
 }

@@ -37,6 +37,7 @@ impl Watch {
             zones_again,
             areas_due: _,
             areas_again,
+            look_again: _, // planned anew below
             newcomers: _,
             timers,
             scheduled,
@@ -62,6 +63,7 @@ impl Watch {
         for at in [grace_from, blind_until, down_since] {
             maybe(at, by);
         }
+        self.plan_look();
     }
 
     /// By how much the gateway's clock was set, while nobody knows which time is right.
@@ -193,5 +195,25 @@ mod tests {
         let moved = Evidence { covered_ms: 7, last_good: Some(5_600), alive_at: 6_600 };
         assert_eq!(watch.memory(ix).unwrap().evidence.as_deref(), Some(&moved));
         assert_eq!((out.save, out.watch_meta), (vec![ix], true), "{silent:?} was never heard");
+    }
+
+    #[test]
+    fn a_zone_that_waits_is_looked_at_in_time_after_a_restart_and_after_the_clock_was_set() {
+        let mut watch = Watch::new(Registry::new([]), 1);
+        assert_eq!(watch.next_wake(), None);
+        let mut wholes = watch.wholes().clone();
+        let fewer = Whole { raised: true, fewer_since: Some((3_000, 4_000)) };
+        wholes.zones.insert("Z".into(), fewer);
+        watch.restore_wholes(wholes);
+        let due = fewer.wake().unwrap();
+        assert_eq!(watch.next_wake(), Some(due), "put back");
+        let mut out = Changes::default();
+        watch.shift(600, &mut out);
+        assert_eq!(watch.next_wake(), Some(due + 600), "the clock was set");
+        watch.tick(due + 599, &mut out);
+        assert!(watch.facts().is_empty(), "not yet");
+        watch.tick(due + 600, &mut out);
+        assert_eq!(watch.facts().len(), 1, "nobody is low any more");
+        assert_eq!(watch.next_wake(), None);
     }
 }
