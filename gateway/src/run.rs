@@ -417,6 +417,9 @@ fn import(store: &mut Store, config: &Config) -> Result<Option<Untaken>, StartEr
     let known = store.registry(config.profiles())?;
     let stored = !known.stations().is_empty() || !known.devices().is_empty();
     let (import, untaken) = registry_files::read(files, &known);
+    for note in &import.notes {
+        tracing::warn!("{note}");
+    }
     // Nobody needs it any more, and the store is about to be loaded.
     drop(known);
     match untaken {

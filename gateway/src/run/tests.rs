@@ -143,7 +143,18 @@ fn whatever_is_wrong_with_a_registry_file_a_gateway_that_has_one_starts() {
         format!("{DEVICES}H2,hydrant,n,t1,z,municipal,29.38,106.55,{address}\n").into_bytes()
     };
     let gbk = [header.as_bytes(), b"\n", GBK].concat();
-    let cases: [(&str, Vec<u8>, &str); 9] = [
+    let only = format!("{header}\n").into_bytes();
+    let cases: [(&str, Vec<u8>, &str); 11] = [
+        (
+            "an empty sheet",
+            only,
+            "devices.csv:1: only a header, while 1 are registered, which all stay",
+        ),
+        (
+            "a header and blank lines",
+            format!("{header}\r\n\r\n").into_bytes(),
+            "devices.csv:1: only a header",
+        ),
         ("a blank row", format!("{DEVICES},,,,,,,,\n").into_bytes(), "devices.csv:3: an empty row"),
         ("GBK", gbk, "devices.csv:2: name = `"),
         ("201 letters", row(&"路".repeat(201)), "devices.csv:3: address = `"),
@@ -227,6 +238,26 @@ fn a_store_without_a_registry_does_not_start_with_a_bad_one() {
     }
     town.write("devices.csv", DEVICES.as_bytes());
     town.start().unwrap().stop();
+}
+
+#[test]
+fn a_first_start_needs_no_device() {
+    let town = Town { folder: tempfile::tempdir().unwrap(), clock: Clock::new() };
+    town.write("stations.csv", STATIONS.as_bytes());
+    let header = DEVICES.lines().next().unwrap();
+    town.write("devices.csv", header.as_bytes());
+    for _ in 0..2 {
+        assert_eq!(town.start_and_tell(), (vec![], vec![]));
+    }
+    assert_eq!(
+        town.rows("SELECT 'stations', count(*) FROM station")[0].1,
+        STATIONS.lines().count() as i64 - 1
+    );
+    // The other sheet, now that there are stations.
+    town.write("stations.csv", STATIONS.lines().next().unwrap().as_bytes());
+    let (troubles, incidents) = town.start_and_tell();
+    assert!(troubles[0].contains("stations.csv:1: only a header, while "), "{troubles:?}");
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
 }
 
 /// Every file of a folder, without what SQLite keeps beside its databases while they are open.
