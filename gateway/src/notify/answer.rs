@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use standpipe_rules::plain;
+
 /// What became of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -48,7 +50,7 @@ pub fn by_body(content_type: &str, body: &str) -> Answer {
         return Answer::Taken;
     }
     let shown: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
-    let shown: String = shown.chars().take(SHOWN).collect();
+    let shown: String = plain(&shown).chars().take(SHOWN).collect();
     let why = format!(
         "its answer is a web page (`{shown}`): check `url`, and whether a proxy or a network's sign-in \
          stands in between"

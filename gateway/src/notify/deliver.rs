@@ -8,6 +8,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 use standpipe_rules::digest::Digest;
+use standpipe_rules::plain;
 
 use super::answer::{self, Answer};
 use super::message::{Desk, Incident, Words};
@@ -215,7 +216,7 @@ async fn spoken(request: RequestBuilder, webhook: &Webhook, clock: &Clock) -> An
         (Format::Robot(robot), _, None) => chat::read(*robot, &body),
         (_, Some(wanted), None) if body.contains(wanted) => Answer::Taken,
         (_, Some(_), None) => {
-            let said: String = body.chars().take(200).collect();
+            let said: String = plain(&body).chars().take(200).collect();
             Answer::Later { wait: None, why: format!("its answer lacks `taken_when`: {said}") }
         }
         // The others, by their status; whatever of the body came shows whether it was they who spoke.

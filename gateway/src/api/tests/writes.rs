@@ -63,6 +63,14 @@ async fn a_fire_is_taken_and_closed_by_a_person() {
     let last = comment["trail"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&last["hop"], &last["by"]), (&json!("commented"), &json!("admin")));
 
+    let dirty = "line one\r\nline two\u{202e}\u{0} end ";
+    let said = json!({"action":"comment","by":format!("T20 {dirty}"),"note":dirty});
+    let (status, comment) = api.send("POST", &actions, &said).await;
+    assert_eq!(status, 200);
+    let last = comment["trail"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["by"], json!("T20 line one line two end"));
+    assert!(last.to_string().contains("\"line one line two end\""), "{last}");
+
     let (status, closed) = api.send("POST", &actions, &json!({"action":"false_alarm"})).await;
     assert_eq!(status, 200, "{closed}");
     assert_eq!(api.get(&path).await, closed, "what was answered is what lies in the store");
