@@ -28,6 +28,7 @@ pub mod report;
 pub mod run;
 pub mod selftest;
 pub mod series;
+pub mod small_file;
 pub mod store;
 
 // The stories of `series/stories.rs` are told here and in `tests/series.rs`, under one name.

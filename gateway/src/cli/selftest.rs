@@ -19,6 +19,7 @@ use crate::private_file::{Readers, write};
 use crate::provision::SELFTEST;
 use crate::selftest::{self, Outcome, page};
 use crate::series::influx::{Influx, Settings};
+use crate::small_file;
 
 /// How often a station's detector has to be heard, s: after three days without a test its station is
 /// told that it is offline.
@@ -116,7 +117,7 @@ fn stations(gateway: &Gateway) -> Result<Vec<Box<str>>, Failure> {
 fn borrow(config: &mut Config, folder: &Path) -> Result<(), Failure> {
     let read = |name: &str| {
         let path = folder.join(name);
-        std::fs::read(&path).map_err(|bad| {
+        small_file::read(&path, small_file::USUAL).map_err(|bad| {
             Failure::Configuration(format!(
                 "{}: {bad}: name the folder `{SELFTEST}` of standpipe provision",
                 path.display()

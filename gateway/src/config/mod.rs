@@ -24,6 +24,7 @@ use standpipe_shared::{ROOT, Severity};
 
 use crate::keep::files::Database;
 use crate::notify::trust::Trust;
+use crate::small_file;
 
 pub use digest::Digest;
 pub use fault::{Fault, Faults};
@@ -371,7 +372,7 @@ impl Config {
     /// # Errors
     /// All [`Faults`] of the file and of the files it names.
     pub fn load(file: &Path, admin_token: Option<Secret>) -> Result<Self, Faults> {
-        let text = std::fs::read_to_string(file).map_err(|bad| Faults {
+        let text = small_file::read_text(file).map_err(|bad| Faults {
             file: file.to_owned(),
             list: vec![Fault {
                 line: 0,

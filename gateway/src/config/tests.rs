@@ -211,6 +211,44 @@ standpipe.toml:4: http.listen = ": empty: write a text, or take the key out
 }
 
 #[test]
+fn what_is_no_file_is_told_and_nobody_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let pipe = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+    assert!(pipe.success());
+    std::fs::create_dir(at("folder")).unwrap();
+    let file = at("standpipe.toml");
+    for (what, named) in
+        [("a named pipe", "pipe"), ("a folder", "folder"), ("a device", "/dev/zero")]
+    {
+        let path = at(named);
+        let told =
+            format!("{} cannot be read (it is {what}, not a file): put it there", path.display());
+        for key in ["password_file", "ca_file", "client_cert_file", "client_key_file"] {
+            let text = format!("[mqtt]\nurl = 'mqtts://b'\nusername = 'a'\n{key} = '{named}'\n");
+            let bad = Config::parse(&text, &file, None).unwrap_err().to_string();
+            assert!(bad.contains(&format!("mqtt.{key} = ")) && bad.contains(&told), "{bad}");
+        }
+        let hook = |key| {
+            format!("{MINIMAL}[[webhook]]\nname = 'a'\nurl = 'https://a'\n{key} = '{named}'\n")
+        };
+        for text in [
+            hook("secret_file"),
+            hook("ca_file"),
+            format!("{MINIMAL}[influx]\ntoken_file = '{named}'\n"),
+        ] {
+            let bad = Config::parse(&text, &file, None).unwrap_err().to_string();
+            assert!(bad.contains(&told), "{bad}");
+        }
+        let map = Config::parse(&format!("{MINIMAL}[http]\nmap_file = '{named}'\n"), &file, None);
+        let bad = map.unwrap_err().to_string();
+        assert!(bad.contains(&format!("it is {what}, not a file")), "{bad}");
+        let bad = Config::load(&path, None).unwrap_err().to_string();
+        assert!(bad.contains(&format!("cannot be read (it is {what}, not a file): give")), "{bad}");
+    }
+}
+
+#[test]
 #[rustfmt::skip] // a table
 fn a_brokers_address_has_a_port_and_perhaps_a_key() {
     for (url, host, port, tls) in [

@@ -181,13 +181,38 @@ fn whatever_is_wrong_with_a_registry_file_a_gateway_that_has_one_starts() {
     assert!(troubles[0].contains("devices.csv: cannot be read"), "missing: {troubles:?}");
     std::fs::create_dir(&file).unwrap();
     let (troubles, _) = town.start_and_tell();
-    assert!(troubles[0].contains("devices.csv: is no file"), "a folder: {troubles:?}");
+    assert!(
+        troubles[0].contains("devices.csv: cannot be read (it is a folder, not a file)"),
+        "a folder: {troubles:?}"
+    );
     std::fs::remove_dir(&file).unwrap();
     let huge = std::fs::File::create(&file).unwrap();
     huge.set_len(2 * 1024 * 1024 * 1024).unwrap();
     let (troubles, incidents) = town.start_and_tell();
     assert!(troubles[0].contains("at most 32 MiB"), "2 GB: {troubles:?}");
     assert_eq!(incidents.len(), 1, "one incident for all of it: {incidents:?}");
+}
+
+#[test]
+fn a_start_waits_for_no_pipe() {
+    let town = Town::begin();
+    let pipe = |name: &str| {
+        let path = town.folder.path().join(name);
+        let _ = std::fs::remove_file(&path);
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    pipe("devices.csv");
+    pipe("ids.secret");
+    let (troubles, _) = town.start_and_tell();
+    let told = "devices.csv: cannot be read (it is a named pipe, not a file)";
+    assert!(troubles[0].contains(told), "{troubles:?}");
+    for name in ["standpipe.db.lock", "standpipe.db"] {
+        pipe(name);
+        let why = town.start().unwrap_err().to_string();
+        let told = format!("{name}` can't be opened (it is a named pipe, not a file)");
+        assert!(why.contains(&told), "{why}");
+        std::fs::remove_file(town.folder.path().join(name)).unwrap();
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use super::address;
 use super::hourly::{Task, tasks};
 use crate::private_file::{Readers, write};
+use crate::small_file;
 
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -327,7 +328,7 @@ fn rights(permissions: &Value) -> BTreeSet<(String, String)> {
 
 /// What is in a file, if anything.
 fn secret(file: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(file).ok()?;
+    let text = small_file::read_text(file).ok()?;
     Some(text.trim().to_owned()).filter(|it| !it.is_empty())
 }
 
