@@ -94,6 +94,19 @@ async fn a_fire_is_taken_and_closed_by_a_person() {
 }
 
 #[tokio::test]
+async fn a_fire_among_the_readings_is_one_and_its_measurements_count() {
+    let api = Served::alive().await;
+    let said = json!({"boot":1,"seq":1,"temp_c":61.5,"condition":"heat","active":true});
+    api.says("a/SM-1/telemetry", &said);
+    let fire = first(&api).await;
+    assert_eq!((&fire["class"], &fire["state"]), (&json!("fire"), &json!("open")));
+    let device = api.get("/api/v1/devices/SM-1").await;
+    assert_eq!(device["latest"]["temp_c"], json!(61.5), "{device}");
+    let told = api.get("/api/v1/quarantine?reason=topic&device=SM-1").await;
+    assert_eq!(told["total"], json!(1), "{told}");
+}
+
+#[tokio::test]
 async fn an_unknown_incident_can_not_be_acted_on() {
     let api = Served::alive().await;
     let path = format!("/api/v1/incidents/{FIRE}/actions");
