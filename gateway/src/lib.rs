@@ -30,6 +30,7 @@ pub mod selftest;
 pub mod series;
 pub mod small_file;
 pub mod store;
+pub mod trust;
 
 // The stories of `series/stories.rs` are told here and in `tests/series.rs`, under one name.
 #[cfg(test)]

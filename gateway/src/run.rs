@@ -449,12 +449,7 @@ fn history(config: &Config) -> Result<(Arc<dyn Series>, Option<Records>), StartE
     let Some(influx) = &config.influx else {
         return Ok((Arc::new(Embedded::open(&config.store.history())?), None));
     };
-    let influx = Arc::new(Influx::new(&Settings {
-        url: influx.url.clone(),
-        org: influx.org.clone(),
-        token: influx.token.expose().into(),
-        bucket: influx.bucket.clone(),
-    })?);
+    let influx = Arc::new(Influx::new(&Settings::from(influx))?);
     let records = Records::new(Arc::clone(&influx), Registry::new(config.profiles()));
     Ok((influx, Some(records)))
 }

@@ -142,15 +142,9 @@ async fn tell(config: &Config, outcomes: &[Outcome], now: Ms) {
 /// The outcome as points, where history is in InfluxDB.
 async fn record(config: &Config, outcomes: &[Outcome], now: Ms) {
     let Some(it) = &config.influx else { return };
-    let settings = Settings {
-        url: it.url.clone(),
-        org: it.org.clone(),
-        token: it.token.expose().into(),
-        bucket: it.bucket.clone(),
-    };
     let lines: String = outcomes.iter().map(|it| it.line(now)).collect();
     let precision = TimestampPrecision::Milliseconds;
-    let written = match Influx::new(&settings) {
+    let written = match Influx::new(&Settings::from(it)) {
         Ok(influx) => influx.write_lines(&lines, precision, now).await.map_err(|it| it.to_string()),
         Err(bad) => Err(bad.to_string()),
     };

@@ -23,8 +23,8 @@ use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
 
 use crate::keep::files::Database;
-use crate::notify::trust::Trust;
 use crate::small_file;
+use crate::trust::Trust;
 
 pub use digest::Digest;
 pub use fault::{Fault, Faults};
@@ -165,6 +165,8 @@ pub struct Influx {
     pub token: Secret,
     /// `bucket`
     pub bucket: Box<str>,
+    /// The content of `ca_file`.
+    pub trust: Option<Trust>,
 }
 
 /// `[[webhook]]`

@@ -220,8 +220,9 @@ fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Infl
             Some(Secret::new(token.trim()))
         }
     };
+    let trust = webhooks::trust(&mut section, (&url, folder), notes);
     section.end(notes);
-    Some(Influx { url, org, token: token?, bucket })
+    Some(Influx { url, org, token: token?, bucket, trust })
 }
 
 /// Where InfluxDB's token is, unless the file says otherwise.

@@ -9,8 +9,8 @@ use standpipe_rules::registry::Profile;
 use standpipe_shared::{Kind, Severity};
 
 use super::{Broker, Config, Format, Language, Secret, keys};
-use crate::notify::trust::Trust;
 use crate::provision::authority::Authority;
+use crate::trust::Trust;
 
 const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
 
@@ -475,4 +475,15 @@ fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
         let bad = read(url, ca_file).unwrap_err();
         assert!(bad.contains("webhook[1].ca_file") && bad.ends_with(said), "{bad}");
     }
+    // InfluxDB's is the same.
+    std::fs::write(folder.path().join("influx.token"), "t").unwrap();
+    let influx = |url: &str, ca_file: &str| {
+        let text = format!("{MINIMAL}[influx]\nurl = '{url}'\n{ca_file}");
+        let config = Config::parse(&text, &file, None);
+        config.map(|it| it.influx.unwrap().trust).map_err(|bad| bad.to_string())
+    };
+    assert_eq!(influx("https://a", "ca_file = 'ca'"), Ok(only));
+    assert_eq!(influx("https://a", ""), Ok(None));
+    let bad = influx("http://a", "ca_file = 'ca'").unwrap_err();
+    assert!(bad.contains("influx.ca_file") && bad.ends_with("write https:// there"), "{bad}");
 }

@@ -7,7 +7,6 @@
 //! | [`webhook`] | webhooks, robots of chats, mail, text messages: one sender each |
 //! | [`deliver`] | one attempt at one of these; `chat`, [`mail`], `sms`: how each wants it |
 //! | `digests` | the daily digest, behind all that pages |
-//! | [`trust`] | whose certificates they must have |
 //! | [`message`] | an incident in a few lines, for all of them |
 //!
 //! A doorbell says that something may be owed; what, is in the store alone. A sender that is
@@ -30,7 +29,6 @@ mod session;
 pub(crate) mod sign;
 mod sms;
 pub mod station;
-pub mod trust;
 pub mod webhook;
 
 use std::path::PathBuf;
