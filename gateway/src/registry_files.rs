@@ -120,11 +120,11 @@ pub fn read(files: &RegistryFiles, known: &Registry) -> (Import, Option<Untaken>
 
 /// A file's content, or why there is none.
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
-    small_file::read(path, REGISTRY_FILE).map_err(|bad| match bad.kind() {
-        ErrorKind::FileTooLarge => {
+    small_file::read(path, REGISTRY_FILE).map_err(|bad| {
+        if bad.kind() == ErrorKind::FileTooLarge {
             let most = REGISTRY_FILE / 1024 / 1024;
-            format!("at most {most} MiB are read ({bad}): correct `[registry]`")
+            return format!("at most {most} MiB are read ({bad}): correct `[registry]`");
         }
-        _ => format!("cannot be read ({bad}): put it there, or correct `[registry]`"),
+        format!("cannot be read ({bad}): put it there, or correct `[registry]`")
     })
 }

@@ -88,7 +88,6 @@ mod tests {
     use std::io::ErrorKind;
     use std::os::unix::net::UnixListener;
     use std::path::Path;
-    use std::time::{Duration, Instant};
 
     use super::{read, read_text, regular_or_missing};
 
@@ -102,7 +101,6 @@ mod tests {
         std::os::unix::fs::symlink("pipe", at("link to a pipe")).unwrap();
         let _socket = UnixListener::bind(at("socket")).unwrap();
         std::fs::write(at("text"), b"\xff").unwrap();
-        let began = Instant::now();
         for (name, expected) in [
             ("file", Ok("text")),
             ("link", Ok("text")),
@@ -120,7 +118,6 @@ mod tests {
             let whole = matches!(name, "file" | "link" | "none" | "text");
             assert_eq!(regular_or_missing(&at(name)).is_ok(), whole, "{name}");
         }
-        assert!(began.elapsed() < Duration::from_secs(5), "nobody was waited for");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn plain(text: &str) -> String {
     for letter in text.chars() {
         if letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') {
             parted = true;
-        } else if !is_hidden(letter) && !(parted && letter == ' ') {
+        } else if !(is_hidden(letter) || parted && letter == ' ') {
             if parted && !out.ends_with(' ') {
                 out.push(' ');
             }

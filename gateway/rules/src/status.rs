@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Ms;
-use crate::plain;
 use crate::registry::DeviceIx;
 use crate::wire::{Arrived, Message};
 
@@ -68,9 +67,9 @@ impl DeviceStatus {
     }
 }
 
-/// A text as it is kept and compared: on one line, in one direction, cut. `None`: empty.
+/// A text as it is kept and compared: cut. `None`: empty. It is plain since it was read (`wire`).
 fn short(text: &str) -> Option<Box<str>> {
-    let text: String = plain(text).chars().take(TEXT_AT_MOST).collect();
+    let text: String = text.chars().take(TEXT_AT_MOST).collect();
     let text = text.trim_end();
     (!text.is_empty()).then(|| text.into())
 }

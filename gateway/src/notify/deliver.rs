@@ -279,12 +279,12 @@ mod tests {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = server.local_addr().unwrap().port();
         let head = format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        let once = tokio::spawn(async move {
+        let once = async {
             let (mut peer, _) = server.accept().await.unwrap();
             let mut asked = vec![0; 4_096];
             let _ = peer.read(&mut asked).await.unwrap();
             peer.write_all(head.as_bytes()).await.unwrap();
-        });
+        };
         let text = format!(
             "[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = 'http://127.0.0.1:{port}/hook'"
         );
@@ -294,9 +294,8 @@ mod tests {
         let zone = jiff::tz::TimeZone::UTC;
         let desk = Desk { url: "http://gateway".into(), zone, language: Language::English };
         let caller = &callers(&config.webhooks).unwrap()[0];
-        let answer = attempt(caller, &config.webhooks[0], sent, &desk, &Clock::new()).await;
-        once.await.unwrap();
-        answer
+        let attempt = attempt(caller, &config.webhooks[0], sent, &desk, &Clock::new());
+        tokio::join!(attempt, once).0
     }
 
     #[tokio::test]
