@@ -38,7 +38,8 @@ struct Subject {
 const BUCKET: &str = "history";
 
 fn settings(url: &str, bucket: &str) -> Settings {
-    Settings { url: url.into(), org: ORG.into(), token: TOKEN.into(), bucket: bucket.into() }
+    let (org, token, bucket) = (ORG.into(), TOKEN.into(), bucket.into());
+    Settings { url: url.into(), org, token, bucket, trust: None }
 }
 
 impl Subject {

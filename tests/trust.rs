@@ -14,12 +14,17 @@ use standpipe_tests::{now, town, wait_for};
 
 /// How long a page may take.
 const SOON: Duration = Duration::from_secs(20);
-/// Takes every POST over TLS and writes down its body.
+/// Takes every POST over TLS and writes down its body; to every GET it says that it is ready.
 const HTTPS: &str = "import http.server, ssl, sys
 class End(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b'{\"ready\":true,\"reasons\":[],\"warnings\":[]}'
+        self.send_response(200); self.send_header('content-length', str(len(body)))
+        self.end_headers(); self.wfile.write(body)
     def do_POST(self):
         body = self.rfile.read(int(self.headers['content-length']))
-        with open(sys.argv[4] + self.path, 'ab') as out: out.write(body + b'\\n')
+        name = self.path.split('?')[0].replace('/api/v2/', '/influx-')
+        with open(sys.argv[4] + name, 'ab') as out: out.write(body + b'\\n')
         self.send_response(204); self.end_headers()
 end = http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), End)
 tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -160,4 +165,64 @@ fn what_the_system_trusts_is_trusted() {
     }
     assert!(servers.posted("usual"));
     assert_eq!(servers.letters("implicit"), 1);
+}
+
+/// `standpipe check --ready` at the town's own server: done, or what it said.
+fn ready(servers: &Servers, environment: &[(&str, String)], more: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(standpipe_tests::gateway::program());
+    let url = format!("https://127.0.0.1:{}", servers.https);
+    command.args(["check", "--ready", "--url", &url]).args(more).env_remove("SSL_CERT_FILE");
+    let done = command.envs(environment.iter().map(|(key, value)| (*key, value))).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    if done.status.success() { Ok(()) } else { Err(said) }
+}
+
+#[test]
+fn commands_believe_whom_webhooks_believe() {
+    let servers = Servers::start();
+    let authority = servers.authority().display().to_string();
+    let stranger = Authority::open(&servers.dir.path().join("stranger"), now()).unwrap();
+    let other = servers.dir.path().join("stranger.pem").display().to_string();
+    std::fs::write(&other, stranger.certificate).unwrap();
+    assert_eq!(ready(&servers, &[], &["--ca-file", &authority]), Ok(()));
+    assert_eq!(ready(&servers, &[("SSL_CERT_FILE", authority.clone())], &[]), Ok(()));
+    for (environment, more) in [
+        (vec![], vec![]),
+        (vec![], vec!["--ca-file", &*other]),
+        (vec![("SSL_CERT_FILE", authority.clone())], vec!["--ca-file", &*other]),
+    ] {
+        let said = ready(&servers, &environment, &more);
+        assert!(said.is_err(), "{environment:?} {more:?}");
+    }
+    let none = ready(&servers, &[], &["--ca-file", "/dev/null"]).unwrap_err();
+    assert!(none.contains("--ca-file = /dev/null: cannot be read (it is a device"), "{none}");
+}
+
+#[test]
+fn influxdb_is_believed_as_webhooks_are() {
+    use standpipe::series::influx::{Influx, Settings};
+    use standpipe::trust::Trust;
+
+    let servers = Servers::start();
+    let pem = std::fs::read(servers.authority()).unwrap();
+    let write = |trust: Option<Trust>| {
+        let settings = Settings {
+            url: format!("https://127.0.0.1:{}", servers.https).into(),
+            org: "o".into(),
+            token: "t".into(),
+            bucket: "b".into(),
+            trust,
+        };
+        let influx = Influx::new(&settings).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let precision = influxdb2::api::write::TimestampPrecision::Milliseconds;
+        let written =
+            runtime.block_on(influx.write_lines("m v=1 1764000000000\n", precision, now()));
+        written.map(|_| ()).map_err(|bad| bad.to_string())
+    };
+    let unknown = write(None).unwrap_err();
+    assert!(unknown.contains("UnknownIssuer"), "{unknown}");
+    assert!(!servers.posted("influx-write"));
+    assert_eq!(write(Trust::only(&pem).ok()), Ok(()));
+    assert!(servers.posted("influx-write"));
 }

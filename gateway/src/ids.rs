@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use standpipe_rules::incidents::Secret;
 
 use crate::private_file::{Readers, write};
+use crate::small_file::read_text;
 
 /// Its name, beside the configuration; where that folder can't be written, beside the store.
 pub const NAME: &str = "ids.secret";
@@ -59,7 +60,7 @@ pub fn secret(config: Option<&Path>, store: &Path) -> Secret {
 
 /// 64 hexadecimal digits.
 fn read(place: &Path) -> io::Result<Secret> {
-    let text = std::fs::read_to_string(place)?;
+    let text = read_text(place)?;
     let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not 64 hexadecimal digits");
     let digits = text.trim().as_bytes();
     if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
@@ -117,5 +118,13 @@ mod tests {
             assert_eq!(std::fs::read_to_string(config.join(NAME)).unwrap(), bad);
             assert_eq!(secret(Some(&config), &store), made, "{bad:?}");
         }
+        let made = secret(Some(&config), &store);
+        std::fs::remove_file(config.join(NAME)).unwrap();
+        std::fs::create_dir(config.join(NAME)).unwrap();
+        assert_eq!(secret(Some(&config), &store), made, "a folder");
+        std::fs::remove_dir(config.join(NAME)).unwrap();
+        let pipe = std::process::Command::new("mkfifo").arg(config.join(NAME)).status();
+        assert!(pipe.unwrap().success());
+        assert_eq!(secret(Some(&config), &store), made, "a pipe: nobody is waited for");
     }
 }

@@ -21,9 +21,10 @@ pub mod report;
 pub mod run;
 pub mod selftest;
 pub mod series;
+pub mod trust;
 
 pub use standpipe_engine::{self as engine, health};
-pub use standpipe_machine::{backoff, clock, limits, private_file};
+pub use standpipe_machine::{backoff, clock, limits, private_file, small_file};
 pub use standpipe_store as store;
 
 // The stories of `series/stories.rs` are told here and in `tests/series.rs`, under one name.

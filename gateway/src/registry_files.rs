@@ -6,7 +6,7 @@
 //! what follows from faults (`run`, `cli::check`).
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use standpipe_rules::incidents::Text;
@@ -15,6 +15,7 @@ use standpipe_rules::registry::files::{BadRow, File, Import};
 
 use crate::config::RegistryFiles;
 use crate::limits::REGISTRY_FILE;
+use crate::small_file;
 
 /// Faults that are told in the log of a gateway that runs; the rest are counted.
 const LOGGED: usize = 5;
@@ -117,27 +118,13 @@ pub fn read(files: &RegistryFiles, known: &Registry) -> (Import, Option<Untaken>
     (import, untaken)
 }
 
-/// A file's content, or why there is none: a pipe would be waited for, a device has no end.
+/// A file's content, or why there is none.
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |bad: std::io::Error| {
+    small_file::read(path, REGISTRY_FILE).map_err(|bad| {
+        if bad.kind() == ErrorKind::FileTooLarge {
+            let most = REGISTRY_FILE / 1024 / 1024;
+            return format!("at most {most} MiB are read ({bad}): correct `[registry]`");
+        }
         format!("cannot be read ({bad}): put it there, or correct `[registry]`")
-    };
-    let large = |size: u64| {
-        let most = REGISTRY_FILE / 1024 / 1024;
-        format!("{size} bytes, at most {most} MiB are read: correct `[registry]`")
-    };
-    let found = std::fs::metadata(path).map_err(unreadable)?;
-    if !found.is_file() {
-        return Err("is no file: put it there, or correct `[registry]`".to_owned());
-    }
-    if found.len() > REGISTRY_FILE {
-        return Err(large(found.len()));
-    }
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(REGISTRY_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    match bytes.len() as u64 {
-        size if size > REGISTRY_FILE => Err(large(size)),
-        _ => Ok(bytes),
-    }
+    })
 }

@@ -416,6 +416,9 @@ fn import(store: &mut Store, config: &Config) -> Result<Option<Untaken>, StartEr
     let known = store.registry(config.profiles())?;
     let stored = !known.stations().is_empty() || !known.devices().is_empty();
     let (import, untaken) = registry_files::read(files, &known);
+    for note in &import.notes {
+        tracing::warn!("{note}");
+    }
     // Nobody needs it any more, and the store is about to be loaded.
     drop(known);
     match untaken {
@@ -445,12 +448,7 @@ fn history(config: &Config) -> Result<(Arc<dyn Series>, Option<Records>), StartE
     let Some(influx) = &config.influx else {
         return Ok((Arc::new(Embedded::open(&config.store.history())?), None));
     };
-    let influx = Arc::new(Influx::new(&Settings {
-        url: influx.url.clone(),
-        org: influx.org.clone(),
-        token: influx.token.expose().into(),
-        bucket: influx.bucket.clone(),
-    })?);
+    let influx = Arc::new(Influx::new(&Settings::from(influx))?);
     let records = Records::new(Arc::clone(&influx), Registry::new(config.profiles()));
     Ok((influx, Some(records)))
 }

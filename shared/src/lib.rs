@@ -19,7 +19,7 @@ pub use condition::{Class, Condition, Kind, Severity, UnknownCondition};
 #[cfg(feature = "unicode")]
 pub use name::is_hidden;
 pub use name::{BadName, Name};
-pub use reading::{Alarm, Field, Measurements, Reading};
+pub use reading::{Alarm, Field, Measurements, Reading, Shape};
 pub use settings::{Settings, SettingsFault};
 pub use status::Status;
 pub use topic::{BadTopic, Channel, ROOT, StationChannel, Topic};

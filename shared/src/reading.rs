@@ -82,6 +82,17 @@ pub enum Field {
     RssiDbm,
 }
 
+/// How a measurement is written, whoever writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A number with a point: `312.5`.
+    Decimal,
+    /// A whole number: `3580`.
+    Whole,
+    /// True or false.
+    Flag,
+}
+
 impl Field {
     /// All measurements, in the order of the contract.
     pub const ALL: [Self; 12] = [
@@ -115,6 +126,23 @@ impl Field {
             Self::TempC => "temp_c",
             Self::BatteryMv => "battery_mv",
             Self::RssiDbm => "rssi_dbm",
+        }
+    }
+
+    /// How its values are written.
+    #[must_use]
+    pub const fn shape(self) -> Shape {
+        match self {
+            Self::Flowing | Self::CapOpen => Shape::Flag,
+            Self::BatteryMv | Self::RssiDbm => Shape::Whole,
+            Self::PressureKpa
+            | Self::PressureMinKpa
+            | Self::PressureMaxKpa
+            | Self::LoopMa
+            | Self::TiltDeg
+            | Self::SmokeDbM
+            | Self::DirtPct
+            | Self::TempC => Shape::Decimal,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`clock`] | the time, and whether somebody set it: the only file that asks |
 //! | [`private_file`] | files that are there whole or not at all, for their owner alone |
+//! | [`small_file`] | files that are read whole, and what is no file |
 //! | [`backoff`] | how long to wait before the next retry |
 //! | [`limits`] | the limits that no user needs to change |
 //!
@@ -14,3 +15,4 @@ pub mod backoff;
 pub mod clock;
 pub mod limits;
 pub mod private_file;
+pub mod small_file;

@@ -17,6 +17,7 @@
 //! | [`status`] | what of a device's own word about itself is kept |
 //! | [`digest`] | which notices are told of once a day |
 //! | [`shift`] | what happens to what is remembered when the gateway's clock is set |
+//! | [`plain`](plain()) | how a text that somebody sent may stand beside others |
 //! | [`flow`] | what a hydrant can give, from a flow test |
 //! | [`backtest`] | the same rules over recorded readings |
 //!
@@ -30,6 +31,7 @@ pub mod fact;
 pub mod flow;
 pub mod incidents;
 pub mod orders;
+mod plain;
 pub mod registry;
 pub mod selftest;
 pub mod shift;
@@ -39,6 +41,7 @@ pub mod world;
 
 pub use changes::Changes;
 pub use fact::Fact;
+pub use plain::plain;
 pub use world::World;
 
 /// Unix milliseconds, UTC; or a span of milliseconds where the name says so.

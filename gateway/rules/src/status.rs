@@ -46,7 +46,7 @@ impl DeviceStatus {
         else {
             return None;
         };
-        let text = |it: &Option<Box<str>>| it.as_deref().and_then(plain);
+        let text = |it: &Option<Box<str>>| it.as_deref().and_then(short);
         let status = Self {
             device: ix,
             at: arrived.at,
@@ -67,12 +67,10 @@ impl DeviceStatus {
     }
 }
 
-/// A text as it is kept and compared: trimmed, cut, on one line, in one direction. `None`: empty.
-fn plain(text: &str) -> Option<Box<str>> {
-    let turns = |letter: char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let kept = |letter: &char| !letter.is_control() && !turns(*letter);
-    let text: String = text.trim().chars().filter(kept).take(TEXT_AT_MOST).collect();
-    let text = text.trim();
+/// A text as it is kept and compared: cut. `None`: empty. It is plain since it was read (`wire`).
+fn short(text: &str) -> Option<Box<str>> {
+    let text: String = text.chars().take(TEXT_AT_MOST).collect();
+    let text = text.trim_end();
     (!text.is_empty()).then(|| text.into())
 }
 
@@ -132,7 +130,7 @@ mod tests {
         ));
         let status = status.expect("kept");
         assert_eq!(status.firmware.map(|text| text.len()), Some(TEXT_AT_MOST));
-        assert_eq!(status.model.as_deref(), Some("ab"));
+        assert_eq!(status.model.as_deref(), Some("a b"), "a line break parts words");
         assert_eq!(status.reset, None);
     }
 }

@@ -9,6 +9,8 @@
 mod clock;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod town;
 
 use std::collections::BTreeMap;
 

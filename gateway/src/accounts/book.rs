@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row};
-use standpipe_rules::Ms;
+use standpipe_rules::{Ms, plain};
 
 use super::AccountError;
 use super::lockout::{FORGOTTEN_MS, MOST_MS, locked_until};
@@ -381,7 +381,8 @@ impl Book {
 
 fn audit(db: &Connection, at: Ms, who: &str, it: (&str, &str)) -> rusqlite::Result<()> {
     let sql = "INSERT INTO audit (at, who, what, detail) VALUES (?1, ?2, ?3, ?4)";
-    db.prepare_cached(sql)?.execute((at, who, it.0, it.1)).map(|_| ())
+    // A name may be what somebody typed who could not sign in.
+    db.prepare_cached(sql)?.execute((at, plain(who), it.0, plain(it.1))).map(|_| ())
 }
 
 /// Letters of any language: people sign in with their own name.

@@ -131,6 +131,11 @@ async fn the_audit_log_grows_and_nothing_in_it_changes() {
     let lines = accounts.with(|it| it.audited(i64::MAX, 10)).await.unwrap();
     let told: Vec<_> = lines.iter().map(|it| (&*it.who, &*it.what)).collect();
     assert_eq!(told, [("li", "acknowledge"), ("gateway", "account_added")]);
+    // Somebody who can't sign in may type anything for a name.
+    let name = "li\r\nadmin\u{202e} ";
+    accounts.with(|it| it.audit(NOW, name, "sign_in_failed", name)).await.unwrap();
+    let lines = accounts.with(|it| it.audited(i64::MAX, 1)).await.unwrap();
+    assert_eq!((&*lines[0].who, &*lines[0].detail), ("li admin", "li admin"));
     let db = Connection::open(dir.path().join("accounts.db")).unwrap();
     for sql in ["DELETE FROM audit", "UPDATE audit SET who = 'somebody else'"] {
         let refused = db.execute(sql, ()).unwrap_err().to_string();

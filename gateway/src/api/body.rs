@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use standpipe_rules::Ms;
+use standpipe_rules::{Ms, plain};
 use utoipa::ToSchema;
 
 use super::BODY_AT_MOST;
@@ -28,17 +28,17 @@ pub fn attachment(name: &str) -> String {
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{all}")
 }
 
-/// Checks a text of a person.
+/// A text of a person, on one line and without what nobody sees (`standpipe_rules::plain`).
 ///
 /// # Errors
 /// 400 when it is too long.
-pub fn text(key: &str, text: &str) -> Result<(), Problem> {
+pub fn text(key: &str, text: &str) -> Result<Box<str>, Problem> {
     let length = text.chars().count();
     if length > TEXT_AT_MOST {
         let detail = format!("{key} has {length} characters: use {TEXT_AT_MOST} at most");
         return Err(Problem::bad_request(detail));
     }
-    Ok(())
+    Ok(plain(text).into())
 }
 
 /// Who acts: a program speaks for people, as it says; a person speaks for nobody else.
@@ -46,9 +46,9 @@ pub fn text(key: &str, text: &str) -> Result<(), Problem> {
 /// # Errors
 /// 400 when that is too long.
 pub fn signed(by: &str, who: &Who) -> Result<Box<str>, Problem> {
-    text("by", by)?;
-    let own = matches!(who.by, By::Session { .. }) || by.trim().is_empty();
-    Ok(if own { who.name.clone() } else { by.into() })
+    let by = text("by", by)?;
+    let own = matches!(who.by, By::Session { .. }) || by.is_empty();
+    Ok(if own { who.name.clone() } else { by })
 }
 
 /// A moment as a body has it: Unix ms, or as in a query.

@@ -237,9 +237,9 @@ impl Act {
                 format!("incident in the body is not `{incident}` of the path: leave it out");
             return Err(Problem::bad_request(detail));
         }
-        body::text("note", &self.note)?;
+        let note = body::text("note", &self.note)?;
         let by = body::signed(&self.by, who)?;
-        Ok(Action { incident, kind: self.action, by, note: self.note.into() })
+        Ok(Action { incident, kind: self.action, by, note })
     }
 }
 

@@ -336,7 +336,7 @@ impl Announce {
                 return Err(Problem::bad_request(detail));
             }
         };
-        text("note", &self.note)?;
+        let note = text("note", &self.note)?;
         Ok(Announcement {
             what: match self.what {
                 What::Maintenance => Announced::Maintenance,
@@ -347,14 +347,14 @@ impl Announce {
             from: self.from.map_or(Ok(now), |it| it.ms("from"))?,
             until: self.until.ms("until")?,
             by: signed(&self.by, who)?,
-            note: self.note.into(),
+            note,
         })
     }
 }
 
 impl Exercise {
     fn announcement(self, who: &Who, now: Ms) -> Result<Announcement, Problem> {
-        text("note", &self.note)?;
+        let note = text("note", &self.note)?;
         let minutes = self.minutes.unwrap_or(EXERCISE_MIN);
         Ok(Announcement {
             what: Announced::Exercise,
@@ -363,7 +363,7 @@ impl Exercise {
             from: now,
             until: now + Ms::from(minutes) * MINUTE_MS,
             by: signed(&self.by, who)?,
-            note: self.note.into(),
+            note,
         })
     }
 }

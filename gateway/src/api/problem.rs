@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use standpipe_shared::is_hidden;
 use utoipa::ToSchema;
 
 use super::params::TIME;
@@ -263,7 +264,7 @@ impl IntoResponse for Problem {
 /// A value as far as it is shown, without anything that could steer a terminal.
 fn shown(value: &str) -> String {
     let mut text: String =
-        value.chars().take(SHOWN).map(|it| if it.is_control() { '�' } else { it }).collect();
+        value.chars().take(SHOWN).map(|it| if is_hidden(it) { '�' } else { it }).collect();
     if value.chars().nth(SHOWN).is_some() {
         text.push('…');
     }
@@ -278,6 +279,7 @@ mod tests {
     fn a_value_is_shown_short_and_harmless() {
         assert_eq!(shown("fog"), "fog");
         assert_eq!(shown("\u{1b}[31m\n"), "�[31m�");
+        assert_eq!(shown("\u{202e}on"), "�on");
         let long = "火".repeat(81);
         assert_eq!(shown(&long), format!("{}…", "火".repeat(80)));
         assert_eq!(shown(&"x".repeat(80)), "x".repeat(80));

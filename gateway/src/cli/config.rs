@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::config::{Broker, Config, Fault, Faults, Secret};
+use crate::small_file;
 
 use super::Failure;
 
@@ -37,7 +38,7 @@ fn token_of(said: impl Fn(&str) -> Option<String>) -> Result<Option<String>, Str
         return Ok(said(TOKEN_VARIABLE));
     };
     let bad = |why: &str| format!("{TOKEN_FILE_VARIABLE} = {file}: {why}: write the token into it");
-    let token = std::fs::read_to_string(&file).map_err(|it| bad(&it.to_string()))?;
+    let token = small_file::read_text(Path::new(&file)).map_err(|it| bad(&it.to_string()))?;
     match token.trim() {
         "" => Err(bad("it is empty")),
         token => Ok(Some(token.to_owned())),
@@ -80,6 +81,7 @@ mod tests {
             ("", &*full, Some(Some("secret"))),
             ("", &*empty, None),
             ("", &*gone, None),
+            ("", "/dev/zero", None),
         ] {
             let found = token_of(|name| {
                 Some(if name.ends_with("_FILE") { named.to_owned() } else { said.to_owned() })

@@ -121,13 +121,7 @@ fn moment(name: &str, text: &str, zone: &TimeZone) -> Result<Ms, Failure> {
 /// Where history is.
 fn series(config: &Config) -> Result<Box<dyn Series>, Failure> {
     if let Some(influx) = &config.influx {
-        let settings = Settings {
-            url: influx.url.clone(),
-            org: influx.org.clone(),
-            token: influx.token.expose().into(),
-            bucket: influx.bucket.clone(),
-        };
-        let series = Influx::new(&settings);
+        let series = Influx::new(&Settings::from(influx));
         return Ok(Box::new(series.map_err(|bad| Failure::Configuration(bad.to_string()))?));
     }
     let file = config.store.history();

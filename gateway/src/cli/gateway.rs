@@ -1,6 +1,7 @@
 //! A running gateway, as the commands that speak to one reach it: by its HTTP API.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
@@ -9,6 +10,8 @@ use tokio::runtime::Runtime;
 
 use super::Failure;
 use super::config::token;
+use crate::small_file;
+use crate::trust::{Trust, believing};
 
 /// The environment variable with the gateway's address.
 pub const URL_VARIABLE: &str = "STANDPIPE_URL";
@@ -26,6 +29,32 @@ pub struct Where {
     /// in STANDPIPE_ADMIN_TOKEN, or in the file that STANDPIPE_ADMIN_TOKEN_FILE names.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    #[command(flatten)]
+    authority: Authority,
+}
+
+/// Who is believed over HTTPS.
+#[derive(Debug, clap::Args)]
+pub struct Authority {
+    /// Who signed the certificate of an https:// address, PEM; nobody else is believed then. Without
+    /// it: a public authority, or one that this system trusts (SSL_CERT_FILE).
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+impl Authority {
+    /// Those of the file.
+    ///
+    /// # Errors
+    /// [`Failure::Configuration`] for a file that is none, or holds none.
+    pub fn trust(&self) -> Result<Option<Trust>, Failure> {
+        let Some(file) = &self.ca_file else { return Ok(None) };
+        let bad =
+            |why: &str| Failure::Configuration(format!("--ca-file = {}: {why}", file.display()));
+        let pem = small_file::read(file, small_file::USUAL)
+            .map_err(|why| bad(&format!("cannot be read ({why}): put it there")))?;
+        Trust::only(&pem).map(Some).map_err(|why| bad(&why))
+    }
 }
 
 /// A gateway that can be asked.
@@ -54,7 +83,9 @@ impl Where {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
-        let client = Client::builder().timeout(PATIENCE).build();
+        let trust = self.authority.trust()?;
+        let client =
+            believing(&parsed, trust.as_ref())(Client::builder()).timeout(PATIENCE).build();
         let client = client.map_err(|bad| Failure::Failed(format!("no HTTP ({bad})")))?;
         let token = token().map_err(Failure::Configuration)?;
         Ok(Gateway { runtime, client, url: parsed, token })
@@ -199,7 +230,7 @@ mod tests {
     use reqwest::StatusCode;
     use serde_json::json;
 
-    use super::{Failure, Where, lines, read};
+    use super::{Authority, Failure, Where, lines, read};
 
     #[test]
     fn an_answer_is_told_a_member_a_line() {
@@ -219,7 +250,9 @@ mod tests {
     #[test]
     fn an_address_is_checked_before_anything_is_asked() {
         for url in ["gateway", "ftp://gateway"] {
-            let asked = Where { url: Some(url.to_owned()) }.gateway().map(|_| ());
+            let asked = Where { url: Some(url.to_owned()), authority: Authority { ca_file: None } }
+                .gateway()
+                .map(|_| ());
             let Err(Failure::Configuration(text)) = asked else { panic!("taken") };
             assert!(text.starts_with(&format!("`{url}` is no address")), "{text}");
         }

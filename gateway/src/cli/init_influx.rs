@@ -6,6 +6,7 @@ use crate::series::influx::setup::{SetupError, Wanted, set_up};
 use crate::series::{HOURLY_DAYS, RAW_DAYS};
 
 use super::Failure;
+use super::gateway::Authority;
 
 /// Makes organisation, buckets, the hourly tasks and tokens, as far as they are missing.
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,8 @@ pub struct Args {
     /// influx-admin.token, which is made if InfluxDB has not been set up yet.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
+    #[command(flatten)]
+    authority: Authority,
 }
 
 /// It goes into scripts and addresses.
@@ -59,6 +62,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         hourly_days: args.hourly_days,
         metrics: args.metrics.clone(),
         folder: args.out.clone(),
+        trust: args.authority.trust()?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;

@@ -16,7 +16,7 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::files::Lines;
-use standpipe_shared::{Field, Measurements, Name, Reading};
+use standpipe_shared::{Field, Measurements, Name, Reading, Shape};
 
 /// Read from the file at once, bytes.
 const BUFFER: usize = 256 * 1024;
@@ -293,26 +293,15 @@ fn number<T: std::str::FromStr>(field: &str) -> Result<T, &'static str> {
     field.parse().map_err(|_| "not a whole number in range: write one, or nothing")
 }
 
+#[expect(clippy::cast_precision_loss, reason = "millivolts and dBm are small")]
 fn value(values: &mut Measurements, name: Field, field: &str) -> Result<(), &'static str> {
-    match name {
-        Field::Flowing => values.flowing = Some(flag(field)?),
-        Field::CapOpen => values.cap_open = Some(flag(field)?),
-        Field::BatteryMv => values.battery_mv = Some(number(field)?),
-        Field::RssiDbm => values.rssi_dbm = Some(number(field)?),
-        Field::PressureKpa
-        | Field::PressureMinKpa
-        | Field::PressureMaxKpa
-        | Field::LoopMa
-        | Field::TiltDeg
-        | Field::SmokeDbM
-        | Field::DirtPct
-        | Field::TempC => {
-            let wanted = "not a finite number: write one, or nothing";
-            let number = field.parse().map_err(|_| wanted)?;
-            values.set(name, number).map_err(|_| wanted)?;
-        }
-    }
-    Ok(())
+    const FINITE: &str = "not a finite number: write one, or nothing";
+    let number = match name.shape() {
+        Shape::Flag => f32::from(u8::from(flag(field)?)),
+        Shape::Whole => number::<i32>(field)? as f32,
+        Shape::Decimal => field.parse().map_err(|_| FINITE)?,
+    };
+    values.set(name, number).map_err(|_| FINITE)
 }
 
 fn flag(field: &str) -> Result<bool, &'static str> {

@@ -18,6 +18,7 @@ use crate::mqtt::{Broker, LinkError};
 use crate::private_file::{Readers, write};
 use crate::selftest::{self, Outcome, page};
 use crate::series::influx::{Influx, Settings};
+use crate::small_file;
 
 /// How often a station's detector has to be heard, s: after three days without a test its station is
 /// told that it is offline.
@@ -115,7 +116,7 @@ fn stations(gateway: &Gateway) -> Result<Vec<Box<str>>, Failure> {
 fn borrow(config: &mut Config, folder: &Path) -> Result<(), Failure> {
     let read = |name: &str| {
         let path = folder.join(name);
-        std::fs::read(&path).map_err(|bad| {
+        small_file::read(&path, small_file::USUAL).map_err(|bad| {
             Failure::Configuration(format!(
                 "{}: {bad}: name the folder `{SELFTEST}` of standpipe provision",
                 path.display()
@@ -140,15 +141,9 @@ async fn tell(config: &Config, outcomes: &[Outcome], now: Ms) {
 /// The outcome as points, where history is in InfluxDB.
 async fn record(config: &Config, outcomes: &[Outcome], now: Ms) {
     let Some(it) = &config.influx else { return };
-    let settings = Settings {
-        url: it.url.clone(),
-        org: it.org.clone(),
-        token: it.token.expose().into(),
-        bucket: it.bucket.clone(),
-    };
     let lines: String = outcomes.iter().map(|it| it.line(now)).collect();
     let precision = TimestampPrecision::Milliseconds;
-    let written = match Influx::new(&settings) {
+    let written = match Influx::new(&Settings::from(it)) {
         Ok(influx) => influx.write_lines(&lines, precision, now).await.map_err(|it| it.to_string()),
         Err(bad) => Err(bad.to_string()),
     };

@@ -68,6 +68,7 @@ pub(super) const ALL: &[Group] = &[
         Key { name: "org", default: Written("\"standpipe\""), says: "Its organisation.", source: "" },
         Key { name: "token_file", default: Written("\"influx.token\""), says: "Its trimmed content is a token that may write and read the bucket.", source: "" },
         Key { name: "bucket", default: Written("\"standpipe\""), says: "For raw readings. The hourly ones are in the bucket of that name with `_1h` behind.", source: "" },
+        Key { name: "ca_file", default: Absent, says: "With `https`: who signed its certificate, PEM; nobody else is believed then. Without it: a public authority, or one that this system trusts (`SSL_CERT_FILE`).", source: "" },
     ]},
     Group { name: "webhook", says: "Receivers beside the stations' own topics; one section a receiver.", keys: &[
         Key { name: "name", default: Needed, says: "Pages are kept under it; another name is another receiver.", source: "" },

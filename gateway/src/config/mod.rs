@@ -25,7 +25,8 @@ use standpipe_shared::{ROOT, Severity};
 use standpipe_store::files::Database;
 use standpipe_words::message::Desk;
 
-use crate::notify::trust::Trust;
+use crate::small_file;
+use crate::trust::Trust;
 
 pub use digest::Digest;
 pub use fault::{Fault, Faults};
@@ -167,6 +168,8 @@ pub struct Influx {
     pub token: Secret,
     /// `bucket`
     pub bucket: Box<str>,
+    /// The content of `ca_file`.
+    pub trust: Option<Trust>,
 }
 
 /// `[[webhook]]`
@@ -374,7 +377,7 @@ impl Config {
     /// # Errors
     /// All [`Faults`] of the file and of the files it names.
     pub fn load(file: &Path, admin_token: Option<Secret>) -> Result<Self, Faults> {
-        let text = std::fs::read_to_string(file).map_err(|bad| Faults {
+        let text = small_file::read_text(file).map_err(|bad| Faults {
             file: file.to_owned(),
             list: vec![Fault {
                 line: 0,

@@ -1,5 +1,6 @@
 //! The sections one by one, and the files they name.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,10 @@ use super::{
     Broker, ClientCertificate, Config, Door, Escalation, Http, Influx, Language, Mqtt,
     RegistryFiles, Secret, Store, Verify, digest, profiles, webhooks,
 };
+use crate::small_file;
 
 /// The largest secret or certificate, bytes.
-const MAX_SECRET: usize = 64 * 1024;
+const MAX_SECRET: u64 = 64 * 1024;
 /// No time of escalation is longer than a week, seconds.
 const MAX_STEP_S: u32 = 7 * 86_400;
 /// Two weeks of evidence are enough, hours.
@@ -210,7 +212,7 @@ fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Infl
     let token = match section.get("token_file", notes) {
         Some(_) => secret(&mut section, "token_file", folder, notes),
         None => {
-            let token = std::fs::read_to_string(folder.join(TOKEN_FILE)).unwrap_or_default();
+            let token = small_file::read_text(&folder.join(TOKEN_FILE)).unwrap_or_default();
             if token.trim().is_empty() {
                 let text = format!("missing, and no token in `{TOKEN_FILE}`: name the file");
                 section.fault("token_file", text, notes);
@@ -218,8 +220,9 @@ fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Infl
             Some(Secret::new(token.trim()))
         }
     };
+    let trust = webhooks::trust(&mut section, (&url, folder), notes);
     section.end(notes);
-    Some(Influx { url, org, token: token?, bucket })
+    Some(Influx { url, org, token: token?, bucket, trust })
 }
 
 /// Where InfluxDB's token is, unless the file says otherwise.
@@ -288,12 +291,12 @@ pub(super) fn content(
     notes: &mut Notes,
 ) -> Option<Vec<u8>> {
     let path = path(section, key, folder, notes)?;
-    let text = match std::fs::read(&path) {
+    let text = match small_file::read(&path, MAX_SECRET) {
         Ok(bytes) if bytes.is_empty() => format!("{} is empty: fill it", path.display()),
-        Ok(bytes) if bytes.len() > MAX_SECRET => {
+        Ok(bytes) => return Some(bytes),
+        Err(bad) if bad.kind() == ErrorKind::FileTooLarge => {
             format!("{} has over {MAX_SECRET} bytes: name another file", path.display())
         }
-        Ok(bytes) => return Some(bytes),
         Err(bad) => format!("{} cannot be read ({bad}): put it there", path.display()),
     };
     section.fault(key, text, notes);

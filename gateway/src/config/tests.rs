@@ -9,8 +9,8 @@ use standpipe_rules::registry::Profile;
 use standpipe_shared::{Kind, Severity};
 
 use super::{Broker, Config, Format, Language, Secret, keys};
-use crate::notify::trust::Trust;
 use crate::provision::authority::Authority;
+use crate::trust::Trust;
 
 const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
 
@@ -208,6 +208,44 @@ standpipe.toml:4: http.listen = ": empty: write a text, or take the key out
     assert_snapshot!(faults(""), @r#"standpipe.toml: mqtt.url: missing, the broker's address: write mqtt://host[:1883] or mqtts://host[:8883]"#);
     let missing = Config::load(Path::new("/nowhere/standpipe.toml"), None).unwrap_err();
     assert_snapshot!(missing, @r#"/nowhere/standpipe.toml: cannot be read (No such file or directory (os error 2)): give the file with --config"#);
+}
+
+#[test]
+fn what_is_no_file_is_told_and_nobody_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let pipe = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+    assert!(pipe.success());
+    std::fs::create_dir(at("folder")).unwrap();
+    let file = at("standpipe.toml");
+    for (what, named) in
+        [("a named pipe", "pipe"), ("a folder", "folder"), ("a device", "/dev/zero")]
+    {
+        let path = at(named);
+        let told =
+            format!("{} cannot be read (it is {what}, not a file): put it there", path.display());
+        for key in ["password_file", "ca_file", "client_cert_file", "client_key_file"] {
+            let text = format!("[mqtt]\nurl = 'mqtts://b'\nusername = 'a'\n{key} = '{named}'\n");
+            let bad = Config::parse(&text, &file, None).unwrap_err().to_string();
+            assert!(bad.contains(&format!("mqtt.{key} = ")) && bad.contains(&told), "{bad}");
+        }
+        let hook = |key| {
+            format!("{MINIMAL}[[webhook]]\nname = 'a'\nurl = 'https://a'\n{key} = '{named}'\n")
+        };
+        for text in [
+            hook("secret_file"),
+            hook("ca_file"),
+            format!("{MINIMAL}[influx]\ntoken_file = '{named}'\n"),
+        ] {
+            let bad = Config::parse(&text, &file, None).unwrap_err().to_string();
+            assert!(bad.contains(&told), "{bad}");
+        }
+        let map = Config::parse(&format!("{MINIMAL}[http]\nmap_file = '{named}'\n"), &file, None);
+        let bad = map.unwrap_err().to_string();
+        assert!(bad.contains(&format!("it is {what}, not a file")), "{bad}");
+        let bad = Config::load(&path, None).unwrap_err().to_string();
+        assert!(bad.contains(&format!("cannot be read (it is {what}, not a file): give")), "{bad}");
+    }
 }
 
 #[test]
@@ -437,4 +475,15 @@ fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
         let bad = read(url, ca_file).unwrap_err();
         assert!(bad.contains("webhook[1].ca_file") && bad.ends_with(said), "{bad}");
     }
+    // InfluxDB's is the same.
+    std::fs::write(folder.path().join("influx.token"), "t").unwrap();
+    let influx = |url: &str, ca_file: &str| {
+        let text = format!("{MINIMAL}[influx]\nurl = '{url}'\n{ca_file}");
+        let config = Config::parse(&text, &file, None);
+        config.map(|it| it.influx.unwrap().trust).map_err(|bad| bad.to_string())
+    };
+    assert_eq!(influx("https://a", "ca_file = 'ca'"), Ok(only));
+    assert_eq!(influx("https://a", ""), Ok(None));
+    let bad = influx("http://a", "ca_file = 'ca'").unwrap_err();
+    assert!(bad.contains("influx.ca_file") && bad.ends_with("write https:// there"), "{bad}");
 }

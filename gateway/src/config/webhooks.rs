@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::read::{content, secret};
 use super::section::{Notes, Section, whole};
 use super::{Format, Mail, Robot, Sms, Webhook};
-use crate::notify::trust::Trust;
+use crate::trust::Trust;
 
 /// Steps of escalation.
 const STEPS: std::ops::RangeInclusive<u8> = 1..=3;
@@ -80,7 +80,11 @@ fn one<'a>(
 }
 
 /// By whom its certificate must be signed, where it has one of its own.
-fn trust(section: &mut Section, (url, folder): (&str, &Path), notes: &mut Notes) -> Option<Trust> {
+pub(super) fn trust(
+    section: &mut Section,
+    (url, folder): (&str, &Path),
+    notes: &mut Notes,
+) -> Option<Trust> {
     let pem = content(section, "ca_file", folder, notes)?;
     if url.starts_with("http://") {
         let text = "means nothing: `url` is not encrypted, write https:// there";

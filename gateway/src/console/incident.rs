@@ -16,7 +16,7 @@ use super::text::{Say, say, words};
 use super::view::{Form, LIVE, Oops, View, device_path, ours};
 use crate::accounts::Right;
 use crate::api::ApiState;
-use crate::api::body::Id;
+use crate::api::body::{Id, text};
 use crate::api::incidents::{done, named, whole};
 use crate::api::problem::Problem;
 
@@ -205,10 +205,7 @@ pub async fn act(
     let kind = serde_json::from_value(sent.get("action").into()).map_err(|_| {
         Problem::bad_parameter("action", sent.get("action"), "a button of the page")
     })?;
-    let note: Box<str> = sent.get("note").trim().into();
-    if note.chars().count() > standpipe_rules::wire::MAX_TEXT {
-        return Err(Problem::too_large(standpipe_rules::wire::MAX_TEXT).into());
-    }
+    let note = text("note", sent.get("note"))?;
     let action = Action { incident: named(&id)?, kind, by: view.who.name.clone(), note };
     match done(&view.api, &view.who, action).await {
         Ok(_) if live => Ok(StatusCode::NO_CONTENT.into_response()),

@@ -330,7 +330,7 @@ pub async fn change(view: View, sent: Form) -> Result<Response, Oops> {
 /// What a form announces; or what is wrong with its times.
 fn announcement(view: &View, sent: &Form) -> Result<Result<Announcement, Say>, Oops> {
     let (name, by): (Box<str>, _) = (sent.get("name").trim().into(), view.who.name.clone());
-    text("note", sent.get("note"))?;
+    let note = text("note", sent.get("note"))?;
     let scope = match (sent.get("do"), sent.get("scope")) {
         ("exercise", _) | (_, "device") => Scope::Device(name),
         (_, "zone") => Scope::Zone(name),
@@ -359,7 +359,6 @@ fn announcement(view: &View, sent: &Form) -> Result<Result<Announcement, Say>, O
         _ => return Err(Problem::bad_request("no such form: reload the page").into()),
     };
     let Some((from, until)) = times else { return Ok(Err(NO_TIME)) };
-    let note = sent.get("note").trim().into();
     Ok(Ok(Announcement { what, scope, conditions, from, until, by, note }))
 }
 

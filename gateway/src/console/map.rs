@@ -18,6 +18,7 @@ use super::view::{Oops, View};
 use crate::accounts::Area;
 use crate::api::devices::set_of;
 use crate::api::readers::ReadError;
+use crate::small_file;
 
 const TITLE: Say = say("Map", "地图");
 const SAYS: Say = say(
@@ -151,11 +152,8 @@ fn look(conditions: Option<u32>) -> u8 {
 /// What is wrong with the file, and what to do.
 pub fn layer(path: &Path) -> Result<Vec<Line>, String> {
     let told = |why: String| format!("{} {why}: give a GeoJSON of lines or areas", path.display());
-    let size = std::fs::metadata(path).map_err(|bad| told(format!("can't be read ({bad})")))?;
-    if size.len() > LAYER_AT_MOST {
-        return Err(told(format!("has {} bytes, over {LAYER_AT_MOST}", size.len())));
-    }
-    let text = std::fs::read(path).map_err(|bad| told(format!("can't be read ({bad})")))?;
+    let text = small_file::read(path, LAYER_AT_MOST);
+    let text = text.map_err(|bad| told(format!("can't be read ({bad})")))?;
     let json = serde_json::from_slice(&text).map_err(|bad| told(format!("is no JSON ({bad})")))?;
     let mut lines = Vec::new();
     gather(&json, &mut lines);

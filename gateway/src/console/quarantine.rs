@@ -4,6 +4,7 @@
 use axum::http::Uri;
 use axum::response::Response;
 use maud::{Markup, html};
+use standpipe_shared::is_hidden;
 
 use super::layout;
 use super::text::{Say, say, words};
@@ -151,9 +152,7 @@ fn readable(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for letter in chunk.valid().chars() {
-            let turns = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{2069}' | '\u{feff}');
-            if letter.is_control() || turns {
+            if is_hidden(letter) {
                 out.extend(letter.escape_unicode());
             } else {
                 out.push(letter);

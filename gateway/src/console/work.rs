@@ -288,7 +288,7 @@ pub async fn tested(view: View, Id(id): Id, sent: Form) -> Result<Response, Oops
     if device.kind != Kind::Hydrant {
         return Err(Problem::unknown("hydrant", &id).into());
     }
-    text("note", sent.get("note"))?;
+    let note = text("note", sent.get("note"))?;
     let number = |name| sent.get(name).trim().parse::<f64>().ok();
     let test = match (number("static"), number("residual"), number("flow")) {
         (Some(static_kpa), Some(residual_kpa), Some(flow_lps)) => {
@@ -300,7 +300,7 @@ pub async fn tested(view: View, Id(id): Id, sent: Form) -> Result<Response, Oops
         Err(NoFlow::OutOfRange) => super::device::refused(&view, &id, (&sent, OUT_OF_RANGE)).await,
         Err(NoFlow::NoFall) => super::device::refused(&view, &id, (&sent, NO_FALL)).await,
         Ok(_) => {
-            let job = Job::FlowTest { test, note: sent.get("note").trim().into() };
+            let job = Job::FlowTest { test, note };
             let work = Work::new(("device", &device.id), view.now, &view.who.name, job);
             view.api.accounts.with(move |book| book.worked(&work)).await?;
             view.api.did(&view.who, "flow_test", &id).await;

@@ -6,7 +6,9 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::{CONFIG, KeepError};
+use crate::limits::REGISTRY_FILE;
 use crate::private_file::{Readers, write};
+use crate::small_file;
 
 /// The configuration's name in a backup.
 const NAME: &str = "standpipe.toml";
@@ -19,11 +21,11 @@ const NAME: &str = "standpipe.toml";
 pub fn keep(config: &Path, backup: &Path) -> Result<Vec<PathBuf>, KeepError> {
     let folder = config.parent().unwrap_or(Path::new(""));
     let into = backup.join(CONFIG);
-    let text = std::fs::read_to_string(config)?;
+    let text = small_file::read_text(config)?;
     write(&into.join(NAME), text.as_bytes(), Readers::Owner)?;
     let mut missing = Vec::new();
     for file in named(&text) {
-        match (below(folder, &file), std::fs::read(folder.join(&file))) {
+        match (below(folder, &file), small_file::read(&folder.join(&file), REGISTRY_FILE)) {
             (Some(name), Ok(content)) => write(&into.join(name), &content, Readers::Owner)?,
             (Some(_) | None, _) => missing.push(file),
         }
@@ -38,11 +40,11 @@ pub fn keep(config: &Path, backup: &Path) -> Result<Vec<PathBuf>, KeepError> {
 pub fn put_back(backup: &Path, config: &Path) -> Result<(), KeepError> {
     let folder = config.parent().unwrap_or(Path::new(""));
     let from = backup.join(CONFIG);
-    let text = std::fs::read_to_string(from.join(NAME))?;
+    let text = small_file::read_text(&from.join(NAME))?;
     for file in named(&text) {
         let place = folder.join(&file);
         if let Some(name) = below(folder, &file)
-            && let Ok(content) = std::fs::read(from.join(name))
+            && let Ok(content) = small_file::read(&from.join(name), REGISTRY_FILE)
             && !place.exists()
         {
             write(&place, &content, Readers::Owner)?;
@@ -59,9 +61,10 @@ pub fn put_back(backup: &Path, config: &Path) -> Result<(), KeepError> {
 pub fn differing(backup: &Path, config: &Path) -> Result<Vec<PathBuf>, KeepError> {
     let folder = config.parent().unwrap_or(Path::new(""));
     let from = backup.join(CONFIG);
-    let text = std::fs::read_to_string(from.join(NAME))?;
+    let text = small_file::read_text(&from.join(NAME))?;
     let same = |kept: &Path, here: &Path| {
-        std::fs::read(kept).is_ok_and(|kept| std::fs::read(here).is_ok_and(|here| here == kept))
+        let read = |file: &Path| small_file::read(file, REGISTRY_FILE);
+        read(kept).is_ok_and(|kept| read(here).is_ok_and(|here| here == kept))
     };
     let mut differing = Vec::new();
     if !same(&from.join(NAME), config) {

@@ -9,6 +9,7 @@ use standpipe_store::files::MADE;
 
 use super::{CONFIG, KeepError, Parts, set_aside};
 use crate::private_file::{Readers, write};
+use crate::small_file::{self, USUAL};
 
 /// Copies those that there are; answers those that can't be read.
 ///
@@ -18,7 +19,7 @@ pub fn keep(parts: &Parts<'_>, backup: &Path) -> Result<Vec<PathBuf>, KeepError>
     let mut missing = Vec::new();
     for name in MADE {
         for place in [parts.config.with_file_name(name), parts.store.with_file_name(name)] {
-            match std::fs::read(&place) {
+            match small_file::read(&place, USUAL) {
                 Ok(content) => {
                     write(&backup.join(CONFIG).join(name), &content, Readers::Owner)?;
                     break;
@@ -48,7 +49,7 @@ pub fn put_back(
         if !copy.is_file() {
             continue;
         }
-        let content = std::fs::read(&copy)?;
+        let content = small_file::read(&copy, USUAL)?;
         let first = parts.config.with_file_name(name);
         let second = parts.store.with_file_name(name);
         let put = put((&first, &content), now) || !first.exists() && put((&second, &content), now);
@@ -61,7 +62,7 @@ pub fn put_back(
 
 /// Whether a file has this content now.
 fn put((place, content): (&Path, &[u8]), now: Ms) -> bool {
-    if std::fs::read(place).is_ok_and(|here| here == content) {
+    if small_file::read(place, USUAL).is_ok_and(|here| here == content) {
         return true;
     }
     set_aside((place, ""), now).and_then(|()| write(place, content, Readers::Owner)).is_ok()

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use standpipe_rules::plain;
+
 /// What became of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -21,6 +23,18 @@ pub enum Answer {
     },
 }
 
+/// What a redirect means: neither a receipt nor a refusal. A network's sign-in page redirects whatever
+/// passes, and goes away again; so it is tried until the page is given up. `to`: where it points.
+#[must_use]
+pub fn redirected(status: u16, to: Option<&str>) -> Answer {
+    let to = to.map_or_else(String::new, |to| format!(" to {}", plain(to)));
+    let why = format!(
+        "status {status}, a redirect{to}: sign in to the network if it asks for that, or set `url` to where \
+         it points"
+    );
+    Answer::Later { wait: None, why }
+}
+
 /// Reads a status and the `Retry-After` beside it.
 #[must_use]
 pub fn read(status: u16, wait: Option<Duration>) -> Answer {
@@ -28,9 +42,7 @@ pub fn read(status: u16, wait: Option<Duration>) -> Answer {
         200..=299 => Answer::Taken,
         // Too early, too slow, too many: the request itself was fine.
         408 | 425 | 429 | 500..=599 => Answer::Later { wait, why: format!("status {status}") },
-        300..=399 => Answer::Never {
-            why: format!("status {status}: it redirects, set `url` to where it points"),
-        },
+        300..=399 => redirected(status, None),
         401 | 403 => Answer::Never {
             why: format!("status {status}: check `secret_file` and the receiver's access rules"),
         },
@@ -48,7 +60,7 @@ pub fn by_body(content_type: &str, body: &str) -> Answer {
         return Answer::Taken;
     }
     let shown: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
-    let shown: String = shown.chars().take(SHOWN).collect();
+    let shown: String = plain(&shown).chars().take(SHOWN).collect();
     let why = format!(
         "its answer is a web page (`{shown}`): check `url`, and whether a proxy or a network's sign-in \
          stands in between"
@@ -92,7 +104,7 @@ fn is_json(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, by_body, read};
+    use super::{Answer, by_body, read, redirected};
     use std::time::Duration;
 
     #[test]
@@ -141,7 +153,18 @@ mod tests {
             let why = format!("status {status}");
             assert_eq!(read(status, wait), Answer::Later { wait, why }, "{status}");
         }
-        for status in [100, 301, 308, 400, 401, 403, 404, 405, 410, 422, 600] {
+        for status in [300, 301, 302, 303, 307, 308] {
+            assert!(matches!(read(status, wait), Answer::Later { wait: None, .. }), "{status}");
+        }
+        let Answer::Later { why, .. } = redirected(302, Some("http://10.0.0.1\n")) else {
+            panic!()
+        };
+        assert_eq!(
+            why,
+            "status 302, a redirect to http://10.0.0.1: sign in to the network if it asks for that, or set \
+             `url` to where it points"
+        );
+        for status in [100, 400, 401, 403, 404, 405, 410, 422, 600] {
             assert!(matches!(read(status, wait), Answer::Never { .. }), "{status}");
         }
     }

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use serde_json::{Value, json};
-use standpipe_rules::Ms;
+use standpipe_rules::{Ms, plain};
 use standpipe_words::message::Words;
 
 use super::answer::Answer;
@@ -88,7 +88,7 @@ pub fn read(robot: Robot, body: &str) -> Answer {
         let why = "its answer has no code: check `url`, a robot says how it went".to_owned();
         return Answer::Later { wait: None, why };
     };
-    let text: String = text.unwrap_or_default().chars().take(200).collect();
+    let text: String = plain(text.unwrap_or_default()).chars().take(200).collect();
     let why = format!("code {code} ({text})");
     match (robot, code) {
         (_, 0) => Answer::Taken,

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 use standpipe_rules::digest::Digest;
+use standpipe_rules::plain;
 use standpipe_words::cap::{self, Earlier};
 use standpipe_words::digest::Room;
 use standpipe_words::message::{Desk, Incident, Words};
 
 use super::answer::{self, Answer};
 use super::sign::{HEADER, signature};
-use super::trust::Trust;
 use super::{CONNECT_TIMEOUT, TIMEOUT, chat, mail, sms};
 use crate::backoff::retry_after;
 use crate::clock::Clock;
 use crate::config::{Format, Robot, Webhook};
+use crate::trust::Trust;
 
 /// The most of an answer that is read, bytes.
 const ANSWER_MOST: usize = 64 * 1024;
@@ -194,7 +195,11 @@ async fn spoken(request: RequestBuilder, webhook: &Webhook, clock: &Clock) -> An
     };
     let wait = response.headers().get(RETRY_AFTER).and_then(|text| text.to_str().ok());
     let wait = wait.and_then(|text| retry_after(text, clock.now()));
-    let answer = answer::read(response.status().as_u16(), wait);
+    let status = response.status();
+    if status.is_redirection() {
+        return answer::redirected(status.as_u16(), points_to(&response).as_deref());
+    }
+    let answer = answer::read(status.as_u16(), wait);
     if answer != Answer::Taken {
         return answer;
     }
@@ -214,7 +219,7 @@ async fn spoken(request: RequestBuilder, webhook: &Webhook, clock: &Clock) -> An
         (Format::Robot(robot), _, None) => chat::read(*robot, &body),
         (_, Some(wanted), None) if body.contains(wanted) => Answer::Taken,
         (_, Some(_), None) => {
-            let said: String = body.chars().take(200).collect();
+            let said: String = plain(&body).chars().take(200).collect();
             Answer::Later { wait: None, why: format!("its answer lacks `taken_when`: {said}") }
         }
         // The others, by their status; whatever of the body came shows whether it was they who spoke.
@@ -222,6 +227,13 @@ async fn spoken(request: RequestBuilder, webhook: &Webhook, clock: &Clock) -> An
         (Format::Sms(_), None, _) => answer::by_body("", &body),
         (_, None, _) => answer::by_body(&typed, &body),
     }
+}
+
+/// The host to which a redirect points, and no more: the rest may hold a secret of ours.
+fn points_to(response: &Response) -> Option<String> {
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let origin = response.url().join(location).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
 /// As much of the body as is read, and what ended it early.
@@ -249,4 +261,65 @@ fn in_words(why: &reqwest::Error) -> String {
         cause = deeper.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::{About, Answer, Sent, attempt, callers};
+    use crate::clock::Clock;
+    use crate::config::{Config, Language};
+    use standpipe_words::message::Desk;
+
+    /// What a receiver that answers so is taken to have said.
+    async fn answered(head: &str) -> Answer {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let head = format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let once = async {
+            let (mut peer, _) = server.accept().await.unwrap();
+            let mut asked = vec![0; 4_096];
+            let _ = peer.read(&mut asked).await.unwrap();
+            peer.write_all(head.as_bytes()).await.unwrap();
+        };
+        let text = format!(
+            "[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = 'http://127.0.0.1:{port}/hook'"
+        );
+        let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
+        let (page_id, wire) = ("page".to_owned(), "{}".to_owned());
+        let sent = Sent { about: About::Incident, page_id, at: 0, wire, earlier: Vec::new() };
+        let zone = jiff::tz::TimeZone::UTC;
+        let desk = Desk { url: "http://gateway".into(), zone, language: Language::English };
+        let caller = &callers(&config.webhooks).unwrap()[0];
+        let attempt = attempt(caller, &config.webhooks[0], sent, &desk, &Clock::new());
+        tokio::join!(attempt, once).0
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_page_that_redirects_is_no_receipt_and_no_refusal() {
+        for (status, location, shown) in [
+            (
+                302,
+                "location: http://10.0.0.1:8000/login?token=hunter2\r\n",
+                " to http://10.0.0.1:8000",
+            ),
+            (
+                307,
+                "location: https://portal.example/\r\nretry-after: 99999\r\n",
+                " to https://portal.example",
+            ),
+            (303, "location: data:text/html,hunter2\r\n", ""),
+            (308, "", ""),
+        ] {
+            let answer = answered(&format!("{status} Elsewhere\r\n{location}x: y")).await;
+            let Answer::Later { wait: None, why } = answer else { panic!("{status}: {answer:?}") };
+            assert!(
+                why.starts_with(&format!("status {status}, a redirect{shown}: sign in")),
+                "{why}"
+            );
+        }
+        assert_eq!(answered("204 No Content").await, Answer::Taken);
+    }
 }

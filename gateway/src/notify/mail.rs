@@ -15,8 +15,8 @@ use standpipe_words::message::Words;
 
 use super::TIMEOUT;
 use super::answer::Answer;
-use super::trust::Trust;
 use crate::config::{Mail, Secret};
+use crate::trust::Trust;
 
 /// Whether a text can be one.
 #[must_use]

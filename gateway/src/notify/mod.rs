@@ -7,7 +7,6 @@
 //! | [`webhook`] | webhooks, robots of chats, mail, text messages: one sender each |
 //! | [`deliver`] | one attempt at one of these; `chat`, [`mail`], `sms`: how each wants it |
 //! | `digests` | the daily digest, behind all that pages |
-//! | [`trust`] | whose certificates they must have |
 //!
 //! A doorbell says that something may be owed; what, is in the store alone. A sender that is
 //! killed, cut off or told to stop therefore loses nothing: it reads again, and what was sent
@@ -28,7 +27,6 @@ mod session;
 pub(crate) mod sign;
 mod sms;
 pub mod station;
-pub mod trust;
 pub mod webhook;
 
 use std::path::PathBuf;

@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standpipe_rules::Ms;
 
-use super::ProvisionError;
 use super::account::account;
 use super::authority::Refused;
+use super::{FILE_AT_MOST, ProvisionError};
 use crate::private_file::{Readers, write};
+use crate::small_file;
 
 const HEADER: &str = "name,serial,until,revoked,account\n";
 /// How version 0.1.0 began it.
@@ -54,7 +55,7 @@ pub(super) enum Standing {
 impl Ledger {
     /// What was written, or nothing yet.
     pub(super) fn open(path: PathBuf) -> Result<Self, ProvisionError> {
-        let bytes = match std::fs::read(&path) {
+        let bytes = match small_file::read(&path, FILE_AT_MOST) {
             Ok(bytes) => bytes,
             Err(bad) if bad.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(bad) => return Err(bad.into()),

@@ -39,11 +39,14 @@ use standpipe_shared::ROOT;
 
 use self::bridges::Bridge;
 use crate::private_file::{Readers, write};
+use crate::small_file;
 
 /// Areas that would be something else in a topic.
 const RESERVED: [&str; 3] = ["stations", "gateway", SELFTEST];
 /// What a station's name begins with.
 const STATIONS: &str = "stations/";
+/// The largest of the files that were made before, bytes: a line for each of a million devices.
+const FILE_AT_MOST: u64 = 256 * 1024 * 1024;
 /// The name of the gateway.
 pub const GATEWAY: &str = "gateway";
 const BROKER: &str = "broker";
@@ -245,7 +248,7 @@ fn broker_names(order: &Order, broker: &Path) -> Vec<String> {
     if !order.broker.is_empty() {
         return order.broker.clone();
     }
-    let said = std::fs::read_to_string(broker.join("names")).unwrap_or_default();
+    let said = small_file::read_text(&broker.join("names")).unwrap_or_default();
     let said: Vec<String> = said.lines().map(str::to_owned).collect();
     if said.is_empty() { USUAL_BROKER.map(str::to_owned).to_vec() } else { said }
 }
@@ -305,7 +308,7 @@ impl Maker<'_> {
         write(&self.folder.join("ca.pem"), certificate.as_bytes(), Readers::All)?;
         let broker = self.folder.join(BROKER);
         let (names_file, believed_file) = (broker.join("names"), broker.join("programs.pem"));
-        let is = |file: &Path, text: &str| std::fs::read_to_string(file).is_ok_and(|it| it == text);
+        let is = |file: &Path, text: &str| small_file::read_text(file).is_ok_and(|it| it == text);
         let (written, believed) = (names.join("\n"), self.programs.certificate.clone());
         // Keys of programs from before they had an authority of their own are believed no more.
         let (renamed, other) = (!is(&names_file, &written), !is(&believed_file, &believed));
@@ -364,7 +367,9 @@ fn beside(place: &Path, extension: &str) -> PathBuf {
 }
 
 fn read(path: &Path) -> Result<String, ProvisionError> {
-    std::fs::read_to_string(path).map_err(|bad| {
+    let bytes = small_file::read(path, FILE_AT_MOST);
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    text.map_err(|bad| {
         let told = format!("{} can't be read ({bad})", path.display());
         std::io::Error::new(bad.kind(), told).into()
     })

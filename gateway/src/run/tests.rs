@@ -144,7 +144,18 @@ fn whatever_is_wrong_with_a_registry_file_a_gateway_that_has_one_starts() {
         format!("{DEVICES}H2,hydrant,n,t1,z,municipal,29.38,106.55,{address}\n").into_bytes()
     };
     let gbk = [header.as_bytes(), b"\n", GBK].concat();
-    let cases: [(&str, Vec<u8>, &str); 9] = [
+    let only = format!("{header}\n").into_bytes();
+    let cases: [(&str, Vec<u8>, &str); 11] = [
+        (
+            "an empty sheet",
+            only,
+            "devices.csv:1: only a header, while 1 are registered, which all stay",
+        ),
+        (
+            "a header and blank lines",
+            format!("{header}\r\n\r\n").into_bytes(),
+            "devices.csv:1: only a header",
+        ),
         ("a blank row", format!("{DEVICES},,,,,,,,\n").into_bytes(), "devices.csv:3: an empty row"),
         ("GBK", gbk, "devices.csv:2: name = `"),
         ("201 letters", row(&"路".repeat(201)), "devices.csv:3: address = `"),
@@ -171,13 +182,38 @@ fn whatever_is_wrong_with_a_registry_file_a_gateway_that_has_one_starts() {
     assert!(troubles[0].contains("devices.csv: cannot be read"), "missing: {troubles:?}");
     std::fs::create_dir(&file).unwrap();
     let (troubles, _) = town.start_and_tell();
-    assert!(troubles[0].contains("devices.csv: is no file"), "a folder: {troubles:?}");
+    assert!(
+        troubles[0].contains("devices.csv: cannot be read (it is a folder, not a file)"),
+        "a folder: {troubles:?}"
+    );
     std::fs::remove_dir(&file).unwrap();
     let huge = std::fs::File::create(&file).unwrap();
     huge.set_len(2 * 1024 * 1024 * 1024).unwrap();
     let (troubles, incidents) = town.start_and_tell();
     assert!(troubles[0].contains("at most 32 MiB"), "2 GB: {troubles:?}");
     assert_eq!(incidents.len(), 1, "one incident for all of it: {incidents:?}");
+}
+
+#[test]
+fn a_start_waits_for_no_pipe() {
+    let town = Town::begin();
+    let pipe = |name: &str| {
+        let path = town.folder.path().join(name);
+        let _ = std::fs::remove_file(&path);
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    pipe("devices.csv");
+    pipe("ids.secret");
+    let (troubles, _) = town.start_and_tell();
+    let told = "devices.csv: cannot be read (it is a named pipe, not a file)";
+    assert!(troubles[0].contains(told), "{troubles:?}");
+    for name in ["standpipe.db.lock", "standpipe.db"] {
+        pipe(name);
+        let why = town.start().unwrap_err().to_string();
+        let told = format!("{name}` can't be opened (it is a named pipe, not a file)");
+        assert!(why.contains(&told), "{why}");
+        std::fs::remove_file(town.folder.path().join(name)).unwrap();
+    }
 }
 
 #[test]
@@ -228,6 +264,26 @@ fn a_store_without_a_registry_does_not_start_with_a_bad_one() {
     }
     town.write("devices.csv", DEVICES.as_bytes());
     town.start().unwrap().stop();
+}
+
+#[test]
+fn a_first_start_needs_no_device() {
+    let town = Town { folder: tempfile::tempdir().unwrap(), clock: Clock::new() };
+    town.write("stations.csv", STATIONS.as_bytes());
+    let header = DEVICES.lines().next().unwrap();
+    town.write("devices.csv", header.as_bytes());
+    for _ in 0..2 {
+        assert_eq!(town.start_and_tell(), (vec![], vec![]));
+    }
+    assert_eq!(
+        town.rows("SELECT 'stations', count(*) FROM station")[0].1,
+        STATIONS.lines().count() as i64 - 1
+    );
+    // The other sheet, now that there are stations.
+    town.write("stations.csv", STATIONS.lines().next().unwrap().as_bytes());
+    let (troubles, incidents) = town.start_and_tell();
+    assert!(troubles[0].contains("stations.csv:1: only a header, while "), "{troubles:?}");
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
 }
 
 /// Every file of a folder, without what SQLite keeps beside its databases while they are open.

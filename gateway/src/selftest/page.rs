@@ -83,7 +83,9 @@ async fn send(
 }
 
 fn page(outcome: &Outcome, now: Ms) -> Page {
-    // The same for one station at one moment: an attempt that is repeated is the same page.
+    // The same for one station at one moment: an attempt that is repeated is the same page. Not made
+    // from the gateway's secret, as other ids are: a self-test may run where that is not, must not make
+    // one, and nothing can be done with this id, which no gateway knows.
     let at = u64::try_from(now).unwrap_or_default();
     let id = Ulid::from_parts(at, u128::from(fingerprint(&outcome.station))).to_string();
     let station = &outcome.station;

@@ -30,6 +30,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
+use standpipe_machine::small_file;
 
 pub use commit::{Committed, Extras, move_log};
 pub use load::Loaded;
@@ -192,7 +193,13 @@ impl Lock {
         }
         let mut beside = store.as_os_str().to_owned();
         beside.push(".lock");
-        let file = File::create(PathBuf::from(beside)).map_err(folder)?;
+        let beside = PathBuf::from(beside);
+        // Opening a pipe waits for who reads it.
+        for path in [store, &beside] {
+            small_file::regular_or_missing(path)
+                .map_err(|why| StoreError::Folder { path: path.to_owned(), why })?;
+        }
+        let file = File::create(beside).map_err(folder)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(store.to_owned())),

@@ -71,6 +71,45 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
     Parsed { message: Some(read(area, device, alarm)), rejected, repaired: 0 }
 }
 
+/// A fire on the topic of readings, as if it had come as an alarm, with what was measured beside it;
+/// the topic is told. `None`: no object is a fire. What is over never takes the place of the readings
+/// beside it in an array.
+pub(super) fn astray((area, device): (&str, &str), payload: &[u8]) -> Option<Parsed> {
+    const KEY: &[u8] = b"\"condition\"";
+    let is_named = |text: &[u8]| text.windows(KEY.len()).any(|part| part == KEY);
+    if !is_named(payload) {
+        return None;
+    }
+    let wrong = Rejected::new(
+        Reason::Topic,
+        "alarm on the topic of readings, taken as an alarm: publish it on `…/alarm`".to_owned(),
+        payload,
+    );
+    let mut rejected = vec![wrong];
+    let (mut taken, mut count): (Option<Alarm>, u32) = (None, 0);
+    let objects = Objects::new(payload).filter_map(|(_, object)| object).inspect(|_| count += 1);
+    for object in objects.filter(|object| is_named(object)).take(MAX_OBJECTS) {
+        let mut told = Vec::new();
+        let alarm = match strict::<Alarm>(object, WORDS) {
+            Ok(alarm) => Some(alarm),
+            Err(first) => one(object, &first, &mut told),
+        };
+        let Some(alarm) = alarm.filter(|alarm| alarm.condition.severity() == Severity::Fire) else {
+            continue;
+        };
+        told.into_iter().for_each(|it| push(&mut rejected, it));
+        taken = taken.filter(|before| weight(before) >= weight(&alarm)).or(Some(alarm));
+    }
+    let alarm = taken.filter(|alarm| count == 1 || alarm.active)?;
+    if count > 1 {
+        let detail =
+            format!("{} more objects in one message, left out: send each by itself", count - 1);
+        push(&mut rejected, Rejected::new(Reason::TooMany, detail, payload));
+    }
+    let message = Message::Alarm { area: area.into(), device: device.into(), alarm };
+    Some(Parsed { message: Some(message), rejected, repaired: 0 })
+}
+
 /// Of several alarms in one message, the one that matters most is taken.
 /// A test never hides what is in earnest.
 fn weight(alarm: &Alarm) -> (bool, bool, Severity) {

@@ -67,13 +67,13 @@ pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
                 device,
                 online: it.online,
                 boot: it.boot,
-                firmware: it.firmware.map(shortened),
-                model: it.model.map(shortened),
+                firmware: it.firmware.as_deref().map(shortened),
+                model: it.model.as_deref().map(shortened),
                 interval_s,
-                reset: it.reset.map(shortened),
+                reset: it.reset.as_deref().map(shortened),
                 rev: it.rev,
                 lost: it.lost,
-                storage: it.storage.map(shortened),
+                storage: it.storage.as_deref().map(shortened),
             }
         }
     };
@@ -94,9 +94,9 @@ pub(super) fn reply(area: Name, device: Name, payload: &[u8]) -> Parsed {
         Some(it) => Message::Reply {
             area,
             device,
-            id: shortened(it.id),
+            id: shortened(&it.id),
             ok: it.ok,
-            detail: shortened(it.detail.unwrap_or_default()),
+            detail: shortened(&it.detail.unwrap_or_default()),
         },
     };
     Parsed { message: Some(message), rejected, repaired }

@@ -24,6 +24,7 @@ use standpipe_shared::{Alarm, BadTopic, Channel, Name, Reading, StationChannel, 
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::incidents::Action;
+use crate::plain;
 use alarm::Sender;
 pub use rejected::{Parsed, Reason, Rejected};
 pub use shown::MAX_SHOWN;
@@ -283,11 +284,12 @@ fn owned(name: Name) -> Box<str> {
     Box::from(name.as_str())
 }
 
-/// At most [`MAX_TEXT`] characters of it.
-fn shortened(text: Box<str>) -> Box<str> {
+/// A text that was sent, as it is kept: [`plain`], and at most [`MAX_TEXT`] characters of it.
+fn shortened(text: &str) -> Box<str> {
+    let text = plain(text);
     match text.char_indices().nth(MAX_TEXT) {
-        Some((end, _)) => Box::from(text.get(..end).unwrap_or_default()),
-        None => text,
+        Some((end, _)) => text.get(..end).unwrap_or_default().trim_end().into(),
+        None => text.into(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What was not understood, and why, in words that say what to do.
 
 use super::{MAX_HEAD, MAX_REJECTED, Message};
+use crate::plain;
 
 /// What one delivery came to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -86,7 +87,8 @@ impl Rejected {
     #[must_use]
     pub fn new(reason: Reason, detail: String, part: &[u8]) -> Self {
         let head = part.get(..MAX_HEAD).unwrap_or(part);
-        Self { reason, detail, payload: head.to_vec(), count: 1 }
+        // What reads JSON quotes the sender.
+        Self { reason, detail: plain(&detail), payload: head.to_vec(), count: 1 }
     }
 
     /// A part that serde did not take. `what` names it in the singular, `hint` says what to do.

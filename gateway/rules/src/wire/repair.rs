@@ -3,7 +3,7 @@
 //! is not repaired: a decimal comma, a unit behind the number, a time without its zone.
 
 use jiff::Timestamp;
-use standpipe_shared::{Condition, Field};
+use standpipe_shared::{Condition, Field, Shape};
 
 use super::truth::{online, truth, word};
 
@@ -46,21 +46,14 @@ pub(super) fn reply(key: &str, value: &[u8]) -> Option<String> {
 }
 
 fn measurement(field: Field, value: &[u8]) -> Option<String> {
-    match field {
-        Field::Flowing | Field::CapOpen => match &*word(value)? {
+    match field.shape() {
+        Shape::Flag => match &*word(value)? {
             "true" | "1" | "1.0" => Some("true".to_owned()),
             "false" | "0" | "0.0" => Some("false".to_owned()),
             _ => None,
         },
-        Field::BatteryMv | Field::RssiDbm => whole::<i32>(value),
-        Field::PressureKpa
-        | Field::PressureMinKpa
-        | Field::PressureMaxKpa
-        | Field::LoopMa
-        | Field::TiltDeg
-        | Field::SmokeDbM
-        | Field::DirtPct
-        | Field::TempC => {
+        Shape::Whole => whole::<i32>(value),
+        Shape::Decimal => {
             let number: f32 = word(value)?.parse().ok()?;
             number.is_finite().then(|| number.to_string())
         }

@@ -38,8 +38,8 @@ pub(super) fn action(station: Name, payload: &[u8]) -> Parsed {
         action: Action {
             incident: it.incident,
             kind: it.action,
-            by: shortened(it.by.unwrap_or_default()),
-            note: shortened(it.note.unwrap_or_default()),
+            by: shortened(&it.by.unwrap_or_default()),
+            note: shortened(&it.note.unwrap_or_default()),
         },
     });
     Parsed { message, rejected, repaired }

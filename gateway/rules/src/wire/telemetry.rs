@@ -6,7 +6,7 @@ use standpipe_shared::{Measurements, Name, Reading};
 use super::pieces::{End, Pieces};
 use super::rejected::{Parsed, Reason, Rejected, push};
 use super::salvage::{Objects, Repaired, Words, members, unwrapped};
-use super::{MAX_READINGS, Message, owned, repair};
+use super::{MAX_READINGS, Message, alarm, owned, repair};
 
 const HINT: &str = "send one reading as an object, or an array of them";
 const ALONE: Words = Words { what: "reading", hint: HINT, repaired: Repaired::Counted };
@@ -20,7 +20,8 @@ struct Read {
     repaired: u32,
 }
 
-/// Telemetry of one device: each member of each reading is judged by itself.
+/// Telemetry of one device: each member of each reading is judged by itself. A fire that came on this
+/// topic is heard as the alarm it is; who looks for one is a message in which something is odd.
 pub(super) fn telemetry(area: Name, device: Name, payload: &[u8]) -> Parsed {
     let mut read = Read::default();
     match payload.trim_ascii_start().split_first() {
@@ -32,7 +33,12 @@ pub(super) fn telemetry(area: Name, device: Name, payload: &[u8]) -> Parsed {
     }
     let (area, device) = (owned(area), owned(device));
     let Read { readings, rejected, repaired } = read;
-    let message = if readings.iter().any(is_understood) {
+    let understood = readings.iter().any(is_understood);
+    let odd = !understood || !rejected.is_empty() || readings.iter().any(|it| it.unknown > 0);
+    if odd && let Some(fire) = alarm::astray((&area, &device), payload) {
+        return fire;
+    }
+    let message = if understood {
         Message::Telemetry { area, device, readings }
     } else {
         Message::NotUnderstood { area, device }

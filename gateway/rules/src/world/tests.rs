@@ -5,78 +5,36 @@ mod kept;
 use standpipe_shared::{Alarm, Celsius, Condition, Field, Kilopascals, Kind, Reading};
 
 use super::World;
+use super::town::{self, T0, connect, device, presence, reading, telemetry};
 use crate::changes::{Hop, Receiver};
 use crate::detect::watch::Wholes;
 use crate::fact::Subject;
 use crate::incidents::{
     Action, ActionKind, Actor, Announced, Announcement, BadAnnouncement, Plan, Refused, Saved,
-    Scope, Secret, State, WINDOWS_MOST,
+    Scope, State, WINDOWS_MOST,
 };
-use crate::registry::{Device, DeviceIx, Level, Registry, Station};
+use crate::registry::{Device, DeviceIx, Registry};
 use crate::wire::{Arrived, Message};
 use crate::{Changes, Ms};
 
-const T0: Ms = 1_767_225_600_000;
-
 fn registry() -> Registry {
-    let mut registry = Registry::new([]);
-    for (id, level, parent) in
-        [("D", Level::District, None), ("T", Level::Township, Some(Box::from("D")))]
-    {
-        registry.put_station(Station {
-            id: id.into(),
-            name: id.into(),
-            level,
-            parent,
-            lat: 29.4,
-            lon: 106.5,
-            phone: None,
-        });
-    }
-    for (id, kind, profile) in [("H", Kind::Hydrant, "municipal"), ("S", Kind::Smoke, "smoke_home")]
-    {
-        registry.put_device(Device {
-            claimed: true,
-            station: "T".into(),
-            profile: profile.into(),
-            lat: Some(29.4),
-            lon: Some(106.5),
-            interval_s: Some(60),
-            ..Device::unclaimed(id, "town", kind)
-        });
-    }
-    registry
+    town::registry([device("H", Kind::Hydrant), device("S", Kind::Smoke)])
 }
 
 const H: DeviceIx = DeviceIx(0);
 
 fn world() -> (World, Changes) {
-    let (mut world, mut out) =
-        (World::new(registry(), Plan::default(), Secret::new([1; 32])), Changes::default());
-    world.session(true, T0, &mut out);
-    world.step(&presence("T"), T0, &mut out);
-    world.step(&presence("D"), T0, &mut out);
+    let (mut world, mut out) = (town::world(registry(), Plan::default()), Changes::default());
+    connect(&mut world, &["T", "D"], T0, &mut out);
     (world, out)
 }
 
-fn presence(station: &str) -> Message {
-    Message::Presence { station: station.into(), online: true }
-}
-
-fn reading(ts: Ms, kpa: f32) -> Reading {
-    let mut reading = Reading { ts: Some(ts), ..Reading::default() };
-    reading.values.set(Field::PressureKpa, kpa).unwrap();
-    reading
-}
-
 fn pressure(ts: Ms, kpa: f32) -> Message {
-    let readings = vec![reading(ts, kpa)];
-    Message::Telemetry { area: "town".into(), device: "H".into(), readings }
+    telemetry("H", reading(ts, kpa))
 }
 
 fn alarm(device: &str, condition: Condition, active: bool) -> Message {
-    let alarm = Alarm { reading: Reading::default(), condition, active, test: false };
-    Message::Alarm { area: "town".into(), device: device.into(), alarm }
+    town::alarm(device, Reading::default(), (condition, active))
 }
 
 #[test]
@@ -191,7 +149,7 @@ fn what_is_stored_brings_everything_back() {
     assert_eq!(world.summary(DeviceIx(99)), super::Summary::default());
     assert!(world.memory_body(DeviceIx(99)).is_empty());
 
-    let mut after = World::new(world.registry().clone(), Plan::default(), Secret::new([1; 32]));
+    let mut after = town::world(world.registry().clone(), Plan::default());
     after.restore_memory(H, &world.memory_body(H)).unwrap();
     assert!(after.restore_memory(H, &[9, 9]).is_err());
     after.restore_wholes(world.wholes().clone());
@@ -220,8 +178,7 @@ fn a_message_that_is_in_the_log_is_a_duplicate_however_old() {
         Message::Telemetry { area: "town".into(), device: "H".into(), readings: vec![reading] };
     let (mut world, mut out) = world();
     world.step(&message, T0, &mut out);
-    let (mut after, mut again) =
-        (World::new(registry(), Plan::default(), Secret::new([1; 32])), Changes::default());
+    let (mut after, mut again) = (town::world(registry(), Plan::default()), Changes::default());
     after.remember(&out.readings[0]);
     after.step(&message, T0 + 1, &mut again);
     assert_eq!((again.counts.duplicates, again.readings.len()), (1, 0));
@@ -429,10 +386,8 @@ fn a_device_that_was_never_heard_is_a_notice_and_no_part_of_a_blind_area() {
             ..Device::unclaimed(&format!("M-{n}"), "town", Kind::Smoke)
         });
     }
-    let (mut world, mut out) =
-        (World::new(registry, Plan::default(), Secret::new([1; 32])), Changes::default());
-    world.session(true, T0, &mut out);
-    world.step(&presence("T"), T0, &mut out);
+    let (mut world, mut out) = (town::world(registry, Plan::default()), Changes::default());
+    connect(&mut world, &["T"], T0, &mut out);
     for n in 0..10 {
         let reading = Reading { ts: Some(T0), ..reading(T0, 300.0) };
         let device = format!("M-{n}").into();
@@ -473,11 +428,8 @@ fn a_zone_that_runs_dry_in_one_batch_is_one_page() {
             ..Device::unclaimed(id, "town", Kind::Hydrant)
         });
     }
-    let (mut world, mut out) =
-        (World::new(registry, Plan::default(), Secret::new([1; 32])), Changes::default());
-    world.session(true, T0, &mut out);
-    world.step(&presence("T"), T0, &mut out);
-    world.step(&presence("D"), T0, &mut out);
+    let (mut world, mut out) = (town::world(registry, Plan::default()), Changes::default());
+    connect(&mut world, &["T", "D"], T0, &mut out);
     for id in ["A", "B", "C"] {
         world.step(&alarm(id, Condition::NoWater, true), T0 + 5, &mut out);
     }

@@ -63,6 +63,14 @@ async fn a_fire_is_taken_and_closed_by_a_person() {
     let last = comment["trail"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&last["hop"], &last["by"]), (&json!("commented"), &json!("admin")));
 
+    let dirty = "line one\r\nline two\u{202e}\u{0} end ";
+    let said = json!({"action":"comment","by":format!("T20 {dirty}"),"note":dirty});
+    let (status, comment) = api.send("POST", &actions, &said).await;
+    assert_eq!(status, 200);
+    let last = comment["trail"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["by"], json!("T20 line one line two end"));
+    assert!(last.to_string().contains("\"line one line two end\""), "{last}");
+
     let (status, closed) = api.send("POST", &actions, &json!({"action":"false_alarm"})).await;
     assert_eq!(status, 200, "{closed}");
     assert_eq!(api.get(&path).await, closed, "what was answered is what lies in the store");
@@ -83,6 +91,19 @@ async fn a_fire_is_taken_and_closed_by_a_person() {
     for name in ["event: incident", "event: device", "event: page"] {
         assert!(told.contains(name), "{name} in {told}");
     }
+}
+
+#[tokio::test]
+async fn a_fire_among_the_readings_is_one_and_its_measurements_count() {
+    let api = Served::alive().await;
+    let said = json!({"boot":1,"seq":1,"temp_c":61.5,"condition":"heat","active":true});
+    api.says("a/SM-1/telemetry", &said);
+    let fire = first(&api).await;
+    assert_eq!((&fire["class"], &fire["state"]), (&json!("fire"), &json!("open")));
+    let device = api.get("/api/v1/devices/SM-1").await;
+    assert_eq!(device["latest"]["temp_c"], json!(61.5), "{device}");
+    let told = api.get("/api/v1/quarantine?reason=topic&device=SM-1").await;
+    assert_eq!(told["total"], json!(1), "{told}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use influxdb2::models::Query;
 use influxdb2::{Client, RequestError};
 use jiff::Timestamp;
 use standpipe_rules::Ms;
-use standpipe_shared::{Field, Name};
+use standpipe_shared::{Name, Shape};
 use tokio::task::JoinSet;
 
 use crate::series::fold::Fold;
@@ -118,7 +118,7 @@ fn every_point(bucket: &str, query: &HistoryQuery, span: Span) -> String {
 /// mean: series can be put together by it.
 fn steps(bucket: &str, query: &HistoryQuery, span: Span, step_ms: Ms) -> String {
     let mut flux = format!("data = {}", data(bucket, query, query.field.as_str(), span));
-    if matches!(query.field, Field::Flowing | Field::CapOpen) {
+    if query.field.shape() == Shape::Flag {
         flux.push_str("\n  |> toFloat()");
     }
     for fold in ["min", "max", "sum", "count"] {

@@ -36,6 +36,8 @@ use super::{
     beginning,
 };
 use crate::backoff::retry_after;
+use crate::config;
+use crate::trust::{self, Trust};
 use verdict::{Dropped, Verdict};
 
 /// Lines of one body.
@@ -66,6 +68,20 @@ pub struct Settings {
     pub token: Box<str>,
     /// The bucket of raw readings; hourly ones are in that name with `_1h`.
     pub bucket: Box<str>,
+    /// Who signed its certificate; `None`: whoever the system believes.
+    pub trust: Option<Trust>,
+}
+
+impl From<&config::Influx> for Settings {
+    fn from(said: &config::Influx) -> Self {
+        Self {
+            url: said.url.clone(),
+            org: said.org.clone(),
+            token: said.token.expose().into(),
+            bucket: said.bucket.clone(),
+            trust: said.trust.clone(),
+        }
+    }
 }
 
 /// Why these settings cannot be used.
@@ -105,7 +121,7 @@ impl Influx {
     /// # Errors
     /// [`BadSettings`].
     pub fn new(settings: &Settings) -> Result<Self, BadSettings> {
-        let Settings { url, org, token, bucket } = settings;
+        let Settings { url, org, token, bucket, trust } = settings;
         let mut address = address(url).ok_or_else(|| BadSettings::Url(url.clone()))?;
         // gzip is 0.3 µs a point for a ninth of the bytes: a bargain on a network, and a waste
         // of time within one machine.
@@ -114,8 +130,9 @@ impl Influx {
         if gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
+        let believed = trust::believing(&address, trust.as_ref());
         let http = |timeout| {
-            reqwest::Client::builder()
+            believed(reqwest::Client::builder())
                 .user_agent(concat!("standpipe/", env!("CARGO_PKG_VERSION")))
                 .connect_timeout(CONNECT)
                 .timeout(timeout)
@@ -337,7 +354,8 @@ mod tests {
     use super::{BadSettings, Influx, Settings, halves, refused};
 
     fn settings(url: &str) -> Settings {
-        Settings { url: url.into(), org: "o".into(), token: "t".into(), bucket: "standpipe".into() }
+        let (org, token, bucket) = ("o".into(), "t".into(), "standpipe".into());
+        Settings { url: url.into(), org, token, bucket, trust: None }
     }
 
     #[test]

@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use super::address;
 use super::hourly::{Task, tasks};
 use crate::private_file::{Readers, write};
+use crate::small_file;
+use crate::trust::{Trust, believing};
 
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -48,6 +50,8 @@ pub struct Wanted {
     pub metrics: Option<String>,
     /// Where the tokens are written.
     pub folder: PathBuf,
+    /// Who signed its certificate; `None`: whoever the system believes.
+    pub trust: Option<Trust>,
 }
 
 impl Wanted {
@@ -99,7 +103,7 @@ pub enum SetupError {
 /// [`SetupError`]; what was made until then stays, and is found by the next run.
 pub async fn set_up(wanted: &Wanted) -> Result<Vec<String>, SetupError> {
     let url = address(&wanted.url).ok_or_else(|| SetupError::Url(wanted.url.clone()))?;
-    let http = Client::builder().timeout(ANSWER).build();
+    let http = believing(&url, wanted.trust.as_ref())(Client::builder()).timeout(ANSWER).build();
     let http = http.map_err(|bad| SetupError::Away { url: url.clone(), bad })?;
     let mut it = Influx { http, url, token: String::new(), told: Vec::new() };
     it.enter(wanted).await?;
@@ -327,7 +331,7 @@ fn rights(permissions: &Value) -> BTreeSet<(String, String)> {
 
 /// What is in a file, if anything.
 fn secret(file: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(file).ok()?;
+    let text = small_file::read_text(file).ok()?;
     Some(text.trim().to_owned()).filter(|it| !it.is_empty())
 }
 

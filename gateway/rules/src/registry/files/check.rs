@@ -5,6 +5,23 @@ use std::collections::{HashMap, HashSet};
 use super::super::{Device, Registry, Station};
 use super::rows::{Numbered, Read};
 
+/// A file has rows below its header; `registered`: how many of its kind there are already.
+pub(super) fn rows<T>(read: &mut Read<T>, registered: usize) {
+    if !read.rows.is_empty() || !read.bad.is_empty() {
+        return;
+    }
+    if registered == 0 {
+        let note = format!("{}: only a header: nothing is registered from this file", read.file);
+        read.notes.push(note);
+        return;
+    }
+    let text = format!(
+        "only a header, while {registered} are registered, which all stay: put the rows back, or name \
+         the file no more"
+    );
+    read.bad(1, "", "", text);
+}
+
 /// Ids once; parents exist and do not go round in a circle.
 pub(super) fn stations(read: &mut Read<Station>, known: &Registry) {
     once(read, |it| &it.id);

@@ -67,11 +67,20 @@ pub struct Import {
 }
 
 impl Import {
-    /// Reads one file or both; what they refer to may also be in `known`, whose profiles count.
+    /// Reads one file or both; what they refer to may also be in `known`, whose profiles count. A file
+    /// that has only its header is a bad one where `known` has what it should list: somebody saved an
+    /// empty sheet. Where `known` has nothing, it is a note.
     #[must_use]
     pub fn read(stations: Option<File>, devices: Option<File>, known: &Registry) -> Self {
         let mut read_stations = stations.map(stations::read).unwrap_or_default();
         let mut read_devices = devices.map(|it| devices::read(it, known)).unwrap_or_default();
+        let claimed = known.devices().iter().filter(|device| device.claimed).count();
+        if stations.is_some() {
+            check::rows(&mut read_stations, known.stations().len());
+        }
+        if devices.is_some() {
+            check::rows(&mut read_devices, claimed);
+        }
         let unread = read_stations.rows.is_empty() && !read_stations.bad.is_empty();
         check::stations(&mut read_stations, known);
         if !unread {

@@ -3,6 +3,7 @@
 use standpipe_shared::{BadName, Name};
 
 use super::{BadRow, File, Lines};
+use crate::plain;
 
 /// The longest text of one field, characters.
 const MAX_TEXT: usize = 200;
@@ -43,8 +44,7 @@ impl<T> Read<T> {
             MAX_FAULTS => ("", "", format!("over {MAX_FAULTS} faults: is it the right file?")),
             _ => return,
         };
-        let plain = |it: char| if it.is_control() { ' ' } else { it };
-        let value: String = value.chars().take(SHOWN).map(plain).collect();
+        let value: String = plain(value).chars().take(SHOWN).collect();
         self.bad.push(BadRow {
             file: self.file.clone(),
             line,
@@ -204,7 +204,7 @@ impl<'a> Row<'a> {
         Box::from(text)
     }
 
-    /// A text for people, which may be empty.
+    /// A text for people, which may be empty; without what nobody sees ([`plain`]).
     pub(super) fn text(&mut self, column: &'static str) -> Box<str> {
         let text = self.get(column);
         if text.chars().count() > MAX_TEXT {
@@ -212,7 +212,7 @@ impl<'a> Row<'a> {
         } else if text.contains(char::is_control) {
             self.fault(column, "a line break or control character: take it out");
         }
-        Box::from(text)
+        plain(text).into()
     }
 
     /// A text that must be there.

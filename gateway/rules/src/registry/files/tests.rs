@@ -1,6 +1,8 @@
 //! Both files of the registry: what is read, what is refused, and that what is written reads back.
 
-use super::super::{Level, Registry};
+use standpipe_shared::Kind;
+
+use super::super::{Device, Level, Registry};
 use super::{File, Import, write_devices, write_stations};
 
 const STATIONS: &str = "\
@@ -40,6 +42,33 @@ fn what_is_written_is_read_back() {
     assert!(import.devices.iter().all(|it| it.claimed));
     assert_eq!(write_stations(&import.stations), STATIONS);
     assert_eq!(write_devices(&import.devices), DEVICES);
+}
+
+#[test]
+fn a_sheet_without_rows_is_told_and_is_a_fault_where_something_is_registered() {
+    let header = |text: &str| text.lines().next().unwrap_or_default().to_owned() + "\n";
+    let (no_stations, no_devices) = (header(STATIONS), header(DEVICES));
+    let note = |file: &str| format!("{file}: only a header: nothing is registered from this file");
+    let first = read(no_stations.as_bytes(), no_devices.as_bytes());
+    assert_eq!(told(&first), "");
+    assert_eq!(first.notes, [note("stations.csv"), note("devices.csv")]);
+
+    let mut known = Registry::new([]);
+    let again = |known: &Registry| {
+        let file = |name, text| Some(File { name, bytes: str::as_bytes(text) });
+        Import::read(file("stations.csv", &no_stations), file("devices.csv", &no_devices), known)
+    };
+    known.put_device(Device::unclaimed("HEARD-1", "t", Kind::Hydrant));
+    assert_eq!(told(&again(&known)), "", "no sheet ever had what was only heard");
+    read(STATIONS.as_bytes(), DEVICES.as_bytes()).put(&mut known);
+    let told = told(&again(&known));
+    assert_eq!(
+        told,
+        "stations.csv:1: only a header, while 2 are registered, which all stay: put the rows back, or \
+         name the file no more\n\
+         devices.csv:1: only a header, while 2 are registered, which all stay: put the rows back, or \
+         name the file no more\n"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Status, reply, action and presence.
 
+use standpipe_shared::is_hidden;
+
 use super::super::{MAX_INTERVAL_S, MAX_TEXT, Message, Parsed};
 use super::{below, told};
 use crate::incidents::{Action, ActionKind};
@@ -42,6 +44,57 @@ not_json ×1 ` `: status not understood (EOF while parsing a value at line 1 col
 Status { area: "banan", device: "HYD-1", online: false, boot: None, firmware: None, model: None, interval_s: None, reset: None, rev: None, lost: None, storage: None }
 not_json ×1 `{"online":false`: status not understood (EOF while parsing an object at line 1 column 15): send an object with online and, if known, boot, firmware, model, interval_s, reset, rev, lost, storage
 "#);
+}
+
+#[test]
+fn no_text_leaves_its_line_or_turns_what_stands_beside_it() {
+    // As JSON escapes them: a line break, a zero, right-to-left override, an isolate, no width.
+    let dirty = r"\r\nchief\u0000of\u202e T\u2066\u200b20\t ";
+    let all = [
+        (
+            "stations/s/actions",
+            format!(
+                r#"{{"incident":"01KAW5Q4T0000000000000000A","action":"comment","by":"{dirty}","note":"{dirty}"}}"#
+            ),
+        ),
+        ("a/d/reply", format!(r#"{{"id":"{dirty}","ok":false,"detail":"{dirty}"}}"#)),
+        (
+            "a/d/status",
+            format!(
+                r#"{{"online":true,"firmware":"{dirty}","model":"{dirty}","reset":"{dirty}","storage":"{dirty}"}}"#
+            ),
+        ),
+        // What reads JSON quotes it, and so does what is told of a topic and of an alarm.
+        ("a/d/alarm", format!(r#"{{"condition":"{dirty}","active":true}}"#)),
+        ("a/d/telemetry", format!(r#"{{"pressure_kpa":"{dirty}"}}"#)),
+        ("a/d/\u{202e}\n", "{}".to_owned()),
+        (
+            "stations/s/actions",
+            format!(r#"{{"incident":"01KAW5Q4T0000000000000000A","action":"{dirty}"}}"#),
+        ),
+    ];
+    for (at, (topic, payload)) in all.into_iter().enumerate() {
+        let parsed = below(topic, payload);
+        let texts: Vec<Box<str>> = match &parsed.message {
+            Some(Message::Action { action, .. }) => vec![action.by.clone(), action.note.clone()],
+            Some(Message::Reply { id, detail, .. }) => vec![id.clone(), detail.clone()],
+            Some(Message::Status { firmware, model, reset, storage, .. }) => {
+                [firmware, model, reset, storage].into_iter().flatten().cloned().collect()
+            }
+            Some(Message::UnreadableAlarm { topic, payload, .. }) => {
+                let texts = [topic, payload];
+                assert!(!texts.iter().any(|text| text.contains(is_hidden)), "{parsed:?}");
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        let count = [2, 2, 4, 0, 0, 0, 0][at];
+        assert_eq!(texts, vec![Box::from("chief of T20"); count], "{topic}");
+        for told in &parsed.rejected {
+            assert!(!told.detail.contains(is_hidden), "{topic}: {told:?}");
+        }
+        assert_eq!(parsed.rejected.is_empty(), count > 0, "{topic}: {parsed:?}");
+    }
 }
 
 #[test]

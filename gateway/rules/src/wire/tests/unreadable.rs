@@ -51,6 +51,47 @@ fn nothing_but_a_plain_yes_makes_a_fire_a_test() {
 }
 
 #[test]
+#[rustfmt::skip] // a table
+fn a_fire_on_the_topic_of_readings_is_a_fire() {
+    for (story, payload, expected) in [
+        ("as it should be",          r#"{"condition":"smoke","active":true}"#,                      Some((true, false, None))),
+        ("with numbers",             r#"{"boot":1,"seq":2,"condition":"smoke","active":true}"#,     Some((true, false, None))),
+        ("over",                     r#"{"condition":"smoke","active":false}"#,                     Some((false, false, None))),
+        ("a test",                   r#"{"condition":"smoke","active":true,"test":true}"#,          Some((true, true, None))),
+        ("in other words",           r#"{"condition":"Smoke","active":"ON"}"#,                      Some((true, false, None))),
+        ("nobody knows",             r#"{"condition":"heat"}"#,                                     Some((true, false, None))),
+        ("torn",                     r#"{"condition":"smoke","active":tr"#,                         Some((true, false, None))),
+        ("behind a BOM",             "\u{feff}{\"condition\":\"smoke\",\"active\":1}\0",             Some((true, false, None))),
+        ("and a reading",            r#"{"temp_c":61.5,"condition":"heat","active":true}"#,         Some((true, false, Some(61.5)))),
+        ("and a bad reading",        r#"{"temp_c":"61.5","x":NaN,"condition":"heat","active":1}"#,  Some((true, false, Some(61.5)))),
+        ("over, and a reading",      r#"{"temp_c":20,"condition":"heat","active":false}"#,          Some((false, false, Some(20.0)))),
+        ("in an array",              r#"[{"condition":"smoke","active":true}]"#,                    Some((true, false, None))),
+        ("beside a reading",         r#"[{"temp_c":20},{"condition":"smoke","active":true}]"#,      Some((true, false, None))),
+        ("the worst of two",         r#"[{"condition":"smoke","active":false},{"condition":"heat","active":true,"temp_c":70}]"#, Some((true, false, Some(70.0)))),
+        ("line by line",             "{\"temp_c\":20}\n{\"condition\":\"smoke\"}",                    Some((true, false, None))),
+        ("over, beside a reading",   r#"[{"temp_c":20},{"condition":"smoke","active":false}]"#,     None),
+        ("no fire",                  r#"{"condition":"tamper","active":true}"#,                     None),
+        ("no condition",             r#"{"condition":"fog","active":true}"#,                        None),
+        ("a reading's state",        r#"{"temp_c":20,"condition":"normal"}"#,                       None),
+        ("within another member",    r#"{"data":{"condition":"smoke","active":true}}"#,             None),
+        ("another member",           r#"{"smoke":true}"#,                                           None),
+        ("a reading",                r#"{"temp_c":20}"#,                                            None),
+    ] {
+        let parsed = below("a/d/telemetry", payload);
+        let wrong = parsed.rejected.iter().filter(|it| it.reason == Reason::Topic).count();
+        let found = match &parsed.message {
+            Some(Message::Alarm { area, device, alarm }) => {
+                assert_eq!((&**area, &**device, wrong), ("a", "d", 1), "{story}: the topic is told once");
+                assert_eq!(parsed.rejected[0].reason, Reason::Topic, "{story}: and counted");
+                Some((alarm.active, alarm.test, alarm.reading.values.temp_c.map(|it| it.get())))
+            }
+            _ => { assert_eq!(wrong, 0, "{story}"); None }
+        };
+        assert_eq!(found, expected, "{story}: {parsed:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_told_to_people() {
     let payloads: [&[u8]; 22] = [
         b"ON",

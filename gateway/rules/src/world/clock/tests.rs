@@ -4,15 +4,14 @@
 
 mod properties;
 
-use standpipe_shared::{Alarm, Condition, Field, Kind, Reading};
+use standpipe_shared::{Condition, Kind, Reading};
 
+use super::super::town::{self, T0, alarm, connect, device, reading, telemetry};
 use crate::changes::{Page, Receiver};
-use crate::incidents::{Action, ActionKind, Actor, Plan, Role, Route, Saved, Secret, State};
-use crate::registry::{Device, DeviceIx, Level, Registry, Station};
-use crate::wire::Message;
+use crate::incidents::{Action, ActionKind, Actor, Plan, Role, Route, Saved, State};
+use crate::registry::{DeviceIx, Registry};
 use crate::{Changes, Ms, World};
 
-const T0: Ms = 1_767_225_600_000;
 const MINUTE: Ms = 60_000;
 const HOUR: Ms = 3_600_000;
 /// Hydrants; enough of them silent together would be a blind area.
@@ -21,27 +20,8 @@ const HYDRANTS: u32 = 6;
 const S: DeviceIx = DeviceIx(HYDRANTS);
 
 fn registry() -> Registry {
-    let mut registry = Registry::new([]);
-    for (id, level, parent) in
-        [("D", Level::District, None), ("T", Level::Township, Some(Box::from("D")))]
-    {
-        let (id, name, phone) = (Box::from(id), id.into(), None);
-        registry.put_station(Station { id, name, level, parent, lat: 29.4, lon: 106.5, phone });
-    }
-    for n in 0..=HYDRANTS {
-        let (kind, profile) =
-            if n < HYDRANTS { (Kind::Hydrant, "municipal") } else { (Kind::Smoke, "smoke_home") };
-        registry.put_device(Device {
-            claimed: true,
-            station: "T".into(),
-            profile: profile.into(),
-            lat: Some(29.4),
-            lon: Some(106.5),
-            interval_s: Some(60),
-            ..Device::unclaimed(&format!("X-{n}"), "town", kind)
-        });
-    }
-    registry
+    let kind = |n| if n < HYDRANTS { Kind::Hydrant } else { Kind::Smoke };
+    town::registry((0..=HYDRANTS).map(|n| device(&format!("X-{n}"), kind(n))))
 }
 
 fn plan() -> Plan {
@@ -63,8 +43,7 @@ struct Gateway {
 impl Gateway {
     /// It has run for ten minutes, and so have the devices.
     fn new() -> Self {
-        let (world, out) =
-            (World::new(registry(), plan(), Secret::new([1; 32])), Changes::default());
+        let (world, out) = (town::world(registry(), plan()), Changes::default());
         let mut gateway = Self { world, out, off: 0, devices_off: 0, t: T0 };
         gateway.connected();
         gateway.minutes(10, 300.0);
@@ -77,11 +56,7 @@ impl Gateway {
 
     fn connected(&mut self) {
         let now = self.now();
-        self.world.session(true, now, &mut self.out);
-        for station in ["D", "T"] {
-            let message = Message::Presence { station: station.into(), online: true };
-            self.world.step(&message, now, &mut self.out);
-        }
+        connect(&mut self.world, &["D", "T"], now, &mut self.out);
     }
 
     /// Somebody sets its clock: so much ahead of the story from now on.
@@ -94,7 +69,7 @@ impl Gateway {
     /// It starts anew, its clock so much ahead of the story. The store gives back what was kept,
     /// and by how much the clock was set meanwhile is known.
     fn restart(&mut self, off: Ms) {
-        let mut world = World::new(registry(), plan(), Secret::new([1; 32]));
+        let mut world = town::world(registry(), plan());
         for ix in (0..=HYDRANTS).map(DeviceIx) {
             world.restore_memory(ix, &self.world.memory_body(ix)).unwrap();
         }
@@ -117,19 +92,15 @@ impl Gateway {
 
     fn reads(&mut self, device: u32, kpa: f32) {
         let ts = self.t + self.devices_off;
-        let mut reading = Reading { ts: Some(ts), ..Reading::default() };
         // No two are the same: the sensor is not stuck.
-        reading.values.set(Field::PressureKpa, kpa + (self.t / MINUTE % 7) as f32).unwrap();
-        let (area, device) = ("town".into(), format!("X-{device}").into());
-        let message = Message::Telemetry { area, device, readings: vec![reading] };
+        let reading = reading(ts, kpa + (self.t / MINUTE % 7) as f32);
+        let message = telemetry(&format!("X-{device}"), reading);
         self.world.step(&message, self.now(), &mut self.out);
     }
 
     fn burns(&mut self) {
         let reading = Reading { ts: Some(self.t + self.devices_off), ..Reading::default() };
-        let (condition, active, test) = (Condition::Smoke, true, false);
-        let alarm = Alarm { reading, condition, active, test };
-        let message = Message::Alarm { area: "town".into(), device: "X-6".into(), alarm };
+        let message = alarm("X-6", reading, (Condition::Smoke, true));
         self.world.step(&message, self.now(), &mut self.out);
         self.tick();
     }

@@ -18,7 +18,7 @@ fn a_retained_fire_pages_and_escalates_once() {
     let close = Action { incident, kind: ActionKind::FalseAlarm, by: "".into(), note: "".into() };
     world.act(&Actor::admin("admin"), &close, T0 + 200_000, &mut out).unwrap();
 
-    let mut after = World::new(world.registry().clone(), Plan::default(), Secret::new([1; 32]));
+    let mut after = town::world(world.registry().clone(), Plan::default());
     let s = world.registry().find("S").unwrap();
     after.restore_memory(s, &world.memory_body(s)).unwrap();
     let mut again = Changes::default();
@@ -243,7 +243,7 @@ fn a_reading_whose_number_was_lost_never_confirms_one_of_equal_content() {
         }
         let found = world.summary(H).conditions & Condition::NoWater.bit() != 0;
         assert_eq!(found, dry, "lost {lost}, {other}");
-        let mut again = World::new(world.registry().clone(), Plan::default(), Secret::new([1; 32]));
+        let mut again = town::world(world.registry().clone(), Plan::default());
         for logged in &out.readings {
             again.replay(logged, &mut Changes::default());
         }

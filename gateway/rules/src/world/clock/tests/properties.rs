@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use standpipe_shared::{Alarm, Condition, Field, Kind, Reading, Verb};
 
+use super::super::super::town::{self, T0, device, station};
 use crate::changes::{Receiver, TrailEntry};
 use crate::fact::Subject;
-use crate::incidents::{Action, ActionKind, Incident, IncidentId, Plan, Secret};
+use crate::incidents::{Action, ActionKind, Incident, IncidentId, Plan};
 use crate::orders::{Asked, Order};
 use crate::registry::{Device, DeviceIx, Level, Registry, Station};
 use crate::wire::Message;
 use crate::{Changes, Ms, World};
 
-const T0: Ms = 1_767_225_600_000;
 const HYDRANTS: u32 = 4;
 const DETECTORS: u32 = 2;
 const STATIONS: [&str; 3] = ["D", "T", "T2"];
@@ -116,30 +116,17 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 fn registry() -> Registry {
-    let mut registry = Registry::new([]);
-    for (id, level, parent, lat) in [
-        ("D", Level::District, None, 29.4),
-        ("T", Level::Township, Some("D"), 29.41),
-        ("T2", Level::Township, Some("D"), 29.45),
-    ] {
-        let (id, parent) = (id.into(), parent.map(Into::into));
-        let name = Box::clone(&id);
-        registry.put_station(Station { id, name, level, parent, lat, lon: 106.5, phone: None });
-    }
-    for n in 0..HYDRANTS + DETECTORS {
+    let mut registry = town::registry((0..HYDRANTS + DETECTORS).map(|n| {
         let hydrant = n < HYDRANTS;
-        let kind = if hydrant { Kind::Hydrant } else { Kind::Smoke };
-        registry.put_device(Device {
-            claimed: true,
-            station: "T".into(),
+        Device {
             zone: if hydrant { "Z" } else { "" }.into(),
             building: if hydrant { "" } else { "B" }.into(),
-            profile: if hydrant { "municipal" } else { "smoke_home" }.into(),
             lat: Some(29.4 + f64::from(n) / 10_000.0),
-            lon: Some(106.5),
-            interval_s: Some(60),
-            ..Device::unclaimed(&name(n), "town", kind)
-        });
+            ..device(&name(n), if hydrant { Kind::Hydrant } else { Kind::Smoke })
+        }
+    }));
+    for (id, parent, lat) in [("T", "D", 29.41), ("T2", "D", 29.45)] {
+        registry.put_station(Station { lat, ..station(id, Level::Township, Some(parent)) });
     }
     registry
 }
@@ -174,7 +161,7 @@ type Said = BTreeMap<String, Vec<String>>;
 impl Gateway {
     fn new(way: Way) -> Self {
         let plan = Plan { verify_hours: 1, ..Plan::default() };
-        let world = World::new(registry(), plan, Secret::new([1; 32]));
+        let world = town::world(registry(), plan);
         Self { world, way, off: 0, seq: 0, labels: Vec::new(), pages: Vec::new() }
     }
 

@@ -1,9 +1,9 @@
-//! By whom a receiver's certificate must be signed to be believed: by a public authority or one that
+//! By whom the certificate of whoever is spoken to over HTTPS or SMTP must be signed to be believed: by a public authority or one that
 //! this system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` say where those are, as they do for other
 //! programs), or, with `ca_file`, by those alone.
 
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
-use reqwest::ClientBuilder;
+use reqwest::{ClientBuilder, Url};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -14,6 +14,20 @@ pub struct Trust {
     /// Whether the public ones that this program knows are among them.
     public: bool,
     authorities: Vec<CertificateDer<'static>>,
+}
+
+/// What makes clients of HTTP for this address: they believe those of `own`, or whom [`Trust::system`]
+/// does. Where nothing is encrypted there is nobody to believe, and nothing is read.
+pub fn believing(
+    url: &Url,
+    own: Option<&Trust>,
+) -> impl Fn(ClientBuilder) -> ClientBuilder + use<> {
+    let encrypted = url.scheme() == "https";
+    let trust = encrypted.then(|| own.cloned().unwrap_or_else(Trust::system));
+    move |builder| match &trust {
+        Some(trust) => trust.client(builder),
+        None => builder,
+    }
 }
 
 impl Trust {
