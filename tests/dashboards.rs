@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use standpipe::series::influx::hourly::tasks;
+use standpipe_series::influx::hourly::tasks;
 use standpipe_tests::broker::Broker;
 use standpipe_tests::client::Client;
 use standpipe_tests::dashboards::{Dashboard, Question, Span, about, all, replaced};

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use standpipe::clock::Clock;
-use standpipe::engine::{Acks, Delivery, Inbox, Lane, Queues, acks, queues};
-use standpipe::health::{Health, Status};
 use standpipe::ingest::{self, Setup};
-use standpipe::limits::BULK_QUEUE;
 use standpipe::mqtt::{Broker, Frame, Hello, Link, Retained};
+use standpipe_engine::health::{Health, Status};
+use standpipe_engine::{Acks, Delivery, Inbox, Lane, Queues, acks, queues};
+use standpipe_machine::clock::Clock;
+use standpipe_machine::limits::BULK_QUEUE;
 use standpipe_rules::wire::{self, Message};
 use standpipe_tests::broker::Broker as Mosquitto;
 use standpipe_tests::client::Client;

@@ -8,22 +8,22 @@ use influxdb2::api::organization::ListOrganizationRequest;
 use influxdb2::api::write::TimestampPrecision;
 use influxdb2::models::retention_rule::Type::Expire;
 use influxdb2::models::{PostBucketRequest, Query, RetentionRule};
-use standpipe::clock::Clock;
-use standpipe::engine::Lane;
-use standpipe::health::Status;
-use standpipe::series::influx::hourly::tasks;
-use standpipe::series::influx::{Influx, Settings};
-use standpipe::series::records::Records;
-use standpipe::series::{DAY_MS, HOUR_MS, RAW_DAYS, Series, SeriesError};
-use standpipe::store::Reader;
+use standpipe_engine::Lane;
+use standpipe_engine::health::Status;
+use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
+use standpipe_series::influx::hourly::tasks;
+use standpipe_series::influx::{Influx, Settings};
+use standpipe_series::records::Records;
+use standpipe_series::{DAY_MS, HOUR_MS, RAW_DAYS, Series, SeriesError};
+use standpipe_store::Reader;
 use standpipe_tests::influx::{self, ORG, TOKEN};
 use tempfile::TempDir;
 
-#[path = "../gateway/src/series/rig.rs"]
+#[path = "../gateway/series/src/rig.rs"]
 mod rig;
-#[path = "../gateway/src/series/stories.rs"]
+#[path = "../gateway/series/src/stories.rs"]
 mod stories;
 
 use rig::{Rig, count};

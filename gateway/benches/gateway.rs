@@ -10,17 +10,17 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use standpipe::engine::{Delivery, Engine, Inbox, Lane};
-use standpipe::series::batch::{TagRow, Tags};
-use standpipe::series::line;
-use standpipe::store::{Store, block};
+use standpipe_engine::{Delivery, Engine, Inbox, Lane};
 use standpipe_rules::changes::Logged;
 use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::registry::{Device, DeviceIx, Level, Registry, Station};
 use standpipe_rules::wire::parse;
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
+use standpipe_series::batch::{TagRow, Tags};
+use standpipe_series::line;
 use standpipe_shared::{Kind, ROOT};
+use standpipe_store::{Store, block};
 
 const RUNS: usize = 5;
 const DEVICES: usize = 1_000;

@@ -10,13 +10,13 @@ use std::time::Instant;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use standpipe::series::batch::TagRow;
-use standpipe::series::embedded::Embedded;
-use standpipe::series::{Batch, Series, Tags, line};
-use standpipe::store::block;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
+use standpipe_series::batch::TagRow;
+use standpipe_series::embedded::Embedded;
+use standpipe_series::{Batch, Series, Tags, line};
 use standpipe_shared::{Field, Kind, Measurements};
+use standpipe_store::block;
 
 const READINGS: usize = 5_000;
 const DEVICES: u32 = 1_000;

@@ -6,7 +6,6 @@
 pub mod accounts;
 pub mod api;
 pub mod cli;
-pub mod config;
 pub mod console;
 pub mod demo;
 pub mod digest;
@@ -20,13 +19,9 @@ pub mod registry_files;
 pub mod report;
 pub mod run;
 pub mod selftest;
-pub mod series;
-pub mod trust;
 
+pub use standpipe_config::{self as config, trust};
 pub use standpipe_engine::{self as engine, health};
 pub use standpipe_machine::{backoff, clock, limits, private_file, small_file};
+pub use standpipe_series as series;
 pub use standpipe_store as store;
-
-// The stories of `series/stories.rs` are told here and in `tests/series.rs`, under one name.
-#[cfg(test)]
-extern crate self as standpipe;

@@ -1,24 +1,21 @@
 //! The map: where everything is and how it is, drawn by `map.js` without tiles. A layer of lines
 //! (GeoJSON) may lie beneath it.
 
-use std::path::Path;
-
 use axum::Json;
 use axum::response::Response;
 use maud::html;
 use rusqlite::Connection;
 use serde::Serialize;
+use standpipe_config::map_layer::Line;
 use standpipe_shared::{Condition, Severity};
 
 use super::assets::MAP;
-
 use super::layout;
 use super::text::{Say, say, words};
 use super::view::{Oops, View};
 use crate::accounts::Area;
 use crate::api::devices::set_of;
 use crate::api::readers::ReadError;
-use crate::small_file;
 
 const TITLE: Say = say("Map", "地图");
 const SAYS: Say = say(
@@ -41,15 +38,10 @@ const HOUSE: &str = "M3 21 V11 L12 2 L21 11 V21 Z";
 
 /// Devices drawn at most.
 const AT_MOST: u32 = 200_000;
-/// The largest layer, bytes.
-const LAYER_AT_MOST: u64 = 4 * 1024 * 1024;
 
 /// How a device looks, worst last; `map.js` has the same list.
 const FINE_LOOK: u8 = 0;
 const SILENT_LOOK: u8 = 1;
-
-/// A line beneath the map: degrees east, degrees north.
-pub type Line = Vec<(f64, f64)>;
 
 /// The page.
 pub async fn page(view: View) -> Response {
@@ -146,40 +138,9 @@ fn look(conditions: Option<u32>) -> u8 {
     }
 }
 
-/// The lines of a GeoJSON file, whatever they are inside of.
-///
-/// # Errors
-/// What is wrong with the file, and what to do.
-pub fn layer(path: &Path) -> Result<Vec<Line>, String> {
-    let told = |why: String| format!("{} {why}: give a GeoJSON of lines or areas", path.display());
-    let text = small_file::read(path, LAYER_AT_MOST);
-    let text = text.map_err(|bad| told(format!("can't be read ({bad})")))?;
-    let json = serde_json::from_slice(&text).map_err(|bad| told(format!("is no JSON ({bad})")))?;
-    let mut lines = Vec::new();
-    gather(&json, &mut lines);
-    if lines.is_empty() { Err(told("has no line".to_owned())) } else { Ok(lines) }
-}
-
-/// Every list of positions there is in it.
-fn gather(json: &serde_json::Value, lines: &mut Vec<Line>) {
-    use serde_json::Value;
-    match json {
-        Value::Array(list) => {
-            let position = |it: &Value| Some((it.get(0)?.as_f64()?, it.get(1)?.as_f64()?));
-            let line: Option<Vec<_>> = list.iter().map(position).collect();
-            match line.filter(|it| it.len() > 1) {
-                Some(line) => lines.push(line),
-                None => list.iter().for_each(|it| gather(it, lines)),
-            }
-        }
-        Value::Object(map) => map.values().for_each(|it| gather(it, lines)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{layer, look};
+    use super::look;
     use standpipe_shared::Condition;
 
     #[test]
@@ -194,22 +155,5 @@ mod tests {
         ] {
             assert_eq!(look(conditions), expected, "{conditions:?}");
         }
-    }
-
-    #[test]
-    fn a_layer_is_the_lines_of_a_geojson() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("roads.json");
-        let text = r#"{"type":"FeatureCollection","features":[
-            {"geometry":{"type":"LineString","coordinates":[[106.5,29.4],[106.6,29.5]]}},
-            {"geometry":{"type":"Polygon","coordinates":[[[1,2],[3,4],[1,2]]]}}]}"#;
-        std::fs::write(&file, text).unwrap();
-        let lines = layer(&file).unwrap();
-        assert_eq!(
-            lines,
-            [vec![(106.5, 29.4), (106.6, 29.5)], vec![(1.0, 2.0), (3.0, 4.0), (1.0, 2.0)]]
-        );
-        std::fs::write(&file, "{}").unwrap();
-        assert!(layer(&file).unwrap_err().contains("has no line: give a GeoJSON"));
     }
 }

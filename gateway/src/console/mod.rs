@@ -51,7 +51,7 @@ use jiff::tz::TimeZone;
 use crate::api::ApiState;
 use crate::api::auth;
 use crate::api::stream::{self, Streams};
-use crate::config::{Http, Language};
+use crate::config::{Http, Language, map_layer};
 use crate::report::Report;
 pub(crate) use view::escaped;
 pub use watch::Watch;
@@ -71,7 +71,7 @@ pub struct Town {
     /// How people reach the console; on labels and in messages.
     pub url: Box<str>,
     /// Lines beneath the map.
-    pub layer: Option<Arc<[map::Line]>>,
+    pub layer: Option<Arc<[map_layer::Line]>>,
 }
 
 impl Town {
@@ -79,7 +79,8 @@ impl Town {
     #[must_use]
     pub fn of(http: &Http) -> Self {
         let zone = TimeZone::get(&http.timezone).unwrap_or(TimeZone::UTC);
-        let layer = http.map_file.as_deref().and_then(|it| map::layer(it).ok()).map(Into::into);
+        let layer =
+            http.map_file.as_deref().and_then(|it| map_layer::layer(it).ok()).map(Into::into);
         Self { zone, language: http.language, url: http.url.clone(), layer }
     }
 }

@@ -18,12 +18,6 @@ use super::answer::Answer;
 use crate::config::{Mail, Secret};
 use crate::trust::Trust;
 
-/// Whether a text can be one.
-#[must_use]
-pub fn is_address(text: &str) -> bool {
-    text.parse::<Mailbox>().is_ok()
-}
-
 /// Posts one.
 pub async fn send(
     mail: &Mail,

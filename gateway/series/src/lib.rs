@@ -109,3 +109,7 @@ fn beginning(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
+
+// The stories of `stories.rs` are told here and in `tests/series.rs`, under one name.
+#[cfg(test)]
+extern crate self as standpipe_series;

@@ -4,9 +4,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use standpipe_rules::Ms;
 use standpipe_shared::Field;
 
-use crate::series::fold::{Fold, Full, as_written};
-use crate::series::question::Span;
-use crate::series::{HistoryError, HistoryPoint, HistoryQuery};
+use crate::fold::{Fold, Full, as_written};
+use crate::question::Span;
+use crate::{HistoryError, HistoryPoint, HistoryQuery};
 
 /// What can go wrong on the way.
 enum Trouble {

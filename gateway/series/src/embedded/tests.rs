@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
@@ -9,9 +10,8 @@ use standpipe_shared::{Field, Kind, Measurements};
 use tempfile::TempDir;
 
 use super::{Embedded, MIGRATIONS, OpenError, connect, open};
-use crate::clock::Clock;
-use crate::series::batch::TagRow;
-use crate::series::{Batch, DAY_MS, HOUR_MS, HOURLY_DAYS, HistoryQuery, RAW_DAYS, Series, Tags};
+use crate::batch::TagRow;
+use crate::{Batch, DAY_MS, HOUR_MS, HOURLY_DAYS, HistoryQuery, RAW_DAYS, Series, Tags};
 
 #[path = "../stories.rs"]
 mod stories;

@@ -139,7 +139,7 @@ fn format(section: &mut Section, url: &str, notes: &mut Notes) -> Option<Format>
             for (key, address) in
                 std::iter::once(("from", from)).chain(to.iter().map(|it| ("to", &**it)))
             {
-                if !crate::notify::mail::is_address(address) {
+                if address.parse::<lettre::message::Mailbox>().is_err() {
                     section.fault(key, "no address of mail: write name@host", notes);
                 }
             }

@@ -28,17 +28,16 @@ use futures_util::future::BoxFuture;
 use influxdb2::api::write::TimestampPrecision;
 use influxdb2::{Client, ClientBuilder};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
+use standpipe_config::trust::{self, Trust};
+use standpipe_machine::backoff::retry_after;
 use standpipe_rules::Ms;
+use verdict::{Dropped, Verdict};
 
 use super::line::{self, Unwritable};
 use super::{
     Batch, HistoryError, HistoryPoint, HistoryQuery, Refused, Series, SeriesError, Written,
     beginning,
 };
-use crate::backoff::retry_after;
-use crate::config;
-use crate::trust::{self, Trust};
-use verdict::{Dropped, Verdict};
 
 /// Lines of one body.
 pub const BODY_LINES: usize = 5_000;
@@ -72,8 +71,8 @@ pub struct Settings {
     pub trust: Option<Trust>,
 }
 
-impl From<&config::Influx> for Settings {
-    fn from(said: &config::Influx) -> Self {
+impl From<&standpipe_config::Influx> for Settings {
+    fn from(said: &standpipe_config::Influx) -> Self {
         Self {
             url: said.url.clone(),
             org: said.org.clone(),

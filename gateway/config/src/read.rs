@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use standpipe_machine::small_file;
 use standpipe_rules::incidents::Steps;
 use standpipe_shared::ROOT;
 use standpipe_store::files::Database;
@@ -15,7 +16,6 @@ use super::{
     Broker, ClientCertificate, Config, Door, Escalation, Http, Influx, Language, Mqtt,
     RegistryFiles, Secret, Store, Verify, digest, profiles, webhooks,
 };
-use crate::small_file;
 
 /// The largest secret or certificate, bytes.
 const MAX_SECRET: u64 = 64 * 1024;
@@ -177,7 +177,7 @@ fn http(
         }
     };
     let map_file = path(&mut section, "map_file", folder, notes);
-    if let Some(Err(why)) = map_file.as_deref().map(crate::console::map::layer) {
+    if let Some(Err(why)) = map_file.as_deref().map(crate::map_layer::layer) {
         section.fault("map_file", why, notes);
     }
     section.end(notes);
@@ -264,7 +264,7 @@ fn verify(mut section: Section, notes: &mut Notes) -> Verify {
 }
 
 /// Where the files are. Whether they can be read is found out by whoever reads them: a gateway
-/// that has a registry starts without them (`crate::registry_files`).
+/// that has a registry starts without them (`standpipe::registry_files`).
 fn registry(mut section: Section, folder: &Path, notes: &mut Notes) -> RegistryFiles {
     let mut file = |key, notes: &mut Notes| path(&mut section, key, folder, notes);
     let files =

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use standpipe::series::batch::TagRow;
-use standpipe::series::{
-    Batch, DAY_MS, HOUR_MS, HistoryError, HistoryPoint, HistoryQuery, RAW_DAYS, Series, Tags,
-    Written,
-};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
+use standpipe_series::batch::TagRow;
+use standpipe_series::{
+    Batch, DAY_MS, HOUR_MS, HistoryError, HistoryPoint, HistoryQuery, RAW_DAYS, Series, Tags,
+    Written,
+};
 use standpipe_shared::{Field, Kind, Measurements};
 
 /// A history, and the means to have its hours rolled up.

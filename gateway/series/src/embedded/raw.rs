@@ -5,8 +5,8 @@ use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
 use standpipe_shared::Field;
 
-use crate::series::question::raw_since;
-use crate::series::{Batch, HOUR_MS, Refused, Written};
+use crate::question::raw_since;
+use crate::{Batch, HOUR_MS, Refused, Written};
 
 /// No hour is noted.
 const NEVER: Ms = -1;

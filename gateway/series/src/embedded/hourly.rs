@@ -6,8 +6,8 @@ use standpipe_rules::Ms;
 use standpipe_shared::Field;
 
 use super::raw::Raw;
-use crate::series::question::raw_since;
-use crate::series::{DAY_MS, HOUR_MS, HOURLY_DAYS};
+use crate::question::raw_since;
+use crate::{DAY_MS, HOUR_MS, HOURLY_DAYS};
 
 /// An hour is rolled up this long after its end; later readings cause it to be done again.
 const SETTLE_MS: Ms = 5 * 60 * 1_000;

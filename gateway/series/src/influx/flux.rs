@@ -14,10 +14,10 @@ use standpipe_rules::Ms;
 use standpipe_shared::{Name, Shape};
 use tokio::task::JoinSet;
 
-use crate::series::fold::Fold;
-use crate::series::line::stored;
-use crate::series::question::{MOST_POINTS, Span};
-use crate::series::{DAY_MS, HistoryError, HistoryPoint, HistoryQuery, beginning};
+use crate::fold::Fold;
+use crate::line::stored;
+use crate::question::{MOST_POINTS, Span};
+use crate::{DAY_MS, HistoryError, HistoryPoint, HistoryQuery, beginning};
 
 /// Hourly points are asked for in pieces of this length, so that an answer stays small.
 const HOURLY_PIECE_MS: Ms = 366 * DAY_MS;

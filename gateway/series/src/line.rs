@@ -263,7 +263,7 @@ fn digits(out: &mut String, mut value: u64, least: usize) {
 #[cfg(test)]
 mod tests {
     use super::{Unwritable, device_of, float, head, integer, point, stored, tag, text_field};
-    use crate::series::batch::TagRow;
+    use crate::batch::TagRow;
     use proptest::prelude::*;
     use standpipe_rules::registry::DeviceIx;
     use standpipe_shared::{Field, Kind, Measurements};

@@ -165,7 +165,7 @@ pub fn raw_since(now: Ms) -> Ms {
 #[cfg(test)]
 mod tests {
     use super::{HistoryError, HistoryQuery, Plan, Span, raw_since};
-    use crate::series::{DAY_MS, HOUR_MS};
+    use crate::{DAY_MS, HOUR_MS};
     use standpipe_shared::Field;
 
     /// A whole hour; raw points begin 90 days before.

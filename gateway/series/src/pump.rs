@@ -13,9 +13,17 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use standpipe_engine::health::Health;
+use standpipe_engine::{EngineHandle, Inbox};
+use standpipe_machine::backoff::Backoff;
+use standpipe_machine::clock::Clock;
+use standpipe_machine::limits::LONGEST_PAUSE;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
 use standpipe_shared::Kind;
+use standpipe_store::block::{self, BadBlock};
+use standpipe_store::reader::LogBlock;
+use standpipe_store::{Quarantined, Reader, StoreError};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -23,14 +31,6 @@ use tokio_util::sync::CancellationToken;
 use super::batch::TagRow;
 use super::records::{Records, RecordsError};
 use super::{Batch, Series, SeriesError, Tags, Written};
-use crate::backoff::Backoff;
-use crate::clock::Clock;
-use crate::engine::{EngineHandle, Inbox};
-use crate::health::Health;
-use crate::limits::LONGEST_PAUSE;
-use crate::store::block::{self, BadBlock};
-use crate::store::reader::LogBlock;
-use crate::store::{Quarantined, Reader, StoreError};
 
 /// How long rings are gathered.
 const LINGER: Duration = Duration::from_secs(1);

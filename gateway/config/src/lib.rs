@@ -2,14 +2,16 @@
 //!
 //! Every key has a default but the broker's address. A key that means nothing is a fault, and all
 //! faults are told together. Secrets are in files of their own and never shown. Limits that no
-//! user should need to change are in [`crate::limits`].
+//! user should need to change are in [`standpipe_machine::limits`].
 
 mod digest;
 mod fault;
 pub mod keys;
+pub mod map_layer;
 mod profiles;
 mod read;
 mod section;
+pub mod trust;
 mod webhooks;
 
 use std::fmt;
@@ -18,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use standpipe_machine::small_file;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
@@ -25,7 +28,6 @@ use standpipe_shared::{ROOT, Severity};
 use standpipe_store::files::Database;
 use standpipe_words::message::Desk;
 
-use crate::small_file;
 use crate::trust::Trust;
 
 pub use digest::Digest;

@@ -16,12 +16,12 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method, StatusCode, Url};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Value, json};
+use standpipe_config::trust::{Trust, believing};
+use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::small_file;
 
 use super::address;
 use super::hourly::{Task, tasks};
-use crate::private_file::{Readers, write};
-use crate::small_file;
-use crate::trust::{Trust, believing};
 
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(30);

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use standpipe::clock::Clock;
-use standpipe::engine::{Delivery, Engine, EngineHandle, Lane, Outlets, acks, bells, queues, run};
-use standpipe::health::Health;
-use standpipe::series::pump::{Setup, start};
-use standpipe::series::records::Records;
-use standpipe::series::{HOUR_MS, HistoryQuery, Series};
-use standpipe::store::{Reader, Store};
+use standpipe_engine::health::Health;
+use standpipe_engine::{Delivery, Engine, EngineHandle, Lane, Outlets, acks, bells, queues, run};
+use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::wire::parse;
+use standpipe_series::pump::{Setup, start};
+use standpipe_series::records::Records;
+use standpipe_series::{HOUR_MS, HistoryQuery, Series};
 use standpipe_shared::{Field, ROOT};
+use standpipe_store::{Reader, Store};
 use tokio_util::sync::CancellationToken;
 
 /// A running gateway without a broker.

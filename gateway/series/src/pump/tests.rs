@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::clock::Clock;
-use crate::health::Status;
-use crate::series::embedded::Embedded;
-use crate::store::Reader;
+use standpipe_engine::health::Status;
+use standpipe_machine::clock::Clock;
+use standpipe_store::Reader;
+
+use crate::embedded::Embedded;
 
 #[path = "../rig.rs"]
 mod rig;

@@ -9,7 +9,6 @@ use standpipe_rules::registry::Profile;
 use standpipe_shared::{Kind, Severity};
 
 use super::{Broker, Config, Format, Language, Secret, keys};
-use crate::provision::authority::Authority;
 use crate::trust::Trust;
 
 const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
@@ -444,8 +443,8 @@ fn the_digest_has_its_hour_or_none() {
 #[test]
 fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
     let folder = tempfile::tempdir().unwrap();
-    let authority = Authority::open(folder.path(), 1_764_000_000_000).unwrap();
-    std::fs::write(folder.path().join("ca"), &authority.certificate).unwrap();
+    let own = rcgen::generate_simple_self_signed(["authority".to_owned()]).unwrap();
+    std::fs::write(folder.path().join("ca"), own.cert.pem()).unwrap();
     std::fs::write(folder.path().join("text"), "no certificate").unwrap();
     let file = folder.path().join("standpipe.toml");
     let read = |url: &str, ca_file: &str| {
@@ -455,7 +454,7 @@ fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
         let config = Config::parse(&format!("{MINIMAL}{hook}{more}"), &file, None);
         config.map(|it| it.webhooks[0].trust.clone()).map_err(|bad| bad.to_string())
     };
-    let only = Trust::only(authority.certificate.as_bytes()).ok();
+    let only = Trust::only(own.cert.pem().as_bytes()).ok();
     for url in ["https://a", "smtps://a", "smtp://a"] {
         assert_eq!(read(url, "ca"), Ok(only.clone()), "{url}");
     }

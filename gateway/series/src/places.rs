@@ -10,12 +10,12 @@ use standpipe_rules::Ms;
 use standpipe_rules::registry::{Device, Registry, Station};
 use standpipe_rules::selftest;
 use standpipe_shared::Kind;
+use standpipe_store::Reader;
 
 use super::influx::Influx;
 use super::line::{self, Unwritable};
 use super::records::RecordsError;
 use super::{DAY_MS, HOUR_MS};
-use crate::store::Reader;
 
 /// Devices written at once.
 const DEVICES: i64 = 500;

@@ -113,7 +113,7 @@ pub fn as_written(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{Fold, Full, as_written};
-    use crate::series::HistoryPoint;
+    use crate::HistoryPoint;
 
     fn fold(step_ms: i64, values: &[(i64, f64)]) -> Vec<(i64, f64, f64, f64, u64)> {
         let mut fold = Fold::new(step_ms);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use influxdb2::RequestError;
 use reqwest::StatusCode;
 
-use crate::series::{SeriesError, beginning};
+use crate::{SeriesError, beginning};
 
 /// The longest part of an answer that is shown.
 const SHOWN: usize = 300;
@@ -119,7 +119,7 @@ fn dropped(why: &str) -> Dropped {
 #[cfg(test)]
 mod tests {
     use super::{Dropped, Verdict, of_answer};
-    use crate::series::SeriesError;
+    use crate::SeriesError;
     use reqwest::StatusCode;
 
     fn verdict(status: u16, message: &str) -> Result<Verdict, SeriesError> {

@@ -15,12 +15,12 @@ use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::selftest;
 use standpipe_shared::Condition;
+use standpipe_store::{Reader, StoreError};
 
 use super::influx::Influx;
 use super::line::{self, Unwritable};
 use super::places::Places;
 use super::{HOUR_MS, SeriesError};
-use crate::store::{Reader, StoreError};
 
 /// Trail entries read at once.
 const ENTRIES: i64 = 500;
