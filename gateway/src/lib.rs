@@ -3,12 +3,10 @@
 // They panic when the reader has gone: `cli` has something to write with in their place.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod accounts;
 pub mod api;
 pub mod cli;
 pub mod console;
 pub mod demo;
-pub mod digest;
 pub mod ids;
 pub mod ingest;
 pub mod keep;
@@ -24,4 +22,4 @@ pub use standpipe_config::{self as config, trust};
 pub use standpipe_engine::{self as engine, health};
 pub use standpipe_machine::{backoff, clock, limits, private_file, small_file};
 pub use standpipe_series as series;
-pub use standpipe_store as store;
+pub use standpipe_store::{self as store, accounts};

@@ -26,7 +26,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{AccountError, Accounts, NoSecret, key};
 use crate::api::auth::{Door, Token};
-use crate::api::readers::Readers;
 use crate::api::{self, ApiState, ServeError};
 use crate::cli::complain;
 use crate::clock::Clock;
@@ -47,6 +46,7 @@ use crate::series::embedded::{Embedded, OpenError};
 use crate::series::influx::{BadSettings, Influx, Settings};
 use crate::series::pump;
 use crate::series::records::Records;
+use crate::store::readers::Readers;
 use crate::store::{Loaded, Reader, Store, StoreError};
 
 /// How often a stopping gateway looks whether a thread has ended.

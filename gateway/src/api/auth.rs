@@ -16,7 +16,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::ApiState;
 use super::problem::Problem;
-use crate::accounts::{AccountError, Accounts, Area, By, Known, Right, Role, Who, area, same};
+use crate::accounts::{AccountError, Accounts, Area, Known, Right, Role, area, same};
+use crate::api::who::{By, Who};
 
 /// The cookie of a session.
 pub const COOKIE: &str = "standpipe";

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::BODY_AT_MOST;
 use super::params::moment;
 use super::problem::Problem;
-use crate::accounts::{By, Who};
+use crate::api::who::{By, Who};
 
 /// The longest text of a person, characters: as long as MQTT's.
 const TEXT_AT_MOST: usize = standpipe_rules::wire::MAX_TEXT;

@@ -18,9 +18,10 @@ use super::devices;
 use super::list::{List, Source, Where};
 use super::params::{Page, Params};
 use super::problem::{Fault, Problem};
-use super::readers::ReadError;
 use super::schema::CommandRow;
-use crate::accounts::{Right, Who};
+use crate::accounts::Right;
+use crate::api::who::Who;
+use crate::store::readers::ReadError;
 
 /// One command, and how far it is.
 #[derive(Debug, Serialize, ToSchema)]

@@ -21,10 +21,11 @@ use super::list::{List, Source, Where};
 use super::maintenance::out_of_service;
 use super::params::{Page, Params};
 use super::problem::Problem;
-use super::readers::ReadError;
 use super::registration::{Registration, registered};
 use super::schema::{DeviceRow, Latest};
-use crate::accounts::{Area, DEVICES_OF, Right, Who};
+use crate::accounts::{Area, DEVICES_OF, Right};
+use crate::api::who::Who;
+use crate::store::readers::ReadError;
 
 /// One device.
 #[derive(Debug, Serialize, ToSchema)]

@@ -13,8 +13,8 @@ use standpipe_words::day::{Day, Hour};
 use super::ApiState;
 use super::params::Params;
 use super::problem::Problem;
-use crate::accounts::Who;
-use crate::digest::gather;
+use crate::api::who::Who;
+use crate::store::notices::gather;
 
 /// The notices that were open at a day's hour (`[digest] at`), and those that ended since the day
 /// before; today's and all stations' by default. A day whose hour has not come: so far.

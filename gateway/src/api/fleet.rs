@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::params::Params;
 use super::problem::Problem;
-use super::readers::ReadError;
-use crate::accounts::{Area, DEVICES_OF, Who};
+use crate::accounts::{Area, DEVICES_OF};
+use crate::api::who::Who;
+use crate::store::readers::ReadError;
 
 /// Values that are told of each kind at most: those of the most devices.
 const VALUES: u32 = 100;

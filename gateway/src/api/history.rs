@@ -17,7 +17,7 @@ use super::body::{Id, attachment};
 use super::devices;
 use super::params::Params;
 use super::problem::Problem;
-use crate::accounts::Who;
+use crate::api::who::Who;
 use crate::series::{HistoryError, HistoryPoint, HistoryQuery};
 
 const DAY_MS: Ms = 86_400_000;

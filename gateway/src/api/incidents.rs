@@ -24,9 +24,10 @@ use super::body::{self, Body, Id};
 use super::list::{List, Source, Where};
 use super::params::Params;
 use super::problem::Problem;
-use super::readers::ReadError;
 use super::schema::{Incident, WholeIncident};
-use crate::accounts::{Area, INCIDENTS_OF, Right, Who};
+use crate::accounts::{Area, INCIDENTS_OF, Right};
+use crate::api::who::Who;
+use crate::store::readers::ReadError;
 
 /// Lines of a trail shown at most; the newest are left out beyond it.
 const TRAIL_AT_MOST: u32 = 10_000;

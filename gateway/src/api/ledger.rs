@@ -13,7 +13,7 @@ use super::ApiState;
 use super::list::{List, Source, Where};
 use super::params::Params;
 use super::problem::Problem;
-use crate::accounts::Who;
+use crate::api::who::Who;
 
 const HOUR_MS: Ms = 3_600_000;
 const DAY_MS: Ms = 24 * HOUR_MS;

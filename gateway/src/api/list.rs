@@ -6,8 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::params::Page;
-use super::readers::ReadError;
 use crate::accounts::Area;
+use crate::store::readers::ReadError;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]

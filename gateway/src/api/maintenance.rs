@@ -20,9 +20,10 @@ use super::body::{Body, Id, Moment, signed, text};
 use super::list::List;
 use super::params::Params;
 use super::problem::{Fault, Problem};
-use super::readers::ReadError;
 use super::schema::ScopeOf;
-use crate::accounts::{Area, Job, Right, Who, Work};
+use crate::accounts::{Area, Job, Right, Work};
+use crate::api::who::Who;
+use crate::store::readers::ReadError;
 
 /// How long an exercise lasts when nobody says, minutes.
 const EXERCISE_MIN: u32 = 10;

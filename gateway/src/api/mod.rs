@@ -1,6 +1,6 @@
 //! HTTP: what the gateway knows, and what people do to it. Every route is in [`routes`].
 //!
-//! Reads go to the store through connections of their own ([`readers`]) and never wait for the
+//! Reads go to the store through connections of their own ([`crate::store::readers`]) and never wait for the
 //! engine; what changes something is asked of the engine. Not here: the pages people look at
 //! ([`crate::console`]), who they are ([`crate::accounts`]), and anything that decides.
 
@@ -22,7 +22,6 @@ mod openapi;
 pub(crate) mod params;
 pub mod problem;
 pub(crate) mod quarantine;
-pub mod readers;
 mod registration;
 mod reports;
 mod schema;
@@ -31,6 +30,7 @@ mod stations;
 pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
+pub mod who;
 mod wish;
 
 use std::io;
@@ -38,30 +38,31 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::Door;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
+use listener::{Bounded, CONNECTIONS, IDLE};
 use metrics_exporter_prometheus::PrometheusHandle;
+use problem::Problem;
 use standpipe_rules::registry::Registry;
+use stream::Streams;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Accounts, Who};
+use crate::accounts::Accounts;
+use crate::api::who::Who;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Town};
 use crate::engine::EngineHandle;
 use crate::health::Health;
 use crate::series::Series;
-use auth::Door;
-use listener::{Bounded, CONNECTIONS, IDLE};
-use problem::Problem;
-use readers::Readers;
-use stream::Streams;
+use crate::store::readers::Readers;
 
 /// Requests under `/api/v1` served at once; more wait, within their time.
 const REQUESTS_AT_ONCE: usize = 64;

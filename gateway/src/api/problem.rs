@@ -10,7 +10,7 @@ use standpipe_shared::is_hidden;
 use utoipa::ToSchema;
 
 use super::params::TIME;
-use super::readers::ReadError;
+use crate::store::readers::ReadError;
 
 /// A value from a request is shown up to here, characters.
 const SHOWN: usize = 80;

@@ -15,7 +15,8 @@ use super::ApiState;
 use super::list::{List, Source, Where};
 use super::params::Params;
 use super::problem::Problem;
-use crate::accounts::{Right, Who};
+use crate::accounts::Right;
+use crate::api::who::Who;
 
 /// One message that was not understood.
 #[derive(Debug, Serialize, ToSchema)]

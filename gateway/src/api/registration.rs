@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::ApiState;
 use super::problem::Problem;
-use super::readers::ReadError;
+use crate::store::readers::ReadError;
 
 /// What `GET` adds to a row; ignored when it comes back.
 const NOT_OURS: [&str; 10] = [

@@ -9,7 +9,7 @@ use axum::http::Uri;
 use super::ApiState;
 use super::params::Params;
 use super::problem::Problem;
-use crate::accounts::Who;
+use crate::api::who::Who;
 use crate::report::{Month, Report, gather};
 
 /// A station's month and those below it, last month beside it; this month and everything by

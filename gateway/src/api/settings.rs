@@ -18,9 +18,10 @@ use super::ApiState;
 use super::body::{Body, Id};
 use super::params::Params;
 use super::problem::Problem;
-use super::readers::ReadError;
 use super::wish::WishBody;
-use crate::accounts::{Area, Right, Who};
+use crate::accounts::{Area, Right};
+use crate::api::who::Who;
+use crate::store::readers::ReadError;
 
 /// How a device measures and reports.
 #[derive(Debug, Serialize, ToSchema)]

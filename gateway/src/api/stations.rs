@@ -16,9 +16,9 @@ use super::body::Id;
 use super::list::{List, Source, Where};
 use super::params::{Page, Params};
 use super::problem::Problem;
-use super::readers::ReadError;
 use super::schema::StationRow;
-use crate::accounts::Who;
+use crate::api::who::Who;
+use crate::store::readers::ReadError;
 
 /// One station.
 #[derive(Debug, Serialize, ToSchema)]

@@ -22,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::params::Params;
 use super::problem::Problem;
-use super::readers::{ReadError, Readers};
-use crate::accounts::{Area, By, Who};
+use crate::accounts::Area;
+use crate::api::who::{By, Who};
+use crate::store::readers::{ReadError, Readers};
 
 /// Clients at once.
 const CLIENTS: usize = 400;

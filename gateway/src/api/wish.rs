@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::body::signed;
 use super::problem::{Fault, Problem};
-use crate::accounts::Who;
+use crate::api::who::Who;
 
 /// Settings as they are wished. What is left out is the profile's.
 #[derive(Debug, Deserialize, ToSchema)]

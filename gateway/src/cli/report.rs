@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::{Failure, config};
 use crate::accounts::Area;
-use crate::api::readers::Readers;
 use crate::clock::Clock;
 use crate::console::{Town, report_document};
 use crate::report::{Month, gather};
-
-use super::{Failure, config};
+use crate::store::readers::Readers;
 
 /// Writes the report of a month to the output.
 #[derive(Debug, clap::Args)]

@@ -18,7 +18,7 @@ use super::maintenance::{Brief, brief, lines};
 use super::text::{Say, say, words};
 use super::view::{Form, Oops, View};
 use crate::accounts::{Area, Right};
-use crate::api::readers::ReadError;
+use crate::store::readers::ReadError;
 
 const TITLE: Say = say("Board", "值班台");
 const OPEN: Say = say("open", "件未关闭");

@@ -24,8 +24,8 @@ use crate::api::body::Id;
 use crate::api::devices::Status;
 use crate::api::maintenance::out_of_service;
 use crate::api::problem::Problem;
-use crate::api::readers::ReadError;
 use crate::report::RELAPSED;
+use crate::store::readers::ReadError;
 
 const NEWEST: Say = say("Newest reading", "最新读数");
 const HEARD: Say = say("Heard", "最近通信");

@@ -19,7 +19,7 @@ use crate::accounts::Area;
 use crate::api::devices::{LIKE, STATUS_PARAMS, containing, of_status, said, set_of};
 use crate::api::list::{List, Source, Where};
 use crate::api::params::{Page, Params};
-use crate::api::readers::ReadError;
+use crate::store::readers::ReadError;
 
 const TITLE: Say = say("Devices", "设备");
 const SEARCH: Say = say("Search id, name, address", "搜索编号、名称、地址");

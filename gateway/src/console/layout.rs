@@ -8,8 +8,9 @@ use standpipe_shared::Severity;
 use super::assets::{LIVE, STYLE};
 use super::text::{Lang, Say, say};
 use super::view::{View, escaped};
-use crate::accounts::{By, Right, Who};
+use crate::accounts::Right;
 use crate::api::quarantine;
+use crate::api::who::{By, Who};
 use crate::health::DegradedPart;
 
 const SKIP: Say = say("Skip to content", "跳到正文");

@@ -21,7 +21,7 @@ use crate::api::body::text;
 use crate::api::maintenance::{Item, NotMade, ended, items, made, windows};
 use crate::api::params::Params;
 use crate::api::problem::Problem;
-use crate::api::readers::ReadError;
+use crate::store::readers::ReadError;
 
 const TITLE: Say = say("Work and exercises", "维护与演练");
 const NOW: Say = say("Announced", "已公告");

@@ -15,7 +15,7 @@ use super::text::{Say, say, words};
 use super::view::{Oops, View};
 use crate::accounts::Area;
 use crate::api::devices::set_of;
-use crate::api::readers::ReadError;
+use crate::store::readers::ReadError;
 
 const TITLE: Say = say("Map", "地图");
 const SAYS: Say = say(

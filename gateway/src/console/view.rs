@@ -14,9 +14,10 @@ use standpipe_rules::Ms;
 
 use super::refused::Refused;
 use super::text::{Lang, Say, chosen, clock, day, machine, stamp};
-use crate::accounts::{By, Who, same};
+use crate::accounts::same;
 use crate::api::ApiState;
 use crate::api::problem::Problem;
+use crate::api::who::{By, Who};
 
 /// Sent by our scripts: they want a part of a page, and no other page instead.
 pub const LIVE: &str = "x-live";

@@ -18,7 +18,7 @@ use super::view::{Form, Oops, View, device_path};
 use crate::accounts::{Job, Right, Work};
 use crate::api::body::{Id, attachment, text};
 use crate::api::problem::Problem;
-use crate::api::readers::ReadError;
+use crate::store::readers::ReadError;
 
 const HISTORY: Say = say("Work history", "工作记录");
 const WITHDRAWN: Say = say("ended early", "提前结束");

@@ -6,7 +6,8 @@
 //! | [`device`] | devices: settings, commands, the clock; on another |
 //! | [`webhook`] | webhooks, robots of chats, mail, text messages: one sender each |
 //! | [`deliver`] | one attempt at one of these; `chat`, [`mail`], `sms`: how each wants it |
-//! | `digests` | the daily digest, behind all that pages |
+//! | `keeper` | has the daily digest of notices written down when its hour has come |
+//! | `digests` | the daily digest on its way, behind all that pages |
 //!
 //! A doorbell says that something may be owed; what, is in the store alone. A sender that is
 //! killed, cut off or told to stop therefore loses nothing: it reads again, and what was sent
@@ -21,6 +22,7 @@ pub mod deliver;
 pub mod device;
 mod digests;
 mod flight;
+mod keeper;
 pub mod mail;
 mod packets;
 mod session;

@@ -13,7 +13,7 @@ use super::story::{HOPS, Story};
 use super::watched::watched;
 use super::{Figures, Month, Report, Spread};
 use crate::accounts::{Area, area};
-use crate::api::readers::ReadError;
+use crate::store::readers::ReadError;
 
 /// SQL that is true of `incident i` that failed again after it was repaired, or seemed to be. Other
 /// episodes are none: it got worse, work on it took longer, or silence broke the evidence.

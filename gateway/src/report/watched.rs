@@ -14,8 +14,8 @@ use standpipe_shared::Condition;
 
 use crate::accounts::Area;
 use crate::api::maintenance::out_of_service;
-use crate::api::readers::ReadError;
 use crate::store::LEDGER_MS;
+use crate::store::readers::ReadError;
 
 const HOUR_MS: Ms = 3_600_000;
 

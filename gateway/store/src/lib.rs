@@ -11,10 +11,14 @@
 //! | `load.rs` | the world as it was |
 //! | [`files`] | every file that must not be lost, and where it is |
 //! | [`orders`] | what is asked of devices: written, given back, read |
-//! | [`reader`] | what senders, history and the API read |
+//! | [`reader`] | what senders and history read |
+//! | [`readers`] | a few connections for the API's questions, each on a thread that may wait |
+//! | [`notices`] | the notices of a day |
+//! | [`accounts`] | who may come in, and what they did: a database of its own |
 //!
 //! Not here: when to commit, and what to do when that fails (`engine`); history (`series`).
 
+pub mod accounts;
 pub mod block;
 pub mod bulletins;
 mod commit;
@@ -22,8 +26,10 @@ pub mod digests;
 pub mod files;
 mod load;
 mod migrations;
+pub mod notices;
 pub mod orders;
 pub mod reader;
+pub mod readers;
 mod rows;
 
 use std::fs::File;

@@ -36,7 +36,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth::{Door, Token};
 use super::metrics::recorder;
-use super::readers::Readers;
 use super::{ApiState, ServeError, serve};
 use crate::accounts::Accounts;
 use crate::clock::Clock;
@@ -50,6 +49,7 @@ use crate::series::batch::TagRow;
 use crate::series::embedded::Embedded;
 use crate::series::{Batch, Series, Tags};
 use crate::store::Store;
+use crate::store::readers::Readers;
 
 /// 2025-11-24 16:00 UTC.
 pub const NOON: i64 = 1_764_000_000_000;

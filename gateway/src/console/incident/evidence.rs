@@ -17,7 +17,7 @@ use super::super::view::{Oops, View, device_path};
 use super::or_dash;
 use super::trail::Names;
 use crate::api::maintenance::out_of_service;
-use crate::api::readers::ReadError;
+use crate::store::readers::ReadError;
 
 const FACTS: Say = say("What is known", "已知情况");
 const DEVICE: Say = say("Device", "设备");

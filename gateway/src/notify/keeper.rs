@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use serde_json::json;
 use standpipe_rules::Ms;
+use standpipe_store::accounts::Area;
+use standpipe_store::notices::gather;
 use standpipe_words::day::{Due, Hour, Told};
 use standpipe_words::digest::link;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use super::gather;
-use crate::accounts::Area;
+use super::Setup;
 use crate::config::Webhook;
 use crate::engine::{Inbox, Unavailable};
-use crate::notify::Setup;
 use crate::store::Reader;
 use crate::store::digests::News;
 

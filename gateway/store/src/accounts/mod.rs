@@ -3,7 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `role` | what each role may do: one table |
-//! | `who` | somebody who was let in, and what they may see |
+//! | `area` | what the people of a station may see |
 //! | `secret` | passwords, and what is random |
 //! | `lockout` | how long nobody may try again |
 //! | [`book`] | the file `accounts.db`: every statement about accounts |
@@ -15,24 +15,26 @@
 //!
 //! Not here: HTTP, cookies and forms (`api::auth`, `console`).
 
+mod area;
 pub mod book;
 mod lockout;
 mod role;
 mod secret;
-mod who;
 mod work;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use standpipe_rules::Ms;
-use standpipe_store::files::Database;
 use tokio::sync::Semaphore;
 
+use crate::files::Database;
+
+pub use area::{Area, DEVICES_OF, INCIDENTS_OF, area};
 pub use book::{Account, AuditLine, Book, Known, Token};
 pub use role::{Right, Role};
 pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
-pub use who::{Area, By, DEVICES_OF, INCIDENTS_OF, Who, area};
+
 pub use work::{Job, Work};
 
 /// Passwords that are hashed at once; each takes 7 MiB and some 20 ms of a processor.

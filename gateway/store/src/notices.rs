@@ -1,4 +1,5 @@
-//! The notices of a day, as the store keeps them.
+//! The notices of a day: what its digest is made of. What is in one is decided in
+//! `standpipe_rules::digest`.
 
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
@@ -7,9 +8,9 @@ use standpipe_rules::incidents::WireIncident;
 use standpipe_rules::selftest;
 use standpipe_words::day::Day;
 
+use crate::REJECTED_SLOT_MS;
 use crate::accounts::{Area, area};
-use crate::api::readers::ReadError;
-use crate::store::REJECTED_SLOT_MS;
+use crate::readers::ReadError;
 
 /// Notices that one digest counts at most; beyond it, the newest.
 const NOTICES: u32 = 20_000;
@@ -95,7 +96,7 @@ fn notices(of: &Area) -> String {
 mod tests {
     use super::notices;
     use crate::accounts::Area;
-    use crate::store::{Reader, Store};
+    use crate::{Reader, Store};
 
     #[test]
     fn years_of_incidents_are_not_read_for_one_day() {

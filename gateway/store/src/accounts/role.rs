@@ -1,4 +1,4 @@
-//! Roles and what each may do. Where it may be done is in [`super::who`].
+//! Roles and what each may do. Where it may be done is in [`super::area`].
 
 use standpipe_rules::incidents::{AccountRole, ActionKind};
 
