@@ -21,16 +21,18 @@ use std::time::{Duration, Instant};
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_rules::registry::Registry;
 use standpipe_shared::Condition;
+use standpipe_web::api::ApiState;
+use standpipe_web::api::town::Town;
+use standpipe_web::api::watch::Watch;
+use standpipe_web::serve::{self, ServeError};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{AccountError, Accounts, NoSecret, key};
 use crate::api::auth::{Door, Token};
-use crate::api::{self, ApiState, ServeError};
 use crate::cli::complain;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::console::{Town, Watch};
 use crate::engine::{
     self, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues,
 };
@@ -104,7 +106,7 @@ pub enum StartError {
 pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
-    let metrics = api::metrics::install()?;
+    let metrics = standpipe_web::metrics::install()?;
     let Opened { store, mut loaded, gateway, untaken } = open(&config)?;
     engine::came_back(&mut loaded, &clock.moment());
     clock.doubt(loaded.world.clock_doubt().is_some());
@@ -376,7 +378,7 @@ fn serve(
     Builder::new().name("api".to_owned()).spawn(move || {
         let served = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            api::serve(listener, state, stop).await
+            serve::serve(listener, state, stop).await
         });
         if let Err(bad) = served {
             tracing::error!("{bad}");

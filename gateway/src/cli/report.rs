@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use standpipe_web::api::town::Town;
 
 use super::{Failure, config};
 use crate::accounts::Area;
 use crate::clock::Clock;
-use crate::console::{Town, report_document};
+use crate::console::report_document;
 use crate::report::{Month, gather};
 use crate::store::readers::Readers;
 

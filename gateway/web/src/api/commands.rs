@@ -1,0 +1,162 @@
+//! Commands to devices, and what became of them.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use rusqlite::Row;
+use serde::{Deserialize, Serialize};
+use standpipe_rules::orders::{Asked, Command, Order, OrderRefused};
+use standpipe_shared::Verb;
+use standpipe_store::accounts::Right;
+use standpipe_store::readers::ReadError;
+use ulid::Ulid;
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::body::{Body, Id, signed};
+use super::devices;
+use super::list::{List, Source, Where};
+use super::params::{Page, Params};
+use super::problem::{Fault, Problem};
+use super::schema::CommandRow;
+use crate::api::who::Who;
+
+/// One command, and how far it is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Command)]
+pub struct Item {
+    /// To which device.
+    device: String,
+    /// What was asked, and what came of it.
+    #[serde(flatten)]
+    #[schema(value_type = CommandRow)]
+    command: Command,
+}
+
+/// What a device shall do.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CommandBody)]
+pub struct Ask {
+    /// `report_now`, `self_test`, `silence` or `restart`.
+    #[schema(value_type = String)]
+    command: Verb,
+    /// For how long: `report_now` 1 to 3600, `silence` 1 to 900.
+    seconds: Option<u32>,
+    /// How long it waits for the device, 1 to 604800; usually three intervals, at least 5 min.
+    expires_s: Option<u32>,
+    /// Who asks.
+    #[serde(default)]
+    by: String,
+}
+
+const ITEMS: Source = Source {
+    select: "d.id, c.json",
+    from: "command c JOIN device d ON d.ix = c.ix",
+    joins: "",
+    group: "",
+    order: "ORDER BY c.number DESC",
+};
+
+/// What was asked of a device, newest first.
+#[utoipa::path(get, path = "/api/v1/devices/{id}/commands", tag = "devices",
+    operation_id = "list_commands",
+    params(("id" = String, Path), ("page" = Option<u32>, Query),
+        ("per_page" = Option<u32>, Query)),
+    responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body),
+        (status = 404, body = super::problem::Body)))]
+pub async fn list(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    Id(id): Id,
+    uri: Uri,
+) -> Result<Json<List<Item>>, Problem> {
+    let page = Params::read(&uri, &["page", "per_page"])?.page()?;
+    devices::kind(&api, &who.area, &id).await?;
+    let mut wanted = Where::default();
+    wanted.and("d.id = ?", id);
+    Ok(Json(api.store.read(move |db| ITEMS.page(db, &wanted, page, item)).await?))
+}
+
+/// One command.
+#[utoipa::path(get, path = "/api/v1/devices/{id}/commands/{command}", tag = "devices",
+    operation_id = "get_command",
+    params(("id" = String, Path), ("command" = String, Path)),
+    responses((status = 200, body = Item), (status = 404, body = super::problem::Body)))]
+pub async fn one(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    Path((device, id)): Path<(String, String)>,
+    uri: Uri,
+) -> Result<Json<Item>, Problem> {
+    Params::read(&uri, &[])?;
+    devices::kind(&api, &who.area, &device).await?;
+    find(&api, device, id).await.map(Json)
+}
+
+/// Asks a device to do something. It is done when the device wakes next; `state` says how far
+/// that is.
+#[utoipa::path(post, path = "/api/v1/devices/{id}/commands", tag = "devices",
+    operation_id = "ask_command",
+    params(("id" = String, Path)), request_body = Ask,
+    responses((status = 202, body = Item),
+        (status = 400, description = "`errors` names each member, its limits and what to do",
+            body = super::problem::Body),
+        (status = 404, body = super::problem::Body),
+        (status = 409, description = "too many wait for this device", body = super::problem::Body),
+        (status = 503, body = super::problem::Body)))]
+pub async fn ask(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    Id(id): Id,
+    uri: Uri,
+    Body(body): Body<Ask>,
+) -> Result<(StatusCode, Json<Item>), Problem> {
+    Params::read(&uri, &[])?;
+    // Whoever stands beside a device may ask it to speak; it starts again for its keeper.
+    who.needs(if body.command == Verb::Restart { Right::Devices } else { Right::CheckHydrant })?;
+    devices::kind(&api, &who.area, &id).await?;
+    let asked = body.asked(&who)?;
+    let order = Order::Command { device: id.as_str().into(), asked };
+    let done = api.engine.order(order).await;
+    let command = match done.map_err(|down| Problem::part_down(down.to_string()))? {
+        Ok(command) => command.map_or_else(String::new, |it: Ulid| it.to_string()),
+        Err(OrderRefused::UnknownDevice | OrderRefused::UnknownProfile) => {
+            return Err(Problem::unknown("device", &id));
+        }
+        Err(many @ OrderRefused::TooMany { .. }) => {
+            return Err(Problem::too_many(many.to_string()));
+        }
+    };
+    api.did(&who, body.command.as_str(), &id).await;
+    Ok((StatusCode::ACCEPTED, Json(find(&api, id, command).await?)))
+}
+
+impl Ask {
+    fn asked(&self, who: &Who) -> Result<Asked, Problem> {
+        let by = signed(&self.by, who)?;
+        Asked::new(self.command, self.seconds, self.expires_s, &by).map_err(|bad| {
+            let fault = |it: &standpipe_rules::orders::BadCommand| Fault {
+                field: it.field(),
+                detail: it.to_string(),
+            };
+            let faults: Vec<Fault> = bad.iter().map(fault).collect();
+            Problem::bad_members("bad-command", "Command out of range", &faults)
+        })
+    }
+}
+
+async fn find(api: &ApiState, device: String, id: String) -> Result<Item, Problem> {
+    let (mut wanted, first) = (Where::default(), Page { page: 1, per_page: 1 });
+    wanted.and("d.id = ?", device);
+    wanted.and("c.id = ?", id.clone());
+    let found = api.store.read(move |db| ITEMS.page(db, &wanted, first, item)).await?;
+    found.items.into_iter().next().ok_or_else(|| Problem::unknown_command(&id))
+}
+
+fn item(row: &Row<'_>) -> Result<Item, ReadError> {
+    let command = serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default())?;
+    Ok(Item { device: row.get(0)?, command })
+}

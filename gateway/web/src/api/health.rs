@@ -1,0 +1,159 @@
+//! Whether the gateway lives, whether it can do its work, and what it counted.
+//!
+//! Ready: the store takes what is written, and neither lane has been away for over 30 s. History
+//! that is behind is a warning: it is caught up from the store, and pages never wait for it. So is
+//! everything that a person has to mend while the work goes on ([`standpipe_engine::health::Degraded`]).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use standpipe_engine::health::{Health, Part, Status};
+use standpipe_rules::Ms;
+use utoipa::ToSchema;
+
+use super::ApiState;
+
+/// A lane may be away this long before it counts: `gateway_blind` is raised then too.
+const LANE_AWAY_MS: Ms = 30_000;
+
+/// Whether the gateway can do its work.
+#[derive(Debug, Serialize, PartialEq, Eq, ToSchema)]
+pub struct Readiness {
+    /// Nothing is in `reasons`.
+    ready: bool,
+    /// Why not.
+    reasons: Vec<Reason>,
+    /// What does not work and is not needed for alarms.
+    warnings: Vec<Reason>,
+    /// The parts among `warnings` that stay so until a person has dealt with them: `registry`.
+    degraded: Vec<&'static str>,
+}
+
+/// One part that does not work.
+#[derive(Debug, Serialize, PartialEq, Eq, ToSchema)]
+pub struct Reason {
+    /// `store`, `alarm_lane`, `telemetry_lane`, `series` or `clock` (nobody synchronises the
+    /// machine's clock); one of `degraded`.
+    part: &'static str,
+    /// Since when; null: it has not worked yet.
+    since: Option<Ms>,
+    /// What is wrong, and what to do.
+    why: Box<str>,
+}
+
+/// The process lives.
+#[utoipa::path(get, path = "/healthz", tag = "health",
+    operation_id = "get_health", security(()),
+    responses((status = 200, description = "alive", body = String)))]
+pub async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// The gateway can do its work, or why it can't.
+#[utoipa::path(get, path = "/readyz", tag = "health",
+    operation_id = "get_readiness", security(()), responses(
+    (status = 200, description = "ready", body = Readiness),
+    (status = 503, description = "not ready, and why", body = Readiness)))]
+pub async fn ready(State(api): State<Arc<ApiState>>) -> (StatusCode, Json<Readiness>) {
+    let readiness = judge(&api.health, api.clock.now());
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
+}
+
+/// What was counted, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    operation_id = "get_metrics", security(()), responses(
+    (status = 200, description = "Prometheus text format", body = String)))]
+pub async fn metrics(State(api): State<Arc<ApiState>>) -> Response {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], api.metrics.render()).into_response()
+}
+
+fn judge(health: &Health, now: Ms) -> Readiness {
+    let away = |it: &Reason| it.since.is_none_or(|since| now - since > LANE_AWAY_MS);
+    let mut reasons: Vec<Reason> = reason("store", &health.store).into_iter().collect();
+    reasons.extend(reason("alarm_lane", &health.alarm_lane).filter(away));
+    reasons.extend(reason("telemetry_lane", &health.telemetry_lane).filter(away));
+    let mut warnings: Vec<Reason> = reason("series", &health.series).into_iter().collect();
+    if matches!(health.clock.status(), Status::Failing { .. }) {
+        warnings.extend(reason("clock", &health.clock));
+    }
+    let troubles = health.degraded.list();
+    let degraded = troubles.iter().map(|trouble| trouble.part.as_str()).collect();
+    warnings.extend(troubles.into_iter().map(|trouble| {
+        let (part, since) = (trouble.part.as_str(), Some(trouble.since));
+        Reason { part, since, why: trouble.why.en.into() }
+    }));
+    Readiness { ready: reasons.is_empty(), reasons, warnings, degraded }
+}
+
+fn reason(part: &'static str, says: &Part) -> Option<Reason> {
+    match says.status() {
+        Status::Fine => None,
+        Status::Starting => Some(Reason { part, since: None, why: "not working yet: wait".into() }),
+        Status::Failing { since, why } => Some(Reason { part, since, why }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use standpipe_engine::health::{DegradedPart, Health, Trouble};
+    use standpipe_rules::incidents::Text;
+
+    fn all_fine() -> Health {
+        let health = Health::default();
+        for part in [&health.store, &health.alarm_lane, &health.telemetry_lane, &health.series] {
+            part.fine();
+        }
+        health
+    }
+
+    fn registry() -> Trouble {
+        let why = Text { en: "bad: correct it".to_owned(), zh: "错误".to_owned() };
+        Trouble { part: DegradedPart::Registry, since: 0, why }
+    }
+
+    fn parts(reasons: &[super::Reason]) -> Vec<&str> {
+        reasons.iter().map(|it| it.part).collect()
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn ready_is_a_working_store_and_lanes_that_are_not_away_for_long() {
+        type Break = fn(&Health);
+        type Case = (&'static str, Break, i64, &'static [&'static str], &'static [&'static str]);
+        let cases: [Case; 9] = [
+            ("all fine",            |_| {},                                  0,      &[],                 &[]),
+            ("disc full",           |it| it.store.failing(0, "full"),        0,      &["store"],          &[]),
+            ("a lane for 30 s",     |it| it.alarm_lane.failing(0, "away"),   30_000, &[],                 &[]),
+            ("and a bit",           |it| it.alarm_lane.failing(0, "away"),   30_001, &["alarm_lane"],     &[]),
+            ("the other lane",      |it| it.telemetry_lane.failing(0, "x"),  30_001, &["telemetry_lane"], &[]),
+            ("history for hours",   |it| it.series.failing(0, "away"),   9_000_000,  &[],                 &["series"]),
+            ("a clock on its own",  |it| it.clock.failing(0, "unsynchronised"), 0,   &[],                 &["clock"]),
+            ("a bad registry file", |it| it.degraded.set(registry()),        0,      &[],                 &["registry"]),
+            ("store, back again",   |it| { it.store.failing(0, "x"); it.store.fine(); }, 1, &[],          &[]),
+        ];
+        for (story, broken, now, reasons, warnings) in cases {
+            let health = all_fine();
+            broken(&health);
+            let readiness = judge(&health, now);
+            assert_eq!(parts(&readiness.reasons), reasons, "{story}");
+            assert_eq!(parts(&readiness.warnings), warnings, "{story}");
+            assert_eq!(readiness.ready, reasons.is_empty(), "{story}");
+            let degraded: Vec<&str> = warnings.iter().copied().filter(|it| !["series", "clock"].contains(it)).collect();
+            assert_eq!(readiness.degraded, degraded, "{story}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_ready_before_it_has_worked_once() {
+        let readiness = judge(&Health::default(), 0);
+        assert_eq!(parts(&readiness.reasons), ["store", "alarm_lane", "telemetry_lane"]);
+        assert_eq!(parts(&readiness.warnings), ["series"]);
+    }
+}

@@ -1,0 +1,301 @@
+//! Incidents: listed as they lie in the store, one with all that happened to it, and what
+//! people do to it. Whether something can be done now is decided by the engine.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{Uri, header};
+use axum::response::{IntoResponse, Response};
+use rusqlite::{Connection, OptionalExtension};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::{Action, ActionKind, IncidentId, Refused, State as Stage};
+use standpipe_shared::Severity;
+use standpipe_store::accounts::{Area, INCIDENTS_OF, Right};
+use standpipe_store::readers::ReadError;
+use standpipe_words::cap::{self, Earlier};
+use standpipe_words::message::{Desk, Incident as Told};
+use ulid::Ulid;
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::body::{self, Body, Id};
+use super::list::{List, Source, Where};
+use super::params::Params;
+use super::problem::Problem;
+use super::schema::{Incident, WholeIncident};
+use crate::api::who::Who;
+
+/// Lines of a trail shown at most; the newest are left out beyond it.
+const TRAIL_AT_MOST: u32 = 10_000;
+
+const ITEMS: Source = Source {
+    select: "wire",
+    from: "incident i",
+    joins: "",
+    group: "",
+    order: "ORDER BY opened_at DESC, number DESC",
+};
+
+/// One line of a trail.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Hop {
+    /// When.
+    at: Ms,
+    /// What: `measured`, `received`, `raised`, `paged`, `delivered`, `shown`, `acknowledged` …
+    hop: String,
+    /// By whom: a person, a station, a device, `gateway`.
+    by: String,
+    /// In words or numbers.
+    detail: String,
+    /// Of what people do: the authenticated name of who did it, beside `by`, which they claim.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    actor: String,
+}
+
+/// What somebody does.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ActionBody)]
+pub struct Act {
+    /// The same as in the path, if given.
+    incident: Option<String>,
+    /// `shown`, `acknowledge`, `dispatch`, `arrive`, `comment`, `resolve` or `false_alarm`.
+    #[schema(value_type = String)]
+    action: ActionKind,
+    /// Who; whoever is signed in when missing.
+    #[serde(default)]
+    by: String,
+    /// What they write.
+    #[serde(default)]
+    note: String,
+}
+
+/// Newest first. Not closed: `state=open,acknowledged,resolved,verifying`.
+#[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents",
+    operation_id = "list_incidents",
+    params(
+        ("state" = Option<String>, Query, description = "one or more, separated by commas"),
+        ("station" = Option<String>, Query, description = "incidents that concern this station"),
+        ("severity" = Option<String>, Query, description = "one or more, separated by commas"),
+        ("from" = Option<String>, Query, description = "opened at or after: Unix ms, RFC 3339 or a date"),
+        ("to" = Option<String>, Query, description = "opened before: Unix ms, RFC 3339 or a date"),
+        ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
+    responses((status = 200, body = List<Incident>), (status = 400, body = super::problem::Body)))]
+pub async fn list(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+) -> Result<Json<List<Box<RawValue>>>, Problem> {
+    let accepted = ["state", "station", "severity", "from", "to", "page", "per_page"];
+    let params = Params::read(&uri, &accepted)?;
+    let wanted = filters(&params, &who.area)?;
+    let page = params.page()?;
+    let list = api.store.read(move |db| {
+        ITEMS.page(db, &wanted, page, |row| Ok(RawValue::from_string(row.get(0)?)?))
+    });
+    Ok(Json(list.await?))
+}
+
+fn filters(params: &Params, area: &Area) -> Result<Where, Problem> {
+    let states = params.some_of("state", &Stage::ALL.map(|it| (it.as_str(), it)))?;
+    let severities =
+        params.some_of("severity", &Severity::ALL.map(|it| (it.as_str(), it.as_str())))?;
+    let mut wanted = Where::within(area, area.incidents());
+    if !states.is_empty() {
+        if !states.contains(&Stage::Closed) {
+            wanted.and_always("open = 1");
+        }
+        let names: Vec<&str> = states.into_iter().map(Stage::as_str).collect();
+        wanted.and("state IN (SELECT value FROM json_each(?))", Value::from(names).to_string());
+    }
+    if !severities.is_empty() {
+        let names = Value::from(severities).to_string();
+        wanted.and("severity IN (SELECT value FROM json_each(?))", names);
+    }
+    wanted.and_some(INCIDENTS_OF, params.text("station")?);
+    let (from, to) = (params.time("from")?, params.time("to")?);
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        let accepted = format!("a time before `to`, which is {to}");
+        return Err(Problem::bad_parameter("from", &from.to_string(), &accepted));
+    }
+    wanted.and_some("opened_at >= ?", from);
+    wanted.and_some("opened_at < ?", to);
+    Ok(wanted)
+}
+
+/// One incident with its trail and its children.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents",
+    operation_id = "get_incident",
+    params(("id" = String, Path)),
+    responses((status = 200, body = WholeIncident), (status = 404, body = super::problem::Body)))]
+pub async fn one(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    Id(id): Id,
+    uri: Uri,
+) -> Result<Json<Map<String, Value>>, Problem> {
+    Params::read(&uri, &[])?;
+    whole(&api, &who, named(&id)?).await.map(Json)
+}
+
+/// One incident as a CAP 1.2 alert. Its messages are numbered by revision; all but the first are
+/// updates of the first.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}/cap", tag = "incidents",
+    operation_id = "get_incident_cap",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "CAP 1.2, XML", content_type = "application/cap+xml"),
+        (status = 404, body = super::problem::Body)))]
+pub async fn cap(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    Id(id): Id,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    Params::read(&uri, &[])?;
+    let whole = whole(&api, &who, named(&id)?).await?;
+    let incident: Told = serde_json::from_value(Value::Object(whole)).map_err(ReadError::Row)?;
+    let (number, sent) = (format!("{}.{}", incident.id, incident.rev), incident.updated_at);
+    let first = Earlier { id: format!("{}.1", incident.id), sent: incident.opened_at };
+    let earlier: &[Earlier] = if incident.rev > 1 { &[first] } else { &[] };
+    let message = cap::Message { id: &number, sent, earlier };
+    let town = &api.town;
+    let desk = Desk { zone: town.zone.clone(), url: town.url.clone(), language: town.language };
+    let document = cap::document(&incident, &message, &desk);
+    Ok(([(header::CONTENT_TYPE, cap::TYPE)], document).into_response())
+}
+
+/// Somebody does something; answers the whole incident as it is then.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/actions", tag = "incidents",
+    operation_id = "act_on_incident",
+    params(("id" = String, Path)), request_body = Act,
+    responses((status = 200, body = WholeIncident), (status = 400, body = super::problem::Body),
+        (status = 404, body = super::problem::Body),
+        (status = 409, description = "not now; `incident` is in the problem",
+            body = super::problem::Body),
+        (status = 503, body = super::problem::Body)))]
+pub async fn act(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    Id(id): Id,
+    uri: Uri,
+    Body(body): Body<Act>,
+) -> Result<Json<Map<String, Value>>, Problem> {
+    Params::read(&uri, &[])?;
+    let incident = named(&id)?;
+    let action = body.action(incident, &who)?;
+    done(&api, &who, action).await.map(Json)
+}
+
+/// Does it, if they may; the whole incident as it is then.
+///
+/// # Errors
+/// 403, 404, 409 with the incident, 503.
+pub async fn done(
+    api: &ApiState,
+    who: &Who,
+    action: Action,
+) -> Result<Map<String, Value>, Problem> {
+    let (incident, kind) = (action.incident, action.kind);
+    // The rules' own table, asked before the engine is troubled; they ask it again.
+    if let Err(problem) = who.needs(Right::Act(kind)) {
+        metrics::counter!("standpipe_refused_actions_total").increment(1);
+        let (actor, by) = (who.actor(), &action.by);
+        tracing::warn!(%actor, ?by, %incident, ?kind, "an action was refused: {}", Refused::NotAllowed);
+        return Err(problem);
+    }
+    whole(api, who, incident).await?;
+    let name = serde_json::to_value(kind).unwrap_or_default();
+    let name = name.as_str().unwrap_or_default();
+    let done = api.engine.act(who.actor(), action).await;
+    match done.map_err(|down| Problem::part_down(down.to_string()))? {
+        Ok(()) => {
+            if kind != ActionKind::Shown {
+                api.did(who, name, &incident.to_string()).await;
+            }
+            whole(api, who, incident).await
+        }
+        Err(Refused::NotAllowed | Refused::NotTold | Refused::Unregistered) => {
+            Err(Problem::not_allowed(who.role.as_str()))
+        }
+        // The book holds open incidents only; a closed one is in the store alone.
+        Err(Refused::Unknown | Refused::NotNow { .. }) => {
+            let incident = whole(api, who, incident).await?;
+            Err(Problem::not_now(name, Value::Object(incident)))
+        }
+    }
+}
+
+impl Act {
+    fn action(self, incident: IncidentId, who: &Who) -> Result<Action, Problem> {
+        if self.incident.is_some_and(|it| !it.eq_ignore_ascii_case(&incident.to_string())) {
+            let detail =
+                format!("incident in the body is not `{incident}` of the path: leave it out");
+            return Err(Problem::bad_request(detail));
+        }
+        let note = body::text("note", &self.note)?;
+        let by = body::signed(&self.by, who)?;
+        Ok(Action { incident, kind: self.action, by, note })
+    }
+}
+
+/// An id that is none can't be known.
+///
+/// # Errors
+/// 404.
+pub fn named(id: &str) -> Result<IncidentId, Problem> {
+    Ulid::from_string(id).map_err(|_| Problem::unknown("incident", id))
+}
+
+/// One incident with its trail and its children.
+///
+/// # Errors
+/// 404 when there is none, or it is no business of theirs.
+pub async fn whole(
+    api: &ApiState,
+    who: &Who,
+    id: IncidentId,
+) -> Result<Map<String, Value>, Problem> {
+    let area = who.area.clone();
+    let found = api.store.read(move |db| find(db, &area, &id.to_string())).await?;
+    found.ok_or_else(|| Problem::unknown("incident", &id.to_string()))
+}
+
+fn find(db: &Connection, area: &Area, id: &str) -> Result<Option<Map<String, Value>>, ReadError> {
+    let sql = format!(
+        "SELECT i.wire, json_extract(i.inner, '$.children') FROM incident i
+         WHERE {} AND i.id = ?2",
+        area.incidents()
+    );
+    let found = db
+        .prepare_cached(&sql)?
+        .query_row((area, id), |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+        })
+        .optional()?;
+    let Some((wire, children)) = found else { return Ok(None) };
+    let mut incident: Map<String, Value> = serde_json::from_str(&wire)?;
+    let sql =
+        "SELECT at, hop, by, detail, actor FROM trail WHERE incident = ?1 ORDER BY n LIMIT ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map((id, TRAIL_AT_MOST), |row| {
+        Ok(Hop {
+            at: row.get(0)?,
+            hop: row.get(1)?,
+            by: row.get(2)?,
+            detail: row.get(3)?,
+            actor: row.get(4)?,
+        })
+    })?;
+    let trail = rows.collect::<Result<Vec<Hop>, _>>()?;
+    incident.insert("trail".to_owned(), serde_json::to_value(trail)?);
+    let children =
+        children.map_or_else(|| Ok(Value::Array(Vec::new())), |it| serde_json::from_str(&it))?;
+    incident.insert("children".to_owned(), children);
+    Ok(Some(incident))
+}

@@ -1,0 +1,457 @@
+//! What people announce: work on hydrants, walk tests, exercises.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::{Announced, Announcement, BadAnnouncement, Meta, Scope, Window};
+use standpipe_rules::registry::DeviceIx;
+use standpipe_shared::{Condition, Kind};
+use standpipe_store::accounts::{Area, Job, Right, Work};
+use standpipe_store::readers::ReadError;
+use ulid::Ulid;
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::body::{Body, Id, Moment, signed, text};
+use super::list::List;
+use super::params::Params;
+use super::problem::{Fault, Problem};
+use super::schema::ScopeOf;
+use crate::api::who::Who;
+
+/// How long an exercise lasts when nobody says, minutes.
+const EXERCISE_MIN: u32 = 10;
+const MINUTE_MS: Ms = 60_000;
+
+/// One announcement.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Announcement)]
+pub struct Item {
+    /// Its ULID.
+    pub id: Box<str>,
+    /// `maintenance`, `walk_test` or `exercise`.
+    #[schema(value_type = String)]
+    pub what: Announced,
+    /// `{"device":…}`, `{"zone":…}` or `{"station":…}`: whose devices were meant.
+    #[schema(value_type = Option<ScopeOf>)]
+    pub scope: Option<Scope>,
+    /// Maintenance: what is muted. Exercise: what was raised.
+    #[schema(value_type = Vec<String>)]
+    pub conditions: BTreeSet<Condition>,
+    /// From then …
+    pub from: Ms,
+    /// … until just before then.
+    pub until: Ms,
+    /// Whether it holds now.
+    pub active: bool,
+    /// Who says so.
+    pub by: Box<str>,
+    /// Why.
+    pub note: Box<str>,
+    /// The devices for which it holds; only those whose station the asker answers for.
+    pub devices: Vec<String>,
+    /// Of these, the hydrants that cannot be counted on meanwhile: those of maintenance.
+    pub lost_hydrants: Vec<String>,
+    /// The stations responsible for them.
+    pub stations: Vec<String>,
+}
+
+/// Work, or a walk test.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AnnouncementBody)]
+pub struct Announce {
+    /// `maintenance` or `walk_test`.
+    what: What,
+    /// One of `device`, `zone`, `station`.
+    device: Option<String>,
+    /// The hydrants of a pressure zone.
+    zone: Option<String>,
+    /// The devices a station itself is responsible for.
+    station: Option<String>,
+    /// Maintenance: what the work will cause. Never a fire.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    conditions: BTreeSet<Condition>,
+    /// Now, when left out.
+    from: Option<Moment>,
+    /// Maintenance at most 30 days, a walk test at most 8 hours after `from`.
+    until: Moment,
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    note: String,
+}
+
+/// What may be announced without an alarm of its own.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AnnouncementKind)]
+pub enum What {
+    /// Mutes the listed conditions, never a fire.
+    Maintenance,
+    /// Detectors are set off one after the other.
+    WalkTest,
+}
+
+/// An exercise.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ExerciseBody)]
+pub struct Exercise {
+    /// The detector that is to have found a fire.
+    device: String,
+    /// `smoke` (when left out) or `heat`.
+    #[schema(value_type = Option<String>)]
+    condition: Option<Condition>,
+    /// For how long, at most 60; 10 when left out.
+    minutes: Option<u32>,
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    note: String,
+}
+
+/// What holds or is planned, soonest end first.
+#[utoipa::path(get, path = "/api/v1/maintenance", tag = "maintenance",
+    operation_id = "list_maintenance",
+    params(("station" = Option<String>, Query, description = "with devices of this station"),
+        ("device" = Option<String>, Query, description = "with this device"),
+        ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
+    responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
+pub async fn list(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+) -> Result<Json<List<Item>>, Problem> {
+    let params = Params::read(&uri, &["station", "device", "page", "per_page"])?;
+    let (station, device, page) = (params.text("station")?, params.text("device")?, params.page()?);
+    let wanted = |it: &Item| {
+        station.as_ref().is_none_or(|id| it.stations.contains(id))
+            && device.as_ref().is_none_or(|id| it.devices.contains(id))
+            && !it.devices.is_empty()
+    };
+    let all: Vec<Item> = items(&api, &who.area).await?.into_iter().filter(wanted).collect();
+    let (total, per_page) = (all.len(), page.per_page as usize);
+    let skip = (page.page as usize - 1).saturating_mul(per_page);
+    let items = all.into_iter().skip(skip).take(per_page).collect();
+    let pages = total.div_ceil(per_page).max(1) as u64;
+    Ok(Json(List { items, page: page.page, pages, total: total as u64 }))
+}
+
+/// Announces work or a walk test. It holds for the devices that belong there now.
+#[utoipa::path(post, path = "/api/v1/maintenance", tag = "maintenance",
+    operation_id = "announce_maintenance", request_body = Announce,
+    responses((status = 201, body = Item),
+        (status = 400, description = "`errors` names each member and what to do",
+            body = super::problem::Body),
+        (status = 503, body = super::problem::Body)))]
+pub async fn announce(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+    Body(body): Body<Announce>,
+) -> Result<(StatusCode, Json<Item>), Problem> {
+    Params::read(&uri, &[])?;
+    let announcement = body.announcement(&who, api.clock.now())?;
+    Ok((StatusCode::CREATED, Json(made(&api, &who, announcement).await?)))
+}
+
+/// Has an alarm raised of a detector, marked as an exercise, and paged to its station. It ends by
+/// itself; a real alarm of the same detector counts at once.
+#[utoipa::path(post, path = "/api/v1/exercises", tag = "maintenance",
+    operation_id = "make_exercise", request_body = Exercise,
+    responses((status = 201, body = Item),
+        (status = 400, description = "`errors` names each member and what to do",
+            body = super::problem::Body),
+        (status = 503, body = super::problem::Body)))]
+pub async fn exercise(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+    Body(body): Body<Exercise>,
+) -> Result<(StatusCode, Json<Item>), Problem> {
+    Params::read(&uri, &[])?;
+    let announcement = body.announcement(&who, api.clock.now())?;
+    Ok((StatusCode::CREATED, Json(made(&api, &who, announcement).await?)))
+}
+
+/// Ends an announcement now. What it muted and is still true is acted on; an exercise is over.
+#[utoipa::path(delete, path = "/api/v1/maintenance/{id}", tag = "maintenance",
+    operation_id = "withdraw_announcement",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "as it was", body = Item),
+        (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+pub async fn withdraw(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    Id(id): Id,
+    uri: Uri,
+) -> Result<Json<Item>, Problem> {
+    Params::read(&uri, &[])?;
+    ended(&api, &who, &id).await.map(Json)
+}
+
+/// The same, with the id as a parameter.
+#[utoipa::path(delete, path = "/api/v1/maintenance", tag = "maintenance",
+    operation_id = "withdraw_announcement_by_parameter",
+    params(("id" = String, Query)),
+    responses((status = 200, description = "as it was", body = Item),
+        (status = 400, body = super::problem::Body),
+        (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+pub async fn withdraw_named(
+    State(api): State<Arc<ApiState>>,
+    who: Who,
+    uri: Uri,
+) -> Result<Json<Item>, Problem> {
+    let id = Params::read(&uri, &["id"])?.text("id")?;
+    let id = id.ok_or_else(|| Problem::bad_parameter("id", "", "the id of an announcement"))?;
+    ended(&api, &who, &id).await.map(Json)
+}
+
+/// Ends one, if they may; as it was.
+///
+/// # Errors
+/// 403, 404, 503.
+pub async fn ended(api: &ApiState, who: &Who, id: &str) -> Result<Item, Problem> {
+    who.needs(Right::Announce)?;
+    let was = one(api, &Area::All, id).await?;
+    let theirs = |it: &Item| it.stations.iter().all(|station| who.area.holds(station));
+    let Some(was) = was.filter(theirs) else { return Err(Problem::unknown_announcement(id)) };
+    let done = api.engine.withdraw(id.into()).await;
+    let there = done.map_err(|down| Problem::part_down(down.to_string()))?;
+    if !there {
+        return Err(Problem::unknown_announcement(id));
+    }
+    api.did(who, "withdraw", id).await;
+    if let Some(scope) = &was.scope {
+        let end = Job::Withdrawn { announced: was.what };
+        worked(api, (scope, &who.name), end).await;
+    }
+    Ok(was)
+}
+
+/// Announces it, if they may; as it is then.
+///
+/// # Errors
+/// [`NotMade`].
+pub async fn made(api: &ApiState, who: &Who, announcement: Announcement) -> Result<Item, NotMade> {
+    who.needs(Right::Announce)?;
+    within(api, who, announcement.scope.clone()).await?;
+    let exercise = announcement.what == Announced::Exercise;
+    let (scope, by) = (announcement.scope.clone(), announcement.by.clone());
+    let job = Job::Announced {
+        announced: announcement.what,
+        from: announcement.from,
+        until: announcement.until,
+        note: announcement.note.clone(),
+    };
+    let done = api.engine.announce(announcement).await;
+    let id = done.map_err(|down| Problem::part_down(down.to_string()))?;
+    let id: Ulid = id.map_err(NotMade::Bad)?;
+    let id = id.to_string();
+    api.did(who, if exercise { "exercise" } else { "announce" }, &id).await;
+    worked(api, (&scope, &by), job).await;
+    // It may be over by now.
+    Ok(one(api, &who.area, &id).await?.ok_or_else(|| Problem::unknown_announcement(&id))?)
+}
+
+/// Why nothing was announced.
+pub enum NotMade {
+    /// They may not, or a part does not work.
+    Problem(Problem),
+    /// It can't be.
+    Bad(Vec<BadAnnouncement>),
+}
+
+impl From<Problem> for NotMade {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<ReadError> for NotMade {
+    fn from(error: ReadError) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
+impl From<NotMade> for Problem {
+    fn from(why: NotMade) -> Self {
+        match why {
+            NotMade::Problem(problem) => problem,
+            NotMade::Bad(bad) => refused(&bad),
+        }
+    }
+}
+
+/// Writes it down for the devices it concerns. It was done: that it can't be written down undoes
+/// nothing.
+async fn worked(api: &ApiState, (scope, by): (&Scope, &str), job: Job) {
+    let (kind, name) = scope.parts();
+    let work = Work::new((kind, name), api.clock.now(), by, job);
+    if let Err(bad) = api.accounts.with(move |book| book.worked(&work)).await {
+        tracing::error!("an announcement is in no work history: {bad}");
+    }
+}
+
+/// Nobody announces anything for devices of others.
+async fn within(api: &ApiState, who: &Who, scope: Scope) -> Result<(), Problem> {
+    let (area, of) = (who.area.clone(), scope.clone());
+    let foreign = api.store.read(move |db| {
+        let (column, name) = match &of {
+            Scope::Device(id) => ("d.id", id),
+            Scope::Zone(name) => ("d.zone", name),
+            Scope::Station(id) => ("d.station", id),
+        };
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM device d WHERE {column} = ?2 AND NOT ({}))",
+            area.devices()
+        );
+        Ok(db.prepare_cached(&sql)?.query_row((area, name), |row| row.get::<_, bool>(0))?)
+    });
+    let (kind, name) = scope.parts();
+    if foreign.await? { Err(Problem::unknown(kind, name)) } else { Ok(()) }
+}
+
+fn refused(bad: &[BadAnnouncement]) -> Problem {
+    let fault = |it: &BadAnnouncement| Fault { field: it.field(), detail: it.to_string() };
+    let faults: Vec<Fault> = bad.iter().map(fault).collect();
+    Problem::bad_members("bad-announcement", "Announcement not possible", &faults)
+}
+
+impl Announce {
+    fn announcement(self, who: &Who, now: Ms) -> Result<Announcement, Problem> {
+        let scope = match (self.device, self.zone, self.station) {
+            (Some(id), None, None) => Scope::Device(id.into()),
+            (None, Some(name), None) => Scope::Zone(name.into()),
+            (None, None, Some(id)) => Scope::Station(id.into()),
+            _ => {
+                let detail = "device, zone and station: name exactly one of them";
+                return Err(Problem::bad_request(detail));
+            }
+        };
+        let note = text("note", &self.note)?;
+        Ok(Announcement {
+            what: match self.what {
+                What::Maintenance => Announced::Maintenance,
+                What::WalkTest => Announced::WalkTest,
+            },
+            scope,
+            conditions: self.conditions,
+            from: self.from.map_or(Ok(now), |it| it.ms("from"))?,
+            until: self.until.ms("until")?,
+            by: signed(&self.by, who)?,
+            note,
+        })
+    }
+}
+
+impl Exercise {
+    fn announcement(self, who: &Who, now: Ms) -> Result<Announcement, Problem> {
+        let note = text("note", &self.note)?;
+        let minutes = self.minutes.unwrap_or(EXERCISE_MIN);
+        Ok(Announcement {
+            what: Announced::Exercise,
+            scope: Scope::Device(self.device.into()),
+            conditions: BTreeSet::from([self.condition.unwrap_or(Condition::Smoke)]),
+            from: now,
+            until: now + Ms::from(minutes) * MINUTE_MS,
+            by: signed(&self.by, who)?,
+            note,
+        })
+    }
+}
+
+/// One of them.
+async fn one(api: &ApiState, area: &Area, id: &str) -> Result<Option<Item>, ReadError> {
+    let id = id.to_owned();
+    Ok(read(api, area, move |it| *it.id == *id).await?.into_iter().next())
+}
+
+/// Everything that is announced and not over, soonest end first.
+///
+/// # Errors
+/// [`ReadError`].
+pub async fn items(api: &ApiState, area: &Area) -> Result<Vec<Item>, ReadError> {
+    read(api, area, |_| true).await
+}
+
+async fn read(
+    api: &ApiState,
+    area: &Area,
+    wanted: impl Fn(&Window) -> bool + Send + 'static,
+) -> Result<Vec<Item>, ReadError> {
+    let (now, area) = (api.clock.now(), area.clone());
+    let read = api.store.read(move |db| {
+        let windows = windows(db, now)?;
+        windows.iter().filter(|it| wanted(it)).map(|it| item(db, (&area, it), now)).collect()
+    });
+    read.await
+}
+
+/// The same as the engine keeps it, of all stations.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn windows(db: &Connection, now: Ms) -> Result<Vec<Window>, ReadError> {
+    let sql = "SELECT value FROM meta WHERE key = 'book'";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(())?;
+    let Some(row) = rows.next()? else { return Ok(Vec::new()) };
+    let meta: Meta = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
+    let mut windows: Vec<Window> = meta.windows().to_vec();
+    windows.retain(|it| it.until > now);
+    windows.sort_by(|a, b| (a.until, &a.id).cmp(&(b.until, &b.id)));
+    Ok(windows)
+}
+
+/// The devices that work takes out of service now.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn out_of_service(db: &Connection, now: Ms) -> Result<BTreeSet<DeviceIx>, ReadError> {
+    let work = |it: &Window| it.what == Announced::Maintenance && it.from <= now;
+    Ok(windows(db, now)?.into_iter().filter(work).flat_map(|it| it.devices).collect())
+}
+
+fn item(db: &Connection, (area, window): (&Area, &Window), now: Ms) -> Result<Item, ReadError> {
+    let ixs = serde_json::to_string(&window.devices)?;
+    let sql = format!(
+        "SELECT id, kind, station FROM device d
+         WHERE {} AND ix IN (SELECT value FROM json_each(?2)) ORDER BY id",
+        area.devices()
+    );
+    let (mut devices, mut lost_hydrants) = (Vec::new(), Vec::new());
+    let mut stations = BTreeSet::new();
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query((area, ixs))?;
+    while let Some(row) = rows.next()? {
+        let (id, kind): (String, String) = (row.get(0)?, row.get(1)?);
+        if window.what == Announced::Maintenance && kind == Kind::Hydrant.as_str() {
+            lost_hydrants.push(id.clone());
+        }
+        devices.push(id);
+        stations.insert(row.get::<_, String>(2)?);
+    }
+    Ok(Item {
+        id: window.id.clone(),
+        what: window.what,
+        scope: window.scope.clone(),
+        conditions: window.conditions.clone(),
+        from: window.from,
+        until: window.until,
+        active: window.from <= now,
+        by: window.by.clone(),
+        note: window.note.clone(),
+        devices,
+        lost_hydrants,
+        stations: stations.into_iter().collect(),
+    })
+}

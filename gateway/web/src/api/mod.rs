@@ -1,0 +1,171 @@
+//! HTTP: what the gateway knows, and what people do to it. Every route is in [`routes`].
+//!
+//! Reads go to the store through connections of their own ([`standpipe_store::readers`]) and never wait for the
+//! engine; what changes something is asked of the engine. Not here: the pages people look at
+//! ([`crate::console`]), who they are ([`standpipe_store::accounts`]), and anything that decides.
+
+pub mod auth;
+pub(crate) mod body;
+mod commands;
+pub(crate) mod devices;
+pub(crate) mod digest;
+pub(crate) mod fleet;
+mod health;
+mod history;
+pub(crate) mod incidents;
+mod ledger;
+pub(crate) mod list;
+pub(crate) mod maintenance;
+mod openapi;
+pub(crate) mod params;
+pub mod problem;
+pub(crate) mod quarantine;
+mod registration;
+mod reports;
+mod schema;
+mod settings;
+mod stations;
+pub(crate) mod stream;
+pub mod town;
+pub mod watch;
+pub mod who;
+mod wish;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::Door;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use problem::Problem;
+use standpipe_config::Config;
+use standpipe_engine::EngineHandle;
+use standpipe_engine::health::Health;
+use standpipe_machine::clock::Clock;
+use standpipe_rules::registry::Registry;
+use standpipe_series::Series;
+use standpipe_store::accounts::Accounts;
+use standpipe_store::readers::Readers;
+use stream::Streams;
+use tokio::sync::Semaphore;
+use town::Town;
+use watch::Watch;
+
+use crate::api::who::Who;
+
+/// Requests under `/api/v1` served at once; more wait, within their time.
+const REQUESTS_AT_ONCE: usize = 64;
+/// A request is answered within this, or with 503.
+const REQUEST_TIME: Duration = Duration::from_secs(10);
+
+/// What the API is made of.
+pub struct ApiState {
+    /// The store, to be read.
+    pub store: Readers,
+    /// The engine, to be asked.
+    pub engine: EngineHandle,
+    /// History.
+    pub history: Arc<dyn Series>,
+    /// What each part says of itself.
+    pub health: Arc<Health>,
+    /// What was counted.
+    pub metrics: PrometheusHandle,
+    /// Who is let in at all.
+    pub door: Door,
+    /// Who may do what.
+    pub accounts: Accounts,
+    /// What pages are made with: time zone, language, address.
+    pub town: Town,
+    /// Which stations have a page of the console open.
+    pub watch: Watch,
+    /// Rings when table `event` has grown.
+    pub events: tokio::sync::watch::Receiver<i64>,
+    /// As it was started with: to show who is told when, and for nothing else.
+    pub config: Arc<Config>,
+    /// The profiles of the configuration; stations and devices are not looked up here.
+    pub profiles: Registry,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl ApiState {
+    /// Writes down what somebody did. It was done: that it can't be written down undoes nothing.
+    pub async fn did(&self, who: &Who, what: &str, detail: &str) {
+        let (at, name) = (self.clock.now(), who.name.clone());
+        let (what, detail) = (what.to_owned(), detail.to_owned());
+        let kept = self.accounts.with(move |book| book.audit(at, &name, &what, &detail)).await;
+        if let Err(bad) = kept {
+            tracing::error!("{} did something that is not in the audit log: {bad}", who.name);
+        }
+    }
+}
+
+/// Every route of the API, behind its guard.
+pub(crate) fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
+    let stream = Router::new().route("/stream", get(stream::open)).with_state(streams);
+    let v1 = Router::new()
+        .route("/devices", get(devices::list))
+        .route("/devices/{id}", get(devices::one).put(devices::put))
+        .route("/devices/{id}/history", get(history::json))
+        .route("/devices/{id}/history.csv", get(history::csv))
+        .route(
+            "/devices/{id}/settings",
+            get(settings::of_device).put(settings::put_device).delete(settings::drop_device),
+        )
+        .route("/devices/{id}/commands", get(commands::list).post(commands::ask))
+        .route("/devices/{id}/commands/{command}", get(commands::one))
+        .route(
+            "/profiles/{name}/settings",
+            get(settings::of_profile).put(settings::put_profile).delete(settings::drop_profile),
+        )
+        .route("/incidents", get(incidents::list))
+        .route("/incidents/{id}", get(incidents::one))
+        .route("/incidents/{id}/cap", get(incidents::cap))
+        .route("/incidents/{id}/actions", post(incidents::act))
+        .route(
+            "/maintenance",
+            get(maintenance::list).post(maintenance::announce).delete(maintenance::withdraw_named),
+        )
+        .route("/maintenance/{id}", delete(maintenance::withdraw))
+        .route("/exercises", post(maintenance::exercise))
+        .route("/digest", get(digest::one))
+        .route("/reports/monthly", get(reports::monthly))
+        .route("/stations", get(stations::list))
+        .route("/stations/{id}", get(stations::one))
+        .route("/fleet", get(fleet::one))
+        .route("/ledger", get(ledger::list))
+        .route("/quarantine", get(quarantine::list))
+        .layer(from_fn_with_state(Arc::new(Semaphore::new(REQUESTS_AT_ONCE)), within_limits))
+        .merge(stream)
+        .layer(from_fn_with_state(Arc::clone(api), auth::guard));
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/api/openapi.json", get(openapi::json))
+        .nest("/api/v1", v1)
+}
+
+/// Few at once, each within its time.
+async fn within_limits(
+    State(places): State<Arc<Semaphore>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let served = async {
+        let _place = places.acquire().await;
+        next.run(request).await
+    };
+    tokio::time::timeout(REQUEST_TIME, served).await.unwrap_or_else(|_| {
+        let seconds = REQUEST_TIME.as_secs();
+        let detail = format!(
+            "no answer within {seconds} s, though what was asked may still be done: look at \
+             /readyz, ask for less, or try again"
+        );
+        Problem::busy(detail).into_response()
+    })
+}

@@ -1,0 +1,290 @@
+//! The board: what is open, worst first; the fire that fills every page; the exercise that every
+//! page tells of; and that somebody is there to see it.
+
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use rusqlite::Connection;
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::{ActionKind, State, WireIncident};
+use standpipe_shared::Severity;
+use standpipe_store::accounts::{Area, Right};
+use standpipe_store::readers::ReadError;
+
+use super::device::SPEAKS_FROM;
+use super::incident::{act_form, bearing, first_hydrant, water_note};
+use super::layout;
+use super::maintenance::{Brief, brief, lines};
+use super::text::{Say, say, words};
+use super::view::{Form, Oops, View};
+
+const TITLE: Say = say("Board", "值班台");
+const OPEN: Say = say("open", "件未关闭");
+const QUIET: Say = say("Nothing is open.", "目前没有警情。");
+const MORE: Say = say("more, of lesser severity, are not shown", "件较轻的未显示");
+const EXERCISE: Say = say("EXERCISE", "演练");
+const NO_FIRE: Say = say("there is no fire", "并无真实火情");
+const LATE: Say = say("late", "延迟");
+const STEP: Say = say("escalated to step {}", "已升级到第 {} 级");
+const UNREGISTERED: Say = say("unregistered device", "未登记设备");
+const NO_STATION_OF_ITS_OWN: Say = say("no station of its own", "无所属站点");
+const MORE_FIRES: Say = say("more fires", "起其他火警");
+const OPEN_IT: Say = say("Open", "查看详情");
+const KEY: Say = say("Press A to acknowledge", "按 A 键接警");
+const NOTICES: Say = say("Notices of the day", "每日提示");
+const NO_STATION: Say = say(
+    "You stand for no station: having this page open is nobody's presence.",
+    "您的账户不属于任何站点：打开本页不代表有人值守。",
+);
+
+/// Incidents on the board.
+const ROWS: u32 = 200;
+
+/// The board.
+pub async fn page(view: View) -> Result<Response, Oops> {
+    let rows = rows(&view).await?;
+    let content = html! {
+        h1.sr { (view.say(TITLE)) }
+        @if view.who.station.is_none() { p.note { (view.say(NO_STATION)) } }
+        div #board data-from="/board" data-on="incident" { (rows) }
+    };
+    Ok(layout::page(&view, view.say(TITLE), &content))
+}
+
+/// Its rows, as they are now.
+pub async fn part(view: View) -> Result<Markup, Oops> {
+    rows(&view).await
+}
+
+/// A page is open: its station is there.
+pub async fn here(view: View, _sent: Form) -> StatusCode {
+    if let Some(station) = &view.who.station {
+        view.api.watch.here(station, view.api.clock.stamp().steady());
+    }
+    StatusCode::NO_CONTENT
+}
+
+/// What is open: how many in all, and the worst.
+struct Open {
+    total: u32,
+    worst: Vec<Told>,
+    announced: Vec<Brief>,
+}
+
+/// An incident, and where it is in words.
+struct Told {
+    it: WireIncident,
+    /// What its station is called; empty of a device that nobody registered.
+    station: String,
+    /// Of a device that nobody registered: the area that it speaks from.
+    stray: Option<String>,
+}
+
+/// A row's incident, what its station is called (its id, where it has no row), and the area of a
+/// device that nobody registered (by name, where a station is called like it).
+const TOLD: &str = "i.wire,
+    coalesce((SELECT json_extract(s.json, '$.name') FROM station s WHERE s.id = i.station),
+        i.station),
+    (SELECT coalesce((SELECT json_extract(s.json, '$.name') FROM station s
+            WHERE s.id = json_extract(d.json, '$.area')), json_extract(d.json, '$.area'))
+        FROM device d WHERE d.id = json_extract(i.wire, '$.device.id')
+        AND NOT json_extract(d.json, '$.claimed'))";
+
+fn told(row: &rusqlite::Row<'_>) -> Result<Told, ReadError> {
+    let it = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
+    Ok(Told { it, station: row.get(1)?, stray: row.get(2)? })
+}
+
+fn open(db: &Connection, area: &Area, now: Ms) -> Result<Open, ReadError> {
+    // Children stand behind their zone's incident. Ids are sorted first, so that the incidents
+    // themselves are read for the rows shown only.
+    let of = format!(
+        "FROM incident i WHERE i.open = 1 AND json_extract(i.wire, '$.parent') IS NULL
+         AND {}",
+        area.incidents()
+    );
+    let total = format!("SELECT count(*) {of}");
+    let total = db.prepare_cached(&total)?.query_row([area], |row| row.get(0))?;
+    let sql = format!(
+        "SELECT {TOLD} FROM incident i WHERE i.id IN (SELECT id FROM (SELECT i.id,
+             CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1 WHEN 'warning' THEN 2
+                 ELSE 3 END AS rank {of} ORDER BY rank, i.state <> 'open', i.opened_at DESC, i.number DESC
+             LIMIT {ROWS}))"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query([area])?;
+    let mut worst: Vec<Told> = Vec::new();
+    while let Some(row) = rows.next()? {
+        worst.push(told(row)?);
+    }
+    worst.sort_by_key(|Told { it, .. }| {
+        let later = it.state != State::Open;
+        (std::cmp::Reverse(it.severity), later, std::cmp::Reverse(it.opened_at), it.id)
+    });
+    Ok(Open { total, worst, announced: brief(db, area, None, now)? })
+}
+
+async fn rows(view: &View) -> Result<Markup, Oops> {
+    let (area, now) = (view.who.area.clone(), view.now);
+    let open = view.api.store.read(move |db| open(db, &area, now)).await?;
+    let left = open.total.saturating_sub(u32::try_from(open.worst.len()).unwrap_or(u32::MAX));
+    Ok(html! {
+        @if open.total == 0 {
+            p.quiet-board { (view.say(QUIET)) }
+        } @else {
+            p.count { strong { (open.total) } " " (view.say(OPEN)) }
+        }
+        p.note { a href="/digest" { (view.say(NOTICES)) } }
+        (lines(view, &open.announced))
+        ol.board {
+            @for it in &open.worst { (row(view, it)) }
+        }
+        @if left > 0 { p { "+ " (left) " " (view.say(MORE)) } }
+    })
+}
+
+/// Where it is: address, device and station; of an unregistered device that it is one, and from
+/// where it speaks.
+fn place<'a>(view: &View, Told { it, station, stray }: &'a Told) -> Vec<Cow<'a, str>> {
+    let device = it.device.as_ref();
+    if let (Some(device), Some(area)) = (device, stray) {
+        return vec![
+            format!("{} {}", view.say(UNREGISTERED), device.id).into(),
+            format!("{} {area}", view.say(SPEAKS_FROM)).into(),
+            view.say(NO_STATION_OF_ITS_OWN).into(),
+        ];
+    }
+    let (address, id) = device.map_or(("", ""), |it| (&*it.address, &*it.id));
+    let parts = [address, id, station.as_str()].into_iter();
+    parts.filter(|it| !it.is_empty()).map(Cow::Borrowed).collect()
+}
+
+fn row(view: &View, told: &Told) -> Markup {
+    let it = &told.it;
+    let class = format!("incident {} {}", it.severity.as_str(), it.state.as_str());
+    html! {
+        li class=(class) #{ "i-" (it.id) } {
+            div.what {
+                (layout::sign(it.severity))
+                span.sev { (view.say(words::severity(it.severity))) }
+                @if it.exercise { span.tag.exercise { (view.say(EXERCISE)) } }
+                span.tag { (view.say(words::state(it.state.as_str()))) }
+                @if it.late_s > 0 {
+                    span.tag { (view.say(LATE)) " " (view.lang.long(i64::from(it.late_s) * 1_000)) }
+                }
+                (view.ago(it.since))
+            }
+            a.title href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) }
+            @let place = place(view, told);
+            @if !place.is_empty() { p.where { (place.join(" · ")) } }
+            @if it.step > 1 && it.state == State::Open {
+                p.where { strong { (view.say(STEP).replace("{}", &it.step.to_string())) } }
+            }
+            @match first_hydrant(view, it) {
+                Some(line) => { p.water { (line) } }
+                None => { @if let Some(note) = water_note(view, it) { p.water.wrong { (note) } } }
+            }
+            @if it.state == State::Open && it.severity > Severity::Notice {
+                div.acts { (act_form(view, it, ActionKind::Acknowledge)) }
+            }
+        }
+    }
+}
+
+/// The fire that fills every page until somebody of this station takes it, and what sounds.
+pub async fn takeover(view: View) -> Result<Response, Oops> {
+    let (area, station) = (view.who.area.clone(), view.who.station.clone());
+    let found = view
+        .api
+        .store
+        .read(move |db| Ok((alarms(db, &area, station.as_deref())?, drill(db, &area)?)));
+    let (found, drill) = found.await?;
+    let fires: Vec<&Told> =
+        found.iter().filter(|told| told.it.severity == Severity::Fire).collect();
+    let content = match (fires.first(), found.first()) {
+        (Some(fire), _) => filled(&view, fire, fires.len() - 1),
+        (None, Some(_)) => html! { span data-sound="critical" hidden {} },
+        (None, None) => html! {},
+    };
+    let content = html! {
+        @if let Some(Told { it, station, .. }) = &drill {
+            p.drill role="status" {
+                strong { (view.say(EXERCISE)) } " · "
+                a href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) } " · " (station)
+                " · " (view.say(NO_FIRE))
+            }
+        }
+        (content)
+    };
+    Ok(content.into_response())
+}
+
+/// The newest exercise or test of a fire that goes on.
+fn drill(db: &Connection, area: &Area) -> Result<Option<Told>, ReadError> {
+    let sql = format!(
+        "SELECT {TOLD} FROM incident i
+         WHERE i.open = 1 AND i.class = 'fire' AND i.severity = 'notice' AND {}
+         AND json_extract(i.wire, '$.exercise') ORDER BY i.opened_at DESC, i.number DESC LIMIT 1",
+        area.incidents()
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query([area])?;
+    rows.next()?.map(told).transpose()
+}
+
+/// Open fires and critical incidents this station was told of in their present episode, the
+/// newest first; without a station, all.
+fn alarms(db: &Connection, area: &Area, station: Option<&str>) -> Result<Vec<Told>, ReadError> {
+    let sql = format!(
+        "SELECT {TOLD} FROM incident i
+         WHERE i.open = 1 AND i.state = 'open'
+         AND i.severity IN ('fire', 'critical') AND {}
+         AND (?2 IS NULL OR EXISTS (SELECT 1 FROM page p WHERE p.incident = i.id
+             AND p.kind = 'station' AND p.receiver = ?2
+             AND p.episode = json_extract(i.wire, '$.episode')))
+         AND NOT json_extract(i.wire, '$.exercise')
+         AND json_extract(i.wire, '$.parent') IS NULL
+         ORDER BY i.severity = 'fire' DESC, i.opened_at DESC, i.number DESC LIMIT 100",
+        area.incidents()
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query((area, station))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(told(row)?);
+    }
+    Ok(found)
+}
+
+fn filled(view: &View, told: &Told, more: usize) -> Markup {
+    let fire = &told.it;
+    html! {
+        section.takeover role="alertdialog" aria-labelledby="takeover-title" data-sound="fire"
+            data-shown=(fire.id) data-episode=(fire.episode) {
+            (layout::sign(Severity::Fire))
+            p.sev { (view.say(words::severity(Severity::Fire))) }
+            h2 #takeover-title { (view.lang.text(&fire.title)) }
+            p.where { (place(view, told).join(" · ")) }
+            p.since { (view.say(words::SINCE)) " " (view.since(fire.since)) " · " (view.ago(fire.since)) }
+            @if let Some(note) = water_note(view, fire) { p { strong { (note) } } }
+            @for it in fire.hydrants.iter().take(3) {
+                p.water {
+                    (it.name) " · " (it.distance_m) " m " (bearing(view, it.bearing_deg)) " · "
+                    (view.say(words::trust(it.trust)))
+                }
+            }
+            div.acts {
+                @if view.who.may(Right::Act(ActionKind::Acknowledge)) {
+                    (act_form(view, fire, ActionKind::Acknowledge))
+                }
+                a.button href={ "/incidents/" (fire.id) } { (view.say(OPEN_IT)) }
+            }
+            @if view.who.may(Right::Act(ActionKind::Acknowledge)) {
+                p.key { (view.say(KEY)) }
+            }
+            @if more > 0 { p.more { "+ " (more) " " (view.say(MORE_FIRES)) } }
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! One device: what it says now, its pressure over years or minutes, what happened to it, and,
+//! for the crew beside it, a gauge that follows it. What people did at it is in `work`.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use rusqlite::{Connection, OptionalExtension};
+use standpipe_rules::Ms;
+use standpipe_rules::detect::{HydrantNow, Memory};
+use standpipe_rules::incidents::{State, WireIncident};
+use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry};
+use standpipe_shared::{Class, Field, Kind};
+use standpipe_store::accounts::{Area, Right};
+use standpipe_store::readers::ReadError;
+
+use super::assets::CHART;
+use super::devices::{Sight, UNCLAIMED, conditions};
+use super::incident::{or_dash, trust_class};
+use super::layout;
+use super::maintenance::{Brief, brief, lines};
+use super::text::{Say, say, words};
+use super::view::{Form, Oops, View, device_path, escaped};
+use super::work::{self, History};
+use crate::api::body::Id;
+use crate::api::devices::Status;
+use crate::api::maintenance::out_of_service;
+use crate::api::problem::Problem;
+use crate::report::RELAPSED;
+
+const NEWEST: Say = say("Newest reading", "最新读数");
+const HEARD: Say = say("Heard", "最近通信");
+const LIMITS: Say = say("Limits", "限值");
+const PROFILE: Say = say("Profile", "配置");
+/// The area of an unregistered device's topics.
+pub const SPEAKS_FROM: Say = say("speaks from area", "消息来自区域");
+const FIRMWARE: Say = say("Firmware", "固件版本");
+const MODEL: Say = say("Model", "型号");
+const START: Say = say("Last start", "最近启动");
+const START_NUMBER: Say = say("no.", "第");
+const START_UNIT: Say = say("", "次");
+const LOST: Say = say("Messages lost", "丢失消息");
+const STORAGE: Say = say("Storage", "存储器状态");
+const INSTALLED: Say = say("Installed", "安装日期");
+const PLACE: Say = say("Place", "坐标");
+const CHART_OF: Say = say("Over time", "历史曲线");
+const CHART_SAYS: Say = say(
+    "Mean as a line, lowest to highest as a band, limits dashed, incidents as marks. Arrow keys move, + and − zoom.",
+    "实线为平均值，色带为最低至最高，虚线为限值，标记为警情。方向键移动，+ 和 − 缩放。",
+);
+const CSV: Say = say("Download as CSV", "下载 CSV");
+const EMPTY: Say = say("No reading in this time.", "此时段没有读数。");
+const HISTORY_FAILS: Say = say("History has no answer now.", "历史数据暂不可用。");
+const EVENTS: Say = say("Incidents", "警情记录");
+const INSPECTION: Say = say("Re-inspection", "复查状态");
+const LIVE_MODE: Say = say("Follow it live", "实时跟踪");
+const STOP: Say = say("Stop", "停止");
+const LIVE_SAYS: Say = say(
+    "Asks the device to report every second for 10 minutes, and shows it large.",
+    "让设备每秒上报，持续 10 分钟，并放大显示。",
+);
+const ANNOUNCE: Say =
+    say("Announce work, a walk test or an exercise here", "在此公告维护、巡检测试或演练");
+
+/// Incidents listed.
+const INCIDENTS: u32 = 30;
+
+/// A device with all that is known of it.
+struct Known {
+    device: Device,
+    /// Whether it is one of the visitor's stations'; else they were paged about a fire near it.
+    own: bool,
+    /// What its station is called.
+    station: String,
+    conditions: u32,
+    heard_at: Option<Ms>,
+    /// Its pressure, or its smoke.
+    value: Option<f32>,
+    /// When that was measured.
+    measured_at: Option<Ms>,
+    hydrant: Option<HydrantNow>,
+    /// What it said of itself.
+    status: Option<Status>,
+    incidents: Vec<WireIncident>,
+    /// Whether its newest water incident failed again after a repair.
+    relapsed: bool,
+    announced: Vec<Brief>,
+}
+
+fn find(
+    db: &Connection,
+    (area, id): (&Area, &str),
+    profiles: &Registry,
+    now: Ms,
+) -> Result<Option<Known>, ReadError> {
+    let sql = format!(
+        "SELECT d.json, coalesce(m.conditions, 0), m.heard_at, m.body, d.ix,
+             coalesce((SELECT json_extract(s.json, '$.name') FROM station s
+                 WHERE s.id = d.station), d.station), {}
+         FROM device d LEFT JOIN memory m ON m.ix = d.ix
+             LEFT JOIN device_status f ON f.ix = d.ix WHERE {} AND d.id = ?2",
+        Status::COLUMNS,
+        area.devices_in_sight()
+    );
+    let row = db.prepare_cached(&sql)?.query_row((area, id), |row| {
+        let body: Option<Vec<u8>> = row.get(3)?;
+        let status = Status::read(row, 6)?;
+        let known = (row.get(1)?, row.get(2)?, row.get(5)?, status);
+        Ok(((row.get::<_, String>(0)?, DeviceIx(row.get(4)?)), body, known))
+    });
+    let Some(((json, ix), body, known)) = row.optional()? else {
+        return Ok(None);
+    };
+    let (conditions, heard_at, station, status) = known;
+    let device: Device = serde_json::from_str(&json)?;
+    let memory = body.and_then(|it| Memory::from_body(&it).ok()).unwrap_or_default();
+    let mut hydrant = (device.kind == Kind::Hydrant)
+        .then(|| HydrantNow::of(&device, profiles.profile_of(&device), &memory, now));
+    if let Some(it) = &mut hydrant
+        && out_of_service(db, now)?.contains(&ix)
+    {
+        *it = it.out_of_service();
+    }
+    let shown = match device.kind {
+        Kind::Hydrant => Field::PressureKpa,
+        Kind::Smoke => Field::SmokeDbM,
+    };
+    let (value, measured_at) = (memory.latest.get(shown), memory.fresh().measured(shown));
+    let announced = brief(db, area, Some(id), now)?;
+    let own = area.holds(&device.station);
+    let (incidents, relapsed) = incidents(db, (area, own), id)?;
+    Ok(Some(Known {
+        device,
+        own,
+        station,
+        conditions,
+        heard_at,
+        value,
+        measured_at,
+        hydrant,
+        status,
+        incidents,
+        relapsed,
+        announced,
+    }))
+}
+
+/// Its newest incidents, as far as they are the visitor's business, and whether the newest about
+/// its water failed again after a repair.
+fn incidents(
+    db: &Connection,
+    (area, own): (&Area, bool),
+    id: &str,
+) -> Result<(Vec<WireIncident>, bool), ReadError> {
+    let sql = format!(
+        "SELECT i.wire, {RELAPSED} FROM incident i
+         WHERE json_extract(i.wire, '$.device.id') = ?2 AND (?3 OR {})
+         ORDER BY i.opened_at DESC LIMIT ?4",
+        area.incidents()
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query((area, id, own, INCIDENTS))?;
+    let (mut incidents, mut relapsed) = (Vec::new(), None);
+    while let Some(row) = rows.next()? {
+        let it: WireIncident = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
+        if it.class == Class::Water && relapsed.is_none() {
+            relapsed = Some(row.get(1)?);
+        }
+        incidents.push(it);
+    }
+    Ok((incidents, relapsed.unwrap_or(false)))
+}
+
+async fn read(view: &View, id: &str) -> Result<Known, Oops> {
+    let (area, key, now) = (view.who.area.clone(), id.to_owned(), view.now);
+    let api = std::sync::Arc::clone(&view.api);
+    let read = view.api.store.read(move |db| find(db, (&area, &key), &api.profiles, now));
+    Ok(read.await?.ok_or_else(|| Problem::unknown("device", id))?)
+}
+
+/// The page.
+pub async fn page(view: View, Id(id): Id) -> Result<Response, Oops> {
+    show(&view, &id, None).await
+}
+
+/// The page once more, for somebody whose flow test tells nothing.
+pub async fn refused(view: &View, id: &str, why: (&Form, Say)) -> Result<Response, Oops> {
+    Ok((StatusCode::BAD_REQUEST, show(view, id, Some(why)).await?).into_response())
+}
+
+/// A device of the visitor's stations.
+pub async fn registered(view: &View, id: &str) -> Result<Device, Oops> {
+    let known = read(view, id).await?;
+    if known.own { Ok(known.device) } else { Err(Problem::unknown("device", id).into()) }
+}
+
+async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Response, Oops> {
+    let known = read(view, id).await?;
+    let device = &known.device;
+    let done = History::read(view, device).await?;
+    let content = html! {
+        article {
+            h1 { (device.name) @if device.name != device.id { " " span.age { (device.id) } } }
+            div #now data-from={ (device_path(&device.id)) "/now" } data-on="device incident" data-every="5" {
+                (now(view, &known))
+            }
+            (chart(view, &known))
+            @if known.own && device.kind == Kind::Hydrant {
+                @if view.who.may(Right::CheckHydrant) { (live(view, device)) }
+                (work::flow(view, device, &done, wrong))
+            }
+            (work::history(view, device, &done))
+            @if known.own && view.who.may(Right::Announce) {
+                p.noprint { a href={ "/maintenance?device=" (escaped(&device.id)) } { (view.say(ANNOUNCE)) } }
+            }
+        }
+    };
+    Ok(layout::page_with(view, &device.name, &[CHART], &content))
+}
+
+/// What changes of it.
+pub async fn part(view: View, Id(id): Id) -> Result<Markup, Oops> {
+    Ok(now(&view, &read(&view, &id).await?))
+}
+
+fn now(view: &View, known: &Known) -> Markup {
+    let device = &known.device;
+    let profile = view.api.profiles.profile_of(device);
+    let sight = Sight::of(known.heard_at, known.hydrant.map(|it| it.trust));
+    html! {
+        section.now {
+            (lines(view, &known.announced))
+            p.big #gauge data-value=[known.value] {
+                @match (device.kind, known.value) {
+                    (_, None) => { "–" }
+                    (Kind::Hydrant, Some(kpa)) => { strong { (format!("{kpa:.0}")) } " kPa" }
+                    (Kind::Smoke, Some(smoke)) => { strong { (format!("{smoke:.2}")) } " dB/m" }
+                }
+            }
+            p {
+                @if let Some(it) = known.hydrant {
+                    span class={ "hydrantnow " (trust_class(it.trust)) } { span.tag { (view.say(words::trust(it.trust))) } } " "
+                    @if let Some(reason) = it.reason { span.age { (view.say(words::trust_reason(reason))) } " " }
+                }
+                // The tag says it already where a hydrant is not known.
+                @if known.conditions != 0 || sight == Sight::Clear || known.hydrant.is_none() {
+                    (conditions(view, known.conditions, sight))
+                }
+            }
+            dl.facts {
+                dt { (view.say(NEWEST)) }
+                dd { @if let Some(at) = known.measured_at { (view.moment(at)) " · " (view.ago(at)) } @else { (view.say(words::NEVER)) } }
+                dt { (view.say(HEARD)) }
+                dd { @if let Some(at) = known.heard_at { (view.ago(at)) } @else { (view.say(words::NEVER)) } }
+                dt { (view.say(words::ADDRESS)) }
+                dd { strong { (or_dash(&device.address)) } " " (device.building) " " (device.floor) }
+                @if device.claimed {
+                    dt { (view.say(words::STATION)) } dd { (known.station) }
+                } @else {
+                    dt { (view.say(UNCLAIMED)) } dd { (view.say(SPEAKS_FROM)) " " (device.area) }
+                }
+                dt { (view.say(PROFILE)) } dd { (profile_name(view, &device.profile)) }
+                @if device.kind == Kind::Hydrant {
+                    dt { (view.say(LIMITS)) } dd { (profile.min_kpa) " – " (profile.max_kpa) " kPa" }
+                }
+                @if let (Some(lat), Some(lon)) = (device.lat, device.lon) {
+                    dt { (view.say(PLACE)) } dd { (lat) ", " (lon) }
+                }
+                @if !device.installed_on.is_empty() {
+                    dt { (view.say(INSTALLED)) } dd { (device.installed_on) }
+                }
+                @if let Some(status) = &known.status { (of_itself(view, status)) }
+            }
+        }
+        (history(view, known))
+    }
+}
+
+/// What it said of itself when it last started.
+fn of_itself(view: &View, status: &Status) -> Markup {
+    let said = |code: &Option<String>, named: fn(&str) -> Option<Say>| {
+        let code = code.clone()?;
+        Some(named(&code).map_or(code, |words| view.say(words).to_owned()))
+    };
+    html! {
+        @if let Some(firmware) = &status.firmware { dt { (view.say(FIRMWARE)) } dd { (firmware) } }
+        @if let Some(model) = &status.model { dt { (view.say(MODEL)) } dd { (model) } }
+        dt { (view.say(START)) }
+        dd {
+            (view.moment(status.at))
+            @if let Some(why) = said(&status.reset, words::reset) { " · " (why) }
+            @if let Some(boot) = status.boot {
+                " · " (view.say(START_NUMBER)) " " (boot) " " (view.say(START_UNIT))
+            }
+        }
+        @if let Some(lost) = status.lost { dt { (view.say(LOST)) } dd.wrong { (lost) } }
+        @if let Some(storage) = said(&status.storage, words::storage) {
+            dt { (view.say(STORAGE)) } dd.wrong { (storage) }
+        }
+    }
+}
+
+/// What a built-in profile is called; others by the name that somebody gave them.
+fn profile_name<'a>(view: &View, name: &'a str) -> &'a str {
+    match name {
+        "municipal" => view.say(say("municipal", "市政消火栓")),
+        "indoor" => view.say(say("indoor", "室内消火栓")),
+        "indoor_highrise" => view.say(say("indoor, high-rise", "室内消火栓（高层）")),
+        "indoor_supertall" => view.say(say("indoor, supertall", "室内消火栓（超高层）")),
+        "smoke_home" => view.say(say("smoke, home", "家用烟感")),
+        "smoke_site" => view.say(say("smoke, site", "场所烟感")),
+        other => other,
+    }
+}
+
+fn history(view: &View, known: &Known) -> Markup {
+    let water = known.incidents.iter().find(|it| it.class == Class::Water);
+    html! {
+        section {
+            @if let Some(it) = water.filter(|_| known.device.kind == Kind::Hydrant) {
+                h2 { (view.say(INSPECTION)) }
+                p { (view.say(inspection(it.state, known.relapsed))) " · " (view.moment(it.updated_at)) }
+            }
+            h2 { (view.say(EVENTS)) }
+            @if known.incidents.is_empty() { p { (view.say(words::NONE)) } }
+            ul.plainlist.events { @for it in &known.incidents {
+                li class=(it.severity.as_str()) data-mark=(it.opened_at) data-until=[it.closed_at] {
+                    (layout::sign(it.severity))
+                    (view.moment(it.opened_at)) " "
+                    a href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) } " "
+                    span.tag {
+                        (view.say(words::state(it.state.as_str())))
+                        @if let Some(outcome) = it.outcome { ": " (view.say(words::outcome(outcome.as_str()))) }
+                    }
+                }
+            } }
+        }
+    }
+}
+
+/// How far a repair is believed: claimed, being proved, proved, or broken again.
+const fn inspection(state: State, relapsed: bool) -> Say {
+    match state {
+        State::Open | State::Acknowledged if relapsed => {
+            say("Relapsed: it failed again after the repair", "复发：修复后再次异常")
+        }
+        State::Open | State::Acknowledged => say("Not repaired", "未修复"),
+        State::Resolved => say("Claimed repaired; the water is not back", "已报修复，水压未恢复"),
+        State::Verifying => {
+            say("Water is back; evidence is being collected", "水压已恢复，正在收集证据")
+        }
+        State::Closed => say("Proved and closed", "已验证并关闭"),
+    }
+}
+
+fn chart(view: &View, known: &Known) -> Markup {
+    let (device, profile) = (&known.device, view.api.profiles.profile_of(&known.device));
+    let (field, unit) = match device.kind {
+        Kind::Hydrant => ("pressure_kpa", "kPa"),
+        Kind::Smoke => ("smoke_db_m", "dB/m"),
+    };
+    let limits = limits(device.kind, profile);
+    let from = format!("/api/v1{}/history", device_path(&device.id));
+    const SPANS: [(&str, Say); 6] = [
+        ("3600000", say("1 h", "1小时")),
+        ("86400000", say("1 day", "1天")),
+        ("604800000", say("1 week", "1周")),
+        ("2592000000", say("30 days", "30天")),
+        ("31536000000", say("1 year", "1年")),
+        ("157680000000", say("5 years", "5年")),
+    ];
+    html! {
+        section aria-labelledby="chart-title" {
+            h2 #chart-title { (view.say(CHART_OF)) }
+            div.spans role="group" aria-label=(view.say(CHART_OF)) {
+                @for (ms, name) in SPANS {
+                    button type="button" data-span=(ms) aria-pressed=(ms == "86400000") { (view.say(name)) }
+                }
+            }
+            canvas #chart tabindex="0" role="img" aria-label=(view.say(CHART_SAYS))
+                data-history=(from) data-field=(field) data-unit=(unit) data-limits=(limits)
+                data-empty=(view.say(EMPTY)) data-fails=(view.say(HISTORY_FAILS)) {}
+            p.note #chart-says aria-live="polite" {}
+            p.note { (view.say(CHART_SAYS)) " "
+                a #csv href={ (from) ".csv?field=" (field) } { (view.say(CSV)) } }
+        }
+    }
+}
+
+fn limits(kind: Kind, profile: &Profile) -> String {
+    match kind {
+        Kind::Hydrant => {
+            format!("{} {} {}", profile.no_water_kpa, profile.min_kpa, profile.max_kpa)
+        }
+        Kind::Smoke => String::new(),
+    }
+}
+
+fn live(view: &View, device: &Device) -> Markup {
+    html! {
+        section.noprint {
+            h2 { (view.say(LIVE_MODE)) }
+            p.note { (view.say(LIVE_SAYS)) }
+            button #live type="button" data-device=(device.id) data-stop=(view.say(STOP))
+                aria-pressed="false" { (view.say(LIVE_MODE)) }
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! One incident: what, where, since when; the water near it; what speaks for it and what is not
+//! known; every hop with the seconds between; and what can be done.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use standpipe_rules::detect::Trust;
+use standpipe_rules::incidents::{Action, ActionKind, NearHydrant, WireIncident};
+use standpipe_shared::Class;
+use standpipe_store::accounts::Right;
+
+use super::layout;
+use super::text::{Say, say, words};
+use super::view::{Form, LIVE, Oops, View, device_path, ours};
+use crate::api::ApiState;
+use crate::api::body::{Id, text};
+use crate::api::incidents::{done, named, whole};
+use crate::api::problem::Problem;
+
+mod evidence;
+mod trail;
+
+use trail::Line;
+
+const WHAT_TO_DO: Say = say("What to do", "处置");
+const WATER: Say = say("Nearest water", "最近的水源");
+const NOTE: Say = say("Note", "备注");
+const PRINT: Say = say("Print", "打印");
+const SAID: Say = say("What it said:", "上报内容：");
+const TOPIC: Say = say("On the topic:", "主题：");
+const OUTCOME: Say = say("Outcome", "结果");
+const MEASURED: Say = say("measured", "测于");
+const CHILDREN: Say = say("It stands for", "包含");
+const PARENT: Say = say("Part of", "属于");
+const FASTER: Say = say("Somebody was faster:", "已有人处理：");
+const OVER: Say = say("It is over:", "警情已结束：");
+const BY: Say = say("by", "操作人");
+const EXERCISE: Say = say("EXERCISE", "演练");
+const ADD_NOTE: Say = say("Add the note", "添加备注");
+const NO_PLACE: Say =
+    say("Its place is not known: no hydrant can be named", "位置未知，无法给出最近的消火栓");
+const GO_ON: Say = say("Go on", "继续");
+
+/// An incident with its trail.
+struct Whole {
+    it: WireIncident,
+    trail: Vec<Line>,
+    children: Vec<String>,
+}
+
+async fn read(view: &View, id: &str) -> Result<Whole, Oops> {
+    let mut map = whole(&view.api, &view.who, named(id)?).await?;
+    let bad = |bad: serde_json::Error| {
+        Problem::part_down(format!("the store has a row that can't be read ({bad}): see the log"))
+    };
+    let trail = map.remove("trail").unwrap_or_default();
+    let children = map.remove("children").unwrap_or_default();
+    Ok(Whole {
+        it: serde_json::from_value(map.into()).map_err(bad)?,
+        trail: serde_json::from_value(trail).map_err(bad)?,
+        children: serde_json::from_value(children).map_err(bad)?,
+    })
+}
+
+/// The page.
+pub async fn page(view: View, Id(id): Id) -> Result<Response, Oops> {
+    let whole = read(&view, &id).await?;
+    let title = view.lang.text(&whole.it.title).to_owned();
+    let now = now(&view, &whole).await?;
+    let note = html! {
+        form.stack.noprint #note-form method="post" action={ "/incidents/" (whole.it.id) "/act" } data-live {
+            (view.proof())
+            label for="note" { (view.say(NOTE)) }
+            textarea #note name="note" maxlength="1000" rows="2" {}
+            button name="action" value="comment" { (view.say(ADD_NOTE)) }
+        }
+    };
+    let content = html! {
+        article {
+            div #now data-from={ "/incidents/" (whole.it.id) "/now" } data-on="incident device" data-every="10" {
+                (now)
+            }
+            @if whole.it.closed_at.is_none() && view.who.may(Right::Act(ActionKind::Comment)) {
+                (note)
+            }
+            button.noprint type="button" data-print { (view.say(PRINT)) } " "
+            a.noprint href={ "/incidents/" (whole.it.id) "/cap" } { "CAP 1.2" }
+        }
+    };
+    Ok(layout::page(&view, &title, &content))
+}
+
+/// What changes of it, as it is now.
+pub async fn part(view: View, Id(id): Id) -> Result<Markup, Oops> {
+    let whole = read(&view, &id).await?;
+    now(&view, &whole).await
+}
+
+async fn now(view: &View, whole: &Whole) -> Result<Markup, Oops> {
+    let it = &whole.it;
+    let known = evidence::read(view, it).await?;
+    let class = format!("head {} {}", it.severity.as_str(), it.state.as_str());
+    Ok(html! {
+        header class=(class) {
+            p.what {
+                (layout::sign(it.severity))
+                span.sev { (view.say(words::severity(it.severity))) }
+                @if it.exercise { span.tag.exercise { (view.say(EXERCISE)) } }
+                span.tag { (view.say(words::state(it.state.as_str()))) }
+                @if let Some(outcome) = it.outcome {
+                    span.tag { (view.say(OUTCOME)) ": " (view.say(words::outcome(outcome.as_str()))) }
+                }
+            }
+            h1 { (view.lang.text(&it.title)) }
+            p.since {
+                (view.say(words::SINCE)) " " (view.moment(it.since))
+                @if it.closed_at.is_none() { " · " (view.ago(it.since)) }
+            }
+            @if let Some(payload) = &it.payload {
+                p.said { (view.say(SAID)) " " code { (payload) } }
+                @if let Some(topic) = &it.topic { p.said { (view.say(TOPIC)) " " code { (topic) } } }
+            }
+            @if let Some(detail) = &it.detail { p.said { (detail) } }
+        }
+        (acts(view, it))
+        (evidence::facts(view, it, &known))
+        @if it.class == Class::Fire { (water(view, it, &known)) }
+        (family(view, whole))
+        (trail::trail(view, &whole.trail, &known.names))
+    })
+}
+
+fn acts(view: &View, it: &WireIncident) -> Markup {
+    let open = it.closed_at.is_none();
+    html! {
+        @if open {
+            section.acts.noprint aria-label=(view.say(WHAT_TO_DO)) {
+                @for kind in offered(it) { (act_form(view, it, kind)) }
+            }
+        }
+    }
+}
+
+/// What makes sense now; whether it is taken is decided by the rules.
+fn offered(it: &WireIncident) -> Vec<ActionKind> {
+    use standpipe_rules::incidents::State::{Acknowledged, Closed, Open, Resolved, Verifying};
+    match it.state {
+        Open => vec![
+            ActionKind::Acknowledge,
+            ActionKind::Dispatch,
+            ActionKind::Arrive,
+            ActionKind::Resolve,
+            ActionKind::FalseAlarm,
+        ],
+        Acknowledged => vec![
+            ActionKind::Dispatch,
+            ActionKind::Arrive,
+            ActionKind::Resolve,
+            ActionKind::FalseAlarm,
+        ],
+        Resolved | Verifying | Closed => Vec::new(),
+    }
+}
+
+/// One thing that can be done, as a form of one button; nothing for who may not.
+pub fn act_form(view: &View, it: &WireIncident, kind: ActionKind) -> Markup {
+    if !view.who.may(Right::Act(kind)) {
+        return html! {};
+    }
+    let (name, words, key) = act_words(kind);
+    html! {
+        form method="post" action={ "/incidents/" (it.id) "/act" } data-live {
+            (view.proof())
+            input type="hidden" name="back" value=(view.here.trim_end_matches("/now"));
+            button class={ "act " (name) } name="action" value=(name) data-key=(key)
+                aria-keyshortcuts=(key) { (view.say(words)) " " kbd aria-hidden="true" { (key) } }
+        }
+    }
+}
+
+const fn act_words(kind: ActionKind) -> (&'static str, Say, &'static str) {
+    match kind {
+        ActionKind::Shown => ("shown", say("Shown", "已显示"), ""),
+        ActionKind::Acknowledge => ("acknowledge", say("Acknowledge", "接警"), "A"),
+        ActionKind::Dispatch => ("dispatch", say("Dispatch", "派出"), "D"),
+        ActionKind::Arrive => ("arrive", say("Arrived", "到场"), "R"),
+        ActionKind::Comment => ("comment", NOTE, ""),
+        ActionKind::Resolve => ("resolve", say("Resolved", "处置完毕"), "E"),
+        ActionKind::FalseAlarm => ("false_alarm", say("False alarm", "误报"), "F"),
+    }
+}
+
+/// Somebody does something.
+pub async fn act(
+    State(_): State<Arc<ApiState>>,
+    view: View,
+    Id(id): Id,
+    request: Request,
+) -> Result<Response, Oops> {
+    let live = request.headers().contains_key(LIVE);
+    let sent = <Form as axum::extract::FromRequest<_>>::from_request(request, &view.api).await?;
+    let kind = serde_json::from_value(sent.get("action").into()).map_err(|_| {
+        Problem::bad_parameter("action", sent.get("action"), "a button of the page")
+    })?;
+    let note = text("note", sent.get("note"))?;
+    let action = Action { incident: named(&id)?, kind, by: view.who.name.clone(), note };
+    match done(&view.api, &view.who, action).await {
+        Ok(_) if live => Ok(StatusCode::NO_CONTENT.into_response()),
+        Ok(_) => Ok(Redirect::to(ours(sent.get("back"))).into_response()),
+        Err(problem) if problem.status() == StatusCode::CONFLICT => {
+            let view = View { here: format!("/incidents/{id}"), ..view };
+            Ok((StatusCode::CONFLICT, faster(&view, &id).await?).into_response())
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// Who was faster.
+async fn faster(view: &View, id: &str) -> Result<Response, Oops> {
+    let whole = read(view, id).await?;
+    let last = whole.trail.iter().rev().find(|it| {
+        matches!(it.hop.as_str(), "acknowledged" | "dispatched" | "arrived" | "resolved")
+    });
+    let said = if whole.it.closed_at.is_some() { OVER } else { FASTER };
+    let content = html! {
+        div.notice role="alert" {
+            p { (view.say(said)) " " (view.say(words::state(whole.it.state.as_str()))) }
+            @if let Some(last) = last {
+                p { (view.say(words::hop(&last.hop))) " " (view.say(BY)) " " strong { (last.by) }
+                    " · " (view.since(last.at)) }
+            }
+            p { a.button href={ "/incidents/" (id) } { (view.say(GO_ON)) } }
+        }
+    };
+    Ok(layout::page(view, view.lang.text(&whole.it.title), &content))
+}
+
+fn water(view: &View, it: &WireIncident, known: &evidence::Known) -> Markup {
+    html! {
+        section aria-labelledby="water" {
+            h2 #water { (view.say(WATER)) }
+            @if let Some(note) = water_note(view, it) { p.wrong { (note) } }
+            ol.hydrants { @for hydrant in &it.hydrants { (hydrant_row(view, hydrant, known)) } }
+        }
+    }
+}
+
+fn hydrant_row(view: &View, it: &NearHydrant, known: &evidence::Known) -> Markup {
+    let now = known.hydrant(it);
+    html! {
+        li class={ "hydrant " (trust_class(now.trust)) } {
+            span.bearing { (bearing(view, it.bearing_deg)) }
+            span.far { strong { (it.distance_m) } " m" }
+            a href=(device_path(&it.id)) { (it.name) }
+            span.kpa {
+                @match now.pressure_kpa {
+                    Some(kpa) => { strong { (format!("{kpa:.0}")) } " kPa" }
+                    None => { "–" }
+                }
+            }
+            span.tag { (view.say(words::trust(now.trust))) }
+            @if let Some(reason) = now.reason { " " span.age { (view.say(words::trust_reason(reason))) } " " }
+            @if let Some(at) = now.measured_at {
+                span.age { (view.say(MEASURED)) " " (view.ago(at)) }
+            }
+        }
+    }
+}
+
+/// The class of a trust.
+pub const fn trust_class(it: Trust) -> &'static str {
+    match it {
+        Trust::Ok => "ok",
+        Trust::Low => "low",
+        Trust::NoWater => "dry",
+        Trust::InUse => "used",
+        Trust::Stale => "stale",
+        Trust::Unconfirmed => "unconfirmed",
+        Trust::Suspect => "suspect",
+        Trust::OutOfService => "out",
+    }
+}
+
+/// What is said when fewer hydrants than wanted can be trusted; that nobody knows where to look,
+/// where the fire has no place.
+pub fn water_note<'a>(view: &View, it: &'a WireIncident) -> Option<&'a str> {
+    let note = it.hydrants_note.as_ref()?;
+    let nowhere = it.device.as_ref().is_some_and(|it| it.lat.is_none() || it.lon.is_none());
+    Some(if nowhere { view.say(NO_PLACE) } else { view.lang.text(note) })
+}
+
+/// The nearest hydrant that can be trusted, in a line; of a fire only.
+pub fn first_hydrant(view: &View, it: &WireIncident) -> Option<Markup> {
+    let hydrant = it.hydrants.iter().find(|it| it.trust == Trust::Ok)?;
+    let kpa = hydrant.pressure_kpa.map_or_else(|| "–".to_owned(), |kpa| format!("{kpa:.0}"));
+    Some(html! {
+        (view.say(WATER)) ": " (hydrant.name) " · " (hydrant.distance_m) " m "
+        (bearing(view, hydrant.bearing_deg)) " · " (kpa) " kPa"
+        @if let Some(at) = hydrant.measured_at { " · " (view.ago(at)) }
+    })
+}
+
+/// Eight points of the compass, and an arrow.
+pub fn bearing(view: &View, degrees: u16) -> Markup {
+    const POINTS: [Say; 8] = [
+        say("N", "北"),
+        say("NE", "东北"),
+        say("E", "东"),
+        say("SE", "东南"),
+        say("S", "南"),
+        say("SW", "西南"),
+        say("W", "西"),
+        say("NW", "西北"),
+    ];
+    const ARROWS: [&str; 8] = ["↑", "↗", "→", "↘", "↓", "↙", "←", "↖"];
+    let at = usize::from((degrees % 360 * 2 + 45) / 90 % 8);
+    let (arrow, point) = (ARROWS.get(at).unwrap_or(&""), POINTS.get(at).copied());
+    html! { span.dir { (arrow) " " @if let Some(point) = point { (view.say(point)) } } }
+}
+
+fn family(view: &View, whole: &Whole) -> Markup {
+    html! {
+        @if let Some(parent) = whole.it.parent {
+            p { (view.say(PARENT)) ": " a href={ "/incidents/" (parent) } { (parent) } }
+        }
+        @if !whole.children.is_empty() {
+            h2 { (view.say(CHILDREN)) " " (whole.children.len()) }
+            ul { @for id in whole.children.iter().take(200) {
+                li { a href={ "/incidents/" (id) } { (id) } }
+            } }
+        }
+    }
+}
+
+/// A text, or a dash where there is none.
+pub fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "–" } else { text }
+}

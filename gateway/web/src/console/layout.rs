@@ -1,0 +1,189 @@
+//! The frame around every page: what it is called, where one can go, who is signed in, and the
+//! places where a lost connection, a locked sound and a fire show themselves.
+
+use axum::response::{IntoResponse, Response};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use standpipe_engine::health::DegradedPart;
+use standpipe_shared::Severity;
+use standpipe_store::accounts::Right;
+
+use super::assets::{LIVE, STYLE};
+use super::text::{Lang, Say, say};
+use super::view::{View, escaped};
+use crate::api::quarantine;
+use crate::api::who::{By, Who};
+
+const SKIP: Say = say("Skip to content", "跳到正文");
+const NOT_CERTIFIED: Say = say("Not a certified fire alarm system", "非认证火灾报警系统");
+const SIGN_OUT: Say = say("Sign out", "退出");
+const PASSWORD: Say = say("Password", "修改密码");
+const LOST: Say = say(
+    "CONNECTION LOST. You are NOT being alerted. Use the phone or radio.",
+    "连接中断！您收不到警情，请使用电话或对讲机。",
+);
+const LEFT: Say = say("You are signed out and NOT being alerted.", "您已退出登录，收不到警情！");
+const SIGN_IN: Say = say("Sign in", "登录");
+const SILENT: Say =
+    say("Sound is off: this page can't wake anybody.", "声音未开启：本页面无法叫醒任何人。");
+const UNLOCK: Say = say("Turn the sound on", "开启声音");
+const MAIN: Say = say("Pages", "页面");
+
+/// Whether a page is for somebody.
+type OpenTo = fn(&Who) -> bool;
+
+/// Where one can go, in order, and who can.
+const PAGES: [(&str, Say, OpenTo); 9] = [
+    ("/", say("Board", "值班台"), everybody),
+    ("/map", say("Map", "地图"), everybody),
+    ("/devices", say("Devices", "设备"), everybody),
+    ("/maintenance", say("Work", "维护"), everybody),
+    ("/reports", say("Reports", "报告"), everybody),
+    ("/quarantine", say("Not understood", "无法识别"), quarantine::may),
+    ("/accounts", say("Accounts", "账户"), administers),
+    ("/audit", say("Audit", "审计"), administers),
+    ("/routing", say("Who is told", "通知预演"), administers),
+];
+
+const fn everybody(_: &Who) -> bool {
+    true
+}
+
+const fn administers(who: &Who) -> bool {
+    who.may(Right::Accounts)
+}
+
+/// A page: its title, its scripts besides `live.js`, and what is in `<main>`.
+pub fn page(view: &View, title: &str, content: &Markup) -> Response {
+    page_with(view, title, &[], content)
+}
+
+/// A page with scripts of its own.
+pub fn page_with(view: &View, title: &str, scripts: &[&str], content: &Markup) -> Response {
+    let markup = html! {
+        (DOCTYPE)
+        html lang=(view.lang.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Standpipe" }
+                link rel="stylesheet" href=(STYLE);
+                link rel="icon" href="data:,";
+                script src=(LIVE) defer {}
+                @for script in scripts { script src=(script) defer {} }
+            }
+            body data-csrf=(view.who.csrf()) data-zone=[view.api.town.zone.iana_name()]
+                data-station=[view.who.station.as_deref()] {
+                a.skip href="#main" { (view.say(SKIP)) }
+                (header(view))
+                div #lost .banner.bad role="alert" hidden { (view.say(LOST)) }
+                div #left .banner.bad role="alert" hidden {
+                    (view.say(LEFT)) " "
+                    a href={ "/login?next=" (escaped(&view.here)) } { (view.say(SIGN_IN)) }
+                }
+                div #silent .banner.warn role="status" hidden {
+                    span { (view.say(SILENT)) } " "
+                    button #unlock type="button" { (view.say(UNLOCK)) }
+                }
+                div #degraded data-from="/degraded" data-every="60" { (degraded(view)) }
+                div #takeover data-from="/takeover" aria-live="assertive" {}
+                main #main tabindex="-1" { (content) }
+                footer { (view.say(NOT_CERTIFIED)) }
+            }
+        }
+    };
+    markup.into_response()
+}
+
+/// What is not as it should be while fires are paged, and what to do about it: on every page,
+/// until a person has dealt with it.
+pub async fn degraded_part(view: View) -> Markup {
+    degraded(&view)
+}
+
+fn degraded(view: &View) -> Markup {
+    html! {
+        @for trouble in view.api.health.degraded.list() {
+            div.banner.warn.trouble role="status" data-part=(trouble.part.as_str()) {
+                strong { (view.say(degraded_name(trouble.part))) } " · " (view.since(trouble.since))
+                p { (view.lang.text(&trouble.why)) }
+            }
+        }
+    }
+}
+
+/// What a part that is not as it should be is called.
+const fn degraded_name(part: DegradedPart) -> Say {
+    match part {
+        DegradedPart::Registry => say("Registry not read in", "台账未导入"),
+    }
+}
+
+fn header(view: &View) -> Markup {
+    let path = view.here.split('?').next().unwrap_or("/");
+    let (other, other_name) = view.lang.other();
+    html! {
+        header.top {
+            nav aria-label=(view.say(MAIN)) {
+                @for (to, name, open_to) in PAGES {
+                    @if open_to(&view.who) {
+                        @let inside = path == to || (to.len() > 1 && path.starts_with(to));
+                        a href=(to) aria-current=[inside.then_some("page")] { (view.say(name)) }
+                    }
+                }
+            }
+            div.me {
+                span.clock #clock aria-hidden="true" {}
+                a href={ "/language?to=" (other) "&back=" (escaped(&view.here)) } lang=(other)
+                    hreflang=(other) { (other_name) }
+                @if let By::Session { .. } = view.who.by {
+                    a href="/password" title=(view.say(PASSWORD)) { (view.who.name) }
+                    form method="post" action="/logout" {
+                        (view.proof())
+                        button.quiet type="submit" { (view.say(SIGN_OUT)) }
+                    }
+                } @else {
+                    span { (view.who.name) }
+                }
+            }
+        }
+    }
+}
+
+/// A page for somebody who is not, or not well, signed in: without navigation and scripts.
+pub fn plain(lang: Lang, title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(lang.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Standpipe" }
+                link rel="stylesheet" href=(STYLE);
+                link rel="icon" href="data:,";
+            }
+            body.plain { main { (content) } }
+        }
+    }
+}
+
+/// A sign for a severity: its shape says it without its colour.
+pub fn sign(it: Severity) -> Markup {
+    let path = match it {
+        Severity::Fire => "M12 2 L23 21 H1 Z M11 9 h2 v6 h-2 Z M11 17 h2 v2 h-2 Z",
+        Severity::Critical => "M12 1 L23 12 L12 23 L1 12 Z M11 6 h2 v8 h-2 Z M11 16 h2 v2 h-2 Z",
+        Severity::Warning => "M3 3 H21 V21 H3 Z M11 6 h2 v8 h-2 Z M11 16 h2 v2 h-2 Z",
+        Severity::Notice => "M12 2 A10 10 0 1 1 11.9 2 Z M11 6 h2 v2 h-2 Z M11 10 h2 v8 h-2 Z",
+    };
+    shape(it.as_str(), path)
+}
+
+/// A shape of 24 × 24.
+pub fn shape(class: &str, path: &str) -> Markup {
+    html! {
+        svg class={ "sign " (class) } viewBox="0 0 24 24" aria-hidden="true" {
+            path fill-rule="evenodd" d=(PreEscaped(path)) {}
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Who would be told when: a rehearsal for one device and condition, by the running configuration
+//! and by one that an admin pastes, beside each other.
+//!
+//! What follows is rehearsed in `standpipe_rules::incidents`; here it is only shown. A pasted
+//! configuration is read and never run: files that it names are not needed here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use standpipe_config::Config;
+use standpipe_rules::changes::Receiver;
+use standpipe_rules::incidents::{
+    Difference, Hears, Meta, Preview, Scene, Window, conditions_of, differences, preview,
+};
+use standpipe_rules::registry::{Device, DeviceIx, Registry, Station};
+use standpipe_shared::Condition;
+use standpipe_store::accounts::{Area, Right};
+
+use super::layout;
+use super::text::{Say, say, words};
+use super::view::{Form, Oops, View};
+use crate::api::params::Params;
+use crate::api::problem::Problem;
+
+const TITLE: Say = say("Who is told", "通知预演");
+const DEVICE: Say = say("Device", "设备");
+const CONDITION: Say = say("Condition", "情况");
+const AS_NOW: Say = say(
+    "With the terminals that are there now, not with all",
+    "按当前在线的终端预演，而非全部在线",
+);
+const CONFIG: Say = say("Another configuration (TOML), to compare", "用于比较的另一配置（TOML）");
+const SHOW: Say = say("Rehearse", "预演");
+const RUNNING: Say = say("As it runs", "当前配置");
+const OTHER: Say = say("As pasted", "粘贴的配置");
+const CHANGES: Say = say("What changes", "变化");
+const SAME: Say = say("Nobody is told otherwise.", "通知没有变化。");
+const NOBODY: Say = say("Listed; nobody is paged.", "仅列出，不通知任何人。");
+const MUTED: Say = say("Muted until", "静默至");
+const AFTER: Say = say("After", "时间");
+const STEP: Say = say("Step", "步骤");
+const WHO: Say = say("Who", "通知对象");
+const AGAIN: Say = say("again", "重复");
+const EVERY: Say = say("then all of them every", "此后全部每隔");
+const IDLE: Say = say("acknowledged and nothing done: again after", "接警后无处置，再次通知间隔");
+const DIGEST: Say = say("Daily digest of notices", "每日提示汇总");
+const NO_DIGEST: Say = say("nobody", "无人接收");
+const NO_DEVICE: Say = say("There is no device", "没有此设备：");
+const FAULTS: Say = say("This configuration has faults", "该配置有误");
+
+/// What is asked.
+struct Asked {
+    device: String,
+    condition: Option<Condition>,
+    as_now: bool,
+    config: String,
+}
+
+/// Before anything is asked, or by a link.
+pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
+    let params = Params::read(&uri, &["device", "condition"])?;
+    let device = params.text("device")?.unwrap_or_default();
+    let condition = params.text("condition")?.and_then(|it| it.parse().ok());
+    show(&view, &Asked { device, condition, as_now: false, config: String::new() }).await
+}
+
+/// The form as it was sent.
+pub async fn rehearse(view: View, sent: Form) -> Result<Response, Oops> {
+    let asked = Asked {
+        device: sent.get("device").trim().to_owned(),
+        condition: sent.get("condition").parse().ok(),
+        as_now: !sent.get("as_now").is_empty(),
+        config: sent.get("config").to_owned(),
+    };
+    show(&view, &asked).await
+}
+
+async fn show(view: &View, asked: &Asked) -> Result<Response, Oops> {
+    view.who.needs(Right::Accounts)?;
+    if view.who.area != Area::All {
+        return Err(Problem::not_allowed(view.who.role.as_str()).into());
+    }
+    let found = if asked.device.is_empty() { None } else { cast(view, asked).await? };
+    let unknown = found.is_none() && !asked.device.is_empty();
+    let content = html! {
+        h1 { (view.say(TITLE)) }
+        @if unknown { p.wrong role="alert" { (view.say(NO_DEVICE)) " " (asked.device) } }
+        (form(view, asked))
+        (digest(view))
+        @if let Some(cast) = &found { (result(view, asked, cast)) }
+    };
+    let status = if unknown { StatusCode::NOT_FOUND } else { StatusCode::OK };
+    Ok((status, layout::page(view, view.say(TITLE), &content)).into_response())
+}
+
+/// Who is told of what pages nobody, as it runs.
+fn digest(view: &View) -> Markup {
+    let config = &view.api.config;
+    html! {
+        p.note {
+            (view.say(DIGEST)) ": "
+            @match config.digest_receivers() {
+                None => (view.say(NO_DIGEST)),
+                Some((at, who)) => {
+                    (at.strftime("%H:%M").to_string()) " "
+                    @for (n, it) in who.iter().enumerate() {
+                        @if n > 0 { ", " }
+                        (it.kind()) " " (it.name)
+                        @if let Some(station) = &it.station { " (" (station) ")" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn form(view: &View, asked: &Asked) -> Markup {
+    html! {
+        form.stack.noprint method="post" action="/routing" {
+            (view.proof())
+            label for="device" { (view.say(DEVICE)) }
+            input #device name="device" value=(asked.device) maxlength="48" required;
+            label for="condition" { (view.say(CONDITION)) }
+            select #condition name="condition" {
+                option value="" { "—" }
+                @for it in Condition::ALL {
+                    option value=(it.as_str()) selected[asked.condition == Some(it)] {
+                        (view.say(words::condition(it)))
+                    }
+                }
+            }
+            label.tick {
+                input type="checkbox" name="as_now" value="1" checked[asked.as_now];
+                (view.say(AS_NOW))
+            }
+            label for="config" { (view.say(CONFIG)) }
+            textarea #config name="config" rows="8" spellcheck="false" { (asked.config) }
+            button { (view.say(SHOW)) }
+        }
+    }
+}
+
+/// Who takes part: everything that the rehearsal of one device depends on.
+struct Cast {
+    stations: Vec<Station>,
+    /// The device first, then the other hydrants of its zone.
+    devices: Vec<Device>,
+    windows: Vec<Window>,
+    away: BTreeSet<Box<str>>,
+}
+
+async fn cast(view: &View, asked: &Asked) -> Result<Option<Cast>, Oops> {
+    let (id, as_now) = (asked.device.clone(), asked.as_now);
+    let read = view.api.store.read(move |db| {
+        let mut own = db.prepare_cached("SELECT json, ix FROM device WHERE id = ?1")?;
+        let mut rows = own.query([&id])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let device: Device = serde_json::from_str(&row.get::<_, String>(0)?)?;
+        let ix = DeviceIx(row.get(1)?);
+        let mut devices = vec![device];
+        let sql = "SELECT json FROM device WHERE kind = 'hydrant' AND zone = ?1 AND zone <> ''
+                   AND id <> ?2";
+        let mut statement = db.prepare_cached(sql)?;
+        let zone = devices.first().map(|it| it.zone.to_string()).unwrap_or_default();
+        for text in statement.query_map((zone, &id), |row| row.get::<_, String>(0))? {
+            devices.push(serde_json::from_str(&text?)?);
+        }
+        let (mut stations, mut away) = (Vec::new(), BTreeSet::new());
+        let mut statement = db.prepare_cached("SELECT json, online FROM station ORDER BY id")?;
+        for row in statement.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))? {
+            let (text, online): (String, bool) = row?;
+            let station: Station = serde_json::from_str(&text)?;
+            if as_now && !online {
+                away.insert(station.id.clone());
+            }
+            stations.push(station);
+        }
+        let mut statement = db.prepare_cached("SELECT value FROM meta WHERE key = 'book'")?;
+        let mut windows = Vec::new();
+        for text in statement.query_map((), |row| row.get::<_, String>(0))? {
+            windows.extend(serde_json::from_str::<Meta>(&text?)?.windows().to_vec());
+        }
+        // Here the device is the first of all, whatever place the store gave it.
+        windows.retain(|it| it.devices.contains(&ix));
+        for window in &mut windows {
+            window.devices = [DeviceIx(0)].into();
+        }
+        Ok(Some(Cast { stations, devices, windows, away }))
+    });
+    Ok(read.await?)
+}
+
+impl Cast {
+    /// A receiver as people call it.
+    fn called(&self, config: &Config, receiver: &Receiver) -> String {
+        let called = |id: &str| self.stations.iter().find(|it| &*it.id == id).map(|it| &*it.name);
+        match receiver {
+            Receiver::Station(id) => match called(id).filter(|name| *name != &**id) {
+                Some(name) => format!("{name} ({id})"),
+                None => id.to_string(),
+            },
+            Receiver::Webhook(_) => config.receiver(receiver),
+        }
+    }
+
+    fn rehearse(&self, config: &Config, of: Condition, view: &View) -> Option<Preview> {
+        let mut registry = Registry::new(config.profiles());
+        for station in &self.stations {
+            registry.put_station(station.clone());
+        }
+        for device in &self.devices {
+            registry.put_device(device.clone());
+        }
+        let ix = DeviceIx(0);
+        let possible = conditions_of(&registry, ix).any(|it| it == of);
+        let (plan, windows, away, now) = (config.plan(), &self.windows, &self.away, view.now);
+        let scene = Scene { plan: &plan, registry: &registry, windows, away, now };
+        possible.then(|| preview(&scene, ix, of))
+    }
+}
+
+fn result(view: &View, asked: &Asked, cast: &Cast) -> Markup {
+    let running = &view.api.config;
+    let pasted = (!asked.config.trim().is_empty()).then(|| pasted(&asked.config));
+    html! {
+        @if let Some((_, faults)) = pasted.as_ref().filter(|it| !it.1.is_empty()) {
+            section role="alert" {
+                h2 { (view.say(FAULTS)) }
+                ul { @for it in faults { li lang="en" { (it) } } }
+            }
+        }
+        @for of in Condition::ALL {
+            @if asked.condition.is_none_or(|it| it == of) {
+                @if let Some(said) = cast.rehearse(running, of, view) {
+                    section {
+                        h2 { (view.say(words::condition(of))) }
+                        (table(view, cast, (RUNNING, running), &said))
+                        @if let Some((other, _)) = &pasted {
+                            @if let Some(new) = cast.rehearse(other, of, view) {
+                                (table(view, cast, (OTHER, other), &new))
+                                (changes(view, cast, (running, other), &differences(&said, &new)))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What could be read of a pasted configuration, and what is wrong with it but for files, which
+/// need not be here.
+fn pasted(text: &str) -> (Config, Vec<String>) {
+    match Config::parse(text, Path::new("pasted.toml"), None) {
+        Ok(config) => (config, Vec::new()),
+        Err(faults) => {
+            let files = |key: &str| key.ends_with("_file") || key.starts_with("registry.");
+            let told = faults.list.iter().filter(|it| !files(&it.key));
+            let told = told.map(|it| faults.line(it)).collect();
+            (*faults.rest, told)
+        }
+    }
+}
+
+fn table(view: &View, cast: &Cast, (caption, config): (Say, &Config), said: &Preview) -> Markup {
+    let mut moments = BTreeMap::<(i64, u8, bool), Vec<String>>::new();
+    for it in &said.told {
+        let moment = (it.after_s, it.step, it.again);
+        moments.entry(moment).or_default().push(cast.called(config, &it.receiver));
+    }
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(view.say(caption)) {
+            table {
+                caption { (view.say(caption)) }
+                thead { tr { @for it in [AFTER, STEP, WHO] { th { (view.say(it)) } } } }
+                tbody { @for ((after, step, again), who) in &moments { tr {
+                    td { (seconds(view, *after)) }
+                    td { (step) @if *again { " " (view.say(AGAIN)) } }
+                    td { (who.join(", ")) }
+                } } }
+            }
+        }
+        @if moments.is_empty() { p { (view.say(NOBODY)) } }
+        @if let Some(muted) = &said.muted {
+            p { (view.say(MUTED)) " " (view.moment(muted.until)) " (" (muted.by) ")" }
+        }
+        @if let Some(every) = said.every_s { p { (view.say(EVERY)) " " (seconds(view, every)) } }
+        @if let Some(idle) = said.forgotten_s { p { (view.say(IDLE)) " " (seconds(view, idle)) } }
+    }
+}
+
+fn changes(
+    view: &View,
+    cast: &Cast,
+    (old, new): (&Config, &Config),
+    changed: &[Difference],
+) -> Markup {
+    html! {
+        h3 { (view.say(CHANGES)) }
+        @if changed.is_empty() { p { (view.say(SAME)) } }
+        ul { @for it in changed {
+            @let config = if it.after.is_some() { new } else { old };
+            li { (cast.called(config, &it.receiver)) ": " (hears(view, it.before.as_ref())) " → "
+                (hears(view, it.after.as_ref())) }
+        } }
+    }
+}
+
+fn hears(view: &View, it: Option<&Hears>) -> String {
+    let Some(Hears { at_s, every_s, forgotten_s }) = it else { return "—".to_owned() };
+    let at: Vec<String> = at_s.iter().map(|it| seconds(view, *it)).collect();
+    let every = every_s.map(|it| format!(" ↻ {}", seconds(view, it))).unwrap_or_default();
+    let idle = forgotten_s.map(|it| format!(" ⏳ {}", seconds(view, it))).unwrap_or_default();
+    format!("{}{every}{idle}", at.join(", "))
+}
+
+/// As it stands in the configuration: seconds, however many.
+fn seconds(view: &View, s: impl std::fmt::Display) -> String {
+    format!("{s} {}", view.say(say("s", "秒")))
+}

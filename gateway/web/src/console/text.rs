@@ -1,0 +1,65 @@
+//! The language of a visitor, and what pages write words and times with.
+//!
+//! Each page keeps its own words at its top, as [`Say`]; those that several need are in [`words`].
+
+use axum::http::{HeaderMap, header};
+pub use standpipe_words::moments::{clock, day, machine, moment, stamp};
+pub use standpipe_words::{Lang, Say, say, terms as words};
+
+use standpipe_config::Language;
+
+/// The cookie in which somebody's choice is kept.
+pub const LANGUAGE_COOKIE: &str = "language";
+
+/// What they chose, else what their browser prefers, else what is configured.
+#[must_use]
+pub fn chosen(headers: &HeaderMap, usual: Language) -> Lang {
+    let text = |name| headers.get(name).and_then(|it: &axum::http::HeaderValue| it.to_str().ok());
+    let cookies = text(header::COOKIE).unwrap_or("");
+    let chosen = cookies.split(';').filter_map(|it| it.trim().split_once('='));
+    let chosen = chosen.filter(|(name, _)| *name == LANGUAGE_COOKIE);
+    let chosen = chosen.filter_map(|(_, value)| Lang::named(value)).next();
+    let asked = text(header::ACCEPT_LANGUAGE).unwrap_or("");
+    chosen.or_else(|| preferred(asked)).unwrap_or(Lang::usual(usual))
+}
+
+/// The first of our languages that the browser asks for, best first (RFC 9110 §12.5.4).
+fn preferred(accept: &str) -> Option<Lang> {
+    let mut asked: Vec<(u32, Lang)> = Vec::new();
+    for part in accept.split(',').take(32) {
+        let (tag, q) = part.split_once(";q=").unwrap_or((part, "1"));
+        let thousandths = q.trim().parse::<f32>().map_or(0.0, |it| it.clamp(0.0, 1.0) * 1_000.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+        asked.extend(Lang::named(tag).map(|it| (thousandths as u32, it)));
+    }
+    asked.sort_by_key(|(q, _)| std::cmp::Reverse(*q));
+    asked.first().filter(|(q, _)| *q > 0).map(|(_, lang)| *lang)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, header};
+
+    use super::chosen;
+    use standpipe_config::Language;
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn the_choice_wins_over_the_browser_and_the_browser_over_the_configuration() {
+        for (cookie, accept, tag) in [
+            ("",                  "",                            "zh-CN"),
+            ("",                  "en-GB,en;q=0.9,zh;q=0.8",     "en"),
+            ("",                  "fr-FR,zh-TW;q=0.7,en;q=0.5",  "zh-CN"),
+            ("",                  "en;q=0",                      "zh-CN"),
+            ("",                  "fr",                          "zh-CN"),
+            ("language=en",       "zh",                          "en"),
+            ("a=b; language=zh",  "en",                          "zh-CN"),
+            ("language=xx",       "en",                          "en"),
+        ] {
+            let value = |it| HeaderValue::from_str(it).unwrap();
+            let pairs = [(header::COOKIE, value(cookie)), (header::ACCEPT_LANGUAGE, value(accept))];
+            let lang = chosen(&HeaderMap::from_iter(pairs), Language::Chinese);
+            assert_eq!(lang.tag(), tag, "{cookie} {accept}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Which devices there were at a moment, and how many of them watched. Of now all is known. Of a
+//! month that is over only what was written down then is: the date of installation, the hours in
+//! the ledger, and incidents. What nobody wrote down is not told: `None`, shown as "–".
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rusqlite::Connection;
+use standpipe_rules::Ms;
+use standpipe_rules::registry::DeviceIx;
+use standpipe_rules::selftest::SELFTEST;
+use standpipe_shared::Condition;
+use standpipe_store::LEDGER_MS;
+use standpipe_store::accounts::Area;
+use standpipe_store::readers::ReadError;
+
+use crate::api::maintenance::out_of_service;
+
+const HOUR_MS: Ms = 3_600_000;
+
+/// Devices at the end of a month, or now.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// All.
+    pub devices: Option<u32>,
+    /// Of these, hydrants.
+    pub hydrants: Option<u32>,
+    /// Of these, hydrants that were heard, have no fault, are not offline and not under work.
+    pub in_service: Option<u32>,
+    /// Devices that were never heard.
+    pub never: Option<u32>,
+    /// Devices that were heard and are offline; of a month that is over, incidents tell.
+    pub offline: Option<u32>,
+}
+
+/// One device, as far as it tells of other times than now.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    hydrant: bool,
+    /// The first moment of the day it was installed on, where somebody wrote that down.
+    installed: Option<Ms>,
+    /// Start of the first hour that is in the ledger.
+    first: Option<Ms>,
+    heard: bool,
+    offline: bool,
+    watches: bool,
+}
+
+/// Until when, and how far back the ledger reaches.
+#[derive(Clone, Copy, Debug)]
+struct Then {
+    end: Ms,
+    kept_from: Ms,
+}
+
+impl Row {
+    /// Whether it was heard before the end; `None`: nobody knows any more.
+    fn was_heard(self, then: Then) -> Option<bool> {
+        match self.first {
+            Some(first) if first < then.end => Some(true),
+            Some(_) if then.end > then.kept_from => Some(false),
+            None if !self.heard => Some(false),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Whether it was there before the end; `None`: nobody knows any more.
+    fn was_there(self, then: Then) -> Option<bool> {
+        match (self.installed, self.first) {
+            (Some(installed), _) => Some(installed < then.end),
+            (None, Some(_)) => self.was_heard(then),
+            (None, None) => None, // never heard, or never numbered what it said
+        }
+    }
+}
+
+/// The devices of an area at `end`, or now when that is not over.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn watched(
+    db: &Connection,
+    of: &Area,
+    (end, zone): (Ms, &TimeZone),
+    now: Ms,
+) -> Result<Watched, ReadError> {
+    let rows = rows(db, of, zone, &out_of_service(db, now)?)?;
+    let kept_from = now - LEDGER_MS + HOUR_MS;
+    Ok(if now < end { today(&rows) } else { back_then(&rows, Then { end, kept_from }) })
+}
+
+fn today(rows: &[Row]) -> Watched {
+    let count = |of: fn(&Row) -> bool| Some(small(rows.iter().filter(|it| of(it)).count()));
+    Watched {
+        devices: count(|_| true),
+        hydrants: count(|it| it.hydrant),
+        in_service: count(|it| it.hydrant && it.watches),
+        never: count(|it| !it.heard),
+        offline: count(|it| it.heard && it.offline),
+    }
+}
+
+fn back_then(rows: &[Row], then: Then) -> Watched {
+    let there: Option<Vec<bool>> = rows.iter().map(|it| it.was_there(then)).collect();
+    let Some(there) = there else { return Watched::default() };
+    let rows = || rows.iter().zip(&there).filter(|(_, there)| **there).map(|(row, _)| row);
+    let heard: Option<Vec<bool>> = rows().map(|it| it.was_heard(then)).collect();
+    Watched {
+        devices: Some(small(rows().count())),
+        hydrants: Some(small(rows().filter(|it| it.hydrant).count())),
+        in_service: None, // what was under work then is not kept
+        never: heard.map(|it| small(it.into_iter().filter(|heard| !heard).count())),
+        offline: None,
+    }
+}
+
+fn small(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn rows(
+    db: &Connection,
+    of: &Area,
+    zone: &TimeZone,
+    lost: &BTreeSet<DeviceIx>,
+) -> Result<Vec<Row>, ReadError> {
+    // What only the self-test uses watches over nobody.
+    let sql = format!(
+        "SELECT d.ix, d.kind = 'hydrant', json_extract(d.json, '$.installed_on'),
+             (SELECT min(hour) FROM ledger l WHERE l.ix = d.ix), coalesce(m.conditions, 0),
+             m.heard_at IS NOT NULL
+         FROM device d LEFT JOIN memory m ON m.ix = d.ix
+         WHERE {} AND d.id NOT LIKE '{SELFTEST}-%'",
+        of.devices()
+    );
+    let silent = Condition::Offline.bit() | Condition::SensorFault.bit();
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map([of], |row| {
+        let installed: Option<String> = row.get(2)?;
+        let (conditions, heard): (u32, bool) = (row.get(4)?, row.get(5)?);
+        let works = heard && conditions & silent == 0;
+        Ok(Row {
+            hydrant: row.get(1)?,
+            installed: installed.and_then(|it| day(&it, zone)),
+            first: row.get(3)?,
+            heard,
+            offline: conditions & Condition::Offline.bit() != 0,
+            watches: works && !lost.contains(&DeviceIx(row.get(0)?)),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The first moment of a day as people write it; what can't be read says nothing.
+fn day(text: &str, zone: &TimeZone) -> Option<Ms> {
+    let date: Date = text.parse().ok()?;
+    date.to_zoned(zone.clone()).ok().map(|it| it.timestamp().as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Row, Then, Watched, back_then, today};
+
+    const THEN: Then = Then { end: 1_000, kept_from: 500 };
+    const LONG_AGO: Then = Then { end: 1_000, kept_from: 1_000 };
+    const ROW: Row = Row {
+        hydrant: true,
+        installed: None,
+        first: None,
+        heard: false,
+        offline: false,
+        watches: false,
+    };
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn of_a_month_that_is_over_only_what_was_written_down_is_told() {
+        let heard = Row { heard: true, watches: true, ..ROW };
+        let first = |at| Row { first: Some(at), ..heard };
+        let installed = |at| Row { installed: Some(at), ..ROW };
+        for (story, row, then, there, was_heard) in [
+            ("installed before, never heard",     installed(999),   THEN,     Some(true),  Some(false)),
+            ("installed the day after",           installed(1_000), THEN,     Some(false), Some(false)),
+            ("heard before",                      first(999),       THEN,     Some(true),  Some(true)),
+            ("first heard after",                 first(1_000),     THEN,     Some(false), Some(false)),
+            ("longer ago than the ledger is kept", first(1_000),    LONG_AGO, None,        None),
+            ("and what is older is known",        first(999),       LONG_AGO, Some(true),  Some(true)),
+            ("it never numbered what it said",    heard,            THEN,     None,        None),
+            ("registered at no time we know",     ROW,              THEN,     None,        Some(false)),
+        ] {
+            assert_eq!((row.was_there(then), row.was_heard(then)), (there, was_heard), "{story}");
+        }
+    }
+
+    #[test]
+    fn of_now_everything_is_known() {
+        let well = Row { heard: true, watches: true, ..ROW };
+        let away = Row { watches: false, offline: true, ..well };
+        let never = Row { offline: true, ..ROW };
+        let rows = [well, away, never, Row { hydrant: false, ..well }];
+        let told = today(&rows);
+        assert_eq!((told.devices, told.hydrants), (Some(4), Some(3)));
+        assert_eq!((told.in_service, told.never, told.offline), (Some(1), Some(1), Some(1)));
+    }
+
+    #[test]
+    fn one_device_nobody_knows_of_makes_the_month_unknown() {
+        let first = |at| Row { first: Some(at), heard: true, ..ROW };
+        let rows = [first(999), first(1_000), Row { installed: Some(1), ..ROW }];
+        let told = back_then(&rows, THEN);
+        assert_eq!((told.devices, told.hydrants, told.never), (Some(2), Some(2), Some(1)));
+        assert_eq!(told.in_service, None);
+        assert_eq!(back_then(&[first(999), ROW], THEN), Watched::default());
+    }
+}

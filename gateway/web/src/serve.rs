@@ -1,0 +1,115 @@
+//! Serving it all: one listener, the API and the console's pages, until the gateway stops.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::auth::Door;
+use crate::api::body::BODY_AT_MOST;
+use crate::api::problem::Problem;
+use crate::api::stream::Streams;
+use crate::api::{self, ApiState};
+use crate::console;
+use crate::listener::{Bounded, CONNECTIONS, IDLE};
+
+/// How long connections have to end by themselves when the gateway stops.
+const GRACE: Duration = Duration::from_secs(1);
+/// How often histograms are tidied, so that they do not grow unread.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Why the API is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Everybody could reach it, and nobody would have to sign in.
+    #[error("a demonstration without accounts listens on {0}: listen on 127.0.0.1")]
+    Open(SocketAddr),
+    /// The listener does not work.
+    #[error("http can't be served ({0})")]
+    Io(#[from] io::Error),
+}
+
+/// Serves until `stop`, then lets requests end within a second.
+///
+/// # Errors
+/// [`ServeError::Open`] at once, when nobody has to sign in and others could reach the listener.
+pub async fn serve(
+    listener: TcpListener,
+    state: ApiState,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let address = listener.local_addr()?;
+    if matches!(state.door, Door::ThisMachine { .. }) && !address.ip().is_loopback() {
+        return Err(ServeError::Open(address));
+    }
+    tracing::info!(%address, "http is served");
+    let cut = CancellationToken::new();
+    let listener = Bounded::new(listener, CONNECTIONS, IDLE, cut.clone());
+    let api = Arc::new(state);
+    let app = routes(Arc::clone(&api), stop.clone());
+    let serving = axum::serve(listener, app)
+        .with_graceful_shutdown(stop.clone().cancelled_owned())
+        .into_future();
+    let mut serving = std::pin::pin!(serving);
+    let patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        done = &mut serving => return Ok(done?),
+        () = patience => cut.cancel(),
+        () = upkeep(&api.metrics) => {}
+        () = api::watch::keep(&api) => {}
+    }
+    Ok(serving.await?)
+}
+
+async fn upkeep(metrics: &PrometheusHandle) {
+    let mut every = tokio::time::interval(METRICS_UPKEEP);
+    loop {
+        every.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Every route there is.
+fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
+    let streams = Streams::new(api.store.clone(), api.events.clone(), stop);
+    api::routes(&api, streams.clone())
+        .merge(console::routes(&api, streams))
+        .fallback(no_path)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(BODY_AT_MOST))
+        .layer(from_fn(plain))
+        .with_state(api)
+}
+
+/// Answers are of this moment, of the type they say, and counted.
+async fn plain(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let status = response.status().as_u16().to_string();
+    ::metrics::counter!("standpipe_http_requests_total", "status" => status).increment(1);
+    let headers = response.headers_mut();
+    let (fresh, typed) =
+        (HeaderValue::from_static("no-store"), HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(fresh);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, typed);
+    response
+}
+
+async fn no_path(request: Request) -> Problem {
+    Problem::no_path(request.uri().path())
+}
+
+async fn no_method(request: Request) -> Problem {
+    Problem::no_method(request.method().as_str(), request.uri().path())
+}
