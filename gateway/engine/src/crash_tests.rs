@@ -105,10 +105,10 @@ impl Town {
 
     fn full(&mut self, now: Ms) {
         let store = self.bench.engine.store();
-        store.limit_pages(1);
+        store.limit_pages(1).unwrap();
         self.bench.engine.tick(now);
         let kept = self.bench.engine.commit(now).is_ok();
-        self.bench.engine.store().limit_pages(1_000_000);
+        self.bench.engine.store().limit_pages(1_000_000).unwrap();
         if !kept {
             self.bench.engine.commit(now).unwrap();
         }

@@ -261,7 +261,7 @@ fn memories_are_kept_within_seconds_and_the_log_is_cut_behind_history() {
 #[test]
 fn a_full_disk_holds_everything_back_until_there_is_room() {
     let mut bench = Bench::new(50);
-    let limit = |bench: &Bench, pages: i64| bench.engine.store().limit_pages(pages);
+    let limit = |bench: &Bench, pages: i64| bench.engine.store().limit_pages(pages).unwrap();
     bench.commit(T0 + 1_000);
     limit(&bench, 1);
     let mut now = T0 + 5_000;

@@ -442,7 +442,7 @@ mod tests {
                    9: arrive_ms = `1764000000004`: \
                    before the row above: sort the rows by arrive_ms\n";
         assert_eq!(told(text), bad);
-        assert_eq!(told(&text.replace('\n', "\r\n")), bad, "as a spreadsheet writes it");
+        assert_eq!(told(text.replace('\n', "\r\n")), bad, "as a spreadsheet writes it");
     }
 
     #[test]

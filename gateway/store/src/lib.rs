@@ -180,10 +180,13 @@ impl Store {
 
 #[cfg(any(test, feature = "testing"))]
 impl Store {
-    /// A disk of so many pages.
-    pub fn limit_pages(&self, pages: i64) {
+    /// Makes the disk as small as so many pages: what needs more is refused as it is by a full one.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn limit_pages(&self, pages: i64) -> Result<(), StoreError> {
         let sql = format!("PRAGMA max_page_count = {pages}");
-        self.conn.query_row(&sql, (), |_| Ok(())).unwrap();
+        Ok(self.conn.query_row(&sql, (), |_| Ok(()))?)
     }
 }
 
