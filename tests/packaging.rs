@@ -275,7 +275,10 @@ fn the_image_is_built_by_plain_cargo_and_holds_one_program() {
     let stages: Vec<&str> = text.split("\nFROM ").skip(1).collect();
     let [build, image] = stages[..] else { panic!("{} stages", stages.len()) };
     let cargo: Vec<&str> = build.lines().filter(|it| it.contains("cargo")).collect();
-    assert_eq!(cargo, ["RUN cargo build --release --locked"]);
+    assert_eq!(
+        cargo,
+        ["RUN cargo build --release --locked --package standpipe --no-default-features"]
+    );
     assert!(!image.lines().any(|it| it.starts_with("RUN")), "its base has no shell");
     let user = image.lines().find_map(|it| it.strip_prefix("USER ")).expect("a user");
     assert!(!user.starts_with('0') && !user.starts_with("root"), "{user}");

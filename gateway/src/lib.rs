@@ -4,7 +4,6 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
-pub mod demo;
 pub mod ids;
 pub mod ingest;
 pub mod keep;

@@ -19,6 +19,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
+use standpipe_machine::output::complain;
 use standpipe_rules::registry::Registry;
 use standpipe_shared::Condition;
 use standpipe_web::api::ApiState;
@@ -30,7 +31,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{AccountError, Accounts, NoSecret, key};
 use crate::api::auth::{Door, Token};
-use crate::cli::complain;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::engine::{
@@ -241,6 +241,17 @@ struct Stage {
 impl Stage {
     fn running(&self) -> bool {
         self.threads.iter().chain(&self.brief).any(|it| !it.is_finished())
+    }
+}
+
+#[cfg(feature = "demo")]
+impl standpipe_demo::Gateway for Running {
+    fn http(&self) -> SocketAddr {
+        self.http()
+    }
+
+    fn stop(self) -> bool {
+        self.stop()
     }
 }
 

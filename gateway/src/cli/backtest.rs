@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use standpipe_machine::output::complain;
 use standpipe_rules::backtest::{Backtest, Row};
 
 use super::files::{self, RegistryArgs};
@@ -63,11 +64,7 @@ fn feed(
     let mut rows = readings::open(path, |bytes| bar.inc(bytes as u64)).map_err(broken)?;
     let ignored = rows.ignored();
     if !ignored.is_empty() {
-        super::complain(format_args!(
-            "{}: columns ignored: {}",
-            path.display(),
-            ignored.join(", ")
-        ));
+        complain(format_args!("{}: columns ignored: {}", path.display(), ignored.join(", ")));
     }
     let (mut taken, mut bad_rows) = (0_u64, 0_u64);
     while let Some(row) = rows.next_row().map_err(broken)? {
@@ -80,7 +77,7 @@ fn feed(
             }
             Err(bad) => {
                 bad_rows += 1;
-                bar.suspend(|| super::complain(format_args!("{}:{bad}", path.display())));
+                bar.suspend(|| complain(format_args!("{}:{bad}", path.display())));
             }
         }
     }

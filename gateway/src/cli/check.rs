@@ -5,18 +5,18 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use standpipe_machine::output::complain;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Steps, Window, rehearse};
 use standpipe_rules::registry::Registry;
 use standpipe_shared::{Condition, Severity};
 
-use crate::clock::Clock;
-use crate::config::{Config, keys};
-use crate::registry_files;
-
 use super::gateway::{Where, word};
 use super::preview::{self, Asked};
 use super::{Failure, config, files};
+use crate::clock::Clock;
+use crate::config::{Config, keys};
+use crate::registry_files;
 
 /// Reads configuration and registry; says all that is wrong, and who would be paged for what.
 #[derive(Debug, clap::Args)]
@@ -147,7 +147,7 @@ fn good(file: &Path) -> Result<(Config, Registry), Failure> {
 fn registry(config: &Config, mut known: Registry, faults: &mut Vec<String>) -> Registry {
     let (import, untaken) = registry_files::read(&config.registry, &known);
     for note in &import.notes {
-        super::complain(note);
+        complain(note);
     }
     if let Some(untaken) = &untaken {
         faults.extend(untaken.faults().iter().cloned());

@@ -7,16 +7,16 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use jiff::civil;
 use jiff::tz::TimeZone;
+use standpipe_machine::output::complain;
 use standpipe_rules::Ms;
 use standpipe_shared::{Field, Measurements, Reading};
 
+use super::{Failure, config};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::series::embedded::Embedded;
 use crate::series::influx::{Influx, Settings};
 use crate::series::{DAY_MS, HistoryError, HistoryQuery, Series};
-
-use super::{Failure, config};
 
 /// Writes the history of a device to the output. Where only hourly values are left, their means.
 #[derive(Debug, clap::Args)]
@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             }
         }
         if table.rows == 0 {
-            super::complain(format_args!(
+            complain(format_args!(
                 "nothing of `{}` in that time: check its id and the times",
                 args.device
             ));

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use standpipe_machine::output::complain;
 use standpipe_rules::incidents::{Meta, Window};
 use standpipe_rules::registry::files::{File, Import};
 use standpipe_rules::registry::{Profile, Registry};
 
-use crate::store::{Reader, StoreError};
-
 use super::Failure;
+use crate::store::{Reader, StoreError};
 
 /// Where the registry is.
 #[derive(Debug, clap::Args)]
@@ -42,10 +42,10 @@ pub fn import(
     }
     let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), known);
     for note in &import.notes {
-        super::complain(note);
+        complain(note);
     }
     for bad in &import.bad {
-        super::complain(bad);
+        complain(bad);
     }
     judge(import.bad.len() as u64, skip_bad)?;
     Ok(import)
@@ -117,7 +117,7 @@ pub fn judge(bad: u64, skip_bad: bool) -> Result<(), Failure> {
     match (bad, skip_bad) {
         (0, _) => Ok(()),
         (_, true) => {
-            super::complain(format_args!("{}: the rows with them were skipped", counted(bad)));
+            complain(format_args!("{}: the rows with them were skipped", counted(bad)));
             Ok(())
         }
         (_, false) => Err(Failure::Failed(format!(

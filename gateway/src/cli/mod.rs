@@ -31,9 +31,9 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use standpipe_machine::output::complain;
 use tracing_subscriber::EnvFilter;
 
-use crate::demo;
 pub use config::TOKEN_VARIABLE;
 
 /// Exit code of wrong usage or configuration.
@@ -50,7 +50,8 @@ struct Line {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show everything in one process: a simulated town, its broker, the gateway. Ctrl-C ends it.
-    Demo(demo::Arguments),
+    #[cfg(feature = "demo")]
+    Demo(standpipe_demo::Arguments),
     /// Run the gateway.
     Run(run::Args),
     /// Say all that is wrong with the configuration, and who would be paged for what.
@@ -99,7 +100,8 @@ pub fn main() -> ExitCode {
         heap::one();
     }
     logging(match line.command {
-        Command::Demo(_) => demo::LOG,
+        #[cfg(feature = "demo")]
+        Command::Demo(_) => standpipe_demo::LOG,
         Command::Run(_)
         | Command::Check(_)
         | Command::Import(_)
@@ -130,10 +132,13 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Settings(args) => settings::run(args),
         Command::Have(args) => command::run(args),
-        Command::Demo(arguments) => demo::run(arguments).map_err(|bad| match bad.exit_code() {
-            USAGE => Failure::Configuration(bad.to_string()),
-            _ => Failure::Failed(bad.to_string()),
-        }),
+        #[cfg(feature = "demo")]
+        Command::Demo(arguments) => {
+            standpipe_demo::run(arguments, crate::run::start).map_err(|bad| match bad.exit_code() {
+                USAGE => Failure::Configuration(bad.to_string()),
+                _ => Failure::Failed(bad.to_string()),
+            })
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -162,10 +167,4 @@ fn say(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// Writes a line to the error output, which may be closed as well.
-pub(crate) fn complain(line: impl std::fmt::Display) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

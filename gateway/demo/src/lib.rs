@@ -21,18 +21,16 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use desk::Desk;
+use folder::Folder;
 use jiff::tz::TimeZone;
+use standpipe_config::{self as config, Config, Door};
+use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 use standpipe_simulator::publish::{Voice, speak};
 use standpipe_simulator::{Town, TownPlan};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-use crate::clock::Clock;
-use crate::config::{self, Config, Door};
-use crate::run::{self, Running, StartError};
-use desk::Desk;
-use folder::Folder;
 use words::{Colour, Page, Summary, Teller};
 
 /// What is logged without `RUST_LOG`: the demonstration tells its own story, and its broker calls
@@ -89,7 +87,7 @@ pub enum DemoError {
     Config(#[from] config::Faults),
     /// No gateway.
     #[error(transparent)]
-    Gateway(#[from] StartError),
+    Gateway(Box<dyn std::error::Error + Send + Sync>),
     /// No thread, signal or socket.
     #[error("cannot start ({0}): free some memory or threads")]
     Io(#[from] std::io::Error),
@@ -109,11 +107,25 @@ impl DemoError {
     }
 }
 
-/// Runs until Ctrl-C or SIGTERM.
+/// A gateway that runs, however it was started.
+pub trait Gateway: Send + 'static {
+    /// Where its console is.
+    fn http(&self) -> SocketAddr;
+    /// Stops it; whether it ended in time.
+    fn stop(self) -> bool;
+}
+
+/// Runs until Ctrl-C or SIGTERM. `start` starts the gateway as it runs for a station.
 ///
 /// # Errors
 /// [`DemoError`]: it could not start.
-pub fn run(arguments: &Arguments) -> Result<(), DemoError> {
+pub fn run<G: Gateway, E>(
+    arguments: &Arguments,
+    start: impl FnOnce(Config, Clock) -> Result<G, E>,
+) -> Result<(), DemoError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     let clock = Clock::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before there is anything to be left behind.
@@ -124,19 +136,19 @@ pub fn run(arguments: &Arguments) -> Result<(), DemoError> {
     let port = free_port(arguments.port)?;
     let folder = Folder::open(arguments.data.as_deref())?;
     let broker = broker::start()?;
-    let start = clock.now();
-    let mut town = Town::new(arguments.seed, plan(arguments, start));
+    let begun = clock.now();
+    let mut town = Town::new(arguments.seed, plan(arguments, begun));
     let config = folder.write(&town.registry(), broker, port)?;
     let mut config = Config::load(&config, None)?;
     config.http.door = Door::ThisMachine;
     let root = config.mqtt.root.clone();
-    let gateway = run::start(config, clock.clone())?;
+    let gateway = start(config, clock.clone()).map_err(|bad| DemoError::Gateway(bad.into()))?;
     let scene = Scene { broker, http: gateway.http(), root, clock };
     say(&[scene.welcome(arguments, &folder)]);
     let counted = runtime.block_on(scene.play(&mut town, asked_to_end));
     let ended = end(gateway);
     let (sent, summary) = counted?;
-    say(&[scene.farewell(start, sent, &summary, ended)]);
+    say(&[scene.farewell(begun, sent, &summary, ended)]);
     drop(runtime);
     folder.close();
     Ok(())
@@ -161,7 +173,7 @@ fn free_port(wanted: Option<u16>) -> Result<u16, DemoError> {
 }
 
 /// Stops the gateway; whether it did in time.
-fn end(gateway: Running) -> bool {
+fn end(gateway: impl Gateway) -> bool {
     let (done, waits) = std::sync::mpsc::sync_channel(1);
     let stopping = std::thread::Builder::new().name("demo-end".to_owned()).spawn(move || {
         let in_time = gateway.stop();

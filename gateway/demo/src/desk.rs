@@ -7,12 +7,12 @@ use std::time::Duration;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Packet;
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
+use standpipe_machine::clock::Clock;
 use standpipe_shared::{Name, StationChannel, Topic};
 use tokio::sync::mpsc;
 
 use super::officer::{ABSENT, Deed, Officers};
 use super::words::{Heard, Teller};
-use crate::clock::Clock;
 
 /// Requests waiting in the client.
 const REQUESTS: usize = 256;
@@ -37,7 +37,9 @@ impl Desk {
     pub fn new(broker: SocketAddr, root: &str, clock: Clock) -> Self {
         let mut options =
             MqttOptions::new("standpipe-demo-desk", broker.ip().to_string(), broker.port());
-        options.set_keep_alive(KEEP_ALIVE).set_max_packet_size(Some(crate::limits::MAX_PACKET));
+        options
+            .set_keep_alive(KEEP_ALIVE)
+            .set_max_packet_size(Some(standpipe_machine::limits::MAX_PACKET));
         let (client, events) = AsyncClient::new(options, REQUESTS);
         Self { client, events, root: root.into(), clock }
     }

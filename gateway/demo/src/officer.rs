@@ -172,7 +172,7 @@ fn deed(heard: &Heard, after: Ms, action: &str, note: &str) -> Deed {
 #[cfg(test)]
 mod tests {
     use super::{ABSENT, MISSED_OF, Officers};
-    use crate::demo::words::Heard;
+    use crate::words::Heard;
     use serde_json::{Value, json};
     use ulid::Ulid;
 
