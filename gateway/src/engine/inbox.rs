@@ -235,6 +235,8 @@ pub enum Inbox {
         /// Since when.
         at: Stamp,
     },
+        /// How often it was sent again before.
+        resends: u32,
     /// History has everything up to this log block.
     SeriesAt {
         /// The block.

@@ -135,7 +135,7 @@ impl Chain<'_> {
                     let topic = String::from_utf8_lossy(it.topic);
                     self.seen.message(&topic, it.payload, (&self.own, now));
                 }
-                Frame::PubAck { receipt: Receipt::Taken | Receipt::Unheard, .. } => {
+                Frame::PubAck { receipt: Receipt::Taken, .. } => {
                     self.seen.confirmed += 1;
                 }
                 Frame::PubAck { receipt: Receipt::Refused(why), .. } => {
