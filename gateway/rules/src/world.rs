@@ -253,10 +253,9 @@ impl World {
             }
             // What a person or a device did once is not done again.
             Message::Action { .. } => out.counts.refused_actions += 1,
-            Message::Reply { .. } => out.counts.retained += 1,
+            Message::Reply { .. } | Message::NotUnderstood { .. } => out.counts.retained += 1,
             Message::Presence { .. }
             | Message::UnreadableAlarm { .. }
-            | Message::NotUnderstood { .. }
             | Message::Cleared { .. } => return false,
         }
         true

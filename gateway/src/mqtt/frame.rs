@@ -50,7 +50,7 @@ pub struct Publish<'a> {
     pub pkid: u16,
     /// Whether the broker has sent it before.
     pub again: bool,
-    /// The retain flag: what it means depends on what the subscription asked for.
+    /// The broker had kept it: it says what was so once.
     pub retained: bool,
     /// The bytes themselves.
     pub payload: &'a [u8],

@@ -11,7 +11,6 @@ use tokio::time::timeout_at;
 
 use super::{Outcome, PATIENCE, detector};
 use crate::clock::Clock;
-use crate::mqtt::Retained;
 use crate::mqtt::frame::Receipt;
 use crate::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Will};
 use crate::provision::SELFTEST;
@@ -45,7 +44,7 @@ pub(super) async fn test(
     let mut it =
         Chain { link: Link::open(broker, &hello).await?, clock, own, seen: Seen::default() };
     let heard = |what| format!("{root}/stations/{station}/{what}");
-    it.link.subscribe(&["incidents/+", "presence"].map(heard), Retained::WhenNew)?;
+    it.link.subscribe(&["incidents/+", "presence"].map(heard))?;
     it.until(ANSWER, |seen| seen.subscribed).await?;
     it.say(&topic, OFF)?;
     it.until(ANSWER, |seen| seen.confirmed == 1).await?;

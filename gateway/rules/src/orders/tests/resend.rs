@@ -96,6 +96,7 @@ fn only_the_devices_own_live_messages_count() {
         ("north/H-1/alarm", r#"{"condition":"tamper","active":true}"#, false, true),
         ("north/H-1/alarm", r#"{"condition":"tamper","active":true}"#, true, false),
         ("north/H-1/alarm", "ON", false, true),
+        ("north/H-1/alarm", "", false, false),
         ("north/H-1/status", r#"{"online":true}"#, false, true),
         ("north/H-1/status", r#"{"online":false}"#, false, false),
         ("north/H-1/reply", r#"{"id":"another","ok":true}"#, false, true),
