@@ -55,7 +55,7 @@ fn settings(device: &str) -> Order {
 }
 
 fn command(device: &str) -> Order {
-    let asked = Asked::new(Verb::SelfTest, None, Some(60), "Li").unwrap();
+    let asked = Asked::new(Verb::ReportNow, None, Some(60), "Li").unwrap();
     Order::Command { device: device.into(), asked }
 }
 
@@ -112,38 +112,40 @@ fn is_told(world: &mut World, reports: &[Inbox], changes: &mut Changes) {
     world.command_sent((id, resends), NOW, changes);
 }
 
+fn keep(store: &mut Store, world: &World, changes: &mut Changes) {
+    store.commit(NOW, world, changes, &Extras::default()).unwrap();
+    changes.clear();
+}
+
 #[test]
 fn a_command_that_is_not_answered_is_sent_again_at_once_when_it_is_owed_again() {
     let (folder, mut store, mut world, mut mail) = owed_by_a_world(1, command);
-    let mut keep = |world: &World, changes: &mut Changes| {
-        store.commit(NOW, world, changes, &Extras::default()).unwrap();
-        *changes = Changes::default();
-    };
     let mut changes = Changes::default();
     let first = mail.next(64, NOW.into()).unwrap();
     assert_eq!((first.topic.as_str(), first.expiry_s), ("r/north/H-0000/command", 60));
     let landed = mail.landed(first.pkid, &Receipt::Taken, NOW.into());
     is_told(&mut world, &landed.reports, &mut changes);
-    keep(&world, &mut changes);
+    keep(&mut store, &world, &mut changes);
     mail.read((NOW + 1_000).into());
     assert!(mail.next(64, (NOW + 1_000).into()).is_none(), "the broker has it");
 
     let heard = parse("r", b"r/north/H-0000/telemetry", br#"{"pressure_kpa":300}"#);
     world.step(&heard.message.unwrap(), NOW + 1_000, &mut changes);
     world.tick(NOW + 5_000, &mut changes);
-    keep(&world, &mut changes);
+    keep(&mut store, &world, &mut changes);
     let soon = NOW + 5_000; // far sooner than a message that arrived is looked at again
     mail.read(soon.into());
     let again = mail.next(64, soon.into()).unwrap();
     assert_eq!((&again.topic, &again.payload[..42]), (&first.topic, &first.payload[..42]));
     assert_eq!((again.expiry_s, again.retain), (55, false), "the broker forgets it in time");
     // The gateway restarts before the broker has it.
-    let mut orders = Store::open(&folder.path().join("standpipe.db")).unwrap();
-    let mut loaded = orders.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    drop(store);
+    let mut store = Store::open(&folder.path().join("standpipe.db")).unwrap();
+    let mut loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
     assert_eq!(restored(&loaded.world), (CommandState::Sent, 1, true));
     let landed = mail.landed(again.pkid, &Receipt::Taken, soon.into());
     is_told(&mut loaded.world, &landed.reports, &mut changes);
-    keep(&loaded.world, &mut changes);
+    keep(&mut store, &loaded.world, &mut changes);
     mail.read((NOW + 40_000).into());
     assert!(mail.next(64, (NOW + 40_000).into()).is_none(), "once");
     assert_eq!(restored(&loaded.world), (CommandState::Sent, 1, false));
