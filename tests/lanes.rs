@@ -375,11 +375,10 @@ fn a_live_alarm_does_not_wait_behind_all_that_a_broker_kept() {
     const DEVICES: usize = 5_000;
     let (_folder, broker) = mosquitto();
     let town = Client::connect(broker.port, "town");
-    for n in 0..DEVICES {
-        let topic = |channel| format!("standpipe/v1/a/d-{n}/{channel}");
-        town.publish_retained(&topic("settings"), r#"{"rev":1}"#);
-        town.publish_retained(&topic("telemetry"), r#"{"pressure_kpa":300}"#);
-    }
+    town.retain_all((0..DEVICES).flat_map(|n| {
+        [("settings", r#"{"rev":1}"#), ("telemetry", r#"{"pressure_kpa":300}"#)]
+            .map(|(channel, payload)| (format!("standpipe/v1/a/d-{n}/{channel}"), payload.into()))
+    }));
     let alarms = Bench::on(&broker, Lane::Alarm);
     let readings = Bench::on(&broker, Lane::Telemetry);
     let started = instant();

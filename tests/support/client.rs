@@ -106,9 +106,23 @@ impl Client {
     /// # Panics
     /// When the broker does not take them.
     pub fn publish_all(&self, messages: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        let live = messages.into_iter().map(|(topic, payload)| (topic, payload, false));
+        self.publish_each(live);
+    }
+
+    /// Publishes many at QoS 1 that the broker keeps; returns when it has them all.
+    ///
+    /// # Panics
+    /// When the broker does not take them.
+    pub fn retain_all(&self, messages: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        let kept = messages.into_iter().map(|(topic, payload)| (topic, payload, true));
+        self.publish_each(kept);
+    }
+
+    fn publish_each(&self, messages: impl Iterator<Item = (String, Vec<u8>, bool)>) {
         let mut sent = 0;
-        for (topic, payload) in messages {
-            self.client.publish(topic, QoS::AtLeastOnce, false, payload).expect("room");
+        for (topic, payload, retained) in messages {
+            self.client.publish(topic, QoS::AtLeastOnce, retained, payload).expect("room");
             sent += 1;
         }
         for _ in 0..sent {
