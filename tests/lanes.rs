@@ -3,17 +3,19 @@
 //!
 //! The engine's queue is read by the test, which so decides when something "is on disk".
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use standpipe::ingest::{self, Setup};
-use standpipe::mqtt::{Broker, Frame, Hello, Link, Retained};
+use standpipe::mqtt::{Broker, Frame, Hello, Link};
 use standpipe_engine::health::{Health, Status};
 use standpipe_engine::{Acks, Delivery, Inbox, Lane, Queues, acks, queues};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::BULK_QUEUE;
+use standpipe_rules::wire::topics::READINGS_LANE_BEFORE;
 use standpipe_rules::wire::{self, Message};
 use standpipe_tests::broker::Broker as Mosquitto;
 use standpipe_tests::client::Client;
@@ -44,6 +46,8 @@ struct Bench {
     health: Arc<Health>,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
+    /// What came before the word that the session is up: what the broker had kept for it.
+    early: RefCell<VecDeque<Delivery>>,
 }
 
 impl Bench {
@@ -65,7 +69,7 @@ impl Bench {
         };
         let (health, stop) = (Arc::clone(&setup.health), setup.stop.clone());
         let thread = ingest::start(setup, lane, acks_in).expect("a thread");
-        Self { queues, acks, health, stop, thread: Some(thread) }
+        Self { queues, acks, health, stop, thread: Some(thread), early: RefCell::default() }
     }
 
     fn on(broker: &Mosquitto, lane: Lane) -> Self {
@@ -82,14 +86,23 @@ impl Bench {
         }
     }
 
-    /// Waits for the word that the session is up.
+    /// Waits for the word that the session is up: the broker has granted what it asked for.
     fn is_up(&self) {
-        let up = |it| matches!(it, Some(Inbox::Lane { up: true, .. }));
-        assert!(up(self.inbox(PATIENCE)), "the session comes up before anything else");
+        loop {
+            match self.inbox(PATIENCE) {
+                Some(Inbox::Lane { up: true, .. }) => return,
+                Some(Inbox::Delivery(delivery)) => self.early.borrow_mut().push_back(delivery),
+                other => panic!("the session does not come up: {other:?}"),
+            }
+        }
     }
 
     /// The next message, stepping over word of the session.
     fn next(&self, within: Duration) -> Option<Delivery> {
+        let early = self.early.borrow_mut().pop_front();
+        if early.is_some() {
+            return early;
+        }
         loop {
             match self.inbox(within)? {
                 Inbox::Delivery(delivery) => return Some(delivery),
@@ -146,8 +159,8 @@ fn what_is_not_acknowledged_comes_again_and_what_is_does_not() {
     taken[..6].iter().for_each(|it| bench.ack(it));
     bench.end(); // two seconds of grace for the other four, then good-bye
     device.publish_all((11..=12).map(reading)); // while nobody is there
-    let bench = Bench::on(&broker, Lane::Telemetry);
     let started = instant();
+    let bench = Bench::on(&broker, Lane::Telemetry);
     let again: Vec<_> = (0..6).map(|_| seen(&bench.take()).1).collect();
     assert!(started.elapsed() < AT_ONCE, "some come with the broker's very welcome");
     assert_eq!(again, [7, 8, 9, 10, 11, 12]);
@@ -219,6 +232,11 @@ fn each_message_is_taken_once_whatever_its_topic() {
         (&*long,                     Some(Lane::Alarm),     "unreadable alarm"),
         ("selftest/d/alarm",         Some(Lane::Alarm),     "alarm"),
         ("a/d/aLaRmS/",              Some(Lane::Telemetry), "alarm"),
+        ("a/d/AlArM",                Some(Lane::Telemetry), "alarm"),
+        ("a/d/ALARM/",               Some(Lane::Telemetry), "alarm"),
+        ("a/d/alarm//",              Some(Lane::Telemetry), "alarm"),
+        ("a/b/d/alarm",              Some(Lane::Telemetry), "unreadable alarm"),
+        ("a/alarm",                  Some(Lane::Telemetry), "unreadable alarm"),
         ("a/b/c/d/alarm",            Some(Lane::Telemetry), "unreadable alarm"),
         ("alarm",                    Some(Lane::Telemetry), "unreadable alarm"),
         ("a/d/status",               Some(Lane::Alarm),     "not understood"),
@@ -226,8 +244,14 @@ fn each_message_is_taken_once_whatever_its_topic() {
         ("stations/s/actions",       Some(Lane::Alarm),     "nothing"),
         ("stations/s/presence",      Some(Lane::Alarm),     "nothing"),
         ("stations/s/alarm",         Some(Lane::Alarm),     "nothing"),
+        ("a/d/ALARM",                Some(Lane::Alarm),     "alarm"),
+        ("a",                        Some(Lane::Telemetry), "nothing"),
         ("a/d",                      Some(Lane::Telemetry), "nothing"),
+        ("x/y/event",                Some(Lane::Telemetry), "nothing"),
+        ("a/d/telemetry/deeper",     Some(Lane::Telemetry), "nothing"),
+        ("a/b/c/d/e",                Some(Lane::Telemetry), "nothing"),
         ("stations/s/what",          Some(Lane::Telemetry), "nothing"),
+        ("stations/s/incidents",     Some(Lane::Telemetry), "nothing"),
         ("a/d/settings",             None,                  ""),
         ("a/d/command",              None,                  ""),
         ("gateway/clock",            None,                  ""),
@@ -284,50 +308,157 @@ fn an_alarm_on_an_odd_topic_does_not_wait_behind_readings() {
     assert_eq!(bench.queues.bulk.len(), 100, "nobody took a reading yet");
 }
 
-/// What the broker keeps says what was so once; and an empty message takes it back.
+/// What the broker keeps says what was so once, on either lane; and an empty message takes it back.
 #[test]
-fn the_retain_flag_means_old_and_an_empty_alarm_is_told_from_one_taken_back() {
+fn the_retain_flag_means_old_and_an_empty_message_takes_back() {
     let (_folder, broker) = mosquitto();
     let device = Client::connect(broker.port, "device");
     let topic = |channel: &str| format!("standpipe/v1/a/d/{channel}");
     let fire = r#"{"condition":"smoke","active":true}"#;
+    let odd = ["AlArM", "ALARM/", "alarm//", "deeper/alarm"];
     device.publish_retained(&topic("alarm"), fire);
     device.publish_retained(&topic("status"), "Offline");
     device.publish_retained(&topic("telemetry"), r#"{"pressure_kpa":300}"#);
+    odd.iter().for_each(|channel| device.publish_retained(&topic(channel), fire));
     let (alarms, readings) = (Bench::on(&broker, Lane::Alarm), Bench::on(&broker, Lane::Telemetry));
-    for _ in 0..2 {
-        let old = alarms.take();
-        assert!(old.arrived.retained, "{old:?}");
-        alarms.ack(&old);
+    for (bench, count) in [(&alarms, 2), (&readings, 1 + odd.len())] {
+        let mut fires = 0;
+        for _ in 0..count {
+            let old = bench.take();
+            assert!(old.arrived.retained, "{old:?}");
+            fires += usize::from(is_alarm(&old));
+            bench.ack(&old);
+        }
+        assert_eq!(fires, count - 1, "all but a status and a reading");
+        assert!(bench.next(QUIET).is_none(), "and nothing else");
     }
-    assert!(readings.next(QUIET).is_none(), "an old reading says nothing about now");
     // A device that has its messages kept speaks of now all the same.
     device.publish_retained(&topic("alarm"), fire);
-    device.publish_retained(&topic("telemetry"), r#"{"pressure_kpa":0}"#);
+    device.publish_retained(&topic("AlArM"), fire);
     for bench in [&alarms, &readings] {
         let live = bench.take();
-        assert!(!live.arrived.retained, "{live:?}");
+        assert!(!live.arrived.retained && is_alarm(&live), "{live:?}");
         bench.ack(&live);
     }
-    for channel in ["alarm", "telemetry", "status"] {
-        device.publish_retained(&topic(channel), "");
+    // Taken back, with the flag and without.
+    for (bench, channels) in
+        [(&alarms, &["alarm", "status", "reply"][..]), (&readings, &["AlArM", "telemetry", "x"])]
+    {
+        for (n, channel) in channels.iter().enumerate() {
+            device.publish_retained(&topic(channel), "");
+            device.publish(&topic(channel), "");
+            for _ in 0..2 {
+                let it = bench.take();
+                let cleared = matches!(it.parsed.message, Some(Message::Cleared { .. }));
+                assert_eq!((cleared, it.parsed.message.is_some()), (n == 0, n == 0), "{it:?}");
+                assert!(it.parsed.rejected.is_empty(), "{it:?}");
+                bench.ack(&it);
+            }
+        }
     }
-    let cleared = readings.take();
-    assert!(matches!(cleared.parsed.message, Some(Message::Cleared { .. })), "{cleared:?}");
-    let nothing = readings.take();
-    assert_eq!((&nothing.parsed.message, nothing.parsed.rejected.len()), (&None, 0));
-    device.publish(&topic("alarm"), "");
-    let empty = readings.take();
-    assert!(matches!(empty.parsed.message, Some(Message::UnreadableAlarm { .. })), "{empty:?}");
-    let status = alarms.take();
-    assert_eq!((&status.parsed.message, status.parsed.rejected.len()), (&None, 0));
     for bench in [&alarms, &readings] {
         assert!(bench.next(QUIET).is_none(), "and nothing else");
     }
+    // A session that lasts is not sent it again, and one that is new only what was left.
+    readings.end();
+    let readings = Bench::on(&broker, Lane::Telemetry);
+    assert!(readings.next(QUIET).is_none(), "the broker has sent that to it");
 }
 
+fn is_alarm(delivery: &Delivery) -> bool {
+    matches!(delivery.parsed.message, Some(Message::Alarm { .. } | Message::UnreadableAlarm { .. }))
+}
+
+/// The broker has kept the settings and last readings of a town, and the sessions are new.
 #[test]
-fn a_session_of_version_0_1_0_gets_no_reading_twice() {
+fn a_live_alarm_does_not_wait_behind_all_that_a_broker_kept() {
+    const DEVICES: usize = 5_000;
+    let (_folder, broker) = mosquitto();
+    let town = Client::connect(broker.port, "town");
+    town.retain_all((0..DEVICES).flat_map(|n| {
+        [("settings", r#"{"rev":1}"#), ("telemetry", r#"{"pressure_kpa":300}"#)]
+            .map(|(channel, payload)| (format!("standpipe/v1/a/d-{n}/{channel}"), payload.into()))
+    }));
+    let alarms = Bench::on(&broker, Lane::Alarm);
+    let readings = Bench::on(&broker, Lane::Telemetry);
+    let started = instant();
+    town.publish("standpipe/v1/a/d/alarm", r#"{"condition":"smoke","active":true}"#);
+    let live = alarms.take();
+    assert!(is_alarm(&live) && started.elapsed() < AT_ONCE, "{:?}", started.elapsed());
+    // Nor is a reading lost that comes meanwhile, and what is not for the lane is passed over.
+    town.publish_all([reading(1)]);
+    let mut kept = 0;
+    loop {
+        let it = readings.take();
+        readings.ack(&it);
+        if !it.arrived.retained {
+            assert_eq!(seen(&it), ("HYD-1".to_owned(), 1));
+            break;
+        }
+        kept += 1;
+    }
+    assert_eq!(kept, DEVICES, "each last reading");
+}
+
+/// The broker grants some of what a lane asks for, or nothing.
+#[test]
+fn a_lane_is_up_when_the_broker_grants_what_it_asks_for() {
+    let refusing = |refused: &'static [u8]| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let thread = std::thread::spawn(move || grants(&listener, refused));
+        (port, thread)
+    };
+    // 0x01: granted at QoS 1; 0x87: not authorized.
+    for (lane, codes, up, fine) in [
+        (Lane::Telemetry, &[0x01][..], true, true),
+        (Lane::Telemetry, &[0x87], false, false),
+        (Lane::Alarm, &[0x01; 12], true, true),
+        (Lane::Alarm, &[1, 0x87, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], true, false),
+        (Lane::Alarm, &[0x87; 12], false, false),
+    ] {
+        let (port, broker) = refusing(codes);
+        let bench = Bench::start(Broker::new("127.0.0.1", port), lane);
+        let told = bench.inbox(QUIET);
+        assert!(told.is_none(), "not yet: the broker has not answered: {told:?}");
+        let told = bench.inbox(QUIET * 4);
+        assert_eq!(matches!(told, Some(Inbox::Lane { up: true, .. })), up, "{codes:?}: {told:?}");
+        let part = match lane {
+            Lane::Alarm => &bench.health.alarm_lane,
+            Lane::Telemetry => &bench.health.telemetry_lane,
+        };
+        match part.status() {
+            Status::Fine => assert!(fine, "{codes:?}"),
+            Status::Failing { why, .. } => {
+                assert!(!fine && why.contains("refuses the subscription standpipe/v1/"), "{why}");
+            }
+            Status::Starting => panic!("{codes:?}: it has an answer"),
+        }
+        bench.end();
+        broker.join().expect("no panic");
+    }
+}
+
+/// A broker of one connection, which takes its time to answer the subscription with these codes.
+/// mosquitto grants every subscription and withholds the messages.
+fn grants(listener: &std::net::TcpListener, codes: &[u8]) {
+    use std::io::{Read as _, Write as _};
+    let (mut stream, _) = listener.accept().expect("a connection");
+    let mut read = [0; 4_096];
+    let packet = |stream: &mut std::net::TcpStream, read: &mut [u8]| stream.read(read).unwrap_or(0);
+    assert!(packet(&mut stream, &mut read) > 0 && read[0] == 0x10, "a CONNECT");
+    stream.write_all(&[0x20, 3, 0, 0, 0]).expect("a CONNACK");
+    assert!(packet(&mut stream, &mut read) > 0 && read[0] == 0x82, "a SUBSCRIBE");
+    std::thread::sleep(QUIET * 2);
+    let mut answer = vec![0x90, 3 + codes.len() as u8, 0, 1, 0];
+    answer.extend_from_slice(codes);
+    stream.write_all(&answer).expect("a SUBACK");
+    while packet(&mut stream, &mut read) > 0 {} // until it says good-bye
+}
+
+/// Every filter that an earlier build may have asked for.
+#[test]
+fn an_older_session_gets_no_message_twice_and_forgets_its_filters() {
     let (_folder, broker) = mosquitto();
     let hello = Hello {
         client_id: "standpipe-telemetry-test".to_owned(),
@@ -341,8 +472,8 @@ fn a_session_of_version_0_1_0_gets_no_reading_twice() {
     runtime.block_on(async {
         let broker = Broker::new("127.0.0.1", broker.port);
         let mut link = Link::open(&broker, &hello).await.expect("a session");
-        let before = ["standpipe/v1/#".to_owned()];
-        link.subscribe(&before, Retained::WhenNew).expect("a subscription");
+        let before = READINGS_LANE_BEFORE.map(|filter| format!("standpipe/v1/{filter}"));
+        link.subscribe(&before).expect("a subscription");
         link.turn(true).await.expect("an answer");
         link.close().await;
     });
@@ -355,13 +486,13 @@ fn a_session_of_version_0_1_0_gets_no_reading_twice() {
     let numbers: Vec<u32> = (0..8).map(|_| seen(&bench.take()).1).collect();
     assert_eq!(numbers, [2, 3, 4, 5, 6, 7, 8, 9]);
     assert!(bench.next(QUIET).is_none(), "each once");
-    // This broker sends one copy however many filters match, others one for each: the old filter
-    // is gone for good, and without the new one nothing comes.
+    // This broker sends one copy however many filters match, others one for each: the old filters
+    // are gone for good, and without the new one nothing comes.
     bench.end();
     runtime.block_on(async {
         let broker = Broker::new("127.0.0.1", broker.port);
         let mut link = Link::open(&broker, &hello).await.expect("a session");
-        link.unsubscribe(vec!["standpipe/v1/+/+/telemetry".to_owned()]).expect("a packet");
+        link.unsubscribe(vec!["standpipe/v1/#".to_owned()]).expect("a packet");
         let within = tokio::time::sleep(QUIET);
         tokio::pin!(within);
         let mut published = false;
@@ -373,7 +504,9 @@ fn a_session_of_version_0_1_0_gets_no_reading_twice() {
             while let Some(frame) = link.next_frame().expect("a connection") {
                 match frame {
                     Frame::UnsubAck => {
-                        device.publish_all([reading(10)]);
+                        let odd = ["a/d/Alarm", "a", "a/d", "a/b/c/d", "stations/s/what"];
+                        let odd = odd.map(|it| (format!("standpipe/v1/{it}"), b"{}".to_vec()));
+                        device.publish_all(odd.into_iter().chain([reading(10)]));
                         published = true;
                     }
                     Frame::Publish(it) => assert!(!published, "{:?}", it.topic),

@@ -119,13 +119,17 @@ fn what_was_wished_before_a_power_cut_is_told_after_it() {
     let mut site = Site::start(1);
     site.birth(0);
     site.wait("its area", |it| it["area"] == "north");
+    let node = Client::with_session(site.broker.port, "sleeper");
+    node.subscribe(&format!("{H1}/settings"));
+    node.subscribe(&format!("{H1}/command"));
+    drop(node);
     site.dies_before_it_is_published(|gateway| {
         let (status, put) = gateway.put("devices/H-1/settings", &json!({"interval_s": 60}));
         assert_eq!((status, &put["waits_for"]), (200, &json!("broker")), "{put}");
         let (status, ask) = gateway.post("devices/H-1/commands", &json!({"command": "self_test"}));
         assert_eq!((status, &ask["state"]), (202, &json!("queued")), "{ask}");
     });
-    let node = site.hears("device", &format!("{H1}/#"));
+    let node = Client::with_session(site.broker.port, "sleeper");
     let heard = [json_of(&node.hear()), json_of(&node.hear())];
     assert!(heard.iter().any(|it| it["interval_s"] == 60 && it["rev"] == 1), "{heard:?}");
     assert!(heard.iter().any(|it| it["command"] == "self_test"), "{heard:?}");
@@ -235,17 +239,34 @@ fn a_command_reaches_the_device_and_its_answer_comes_back() {
     assert_eq!(node.next(QUIET), None, "once");
 }
 
+/// The broker takes a command whether or not anybody hears it, and does not say which.
 #[test]
-fn a_command_nobody_hears_waits_for_the_device_and_then_expires() {
+fn a_command_nobody_heard_is_sent_again_when_the_device_is_heard_and_then_expires() {
     let site = Site::start(1);
     site.birth(0);
     let (status, first) =
         site.gateway.post("devices/H-1/commands", &json!({"command": "report_now"}));
     assert_eq!(status, 202, "{first}");
-    std::thread::sleep(QUIET);
-    assert_eq!(command(&site, "queued")["id"], first["id"], "the broker knows nobody who listens");
+    let sent = command(&site, "sent");
     let node = site.hears("device", &format!("{H1}/command"));
-    assert_eq!(json_of(&node.hear())["id"], first["id"]);
+    assert_eq!(node.next(Duration::from_secs(6)), None, "time alone sends nothing again");
+    let reading = json!({"pressure_kpa": 300}).to_string();
+    let speaks = || node.publish(&format!("{H1}/telemetry"), reading.clone());
+    for wait_s in [4, 8] {
+        let heard = instant();
+        speaks();
+        assert_eq!(json_of(&node.hear())["id"], first["id"]);
+        let took = heard.elapsed().as_secs_f32();
+        assert!((wait_s as f32 - 0.5..wait_s as f32 + 3.0).contains(&took), "{took} s");
+    }
+    let again = wait_for("it is counted", PATIENCE, || {
+        Some(command(&site, "sent")).filter(|it| it["resends"] == 2)
+    });
+    assert_eq!(again["sent_at"], sent["sent_at"], "the first time");
+    speaks();
+    let reply = json!({"id": first["id"], "ok": true});
+    node.publish(&format!("{H1}/reply"), reply.to_string());
+    command(&site, "answered");
     drop(node);
 
     let (status, second) =
@@ -256,10 +277,56 @@ fn a_command_nobody_hears_waits_for_the_device_and_then_expires() {
     assert_eq!(expired["id"], second["id"]);
     assert!(now() - asked < 10_000, "in time");
     let node = site.hears("device", &format!("{H1}/command"));
+    site.birth(0);
     assert_eq!(node.next(Duration::from_secs(6)), None, "and it is not sent any more");
     let reply = json!({"id": second["id"], "ok": false, "detail": "too old"});
     node.publish(&format!("{H1}/reply"), reply.to_string());
     assert_eq!(command(&site, "refused")["detail"], "too old", "an answer counts when it comes");
+}
+
+/// A device that sleeps has a session of its own, in which the broker keeps the command.
+#[test]
+fn a_device_that_wakes_and_answers_gets_its_command_once() {
+    let site = Site::start(1);
+    site.birth(0);
+    let node = Client::with_session(site.broker.port, "sleeper");
+    node.subscribe(&format!("{H1}/command"));
+    drop(node);
+    let (status, asked) =
+        site.gateway.post("devices/H-1/commands", &json!({"command": "report_now"}));
+    assert_eq!(status, 202, "{asked}");
+    command(&site, "sent");
+    let node = Client::with_session(site.broker.port, "sleeper");
+    node.publish(&format!("{H1}/telemetry"), json!({"pressure_kpa": 300}).to_string());
+    assert_eq!(json_of(&node.hear())["id"], asked["id"]);
+    std::thread::sleep(Duration::from_secs(2)); // it takes its time
+    let reply = json!({"id": asked["id"], "ok": true});
+    node.publish(&format!("{H1}/reply"), reply.to_string());
+    let done = command(&site, "answered");
+    assert_eq!(done["resends"], 0);
+    assert_eq!(node.next(Duration::from_secs(6)), None, "no duplicate");
+}
+
+/// What was sent before a power cut, and nobody heard.
+#[test]
+fn a_restarted_gateway_sends_again_what_its_device_never_answered() {
+    let mut site = Site::start(1);
+    site.birth(0);
+    let (status, asked) =
+        site.gateway.post("devices/H-1/commands", &json!({"command": "self_test"}));
+    assert_eq!(status, 202, "{asked}");
+    let (status, asked) =
+        site.gateway.post("devices/H-1/commands", &json!({"command": "report_now"}));
+    assert_eq!(status, 202, "{asked}");
+    command(&site, "sent");
+    site.gateway.kill();
+    site.gateway.start_again();
+    site.gateway.wait_ready();
+    let node = site.hears("device", &format!("{H1}/command"));
+    assert_eq!(node.next(Duration::from_secs(5)), None, "its device was not heard");
+    site.birth(0);
+    let heard = node.hear();
+    assert_eq!(json_of(&heard)["id"], asked["id"], "a self-test takes its time");
 }
 
 #[test]

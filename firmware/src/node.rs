@@ -10,7 +10,7 @@ use standpipe_shared::{Condition, Kind, Measurements, Settings, Status};
 use crate::clock::Clock;
 use crate::hydrant::Hydrant;
 use crate::memory::Memory;
-use crate::orders::Test;
+use crate::orders::{CarriedOut, Test};
 use crate::rhythm::{Look, Rhythm};
 use crate::smoke::Detector;
 use crate::sounder::{State, Voice};
@@ -57,6 +57,7 @@ pub struct Node {
     pub(crate) rhythm: Rhythm,
     pub(crate) voice: Voice,
     pub(crate) test: Option<Test>,
+    pub(crate) carried_out: CarriedOut,
     battery_mv: Option<i32>,
     battery_asked: Option<Uptime>,
     temp_asked: Option<Uptime>,
@@ -113,6 +114,7 @@ impl Node {
             rhythm: Rhythm::new(start.first_report_ms),
             voice: Voice::default(),
             test: None,
+            carried_out: CarriedOut::default(),
             battery_mv: None,
             battery_asked: None,
             temp_asked: None,

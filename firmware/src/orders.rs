@@ -16,12 +16,58 @@ const TEST_MS: u64 = 30_000;
 /// A crew that only holds the button watches this long.
 const LIVE_S: u32 = 300;
 
+/// What a restart is answered with, before it happens.
+const RESTARTING: &str = "restarting";
+
 /// Who asked for a self-test, and until when the drivers have time.
 #[derive(Clone, Debug)]
 pub(crate) struct Test {
     /// The command; `None`: somebody before the device, whose test the gateway sees as an alarm.
     by: Option<Id>,
     pub(crate) until: Uptime,
+}
+
+/// Commands whose ids are remembered: more are rarely on their way at once with their answers lost,
+/// and the smallest board has no room to spare.
+const REMEMBERED: usize = 2;
+
+/// Which commands were carried out since the start. The gateway sends a command again when it has
+/// no answer, and the broker when it has no acknowledgement: it is answered again and not carried
+/// out again. Forgotten by a restart, which the gateway therefore sends twice at most.
+#[derive(Clone, Debug)]
+pub(crate) struct CarriedOut {
+    /// Fingerprints of ids, the newest first; 0 where there is none.
+    ids: [u32; REMEMBERED],
+    /// What the last self-test found.
+    tested: Result<(), Fault>,
+}
+
+impl Default for CarriedOut {
+    fn default() -> Self {
+        Self { ids: [0; REMEMBERED], tested: Ok(()) }
+    }
+}
+
+impl CarriedOut {
+    fn has(&self, id: &str) -> bool {
+        self.ids.contains(&fingerprint(id))
+    }
+
+    fn add(&mut self, id: &str) {
+        self.ids.rotate_right(1);
+        self.ids[0] = fingerprint(id);
+    }
+}
+
+/// What a self-test is answered with.
+fn found(outcome: Result<(), Fault>) -> Result<&'static str, &'static str> {
+    outcome.map(|()| "sensors answer").map_err(Fault::as_str)
+}
+
+/// FNV-1a of an id, never 0.
+fn fingerprint(id: &str) -> u32 {
+    let fold = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    id.as_bytes().iter().fold(0x811c_9dc5, fold) | 1
 }
 
 fn answer(id: &str, outcome: Result<&'static str, &'static str>) -> Answer {
@@ -55,8 +101,17 @@ impl Node {
                 self.unsaved |= self.clock.hear(*unix_ms, now) == Verdict::Learned;
             }
             Some(Heard::Settings(settings)) => self.settle(settings, now, out),
+            Some(Heard::Command { id, verb, .. }) if self.carried_out.has(id) => {
+                if let Some(outcome) = self.outcome_of(*verb) {
+                    let _ = out.answers.push(answer(id, outcome));
+                }
+            }
             Some(Heard::Command { id, verb, seconds }) => {
-                if let Some(outcome) = self.obey((id, *verb, *seconds), now, out) {
+                let outcome = self.obey((id, *verb, *seconds), now, out);
+                if !matches!(outcome, Some(Err(_))) {
+                    self.carried_out.add(id);
+                }
+                if let Some(outcome) = outcome {
                     let _ = out.answers.push(answer(id, outcome));
                 }
             }
@@ -96,6 +151,16 @@ impl Node {
         let _ = out.answers.push(answer(&id, Ok("")));
     }
 
+    /// What came of a command that was carried out; `None`: that is not known yet.
+    fn outcome_of(&self, verb: Verb) -> Option<Result<&'static str, &'static str>> {
+        match verb {
+            Verb::ReportNow | Verb::Silence => Some(Ok("")),
+            Verb::SelfTest if self.test.is_some() => None,
+            Verb::SelfTest => Some(found(self.carried_out.tested)),
+            Verb::Restart => Some(Ok(RESTARTING)),
+        }
+    }
+
     /// `None`: the answer comes later.
     fn obey(
         &mut self,
@@ -131,7 +196,7 @@ impl Node {
             }
             Verb::Restart => {
                 out.restart = true;
-                Some(Ok("restarting"))
+                Some(Ok(RESTARTING))
             }
         }
     }
@@ -164,8 +229,8 @@ impl Node {
         let Some(Test { by, .. }) = self.test.take() else { return };
         match by {
             Some(id) => {
-                let outcome = found.map(|()| "sensors answer").map_err(Fault::as_str);
-                let _ = out.answers.push(answer(&id, outcome));
+                self.carried_out.tested = found;
+                let _ = out.answers.push(answer(&id, self::found(found)));
             }
             None if !self.shouts(Condition::Smoke) => {
                 let (condition, active, test) = (Condition::Smoke, false, true);

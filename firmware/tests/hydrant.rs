@@ -13,8 +13,8 @@ fn settings(rev: u32) -> Settings {
     Settings { rev, ..*Rig::new(Kind::Hydrant).node.settings() }
 }
 
-fn command(verb: Verb, seconds: Option<u32>) -> Heard {
-    Heard::Command { id: "c-1".try_into().unwrap(), verb, seconds }
+fn command(id: &str, verb: Verb, seconds: Option<u32>) -> Heard {
+    Heard::Command { id: id.try_into().unwrap(), verb, seconds }
 }
 
 #[test]
@@ -166,32 +166,72 @@ fn settings_take_effect_and_wrong_ones_change_nothing() {
 fn commands_are_done_and_answered() {
     let mut rig = Rig::new(Kind::Hydrant);
     rig.live(101, &CALM());
-    let asked = rig.hear(command(Verb::ReportNow, None));
+    let asked = rig.hear(command("c-1", Verb::ReportNow, None));
     assert!(asked.answers[0].ok && asked.wake_at == rig.now);
     assert!(asked.wanted.has(Wanted::PRESSURE.and(Wanted::TEMP).and(Wanted::BATTERY)));
     rig.live(130, &CALM());
     assert_eq!(rig.readings(100), [101]);
-    let watched = rig.hear(command(Verb::ReportNow, Some(20)));
+    let watched = rig.hear(command("c-2", Verb::ReportNow, Some(20)));
     assert_eq!(watched.radio, Radio::Now);
     rig.live(200, &CALM());
     assert_eq!(rig.readings(120), Vec::from_iter(130..=150), "every second, while it is watched");
-    let silence = rig.hear(command(Verb::Silence, Some(60)));
+    let silence = rig.hear(command("c-3", Verb::Silence, Some(60)));
     assert!(!silence.answers[0].ok, "{silence:?}");
-    let restart = rig.hear(command(Verb::Restart, None));
+    let restart = rig.hear(command("c-4", Verb::Restart, None));
     assert!(restart.restart && restart.answers[0].ok);
+}
+
+/// The gateway sends a command again that was not answered, and the broker what it has no
+/// acknowledgement of.
+#[test]
+fn a_command_that_comes_twice_is_answered_twice_and_carried_out_once() {
+    let mut rig = Rig::new(Kind::Hydrant);
+    rig.live(101, &CALM());
+    let answered = |actions: &standpipe_firmware::Actions, id: &str| {
+        let [answer] = &actions.answers[..] else { panic!("{actions:?}") };
+        assert_eq!((answer.id.as_str(), answer.ok), (id, true));
+    };
+    answered(&rig.hear(command("c-1", Verb::ReportNow, None)), "c-1");
+    rig.live(300, &CALM());
+    answered(&rig.hear(command("c-1", Verb::ReportNow, None)), "c-1");
+    rig.live(400, &CALM());
+    assert_eq!(rig.readings(100), [101], "one reading");
+
+    assert!(rig.hear(command("c-2", Verb::SelfTest, None)).self_test);
+    let running = rig.hear(command("c-2", Verb::SelfTest, None));
+    assert!(!running.self_test && running.answers.is_empty(), "it answers when it is done");
+    let fault = Seen { self_test: Some(Err(Fault::WireBroken)), ..Seen::default() };
+    let found = rig.step(&fault).answers;
+    let again = rig.hear(command("c-2", Verb::SelfTest, None));
+    assert_eq!((again.self_test, &again.answers), (false, &found), "what it found then");
+
+    let restart = rig.hear(command("c-3", Verb::Restart, None));
+    assert!(restart.restart);
+    answered(&restart, "c-3");
+    let again = rig.hear(command("c-3", Verb::Restart, None));
+    assert!(!again.restart, "it is underway");
+    answered(&again, "c-3");
+
+    // The one before it is remembered, too; what was refused was not carried out.
+    let again = rig.hear(command("c-2", Verb::SelfTest, None));
+    assert_eq!((again.self_test, &again.answers), (false, &found));
+    for _ in 0..2 {
+        assert!(!rig.hear(command("c-4", Verb::Silence, None)).answers[0].ok);
+    }
+    answered(&rig.hear(command("c-4", Verb::ReportNow, None)), "c-4");
 }
 
 #[test]
 fn a_self_test_answers_what_it_found_or_that_nothing_came() {
     let mut rig = Rig::new(Kind::Hydrant);
-    let started = rig.hear(command(Verb::SelfTest, None));
+    let started = rig.hear(command("t-1", Verb::SelfTest, None));
     assert!(started.self_test && started.answers.is_empty());
-    let second = rig.hear(command(Verb::SelfTest, None));
+    let second = rig.hear(command("t-2", Verb::SelfTest, None));
     assert!(!second.self_test && !second.answers[0].ok);
     let found = Seen { self_test: Some(Err(Fault::WireBroken)), ..Seen::default() };
     let done = rig.step(&found);
     assert!(!done.answers[0].ok && done.answers[0].detail.words().contains("3.6 mA"));
-    assert!(rig.hear(command(Verb::SelfTest, None)).self_test);
+    assert!(rig.hear(command("t-3", Verb::SelfTest, None)).self_test);
     rig.now = Uptime(30_000);
     let late = rig.step(&Seen::default());
     assert!(!late.answers[0].ok && late.answers[0].detail.words().contains("does not answer"));

@@ -150,3 +150,43 @@ fn a_retained_reading_makes_nothing_trusted_and_counts_once() {
         (found["trust"] != "ok").then(|| format!("a live one: {found}")).into_iter().collect()
     });
 }
+
+/// Fires that were kept on topics of which no filter of the alarm lane knows.
+#[test]
+fn a_retained_fire_on_a_misspelt_topic_pages_as_since_unknown() {
+    let mut site = Site::start(&devices(0, 5, 900), "");
+    let odd = ["t-1/S-1/AlArM", "t-1/S-2/ALARM/", "t-1/S-3/alarm//"];
+    let keeps = |site: &Site| odd.iter().for_each(|topic| site.leaves(topic, SMOKE));
+    site.loses_the_session(|site| {
+        keeps(site);
+        site.leaves("t-1/house/S-4/alarm", SMOKE);
+    });
+    settles(SOON, || {
+        let mut missing = Vec::new();
+        for device in ["S-1", "S-2", "S-3"] {
+            let reasons: Vec<Value> =
+                fires(&site, device).iter().map(|it| it["reason"].clone()).collect();
+            if reasons != ["since_unknown"] {
+                missing.push(format!("{device}: {reasons:?}"));
+            }
+            let pages = site.pages("t-1", |body| body["device"]["id"] == device);
+            if pages != 1 {
+                missing.push(format!("{device}: {pages} pages"));
+            }
+        }
+        let all = site.gateway.list("incidents");
+        let deep = all.iter().filter(|it| says(&it["conditions"], "unreadable_alarm")).count();
+        if deep != 1 {
+            missing.push(format!("a level too deep: {deep} incidents"));
+        }
+        missing
+    });
+    // Once, however often the session is lost; and what is taken back is no news.
+    let before = site.gateway.list("incidents").len();
+    site.loses_the_session(keeps);
+    odd.iter().for_each(|topic| site.leaves(topic, ""));
+    std::thread::sleep(QUIET);
+    let quarantine = site.gateway.list("quarantine");
+    let empty = quarantine.iter().filter(|it| it["payload_base64"] == "").count();
+    assert_eq!((site.gateway.list("incidents").len(), empty), (before, 0), "{quarantine:?}");
+}

@@ -14,7 +14,7 @@ const COUNTERS: [(&str, &str); 5] = [
 #[test]
 #[rustfmt::skip] // a table
 fn one_message_to_each_topic_counts_once() {
-    let site = Site::start(&devices(1, 3, 900), "");
+    let site = Site::start(&devices(1, 8, 900), "");
     std::thread::sleep(QUIET);
     let smoke = r#"{"condition":"smoke","active":true}"#;
     let nobody = r#"{"incident":"01ARZ3NDEKTSV4RRFFQ69G5FAV","action":"acknowledge","by":"x","note":""}"#;
@@ -28,7 +28,24 @@ fn one_message_to_each_topic_counts_once() {
         ("stations/t-1/presence",            r#"{"online":true}"#,         [0, 0, 0, 0, 1]),
         // An alarm's topic that is nearly right.
         ("t-1/S-2/Alarms/",                  smoke,                        [0, 1, 0, 0, 1]),
+        ("t-1/S-4/AlArM",                    smoke,                        [0, 1, 0, 0, 1]),
+        ("t-1/S-5/ALARM/",                   smoke,                        [0, 1, 0, 0, 1]),
+        ("t-1/S-6/alarm//",                  smoke,                        [0, 1, 0, 0, 1]),
+        // A level too few, or too deep: nobody can say whose it is, and people are told.
+        ("t-1/house/S-7/alarm",              smoke,                        [0, 0, 0, 1, 1]),
+        ("t-1/town/house/S-7/alarm",         smoke,                        [0, 0, 0, 1, 1]),
+        ("S-7/alarm",                        smoke,                        [0, 0, 0, 1, 1]),
+        ("alarm",                            smoke,                        [0, 0, 0, 1, 1]),
+        // Taken back at the broker.
+        ("t-1/S-8/alarm",                    "",                           [0, 0, 0, 0, 1]),
+        ("t-1/S-8/AlArM",                    "",                           [0, 0, 0, 0, 1]),
+        ("t-1/S-8/telemetry",                "",                           [0, 0, 0, 0, 1]),
+        ("x/y/event",                        "",                           [0, 0, 0, 0, 1]),
         // Nobody's.
+        ("x/y/event",                        r#"{"alarm":true}"#,          [0, 0, 0, 1, 1]),
+        ("one",                              "{}",                         [0, 0, 0, 1, 1]),
+        ("one/two",                          "{}",                         [0, 0, 0, 1, 1]),
+        ("stations/t-1/incidents",           "{}",                         [0, 0, 0, 1, 1]),
         ("t-1/S-3/status/smoke:0",           r#"{"alarm":true}"#,          [0, 0, 0, 1, 1]),
         ("t-1/S-3/telemetry/deeper",         "{}",                         [0, 0, 0, 1, 1]),
         // The gateway's own: dropped unread.
@@ -52,10 +69,10 @@ fn one_message_to_each_topic_counts_once() {
     assert!(differing.is_empty(), "readings, alarms, refused, nobody's, all:\n{}", differing.join("\n"));
     settles(SOON, || {
         let incidents = site.gateway.list("incidents");
-        ["S-1", "S-2"].into_iter().filter(|device| told(&incidents, device) != "fire smoke").map(String::from).collect()
+        ["S-1", "S-2", "S-4", "S-5", "S-6"].into_iter().filter(|device| told(&incidents, device) != "fire smoke").map(String::from).collect()
     });
     let quarantine = site.gateway.list("quarantine");
-    for topic in ["t-1/S-3/status/smoke:0", "t-1/S-3/telemetry/deeper"] {
+    for topic in ["t-1/S-3/status/smoke:0", "t-1/S-3/telemetry/deeper", "x/y/event", "one", "one/two"] {
         let kept = quarantine.iter().filter(|item| item["topic"] == format!("standpipe/v1/{topic}")).count();
         assert_eq!(kept, 1, "{topic} is kept once: {quarantine:?}");
     }

@@ -45,7 +45,23 @@ impl Client {
     /// When the broker does not answer.
     #[must_use]
     pub fn connect(port: u16, name: &str) -> Self {
+        Self::by(MqttOptions::new(name, "127.0.0.1", port))
+    }
+
+    /// The same with a session that the broker keeps for an hour: subscriptions, and what comes
+    /// on them meanwhile.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    #[must_use]
+    pub fn with_session(port: u16, name: &str) -> Self {
         let mut options = MqttOptions::new(name, "127.0.0.1", port);
+        options.set_clean_start(false);
+        options.set_session_expiry_interval(Some(3_600));
+        Self::by(options)
+    }
+
+    fn by(mut options: MqttOptions) -> Self {
         options.set_max_packet_size(Some(16 * 1024 * 1024));
         let (client, mut connection) = v5::Client::new(options, WAITING);
         let (told, done) = channel();
@@ -82,6 +98,7 @@ impl Client {
     /// When the broker does not take it.
     pub fn publish_retained(&self, topic: &str, payload: impl Into<Vec<u8>>) {
         self.client.publish(topic, QoS::AtLeastOnce, true, payload.into()).expect("a connection");
+        assert!(matches!(self.answer(), Packet::PubAck(_)), "a confirmation");
     }
 
     /// Publishes many at QoS 1; returns when the broker has them all.
@@ -89,9 +106,23 @@ impl Client {
     /// # Panics
     /// When the broker does not take them.
     pub fn publish_all(&self, messages: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        let live = messages.into_iter().map(|(topic, payload)| (topic, payload, false));
+        self.publish_each(live);
+    }
+
+    /// Publishes many at QoS 1 that the broker keeps; returns when it has them all.
+    ///
+    /// # Panics
+    /// When the broker does not take them.
+    pub fn retain_all(&self, messages: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        let kept = messages.into_iter().map(|(topic, payload)| (topic, payload, true));
+        self.publish_each(kept);
+    }
+
+    fn publish_each(&self, messages: impl Iterator<Item = (String, Vec<u8>, bool)>) {
         let mut sent = 0;
-        for (topic, payload) in messages {
-            self.client.publish(topic, QoS::AtLeastOnce, false, payload).expect("room");
+        for (topic, payload, retained) in messages {
+            self.client.publish(topic, QoS::AtLeastOnce, retained, payload).expect("room");
             sent += 1;
         }
         for _ in 0..sent {

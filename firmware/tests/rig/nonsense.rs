@@ -68,7 +68,7 @@ fn heard(chance: &mut Chance) -> Heard {
         _ => {
             let verbs = [Verb::ReportNow, Verb::SelfTest, Verb::Silence, Verb::Restart];
             let seconds = (!chance.one_in(3)).then(|| chance.below(10_000) as u32);
-            let id = "01J0".try_into().unwrap();
+            let id = format!("01J{}", chance.below(50)).as_str().try_into().unwrap();
             Heard::Command { id, verb: verbs[chance.below(4) as usize], seconds }
         }
     }

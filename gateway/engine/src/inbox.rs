@@ -88,9 +88,12 @@ pub struct Delivery {
 
 impl Delivery {
     /// Whether it must not wait behind readings, whatever session it came on: an alarm on a topic
-    /// that no filter of the alarm lane can name.
+    /// that no filter of the alarm lane can name. What takes one back keeps its place behind it.
     const fn is_alarm(&self) -> bool {
-        matches!(self.parsed.message, Some(Message::Alarm { .. } | Message::UnreadableAlarm { .. }))
+        matches!(
+            self.parsed.message,
+            Some(Message::Alarm { .. } | Message::UnreadableAlarm { .. } | Message::Cleared { .. })
+        )
     }
 
     /// About how much memory it takes, bytes.
@@ -227,10 +230,12 @@ pub enum Inbox {
         /// Since when.
         at: Stamp,
     },
-    /// The broker has a command, and keeps it for the device.
+    /// The broker has a command, and keeps it for the device, if that has a session there.
     CommandSent {
         /// Which.
         id: Ulid,
+        /// How often it was sent again before.
+        resends: u32,
         /// Since when.
         at: Stamp,
     },

@@ -219,8 +219,8 @@ impl Engine {
                 let at = self.read(at);
                 self.world.settings_sent(device, rev, at, &mut self.changes);
             }
-            Inbox::CommandSent { id, at } => {
-                self.world.command_sent(id, self.read(at), &mut self.changes);
+            Inbox::CommandSent { id, resends, at } => {
+                self.world.command_sent((id, resends), self.read(at), &mut self.changes);
             }
             Inbox::SeriesAt { block } => self.extras.series_block = Some(block),
             Inbox::RecordsAt { trail, ledger } => self.extras.records = Some((trail, ledger)),

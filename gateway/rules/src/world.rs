@@ -67,6 +67,23 @@ fn view<T>(watch: &Watch, look: impl FnOnce(&View<'_>) -> T) -> T {
     look(&View { registry: &watch.registry, hydrant: &hydrant, value: &value })
 }
 
+/// The device that a message comes from, if it is there now: a will is the broker's word, and what
+/// takes back a retained message may be anybody's.
+fn speaker(message: &Message) -> Option<&str> {
+    match message {
+        Message::Telemetry { device, .. }
+        | Message::Alarm { device, .. }
+        | Message::Status { device, online: true, .. }
+        | Message::NotUnderstood { device, .. }
+        | Message::Reply { device, .. } => Some(device),
+        Message::UnreadableAlarm { device, .. } => device.as_deref(),
+        Message::Status { online: false, .. }
+        | Message::Cleared { .. }
+        | Message::Action { .. }
+        | Message::Presence { .. } => None,
+    }
+}
+
 impl World {
     /// Nothing has happened yet. `secret` makes the ids of incidents and pages.
     #[must_use]
@@ -203,7 +220,17 @@ impl World {
             }
         }
         self.met(registered, out);
+        if self.orders.wait_for_answers() && !arrived.retained {
+            self.heard_by_orders(message, at);
+        }
         self.settle(at, out);
+    }
+
+    /// A device that speaks has got the commands that waited for it, or never gets them.
+    fn heard_by_orders(&mut self, message: &Message, at: Ms) {
+        if let Some(ix) = speaker(message).and_then(|device| self.registry().find(device)) {
+            self.orders.heard(ix, at);
+        }
     }
 
     /// A message that the broker had kept; says whether it is dealt with. Else it is taken as any
@@ -227,10 +254,9 @@ impl World {
             }
             // What a person or a device did once is not done again.
             Message::Action { .. } => out.counts.refused_actions += 1,
-            Message::Reply { .. } => out.counts.retained += 1,
+            Message::Reply { .. } | Message::NotUnderstood { .. } => out.counts.retained += 1,
             Message::Presence { .. }
             | Message::UnreadableAlarm { .. }
-            | Message::NotUnderstood { .. }
             | Message::Cleared { .. } => return false,
         }
         true
@@ -365,9 +391,9 @@ impl World {
         self.orders.settings_sent(ix, rev, at, out);
     }
 
-    /// The broker has a command.
-    pub fn command_sent(&mut self, id: Ulid, at: Ms, out: &mut Changes) {
-        self.orders.command_sent(id, at, out);
+    /// The broker has a command, which was sent again so often before.
+    pub fn command_sent(&mut self, sending: (Ulid, u32), at: Ms, out: &mut Changes) {
+        self.orders.command_sent(sending, at, out);
     }
 
     /// How long a device may be silent before it is missed.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, counter, gauge};
+use standpipe_rules::wire;
 use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
-use standpipe_rules::wire::{self, Parsed};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
 use super::window::Window;
-use super::{LINGER, Setup, below_root, filters, hello, limits, retained};
+use super::{LINGER, Setup, below_root, filters, hello, limits};
 use crate::clock::Stamp;
 use crate::engine::{Acks, Came, Delivery, Inbox, Lane, Unavailable};
 use crate::health::Part;
@@ -101,28 +101,24 @@ impl Task {
             );
         }
         // Even when the broker has the session: the root may be another than it was then.
-        link.subscribe(&filters(&self.setup.root, self.lane), retained(self.lane))?;
-        if self.lane == Lane::Telemetry && link.session_present {
-            // A session of version 0.1.0 would get every reading twice. After the new filter, so
-            // that none gets through between the two.
-            link.unsubscribe(below_root(&self.setup.root, &READINGS_LANE_BEFORE))?;
-        }
+        link.subscribe(&filters(&self.setup.root, self.lane))?;
         Ok(link)
     }
 
     async fn serve(&mut self, mut link: Link) -> End {
         let now = self.setup.clock.stamp();
         self.attempts.worked(now.steady(), &self.setup.broker);
-        self.part().fine();
-        if self.tell(true, now).await.is_err() {
-            return End::NoEngine;
-        }
         let stop = self.setup.stop.clone();
         loop {
             // First of all: messages may have come with the broker's very welcome.
             match self.take(&mut link) {
-                Ok(0) => {}
-                Ok(_) => self.linger(),
+                Ok(Taken { granted: false, messages: 0 }) => {}
+                Ok(Taken { granted: false, .. }) => self.linger(),
+                Ok(Taken { granted: true, .. }) => {
+                    if self.tell(true, self.setup.clock.stamp()).await.is_err() {
+                        return End::NoEngine;
+                    }
+                }
                 Err(why) => return End::Lost(why),
             }
             let open = self.window.is_open();
@@ -142,9 +138,9 @@ impl Task {
         }
     }
 
-    /// Takes what was read, as far as there is room: how many messages that were.
-    fn take(&mut self, link: &mut Link) -> Result<u64, LinkError> {
-        let (at, mut taken) = (self.setup.clock.stamp(), 0);
+    /// Takes what was read, as far as there is room.
+    fn take(&mut self, link: &mut Link) -> Result<Taken, LinkError> {
+        let (at, mut taken) = (self.setup.clock.stamp(), Taken::default());
         loop {
             if !self.window.is_open() {
                 self.counts.pauses.increment(1);
@@ -160,46 +156,35 @@ impl Task {
                 }
                 Some(Frame::Publish(publish)) => {
                     self.hand_over(&publish, at)?;
-                    taken += 1;
+                    taken.messages += 1;
                 }
-                Some(Frame::SubAck { refused }) => self.refused(&refused),
+                Some(Frame::SubAck { refused }) => {
+                    taken.granted = self.subscribed(link, &refused)?
+                }
                 Some(Frame::Pong | Frame::UnsubAck | Frame::PubAck { .. } | Frame::Bye(_)) => {}
             }
         }
         link.ack(&self.window.unread());
-        self.counts.messages.increment(taken);
+        self.counts.messages.increment(taken.messages);
         self.counts.waiting.set(self.window.len() as f64);
         Ok(taken)
     }
 
     /// Whether a message is not for this lane, and is acknowledged unread.
-    ///
-    /// The telemetry lane hears alarms, too. One without a word in it is judged there: the
-    /// broker's flag tells whether it takes back what was kept, which the alarm lane cannot see.
     fn is_anothers(&self, publish: &Publish<'_>) -> bool {
-        let root = &self.setup.root;
-        let wordless = || publish.payload.is_empty() && wire::is_alarm(root, publish.topic);
         match self.lane {
-            Lane::Alarm => wordless(),
-            Lane::Telemetry => match side(root, publish.topic) {
+            Lane::Alarm => false,
+            Lane::Telemetry => match side(&self.setup.root, publish.topic) {
                 Side::Readings => false,
-                Side::AlarmLane => !wordless(),
-                Side::Gateway => true,
+                Side::AlarmLane | Side::Gateway => true,
             },
         }
     }
 
     fn hand_over(&mut self, publish: &Publish<'_>, at: Stamp) -> Result<(), LinkError> {
-        // The telemetry lane is sent nothing that the broker kept: there the flag is the sender's.
-        let kept = publish.retained && self.lane == Lane::Alarm;
-        let taken_back = publish.retained && publish.payload.is_empty();
-        let parsed: Parsed = if taken_back {
-            wire::cleared(&self.setup.root, publish.topic)
-        } else {
-            wire::parse(&self.setup.root, publish.topic, publish.payload)
-        };
-        let arrived =
-            Came { at, retained: kept, print: wire::print(publish.topic, publish.payload) };
+        let parsed = wire::parse(&self.setup.root, publish.topic, publish.payload);
+        let print = wire::print(publish.topic, publish.payload);
+        let arrived = Came { at, retained: publish.retained, print };
         let topic = if parsed.rejected.is_empty() {
             Box::default()
         } else {
@@ -294,6 +279,21 @@ impl Task {
         }
     }
 
+    /// The broker has answered what we asked for: whether it grants any of it. What it refuses is
+    /// said, and keeps the lane from being called fine.
+    fn subscribed(&self, link: &mut Link, refused: &[(usize, String)]) -> Result<bool, LinkError> {
+        if refused.is_empty() {
+            self.part().fine();
+            if self.lane == Lane::Telemetry && link.session_present {
+                // Only now, so that nothing gets through between the old filters and the new one.
+                link.unsubscribe(below_root(&self.setup.root, &READINGS_LANE_BEFORE))?;
+            }
+            return Ok(true);
+        }
+        self.refused(refused);
+        Ok(refused.len() < filters(&self.setup.root, self.lane).len())
+    }
+
     fn refused(&self, refused: &[(usize, String)]) {
         let filters = filters(&self.setup.root, self.lane);
         for (place, why) in refused {
@@ -306,6 +306,15 @@ impl Task {
             self.part().failing(self.setup.clock.now(), &why);
         }
     }
+}
+
+/// What came of what was read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    /// Messages that were handed over.
+    messages: u64,
+    /// The broker has granted what the lane asked for, or some of it.
+    granted: bool,
 }
 
 /// What a lane counts.

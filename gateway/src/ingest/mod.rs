@@ -1,11 +1,14 @@
 //! The two persistent MQTT sessions: what devices and stations say, parsed and handed to the
 //! engine, and acknowledged when the engine says that what follows is on disk.
 //!
-//! The alarm lane asks for what is urgent, the telemetry lane for readings, for the alarms once
-//! more, and for topics of any other number of levels. What the alarm lane gets too, and what the
-//! gateway published itself, the telemetry lane acknowledges unread
-//! ([`standpipe_rules::wire::topics`], which says what is not heard). Only the alarm lane is sent
-//! what the broker keeps (retained messages), and only when the broker had lost the session.
+//! The alarm lane asks for what is urgent, the telemetry lane for everything below the root. What
+//! the alarm lane gets too, and what the gateway published itself, the telemetry lane acknowledges
+//! unread ([`standpipe_rules::wire::topics`]). Both are sent what the broker keeps (retained
+//! messages) when the subscription is new to it: an alarm that was kept on a misspelt topic is an
+//! alarm. However much that is, live alarms do not wait behind it: they come on the alarm lane.
+//!
+//! A lane is up when the broker has granted its subscriptions (SUBACK); what its session had kept
+//! may come before that.
 //!
 //! Each lane runs on a thread of its own with nothing else on it, so that the alarm lane is never
 //! behind telemetry, and waits for nothing but its connection and its acknowledgements:
@@ -36,7 +39,7 @@ use crate::clock::Clock;
 use crate::engine::{Acks, EngineHandle, Lane};
 use crate::health::Health;
 use crate::limits::{BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, URGENT_QUEUE};
-use crate::mqtt::{Broker, Hello, Retained};
+use crate::mqtt::{Broker, Hello};
 use window::Limits;
 
 /// How long the broker keeps our sessions while we are away: 7 days, in seconds.
@@ -96,18 +99,6 @@ fn below_root(root: &str, filters: &[&str]) -> Vec<String> {
     filters.iter().map(|filter| format!("{root}/{filter}")).collect()
 }
 
-/// Which messages that the broker keeps a lane wants.
-///
-/// An alarm or a status of a time that the broker alone remembers must be heard. A reading of such
-/// a time says nothing about now; and with none of them sent, the retain flag on the telemetry lane
-/// tells an alarm that was taken back from one that is empty.
-const fn retained(lane: Lane) -> Retained {
-    match lane {
-        Lane::Alarm => Retained::WhenNew,
-        Lane::Telemetry => Retained::Never,
-    }
-}
-
 const fn limits(lane: Lane) -> Limits {
     match lane {
         // Half the urgent queue: the rest is for people's asks and the senders' reports.
@@ -135,9 +126,7 @@ mod tests {
 
     #[test]
     fn the_lanes_share_nothing_and_miss_nothing() {
-        let readings = filters("r/v1", Lane::Telemetry);
-        assert!(readings.contains(&"r/v1/+/+/telemetry".to_owned()));
-        assert!(readings.contains(&"r/v1/+/+/+/+/#".to_owned()), "a level too deep");
+        assert_eq!(filters("r/v1", Lane::Telemetry), ["r/v1/#"]);
         let alarm = filters("r/v1", Lane::Alarm);
         for filter in ["+/+/alarm", "+/+/alarms", "+/+/status", "stations/+/actions"] {
             assert!(alarm.contains(&format!("r/v1/{filter}")), "{filter}");

@@ -34,10 +34,9 @@ pub enum Frame<'a> {
 /// What became of one of our publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
-    /// The broker has it, and passes it on.
+    /// The broker has it, and passes it on to whoever listens. Whether anybody does is not told: the
+    /// gateway listens to everything itself.
     Taken,
-    /// The broker has it, and knows nobody who wants it: what is not retained is gone.
-    Unheard,
     /// The broker does not want it.
     Refused(PubAckReason),
 }
@@ -51,7 +50,7 @@ pub struct Publish<'a> {
     pub pkid: u16,
     /// Whether the broker has sent it before.
     pub again: bool,
-    /// The retain flag: what it means depends on what the subscription asked for.
+    /// The broker had kept it: it says what was so once.
     pub retained: bool,
     /// The bytes themselves.
     pub payload: &'a [u8],
@@ -127,10 +126,9 @@ fn other(frame: &[u8]) -> Result<Frame<'_>, BadFrame> {
         .map_err(|bad| BadFrame::NotMqtt(bad.to_string()))?;
     match packet {
         Packet::PubAck(ack) => {
-            let receipt = if ack.reason == PubAckReason::Success {
+            let taken = [PubAckReason::Success, PubAckReason::NoMatchingSubscribers];
+            let receipt = if taken.contains(&ack.reason) {
                 Receipt::Taken
-            } else if ack.reason == PubAckReason::NoMatchingSubscribers {
-                Receipt::Unheard
             } else {
                 Receipt::Refused(ack.reason)
             };
@@ -251,7 +249,7 @@ mod tests {
         let refused = PubAck { pkid: 9, reason: PubAckReason::NotAuthorized, properties: None };
         for (story, bytes, expected) in [
             ("taken",      vec![0x40, 2, 0, 9],                  Frame::PubAck { pkid: 9, receipt: Receipt::Taken }),
-            ("nobody listens", vec![0x40, 4, 0, 9, 0x10, 0],     Frame::PubAck { pkid: 9, receipt: Receipt::Unheard }),
+            ("nobody listens", vec![0x40, 4, 0, 9, 0x10, 0],     Frame::PubAck { pkid: 9, receipt: Receipt::Taken }),
             ("refused",    written(&Packet::PubAck(refused)),    Frame::PubAck { pkid: 9, receipt: Receipt::Refused(PubAckReason::NotAuthorized) }),
             ("subscribed", vec![0x90, 4, 0, 1, 0, 1],            Frame::SubAck { refused: vec![] }),
             ("let go",     vec![0xB0, 4, 0, 2, 0, 0x11],         Frame::UnsubAck),

@@ -53,17 +53,6 @@ pub struct Will {
     pub payload: String,
 }
 
-/// What a subscription wants of messages that the broker keeps (retained ones).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retained {
-    /// Each once, when the broker did not have the filter. A message with the retain flag is such
-    /// a one: it says what was so once; whatever comes later has none.
-    WhenNew,
-    /// None of them. So all that comes is of this moment, and the retain flag is the sender's own:
-    /// an empty message that bears it takes back what the broker kept.
-    Never,
-}
-
 /// A message to publish.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
@@ -206,15 +195,17 @@ impl Link {
 
     /// Asks for every message on `filters`, at QoS 1. Asking again changes nothing.
     ///
+    /// What the broker keeps (retained messages) comes once, when it did not have the filter, and
+    /// bears the retain flag. What comes later bears none, although its sender may have had the
+    /// broker keep it: it is of its own moment.
+    ///
     /// # Errors
     /// [`LinkError::Unsendable`].
-    pub fn subscribe(&mut self, filters: &[String], retain: Retained) -> Result<(), LinkError> {
+    pub fn subscribe(&mut self, filters: &[String]) -> Result<(), LinkError> {
         let filters = filters.iter().map(|path| {
             let mut filter = Filter::new(path.as_str(), QoS::AtLeastOnce);
-            (filter.retain_forward_rule, filter.preserve_retain) = match retain {
-                Retained::WhenNew => (RetainForwardRule::OnNewSubscribe, false),
-                Retained::Never => (RetainForwardRule::Never, true),
-            };
+            filter.retain_forward_rule = RetainForwardRule::OnNewSubscribe;
+            filter.preserve_retain = false;
             filter
         });
         let mut subscribe = Subscribe::new_many(filters, None);

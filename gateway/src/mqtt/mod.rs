@@ -26,4 +26,4 @@ pub mod link;
 
 pub use broker::{BadBroker, Broker};
 pub use frame::{Frame, Publish, Receipt};
-pub use link::{Hello, Link, LinkError, Outgoing, Retained, Will};
+pub use link::{Hello, Link, LinkError, Outgoing, Will};

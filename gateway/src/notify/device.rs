@@ -2,8 +2,8 @@
 //! stations are told of announced work, which is no page and may wait.
 //!
 //! A broker that comes back is given again the settings that devices do not run yet, in case it
-//! forgot. A command for which nobody listens (a device without a session of its own at the
-//! broker) is tried again every few seconds, until it expires. The session is in
+//! forgot. A command is given to it once; when it is sent again is decided in
+//! `standpipe_rules::orders`, and it is then owed like any other. The session is in
 //! [`super::session`].
 
 use std::collections::{HashMap, HashSet};
@@ -28,8 +28,6 @@ use crate::store::orders::{OwedCommand, OwedSettings};
 
 /// Settings, and commands, read from the store at one time.
 const AT_ONCE: usize = 256;
-/// A command nobody heard is tried again after so long, ms.
-const UNHEARD: Ms = 4_000;
 
 /// Starts the sender on its own thread. It ends after `setup.stop`.
 ///
@@ -56,8 +54,8 @@ pub fn start(
 enum Key {
     /// The broker keeps that number for a device in that area.
     Settings(DeviceIx, u32, Box<str>),
-    /// The device gets a command.
-    Command(Ulid),
+    /// The device gets a command, which was sent again so often before.
+    Command(Ulid, u32),
     /// The broker keeps that revision for a station.
     Bulletin(Box<str>, u32),
 }
@@ -79,7 +77,7 @@ struct Mail {
     packets: Packets<Letter>,
     /// What is planned or on its way.
     busy: HashSet<Key>,
-    /// What arrived, was refused or unheard: left alone until then.
+    /// What arrived or was refused: left alone until then.
     resting: HashMap<Key, Ms>,
     /// Where reading goes on, of owed settings and commands.
     from: (DeviceIx, u64),
@@ -93,7 +91,7 @@ impl Letter {
         match self {
             Self::Empty(_) => None,
             Self::Settings(it) => Some(Key::Settings(it.ix, it.settings.rev, it.area.clone())),
-            Self::Command(it) => Some(Key::Command(it.command.id)),
+            Self::Command(it) => Some(Key::Command(it.command.id, it.command.resends)),
             Self::Bulletin(it) => Some(Key::Bulletin(it.station.clone(), it.rev)),
         }
     }
@@ -199,32 +197,22 @@ impl Mail {
         }
     }
 
-    fn arrived(&mut self, letter: Letter, heard: Heard, now: Stamp) -> Vec<Inbox> {
+    fn arrived(&mut self, letter: Letter, now: Stamp) -> Vec<Inbox> {
         let Some(key) = letter.key() else { return Vec::new() };
-        let (report, rest) = match (letter, heard) {
-            (Letter::Empty(_), _) => return Vec::new(),
-            (Letter::Settings(it), _) => {
-                let (device, rev) = (it.ix, it.settings.rev);
-                (Some(Inbox::SettingsSent { device, rev, at: now }), LEAVE_ALONE)
+        let report = match letter {
+            Letter::Empty(_) => return Vec::new(),
+            Letter::Settings(it) => {
+                Inbox::SettingsSent { device: it.ix, rev: it.settings.rev, at: now }
             }
-            (Letter::Bulletin(it), _) => {
-                (Some(Inbox::BulletinSent { station: it.station, rev: it.rev }), LEAVE_ALONE)
+            Letter::Bulletin(it) => Inbox::BulletinSent { station: it.station, rev: it.rev },
+            Letter::Command(it) => {
+                let (id, resends) = (it.command.id, it.command.resends);
+                Inbox::CommandSent { id, resends, at: now }
             }
-            (Letter::Command(it), Heard::Yes) => {
-                (Some(Inbox::CommandSent { id: it.command.id, at: now }), LEAVE_ALONE)
-            }
-            (Letter::Command(_), Heard::ByNobody) => (None, UNHEARD),
         };
-        self.resting.insert(key, now.steady() + rest);
-        report.into_iter().collect()
+        self.resting.insert(key, now.steady() + LEAVE_ALONE);
+        vec![report]
     }
-}
-
-/// Whether somebody gets a message, now or when it is back.
-#[derive(Clone, Copy)]
-enum Heard {
-    Yes,
-    ByNobody,
 }
 
 /// Where to go on after a full page; `None`: that was all.
@@ -270,12 +258,7 @@ impl Owed for Mail {
             self.busy.remove(key);
         }
         match receipt {
-            Receipt::Taken => {
-                Landed { reports: self.arrived(letter, Heard::Yes, now), refused: None }
-            }
-            Receipt::Unheard => {
-                Landed { reports: self.arrived(letter, Heard::ByNobody, now), refused: None }
-            }
+            Receipt::Taken => Landed { reports: self.arrived(letter, now), refused: None },
             Receipt::Refused(_) => {
                 counter!("standpipe_order_failures_total").increment(1);
                 self.resting.extend(key.map(|key| (key, now.steady() + LEAVE_ALONE)));

@@ -94,9 +94,7 @@ impl Owed for Boards {
     fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Stamp) -> Landed {
         match receipt {
             // It is kept for whoever comes.
-            Receipt::Taken | Receipt::Unheard => {
-                Landed { reports: self.arrived(pkid, now), refused: None }
-            }
+            Receipt::Taken => Landed { reports: self.arrived(pkid, now), refused: None },
             Receipt::Refused(_) => {
                 let shot = self.flight.refused(pkid, now.steady());
                 counter!("standpipe_page_failures_total", "kind" => "station").increment(1);

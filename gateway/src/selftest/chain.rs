@@ -12,7 +12,6 @@ use tokio::time::timeout_at;
 
 use super::{Outcome, PATIENCE};
 use crate::clock::Clock;
-use crate::mqtt::Retained;
 use crate::mqtt::frame::Receipt;
 use crate::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Will};
 
@@ -45,7 +44,7 @@ pub(super) async fn test(
     let mut it =
         Chain { link: Link::open(broker, &hello).await?, clock, own, seen: Seen::default() };
     let heard = |what| format!("{root}/stations/{station}/{what}");
-    it.link.subscribe(&["incidents/+", "presence"].map(heard), Retained::WhenNew)?;
+    it.link.subscribe(&["incidents/+", "presence"].map(heard))?;
     it.until(ANSWER, |seen| seen.subscribed).await?;
     it.say(&topic, OFF)?;
     it.until(ANSWER, |seen| seen.confirmed == 1).await?;
@@ -135,7 +134,7 @@ impl Chain<'_> {
                     let topic = String::from_utf8_lossy(it.topic);
                     self.seen.message(&topic, it.payload, (&self.own, now));
                 }
-                Frame::PubAck { receipt: Receipt::Taken | Receipt::Unheard, .. } => {
+                Frame::PubAck { receipt: Receipt::Taken, .. } => {
                     self.seen.confirmed += 1;
                 }
                 Frame::PubAck { receipt: Receipt::Refused(why), .. } => {

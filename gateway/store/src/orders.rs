@@ -4,7 +4,9 @@
 use rusqlite::Connection;
 use serde_json::json;
 use standpipe_rules::Ms;
-use standpipe_rules::orders::{Command, DeviceSettings, Of, SavedOrders, Shown, Wished};
+use standpipe_rules::orders::{
+    Command, CommandState, DeviceSettings, Of, SavedOrders, Shown, Wished,
+};
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_shared::Settings;
 
@@ -76,13 +78,15 @@ pub(super) fn settings(
     put(conn, sql, (ix.0, owed, it.state().as_str(), wish, json_of("settings", it)?))
 }
 
-/// `command`.
+/// `command`. One that is to be sent again is `queued` in its row, by which the sender finds it;
+/// what people see of it is in `json`.
 pub(super) fn command(conn: &Connection, it: &Command) -> Result<(), StoreError> {
     let sql = "INSERT INTO command (id, ix, state, expires_at, json, number)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at,
                    json = excluded.json";
-    let row = (it.id.to_string(), it.device.0, it.state.as_str(), it.expires_at);
+    let state = if it.is_owed() { CommandState::Queued } else { it.state };
+    let row = (it.id.to_string(), it.device.0, state.as_str(), it.expires_at);
     let (id, ix, state, expires_at) = row;
     let number = it.number.cast_signed();
     put(conn, sql, (id, ix, state, expires_at, json_of("command", it)?, number))
@@ -130,12 +134,13 @@ impl Store {
             saved.settings.push((DeviceIx(row.get(1)?), super::load::json(row, "settings")?));
             Ok(())
         })?;
-        let sql = "SELECT json, ix, number FROM command
+        let sql = "SELECT json, ix, number, state = 'queued' FROM command
                    WHERE state IN ('queued', 'sent', 'expired')";
         self.each(sql, |row| {
             let it: Command = super::load::json(row, "command")?;
             let (device, number) = (DeviceIx(row.get(1)?), row.get::<_, i64>(2)?.cast_unsigned());
-            saved.commands.push(Command { device, number, ..it });
+            let resend_owed = it.state == CommandState::Sent && row.get(3)?;
+            saved.commands.push(Command { device, number, resend_owed, ..it });
             Ok(())
         })?;
         Ok(saved)
@@ -192,7 +197,7 @@ impl Reader {
         Ok(owed)
     }
 
-    /// Commands that the broker has not confirmed, of devices that have spoken, those after the
+    /// Commands that the broker has not confirmed, for the first time or again, of devices that have spoken, those after the
     /// number `after`, oldest first, at most `limit`.
     ///
     /// # Errors

@@ -154,6 +154,11 @@ impl From<Version1> for Memory {
 }
 
 impl Memory {
+    /// Whether nothing was ever heard of the device.
+    pub(super) const fn is_strangers(&self) -> bool {
+        self.heard_at.is_none() && self.newest.is_none()
+    }
+
     /// The stored form.
     #[must_use]
     pub fn body(&self) -> Vec<u8> {

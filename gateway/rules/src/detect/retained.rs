@@ -33,7 +33,7 @@ pub struct KeptAlarm {
 impl Judge<'_> {
     /// Whether nothing was ever heard of the device.
     const fn is_stranger(&self) -> bool {
-        self.memory.heard_at.is_none() && self.memory.newest.is_none()
+        self.memory.is_strangers()
     }
 
     /// An alarm that the broker had kept. Not called for one that is known by its number.

@@ -12,9 +12,10 @@ use crate::registry::DeviceIx;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandState {
-    /// On disk; the broker does not have it yet, or knows nobody who listens.
+    /// On disk; the broker does not have it yet.
     Queued,
-    /// The broker has it, and the device gets it when it wakes.
+    /// The broker has it, and the device gets it when it wakes, if it has a session there. Whether
+    /// it has is not known: see `resend`.
     Sent,
     /// The device did it.
     Answered,
@@ -98,6 +99,15 @@ pub struct Command {
     pub sent_at: Option<Ms>,
     /// When the device answered.
     pub answered_at: Option<Ms>,
+    /// How often it was sent again, because the device was heard and did not answer.
+    #[serde(default)]
+    pub resends: u32,
+    /// The broker is to be given it again. The store keeps this as the state of its row.
+    #[serde(skip)]
+    pub resend_owed: bool,
+    /// The device was heard: when it is sent again unless it is answered before.
+    #[serde(skip)]
+    pub resend_at: Option<Ms>,
 }
 
 /// The store keeps the device beside it.
@@ -126,6 +136,9 @@ impl Command {
             expires_at: now.saturating_add(asked.expires_ms.unwrap_or_default()),
             sent_at: None,
             answered_at: None,
+            resends: 0,
+            resend_owed: false,
+            resend_at: None,
         }
     }
 
@@ -135,9 +148,21 @@ impl Command {
         matches!(self.state, CommandState::Queued | CommandState::Sent)
     }
 
-    pub(super) fn sent(&mut self, at: Ms) {
+    /// The broker is to be given it, for the first time or again.
+    #[must_use]
+    pub const fn is_owed(&self) -> bool {
+        match self.state {
+            CommandState::Queued => true,
+            CommandState::Sent => self.resend_owed,
+            CommandState::Answered | CommandState::Refused | CommandState::Expired => false,
+        }
+    }
+
+    /// The broker has it; `resends` is which sending that was.
+    pub(super) fn sent(&mut self, resends: u32, at: Ms) {
         self.state = step(self.state, Event::Sent);
         self.sent_at = self.sent_at.or(Some(at));
+        self.resend_owed &= resends != self.resends;
     }
 
     pub(super) fn answered(&mut self, ok: bool, detail: &str, at: Ms) {
@@ -147,6 +172,7 @@ impl Command {
 
     pub(super) fn expired(&mut self) {
         self.state = step(self.state, Event::TimeUp);
+        (self.resend_owed, self.resend_at) = (false, None);
     }
 }
 

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `settings` | one device's settings: told, sent, applied or refused |
 //! | `command` | one command: queued, sent, answered, refused or expired |
+//! | `resend` | when a command that was sent and not answered is sent again |
 //! | `shift` | what is waited for when the gateway's clock is set |
 //! | `asked` | what people may ask, and why not |
 //!
@@ -17,6 +18,7 @@
 
 mod asked;
 mod command;
+mod resend;
 mod settings;
 mod shift;
 #[cfg(test)]
@@ -55,6 +57,10 @@ pub struct Orders {
     /// Those that may still be answered.
     commands: BTreeMap<Ulid, Command>,
     timers: BTreeSet<(Ms, u64, Ulid)>,
+    /// Commands that the broker has and nobody answered, by device.
+    unanswered: BTreeSet<(DeviceIx, u64, Ulid)>,
+    /// Those of devices that were heard since: when they are sent again.
+    resends: BTreeSet<(Ms, u64, Ulid)>,
 }
 
 /// Everything a restart brings back.
@@ -98,6 +104,11 @@ impl Orders {
     #[must_use]
     pub fn command(&self, id: Ulid) -> Option<&Command> {
         self.commands.get(&id)
+    }
+
+    /// All of these, in no order.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.commands.values()
     }
 
     /// What people see of a device's settings.
@@ -173,7 +184,7 @@ impl Orders {
             out.settings.push(ix);
         }
         // A command may have waited for the device's first message.
-        let waits = |it: &&Command| it.device == ix && it.state == CommandState::Queued;
+        let waits = |it: &&Command| it.device == ix && it.is_owed();
         out.commands.extend(self.commands.values().filter(waits).cloned());
         if !self.wishes.is_empty() && self.differs(ix, device) {
             self.due.insert(ix);
@@ -241,16 +252,17 @@ impl Orders {
         Ok(())
     }
 
-    /// The broker has a command.
-    pub(crate) fn command_sent(&mut self, id: Ulid, at: Ms, out: &mut Changes) {
+    /// The broker has a command, which was sent again so often before.
+    pub(crate) fn command_sent(&mut self, (id, resends): (Ulid, u32), at: Ms, out: &mut Changes) {
         if let Some(mut it) = self.take(id) {
-            it.sent(at);
+            it.sent(resends, at);
             out.commands.push(it.clone());
             self.set(it);
         }
     }
 
-    /// Time passed: commands expire, and the next devices are told of their profile's settings.
+    /// Time passed: commands expire or are sent again, and the next devices are told of their
+    /// profile's settings.
     pub(crate) fn tick(&mut self, registry: &Registry, now: Ms, out: &mut Changes) {
         while let Some((at, _, id)) = self.timers.first().copied()
             && at <= now
@@ -262,6 +274,7 @@ impl Orders {
                 self.set(it);
             }
         }
+        self.resend(now, out);
         if self.due.is_empty() || now < self.told_at + EVERY_MS {
             return;
         }
@@ -282,13 +295,18 @@ impl Orders {
     #[must_use]
     pub fn next_wake(&self) -> Option<Ms> {
         let due = (!self.due.is_empty()).then_some(self.told_at + EVERY_MS);
-        [due, self.timers.first().map(|it| it.0)].into_iter().flatten().min()
+        let timers = [&self.timers, &self.resends].map(|it| it.first().map(|first| first.0));
+        due.into_iter().chain(timers.into_iter().flatten()).min()
     }
 
     /// Takes a command out, to be changed and put back.
     fn take(&mut self, id: Ulid) -> Option<Command> {
         let it = self.commands.remove(&id)?;
         self.timers.remove(&(Self::over_at(&it), it.number, id));
+        self.unanswered.remove(&(it.device, it.number, id));
+        if let Some(at) = it.resend_at {
+            self.resends.remove(&(at, it.number, id));
+        }
         Some(it)
     }
 
@@ -296,6 +314,10 @@ impl Orders {
     fn set(&mut self, it: Command) {
         if it.is_open() || it.state == CommandState::Expired {
             self.timers.insert((Self::over_at(&it), it.number, it.id));
+            if it.may_be_sent_again() {
+                self.unanswered.insert((it.device, it.number, it.id));
+            }
+            self.resends.extend(it.resend_at.map(|at| (at, it.number, it.id)));
             self.commands.insert(it.id, it);
         }
     }

@@ -1,5 +1,7 @@
 //! What becomes of an order, told as it is seen from the desk: who says what, and what is shown.
 
+mod resend;
+
 use standpipe_shared::{Kilopascals, Kind, Settings, Verb};
 use ulid::Ulid;
 
@@ -271,7 +273,7 @@ fn what_waits_for_a_device_is_told_again_when_its_row_changes() {
     };
     assert_eq!(changed(&mut world, "H-2"), [], "another device");
     assert_eq!(changed(&mut world, "H-1"), [id]);
-    world.command_sent(id, T0 + 10, &mut Changes::default());
+    world.command_sent((id, 0), T0 + 10, &mut Changes::default());
     assert_eq!(changed(&mut world, "H-1"), [], "the broker has it");
 }
 
@@ -350,7 +352,7 @@ fn a_command_is_queued_sent_and_answered() {
     let it = world.orders().command(id).expect("queued").clone();
     assert_eq!((it.state, it.device), (CommandState::Queued, H1));
     assert_eq!(it.expires_at, T0 + 2_700_000, "three intervals of 15 min");
-    world.command_sent(id, T0 + 10, &mut Changes::default());
+    world.command_sent((id, 0), T0 + 10, &mut Changes::default());
     assert_eq!(state(&world, id), Some(CommandState::Sent));
     let reply = format!(r#"{{"id":"{id}","ok":true,"detail":"all well"}}"#);
     let out = says(&mut world, "north/H-2/reply", &reply, T0 + 20);
@@ -378,7 +380,7 @@ fn a_command_expires_and_an_answer_that_comes_late_counts() {
     world.tick(T0 + 10_000, &mut out);
     let expired: Vec<_> = out.commands.iter().map(|it| (it.id, it.state)).collect();
     assert_eq!(expired, [(first, CommandState::Expired)]);
-    world.command_sent(first, T0 + 10_001, &mut out);
+    world.command_sent((first, 0), T0 + 10_001, &mut out);
     assert_eq!(state(&world, first), Some(CommandState::Expired), "the receipt came too late");
     let reply = format!(r#"{{"id":"{first}","ok":false,"detail":"not now"}}"#);
     let out = says(&mut world, "north/H-1/reply", &reply, T0 + 11_000);

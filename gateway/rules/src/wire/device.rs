@@ -39,12 +39,8 @@ struct Reply {
     detail: Option<Box<str>>,
 }
 
-/// A birth message or Last Will, as an object or as a bare word (`Offline`, `0`); nothing at all
-/// for an emptied retained one.
+/// A birth message or Last Will, as an object or as a bare word (`Offline`, `0`).
 pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
-    if payload.is_empty() {
-        return Parsed::default();
-    }
     let Salvaged { good, mut rejected, mut repaired } =
         object::<Status>(payload, STATUS, repair::status);
     let text = unwrapped(payload);

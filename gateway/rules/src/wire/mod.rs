@@ -130,7 +130,7 @@ pub enum Message {
         /// Who.
         device: Box<str>,
     },
-    /// The alarm that the broker kept for a device was taken back: an empty retained message.
+    /// The alarm that the broker kept for a device was taken back: an empty message.
     Cleared {
         /// The installing township's code.
         area: Box<str>,
@@ -189,12 +189,16 @@ impl Message {
 /// Reads one delivered message below `root`.
 ///
 /// Never fails: what was not understood is in [`Parsed::rejected`], and what was understood of
-/// the same message is in [`Parsed::message`]. An emptied retained status or presence is neither;
-/// for other topics, whoever knows that an empty message is a retained one that was taken back
-/// asks [`cleared`] instead.
+/// the same message is in [`Parsed::message`]. An empty message takes back what the broker kept on
+/// its topic: [`Message::Cleared`] where that was a device's alarm, else neither. Whether the
+/// retain flag says so depends on the subscription, so it is not asked.
 #[must_use]
 pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
-    let named = match topics::named(root, topic) {
+    let named = topics::named(root, topic);
+    if payload.is_empty() {
+        return cleared(named);
+    }
+    let named = match named {
         Named::Topic(named) => named,
         Named::Alarm { area, bad } => {
             let sender = Sender { area, device: None, topic };
@@ -241,16 +245,9 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
     }
 }
 
-/// Whether a topic means an alarm of a device, however it is written.
-#[must_use]
-pub fn is_alarm(root: &str, topic: &[u8]) -> bool {
-    topics::is_alarm_topic(root, topic)
-}
-
 /// What follows when the retained message of a topic was taken back.
-#[must_use]
-pub fn cleared(root: &str, topic: &[u8]) -> Parsed {
-    match topics::named(root, topic) {
+fn cleared(named: Named<'_>) -> Parsed {
+    match named {
         Named::Topic(Topic::Device { area, device, channel: Channel::Alarm }) => {
             Parsed::message(Message::Cleared { area: owned(area), device: owned(device) })
         }

@@ -45,11 +45,8 @@ pub(super) fn action(station: Name, payload: &[u8]) -> Parsed {
     Parsed { message, rejected, repaired }
 }
 
-/// The terminal came or went; nothing at all for an emptied retained message.
+/// The terminal came or went.
 pub(super) fn presence(station: Name, payload: &[u8]) -> Parsed {
-    if payload.is_empty() {
-        return Parsed::default();
-    }
     let Salvaged { good, rejected, repaired } =
         object::<Presence>(payload, PRESENCE, repair::status);
     let message = good.map(|it| Message::Presence { station: owned(station), online: it.online });

@@ -2,13 +2,14 @@
 //! topics mean an alarm although they are not written as the contract has it.
 //!
 //! The alarm lane asks for the topics of the contract and for the usual misspellings of `alarm`.
-//! The readings' lane asks for readings, for the alarms once more, and for topics of any other
-//! number of levels; what the other lane gets too, and what the gateway published itself, it
-//! passes over unread. No filter of MQTT can say "any depth, ending in alarm, in any case": those
-//! come on the readings' lane, and are handed on as urgent.
+//! The readings' lane asks for everything below the root, so that nothing is lost to a spelling;
+//! what the other lane gets too, and what the gateway published itself, it passes over unread. No
+//! filter of MQTT can say "any depth, ending in alarm, in any case": those come on the readings'
+//! lane, and are handed on as urgent.
 //!
-//! Not heard: other topics of three levels, such as a rarer misspelling (`AlArM`). A filter that
-//! takes them takes the gateway's own commands too, see [`READINGS_LANE`].
+//! As the gateway hears its own commands, a broker always finds a subscriber for them and never
+//! says that nobody listens. Whether a device has a command is known by its answer alone, see
+//! `orders`.
 
 use standpipe_shared::{BadTopic, Name, Topic};
 
@@ -28,11 +29,13 @@ pub const ALARM_LANE: [&str; 12] = [
     "stations/+/presence",
 ];
 
-/// What the readings' lane listens to, below the root: readings, alarms (for those without a word),
-/// and whatever has another number of levels. Not everything: a broker that finds no subscriber says
-/// so of a command, which then waits for its device; a filter of ours that takes commands would hide
-/// that nobody heard it.
-pub const READINGS_LANE: [&str; 11] = [
+/// What the readings' lane listens to, below the root.
+pub const READINGS_LANE: [&str; 1] = ["#"];
+
+/// What it listened to before: the first of them in 0.1.0, all of them in builds between the
+/// releases. A session that lasts must forget them: some brokers send one copy of a message for
+/// each filter that takes it.
+pub const READINGS_LANE_BEFORE: [&str; 11] = [
     "+/+/telemetry",
     "+/+/alarm",
     "+/+/alarms",
@@ -45,10 +48,6 @@ pub const READINGS_LANE: [&str; 11] = [
     "+/+",
     "+/+/+/+/#",
 ];
-
-/// What it listened to in builds between the releases: a session that lasts must forget it, or
-/// commands seem to be heard.
-pub const READINGS_LANE_BEFORE: [&str; 1] = ["#"];
 
 /// Whose a message is that came on a topic below the root, as the readings' lane sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,11 +141,6 @@ fn is_alarm(below: &[u8]) -> bool {
 fn without_end(below: &[u8]) -> &[u8] {
     let end = below.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at + 1);
     below.get(..end).unwrap_or_default()
-}
-
-/// [`is_alarm`], of a whole topic.
-pub(super) fn is_alarm_topic(root: &str, topic: &[u8]) -> bool {
-    below(root, topic).is_some_and(is_alarm)
 }
 
 fn below<'a>(root: &str, topic: &'a [u8]) -> Option<&'a [u8]> {

@@ -1,15 +1,17 @@
-//! More is owed than is read at one time, the broker refuses, nobody listens: over a real store.
+//! More is owed than is read at one time, the broker refuses, a device does not answer: over a
+//! real store.
 
 use std::collections::BTreeSet;
 
 use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use standpipe_rules::incidents::{Plan, Secret};
-use standpipe_rules::orders::{Asked, Of, Order, Wish};
+use standpipe_rules::orders::{Asked, CommandState, Of, Order, Wish};
 use standpipe_rules::registry::{Device, Profile};
-use standpipe_rules::{Changes, Ms};
+use standpipe_rules::wire::parse;
+use standpipe_rules::{Changes, Ms, World};
 use standpipe_shared::{Kind, Verb};
 
-use super::{AT_ONCE, Mail, Owed, UNHEARD};
+use super::{AT_ONCE, Mail, Owed};
 use crate::engine::Inbox;
 use crate::mqtt::Receipt;
 use crate::notify::flight::LEAVE_ALONE;
@@ -20,6 +22,15 @@ const NOW: Ms = 1_764_000_000_000;
 
 /// A store in which every one of so many devices is owed `order`, and the sender over it.
 fn owed(devices: usize, order: impl Fn(&str) -> Order) -> (tempfile::TempDir, Store, Mail) {
+    let (folder, store, _, mail) = owed_by_a_world(devices, order);
+    (folder, store, mail)
+}
+
+/// The same, with the world that owes it.
+fn owed_by_a_world(
+    devices: usize,
+    order: impl Fn(&str) -> Order,
+) -> (tempfile::TempDir, Store, World, Mail) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("standpipe.db");
     let mut store = Store::open(&path).unwrap();
@@ -35,7 +46,7 @@ fn owed(devices: usize, order: impl Fn(&str) -> Order) -> (tempfile::TempDir, St
     store.commit(NOW, &loaded.world, &changes, &Extras::default()).unwrap();
     let mut mail = Mail::new("r", Shelf::new("orders", path));
     mail.read(NOW.into());
-    (folder, store, mail)
+    (folder, store, loaded.world, mail)
 }
 
 fn settings(device: &str) -> Order {
@@ -44,7 +55,7 @@ fn settings(device: &str) -> Order {
 }
 
 fn command(device: &str) -> Order {
-    let asked = Asked::new(Verb::SelfTest, None, Some(60), "Li").unwrap();
+    let asked = Asked::new(Verb::ReportNow, None, Some(60), "Li").unwrap();
     Order::Command { device: device.into(), asked }
 }
 
@@ -95,19 +106,57 @@ fn a_refused_topic_holds_up_no_other() {
     assert_eq!((topics.len(), reports), (AT_ONCE + 20, 20));
 }
 
+/// What the engine makes of a report of the sender.
+fn is_told(world: &mut World, reports: &[Inbox], changes: &mut Changes) {
+    let [Inbox::CommandSent { id, resends, .. }] = *reports else { panic!("{reports:?}") };
+    world.command_sent((id, resends), NOW, changes);
+}
+
+fn keep(store: &mut Store, world: &World, changes: &mut Changes) {
+    store.commit(NOW, world, changes, &Extras::default()).unwrap();
+    changes.clear();
+}
+
 #[test]
-fn a_command_nobody_hears_is_tried_again_until_it_expires() {
-    let (_folder, _store, mut mail) = owed(1, command);
-    let (topics, reports) = sent(&mut mail, NOW, |_| Receipt::Unheard);
-    assert_eq!((topics.as_slice(), reports), (&["r/north/H-0000/command".to_owned()][..], 0));
-    mail.read((NOW + UNHEARD - 1).into());
-    assert_eq!(sent(&mut mail, NOW, |_| Receipt::Taken).0.len(), 0, "in a moment");
-    mail.read((NOW + UNHEARD).into());
-    let again = mail.next(64, (NOW + UNHEARD).into()).unwrap();
-    assert_eq!((again.expiry_s, again.retain), (56, false), "the broker forgets it in time");
-    let landed = mail.landed(again.pkid, &Receipt::Taken, (NOW + UNHEARD).into());
-    assert!(matches!(landed.reports[..], [Inbox::CommandSent { .. }]), "{landed:?}");
+fn a_command_that_is_not_answered_is_sent_again_at_once_when_it_is_owed_again() {
+    let (folder, mut store, mut world, mut mail) = owed_by_a_world(1, command);
+    let mut changes = Changes::default();
+    let first = mail.next(64, NOW.into()).unwrap();
+    assert_eq!((first.topic.as_str(), first.expiry_s), ("r/north/H-0000/command", 60));
+    let landed = mail.landed(first.pkid, &Receipt::Taken, NOW.into());
+    is_told(&mut world, &landed.reports, &mut changes);
+    keep(&mut store, &world, &mut changes);
+    mail.read((NOW + 1_000).into());
+    assert!(mail.next(64, (NOW + 1_000).into()).is_none(), "the broker has it");
+
+    let heard = parse("r", b"r/north/H-0000/telemetry", br#"{"pressure_kpa":300}"#);
+    world.step(&heard.message.unwrap(), NOW + 1_000, &mut changes);
+    world.tick(NOW + 5_000, &mut changes);
+    keep(&mut store, &world, &mut changes);
+    let soon = NOW + 5_000; // far sooner than a message that arrived is looked at again
+    mail.read(soon.into());
+    let again = mail.next(64, soon.into()).unwrap();
+    assert_eq!((&again.topic, &again.payload[..42]), (&first.topic, &first.payload[..42]));
+    assert_eq!((again.expiry_s, again.retain), (55, false), "the broker forgets it in time");
+    // The gateway restarts before the broker has it.
+    drop(store);
+    let mut store = Store::open(&folder.path().join("standpipe.db")).unwrap();
+    let mut loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    assert_eq!(restored(&loaded.world), (CommandState::Sent, 1, true));
+    let landed = mail.landed(again.pkid, &Receipt::Taken, soon.into());
+    is_told(&mut loaded.world, &landed.reports, &mut changes);
+    keep(&mut store, &loaded.world, &mut changes);
+    mail.read((NOW + 40_000).into());
+    assert!(mail.next(64, (NOW + 40_000).into()).is_none(), "once");
+    assert_eq!(restored(&loaded.world), (CommandState::Sent, 1, false));
+
     mail.lost();
     mail.read((NOW + 60_000).into());
     assert!(mail.next(64, (NOW + 60_000).into()).is_none(), "it has expired");
+}
+
+/// State, how often it was sent again, whether it is owed again.
+fn restored(world: &World) -> (CommandState, u32, bool) {
+    let it = world.orders().commands().next().unwrap();
+    (it.state, it.resends, it.resend_owed)
 }

@@ -215,6 +215,9 @@ pub struct CommandRow {
     pub sent_at: Option<Ms>,
     /// When the device answered: Unix milliseconds, UTC; null until then.
     pub answered_at: Option<Ms>,
+    /// How often it was sent again, because the device was heard and did not answer.
+    #[serde(default)]
+    pub resends: u32,
 }
 
 /// Whose devices were meant: one of these.

@@ -24,6 +24,11 @@ impl Watch {
         out.counts.retained += 1;
         for reading in readings {
             let ix = self.find_kept(device, area, kind_of(&reading.values, None), out);
+            // Of a device that was heard it moves nothing, so that there is nothing to keep either,
+            // however many the broker kept.
+            if self.memory(ix).is_some_and(|memory| !memory.is_strangers()) {
+                continue;
+            }
             let ts = plausible(reading.ts, at).unwrap_or(at);
             let when = When { ts, at, late: false };
             self.judge_kept((ix, at), |judge| judge.retained_reading(&reading.values, when), out);

@@ -120,16 +120,6 @@ fn an_interval_has_limits() {
 }
 
 #[test]
-fn an_emptied_retained_message_is_nothing() {
-    for topic in ["a/d/status", "stations/s/presence"] {
-        assert_eq!(below(topic, ""), Parsed::default());
-    }
-    for topic in ["a/d/telemetry", "a/d/alarm", "a/d/reply", "stations/s/actions"] {
-        assert_eq!(below(topic, "").rejected.len(), 1, "{topic}");
-    }
-}
-
-#[test]
 fn reply() {
     let payloads = [
         r#"{"id":"c-1","ok":true,"detail":"done"}"#,

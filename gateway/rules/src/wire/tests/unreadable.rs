@@ -1,6 +1,6 @@
 //! Whatever comes on an alarm topic reaches people: as an alarm, or as one that can't be read.
 
-use super::super::{MAX_PAYLOAD, MAX_SHOWN, Message, Reason, cleared, parse, print};
+use super::super::{MAX_PAYLOAD, MAX_SHOWN, Message, Reason, parse, print};
 use super::{ROOT, below, reasons, told};
 
 fn alarm(payload: impl AsRef<[u8]>) -> String {
@@ -96,7 +96,7 @@ fn what_cannot_be_read_is_told_to_people() {
     let payloads: [&[u8]; 22] = [
         b"ON",
         b"1",
-        b"",
+        b" ",
         b"{}",
         b"[]",
         br#"{"smoke":true}"#,
@@ -127,7 +127,7 @@ fn what_cannot_be_read_is_told_to_people() {
     insta::assert_snapshot!(all, @r#"
 banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): ON
 banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): 1
-banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json): 
+banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (not_json):  
 banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (missing_field): {}
 banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): []
 banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (missing_field): {"smoke":true}
@@ -248,15 +248,26 @@ not_json ×1 `{"condition":"blind_area","active":true}{"condition":"smoke","acti
 }
 
 #[test]
-fn an_alarm_taken_back_at_the_broker_is_no_alarm() {
-    let topic = |below: &str| format!("{ROOT}/{below}").into_bytes();
-    for alarm in ["a/d/alarm", "a/d/Alarms/"] {
+fn an_empty_message_takes_back_what_was_kept_and_says_nothing_else() {
+    for alarm in ["a/d/alarm", "a/d/Alarms/", "a/d/AlArM"] {
         let want = Message::Cleared { area: "a".into(), device: "d".into() };
-        let parsed = cleared(ROOT, &topic(alarm));
-        assert_eq!((parsed.message, parsed.rejected.len()), (Some(want), 0));
+        let parsed = below(alarm, "");
+        assert_eq!((parsed.message, parsed.rejected.len()), (Some(want), 0), "{alarm}");
     }
-    for other in ["a/d/status", "a/d/telemetry", "a/b/c/alarm", "a/d/x", "stations/s/presence"] {
-        assert_eq!(cleared(ROOT, &topic(other)), super::Parsed::default(), "{other}");
+    for other in [
+        "a/d/status",
+        "a/d/telemetry",
+        "a/d/reply",
+        "a/b/c/alarm",
+        "a/d/x",
+        "x",
+        "a/d/command",
+        "stations/s/presence",
+        "stations/s/actions",
+        "stations/s/what",
+        "gateway/clock",
+    ] {
+        assert_eq!(below(other, ""), super::Parsed::default(), "{other}");
     }
 }
 

@@ -38,6 +38,10 @@ fn what_is_retained_is_never_live() {
     let (summary, s) = (world.summary(H), world.registry().find("S").unwrap());
     assert_eq!((summary.heard_at, summary.measured_at), (None, None));
     assert!(out.readings.is_empty() && out.save.contains(&H));
+    let noise = Message::NotUnderstood { area: "town".into(), device: "S".into() };
+    world.step(&noise, KEPT, &mut out);
+    let found = world.summary(s).conditions & Condition::NotUnderstood.bit();
+    assert_eq!(found, 0, "noise of a time that nobody knows");
     let status = |online, rev| Message::Status {
         area: "town".into(),
         device: "S".into(),
@@ -56,7 +60,7 @@ fn what_is_retained_is_never_live() {
     assert_eq!(world.summary(s).heard_at, None);
     assert_eq!(world.watch.memory(s).unwrap().interval_s, Some(30));
     world.step(&presence("T"), KEPT, &mut out);
-    assert_eq!(out.counts.retained, 3, "a terminal's presence is kept so that it is known");
+    assert_eq!(out.counts.retained, 4, "a terminal's presence is kept so that it is known");
 
     world.step(&alarm("S", Condition::Smoke, true), T0 + 1, &mut out);
     let incident = out.pages[0].incident;
@@ -87,6 +91,20 @@ fn a_fire_says_how_old_its_device_takes_it_to_be() {
         let title = incident.wire(world.registry()).title;
         assert_eq!((&*title.en, &*title.zh), (en, zh));
     }
+}
+
+/// A gateway whose session is new is sent what thousands of devices ever left: of those it knows,
+/// nothing is written again.
+#[test]
+fn what_is_retained_of_a_device_that_was_heard_costs_no_write() {
+    let (mut world, mut out) = world();
+    world.step(&pressure(T0, 300.0), T0, &mut out);
+    out = Changes::default();
+    world.step(&pressure(T0 - 900_000, 0.0), Arrived { at: T0 + 1_000, ..KEPT }, &mut out);
+    assert_eq!(out.counts.retained, 1);
+    assert!(out.is_empty(), "{out:?}");
+    world.step(&pressure(T0 + 60_000, 300.0), T0 + 60_000, &mut out);
+    assert_eq!(world.summary(H).latest.pressure_kpa.map(|it| it.get()), Some(300.0));
 }
 
 fn closes(incident: ulid::Ulid, station: &str) -> Message {
