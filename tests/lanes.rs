@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use standpipe::ingest::{self, Setup};
-use standpipe::mqtt::{Broker, Frame, Hello, Link};
 use standpipe_engine::health::{Health, Status};
 use standpipe_engine::{Acks, Delivery, Inbox, Lane, Queues, acks, queues};
 use standpipe_machine::clock::Clock;
@@ -20,6 +18,8 @@ use standpipe_rules::wire::{self, Message};
 use standpipe_tests::broker::Broker as Mosquitto;
 use standpipe_tests::client::Client;
 use standpipe_tests::{instant, wait_for};
+use standpipe_transport::ingest::{self, Setup};
+use standpipe_transport::mqtt::{Broker, Frame, Hello, Link};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

@@ -200,8 +200,8 @@ fn commands_believe_whom_webhooks_believe() {
 
 #[test]
 fn influxdb_is_believed_as_webhooks_are() {
-    use standpipe::series::influx::{Influx, Settings};
-    use standpipe::trust::Trust;
+    use standpipe_config::trust::Trust;
+    use standpipe_series::influx::{Influx, Settings};
 
     let servers = Servers::start();
     let pem = std::fs::read(servers.authority()).unwrap();

@@ -8,10 +8,9 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::small_file::read_text;
 use standpipe_rules::incidents::Secret;
-
-use crate::private_file::{Readers, write};
-use crate::small_file::read_text;
 
 /// Its name, beside the configuration; where that folder can't be written, beside the store.
 pub const NAME: &str = "ids.secret";

@@ -1,22 +1,25 @@
-//! The gateway.
+//! The program `standpipe`: its commands, and the gateway put together from its crates.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`run`] | the whole gateway: every queue and every thread on one page |
+//! | [`cli`] | the commands |
+//! | [`registry_files`] | the files of `[registry]`, read at the start |
+//! | [`ids`] | the secret from which ids are made |
+//! | [`keep`] | backups, and how they are put back |
+//! | [`provision`] | credentials for everybody who speaks to the broker |
+//! | [`selftest`] | whether an alarm still reaches every station |
+//!
+//! Everything else is in a crate of its own, each knowing only those below it; `gateway/README.md`
+//! has the map.
 
 // They panic when the reader has gone: `cli` has something to write with in their place.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
 pub mod ids;
-pub mod ingest;
 pub mod keep;
-pub mod mqtt;
-pub mod notify;
 pub mod provision;
 pub mod registry_files;
 pub mod run;
 pub mod selftest;
-
-pub use standpipe_config::{self as config, trust};
-pub use standpipe_engine::{self as engine, health};
-pub use standpipe_machine::{backoff, clock, limits, private_file, small_file};
-pub use standpipe_series as series;
-pub use standpipe_store::{self as store, accounts};
-pub use standpipe_web::{api, console, report};

@@ -9,13 +9,12 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use standpipe_config::RegistryFiles;
+use standpipe_machine::limits::REGISTRY_FILE;
+use standpipe_machine::small_file;
 use standpipe_rules::incidents::Text;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{BadRow, File, Import};
-
-use crate::config::RegistryFiles;
-use crate::limits::REGISTRY_FILE;
-use crate::small_file;
 
 /// Faults that are told in the log of a gateway that runs; the rest are counted.
 const LOGGED: usize = 5;

@@ -19,37 +19,36 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
+use standpipe_config::Config;
+use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
+use standpipe_engine::{
+    self, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues,
+};
+use standpipe_machine::clock::Clock;
+use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
 use standpipe_rules::registry::Registry;
+use standpipe_series::Series;
+use standpipe_series::embedded::{Embedded, OpenError};
+use standpipe_series::influx::{BadSettings, Influx, Settings};
+use standpipe_series::pump;
+use standpipe_series::records::Records;
 use standpipe_shared::Condition;
+use standpipe_store::accounts::{AccountError, Accounts, NoSecret, key};
+use standpipe_store::readers::Readers;
+use standpipe_store::{Loaded, Reader, Store, StoreError};
+use standpipe_transport::ingest;
+use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
+use standpipe_web::api::auth::{Door, Token};
 use standpipe_web::api::town::Town;
 use standpipe_web::api::watch::Watch;
 use standpipe_web::serve::{self, ServeError};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{AccountError, Accounts, NoSecret, key};
-use crate::api::auth::{Door, Token};
-use crate::clock::Clock;
-use crate::config::{self, Config};
-use crate::engine::{
-    self, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues,
-};
-use crate::health::{DegradedPart, Health, Status, Trouble};
 use crate::ids;
-use crate::ingest;
-use crate::limits::GRACE;
-use crate::mqtt::{BadBroker, Broker};
-use crate::notify;
 use crate::registry_files::{self, Untaken};
-use crate::series::Series;
-use crate::series::embedded::{Embedded, OpenError};
-use crate::series::influx::{BadSettings, Influx, Settings};
-use crate::series::pump;
-use crate::series::records::Records;
-use crate::store::readers::Readers;
-use crate::store::{Loaded, Reader, Store, StoreError};
 
 /// How often a stopping gateway looks whether a thread has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -108,7 +107,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
     let Opened { store, mut loaded, gateway, untaken } = open(&config)?;
-    engine::came_back(&mut loaded, &clock.moment());
+    standpipe_engine::came_back(&mut loaded, &clock.moment());
     clock.doubt(loaded.world.clock_doubt().is_some());
     let (accounts, door) = accounts(&config, &clock)?;
     let (series, records) = history(&config)?;
@@ -131,12 +130,17 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let stage = &mut running.senders;
     let pages = with.pages(stage.stop.clone());
     let with_words = (&config.http.desk(), config.digest.hour(&config.http));
-    let webhooks = notify::webhook::start(pages.clone(), &config.webhooks, with_words)?;
+    let webhooks = standpipe_notify::webhook::start(pages.clone(), &config.webhooks, with_words)?;
     // Without webhooks it only gives up what was owed to earlier ones.
     let may_end = config.webhooks.is_empty();
     if may_end { &mut stage.brief } else { &mut stage.threads }.push(webhooks);
-    stage.threads.push(notify::device::start(pages.clone(), broker.clone(), &root, &gateway)?);
-    stage.threads.push(notify::station::start(pages, broker.clone(), &root, &gateway)?);
+    stage.threads.push(standpipe_notify::device::start(
+        pages.clone(),
+        broker.clone(),
+        &root,
+        &gateway,
+    )?);
+    stage.threads.push(standpipe_notify::station::start(pages, broker.clone(), &root, &gateway)?);
     let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
     stage.threads.push(pump::start(to_history)?);
 
@@ -161,9 +165,9 @@ struct With {
 }
 
 impl With {
-    fn pages(&self, stop: CancellationToken) -> notify::Setup {
+    fn pages(&self, stop: CancellationToken) -> standpipe_notify::Setup {
         let Self { path, engine, rings, clock, .. } = self;
-        notify::Setup {
+        standpipe_notify::Setup {
             store: path.clone(),
             engine: engine.clone(),
             rings: rings.clone(),
@@ -339,7 +343,7 @@ fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
 
 fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
     let address = config.http.listen;
-    if config.http.door == config::Door::ThisMachine && !address.ip().is_loopback() {
+    if config.http.door == standpipe_config::Door::ThisMachine && !address.ip().is_loopback() {
         return Err(StartError::Open(ServeError::Open(address)));
     }
     let listen = |bad| StartError::Listen { address, bad };
@@ -353,7 +357,7 @@ fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
 fn accounts(config: &Config, clock: &Clock) -> Result<(Accounts, Door), StartError> {
     let accounts = Accounts::open(&config.store.path)?;
     let http = &config.http;
-    if http.door == config::Door::ThisMachine {
+    if http.door == standpipe_config::Door::ThisMachine {
         return Ok((accounts, Door::ThisMachine { csrf: key()?.into() }));
     }
     if let Some(password) = accounts.first_admin(clock.now())? {
@@ -375,7 +379,7 @@ fn write(
     outlets: Outlets,
     give_up: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
-    let run = move || engine::run(engine, queues, outlets, || give_up.is_cancelled());
+    let run = move || standpipe_engine::run(engine, queues, outlets, || give_up.is_cancelled());
     Builder::new().name("engine".to_owned()).spawn(run)
 }
 

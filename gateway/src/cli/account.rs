@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use standpipe_machine::clock::Clock;
+use standpipe_store::accounts::{Account, AccountError, Book, Role, fresh_password};
 use standpipe_store::files::Database;
 
 use super::{Failure, config};
-use crate::accounts::{Account, AccountError, Book, Role, fresh_password};
-use crate::clock::Clock;
 
 /// Whoever has a shell on the gateway's machine.
 const WHO: &str = "command line";
@@ -124,7 +124,7 @@ fn done(book: &mut Book, what: &What, now: standpipe_rules::Ms) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::registered;
-    use crate::store::Store;
+    use standpipe_store::Store;
 
     #[test]
     fn a_station_has_to_be_there_before_somebody_is_of_it() {

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use standpipe_config::Config;
+use standpipe_machine::clock::Clock;
+use standpipe_series::embedded::Embedded;
+use standpipe_store::Store;
+use standpipe_store::accounts::Book;
 use standpipe_store::files::Database;
 
 use super::daily::Daily;
 use super::{Failure, config};
-use crate::accounts::Book;
-use crate::clock::Clock;
-use crate::config::Config;
 use crate::keep::{self, KeepError, Parts};
-use crate::series::embedded::Embedded;
-use crate::store::Store;
 
 /// Copies all databases, registry and configuration into a new folder, while the gateway runs.
 #[derive(Debug, clap::Args)]

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use standpipe_config::{Config, keys};
+use standpipe_machine::clock::Clock;
 use standpipe_machine::output::complain;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Steps, Window, rehearse};
@@ -14,8 +16,6 @@ use standpipe_shared::{Condition, Severity};
 use super::gateway::{Where, word};
 use super::preview::{self, Asked};
 use super::{Failure, config, files};
-use crate::clock::Clock;
-use crate::config::{Config, keys};
 use crate::registry_files;
 
 /// Reads configuration and registry; says all that is wrong, and who would be paged for what.
@@ -235,8 +235,8 @@ fn some(seconds: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::{Failure, digest, ready, told};
-    use crate::config::Config;
     use serde_json::json;
+    use standpipe_config::Config;
     use standpipe_rules::incidents::{Plan, Role, Route};
     use standpipe_rules::registry::Registry;
     use standpipe_rules::registry::files::{File, Import};

@@ -5,11 +5,11 @@ use std::time::Duration;
 use clap::ValueEnum;
 use reqwest::Method;
 use serde_json::{Value, json};
+use standpipe_machine::clock::Clock;
 use standpipe_shared::Verb;
 
 use super::gateway::{Gateway, Where, lines, word};
 use super::{Failure, say};
-use crate::clock::Clock;
 
 /// How often an answer is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

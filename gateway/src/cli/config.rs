@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::config::{Broker, Config, Fault, Faults, Secret};
-use crate::small_file;
+use standpipe_config::{Broker, Config, Fault, Faults, Secret};
+use standpipe_machine::small_file;
 
 use super::Failure;
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 
 use super::{Failure, config};
-use crate::clock::Clock;
 
 /// How often the clock is looked at: it may be set meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(20);

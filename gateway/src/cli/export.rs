@@ -7,16 +7,16 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use jiff::civil;
 use jiff::tz::TimeZone;
+use standpipe_config::Config;
+use standpipe_machine::clock::Clock;
 use standpipe_machine::output::complain;
 use standpipe_rules::Ms;
+use standpipe_series::embedded::Embedded;
+use standpipe_series::influx::{Influx, Settings};
+use standpipe_series::{DAY_MS, HistoryError, HistoryQuery, Series};
 use standpipe_shared::{Field, Measurements, Reading};
 
 use super::{Failure, config};
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::series::embedded::Embedded;
-use crate::series::influx::{Influx, Settings};
-use crate::series::{DAY_MS, HistoryError, HistoryQuery, Series};
 
 /// Writes the history of a device to the output. Where only hourly values are left, their means.
 #[derive(Debug, clap::Args)]

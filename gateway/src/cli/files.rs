@@ -6,9 +6,9 @@ use standpipe_machine::output::complain;
 use standpipe_rules::incidents::{Meta, Window};
 use standpipe_rules::registry::files::{File, Import};
 use standpipe_rules::registry::{Profile, Registry};
+use standpipe_store::{Reader, StoreError};
 
 use super::Failure;
-use crate::store::{Reader, StoreError};
 
 /// Where the registry is.
 #[derive(Debug, clap::Args)]

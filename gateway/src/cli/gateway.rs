@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
+use standpipe_config::trust::{Trust, believing};
+use standpipe_machine::small_file;
 use tokio::runtime::Runtime;
 
 use super::Failure;
 use super::config::token;
-use crate::small_file;
-use crate::trust::{Trust, believing};
 
 /// The environment variable with the gateway's address.
 pub const URL_VARIABLE: &str = "STANDPIPE_URL";

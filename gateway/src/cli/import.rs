@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::store::{Store, StoreError};
+use standpipe_store::{Store, StoreError};
 
 use super::{Failure, config, files};
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::series::influx::setup::{SetupError, Wanted, set_up};
-use crate::series::{HOURLY_DAYS, RAW_DAYS};
+use standpipe_series::influx::setup::{SetupError, Wanted, set_up};
+use standpipe_series::{HOURLY_DAYS, RAW_DAYS};
 
 use super::Failure;
 use super::gateway::Authority;

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use standpipe_config::Config;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{
     Difference, Hears, Preview, Scene, conditions_of, differences, preview,
@@ -14,7 +15,6 @@ use standpipe_shared::Condition;
 
 use super::Failure;
 use super::check::Checked;
-use crate::config::Config;
 
 /// What is asked.
 pub(super) struct Asked<'a> {

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::clock::Clock;
-use crate::provision::bridges::{self, Bridge, Wanted};
-use crate::provision::{self, Order};
+use standpipe_machine::clock::Clock;
 
 use super::Failure;
 use super::files::{RegistryArgs, registry};
+use crate::provision::bridges::{self, Bridge, Wanted};
+use crate::provision::{self, Order};
 
 /// Makes certificates and passwords for the gateway, all stations and all devices, and the files by
 /// which the broker knows them. Run it again for new ones; what is there stays.

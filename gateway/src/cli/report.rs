@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use standpipe_machine::clock::Clock;
+use standpipe_store::accounts::Area;
+use standpipe_store::readers::Readers;
 use standpipe_web::api::town::Town;
+use standpipe_web::console::report_document;
+use standpipe_web::report::{Month, gather};
 
 use super::{Failure, config};
-use crate::accounts::Area;
-use crate::clock::Clock;
-use crate::console::report_document;
-use crate::report::{Month, gather};
-use crate::store::readers::Readers;
 
 /// Writes the report of a month to the output.
 #[derive(Debug, clap::Args)]

@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use standpipe_machine::clock::Clock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::clock::Clock;
-use crate::run::{self, Running, StartError};
-
 use super::{Failure, config};
+use crate::run::{self, Running, StartError};
 
 /// How often a running gateway is asked whether part of it has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

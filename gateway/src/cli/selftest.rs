@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use influxdb2::api::write::TimestampPrecision;
 use reqwest::Method;
 use serde_json::{Value, json};
+use standpipe_config::{ClientCertificate, Config, Secret};
+use standpipe_machine::clock::Clock;
+use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::small_file;
 use standpipe_rules::Ms;
 use standpipe_rules::selftest::SELFTEST;
+use standpipe_series::influx::{Influx, Settings};
+use standpipe_transport::mqtt::{Broker, LinkError};
 
 use super::daily::Daily;
 use super::gateway::{Gateway, Where, word};
 use super::{Failure, config};
-use crate::clock::Clock;
-use crate::config::{ClientCertificate, Config, Secret};
-use crate::mqtt::{Broker, LinkError};
-use crate::private_file::{Readers, write};
 use crate::selftest::{self, Outcome, page};
-use crate::series::influx::{Influx, Settings};
-use crate::small_file;
 
 /// How often a station's detector has to be heard, s: after three days without a test its station is
 /// told that it is offline.

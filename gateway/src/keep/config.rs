@@ -5,10 +5,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use standpipe_machine::limits::REGISTRY_FILE;
+use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::small_file;
+
 use super::{CONFIG, KeepError};
-use crate::limits::REGISTRY_FILE;
-use crate::private_file::{Readers, write};
-use crate::small_file;
 
 /// The configuration's name in a backup.
 const NAME: &str = "standpipe.toml";

@@ -4,12 +4,12 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::small_file::{self, USUAL};
 use standpipe_rules::Ms;
 use standpipe_store::files::MADE;
 
 use super::{CONFIG, KeepError, Parts, set_aside};
-use crate::private_file::{Readers, write};
-use crate::small_file::{self, USUAL};
 
 /// Copies those that there are; answers those that can't be read.
 ///

@@ -15,14 +15,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
+use standpipe_machine::private_file::{Readers, write};
 use standpipe_rules::Ms;
 use standpipe_rules::registry::files::{write_devices, write_stations};
 use standpipe_rules::registry::{Device, Station};
 use standpipe_rules::selftest;
 use standpipe_store::files::Database;
-
-use crate::private_file::{Readers, write};
-use crate::store::{Lock, Reader, StoreError};
+use standpipe_store::{Lock, Reader, StoreError};
 
 /// The folder of the configuration and the files it names.
 pub const CONFIG: &str = "config";
@@ -234,9 +233,11 @@ mod tests {
     use standpipe_rules::flow::FlowTest;
 
     use super::{KeepError, Parts, back_up, restore};
-    use crate::accounts::{Account, Accounts, Book, Job, Role, Token, Work, fresh_password};
-    use crate::store::{Store, StoreError};
+    use standpipe_store::accounts::{
+        Account, Accounts, Book, Job, Role, Token, Work, fresh_password,
+    };
     use standpipe_store::files::Database;
+    use standpipe_store::{Store, StoreError};
 
     #[test]
     fn what_is_damaged_is_replaced_and_does_not_replace() {

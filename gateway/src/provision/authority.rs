@@ -11,11 +11,11 @@ use rcgen::{
     RevokedCertParams, SerialNumber,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
+use standpipe_machine::private_file::{Readers, write};
 use standpipe_rules::Ms;
 use time::OffsetDateTime;
 
 use super::{ProvisionError, read};
-use crate::private_file::{Readers, write};
 
 /// Its name in every certificate of devices, stations and the broker.
 const NAME: &str = "Standpipe";

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use standpipe_machine::private_file::{Readers, write};
 use standpipe_rules::registry::{Device, Registry};
 use standpipe_shared::Name;
 
 use super::ProvisionError;
-use crate::private_file::{Readers, write};
 
 /// What the account of a bridge begins with. No device's or station's is like it: theirs have a slash.
 const PREFIX: &str = "bridge-";

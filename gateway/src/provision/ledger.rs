@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::small_file;
 use standpipe_rules::Ms;
 
 use super::account::account;
 use super::authority::Refused;
 use super::{FILE_AT_MOST, ProvisionError};
-use crate::private_file::{Readers, write};
-use crate::small_file;
 
 const HEADER: &str = "name,serial,until,revoked,account\n";
 /// How version 0.1.0 began it.

@@ -32,14 +32,14 @@ use account::account;
 use authority::{Authority, DAY_MS, Subject, Validity};
 use ledger::{Ledger, Standing};
 use passwords::Passwords;
+use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::small_file;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::{Device, Registry};
 use standpipe_rules::selftest::SELFTEST;
 use standpipe_shared::ROOT;
 
 use self::bridges::Bridge;
-use crate::private_file::{Readers, write};
-use crate::small_file;
 
 /// Areas that would be something else in a topic.
 const RESERVED: [&str; 3] = ["stations", "gateway", SELFTEST];

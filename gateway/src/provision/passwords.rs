@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::pbkdf2;
+use standpipe_machine::private_file::{Readers, write};
 
 use super::authority::random;
 use super::{ProvisionError, read};
-use crate::private_file::{Readers, write};
 
 /// As `mosquitto_passwd` has it.
 const ITERATIONS: NonZeroU32 = NonZeroU32::new(101).unwrap();

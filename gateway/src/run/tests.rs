@@ -5,14 +5,14 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use standpipe_config::{Broker, Config, Door};
+use standpipe_machine::clock::Clock;
+use standpipe_machine::limits::GRACE;
+use standpipe_store::StoreError;
 use standpipe_store::files::{Database, MADE};
 
 use super::{StartError, start};
-use crate::clock::Clock;
-use crate::config::{Broker, Config, Door};
 use crate::keep::{self, Parts};
-use crate::limits::GRACE;
-use crate::store::StoreError;
 
 fn config(folder: &std::path::Path) -> Config {
     // Nobody listens there: the port was free just now.
@@ -111,7 +111,7 @@ impl Town {
         let running = self.start().unwrap_or_else(|bad| panic!("{bad}"));
         let troubles = running.health.degraded.list();
         assert!(running.stop(), "everything ended");
-        let text = |trouble: &crate::health::Trouble| {
+        let text = |trouble: &standpipe_engine::health::Trouble| {
             format!("{} {} {}", trouble.part.as_str(), trouble.why.zh, trouble.why.en)
         };
         (troubles.iter().map(text).collect(), self.incidents())

@@ -7,13 +7,13 @@
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use standpipe_machine::clock::Clock;
 use standpipe_rules::selftest::{SELFTEST, detector};
+use standpipe_transport::mqtt::frame::Receipt;
+use standpipe_transport::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Will};
 use tokio::time::timeout_at;
 
 use super::{Outcome, PATIENCE};
-use crate::clock::Clock;
-use crate::mqtt::frame::Receipt;
-use crate::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Will};
 
 /// The alarm is on.
 const ON: &str = r#"{"condition":"smoke","active":true,"test":true}"#;
@@ -173,7 +173,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::Seen;
-    use crate::clock::Clock;
+    use standpipe_machine::clock::Clock;
 
     #[test]
     #[rustfmt::skip] // a table

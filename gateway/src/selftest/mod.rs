@@ -12,10 +12,9 @@ pub mod page;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
-
-use crate::clock::Clock;
-use crate::mqtt::{Broker, LinkError};
+use standpipe_transport::mqtt::{Broker, LinkError};
 
 /// From the detector's alarm to the station's screen. GB 50440: at most 10 s.
 pub const PATIENCE: Duration = Duration::from_secs(10);

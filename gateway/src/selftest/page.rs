@@ -6,6 +6,10 @@
 use std::time::Duration;
 
 use serde_json::json;
+use standpipe_config::Webhook;
+use standpipe_machine::clock::Clock;
+use standpipe_notify::answer::Answer;
+use standpipe_notify::deliver::{About, Caller, Sent, attempt, callers};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Role;
 use standpipe_rules::selftest::{SELFTEST, fingerprint};
@@ -14,10 +18,6 @@ use standpipe_words::message::Desk;
 use ulid::Ulid;
 
 use super::Outcome;
-use crate::clock::Clock;
-use crate::config::Webhook;
-use crate::notify::answer::Answer;
-use crate::notify::deliver::{About, Caller, Sent, attempt, callers};
 
 /// Attempts at one receiver: the next run says it again anyway.
 const ATTEMPTS: u32 = 3;
@@ -111,8 +111,8 @@ fn page(outcome: &Outcome, now: Ms) -> Page {
 #[cfg(test)]
 mod tests {
     use super::{concerns, page};
-    use crate::config::{Format, Webhook};
     use crate::selftest::Outcome;
+    use standpipe_config::{Format, Webhook};
     use standpipe_rules::incidents::Role;
     use standpipe_shared::Severity;
     use std::time::Duration;

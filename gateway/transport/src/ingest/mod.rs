@@ -31,16 +31,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use standpipe_engine::health::Health;
+use standpipe_engine::{Acks, EngineHandle, Lane};
+use standpipe_machine::clock::Clock;
+use standpipe_machine::limits::{BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, URGENT_QUEUE};
 use standpipe_rules::wire::topics;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-
-use crate::clock::Clock;
-use crate::engine::{Acks, EngineHandle, Lane};
-use crate::health::Health;
-use crate::limits::{BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, URGENT_QUEUE};
-use crate::mqtt::{Broker, Hello};
 use window::Limits;
+
+use crate::mqtt::{Broker, Hello};
 
 /// How long the broker keeps our sessions while we are away: 7 days, in seconds.
 pub const SESSION_EXPIRY_S: u32 = 7 * 24 * 3_600;
@@ -121,8 +121,8 @@ fn hello(gateway: &str, lane: Lane) -> Hello {
 #[cfg(test)]
 mod tests {
     use super::{filters, hello, limits};
-    use crate::engine::Lane;
-    use crate::limits::{BULK_QUEUE, URGENT_QUEUE};
+    use standpipe_engine::Lane;
+    use standpipe_machine::limits::{BULK_QUEUE, URGENT_QUEUE};
 
     #[test]
     fn the_lanes_share_nothing_and_miss_nothing() {

@@ -34,11 +34,10 @@ pub mod webhook;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use standpipe_engine::{EngineHandle, Rings};
+use standpipe_machine::clock::Clock;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
-
-use crate::clock::Clock;
-use crate::engine::{EngineHandle, Rings};
 
 /// A doorbell may be missed, a page must not: what is owed is read this often anyway.
 const NET: Duration = Duration::from_secs(5);

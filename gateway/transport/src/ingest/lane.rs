@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, counter, gauge};
+use standpipe_engine::health::Part;
+use standpipe_engine::{Acks, Came, Delivery, Inbox, Lane, Unavailable};
+use standpipe_machine::clock::Stamp;
+use standpipe_machine::limits::GRACE;
 use standpipe_rules::wire;
 use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
 use tokio::sync::mpsc;
@@ -11,10 +15,6 @@ use tracing::{error, warn};
 
 use super::window::Window;
 use super::{LINGER, Setup, below_root, filters, hello, limits};
-use crate::clock::Stamp;
-use crate::engine::{Acks, Came, Delivery, Inbox, Lane, Unavailable};
-use crate::health::Part;
-use crate::limits::GRACE;
 use crate::mqtt::attempts::Attempts;
 use crate::mqtt::{Frame, Link, LinkError, Publish};
 

@@ -27,3 +27,4 @@ pub mod link;
 pub use broker::{BadBroker, Broker};
 pub use frame::{Frame, Publish, Receipt};
 pub use link::{Hello, Link, LinkError, Outgoing, Will};
+pub use rumqttc::v5::mqttbytes::v5::PubAckReason;

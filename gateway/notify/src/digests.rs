@@ -4,15 +4,15 @@
 use std::collections::HashSet;
 
 use futures_util::future::BoxFuture;
+use standpipe_machine::backoff::Backoff;
 use standpipe_rules::Ms;
+use standpipe_store::digests::{News, OwedDigest, Which};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::answer::Answer;
 use super::deliver::{About, Sent};
 use super::webhook::{FIRST, GIVE_UP_AFTER, MOST, MOST_ASKED};
-use crate::backoff::Backoff;
-use crate::store::digests::{News, OwedDigest, Which};
 
 /// A digest that has come to its end.
 pub type Landed = (OwedDigest, Answer);
@@ -100,8 +100,8 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{Digests, GIVE_UP_AFTER, OwedDigest, Which, sent};
-    use crate::notify::answer::Answer;
-    use crate::store::digests::News;
+    use crate::answer::Answer;
+    use standpipe_store::digests::News;
 
     fn owed(day: &str) -> OwedDigest {
         let which = Which { day: day.into(), receiver: "duty".into() };

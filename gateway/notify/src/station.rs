@@ -6,15 +6,15 @@
 use std::thread::JoinHandle;
 
 use metrics::counter;
+use standpipe_engine::Inbox;
+use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
+use standpipe_store::Reader;
+use standpipe_transport::mqtt::{Broker, Receipt};
 
 use super::flight::{Flight, Shot};
 use super::session::{self, Landed, Message, Owed, Shelf};
 use super::{Setup, with_page};
-use crate::clock::Stamp;
-use crate::engine::Inbox;
-use crate::mqtt::{Broker, Receipt};
-use crate::store::Reader;
 
 /// Topics read from the store at one time.
 const AT_ONCE: usize = 256;

@@ -7,6 +7,10 @@ use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
+use standpipe_config::trust::Trust;
+use standpipe_config::{Format, Robot, Webhook};
+use standpipe_machine::backoff::retry_after;
+use standpipe_machine::clock::Clock;
 use standpipe_rules::digest::Digest;
 use standpipe_rules::plain;
 use standpipe_words::cap::{self, Earlier};
@@ -16,10 +20,6 @@ use standpipe_words::message::{Desk, Incident, Words};
 use super::answer::{self, Answer};
 use super::sign::{HEADER, signature};
 use super::{CONNECT_TIMEOUT, TIMEOUT, chat, mail, sms};
-use crate::backoff::retry_after;
-use crate::clock::Clock;
-use crate::config::{Format, Robot, Webhook};
-use crate::trust::Trust;
 
 /// The most of an answer that is read, bytes.
 const ANSWER_MOST: usize = 64 * 1024;
@@ -269,8 +269,8 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::{About, Answer, Sent, attempt, callers};
-    use crate::clock::Clock;
-    use crate::config::{Config, Language};
+    use standpipe_config::{Config, Language};
+    use standpipe_machine::clock::Clock;
     use standpipe_words::message::Desk;
 
     /// What a receiver that answers so is taken to have said.

@@ -5,16 +5,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pki_types::pem::PemObject as _;
+use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rumqttc::tokio_rustls::TlsConnector;
 use rumqttc::tokio_rustls::rustls::{self, ClientConfig, RootCertStore, pki_types};
 use rumqttc::v5::mqttbytes::v5::Login;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-
-use pki_types::pem::PemObject as _;
-use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-
-use crate::config;
 
 /// How long opening a connection may take, from the name to the TLS session.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -81,7 +78,7 @@ impl Broker {
     ///
     /// # Errors
     /// [`BadBroker`] says which key to change.
-    pub fn of(mqtt: &config::Mqtt) -> Result<Self, BadBroker> {
+    pub fn of(mqtt: &standpipe_config::Mqtt) -> Result<Self, BadBroker> {
         let mut broker = Self::new(&mqtt.broker.host, mqtt.broker.port);
         if let Some(user) = &mqtt.username {
             let password = mqtt.password.as_ref().map_or("", |it| it.expose());

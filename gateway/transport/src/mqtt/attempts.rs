@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use standpipe_machine::backoff::Backoff;
 use standpipe_rules::Ms;
 use tracing::{error, info, warn};
 
 use super::{Broker, LinkError};
-use crate::backoff::Backoff;
 
 /// The first wait after a failure; halved at most by jitter.
 const FIRST: Duration = Duration::from_millis(100);

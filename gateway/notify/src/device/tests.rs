@@ -3,20 +3,20 @@
 
 use std::collections::BTreeSet;
 
-use rumqttc::v5::mqttbytes::v5::PubAckReason;
+use standpipe_engine::Inbox;
 use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::orders::{Asked, CommandState, Of, Order, Wish};
 use standpipe_rules::registry::{Device, Profile};
 use standpipe_rules::wire::parse;
 use standpipe_rules::{Changes, Ms, World};
 use standpipe_shared::{Kind, Verb};
+use standpipe_store::{Extras, Store};
+use standpipe_transport::mqtt::PubAckReason;
+use standpipe_transport::mqtt::Receipt;
 
 use super::{AT_ONCE, Mail, Owed};
-use crate::engine::Inbox;
-use crate::mqtt::Receipt;
-use crate::notify::flight::LEAVE_ALONE;
-use crate::notify::session::Shelf;
-use crate::store::{Extras, Store};
+use crate::flight::LEAVE_ALONE;
+use crate::session::Shelf;
 
 const NOW: Ms = 1_764_000_000_000;
 

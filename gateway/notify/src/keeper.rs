@@ -7,8 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
+use standpipe_config::Webhook;
+use standpipe_engine::{Inbox, Unavailable};
 use standpipe_rules::Ms;
+use standpipe_store::Reader;
 use standpipe_store::accounts::Area;
+use standpipe_store::digests::News;
 use standpipe_store::notices::gather;
 use standpipe_words::day::{Due, Hour, Told};
 use standpipe_words::digest::link;
@@ -16,10 +20,6 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use super::Setup;
-use crate::config::Webhook;
-use crate::engine::{Inbox, Unavailable};
-use crate::store::Reader;
-use crate::store::digests::News;
 
 /// How often the clock is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(15);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::IncidentId;
+use standpipe_store::reader::OwedBoard;
 use ulid::Ulid;
 
 use super::packets::Packets;
-use crate::store::reader::OwedBoard;
 
 /// After a refusal the same topic is left alone for so long, ms.
 pub const LEAVE_ALONE: Ms = 30_000;
@@ -156,7 +156,7 @@ mod tests {
     use super::{Flight, LEAVE_ALONE, Shot, shots};
     use std::collections::HashSet;
 
-    use crate::store::reader::OwedBoard;
+    use standpipe_store::reader::OwedBoard;
     use ulid::Ulid;
 
     const A: Ulid = Ulid::from_parts(1, 0);

@@ -11,12 +11,12 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::Tls;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use reqwest::Url;
+use standpipe_config::trust::Trust;
+use standpipe_config::{Mail, Secret};
 use standpipe_words::message::Words;
 
 use super::TIMEOUT;
 use super::answer::Answer;
-use crate::config::{Mail, Secret};
-use crate::trust::Trust;
 
 /// Posts one.
 pub async fn send(

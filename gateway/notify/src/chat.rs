@@ -13,12 +13,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use serde_json::{Value, json};
+use standpipe_config::{Robot, Secret};
 use standpipe_rules::{Ms, plain};
 use standpipe_words::message::Words;
 
 use super::answer::Answer;
 use super::sign::hmac_sha256;
-use crate::config::{Robot, Secret};
 
 /// Messages a robot takes a minute (DingTalk and WeCom: 20; Feishu: 100).
 pub const A_MINUTE: usize = 20;
@@ -108,8 +108,8 @@ pub fn read(robot: Robot, body: &str) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::{read, sign_dingtalk, sign_feishu};
-    use crate::config::{Robot, Secret};
-    use crate::notify::answer::Answer;
+    use crate::answer::Answer;
+    use standpipe_config::{Robot, Secret};
 
     /// Made with `openssl dgst -sha256 -hmac … -binary | base64`.
     #[test]

@@ -14,6 +14,7 @@ use rumqttc::v5::mqttbytes::v5::{
     Connect, ConnectProperties, ConnectReturnCode, Disconnect, DisconnectReasonCode, Filter,
     LastWill, Packet, PingReq, PublishProperties, RetainForwardRule, Subscribe, Unsubscribe,
 };
+use standpipe_machine::limits::MAX_PACKET;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tokio_util::bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
@@ -21,7 +22,6 @@ use tokio_util::bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use super::broker::{Broker, CONNECT_TIMEOUT, Stream};
 use super::frame::{BadFrame, Frame, read};
 use super::input::Input;
-use crate::limits::MAX_PACKET;
 
 /// After this long without a word from us the broker counts us as gone (times 1.5).
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);

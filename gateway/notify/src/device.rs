@@ -10,21 +10,21 @@ use std::collections::{HashMap, HashSet};
 use std::thread::JoinHandle;
 
 use metrics::counter;
+use standpipe_engine::Inbox;
+use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::DeviceIx;
 use standpipe_shared::Command;
+use standpipe_store::Reader;
+use standpipe_store::bulletins::Bulletin;
+use standpipe_store::orders::{OwedCommand, OwedSettings};
+use standpipe_transport::mqtt::{Broker, Receipt};
 use ulid::Ulid;
 
 use super::Setup;
 use super::flight::LEAVE_ALONE;
 use super::packets::Packets;
 use super::session::{self, Landed, Message, Owed, Shelf};
-use crate::clock::Stamp;
-use crate::engine::Inbox;
-use crate::mqtt::{Broker, Receipt};
-use crate::store::Reader;
-use crate::store::bulletins::Bulletin;
-use crate::store::orders::{OwedCommand, OwedSettings};
 
 /// Settings, and commands, read from the store at one time.
 const AT_ONCE: usize = 256;

@@ -1,7 +1,8 @@
 //! What was read and not yet taken: bytes in, whole frames out.
 
+use standpipe_machine::limits::MAX_PACKET;
+
 use super::frame::{BadFrame, frame_length};
-use crate::limits::MAX_PACKET;
 
 /// The buffer's usual size: one read takes a burst of some hundred messages.
 const INPUT: usize = 64 * 1024;

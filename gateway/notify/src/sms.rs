@@ -6,9 +6,8 @@
 
 use std::fmt::Write as _;
 
+use standpipe_config::{Secret, Sms};
 use standpipe_words::message::Words;
-
-use crate::config::{Secret, Sms};
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,18 +10,18 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use metrics::counter;
-use rumqttc::v5::mqttbytes::v5::PubAckReason;
+use standpipe_engine::{Inbox, Unavailable};
+use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
+use standpipe_store::{Reader, StoreError};
+use standpipe_transport::mqtt::PubAckReason;
+use standpipe_transport::mqtt::attempts::Attempts;
+use standpipe_transport::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Receipt};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, warn};
 
 use super::{NET, Setup};
-use crate::clock::Stamp;
-use crate::engine::{Inbox, Unavailable};
-use crate::mqtt::attempts::Attempts;
-use crate::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Receipt};
-use crate::store::{Reader, StoreError};
 
 /// Messages on their way to the broker at one time, if it takes that many.
 const IN_FLIGHT: usize = 64;

@@ -7,10 +7,10 @@ use jiff::civil::time;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use standpipe_rules::incidents::{Plan, Secret};
+use standpipe_store::digests::News;
+use standpipe_store::{Extras, Reader, Store};
 
 use super::{Hour, Keeper};
-use crate::store::digests::News;
-use crate::store::{Extras, Reader, Store};
 
 struct Week {
     path: PathBuf,
