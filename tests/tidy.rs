@@ -159,6 +159,49 @@ fn links(page: &str) -> Vec<String> {
     links
 }
 
+/// A reader with the map in hand finds what it names: `file` and `file:name`, relative to `gateway/`.
+/// A file in capitals is one that is yet to be written.
+#[test]
+fn the_map_of_the_gateway_names_what_is_there() {
+    let is_map =
+        |page: &String| page == "gateway/README.md" || page.starts_with("gateway/decisions/");
+    let (mut named, mut lost) = (0, Vec::new());
+    for page in files().iter().filter(|page| is_map(page)) {
+        for place in code_spans(&read(page)).iter().filter(|span| span.contains('/')) {
+            let (path, name) = place.split_once(':').unwrap_or((place, ""));
+            let stem = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
+            let to_be_written = stem.trim_end_matches(".rs").chars().all(char::is_uppercase);
+            if path.contains([' ', '{', '…', '<']) || path.starts_with('/') || to_be_written {
+                continue;
+            }
+            named += 1;
+            let file = root().join("gateway").join(path);
+            let text = || std::fs::read_to_string(&file).unwrap_or_default();
+            if !file.exists() || !name.is_empty() && !defines(&text(), name) {
+                lost.push(format!("{page}: `{place}`"));
+            }
+        }
+    }
+    assert!(named > 100, "only {named} places are named: has the map moved?");
+    none("not where the map says", &lost);
+}
+
+/// What stands between backquotes, outside fenced code.
+fn code_spans(page: &str) -> Vec<String> {
+    let prose: String = page.split("```").step_by(2).collect();
+    prose.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Whether a source has an item of that name.
+fn defines(source: &str, name: &str) -> bool {
+    ["fn", "struct", "enum", "trait", "const", "type"].iter().any(|kind| {
+        source
+            .split(&format!("{kind} {name}"))
+            .skip(1)
+            .any(|after| !after.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
+    })
+}
+
 #[test]
 fn what_decides_neither_waits_nor_asks_the_time() {
     let rules: Vec<String> =
