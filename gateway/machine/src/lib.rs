@@ -9,8 +9,8 @@
 //! | [`output`] | a line to the error output, which may be closed |
 //! | [`limits`] | the limits that no user needs to change |
 //!
-//! Not here: what is decided (`standpipe_rules`), sockets (`mqtt`, `notify`, the API) and databases
-//! (the store).
+//! Not here: what is decided (`standpipe_rules`), sockets (`standpipe_transport`,
+//! `standpipe_notify`, `standpipe_web`) and databases (`standpipe_store`).
 
 pub mod backoff;
 pub mod clock;

@@ -21,7 +21,7 @@
 //! | [`flow`] | what a hydrant can give, from a flow test |
 //! | [`backtest`] | the same rules over recorded readings |
 //!
-//! Not here: where changes are kept (`standpipe::store`), how pages travel (`standpipe::notify`).
+//! Not here: where changes are kept (`standpipe_store`), how pages travel (`standpipe_notify`).
 
 pub mod backtest;
 pub mod changes;

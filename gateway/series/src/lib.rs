@@ -9,7 +9,7 @@
 //!
 //! A point's place is (device, `series_ts`), which the rules assign: writing a batch again after
 //! a crash writes the same points over themselves. Not here: the must-not-lose log itself
-//! (`store`), and what a reading means (`standpipe_rules`).
+//! (`standpipe_store`), and what a reading means (`standpipe_rules`).
 
 pub mod batch;
 pub mod embedded;

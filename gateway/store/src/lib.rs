@@ -16,7 +16,8 @@
 //! | [`notices`] | the notices of a day |
 //! | [`accounts`] | who may come in, and what they did: a database of its own |
 //!
-//! Not here: when to commit, and what to do when that fails (`engine`); history (`series`).
+//! Not here: when to commit, and what to do when that fails (`standpipe_engine`); history
+//! (`standpipe_series`).
 
 pub mod accounts;
 pub mod block;

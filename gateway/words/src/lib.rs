@@ -12,7 +12,8 @@
 //! | [`cap`] | an incident as a CAP 1.2 alert |
 //!
 //! Nothing here reads a clock, a file or the store, or knows how a message travels. The words of
-//! one page stand in that page (`console`); what somebody configures is in `config`.
+//! one page stand in that page (`standpipe_web::console`); what somebody configures is in
+//! `standpipe_config`.
 
 pub mod cap;
 pub mod day;

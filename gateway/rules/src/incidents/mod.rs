@@ -27,7 +27,7 @@
 //! | `nearest`, `distance` | the hydrants near a fire |
 //! | `wire`, `title` | an incident as stations see it |
 //!
-//! Not here: what makes a condition true (`detect`), how a page travels (`standpipe::notify`).
+//! Not here: what makes a condition true (`detect`), how a page travels (`standpipe_notify`).
 
 mod act;
 mod action;

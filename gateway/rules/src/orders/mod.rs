@@ -13,8 +13,8 @@
 //! | `shift` | what is waited for when the gateway's clock is set |
 //! | `asked` | what people may ask, and why not |
 //!
-//! Not here: how an order travels (`standpipe::notify::device`), where it is kept
-//! (`standpipe::store`), what a device makes of it (`standpipe-firmware`).
+//! Not here: how an order travels (`standpipe_notify::device`), where it is kept
+//! (`standpipe_store`), what a device makes of it (`standpipe-firmware`).
 
 mod asked;
 mod command;

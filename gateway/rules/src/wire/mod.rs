@@ -6,7 +6,7 @@
 //! only its bad elements ([`telemetry`]). An alarm that still cannot be read is told to people
 //! ([`alarm`]), whatever its topic looks like ([`topics`]).
 //!
-//! Not here: what a message means (`world`), where rejected ones are kept (`standpipe::store`).
+//! Not here: what a message means (`world`), where rejected ones are kept (`standpipe_store`).
 
 mod alarm;
 mod device;

@@ -13,7 +13,7 @@
 //! store, signing in never waits for an alarm's commit, and no alarm waits for a sign-in. The
 //! command line writes to the same file while the gateway runs; SQLite sees to that.
 //!
-//! Not here: HTTP, cookies and forms (`api::auth`, `console`).
+//! Not here: HTTP, cookies and forms (`api::auth` and `console` of `standpipe_web`).
 
 mod area;
 pub mod book;

@@ -14,9 +14,8 @@
 //! | [`frame`] | bytes → what the broker said |
 //! | [`link`] | one connection: open, turn, close |
 //!
-//! Not here: what to subscribe to
-//! ([`crate::ingest`]), what to publish (`notify`). Nothing outside this folder names
-//! `rumqttc`.
+//! Not here: what to subscribe to ([`crate::ingest`]), what to publish (`standpipe_notify`).
+//! Nobody else names `rumqttc` but who plays devices and terminals (`standpipe_demo`, the simulator).
 
 pub mod attempts;
 pub mod broker;
