@@ -47,7 +47,7 @@ pub struct Chamber {
 }
 
 impl Default for Chamber {
-    /// The blue channel of an ADPD188BI with its standard chamber, roughly [unverified]: to be
+    /// The blue channel of an ADPD188BI with its standard chamber, roughly (unverified): to be
     /// measured for every device, in clean air and in a smoke box.
     fn default() -> Self {
         Self { clean: 1_500.0, per_db_m: 8_000.0 }

@@ -198,6 +198,21 @@ impl Measurements {
 }
 
 /// What a device measured at one moment.
+///
+/// ```
+/// use standpipe_shared::{Field, Reading};
+///
+/// let json = r#"{"boot":3,"seq":17,"ts":1767225600000,"pressure_kpa":312.5,"mood":"good"}"#;
+/// let reading: Reading = serde_json::from_str(json)?;
+/// assert_eq!((reading.boot, reading.seq), (Some(3), Some(17)));
+/// assert_eq!(reading.values.get(Field::PressureKpa), Some(312.5));
+/// assert_eq!(reading.values.get(Field::TempC), None);
+/// assert_eq!(reading.unknown, 1, "a newer device may say more");
+///
+/// let said = serde_json::to_string(&reading)?;
+/// assert_eq!(said, r#"{"boot":3,"seq":17,"ts":1767225600000,"pressure_kpa":312.5}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Reading {
     /// Start count of the device; optional together with `seq`.
@@ -216,6 +231,22 @@ pub struct Reading {
 }
 
 /// A device shouts, or stops shouting.
+///
+/// Read strictly here, as a device reads; the gateway also reads what is nearly one
+/// (`standpipe_rules::wire`).
+///
+/// ```
+/// use standpipe_shared::{Alarm, Condition, Field};
+///
+/// let json = r#"{"condition":"smoke","active":true,"smoke_db_m":0.25}"#;
+/// let alarm: Alarm = serde_json::from_str(json)?;
+/// assert_eq!((alarm.condition, alarm.active, alarm.test), (Condition::Smoke, true, false));
+/// assert_eq!(alarm.reading.values.get(Field::SmokeDbM), Some(0.25));
+///
+/// assert!(serde_json::from_str::<Alarm>(r#"{"condition":"smoke"}"#).is_err(), "no `active`");
+/// assert!(serde_json::from_str::<Alarm>(r#"{"condition":"fog","active":true}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Alarm {
     /// The reading that came with it.

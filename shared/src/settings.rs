@@ -82,6 +82,18 @@ impl Settings {
     pub const DELTA_KPA: RangeInclusive<f32> = 2.0..=1_000.0;
 
     /// Everything that is wrong with them, in the order of the members; nothing: they may be run.
+    ///
+    /// ```
+    /// use standpipe_shared::Settings;
+    ///
+    /// let json = r#"{"rev":4,"interval_s":4,"sample_s":2,
+    ///                "low_kpa":140.0,"no_water_kpa":140.0,"delta_kpa":20.0}"#;
+    /// let settings: Settings = serde_json::from_str(json)?;
+    /// let faults: Vec<String> = settings.faults().map(|fault| fault.to_string()).collect();
+    /// assert_eq!(faults[0], "interval_s is 4 s: set 5 to 86400 s");
+    /// assert_eq!(settings.faults().map(|fault| fault.field()).nth(1), Some("no_water_kpa"));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub fn faults(&self) -> impl Iterator<Item = SettingsFault> + use<> {
         let seconds = |field, value, limits: RangeInclusive<u32>| {
             let (least, most) = (*limits.start(), *limits.end());

@@ -116,6 +116,22 @@ impl<'a> Topic<'a> {
     ///
     /// # Errors
     /// [`BadTopic`] says which part was not understood.
+    ///
+    /// ```
+    /// use standpipe_shared::{BadTopic, Channel, ROOT, Topic};
+    ///
+    /// let topic = Topic::parse(ROOT, "standpipe/v1/T03/HY-0042/telemetry")?;
+    /// let Topic::Device { area, device, channel } = topic else { panic!("{topic:?}") };
+    /// assert_eq!((area.as_str(), device.as_str()), ("T03", "HY-0042"));
+    /// assert_eq!(channel, Channel::Telemetry);
+    ///
+    /// let mut text = String::new();
+    /// topic.write(ROOT, &mut text)?;
+    /// assert_eq!(text, "standpipe/v1/T03/HY-0042/telemetry");
+    ///
+    /// assert_eq!(Topic::parse(ROOT, "standpipe/v1/T03/HY-0042/mood"), Err(BadTopic::Shape));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn parse(root: &str, topic: &'a str) -> Result<Self, BadTopic> {
         let below = topic
             .strip_prefix(root)

@@ -75,7 +75,7 @@ impl<M: RawMutex, F> Post<M, F> {
 
     /// Takes the answer to a command. It never waits: the broker's word that an answer has arrived
     /// may be behind commands that the node has not heard yet, and both tasks would wait for each
-    /// other. More than [`ANSWERS`] come from no gateway; they are dropped, as a lost reply is.
+    /// other. More than `ANSWERS` come from no gateway; they are dropped, as a lost reply is.
     pub fn answer(&self, answer: Answer) {
         let _ = self.answers.try_send(answer);
         self.wake();

@@ -4,7 +4,7 @@
 //! A broker that comes back is given again the settings that devices do not run yet, in case it
 //! forgot. A command is given to it once; when it is sent again is decided in
 //! `standpipe_rules::orders`, and it is then owed like any other. The session is in
-//! [`super::session`].
+//! `session.rs`.
 
 use std::collections::{HashMap, HashSet};
 use std::thread::JoinHandle;

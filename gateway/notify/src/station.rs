@@ -1,7 +1,7 @@
 //! The stations' retained topics: what each terminal shows.
 //!
 //! A broker that comes back is shown everything that is open, in case it forgot; terminals know
-//! each page by its `page_id`. The session is in [`super::session`].
+//! each page by its `page_id`. The session is in `session.rs`.
 
 use std::thread::JoinHandle;
 

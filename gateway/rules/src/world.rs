@@ -33,6 +33,44 @@ use crate::wire::{Arrived, Message};
 use crate::{Changes, Ms};
 
 /// Everything that is remembered and decided.
+///
+/// A fire pages its station at once, and the nearest ones when nobody answers for 60 s:
+///
+/// ```
+/// use standpipe_rules::changes::Receiver;
+/// use standpipe_rules::incidents::{Plan, Secret};
+/// use standpipe_rules::registry::{Device, Level, Registry, Station};
+/// use standpipe_rules::wire::{Message, parse};
+/// use standpipe_rules::{Changes, World};
+/// use standpipe_shared::{Kind, ROOT};
+///
+/// let station = |id: &str, lat| {
+///     let (id, name) = (id.into(), id.into());
+///     Station { id, name, level: Level::Township, parent: None, lat, lon: 106.5, phone: None }
+/// };
+/// let mut registry = Registry::new([]);
+/// registry.put_station(station("T03", 29.4));
+/// registry.put_station(station("T04", 29.5));
+/// let detector = Device::unclaimed("SD-0007", "T03", Kind::Smoke);
+/// registry.put_device(Device { station: "T03".into(), claimed: true, ..detector });
+/// let mut world = World::new(registry, Plan::default(), Secret::new([7; 32]));
+///
+/// let (now, mut out) = (1_767_225_600_000, Changes::default());
+/// world.session(true, now, &mut out);
+/// world.step(&Message::Presence { station: "T03".into(), online: true }, now, &mut out);
+///
+/// let json = br#"{"condition":"smoke","active":true}"#;
+/// let fire = parse(ROOT, b"standpipe/v1/T03/SD-0007/alarm", json).message.expect("an alarm");
+/// world.step(&fire, now, &mut out);
+/// let told = |out: &Changes| out.pages.iter().map(|page| page.receiver.clone()).collect::<Vec<_>>();
+/// assert_eq!(told(&out), [Receiver::Station("T03".into())]);
+///
+/// out.clear(); // it was committed
+/// world.tick(now + 59_999, &mut out);
+/// assert!(told(&out).is_empty());
+/// world.tick(now + 60_000, &mut out);
+/// assert_eq!(told(&out), [Receiver::Station("T04".into())]);
+/// ```
 #[derive(Debug)]
 pub struct World {
     watch: Watch,

@@ -13,7 +13,7 @@
 //!
 //! A name is the user of the broker's rules: `area/device`, `stations/station`, `bridge-NAME`,
 //! `gateway`, `selftest`; a device whose id the broker's files cannot hold signs in under another
-//! ([`account`]). What was added by hand to `acl` and `passwords` stays. Run again, it gives new
+//! ([`mod@account`]). What was added by hand to `acl` and `passwords` stays. Run again, it gives new
 //! names theirs, renews the programs' before they run out, and
 //! leaves all else; the broker's names and the root of all topics are those of the run before, unless
 //! it is told others. Not here: what a name may read and write (`deploy/mosquitto/acl`).

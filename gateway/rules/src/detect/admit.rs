@@ -2,7 +2,7 @@
 //! ledger, which counts all that.
 //!
 //! Numbers are remembered for the newest boots of a device: whether one was seen for the last
-//! [`SEEN`] numbers, what was in it for the last [`PRINTS`]. Redeliveries after a restart of the
+//! `SEEN` numbers, what was in it for the last [`PRINTS`]. Redeliveries after a restart of the
 //! gateway, which may reach further back, are caught by [`Recent`], which all devices share.
 //! Beyond all that, a number that comes again counts as one that was missing: it is never dropped.
 

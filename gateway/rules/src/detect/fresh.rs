@@ -3,7 +3,7 @@
 //!
 //! Here are the newest pressure and what it says on its own, the fault of a hydrant that speaks
 //! without measuring, and the value that a temperature sensor shows before it has measured at
-//! all. Whether a hydrant is trusted is decided in [`super::trust`].
+//! all. Whether a hydrant is trusted is decided in `trust.rs`.
 
 use serde::{Deserialize, Serialize};
 use standpipe_shared::{Celsius, Condition, Field, Kind, Measurements};

@@ -524,7 +524,7 @@ impl Judge<'_> {
         Some((last + BACKLOG_QUIET_MS).min(first + BACKLOG_MAX_MS))
     }
 
-    /// When [`Self::tick`] has something to do.
+    /// When `tick` has something to do.
     #[must_use]
     pub fn wake(&self, sight: Sight) -> Option<Ms> {
         let tests = self.memory.tracks.iter().filter_map(|it| it.test_since);

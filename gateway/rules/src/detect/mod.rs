@@ -11,8 +11,8 @@
 //! | [`fresh`] | when each measurement was made; a device that speaks and does not measure |
 //! | [`supervise`] | devices that were never heard, or never understood |
 //! | [`judge`] | a reading, an alarm, a silence → facts; hold and release of a backlog |
-//! | [`retained`] | what the broker had kept: old, and nobody knows how old |
-//! | [`trust`] | whether a hydrant can be sent to |
+//! | `retained` | what the broker had kept: old, and nobody knows how old |
+//! | `trust` | whether a hydrant can be sent to |
 //! | [`watch`] | all devices: whom a message is about, everybody's deadlines |
 //! | [`zone`] | many hydrants low together; many devices silent together |
 //!

@@ -14,7 +14,7 @@
 //!
 //! *Live rhythm*: more than half an interval after the message before, and not after a silence.
 //! A backlog comes in a burst, and its times run much faster than its arrivals; a slow clock's
-//! never do. Messages at least [`BURST_MS`] apart are no burst.
+//! never do. Messages at least `BURST_MS` apart are no burst.
 //!
 //! Not here: what follows from it (`judge`), and clocks that are ahead (`watch`).
 

@@ -291,7 +291,7 @@ impl Orders {
         }
     }
 
-    /// When [`Self::tick`] has something to do.
+    /// When `tick` has something to do.
     #[must_use]
     pub fn next_wake(&self) -> Option<Ms> {
         let due = (!self.due.is_empty()).then_some(self.told_at + EVERY_MS);

@@ -135,6 +135,18 @@ impl Device {
 }
 
 /// Everything registered. Devices are added and changed, never removed.
+///
+/// ```
+/// use standpipe_rules::registry::{Device, Registry};
+/// use standpipe_shared::Kind;
+///
+/// let mut registry = Registry::new([]);
+/// let hydrant = Device::unclaimed("HY-0042", "T03", Kind::Hydrant);
+/// let ix = registry.put_device(Device { claimed: true, ..hydrant });
+/// assert_eq!(registry.find("HY-0042"), Some(ix));
+/// let (device, profile) = registry.judged(ix).expect("it was put there");
+/// assert_eq!((&*device.profile, profile.min_kpa), ("municipal", 140.0));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     stations: Vec<Station>,

@@ -1,10 +1,10 @@
 //! Topic and bytes → message, or why not. Nothing after this looks at bytes again.
 //!
 //! A payload is read strictly and in one pass. What fails then is worth a second look: everything
-//! is salvaged member by member ([`salvage`]), because a fire with a misspelt temperature is still
+//! is salvaged member by member (`salvage`), because a fire with a misspelt temperature is still
 //! a fire, and a pressure beside a misspelt battery still a pressure. An array of readings loses
-//! only its bad elements ([`telemetry`]). An alarm that still cannot be read is told to people
-//! ([`alarm`]), whatever its topic looks like ([`topics`]).
+//! only its bad elements (`telemetry`). An alarm that still cannot be read is told to people
+//! (`alarm`), whatever its topic looks like ([`topics`]).
 //!
 //! Not here: what a message means (`world`), where rejected ones are kept (`standpipe_store`).
 
@@ -189,9 +189,27 @@ impl Message {
 /// Reads one delivered message below `root`.
 ///
 /// Never fails: what was not understood is in [`Parsed::rejected`], and what was understood of
-/// the same message is in [`Parsed::message`]. An empty message takes back what the broker kept on
+/// the same message is in its `message`. An empty message takes back what the broker kept on
 /// its topic: [`Message::Cleared`] where that was a device's alarm, else neither. Whether the
 /// retain flag says so depends on the subscription, so it is not asked.
+///
+/// ```
+/// use standpipe_rules::wire::{Message, Reason, parse};
+/// use standpipe_shared::{Field, ROOT};
+///
+/// // What can be read is, whatever stands beside it.
+/// let topic = b"standpipe/v1/T03/HY-0042/telemetry";
+/// let parsed = parse(ROOT, topic, br#"{"pressure_kpa":"312.5","temp_c":"warm"}"#);
+/// let Some(Message::Telemetry { device, readings, .. }) = parsed.message else { panic!() };
+/// assert_eq!(&*device, "HY-0042");
+/// assert_eq!(readings[0].values.get(Field::PressureKpa), Some(312.5));
+/// assert_eq!(readings[0].values.get(Field::TempC), None);
+/// assert_eq!(parsed.rejected[0].reason, Reason::WrongType);
+///
+/// // An alarm that can't be read is told to people.
+/// let parsed = parse(ROOT, b"standpipe/v1/T03/SD-0007/alarm", b"FIRE!!");
+/// assert!(matches!(parsed.message, Some(Message::UnreadableAlarm { .. })));
+/// ```
 #[must_use]
 pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
     let named = topics::named(root, topic);

@@ -1,4 +1,4 @@
-//! HTTP: what the gateway knows, and what people do to it. Every route is in [`routes`].
+//! HTTP: what the gateway knows, and what people do to it. Every route is in `routes`.
 //!
 //! Reads go to the store through connections of their own ([`standpipe_store::readers`]) and never wait for the
 //! engine; what changes something is asked of the engine. Not here: the pages people look at

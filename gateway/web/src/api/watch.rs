@@ -1,5 +1,5 @@
 //! Which stations have a page open. A page says so every few seconds; when none has for
-//! [`GONE_MS`], the station has no page any more. Whether the station is there then is for the
+//! `GONE_MS`, the station has no page any more. Whether the station is there then is for the
 //! engine to say, which also hears its terminal.
 
 use std::collections::BTreeMap;

@@ -70,6 +70,29 @@ impl Import {
     /// Reads one file or both; what they refer to may also be in `known`, whose profiles count. A file
     /// that has only its header is a bad one where `known` has what it should list: somebody saved an
     /// empty sheet. Where `known` has nothing, it is a note.
+    ///
+    /// ```
+    /// use standpipe_rules::registry::Registry;
+    /// use standpipe_rules::registry::files::{File, Import};
+    ///
+    /// let stations = File {
+    ///     name: "stations.csv",
+    ///     bytes: b"id,name,level,parent,lat,lon\nT03,Lidu,township,,29.4,106.5\n",
+    /// };
+    /// let devices = File {
+    ///     name: "devices.csv",
+    ///     bytes: b"id,kind,name,station,zone,profile,lat,lon,address\n\
+    ///              HY-1,hydrant,Bridge,T03,,municipal,29.4,106.5,\n\
+    ///              HY-2,hydrant,Market,T04,,municipal,29.4,106.5,\n",
+    /// };
+    /// let mut registry = Registry::new([]);
+    /// let import = Import::read(Some(stations), Some(devices), &registry);
+    /// assert_eq!(
+    ///     import.bad[0].to_string(),
+    ///     "devices.csv:3: station = `T04`: no such good station: correct it, or add it to the stations"
+    /// );
+    /// assert_eq!(import.put(&mut registry).len(), 1, "the good rows, if they are wanted alone");
+    /// ```
     #[must_use]
     pub fn read(stations: Option<File>, devices: Option<File>, known: &Registry) -> Self {
         let mut read_stations = stations.map(stations::read).unwrap_or_default();
