@@ -14,6 +14,7 @@
 //! | [`reader`] | what senders and history read |
 //! | [`readers`] | a few connections for the API's questions, each on a thread that may wait |
 //! | [`notices`] | the notices of a day |
+//! | [`views`] | typed rows for the API, the console, the report, history and the command line |
 //! | [`accounts`] | who may come in, and what they did: a database of its own |
 //!
 //! Not here: when to commit, and what to do when that fails (`engine`); history (`series`).
@@ -31,6 +32,7 @@ pub mod orders;
 pub mod reader;
 pub mod readers;
 mod rows;
+pub mod views;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
