@@ -5,6 +5,7 @@
 //! | `migrations.rs` | brings the file to the newest layout |
 //! | [`block`] | readings ↔ one row of `log` |
 //! | [`bulletins`] | what stations are told of announced work: written, read |
+//! | [`copy`] | a database as it is at one moment, for backups |
 //! | [`digests`] | what receivers are owed of notices, once a day: written, read |
 //! | `commit.rs` | everything that follows from a batch, in one transaction |
 //! | `rows.rs` | one table, one function |
@@ -23,6 +24,7 @@ pub mod accounts;
 pub mod block;
 pub mod bulletins;
 mod commit;
+pub mod copy;
 pub mod digests;
 pub mod files;
 mod load;

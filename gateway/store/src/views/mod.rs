@@ -10,6 +10,7 @@
 //! | [`events`] | what the stream tells |
 //! | [`evidence`] | what speaks for an incident |
 //! | [`fleet`] | what devices say of themselves, counted |
+//! | [`history`] | what the series pump carries away |
 //! | [`incidents`] | incidents, one with its trail, and what people did at a device |
 //! | [`ledger`] | what each device should have sent, and did |
 //! | [`maintenance`] | announced work, and the devices it takes out of service |
@@ -30,6 +31,7 @@ pub mod devices;
 pub mod events;
 pub mod evidence;
 pub mod fleet;
+pub mod history;
 pub mod incidents;
 pub mod ledger;
 mod list;
