@@ -2,7 +2,8 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `migrations.rs` | brings the file to the newest layout |
+//! | [`migrate`] | brings any database to its newest layout |
+//! | `migrations.rs` | the layouts of the store |
 //! | [`block`] | readings ↔ one row of `log` |
 //! | [`bulletins`] | what stations are told of announced work: written, read |
 //! | [`copy`] | a database as it is at one moment, for backups |
@@ -28,6 +29,7 @@ pub mod copy;
 pub mod digests;
 pub mod files;
 mod load;
+pub mod migrate;
 mod migrations;
 pub mod notices;
 pub mod orders;
