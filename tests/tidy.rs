@@ -30,6 +30,22 @@ const NEEDED: &[&str] =
 const LONGEST_FILE: usize = 600;
 /// Where the deciding code is.
 const RULES: &str = "gateway/rules/";
+/// Where SQL stands: the store, and the database of embedded history.
+const SQL_STANDS: [&str; 2] = ["gateway/store/", "gateway/series/src/embedded/"];
+/// The crates from the ground up: one knows only crates of layers below its own.
+const LAYERS: &[&[&str]] = &[
+    &["standpipe-shared"],
+    &["standpipe-rules", "standpipe-firmware"],
+    &["standpipe-machine", "standpipe-words", "standpipe-simulator"],
+    &["standpipe-store"],
+    &["standpipe-config"],
+    &["standpipe-engine"],
+    &["standpipe-transport", "standpipe-series"],
+    &["standpipe-notify", "standpipe-web"],
+    &["standpipe-demo"],
+    &["standpipe"],
+    &["standpipe-tests"],
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -232,9 +248,116 @@ fn what_decides_neither_waits_nor_asks_the_time() {
     }
 }
 
+/// A file without its tests, which stand last in it.
+fn without_tests(name: &str) -> String {
+    let text = read(name);
+    let end = text.find("#[cfg(test)]").unwrap_or(text.len());
+    text.get(..end).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn no_sql_stands_outside_the_store() {
+    const SQL: &[&str] = &[
+        "SELECT ",
+        "INSERT INTO ",
+        "INSERT OR ",
+        "UPDATE ",
+        "DELETE FROM ",
+        "CREATE TABLE ",
+        "PRAGMA ",
+        "json_extract(",
+        "prepare_cached(",
+        "execute_batch(",
+        "query_row(",
+    ];
+    let gateway: Vec<String> =
+        sources().into_iter().filter(|it| it.starts_with("gateway/") && !is_test(it)).collect();
+    let stands = |name: &str| SQL_STANDS.iter().any(|place| name.starts_with(place));
+    let is_sql = |line: &str| SQL.iter().any(|word| code(line).contains(word));
+    let (inside, outside): (Vec<String>, Vec<String>) =
+        gateway.into_iter().partition(|name| stands(name));
+    for place in SQL_STANDS {
+        let files = inside.iter().filter(|name| name.starts_with(place));
+        let found = files.filter(|name| without_tests(name).lines().any(is_sql)).count();
+        assert!(found > 0, "{place} holds no SQL: tell this test where it is");
+    }
+    let mut found = Vec::new();
+    for name in &outside {
+        for (n, line) in without_tests(name).lines().enumerate().filter(|(_, line)| is_sql(line)) {
+            found.push(format!("{name}:{}: {}", n + 1, line.trim()));
+        }
+    }
+    none("SQL outside the store: make it a view of standpipe_store", &found);
+    let foreign: Vec<String> = manifests()
+        .into_iter()
+        .filter(|it| {
+            !["standpipe-store", "standpipe-series", "standpipe-tests"].contains(&&*it.name)
+        })
+        .filter(|it| it.needs.iter().any(|need| need == "rusqlite"))
+        .map(|it| format!("{} depends on rusqlite", it.name))
+        .collect();
+    none("SQLite outside the store", &foreign);
+}
+
+/// A crate of the workspace, and what it needs but for its tests.
+struct Manifest {
+    name: String,
+    needs: Vec<String>,
+}
+
+/// Every member of the workspace.
+fn manifests() -> Vec<Manifest> {
+    let workspace = read("Cargo.toml");
+    let members = workspace.split("members = [").nth(1).unwrap().split(']').next().unwrap();
+    let folders = members.split(',').map(|it| it.trim().trim_matches('"'));
+    let folders = folders.filter(|it| !it.is_empty());
+    folders.map(|it| manifest(&read(&format!("{it}/Cargo.toml")))).collect()
+}
+
+fn manifest(text: &str) -> Manifest {
+    let (mut section, mut needs, mut name) = ("", Vec::new(), String::new());
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            section = line.trim_matches(['[', ']']);
+            // `[dependencies.serde]` is written nowhere here, and would be passed over.
+            assert!(!section.contains("dependencies."), "{section}: write it in one line");
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else { continue };
+        let key = key.trim().split('.').next().unwrap_or_default();
+        if section == "package" && key == "name" {
+            name = value.trim().trim_matches('"').to_owned();
+        }
+        let needed = section.ends_with("dependencies") && !section.ends_with("dev-dependencies");
+        if needed && !key.starts_with('#') {
+            needs.push(key.to_owned());
+        }
+    }
+    Manifest { name, needs }
+}
+
+#[test]
+fn no_crate_knows_one_above_it() {
+    let layer = |name: &str| LAYERS.iter().position(|crates| crates.contains(&name));
+    let mut wrong = Vec::new();
+    for Manifest { name, needs } in manifests() {
+        let Some(own) = layer(&name) else {
+            wrong.push(format!("{name} has no layer: tell this test where it stands"));
+            continue;
+        };
+        for need in needs.iter().filter(|need| need.starts_with("standpipe")) {
+            if layer(need).is_none_or(|below| below >= own) {
+                wrong.push(format!("{name} depends on {need}"));
+            }
+        }
+    }
+    none("a crate knows one that does not stand below it", &wrong);
+}
+
 /// Tests may do what they like.
 fn is_test(name: &str) -> bool {
-    name.split('/').any(|it| matches!(it, "tests" | "drills" | "tests.rs" | "benches"))
+    let test = |it: &str| matches!(it, "tests" | "drills" | "tests.rs" | "benches");
+    name.split('/').any(test) || name.ends_with("_tests.rs")
 }
 
 /// Clippy refuses the clock of the machine everywhere; this is who may overrule it.

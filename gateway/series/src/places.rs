@@ -7,7 +7,7 @@
 
 use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
-use standpipe_rules::registry::{Device, Registry, Station};
+use standpipe_rules::registry::{Device, Registry};
 use standpipe_rules::selftest;
 use standpipe_shared::Kind;
 use standpipe_store::Reader;
@@ -49,20 +49,19 @@ impl Places {
     ) -> Result<(), RecordsError> {
         let hour = now.div_euclid(HOUR_MS);
         if self.device.is_none() && self.hour != Some(hour) {
-            for it in stations(reader)? {
-                self.registry.put_station(it);
+            // A row that can't be read is left out: it holds up no other.
+            for station in reader.stations()?.into_iter().flatten() {
+                self.registry.put_station(station);
             }
             (self.hour, self.device) = (Some(hour), Some(0));
         }
         let Some(first) = self.device else { return Ok(()) };
-        let sql = "SELECT ix, json FROM device WHERE ix >= ?1 ORDER BY ix LIMIT ?2";
-        let rows: Vec<(i64, String)> =
-            reader.query(sql, [first, DEVICES], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = reader.devices_from(first, DEVICES)?;
         let mut text = String::new();
-        let devices = rows.iter().filter_map(|(_, json)| serde_json::from_str(json).ok());
-        for device in devices.filter(|it: &Device| !selftest::is_detector(&it.id)) {
+        let devices = rows.iter().filter_map(|(_, device)| device.as_ref());
+        for device in devices.filter(|device| !selftest::is_detector(&device.id)) {
             let start = text.len();
-            if let Err(bad) = self.line(&mut text, &device, now) {
+            if let Err(bad) = self.line(&mut text, device, now) {
                 text.truncate(start);
                 tracing::warn!(device = &*device.id, "place not in history: {bad}");
             }
@@ -107,11 +106,6 @@ impl Places {
         out.push_str(&format!(" {}\n", now.div_euclid(DAY_MS) * DAY_MS));
         Ok(())
     }
-}
-
-fn stations(reader: &Reader) -> Result<Vec<Station>, RecordsError> {
-    let rows: Vec<String> = reader.query("SELECT json FROM station", (), |row| row.get(0))?;
-    Ok(rows.iter().filter_map(|it| serde_json::from_str(it).ok()).collect())
 }
 
 #[cfg(test)]

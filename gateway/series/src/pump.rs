@@ -19,10 +19,9 @@ use standpipe_machine::backoff::Backoff;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::LONGEST_PAUSE;
 use standpipe_rules::changes::Logged;
-use standpipe_rules::registry::DeviceIx;
-use standpipe_shared::Kind;
 use standpipe_store::block::{self, BadBlock};
 use standpipe_store::reader::LogBlock;
+use standpipe_store::views::history::DeviceTags;
 use standpipe_store::{Quarantined, Reader, StoreError};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -285,15 +284,9 @@ impl Pump {
 
 /// Adds the tags of devices that were registered since.
 fn read_tags(reader: &Reader, tags: &mut Tags) -> Result<(), StoreError> {
-    let sql = "SELECT ix, kind, id, station, zone FROM device WHERE ix >= ?1 ORDER BY ix";
-    reader.query(sql, [tags.len()], |row| {
-        let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
-        let kind = if text(1)? == Kind::Smoke.as_str() { Kind::Smoke } else { Kind::Hydrant };
-        let ix = DeviceIx(row.get(0)?);
-        tags.put(&TagRow { ix, kind, device: text(2)?, station: text(3)?, zone: text(4)? });
-        Ok(())
-    })?;
-    Ok(())
+    reader.device_tags(tags.len(), |DeviceTags { ix, kind, device, station, zone }| {
+        tags.put(&TagRow { ix, kind, device, station, zone });
+    })
 }
 
 impl Meters {

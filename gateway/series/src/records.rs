@@ -15,6 +15,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::selftest;
 use standpipe_shared::Condition;
+use standpipe_store::views::history::{LedgerHours, TrailChange};
 use standpipe_store::{Reader, StoreError};
 
 use super::influx::Influx;
@@ -53,20 +54,6 @@ pub enum RecordsError {
     /// Writing.
     #[error(transparent)]
     Series(#[from] SeriesError),
-}
-
-/// One change of state of an incident.
-#[derive(Debug)]
-struct Change {
-    n: i64,
-    at: Ms,
-    hop: String,
-    /// When its present episode began.
-    since: Ms,
-    id: String,
-    station: String,
-    severity: String,
-    wire: String,
 }
 
 /// What is read of an incident's `wire`.
@@ -118,30 +105,14 @@ impl Records {
     }
 
     async fn trail(&self, reader: &Reader, after: i64, now: Ms) -> Result<i64, RecordsError> {
-        let sql = "SELECT t.n, t.at, t.hop, i.id, i.station, i.severity, i.wire,
-                       coalesce((SELECT max(r.at) FROM trail r WHERE r.incident = t.incident
-                                 AND r.n < t.n AND r.hop = 'reopened'), i.opened_at)
-                   FROM trail t JOIN incident i ON i.id = t.incident
-                   WHERE t.n > ?1 ORDER BY t.n LIMIT ?2";
-        let changes = reader.query(sql, [after, ENTRIES], |row| {
-            Ok(Change {
-                n: row.get(0)?,
-                at: row.get(1)?,
-                hop: row.get(2)?,
-                id: row.get(3)?,
-                station: row.get(4)?,
-                severity: row.get(5)?,
-                wire: row.get(6)?,
-                since: row.get(7)?,
-            })
-        })?;
+        let changes = reader.trail_after(after, ENTRIES)?;
         let Some(last) = changes.last().map(|it| it.n) else { return Ok(after) };
         let mut text = String::new();
-        for it in &changes {
+        for change in &changes {
             let start = text.len();
-            if let Err(bad) = it.line(&mut text) {
+            if let Err(bad) = incident(&mut text, change) {
                 text.truncate(start);
-                tracing::warn!(incident = it.id, "not in history: {bad}");
+                tracing::warn!(incident = change.id, "not in history: {bad}");
             }
         }
         self.write(&text, TimestampPrecision::Nanoseconds, now).await?;
@@ -156,31 +127,20 @@ impl Records {
         let daily = newest.rem_euclid(24 * HOUR_MS) == 0;
         let again = HOUR_MS * if daily { HOURS_AGAIN_DAILY } else { HOURS_AGAIN };
         let from = (after + HOUR_MS).min(newest - again);
-        let sql = "SELECT d.id, d.station, d.zone, l.hour, sum(l.expected), sum(l.received),
-                       sum(l.duplicate), sum(l.late), sum(l.seq_reused)
-                   FROM device d JOIN ledger l ON l.ix = d.ix AND l.hour >= ?1 AND l.hour <= ?2
-                   WHERE d.ix >= ?3 AND d.ix < ?4 GROUP BY d.ix, l.hour";
         let first = self.device;
         let mut text = String::new();
-        reader.query(sql, [from, newest, first, first + DEVICES], |row| {
+        let wanted = LedgerHours { from, to: newest, first, last: first + DEVICES - 1 };
+        reader.ledger_hours(wanted, |row| {
             let start = text.len();
-            let tag = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
-            let tags = [("device", tag(0)?), ("station", tag(1)?), ("zone", tag(2)?)];
-            let mut counts = [0; 5];
-            for (at, count) in counts.iter_mut().enumerate() {
-                *count = row.get(at + 4)?;
-            }
-            if let Err(bad) = hour(&mut text, tags, counts, row.get(3)?) {
+            let tags = [("device", row.device), ("station", row.station), ("zone", row.zone)];
+            if let Err(bad) = hour(&mut text, tags, row.counts, row.hour) {
                 text.truncate(start);
-                tracing::warn!(device = tags[0].1, "ledger not in history: {bad}");
+                tracing::warn!(device = row.device, "ledger not in history: {bad}");
             }
-            Ok(())
         })?;
         self.write(&text, TimestampPrecision::Milliseconds, now).await?;
         self.device = first + DEVICES;
-        let most =
-            reader.query("SELECT max(ix) FROM device", (), |row| row.get::<_, Option<i64>>(0))?;
-        if most.first().copied().flatten().is_some_and(|most| most >= self.device) {
+        if reader.last_device()?.is_some_and(|last| last >= self.device) {
             return Ok(after);
         }
         self.device = 0;
@@ -201,45 +161,44 @@ impl Records {
     }
 }
 
-impl Change {
-    /// Writes its line, or nothing when the state did not change, or for a test or an exercise.
-    fn line(&self, out: &mut String) -> Result<(), Unwritable> {
-        let state = match &*self.hop {
-            "raised" | "reopened" => "open",
-            "acknowledged" => "acknowledged",
-            "resolved" => "resolved",
-            "verifying" => "verifying",
-            "closed" => "closed",
-            _ => return Ok(()),
-        };
-        let about: About = serde_json::from_str(&self.wire).unwrap_or_default();
-        let device = about.device.map_or_else(String::new, |it| it.id);
-        if about.exercise || selftest::is_detector(&device) {
-            return Ok(());
-        }
-        let condition = about.conditions.first().map_or("", |it| it.as_str());
-        out.push_str("incident");
-        for (key, value) in
-            [("station", &*self.station), ("severity", &self.severity), ("condition", condition)]
-        {
-            line::tag(out, key, value)?;
-        }
-        for (n, (name, text)) in
-            [("id", &*self.id), ("device", &device), ("state", state), ("event", &self.hop)]
-                .into_iter()
-                .enumerate()
-        {
-            out.push(if n == 0 { ' ' } else { ',' });
-            line::text_field(out, name, text)?;
-        }
-        if self.hop == "acknowledged" {
-            out.push(',');
-            line::integer_field(out, "seconds_to_ack", (self.at - self.since).max(0) / 1_000);
-        }
-        let below_a_ms = self.n.rem_euclid(1_000_000);
-        out.push_str(&format!(" {}\n", self.at * 1_000_000 + below_a_ms));
-        Ok(())
+/// Writes one change of an incident, or nothing when its state did not change, or for a test or an
+/// exercise.
+fn incident(out: &mut String, change: &TrailChange) -> Result<(), Unwritable> {
+    let state = match &*change.hop {
+        "raised" | "reopened" => "open",
+        "acknowledged" => "acknowledged",
+        "resolved" => "resolved",
+        "verifying" => "verifying",
+        "closed" => "closed",
+        _ => return Ok(()),
+    };
+    let about: About = serde_json::from_str(&change.wire).unwrap_or_default();
+    let device = about.device.map_or_else(String::new, |it| it.id);
+    if about.exercise || selftest::is_detector(&device) {
+        return Ok(());
     }
+    let condition = about.conditions.first().map_or("", |it| it.as_str());
+    out.push_str("incident");
+    for (key, value) in
+        [("station", &*change.station), ("severity", &change.severity), ("condition", condition)]
+    {
+        line::tag(out, key, value)?;
+    }
+    for (n, (name, text)) in
+        [("id", &*change.id), ("device", &device), ("state", state), ("event", &change.hop)]
+            .into_iter()
+            .enumerate()
+    {
+        out.push(if n == 0 { ' ' } else { ',' });
+        line::text_field(out, name, text)?;
+    }
+    if change.hop == "acknowledged" {
+        out.push(',');
+        line::integer_field(out, "seconds_to_ack", (change.at - change.since).max(0) / 1_000);
+    }
+    let below_a_ms = change.n.rem_euclid(1_000_000);
+    out.push_str(&format!(" {}\n", change.at * 1_000_000 + below_a_ms));
+    Ok(())
 }
 
 /// Writes one hour of one device.
@@ -277,10 +236,12 @@ fn number(text: Option<String>) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, hour};
+    use standpipe_store::views::history::TrailChange;
 
-    fn change(hop: &str, device: &str) -> Change {
-        Change {
+    use super::{hour, incident};
+
+    fn change(hop: &str, device: &str) -> TrailChange {
+        TrailChange {
             n: 41,
             at: 1_764_000_065_999,
             hop: hop.into(),
@@ -304,16 +265,16 @@ mod tests {
             ("closed",       d7,     r#"device="D-7",state="closed",event="closed""#),
         ] {
             let mut out = String::new();
-            change(hop, device).line(&mut out).unwrap();
+            incident(&mut out, &change(hop, device)).unwrap();
             assert_eq!(out, format!("{tags},{fields} 1764000065999000041\n"));
         }
         for hop in ["measured", "paged", "shown", "commented", "delivered"] {
             let mut out = String::new();
-            change(hop, d7).line(&mut out).unwrap();
+            incident(&mut out, &change(hop, d7)).unwrap();
             assert_eq!(out, "", "{hop} changes no state");
         }
         let mut out = String::new();
-        change("raised", r#"{"id":"selftest-S-1"}"#).line(&mut out).unwrap();
+        incident(&mut out, &change("raised", r#"{"id":"selftest-S-1"}"#)).unwrap();
         assert_eq!(out, "", "of what only the self-test uses");
     }
 

@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
 use standpipe_machine::clock::Clock;
+use standpipe_store::Reader;
 use standpipe_store::accounts::{Account, AccountError, Book, Role, fresh_password};
 use standpipe_store::files::Database;
+use standpipe_store::views::stations::is_registered;
 
 use super::{Failure, config};
 
@@ -80,11 +81,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 /// Nobody is of a station that is not there: they would see nothing, and nobody would see why.
 fn registered(store: &Path, station: &str) -> Result<(), Failure> {
-    let failed = |bad: rusqlite::Error| Failure::Failed(format!("the store can't be read ({bad})"));
-    let db =
-        Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
-    let sql = "SELECT EXISTS (SELECT 1 FROM station WHERE id = ?1)";
-    if db.query_row(sql, [station], |row| row.get(0)).map_err(failed)? {
+    let failed = |bad: String| Failure::Failed(bad);
+    let reader = Reader::open(store).map_err(|bad| failed(bad.to_string()))?;
+    let there = is_registered(reader.connection(), station);
+    if there.map_err(|bad| failed(bad.to_string()))? {
         return Ok(());
     }
     let text =

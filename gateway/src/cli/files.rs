@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use standpipe_machine::output::complain;
-use standpipe_rules::incidents::{Meta, Window};
+use standpipe_rules::incidents::Window;
 use standpipe_rules::registry::files::{File, Import};
 use standpipe_rules::registry::{Profile, Registry};
+use standpipe_store::readers::ReadError;
+use standpipe_store::views::maintenance;
 use standpipe_store::{Reader, StoreError};
 
 use super::Failure;
@@ -65,13 +67,10 @@ pub fn known(
     }
     let failed = |bad: StoreError| Failure::Failed(bad.to_string());
     let reader = Reader::open(store).map_err(failed)?;
-    let stations =
-        reader.query("SELECT json FROM station ORDER BY id", (), text).map_err(failed)?;
-    let devices = reader.query("SELECT json FROM device ORDER BY ix", (), text).map_err(failed)?;
-    for station in stations.iter().filter_map(|it| serde_json::from_str(it).ok()) {
+    for station in reader.stations().map_err(failed)?.into_iter().flatten() {
         registry.put_station(station);
     }
-    for device in devices.iter().filter_map(|it| serde_json::from_str(it).ok()) {
+    for device in reader.devices().map_err(failed)?.into_iter().flatten() {
         registry.put_device(device);
     }
     Ok(registry)
@@ -85,14 +84,15 @@ pub fn announced(store: &Path) -> Result<Vec<Window>, Failure> {
     if !store.is_file() {
         return Ok(Vec::new());
     }
-    let book = Reader::open(store).and_then(|it| it.meta("book"));
-    let book = book.map_err(|bad| Failure::Failed(bad.to_string()))?;
-    let meta: Option<Meta> = book.and_then(|it| serde_json::from_str(&it).ok());
-    Ok(meta.map(|it| it.windows().to_vec()).unwrap_or_default())
-}
-
-fn text(row: &rusqlite::Row) -> rusqlite::Result<String> {
-    row.get(0)
+    let reader = Reader::open(store).map_err(|bad| Failure::Failed(bad.to_string()))?;
+    match maintenance::kept(reader.connection()) {
+        Ok(windows) => Ok(windows),
+        // The gateway says so at its start; a rehearsal goes on as if nothing were announced.
+        Err(ReadError::Row(_)) => Ok(Vec::new()),
+        Err(bad @ (ReadError::Store(_) | ReadError::Stopping)) => {
+            Err(Failure::Failed(bad.to_string()))
+        }
+    }
 }
 
 /// A registry of these files alone.

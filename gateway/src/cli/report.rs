@@ -8,7 +8,7 @@ use standpipe_store::accounts::Area;
 use standpipe_store::readers::Readers;
 use standpipe_web::api::town::Town;
 use standpipe_web::console::report_document;
-use standpipe_web::report::{Month, gather};
+use standpipe_web::report::{Asked, Month, gather};
 
 use super::{Failure, config};
 
@@ -52,14 +52,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Configuration(text));
     }
     let town = Town::of(&config.http);
-    let (station, month, zone) = (args.station.clone(), args.month, town.zone.clone());
     let now = Clock::new().now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
     let readers = Readers::new(path);
-    let read =
-        readers.read(move |db| gather(db, (&Area::All, station.as_deref()), (month, &zone), now));
-    let report = runtime.block_on(read).map_err(|bad| Failure::Failed(bad.to_string()))?;
+    let (station, month, zone) = (args.station.clone(), args.month, town.zone.clone());
+    let asked = Asked { seen: Area::All, station, month, zone };
+    let report = runtime
+        .block_on(gather(&readers, asked, now))
+        .map_err(|bad| Failure::Failed(bad.to_string()))?;
     let Some(report) = report else {
         let id = args.station.as_deref().unwrap_or_default();
         return Err(Failure::Failed(format!("no station `{id}`: see stations.csv")));

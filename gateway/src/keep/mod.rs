@@ -13,13 +13,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
 use standpipe_machine::private_file::{Readers, write};
 use standpipe_rules::Ms;
 use standpipe_rules::registry::files::{write_devices, write_stations};
 use standpipe_rules::registry::{Device, Station};
 use standpipe_rules::selftest;
+use standpipe_store::copy::{CopyError, copy, damage};
 use standpipe_store::files::Database;
 use standpipe_store::{Lock, Reader, StoreError};
 
@@ -38,7 +37,7 @@ pub enum KeepError {
         /// Which database.
         path: PathBuf,
         /// What SQLite said.
-        bad: rusqlite::Error,
+        bad: CopyError,
     },
     /// Reading the registry.
     #[error(transparent)]
@@ -102,8 +101,8 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     }
     check(&copy)?;
     let reader = Reader::open(&copy)?;
-    let stations: Vec<Station> = rows(&reader, "SELECT json FROM station ORDER BY id")?;
-    let devices: Vec<Device> = rows(&reader, "SELECT json FROM device ORDER BY ix")?;
+    let stations: Vec<Station> = reader.stations()?.into_iter().collect::<Result<_, _>>()?;
+    let devices: Vec<Device> = reader.devices()?.into_iter().collect::<Result<_, _>>()?;
     let ours = |it: &&Device| it.claimed && !selftest::is_detector(&it.id);
     let claimed: Vec<&Device> = devices.iter().filter(ours).collect();
     write(&part.join("stations.csv"), write_stations(&stations).as_bytes(), Readers::Owner)?;
@@ -166,54 +165,17 @@ fn stamp(now: Ms) -> String {
     at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// Copies a database as it is at one moment, in one go: a copy in pieces would begin anew with every
-/// commit of the gateway and never end. In WAL mode nobody waits for it.
 fn copy_database(from: &Path, to: &Path) -> Result<(), KeepError> {
-    let told = |bad| KeepError::Copy { path: from.to_owned(), bad };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let source = Connection::open_with_flags(from, flags).map_err(told)?;
-    let mut target = Connection::open(to).map_err(told)?;
-    target.pragma_update(None, "synchronous", "FULL").map_err(told)?;
-    let copied = {
-        let backup = Backup::new(&source, &mut target).map_err(told)?;
-        let mut step = backup.step(-1).map_err(told)?;
-        while matches!(step, StepResult::Busy | StepResult::Locked) {
-            std::thread::sleep(std::time::Duration::from_millis(50));
-            step = backup.step(-1).map_err(told)?;
-        }
-        step
-    };
-    if copied != StepResult::Done {
-        return Err(told(rusqlite::Error::ExecuteReturnedResults));
-    }
-    // A copy is one file: without a write-ahead log it can be moved.
-    target
-        .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0))
-        .map_err(told)?;
-    target.close().map_err(|(_, bad)| told(bad))
+    copy(from, to).map_err(|bad| KeepError::Copy { path: from.to_owned(), bad })
 }
 
 fn check(path: &Path) -> Result<(), KeepError> {
     let damaged = |why| KeepError::Damaged { path: path.to_owned(), why };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let said = Connection::open_with_flags(path, flags)
-        .and_then(|it| it.query_row("PRAGMA quick_check", (), |row| row.get::<_, String>(0)));
-    match said {
-        Ok(said) if said == "ok" => Ok(()),
-        Ok(said) => Err(damaged(said)),
+    match damage(path) {
+        Ok(None) => Ok(()),
+        Ok(Some(why)) => Err(damaged(why)),
         Err(bad) => Err(damaged(bad.to_string())),
     }
-}
-
-fn rows<T: serde::de::DeserializeOwned>(reader: &Reader, sql: &str) -> Result<Vec<T>, KeepError> {
-    let rows: Vec<String> = reader.query(sql, (), |row| row.get(0))?;
-    let read = |row: &String| {
-        serde_json::from_str(row).map_err(|bad| {
-            let (what, why) = ("the registry".to_owned(), bad.to_string());
-            KeepError::Store(StoreError::Unreadable { what, why })
-        })
-    };
-    rows.iter().map(read).collect()
 }
 
 /// Nobody else may even list it.

@@ -57,7 +57,7 @@ impl Reader {
     }
 
     fn bulletins(&self, sql: &str) -> Result<Vec<Bulletin>, StoreError> {
-        self.query(sql, (), |row| {
+        self.rows(sql, (), |row| {
             Ok(Bulletin { station: row.get(0)?, rev: row.get(1)?, json: row.get(2)? })
         })
     }

@@ -125,7 +125,7 @@ impl Reader {
             "SELECT day, receiver, at, json FROM digest
              WHERE {of} AND delivered_at IS NULL AND gave_up_at IS NULL ORDER BY day"
         );
-        self.query(&sql, [one], |row| {
+        self.rows(&sql, [one], |row| {
             let which = Which { day: row.get(0)?, receiver: row.get(1)? };
             Ok(OwedDigest { which, at: row.get(2)?, json: row.get(3)? })
         })

@@ -2,9 +2,11 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `migrations.rs` | brings the file to the newest layout |
+//! | [`migrate`] | brings any database to its newest layout |
+//! | `migrations.rs` | the layouts of the store |
 //! | [`block`] | readings ↔ one row of `log` |
 //! | [`bulletins`] | what stations are told of announced work: written, read |
+//! | [`copy`] | a database as it is at one moment, for backups |
 //! | [`digests`] | what receivers are owed of notices, once a day: written, read |
 //! | `commit.rs` | everything that follows from a batch, in one transaction |
 //! | `rows.rs` | one table, one function |
@@ -14,6 +16,7 @@
 //! | [`reader`] | what senders and history read |
 //! | [`readers`] | a few connections for the API's questions, each on a thread that may wait |
 //! | [`notices`] | the notices of a day |
+//! | [`views`] | typed rows for the API, the console, the report, history and the command line |
 //! | [`accounts`] | who may come in, and what they did: a database of its own |
 //!
 //! Not here: when to commit, and what to do when that fails (`standpipe_engine`); history
@@ -23,15 +26,18 @@ pub mod accounts;
 pub mod block;
 pub mod bulletins;
 mod commit;
+pub mod copy;
 pub mod digests;
 pub mod files;
 mod load;
+pub mod migrate;
 mod migrations;
 pub mod notices;
 pub mod orders;
 pub mod reader;
 pub mod readers;
 mod rows;
+pub mod views;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
-//! The schema's history: numbered files, each applied once, in order; `user_version` says how far
-//! a store has come.
+//! The store's layouts; `migrate.rs` brings a file to the newest.
 
 use rusqlite::Connection;
 
 use super::StoreError;
+use super::migrate::{self, MigrateError};
 
 /// Every migration there is; the first is number 1. Files that were released never change.
 const ALL: [&str; 7] = [
@@ -19,38 +19,22 @@ const ALL: [&str; 7] = [
 /// The newest layout.
 pub const NEWEST: i64 = ALL.len() as i64;
 
-/// Brings a store to the newest layout, one transaction a step.
+/// Brings a store to the newest layout.
 ///
 /// # Errors
 /// [`StoreError::TooNew`] for a store of a newer version; [`StoreError::Sqlite`].
 pub fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
-    let found = version(conn)?;
-    if found > NEWEST {
-        return Err(StoreError::TooNew { found });
-    }
-    for (number, sql) in (1..).zip(ALL) {
-        if number > found {
-            let tx = conn.transaction()?;
-            tx.execute_batch(sql)?;
-            tx.pragma_update(None, "user_version", number)?;
-            tx.commit()?;
-        }
-    }
-    Ok(())
-}
-
-/// The layout of a store: 0 for an empty file.
-///
-/// # Errors
-/// [`StoreError::Sqlite`].
-pub fn version(conn: &Connection) -> Result<i64, StoreError> {
-    Ok(conn.query_row("PRAGMA user_version", (), |row| row.get(0))?)
+    migrate::migrate(conn, &ALL).map_err(|error| match error {
+        MigrateError::TooNew { found, newest: _ } => StoreError::TooNew { found },
+        MigrateError::Sqlite(bad) => bad.into(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NEWEST, migrate, version};
+    use super::{NEWEST, migrate};
     use crate::StoreError;
+    use crate::migrate::version;
     use rusqlite::Connection;
 
     #[test]

@@ -184,7 +184,7 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<OwedSettings>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self.query(sql, (from.0, limit), |row| {
+        let rows = self.rows(sql, (from.0, limit), |row| {
             Ok((row.get::<_, String>(0)?, DeviceIx(row.get(1)?), row.get(2)?))
         })?;
         let mut owed = Vec::with_capacity(rows.len());
@@ -208,7 +208,7 @@ impl Reader {
                    WHERE c.state = 'queued' AND c.number > ?1 AND json_extract(d.json, '$.area') <> ''
                    ORDER BY c.number LIMIT ?2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self.query(sql, (after.cast_signed(), limit), |row| {
+        let rows = self.rows(sql, (after.cast_signed(), limit), |row| {
             Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
         })?;
         let owed = rows.into_iter().map(|(text, device, area, number)| {

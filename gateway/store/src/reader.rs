@@ -87,11 +87,11 @@ impl Reader {
         &self.conn
     }
 
-    /// Any query: for what the API lists. The statement is kept prepared.
+    /// Any query. The statement is kept prepared.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn query<T>(
+    pub(crate) fn rows<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -135,7 +135,7 @@ impl Reader {
 
     fn boards(&self, sql: &str, limit: usize) -> Result<Vec<OwedBoard>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut boards = self.query(sql, [limit], |row| {
+        let mut boards = self.rows(sql, [limit], |row| {
             Ok(OwedBoard {
                 station: row.get(0)?,
                 incident: ulid(row, 1)?,
@@ -147,7 +147,7 @@ impl Reader {
             })
         })?;
         for board in &mut boards {
-            board.pages = self.query(
+            board.pages = self.rows(
                 "SELECT page_id FROM page
                  WHERE incident = ?1 AND kind = 'station' AND receiver = ?2
                    AND delivered_at IS NULL AND gave_up_at IS NULL",
@@ -164,7 +164,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn owed_to_webhook(&self, name: &str, limit: usize) -> Result<Vec<OwedPage>, StoreError> {
-        self.query(
+        self.rows(
             "SELECT p.page_id, p.receiver, p.incident, p.step, p.repeat, p.at, i.wire, i.severity
              FROM page p JOIN incident i ON i.id = p.incident
              WHERE p.delivered_at IS NULL AND p.gave_up_at IS NULL AND p.kind = 'webhook'
@@ -196,7 +196,7 @@ impl Reader {
         name: &str,
         incident: IncidentId,
     ) -> Result<Vec<(Ulid, Ms)>, StoreError> {
-        self.query(
+        self.rows(
             "SELECT page_id, at FROM page
              WHERE incident = ?1 AND kind = 'webhook' AND receiver = ?2
                AND delivered_at IS NOT NULL
@@ -211,7 +211,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn orphaned_pages(&self, names: &[Box<str>]) -> Result<Vec<(Ulid, Box<str>)>, StoreError> {
-        let owed: Vec<(Ulid, Box<str>)> = self.query(
+        let owed: Vec<(Ulid, Box<str>)> = self.rows(
             "SELECT page_id, receiver FROM page
              WHERE delivered_at IS NULL AND gave_up_at IS NULL AND kind = 'webhook'",
             [],
@@ -264,6 +264,22 @@ impl Reader {
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
         Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+    }
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl Reader {
+    /// Any query, for tests that look into the tables; everybody else reads through `views`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn query<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.rows(sql, params, row)
     }
 }
 

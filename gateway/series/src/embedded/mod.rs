@@ -17,11 +17,12 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use standpipe_rules::Ms;
+use standpipe_store::migrate::{MigrateError, migrate};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Batch, HistoryError, HistoryPoint, HistoryQuery, Series, SeriesError, Written};
 
-/// Numbered changes of the file's layout, oldest first; `user_version` says how many it has had.
+/// Every change of the file's layout, oldest first. Files that were released never change.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_start.sql")];
 /// Batches and steps of upkeep that wait for the writer; a sender beyond waits.
 const WRITER_QUEUE: usize = 4;
@@ -49,7 +50,7 @@ pub enum OpenError {
         /// The file.
         path: Box<str>,
         /// Its layout.
-        found: usize,
+        found: i64,
     },
     /// The machine has no thread left.
     #[error("no thread for history: {0}: raise the limit of threads")]
@@ -164,23 +165,13 @@ fn read(conn: Connection, mut questions: mpsc::Receiver<Question>) {
 /// Opens the file for writing and brings it up to date.
 fn open(path: &Path) -> Result<Connection, OpenError> {
     let mut conn = connect(path).map_err(|bad| at(path, bad))?;
-    let had = conn
-        .pragma_query_value(None, "user_version", |row| row.get::<_, usize>(0))
-        .map_err(|bad| at(path, bad))?;
-    if had > MIGRATIONS.len() {
-        return Err(OpenError::TooNew { path: path.display().to_string().into(), found: had });
-    }
-    for (n, sql) in MIGRATIONS.iter().enumerate().skip(had) {
-        migrate(&mut conn, sql, n + 1).map_err(|bad| at(path, bad))?;
-    }
+    migrate(&mut conn, &MIGRATIONS).map_err(|error| match error {
+        MigrateError::TooNew { found, newest: _ } => {
+            OpenError::TooNew { path: path.display().to_string().into(), found }
+        }
+        MigrateError::Sqlite(bad) => at(path, bad),
+    })?;
     Ok(conn)
-}
-
-fn migrate(conn: &mut Connection, sql: &str, version: usize) -> rusqlite::Result<()> {
-    let change = conn.transaction()?;
-    change.execute_batch(sql)?;
-    change.pragma_update(None, "user_version", i64::try_from(version).unwrap_or(0))?;
-    change.commit()
 }
 
 /// A connection. A commit is on the disk when it returns: the log is cut because of it.

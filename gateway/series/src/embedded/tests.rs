@@ -139,8 +139,8 @@ async fn a_full_disk_takes_nothing_and_recovers() {
 fn a_newer_layout_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
-    let newer = MIGRATIONS.len() + 1;
-    open(&path).unwrap().pragma_update(None, "user_version", newer as i64).unwrap();
+    let newer = MIGRATIONS.len() as i64 + 1;
+    open(&path).unwrap().pragma_update(None, "user_version", newer).unwrap();
     assert!(matches!(open(&path), Err(OpenError::TooNew { found, .. }) if found == newer));
 }
 

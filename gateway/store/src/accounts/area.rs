@@ -10,13 +10,14 @@ use standpipe_rules::registry::{Level, Station};
 
 /// SQL that is true of those rows of `device d` that one station, `?`, is responsible for: its own,
 /// and a district's also those that belong to nobody.
-pub const DEVICES_OF: &str = "d.station IN (WITH w(id) AS (SELECT ?) SELECT id FROM w
+pub(crate) const DEVICES_OF: &str = "d.station IN (WITH w(id) AS (SELECT ?) SELECT id FROM w
      UNION ALL SELECT '' FROM w JOIN station s ON s.id = w.id
          WHERE json_extract(s.json, '$.level') = 'district')";
 
 /// The same of `incident i`: its own, and those that concern it beside others: of a zone with
 /// hydrants of several stations, or of what belongs to nobody.
-pub const INCIDENTS_OF: &str = "EXISTS (SELECT 1 FROM (SELECT ? AS id) w WHERE w.id = i.station
+pub(crate) const INCIDENTS_OF: &str =
+    "EXISTS (SELECT 1 FROM (SELECT ? AS id) w WHERE w.id = i.station
      OR EXISTS (SELECT 1 FROM json_each(i.inner, '$.homes') h WHERE h.value = w.id))";
 
 /// Some stations.
@@ -55,15 +56,13 @@ impl Area {
     }
 
     /// SQL that is true of those rows of `device d` that belong to this area, bound as `?1`.
-    #[must_use]
-    pub const fn devices(&self) -> &'static str {
+    pub(crate) const fn devices(&self) -> &'static str {
         self.unless_all("d.station IN (SELECT value FROM json_each(?1))")
     }
 
     /// The same of `device d` that may be looked at from there: its own, and those that an open
     /// incident names that it was paged about. Whoever is sent to a fire has to know its water.
-    #[must_use]
-    pub const fn devices_in_sight(&self) -> &'static str {
+    pub(crate) const fn devices_in_sight(&self) -> &'static str {
         self.unless_all(
             "(d.station IN (SELECT value FROM json_each(?1)) OR EXISTS (
                  SELECT 1 FROM page p JOIN incident i ON i.id = p.incident
@@ -76,14 +75,12 @@ impl Area {
     }
 
     /// The same of `station s`.
-    #[must_use]
-    pub const fn stations(&self) -> &'static str {
+    pub(crate) const fn stations(&self) -> &'static str {
         self.unless_all("s.id IN (SELECT value FROM json_each(?1))")
     }
 
     /// The same of `incident i` that may be seen from there: its own, and those it was paged about.
-    #[must_use]
-    pub const fn incidents(&self) -> &'static str {
+    pub(crate) const fn incidents(&self) -> &'static str {
         self.unless_all(
             "EXISTS (SELECT 1 FROM json_each(?1) a WHERE a.value = i.station OR EXISTS (
                  SELECT 1 FROM page p WHERE p.incident = i.id AND p.kind = 'station'
@@ -92,8 +89,7 @@ impl Area {
     }
 
     /// The same of `incident i` of its own stations alone.
-    #[must_use]
-    pub const fn own_incidents(&self) -> &'static str {
+    pub(crate) const fn own_incidents(&self) -> &'static str {
         self.unless_all("i.station IN (SELECT value FROM json_each(?1))")
     }
 

@@ -9,6 +9,7 @@ use super::AccountError;
 use super::lockout::{FORGOTTEN_MS, MOST_MS, locked_until};
 use super::role::Role;
 use super::secret::{digest, key};
+use crate::migrate::{MigrateError, migrate};
 
 /// Every change of the layout, oldest first. Files that were released never change.
 const MIGRATIONS: [&str; 2] =
@@ -111,16 +112,10 @@ impl Book {
         conn.pragma_update(None, "journal_mode", "WAL")?;
         conn.pragma_update(None, "foreign_keys", "ON")?;
         conn.pragma_update(None, "cache_size", -512)?;
-        let found: i64 = conn.query_row("PRAGMA user_version", (), |row| row.get(0))?;
-        if found > NEWEST {
-            return Err(AccountError::TooNew(found));
-        }
-        for (number, sql) in (1..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
-            let tx = conn.transaction()?;
-            tx.execute_batch(sql)?;
-            tx.pragma_update(None, "user_version", number)?;
-            tx.commit()?;
-        }
+        migrate(&mut conn, &MIGRATIONS).map_err(|error| match error {
+            MigrateError::TooNew { found, newest: _ } => AccountError::TooNew(found),
+            MigrateError::Sqlite(bad) => bad.into(),
+        })?;
         Ok(Self { conn })
     }
 

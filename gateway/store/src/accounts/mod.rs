@@ -30,7 +30,8 @@ use tokio::sync::Semaphore;
 
 use crate::files::Database;
 
-pub use area::{Area, DEVICES_OF, INCIDENTS_OF, area};
+pub use area::{Area, area};
+pub(crate) use area::{DEVICES_OF, INCIDENTS_OF};
 pub use book::{Account, AuditLine, Book, Known, Token};
 pub use role::{Right, Role};
 pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};

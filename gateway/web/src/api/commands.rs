@@ -5,20 +5,19 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
-use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 use standpipe_rules::orders::{Asked, Command, Order, OrderRefused};
 use standpipe_shared::Verb;
 use standpipe_store::accounts::Right;
-use standpipe_store::readers::ReadError;
+use standpipe_store::views::commands::{self as view, CommandOf};
 use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::ApiState;
 use super::body::{Body, Id, signed};
 use super::devices;
-use super::list::{List, Source, Where};
-use super::params::{Page, Params};
+use super::list::List;
+use super::params::Params;
 use super::problem::{Fault, Problem};
 use super::schema::CommandRow;
 use crate::api::who::Who;
@@ -52,14 +51,6 @@ pub struct Ask {
     by: String,
 }
 
-const ITEMS: Source = Source {
-    select: "d.id, c.json",
-    from: "command c JOIN device d ON d.ix = c.ix",
-    joins: "",
-    group: "",
-    order: "ORDER BY c.number DESC",
-};
-
 /// What was asked of a device, newest first.
 #[utoipa::path(get, path = "/api/v1/devices/{id}/commands", tag = "devices",
     operation_id = "list_commands",
@@ -75,9 +66,7 @@ pub async fn list(
 ) -> Result<Json<List<Item>>, Problem> {
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
     devices::kind(&api, &who.area, &id).await?;
-    let mut wanted = Where::default();
-    wanted.and("d.id = ?", id);
-    Ok(Json(api.store.read(move |db| ITEMS.page(db, &wanted, page, item)).await?))
+    Ok(Json(api.store.read(move |db| view::list(db, &id, page)).await?.into()))
 }
 
 /// One command.
@@ -149,14 +138,13 @@ impl Ask {
 }
 
 async fn find(api: &ApiState, device: String, id: String) -> Result<Item, Problem> {
-    let (mut wanted, first) = (Where::default(), Page { page: 1, per_page: 1 });
-    wanted.and("d.id = ?", device);
-    wanted.and("c.id = ?", id.clone());
-    let found = api.store.read(move |db| ITEMS.page(db, &wanted, first, item)).await?;
-    found.items.into_iter().next().ok_or_else(|| Problem::unknown_command(&id))
+    let key = id.clone();
+    let found = api.store.read(move |db| view::one(db, &device, &key)).await?;
+    found.map(Item::from).ok_or_else(|| Problem::unknown_command(&id))
 }
 
-fn item(row: &Row<'_>) -> Result<Item, ReadError> {
-    let command = serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default())?;
-    Ok(Item { device: row.get(0)?, command })
+impl From<CommandOf> for Item {
+    fn from(CommandOf { device, command }: CommandOf) -> Self {
+        Self { device, command }
+    }
 }

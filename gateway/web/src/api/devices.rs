@@ -1,27 +1,28 @@
 //! Devices: the registry's row, and what is known of each now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use standpipe_rules::Ms;
 use standpipe_rules::detect::{HydrantNow, Memory, Trust, TrustReason};
-use standpipe_rules::registry::{Device, DeviceIx, Registry};
+use standpipe_rules::registry::{Device, Registry};
 use standpipe_shared::{Condition, Field, Kind};
-use standpipe_store::accounts::{Area, DEVICES_OF, Right};
-use standpipe_store::readers::ReadError;
+use standpipe_store::accounts::{Area, Right};
+use standpipe_store::views::devices::{
+    self as view, ConditionFilter, DeviceFilter, DeviceNow, DeviceStatus, Reach, StatusFilter,
+    StatusIs, StatusText,
+};
 use utoipa::ToSchema;
 
 use super::ApiState;
 use super::body::{Body, Id};
-use super::list::{List, Source, Where};
-use super::maintenance::out_of_service;
-use super::params::{Page, Params};
+use super::list::List;
+use super::params::Params;
 use super::problem::Problem;
 use super::registration::{Registration, registered};
 use super::schema::{DeviceRow, Latest};
@@ -81,39 +82,24 @@ pub struct Status {
     pub storage: Option<String>,
 }
 
-impl Status {
-    /// Its columns, of `device_status f`.
-    pub const COLUMNS: &str = "f.at, f.boot, f.firmware, f.model, f.reset, f.lost, f.storage";
-
-    /// From [`Self::COLUMNS`], of which the first is column `first`; `None`: there is no row.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Self>> {
-        let Some(at) = row.get(first)? else { return Ok(None) };
-        Ok(Some(Self {
-            at,
-            boot: row.get(first + 1)?,
-            firmware: row.get(first + 2)?,
-            model: row.get(first + 3)?,
-            reset: row.get(first + 4)?,
-            lost: row.get(first + 5)?,
-            storage: row.get(first + 6)?,
-        }))
+impl From<DeviceStatus> for Status {
+    fn from(status: DeviceStatus) -> Self {
+        let DeviceStatus { at, boot, firmware, model, reset, lost, storage } = status;
+        Self { at, boot, firmware, model, reset, lost, storage }
     }
 }
 
 /// Parameters that choose devices by what they said of themselves, of lists of devices.
 pub const STATUS_PARAMS: [&str; 5] = ["firmware", "model", "reset", "storage", "status"];
 
-/// What `status` may be, and which rows of `device d` that are.
-const STATUSES: [(&str, &str); 6] = [
-    ("lost", "d.ix IN (SELECT ix FROM device_status WHERE lost > 0)"),
-    ("storage_fault", "d.ix IN (SELECT ix FROM device_status WHERE storage IS NOT NULL)"),
-    ("none", "d.ix NOT IN (SELECT ix FROM device_status)"),
-    ("no_firmware", "d.ix NOT IN (SELECT ix FROM device_status WHERE firmware IS NOT NULL)"),
-    ("no_model", "d.ix NOT IN (SELECT ix FROM device_status WHERE model IS NOT NULL)"),
-    ("no_reset", "d.ix NOT IN (SELECT ix FROM device_status WHERE reset IS NOT NULL)"),
+/// What `status` may be.
+const STATUSES: [(&str, StatusIs); 6] = [
+    ("lost", StatusIs::Lost),
+    ("storage_fault", StatusIs::StorageFault),
+    ("none", StatusIs::Missing),
+    ("no_firmware", StatusIs::WithoutFirmware),
+    ("no_model", StatusIs::WithoutModel),
+    ("no_reset", StatusIs::WithoutReset),
 ];
 
 /// Those of [`STATUS_PARAMS`] that somebody gave, with their values.
@@ -130,35 +116,22 @@ pub fn said(params: &Params) -> Result<Vec<(&'static str, String)>, Problem> {
 }
 
 /// Only devices that said so of themselves.
-pub fn of_status(said: &[(&'static str, String)], wanted: &mut Where) {
-    for (name, value) in said {
-        let rows = match *name {
-            "firmware" => "d.ix IN (SELECT ix FROM device_status WHERE firmware = ?)",
-            "model" => "d.ix IN (SELECT ix FROM device_status WHERE model = ?)",
-            "reset" => "d.ix IN (SELECT ix FROM device_status WHERE reset = ?)",
-            "storage" => "d.ix IN (SELECT ix FROM device_status WHERE storage = ?)",
+pub fn status_filters(said: &[(&'static str, String)]) -> Vec<StatusFilter> {
+    let filter = |(name, value): &(&str, String)| {
+        let text = match *name {
+            "firmware" => StatusText::Firmware,
+            "model" => StatusText::Model,
+            "reset" => StatusText::Reset,
+            "storage" => StatusText::Storage,
             _ => {
                 let found = STATUSES.iter().find(|(status, _)| status == value);
-                found.into_iter().for_each(|(_, rows)| wanted.and_always(rows));
-                continue;
+                return found.map(|(_, status)| StatusFilter::Is(*status));
             }
         };
-        wanted.and(rows, value.clone());
-    }
+        Some(StatusFilter::Says(text, value.clone()))
+    };
+    said.iter().filter_map(filter).collect()
 }
-
-const ITEMS: Source = Source {
-    select: "d.json, m.conditions, m.heard_at, m.latest, m.body, d.ix, \
-             f.at, f.boot, f.firmware, f.model, f.reset, f.lost, f.storage",
-    from: "device d",
-    joins: "LEFT JOIN memory m ON m.ix = d.ix LEFT JOIN device_status f ON f.ix = d.ix",
-    group: "",
-    order: "ORDER BY d.id",
-};
-
-/// Devices whose id, name or address contains a text, as [`containing`] puts it.
-pub const LIKE: &str =
-    "d.id || ' ' || d.name || ' ' || json_extract(d.json, '$.address') LIKE ? ESCAPE '\\'";
 
 /// The registry with what is known now, by id.
 #[utoipa::path(get, path = "/api/v1/devices", tag = "devices",
@@ -184,18 +157,16 @@ pub async fn list(
     let params = Params::read(&uri, &[&accepted[..], &STATUS_PARAMS].concat())?;
     let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
     let conditions = Condition::ALL.map(|it| (it.as_str(), it));
-    let mut wanted = Where::within(&who.area, who.area.devices());
-    wanted.and_some(DEVICES_OF, params.text("station")?);
-    wanted.and_some("d.kind = ?", params.one_of("kind", &kinds)?.map(Kind::as_str));
-    let condition = params.one_of("condition", &conditions)?;
-    wanted.and_some(
-        "d.ix IN (SELECT ix FROM memory WHERE conditions & ? <> 0)",
-        condition.map(Condition::bit),
-    );
-    wanted.and_some(LIKE, params.text("q")?.map(|it| containing(&it)));
-    of_status(&said(&params)?, &mut wanted);
-    let page = params.page()?;
-    Ok(Json(read(&api, wanted, page).await?))
+    let filter = DeviceFilter {
+        station: params.text("station")?,
+        kind: params.one_of("kind", &kinds)?,
+        condition: params.one_of("condition", &conditions)?.map(ConditionFilter::One),
+        text: params.text("q")?,
+        status: status_filters(&said(&params)?),
+    };
+    let (page, area, now) = (params.page()?, who.area.clone(), api.clock.now());
+    let list = api.store.read(move |db| view::list(db, &area, &filter, page, now)).await?;
+    Ok(Json(list.map(|device| Item::of(device, &api.profiles, now)).into()))
 }
 
 /// One device.
@@ -210,8 +181,7 @@ pub async fn one(
     uri: Uri,
 ) -> Result<Json<Item>, Problem> {
     Params::read(&uri, &[])?;
-    let sight = Where::within(&who.area, who.area.devices_in_sight());
-    find(&api, sight, &id).await.map(Json)
+    find(&api, &who.area, Reach::InSight, &id).await.map(Json)
 }
 
 /// Registers a device, or changes its row. What `GET` adds to the row is ignored here.
@@ -231,9 +201,8 @@ pub async fn put(
     Params::read(&uri, &[])?;
     who.needs(Right::Devices)?;
     let (device, new) = registered(&api, &id, body).await?;
-    let theirs = || Where::within(&who.area, who.area.devices());
     if !new {
-        find(&api, theirs(), &id).await?;
+        find(&api, &who.area, Reach::Own, &id).await?;
     }
     if !who.area.holds(&device.station) {
         return Err(Problem::unknown("station", &device.station));
@@ -241,7 +210,7 @@ pub async fn put(
     api.engine.put_device(device).await.map_err(|down| Problem::part_down(down.to_string()))?;
     api.did(&who, "device_put", &id).await;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(find(&api, theirs(), &id).await?)))
+    Ok((status, Json(find(&api, &who.area, Reach::Own, &id).await?)))
 }
 
 /// What a registered device is.
@@ -249,7 +218,7 @@ pub async fn put(
 /// # Errors
 /// 404 when it is not registered, or is somebody else's.
 pub async fn kind(api: &ApiState, area: &Area, id: &str) -> Result<Kind, Problem> {
-    kind_among(api, (area, area.devices()), id).await
+    kind_among(api, area, Reach::Own, id).await
 }
 
 /// The same of a device that may be looked at.
@@ -257,76 +226,45 @@ pub async fn kind(api: &ApiState, area: &Area, id: &str) -> Result<Kind, Problem
 /// # Errors
 /// 404 when it is not registered, or is no business of theirs.
 pub async fn seen_kind(api: &ApiState, area: &Area, id: &str) -> Result<Kind, Problem> {
-    kind_among(api, (area, area.devices_in_sight()), id).await
+    kind_among(api, area, Reach::InSight, id).await
 }
 
-async fn kind_among(
-    api: &ApiState,
-    (area, rows): (&Area, &'static str),
-    id: &str,
-) -> Result<Kind, Problem> {
+async fn kind_among(api: &ApiState, area: &Area, reach: Reach, id: &str) -> Result<Kind, Problem> {
     let (key, area) = (id.to_owned(), area.clone());
-    let kind = api.store.read(move |db| {
-        let sql = format!("SELECT kind FROM device d WHERE {rows} AND id = ?2");
-        let mut find = db.prepare_cached(&sql)?;
-        Ok(find.query_row((area, key), |row| row.get::<_, String>(0)).optional()?)
-    });
-    match kind.await?.as_deref() {
-        Some("smoke") => Ok(Kind::Smoke),
-        Some(_) => Ok(Kind::Hydrant),
-        None => Err(Problem::unknown("device", id)),
+    let kind = api.store.read(move |db| view::kind(db, &area, reach, &key)).await?;
+    kind.ok_or_else(|| Problem::unknown("device", id))
+}
+
+async fn find(api: &ApiState, area: &Area, reach: Reach, id: &str) -> Result<Item, Problem> {
+    let (key, area, now) = (id.to_owned(), area.clone(), api.clock.now());
+    let found = api.store.read(move |db| view::one(db, &area, reach, &key, now)).await?;
+    let device = found.ok_or_else(|| Problem::unknown("device", id))?;
+    Ok(Item::of(device, &api.profiles, now))
+}
+
+impl Item {
+    fn of(found: DeviceNow, profiles: &Registry, now: Ms) -> Self {
+        let DeviceNow { device, memory, .. } = found;
+        let mut hydrant = memory
+            .as_ref()
+            .filter(|_| device.kind == Kind::Hydrant)
+            .map(|memory| HydrantNow::of(&device, profiles.profile_of(&device), memory, now));
+        if device.kind == Kind::Hydrant && found.out_of_service {
+            hydrant = Some(hydrant.unwrap_or(HydrantNow::UNKNOWN).out_of_service());
+        }
+        let times = memory.iter().flat_map(Memory::latest_at);
+        Self {
+            conditions: names(found.conditions),
+            heard_at: found.heard_at,
+            measured_at: memory.as_ref().and_then(|memory| memory.measured_at(device.kind)),
+            latest: found.latest,
+            latest_at: times.map(|(field, at): (Field, Ms)| (field.as_str(), at)).collect(),
+            trust: hydrant.map(|hydrant| hydrant.trust),
+            trust_reason: hydrant.and_then(|hydrant| hydrant.reason),
+            status: found.status.map(Status::from),
+            row: device,
+        }
     }
-}
-
-async fn find(api: &Arc<ApiState>, mut wanted: Where, id: &str) -> Result<Item, Problem> {
-    wanted.and("d.id = ?", id.to_owned());
-    let found = read(api, wanted, Page { page: 1, per_page: 1 }).await?;
-    found.items.into_iter().next().ok_or_else(|| Problem::unknown("device", id))
-}
-
-async fn read(api: &Arc<ApiState>, wanted: Where, page: Page) -> Result<List<Item>, ReadError> {
-    let now = api.clock.now();
-    let of = Arc::clone(api);
-    let query = move |db: &_| {
-        let lost = out_of_service(db, now)?;
-        ITEMS.page(db, &wanted, page, |row| item(row, (&of.profiles, &lost), now))
-    };
-    api.store.read(query).await
-}
-
-fn item(
-    row: &Row<'_>,
-    (profiles, lost): (&Registry, &BTreeSet<DeviceIx>),
-    now: Ms,
-) -> Result<Item, ReadError> {
-    let device: Device = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
-    let set: u32 = row.get::<_, Option<u32>>(1)?.unwrap_or(0);
-    let latest: Option<String> = row.get(3)?;
-    // `None` when the memory can't be read, which the engine says at its start.
-    let body = row.get_ref(4)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
-    let memory = match body {
-        Some(body) => Memory::from_body(body).ok(),
-        None => Some(Memory::default()),
-    };
-    let mut hydrant = memory
-        .as_ref()
-        .filter(|_| device.kind == Kind::Hydrant)
-        .map(|memory| HydrantNow::of(&device, profiles.profile_of(&device), memory, now));
-    if device.kind == Kind::Hydrant && lost.contains(&DeviceIx(row.get(5)?)) {
-        hydrant = Some(hydrant.unwrap_or(HydrantNow::UNKNOWN).out_of_service());
-    }
-    let times = memory.iter().flat_map(Memory::latest_at);
-    Ok(Item {
-        conditions: names(set),
-        heard_at: row.get(2)?,
-        measured_at: memory.as_ref().and_then(|memory| memory.measured_at(device.kind)),
-        latest: RawValue::from_string(latest.unwrap_or_else(|| "{}".to_owned()))?,
-        latest_at: times.map(|(field, at): (Field, Ms)| (field.as_str(), at)).collect(),
-        trust: hydrant.map(|hydrant| hydrant.trust),
-        trust_reason: hydrant.and_then(|hydrant| hydrant.reason),
-        status: Status::read(row, 6)?,
-        row: device,
-    })
 }
 
 /// The conditions of a set.
@@ -339,22 +277,9 @@ fn names(set: u32) -> Vec<&'static str> {
     set_of(set).into_iter().map(Condition::as_str).collect()
 }
 
-/// A `LIKE` pattern for a text that contains this one.
-pub fn containing(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for letter in text.chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{containing, names};
+    use super::names;
     use standpipe_shared::Condition;
 
     #[test]
@@ -362,10 +287,5 @@ mod tests {
         assert_eq!(names(0), [""; 0]);
         let set = Condition::Offline.bit() | Condition::NoWater.bit();
         assert_eq!(names(set), ["no_water", "offline"]);
-    }
-
-    #[test]
-    fn a_search_means_what_it_says() {
-        assert_eq!(containing("50%_a\\"), "%50\\%\\_a\\\\%");
     }
 }

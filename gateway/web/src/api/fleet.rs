@@ -6,19 +6,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
-use rusqlite::Connection;
 use serde::Serialize;
-use standpipe_store::accounts::{Area, DEVICES_OF};
-use standpipe_store::readers::ReadError;
+use standpipe_store::accounts::Area;
+use standpipe_store::views::fleet::{FleetCounts, FleetValue, count};
 use utoipa::ToSchema;
 
 use super::ApiState;
 use super::params::Params;
 use super::problem::Problem;
 use crate::api::who::Who;
-
-/// Values that are told of each kind at most: those of the most devices.
-const VALUES: u32 = 100;
 
 /// What the devices say of themselves.
 #[derive(Debug, Serialize, ToSchema)]
@@ -80,46 +76,26 @@ pub async fn one(
 /// What the store says.
 pub async fn read(api: &ApiState, area: Area, station: Option<String>) -> Result<Fleet, Problem> {
     let read = api.store.read(move |db| count(db, &area, station.as_deref()));
-    Ok(read.await?)
+    Ok(read.await?.into())
 }
 
-fn count(db: &Connection, area: &Area, station: Option<&str>) -> Result<Fleet, ReadError> {
-    let of = match station {
-        None => "?2 IS NULL",
-        Some(_) => &DEVICES_OF.replacen('?', "?2", 1),
-    };
-    let from = format!(
-        "FROM device d LEFT JOIN device_status f ON f.ix = d.ix WHERE {} AND {of}",
-        area.devices()
-    );
-    let groups = |column: &str, all: &str| -> Result<Vec<Group>, ReadError> {
-        let sql = format!(
-            "SELECT f.{column}, count(*) {from} {all} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {VALUES}"
-        );
-        let mut statement = db.prepare_cached(&sql)?;
-        let rows = statement.query_map((area, station), |row| {
-            Ok(Group { value: row.get(0)?, devices: row.get(1)? })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    };
-    let sql =
-        format!("SELECT count(*), count(*) - count(f.ix), total(f.lost > 0), total(f.lost) {from}");
-    let whole = |number: f64| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-        let count = number as u64;
-        count
-    };
-    let counts = db.prepare_cached(&sql)?.query_row((area, station), |row| {
-        Ok((row.get(0)?, row.get(1)?, whole(row.get(2)?), whole(row.get(3)?)))
-    })?;
-    let (devices, none, losers, messages) = counts;
-    Ok(Fleet {
-        devices,
-        none,
-        firmware: groups("firmware", "")?,
-        model: groups("model", "")?,
-        reset: groups("reset", "")?,
-        storage: groups("storage", "AND f.storage IS NOT NULL")?,
-        lost: Lost { devices: losers, messages },
-    })
+impl From<FleetCounts> for Fleet {
+    fn from(counts: FleetCounts) -> Self {
+        let groups = |values: Vec<FleetValue>| values.into_iter().map(Group::from).collect();
+        Self {
+            devices: counts.devices,
+            none: counts.none,
+            firmware: groups(counts.firmware),
+            model: groups(counts.model),
+            reset: groups(counts.reset),
+            storage: groups(counts.storage),
+            lost: Lost { devices: counts.losing_devices, messages: counts.lost_messages },
+        }
+    }
+}
+
+impl From<FleetValue> for Group {
+    fn from(FleetValue { value, devices }: FleetValue) -> Self {
+        Self { value, devices }
+    }
 }

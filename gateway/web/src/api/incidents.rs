@@ -7,15 +7,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
-use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, ActionKind, IncidentId, Refused, State as Stage};
 use standpipe_shared::Severity;
-use standpipe_store::accounts::{Area, INCIDENTS_OF, Right};
+use standpipe_store::accounts::Right;
 use standpipe_store::readers::ReadError;
+use standpipe_store::views::incidents::{self as view, IncidentFilter, IncidentRecord, TrailEntry};
 use standpipe_words::cap::{self, Earlier};
 use standpipe_words::message::{Desk, Incident as Told};
 use ulid::Ulid;
@@ -23,22 +23,11 @@ use utoipa::ToSchema;
 
 use super::ApiState;
 use super::body::{self, Body, Id};
-use super::list::{List, Source, Where};
+use super::list::List;
 use super::params::Params;
 use super::problem::Problem;
 use super::schema::{Incident, WholeIncident};
 use crate::api::who::Who;
-
-/// Lines of a trail shown at most; the newest are left out beyond it.
-const TRAIL_AT_MOST: u32 = 10_000;
-
-const ITEMS: Source = Source {
-    select: "wire",
-    from: "incident i",
-    joins: "",
-    group: "",
-    order: "ORDER BY opened_at DESC, number DESC",
-};
 
 /// One line of a trail.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,6 +43,13 @@ pub struct Hop {
     /// Of what people do: the authenticated name of who did it, beside `by`, which they claim.
     #[serde(skip_serializing_if = "String::is_empty")]
     actor: String,
+}
+
+impl From<TrailEntry> for Hop {
+    fn from(entry: TrailEntry) -> Self {
+        let TrailEntry { at, hop, by, detail, actor } = entry;
+        Self { at, hop, by, detail, actor }
+    }
 }
 
 /// What somebody does.
@@ -92,31 +88,16 @@ pub async fn list(
 ) -> Result<Json<List<Box<RawValue>>>, Problem> {
     let accepted = ["state", "station", "severity", "from", "to", "page", "per_page"];
     let params = Params::read(&uri, &accepted)?;
-    let wanted = filters(&params, &who.area)?;
+    let filter = filter(&params)?;
     let page = params.page()?;
-    let list = api.store.read(move |db| {
-        ITEMS.page(db, &wanted, page, |row| Ok(RawValue::from_string(row.get(0)?)?))
-    });
-    Ok(Json(list.await?))
+    let list = api.store.read(move |db| view::list(db, &who.area, &filter, page));
+    Ok(Json(list.await?.into()))
 }
 
-fn filters(params: &Params, area: &Area) -> Result<Where, Problem> {
+fn filter(params: &Params) -> Result<IncidentFilter, Problem> {
     let states = params.some_of("state", &Stage::ALL.map(|it| (it.as_str(), it)))?;
-    let severities =
-        params.some_of("severity", &Severity::ALL.map(|it| (it.as_str(), it.as_str())))?;
-    let mut wanted = Where::within(area, area.incidents());
-    if !states.is_empty() {
-        if !states.contains(&Stage::Closed) {
-            wanted.and_always("open = 1");
-        }
-        let names: Vec<&str> = states.into_iter().map(Stage::as_str).collect();
-        wanted.and("state IN (SELECT value FROM json_each(?))", Value::from(names).to_string());
-    }
-    if !severities.is_empty() {
-        let names = Value::from(severities).to_string();
-        wanted.and("severity IN (SELECT value FROM json_each(?))", names);
-    }
-    wanted.and_some(INCIDENTS_OF, params.text("station")?);
+    let severities = params.some_of("severity", &Severity::ALL.map(|it| (it.as_str(), it)))?;
+    let station = params.text("station")?;
     let (from, to) = (params.time("from")?, params.time("to")?);
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
@@ -124,9 +105,7 @@ fn filters(params: &Params, area: &Area) -> Result<Where, Problem> {
         let accepted = format!("a time before `to`, which is {to}");
         return Err(Problem::bad_parameter("from", &from.to_string(), &accepted));
     }
-    wanted.and_some("opened_at >= ?", from);
-    wanted.and_some("opened_at < ?", to);
-    Ok(wanted)
+    Ok(IncidentFilter { states, severities, station, from, to })
 }
 
 /// One incident with its trail and its children.
@@ -262,40 +241,16 @@ pub async fn whole(
     id: IncidentId,
 ) -> Result<Map<String, Value>, Problem> {
     let area = who.area.clone();
-    let found = api.store.read(move |db| find(db, &area, &id.to_string())).await?;
-    found.ok_or_else(|| Problem::unknown("incident", &id.to_string()))
+    let found = api.store.read(move |db| view::one(db, &area, id)).await?;
+    let record = found.ok_or_else(|| Problem::unknown("incident", &id.to_string()))?;
+    Ok(with_trail(record).map_err(ReadError::Row)?)
 }
 
-fn find(db: &Connection, area: &Area, id: &str) -> Result<Option<Map<String, Value>>, ReadError> {
-    let sql = format!(
-        "SELECT i.wire, json_extract(i.inner, '$.children') FROM incident i
-         WHERE {} AND i.id = ?2",
-        area.incidents()
-    );
-    let found = db
-        .prepare_cached(&sql)?
-        .query_row((area, id), |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
-        })
-        .optional()?;
-    let Some((wire, children)) = found else { return Ok(None) };
-    let mut incident: Map<String, Value> = serde_json::from_str(&wire)?;
-    let sql =
-        "SELECT at, hop, by, detail, actor FROM trail WHERE incident = ?1 ORDER BY n LIMIT ?2";
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map((id, TRAIL_AT_MOST), |row| {
-        Ok(Hop {
-            at: row.get(0)?,
-            hop: row.get(1)?,
-            by: row.get(2)?,
-            detail: row.get(3)?,
-            actor: row.get(4)?,
-        })
-    })?;
-    let trail = rows.collect::<Result<Vec<Hop>, _>>()?;
+fn with_trail(record: IncidentRecord) -> serde_json::Result<Map<String, Value>> {
+    let IncidentRecord { wire, trail, children } = record;
+    let mut incident: Map<String, Value> = serde_json::from_str(wire.get())?;
+    let trail: Vec<Hop> = trail.into_iter().map(Hop::from).collect();
     incident.insert("trail".to_owned(), serde_json::to_value(trail)?);
-    let children =
-        children.map_or_else(|| Ok(Value::Array(Vec::new())), |it| serde_json::from_str(&it))?;
-    incident.insert("children".to_owned(), children);
-    Ok(Some(incident))
+    incident.insert("children".to_owned(), serde_json::to_value(children)?);
+    Ok(incident)
 }

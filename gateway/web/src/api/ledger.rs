@@ -7,16 +7,16 @@ use axum::extract::State;
 use axum::http::Uri;
 use serde::Serialize;
 use standpipe_rules::Ms;
+use standpipe_store::views::ledger::{self as view, LedgerFilter, LedgerSum};
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::list::{List, Source, Where};
+use super::list::List;
 use super::params::Params;
 use super::problem::Problem;
 use crate::api::who::Who;
 
-const HOUR_MS: Ms = 3_600_000;
-const DAY_MS: Ms = 24 * HOUR_MS;
+const DAY_MS: Ms = 24 * 3_600_000;
 
 /// One boot of one device, summed over the hours asked for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,15 +39,20 @@ pub struct Item {
     seq_reused: u64,
 }
 
-const ITEMS: Source = Source {
-    select: "d.id, l.boot, sum(l.expected), sum(l.received), sum(l.duplicate), sum(l.late), \
-             max(0, sum(l.expected) - sum(l.received)), sum(l.seq_reused)",
-    // From the device to its hours, so that hours that are not asked for are not read.
-    from: "device d CROSS JOIN ledger l ON l.ix = d.ix",
-    joins: "",
-    group: "GROUP BY d.ix, l.boot",
-    order: "ORDER BY d.ix, l.boot",
-};
+impl From<LedgerSum> for Item {
+    fn from(sum: LedgerSum) -> Self {
+        Self {
+            device: sum.device,
+            boot: sum.boot,
+            expected: sum.expected,
+            received: sum.received,
+            duplicate: sum.duplicate,
+            late: sum.late,
+            missing: sum.missing,
+            seq_reused: sum.seq_reused,
+        }
+    }
+}
 
 /// Sums by device and boot, over the hours that `from` … `to` touches; the last day by default.
 #[utoipa::path(get, path = "/api/v1/ledger", tag = "proof",
@@ -66,24 +71,8 @@ pub async fn list(
     let params = Params::read(&uri, &["from", "to", "device", "page", "per_page"])?;
     let span = params.span(api.clock.now(), DAY_MS)?;
     let page = params.page()?;
-    let mut wanted = Where::within(&who.area, who.area.devices());
-    wanted.and("l.hour > ?", span.from.saturating_sub(HOUR_MS));
-    wanted.and("l.hour < ?", span.to);
-    wanted.and_some("d.id = ?", params.text("device")?);
+    let filter = LedgerFilter { from: span.from, to: span.to, device: params.text("device")? };
     api.engine.flush().await.map_err(|down| Problem::part_down(down.to_string()))?;
-    let list = api.store.read(move |db| {
-        ITEMS.page(db, &wanted, page, |row| {
-            Ok(Item {
-                device: row.get(0)?,
-                boot: row.get(1)?,
-                expected: row.get(2)?,
-                received: row.get(3)?,
-                duplicate: row.get(4)?,
-                late: row.get(5)?,
-                missing: row.get(6)?,
-                seq_reused: row.get(7)?,
-            })
-        })
-    });
-    Ok(Json(list.await?))
+    let list = api.store.read(move |db| view::list(db, &who.area, &filter, page));
+    Ok(Json(list.await?.into()))
 }

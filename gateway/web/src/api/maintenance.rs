@@ -6,14 +6,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{Announced, Announcement, BadAnnouncement, Meta, Scope, Window};
-use standpipe_rules::registry::DeviceIx;
-use standpipe_shared::{Condition, Kind};
+use standpipe_rules::incidents::{Announced, Announcement, BadAnnouncement, Scope};
+use standpipe_shared::Condition;
 use standpipe_store::accounts::{Area, Job, Right, Work};
 use standpipe_store::readers::ReadError;
+use standpipe_store::views::maintenance::{self as view, AnnouncedWork};
 use ulid::Ulid;
 use utoipa::ToSchema;
 
@@ -304,18 +303,7 @@ async fn worked(api: &ApiState, (scope, by): (&Scope, &str), job: Job) {
 /// Nobody announces anything for devices of others.
 async fn within(api: &ApiState, who: &Who, scope: Scope) -> Result<(), Problem> {
     let (area, of) = (who.area.clone(), scope.clone());
-    let foreign = api.store.read(move |db| {
-        let (column, name) = match &of {
-            Scope::Device(id) => ("d.id", id),
-            Scope::Zone(name) => ("d.zone", name),
-            Scope::Station(id) => ("d.station", id),
-        };
-        let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM device d WHERE {column} = ?2 AND NOT ({}))",
-            area.devices()
-        );
-        Ok(db.prepare_cached(&sql)?.query_row((area, name), |row| row.get::<_, bool>(0))?)
-    });
+    let foreign = api.store.read(move |db| view::reaches_beyond(db, &area, &of));
     let (kind, name) = scope.parts();
     if foreign.await? { Err(Problem::unknown(kind, name)) } else { Ok(()) }
 }
@@ -371,8 +359,9 @@ impl Exercise {
 
 /// One of them.
 async fn one(api: &ApiState, area: &Area, id: &str) -> Result<Option<Item>, ReadError> {
-    let id = id.to_owned();
-    Ok(read(api, area, move |it| *it.id == *id).await?.into_iter().next())
+    let (now, area, id) = (api.clock.now(), area.clone(), id.to_owned());
+    let found = api.store.read(move |db| view::one(db, &area, &id, now)).await?;
+    Ok(found.map(|work| Item::of(work, now)))
 }
 
 /// Everything that is announced and not over, soonest end first.
@@ -380,78 +369,27 @@ async fn one(api: &ApiState, area: &Area, id: &str) -> Result<Option<Item>, Read
 /// # Errors
 /// [`ReadError`].
 pub async fn items(api: &ApiState, area: &Area) -> Result<Vec<Item>, ReadError> {
-    read(api, area, |_| true).await
-}
-
-async fn read(
-    api: &ApiState,
-    area: &Area,
-    wanted: impl Fn(&Window) -> bool + Send + 'static,
-) -> Result<Vec<Item>, ReadError> {
     let (now, area) = (api.clock.now(), area.clone());
-    let read = api.store.read(move |db| {
-        let windows = windows(db, now)?;
-        windows.iter().filter(|it| wanted(it)).map(|it| item(db, (&area, it), now)).collect()
-    });
-    read.await
+    let found = api.store.read(move |db| view::list(db, &area, now)).await?;
+    Ok(found.into_iter().map(|work| Item::of(work, now)).collect())
 }
 
-/// The same as the engine keeps it, of all stations.
-///
-/// # Errors
-/// [`ReadError`].
-pub fn windows(db: &Connection, now: Ms) -> Result<Vec<Window>, ReadError> {
-    let sql = "SELECT value FROM meta WHERE key = 'book'";
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query(())?;
-    let Some(row) = rows.next()? else { return Ok(Vec::new()) };
-    let meta: Meta = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
-    let mut windows: Vec<Window> = meta.windows().to_vec();
-    windows.retain(|it| it.until > now);
-    windows.sort_by(|a, b| (a.until, &a.id).cmp(&(b.until, &b.id)));
-    Ok(windows)
-}
-
-/// The devices that work takes out of service now.
-///
-/// # Errors
-/// [`ReadError`].
-pub fn out_of_service(db: &Connection, now: Ms) -> Result<BTreeSet<DeviceIx>, ReadError> {
-    let work = |it: &Window| it.what == Announced::Maintenance && it.from <= now;
-    Ok(windows(db, now)?.into_iter().filter(work).flat_map(|it| it.devices).collect())
-}
-
-fn item(db: &Connection, (area, window): (&Area, &Window), now: Ms) -> Result<Item, ReadError> {
-    let ixs = serde_json::to_string(&window.devices)?;
-    let sql = format!(
-        "SELECT id, kind, station FROM device d
-         WHERE {} AND ix IN (SELECT value FROM json_each(?2)) ORDER BY id",
-        area.devices()
-    );
-    let (mut devices, mut lost_hydrants) = (Vec::new(), Vec::new());
-    let mut stations = BTreeSet::new();
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query((area, ixs))?;
-    while let Some(row) = rows.next()? {
-        let (id, kind): (String, String) = (row.get(0)?, row.get(1)?);
-        if window.what == Announced::Maintenance && kind == Kind::Hydrant.as_str() {
-            lost_hydrants.push(id.clone());
+impl Item {
+    fn of(work: AnnouncedWork, now: Ms) -> Self {
+        let AnnouncedWork { window, devices, lost_hydrants, stations } = work;
+        Self {
+            id: window.id,
+            what: window.what,
+            scope: window.scope,
+            conditions: window.conditions,
+            from: window.from,
+            until: window.until,
+            active: window.from <= now,
+            by: window.by,
+            note: window.note,
+            devices,
+            lost_hydrants,
+            stations,
         }
-        devices.push(id);
-        stations.insert(row.get::<_, String>(2)?);
     }
-    Ok(Item {
-        id: window.id.clone(),
-        what: window.what,
-        scope: window.scope.clone(),
-        conditions: window.conditions.clone(),
-        from: window.from,
-        until: window.until,
-        active: window.from <= now,
-        by: window.by.clone(),
-        note: window.note.clone(),
-        devices,
-        lost_hydrants,
-        stations: stations.into_iter().collect(),
-    })
 }

@@ -3,6 +3,7 @@
 use axum::extract::Query;
 use axum::http::Uri;
 use standpipe_rules::Ms;
+use standpipe_store::views::Page;
 
 use super::problem::Problem;
 
@@ -20,15 +21,6 @@ pub const TIME: &str =
 
 /// The parameters of one request.
 pub struct Params(Vec<(String, String)>);
-
-/// Which part of a list is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// From 1.
-    pub page: u32,
-    /// How many items.
-    pub per_page: u32,
-}
 
 /// From `from` until before `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +178,9 @@ pub fn moment(text: &str) -> Option<Ms> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Page, Params, Span, moment};
+    use standpipe_store::views::Page;
+
+    use super::{Params, Span, moment};
 
     fn params(query: &str) -> Params {
         let uri = format!("/x?{query}").parse().expect("a path");

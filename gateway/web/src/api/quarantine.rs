@@ -10,10 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use standpipe_rules::Ms;
 use standpipe_store::accounts::Right;
+use standpipe_store::views::quarantine::{self as view, QuarantineFilter, QuarantineRow};
+use standpipe_store::views::{self, Page};
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::list::{List, Source, Where};
+use super::list::List;
 use super::params::Params;
 use super::problem::Problem;
 use crate::api::who::Who;
@@ -35,37 +37,13 @@ pub struct Item {
     payload_base64: String,
 }
 
-/// One such message as it lies in the store.
-pub struct Found {
-    /// When it arrived.
-    pub at: Ms,
-    /// Where.
-    pub topic: String,
-    /// Why, for counting.
-    pub reason: String,
-    /// Why, for people.
-    pub detail: String,
-    /// Its first bytes.
-    pub payload: Vec<u8>,
-    /// The registered device it came from; empty: none is known.
-    pub device: String,
-}
-
-impl From<Found> for Item {
-    fn from(found: Found) -> Self {
-        let Found { at, topic, reason, detail, payload, device } = found;
+impl From<QuarantineRow> for Item {
+    fn from(row: QuarantineRow) -> Self {
+        let QuarantineRow { at, topic, reason, detail, payload, device } = row;
         let payload_base64 = STANDARD.encode(payload);
         Self { at, topic, reason, detail, device, payload_base64 }
     }
 }
-
-const ITEMS: Source = Source {
-    select: "q.at, q.topic, q.reason, q.detail, q.payload, q.device",
-    from: "quarantine q",
-    joins: "",
-    group: "",
-    order: "ORDER BY q.n DESC",
-};
 
 /// Newest first.
 #[utoipa::path(get, path = "/api/v1/quarantine", tag = "proof",
@@ -79,10 +57,7 @@ pub async fn list(
     who: Who,
     uri: Uri,
 ) -> Result<Json<List<Item>>, Problem> {
-    let found = read(&api, &who, &uri, None).await?;
-    let List { items, page, pages, total } = found;
-    let items = items.into_iter().map(Item::from).collect();
-    Ok(Json(List { items, page, pages, total }))
+    Ok(Json(read(&api, &who, &uri, None).await?.into()))
 }
 
 /// Whether somebody may look: what was not understood may be of anybody, since a topic says where
@@ -102,28 +77,15 @@ pub async fn read(
     who: &Who,
     uri: &Uri,
     per_page: Option<u32>,
-) -> Result<List<Found>, Problem> {
+) -> Result<views::List<QuarantineRow>, Problem> {
     who.needs(Right::Quarantine)?;
     if !may(who) {
         return Err(Problem::not_theirs("what was not understood"));
     }
     let params = Params::read(uri, &["reason", "device", "page", "per_page"])?;
-    let mut page = params.page()?;
-    page.per_page = per_page.unwrap_or(page.per_page);
-    let mut wanted = Where::default();
-    wanted.and_some("q.reason = ?", params.text("reason")?);
-    wanted.and_some("q.device = ?", params.text("device")?);
-    let list = api.store.read(move |db| {
-        ITEMS.page(db, &wanted, page, |row| {
-            Ok(Found {
-                at: row.get(0)?,
-                topic: row.get(1)?,
-                reason: row.get(2)?,
-                detail: row.get(3)?,
-                payload: row.get(4)?,
-                device: row.get(5)?,
-            })
-        })
-    });
-    Ok(list.await?)
+    let asked = params.page()?;
+    let page = Page { per_page: per_page.unwrap_or(asked.per_page), ..asked };
+    let filter =
+        QuarantineFilter { reason: params.text("reason")?, device: params.text("device")? };
+    Ok(api.store.read(move |db| view::list(db, &filter, page)).await?)
 }

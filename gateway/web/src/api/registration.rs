@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use standpipe_rules::registry::files::{File, Import, write_devices};
 use standpipe_rules::registry::{Device, Registry, Station};
 use standpipe_shared::Kind;
 use standpipe_store::readers::ReadError;
+use standpipe_store::views::registry;
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -107,17 +107,10 @@ async fn known(
     station: &str,
 ) -> Result<(Option<Device>, Option<Station>), ReadError> {
     let (device, station) = (device.to_owned(), station.to_owned());
-    let query = |db: &Connection, sql, id: String| -> Result<Option<String>, ReadError> {
-        Ok(db.prepare_cached(sql)?.query_row([id], |it| it.get(0)).optional()?)
-    };
-    let rows = api.store.read(move |db| {
-        let device = query(db, "SELECT json FROM device WHERE id = ?1", device)?;
-        let station = query(db, "SELECT json FROM station WHERE id = ?1", station)?;
-        Ok((device, station))
-    });
-    let (device, station) = rows.await?;
-    let device = device.map(|it| serde_json::from_str(&it)).transpose()?;
-    Ok((device, station.map(|it| serde_json::from_str(&it)).transpose()?))
+    let rows = api
+        .store
+        .read(move |db| Ok((registry::device(db, &device)?, registry::station(db, &station)?)));
+    rows.await
 }
 
 /// The device as its line in `devices.csv` says, or every fault of that line.

@@ -10,7 +10,7 @@ use super::ApiState;
 use super::params::Params;
 use super::problem::Problem;
 use crate::api::who::Who;
-use crate::report::{Month, Report, gather};
+use crate::report::{Asked, Month, Report, gather};
 
 /// A station's month and those below it, last month beside it; this month and everything by
 /// default.
@@ -33,9 +33,8 @@ pub async fn monthly(
             .ok_or_else(|| Problem::bad_parameter("month", text, "a month such as 2026-11"))?,
     };
     let station = params.text("station")?;
-    let told = station.clone();
-    let read =
-        api.store.read(move |db| gather(db, (&who.area, told.as_deref()), (month, &zone), now));
+    let asked = Asked { seen: who.area, station: station.clone(), month, zone };
+    let report = gather(&api.store, asked, now).await?;
     let missing = || Problem::unknown("station", station.as_deref().unwrap_or_default());
-    read.await?.map(Json).ok_or_else(missing)
+    report.map(Json).ok_or_else(missing)
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
-use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use standpipe_rules::Ms;
 use standpipe_rules::orders::{
-    DeviceSettings, Of, Order, OrderRefused, SettingsState, Shown, Source, WaitsFor, Wish, Wished,
+    Of, Order, OrderRefused, SettingsState, Shown, Source, WaitsFor, Wish, Wished,
 };
 use standpipe_rules::registry::Device;
 use standpipe_store::accounts::{Area, Right};
-use standpipe_store::readers::ReadError;
+use standpipe_store::views::settings::{self as view, SettingsCounts, SettingsOf};
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -92,7 +91,7 @@ pub struct OfProfile {
 }
 
 /// Devices of a profile, by where their settings stand.
-#[derive(Debug, Default, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SettingsCounts)]
 pub struct Counts {
     /// Those with settings of their own.
@@ -262,30 +261,11 @@ struct Found {
 
 async fn found(api: &ApiState, area: &Area, id: String) -> Result<Found, Problem> {
     let (key, area) = (id.clone(), area.clone());
-    let found = api.store.read(move |db| {
-        let sql = format!(
-            "SELECT d.json, s.json FROM device d LEFT JOIN settings s ON s.ix = d.ix
-             WHERE {} AND d.id = ?2",
-            area.devices()
-        );
-        let row = db.prepare_cached(&sql)?.query_row((area, &key), |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
-        });
-        let Some((device, known)) = row.optional()? else { return Ok(None) };
-        let device: Device = serde_json::from_str(&device)?;
-        let known = known.map(|it| serde_json::from_str::<DeviceSettings>(&it)).transpose()?;
-        let own = wished(db, "device", &device.id)?;
-        let profile = wished(db, "profile", &device.profile)?;
-        let shown = Shown::of(own.as_ref(), profile.as_ref(), known.as_ref(), &device);
-        Ok(Some(Found { device, profile, shown }))
-    });
-    found.await?.ok_or_else(|| Problem::unknown("device", &id))
-}
-
-fn wished(db: &Connection, kind: &str, name: &str) -> Result<Option<Wished>, ReadError> {
-    let mut find = db.prepare_cached("SELECT json FROM wish WHERE kind = ?1 AND name = ?2")?;
-    let json = find.query_row((kind, name), |row| row.get::<_, String>(0)).optional()?;
-    Ok(json.map(|it| serde_json::from_str(&it)).transpose()?)
+    let found = api.store.read(move |db| view::of_device(db, &area, &key)).await?;
+    let found = found.ok_or_else(|| Problem::unknown("device", &id))?;
+    let SettingsOf { device, own, profile, known } = found;
+    let shown = Shown::of(own.as_ref(), profile.as_ref(), known.as_ref(), &device);
+    Ok(Found { device, profile, shown })
 }
 
 async fn profile(api: &ApiState, area: &Area, name: String) -> Result<OfProfile, Problem> {
@@ -293,46 +273,19 @@ async fn profile(api: &ApiState, area: &Area, name: String) -> Result<OfProfile,
     if api.profiles.profile(&name).is_none() {
         return Err(Problem::unknown_profile(&name));
     }
-    let of = api.store.read(move |db| {
-        let wished = wished(db, "profile", &name)?;
-        let devices = counts(db, (&area, &name), wished.as_ref())?;
-        let wanted = wished.as_ref().map(|it| it.wish.into());
-        let (by, changed_at) = wished.map(|it| (it.by, it.at)).unzip();
-        Ok(OfProfile { profile: name, wanted, by, changed_at, devices })
-    });
-    Ok(of.await?)
+    let key = name.clone();
+    let read = api.store.read(move |db| view::of_profile(db, &area, &key));
+    let (wished, counts) = read.await?;
+    let wanted = wished.as_ref().map(|it| it.wish.into());
+    let (by, changed_at) = wished.map(|it| (it.by, it.at)).unzip();
+    Ok(OfProfile { profile: name, wanted, by, changed_at, devices: counts.into() })
 }
 
-fn counts(
-    db: &Connection,
-    (area, name): (&Area, &str),
-    wished: Option<&Wished>,
-) -> Result<Counts, ReadError> {
-    let wish = wished.map(|it| serde_json::to_string(&it.wish)).transpose()?;
-    let sql = format!(
-        "SELECT CASE WHEN w.name IS NOT NULL THEN 'own'
-                WHEN ?3 IS NOT NULL AND s.wish IS NOT ?3 THEN 'pending'
-                ELSE coalesce(s.state, 'none') END AS stand, count(*)
-         FROM device d LEFT JOIN settings s ON s.ix = d.ix
-         LEFT JOIN wish w ON w.kind = 'device' AND w.name = d.id
-         WHERE {} AND json_extract(d.json, '$.profile') = ?2 GROUP BY stand",
-        area.devices()
-    );
-    let mut counts = Counts::default();
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query((area, name, wish))?;
-    while let Some(row) = rows.next()? {
-        let stand = row.get_ref(0)?.as_str().unwrap_or_default();
-        let place = match stand {
-            "own" => &mut counts.own,
-            "pending" => &mut counts.pending,
-            "applied" => &mut counts.applied,
-            "refused" => &mut counts.refused,
-            _ => &mut counts.none,
-        };
-        *place = row.get(1)?;
+impl From<SettingsCounts> for Counts {
+    fn from(counts: SettingsCounts) -> Self {
+        let SettingsCounts { own, none, pending, applied, refused } = counts;
+        Self { own, none, pending, applied, refused }
     }
-    Ok(counts)
 }
 
 impl From<Wish> for Values {

@@ -5,17 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
-use rusqlite::Row;
 use serde::Serialize;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::Station;
-use standpipe_store::readers::ReadError;
+use standpipe_store::views::stations::{self as view, StationNow};
 use utoipa::ToSchema;
 
 use super::ApiState;
 use super::body::Id;
-use super::list::{List, Source, Where};
-use super::params::{Page, Params};
+use super::list::List;
+use super::params::Params;
 use super::problem::Problem;
 use super::schema::StationRow;
 use crate::api::who::Who;
@@ -38,24 +37,11 @@ pub struct Item {
     open_incidents: u64,
 }
 
-const ITEMS: Source = Source {
-    select: "s.json, s.online, s.presence_at, \
-             (SELECT count(*) FROM device d WHERE d.station = s.id), coalesce(i.open, 0)",
-    from: "station s",
-    joins: "LEFT JOIN (SELECT station, count(*) AS open FROM incident WHERE open = 1 \
-            GROUP BY station) i ON i.station = s.id",
-    group: "",
-    order: "ORDER BY s.id",
-};
-
-fn item(row: &Row<'_>) -> Result<Item, ReadError> {
-    Ok(Item {
-        row: serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?,
-        online: row.get(1)?,
-        presence_at: row.get(2)?,
-        devices: row.get(3)?,
-        open_incidents: row.get(4)?,
-    })
+impl From<StationNow> for Item {
+    fn from(station: StationNow) -> Self {
+        let StationNow { station: row, online, presence_at, devices, open_incidents } = station;
+        Self { row, online, presence_at, devices, open_incidents }
+    }
 }
 
 /// All stations, by id.
@@ -69,9 +55,8 @@ pub async fn list(
     uri: Uri,
 ) -> Result<Json<List<Item>>, Problem> {
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
-    let wanted = Where::within(&who.area, who.area.stations());
-    let list = api.store.read(move |db| ITEMS.page(db, &wanted, page, item));
-    Ok(Json(list.await?))
+    let list = api.store.read(move |db| view::list(db, &who.area, page));
+    Ok(Json(list.await?.into()))
 }
 
 /// One station.
@@ -86,9 +71,7 @@ pub async fn one(
     uri: Uri,
 ) -> Result<Json<Item>, Problem> {
     Params::read(&uri, &[])?;
-    let mut wanted = Where::within(&who.area, who.area.stations());
-    wanted.and("s.id = ?", id.clone());
-    let first = Page { page: 1, per_page: 1 };
-    let found = api.store.read(move |db| ITEMS.page(db, &wanted, first, item)).await?;
-    found.items.into_iter().next().map(Json).ok_or_else(|| Problem::unknown("station", &id))
+    let key = id.clone();
+    let found = api.store.read(move |db| view::one(db, &who.area, &key)).await?;
+    found.map(|station| Json(station.into())).ok_or_else(|| Problem::unknown("station", &id))
 }

@@ -16,9 +16,9 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream::{Stream, unfold};
-use rusqlite::Connection;
 use standpipe_store::accounts::Area;
-use standpipe_store::readers::{ReadError, Readers};
+use standpipe_store::readers::Readers;
+use standpipe_store::views::events::{self, EventsAfter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -105,7 +105,7 @@ impl Streams {
         })?;
         let after = match asked {
             Some(id) => id,
-            None => streams.store.read(|db| Ok(kept(db)?.1)).await?,
+            None => streams.store.read(events::kept).await?.newest,
         };
         // Says where the client is before anything happened, so that it can come back to there.
         let hello = Event::default().id(after.to_string()).retry(RETRY).comment("standpipe");
@@ -170,11 +170,11 @@ impl Follower {
             }
             self.streams.events.borrow_and_update();
             let (after, area) = (self.after, self.area.clone());
-            match self.streams.store.read(move |db| follow(db, &area, after)).await {
-                Ok(Batch { events, last, full }) => {
-                    self.pause = !full;
-                    self.after = last;
-                    self.waiting.extend(events);
+            match self.streams.store.read(move |db| events::after(db, &area, after, PAGE)).await {
+                Ok(followed) => {
+                    self.pause = !followed.full;
+                    self.after = followed.last;
+                    self.waiting.extend(told(after, followed));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a stream ends: its events can't be read");
@@ -192,61 +192,14 @@ impl Follower {
     }
 }
 
-struct Batch {
-    events: Vec<Event>,
-    last: i64,
-    /// Whether there may be more at once.
-    full: bool,
-}
-
-/// The oldest and the newest event there is: `(1, 0)` before the first.
-fn kept(db: &Connection) -> Result<(i64, i64), ReadError> {
-    // Each bound by itself is one step into the index; both at once would read the whole table.
-    let sql = "SELECT coalesce((SELECT min(id) FROM event), seq + 1), \
-               coalesce((SELECT max(id) FROM event), seq) FROM \
-               (SELECT coalesce(max(seq), 0) AS seq FROM sqlite_sequence WHERE name = 'event')";
-    Ok(db.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
-}
-
-/// Whether somebody of the area, `?1`, may see an event: of an incident, a page, a device, a station.
-fn visible(area: &Area) -> String {
-    format!(
-        "CASE WHEN ?1 IS NULL THEN 1
-         WHEN kind IN ('incident', 'page') THEN EXISTS (SELECT 1 FROM incident i WHERE
-             i.id = json_extract(json, iif(kind = 'page', '$.incident', '$.id'))
-             AND {})
-         WHEN kind = 'device' THEN EXISTS (SELECT 1 FROM device d
-             WHERE d.id = json_extract(json, '$.id') AND {})
-         ELSE json_extract(json, '$.station') IN (SELECT value FROM json_each(?1)) END",
-        area.incidents(),
-        area.devices()
-    )
-}
-
-fn follow(db: &Connection, area: &Area, after: i64) -> Result<Batch, ReadError> {
-    let (oldest, newest) = kept(db)?;
-    let lost = after > newest || after.saturating_add(1) < oldest;
-    let mut last = if lost { oldest - 1 } else { after };
-    let mut events = Vec::new();
-    if lost {
+/// What a client that had event `after` is told next.
+fn told(after: i64, followed: EventsAfter) -> impl Iterator<Item = Event> {
+    let reset = followed.lost_before.map(|oldest| {
         let data = format!("{{\"asked\":{after},\"oldest\":{oldest}}}");
-        events.push(Event::default().id(last.to_string()).event("reset").data(data));
-    }
-    let sql = format!(
-        "SELECT id, kind, json, {} FROM event WHERE id > ?2 ORDER BY id LIMIT ?3",
-        visible(area)
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query((area, last, PAGE))?;
-    let mut read = 0;
-    while let Some(row) = rows.next()? {
-        read += 1;
-        last = row.get(0)?;
-        if row.get(3)? {
-            let kind: String = row.get(1)?;
-            let json: String = row.get(2)?;
-            events.push(Event::default().id(last.to_string()).event(kind).data(json));
-        }
-    }
-    Ok(Batch { events, last, full: read == PAGE })
+        Event::default().id((oldest - 1).to_string()).event("reset").data(data)
+    });
+    let events = followed.events.into_iter();
+    let events =
+        events.map(|row| Event::default().id(row.id.to_string()).event(row.kind).data(row.json));
+    reset.into_iter().chain(events)
 }

@@ -6,17 +6,16 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
-use rusqlite::Connection;
-use standpipe_rules::Ms;
-use standpipe_rules::incidents::{ActionKind, State, WireIncident};
+use standpipe_rules::incidents::{ActionKind, State};
 use standpipe_shared::Severity;
-use standpipe_store::accounts::{Area, Right};
-use standpipe_store::readers::ReadError;
+use standpipe_store::accounts::Right;
+use standpipe_store::views::board::{self as view_of, BoardRow};
+use standpipe_store::views::maintenance::briefs;
 
 use super::device::SPEAKS_FROM;
 use super::incident::{act_form, bearing, first_hydrant, water_note};
 use super::layout;
-use super::maintenance::{Brief, brief, lines};
+use super::maintenance::{LINES, lines};
 use super::text::{Say, say, words};
 use super::view::{Form, Oops, View};
 
@@ -38,9 +37,6 @@ const NO_STATION: Say = say(
     "You stand for no station: having this page open is nobody's presence.",
     "您的账户不属于任何站点：打开本页不代表有人值守。",
 );
-
-/// Incidents on the board.
-const ROWS: u32 = 200;
 
 /// The board.
 pub async fn page(view: View) -> Result<Response, Oops> {
@@ -66,69 +62,13 @@ pub async fn here(view: View, _sent: Form) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// What is open: how many in all, and the worst.
-struct Open {
-    total: u32,
-    worst: Vec<Told>,
-    announced: Vec<Brief>,
-}
-
-/// An incident, and where it is in words.
-struct Told {
-    it: WireIncident,
-    /// What its station is called; empty of a device that nobody registered.
-    station: String,
-    /// Of a device that nobody registered: the area that it speaks from.
-    stray: Option<String>,
-}
-
-/// A row's incident, what its station is called (its id, where it has no row), and the area of a
-/// device that nobody registered (by name, where a station is called like it).
-const TOLD: &str = "i.wire,
-    coalesce((SELECT json_extract(s.json, '$.name') FROM station s WHERE s.id = i.station),
-        i.station),
-    (SELECT coalesce((SELECT json_extract(s.json, '$.name') FROM station s
-            WHERE s.id = json_extract(d.json, '$.area')), json_extract(d.json, '$.area'))
-        FROM device d WHERE d.id = json_extract(i.wire, '$.device.id')
-        AND NOT json_extract(d.json, '$.claimed'))";
-
-fn told(row: &rusqlite::Row<'_>) -> Result<Told, ReadError> {
-    let it = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
-    Ok(Told { it, station: row.get(1)?, stray: row.get(2)? })
-}
-
-fn open(db: &Connection, area: &Area, now: Ms) -> Result<Open, ReadError> {
-    // Children stand behind their zone's incident. Ids are sorted first, so that the incidents
-    // themselves are read for the rows shown only.
-    let of = format!(
-        "FROM incident i WHERE i.open = 1 AND json_extract(i.wire, '$.parent') IS NULL
-         AND {}",
-        area.incidents()
-    );
-    let total = format!("SELECT count(*) {of}");
-    let total = db.prepare_cached(&total)?.query_row([area], |row| row.get(0))?;
-    let sql = format!(
-        "SELECT {TOLD} FROM incident i WHERE i.id IN (SELECT id FROM (SELECT i.id,
-             CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1 WHEN 'warning' THEN 2
-                 ELSE 3 END AS rank {of} ORDER BY rank, i.state <> 'open', i.opened_at DESC, i.number DESC
-             LIMIT {ROWS}))"
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query([area])?;
-    let mut worst: Vec<Told> = Vec::new();
-    while let Some(row) = rows.next()? {
-        worst.push(told(row)?);
-    }
-    worst.sort_by_key(|Told { it, .. }| {
-        let later = it.state != State::Open;
-        (std::cmp::Reverse(it.severity), later, std::cmp::Reverse(it.opened_at), it.id)
-    });
-    Ok(Open { total, worst, announced: brief(db, area, None, now)? })
-}
-
 async fn rows(view: &View) -> Result<Markup, Oops> {
     let (area, now) = (view.who.area.clone(), view.now);
-    let open = view.api.store.read(move |db| open(db, &area, now)).await?;
+    let read = view
+        .api
+        .store
+        .read(move |db| Ok((view_of::open(db, &area)?, briefs(db, &area, None, now, LINES)?)));
+    let (open, announced) = read.await?;
     let left = open.total.saturating_sub(u32::try_from(open.worst.len()).unwrap_or(u32::MAX));
     Ok(html! {
         @if open.total == 0 {
@@ -137,9 +77,9 @@ async fn rows(view: &View) -> Result<Markup, Oops> {
             p.count { strong { (open.total) } " " (view.say(OPEN)) }
         }
         p.note { a href="/digest" { (view.say(NOTICES)) } }
-        (lines(view, &open.announced))
+        (lines(view, &announced))
         ol.board {
-            @for it in &open.worst { (row(view, it)) }
+            @for found in &open.worst { (row(view, found)) }
         }
         @if left > 0 { p { "+ " (left) " " (view.say(MORE)) } }
     })
@@ -147,8 +87,9 @@ async fn rows(view: &View) -> Result<Markup, Oops> {
 
 /// Where it is: address, device and station; of an unregistered device that it is one, and from
 /// where it speaks.
-fn place<'a>(view: &View, Told { it, station, stray }: &'a Told) -> Vec<Cow<'a, str>> {
-    let device = it.device.as_ref();
+fn place<'a>(view: &View, row: &'a BoardRow) -> Vec<Cow<'a, str>> {
+    let BoardRow { incident, station, stray } = row;
+    let device = incident.device.as_ref();
     if let (Some(device), Some(area)) = (device, stray) {
         return vec![
             format!("{} {}", view.say(UNREGISTERED), device.id).into(),
@@ -161,8 +102,8 @@ fn place<'a>(view: &View, Told { it, station, stray }: &'a Told) -> Vec<Cow<'a, 
     parts.filter(|it| !it.is_empty()).map(Cow::Borrowed).collect()
 }
 
-fn row(view: &View, told: &Told) -> Markup {
-    let it = &told.it;
+fn row(view: &View, found: &BoardRow) -> Markup {
+    let it = &found.incident;
     let class = format!("incident {} {}", it.severity.as_str(), it.state.as_str());
     html! {
         li class=(class) #{ "i-" (it.id) } {
@@ -177,7 +118,7 @@ fn row(view: &View, told: &Told) -> Markup {
                 (view.ago(it.since))
             }
             a.title href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) }
-            @let place = place(view, told);
+            @let place = place(view, found);
             @if !place.is_empty() { p.where { (place.join(" · ")) } }
             @if it.step > 1 && it.state == State::Open {
                 p.where { strong { (view.say(STEP).replace("{}", &it.step.to_string())) } }
@@ -196,20 +137,19 @@ fn row(view: &View, told: &Told) -> Markup {
 /// The fire that fills every page until somebody of this station takes it, and what sounds.
 pub async fn takeover(view: View) -> Result<Response, Oops> {
     let (area, station) = (view.who.area.clone(), view.who.station.clone());
-    let found = view
-        .api
-        .store
-        .read(move |db| Ok((alarms(db, &area, station.as_deref())?, drill(db, &area)?)));
-    let (found, drill) = found.await?;
-    let fires: Vec<&Told> =
-        found.iter().filter(|told| told.it.severity == Severity::Fire).collect();
+    let found = view.api.store.read(move |db| {
+        Ok((view_of::alarms(db, &area, station.as_deref())?, view_of::exercise(db, &area)?))
+    });
+    let (found, exercise) = found.await?;
+    let fires: Vec<&BoardRow> =
+        found.iter().filter(|row| row.incident.severity == Severity::Fire).collect();
     let content = match (fires.first(), found.first()) {
         (Some(fire), _) => filled(&view, fire, fires.len() - 1),
         (None, Some(_)) => html! { span data-sound="critical" hidden {} },
         (None, None) => html! {},
     };
     let content = html! {
-        @if let Some(Told { it, station, .. }) = &drill {
+        @if let Some(BoardRow { incident: it, station, .. }) = &exercise {
             p.drill role="status" {
                 strong { (view.say(EXERCISE)) } " · "
                 a href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) } " · " (station)
@@ -221,52 +161,15 @@ pub async fn takeover(view: View) -> Result<Response, Oops> {
     Ok(content.into_response())
 }
 
-/// The newest exercise or test of a fire that goes on.
-fn drill(db: &Connection, area: &Area) -> Result<Option<Told>, ReadError> {
-    let sql = format!(
-        "SELECT {TOLD} FROM incident i
-         WHERE i.open = 1 AND i.class = 'fire' AND i.severity = 'notice' AND {}
-         AND json_extract(i.wire, '$.exercise') ORDER BY i.opened_at DESC, i.number DESC LIMIT 1",
-        area.incidents()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query([area])?;
-    rows.next()?.map(told).transpose()
-}
-
-/// Open fires and critical incidents this station was told of in their present episode, the
-/// newest first; without a station, all.
-fn alarms(db: &Connection, area: &Area, station: Option<&str>) -> Result<Vec<Told>, ReadError> {
-    let sql = format!(
-        "SELECT {TOLD} FROM incident i
-         WHERE i.open = 1 AND i.state = 'open'
-         AND i.severity IN ('fire', 'critical') AND {}
-         AND (?2 IS NULL OR EXISTS (SELECT 1 FROM page p WHERE p.incident = i.id
-             AND p.kind = 'station' AND p.receiver = ?2
-             AND p.episode = json_extract(i.wire, '$.episode')))
-         AND NOT json_extract(i.wire, '$.exercise')
-         AND json_extract(i.wire, '$.parent') IS NULL
-         ORDER BY i.severity = 'fire' DESC, i.opened_at DESC, i.number DESC LIMIT 100",
-        area.incidents()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query((area, station))?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(told(row)?);
-    }
-    Ok(found)
-}
-
-fn filled(view: &View, told: &Told, more: usize) -> Markup {
-    let fire = &told.it;
+fn filled(view: &View, found: &BoardRow, more: usize) -> Markup {
+    let fire = &found.incident;
     html! {
         section.takeover role="alertdialog" aria-labelledby="takeover-title" data-sound="fire"
             data-shown=(fire.id) data-episode=(fire.episode) {
             (layout::sign(Severity::Fire))
             p.sev { (view.say(words::severity(Severity::Fire))) }
             h2 #takeover-title { (view.lang.text(&fire.title)) }
-            p.where { (place(view, told).join(" · ")) }
+            p.where { (place(view, found).join(" · ")) }
             p.since { (view.say(words::SINCE)) " " (view.since(fire.since)) " · " (view.ago(fire.since)) }
             @if let Some(note) = water_note(view, fire) { p { strong { (note) } } }
             @for it in fire.hydrants.iter().take(3) {

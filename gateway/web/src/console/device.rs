@@ -4,28 +4,25 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
-use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
-use standpipe_rules::detect::{HydrantNow, Memory};
-use standpipe_rules::incidents::{State, WireIncident};
-use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry};
+use standpipe_rules::detect::HydrantNow;
+use standpipe_rules::incidents::State;
+use standpipe_rules::registry::{Device, Profile};
 use standpipe_shared::{Class, Field, Kind};
-use standpipe_store::accounts::{Area, Right};
-use standpipe_store::readers::ReadError;
+use standpipe_store::accounts::Right;
+use standpipe_store::views::devices::{DeviceDetail, DeviceStatus, detail};
+use standpipe_store::views::maintenance::{WorkBrief, briefs};
 
 use super::assets::CHART;
 use super::devices::{Sight, UNCLAIMED, conditions};
 use super::incident::{or_dash, trust_class};
 use super::layout;
-use super::maintenance::{Brief, brief, lines};
+use super::maintenance::{LINES, lines};
 use super::text::{Say, say, words};
 use super::view::{Form, Oops, View, device_path, escaped};
 use super::work::{self, History};
 use crate::api::body::Id;
-use crate::api::devices::Status;
-use crate::api::maintenance::out_of_service;
 use crate::api::problem::Problem;
-use crate::report::RELAPSED;
 
 const NEWEST: Say = say("Newest reading", "最新读数");
 const HEARD: Say = say("Heard", "最近通信");
@@ -61,120 +58,44 @@ const LIVE_SAYS: Say = say(
 const ANNOUNCE: Say =
     say("Announce work, a walk test or an exercise here", "在此公告维护、巡检测试或演练");
 
-/// Incidents listed.
-const INCIDENTS: u32 = 30;
-
 /// A device with all that is known of it.
 struct Known {
-    device: Device,
-    /// Whether it is one of the visitor's stations'; else they were paged about a fire near it.
-    own: bool,
-    /// What its station is called.
-    station: String,
-    conditions: u32,
-    heard_at: Option<Ms>,
+    found: DeviceDetail,
     /// Its pressure, or its smoke.
     value: Option<f32>,
     /// When that was measured.
     measured_at: Option<Ms>,
+    /// Of a hydrant: whether it can be relied on.
     hydrant: Option<HydrantNow>,
-    /// What it said of itself.
-    status: Option<Status>,
-    incidents: Vec<WireIncident>,
-    /// Whether its newest water incident failed again after a repair.
-    relapsed: bool,
-    announced: Vec<Brief>,
+    announced: Vec<WorkBrief>,
 }
 
-fn find(
-    db: &Connection,
-    (area, id): (&Area, &str),
-    profiles: &Registry,
-    now: Ms,
-) -> Result<Option<Known>, ReadError> {
-    let sql = format!(
-        "SELECT d.json, coalesce(m.conditions, 0), m.heard_at, m.body, d.ix,
-             coalesce((SELECT json_extract(s.json, '$.name') FROM station s
-                 WHERE s.id = d.station), d.station), {}
-         FROM device d LEFT JOIN memory m ON m.ix = d.ix
-             LEFT JOIN device_status f ON f.ix = d.ix WHERE {} AND d.id = ?2",
-        Status::COLUMNS,
-        area.devices_in_sight()
-    );
-    let row = db.prepare_cached(&sql)?.query_row((area, id), |row| {
-        let body: Option<Vec<u8>> = row.get(3)?;
-        let status = Status::read(row, 6)?;
-        let known = (row.get(1)?, row.get(2)?, row.get(5)?, status);
-        Ok(((row.get::<_, String>(0)?, DeviceIx(row.get(4)?)), body, known))
-    });
-    let Some(((json, ix), body, known)) = row.optional()? else {
-        return Ok(None);
-    };
-    let (conditions, heard_at, station, status) = known;
-    let device: Device = serde_json::from_str(&json)?;
-    let memory = body.and_then(|it| Memory::from_body(&it).ok()).unwrap_or_default();
-    let mut hydrant = (device.kind == Kind::Hydrant)
-        .then(|| HydrantNow::of(&device, profiles.profile_of(&device), &memory, now));
-    if let Some(it) = &mut hydrant
-        && out_of_service(db, now)?.contains(&ix)
-    {
-        *it = it.out_of_service();
-    }
-    let shown = match device.kind {
-        Kind::Hydrant => Field::PressureKpa,
-        Kind::Smoke => Field::SmokeDbM,
-    };
-    let (value, measured_at) = (memory.latest.get(shown), memory.fresh().measured(shown));
-    let announced = brief(db, area, Some(id), now)?;
-    let own = area.holds(&device.station);
-    let (incidents, relapsed) = incidents(db, (area, own), id)?;
-    Ok(Some(Known {
-        device,
-        own,
-        station,
-        conditions,
-        heard_at,
-        value,
-        measured_at,
-        hydrant,
-        status,
-        incidents,
-        relapsed,
-        announced,
-    }))
-}
-
-/// Its newest incidents, as far as they are the visitor's business, and whether the newest about
-/// its water failed again after a repair.
-fn incidents(
-    db: &Connection,
-    (area, own): (&Area, bool),
-    id: &str,
-) -> Result<(Vec<WireIncident>, bool), ReadError> {
-    let sql = format!(
-        "SELECT i.wire, {RELAPSED} FROM incident i
-         WHERE json_extract(i.wire, '$.device.id') = ?2 AND (?3 OR {})
-         ORDER BY i.opened_at DESC LIMIT ?4",
-        area.incidents()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query((area, id, own, INCIDENTS))?;
-    let (mut incidents, mut relapsed) = (Vec::new(), None);
-    while let Some(row) = rows.next()? {
-        let it: WireIncident = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
-        if it.class == Class::Water && relapsed.is_none() {
-            relapsed = Some(row.get(1)?);
+impl Known {
+    fn of(found: DeviceDetail, announced: Vec<WorkBrief>, view: &View) -> Self {
+        let DeviceDetail { device, memory, .. } = &found;
+        let profile = view.api.profiles.profile_of(device);
+        let mut hydrant = (device.kind == Kind::Hydrant)
+            .then(|| HydrantNow::of(device, profile, memory, view.now));
+        if found.out_of_service {
+            hydrant = hydrant.map(HydrantNow::out_of_service);
         }
-        incidents.push(it);
+        let shown = match device.kind {
+            Kind::Hydrant => Field::PressureKpa,
+            Kind::Smoke => Field::SmokeDbM,
+        };
+        let (value, measured_at) = (memory.latest.get(shown), memory.fresh().measured(shown));
+        Self { found, value, measured_at, hydrant, announced }
     }
-    Ok((incidents, relapsed.unwrap_or(false)))
 }
 
 async fn read(view: &View, id: &str) -> Result<Known, Oops> {
     let (area, key, now) = (view.who.area.clone(), id.to_owned(), view.now);
-    let api = std::sync::Arc::clone(&view.api);
-    let read = view.api.store.read(move |db| find(db, (&area, &key), &api.profiles, now));
-    Ok(read.await?.ok_or_else(|| Problem::unknown("device", id))?)
+    let read = view.api.store.read(move |db| {
+        let Some(found) = detail(db, &area, &key, now)? else { return Ok(None) };
+        Ok(Some((found, briefs(db, &area, Some(&key), now, LINES)?)))
+    });
+    let (found, announced) = read.await?.ok_or_else(|| Problem::unknown("device", id))?;
+    Ok(Known::of(found, announced, view))
 }
 
 /// The page.
@@ -190,12 +111,16 @@ pub async fn refused(view: &View, id: &str, why: (&Form, Say)) -> Result<Respons
 /// A device of the visitor's stations.
 pub async fn registered(view: &View, id: &str) -> Result<Device, Oops> {
     let known = read(view, id).await?;
-    if known.own { Ok(known.device) } else { Err(Problem::unknown("device", id).into()) }
+    if known.found.own {
+        Ok(known.found.device)
+    } else {
+        Err(Problem::unknown("device", id).into())
+    }
 }
 
 async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Response, Oops> {
     let known = read(view, id).await?;
-    let device = &known.device;
+    let device = &known.found.device;
     let done = History::read(view, device).await?;
     let content = html! {
         article {
@@ -204,12 +129,12 @@ async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Resp
                 (now(view, &known))
             }
             (chart(view, &known))
-            @if known.own && device.kind == Kind::Hydrant {
+            @if known.found.own && device.kind == Kind::Hydrant {
                 @if view.who.may(Right::CheckHydrant) { (live(view, device)) }
                 (work::flow(view, device, &done, wrong))
             }
             (work::history(view, device, &done))
-            @if known.own && view.who.may(Right::Announce) {
+            @if known.found.own && view.who.may(Right::Announce) {
                 p.noprint { a href={ "/maintenance?device=" (escaped(&device.id)) } { (view.say(ANNOUNCE)) } }
             }
         }
@@ -223,9 +148,9 @@ pub async fn part(view: View, Id(id): Id) -> Result<Markup, Oops> {
 }
 
 fn now(view: &View, known: &Known) -> Markup {
-    let device = &known.device;
+    let device = &known.found.device;
     let profile = view.api.profiles.profile_of(device);
-    let sight = Sight::of(known.heard_at, known.hydrant.map(|it| it.trust));
+    let sight = Sight::of(known.found.heard_at, known.hydrant.map(|it| it.trust));
     html! {
         section.now {
             (lines(view, &known.announced))
@@ -242,19 +167,19 @@ fn now(view: &View, known: &Known) -> Markup {
                     @if let Some(reason) = it.reason { span.age { (view.say(words::trust_reason(reason))) } " " }
                 }
                 // The tag says it already where a hydrant is not known.
-                @if known.conditions != 0 || sight == Sight::Clear || known.hydrant.is_none() {
-                    (conditions(view, known.conditions, sight))
+                @if known.found.conditions != 0 || sight == Sight::Clear || known.hydrant.is_none() {
+                    (conditions(view, known.found.conditions, sight))
                 }
             }
             dl.facts {
                 dt { (view.say(NEWEST)) }
                 dd { @if let Some(at) = known.measured_at { (view.moment(at)) " · " (view.ago(at)) } @else { (view.say(words::NEVER)) } }
                 dt { (view.say(HEARD)) }
-                dd { @if let Some(at) = known.heard_at { (view.ago(at)) } @else { (view.say(words::NEVER)) } }
+                dd { @if let Some(at) = known.found.heard_at { (view.ago(at)) } @else { (view.say(words::NEVER)) } }
                 dt { (view.say(words::ADDRESS)) }
                 dd { strong { (or_dash(&device.address)) } " " (device.building) " " (device.floor) }
                 @if device.claimed {
-                    dt { (view.say(words::STATION)) } dd { (known.station) }
+                    dt { (view.say(words::STATION)) } dd { (known.found.station) }
                 } @else {
                     dt { (view.say(UNCLAIMED)) } dd { (view.say(SPEAKS_FROM)) " " (device.area) }
                 }
@@ -268,7 +193,7 @@ fn now(view: &View, known: &Known) -> Markup {
                 @if !device.installed_on.is_empty() {
                     dt { (view.say(INSTALLED)) } dd { (device.installed_on) }
                 }
-                @if let Some(status) = &known.status { (of_itself(view, status)) }
+                @if let Some(status) = &known.found.status { (of_itself(view, status)) }
             }
         }
         (history(view, known))
@@ -276,7 +201,7 @@ fn now(view: &View, known: &Known) -> Markup {
 }
 
 /// What it said of itself when it last started.
-fn of_itself(view: &View, status: &Status) -> Markup {
+fn of_itself(view: &View, status: &DeviceStatus) -> Markup {
     let said = |code: &Option<String>, named: fn(&str) -> Option<Say>| {
         let code = code.clone()?;
         Some(named(&code).map_or(code, |words| view.say(words).to_owned()))
@@ -313,16 +238,16 @@ fn profile_name<'a>(view: &View, name: &'a str) -> &'a str {
 }
 
 fn history(view: &View, known: &Known) -> Markup {
-    let water = known.incidents.iter().find(|it| it.class == Class::Water);
+    let water = known.found.incidents.iter().find(|it| it.class == Class::Water);
     html! {
         section {
-            @if let Some(it) = water.filter(|_| known.device.kind == Kind::Hydrant) {
+            @if let Some(it) = water.filter(|_| known.found.device.kind == Kind::Hydrant) {
                 h2 { (view.say(INSPECTION)) }
-                p { (view.say(inspection(it.state, known.relapsed))) " · " (view.moment(it.updated_at)) }
+                p { (view.say(inspection(it.state, known.found.relapsed))) " · " (view.moment(it.updated_at)) }
             }
             h2 { (view.say(EVENTS)) }
-            @if known.incidents.is_empty() { p { (view.say(words::NONE)) } }
-            ul.plainlist.events { @for it in &known.incidents {
+            @if known.found.incidents.is_empty() { p { (view.say(words::NONE)) } }
+            ul.plainlist.events { @for it in &known.found.incidents {
                 li class=(it.severity.as_str()) data-mark=(it.opened_at) data-until=[it.closed_at] {
                     (layout::sign(it.severity))
                     (view.moment(it.opened_at)) " "
@@ -353,7 +278,8 @@ const fn inspection(state: State, relapsed: bool) -> Say {
 }
 
 fn chart(view: &View, known: &Known) -> Markup {
-    let (device, profile) = (&known.device, view.api.profiles.profile_of(&known.device));
+    let (device, profile) =
+        (&known.found.device, view.api.profiles.profile_of(&known.found.device));
     let (field, unit) = match device.kind {
         Kind::Hydrant => ("pressure_kpa", "kPa"),
         Kind::Smoke => ("smoke_db_m", "dB/m"),

@@ -6,20 +6,20 @@ use axum::response::Response;
 use maud::{Markup, PreEscaped, html};
 use qrcode::QrCode;
 use qrcode::render::svg;
-use rusqlite::{Connection, Row};
 use standpipe_rules::Ms;
-use standpipe_rules::detect::{HydrantNow, Memory, Trust, TrustReason};
+use standpipe_rules::detect::{HydrantNow, Trust, TrustReason};
 use standpipe_rules::registry::Device;
 use standpipe_shared::{Condition, Field, Kind};
-use standpipe_store::accounts::Area;
-use standpipe_store::readers::ReadError;
+use standpipe_store::views::devices::{
+    self as rows, ConditionFilter, DeviceFilter, DeviceLine, DeviceOrder,
+};
+use standpipe_store::views::{List, Page};
 
 use super::layout;
 use super::text::{Say, say, words};
 use super::view::{Oops, View, device_path, escaped};
-use crate::api::devices::{LIKE, STATUS_PARAMS, containing, of_status, said, set_of};
-use crate::api::list::{List, Source, Where};
-use crate::api::params::{Page, Params};
+use crate::api::devices::{STATUS_PARAMS, said, set_of, status_filters};
+use crate::api::params::Params;
 
 const TITLE: Say = say("Devices", "设备");
 const SEARCH: Say = say("Search id, name, address", "搜索编号、名称、地址");
@@ -48,17 +48,6 @@ const PER_PAGE: u32 = 50;
 /// Labels on a sheet's page.
 const LABELS_PER_PAGE: u32 = 24;
 
-/// One line of the list.
-struct Line {
-    device: Device,
-    conditions: u32,
-    heard_at: Option<Ms>,
-    pressure_kpa: Option<f64>,
-    smoke_db_m: Option<f64>,
-    memory: Option<Memory>,
-    station: String,
-}
-
 /// Whether what is true of a device now can be said at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
@@ -79,101 +68,53 @@ impl Sight {
     }
 }
 
-const BY_ID: Source = source("ORDER BY d.id");
-const BY_NAME: Source = source("ORDER BY d.name, d.id");
-const BY_HEARD: Source = source("ORDER BY m.heard_at, d.id");
-const BY_PRESSURE: Source = source(
-    "ORDER BY json_extract(m.latest, '$.pressure_kpa') IS NULL, \
-            json_extract(m.latest, '$.pressure_kpa'), d.id",
-);
-
-const fn source(order: &'static str) -> Source {
-    Source {
-        select: "d.json, coalesce(m.conditions, 0), m.heard_at, \
-                 json_extract(m.latest, '$.pressure_kpa'), json_extract(m.latest, '$.smoke_db_m'), \
-                 m.body, coalesce((SELECT json_extract(s.json, '$.name') FROM station s \
-                     WHERE s.id = d.station), d.station)",
-        from: "device d LEFT JOIN memory m ON m.ix = d.ix",
-        joins: "",
-        group: "",
-        order,
-    }
-}
-
-fn line(row: &Row<'_>) -> Result<Line, ReadError> {
-    Ok(Line {
-        device: serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?,
-        conditions: row.get(1)?,
-        heard_at: row.get(2)?,
-        pressure_kpa: row.get(3)?,
-        smoke_db_m: row.get(4)?,
-        memory: row.get::<_, Option<Vec<u8>>>(5)?.and_then(|it| Memory::from_body(&it).ok()),
-        station: row.get(6)?,
-    })
-}
-
 /// What is asked for.
 struct Asked {
     q: Option<String>,
     kind: Option<Kind>,
-    condition: Option<Wanted>,
-    sort: &'static str,
+    condition: Option<ConditionFilter>,
+    order: DeviceOrder,
     /// What the devices said of themselves, by the parameters of the API, where it is asked for.
     said: Vec<(&'static str, String)>,
     page: u32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    Anything,
-    One(Condition),
-}
-
-const SORTS: [(&str, Say); 4] = [
-    ("id", say("id", "编号")),
-    ("name", words::NAME),
-    ("heard", say("longest silent", "最久未通信")),
-    ("pressure", say("lowest pressure", "水压最低")),
+const SORTS: [(&str, DeviceOrder, Say); 4] = [
+    ("id", DeviceOrder::Id, say("id", "编号")),
+    ("name", DeviceOrder::Name, words::NAME),
+    ("heard", DeviceOrder::Heard, say("longest silent", "最久未通信")),
+    ("pressure", DeviceOrder::Pressure, say("lowest pressure", "水压最低")),
 ];
 
 fn asked(uri: &Uri) -> Result<Asked, Oops> {
     let accepted = ["q", "kind", "condition", "sort", "page"];
     let params = Params::read(uri, &[&accepted[..], &STATUS_PARAMS].concat())?;
     let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
-    let mut conditions = vec![("any", Wanted::Anything)];
-    conditions.extend(Condition::ALL.map(|it| (it.as_str(), Wanted::One(it))));
+    let mut conditions = vec![("any", ConditionFilter::Any)];
+    conditions.extend(Condition::ALL.map(|it| (it.as_str(), ConditionFilter::One(it))));
     Ok(Asked {
         q: params.text("q")?,
         kind: params.one_of("kind", &kinds)?,
         condition: params.one_of("condition", &conditions)?,
-        sort: params.one_of("sort", &SORTS.map(|it| (it.0, it.0)))?.unwrap_or("id"),
+        order: params
+            .one_of("sort", &SORTS.map(|(name, order, _)| (name, order)))?
+            .unwrap_or_default(),
         said: said(&params)?,
         page: params.page()?.page,
     })
 }
 
-fn find(
-    db: &Connection,
-    area: &Area,
-    asked: &Asked,
-    per_page: u32,
-) -> Result<List<Line>, ReadError> {
-    let mut wanted = Where::within(area, area.devices());
-    wanted.and_some("d.kind = ?", asked.kind.map(Kind::as_str));
-    match asked.condition {
-        None => {}
-        Some(Wanted::Anything) => wanted.and_always("m.conditions <> 0"),
-        Some(Wanted::One(it)) => wanted.and("m.conditions & ? <> 0", it.bit()),
-    }
-    wanted.and_some(LIKE, asked.q.as_deref().map(containing));
-    of_status(&asked.said, &mut wanted);
-    let source = match asked.sort {
-        "name" => BY_NAME,
-        "heard" => BY_HEARD,
-        "pressure" => BY_PRESSURE,
-        _ => BY_ID,
+async fn find(view: &View, asked: &Asked, per_page: u32) -> Result<List<DeviceLine>, Oops> {
+    let filter = DeviceFilter {
+        station: None,
+        kind: asked.kind,
+        condition: asked.condition,
+        text: asked.q.clone(),
+        status: status_filters(&asked.said),
     };
-    source.page(db, &wanted, Page { page: asked.page, per_page }, line)
+    let (order, page) = (asked.order, Page { page: asked.page, per_page });
+    let area = view.who.area.clone();
+    Ok(view.api.store.read(move |db| rows::lines(db, &area, &filter, order, page)).await?)
 }
 
 /// The list.
@@ -211,22 +152,21 @@ pub async fn part(view: View, uri: Uri) -> Result<Markup, Oops> {
     Ok(table(&view, &rows(&view, &uri).await?))
 }
 
-async fn rows(view: &View, uri: &Uri) -> Result<List<Line>, Oops> {
-    let (asked, area) = (asked(uri)?, view.who.area.clone());
-    Ok(view.api.store.read(move |db| find(db, &area, &asked, PER_PAGE)).await?)
+async fn rows(view: &View, uri: &Uri) -> Result<List<DeviceLine>, Oops> {
+    find(view, &asked(uri)?, PER_PAGE).await
 }
 
 /// The same question on another page.
 fn query(asked: &Asked, page: u32) -> String {
     let condition = asked.condition.map_or("", |it| match it {
-        Wanted::Anything => "any",
-        Wanted::One(it) => it.as_str(),
+        ConditionFilter::Any => "any",
+        ConditionFilter::One(condition) => condition.as_str(),
     });
     let mut query = format!(
         "q={}&kind={}&condition={condition}&sort={}",
         escaped(asked.q.as_deref().unwrap_or("")),
         asked.kind.map_or("", Kind::as_str),
-        asked.sort
+        SORTS.iter().find(|(_, order, _)| *order == asked.order).map_or("id", |(name, ..)| name)
     );
     for (name, value) in &asked.said {
         query += &format!("&{name}={}", escaped(value));
@@ -247,16 +187,16 @@ fn filters(view: &View, asked: &Asked) -> Markup {
             }
             select name="condition" aria-label=(view.say(CONDITION)) {
                 option value="" { (view.say(CONDITION)) ": " (view.say(ANY)) }
-                option value="any" selected[asked.condition == Some(Wanted::Anything)] { (view.say(ANYTHING)) }
+                option value="any" selected[asked.condition == Some(ConditionFilter::Any)] { (view.say(ANYTHING)) }
                 @for it in Condition::ALL {
-                    option value=(it.as_str()) selected[asked.condition == Some(Wanted::One(it))] {
+                    option value=(it.as_str()) selected[asked.condition == Some(ConditionFilter::One(it))] {
                         (view.say(words::condition(it)))
                     }
                 }
             }
             select name="sort" aria-label=(view.say(SORT)) {
-                @for (name, text) in SORTS {
-                    option value=(name) selected[asked.sort == name] { (view.say(SORT)) ": " (view.say(text)) }
+                @for (name, order, text) in SORTS {
+                    option value=(name) selected[asked.order == order] { (view.say(SORT)) ": " (view.say(text)) }
                 }
             }
             @for (name, value) in &asked.said { input type="hidden" name=(name) value=(value); }
@@ -265,7 +205,7 @@ fn filters(view: &View, asked: &Asked) -> Markup {
     }
 }
 
-fn table(view: &View, found: &List<Line>) -> Markup {
+fn table(view: &View, found: &List<DeviceLine>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(view.say(TITLE)) {
             table {
@@ -280,7 +220,7 @@ fn table(view: &View, found: &List<Line>) -> Markup {
     }
 }
 
-fn row(view: &View, it: &Line) -> Markup {
+fn row(view: &View, it: &DeviceLine) -> Markup {
     let device = &it.device;
     let profile = view.api.profiles.profile_of(device);
     let memory = it.memory.as_ref().filter(|_| device.kind == Kind::Hydrant);
@@ -351,10 +291,9 @@ pub fn conditions(view: &View, set: u32, sight: Sight) -> Markup {
 
 /// A sheet of labels, to be printed and put on the devices.
 pub async fn labels(view: View, uri: Uri) -> Result<Response, Oops> {
-    let (asked, area) = (asked(&uri)?, view.who.area.clone());
-    let page = asked.page;
-    let found = view.api.store.read(move |db| find(db, &area, &asked, LABELS_PER_PAGE)).await?;
-    let next = super::view::with_page(&view.here, page + 1);
+    let asked = asked(&uri)?;
+    let found = find(&view, &asked, LABELS_PER_PAGE).await?;
+    let next = super::view::with_page(&view.here, asked.page + 1);
     let content = html! {
         p.noprint {
             button type="button" data-print { (view.say(LABELS)) } " "

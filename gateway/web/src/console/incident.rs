@@ -129,7 +129,7 @@ async fn now(view: &View, whole: &Whole) -> Result<Markup, Oops> {
         (evidence::facts(view, it, &known))
         @if it.class == Class::Fire { (water(view, it, &known)) }
         (family(view, whole))
-        (trail::trail(view, &whole.trail, &known.names))
+        (trail::trail(view, &whole.trail, &known.found.names))
     })
 }
 

@@ -8,18 +8,17 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::civil::DateTime;
 use maud::{Markup, html};
-use rusqlite::Connection;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Announced, Announcement, BadAnnouncement, Scope, mutable};
 use standpipe_shared::Condition;
-use standpipe_store::accounts::{Area, Right};
-use standpipe_store::readers::ReadError;
+use standpipe_store::accounts::Right;
+use standpipe_store::views::maintenance::{self as view_of, WorkBrief};
 
 use super::layout;
 use super::text::{Say, moment, say, words};
 use super::view::{Form, Oops, View, device_path, ours};
 use crate::api::body::text;
-use crate::api::maintenance::{Item, NotMade, ended, items, made, windows};
+use crate::api::maintenance::{Item, NotMade, ended, items, made};
 use crate::api::params::Params;
 use crate::api::problem::Problem;
 
@@ -67,8 +66,8 @@ const NO_TIME: Say = say("The time can't be read: choose it anew.", "时间无�
 const TIMES: Say = say("Times are those of", "时间所在时区：");
 
 const HOUR_MS: Ms = 3_600_000;
-/// Lines on the board and on a device's page.
-const LINES: usize = 12;
+/// Lines on the board and on a device's page, at most.
+pub const LINES: usize = 12;
 
 /// What an announcement is called.
 pub const fn name(it: Announced) -> Say {
@@ -139,16 +138,8 @@ async fn show(view: &View, filled: &Filled<'_>) -> Result<Response, Oops> {
 async fn known(view: &View) -> Result<Vec<(String, String)>, Oops> {
     let mut all = view.stations().await?;
     let area = view.who.area.clone();
-    let zones = view.api.store.read(move |db| {
-        let sql = format!(
-            "SELECT DISTINCT d.zone FROM device d WHERE {} AND d.zone <> '' ORDER BY 1 LIMIT 500",
-            area.devices()
-        );
-        let mut statement = db.prepare_cached(&sql)?;
-        let rows = statement.query_map([area], |row| Ok((row.get(0)?, String::new())))?;
-        Ok(rows.collect::<Result<Vec<_>, _>>()?)
-    });
-    all.extend(zones.await?);
+    let zones = view.api.store.read(move |db| view_of::zones(db, &area)).await?;
+    all.extend(zones.into_iter().map(|zone| (zone, String::new())));
     Ok(all)
 }
 
@@ -420,58 +411,17 @@ fn told(view: &View, bad: &BadAnnouncement) -> String {
     format!("{} {value}", view.say(words))
 }
 
-/// One announcement in a line, for other pages.
-pub struct Brief {
-    what: Announced,
-    scope: Option<Scope>,
-    until: Ms,
-    by: Box<str>,
-    note: Box<str>,
-    devices: u32,
-}
-
-/// What holds now and concerns an area, or one device of it; soonest end first.
-///
-/// # Errors
-/// [`ReadError`].
-pub fn brief(
-    db: &Connection,
-    area: &Area,
-    device: Option<&str>,
-    now: Ms,
-) -> Result<Vec<Brief>, ReadError> {
-    let sql = format!(
-        "SELECT count(*) FROM device d WHERE {} AND (?3 IS NULL OR d.id = ?3)
-         AND d.ix IN (SELECT value FROM json_each(?2))",
-        area.devices()
-    );
-    let mut count = db.prepare_cached(&sql)?;
-    let mut found = Vec::new();
-    for it in windows(db, now)?.into_iter().filter(|it| it.from <= now) {
-        let row = (area, serde_json::to_string(&it.devices)?, device);
-        let devices: u32 = count.query_row(row, |row| row.get(0))?;
-        if devices > 0 {
-            let (what, scope, until) = (it.what, it.scope, it.until);
-            found.push(Brief { what, scope, until, by: it.by, note: it.note, devices });
-        }
-        if found.len() == LINES {
-            break;
-        }
-    }
-    Ok(found)
-}
-
-/// The lines of it.
-pub fn lines(view: &View, all: &[Brief]) -> Markup {
+/// What is announced and holds now, a line each, for other pages.
+pub fn lines(view: &View, all: &[WorkBrief]) -> Markup {
     html! {
         @if !all.is_empty() {
-            ul.plainlist.announced { @for it in all {
+            ul.plainlist.announced { @for WorkBrief { window, devices } in all {
                 li {
-                    span.tag.exercise { (view.say(name(it.what))) } " "
-                    a href="/maintenance" { (scope(it.scope.as_ref())) } " · "
-                    (it.devices) " " (view.say(if it.devices == 1 { ONE } else { MANY })) " · "
-                    (view.say(UNTIL)) " " (view.moment(it.until)) " · " (it.by)
-                    @if !it.note.is_empty() { " · " (it.note) }
+                    span.tag.exercise { (view.say(name(window.what))) } " "
+                    a href="/maintenance" { (scope(window.scope.as_ref())) } " · "
+                    (devices) " " (view.say(if *devices == 1 { ONE } else { MANY })) " · "
+                    (view.say(UNTIL)) " " (view.moment(window.until)) " · " (window.by)
+                    @if !window.note.is_empty() { " · " (window.note) }
                 }
             } }
         }

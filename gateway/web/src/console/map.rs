@@ -4,12 +4,10 @@
 use axum::Json;
 use axum::response::Response;
 use maud::html;
-use rusqlite::Connection;
 use serde::Serialize;
 use standpipe_config::map_layer::Line;
-use standpipe_shared::{Condition, Severity};
-use standpipe_store::accounts::Area;
-use standpipe_store::readers::ReadError;
+use standpipe_shared::{Condition, Kind, Severity};
+use standpipe_store::views::map::{self as places, DevicePlace, StationPlace};
 
 use super::assets::MAP;
 use super::layout;
@@ -35,9 +33,6 @@ const SOME: Say = say("3 of the 12 here are not well", "此处 12 台，3 台异
 /// As `map.js` draws them.
 const CIRCLE: &str = "M12 4 A8 8 0 1 1 11.9 4 Z";
 const HOUSE: &str = "M3 21 V11 L12 2 L21 11 V21 Z";
-
-/// Devices drawn at most.
-const AT_MOST: u32 = 200_000;
 
 /// How a device looks, worst last; `map.js` has the same list.
 const FINE_LOOK: u8 = 0;
@@ -86,41 +81,23 @@ pub async fn points(view: View) -> Result<Json<Points>, Oops> {
     let area = view.who.area.clone();
     let layer = view.api.town.layer.clone();
     let points = view.api.store.read(move |db| {
-        let mut all = devices(db, &area)?;
-        all.extend(stations(db, &area)?);
+        let mut all: Vec<Point> = places::devices(db, &area)?.into_iter().map(device).collect();
+        all.extend(places::stations(db, &area)?.into_iter().map(station));
         Ok(Points { points: all, layer: layer.as_deref().map(<[_]>::to_vec) })
     });
     Ok(Json(points.await?))
 }
 
-fn devices(db: &Connection, area: &Area) -> Result<Vec<Point>, ReadError> {
-    let sql = format!(
-        "SELECT d.kind, d.id, d.name, json_extract(d.json, '$.lat'), json_extract(d.json, '$.lon'),
-             iif(m.heard_at IS NULL AND m.conditions = 0, NULL, m.conditions) FROM device d LEFT JOIN memory m ON m.ix = d.ix
-         WHERE {} AND json_extract(d.json, '$.lat') IS NOT NULL
-             AND json_extract(d.json, '$.lon') IS NOT NULL LIMIT {AT_MOST}",
-        area.devices()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map([area], |row| {
-        let kind = if row.get_ref(0)?.as_str()? == "hydrant" { "h" } else { "d" };
-        let look = look(row.get::<_, Option<u32>>(5)?);
-        Ok((kind, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, look))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn device(place: DevicePlace) -> Point {
+    let kind = match place.kind {
+        Kind::Hydrant => "h",
+        Kind::Smoke => "d",
+    };
+    (kind, place.id, place.name, place.lat, place.lon, look(place.conditions))
 }
 
-fn stations(db: &Connection, area: &Area) -> Result<Vec<Point>, ReadError> {
-    let sql = format!(
-        "SELECT s.id, json_extract(s.json, '$.name'), json_extract(s.json, '$.lat'),
-             json_extract(s.json, '$.lon'), s.online FROM station s WHERE {}",
-        area.stations()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map([area], |row| {
-        Ok(("s", row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn station(place: StationPlace) -> Point {
+    ("s", place.id, place.name, place.lat, place.lon, u8::from(place.online))
 }
 
 /// By what is true of it; silence, and never heard, look alike: nobody knows.

@@ -6,13 +6,14 @@ use axum::response::Response;
 use maud::{Markup, html};
 use standpipe_shared::is_hidden;
 use standpipe_store::QUARANTINE_ROWS;
+use standpipe_store::views::List;
+use standpipe_store::views::quarantine::{self as view, QuarantineRow};
 
 use super::layout;
 use super::text::{Say, say, words};
 use super::view::{Oops, View, escaped, with_page};
-use crate::api::list::List;
 use crate::api::params::Params;
-use crate::api::quarantine::{Found, read};
+use crate::api::quarantine::read;
 
 const TITLE: Say = say("Messages not understood", "无法识别的消息");
 const ABOUT: Say = say(
@@ -42,7 +43,7 @@ pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     let found = read(&view.api, &view.who, &uri, Some(PER_PAGE)).await?;
     let params = Params::read(&uri, &["reason", "device", "page", "per_page"])?;
     let (reason, device) = (params.text("reason")?, params.text("device")?);
-    let reasons = reasons(&view).await?;
+    let reasons = view.api.store.read(view::reasons).await?;
     let content = html! {
         h1 { (view.say(TITLE)) }
         p.note { (view.say(ABOUT)) }
@@ -54,17 +55,6 @@ pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
         (pages(&view, &found))
     };
     Ok(layout::page(&view, view.say(TITLE), &content))
-}
-
-/// The reasons there are, most first, and of how many messages.
-async fn reasons(view: &View) -> Result<Vec<(String, u32)>, Oops> {
-    let list = view.api.store.read(|db| {
-        let sql = "SELECT reason, count(*) FROM quarantine GROUP BY 1 ORDER BY 2 DESC, 1";
-        let mut statement = db.prepare_cached(sql)?;
-        let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    });
-    Ok(list.await?)
 }
 
 /// A reason in words; its code, where this version has none.
@@ -95,7 +85,7 @@ fn filters(
     }
 }
 
-fn table(view: &View, items: &[Found]) -> Markup {
+fn table(view: &View, items: &[QuarantineRow]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(view.say(TITLE)) {
             table.cards.log {
@@ -108,7 +98,7 @@ fn table(view: &View, items: &[Found]) -> Markup {
     }
 }
 
-fn row(view: &View, item: &Found) -> Markup {
+fn row(view: &View, item: &QuarantineRow) -> Markup {
     let said = readable(&item.payload);
     let head: String = said.chars().take(SHOWN).collect();
     html! { tr {
@@ -132,7 +122,7 @@ fn row(view: &View, item: &Found) -> Markup {
     } }
 }
 
-fn pages(view: &View, found: &List<Found>) -> Markup {
+fn pages(view: &View, found: &List<QuarantineRow>) -> Markup {
     html! {
         nav.pages aria-label=(view.say(TITLE)) {
             @if found.page > 1 {

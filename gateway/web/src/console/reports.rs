@@ -11,7 +11,7 @@ use super::text::{Lang, Say, moment, say, words};
 use super::view::{Oops, View};
 use crate::api::params::Params;
 use crate::api::problem::Problem;
-use crate::report::{Figures, Month, Report, Spread, gather};
+use crate::report::{Asked, Figures, Month, Report, Spread, gather};
 
 const TITLE: Say = say("Monthly report", "月度报告");
 const ALL: Say = say("All stations", "全部站点");
@@ -95,12 +95,9 @@ async fn asked(view: &View, uri: &Uri) -> Result<(Report, Month), Oops> {
         Some(text) => Month::parse(text)
             .ok_or_else(|| Problem::bad_parameter("month", text, "a month such as 2026-11"))?,
     };
-    let (area, now) = (view.who.area.clone(), view.now);
     let station = params.raw("station").map(str::to_owned);
-    let told = station.clone();
-    let read =
-        view.api.store.read(move |db| gather(db, (&area, told.as_deref()), (month, &zone), now));
-    let report = read.await?;
+    let asked = Asked { seen: view.who.area.clone(), station: station.clone(), month, zone };
+    let report = gather(&view.api.store, asked, view.now).await?;
     let missing = || Problem::unknown("station", station.as_deref().unwrap_or(""));
     Ok((report.ok_or_else(missing)?, month))
 }

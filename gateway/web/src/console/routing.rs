@@ -13,11 +13,12 @@ use maud::{Markup, html};
 use standpipe_config::Config;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{
-    Difference, Hears, Meta, Preview, Scene, Window, conditions_of, differences, preview,
+    Difference, Hears, Preview, Scene, Window, conditions_of, differences, preview,
 };
 use standpipe_rules::registry::{Device, DeviceIx, Registry, Station};
 use standpipe_shared::Condition;
 use standpipe_store::accounts::{Area, Right};
+use standpipe_store::views::routing;
 
 use super::layout;
 use super::text::{Say, say, words};
@@ -153,47 +154,24 @@ struct Cast {
 }
 
 async fn cast(view: &View, asked: &Asked) -> Result<Option<Cast>, Oops> {
-    let (id, as_now) = (asked.device.clone(), asked.as_now);
-    let read = view.api.store.read(move |db| {
-        let mut own = db.prepare_cached("SELECT json, ix FROM device WHERE id = ?1")?;
-        let mut rows = own.query([&id])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let device: Device = serde_json::from_str(&row.get::<_, String>(0)?)?;
-        let ix = DeviceIx(row.get(1)?);
-        let mut devices = vec![device];
-        let sql = "SELECT json FROM device WHERE kind = 'hydrant' AND zone = ?1 AND zone <> ''
-                   AND id <> ?2";
-        let mut statement = db.prepare_cached(sql)?;
-        let zone = devices.first().map(|it| it.zone.to_string()).unwrap_or_default();
-        for text in statement.query_map((zone, &id), |row| row.get::<_, String>(0))? {
-            devices.push(serde_json::from_str(&text?)?);
-        }
-        let (mut stations, mut away) = (Vec::new(), BTreeSet::new());
-        let mut statement = db.prepare_cached("SELECT json, online FROM station ORDER BY id")?;
-        for row in statement.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))? {
-            let (text, online): (String, bool) = row?;
-            let station: Station = serde_json::from_str(&text)?;
-            if as_now && !online {
-                away.insert(station.id.clone());
-            }
-            stations.push(station);
-        }
-        let mut statement = db.prepare_cached("SELECT value FROM meta WHERE key = 'book'")?;
-        let mut windows = Vec::new();
-        for text in statement.query_map((), |row| row.get::<_, String>(0))? {
-            windows.extend(serde_json::from_str::<Meta>(&text?)?.windows().to_vec());
-        }
-        // Here the device is the first of all, whatever place the store gave it.
-        windows.retain(|it| it.devices.contains(&ix));
-        for window in &mut windows {
-            window.devices = [DeviceIx(0)].into();
-        }
-        Ok(Some(Cast { stations, devices, windows, away }))
-    });
-    Ok(read.await?)
+    let id = asked.device.clone();
+    let found = view.api.store.read(move |db| routing::cast(db, &id)).await?;
+    Ok(found.map(|found| Cast::of(found, asked)))
 }
 
 impl Cast {
+    fn of(found: routing::Cast, asked: &Asked) -> Self {
+        let away = found.stations.iter().filter(|(_, online)| asked.as_now && !online);
+        let away = away.map(|(station, _)| station.id.clone()).collect();
+        let stations = found.stations.into_iter().map(|(station, _)| station).collect();
+        // Here the device is the first of all, whatever place the store gave it.
+        let mut windows = found.windows;
+        for window in &mut windows {
+            window.devices = [DeviceIx(0)].into();
+        }
+        Self { stations, devices: found.devices, windows, away }
+    }
+
     /// A receiver as people call it.
     fn called(&self, config: &Config, receiver: &Receiver) -> String {
         let called = |id: &str| self.stations.iter().find(|it| &*it.id == id).map(|it| &*it.name);

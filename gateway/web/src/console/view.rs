@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use standpipe_rules::Ms;
 use standpipe_store::accounts::same;
+use standpipe_store::views;
 
 use super::refused::Refused;
 use super::text::{Lang, Say, chosen, clock, day, machine, stamp};
@@ -85,15 +86,7 @@ impl View {
     /// What the store says.
     pub async fn stations(&self) -> Result<Vec<(String, String)>, Oops> {
         let area = self.who.area.clone();
-        let list = self.api.store.read(move |db| {
-            let sql = format!(
-                "SELECT s.id, json_extract(s.json, '$.name') FROM station s WHERE {} ORDER BY s.id",
-                area.stations()
-            );
-            let mut statement = db.prepare_cached(&sql)?;
-            let rows = statement.query_map([area], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        });
+        let list = self.api.store.read(move |db| views::stations::names(db, &area));
         Ok(list.await?)
     }
 

@@ -4,7 +4,6 @@
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use rusqlite::Connection;
 use standpipe_rules::Ms;
 use standpipe_rules::flow::{
     FlowClass, FlowTest, GB_FLOW_LPS, GB_RESIDUAL_KPA, NFPA_RESIDUAL_KPA, NoFlow,
@@ -12,7 +11,7 @@ use standpipe_rules::flow::{
 use standpipe_rules::registry::Device;
 use standpipe_shared::Kind;
 use standpipe_store::accounts::{Job, Right, Work};
-use standpipe_store::readers::ReadError;
+use standpipe_store::views::incidents::{PersonsAct, acts_at};
 
 use super::maintenance::name;
 use super::text::{Say, machine, say, words};
@@ -93,7 +92,8 @@ async fn read(view: &View, device: &Device, most: u32) -> Result<History, Oops> 
     let works = view.api.accounts.with(move |book| book.work_of(&id, (&zone, &station), most));
     let mut all: Vec<Done> = works.await?.into_iter().map(job).collect();
     let id = device.id.clone();
-    all.extend(view.api.store.read(move |db| acts(db, &id, most)).await?);
+    let acts = view.api.store.read(move |db| acts_at(db, &id, most));
+    all.extend(acts.await?.into_iter().map(act));
     all.sort_by_key(|it| std::cmp::Reverse(it.at));
     all.truncate(most as usize);
     Ok(History(all))
@@ -103,19 +103,10 @@ fn job(it: Work) -> Done {
     Done { at: it.at, who: it.who.into(), what: What::Job(it.job) }
 }
 
-/// What people did about its incidents.
-fn acts(db: &Connection, device: &str, most: u32) -> Result<Vec<Done>, ReadError> {
-    let sql = "SELECT t.at, t.by, t.incident, t.hop, t.detail FROM incident i
-               JOIN trail t ON t.incident = i.id
-               WHERE json_extract(i.wire, '$.device.id') = ?1 AND t.by <> 'gateway' AND t.hop IN
-                   ('acknowledged', 'dispatched', 'arrived', 'commented', 'resolved')
-               ORDER BY t.at DESC LIMIT ?2";
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map((device, most), |row| {
-        let what = What::Acted(row.get(2)?, row.get(3)?, row.get(4)?);
-        Ok(Done { at: row.get(0)?, who: row.get(1)?, what })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+/// What somebody did about one of its incidents.
+fn act(act: PersonsAct) -> Done {
+    let PersonsAct { at, by, incident, hop, detail } = act;
+    Done { at, who: by, what: What::Acted(incident, hop, detail) }
 }
 
 /// The list of it.

@@ -1,65 +1,55 @@
 //! Where a month's figures come from: incidents and their trails as the store keeps them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{Outcome, State, WireIncident};
-use standpipe_rules::selftest::{self, SELFTEST};
-use standpipe_shared::{Class, Condition, Severity};
-use standpipe_store::accounts::{Area, area};
-use standpipe_store::readers::ReadError;
+use standpipe_rules::incidents::{IncidentId, Outcome, State, WireIncident};
+use standpipe_rules::selftest;
+use standpipe_shared::{Class, Severity};
+use standpipe_store::accounts::Area;
+use standpipe_store::readers::{ReadError, Readers};
+use standpipe_store::views::report::{self as rows, MonthRows, ReportRows, Span, WatchedDevice};
 
-use super::story::{HOPS, Story};
+use super::story::Story;
 use super::watched::watched;
 use super::{Figures, Month, Report, Spread};
 
-/// SQL that is true of `incident i` that failed again after it was repaired, or seemed to be. Other
-/// episodes are none: it got worse, work on it took longer, or silence broke the evidence.
-pub const RELAPSED: &str = "EXISTS (SELECT 1 FROM trail a JOIN trail b ON b.incident = a.incident
-     WHERE a.incident = i.id AND a.hop = 'reopened' AND a.detail <> 'unverified'
-         AND b.n < a.n AND b.hop IN ('resolved', 'verifying'))";
+/// Whose month is told, and who asks.
+pub struct Asked {
+    /// What whoever asks may see.
+    pub seen: Area,
+    /// A station, with those below it; `None`: all that may be seen.
+    pub station: Option<String>,
+    /// Which month.
+    pub month: Month,
+    /// In which zone its days begin.
+    pub zone: TimeZone,
+}
 
 /// The month of a station and those below it, within what somebody may see; `None`: no such
 /// station for them.
 ///
 /// # Errors
 /// [`ReadError`].
-pub fn gather(
-    db: &Connection,
-    (seen, station): (&Area, Option<&str>),
-    (month, zone): (Month, &TimeZone),
-    now: Ms,
-) -> Result<Option<Report>, ReadError> {
-    let (of, name) = match station {
-        None => (seen.clone(), None),
-        Some(id) if !seen.holds(id) => return Ok(None),
-        Some(id) => {
-            let sql = "SELECT json_extract(json, '$.name') FROM station WHERE id = ?1";
-            let name: Option<String> = db.query_row(sql, [id], |row| row.get(0)).optional()?;
-            if name.is_none() {
-                return Ok(None);
-            }
-            (area(db, Some(id))?, name)
-        }
-    };
-    let (from, to) = (month.start(zone), month.after().start(zone));
-    let this = wires(db, &of, (from, to))?;
-    let opened = this.iter().filter(|it| counts(it)).map(|it| it.opened_at);
+pub async fn gather(store: &Readers, asked: Asked, now: Ms) -> Result<Option<Report>, ReadError> {
+    let Asked { seen, station, month, zone } = asked;
+    let (from, to) = (month.start(&zone), month.after().start(&zone));
+    let spans = [Span { from, to }, Span { from: month.before().start(&zone), to: from }];
+    let of = station.clone();
+    let read = store.read(move |db| rows::read(db, &seen, of.as_deref(), spans, now));
+    let Some(ReportRows { name, this, last, devices }) = read.await? else { return Ok(None) };
+    let opened = this.incidents.iter().filter(|it| counts(it)).map(|it| it.opened_at);
     Ok(Some(Report {
         month: month.to_string(),
-        station: station.map(str::to_owned),
+        station,
         name,
         from,
         to,
         made_at: now,
-        this: figures(db, &of, ((from, to), zone, now), &this)?,
-        last: {
-            let before = (month.before().start(zone), from);
-            figures(db, &of, (before, zone, now), &wires(db, &of, before)?)?
-        },
-        days: by_day(opened, (month, zone)),
+        this: figures(&this, &devices, (to, &zone), now),
+        last: figures(&last, &devices, (from, &zone), now),
+        days: by_day(opened, (month, &zone)),
     }))
 }
 
@@ -82,34 +72,20 @@ fn counts(it: &WireIncident) -> bool {
     real && !it.exercise && it.outcome.is_none_or(|outcome| !quiet.contains(&outcome))
 }
 
-fn wires(db: &Connection, of: &Area, (from, to): (Ms, Ms)) -> Result<Vec<WireIncident>, ReadError> {
-    let sql = format!(
-        "SELECT i.wire FROM incident i WHERE {} AND i.opened_at >= ?2 AND i.opened_at < ?3",
-        of.own_incidents()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query((of, from, to))?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        all.push(serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?);
-    }
-    Ok(all)
-}
-
+/// What is counted of a month that ends at `end`.
 fn figures(
-    db: &Connection,
-    of: &Area,
-    (span, zone, now): ((Ms, Ms), &TimeZone, Ms),
-    all: &[WireIncident],
-) -> Result<Figures, ReadError> {
+    rows: &MonthRows,
+    devices: &[WatchedDevice],
+    (end, zone): (Ms, &TimeZone),
+    now: Ms,
+) -> Figures {
     let mut it = Figures::default();
-    let (end, again) = (span.1, relapsed(db, of, span)?);
-    let known = watched(db, of, (end, zone), now)?;
+    let known = watched(devices, (end, zone), now);
     (it.devices, it.hydrants, it.in_service) = (known.devices, known.hydrants, known.in_service);
-    it.dry = standing(db, of, end, Condition::NoWater)?;
-    let offline = known.offline.map_or_else(|| standing(db, of, end, Condition::Offline), Ok)?;
-    it.unmonitored = known.never.map(|never| never + offline);
-    for incident in all.iter().filter(|it| counts(it)) {
+    it.dry = rows.dry;
+    let offline = known.offline.or(rows.offline);
+    it.unmonitored = known.never.zip(offline).map(|(never, offline)| never + offline);
+    for incident in rows.incidents.iter().filter(|it| counts(it)) {
         it.incidents += 1;
         *it.by_class.entry(incident.class.as_str().to_owned()).or_default() += 1;
         let worst = incident.conditions.iter().max_by_key(|it| it.severity());
@@ -124,71 +100,28 @@ fn figures(
             it.repaired += u32::from(incident.outcome == Some(Outcome::Repaired));
             it.recovered += u32::from(incident.outcome == Some(Outcome::Recovered));
             it.verifying += u32::from(incident.state == State::Verifying);
-            it.relapsed += u32::from(again.contains(&incident.id.to_string()));
+            it.relapsed += u32::from(rows.relapsed.contains(&incident.id));
         }
     }
-    (it.paged, it.acknowledged) = times(db, of, span, all)?;
-    Ok(it)
-}
-
-/// Devices of which something was true at a moment, as far as incidents tell.
-fn standing(db: &Connection, of: &Area, at: Ms, what: Condition) -> Result<u32, ReadError> {
-    let sql = format!(
-        "SELECT count(DISTINCT json_extract(i.wire, '$.device.id')) FROM incident i
-         WHERE {} AND i.opened_at < ?2 AND coalesce(i.closed_at, ?2) >= ?2
-             AND json_extract(i.wire, '$.device.id') NOT LIKE '{SELFTEST}-%'
-             AND i.state NOT IN ('verifying') AND EXISTS (
-                 SELECT 1 FROM json_each(i.wire, '$.conditions') c WHERE c.value = ?3)",
-        of.own_incidents()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    Ok(statement.query_row((of, at, what.as_str()), |row| row.get(0))?)
+    (it.paged, it.acknowledged) = times(rows);
+    it
 }
 
 /// How long it took to tell somebody, and until somebody took it.
-fn times(
-    db: &Connection,
-    of: &Area,
-    (from, to): (Ms, Ms),
-    all: &[WireIncident],
-) -> Result<(Spread, Spread), ReadError> {
-    let sql = format!(
-        "SELECT t.incident, t.hop, t.at FROM incident i JOIN trail t ON t.incident = i.id
-         WHERE {} AND i.opened_at >= ?2 AND i.opened_at < ?3 AND t.hop IN ({HOPS}) ORDER BY t.n",
-        of.own_incidents()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query((of, from, to))?;
-    let mut stories: HashMap<String, Story> = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let hop: String = row.get(1)?;
-        stories.entry(row.get(0)?).or_default().hop(&hop, row.get(2)?);
+fn times(rows: &MonthRows) -> (Spread, Spread) {
+    let mut stories: HashMap<IncidentId, Story> = HashMap::new();
+    for row in &rows.hops {
+        stories.entry(row.incident).or_default().hop(row.hop.as_str(), row.at);
     }
     let urgent = |it: &&WireIncident| counts(it) && it.severity >= Severity::Critical;
     let (mut paged, mut taken, mut of) = (Vec::new(), Vec::new(), 0);
-    for incident in all.iter().filter(urgent).filter(|it| it.parent.is_none()) {
+    for incident in rows.incidents.iter().filter(urgent).filter(|it| it.parent.is_none()) {
         of += 1;
-        let story = stories.get(&incident.id.to_string()).copied().unwrap_or_default();
+        let story = stories.get(&incident.id).copied().unwrap_or_default();
         paged.extend(story.paged_ms(incident.opened_at));
         taken.extend(story.taken_ms(incident.opened_at));
     }
-    Ok((Spread::of(paged, of), Spread::of(taken, of)))
-}
-
-/// The incidents of a month that failed again.
-fn relapsed(
-    db: &Connection,
-    of: &Area,
-    (from, to): (Ms, Ms),
-) -> Result<HashSet<String>, ReadError> {
-    let sql = format!(
-        "SELECT i.id FROM incident i
-         WHERE {} AND i.opened_at >= ?2 AND i.opened_at < ?3 AND i.class = 'water' AND {RELAPSED}",
-        of.own_incidents()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let ids = statement.query_map((of, from, to), |row| row.get(0))?;
-    Ok(ids.collect::<Result<_, _>>()?)
+    (Spread::of(paged, of), Spread::of(taken, of))
 }
 
 #[cfg(test)]

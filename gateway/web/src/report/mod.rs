@@ -24,7 +24,7 @@ use serde::Serialize;
 use standpipe_rules::Ms;
 use utoipa::ToSchema;
 
-pub use gather::{RELAPSED, gather};
+pub use gather::{Asked, gather};
 
 /// A month of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

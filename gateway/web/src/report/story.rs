@@ -7,10 +7,6 @@
 
 use standpipe_rules::Ms;
 
-/// The hops that tell, for SQL.
-pub const HOPS: &str =
-    "'received', 'raised', 'reopened', 'paged', 'delivered', 'acknowledged', 'dispatched'";
-
 /// One incident, hop by hop.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Story {

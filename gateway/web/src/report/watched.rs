@@ -2,20 +2,12 @@
 //! month that is over only what was written down then is: the date of installation, the hours in
 //! the ledger, and incidents. What nobody wrote down is not told: `None`, shown as "–".
 
-use std::collections::BTreeSet;
-
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rusqlite::Connection;
 use standpipe_rules::Ms;
-use standpipe_rules::registry::DeviceIx;
-use standpipe_rules::selftest::SELFTEST;
 use standpipe_shared::Condition;
 use standpipe_store::LEDGER_MS;
-use standpipe_store::accounts::Area;
-use standpipe_store::readers::ReadError;
-
-use crate::api::maintenance::out_of_service;
+use standpipe_store::views::report::WatchedDevice;
 
 const HOUR_MS: Ms = 3_600_000;
 
@@ -55,6 +47,19 @@ struct Then {
 }
 
 impl Row {
+    fn of(device: &WatchedDevice, zone: &TimeZone) -> Self {
+        let silent = Condition::Offline.bit() | Condition::SensorFault.bit();
+        let works = device.heard && device.conditions & silent == 0;
+        Self {
+            hydrant: device.hydrant,
+            installed: device.installed_on.as_deref().and_then(|text| day(text, zone)),
+            first: device.first_hour,
+            heard: device.heard,
+            offline: device.conditions & Condition::Offline.bit() != 0,
+            watches: works && !device.out_of_service,
+        }
+    }
+
     /// Whether it was heard before the end; `None`: nobody knows any more.
     fn was_heard(self, then: Then) -> Option<bool> {
         match self.first {
@@ -75,19 +80,11 @@ impl Row {
     }
 }
 
-/// The devices of an area at `end`, or now when that is not over.
-///
-/// # Errors
-/// [`ReadError`].
-pub fn watched(
-    db: &Connection,
-    of: &Area,
-    (end, zone): (Ms, &TimeZone),
-    now: Ms,
-) -> Result<Watched, ReadError> {
-    let rows = rows(db, of, zone, &out_of_service(db, now)?)?;
+/// The devices there are now as they were at `end`, or are, when that is not over.
+pub fn watched(devices: &[WatchedDevice], (end, zone): (Ms, &TimeZone), now: Ms) -> Watched {
+    let rows: Vec<Row> = devices.iter().map(|device| Row::of(device, zone)).collect();
     let kept_from = now - LEDGER_MS + HOUR_MS;
-    Ok(if now < end { today(&rows) } else { back_then(&rows, Then { end, kept_from }) })
+    if now < end { today(&rows) } else { back_then(&rows, Then { end, kept_from }) }
 }
 
 fn today(rows: &[Row]) -> Watched {
@@ -117,39 +114,6 @@ fn back_then(rows: &[Row], then: Then) -> Watched {
 
 fn small(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-fn rows(
-    db: &Connection,
-    of: &Area,
-    zone: &TimeZone,
-    lost: &BTreeSet<DeviceIx>,
-) -> Result<Vec<Row>, ReadError> {
-    // What only the self-test uses watches over nobody.
-    let sql = format!(
-        "SELECT d.ix, d.kind = 'hydrant', json_extract(d.json, '$.installed_on'),
-             (SELECT min(hour) FROM ledger l WHERE l.ix = d.ix), coalesce(m.conditions, 0),
-             m.heard_at IS NOT NULL
-         FROM device d LEFT JOIN memory m ON m.ix = d.ix
-         WHERE {} AND d.id NOT LIKE '{SELFTEST}-%'",
-        of.devices()
-    );
-    let silent = Condition::Offline.bit() | Condition::SensorFault.bit();
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map([of], |row| {
-        let installed: Option<String> = row.get(2)?;
-        let (conditions, heard): (u32, bool) = (row.get(4)?, row.get(5)?);
-        let works = heard && conditions & silent == 0;
-        Ok(Row {
-            hydrant: row.get(1)?,
-            installed: installed.and_then(|it| day(&it, zone)),
-            first: row.get(3)?,
-            heard,
-            offline: conditions & Condition::Offline.bit() != 0,
-            watches: works && !lost.contains(&DeviceIx(row.get(0)?)),
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The first moment of a day as people write it; what can't be read says nothing.

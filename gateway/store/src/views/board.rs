@@ -1,0 +1,120 @@
+//! The board: open incidents, worst first; what sounds; and the exercise that goes on.
+
+use std::cmp::Reverse;
+
+use rusqlite::{Connection, Row};
+use standpipe_rules::incidents::{State, WireIncident};
+
+use super::{all, first, json, station_name};
+use crate::accounts::Area;
+use crate::readers::ReadError;
+
+/// Incidents on the board.
+const ROWS: u32 = 200;
+
+/// What is open: how many incidents in all, and the worst.
+#[derive(Clone, Debug)]
+pub struct OpenIncidents {
+    /// How many there are.
+    pub total: u32,
+    /// The worst of them, worst first, at most 200.
+    pub worst: Vec<BoardRow>,
+}
+
+/// An incident, and where it is in words.
+#[derive(Clone, Debug)]
+pub struct BoardRow {
+    /// The incident.
+    pub incident: WireIncident,
+    /// What its station is called (its id, where it has no row); empty of a device that nobody
+    /// registered.
+    pub station: String,
+    /// Of a device that nobody registered: the area that it speaks from, by name, where a station
+    /// is called like it.
+    pub stray: Option<String>,
+}
+
+/// The columns of [`BoardRow::read`], of `incident i`.
+fn columns() -> String {
+    format!(
+        "i.wire, {}, (SELECT {} FROM device d WHERE d.id = json_extract(i.wire, '$.device.id')
+             AND NOT json_extract(d.json, '$.claimed'))",
+        station_name("i.station"),
+        station_name("json_extract(d.json, '$.area')")
+    )
+}
+
+impl BoardRow {
+    fn read(row: &Row<'_>) -> Result<Self, ReadError> {
+        Ok(Self { incident: json(row, 0)?, station: row.get(1)?, stray: row.get(2)? })
+    }
+}
+
+/// What is open and concerns an area. Children stand behind their zone's incident.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn open(db: &Connection, area: &Area) -> Result<OpenIncidents, ReadError> {
+    // Ids are sorted first, so that the incidents themselves are read for the rows shown only.
+    let of = format!(
+        "FROM incident i WHERE i.open = 1 AND json_extract(i.wire, '$.parent') IS NULL
+         AND {}",
+        area.incidents()
+    );
+    let total = format!("SELECT count(*) {of}");
+    let total = db.prepare_cached(&total)?.query_row([area], |row| row.get(0))?;
+    let sql = format!(
+        "SELECT {} FROM incident i WHERE i.id IN (SELECT id FROM (SELECT i.id,
+             CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1 WHEN 'warning' THEN 2
+                 ELSE 3 END AS rank {of} ORDER BY rank, i.state <> 'open', i.opened_at DESC, i.number DESC
+             LIMIT {ROWS}))",
+        columns()
+    );
+    let mut worst = all(db, &sql, [area], BoardRow::read)?;
+    worst.sort_by_key(|BoardRow { incident, .. }| {
+        let later = incident.state != State::Open;
+        (Reverse(incident.severity), later, Reverse(incident.opened_at), incident.id)
+    });
+    Ok(OpenIncidents { total, worst })
+}
+
+/// The newest exercise or test of a fire that goes on.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn exercise(db: &Connection, area: &Area) -> Result<Option<BoardRow>, ReadError> {
+    let sql = format!(
+        "SELECT {} FROM incident i
+         WHERE i.open = 1 AND i.class = 'fire' AND i.severity = 'notice' AND {}
+         AND json_extract(i.wire, '$.exercise') ORDER BY i.opened_at DESC, i.number DESC LIMIT 1",
+        columns(),
+        area.incidents()
+    );
+    first(db, &sql, [area], BoardRow::read)
+}
+
+/// Open fires and critical incidents that a station was paged about in their present episode, fires
+/// first, the newest first; without a station, all.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn alarms(
+    db: &Connection,
+    area: &Area,
+    station: Option<&str>,
+) -> Result<Vec<BoardRow>, ReadError> {
+    let sql = format!(
+        "SELECT {} FROM incident i
+         WHERE i.open = 1 AND i.state = 'open'
+         AND i.severity IN ('fire', 'critical') AND {}
+         AND (?2 IS NULL OR EXISTS (SELECT 1 FROM page p WHERE p.incident = i.id
+             AND p.kind = 'station' AND p.receiver = ?2
+             AND p.episode = json_extract(i.wire, '$.episode')))
+         AND NOT json_extract(i.wire, '$.exercise')
+         AND json_extract(i.wire, '$.parent') IS NULL
+         ORDER BY i.severity = 'fire' DESC, i.opened_at DESC, i.number DESC LIMIT 100",
+        columns(),
+        area.incidents()
+    );
+    all(db, &sql, (area, station), BoardRow::read)
+}

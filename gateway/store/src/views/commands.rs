@@ -1,0 +1,50 @@
+//! Commands to a device, and what became of them.
+
+use rusqlite::{Connection, Row};
+use standpipe_rules::orders::Command;
+
+use super::list::{Source, Where};
+use super::{List, Page, json};
+use crate::readers::ReadError;
+
+/// One command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommandOf {
+    /// The id of the device it is for.
+    pub device: String,
+    /// What was asked, and what came of it.
+    pub command: Command,
+}
+
+const NEWEST_FIRST: Source<'_> = Source {
+    select: "d.id, c.json",
+    from: "command c JOIN device d ON d.ix = c.ix",
+    joins: "",
+    group: "",
+    order: "ORDER BY c.number DESC",
+};
+
+fn read(row: &Row<'_>) -> Result<CommandOf, ReadError> {
+    Ok(CommandOf { command: json(row, 1)?, device: row.get(0)? })
+}
+
+/// What was asked of a device, newest first.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn list(db: &Connection, device: &str, page: Page) -> Result<List<CommandOf>, ReadError> {
+    let mut wanted = Where::default();
+    wanted.and("d.id = ?", device);
+    NEWEST_FIRST.page(db, &wanted, page, read)
+}
+
+/// One command to a device; `None`: there is none of that id.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn one(db: &Connection, device: &str, id: &str) -> Result<Option<CommandOf>, ReadError> {
+    let mut wanted = Where::default();
+    wanted.and("d.id = ?", device);
+    wanted.and("c.id = ?", id);
+    NEWEST_FIRST.one(db, &wanted, read)
+}

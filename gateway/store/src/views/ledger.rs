@@ -1,0 +1,81 @@
+//! What each device should have sent, and did: sums over hours.
+
+use rusqlite::Connection;
+use standpipe_rules::Ms;
+
+use super::list::{Source, Where};
+use super::{List, Page};
+use crate::accounts::Area;
+use crate::readers::ReadError;
+
+const HOUR_MS: Ms = 3_600_000;
+
+/// Which hours of which devices are summed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerFilter {
+    /// The first moment. Hours that it lies in count whole.
+    pub from: Ms,
+    /// The first moment after.
+    pub to: Ms,
+    /// Of this device only.
+    pub device: Option<String>,
+}
+
+/// One boot of one device, summed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerSum {
+    /// The device's id.
+    pub device: String,
+    /// Which start of the device.
+    pub boot: u32,
+    /// By how much its highest number grew.
+    pub expected: u64,
+    /// New messages.
+    pub received: u64,
+    /// Messages seen before.
+    pub duplicate: u64,
+    /// New messages that came late.
+    pub late: u64,
+    /// `expected − received`, at least 0.
+    pub missing: u64,
+    /// Numbers used again with other content.
+    pub seq_reused: u64,
+}
+
+const SUMS: Source<'_> = Source {
+    select: "d.id, l.boot, sum(l.expected), sum(l.received), sum(l.duplicate), sum(l.late), \
+             max(0, sum(l.expected) - sum(l.received)), sum(l.seq_reused)",
+    // From the device to its hours, so that hours that are not asked for are not read.
+    from: "device d CROSS JOIN ledger l ON l.ix = d.ix",
+    joins: "",
+    group: "GROUP BY d.ix, l.boot",
+    order: "ORDER BY d.ix, l.boot",
+};
+
+/// Sums by device and boot, over the hours that `from` … `to` touches.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn list(
+    db: &Connection,
+    area: &Area,
+    filter: &LedgerFilter,
+    page: Page,
+) -> Result<List<LedgerSum>, ReadError> {
+    let mut wanted = Where::within(area, area.devices());
+    wanted.and("l.hour > ?", filter.from.saturating_sub(HOUR_MS));
+    wanted.and("l.hour < ?", filter.to);
+    wanted.and_some("d.id = ?", filter.device.as_deref());
+    SUMS.page(db, &wanted, page, |row| {
+        Ok(LedgerSum {
+            device: row.get(0)?,
+            boot: row.get(1)?,
+            expected: row.get(2)?,
+            received: row.get(3)?,
+            duplicate: row.get(4)?,
+            late: row.get(5)?,
+            missing: row.get(6)?,
+            seq_reused: row.get(7)?,
+        })
+    })
+}

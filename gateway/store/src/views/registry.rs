@@ -1,0 +1,57 @@
+//! Rows of devices and stations as they were imported, for whoever imports, copies or writes one.
+
+use rusqlite::Connection;
+use serde::de::DeserializeOwned;
+use standpipe_rules::registry::{Device, Station};
+
+use super::{first, json};
+use crate::readers::ReadError;
+use crate::{Reader, StoreError};
+
+/// A device's row; `None`: it is not registered.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn device(db: &Connection, id: &str) -> Result<Option<Device>, ReadError> {
+    first(db, "SELECT json FROM device WHERE id = ?1", [id], |row| json(row, 0))
+}
+
+/// A station's row; `None`: it is not registered.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn station(db: &Connection, id: &str) -> Result<Option<Station>, ReadError> {
+    first(db, "SELECT json FROM station WHERE id = ?1", [id], |row| json(row, 0))
+}
+
+impl Reader {
+    /// All stations, by id. What is to become of a row that can't be read is the caller's to say.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn stations(&self) -> Result<Vec<Result<Station, StoreError>>, StoreError> {
+        self.registered("SELECT json FROM station ORDER BY id")
+    }
+
+    /// All devices, in the order of their places. What is to become of a row that can't be read is
+    /// the caller's to say.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn devices(&self) -> Result<Vec<Result<Device, StoreError>>, StoreError> {
+        self.registered("SELECT json FROM device ORDER BY ix")
+    }
+
+    fn registered<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+    ) -> Result<Vec<Result<T, StoreError>>, StoreError> {
+        self.rows(sql, (), |row| {
+            let text = row.get_ref(0)?.as_str()?;
+            Ok(serde_json::from_str(text).map_err(|bad| StoreError::Unreadable {
+                what: "the registry".to_owned(),
+                why: bad.to_string(),
+            }))
+        })
+    }
+}
