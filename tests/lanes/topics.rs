@@ -17,7 +17,7 @@ fn each_message_is_taken_once_whatever_its_topic() {
     let (alarms, readings) = (Bench::on(&broker, Lane::Alarm), Bench::on(&broker, Lane::Telemetry));
     let device = Client::connect(broker.port, "device");
     let long = format!("a/{}/alarm", "x".repeat(65));
-    let fire = r#"{"condition":"smoke","active":true"#;
+    let (fire, pressure) = (r#"{"condition":"smoke","active":true"#, r#"{"pressure_kpa":300"#);
     let topics = [
         ("a/d/telemetry",            Some(Lane::Telemetry), "telemetry"),
         ("李家沱/厨房烟感/telemetry", Some(Lane::Telemetry), "telemetry"),
@@ -56,7 +56,8 @@ fn each_message_is_taken_once_whatever_its_topic() {
         ("stations/s/maintenance",   None,                  ""),
     ];
     let sent: Vec<(String, String)> = topics.iter().zip(1..).map(|((topic, ..), seq)| {
-        (format!("standpipe/v1/{topic}"), format!("{fire},\"seq\":{seq}}}"))
+        let says = if topic.ends_with("telemetry") { pressure } else { fire };
+        (format!("standpipe/v1/{topic}"), format!("{says},\"seq\":{seq}}}"))
     }).collect();
     device.publish_all(sent.iter().map(|(topic, payload)| (topic.clone(), payload.clone().into_bytes())));
     let mut taken = Vec::new();

@@ -6,6 +6,7 @@
 //! | says no time, or one that cannot be | by arrival |
 //! | at most one interval old | live; wrong where its number rises and its time falls, or where its time does not rise in live rhythm |
 //! | older, as much as the last one with a wrong clock | live, wrong |
+//! | older, just after one with a wrong clock, in live rhythm | live, wrong: the clock leaps |
 //! | older; its number rises and its time falls | live, wrong |
 //! | older, the second in a row in live rhythm | live, wrong |
 //! | older, an alarm, and there was no silence | live, wrong |
@@ -215,7 +216,10 @@ impl Clockwork {
     fn late_is_wrong(&mut self, claim: &TimeClaim, ts: Ms) -> bool {
         let late = claim.at - ts;
         let as_before = self.behind.is_some_and(|behind| (late - behind).abs() <= claim.late_after);
-        as_before || self.falls(claim, ts) || self.no_backlog(claim, ts)
+        // It was wrong a moment ago, by another span: it leaps.
+        let live = claim.in_rhythm() || claim.gap() >= BURST_MS && !self.woke;
+        let leaps = self.behind.is_some() && live && !claim.after_silence() && !claim.older();
+        as_before || leaps || self.falls(claim, ts) || self.no_backlog(claim, ts)
     }
 
     /// Whether its number rises and its time falls. What is numbered above a live message was

@@ -46,6 +46,30 @@ fn a_clock_that_jumps_is_wrong_by_its_numbers_at_once() {
     }
 }
 
+/// Another hour each time, and no numbers: the first might be a backlog, the others are live.
+#[test]
+fn a_clock_that_leaps_hides_no_more_than_its_first_reading() {
+    let mut drill = Drill::watched();
+    drill.run(&readings("00:00:00", (60, 3), 0, "pressure_kpa=300", 0));
+    let mut leaps = String::new();
+    for (hours, n) in [3, 5, 1, 6, 2, 4, 7].into_iter().zip(3..) {
+        let now = T0 + n * 60_000;
+        leaps += &format!("{} @{} pressure_kpa=3\n", clock(now), clock(now - hours * 3_600_000));
+    }
+    drill.finds(
+        "the second is wrong, and the third confirms that water is gone",
+        &leaps,
+        &[
+            "00:04:00 D clock_fault since 00:04:00",
+            "00:05:00 D no_water since 00:04:00",
+            "00:05:00 D low_pressure since 00:04:00",
+        ],
+    );
+    let counts: Vec<_> = drill.out.readings[4..].iter().map(|it| it.clock_bad).collect();
+    assert_eq!(counts, [Some(true); 6], "each by its arrival");
+    assert_eq!(now(&drill), (Some(3.0), Trust::NoWater));
+}
+
 #[test]
 fn a_clock_that_is_ahead_or_never_set_is_wrong_at_once() {
     for behind in [-600, -31_536_000, 345_600_000] {
