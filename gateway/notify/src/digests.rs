@@ -12,7 +12,7 @@ use tracing::{error, warn};
 
 use super::answer::Answer;
 use super::deliver::{About, Sent};
-use super::webhook::{FIRST, GIVE_UP_AFTER, MOST, MOST_ASKED};
+use super::retry::{self, FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT};
 
 /// A digest that has come to its end.
 pub type Landed = (OwedDigest, Answer);
@@ -31,7 +31,7 @@ pub struct Digests {
 impl Digests {
     /// Nothing is on its way.
     pub fn new(receiver: &str) -> Self {
-        let backoff = Backoff::named(FIRST, MOST, receiver);
+        let backoff = Backoff::named(FIRST_WAIT, LONGEST_WAIT, receiver);
         Self { flight: None, backoff, resume: None, done: HashSet::new() }
     }
 
@@ -70,7 +70,7 @@ impl Digests {
             }
             Answer::Later { wait, why } if now - it.at < GIVE_UP_AFTER => {
                 let own = self.backoff.failed();
-                self.resume = Some(instant + wait.map_or(own, |it| it.min(MOST_ASKED).max(own)));
+                self.resume = Some(instant + retry::wait(wait, own));
                 warn!("webhook {name}: does not take the digest of {day} ({why}); trying again");
                 return None;
             }

@@ -8,6 +8,7 @@
 //! | [`deliver`] | one attempt at one of these; `chat`, [`mail`], `sms`: how each wants it |
 //! | `keeper` | has the daily digest of notices written down when its hour has come |
 //! | `digests` | the daily digest on its way, behind all that pages |
+//! | `retry` | how long is waited after a failure, and when it is given up |
 //!
 //! A doorbell says that something may be owed; what, is in the store alone. A sender that is
 //! killed, cut off or told to stop therefore loses nothing: it reads again, and what was sent
@@ -25,6 +26,7 @@ mod flight;
 mod keeper;
 pub mod mail;
 mod packets;
+mod retry;
 mod session;
 pub(crate) mod sign;
 mod sms;

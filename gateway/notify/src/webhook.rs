@@ -37,20 +37,13 @@ use ulid::Ulid;
 use super::answer::Answer;
 use super::deliver::{About, Caller, Sent, attempt, callers};
 use super::digests::{self, Digests};
+use super::retry::{self, FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT};
 use super::{NET, Setup, chat, keeper, with_page};
 
 /// Pages on their way to one receiver at one time.
 const IN_FLIGHT: usize = 4;
 /// Pages read from the store at one time, for one receiver.
 const AT_ONCE: usize = 64;
-/// The first wait after a failure.
-pub(super) const FIRST: Duration = Duration::from_millis(500);
-/// The longest wait of our own choosing.
-pub(super) const MOST: Duration = Duration::from_secs(60);
-/// The longest wait a receiver may ask for.
-pub(super) const MOST_ASKED: Duration = Duration::from_secs(600);
-/// After so long a page is given up, ms: 24 hours.
-pub const GIVE_UP_AFTER: Ms = 24 * 3_600_000;
 /// A gateway that stops waits this long for receivers to answer.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// A robot's limit is counted over this.
@@ -154,7 +147,7 @@ impl Task {
             flights: FuturesUnordered::new(),
             busy: HashSet::new(),
             done: HashSet::new(),
-            backoff: Backoff::named(FIRST, MOST, &webhook.name),
+            backoff: Backoff::named(FIRST_WAIT, LONGEST_WAIT, &webhook.name),
             resume: None,
             failing: None,
             spent: VecDeque::new(),
@@ -343,8 +336,7 @@ impl Task {
                 // Those that were in hand together fail together, and count once.
                 if self.resume.is_none() {
                     let own = self.backoff.failed();
-                    let wait = wait.map_or(own, |asked| asked.min(MOST_ASKED).max(own));
-                    self.resume = Some(Instant::now() + wait);
+                    self.resume = Some(Instant::now() + retry::wait(wait, own));
                 }
                 if self.is_too_old(&page, now.told()) {
                     self.give_up(&page, &why, now).await?;
