@@ -11,10 +11,8 @@ pub mod map_layer;
 mod profiles;
 mod read;
 mod section;
-pub mod trust;
 mod webhooks;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -26,12 +24,12 @@ use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
 use standpipe_store::files::Database;
+use standpipe_trust::Trust;
 use standpipe_words::message::Desk;
-
-use crate::trust::Trust;
 
 pub use digest::Digest;
 pub use fault::{Fault, Faults};
+pub use standpipe_trust::{self as trust, Secret};
 pub use standpipe_words::Language;
 
 /// Everything that can be configured.
@@ -313,30 +311,6 @@ pub struct RegistryFiles {
     pub stations: Option<PathBuf>,
     /// `devices`
     pub devices: Option<PathBuf>,
-}
-
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
-
-impl Secret {
-    /// Keeps a text.
-    #[must_use]
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for whoever sends it on.
-    #[must_use]
-    pub const fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 impl Config {

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use standpipe_rules::incidents::Role;
 use standpipe_shared::{Name, Severity};
+use standpipe_trust::Trust;
 use toml::de::DeTable;
 
 use super::read::{content, secret};
 use super::section::{Notes, Section, whole};
 use super::{Format, Mail, Robot, Sms, Webhook};
-use crate::trust::Trust;
 
 /// Steps of escalation.
 const STEPS: std::ops::RangeInclusive<u8> = 1..=3;
