@@ -1,6 +1,7 @@
 //! What a format is given to send one message.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
@@ -14,7 +15,11 @@ use standpipe_words::digest::Room;
 use standpipe_words::message::{Desk, Incident, Words};
 
 use crate::answer::Answer;
-use crate::http::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT};
+
+/// How long a connection to a receiver may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one attempt at a receiver may take.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 //! One request and its answer, for the formats that speak HTTP.
 
-use std::time::Duration;
-
 use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 use standpipe_machine::backoff::retry_after;
@@ -11,10 +9,6 @@ use crate::answer::{self, Answer};
 use crate::attempt::Attempt;
 use crate::sign::{HEADER, signature};
 
-/// How long a connection to a receiver may take.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one attempt at a receiver may take.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most of an answer that is read, bytes.
 const ANSWER_MOST: usize = 64 * 1024;
 

@@ -16,9 +16,8 @@ use standpipe_words::digest::Room;
 use standpipe_words::message::Words;
 
 use crate::answer::Answer;
-use crate::attempt::Attempt;
+use crate::attempt::{ATTEMPT_TIMEOUT, Attempt};
 use crate::facts::{Carrier, FormatFacts, ReceiverFormat};
-use crate::http::ATTEMPT_TIMEOUT;
 use crate::keys::{KeyShape, OwnKey, OwnKeys};
 
 /// A letter is as long as it has to be; this only keeps it from having no end.
