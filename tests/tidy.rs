@@ -36,8 +36,8 @@ const SQL_STANDS: [&str; 2] = ["gateway/store/", "gateway/series/src/embedded/"]
 const LAYERS: &[&[&str]] = &[
     &["standpipe-shared"],
     &["standpipe-rules", "standpipe-firmware"],
-    &["standpipe-machine", "standpipe-words", "standpipe-simulator"],
-    &["standpipe-store"],
+    &["standpipe-machine", "standpipe-words", "standpipe-simulator", "standpipe-trust"],
+    &["standpipe-store", "standpipe-receivers"],
     &["standpipe-config"],
     &["standpipe-engine"],
     &["standpipe-transport", "standpipe-series"],

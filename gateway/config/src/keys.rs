@@ -2,10 +2,13 @@
 //! `standpipe check --settings` prints and `deploy/SETTINGS.md` holds.
 //!
 //! A test holds this list against the keys the reader asks for, and each default against what the
-//! reader does without it. Numbers that judge and escalate are taken from the rules themselves.
+//! reader does without it. Numbers that judge and escalate are taken from the rules themselves; the
+//! keys of receivers' formats, and what other keys are to a format, from the formats.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use standpipe_receivers::{FormatFacts, formats};
 use standpipe_rules::incidents::Plan;
 use standpipe_rules::registry::Profile;
 use standpipe_shared::Kind;
@@ -15,19 +18,23 @@ pub(super) struct Group {
     /// As in a full key; `webhook` is `[[webhook]]`, `profile` is `[profile.NAME]`.
     pub(super) name: &'static str,
     says: &'static str,
-    pub(super) keys: &'static [Key],
+    /// Without those of formats: [`keys`] has all.
+    keys: &'static [Key],
 }
 
 /// One key of it.
+#[derive(Clone, Copy)]
 pub(super) struct Key {
     pub(super) name: &'static str,
     default: Usual,
+    /// Empty: said by formats.
     says: &'static str,
     /// Who says so: a standard, or experience. Empty: we chose it.
     source: &'static str,
 }
 
 /// What holds without the key.
+#[derive(Clone, Copy)]
 enum Usual {
     /// It must be there, where its section is.
     Needed,
@@ -78,16 +85,9 @@ pub(super) const ALL: &[Group] = &[
         Key { name: "role", default: Written("\"officer\""), says: "`officer`: told with the station (step 1). `chief`: when the station does not answer (step 2). `admin`: of the gateway's own troubles.", source: "" },
         Key { name: "severities", default: Written("[]"), says: "Some of `fire`, `critical`, `warning`, `notice`. Empty: all that page, which a notice never does. With `notice` it is sent the daily digest of its station and those below, whatever its `role` and `steps`.", source: "" },
         Key { name: "steps", default: Written("[]"), says: "Some of 1, 2 and 3. Empty: all that fit the role.", source: "" },
-        Key { name: "secret_file", default: Absent, says: "`json`, `cap`: its trimmed content signs what is sent, `X-Standpipe-Signature`. `dingtalk`, `feishu`: the robot's secret. `mail`: the password. `sms`: `{secret}`.", source: "" },
+        Key { name: "secret_file", default: Absent, says: "", source: "" },
         Key { name: "ca_file", default: Absent, says: "With `https`, `smtps` or STARTTLS: who signed the receiver's certificate, PEM; nobody else is believed then. Without it: a public authority, or one that this system trusts (`SSL_CERT_FILE`).", source: "" },
-        Key { name: "format", default: Written("\"json\""), says: "What is sent. `json`: the incident. `cap`: CAP 1.2. `dingtalk`, `wecom`, `feishu`: a few lines to that robot, 20 a minute, 5 of them kept for fires. `mail`: a letter. `sms`: a request of your own.", source: "the robots' own limits" },
-        Key { name: "to", default: Written("[]"), says: "`mail`: addresses, at least one. `sms`: numbers; joined by commas they are `{to}`.", source: "" },
-        Key { name: "from", default: Absent, says: "`mail`: the sender's address.", source: "" },
-        Key { name: "username", default: Absent, says: "`mail`: the name that goes with the password.", source: "" },
-        Key { name: "method", default: Written("\"POST\""), says: "`sms`: of the request.", source: "" },
-        Key { name: "headers", default: Written("[]"), says: "`sms`: `Name: value`. `Content-Type` says how what is put into the body is escaped: as JSON, unless it names urlencoded, XML or plain text.", source: "" },
-        Key { name: "body", default: Absent, says: "`sms`: in it, in the headers and in `url`, `{to}`, `{title}` (one line), `{text}` (all), `{url}` (the link), `{page_id}` and `{secret}` are put in.", source: "" },
-        Key { name: "taken_when", default: Absent, says: "`sms`: what the answer must contain; else it is tried again. Without it, the status decides.", source: "" },
+        Key { name: "format", default: Written("\"json\""), says: "", source: "the robots' own limits" },
     ]},
     Group { name: "escalation.fire", says: "When more people are told of a fire. 0 is never.", keys: &[
         Key { name: "step2_s", default: Ruled, says: "From the page until the chief and the two nearest stations are told.", source: "" },
@@ -157,6 +157,52 @@ pub(super) const ALL: &[Group] = &[
         Key { name: "offline_min_s", default: Ruled, says: "… and at least so long.", source: "" },
     ]},
 ];
+
+/// The keys of a group, those of formats among them.
+pub(super) fn keys(group: &Group) -> Vec<Key> {
+    let mut keys = group.keys.to_vec();
+    if group.name == WEBHOOK {
+        keys.extend(formats::own_keys().into_iter().map(|own| {
+            let default = own.default.map_or(Absent, Written);
+            Key { name: own.name, default, says: "", source: "" }
+        }));
+    }
+    keys
+}
+
+/// The group in which formats have a say.
+const WEBHOOK: &str = "webhook";
+
+/// What a key is for.
+fn says(group: &Group, key: &Key) -> Cow<'static, str> {
+    if group.name != WEBHOOK || !key.says.is_empty() {
+        return Cow::Borrowed(key.says);
+    }
+    let text = match key.name {
+        "secret_file" => of_formats(|format| format.secret_says),
+        "format" => format!("What is sent. {}", of_formats(|format| format.says)),
+        name => of_formats(|format| {
+            format.keys.iter().find(|own| own.name == name).map_or("", |own| own.says)
+        }),
+    };
+    Cow::Owned(text)
+}
+
+/// What is said of each format; those of which the same is said, together: `` `json`, `cap`: signed. ``
+fn of_formats(said: impl Fn(&FormatFacts) -> &'static str) -> String {
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    for format in formats::all() {
+        let (text, name) = (said(format), format!("`{}`", format.name));
+        match groups.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((text, vec![name])),
+        }
+    }
+    let sentences = groups.iter().filter(|(text, _)| !text.is_empty());
+    let sentences: Vec<String> =
+        sentences.map(|(text, names)| format!("{}: {text}", names.join(", "))).collect();
+    sentences.join(" ")
+}
 
 /// A key's default as it would be written in the file; `None` where there is none.
 pub(super) fn default(group: &Group, key: &Key) -> Option<String> {
@@ -230,8 +276,8 @@ pub fn page() -> String {
         // Writing to a String does not fail.
         let _ = write!(page, "\n## `{title}`\n\n{}\n\n", group.says);
         page.push_str("| key | default | unit | what | source |\n|---|---|---|---|---|\n");
-        for key in group.keys {
-            page.push_str(&row(group, key));
+        for key in keys(group) {
+            page.push_str(&row(group, &key));
         }
     }
     page
@@ -243,7 +289,7 @@ fn row(group: &Group, key: &Key) -> String {
         (Needed, None) => "must be said".to_owned(),
         (Absent | Written(_) | Ruled, None) => "—".to_owned(),
     };
-    let Key { name, says, source, .. } = key;
+    let (says, Key { name, source, .. }) = (says(group, key), key);
     let source = if source.is_empty() { "—" } else { source };
     format!("| `{name}` | {default} | {} | {says} | {source} |\n", unit(name))
 }

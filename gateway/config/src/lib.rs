@@ -11,27 +11,27 @@ pub mod map_layer;
 mod profiles;
 mod read;
 mod section;
-pub mod trust;
 mod webhooks;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use standpipe_machine::small_file;
+use standpipe_receivers::Digests;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
 use standpipe_store::files::Database;
+use standpipe_trust::Trust;
 use standpipe_words::message::Desk;
-
-use crate::trust::Trust;
 
 pub use digest::Digest;
 pub use fault::{Fault, Faults};
+pub use standpipe_receivers::WebhookFormat;
+pub use standpipe_trust::{self as trust, Secret};
 pub use standpipe_words::Language;
 
 /// Everything that can be configured.
@@ -194,31 +194,21 @@ pub struct Webhook {
     /// Whom `ca_file` names; `None`: the public authorities, and those the system trusts.
     pub trust: Option<Trust>,
     /// `format`
-    pub format: Format,
+    pub format: WebhookFormat,
 }
 
 impl Webhook {
     /// What it is called where receivers are listed.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
-        match self.format {
-            Format::Json => "webhook",
-            Format::Cap => "cap",
-            Format::Robot(Robot::DingTalk) => "dingtalk",
-            Format::Robot(Robot::WeCom) => "wecom",
-            Format::Robot(Robot::Feishu) => "feishu",
-            Format::Sms(_) => "sms",
-            Format::Mail(_) => "mail",
-        }
+        self.format.facts().listed_as
     }
-}
 
-impl Webhook {
-    /// Whether it is told of notices, once a day: where it asks for them by name, and not as an
-    /// alert of CAP. Empty `severities` are all that page, and a notice pages nobody.
+    /// Whether it is told of notices, once a day: where it asks for them by name, and its format takes
+    /// digests. Empty `severities` are all that page, and a notice pages nobody.
     #[must_use]
     pub fn wants_digest(&self) -> bool {
-        self.severities.contains(&Severity::Notice) && self.format != Format::Cap
+        self.severities.contains(&Severity::Notice) && self.format.facts().digests == Digests::Taken
     }
 
     /// Who it is to the rules.
@@ -232,60 +222,6 @@ impl Webhook {
             steps: self.steps.clone(),
         }
     }
-}
-
-/// What a webhook is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// `json`: the incident of the contract.
-    Json,
-    /// `cap`: CAP 1.2.
-    Cap,
-    /// `dingtalk`, `wecom`, `feishu`: a few lines, as that robot wants them.
-    Robot(Robot),
-    /// `sms`: a request of one's own making.
-    Sms(Box<Sms>),
-    /// `mail`: a letter.
-    Mail(Box<Mail>),
-}
-
-/// The robot of a group chat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Robot {
-    /// `dingtalk`
-    DingTalk,
-    /// `wecom`
-    WeCom,
-    /// `feishu`
-    Feishu,
-}
-
-/// A request to a service that sends text messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sms {
-    /// `method`
-    pub method: reqwest::Method,
-    /// `url`, in which braces stand for something.
-    pub url: Box<str>,
-    /// `headers`: name and value.
-    pub headers: Vec<(Box<str>, Box<str>)>,
-    /// `body`
-    pub body: Box<str>,
-    /// `to`: numbers.
-    pub to: Vec<Box<str>>,
-    /// `taken_when`: what the answer must contain.
-    pub taken_when: Option<Box<str>>,
-}
-
-/// A letter and how it is posted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// `from`
-    pub from: Box<str>,
-    /// `to`
-    pub to: Vec<Box<str>>,
-    /// `username`
-    pub username: Option<Box<str>>,
 }
 
 /// `[escalation.*]`
@@ -313,30 +249,6 @@ pub struct RegistryFiles {
     pub stations: Option<PathBuf>,
     /// `devices`
     pub devices: Option<PathBuf>,
-}
-
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
-
-impl Secret {
-    /// Keeps a text.
-    #[must_use]
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for whoever sends it on.
-    #[must_use]
-    pub const fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 impl Config {

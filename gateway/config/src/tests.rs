@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use insta::assert_snapshot;
+use standpipe_receivers::formats::{self, Json};
 use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{Kind, Severity};
 
-use super::{Broker, Config, Format, Language, Secret, keys};
+use super::{Broker, Config, Language, Secret, WebhookFormat, keys};
 use crate::trust::Trust;
 
 const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
@@ -87,7 +88,7 @@ fn every_key_is_listed_and_every_listed_key_is_read() {
     let read: BTreeSet<String> = known.iter().filter(|it| !section(it)).cloned().collect();
     let of = |group: &keys::Group| {
         let name = group.name;
-        group.keys.iter().map(move |key| format!("{name}.{}", key.name))
+        keys::keys(group).into_iter().map(move |key| format!("{name}.{}", key.name))
     };
     let listed: BTreeSet<String> = keys::ALL.iter().flat_map(of).collect();
     let missing: Vec<_> = read.difference(&listed).collect();
@@ -111,7 +112,7 @@ fn a_listed_default_is_what_holds_without_the_key() {
             "profile" => format!("{MINIMAL}[profile.any]\n"),
             name => format!("{MINIMAL}[{name}]\n"),
         };
-        for key in group.keys {
+        for key in &keys::keys(group) {
             let Some(default) = keys::default(group, key) else { continue };
             let said = format!("{section}{} = {default}\n", key.name);
             assert_eq!(parse(&said), parse(&section), "{}.{}", group.name, key.name);
@@ -321,7 +322,7 @@ fn files_are_found_beside_the_configuration_and_trimmed() {
     assert_eq!(config.registry.devices, None);
     let [webhook] = &config.webhooks[..] else { panic!("{:?}", config.webhooks) };
     assert_eq!((&*webhook.name, webhook.station.as_deref()), ("duty", Some("t-1")));
-    assert_eq!((webhook.role, &webhook.format), (Role::Chief, &Format::Json));
+    assert_eq!((webhook.role, &webhook.format), (Role::Chief, &WebhookFormat::Json(Json)));
     assert_eq!((&webhook.severities[..], &webhook.steps[..]), (&[Severity::Fire][..], &[2, 3][..]));
     assert_eq!(webhook.url.as_str(), "https://duty.example/hook");
     assert_eq!(webhook.secret, Some(Secret::new("s")));
@@ -485,4 +486,73 @@ fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
     assert_eq!(influx("https://a", ""), Ok(None));
     let bad = influx("http://a", "ca_file = 'ca'").unwrap_err();
     assert!(bad.contains("influx.ca_file") && bad.ends_with("write https:// there"), "{bad}");
+}
+
+#[test]
+fn each_format_says_what_is_wrong_with_its_own_keys() {
+    let text = r#"
+[mqtt]
+url = "mqtt://b"
+[[webhook]]
+name = "none"
+url = "http://a"
+format = "fax"
+[[webhook]]
+name = "none-by-mail"
+url = "smtp://a"
+format = "fax"
+[[webhook]]
+name = "not-mail"
+url = "smtp://a"
+[[webhook]]
+name = "mail"
+url = "https://a"
+format = "mail"
+to = ["x", "a@b.example", "y@"]
+[[webhook]]
+name = "mail-to-nobody"
+url = "smtps://a"
+format = "mail"
+from = "somebody"
+[[webhook]]
+name = "sms"
+url = "http://a"
+format = "sms"
+method = "GE T"
+headers = ["X Y: z", "X: y", 7]
+to = ["1", 2]
+[[webhook]]
+name = "keys-of-others"
+url = "http://a"
+to = 7
+from = 7
+headers = ["X"]
+taken_when = ""
+[[webhook]]
+name = "nobodys-key"
+url = "http://a"
+pneumatic_tube = 1
+"#;
+    // Their names are held by the list itself.
+    assert_snapshot!(faults(text).replace(&formats::names(), "NAMES"), @r#"
+standpipe.toml: webhook[4].from: no address of mail: write name@host
+standpipe.toml: webhook[5].to: nobody: write ["name@host", …]
+standpipe.toml:7: webhook[1].format = "fax": no such format: write NAMES
+standpipe.toml:10: webhook[2].url = "smtp://a": of another format: mail is sent to smtp://… or smtps://…
+standpipe.toml:11: webhook[2].format = "fax": no such format: write NAMES
+standpipe.toml:14: webhook[3].url = "smtp://a": of another format: mail is sent to smtp://… or smtps://…
+standpipe.toml:17: webhook[4].url = "https://a": of another format: mail is sent to smtp://… or smtps://…
+standpipe.toml:19: webhook[4].to = ["x", "a@b.example", "y@"]: no address of mail: write name@host
+standpipe.toml:19: webhook[4].to = ["x", "a@b.example", "y@"]: no address of mail: write name@host
+standpipe.toml:24: webhook[5].from = "somebody": no address of mail: write name@host
+standpipe.toml:29: webhook[6].method = "GE T": no method of HTTP: write "POST" or "GET"
+standpipe.toml:30: webhook[6].headers = "X Y: z": not understood: write ["Name: value", …]
+standpipe.toml:30: webhook[6].headers = 7: not understood: write ["Name: value", …]
+standpipe.toml:31: webhook[6].to = 2: not understood: write ["…", …]
+standpipe.toml:35: webhook[7].to = 7: not a list: write ["…", …]
+standpipe.toml:36: webhook[7].from = 7: not a text: write it in double quotes
+standpipe.toml:37: webhook[7].headers = "X": not understood: write ["Name: value", …]
+standpipe.toml:38: webhook[7].taken_when = "": empty: write a text, or take the key out
+standpipe.toml:42: webhook[8].pneumatic_tube: unknown key: take it out; known here are name, station, role, severities, steps, token_file, url, secret_file, ca_file, format, to, from, username, method, headers, body, taken_when
+"#);
 }

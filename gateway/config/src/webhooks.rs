@@ -1,15 +1,17 @@
-//! `[[webhook]]`: receivers beside the stations' own topics.
+//! `[[webhook]]`: receivers beside the stations' own topics. What a format's own keys mean is said by the
+//! format (`standpipe_receivers::formats`); here they are read, and their faults get their place.
 
 use std::path::Path;
 
+use standpipe_receivers::{Carrier, KeyShape, OwnKeys, WebhookFormat, formats};
 use standpipe_rules::incidents::Role;
 use standpipe_shared::{Name, Severity};
+use standpipe_trust::Trust;
 use toml::de::DeTable;
 
+use super::Webhook;
 use super::read::{content, secret};
 use super::section::{Notes, Section, whole};
-use super::{Format, Mail, Robot, Sms, Webhook};
-use crate::trust::Trust;
 
 /// Steps of escalation.
 const STEPS: std::ops::RangeInclusive<u8> = 1..=3;
@@ -105,63 +107,46 @@ fn url(section: &Section, text: &str, notes: &mut Notes) -> Option<reqwest::Url>
     url
 }
 
-/// What is sent, and whatever that needs.
-fn format(section: &mut Section, url: &str, notes: &mut Notes) -> Option<Format> {
-    let name = section.text("format", notes).unwrap_or("json");
-    let texts = |value: &toml::de::DeValue| Some(Box::<str>::from(value.as_str()?));
-    let to = section.list("to", "[\"…\", …]", texts, notes);
-    let from = section.text("from", notes);
-    let username = section.text("username", notes).map(Box::from);
-    let method = section.text("method", notes).unwrap_or("POST");
-    let headers = section.list("headers", "[\"Name: value\", …]", header, notes);
-    let body = section.text("body", notes).map_or_else(Box::default, Box::from);
-    let taken_when = section.text("taken_when", notes).map(Box::from);
-    let mail = url.starts_with("smtp");
-    if !url.is_empty() && mail != (name == "mail") {
+/// What is sent, and whatever that needs. The keys of all formats are known, whichever is chosen.
+fn format<'a>(section: &mut Section<'a>, url: &'a str, notes: &mut Notes) -> Option<WebhookFormat> {
+    let name = section.text("format", notes).unwrap_or(formats::DEFAULT);
+    let mut own = own_keys(section, url, notes);
+    let format = formats::named(name);
+    let carrier = format.map_or(Carrier::Http, |format| format.facts.carrier);
+    if !url.is_empty() && Carrier::of(url) != carrier {
         section.fault("url", "of another format: mail is sent to smtp://… or smtps://…", notes);
     }
-    let format = match name {
-        "json" => Format::Json,
-        "cap" => Format::Cap,
-        "dingtalk" => Format::Robot(Robot::DingTalk),
-        "wecom" => Format::Robot(Robot::WeCom),
-        "feishu" => Format::Robot(Robot::Feishu),
-        "sms" => {
-            let method = reqwest::Method::from_bytes(method.as_bytes()).ok();
-            if method.is_none() {
-                section.fault("method", "no method of HTTP: write \"POST\" or \"GET\"", notes);
-            }
-            let (method, url) = (method?, url.into());
-            Format::Sms(Box::new(Sms { method, url, headers, body, to, taken_when }))
-        }
-        "mail" => {
-            let from = from.unwrap_or_default();
-            for (key, address) in
-                std::iter::once(("from", from)).chain(to.iter().map(|it| ("to", &**it)))
-            {
-                if address.parse::<lettre::message::Mailbox>().is_err() {
-                    section.fault(key, "no address of mail: write name@host", notes);
-                }
-            }
-            if to.is_empty() {
-                section.fault("to", "nobody: write [\"name@host\", …]", notes);
-            }
-            Format::Mail(Box::new(Mail { from: from.into(), to, username }))
-        }
-        _ => {
-            let text = "no such format: write \"json\", \"cap\", \"dingtalk\", \"wecom\", \"feishu\", \"sms\" or \"mail\"";
-            section.fault("format", text, notes);
-            return None;
-        }
+    let Some(format) = format else {
+        let text = format!("no such format: write {}", formats::names());
+        section.fault("format", text, notes);
+        return None;
     };
-    Some(format)
+    let parsed = (format.parse)(&mut own);
+    for fault in own.into_faults() {
+        section.fault(fault.key, fault.text, notes);
+    }
+    parsed
 }
 
-/// `Name: value`
-fn header(value: &toml::de::DeValue) -> Option<(Box<str>, Box<str>)> {
-    let (name, value) = value.as_str()?.split_once(':')?;
-    reqwest::header::HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
-    Some((name.trim().into(), value.trim().into()))
+/// What the section says under the keys of formats.
+fn own_keys<'a>(section: &mut Section<'a>, url: &'a str, notes: &mut Notes) -> OwnKeys<'a> {
+    let mut own = OwnKeys::of(url);
+    for key in formats::own_keys() {
+        match key.shape {
+            KeyShape::Text => {
+                if let Some(text) = section.text(key.name, notes) {
+                    own.put_text(key, text);
+                }
+            }
+            KeyShape::List { wanted, is_good } => {
+                let text = |value: &toml::de::DeValue| {
+                    value.as_str().filter(|text| is_good(text)).map(Box::from)
+                };
+                own.put_list(key, section.list(key.name, wanted, text, notes));
+            }
+        }
+    }
+    own
 }
 
 fn role(section: &mut Section, notes: &mut Notes) -> Role {

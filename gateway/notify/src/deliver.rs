@@ -1,70 +1,12 @@
-//! One attempt at one receiver, whatever its format: what is sent, and what came of it.
-
-use std::sync::Arc;
+//! One attempt at one webhook. What is sent and what its answer means is the format's to say
+//! (`standpipe_receivers::formats`).
 
 use futures_util::future::BoxFuture;
-use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response};
-use serde::Deserialize;
+use standpipe_config::Webhook;
 use standpipe_config::trust::Trust;
-use standpipe_config::{Format, Robot, Webhook};
-use standpipe_machine::backoff::retry_after;
 use standpipe_machine::clock::Clock;
-use standpipe_rules::digest::Digest;
-use standpipe_rules::plain;
-use standpipe_words::cap::{self, Earlier};
-use standpipe_words::digest::Room;
-use standpipe_words::message::{Desk, Incident, Words};
-
-use super::answer::{self, Answer};
-use super::sign::{HEADER, signature};
-use super::{CONNECT_TIMEOUT, TIMEOUT, chat, mail, sms};
-
-/// The most of an answer that is read, bytes.
-const ANSWER_MOST: usize = 64 * 1024;
-
-/// What a message is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
-    /// An incident.
-    Incident,
-    /// The notices of a day.
-    Digest,
-}
-
-/// What is on its way to a receiver.
-#[derive(Clone, Debug)]
-pub struct Sent {
-    /// What it is about.
-    pub about: About,
-    /// The page, or the digest: the same for every attempt.
-    pub page_id: String,
-    /// When it was owed.
-    pub at: standpipe_rules::Ms,
-    /// The incident with its page, or the digest: JSON.
-    pub wire: String,
-    /// What the receiver got about it before.
-    pub earlier: Vec<Earlier>,
-}
-
-/// What a receiver is spoken to with. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    http: Client,
-    trust: Arc<Trust>,
-}
-
-impl Caller {
-    fn new(trust: Trust) -> reqwest::Result<Self> {
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(Policy::none())
-            .user_agent(concat!("standpipe/", env!("CARGO_PKG_VERSION")));
-        Ok(Self { http: trust.client(client).build()?, trust: Arc::new(trust) })
-    }
-}
+use standpipe_receivers::{Answer, Attempt, Caller, OutgoingMessage};
+use standpipe_words::message::Desk;
 
 /// One for each of these receivers, in their order: those without a `ca_file` share one.
 ///
@@ -84,183 +26,23 @@ pub fn callers(webhooks: &[Webhook]) -> reqwest::Result<Vec<Caller>> {
 pub fn attempt(
     caller: &Caller,
     webhook: &Webhook,
-    sent: Sent,
+    message: OutgoingMessage,
     desk: &Desk,
     clock: &Clock,
 ) -> BoxFuture<'static, Answer> {
     let (caller, webhook, desk, clock) =
         (caller.clone(), webhook.clone(), desk.clone(), clock.clone());
-    Box::pin(async move { try_once(&caller, &webhook, &sent, &desk, &clock).await })
-}
-
-async fn try_once(
-    Caller { http: client, trust }: &Caller,
-    webhook: &Webhook,
-    sent: &Sent,
-    desk: &Desk,
-    clock: &Clock,
-) -> Answer {
-    let secret = webhook.secret.as_ref();
-    if let Format::Json = webhook.format {
-        let request = client.post(webhook.url.clone()).header(CONTENT_TYPE, "application/json");
-        return spoken(signed(request, webhook, sent, sent.wire.clone()), webhook, clock).await;
-    }
-    let words = match said(&webhook.format, sent, desk) {
-        Ok(Said::Words(words)) => words,
-        Ok(Said::Cap(document)) => {
-            let request = client.post(webhook.url.clone()).header(CONTENT_TYPE, cap::TYPE);
-            return spoken(signed(request, webhook, sent, document), webhook, clock).await;
-        }
-        Err(why) => return Answer::Never { why },
-    };
-    let request = match &webhook.format {
-        // These are not said in words.
-        Format::Json | Format::Cap => client.post(webhook.url.clone()),
-        Format::Robot(robot) => {
-            let to = (&webhook.url, secret);
-            let (url, body) = chat::post(*robot, to, &words, clock.now());
-            let request = client.post(url).header(CONTENT_TYPE, "application/json");
-            request.body(body.to_string())
-        }
-        Format::Sms(sms) => {
-            let filled = sms::fill(sms, secret, (&words, &sent.page_id));
-            let request = client.request(sms.method.clone(), filled.url);
-            let request = filled.headers.into_iter().fold(request, |it, (k, v)| it.header(k, v));
-            request.body(filled.body)
-        }
-        Format::Mail(letter) => {
-            let to = (&webhook.url, secret, &**trust);
-            return mail::send(letter, to, (&words, &sent.page_id)).await;
-        }
-    };
-    spoken(request, webhook, clock).await
-}
-
-/// How a message is said.
-enum Said {
-    /// To people.
-    Words(Words),
-    /// To another alarm centre.
-    Cap(String),
-}
-
-fn said(format: &Format, sent: &Sent, desk: &Desk) -> Result<Said, String> {
-    let unread = |bad: serde_json::Error| format!("it can't be read ({bad})");
-    match (sent.about, format) {
-        (About::Digest, Format::Cap) => Err("a digest is no alert: CAP has none".to_owned()),
-        (About::Digest, _) => {
-            let it: Wrapped = serde_json::from_str(&sent.wire).map_err(unread)?;
-            Ok(Said::Words(standpipe_words::digest::words(&it.digest, desk, room(format))))
-        }
-        (About::Incident, format) => {
-            let it: Incident = serde_json::from_str(&sent.wire).map_err(unread)?;
-            let Format::Cap = format else { return Ok(Said::Words(it.words(desk))) };
-            let message = cap::Message { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
-            Ok(Said::Cap(cap::document(&it, &message, desk)))
-        }
-    }
-}
-
-/// A digest as it is kept and sent.
-#[derive(Deserialize)]
-struct Wrapped {
-    digest: Digest,
-}
-
-/// How much of a digest a receiver takes: robots refuse longer texts.
-const fn room(format: &Format) -> Room {
-    match format {
-        Format::Sms(_) => Room::Line,
-        // "消息内容，最长不超过2048个字节". Source: WeCom, group robots, text.
-        Format::Robot(Robot::WeCom) => Room::Bytes(2_048),
-        // Both take 20,000 bytes of request; JSON and its escapes want some.
-        Format::Robot(Robot::DingTalk | Robot::Feishu) => Room::Bytes(12_000),
-        Format::Json | Format::Cap | Format::Mail(_) => Room::Bytes(64_000),
-    }
-}
-
-fn signed(request: RequestBuilder, webhook: &Webhook, sent: &Sent, body: String) -> RequestBuilder {
-    let request = request.header("Idempotency-Key", &sent.page_id);
-    let signed = webhook.secret.iter().fold(request, |request, secret| {
-        request.header(HEADER, signature(secret.expose().as_bytes(), body.as_bytes()))
-    });
-    signed.body(body)
-}
-
-async fn spoken(request: RequestBuilder, webhook: &Webhook, clock: &Clock) -> Answer {
-    let mut response = match request.send().await {
-        Ok(response) => response,
-        // The address may hold a secret: it is not for the log.
-        Err(why) => return Answer::Later { wait: None, why: in_words(&why.without_url()) },
-    };
-    let wait = response.headers().get(RETRY_AFTER).and_then(|text| text.to_str().ok());
-    let wait = wait.and_then(|text| retry_after(text, clock.now()));
-    let status = response.status();
-    if status.is_redirection() {
-        return answer::redirected(status.as_u16(), points_to(&response).as_deref());
-    }
-    let answer = answer::read(status.as_u16(), wait);
-    if answer != Answer::Taken {
-        return answer;
-    }
-    let typed = response.headers().get(CONTENT_TYPE).and_then(|text| text.to_str().ok());
-    let typed = typed.unwrap_or_default().to_owned();
-    let (body, torn) = body(&mut response).await;
-    let wanted = match &webhook.format {
-        Format::Robot(_) => None,
-        Format::Sms(sms) => sms.taken_when.as_deref(),
-        Format::Json | Format::Cap | Format::Mail(_) => None,
-    };
-    match (&webhook.format, wanted, torn) {
-        // These say in their body how it went.
-        (Format::Robot(_), _, Some(why)) | (_, Some(_), Some(why)) => {
-            Answer::Later { wait: None, why: in_words(&why.without_url()) }
-        }
-        (Format::Robot(robot), _, None) => chat::read(*robot, &body),
-        (_, Some(wanted), None) if body.contains(wanted) => Answer::Taken,
-        (_, Some(_), None) => {
-            let said: String = plain(&body).chars().take(200).collect();
-            Answer::Later { wait: None, why: format!("its answer lacks `taken_when`: {said}") }
-        }
-        // The others, by their status; whatever of the body came shows whether it was they who spoke.
-        // (Services of text messages call anything HTML.)
-        (Format::Sms(_), None, _) => answer::by_body("", &body),
-        (_, None, _) => answer::by_body(&typed, &body),
-    }
-}
-
-/// The host to which a redirect points, and no more: the rest may hold a secret of ours.
-fn points_to(response: &Response) -> Option<String> {
-    let location = response.headers().get(LOCATION)?.to_str().ok()?;
-    let origin = response.url().join(location).ok()?.origin();
-    origin.is_tuple().then(|| origin.ascii_serialization())
-}
-
-/// As much of the body as is read, and what ended it early.
-async fn body(response: &mut Response) -> (String, Option<reqwest::Error>) {
-    let (mut body, mut torn) = (Vec::new(), None);
-    while body.len() < ANSWER_MOST {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(why) => {
-                torn = Some(why);
-                break;
-            }
-        }
-    }
-    (String::from_utf8_lossy(&body).into_owned(), torn)
-}
-
-/// An error and all that caused it.
-fn in_words(why: &reqwest::Error) -> String {
-    let mut text = why.to_string();
-    let mut cause = std::error::Error::source(why);
-    while let Some(deeper) = cause {
-        text = format!("{text}: {deeper}");
-        cause = deeper.source();
-    }
-    text
+    Box::pin(async move {
+        let attempt = Attempt {
+            caller: &caller,
+            url: &webhook.url,
+            secret: webhook.secret.as_ref(),
+            message: &message,
+            desk: &desk,
+            clock: &clock,
+        };
+        webhook.format.send(&attempt).await
+    })
 }
 
 #[cfg(test)]
@@ -268,28 +50,35 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
-    use super::{About, Answer, Sent, attempt, callers};
+    use super::{Answer, OutgoingMessage, attempt, callers};
     use standpipe_config::{Config, Language};
     use standpipe_machine::clock::Clock;
+    use standpipe_receivers::About;
     use standpipe_words::message::Desk;
 
     /// What a receiver that answers so is taken to have said.
     async fn answered(head: &str) -> Answer {
+        answered_to("", &format!("{head}\r\ncontent-length: 0\r\n\r\n")).await
+    }
+
+    /// The same of a receiver with this section; what it answers is whole behind `HTTP/1.1`.
+    async fn answered_to(section: &str, response: &str) -> Answer {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = server.local_addr().unwrap().port();
-        let head = format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let response = format!("HTTP/1.1 {response}");
         let once = async {
             let (mut peer, _) = server.accept().await.unwrap();
             let mut asked = vec![0; 4_096];
             let _ = peer.read(&mut asked).await.unwrap();
-            peer.write_all(head.as_bytes()).await.unwrap();
+            peer.write_all(response.as_bytes()).await.unwrap();
         };
         let text = format!(
-            "[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = 'http://127.0.0.1:{port}/hook'"
+            "[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = 'http://127.0.0.1:{port}/hook'\n{section}"
         );
         let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
-        let (page_id, wire) = ("page".to_owned(), "{}".to_owned());
-        let sent = Sent { about: About::Incident, page_id, at: 0, wire, earlier: Vec::new() };
+        let (page_id, wire) = ("page".to_owned(), incident().to_string());
+        let about = About::Incident;
+        let sent = OutgoingMessage { about, page_id, at: 0, wire, earlier: Vec::new() };
         let zone = jiff::tz::TimeZone::UTC;
         let desk = Desk { url: "http://gateway".into(), zone, language: Language::English };
         let caller = &callers(&config.webhooks).unwrap()[0];
@@ -321,5 +110,254 @@ mod tests {
             );
         }
         assert_eq!(answered("204 No Content").await, Answer::Taken);
+    }
+
+    /// What is put on the wire for this section, without what HTTP adds.
+    async fn sent_as(section: &str, message: &OutgoingMessage) -> String {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let section = section.replace("HOST", &format!("127.0.0.1:{port}"));
+        let text = format!("[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\n{section}");
+        let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
+        let heard = async {
+            let (mut peer, _) = server.accept().await.unwrap();
+            let mut asked = Vec::new();
+            loop {
+                let mut some = [0; 4_096];
+                let read = peer.read(&mut some).await.unwrap();
+                asked.extend_from_slice(&some[..read]);
+                let text = String::from_utf8_lossy(&asked).into_owned();
+                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                if body.len() >= length.map_or(0, |text| text.parse().unwrap()) {
+                    peer.write_all(b"HTTP/1.1 500 no\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                    return text;
+                }
+            }
+        };
+        let zone = jiff::tz::TimeZone::UTC;
+        let desk = Desk { url: "http://gateway".into(), zone, language: Language::Chinese };
+        let caller = &callers(&config.webhooks).unwrap()[0];
+        let attempt = attempt(caller, &config.webhooks[0], message.clone(), &desk, &Clock::new());
+        let heard =
+            async { tokio::time::timeout(std::time::Duration::from_millis(500), heard).await };
+        let (answer, heard) = tokio::join!(attempt, heard);
+        let Ok(heard) = heard else { return format!("{answer:?}") };
+        let (head, body) = heard.split_once("\r\n\r\n").unwrap();
+        let added = ["accept: ", "host: ", "user-agent: ", "content-length: "];
+        let head = head.lines().filter(|line| !added.iter().any(|name| line.starts_with(name)));
+        let body = match body.len() {
+            // A signature says the rest.
+            1_500.. => format!("({} bytes)", body.len()),
+            _ => body.to_owned(),
+        };
+        format!("{}\n{body}", head.collect::<Vec<_>>().join("\n"))
+    }
+
+    fn incident() -> serde_json::Value {
+        serde_json::json!({
+            "id": "01J0000000000000000000000A", "rev": 1, "station": "t-1", "class": "fire",
+            "severity": "fire", "state": "open", "conditions": ["smoke"],
+            "title": {"en": "Fire <at> \"A & B\"", "zh": "火警 <at> \"甲 & 乙\""}, "opened_at": 0,
+            "page_id": "P",
+        })
+    }
+
+    /// A day with so many lines.
+    fn digest(lines: usize) -> serde_json::Value {
+        let title = "x".repeat(300);
+        let line = serde_json::json!({
+            "id": "01J0000000000000000000000A", "condition": "offline", "title": {"en": title, "zh": title},
+            "station": "t-1", "device": "H-1", "address": "", "since": 0, "opened_at": 0, "closed_at": null,
+        });
+        serde_json::json!({"digest": {
+            "day": "2026-11-28", "station": null, "from": 0, "to": 1, "open": 12, "new": 2, "closed": 3,
+            "counts": [], "items": vec![line; lines], "more": 0,
+        }, "url": "http://gateway/digest"})
+    }
+
+    #[tokio::test]
+    async fn each_format_is_written_as_its_receivers_want_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "Jefe").unwrap();
+        let secret = format!("secret_file = '{}'\n", secret.display());
+        let sms = "to = ['1', '2']\nmethod = 'PUT'\nheaders = ['X-Title: {title}']\n\
+                   body = '{\"to\":\"{to}\",\"text\":\"{text}\",\"s\":\"{secret}\",\"id\":\"{page_id}\"}'\n";
+        let sms = format!("{sms}{secret}");
+        let mut written = String::new();
+        for (format, more) in [
+            ("json", &*secret),
+            ("cap", &secret),
+            ("dingtalk", ""),
+            ("wecom", ""),
+            ("feishu", ""),
+            ("sms", &sms),
+        ] {
+            let section =
+                format!("url = 'http://HOST/{format}?to={{to}}'\nformat = '{format}'\n{more}");
+            for (about, wire) in [
+                (About::Incident, incident()),
+                (About::Digest, digest(0)),
+                (About::Digest, digest(50)),
+            ] {
+                let (page_id, wire) = ("P".to_owned(), wire.to_string());
+                let earlier = Vec::new();
+                let message = OutgoingMessage { about, page_id, at: 0, wire, earlier };
+                let one = sent_as(&section, &message).await;
+                written += &format!("---- {format}, {about:?}\n{one}\n");
+            }
+        }
+        insta::assert_snapshot!(written, @r##"
+---- json, Incident
+POST /json?to={to} HTTP/1.1
+content-type: application/json
+idempotency-key: P
+x-standpipe-signature: sha256=fff42b30641af4c0b75abb964413773786764b8502d5bb00570046cc27ba1646
+{"class":"fire","conditions":["smoke"],"id":"01J0000000000000000000000A","opened_at":0,"page_id":"P","rev":1,"severity":"fire","state":"open","station":"t-1","title":{"en":"Fire <at> \"A & B\"","zh":"火警 <at> \"甲 & 乙\""}}
+---- json, Digest
+POST /json?to={to} HTTP/1.1
+content-type: application/json
+idempotency-key: P
+x-standpipe-signature: sha256=5f1d705c1e83004bdec873ceeb00d737b13147edf57a4e484831d482cfbed471
+{"digest":{"closed":3,"counts":[],"day":"2026-11-28","from":0,"items":[],"more":0,"new":2,"open":12,"station":null,"to":1},"url":"http://gateway/digest"}
+---- json, Digest
+POST /json?to={to} HTTP/1.1
+content-type: application/json
+idempotency-key: P
+x-standpipe-signature: sha256=1c2b9f73e51ed6cf50561102db370636b69427f6f5b91db01e962f3a01ad291e
+(38602 bytes)
+---- cap, Incident
+POST /cap?to={to} HTTP/1.1
+content-type: application/cap+xml
+idempotency-key: P
+x-standpipe-signature: sha256=09f30aa18757190731eee8cbea57e3cd50778b8cf5219dfccfd66184ca3f24a9
+(2155 bytes)
+---- cap, Digest
+Never { why: "a digest is no alert: CAP has none" }
+---- cap, Digest
+Never { why: "a digest is no alert: CAP has none" }
+---- dingtalk, Incident
+POST /dingtalk?to={to} HTTP/1.1
+content-type: application/json
+{"at":{"isAtAll":true},"msgtype":"text","text":{"content":"【火警】火警 <at> \"甲 & 乙\"\nFIRE: Fire <at> \"A & B\"\n时间 since: 1970-01-01 00:00:00\nhttp://gateway/incidents/01J0000000000000000000000A"}}
+---- dingtalk, Digest
+POST /dingtalk?to={to} HTTP/1.1
+content-type: application/json
+{"at":{"isAtAll":false},"msgtype":"text","text":{"content":"【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3\nhttp://gateway/digest?day=2026-11-28"}}
+---- dingtalk, Digest
+POST /dingtalk?to={to} HTTP/1.1
+content-type: application/json
+(11846 bytes)
+---- wecom, Incident
+POST /wecom?to={to} HTTP/1.1
+content-type: application/json
+{"msgtype":"text","text":{"content":"【火警】火警 <at> \"甲 & 乙\"\nFIRE: Fire <at> \"A & B\"\n时间 since: 1970-01-01 00:00:00\nhttp://gateway/incidents/01J0000000000000000000000A","mentioned_list":["@all"]}}
+---- wecom, Digest
+POST /wecom?to={to} HTTP/1.1
+content-type: application/json
+{"msgtype":"text","text":{"content":"【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3\nhttp://gateway/digest?day=2026-11-28","mentioned_list":[]}}
+---- wecom, Digest
+POST /wecom?to={to} HTTP/1.1
+content-type: application/json
+(1896 bytes)
+---- feishu, Incident
+POST /feishu?to={to} HTTP/1.1
+content-type: application/json
+{"content":{"text":"【火警】火警 ＜at> \"甲 & 乙\"\nFIRE: Fire ＜at> \"A & B\"\n时间 since: 1970-01-01 00:00:00\nhttp://gateway/incidents/01J0000000000000000000000A\n<at user_id=\"all\">所有人</at>"},"msg_type":"text"}
+---- feishu, Digest
+POST /feishu?to={to} HTTP/1.1
+content-type: application/json
+{"content":{"text":"【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3\nhttp://gateway/digest?day=2026-11-28"},"msg_type":"text"}
+---- feishu, Digest
+POST /feishu?to={to} HTTP/1.1
+content-type: application/json
+(11824 bytes)
+---- sms, Incident
+PUT /sms?to=1%2C2 HTTP/1.1
+x-title: 【火警】火警 <at> "甲 & 乙"
+{"to":"1,2","text":"【火警】火警 <at> \"甲 & 乙\"\nFIRE: Fire <at> \"A & B\"\n时间 since: 1970-01-01 00:00:00\nhttp://gateway/incidents/01J0000000000000000000000A","s":"Jefe","id":"P"}
+---- sms, Digest
+PUT /sms?to=1%2C2 HTTP/1.1
+x-title: 【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3
+{"to":"1,2","text":"【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3","s":"Jefe","id":"P"}
+---- sms, Digest
+PUT /sms?to=1%2C2 HTTP/1.1
+x-title: 【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3
+{"to":"1,2","text":"【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3","s":"Jefe","id":"P"}
+"##);
+    }
+
+    #[tokio::test]
+    async fn each_format_judges_its_own_answer() {
+        let ok = "200 OK\r\ncontent-length: 2\r\n\r\nok";
+        let page = "200 OK\r\ncontent-type: text/html\r\ncontent-length: 14\r\n\r\n<p>Log in</p>\n";
+        let torn = "200 OK\r\ncontent-length: 99\r\n\r\n{\"code\":0}";
+        let good = "200 OK\r\ncontent-length: 10\r\n\r\n{\"code\":0}";
+        let full = "429 Many\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n";
+        let gone = "404 Gone\r\ncontent-length: 10\r\n\r\n{\"code\":0}";
+        let mut judged = String::new();
+        for section in [
+            "format = 'json'",
+            "format = 'cap'",
+            "format = 'feishu'",
+            "format = 'sms'",
+            "format = 'sms'\ntaken_when = '\"code\":0'",
+        ] {
+            judged += &format!("---- {}\n", section.replace('\n', ", "));
+            for (story, response) in [
+                ("ok", ok),
+                ("page", page),
+                ("torn", torn),
+                ("good", good),
+                ("full", full),
+                ("gone", gone),
+            ] {
+                let answer = format!("{:?}", answered_to(section, response).await);
+                // Behind that are the words of libraries.
+                let answer = match answer.split_once(" body error") {
+                    Some((ours, _)) => format!("{ours} body error…"),
+                    None => answer,
+                };
+                judged += &format!("{story}: {answer}\n");
+            }
+        }
+        insta::assert_snapshot!(judged, @r##"
+---- format = 'json'
+ok: Taken
+page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between" }
+torn: Taken
+good: Taken
+full: Later { wait: Some(7s), why: "status 429" }
+gone: Never { why: "status 404: check `url`" }
+---- format = 'cap'
+ok: Taken
+page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between" }
+torn: Taken
+good: Taken
+full: Later { wait: Some(7s), why: "status 429" }
+gone: Never { why: "status 404: check `url`" }
+---- format = 'feishu'
+ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+torn: Later { wait: None, why: "request or response body error…
+good: Taken
+full: Later { wait: Some(7s), why: "status 429" }
+gone: Never { why: "status 404: check `url`" }
+---- format = 'sms'
+ok: Taken
+page: Taken
+torn: Taken
+good: Taken
+full: Later { wait: Some(7s), why: "status 429" }
+gone: Never { why: "status 404: check `url`" }
+---- format = 'sms', taken_when = '"code":0'
+ok: Later { wait: None, why: "its answer lacks `taken_when`: ok" }
+page: Later { wait: None, why: "its answer lacks `taken_when`: <p>Log in</p>" }
+torn: Later { wait: None, why: "request or response body error…
+good: Taken
+full: Later { wait: Some(7s), why: "status 429" }
+gone: Never { why: "status 404: check `url`" }
+"##);
     }
 }

@@ -5,14 +5,13 @@ use std::collections::HashSet;
 
 use futures_util::future::BoxFuture;
 use standpipe_machine::backoff::Backoff;
+use standpipe_receivers::{About, Answer, OutgoingMessage};
 use standpipe_rules::Ms;
 use standpipe_store::digests::{News, OwedDigest, Which};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::answer::Answer;
-use super::deliver::{About, Sent};
-use super::webhook::{FIRST, GIVE_UP_AFTER, MOST, MOST_ASKED};
+use super::retry::{self, FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT};
 
 /// A digest that has come to its end.
 pub type Landed = (OwedDigest, Answer);
@@ -31,7 +30,7 @@ pub struct Digests {
 impl Digests {
     /// Nothing is on its way.
     pub fn new(receiver: &str) -> Self {
-        let backoff = Backoff::named(FIRST, MOST, receiver);
+        let backoff = Backoff::named(FIRST_WAIT, LONGEST_WAIT, receiver);
         Self { flight: None, backoff, resume: None, done: HashSet::new() }
     }
 
@@ -70,7 +69,7 @@ impl Digests {
             }
             Answer::Later { wait, why } if now - it.at < GIVE_UP_AFTER => {
                 let own = self.backoff.failed();
-                self.resume = Some(instant + wait.map_or(own, |it| it.min(MOST_ASKED).max(own)));
+                self.resume = Some(instant + retry::wait(wait, own));
                 warn!("webhook {name}: does not take the digest of {day} ({why}); trying again");
                 return None;
             }
@@ -88,9 +87,9 @@ impl Digests {
 }
 
 /// As it is sent.
-pub fn sent(it: &OwedDigest) -> Sent {
-    let (page_id, at, wire) = (it.which.key(), it.at, it.json.clone());
-    Sent { about: About::Digest, page_id, at, wire, earlier: Vec::new() }
+pub fn sent(digest: &OwedDigest) -> OutgoingMessage {
+    let (page_id, at, wire) = (digest.which.key(), digest.at, digest.json.clone());
+    OutgoingMessage { about: About::Digest, page_id, at, wire, earlier: Vec::new() }
 }
 
 #[cfg(test)]
@@ -100,7 +99,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{Digests, GIVE_UP_AFTER, OwedDigest, Which, sent};
-    use crate::answer::Answer;
+    use standpipe_receivers::Answer;
     use standpipe_store::digests::News;
 
     fn owed(day: &str) -> OwedDigest {

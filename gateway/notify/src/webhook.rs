@@ -2,11 +2,11 @@
 //! no other.
 //!
 //! A sender's queue is what the store says is owed to it, fires first; what it has in hand is
-//! bounded. Pages about one incident are sent one after the other, in the order they were owed. A
-//! robot takes so many messages a minute: some of them are kept for fires. Retry state is in memory
+//! bounded. Pages about one incident are sent one after the other, in the order they were owed. Some
+//! receivers take so many messages a minute: a few of them are kept for fires. Retry state is in memory
 //! alone: after a restart everything owed is simply tried again, under the same `Idempotency-Key`.
 //!
-//! How each format is sent is in [`super::deliver`].
+//! How each format is sent is in `standpipe_receivers::formats`.
 
 use std::collections::{HashSet, VecDeque};
 use std::thread::JoinHandle;
@@ -16,10 +16,11 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use metrics::counter;
-use standpipe_config::{Format, Webhook};
+use standpipe_config::Webhook;
 use standpipe_engine::{Inbox, Unavailable};
 use standpipe_machine::backoff::Backoff;
 use standpipe_machine::clock::Stamp;
+use standpipe_receivers::{About, Answer, Caller, EarlierMessages, MinuteLimit, OutgoingMessage};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::IncidentId;
 use standpipe_shared::Severity;
@@ -34,26 +35,18 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info, warn};
 use ulid::Ulid;
 
-use super::answer::Answer;
-use super::deliver::{About, Caller, Sent, attempt, callers};
+use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
-use super::{NET, Setup, chat, keeper, with_page};
+use super::retry::{self, FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT};
+use super::{NET, Setup, keeper, with_page};
 
 /// Pages on their way to one receiver at one time.
 const IN_FLIGHT: usize = 4;
 /// Pages read from the store at one time, for one receiver.
 const AT_ONCE: usize = 64;
-/// The first wait after a failure.
-pub(super) const FIRST: Duration = Duration::from_millis(500);
-/// The longest wait of our own choosing.
-pub(super) const MOST: Duration = Duration::from_secs(60);
-/// The longest wait a receiver may ask for.
-pub(super) const MOST_ASKED: Duration = Duration::from_secs(600);
-/// After so long a page is given up, ms: 24 hours.
-pub const GIVE_UP_AFTER: Ms = 24 * 3_600_000;
 /// A gateway that stops waits this long for receivers to answer.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
-/// A robot's limit is counted over this.
+/// A receiver's limit is counted over this.
 const A_MINUTE: Duration = Duration::from_secs(60);
 /// A failing receiver is reported this often, ms.
 const REPORT_EVERY: Ms = 60_000;
@@ -127,7 +120,7 @@ struct Task {
     /// Not before.
     resume: Option<Instant>,
     failing: Option<Failing>,
-    /// When a robot was sent what it was sent in the last minute.
+    /// When a receiver with a limit was sent what it was sent in the last minute.
     spent: VecDeque<Instant>,
     digests: Digests,
 }
@@ -154,7 +147,7 @@ impl Task {
             flights: FuturesUnordered::new(),
             busy: HashSet::new(),
             done: HashSet::new(),
-            backoff: Backoff::named(FIRST, MOST, &webhook.name),
+            backoff: Backoff::named(FIRST_WAIT, LONGEST_WAIT, &webhook.name),
             resume: None,
             failing: None,
             spent: VecDeque::new(),
@@ -235,8 +228,8 @@ impl Task {
         Ok(())
     }
 
-    /// Sends a digest, when no page is owed. A robot takes one when it was sent nothing else for a
-    /// minute.
+    /// Sends a digest, when no page is owed. A receiver with a limit takes one when it was sent nothing
+    /// else for a minute.
     fn take_off_digest(&mut self) {
         if !self.flights.is_empty() || !self.digests.may(Instant::now()) {
             return;
@@ -247,7 +240,7 @@ impl Task {
             Vec::new()
         });
         let Some(next) = self.digests.next(owed) else { return };
-        let spent = self.spent.back().is_some_and(|it| Instant::now() - *it < A_MINUTE);
+        let spent = self.spent.back().is_some_and(|last| Instant::now() - *last < A_MINUTE);
         if spent || !self.may_send(Severity::Notice) {
             return;
         }
@@ -285,15 +278,16 @@ impl Task {
         now - page.at >= GIVE_UP_AFTER && !self.setup.clock.is_doubted()
     }
 
-    /// Whether a robot has room for one more within its minute; the rest of them always have.
+    /// Whether a receiver with a limit has room for one more within its minute; others always have.
     fn may_send(&mut self, severity: Severity) -> bool {
-        let Format::Robot(_) = self.webhook.format else { return true };
+        let limit = self.webhook.format.facts().limit;
+        let Some(MinuteLimit { messages, kept_for_fires }) = limit else { return true };
         let now = Instant::now();
-        while self.spent.front().is_some_and(|it| now - *it >= A_MINUTE) {
+        while self.spent.front().is_some_and(|first| now - *first >= A_MINUTE) {
             self.spent.pop_front();
         }
-        let kept = if severity == Severity::Fire { 0 } else { chat::FOR_FIRES };
-        if self.spent.len() >= chat::A_MINUTE - kept {
+        let kept = if severity == Severity::Fire { 0 } else { kept_for_fires };
+        if self.spent.len() >= messages.saturating_sub(kept) {
             return false;
         }
         self.spent.push_back(now);
@@ -302,20 +296,23 @@ impl Task {
 
     fn attempt(&self, page: OwedPage) -> BoxFuture<'static, Landed> {
         let wire = with_page(&page.wire, Some(page.page_id));
-        let sent = Sent {
+        let message = OutgoingMessage {
             about: About::Incident,
             page_id: page.page_id.to_string(),
             at: page.at,
             wire,
             earlier: self.earlier(&page),
         };
-        let attempt = attempt(&self.caller, &self.webhook, sent, &self.desk, &self.setup.clock);
+        let attempt = attempt(&self.caller, &self.webhook, message, &self.desk, &self.setup.clock);
         Box::pin(async move { Landed { page, answer: attempt.await } })
     }
 
-    /// What it took about that incident before: a CAP alert refers to it.
+    /// What it took about that incident before, where its format refers to it.
     fn earlier(&self, page: &OwedPage) -> Vec<Earlier> {
-        let Format::Cap = self.webhook.format else { return Vec::new() };
+        match self.webhook.format.facts().earlier {
+            EarlierMessages::NotReferredTo => return Vec::new(),
+            EarlierMessages::ReferredTo => {}
+        }
         let reader = self.reader.as_ref();
         let taken = reader.map(|it| it.taken_by_webhook(&self.webhook.name, page.incident));
         let taken = taken.and_then(Result::ok).unwrap_or_default();
@@ -343,8 +340,7 @@ impl Task {
                 // Those that were in hand together fail together, and count once.
                 if self.resume.is_none() {
                     let own = self.backoff.failed();
-                    let wait = wait.map_or(own, |asked| asked.min(MOST_ASKED).max(own));
-                    self.resume = Some(Instant::now() + wait);
+                    self.resume = Some(Instant::now() + retry::wait(wait, own));
                 }
                 if self.is_too_old(&page, now.told()) {
                     self.give_up(&page, &why, now).await?;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 use standpipe_config::Webhook;
 use standpipe_machine::clock::Clock;
-use standpipe_notify::answer::Answer;
-use standpipe_notify::deliver::{About, Caller, Sent, attempt, callers};
+use standpipe_notify::deliver::{attempt, callers};
+use standpipe_receivers::{About, Answer, Caller, OutgoingMessage};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Role;
 use standpipe_rules::selftest::{SELFTEST, fingerprint};
@@ -74,7 +74,7 @@ async fn send(
         }
         let (page_id, wire, earlier) = (id.clone(), body.clone(), Vec::new());
         let about = About::Incident;
-        let sent = Sent { about, page_id, at: *at, wire, earlier };
+        let sent = OutgoingMessage { about, page_id, at: *at, wire, earlier };
         if attempt(caller, webhook, sent, desk, &Clock::new()).await == Answer::Taken {
             return true;
         }
@@ -112,7 +112,8 @@ fn page(outcome: &Outcome, now: Ms) -> Page {
 mod tests {
     use super::{concerns, page};
     use crate::selftest::Outcome;
-    use standpipe_config::{Format, Webhook};
+    use standpipe_config::{Webhook, WebhookFormat};
+    use standpipe_receivers::formats::Json;
     use standpipe_rules::incidents::Role;
     use standpipe_shared::Severity;
     use std::time::Duration;
@@ -133,7 +134,7 @@ mod tests {
         ] {
             let webhook = Webhook {
                 name: "w".into(), station: station.map(Box::from), role, steps: vec![], secret: None, trust: None,
-                severities: severities.clone(), url: "http://w".parse().unwrap(), format: Format::Json,
+                severities: severities.clone(), url: "http://w".parse().unwrap(), format: WebhookFormat::Json(Json),
             };
             assert_eq!(concerns(&webhook, &outcome), told, "{role:?} {station:?} {severities:?}");
         }

@@ -1,12 +1,19 @@
 //! By whom the certificate of whoever is spoken to over HTTPS or SMTP must be signed to be believed: by a public authority or one that
 //! this system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` say where those are, as they do for other
 //! programs), or, with `ca_file`, by those alone.
+//!
+//! Beside it [`Secret`], a text that is never printed. Both are read from files by the configuration
+//! and used by whoever speaks to somebody: receivers of pages, InfluxDB, another gateway's API.
+
+mod secret;
 
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use reqwest::{ClientBuilder, Url};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+
+pub use secret::Secret;
 
 /// Authorities that are believed.
 #[derive(Clone, Debug, PartialEq, Eq)]

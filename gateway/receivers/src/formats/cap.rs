@@ -1,0 +1,43 @@
+//! `cap`: CAP 1.2, for other alarm centres' programs. An alert refers to those about the same incident
+//! before it; a digest is no alert. The status says whether it is taken.
+
+use standpipe_words::cap::{Message, TYPE, document};
+
+use crate::answer::{self, Answer};
+use crate::attempt::{About, Attempt};
+use crate::facts::{Digests, EarlierMessages, FormatFacts, ReceiverFormat};
+use crate::http;
+use crate::keys::OwnKeys;
+
+/// `cap`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cap;
+
+impl ReceiverFormat for Cap {
+    const FACTS: FormatFacts = FormatFacts {
+        digests: Digests::Refused,
+        earlier: EarlierMessages::ReferredTo,
+        secret_says: "its trimmed content signs what is sent, `X-Standpipe-Signature`.",
+        ..FormatFacts::over_http("cap", "CAP 1.2.")
+    };
+
+    fn parse(_: &mut OwnKeys<'_>) -> Option<Self> {
+        Some(Self)
+    }
+
+    async fn send(&self, attempt: &Attempt<'_>) -> Result<Answer, Answer> {
+        let sent = attempt.message;
+        match sent.about {
+            About::Incident => {}
+            About::Digest => {
+                let why = "a digest is no alert: CAP has none".to_owned();
+                return Err(Answer::Never { why });
+            }
+        }
+        let message = Message { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
+        let document = document(&attempt.incident()?, &message, attempt.desk);
+        let request = http::signed_post(attempt, TYPE, document);
+        let reply = http::exchange(request, attempt.clock).await?;
+        Ok(answer::by_body(&reply.content_type, &reply.body))
+    }
+}

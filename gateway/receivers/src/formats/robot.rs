@@ -1,0 +1,96 @@
+//! What the robots of group chats have in common; each is a file of its own. All say 200 to everything
+//! and put what happened into the body.
+//!
+//! | robot | signature | taken | too many |
+//! |---|---|---|---|
+//! | DingTalk | `timestamp` and `sign` in the query | `errcode` 0 | 130101 |
+//! | WeCom | the key in the address | `errcode` 0 | 45009 |
+//! | Feishu | `timestamp` and `sign` in the body | `code` 0 | 9499, 11232 |
+
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::Value;
+use standpipe_rules::plain;
+
+use crate::answer::Answer;
+use crate::attempt::Attempt;
+use crate::facts::{FormatFacts, MinuteLimit};
+use crate::http::{self, JSON};
+
+/// Messages a robot takes a minute (DingTalk and WeCom: 20; Feishu: 100).
+const LIMIT: MinuteLimit = MinuteLimit { messages: 20, kept_for_fires: 5 };
+/// How long a robot that had too many is left alone at least: its own minute.
+const TOO_MANY_WAIT: Duration = Duration::from_secs(60);
+
+/// What holds for a robot of this name.
+pub const fn facts(name: &'static str) -> FormatFacts {
+    FormatFacts {
+        limit: Some(LIMIT),
+        ..FormatFacts::over_http(
+            name,
+            "a few lines to that robot, 20 a minute, 5 of them kept for fires.",
+        )
+    }
+}
+
+/// What a robot's code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Its group has the message.
+    Taken,
+    /// It had more than it takes a minute.
+    TooMany,
+    /// It does not know that the message is ours.
+    Unsigned,
+    /// There is no such robot.
+    NoRobot,
+    /// Anything else: it may pass.
+    Other,
+}
+
+/// Sends a body to a robot and judges its answer. `meaning`: of that robot's codes.
+pub async fn post(
+    attempt: &Attempt<'_>,
+    (url, body): (Url, &Value),
+    meaning: fn(i64) -> Code,
+) -> Result<Answer, Answer> {
+    let request = attempt.caller.http.post(url).header(CONTENT_TYPE, JSON).body(body.to_string());
+    let reply = http::exchange(request, attempt.clock).await?;
+    Ok(judge(reply.whole()?, meaning))
+}
+
+/// What a robot's body means that came with a good status.
+pub fn judge(body: &str, meaning: fn(i64) -> Code) -> Answer {
+    let said: Value = serde_json::from_str(body).unwrap_or_default();
+    let code =
+        ["errcode", "code", "StatusCode"].into_iter().find_map(|key| said.get(key)?.as_i64());
+    let text = ["errmsg", "msg"].into_iter().find_map(|key| said.get(key)?.as_str());
+    let Some(code) = code else {
+        let why = "its answer has no code: check `url`, a robot says how it went".to_owned();
+        return Answer::Later { wait: None, why };
+    };
+    let text: String = plain(text.unwrap_or_default()).chars().take(200).collect();
+    let why = format!("code {code} ({text})");
+    match meaning(code) {
+        Code::Taken => Answer::Taken,
+        Code::TooMany => Answer::Later { wait: Some(TOO_MANY_WAIT), why },
+        Code::Unsigned => Answer::Never {
+            why: format!("{why}: check `secret_file`, the clock and the robot's safety settings"),
+        },
+        Code::NoRobot => Answer::Never { why: format!("{why}: check `url` and `token_file`") },
+        Code::Other => Answer::Later { wait: None, why },
+    }
+}
+
+/// A judgement in a word or two, for tables of tests.
+#[cfg(test)]
+pub fn judged(body: &str, meaning: fn(i64) -> Code) -> String {
+    match judge(body, meaning) {
+        Answer::Taken => "taken".to_owned(),
+        Answer::Later { wait: Some(wait), .. } => format!("later {}", wait.as_secs()),
+        Answer::Later { wait: None, .. } => "later".to_owned(),
+        Answer::Never { .. } => "never".to_owned(),
+    }
+}
