@@ -15,7 +15,7 @@ pub mod batch;
 pub mod embedded;
 pub mod fold;
 pub mod influx;
-pub mod line;
+mod number;
 mod places;
 pub mod pump;
 pub mod question;

@@ -13,7 +13,7 @@ use standpipe_shared::Kind;
 use standpipe_store::Reader;
 
 use super::influx::Influx;
-use super::line::{self, Unwritable};
+use super::influx::line::{self, Unwritable};
 use super::records::RecordsError;
 use super::{DAY_MS, HOUR_MS};
 

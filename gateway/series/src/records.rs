@@ -18,7 +18,7 @@ use standpipe_shared::Condition;
 use standpipe_store::{Reader, StoreError};
 
 use super::influx::Influx;
-use super::line::{self, Unwritable};
+use super::influx::line::{self, Unwritable};
 use super::places::Places;
 use super::{HOUR_MS, SeriesError};
 
