@@ -7,11 +7,15 @@
 //! strings; the ids of devices are tags as all others. What the format cannot say is refused here, not sent: control
 //! characters anywhere (a line feed would begin another point), a number that is not finite.
 
+use std::fmt::Write;
+
+use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
 use standpipe_shared::{Field, Measurements, Name};
 
 use crate::batch::TagRow;
 use crate::number::{NotFinite, float, integer};
+use crate::record::{Record, RecordKind, RecordValue};
 
 /// Stands for a backslash in a tag: the full-width one. InfluxDB reads a backslash in a tag as
 /// itself, or as the escape of what follows it, so that before a comma or at the end of a tag
@@ -136,6 +140,66 @@ pub fn point(
     Ok(())
 }
 
+/// Writes a record as a line, its time in the unit of [`precision`]. Of an error nothing stays
+/// written.
+///
+/// # Errors
+/// [`Unwritable`].
+pub fn record(out: &mut String, record: &Record) -> Result<(), Unwritable> {
+    let start = out.len();
+    let done = tags_and_fields(out, record);
+    if done.is_err() {
+        out.truncate(start);
+        return done;
+    }
+    out.push(' ');
+    integer(
+        out,
+        match precision(record.kind) {
+            TimestampPrecision::Nanoseconds => record.at * 1_000_000 + i64::from(record.within_ms),
+            _ => record.at,
+        },
+    );
+    out.push('\n');
+    Ok(())
+}
+
+/// The unit of a record's time: several incidents of one station may change at one moment.
+#[must_use]
+pub const fn precision(kind: RecordKind) -> TimestampPrecision {
+    match kind {
+        RecordKind::Incident => TimestampPrecision::Nanoseconds,
+        RecordKind::Ledger | RecordKind::Place | RecordKind::Selftest => {
+            TimestampPrecision::Milliseconds
+        }
+    }
+}
+
+fn tags_and_fields(out: &mut String, record: &Record) -> Result<(), Unwritable> {
+    out.push_str(record.kind.as_str());
+    for (key, value) in &record.tags {
+        tag(out, key, value)?;
+    }
+    let mut before = ' ';
+    for (name, value) in &record.fields {
+        out.push(before);
+        before = ',';
+        match value {
+            RecordValue::Text(text) => text_field(out, name, text)?,
+            RecordValue::Integer(count) => integer_field(out, name, *count),
+            RecordValue::Number(measure) if !measure.is_finite() => {
+                return Err(Unwritable::NotFinite);
+            }
+            RecordValue::Number(measure) => {
+                key(out, name);
+                // Writing to a String cannot fail.
+                let _ = write!(out, "{measure}");
+            }
+        }
+    }
+    if record.fields.is_empty() { Err(Unwritable::Empty) } else { Ok(()) }
+}
+
 /// Writes every measurement there is, a comma after each.
 fn measured(out: &mut String, values: &Measurements) -> Result<(), Unwritable> {
     let it = values;
@@ -206,8 +270,9 @@ pub fn integer_field(out: &mut String, name: &str, value: i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unwritable, device_of, head, point, stored, tag, text_field};
+    use super::{Unwritable, device_of, head, point, record, stored, tag, text_field};
     use crate::batch::TagRow;
+    use crate::record::{Record, RecordKind};
     use proptest::prelude::*;
     use standpipe_rules::registry::DeviceIx;
     use standpipe_shared::{Field, Kind, Measurements};
@@ -274,6 +339,33 @@ mod tests {
             if let Ok(line) = done {
                 assert_eq!(device_of(line), stored(row.device), "{story}");
             }
+        }
+    }
+
+    #[test]
+    fn of_a_record_all_is_written_or_nothing() {
+        let record_of = |kind, fields| Record {
+            kind,
+            tags: vec![("station", "S 1".into()), ("zone", "".into())],
+            fields,
+            at: 1_764_000_000_000,
+            within_ms: 41,
+        };
+        let said = || vec![("a", (-7).into()), ("b", 1.5.into()), ("c", "\"1\"".into())];
+        let mut out = String::new();
+        for kind in [RecordKind::Incident, RecordKind::Selftest] {
+            record(&mut out, &record_of(kind, said())).unwrap();
+        }
+        let written = "incident,station=S\\ 1 a=-7i,b=1.5,c=\"\\\"1\\\"\" 1764000000000000041\n\
+                       selftest,station=S\\ 1 a=-7i,b=1.5,c=\"\\\"1\\\"\" 1764000000000\n";
+        assert_eq!(out, written);
+        for (fields, bad) in [
+            (vec![], Unwritable::Empty),
+            (vec![("a", 1.into()), ("b", f64::NAN.into())], Unwritable::NotFinite),
+            (vec![("a", 1.into()), ("c", "\u{7}".into())], Unwritable::Control),
+        ] {
+            assert_eq!(record(&mut out, &record_of(RecordKind::Ledger, fields)), Err(bad));
+            assert_eq!(out, written, "nothing stays");
         }
     }
 

@@ -40,8 +40,8 @@ use self::heads::Heads;
 use self::line::Unwritable;
 use self::verdict::{Dropped, Verdict};
 use super::{
-    Batch, HistoryError, HistoryPoint, HistoryQuery, Refused, Series, SeriesError, Tags, Written,
-    beginning,
+    Batch, HistoryError, HistoryPoint, HistoryQuery, Record, Refused, Series, SeriesError, Tags,
+    Written, beginning,
 };
 
 /// Lines of one body.
@@ -269,7 +269,7 @@ impl Influx {
                     all.refused.push(Refused {
                         device: tags.id(reading.device).unwrap_or_default().into(),
                         why: why.to_string().into(),
-                        line: format!("{reading:?}").into(),
+                        point: format!("{reading:?}").into(),
                     });
                 }
             }
@@ -296,9 +296,7 @@ impl Series for Influx {
             for readings in batch.readings.chunks(BODY_LINES) {
                 let text = self.lines(readings, &batch.tags, &mut all);
                 let part = self.write_lines(&text, TimestampPrecision::Milliseconds, now).await?;
-                all.kept += part.kept;
-                all.expired += part.expired;
-                all.refused.extend(part.refused);
+                all.add(part);
             }
             Ok(all)
         })
@@ -312,6 +310,23 @@ impl Series for Influx {
         Box::pin(flux::answer(self.asker.clone(), self.bucket.clone(), query, now))
     }
 
+    /// Records of one kind go in one body.
+    fn write_records(
+        &self,
+        records: Vec<Record>,
+        now: Ms,
+    ) -> Option<BoxFuture<'_, Result<Written, SeriesError>>> {
+        Some(Box::pin(async move {
+            let mut all = Written::default();
+            for records in records.chunk_by(|one, next| one.kind == next.kind) {
+                let Some(kind) = records.first().map(|record| record.kind) else { continue };
+                let text = record_lines(records, &mut all);
+                all.add(self.write_lines(&text, line::precision(kind), now).await?);
+            }
+            Ok(all)
+        }))
+    }
+
     /// InfluxDB rolls up by its own tasks ([`hourly`]) and cuts off by its retention. Here it
     /// is only asked, when nothing was written for a while, whether it is there and would take
     /// something: an empty body goes through the same checks.
@@ -323,6 +338,22 @@ impl Series for Influx {
             Ok(false)
         })
     }
+}
+
+/// The lines of records. One that cannot be written is refused.
+fn record_lines(records: &[Record], all: &mut Written) -> String {
+    let mut text = String::with_capacity(records.len() * LINE_BYTES);
+    for record in records {
+        if let Err(why) = line::record(&mut text, record) {
+            let device = record.tags.iter().find(|(key, _)| *key == "device");
+            all.refused.push(Refused {
+                device: device.map(|(_, device)| device.clone()).unwrap_or_default(),
+                why: why.to_string().into(),
+                point: format!("{record:?}").into(),
+            });
+        }
+    }
+    text
 }
 
 /// Two parts of whole lines; `None` for a single line.
@@ -339,8 +370,8 @@ fn halves(lines: &str) -> Option<(&str, &str)> {
 
 fn refused(lines: &str, why: &str) -> Refused {
     let device = line::device_of(lines);
-    let line = beginning(lines.trim_end(), REFUSED_BYTES);
-    Refused { device: device.into(), why: why.into(), line: line.into() }
+    let point = beginning(lines.trim_end(), REFUSED_BYTES);
+    Refused { device: device.into(), why: why.into(), point: point.into() }
 }
 
 /// An address the client can use: it drops paths and panics at what is no URL.
@@ -409,6 +440,6 @@ mod tests {
     #[test]
     fn a_refused_line_names_its_device() {
         let it = refused("hydrant,device=H-7,station=S x=1 5\n", "because");
-        assert_eq!((&*it.device, &*it.line), ("H-7", "hydrant,device=H-7,station=S x=1 5"));
+        assert_eq!((&*it.device, &*it.point), ("H-7", "hydrant,device=H-7,station=S x=1 5"));
     }
 }
