@@ -121,7 +121,7 @@ fn moment(name: &str, text: &str, zone: &TimeZone) -> Result<Ms, Failure> {
 /// The gateway's history, which is not made here where there is none.
 fn series(config: &Config) -> Result<Arc<dyn Series>, Failure> {
     let file = config.store.history();
-    if config.influx.is_none() && !file.is_file() {
+    if config.influx.is_none() && !file.exists() {
         let text = format!("{}: no history there: check `store.path`", file.display());
         return Err(Failure::Failed(text));
     }
