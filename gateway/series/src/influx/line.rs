@@ -153,13 +153,7 @@ pub fn record(out: &mut String, record: &Record) -> Result<(), Unwritable> {
         return done;
     }
     out.push(' ');
-    integer(
-        out,
-        match precision(record.kind) {
-            TimestampPrecision::Nanoseconds => record.at * 1_000_000 + i64::from(record.within_ms),
-            _ => record.at,
-        },
-    );
+    integer(out, time(record));
     out.push('\n');
     Ok(())
 }
@@ -172,6 +166,14 @@ pub const fn precision(kind: RecordKind) -> TimestampPrecision {
         RecordKind::Ledger | RecordKind::Place | RecordKind::Selftest => {
             TimestampPrecision::Milliseconds
         }
+    }
+}
+
+/// The time of a record in that unit.
+fn time(record: &Record) -> i64 {
+    match record.kind {
+        RecordKind::Incident => record.at * 1_000_000 + i64::from(record.within_ms),
+        RecordKind::Ledger | RecordKind::Place | RecordKind::Selftest => record.at,
     }
 }
 
