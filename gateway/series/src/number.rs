@@ -11,6 +11,7 @@ pub struct NotFinite;
 ///
 /// # Errors
 /// [`NotFinite`]; nothing was written then.
+#[inline] // into the writer of lines, in a file of its own: 3 % of a point
 #[expect(clippy::cast_possible_truncation, reason = "of a number under a thousand million")]
 pub fn float(out: &mut String, value: f32) -> Result<(), NotFinite> {
     if !value.is_finite() {
@@ -46,6 +47,7 @@ fn fixed(out: &mut String, scaled: i64, decimals: u32) {
 }
 
 /// Writes a whole number.
+#[inline]
 pub fn integer(out: &mut String, value: i64) {
     if value < 0 {
         out.push('-');
