@@ -18,7 +18,8 @@ use standpipe_rules::wire::parse;
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 use standpipe_series::batch::{TagRow, Tags};
-use standpipe_series::line;
+use standpipe_series::influx::heads::Heads;
+use standpipe_series::influx::line;
 use standpipe_shared::{Kind, ROOT};
 use standpipe_store::{Store, block};
 
@@ -225,9 +226,11 @@ fn lines() {
     let registry = registry(DEVICES);
     let rows = (0..).zip(registry.devices()).map(|(ix, it)| TagRow::of(DeviceIx(ix), it));
     let tags = Tags::new(rows);
+    let mut heads = Heads::default();
     measure("line protocol, a point", MESSAGES, String::new, |out| {
+        heads.follow(&tags);
         for it in &readings {
-            line::point(out, tags.head(it.device).unwrap(), &it.values, it.series_ts).unwrap();
+            line::point(out, heads.get(it.device).unwrap(), &it.values, it.series_ts).unwrap();
         }
     });
 }

@@ -14,7 +14,9 @@ use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
 use standpipe_series::batch::TagRow;
 use standpipe_series::embedded::Embedded;
-use standpipe_series::{Batch, Series, Tags, line};
+use standpipe_series::influx::heads::Heads;
+use standpipe_series::influx::line;
+use standpipe_series::{Batch, Series, Tags};
 use standpipe_shared::{Field, Kind, Measurements};
 use standpipe_store::block;
 
@@ -39,11 +41,12 @@ fn main() {
         block::encode(&readings, &mut body);
     });
     measure("log block: decode", || drop(black_box(block::decode(&body).unwrap())));
-    let mut text = String::new();
+    let (mut text, mut heads) = (String::new(), Heads::default());
     measure("line protocol", || {
         text.clear();
+        heads.follow(&tags);
         for it in &readings {
-            line::point(&mut text, tags.head(it.device).unwrap(), &it.values, it.series_ts)
+            line::point(&mut text, heads.get(it.device).unwrap(), &it.values, it.series_ts)
                 .unwrap();
         }
     });

@@ -110,7 +110,8 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     standpipe_engine::came_back(&mut loaded, &clock.moment());
     clock.doubt(loaded.world.clock_doubt().is_some());
     let (accounts, door) = accounts(&config, &clock)?;
-    let (series, records) = history(&config)?;
+    let series = history(&config)?;
+    let records = Records::of(Arc::clone(&series), Registry::new(config.profiles()));
     let (root, health) = (config.mqtt.root.clone(), Arc::new(Health::default()));
 
     let (engine, queues) = queues(); // to the engine: urgent and bulk
@@ -460,14 +461,15 @@ fn registry_condition(engine: &mut Engine, untaken: Option<&Untaken>, with: &Wit
     engine.gateway_condition(Condition::RegistryFault, detail.as_deref(), now);
 }
 
-/// Where readings go, and what else goes to InfluxDB.
-fn history(config: &Config) -> Result<(Arc<dyn Series>, Option<Records>), StartError> {
-    let Some(influx) = &config.influx else {
-        return Ok((Arc::new(Embedded::open(&config.store.history())?), None));
-    };
-    let influx = Arc::new(Influx::new(&Settings::from(influx))?);
-    let records = Records::new(Arc::clone(&influx), Registry::new(config.profiles()));
-    Ok((influx, Some(records)))
+/// Where readings go, and where they are asked for: the one place that knows every history.
+///
+/// # Errors
+/// [`StartError::History`] and [`StartError::Influx`].
+pub(crate) fn history(config: &Config) -> Result<Arc<dyn Series>, StartError> {
+    Ok(match &config.influx {
+        Some(influx) => Arc::new(Influx::new(&Settings::from(influx))?),
+        None => Arc::new(Embedded::open(&config.store.history())?),
+    })
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl Fold {
 #[expect(clippy::cast_possible_truncation, reason = "it was an f32")]
 pub fn as_written(value: f64) -> f64 {
     let mut text = String::with_capacity(24);
-    match super::line::float(&mut text, value as f32) {
+    match super::number::float(&mut text, value as f32) {
         Ok(()) => text.parse().unwrap_or(value),
         Err(_) => value,
     }

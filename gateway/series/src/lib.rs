@@ -3,6 +3,7 @@
 //! ```text
 //! log (SQLite) ── pump ──▶ Series::write ──┬─▶ influx    InfluxDB 2: raw, and hourly by a task
 //!                  │                       └─▶ embedded  history.db: raw 90 days, hourly 5 years
+//! store ─ records ─┤─────▶ Series::write_records ─▶ influx
 //!                  └─▶ "history has block N" ──▶ engine cuts the log
 //! api, export ────▶ Series::history
 //! ```
@@ -15,10 +16,11 @@ pub mod batch;
 pub mod embedded;
 pub mod fold;
 pub mod influx;
-pub mod line;
+mod number;
 mod places;
 pub mod pump;
 pub mod question;
+pub mod record;
 pub mod records;
 
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use standpipe_rules::Ms;
 
 pub use batch::{Batch, Tags};
 pub use question::{HistoryError, HistoryPoint, HistoryQuery};
+pub use record::{Record, RecordKind, RecordValue};
 
 /// Raw points are kept this long.
 pub const RAW_DAYS: i64 = 90;
@@ -57,6 +60,20 @@ pub trait Series: Send + Sync {
         now: Ms,
     ) -> BoxFuture<'_, Result<Vec<HistoryPoint>, HistoryError>>;
 
+    /// Keeps records, durably. Writing the same records again changes nothing. `None`, as
+    /// without a method of its own: this history keeps readings only, and is given no records.
+    ///
+    /// # Errors
+    /// [`SeriesError`]: nothing is known to be kept; write the same records again.
+    fn write_records(
+        &self,
+        records: Vec<Record>,
+        now: Ms,
+    ) -> Option<BoxFuture<'_, Result<Written, SeriesError>>> {
+        let _ = (records, now);
+        None
+    }
+
     /// One small step of roll-up or retention; true when more is waiting.
     ///
     /// # Errors
@@ -77,6 +94,17 @@ pub struct Written {
     pub refused: Vec<Refused>,
 }
 
+impl Written {
+    /// Adds what became of another part.
+    pub fn add(&mut self, part: Self) {
+        let Self { kept, empty, expired, refused } = part;
+        self.kept += kept;
+        self.empty += empty;
+        self.expired += expired;
+        self.refused.extend(refused);
+    }
+}
+
 /// A point the series will never take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -84,8 +112,8 @@ pub struct Refused {
     pub device: Box<str>,
     /// What the series said.
     pub why: Box<str>,
-    /// The point in line protocol.
-    pub line: Box<str>,
+    /// The point as the series would have written it, or as it was given.
+    pub point: Box<str>,
 }
 
 /// Why a batch was not taken. The batch is whole in every case and is to be written again.

@@ -1,26 +1,22 @@
-//! Where every device is, for maps and tables over InfluxDB: the measurement `place`.
+//! Where every device is, for maps and tables over history: the records `place`.
 //!
-//! A point a device and day (UTC), written again every hour, so that what is registered today is on
+//! A record a device and day (UTC), written again every hour, so that what is registered today is on
 //! the map today. Tags `device`, `station`, `zone`, and two that readings do not have: `kind`, and
 //! `township`, the township above its station. Fields `name`, `address`, `lat`, `lon`, and what it
 //! is judged by: `min_kpa`, `max_kpa`, `interval_s`. What only the self-test uses is nowhere.
 
-use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::{Device, Registry};
 use standpipe_rules::selftest;
 use standpipe_shared::Kind;
-use standpipe_store::Reader;
+use standpipe_store::{Reader, StoreError};
 
-use super::influx::Influx;
-use super::line::{self, Unwritable};
-use super::records::RecordsError;
-use super::{DAY_MS, HOUR_MS};
+use super::{DAY_MS, HOUR_MS, Record, RecordKind};
 
 /// Devices written at once.
 const DEVICES: i64 = 500;
 
-/// Writes them, a few at a time.
+/// Makes them, a few at a time.
 #[derive(Debug)]
 pub(super) struct Places {
     /// The profiles, and the stations as they were at the beginning of the pass.
@@ -31,22 +27,25 @@ pub(super) struct Places {
     device: Option<i64>,
 }
 
+/// A few places.
+#[derive(Debug, Default)]
+pub(super) struct Pass {
+    pub(super) records: Vec<Record>,
+    /// For [`Places::kept`].
+    pub(super) next: Option<i64>,
+}
+
 impl Places {
     /// With the profiles by which devices are judged.
     pub(super) const fn new(registry: Registry) -> Self {
         Self { registry, hour: None, device: None }
     }
 
-    /// Writes a few, if it is time to.
+    /// The next few, if it is time for them; the same until [`Self::kept`] is told of them.
     ///
     /// # Errors
-    /// [`RecordsError`]: the same are written again next time.
-    pub(super) async fn step(
-        &mut self,
-        influx: &Influx,
-        reader: &Reader,
-        now: Ms,
-    ) -> Result<(), RecordsError> {
+    /// [`StoreError`].
+    pub(super) fn next(&mut self, reader: &Reader, now: Ms) -> Result<Pass, StoreError> {
         let hour = now.div_euclid(HOUR_MS);
         if self.device.is_none() && self.hour != Some(hour) {
             // A row that can't be read is left out: it holds up no other.
@@ -55,67 +54,55 @@ impl Places {
             }
             (self.hour, self.device) = (Some(hour), Some(0));
         }
-        let Some(first) = self.device else { return Ok(()) };
+        let Some(first) = self.device else { return Ok(Pass::default()) };
         let rows = reader.devices_from(first, DEVICES)?;
-        let mut text = String::new();
         let devices = rows.iter().filter_map(|(_, device)| device.as_ref());
-        for device in devices.filter(|device| !selftest::is_detector(&device.id)) {
-            let start = text.len();
-            if let Err(bad) = self.line(&mut text, device, now) {
-                text.truncate(start);
-                tracing::warn!(device = &*device.id, "place not in history: {bad}");
-            }
-        }
-        let written = influx.write_lines(&text, TimestampPrecision::Milliseconds, now).await?;
-        for it in written.refused {
-            tracing::warn!(line = &*it.line, "history refused a place: {}", it.why);
-        }
-        self.device = rows.last().map(|(ix, _)| ix + 1);
-        Ok(())
+        let devices = devices.filter(|device| !selftest::is_detector(&device.id));
+        let records = devices.map(|device| self.record(device, now)).collect();
+        Ok(Pass { records, next: rows.last().map(|(ix, _)| ix + 1) })
     }
 
-    fn line(&self, out: &mut String, it: &Device, now: Ms) -> Result<(), Unwritable> {
+    /// The records of a pass are in the history; `next` is where the one after it begins.
+    pub(super) const fn kept(&mut self, next: Option<i64>) {
+        self.device = next;
+    }
+
+    fn record(&self, it: &Device, now: Ms) -> Record {
         let profile = self.registry.profile_of(it);
         let township = self.registry.township(&it.station);
-        out.push_str("place");
-        for (key, value) in [
-            ("device", &*it.id),
-            ("station", &it.station),
-            ("zone", &it.zone),
-            ("kind", it.kind.as_str()),
-            ("township", township),
-        ] {
-            line::tag(out, key, value)?;
-        }
-        out.push(' ');
-        line::text_field(out, "name", &it.name)?;
-        out.push(',');
-        line::text_field(out, "address", &it.address)?;
+        let tags = vec![
+            ("device", it.id.clone()),
+            ("station", (&*it.station).into()),
+            ("zone", (&*it.zone).into()),
+            ("kind", it.kind.as_str().into()),
+            ("township", township.into()),
+        ];
+        let mut fields = vec![("name", (&*it.name).into()), ("address", (&*it.address).into())];
         let place = [("lat", it.lat), ("lon", it.lon)];
         let limits = [("min_kpa", profile.min_kpa), ("max_kpa", profile.max_kpa)];
         let limits = limits.map(|(name, kpa)| (name, Some(f64::from(kpa))));
         let limits = limits.into_iter().filter(|_| it.kind == Kind::Hydrant);
         for (name, number) in place.into_iter().chain(limits) {
             if let Some(number) = number.filter(|it| it.is_finite()) {
-                out.push_str(&format!(",{name}={number}"));
+                fields.push((name, number.into()));
             }
         }
-        out.push(',');
         let interval = it.interval_s.unwrap_or(profile.interval_s);
-        line::integer_field(out, "interval_s", i64::from(interval));
-        out.push_str(&format!(" {}\n", now.div_euclid(DAY_MS) * DAY_MS));
-        Ok(())
+        fields.push(("interval_s", i64::from(interval).into()));
+        let at = now.div_euclid(DAY_MS) * DAY_MS;
+        Record { kind: RecordKind::Place, tags, fields, at, within_ms: 0 }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Places;
+    use crate::influx::line;
     use standpipe_rules::registry::{Device, Level, Registry, Station};
     use standpipe_shared::Kind;
 
     #[test]
-    fn a_place_is_a_point_a_day() {
+    fn a_place_is_a_record_a_day() {
         let station = |id: &str, level, parent: Option<&str>| Station {
             id: id.into(),
             name: id.into(),
@@ -138,7 +125,7 @@ mod tests {
         (device.station, device.lat, device.lon) = ("v1".into(), Some(29.5), Some(106.25));
         device.name = "滨江路 \"1\"".into();
         let mut out = String::new();
-        places.line(&mut out, &device, 1_764_000_000_000).unwrap();
+        line::record(&mut out, &places.record(&device, 1_764_000_000_000)).unwrap();
         assert_eq!(
             out,
             "place,device=H-1,station=v1,kind=hydrant,township=t1 name=\"滨江路 \\\"1\\\"\",\
@@ -148,7 +135,7 @@ mod tests {
         // What is not known is left out.
         let unclaimed = Device::unclaimed("D-1", "t1", Kind::Smoke);
         let mut out = String::new();
-        places.line(&mut out, &unclaimed, 1_764_000_000_000).unwrap();
+        line::record(&mut out, &places.record(&unclaimed, 1_764_000_000_000)).unwrap();
         assert_eq!(
             out,
             "place,device=D-1,kind=smoke name=\"D-1\",address=\"\",interval_s=900i 1763942400000\n"

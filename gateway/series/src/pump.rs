@@ -54,7 +54,7 @@ pub struct Setup {
     pub reader: Reader,
     /// Where readings go.
     pub series: Arc<dyn Series>,
-    /// What else goes to InfluxDB; none without one.
+    /// What else goes there; `None` where only readings are kept.
     pub records: Option<Records>,
     /// Keeps the cursor and the quarantine.
     pub engine: EngineHandle,
@@ -213,7 +213,7 @@ impl Pump {
                 device: it.device,
                 reason: "history".into(),
                 detail: it.why.into(),
-                payload: it.line.into_string().into_bytes(),
+                payload: it.point.into_string().into_bytes(),
             };
             // An engine that has gone needs no quarantine: the block is written again.
             let _ = self.it.engine.send(Inbox::Quarantine(row)).await;

@@ -1,16 +1,16 @@
-//! What else InfluxDB keeps: the measurements `incident` and `ledger` (deploy/FILES.md), and `place`
+//! What else a history may keep: the records `incident` and `ledger` (deploy/FILES.md), and `place`
 //! (`places.rs`).
 //!
-//! `incident`: a point for every change of state, as the trail tells it; tags `station`,
-//! `severity`, `condition`. `ledger`: a point a device and hour, the boots of the hour summed.
-//! Without InfluxDB both stay where they are anyway, in the store, and are asked for there.
+//! `incident`: a record for every change of state, as the trail tells it; tags `station`,
+//! `severity`, `condition`. `ledger`: a record a device and hour, the boots of the hour summed.
+//! Where a history keeps readings only, both stay where they are anyway, in the store, and are
+//! asked for there.
 //!
-//! Several incidents of one station may change at one moment: below the millisecond, a point's
+//! Several incidents of one station may change at one moment: below the millisecond, a record's
 //! time is the number of its trail entry, so that none takes another's place.
 
 use std::sync::Arc;
 
-use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::selftest;
@@ -18,10 +18,8 @@ use standpipe_shared::Condition;
 use standpipe_store::views::history::{LedgerHours, TrailChange};
 use standpipe_store::{Reader, StoreError};
 
-use super::influx::Influx;
-use super::line::{self, Unwritable};
 use super::places::Places;
-use super::{HOUR_MS, SeriesError};
+use super::{HOUR_MS, Record, RecordKind, Series, SeriesError};
 
 /// Trail entries read at once.
 const ENTRIES: i64 = 500;
@@ -34,10 +32,9 @@ const HOURS_AGAIN: Ms = 3;
 /// and so many once a day.
 const HOURS_AGAIN_DAILY: Ms = 48;
 
-/// Writes the measurements, each after a cursor of its own.
-#[derive(Debug)]
+/// Writes the records, those of each kind after a cursor of its own.
 pub struct Records {
-    influx: Arc<Influx>,
+    series: Arc<dyn Series>,
     /// The last trail entry written, and the last hour of the ledger.
     at: Option<(i64, Ms)>,
     /// Within an hour's pass over the ledger: the next device.
@@ -76,9 +73,17 @@ struct Whose {
 
 impl Records {
     /// All of them, from where the store says they were left; `profiles` judge the devices.
+    /// `None` when this history keeps readings only.
     #[must_use]
-    pub fn new(influx: Arc<Influx>, profiles: Registry) -> Self {
-        Self { influx, at: None, device: 0, places: Places::new(profiles) }
+    pub fn of(series: Arc<dyn Series>, profiles: Registry) -> Option<Self> {
+        let keeps_records = series.write_records(Vec::new(), 0).is_some();
+        keeps_records.then(|| Self { series, at: None, device: 0, places: Places::new(profiles) })
+    }
+
+    /// The same, for a history that is known to keep records.
+    #[must_use]
+    pub fn new(series: Arc<impl Series + 'static>, profiles: Registry) -> Self {
+        Self { series, at: None, device: 0, places: Places::new(profiles) }
     }
 
     /// Writes a little of each; the new cursors when one moved.
@@ -99,7 +104,9 @@ impl Records {
         };
         let after =
             (self.trail(reader, trail, now).await?, self.ledger(reader, ledger, now).await?);
-        self.places.step(&self.influx, reader, now).await?;
+        let places = self.places.next(reader, now)?;
+        self.write(places.records, now).await?;
+        self.places.kept(places.next);
         self.at = Some(after);
         Ok((after != (trail, ledger)).then_some(after))
     }
@@ -107,15 +114,7 @@ impl Records {
     async fn trail(&self, reader: &Reader, after: i64, now: Ms) -> Result<i64, RecordsError> {
         let changes = reader.trail_after(after, ENTRIES)?;
         let Some(last) = changes.last().map(|it| it.n) else { return Ok(after) };
-        let mut text = String::new();
-        for change in &changes {
-            let start = text.len();
-            if let Err(bad) = incident(&mut text, change) {
-                text.truncate(start);
-                tracing::warn!(incident = change.id, "not in history: {bad}");
-            }
-        }
-        self.write(&text, TimestampPrecision::Nanoseconds, now).await?;
+        self.write(changes.iter().filter_map(incident).collect(), now).await?;
         Ok(last)
     }
 
@@ -128,17 +127,13 @@ impl Records {
         let again = HOUR_MS * if daily { HOURS_AGAIN_DAILY } else { HOURS_AGAIN };
         let from = (after + HOUR_MS).min(newest - again);
         let first = self.device;
-        let mut text = String::new();
+        let mut records = Vec::new();
         let wanted = LedgerHours { from, to: newest, first, last: first + DEVICES - 1 };
         reader.ledger_hours(wanted, |row| {
-            let start = text.len();
             let tags = [("device", row.device), ("station", row.station), ("zone", row.zone)];
-            if let Err(bad) = hour(&mut text, tags, row.counts, row.hour) {
-                text.truncate(start);
-                tracing::warn!(device = row.device, "ledger not in history: {bad}");
-            }
+            records.push(hour(tags, row.counts, row.hour));
         })?;
-        self.write(&text, TimestampPrecision::Milliseconds, now).await?;
+        self.write(records, now).await?;
         self.device = first + DEVICES;
         if reader.last_device()?.is_some_and(|last| last >= self.device) {
             return Ok(after);
@@ -147,87 +142,71 @@ impl Records {
         Ok(newest)
     }
 
-    async fn write(
-        &self,
-        text: &str,
-        precision: TimestampPrecision,
-        now: Ms,
-    ) -> Result<(), RecordsError> {
-        let written = self.influx.write_lines(text, precision, now).await?;
-        for it in written.refused {
-            tracing::warn!(line = &*it.line, "history refused: {}", it.why);
+    async fn write(&self, records: Vec<Record>, now: Ms) -> Result<(), SeriesError> {
+        let Some(writing) = self.series.write_records(records, now) else {
+            let why = "this history keeps no records: report this as a fault of standpipe";
+            return Err(SeriesError::Misconfigured(why.into()));
+        };
+        for it in writing.await?.refused {
+            let (device, point) = (&*it.device, &*it.point);
+            tracing::warn!(device, point, "history refused: {}", it.why);
         }
         Ok(())
     }
 }
 
-/// Writes one change of an incident, or nothing when its state did not change, or for a test or an
+/// A change of an incident as a record; `None` when its state did not change, and for a test or an
 /// exercise.
-fn incident(out: &mut String, change: &TrailChange) -> Result<(), Unwritable> {
+fn incident(change: &TrailChange) -> Option<Record> {
     let state = match &*change.hop {
         "raised" | "reopened" => "open",
         "acknowledged" => "acknowledged",
         "resolved" => "resolved",
         "verifying" => "verifying",
         "closed" => "closed",
-        _ => return Ok(()),
+        _ => return None,
     };
     let about: About = serde_json::from_str(&change.wire).unwrap_or_default();
     let device = about.device.map_or_else(String::new, |it| it.id);
     if about.exercise || selftest::is_detector(&device) {
-        return Ok(());
+        return None;
     }
     let condition = about.conditions.first().map_or("", |it| it.as_str());
-    out.push_str("incident");
-    for (key, value) in
-        [("station", &*change.station), ("severity", &change.severity), ("condition", condition)]
-    {
-        line::tag(out, key, value)?;
-    }
-    for (n, (name, text)) in
-        [("id", &*change.id), ("device", &device), ("state", state), ("event", &change.hop)]
-            .into_iter()
-            .enumerate()
-    {
-        out.push(if n == 0 { ' ' } else { ',' });
-        line::text_field(out, name, text)?;
-    }
+    let tags =
+        [("station", &*change.station), ("severity", &change.severity), ("condition", condition)];
+    let texts =
+        [("id", &*change.id), ("device", &device), ("state", state), ("event", &change.hop)];
+    let mut fields = Vec::from(texts.map(|(name, text)| (name, text.into())));
     if change.hop == "acknowledged" {
-        out.push(',');
-        line::integer_field(out, "seconds_to_ack", (change.at - change.since).max(0) / 1_000);
+        let seconds = (change.at - change.since).max(0) / 1_000;
+        fields.push(("seconds_to_ack", seconds.into()));
     }
-    let below_a_ms = change.n.rem_euclid(1_000_000);
-    out.push_str(&format!(" {}\n", change.at * 1_000_000 + below_a_ms));
-    Ok(())
+    Some(Record {
+        kind: RecordKind::Incident,
+        tags: tags.map(|(key, value)| (key, value.into())).into(),
+        fields,
+        at: change.at,
+        within_ms: u32::try_from(change.n.rem_euclid(1_000_000)).unwrap_or(0),
+    })
 }
 
-/// Writes one hour of one device.
+/// One hour of one device.
 fn hour(
-    out: &mut String,
-    tags: [(&str, &str); 3],
+    tags: [(&'static str, &str); 3],
     [expected, received, duplicate, late, seq_reused]: [i64; 5],
     at: Ms,
-) -> Result<(), Unwritable> {
-    out.push_str("ledger");
-    for (key, value) in tags {
-        line::tag(out, key, value)?;
-    }
-    for (n, (name, count)) in [
+) -> Record {
+    let tags = tags.map(|(key, value)| (key, value.into())).into();
+    let counts = [
         ("expected", expected),
         ("received", received),
         ("duplicate", duplicate),
         ("late", late),
         ("missing", (expected - received).max(0)),
         ("seq_reused", seq_reused),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        out.push(if n == 0 { ' ' } else { ',' });
-        line::integer_field(out, name, count);
-    }
-    out.push_str(&format!(" {at}\n"));
-    Ok(())
+    ];
+    let fields = counts.map(|(name, count)| (name, count.into())).into();
+    Record { kind: RecordKind::Ledger, tags, fields, at, within_ms: 0 }
 }
 
 fn number(text: Option<String>) -> i64 {
@@ -236,9 +215,35 @@ fn number(text: Option<String>) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use standpipe_rules::registry::Registry;
+
     use standpipe_store::views::history::TrailChange;
 
-    use super::{hour, incident};
+    use super::{Records, hour, incident};
+    use crate::embedded::Embedded;
+    use crate::influx::{Influx, Settings, line};
+
+    #[test]
+    fn records_are_made_for_a_history_that_keeps_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let embedded = Embedded::open(&folder.path().join("history.db")).unwrap();
+        assert!(Records::of(Arc::new(embedded), Registry::new([])).is_none());
+        let (url, bucket) = ("http://127.0.0.1:8086".into(), "standpipe".into());
+        let (org, token) = ("o".into(), "t".into());
+        let influx = Influx::new(&Settings { url, org, token, bucket, trust: None }).unwrap();
+        assert!(Records::of(Arc::new(influx), Registry::new([])).is_some());
+    }
+
+    /// As InfluxDB is given it; nothing where there is no record.
+    fn written(change: &TrailChange) -> String {
+        let mut out = String::new();
+        if let Some(record) = incident(change) {
+            line::record(&mut out, &record).unwrap();
+        }
+        out
+    }
 
     fn change(hop: &str, device: &str) -> TrailChange {
         TrailChange {
@@ -264,17 +269,13 @@ mod tests {
             ("acknowledged", d7,     r#"device="D-7",state="acknowledged",event="acknowledged",seconds_to_ack=65i"#),
             ("closed",       d7,     r#"device="D-7",state="closed",event="closed""#),
         ] {
-            let mut out = String::new();
-            incident(&mut out, &change(hop, device)).unwrap();
+            let out = written(&change(hop, device));
             assert_eq!(out, format!("{tags},{fields} 1764000065999000041\n"));
         }
         for hop in ["measured", "paged", "shown", "commented", "delivered"] {
-            let mut out = String::new();
-            incident(&mut out, &change(hop, d7)).unwrap();
-            assert_eq!(out, "", "{hop} changes no state");
+            assert_eq!(written(&change(hop, d7)), "", "{hop} changes no state");
         }
-        let mut out = String::new();
-        incident(&mut out, &change("raised", r#"{"id":"selftest-S-1"}"#)).unwrap();
+        let out = written(&change("raised", r#"{"id":"selftest-S-1"}"#));
         assert_eq!(out, "", "of what only the self-test uses");
     }
 
@@ -282,14 +283,14 @@ mod tests {
     fn an_hour_of_the_ledger_is_a_point() {
         let mut out = String::new();
         let tags = [("device", "H-1"), ("station", "S-1"), ("zone", "")];
-        hour(&mut out, tags, [60, 58, 2, 1, 0], 1_764_000_000_000).unwrap();
+        line::record(&mut out, &hour(tags, [60, 58, 2, 1, 0], 1_764_000_000_000)).unwrap();
         assert_eq!(
             out,
             "ledger,device=H-1,station=S-1 expected=60i,received=58i,duplicate=2i,late=1i,\
              missing=2i,seq_reused=0i 1764000000000\n"
         );
         let mut out = String::new();
-        hour(&mut out, tags, [1, 3, 0, 2, 0], 1_764_000_000_000).unwrap();
+        line::record(&mut out, &hour(tags, [1, 3, 0, 2, 0], 1_764_000_000_000)).unwrap();
         assert!(out.contains(",missing=0i,"), "numbers of an hour before, come late: {out}");
     }
 }

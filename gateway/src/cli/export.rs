@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use jiff::civil;
@@ -11,12 +12,11 @@ use standpipe_config::Config;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::output::complain;
 use standpipe_rules::Ms;
-use standpipe_series::embedded::Embedded;
-use standpipe_series::influx::{Influx, Settings};
 use standpipe_series::{DAY_MS, HistoryError, HistoryQuery, Series};
 use standpipe_shared::{Field, Measurements, Reading};
 
 use super::{Failure, config};
+use crate::run::history;
 
 /// Writes the history of a device to the output. Where only hourly values are left, their means.
 #[derive(Debug, clap::Args)]
@@ -118,19 +118,14 @@ fn moment(name: &str, text: &str, zone: &TimeZone) -> Result<Ms, Failure> {
     })
 }
 
-/// Where history is.
-fn series(config: &Config) -> Result<Box<dyn Series>, Failure> {
-    if let Some(influx) = &config.influx {
-        let series = Influx::new(&Settings::from(influx));
-        return Ok(Box::new(series.map_err(|bad| Failure::Configuration(bad.to_string()))?));
-    }
+/// The gateway's history, which is not made here where there is none.
+fn series(config: &Config) -> Result<Arc<dyn Series>, Failure> {
     let file = config.store.history();
-    if !file.is_file() {
+    if config.influx.is_none() && !file.exists() {
         let text = format!("{}: no history there: check `store.path`", file.display());
         return Err(Failure::Failed(text));
     }
-    let series = Embedded::open(&file).map_err(|bad| Failure::Failed(bad.to_string()))?;
-    Ok(Box::new(series))
+    history(config).map_err(|bad| super::run::not_started(&bad))
 }
 
 /// What is asked for.

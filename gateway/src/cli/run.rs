@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// What a person can mend in the configuration, and what not.
-fn not_started(bad: &StartError) -> Failure {
+pub(super) fn not_started(bad: &StartError) -> Failure {
     match bad {
         StartError::Listen { .. }
         | StartError::Open(_)

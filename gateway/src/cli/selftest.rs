@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use influxdb2::api::write::TimestampPrecision;
 use reqwest::Method;
 use serde_json::{Value, json};
 use standpipe_config::{ClientCertificate, Config, Secret};
@@ -12,12 +11,12 @@ use standpipe_machine::private_file::{Readers, write};
 use standpipe_machine::small_file;
 use standpipe_rules::Ms;
 use standpipe_rules::selftest::SELFTEST;
-use standpipe_series::influx::{Influx, Settings};
 use standpipe_transport::mqtt::{Broker, LinkError};
 
 use super::daily::Daily;
 use super::gateway::{Gateway, Where, word};
 use super::{Failure, config};
+use crate::run::history;
 use crate::selftest::{self, Outcome, page};
 
 /// How often a station's detector has to be heard, s: after three days without a test its station is
@@ -138,17 +137,25 @@ async fn tell(config: &Config, outcomes: &[Outcome], now: Ms) {
     }
 }
 
-/// The outcome as points, where history is in InfluxDB.
+/// The outcome as records, where history keeps them.
 async fn record(config: &Config, outcomes: &[Outcome], now: Ms) {
-    let Some(it) = &config.influx else { return };
-    let lines: String = outcomes.iter().map(|it| it.line(now)).collect();
-    let precision = TimestampPrecision::Milliseconds;
-    let written = match Influx::new(&Settings::from(it)) {
-        Ok(influx) => influx.write_lines(&lines, precision, now).await.map_err(|it| it.to_string()),
+    // The embedded history keeps none, and its file is the gateway's own.
+    if config.influx.is_none() {
+        return;
+    }
+    let records = outcomes.iter().map(|outcome| outcome.record(now)).collect();
+    let written = match history(config) {
+        Ok(history) => match history.write_records(records, now) {
+            Some(writing) => writing.await.map_err(|bad| bad.to_string()),
+            None => return,
+        },
         Err(bad) => Err(bad.to_string()),
     };
-    if let Err(bad) = written {
-        tracing::warn!("the outcome is not in history: {bad}");
+    match written {
+        Ok(written) => written.refused.iter().for_each(|refused| {
+            tracing::warn!(point = &*refused.point, "history refused: {}", refused.why);
+        }),
+        Err(bad) => tracing::warn!("the outcome is not in history: {bad}"),
     }
 }
 

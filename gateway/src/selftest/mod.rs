@@ -14,6 +14,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
+use standpipe_series::{Record, RecordKind};
 use standpipe_transport::mqtt::{Broker, LinkError};
 
 /// From the detector's alarm to the station's screen. GB 50440: at most 10 s.
@@ -39,13 +40,15 @@ impl Outcome {
         self.took.is_some() && self.terminal
     }
 
-    /// As a point of the measurement `selftest`.
+    /// As a record of history.
     #[must_use]
-    pub fn line(&self, at: Ms) -> String {
+    pub fn record(&self, at: Ms) -> Record {
         let Self { station, took, terminal } = self;
-        let seconds = took.map_or_else(String::new, |it| format!(",seconds={}", it.as_secs_f64()));
-        let (passed, terminal) = (u8::from(self.passed()), u8::from(*terminal));
-        format!("selftest,station={station} passed={passed}i,terminal={terminal}i{seconds} {at}\n")
+        let flags = [("passed", self.passed()), ("terminal", *terminal)];
+        let mut fields = Vec::from(flags.map(|(name, flag)| (name, i64::from(flag).into())));
+        fields.extend(took.map(|took| ("seconds", took.as_secs_f64().into())));
+        let tags = vec![("station", station.clone())];
+        Record { kind: RecordKind::Selftest, tags, fields, at, within_ms: 0 }
     }
 }
 
@@ -68,15 +71,22 @@ mod tests {
     use super::Outcome;
     use std::time::Duration;
 
+    /// As InfluxDB is given it.
+    fn line(it: &Outcome) -> String {
+        let mut out = String::new();
+        standpipe_series::influx::line::record(&mut out, &it.record(5)).unwrap();
+        out
+    }
+
     #[test]
     fn an_outcome_is_a_point() {
         let mut it =
             Outcome { station: "t1".into(), took: Some(Duration::from_millis(40)), terminal: true };
         assert!(it.passed());
-        assert_eq!(it.line(5), "selftest,station=t1 passed=1i,terminal=1i,seconds=0.04 5\n");
+        assert_eq!(line(&it), "selftest,station=t1 passed=1i,terminal=1i,seconds=0.04 5\n");
         it.terminal = false;
-        assert_eq!(it.line(5), "selftest,station=t1 passed=0i,terminal=0i,seconds=0.04 5\n");
+        assert_eq!(line(&it), "selftest,station=t1 passed=0i,terminal=0i,seconds=0.04 5\n");
         (it.took, it.terminal) = (None, true);
-        assert_eq!(it.line(5), "selftest,station=t1 passed=0i,terminal=1i 5\n");
+        assert_eq!(line(&it), "selftest,station=t1 passed=0i,terminal=1i 5\n");
     }
 }

@@ -136,6 +136,6 @@ fn stranger(it: &Logged) -> Refused {
     Refused {
         device: "".into(),
         why: format!("device number {} is not registered: report this fault", it.device.0).into(),
-        line: format!("{it:?}").into(),
+        point: format!("{it:?}").into(),
     }
 }

@@ -14,8 +14,8 @@ use standpipe_rules::Ms;
 use standpipe_shared::{Name, Shape};
 use tokio::task::JoinSet;
 
+use super::line::stored;
 use crate::fold::Fold;
-use crate::line::stored;
 use crate::question::{MOST_POINTS, Span};
 use crate::{DAY_MS, HistoryError, HistoryPoint, HistoryQuery, beginning};
 

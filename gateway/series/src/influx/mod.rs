@@ -1,6 +1,7 @@
 //! History in InfluxDB 2, through the `influxdb2` client.
 //!
-//! Here: bodies of lines, and what becomes of them (deploy/FILES.md). What one answer of the server
+//! Here: bodies of lines, and what becomes of them (deploy/FILES.md). What a line looks like is in
+//! `line.rs`, and its beginning, made once for a device, in `heads.rs`; what one answer of the server
 //! means is in `verdict.rs`, questions are in `flux.rs`, what rolls hours up is in `hourly.rs`, an
 //! InfluxDB is made ready in `setup.rs`, when to try again is in `pump.rs`.
 //!
@@ -13,13 +14,15 @@
 //! unless its device was given another station or zone in that very moment: then it is in both.
 
 mod flux;
+pub mod heads;
 pub mod hourly;
+pub mod line;
 pub mod setup;
 mod verdict;
 
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -31,12 +34,14 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
 use standpipe_config::trust::{self, Trust};
 use standpipe_machine::backoff::retry_after;
 use standpipe_rules::Ms;
-use verdict::{Dropped, Verdict};
+use standpipe_rules::changes::Logged;
 
-use super::line::{self, Unwritable};
+use self::heads::Heads;
+use self::line::Unwritable;
+use self::verdict::{Dropped, Verdict};
 use super::{
-    Batch, HistoryError, HistoryPoint, HistoryQuery, Refused, Series, SeriesError, Written,
-    beginning,
+    Batch, HistoryError, HistoryPoint, HistoryQuery, Record, Refused, Series, SeriesError, Tags,
+    Written, beginning,
 };
 
 /// Lines of one body.
@@ -112,6 +117,8 @@ pub struct Influx {
     away: AtomicBool,
     /// When it last took something.
     taken_at: AtomicI64,
+    /// Of the devices written so far; the lock is held while a body is put together.
+    heads: Mutex<Heads>,
 }
 
 impl Influx {
@@ -157,6 +164,7 @@ impl Influx {
             gzip,
             away: AtomicBool::new(false),
             taken_at: AtomicI64::new(Ms::MIN),
+            heads: Mutex::default(),
         })
     }
 
@@ -246,6 +254,29 @@ impl Influx {
         verdict::of_answer(status, &text, after)
     }
 
+    /// The lines of readings. One that cannot be written is counted, or refused.
+    fn lines(&self, readings: &[Logged], tags: &Tags, all: &mut Written) -> String {
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        heads.follow(tags);
+        let mut text = String::with_capacity(readings.len() * LINE_BYTES);
+        for reading in readings {
+            let head = heads.get(reading.device).ok_or(Unwritable::BadId);
+            let values = &reading.values;
+            match head.and_then(|head| line::point(&mut text, head, values, reading.series_ts)) {
+                Ok(()) => {}
+                Err(Unwritable::Empty) => all.empty += 1,
+                Err(why @ (Unwritable::BadId | Unwritable::Control | Unwritable::NotFinite)) => {
+                    all.refused.push(Refused {
+                        device: tags.id(reading.device).unwrap_or_default().into(),
+                        why: why.to_string().into(),
+                        point: format!("{reading:?}").into(),
+                    });
+                }
+            }
+        }
+        text
+    }
+
     fn body(&self, lines: &str) -> Result<Vec<u8>, SeriesError> {
         if !self.gzip {
             return Ok(lines.as_bytes().to_vec());
@@ -263,14 +294,9 @@ impl Series for Influx {
         Box::pin(async move {
             let mut all = Written::default();
             for readings in batch.readings.chunks(BODY_LINES) {
-                let mut text = String::with_capacity(readings.len() * LINE_BYTES);
-                for it in readings {
-                    encode(&mut text, it, &batch, &mut all);
-                }
+                let text = self.lines(readings, &batch.tags, &mut all);
                 let part = self.write_lines(&text, TimestampPrecision::Milliseconds, now).await?;
-                all.kept += part.kept;
-                all.expired += part.expired;
-                all.refused.extend(part.refused);
+                all.add(part);
             }
             Ok(all)
         })
@@ -282,6 +308,23 @@ impl Series for Influx {
         now: Ms,
     ) -> BoxFuture<'_, Result<Vec<HistoryPoint>, HistoryError>> {
         Box::pin(flux::answer(self.asker.clone(), self.bucket.clone(), query, now))
+    }
+
+    /// Records of one kind go in one body.
+    fn write_records(
+        &self,
+        records: Vec<Record>,
+        now: Ms,
+    ) -> Option<BoxFuture<'_, Result<Written, SeriesError>>> {
+        Some(Box::pin(async move {
+            let mut all = Written::default();
+            for records in records.chunk_by(|one, next| one.kind == next.kind) {
+                let Some(kind) = records.first().map(|record| record.kind) else { continue };
+                let text = record_lines(records, &mut all);
+                all.add(self.write_lines(&text, line::precision(kind), now).await?);
+            }
+            Ok(all)
+        }))
     }
 
     /// InfluxDB rolls up by its own tasks ([`hourly`]) and cuts off by its retention. Here it
@@ -297,25 +340,20 @@ impl Series for Influx {
     }
 }
 
-/// Writes one reading's line, or counts why there is none.
-fn encode(
-    text: &mut String,
-    it: &standpipe_rules::changes::Logged,
-    batch: &Batch,
-    all: &mut Written,
-) {
-    let head = batch.tags.head(it.device).ok_or(Unwritable::BadId);
-    match head.and_then(|head| line::point(text, head, &it.values, it.series_ts)) {
-        Ok(()) => {}
-        Err(Unwritable::Empty) => all.empty += 1,
-        Err(why @ (Unwritable::BadId | Unwritable::Control | Unwritable::NotFinite)) => {
+/// The lines of records. One that cannot be written is refused.
+fn record_lines(records: &[Record], all: &mut Written) -> String {
+    let mut text = String::with_capacity(records.len() * LINE_BYTES);
+    for record in records {
+        if let Err(why) = line::record(&mut text, record) {
+            let device = record.tags.iter().find(|(key, _)| *key == "device");
             all.refused.push(Refused {
-                device: batch.tags.id(it.device).unwrap_or_default().into(),
+                device: device.map(|(_, device)| device.clone()).unwrap_or_default(),
                 why: why.to_string().into(),
-                line: format!("{it:?}").into(),
+                point: format!("{record:?}").into(),
             });
         }
     }
+    text
 }
 
 /// Two parts of whole lines; `None` for a single line.
@@ -332,8 +370,8 @@ fn halves(lines: &str) -> Option<(&str, &str)> {
 
 fn refused(lines: &str, why: &str) -> Refused {
     let device = line::device_of(lines);
-    let line = beginning(lines.trim_end(), REFUSED_BYTES);
-    Refused { device: device.into(), why: why.into(), line: line.into() }
+    let point = beginning(lines.trim_end(), REFUSED_BYTES);
+    Refused { device: device.into(), why: why.into(), point: point.into() }
 }
 
 /// An address the client can use: it drops paths and panics at what is no URL.
@@ -402,6 +440,6 @@ mod tests {
     #[test]
     fn a_refused_line_names_its_device() {
         let it = refused("hydrant,device=H-7,station=S x=1 5\n", "because");
-        assert_eq!((&*it.device, &*it.line), ("H-7", "hydrant,device=H-7,station=S x=1 5"));
+        assert_eq!((&*it.device, &*it.point), ("H-7", "hydrant,device=H-7,station=S x=1 5"));
     }
 }

@@ -7,10 +7,15 @@
 //! strings; the ids of devices are tags as all others. What the format cannot say is refused here, not sent: control
 //! characters anywhere (a line feed would begin another point), a number that is not finite.
 
+use std::fmt::Write;
+
+use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
 use standpipe_shared::{Field, Measurements, Name};
 
-use super::batch::TagRow;
+use crate::batch::TagRow;
+use crate::number::{NotFinite, float, integer};
+use crate::record::{Record, RecordKind, RecordValue};
 
 /// Stands for a backslash in a tag: the full-width one. InfluxDB reads a backslash in a tag as
 /// itself, or as the escape of what follows it, so that before a comma or at the end of a tag
@@ -32,6 +37,12 @@ pub enum Unwritable {
     /// A point needs one field at least.
     #[error("a point without fields: leave it out")]
     Empty,
+}
+
+impl From<NotFinite> for Unwritable {
+    fn from(_: NotFinite) -> Self {
+        Self::NotFinite
+    }
 }
 
 /// Writes the beginning of a device's line, up to and with the space before its fields. An empty station or zone is left out; so is one with a control
@@ -129,6 +140,68 @@ pub fn point(
     Ok(())
 }
 
+/// Writes a record as a line, its time in the unit of [`precision`]. Of an error nothing stays
+/// written.
+///
+/// # Errors
+/// [`Unwritable`].
+pub fn record(out: &mut String, record: &Record) -> Result<(), Unwritable> {
+    let start = out.len();
+    let done = tags_and_fields(out, record);
+    if done.is_err() {
+        out.truncate(start);
+        return done;
+    }
+    out.push(' ');
+    integer(out, time(record));
+    out.push('\n');
+    Ok(())
+}
+
+/// The unit of a record's time: several incidents of one station may change at one moment.
+#[must_use]
+pub const fn precision(kind: RecordKind) -> TimestampPrecision {
+    match kind {
+        RecordKind::Incident => TimestampPrecision::Nanoseconds,
+        RecordKind::Ledger | RecordKind::Place | RecordKind::Selftest => {
+            TimestampPrecision::Milliseconds
+        }
+    }
+}
+
+/// The time of a record in that unit.
+fn time(record: &Record) -> i64 {
+    match record.kind {
+        RecordKind::Incident => record.at * 1_000_000 + i64::from(record.within_ms),
+        RecordKind::Ledger | RecordKind::Place | RecordKind::Selftest => record.at,
+    }
+}
+
+fn tags_and_fields(out: &mut String, record: &Record) -> Result<(), Unwritable> {
+    out.push_str(record.kind.as_str());
+    for (key, value) in &record.tags {
+        tag(out, key, value)?;
+    }
+    let mut before = ' ';
+    for (name, value) in &record.fields {
+        out.push(before);
+        before = ',';
+        match value {
+            RecordValue::Text(text) => text_field(out, name, text)?,
+            RecordValue::Integer(count) => integer_field(out, name, *count),
+            RecordValue::Number(measure) if !measure.is_finite() => {
+                return Err(Unwritable::NotFinite);
+            }
+            RecordValue::Number(measure) => {
+                key(out, name);
+                // Writing to a String cannot fail.
+                let _ = write!(out, "{measure}");
+            }
+        }
+    }
+    if record.fields.is_empty() { Err(Unwritable::Empty) } else { Ok(()) }
+}
+
 /// Writes every measurement there is, a comma after each.
 fn measured(out: &mut String, values: &Measurements) -> Result<(), Unwritable> {
     let it = values;
@@ -197,73 +270,11 @@ pub fn integer_field(out: &mut String, name: &str, value: i64) {
     out.push('i');
 }
 
-/// Writes a number so that reading it back gives the same `f32`: with up to three decimals
-/// where that is exact, which is what sensors send, else in full.
-///
-/// # Errors
-/// [`Unwritable::NotFinite`]; nothing was written then.
-#[expect(clippy::cast_possible_truncation, reason = "of a number under a thousand million")]
-pub fn float(out: &mut String, value: f32) -> Result<(), Unwritable> {
-    use std::fmt::Write;
-    if !value.is_finite() {
-        return Err(Unwritable::NotFinite);
-    }
-    let wide = f64::from(value);
-    for (power, decimals) in [(1.0, 0), (10.0, 1), (100.0, 2), (1_000.0, 3)] {
-        let scaled = (wide * power).round();
-        if scaled.abs() < 1e9 && (scaled / power) as f32 == value {
-            fixed(out, scaled as i64, decimals);
-            return Ok(());
-        }
-    }
-    // Writing to a String cannot fail.
-    let _ = write!(out, "{value}");
-    Ok(())
-}
-
-/// Writes `scaled` / 10^`decimals`.
-fn fixed(out: &mut String, scaled: i64, decimals: u32) {
-    if scaled < 0 {
-        out.push('-');
-    }
-    let (whole, part) = {
-        let power = 10_u64.pow(decimals);
-        (scaled.unsigned_abs() / power, scaled.unsigned_abs() % power)
-    };
-    digits(out, whole, 1);
-    if decimals > 0 {
-        out.push('.');
-        digits(out, part, decimals as usize);
-    }
-}
-
-fn integer(out: &mut String, value: i64) {
-    if value < 0 {
-        out.push('-');
-    }
-    digits(out, value.unsigned_abs(), 1);
-}
-
-/// Writes a number with at least this many digits.
-fn digits(out: &mut String, mut value: u64, least: usize) {
-    let mut buffer = [b'0'; 20];
-    let mut used = 0;
-    for place in buffer.iter_mut().rev() {
-        if value == 0 && used >= least {
-            break;
-        }
-        *place = b'0' + u8::try_from(value % 10).unwrap_or(0);
-        value /= 10;
-        used += 1;
-    }
-    let tail = buffer.len() - used;
-    out.push_str(buffer.get(tail..).and_then(|it| str::from_utf8(it).ok()).unwrap_or_default());
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Unwritable, device_of, float, head, integer, point, stored, tag, text_field};
+    use super::{Unwritable, device_of, head, point, record, stored, tag, text_field};
     use crate::batch::TagRow;
+    use crate::record::{Record, RecordKind};
     use proptest::prelude::*;
     use standpipe_rules::registry::DeviceIx;
     use standpipe_shared::{Field, Kind, Measurements};
@@ -334,6 +345,33 @@ mod tests {
     }
 
     #[test]
+    fn of_a_record_all_is_written_or_nothing() {
+        let record_of = |kind, fields| Record {
+            kind,
+            tags: vec![("station", "S 1".into()), ("zone", "".into())],
+            fields,
+            at: 1_764_000_000_000,
+            within_ms: 41,
+        };
+        let said = || vec![("a", (-7).into()), ("b", 1.5.into()), ("c", "\"1\"".into())];
+        let mut out = String::new();
+        for kind in [RecordKind::Incident, RecordKind::Selftest] {
+            record(&mut out, &record_of(kind, said())).unwrap();
+        }
+        let written = "incident,station=S\\ 1 a=-7i,b=1.5,c=\"\\\"1\\\"\" 1764000000000000041\n\
+                       selftest,station=S\\ 1 a=-7i,b=1.5,c=\"\\\"1\\\"\" 1764000000000\n";
+        assert_eq!(out, written);
+        for (fields, bad) in [
+            (vec![], Unwritable::Empty),
+            (vec![("a", 1.into()), ("b", f64::NAN.into())], Unwritable::NotFinite),
+            (vec![("a", 1.into()), ("c", "\u{7}".into())], Unwritable::Control),
+        ] {
+            assert_eq!(record(&mut out, &record_of(RecordKind::Ledger, fields)), Err(bad));
+            assert_eq!(out, written, "nothing stays");
+        }
+    }
+
+    #[test]
     fn strings_are_quoted() {
         let mut out = String::new();
         text_field(&mut out, "id", r#"say "no" \ "#).unwrap();
@@ -341,42 +379,7 @@ mod tests {
         assert_eq!(text_field(&mut out, "id", "a\u{7}"), Err(Unwritable::Control));
     }
 
-    #[test]
-    #[rustfmt::skip] // a table
-    fn numbers_are_short() {
-        for (value, expected) in [
-            (0.0, "0"), (-0.0, "0"), (312.4, "312.4"), (-0.05, "-0.05"), (14.25, "14.25"),
-            (1.007, "1.007"), (1e9, "1000000000"), (0.000_1, "0.0001"), (100.0, "100"),
-        ] {
-            let mut out = String::new();
-            float(&mut out, value).unwrap();
-            assert_eq!(out, expected);
-        }
-        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            let mut out = String::new();
-            assert_eq!(float(&mut out, value), Err(Unwritable::NotFinite));
-            assert!(out.is_empty());
-        }
-    }
-
     proptest! {
-        #[test]
-        fn every_float_is_read_back_the_same(value in any::<f32>()) {
-            let mut out = String::new();
-            if float(&mut out, value).is_ok() {
-                prop_assert_eq!(out.parse::<f32>(), Ok(value));
-            } else {
-                prop_assert!(!value.is_finite());
-            }
-        }
-
-        #[test]
-        fn every_integer_too(value in any::<i64>()) {
-            let mut out = String::new();
-            integer(&mut out, value);
-            prop_assert_eq!(out.parse::<i64>(), Ok(value));
-        }
-
         #[test]
         fn no_tag_ever_begins_another_line_or_field(value in ".*") {
             let mut out = String::new();
