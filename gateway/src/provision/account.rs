@@ -22,7 +22,7 @@ const LETTERS: usize = 16;
 
 /// What a device may do below its own name: as the broker's rules have it for all others, which a
 /// test compares.
-const MAY: [(&str, &str); 15] = [
+pub(super) const MAY: [(&str, &str); 15] = [
     ("write", "telemetry"),
     ("write", "alarm"),
     ("write", "status"),

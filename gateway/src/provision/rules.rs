@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use standpipe_shared::ROOT;
 
+use super::account::MAY;
 use super::bridges::Bridge;
 
 /// What everybody may read and write, for the usual root.
@@ -20,9 +21,6 @@ const BEGIN: &str =
 const END: &str = "# END standpipe provision";
 /// A rule that names the root, before and after it.
 const CLOCK_RULE: (&str, &str) = ("topic write ", "/gateway/clock");
-/// What a bridge says for a device, and hears.
-const WRITES: [&str; 4] = ["telemetry", "alarm", "status", "reply"];
-const READS: [&str; 2] = ["settings", "command"];
 
 /// The file with our block for this root, these bridges and devices that sign in under `others`
 /// (their rules), and what `before` had beside it.
@@ -32,11 +30,8 @@ pub(super) fn file(before: &str, root: &str, bridges: &[Bridge], others: &str) -
         // Writing to a String does not fail.
         let _ = writeln!(block, "\n# Speaks for these devices alone.\nuser {}", bridge.account);
         for device in &bridge.devices {
-            for channel in WRITES {
-                let _ = writeln!(block, "topic write {root}/{device}/{channel}");
-            }
-            for channel in READS {
-                let _ = writeln!(block, "topic read {root}/{device}/{channel}");
+            for (may, channel) in MAY {
+                let _ = writeln!(block, "topic {may} {root}/{device}/{channel}");
             }
         }
     }
@@ -95,7 +90,7 @@ fn unmarked(before: &str, root: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BEGIN, Bridge, END, OF_0_1_0, file, root, rooted};
+    use super::{BEGIN, Bridge, END, MAY, OF_0_1_0, file, root, rooted};
 
     fn bridge() -> Bridge {
         Bridge { account: "bridge-lora".into(), devices: vec!["t1/H1".into()], gone: vec![] }
@@ -143,13 +138,15 @@ mod tests {
     fn a_bridge_has_the_topics_of_its_devices_and_no_others() {
         let all = file("", "town/fire", &[bridge()], "");
         let rules = all.split_once("user bridge-lora\n").unwrap().1;
-        assert_eq!(
-            rules,
-            "topic write town/fire/t1/H1/telemetry\ntopic write town/fire/t1/H1/alarm\n\
-             topic write town/fire/t1/H1/status\ntopic write town/fire/t1/H1/reply\n\
-             topic read town/fire/t1/H1/settings\ntopic read town/fire/t1/H1/command\n\
-             # END standpipe provision\n"
-        );
+        let (rules, _) = rules.split_once(END).unwrap();
+        let wanted = MAY.map(|(may, channel)| format!("topic {may} town/fire/t1/H1/{channel}"));
+        assert_eq!(rules.lines().collect::<Vec<_>>(), wanted, "as if the device itself spoke");
+        for channel in ["telemetry", "alarm", "Alarm", "alarms/", "+/alarm"] {
+            assert!(
+                rules.contains(&format!("topic write town/fire/t1/H1/{channel}\n")),
+                "{channel}"
+            );
+        }
         // A user without rules of its own has those of everybody, and a heading would invite more.
         let none = Bridge { devices: vec![], ..bridge() };
         assert!(!file("", "town/fire", &[none], "").contains("bridge-lora"));
