@@ -115,7 +115,7 @@ pub fn main() -> ExitCode {
         | Command::Export(_)
         | Command::Settings(_)
         | Command::Report(_)
-        | Command::Have(_) => "info",
+        | Command::Have(_) => "info,rusqlite_migration=warn",
     });
     let done = match &line.command {
         Command::Run(args) => run::run(args),
