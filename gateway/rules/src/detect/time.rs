@@ -218,7 +218,7 @@ impl Clockwork {
         let as_before = self.behind.is_some_and(|behind| (late - behind).abs() <= claim.late_after);
         // It was wrong a moment ago, by another span: it leaps.
         let live = claim.in_rhythm() || claim.gap() >= BURST_MS && !self.woke;
-        let leaps = self.behind.is_some() && live && !claim.after_silence() && !claim.older();
+        let leaps = self.behind.is_some() && live && !claim.older();
         as_before || leaps || self.falls(claim, ts) || self.no_backlog(claim, ts)
     }
 
