@@ -17,10 +17,11 @@ use standpipe_rules::registry::{Device, DeviceIx, Level, Registry, Station};
 use standpipe_rules::wire::parse;
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
-use standpipe_series::batch::{TagRow, Tags};
+use standpipe_series::batch::Tags;
 use standpipe_series::influx::heads::Heads;
 use standpipe_series::influx::line;
 use standpipe_shared::{Kind, ROOT};
+use standpipe_store::views::history::DeviceTags;
 use standpipe_store::{Store, block};
 
 const RUNS: usize = 5;
@@ -224,7 +225,7 @@ fn blocks() {
 fn lines() {
     let readings = logged();
     let registry = registry(DEVICES);
-    let rows = (0..).zip(registry.devices()).map(|(ix, it)| TagRow::of(DeviceIx(ix), it));
+    let rows = (0..).zip(registry.devices()).map(|(ix, it)| DeviceTags::of(DeviceIx(ix), it));
     let tags = Tags::new(rows);
     let mut heads = Heads::default();
     measure("line protocol, a point", MESSAGES, String::new, |out| {

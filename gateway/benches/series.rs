@@ -12,13 +12,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
-use standpipe_series::batch::TagRow;
 use standpipe_series::embedded::Embedded;
 use standpipe_series::influx::heads::Heads;
 use standpipe_series::influx::line;
 use standpipe_series::{Batch, Series, Tags};
 use standpipe_shared::{Field, Kind, Measurements};
 use standpipe_store::block;
+use standpipe_store::views::history::DeviceTags;
 
 const READINGS: usize = 5_000;
 const DEVICES: u32 = 1_000;
@@ -27,7 +27,7 @@ const ROUNDS: usize = 40;
 fn main() {
     let readings = readings(0);
     let ids: Vec<String> = (0..DEVICES).map(|n| format!("HYD-{n:06}")).collect();
-    let tags = Arc::new(Tags::new(ids.iter().zip(0..).map(|(device, n)| TagRow {
+    let tags = Arc::new(Tags::new(ids.iter().zip(0..).map(|(device, n)| DeviceTags {
         ix: DeviceIx(n),
         kind: Kind::Hydrant,
         device,

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use standpipe_rules::changes::Logged;
-use standpipe_rules::registry::{Device, DeviceIx};
+use standpipe_rules::registry::DeviceIx;
 use standpipe_shared::Kind;
+use standpipe_store::views::history::DeviceTags;
 
 /// Readings with the tags they were read with.
 #[derive(Clone, Debug)]
@@ -51,30 +52,6 @@ impl PartialEq for Edition {
 
 impl Eq for Edition {}
 
-/// What of a device becomes a tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TagRow<'a> {
-    /// Its place.
-    pub ix: DeviceIx,
-    /// The measurement.
-    pub kind: Kind,
-    /// Its id.
-    pub device: &'a str,
-    /// Its station; empty: none.
-    pub station: &'a str,
-    /// Its zone; empty: none.
-    pub zone: &'a str,
-}
-
-impl<'a> TagRow<'a> {
-    /// The tags of a registered device.
-    #[must_use]
-    pub fn of(ix: DeviceIx, device: &'a Device) -> Self {
-        let Device { kind, id, station, zone, .. } = device;
-        Self { ix, kind: *kind, device: id, station, zone }
-    }
-}
-
 /// A copy is a table of its own: what is added to it is not added to the original.
 impl Clone for Tags {
     fn clone(&self) -> Self {
@@ -86,7 +63,7 @@ impl Clone for Tags {
 impl Tags {
     /// The tags of these devices.
     #[must_use]
-    pub fn new<'a>(rows: impl IntoIterator<Item = TagRow<'a>>) -> Self {
+    pub fn new<'a>(rows: impl IntoIterator<Item = DeviceTags<'a>>) -> Self {
         let mut tags = Self::default();
         for row in rows {
             tags.put(&row);
@@ -95,7 +72,7 @@ impl Tags {
     }
 
     /// Adds one device, or changes it. The old text stays until the table is built anew.
-    pub fn put(&mut self, row: &TagRow<'_>) {
+    pub fn put(&mut self, row: &DeviceTags<'_>) {
         let at = row.ix.at();
         if self.rows.len() <= at {
             self.rows.resize(at + 1, None);
@@ -113,13 +90,13 @@ impl Tags {
 
     /// The tags of a device.
     #[must_use]
-    pub fn get(&self, ix: DeviceIx) -> Option<TagRow<'_>> {
+    pub fn get(&self, ix: DeviceIx) -> Option<DeviceTags<'_>> {
         let row = (*self.rows.get(ix.at())?)?;
         let texts = self.text.get(row.start as usize..)?;
         let (device, texts) = texts.split_at_checked(row.id_len.into())?;
         let (station, texts) = texts.split_at_checked(row.station_len.into())?;
         let zone = texts.get(..row.zone_len.into())?;
-        Some(TagRow { ix, kind: row.kind, device, station, zone })
+        Some(DeviceTags { ix, kind: row.kind, device, station, zone })
     }
 
     /// A device's id.
@@ -146,7 +123,7 @@ impl Tags {
         self.rows.is_empty()
     }
 
-    fn push(&mut self, row: &TagRow<'_>) -> Option<Row> {
+    fn push(&mut self, row: &DeviceTags<'_>) -> Option<Row> {
         let texts = Row {
             start: u32::try_from(self.text.len()).ok()?,
             station_len: u16::try_from(row.station.len()).ok()?,
@@ -166,10 +143,11 @@ mod tests {
     use standpipe_rules::registry::DeviceIx;
     use standpipe_shared::Kind;
 
-    use super::{TagRow, Tags};
+    use super::Tags;
+    use standpipe_store::views::history::DeviceTags;
 
-    fn row<'a>(ix: u32, device: &'a str, zone: &'a str) -> TagRow<'a> {
-        TagRow { ix: DeviceIx(ix), kind: Kind::Smoke, device, station: "S-3 高", zone }
+    fn row<'a>(ix: u32, device: &'a str, zone: &'a str) -> DeviceTags<'a> {
+        DeviceTags { ix: DeviceIx(ix), kind: Kind::Smoke, device, station: "S-3 高", zone }
     }
 
     #[test]

@@ -21,13 +21,11 @@ use standpipe_machine::limits::LONGEST_PAUSE;
 use standpipe_rules::changes::Logged;
 use standpipe_store::block::{self, BadBlock};
 use standpipe_store::reader::LogBlock;
-use standpipe_store::views::history::DeviceTags;
 use standpipe_store::{Quarantined, Reader, StoreError};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::batch::TagRow;
 use super::records::{Records, RecordsError};
 use super::{Batch, Series, SeriesError, Tags, Written};
 
@@ -284,9 +282,7 @@ impl Pump {
 
 /// Adds the tags of devices that were registered since.
 fn read_tags(reader: &Reader, tags: &mut Tags) -> Result<(), StoreError> {
-    reader.device_tags(tags.len(), |DeviceTags { ix, kind, device, station, zone }| {
-        tags.put(&TagRow { ix, kind, device, station, zone });
-    })
+    reader.device_tags(tags.len(), |row| tags.put(&row))
 }
 
 impl Meters {

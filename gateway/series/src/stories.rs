@@ -6,12 +6,12 @@ use std::sync::Arc;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
-use standpipe_series::batch::TagRow;
 use standpipe_series::{
     Batch, DAY_MS, HOUR_MS, HistoryError, HistoryPoint, HistoryQuery, RAW_DAYS, Series, Tags,
     Written,
 };
 use standpipe_shared::{Field, Kind, Measurements};
+use standpipe_store::views::history::DeviceTags;
 
 /// A history, and the means to have its hours rolled up.
 pub trait Subject {
@@ -229,7 +229,7 @@ fn batch(device: &str, station: &str, zone: &str, mut readings: Vec<Logged>) -> 
     let place = device.bytes().fold(0_u32, |sum, it| (sum * 31 + u32::from(it)) % 50_021);
     let ix = DeviceIx(place);
     readings.iter_mut().for_each(|it| it.device = ix);
-    let row = TagRow { ix, kind: Kind::Hydrant, device, station, zone };
+    let row = DeviceTags { ix, kind: Kind::Hydrant, device, station, zone };
     Arc::new(Batch { readings, tags: Arc::new(Tags::new([row])) })
 }
 

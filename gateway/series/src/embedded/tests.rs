@@ -7,10 +7,10 @@ use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
 use standpipe_shared::{Field, Kind, Measurements};
+use standpipe_store::views::history::DeviceTags;
 use tempfile::TempDir;
 
 use super::{Embedded, MIGRATIONS, OpenError, connect, open};
-use crate::batch::TagRow;
 use crate::{Batch, DAY_MS, HOUR_MS, HOURLY_DAYS, HistoryQuery, RAW_DAYS, Series, Tags};
 
 #[path = "../stories.rs"]
@@ -50,7 +50,7 @@ async fn it_does_what_every_history_must() {
 fn pair(times: impl IntoIterator<Item = Ms>) -> Arc<Batch> {
     let mut values = Measurements::default();
     values.set(Field::TempC, 21.5).unwrap();
-    let row = |ix, device| TagRow { ix, kind: Kind::Smoke, device, station: "S", zone: "" };
+    let row = |ix, device| DeviceTags { ix, kind: Kind::Smoke, device, station: "S", zone: "" };
     let tags = Tags::new([row(DeviceIx(0), "D-0"), row(DeviceIx(1), "D-1")]);
     let readings = times.into_iter().flat_map(|ts| {
         [0, 1].map(|ix| Logged {

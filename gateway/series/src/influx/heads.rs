@@ -6,9 +6,10 @@
 use std::num::NonZeroU16;
 
 use standpipe_rules::registry::DeviceIx;
+use standpipe_store::views::history::DeviceTags;
 
 use super::line;
-use crate::batch::{Edition, TagRow, Tags};
+use crate::batch::{Edition, Tags};
 
 /// The beginnings for one edition of the tags.
 #[derive(Debug, Default)]
@@ -55,7 +56,7 @@ impl Heads {
         self.text.get(start..start + usize::from(place.len.get()))
     }
 
-    fn push(&mut self, row: &TagRow<'_>) -> Option<Place> {
+    fn push(&mut self, row: &DeviceTags<'_>) -> Option<Place> {
         let start = self.text.len();
         if let Err(bad) = line::head(&mut self.text, row) {
             tracing::error!(device = row.device, "device has no history: {bad}");
@@ -73,10 +74,12 @@ mod tests {
     use standpipe_shared::Kind;
 
     use super::Heads;
-    use crate::batch::{TagRow, Tags};
+    use standpipe_store::views::history::DeviceTags;
 
-    fn row<'a>(ix: u32, device: &'a str, zone: &'a str) -> TagRow<'a> {
-        TagRow { ix: DeviceIx(ix), kind: Kind::Hydrant, device, station: "S", zone }
+    use crate::batch::Tags;
+
+    fn row<'a>(ix: u32, device: &'a str, zone: &'a str) -> DeviceTags<'a> {
+        DeviceTags { ix: DeviceIx(ix), kind: Kind::Hydrant, device, station: "S", zone }
     }
 
     fn heads<const N: usize>(heads: &Heads, of: [u32; N]) -> [Option<&str>; N] {

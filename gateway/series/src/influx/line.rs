@@ -12,8 +12,8 @@ use std::fmt::Write;
 use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
 use standpipe_shared::{Field, Measurements, Name};
+use standpipe_store::views::history::DeviceTags;
 
-use crate::batch::TagRow;
 use crate::number::{NotFinite, float, integer};
 use crate::record::{Record, RecordKind, RecordValue};
 
@@ -50,7 +50,7 @@ impl From<NotFinite> for Unwritable {
 ///
 /// # Errors
 /// [`Unwritable::BadId`].
-pub fn head(out: &mut String, row: &TagRow<'_>) -> Result<(), Unwritable> {
+pub fn head(out: &mut String, row: &DeviceTags<'_>) -> Result<(), Unwritable> {
     if Name::new(row.device).is_err() {
         return Err(Unwritable::BadId);
     }
@@ -273,11 +273,11 @@ pub fn integer_field(out: &mut String, name: &str, value: i64) {
 #[cfg(test)]
 mod tests {
     use super::{Unwritable, device_of, head, point, record, stored, tag, text_field};
-    use crate::batch::TagRow;
     use crate::record::{Record, RecordKind};
     use proptest::prelude::*;
     use standpipe_rules::registry::DeviceIx;
     use standpipe_shared::{Field, Kind, Measurements};
+    use standpipe_store::views::history::DeviceTags;
 
     fn values(pairs: &[(Field, f32)]) -> Measurements {
         let mut values = Measurements::default();
@@ -287,8 +287,8 @@ mod tests {
         values
     }
 
-    fn hydrant<'a>(device: &'a str, station: &'a str, zone: &'a str) -> TagRow<'a> {
-        TagRow { ix: DeviceIx(0), kind: Kind::Hydrant, device, station, zone }
+    fn hydrant<'a>(device: &'a str, station: &'a str, zone: &'a str) -> DeviceTags<'a> {
+        DeviceTags { ix: DeviceIx(0), kind: Kind::Hydrant, device, station, zone }
     }
 
     #[test]

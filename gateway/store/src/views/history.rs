@@ -24,6 +24,15 @@ pub struct DeviceTags<'a> {
     pub zone: &'a str,
 }
 
+impl<'a> DeviceTags<'a> {
+    /// The tags of a registered device.
+    #[must_use]
+    pub fn of(ix: DeviceIx, device: &'a Device) -> Self {
+        let Device { kind, id, station, zone, .. } = device;
+        Self { ix, kind: *kind, device: id, station, zone }
+    }
+}
+
 /// One entry of a trail, with its incident as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrailChange {

@@ -35,13 +35,13 @@ use standpipe_rules::detect::Memory;
 use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::registry::{DeviceIx, Registry};
 use standpipe_rules::wire::parse;
-use standpipe_series::batch::TagRow;
 use standpipe_series::embedded::Embedded;
 use standpipe_series::{Batch, Series, Tags};
 use standpipe_shared::{Condition, Kilopascals, Kind, Measurements, ROOT};
 use standpipe_store::Store;
 use standpipe_store::accounts::Accounts;
 use standpipe_store::readers::Readers;
+use standpipe_store::views::history::DeviceTags;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -289,7 +289,7 @@ impl Served {
     pub async fn measured(&self) -> i64 {
         let now = Clock::new().now();
         let start = now - now % 3_600_000 - 3_600_000;
-        let row = TagRow {
+        let row = DeviceTags {
             ix: DeviceIx(0),
             kind: Kind::Hydrant,
             device: "H-1",
