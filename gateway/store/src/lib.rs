@@ -133,7 +133,7 @@ pub struct Store {
 /// process dies.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Store {
@@ -197,6 +197,16 @@ impl Store {
     }
 }
 
+impl Drop for Lock {
+    /// Closing the file is not enough: a process that is being started by another thread has a
+    /// copy of it for a moment, and would keep the store locked that long.
+    fn drop(&mut self) {
+        if let Err(why) = self.file.unlock() {
+            tracing::debug!(%why, "the lock of the store could not be given back");
+        }
+    }
+}
+
 impl Lock {
     /// Takes it; it is a file beside the store.
     ///
@@ -217,9 +227,27 @@ impl Lock {
         }
         let file = File::create(beside).map_err(folder)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(store.to_owned())),
             Err(std::fs::TryLockError::Error(why)) => Err(folder(why)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A child of another thread has every file of ours until it runs its own program.
+    #[test]
+    fn a_lock_is_given_back_though_a_child_still_has_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("standpipe.db");
+        let lock = Lock::take(&path).unwrap();
+        let childs = lock.file.try_clone().unwrap();
+        assert!(matches!(Lock::take(&path), Err(StoreError::InUse(_))));
+        drop(lock);
+        Lock::take(&path).unwrap();
+        drop(childs);
     }
 }
