@@ -8,10 +8,11 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 use standpipe_rules::digest::Digest;
+use standpipe_rules::incidents::WireIncident;
 use standpipe_rules::plain;
 use standpipe_words::cap::{self, Earlier};
 use standpipe_words::digest::Room;
-use standpipe_words::message::{Desk, Incident, Words};
+use standpipe_words::message::{self, Desk, Words};
 
 use super::answer::{self, Answer};
 use super::sign::{HEADER, signature};
@@ -153,8 +154,8 @@ fn said(format: &Format, sent: &Sent, desk: &Desk) -> Result<Said, String> {
             Ok(Said::Words(standpipe_words::digest::words(&it.digest, desk, room(format))))
         }
         (About::Incident, format) => {
-            let it: Incident = serde_json::from_str(&sent.wire).map_err(unread)?;
-            let Format::Cap = format else { return Ok(Said::Words(it.words(desk))) };
+            let it = WireIncident::read(&sent.wire).map_err(unread)?;
+            let Format::Cap = format else { return Ok(Said::Words(message::words(&it, desk))) };
             let message = cap::Message { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
             Ok(Said::Cap(cap::document(&it, &message, desk)))
         }

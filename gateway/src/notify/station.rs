@@ -7,10 +7,11 @@ use std::thread::JoinHandle;
 
 use metrics::counter;
 use standpipe_rules::Ms;
+use standpipe_rules::incidents::with_page;
 
+use super::Setup;
 use super::flight::{Flight, Shot};
 use super::session::{self, Landed, Message, Owed, Shelf};
-use super::{Setup, with_page};
 use crate::clock::Stamp;
 use crate::engine::Inbox;
 use crate::mqtt::{Broker, Receipt};
@@ -87,7 +88,11 @@ impl Owed for Boards {
 
     fn next(&mut self, window: usize, _now: Stamp) -> Option<Message> {
         let (pkid, shot, wire) = self.flight.next(window)?;
-        let payload = if shot.empty { String::new() } else { with_page(&wire, shot.page) };
+        let payload = match shot.page {
+            _ if shot.empty => String::new(),
+            Some(page) => with_page(&wire, page),
+            None => wire.to_string(),
+        };
         Some(Message { topic: self.topic(&shot), payload, pkid, retain: true, expiry_s: 0 })
     }
 

@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use metrics::counter;
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::IncidentId;
+use standpipe_rules::incidents::{IncidentId, with_page};
 use standpipe_shared::Severity;
 use standpipe_words::cap::Earlier;
 use standpipe_words::day::Hour;
@@ -30,7 +30,7 @@ use ulid::Ulid;
 use super::answer::Answer;
 use super::deliver::{About, Caller, Sent, attempt, callers};
 use super::digests::{self, Digests};
-use super::{NET, Setup, chat, keeper, with_page};
+use super::{NET, Setup, chat, keeper};
 use crate::backoff::Backoff;
 use crate::clock::Stamp;
 use crate::config::{Format, Webhook};
@@ -301,7 +301,7 @@ impl Task {
     }
 
     fn attempt(&self, page: OwedPage) -> BoxFuture<'static, Landed> {
-        let wire = with_page(&page.wire, Some(page.page_id));
+        let wire = with_page(&page.wire, page.page_id);
         let sent = Sent {
             about: About::Incident,
             page_id: page.page_id.to_string(),

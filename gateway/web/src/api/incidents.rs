@@ -12,12 +12,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{Action, ActionKind, IncidentId, Refused, State as Stage};
+use standpipe_rules::incidents::{
+    Action, ActionKind, IncidentId, Refused, State as Stage, WireIncident,
+};
+use standpipe_rules::trail::TrailCode;
 use standpipe_shared::Severity;
 use standpipe_store::accounts::{Area, INCIDENTS_OF, Right};
 use standpipe_store::readers::ReadError;
 use standpipe_words::cap::{self, Earlier};
-use standpipe_words::message::{Desk, Incident as Told};
+use standpipe_words::message::Desk;
 use ulid::Ulid;
 use utoipa::ToSchema;
 
@@ -49,8 +52,16 @@ pub struct Hop {
     hop: String,
     /// By whom: a person, a station, a device, `gateway`.
     by: String,
-    /// In words or numbers.
+    /// In words or numbers, for people.
     detail: String,
+    /// The same for programs: `condition`, `flapping`, `page`, `outcome`, `part_of` …; left out
+    /// where `detail` is all there is, such as what somebody wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    /// What belongs to the code: `condition`, `step`, `to` …; left out where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    parts: Option<Value>,
     /// Of what people do: the authenticated name of who did it, beside `by`, which they claim.
     #[serde(skip_serializing_if = "String::is_empty")]
     actor: String,
@@ -159,7 +170,7 @@ pub async fn cap(
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[])?;
     let whole = whole(&api, &who, named(&id)?).await?;
-    let incident: Told = serde_json::from_value(Value::Object(whole)).map_err(ReadError::Row)?;
+    let incident = WireIncident::of(whole).map_err(ReadError::Row)?;
     let (number, sent) = (format!("{}.{}", incident.id, incident.rev), incident.updated_at);
     let first = Earlier { id: format!("{}.1", incident.id), sent: incident.opened_at };
     let earlier: &[Earlier] = if incident.rev > 1 { &[first] } else { &[] };
@@ -266,6 +277,16 @@ pub async fn whole(
     found.ok_or_else(|| Problem::unknown("incident", &id.to_string()))
 }
 
+fn hop(row: &rusqlite::Row<'_>) -> Result<Hop, ReadError> {
+    let (hop, by, detail): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+    let (code, parts): (String, String) = (row.get(5)?, row.get(6)?);
+    let code = TrailCode::stored((&code, &parts), &hop, &by, &detail);
+    let (name, parts) = code.columns()?;
+    let (name, parts) =
+        (Some(name).filter(|_| code != TrailCode::Text), serde_json::from_str(&parts).ok());
+    Ok(Hop { at: row.get(0)?, hop, by, detail, actor: row.get(4)?, code: name, parts })
+}
+
 fn find(db: &Connection, area: &Area, id: &str) -> Result<Option<Map<String, Value>>, ReadError> {
     let sql = format!(
         "SELECT i.wire, json_extract(i.inner, '$.children') FROM incident i
@@ -280,19 +301,14 @@ fn find(db: &Connection, area: &Area, id: &str) -> Result<Option<Map<String, Val
         .optional()?;
     let Some((wire, children)) = found else { return Ok(None) };
     let mut incident: Map<String, Value> = serde_json::from_str(&wire)?;
-    let sql =
-        "SELECT at, hop, by, detail, actor FROM trail WHERE incident = ?1 ORDER BY n LIMIT ?2";
+    let sql = "SELECT at, hop, by, detail, actor, code, parts FROM trail WHERE incident = ?1
+               ORDER BY n LIMIT ?2";
     let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map((id, TRAIL_AT_MOST), |row| {
-        Ok(Hop {
-            at: row.get(0)?,
-            hop: row.get(1)?,
-            by: row.get(2)?,
-            detail: row.get(3)?,
-            actor: row.get(4)?,
-        })
-    })?;
-    let trail = rows.collect::<Result<Vec<Hop>, _>>()?;
+    let mut rows = statement.query((id, TRAIL_AT_MOST))?;
+    let mut trail = Vec::new();
+    while let Some(row) = rows.next()? {
+        trail.push(hop(row)?);
+    }
     incident.insert("trail".to_owned(), serde_json::to_value(trail)?);
     let children =
         children.map_or_else(|| Ok(Value::Array(Vec::new())), |it| serde_json::from_str(&it))?;

@@ -18,7 +18,7 @@ use super::{Figures, Month, Report, Spread};
 /// SQL that is true of `incident i` that failed again after it was repaired, or seemed to be. Other
 /// episodes are none: it got worse, work on it took longer, or silence broke the evidence.
 pub const RELAPSED: &str = "EXISTS (SELECT 1 FROM trail a JOIN trail b ON b.incident = a.incident
-     WHERE a.incident = i.id AND a.hop = 'reopened' AND a.detail <> 'unverified'
+     WHERE a.incident = i.id AND a.hop = 'reopened' AND iif(a.code = '', a.detail, a.code) <> 'unverified'
          AND b.n < a.n AND b.hop IN ('resolved', 'verifying'))";
 
 /// The month of a station and those below it, within what somebody may see; `None`: no such
