@@ -118,12 +118,13 @@ pub struct Line {
 
 impl Line {
     /// Whether its title says that already: it often ends with the device's id or its address. Of
-    /// what was written before there were codes, the title is all there is.
+    /// what was written before there were codes, its `title`, in whichever language, is all there
+    /// is.
     #[must_use]
-    pub fn is_placed_by(&self, part: &str) -> bool {
+    pub fn is_placed_by(&self, part: &str, title: &str) -> bool {
         match &self.place {
             Some(place) => place.ends_with(part),
-            None => self.title.en.ends_with(part),
+            None => title.ends_with(part),
         }
     }
 }

@@ -22,7 +22,7 @@ use super::body::{Body, Id};
 use super::list::{List, Source, Where};
 use super::maintenance::out_of_service;
 use super::params::{Page, Params};
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use super::registration::{Registration, registered};
 use super::schema::{DeviceRow, Latest};
 use crate::api::who::Who;
@@ -236,7 +236,7 @@ pub async fn put(
         find(&api, theirs(), &id).await?;
     }
     if !who.area.holds(&device.station) {
-        return Err(Problem::unknown("station", &device.station));
+        return Err(Problem::unknown(Thing::Station, &device.station));
     }
     api.engine.put_device(device).await.map_err(|down| Problem::part_down(down.to_string()))?;
     api.did(&who, "device_put", &id).await;
@@ -274,14 +274,14 @@ async fn kind_among(
     match kind.await?.as_deref() {
         Some("smoke") => Ok(Kind::Smoke),
         Some(_) => Ok(Kind::Hydrant),
-        None => Err(Problem::unknown("device", id)),
+        None => Err(Problem::unknown(Thing::Device, id)),
     }
 }
 
 async fn find(api: &Arc<ApiState>, mut wanted: Where, id: &str) -> Result<Item, Problem> {
     wanted.and("d.id = ?", id.to_owned());
     let found = read(api, wanted, Page { page: 1, per_page: 1 }).await?;
-    found.items.into_iter().next().ok_or_else(|| Problem::unknown("device", id))
+    found.items.into_iter().next().ok_or_else(|| Problem::unknown(Thing::Device, id))
 }
 
 async fn read(api: &Arc<ApiState>, wanted: Where, page: Page) -> Result<List<Item>, ReadError> {

@@ -28,7 +28,7 @@ use super::ApiState;
 use super::body::{self, Body, Id};
 use super::list::{List, Source, Where};
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use super::schema::{Incident, WholeIncident};
 use crate::api::who::Who;
 
@@ -260,7 +260,7 @@ impl Act {
 /// # Errors
 /// 404.
 pub fn named(id: &str) -> Result<IncidentId, Problem> {
-    Ulid::from_string(id).map_err(|_| Problem::unknown("incident", id))
+    Ulid::from_string(id).map_err(|_| Problem::unknown(Thing::Incident, id))
 }
 
 /// One incident with its trail and its children.
@@ -274,7 +274,7 @@ pub async fn whole(
 ) -> Result<Map<String, Value>, Problem> {
     let area = who.area.clone();
     let found = api.store.read(move |db| find(db, &area, &id.to_string())).await?;
-    found.ok_or_else(|| Problem::unknown("incident", &id.to_string()))
+    found.ok_or_else(|| Problem::unknown(Thing::Incident, &id.to_string()))
 }
 
 fn hop(row: &rusqlite::Row<'_>) -> Result<Hop, ReadError> {

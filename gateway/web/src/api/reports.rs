@@ -8,7 +8,7 @@ use axum::http::Uri;
 
 use super::ApiState;
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use crate::api::who::Who;
 use crate::report::{Month, Report, gather};
 
@@ -36,6 +36,6 @@ pub async fn monthly(
     let told = station.clone();
     let read =
         api.store.read(move |db| gather(db, (&who.area, told.as_deref()), (month, &zone), now));
-    let missing = || Problem::unknown("station", station.as_deref().unwrap_or_default());
+    let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or_default());
     read.await?.map(Json).ok_or_else(missing)
 }

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::body::{Body, Id};
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use super::wish::WishBody;
 use crate::api::who::Who;
 
@@ -247,7 +247,7 @@ async fn order(
         return Ok(());
     };
     Err(match refused {
-        OrderRefused::UnknownDevice => Problem::unknown("device", name),
+        OrderRefused::UnknownDevice => Problem::unknown(Thing::Device, name),
         OrderRefused::UnknownProfile => Problem::unknown_profile(name),
         OrderRefused::TooMany { .. } => Problem::too_many(refused.to_string()),
     })
@@ -279,7 +279,7 @@ async fn found(api: &ApiState, area: &Area, id: String) -> Result<Found, Problem
         let shown = Shown::of(own.as_ref(), profile.as_ref(), known.as_ref(), &device);
         Ok(Some(Found { device, profile, shown }))
     });
-    found.await?.ok_or_else(|| Problem::unknown("device", &id))
+    found.await?.ok_or_else(|| Problem::unknown(Thing::Device, &id))
 }
 
 fn wished(db: &Connection, kind: &str, name: &str) -> Result<Option<Wished>, ReadError> {

@@ -16,7 +16,7 @@ use super::ApiState;
 use super::body::Id;
 use super::list::{List, Source, Where};
 use super::params::{Page, Params};
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use super::schema::StationRow;
 use crate::api::who::Who;
 
@@ -90,5 +90,5 @@ pub async fn one(
     wanted.and("s.id = ?", id.clone());
     let first = Page { page: 1, per_page: 1 };
     let found = api.store.read(move |db| ITEMS.page(db, &wanted, first, item)).await?;
-    found.items.into_iter().next().map(Json).ok_or_else(|| Problem::unknown("station", &id))
+    found.items.into_iter().next().map(Json).ok_or_else(|| Problem::unknown(Thing::Station, &id))
 }

@@ -24,7 +24,7 @@ use super::work::{self, History};
 use crate::api::body::Id;
 use crate::api::devices::Status;
 use crate::api::maintenance::out_of_service;
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, Thing};
 use crate::report::RELAPSED;
 
 const NEWEST: Say = say("Newest reading", "最新读数");
@@ -174,7 +174,7 @@ async fn read(view: &View, id: &str) -> Result<Known, Oops> {
     let (area, key, now) = (view.who.area.clone(), id.to_owned(), view.now);
     let api = std::sync::Arc::clone(&view.api);
     let read = view.api.store.read(move |db| find(db, (&area, &key), &api.profiles, now));
-    Ok(read.await?.ok_or_else(|| Problem::unknown("device", id))?)
+    Ok(read.await?.ok_or_else(|| Problem::unknown(Thing::Device, id))?)
 }
 
 /// The page.
@@ -190,7 +190,7 @@ pub async fn refused(view: &View, id: &str, why: (&Form, Say)) -> Result<Respons
 /// A device of the visitor's stations.
 pub async fn registered(view: &View, id: &str) -> Result<Device, Oops> {
     let known = read(view, id).await?;
-    if known.own { Ok(known.device) } else { Err(Problem::unknown("device", id).into()) }
+    if known.own { Ok(known.device) } else { Err(Problem::unknown(Thing::Device, id).into()) }
 }
 
 async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Response, Oops> {

@@ -345,5 +345,6 @@ pub fn incident_wire() -> Value {
         "bearing_deg":90,"pressure_kpa":300.0,"measured_at":1,"trust":"ok"}],
         "hydrants_note":{"en":"few","zh":"少"},"step":1,"next_step_at":null,"page_id":null,
         "parent":ZONE,"reason":"unverified","detail":"d","topic":"t","payload":"p",
-        "flapping":{"condition":"smoke","times":4,"within_s":5},"closed_at":2,"outcome":"fire"})
+        "flapping":{"condition":"smoke","times":4,"within_s":5},"closed_at":2,"outcome":"fire",
+        "place":{"kind":"device","name":"n"}})
 }
