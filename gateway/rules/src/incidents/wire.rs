@@ -1,5 +1,6 @@
 //! An incident as stations, webhooks and the API see it: `shared/schemas/incident.json`. It is
-//! written here and nowhere else, and everybody who reads one reads it by [`WireIncident::read`].
+//! written here and nowhere else; whoever must not fail over a broken member reads it by
+//! [`WireIncident::read`].
 //!
 //! What a title says is there as codes, too: whoever decides by something decides by those.
 //! `trail` and `children` of one incident fetched alone are added by the API.
