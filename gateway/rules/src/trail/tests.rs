@@ -1,3 +1,5 @@
+//! Each code, its words, how it is kept, and the lines of before there were codes.
+
 use super::{Said, Times, TrailCode};
 use crate::changes::{Hop, Receiver};
 use crate::incidents::Outcome;
