@@ -12,7 +12,7 @@ use rcgen::{
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use standpipe_machine::private_file::{Readers, write};
-use standpipe_rules::Ms;
+use standpipe_rules::{DAY_MS, Ms};
 use time::OffsetDateTime;
 
 use super::{ProvisionError, read};
@@ -23,8 +23,6 @@ const NAME: &str = "Standpipe";
 const PROGRAMS: &str = "Standpipe programs";
 /// It outlives every device it lets in: 40 years, in days.
 const AUTHORITY_DAYS: i64 = 40 * 365;
-/// A day, ms.
-pub(super) const DAY_MS: Ms = 86_400_000;
 /// A device whose clock is a little behind is let in all the same.
 const BEFORE_MS: Ms = DAY_MS;
 /// Bytes of a serial number: enough that none comes twice.
