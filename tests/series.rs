@@ -16,7 +16,7 @@ use standpipe_rules::registry::Registry;
 use standpipe_series::influx::hourly::tasks;
 use standpipe_series::influx::{Influx, Settings};
 use standpipe_series::records::Records;
-use standpipe_series::{DAY_MS, HOUR_MS, RAW_DAYS, Series, SeriesError};
+use standpipe_series::{RAW_DAYS, Series, SeriesError};
 use standpipe_store::Reader;
 use standpipe_tests::influx::{self, ORG, TOKEN};
 use tempfile::TempDir;
