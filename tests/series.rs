@@ -11,7 +11,7 @@ use influxdb2::models::{PostBucketRequest, Query, RetentionRule};
 use standpipe_engine::Lane;
 use standpipe_engine::health::Status;
 use standpipe_machine::clock::Clock;
-use standpipe_rules::Ms;
+use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_rules::registry::Registry;
 use standpipe_series::influx::hourly::tasks;
 use standpipe_series::influx::{Influx, Settings};
