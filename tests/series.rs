@@ -8,11 +8,11 @@ use influxdb2::api::organization::ListOrganizationRequest;
 use influxdb2::api::write::TimestampPrecision;
 use influxdb2::models::retention_rule::Type::Expire;
 use influxdb2::models::{PostBucketRequest, Query, RetentionRule};
-use standpipe_engine::Lane;
+use standpipe_engine::SourceIx;
 use standpipe_engine::health::Status;
 use standpipe_machine::clock::Clock;
-use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_rules::registry::Registry;
+use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_series::influx::hourly::tasks;
 use standpipe_series::influx::{Influx, Settings};
 use standpipe_series::records::Records;
@@ -223,7 +223,7 @@ async fn incidents_and_the_ledger_are_points_too() {
     }
     for device in ["D-1", "D-2"] {
         let json = r#"{"boot":1,"seq":1,"condition":"smoke","active":true}"#;
-        rig.hears(Lane::Alarm, &format!("a/{device}/alarm"), json);
+        rig.hears(SourceIx::nth(0), &format!("a/{device}/alarm"), json);
     }
     rig.settled(it.folder.path()).await;
     rig.end();

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use standpipe_engine::{Delivery, Engine, Inbox, Lane};
+use standpipe_engine::{Delivery, Engine, Inbox, Receipt, SourceIx, Sources};
 use standpipe_rules::changes::Logged;
 use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::registry::{Device, DeviceIx, Level, Registry, Station};
@@ -147,9 +147,8 @@ fn deliveries() -> Vec<Delivery> {
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         assert!(parsed.message.is_some() && parsed.rejected.is_empty());
         Delivery {
-            lane: Lane::Telemetry,
-            epoch: 1,
-            pkid: 1,
+            source: SourceIx::nth(1),
+            receipt: Some(Receipt::new(1)),
             arrived: at.into(),
             topic: "".into(),
             parsed,
@@ -241,9 +240,10 @@ fn open(path: &Path, devices: usize) -> Engine {
     let rows: Vec<_> = (0..devices).map(device).collect();
     store.import(&stations(), &rows).unwrap();
     let loaded = store.load(Plan::default(), [], Secret::new([1; 32])).unwrap();
-    let mut engine = Engine::new(store, loaded, T0);
-    for lane in [Lane::Alarm, Lane::Telemetry] {
-        engine.take(Inbox::Lane { lane, up: true, at: T0.into() }, T0);
+    let sources = Sources::urgent_and_bulk();
+    let mut engine = Engine::new(store, loaded, &sources, T0);
+    for source in [0, 1].map(SourceIx::nth) {
+        engine.take(Inbox::Source { source, up: true, at: T0.into() }, T0);
     }
     engine.tick(T0);
     engine.commit(T0).unwrap();
@@ -293,9 +293,8 @@ fn loading() {
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         let topic = "".into();
         let it = Delivery {
-            lane: Lane::Telemetry,
-            epoch: 1,
-            pkid: 1,
+            source: SourceIx::nth(1),
+            receipt: Some(Receipt::new(1)),
             arrived: at.into(),
             topic,
             parsed,

@@ -2,8 +2,8 @@
 //! ([`Running::stop`]).
 //!
 //! ```text
-//! alarm lane ─────── urgent ─▶ ┌────────┐ ── acks ──▶ both lanes
-//! telemetry lane ──── bulk ──▶ │ engine │ ══ SQLite
+//! urgent sources ─── urgent ─▶ ┌────────┐ ─ receipts ▶ each source
+//! bulk sources ────── bulk ──▶ │ engine │ ══ SQLite
 //! API, senders, pump  urgent ▶ └────────┘ ── bells ─▶ senders, pump, stream
 //! ```
 //!
@@ -21,9 +21,8 @@ use std::time::{Duration, Instant};
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_config::Config;
 use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
-use standpipe_engine::{
-    self, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues,
-};
+use standpipe_engine::source::{Feed, Inlet, Port, SourceIx, Sources, receipts};
+use standpipe_engine::{self, Engine, EngineHandle, Outlets, Queues, Rings, bells, queues};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
@@ -37,7 +36,7 @@ use standpipe_shared::Condition;
 use standpipe_store::accounts::{AccountError, Accounts, NoSecret, key};
 use standpipe_store::readers::Readers;
 use standpipe_store::{Loaded, Reader, Store, StoreError};
-use standpipe_transport::ingest;
+use standpipe_transport::ingest::{self, Lane};
 use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
 use standpipe_web::api::auth::{Door, Token};
@@ -112,18 +111,20 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let (accounts, door) = accounts(&config, &clock)?;
     let series = history(&config)?;
     let records = Records::of(Arc::clone(&series), Registry::new(config.profiles()));
-    let (root, health) = (config.mqtt.root.clone(), Arc::new(Health::default()));
+    let root = config.mqtt.root.clone();
 
-    let (engine, queues) = queues(); // to the engine: urgent and bulk
+    let feeds = feeds(&broker, &root, &gateway, &clock);
+    let sources: Sources = feeds.iter().map(|feed| feed.facts().clone()).collect();
+    let health = Arc::new(Health::of(&sources));
+    let (engine, queues) = queues(&sources); // to the engine: urgent and bulk
     let (bells, rings) = bells(); // from the engine: something is owed
-    let (alarm_acks, alarm_acked) = acks(); // from the engine: it is on disk
-    let (telemetry_acks, telemetry_acked) = acks();
+    let (receipts, inlets) = feeds.iter().map(|_| receipts()).unzip(); // … and: it is on disk
     let mut running = Running::new(http, engine.clone(), Arc::clone(&health));
     let with = With { path: config.store.path.clone(), engine, rings, clock, health };
 
-    let acks = [alarm_acks, telemetry_acks];
-    let outlets = Outlets { clock: with.clock.clone(), bells, acks, health: with.health.clone() };
-    let mut writer = Engine::new(store, loaded, with.clock.now());
+    let (clock, health) = (with.clock.clone(), with.health.clone());
+    let outlets = Outlets { clock, bells, receipts, health };
+    let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
     registry_condition(&mut writer, untaken.as_ref(), &with);
     let stage = &mut running.engine;
     stage.threads.push(write(writer, queues, outlets, stage.stop.clone())?);
@@ -148,12 +149,18 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let stage = &mut running.sources;
     let state = with.api(&config, (series, metrics), (accounts, door));
     stage.threads.push(serve(listener, state, stage.stop.clone())?);
-    let With { engine, clock, health, .. } = with;
-    let stop = stage.stop.clone();
-    let lanes = ingest::Setup { broker, root, gateway, engine, clock, health, stop };
-    stage.threads.push(ingest::start(lanes.clone(), Lane::Alarm, alarm_acked)?);
-    stage.threads.push(ingest::start(lanes, Lane::Telemetry, telemetry_acked)?);
+    stage.listen(feeds, inlets, &with.engine)?;
     Ok(running)
+}
+
+/// Everything that brings messages: one line each.
+fn feeds(broker: &Broker, root: &str, gateway: &str, clock: &Clock) -> Vec<Feed> {
+    let (broker, clock) = (broker.clone(), clock.clone());
+    let lanes = ingest::Setup { broker, root: root.into(), gateway: gateway.into(), clock };
+    vec![
+        ingest::lane(&lanes, Lane::Alarm),     // alarms, statuses, people
+        ingest::lane(&lanes, Lane::Telemetry), // readings, and whatever is nobody's
+    ]
 }
 
 /// What several tasks are made with.
@@ -223,7 +230,7 @@ impl With {
 #[derive(Debug)]
 pub struct Running {
     http: SocketAddr,
-    /// What brings work: both lanes and the API.
+    /// What brings work: every source, and the API.
     sources: Stage,
     /// What takes work away: pages and history.
     senders: Stage,
@@ -244,6 +251,21 @@ struct Stage {
 }
 
 impl Stage {
+    /// Starts what brings messages.
+    fn listen(
+        &mut self,
+        feeds: Vec<Feed>,
+        inlets: Vec<Inlet>,
+        engine: &EngineHandle,
+    ) -> io::Result<()> {
+        for (n, (feed, receipts)) in feeds.into_iter().zip(inlets).enumerate() {
+            let (source, stop) = (SourceIx::nth(n), self.stop.clone());
+            let port = Port { source, engine: engine.clone(), receipts, stop };
+            self.threads.push(feed.start(port)?);
+        }
+        Ok(())
+    }
+
     fn running(&self) -> bool {
         self.threads.iter().chain(&self.brief).any(|it| !it.is_finished())
     }

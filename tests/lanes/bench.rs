@@ -1,19 +1,18 @@
 //! One lane over a real broker; the test is the engine, and so decides when something is on disk.
 
-use standpipe_engine::health::Health;
-use standpipe_engine::{Acks, Delivery, Inbox, Lane, Queues, acks, queues};
+use standpipe_engine::health::Status;
+use standpipe_engine::source::{Facts, Outlet, Port, SourceIx, Sources, receipts};
+use standpipe_engine::{Delivery, Inbox, Queues, queues};
 use standpipe_machine::clock::Clock;
 use standpipe_rules::wire::Message;
 use standpipe_tests::broker::Broker as Mosquitto;
-use standpipe_transport::ingest::{self, Setup};
+use standpipe_transport::ingest::{self, Lane, Setup};
 use standpipe_transport::mqtt::Broker;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// How long anything may take.
@@ -31,12 +30,14 @@ pub fn mosquitto() -> (TempDir, Mosquitto) {
 /// One lane, and the engine's ends of its queues.
 pub struct Bench {
     pub queues: Queues,
-    pub acks: mpsc::Sender<Acks>,
-    pub health: Arc<Health>,
+    pub receipts: Outlet,
+    pub facts: Facts,
     pub stop: CancellationToken,
     pub thread: Option<JoinHandle<()>>,
     /// What came before the word that the session is up: what the broker had kept for it.
     pub early: RefCell<VecDeque<Delivery>>,
+    /// How often it said that it is down while the test waited for messages.
+    pub downs: Cell<usize>,
 }
 
 impl Bench {
@@ -45,20 +46,23 @@ impl Bench {
     }
 
     pub fn below(root: &str, broker: Broker, lane: Lane) -> Self {
-        let (engine, queues) = queues();
-        let (acks, acks_in) = acks();
-        let setup = Setup {
-            broker,
-            root: root.into(),
-            gateway: "test".into(),
-            engine,
-            clock: Clock::new(),
-            health: Arc::default(),
-            stop: CancellationToken::new(),
-        };
-        let (health, stop) = (Arc::clone(&setup.health), setup.stop.clone());
-        let thread = ingest::start(setup, lane, acks_in).expect("a thread");
-        Self { queues, acks, health, stop, thread: Some(thread), early: RefCell::default() }
+        let (root, gateway, clock) = (root.into(), "test".into(), Clock::new());
+        let feed = ingest::lane(&Setup { broker, root, gateway, clock }, lane);
+        let facts = feed.facts().clone();
+        let (engine, queues) = queues(&Sources::from_iter([facts.clone()]));
+        let (outlet, inlet) = receipts();
+        let (source, stop) = (SourceIx::nth(0), CancellationToken::new());
+        let port = Port { source, engine, receipts: inlet, stop: stop.clone() };
+        let thread = Some(feed.start(port).expect("a thread"));
+        Self {
+            queues,
+            receipts: outlet,
+            facts,
+            stop,
+            thread,
+            early: RefCell::default(),
+            downs: Cell::default(),
+        }
     }
 
     pub fn on(broker: &Mosquitto, lane: Lane) -> Self {
@@ -79,7 +83,7 @@ impl Bench {
     pub fn is_up(&self) {
         loop {
             match self.inbox(PATIENCE) {
-                Some(Inbox::Lane { up: true, .. }) => return,
+                Some(Inbox::Source { up: true, .. }) => return,
                 Some(Inbox::Delivery(delivery)) => self.early.borrow_mut().push_back(*delivery),
                 other => panic!("the session does not come up: {other:?}"),
             }
@@ -95,6 +99,7 @@ impl Bench {
         loop {
             match self.inbox(within)? {
                 Inbox::Delivery(delivery) => return Some(*delivery),
+                Inbox::Source { up: false, .. } => self.downs.set(self.downs.get() + 1),
                 _ => continue,
             }
         }
@@ -105,8 +110,13 @@ impl Bench {
     }
 
     pub fn ack(&self, delivery: &Delivery) {
-        let acks = Acks { epoch: delivery.epoch, pkids: vec![delivery.pkid] };
-        self.acks.blocking_send(acks).expect("a lane");
+        let receipt = delivery.receipt.expect("a message at QoS 1");
+        self.receipts.blocking_send(vec![receipt]).expect("a lane");
+    }
+
+    /// What the lane says of itself.
+    pub fn status(&self) -> Status {
+        self.facts.health.status()
     }
 
     /// Stops in good order.

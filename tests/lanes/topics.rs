@@ -2,10 +2,11 @@
 //! moment when the broker grants what was asked for.
 
 use standpipe_engine::health::Status;
-use standpipe_engine::{Delivery, Inbox, Lane};
+use standpipe_engine::{Delivery, Inbox};
 use standpipe_rules::wire::{self, Message};
 use standpipe_tests::client::Client;
 use standpipe_tests::instant;
+use standpipe_transport::ingest::Lane;
 use standpipe_transport::mqtt::Broker;
 
 use super::bench::{AT_ONCE, Bench, PATIENCE, QUIET, mosquitto, reading, seen};
@@ -61,17 +62,17 @@ fn each_message_is_taken_once_whatever_its_topic() {
     }).collect();
     device.publish_all(sent.iter().map(|(topic, payload)| (topic.clone(), payload.clone().into_bytes())));
     let mut taken = Vec::new();
-    for bench in [&alarms, &readings] {
+    for (lane, bench) in [(Lane::Alarm, &alarms), (Lane::Telemetry, &readings)] {
         while let Some(delivery) = bench.next(if taken.is_empty() { PATIENCE } else { QUIET * 3 }) {
             bench.ack(&delivery);
-            taken.push(delivery);
+            taken.push((lane, delivery));
         }
     }
     for ((topic, lane, what), (full, payload)) in topics.iter().zip(&sent) {
         let print = wire::print(full.as_bytes(), payload.as_bytes());
-        let found: Vec<_> = taken.iter().filter(|it| it.arrived.print == print).collect();
-        assert_eq!(found.iter().map(|it| Some(it.lane)).collect::<Vec<_>>(), lane.map(Some).into_iter().collect::<Vec<_>>(), "{topic}");
-        for it in found {
+        let found: Vec<_> = taken.iter().filter(|(_, it)| it.arrived.print == print).collect();
+        assert_eq!(found.iter().map(|(by, _)| Some(*by)).collect::<Vec<_>>(), lane.map(Some).into_iter().collect::<Vec<_>>(), "{topic}");
+        for (_, it) in found {
             let message = match it.parsed.message {
                 Some(Message::Telemetry { .. }) => "telemetry",
                 Some(Message::Alarm { .. }) => "alarm",
@@ -102,7 +103,7 @@ fn an_alarm_on_an_odd_topic_does_not_wait_behind_readings() {
     device.publish_all((1..=100).map(reading));
     device.publish("standpipe/v1/t1/house/3/smoke/alarm", "ON");
     let urgent = bench.queues.urgent.recv_timeout(PATIENCE).expect("an alarm");
-    assert!(matches!(&urgent, Inbox::Delivery(it) if it.lane == Lane::Telemetry), "{urgent:?}");
+    assert!(matches!(&urgent, Inbox::Delivery(_)), "{urgent:?}");
     assert_eq!(bench.queues.bulk.len(), 100, "nobody took a reading yet");
 }
 
@@ -220,12 +221,8 @@ fn a_lane_is_up_when_the_broker_grants_what_it_asks_for() {
         let told = bench.inbox(QUIET);
         assert!(told.is_none(), "not yet: the broker has not answered: {told:?}");
         let told = bench.inbox(QUIET * 4);
-        assert_eq!(matches!(told, Some(Inbox::Lane { up: true, .. })), up, "{codes:?}: {told:?}");
-        let part = match lane {
-            Lane::Alarm => &bench.health.alarm_lane,
-            Lane::Telemetry => &bench.health.telemetry_lane,
-        };
-        match part.status() {
+        assert_eq!(matches!(told, Some(Inbox::Source { up: true, .. })), up, "{codes:?}: {told:?}");
+        match bench.status() {
             Status::Fine => assert!(fine, "{codes:?}"),
             Status::Failing { why, .. } => {
                 assert!(!fine && why.contains("refuses the subscription standpipe/v1/"), "{why}");

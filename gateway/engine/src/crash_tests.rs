@@ -9,8 +9,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::detect::Memory;
 
 use super::Inbox;
-use super::Lane;
-use super::tests::{Bench, T0};
+use super::tests::{ALARM, Bench, T0, TELEMETRY};
 
 /// What a message says of its time.
 #[derive(Clone, Copy, Debug)]
@@ -118,8 +117,8 @@ impl Town {
     /// The sessions of both gateways break, as that of the one that crashed does.
     fn reconnects(&mut self, now: Ms) {
         for up in [false, true] {
-            for lane in [Lane::Alarm, Lane::Telemetry] {
-                self.bench.engine.take(Inbox::Lane { lane, up, at: now.into() }, now);
+            for source in [ALARM, TELEMETRY] {
+                self.bench.engine.take(Inbox::Source { source, up, at: now.into() }, now);
             }
         }
     }

@@ -7,6 +7,8 @@ mod degraded;
 use standpipe_rules::Ms;
 use tokio::sync::watch;
 
+use crate::source::{Facts, Sources};
+
 pub use degraded::{Degraded, DegradedPart, Trouble};
 
 /// One part's word about itself.
@@ -70,14 +72,12 @@ impl Part {
 }
 
 /// All parts. Shared as `Arc<Health>`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Health {
     /// The store: failing while a commit is being retried. Written by the engine.
     pub store: Part,
-    /// The alarm lane: failing while it has no session. Written by ingest.
-    pub alarm_lane: Part,
-    /// The telemetry lane: failing while it has no session. Written by ingest.
-    pub telemetry_lane: Part,
+    /// What brings messages: failing while it can't. Each source writes its own.
+    pub sources: Sources,
     /// History: failing while it does not take what it is given. Written by the series pump.
     pub series: Part,
     /// The machine's clock: failing while the kernel says that nobody synchronises it. Written by
@@ -88,11 +88,19 @@ pub struct Health {
 }
 
 impl Health {
+    /// Nothing has worked yet, but for what these sources say of themselves.
+    #[must_use]
+    pub fn of(sources: &Sources) -> Self {
+        let [store, series, clock] = [(); 3].map(|()| Part::default());
+        Self { store, sources: sources.clone(), series, clock, degraded: Degraded::default() }
+    }
+
     /// The clock was set by so much.
     pub fn shift(&self, by: Ms) {
-        let Self { store, alarm_lane, telemetry_lane, series, clock, degraded } = self;
+        let Self { store, sources, series, clock, degraded } = self;
         degraded.shift(by);
-        for part in [store, alarm_lane, telemetry_lane, series, clock] {
+        let sources = sources.all().iter().map(|Facts { health, .. }| &**health);
+        for part in [store, series, clock].into_iter().chain(sources) {
             part.shift(by);
         }
     }

@@ -1,8 +1,8 @@
 //! What reaches the engine, what it answers, and the two queues between.
 //!
-//! `urgent` carries the alarm lane, people's asks and the senders' reports; `bulk` carries the
-//! telemetry lane. Both are bounded: a lane that finds its queue full disconnects, and the broker
-//! keeps the rest; an ask that finds it full is refused; a sender's report waits.
+//! `urgent` carries the urgent sources, people's asks and the senders' reports; `bulk` carries the
+//! other sources. Both are bounded: a source that finds its queue full is told so, and whoever
+//! sent the message keeps it; an ask that finds it full is refused; a sender's report waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,36 +20,16 @@ use standpipe_rules::wire::{Message, Parsed};
 use standpipe_shared::Reading;
 use standpipe_store::Quarantined;
 use standpipe_store::digests::News;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use ulid::Ulid;
 
-/// Batches of acknowledgements on their way back to a lane; more are merged into one.
-pub const ACK_QUEUE: usize = 64;
-/// With so many messages in the urgent queue, alarms of the telemetry lane wait with the readings:
-/// the other half of the queue is the alarm lane's, and must stay so.
+use crate::source::{Queue, Receipt, SourceIx, Sources};
+
+/// With so many messages in the urgent queue, alarms of a bulk source wait with the readings: the
+/// other half of the queue is the urgent sources', and must stay so.
 const ODD_ALARMS: usize = URGENT_QUEUE / 4;
 /// How long a report naps before it tries a full queue again.
 const NAP: Duration = Duration::from_millis(10);
-
-/// Which of the two sessions with the broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lane {
-    /// Alarms, statuses, replies, actions, presence.
-    Alarm,
-    /// Telemetry.
-    Telemetry,
-}
-
-impl Lane {
-    /// The name in metrics and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Alarm => "alarm",
-            Self::Telemetry => "telemetry",
-        }
-    }
-}
 
 /// How a message came, and when by the clock of whoever took it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,15 +49,13 @@ impl<T: Into<Stamp>> From<T> for Came {
     }
 }
 
-/// One message from the broker, parsed.
+/// One message from a source, parsed.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The session it came on.
-    pub lane: Lane,
-    /// Which connection of that session: an acknowledgement is good for no other.
-    pub epoch: u64,
-    /// The packet to acknowledge; 0 at QoS 0.
-    pub pkid: u16,
+    /// Which source.
+    pub source: SourceIx,
+    /// What the source gets back when it is on disk; `None`: nobody wants to know.
+    pub receipt: Option<Receipt>,
     /// When and how it arrived.
     pub arrived: Came,
     /// The topic, where something was rejected; else empty.
@@ -87,8 +65,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Whether it must not wait behind readings, whatever session it came on: an alarm on a topic
-    /// that no filter of the alarm lane can name. What takes one back keeps its place behind it.
+    /// Whether it must not wait behind readings, whatever source it came from: over MQTT, an alarm
+    /// on a topic that no filter can name. What takes one back keeps its place behind it.
     const fn is_alarm(&self) -> bool {
         matches!(
             self.parsed.message,
@@ -97,39 +75,45 @@ impl Delivery {
     }
 
     /// About how much memory it takes, bytes.
+    #[must_use]
     pub fn weight(&self) -> usize {
-        let readings = match &self.parsed.message {
-            Some(Message::Telemetry { readings, .. }) => readings.len() * size_of::<Reading>(),
-            Some(Message::UnreadableAlarm { topic, payload, .. }) => topic.len() + payload.len(),
-            Some(
-                Message::Alarm { .. }
-                | Message::Status { .. }
-                | Message::Cleared { .. }
-                | Message::NotUnderstood { .. }
-                | Message::Reply { .. }
-                | Message::Action { .. }
-                | Message::Presence { .. },
-            )
-            | None => 0,
-        };
-        let rejected = self.parsed.rejected.iter().map(|it| it.payload.len() + it.detail.len());
-        size_of::<Inbox>() + self.topic.len() + readings + rejected.sum::<usize>()
+        weight(&self.topic, &self.parsed)
     }
 }
 
-/// What the waiting deliveries weigh: alarm lane, telemetry lane.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Staged(Arc<[AtomicUsize; 2]>);
+/// About how much memory a message takes while it waits, bytes.
+pub(crate) fn weight(topic: &str, parsed: &Parsed) -> usize {
+    let readings = match &parsed.message {
+        Some(Message::Telemetry { readings, .. }) => readings.len() * size_of::<Reading>(),
+        Some(Message::UnreadableAlarm { topic, payload, .. }) => topic.len() + payload.len(),
+        Some(
+            Message::Alarm { .. }
+            | Message::Status { .. }
+            | Message::Cleared { .. }
+            | Message::NotUnderstood { .. }
+            | Message::Reply { .. }
+            | Message::Action { .. }
+            | Message::Presence { .. },
+        )
+        | None => 0,
+    };
+    let rejected = parsed.rejected.iter().map(|it| it.payload.len() + it.detail.len());
+    size_of::<Inbox>() + topic.len() + readings + rejected.sum::<usize>()
+}
+
+/// What the waiting deliveries weigh, one number for each source.
+#[derive(Clone, Debug)]
+pub(super) struct Staged(Arc<[AtomicUsize]>);
 
 impl Staged {
-    fn of(&self, lane: Lane) -> &AtomicUsize {
-        let [alarm, telemetry] = &*self.0;
-        if lane == Lane::Alarm { alarm } else { telemetry }
+    fn of(&self, source: SourceIx) -> Option<&AtomicUsize> {
+        self.0.get(source.get())
     }
 
     /// False when it is too much; then nothing was added.
     fn more(&self, delivery: &Delivery) -> bool {
-        let (staged, weight) = (self.of(delivery.lane), delivery.weight());
+        let Some(staged) = self.of(delivery.source) else { return true };
+        let weight = delivery.weight();
         let before = staged.fetch_add(weight, Ordering::Relaxed);
         if before == 0 || before + weight <= STAGED_BYTES {
             return true;
@@ -140,35 +124,8 @@ impl Staged {
 
     /// It waits no more.
     pub(super) fn less(&self, delivery: &Delivery) {
-        self.of(delivery.lane).fetch_sub(delivery.weight(), Ordering::Relaxed);
-    }
-}
-
-/// Packets of one connection that may be acknowledged: what follows from them is on disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acks {
-    /// The connection they came on; dropped by the lane when it is not the present one.
-    pub epoch: u64,
-    /// In order of arrival.
-    pub pkids: Vec<u16>,
-}
-
-impl Acks {
-    /// Puts one packet after those that wait; those of an older connection are good for nothing.
-    pub(super) fn note(waiting: &mut Option<Self>, epoch: u64, pkid: u16) {
-        match waiting {
-            Some(before) if before.epoch == epoch => before.pkids.push(pkid),
-            Some(before) if before.epoch > epoch => {}
-            Some(_) | None => *waiting = Some(Self { epoch, pkids: vec![pkid] }),
-        }
-    }
-
-    /// Puts these after those that wait; those of an older connection are good for nothing.
-    pub(super) fn join(mut self, waiting: &mut Option<Self>) {
-        match waiting {
-            Some(before) if before.epoch == self.epoch => before.pkids.append(&mut self.pkids),
-            Some(before) if before.epoch > self.epoch => {}
-            Some(_) | None => *waiting = Some(self),
+        if let Some(staged) = self.of(delivery.source) {
+            staged.fetch_sub(delivery.weight(), Ordering::Relaxed);
         }
     }
 }
@@ -179,12 +136,12 @@ impl Acks {
 /// large stands in a box, and takes memory only while it waits.
 #[derive(Debug)]
 pub enum Inbox {
-    /// From a lane.
+    /// A message.
     Delivery(Box<Delivery>),
-    /// A session with the broker came up or went down.
-    Lane {
+    /// A source came up or went down.
+    Source {
         /// Which.
-        lane: Lane,
+        source: SourceIx,
         /// Whether it is up.
         up: bool,
         /// Since when.
@@ -338,41 +295,40 @@ pub struct EngineHandle {
     urgent: Sender<Inbox>,
     bulk: Sender<Inbox>,
     staged: Staged,
+    sources: Sources,
 }
 
 /// The engine's ends of both queues.
 #[derive(Debug)]
 pub struct Queues {
-    /// The alarm lane, asks, reports.
+    /// Urgent sources, asks, reports.
     pub urgent: Receiver<Inbox>,
-    /// The telemetry lane.
+    /// The other sources.
     pub bulk: Receiver<Inbox>,
     pub(super) staged: Staged,
 }
 
 /// The two queues to the engine. It ends when every handle is gone.
 #[must_use]
-pub fn queues() -> (EngineHandle, Queues) {
+pub fn queues(sources: &Sources) -> (EngineHandle, Queues) {
     let (urgent, urgent_in) = bounded(URGENT_QUEUE);
     let (bulk, bulk_in) = bounded(BULK_QUEUE);
-    let staged = Staged::default();
+    let staged = Staged(sources.all().iter().map(|_| AtomicUsize::new(0)).collect());
     let queues = Queues { urgent: urgent_in, bulk: bulk_in, staged: staged.clone() };
-    (EngineHandle { urgent, bulk, staged }, queues)
+    (EngineHandle { urgent, bulk, staged, sources: sources.clone() }, queues)
 }
 
 impl EngineHandle {
-    /// Hands over a message without waiting, on its lane's queue; an alarm of the telemetry lane
-    /// on the alarm lane's, as long as that one has its own room left.
+    /// Hands over a message without waiting, on its source's queue; an alarm of a bulk source on
+    /// the urgent one, as long as that has room of its own left.
     ///
     /// # Errors
-    /// [`Unavailable`]: the lane disconnects, so that the broker keeps what is not acknowledged.
+    /// [`Unavailable`]: whoever sent the message must keep it, and send it again.
     pub fn deliver(&self, delivery: Delivery) -> Result<(), Unavailable> {
-        let queue = match delivery.lane {
-            Lane::Alarm => &self.urgent,
-            Lane::Telemetry if delivery.is_alarm() && self.urgent.len() < ODD_ALARMS => {
-                &self.urgent
-            }
-            Lane::Telemetry => &self.bulk,
+        let queue = match self.sources.queue(delivery.source) {
+            Queue::Urgent => &self.urgent,
+            Queue::Bulk if delivery.is_alarm() && self.urgent.len() < ODD_ALARMS => &self.urgent,
+            Queue::Bulk => &self.bulk,
         };
         if !self.staged.more(&delivery) {
             return Err(Unavailable::Busy);
@@ -493,10 +449,4 @@ fn why(full: &TrySendError<Inbox>) -> Unavailable {
         TrySendError::Full(_) => Unavailable::Busy,
         TrySendError::Disconnected(_) => Unavailable::Stopped,
     }
-}
-
-/// Where a lane's acknowledgements go back to it, and where the lane takes them.
-#[must_use]
-pub fn acks() -> (mpsc::Sender<Acks>, mpsc::Receiver<Acks>) {
-    mpsc::channel(ACK_QUEUE)
 }

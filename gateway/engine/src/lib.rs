@@ -17,6 +17,7 @@ mod meters;
 mod mover;
 mod presence;
 mod shell;
+pub mod source;
 #[cfg(test)]
 mod tests;
 
@@ -25,12 +26,12 @@ use std::time::Duration;
 pub use bells::{Bells, Rings, bells};
 pub use clock::came_back;
 use dirty::Dirty;
-pub use inbox::{
-    Acks, Ask, Came, Delivery, EngineHandle, Inbox, Lane, Queues, Unavailable, acks, queues,
-};
+pub use inbox::{Ask, Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, queues};
 use meters::Meters;
 use presence::{Present, Way};
 pub use shell::{Outlets, run};
+use source::Sight;
+pub use source::{Receipt, SourceIx, Sources};
 use standpipe_machine::clock::Moment;
 pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
 use standpipe_rules::changes::RefusedAction;
@@ -74,8 +75,10 @@ pub struct Engine {
     extras: Extras,
     due: Due,
     dirty: Dirty,
-    /// Which lanes are up: alarm, telemetry.
-    up: [bool; 2],
+    /// Which sources are up, by their places. One that is not needed counts as up.
+    up: Vec<bool>,
+    /// Which of them are needed.
+    needed: Vec<bool>,
     held: Option<Held>,
     present: Present,
     /// By how much somebody has set the clock since the start: what was stamped before is read so.
@@ -91,7 +94,8 @@ pub struct Engine {
 #[derive(Debug, Default)]
 struct Due {
     messages: usize,
-    acks: [Option<Acks>; 2],
+    /// By the sources' places; as many as the farthest of them.
+    receipts: Vec<Vec<Receipt>>,
     acted: Vec<Answer<Result<(), Refused>>>,
     placed: Vec<Answer<DeviceIx>>,
     ordered: Vec<Answer<Result<Option<Ulid>, OrderRefused>>>,
@@ -102,6 +106,17 @@ struct Due {
     alarms: Vec<Ms>,
     /// Keep every dirty memory with the next commit.
     all: bool,
+}
+
+impl Due {
+    fn owe(&mut self, source: SourceIx, receipt: Receipt) {
+        if self.receipts.len() <= source.get() {
+            self.receipts.resize_with(source.get() + 1, Vec::new);
+        }
+        if let Some(owed) = self.receipts.get_mut(source.get()) {
+            owed.push(receipt);
+        }
+    }
 }
 
 /// What is told to whoever asked.
@@ -119,8 +134,8 @@ struct Held {
 /// What a commit lets go.
 #[derive(Debug, Default)]
 pub struct Done {
-    /// What may be acknowledged: alarm lane, telemetry lane.
-    pub acks: [Option<Acks>; 2],
+    /// What may be acknowledged, by the sources' places; as many as the farthest of them.
+    pub receipts: Vec<Vec<Receipt>>,
     /// The newest log block.
     pub block: i64,
     /// The newest event of the stream.
@@ -134,11 +149,14 @@ pub struct Done {
 }
 
 impl Engine {
-    /// An engine over what the store gave back. Its sessions with the broker are down.
+    /// An engine over what the store gave back. Its sources are down.
     #[must_use]
-    pub fn new(store: Store, loaded: Loaded, now: Ms) -> Self {
+    pub fn new(store: Store, loaded: Loaded, sources: &Sources, now: Ms) -> Self {
         let Loaded { mut world, mut changes, terminals, pages, .. } = loaded;
-        world.session(false, now, &mut changes);
+        let needed: Vec<bool> =
+            sources.all().iter().map(|facts| facts.sight == Sight::Needed).collect();
+        let up: Vec<bool> = needed.iter().map(|needed| !needed).collect();
+        world.session(!up.contains(&false), now, &mut changes);
         for station in pages {
             world.step(&Message::Presence { station, online: false }, now, &mut changes);
         }
@@ -149,13 +167,14 @@ impl Engine {
             extras: Extras::default(),
             due: Due::default(),
             dirty: Dirty::default(),
-            up: [false; 2],
+            up,
+            needed,
             held: None,
             present: Present::with_terminals(terminals),
             set: 0,
             moment: None,
             moment_kept: None,
-            meters: Meters::new(),
+            meters: Meters::new(sources),
         };
         // What a replay moved may lie as far back as the log goes.
         engine.mark(now, 0);
@@ -199,7 +218,7 @@ impl Engine {
         self.due.messages += 1;
         match inbox {
             Inbox::Delivery(delivery) => self.deliver(*delivery),
-            Inbox::Lane { lane, up, at } => self.lane(lane, up, self.read(at)),
+            Inbox::Source { source, up, at } => self.source(source, up, self.read(at)),
             Inbox::Delivered { page_id, at } => {
                 let at = self.read(at);
                 self.world.delivered(page_id, at, &mut self.changes);
@@ -234,11 +253,11 @@ impl Engine {
     }
 
     fn deliver(&mut self, delivery: Delivery) {
-        let Delivery { lane, epoch, pkid, arrived, topic, parsed } = delivery;
+        let Delivery { source, receipt, arrived, topic, parsed } = delivery;
         let Came { at, retained, print } = arrived;
         let at = self.read(at);
         let arrived = Arrived { at, retained, print };
-        self.meters.message(lane);
+        self.meters.message(source);
         self.meters.repaired.increment(u64::from(parsed.repaired));
         if let Some(message) = &parsed.message {
             if matches!(message, Message::Alarm { .. } | Message::UnreadableAlarm { .. }) {
@@ -262,10 +281,8 @@ impl Engine {
             let (detail, payload) = (it.detail, it.payload);
             self.quarantine(Quarantined { at, topic, device, reason, detail, payload });
         }
-        if pkid != 0 {
-            let [alarm, telemetry] = &mut self.due.acks;
-            let acks = if lane == Lane::Alarm { alarm } else { telemetry };
-            Acks::note(acks, epoch, pkid);
+        if let Some(receipt) = receipt {
+            self.due.owe(source, receipt);
         }
     }
 
@@ -287,12 +304,16 @@ impl Engine {
         }
     }
 
-    /// The gateway sees its devices only while both lanes are up.
-    fn lane(&mut self, lane: Lane, up: bool, at: Ms) {
-        let before = self.up == [true; 2];
-        let [alarm, telemetry] = &mut self.up;
-        *(if lane == Lane::Alarm { alarm } else { telemetry }) = up;
-        let after = self.up == [true; 2];
+    /// The gateway sees its devices only while every source that is needed is up.
+    fn source(&mut self, source: SourceIx, up: bool, at: Ms) {
+        if !self.needed.get(source.get()).copied().unwrap_or_default() {
+            return;
+        }
+        let before = !self.up.contains(&false);
+        if let Some(one) = self.up.get_mut(source.get()) {
+            *one = up;
+        }
+        let after = !self.up.contains(&false);
         if before != after {
             self.world.session(after, at, &mut self.changes);
         }
@@ -421,7 +442,7 @@ impl Engine {
         if due.messages > 0 {
             self.meters.batch.record(due.messages as f64);
         }
-        done.acks = due.acks;
+        done.receipts = due.receipts;
         answer(due.acted);
         answer(due.placed);
         answer(due.ordered);

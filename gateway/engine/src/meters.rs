@@ -1,4 +1,4 @@
-//! What the engine counts and measures. Label sets are bounded: lanes, reasons, steps.
+//! What the engine counts and measures. Label sets are bounded: sources, reasons, steps.
 //! The recorder must be installed before [`Meters::new`].
 
 use std::time::Duration;
@@ -7,13 +7,13 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use standpipe_rules::changes::{Counts, Page};
 use standpipe_rules::wire::Reason;
 
-use super::Lane;
+use crate::source::{SourceIx, Sources};
 
 /// Handles, looked up once.
 #[derive(Clone)]
 pub struct Meters {
-    alarm_messages: Counter,
-    telemetry_messages: Counter,
+    /// By the sources' places.
+    messages: Vec<Counter>,
     readings: Counter,
     alarms: Counter,
     duplicates: Counter,
@@ -62,16 +62,19 @@ impl std::fmt::Debug for Meters {
 impl Meters {
     /// Looks the handles up.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(sources: &Sources) -> Self {
         // From the start, so that the first one is an increase.
         for reason in Reason::ALL {
             Self::rejected(reason.as_str(), 0);
         }
-        let messages = |lane: Lane| counter!("standpipe_messages_total", "lane" => lane.as_str());
+        let messages = sources
+            .all()
+            .iter()
+            .map(|facts| counter!("standpipe_messages_total", "lane" => facts.name.to_string()))
+            .collect();
         let queue = |name: &'static str| gauge!("standpipe_queue_length", "queue" => name);
         Self {
-            alarm_messages: messages(Lane::Alarm),
-            telemetry_messages: messages(Lane::Telemetry),
+            messages,
             readings: counter!("standpipe_readings_total"),
             alarms: counter!("standpipe_alarms_total"),
             duplicates: counter!("standpipe_duplicates_total"),
@@ -100,10 +103,9 @@ impl Meters {
     }
 
     /// A message came.
-    pub fn message(&self, lane: Lane) {
-        match lane {
-            Lane::Alarm => self.alarm_messages.increment(1),
-            Lane::Telemetry => self.telemetry_messages.increment(1),
+    pub fn message(&self, source: SourceIx) {
+        if let Some(messages) = self.messages.get(source.get()) {
+            messages.increment(1);
         }
     }
 
@@ -147,11 +149,5 @@ impl Meters {
     #[must_use]
     pub fn seconds(ms: standpipe_rules::Ms) -> f64 {
         Duration::from_millis(u64::try_from(ms).unwrap_or(0)).as_secs_f64()
-    }
-}
-
-impl Default for Meters {
-    fn default() -> Self {
-        Self::new()
     }
 }

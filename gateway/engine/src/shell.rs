@@ -14,13 +14,13 @@ use standpipe_rules::Ms;
 use standpipe_rules::shift;
 use standpipe_shared::Condition;
 use standpipe_store::StoreError;
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::clock::way;
 use super::mover::Mover;
-use super::{Acks, BATCH, Bells, Done, Engine, Inbox, Queues, span};
+use super::{BATCH, Bells, Done, Engine, Inbox, Queues, Receipt, span};
 use crate::health::{DegradedPart, Health};
+use crate::source::Outlet;
 
 /// How long telemetry waits for more, in steps of which each must have brought some.
 const LINGER: [Duration; 3] = [Duration::from_millis(3); 3];
@@ -38,8 +38,8 @@ pub struct Outlets {
     pub clock: Clock,
     /// Wakes whoever reads what is owed.
     pub bells: Bells,
-    /// Acknowledgements: alarm lane, telemetry lane.
-    pub acks: [mpsc::Sender<Acks>; 2],
+    /// Receipts of what is on disk, by the sources' places.
+    pub receipts: Vec<Outlet>,
     /// What the store's line says.
     pub health: Arc<Health>,
 }
@@ -48,7 +48,7 @@ pub struct Outlets {
 /// a store that fails is not waited for any longer. Nothing unkept was acknowledged.
 pub fn run(engine: Engine, queues: Queues, outlets: Outlets, give_up: impl Fn() -> bool) {
     let mover = Mover::new(engine.store().path());
-    let waiting = [None, None];
+    let waiting = outlets.receipts.iter().map(|_| Vec::new()).collect();
     let (shouted, kernel) = (None, kernel::Watch::default());
     let mut shell = Shell { engine, mover, queues, outlets, waiting, shouted, kernel, give_up };
     while shell.turn() {}
@@ -59,8 +59,8 @@ struct Shell<F> {
     mover: Mover,
     queues: Queues,
     outlets: Outlets,
-    /// Acknowledgements a lane had no room for.
-    waiting: [Option<Acks>; 2],
+    /// Receipts that a source had no room for.
+    waiting: Vec<Vec<Receipt>>,
     shouted: Option<Ms>,
     kernel: kernel::Watch,
     give_up: F,
@@ -306,17 +306,19 @@ impl<F: Fn() -> bool> Shell<F> {
 
     fn release(&mut self, done: Done) {
         let mut left = 0;
-        for ((acks, waiting), to) in
-            done.acks.into_iter().zip(&mut self.waiting).zip(&self.outlets.acks)
-        {
-            if let Some(acks) = acks {
-                acks.join(waiting);
+        for (waiting, receipts) in self.waiting.iter_mut().zip(done.receipts) {
+            if waiting.is_empty() {
+                *waiting = receipts;
+            } else {
+                waiting.extend(receipts);
             }
-            if let Some(acks) = waiting.take()
-                && let Err(TrySendError::Full(back)) = to.try_send(acks)
+        }
+        for (waiting, to) in self.waiting.iter_mut().zip(&self.outlets.receipts) {
+            if !waiting.is_empty()
+                && let Err(TrySendError::Full(back)) = to.try_send(std::mem::take(waiting))
             {
-                left += back.pkids.len();
-                *waiting = Some(back);
+                left += back.len();
+                *waiting = back;
             }
         }
         let Bells { stations, webhooks, devices, log, events } = &self.outlets.bells;

@@ -1,6 +1,7 @@
 //! The engine over a real store: nothing is let go before it is kept, and a crash changes nothing.
 
 mod clock;
+mod source;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,8 +17,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::health::{Health, Status};
+use crate::source::receipts;
 
 pub(super) const T0: Ms = 1_764_000_000_000;
+/// The places in [`Sources::urgent_and_bulk`].
+pub(super) const ALARM: SourceIx = SourceIx::nth(0);
+pub(super) const TELEMETRY: SourceIx = SourceIx::nth(1);
 
 pub(super) struct Bench {
     folder: TempDir,
@@ -59,7 +64,7 @@ fn device(n: u32) -> Device {
 fn open(path: &Path, now: Ms) -> Engine {
     let mut store = Store::open(path).unwrap();
     let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
-    Engine::new(store, loaded, now)
+    Engine::new(store, loaded, &Sources::urgent_and_bulk(), now)
 }
 
 impl Bench {
@@ -75,8 +80,9 @@ impl Bench {
         store.import(&stations, &(0..devices).map(device).collect::<Vec<_>>()).unwrap();
         drop(store);
         let mut engine = open(&path, T0);
-        engine.take(Inbox::Lane { lane: Lane::Alarm, up: true, at: T0.into() }, T0);
-        engine.take(Inbox::Lane { lane: Lane::Telemetry, up: true, at: T0.into() }, T0);
+        for source in [ALARM, TELEMETRY] {
+            engine.take(Inbox::Source { source, up: true, at: T0.into() }, T0);
+        }
         engine.commit(T0).unwrap();
         Self { folder, engine }
     }
@@ -102,7 +108,8 @@ impl Bench {
         let mut store = self.copied();
         let mut loaded = store.1.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
         came_back(&mut loaded, now);
-        Self { folder: store.0, engine: Engine::new(store.1, loaded, now.wall) }
+        let sources = Sources::urgent_and_bulk();
+        Self { folder: store.0, engine: Engine::new(store.1, loaded, &sources, now.wall) }
     }
 
     fn copied(&self) -> (TempDir, Store) {
@@ -118,12 +125,13 @@ impl Bench {
     }
 
     pub(super) fn says(&mut self, what: &str, json: &str, at: Ms, pkid: u16) {
-        let lane = if what.ends_with("/telemetry") { Lane::Telemetry } else { Lane::Alarm };
+        let source = if what.ends_with("/telemetry") { TELEMETRY } else { ALARM };
         let topic = format!("{ROOT}/{what}");
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         let topic = topic.into();
         let arrived = Stamp::after(at, self.engine.set).into();
-        let delivery = Delivery { lane, epoch: 1, pkid, arrived, topic, parsed };
+        let receipt = (pkid > 0).then(|| Receipt::new(pkid.into()));
+        let delivery = Delivery { source, receipt, arrived, topic, parsed };
         self.engine.take(Inbox::Delivery(Box::new(delivery)), at);
     }
 
@@ -156,27 +164,11 @@ fn nothing_is_acknowledged_before_it_is_kept() {
     bench.says("a/H-2/alarm", r#"{"condition":"tamper","active":true}"#, T0 + 12, 9);
     assert_eq!(bench.count("SELECT COUNT(*) FROM log"), 0);
     let done = bench.commit(T0 + 20);
-    let [alarm, telemetry] = done.acks;
-    assert_eq!(telemetry, Some(Acks { epoch: 1, pkids: vec![1, 2] }));
-    assert_eq!(alarm, Some(Acks { epoch: 1, pkids: vec![9] }));
+    assert_eq!(done.receipts, [vec![Receipt::new(9)], vec![Receipt::new(1), Receipt::new(2)]]);
     assert_eq!(
         bench.count("SELECT SUM(readings) FROM log"),
         bench.engine.store().newest_block() * 3
     );
-}
-
-#[test]
-fn a_reconnect_voids_what_came_before_it() {
-    let mut waiting = None;
-    Acks::note(&mut waiting, 1, 5);
-    Acks::note(&mut waiting, 2, 6);
-    Acks::note(&mut waiting, 1, 7);
-    Acks::note(&mut waiting, 2, 8);
-    assert_eq!(waiting, Some(Acks { epoch: 2, pkids: vec![6, 8] }));
-    Acks { epoch: 3, pkids: vec![1] }.join(&mut waiting);
-    Acks { epoch: 2, pkids: vec![9] }.join(&mut waiting);
-    Acks { epoch: 3, pkids: vec![2] }.join(&mut waiting);
-    assert_eq!(waiting, Some(Acks { epoch: 3, pkids: vec![1, 2] }));
 }
 
 #[test]
@@ -221,7 +213,7 @@ fn a_message_delivered_again_after_a_crash_is_a_duplicate() {
         again.says("a/H-0/telemetry", &json, T0 + 111_000, seq);
     }
     let done = again.commit(T0 + 112_000);
-    assert_eq!(done.acks[1].as_ref().map(|it| it.pkids.len()), Some(100));
+    assert_eq!(done.receipts[1].len(), 100);
     assert_eq!(again.count("SELECT SUM(readings) FROM log"), 100);
 }
 
@@ -290,11 +282,11 @@ fn a_full_disk_holds_everything_back_until_there_is_room() {
 
     limit(&bench, 1_000_000);
     let done = bench.engine.commit(now).unwrap();
-    assert_eq!(done.acks[1].as_ref().map(|it| it.pkids.len()), Some(50), "acknowledged once");
+    assert_eq!(done.receipts[1].len(), 50, "acknowledged once");
     assert_eq!(bench.engine.store().newest_block(), blocks + 1, "kept once");
     assert!(!bench.engine.is_held());
     let again = bench.engine.commit(now).unwrap();
-    assert_eq!(again.acks, [None, None]);
+    assert!(again.receipts.is_empty());
     assert_eq!(bench.engine.store().newest_block(), blocks + 1);
     assert_eq!(bench.crashed(now).remembered(), bench.remembered());
 }
@@ -307,7 +299,7 @@ fn bad_messages_are_kept_in_bounds_and_acknowledged() {
             bench.says("a/H-0/telemetry", "{not json", T0 + batch, 100 + n);
         }
         let done = bench.commit(T0 + batch);
-        assert_eq!(done.acks[1].as_ref().map(|it| it.pkids.len()), Some(100));
+        assert_eq!(done.receipts[1].len(), 100);
     }
     let rows = bench.count("SELECT COUNT(*) FROM quarantine");
     assert_eq!(rows, standpipe_store::QUARANTINE_ROWS);
@@ -319,10 +311,9 @@ fn bad_messages_are_kept_in_bounds_and_acknowledged() {
     let parsed =
         standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected], repaired: 0 };
     let topic = "t".into();
-    let delivery =
-        Delivery { lane: Lane::Alarm, epoch: 1, pkid: 0, arrived: T0.into(), topic, parsed };
+    let delivery = Delivery { source: ALARM, receipt: None, arrived: T0.into(), topic, parsed };
     bench.engine.take(Inbox::Delivery(Box::new(delivery)), T0);
-    assert_eq!(bench.commit(T0 + 100).acks, [None, None], "QoS 0 wants no acknowledgement");
+    assert!(bench.commit(T0 + 100).receipts.is_empty(), "QoS 0 wants no acknowledgement");
     assert_eq!(bench.count("SELECT MAX(LENGTH(payload)) FROM quarantine"), 4_096);
 }
 
@@ -350,16 +341,16 @@ fn an_ask_is_answered_when_it_is_kept() {
 #[test]
 fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
     let Bench { folder, engine } = Bench::new(3);
-    let (handle, queues) = queues();
+    let sources = Sources::urgent_and_bulk();
+    let (handle, queues) = queues(&sources);
     let (bells, rings) = bells();
-    let (alarm_acks, mut alarm_in) = acks();
-    let (telemetry_acks, mut telemetry_in) = acks();
-    let health = std::sync::Arc::new(Health::default());
+    let ((alarm, mut alarm_in), (telemetry, mut telemetry_in)) = (receipts(), receipts());
+    let health = std::sync::Arc::new(Health::of(&sources));
     let clock = Clock::new();
     let outlets = Outlets {
         clock: clock.clone(),
         bells,
-        acks: [alarm_acks, telemetry_acks],
+        receipts: vec![alarm, telemetry],
         health: health.clone(),
     };
     let thread = std::thread::spawn(move || run(engine, queues, outlets, || true));
@@ -368,8 +359,8 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
         let topic = format!("{ROOT}/a/H-{}/telemetry", n % 3);
         let json = format!(r#"{{"boot":1,"seq":{n},"pressure_kpa":300}}"#);
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
-        let (lane, pkid, topic) = (Lane::Telemetry, n as u16, "".into());
-        let delivery = Delivery { lane, epoch: 1, pkid, arrived: at.into(), topic, parsed };
+        let (source, receipt, topic) = (TELEMETRY, Some(Receipt::new(n.into())), "".into());
+        let delivery = Delivery { source, receipt, arrived: at.into(), topic, parsed };
         handle.deliver(delivery).unwrap();
     }
     let parsed = parse(
@@ -377,18 +368,16 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
         format!("{ROOT}/a/H-1/alarm").as_bytes(),
         br#"{"condition":"tamper","active":true}"#,
     );
-    let (lane, topic) = (Lane::Alarm, "".into());
-    handle
-        .deliver(Delivery { lane, epoch: 4, pkid: 77, arrived: at.into(), topic, parsed })
-        .unwrap();
+    let (source, receipt, topic) = (ALARM, Some(Receipt::new(77)), "".into());
+    handle.deliver(Delivery { source, receipt, arrived: at.into(), topic, parsed }).unwrap();
     drop(handle);
     thread.join().unwrap();
     assert!(started.elapsed() < Duration::from_secs(5));
 
-    assert_eq!(alarm_in.try_recv(), Ok(Acks { epoch: 4, pkids: vec![77] }));
+    assert_eq!(alarm_in.try_recv(), Ok(vec![Receipt::new(77)]));
     let mut acked = Vec::new();
-    while let Ok(acks) = telemetry_in.try_recv() {
-        acked.extend(acks.pkids);
+    while let Ok(receipts) = telemetry_in.try_recv() {
+        acked.extend(receipts.into_iter().map(Receipt::token));
     }
     assert_eq!(acked, (1..=5_000).collect::<Vec<_>>());
     assert_eq!(health.store.status(), Status::Fine);
@@ -407,16 +396,15 @@ fn a_place_in_a_queue_is_small_since_all_of_them_are_reserved() {
 
 #[test]
 fn a_queue_that_is_full_says_so_at_once() {
-    let (handle, queues) = queues();
+    let (handle, queues) = queues(&Sources::urgent_and_bulk());
     let big = |len| {
         let payload = vec![0; len];
         let rejected = Rejected { reason: Reason::NotJson, detail: "".into(), payload, count: 1 };
         let parsed =
             standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected], repaired: 0 };
         Delivery {
-            lane: Lane::Telemetry,
-            epoch: 1,
-            pkid: 1,
+            source: TELEMETRY,
+            receipt: Some(Receipt::new(1)),
             arrived: T0.into(),
             topic: "".into(),
             parsed,
@@ -430,7 +418,7 @@ fn a_queue_that_is_full_says_so_at_once() {
         handle.deliver(big(1)).unwrap();
     }
     assert_eq!(handle.deliver(big(1)), Err(Unavailable::Busy));
-    let alarm = Delivery { lane: Lane::Alarm, ..big(1) };
+    let alarm = Delivery { source: ALARM, ..big(1) };
     assert_eq!(handle.deliver(alarm), Ok(()), "an alarm has a queue of its own");
     assert_eq!(handle.waiting(), (1, BULK_QUEUE));
     drop(queues);
@@ -439,20 +427,21 @@ fn a_queue_that_is_full_says_so_at_once() {
 
 #[test]
 fn alarms_of_the_telemetry_lane_overtake_readings_and_leave_the_alarm_lane_its_room() {
-    let (handle, queues) = queues();
-    let says = |topic: &str, lane| {
+    let (handle, queues) = queues(&Sources::urgent_and_bulk());
+    let says = |topic: &str, source| {
         let full = format!("{ROOT}/{topic}");
         let parsed = parse(ROOT, full.as_bytes(), b"ON");
-        Delivery { lane, epoch: 1, pkid: 1, arrived: T0.into(), topic: "".into(), parsed }
+        let receipt = Some(Receipt::new(1));
+        Delivery { source, receipt, arrived: T0.into(), topic: "".into(), parsed }
     };
-    handle.deliver(says("a/H-1/telemetry", Lane::Telemetry)).unwrap();
-    handle.deliver(says("a/b/c/alarm", Lane::Telemetry)).unwrap();
+    handle.deliver(says("a/H-1/telemetry", TELEMETRY)).unwrap();
+    handle.deliver(says("a/b/c/alarm", TELEMETRY)).unwrap();
     assert_eq!(handle.waiting(), (1, 1));
     for _ in 0..URGENT_QUEUE {
-        handle.deliver(says("a/b/c/alarm", Lane::Telemetry)).unwrap();
+        handle.deliver(says("a/b/c/alarm", TELEMETRY)).unwrap();
     }
     let (urgent, bulk) = handle.waiting();
     assert_eq!((urgent, bulk), (URGENT_QUEUE / 4, URGENT_QUEUE * 3 / 4 + 2), "none is lost");
-    assert_eq!(handle.deliver(says("a/SD-1/alarm", Lane::Alarm)), Ok(()));
+    assert_eq!(handle.deliver(says("a/SD-1/alarm", ALARM)), Ok(()));
     drop(queues);
 }

@@ -7,7 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use standpipe_engine::health::Health;
-use standpipe_engine::{Delivery, Engine, EngineHandle, Lane, Outlets, acks, bells, queues, run};
+use standpipe_engine::{
+    Delivery, Engine, EngineHandle, Outlets, SourceIx, Sources, bells, queues, run,
+};
 use standpipe_machine::clock::Clock;
 use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::wire::parse;
@@ -37,22 +39,18 @@ impl Rig {
         let clock = Clock::new();
         let mut store = Store::open(&path).unwrap();
         let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
-        let engine = Engine::new(store, loaded, clock.now());
-        let (handle, queues) = queues();
+        let sources = Sources::urgent_and_bulk();
+        let engine = Engine::new(store, loaded, &sources, clock.now());
+        let (handle, queues) = queues(&sources);
         let (bells, rings) = bells();
-        let health = Arc::new(Health::default());
-        let (alarm, telemetry) = (acks(), acks());
+        let health = Arc::new(Health::of(&sources));
         let outlets = Outlets {
             clock: clock.clone(),
             bells,
-            acks: [alarm.0, telemetry.0],
+            receipts: Vec::new(),
             health: Arc::clone(&health),
         };
-        let lanes = [alarm.1, telemetry.1];
-        let run = std::thread::spawn(move || {
-            let _lanes = lanes;
-            run(engine, queues, outlets, || true);
-        });
+        let run = std::thread::spawn(move || run(engine, queues, outlets, || true));
         let stop = CancellationToken::new();
         let pump = start(Setup {
             reader: Reader::open(&path).unwrap(),
@@ -81,14 +79,14 @@ impl Rig {
     /// A device says what it measures, now.
     pub fn says(&self, device: &str, seq: u32, kpa: u32) {
         let json = format!(r#"{{"boot":1,"seq":{seq},"pressure_kpa":{kpa}}}"#);
-        self.hears(Lane::Telemetry, &format!("a/{device}/telemetry"), &json);
+        self.hears(SourceIx::nth(1), &format!("a/{device}/telemetry"), &json);
     }
 
     /// A message comes, now.
-    pub fn hears(&self, lane: Lane, topic: &str, json: &str) {
+    pub fn hears(&self, source: SourceIx, topic: &str, json: &str) {
         let parsed = parse(ROOT, format!("{ROOT}/{topic}").as_bytes(), json.as_bytes());
         let (topic, at) = ("".into(), self.clock.now());
-        let mut delivery = Delivery { lane, epoch: 1, pkid: 0, arrived: at.into(), topic, parsed };
+        let mut delivery = Delivery { source, receipt: None, arrived: at.into(), topic, parsed };
         while let Err(_full) = self.engine.deliver(delivery.clone()) {
             std::thread::sleep(Duration::from_millis(5));
             delivery.arrived.at = self.clock.stamp();

@@ -68,8 +68,8 @@ fn a_step_is_kept_with_all_that_it_moves_and_a_crash_around_it_is_none() {
             let mut bench = busy();
             step(&mut bench, by, at);
             for up in [true, true] {
-                for lane in [Lane::Alarm, Lane::Telemetry] {
-                    bench.engine.take(Inbox::Lane { lane, up, at: at.into() }, at + by);
+                for source in [ALARM, TELEMETRY] {
+                    bench.engine.take(Inbox::Source { source, up, at: at.into() }, at + by);
                 }
             }
             assert_eq!(bench.engine.world().clock_doubt(), Some(by), "{story}");
@@ -99,8 +99,8 @@ fn what_was_stamped_before_a_step_and_is_taken_after_it_is_neither_old_nor_to_co
         bench.commit(T0 + 1_000 + by);
         let topic = format!("{ROOT}/a/H-0/telemetry");
         let parsed = parse(ROOT, topic.as_bytes(), br#"{"boot":1,"seq":1,"pressure_kpa":300}"#);
-        let (lane, at, topic) = (Lane::Telemetry, (T0 + 900).into(), "".into());
-        let delivery = Delivery { lane, epoch: 1, pkid: 1, arrived: at, topic, parsed };
+        let (source, at, topic) = (TELEMETRY, (T0 + 900).into(), "".into());
+        let delivery = Delivery { source, receipt: None, arrived: at, topic, parsed };
         bench.engine.take(Inbox::Delivery(Box::new(delivery)), T0 + 1_001 + by);
         assert_eq!(bench.engine.world().summary(DeviceIx(0)).heard_at, Some(T0 + 900 + by));
     }
@@ -145,15 +145,15 @@ fn the_newest_moment_is_kept_once_a_second_and_once_a_minute_with_nothing_to_kee
 #[test]
 fn the_thread_follows_a_clock_that_is_set() {
     let Bench { folder, engine } = Bench::new(3);
-    let (handle, queues) = queues();
+    let sources = Sources::urgent_and_bulk();
+    let (handle, queues) = queues(&sources);
     let (bells, _rings) = bells();
-    let ((alarm, _alarm_in), (telemetry, _telemetry_in)) = (acks(), acks());
-    let health = std::sync::Arc::new(Health::default());
-    health.alarm_lane.fine();
+    let health = std::sync::Arc::new(Health::of(&sources));
+    let alarm_lane = &sources.all()[0].health;
+    alarm_lane.fine();
     let clock = Clock::new();
-    health.alarm_lane.failing(clock.now(), "away");
-    let (acks, bells) = ([alarm, telemetry], bells);
-    let outlets = Outlets { clock: clock.clone(), bells, acks, health: health.clone() };
+    alarm_lane.failing(clock.now(), "away");
+    let outlets = Outlets { clock: clock.clone(), bells, receipts: Vec::new(), health };
     let thread = std::thread::spawn(move || run(engine, queues, outlets, || true));
     let says = |n: u32| {
         let topic = format!("{ROOT}/a/H-0/telemetry");
@@ -162,9 +162,9 @@ fn the_thread_follows_a_clock_that_is_set() {
             topic.as_bytes(),
             format!(r#"{{"boot":1,"seq":{n},"pressure_kpa":300}}"#).as_bytes(),
         );
-        let (lane, at, topic) = (Lane::Telemetry, clock.stamp(), "".into());
+        let (source, at, topic) = (TELEMETRY, clock.stamp(), "".into());
         handle
-            .deliver(Delivery { lane, epoch: 1, pkid: 1, arrived: at.into(), topic, parsed })
+            .deliver(Delivery { source, receipt: None, arrived: at.into(), topic, parsed })
             .unwrap();
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -182,7 +182,7 @@ fn the_thread_follows_a_clock_that_is_set() {
     let heard = number("SELECT heard_at FROM memory WHERE ix = 0");
     assert!((before - hour - heard).abs() < 10_000, "by the clock as it is");
     assert_eq!(number("SELECT COUNT(*) FROM incident WHERE inner LIKE '%clock_fault%'"), 1);
-    let Status::Failing { since: Some(since), .. } = health.alarm_lane.status() else { panic!() };
+    let Status::Failing { since: Some(since), .. } = alarm_lane.status() else { panic!() };
     assert!((before - hour - since).abs() < 10_000, "it has been away for as long as before");
     clock.set_machine(0);
     says(3);

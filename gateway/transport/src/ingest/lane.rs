@@ -1,94 +1,172 @@
-//! One lane's loop: connect, read, hand over, acknowledge; and again.
+//! One lane: connect, read, hand over, acknowledge; and again.
 
-use std::time::Duration;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
 
 use metrics::{Counter, Gauge, counter, gauge};
-use standpipe_engine::health::Part;
-use standpipe_engine::{Acks, Came, Delivery, Inbox, Lane, Unavailable};
+use standpipe_engine::Came;
+use standpipe_engine::source::{Event, Facts, Incoming, Receipt, Source};
 use standpipe_machine::clock::Stamp;
-use standpipe_machine::limits::GRACE;
 use standpipe_rules::wire;
 use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
-use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep_until;
 use tracing::{error, warn};
 
 use super::window::Window;
-use super::{LINGER, Setup, below_root, filters, hello, limits};
+use super::{LINGER, Lane, Setup, below_root, facts, filters, hello, limits};
 use crate::mqtt::attempts::Attempts;
 use crate::mqtt::{Frame, Link, LinkError, Publish};
 
+/// The bits of a receipt that are the packet's number; those above are its connection's.
+const PKID_BITS: u32 = 16;
+
 /// One lane.
-pub struct Task {
+pub struct LaneSource {
     setup: Setup,
     lane: Lane,
-    acks: mpsc::Receiver<Acks>,
+    facts: Facts,
+    stage: Stage,
     window: Window,
     /// Which connection this is; the first is 1.
     epoch: u64,
-    /// What the engine was told last: up or down.
+    /// What was told last: up or down.
     told: Option<bool>,
+    /// What is to be told next.
+    untold: Option<Event>,
+    /// The messages of the present burst, and when it was read.
+    burst: (u64, Option<Stamp>),
     attempts: Attempts,
     counts: Counts,
 }
 
-/// Why a connection's loop ended.
-enum End {
-    /// We were told to stop.
-    Stop(Link),
-    /// The connection is over.
-    Lost(LinkError),
-    /// The engine is gone; nothing can be done without it.
-    NoEngine,
+type Opening = Pin<Box<dyn Future<Output = Result<Link, LinkError>> + Send>>;
+
+/// How far the lane is with its connection.
+enum Stage {
+    /// Not before then; `None`: at once.
+    Away(Option<Instant>),
+    Opening(Opening),
+    Up(Box<Link>),
 }
 
-impl Task {
-    pub fn new(setup: Setup, lane: Lane, acks: mpsc::Receiver<Acks>) -> Self {
+/// What a receipt of the lanes stands for: the packet of a connection. An acknowledgement is good
+/// for that connection and no other: after a reconnect the same number may be another message.
+fn receipt(epoch: u64, pkid: u16) -> Receipt {
+    Receipt::new((epoch << PKID_BITS) | u64::from(pkid))
+}
+
+/// The packets among these receipts that came on this connection.
+fn of_connection(epoch: u64, receipts: &[Receipt]) -> Vec<u16> {
+    let token = |receipt: &Receipt| receipt.token();
+    let present = |token: &u64| token >> PKID_BITS == epoch;
+    receipts.iter().map(token).filter(present).map(|token| token as u16).collect()
+}
+
+impl Source for LaneSource {
+    fn facts(&self) -> Facts {
+        self.facts.clone()
+    }
+
+    async fn next(&mut self) -> Event {
+        loop {
+            let why = match self.advance().await {
+                Ok(Some(event)) => return event,
+                Ok(None) => continue,
+                Err(why) => why,
+            };
+            if let Some(event) = self.lost(&why) {
+                return event;
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, receipts: &[Receipt]) {
+        let pkids = of_connection(self.epoch, receipts);
+        self.counts.stale.increment((receipts.len() - pkids.len()) as u64);
+        if let Stage::Up(link) = &mut self.stage {
+            link.ack(&self.window.done(&pkids));
+        }
+    }
+
+    fn refused(&mut self, receipt: Option<Receipt>) {
+        self.counts.overflows.increment(1);
+        // At QoS 0 the sender asked for no more than a try; at QoS 1 the broker keeps it for us.
+        if receipt.is_some()
+            && let Some(event) = self.lost(&LinkError::Overflow)
+        {
+            self.untold = Some(event);
+        }
+    }
+
+    async fn flush(&mut self) {
+        while let Stage::Up(link) = &mut self.stage {
+            if link.turn(false).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn close(self) {
+        if let Stage::Up(link) = self.stage {
+            link.close().await;
+        }
+    }
+}
+
+impl LaneSource {
+    pub fn new(setup: Setup, lane: Lane) -> Self {
         let client_id = hello(&setup.gateway, lane).client_id;
         Self {
+            facts: facts(lane),
+            stage: Stage::Away(None),
             window: Window::new(limits(lane)),
             attempts: Attempts::new(&format!("{} lane", lane.as_str()), &client_id),
             counts: Counts::new(lane),
             epoch: 0,
             told: None,
+            untold: None,
+            burst: (0, None),
             setup,
             lane,
-            acks,
         }
     }
 
-    pub fn thread_name(&self) -> String {
-        format!("ingest-{}", self.lane.as_str())
-    }
-
-    /// Until told to stop.
-    pub async fn run(mut self) {
-        loop {
-            let stop = self.setup.stop.clone();
-            let connected = tokio::select! {
-                () = stop.cancelled() => return,
-                connected = self.connect() => connected,
-            };
-            let end = match connected {
-                Ok(link) => self.serve(link).await,
-                Err(why) => End::Lost(why),
-            };
-            let why = match end {
-                End::Stop(link) => return self.finish(link).await,
-                End::NoEngine => return,
-                End::Lost(why) => why,
-            };
-            let Some(wait) = self.lost(&why).await else { return };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = sleep(wait) => {}
+    /// One step of the way from no connection to a message. May be dropped at any `.await`.
+    async fn advance(&mut self) -> Result<Option<Event>, LinkError> {
+        if let Some(event) = self.untold.take() {
+            return Ok(Some(event));
+        }
+        match &mut self.stage {
+            Stage::Away(until) => {
+                if let Some(until) = *until {
+                    sleep_until(until.into()).await;
+                }
+                let hello = hello(&self.setup.gateway, self.lane);
+                let broker = self.setup.broker.clone();
+                let opening = async move { Link::open(&broker, &hello).await };
+                self.stage = Stage::Opening(Box::pin(opening));
+                Ok(None)
+            }
+            Stage::Opening(opening) => {
+                let link = opening.as_mut().await?;
+                self.connected(link)?;
+                Ok(None)
+            }
+            Stage::Up(_) => {
+                // First of all: messages may have come with the broker's very welcome.
+                let event = self.read()?;
+                if event.is_none()
+                    && let Stage::Up(link) = &mut self.stage
+                {
+                    link.turn(self.window.is_open()).await?;
+                }
+                Ok(event)
             }
         }
     }
 
-    async fn connect(&mut self) -> Result<Link, LinkError> {
-        let hello = hello(&self.setup.gateway, self.lane);
-        let mut link = Link::open(&self.setup.broker, &hello).await?;
+    fn connected(&mut self, mut link: Link) -> Result<(), LinkError> {
         // A new connection: what was on its way comes again, and old acknowledgements are void.
         self.epoch += 1;
         self.window.forget();
@@ -102,119 +180,57 @@ impl Task {
         }
         // Even when the broker has the session: the root may be another than it was then.
         link.subscribe(&filters(&self.setup.root, self.lane))?;
-        Ok(link)
+        self.attempts.worked(self.setup.clock.stamp().steady(), &self.setup.broker);
+        self.stage = Stage::Up(Box::new(link));
+        Ok(())
     }
 
-    async fn serve(&mut self, mut link: Link) -> End {
-        let now = self.setup.clock.stamp();
-        self.attempts.worked(now.steady(), &self.setup.broker);
-        let stop = self.setup.stop.clone();
+    /// The next of what was read, as far as there is room; `None` when that is all.
+    fn read(&mut self) -> Result<Option<Event>, LinkError> {
+        let Self { stage: Stage::Up(link), setup, lane, window, counts, burst, .. } = self else {
+            return Ok(None);
+        };
         loop {
-            // First of all: messages may have come with the broker's very welcome.
-            match self.take(&mut link) {
-                Ok(Taken { granted: false, messages: 0 }) => {}
-                Ok(Taken { granted: false, .. }) => self.linger(),
-                Ok(Taken { granted: true, .. }) => {
-                    if self.tell(true, self.setup.clock.stamp()).await.is_err() {
-                        return End::NoEngine;
-                    }
-                }
-                Err(why) => return End::Lost(why),
-            }
-            let open = self.window.is_open();
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return End::Stop(link),
-                acks = self.acks.recv() => {
-                    let Some(acks) = acks else { return End::NoEngine };
-                    self.acknowledge(&mut link, acks);
-                }
-                turned = link.turn(open) => {
-                    if let Err(why) = turned {
-                        return End::Lost(why);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Takes what was read, as far as there is room.
-    fn take(&mut self, link: &mut Link) -> Result<Taken, LinkError> {
-        let (at, mut taken) = (self.setup.clock.stamp(), Taken::default());
-        loop {
-            if !self.window.is_open() {
-                self.counts.pauses.increment(1);
+            if !window.is_open() {
+                counts.pauses.increment(1);
                 break;
             }
             match link.next_frame()? {
                 None => break,
-                Some(Frame::Publish(publish)) if self.is_anothers(&publish) => {
-                    self.counts.unread.increment(1);
+                Some(Frame::Publish(publish)) if is_anothers(*lane, &setup.root, &publish) => {
+                    counts.unread.increment(1);
                     if publish.pkid != 0 {
-                        self.window.passed_over(publish.pkid);
+                        window.passed_over(publish.pkid);
                     }
                 }
                 Some(Frame::Publish(publish)) => {
-                    self.hand_over(&publish, at)?;
-                    taken.messages += 1;
+                    let at = *burst.1.get_or_insert_with(|| setup.clock.stamp());
+                    burst.0 += 1;
+                    let message = message(&setup.root, &publish, at);
+                    let pkid = publish.pkid;
+                    if pkid == 0 {
+                        return Ok(Some(Event::Message(message, None)));
+                    }
+                    window.took(pkid, message.weight());
+                    return Ok(Some(Event::Message(message, Some(receipt(self.epoch, pkid)))));
                 }
                 Some(Frame::SubAck { refused }) => {
-                    taken.granted = self.subscribed(link, &refused)?
+                    if self.subscribed(&refused)? && self.told.replace(true) != Some(true) {
+                        return Ok(Some(Event::Up(self.setup.clock.stamp())));
+                    }
+                    return self.read();
                 }
                 Some(Frame::Pong | Frame::UnsubAck | Frame::PubAck { .. } | Frame::Bye(_)) => {}
             }
         }
-        link.ack(&self.window.unread());
-        self.counts.messages.increment(taken.messages);
-        self.counts.waiting.set(self.window.len() as f64);
-        Ok(taken)
-    }
-
-    /// Whether a message is not for this lane, and is acknowledged unread.
-    fn is_anothers(&self, publish: &Publish<'_>) -> bool {
-        match self.lane {
-            Lane::Alarm => false,
-            Lane::Telemetry => match side(&self.setup.root, publish.topic) {
-                Side::Readings => false,
-                Side::AlarmLane | Side::Gateway => true,
-            },
+        link.ack(&window.unread());
+        let (messages, _) = std::mem::take(burst);
+        counts.messages.increment(messages);
+        counts.waiting.set(window.len() as f64);
+        if messages > 0 {
+            self.linger();
         }
-    }
-
-    fn hand_over(&mut self, publish: &Publish<'_>, at: Stamp) -> Result<(), LinkError> {
-        let parsed = wire::parse(&self.setup.root, publish.topic, publish.payload);
-        let print = wire::print(publish.topic, publish.payload);
-        let arrived = Came { at, retained: publish.retained, print };
-        let topic = if parsed.rejected.is_empty() {
-            Box::default()
-        } else {
-            String::from_utf8_lossy(publish.topic).into()
-        };
-        let pkid = publish.pkid;
-        let delivery =
-            Delivery { lane: self.lane, epoch: self.epoch, pkid, arrived, topic, parsed };
-        let weight = delivery.weight();
-        if self.setup.engine.deliver(delivery).is_ok() {
-            if pkid != 0 {
-                self.window.took(pkid, weight);
-            }
-            return Ok(());
-        }
-        self.counts.overflows.increment(1);
-        // At QoS 0 the sender asked for no more than a try; at QoS 1 the broker keeps it for us.
-        if pkid == 0 { Ok(()) } else { Err(LinkError::Overflow) }
-    }
-
-    fn acknowledge(&mut self, link: &mut Link, first: Acks) {
-        let mut next = Some(first);
-        while let Some(acks) = next {
-            if acks.epoch == self.epoch {
-                link.ack(&self.window.done(&acks.pkids));
-            } else {
-                self.counts.stale.increment(acks.pkids.len() as u64);
-            }
-            next = self.acks.try_recv().ok();
-        }
+        Ok(None)
     }
 
     /// The telemetry lane reads in bursts. Sleeping here stops this thread, on which there is
@@ -226,75 +242,37 @@ impl Task {
         }
     }
 
-    /// How long to wait before the next attempt; none without an engine.
-    async fn lost(&mut self, why: &LinkError) -> Option<Duration> {
+    /// The connection is over: when the next attempt is due, and what is to be told, if that is
+    /// news.
+    fn lost(&mut self, why: &LinkError) -> Option<Event> {
         let now = self.setup.clock.stamp();
         let failed = self.attempts.failed(now.steady(), &self.setup.broker, why);
-        self.part()
-            .failing(now.told(), &format!("no session with {}: {}", self.setup.broker, failed.why));
+        let said = format!("no session with {}: {}", self.setup.broker, failed.why);
+        self.facts.health.failing(now.told(), &said);
         self.window.forget();
-        if self.tell(false, now).await.is_err() {
-            return None;
-        }
-        Some(failed.wait)
-    }
-
-    /// Tells the engine whether there is a session, where that is news.
-    async fn tell(&mut self, up: bool, at: Stamp) -> Result<(), Unavailable> {
-        if self.told == Some(up) {
-            return Ok(());
-        }
-        self.told = Some(up);
-        self.setup.engine.send(Inbox::Lane { lane: self.lane, up, at }).await
-    }
-
-    /// Acknowledges what is still being committed, and says good-bye. Letting go of the engine's
-    /// handle first is what lets the engine end.
-    async fn finish(self, mut link: Link) {
-        let Self { setup, mut acks, mut window, epoch, .. } = self;
-        drop(setup);
-        let rest = async {
-            while !window.is_empty() {
-                tokio::select! {
-                    batch = acks.recv() => match batch {
-                        None => return,
-                        Some(batch) if batch.epoch == epoch => {
-                            link.ack(&window.done(&batch.pkids));
-                        }
-                        Some(_) => {}
-                    },
-                    turned = link.turn(false) => if turned.is_err() { return },
-                }
-            }
-        };
-        // Some of the time there is stays for the good-bye.
-        drop(timeout(GRACE * 3 / 4, rest).await);
-        link.close().await;
-    }
-
-    fn part(&self) -> &Part {
-        match self.lane {
-            Lane::Alarm => &self.setup.health.alarm_lane,
-            Lane::Telemetry => &self.setup.health.telemetry_lane,
-        }
+        self.burst = (0, None);
+        self.stage = Stage::Away(Some(self.setup.clock.instant() + failed.wait));
+        (self.told.replace(false) != Some(false)).then_some(Event::Down(now))
     }
 
     /// The broker has answered what we asked for: whether it grants any of it. What it refuses is
     /// said, and keeps the lane from being called fine.
-    fn subscribed(&self, link: &mut Link, refused: &[(usize, String)]) -> Result<bool, LinkError> {
+    fn subscribed(&mut self, refused: &[(usize, String)]) -> Result<bool, LinkError> {
         if refused.is_empty() {
-            self.part().fine();
-            if self.lane == Lane::Telemetry && link.session_present {
+            self.facts.health.fine();
+            if let (Lane::Telemetry, Stage::Up(link)) = (self.lane, &mut self.stage)
+                && link.session_present
+            {
                 // Only now, so that nothing gets through between the old filters and the new one.
                 link.unsubscribe(below_root(&self.setup.root, &READINGS_LANE_BEFORE))?;
             }
             return Ok(true);
         }
-        self.refused(refused);
+        self.ungranted(refused);
         Ok(refused.len() < filters(&self.setup.root, self.lane).len())
     }
 
-    fn refused(&self, refused: &[(usize, String)]) {
+    fn ungranted(&self, refused: &[(usize, String)]) {
         let filters = filters(&self.setup.root, self.lane);
         for (place, why) in refused {
             let filter = filters.get(*place).map_or("?", String::as_str);
@@ -303,18 +281,32 @@ impl Task {
                  access rules; nothing on it arrives until then"
             );
             error!("{why}");
-            self.part().failing(self.setup.clock.now(), &why);
+            self.facts.health.failing(self.setup.clock.now(), &why);
         }
     }
 }
 
-/// What came of what was read.
-#[derive(Clone, Copy, Debug, Default)]
-struct Taken {
-    /// Messages that were handed over.
-    messages: u64,
-    /// The broker has granted what the lane asked for, or some of it.
-    granted: bool,
+/// Whether a message is not for this lane, and is acknowledged unread.
+fn is_anothers(lane: Lane, root: &str, publish: &Publish<'_>) -> bool {
+    match lane {
+        Lane::Alarm => false,
+        Lane::Telemetry => match side(root, publish.topic) {
+            Side::Readings => false,
+            Side::AlarmLane | Side::Gateway => true,
+        },
+    }
+}
+
+fn message(root: &str, publish: &Publish<'_>, at: Stamp) -> Incoming {
+    let parsed = wire::parse(root, publish.topic, publish.payload);
+    let print = wire::print(publish.topic, publish.payload);
+    let arrived = Came { at, retained: publish.retained, print };
+    let topic = if parsed.rejected.is_empty() {
+        Box::default()
+    } else {
+        String::from_utf8_lossy(publish.topic).into()
+    };
+    Incoming { arrived, topic, parsed }
 }
 
 /// What a lane counts.
@@ -340,5 +332,18 @@ impl Counts {
             stale: counter!("standpipe_mqtt_stale_acks_total", "session" => lane),
             waiting: gauge!("standpipe_mqtt_unacknowledged", "session" => lane),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{of_connection, receipt};
+
+    #[test]
+    fn a_receipt_is_good_for_its_own_connection_alone() {
+        let receipts = [receipt(1, 5), receipt(2, 6), receipt(1, 7), receipt(2, 65_535)];
+        assert_eq!(of_connection(2, &receipts), [6, 65_535]);
+        assert_eq!(of_connection(1, &receipts), [5, 7]);
+        assert!(of_connection(3, &receipts).is_empty());
     }
 }

@@ -10,12 +10,13 @@
 //! A lane is up when the broker has granted its subscriptions (SUBACK); what its session had kept
 //! may come before that.
 //!
-//! Each lane runs on a thread of its own with nothing else on it, so that the alarm lane is never
-//! behind telemetry, and waits for nothing but its connection and its acknowledgements:
+//! Each lane is a [`Source`](standpipe_engine::source::Source). It runs on a thread of its own with
+//! nothing else on it, so that the alarm lane is never behind telemetry, and waits for nothing but
+//! its connection and its acknowledgements:
 //!
 //! ```text
-//! broker ─▶ Link ─▶ wire::parse ─▶ EngineHandle::deliver
-//!        ◀─ PUBACKs of a batch ◀─ Acks { epoch, pkids } ◀─ engine, after the commit
+//! broker ─▶ Link ─▶ wire::parse ─▶ Source::next ─▶ engine
+//!        ◀─ PUBACKs of a batch ◀─ Source::acknowledge ◀─ engine, after the commit
 //! ```
 //!
 //! An acknowledgement is good for the connection its message came on and no other: after a
@@ -27,17 +28,12 @@
 mod lane;
 pub mod window;
 
-use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use standpipe_engine::health::Health;
-use standpipe_engine::{Acks, EngineHandle, Lane};
+use standpipe_engine::source::{Facts, Feed, Queue, Sight};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::{BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, URGENT_QUEUE};
 use standpipe_rules::wire::topics;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use window::Limits;
 
 use crate::mqtt::{Broker, Hello};
@@ -61,29 +57,42 @@ pub struct Setup {
     pub root: Box<str>,
     /// This store's own name, so that two gateways do not share a session by accident.
     pub gateway: Box<str>,
-    /// Where messages go.
-    pub engine: EngineHandle,
     /// What time it is.
     pub clock: Clock,
-    /// Where the lanes say how they are.
-    pub health: Arc<Health>,
-    /// Ends both: what was taken is still acknowledged.
-    pub stop: CancellationToken,
 }
 
-/// Starts one lane on its own thread. It ends after `stop`, when what it took is acknowledged, or
-/// two seconds later.
-///
-/// # Errors
-/// What the system says when it gives no thread.
-pub fn start(
-    setup: Setup,
-    lane: Lane,
-    acks: mpsc::Receiver<Acks>,
-) -> std::io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let lane = lane::Task::new(setup, lane, acks);
-    std::thread::Builder::new().name(lane.thread_name()).spawn(move || runtime.block_on(lane.run()))
+/// Which of the two sessions with the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Alarms, statuses, replies, actions, presence.
+    Alarm,
+    /// Telemetry.
+    Telemetry,
+}
+
+impl Lane {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alarm => "alarm",
+            Self::Telemetry => "telemetry",
+        }
+    }
+}
+
+/// One lane, to be started.
+#[must_use]
+pub fn lane(setup: &Setup, lane: Lane) -> Feed {
+    Feed::of(lane::LaneSource::new(setup.clone(), lane))
+}
+
+/// What the engine must know of a lane.
+fn facts(lane: Lane) -> Facts {
+    match lane {
+        Lane::Alarm => Facts::new("alarm", "alarm_lane", Queue::Urgent, Sight::Needed),
+        Lane::Telemetry => Facts::new("telemetry", "telemetry_lane", Queue::Bulk, Sight::Needed),
+    }
 }
 
 /// The topics a lane listens to.
@@ -120,8 +129,7 @@ fn hello(gateway: &str, lane: Lane) -> Hello {
 
 #[cfg(test)]
 mod tests {
-    use super::{filters, hello, limits};
-    use standpipe_engine::Lane;
+    use super::{Lane, filters, hello, limits};
     use standpipe_machine::limits::{BULK_QUEUE, URGENT_QUEUE};
 
     #[test]

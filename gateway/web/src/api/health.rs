@@ -12,6 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use standpipe_engine::health::{Health, Part, Status};
+use standpipe_engine::source::Sight;
 use standpipe_rules::Ms;
 use utoipa::ToSchema;
 
@@ -38,7 +39,7 @@ pub struct Readiness {
 pub struct Reason {
     /// `store`, `alarm_lane`, `telemetry_lane`, `series` or `clock` (nobody synchronises the
     /// machine's clock); one of `degraded`.
-    part: &'static str,
+    part: Box<str>,
     /// Since when; null: it has not worked yet.
     since: Option<Ms>,
     /// What is wrong, and what to do.
@@ -76,22 +77,28 @@ pub async fn metrics(State(api): State<Arc<ApiState>>) -> Response {
 fn judge(health: &Health, now: Ms) -> Readiness {
     let away = |it: &Reason| it.since.is_none_or(|since| now - since > LANE_AWAY_MS);
     let mut reasons: Vec<Reason> = reason("store", &health.store).into_iter().collect();
-    reasons.extend(reason("alarm_lane", &health.alarm_lane).filter(away));
-    reasons.extend(reason("telemetry_lane", &health.telemetry_lane).filter(away));
     let mut warnings: Vec<Reason> = reason("series", &health.series).into_iter().collect();
+    for source in health.sources.all() {
+        let list = match source.sight {
+            Sight::Needed => &mut reasons,
+            Sight::Extra => &mut warnings,
+        };
+        list.extend(reason(&source.part, &source.health).filter(away));
+    }
     if matches!(health.clock.status(), Status::Failing { .. }) {
         warnings.extend(reason("clock", &health.clock));
     }
     let troubles = health.degraded.list();
     let degraded = troubles.iter().map(|trouble| trouble.part.as_str()).collect();
     warnings.extend(troubles.into_iter().map(|trouble| {
-        let (part, since) = (trouble.part.as_str(), Some(trouble.since));
+        let (part, since) = (trouble.part.as_str().into(), Some(trouble.since));
         Reason { part, since, why: trouble.why.en.into() }
     }));
     Readiness { ready: reasons.is_empty(), reasons, warnings, degraded }
 }
 
-fn reason(part: &'static str, says: &Part) -> Option<Reason> {
+fn reason(part: &str, says: &Part) -> Option<Reason> {
+    let part = part.into();
     match says.status() {
         Status::Fine => None,
         Status::Starting => Some(Reason { part, since: None, why: "not working yet: wait".into() }),
@@ -101,15 +108,23 @@ fn reason(part: &'static str, says: &Part) -> Option<Reason> {
 
 #[cfg(test)]
 mod tests {
-    use super::judge;
+    use super::{Part, judge};
+    use standpipe_engine::Sources;
     use standpipe_engine::health::{DegradedPart, Health, Trouble};
+    use standpipe_engine::source::{Facts, Queue, Sight};
     use standpipe_rules::incidents::Text;
 
+    /// Of a gateway with both lanes, and a source that it can do without.
+    fn health() -> Health {
+        let extra = Facts::new("meters", "meters", Queue::Bulk, Sight::Extra);
+        let lanes = Sources::urgent_and_bulk();
+        Health::of(&lanes.all().iter().cloned().chain([extra]).collect())
+    }
+
     fn all_fine() -> Health {
-        let health = Health::default();
-        for part in [&health.store, &health.alarm_lane, &health.telemetry_lane, &health.series] {
-            part.fine();
-        }
+        let health = health();
+        let sources = health.sources.all().iter().map(|source| &*source.health);
+        [&health.store, &health.series].into_iter().chain(sources).for_each(Part::fine);
         health
     }
 
@@ -119,7 +134,7 @@ mod tests {
     }
 
     fn parts(reasons: &[super::Reason]) -> Vec<&str> {
-        reasons.iter().map(|it| it.part).collect()
+        reasons.iter().map(|it| &*it.part).collect()
     }
 
     #[test]
@@ -127,12 +142,13 @@ mod tests {
     fn ready_is_a_working_store_and_lanes_that_are_not_away_for_long() {
         type Break = fn(&Health);
         type Case = (&'static str, Break, i64, &'static [&'static str], &'static [&'static str]);
-        let cases: [Case; 9] = [
+        let cases: [Case; 10] = [
             ("all fine",            |_| {},                                  0,      &[],                 &[]),
             ("disc full",           |it| it.store.failing(0, "full"),        0,      &["store"],          &[]),
-            ("a lane for 30 s",     |it| it.alarm_lane.failing(0, "away"),   30_000, &[],                 &[]),
-            ("and a bit",           |it| it.alarm_lane.failing(0, "away"),   30_001, &["alarm_lane"],     &[]),
-            ("the other lane",      |it| it.telemetry_lane.failing(0, "x"),  30_001, &["telemetry_lane"], &[]),
+            ("a lane for 30 s",     |it| it.sources.all()[0].health.failing(0, "away"),   30_000, &[],                 &[]),
+            ("and a bit",           |it| it.sources.all()[0].health.failing(0, "away"),   30_001, &["alarm_lane"],     &[]),
+            ("the other lane",      |it| it.sources.all()[1].health.failing(0, "x"),  30_001, &["telemetry_lane"], &[]),
+            ("one it can do without", |it| it.sources.all()[2].health.failing(0, "x"), 30_001, &[],       &["meters"]),
             ("history for hours",   |it| it.series.failing(0, "away"),   9_000_000,  &[],                 &["series"]),
             ("a clock on its own",  |it| it.clock.failing(0, "unsynchronised"), 0,   &[],                 &["clock"]),
             ("a bad registry file", |it| it.degraded.set(registry()),        0,      &[],                 &["registry"]),
@@ -145,15 +161,15 @@ mod tests {
             assert_eq!(parts(&readiness.reasons), reasons, "{story}");
             assert_eq!(parts(&readiness.warnings), warnings, "{story}");
             assert_eq!(readiness.ready, reasons.is_empty(), "{story}");
-            let degraded: Vec<&str> = warnings.iter().copied().filter(|it| !["series", "clock"].contains(it)).collect();
+            let degraded: Vec<&str> = warnings.iter().copied().filter(|it| !["series", "meters", "clock"].contains(it)).collect();
             assert_eq!(readiness.degraded, degraded, "{story}");
         }
     }
 
     #[test]
     fn nothing_is_ready_before_it_has_worked_once() {
-        let readiness = judge(&Health::default(), 0);
+        let readiness = judge(&health(), 0);
         assert_eq!(parts(&readiness.reasons), ["store", "alarm_lane", "telemetry_lane"]);
-        assert_eq!(parts(&readiness.warnings), ["series"]);
+        assert_eq!(parts(&readiness.warnings), ["series", "meters"]);
     }
 }

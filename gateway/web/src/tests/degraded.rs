@@ -7,7 +7,7 @@ use standpipe_rules::incidents::Text;
 use standpipe_store::accounts::Role;
 
 use super::console::{Browser, town};
-use super::{FIRE, Served};
+use super::{FIRE, Served, all_fine};
 
 const EN: &str = "devices.csv:3: an empty row: take it out, <then> restart";
 const ZH: &str = "台账有 1 处错误";
@@ -61,9 +61,7 @@ async fn every_page_says_what_is_wrong_until_somebody_has_dealt_with_it() {
 async fn it_is_ready_and_names_the_part() {
     let api = Served::start(None).await;
     let health = &api.parts.health;
-    for part in [&health.store, &health.alarm_lane, &health.telemetry_lane, &health.series] {
-        part.fine();
-    }
+    all_fine(health);
     health.degraded.set(trouble());
     let answer = api.ask("GET", "/readyz").send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 200, "fires are paged");

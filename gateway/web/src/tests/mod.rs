@@ -26,9 +26,10 @@ use std::sync::Arc;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use standpipe_config::{Broker, Config};
-use standpipe_engine::health::Health;
+use standpipe_engine::health::{Health, Part};
 use standpipe_engine::{
-    Bells, Delivery, Engine, EngineHandle, Lane, Outlets, Queues, Rings, acks, bells, queues, run,
+    Bells, Delivery, Engine, EngineHandle, Outlets, Queues, Rings, SourceIx, Sources, bells,
+    queues, run,
 };
 use standpipe_machine::clock::Clock;
 use standpipe_rules::changes::Logged;
@@ -107,6 +108,12 @@ impl Parts {
     }
 }
 
+/// Everything works.
+pub fn all_fine(health: &Health) {
+    let sources = health.sources.all().iter().map(|source| &*source.health);
+    [&health.store, &health.series].into_iter().chain(sources).for_each(Part::fine);
+}
+
 impl Served {
     /// Over a store without an engine: whatever is asked of one waits, as while the disc is full.
     pub async fn start(token: Option<&str>) -> Self {
@@ -116,10 +123,12 @@ impl Served {
         let db = rusqlite::Connection::open(&path).unwrap();
         db.pragma_update(None, "synchronous", "OFF").unwrap();
         let history = Arc::new(Embedded::open(&dir.path().join("history.db")).unwrap());
-        let (engine, queues) = queues();
+        let sources = Sources::urgent_and_bulk();
+        let (engine, queues) = queues(&sources);
+        let health = Arc::new(Health::of(&sources));
         let (bells, rings) = bells();
         let accounts = Accounts::open(&path).unwrap();
-        let parts = Parts { path, engine, history, health: Arc::default(), accounts, rings };
+        let parts = Parts { path, engine, history, health, accounts, rings };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -144,21 +153,21 @@ impl Served {
         store.import(&stations, &devices.map(|it| serde_json::from_value(it).unwrap())).unwrap();
         let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
         let clock = Clock::new();
-        let engine = Engine::new(store, loaded, clock.now());
+        let engine = Engine::new(store, loaded, &api.parts.health.sources, clock.now());
         let (bells, queues) = (api.bells.take().unwrap(), api.queues.take().unwrap());
         let health = Arc::clone(&api.parts.health);
-        let outlets = Outlets { clock, bells, acks: [acks().0, acks().0], health };
+        let outlets = Outlets { clock, bells, receipts: Vec::new(), health };
         std::thread::spawn(move || run(engine, queues, outlets, || true));
         api
     }
 
     /// What a device says, as it comes from the broker.
     pub fn says(&self, topic: &str, payload: &Value) {
-        let lane = if topic.ends_with("/telemetry") { Lane::Telemetry } else { Lane::Alarm };
+        let source = SourceIx::nth(usize::from(topic.ends_with("/telemetry")));
         let topic = format!("{ROOT}/{topic}");
         let parsed = parse(ROOT, topic.as_bytes(), payload.to_string().as_bytes());
         let (at, topic) = (Clock::new().now(), topic.into());
-        let delivery = Delivery { lane, epoch: 1, pkid: 0, arrived: at.into(), topic, parsed };
+        let delivery = Delivery { source, receipt: None, arrived: at.into(), topic, parsed };
         self.parts.engine.deliver(delivery).unwrap();
     }
 

@@ -5,7 +5,7 @@ use standpipe_rules::fact::Reason;
 use standpipe_rules::incidents::{Place, QuietCode, WireIncident};
 use standpipe_shared::Condition;
 
-use super::{CHILD, FIRE, NOON, Served, ZONE, device};
+use super::{CHILD, FIRE, NOON, Served, ZONE, all_fine, device};
 
 fn ids(list: &Value) -> Vec<&str> {
     list["items"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect()
@@ -267,9 +267,7 @@ async fn alive_ready_and_counted() {
     let alive = api.ask("GET", "/healthz").send().await.unwrap();
     assert_eq!((alive.status().as_u16(), alive.text().await.unwrap()), (200, "ok\n".to_owned()));
     let health = &api.parts.health;
-    for part in [&health.store, &health.alarm_lane, &health.telemetry_lane, &health.series] {
-        part.fine();
-    }
+    all_fine(health);
     assert_eq!(
         api.get("/readyz").await,
         json!({"ready":true,"reasons":[],"warnings":[],"degraded":[]})

@@ -1,0 +1,100 @@
+//! A source that is not MQTT: what the engine promises to any of them.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::source::{Event, Facts, Feed, Incoming, Port, Queue, Sight, Source};
+
+/// Messages from a channel, such as requests would come; their receipts are numbers.
+struct Requests {
+    requests: mpsc::Receiver<Event>,
+    answers: Arc<Mutex<Vec<(&'static str, u64)>>>,
+}
+
+impl Requests {
+    fn note(&self, what: &'static str, receipt: Receipt) {
+        self.answers.lock().unwrap().push((what, receipt.token()));
+    }
+}
+
+impl Source for Requests {
+    fn facts(&self) -> Facts {
+        Facts::new("requests", "requests", Queue::Bulk, Sight::Extra)
+    }
+
+    async fn next(&mut self) -> Event {
+        match self.requests.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn acknowledge(&mut self, receipts: &[Receipt]) {
+        receipts.iter().for_each(|receipt| self.note("kept", *receipt));
+    }
+
+    fn refused(&mut self, receipt: Option<Receipt>) {
+        receipt.into_iter().for_each(|receipt| self.note("refused", receipt));
+    }
+}
+
+fn incoming(rejected: usize) -> Incoming {
+    let payload = vec![0; rejected];
+    let rejected = Rejected { reason: Reason::NotJson, detail: "".into(), payload, count: 1 };
+    let parsed =
+        standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected], repaired: 0 };
+    Incoming { arrived: T0.into(), topic: "".into(), parsed }
+}
+
+#[test]
+fn receipts_come_back_in_order_when_it_is_kept_and_what_finds_no_room_is_refused() {
+    let (tell, requests) = mpsc::channel(8);
+    let answers = Arc::default();
+    let feed = Feed::of(Requests { requests, answers: Arc::clone(&answers) });
+    let sources = Sources::from_iter([feed.facts().clone()]);
+    let (handle, queues) = queues(&sources);
+    let (outlet, inlet) = receipts();
+    let (source, stop) = (SourceIx::nth(0), CancellationToken::new());
+    let port = Port { source, engine: handle, receipts: inlet, stop: stop.clone() };
+    let thread = feed.start(port).unwrap();
+    let said = || answers.lock().unwrap().clone();
+    for (n, size) in [(1, 10), (2, STAGED_BYTES), (3, 10)] {
+        tell.blocking_send(Event::Message(incoming(size), Some(Receipt::new(n)))).unwrap();
+    }
+    tell.blocking_send(Event::Message(incoming(1), None)).unwrap();
+    let mut engine = Bench::new(0);
+    for _ in 0..3 {
+        let message = queues.bulk.recv_timeout(Duration::from_secs(5)).unwrap();
+        engine.engine.take(message, T0);
+    }
+    assert_eq!(said(), [("refused", 2)], "nothing is kept yet");
+    // It was told to stop: what is being kept is waited for.
+    stop.cancel();
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(!thread.is_finished());
+    let mut kept = engine.commit(T0).receipts;
+    assert_eq!(kept, [vec![Receipt::new(1), Receipt::new(3)]]);
+    outlet.blocking_send(kept.remove(0)).unwrap();
+    thread.join().unwrap();
+    assert_eq!(said(), [("refused", 2), ("kept", 1), ("kept", 3)]);
+}
+
+#[test]
+fn only_a_source_that_is_needed_makes_the_gateway_blind() {
+    let blind = |sight: Sight| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("standpipe.db")).unwrap();
+        let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+        let sources = Sources::from_iter([Facts::new("x", "x", Queue::Bulk, sight)]);
+        let mut engine = Engine::new(store, loaded, &sources, T0);
+        let source = SourceIx::nth(0);
+        engine.take(Inbox::Source { source, up: false, at: T0.into() }, T0);
+        engine.tick(T0 + 600_000);
+        engine.commit(T0 + 600_000).unwrap();
+        engine.world().gateway_stands(Condition::GatewayBlind)
+    };
+    assert_eq!((blind(Sight::Needed), blind(Sight::Extra)), (true, false));
+}
