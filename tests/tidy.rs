@@ -476,6 +476,72 @@ fn a_circle_of_modules_is_found_however_it_is_written() {
     assert_eq!(circles(&edges(&deep)), ["a names b (a.rs)", "b names a (b/c/d.rs)"]);
 }
 
+/// Who may read sentences, and whose these are.
+const READERS: &[(&str, &str)] = &[
+    ("gateway/rules/src/trail/before.rs", "lines that 0.1.0 wrote"),
+    ("gateway/rules/src/incidents/title.rs", "titles that 0.1.0 wrote"),
+    ("gateway/rules/src/digest.rs", "titles that 0.1.0 wrote"),
+    ("gateway/store/src/accounts/audit.rs", "lines that 0.1.0 wrote"),
+    ("gateway/series/src/influx/verdict.rs", "what InfluxDB answers"),
+];
+
+/// Whether a line searches a sentence or takes it apart.
+fn reads_a_sentence(line: &str) -> bool {
+    const SENTENCES: [&str; 6] = ["detail", "title", "why", "note", "words", "headline"];
+    const READS: [&str; 9] = [
+        "contains(",
+        "starts_with(",
+        "ends_with(",
+        "strip_prefix(",
+        "strip_suffix(",
+        "find(",
+        "rfind(",
+        "split(",
+        "split_once(",
+    ];
+    let line = code(line);
+    let parts: Vec<&str> = line.split('.').collect();
+    parts.iter().enumerate().any(|(at, part)| {
+        let whose = match at.checked_sub(1).map(|before| parts[before]) {
+            Some("en" | "zh" | "as_str()" | "detail()") if at >= 2 => parts[at - 2],
+            Some(before) => before,
+            None => return false,
+        };
+        let name = whose.rsplit(|it: char| !it.is_alphanumeric() && it != '_').next();
+        name.is_some_and(|name| SENTENCES.contains(&name))
+            && READS.iter().any(|read| part.starts_with(read))
+    })
+}
+
+/// Codes decide, words are for people: nothing hangs on how the gateway puts something.
+#[test]
+fn nothing_reads_the_gateways_own_sentences() {
+    for line in [
+        "if it.title.en.ends_with(id) {",
+        "let why = why.split_once(\": \");",
+        "hop.detail.as_str().contains(\"no \")",
+    ] {
+        assert!(reads_a_sentence(line), "{line}");
+    }
+    for line in ["// detail.contains(x)", "details.contains(x)", "title.is_empty()"] {
+        assert!(!reads_a_sentence(line), "{line}");
+    }
+    let gateway = sources().into_iter().filter(|it| it.starts_with("gateway/") && !is_test(it));
+    let (mut found, mut readers) = (Vec::new(), BTreeSet::new());
+    for name in gateway {
+        let text = without_tests(&name);
+        for (n, line) in text.lines().enumerate().filter(|(_, line)| reads_a_sentence(line)) {
+            if READERS.iter().any(|(reader, _)| *reader == name) {
+                readers.insert(name.clone());
+            } else {
+                found.push(format!("{name}:{}: {}", n + 1, line.trim()));
+            }
+        }
+    }
+    none("a sentence is read: give it a code", &found);
+    assert_eq!(readers.len(), READERS.len(), "some read none any more: {readers:?}");
+}
+
 /// Tests may do what they like.
 fn is_test(name: &str) -> bool {
     let test = |it: &str| matches!(it, "tests" | "drills" | "tests.rs" | "benches");
