@@ -1,6 +1,6 @@
 //! What a reviewer need not look for: a machine reads every file that git knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -352,6 +352,194 @@ fn no_crate_knows_one_above_it() {
         }
     }
     none("a crate knows one that does not stand below it", &wrong);
+}
+
+/// A module that another one names, and the file in which it does.
+type Edges = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Sources of one crate by their path below `src/`, without tests: which module at the top names
+/// which others. What the root of the crate gives a shorter name counts for the module it is from.
+fn edges(sources: &[(String, String)]) -> Edges {
+    let module = |path: &str| path.split('/').next().unwrap_or_default().replace(".rs", "");
+    let is_root = |path: &str| matches!(path, "lib.rs" | "main.rs");
+    let modules: BTreeSet<String> =
+        sources.iter().filter(|it| !is_root(&it.0)).map(|it| module(&it.0)).collect();
+    let mut shorter = BTreeMap::new();
+    for (_, text) in sources.iter().filter(|it| is_root(&it.0)) {
+        for statement in text.split(';').filter_map(|it| it.rsplit_once("use ")) {
+            let path: String = statement.1.split_whitespace().collect();
+            let Some((from, names)) = path.trim_start_matches("crate::").split_once("::") else {
+                continue;
+            };
+            for name in names.split(['{', '}', ',', ':']).filter(|_| modules.contains(from)) {
+                shorter.insert(name.to_owned(), from.to_owned());
+            }
+        }
+    }
+    let mut edges = Edges::new();
+    for (path, text) in sources.iter().filter(|it| !is_root(&it.0)) {
+        let deep = path.trim_end_matches("/mod.rs").split('/').count();
+        for root in ["crate::".to_owned(), "super::".repeat(deep)] {
+            for name in names_behind(text, &root) {
+                let to = modules.get(&name).or_else(|| shorter.get(&name));
+                if let Some(to) = to.filter(|to| **to != module(path)) {
+                    let named = edges.entry(module(path)).or_default();
+                    named.entry(to.clone()).or_insert_with(|| path.clone());
+                }
+            }
+        }
+    }
+    edges
+}
+
+/// What stands behind each of these paths: a name, or the first of each path in braces.
+fn names_behind(text: &str, root: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, _) in text.match_indices(root) {
+        let before = text[..at].trim_end_matches("super::").len();
+        let rest = text[at..].trim_start_matches(root);
+        let is_whole = before == at && !rest.starts_with("super::");
+        let in_a_path = text[..at].ends_with(|last: char| last.is_alphanumeric() || last == ':');
+        if !is_whole || in_a_path {
+            continue;
+        }
+        let mut depth = 0;
+        for part in rest.split_inclusive(['{', '}', ',', ';', '(', ' ', '\n']) {
+            let name = part.split(|it: char| !it.is_alphanumeric() && it != '_').next();
+            names.extend(name.filter(|it| !it.is_empty() && depth < 2).map(str::to_owned));
+            depth += part.matches('{').count();
+            depth -= part.matches('}').count().min(depth);
+            let goes_on = part.ends_with([',', '{', '}']) || part.trim().is_empty();
+            if depth == 0 || !goes_on {
+                break;
+            }
+        }
+    }
+    names
+}
+
+/// Edges between modules each of which leads back to the other.
+fn circles(edges: &Edges) -> Vec<String> {
+    let reaches = |from: &str, to: &str| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+        while let Some(module) = next.pop() {
+            let named = edges.get(module).into_iter().flat_map(|named| named.keys());
+            next.extend(named.map(String::as_str).filter(|name| seen.insert(*name)));
+        }
+        seen.contains(to)
+    };
+    let all = edges.iter().flat_map(|(from, named)| named.iter().map(move |it| (from, it)));
+    all.filter(|(from, (to, _))| reaches(to, from))
+        .map(|(from, (to, path))| format!("{from} names {to} ({path})"))
+        .collect()
+}
+
+#[test]
+fn no_modules_of_a_crate_stand_in_a_circle() {
+    let mut crates: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for name in sources().into_iter().filter(|it| it.starts_with("gateway/") && !is_test(it)) {
+        let Some((folder, path)) = name.split_once("/src/") else { continue };
+        let text = read(&name);
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let text = text.lines().map(code).collect::<Vec<_>>().join("\n");
+        crates.entry(folder.to_owned()).or_default().push((path.to_owned(), text));
+    }
+    let (mut known, mut found) = (0, Vec::new());
+    for (folder, sources) in &crates {
+        let edges = edges(sources);
+        known += edges.values().map(BTreeMap::len).sum::<usize>();
+        found.extend(circles(&edges).into_iter().map(|it| format!("{folder}: {it}")));
+    }
+    assert!(known > 150, "only {known} modules name another: does this test still read them?");
+    none("modules in a circle: move what both name below them", &found);
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn a_circle_of_modules_is_found_however_it_is_written() {
+    let lib = "pub mod a;\npub mod b;\npub use b::{Thing, Other};\npub use a::Made;";
+    for (a, b, circle) in [
+        ("use crate::b::Thing;",                       "use crate::a::Made;",            true),
+        ("use super::b::Thing;",                       "fn f() -> crate::a::Made {}",    true),
+        ("use crate::{\n    Ms, Other,\n};",         "use crate::{Ms, a::{Made, X}};", true),
+        ("use crate::Thing;",                          "use super::{Ms, Made};",         true),
+        ("use crate::b::Thing;",                       "use super::Ms;\nuse other::a;", false),
+        ("use crate::{c::{b, d}, Ms};",                "use crate::a::Made;",            false),
+        ("use crate::b::Thing;",                       "mod inner;",                     false),
+    ] {
+        let sources = [("lib.rs", lib), ("a.rs", a), ("b.rs", b)];
+        let sources = sources.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        assert_eq!(circles(&edges(&sources)).len(), if circle { 2 } else { 0 }, "{a}\n{b}");
+    }
+    let deep = [("lib.rs", lib), ("a.rs", "use crate::b;"), ("b/mod.rs", ""), ("b/c/d.rs", "use super::super::super::a;")];
+    let deep = deep.map(|(path, text)| (path.to_owned(), text.to_owned()));
+    assert_eq!(circles(&edges(&deep)), ["a names b (a.rs)", "b names a (b/c/d.rs)"]);
+}
+
+/// Who may read sentences, and whose these are.
+const READERS: &[(&str, &str)] = &[
+    ("gateway/rules/src/trail/before.rs", "lines that 0.1.0 wrote"),
+    ("gateway/rules/src/incidents/title.rs", "titles that 0.1.0 wrote"),
+    ("gateway/rules/src/digest.rs", "titles that 0.1.0 wrote"),
+    ("gateway/store/src/accounts/audit.rs", "lines that 0.1.0 wrote"),
+    ("gateway/series/src/influx/verdict.rs", "what InfluxDB answers"),
+];
+
+/// Whether a line searches a sentence or takes it apart.
+fn reads_a_sentence(line: &str) -> bool {
+    const SENTENCES: [&str; 6] = ["detail", "title", "why", "note", "words", "headline"];
+    const READS: [&str; 9] = [
+        "contains(",
+        "starts_with(",
+        "ends_with(",
+        "strip_prefix(",
+        "strip_suffix(",
+        "find(",
+        "rfind(",
+        "split(",
+        "split_once(",
+    ];
+    let line = code(line);
+    let parts: Vec<&str> = line.split('.').collect();
+    parts.iter().enumerate().any(|(at, part)| {
+        let whose = match at.checked_sub(1).map(|before| parts[before]) {
+            Some("en" | "zh" | "as_str()" | "detail()") if at >= 2 => parts[at - 2],
+            Some(before) => before,
+            None => return false,
+        };
+        let name = whose.rsplit(|it: char| !it.is_alphanumeric() && it != '_').next();
+        name.is_some_and(|name| SENTENCES.contains(&name))
+            && READS.iter().any(|read| part.starts_with(read))
+    })
+}
+
+/// Codes decide, words are for people: nothing hangs on how the gateway puts something.
+#[test]
+fn nothing_reads_the_gateways_own_sentences() {
+    for line in [
+        "if it.title.en.ends_with(id) {",
+        "let why = why.split_once(\": \");",
+        "hop.detail.as_str().contains(\"no \")",
+    ] {
+        assert!(reads_a_sentence(line), "{line}");
+    }
+    for line in ["// detail.contains(x)", "details.contains(x)", "title.is_empty()"] {
+        assert!(!reads_a_sentence(line), "{line}");
+    }
+    let gateway = sources().into_iter().filter(|it| it.starts_with("gateway/") && !is_test(it));
+    let (mut found, mut readers) = (Vec::new(), BTreeSet::new());
+    for name in gateway {
+        let text = without_tests(&name);
+        for (n, line) in text.lines().enumerate().filter(|(_, line)| reads_a_sentence(line)) {
+            if READERS.iter().any(|(reader, _)| *reader == name) {
+                readers.insert(name.clone());
+            } else {
+                found.push(format!("{name}:{}: {}", n + 1, line.trim()));
+            }
+        }
+    }
+    none("a sentence is read: give it a code", &found);
+    assert_eq!(readers.len(), READERS.len(), "some read none any more: {readers:?}");
 }
 
 /// Tests may do what they like.

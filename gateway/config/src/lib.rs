@@ -8,6 +8,7 @@ mod digest;
 mod fault;
 pub mod keys;
 pub mod map_layer;
+mod named;
 mod profiles;
 mod read;
 mod section;

@@ -2,9 +2,9 @@
 //!
 //! The keys are the fields of [`Profile`]; a new field is a new key without a line here.
 
+use standpipe_rules::registry::MAX_INTERVAL_S;
 use standpipe_rules::registry::Profile;
 use standpipe_rules::registry::profile::built_in;
-use standpipe_rules::wire::MAX_INTERVAL_S;
 use standpipe_shared::Name;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};

@@ -1,8 +1,7 @@
 //! The sections one by one, and the files they name.
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use standpipe_machine::small_file;
 use standpipe_rules::incidents::Steps;
@@ -11,14 +10,13 @@ use standpipe_store::files::Database;
 use toml::de::DeTable;
 
 use super::fault::Faults;
+use super::named::{content, path, secret};
 use super::section::{Notes, Section};
 use super::{
     Broker, ClientCertificate, Config, Door, Escalation, Http, Influx, Language, Mqtt,
     RegistryFiles, Secret, Store, Verify, digest, profiles, webhooks,
 };
 
-/// The largest secret or certificate, bytes.
-const MAX_SECRET: u64 = 64 * 1024;
 /// No time of escalation is longer than a week, seconds.
 const MAX_STEP_S: u32 = 7 * 86_400;
 /// Two weeks of evidence are enough, hours.
@@ -271,50 +269,4 @@ fn registry(mut section: Section, folder: &Path, notes: &mut Notes) -> RegistryF
         RegistryFiles { stations: file("stations", notes), devices: file("devices", notes) };
     section.end(notes);
     files
-}
-
-/// A file's place, from the folder of the configuration.
-fn path(
-    section: &mut Section,
-    key: &'static str,
-    folder: &Path,
-    notes: &mut Notes,
-) -> Option<PathBuf> {
-    section.text(key, notes).map(|text| folder.join(text))
-}
-
-/// The bytes of a file that the configuration names.
-pub(super) fn content(
-    section: &mut Section,
-    key: &'static str,
-    folder: &Path,
-    notes: &mut Notes,
-) -> Option<Vec<u8>> {
-    let path = path(section, key, folder, notes)?;
-    let text = match small_file::read(&path, MAX_SECRET) {
-        Ok(bytes) if bytes.is_empty() => format!("{} is empty: fill it", path.display()),
-        Ok(bytes) => return Some(bytes),
-        Err(bad) if bad.kind() == ErrorKind::FileTooLarge => {
-            format!("{} has over {MAX_SECRET} bytes: name another file", path.display())
-        }
-        Err(bad) => format!("{} cannot be read ({bad}): put it there", path.display()),
-    };
-    section.fault(key, text, notes);
-    None
-}
-
-/// The trimmed text of a file that the configuration names.
-pub(super) fn secret(
-    section: &mut Section,
-    key: &'static str,
-    folder: &Path,
-    notes: &mut Notes,
-) -> Option<Secret> {
-    let bytes = content(section, key, folder, notes)?;
-    let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
-    if text.is_empty() {
-        section.fault(key, "no text in that file: write the secret into it", notes);
-        return None;
-    }
-    Some(Secret::new(text))
 }

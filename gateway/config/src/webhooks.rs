@@ -10,7 +10,7 @@ use standpipe_trust::Trust;
 use toml::de::DeTable;
 
 use super::Webhook;
-use super::read::{content, secret};
+use super::named::{content, secret};
 use super::section::{Notes, Section, whole};
 
 /// Steps of escalation.

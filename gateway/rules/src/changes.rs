@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::Measurements;
 
 use crate::Ms;
-use crate::incidents::{Action, Actor, IncidentId, Refused};
-use crate::orders::{Command, Of};
+use crate::action::{Action, Actor, Refused};
+use crate::asked::{Command, Of};
 use crate::registry::DeviceIx;
+use crate::state::IncidentId;
 use crate::status::DeviceStatus;
-use crate::trail::TrailCode;
+pub use crate::trail::{Hop, Receiver, TrailEntry};
 
 /// Everything that follows from a batch of messages and the passing of time.
 #[derive(Clone, Debug, Default)]
@@ -161,27 +162,6 @@ pub struct Presence {
     pub at: Ms,
 }
 
-/// One line of an incident's trail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrailEntry {
-    /// Whose.
-    pub incident: IncidentId,
-    /// When.
-    pub at: Ms,
-    /// What.
-    pub hop: Hop,
-    /// By whom: a person, a station, a device, `gateway`.
-    pub by: Box<str>,
-    /// In words or numbers; nothing reads them but people.
-    pub detail: Box<str>,
-    /// The same for programs.
-    #[serde(default)]
-    pub code: TrailCode,
-    /// Of what people do: the authenticated name of who did it, beside `by`, which they claim.
-    #[serde(default)]
-    pub actor: Box<str>,
-}
-
 /// An action that was refused: to be logged, with who tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedAction {
@@ -191,112 +171,6 @@ pub struct RefusedAction {
     pub action: Action,
     /// Why not.
     pub why: Refused,
-}
-
-impl TrailEntry {
-    /// What the gateway has to say, in the words of its code.
-    #[must_use]
-    pub fn new(incident: IncidentId, (at, hop): (Ms, Hop), by: &str, code: TrailCode) -> Self {
-        let (by, detail) = (by.into(), code.words().into());
-        Self { incident, at, hop, by, detail, code, actor: Box::default() }
-    }
-}
-
-/// The hops of an incident from the sensor to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hop {
-    /// The device measured it.
-    Measured,
-    /// The gateway received it.
-    Received,
-    /// A condition was raised.
-    Raised,
-    /// A condition ended.
-    Cleared,
-    /// A page was committed.
-    Paged,
-    /// The broker or webhook confirmed a page.
-    Delivered,
-    /// A page was given up.
-    GivenUp,
-    /// A terminal showed it.
-    Shown,
-    /// A person took it.
-    Acknowledged,
-    /// Somebody was sent.
-    Dispatched,
-    /// Somebody arrived.
-    Arrived,
-    /// A person wrote something.
-    Commented,
-    /// A person says it is done.
-    Resolved,
-    /// Evidence is being collected.
-    Verifying,
-    /// It was opened again: a new episode.
-    Reopened,
-    /// Nothing was done for too long.
-    Forgotten,
-    /// It joined, or left, a zone's or area's incident.
-    Attached,
-    /// It is over.
-    Closed,
-}
-
-impl Hop {
-    /// All of them, in the order in which they usually come.
-    pub const ALL: [Self; 18] = [
-        Self::Measured,
-        Self::Received,
-        Self::Raised,
-        Self::Cleared,
-        Self::Paged,
-        Self::Delivered,
-        Self::GivenUp,
-        Self::Shown,
-        Self::Acknowledged,
-        Self::Dispatched,
-        Self::Arrived,
-        Self::Commented,
-        Self::Resolved,
-        Self::Verifying,
-        Self::Reopened,
-        Self::Forgotten,
-        Self::Attached,
-        Self::Closed,
-    ];
-
-    /// The hop of that name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|hop| hop.as_str() == name)
-    }
-
-    /// The name in the trail.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Measured => "measured",
-            Self::Received => "received",
-            Self::Raised => "raised",
-            Self::Cleared => "cleared",
-            Self::Paged => "paged",
-            Self::Delivered => "delivered",
-            Self::GivenUp => "given_up",
-            Self::Shown => "shown",
-            Self::Acknowledged => "acknowledged",
-            Self::Dispatched => "dispatched",
-            Self::Arrived => "arrived",
-            Self::Commented => "commented",
-            Self::Resolved => "resolved",
-            Self::Verifying => "verifying",
-            Self::Reopened => "reopened",
-            Self::Forgotten => "forgotten",
-            Self::Attached => "attached",
-            Self::Closed => "closed",
-        }
-    }
 }
 
 /// One message owed to one receiver about one incident.
@@ -319,16 +193,6 @@ pub struct Page {
     /// Counts the pages of this gateway: of two, the lower was owed first.
     #[serde(default)]
     pub number: u64,
-}
-
-/// To whom a page goes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Receiver {
-    /// A station's topic.
-    Station(Box<str>),
-    /// A webhook, by its name in the configuration.
-    Webhook(Box<str>),
 }
 
 /// What one device sent within one hour (arrival clock) of one boot.
@@ -384,16 +248,4 @@ pub struct Counts {
     pub refused_actions: u64,
     /// Readings older than the newest: kept, moved nothing.
     pub out_of_order: u64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Hop;
-
-    #[test]
-    fn a_hop_is_named_as_it_is_written() {
-        for hop in Hop::ALL {
-            assert_eq!(serde_json::to_string(&hop).unwrap(), format!("\"{}\"", hop.as_str()));
-        }
-    }
 }

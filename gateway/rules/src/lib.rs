@@ -12,7 +12,10 @@
 //! | [`registry`] | stations, devices, profiles; their files |
 //! | [`detect`] | what is true of a device, a zone, an area |
 //! | [`incidents`] | what people handle, and who is told when |
+//! | [`state`] | where an incident stands, and every way it can go: one table |
+//! | [`action`] | what people do to an incident, and who they are |
 //! | [`orders`] | settings and commands: what is asked of devices, and how far that has got |
+//! | [`asked`] | what people may ask of devices; one command |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`status`] | what of a device's own word about itself is kept |
 //! | [`trail`] | what a line of an incident's trail says, as a code and in words |
@@ -24,6 +27,8 @@
 //!
 //! Not here: where changes are kept (`standpipe_store`), how pages travel (`standpipe_notify`).
 
+pub mod action;
+pub mod asked;
 pub mod backtest;
 pub mod changes;
 pub mod detect;
@@ -36,6 +41,7 @@ mod plain;
 pub mod registry;
 pub mod selftest;
 pub mod shift;
+pub mod state;
 pub mod status;
 pub mod trail;
 pub mod wire;

@@ -2,14 +2,18 @@
 //! from them; nothing reads the words again. Lines of before there were codes are in [`before`].
 
 mod before;
+mod entry;
+mod span;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use standpipe_shared::Condition;
 
 use crate::Ms;
-use crate::changes::{Hop, Receiver};
-use crate::incidents::{IncidentId, Outcome, Said, span};
+use crate::state::{IncidentId, Outcome};
+pub use entry::{Hop, Receiver, TrailEntry};
+pub(crate) use span::span;
+pub use span::{Unit, rounded};
 
 /// What a line says beside its hop, as programs read it: `code`, and `parts` where it has some.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +96,17 @@ pub enum TrailCode {
     OpenAfterFire,
     /// What stood for it is over, and it is still true.
     OutlastsParent,
+}
+
+/// What was said that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Where, escaped.
+    pub topic: Box<str>,
+    /// The beginning of what, escaped.
+    pub payload: Box<str>,
+    /// Why it can't be read: a code.
+    pub why: Box<str>,
 }
 
 /// How often something was raised of late.

@@ -15,6 +15,7 @@ use standpipe_rules::{Changes, Ms};
 
 use super::commit::Newest;
 use super::reader::{newest, ulid};
+use super::rows::json_column;
 use super::{Store, StoreError, block, rows};
 
 /// Stations whose terminal is there, by MQTT.
@@ -85,7 +86,7 @@ impl Store {
             let mut found = find.query([&device.id])?;
             let mut device = std::borrow::Cow::Borrowed(device);
             let ix = if let Some(row) = found.next()? {
-                let old: Device = json(row, "device")?;
+                let old: Device = json_column(row, "device")?;
                 if device.area.is_empty() && !old.area.is_empty() {
                     device.to_mut().area.clone_from(&old.area);
                 }
@@ -130,7 +131,7 @@ impl Store {
     ) -> Result<Registry, StoreError> {
         let mut registry = Registry::new(profiles);
         self.each("SELECT json FROM station ORDER BY id", |row| {
-            let station: Station = json(row, "station")?;
+            let station: Station = json_column(row, "station")?;
             registry.put_station(station);
             Ok(())
         })?;
@@ -138,7 +139,7 @@ impl Store {
             self.conn.query_row("SELECT count(*) FROM device", (), |row| row.get(0))?;
         registry.reserve(devices as usize);
         self.each("SELECT json, ix FROM device ORDER BY ix", |row| {
-            let device: Device = json(row, "device")?;
+            let device: Device = json_column(row, "device")?;
             let id = device.id.clone();
             let (is, was) = (registry.put_device(device), DeviceIx(row.get(1)?));
             if is == was {
@@ -177,7 +178,7 @@ impl Store {
         })?;
         self.conditions = conditions;
         self.each("SELECT value FROM meta WHERE key = 'watch'", |row| {
-            world.restore_wholes(json::<Wholes>(row, "meta `watch`")?);
+            world.restore_wholes(json_column::<Wholes>(row, "meta `watch`")?);
             Ok(())
         })?;
         world.restore_book(self.saved()?);
@@ -206,11 +207,11 @@ impl Store {
     fn saved(&self) -> Result<Saved, StoreError> {
         let mut saved = Saved::default();
         self.each("SELECT value FROM meta WHERE key = 'book'", |row| {
-            saved.meta = json::<Meta>(row, "meta `book`")?;
+            saved.meta = json_column::<Meta>(row, "meta `book`")?;
             Ok(())
         })?;
         self.each("SELECT inner, number FROM incident WHERE open = 1 ORDER BY number", |row| {
-            let mut incident: Incident = json(row, "incident")?;
+            let mut incident: Incident = json_column(row, "incident")?;
             incident.number = row.get::<_, i64>(1)?.cast_unsigned();
             saved.incidents.push(incident);
             Ok(())
@@ -241,7 +242,7 @@ impl Store {
     fn moment(&self) -> Result<Option<Moment>, StoreError> {
         let mut moment = None;
         self.each("SELECT value FROM meta WHERE key = 'clock'", |row| {
-            moment = Some(json(row, "meta `clock`")?);
+            moment = Some(json_column(row, "meta `clock`")?);
             Ok(())
         })?;
         Ok(moment)
@@ -251,7 +252,7 @@ impl Store {
     fn present(&self) -> Result<(Terminals, Vec<Box<str>>), StoreError> {
         let mut terminals: Option<Terminals> = None;
         self.each("SELECT value FROM meta WHERE key = 'terminals'", |row| {
-            terminals = Some(json(row, "meta `terminals`")?);
+            terminals = Some(json_column(row, "meta `terminals`")?);
             Ok(())
         })?;
         let (mut by_terminal, mut by_page) = (BTreeSet::new(), Vec::new());
@@ -316,25 +317,6 @@ impl Store {
             *told = set;
         }
     }
-}
-
-/// The first column, as JSON.
-pub(super) fn json<T: serde::de::DeserializeOwned>(
-    row: &Row<'_>,
-    what: &str,
-) -> Result<T, StoreError> {
-    parsed(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, what)
-}
-
-/// A column of JSON.
-pub(super) fn parsed<T: serde::de::DeserializeOwned>(
-    text: &str,
-    what: &str,
-) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|bad| StoreError::Unreadable {
-        what: format!("{what} {}", text.chars().take(60).collect::<String>()),
-        why: bad.to_string(),
-    })
 }
 
 fn page(row: &Row<'_>) -> Result<Page, StoreError> {

@@ -10,8 +10,7 @@ use standpipe_rules::orders::{
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_shared::Settings;
 
-use super::load::parsed;
-use super::rows::{json_of, put};
+use super::rows::{json_column, json_of, parsed, put};
 use super::{Reader, Store, StoreError};
 
 /// How long commands are kept after they expired: as long as raw readings.
@@ -127,17 +126,17 @@ impl Store {
             let name: Box<str> = row.get(2)?;
             let profile = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)? == "profile";
             let of = if profile { Of::Profile(name) } else { Of::Device(name) };
-            saved.wishes.push((of, super::load::json(row, "wish")?));
+            saved.wishes.push((of, json_column(row, "wish")?));
             Ok(())
         })?;
         self.each("SELECT json, ix FROM settings", |row| {
-            saved.settings.push((DeviceIx(row.get(1)?), super::load::json(row, "settings")?));
+            saved.settings.push((DeviceIx(row.get(1)?), json_column(row, "settings")?));
             Ok(())
         })?;
         let sql = "SELECT json, ix, number, state = 'queued' FROM command
                    WHERE state IN ('queued', 'sent', 'expired')";
         self.each(sql, |row| {
-            let it: Command = super::load::json(row, "command")?;
+            let it: Command = json_column(row, "command")?;
             let (device, number) = (DeviceIx(row.get(1)?), row.get::<_, i64>(2)?.cast_unsigned());
             let resend_owed = it.state == CommandState::Sent && row.get(3)?;
             saved.commands.push(Command { device, number, resend_owed, ..it });

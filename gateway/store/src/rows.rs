@@ -1,6 +1,6 @@
 //! One table, one function: how each row is written. All statements are kept prepared.
 
-use rusqlite::{Connection, OptionalExtension, Params};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::Serialize;
 use serde_json::json;
 use standpipe_rules::Ms;
@@ -51,6 +51,25 @@ pub(super) fn put(conn: &Connection, sql: &str, params: impl Params) -> Result<(
 
 pub(super) fn json_of(what: &str, value: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|bad| unreadable(what, &bad))
+}
+
+/// The first column, as JSON.
+pub(super) fn json_column<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    what: &str,
+) -> Result<T, StoreError> {
+    parsed(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, what)
+}
+
+/// A text of JSON.
+pub(super) fn parsed<T: serde::de::DeserializeOwned>(
+    text: &str,
+    what: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|bad| StoreError::Unreadable {
+        what: format!("{what} {}", text.chars().take(60).collect::<String>()),
+        why: bad.to_string(),
+    })
 }
 
 fn unreadable(what: &str, bad: &serde_json::Error) -> StoreError {

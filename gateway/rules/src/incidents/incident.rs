@@ -9,13 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
 
 use super::damp::{Flaps, Held, Sounded};
-use super::unreadable::Said;
 use super::wire::NearHydrant;
 use super::{IncidentId, Outcome, State};
 use crate::Ms;
 use crate::changes::Receiver;
 use crate::fact::{Reason, Subject};
 use crate::registry::{DeviceIx, Registry};
+use crate::trail::Said;
 
 /// Why something true is not acted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

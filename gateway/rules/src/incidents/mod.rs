@@ -5,7 +5,6 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `state` | every way an incident can go: one table |
 //! | `incident` | one incident and what is true of it |
 //! | `book` | all open incidents, how they are found, kept and restored |
 //! | `hear` | what detection found |
@@ -27,10 +26,12 @@
 //! | `nearest`, `distance` | the hydrants near a fire |
 //! | `wire`, `title` | an incident as stations see it |
 //!
+//! Below it, because others name it too: where an incident stands ([`crate::state`]), what people do
+//! ([`crate::action`]), what a line of its trail says ([`crate::trail`]).
+//!
 //! Not here: what makes a condition true (`detect`), how a page travels (`standpipe_notify`).
 
 mod act;
-mod action;
 mod announce;
 mod authority;
 mod book;
@@ -49,7 +50,6 @@ mod nearest;
 mod plan;
 mod preview;
 mod route;
-mod state;
 mod title;
 mod unreadable;
 mod verify;
@@ -58,13 +58,15 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use action::{Action, ActionKind, Refused};
+pub use crate::action::{AccountRole, Action, ActionKind, Actor, Refused};
+use crate::state;
+pub use crate::state::{Event, IncidentId, Outcome, State, step};
+pub use crate::trail::{Said, Unit, rounded};
 pub use announce::{Announcement, BadAnnouncement, Scope, WINDOWS_MOST, mutable};
-pub use authority::{AccountRole, Actor, authorise};
+pub use authority::authorise;
 pub use book::{Book, Meta, Saved, View};
 pub use bulletin::{Lost, Work, bulletins};
-pub(crate) use damp::span;
-pub use damp::{Flaps, Held, Sounded, Unit, rounded};
+pub use damp::{Flaps, Held, Sounded};
 pub use ids::{Cause, Secret};
 pub use incident::{Incident, Member, Quiet, Rank};
 pub use mute::{Announced, Window};
@@ -73,11 +75,6 @@ pub use preview::{
     Difference, Hears, Muted, Preview, Scene, Told, conditions_of, differences, preview,
 };
 pub use route::rehearse;
-pub use state::{Event, Outcome, State, step};
-pub use unreadable::Said;
 pub use wire::{
     Flapping, NearHydrant, Place, QuietCode, Text, UNVERIFIED, WireDevice, WireIncident, with_page,
 };
-
-/// An incident's id.
-pub type IncidentId = ulid::Ulid;

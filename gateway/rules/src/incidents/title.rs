@@ -2,11 +2,10 @@
 
 use standpipe_shared::{Class, Condition};
 
-use super::damp::span;
 use super::wire::{Place, QuietCode, Text, UNVERIFIED, WireIncident};
 use crate::Ms;
 use crate::fact::Reason;
-use crate::trail::Times;
+use crate::trail::{Times, span};
 
 /// A fire that is told of this late is marked, s: a page takes seconds.
 const LATE_MARKED_S: u32 = 60;

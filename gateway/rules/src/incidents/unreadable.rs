@@ -8,7 +8,7 @@ use standpipe_shared::Condition;
 
 use super::book::{Book, Cx};
 use super::damp::{About, Again, Flaps};
-use super::{Incident, View};
+use super::{Incident, Said, View};
 use crate::Changes;
 use crate::changes::Hop;
 use crate::fact::{Moments, Raised, Subject};
@@ -19,17 +19,6 @@ use crate::wire::Arrived;
 const TOPICS_MOST: usize = 20;
 /// Kept alarms that cannot be read and were told; beyond it the oldest may be told again.
 const RETAINED_MOST: usize = 1_000;
-
-/// What was said that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
-    /// Where, escaped.
-    pub topic: Box<str>,
-    /// The beginning of what, escaped.
-    pub payload: Box<str>,
-    /// Why it can't be read: a code.
-    pub why: Box<str>,
-}
 
 /// One that the broker kept and that was told: it comes again with every session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,16 +8,15 @@
 //! | file | idea |
 //! |---|---|
 //! | `settings` | one device's settings: told, sent, applied or refused |
-//! | `command` | one command: queued, sent, answered, refused or expired |
 //! | `resend` | when a command that was sent and not answered is sent again |
 //! | `shift` | what is waited for when the gateway's clock is set |
-//! | `asked` | what people may ask, and why not |
+//!
+//! What people may ask, and one command, are below it ([`crate::asked`]), because [`crate::Changes`] names
+//! them too.
 //!
 //! Not here: how an order travels (`standpipe_notify::device`), where it is kept
 //! (`standpipe_store`), what a device makes of it (`standpipe-firmware`).
 
-mod asked;
-mod command;
 mod resend;
 mod settings;
 mod shift;
@@ -29,8 +28,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use standpipe_shared::Settings;
 use ulid::Ulid;
 
-pub use asked::{Asked, BadCommand, EXPIRES_S, Of, Order, OrderRefused, Wish, Wished};
-pub use command::{Command, CommandState};
+pub use crate::asked::{Asked, BadCommand, EXPIRES_S, Of, Order, OrderRefused, Wish, Wished};
+pub use crate::asked::{Command, CommandState};
 pub use settings::{DeviceSettings, SettingsState, Shown, Source, Told, WaitsFor};
 
 use crate::registry::{Device, DeviceIx, Registry};

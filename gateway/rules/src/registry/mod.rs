@@ -44,6 +44,8 @@ pub enum Level {
 
 /// How many levels there are: no chain of command is longer.
 const LEVELS: usize = 4;
+/// The longest interval between readings a device may have, seconds: one day.
+pub const MAX_INTERVAL_S: u32 = 86_400;
 
 /// One that acts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,9 +3,8 @@
 
 use standpipe_shared::Condition;
 
-use super::TrailCode;
-use crate::changes::{Hop, Receiver};
-use crate::incidents::Outcome;
+use super::{Hop, Receiver, TrailCode};
+use crate::state::Outcome;
 
 /// The units of 0.1.0's spans, s.
 const UNITS: [(&str, u32); 4] = [("s", 1), ("min", 60), ("h", 3_600), ("days", 86_400)];

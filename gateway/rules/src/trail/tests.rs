@@ -1,8 +1,7 @@
 //! Each code, its words, how it is kept, and the lines of before there were codes.
 
-use super::{Said, Times, TrailCode};
-use crate::changes::{Hop, Receiver};
-use crate::incidents::Outcome;
+use super::{Hop, Receiver, Said, Times, TrailCode};
+use crate::state::Outcome;
 use standpipe_shared::Condition;
 
 fn page(to: Receiver, (step, repeat): (u8, u32), why: &str) -> TrailCode {

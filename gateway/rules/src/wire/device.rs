@@ -5,7 +5,8 @@ use standpipe_shared::Name;
 
 use super::rejected::{Parsed, Reason, Rejected, push};
 use super::salvage::{Repaired, Salvaged, Words, object, unwrapped};
-use super::{MAX_INTERVAL_S, Message, owned, repair, shortened, truth};
+use super::{Message, owned, repair, shortened, truth};
+use crate::registry::MAX_INTERVAL_S;
 
 const STATUS: Words = Words {
     what: "status",

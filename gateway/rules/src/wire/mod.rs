@@ -23,7 +23,7 @@ mod truth;
 use standpipe_shared::{Alarm, BadTopic, Channel, Name, Reading, StationChannel, Topic};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::incidents::Action;
+use crate::action::Action;
 use crate::plain;
 use alarm::Sender;
 pub use rejected::{Parsed, Reason, Rejected};
@@ -41,9 +41,6 @@ pub const MAX_HEAD: usize = 4 * 1024;
 pub const MAX_REJECTED: usize = 64;
 /// The longest text a device or person may send in one field, characters; longer ones are cut.
 pub const MAX_TEXT: usize = 1_000;
-
-/// The longest interval between readings a device may have, seconds: one day.
-pub const MAX_INTERVAL_S: u32 = 86_400;
 
 /// How a message came, whatever it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use standpipe_shared::Name;
 
-use crate::incidents::{Action, ActionKind, IncidentId};
+use crate::action::{Action, ActionKind};
+use crate::state::IncidentId;
 
 use super::rejected::Parsed;
 use super::salvage::{Repaired, Salvaged, Words, never, object};

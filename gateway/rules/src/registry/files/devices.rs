@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use standpipe_shared::Kind;
 
-use super::super::{Device, Profile, Registry};
+use super::super::{Device, MAX_INTERVAL_S, Profile, Registry};
 use super::File;
 use super::rows::{Columns, Read, Row, read as rows};
-use crate::wire::MAX_INTERVAL_S;
 
 /// The columns of the contract.
 pub(super) const COLUMNS: Columns = Columns {

@@ -117,7 +117,7 @@ const fn nobody() -> DeviceIx {
 
 impl Command {
     /// One that was just asked for; `asked` says how long it is waited for.
-    pub(super) fn queued(
+    pub(crate) fn queued(
         (id, number): (Ulid, u64),
         device: DeviceIx,
         asked: Asked,
@@ -159,18 +159,18 @@ impl Command {
     }
 
     /// The broker has it; `resends` is which sending that was.
-    pub(super) fn sent(&mut self, resends: u32, at: Ms) {
+    pub(crate) fn sent(&mut self, resends: u32, at: Ms) {
         self.state = step(self.state, Event::Sent);
         self.sent_at = self.sent_at.or(Some(at));
         self.resend_owed &= resends != self.resends;
     }
 
-    pub(super) fn answered(&mut self, ok: bool, detail: &str, at: Ms) {
+    pub(crate) fn answered(&mut self, ok: bool, detail: &str, at: Ms) {
         self.state = step(self.state, if ok { Event::Done } else { Event::NotDone });
         (self.detail, self.answered_at) = (detail.into(), Some(at));
     }
 
-    pub(super) fn expired(&mut self) {
+    pub(crate) fn expired(&mut self) {
         self.state = step(self.state, Event::TimeUp);
         (self.resend_owed, self.resend_at) = (false, None);
     }

@@ -1,4 +1,6 @@
-//! What people may ask of devices, and why not.
+//! What people may ask of devices, and why not; one command, from a wish to its answer.
+
+mod command;
 
 use std::ops::RangeInclusive;
 
@@ -7,6 +9,8 @@ use standpipe_shared::{Kilopascals, Settings, SettingsFault, Verb};
 
 use crate::Ms;
 use crate::registry::Profile;
+
+pub use command::{Command, CommandState};
 
 /// For how long a command may be waited for, seconds: at most a week.
 pub const EXPIRES_S: RangeInclusive<u32> = 1..=604_800;

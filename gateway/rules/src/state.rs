@@ -1,8 +1,11 @@
 //! Where an incident stands, and every way it can go from there: one table.
 //!
-//! What an event does besides (pages, timers, the trail) is in [`super::hear`] and [`super::act`].
+//! What an event does besides (pages, timers, the trail) is in `incidents::hear` and `incidents::act`.
 
 use serde::{Deserialize, Serialize};
+
+/// An incident's id.
+pub type IncidentId = ulid::Ulid;
 
 /// Where an incident stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
