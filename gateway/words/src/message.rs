@@ -42,7 +42,7 @@ impl Desk {
 /// An incident as far as a message needs it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Incident {
-    /// Its id.
+    /// The same in all messages about it.
     pub id: IncidentId,
     /// Counts what can be seen of it.
     #[serde(default)]
@@ -66,7 +66,7 @@ pub struct Incident {
     /// The device it is about; one that is not whole is none.
     #[serde(default, deserialize_with = "whole_or_none")]
     pub device: Option<WireDevice>,
-    /// The zone.
+    /// Where several detectors agree, or all are silent; `None`: it is about one device.
     #[serde(default)]
     pub zone: Option<Box<str>>,
     /// What and where, in a line.
