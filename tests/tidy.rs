@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "tidy/docs.rs"]
+mod docs;
+
 /// Everything that may stand at the top.
 const TOP: &[&str] = &[
     ".cargo",

@@ -25,7 +25,7 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
-    /// An incident.
+    /// One incident, at one of its moments.
     Incident,
     /// The notices of a day.
     Digest,
@@ -75,7 +75,7 @@ impl Caller {
 pub struct Attempt<'a> {
     /// What it is made with.
     pub caller: &'a Caller,
-    /// `url`
+    /// Where it goes; may hold a secret.
     pub url: &'a Url,
     /// The content of `secret_file`.
     pub secret: Option<&'a Secret>,

@@ -62,9 +62,9 @@ impl FormatFacts {
 /// Which addresses a format is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {
-    /// `http://…`, `https://…`
+    /// A request to `http://…` or `https://…`.
     Http,
-    /// `smtp://…`, `smtps://…`
+    /// A mail by `smtp://…` or `smtps://…`.
     Smtp,
 }
 
@@ -97,7 +97,7 @@ pub enum EarlierMessages {
 /// How much a receiver takes a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MinuteLimit {
-    /// Messages.
+    /// So many are sent in a minute at most.
     pub messages: usize,
     /// Of these, so many are kept for fires.
     pub kept_for_fires: usize,

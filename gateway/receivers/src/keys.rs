@@ -17,7 +17,7 @@ pub struct OwnKey {
 /// How the value of a key is written.
 #[derive(Clone, Copy, Debug)]
 pub enum KeyShape {
-    /// A text.
+    /// Any text, in quotes.
     Text,
     /// A list of texts.
     List {
@@ -40,7 +40,7 @@ pub struct OwnKeys<'a> {
 /// Something is wrong with the value of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyFault {
-    /// The key.
+    /// As it is called in the configuration.
     pub key: &'static str,
     /// What is wrong, and what to do.
     pub text: &'static str,

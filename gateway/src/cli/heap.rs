@@ -4,6 +4,12 @@
 //! 100,000 devices that is a fifth of the gateway's memory. It reads how many there may be from
 //! the environment, before `main` and never again; so the program starts itself once more, in
 //! the same process.
+//!
+//! Not another allocator in its place. With 1,000 devices and 2,000 readings a second the peak is
+//! 29.8 MiB with one heap and 30.7 with the C library's own number of them, but 40.0 with mimalloc and
+//! 39.4 with jemalloc, each of them under SQLite too; set as Rust's global allocator they would not
+//! reach SQLite, which has two fifths of all that is allocated. `mallopt` can set the number
+//! in the running program, but only by `unsafe` code, which this workspace forbids.
 
 use std::env::{args_os, var_os};
 use std::os::unix::process::CommandExt as _;

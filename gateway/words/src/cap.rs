@@ -14,7 +14,7 @@ use standpipe_shared::{Class, Condition, Severity};
 use crate::language::{Lang, Language};
 use crate::message::{Desk, headline, link, said, water};
 
-/// Its type.
+/// What it is served and sent as.
 pub const TYPE: &str = "application/cap+xml";
 /// A device is somewhere within this of its place, km.
 const RADIUS_KM: f64 = 0.1;
@@ -33,7 +33,7 @@ pub struct Message<'a> {
 /// A message that was sent before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {
-    /// Its id.
+    /// The `identifier` that it had.
     pub id: String,
     /// When it was owed.
     pub sent: Ms,
@@ -222,6 +222,10 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// A document being written.
+///
+/// By hand: what a library such as `quick-xml` would take over are these few lines, for names
+/// are constants here. Texts would still be ours: it lets through what XML 1.0 can't hold
+/// ([`escaped`] leaves it out), and text messages need them escaped without a document.
 struct Xml(String);
 
 impl Xml {

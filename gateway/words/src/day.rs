@@ -59,7 +59,7 @@ pub struct Hour {
 /// The newest digest that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// Its day.
+    /// The day that it is about.
     pub day: Day,
     /// Up to when it tells.
     pub to: Ms,
@@ -68,7 +68,7 @@ pub struct Told {
 /// What is to be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Nothing.
+    /// There is nothing to tell yet.
     Nothing,
     /// Digests begin: remember that, and make the first one when its hour comes.
     Begin(Told),

@@ -37,7 +37,7 @@ pub const fn kind(it: Kind) -> Say {
     }
 }
 
-/// A severity.
+/// How bad it is, in a word.
 #[must_use]
 pub const fn severity(it: Severity) -> Say {
     match it {
@@ -125,7 +125,7 @@ pub fn reason(it: &str) -> Option<Say> {
     })
 }
 
-/// A condition.
+/// What is wrong, in a few words.
 #[must_use]
 pub const fn condition(it: Condition) -> Say {
     match it {

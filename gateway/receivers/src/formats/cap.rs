@@ -9,7 +9,7 @@ use crate::facts::{Digests, EarlierMessages, FormatFacts, ReceiverFormat};
 use crate::http;
 use crate::keys::OwnKeys;
 
-/// `cap`
+/// CAP 1.2, for the programs of other alarm centres.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cap;
 

@@ -18,7 +18,7 @@ use crate::sign::hmac_sha256;
 /// It takes 20,000 bytes of request; JSON and its escapes want some.
 const ROOM: Room = Room::Bytes(12_000);
 
-/// `feishu`
+/// A robot of a Feishu (or Lark) chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Feishu;
 

@@ -7,7 +7,7 @@ use crate::facts::{FormatFacts, ReceiverFormat};
 use crate::http::{self, JSON};
 use crate::keys::OwnKeys;
 
-/// `json`
+/// Our own JSON: what stations' topics show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Json;
 

@@ -15,7 +15,7 @@ const SCRIPT: &str = include_str!("hourly.flux");
 /// A task of InfluxDB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Its name.
+    /// What InfluxDB lists it as; a task of that name is replaced.
     pub name: String,
     /// Its script.
     pub flux: String,

@@ -55,7 +55,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// A token's file.
+    /// Where the token of a program is kept.
     #[must_use]
     pub fn token_file(&self, of: &str) -> PathBuf {
         self.folder.join(format!("influx-{of}.token"))
@@ -84,7 +84,7 @@ pub enum SetupError {
     Refused {
         /// What was asked.
         what: String,
-        /// The status.
+        /// What HTTP said.
         status: StatusCode,
         /// What it said.
         text: String,
