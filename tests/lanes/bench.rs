@@ -88,7 +88,7 @@ impl Bench {
         loop {
             match self.inbox(PATIENCE) {
                 Some(Inbox::Source { up: true, .. }) => return,
-                Some(Inbox::Delivery(delivery)) => self.early.borrow_mut().push_back(delivery),
+                Some(Inbox::Delivery(delivery)) => self.early.borrow_mut().push_back(*delivery),
                 other => panic!("the session does not come up: {other:?}"),
             }
         }
@@ -102,7 +102,7 @@ impl Bench {
         }
         loop {
             match self.inbox(within)? {
-                Inbox::Delivery(delivery) => return Some(delivery),
+                Inbox::Delivery(delivery) => return Some(*delivery),
                 Inbox::Source { up: false, .. } => self.downs.set(self.downs.get() + 1),
                 _ => continue,
             }

@@ -132,11 +132,14 @@ impl Staged {
 }
 
 /// Everything that can reach the engine.
+///
+/// The queues reserve all their places when the gateway starts, so that a place is small: what is
+/// large stands in a box, and takes memory only while it waits.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all that waits are messages")]
 pub enum Inbox {
     /// A message.
-    Delivery(Delivery),
+    Delivery(Box<Delivery>),
     /// A source came up or went down.
     Source {
         /// Which.
@@ -332,7 +335,7 @@ impl EngineHandle {
         if !self.staged.more(&delivery) {
             return Err(Unavailable::Busy);
         }
-        queue.try_send(Inbox::Delivery(delivery)).map_err(|full| {
+        queue.try_send(Inbox::Delivery(Box::new(delivery))).map_err(|full| {
             if let TrySendError::Full(Inbox::Delivery(back)) = &full {
                 self.staged.less(back);
             }

@@ -217,7 +217,7 @@ impl Engine {
         debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
         self.due.messages += 1;
         match inbox {
-            Inbox::Delivery(delivery) => self.deliver(delivery),
+            Inbox::Delivery(delivery) => self.deliver(*delivery),
             Inbox::Source { source, up, at } => self.source(source, up, self.read(at)),
             Inbox::Delivered { page_id, at } => {
                 let at = self.read(at);

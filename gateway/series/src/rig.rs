@@ -11,12 +11,12 @@ use standpipe_engine::{
     Delivery, Engine, EngineHandle, Outlets, SourceIx, Sources, bells, queues, run,
 };
 use standpipe_machine::clock::Clock;
-use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::wire::parse;
+use standpipe_rules::{HOUR_MS, Ms};
 use standpipe_series::pump::{Setup, start};
 use standpipe_series::records::Records;
-use standpipe_series::{HOUR_MS, HistoryQuery, Series};
+use standpipe_series::{HistoryQuery, Series};
 use standpipe_shared::{Field, ROOT};
 use standpipe_store::{Reader, Store};
 use tokio_util::sync::CancellationToken;

@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
-use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Announced, Announcement, BadAnnouncement, Scope};
+use standpipe_rules::{MINUTE_MS, Ms};
 use standpipe_shared::Condition;
 use standpipe_store::accounts::{Area, Job, Right, Work};
 use standpipe_store::readers::ReadError;
@@ -20,13 +20,12 @@ use super::ApiState;
 use super::body::{Body, Id, Moment, signed, text};
 use super::list::List;
 use super::params::Params;
-use super::problem::{Fault, Problem};
+use super::problem::{Code, Fault, Problem, Thing};
 use super::schema::ScopeOf;
 use crate::api::who::Who;
 
 /// How long an exercise lasts when nobody says, minutes.
 const EXERCISE_MIN: u32 = 10;
-const MINUTE_MS: Ms = 60_000;
 
 /// One announcement.
 #[derive(Debug, Serialize, ToSchema)]
@@ -304,14 +303,19 @@ async fn worked(api: &ApiState, (scope, by): (&Scope, &str), job: Job) {
 async fn within(api: &ApiState, who: &Who, scope: Scope) -> Result<(), Problem> {
     let (area, of) = (who.area.clone(), scope.clone());
     let foreign = api.store.read(move |db| view::reaches_beyond(db, &area, &of));
-    let (kind, name) = scope.parts();
+    let kind = match &scope {
+        Scope::Device(_) => Thing::Device,
+        Scope::Zone(_) => Thing::Zone,
+        Scope::Station(_) => Thing::Station,
+    };
+    let (_, name) = scope.parts();
     if foreign.await? { Err(Problem::unknown(kind, name)) } else { Ok(()) }
 }
 
 fn refused(bad: &[BadAnnouncement]) -> Problem {
     let fault = |it: &BadAnnouncement| Fault { field: it.field(), detail: it.to_string() };
     let faults: Vec<Fault> = bad.iter().map(fault).collect();
-    Problem::bad_members("bad-announcement", "Announcement not possible", &faults)
+    Problem::bad_members(Code::BadAnnouncement, "Announcement not possible", &faults)
 }
 
 impl Announce {
