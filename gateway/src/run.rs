@@ -27,6 +27,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
 use standpipe_rules::registry::Registry;
+use standpipe_rules::wire::decoder::Ours;
 use standpipe_series::Series;
 use standpipe_series::embedded::{Embedded, OpenError};
 use standpipe_series::influx::{BadSettings, Influx, Settings};
@@ -156,7 +157,8 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 /// Everything that brings messages: one line each.
 fn feeds(broker: &Broker, root: &str, gateway: &str, clock: &Clock) -> Vec<Feed> {
     let (broker, clock) = (broker.clone(), clock.clone());
-    let lanes = ingest::Setup { broker, root: root.into(), gateway: gateway.into(), clock };
+    let (decoder, root) = (Arc::new(Ours::below(root)), root.into());
+    let lanes = ingest::Setup { broker, root, gateway: gateway.into(), decoder, clock };
     vec![
         ingest::lane(&lanes, Lane::Alarm),     // alarms, statuses, people
         ingest::lane(&lanes, Lane::Telemetry), // readings, and whatever is nobody's

@@ -5,11 +5,13 @@ use standpipe_engine::source::{Facts, Outlet, Port, SourceIx, Sources, receipts}
 use standpipe_engine::{Delivery, Inbox, Queues, queues};
 use standpipe_machine::clock::Clock;
 use standpipe_rules::wire::Message;
+use standpipe_rules::wire::decoder::Ours;
 use standpipe_tests::broker::Broker as Mosquitto;
 use standpipe_transport::ingest::{self, Lane, Setup};
 use standpipe_transport::mqtt::Broker;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -46,8 +48,10 @@ impl Bench {
     }
 
     pub fn below(root: &str, broker: Broker, lane: Lane) -> Self {
-        let (root, gateway, clock) = (root.into(), "test".into(), Clock::new());
-        let feed = ingest::lane(&Setup { broker, root, gateway, clock }, lane);
+        let root: Box<str> = root.into();
+        let (gateway, clock) = ("test".into(), Clock::new());
+        let decoder = Arc::new(Ours::below(&root));
+        let feed = ingest::lane(&Setup { broker, root, gateway, decoder, clock }, lane);
         let facts = feed.facts().clone();
         let (engine, queues) = queues(&Sources::from_iter([facts.clone()]));
         let (outlet, inlet) = receipts();

@@ -67,11 +67,13 @@ pub struct Delivery {
 impl Delivery {
     /// Whether it must not wait behind readings, whatever source it came from: over MQTT, an alarm
     /// on a topic that no filter can name. What takes one back keeps its place behind it.
-    const fn is_alarm(&self) -> bool {
-        matches!(
-            self.parsed.message,
-            Some(Message::Alarm { .. } | Message::UnreadableAlarm { .. } | Message::Cleared { .. })
-        )
+    fn is_alarm(&self) -> bool {
+        self.parsed.messages().any(|message| {
+            matches!(
+                message,
+                Message::Alarm { .. } | Message::UnreadableAlarm { .. } | Message::Cleared { .. }
+            )
+        })
     }
 
     /// About how much memory it takes, bytes.
@@ -83,22 +85,21 @@ impl Delivery {
 
 /// About how much memory a message takes while it waits, bytes.
 pub(crate) fn weight(topic: &str, parsed: &Parsed) -> usize {
-    let readings = match &parsed.message {
-        Some(Message::Telemetry { readings, .. }) => readings.len() * size_of::<Reading>(),
-        Some(Message::UnreadableAlarm { topic, payload, .. }) => topic.len() + payload.len(),
-        Some(
-            Message::Alarm { .. }
-            | Message::Status { .. }
-            | Message::Cleared { .. }
-            | Message::NotUnderstood { .. }
-            | Message::Reply { .. }
-            | Message::Action { .. }
-            | Message::Presence { .. },
-        )
-        | None => 0,
+    let said = |message: &Message| match message {
+        Message::Telemetry { readings, .. } => readings.len() * size_of::<Reading>(),
+        Message::UnreadableAlarm { topic, payload, .. } => topic.len() + payload.len(),
+        Message::Alarm { .. }
+        | Message::Status { .. }
+        | Message::Cleared { .. }
+        | Message::NotUnderstood { .. }
+        | Message::Reply { .. }
+        | Message::Action { .. }
+        | Message::Presence { .. } => 0,
     };
+    let said =
+        parsed.messages().map(said).sum::<usize>() + parsed.more.len() * size_of::<Message>();
     let rejected = parsed.rejected.iter().map(|it| it.payload.len() + it.detail.len());
-    size_of::<Inbox>() + topic.len() + readings + rejected.sum::<usize>()
+    size_of::<Inbox>() + topic.len() + said + rejected.sum::<usize>()
 }
 
 /// What the waiting deliveries weigh, one number for each source.
@@ -135,6 +136,7 @@ impl Staged {
 /// The queues reserve all their places when the gateway starts, so that a place is small: what is
 /// large stands in a box, and takes memory only while it waits.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all that waits are messages")]
 pub enum Inbox {
     /// A message.
     Delivery(Box<Delivery>),

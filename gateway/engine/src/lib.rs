@@ -256,10 +256,11 @@ impl Engine {
         let Delivery { source, receipt, arrived, topic, parsed } = delivery;
         let Came { at, retained, print } = arrived;
         let at = self.read(at);
-        let arrived = Arrived { at, retained, print };
         self.meters.message(source);
         self.meters.repaired.increment(u64::from(parsed.repaired));
-        if let Some(message) = &parsed.message {
+        for (message, part) in parsed.messages().zip(0..) {
+            // Each of several gets ids of its own, the same however often they come.
+            let arrived = Arrived { at, retained, print: print.wrapping_add(part) };
             if matches!(message, Message::Alarm { .. } | Message::UnreadableAlarm { .. }) {
                 self.due.alarms.push(at);
             }

@@ -308,8 +308,7 @@ fn bad_messages_are_kept_in_bounds_and_acknowledged() {
     assert_eq!(all, 30 * 100, "all are counted");
     let payload = vec![b'x'; 100_000];
     let rejected = Rejected { reason: Reason::NotJson, detail: "x".into(), payload, count: 1 };
-    let parsed =
-        standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected], repaired: 0 };
+    let parsed = standpipe_rules::wire::Parsed { rejected: vec![rejected], ..Default::default() };
     let topic = "t".into();
     let delivery = Delivery { source: ALARM, receipt: None, arrived: T0.into(), topic, parsed };
     bench.engine.take(Inbox::Delivery(Box::new(delivery)), T0);
@@ -401,7 +400,7 @@ fn a_queue_that_is_full_says_so_at_once() {
         let payload = vec![0; len];
         let rejected = Rejected { reason: Reason::NotJson, detail: "".into(), payload, count: 1 };
         let parsed =
-            standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected], repaired: 0 };
+            standpipe_rules::wire::Parsed { rejected: vec![rejected], ..Default::default() };
         Delivery {
             source: TELEMETRY,
             receipt: Some(Receipt::new(1)),

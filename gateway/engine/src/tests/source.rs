@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use standpipe_rules::wire::Parsed;
+use standpipe_rules::wire::decoder::{Decoder, Parameters, Raw};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -44,8 +46,7 @@ impl Source for Requests {
 fn incoming(rejected: usize) -> Incoming {
     let payload = vec![0; rejected];
     let rejected = Rejected { reason: Reason::NotJson, detail: "".into(), payload, count: 1 };
-    let parsed =
-        standpipe_rules::wire::Parsed { message: None, rejected: vec![rejected], repaired: 0 };
+    let parsed = Parsed { rejected: vec![rejected], ..Default::default() };
     Incoming { arrived: T0.into(), topic: "".into(), parsed }
 }
 
@@ -97,4 +98,42 @@ fn only_a_source_that_is_needed_makes_the_gateway_blind() {
         engine.world().gateway_stands(Condition::GatewayBlind)
     };
     assert_eq!((blind(Sight::Needed), blind(Sight::Extra)), (true, false));
+}
+
+/// Another maker's detectors: a byte each, in kPa of a loop whose range is a parameter, or `F`.
+struct Loops;
+
+impl Decoder for Loops {
+    fn decode(&self, raw: Raw<'_>, parameters: Parameters<'_>) -> Parsed {
+        let mut parsed = Parsed::default();
+        for (byte, n) in raw.payload.iter().zip(0..) {
+            let device = format!("H-{n}");
+            let kpa = parameters.get(&device, "kpa").unwrap_or_default();
+            let (channel, payload) = match byte {
+                b'F' => ("alarm", r#"{"condition":"smoke","active":true}"#.to_owned()),
+                byte => ("telemetry", format!(r#"{{"pressure_kpa":{}}}"#, f64::from(*byte) * kpa)),
+            };
+            let topic = format!("{ROOT}/a/{device}/{channel}");
+            parsed.more.extend(parse(ROOT, topic.as_bytes(), payload.as_bytes()).message);
+        }
+        parsed
+    }
+}
+
+#[test]
+fn all_messages_of_one_payload_are_kept_before_its_one_receipt_and_its_fire_overtakes() {
+    let table = |device: &str, name: &str| (device == "H-0" && name == "kpa").then_some(2.0);
+    let raw = Raw { topic: b"", payload: &[100, b'F', b'F'] };
+    let parsed = Loops.decode(raw, Parameters::of(&table));
+    let (receipt, topic) = (Some(Receipt::new(7)), "".into());
+    let delivery = Delivery { source: TELEMETRY, receipt, arrived: T0.into(), topic, parsed };
+    let (handle, queues) = queues(&Sources::urgent_and_bulk());
+    handle.deliver(delivery).unwrap();
+    assert_eq!(handle.waiting(), (1, 0), "a fire among them");
+    let mut bench = Bench::new(3);
+    bench.engine.take(queues.urgent.recv().unwrap(), T0);
+    assert_eq!(bench.commit(T0).receipts, [vec![], vec![Receipt::new(7)]]);
+    assert_eq!(bench.count("SELECT COUNT(*) FROM incident WHERE inner LIKE '%\"smoke\"%'"), 2);
+    let values = bench.engine.world().summary(DeviceIx(0)).latest;
+    assert_eq!(values.get(standpipe_shared::Field::PressureKpa), Some(200.0));
 }

@@ -68,7 +68,7 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
     } else if rejected.is_empty() {
         rejected.push(first); // it was not in a member: before, behind or at the end
     }
-    Parsed { message: Some(read(area, device, alarm)), rejected, repaired: 0 }
+    Parsed { rejected, ..Parsed::message(read(area, device, alarm)) }
 }
 
 /// A fire on the topic of readings, as if it had come as an alarm, with what was measured beside it;
@@ -107,7 +107,7 @@ pub(super) fn astray((area, device): (&str, &str), payload: &[u8]) -> Option<Par
         push(&mut rejected, Rejected::new(Reason::TooMany, detail, payload));
     }
     let message = Message::Alarm { area: area.into(), device: device.into(), alarm };
-    Some(Parsed { message: Some(message), rejected, repaired: 0 })
+    Some(Parsed { rejected, ..Parsed::message(message) })
 }
 
 /// Of several alarms in one message, the one that matters most is taken.
@@ -164,7 +164,7 @@ pub(super) fn unreadable(sender: Sender, payload: &[u8], why: Rejected) -> Parse
         payload: shown(payload),
         why: why.reason,
     };
-    Parsed { message: Some(message), rejected: vec![why], repaired: 0 }
+    Parsed { rejected: vec![why], ..Parsed::message(message) }
 }
 
 fn foreign(condition: Condition, payload: &[u8]) -> Rejected {

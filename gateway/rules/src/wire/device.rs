@@ -74,7 +74,7 @@ pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
             }
         }
     };
-    Parsed { message: Some(message), rejected, repaired }
+    Parsed { rejected, repaired, ..Parsed::message(message) }
 }
 
 fn bad_interval(seconds: u32, payload: &[u8]) -> Rejected {
@@ -96,5 +96,5 @@ pub(super) fn reply(area: Name, device: Name, payload: &[u8]) -> Parsed {
             detail: shortened(&it.detail.unwrap_or_default()),
         },
     };
-    Parsed { message: Some(message), rejected, repaired }
+    Parsed { rejected, repaired, ..Parsed::message(message) }
 }

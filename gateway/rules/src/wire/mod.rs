@@ -9,6 +9,7 @@
 //! Not here: what a message means (`world`), where rejected ones are kept (`standpipe_store`).
 
 mod alarm;
+pub mod decoder;
 mod device;
 mod pieces;
 mod rejected;

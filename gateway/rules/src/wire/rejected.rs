@@ -9,6 +9,9 @@ use standpipe_shared::NotFinite;
 pub struct Parsed {
     /// What was understood.
     pub message: Option<Message>,
+    /// What else was understood of the same bytes, in the order in which it was so; ours says one
+    /// thing at a time.
+    pub more: Vec<Message>,
     /// What was not, at most [`MAX_REJECTED`] entries.
     pub rejected: Vec<Rejected>,
     /// Members that were understood although they are not written as they should be, and of which
@@ -116,6 +119,11 @@ pub(super) fn reason(bad: &serde_json::Error) -> Reason {
 }
 
 impl Parsed {
+    /// All that was understood, in order.
+    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.message.iter().chain(&self.more)
+    }
+
     /// Understood, all of it.
     pub(super) fn message(message: Message) -> Self {
         Self { message: Some(message), ..Self::default() }
@@ -123,7 +131,7 @@ impl Parsed {
 
     /// Not understood at all.
     pub(super) fn nothing(rejected: Rejected) -> Self {
-        Self { message: None, rejected: vec![rejected], repaired: 0 }
+        Self { rejected: vec![rejected], ..Self::default() }
     }
 }
 

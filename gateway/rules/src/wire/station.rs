@@ -43,7 +43,7 @@ pub(super) fn action(station: Name, payload: &[u8]) -> Parsed {
             note: shortened(&it.note.unwrap_or_default()),
         },
     });
-    Parsed { message, rejected, repaired }
+    Parsed { message, rejected, repaired, ..Parsed::default() }
 }
 
 /// The terminal came or went.
@@ -51,5 +51,5 @@ pub(super) fn presence(station: Name, payload: &[u8]) -> Parsed {
     let Salvaged { good, rejected, repaired } =
         object::<Presence>(payload, PRESENCE, repair::status);
     let message = good.map(|it| Message::Presence { station: owned(station), online: it.online });
-    Parsed { message, rejected, repaired }
+    Parsed { message, rejected, repaired, ..Parsed::default() }
 }

@@ -43,7 +43,7 @@ pub(super) fn telemetry(area: Name, device: Name, payload: &[u8]) -> Parsed {
     } else {
         Message::NotUnderstood { area, device }
     };
-    Parsed { message: Some(message), rejected, repaired }
+    Parsed { rejected, repaired, ..Parsed::message(message) }
 }
 
 /// Whether a reading says anything. A time alone does not: every maker's envelope has one.

@@ -9,6 +9,7 @@ use standpipe_engine::Came;
 use standpipe_engine::source::{Event, Facts, Incoming, Receipt, Source};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::wire;
+use standpipe_rules::wire::decoder::{Decoder, Parameters, Raw};
 use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
 use tokio::time::sleep_until;
 use tracing::{error, warn};
@@ -206,7 +207,7 @@ impl LaneSource {
                 Some(Frame::Publish(publish)) => {
                     let at = *burst.1.get_or_insert_with(|| setup.clock.stamp());
                     burst.0 += 1;
-                    let message = message(&setup.root, &publish, at);
+                    let message = message(&*setup.decoder, &publish, at);
                     let pkid = publish.pkid;
                     if pkid == 0 {
                         return Ok(Some(Event::Message(message, None)));
@@ -297,8 +298,9 @@ fn is_anothers(lane: Lane, root: &str, publish: &Publish<'_>) -> bool {
     }
 }
 
-fn message(root: &str, publish: &Publish<'_>, at: Stamp) -> Incoming {
-    let parsed = wire::parse(root, publish.topic, publish.payload);
+fn message(decoder: &dyn Decoder, publish: &Publish<'_>, at: Stamp) -> Incoming {
+    let raw = Raw { topic: publish.topic, payload: publish.payload };
+    let parsed = decoder.decode(raw, Parameters::NONE);
     let print = wire::print(publish.topic, publish.payload);
     let arrived = Came { at, retained: publish.retained, print };
     let topic = if parsed.rejected.is_empty() {

@@ -15,7 +15,7 @@
 //! its connection and its acknowledgements:
 //!
 //! ```text
-//! broker ─▶ Link ─▶ wire::parse ─▶ Source::next ─▶ engine
+//! broker ─▶ Link ─▶ Decoder ─▶ Source::next ─▶ engine
 //!        ◀─ PUBACKs of a batch ◀─ Source::acknowledge ◀─ engine, after the commit
 //! ```
 //!
@@ -28,11 +28,13 @@
 mod lane;
 pub mod window;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use standpipe_engine::source::{Facts, Feed, Queue, Sight};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::{BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, URGENT_QUEUE};
+use standpipe_rules::wire::decoder::Decoder;
 use standpipe_rules::wire::topics;
 use window::Limits;
 
@@ -57,6 +59,8 @@ pub struct Setup {
     pub root: Box<str>,
     /// This store's own name, so that two gateways do not share a session by accident.
     pub gateway: Box<str>,
+    /// Reads what comes.
+    pub decoder: Arc<dyn Decoder>,
     /// What time it is.
     pub clock: Clock,
 }

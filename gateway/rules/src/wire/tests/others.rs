@@ -112,7 +112,7 @@ fn an_interval_has_limits() {
         if taken {
             assert_eq!(parsed.rejected, []);
         } else {
-            let rejected = told(&Parsed { message: None, rejected: parsed.rejected, repaired: 0 });
+            let rejected = told(&Parsed { rejected: parsed.rejected, ..Parsed::default() });
             let want =
                 format!("wrong_type ×1 `{payload}`: interval_s {sent} ignored: send 1 to 86400\n");
             assert_eq!(rejected, want);
