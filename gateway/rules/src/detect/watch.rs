@@ -469,7 +469,7 @@ impl Watch {
                 if lost_number && judge.memory.repeats(&values) {
                     judge.repeated(&values, when);
                 } else {
-                    judge.reading(&values, when);
+                    judge.reading(&values, cry, when);
                 }
             }
             judge.backlog(when, newest);

@@ -31,7 +31,7 @@ impl Book {
             Fact::TestBecameReal { device, condition } => {
                 let key = (Subject::Device(device), condition);
                 if let Some(id) = self.home.get(&key).copied() {
-                    self.again(cx, id, (&key.0, false), "the test does not end");
+                    self.again(cx, id, (&key.0, None), "the test does not end");
                 }
             }
             Fact::Verified { device, .. } => self.verified(cx, device),
@@ -46,7 +46,7 @@ impl Book {
         let key = (raised.subject.clone(), raised.condition);
         if let Some(id) = self.home.get(&key).copied() {
             if self.burns(cx, id) {
-                return self.again(cx, id, (&key.0, quiet.is_some()), "raised again");
+                return self.again(cx, id, (&key.0, quiet), "raised again");
             }
             self.cleared(cx, key, raised.since); // what was is another fire
         }
@@ -66,12 +66,20 @@ impl Book {
     }
 
     /// What is true already is told again: in earnest, it is no test and not done with.
-    fn again(&mut self, cx: &mut Cx, id: IncidentId, of: (&Subject, bool), why: &str) {
+    fn again(
+        &mut self,
+        cx: &mut Cx,
+        id: IncidentId,
+        of: (&Subject, Option<(Quiet, Option<Ms>)>),
+        why: &str,
+    ) {
         let Some(mut it) = self.take(id) else { return };
         let (subject, quiet) = of;
         let episode = it.episode;
         it.active_at = cx.now;
-        if !quiet {
+        if let Some((_, until)) = quiet {
+            it.explained_until(subject, until);
+        } else {
             match self.believed(cx, it) {
                 Some(alone) => it = alone,
                 None => return,
