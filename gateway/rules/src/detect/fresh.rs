@@ -43,6 +43,8 @@ pub struct Fresh {
     /// of the gateway.
     pub supervised_since: Option<Ms>,
     power_on: PowerOn,
+    /// Fingerprint of the newest reading whose number could not be read; 0: none came.
+    lost_print: u32,
 }
 
 /// The newest pressure, and the one before it.
@@ -93,6 +95,7 @@ impl Fresh {
             unmeasured: _,
             supervised_since,
             power_on,
+            lost_print: _,
         } = self;
         at.iter_mut().for_each(|at| moment(at, by));
         if let Some(Water { kpa: _, at, before_kpa: _ }) = water {
@@ -119,6 +122,7 @@ impl Fresh {
         unmeasured: false,
         supervised_since: None,
         power_on: PowerOn { boot: None, held: None },
+        lost_print: 0,
     };
 
     /// What can be said for a memory of 0.1.0, which kept one time for all measurements. Where
@@ -203,12 +207,17 @@ impl Memory {
         fields.iter().filter_map(|field| self.fresh().measured(*field)).max()
     }
 
-    /// Whether all that was measured is what is known anyway.
-    #[must_use]
-    pub fn repeats(&self, values: &Measurements) -> bool {
-        let known =
-            |field| values.get(field).is_none() || values.get(field) == self.latest.get(field);
-        Field::ALL.into_iter().all(known)
+    /// Whether a reading whose number could not be read may be one that came before: all that it
+    /// measured is what is known anyway, and so is its time, if it says one. It is remembered.
+    pub fn repeats(&mut self, values: &Measurements, logged: &Logged) -> bool {
+        let before = std::mem::replace(&mut self.fresh_mut().lost_print, logged.print);
+        let measured = |field| values.get(field).is_some();
+        let known = |field| !measured(field) || values.get(field) == self.latest.get(field);
+        let says_a_time = logged.clock_bad.is_some();
+        let of_that_time =
+            |field| measured(field) && self.fresh().measured(field) == Some(logged.ts);
+        let same_time = before == logged.print || Field::ALL.into_iter().any(of_that_time);
+        Field::ALL.into_iter().all(known) && (!says_a_time || same_time)
     }
 
     /// Takes in what was measured at `ts`.

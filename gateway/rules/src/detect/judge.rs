@@ -172,14 +172,14 @@ impl Judge<'_> {
         }
     }
 
-    /// A reading of which no value is older than the newest one of its kind. Not called for
-    /// duplicates.
-    pub fn reading(&mut self, values: &Measurements, when: When) {
+    /// A reading of which no value is older than the newest one of its kind, with the alarm that it
+    /// came with. Not called for duplicates.
+    pub fn reading(&mut self, values: &Measurements, cry: Option<Cry>, when: When) {
         self.memory.newest = self.memory.newest.max(Some(when.ts));
         // Only a pressure can show that trust changed by itself; conditions tell of it themselves.
         let trusted = values.pressure_kpa.and_then(|_| self.trust_at(when.at));
         self.remember(values, when);
-        self.fire(values, when);
+        self.fire(values, cry, when);
         self.pressure(values, when);
         self.upkeep(values, when);
         if values.pressure_kpa.is_some() && self.trust_at(when.at) != trusted {
@@ -203,8 +203,12 @@ impl Judge<'_> {
         }
     }
 
-    fn fire(&mut self, values: &Measurements, when: When) {
-        if let Some(signal) = signals::smoke(values, self.profile) {
+    /// What a test alarm measured of the condition that it tests is part of the test, and says
+    /// nothing of it.
+    fn fire(&mut self, values: &Measurements, cry: Option<Cry>, when: When) {
+        let tested = cry.filter(|cry| cry.active && cry.test).map(|cry| cry.condition);
+        let smoke = signals::smoke(values, self.profile);
+        if let Some(signal) = smoke.filter(|_| tested != Some(Condition::Smoke)) {
             self.signal(Condition::Smoke, signal, when);
         }
         // A temperature that can't be is a fault of the sensor, and neither a fire nor its end.
@@ -212,7 +216,9 @@ impl Judge<'_> {
         if let Some(temp) = temp {
             let rising = self.rising(temp.get(), when.ts);
             let signal = if rising { Signal::Bad } else { signals::heat(temp, self.profile) };
-            self.signal(Condition::Heat, signal, when);
+            if tested != Some(Condition::Heat) {
+                self.signal(Condition::Heat, signal, when);
+            }
         }
     }
 
@@ -346,8 +352,11 @@ impl Judge<'_> {
         let dwell = dwell(condition, self.profile);
         let track = self.memory.track_mut(condition);
         let step = track.reading(signal, dwell, when.ts);
-        let idle = track.is_idle();
+        let (idle, believed) = (track.is_idle(), track.outgrows_test());
         self.after(condition, step, when);
+        if believed {
+            self.raise(condition, when.at, when.late, false);
+        }
         if idle {
             self.memory.tracks.retain(|it| it.condition != condition);
         }

@@ -154,6 +154,12 @@ impl Track {
         }
     }
 
+    /// Whether readings say so as well while a test lasts. Then it is no test any more: a device that
+    /// tests its alarm has not said that what it measures is part of it.
+    pub fn outgrows_test(&mut self) -> bool {
+        self.by_reading && self.test_since.take().is_some()
+    }
+
     /// Bad ones had begun before this was seen; if none are known yet.
     pub const fn bad_since(&mut self, since: Ms) {
         if self.bad.count == 0 {

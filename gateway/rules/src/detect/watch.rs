@@ -466,10 +466,10 @@ impl Watch {
             if judged.moves.is_some() || values != Measurements::default() {
                 let values = judge.without_power_on(values, logged, came_with);
                 let lost_number = logged.boot.is_none() && logged.seq == Some(LOST_NUMBER);
-                if lost_number && judge.memory.repeats(&values) {
+                if lost_number && judge.memory.repeats(&values, logged) {
                     judge.repeated(&values, when);
                 } else {
-                    judge.reading(&values, when);
+                    judge.reading(&values, cry, when);
                 }
             }
             judge.backlog(when, newest);

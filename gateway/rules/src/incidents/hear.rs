@@ -32,7 +32,7 @@ impl Book {
             Fact::TestBecameReal { device, condition } => {
                 let key = (Subject::Device(device), condition);
                 if let Some(id) = self.home.get(&key).copied() {
-                    self.again(cx, id, (&key.0, false), TrailCode::TestGoesOn);
+                    self.again(cx, id, (&key.0, None), TrailCode::TestGoesOn);
                 }
             }
             Fact::Verified { device, .. } => self.verified(cx, device),
@@ -47,7 +47,7 @@ impl Book {
         let key = (raised.subject.clone(), raised.condition);
         if let Some(id) = self.home.get(&key).copied() {
             if self.burns(cx, id) {
-                return self.again(cx, id, (&key.0, quiet.is_some()), TrailCode::RaisedAgain);
+                return self.again(cx, id, (&key.0, quiet), TrailCode::RaisedAgain);
             }
             self.cleared(cx, key, raised.since); // what was is another fire
         }
@@ -67,12 +67,20 @@ impl Book {
     }
 
     /// What is true already is told again: in earnest, it is no test and not done with.
-    fn again(&mut self, cx: &mut Cx, id: IncidentId, of: (&Subject, bool), why: TrailCode) {
+    fn again(
+        &mut self,
+        cx: &mut Cx,
+        id: IncidentId,
+        of: (&Subject, Option<(Quiet, Option<Ms>)>),
+        why: TrailCode,
+    ) {
         let Some(mut it) = self.take(id) else { return };
         let (subject, quiet) = of;
         let episode = it.episode;
         it.active_at = cx.now;
-        if !quiet {
+        if let Some((_, until)) = quiet {
+            it.explained_until(subject, until);
+        } else {
             match self.believed(cx, it) {
                 Some(alone) => it = alone,
                 None => return,

@@ -129,6 +129,21 @@ impl super::Meta {
     }
 }
 
+impl Incident {
+    /// What its device calls a test is explained by an announcement alone from now on: until that is
+    /// over, and no longer than it would be explained without the test.
+    pub(super) fn explained_until(&mut self, subject: &Subject, until: Option<Ms>) {
+        let Some(until) = until else { return };
+        let tested = |member: &&mut Member| {
+            let quiet = member.quiet.is_some() && member.quiet_until.is_none();
+            member.active() && member.subject == *subject && quiet
+        };
+        for member in self.members.iter_mut().filter(tested) {
+            member.quiet_until = Some(until.min(member.since + FIRE_MUTED_MS));
+        }
+    }
+}
+
 impl Book {
     /// Announces something, in place of what was announced under that id.
     pub fn announce(&mut self, window: Window, out: &mut crate::Changes) {

@@ -156,6 +156,54 @@ fn a_test_is_a_test_for_ten_minutes() {
 }
 
 #[test]
+fn a_test_explains_its_alarm_and_not_what_is_measured_beside_it() {
+    Drill::detector().finds(
+        "readings say smoke during a test: it burns, now and not in ten minutes",
+        "00:00:00 alarm smoke test\n00:00:20 smoke_db_m=0.15\n00:00:35 smoke_db_m=0.15\n00:01:00 smoke_db_m=0.3\n00:10:00",
+        &["00:00:00 D smoke since 00:00:00 test", "00:00:35 D smoke since 00:00:00"],
+    );
+    Drill::detector().finds(
+        "so it is when the first of them came before the test",
+        "00:00:00 smoke_db_m=0.2\n00:00:10 alarm smoke test\n00:00:20 smoke_db_m=0.2\n00:10:10",
+        &["00:00:10 D smoke since 00:00:10 test", "00:00:20 D smoke since 00:00:10"],
+    );
+    Drill::detector().finds(
+        "one reading is none yet",
+        "00:00:00 alarm smoke test\n00:00:20 smoke_db_m=0.2\n00:00:35 smoke_db_m=0\n00:01:00 alarm smoke off",
+        &["00:00:00 D smoke since 00:00:00 test", "00:01:00 D smoke ended 00:01:00"],
+    );
+    Drill::detector().finds(
+        "a test of smoke explains no heat",
+        "00:00:00 alarm smoke test\n00:00:10 alarm smoke test temp_c=60\n00:00:20 alarm smoke off",
+        &[
+            "00:00:00 D smoke since 00:00:00 test",
+            "00:00:10 D smoke since 00:00:00 test",
+            "00:00:10 D heat since 00:00:10",
+            "00:00:20 D smoke ended 00:00:20",
+        ],
+    );
+    Drill::detector().finds(
+        "what the test alarm itself measured belongs to the test, while that may last",
+        "00:00:00 alarm smoke test smoke_db_m=0.3\n00:00:15 alarm smoke test smoke_db_m=0.3\n00:00:30 alarm smoke test smoke_db_m=0.3\n00:10:00",
+        &[
+            "00:00:00 D smoke since 00:00:00 test",
+            "00:00:15 D smoke since 00:00:00 test",
+            "00:00:30 D smoke since 00:00:00 test",
+            "00:10:00 D smoke is no test",
+        ],
+    );
+    Drill::detector().finds(
+        "and so does its heat",
+        "00:00:00 alarm heat test temp_c=70\n00:00:15 alarm heat test temp_c=70\n00:00:30 temp_c=70",
+        &[
+            "00:00:00 D heat since 00:00:00 test",
+            "00:00:15 D heat since 00:00:00 test",
+            "00:00:30 D heat since 00:00:00",
+        ],
+    );
+}
+
+#[test]
 #[rustfmt::skip] // a table
 fn heat_is_a_temperature_or_a_fast_rise() {
     for (story, script, found) in [

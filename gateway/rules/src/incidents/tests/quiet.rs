@@ -111,6 +111,28 @@ fn a_walk_test_is_believed_after_ten_minutes() {
 }
 
 #[test]
+fn smoke_that_is_measured_in_a_test_is_quiet_only_as_long_as_a_walk_test_is_announced() {
+    drill(
+        "02:01:00 raise SD-1 smoke test => #1 notice open e1
+         02:01:35 raise SD-1 smoke => #1 fire open e2; p1 #1 T1",
+    );
+    drill(
+        "02:00:00 announce w walk_test 02:00:00 03:00:00 SD-1 smoke =>
+         02:01:00 raise SD-1 smoke test => #1 notice open e1
+         02:05:00 raise SD-1 smoke =>
+         02:10:59.999 -            =>
+         02:11:00 -                => #1 fire open e2; p1 #1 T1",
+    );
+    drill(
+        "02:00:00 announce w walk_test 02:00:00 02:06:00 SD-1 smoke =>
+         02:01:00 raise SD-1 smoke test => #1 notice open e1
+         02:05:00 raise SD-1 smoke =>
+         02:05:10 raise SD-1 smoke test =>
+         02:06:00 -                => #1 fire open e2; p1 #1 T1",
+    );
+}
+
+#[test]
 fn an_exercise_concerns_only_whom_it_lists() {
     let drill = drill(
         "02:00:00 announce w exercise 02:00:00 02:05:00 SD-4,HY-6 smoke =>

@@ -249,18 +249,30 @@ fn read_low_water_is_found_by_a_gateway_whose_clock_is_behind() {
 
 #[test]
 fn a_reading_whose_number_was_lost_never_confirms_one_of_equal_content() {
-    for (lost, other, dry) in [(true, 0.0, false), (false, 0.0, true), (true, 0.5, true)] {
+    let (none, right, behind) = (None, Some(0), Some(7_200_000));
+    for (lost, other, clock, dry) in [
+        (true, 0.0, none, false),
+        (false, 0.0, none, true),
+        (true, 0.5, none, true),
+        // Another time that can be read is other content, also that of a wrong clock …
+        (true, 0.0, right, true),
+        (true, 0.0, behind, true),
+        // … or of one before 2020.
+        (true, 0.0, Some(T0), true),
+    ] {
         let (mut world, mut out) = world();
         for n in 0..4_u8 {
+            let at = T0 + Ms::from(n) * 40_000;
             let mut reading = Reading { boot: Some(1), numbers_lost: lost, ..Reading::default() };
+            reading.ts = clock.map(|behind| at - behind);
             let kpa = 5.0 + other * f32::from(n);
             reading.values.set(Field::PressureKpa, kpa).unwrap();
             let (area, device) = ("town".into(), "H".into());
             let message = Message::Telemetry { area, device, readings: vec![reading] };
-            world.step(&message, T0 + Ms::from(n) * 40_000, &mut out);
+            world.step(&message, at, &mut out);
         }
         let found = world.summary(H).conditions & Condition::NoWater.bit() != 0;
-        assert_eq!(found, dry, "lost {lost}, {other}");
+        assert_eq!(found, dry, "lost {lost}, {other}, {clock:?}");
         let mut again = town::world(world.registry().clone(), Plan::default());
         for logged in &out.readings {
             again.replay(logged, &mut Changes::default());
@@ -301,4 +313,23 @@ fn a_condition_of_the_gateway_stands_until_it_is_over() {
     assert_eq!(stands(&world), [true, false]);
     world.gateway_condition(Condition::RegistryFault, None, T0 + 1_000, &mut out);
     assert_eq!(stands(&world), [false, false]);
+}
+
+#[test]
+fn one_whose_number_was_lost_and_that_is_delivered_again_confirms_nothing() {
+    for (behind, numbered) in [(0, false), (7_200_000, false), (T0, false), (0, true)] {
+        let (mut world, mut out) = world();
+        for n in 0..4_u8 {
+            let ts = Some(T0 - behind);
+            let first = n == 0 && numbered;
+            let (boot, seq) = (Some(1), first.then_some(7));
+            let mut reading = Reading { boot, seq, ts, numbers_lost: !first, ..Reading::default() };
+            reading.values.set(Field::PressureKpa, 5.0).unwrap();
+            let (area, device) = ("town".into(), "H".into());
+            let message = Message::Telemetry { area, device, readings: vec![reading] };
+            world.step(&message, T0 + Ms::from(n) * 40_000, &mut out);
+        }
+        let found = world.summary(H).conditions & Condition::NoWater.bit() != 0;
+        assert!(!found, "{behind} ms behind, numbered at first: {numbered}");
+    }
 }
