@@ -139,6 +139,7 @@ impl Engine {
     pub fn new(store: Store, loaded: Loaded, now: Ms) -> Self {
         let Loaded { mut world, mut changes, terminals, pages, .. } = loaded;
         world.session(false, now, &mut changes);
+        world.forget_receivers(now, &mut changes);
         for station in pages {
             world.step(&Message::Presence { station, online: false }, now, &mut changes);
         }
@@ -209,6 +210,10 @@ impl Engine {
                 let at = self.read(at);
                 self.world.gave_up(page_id, at, &why, &mut self.changes);
                 self.extras.gave_up.push((page_id, at));
+            }
+            Inbox::Receiver { name, news, at } => {
+                let at = self.read(at);
+                self.world.receiver(&name, &news, at, &mut self.changes);
             }
             Inbox::BoardSent { station, incident, rev } => {
                 self.extras.boards.push((station, incident, rev));

@@ -207,6 +207,8 @@ pub enum Hop {
     Delivered,
     /// A page was given up.
     GivenUp,
+    /// No receiver has confirmed a page in time.
+    Unconfirmed,
     /// A terminal showed it.
     Shown,
     /// A person took it.
@@ -243,6 +245,7 @@ impl Hop {
             Self::Paged => "paged",
             Self::Delivered => "delivered",
             Self::GivenUp => "given_up",
+            Self::Unconfirmed => "unconfirmed",
             Self::Shown => "shown",
             Self::Acknowledged => "acknowledged",
             Self::Dispatched => "dispatched",
@@ -359,6 +362,7 @@ mod tests {
             Hop::Paged,
             Hop::Delivered,
             Hop::GivenUp,
+            Hop::Unconfirmed,
             Hop::Shown,
             Hop::Acknowledged,
             Hop::Dispatched,

@@ -48,6 +48,7 @@ mod mute;
 mod nearest;
 mod plan;
 mod preview;
+mod receivers;
 mod route;
 mod state;
 mod title;
@@ -71,6 +72,7 @@ pub use plan::{Plan, Role, Route, Steps};
 pub use preview::{
     Difference, Hears, Muted, Preview, Scene, Told, conditions_of, differences, preview,
 };
+pub use receivers::ReceiverNews;
 pub use route::rehearse;
 pub use state::{Event, Outcome, State, step};
 pub use unreadable::Said;

@@ -116,6 +116,7 @@ const fn what(condition: Condition) -> (&'static str, &'static str) {
         Condition::UnreadableAlarm => ("Alarm that cannot be read", "收到无法识别的报警"),
         Condition::NotUnderstood => ("Messages not understood", "上报内容无法识别"),
         Condition::RegistryFault => ("The registry file cannot be read", "台账文件无法读取"),
+        Condition::ReceiverDown => ("Receiver takes no pages", "接警端无法接收通知"),
     }
 }
 
@@ -131,6 +132,7 @@ fn place(incident: &Incident, registry: &Registry) -> Text {
         }
         Subject::Gateway => both(String::new()),
         Subject::Topic(topic) => both(shortened(topic)),
+        Subject::Receiver(name) => both(shortened(name)),
     }
 }
 

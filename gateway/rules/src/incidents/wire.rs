@@ -156,9 +156,11 @@ impl Incident {
         let device = self.device().and_then(|ix| registry.device(ix));
         let zone = match &self.subject {
             Subject::Zone(zone) => Some(&**zone),
-            Subject::Device(_) | Subject::Area(_) | Subject::Gateway | Subject::Topic(_) => {
-                device.map(|it| &*it.zone)
-            }
+            Subject::Device(_)
+            | Subject::Area(_)
+            | Subject::Gateway
+            | Subject::Topic(_)
+            | Subject::Receiver(_) => device.map(|it| &*it.zone),
         };
         WireIncident {
             id: self.id,
@@ -193,7 +195,7 @@ impl Incident {
             parent: self.parent,
             reason: self.reason(),
             detail: Some(self.detail.clone())
-                .filter(|detail| self.subject == Subject::Gateway && !detail.is_empty()),
+                .filter(|detail| self.is_of_gateway() && !detail.is_empty()),
             topic: self.said.as_ref().map(|said| said.topic.clone()),
             payload: self.said.as_ref().map(|said| said.payload.clone()),
             flapping: self.most_flaps().map(|flaps| Flapping {
