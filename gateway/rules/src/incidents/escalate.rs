@@ -164,7 +164,7 @@ impl Book {
     pub(super) fn page(&mut self, cx: &mut Cx, it: &mut Incident, step: u8) {
         it.step = step;
         if step == 1 {
-            self.await_confirmation(cx, it);
+            self.wants_confirmation(cx, it);
         }
         let first = route::receivers(&self.plan, cx.view.registry, it, step);
         self.send(cx, it, first.clone());

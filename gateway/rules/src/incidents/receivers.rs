@@ -92,7 +92,7 @@ impl Book {
     }
 
     /// From now on somebody has to confirm, if what is paged escalates.
-    pub(super) fn await_confirmation(&self, cx: &Cx, incident: &mut Incident) {
+    pub(super) fn wants_confirmation(&self, cx: &Cx, incident: &mut Incident) {
         let seconds = self.plan.confirm_s;
         let escalates = self.plan.steps(incident.severity).step2_s > 0;
         incident.confirm_by = (seconds > 0 && escalates).then(|| cx.now + ms(seconds));
