@@ -25,7 +25,7 @@ use standpipe_receivers::{
     About, Answer, Asked, Caller, EarlierMessages, MinuteLimit, OutgoingMessage,
 };
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{IncidentId, ReceiverNews};
+use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page};
 use standpipe_shared::Severity;
 use standpipe_store::digests::News;
 use standpipe_store::reader::OwedPage;
@@ -41,7 +41,7 @@ use ulid::Ulid;
 use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
 use super::retry::{GIVE_UP_AFTER, Kind, LONGEST_ASKED, Waiting};
-use super::{NET, Setup, keeper, with_page};
+use super::{NET, Setup, keeper};
 
 /// Pages on their way to one receiver at one time.
 const IN_FLIGHT: usize = 4;
@@ -373,7 +373,7 @@ impl Task {
     }
 
     fn attempt(&self, page: OwedPage, room: Room) -> BoxFuture<'static, Landed> {
-        let wire = with_page(&page.wire, Some(page.page_id));
+        let wire = with_page(&page.wire, page.page_id);
         let message = OutgoingMessage {
             about: About::Incident,
             page_id: page.page_id.to_string(),

@@ -10,8 +10,9 @@ use super::plan::Steps;
 use super::state::{Event, State, step};
 use super::{Incident, IncidentId, route};
 use crate::Ms;
-use crate::changes::{Hop, Page, Presence, Receiver};
+use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry};
 use crate::fact::Subject;
+use crate::trail::{TrailCode, receiver};
 use standpipe_shared::{Class, Severity};
 
 /// A fire's hydrants are looked at this often, whatever is heard of them: a hydrant gets stale,
@@ -122,13 +123,13 @@ impl Book {
             }
             let now = cx.now;
             let over = |it: &super::Member| it.quiet_until.is_some_and(|at| at <= now);
-            self.unquiet(cx, &mut it, over, "no longer muted");
+            self.unquiet(cx, &mut it, over, &TrailCode::NoLongerMuted);
         } else if it.settles_at.is_some_and(|at| at <= cx.now) {
             return self.settled(cx, it);
         } else if it.held_until().is_some_and(|at| at <= cx.now) {
             self.held_is_over(cx, &mut it);
         } else if it.state == State::Acknowledged {
-            cx.trail(id, Hop::Forgotten, "gateway", "nothing was done for too long");
+            cx.trail(id, Hop::Forgotten, "gateway", TrailCode::Forgotten);
             self.found(cx, &mut it, 0);
         } else if let Some((_, step)) = self.next_step(&it, self.plan.steps(it.severity)) {
             if step > it.step {
@@ -210,7 +211,7 @@ impl Book {
                 at: cx.now,
             };
             let page = self.numbered(page, cx.out);
-            cx.trail(it.id, Hop::Paged, "gateway", &page_line(&page));
+            cx.trail(it.id, Hop::Paged, "gateway", page_code(&page, ""));
             if let Receiver::Station(station) = &receiver {
                 it.boards.insert(station.clone());
                 it.shown.remove(station);
@@ -245,15 +246,8 @@ impl Book {
         out: &mut crate::Changes,
     ) {
         if let Some(page) = self.owed.remove(&page_id) {
-            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-            out.trail.push(crate::changes::TrailEntry {
-                incident: page.incident,
-                at,
-                hop,
-                by: name(&page.receiver).into(),
-                detail: format!("{}{why}", page_line(&page)).into(),
-                actor: Box::default(),
-            });
+            let (by, code) = (receiver(&page.receiver), page_code(&page, why));
+            out.trail.push(TrailEntry::new(page.incident, (at, hop), &by, code));
         }
     }
 }
@@ -266,19 +260,8 @@ fn is_itself(incident: &Incident, receiver: &Receiver) -> bool {
     }
 }
 
-/// A receiver in words.
-fn name(receiver: &Receiver) -> String {
-    match receiver {
-        Receiver::Station(id) => format!("station {id}"),
-        Receiver::Webhook(name) => format!("webhook {name}"),
-    }
-}
-
-/// A page in words.
-fn page_line(page: &Page) -> String {
-    let receiver = name(&page.receiver);
-    match page.repeat {
-        0 => format!("step {}: {receiver}", page.step),
-        n => format!("step {}, repeat {n}: {receiver}", page.step),
-    }
+/// A page, for the trail; `why` it was given up.
+fn page_code(page: &Page, why: &str) -> TrailCode {
+    let (step, repeat, to) = (page.step, page.repeat, page.receiver.clone());
+    TrailCode::Page { step, repeat, to, why: why.into() }
 }

@@ -17,6 +17,7 @@ use super::escalate::ms;
 use super::{Incident, View, route};
 use crate::changes::{Hop, Receiver};
 use crate::fact::Subject;
+use crate::trail::TrailCode;
 use crate::{Changes, Ms, plain};
 
 /// A page that a receiver has refused for so long makes it one that is down, ms.
@@ -105,8 +106,8 @@ impl Book {
             // Nothing of it changed that a restart could not find out.
             return self.set(incident);
         }
-        let detail = format!("within {} s", self.plan.confirm_s);
-        cx.trail(incident.id, Hop::Unconfirmed, "gateway", &detail);
+        let code = TrailCode::Unconfirmed { within_s: self.plan.confirm_s };
+        cx.trail(incident.id, Hop::Unconfirmed, "gateway", code);
         if incident.step < 2 {
             self.page(cx, &mut incident, 2);
         }

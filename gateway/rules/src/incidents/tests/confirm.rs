@@ -141,7 +141,7 @@ fn a_receiver_that_refuses_for_ten_seconds_is_told_to_the_others_until_it_works(
          03:00:00 -                                   =>",
     );
     let wire = drill.wire(2);
-    assert_eq!(&*wire.title.en, "Receiver takes no pages · own");
+    assert_eq!(&*wire.title.en, "Receiver takes no pages · own · status 404");
     assert_eq!(wire.detail.as_deref(), Some("status 404"));
     let words: Vec<_> =
         drill.trail_of(1).into_iter().filter(|line| line.contains("raised")).collect();
