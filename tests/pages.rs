@@ -2,6 +2,8 @@
 //! take, refuse, hesitate or sleep.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -231,20 +233,81 @@ fn a_webhook_that_hesitates_gets_the_same_page_again() {
 }
 
 #[test]
-fn a_webhook_that_refuses_is_given_up_and_said_so() {
+fn a_webhook_that_refuses_a_fire_is_asked_again_until_somebody_acknowledges() {
     let end = WebhookEnd::start(|_| "404 Gone".to_owned());
     let town = Town::with(&[("duty", &end)]);
     let onlooker = town.onlooker();
     town.fire("SMK-1");
-    let key = key_of(&end.hear()).to_owned();
+    let first = end.hear();
+    let key = key_of(&first).to_owned();
+    assert_eq!(key_of(&end.hear()), key, "the same page again");
+    let incident = json(&first.body)["id"].as_str().expect("an id").to_owned();
+    town.act(&incident, "acknowledge");
     let store = rusqlite::Connection::open(town.folder.path().join("standpipe.db")).expect("it");
     let gave_up = wait_for("the page is given up", PATIENCE, || {
         let sql = "SELECT gave_up_at FROM page WHERE page_id = ?1 AND delivered_at IS NULL";
         store.query_row(sql, [&key], |row| row.get::<_, Option<i64>>(0)).expect("a page")
     });
     assert!(gave_up > 0);
-    assert!(end.next(QUIET).is_none(), "not once more");
+    let fires = std::iter::from_fn(|| end.next(QUIET)).filter(|it| key_of(it) == key).count();
+    assert_eq!(fires, 0, "not once more");
     assert!(!page_of(&onlooker.hear()).is_empty(), "the station has its own");
+}
+
+#[test]
+fn a_page_that_is_refused_keeps_no_other_back() {
+    let end = WebhookEnd::saying(|n, posted| {
+        let poisoned = json(&posted.body)["device"]["id"] == "SMK-1";
+        let status = match n {
+            _ if !poisoned => "200 OK",
+            0 => "503 Busy\r\nRetry-After: 40",
+            _ => "500 Cannot",
+        };
+        (status.to_owned(), String::new())
+    });
+    let town = Town::with(&[("duty", &end)]);
+    town.fire("SMK-1");
+    let refused = end.hear();
+    let started = instant();
+    town.fire("SMK-2");
+    assert_eq!(json(&end.hear().body)["device"]["id"], "SMK-2");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!(key_of(&end.hear()), key_of(&refused));
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+}
+
+/// What becomes of the next incident of that condition on the stations' topics.
+fn next_of(onlooker: &Client, condition: &str, state: &str) -> Value {
+    wait_for(&format!("{condition} {state}"), Duration::from_secs(60), || {
+        let heard = onlooker.next(QUIET)?;
+        let incident = serde_json::from_slice::<Value>(&heard.payload).ok()?;
+        let of = incident["conditions"].to_string().contains(condition);
+        (of && incident["state"] == state).then_some(incident)
+    })
+}
+
+#[test]
+fn a_receiver_that_is_down_is_told_through_the_others_and_works_again() {
+    let well = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&well);
+    let ill = WebhookEnd::saying(move |_, _| {
+        let status = if asked.load(Ordering::Relaxed) { "200 OK" } else { "500 Cannot" };
+        (status.to_owned(), String::new())
+    });
+    let fine = taking();
+    let town = Town::with(&[("ill", &ill), ("fine", &fine)]);
+    let onlooker = town.onlooker();
+    town.fire("SMK-1");
+    assert_eq!(json(&fine.hear().body)["class"], "fire");
+    let down = json(&fine.hear().body);
+    assert_eq!(down["conditions"].to_string(), r#"["receiver_down"]"#);
+    assert_eq!((&down["detail"], &down["severity"]), (&"status 500".into(), &"warning".into()));
+    assert!(down["title"]["en"].as_str().expect("a title").contains(" ill"), "{down}");
+    well.store(true, Ordering::Relaxed);
+    assert_eq!(next_of(&onlooker, "receiver_down", "closed")["outcome"], "recovered");
+    let told = std::iter::from_fn(|| ill.next(QUIET)).map(|posted| json(&posted.body));
+    let of_itself = told.filter(|incident| incident["class"] != "fire").count();
+    assert_eq!(of_itself, 0, "it hears nothing of itself");
 }
 
 #[test]

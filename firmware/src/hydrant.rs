@@ -167,7 +167,8 @@ impl Hydrant {
             | Condition::GatewayBlind
             | Condition::UnreadableAlarm
             | Condition::NotUnderstood
-            | Condition::RegistryFault => Evidence::Unasked,
+            | Condition::RegistryFault
+            | Condition::ReceiverDown => Evidence::Unasked,
         }
     }
 

@@ -220,7 +220,8 @@ impl Detector {
             | Condition::GatewayBlind
             | Condition::UnreadableAlarm
             | Condition::NotUnderstood
-            | Condition::RegistryFault => Evidence::Unasked,
+            | Condition::RegistryFault
+            | Condition::ReceiverDown => Evidence::Unasked,
         }
     }
 

@@ -73,7 +73,8 @@ const fn holds(condition: Condition) -> [Hold; 2] {
         | Condition::GatewayBlind
         | Condition::UnreadableAlarm
         | Condition::NotUnderstood
-        | Condition::RegistryFault => [hold(2, 0), hold(2, 0)],
+        | Condition::RegistryFault
+        | Condition::ReceiverDown => [hold(2, 0), hold(2, 0)],
     }
 }
 

@@ -125,6 +125,8 @@ pub enum Condition {
     NotUnderstood,
     /// A file of the registry cannot be read: the gateway runs with what it has stored.
     RegistryFault,
+    /// A receiver does not take the pages it is sent.
+    ReceiverDown,
 }
 
 /// A text that names no condition.
@@ -141,7 +143,7 @@ impl core::error::Error for UnknownCondition {}
 
 impl Condition {
     /// All conditions, in the order of their numbers.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Smoke,
         Self::Heat,
         Self::NoWater,
@@ -162,6 +164,7 @@ impl Condition {
         Self::UnreadableAlarm,
         Self::NotUnderstood,
         Self::RegistryFault,
+        Self::ReceiverDown,
     ];
 
     /// The name on the wire and in files.
@@ -188,6 +191,7 @@ impl Condition {
             Self::UnreadableAlarm => "unreadable_alarm",
             Self::NotUnderstood => "not_understood",
             Self::RegistryFault => "registry_fault",
+            Self::ReceiverDown => "receiver_down",
         }
     }
 
@@ -206,7 +210,8 @@ impl Condition {
             | Self::Knocked
             | Self::Freezing
             | Self::Tamper
-            | Self::RegistryFault => Severity::Warning,
+            | Self::RegistryFault
+            | Self::ReceiverDown => Severity::Warning,
             Self::HighPressure
             | Self::SensorFault
             | Self::BatteryLow
@@ -236,7 +241,8 @@ impl Condition {
             | Self::Tamper
             | Self::ClockFault
             | Self::NotUnderstood
-            | Self::RegistryFault => Class::Upkeep,
+            | Self::RegistryFault
+            | Self::ReceiverDown => Class::Upkeep,
             Self::BlindArea | Self::GatewayBlind | Self::UnreadableAlarm => Class::Blind,
         }
     }
@@ -284,6 +290,7 @@ mod tests {
             ("unreadable_alarm",  "critical", "blind"),
             ("not_understood",    "notice",   "upkeep"),
             ("registry_fault",    "warning",  "upkeep"),
+            ("receiver_down",     "warning",  "upkeep"),
         ] {
             let condition: Condition = name.parse().unwrap_or_else(|bad| panic!("{name}: {bad}"));
             assert_eq!(condition.as_str(), name);

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::{BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
 use standpipe_rules::incidents::{
-    Action, Actor, Announcement, BadAnnouncement, IncidentId, Refused,
+    Action, Actor, Announcement, BadAnnouncement, IncidentId, ReceiverNews, Refused,
 };
 use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx};
@@ -164,6 +164,15 @@ pub enum Inbox {
         at: Stamp,
         /// The last failure.
         why: Box<str>,
+    },
+    /// A sender says how its receiver does.
+    Receiver {
+        /// The receiver's name in the configuration.
+        name: Box<str>,
+        /// What it does with pages.
+        news: ReceiverNews,
+        /// When it was said.
+        at: Stamp,
     },
     /// A station's topic shows an incident.
     BoardSent {

@@ -157,6 +157,7 @@ impl Engine {
             sources.all().iter().map(|facts| facts.sight == Sight::Needed).collect();
         let up: Vec<bool> = needed.iter().map(|needed| !needed).collect();
         world.session(!up.contains(&false), now, &mut changes);
+        world.forget_receivers(now, &mut changes);
         for station in pages {
             world.step(&Message::Presence { station, online: false }, now, &mut changes);
         }
@@ -228,6 +229,10 @@ impl Engine {
                 let at = self.read(at);
                 self.world.gave_up(page_id, at, &why, &mut self.changes);
                 self.extras.gave_up.push((page_id, at));
+            }
+            Inbox::Receiver { name, news, at } => {
+                let at = self.read(at);
+                self.world.receiver(&name, &news, at, &mut self.changes);
             }
             Inbox::BoardSent { station, incident, rev } => {
                 self.extras.boards.push((station, incident, rev));

@@ -328,35 +328,35 @@ ok: Taken
 page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between" }
 torn: Taken
 good: Taken
-full: Later { wait: Some(7s), why: "status 429" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429" }
 gone: Never { why: "status 404: check `url`" }
 ---- format = 'cap'
 ok: Taken
 page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between" }
 torn: Taken
 good: Taken
-full: Later { wait: Some(7s), why: "status 429" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429" }
 gone: Never { why: "status 404: check `url`" }
 ---- format = 'feishu'
 ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
 page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
 torn: Later { wait: None, why: "request or response body error…
 good: Taken
-full: Later { wait: Some(7s), why: "status 429" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429" }
 gone: Never { why: "status 404: check `url`" }
 ---- format = 'sms'
 ok: Taken
 page: Taken
 torn: Taken
 good: Taken
-full: Later { wait: Some(7s), why: "status 429" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429" }
 gone: Never { why: "status 404: check `url`" }
 ---- format = 'sms', taken_when = '"code":0'
 ok: Later { wait: None, why: "its answer lacks `taken_when`: ok" }
 page: Later { wait: None, why: "its answer lacks `taken_when`: <p>Log in</p>" }
 torn: Later { wait: None, why: "request or response body error…
 good: Taken
-full: Later { wait: Some(7s), why: "status 429" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429" }
 gone: Never { why: "status 404: check `url`" }
 "##);
     }

@@ -99,7 +99,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{Digests, GIVE_UP_AFTER, OwedDigest, Which, sent};
-    use standpipe_receivers::Answer;
+    use standpipe_receivers::{Answer, Asked};
     use standpipe_store::digests::News;
 
     fn owed(day: &str) -> OwedDigest {
@@ -107,7 +107,7 @@ mod tests {
         OwedDigest { which, at: 1_000, json: "{}".to_owned() }
     }
 
-    fn later(wait: Option<Duration>) -> Answer {
+    fn later(wait: Option<Asked>) -> Answer {
         Answer::Later { wait, why: "status 503".to_owned() }
     }
 
@@ -121,7 +121,7 @@ mod tests {
         let landed = it.landed().await;
         assert_eq!(it.settle(landed, 2_000, start), None, "tried again");
         assert!(!it.may(start) && it.may(start + Duration::from_secs(1)), "after a while");
-        let wait = Some(Duration::from_secs(90));
+        let wait = Some(Asked::Unwell(Duration::from_secs(90)));
         assert_eq!(it.settle((one.clone(), later(wait)), 2_000, start), None);
         let asked = start + Duration::from_secs(90);
         assert!(!it.may(asked - Duration::from_secs(1)) && it.may(asked), "as it wishes");

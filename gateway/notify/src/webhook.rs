@@ -2,8 +2,10 @@
 //! no other.
 //!
 //! A sender's queue is what the store says is owed to it, fires first; what it has in hand is
-//! bounded. Pages about one incident are sent one after the other, in the order they were owed. Some
-//! receivers take so many messages a minute: a few of them are kept for fires. Retry state is in memory
+//! bounded. Pages about one incident are sent one after the other, in the order they were owed. A page
+//! that is refused waits for its own next attempt and keeps no other back (`retry.rs`); what a receiver
+//! wishes to be left alone for, holds for everything but fires. Some receivers take so many messages a
+//! minute: a few of them are kept for fires. Retry state is in memory
 //! alone: after a restart everything owed is simply tried again, under the same `Idempotency-Key`.
 //!
 //! How each format is sent is in `standpipe_receivers::formats`.
@@ -18,11 +20,12 @@ use futures_util::stream::FuturesUnordered;
 use metrics::counter;
 use standpipe_config::Webhook;
 use standpipe_engine::{Inbox, Unavailable};
-use standpipe_machine::backoff::Backoff;
 use standpipe_machine::clock::Stamp;
-use standpipe_receivers::{About, Answer, Caller, EarlierMessages, MinuteLimit, OutgoingMessage};
+use standpipe_receivers::{
+    About, Answer, Asked, Caller, EarlierMessages, MinuteLimit, OutgoingMessage,
+};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{IncidentId, with_page};
+use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page};
 use standpipe_shared::Severity;
 use standpipe_store::digests::News;
 use standpipe_store::reader::OwedPage;
@@ -37,11 +40,13 @@ use ulid::Ulid;
 
 use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
-use super::retry::{self, FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT};
+use super::retry::{GIVE_UP_AFTER, Kind, LONGEST_ASKED, Waiting};
 use super::{NET, Setup, keeper};
 
 /// Pages on their way to one receiver at one time.
 const IN_FLIGHT: usize = 4;
+/// Those of them at most that are no new fires: what hangs in a receiver must not keep a new fire out.
+const LESSER_MOST: usize = 2;
 /// Pages read from the store at one time, for one receiver.
 const AT_ONCE: usize = 64;
 /// A gateway that stops waits this long for receivers to answer.
@@ -50,6 +55,10 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 const A_MINUTE: Duration = Duration::from_secs(60);
 /// A failing receiver is reported this often, ms.
 const REPORT_EVERY: Ms = 60_000;
+/// The engine hears of a receiver that refuses pages this often at most, ms.
+const TELL_EVERY: Ms = 1_000;
+/// A receiver that has refused a page for so long is not well, whatever else it takes, ms.
+const REFUSED_MOST: Ms = 10_000;
 
 /// Starts the senders, all on one thread of their own. They end after `setup.stop`.
 ///
@@ -116,9 +125,14 @@ struct Task {
     busy: HashSet<IncidentId>,
     /// Reported to the engine: the store may still call them owed.
     done: HashSet<Ulid>,
-    backoff: Backoff,
-    /// Not before.
-    resume: Option<Instant>,
+    /// What was refused, and is tried again.
+    waiting: Waiting,
+    /// What is no fire is not sent before: the receiver wishes so.
+    hold: Option<Instant>,
+    /// Those of [`Self::flights`] that are no new fires.
+    lesser: usize,
+    /// What the engine was told last of the receiver; `None`: nothing yet.
+    told: Option<Told>,
     failing: Option<Failing>,
     /// When a receiver with a limit was sent what it was sent in the last minute.
     spent: VecDeque<Instant>,
@@ -132,10 +146,28 @@ struct Failing {
     why: String,
 }
 
+/// What the engine was told of a receiver.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Takes,
+    Refuses(Ms),
+}
+
 /// An attempt that has come to its end.
 struct Landed {
     page: OwedPage,
     answer: Answer,
+    room: Room,
+    begun: Ms,
+}
+
+/// Whose place among the flights one takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// A fire that is tried for the first time may take any.
+    NewFire,
+    /// Everything else leaves some of them free.
+    Lesser,
 }
 
 impl Task {
@@ -147,8 +179,10 @@ impl Task {
             flights: FuturesUnordered::new(),
             busy: HashSet::new(),
             done: HashSet::new(),
-            backoff: Backoff::named(FIRST_WAIT, LONGEST_WAIT, &webhook.name),
-            resume: None,
+            waiting: Waiting::default(),
+            hold: None,
+            lesser: 0,
+            told: None,
             failing: None,
             spent: VecDeque::new(),
             digests: Digests::new(&webhook.name),
@@ -163,16 +197,14 @@ impl Task {
         let mut net = interval(NET);
         net.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let resume = self.resume;
+            let due = self.next_due();
             tokio::select! {
                 () = stop.cancelled() => return self.hear_last_answers().await,
                 Some(landed) = self.flights.next() => self.landed(landed).await?,
                 landed = self.digests.landed() => self.digest_landed(landed).await?,
                 rung = bell.changed() => rung.map_err(|_| Unavailable::Stopped)?,
-                () = sleep_until(resume.unwrap_or_else(Instant::now)), if resume.is_some() => {
-                    self.resume = None;
-                }
-                _ = net.tick() => {}
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                _ = net.tick() => self.tell_that_it_still_refuses().await?,
             }
             self.take_off().await?;
         }
@@ -190,9 +222,16 @@ impl Task {
         timeout(LAST_ANSWERS, answers).await.unwrap_or(Ok(()))
     }
 
-    /// Sends what is owed, as far as there is room and the receiver is well.
+    /// When there is something to do that no bell tells of.
+    fn next_due(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let hold = self.hold.filter(|until| *until > now);
+        self.waiting.next(now).into_iter().chain(hold).min()
+    }
+
+    /// Sends what is owed, as far as there is room: new fires before what was refused before.
     async fn take_off(&mut self) -> Result<(), Unavailable> {
-        if self.resume.is_some() || self.flights.len() >= IN_FLIGHT {
+        if self.flights.len() >= IN_FLIGHT {
             return Ok(());
         }
         let owed = match self.read() {
@@ -207,25 +246,60 @@ impl Task {
         };
         let nothing = owed.is_empty();
         if owed.len() < AT_ONCE {
-            self.done.retain(|done| owed.iter().any(|page| page.page_id == *done));
+            let all = owed.iter().map(|page| page.page_id).collect();
+            self.done.retain(|done| HashSet::contains(&all, done));
+            self.waiting.forget_all_but(&all);
         }
-        let now = self.setup.clock.stamp();
-        for page in owed {
-            if self.done.contains(&page.page_id) || self.busy.contains(&page.incident) {
-                continue;
-            }
-            if let Some(why) = self.too_late(&page, now.told()) {
-                self.give_up(&page, &why, now).await?;
-            } else if self.flights.len() < IN_FLIGHT && self.may_send(page.severity) {
-                self.busy.insert(page.incident);
-                let flight = self.attempt(page);
-                self.flights.push(flight);
-            }
+        let (again, new): (Vec<_>, Vec<_>) =
+            owed.into_iter().partition(|page| self.waiting.knows(page.page_id));
+        for page in new.into_iter().chain(again) {
+            self.consider(page).await?;
         }
         if nothing {
             self.take_off_digest();
         }
         Ok(())
+    }
+
+    /// Sends a page, if there is room for it and it may be sent now.
+    async fn consider(&mut self, page: OwedPage) -> Result<(), Unavailable> {
+        let (now, instant) = (self.setup.clock.stamp(), Instant::now());
+        if self.done.contains(&page.page_id)
+            || self.busy.contains(&page.incident)
+            || self.waiting.is_too_soon(page.page_id, instant)
+        {
+            return Ok(());
+        }
+        if let Some(why) = self.too_late(&page, now.told()) {
+            return self.give_up(&page, &why, now).await;
+        }
+        let again = self.waiting.knows(page.page_id);
+        if again && kind(&page) == Kind::Fire && self.is_taken_by_somebody(&page) {
+            return self.is_not_needed(&page, now).await;
+        }
+        let room = match kind(&page) {
+            Kind::Fire if !again => Room::NewFire,
+            Kind::Fire => Room::Lesser,
+            Kind::Other if self.hold.is_some_and(|until| until > instant) => return Ok(()),
+            Kind::Other => Room::Lesser,
+        };
+        let full = match room {
+            Room::NewFire => self.flights.len() >= IN_FLIGHT,
+            Room::Lesser => self.flights.len() >= IN_FLIGHT || self.lesser >= LESSER_MOST,
+        };
+        if !full && self.may_send(page.severity) {
+            self.busy.insert(page.incident);
+            self.lesser += usize::from(room == Room::Lesser);
+            let flight = self.attempt(page, room);
+            self.flights.push(flight);
+        }
+        Ok(())
+    }
+
+    /// Whether somebody has acknowledged an incident. When in doubt, nobody has.
+    fn is_taken_by_somebody(&self, page: &OwedPage) -> bool {
+        let open = self.reader.as_ref().map(|reader| reader.is_open(page.incident));
+        matches!(open, Some(Ok(false)))
     }
 
     /// Sends a digest, when no page is owed. A receiver with a limit takes one when it was sent nothing
@@ -262,7 +336,8 @@ impl Task {
             Some(reader) => reader,
             None => Reader::open(&self.setup.store)?,
         };
-        let owed = reader.owed_to_webhook(&self.webhook.name, AT_ONCE + self.done.len())?;
+        let owed = reader
+            .owed_to_webhook(&self.webhook.name, AT_ONCE + self.done.len() + self.waiting.len())?;
         self.reader = Some(reader);
         Ok(owed)
     }
@@ -270,6 +345,9 @@ impl Task {
     /// Why not even to try: it is too old, and the receiver does not take anything.
     fn too_late(&self, page: &OwedPage, now: Ms) -> Option<String> {
         let failing = self.failing.as_ref()?;
+        if kind(page) == Kind::Fire {
+            return None;
+        }
         self.is_too_old(page, now).then(|| failing.why.clone())
     }
 
@@ -294,7 +372,7 @@ impl Task {
         true
     }
 
-    fn attempt(&self, page: OwedPage) -> BoxFuture<'static, Landed> {
+    fn attempt(&self, page: OwedPage, room: Room) -> BoxFuture<'static, Landed> {
         let wire = with_page(&page.wire, page.page_id);
         let message = OutgoingMessage {
             about: About::Incident,
@@ -304,7 +382,8 @@ impl Task {
             earlier: self.earlier(&page),
         };
         let attempt = attempt(&self.caller, &self.webhook, message, &self.desk, &self.setup.clock);
-        Box::pin(async move { Landed { page, answer: attempt.await } })
+        let begun = self.setup.clock.stamp().steady();
+        Box::pin(async move { Landed { page, answer: attempt.await, room, begun } })
     }
 
     /// What it took about that incident before, where its format refers to it.
@@ -320,40 +399,95 @@ impl Task {
     }
 
     async fn landed(&mut self, landed: Landed) -> Result<(), Unavailable> {
-        let Landed { page, answer } = landed;
+        let Landed { page, answer, room, begun } = landed;
         let now = self.setup.clock.stamp();
         self.busy.remove(&page.incident);
+        self.lesser -= usize::from(room == Room::Lesser);
         match answer {
             Answer::Taken => {
                 if let Some(failing) = self.failing.take() {
                     let seconds = (now.steady() - failing.since) / 1_000;
                     info!("webhook {}: takes pages again after {seconds} s", self.webhook.name);
                 }
-                self.backoff.reset();
                 counter!("standpipe_pages_delivered_total", "kind" => "webhook").increment(1);
+                self.waiting.forget(page.page_id);
                 self.done.insert(page.page_id);
-                self.setup.engine.send(Inbox::Delivered { page_id: page.page_id, at: now }).await
+                let delivered = Inbox::Delivered { page_id: page.page_id, at: now };
+                self.setup.engine.send(delivered).await?;
+                self.tell_that_it_takes(now).await
             }
-            Answer::Never { why } => self.give_up(&page, &why, now).await,
-            Answer::Later { wait, why } => {
-                counter!("standpipe_page_failures_total", "kind" => "webhook").increment(1);
-                // Those that were in hand together fail together, and count once.
-                if self.resume.is_none() {
-                    let own = self.backoff.failed();
-                    self.resume = Some(Instant::now() + retry::wait(wait, own));
-                }
-                if self.is_too_old(&page, now.told()) {
-                    self.give_up(&page, &why, now).await?;
-                }
-                self.fails(why, now.steady());
-                Ok(())
+            Answer::Never { why } if kind(&page) == Kind::Other => {
+                let news = ReceiverNews::RefusesForGood { answer: why.as_str().into() };
+                self.give_up(&page, &why, now).await?;
+                self.tell(news, now).await
             }
+            Answer::Never { why } => self.refused((&page, begun), (None, why), now).await,
+            Answer::Later { wait, why } => self.refused((&page, begun), (wait, why), now).await,
         }
     }
 
-    fn fails(&mut self, why: String, now: Ms) {
+    /// A page was not taken, and is tried again.
+    async fn refused(
+        &mut self,
+        (page, begun): (&OwedPage, Ms),
+        (asked, why): (Option<Asked>, String),
+        now: Stamp,
+    ) -> Result<(), Unavailable> {
+        counter!("standpipe_page_failures_total", "kind" => "webhook").increment(1);
+        let instant = Instant::now();
+        if let Some(asked) = asked {
+            let until = instant + asked.wait().min(LONGEST_ASKED);
+            self.hold = self.hold.max(Some(until));
+        }
+        let of = (page.page_id, kind(page));
+        let for_ms = self.waiting.refused(of, begun, (asked, instant), now.steady());
+        let for_ms = self.failing.as_ref().map_or(for_ms, |it| for_ms.max(now.steady() - it.since));
+        if kind(page) == Kind::Other && self.is_too_old(page, now.told()) {
+            self.give_up(page, &why, now).await?;
+        }
+        let news = ReceiverNews::Refuses { for_ms, answer: why.as_str().into() };
+        self.fails(why, begun, now.steady());
+        self.tell(news, now).await
+    }
+
+    /// Tells the engine how the receiver does, now and then.
+    async fn tell(&mut self, news: ReceiverNews, now: Stamp) -> Result<(), Unavailable> {
+        let steady = now.steady();
+        let told = match (&news, self.told) {
+            (ReceiverNews::Takes, Some(Told::Takes)) => return Ok(()),
+            (ReceiverNews::Takes, _) => Told::Takes,
+            (ReceiverNews::Refuses { .. }, Some(Told::Refuses(at))) if steady - at < TELL_EVERY => {
+                return Ok(());
+            }
+            (ReceiverNews::Refuses { .. } | ReceiverNews::RefusesForGood { .. }, _) => {
+                Told::Refuses(steady)
+            }
+        };
+        self.told = Some(told);
+        let name = self.webhook.name.clone();
+        self.setup.engine.send(Inbox::Receiver { name, news, at: now }).await
+    }
+
+    /// It has taken nothing since: said between attempts, too, which get rare.
+    async fn tell_that_it_still_refuses(&mut self) -> Result<(), Unavailable> {
+        let now = self.setup.clock.stamp();
+        let Some(failing) = &self.failing else { return Ok(()) };
+        let (for_ms, answer) = (now.steady() - failing.since, failing.why.as_str().into());
+        self.tell(ReceiverNews::Refuses { for_ms, answer }, now).await
+    }
+
+    /// It took a page. One that refuses another all the time is not well.
+    async fn tell_that_it_takes(&mut self, now: Stamp) -> Result<(), Unavailable> {
+        let told = self.told == Some(Told::Takes);
+        if told || self.waiting.any_for(REFUSED_MOST, now.steady()) {
+            return Ok(());
+        }
+        self.tell(ReceiverNews::Takes, now).await
+    }
+
+    fn fails(&mut self, why: String, begun: Ms, now: Ms) {
         let failing = self.failing.get_or_insert(Failing {
-            since: now,
+            since: begun,
             said_at: now - REPORT_EVERY,
             why: String::new(),
         });
@@ -368,6 +502,17 @@ impl Task {
         failing.why = why;
     }
 
+    /// A fire's page that was refused, and whose fire somebody has acknowledged meanwhile.
+    async fn is_not_needed(&mut self, page: &OwedPage, now: Stamp) -> Result<(), Unavailable> {
+        let last = self.failing.as_ref().map_or("", |failing| failing.why.as_str());
+        let why = format!("somebody has acknowledged meanwhile; it was refused: {last}");
+        info!(
+            "webhook {}: page {} about incident {} is not tried any more: {why}",
+            self.webhook.name, page.page_id, page.incident
+        );
+        self.owes_no_more(page, &why, now).await
+    }
+
     async fn give_up(&mut self, page: &OwedPage, why: &str, now: Stamp) -> Result<(), Unavailable> {
         error!(
             "webhook {}: page {} about incident {} is given up ({why}): tell the receiver by \
@@ -376,8 +521,23 @@ impl Task {
         );
         counter!("standpipe_pages_given_up_total", "webhook" => self.webhook.name.to_string())
             .increment(1);
+        self.owes_no_more(page, why, now).await
+    }
+
+    async fn owes_no_more(
+        &mut self,
+        page: &OwedPage,
+        why: &str,
+        now: Stamp,
+    ) -> Result<(), Unavailable> {
+        self.waiting.forget(page.page_id);
         self.done.insert(page.page_id);
         let (page_id, why) = (page.page_id, why.into());
         self.setup.engine.send(Inbox::GaveUp { page_id, at: now, why }).await
     }
+}
+
+/// What becomes of a page that is refused.
+fn kind(page: &OwedPage) -> Kind {
+    if page.severity == Severity::Fire { Kind::Fire } else { Kind::Other }
 }

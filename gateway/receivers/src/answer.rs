@@ -4,6 +4,25 @@ use std::time::Duration;
 
 use standpipe_rules::plain;
 
+/// What a receiver wishes that does not take a page now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It gets too many messages: not so soon.
+    TooMany(Duration),
+    /// It is not well: not so soon.
+    Unwell(Duration),
+}
+
+impl Asked {
+    /// How long it wishes to be left alone.
+    #[must_use]
+    pub const fn wait(self) -> Duration {
+        match self {
+            Self::TooMany(wait) | Self::Unwell(wait) => wait,
+        }
+    }
+}
+
 /// What became of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -12,7 +31,7 @@ pub enum Answer {
     /// Not now.
     Later {
         /// The receiver's own wish.
-        wait: Option<Duration>,
+        wait: Option<Asked>,
         /// In words.
         why: String,
     },
@@ -41,7 +60,10 @@ pub fn read(status: u16, wait: Option<Duration>) -> Answer {
     match status {
         200..=299 => Answer::Taken,
         // Too early, too slow, too many: the request itself was fine.
-        408 | 425 | 429 | 500..=599 => Answer::Later { wait, why: format!("status {status}") },
+        429 => Answer::Later { wait: wait.map(Asked::TooMany), why: format!("status {status}") },
+        408 | 425 | 500..=599 => {
+            Answer::Later { wait: wait.map(Asked::Unwell), why: format!("status {status}") }
+        }
         300..=399 => redirected(status, None),
         401 | 403 => Answer::Never {
             why: format!("status {status}: check `secret_file` and the receiver's access rules"),
@@ -104,7 +126,7 @@ fn is_json(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, by_body, read, redirected};
+    use super::{Answer, Asked, by_body, read, redirected};
     use std::time::Duration;
 
     #[test]
@@ -151,7 +173,9 @@ mod tests {
         }
         for status in [408, 425, 429, 500, 502, 503, 599] {
             let why = format!("status {status}");
-            assert_eq!(read(status, wait), Answer::Later { wait, why }, "{status}");
+            let asked = if status == 429 { Asked::TooMany } else { Asked::Unwell };
+            let expected = Answer::Later { wait: wait.map(asked), why };
+            assert_eq!(read(status, wait), expected, "{status}");
         }
         for status in [300, 301, 302, 303, 307, 308] {
             assert!(matches!(read(status, wait), Answer::Later { wait: None, .. }), "{status}");

@@ -112,7 +112,9 @@ impl Backtest {
                 .unwrap_or_default(),
             Subject::Zone(zone) => (Box::default(), zone.clone()),
             Subject::Area(station) => (Box::default(), station.clone()),
-            Subject::Gateway | Subject::Topic(_) => (Box::default(), Box::default()),
+            Subject::Gateway | Subject::Topic(_) | Subject::Receiver(_) => {
+                (Box::default(), Box::default())
+            }
         };
         let (raised_ms, condition) = (raised.since, raised.condition);
         Row { device, zone, condition, raised_ms, detected_ms: self.now, cleared_ms }

@@ -20,6 +20,8 @@ pub enum Subject {
     Gateway,
     /// What was sent to a topic that names no device, by the topic, escaped; empty: to any of many.
     Topic(Box<str>),
+    /// A receiver of pages, by its name in the configuration.
+    Receiver(Box<str>),
 }
 
 /// Something began or ended.

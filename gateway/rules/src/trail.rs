@@ -84,6 +84,11 @@ pub enum TrailCode {
     },
     /// Nothing was done for too long.
     Forgotten,
+    /// No receiver has confirmed a page in time.
+    Unconfirmed {
+        /// Within how long, s.
+        within_s: u32,
+    },
     /// Nobody could see that the water stayed.
     Unverified,
     /// Its mute ended, and it is still true.
@@ -177,6 +182,7 @@ impl TrailCode {
             Self::StandsAlone => "stands alone".to_owned(),
             Self::Exercise { note } => format!("exercise: {note}"),
             Self::Forgotten => "nothing was done for too long".to_owned(),
+            Self::Unconfirmed { within_s } => format!("within {within_s} s"),
             Self::Unverified => "unverified".to_owned(),
             Self::NoLongerMuted => "no longer muted".to_owned(),
             Self::RaisedAgain => "raised again".to_owned(),

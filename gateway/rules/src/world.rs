@@ -23,8 +23,8 @@ use crate::detect::watch::Wholes;
 use crate::detect::{BadMemory, HydrantNow, Memory, Watch};
 use crate::fact::Subject;
 use crate::incidents::{
-    Action, Actor, Announcement, BadAnnouncement, Book, Cause, IncidentId, Plan, Refused, Said,
-    Saved, Secret, State, View, WINDOWS_MOST, Work, bulletins,
+    Action, Actor, Announcement, BadAnnouncement, Book, Cause, IncidentId, Plan, ReceiverNews,
+    Refused, Said, Saved, Secret, State, View, WINDOWS_MOST, Work, bulletins,
 };
 use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
@@ -327,6 +327,18 @@ impl World {
     ) {
         let (watch, book) = (&self.watch, &mut self.book);
         view(watch, |view| book.gateway(view, (condition, detail), now, out));
+    }
+
+    /// A sender says how its receiver does. May be said as often as the sender likes.
+    pub fn receiver(&mut self, name: &str, news: &ReceiverNews, now: Ms, out: &mut Changes) {
+        let (watch, book) = (&self.watch, &mut self.book);
+        view(watch, |view| book.receiver(view, (name, news), now, out));
+    }
+
+    /// Once at the start: receivers that are configured no more are not down either.
+    pub fn forget_receivers(&mut self, now: Ms, out: &mut Changes) {
+        let (watch, book) = (&self.watch, &mut self.book);
+        view(watch, |view| book.forget_receivers(view, now, out));
     }
 
     /// Whether something is wrong with the gateway itself that no person has dealt with yet.

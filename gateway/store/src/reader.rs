@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::IncidentId;
+use standpipe_rules::incidents::{IncidentId, State};
 use standpipe_shared::Severity;
 use ulid::Ulid;
 
@@ -185,6 +185,16 @@ impl Reader {
                 })
             },
         )
+    }
+
+    /// Whether an incident waits for somebody to take it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_open(&self, incident: IncidentId) -> Result<bool, StoreError> {
+        let sql = "SELECT state FROM incident WHERE id = ?1";
+        let state = self.rows(sql, [incident.to_string()], |row| row.get::<_, String>(0))?;
+        Ok(state.iter().any(|state| state == State::Open.as_str()))
     }
 
     /// Pages that a webhook took about one incident, oldest first: its id, and when it was owed.

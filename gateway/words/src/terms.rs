@@ -149,6 +149,7 @@ pub const fn condition(it: Condition) -> Say {
         Condition::UnreadableAlarm => say("unreadable alarm", "报警无法识别"),
         Condition::NotUnderstood => say("not understood", "内容无法识别"),
         Condition::RegistryFault => say("registry file unreadable", "台账文件无法读取"),
+        Condition::ReceiverDown => say("receiver takes no pages", "接警端无法接收通知"),
     }
 }
 
@@ -219,6 +220,7 @@ pub fn hop(it: &str) -> Say {
         "verifying" => say("verifying", "开始复查"),
         "reopened" => say("opened again", "重新打开"),
         "forgotten" => say("nothing done for too long", "长时间未处理"),
+        "unconfirmed" => say("no receiver has confirmed", "无接警端确认收到"),
         "attached" => say("joined another incident", "并入其他警情"),
         _ => say("closed", "关闭"),
     }

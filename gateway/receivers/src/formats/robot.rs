@@ -14,7 +14,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 use standpipe_rules::plain;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Asked};
 use crate::attempt::Attempt;
 use crate::facts::{FormatFacts, MinuteLimit};
 use crate::http::{self, JSON};
@@ -75,7 +75,7 @@ pub fn judge(body: &str, meaning: fn(i64) -> Code) -> Answer {
     let why = format!("code {code} ({text})");
     match meaning(code) {
         Code::Taken => Answer::Taken,
-        Code::TooMany => Answer::Later { wait: Some(TOO_MANY_WAIT), why },
+        Code::TooMany => Answer::Later { wait: Some(Asked::TooMany(TOO_MANY_WAIT)), why },
         Code::Unsigned => Answer::Never {
             why: format!("{why}: check `secret_file`, the clock and the robot's safety settings"),
         },
@@ -89,7 +89,7 @@ pub fn judge(body: &str, meaning: fn(i64) -> Code) -> Answer {
 pub fn judged(body: &str, meaning: fn(i64) -> Code) -> String {
     match judge(body, meaning) {
         Answer::Taken => "taken".to_owned(),
-        Answer::Later { wait: Some(wait), .. } => format!("later {}", wait.as_secs()),
+        Answer::Later { wait: Some(wait), .. } => format!("later {}", wait.wait().as_secs()),
         Answer::Later { wait: None, .. } => "later".to_owned(),
         Answer::Never { .. } => "never".to_owned(),
     }

@@ -51,7 +51,8 @@ pub fn dwell(condition: Condition, profile: &Profile) -> Dwell {
         | Condition::GatewayBlind
         | Condition::UnreadableAlarm
         | Condition::NotUnderstood
-        | Condition::RegistryFault => at_once,
+        | Condition::RegistryFault
+        | Condition::ReceiverDown => at_once,
     }
 }
 

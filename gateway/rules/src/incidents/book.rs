@@ -106,6 +106,8 @@ pub struct Book {
     closed: Vec<Rank>,
     pub(super) timers: BTreeSet<(Ms, Rank)>,
     pub(super) owed: HashMap<ulid::Ulid, Page>,
+    /// Whom each open incident was paged to that have not confirmed it.
+    pub(super) unconfirmed: HashMap<IncidentId, BTreeSet<Receiver>>,
     pub(super) presence: BTreeMap<Box<str>, Presence>,
 }
 
@@ -131,6 +133,7 @@ impl Book {
             closed: Vec::new(),
             timers: BTreeSet::new(),
             owed: HashMap::new(),
+            unconfirmed: HashMap::new(),
             presence: BTreeMap::new(),
         }
     }
@@ -138,6 +141,9 @@ impl Book {
     /// Takes back what was kept; for an empty book.
     pub fn restore(&mut self, saved: Saved) {
         self.meta = saved.meta;
+        for page in &saved.owed {
+            self.unconfirmed.entry(page.incident).or_default().insert(page.receiver.clone());
+        }
         self.owed = saved.owed.into_iter().map(|it| (it.page_id, it)).collect();
         self.past = saved.closed.into_iter().map(half).collect();
         self.presence = saved.presence.into_iter().map(|it| (it.station.clone(), it)).collect();
@@ -194,7 +200,11 @@ impl Book {
     pub(super) fn opened(&mut self, cx: &mut Cx, raised: &Raised) -> Rank {
         let device = match raised.subject {
             Subject::Device(ix) => cx.view.registry.device(ix).map(|device| &*device.id),
-            Subject::Zone(_) | Subject::Area(_) | Subject::Gateway | Subject::Topic(_) => None,
+            Subject::Zone(_)
+            | Subject::Area(_)
+            | Subject::Gateway
+            | Subject::Topic(_)
+            | Subject::Receiver(_) => None,
         };
         let of = match &raised.subject {
             Subject::Device(_) => ("device", device.unwrap_or_default()),
@@ -202,6 +212,7 @@ impl Book {
             Subject::Area(station) => ("area", &**station),
             Subject::Gateway => ("gateway", ""),
             Subject::Topic(topic) => ("topic", &**topic),
+            Subject::Receiver(name) => ("receiver", &**name),
         };
         let (condition, onset) = (raised.condition, raised.since);
         // A fire is told of in the step of its message. Everything else may be told of later, when
@@ -262,9 +273,10 @@ impl Book {
     }
 
     /// Puts an incident into its place, with its timer and everything it is found by.
-    fn set(&mut self, mut it: Incident) {
+    pub(super) fn set(&mut self, mut it: Incident) {
         it.next_step_at = self.due(&it);
-        let timers = [it.next_step_at, it.muted_until(), it.held_until(), it.settles_at];
+        let timers =
+            [it.next_step_at, it.muted_until(), it.held_until(), it.settles_at, it.confirm_by()];
         it.timer = timers.into_iter().flatten().min().filter(|_| it.state != State::Closed);
         self.timers.extend(it.timer.map(|at| (at, it.rank())));
         self.order.insert(it.rank());
@@ -300,6 +312,7 @@ impl Book {
     pub(super) fn forget(&mut self, it: &Incident) {
         self.closed.push(it.rank());
         self.past.insert(half(it.id));
+        self.unconfirmed.remove(&it.id);
         self.fires.remove(&it.rank());
         self.topics.remove(&it.rank());
         for member in &it.members {

@@ -119,12 +119,16 @@ pub(super) enum Again {
 
 /// How long a condition must be clear before its incident may end.
 pub(super) fn clear_ms(registry: &Registry, subject: &Subject, condition: Condition) -> Ms {
-    if condition == Condition::RegistryFault {
-        return 0; // a file that was mended is mended
+    if matches!(condition, Condition::RegistryFault | Condition::ReceiverDown) {
+        return 0; // a file that was mended is mended, a page that was taken is taken
     }
     let device = match subject {
         Subject::Device(ix) => registry.device(*ix),
-        Subject::Zone(_) | Subject::Area(_) | Subject::Gateway | Subject::Topic(_) => None,
+        Subject::Zone(_)
+        | Subject::Area(_)
+        | Subject::Gateway
+        | Subject::Topic(_)
+        | Subject::Receiver(_) => None,
     };
     let dwell = device.map(|device| signals::dwell(condition, registry.profile_of(device)).good_ms);
     dwell.filter(|ms| *ms > 0).unwrap_or(CLEAR_MS)

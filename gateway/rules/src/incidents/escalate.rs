@@ -11,6 +11,7 @@ use super::state::{Event, State, step};
 use super::{Incident, IncidentId, route};
 use crate::Ms;
 use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry};
+use crate::fact::Subject;
 use crate::trail::{TrailCode, receiver};
 use standpipe_shared::{Class, Severity};
 
@@ -113,7 +114,9 @@ impl Book {
     /// What is due about one incident.
     fn wake(&mut self, cx: &mut Cx, id: IncidentId) {
         let Some(mut it) = self.take(id) else { return };
-        if it.muted_until().is_some_and(|at| at <= cx.now) {
+        if it.confirm_by().is_some_and(|at| at <= cx.now) {
+            return self.confirmation_is_due(cx, it);
+        } else if it.muted_until().is_some_and(|at| at <= cx.now) {
             match self.believed(cx, it) {
                 Some(alone) => it = alone,
                 None => return,
@@ -147,6 +150,7 @@ impl Book {
         it.episode_at = cx.now;
         it.late_s = late_s;
         (it.step, it.repeat, it.work_until) = (0, 0, 0);
+        it.confirm_by = None;
         it.verdict = None;
         it.told.clear();
         it.held.clear();
@@ -158,8 +162,11 @@ impl Book {
 
     /// Pages a step; the first goes on to the second at once while the homes are absent, and no
     /// further. Whoever is paged in one moment is paged once.
-    fn page(&mut self, cx: &mut Cx, it: &mut Incident, step: u8) {
+    pub(super) fn page(&mut self, cx: &mut Cx, it: &mut Incident, step: u8) {
         it.step = step;
+        if step == 1 {
+            self.wants_confirmation(cx, it);
+        }
         let first = route::receivers(&self.plan, cx.view.registry, it, step);
         self.send(cx, it, first.clone());
         let absent = self.gone_at(&it.homes).is_some_and(|at| at <= cx.now);
@@ -190,6 +197,9 @@ impl Book {
     pub(super) fn send(&mut self, cx: &mut Cx, it: &mut Incident, to: BTreeSet<Receiver>) {
         it.step_at = cx.now;
         for receiver in to {
+            if is_itself(it, &receiver) {
+                continue;
+            }
             let page = Page {
                 page_id: ulid::Ulid::nil(),
                 number: 0,
@@ -206,6 +216,7 @@ impl Book {
                 it.boards.insert(station.clone());
                 it.shown.remove(station);
             }
+            self.unconfirmed.entry(it.id).or_default().insert(receiver.clone());
             it.told.insert(receiver);
             self.owed.insert(page.page_id, page.clone());
             cx.out.pages.push(page);
@@ -214,6 +225,11 @@ impl Book {
 
     /// A page was confirmed.
     pub fn delivered(&mut self, page_id: ulid::Ulid, at: Ms, out: &mut crate::Changes) {
+        if let Some(page) = self.owed.get(&page_id)
+            && let Some(waiting) = self.unconfirmed.get_mut(&page.incident)
+        {
+            waiting.remove(&page.receiver);
+        }
         self.settle_page((page_id, Hop::Delivered), "", at, out);
     }
 
@@ -233,6 +249,14 @@ impl Book {
             let (by, code) = (receiver(&page.receiver), page_code(&page, why));
             out.trail.push(TrailEntry::new(page.incident, (at, hop), &by, code));
         }
+    }
+}
+
+/// Whether a page would tell a receiver that it takes no pages.
+fn is_itself(incident: &Incident, receiver: &Receiver) -> bool {
+    match (&incident.subject, receiver) {
+        (Subject::Receiver(down), Receiver::Webhook(name)) => down == name,
+        _ => false,
     }
 }
 

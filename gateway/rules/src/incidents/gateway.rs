@@ -19,19 +19,22 @@ impl Book {
         now: Ms,
         out: &mut Changes,
     ) {
-        let cx = &mut Cx { view, now, out };
-        let key = (Subject::Gateway, condition);
+        self.stand(&mut Cx { view, now, out }, (Subject::Gateway, condition), detail);
+    }
+
+    /// A condition of the gateway, or of what it sends pages with, stands in these words, or is over.
+    pub(super) fn stand(&mut self, cx: &mut Cx, key: (Subject, Condition), detail: Option<&str>) {
         let known = self.home.get(&key).copied();
         match (detail, known) {
             (Some(detail), Some(id)) => self.reworded(cx, id, detail),
             (Some(detail), None) => {
-                let raised = Raised::new(Subject::Gateway, condition, Moments::at(now));
+                let raised = Raised::new(key.0, key.1, Moments::at(cx.now));
                 let waiting = self.joins(cx, &raised, false).and_then(|id| self.take(id));
                 let mut it = waiting.unwrap_or_else(|| self.begin(cx, &raised));
                 it.detail = detail.into();
                 self.join(cx, it, &raised, None);
             }
-            (None, Some(_)) => self.cleared(cx, key, now),
+            (None, Some(_)) => self.cleared(cx, key, cx.now),
             (None, None) => {}
         }
     }
@@ -62,7 +65,7 @@ impl Incident {
     /// Whether nothing but a person says that it is over: what is true of it has no end that
     /// anybody could measure, or was told so that a person deals with it.
     pub(super) fn ends_by_person(&self) -> bool {
-        let upkeep = self.class == Class::Upkeep && self.subject == Subject::Gateway;
+        let upkeep = self.class == Class::Upkeep && self.is_of_gateway();
         upkeep || self.members.iter().any(|it| it.condition == Condition::UnreadableAlarm)
     }
 }

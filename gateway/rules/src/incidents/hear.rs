@@ -169,6 +169,7 @@ impl Book {
             sounded: self.carried(raised, cx.now),
             held: Vec::new(),
             settles_at: None,
+            confirm_by: None,
             timer: None,
         }
     }
@@ -240,7 +241,7 @@ impl Book {
         let by = match &raised.subject {
             Subject::Device(ix) => cx.view.registry.device(*ix).map_or("", |it| &it.id),
             Subject::Zone(name) | Subject::Area(name) => name,
-            Subject::Gateway | Subject::Topic(_) => "gateway",
+            Subject::Gateway | Subject::Topic(_) | Subject::Receiver(_) => "gateway",
         };
         let condition = raised.condition;
         cx.trail_at(raised.measured_at, (id, Hop::Measured), by, of(condition));
@@ -271,7 +272,12 @@ impl Book {
             _ if it.quiet().is_some() || it.verdict == Some(Outcome::FalseAlarm) => Event::Ended,
             Class::Fire => Event::Calmed,
             Class::Water => Event::Eased,
-            Class::Upkeep if key.1 == Condition::RegistryFault => Event::Ended,
+            // The file was mended, the receiver takes pages: nobody has to say so.
+            Class::Upkeep
+                if matches!(key.1, Condition::RegistryFault | Condition::ReceiverDown) =>
+            {
+                Event::Ended
+            }
             Class::Upkeep if it.wants_answer() => {
                 self.attach(cx, &mut it, None); // nothing stands for what is over
                 Event::Calmed
@@ -388,6 +394,7 @@ const fn fields(condition: Condition) -> &'static [Field] {
         | Condition::GatewayBlind
         | Condition::UnreadableAlarm
         | Condition::NotUnderstood
-        | Condition::RegistryFault => &[],
+        | Condition::RegistryFault
+        | Condition::ReceiverDown => &[],
     }
 }

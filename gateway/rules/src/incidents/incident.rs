@@ -200,6 +200,9 @@ pub struct Incident {
     /// When it ends by itself if nothing of it comes back.
     #[serde(default)]
     pub(super) settles_at: Option<Ms>,
+    /// Until when a receiver of this episode must have confirmed its page.
+    #[serde(default)]
+    pub(super) confirm_by: Option<Ms>,
     /// Its entry among the book's timers.
     #[serde(skip)]
     pub(super) timer: Option<Ms>,
@@ -230,7 +233,11 @@ impl Incident {
     pub const fn device(&self) -> Option<DeviceIx> {
         match self.subject {
             Subject::Device(ix) => Some(ix),
-            Subject::Zone(_) | Subject::Area(_) | Subject::Gateway | Subject::Topic(_) => None,
+            Subject::Zone(_)
+            | Subject::Area(_)
+            | Subject::Gateway
+            | Subject::Topic(_)
+            | Subject::Receiver(_) => None,
         }
     }
 
@@ -263,6 +270,16 @@ impl Incident {
     #[must_use]
     pub const fn rank(&self) -> Rank {
         (self.number, self.id)
+    }
+
+    /// When it is looked at whether anybody has confirmed a page: while nobody has taken it.
+    pub(super) fn confirm_by(&self) -> Option<Ms> {
+        self.confirm_by.filter(|_| self.state == State::Open)
+    }
+
+    /// Whether it is about the gateway, or what it sends its pages with: it says so in words.
+    pub(super) const fn is_of_gateway(&self) -> bool {
+        matches!(self.subject, Subject::Gateway | Subject::Receiver(_))
     }
 
     /// When a muted member is acted on after all.

@@ -49,6 +49,7 @@ mod mute;
 mod nearest;
 mod plan;
 mod preview;
+mod receivers;
 mod route;
 mod title;
 mod unreadable;
@@ -74,6 +75,7 @@ pub use plan::{Plan, Role, Route, Steps};
 pub use preview::{
     Difference, Hears, Muted, Preview, Scene, Told, conditions_of, differences, preview,
 };
+pub use receivers::ReceiverNews;
 pub use route::rehearse;
 pub use wire::{
     Flapping, NearHydrant, Place, QuietCode, Text, UNVERIFIED, WireDevice, WireIncident, with_page,

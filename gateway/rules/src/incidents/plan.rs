@@ -17,6 +17,9 @@ pub struct Plan {
     pub warning: Steps,
     /// A terminal that is gone for this long is absent, s.
     pub absent_s: u32,
+    /// When no receiver of a page that escalates has confirmed it for so long, the next step comes at
+    /// once, s; 0: it never does.
+    pub confirm_s: u32,
     /// Somebody who was sent, or is there, is left in peace for this long, s.
     pub worked_s: u32,
     /// Covered time that proves a hydrant good again, h.
@@ -45,6 +48,7 @@ impl Default for Plan {
             critical: Steps { step2_s: 60, step3_s: 180, repeat_s: 900, forgotten_s: 1_800 },
             warning: Steps::default(),
             absent_s: 90,
+            confirm_s: 10,
             worked_s: 4 * 3_600,
             verify_hours: 24,
             webhooks: Vec::new(),

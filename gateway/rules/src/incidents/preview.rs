@@ -126,6 +126,8 @@ pub fn conditions_of(registry: &Registry, device: DeviceIx) -> impl Iterator<Ite
         | Condition::UnreadableAlarm
         | Condition::NotUnderstood
         | Condition::RegistryFault => true,
+        // It concerns no device, and who is told depends on which receiver it is.
+        Condition::ReceiverDown => false,
     })
 }
 
@@ -218,7 +220,9 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn begin(scene: &'a Scene<'a>, raised: &Raised) -> Self {
-        let (mut book, mut out) = (Book::new(scene.plan.clone(), REHEARSED), Changes::default());
+        // Somebody confirms each page.
+        let plan = Plan { confirm_s: 0, ..scene.plan.clone() };
+        let (mut book, mut out) = (Book::new(plan, REHEARSED), Changes::default());
         for station in scene.registry.stations().iter().filter(|it| !scene.away.contains(&it.id)) {
             book.presence((&station.id, true), scene.now, &mut out);
         }

@@ -6,7 +6,8 @@
 //! | 2 | the two nearest of each home's level | those stations' officers; the homes' chiefs |
 //! | 3 | each home's parent, or itself | those stations' officers |
 //!
-//! A clock of the gateway that was set concerns nobody but its admins.
+//! A clock of the gateway that was set concerns nobody but its admins. Of a receiver that takes no pages
+//! everybody else is told.
 //!
 //! When a step is due is in [`super::escalate`].
 
@@ -40,7 +41,7 @@ pub(super) fn station(registry: &Registry, raised: &Raised) -> Box<str> {
             let most = shares.into_iter().rev().max_by_key(|(_, share)| *share);
             most.map_or_else(Box::default, |(station, _)| station.into())
         }
-        Subject::Gateway | Subject::Topic(_) => Box::default(),
+        Subject::Gateway | Subject::Topic(_) | Subject::Receiver(_) => Box::default(),
     }
 }
 
@@ -72,6 +73,16 @@ pub(super) fn receivers(
     let whom = whom(incident);
     let about = About { homes, severity: *severity, whom };
     concerned(plan, registry, &about, step)
+}
+
+/// Who keeps the gateway running, and wants to hear of what matters so much: told when no receiver
+/// confirms a page, whatever it is about.
+pub(super) fn administrators(plan: &Plan, severity: Severity) -> BTreeSet<Receiver> {
+    let wanted = |route: &&Route| {
+        let all = route.severities.is_empty();
+        route.role == Role::Admin && (all || route.severities.contains(&severity))
+    };
+    plan.webhooks.iter().filter(wanted).map(|it| Receiver::Webhook(it.name.clone())).collect()
 }
 
 /// Everyone who would be paged at a step about a device of this station.
@@ -110,7 +121,7 @@ fn whom(incident: &Incident) -> Whom {
     let clock = |condition: &Condition| *condition == Condition::ClockFault;
     match incident.subject {
         Subject::Gateway if incident.conditions().iter().all(clock) => Whom::Admins,
-        Subject::Gateway => Whom::Everybody,
+        Subject::Gateway | Subject::Receiver(_) => Whom::Everybody,
         Subject::Device(_) | Subject::Zone(_) | Subject::Area(_) | Subject::Topic(_) => {
             Whom::Stations
         }

@@ -135,6 +135,7 @@ const fn what(condition: Condition) -> (&'static str, &'static str) {
         Condition::UnreadableAlarm => ("Alarm that cannot be read", "收到无法识别的报警"),
         Condition::NotUnderstood => ("Messages not understood", "上报内容无法识别"),
         Condition::RegistryFault => ("The registry file cannot be read", "台账文件无法读取"),
+        Condition::ReceiverDown => ("Receiver takes no pages", "接警端无法接收通知"),
     }
 }
 
@@ -149,7 +150,7 @@ impl Place {
             Self::Device { name } | Self::Area { name } => both(name.to_string()),
             Self::Zone { name } => Text { en: format!("zone {name}"), zh: format!("{name}分区") },
             Self::Gateway => Text::default(),
-            Self::Topic { name } => both(shortened(name)),
+            Self::Topic { name } | Self::Receiver { name } => both(shortened(name)),
         }
     }
 
@@ -162,7 +163,8 @@ impl Place {
             Self::Device { name }
             | Self::Zone { name }
             | Self::Area { name }
-            | Self::Topic { name } => name.ends_with(part),
+            | Self::Topic { name }
+            | Self::Receiver { name } => name.ends_with(part),
             Self::Gateway => false,
         }
     }

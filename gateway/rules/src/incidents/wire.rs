@@ -100,6 +100,11 @@ pub enum Place {
     },
     /// The gateway itself.
     Gateway,
+    /// A receiver of pages.
+    Receiver {
+        /// Its name in the configuration.
+        name: Box<str>,
+    },
     /// A topic that names no device.
     Topic {
         /// It, escaped; empty: any of many.
@@ -369,9 +374,11 @@ impl Incident {
         let device = self.device().and_then(|ix| registry.device(ix));
         let zone = match &self.subject {
             Subject::Zone(zone) => Some(&**zone),
-            Subject::Device(_) | Subject::Area(_) | Subject::Gateway | Subject::Topic(_) => {
-                device.map(|it| &*it.zone)
-            }
+            Subject::Device(_)
+            | Subject::Area(_)
+            | Subject::Gateway
+            | Subject::Topic(_)
+            | Subject::Receiver(_) => device.map(|it| &*it.zone),
         };
         let active = self.active().map(|member| &member.subject).collect::<BTreeSet<_>>().len();
         let detectors = if self.class == Class::Fire { active } else { 0 };
@@ -408,7 +415,7 @@ impl Incident {
             parent: self.parent,
             reason: self.reason(),
             detail: Some(self.detail.clone())
-                .filter(|detail| self.subject == Subject::Gateway && !detail.is_empty()),
+                .filter(|detail| self.is_of_gateway() && !detail.is_empty()),
             topic: self.said.as_ref().map(|said| said.topic.clone()),
             payload: self.said.as_ref().map(|said| said.payload.clone()),
             flapping: self.most_flaps().map(|flaps| Flapping {
@@ -438,6 +445,7 @@ impl Incident {
             }
             Subject::Gateway => Place::Gateway,
             Subject::Topic(topic) => Place::Topic { name: topic.clone() },
+            Subject::Receiver(name) => Place::Receiver { name: name.clone() },
         })
     }
 

@@ -39,6 +39,11 @@ impl TrailCode {
                 incident.map(|incident| Self::PartOf { incident })
             }
             Hop::Forgotten => Some(Self::Forgotten),
+            Hop::Unconfirmed => {
+                let within = detail.strip_prefix("within ").and_then(|it| it.strip_suffix(" s"));
+                let within = within.and_then(|seconds| seconds.parse().ok());
+                within.map(|within_s| Self::Unconfirmed { within_s })
+            }
             Hop::Commented => {
                 let note = detail.strip_prefix("exercise: ");
                 note.map(|note| Self::Exercise { note: note.into() })

@@ -54,6 +54,8 @@ pub enum Hop {
     Delivered,
     /// A page was given up.
     GivenUp,
+    /// No receiver has confirmed a page in time.
+    Unconfirmed,
     /// A terminal showed it.
     Shown,
     /// A person took it.
@@ -80,7 +82,7 @@ pub enum Hop {
 
 impl Hop {
     /// All of them, in the order in which they usually come.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Measured,
         Self::Received,
         Self::Raised,
@@ -88,6 +90,7 @@ impl Hop {
         Self::Paged,
         Self::Delivered,
         Self::GivenUp,
+        Self::Unconfirmed,
         Self::Shown,
         Self::Acknowledged,
         Self::Dispatched,
@@ -118,6 +121,7 @@ impl Hop {
             Self::Paged => "paged",
             Self::Delivered => "delivered",
             Self::GivenUp => "given_up",
+            Self::Unconfirmed => "unconfirmed",
             Self::Shown => "shown",
             Self::Acknowledged => "acknowledged",
             Self::Dispatched => "dispatched",

@@ -59,6 +59,7 @@ fn all() -> Vec<(Hop, &'static str, TrailCode, &'static str)> {
             "exercise: autumn: all",
         ),
         (Hop::Forgotten, "gateway", TrailCode::Forgotten, "nothing was done for too long"),
+        (Hop::Unconfirmed, "gateway", TrailCode::Unconfirmed { within_s: 10 }, "within 10 s"),
         (Hop::Reopened, "gateway", TrailCode::Unverified, "unverified"),
         (Hop::Reopened, "gateway", TrailCode::NoLongerMuted, "no longer muted"),
         (Hop::Reopened, "gateway", TrailCode::RaisedAgain, "raised again"),

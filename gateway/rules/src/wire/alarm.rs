@@ -186,5 +186,6 @@ const fn of_many(condition: Condition) -> bool {
             | Condition::UnreadableAlarm
             | Condition::NotUnderstood
             | Condition::RegistryFault
+            | Condition::ReceiverDown
     )
 }

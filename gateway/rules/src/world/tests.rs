@@ -48,7 +48,7 @@ fn an_alarm_becomes_an_incident_and_a_page_in_one_step() {
     assert_eq!((page.step, &page.receiver), (1, &Receiver::Station("T".into())));
     let incident = world.book.get(page.incident).unwrap();
     assert_eq!((incident.state, incident.hydrants.len()), (State::Open, 1), "its hydrant is near");
-    assert_eq!(world.next_wake(), Some(T0 + 60_005), "step 2, or the next look at its hydrants");
+    assert_eq!(world.next_wake(), Some(T0 + 10_005), "has anybody confirmed it?");
 
     let mut later = Changes::default();
     world.delivered(page.page_id, T0 + 9, &mut later);

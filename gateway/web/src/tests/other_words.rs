@@ -44,6 +44,7 @@ fn lines(incident: IncidentId) -> Vec<TrailEntry> {
         (Hop::Attached, "gateway", TrailCode::StandsAlone),
         (Hop::Commented, "li", TrailCode::Exercise { note: "autumn".into() }),
         (Hop::Forgotten, "gateway", TrailCode::Forgotten),
+        (Hop::Unconfirmed, "gateway", TrailCode::Unconfirmed { within_s: 10 }),
         (Hop::Verifying, "gateway", TrailCode::Text),
         (Hop::Reopened, "gateway", TrailCode::Unverified),
         (Hop::Reopened, "gateway", TrailCode::NoLongerMuted),

@@ -274,6 +274,7 @@ impl Drill {
             Subject::Area(station) => format!("area {station}"),
             Subject::Gateway => "gateway".to_owned(),
             Subject::Topic(topic) => format!("topic {topic}"),
+            Subject::Receiver(name) => format!("receiver {name}"),
         }
     }
 

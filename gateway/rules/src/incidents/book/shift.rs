@@ -36,6 +36,7 @@ impl Book {
             closed: _,
             timers,
             owed,
+            unconfirmed: _,
             presence,
         } = self;
         let Meta { numbers: _, reminded, looked_at, windows, sounded, kept: _ } = meta;
@@ -103,6 +104,7 @@ impl Incident {
             sounded,
             held,
             settles_at,
+            confirm_by,
             members,
             boards: _,
             homes: _,
@@ -131,6 +133,7 @@ impl Incident {
             moment(until, by);
         }
         maybe(settles_at, by);
+        maybe(confirm_by, by);
         for member in members {
             member.shift(*class, by, windows);
         }

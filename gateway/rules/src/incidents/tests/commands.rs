@@ -6,7 +6,7 @@ use super::drill::{DAY, Drill, time};
 use crate::detect::{HydrantNow, Trust};
 use crate::fact::{Fact, Raised, Subject};
 use crate::incidents::{
-    Action, Actor, Announced, Announcement, Book, Refused, Said, Scope, View, Window,
+    Action, Actor, Announced, Announcement, Book, ReceiverNews, Refused, Said, Scope, View, Window,
 };
 use crate::registry::{DeviceIx, Registry};
 use crate::wire::Arrived;
@@ -73,6 +73,20 @@ impl Drill {
                 let detail = Some(detail.join(" ")).filter(|detail| !detail.is_empty());
                 let what = (named(condition), detail.as_deref());
                 self.look(|view| book.gateway(view, what, now, out));
+            }
+            ["refuses", name, since, answer @ ..] => {
+                let (for_ms, answer) = (now - time(since), answer.join(" ").into());
+                let news = ReceiverNews::Refuses { for_ms, answer };
+                self.look(|view| book.receiver(view, (name, &news), now, out));
+            }
+            ["start"] => self.look(|view| book.forget_receivers(view, now, out)),
+            ["refuses_for_good", name, answer @ ..] => {
+                let news = ReceiverNews::RefusesForGood { answer: answer.join(" ").into() };
+                self.look(|view| book.receiver(view, (name, &news), now, out));
+            }
+            ["takes", name] => {
+                let news = (*name, &ReceiverNews::Takes);
+                self.look(|view| book.receiver(view, news, now, out));
             }
             ["unreadable", of, payload @ ..] => {
                 let subject = match of.strip_prefix("topic:") {

@@ -52,9 +52,18 @@ pub fn drill(script: &str) -> Drill {
 
 /// Runs a drill by another plan.
 pub fn drill_with(plan: &Plan, script: &str) -> Drill {
-    let mut restarted = Drill::restarting(plan.clone());
+    twice(&|| Drill::new(plan.clone()), script)
+}
+
+/// The same, in which a page is confirmed by what the script says.
+pub fn unconfirmed(plan: &Plan, script: &str) -> Drill {
+    twice(&|| Drill::unconfirmed(plan.clone()), script)
+}
+
+fn twice(begin: &dyn Fn() -> Drill, script: &str) -> Drill {
+    let mut restarted = begin().with_restarts();
     restarted.run(script);
-    let mut drill = Drill::new(plan.clone());
+    let mut drill = begin();
     drill.run(script);
     assert_eq!(drill.trail, restarted.trail, "a restart changed the trail");
     assert_eq!(drill.pages, restarted.pages, "a restart changed the pages");
@@ -81,8 +90,13 @@ fn clock(at: Ms) -> String {
 }
 
 impl Drill {
-    /// The standard town with every terminal online.
+    /// The standard town with every terminal online, in which every page is confirmed in time.
     pub fn new(plan: Plan) -> Self {
+        Self::unconfirmed(Plan { confirm_s: 0, ..plan })
+    }
+
+    /// The same, in which a page is confirmed by what the script says.
+    pub fn unconfirmed(plan: Plan) -> Self {
         let mut drill = Self {
             book: Book::new(plan.clone(), SECRET),
             registry: town(),
@@ -107,9 +121,12 @@ impl Drill {
 
     /// The same with a restart before everything that happens.
     pub fn restarting(plan: Plan) -> Self {
-        let mut drill = Self::new(plan);
-        drill.restarts = true;
-        drill
+        Self::new(plan).with_restarts()
+    }
+
+    fn with_restarts(mut self) -> Self {
+        self.restarts = true;
+        self
     }
 
     /// Whether that incident was closed.

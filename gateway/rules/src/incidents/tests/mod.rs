@@ -7,6 +7,7 @@ mod announce;
 mod authority;
 mod blind;
 mod commands;
+mod confirm;
 mod damp;
 pub mod drill;
 mod fire;

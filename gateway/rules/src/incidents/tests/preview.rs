@@ -29,7 +29,8 @@ const ALARMS: [Condition; 6] = [
 ];
 
 fn plan(fire: Steps, critical: Steps, warning: Steps, webhooks: Vec<Route>) -> Plan {
-    Plan { fire, critical, warning, webhooks, ..Plan::default() }
+    // A rehearsal supposes that somebody confirms each page.
+    Plan { fire, critical, warning, webhooks, confirm_s: 0, ..Plan::default() }
 }
 
 /// What really happens until the first repetition: every page about that alarm.

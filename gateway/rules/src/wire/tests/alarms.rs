@@ -113,10 +113,10 @@ fn condition_and_active_are_read_in_other_spellings() {
     let all: String = payloads.iter().map(alarm).collect();
     insta::assert_snapshot!(all, @r#"
 banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
-wrong_type ×1 `"condition":" Smoke"`: member of alarm not understood (unknown variant ` Smoke`, expected one of `smoke`, `heat`, `no_water`, `low_pressure`, `high_pressure`, `hydrant_open`, `knocked`, `freezing`, `sensor_fault`, `battery_low`, `contamination`, `offline`, `tamper`, `clock_fault`, `zone_low_pressure`, `blind_area`, `gateway_blind`, `unreadable_alarm`, `not_understood`, `registry_fault` at line 1 column 21): send an object with condition, active and, if measured, the fields of a reading
+wrong_type ×1 `"condition":" Smoke"`: member of alarm not understood (unknown variant ` Smoke`, expected one of `smoke`, `heat`, `no_water`, `low_pressure`, `high_pressure`, `hydrant_open`, `knocked`, `freezing`, `sensor_fault`, `battery_low`, `contamination`, `offline`, `tamper`, `clock_fault`, `zone_low_pressure`, `blind_area`, `gateway_blind`, `unreadable_alarm`, `not_understood`, `registry_fault`, `receiver_down` at line 1 column 21): send an object with condition, active and, if measured, the fields of a reading
 wrong_type ×1 `"active":"True"`: member of alarm not understood (invalid type: string "True", expected a boolean at line 1 column 16): send an object with condition, active and, if measured, the fields of a reading
 banan/SMK-1 shouts: {"condition":"heat","active":true,"test":false} (+0 unknown)
-wrong_type ×1 `"condition":"HEAT"`: member of alarm not understood (unknown variant `HEAT`, expected one of `smoke`, `heat`, `no_water`, `low_pressure`, `high_pressure`, `hydrant_open`, `knocked`, `freezing`, `sensor_fault`, `battery_low`, `contamination`, `offline`, `tamper`, `clock_fault`, `zone_low_pressure`, `blind_area`, `gateway_blind`, `unreadable_alarm`, `not_understood`, `registry_fault` at line 1 column 19): send an object with condition, active and, if measured, the fields of a reading
+wrong_type ×1 `"condition":"HEAT"`: member of alarm not understood (unknown variant `HEAT`, expected one of `smoke`, `heat`, `no_water`, `low_pressure`, `high_pressure`, `hydrant_open`, `knocked`, `freezing`, `sensor_fault`, `battery_low`, `contamination`, `offline`, `tamper`, `clock_fault`, `zone_low_pressure`, `blind_area`, `gateway_blind`, `unreadable_alarm`, `not_understood`, `registry_fault`, `receiver_down` at line 1 column 19): send an object with condition, active and, if measured, the fields of a reading
 wrong_type ×1 `"active":1`: member of alarm not understood (invalid type: integer `1`, expected a boolean at line 1 column 11): send an object with condition, active and, if measured, the fields of a reading
 banan/SMK-1 shouts: {"condition":"heat","active":true,"test":false} (+0 unknown)
 wrong_type ×1 `"active":"1"`: member of alarm not understood (invalid type: string "1", expected a boolean at line 1 column 13): send an object with condition, active and, if measured, the fields of a reading
@@ -168,7 +168,7 @@ missing_field ×1 `{"condition":"smoke"}`: fire without a readable `active`, tak
 banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (missing_field): {"active":true}
 missing_field ×1 `{"active":true}`: alarm not understood (missing field `condition`): send an object with condition, active and, if measured, the fields of a reading
 banan/SMK-1 sent an unreadable alarm on `standpipe/v1/banan/SMK-1/alarm` (wrong_type): {"condition":"fog","active":true}
-wrong_type ×1 `{"condition":"fog","active":true}`: alarm not understood (unknown variant `fog`, expected one of `smoke`, `heat`, `no_water`, `low_pressure`, `high_pressure`, `hydrant_open`, `knocked`, `freezing`, `sensor_fault`, `battery_low`, `contamination`, `offline`, `tamper`, `clock_fault`, `zone_low_pressure`, `blind_area`, `gateway_blind`, `unreadable_alarm`, `not_understood`, `registry_fault` at line 1 column 18): send an object with condition, active and, if measured, the fields of a reading
+wrong_type ×1 `{"condition":"fog","active":true}`: alarm not understood (unknown variant `fog`, expected one of `smoke`, `heat`, `no_water`, `low_pressure`, `high_pressure`, `hydrant_open`, `knocked`, `freezing`, `sensor_fault`, `battery_low`, `contamination`, `offline`, `tamper`, `clock_fault`, `zone_low_pressure`, `blind_area`, `gateway_blind`, `unreadable_alarm`, `not_understood`, `registry_fault`, `receiver_down` at line 1 column 18): send an object with condition, active and, if measured, the fields of a reading
 banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
 wrong_type ×1 `"active":2`: member of alarm not understood (invalid type: integer `2`, expected a boolean at line 1 column 11): send an object with condition, active and, if measured, the fields of a reading
 banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
@@ -210,6 +210,8 @@ banan/HYD-1 sent an unreadable alarm on `standpipe/v1/banan/HYD-1/alarm` (wrong_
 wrong_type ×1 `{"condition":"not_understood","active":true,"temp_c":9}`: alarm of `not_understood`, which only the gateway can find: send a condition of the device itself
 banan/HYD-1 sent an unreadable alarm on `standpipe/v1/banan/HYD-1/alarm` (wrong_type): {"condition":"registry_fault","active":true,"temp_c":9}
 wrong_type ×1 `{"condition":"registry_fault","active":true,"temp_c":9}`: alarm of `registry_fault`, which only the gateway can find: send a condition of the device itself
+banan/HYD-1 sent an unreadable alarm on `standpipe/v1/banan/HYD-1/alarm` (wrong_type): {"condition":"receiver_down","active":true,"temp_c":9}
+wrong_type ×1 `{"condition":"receiver_down","active":true,"temp_c":9}`: alarm of `receiver_down`, which only the gateway can find: send a condition of the device itself
 "#);
     let shouted = r#"{"condition":"BLIND_AREA","active":1}"#;
     let parsed = below("banan/HYD-1/alarm", shouted);

@@ -162,6 +162,7 @@ fn in_words(lang: Lang, line: &Line, names: &Names) -> String {
         TrailCode::Outcome { outcome } => lang.of_say(words::outcome(outcome.as_str())).to_owned(),
         TrailCode::StandsAlone => lang.of_say(ALONE).to_owned(),
         TrailCode::Exercise { note } => format!("{}{note}", lang.of_say(EXERCISE)),
+        TrailCode::Unconfirmed { within_s } => format!("{within_s} s"),
         // Told otherwise: by a link, by the hop itself.
         TrailCode::PartOf { .. } | TrailCode::Forgotten => String::new(),
         TrailCode::Unverified => lang.of_say(UNVERIFIED).to_owned(),
