@@ -22,13 +22,15 @@ fn registry() -> Registry {
     town::registry((0..=HYDRANTS).map(|n| device(&format!("X-{n}"), kind(n))))
 }
 
+/// Nobody needs to confirm a page: here receivers report nothing.
 fn plan() -> Plan {
     let admin = Route { name: "admin".into(), role: Role::Admin, ..Route::default() };
-    Plan { webhooks: vec![admin], ..Plan::default() }
+    Plan { webhooks: vec![admin], confirm_s: 0, ..Plan::default() }
 }
 
 /// A gateway, in a story whose time is right.
 struct Gateway {
+    plan: Plan,
     world: World,
     out: Changes,
     /// What its clock is ahead of the story.
@@ -41,8 +43,12 @@ struct Gateway {
 impl Gateway {
     /// It has run for ten minutes, and so have the devices.
     fn new() -> Self {
-        let (world, out) = (town::world(registry(), plan()), Changes::default());
-        let mut gateway = Self { world, out, off: 0, devices_off: 0, t: T0 };
+        Self::with(plan())
+    }
+
+    fn with(plan: Plan) -> Self {
+        let (world, out) = (town::world(registry(), plan.clone()), Changes::default());
+        let mut gateway = Self { plan, world, out, off: 0, devices_off: 0, t: T0 };
         gateway.connected();
         gateway.minutes(10, 300.0);
         gateway
@@ -67,7 +73,7 @@ impl Gateway {
     /// It starts anew, its clock so much ahead of the story. The store gives back what was kept,
     /// and by how much the clock was set meanwhile is known.
     fn restart(&mut self, off: Ms) {
-        let mut world = town::world(registry(), plan());
+        let mut world = town::world(registry(), self.plan.clone());
         for ix in (0..=HYDRANTS).map(DeviceIx) {
             world.restore_memory(ix, &self.world.memory_body(ix)).unwrap();
         }
@@ -201,6 +207,24 @@ fn a_step_that_was_due_in_two_minutes_is_due_in_two_minutes() {
             let steps: Vec<u8> =
                 gateway.pages(Condition::Smoke).iter().map(|page| page.step).collect();
             assert_eq!(steps, [1, 3], "{name}, {off}");
+        }
+    }
+}
+
+#[test]
+fn a_page_that_nobody_confirms_goes_on_after_10_s_whatever_the_clock_does_meanwhile() {
+    for (name, upset) in UPSETS.into_iter().take(2) {
+        for off in [HOUR_MS, -HOUR_MS, -2 * HOUR_MS] {
+            let mut gateway = Gateway::with(Plan { confirm_s: 10, ..plan() });
+            gateway.burns();
+            gateway.pass(4_000);
+            upset(&mut gateway, off);
+            gateway.pass(5_999);
+            assert_eq!(gateway.pages(Condition::Smoke).len(), 1, "{name}, {off}");
+            gateway.pass(1);
+            let to: Vec<&Receiver> =
+                gateway.pages(Condition::Smoke).iter().map(|page| &page.receiver).collect();
+            assert!(to.contains(&&Receiver::Webhook("admin".into())), "{name}, {off}: {to:?}");
         }
     }
 }
