@@ -136,7 +136,6 @@ impl Staged {
 /// The queues reserve all their places when the gateway starts, so that a place is small: what is
 /// large stands in a box, and takes memory only while it waits.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all that waits are messages")]
 pub enum Inbox {
     /// A message.
     Delivery(Box<Delivery>),
