@@ -155,7 +155,12 @@ fn robots_get_signed_messages_and_one_that_had_too_many_gets_it_again() {
     for robot in ["ding", "we", "fei"] {
         night.hop(&incident, "delivered", robot);
     }
-    night.hop(&incident, "given_up", "wrong");
+    // What is wrong with a secret may be mended while it burns: a fire is never given up.
+    let (first, again) = (wrong.hear(), wrong.hear());
+    for message in [first, again] {
+        let body: Value = serde_json::from_slice(&message.body).unwrap();
+        says_fire(body["content"]["text"].as_str().unwrap());
+    }
     let log = night.gateway.printed();
     assert!(!log.contains("key-in-the-address") && !log.contains(SECRET), "{log}");
 }

@@ -34,7 +34,8 @@ use crate::{Changes, HOUR_MS, Ms};
 
 /// Everything that is remembered and decided.
 ///
-/// A fire pages its station at once, and the nearest ones when nobody answers for 60 s:
+/// A fire pages its station at once, and the nearest ones when nobody answers for 60 s, or at once
+/// when nothing says within 10 s that the station has it:
 ///
 /// ```
 /// use standpipe_rules::changes::Receiver;
@@ -65,7 +66,10 @@ use crate::{Changes, HOUR_MS, Ms};
 /// let told = |out: &Changes| out.pages.iter().map(|page| page.receiver.clone()).collect::<Vec<_>>();
 /// assert_eq!(told(&out), [Receiver::Station("T03".into())]);
 ///
+/// let page = out.pages[0].page_id;
 /// out.clear(); // it was committed
+/// world.delivered(page, now + 20, &mut out); // its topic has it, and its terminal is online
+/// out.clear();
 /// world.tick(now + 59_999, &mut out);
 /// assert!(told(&out).is_empty());
 /// world.tick(now + 60_000, &mut out);
