@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_config::Config;
+use standpipe_engine::feed::{Feed, Port};
 use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
-use standpipe_engine::source::{Feed, Inlet, Port, SourceIx, Sources, receipts};
+use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
 use standpipe_engine::{self, Engine, EngineHandle, Outlets, Queues, Rings, bells, queues};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;

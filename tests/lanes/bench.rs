@@ -1,7 +1,8 @@
 //! One lane over a real broker; the test is the engine, and so decides when something is on disk.
 
+use standpipe_engine::feed::Port;
 use standpipe_engine::health::Status;
-use standpipe_engine::source::{Facts, Outlet, Port, SourceIx, Sources, receipts};
+use standpipe_engine::source::{Facts, Outlet, SourceIx, Sources, receipts};
 use standpipe_engine::{Delivery, Inbox, Queues, queues};
 use standpipe_machine::clock::Clock;
 use standpipe_rules::wire::Message;

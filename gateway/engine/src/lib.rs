@@ -11,10 +11,12 @@ mod clock;
 #[cfg(test)]
 mod crash_tests;
 mod dirty;
+pub mod feed;
 pub mod health;
 mod inbox;
 mod meters;
 mod mover;
+mod part;
 mod presence;
 mod shell;
 pub mod source;

@@ -1,29 +1,13 @@
-//! Where messages come from. A source is asked for its next message, and is told which messages
-//! are on disk by giving it back their receipts; what a receipt stands for is the source's own
-//! affair. It knows nothing of queues and batches, and the engine nothing of protocols.
+//! What is known of where messages come from: which sources there are, in which queue their messages
+//! wait, and what it means when one is down; and the receipts that go back to them.
 //!
-//! ```text
-//! Source::next ─▶ drive ─▶ EngineHandle::deliver ─▶ engine ══ commit
-//! Source::acknowledge ◀─ drive ◀──── receipts of the batch ◀────┘
-//! ```
-//!
-//! Each source runs on a thread of its own ([`Feed::start`]), so that none waits for another.
-//! Not here: the sources themselves. The MQTT lanes are in `standpipe_transport::ingest`.
+//! Not here: how a source is asked and driven, which is in `feed.rs`.
 
-use std::future::Future;
-use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
-use standpipe_machine::clock::Stamp;
-use standpipe_machine::limits::GRACE;
-use standpipe_rules::wire::Parsed;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
-use crate::health::Part;
-use crate::inbox::{Came, Delivery, EngineHandle, Inbox, weight};
+use crate::part::Part;
 
 /// Batches of receipts on their way back to a source; what comes while so many wait is merged.
 const RECEIPT_BATCHES: usize = 64;
@@ -44,69 +28,6 @@ impl Receipt {
     #[must_use]
     pub const fn token(self) -> u64 {
         self.0
-    }
-}
-
-/// One message as a source hands it over.
-#[derive(Clone, Debug)]
-pub struct Incoming {
-    /// When and how it arrived.
-    pub arrived: Came,
-    /// The topic, where something was rejected; else empty.
-    pub topic: Box<str>,
-    /// What it says.
-    pub parsed: Parsed,
-}
-
-impl Incoming {
-    /// About how much memory it takes while it waits, bytes.
-    #[must_use]
-    pub fn weight(&self) -> usize {
-        weight(&self.topic, &self.parsed)
-    }
-}
-
-/// What a source has to tell.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and none is stored")]
-pub enum Event {
-    /// A message, and what to give back once it is on disk; `None`: its sender wants no
-    /// acknowledgement.
-    Message(Incoming, Option<Receipt>),
-    /// The source sees its devices from now on.
-    Up(Stamp),
-    /// It does not see them any more.
-    Down(Stamp),
-}
-
-/// Something that brings messages.
-pub trait Source: Send + 'static {
-    /// What the engine must know of it, the same at every call.
-    fn facts(&self) -> Facts;
-
-    /// Waits for the next event, and connects again as often as needed. It may be dropped at any
-    /// `.await` and called anew without losing anything.
-    fn next(&mut self) -> impl Future<Output = Event>;
-
-    /// The messages of these receipts are on disk: their senders may be told. In order of their
-    /// arrival, save that alarms may overtake. Receipts may be older than the present connection.
-    fn acknowledge(&mut self, receipts: &[Receipt]);
-
-    /// The engine had no room for the last message: whoever keeps it must send it again later.
-    fn refused(&mut self, receipt: Option<Receipt>);
-
-    /// Sends what [`Self::acknowledge`] left to be sent, without taking messages. Returns when
-    /// nothing can be sent any more; dropped when nothing is left to acknowledge.
-    fn flush(&mut self) -> impl Future<Output = ()> {
-        std::future::pending()
-    }
-
-    /// Says good-bye.
-    fn close(self) -> impl Future<Output = ()>
-    where
-        Self: Sized,
-    {
-        std::future::ready(())
     }
 }
 
@@ -208,106 +129,4 @@ pub type Inlet = mpsc::Receiver<Vec<Receipt>>;
 #[must_use]
 pub fn receipts() -> (Outlet, Inlet) {
     mpsc::channel(RECEIPT_BATCHES)
-}
-
-/// What connects a source to the engine.
-#[derive(Debug)]
-pub struct Port {
-    /// Which source it is.
-    pub source: SourceIx,
-    /// Where its messages go.
-    pub engine: EngineHandle,
-    /// What comes back.
-    pub receipts: Inlet,
-    /// Ends it: what was taken is still acknowledged.
-    pub stop: CancellationToken,
-}
-
-/// A source that was not started yet, whatever it is.
-pub struct Feed {
-    facts: Facts,
-    start: Box<dyn FnOnce(Port, String) -> io::Result<JoinHandle<()>> + Send>,
-}
-
-impl Feed {
-    /// Of this source.
-    pub fn of(source: impl Source) -> Self {
-        let facts = source.facts();
-        Self { facts, start: Box::new(move |port, name| start(source, port, name)) }
-    }
-
-    /// What the engine must know of it.
-    #[must_use]
-    pub const fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    /// Starts it on a thread of its own. It ends after `stop`, when what it took is acknowledged,
-    /// or shortly before [`GRACE`] is over.
-    ///
-    /// # Errors
-    /// What the system says when it gives no thread.
-    pub fn start(self, port: Port) -> io::Result<JoinHandle<()>> {
-        let name = format!("ingest-{}", self.facts.name);
-        (self.start)(port, name)
-    }
-}
-
-fn start(source: impl Source, port: Port, name: String) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name(name).spawn(move || runtime.block_on(drive(source, port)))
-}
-
-/// Hands over what a source brings, and gives receipts back, until told to stop or until there is
-/// no engine any more.
-async fn drive(mut source: impl Source, port: Port) {
-    let Port { source: ix, engine, mut receipts, stop } = port;
-    let mut stopped = std::pin::pin!(stop.cancelled());
-    // How many receipts have not come back.
-    let mut owed: usize = 0;
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut stopped => break,
-            batch = receipts.recv() => {
-                let Some(batch) = batch else { return };
-                owed = owed.saturating_sub(batch.len());
-                source.acknowledge(&batch);
-            }
-            event = source.next() => match event {
-                Event::Message(Incoming { arrived, topic, parsed }, receipt) => {
-                    let delivery = Delivery { source: ix, receipt, arrived, topic, parsed };
-                    match engine.deliver(delivery) {
-                        Ok(()) => owed += usize::from(receipt.is_some()),
-                        Err(_no_room) => source.refused(receipt),
-                    }
-                }
-                Event::Up(at) => {
-                    let up = Inbox::Source { source: ix, up: true, at };
-                    if engine.send(up).await.is_err() { return }
-                }
-                Event::Down(at) => {
-                    let down = Inbox::Source { source: ix, up: false, at };
-                    if engine.send(down).await.is_err() { return }
-                }
-            }
-        }
-    }
-    // Letting go of the engine's handle first is what lets the engine end.
-    drop(engine);
-    let rest = async {
-        while owed > 0 {
-            tokio::select! {
-                batch = receipts.recv() => {
-                    let Some(batch) = batch else { return };
-                    owed = owed.saturating_sub(batch.len());
-                    source.acknowledge(&batch);
-                }
-                () = source.flush() => return,
-            }
-        }
-    };
-    // Some of the time there is stays for the good-bye.
-    drop(timeout(GRACE * 3 / 4, rest).await);
-    source.close().await;
 }

@@ -64,9 +64,9 @@ struct Refused {
 /// What kind of page was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A fire's.
+    /// Tried until somebody has acknowledged.
     Fire,
-    /// Any other.
+    /// Given up after 24 h, or when it is refused for good.
     Other,
 }
 

@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::source::{Event, Facts, Feed, Incoming, Port, Queue, Sight, Source};
+use crate::feed::{Event, Feed, Incoming, Port, Source};
+use crate::source::{Facts, Queue, Sight};
 
 /// Messages from a channel, such as requests would come; their receipts are numbers.
 struct Requests {

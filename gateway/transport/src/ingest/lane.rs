@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use metrics::{Counter, Gauge, counter, gauge};
 use standpipe_engine::Came;
-use standpipe_engine::source::{Event, Facts, Incoming, Receipt, Source};
+use standpipe_engine::feed::{Event, Incoming, Source};
+use standpipe_engine::source::{Facts, Receipt};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::wire;
 use standpipe_rules::wire::decoder::{Decoder, Parameters, Raw};

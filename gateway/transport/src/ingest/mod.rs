@@ -10,7 +10,7 @@
 //! A lane is up when the broker has granted its subscriptions (SUBACK); what its session had kept
 //! may come before that.
 //!
-//! Each lane is a [`Source`](standpipe_engine::source::Source). It runs on a thread of its own with
+//! Each lane is a [`Source`](standpipe_engine::feed::Source). It runs on a thread of its own with
 //! nothing else on it, so that the alarm lane is never behind telemetry, and waits for nothing but
 //! its connection and its acknowledgements:
 //!
@@ -31,7 +31,8 @@ pub mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
-use standpipe_engine::source::{Facts, Feed, Queue, Sight};
+use standpipe_engine::feed::Feed;
+use standpipe_engine::source::{Facts, Queue, Sight};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::{BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, URGENT_QUEUE};
 use standpipe_rules::wire::decoder::Decoder;
@@ -70,7 +71,7 @@ pub struct Setup {
 pub enum Lane {
     /// Alarms, statuses, replies, actions, presence.
     Alarm,
-    /// Telemetry.
+    /// Readings, and everything that no filter can name.
     Telemetry,
 }
 
