@@ -5,7 +5,7 @@ use std::time::Duration;
 use standpipe_tests::broker::Broker;
 use standpipe_tests::gateway::Gateway;
 use standpipe_tests::influx::Influx;
-use standpipe_tests::load::{self, Load};
+use standpipe_tests::load::{self, Load, Publish};
 use standpipe_tests::station::Station;
 use standpipe_tests::{instant, now, town, wait_for};
 
@@ -33,7 +33,7 @@ fn three_kills_and_a_minute_without_influx_lose_nothing() {
     let mut fires = Load::connect(broker.port, "detectors");
     let (mut lit, mut kills, mut taken) = (0, 0, Vec::new());
     let mut away = None;
-    load::readings(&mut load, DEVICES, (1, MESSAGES), PER_SECOND, |sent, _| {
+    load::readings(&mut load, DEVICES, (1, MESSAGES), PER_SECOND, |sent| {
         if sent >= (lit + 1) * MESSAGES / (FIRES + 1) && lit < FIRES {
             lit += 1;
             let alarm = format!(
@@ -103,7 +103,7 @@ fn an_alarm_overtakes_a_hundred_thousand_readings() {
     wait_for("the gateway to stop", Duration::from_secs(10), || gateway.ended());
 
     let mut load = Load::connect(broker.port, "hydrants");
-    load::readings(&mut load, DEVICES, (1, 100_000), 50_000.0, |_, _| ());
+    load::readings(&mut load, DEVICES, (1, 100_000), 50_000.0, |_| ());
     let mut detector = Load::connect(broker.port, "detector");
 
     gateway.start_again();

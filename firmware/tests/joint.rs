@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use nonsense::{Chance, seen};
 use standpipe_firmware::outbox::{Key, Layout, Lost, Outbox, Put, Storage};
 use standpipe_firmware::{Class, Memory, Node, Record, Start, Uptime};
-use standpipe_shared::Kind;
+use standpipe_shared::{Kind, SplitMix64};
 use support::chip::Chip;
 use support::now;
 
@@ -119,7 +119,7 @@ impl Device {
 }
 
 fn live(kind: Kind, seed: u64) {
-    let mut chance = Chance(seed);
+    let mut chance = Chance(SplitMix64(seed));
     let chip = Chip::<256>::new();
     let (outbox, mut boot) = now(Outbox::open(chip.clone(), LAYOUT, 77));
     let mut it = Device { outbox, ledger: Ledger::default(), seed };

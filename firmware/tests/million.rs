@@ -7,7 +7,7 @@ mod rig;
 use rig::nonsense::{Chance, seen};
 use standpipe_firmware::outbox::VALUE_MAX;
 use standpipe_firmware::{Actions, Class, Memory, Moment, Node, Record, Start, Uptime};
-use standpipe_shared::{Condition, Kind};
+use standpipe_shared::{Condition, Kind, SplitMix64};
 
 const STEPS: u32 = 1_000_000;
 
@@ -39,7 +39,7 @@ impl Gateway {
 }
 
 fn live(kind: Kind, seed: u64) {
-    let mut chance = Chance(seed);
+    let mut chance = Chance(SplitMix64(seed));
     let start = |boot| Start { boot, ..Start::default() };
     let mut node = Node::start(kind, None, start(1));
     let (mut gateway, mut now, mut mood) = (Gateway::default(), Uptime(0), 300.0);

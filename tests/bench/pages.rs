@@ -13,7 +13,7 @@ use standpipe_tests::load::Publish;
 use standpipe_tests::{instant, now};
 
 /// Detector number → when its alarm was sent.
-pub type Sent = HashMap<u64, Instant>;
+type Sent = HashMap<u64, Instant>;
 
 /// What a subscriber listens to, and how it finds there a detector's number and an id.
 #[derive(Clone, Copy, Debug)]
@@ -171,8 +171,8 @@ fn page(body: &[u8]) -> Option<(u64, String)> {
 
 /// Sends the alarms of detectors `from..from + count`, so many a second, in a thread of its own.
 #[must_use]
-pub fn alarms<P: Publish + Send + 'static>(
-    mut load: P,
+pub fn alarms(
+    mut load: Box<dyn Publish + Send>,
     (from, count): (u64, u64),
     per_second: f64,
 ) -> JoinHandle<Sent> {

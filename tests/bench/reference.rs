@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use standpipe_tests::broker::Broker;
-use standpipe_tests::load::{self, Fleet, Load};
+use standpipe_tests::load;
 use standpipe_tests::process::{Process, server};
 use standpipe_tests::{instant, wait_for};
 
@@ -49,20 +49,9 @@ pub fn idler(
     });
     // Its subscription comes after the welcome.
     std::thread::sleep(Duration::from_millis(300));
-    let start = match connections {
-        Connections::One => {
-            let mut load = Load::connect(broker.port, "hydrants");
-            let start = instant();
-            load::readings(&mut load, devices, (1, total), per_second, |_, _| ());
-            start
-        }
-        Connections::Each => {
-            let mut load = Fleet::connect(broker.port, "hydrant", devices);
-            let start = instant();
-            load::readings(&mut load, devices, (1, total), per_second, |_, _| ());
-            start
-        }
-    };
+    let mut load = connections.open(broker.port, "hydrant", devices);
+    let start = instant();
+    load::readings(&mut *load, devices, (1, total), per_second, |_| ());
     let code = wait_for("mosquitto_sub", Duration::from_secs(120), || process.ended());
     let took = start.elapsed().as_secs_f64();
     let printed = process.printed();

@@ -74,14 +74,15 @@ pub struct Outcome {
     pub floor: Pages,
 }
 
-/// What was sent.
-struct Work {
-    /// Seconds that the readings took.
-    took: f64,
-    /// The alarms.
-    sent: pages::Sent,
-    /// Readings that the broker confirmed.
-    confirmed: u64,
+impl Connections {
+    /// Connects so many devices, the first of which is number 1.
+    #[must_use]
+    pub fn open(self, port: u16, prefix: &str, devices: u64) -> Box<dyn Publish + Send> {
+        match self {
+            Self::Each => Box::new(Fleet::connect(port, prefix, devices)),
+            Self::One => Box::new(Load::connect(port, &format!("{prefix}s"))),
+        }
+    }
 }
 
 /// The running parts.
@@ -126,17 +127,14 @@ impl Site {
         let port = self.broker.port;
         let watch = Watch::start(port, Side::Pages);
         let floor = Watch::start(port, Side::Alarms);
-        let work = match plan.connections {
-            Connections::One => {
-                let alarms = Load::connect(port, "detectors");
-                self.send(plan, Load::connect(port, "hydrants"), alarms)
-            }
-            Connections::Each => {
-                let alarms = Fleet::connect(port, "detector", plan.fires());
-                self.send(plan, Fleet::connect(port, "hydrant", plan.devices), alarms)
-            }
-        };
-        let Work { took, sent, confirmed } = work;
+        let alarms = plan.connections.open(port, "detector", plan.fires());
+        let mut readings = plan.connections.open(port, "hydrant", plan.devices);
+        let alarms = pages::alarms(alarms, (self.next_detector, plan.fires()), plan.alarms);
+        let start = instant();
+        let numbers = (self.next_seq, total);
+        load::readings(&mut *readings, plan.devices, numbers, plan.rate, |_| ());
+        let took = start.elapsed().as_secs_f64();
+        let sent = alarms.join().expect("the detectors");
         self.next_seq += total.div_ceil(plan.devices);
         self.next_detector += plan.fires();
 
@@ -150,7 +148,7 @@ impl Site {
         let (after, messages) = (self.cpu(), total + plan.fires());
         let million = |n: usize| (after[n] - before[n]) * 1e6 / messages as f64;
         Outcome {
-            sent: confirmed,
+            sent: readings.confirmed(),
             rate: total as f64 / took,
             behind,
             drain_s,
@@ -161,21 +159,6 @@ impl Site {
             pages: watch.finish(&sent),
             floor: floor.finish(&sent),
         }
-    }
-
-    fn send<P, A>(&self, plan: Plan, mut readings: P, alarms: A) -> Work
-    where
-        P: Publish,
-        A: Publish + Send + 'static,
-    {
-        let total = plan.readings();
-        let alarms = pages::alarms(alarms, (self.next_detector, plan.fires()), plan.alarms);
-        let start = instant();
-        let numbers = (self.next_seq, total);
-        load::readings(&mut readings, plan.devices, numbers, plan.rate, |_, _| ());
-        let took = start.elapsed().as_secs_f64();
-        let sent = alarms.join().expect("the detectors");
-        Work { took, sent, confirmed: readings.confirmed() }
     }
 
     /// CPU seconds so far: gateway, broker, InfluxDB.

@@ -22,11 +22,25 @@ pub trait Publish {
     /// Writes what is queued and reads what was confirmed, as far as either goes.
     fn turn(&mut self);
 
-    /// Waits until the broker has everything.
-    fn finish(&mut self);
+    /// Messages that the broker has not confirmed.
+    fn unconfirmed(&self) -> usize;
 
     /// Messages the broker has.
     fn confirmed(&self) -> u64;
+
+    /// Waits until the broker has everything.
+    ///
+    /// # Panics
+    /// When it does not within a minute.
+    fn finish(&mut self) {
+        let start = instant();
+        while self.unconfirmed() > 0 {
+            self.turn();
+            std::thread::sleep(Duration::from_micros(500));
+            let left = self.unconfirmed();
+            assert!(start.elapsed() < Duration::from_secs(60), "{left} unconfirmed");
+        }
+    }
 }
 
 /// One publisher's connection.
@@ -88,6 +102,42 @@ fn publish(out: &mut Vec<u8>, packet_id: u16, topic: &str, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
+/// Writes what waits, as far as the socket takes it.
+///
+/// # Panics
+/// When the broker went away.
+fn write_on(stream: &mut impl Write, out: &mut Vec<u8>) {
+    while !out.is_empty() {
+        match stream.write(out) {
+            Ok(n) => drop(out.drain(..n)),
+            Err(bad) if bad.kind() == std::io::ErrorKind::WouldBlock => return,
+            Err(bad) => panic!("the broker went away: {bad}"),
+        }
+    }
+}
+
+/// Reads what there is, and gives each acknowledged packet's id to `acked`.
+///
+/// # Panics
+/// When the broker went away, or says anything else.
+fn read_acks(stream: &mut impl Read, input: &mut Vec<u8>, mut acked: impl FnMut(u16)) {
+    let mut chunk = [0; 16_384];
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => panic!("the broker closed the connection"),
+            Ok(n) => input.extend_from_slice(&chunk[..n]),
+            Err(bad) if bad.kind() == std::io::ErrorKind::WouldBlock => break,
+            Err(bad) => panic!("the broker went away: {bad}"),
+        }
+    }
+    let whole = input.len() / 4 * 4;
+    for ack in input[..whole].chunks_exact(4) {
+        assert_eq!(ack[..2], [0x40, 2], "only PUBACK is expected");
+        acked(u16::from_be_bytes([ack[2], ack[3]]));
+    }
+    input.drain(..whole);
+}
+
 impl Load {
     /// Connects with a clean session.
     ///
@@ -125,51 +175,6 @@ impl Load {
             self.turn();
         }
     }
-
-    /// Writes what is queued and reads what was confirmed, as far as either goes.
-    ///
-    /// # Panics
-    /// When the broker went away.
-    pub fn turn(&mut self) {
-        while !self.out.is_empty() {
-            match self.stream.write(&self.out) {
-                Ok(n) => {
-                    self.out.drain(..n);
-                }
-                Err(bad) if bad.kind() == std::io::ErrorKind::WouldBlock => break,
-                Err(bad) => panic!("the broker went away: {bad}"),
-            }
-        }
-        let mut chunk = [0; 16_384];
-        loop {
-            match self.stream.read(&mut chunk) {
-                Ok(0) => panic!("the broker closed the connection"),
-                Ok(n) => self.input.extend_from_slice(&chunk[..n]),
-                Err(bad) if bad.kind() == std::io::ErrorKind::WouldBlock => break,
-                Err(bad) => panic!("the broker went away: {bad}"),
-            }
-        }
-        let whole = self.input.len() / 4 * 4;
-        for ack in self.input[..whole].chunks_exact(4) {
-            assert_eq!(ack[..2], [0x40, 2], "only PUBACK is expected");
-            self.flying.remove(&u16::from_be_bytes([ack[2], ack[3]]));
-            self.confirmed += 1;
-        }
-        self.input.drain(..whole);
-    }
-
-    /// Waits until the broker has everything.
-    ///
-    /// # Panics
-    /// When it does not within a minute.
-    pub fn finish(&mut self) {
-        let start = instant();
-        while !self.flying.is_empty() {
-            self.turn();
-            std::thread::sleep(Duration::from_micros(500));
-            assert!(start.elapsed() < Duration::from_secs(60), "{} unconfirmed", self.flying.len());
-        }
-    }
 }
 
 impl Publish for Load {
@@ -178,11 +183,16 @@ impl Publish for Load {
     }
 
     fn turn(&mut self) {
-        Self::turn(self);
+        let Self { stream, out, input, flying, confirmed, .. } = self;
+        write_on(stream, out);
+        read_acks(stream, input, |packet_id| {
+            flying.remove(&packet_id);
+            *confirmed += 1;
+        });
     }
 
-    fn finish(&mut self) {
-        Self::finish(self);
+    fn unconfirmed(&self) -> usize {
+        self.flying.len()
     }
 
     fn confirmed(&self) -> u64 {
@@ -232,41 +242,6 @@ impl Fleet {
     }
 }
 
-impl Link {
-    /// # Panics
-    /// When the broker went away.
-    fn write(&mut self) {
-        while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
-                Ok(n) => drop(self.unsent.drain(..n)),
-                Err(bad) if bad.kind() == std::io::ErrorKind::WouldBlock => return,
-                Err(bad) => panic!("the broker went away: {bad}"),
-            }
-        }
-    }
-
-    /// How many messages were confirmed since the last time.
-    ///
-    /// # Panics
-    /// When the broker went away.
-    fn read(&mut self) -> usize {
-        let mut chunk = [0; 256];
-        loop {
-            match self.stream.read(&mut chunk) {
-                Ok(0) => panic!("the broker closed the connection"),
-                Ok(n) => self.input.extend_from_slice(&chunk[..n]),
-                Err(bad) if bad.kind() == std::io::ErrorKind::WouldBlock => break,
-                Err(bad) => panic!("the broker went away: {bad}"),
-            }
-        }
-        let acks = self.input.len() / 4;
-        for ack in self.input.drain(..acks * 4).as_slice().chunks_exact(4) {
-            assert_eq!(ack[..2], [0x40, 2], "only PUBACK is expected");
-        }
-        acks
-    }
-}
-
 impl Publish for Fleet {
     /// The first device is number 1.
     fn publish_as(&mut self, device: u64, topic: &str, payload: &[u8]) {
@@ -277,31 +252,26 @@ impl Publish for Fleet {
         let link = &mut self.links[device as usize - 1];
         link.next = link.next.wrapping_add(1).max(1);
         publish(&mut link.unsent, link.next, topic, payload);
-        link.write();
+        write_on(&mut link.stream, &mut link.unsent);
         self.flying += 1;
     }
 
     fn turn(&mut self) {
         self.poll.poll(&mut self.events, Some(Duration::ZERO)).expect("epoll");
         for event in &self.events {
-            let link = &mut self.links[event.token().0];
-            let acks = link.read();
-            link.write();
-            self.flying -= acks;
-            self.confirmed += acks as u64;
+            let Link { stream, input, .. } = &mut self.links[event.token().0];
+            read_acks(stream, input, |_packet_id| {
+                self.flying -= 1;
+                self.confirmed += 1;
+            });
+        }
+        for link in &mut self.links {
+            write_on(&mut link.stream, &mut link.unsent);
         }
     }
 
-    /// # Panics
-    /// When the broker does not have everything within a minute.
-    fn finish(&mut self) {
-        let start = instant();
-        while self.flying > 0 {
-            self.turn();
-            self.links.iter_mut().for_each(Link::write);
-            std::thread::sleep(Duration::from_micros(500));
-            assert!(start.elapsed() < Duration::from_secs(60), "{} unconfirmed", self.flying);
-        }
+    fn unconfirmed(&self) -> usize {
+        self.flying
     }
 
     fn confirmed(&self) -> u64 {
@@ -332,12 +302,12 @@ impl Pace {
 
 /// Sends `total` readings from `devices` hydrants H-1… in turn, at a rate; `seq` counts from
 /// `first_seq` in every device. Calls `each` about a thousand times a second with how many were sent.
-pub fn readings<P: Publish>(
-    load: &mut P,
+pub fn readings(
+    load: &mut dyn Publish,
     devices: u64,
     (first_seq, total): (u64, u64),
     per_second: f64,
-    mut each: impl FnMut(u64, &mut P),
+    mut each: impl FnMut(u64),
 ) {
     use std::fmt::Write;
     let pace = Pace::new(per_second);
@@ -360,7 +330,7 @@ pub fn readings<P: Publish>(
             sent += 1;
         }
         load.turn();
-        each(sent, load);
+        each(sent);
         std::thread::sleep(Duration::from_micros(800));
     }
     load.finish();

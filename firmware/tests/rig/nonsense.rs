@@ -4,14 +4,11 @@
 use standpipe_firmware::{Contacts, Fault, Hand, Heard, Link, Pressure, Seen, Smoke};
 use standpipe_shared::{Celsius, Degrees, Kilopascals, Settings, SplitMix64, Verb};
 
-pub struct Chance(pub u64);
+pub struct Chance(pub SplitMix64);
 
 impl Chance {
     pub fn bits(&mut self) -> u64 {
-        let mut chance = SplitMix64(self.0);
-        let bits = chance.bits();
-        self.0 = chance.0;
-        bits
+        self.0.bits()
     }
 
     pub fn below(&mut self, end: u64) -> u64 {
