@@ -454,7 +454,6 @@ impl Task {
     async fn tell(&mut self, news: ReceiverNews, now: Stamp) -> Result<(), Unavailable> {
         let steady = now.steady();
         let told = match (&news, self.told) {
-            (ReceiverNews::Takes, Some(Told::Takes)) => return Ok(()),
             (ReceiverNews::Takes, _) => Told::Takes,
             (ReceiverNews::Refuses { .. }, Some(Told::Refuses(at))) if steady - at < TELL_EVERY => {
                 return Ok(());

@@ -10,7 +10,7 @@ use crate::state::{IncidentId, State};
 pub struct Action {
     /// On what.
     pub incident: IncidentId,
-    /// What.
+    /// What they do.
     #[serde(rename = "action")]
     pub kind: ActionKind,
     /// Who, in their own words.

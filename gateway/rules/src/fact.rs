@@ -24,6 +24,19 @@ pub enum Subject {
     Receiver(Box<str>),
 }
 
+impl Subject {
+    /// The device, if it is one.
+    #[must_use]
+    pub const fn device(&self) -> Option<DeviceIx> {
+        match self {
+            Self::Device(ix) => Some(*ix),
+            Self::Zone(_) | Self::Area(_) | Self::Gateway | Self::Topic(_) | Self::Receiver(_) => {
+                None
+            }
+        }
+    }
+}
+
 /// Something began or ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {

@@ -18,6 +18,7 @@
 //! | [`asked`] | what people may ask of devices; one command |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`status`] | what of a device's own word about itself is kept |
+//! | [`coded`] | a code with its parts, as a store keeps it |
 //! | [`trail`] | what a line of an incident's trail says, as a code and in words |
 //! | [`digest`] | which notices are told of once a day |
 //! | [`shift`] | what happens to what is remembered when the gateway's clock is set |
@@ -31,6 +32,7 @@ pub mod action;
 pub mod asked;
 pub mod backtest;
 pub mod changes;
+pub mod coded;
 pub mod detect;
 pub mod digest;
 pub mod fact;

@@ -6,14 +6,14 @@ mod entry;
 mod span;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use standpipe_shared::Condition;
 
-use crate::Ms;
 use crate::state::{IncidentId, Outcome};
 pub use entry::{Hop, Receiver, TrailEntry};
 pub(crate) use span::span;
 pub use span::{Unit, rounded};
+
+use crate::{Ms, coded};
 
 /// What a line says beside its hop, as programs read it: `code`, and `parts` where it has some.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,14 +22,14 @@ pub enum TrailCode {
     /// Nothing but its text: what a person wrote, or how a fault of the gateway is put now.
     #[default]
     Text,
-    /// A condition.
+    /// A condition began, came again or ended, as the hop says.
     Condition {
-        /// Which.
+        /// The one that did.
         condition: Condition,
     },
     /// A condition that comes and goes.
     Flapping {
-        /// Which.
+        /// The one that does.
         condition: Condition,
         /// How often.
         times: u32,
@@ -38,7 +38,7 @@ pub enum TrailCode {
     },
     /// A condition, and what somebody else says of it.
     Fault {
-        /// Which.
+        /// The one that is true.
         condition: Condition,
         /// In the words of whoever found it.
         detail: Box<str>,
@@ -67,12 +67,12 @@ pub enum TrailCode {
     },
     /// How it ended.
     Outcome {
-        /// So.
+        /// As it is said on the wire.
         outcome: Outcome,
     },
     /// It belongs to another incident.
     PartOf {
-        /// That one.
+        /// The one that stands for it.
         incident: IncidentId,
     },
     /// It belongs to no other incident any more.
@@ -129,6 +129,12 @@ impl Times {
     pub fn words(self) -> String {
         format!("{} times in {}", self.times, span(Ms::from(self.within_s) * 1_000).0)
     }
+
+    /// The same in Chinese.
+    #[must_use]
+    pub(crate) fn words_zh(self) -> String {
+        format!("{}内{}次", span(Ms::from(self.within_s) * 1_000).1, self.times)
+    }
 }
 
 impl TrailCode {
@@ -137,13 +143,7 @@ impl TrailCode {
     /// # Errors
     /// [`serde_json::Error`]: none of today's codes.
     pub fn columns(&self) -> Result<(String, String), serde_json::Error> {
-        #[derive(Deserialize)]
-        struct Columns {
-            code: String,
-            parts: Option<Value>,
-        }
-        let Columns { code, parts } = Columns::deserialize(serde_json::to_value(self)?)?;
-        Ok((code, parts.map_or_else(String::new, |parts| parts.to_string())))
+        coded::columns(self)
     }
 
     /// The same back. A line without a code is of before there were codes ([`Self::before`]); one
@@ -153,12 +153,7 @@ impl TrailCode {
         if code.is_empty() {
             return Hop::named(hop).map_or(Self::Text, |hop| Self::before(hop, by, detail));
         }
-        let parts = serde_json::from_str::<Value>(parts).ok();
-        let whole = match parts {
-            Some(parts) => serde_json::json!({ "code": code, "parts": parts }),
-            None => serde_json::json!({ "code": code }),
-        };
-        Self::deserialize(whole).unwrap_or_default()
+        coded::of_columns(code, parts)
     }
 
     /// Its words for `detail`; empty of [`Self::Text`], whose words are its own.

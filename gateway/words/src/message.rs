@@ -121,6 +121,7 @@ pub fn lines(it: &WireIncident, desk: &Desk) -> Vec<String> {
     lines.push(link(it, desk));
     lines
 }
+
 /// A hydrant in a few words.
 #[must_use]
 pub fn water(it: &NearHydrant) -> String {

@@ -7,7 +7,6 @@ use super::escalate::ms;
 use super::state::{Event, Outcome, State, step};
 use super::{Action, ActionKind, Actor, Incident, Refused, View, authorise};
 use crate::changes::{Hop, TrailEntry};
-use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
 impl Book {
@@ -33,10 +32,8 @@ impl Book {
         let place = actor.station().unwrap_or(by);
         let first = action.kind != ActionKind::Shown || it.shown.insert(place.into());
         let mut record = |hop, detail: &str| {
-            let (by, detail, actor) = (by.into(), detail.into(), actor.name().into());
-            let code = TrailCode::Text;
-            let entry = TrailEntry { incident: it.id, at: now, hop, by, detail, code, actor };
-            cx.out.trail.push(entry);
+            let entry = TrailEntry::text(it.id, (now, hop), by, detail);
+            cx.out.trail.push(TrailEntry { actor: actor.name().into(), ..entry });
         };
         if event == Event::Worked && it.state == State::Open {
             record(Hop::Acknowledged, ""); // who sends somebody has taken it

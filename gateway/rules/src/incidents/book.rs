@@ -198,14 +198,8 @@ impl Book {
 
     /// The number and the id of an incident that opens with that.
     pub(super) fn opened(&mut self, cx: &mut Cx, raised: &Raised) -> Rank {
-        let device = match raised.subject {
-            Subject::Device(ix) => cx.view.registry.device(ix).map(|device| &*device.id),
-            Subject::Zone(_)
-            | Subject::Area(_)
-            | Subject::Gateway
-            | Subject::Topic(_)
-            | Subject::Receiver(_) => None,
-        };
+        let device = raised.subject.device().and_then(|ix| cx.view.registry.device(ix));
+        let device = device.map(|device| &*device.id);
         let of = match &raised.subject {
             Subject::Device(_) => ("device", device.unwrap_or_default()),
             Subject::Zone(name) => ("zone", &**name),

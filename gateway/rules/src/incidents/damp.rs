@@ -117,19 +117,18 @@ pub(super) enum Again {
     Yes,
 }
 
+/// Whether nobody has to wait, or to say so, when it is over: a file that was mended is mended, a page
+/// that was taken is taken.
+pub(super) const fn is_over_when_mended(condition: Condition) -> bool {
+    matches!(condition, Condition::RegistryFault | Condition::ReceiverDown)
+}
+
 /// How long a condition must be clear before its incident may end.
 pub(super) fn clear_ms(registry: &Registry, subject: &Subject, condition: Condition) -> Ms {
-    if matches!(condition, Condition::RegistryFault | Condition::ReceiverDown) {
-        return 0; // a file that was mended is mended, a page that was taken is taken
+    if is_over_when_mended(condition) {
+        return 0;
     }
-    let device = match subject {
-        Subject::Device(ix) => registry.device(*ix),
-        Subject::Zone(_)
-        | Subject::Area(_)
-        | Subject::Gateway
-        | Subject::Topic(_)
-        | Subject::Receiver(_) => None,
-    };
+    let device = subject.device().and_then(|ix| registry.device(ix));
     let dwell = device.map(|device| signals::dwell(condition, registry.profile_of(device)).good_ms);
     dwell.filter(|ms| *ms > 0).unwrap_or(CLEAR_MS)
 }

@@ -7,7 +7,6 @@ use super::book::{Book, Cx};
 use super::{Incident, IncidentId, View};
 use crate::changes::{Hop, TrailEntry};
 use crate::fact::{Moments, Raised, Subject};
-use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
 impl Book {
@@ -44,9 +43,8 @@ impl Book {
         let changed = self.get(id).is_some_and(|it| &*it.detail != detail);
         if let Some(mut it) = changed.then(|| self.take(id)).flatten() {
             it.detail = detail.into();
-            let (by, detail, code) = ("gateway".into(), detail.into(), TrailCode::Text);
-            let (incident, at, hop, actor) = (id, cx.now, Hop::Commented, Box::default());
-            cx.out.trail.push(TrailEntry { incident, at, hop, by, detail, code, actor });
+            let entry = TrailEntry::text(id, (cx.now, Hop::Commented), "gateway", detail);
+            cx.out.trail.push(entry);
             self.publish(cx, it);
         }
     }

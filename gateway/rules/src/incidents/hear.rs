@@ -6,7 +6,7 @@
 use standpipe_shared::{Class, Condition, Field, Measurements, Severity};
 
 use super::book::{Book, Cx};
-use super::damp::{About, Again, Flaps};
+use super::damp::{About, Again, Flaps, is_over_when_mended};
 use super::distance::Place;
 use super::incident::{Incident, Member, Quiet};
 use super::state::{Event, Outcome, State};
@@ -272,12 +272,7 @@ impl Book {
             _ if it.quiet().is_some() || it.verdict == Some(Outcome::FalseAlarm) => Event::Ended,
             Class::Fire => Event::Calmed,
             Class::Water => Event::Eased,
-            // The file was mended, the receiver takes pages: nobody has to say so.
-            Class::Upkeep
-                if matches!(key.1, Condition::RegistryFault | Condition::ReceiverDown) =>
-            {
-                Event::Ended
-            }
+            Class::Upkeep if is_over_when_mended(key.1) => Event::Ended,
             Class::Upkeep if it.wants_answer() => {
                 self.attach(cx, &mut it, None); // nothing stands for what is over
                 Event::Calmed

@@ -231,14 +231,7 @@ impl Incident {
     /// The device it is about.
     #[must_use]
     pub const fn device(&self) -> Option<DeviceIx> {
-        match self.subject {
-            Subject::Device(ix) => Some(ix),
-            Subject::Zone(_)
-            | Subject::Area(_)
-            | Subject::Gateway
-            | Subject::Topic(_)
-            | Subject::Receiver(_) => None,
-        }
+        self.subject.device()
     }
 
     /// The conditions that are true of it or, when none is, that were; each once, in the order

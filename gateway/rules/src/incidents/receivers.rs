@@ -14,6 +14,7 @@ use standpipe_shared::Condition;
 
 use super::book::{Book, Cx};
 use super::escalate::ms;
+use super::title::shortened;
 use super::{Incident, View, route};
 use crate::changes::{Hop, Receiver};
 use crate::fact::Subject;
@@ -34,12 +35,12 @@ pub enum ReceiverNews {
     Refuses {
         /// Since the first attempt, ms.
         for_ms: Ms,
-        /// In words.
+        /// Its last answer, or why there was none, as the sender puts it.
         answer: Box<str>,
     },
     /// It does not take a page, and is not asked again.
     RefusesForGood {
-        /// In words.
+        /// Its last answer, or why there was none, as the sender puts it.
         answer: Box<str>,
     },
     /// It takes what it is sent.
@@ -77,14 +78,9 @@ impl Book {
     /// Receivers that are configured no more are not down either.
     pub fn forget_receivers(&mut self, view: &View, now: Ms, out: &mut Changes) {
         let configured = |name: &str| self.plan.webhooks.iter().any(|route| &*route.name == name);
-        let gone = self.home.keys().filter(|(subject, _)| match subject {
-            Subject::Receiver(name) => !configured(name),
-            Subject::Device(_)
-            | Subject::Zone(_)
-            | Subject::Area(_)
-            | Subject::Gateway
-            | Subject::Topic(_) => false,
-        });
+        let is_gone =
+            |subject: &Subject| matches!(subject, Subject::Receiver(name) if !configured(name));
+        let gone = self.home.keys().filter(|(subject, _)| is_gone(subject));
         let mut gone: Vec<_> = gone.cloned().collect();
         gone.sort();
         for key in gone {
@@ -135,9 +131,5 @@ impl Book {
 
 /// An answer as people are shown it: what somebody else's server says.
 fn shown(answer: &str) -> String {
-    let text = plain(answer);
-    match text.char_indices().nth(ANSWER_MOST) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
+    shortened(&plain(answer), ANSWER_MOST)
 }

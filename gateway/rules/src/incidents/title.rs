@@ -27,7 +27,7 @@ pub(super) fn of(incident: &WireIncident) -> Text {
         add(place.words());
     }
     if let Some(detail) = &incident.detail {
-        add(both(shortened(detail)));
+        add(both(shortened(detail, DETAIL_MOST)));
     }
     if incident.class == Class::Fire && incident.detectors > 1 {
         let detectors = incident.detectors;
@@ -82,9 +82,9 @@ fn how(incident: &WireIncident, worst: Option<Condition>) -> Text {
         zh.push(reason_zh.to_owned());
     }
     if let Some(flaps) = incident.flapping.filter(|flaps| Some(flaps.condition) == worst) {
-        let (times, within_s) = (flaps.times, flaps.within_s);
-        en.push(Times { times, within_s }.words());
-        zh.push(format!("{}内{times}次", span(Ms::from(within_s) * 1_000).1));
+        let times = Times { times: flaps.times, within_s: flaps.within_s };
+        en.push(times.words());
+        zh.push(times.words_zh());
     }
     let en = en.iter().map(|words| format!(", {words}")).collect();
     let zh = if zh.is_empty() { String::new() } else { format!("（{}）", zh.join("，")) };
@@ -150,7 +150,7 @@ impl Place {
             Self::Device { name } | Self::Area { name } => both(name.to_string()),
             Self::Zone { name } => Text { en: format!("zone {name}"), zh: format!("{name}分区") },
             Self::Gateway => Text::default(),
-            Self::Topic { name } | Self::Receiver { name } => both(shortened(name)),
+            Self::Topic { name } | Self::Receiver { name } => both(shortened(name, DETAIL_MOST)),
         }
     }
 
@@ -182,9 +182,9 @@ fn floor_words(floor: &str) -> (String, String) {
     }
 }
 
-/// As much of a text as a title has room for.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(DETAIL_MOST) {
+/// So many characters of a text at most.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }

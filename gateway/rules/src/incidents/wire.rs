@@ -20,6 +20,7 @@ use crate::Ms;
 use crate::detect::{Trust, TrustReason};
 use crate::fact::{Reason, Subject};
 use crate::registry::{Device, Registry};
+use crate::trail::Times;
 
 /// The `reason` of an incident that was opened again because silence or fault broke the evidence.
 pub const UNVERIFIED: &str = "unverified";
@@ -418,10 +419,9 @@ impl Incident {
                 .filter(|detail| self.is_of_gateway() && !detail.is_empty()),
             topic: self.said.as_ref().map(|said| said.topic.clone()),
             payload: self.said.as_ref().map(|said| said.payload.clone()),
-            flapping: self.most_flaps().map(|flaps| Flapping {
-                condition: flaps.condition,
-                times: flaps.times,
-                within_s: flaps.of_late().within_s,
+            flapping: self.most_flaps().map(|flaps| {
+                let Times { times, within_s } = flaps.of_late();
+                Flapping { condition: flaps.condition, times, within_s }
             }),
             closed_at: self.closed_at,
             outcome: self.outcome,

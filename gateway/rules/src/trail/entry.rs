@@ -13,7 +13,7 @@ pub struct TrailEntry {
     pub incident: IncidentId,
     /// When.
     pub at: Ms,
-    /// What.
+    /// What happened.
     pub hop: Hop,
     /// By whom: a person, a station, a device, `gateway`.
     pub by: Box<str>,
@@ -33,6 +33,12 @@ impl TrailEntry {
     pub fn new(incident: IncidentId, (at, hop): (Ms, Hop), by: &str, code: TrailCode) -> Self {
         let (by, detail) = (by.into(), code.words().into());
         Self { incident, at, hop, by, detail, code, actor: Box::default() }
+    }
+
+    /// A line whose words are all there is.
+    #[must_use]
+    pub fn text(incident: IncidentId, (at, hop): (Ms, Hop), by: &str, detail: &str) -> Self {
+        Self { detail: detail.into(), ..Self::new(incident, (at, hop), by, TrailCode::Text) }
     }
 }
 

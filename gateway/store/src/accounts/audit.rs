@@ -2,7 +2,7 @@
 //! Lines that 0.1.0 wrote have words alone, which never change any more: they are read here, once.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use standpipe_rules::coded;
 
 use super::role::Role;
 
@@ -61,10 +61,12 @@ impl AuditCode {
 
     /// As it is kept: its name, and its parts; empty where it has none. A text has no code.
     pub(super) fn columns(&self) -> (String, String) {
-        let whole = serde_json::to_value(self).unwrap_or_default();
-        let code = whole.get("code").and_then(Value::as_str).filter(|_| *self != Self::Text);
-        let parts = whole.get("parts").map(Value::to_string);
-        (code.unwrap_or_default().to_owned(), parts.unwrap_or_default())
+        match self {
+            Self::Text => <(String, String)>::default(),
+            Self::InARow { .. } | Self::Own | Self::FirstAdmin | Self::Account { .. } => {
+                coded::columns(self).unwrap_or_default()
+            }
+        }
     }
 
     /// The same back.
@@ -72,11 +74,7 @@ impl AuditCode {
         if code.is_empty() {
             return Self::before(what, detail);
         }
-        let whole = match serde_json::from_str::<Value>(parts) {
-            Ok(parts) => serde_json::json!({ "code": code, "parts": parts }),
-            Err(_) => serde_json::json!({ "code": code }),
-        };
-        Self::deserialize(whole).unwrap_or_default()
+        coded::of_columns(code, parts)
     }
 
     /// The code of a line that was written without one.

@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use standpipe_rules::Ms;
 use standpipe_rules::incidents::{
     Action, ActionKind, IncidentId, Refused, State as Stage, WireIncident,
 };
 use standpipe_rules::trail::TrailCode;
+use standpipe_rules::{Ms, coded};
 use standpipe_shared::Severity;
 use standpipe_store::accounts::Right;
 use standpipe_store::readers::ReadError;
@@ -59,9 +59,8 @@ pub struct Hop {
 impl Hop {
     fn of(entry: TrailEntry) -> serde_json::Result<Self> {
         let TrailEntry { at, hop, by, detail, code, actor } = entry;
-        let (name, parts) = code.columns()?;
-        let (code, parts) =
-            (Some(name).filter(|_| code != TrailCode::Text), serde_json::from_str(&parts).ok());
+        let (name, parts) = coded::named(&code)?;
+        let code = Some(name).filter(|_| code != TrailCode::Text);
         Ok(Self { at, hop, by, detail, code, parts, actor })
     }
 }

@@ -97,10 +97,11 @@ pub struct Incident {
 /// Where an incident is.
 #[derive(Serialize, ToSchema)]
 pub struct IncidentPlace {
-    /// What the place is: `building`, `device`, `zone`, `area`, `gateway` or `topic`.
+    /// What the place is: `building`, `device`, `zone`, `area`, `gateway`, `topic` or
+    /// `receiver`.
     pub kind: String,
     /// Its name: of the building, the device (else its address, else its id), the zone, the
-    /// station, the topic; left out of the gateway.
+    /// station, the topic, the receiver; left out of the gateway.
     pub name: Option<String>,
     /// The floor of the building, as people write it; left out of anything else.
     pub floor: Option<String>,

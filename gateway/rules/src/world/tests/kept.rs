@@ -284,19 +284,10 @@ fn a_reading_whose_number_was_lost_never_confirms_one_of_equal_content() {
 #[test]
 fn what_a_device_says_of_itself_is_kept() {
     let (mut world, mut out) = world();
-    let status = Message::Status {
-        area: "town".into(),
-        device: "S".into(),
-        online: true,
-        boot: Some(4),
-        firmware: Some("1.2.3".into()),
-        model: None,
-        interval_s: None,
-        reset: None,
-        rev: None,
-        lost: None,
-        storage: None,
-    };
+    let text = br#"{"online":true,"boot":4,"firmware":"1.2.3"}"#;
+    let topic = format!("{}/town/S/status", standpipe_shared::ROOT);
+    let status =
+        crate::wire::parse(standpipe_shared::ROOT, topic.as_bytes(), text).message.unwrap();
     world.step(&status, Arrived { retained: false, ..KEPT }, &mut out);
     let told: Vec<_> = out.statuses.iter().map(|status| status.firmware.as_deref()).collect();
     assert_eq!(told, [Some("1.2.3")]);

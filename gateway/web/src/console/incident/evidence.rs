@@ -1,9 +1,9 @@
 //! What speaks for an incident, what is not known of it, and its hydrants as they are now.
 
-use standpipe_rules::HOUR_MS;
 use std::collections::HashMap;
 
 use maud::{Markup, html};
+use standpipe_rules::HOUR_MS;
 use standpipe_rules::detect::HydrantNow;
 use standpipe_rules::incidents::{NearHydrant, WireIncident};
 use standpipe_shared::{Class, Field, Kind};

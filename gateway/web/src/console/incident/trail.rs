@@ -41,7 +41,7 @@ pub struct Line {
     pub hop: String,
     /// A person, a device, `station T1`, `webhook desk`, `gateway`.
     pub by: String,
-    /// In words.
+    /// For people: what somebody wrote is here alone.
     detail: String,
     /// The same as a code; `None`: its words are all there is.
     #[serde(flatten)]
