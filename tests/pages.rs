@@ -15,7 +15,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_tests::broker::Broker as Mosquitto;
 use standpipe_tests::client::{Client, Heard};
 use standpipe_tests::receiver::{Posted, WebhookEnd};
-use standpipe_tests::{instant, wait_for};
+use standpipe_tests::{http, instant, wait_for};
 use tempfile::TempDir;
 
 /// How long anything may take.
@@ -51,6 +51,7 @@ impl Town {
         let broker = Mosquitto::with(folder.path(), keeps);
         let mut town = Self { broker, folder, webhooks, gateway: None };
         town.start();
+        town.wait_for_its_lanes();
         town.client("terminal").publish("standpipe/v1/stations/t-1/presence", r#"{"online":true}"#);
         town
     }
@@ -65,6 +66,15 @@ impl Town {
         let config = Config::parse(&text, file, None).unwrap_or_else(|bad| panic!("{bad}"));
         let running = run::start(config, Clock::new()).unwrap_or_else(|bad| panic!("{bad}"));
         self.gateway = Some(running);
+    }
+
+    /// Before its lanes have subscribed for the first time, the broker keeps no alarm for it.
+    fn wait_for_its_lanes(&self) {
+        let running = self.gateway.as_ref().expect("a gateway");
+        let readyz = format!("http://{}/readyz", running.http());
+        wait_for("the gateway to be ready", PATIENCE, || {
+            http::try_get(&readyz, "").filter(|(status, _)| *status == 200)
+        });
     }
 
     fn stop(&mut self) {
