@@ -54,7 +54,10 @@ mod tests {
     use standpipe_config::{Config, Language};
     use standpipe_machine::clock::Clock;
     use standpipe_receivers::About;
+    use standpipe_rules::incidents::{BundledPage, Text, WireBundle};
+    use standpipe_shared::Severity;
     use standpipe_words::message::Desk;
+    use ulid::Ulid;
 
     /// What a receiver that answers so is taken to have said.
     async fn answered(head: &str) -> Answer {
@@ -148,7 +151,7 @@ mod tests {
         let head = head.lines().filter(|line| !added.iter().any(|name| line.starts_with(name)));
         let body = match body.len() {
             // A signature says the rest.
-            1_500.. => format!("({} bytes)", body.len()),
+            1_800.. => format!("({} bytes)", body.len()),
             _ => body.to_owned(),
         };
         format!("{}\n{body}", head.collect::<Vec<_>>().join("\n"))
@@ -176,6 +179,22 @@ mod tests {
         }, "url": "http://gateway/digest"})
     }
 
+    /// A bundle of so many fires of 23 stations.
+    fn bundle(members: u64) -> serde_json::Value {
+        let page = |n: u64| BundledPage {
+            incident: Ulid::from_parts(n, 0),
+            page_id: Ulid::from_parts(n, 1),
+            device: Some(format!("S-{n}").into()),
+            station: (format!("t-{}", n % 23).into(), format!("第{}站", n % 23).into()),
+            severity: Severity::Fire,
+            title: Text { en: format!("Fire <at> {n}"), zh: format!("火警 <at> {n}") },
+        };
+        let pages: Vec<_> = (1..=members).map(page).collect();
+        let id = Ulid::from_parts(9, 9);
+        let message = WireBundle::of(&pages).message(&incident().to_string(), id);
+        serde_json::from_str(&message).unwrap()
+    }
+
     #[tokio::test]
     async fn each_format_is_written_as_its_receivers_want_it() {
         let folder = tempfile::tempdir().unwrap();
@@ -198,6 +217,8 @@ mod tests {
                 format!("url = 'http://HOST/{format}?to={{to}}'\nformat = '{format}'\n{more}");
             for (about, wire) in [
                 (About::Incident, incident()),
+                (About::Bundle, bundle(2)),
+                (About::Bundle, bundle(20_000)),
                 (About::Digest, digest(0)),
                 (About::Digest, digest(50)),
             ] {
@@ -215,6 +236,18 @@ content-type: application/json
 idempotency-key: P
 x-standpipe-signature: sha256=fff42b30641af4c0b75abb964413773786764b8502d5bb00570046cc27ba1646
 {"class":"fire","conditions":["smoke"],"id":"01J0000000000000000000000A","opened_at":0,"page_id":"P","rev":1,"severity":"fire","state":"open","station":"t-1","title":{"en":"Fire <at> \"A & B\"","zh":"火警 <at> \"甲 & 乙\""}}
+---- json, Bundle
+POST /json?to={to} HTTP/1.1
+content-type: application/json
+idempotency-key: P
+x-standpipe-signature: sha256=4fa67e67f4019e26dad439555e87ccc2adffdba29b2e7dbe971a7396fb4f21e6
+{"bundle":true,"class":"fire","conditions":["smoke"],"count":2,"fires":2,"id":"01J0000000000000000000000A","members":[{"device":"S-1","incident":"00000000010000000000000000","page_id":"00000000010000000000000001"},{"device":"S-2","incident":"00000000020000000000000000","page_id":"00000000020000000000000001"}],"members_left_out":0,"opened_at":0,"page_id":"00000000090000000000000009","rev":1,"severity":"fire","state":"open","station":"t-1","stations":[{"count":1,"fires":1,"name":"第1站","station":"t-1"},{"count":1,"fires":1,"name":"第2站","station":"t-2"}],"stations_left_out":0,"title":{"en":"Fire <at> \"A & B\"","zh":"火警 <at> \"甲 & 乙\""},"worst":[{"incident":"00000000010000000000000000","station":"t-1","title":{"en":"Fire <at> 1","zh":"火警 <at> 1"}},{"incident":"00000000020000000000000000","station":"t-2","title":{"en":"Fire <at> 2","zh":"火警 <at> 2"}}]}
+---- json, Bundle
+POST /json?to={to} HTTP/1.1
+content-type: application/json
+idempotency-key: P
+x-standpipe-signature: sha256=9ecf0f7f92f0cd4d7828549a757f6bc3306bb88ebefb25a8f9d674a513c3cef7
+(100736 bytes)
 ---- json, Digest
 POST /json?to={to} HTTP/1.1
 content-type: application/json
@@ -233,6 +266,18 @@ content-type: application/cap+xml
 idempotency-key: P
 x-standpipe-signature: sha256=09f30aa18757190731eee8cbea57e3cd50778b8cf5219dfccfd66184ca3f24a9
 (2155 bytes)
+---- cap, Bundle
+POST /cap?to={to} HTTP/1.1
+content-type: application/cap+xml
+idempotency-key: P
+x-standpipe-signature: sha256=01ea935eb525790bc059d59e87d58e2c59bbf6bcf55d2eaf609dd282a2e92854
+(3315 bytes)
+---- cap, Bundle
+POST /cap?to={to} HTTP/1.1
+content-type: application/cap+xml
+idempotency-key: P
+x-standpipe-signature: sha256=8b2b7ea0dcabe31d766e869a7f2cb4a8ec504738e5ec91b51872050b67810b5d
+(39779 bytes)
 ---- cap, Digest
 Never { why: "a digest is no alert: CAP has none" }
 ---- cap, Digest
@@ -241,6 +286,14 @@ Never { why: "a digest is no alert: CAP has none" }
 POST /dingtalk?to={to} HTTP/1.1
 content-type: application/json
 {"at":{"isAtAll":true},"msgtype":"text","text":{"content":"【火警】火警 <at> \"甲 & 乙\"\nFIRE: Fire <at> \"A & B\"\n时间 since: 1970-01-01 00:00:00\nhttp://gateway/incidents/01J0000000000000000000000A"}}
+---- dingtalk, Bundle
+POST /dingtalk?to={to} HTTP/1.1
+content-type: application/json
+{"at":{"isAtAll":true},"msgtype":"text","text":{"content":"【火警】合并通知：涉及2个站，警情2起，其中火警2起\nFIRE: 2 incidents at 2 stations, 2 of them fires\n各站 by station: 第1站 1 · 第2站 1\n- 火警 <at> 1\n- 火警 <at> 2\nhttp://gateway/bundles/00000000090000000000000009"}}
+---- dingtalk, Bundle
+POST /dingtalk?to={to} HTTP/1.1
+content-type: application/json
+{"at":{"isAtAll":true},"msgtype":"text","text":{"content":"【火警】合并通知：涉及23个站，警情20000起，其中火警20000起\nFIRE: 20000 incidents at 23 stations, 20000 of them fires\n各站 by station: 第1站 870 · 第10站 870 · 第11站 870 · 第12站 870 · 第13站 870 · 第2站 870 · 第3站 870 · 第4站 870 · 第5站 870 · 第6站 870 · 第7站 870 · 第8站 870 · 第9站 870 · 第0站 869 · 第14站 869 · 第15站 869 · 第16站 869 · 第17站 869 · 第18站 869 · 第19站 869 · 第20站 869 · 第21站 869 · 第22站 869\n- 火警 <at> 1\n- 火警 <at> 2\n- 火警 <at> 3\n- 火警 <at> 4\n- 火警 <at> 5\n- 火警 <at> 6\n- 火警 <at> 7\n- 火警 <at> 8\n- 火警 <at> 9\n- 火警 <at> 10\n全部20000起见：\nhttp://gateway/bundles/00000000090000000000000009"}}
 ---- dingtalk, Digest
 POST /dingtalk?to={to} HTTP/1.1
 content-type: application/json
@@ -253,6 +306,14 @@ content-type: application/json
 POST /wecom?to={to} HTTP/1.1
 content-type: application/json
 {"msgtype":"text","text":{"content":"【火警】火警 <at> \"甲 & 乙\"\nFIRE: Fire <at> \"A & B\"\n时间 since: 1970-01-01 00:00:00\nhttp://gateway/incidents/01J0000000000000000000000A","mentioned_list":["@all"]}}
+---- wecom, Bundle
+POST /wecom?to={to} HTTP/1.1
+content-type: application/json
+{"msgtype":"text","text":{"content":"【火警】合并通知：涉及2个站，警情2起，其中火警2起\nFIRE: 2 incidents at 2 stations, 2 of them fires\n各站 by station: 第1站 1 · 第2站 1\n- 火警 <at> 1\n- 火警 <at> 2\nhttp://gateway/bundles/00000000090000000000000009","mentioned_list":["@all"]}}
+---- wecom, Bundle
+POST /wecom?to={to} HTTP/1.1
+content-type: application/json
+{"msgtype":"text","text":{"content":"【火警】合并通知：涉及23个站，警情20000起，其中火警20000起\nFIRE: 20000 incidents at 23 stations, 20000 of them fires\n各站 by station: 第1站 870 · 第10站 870 · 第11站 870 · 第12站 870 · 第13站 870 · 第2站 870 · 第3站 870 · 第4站 870 · 第5站 870 · 第6站 870 · 第7站 870 · 第8站 870 · 第9站 870 · 第0站 869 · 第14站 869 · 第15站 869 · 第16站 869 · 第17站 869 · 第18站 869 · 第19站 869 · 第20站 869 · 第21站 869 · 第22站 869\n- 火警 <at> 1\n- 火警 <at> 2\n- 火警 <at> 3\n- 火警 <at> 4\n- 火警 <at> 5\n- 火警 <at> 6\n- 火警 <at> 7\n- 火警 <at> 8\n- 火警 <at> 9\n- 火警 <at> 10\n全部20000起见：\nhttp://gateway/bundles/00000000090000000000000009","mentioned_list":["@all"]}}
 ---- wecom, Digest
 POST /wecom?to={to} HTTP/1.1
 content-type: application/json
@@ -265,6 +326,14 @@ content-type: application/json
 POST /feishu?to={to} HTTP/1.1
 content-type: application/json
 {"content":{"text":"【火警】火警 ＜at> \"甲 & 乙\"\nFIRE: Fire ＜at> \"A & B\"\n时间 since: 1970-01-01 00:00:00\nhttp://gateway/incidents/01J0000000000000000000000A\n<at user_id=\"all\">所有人</at>"},"msg_type":"text"}
+---- feishu, Bundle
+POST /feishu?to={to} HTTP/1.1
+content-type: application/json
+{"content":{"text":"【火警】合并通知：涉及2个站，警情2起，其中火警2起\nFIRE: 2 incidents at 2 stations, 2 of them fires\n各站 by station: 第1站 1 · 第2站 1\n- 火警 ＜at> 1\n- 火警 ＜at> 2\nhttp://gateway/bundles/00000000090000000000000009\n<at user_id=\"all\">所有人</at>"},"msg_type":"text"}
+---- feishu, Bundle
+POST /feishu?to={to} HTTP/1.1
+content-type: application/json
+{"content":{"text":"【火警】合并通知：涉及23个站，警情20000起，其中火警20000起\nFIRE: 20000 incidents at 23 stations, 20000 of them fires\n各站 by station: 第1站 870 · 第10站 870 · 第11站 870 · 第12站 870 · 第13站 870 · 第2站 870 · 第3站 870 · 第4站 870 · 第5站 870 · 第6站 870 · 第7站 870 · 第8站 870 · 第9站 870 · 第0站 869 · 第14站 869 · 第15站 869 · 第16站 869 · 第17站 869 · 第18站 869 · 第19站 869 · 第20站 869 · 第21站 869 · 第22站 869\n- 火警 ＜at> 1\n- 火警 ＜at> 2\n- 火警 ＜at> 3\n- 火警 ＜at> 4\n- 火警 ＜at> 5\n- 火警 ＜at> 6\n- 火警 ＜at> 7\n- 火警 ＜at> 8\n- 火警 ＜at> 9\n- 火警 ＜at> 10\n全部20000起见：\nhttp://gateway/bundles/00000000090000000000000009\n<at user_id=\"all\">所有人</at>"},"msg_type":"text"}
 ---- feishu, Digest
 POST /feishu?to={to} HTTP/1.1
 content-type: application/json
@@ -277,6 +346,14 @@ content-type: application/json
 PUT /sms?to=1%2C2 HTTP/1.1
 x-title: 【火警】火警 <at> "甲 & 乙"
 {"to":"1,2","text":"【火警】火警 <at> \"甲 & 乙\"\nFIRE: Fire <at> \"A & B\"\n时间 since: 1970-01-01 00:00:00\nhttp://gateway/incidents/01J0000000000000000000000A","s":"Jefe","id":"P"}
+---- sms, Bundle
+PUT /sms?to=1%2C2 HTTP/1.1
+x-title: 【火警】合并通知：涉及2个站，警情2起，其中火警2起
+{"to":"1,2","text":"【火警】合并通知：涉及2个站，警情2起，其中火警2起\n各站 by station: 第1站 1 · 第2站 1\n- 火警 <at> 1\n- 火警 <at> 2\nhttp://gateway/bundles/00000000090000000000000009","s":"Jefe","id":"P"}
+---- sms, Bundle
+PUT /sms?to=1%2C2 HTTP/1.1
+x-title: 【火警】合并通知：涉及23个站，警情20000起，其中火警20000起
+{"to":"1,2","text":"【火警】合并通知：涉及23个站，警情20000起，其中火警20000起\n各站 by station: 第1站 870 · 第10站 870 · 第11站 870 · 第12站 870 · 第13站 870 · 第2站 870 · 第3站 870 · 第4站 870 · 第5站 870 · 第6站 870 · 第7站 870 · 第8站 870 · 第9站 870 · 第0站 869 · 第14站 869 · 第15站 869 · 第16站 869 · 第17站 869 · 第18站 869 · 第19站 869 · 第20站 869 · 第21站 869 · 第22站 869\n- 火警 <at> 1\n- 火警 <at> 2\n- 火警 <at> 3\n- 火警 <at> 4\n全部20000起见：\nhttp://gateway/bundles/00000000090000000000000009","s":"Jefe","id":"P"}
 ---- sms, Digest
 PUT /sms?to=1%2C2 HTTP/1.1
 x-title: 【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3

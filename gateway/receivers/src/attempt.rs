@@ -9,7 +9,7 @@ use serde::Deserialize;
 use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 use standpipe_rules::digest::Digest;
-use standpipe_rules::incidents::WireIncident;
+use standpipe_rules::incidents::{WireBundle, WireIncident};
 use standpipe_trust::{Secret, Trust};
 use standpipe_words::cap::Earlier;
 use standpipe_words::digest::Room;
@@ -27,6 +27,8 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum About {
     /// One incident, at one of its moments.
     Incident,
+    /// Several pages, which one message carries.
+    Bundle,
     /// The notices of a day.
     Digest,
 }
@@ -36,11 +38,11 @@ pub enum About {
 pub struct OutgoingMessage {
     /// What it is about.
     pub about: About,
-    /// The page, or the digest: the same for every attempt.
+    /// The page, the bundle or the digest: the same for every attempt.
     pub page_id: String,
     /// When it was owed.
     pub at: Ms,
-    /// The incident with its page, or the digest: JSON.
+    /// The incident with its page, the bundle or the digest: JSON.
     pub wire: String,
     /// What the receiver got about it before, where its format refers to that.
     pub earlier: Vec<Earlier>,
@@ -94,20 +96,32 @@ struct WrappedDigest {
 }
 
 impl Attempt<'_> {
-    /// The message in a few lines, as people read it. `room`: how much of a digest fits; an incident
-    /// always does.
+    /// The message in a few lines, as people read it. `room`: how much of a bundle or a digest fits; an
+    /// incident always does.
     ///
     /// # Errors
     /// [`Answer::Never`]: it can't be read.
     pub fn words(&self, room: Room) -> Result<Words, Answer> {
         match self.message.about {
             About::Incident => Ok(message::words(&self.incident()?, self.desk)),
+            About::Bundle => {
+                let (worst, bundle) = self.bundle()?;
+                Ok(standpipe_words::bundle::words(&worst, &bundle, self.desk, room))
+            }
             About::Digest => {
                 let wrapped: WrappedDigest =
                     serde_json::from_str(&self.message.wire).map_err(unread)?;
                 Ok(standpipe_words::digest::words(&wrapped.digest, self.desk, room))
             }
         }
+    }
+
+    /// The worst incident of a bundle, and what it carries.
+    ///
+    /// # Errors
+    /// [`Answer::Never`]: it can't be read.
+    pub fn bundle(&self) -> Result<(WireIncident, WireBundle), Answer> {
+        WireBundle::read(&self.message.wire).map_err(unread)
     }
 
     /// The incident that the message is about.

@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{NearHydrant, Outcome, State, WireIncident};
+use standpipe_rules::incidents::{NearHydrant, Outcome, State, WireBundle, WireIncident};
 use standpipe_shared::{Class, Condition, Severity};
 
+use crate::bundle;
 use crate::language::{Lang, Language};
 use crate::message::{Desk, headline, link, said, water};
 
@@ -42,6 +43,25 @@ pub struct Earlier {
 /// The whole document.
 #[must_use]
 pub fn document(it: &WireIncident, message: &Message, desk: &Desk) -> String {
+    alert(it, None, message, desk)
+}
+
+/// The alert of the worst member of a bundle. The others stand beside it under `incidents`, as far as
+/// the bundle lists them, and their stations are areas of their own.
+///
+/// It refers to no alert before it, and none refers to it: a `Cancel` or an `Update` of one member would
+/// end what it says of all the others.
+#[must_use]
+pub fn bundle_document(
+    worst: &WireIncident,
+    bundle: &WireBundle,
+    message: &Message,
+    desk: &Desk,
+) -> String {
+    alert(worst, Some(bundle), &Message { earlier: &[], ..*message }, desk)
+}
+
+fn alert(it: &WireIncident, bundle: Option<&WireBundle>, message: &Message, desk: &Desk) -> String {
     let sender = sender(desk);
     let closed = it.state == State::Closed;
     let kind = match (message.earlier.is_empty(), closed) {
@@ -71,15 +91,23 @@ pub fn document(it: &WireIncident, message: &Message, desk: &Desk) -> String {
     if !earlier.is_empty() {
         out.text("references", &earlier.join(" "));
     }
-    out.text("incidents", &it.id.to_string());
+    let members = bundle.iter().flat_map(|bundle| &bundle.members).map(|member| member.incident);
+    let others = members.filter(|incident| *incident != it.id);
+    let incidents: Vec<_> = std::iter::once(it.id).chain(others).map(|id| id.to_string()).collect();
+    out.text("incidents", &incidents.join(" "));
     for language in [Language::Chinese, Language::English] {
-        info(&mut out, it, language, desk);
+        info(&mut out, (it, bundle), language, desk);
     }
     out.close("alert");
     out.0
 }
 
-fn info(out: &mut Xml, it: &WireIncident, language: Language, desk: &Desk) {
+fn info(
+    out: &mut Xml,
+    (it, bundle): (&WireIncident, Option<&WireBundle>),
+    language: Language,
+    desk: &Desk,
+) {
     let words = |en: &'static str, zh: &'static str| match language {
         Language::Chinese => zh,
         Language::English => en,
@@ -96,17 +124,51 @@ fn info(out: &mut Xml, it: &WireIncident, language: Language, desk: &Desk) {
     out.text("certainty", "Observed");
     out.text("onset", &time(it.since, desk));
     out.text("senderName", words("Standpipe", "消火栓监测 Standpipe"));
-    out.text("headline", &headline(it, language));
-    out.text("description", &description(it, language));
+    match bundle {
+        None => {
+            out.text("headline", &headline(it, language));
+            out.text("description", &description(it, language));
+        }
+        Some(bundle) => {
+            out.text("headline", &bundle::headline(it, bundle, language));
+            let all = std::iter::once(description(it, language));
+            let others = bundle::names(bundle, language).into_iter().skip(1).map(str::to_owned);
+            out.text("description", &all.chain(others).collect::<Vec<_>>().join("\n"));
+        }
+    }
     out.text("instruction", instruction(it, closed, language));
-    out.text("web", &link(it, desk));
+    out.text("web", &bundle.map_or_else(|| link(it, desk), |_| bundle::link(it, desk)));
     out.parameter("state", it.state.as_str());
     out.parameter("episode", &it.episode.to_string());
     for (n, hydrant) in it.hydrants.iter().enumerate() {
         out.parameter(&format!("hydrant-{}", n + 1), &near(hydrant));
     }
+    if let Some(bundle) = bundle {
+        counts(out, bundle);
+    }
     area(out, it);
+    let stations = bundle.iter().flat_map(|bundle| &bundle.stations);
+    for station in stations.filter(|other| other.station != it.station) {
+        out.open("area");
+        let named = [&*station.name, &*station.station].into_iter().find(|name| !name.is_empty());
+        out.text("areaDesc", named.unwrap_or("—"));
+        if !station.station.is_empty() {
+            out.named("geocode", "standpipe:station", &station.station);
+        }
+        out.close("area");
+    }
     out.close("info");
+}
+
+/// How many there are, and at which stations.
+fn counts(out: &mut Xml, bundle: &WireBundle) {
+    out.parameter("count", &bundle.count.to_string());
+    out.parameter("fires", &bundle.fires.to_string());
+    out.parameter("members-left-out", &bundle.members_left_out.to_string());
+    for (n, station) in bundle.stations.iter().enumerate() {
+        let text = format!("{} {}: {}", station.station, station.name, station.count);
+        out.parameter(&format!("station-{}", n + 1), text.trim());
+    }
 }
 
 const fn response(it: &WireIncident, closed: bool) -> &'static str {
@@ -250,5 +312,66 @@ impl Xml {
 
     fn parameter(&mut self, name: &str, value: &str) {
         self.named("parameter", name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use serde_json::json;
+    use standpipe_rules::incidents::{BundledPage, Text, WireBundle, WireIncident};
+    use standpipe_shared::Severity;
+    use ulid::Ulid;
+
+    use super::{Earlier, Message, bundle_document};
+    use crate::language::Language;
+    use crate::message::Desk;
+
+    #[test]
+    fn a_bundle_is_the_alert_of_its_worst_member_and_names_the_others_as_incidents() {
+        let page = |n: u64| BundledPage {
+            incident: Ulid::from_parts(n, 0),
+            page_id: Ulid::from_parts(n, 1),
+            device: None,
+            station: (format!("T{}", n % 2).into(), format!("<Town> {}", n % 2).into()),
+            severity: Severity::Fire,
+            title: Text { en: format!("Smoke {n}"), zh: format!("烟雾 {n}") },
+        };
+        let pages: Vec<_> = (1..=20_000).map(page).collect();
+        let worst = json!({"id": Ulid::from_parts(1, 0), "class": "fire", "severity": "fire",
+            "title": {"en": "Smoke 1", "zh": "烟雾 1"}, "station": "T1",
+            "page_id": Ulid::from_parts(9, 9)});
+        let worst = WireIncident::read(&worst.to_string()).unwrap();
+        let earlier = [Earlier { id: "before".to_owned(), sent: 0 }];
+        let message = Message { id: "B", sent: 1_764_000_000_000, earlier: &earlier };
+        let desk = Desk {
+            zone: TimeZone::UTC,
+            url: "https://town.example".into(),
+            language: Language::English,
+        };
+        let alert = bundle_document(&worst, &WireBundle::of(&pages), &message, &desk);
+        assert!(alert.len() < 60_000, "{} bytes", alert.len());
+        let between = |from: &str, to: &str| {
+            alert.split_once(from).and_then(|(_, rest)| rest.split_once(to)).unwrap().0
+        };
+        let incidents: Vec<_> = between("<incidents>", "</incidents>").split(' ').collect();
+        assert_eq!(incidents.len(), 1_000, "as many as it lists, itself among them");
+        assert_eq!(incidents[0], Ulid::from_parts(1, 0).to_string());
+        let second = Ulid::from_parts(2, 0).to_string();
+        assert_eq!(incidents.iter().filter(|id| **id == second).count(), 1);
+        assert!(!alert.contains("<references>"), "it would end what those say of others");
+        assert_eq!(between("<msgType>", "<"), "Alert");
+        let headline = "【火警】合并通知：涉及2个站，警情20000起，其中火警20000起";
+        assert_eq!(between("<headline>", "<"), headline);
+        for wanted in [
+            "<valueName>count</valueName>\n<value>20000</value>",
+            "<valueName>members-left-out</valueName>\n<value>19000</value>",
+            "<valueName>station-2</valueName>\n<value>T1 &lt;Town&gt; 1: 10000</value>",
+            "<areaDesc>&lt;Town&gt; 0</areaDesc>",
+            "<description>Smoke 1\nSmoke 2\nSmoke 3\n",
+            "<web>https://town.example/bundles/00000000090000000000000009</web>",
+        ] {
+            assert!(alert.contains(wanted), "{wanted}: {}", &alert[29_000..]);
+        }
     }
 }

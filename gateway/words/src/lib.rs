@@ -8,6 +8,7 @@
 //! | [`moments`] | moments and spans of time |
 //! | [`day`] | a day of the calendar, and when its digest is made |
 //! | [`message`] | an incident in a few lines, as chats, mail and text messages say it |
+//! | [`bundle`] | several pages in one message: counted by station, the worst by name |
 //! | [`digest`] | a daily digest in lines |
 //! | [`cap`] | an incident as a CAP 1.2 alert |
 //!
@@ -15,6 +16,7 @@
 //! one page stand in that page (`standpipe_web::console`); what somebody configures is in
 //! `standpipe_config`.
 
+pub mod bundle;
 pub mod cap;
 pub mod day;
 pub mod digest;

@@ -39,7 +39,7 @@ impl Desk {
 }
 
 /// What it is called in English and Chinese.
-const fn in_capitals(it: Severity) -> (&'static str, &'static str) {
+pub(crate) const fn in_capitals(it: Severity) -> (&'static str, &'static str) {
     match it {
         Severity::Fire => ("FIRE", "火警"),
         Severity::Critical => ("CRITICAL", "严重"),

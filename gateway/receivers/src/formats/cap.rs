@@ -1,7 +1,7 @@
 //! `cap`: CAP 1.2, for other alarm centres' programs. An alert refers to those about the same incident
-//! before it; a digest is no alert. The status says whether it is taken.
+//! before it, a bundle to none; a digest is no alert. The status says whether it is taken.
 
-use standpipe_words::cap::{Message, TYPE, document};
+use standpipe_words::cap::{Message, TYPE, bundle_document, document};
 
 use crate::answer::{self, Answer};
 use crate::attempt::{About, Attempt};
@@ -27,15 +27,18 @@ impl ReceiverFormat for Cap {
 
     async fn send(&self, attempt: &Attempt<'_>) -> Result<Answer, Answer> {
         let sent = attempt.message;
-        match sent.about {
-            About::Incident => {}
+        let message = Message { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
+        let document = match sent.about {
+            About::Incident => document(&attempt.incident()?, &message, attempt.desk),
+            About::Bundle => {
+                let (worst, bundle) = attempt.bundle()?;
+                bundle_document(&worst, &bundle, &message, attempt.desk)
+            }
             About::Digest => {
                 let why = "a digest is no alert: CAP has none".to_owned();
                 return Err(Answer::Never { why });
             }
-        }
-        let message = Message { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
-        let document = document(&attempt.incident()?, &message, attempt.desk);
+        };
         let request = http::signed_post(attempt, TYPE, document);
         let reply = http::exchange(request, attempt.clock).await?;
         Ok(answer::by_body(&reply.content_type, &reply.body))

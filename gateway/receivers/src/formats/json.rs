@@ -1,4 +1,4 @@
-//! `json`: the incident of the contract, or the digest, as it is kept; for receivers that are programs.
+//! `json`: the incident of the contract, the bundle or the digest, as it is kept; for receivers that are programs.
 //! The status says whether it is taken.
 
 use crate::answer::{self, Answer};

@@ -22,6 +22,7 @@
 //! | `bulletin` | what stations are told of announced work |
 //! | `mute` | tests, exercises, maintenance, water drawn for a fire |
 //! | `plan`, `route` | times as configured; who is paged at which step |
+//! | `bundle` | what several pages say that one message carries |
 //! | `preview` | who would be told when: a rehearsal by the real book |
 //! | `nearest`, `distance` | the hydrants near a fire |
 //! | `wire`, `title` | an incident as stations see it |
@@ -36,6 +37,7 @@ mod announce;
 mod authority;
 mod book;
 mod bulletin;
+mod bundle;
 mod damp;
 mod distance;
 mod escalate;
@@ -67,6 +69,9 @@ pub use announce::{Announcement, BadAnnouncement, Scope, WINDOWS_MOST, mutable};
 pub use authority::authorise;
 pub use book::{Book, Meta, Saved, View};
 pub use bulletin::{Lost, Work, bulletins};
+pub use bundle::{
+    BundledPage, CountedStation, ListedMember, MEMBERS_LISTED, NAMED, NamedMember, WireBundle,
+};
 pub use damp::{Flaps, Held, Sounded};
 pub use ids::{Cause, Secret};
 pub use incident::{Incident, Member, Quiet, Rank};

@@ -321,13 +321,22 @@ const MUST: [&str; 4] = ["id", "class", "severity", "title"];
 /// A text that can't be read stays as it is.
 #[must_use]
 pub fn with_page(wire: &str, page: IncidentId) -> String {
+    with_members(wire, page, Vec::new())
+}
+
+/// The same with further members behind its own, which take the place of those of the same name.
+pub(super) fn with_members(
+    wire: &str,
+    page: IncidentId,
+    more: Vec<(&'static str, Box<RawValue>)>,
+) -> String {
+    let page = serde_json::value::to_raw_value(&page).ok().map(|page| ("page_id", page));
     let stamped = serde_json::from_str::<Members>(wire).map(|mut members| {
-        let id = serde_json::value::to_raw_value(&page).ok();
-        let place = members.0.iter_mut().find(|(name, _)| name == "page_id");
-        match (place, id) {
-            (Some((_, value)), Some(id)) => *value = Cow::Owned(id),
-            (None, Some(id)) => members.0.push(("page_id".into(), Cow::Owned(id))),
-            (_, None) => {}
+        for (name, value) in page.into_iter().chain(more) {
+            match members.0.iter_mut().find(|(known, _)| known == name) {
+                Some((_, old)) => *old = Cow::Owned(value),
+                None => members.0.push((name.into(), Cow::Owned(value))),
+            }
         }
         serde_json::to_string(&members)
     });
