@@ -1,7 +1,7 @@
 //! What one step of the world wants kept, in one transaction, before anything is acknowledged.
 
 use serde::{Deserialize, Serialize};
-use standpipe_shared::Measurements;
+use standpipe_shared::{Measurements, Severity};
 
 use crate::Ms;
 use crate::action::{Action, Actor, Refused};
@@ -193,6 +193,53 @@ pub struct Page {
     /// Counts the pages of this gateway: of two, the lower was owed first.
     #[serde(default)]
     pub number: u64,
+}
+
+/// The place of a page in the queue of its receiver: lower is sent first, and of the same the one
+/// that was owed first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// A fire of which nobody was told before.
+    NewFire,
+    /// A fire: a further step, a repetition, another detector.
+    #[default]
+    Fire,
+    /// Something critical.
+    Critical,
+    /// A warning.
+    Warning,
+    /// A notice.
+    Notice,
+}
+
+impl Urgency {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 5] =
+        [Self::NewFire, Self::Fire, Self::Critical, Self::Warning, Self::Notice];
+
+    /// Of a page about something of that severity that was told before.
+    #[must_use]
+    pub const fn of(severity: Severity) -> Self {
+        match severity {
+            Severity::Fire => Self::Fire,
+            Severity::Critical => Self::Critical,
+            Severity::Warning => Self::Warning,
+            Severity::Notice => Self::Notice,
+        }
+    }
+
+    /// Its place: 0 is sent first.
+    #[must_use]
+    pub const fn place(self) -> u8 {
+        match self {
+            Self::NewFire => 0,
+            Self::Fire => 1,
+            Self::Critical => 2,
+            Self::Warning => 3,
+            Self::Notice => 4,
+        }
+    }
 }
 
 /// What one device sent within one hour (arrival clock) of one boot.

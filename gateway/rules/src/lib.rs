@@ -15,6 +15,7 @@
 //! | [`state`] | where an incident stands, and every way it can go: one table |
 //! | [`action`] | what people do to an incident, and who they are |
 //! | [`orders`] | settings and commands: what is asked of devices, and how far that has got |
+//! | [`pace`] | what a receiver is sent now, one by one or in bundles |
 //! | [`asked`] | what people may ask of devices; one command |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`status`] | what of a device's own word about itself is kept |
@@ -39,6 +40,7 @@ pub mod fact;
 pub mod flow;
 pub mod incidents;
 pub mod orders;
+pub mod pace;
 mod plain;
 pub mod registry;
 pub mod selftest;

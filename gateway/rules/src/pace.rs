@@ -1,0 +1,303 @@
+//! What a receiver is sent now of what it is owed: pages one by one as long as its pace carries them,
+//! and beyond that bundles.
+//!
+//! | while … | it is sent |
+//! |---|---|
+//! | what it is owed is no more than its pace carries | single pages |
+//! | more is owed | the first fire of each station alone, at once; the rest in a bundle for each station, where its pace allows so many, else in one bundle of everything |
+//! | there are more such first fires than messages left | one bundle of everything, at once |
+//!
+//! New fires go before other fires, then what is worse, then what is older. In a storm a receiver that
+//! takes few messages is told evenly: what is left of its minute is spread over the minute, so that it
+//! never falls silent for long.
+//!
+//! Nothing here knows how a message travels. What is given back counts as sent; what is not, is owed
+//! still, and is given again with what came meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use ulid::Ulid;
+
+use crate::Ms;
+use crate::changes::Urgency;
+
+/// Bundles for one receiver are this far apart at least, ms: what comes meanwhile is told together.
+pub const ROUND_MS: Ms = 250;
+/// What the pace carries within this is not bundled, ms.
+const PATIENCE_MS: Ms = 5_000;
+/// One in so many messages is left to those that tell of a fire, and to bundles when single pages
+/// take the others.
+const LEFT: usize = 4;
+
+/// How much a receiver takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// So many messages …
+    pub messages: usize,
+    /// … within any span of so many ms.
+    pub within_ms: Ms,
+    /// No more single pages than these are planned at once: what a receiver is sent side by side a
+    /// few times over.
+    pub singly: usize,
+    /// Members of one bundle, where there are messages enough for several.
+    pub members: usize,
+}
+
+impl Pace {
+    /// Messages that are left to fires and to bundles.
+    const fn left(self) -> usize {
+        self.messages / LEFT
+    }
+}
+
+/// A page that a receiver is owed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Which.
+    pub page_id: Ulid,
+    /// The station of its incident; empty: every district station's.
+    pub station: Box<str>,
+    /// How urgent it is.
+    pub urgency: Urgency,
+    /// Of two pages of one urgency, the lower goes first.
+    pub number: u64,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dispatch {
+    /// A page.
+    Single(Ulid),
+    /// Several pages, the most urgent first.
+    Bundle(Vec<Ulid>),
+}
+
+/// What is to be sent now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sendings {
+    /// In this order.
+    pub now: Vec<Dispatch>,
+    /// When to ask again though nothing new is owed; `None`: all of it is sent.
+    pub again_at: Option<Ms>,
+}
+
+/// What one receiver was sent of late.
+#[derive(Clone, Debug)]
+pub struct Pacer {
+    pace: Pace,
+    /// When it was sent what it was sent within its span, the oldest first.
+    spent: VecDeque<Ms>,
+    /// Stations whose fires it was told of since it was last owed nothing.
+    told: BTreeSet<Box<str>>,
+    bundled_at: Option<Ms>,
+    /// When it was last sent what has to wait for its time: a bundle, or few pages in place of one.
+    spoke_at: Option<Ms>,
+}
+
+impl Pacer {
+    /// Of a receiver that was sent nothing yet.
+    #[must_use]
+    pub const fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            spent: VecDeque::new(),
+            told: BTreeSet::new(),
+            bundled_at: None,
+            spoke_at: None,
+        }
+    }
+
+    /// How many messages it takes now.
+    pub fn free(&mut self, now: Ms) -> usize {
+        while self.spent.front().is_some_and(|at| now - *at >= self.pace.within_ms) {
+            self.spent.pop_front();
+        }
+        self.pace.messages.saturating_sub(self.spent.len())
+    }
+
+    /// A message that is no page, or one that is sent again, takes its place in the pace.
+    pub fn sent(&mut self, now: Ms) {
+        self.spent.push_back(now);
+    }
+
+    /// How many pages may be sent singly now at most: with more than these, all that is owed is to be
+    /// known.
+    pub fn carries(&mut self, now: Ms) -> usize {
+        self.at_once(now).max(self.soon()).min(self.pace.singly).max(1)
+    }
+
+    /// How many messages are left to single pages. None are while there were bundles of late: what came
+    /// since would take those of the next ones.
+    fn at_once(&mut self, now: Ms) -> usize {
+        let storm = self.bundled_at.is_some_and(|at| now - at < self.pace.within_ms);
+        if storm { 0 } else { self.free(now).saturating_sub(self.pace.left()) }
+    }
+
+    /// So few pages that their time comes soon, one by one.
+    fn soon(&self) -> usize {
+        usize::try_from(PATIENCE_MS / self.slot().max(1)).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// What to send of what is owed: its order does not matter. `now` never goes back.
+    pub fn send(&mut self, mut due: Vec<Due>, now: Ms) -> Sendings {
+        if due.is_empty() {
+            self.told.clear();
+            return Sendings::default();
+        }
+        let (owed, free) = (due.len(), self.free(now));
+        if free == 0 {
+            return Sendings { now: Vec::new(), again_at: self.free_at(now) };
+        }
+        due.sort_by_key(|page| (page.urgency, page.number));
+        let firsts = self.firsts(&due);
+        let mut out = Out { messages: Vec::new(), pages: 0 };
+        let few = owed <= self.pace.singly && firsts.len() <= free;
+        if few && owed <= self.at_once(now) {
+            self.singly(due, (firsts, free), &mut out);
+        } else if few && owed <= self.soon() && self.may_bundle(free, now) {
+            self.singly(due, (firsts, free), &mut out);
+            if out.pages > 0 {
+                self.spoke_at = Some(now);
+            }
+        } else if firsts.len() < free {
+            let left = free - firsts.len();
+            let rest = self.alone(due, &firsts, &mut out);
+            if self.may_bundle(left, now) {
+                self.bundle(rest, left, &mut out);
+            }
+        } else {
+            // Everything at once: no first fire waits for a message of its own.
+            self.told.extend(due.iter().map(|page| page.station.clone()));
+            out.all(due);
+        }
+        if out.messages.iter().any(|message| matches!(message, Dispatch::Bundle(_))) {
+            (self.bundled_at, self.spoke_at) = (Some(now), Some(now));
+        }
+        self.spent.extend(out.messages.iter().map(|_| now));
+        let again_at = if out.pages < owed { self.again_at(now) } else { None };
+        Sendings { now: out.messages, again_at }
+    }
+
+    /// How far apart messages are, ms, when they come evenly.
+    fn slot(&self) -> Ms {
+        self.pace.within_ms / Ms::try_from(self.pace.messages.max(1)).unwrap_or(Ms::MAX)
+    }
+
+    /// The first new fire of each station that this receiver was told of none yet.
+    fn firsts(&self, due: &[Due]) -> BTreeSet<Ulid> {
+        let mut stations = BTreeSet::new();
+        let new = due.iter().filter(|page| page.urgency == Urgency::NewFire);
+        let first = new.filter(|page| !self.told.contains(&page.station));
+        first.filter(|page| stations.insert(&page.station)).map(|page| page.page_id).collect()
+    }
+
+    /// One by one, as many as there are messages for: first fires, then in their order.
+    fn singly(&mut self, due: Vec<Due>, (firsts, free): (BTreeSet<Ulid>, usize), out: &mut Out) {
+        let rest = self.alone(due, &firsts, out);
+        for page in rest {
+            let left = free - out.messages.len();
+            let kept = if page.urgency <= Urgency::Fire { 0 } else { self.pace.left() };
+            if left > kept {
+                out.single(&page);
+            }
+        }
+    }
+
+    /// First fires, each alone; gives back the others.
+    fn alone(&mut self, due: Vec<Due>, firsts: &BTreeSet<Ulid>, out: &mut Out) -> Vec<Due> {
+        let (first, rest): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|page| firsts.contains(&page.page_id));
+        for page in first {
+            out.single(&page);
+            self.told.insert(page.station);
+        }
+        rest
+    }
+
+    /// Whether it is time for bundles. What is left of a span is spread over it.
+    fn may_bundle(&self, left: usize, now: Ms) -> bool {
+        self.spoke_at.is_none_or(|at| now - at >= self.gap(left, now))
+    }
+
+    fn gap(&self, left: usize, now: Ms) -> Ms {
+        let over = self.spent.front().map_or(0, |first| first + self.pace.within_ms - now);
+        let even = over / Ms::try_from(left.max(1)).unwrap_or(Ms::MAX);
+        even.max(self.round())
+    }
+
+    fn round(&self) -> Ms {
+        self.slot().max(ROUND_MS)
+    }
+
+    /// All of it in bundles: for each station, where so many are within the pace, else in one.
+    fn bundle(&self, rest: Vec<Due>, left: usize, out: &mut Out) {
+        let round = usize::try_from(self.round()).unwrap_or(usize::MAX);
+        let within = usize::try_from(self.pace.within_ms.max(1)).unwrap_or(usize::MAX);
+        let carried = (self.pace.messages.saturating_mul(round) / within).min(left);
+        let mut stations: BTreeMap<Box<str>, Vec<Due>> = BTreeMap::new();
+        for page in rest {
+            stations.entry(page.station.clone()).or_default().push(page);
+        }
+        let parts = |pages: &Vec<Due>| pages.len().div_ceil(self.pace.members.max(1));
+        let groups = if stations.values().map(parts).sum::<usize>() <= carried {
+            stations.into_values().flat_map(|pages| self.in_parts(pages)).collect()
+        } else {
+            let mut all: Vec<_> = stations.into_values().flatten().collect();
+            all.sort_by_key(|page| (page.urgency, page.number));
+            if parts(&all) <= carried { self.in_parts(all) } else { vec![all] }
+        };
+        let mut groups: Vec<_> = groups.into_iter().filter(|pages| !pages.is_empty()).collect();
+        groups.sort_by_key(|pages| pages.first().map(|worst| (worst.urgency, worst.number)));
+        let mut left = left;
+        for pages in groups {
+            let fire = pages.first().is_some_and(|worst| worst.urgency <= Urgency::Fire);
+            if left > if fire { 0 } else { self.pace.left() } {
+                left -= 1;
+                out.all(pages);
+            }
+        }
+    }
+
+    fn in_parts(&self, pages: Vec<Due>) -> Vec<Vec<Due>> {
+        pages.chunks(self.pace.members.max(1)).map(<[Due]>::to_vec).collect()
+    }
+
+    /// When it takes a message more than now.
+    fn free_at(&self, now: Ms) -> Option<Ms> {
+        let at = self.spent.front().map(|first| first + self.pace.within_ms);
+        Some(at.unwrap_or(now).max(now + 1))
+    }
+
+    /// When more of what is owed may be sent.
+    fn again_at(&mut self, now: Ms) -> Option<Ms> {
+        let free = self.free(now);
+        let bundles = self.spoke_at.map(|at| at + self.gap(free, now)).filter(|_| free > 0);
+        let bundles = bundles.filter(|at| *at > now);
+        bundles.into_iter().chain(self.free_at(now)).min()
+    }
+}
+
+struct Out {
+    messages: Vec<Dispatch>,
+    /// How many pages they are.
+    pages: usize,
+}
+
+impl Out {
+    fn single(&mut self, page: &Due) {
+        self.pages += 1;
+        self.messages.push(Dispatch::Single(page.page_id));
+    }
+
+    /// A bundle of one is a page.
+    fn all(&mut self, pages: Vec<Due>) {
+        if let [page] = &*pages {
+            return self.single(page);
+        }
+        self.pages += pages.len();
+        self.messages.push(Dispatch::Bundle(pages.into_iter().map(|page| page.page_id).collect()));
+    }
+}
+
+#[cfg(test)]
+mod tests;
