@@ -88,6 +88,7 @@ pub(super) const ALL: &[Group] = &[
         Key { name: "secret_file", default: Absent, says: "", source: "" },
         Key { name: "ca_file", default: Absent, says: "With `https`, `smtps` or STARTTLS: who signed the receiver's certificate, PEM; nobody else is believed then. Without it: a public authority, or one that this system trusts (`SSL_CERT_FILE`).", source: "" },
         Key { name: "format", default: Written("\"json\""), says: "", source: "the robots' own limits" },
+        Key { name: "pace", default: Absent, says: "How many messages it takes: `20/min`, `1/s`, `200/h`. What is owed beyond it is sent in bundles, several incidents in one message. Without it: `json` and `cap` 200/s, `sms` 1/s, all others 20/min.", source: "the robots' own limits" },
     ]},
     Group { name: "escalation.fire", says: "When more people are told of a fire. 0 is never.", keys: &[
         Key { name: "step2_s", default: Ruled, says: "From the page until the chief and the two nearest stations are told.", source: "" },

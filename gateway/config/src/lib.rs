@@ -23,6 +23,7 @@ use standpipe_machine::small_file;
 use standpipe_receivers::Digests;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Plan, Role, Route, Steps};
+use standpipe_rules::pace::Pace;
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
 use standpipe_store::files::Database;
@@ -196,6 +197,8 @@ pub struct Webhook {
     pub trust: Option<Trust>,
     /// `format`
     pub format: WebhookFormat,
+    /// `pace`, else its format's: how many messages it takes. What is owed beyond that is bundled.
+    pub pace: Pace,
 }
 
 impl Webhook {

@@ -553,6 +553,31 @@ standpipe.toml:35: webhook[7].to = 7: not a list: write ["…", …]
 standpipe.toml:36: webhook[7].from = 7: not a text: write it in double quotes
 standpipe.toml:37: webhook[7].headers = "X": not understood: write ["Name: value", …]
 standpipe.toml:38: webhook[7].taken_when = "": empty: write a text, or take the key out
-standpipe.toml:42: webhook[8].pneumatic_tube: unknown key: take it out; known here are name, station, role, severities, steps, token_file, url, secret_file, ca_file, format, to, from, username, method, headers, body, taken_when
+standpipe.toml:42: webhook[8].pneumatic_tube: unknown key: take it out; known here are name, station, role, severities, steps, token_file, url, secret_file, ca_file, format, to, from, username, method, headers, body, taken_when, pace
 "#);
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn a_pace_is_a_number_of_messages_in_a_span() {
+    let faults = |pace: &str| format!(
+        "standpipe.toml:7: webhook[1].pace = {pace:?}: no pace: write \"20/min\", \"1/s\" or \"200/h\", at least 1");
+    for (format, line, expected) in [
+        ("json",     "",                    Ok((200, 1_000))),
+        ("dingtalk", "",                    Ok((20, 60_000))),
+        ("sms",      "",                    Ok((1, 1_000))),
+        ("json",     "pace = '30/min'",     Ok((30, 60_000))),
+        ("wecom",    "pace = ' 5 / s '",    Ok((5, 1_000))),
+        ("sms",      "pace = '200/h'",      Ok((200, 3_600_000))),
+        ("json",     "pace = '0/s'",        Err(faults("0/s"))),
+        ("json",     "pace = '20'",         Err(faults("20"))),
+        ("json",     "pace = '20/day'",     Err(faults("20/day"))),
+        ("json",     "pace = '99999/s'",    Err(faults("99999/s"))),
+    ] {
+        let text = format!("{MINIMAL}[[webhook]]\nname = 'a'\nurl = 'http://a'\nformat = '{format}'\n{line}\n");
+        let read = Config::parse(&text, "standpipe.toml".as_ref(), None);
+        let read = read.map(|config| config.webhooks[0].pace).map_err(|bad| bad.to_string());
+        let found = read.map(|pace| (pace.messages, pace.within_ms));
+        assert_eq!(found.map_err(|bad| bad.replace('\'', "\"")), expected, "{format} {line}");
+    }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use standpipe_receivers::{Carrier, KeyShape, OwnKeys, WebhookFormat, formats};
 use standpipe_rules::incidents::Role;
+use standpipe_rules::pace::Pace;
+use standpipe_rules::{HOUR_MS, MINUTE_MS, Ms};
 use standpipe_shared::{Name, Severity};
 use standpipe_trust::Trust;
 use toml::de::DeTable;
@@ -13,6 +15,8 @@ use super::Webhook;
 use super::named::{content, secret};
 use super::section::{Notes, Section, whole};
 
+/// Messages of a pace: more than any receiver takes.
+const PACE_MOST: usize = 10_000;
 /// Steps of escalation.
 const STEPS: std::ops::RangeInclusive<u8> = 1..=3;
 
@@ -75,10 +79,15 @@ fn one<'a>(
     let secret = secret(&mut section, "secret_file", folder, notes);
     let trust = trust(&mut section, (&address, folder), notes);
     let format = format(&mut section, &address, notes);
+    let pace = pace(&mut section, notes);
     section.end(notes);
     let name = Box::from(name?);
     let (url, format) = (url?, format?);
-    Some(Webhook { name, station, role, severities, steps, url, secret, trust, format })
+    let pace = match (pace, format.facts().pace) {
+        (Some((messages, within_ms)), usual) => Pace { messages, within_ms, ..usual },
+        (None, usual) => usual,
+    };
+    Some(Webhook { name, station, role, severities, steps, url, secret, trust, format, pace })
 }
 
 /// By whom its certificate must be signed, where it has one of its own.
@@ -147,6 +156,25 @@ fn own_keys<'a>(section: &mut Section<'a>, url: &'a str, notes: &mut Notes) -> O
         }
     }
     own
+}
+
+/// `20/min`: so many messages within so many ms.
+fn pace(section: &mut Section, notes: &mut Notes) -> Option<(usize, Ms)> {
+    let text = section.text("pace", notes)?;
+    let pace = text.split_once('/').and_then(|(messages, within)| {
+        let within_ms = match within.trim() {
+            "s" => 1_000,
+            "min" => MINUTE_MS,
+            "h" => HOUR_MS,
+            _ => return None,
+        };
+        let messages = messages.trim().parse().ok()?;
+        (1..=PACE_MOST).contains(&messages).then_some((messages, within_ms))
+    });
+    if pace.is_none() {
+        section.fault("pace", "no pace: write \"20/min\", \"1/s\" or \"200/h\", at least 1", notes);
+    }
+    pace
 }
 
 fn role(section: &mut Section, notes: &mut Notes) -> Role {

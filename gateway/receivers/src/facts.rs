@@ -1,8 +1,22 @@
 //! What is said of a format once and for all, and what each of them has to be able to do.
 
+use standpipe_rules::MINUTE_MS;
+use standpipe_rules::incidents::MEMBERS_LISTED;
+use standpipe_rules::pace::Pace;
+
 use crate::answer::Answer;
 use crate::attempt::Attempt;
 use crate::keys::{OwnKey, OwnKeys};
+
+/// Programs: as many as can be sent side by side to one that answers in 50 ms, and more. A bundle tells
+/// them of each member.
+const PROGRAMS: Pace =
+    Pace { messages: 200, within_ms: 1_000, singly: 64, members: MEMBERS_LISTED };
+/// What people read: robots of chats, letters. Source: DingTalk and WeCom take 20 a minute of a robot.
+pub const PEOPLE: Pace =
+    Pace { messages: 20, within_ms: MINUTE_MS, singly: 16, members: usize::MAX };
+/// Text messages: what services take of one sender, and what a telephone shows.
+pub const TEXTS: Pace = Pace { messages: 1, within_ms: 1_000, singly: 16, members: usize::MAX };
 
 /// One format of receivers. What implements it holds what the format's own keys say.
 pub trait ReceiverFormat: Sized {
@@ -33,8 +47,8 @@ pub struct FormatFacts {
     pub digests: Digests,
     /// Whether it refers to what the receiver got about the incident before.
     pub earlier: EarlierMessages,
-    /// How much the receiver takes a minute; `None`: whatever comes.
-    pub limit: Option<MinuteLimit>,
+    /// How much the receiver takes, where its section does not say it.
+    pub pace: Pace,
     /// What is sent: for `deploy/SETTINGS.md`, a sentence behind its name.
     pub says: &'static str,
     /// What `secret_file` is for: for `deploy/SETTINGS.md`; empty where it is for nothing.
@@ -42,7 +56,7 @@ pub struct FormatFacts {
 }
 
 impl FormatFacts {
-    /// The usual: sent by HTTP, without keys of its own, digests and all, unlimited.
+    /// The usual: sent by HTTP, without keys of its own, digests and all, at the pace of programs.
     #[must_use]
     pub const fn over_http(name: &'static str, says: &'static str) -> Self {
         Self {
@@ -52,7 +66,7 @@ impl FormatFacts {
             keys: &[],
             digests: Digests::Taken,
             earlier: EarlierMessages::NotReferredTo,
-            limit: None,
+            pace: PROGRAMS,
             says,
             secret_says: "",
         }
@@ -92,13 +106,4 @@ pub enum EarlierMessages {
     ReferredTo,
     /// They are left out, which spares a query.
     NotReferredTo,
-}
-
-/// How much a receiver takes a minute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MinuteLimit {
-    /// So many are sent in a minute at most.
-    pub messages: usize,
-    /// Of these, so many are kept for fires.
-    pub kept_for_fires: usize,
 }

@@ -136,23 +136,21 @@ mod tests {
     #[rustfmt::skip] // a table
     fn what_holds_for_every_receiver_of_a_format() {
         for (name, listed_as, carrier, own_keys, facts) in [
-            ("json",     "webhook",  Carrier::Http, 0, "digests"),
-            ("cap",      "cap",      Carrier::Http, 0, "refers"),
-            ("dingtalk", "dingtalk", Carrier::Http, 0, "digests, 20 a minute, 5 for fires"),
-            ("wecom",    "wecom",    Carrier::Http, 0, "digests, 20 a minute, 5 for fires"),
-            ("feishu",   "feishu",   Carrier::Http, 0, "digests, 20 a minute, 5 for fires"),
-            ("mail",     "mail",     Carrier::Smtp, 3, "digests"),
-            ("sms",      "sms",      Carrier::Http, 5, "digests"),
+            ("json",     "webhook",  Carrier::Http, 0, "digests, 200 in 1 s"),
+            ("cap",      "cap",      Carrier::Http, 0, "refers, 200 in 1 s"),
+            ("dingtalk", "dingtalk", Carrier::Http, 0, "digests, 20 in 60 s"),
+            ("wecom",    "wecom",    Carrier::Http, 0, "digests, 20 in 60 s"),
+            ("feishu",   "feishu",   Carrier::Http, 0, "digests, 20 in 60 s"),
+            ("mail",     "mail",     Carrier::Smtp, 3, "digests, 20 in 60 s"),
+            ("sms",      "sms",      Carrier::Http, 5, "digests, 1 in 1 s"),
         ] {
             let format = named(name).unwrap().facts;
             let found = (format.listed_as, format.carrier, format.keys.len());
             assert_eq!(found, (listed_as, carrier, own_keys), "{name}");
             let digests = (format.digests == Digests::Taken).then(|| "digests".to_owned());
             let refers = (format.earlier == EarlierMessages::ReferredTo).then(|| "refers".to_owned());
-            let limit = format.limit.map(|limit| {
-                format!("{} a minute, {} for fires", limit.messages, limit.kept_for_fires)
-            });
-            let said: Vec<String> = [digests, refers, limit].into_iter().flatten().collect();
+            let pace = format!("{} in {} s", format.pace.messages, format.pace.within_ms / 1_000);
+            let said: Vec<String> = [digests, refers, Some(pace)].into_iter().flatten().collect();
             assert_eq!(said.join(", "), facts, "{name}");
         }
         assert!(named("fax").is_none());

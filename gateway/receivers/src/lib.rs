@@ -3,9 +3,9 @@
 //!
 //! | | where |
 //! |---|---|
-//! | its name in the configuration, its own keys, whether it takes digests, its limit per minute | [`FormatFacts`] |
+//! | its name in the configuration, its own keys, whether it takes digests, its pace | [`FormatFacts`] |
 //! | how its own keys are parsed and checked | [`ReceiverFormat::parse`] |
-//! | how much text it has room for, how an incident and a digest are rendered and sent, how the answer is judged | [`ReceiverFormat::send`] |
+//! | how much text it has room for, how an incident, a bundle and a digest are rendered and sent, how the answer is judged | [`ReceiverFormat::send`] |
 //!
 //! **To add one**: write `formats/NAME.rs` and add it to the list in `formats.rs`. The configuration's
 //! reader, its messages, `deploy/SETTINGS.md`, the senders and the pages go by that list.
@@ -51,6 +51,6 @@ mod sign;
 
 pub use answer::{Answer, Asked};
 pub use attempt::{About, Attempt, Caller, OutgoingMessage};
-pub use facts::{Carrier, Digests, EarlierMessages, FormatFacts, MinuteLimit, ReceiverFormat};
+pub use facts::{Carrier, Digests, EarlierMessages, FormatFacts, ReceiverFormat};
 pub use formats::WebhookFormat;
 pub use keys::{KeyShape, OwnKey, OwnKeys};

@@ -17,7 +17,7 @@ use standpipe_words::message::Words;
 
 use crate::answer::Answer;
 use crate::attempt::{ATTEMPT_TIMEOUT, Attempt};
-use crate::facts::{Carrier, FormatFacts, ReceiverFormat};
+use crate::facts::{Carrier, FormatFacts, PEOPLE, ReceiverFormat};
 use crate::keys::{KeyShape, OwnKey, OwnKeys};
 
 /// A letter is as long as it has to be; this only keeps it from having no end.
@@ -49,6 +49,7 @@ pub struct Mail {
 impl ReceiverFormat for Mail {
     const FACTS: FormatFacts = FormatFacts {
         carrier: Carrier::Smtp,
+        pace: PEOPLE,
         keys: &[TO, FROM, USERNAME],
         secret_says: "the password.",
         ..FormatFacts::over_http("mail", "a letter.")

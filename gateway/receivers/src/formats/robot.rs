@@ -16,21 +16,19 @@ use standpipe_rules::plain;
 
 use crate::answer::{Answer, Asked};
 use crate::attempt::Attempt;
-use crate::facts::{FormatFacts, MinuteLimit};
+use crate::facts::{FormatFacts, PEOPLE};
 use crate::http::{self, JSON};
 
-/// Messages a robot takes a minute (DingTalk and WeCom: 20; Feishu: 100).
-const LIMIT: MinuteLimit = MinuteLimit { messages: 20, kept_for_fires: 5 };
 /// How long a robot that had too many is left alone at least: its own minute.
 const TOO_MANY_WAIT: Duration = Duration::from_secs(60);
 
 /// What holds for a robot of this name.
 pub const fn facts(name: &'static str) -> FormatFacts {
     FormatFacts {
-        limit: Some(LIMIT),
+        pace: PEOPLE,
         ..FormatFacts::over_http(
             name,
-            "a few lines to that robot, 20 a minute, 5 of them kept for fires.",
+            "a few lines to that robot, a quarter of its `pace` left to fires.",
         )
     }
 }

@@ -14,7 +14,7 @@ use standpipe_words::message::Words;
 
 use crate::answer::{self, Answer};
 use crate::attempt::Attempt;
-use crate::facts::{FormatFacts, ReceiverFormat};
+use crate::facts::{FormatFacts, ReceiverFormat, TEXTS};
 use crate::http;
 use crate::keys::{KeyShape, OwnKey, OwnKeys};
 
@@ -72,6 +72,7 @@ impl ReceiverFormat for Sms {
     const FACTS: FormatFacts = FormatFacts {
         keys: &[TO, METHOD, HEADERS, BODY, TAKEN_WHEN],
         secret_says: "`{secret}`.",
+        pace: TEXTS,
         ..FormatFacts::over_http("sms", "a request of your own.")
     };
 
