@@ -210,6 +210,7 @@ impl Engine {
                 self.world.gave_up(page_id, at, &why, &mut self.changes);
                 self.extras.gave_up.push((page_id, at));
             }
+            Inbox::Tried { page_id, wire } => self.extras.tried.push((page_id, wire)),
             Inbox::BoardSent { station, incident, rev } => {
                 self.extras.boards.push((station, incident, rev));
             }

@@ -1,8 +1,8 @@
 //! Webhooks, robots of chats, mail and text messages: one sender each, so that a slow one delays
 //! no other.
 //!
-//! A sender's queue is what the store says is owed to it, fires first; what it has in hand is
-//! bounded. Pages about one incident are sent one after the other, in the order they were owed. Some
+//! A sender's queue is what the store says is owed to it, new fires first, and is taken from its head
+//! (`queue.rs`); what it has in hand is bounded. Pages about one incident are sent one after the other, in the order they were owed. Some
 //! receivers take so many messages a minute: a few of them are kept for fires. Retry state is in memory
 //! alone: after a restart everything owed is simply tried again, under the same `Idempotency-Key`.
 //!
@@ -22,10 +22,10 @@ use standpipe_machine::backoff::Backoff;
 use standpipe_machine::clock::Stamp;
 use standpipe_receivers::{About, Answer, Caller, EarlierMessages, MinuteLimit, OutgoingMessage};
 use standpipe_rules::Ms;
+use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::IncidentId;
-use standpipe_shared::Severity;
 use standpipe_store::digests::News;
-use standpipe_store::reader::OwedPage;
+use standpipe_store::reader::{OwedPage, PageMessage};
 use standpipe_store::{Reader, StoreError};
 use standpipe_words::cap::Earlier;
 use standpipe_words::day::Hour;
@@ -33,17 +33,15 @@ use standpipe_words::message::Desk;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info, warn};
-use ulid::Ulid;
 
 use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
+use super::queue::Queue;
 use super::retry::{self, FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT};
 use super::{NET, Setup, keeper, with_page};
 
 /// Pages on their way to one receiver at one time.
-const IN_FLIGHT: usize = 4;
-/// Pages read from the store at one time, for one receiver.
-const AT_ONCE: usize = 64;
+const IN_FLIGHT: usize = 16;
 /// A gateway that stops waits this long for receivers to answer.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// A receiver's limit is counted over this.
@@ -114,8 +112,7 @@ struct Task {
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
     /// What they are about.
     busy: HashSet<IncidentId>,
-    /// Reported to the engine: the store may still call them owed.
-    done: HashSet<Ulid>,
+    queue: Queue,
     backoff: Backoff,
     /// Not before.
     resume: Option<Instant>,
@@ -135,6 +132,7 @@ struct Failing {
 /// An attempt that has come to its end.
 struct Landed {
     page: OwedPage,
+    said: PageMessage,
     answer: Answer,
 }
 
@@ -146,7 +144,7 @@ impl Task {
             reader: None,
             flights: FuturesUnordered::new(),
             busy: HashSet::new(),
-            done: HashSet::new(),
+            queue: Queue::default(),
             backoff: Backoff::named(FIRST_WAIT, LONGEST_WAIT, &webhook.name),
             resume: None,
             failing: None,
@@ -168,11 +166,14 @@ impl Task {
                 () = stop.cancelled() => return self.hear_last_answers().await,
                 Some(landed) = self.flights.next() => self.landed(landed).await?,
                 landed = self.digests.landed() => self.digest_landed(landed).await?,
-                rung = bell.changed() => rung.map_err(|_| Unavailable::Stopped)?,
+                rung = bell.changed() => {
+                    rung.map_err(|_| Unavailable::Stopped)?;
+                    self.queue.rung();
+                }
                 () = sleep_until(resume.unwrap_or_else(Instant::now)), if resume.is_some() => {
                     self.resume = None;
                 }
-                _ = net.tick() => {}
+                _ = net.tick() => self.queue.rung(),
             }
             self.take_off().await?;
         }
@@ -195,37 +196,71 @@ impl Task {
         if self.resume.is_some() || self.flights.len() >= IN_FLIGHT {
             return Ok(());
         }
-        let owed = match self.read() {
-            Ok(owed) => owed,
-            Err(why) => {
-                warn!(
-                    "webhook {}: what is owed cannot be read ({why}); trying again",
-                    self.webhook.name
-                );
-                return Ok(());
-            }
-        };
-        let nothing = owed.is_empty();
-        if owed.len() < AT_ONCE {
-            self.done.retain(|done| owed.iter().any(|page| page.page_id == *done));
+        if let Err(why) = self.read() {
+            warn!(
+                "webhook {}: what is owed cannot be read ({why}); trying again",
+                self.webhook.name
+            );
+            return Ok(());
         }
         let now = self.setup.clock.stamp();
-        for page in owed {
-            if self.done.contains(&page.page_id) || self.busy.contains(&page.incident) {
-                continue;
-            }
-            if let Some(why) = self.too_late(&page, now.told()) {
+        let mut waiting = Vec::new();
+        while self.flights.len() < IN_FLIGHT
+            && let Some(page) = self.queue.next()
+        {
+            if self.busy.contains(&page.incident) {
+                waiting.push(page);
+            } else if let Some(why) = self.too_late(&page, now.told()) {
                 self.give_up(&page, &why, now).await?;
-            } else if self.flights.len() < IN_FLIGHT && self.may_send(page.severity) {
-                self.busy.insert(page.incident);
-                let flight = self.attempt(page);
-                self.flights.push(flight);
+            } else if self.may_send(page.urgency) {
+                self.send(page).await?;
+            } else {
+                waiting.push(page);
+                break;
             }
         }
-        if nothing {
+        self.queue.put_back(waiting);
+        if self.queue.is_empty() {
             self.take_off_digest();
         }
         Ok(())
+    }
+
+    /// Sends a page, unless it is owed no more since it was read.
+    async fn send(&mut self, page: OwedPage) -> Result<(), Unavailable> {
+        let Some(reader) = &self.reader else { return Ok(()) };
+        let message = match reader.message(page.page_id) {
+            Ok(message) => message,
+            Err(why) => {
+                warn!("webhook {}: a page cannot be read ({why}); trying again", self.webhook.name);
+                self.queue.rung();
+                return Ok(());
+            }
+        };
+        let Some(message) = message.map(|message| self.queue.worded(page.page_id, message)) else {
+            return Ok(());
+        };
+        if !message.kept {
+            self.was_tried(&page, &message).await?;
+        }
+        self.busy.insert(page.incident);
+        let flight = self.attempt(page, message);
+        self.flights.push(flight);
+        Ok(())
+    }
+
+    /// What a receiver may have seen is not worded anew.
+    async fn was_tried(
+        &mut self,
+        page: &OwedPage,
+        message: &PageMessage,
+    ) -> Result<(), Unavailable> {
+        if message.tried {
+            return Ok(());
+        }
+        let (page_id, wire) = (page.page_id, message.wire.clone());
+        self.queue.tried(page_id, &wire);
+        self.setup.engine.send(Inbox::Tried { page_id, wire }).await
     }
 
     /// Sends a digest, when no page is owed. A receiver with a limit takes one when it was sent nothing
@@ -241,7 +276,7 @@ impl Task {
         });
         let Some(next) = self.digests.next(owed) else { return };
         let spent = self.spent.back().is_some_and(|last| Instant::now() - *last < A_MINUTE);
-        if spent || !self.may_send(Severity::Notice) {
+        if spent || !self.may_send(Urgency::Notice) {
             return;
         }
         let sent = digests::sent(&next);
@@ -257,14 +292,18 @@ impl Task {
         }
     }
 
-    fn read(&mut self) -> Result<Vec<OwedPage>, StoreError> {
+    /// Reads the head of its queue anew, if that may be another.
+    fn read(&mut self) -> Result<(), StoreError> {
         let reader = match self.reader.take() {
             Some(reader) => reader,
             None => Reader::open(&self.setup.store)?,
         };
-        let owed = reader.owed_to_webhook(&self.webhook.name, AT_ONCE + self.done.len())?;
+        while let Some(most) = self.queue.wants(self.busy.len()) {
+            let owed = reader.owed_to_webhook(&self.webhook.name, most)?;
+            self.queue.read(owed, most, self.setup.clock.stamp().steady());
+        }
         self.reader = Some(reader);
-        Ok(owed)
+        Ok(())
     }
 
     /// Why not even to try: it is too old, and the receiver does not take anything.
@@ -279,14 +318,14 @@ impl Task {
     }
 
     /// Whether a receiver with a limit has room for one more within its minute; others always have.
-    fn may_send(&mut self, severity: Severity) -> bool {
+    fn may_send(&mut self, urgency: Urgency) -> bool {
         let limit = self.webhook.format.facts().limit;
         let Some(MinuteLimit { messages, kept_for_fires }) = limit else { return true };
         let now = Instant::now();
         while self.spent.front().is_some_and(|first| now - *first >= A_MINUTE) {
             self.spent.pop_front();
         }
-        let kept = if severity == Severity::Fire { 0 } else { kept_for_fires };
+        let kept = if urgency <= Urgency::Fire { 0 } else { kept_for_fires };
         if self.spent.len() >= messages.saturating_sub(kept) {
             return false;
         }
@@ -294,8 +333,8 @@ impl Task {
         true
     }
 
-    fn attempt(&self, page: OwedPage) -> BoxFuture<'static, Landed> {
-        let wire = with_page(&page.wire, Some(page.page_id));
+    fn attempt(&self, page: OwedPage, said: PageMessage) -> BoxFuture<'static, Landed> {
+        let wire = with_page(&said.wire, Some(page.page_id));
         let message = OutgoingMessage {
             about: About::Incident,
             page_id: page.page_id.to_string(),
@@ -304,7 +343,7 @@ impl Task {
             earlier: self.earlier(&page),
         };
         let attempt = attempt(&self.caller, &self.webhook, message, &self.desk, &self.setup.clock);
-        Box::pin(async move { Landed { page, answer: attempt.await } })
+        Box::pin(async move { Landed { page, said, answer: attempt.await } })
     }
 
     /// What it took about that incident before, where its format refers to it.
@@ -320,7 +359,7 @@ impl Task {
     }
 
     async fn landed(&mut self, landed: Landed) -> Result<(), Unavailable> {
-        let Landed { page, answer } = landed;
+        let Landed { page, said, answer } = landed;
         let now = self.setup.clock.stamp();
         self.busy.remove(&page.incident);
         match answer {
@@ -331,12 +370,14 @@ impl Task {
                 }
                 self.backoff.reset();
                 counter!("standpipe_pages_delivered_total", "kind" => "webhook").increment(1);
-                self.done.insert(page.page_id);
+                self.queue.done(page.page_id, now.steady());
                 self.setup.engine.send(Inbox::Delivered { page_id: page.page_id, at: now }).await
             }
             Answer::Never { why } => self.give_up(&page, &why, now).await,
             Answer::Later { wait, why } => {
                 counter!("standpipe_page_failures_total", "kind" => "webhook").increment(1);
+                self.was_tried(&page, &said).await?;
+                self.queue.rung();
                 // Those that were in hand together fail together, and count once.
                 if self.resume.is_none() {
                     let own = self.backoff.failed();
@@ -376,7 +417,7 @@ impl Task {
         );
         counter!("standpipe_pages_given_up_total", "webhook" => self.webhook.name.to_string())
             .increment(1);
-        self.done.insert(page.page_id);
+        self.queue.done(page.page_id, now.steady());
         let (page_id, why) = (page.page_id, why.into());
         self.setup.engine.send(Inbox::GaveUp { page_id, at: now, why }).await
     }

@@ -105,6 +105,9 @@ pub struct Book {
     closed: Vec<Rank>,
     pub(super) timers: BTreeSet<(Ms, Rank)>,
     pub(super) owed: HashMap<ulid::Ulid, Page>,
+    /// The same by incident and receiver: one each, and more only in a store of before pages
+    /// superseded each other.
+    pub(super) owed_to: HashMap<(IncidentId, Receiver), Vec<ulid::Ulid>>,
     pub(super) presence: BTreeMap<Box<str>, Presence>,
 }
 
@@ -130,6 +133,7 @@ impl Book {
             closed: Vec::new(),
             timers: BTreeSet::new(),
             owed: HashMap::new(),
+            owed_to: HashMap::new(),
             presence: BTreeMap::new(),
         }
     }
@@ -137,7 +141,7 @@ impl Book {
     /// Takes back what was kept; for an empty book.
     pub fn restore(&mut self, saved: Saved) {
         self.meta = saved.meta;
-        self.owed = saved.owed.into_iter().map(|it| (it.page_id, it)).collect();
+        saved.owed.into_iter().for_each(|page| self.owes(page));
         self.past = saved.closed.into_iter().map(half).collect();
         self.presence = saved.presence.into_iter().map(|it| (it.station.clone(), it)).collect();
         for it in saved.incidents {
@@ -303,7 +307,8 @@ impl Book {
         self.topics.remove(&it.rank());
         for member in &it.members {
             let same = |other: &Incident| other.members.iter().any(|m| m.subject == member.subject);
-            let older = self.fire(|other| it.class == Class::Fire && same(other));
+            let fire = it.class == Class::Fire;
+            let older = fire.then(|| self.fire(same)).flatten();
             point(&mut self.newest, (member.subject.clone(), it.class), older);
         }
         if !it.building.is_empty() {

@@ -36,6 +36,7 @@ impl Book {
             closed: _,
             timers,
             owed,
+            owed_to: _,
             presence,
         } = self;
         let Meta { numbers: _, reminded, looked_at, windows, sounded, kept: _ } = meta;
@@ -57,6 +58,7 @@ impl Book {
                 step: _,
                 repeat: _,
                 receiver: _,
+                urgency: _,
             } = page;
             moment(at, by);
         }
@@ -112,6 +114,7 @@ impl Incident {
             step_at,
             work_until,
             active_at,
+            paged_at: _, // a record
             dispatched: _,
             unverified: _,
             verdict: _,

@@ -15,6 +15,7 @@ mod many;
 mod people;
 mod preview;
 mod property;
+mod queue;
 mod quiet;
 mod receivers;
 mod town;

@@ -125,7 +125,9 @@ fn in_words(lang: Lang, line: &Line, names: &Names) -> String {
             let why = why.map(|it| lang.of_say(it).to_owned());
             why.or_else(|| flapping(lang, &line.detail)).unwrap_or_else(as_it_is)
         }
-        "paged" | "delivered" | "given_up" => paged(lang, line, names).unwrap_or_else(as_it_is),
+        "paged" | "delivered" | "given_up" | "superseded" => {
+            paged(lang, line, names).unwrap_or_else(as_it_is)
+        }
         "closed" => lang.of_say(words::outcome(&line.detail)).to_owned(),
         "attached" if line.detail == "stands alone" => lang.of_say(ALONE).to_owned(),
         "forgotten" => String::new(), // the hop says it already

@@ -1,0 +1,177 @@
+//! What is owed, as its senders read it: in which order, in which words, and at what cost.
+
+use std::collections::BTreeSet;
+
+use standpipe_rules::changes::Urgency;
+use standpipe_rules::incidents::{IncidentId, Role, Route};
+use standpipe_store::reader::OwedPage;
+
+use super::*;
+
+const SMOKE: &str = r#"{"condition":"smoke","active":true}"#;
+
+/// A town whose officer has a webhook.
+fn town() -> Bench {
+    let mut bench = Bench::new(1);
+    let mut plan = Plan::default();
+    plan.webhooks.push(Route {
+        name: "w".into(),
+        station: None,
+        role: Role::Officer,
+        severities: Vec::new(),
+        steps: vec![1, 2, 3],
+    });
+    let mut store = Store::open(&bench.path()).unwrap();
+    let loaded = store.load(plan, [], Secret::new([7; 32])).unwrap();
+    bench.engine = Engine::new(store, loaded, T0);
+    for lane in [Lane::Alarm, Lane::Telemetry] {
+        bench.engine.take(Inbox::Lane { lane, up: true, at: T0.into() }, T0);
+    }
+    bench
+}
+
+impl Bench {
+    fn owed(&self) -> Vec<OwedPage> {
+        self.reader().owed_to_webhook("w", 1_000).unwrap()
+    }
+
+    fn fires(&mut self, numbers: std::ops::Range<u32>, at: Ms) {
+        for n in numbers {
+            self.says(&format!("town/SD-{n}/alarm"), SMOKE, at, 1);
+        }
+        self.until_done(at);
+    }
+
+    /// Commits slice by slice until nothing is due at that time.
+    fn until_done(&mut self, at: Ms) {
+        self.commit(at);
+        while self.engine.world().next_wake().is_some_and(|wake| wake <= at) {
+            self.commit(at);
+        }
+    }
+
+    fn acknowledge(&mut self, incident: IncidentId, at: Ms) {
+        let kind = ActionKind::Acknowledge;
+        let action = Action { incident, kind, by: "Li".into(), note: "".into() };
+        let (reply, mut answer) = oneshot::channel();
+        let actor = Actor::admin("admin");
+        self.engine.take(Inbox::Ask(Ask::Act { actor, action, reply }), at);
+        self.commit(at);
+        assert_eq!(answer.try_recv(), Ok(Ok(())));
+    }
+
+    fn plan_of(&self, sql: &str) -> String {
+        let rows = self.reader().query(&format!("EXPLAIN QUERY PLAN {sql}"), (), |row| row.get(3));
+        rows.unwrap().join("; ")
+    }
+}
+
+#[test]
+fn a_receiver_that_was_away_owes_each_fire_once_and_a_new_one_comes_first() {
+    let mut bench = town();
+    bench.fires(0..3, T0 + 1_000);
+    for minute in 1..=70 {
+        bench.until_done(T0 + 1_000 + minute * 300_000);
+    }
+    let owed = bench.owed();
+    assert_eq!(owed.len(), 3, "the newest of each stands for 14 repetitions and more");
+    assert!(owed.iter().all(|page| page.repeat > 60), "{owed:?}");
+    bench.fires(3..4, T0 + 22_000_000);
+    let owed = bench.owed();
+    assert_eq!(owed[0].urgency, Urgency::NewFire);
+    assert_eq!(bench.reader().owed_boards(1).unwrap()[0].incident, owed[0].incident);
+    let superseded =
+        bench.count("SELECT count(*) FROM trail WHERE hop = 'superseded' AND by = 'webhook w'");
+    let paged = bench.count("SELECT count(*) FROM page WHERE receiver = 'w'");
+    assert_eq!(superseded, paged - 4, "neither lost nor owed");
+    assert_eq!(bench.count("SELECT count(*) FROM message"), 4, "what nobody is owed is not kept");
+    let again = bench.crashed(T0 + 22_000_001);
+    assert_eq!(again.owed(), owed);
+}
+
+#[test]
+fn what_a_page_says_is_fixed_when_it_is_owed_and_for_good_once_it_was_tried() {
+    let mut bench = town();
+    bench.fires(0..1, T0 + 1_000);
+    let page = bench.owed().remove(0);
+    let at_first = bench.reader().message(page.page_id).unwrap().unwrap();
+    assert!(at_first.kept && !at_first.tried);
+    // A second condition of the same detector: news, and no page.
+    bench.says("town/SD-0/alarm", r#"{"condition":"heat","active":true}"#, T0 + 2_000, 2);
+    bench.commit(T0 + 2_000);
+    let shown: String =
+        bench.reader().query("SELECT wire FROM incident", (), |row| row.get(0)).unwrap().remove(0);
+    assert_ne!(*shown, *at_first.wire, "the incident moved on");
+    assert_eq!(bench.reader().message(page.page_id).unwrap(), Some(at_first.clone()));
+
+    let mut tried = bench.crashed(T0 + 3_000);
+    let wire = at_first.wire.clone();
+    tried.engine.take(Inbox::Tried { page_id: page.page_id, wire }, T0 + 3_000);
+    tried.commit(T0 + 3_000);
+    tried.acknowledge(page.incident, T0 + 4_000);
+    let later = tried.reader().message(page.page_id).unwrap().unwrap();
+    assert_eq!((later.wire, later.tried), (at_first.wire, true), "the same message");
+
+    bench.acknowledge(page.incident, T0 + 4_000);
+    let now = bench.reader().message(page.page_id).unwrap().unwrap();
+    assert!(now.wire.contains(r#""state":"acknowledged""#) && !now.kept, "nobody has heard it");
+    bench
+        .engine
+        .take(Inbox::Delivered { page_id: page.page_id, at: (T0 + 5_000).into() }, T0 + 5_000);
+    bench.commit(T0 + 5_000);
+    assert_eq!(bench.reader().message(page.page_id).unwrap(), None, "owed no more");
+    assert_eq!(bench.count("SELECT count(*) FROM message"), 0);
+}
+
+#[test]
+fn a_board_leaves_its_queue_when_it_is_shown_and_its_page_has_arrived() {
+    let mut bench = town();
+    bench.fires(0..2, T0 + 1_000);
+    let mut left = BTreeSet::new();
+    for board in bench.reader().owed_boards(100).unwrap() {
+        for page_id in board.pages {
+            bench.engine.take(Inbox::Delivered { page_id, at: (T0 + 2_000).into() }, T0 + 2_000);
+        }
+        left.insert((board.station.clone(), board.incident));
+        bench.commit(T0 + 2_000);
+        let owed = bench.reader().owed_boards(100).unwrap();
+        assert!(owed.iter().any(|it| it.incident == board.incident), "it does not show that yet");
+        let Bench { engine, .. } = &mut bench;
+        let (station, incident, rev) = (board.station, board.incident, board.rev);
+        engine.take(Inbox::BoardSent { station, incident, rev }, T0 + 2_000);
+        bench.commit(T0 + 2_000);
+    }
+    assert!(left.len() >= 2);
+    assert_eq!(bench.reader().owed_boards(100).unwrap(), []);
+    bench.says("town/SD-0/alarm", r#"{"condition":"heat","active":true}"#, T0 + 3_000, 2);
+    bench.fires(2..3, T0 + 3_000);
+    let owed = bench.reader().owed_boards(100).unwrap();
+    let paged: Vec<bool> = owed.iter().map(|board| !board.pages.is_empty()).collect();
+    assert!(
+        paged[0] && paged.is_sorted_by(|a, b| a >= b),
+        "news without a page is last: {paged:?}"
+    );
+    assert!(!paged[paged.len() - 1]);
+}
+
+#[test]
+fn queues_and_lists_are_read_from_indexes_whatever_is_open() {
+    let bench = town();
+    for sql in [
+        "SELECT page_id FROM page INDEXED BY page_queue
+         WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
+             AND kind = 'webhook' AND receiver = 'w' ORDER BY urgency, number LIMIT 64",
+        "SELECT b.station FROM board b INDEXED BY board_queue
+         CROSS JOIN incident i ON i.id = b.incident
+         WHERE b.owed = 1 ORDER BY b.urgency, b.number LIMIT 64",
+        "SELECT wire FROM incident i WHERE open = 1
+             AND state IN (SELECT value FROM json_each('[\"open\"]'))
+         ORDER BY opened_at DESC, number DESC LIMIT 100",
+        "SELECT i.id FROM incident i WHERE i.place IS NOT NULL
+         ORDER BY i.place, i.opened_at DESC, i.number DESC LIMIT 200",
+    ] {
+        let plan = bench.plan_of(sql);
+        assert!(!plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+        assert!(plan.contains("INDEX"), "{sql}: {plan}");
+    }
+}
