@@ -24,15 +24,23 @@ pub enum BadName {
     Dots,
 }
 
+impl BadName {
+    /// What to do about it, whatever the name is of.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::NotPlain => "use 1 to 48 of A-Z, a-z, 0-9, _ and -",
+            Self::Length => "use 1 to 64 bytes of UTF-8",
+            Self::Character => "leave out / + # and invisible characters",
+            Self::NotComposed => "write it in Unicode NFC",
+            Self::Dots => "use more than dots",
+        }
+    }
+}
+
 impl core::fmt::Display for BadName {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::NotPlain => "not a name: use 1 to 48 of A-Z, a-z, 0-9, _ and -",
-            Self::Length => "not a name: use 1 to 64 bytes of UTF-8",
-            Self::Character => "not a name: leave out / + # and invisible characters",
-            Self::NotComposed => "not a name: write it in Unicode NFC",
-            Self::Dots => "not a name: use more than dots",
-        })
+        write!(f, "not a name: {}", self.remedy())
     }
 }
 

@@ -5,8 +5,10 @@
 //! cargo run --release -p standpipe-tests --bin bench -- --devices 1000 --rate 20000 --seconds 60 --influx
 //! ```
 //!
+//! Every device has a connection of its own, as in the field, unless `--one-connection` says otherwise.
 //! Prints readings sent, stored, lost and counted twice; the time from an alarm to its page as an
-//! independent subscriber sees it; CPU seconds of the gateway for a million messages and its peak
+//! independent subscriber sees it, and beside it the time until that subscriber's broker hands on the
+//! alarm itself, below which no gateway comes; CPU seconds of the gateway for a million messages and its peak
 //! memory; and beside them `mosquitto_sub -q 1` on the same load. Broker, database and load share
 //! the machine with the gateway. Numbers taken while anything else runs mean nothing: the load of
 //! the machine is printed with them, and how long its disk takes to keep 16 KiB, which every page
@@ -21,7 +23,7 @@ use std::path::Path;
 
 use clap::Parser;
 use reference::idler;
-use site::{Outcome, Plan, Site};
+use site::{Connections, Outcome, Plan, Site};
 
 /// Measures the gateway on a real broker.
 #[derive(Debug, Parser)]
@@ -53,6 +55,10 @@ struct Args {
     /// Stops and starts the gateway once more: seconds until it is ready with all it knows.
     #[arg(long)]
     restart: bool,
+    /// All hydrants by one connection and all detectors by another, as behind two concentrators;
+    /// otherwise every device has its own, as in the field.
+    #[arg(long)]
+    one_connection: bool,
     /// Without mosquitto_sub.
     #[arg(long)]
     no_reference: bool,
@@ -60,7 +66,13 @@ struct Args {
 
 impl Args {
     fn plan(&self, rate: f64) -> Plan {
-        Plan { devices: self.devices, rate, seconds: self.seconds, alarms: self.alarms }
+        let connections = self.connections();
+        let (devices, seconds, alarms) = (self.devices, self.seconds, self.alarms);
+        Plan { devices, rate, seconds, alarms, connections }
+    }
+
+    fn connections(&self) -> Connections {
+        if self.one_connection { Connections::One } else { Connections::Each }
     }
 }
 
@@ -115,9 +127,9 @@ fn once(args: &Args, run: usize) -> Outcome {
 fn beside(dir: &Path, args: &Args, rate: f64) {
     const SECONDS: u64 = 10;
     let total = (rate * SECONDS.min(args.seconds) as f64) as u64;
-    let same = idler(dir, args.devices, total, rate);
+    let same = idler(dir, (args.devices, args.connections()), total, rate);
     println!("  mosquitto_sub -q 1: {:.0}/s, {:.1} CPU-s a million", same.rate, same.cpu);
-    let most = idler(dir, args.devices, 400_000, 1e9);
+    let most = idler(dir, (args.devices, args.connections()), 400_000, 1e9);
     println!(
         "  mosquitto_sub -q 1 as fast as it goes: {:.0}/s, {:.1} CPU-s a million",
         most.rate, most.cpu
@@ -139,6 +151,12 @@ fn say(it: &Outcome) {
         it.pages.twice
     );
     println!(
+        "  alarm to a subscriber of the same broker: p50 {:.2}, p99 {:.2}, max {:.2} ms",
+        it.floor.percentile(0.5),
+        it.floor.percentile(0.99),
+        it.floor.percentile(1.0)
+    );
+    println!(
         "  gateway {:.1} CPU-s a million, peak {:.1} MiB; broker {:.1}, InfluxDB {:.1} CPU-s a million",
         it.cpu, it.peak_mib, it.others_cpu.0, it.others_cpu.1
     );
@@ -152,11 +170,12 @@ fn median(outcomes: &[Outcome], of: impl Fn(&Outcome) -> f64) -> f64 {
 
 fn medians(all: &[Outcome]) {
     println!(
-        "\nmedian of {}: {:.0}/s, alarm to page p50 {:.2}, p99 {:.2}, max {:.2} ms, {:.1} CPU-s a million, peak {:.1} MiB",
+        "\nmedian of {}: {:.0}/s, alarm to page p50 {:.2}, p99 {:.2} (broker's floor {:.2}), max {:.2} ms, {:.1} CPU-s a million, peak {:.1} MiB",
         all.len(),
         median(all, |it| it.rate),
         median(all, |it| it.pages.percentile(0.5)),
         median(all, |it| it.pages.percentile(0.99)),
+        median(all, |it| it.floor.percentile(0.99)),
         median(all, |it| it.pages.percentile(1.0)),
         median(all, |it| it.cpu),
         median(all, |it| it.peak_mib),

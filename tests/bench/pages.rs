@@ -9,11 +9,39 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use standpipe_tests::load::Load;
+use standpipe_tests::load::Publish;
 use standpipe_tests::{instant, now};
 
 /// Detector number → when its alarm was sent.
-type Sent = HashMap<u64, Instant>;
+pub type Sent = HashMap<u64, Instant>;
+
+/// What a subscriber listens to, and how it finds there a detector's number and an id.
+#[derive(Clone, Copy, Debug)]
+pub enum Side {
+    /// Pages at the stations: what the gateway made of the alarms.
+    Pages,
+    /// The alarms themselves: what the broker takes without any gateway, the floor of the other.
+    Alarms,
+}
+
+impl Side {
+    fn filter(self) -> &'static str {
+        match self {
+            Self::Pages => "standpipe/v1/stations/+/incidents/+",
+            Self::Alarms => "standpipe/v1/+/+/alarm",
+        }
+    }
+
+    fn read(self, topic: &[u8], body: &[u8]) -> Option<(u64, String)> {
+        match self {
+            Self::Pages => page(body),
+            Self::Alarms => {
+                let device = std::str::from_utf8(topic).ok()?.split('/').nth(3)?;
+                Some((device.strip_prefix("S-")?.parse().ok()?, String::new()))
+            }
+        }
+    }
+}
 
 /// What became of the alarms.
 #[derive(Debug, Default, Clone)]
@@ -45,16 +73,18 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Subscribes to every station's incidents.
+    /// Subscribes.
     ///
     /// # Panics
     /// When the broker refuses.
     #[must_use]
-    pub fn start(port: u16) -> Self {
+    pub fn start(port: u16, side: Side) -> Self {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a broker");
         stream.set_nodelay(true).expect("a socket");
-        stream.write_all(b"\x10\x11\0\x04MQTT\x04\x02\0\0\0\x05watch").expect("a socket");
-        let filter = b"standpipe/v1/stations/+/incidents/+";
+        let mut connect = b"\x10\x11\0\x04MQTT\x04\x02\0\0\0\x05".to_vec();
+        connect.extend_from_slice(if matches!(side, Side::Pages) { b"pages" } else { b"floor" });
+        stream.write_all(&connect).expect("a socket");
+        let filter = side.filter().as_bytes();
         let mut subscribe = vec![0x82, filter.len() as u8 + 5, 0, 1, 0, filter.len() as u8];
         subscribe.extend_from_slice(filter);
         subscribe.push(1);
@@ -63,7 +93,7 @@ impl Watch {
         stream.read_exact(&mut answers).expect("CONNACK and SUBACK");
         assert_eq!(answers, [0x20, 2, 0, 0, 0x90, 3, 0, 1, 1]);
         let reading = stream.try_clone().expect("a handle");
-        Self { stream, thread: spawn(move || read(reading)) }
+        Self { stream, thread: spawn(move || read(reading, side)) }
     }
 
     /// Ends it and compares what it saw with what was sent.
@@ -100,7 +130,7 @@ impl Watch {
 }
 
 /// Reads PUBLISH packets and confirms them until the connection ends.
-fn read(mut stream: TcpStream) -> Vec<(u64, String, Instant)> {
+fn read(mut stream: TcpStream, side: Side) -> Vec<(u64, String, Instant)> {
     let (mut input, mut chunk, mut seen) = (Vec::new(), vec![0; 65_536], Vec::new());
     while let Ok(n @ 1..) = stream.read(&mut chunk) {
         let at = instant();
@@ -109,9 +139,9 @@ fn read(mut stream: TcpStream) -> Vec<(u64, String, Instant)> {
             let (kind, rest) = (input[0], &input[head..head + length]);
             if kind >> 4 == 3 {
                 let topic = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
-                let body = &rest[topic + 4..];
+                let (name, body) = (&rest[2..topic + 2], &rest[topic + 4..]);
                 let _ = stream.write_all(&[0x40, 2, rest[topic + 2], rest[topic + 3]]);
-                seen.extend(page(body).map(|(detector, page)| (detector, page, at)));
+                seen.extend(side.read(name, body).map(|(detector, id)| (detector, id, at)));
             }
             input.drain(..head + length);
         }
@@ -141,9 +171,12 @@ fn page(body: &[u8]) -> Option<(u64, String)> {
 
 /// Sends the alarms of detectors `from..from + count`, so many a second, in a thread of its own.
 #[must_use]
-pub fn alarms(port: u16, (from, count): (u64, u64), per_second: f64) -> JoinHandle<Sent> {
+pub fn alarms<P: Publish + Send + 'static>(
+    mut load: P,
+    (from, count): (u64, u64),
+    per_second: f64,
+) -> JoinHandle<Sent> {
     spawn(move || {
-        let mut load = Load::connect(port, "detectors");
         let (start, mut sent) = (instant(), Sent::new());
         for n in 0..count {
             // A golden-ratio jitter: no alarm falls into step with a batch or a timer.
@@ -156,7 +189,7 @@ pub fn alarms(port: u16, (from, count): (u64, u64), per_second: f64) -> JoinHand
             );
             let topic = format!("standpipe/v1/t-1/S-{}/alarm", from + n);
             sent.insert(from + n, instant());
-            load.publish(&topic, alarm.as_bytes());
+            load.publish_as(n + 1, &topic, alarm.as_bytes());
             load.turn();
         }
         load.finish();

@@ -5,9 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use standpipe_tests::broker::Broker;
-use standpipe_tests::load::{self, Load};
+use standpipe_tests::load::{self, Fleet, Load};
 use standpipe_tests::process::{Process, server};
 use standpipe_tests::{instant, wait_for};
+
+use crate::site::Connections;
 
 /// What it did.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +25,12 @@ pub struct Idler {
 /// # Panics
 /// When it does not get them all.
 #[must_use]
-pub fn idler(dir: &Path, devices: u64, total: u64, per_second: f64) -> Idler {
+pub fn idler(
+    dir: &Path,
+    (devices, connections): (u64, Connections),
+    total: u64,
+    per_second: f64,
+) -> Idler {
     let dir = dir.join(format!("idler-{per_second:.0}"));
     std::fs::create_dir_all(&dir).expect("a folder");
     let broker = Broker::start(&dir);
@@ -42,9 +49,20 @@ pub fn idler(dir: &Path, devices: u64, total: u64, per_second: f64) -> Idler {
     });
     // Its subscription comes after the welcome.
     std::thread::sleep(Duration::from_millis(300));
-    let start = instant();
-    let mut load = Load::connect(broker.port, "hydrants");
-    load::readings(&mut load, devices, (1, total), per_second, |_, _| ());
+    let start = match connections {
+        Connections::One => {
+            let mut load = Load::connect(broker.port, "hydrants");
+            let start = instant();
+            load::readings(&mut load, devices, (1, total), per_second, |_, _| ());
+            start
+        }
+        Connections::Each => {
+            let mut load = Fleet::connect(broker.port, "hydrant", devices);
+            let start = instant();
+            load::readings(&mut load, devices, (1, total), per_second, |_, _| ());
+            start
+        }
+    };
     let code = wait_for("mosquitto_sub", Duration::from_secs(120), || process.ended());
     let took = start.elapsed().as_secs_f64();
     let printed = process.printed();

@@ -6,10 +6,10 @@ use std::time::Duration;
 use standpipe_tests::broker::Broker;
 use standpipe_tests::gateway::Gateway;
 use standpipe_tests::influx::Influx;
-use standpipe_tests::load::{self, Load};
+use standpipe_tests::load::{self, Fleet, Load, Publish};
 use standpipe_tests::{http, instant, town, wait_for};
 
-use crate::pages::{self, Pages, Watch};
+use crate::pages::{self, Pages, Side, Watch};
 
 /// How the load is made.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,17 @@ pub struct Plan {
     pub seconds: u64,
     /// Fires a second beside it.
     pub alarms: f64,
+    /// Who connects.
+    pub connections: Connections,
+}
+
+/// How devices are connected to the broker.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Connections {
+    /// Each by itself, as in the field.
+    Each,
+    /// All hydrants by one, all detectors by another, as behind two concentrators.
+    One,
 }
 
 impl Plan {
@@ -29,6 +40,12 @@ impl Plan {
     #[must_use]
     pub fn fires(&self) -> u64 {
         (self.alarms * self.seconds as f64) as u64
+    }
+
+    /// Readings of one stretch.
+    #[must_use]
+    pub fn readings(&self) -> u64 {
+        (self.rate * self.seconds as f64) as u64
     }
 }
 
@@ -53,6 +70,18 @@ pub struct Outcome {
     pub peak_mib: f64,
     /// The fires' pages.
     pub pages: Pages,
+    /// When another subscriber had the same alarms from the same broker.
+    pub floor: Pages,
+}
+
+/// What was sent.
+struct Work {
+    /// Seconds that the readings took.
+    took: f64,
+    /// The alarms.
+    sent: pages::Sent,
+    /// Readings that the broker confirmed.
+    confirmed: u64,
 }
 
 /// The running parts.
@@ -92,16 +121,22 @@ impl Site {
     /// # Panics
     /// When it is not within five minutes.
     pub fn load(&mut self, plan: Plan) -> Outcome {
-        let total = (plan.rate * plan.seconds as f64) as u64;
+        let total = plan.readings();
         let (kept_before, before) = (self.kept(), self.cpu());
-        let watch = Watch::start(self.broker.port);
-        let fires = (self.next_detector, plan.fires());
-        let alarms = pages::alarms(self.broker.port, fires, plan.alarms);
-        let mut readings = Load::connect(self.broker.port, "hydrants");
-        let start = instant();
-        load::readings(&mut readings, plan.devices, (self.next_seq, total), plan.rate, |_, _| ());
-        let took = start.elapsed().as_secs_f64();
-        let sent = alarms.join().expect("the detectors");
+        let port = self.broker.port;
+        let watch = Watch::start(port, Side::Pages);
+        let floor = Watch::start(port, Side::Alarms);
+        let work = match plan.connections {
+            Connections::One => {
+                let alarms = Load::connect(port, "detectors");
+                self.send(plan, Load::connect(port, "hydrants"), alarms)
+            }
+            Connections::Each => {
+                let alarms = Fleet::connect(port, "detector", plan.fires());
+                self.send(plan, Fleet::connect(port, "hydrant", plan.devices), alarms)
+            }
+        };
+        let Work { took, sent, confirmed } = work;
         self.next_seq += total.div_ceil(plan.devices);
         self.next_detector += plan.fires();
 
@@ -115,7 +150,7 @@ impl Site {
         let (after, messages) = (self.cpu(), total + plan.fires());
         let million = |n: usize| (after[n] - before[n]) * 1e6 / messages as f64;
         Outcome {
-            sent: readings.confirmed,
+            sent: confirmed,
             rate: total as f64 / took,
             behind,
             drain_s,
@@ -124,7 +159,23 @@ impl Site {
             others_cpu: (million(1), million(2)),
             peak_mib: self.gateway.used().1,
             pages: watch.finish(&sent),
+            floor: floor.finish(&sent),
         }
+    }
+
+    fn send<P, A>(&self, plan: Plan, mut readings: P, alarms: A) -> Work
+    where
+        P: Publish,
+        A: Publish + Send + 'static,
+    {
+        let total = plan.readings();
+        let alarms = pages::alarms(alarms, (self.next_detector, plan.fires()), plan.alarms);
+        let start = instant();
+        let numbers = (self.next_seq, total);
+        load::readings(&mut readings, plan.devices, numbers, plan.rate, |_, _| ());
+        let took = start.elapsed().as_secs_f64();
+        let sent = alarms.join().expect("the detectors");
+        Work { took, sent, confirmed: readings.confirmed() }
     }
 
     /// CPU seconds so far: gateway, broker, InfluxDB.

@@ -1,14 +1,33 @@
-//! Devices by the thousand over one connection: QoS 1 in bursts, every acknowledgement counted.
+//! Devices by the thousand: QoS 1, every acknowledgement counted.
 //!
-//! MQTT 3.1.1 written by hand, so that the load costs as little as it can: on two cores the
-//! generator must not be what is measured.
+//! [`Load`] is one connection for all of them, which sends in bursts; [`Fleet`] is a connection a
+//! device, as in the field. MQTT 3.1.1 written by hand, so that the load costs as little as it can:
+//! on two cores the generator must not be what is measured.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use mio::{Events, Interest, Poll, Token};
+
 use crate::instant;
+
+/// Who publishes for the devices.
+pub trait Publish {
+    /// Queues a QoS 1 message of the device with this number; may wait while too many are
+    /// unconfirmed.
+    fn publish_as(&mut self, device: u64, topic: &str, payload: &[u8]);
+
+    /// Writes what is queued and reads what was confirmed, as far as either goes.
+    fn turn(&mut self);
+
+    /// Waits until the broker has everything.
+    fn finish(&mut self);
+
+    /// Messages the broker has.
+    fn confirmed(&self) -> u64;
+}
 
 /// One publisher's connection.
 #[derive(Debug)]
@@ -42,6 +61,33 @@ fn length(out: &mut Vec<u8>, mut length: usize) {
     }
 }
 
+/// A connection with a clean session.
+fn open(port: u16, id: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a broker");
+    stream.set_nodelay(true).expect("a socket");
+    let mut body = Vec::new();
+    text(&mut body, "MQTT");
+    body.extend_from_slice(&[4, 2, 0, 0]);
+    text(&mut body, id);
+    let mut packet = vec![0x10];
+    length(&mut packet, body.len());
+    packet.extend_from_slice(&body);
+    stream.write_all(&packet).expect("a socket");
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).expect("CONNACK");
+    assert_eq!(answer, [0x20, 2, 0, 0], "CONNACK");
+    stream
+}
+
+/// A PUBLISH packet at QoS 1.
+fn publish(out: &mut Vec<u8>, packet_id: u16, topic: &str, payload: &[u8]) {
+    out.push(0x32);
+    length(out, 2 + topic.len() + 2 + payload.len());
+    text(out, topic);
+    out.extend_from_slice(&packet_id.to_be_bytes());
+    out.extend_from_slice(payload);
+}
+
 impl Load {
     /// Connects with a clean session.
     ///
@@ -49,19 +95,7 @@ impl Load {
     /// When the broker refuses.
     #[must_use]
     pub fn connect(port: u16, id: &str) -> Self {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a broker");
-        stream.set_nodelay(true).expect("a socket");
-        let mut body = Vec::new();
-        text(&mut body, "MQTT");
-        body.extend_from_slice(&[4, 2, 0, 0]);
-        text(&mut body, id);
-        let mut packet = vec![0x10];
-        length(&mut packet, body.len());
-        packet.extend_from_slice(&body);
-        stream.write_all(&packet).expect("a socket");
-        let mut answer = [0; 4];
-        stream.read_exact(&mut answer).expect("CONNACK");
-        assert_eq!(answer, [0x20, 2, 0, 0], "CONNACK");
+        let stream = open(port, id);
         stream.set_nonblocking(true).expect("a socket");
         Self {
             stream,
@@ -86,11 +120,7 @@ impl Load {
             }
         }
         self.flying.insert(self.next, ());
-        self.out.push(0x32);
-        length(&mut self.out, 2 + topic.len() + 2 + payload.len());
-        text(&mut self.out, topic);
-        self.out.extend_from_slice(&self.next.to_be_bytes());
-        self.out.extend_from_slice(payload);
+        publish(&mut self.out, self.next, topic, payload);
         if self.out.len() > 1 << 16 {
             self.turn();
         }
@@ -142,6 +172,143 @@ impl Load {
     }
 }
 
+impl Publish for Load {
+    fn publish_as(&mut self, _device: u64, topic: &str, payload: &[u8]) {
+        self.publish(topic, payload);
+    }
+
+    fn turn(&mut self) {
+        Self::turn(self);
+    }
+
+    fn finish(&mut self) {
+        Self::finish(self);
+    }
+
+    fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+}
+
+/// A connection for each device.
+#[derive(Debug)]
+pub struct Fleet {
+    poll: Poll,
+    events: Events,
+    links: Vec<Link>,
+    /// Messages that the broker has not confirmed.
+    flying: usize,
+    confirmed: u64,
+}
+
+/// One device's connection. Its messages are few: what the socket does not take at once waits.
+#[derive(Debug)]
+struct Link {
+    stream: mio::net::TcpStream,
+    unsent: Vec<u8>,
+    /// The beginning of an acknowledgement.
+    input: Vec<u8>,
+    next: u16,
+}
+
+impl Fleet {
+    /// Connects `{prefix}-1` to `{prefix}-{devices}`, each with a clean session.
+    ///
+    /// # Panics
+    /// When the broker refuses one, or this process may not open so many files.
+    #[must_use]
+    pub fn connect(port: u16, prefix: &str, devices: u64) -> Self {
+        let poll = Poll::new().expect("epoll");
+        let link = |number: u64| {
+            let stream = open(port, &format!("{prefix}-{number}"));
+            stream.set_nonblocking(true).expect("a socket");
+            let mut stream = mio::net::TcpStream::from_std(stream);
+            let token = Token(number as usize - 1);
+            poll.registry().register(&mut stream, token, Interest::READABLE).expect("epoll");
+            Link { stream, unsent: Vec::new(), input: Vec::new(), next: 0 }
+        };
+        let links = (1..=devices).map(link).collect();
+        Self { poll, events: Events::with_capacity(1_024), links, flying: 0, confirmed: 0 }
+    }
+}
+
+impl Link {
+    /// # Panics
+    /// When the broker went away.
+    fn write(&mut self) {
+        while !self.unsent.is_empty() {
+            match self.stream.write(&self.unsent) {
+                Ok(n) => drop(self.unsent.drain(..n)),
+                Err(bad) if bad.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(bad) => panic!("the broker went away: {bad}"),
+            }
+        }
+    }
+
+    /// How many messages were confirmed since the last time.
+    ///
+    /// # Panics
+    /// When the broker went away.
+    fn read(&mut self) -> usize {
+        let mut chunk = [0; 256];
+        loop {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => panic!("the broker closed the connection"),
+                Ok(n) => self.input.extend_from_slice(&chunk[..n]),
+                Err(bad) if bad.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(bad) => panic!("the broker went away: {bad}"),
+            }
+        }
+        let acks = self.input.len() / 4;
+        for ack in self.input.drain(..acks * 4).as_slice().chunks_exact(4) {
+            assert_eq!(ack[..2], [0x40, 2], "only PUBACK is expected");
+        }
+        acks
+    }
+}
+
+impl Publish for Fleet {
+    /// The first device is number 1.
+    fn publish_as(&mut self, device: u64, topic: &str, payload: &[u8]) {
+        while self.flying >= WINDOW {
+            self.turn();
+            std::thread::sleep(Duration::from_micros(300));
+        }
+        let link = &mut self.links[device as usize - 1];
+        link.next = link.next.wrapping_add(1).max(1);
+        publish(&mut link.unsent, link.next, topic, payload);
+        link.write();
+        self.flying += 1;
+    }
+
+    fn turn(&mut self) {
+        self.poll.poll(&mut self.events, Some(Duration::ZERO)).expect("epoll");
+        for event in &self.events {
+            let link = &mut self.links[event.token().0];
+            let acks = link.read();
+            link.write();
+            self.flying -= acks;
+            self.confirmed += acks as u64;
+        }
+    }
+
+    /// # Panics
+    /// When the broker does not have everything within a minute.
+    fn finish(&mut self) {
+        let start = instant();
+        while self.flying > 0 {
+            self.turn();
+            self.links.iter_mut().for_each(Link::write);
+            std::thread::sleep(Duration::from_micros(500));
+            assert!(start.elapsed() < Duration::from_secs(60), "{} unconfirmed", self.flying);
+        }
+    }
+
+    fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+}
+
 /// Keeps a rate: says how many are due by now, and sleeps a little.
 #[derive(Debug)]
 pub struct Pace {
@@ -165,12 +332,12 @@ impl Pace {
 
 /// Sends `total` readings from `devices` hydrants H-1… in turn, at a rate; `seq` counts from
 /// `first_seq` in every device. Calls `each` about a thousand times a second with how many were sent.
-pub fn readings(
-    load: &mut Load,
+pub fn readings<P: Publish>(
+    load: &mut P,
     devices: u64,
     (first_seq, total): (u64, u64),
     per_second: f64,
-    mut each: impl FnMut(u64, &mut Load),
+    mut each: impl FnMut(u64, &mut P),
 ) {
     use std::fmt::Write;
     let pace = Pace::new(per_second);
@@ -189,7 +356,7 @@ pub fn readings(
                 "{{\"boot\":1,\"seq\":{seq},\"ts\":{now},\"pressure_kpa\":{kpa}.5,\
                  \"temp_c\":14.2,\"battery_mv\":3580,\"rssi_dbm\":-71}}"
             );
-            load.publish(&topic, payload.as_bytes());
+            load.publish_as(device, &topic, payload.as_bytes());
             sent += 1;
         }
         load.turn();

@@ -202,7 +202,7 @@ impl Page {
 
 /// What in Chinese, then what and where in English: places carry both names already.
 fn title(it: &WireIncident) -> String {
-    let what = it.title.zh.split(" · ").next().unwrap_or_default();
+    let what = it.what().zh;
     let id = it.device.as_ref().map_or_else(String::new, |it| format!(" [{}]", it.id));
     format!("{what} {}{id}", it.title.en)
 }

@@ -38,7 +38,6 @@ use std::time::Duration;
 use standpipe_engine::{EngineHandle, Rings};
 use standpipe_machine::clock::Clock;
 use tokio_util::sync::CancellationToken;
-use ulid::Ulid;
 
 /// A doorbell may be missed, a page must not: what is owed is read this often anyway.
 const NET: Duration = Duration::from_secs(5);
@@ -56,40 +55,4 @@ pub struct Setup {
     pub clock: Clock,
     /// Ends the senders; what they have not sent stays owed.
     pub stop: CancellationToken,
-}
-
-/// The incident with the page it is sent for.
-fn with_page(wire: &str, page: Option<Ulid>) -> String {
-    const NONE: &str = r#""page_id":null"#;
-    let Some(page) = page else { return wire.to_owned() };
-    // Inside a JSON text these quotes would be escaped: this is the member itself.
-    match wire.rfind(NONE) {
-        None => wire.to_owned(),
-        Some(place) => {
-            let (before, after) = (wire.get(..place), wire.get(place + NONE.len()..));
-            let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
-            format!(r#"{before}"page_id":"{page}"{after}"#)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_page;
-    use ulid::Ulid;
-
-    #[test]
-    fn the_page_is_named_in_its_own_member_and_nowhere_else() {
-        let page = Ulid::from_parts(1, 2);
-        for (wire, expected) in [
-            (r#"{"id":"A","page_id":null}"#, format!(r#"{{"id":"A","page_id":"{page}"}}"#)),
-            (
-                r#"{"page_id":null,"name":"a \"page_id\":null b"}"#,
-                format!(r#"{{"page_id":"{page}","name":"a \"page_id\":null b"}}"#),
-            ),
-        ] {
-            assert_eq!(with_page(wire, Some(page)), expected);
-            assert_eq!(with_page(wire, None), wire);
-        }
-    }
 }

@@ -9,12 +9,12 @@ use metrics::counter;
 use standpipe_engine::Inbox;
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::IncidentId;
+use standpipe_rules::incidents::{IncidentId, with_page};
 use standpipe_transport::mqtt::{Broker, Receipt};
 
+use super::Setup;
 use super::flight::{Extent, Flight, Shot};
 use super::session::{self, Landed, Message, Owed, Shelf};
-use super::{Setup, with_page};
 
 /// Topics read from the store at one time, besides those that are in hand.
 const AT_ONCE: usize = 64;
@@ -127,7 +127,11 @@ impl Owed for Boards {
 
     fn next(&mut self, window: usize, _now: Stamp) -> Option<Message> {
         let (pkid, shot, wire) = self.flight.next(window)?;
-        let payload = if shot.empty { String::new() } else { with_page(&wire, shot.page) };
+        let payload = match shot.page {
+            _ if shot.empty => String::new(),
+            Some(page) => with_page(&wire, page),
+            None => wire.to_string(),
+        };
         Some(Message { topic: self.topic(&shot), payload, pkid, retain: true, expiry_s: 0 })
     }
 

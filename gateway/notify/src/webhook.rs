@@ -23,7 +23,7 @@ use standpipe_machine::clock::Stamp;
 use standpipe_receivers::{About, Answer, Caller, EarlierMessages, MinuteLimit, OutgoingMessage};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
-use standpipe_rules::incidents::IncidentId;
+use standpipe_rules::incidents::{IncidentId, with_page};
 use standpipe_store::digests::News;
 use standpipe_store::reader::{OwedPage, PageMessage};
 use standpipe_store::{Reader, StoreError};
@@ -38,7 +38,7 @@ use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
 use super::queue::Queue;
 use super::retry::{self, FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT};
-use super::{NET, Setup, keeper, with_page};
+use super::{NET, Setup, keeper};
 
 /// Pages on their way to one receiver at one time.
 const IN_FLIGHT: usize = 16;
@@ -334,7 +334,7 @@ impl Task {
     }
 
     fn attempt(&self, page: OwedPage, said: PageMessage) -> BoxFuture<'static, Landed> {
-        let wire = with_page(&said.wire, Some(page.page_id));
+        let wire = with_page(&said.wire, page.page_id);
         let message = OutgoingMessage {
             about: About::Incident,
             page_id: page.page_id.to_string(),

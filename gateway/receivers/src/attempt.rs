@@ -9,10 +9,11 @@ use serde::Deserialize;
 use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 use standpipe_rules::digest::Digest;
+use standpipe_rules::incidents::WireIncident;
 use standpipe_trust::{Secret, Trust};
 use standpipe_words::cap::Earlier;
 use standpipe_words::digest::Room;
-use standpipe_words::message::{Desk, Incident, Words};
+use standpipe_words::message::{self, Desk, Words};
 
 use crate::answer::Answer;
 
@@ -100,9 +101,10 @@ impl Attempt<'_> {
     /// [`Answer::Never`]: it can't be read.
     pub fn words(&self, room: Room) -> Result<Words, Answer> {
         match self.message.about {
-            About::Incident => Ok(self.incident()?.words(self.desk)),
+            About::Incident => Ok(message::words(&self.incident()?, self.desk)),
             About::Digest => {
-                let wrapped: WrappedDigest = self.read()?;
+                let wrapped: WrappedDigest =
+                    serde_json::from_str(&self.message.wire).map_err(unread)?;
                 Ok(standpipe_words::digest::words(&wrapped.digest, self.desk, room))
             }
         }
@@ -112,12 +114,11 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// [`Answer::Never`]: it can't be read.
-    pub fn incident(&self) -> Result<Incident, Answer> {
-        self.read()
+    pub fn incident(&self) -> Result<WireIncident, Answer> {
+        WireIncident::read(&self.message.wire).map_err(unread)
     }
+}
 
-    fn read<T: for<'de> Deserialize<'de>>(&self) -> Result<T, Answer> {
-        let unread = |bad| Answer::Never { why: format!("it can't be read ({bad})") };
-        serde_json::from_str(&self.message.wire).map_err(unread)
-    }
+fn unread(bad: serde_json::Error) -> Answer {
+    Answer::Never { why: format!("it can't be read ({bad})") }
 }

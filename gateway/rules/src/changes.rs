@@ -8,6 +8,7 @@ use crate::incidents::{Action, Actor, IncidentId, Refused};
 use crate::orders::{Command, Of};
 use crate::registry::DeviceIx;
 use crate::status::DeviceStatus;
+use crate::trail::TrailCode;
 
 /// Everything that follows from a batch of messages and the passing of time.
 #[derive(Clone, Debug, Default)]
@@ -176,8 +177,11 @@ pub struct TrailEntry {
     pub hop: Hop,
     /// By whom: a person, a station, a device, `gateway`.
     pub by: Box<str>,
-    /// In words or numbers.
+    /// In words or numbers; nothing reads them but people.
     pub detail: Box<str>,
+    /// The same for programs.
+    #[serde(default)]
+    pub code: TrailCode,
     /// Of what people do: the authenticated name of who did it, beside `by`, which they claim.
     #[serde(default)]
     pub actor: Box<str>,
@@ -192,6 +196,15 @@ pub struct RefusedAction {
     pub action: Action,
     /// Why not.
     pub why: Refused,
+}
+
+impl TrailEntry {
+    /// What the gateway has to say, in the words of its code.
+    #[must_use]
+    pub fn new(incident: IncidentId, (at, hop): (Ms, Hop), by: &str, code: TrailCode) -> Self {
+        let (by, detail) = (by.into(), code.words().into());
+        Self { incident, at, hop, by, detail, code, actor: Box::default() }
+    }
 }
 
 /// The hops of an incident from the sensor to its end.
@@ -239,6 +252,35 @@ pub enum Hop {
 }
 
 impl Hop {
+    /// All of them, in the order in which they usually come.
+    pub const ALL: [Self; 19] = [
+        Self::Measured,
+        Self::Received,
+        Self::Raised,
+        Self::Cleared,
+        Self::Paged,
+        Self::Delivered,
+        Self::GivenUp,
+        Self::Superseded,
+        Self::Shown,
+        Self::Acknowledged,
+        Self::Dispatched,
+        Self::Arrived,
+        Self::Commented,
+        Self::Resolved,
+        Self::Verifying,
+        Self::Reopened,
+        Self::Forgotten,
+        Self::Attached,
+        Self::Closed,
+    ];
+
+    /// The hop of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hop| hop.as_str() == name)
+    }
+
     /// The name in the trail.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -409,26 +451,7 @@ mod tests {
 
     #[test]
     fn a_hop_is_named_as_it_is_written() {
-        for hop in [
-            Hop::Measured,
-            Hop::Received,
-            Hop::Raised,
-            Hop::Cleared,
-            Hop::Paged,
-            Hop::Delivered,
-            Hop::GivenUp,
-            Hop::Shown,
-            Hop::Acknowledged,
-            Hop::Dispatched,
-            Hop::Arrived,
-            Hop::Commented,
-            Hop::Resolved,
-            Hop::Verifying,
-            Hop::Reopened,
-            Hop::Forgotten,
-            Hop::Attached,
-            Hop::Closed,
-        ] {
+        for hop in Hop::ALL {
             assert_eq!(serde_json::to_string(&hop).unwrap(), format!("\"{}\"", hop.as_str()));
         }
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::{Condition, Severity};
 
 use crate::Ms;
-use crate::incidents::{IncidentId, Outcome, Text, WireIncident};
+use crate::incidents::{IncidentId, Outcome, Place, Text, WireIncident};
 
 /// Incidents named in a digest at most; the rest are counted.
 pub const LINES: usize = 50;
@@ -111,6 +111,22 @@ pub struct Line {
     pub opened_at: Ms,
     /// When it ended; `null`: it was open at the end.
     pub closed_at: Option<Ms>,
+    /// Where it is; left out where it was written before there were codes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+impl Line {
+    /// Whether its title says that already: it often ends with the device's id or its address. Of
+    /// what was written before there were codes, its `title`, in whichever language, is all there
+    /// is.
+    #[must_use]
+    pub fn is_placed_by(&self, part: &str, title: &str) -> bool {
+        match &self.place {
+            Some(place) => place.ends_with(part),
+            None => title.ends_with(part),
+        }
+    }
 }
 
 impl Digest {
@@ -204,6 +220,7 @@ fn line(it: WireIncident, to: Ms) -> Line {
         since: it.since,
         opened_at: it.opened_at,
         closed_at: it.closed_at.filter(|at| *at < to),
+        place: it.place,
     }
 }
 

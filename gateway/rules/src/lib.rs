@@ -15,6 +15,7 @@
 //! | [`orders`] | settings and commands: what is asked of devices, and how far that has got |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`status`] | what of a device's own word about itself is kept |
+//! | [`trail`] | what a line of an incident's trail says, as a code and in words |
 //! | [`digest`] | which notices are told of once a day |
 //! | [`shift`] | what happens to what is remembered when the gateway's clock is set |
 //! | [`plain`](plain()) | how a text that somebody sent may stand beside others |
@@ -36,6 +37,7 @@ pub mod registry;
 pub mod selftest;
 pub mod shift;
 pub mod status;
+pub mod trail;
 pub mod wire;
 pub mod world;
 

@@ -34,7 +34,7 @@ pub fn fingerprint(name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{detector, is_detector};
+    use super::{detector, fingerprint, is_detector};
 
     #[test]
     fn a_detectors_id_is_a_name_however_long_the_stations_is() {
@@ -43,5 +43,11 @@ mod tests {
         assert_eq!(detector("t1"), "selftest-t1");
         assert!(is_detector(&detector(&long)) && is_detector("selftest-t1"));
         assert!(!is_detector("selftest") && !is_detector("SD-1"));
+    }
+
+    /// A station's self-test has the same numbers on every machine and in every version.
+    #[test]
+    fn a_name_has_one_fingerprint() {
+        assert_eq!(fingerprint("t1"), 0x628b49d96dcde97a);
     }
 }

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 
 use standpipe_machine::clock::Clock;
 use standpipe_store::Reader;
-use standpipe_store::accounts::{Account, AccountError, Book, Role, fresh_password};
+use standpipe_store::accounts::{
+    Account, AccountError, AuditCode, Book, COMMAND_LINE, Role, fresh_password,
+};
 use standpipe_store::files::Database;
 use standpipe_store::views::stations::is_registered;
 
 use super::{Failure, config};
-
-/// Whoever has a shell on the gateway's machine.
-const WHO: &str = "command line";
 
 /// Lists, adds and removes accounts, and gives them new passwords.
 #[derive(Debug, clap::Args)]
@@ -104,18 +103,20 @@ fn done(book: &mut Book, what: &What, now: standpipe_rules::Ms) -> Result<String
         What::Add { name, role, station } => {
             let (password, hash) = fresh_password()?;
             book.add(&Account::new(name, *role, station.as_deref(), now), &hash)?;
-            book.audit(now, WHO, "account_add", &format!("{name} {}", role.as_str()))?;
+            let [name, id, role, station] = [name, "", role.as_str(), ""].map(Box::from);
+            let code = AuditCode::Account { name, id, role, station };
+            book.audit_as(now, COMMAND_LINE, "account_add", &code)?;
             Ok(format!("{password}\n"))
         }
         What::Password { name } => {
             let (password, hash) = fresh_password()?;
             book.set_password(name, &hash)?;
-            book.audit(now, WHO, "account_reset", name)?;
+            book.audit(now, COMMAND_LINE, "account_reset", name)?;
             Ok(format!("{password}\n"))
         }
         What::Remove { name } => {
             book.remove(name)?;
-            book.audit(now, WHO, "account_remove", name)?;
+            book.audit(now, COMMAND_LINE, "account_remove", name)?;
             Ok(format!("{name} is removed\n"))
         }
     }

@@ -54,8 +54,11 @@ pub(super) fn put(conn: &Connection, sql: &str, params: impl Params) -> Result<(
 }
 
 pub(super) fn json_of(what: &str, value: &impl serde::Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value)
-        .map_err(|bad| StoreError::Unreadable { what: what.to_owned(), why: bad.to_string() })
+    serde_json::to_string(value).map_err(|bad| unreadable(what, &bad))
+}
+
+fn unreadable(what: &str, bad: &serde_json::Error) -> StoreError {
+    StoreError::Unreadable { what: what.to_owned(), why: bad.to_string() }
 }
 
 /// `meta`.
@@ -241,10 +244,11 @@ fn board_settled(conn: &Connection, station: &str, incident: &str) -> Result<(),
 
 /// `trail`.
 pub fn trail(conn: &Connection, it: &TrailEntry) -> Result<(), StoreError> {
-    let sql = "INSERT INTO trail (incident, at, hop, by, detail, actor)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let hop = it.hop.as_str();
-    put(conn, sql, (it.incident.to_string(), it.at, hop, &it.by, &it.detail, &it.actor))
+    let sql = "INSERT INTO trail (incident, at, hop, by, detail, actor, code, parts)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let (id, hop) = (it.incident.to_string(), it.hop.as_str());
+    let (code, parts) = it.code.columns().map_err(|bad| unreadable("trail", &bad))?;
+    put(conn, sql, (id, it.at, hop, &it.by, &it.detail, &it.actor, code, parts))
 }
 
 /// `page`, and the board that shows it, or what it says. The row of its incident comes first.

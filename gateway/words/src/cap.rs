@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::NearHydrant;
+use standpipe_rules::incidents::{NearHydrant, Outcome, State, WireIncident};
 use standpipe_shared::{Class, Condition, Severity};
 
-use crate::language::Language;
-use crate::message::{Desk, Incident, water};
+use crate::language::{Lang, Language};
+use crate::message::{Desk, headline, link, said, water};
 
 /// Its type.
 pub const TYPE: &str = "application/cap+xml";
@@ -41,16 +41,16 @@ pub struct Earlier {
 
 /// The whole document.
 #[must_use]
-pub fn document(it: &Incident, message: &Message, desk: &Desk) -> String {
+pub fn document(it: &WireIncident, message: &Message, desk: &Desk) -> String {
     let sender = sender(desk);
-    let closed = &*it.state == "closed";
+    let closed = it.state == State::Closed;
     let kind = match (message.earlier.is_empty(), closed) {
         (true, _) => "Alert",
         (false, true) => "Cancel",
         (false, false) => "Update",
     };
-    let status = match it.outcome.as_deref() {
-        Some("test") => "Test",
+    let status = match it.outcome {
+        Some(Outcome::Test) => "Test",
         _ if it.exercise => "Exercise",
         _ => "Actual",
     };
@@ -79,20 +79,16 @@ pub fn document(it: &Incident, message: &Message, desk: &Desk) -> String {
     out.0
 }
 
-fn info(out: &mut Xml, it: &Incident, language: Language, desk: &Desk) {
+fn info(out: &mut Xml, it: &WireIncident, language: Language, desk: &Desk) {
     let words = |en: &'static str, zh: &'static str| match language {
         Language::Chinese => zh,
         Language::English => en,
     };
-    let title = match language {
-        Language::Chinese => &it.title.zh,
-        Language::English => &it.title.en,
-    };
-    let closed = &*it.state == "closed";
+    let closed = it.state == State::Closed;
     out.open("info");
     out.text("language", words("en", "zh-CN"));
     out.text("category", if it.class == Class::Fire { "Fire" } else { "Infra" });
-    out.text("event", title.split(" · ").next().unwrap_or(title));
+    out.text("event", Lang::usual(language).text(&it.what()));
     out.text("responseType", response(it, closed));
     let (urgency, severity) = weight(it.severity);
     out.text("urgency", if closed { "Past" } else { urgency });
@@ -100,11 +96,11 @@ fn info(out: &mut Xml, it: &Incident, language: Language, desk: &Desk) {
     out.text("certainty", "Observed");
     out.text("onset", &time(it.since, desk));
     out.text("senderName", words("Standpipe", "消火栓监测 Standpipe"));
-    out.text("headline", &it.headline(language));
+    out.text("headline", &headline(it, language));
     out.text("description", &description(it, language));
     out.text("instruction", instruction(it, closed, language));
-    out.text("web", &it.link(desk));
-    out.parameter("state", &it.state);
+    out.text("web", &link(it, desk));
+    out.parameter("state", it.state.as_str());
     out.parameter("episode", &it.episode.to_string());
     for (n, hydrant) in it.hydrants.iter().enumerate() {
         out.parameter(&format!("hydrant-{}", n + 1), &near(hydrant));
@@ -113,7 +109,7 @@ fn info(out: &mut Xml, it: &Incident, language: Language, desk: &Desk) {
     out.close("info");
 }
 
-const fn response(it: &Incident, closed: bool) -> &'static str {
+const fn response(it: &WireIncident, closed: bool) -> &'static str {
     match it.class {
         _ if closed => "AllClear",
         Class::Fire => "Execute",
@@ -131,18 +127,18 @@ const fn weight(it: Severity) -> (&'static str, &'static str) {
     }
 }
 
-fn description(it: &Incident, language: Language) -> String {
+fn description(it: &WireIncident, language: Language) -> String {
     let (title, note) = match language {
         Language::Chinese => (&it.title.zh, it.hydrants_note.as_ref().map(|it| &it.zh)),
         Language::English => (&it.title.en, it.hydrants_note.as_ref().map(|it| &it.en)),
     };
     let address = it.device.as_ref().map(|it| &*it.address).filter(|it| !it.is_empty());
-    let said = it.said();
+    let said = said(it);
     let parts = [Some(title.as_str()), address, said.as_deref(), note.map(String::as_str)];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-fn instruction(it: &Incident, closed: bool, language: Language) -> &'static str {
+fn instruction(it: &WireIncident, closed: bool, language: Language) -> &'static str {
     let (en, zh) = match it.class {
         _ if closed => ("It is over: nothing to do.", "警情已结束，无需处置。"),
         _ if it.exercise => ("Exercise: no real emergency.", "演练：并非真实警情。"),
@@ -174,7 +170,7 @@ fn near(it: &NearHydrant) -> String {
     format!("{}, {}", water(it), trust.as_str().unwrap_or_default())
 }
 
-fn area(out: &mut Xml, it: &Incident) {
+fn area(out: &mut Xml, it: &WireIncident) {
     let device = it.device.as_ref();
     let named = device.map(|it| if it.address.is_empty() { &*it.name } else { &*it.address });
     let named = named.or(it.zone.as_deref()).filter(|it| !it.is_empty());

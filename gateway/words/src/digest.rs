@@ -136,10 +136,8 @@ fn line(it: &Line, desk: &Desk) -> String {
         Language::English => ("open", "closed", "since "),
     };
     let mut parts = vec![title.as_str()];
-    parts.extend([&*it.device, &*it.address].into_iter().filter(|part| {
-        // A title often ends with the one or the other.
-        !part.is_empty() && !title.ends_with(part)
-    }));
+    let unsaid = |part: &&str| !part.is_empty() && !it.is_placed_by(part, title);
+    parts.extend([&*it.device, &*it.address].into_iter().filter(unsaid));
     // The second does not matter here, nor does the year: `11-28 07:41`.
     let moment = |at| desk.moment(at).get(5..16).unwrap_or_default().to_owned();
     let state = match it.closed_at {

@@ -1,15 +1,14 @@
 //! An incident in a few lines, for people who read it on a telephone: in both languages, with its
 //! address, its water and a link.
 //!
-//! Read leniently: whatever a message lacks is left out, and the alert still goes out.
+//! Whatever an incident lacks is left out ([`WireIncident::read`]), and the alert still goes out.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
 use standpipe_rules::Ms;
 use standpipe_rules::detect::Trust;
-use standpipe_rules::incidents::{IncidentId, NearHydrant, Text, WireDevice};
-use standpipe_shared::{Class, Condition, Severity};
+use standpipe_rules::incidents::{NearHydrant, WireIncident};
+use standpipe_shared::{Class, Severity};
 
 use crate::language::Language;
 
@@ -39,79 +38,8 @@ impl Desk {
     }
 }
 
-/// An incident as far as a message needs it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Incident {
-    /// Its id.
-    pub id: IncidentId,
-    /// Counts what can be seen of it.
-    #[serde(default)]
-    pub rev: u32,
-    /// The station responsible.
-    #[serde(default)]
-    pub station: Box<str>,
-    /// What kind of work it is.
-    pub class: Class,
-    /// The worst that is true of it.
-    pub severity: Severity,
-    /// Where it stands.
-    #[serde(default)]
-    pub state: Box<str>,
-    /// Which time it was opened.
-    #[serde(default)]
-    pub episode: u32,
-    /// What is true of it.
-    #[serde(default)]
-    pub conditions: Vec<Condition>,
-    /// The device it is about; one that is not whole is none.
-    #[serde(default, deserialize_with = "whole_or_none")]
-    pub device: Option<WireDevice>,
-    /// The zone.
-    #[serde(default)]
-    pub zone: Option<Box<str>>,
-    /// What and where, in a line.
-    pub title: Text,
-    /// When it was raised.
-    #[serde(default)]
-    pub opened_at: Ms,
-    /// Since when it is true.
-    #[serde(default)]
-    pub since: Ms,
-    /// When it last changed.
-    #[serde(default)]
-    pub updated_at: Ms,
-    /// How late the news came, s.
-    #[serde(default)]
-    pub late_s: u32,
-    /// Somebody exercises.
-    #[serde(default)]
-    pub exercise: bool,
-    /// A fire's hydrants.
-    #[serde(default)]
-    pub hydrants: Vec<NearHydrant>,
-    /// Said when too few can be trusted.
-    #[serde(default)]
-    pub hydrants_note: Option<Text>,
-    /// How it ended.
-    #[serde(default)]
-    pub outcome: Option<Box<str>>,
-    /// Where something was said that cannot be read, escaped.
-    #[serde(default)]
-    pub topic: Option<Box<str>>,
-    /// What that was, escaped.
-    #[serde(default)]
-    pub payload: Option<Box<str>>,
-}
-
-fn whole_or_none<'de, D: serde::Deserializer<'de>>(
-    from: D,
-) -> Result<Option<WireDevice>, D::Error> {
-    let value = serde_json::Value::deserialize(from)?;
-    Ok(serde_json::from_value(value).ok())
-}
-
 /// What it is called in English and Chinese.
-const fn severity(it: Severity) -> (&'static str, &'static str) {
+const fn in_capitals(it: Severity) -> (&'static str, &'static str) {
     match it {
         Severity::Fire => ("FIRE", "火警"),
         Severity::Critical => ("CRITICAL", "严重"),
@@ -133,69 +61,66 @@ pub struct Words {
     pub everybody: bool,
 }
 
-impl Incident {
-    /// What is said of it.
-    #[must_use]
-    pub fn words(&self, desk: &Desk) -> Words {
-        Words {
-            headline: self.headline(desk.language),
-            lines: self.lines(desk),
-            link: self.link(desk),
-            everybody: self.severity == Severity::Fire && !self.exercise,
-        }
-    }
-
-    /// The first line in one language.
-    #[must_use]
-    pub fn headline(&self, language: Language) -> String {
-        let (en, zh) = severity(self.severity);
-        match language {
-            Language::Chinese => format!("【{zh}】{}", self.title.zh),
-            Language::English => format!("{en}: {}", self.title.en),
-        }
-    }
-
-    /// Where one reads all of it.
-    #[must_use]
-    pub fn link(&self, desk: &Desk) -> String {
-        format!("{}/incidents/{}", desk.url, self.id)
-    }
-
-    /// What was said that cannot be read, and where, as far as there is room for it.
-    #[must_use]
-    pub fn said(&self) -> Option<String> {
-        let payload = self.payload.as_deref()?;
-        let cut: String = payload.chars().take(SAID_MOST).collect();
-        let more = if cut.len() < payload.len() { "…" } else { "" };
-        let topic: String = self.topic.as_deref().unwrap_or("?").chars().take(SAID_MOST).collect();
-        Some(format!("{cut}{more} ({topic})"))
-    }
-
-    /// The whole message.
-    #[must_use]
-    pub fn lines(&self, desk: &Desk) -> Vec<String> {
-        let mut lines = vec![self.headline(Language::Chinese), self.headline(Language::English)];
-        let address = self.device.as_ref().map(|it| &*it.address).filter(|it| !it.is_empty());
-        lines.extend(address.map(|it| format!("地址 address: {it}")));
-        lines.push(format!("时间 since: {}", desk.moment(self.since)));
-        if self.late_s > 0 {
-            lines.push(format!("迟到 late: {} s", self.late_s));
-        }
-        if let Some(said) = self.said() {
-            lines.push(format!("内容 said: {said}"));
-        }
-        if self.class == Class::Fire {
-            let trusted = self.hydrants.iter().filter(|it| it.trust == Trust::Ok).take(HYDRANTS);
-            lines.extend(trusted.map(|it| format!("水源 water: {}", water(it))));
-            if let Some(note) = &self.hydrants_note {
-                lines.push(format!("{} {}", note.zh, note.en));
-            }
-        }
-        lines.push(self.link(desk));
-        lines
+/// What is said of it.
+#[must_use]
+pub fn words(it: &WireIncident, desk: &Desk) -> Words {
+    Words {
+        headline: headline(it, desk.language),
+        lines: lines(it, desk),
+        link: link(it, desk),
+        everybody: it.severity == Severity::Fire && !it.exercise,
     }
 }
 
+/// The first line in one language.
+#[must_use]
+pub fn headline(it: &WireIncident, language: Language) -> String {
+    let (en, zh) = in_capitals(it.severity);
+    match language {
+        Language::Chinese => format!("【{zh}】{}", it.title.zh),
+        Language::English => format!("{en}: {}", it.title.en),
+    }
+}
+
+/// Where one reads all of it.
+#[must_use]
+pub fn link(it: &WireIncident, desk: &Desk) -> String {
+    format!("{}/incidents/{}", desk.url, it.id)
+}
+
+/// What was said that cannot be read, and where, as far as there is room for it.
+#[must_use]
+pub fn said(it: &WireIncident) -> Option<String> {
+    let payload = it.payload.as_deref()?;
+    let cut: String = payload.chars().take(SAID_MOST).collect();
+    let more = if cut.len() < payload.len() { "…" } else { "" };
+    let topic: String = it.topic.as_deref().unwrap_or("?").chars().take(SAID_MOST).collect();
+    Some(format!("{cut}{more} ({topic})"))
+}
+
+/// The whole message.
+#[must_use]
+pub fn lines(it: &WireIncident, desk: &Desk) -> Vec<String> {
+    let mut lines = vec![headline(it, Language::Chinese), headline(it, Language::English)];
+    let address = it.device.as_ref().map(|device| &*device.address).filter(|text| !text.is_empty());
+    lines.extend(address.map(|text| format!("地址 address: {text}")));
+    lines.push(format!("时间 since: {}", desk.moment(it.since)));
+    if it.late_s > 0 {
+        lines.push(format!("迟到 late: {} s", it.late_s));
+    }
+    if let Some(said) = said(it) {
+        lines.push(format!("内容 said: {said}"));
+    }
+    if it.class == Class::Fire {
+        let trusted = it.hydrants.iter().filter(|near| near.trust == Trust::Ok).take(HYDRANTS);
+        lines.extend(trusted.map(|near| format!("水源 water: {}", water(near))));
+        if let Some(note) = &it.hydrants_note {
+            lines.push(format!("{} {}", note.zh, note.en));
+        }
+    }
+    lines.push(link(it, desk));
+    lines
+}
 /// A hydrant in a few words.
 #[must_use]
 pub fn water(it: &NearHydrant) -> String {

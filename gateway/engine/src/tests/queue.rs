@@ -12,7 +12,6 @@ const SMOKE: &str = r#"{"condition":"smoke","active":true}"#;
 
 /// A town whose officer has a webhook.
 fn town() -> Bench {
-    let mut bench = Bench::new(1);
     let mut plan = Plan::default();
     plan.webhooks.push(Route {
         name: "w".into(),
@@ -21,13 +20,19 @@ fn town() -> Bench {
         severities: Vec::new(),
         steps: vec![1, 2, 3],
     });
-    let mut store = Store::open(&bench.path()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&folder.path().join("standpipe.db")).unwrap();
+    let stations = [
+        station("district", Level::District, None),
+        station("town", Level::Township, Some("district")),
+    ];
+    store.import(&stations, &[]).unwrap();
     let loaded = store.load(plan, [], Secret::new([7; 32])).unwrap();
-    bench.engine = Engine::new(store, loaded, T0);
+    let mut engine = Engine::new(store, loaded, T0);
     for lane in [Lane::Alarm, Lane::Telemetry] {
-        bench.engine.take(Inbox::Lane { lane, up: true, at: T0.into() }, T0);
+        engine.take(Inbox::Lane { lane, up: true, at: T0.into() }, T0);
     }
-    bench
+    Bench { folder, engine }
 }
 
 impl Bench {
@@ -61,7 +66,8 @@ impl Bench {
     }
 
     fn plan_of(&self, sql: &str) -> String {
-        let rows = self.reader().query(&format!("EXPLAIN QUERY PLAN {sql}"), (), |row| row.get(3));
+        let rows: Result<Vec<String>, _> =
+            self.reader().query(&format!("EXPLAIN QUERY PLAN {sql}"), (), |row| row.get(3));
         rows.unwrap().join("; ")
     }
 }

@@ -427,3 +427,19 @@ impl Arrival {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_version_0_1_0_knew_is_known() {
+        let mut door = Door::default();
+        let arrival = Arrival { number: Some((3, 40)), ts: 5, at: 5, print: 7, late: true };
+        door.admit(DeviceIx(0), &arrival, false, &mut vec![]);
+        let Door { boots, prints, stamps, next_stamp, last, leapt: (0, 0) } = door.clone() else {
+            panic!("{door:?}")
+        };
+        assert_eq!(Door::from(Door1 { boots, prints, stamps, next_stamp, last }), door);
+    }
+}

@@ -7,6 +7,7 @@ use super::escalate::ms;
 use super::state::{Event, Outcome, State, step};
 use super::{Action, ActionKind, Actor, Incident, Refused, View, authorise};
 use crate::changes::{Hop, TrailEntry};
+use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
 impl Book {
@@ -33,7 +34,8 @@ impl Book {
         let first = action.kind != ActionKind::Shown || it.shown.insert(place.into());
         let mut record = |hop, detail: &str| {
             let (by, detail, actor) = (by.into(), detail.into(), actor.name().into());
-            let entry = TrailEntry { incident: it.id, at: now, hop, by, detail, actor };
+            let code = TrailCode::Text;
+            let entry = TrailEntry { incident: it.id, at: now, hop, by, detail, code, actor };
             cx.out.trail.push(entry);
         };
         if event == Event::Worked && it.state == State::Open {

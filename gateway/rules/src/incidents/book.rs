@@ -21,6 +21,7 @@ use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry};
 use crate::detect::HydrantNow;
 use crate::fact::{Raised, Subject};
 use crate::registry::{DeviceIx, Registry};
+use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
 /// What the book may look at.
@@ -345,15 +346,19 @@ pub(super) struct Cx<'a> {
 
 impl Cx<'_> {
     /// Records a hop that happens now.
-    pub(super) fn trail(&mut self, id: IncidentId, hop: Hop, by: &str, detail: &str) {
-        self.trail_at(self.now, (id, hop), by, detail);
+    pub(super) fn trail(&mut self, id: IncidentId, hop: Hop, by: &str, code: TrailCode) {
+        self.trail_at(self.now, (id, hop), by, code);
     }
 
     /// Records a hop.
-    pub(super) fn trail_at(&mut self, at: Ms, of: (IncidentId, Hop), by: &str, detail: &str) {
-        let (incident, hop) = of;
-        let (by, detail, actor) = (by.into(), detail.into(), Box::default());
-        self.out.trail.push(TrailEntry { incident, at, hop, by, detail, actor });
+    pub(super) fn trail_at(
+        &mut self,
+        at: Ms,
+        (incident, hop): (IncidentId, Hop),
+        by: &str,
+        code: TrailCode,
+    ) {
+        self.out.trail.push(TrailEntry::new(incident, (at, hop), by, code));
     }
 }
 

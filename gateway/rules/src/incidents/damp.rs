@@ -17,6 +17,7 @@ use crate::changes::Hop;
 use crate::detect::signals;
 use crate::fact::{Raised, Subject};
 use crate::registry::Registry;
+use crate::trail::{Times, TrailCode};
 
 /// The time in which sounds are counted.
 const HOUR_MS: Ms = 3_600_000;
@@ -87,27 +88,54 @@ impl Flaps {
         !self.flaps() || self.times >= 10 && matches!(mark, 1 | 2 | 5)
     }
 
-    /// `17 times in 5 min`.
+    /// How often, and within how long.
     #[must_use]
-    pub fn words(&self) -> String {
-        format!("{} times in {}", self.times, span(self.last - self.first).0)
+    pub fn of_late(&self) -> Times {
+        let within_s = u32::try_from((self.last - self.first) / 1_000).unwrap_or(u32::MAX);
+        Times { times: self.times, within_s }
     }
 
-    /// The same in Chinese.
+    /// The same for the trail.
     #[must_use]
-    pub fn words_zh(&self) -> String {
-        format!("{}内{}次", span(self.last - self.first).1, self.times)
+    pub fn code(&self) -> TrailCode {
+        let Times { times, within_s } = self.of_late();
+        TrailCode::Flapping { condition: self.condition, times, within_s }
     }
 }
 
-/// A span of time in one round number, in both languages.
-pub(super) fn span(ms: Ms) -> (String, String) {
+/// A unit of time that people reckon in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Minutes.
+    Minutes,
+    /// Hours.
+    Hours,
+    /// Days.
+    Days,
+}
+
+/// A span of time as one round number of the unit that fits.
+#[must_use]
+pub fn rounded(ms: Ms) -> (Ms, Unit) {
     let seconds = (ms / 1_000).max(1);
-    let (number, en, zh) = match seconds {
-        0..120 => (seconds, "s", "秒"),
-        120..7_200 => (seconds / 60, "min", "分钟"),
-        7_200..172_800 => (seconds / 3_600, "h", "小时"),
-        _ => (seconds / 86_400, "days", "天"),
+    match seconds {
+        0..120 => (seconds, Unit::Seconds),
+        120..7_200 => (seconds / 60, Unit::Minutes),
+        7_200..172_800 => (seconds / 3_600, Unit::Hours),
+        _ => (seconds / 86_400, Unit::Days),
+    }
+}
+
+/// The same in both languages.
+pub(crate) fn span(ms: Ms) -> (String, String) {
+    let (number, unit) = rounded(ms);
+    let (en, zh) = match unit {
+        Unit::Seconds => ("s", "秒"),
+        Unit::Minutes => ("min", "分钟"),
+        Unit::Hours => ("h", "小时"),
+        Unit::Days => ("days", "天"),
     };
     (format!("{number} {en}"), format!("{number}{zh}"))
 }
@@ -264,19 +292,16 @@ impl Book {
         let mut due = None;
         for held in over {
             let of = (&held.subject, held.condition);
-            let times = it.flapping(of.0, of.1).map(Flaps::words);
-            let line = match times {
-                Some(times) => format!("{}: {times}", of.1.as_str()),
-                None => of.1.as_str().to_owned(),
-            };
+            let flaps = it.flapping(of.0, of.1).map(Flaps::code);
+            let code = flaps.unwrap_or(TrailCode::Condition { condition: of.1 });
             let member = it.member(of.0, of.1).map(|member| (member.active(), member.quiet));
             match member {
                 Some((true, None)) if it.state != State::Resolved => {
-                    cx.trail(it.id, Hop::Reopened, "gateway", &line);
+                    cx.trail(it.id, Hop::Reopened, "gateway", code);
                     due = Some(held);
                 }
                 Some((true, _)) => {}
-                Some((false, _)) | None => cx.trail(it.id, Hop::Cleared, "gateway", &line),
+                Some((false, _)) | None => cx.trail(it.id, Hop::Cleared, "gateway", code),
             }
         }
         if let Some(Held { subject, condition, .. }) = due {
@@ -309,8 +334,7 @@ impl Book {
             return self.publish(cx, it);
         }
         for flaps in it.flaps.iter().filter(|flaps| flaps.flaps()) {
-            let line = format!("{}: {}", flaps.condition.as_str(), flaps.words());
-            cx.trail(it.id, Hop::Cleared, "gateway", &line);
+            cx.trail(it.id, Hop::Cleared, "gateway", flaps.code());
         }
         self.goes(cx, it, Event::Ended);
     }

@@ -11,7 +11,8 @@ use super::plan::Steps;
 use super::state::{Event, State, step};
 use super::{Incident, IncidentId, route};
 use crate::Ms;
-use crate::changes::{Hop, Page, Presence, Receiver, Urgency};
+use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry, Urgency};
+use crate::trail::{TrailCode, receiver};
 use standpipe_shared::{Class, Severity};
 
 /// A fire's hydrants are looked at this often, whatever is heard of them: a hydrant gets stale,
@@ -128,13 +129,13 @@ impl Book {
             }
             let now = cx.now;
             let over = |it: &super::Member| it.quiet_until.is_some_and(|at| at <= now);
-            self.unquiet(cx, &mut it, over, "no longer muted");
+            self.unquiet(cx, &mut it, over, &TrailCode::NoLongerMuted);
         } else if it.settles_at.is_some_and(|at| at <= cx.now) {
             return self.settled(cx, it);
         } else if it.held_until().is_some_and(|at| at <= cx.now) {
             self.held_is_over(cx, &mut it);
         } else if it.state == State::Acknowledged {
-            cx.trail(id, Hop::Forgotten, "gateway", "nothing was done for too long");
+            cx.trail(id, Hop::Forgotten, "gateway", TrailCode::Forgotten);
             self.found(cx, &mut it, 0);
         } else if let Some((_, step)) = self.next_step(&it, self.plan.steps(it.severity)) {
             if step > it.step {
@@ -216,7 +217,7 @@ impl Book {
                 urgency,
             };
             let page = self.numbered(page, cx.out);
-            cx.trail(it.id, Hop::Paged, "gateway", &page_line(&page));
+            cx.trail(it.id, Hop::Paged, "gateway", page_code(&page, ""));
             if let Receiver::Station(station) = &receiver {
                 it.boards.insert(station.clone());
                 it.shown.remove(station);
@@ -228,10 +229,10 @@ impl Book {
     }
 
     /// What a receiver is still owed about an incident is owed no more: a newer page stands for it.
-    fn supersede(&mut self, cx: &mut Cx, incident: IncidentId, receiver: &Receiver) {
-        let older = self.owed_to.remove(&(incident, receiver.clone())).unwrap_or_default();
+    fn supersede(&mut self, cx: &mut Cx, incident: IncidentId, to: &Receiver) {
+        let older = self.owed_to.remove(&(incident, to.clone())).unwrap_or_default();
         for page in older.into_iter().filter_map(|id| self.owed.remove(&id)) {
-            cx.trail(incident, Hop::Superseded, &name(receiver), &page_line(&page));
+            cx.trail(incident, Hop::Superseded, &receiver(to), page_code(&page, ""));
             cx.out.superseded.push((page, cx.now));
         }
     }
@@ -275,32 +276,14 @@ impl Book {
         out: &mut crate::Changes,
     ) {
         if let Some(page) = self.owes_no_more(page_id) {
-            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-            out.trail.push(crate::changes::TrailEntry {
-                incident: page.incident,
-                at,
-                hop,
-                by: name(&page.receiver).into(),
-                detail: format!("{}{why}", page_line(&page)).into(),
-                actor: Box::default(),
-            });
+            let (by, code) = (receiver(&page.receiver), page_code(&page, why));
+            out.trail.push(TrailEntry::new(page.incident, (at, hop), &by, code));
         }
     }
 }
 
-/// A receiver in words.
-fn name(receiver: &Receiver) -> String {
-    match receiver {
-        Receiver::Station(id) => format!("station {id}"),
-        Receiver::Webhook(name) => format!("webhook {name}"),
-    }
-}
-
-/// A page in words.
-fn page_line(page: &Page) -> String {
-    let receiver = name(&page.receiver);
-    match page.repeat {
-        0 => format!("step {}: {receiver}", page.step),
-        n => format!("step {}, repeat {n}: {receiver}", page.step),
-    }
+/// A page, for the trail; `why` it was given up.
+fn page_code(page: &Page, why: &str) -> TrailCode {
+    let (step, repeat, to) = (page.step, page.repeat, page.receiver.clone());
+    TrailCode::Page { step, repeat, to, why: why.into() }
 }

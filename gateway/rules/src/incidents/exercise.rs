@@ -11,6 +11,7 @@ use super::mute::Window;
 use super::{Incident, Quiet, View, route};
 use crate::changes::Hop;
 use crate::fact::{Moments, Raised, Subject};
+use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
 impl Book {
@@ -37,7 +38,7 @@ impl Book {
         }
         let it = self.begin(cx, &raised);
         let id = it.id;
-        cx.trail(id, Hop::Commented, &window.by, &format!("exercise: {}", window.note));
+        cx.trail(id, Hop::Commented, &window.by, TrailCode::Exercise { note: window.note.clone() });
         self.announce(window, cx.out);
         self.join(cx, it, &raised, Some((Quiet::Exercise, None)));
         if let Some(mut it) = self.take(id) {

@@ -16,6 +16,7 @@ use super::{Incident, IncidentId};
 use crate::changes::{Hop, Page};
 use crate::fact::{Reason, Subject};
 use crate::registry::DeviceIx;
+use crate::trail::TrailCode;
 
 impl Book {
     /// Settles whether something bigger stands for an incident of which something is true.
@@ -67,8 +68,9 @@ impl Book {
             return;
         }
         let from = std::mem::replace(&mut it.parent, to);
-        let what = to.map_or_else(|| "stands alone".to_owned(), |to| format!("belongs to {to}"));
-        cx.trail(it.id, Hop::Attached, "gateway", &what);
+        let part_of = |incident| TrailCode::PartOf { incident };
+        let code = to.map_or(TrailCode::StandsAlone, part_of);
+        cx.trail(it.id, Hop::Attached, "gateway", code);
         if let Some(mut parent) = from.and_then(|id| self.take(id)) {
             let id = parent.id;
             parent.children.retain(|child| *child != it.id);
@@ -119,7 +121,7 @@ impl Book {
             let active = self.get(id).is_some_and(Incident::is_active);
             let Some(mut child) = active.then(|| self.take(id)).flatten() else { continue };
             self.attach(cx, &mut child, None);
-            cx.trail(id, Hop::Reopened, "gateway", "still true after what stood for it");
+            cx.trail(id, Hop::Reopened, "gateway", TrailCode::OutlastsParent);
             let worst = child.active().max_by_key(|member| member.severity());
             if let Some((subject, condition)) =
                 worst.map(|member| (member.subject.clone(), member.condition))

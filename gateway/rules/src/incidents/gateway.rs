@@ -5,8 +5,9 @@ use standpipe_shared::{Class, Condition};
 
 use super::book::{Book, Cx};
 use super::{Incident, IncidentId, View};
-use crate::changes::Hop;
+use crate::changes::{Hop, TrailEntry};
 use crate::fact::{Moments, Raised, Subject};
+use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
 impl Book {
@@ -40,7 +41,9 @@ impl Book {
         let changed = self.get(id).is_some_and(|it| &*it.detail != detail);
         if let Some(mut it) = changed.then(|| self.take(id)).flatten() {
             it.detail = detail.into();
-            cx.trail(id, Hop::Commented, "gateway", detail);
+            let (by, detail, code) = ("gateway".into(), detail.into(), TrailCode::Text);
+            let (incident, at, hop, actor) = (id, cx.now, Hop::Commented, Box::default());
+            cx.out.trail.push(TrailEntry { incident, at, hop, by, detail, code, actor });
             self.publish(cx, it);
         }
     }

@@ -15,6 +15,7 @@ use crate::changes::Hop;
 use crate::detect::Trust;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::DeviceIx;
+use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
 /// A fire to which nothing happened for this long is another one when something does.
@@ -31,7 +32,7 @@ impl Book {
             Fact::TestBecameReal { device, condition } => {
                 let key = (Subject::Device(device), condition);
                 if let Some(id) = self.home.get(&key).copied() {
-                    self.again(cx, id, (&key.0, false), "the test does not end");
+                    self.again(cx, id, (&key.0, false), TrailCode::TestGoesOn);
                 }
             }
             Fact::Verified { device, .. } => self.verified(cx, device),
@@ -46,7 +47,7 @@ impl Book {
         let key = (raised.subject.clone(), raised.condition);
         if let Some(id) = self.home.get(&key).copied() {
             if self.burns(cx, id) {
-                return self.again(cx, id, (&key.0, quiet.is_some()), "raised again");
+                return self.again(cx, id, (&key.0, quiet.is_some()), TrailCode::RaisedAgain);
             }
             self.cleared(cx, key, raised.since); // what was is another fire
         }
@@ -66,7 +67,7 @@ impl Book {
     }
 
     /// What is true already is told again: in earnest, it is no test and not done with.
-    fn again(&mut self, cx: &mut Cx, id: IncidentId, of: (&Subject, bool), why: &str) {
+    fn again(&mut self, cx: &mut Cx, id: IncidentId, of: (&Subject, bool), why: TrailCode) {
         let Some(mut it) = self.take(id) else { return };
         let (subject, quiet) = of;
         let episode = it.episode;
@@ -76,7 +77,7 @@ impl Book {
                 Some(alone) => it = alone,
                 None => return,
             }
-            self.unquiet(cx, &mut it, |it| it.subject == *subject, why);
+            self.unquiet(cx, &mut it, |it| it.subject == *subject, &why);
             if it.state == State::Resolved {
                 cx.trail(id, Hop::Reopened, "gateway", why);
                 self.found(cx, &mut it, 0);
@@ -197,12 +198,10 @@ impl Book {
         (it.active_at, it.settles_at) = (cx.now, None);
         it.homes = route::homes(cx.view.registry, raised);
         let recorded = it.edge(&raised.subject, raised.condition, cx.now);
-        let flaps = it.flapping(&raised.subject, raised.condition).map(Flaps::words);
-        match &flaps {
-            Some(times) if recorded => {
-                let line = format!("{}: {times}", raised.condition.as_str());
-                cx.trail(it.id, Hop::Raised, "gateway", &line);
-            }
+        let flaps = it.flapping(&raised.subject, raised.condition).map(Flaps::code);
+        let flaps_now = flaps.is_some();
+        match flaps {
+            Some(code) if recorded => cx.trail(it.id, Hop::Raised, "gateway", code),
             Some(_) => {}
             None => self.arrived(cx, (it.id, &it.detail), raised),
         }
@@ -211,8 +210,8 @@ impl Book {
         let worse = it.severity > before;
         let matters = worse || it.state == State::Resolved || stranger;
         if !was_active || alone || quiet.is_none() && matters {
-            if it.episode > 0 && flaps.is_none() {
-                cx.trail(it.id, Hop::Reopened, "gateway", raised.condition.as_str());
+            if it.episode > 0 && !flaps_now {
+                cx.trail(it.id, Hop::Reopened, "gateway", of(raised.condition));
             }
             let again = if was_active || !known { Again::No } else { Again::Yes };
             let about = About { subject: &raised.subject, condition: raised.condition, again };
@@ -236,13 +235,14 @@ impl Book {
             Subject::Zone(name) | Subject::Area(name) => name,
             Subject::Gateway | Subject::Topic(_) => "gateway",
         };
-        let what = raised.condition.as_str();
-        cx.trail_at(raised.measured_at, (id, Hop::Measured), by, what);
-        cx.trail_at(raised.received_at, (id, Hop::Received), by, what);
-        match detail {
-            "" => cx.trail(id, Hop::Raised, by, what),
-            detail => cx.trail(id, Hop::Raised, by, &format!("{what}: {detail}")),
-        }
+        let condition = raised.condition;
+        cx.trail_at(raised.measured_at, (id, Hop::Measured), by, of(condition));
+        cx.trail_at(raised.received_at, (id, Hop::Received), by, of(condition));
+        let code = match detail {
+            "" => of(condition),
+            detail => TrailCode::Fault { condition, detail: detail.into() },
+        };
+        cx.trail(id, Hop::Raised, by, code);
     }
 
     pub(super) fn cleared(&mut self, cx: &mut Cx, key: (Subject, Condition), at: Ms) {
@@ -253,7 +253,7 @@ impl Book {
         }
         it.active_at = cx.now;
         if it.flapping(&key.0, key.1).is_none() {
-            cx.trail(it.id, Hop::Cleared, "gateway", key.1.as_str());
+            cx.trail(it.id, Hop::Cleared, "gateway", of(key.1));
         }
         if it.is_active() {
             it.weigh();
@@ -289,7 +289,7 @@ impl Book {
         if let Some(mut it) = open.and_then(|id| self.take(id)) {
             if it.edge(&raised.subject, raised.condition, cx.now) {
                 self.arrived(cx, (it.id, ""), raised);
-                cx.trail(it.id, Hop::Cleared, "gateway", raised.condition.as_str());
+                cx.trail(it.id, Hop::Cleared, "gateway", of(raised.condition));
             }
             return self.keep(it, cx.out);
         }
@@ -307,7 +307,7 @@ impl Book {
         });
         (it.severity, it.episode, it.late_s) = (raised.condition.severity(), 1, raised.late_s);
         self.arrived(cx, (it.id, ""), raised);
-        cx.trail(it.id, Hop::Cleared, "gateway", raised.condition.as_str());
+        cx.trail(it.id, Hop::Cleared, "gateway", of(raised.condition));
         self.goes(cx, it, Event::Ended);
     }
 
@@ -355,6 +355,11 @@ impl Book {
         }
         shown
     }
+}
+
+/// A condition, for the trail.
+const fn of(condition: Condition) -> TrailCode {
+    TrailCode::Condition { condition }
 }
 
 /// The measurements that tell something of a condition.

@@ -63,7 +63,8 @@ pub use announce::{Announcement, BadAnnouncement, Scope, WINDOWS_MOST, mutable};
 pub use authority::{AccountRole, Actor, authorise};
 pub use book::{Book, Meta, Saved, View};
 pub use bulletin::{Lost, Work, bulletins};
-pub use damp::{Flaps, Held, Sounded};
+pub(crate) use damp::span;
+pub use damp::{Flaps, Held, Sounded, Unit, rounded};
 pub use ids::{Cause, Secret};
 pub use incident::{Incident, Member, Quiet, Rank};
 pub use mute::{Announced, Window};
@@ -74,7 +75,9 @@ pub use preview::{
 pub use route::rehearse;
 pub use state::{Event, Outcome, State, step};
 pub use unreadable::Said;
-pub use wire::{Flapping, NearHydrant, Text, WireDevice, WireIncident};
+pub use wire::{
+    Flapping, NearHydrant, Place, QuietCode, Text, UNVERIFIED, WireDevice, WireIncident, with_page,
+};
 
 /// An incident's id.
 pub type IncidentId = ulid::Ulid;

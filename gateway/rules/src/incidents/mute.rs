@@ -19,6 +19,7 @@ use crate::Ms;
 use crate::changes::Hop;
 use crate::fact::{Moments, Raised, Subject};
 use crate::registry::{DeviceIx, Registry};
+use crate::trail::TrailCode;
 
 /// A fire is explained away for this long at most.
 const FIRE_MUTED_MS: Ms = 600_000;
@@ -227,7 +228,7 @@ impl Book {
         cx: &mut Cx,
         it: &mut Incident,
         which: impl Fn(&Member) -> bool,
-        why: &str,
+        why: &TrailCode,
     ) {
         let before = it.severity;
         for member in it.members.iter_mut().filter(|it| it.active() && which(it)) {
@@ -235,7 +236,7 @@ impl Book {
         }
         it.weigh();
         if it.severity > before {
-            cx.trail(it.id, Hop::Reopened, "gateway", why);
+            cx.trail(it.id, Hop::Reopened, "gateway", why.clone());
             self.found(cx, it, 0);
         }
     }
@@ -252,7 +253,7 @@ impl Book {
             (member.cleared_at, member.quiet_until) = (Some(cx.now), None);
             member.left_at = Some(cx.now);
         }
-        cx.trail(it.id, Hop::Attached, "gateway", &format!("belongs to {fire}"));
+        cx.trail(it.id, Hop::Attached, "gateway", TrailCode::PartOf { incident: fire });
         self.goes(cx, it, Event::Ended);
         for raised in found {
             if let Some(fire) = self.take(fire) {
@@ -276,7 +277,7 @@ impl Book {
         let concerned = self.open().filter(|it| it.active().any(drawn));
         for id in concerned.map(|it| it.id).collect::<Vec<_>>() {
             if let Some(mut it) = self.take(id) {
-                self.unquiet(cx, &mut it, drawn, "still open after the fire");
+                self.unquiet(cx, &mut it, drawn, &TrailCode::OpenAfterFire);
                 self.publish(cx, it);
             }
         }

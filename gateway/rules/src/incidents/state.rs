@@ -59,6 +59,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Fire,
+        Self::Repaired,
+        Self::Recovered,
+        Self::FalseAlarm,
+        Self::Test,
+        Self::Exercise,
+        Self::Maintenance,
+    ];
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -1,31 +1,66 @@
-//! What an incident is and where, in a line, in both languages.
+//! What an incident is and where, in a line, in both languages: made of its codes.
 
-use std::collections::BTreeSet;
-
-use standpipe_shared::{Class, Condition, Kind};
+use standpipe_shared::{Class, Condition};
 
 use super::damp::span;
-use super::{Incident, Member, Quiet, Text};
+use super::wire::{Place, QuietCode, Text, UNVERIFIED, WireIncident};
 use crate::Ms;
-use crate::fact::{Reason, Subject};
-use crate::registry::{Device, Registry};
+use crate::fact::Reason;
+use crate::trail::Times;
 
 /// A fire that is told of this late is marked, s: a page takes seconds.
 const LATE_MARKED_S: u32 = 60;
 /// Characters of a text that a title has room for.
 const DETAIL_MOST: usize = 80;
+/// Between the parts of a title.
+const BETWEEN: &str = " · ";
 
 /// The title of an incident: what is worst of it, where, and how many detectors say so.
-pub(super) fn of(incident: &Incident, registry: &Registry) -> Text {
-    let worst = incident.conditions().into_iter().rev().max_by_key(|it| it.severity());
-    let (what_en, what_zh) = match (worst, &incident.subject) {
-        (Some(Condition::ClockFault), Subject::Gateway) => {
+pub(super) fn of(incident: &WireIncident) -> Text {
+    let Text { mut en, mut zh } = headed(incident);
+    let mut add = |part: Text| {
+        if !part.en.is_empty() {
+            en = format!("{en}{BETWEEN}{}", part.en);
+            zh = format!("{zh}{BETWEEN}{}", part.zh);
+        }
+    };
+    if let Some(place) = &incident.place {
+        add(place.words());
+    }
+    if let Some(detail) = &incident.detail {
+        add(both(shortened(detail)));
+    }
+    if incident.class == Class::Fire && incident.detectors > 1 {
+        let detectors = incident.detectors;
+        add(Text { en: format!("{detectors} detectors"), zh: format!("{detectors}个探测器") });
+    }
+    Text { en, zh }
+}
+
+impl WireIncident {
+    /// What is worst of it: the beginning of its title. Of one that was written before there were
+    /// codes, the title itself is all there is: its words never change any more.
+    #[must_use]
+    pub fn what(&self) -> Text {
+        let first = |title: &String| {
+            title.split_once(BETWEEN).map_or_else(|| title.clone(), |(what, _)| what.to_owned())
+        };
+        match self.place {
+            Some(_) => headed(self),
+            None => Text { en: first(&self.title.en), zh: first(&self.title.zh) },
+        }
+    }
+}
+
+fn headed(incident: &WireIncident) -> Text {
+    let worst = incident.conditions.iter().rev().max_by_key(|it| it.severity()).copied();
+    let (what_en, what_zh) = match (worst, &incident.place) {
+        (Some(Condition::ClockFault), Some(Place::Gateway)) => {
             ("The gateway's clock was set", "网关时钟被调整")
         }
         (worst, _) => worst.map_or(("", ""), what),
     };
     let (before_en, before_zh) = before(incident);
-    let place = place(incident, registry);
     let how = how(incident, worst);
     let (mut en, mut zh) =
         (format!("{before_en}{what_en}{}", how.en), format!("{before_zh}{what_zh}{}", how.zh));
@@ -35,37 +70,22 @@ pub(super) fn of(incident: &Incident, registry: &Registry) -> Text {
         en = format!("{en} (device's time {age_en} old)");
         zh = format!("{zh}（设备时间为{age_zh}前）");
     }
-    if !place.en.is_empty() {
-        en = format!("{en} · {}", place.en);
-        zh = format!("{zh} · {}", place.zh);
-    }
-    if incident.subject == Subject::Gateway && !incident.detail.is_empty() {
-        let detail = shortened(&incident.detail);
-        en = format!("{en} · {detail}");
-        zh = format!("{zh} · {detail}");
-    }
-    let detectors = incident.active().map(|it| &it.subject).collect::<BTreeSet<_>>().len();
-    if incident.class == Class::Fire && detectors > 1 {
-        en = format!("{en} · {detectors} detectors");
-        zh = format!("{zh} · {detectors}个探测器");
-    }
     Text { en, zh }
 }
 
 /// How it is true, where that has to be said: since nobody knows when, for a reason, again and
 /// again, by an old report.
-fn how(incident: &Incident, worst: Option<Condition>) -> Text {
+fn how(incident: &WireIncident, worst: Option<Condition>) -> Text {
     let (mut en, mut zh) = (Vec::new(), Vec::new());
-    let of_worst = |member: &&Member| Some(member.condition) == worst;
-    let reason = incident.active().filter(of_worst).find_map(|member| member.reason);
-    if let Some((reason_en, reason_zh)) = reason.map(why) {
+    let reason = worst.and_then(|worst| incident.reasons.get(&worst));
+    if let Some((reason_en, reason_zh)) = reason.copied().map(why) {
         en.push(reason_en.to_owned());
         zh.push(reason_zh.to_owned());
     }
-    let flaps = incident.most_flaps().filter(|flaps| Some(flaps.condition) == worst);
-    if let Some(flaps) = flaps {
-        en.push(flaps.words());
-        zh.push(flaps.words_zh());
+    if let Some(flaps) = incident.flapping.filter(|flaps| Some(flaps.condition) == worst) {
+        let (times, within_s) = (flaps.times, flaps.within_s);
+        en.push(Times { times, within_s }.words());
+        zh.push(format!("{}内{times}次", span(Ms::from(within_s) * 1_000).1));
     }
     let en = en.iter().map(|words| format!(", {words}")).collect();
     let zh = if zh.is_empty() { String::new() } else { format!("（{}）", zh.join("，")) };
@@ -82,13 +102,13 @@ const fn why(reason: Reason) -> (&'static str, &'static str) {
 }
 
 /// What puts a title in its proper light.
-fn before(incident: &Incident) -> (&'static str, &'static str) {
-    match incident.quiet() {
-        Some(Quiet::Test) => ("Test: ", "测试："),
-        Some(Quiet::Exercise) => ("Exercise: ", "演练："),
-        Some(Quiet::Maintenance) => ("Maintenance: ", "维护："),
-        Some(Quiet::Dispatch(_)) => ("In use: ", "灭火用水："),
-        None if incident.unverified => ("Not verified: ", "未核实："),
+fn before(incident: &WireIncident) -> (&'static str, &'static str) {
+    match incident.quiet {
+        Some(QuietCode::Test) => ("Test: ", "测试："),
+        Some(QuietCode::Exercise) => ("Exercise: ", "演练："),
+        Some(QuietCode::Maintenance) => ("Maintenance: ", "维护："),
+        Some(QuietCode::Dispatch) => ("In use: ", "灭火用水："),
+        None if incident.reason.as_deref() == Some(UNVERIFIED) => ("Not verified: ", "未核实："),
         None => ("", ""),
     }
 }
@@ -119,35 +139,39 @@ const fn what(condition: Condition) -> (&'static str, &'static str) {
     }
 }
 
-/// Where it is, in words.
-fn place(incident: &Incident, registry: &Registry) -> Text {
-    match &incident.subject {
-        Subject::Device(ix) => {
-            registry.device(*ix).map_or_else(|| both(String::new()), device_place)
+impl Place {
+    /// Where that is, in words; empty: it goes without saying.
+    fn words(&self) -> Text {
+        match self {
+            Self::Building { name, floor } => {
+                let (floor_en, floor_zh) = floor_words(floor);
+                Text { en: format!("{name}{floor_en}"), zh: format!("{name}{floor_zh}") }
+            }
+            Self::Device { name } | Self::Area { name } => both(name.to_string()),
+            Self::Zone { name } => Text { en: format!("zone {name}"), zh: format!("{name}分区") },
+            Self::Gateway => Text::default(),
+            Self::Topic { name } => both(shortened(name)),
         }
-        Subject::Zone(zone) => Text { en: format!("zone {zone}"), zh: format!("{zone}分区") },
-        Subject::Area(id) => {
-            both(registry.station(id).map_or_else(|| id.to_string(), |it| it.name.to_string()))
-        }
-        Subject::Gateway => both(String::new()),
-        Subject::Topic(topic) => both(shortened(topic)),
     }
-}
 
-/// A detector's building and floor; else the device's name, its address or its id.
-fn device_place(device: &Device) -> Text {
-    if device.kind == Kind::Smoke && !device.building.is_empty() {
-        let building = &device.building;
-        let (floor_en, floor_zh) = floor(&device.floor);
-        return Text { en: format!("{building}{floor_en}"), zh: format!("{building}{floor_zh}") };
+    /// Whether its name, or its floor's, ends with that: then it needs not be said beside it.
+    #[must_use]
+    pub fn ends_with(&self, part: &str) -> bool {
+        match self {
+            Self::Building { name, floor } if floor.is_empty() => name.ends_with(part),
+            Self::Building { floor, .. } => floor.ends_with(part),
+            Self::Device { name }
+            | Self::Zone { name }
+            | Self::Area { name }
+            | Self::Topic { name } => name.ends_with(part),
+            Self::Gateway => false,
+        }
     }
-    let named = [&device.name, &device.address].into_iter().find(|it| !it.is_empty());
-    both(named.unwrap_or(&device.id).to_string())
 }
 
 /// A floor as people say it, to stand behind its building: a bare number gets its word. The space
 /// keeps the 2nd floor of `B1` from being read as the 12th of `B`.
-fn floor(floor: &str) -> (String, String) {
+fn floor_words(floor: &str) -> (String, String) {
     if floor.is_empty() {
         (String::new(), String::new())
     } else if floor.parse::<i32>().is_ok() {

@@ -12,6 +12,7 @@ use super::{Incident, View};
 use crate::Changes;
 use crate::changes::Hop;
 use crate::fact::{Moments, Raised, Subject};
+use crate::trail::TrailCode;
 use crate::wire::Arrived;
 
 /// Incidents of topics without a device's name at one time; what comes beyond shares one.
@@ -58,7 +59,8 @@ impl Book {
         if let Some(mut it) = known.and_then(|id| self.take(id)) {
             it.active_at = now;
             if it.edge(&subject, condition, now) {
-                cx.trail(it.id, Hop::Raised, "gateway", &line(&it, &said));
+                let code = code(&it, said.clone());
+                cx.trail(it.id, Hop::Raised, "gateway", code);
             }
             it.said = Some(said);
             self.sound(cx, &mut it, about, 0);
@@ -66,7 +68,7 @@ impl Book {
         }
         let raised = Raised::new(subject.clone(), condition, Moments::at(now));
         let mut it = self.begin(cx, &raised);
-        it.detail = line(&it, &said).into();
+        it.detail = code(&it, said.clone()).words().into();
         it.said = Some(said);
         self.join(cx, it, &raised, None);
     }
@@ -94,11 +96,8 @@ impl Book {
     }
 }
 
-/// What it said, in a line of the trail.
-fn line(it: &Incident, said: &Said) -> String {
-    let condition = Condition::UnreadableAlarm;
-    let times = it.flapping(&it.subject, condition).map(Flaps::words);
-    let times = times.map_or_else(String::new, |times| format!(" ({times})"));
-    let Said { topic, payload, why } = said;
-    format!("{why}: {payload}{times}, on {topic}")
+/// What it said, for a line of the trail.
+fn code(it: &Incident, said: Said) -> TrailCode {
+    let flaps = it.flapping(&it.subject, Condition::UnreadableAlarm);
+    TrailCode::Unreadable { said, flapping: flaps.map(Flaps::of_late) }
 }

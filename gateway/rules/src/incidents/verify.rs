@@ -11,6 +11,7 @@ use super::{Incident, IncidentId};
 use crate::changes::Hop;
 use crate::fact::Subject;
 use crate::registry::DeviceIx;
+use crate::trail::TrailCode;
 
 impl Book {
     /// The water of a hydrant, where nothing of it is true any more.
@@ -35,7 +36,7 @@ impl Book {
         it.severity = Severity::Warning;
         it.unverified = true;
         self.attach(cx, &mut it, None);
-        cx.trail(it.id, Hop::Reopened, "gateway", "unverified");
+        cx.trail(it.id, Hop::Reopened, "gateway", TrailCode::Unverified);
         self.found(cx, &mut it, 0);
         self.publish(cx, it);
     }
@@ -50,12 +51,12 @@ impl Book {
         }
         match it.state {
             State::Verifying if it.most_flaps().is_some() => {} // that it flaps says as much
-            State::Verifying => cx.trail(id, Hop::Verifying, "gateway", ""),
+            State::Verifying => cx.trail(id, Hop::Verifying, "gateway", TrailCode::Text),
             State::Closed => {
                 let quiet = it.quiet().map(super::Quiet::outcome);
                 let outcome = quiet.or(it.verdict).unwrap_or(Outcome::Recovered);
                 (it.outcome, it.closed_at) = (Some(outcome), Some(cx.now));
-                cx.trail(id, Hop::Closed, "gateway", outcome.as_str());
+                cx.trail(id, Hop::Closed, "gateway", TrailCode::Outcome { outcome });
                 self.carry(cx, &it);
                 self.forget(&it);
             }

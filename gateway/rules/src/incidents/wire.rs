@@ -1,18 +1,31 @@
-//! An incident as stations, webhooks and the API see it: `shared/schemas/incident.json`.
+//! An incident as stations, webhooks and the API see it: `shared/schemas/incident.json`. It is
+//! written here and nowhere else; whoever must not fail over a broken member reads it by
+//! [`WireIncident::read`].
 //!
+//! What a title says is there as codes, too: whoever decides by something decides by those.
 //! `trail` and `children` of one incident fetched alone are added by the API.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
 
 use super::{Incident, IncidentId, Outcome, Quiet, State};
 use crate::Ms;
 use crate::detect::{Trust, TrustReason};
-use crate::fact::Subject;
-use crate::registry::Registry;
+use crate::fact::{Reason, Subject};
+use crate::registry::{Device, Registry};
+
+/// The `reason` of an incident that was opened again because silence or fault broke the evidence.
+pub const UNVERIFIED: &str = "unverified";
 
 /// A text in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// English.
     pub en: String,
@@ -59,24 +72,90 @@ pub struct NearHydrant {
     pub trust_reason: Option<TrustReason>,
 }
 
-/// An incident as `shared/schemas/incident.json` describes it.
+/// Where an incident is: a code of what the place is, and its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Place {
+    /// A detector's building.
+    Building {
+        /// What people call it.
+        name: Box<str>,
+        /// The floor; empty: nobody wrote it down.
+        floor: Box<str>,
+    },
+    /// A device, in no building.
+    Device {
+        /// What people call it; else its address; else its id.
+        name: Box<str>,
+    },
+    /// A pressure zone.
+    Zone {
+        /// Its name.
+        name: Box<str>,
+    },
+    /// A station's area.
+    Area {
+        /// What people call the station; else its id.
+        name: Box<str>,
+    },
+    /// The gateway itself.
+    Gateway,
+    /// A topic that names no device.
+    Topic {
+        /// It, escaped; empty: any of many.
+        name: Box<str>,
+    },
+}
+
+/// Why nothing of an incident is acted on: the code of a [`Quiet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuietCode {
+    /// Somebody tests the detector.
+    Test,
+    /// It is an exercise.
+    Exercise,
+    /// Announced work explains it.
+    Maintenance,
+    /// The water is drawn for a fire.
+    Dispatch,
+}
+
+impl QuietCode {
+    const fn of(quiet: Quiet) -> Self {
+        match quiet {
+            Quiet::Test => Self::Test,
+            Quiet::Exercise => Self::Exercise,
+            Quiet::Maintenance => Self::Maintenance,
+            Quiet::Dispatch(_) => Self::Dispatch,
+        }
+    }
+}
+
+/// An incident as `shared/schemas/incident.json` describes it. Of what is read, all but id, class,
+/// severity and title may be missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WireIncident {
     /// Its id.
     pub id: IncidentId,
     /// Counts what can be seen of it.
+    #[serde(default)]
     pub rev: u32,
     /// The station responsible; empty: every district station is.
+    #[serde(default)]
     pub station: Box<str>,
     /// What kind of work it is.
     pub class: Class,
     /// The worst that is true of it.
     pub severity: Severity,
     /// Where it stands.
+    #[serde(default = "open")]
     pub state: State,
     /// Counts how often it had to be looked at anew.
+    #[serde(default)]
     pub episode: u32,
     /// What is true of it, or was last.
+    #[serde(default)]
     pub conditions: Vec<Condition>,
     /// The device; `null` of a zone, an area or the gateway.
     pub device: Option<WireDevice>,
@@ -85,24 +164,31 @@ pub struct WireIncident {
     /// What and where, in a line.
     pub title: Text,
     /// When it was raised.
+    #[serde(default)]
     pub opened_at: Ms,
     /// Event time since when it is true.
+    #[serde(default)]
     pub since: Ms,
     /// When `rev` last grew.
+    #[serde(default)]
     pub updated_at: Ms,
     /// How late the news came, s.
+    #[serde(default)]
     pub late_s: u32,
     /// Somebody tests or exercises: nothing to run for.
+    #[serde(default)]
     pub exercise: bool,
     /// What was measured last, as far as it matters.
-    #[serde(deserialize_with = "super::incident::measurements")]
+    #[serde(default, deserialize_with = "super::incident::measurements")]
     pub value: Measurements,
     /// A fire's hydrants: those to drive to, then nearer ones that can't be trusted.
+    #[serde(default)]
     pub hydrants: Vec<NearHydrant>,
     /// Said when fewer than three of them can be trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hydrants_note: Option<Text>,
     /// How far it was escalated.
+    #[serde(default)]
     pub step: u8,
     /// When the next page is due if nobody does anything.
     pub next_step_at: Option<Ms>,
@@ -133,6 +219,27 @@ pub struct WireIncident {
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// Where it is; `None`: it was written before there were codes, or its device is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// Why nothing of it is acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<QuietCode>,
+    /// Why each of its conditions is true that can be so in more than one way.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<Condition, Reason>,
+    /// How many detectors say so; 0 of anything but a fire.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    pub detectors: u32,
+}
+
+const fn open() -> State {
+    State::Open
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_none_at_all(detectors: &u32) -> bool {
+    *detectors == 0
 }
 
 /// How often something was raised of late.
@@ -144,6 +251,112 @@ pub struct Flapping {
     pub times: u32,
     /// Within how long, s.
     pub within_s: u32,
+}
+
+impl Place {
+    /// A detector's building and floor; else the device's name, its address or its id.
+    fn of(device: &Device) -> Self {
+        if device.kind == Kind::Smoke && !device.building.is_empty() {
+            let (name, floor) = (device.building.clone(), device.floor.clone());
+            return Self::Building { name, floor };
+        }
+        let named = [&device.name, &device.address].into_iter().find(|name| !name.is_empty());
+        Self::Device { name: named.unwrap_or(&device.id).clone() }
+    }
+}
+
+impl WireIncident {
+    /// Reads one, whatever is missing or broken of it: what can't be read is left out, so that an
+    /// alert still goes out.
+    ///
+    /// # Errors
+    /// It is no JSON object, or lacks id, class, severity or title.
+    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text).or_else(|_| Self::of(serde_json::from_str(text)?))
+    }
+
+    /// The same of an object.
+    ///
+    /// # Errors
+    /// As of [`Self::read`].
+    pub fn of(members: Map<String, Value>) -> Result<Self, serde_json::Error> {
+        let whole = Value::Object(members);
+        if let Ok(read) = Self::deserialize(&whole) {
+            return Ok(read);
+        }
+        let Value::Object(members) = whole else { return Self::deserialize(whole) };
+        let (must, may): (Map<_, _>, Map<_, _>) =
+            members.into_iter().partition(|(key, _)| MUST.contains(&&**key));
+        // Each of the others is tried beside those, and kept if it can be read.
+        let fits = |key: &str, value: &Value| {
+            let mut one = must.clone();
+            one.insert(key.to_owned(), value.clone());
+            Self::deserialize(Value::Object(one)).is_ok()
+        };
+        let mut good = must.clone();
+        for (key, value) in may {
+            if fits(&key, &value) {
+                good.insert(key, value);
+            } else if let Value::Array(mut items) = value {
+                items.retain(|item| fits(&key, &Value::Array(vec![item.clone()])));
+                if !items.is_empty() {
+                    good.insert(key, Value::Array(items));
+                }
+            }
+        }
+        Self::deserialize(Value::Object(good))
+    }
+}
+
+/// What an incident can't be without.
+const MUST: [&str; 4] = ["id", "class", "severity", "title"];
+
+/// An incident's text, as it was written, with the page that it is sent for in its `page_id`.
+/// A text that can't be read stays as it is.
+#[must_use]
+pub fn with_page(wire: &str, page: IncidentId) -> String {
+    let stamped = serde_json::from_str::<Members>(wire).map(|mut members| {
+        let id = serde_json::value::to_raw_value(&page).ok();
+        let place = members.0.iter_mut().find(|(name, _)| name == "page_id");
+        match (place, id) {
+            (Some((_, value)), Some(id)) => *value = Cow::Owned(id),
+            (None, Some(id)) => members.0.push(("page_id".into(), Cow::Owned(id))),
+            (_, None) => {}
+        }
+        serde_json::to_string(&members)
+    });
+    stamped.and_then(|stamped| stamped).unwrap_or_else(|_| wire.to_owned())
+}
+
+/// An object's members in their order, each value's text as it was.
+struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an incident")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+                    members.push((Cow::Owned(name), Cow::Borrowed(value)));
+                }
+                Ok(Members(members))
+            }
+        }
+        from.deserialize_map(Reader)
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// Trusted hydrants a fire should have.
@@ -160,7 +373,9 @@ impl Incident {
                 device.map(|it| &*it.zone)
             }
         };
-        WireIncident {
+        let active = self.active().map(|member| &member.subject).collect::<BTreeSet<_>>().len();
+        let detectors = if self.class == Class::Fire { active } else { 0 };
+        let mut wire = WireIncident {
             id: self.id,
             rev: self.rev,
             station: self.station.clone(),
@@ -178,7 +393,7 @@ impl Incident {
                 lon: it.lon,
             }),
             zone: zone.filter(|it| !it.is_empty()).map(Into::into),
-            title: super::title::of(self, registry),
+            title: Text::default(),
             opened_at: self.opened_at,
             since: self.since,
             updated_at: self.updated_at,
@@ -199,16 +414,46 @@ impl Incident {
             flapping: self.most_flaps().map(|flaps| Flapping {
                 condition: flaps.condition,
                 times: flaps.times,
-                within_s: u32::try_from((flaps.last - flaps.first) / 1_000).unwrap_or(u32::MAX),
+                within_s: flaps.of_late().within_s,
             }),
             closed_at: self.closed_at,
             outcome: self.outcome,
+            place: self.place(registry),
+            quiet: self.quiet().map(QuietCode::of),
+            reasons: self.reasons(),
+            detectors: u32::try_from(detectors).unwrap_or(u32::MAX),
+        };
+        wire.title = super::title::of(&wire);
+        wire
+    }
+
+    /// Where it is; `None`: its device is nobody's.
+    fn place(&self, registry: &Registry) -> Option<Place> {
+        Some(match &self.subject {
+            Subject::Device(ix) => Place::of(registry.device(*ix)?),
+            Subject::Zone(zone) => Place::Zone { name: zone.clone() },
+            Subject::Area(id) => {
+                let station = registry.station(id).map(|station| &*station.name);
+                Place::Area { name: station.unwrap_or(id).into() }
+            }
+            Subject::Gateway => Place::Gateway,
+            Subject::Topic(topic) => Place::Topic { name: topic.clone() },
+        })
+    }
+
+    fn reasons(&self) -> BTreeMap<Condition, Reason> {
+        let mut reasons = BTreeMap::new();
+        for member in self.active() {
+            if let Some(reason) = member.reason {
+                reasons.entry(member.condition).or_insert(reason);
+            }
         }
+        reasons
     }
 
     fn reason(&self) -> Option<Box<str>> {
         if self.unverified {
-            return Some("unverified".into());
+            return Some(UNVERIFIED.into());
         }
         self.active().find_map(|member| member.reason).map(|reason| reason.as_str().into())
     }

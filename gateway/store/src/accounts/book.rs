@@ -6,14 +6,18 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use standpipe_rules::{Ms, plain};
 
 use super::AccountError;
+use super::audit::AuditCode;
 use super::lockout::{FORGOTTEN_MS, MOST_MS, locked_until};
 use super::role::Role;
 use super::secret::{digest, key};
 use crate::migrate::{MigrateError, migrate};
 
 /// Every change of the layout, oldest first. Files that were released never change.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_work.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_work.sql"),
+    include_str!("migrations/0003_codes.sql"),
+];
 /// The newest layout.
 pub const NEWEST: i64 = MIGRATIONS.len() as i64;
 /// How long a statement waits for the command line's, ms.
@@ -93,6 +97,8 @@ pub struct AuditLine {
     pub what: Box<str>,
     /// On what, in words.
     pub detail: Box<str>,
+    /// The same for programs.
+    pub code: AuditCode,
 }
 
 /// The open file.
@@ -218,7 +224,7 @@ impl Book {
         let sql = "INSERT INTO session (id, account, csrf, created_at, seen_at)
                    VALUES (?1, ?2, ?3, ?4, ?4)";
         tx.execute(sql, (digest(&id), name, csrf, now))?;
-        audit(&tx, now, name, ("signed_in", ""))?;
+        audit(&tx, (now, name, "signed_in"), "", &AuditCode::Text)?;
         tx.commit()?;
         Ok(id)
     }
@@ -245,7 +251,8 @@ impl Book {
         tx.execute(sql, [ATTEMPTS_AT_MOST])?;
         // Not of names that have no account: whoever guesses those must not fill the disk.
         if known_name(&tx, &name)? {
-            audit(&tx, now, &name, ("sign_in_failed", &format!("{failed} in a row")))?;
+            let code = AuditCode::InARow { times: failed };
+            audit(&tx, (now, &name, "sign_in_failed"), &code.words(), &code)?;
         }
         tx.commit()?;
         Err(if until > now { AccountError::Locked { until, now } } else { AccountError::Wrong })
@@ -345,7 +352,21 @@ impl Book {
         what: &str,
         detail: &str,
     ) -> Result<(), AccountError> {
-        Ok(audit(&self.conn, at, who, (what, detail))?)
+        Ok(audit(&self.conn, (at, who, what), detail, &AuditCode::Text)?)
+    }
+
+    /// The same, with more to say than an id.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`].
+    pub fn audit_as(
+        &mut self,
+        at: Ms,
+        who: &str,
+        what: &str,
+        code: &AuditCode,
+    ) -> Result<(), AccountError> {
+        Ok(audit(&self.conn, (at, who, what), &code.words(), code)?)
     }
 
     /// The audit log before a line, newest first.
@@ -353,13 +374,16 @@ impl Book {
     /// # Errors
     /// [`AccountError::Store`].
     pub fn audited(&self, before: i64, most: u32) -> Result<Vec<AuditLine>, AccountError> {
-        let sql =
-            "SELECT n, at, who, what, detail FROM audit WHERE n < ?1 ORDER BY n DESC LIMIT ?2";
+        let sql = "SELECT n, at, who, what, detail, code, parts FROM audit WHERE n < ?1
+                   ORDER BY n DESC LIMIT ?2";
         let mut statement = self.conn.prepare_cached(sql)?;
         let rows = statement.query_map((before, most), |row| {
             let (n, at) = (row.get(0)?, row.get(1)?);
-            let (who, what, detail) = (row.get(2)?, row.get(3)?, row.get(4)?);
-            Ok(AuditLine { n, at, who, what, detail })
+            let (who, what, detail): (_, Box<str>, Box<str>) =
+                (row.get(2)?, row.get(3)?, row.get(4)?);
+            let (code, parts): (Box<str>, Box<str>) = (row.get(5)?, row.get(6)?);
+            let code = AuditCode::stored((&code, &parts), &what, &detail);
+            Ok(AuditLine { n, at, who, what, detail, code })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -374,10 +398,18 @@ impl Book {
     }
 }
 
-fn audit(db: &Connection, at: Ms, who: &str, it: (&str, &str)) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO audit (at, who, what, detail) VALUES (?1, ?2, ?3, ?4)";
+fn audit(
+    db: &Connection,
+    (at, who, what): (Ms, &str, &str),
+    detail: &str,
+    code: &AuditCode,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO audit (at, who, what, detail, code, parts)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let (code, parts) = code.columns();
     // A name may be what somebody typed who could not sign in.
-    db.prepare_cached(sql)?.execute((at, plain(who), it.0, plain(it.1))).map(|_| ())
+    let row = (at, plain(who), what, plain(detail), code, plain(&parts));
+    db.prepare_cached(sql)?.execute(row).map(|_| ())
 }
 
 /// Letters of any language: people sign in with their own name.

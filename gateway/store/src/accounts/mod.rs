@@ -7,6 +7,7 @@
 //! | `secret` | passwords, and what is random |
 //! | `lockout` | how long nobody may try again |
 //! | [`book`] | the file `accounts.db`: every statement about accounts |
+//! | `audit` | what a line of the audit log says, as a code and in words |
 //! | `work` | what people did at devices, in the same file |
 //!
 //! They are in a file of their own beside the store: the engine stays the one writer of the
@@ -16,6 +17,7 @@
 //! Not here: HTTP, cookies and forms (`api::auth` and `console` of `standpipe_web`).
 
 mod area;
+mod audit;
 pub mod book;
 mod lockout;
 mod role;
@@ -32,6 +34,7 @@ use crate::files::Database;
 
 pub use area::{Area, area};
 pub(crate) use area::{DEVICES_OF, INCIDENTS_OF};
+pub use audit::{AuditCode, COMMAND_LINE, GATEWAY};
 pub use book::{Account, AuditLine, Book, Known, Token};
 pub use role::{Right, Role};
 pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
@@ -124,7 +127,7 @@ impl Accounts {
         let password = secret::password()?;
         let account = Account::new("admin", Role::Admin, None, now);
         book.add(&account, &secret::hashed(&password)?)?;
-        book.audit(now, "gateway", "account_added", "admin, the first")?;
+        book.audit_as(now, GATEWAY, "account_added", &AuditCode::FirstAdmin)?;
         Ok(Some(password))
     }
 

@@ -1,11 +1,12 @@
 //! Incidents: listed as they lie in the store, one with all that happened to it, and what people
 //! did about those of a device.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, State};
+use standpipe_rules::trail::TrailCode;
 use standpipe_shared::Severity;
 
 use super::list::{Source, Where};
@@ -20,7 +21,7 @@ const TRAIL_AT_MOST: u32 = 10_000;
 /// episodes are none: it got worse, work on it took longer, or silence broke the evidence.
 pub(super) const RELAPSED: &str =
     "EXISTS (SELECT 1 FROM trail a JOIN trail b ON b.incident = a.incident
-     WHERE a.incident = i.id AND a.hop = 'reopened' AND a.detail <> 'unverified'
+     WHERE a.incident = i.id AND a.hop = 'reopened' AND iif(a.code = '', a.detail, a.code) <> 'unverified'
          AND b.n < a.n AND b.hop IN ('resolved', 'verifying'))";
 
 /// Which incidents are wanted; nothing: all.
@@ -105,8 +106,10 @@ pub struct TrailEntry {
     pub hop: String,
     /// By whom: a person, a station, a device, `gateway`.
     pub by: String,
-    /// In words or numbers.
+    /// In words or numbers; nothing reads them but people.
     pub detail: String,
+    /// The same for programs; an entry that 0.1.0 wrote gets its code when it is read.
+    pub code: TrailCode,
     /// Of what people do: the authenticated name of who did it, beside `by`, which they claim.
     pub actor: String,
 }
@@ -131,18 +134,17 @@ pub fn one(
         Ok((RawValue::from_string(row.get(0)?)?, children.unwrap_or_default()))
     })?;
     let Some((wire, children)) = found else { return Ok(None) };
-    let sql =
-        "SELECT at, hop, by, detail, actor FROM trail WHERE incident = ?1 ORDER BY n LIMIT ?2";
-    let trail = all(db, sql, (&id, TRAIL_AT_MOST), |row| {
-        Ok(TrailEntry {
-            at: row.get(0)?,
-            hop: row.get(1)?,
-            by: row.get(2)?,
-            detail: row.get(3)?,
-            actor: row.get(4)?,
-        })
-    })?;
+    let sql = "SELECT at, hop, by, detail, actor, code, parts FROM trail WHERE incident = ?1
+               ORDER BY n LIMIT ?2";
+    let trail = all(db, sql, (&id, TRAIL_AT_MOST), trail_entry)?;
     Ok(Some(IncidentRecord { wire, trail, children }))
+}
+
+fn trail_entry(row: &Row<'_>) -> Result<TrailEntry, ReadError> {
+    let (hop, by, detail): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+    let (code, parts): (String, String) = (row.get(5)?, row.get(6)?);
+    let code = TrailCode::stored((&code, &parts), &hop, &by, &detail);
+    Ok(TrailEntry { at: row.get(0)?, hop, by, detail, code, actor: row.get(4)? })
 }
 
 /// What somebody did about an incident.

@@ -18,7 +18,7 @@ use super::body::{Body, Id, signed};
 use super::devices;
 use super::list::List;
 use super::params::Params;
-use super::problem::{Fault, Problem};
+use super::problem::{Code, Fault, Problem, Thing};
 use super::schema::CommandRow;
 use crate::api::who::Who;
 
@@ -113,7 +113,7 @@ pub async fn ask(
     let command = match done.map_err(|down| Problem::part_down(down.to_string()))? {
         Ok(command) => command.map_or_else(String::new, |it: Ulid| it.to_string()),
         Err(OrderRefused::UnknownDevice | OrderRefused::UnknownProfile) => {
-            return Err(Problem::unknown("device", &id));
+            return Err(Problem::unknown(Thing::Device, &id));
         }
         Err(many @ OrderRefused::TooMany { .. }) => {
             return Err(Problem::too_many(many.to_string()));
@@ -132,7 +132,7 @@ impl Ask {
                 detail: it.to_string(),
             };
             let faults: Vec<Fault> = bad.iter().map(fault).collect();
-            Problem::bad_members("bad-command", "Command out of range", &faults)
+            Problem::bad_members(Code::BadCommand, "Command out of range", &faults)
         })
     }
 }

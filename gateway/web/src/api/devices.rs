@@ -23,7 +23,7 @@ use super::ApiState;
 use super::body::{Body, Id};
 use super::list::List;
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use super::registration::{Registration, registered};
 use super::schema::{DeviceRow, Latest};
 use crate::api::who::Who;
@@ -205,7 +205,7 @@ pub async fn put(
         find(&api, &who.area, Reach::Own, &id).await?;
     }
     if !who.area.holds(&device.station) {
-        return Err(Problem::unknown("station", &device.station));
+        return Err(Problem::unknown(Thing::Station, &device.station));
     }
     api.engine.put_device(device).await.map_err(|down| Problem::part_down(down.to_string()))?;
     api.did(&who, "device_put", &id).await;
@@ -232,13 +232,13 @@ pub async fn seen_kind(api: &ApiState, area: &Area, id: &str) -> Result<Kind, Pr
 async fn kind_among(api: &ApiState, area: &Area, reach: Reach, id: &str) -> Result<Kind, Problem> {
     let (key, area) = (id.to_owned(), area.clone());
     let kind = api.store.read(move |db| view::kind(db, &area, reach, &key)).await?;
-    kind.ok_or_else(|| Problem::unknown("device", id))
+    kind.ok_or_else(|| Problem::unknown(Thing::Device, id))
 }
 
 async fn find(api: &ApiState, area: &Area, reach: Reach, id: &str) -> Result<Item, Problem> {
     let (key, area, now) = (id.to_owned(), area.clone(), api.clock.now());
     let found = api.store.read(move |db| view::one(db, &area, reach, &key, now)).await?;
-    let device = found.ok_or_else(|| Problem::unknown("device", id))?;
+    let device = found.ok_or_else(|| Problem::unknown(Thing::Device, id))?;
     Ok(Item::of(device, &api.profiles, now))
 }
 

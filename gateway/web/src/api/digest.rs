@@ -13,7 +13,7 @@ use standpipe_words::day::{Day, Hour};
 
 use super::ApiState;
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use crate::api::who::Who;
 
 /// The notices that were open at a day's hour (`[digest] at`), and those that ended since the day
@@ -58,7 +58,7 @@ pub async fn asked(api: &ApiState, who: &Who, uri: &Uri) -> Result<Asked, Proble
     let told = station.clone();
     let read =
         api.store.read(move |db| gather(db, (&area, told.as_deref()), day, (from, to))).await?;
-    let missing = || Problem::unknown("station", station.as_deref().unwrap_or_default());
+    let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or_default());
     Ok(Asked { day, over: over(&hour, day, now), digest: read.ok_or_else(missing)? })
 }
 

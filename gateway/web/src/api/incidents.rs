@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{Action, ActionKind, IncidentId, Refused, State as Stage};
+use standpipe_rules::incidents::{
+    Action, ActionKind, IncidentId, Refused, State as Stage, WireIncident,
+};
+use standpipe_rules::trail::TrailCode;
 use standpipe_shared::Severity;
 use standpipe_store::accounts::Right;
 use standpipe_store::readers::ReadError;
 use standpipe_store::views::incidents::{self as view, IncidentFilter, IncidentRecord, TrailEntry};
 use standpipe_words::cap::{self, Earlier};
-use standpipe_words::message::{Desk, Incident as Told};
+use standpipe_words::message::Desk;
 use ulid::Ulid;
 use utoipa::ToSchema;
 
@@ -25,7 +28,7 @@ use super::ApiState;
 use super::body::{self, Body, Id};
 use super::list::List;
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use super::schema::{Incident, WholeIncident};
 use crate::api::who::Who;
 
@@ -38,17 +41,28 @@ pub struct Hop {
     hop: String,
     /// By whom: a person, a station, a device, `gateway`.
     by: String,
-    /// In words or numbers.
+    /// In words or numbers, for people.
     detail: String,
+    /// The same for programs: `condition`, `flapping`, `page`, `outcome`, `part_of` …; left out
+    /// where `detail` is all there is, such as what somebody wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    /// What belongs to the code: `condition`, `step`, `to` …; left out where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    parts: Option<Value>,
     /// Of what people do: the authenticated name of who did it, beside `by`, which they claim.
     #[serde(skip_serializing_if = "String::is_empty")]
     actor: String,
 }
 
-impl From<TrailEntry> for Hop {
-    fn from(entry: TrailEntry) -> Self {
-        let TrailEntry { at, hop, by, detail, actor } = entry;
-        Self { at, hop, by, detail, actor }
+impl Hop {
+    fn of(entry: TrailEntry) -> serde_json::Result<Self> {
+        let TrailEntry { at, hop, by, detail, code, actor } = entry;
+        let (name, parts) = code.columns()?;
+        let (code, parts) =
+            (Some(name).filter(|_| code != TrailCode::Text), serde_json::from_str(&parts).ok());
+        Ok(Self { at, hop, by, detail, code, parts, actor })
     }
 }
 
@@ -138,7 +152,7 @@ pub async fn cap(
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[])?;
     let whole = whole(&api, &who, named(&id)?).await?;
-    let incident: Told = serde_json::from_value(Value::Object(whole)).map_err(ReadError::Row)?;
+    let incident = WireIncident::of(whole).map_err(ReadError::Row)?;
     let (number, sent) = (format!("{}.{}", incident.id, incident.rev), incident.updated_at);
     let first = Earlier { id: format!("{}.1", incident.id), sent: incident.opened_at };
     let earlier: &[Earlier] = if incident.rev > 1 { &[first] } else { &[] };
@@ -228,7 +242,7 @@ impl Act {
 /// # Errors
 /// 404.
 pub fn named(id: &str) -> Result<IncidentId, Problem> {
-    Ulid::from_string(id).map_err(|_| Problem::unknown("incident", id))
+    Ulid::from_string(id).map_err(|_| Problem::unknown(Thing::Incident, id))
 }
 
 /// One incident with its trail and its children.
@@ -242,14 +256,14 @@ pub async fn whole(
 ) -> Result<Map<String, Value>, Problem> {
     let area = who.area.clone();
     let found = api.store.read(move |db| view::one(db, &area, id)).await?;
-    let record = found.ok_or_else(|| Problem::unknown("incident", &id.to_string()))?;
+    let record = found.ok_or_else(|| Problem::unknown(Thing::Incident, &id.to_string()))?;
     Ok(with_trail(record).map_err(ReadError::Row)?)
 }
 
 fn with_trail(record: IncidentRecord) -> serde_json::Result<Map<String, Value>> {
     let IncidentRecord { wire, trail, children } = record;
     let mut incident: Map<String, Value> = serde_json::from_str(wire.get())?;
-    let trail: Vec<Hop> = trail.into_iter().map(Hop::from).collect();
+    let trail = trail.into_iter().map(Hop::of).collect::<serde_json::Result<Vec<Hop>>>()?;
     incident.insert("trail".to_owned(), serde_json::to_value(trail)?);
     incident.insert("children".to_owned(), serde_json::to_value(children)?);
     Ok(incident)

@@ -20,7 +20,7 @@ use super::ApiState;
 use super::body::{Body, Id, Moment, signed, text};
 use super::list::List;
 use super::params::Params;
-use super::problem::{Fault, Problem};
+use super::problem::{Code, Fault, Problem, Thing};
 use super::schema::ScopeOf;
 use crate::api::who::Who;
 
@@ -304,14 +304,19 @@ async fn worked(api: &ApiState, (scope, by): (&Scope, &str), job: Job) {
 async fn within(api: &ApiState, who: &Who, scope: Scope) -> Result<(), Problem> {
     let (area, of) = (who.area.clone(), scope.clone());
     let foreign = api.store.read(move |db| view::reaches_beyond(db, &area, &of));
-    let (kind, name) = scope.parts();
+    let kind = match &scope {
+        Scope::Device(_) => Thing::Device,
+        Scope::Zone(_) => Thing::Zone,
+        Scope::Station(_) => Thing::Station,
+    };
+    let (_, name) = scope.parts();
     if foreign.await? { Err(Problem::unknown(kind, name)) } else { Ok(()) }
 }
 
 fn refused(bad: &[BadAnnouncement]) -> Problem {
     let fault = |it: &BadAnnouncement| Fault { field: it.field(), detail: it.to_string() };
     let faults: Vec<Fault> = bad.iter().map(fault).collect();
-    Problem::bad_members("bad-announcement", "Announcement not possible", &faults)
+    Problem::bad_members(Code::BadAnnouncement, "Announcement not possible", &faults)
 }
 
 impl Announce {

@@ -48,7 +48,7 @@ use standpipe_engine::health::Health;
 use standpipe_machine::clock::Clock;
 use standpipe_rules::registry::Registry;
 use standpipe_series::Series;
-use standpipe_store::accounts::Accounts;
+use standpipe_store::accounts::{AccountError, Accounts, AuditCode};
 use standpipe_store::readers::Readers;
 use stream::Streams;
 use tokio::sync::Semaphore;
@@ -97,10 +97,19 @@ impl ApiState {
     pub async fn did(&self, who: &Who, what: &str, detail: &str) {
         let (at, name) = (self.clock.now(), who.name.clone());
         let (what, detail) = (what.to_owned(), detail.to_owned());
-        let kept = self.accounts.with(move |book| book.audit(at, &name, &what, &detail)).await;
-        if let Err(bad) = kept {
-            tracing::error!("{} did something that is not in the audit log: {bad}", who.name);
-        }
+        is_kept(who, self.accounts.with(move |book| book.audit(at, &name, &what, &detail)).await);
+    }
+
+    /// The same, with more to say than an id.
+    pub async fn did_as(&self, who: &Who, what: &str, code: AuditCode) {
+        let (at, name, what) = (self.clock.now(), who.name.clone(), what.to_owned());
+        is_kept(who, self.accounts.with(move |book| book.audit_as(at, &name, &what, &code)).await);
+    }
+}
+
+fn is_kept(who: &Who, kept: Result<(), AccountError>) {
+    if let Err(bad) = kept {
+        tracing::error!("{} did something that is not in the audit log: {bad}", who.name);
     }
 }
 

@@ -21,6 +21,118 @@ const RETRY_AFTER_S: u16 = 2;
 #[derive(Debug)]
 pub struct Problem(Box<Body>);
 
+/// What a refusal is, for programs: the end of its `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// A query parameter says something else than what is accepted.
+    BadParameter,
+    /// The body or a header does not say what it should.
+    BadRequest,
+    /// An announcement that can't be.
+    BadAnnouncement,
+    /// A command that can't be.
+    BadCommand,
+    /// Settings that can't be.
+    BadSettings,
+    /// No token, or another one.
+    Unauthorized,
+    /// A session's request that does not come from our own page.
+    NoProof,
+    /// Somebody who may not do that.
+    NotAllowed,
+    /// The demonstration serves one machine.
+    LoopbackOnly,
+    /// Nothing of that id.
+    Unknown,
+    /// No such path.
+    NoPath,
+    /// No such method.
+    NoMethod,
+    /// Not in this state.
+    NotNow,
+    /// Too many at once.
+    TooMany,
+    /// A body larger than anything that is taken.
+    TooLarge,
+    /// A body that does not say it is JSON.
+    NotJson,
+    /// More than the gateway serves.
+    Busy,
+    /// A part does not work.
+    PartDown,
+}
+
+impl Code {
+    /// The name on the wire.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadParameter => "bad-parameter",
+            Self::BadRequest => "bad-request",
+            Self::BadAnnouncement => "bad-announcement",
+            Self::BadCommand => "bad-command",
+            Self::BadSettings => "bad-settings",
+            Self::Unauthorized => "unauthorized",
+            Self::NoProof => "no-proof",
+            Self::NotAllowed => "not-allowed",
+            Self::LoopbackOnly => "loopback-only",
+            Self::Unknown => "unknown",
+            Self::NoPath => "no-path",
+            Self::NoMethod => "no-method",
+            Self::NotNow => "not-now",
+            Self::TooMany => "too-many",
+            Self::TooLarge => "too-large",
+            Self::NotJson => "not-json",
+            Self::Busy => "busy",
+            Self::PartDown => "part-down",
+        }
+    }
+}
+
+/// What is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// An incident.
+    Incident,
+    /// A device.
+    Device,
+    /// A hydrant among the devices.
+    Hydrant,
+    /// A pressure zone.
+    Zone,
+    /// A station.
+    Station,
+    /// An account.
+    Account,
+    /// A token.
+    Token,
+    /// What somebody announced.
+    Announcement,
+    /// A profile.
+    Profile,
+    /// A command.
+    Command,
+    /// A path of ours.
+    Path,
+}
+
+impl Thing {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Incident => "incident",
+            Self::Device => "device",
+            Self::Hydrant => "hydrant",
+            Self::Zone => "zone",
+            Self::Station => "station",
+            Self::Account => "account",
+            Self::Token => "token",
+            Self::Announcement => "announcement",
+            Self::Profile => "profile",
+            Self::Command => "command",
+            Self::Path => "path",
+        }
+    }
+}
+
 /// The body of every error answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -37,6 +149,12 @@ pub struct Body {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     incident: Option<Value>,
+    /// The same as in `type`.
+    #[serde(skip)]
+    code: Code,
+    /// What is not there, and its id as far as it is shown.
+    #[serde(skip)]
+    missing: Option<(Thing, String)>,
     /// What is wrong with each member of the body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -58,9 +176,11 @@ pub struct Fault {
 }
 
 impl Problem {
-    fn new(status: StatusCode, name: &str, title: &'static str, detail: String) -> Self {
+    fn new(status: StatusCode, code: Code, title: &'static str, detail: String) -> Self {
         Self(Box::new(Body {
-            r#type: format!("urn:standpipe:problem:{name}"),
+            r#type: format!("urn:standpipe:problem:{}", code.as_str()),
+            code,
+            missing: None,
             title,
             status: status.as_u16(),
             detail,
@@ -75,6 +195,23 @@ impl Problem {
         StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::BAD_REQUEST)
     }
 
+    /// What it is.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What is not there, and its id, where it is that.
+    pub fn missing(&self) -> Option<(Thing, &str)> {
+        self.0.missing.as_ref().map(|(what, id)| (*what, id.as_str()))
+    }
+
+    /// The same in other words.
+    #[cfg(test)]
+    pub fn reworded(mut self, detail: &str) -> Self {
+        detail.clone_into(&mut self.0.detail);
+        self
+    }
+
     /// What is wrong, with the value, and what to do.
     pub fn detail(&self) -> &str {
         &self.0.detail
@@ -83,24 +220,24 @@ impl Problem {
     /// 400: a query parameter says something else than what is accepted.
     pub fn bad_parameter(name: &str, value: &str, accepted: &str) -> Self {
         let detail = format!("parameter `{name}` is `{}`: use {accepted}", shown(value));
-        Self::new(StatusCode::BAD_REQUEST, "bad-parameter", "Bad query parameter", detail)
+        Self::new(StatusCode::BAD_REQUEST, Code::BadParameter, "Bad query parameter", detail)
     }
 
     /// 400: the body or a header does not say what it should.
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail.into())
+        Self::new(StatusCode::BAD_REQUEST, Code::BadRequest, "Bad request", detail.into())
     }
 
     /// 400: a member of the body that is no moment.
     pub fn bad_moment(field: &'static str, value: &str) -> Self {
         let detail = format!("{field} is `{}`: use {TIME}", shown(value));
-        Self::bad_members("bad-request", "Bad request", &[Fault { field, detail }])
+        Self::bad_members(Code::BadRequest, "Bad request", &[Fault { field, detail }])
     }
 
     /// 400: members of the body that say what can't be, each with what to do.
-    pub fn bad_members(name: &str, title: &'static str, faults: &[Fault]) -> Self {
+    pub fn bad_members(code: Code, title: &'static str, faults: &[Fault]) -> Self {
         let details: Vec<&str> = faults.iter().map(|it| it.detail.as_str()).collect();
-        let mut problem = Self::new(StatusCode::BAD_REQUEST, name, title, details.join("; "));
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, code, title, details.join("; "));
         problem.0.errors = faults.to_vec();
         problem
     }
@@ -109,20 +246,20 @@ impl Problem {
     pub fn unauthorized() -> Self {
         let detail = "no valid token or session: send `Authorization: Bearer …` with a token of \
                       an admin or the value of STANDPIPE_ADMIN_TOKEN, or sign in at /login";
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not signed in", detail.into())
+        Self::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, "Not signed in", detail.into())
     }
 
     /// 403: a session's request that does not prove that it comes from our own page.
     pub fn no_proof() -> Self {
         let detail = "the request does not prove that it comes from a page of the console: \
                       reload the page and try again";
-        Self::new(StatusCode::FORBIDDEN, "no-proof", "Not from our page", detail.into())
+        Self::new(StatusCode::FORBIDDEN, Code::NoProof, "Not from our page", detail.into())
     }
 
     /// 403: somebody who may not do that.
     pub fn not_allowed(role: &str) -> Self {
         let detail = format!("a {role} may not do that: ask somebody who may, or an admin");
-        Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
+        Self::new(StatusCode::FORBIDDEN, Code::NotAllowed, "Not allowed", detail)
     }
 
     /// 403: what belongs to no station, asked by somebody of some stations.
@@ -131,7 +268,7 @@ impl Problem {
             "{what} belongs to no station, and your account is of one: ask an admin of a district \
              or of all stations"
         );
-        Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
+        Self::new(StatusCode::FORBIDDEN, Code::NotAllowed, "Not allowed", detail)
     }
 
     /// 403: the demonstration serves this machine only.
@@ -141,7 +278,7 @@ impl Problem {
              localhost, 127.0.0.1 or [::1] from the same machine",
             shown(from)
         );
-        Self::new(StatusCode::FORBIDDEN, "loopback-only", "Only this machine", detail)
+        Self::new(StatusCode::FORBIDDEN, Code::LoopbackOnly, "Only this machine", detail)
     }
 
     /// 400: somebody shall be of a station that is not there.
@@ -150,40 +287,48 @@ impl Problem {
             "no station `{}`: import it first, or use one of GET /api/v1/stations",
             shown(id)
         );
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail)
+        Self::new(StatusCode::BAD_REQUEST, Code::BadRequest, "Bad request", detail)
     }
 
     /// 404: nothing of that id.
-    pub fn unknown(what: &str, id: &str) -> Self {
-        let detail = format!("no {what} `{}`: see GET /api/v1/{what}s", shown(id));
-        Self::new(StatusCode::NOT_FOUND, "unknown", "Not found", detail)
+    pub fn unknown(what: Thing, id: &str) -> Self {
+        let (id, name) = (shown(id), what.as_str());
+        let detail = format!("no {name} `{id}`: see GET /api/v1/{name}s");
+        Self::not_found(Code::Unknown, (what, id), detail)
+    }
+
+    fn not_found(code: Code, missing: (Thing, String), detail: String) -> Self {
+        let mut problem = Self::new(StatusCode::NOT_FOUND, code, "Not found", detail);
+        problem.0.missing = Some(missing);
+        problem
     }
 
     /// 404: no profile of that name.
     pub fn unknown_profile(name: &str) -> Self {
         let name = shown(name);
         let detail = format!("no profile `{name}`: use a built-in one, or one of `[profile.NAME]`");
-        Self::new(StatusCode::NOT_FOUND, "unknown", "Not found", detail)
+        Self::not_found(Code::Unknown, (Thing::Profile, name), detail)
     }
 
     /// 404: no command of that id.
     pub fn unknown_command(id: &str) -> Self {
-        let detail = format!("no command `{}` of this device: see the list of them", shown(id));
-        Self::new(StatusCode::NOT_FOUND, "unknown", "Not found", detail)
+        let id = shown(id);
+        let detail = format!("no command `{id}` of this device: see the list of them");
+        Self::not_found(Code::Unknown, (Thing::Command, id), detail)
     }
 
     /// 404: no announcement of that id.
     pub fn unknown_announcement(id: &str) -> Self {
         let id = shown(id);
         let detail = format!("no announcement `{id}`, or it is over: see GET /api/v1/maintenance");
-        Self::new(StatusCode::NOT_FOUND, "unknown", "Not found", detail)
+        Self::not_found(Code::Unknown, (Thing::Announcement, id), detail)
     }
 
     /// 404: no such path.
     pub fn no_path(path: &str) -> Self {
-        let detail =
-            format!("no path `{}`: see /api/openapi.json for those there are", shown(path));
-        Self::new(StatusCode::NOT_FOUND, "no-path", "Not found", detail)
+        let path = shown(path);
+        let detail = format!("no path `{path}`: see /api/openapi.json for those there are");
+        Self::not_found(Code::NoPath, (Thing::Path, path), detail)
     }
 
     /// 405: the path is there, the method is not.
@@ -193,14 +338,14 @@ impl Problem {
             shown(method),
             shown(path)
         );
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "no-method", "Method not allowed", detail)
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::NoMethod, "Method not allowed", detail)
     }
 
     /// 409: not in this state; the incident comes with it.
     pub fn not_now(action: &str, incident: Value) -> Self {
         let state = incident.get("state").and_then(Value::as_str).unwrap_or("unknown").to_owned();
         let detail = format!("`{action}` can't be done while the incident is `{state}`: reload it");
-        let mut problem = Self::new(StatusCode::CONFLICT, "not-now", "Not possible now", detail);
+        let mut problem = Self::new(StatusCode::CONFLICT, Code::NotNow, "Not possible now", detail);
         problem.0.members = incident.as_object().cloned().unwrap_or_default();
         problem.0.members.remove("title");
         problem.0.incident = Some(incident);
@@ -209,31 +354,31 @@ impl Problem {
 
     /// 409: the device has not done yet what it was told before.
     pub fn too_many(detail: String) -> Self {
-        Self::new(StatusCode::CONFLICT, "too-many", "Too many at once", detail)
+        Self::new(StatusCode::CONFLICT, Code::TooMany, "Too many at once", detail)
     }
 
     /// 413: a body larger than anything this API takes.
     pub fn too_large(limit: usize) -> Self {
         let detail = format!("the body is larger than {limit} bytes: send less");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large", detail)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, "Body too large", detail)
     }
 
     /// 415: a body that does not say it is JSON.
     pub fn not_json() -> Self {
         let detail = "the body is not JSON by its header: send `Content-Type: application/json`";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        Self::new(status, "not-json", "Not JSON", detail.into())
+        Self::new(status, Code::NotJson, "Not JSON", detail.into())
     }
 
     /// 503: more at once than the gateway serves, or slower than it waits.
     pub fn busy(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy", detail.into())
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, "Busy", detail.into())
     }
 
     /// 503: a part the request needs does not work now.
     pub fn part_down(detail: impl Into<String>) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self::new(status, "part-down", "A part does not work", detail.into())
+        Self::new(status, Code::PartDown, "A part does not work", detail.into())
     }
 }
 

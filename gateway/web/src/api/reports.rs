@@ -8,7 +8,7 @@ use axum::http::Uri;
 
 use super::ApiState;
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use crate::api::who::Who;
 use crate::report::{Asked, Month, Report, gather};
 
@@ -35,6 +35,6 @@ pub async fn monthly(
     let station = params.text("station")?;
     let asked = Asked { seen: who.area, station: station.clone(), month, zone };
     let report = gather(&api.store, asked, now).await?;
-    let missing = || Problem::unknown("station", station.as_deref().unwrap_or_default());
+    let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or_default());
     report.map(Json).ok_or_else(missing)
 }

@@ -1,6 +1,8 @@
 //! What answers look like that come from the store as they lie there: for the OpenAPI document.
 //! A test holds them against what the gateway really writes.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use standpipe_rules::Ms;
 use utoipa::ToSchema;
@@ -79,6 +81,29 @@ pub struct Incident {
     /// How it ended: `fire`, `repaired`, `recovered`, `false_alarm`, `test`, `exercise` or
     /// `maintenance`; left out until then.
     pub outcome: Option<String>,
+    /// Where it is, as the title says in words; left out where it was written by 0.1.0, or nobody
+    /// knows its device any more.
+    pub place: Option<IncidentPlace>,
+    /// Why nothing of it is acted on: `test`, `exercise`, `maintenance`, or `dispatch` for water
+    /// that a fire nearby wants; left out: it is in earnest.
+    pub quiet: Option<String>,
+    /// Why each of its conditions is true that can be so in more than one way, by its name; left
+    /// out where none is.
+    pub reasons: Option<BTreeMap<String, String>>,
+    /// How many detectors say so; left out of anything but a fire.
+    pub detectors: Option<u32>,
+}
+
+/// Where an incident is.
+#[derive(Serialize, ToSchema)]
+pub struct IncidentPlace {
+    /// What the place is: `building`, `device`, `zone`, `area`, `gateway` or `topic`.
+    pub kind: String,
+    /// Its name: of the building, the device (else its address, else its id), the zone, the
+    /// station, the topic; left out of the gateway.
+    pub name: Option<String>,
+    /// The floor of the building, as people write it; left out of anything else.
+    pub floor: Option<String>,
 }
 
 /// How often a condition was raised of late.
@@ -357,4 +382,6 @@ pub struct DigestLine {
     pub opened_at: Ms,
     /// When it was closed: Unix milliseconds, UTC; null: it was open at the end.
     pub closed_at: Option<Ms>,
+    /// Where it is, as of its incident.
+    pub place: Option<IncidentPlace>,
 }

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::body::{Body, Id};
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use super::wish::WishBody;
 use crate::api::who::Who;
 
@@ -246,7 +246,7 @@ async fn order(
         return Ok(());
     };
     Err(match refused {
-        OrderRefused::UnknownDevice => Problem::unknown("device", name),
+        OrderRefused::UnknownDevice => Problem::unknown(Thing::Device, name),
         OrderRefused::UnknownProfile => Problem::unknown_profile(name),
         OrderRefused::TooMany { .. } => Problem::too_many(refused.to_string()),
     })
@@ -262,7 +262,7 @@ struct Found {
 async fn found(api: &ApiState, area: &Area, id: String) -> Result<Found, Problem> {
     let (key, area) = (id.clone(), area.clone());
     let found = api.store.read(move |db| view::of_device(db, &area, &key)).await?;
-    let found = found.ok_or_else(|| Problem::unknown("device", &id))?;
+    let found = found.ok_or_else(|| Problem::unknown(Thing::Device, &id))?;
     let SettingsOf { device, own, profile, known } = found;
     let shown = Shown::of(own.as_ref(), profile.as_ref(), known.as_ref(), &device);
     Ok(Found { device, profile, shown })

@@ -15,7 +15,7 @@ use super::ApiState;
 use super::body::Id;
 use super::list::List;
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Problem, Thing};
 use super::schema::StationRow;
 use crate::api::who::Who;
 
@@ -73,5 +73,5 @@ pub async fn one(
     Params::read(&uri, &[])?;
     let key = id.clone();
     let found = api.store.read(move |db| view::one(db, &who.area, &key)).await?;
-    found.map(|station| Json(station.into())).ok_or_else(|| Problem::unknown("station", &id))
+    found.map(|station| Json(station.into())).ok_or_else(|| Problem::unknown(Thing::Station, &id))
 }

@@ -9,7 +9,7 @@ use standpipe_shared::{Kilopascals, Settings};
 use utoipa::ToSchema;
 
 use super::body::signed;
-use super::problem::{Fault, Problem};
+use super::problem::{Code, Fault, Problem};
 use crate::api::who::Who;
 
 /// Settings as they are wished. What is left out is the profile's.
@@ -73,7 +73,7 @@ impl WishBody {
                 faults.extend(more.map(|it| Fault { field: it.field(), detail: it.to_string() }));
             }
         }
-        Err(Problem::bad_members("bad-settings", "Settings out of range", &faults))
+        Err(Problem::bad_members(Code::BadSettings, "Settings out of range", &faults))
     }
 }
 

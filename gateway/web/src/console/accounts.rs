@@ -4,14 +4,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use standpipe_store::accounts::{
-    Account, AccountError, Area, PASSWORD_AT_LEAST, Right, Role, Token,
+    Account, AccountError, Area, AuditCode, PASSWORD_AT_LEAST, Right, Role, Token,
 };
 
 use super::layout;
 use super::refused;
 use super::text::{Say, say, words};
 use super::view::{Form, Oops, View};
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, Thing};
 
 const TITLE: Say = say("Accounts", "账户");
 const ROLE: Say = say("Role", "角色");
@@ -285,14 +285,10 @@ pub async fn change(view: View, sent: Form) -> Result<Response, Oops> {
             return again(&view, (words, &sent)).await;
         }
     };
-    let on = format!(
-        "{} {}{} {}",
-        sent.get("name"),
-        sent.get("id"),
-        sent.get("role"),
-        sent.get("station")
-    );
-    view.api.did(&view.who, &format!("account_{}", sent.get("do")), on.trim()).await;
+    let [name, id, role, station] =
+        ["name", "id", "role", "station"].map(|field| Box::from(sent.get(field)));
+    let code = AuditCode::Account { name, id, role, station };
+    view.api.did_as(&view.who, &format!("account_{}", sent.get("do")), code).await;
     match once {
         Some(once) => show(&view, &Shown { once: Some(once), wrong: None }).await,
         None => Ok(Redirect::to("/accounts").into_response()),
@@ -353,7 +349,7 @@ async fn mine(view: &View, name: &str) -> Result<(), NotDone> {
     let found = all.iter().find(|it| &*it.name == name);
     match found.filter(|it| reaches(view, it.station.as_deref())) {
         Some(_) => Ok(()),
-        None => Err(Problem::unknown("account", name).into()),
+        None => Err(Problem::unknown(Thing::Account, name).into()),
     }
 }
 
@@ -397,7 +393,7 @@ async fn drop_token(view: &View, id: &str) -> Result<(), NotDone> {
     let tokens = view.api.accounts.with(move |book| book.tokens(now)).await?;
     let found = tokens.into_iter().find(|it| it.id.to_string() == id);
     let found = found.filter(|it| reaches(view, it.station.as_deref()));
-    let it = found.ok_or_else(|| Problem::unknown("token", id))?;
+    let it = found.ok_or_else(|| Problem::unknown(Thing::Token, id))?;
     view.api.accounts.with(move |book| book.drop_token(it.id)).await?;
     Ok(())
 }

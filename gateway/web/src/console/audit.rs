@@ -1,10 +1,10 @@
-//! The audit log: who did what, newest first, in the visitor's words. It is kept in the words of
-//! the program, which stand behind each line's pointer.
+//! The audit log: who did what, newest first, in the visitor's words. What each line
+//! says is kept as a code; its name stands behind the line's pointer.
 
 use axum::http::Uri;
 use axum::response::Response;
 use maud::{Markup, html};
-use standpipe_store::accounts::{Area, AuditLine, Right, Role};
+use standpipe_store::accounts::{Area, AuditCode, AuditLine, COMMAND_LINE, GATEWAY, Right, Role};
 
 use super::accounts::role_name;
 use super::layout;
@@ -62,8 +62,8 @@ fn table(view: &View, lines: &[AuditLine]) -> Markup {
 /// Who: a person as they are called, and the program in words.
 fn who(lang: Lang, who: &str) -> &str {
     match who {
-        "gateway" => lang.of_say(words::GATEWAY),
-        "command line" => lang.of_say(say("command line", "命令行")),
+        GATEWAY => lang.of_say(words::GATEWAY),
+        COMMAND_LINE => lang.of_say(say("command line", "命令行")),
         person => person,
     }
 }
@@ -126,28 +126,21 @@ fn on_what(lang: Lang, it: &AuditLine) -> Markup {
 }
 
 fn in_words(lang: Lang, it: &AuditLine) -> String {
-    let detail = &*it.detail;
-    if let ("sign_in_failed", Some(n)) = (&*it.what, detail.strip_suffix(" in a row")) {
-        return lang.of_say(say("{} in a row", "连续 {} 次")).replace("{}", n);
-    }
-    match (&*it.what, detail) {
-        ("password_changed", "their own") => lang.of_say(say("their own", "本人")).to_owned(),
-        ("account_added", "admin, the first") => {
+    match &it.code {
+        AuditCode::Text => it.detail.to_string(),
+        AuditCode::InARow { times } => {
+            lang.of_say(say("{} in a row", "连续 {} 次")).replace("{}", &times.to_string())
+        }
+        AuditCode::Own => lang.of_say(say("their own", "本人")).to_owned(),
+        AuditCode::FirstAdmin => {
             lang.of_say(say("admin, the first", "admin（首个账户）")).to_owned()
         }
-        (what, _) if what.starts_with("account_") => with_role(lang, detail),
-        _ => detail.to_owned(),
+        AuditCode::Account { name, id, role, station } => {
+            let role = Role::named(role).map_or(&**role, |role| lang.of_say(role_name(role)));
+            let parts = [&**name, &**id, role, &**station].into_iter();
+            parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+        }
     }
-}
-
-/// `li officer t-1`: the role's name is a word, behind the account's.
-fn with_role(lang: Lang, detail: &str) -> String {
-    let word = |(n, it): (usize, &str)| match Role::named(it).filter(|_| n > 0) {
-        Some(role) => lang.of_say(role_name(role)).to_owned(),
-        None => it.to_owned(),
-    };
-    let words: Vec<String> = detail.split(' ').enumerate().map(word).collect();
-    words.join(" ")
 }
 
 #[cfg(test)]
@@ -155,7 +148,7 @@ mod tests {
     use super::{act, on_what};
     use crate::console::text::Lang;
     use standpipe_config::Language;
-    use standpipe_store::accounts::AuditLine;
+    use standpipe_store::accounts::{AuditCode, AuditLine};
 
     #[test]
     fn what_people_did_is_told_in_the_language_of_whoever_reads_it() {
@@ -199,6 +192,7 @@ mod tests {
                 who: "li".into(),
                 what: what.into(),
                 detail: detail.into(),
+                code: AuditCode::before(what, detail),
             };
             for (lang, expected) in [(en, english), (zh, chinese)] {
                 let said = on_what(lang, &line).into_string();

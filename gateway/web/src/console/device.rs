@@ -22,7 +22,7 @@ use super::text::{Say, say, words};
 use super::view::{Form, Oops, View, device_path, escaped};
 use super::work::{self, History};
 use crate::api::body::Id;
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, Thing};
 
 const NEWEST: Say = say("Newest reading", "最新读数");
 const HEARD: Say = say("Heard", "最近通信");
@@ -94,7 +94,7 @@ async fn read(view: &View, id: &str) -> Result<Known, Oops> {
         let Some(found) = detail(db, &area, &key, now)? else { return Ok(None) };
         Ok(Some((found, briefs(db, &area, Some(&key), now, LINES)?)))
     });
-    let (found, announced) = read.await?.ok_or_else(|| Problem::unknown("device", id))?;
+    let (found, announced) = read.await?.ok_or_else(|| Problem::unknown(Thing::Device, id))?;
     Ok(Known::of(found, announced, view))
 }
 
@@ -114,7 +114,7 @@ pub async fn registered(view: &View, id: &str) -> Result<Device, Oops> {
     if known.found.own {
         Ok(known.found.device)
     } else {
-        Err(Problem::unknown("device", id).into())
+        Err(Problem::unknown(Thing::Device, id).into())
     }
 }
 

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use standpipe_store::accounts::{AccountError, PASSWORD_AT_LEAST};
+use standpipe_store::accounts::{AccountError, AuditCode, PASSWORD_AT_LEAST};
 
 use super::layout;
 use super::refused::{self, LOCKED};
@@ -152,7 +152,7 @@ pub async fn password(view: View, sent: Form) -> Result<Response, Oops> {
         }
     };
     accounts.with(move |book| book.set_password(&name, &hash)).await?;
-    view.api.did(&view.who, "password_changed", "their own").await;
+    view.api.did_as(&view.who, "password_changed", AuditCode::Own).await;
     Ok(Redirect::to("/login").into_response())
 }
 

@@ -8,7 +8,7 @@ use standpipe_store::accounts::{AccountError, PASSWORD_AT_LEAST, PASSWORD_AT_MOS
 
 use super::layout;
 use super::text::{Lang, Say, say};
-use crate::api::problem::Problem;
+use crate::api::problem::{Code, Problem, Thing};
 
 const BOARD: Say = say("Board", "值班台");
 /// Of a name, or of whoever changes a password.
@@ -19,13 +19,21 @@ pub const LOCKED: Say =
 #[derive(Clone, Debug)]
 pub struct Refused {
     status: StatusCode,
+    code: Code,
+    /// What is not there, and its id.
+    missing: Option<(Thing, String)>,
     /// In English, for programs: what is wrong, with the value, and what to do.
     detail: String,
 }
 
 impl From<&Problem> for Refused {
     fn from(problem: &Problem) -> Self {
-        Self { status: problem.status(), detail: problem.detail().to_owned() }
+        Self {
+            status: problem.status(),
+            code: problem.code(),
+            missing: problem.missing().map(|(what, id)| (what, id.to_owned())),
+            detail: problem.detail().to_owned(),
+        }
     }
 }
 
@@ -44,21 +52,14 @@ impl Refused {
     }
 
     fn words(&self, lang: Lang) -> Markup {
-        let (said, exact) = match self.missing() {
-            Some((what, id)) => (missing(lang, what, id), None),
+        let (said, exact) = match &self.missing {
+            Some((what, id)) => (missing(lang, *what, id), None),
             None => (lang.of_say(plain(self)).to_owned(), self.exact()),
         };
         html! {
             p { (said) }
             @if let Some(detail) = exact { p.note lang="en" { (detail) } }
         }
-    }
-
-    /// `device`, `H-9`: of a 404 about something with an id.
-    fn missing(&self) -> Option<(&str, &str)> {
-        let said = (self.status == StatusCode::NOT_FOUND).then_some(&*self.detail)?;
-        let (what, rest) = said.strip_prefix("no ")?.split_once(" `")?;
-        Some((what, rest.split_once('`')?.0))
     }
 
     /// The exact words, where the plain ones leave something out.
@@ -80,16 +81,16 @@ fn title(status: StatusCode) -> Say {
 }
 
 /// A thing of an id that is not there, or is no business of theirs: which one is not said.
-fn missing(lang: Lang, what: &str, id: &str) -> String {
+fn missing(lang: Lang, what: Thing, id: &str) -> String {
     let name = lang.of_say(match what {
-        "incident" => say("incident", "警情"),
-        "device" => say("device", "设备"),
-        "hydrant" => say("hydrant", "消火栓"),
-        "station" => say("station", "站点"),
-        "account" => say("account", "账户"),
-        "token" => say("token", "令牌"),
-        "announcement" => say("announcement", "公告"),
-        _ => say("page", "页面"),
+        Thing::Incident => say("incident", "警情"),
+        Thing::Device => say("device", "设备"),
+        Thing::Hydrant => say("hydrant", "消火栓"),
+        Thing::Station => say("station", "站点"),
+        Thing::Account => say("account", "账户"),
+        Thing::Token => say("token", "令牌"),
+        Thing::Announcement => say("announcement", "公告"),
+        Thing::Zone | Thing::Profile | Thing::Command | Thing::Path => say("page", "页面"),
     });
     let words = say(
         "There is no {what} {id}. Its address may be mistyped, it may be over, or belong to another station.",
@@ -101,11 +102,11 @@ fn missing(lang: Lang, what: &str, id: &str) -> String {
 fn plain(it: &Refused) -> Say {
     match it.status {
         // Somebody whose page is older than their session, or who comes from elsewhere.
-        StatusCode::FORBIDDEN if it.detail.contains("prove") => say(
+        StatusCode::FORBIDDEN if it.code == Code::NoProof => say(
             "This page is too old to be sent, or the form is not ours. Open the page again and repeat it.",
             "页面已过期，或表单并非来自本系统。请重新打开页面后再试。",
         ),
-        StatusCode::FORBIDDEN if it.detail.contains("demonstration") => say(
+        StatusCode::FORBIDDEN if it.code == Code::LoopbackOnly => say(
             "This is a demonstration: its pages are open to this machine only.",
             "这是演示环境，页面仅限本机访问。",
         ),
@@ -181,7 +182,7 @@ pub fn account(lang: Lang, error: &AccountError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Refused, account};
-    use crate::api::problem::Problem;
+    use crate::api::problem::{Problem, Thing};
     use crate::console::text::Lang;
     use standpipe_config::Language;
     use standpipe_store::accounts::AccountError;
@@ -193,13 +194,21 @@ mod tests {
     #[rustfmt::skip] // a table
     fn people_are_told_in_their_language_and_never_of_an_api() {
         for (problem, en, zh) in [
-            (Problem::unknown("incident", "01K<"), "There is no incident 01K&lt;. ", "没有警情 01K&lt;："),
-            (Problem::unknown("device", "H-9"), "There is no device H-9. ", "没有设备 H-9："),
+            (Problem::unknown(Thing::Incident, "01K<"), "There is no incident 01K&lt;. ", "没有警情 01K&lt;："),
+            (Problem::unknown(Thing::Device, "H-9"), "There is no device H-9. ", "没有设备 H-9："),
             (Problem::unknown_announcement("7"), "There is no announcement 7. ", "没有公告 7："),
             (Problem::not_allowed("crew"), "Your role may not do that", "您的角色无权"),
             (Problem::no_proof(), "too old to be sent", "页面已过期"),
             (Problem::bad_parameter("page", "x", "a number"), "can't be understood", "无法理解"),
             (Problem::part_down("no disk"), "does not work now", "暂时无法使用"),
+            (Problem::forbidden("h"), "This is a demonstration", "这是演示环境"),
+            (Problem::no_path("/x"), "There is no page /x. ", "没有页面 /x："),
+            (Problem::unknown_profile("p"), "There is no page p. ", "没有页面 p："),
+            // Whatever the sentence for programs says.
+            (Problem::unknown(Thing::Device, "H-9").reworded("⟦⟧"), "There is no device H-9. ", "没有设备 H-9："),
+            (Problem::no_proof().reworded("⟦⟧"), "too old to be sent", "页面已过期"),
+            (Problem::forbidden("h").reworded("⟦⟧"), "This is a demonstration", "这是演示环境"),
+            (Problem::not_allowed("crew").reworded("prove no `x` demonstration"), "Your role may not do that", "您的角色无权"),
         ] {
             let told = Refused::from(&problem);
             for (lang, words) in [(EN, en), (ZH, zh)] {

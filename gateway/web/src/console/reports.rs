@@ -10,7 +10,7 @@ use super::layout;
 use super::text::{Lang, Say, moment, say, words};
 use super::view::{Oops, View};
 use crate::api::params::Params;
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, Thing};
 use crate::report::{Asked, Figures, Month, Report, Spread, gather};
 
 const TITLE: Say = say("Monthly report", "月度报告");
@@ -98,7 +98,7 @@ async fn asked(view: &View, uri: &Uri) -> Result<(Report, Month), Oops> {
     let station = params.raw("station").map(str::to_owned);
     let asked = Asked { seen: view.who.area.clone(), station: station.clone(), month, zone };
     let report = gather(&view.api.store, asked, view.now).await?;
-    let missing = || Problem::unknown("station", station.as_deref().unwrap_or(""));
+    let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or(""));
     Ok((report.ok_or_else(missing)?, month))
 }
 

@@ -17,7 +17,7 @@ use super::maintenance::name;
 use super::text::{Say, machine, say, words};
 use super::view::{Form, Oops, View, device_path};
 use crate::api::body::{Id, attachment, text};
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, Thing};
 
 const HISTORY: Say = say("Work history", "工作记录");
 const WITHDRAWN: Say = say("ended early", "提前结束");
@@ -277,7 +277,7 @@ pub async fn tested(view: View, Id(id): Id, sent: Form) -> Result<Response, Oops
     view.who.needs(Right::CheckHydrant)?;
     let device = super::device::registered(&view, &id).await?;
     if device.kind != Kind::Hydrant {
-        return Err(Problem::unknown("hydrant", &id).into());
+        return Err(Problem::unknown(Thing::Hydrant, &id).into());
     }
     let note = text("note", sent.get("note"))?;
     let number = |name| sent.get(name).trim().parse::<f64>().ok();

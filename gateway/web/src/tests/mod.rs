@@ -8,6 +8,7 @@ mod fleet;
 mod names;
 mod openapi;
 mod orders;
+mod other_words;
 mod pages;
 mod quarantine;
 mod refusals;
@@ -186,6 +187,12 @@ impl Served {
         serde_json::from_str(&text).unwrap_or_else(|bad| panic!("{path}: {bad} in {text}"))
     }
 
+    /// The same, with the token of `s3cret`.
+    pub async fn get_as_admin(&self, path: &str) -> Value {
+        let answer = self.ask("GET", path).bearer_auth("s3cret").send().await.unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
     /// Puts a small town into the store: a station, two hydrants, a detector, three incidents.
     pub fn town(&self) {
         self.row("station", &[("id", json!("S1")), ("json", station().to_string().into())]);
@@ -345,5 +352,6 @@ pub fn incident_wire() -> Value {
         "bearing_deg":90,"pressure_kpa":300.0,"measured_at":1,"trust":"ok"}],
         "hydrants_note":{"en":"few","zh":"少"},"step":1,"next_step_at":null,"page_id":null,
         "parent":ZONE,"reason":"unverified","detail":"d","topic":"t","payload":"p",
-        "flapping":{"condition":"smoke","times":4,"within_s":5},"closed_at":2,"outcome":"fire"})
+        "flapping":{"condition":"smoke","times":4,"within_s":5},"closed_at":2,"outcome":"fire",
+        "place":{"kind":"device","name":"n"}})
 }

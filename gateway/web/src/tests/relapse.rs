@@ -37,6 +37,12 @@ fn missing(api: &Served) {
 #[tokio::test]
 #[rustfmt::skip] // a table
 async fn a_relapse_is_what_failed_again_after_a_repair() {
+    // As 0.1.0 wrote it, and by its code, whatever its words are.
+    for (sql, code) in [
+        ("INSERT INTO trail (incident, at, hop, by, detail) VALUES (?1, 1, ?2, '', ?3)", false),
+        ("INSERT INTO trail (incident, at, hop, by, code, detail) VALUES (?1, 1, ?2, '', ?3, '⟦⟧')", true),
+        ("INSERT INTO trail (incident, at, hop, by, code, detail) VALUES (?1, 1, ?2, '', ?3, 'unverified')", true),
+    ] {
     for (story, hops, relapsed) in [
         ("first low, then dry",              &[("raised", "low"), ("reopened", "no_water")][..],                false),
         ("work took longer",                 &[("reopened", "no longer muted")],                               false),
@@ -49,8 +55,12 @@ async fn a_relapse_is_what_failed_again_after_a_repair() {
         let api = town().await;
         missing(&api);
         for (hop, detail) in hops {
-            let sql = "INSERT INTO trail (incident, at, hop, by, detail) VALUES (?1, 1, ?2, '', ?3)";
-            api.db.execute(sql, (WATER, hop, detail)).unwrap();
+            let says = match *detail {
+                "unverified" if code => "unverified",
+                _ if code => "condition",
+                words => words,
+            };
+            api.db.execute(sql, (WATER, hop, says)).unwrap();
         }
         let admin = Browser::of(&api, "root", Role::Admin, None).await;
         let page = admin.text("/devices/H-1").await;
@@ -59,5 +69,6 @@ async fn a_relapse_is_what_failed_again_after_a_repair() {
         let report: Value =
             serde_json::from_str(&admin.text("/api/v1/reports/monthly").await).unwrap();
         assert_eq!(report["this"]["relapsed"], u32::from(relapsed), "{story}: {report}");
+    }
     }
 }

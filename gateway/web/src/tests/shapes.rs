@@ -1,6 +1,9 @@
 //! Every answer as the contract writes it.
 
 use serde_json::{Value, json};
+use standpipe_rules::fact::Reason;
+use standpipe_rules::incidents::{Place, QuietCode, WireIncident};
+use standpipe_shared::Condition;
 
 use super::{CHILD, FIRE, NOON, Served, ZONE, device};
 
@@ -222,10 +225,7 @@ async fn the_document_names_every_path_and_the_incident_as_it_is_written() {
     assert_eq!(document["security"], json!([{"bearer":[]},{"session":[]}]));
     assert_eq!(document["paths"]["/readyz"]["get"]["security"], json!([{}]), "asked without");
     // What the rules write is what the document says.
-    let mut text = super::incident_wire();
-    text["hydrants"][0]["trust_reason"] = json!("too_old");
-    let written: standpipe_rules::incidents::WireIncident = serde_json::from_value(text).unwrap();
-    let written = serde_json::to_value(written).unwrap();
+    let written = serde_json::to_value(full()).unwrap();
     let schema = &document["components"]["schemas"]["Incident"]["properties"];
     let keys = |it: &Value| {
         let mut keys: Vec<String> = it.as_object().unwrap().keys().cloned().collect();
@@ -237,6 +237,28 @@ async fn the_document_names_every_path_and_the_incident_as_it_is_written() {
     assert_eq!(keys(hydrant), keys(&written["hydrants"][0]));
     let device = &document["components"]["schemas"]["IncidentDevice"]["properties"];
     assert_eq!(keys(device), keys(&written["device"]));
+    let place = &document["components"]["schemas"]["IncidentPlace"]["properties"];
+    assert_eq!(keys(place), keys(&written["place"]));
+}
+
+/// An incident with everything there is: a new member does not compile until it is named here, and
+/// then not pass until the document has it.
+#[rustfmt::skip] // a list
+fn full() -> WireIncident {
+    let mut text = super::incident_wire();
+    text["hydrants"][0]["trust_reason"] = json!("too_old");
+    let mut full: WireIncident = serde_json::from_value(text).unwrap();
+    full.place = Some(Place::Building { name: "School".into(), floor: "3".into() });
+    full.quiet = Some(QuietCode::Exercise);
+    full.reasons = [(Condition::Smoke, Reason::SinceUnknown)].into();
+    full.detectors = 2;
+    let WireIncident {
+        id: _, rev: _, station: _, class: _, severity: _, state: _, episode: _, conditions: _, device: _, zone: _,
+        title: _, opened_at: _, since: _, updated_at: _, late_s: _, exercise: _, value: _, hydrants: _,
+        hydrants_note: _, step: _, next_step_at: _, page_id: _, parent: _, reason: _, detail: _, topic: _,
+        payload: _, flapping: _, closed_at: _, outcome: _, place: _, quiet: _, reasons: _, detectors: _,
+    } = &full;
+    full
 }
 
 #[tokio::test]

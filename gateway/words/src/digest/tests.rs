@@ -128,3 +128,20 @@ fn it_is_never_longer_than_its_receiver_takes_and_says_how_much_is_left_out() {
         }
     }
 }
+
+#[test]
+fn what_the_place_says_is_not_said_again_whatever_the_title_says() {
+    for (kind, name, address, expected) in [
+        ("device", "学校路", "学校路", "- ⟦别的话⟧ · HY-0001 · 自"),
+        ("device", "HY-0001", "", "- ⟦别的话⟧ · 自"),
+        ("device", "校门口", "学校路", "- ⟦别的话⟧ · HY-0001 · 学校路 · 自"),
+    ] {
+        let mut it = digest();
+        let item = &mut it.items[0];
+        item.title.zh = "⟦别的话⟧".into();
+        item.address = address.into();
+        item.place = serde_json::from_value(json!({"kind": kind, "name": name})).unwrap();
+        let said = words(&it, &desk(Language::Chinese), Room::Bytes(64_000));
+        assert!(said.lines[2].starts_with(expected), "{}", said.lines[2]);
+    }
+}

@@ -4,7 +4,8 @@ use standpipe_shared::{Condition, Field, Measurements, Reading};
 
 use super::{Drill, at};
 use crate::changes::LedgerCounts;
-use crate::detect::admit::{self, Recent};
+use crate::detect::admit::{self, Arrival, Door, Order, Recent};
+use crate::registry::DeviceIx;
 use crate::{Changes, Ms};
 
 fn ledger(drill: &mut Drill) -> Vec<(u32, [u32; 5])> {
@@ -132,6 +133,47 @@ fn a_duplicate_far_back_is_known_as_long_as_it_is_recent() {
         restarted.run(&format!("01:00:00 @{ts} #1/{seq} temp_c=1"));
     }
     assert_eq!(restarted.out.counts.duplicates, 500, "also after a restart");
+}
+
+fn numbered(number: (u32, u32)) -> Arrival {
+    Arrival { number: Some(number), ts: 0, at: 0, print: 7, late: false }
+}
+
+fn door(came: &[(u32, u32)]) -> Door {
+    let mut door = Door::default();
+    for number in came {
+        door.admit(DeviceIx(0), &numbered(*number), false, &mut vec![]);
+    }
+    door
+}
+
+#[test]
+fn a_number_stands_before_or_after_those_that_came() {
+    let came = door(&[(1, 100)]);
+    for (number, order) in [
+        (Some((1, 101)), Order::Newer),
+        (Some((1, 10_100)), Order::Newer),
+        (Some((1, 10_101)), Order::Unclear),
+        (Some((1, 100)), Order::Unclear),
+        (Some((1, 99)), Order::JustBefore),
+        (Some((1, 37)), Order::JustBefore),
+        (Some((1, 36)), Order::Older),
+        (Some((2, 1)), Order::Newer),
+        (Some((0, 200)), Order::Older),
+        (None, Order::Unclear),
+    ] {
+        assert_eq!(came.order(number), order, "{number:?}");
+    }
+    assert_eq!(door(&[]).order(Some((1, 1))), Order::Unclear, "the first one");
+}
+
+#[test]
+fn a_message_is_known_by_its_number_and_its_content() {
+    let came = door(&[(1, 40), (1, 41)]);
+    assert!(came.knows(&numbered((1, 40))) && came.knows(&numbered((1, 41))));
+    assert!(!came.knows(&numbered((1, 42))));
+    assert!(!came.knows(&Arrival { print: 8, ..numbered((1, 40)) }), "other content");
+    assert!(!came.knows(&Arrival { number: None, ..numbered((1, 40)) }));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use standpipe_shared::Condition;
 
 use super::drill::{DAY, again, drill};
-use crate::incidents::WireIncident;
+use crate::incidents::{Place, QuietCode, WireIncident, with_page};
 
 #[test]
 fn a_fire_in_full() {
@@ -59,6 +59,8 @@ fn a_fire_in_full() {
         "step": 2,
         "next_step_at": at + 180_000,
         "page_id": null,
+        "place": { "kind": "building", "name": "Xinhua Building", "floor": "12" },
+        "detectors": 1,
     });
     let json = serde_json::to_string(&wire).expect("json");
     let found: serde_json::Value = serde_json::from_str(&json).expect("json");
@@ -189,4 +191,98 @@ fn the_worst_gives_the_title_and_detectors_are_counted() {
     assert_eq!(drill.wire(1).conditions, [Condition::LowPressure, Condition::HydrantOpen]);
     assert_eq!(drill.wire(2).title.en, "Smoke · Xinhua Building 12F · 3 detectors");
     assert_eq!(drill.wire(2).title.zh, "烟雾报警 · Xinhua Building 12层 · 3个探测器");
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn what_a_title_says_is_there_as_codes() {
+    let place = |of: &str| match of {
+        "SD-1" => Place::Building { name: "Xinhua Building".into(), floor: "12".into() },
+        "SD-4" => Place::Device { name: "SD-4 corner".into() },
+        "zone:Z1" => Place::Zone { name: "Z1".into() },
+        "area:T1" => Place::Area { name: "T1 station".into() },
+        _ => Place::Gateway,
+    };
+    for (of, condition, how, what, zh) in [
+        ("SD-1", "smoke", "", "Smoke", "烟雾报警"),
+        ("SD-4", "smoke", "late=28800", "Smoke (device's time 8 h old)", "烟雾报警（设备时间为8小时前）"),
+        ("SD-4", "offline", "reason=never", "Offline, never heard", "离线（从未上线）"),
+        ("zone:Z1", "zone_low_pressure", "", "Low pressure in many hydrants", "多处消火栓水压过低"),
+        ("area:T1", "blind_area", "", "Many devices silent", "大量设备失联"),
+        ("gateway", "gateway_blind", "", "The gateway hears no device", "网关收不到任何设备"),
+    ] {
+        let mut drill = super::drill::Drill::new(crate::incidents::Plan::default());
+        let said = ["raise", of, condition, how];
+        drill.happens(&said[..if how.is_empty() { 3 } else { 4 }], DAY);
+        let mut wire = drill.wire(1);
+        assert_eq!(wire.place, Some(place(of)));
+        assert_eq!((&*wire.what().en, &*wire.what().zh), (what, zh));
+        // Whatever its title says, and not only by its codes once it has none.
+        wire.title.en = "⟦x⟧".into();
+        assert_eq!(wire.what().en, what);
+        wire.place = None;
+        wire.title.en = "Something of before · here · 2 detectors".into();
+        assert_eq!(wire.what().en, "Something of before");
+    }
+    let drill = drill("02:00:00 raise SD-1 smoke test => #1 notice open e1");
+    assert_eq!(drill.wire(1).quiet, Some(QuietCode::Test));
+    assert_eq!(drill.wire(1).what().en, "Test: Smoke");
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn an_incident_is_read_whatever_is_missing_or_broken_of_it() {
+    let least = r#"{"id":"01JDF2VQ00000000000000000A","class":"fire","severity":"fire","title":{"en":"S","zh":"烟"}"#;
+    let read = |more: &str| WireIncident::read(&format!("{least}{more}}}")).expect("it goes out");
+    let bare = read("");
+    assert_eq!((bare.rev, &bare.device, &*bare.hydrants), (0, &None, &[][..]));
+    assert_eq!(bare.state, crate::incidents::State::Open);
+    for broken in [
+        r#","device":{"id":"S-1"}"#, r#","device":7"#, r#","state":"asleep""#, r#","state":null"#,
+        r#","value":[]"#, r#","hydrants":{"a":1}"#, r#","conditions":null"#, r#","since":"now""#,
+        r#","outcome":"eaten""#, r#","place":{"kind":"moon"}"#, r#","page_id":"x""#, r#","new":{}"#,
+        r#","flapping":{}"#, r#","zone":3"#, r#","hydrants_note":"few""#, r#","reasons":[1]"#,
+    ] {
+        assert_eq!(read(broken), bare, "{broken}");
+    }
+    let good = r#"{"id":"H","name":"","distance_m":1,"bearing_deg":2,"pressure_kpa":3,"measured_at":4,"trust":"ok"}"#;
+    let some = read(&format!(r#","rev":"x","conditions":["smoke","of_tomorrow"],"hydrants":[{{}},{good}],"since":9"#));
+    assert_eq!(some.conditions, [Condition::Smoke], "and the good ones stay");
+    assert_eq!((some.hydrants.len(), some.since, some.rev), (1, 9, 0));
+    for (key, bad) in [("id", "1"), ("class", "\"x\""), ("severity", "null"), ("title", "\"S\"")] {
+        let mut whole: serde_json::Map<_, _> = serde_json::from_str(&format!("{least}}}")).unwrap();
+        whole.insert(key.into(), serde_json::from_str(bad).unwrap());
+        assert!(WireIncident::of(whole.clone()).is_err(), "{key} is needed");
+        whole.remove(key);
+        assert!(WireIncident::of(whole).is_err(), "{key} is needed");
+    }
+    assert!(WireIncident::read("[]").is_err() && WireIncident::read("").is_err());
+}
+
+#[test]
+fn the_page_is_named_in_its_own_member_and_nowhere_else() {
+    let page = ulid::Ulid::from_parts(1, 2);
+    for (wire, expected) in [
+        (r#"{"id":"A","page_id":null}"#, format!(r#"{{"id":"A","page_id":"{page}"}}"#)),
+        (
+            r#"{"page_id":null,"name":"a \"page_id\":null b","far":[1.50, {"page_id":null}]}"#,
+            format!(
+                r#"{{"page_id":"{page}","name":"a \"page_id\":null b","far":[1.50, {{"page_id":null}}]}}"#
+            ),
+        ),
+        (r#"{"title":"没有"}"#, format!(r#"{{"title":"没有","page_id":"{page}"}}"#)),
+        ("not JSON", "not JSON".to_owned()),
+    ] {
+        assert_eq!(with_page(wire, page), expected);
+    }
+    let wire = serde_json::to_string(
+        &drill("02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1").wire(1),
+    )
+    .unwrap();
+    let id = format!("\"page_id\":\"{page}\"");
+    assert_eq!(
+        with_page(&wire, page),
+        wire.replace("\"page_id\":null", &id),
+        "every other byte stays"
+    );
 }

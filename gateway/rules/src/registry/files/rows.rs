@@ -199,7 +199,7 @@ impl<'a> Row<'a> {
     ) -> Box<str> {
         let text = self.get(column);
         if let Err(bad) = read(text) {
-            self.fault(column, bad.to_string().replace("not a name", "not an id"));
+            self.fault(column, format!("not an id: {}", bad.remedy()));
         }
         Box::from(text)
     }

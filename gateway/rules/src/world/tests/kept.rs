@@ -268,3 +268,37 @@ fn a_reading_whose_number_was_lost_never_confirms_one_of_equal_content() {
         assert_eq!(again.memory_body(H), world.memory_body(H), "the log says the same");
     }
 }
+
+#[test]
+fn what_a_device_says_of_itself_is_kept() {
+    let (mut world, mut out) = world();
+    let status = Message::Status {
+        area: "town".into(),
+        device: "S".into(),
+        online: true,
+        boot: Some(4),
+        firmware: Some("1.2.3".into()),
+        model: None,
+        interval_s: None,
+        reset: None,
+        rev: None,
+        lost: None,
+        storage: None,
+    };
+    world.step(&status, Arrived { retained: false, ..KEPT }, &mut out);
+    let told: Vec<_> = out.statuses.iter().map(|status| status.firmware.as_deref()).collect();
+    assert_eq!(told, [Some("1.2.3")]);
+}
+
+#[test]
+fn a_condition_of_the_gateway_stands_until_it_is_over() {
+    let (mut world, mut out) = world();
+    let stands = |world: &World| {
+        [Condition::RegistryFault, Condition::ClockFault].map(|of| world.gateway_stands(of))
+    };
+    assert_eq!(stands(&world), [false, false]);
+    world.gateway_condition(Condition::RegistryFault, Some("devices.csv:3"), T0, &mut out);
+    assert_eq!(stands(&world), [true, false]);
+    world.gateway_condition(Condition::RegistryFault, None, T0 + 1_000, &mut out);
+    assert_eq!(stands(&world), [false, false]);
+}

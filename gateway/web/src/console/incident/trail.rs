@@ -1,11 +1,14 @@
-//! What happened to an incident: every hop with the time between, in the visitor's words. The
-//! trail is kept in the words of the rules; what a person wrote is shown as it was written.
+//! What happened to an incident: every hop with the time between, in the visitor's words, which are
+//! made of its codes here; what a person wrote is shown as it was written.
 
 use std::collections::HashMap;
 
 use maud::{Markup, html};
 use serde::Deserialize;
 use standpipe_rules::Ms;
+use standpipe_rules::changes::Receiver;
+use standpipe_rules::incidents::{Unit, rounded};
+use standpipe_rules::trail::TrailCode;
 use standpipe_shared::Condition;
 
 use super::super::text::{Lang, Say, day, say, words};
@@ -20,6 +23,14 @@ const ALONE: Say = say("stands alone", "单独处理");
 const PART_OF: Say = say("belongs to", "属于");
 const TIMES: Say = say("{times} times in {number} {unit}", "{number}{unit}内{times}次");
 const EXERCISE: Say = say("exercise: ", "演练：");
+const UNVERIFIED: Say = say("nobody could see that the water stayed", "无法核实水压是否保持");
+const NO_LONGER_MUTED: Say = say("no longer muted", "静音已结束");
+const RAISED_AGAIN: Say = say("raised again", "再次报警");
+const TEST_GOES_ON: Say = say("the test does not end", "测试超时未结束");
+const OPEN_AFTER_FIRE: Say = say("still open after the fire", "火灾结束后仍开启");
+const OUTLASTS_PARENT: Say = say("still true after the zone's incident", "分区警情结束后仍未恢复");
+/// The gateway among those who do something: a name, and no word.
+const GATEWAY: &str = "gateway";
 
 /// One line of the trail, as the API gives it.
 #[derive(Deserialize)]
@@ -30,8 +41,11 @@ pub struct Line {
     pub hop: String,
     /// A person, a device, `station T1`, `webhook desk`, `gateway`.
     pub by: String,
-    /// In the words of the rules, or of a person.
+    /// In words.
     detail: String,
+    /// The same as a code; `None`: its words are all there is.
+    #[serde(flatten)]
+    code: Option<TrailCode>,
     /// Of what people do: who it was, by their account or their station's topic.
     #[serde(default)]
     actor: String,
@@ -55,7 +69,7 @@ pub fn trail(view: &View, lines: &[Line], names: &Names) -> Markup {
                         (view.clock(line.at))
                         span.gap { (between(view.lang, before, line.at)) }
                         strong { (view.say(words::hop(&line.hop))) }
-                        @if !line.by.is_empty() { span.by { (by(view.lang, &line.by, names)) (who(line, names)) } }
+                        @if !line.by.is_empty() { span.by { (by(view.lang, line, names)) (who(line, names)) } }
                         (detail(view.lang, line, names))
                     }
                 }
@@ -77,12 +91,15 @@ fn between(lang: Lang, before: Option<Ms>, at: Ms) -> String {
     }
 }
 
-/// Who did it: the gateway and receivers in words, people as they are called.
-pub fn by(lang: Lang, by: &str, names: &Names) -> String {
-    if by == "gateway" {
-        return lang.of_say(words::GATEWAY).to_owned();
+/// Who did it: the gateway and the receivers of pages in words, people as they are called.
+fn by(lang: Lang, line: &Line, names: &Names) -> String {
+    match (&line.code, &*line.hop) {
+        (Some(TrailCode::Page { to, .. }), "delivered" | "given_up" | "superseded") => {
+            receiver(lang, to, names)
+        }
+        _ if line.by == GATEWAY && line.actor.is_empty() => lang.of_say(words::GATEWAY).to_owned(),
+        _ => line.by.clone(),
     }
-    receiver(lang, by, names).unwrap_or_else(|| by.to_owned())
 }
 
 /// Who it was, behind what they call themselves, where that is not the same.
@@ -94,113 +111,77 @@ fn who(line: &Line, names: &Names) -> String {
     format!(" ({name})")
 }
 
-fn receiver(lang: Lang, text: &str, names: &Names) -> Option<String> {
-    if let Some(id) = text.strip_prefix("station ") {
-        let name = names.get(id).map_or(id, String::as_str);
-        return Some(format!("{} {name}", lang.of_say(STATION)));
+fn receiver(lang: Lang, to: &Receiver, names: &Names) -> String {
+    match to {
+        Receiver::Station(id) => {
+            let name = names.get(&**id).map_or(&**id, String::as_str);
+            format!("{} {name}", lang.of_say(STATION))
+        }
+        Receiver::Webhook(name) => format!("{} {name}", lang.of_say(WEBHOOK)),
     }
-    let name = text.strip_prefix("webhook ")?;
-    Some(format!("{} {name}", lang.of_say(WEBHOOK)))
 }
 
 fn detail(lang: Lang, line: &Line, names: &Names) -> Markup {
-    let other = line.detail.strip_prefix("belongs to ").filter(|_| line.hop == "attached");
     let text = in_words(lang, line, names);
     html! {
-        @if let Some(id) = other {
-            span.detail { (lang.of_say(PART_OF)) " " a href={ "/incidents/" (id) } { (id) } }
+        @if let Some(TrailCode::PartOf { incident }) = &line.code {
+            span.detail {
+                (lang.of_say(PART_OF)) " " a href={ "/incidents/" (incident) } { (incident) }
+            }
         } @else if !text.is_empty() {
             span.detail { (text) }
         }
     }
 }
 
-/// A detail in the visitor's words; as it is, where it is in nobody's table.
+/// What a line says, in the visitor's words; what somebody else wrote, as they wrote it.
 fn in_words(lang: Lang, line: &Line, names: &Names) -> String {
-    let as_it_is = || line.detail.clone();
-    match line.hop.as_str() {
-        "measured" | "received" | "raised" | "cleared" | "reopened" => {
-            let condition = line.detail.parse::<Condition>().ok().map(words::condition);
-            let why = condition.or_else(|| reopened(&line.detail));
-            let why = why.map(|it| lang.of_say(it).to_owned());
-            why.or_else(|| flapping(lang, &line.detail)).unwrap_or_else(as_it_is)
+    let condition = |of: &Condition| lang.of_say(words::condition(*of));
+    let Some(code) = &line.code else { return line.detail.clone() };
+    match code {
+        TrailCode::Text | TrailCode::Unreadable { .. } => line.detail.clone(),
+        TrailCode::Condition { condition: of } => condition(of).to_owned(),
+        TrailCode::Flapping { condition: of, times, within_s } => {
+            let (number, unit) = rounded(Ms::from(*within_s) * 1_000);
+            let often = lang
+                .of_say(TIMES)
+                .replace("{times}", &times.to_string())
+                .replace("{number}", &number.to_string())
+                .replace("{unit}", lang.of_say(time_unit(unit)));
+            format!("{}: {often}", condition(of))
         }
-        "paged" | "delivered" | "given_up" | "superseded" => {
-            paged(lang, line, names).unwrap_or_else(as_it_is)
+        TrailCode::Fault { condition: of, detail } => format!("{}: {detail}", condition(of)),
+        TrailCode::Page { step, repeat, to, why } => {
+            let mut said = lang.of_say(STEP).replace("{}", &step.to_string());
+            if *repeat > 0 {
+                said.push_str(&lang.of_say(REPEAT).replace("{}", &repeat.to_string()));
+            }
+            // Who has it is told beside it already, but for a page that is only made.
+            let made = line.hop == "paged";
+            let more = if made { receiver(lang, to, names) } else { why.to_string() };
+            if more.is_empty() { said } else { format!("{said} · {more}") }
         }
-        "closed" => lang.of_say(words::outcome(&line.detail)).to_owned(),
-        "attached" if line.detail == "stands alone" => lang.of_say(ALONE).to_owned(),
-        "forgotten" => String::new(), // the hop says it already
-        "commented" => match line.detail.strip_prefix("exercise: ") {
-            Some(note) => format!("{}{note}", lang.of_say(EXERCISE)),
-            None => as_it_is(),
-        },
-        _ => as_it_is(),
+        TrailCode::Outcome { outcome } => lang.of_say(words::outcome(outcome.as_str())).to_owned(),
+        TrailCode::StandsAlone => lang.of_say(ALONE).to_owned(),
+        TrailCode::Exercise { note } => format!("{}{note}", lang.of_say(EXERCISE)),
+        // Told otherwise: by a link, by the hop itself.
+        TrailCode::PartOf { .. } | TrailCode::Forgotten => String::new(),
+        TrailCode::Unverified => lang.of_say(UNVERIFIED).to_owned(),
+        TrailCode::NoLongerMuted => lang.of_say(NO_LONGER_MUTED).to_owned(),
+        TrailCode::RaisedAgain => lang.of_say(RAISED_AGAIN).to_owned(),
+        TrailCode::TestGoesOn => lang.of_say(TEST_GOES_ON).to_owned(),
+        TrailCode::OpenAfterFire => lang.of_say(OPEN_AFTER_FIRE).to_owned(),
+        TrailCode::OutlastsParent => lang.of_say(OUTLASTS_PARENT).to_owned(),
     }
 }
 
-/// `tamper: 17 times in 5 min`, or a condition and what else is said of it.
-fn flapping(lang: Lang, detail: &str) -> Option<String> {
-    let (condition, rest) = detail.split_once(": ")?;
-    let condition = lang.of_say(words::condition(condition.parse().ok()?));
-    let parts: Vec<&str> = rest.split(' ').collect();
-    let rest = match parts[..] {
-        [times, "times", "in", number, unit] => lang
-            .of_say(TIMES)
-            .replace("{times}", times)
-            .replace("{number}", number)
-            .replace("{unit}", lang.of_say(time_unit(unit)?)),
-        _ => rest.to_owned(),
-    };
-    Some(format!("{condition}: {rest}"))
-}
-
-fn time_unit(unit: &str) -> Option<Say> {
-    Some(match unit {
-        "s" => say("s", "秒"),
-        "min" => say("min", "分钟"),
-        "h" => say("h", "小时"),
-        "days" => say("days", "天"),
-        _ => return None,
-    })
-}
-
-/// Why an incident was opened again, where no condition says it.
-fn reopened(why: &str) -> Option<Say> {
-    Some(match why {
-        "unverified" => say("nobody could see that the water stayed", "无法核实水压是否保持"),
-        "no longer muted" => say("no longer muted", "静音已结束"),
-        "raised again" => say("raised again", "再次报警"),
-        "the test does not end" => say("the test does not end", "测试超时未结束"),
-        "still open after the fire" => say("still open after the fire", "火灾结束后仍开启"),
-        "still true after what stood for it" => {
-            say("still true after the zone's incident", "分区警情结束后仍未恢复")
-        }
-        _ => return None,
-    })
-}
-
-/// `step 2, repeat 1: station T1`, and, where it was given up, why. Who has it is told beside it
-/// already, but for a page that is only made.
-fn paged(lang: Lang, line: &Line, names: &Names) -> Option<String> {
-    let (step, rest) = line.detail.strip_prefix("step ")?.split_once(": ")?;
-    let (step, repeat) = match step.split_once(", repeat ") {
-        Some((step, repeat)) => (step, Some(repeat)),
-        None => (step, None),
-    };
-    let mut said = lang.of_say(STEP).replace("{}", step);
-    if let Some(repeat) = repeat {
-        said.push_str(&lang.of_say(REPEAT).replace("{}", repeat));
+const fn time_unit(unit: Unit) -> Say {
+    match unit {
+        Unit::Seconds => say("s", "秒"),
+        Unit::Minutes => say("min", "分钟"),
+        Unit::Hours => say("h", "小时"),
+        Unit::Days => say("days", "天"),
     }
-    let more = match rest.strip_prefix(&line.by) {
-        Some(why) => why.trim_start_matches([':', ' ']).to_owned(),
-        None => receiver(lang, rest, names)?,
-    };
-    if !more.is_empty() {
-        said.push_str(" · ");
-        said.push_str(&more);
-    }
-    Some(said)
 }
 
 #[cfg(test)]
@@ -208,9 +189,17 @@ mod tests {
     use super::{Line, Names, between, by, detail};
     use crate::console::text::Lang;
     use standpipe_config::Language;
+    use standpipe_rules::trail::TrailCode;
 
     const ZH: Lang = Lang::usual(Language::Chinese);
     const EN: Lang = Lang::usual(Language::English);
+
+    /// A line of before there were codes, as it is read today.
+    fn line(hop: &str, by: &str, detail: &str) -> Line {
+        let code = Some(TrailCode::stored(("", ""), hop, by, detail));
+        let (hop, by, detail) = (hop.to_owned(), by.to_owned(), detail.to_owned());
+        Line { at: 0, hop, by, detail, code, actor: String::new() }
+    }
 
     #[test]
     fn seconds_between_hops_are_told_to_the_tenth() {
@@ -243,7 +232,7 @@ mod tests {
             ("delivered", "station T1", "step 1: station T1",      "step 1</span>",       "第 1 级</span>"),
             ("given_up",  "webhook a",  "step 1: webhook aHTTP 404", "step 1 · HTTP 404", "第 1 级 · HTTP 404"),
             ("attached",  "gateway",    "stands alone",            "stands alone",        "单独处理"),
-            ("attached",  "gateway",    "belongs to 01K",          "belongs to <a href=\"/incidents/01K\"", "属于 <a"),
+            ("attached",  "gateway",    "belongs to 01KAV0000000000000000000W1",          "belongs to <a href=\"/incidents/01KAV0000000000000000000W1\"", "属于 <a"),
             ("closed",    "gateway",    "false_alarm",             "false alarm",         "误报"),
             ("commented", "li",         "exercise: autumn",        "exercise: autumn",    "演练：autumn"),
             ("commented", "li",         "no_water",                "no_water",            "no_water"),
@@ -251,21 +240,22 @@ mod tests {
             ("raised",    "gateway",    "registry_fault: line 3", ": line 3", ": line 3"),
             ("reopened",  "gateway",    "a new <reason>",          "a new &lt;reason&gt;", "a new &lt;"),
         ] {
-            let line = Line { at: 0, hop: hop.into(), by: who.into(), detail: text.into(),
-                actor: String::new() };
+            let line = line(hop, who, text);
             for (lang, expected) in [(EN, en), (ZH, zh)] {
                 let said = detail(lang, &line, &names).into_string();
                 assert!(said.contains(expected), "{hop} {text}: {said}");
             }
         }
-        let forgotten = Line { at: 0, hop: "forgotten".into(), by: "gateway".into(), actor: String::new(),
-            detail: "nothing was done for too long".into() };
+        let forgotten = line("forgotten", "gateway", "nothing was done for too long");
         assert_eq!(detail(ZH, &forgotten, &names).into_string(), "", "the hop says it");
         for (who, en, zh) in [
             ("gateway", "gateway", "网关"), ("station T1", "station 李渡所", "站点 李渡所"),
             ("station T9", "station T9", "站点 T9"), ("李雷", "李雷", "李雷"),
         ] {
-            assert_eq!((&*by(EN, who, &names), &*by(ZH, who, &names)), (en, zh));
+            let line = line("delivered", who, &format!("step 1: {who}"));
+            assert_eq!((&*by(EN, &line, &names), &*by(ZH, &line, &names)), (en, zh));
         }
+        let claimed = line("commented", "station T1", "");
+        assert_eq!(by(ZH, &claimed, &names), "station T1", "whoever calls themselves so");
     }
 }

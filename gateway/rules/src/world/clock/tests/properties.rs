@@ -268,7 +268,7 @@ impl Gateway {
             self.pages.push(id);
             say("pages", words);
         }
-        for TrailEntry { incident, at, hop, by, detail, actor: _ } in &out.trail {
+        for TrailEntry { incident, at, hop, by, detail, actor: _, code: _ } in &out.trail {
             let Some(label) = self.label(*incident) else { continue };
             let mut detail = detail.to_string();
             for id in &self.labels {
