@@ -272,7 +272,7 @@ fn commits(batch: usize) {
             let mut now = None;
             for delivery in rest.by_ref().take(batch) {
                 now = Some(delivery.arrived.at.told());
-                engine.take(Inbox::Delivery(delivery), T0);
+                engine.take(Inbox::Delivery(Box::new(delivery)), T0);
             }
             let Some(now) = now else { break };
             let block = engine.store().newest_block();
@@ -405,7 +405,7 @@ fn loading() {
             topic,
             parsed,
         };
-        engine.take(Inbox::Delivery(it), at);
+        engine.take(Inbox::Delivery(Box::new(it)), at);
         if n % 2_000 == 1_999 {
             engine.commit(at).unwrap();
         }

@@ -4,7 +4,7 @@
 //!
 //! Whatever becomes of it, the gateway starts: with another secret only the ids to come differ.
 
-use std::fmt::Write as _;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -37,10 +37,7 @@ pub fn secret(config: Option<&Path>, store: &Path) -> Secret {
         // Ids that can be guessed are better than no gateway.
         tracing::error!("the system gives nothing random ({bad}): ids can be guessed");
     }
-    let text = bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // writing to a String does not fail
-        text
-    });
+    let text = HEXLOWER.encode(&bytes);
     for place in places.iter().filter(|place| !place.exists()) {
         match write(place, format!("{text}\n").as_bytes(), Readers::Owner) {
             Ok(()) => {
@@ -61,16 +58,8 @@ pub fn secret(config: Option<&Path>, store: &Path) -> Secret {
 fn read(place: &Path) -> io::Result<Secret> {
     let text = read_text(place)?;
     let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not 64 hexadecimal digits");
-    let digits = text.trim().as_bytes();
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err(wrong());
-    }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
-    }
-    Ok(Secret::new(bytes))
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).map_err(|_| wrong())?;
+    Ok(Secret::new(bytes.try_into().map_err(|_| wrong())?))
 }
 
 #[cfg(test)]

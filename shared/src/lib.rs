@@ -5,6 +5,7 @@
 //! `standpipe-firmware` (device).
 #![no_std]
 
+mod chance;
 mod command;
 mod condition;
 mod name;
@@ -14,6 +15,7 @@ mod status;
 mod topic;
 mod units;
 
+pub use chance::SplitMix64;
 pub use command::{Command, Reply, Verb};
 pub use condition::{Class, Condition, Kind, Severity, UnknownCondition};
 #[cfg(feature = "unicode")]

@@ -80,7 +80,7 @@ impl Bench {
         loop {
             match self.inbox(PATIENCE) {
                 Some(Inbox::Lane { up: true, .. }) => return,
-                Some(Inbox::Delivery(delivery)) => self.early.borrow_mut().push_back(delivery),
+                Some(Inbox::Delivery(delivery)) => self.early.borrow_mut().push_back(*delivery),
                 other => panic!("the session does not come up: {other:?}"),
             }
         }
@@ -94,7 +94,7 @@ impl Bench {
         }
         loop {
             match self.inbox(within)? {
-                Inbox::Delivery(delivery) => return Some(delivery),
+                Inbox::Delivery(delivery) => return Some(*delivery),
                 _ => continue,
             }
         }

@@ -3,20 +3,21 @@
 //! A generator for what happens once (layout, happenings), and a stateless noise for what is
 //! sampled (sensors), so that how often the town is stepped changes nothing.
 
-/// A small seeded generator (SplitMix64; Steele, Lea and Flood 2014). Not for secrets.
+use standpipe_shared::SplitMix64;
+
+/// What a town is made with, and what happens in it. Not for secrets.
 #[derive(Clone, Debug)]
-pub struct Chance(u64);
+pub struct Chance(SplitMix64);
 
 impl Chance {
     /// The same `seed`, the same sequence.
     pub const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64(seed))
     }
 
     /// The next 64 bits.
     pub const fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(GOLDEN);
-        mix(self.0)
+        self.0.bits()
     }
 
     /// A whole number under `end`; 0 when `end` is 0.
@@ -31,14 +32,6 @@ impl Chance {
     }
 }
 
-const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-
-const fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
 /// 0 to 1 from the upper 24 bits, which an `f32` holds exactly.
 #[expect(clippy::cast_precision_loss, reason = "24 bits fit an f32")]
 fn unit(bits: u64) -> f32 {
@@ -47,7 +40,8 @@ fn unit(bits: u64) -> f32 {
 
 /// Noise from −1 to 1, in a bell's shape: a function of its arguments alone.
 pub fn noise(seed: u64, whose: u64, when: i64) -> f32 {
-    let start = mix(seed ^ mix(whose.wrapping_add(GOLDEN)) ^ when.cast_unsigned());
+    let whose = SplitMix64::mix(whose.wrapping_add(SplitMix64::STEP));
+    let start = SplitMix64::mix(seed ^ whose ^ when.cast_unsigned());
     let mut chance = Chance::new(start);
     (chance.between(-1.0, 1.0) + chance.between(-1.0, 1.0) + chance.between(-1.0, 1.0)) / 3.0
 }

@@ -3,6 +3,8 @@
 //! Waits double, and every device draws its own: when a broker comes back after an hour, a town
 //! of 10,000 devices is spread over half a minute and more, not over one second.
 
+use standpipe_shared::SplitMix64;
+
 use super::{Desk, Habits, Stay};
 use crate::{Radio, Uptime};
 
@@ -46,7 +48,7 @@ pub struct Retry {
     tried: Uptime,
     /// This device's share of the spread, 0 to 65,535; a new one for every failure.
     share: u16,
-    seed: u64,
+    chance: SplitMix64,
     /// Staying connected is a reason to dial, also when nothing waits: a command may.
     stay: Stay,
     most_ms: u64,
@@ -59,7 +61,8 @@ impl Retry {
     pub fn new(seed: u64, habits: &Habits) -> Self {
         let (stay, most_ms) = (habits.stay, habits.retry_ms);
         let (failures, tried, started) = (0, Uptime(0), false);
-        let mut it = Self { failures, tried, share: 0, seed, stay, most_ms, started };
+        let mut it =
+            Self { failures, tried, share: 0, chance: SplitMix64(seed), stay, most_ms, started };
         it.draw();
         it
     }
@@ -119,11 +122,8 @@ impl Retry {
     }
 
     fn draw(&mut self) {
-        // One step of splitmix64: any spread will do, as long as it differs between devices.
-        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        self.share = ((mixed ^ (mixed >> 31)) >> 48) as u16;
+        // Any spread will do, as long as it differs between devices.
+        self.share = (self.chance.bits() >> 48) as u16;
     }
 }
 

@@ -2,17 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
 
 use standpipe_firmware::{Contacts, Fault, Hand, Heard, Link, Pressure, Seen, Smoke};
-use standpipe_shared::{Celsius, Degrees, Kilopascals, Settings, Verb};
+use standpipe_shared::{Celsius, Degrees, Kilopascals, Settings, SplitMix64, Verb};
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
 pub struct Chance(pub u64);
 
 impl Chance {
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        let mut chance = SplitMix64(self.0);
+        let bits = chance.bits();
+        self.0 = chance.0;
+        bits
     }
 
     pub fn below(&mut self, end: u64) -> u64 {

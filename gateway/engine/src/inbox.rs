@@ -176,10 +176,13 @@ impl Acks {
 }
 
 /// Everything that can reach the engine.
+///
+/// The queues reserve all their places when the gateway starts, so that a place is small: what is
+/// large stands in a box, and takes memory only while it waits.
 #[derive(Debug)]
 pub enum Inbox {
     /// From a lane.
-    Delivery(Delivery),
+    Delivery(Box<Delivery>),
     /// A session with the broker came up or went down.
     Lane {
         /// Which.
@@ -383,7 +386,7 @@ impl EngineHandle {
         if !self.staged.more(&delivery) {
             return Err(Unavailable::Busy);
         }
-        queue.try_send(Inbox::Delivery(delivery)).map_err(|full| {
+        queue.try_send(Inbox::Delivery(Box::new(delivery))).map_err(|full| {
             if let TrySendError::Full(Inbox::Delivery(back)) = &full {
                 self.staged.less(back);
             }

@@ -198,7 +198,7 @@ impl Engine {
         debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
         self.due.messages += 1;
         match inbox {
-            Inbox::Delivery(delivery) => self.deliver(delivery),
+            Inbox::Delivery(delivery) => self.deliver(*delivery),
             Inbox::Lane { lane, up, at } => self.lane(lane, up, self.read(at)),
             Inbox::Delivered { page_id, at } => {
                 let at = self.read(at);

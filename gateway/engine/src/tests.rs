@@ -125,7 +125,7 @@ impl Bench {
         let topic = topic.into();
         let arrived = Stamp::after(at, self.engine.set).into();
         let delivery = Delivery { lane, epoch: 1, pkid, arrived, topic, parsed };
-        self.engine.take(Inbox::Delivery(delivery), at);
+        self.engine.take(Inbox::Delivery(Box::new(delivery)), at);
     }
 
     fn reads(&mut self, n: u32, seq: u32, kpa: f32, at: Ms) {
@@ -322,7 +322,7 @@ fn bad_messages_are_kept_in_bounds_and_acknowledged() {
     let topic = "t".into();
     let delivery =
         Delivery { lane: Lane::Alarm, epoch: 1, pkid: 0, arrived: T0.into(), topic, parsed };
-    bench.engine.take(Inbox::Delivery(delivery), T0);
+    bench.engine.take(Inbox::Delivery(Box::new(delivery)), T0);
     assert_eq!(bench.commit(T0 + 100).acks, [None, None], "QoS 0 wants no acknowledgement");
     assert_eq!(bench.count("SELECT MAX(LENGTH(payload)) FROM quarantine"), 4_096);
 }
@@ -399,6 +399,11 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
     let ledger = count("SELECT SUM(received) FROM ledger");
     assert_eq!(ledger, 5_000);
     assert_eq!(count("SELECT MIN(upto) FROM memory"), *rings.log.borrow());
+}
+
+#[test]
+fn a_place_in_a_queue_is_small_since_all_of_them_are_reserved() {
+    assert!(size_of::<Inbox>() <= 136, "{} bytes: box what is large", size_of::<Inbox>());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use standpipe_rules::Ms;
+use standpipe_shared::SplitMix64;
 
 /// The waits of one retrying thing.
 #[derive(Clone, Debug)]
@@ -11,7 +12,7 @@ pub struct Backoff {
     first: Duration,
     most: Duration,
     failures: u32,
-    seed: u64,
+    chance: SplitMix64,
 }
 
 impl Backoff {
@@ -19,7 +20,7 @@ impl Backoff {
     /// repeatable, and different between things with different seeds.
     #[must_use]
     pub const fn new(first: Duration, most: Duration, seed: u64) -> Self {
-        Self { first, most, failures: 0, seed }
+        Self { first, most, failures: 0, chance: SplitMix64(seed) }
     }
 
     /// The same, with the jitter of a name.
@@ -49,11 +50,8 @@ impl Backoff {
             self.first.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         let whole = doubled.min(self.most);
         self.failures = self.failures.saturating_add(1);
-        // One step of splitmix64: any spread will do, as long as it differs between peers.
-        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let share = ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
+        // Any spread will do, as long as it differs between peers.
+        let share = (self.chance.bits() >> 11) as f64 / (1_u64 << 53) as f64;
         whole.mul_f64(0.5 + share / 2.0)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standpipe_rules::Ms;
+use standpipe_rules::{DAY_MS, Ms};
 
 /// The first wait after a failure.
 pub const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -10,8 +10,8 @@ pub const FIRST_WAIT: Duration = Duration::from_millis(500);
 pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The longest wait a receiver may ask for.
 pub const LONGEST_ASKED: Duration = Duration::from_secs(600);
-/// After so long a page or a digest is given up, ms: 24 hours.
-pub const GIVE_UP_AFTER: Ms = 24 * 3_600_000;
+/// After so long a page or a digest is given up.
+pub const GIVE_UP_AFTER: Ms = DAY_MS;
 
 /// The wait after a failure: what the receiver asked for, within bounds, or `own`.
 #[must_use]

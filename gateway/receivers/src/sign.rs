@@ -1,7 +1,6 @@
 //! The signature by which a receiver knows that a page is ours and whole.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -12,11 +11,7 @@ pub const HEADER: &str = "X-Standpipe-Signature";
 /// of `secret_file`.
 #[must_use]
 pub fn signature(secret: &[u8], body: &[u8]) -> String {
-    let mut text = String::from("sha256=");
-    for byte in hmac_sha256(secret, body) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    format!("sha256={}", HEXLOWER.encode(&hmac_sha256(secret, body)))
 }
 
 /// HMAC-SHA256 (RFC 2104).

@@ -48,3 +48,9 @@ pub use world::World;
 
 /// Unix milliseconds, UTC; or a span of milliseconds where the name says so.
 pub type Ms = i64;
+/// A minute, ms.
+pub const MINUTE_MS: Ms = 60_000;
+/// An hour, ms.
+pub const HOUR_MS: Ms = 60 * MINUTE_MS;
+/// A day of 24 hours, ms; a day of the calendar may have 23 or 25.
+pub const DAY_MS: Ms = 24 * HOUR_MS;

@@ -30,7 +30,7 @@ use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::status::DeviceStatus;
 use crate::wire::{Arrived, Message};
-use crate::{Changes, Ms};
+use crate::{Changes, HOUR_MS, Ms};
 
 /// Everything that is remembered and decided.
 ///
@@ -126,7 +126,7 @@ impl World {
     /// Nothing has happened yet. `secret` makes the ids of incidents and pages.
     #[must_use]
     pub fn new(registry: Registry, plan: Plan, secret: Secret) -> Self {
-        let verify_ms = Ms::from(plan.verify_hours) * 3_600_000;
+        let verify_ms = Ms::from(plan.verify_hours) * HOUR_MS;
         let (watch, book) = (Watch::new(registry, verify_ms), Book::new(plan, secret));
         Self { watch, book, orders: Orders::default() }
     }

@@ -37,10 +37,6 @@ pub use record::{Record, RecordKind, RecordValue};
 pub const RAW_DAYS: i64 = 90;
 /// Hourly points are kept this long: 5 years.
 pub const HOURLY_DAYS: i64 = 5 * 365;
-/// One hour, ms.
-pub const HOUR_MS: Ms = 3_600_000;
-/// One day, ms.
-pub const DAY_MS: Ms = 24 * HOUR_MS;
 
 /// A history that is written by one and asked by many. Held as `Arc<dyn Series>`.
 pub trait Series: Send + Sync {

@@ -5,13 +5,13 @@
 //! `township`, the township above its station. Fields `name`, `address`, `lat`, `lon`, and what it
 //! is judged by: `min_kpa`, `max_kpa`, `interval_s`. What only the self-test uses is nowhere.
 
-use standpipe_rules::Ms;
 use standpipe_rules::registry::{Device, Registry};
 use standpipe_rules::selftest;
+use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_shared::Kind;
 use standpipe_store::{Reader, StoreError};
 
-use super::{DAY_MS, HOUR_MS, Record, RecordKind};
+use super::{Record, RecordKind};
 
 /// Devices written at once.
 const DEVICES: i64 = 500;

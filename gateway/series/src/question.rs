@@ -3,10 +3,10 @@
 //! Both series ask [`HistoryQuery::plan`], so that a question means the same to both.
 
 use serde::Serialize;
-use standpipe_rules::Ms;
+use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_shared::Field;
 
-use super::{DAY_MS, HOUR_MS, RAW_DAYS};
+use super::RAW_DAYS;
 
 /// The most points of one answer.
 pub const MOST_POINTS: usize = 20_000;
@@ -165,7 +165,7 @@ pub fn raw_since(now: Ms) -> Ms {
 #[cfg(test)]
 mod tests {
     use super::{HistoryError, HistoryQuery, Plan, Span, raw_since};
-    use crate::{DAY_MS, HOUR_MS};
+    use standpipe_rules::{DAY_MS, HOUR_MS};
     use standpipe_shared::Field;
 
     /// A whole hour; raw points begin 90 days before.

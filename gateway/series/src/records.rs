@@ -11,15 +11,15 @@
 
 use std::sync::Arc;
 
-use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::selftest;
+use standpipe_rules::{HOUR_MS, Ms};
 use standpipe_shared::Condition;
 use standpipe_store::views::history::{LedgerHours, TrailChange};
 use standpipe_store::{Reader, StoreError};
 
 use super::places::Places;
-use super::{HOUR_MS, Record, RecordKind, Series, SeriesError};
+use super::{Record, RecordKind, Series, SeriesError};
 
 /// Trail entries read at once.
 const ENTRIES: i64 = 500;

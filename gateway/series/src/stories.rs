@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
+use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_series::{
-    Batch, DAY_MS, HOUR_MS, HistoryError, HistoryPoint, HistoryQuery, RAW_DAYS, Series, Tags,
-    Written,
+    Batch, HistoryError, HistoryPoint, HistoryQuery, RAW_DAYS, Series, Tags, Written,
 };
 use standpipe_shared::{Field, Kind, Measurements};
 use standpipe_store::views::history::DeviceTags;

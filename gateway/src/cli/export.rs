@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use standpipe_config::Config;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::output::complain;
-use standpipe_rules::Ms;
-use standpipe_series::{DAY_MS, HistoryError, HistoryQuery, Series};
+use standpipe_rules::{DAY_MS, Ms};
+use standpipe_series::{HistoryError, HistoryQuery, Series};
 use standpipe_shared::{Field, Measurements, Reading};
 
 use super::{Failure, config};

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
@@ -12,7 +13,7 @@ use rcgen::{
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use standpipe_machine::private_file::{Readers, write};
-use standpipe_rules::Ms;
+use standpipe_rules::{DAY_MS, Ms};
 use time::OffsetDateTime;
 
 use super::{ProvisionError, read};
@@ -23,8 +24,6 @@ const NAME: &str = "Standpipe";
 const PROGRAMS: &str = "Standpipe programs";
 /// It outlives every device it lets in: 40 years, in days.
 const AUTHORITY_DAYS: i64 = 40 * 365;
-/// A day, ms.
-pub(super) const DAY_MS: Ms = 86_400_000;
 /// A device whose clock is a little behind is let in all the same.
 const BEFORE_MS: Ms = DAY_MS;
 /// Bytes of a serial number: enough that none comes twice.
@@ -146,7 +145,7 @@ impl Authority {
         it.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
         let certificate = it.signed_by(&key, &self.issuer)?.pem();
-        let serial = serial.iter().map(|byte| format!("{byte:02x}")).collect();
+        let serial = HEXLOWER.encode(&serial);
         Ok(Credential { certificate, key: key.serialize_pem(), serial })
     }
 
@@ -202,7 +201,6 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], ProvisionError> {
 }
 
 fn bytes(hex: &str) -> Result<Vec<u8>, ProvisionError> {
-    let pair = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
-    let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(pair).collect();
-    bytes.filter(|it| !it.is_empty()).ok_or_else(|| ProvisionError::Serial(hex.to_owned()))
+    let bytes = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok();
+    bytes.filter(|bytes| !bytes.is_empty()).ok_or_else(|| ProvisionError::Serial(hex.to_owned()))
 }

@@ -29,14 +29,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use account::account;
-use authority::{Authority, DAY_MS, Subject, Validity};
+use authority::{Authority, Subject, Validity};
 use ledger::{Ledger, Standing};
 use passwords::Passwords;
 use standpipe_machine::private_file::{Readers, write};
 use standpipe_machine::small_file;
-use standpipe_rules::Ms;
 use standpipe_rules::registry::{Device, Registry};
 use standpipe_rules::selftest::SELFTEST;
+use standpipe_rules::{DAY_MS, Ms};
 use standpipe_shared::ROOT;
 
 use self::bridges::Bridge;

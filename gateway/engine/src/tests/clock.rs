@@ -101,7 +101,7 @@ fn what_was_stamped_before_a_step_and_is_taken_after_it_is_neither_old_nor_to_co
         let parsed = parse(ROOT, topic.as_bytes(), br#"{"boot":1,"seq":1,"pressure_kpa":300}"#);
         let (lane, at, topic) = (Lane::Telemetry, (T0 + 900).into(), "".into());
         let delivery = Delivery { lane, epoch: 1, pkid: 1, arrived: at, topic, parsed };
-        bench.engine.take(Inbox::Delivery(delivery), T0 + 1_001 + by);
+        bench.engine.take(Inbox::Delivery(Box::new(delivery)), T0 + 1_001 + by);
         assert_eq!(bench.engine.world().summary(DeviceIx(0)).heard_at, Some(T0 + 900 + by));
     }
 }

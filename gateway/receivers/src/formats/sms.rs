@@ -4,8 +4,7 @@
 //! `{to}` the numbers, `{title}` one line, `{text}` all of it, `{url}` the link, `{page_id}`,
 //! `{secret}` the content of `secret_file`.
 
-use std::fmt::Write as _;
-
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use reqwest::header::HeaderName;
 use standpipe_rules::plain;
@@ -185,6 +184,9 @@ fn put(template: &str, values: &[(&str, String)], place: Place) -> String {
     out + rest
 }
 
+/// All but what RFC 3986 calls unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 fn escaped(value: &str, place: Place) -> String {
     match place {
         Place::Line => value.replace(['\r', '\n'], " "),
@@ -193,14 +195,7 @@ fn escaped(value: &str, place: Place) -> String {
             let quoted = serde_json::Value::from(value).to_string();
             quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned()
         }
-        Place::Query => value.bytes().fold(String::new(), |mut out, byte| {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-                out.push(char::from(byte));
-            } else {
-                let _ = write!(out, "%{byte:02X}"); // writing to a String does not fail
-            }
-            out
-        }),
+        Place::Query => utf8_percent_encode(value, RESERVED).to_string(),
     }
 }
 

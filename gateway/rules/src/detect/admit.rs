@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::{Condition, Field, Reading};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::Ms;
 use crate::changes::{LedgerCounts, LedgerRow, Logged};
 use crate::registry::DeviceIx;
+use crate::{HOUR_MS, Ms};
 
 /// Numbers below the highest one of a boot of which is known whether they came.
 const SEEN: u32 = u64::BITS;
@@ -25,8 +25,6 @@ pub const PRINTS: usize = 32;
 pub const STAMPS: usize = 12;
 /// Boots of a device that are counted side by side: a node sends what an earlier boot left.
 const BOOTS: usize = 2;
-/// Length of a row of the ledger.
-const HOUR: Ms = 3_600_000;
 /// Within a boot, a number further than this from the highest one belongs to another run: a wild
 /// number, or a device that counts anew. No device misses so many messages at once.
 const LEAP: u32 = 10_000;
@@ -260,7 +258,7 @@ impl Door {
         at: Ms,
         ledger: &mut Vec<LedgerRow>,
     ) {
-        let hour = u32::try_from(at.div_euclid(HOUR)).unwrap_or(0);
+        let hour = u32::try_from(at.div_euclid(HOUR_MS)).unwrap_or(0);
         let found = self.boots.iter().position(|it| it.highest > 0 && it.boot == boot);
         if let Some(found) = found {
             self.boots.swap(0, found);
@@ -344,7 +342,7 @@ impl Boot {
     fn close(&mut self, device: DeviceIx, ledger: &mut Vec<LedgerRow>) {
         let Self { boot, hour, counts, .. } = *self;
         if counts != LedgerCounts::default() {
-            ledger.push(LedgerRow { device, hour: Ms::from(hour) * HOUR, boot, counts });
+            ledger.push(LedgerRow { device, hour: Ms::from(hour) * HOUR_MS, boot, counts });
             self.counts = LedgerCounts::default();
         }
     }

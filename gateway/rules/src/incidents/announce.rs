@@ -10,20 +10,19 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::{Class, Condition, Kind};
 
 use super::mute::{Announced, Window};
-use crate::Ms;
 use crate::registry::{DeviceIx, Registry};
+use crate::{DAY_MS, HOUR_MS, Ms};
 
 /// Announcements at one time; beyond it nobody knows any more what is watched.
 pub const WINDOWS_MOST: usize = 1_000;
-const HOUR_MS: Ms = 3_600_000;
 /// The longest work, ms.
-const WORK_MOST: Ms = 30 * 24 * HOUR_MS;
+const WORK_MOST: Ms = 30 * DAY_MS;
 /// The longest walk test, ms: people go round once, and a forgotten one must not last the night.
 const WALK_MOST: Ms = 8 * HOUR_MS;
 /// The longest exercise, ms.
 const EXERCISE_MOST: Ms = HOUR_MS;
 /// An announcement may be made this long ahead, ms.
-const AHEAD_MOST: Ms = 365 * 24 * HOUR_MS;
+const AHEAD_MOST: Ms = 365 * DAY_MS;
 
 /// Whose devices are meant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,16 +12,14 @@ use standpipe_shared::{Class, Condition};
 use super::book::{Book, Cx};
 use super::state::{Event, State, step};
 use super::{Incident, Member, Quiet};
-use crate::Ms;
 use crate::changes::Hop;
 use crate::detect::signals;
 use crate::fact::{Raised, Subject};
 use crate::registry::Registry;
 use crate::trail::{Times, TrailCode};
+use crate::{HOUR_MS, Ms};
 
-/// The time in which sounds are counted.
-const HOUR_MS: Ms = 3_600_000;
-/// First-step sounds of one condition of one device within [`HOUR_MS`].
+/// First-step sounds of one condition of one device within an hour.
 const SOUNDS_MOST: usize = 3;
 /// How long a condition must be clear before its incident may end, where detection has no time of
 /// its own for it.

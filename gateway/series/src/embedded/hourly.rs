@@ -2,12 +2,12 @@
 //! too old is cut off. Always in small steps, between which a batch can be written.
 
 use rusqlite::{Connection, Transaction, params};
-use standpipe_rules::Ms;
+use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_shared::Field;
 
 use super::raw::Raw;
+use crate::HOURLY_DAYS;
 use crate::question::raw_since;
-use crate::{DAY_MS, HOUR_MS, HOURLY_DAYS};
 
 /// An hour is rolled up this long after its end; later readings cause it to be done again.
 const SETTLE_MS: Ms = 5 * 60 * 1_000;

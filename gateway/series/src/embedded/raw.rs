@@ -1,12 +1,12 @@
 //! Keeps readings, and notes which hours they belong to.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
+use standpipe_rules::{HOUR_MS, Ms};
 use standpipe_shared::Field;
 
 use crate::question::raw_since;
-use crate::{Batch, HOUR_MS, Refused, Written};
+use crate::{Batch, Refused, Written};
 
 /// No hour is noted.
 const NEVER: Ms = -1;

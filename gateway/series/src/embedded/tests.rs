@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use standpipe_machine::clock::Clock;
-use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
+use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_shared::{Field, Kind, Measurements};
 use standpipe_store::views::history::DeviceTags;
 use tempfile::TempDir;
 
 use super::{Embedded, MIGRATIONS, OpenError, connect, open};
-use crate::{Batch, DAY_MS, HOUR_MS, HOURLY_DAYS, HistoryQuery, RAW_DAYS, Series, Tags};
+use crate::{Batch, HOURLY_DAYS, HistoryQuery, RAW_DAYS, Series, Tags};
 
 #[path = "../stories.rs"]
 mod stories;

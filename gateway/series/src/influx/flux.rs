@@ -10,14 +10,14 @@ use fallible_iterator::FallibleIterator;
 use influxdb2::models::Query;
 use influxdb2::{Client, RequestError};
 use jiff::Timestamp;
-use standpipe_rules::Ms;
+use standpipe_rules::{DAY_MS, Ms};
 use standpipe_shared::{Name, Shape};
 use tokio::task::JoinSet;
 
 use super::line::stored;
 use crate::fold::Fold;
 use crate::question::{MOST_POINTS, Span};
-use crate::{DAY_MS, HistoryError, HistoryPoint, HistoryQuery, beginning};
+use crate::{HistoryError, HistoryPoint, HistoryQuery, beginning};
 
 /// Hourly points are asked for in pieces of this length, so that an answer stays small.
 const HOURLY_PIECE_MS: Ms = 366 * DAY_MS;

@@ -5,11 +5,10 @@
 //! because a gateway on a small machine hashes beside everything else. What was hashed with other
 //! settings is checked with those. Everything random comes from the system.
 
-use std::fmt::Write;
-
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 /// The shortest password somebody may choose, characters. NIST SP 800-63B asks for 8 at least.
@@ -72,7 +71,7 @@ pub fn password() -> Result<String, NoSecret> {
 /// # Errors
 /// [`NoSecret`].
 pub fn key() -> Result<String, NoSecret> {
-    Ok(hex(&random::<24>()?))
+    Ok(HEXLOWER.encode(&random::<24>()?))
 }
 
 /// What is kept of a key.
@@ -86,13 +85,6 @@ pub fn digest(key: &str) -> [u8; 32] {
 pub fn same(one: &str, other: &str) -> bool {
     let (one, other) = (digest(one), digest(other));
     one.iter().zip(other).fold(0, |unlike, (a, b)| unlike | (a ^ b)) == 0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // writing to a String does not fail
-        text
-    })
 }
 
 fn random<const N: usize>() -> Result<[u8; N], NoSecret> {

@@ -1,14 +1,12 @@
 //! What each device should have sent, and did: sums over hours.
 
 use rusqlite::Connection;
-use standpipe_rules::Ms;
+use standpipe_rules::{HOUR_MS, Ms};
 
 use super::list::{Source, Where};
 use super::{List, Page};
 use crate::accounts::Area;
 use crate::readers::ReadError;
-
-const HOUR_MS: Ms = 3_600_000;
 
 /// Which hours of which devices are summed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -111,7 +111,7 @@ pub async fn known(api: &ApiState, headers: &HeaderMap) -> Result<Who, Problem> 
         let found = api.accounts.with(move |book| book.token(&token, now)).await?;
         return let_in(api, found, |_| By::Token).await;
     }
-    let Some(cookie) = cookie(headers) else { return Err(Problem::unauthorized()) };
+    let Some(cookie) = cookie(headers, COOKIE) else { return Err(Problem::unauthorized()) };
     let found = session(&api.accounts, cookie, now).await?;
     let_in(api, found, |it| By::Session { csrf: (&*it.csrf).into() }).await
 }
@@ -150,12 +150,16 @@ fn everything(by: By) -> Who {
     Who { name: ADMIN.into(), role: Role::Admin, station: None, area: Area::All, by }
 }
 
-/// The value of our cookie.
+/// The value of a cookie.
+///
+/// By hand: `axum-extra` brings two more crates for these three lines, and writes the attributes of
+/// `Set-Cookie` in another order.
 #[must_use]
-pub fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|it| it.to_str().ok());
-    let mut pairs = lines.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+pub fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    let mut pairs =
+        lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -194,7 +198,7 @@ impl From<AccountError> for Problem {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
-    use super::{Token, cookie, is_loopback};
+    use super::{COOKIE, Token, cookie, is_loopback};
 
     #[test]
     fn an_empty_token_is_none() {
@@ -212,7 +216,7 @@ mod tests {
         ] {
             let line = HeaderValue::from_str(line).unwrap();
             let headers = HeaderMap::from_iter([(header::COOKIE, line.clone())]);
-            assert_eq!(cookie(&headers), found, "{line:?}");
+            assert_eq!(cookie(&headers, COOKIE), found, "{line:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use standpipe_rules::Ms;
+use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_series::{HistoryError, HistoryPoint, HistoryQuery};
 use standpipe_shared::{Field, Kind};
 use utoipa::ToSchema;
@@ -20,7 +20,6 @@ use super::params::Params;
 use super::problem::Problem;
 use crate::api::who::Who;
 
-const DAY_MS: Ms = 86_400_000;
 /// The step is chosen to give about so many points, when nobody says.
 const POINTS_AIMED_AT: Ms = 500;
 /// Steps that people like to read, ms.
@@ -137,7 +136,7 @@ fn step(text: &str) -> Result<Ms, Problem> {
         "" | "ms" => Some(1),
         "s" => Some(1_000),
         "m" => Some(60_000),
-        "h" => Some(3_600_000),
+        "h" => Some(HOUR_MS),
         "d" => Some(DAY_MS),
         _ => None,
     };

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use serde::Serialize;
-use standpipe_rules::Ms;
+use standpipe_rules::DAY_MS;
 use standpipe_store::views::ledger::{self as view, LedgerFilter, LedgerSum};
 use utoipa::ToSchema;
 
@@ -15,8 +15,6 @@ use super::list::List;
 use super::params::Params;
 use super::problem::Problem;
 use crate::api::who::Who;
-
-const DAY_MS: Ms = 24 * 3_600_000;
 
 /// One boot of one device, summed over the hours asked for.
 #[derive(Debug, Serialize, ToSchema)]

@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
-use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Announced, Announcement, BadAnnouncement, Scope};
+use standpipe_rules::{MINUTE_MS, Ms};
 use standpipe_shared::Condition;
 use standpipe_store::accounts::{Area, Job, Right, Work};
 use standpipe_store::readers::ReadError;
@@ -26,7 +26,6 @@ use crate::api::who::Who;
 
 /// How long an exercise lasts when nobody says, minutes.
 const EXERCISE_MIN: u32 = 10;
-const MINUTE_MS: Ms = 60_000;
 
 /// One announcement.
 #[derive(Debug, Serialize, ToSchema)]

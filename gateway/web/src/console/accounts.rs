@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
+use standpipe_rules::DAY_MS;
 use standpipe_store::accounts::{
     Account, AccountError, Area, AuditCode, PASSWORD_AT_LEAST, Right, Role, Token,
 };
@@ -38,7 +39,6 @@ const ACTION: Say = say("Change", "修改");
 
 /// The longest life of a token, days.
 const DAYS_AT_MOST: i64 = 366;
-const DAY_MS: i64 = 86_400_000;
 
 /// Everything about accounts.
 pub async fn page(view: View) -> Result<Response, Oops> {

@@ -108,7 +108,7 @@ pub async fn sign_out(
     if !is_ours(&headers) {
         return Err(Problem::no_proof().into());
     }
-    if let Some(key) = cookie(&headers).map(str::to_owned) {
+    if let Some(key) = cookie(&headers, COOKIE).map(str::to_owned) {
         api.accounts.with(move |book| book.sign_out(&key)).await?;
     }
     let gone = format!("{COOKIE}=; Max-Age=0; {}", attributes(&api));

@@ -8,8 +8,8 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::civil::DateTime;
 use maud::{Markup, html};
-use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Announced, Announcement, BadAnnouncement, Scope, mutable};
+use standpipe_rules::{HOUR_MS, Ms};
 use standpipe_shared::Condition;
 use standpipe_store::accounts::Right;
 use standpipe_store::views::maintenance::{self as view_of, WorkBrief};
@@ -65,7 +65,6 @@ const BEGIN: Say = say("Begin", "开始");
 const NO_TIME: Say = say("The time can't be read: choose it anew.", "时间无法识别，请重新选择。");
 const TIMES: Say = say("Times are those of", "时间所在时区：");
 
-const HOUR_MS: Ms = 3_600_000;
 /// Lines on the board and on a device's page, at most.
 pub const LINES: usize = 12;
 

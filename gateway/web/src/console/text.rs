@@ -8,19 +8,17 @@ pub use standpipe_words::{Lang, Say, say, terms as words};
 
 use standpipe_config::Language;
 
+use crate::api::auth::cookie;
+
 /// The cookie in which somebody's choice is kept.
 pub const LANGUAGE_COOKIE: &str = "language";
 
 /// What they chose, else what their browser prefers, else what is configured.
 #[must_use]
 pub fn chosen(headers: &HeaderMap, usual: Language) -> Lang {
-    let text = |name| headers.get(name).and_then(|it: &axum::http::HeaderValue| it.to_str().ok());
-    let cookies = text(header::COOKIE).unwrap_or("");
-    let chosen = cookies.split(';').filter_map(|it| it.trim().split_once('='));
-    let chosen = chosen.filter(|(name, _)| *name == LANGUAGE_COOKIE);
-    let chosen = chosen.filter_map(|(_, value)| Lang::named(value)).next();
-    let asked = text(header::ACCEPT_LANGUAGE).unwrap_or("");
-    chosen.or_else(|| preferred(asked)).unwrap_or(Lang::usual(usual))
+    let chosen = cookie(headers, LANGUAGE_COOKIE).and_then(Lang::named);
+    let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|asked| asked.to_str().ok());
+    chosen.or_else(|| preferred(asked?)).unwrap_or(Lang::usual(usual))
 }
 
 /// The first of our languages that the browser asks for, best first (RFC 9110 §12.5.4).

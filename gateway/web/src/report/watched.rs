@@ -4,12 +4,10 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use standpipe_rules::Ms;
+use standpipe_rules::{HOUR_MS, Ms};
 use standpipe_shared::Condition;
 use standpipe_store::LEDGER_MS;
 use standpipe_store::views::report::WatchedDevice;
-
-const HOUR_MS: Ms = 3_600_000;
 
 /// Devices at the end of a month, or now.
 #[derive(Debug, Default, PartialEq, Eq)]

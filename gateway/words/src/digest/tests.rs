@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use serde_json::json;
+use standpipe_rules::HOUR_MS;
 use standpipe_rules::digest::{Digest, LINES, ReasonCount, Unread};
 
 use super::{Room, words};
@@ -11,7 +12,6 @@ use crate::message::Desk;
 
 /// 2026-11-28, eight in the morning there.
 const EIGHT: i64 = 1_795_824_000_000;
-const HOUR: i64 = 3_600_000;
 
 fn desk(language: Language) -> Desk {
     let zone = TimeZone::get("Asia/Shanghai").unwrap();
@@ -21,17 +21,17 @@ fn desk(language: Language) -> Desk {
 fn line(n: usize, en: &str, zh: &str, closed_at: Option<i64>) -> serde_json::Value {
     json!({"id": format!("01KAV0000000000000000{n:05}"), "condition": "offline",
         "title": {"en": format!("{en} · School Rd"), "zh": format!("{zh} · 学校路")},
-        "station": "t1", "device": format!("HY-{n:04}"), "address": "学校路", "since": EIGHT - 30 * HOUR,
-        "opened_at": EIGHT - 29 * HOUR, "closed_at": closed_at})
+        "station": "t1", "device": format!("HY-{n:04}"), "address": "学校路", "since": EIGHT - 30 * HOUR_MS,
+        "opened_at": EIGHT - 29 * HOUR_MS, "closed_at": closed_at})
 }
 
 fn digest() -> Digest {
     let lines = [
         line(1, "Offline", "离线", None),
         line(2, "Battery low", "电量不足", None),
-        line(3, "Detector dirty", "探测器积尘", Some(EIGHT - 2 * HOUR)),
+        line(3, "Detector dirty", "探测器积尘", Some(EIGHT - 2 * HOUR_MS)),
     ];
-    let it = json!({"day": "2026-11-28", "station": "t1", "from": EIGHT - 24 * HOUR, "to": EIGHT,
+    let it = json!({"day": "2026-11-28", "station": "t1", "from": EIGHT - 24 * HOUR_MS, "to": EIGHT,
         "open": 2, "new": 1, "closed": 2, "more": 0, "items": lines, "counts": [
             {"condition": "offline", "open": 1, "new": 0, "closed": 1},
             {"condition": "battery_low", "open": 1, "new": 1, "closed": 0},

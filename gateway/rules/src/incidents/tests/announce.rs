@@ -7,12 +7,10 @@ use ulid::Ulid;
 
 use super::drill::{DAY, SECRET, drill};
 use super::town::town;
-use crate::Changes;
 use crate::incidents::{
     Announced, Announcement, BadAnnouncement, Book, Plan, Scope, Window, bulletins,
 };
-
-const HOUR: i64 = 3_600_000;
+use crate::{Changes, HOUR_MS};
 
 fn announcement(what: Announced, scope: Scope, conditions: &[Condition]) -> Announcement {
     Announcement {
@@ -20,7 +18,7 @@ fn announcement(what: Announced, scope: Scope, conditions: &[Condition]) -> Anno
         scope,
         conditions: conditions.iter().copied().collect(),
         from: DAY,
-        until: DAY + HOUR,
+        until: DAY + HOUR_MS,
         by: "Li".into(),
         note: "new valve".into(),
     }
@@ -63,8 +61,8 @@ fn it_holds_for_the_devices_that_belong_there() {
 fn each_station_is_told_of_its_own_lost_hydrants() {
     let dry = [Condition::NoWater];
     let later = Announcement {
-        from: DAY + HOUR,
-        until: DAY + 2 * HOUR,
+        from: DAY + HOUR_MS,
+        until: DAY + 2 * HOUR_MS,
         ..announcement(Announced::Maintenance, device("HY-5"), &dry)
     };
     let windows = [
@@ -78,7 +76,7 @@ fn each_station_is_told_of_its_own_lost_hydrants() {
     let seen: Vec<String> = works
         .map(|(station, it)| {
             let ids: Vec<&str> = it.hydrants.iter().map(|it| &*it.id).collect();
-            format!("{station} in {} h: {}", (it.from - DAY) / HOUR, ids.join(" "))
+            format!("{station} in {} h: {}", (it.from - DAY) / HOUR_MS, ids.join(" "))
         })
         .collect();
     let wanted = ["T1 in 0 h: HY-1 HY-2 HY-3 HY-4", "T2 in 0 h: HY-5", "T2 in 1 h: HY-5"];
@@ -104,13 +102,13 @@ fn what_cannot_be_announced_says_why() {
             &["zone: zone `Z9` is not known, or has no device: look at the list of them"]),
         (Announcement { until: DAY, ..work(&[NoWater]) },
             &["until: until is 1763942400000, and it would be over: set a later time, in Unix ms"]),
-        (Announcement { from: DAY - 2 * HOUR, until: DAY - HOUR, ..work(&[NoWater]) },
+        (Announcement { from: DAY - 2 * HOUR_MS, until: DAY - HOUR_MS, ..work(&[NoWater]) },
             &["until: until is 1763938800000, and it would be over: set a later time, in Unix ms"]),
-        (Announcement { until: DAY + 721 * HOUR, ..work(&[NoWater]) },
+        (Announcement { until: DAY + 721 * HOUR_MS, ..work(&[NoWater]) },
             &["until: until is 721 h after from: set 720 h at most"]),
-        (Announcement { until: DAY + 9 * HOUR, ..walk(&[]) },
+        (Announcement { until: DAY + 9 * HOUR_MS, ..walk(&[]) },
             &["until: until is 9 h after from: set 8 h at most"]),
-        (Announcement { from: DAY + 8_761 * HOUR, until: DAY + 8_762 * HOUR, ..work(&[NoWater]) },
+        (Announcement { from: DAY + 8_761 * HOUR_MS, until: DAY + 8_762 * HOUR_MS, ..work(&[NoWater]) },
             &["from: from is 1795482000000, over a year ahead: announce it later"]),
         (drill(zone(), &[Smoke]),             &[one]),
         (drill(device("HY-1"), &[Smoke]),     &[one]),
@@ -119,9 +117,9 @@ fn what_cannot_be_announced_says_why() {
     ] {
         assert_eq!(window(it.clone()).map(|_| ()), Err(wanted.iter().map(ToString::to_string).collect()), "{it:?}");
     }
-    assert!(window(Announcement { until: DAY + 720 * HOUR, ..work(&[NoWater]) }).is_ok());
-    let year = DAY + 8_760 * HOUR;
-    assert!(window(Announcement { from: year, until: year + HOUR, ..work(&[NoWater]) }).is_ok());
+    assert!(window(Announcement { until: DAY + 720 * HOUR_MS, ..work(&[NoWater]) }).is_ok());
+    let year = DAY + 8_760 * HOUR_MS;
+    assert!(window(Announcement { from: year, until: year + HOUR_MS, ..work(&[NoWater]) }).is_ok());
     assert!(window(drill(device("SD-1"), &[Heat])).is_ok());
 }
 
@@ -177,7 +175,7 @@ fn where_it_burns_there_is_no_exercise() {
         let it = window(announcement(Announced::Exercise, device("SD-4"), &[condition])).unwrap();
         let mut out = Changes::default();
         let mut book = std::mem::replace(&mut drill.book, Book::new(Plan::default(), SECRET));
-        let refused = drill.look(|view| book.exercise(view, it, DAY + 2 * HOUR + 1, &mut out));
+        let refused = drill.look(|view| book.exercise(view, it, DAY + 2 * HOUR_MS + 1, &mut out));
         drill.book = book;
         assert_eq!(refused, Err(BadAnnouncement::Burns { device: "SD-4".into() }), "{condition:?}");
         assert!(!out.windows && out.incidents.is_empty(), "{out:?}");

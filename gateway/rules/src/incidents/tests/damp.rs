@@ -7,11 +7,9 @@ use standpipe_shared::{Class, Severity};
 
 use super::drill::{DAY, Drill, drill, time};
 use super::property::cases;
-use crate::Ms;
 use crate::changes::{Page, Receiver};
 use crate::incidents::{Plan, State};
-
-const HOUR: Ms = 3_600_000;
+use crate::{HOUR_MS, Ms};
 
 /// 50 times on and off within 5 s, from that moment; `ends` on what it ends.
 fn flap(drill: &mut Drill, of: &str, condition: &str, times: u32, ends: &str) -> Ms {
@@ -55,7 +53,7 @@ fn what_flaps_sounds_three_times_an_hour_and_is_one_incident() {
             assert_eq!(drill.labels.len(), 1, "one incident: {what}");
             let its = drill.trail_of(1).len();
             assert!(its < 40, "{its} lines: {what}: {:#?}", drill.trail_of(1));
-            wait(&mut drill, end + 2 * HOUR);
+            wait(&mut drill, end + 2 * HOUR_MS);
             let sounds = first_steps(&drill.pages);
             let home = &sounds[&Receiver::Station("T1".into())];
             let active = drill.incident(1).is_active();
@@ -65,7 +63,7 @@ fn what_flaps_sounds_three_times_an_hour_and_is_one_incident() {
                 "{what}"
             );
             if let Some(last) = home.get(3) {
-                assert_eq!(*last, home[0] + HOUR, "what is true when the hour ends: {what}");
+                assert_eq!(*last, home[0] + HOUR_MS, "what is true when the hour ends: {what}");
             }
             let wire = drill.wire(1);
             let flapping = wire.flapping.unwrap();
@@ -258,9 +256,9 @@ proptest! {
             }
             prop_assert!(drill.book.open().count() <= 1);
         }
-        wait(&mut drill, now + 3 * HOUR);
+        wait(&mut drill, now + 3 * HOUR_MS);
         for (receiver, at) in first_steps(&drill.pages) {
-            let many = at.windows(4).find(|four| four[3] - four[0] < HOUR);
+            let many = at.windows(4).find(|four| four[3] - four[0] < HOUR_MS);
             prop_assert_eq!(many, None, "{:?}: {:?}", receiver, at);
         }
         let open: Vec<_> = drill.book.open().cloned().collect();

@@ -10,10 +10,8 @@ use super::super::town::{self, T0, alarm, connect, device, reading, telemetry};
 use crate::changes::{Page, Receiver};
 use crate::incidents::{Action, ActionKind, Actor, Plan, Role, Route, Saved, State};
 use crate::registry::{DeviceIx, Registry};
-use crate::{Changes, Ms, World};
+use crate::{Changes, HOUR_MS, MINUTE_MS, Ms, World};
 
-const MINUTE: Ms = 60_000;
-const HOUR: Ms = 3_600_000;
 /// Hydrants; enough of them silent together would be a blind area.
 const HYDRANTS: u32 = 6;
 /// The detector.
@@ -93,7 +91,7 @@ impl Gateway {
     fn reads(&mut self, device: u32, kpa: f32) {
         let ts = self.t + self.devices_off;
         // No two are the same: the sensor is not stuck.
-        let reading = reading(ts, kpa + (self.t / MINUTE % 7) as f32);
+        let reading = reading(ts, kpa + (self.t / MINUTE_MS % 7) as f32);
         let message = telemetry(&format!("X-{device}"), reading);
         self.world.step(&message, self.now(), &mut self.out);
     }
@@ -128,7 +126,7 @@ impl Gateway {
             self.reads(0, first);
             (1..HYDRANTS).for_each(|n| self.reads(n, 300.0));
             self.world.watch.heard("X-6", self.now(), &mut self.out);
-            self.pass(MINUTE);
+            self.pass(MINUTE_MS);
         }
     }
 
@@ -166,7 +164,7 @@ const UPSETS: [(&str, Upset); 3] = [
 /// Every way the clock is upset, by every amount.
 fn upset(story: impl Fn(&str, &mut Gateway)) {
     for (name, upset) in UPSETS {
-        for off in [HOUR, -HOUR, 2 * 365 * 24 * HOUR, -8 * HOUR, 10_000] {
+        for off in [HOUR_MS, -HOUR_MS, 2 * 365 * 24 * HOUR_MS, -8 * HOUR_MS, 10_000] {
             let mut gateway = Gateway::new();
             upset(&mut gateway, off);
             story(&format!("{name}, by {off} ms"), &mut gateway);
@@ -192,10 +190,10 @@ fn a_fire_is_paged_at_once_and_step_3_comes_after_180_s() {
 #[test]
 fn a_step_that_was_due_in_two_minutes_is_due_in_two_minutes() {
     for (name, upset) in UPSETS.into_iter().take(2) {
-        for off in [HOUR, -HOUR, -2 * HOUR] {
+        for off in [HOUR_MS, -HOUR_MS, -2 * HOUR_MS] {
             let mut gateway = Gateway::new();
             gateway.burns();
-            gateway.pass(MINUTE);
+            gateway.pass(MINUTE_MS);
             upset(&mut gateway, off);
             gateway.pass(119_999);
             assert_eq!(gateway.pages(Condition::Smoke).len(), 1, "{name}, {off}");
@@ -239,8 +237,8 @@ fn a_device_that_falls_silent_is_offline_in_its_usual_time() {
         for _ in 0..5 {
             (1..HYDRANTS).for_each(|n| gateway.reads(n, 300.0));
             gateway.world.watch.heard("X-6", gateway.now(), &mut gateway.out);
-            gateway.pass(MINUTE);
-            let due = gateway.now() - heard >= 5 * MINUTE;
+            gateway.pass(MINUTE_MS);
+            let due = gateway.now() - heard >= 5 * MINUTE_MS;
             assert_eq!(gateway.is(0, Condition::Offline), due, "{story}");
         }
         assert_eq!(gateway.count(Condition::Offline), 1, "{story}");
@@ -252,12 +250,12 @@ fn a_device_that_falls_silent_is_offline_in_its_usual_time() {
 fn devices_whose_own_clock_is_wrong_are_found_as_ever_while_the_gateway_was_set() {
     for (story, devices_off, faults) in [
         ("ten minutes ahead",  600_000,        HYDRANTS as usize),
-        ("a year ahead",       365 * 24 * HOUR, HYDRANTS as usize),
-        ("before 2020",        -3_650 * 24 * HOUR, HYDRANTS as usize),
+        ("a year ahead",       365 * 24 * HOUR_MS, HYDRANTS as usize),
+        ("before 2020",        -3_650 * 24 * HOUR_MS, HYDRANTS as usize),
         ("right",              0,              0),
     ] {
         let mut gateway = Gateway::new();
-        gateway.set(HOUR);
+        gateway.set(HOUR_MS);
         gateway.minutes(5, 300.0);
         gateway.devices_off = devices_off;
         gateway.minutes(3, 300.0);
@@ -270,8 +268,8 @@ fn devices_whose_own_clock_is_wrong_are_found_as_ever_while_the_gateway_was_set(
 #[test]
 fn the_clock_that_was_set_is_told_to_the_administrator_and_to_nobody_else() {
     for (off, words) in [
-        (HOUR, "the clock was set forward by 1 h 0 min"),
-        (-2 * HOUR, "the clock was set back by 2 h 0 min"),
+        (HOUR_MS, "the clock was set forward by 1 h 0 min"),
+        (-2 * HOUR_MS, "the clock was set back by 2 h 0 min"),
     ] {
         let mut gateway = Gateway::new();
         gateway.set(off);
@@ -289,7 +287,7 @@ fn the_clock_that_was_set_is_told_to_the_administrator_and_to_nobody_else() {
 fn the_fault_ends_when_the_clock_is_back_within_two_seconds_of_where_it_was() {
     for (off, ends) in [(1_999, true), (-1_999, true), (2_000, false), (-2_000, false)] {
         let mut gateway = Gateway::new();
-        gateway.set(HOUR);
+        gateway.set(HOUR_MS);
         gateway.minutes(3, 300.0);
         gateway.set(off);
         gateway.tick();
@@ -312,16 +310,16 @@ fn a_step_of_a_second_is_followed_and_told_to_nobody() {
 #[test]
 fn the_fault_ends_when_the_kernel_or_a_person_says_that_the_clock_is_right() {
     let mut gateway = Gateway::new();
-    gateway.set(HOUR);
+    gateway.set(HOUR_MS);
     let now = gateway.now();
     gateway.world.clock_believed(now, &mut gateway.out);
     assert_eq!(gateway.world.clock_doubt(), None);
 
     let mut gateway = Gateway::new();
-    gateway.set(HOUR);
+    gateway.set(HOUR_MS);
     gateway.tick();
     let incident = gateway.pages(Condition::ClockFault)[0].incident;
-    for (kind, doubt) in [(ActionKind::Acknowledge, Some(HOUR)), (ActionKind::Resolve, None)] {
+    for (kind, doubt) in [(ActionKind::Acknowledge, Some(HOUR_MS)), (ActionKind::Resolve, None)] {
         let action = Action { incident, kind, by: "admin".into(), note: "".into() };
         let now = gateway.now();
         gateway.world.act(&Actor::admin("admin"), &action, now, &mut gateway.out).unwrap();
@@ -334,7 +332,7 @@ fn the_fault_ends_when_the_kernel_or_a_person_says_that_the_clock_is_right() {
 fn a_gateway_without_a_battery_for_its_clock_calls_no_device_fast() {
     let mut gateway = Gateway::new();
     // The power was away for an hour, and the machine woke up at the beginning of time.
-    gateway.t += HOUR;
+    gateway.t += HOUR_MS;
     gateway.restart(-gateway.t + 5_000);
     // All it can know is that it is not earlier than it was.
     gateway.minutes(5, 300.0);
@@ -351,7 +349,7 @@ fn a_gateway_without_a_battery_for_its_clock_calls_no_device_fast() {
 fn what_people_set_by_the_wall_stays_and_a_patience_of_ours_moves() {
     use crate::incidents::{Announced, Announcement, Quiet, Scope};
     let mut gateway = Gateway::new();
-    let until = T0 + 30 * MINUTE;
+    let until = T0 + 30 * MINUTE_MS;
     let announcement = Announcement {
         what: Announced::WalkTest,
         scope: Scope::Device("X-6".into()),
@@ -368,13 +366,13 @@ fn what_people_set_by_the_wall_stays_and_a_patience_of_ours_moves() {
         let incident = gateway.world.book.open().next().unwrap();
         (incident.members[0].quiet, incident.members[0].quiet_until)
     };
-    assert_eq!(quiet(&gateway), (Some(Quiet::Test), Some(T0 + 20 * MINUTE)));
-    gateway.set(5 * MINUTE);
-    assert_eq!(quiet(&gateway).1, Some(T0 + 25 * MINUTE), "ten minutes are ten minutes");
-    gateway.set(12 * MINUTE);
+    assert_eq!(quiet(&gateway), (Some(Quiet::Test), Some(T0 + 20 * MINUTE_MS)));
+    gateway.set(5 * MINUTE_MS);
+    assert_eq!(quiet(&gateway).1, Some(T0 + 25 * MINUTE_MS), "ten minutes are ten minutes");
+    gateway.set(12 * MINUTE_MS);
     assert_eq!(quiet(&gateway).1, Some(until), "and no longer than the walk test");
     assert_eq!(gateway.world.book.windows()[0].until, until);
-    gateway.pass(8 * MINUTE);
+    gateway.pass(8 * MINUTE_MS);
     assert_eq!(quiet(&gateway), (None, None), "it is believed");
 }
 
@@ -387,7 +385,7 @@ fn a_command_is_waited_for_as_long_as_it_was_going_to_be() {
     let (order, now) = (Order::Command { device: "X-6".into(), asked }, gateway.now());
     let id = gateway.world.order(order, now, &mut gateway.out).unwrap().unwrap();
     let state = |gateway: &Gateway| gateway.world.orders().command(id).unwrap().state;
-    gateway.set(HOUR);
+    gateway.set(HOUR_MS);
     gateway.pass(119_999);
     assert_eq!(state(&gateway), CommandState::Queued);
     gateway.pass(1);
@@ -399,12 +397,12 @@ fn memories_that_moved_are_kept_at_once_and_the_store_is_told() {
     let mut gateway = Gateway::new();
     gateway.burns();
     gateway.out.clear();
-    gateway.set(-HOUR);
+    gateway.set(-HOUR_MS);
     let saved: std::collections::BTreeSet<DeviceIx> = gateway.out.save.iter().copied().collect();
     assert_eq!(saved.len(), HYDRANTS as usize + 1, "every one: the log is not stepped again");
     assert!(saved.contains(&S));
     let Changes { watch_meta, book_meta, clock_set, presence, .. } = &gateway.out;
-    assert_eq!((*watch_meta, *book_meta, *clock_set, presence.len()), (true, true, -HOUR, 2));
+    assert_eq!((*watch_meta, *book_meta, *clock_set, presence.len()), (true, true, -HOUR_MS, 2));
 }
 
 #[test]
@@ -412,13 +410,13 @@ fn memories_that_moved_are_kept_at_once_and_the_store_is_told() {
 fn a_device_behind_ahead_or_jumping_has_its_fire_at_once_and_is_missed_in_its_usual_time() {
     type Jump = fn(Ms) -> Ms;
     let devices: [(&str, Jump); 4] = [
-        ("an hour behind",      |_| -HOUR),
-        ("an hour ahead",       |_| HOUR),
-        ("ten minutes behind",  |_| -10 * MINUTE),
-        ("jumping to and fro",  |minute| if minute % 2 == 0 { HOUR } else { -HOUR }),
+        ("an hour behind",      |_| -HOUR_MS),
+        ("an hour ahead",       |_| HOUR_MS),
+        ("ten minutes behind",  |_| -10 * MINUTE_MS),
+        ("jumping to and fro",  |minute| if minute % 2 == 0 { HOUR_MS } else { -HOUR_MS }),
     ];
     for (device, jump) in devices {
-        for off in [0, HOUR, -HOUR] {
+        for off in [0, HOUR_MS, -HOUR_MS] {
             let (story, mut gateway) = (format!("{device}, gateway off by {off}"), Gateway::new());
             gateway.set(off);
             for minute in 0..6 {
@@ -431,7 +429,7 @@ fn a_device_behind_ahead_or_jumping_has_its_fire_at_once_and_is_missed_in_its_us
             assert_eq!(pages[0].at, gateway.now(), "{story}: at once");
             let heard = gateway.world.summary(S).heard_at;
             assert_eq!(heard, Some(gateway.now()), "{story}");
-            gateway.pass(5 * MINUTE - 1);
+            gateway.pass(5 * MINUTE_MS - 1);
             assert!(!gateway.is(HYDRANTS, Condition::Offline), "{story}");
             gateway.pass(1);
             assert!(gateway.is(HYDRANTS, Condition::Offline), "{story}");

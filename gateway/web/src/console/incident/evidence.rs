@@ -1,5 +1,6 @@
 //! What speaks for an incident, what is not known of it, and its hydrants as they are now.
 
+use standpipe_rules::HOUR_MS;
 use std::collections::HashMap;
 
 use maud::{Markup, html};
@@ -147,7 +148,7 @@ fn unknown(view: &View, it: &WireIncident, known: &Known) -> Markup {
     if fire && known.found.others.is_empty() {
         list.push(view.say(ALONE).to_owned());
     }
-    let silent = known.found.heard_at.map(|at| view.now - at).filter(|ms| *ms > 3_600_000);
+    let silent = known.found.heard_at.map(|at| view.now - at).filter(|ms| *ms > HOUR_MS);
     list.extend(silent.map(|ms| format!("{} {}", view.say(SILENT), view.lang.long(ms))));
     html! {
         @if !list.is_empty() && it.closed_at.is_none() {
