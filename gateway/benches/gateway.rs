@@ -334,7 +334,7 @@ impl Storm {
         self.next += 1;
         let (lane, arrived, topic) = (Lane::Alarm, self.now.into(), "".into());
         let it = Delivery { lane, epoch: 1, pkid: 1, arrived, topic, parsed };
-        self.engine.take(Inbox::Delivery(it), self.now);
+        self.engine.take(Inbox::Delivery(Box::new(it)), self.now);
     }
 
     fn keep(&mut self) {
