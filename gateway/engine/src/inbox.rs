@@ -28,6 +28,8 @@ use crate::source::{Queue, Receipt, SourceIx, Sources};
 /// With so many messages in the urgent queue, alarms of a bulk source wait with the readings: the
 /// other half of the queue is the urgent sources', and must stay so.
 const ODD_ALARMS: usize = URGENT_QUEUE / 4;
+/// With so many urgent messages waiting, reports of senders wait themselves.
+const REPORTS: usize = URGENT_QUEUE / 2;
 /// How long a report naps before it tries a full queue again.
 const NAP: Duration = Duration::from_millis(10);
 
@@ -172,6 +174,11 @@ pub enum Inbox {
         news: ReceiverNews,
         /// When it was said.
         at: Stamp,
+    },
+    /// Somebody took the incident in hand before this page was first sent: it is to say what is true now.
+    Reword {
+        /// Which.
+        page_id: Ulid,
     },
     /// A station's topic shows an incident.
     BoardSent {
@@ -359,13 +366,18 @@ impl EngineHandle {
         self.urgent.try_send(inbox).map_err(|full| why(&full))
     }
 
-    /// Sends something that must arrive, however long the queue stays full.
+    /// Sends something that must arrive, however long that takes. Half of the queue is left to the
+    /// alarm lane, which never has more than that on its way: a storm of reports is no reason for it
+    /// to find the queue full, and to disconnect.
     ///
     /// # Errors
     /// [`Unavailable::Stopped`].
     pub async fn send(&self, inbox: Inbox) -> Result<(), Unavailable> {
         let mut inbox = inbox;
         loop {
+            while self.urgent.len() >= REPORTS {
+                tokio::time::sleep(NAP).await;
+            }
             match self.urgent.try_send(inbox) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Disconnected(_)) => return Err(Unavailable::Stopped),

@@ -37,6 +37,8 @@ pub struct Extras {
     pub delivered: Vec<(Ulid, Ms)>,
     /// Pages that were given up.
     pub gave_up: Vec<(Ulid, Ms)>,
+    /// Pages that are worded anew before they are first sent.
+    pub reworded: Vec<Ulid>,
     /// What stations' topics show.
     pub boards: Vec<(Box<str>, IncidentId, u32)>,
     /// What stations' topics show of announced work.
@@ -64,6 +66,7 @@ impl Extras {
             && self.rejected.is_empty()
             && self.delivered.is_empty()
             && self.gave_up.is_empty()
+            && self.reworded.is_empty()
             && self.boards.is_empty()
             && self.bulletins.is_empty()
             && self.digests.is_empty()
@@ -292,6 +295,9 @@ impl Batch<'_> {
             rows::page(self.conn, page)?;
             self.event(page.at, "page", &rows::page_event(page))?;
         }
+        for (page, at) in &changes.superseded {
+            rows::superseded(self.conn, page, *at)?;
+        }
         for it in &changes.presence {
             rows::presence(self.conn, it)?;
             let json = json!({"station": it.station, "online": it.online, "at": it.at});
@@ -354,6 +360,9 @@ impl Batch<'_> {
             let incident = rows::page_incident(self.conn, *page_id)?;
             let json = json!({"page_id": page_id, "incident": incident, "gave_up_at": at});
             self.event(*at, "page", &json.to_string())?;
+        }
+        for page_id in &extras.reworded {
+            rows::reword(self.conn, *page_id)?;
         }
         for (station, incident, rev) in &extras.boards {
             rows::board_sent(self.conn, station, *incident, *rev)?;

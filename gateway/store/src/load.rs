@@ -14,7 +14,7 @@ use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 
 use super::commit::Newest;
-use super::reader::{newest, ulid};
+use super::reader::{newest, ulid, urgency};
 use super::rows::json_column;
 use super::{Store, StoreError, block, rows};
 
@@ -220,9 +220,11 @@ impl Store {
             saved.closed.push(ulid(row, 0)?);
             Ok(())
         })?;
-        let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at, number
+        let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at, number,
+                       urgency
                    FROM page
-                   WHERE delivered_at IS NULL AND gave_up_at IS NULL ORDER BY at, number";
+                   WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
+                   ORDER BY number";
         self.each(sql, |row| {
             saved.owed.push(page(row)?);
             Ok(())
@@ -334,5 +336,6 @@ fn page(row: &Row<'_>) -> Result<Page, StoreError> {
         },
         at,
         number: row.get::<_, i64>(8)?.cast_unsigned(),
+        urgency: urgency(row, 9)?,
     })
 }
