@@ -150,14 +150,24 @@ pub enum Inbox {
         /// Since when.
         at: Stamp,
     },
-    /// The receiver has a page.
+    /// The receiver has a page, or a bundle.
     Delivered {
         /// Which.
         page_id: Ulid,
         /// Since when.
         at: Stamp,
     },
-    /// A page was tried for too long.
+    /// One message is to carry several pages to a webhook. It is made as far as they are owed still,
+    /// and sent when it is on disk.
+    Bundle {
+        /// The webhook's name in the configuration.
+        receiver: Box<str>,
+        /// Which.
+        pages: Vec<Ulid>,
+        /// When it was decided.
+        at: Stamp,
+    },
+    /// A page was tried for too long, or a bundle.
     GaveUp {
         /// Which.
         page_id: Ulid,

@@ -227,6 +227,10 @@ impl Engine {
                 self.world.delivered(page_id, at, &mut self.changes);
                 self.extras.delivered.push((page_id, at));
             }
+            Inbox::Bundle { receiver, pages, at } => {
+                let at = self.read(at);
+                self.world.bundle((&receiver, &pages), at, &mut self.changes);
+            }
             Inbox::GaveUp { page_id, at, why } => {
                 let at = self.read(at);
                 self.world.gave_up(page_id, at, &why, &mut self.changes);

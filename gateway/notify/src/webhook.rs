@@ -4,17 +4,18 @@
 //! A sender's queue is what the store says is owed to it, new fires first, and is taken from its head
 //! (`queue.rs`); what it has in hand is bounded. Pages about one incident are sent one after the other,
 //! in the order they were owed. A page that is refused waits for its own next attempt and keeps no other
-//! back (`retry.rs`); what a receiver wishes to be left alone for, holds for everything but fires. Some
-//! receivers take so many messages a minute: a few of them are kept for fires. Retry state is in memory
+//! back (`retry.rs`); what a receiver wishes to be left alone for, holds for everything but fires. Each
+//! receiver has a pace: what is owed beyond it is bundled. Retry state is in memory
 //! alone: after a restart everything owed is simply tried again, under the same `Idempotency-Key` and
 //! in the same words.
 //!
-//! Which page is next, and what it says, is in `webhook/next.rs`; how each format is sent, in
-//! `standpipe_receivers::formats`.
+//! What is sent at its pace, one by one or in bundles, is in `webhook/paced.rs`, which of that is next
+//! and what it says in `webhook/next.rs`; how each format is sent, in `standpipe_receivers::formats`.
 
 mod next;
+mod paced;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,13 +26,13 @@ use metrics::counter;
 use standpipe_config::Webhook;
 use standpipe_engine::{Inbox, Unavailable};
 use standpipe_machine::clock::Stamp;
-use standpipe_receivers::{About, Answer, Asked, Caller, MinuteLimit, OutgoingMessage};
+use standpipe_receivers::{About, Answer, Asked, Caller, OutgoingMessage};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page};
 use standpipe_store::Reader;
 use standpipe_store::digests::News;
-use standpipe_store::reader::OwedPage;
+use standpipe_store::reader::{Carries, OwedPage};
 use standpipe_words::cap::Earlier;
 use standpipe_words::day::Hour;
 use standpipe_words::message::Desk;
@@ -41,9 +42,9 @@ use tracing::{error, info, warn};
 use ulid::Ulid;
 
 use self::next::{Sent, Words};
+use self::paced::Paced;
 use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
-use super::queue::Queue;
 use super::retry::{GIVE_UP_AFTER, Kind, LONGEST_ASKED, Waiting};
 use super::{NET, Setup, keeper};
 
@@ -55,8 +56,6 @@ const LESSER_MOST: usize = 12;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A gateway that stops waits this long for receivers to answer.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
-/// A receiver's limit is counted over this.
-const A_MINUTE: Duration = Duration::from_secs(60);
 /// A failing receiver is reported this often, ms.
 const REPORT_EVERY: Ms = 60_000;
 /// The engine hears of a receiver that refuses pages this often at most, ms.
@@ -127,7 +126,8 @@ struct Task {
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
     /// What they are about, and further pages about that.
     busy: HashMap<IncidentId, Vec<OwedPage>>,
-    queue: Queue,
+    /// What is owed, and what of it is sent now.
+    paced: Paced,
     /// Pages up to this number were owed before this gateway started: one may have been sent already.
     older: Option<i64>,
     /// Pages that wait for something to be written down.
@@ -145,8 +145,6 @@ struct Task {
     /// What the engine was told last of the receiver; `None`: nothing yet.
     told: Option<Told>,
     failing: Option<Failing>,
-    /// When a receiver with a limit was sent what it was sent in the last minute.
-    spent: VecDeque<Instant>,
     digests: Digests,
 }
 
@@ -189,7 +187,7 @@ impl Task {
             reader: None,
             flights: FuturesUnordered::new(),
             busy: HashMap::new(),
-            queue: Queue::default(),
+            paced: Paced::new(webhook.pace),
             older: None,
             unwritten: Vec::new(),
             reworded: HashSet::new(),
@@ -199,7 +197,6 @@ impl Task {
             lesser: 0,
             told: None,
             failing: None,
-            spent: VecDeque::new(),
             digests: Digests::new(&webhook.name),
             setup,
             caller,
@@ -219,11 +216,11 @@ impl Task {
                 landed = self.digests.landed() => self.digest_landed(landed).await?,
                 rung = bell.changed() => {
                     rung.map_err(|_| Unavailable::Stopped)?;
-                    self.queue.rung();
+                    self.paced.rung();
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 _ = net.tick() => {
-                    self.queue.rung();
+                    self.paced.rung();
                     self.tell_that_it_still_refuses().await?;
                 }
             }
@@ -248,13 +245,19 @@ impl Task {
         let now = Instant::now();
         let hold = self.hold.filter(|until| *until > now);
         let again = (!self.unwritten.is_empty()).then(|| now + LOOK_AGAIN);
-        self.waiting.next().into_iter().chain(hold).chain(again).min()
+        let more = [self.waiting.next(), self.paced.again_at()];
+        more.into_iter().flatten().chain(hold).chain(again).min()
     }
 
     /// Sends what is owed, as far as there is room.
     async fn take_off(&mut self) -> Result<(), Unavailable> {
         for page in std::mem::take(&mut self.unwritten) {
             self.put_back(page);
+        }
+        if let Err(why) = self.plan().await? {
+            let name = &self.webhook.name;
+            warn!("webhook {name}: what is owed cannot be read ({why}); trying again");
+            return Ok(());
         }
         loop {
             match self.next_page() {
@@ -271,7 +274,7 @@ impl Task {
                 }
             }
         }
-        if self.queue.is_empty() && self.waiting.is_empty() && self.unwritten.is_empty() {
+        if self.paced.is_empty() && self.waiting.is_empty() && self.unwritten.is_empty() {
             self.take_off_digest();
         }
         Ok(())
@@ -320,7 +323,8 @@ impl Task {
                 return Ok(Sent::NotNow);
             }
         };
-        if !self.may_send(page.urgency) {
+        // What was planned has its place in the pace already.
+        if (again || self.was_owed_before(&page)) && !self.paced.may_send_more(now.steady()) {
             self.put_back(page);
             return Ok(Sent::NotNow);
         }
@@ -334,12 +338,15 @@ impl Task {
 
     /// Whether somebody has acknowledged an incident. When in doubt, nobody has.
     fn is_taken_by_somebody(&self, page: &OwedPage) -> bool {
-        let open = self.reader.as_ref().map(|reader| reader.is_open(page.incident));
+        let open = self.reader.as_ref().map(|reader| match page.carries {
+            Carries::Page => reader.is_open(page.incident),
+            Carries::Bundle => reader.bundle_is_open(page.page_id),
+        });
         matches!(open, Some(Ok(false)))
     }
 
-    /// Sends a digest, when no page is owed. A receiver with a limit takes one when it was sent nothing
-    /// else for a minute.
+    /// Sends a digest, when no page is owed, and the receiver was sent nothing within the span of its
+    /// pace.
     fn take_off_digest(&mut self) {
         if !self.flights.is_empty() || !self.digests.may(Instant::now()) {
             return;
@@ -350,8 +357,7 @@ impl Task {
             Vec::new()
         });
         let Some(next) = self.digests.next(owed) else { return };
-        let spent = self.spent.back().is_some_and(|last| Instant::now() - *last < A_MINUTE);
-        if spent || !self.may_send(Urgency::Notice) {
+        if !self.paced.may_send_first(self.setup.clock.stamp().steady()) {
             return;
         }
         let sent = digests::sent(&next);
@@ -381,38 +387,18 @@ impl Task {
         now - page.at >= GIVE_UP_AFTER && !self.setup.clock.is_doubted()
     }
 
-    /// Whether a receiver with a limit has room for one more within its minute; others always have.
-    fn may_send(&mut self, urgency: Urgency) -> bool {
-        let limit = self.webhook.format.facts().limit;
-        let Some(MinuteLimit { messages, kept_for_fires }) = limit else { return true };
-        let now = Instant::now();
-        while self.spent.front().is_some_and(|first| now - *first >= A_MINUTE) {
-            self.spent.pop_front();
-        }
-        let kept = match kind_of(urgency) {
-            Kind::Fire => 0,
-            Kind::Other => kept_for_fires,
-        };
-        if self.spent.len() >= messages.saturating_sub(kept) {
-            return false;
-        }
-        self.spent.push_back(now);
-        true
-    }
-
     fn attempt(
         &self,
         page: OwedPage,
         room: Room,
         (wire, earlier): (Box<str>, Vec<Earlier>),
     ) -> BoxFuture<'static, Landed> {
-        let message = OutgoingMessage {
-            about: About::Incident,
-            page_id: page.page_id.to_string(),
-            at: page.at,
-            wire: with_page(&wire, page.page_id),
-            earlier,
+        let (about, wire) = match page.carries {
+            Carries::Page => (About::Incident, with_page(&wire, page.page_id)),
+            Carries::Bundle => (About::Bundle, wire.into()),
         };
+        let (page_id, at) = (page.page_id.to_string(), page.at);
+        let message = OutgoingMessage { about, page_id, at, wire, earlier };
         let attempt = attempt(&self.caller, &self.webhook, message, &self.desk, &self.setup.clock);
         let begun = self.setup.clock.stamp().steady();
         Box::pin(async move { Landed { page, answer: attempt.await, room, begun } })

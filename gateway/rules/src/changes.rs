@@ -31,6 +31,10 @@ pub struct Changes {
     pub pages: Vec<Page>,
     /// Pages that a newer one supersedes, and since when: they are owed no more.
     pub superseded: Vec<(Page, Ms)>,
+    /// Messages that carry several pages: what they carry is owed by them from now on.
+    pub bundles: Vec<Bundle>,
+    /// Bundles of which nothing is owed any more, and since when.
+    pub bundles_void: Vec<(ulid::Ulid, Ms)>,
     /// Rows of the ledger that are complete.
     pub ledger: Vec<LedgerRow>,
     /// Terminals that came or went.
@@ -70,6 +74,8 @@ impl Changes {
             && self.trail.is_empty()
             && self.pages.is_empty()
             && self.superseded.is_empty()
+            && self.bundles.is_empty()
+            && self.bundles_void.is_empty()
             && self.ledger.is_empty()
             && self.presence.is_empty()
             && self.wishes.is_empty()
@@ -94,6 +100,8 @@ impl Changes {
             trail,
             pages,
             superseded,
+            bundles,
+            bundles_void,
             ledger,
             presence,
             wishes,
@@ -115,6 +123,8 @@ impl Changes {
         trail.clear();
         pages.clear();
         superseded.clear();
+        bundles.clear();
+        bundles_void.clear();
         ledger.clear();
         presence.clear();
         wishes.clear();
@@ -203,51 +213,21 @@ pub struct Page {
     pub urgency: Urgency,
 }
 
-/// The place of a page in the queue of its receiver: lower is sent first, and of the same the one
-/// that was owed first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Urgency {
-    /// A fire of which nobody was told before.
-    NewFire,
-    /// A fire: a further step, a repetition, another detector.
-    #[default]
-    Fire,
-    /// Something critical.
-    Critical,
-    /// A warning.
-    Warning,
-    /// A notice.
-    Notice,
-}
-
-impl Urgency {
-    /// All of them, the most urgent first.
-    pub const ALL: [Self; 5] =
-        [Self::NewFire, Self::Fire, Self::Critical, Self::Warning, Self::Notice];
-
-    /// Of a page about something of that severity that was told before.
-    #[must_use]
-    pub const fn of(severity: Severity) -> Self {
-        match severity {
-            Severity::Fire => Self::Fire,
-            Severity::Critical => Self::Critical,
-            Severity::Warning => Self::Warning,
-            Severity::Notice => Self::Notice,
-        }
-    }
-
-    /// Its place: 0 is sent first.
-    #[must_use]
-    pub const fn place(self) -> u8 {
-        match self {
-            Self::NewFire => 0,
-            Self::Fire => 1,
-            Self::Critical => 2,
-            Self::Warning => 3,
-            Self::Notice => 4,
-        }
-    }
+/// One message that carries several pages to one webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// Its own id: the same for every attempt.
+    pub id: ulid::Ulid,
+    /// The webhook's name in the configuration.
+    pub receiver: Box<str>,
+    /// When it was made.
+    pub at: Ms,
+    /// That of its worst member.
+    pub urgency: Urgency,
+    /// That of its worst member.
+    pub number: u64,
+    /// Its pages, the worst first.
+    pub members: Vec<ulid::Ulid>,
 }
 
 /// The place of a page in the queue of its receiver: lower is sent first, and of the same the one

@@ -15,6 +15,7 @@
 //! still, and is given again with what came meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use ulid::Ulid;
 
@@ -25,6 +26,8 @@ use crate::changes::Urgency;
 pub const ROUND_MS: Ms = 250;
 /// What the pace carries within this is not bundled, ms.
 const PATIENCE_MS: Ms = 5_000;
+/// A station of which nothing new was told for so long has a first fire again, ms.
+const QUIET_MS: Ms = 600_000;
 /// One in so many messages is left to those that tell of a fire, and to bundles when single pages
 /// take the others.
 const LEFT: usize = 4;
@@ -56,7 +59,7 @@ pub struct Due {
     /// Which.
     pub page_id: Ulid,
     /// The station of its incident; empty: every district station's.
-    pub station: Box<str>,
+    pub station: Arc<str>,
     /// How urgent it is.
     pub urgency: Urgency,
     /// Of two pages of one urgency, the lower goes first.
@@ -87,8 +90,8 @@ pub struct Pacer {
     pace: Pace,
     /// When it was sent what it was sent within its span, the oldest first.
     spent: VecDeque<Ms>,
-    /// Stations whose fires it was told of since it was last owed nothing.
-    told: BTreeSet<Box<str>>,
+    /// Stations whose new fires it was told of of late, and when last.
+    told: BTreeMap<Arc<str>, Ms>,
     bundled_at: Option<Ms>,
     /// When it was last sent what has to wait for its time: a bundle, or few pages in place of one.
     spoke_at: Option<Ms>,
@@ -101,7 +104,7 @@ impl Pacer {
         Self {
             pace,
             spent: VecDeque::new(),
-            told: BTreeSet::new(),
+            told: BTreeMap::new(),
             bundled_at: None,
             spoke_at: None,
         }
@@ -113,6 +116,11 @@ impl Pacer {
             self.spent.pop_front();
         }
         self.pace.messages.saturating_sub(self.spent.len())
+    }
+
+    /// Whether it was sent nothing within its span.
+    pub fn is_idle(&mut self, now: Ms) -> bool {
+        self.free(now) == self.pace.messages
     }
 
     /// A message that is no page, or one that is sent again, takes its place in the pace.
@@ -140,8 +148,8 @@ impl Pacer {
 
     /// What to send of what is owed: its order does not matter. `now` never goes back.
     pub fn send(&mut self, mut due: Vec<Due>, now: Ms) -> Sendings {
+        self.told.retain(|_, at| now - *at < QUIET_MS);
         if due.is_empty() {
-            self.told.clear();
             return Sendings::default();
         }
         let (owed, free) = (due.len(), self.free(now));
@@ -150,7 +158,7 @@ impl Pacer {
         }
         due.sort_by_key(|page| (page.urgency, page.number));
         let firsts = self.firsts(&due);
-        let mut out = Out { messages: Vec::new(), pages: 0 };
+        let mut out = Out::default();
         let few = owed <= self.pace.singly && firsts.len() <= free;
         if few && owed <= self.at_once(now) {
             self.singly(due, (firsts, free), &mut out);
@@ -161,18 +169,18 @@ impl Pacer {
             }
         } else if firsts.len() < free {
             let left = free - firsts.len();
-            let rest = self.alone(due, &firsts, &mut out);
+            let rest = Self::alone(due, &firsts, &mut out);
             if self.may_bundle(left, now) {
                 self.bundle(rest, left, &mut out);
             }
         } else {
             // Everything at once: no first fire waits for a message of its own.
-            self.told.extend(due.iter().map(|page| page.station.clone()));
             out.all(due);
         }
         if out.messages.iter().any(|message| matches!(message, Dispatch::Bundle(_))) {
             (self.bundled_at, self.spoke_at) = (Some(now), Some(now));
         }
+        self.told.extend(out.told.into_iter().map(|station| (station, now)));
         self.spent.extend(out.messages.iter().map(|_| now));
         let again_at = if out.pages < owed { self.again_at(now) } else { None };
         Sendings { now: out.messages, again_at }
@@ -187,13 +195,13 @@ impl Pacer {
     fn firsts(&self, due: &[Due]) -> BTreeSet<Ulid> {
         let mut stations = BTreeSet::new();
         let new = due.iter().filter(|page| page.urgency == Urgency::NewFire);
-        let first = new.filter(|page| !self.told.contains(&page.station));
+        let first = new.filter(|page| !self.told.contains_key(&page.station));
         first.filter(|page| stations.insert(&page.station)).map(|page| page.page_id).collect()
     }
 
     /// One by one, as many as there are messages for: first fires, then in their order.
-    fn singly(&mut self, due: Vec<Due>, (firsts, free): (BTreeSet<Ulid>, usize), out: &mut Out) {
-        let rest = self.alone(due, &firsts, out);
+    fn singly(&self, due: Vec<Due>, (firsts, free): (BTreeSet<Ulid>, usize), out: &mut Out) {
+        let rest = Self::alone(due, &firsts, out);
         for page in rest {
             let left = free - out.messages.len();
             let kept = if page.urgency <= Urgency::Fire { 0 } else { self.pace.left() };
@@ -204,12 +212,11 @@ impl Pacer {
     }
 
     /// First fires, each alone; gives back the others.
-    fn alone(&mut self, due: Vec<Due>, firsts: &BTreeSet<Ulid>, out: &mut Out) -> Vec<Due> {
+    fn alone(due: Vec<Due>, firsts: &BTreeSet<Ulid>, out: &mut Out) -> Vec<Due> {
         let (first, rest): (Vec<_>, Vec<_>) =
             due.into_iter().partition(|page| firsts.contains(&page.page_id));
         for page in first {
             out.single(&page);
-            self.told.insert(page.station);
         }
         rest
     }
@@ -234,7 +241,7 @@ impl Pacer {
         let round = usize::try_from(self.round()).unwrap_or(usize::MAX);
         let within = usize::try_from(self.pace.within_ms.max(1)).unwrap_or(usize::MAX);
         let carried = (self.pace.messages.saturating_mul(round) / within).min(left);
-        let mut stations: BTreeMap<Box<str>, Vec<Due>> = BTreeMap::new();
+        let mut stations: BTreeMap<Arc<str>, Vec<Due>> = BTreeMap::new();
         for page in rest {
             stations.entry(page.station.clone()).or_default().push(page);
         }
@@ -277,16 +284,26 @@ impl Pacer {
     }
 }
 
+#[derive(Default)]
 struct Out {
     messages: Vec<Dispatch>,
     /// How many pages they are.
     pages: usize,
+    /// Stations of which they tell a new fire.
+    told: BTreeSet<Arc<str>>,
 }
 
 impl Out {
     fn single(&mut self, page: &Due) {
-        self.pages += 1;
+        self.tells(page);
         self.messages.push(Dispatch::Single(page.page_id));
+    }
+
+    fn tells(&mut self, page: &Due) {
+        self.pages += 1;
+        if page.urgency == Urgency::NewFire && !self.told.contains(&page.station) {
+            self.told.insert(page.station.clone());
+        }
     }
 
     /// A bundle of one is a page.
@@ -294,7 +311,7 @@ impl Out {
         if let [page] = &*pages {
             return self.single(page);
         }
-        self.pages += pages.len();
+        pages.iter().for_each(|page| self.tells(page));
         self.messages.push(Dispatch::Bundle(pages.into_iter().map(|page| page.page_id).collect()));
     }
 }

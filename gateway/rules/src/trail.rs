@@ -7,6 +7,7 @@ mod span;
 
 use serde::{Deserialize, Serialize};
 use standpipe_shared::Condition;
+use ulid::Ulid;
 
 use crate::state::{IncidentId, Outcome};
 pub use entry::{Hop, Receiver, TrailEntry};
@@ -61,6 +62,21 @@ pub enum TrailCode {
         repeat: u32,
         /// To whom.
         to: Receiver,
+        /// Why it was given up, in the words of whoever tried; else empty.
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        why: Box<str>,
+    },
+    /// A page that a bundle carried, delivered or given up with it, as its hop says.
+    Bundled {
+        /// The step of escalation.
+        step: u8,
+        /// How often that step was repeated.
+        #[serde(default)]
+        repeat: u32,
+        /// To whom.
+        to: Receiver,
+        /// The bundle's id.
+        bundle: Ulid,
         /// Why it was given up, in the words of whoever tried; else empty.
         #[serde(default, skip_serializing_if = "str::is_empty")]
         why: Box<str>,
@@ -172,6 +188,9 @@ impl TrailCode {
                 format!("{why}: {payload}{}, on {topic}", times.unwrap_or_default())
             }
             Self::Page { step, repeat, to, why } => page(*step, *repeat, to, why),
+            Self::Bundled { step, repeat, to, bundle, why } => {
+                format!("{}, in bundle {bundle}", page(*step, *repeat, to, why))
+            }
             Self::Outcome { outcome } => outcome.as_str().to_owned(),
             Self::PartOf { incident } => format!("belongs to {incident}"),
             Self::StandsAlone => "stands alone".to_owned(),

@@ -519,12 +519,17 @@ impl World {
         self.book.because(None);
     }
 
-    /// A page was confirmed.
+    /// A page was confirmed, or a bundle.
     pub fn delivered(&mut self, page_id: Ulid, at: Ms, out: &mut Changes) {
         self.book.delivered(page_id, at, out);
     }
 
-    /// A page was given up.
+    /// One message is to carry these pages to a webhook.
+    pub fn bundle(&mut self, receiver_and_pages: (&str, &[Ulid]), at: Ms, out: &mut Changes) {
+        self.book.bundle(receiver_and_pages, at, out);
+    }
+
+    /// A page was given up, or a bundle.
     pub fn gave_up(&mut self, page_id: Ulid, at: Ms, why: &str, out: &mut Changes) {
         self.book.gave_up(page_id, why, at, out);
     }

@@ -14,8 +14,8 @@ use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 use ulid::Ulid;
 
-use super::rows::{self, Quarantined};
-use super::{Store, StoreError, block, bulletins, digests, orders};
+use super::rows::{self, Known, Quarantined};
+use super::{Store, StoreError, block, bulletins, bundles, digests, orders};
 
 /// Log blocks cut off in one transaction at most, so that none takes long.
 const CUT_AT_ONCE: i64 = 64;
@@ -154,6 +154,7 @@ impl Store {
                 || !changes.settings.is_empty()
                 || !changes.commands.is_empty(),
             webhooks: changes.pages.iter().any(|it| !owed_station(&it.receiver))
+                || !changes.bundles.is_empty()
                 || extras.digests.iter().any(digests::News::owes),
             saved,
         })
@@ -298,6 +299,13 @@ impl Batch<'_> {
         for (page, at) in &changes.superseded {
             rows::superseded(self.conn, page, *at)?;
         }
+        for bundle in &changes.bundles {
+            bundles::write(self.conn, self.world, bundle)?;
+            self.pages += 1 + bundle.members.len();
+        }
+        for (id, at) in &changes.bundles_void {
+            bundles::void(self.conn, *id, *at)?;
+        }
         for it in &changes.presence {
             rows::presence(self.conn, it)?;
             let json = json!({"station": it.station, "online": it.online, "at": it.at});
@@ -348,18 +356,41 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Tells what became of a page, or of each that a bundle carried.
+    fn settled(
+        &mut self,
+        (id, at): (Ulid, Ms),
+        became: &str,
+        members: &[(Ulid, IncidentId)],
+    ) -> Result<(), StoreError> {
+        for (page_id, incident) in members {
+            let json = json!({"page_id": page_id, "incident": incident, became: at, "bundle": id});
+            self.event(at, "page", &json.to_string())?;
+        }
+        if members.is_empty()
+            && let Some(incident) = rows::page_incident(self.conn, id)?
+        {
+            let json = json!({"page_id": id, "incident": incident, became: at});
+            self.event(at, "page", &json.to_string())?;
+        }
+        self.pages += members.len();
+        Ok(())
+    }
+
     fn reports(&mut self, extras: &Extras) -> Result<(), StoreError> {
         for (page_id, at) in &extras.delivered {
-            rows::delivered(self.conn, *page_id, *at)?;
-            let incident = rows::page_incident(self.conn, *page_id)?;
-            let json = json!({"page_id": page_id, "incident": incident, "delivered_at": at});
-            self.event(*at, "page", &json.to_string())?;
+            let members = match rows::delivered(self.conn, *page_id, *at)? {
+                Known::Page => Vec::new(),
+                Known::No => bundles::delivered(self.conn, *page_id, *at)?,
+            };
+            self.settled((*page_id, *at), "delivered_at", &members)?;
         }
         for (page_id, at) in &extras.gave_up {
-            rows::gave_up(self.conn, *page_id, *at)?;
-            let incident = rows::page_incident(self.conn, *page_id)?;
-            let json = json!({"page_id": page_id, "incident": incident, "gave_up_at": at});
-            self.event(*at, "page", &json.to_string())?;
+            let members = match rows::gave_up(self.conn, *page_id, *at)? {
+                Known::Page => Vec::new(),
+                Known::No => bundles::gave_up(self.conn, *page_id, *at)?,
+            };
+            self.settled((*page_id, *at), "gave_up_at", &members)?;
         }
         for page_id in &extras.reworded {
             rows::reword(self.conn, *page_id)?;

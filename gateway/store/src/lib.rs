@@ -25,6 +25,7 @@
 pub mod accounts;
 pub mod block;
 pub mod bulletins;
+pub mod bundles;
 mod commit;
 pub mod copy;
 pub mod digests;

@@ -16,7 +16,7 @@ use standpipe_rules::{Changes, Ms};
 use super::commit::Newest;
 use super::reader::{newest, ulid, urgency};
 use super::rows::json_column;
-use super::{Store, StoreError, block, rows};
+use super::{Store, StoreError, block, bundles, rows};
 
 /// Stations whose terminal is there, by MQTT.
 type Terminals = BTreeSet<Box<str>>;
@@ -229,6 +229,7 @@ impl Store {
             saved.owed.push(page(row)?);
             Ok(())
         })?;
+        saved.bundles = bundles::owed(&self.conn)?;
         let sql = "SELECT id, online, presence_at FROM station WHERE presence_at IS NOT NULL";
         self.each(sql, |row| {
             saved.presence.push(Presence {

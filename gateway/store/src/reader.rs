@@ -2,6 +2,7 @@
 //! and never hold up the writer. Every call is one short statement; it blocks for a disk read.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row};
 use standpipe_rules::Ms;
@@ -41,8 +42,6 @@ pub struct OwedBoard {
 pub struct OwedPage {
     /// Its id: the same for every attempt.
     pub page_id: Ulid,
-    /// The webhook's name in the configuration.
-    pub webhook: Box<str>,
     /// About what.
     pub incident: IncidentId,
     /// How far it was escalated.
@@ -55,6 +54,19 @@ pub struct OwedPage {
     pub urgency: Urgency,
     /// Counts pages: of two, the lower was owed first.
     pub number: i64,
+    /// The station of its incident; empty: every district station's.
+    pub station: Arc<str>,
+    /// Whether it is a page, or the message of several.
+    pub carries: Carries,
+}
+
+/// What a message to a webhook carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// One page.
+    Page,
+    /// Those of a bundle, whose id stands for page and incident.
+    Bundle,
 }
 
 /// What a page says: the incident as JSON, with `page_id` null.
@@ -185,22 +197,23 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<OwedPage>, StoreError> {
         self.rows(
-            "SELECT page_id, receiver, incident, step, repeat, at, number
+            "SELECT page_id, incident, step, repeat, at, number, station
              FROM page INDEXED BY page_queue
              WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
-               AND kind = 'webhook' AND receiver = ?1 AND urgency = ?2 AND number > ?3
+               AND bundle IS NULL AND kind = 'webhook' AND receiver = ?1 AND urgency = ?2 AND number > ?3
              ORDER BY number LIMIT ?4",
             (name, urgency.place(), behind, rows_of(limit)),
             |row| {
                 Ok(OwedPage {
                     page_id: ulid(row, 0)?,
-                    webhook: row.get(1)?,
-                    incident: ulid(row, 2)?,
-                    step: row.get(3)?,
-                    repeat: row.get(4)?,
-                    at: row.get(5)?,
+                    incident: ulid(row, 1)?,
+                    step: row.get(2)?,
+                    repeat: row.get(3)?,
+                    at: row.get(4)?,
                     urgency,
-                    number: row.get(6)?,
+                    number: row.get(5)?,
+                    station: row.get(6)?,
+                    carries: Carries::Page,
                 })
             },
         )
@@ -213,7 +226,7 @@ impl Reader {
     pub fn newest_owed_to_webhook(&self, name: &str) -> Result<i64, StoreError> {
         let sql = "SELECT max(number) FROM page INDEXED BY page_queue
                    WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
-                     AND kind = 'webhook' AND receiver = ?1";
+                     AND bundle IS NULL AND kind = 'webhook' AND receiver = ?1";
         let newest = self.rows(sql, [name], |row| row.get::<_, Option<i64>>(0))?;
         Ok(newest.into_iter().flatten().next().unwrap_or(0))
     }
@@ -226,7 +239,7 @@ impl Reader {
         let sql = "SELECT m.wire, coalesce(m.fixed, 0), i.state FROM page p
                        LEFT JOIN message m ON m.n = p.number JOIN incident i ON i.id = p.incident
                    WHERE p.page_id = ?1 AND p.delivered_at IS NULL AND p.gave_up_at IS NULL
-                     AND p.superseded_at IS NULL";
+                     AND p.superseded_at IS NULL AND p.bundle IS NULL";
         let found = self.rows(sql, [page_id.to_string()], |row| {
             let (wire, fixed): (Option<Box<str>>, bool) = (row.get(0)?, row.get(1)?);
             let is_open = row.get_ref(2)?.as_str()? == State::Open.as_str();
@@ -248,7 +261,8 @@ impl Reader {
         Ok(state.iter().any(|state| state == State::Open.as_str()))
     }
 
-    /// Pages that a webhook took about one incident, oldest first: its id, and when it was owed.
+    /// Pages that a webhook took about one incident, each by itself, oldest first: its id, and when it
+    /// was owed.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -260,7 +274,7 @@ impl Reader {
         self.rows(
             "SELECT page_id, at FROM page
              WHERE incident = ?1 AND kind = 'webhook' AND receiver = ?2
-               AND delivered_at IS NOT NULL
+               AND delivered_at IS NOT NULL AND bundle IS NULL
              ORDER BY at, number",
             (incident.to_string(), name),
             |row| Ok((ulid(row, 0)?, row.get(1)?)),

@@ -273,8 +273,9 @@ pub fn trail(conn: &Connection, it: &TrailEntry) -> Result<(), StoreError> {
 /// `page`, and the board that shows it, or what it says. The row of its incident comes first.
 pub fn page(conn: &Connection, it: &Page) -> Result<(), StoreError> {
     let sql = "INSERT OR IGNORE INTO page (page_id, incident, episode, step, repeat, kind,
-                   receiver, at, number, urgency)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                   receiver, at, number, urgency, station)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+                   coalesce((SELECT station FROM incident WHERE id = ?2), ''))";
     let (kind, to) = receiver(&it.receiver);
     let (page_id, incident) = (it.page_id.to_string(), it.incident.to_string());
     let (number, urgency) = (it.number.cast_signed(), it.urgency.place());
@@ -299,7 +300,7 @@ pub fn page(conn: &Connection, it: &Page) -> Result<(), StoreError> {
 }
 
 /// `message`: its page has left the queue.
-fn said(conn: &Connection, number: i64) -> Result<(), StoreError> {
+pub fn said(conn: &Connection, number: i64) -> Result<(), StoreError> {
     put(conn, "DELETE FROM message WHERE n = ?1", [number])
 }
 
@@ -328,22 +329,31 @@ pub fn receiver(it: &Receiver) -> (&'static str, &str) {
     }
 }
 
+/// Whether an id is that of a page which was owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It is, and it is owed no more.
+    Page,
+    /// It is not.
+    No,
+}
+
 /// `page`: its receiver has it.
-pub fn delivered(conn: &Connection, page_id: Ulid, at: Ms) -> Result<(), StoreError> {
+pub fn delivered(conn: &Connection, page_id: Ulid, at: Ms) -> Result<Known, StoreError> {
     let sql = "UPDATE page SET delivered_at = ?2 WHERE page_id = ?1 AND delivered_at IS NULL
                RETURNING number, kind, receiver, incident";
     settled(conn, sql, page_id, at)
 }
 
 /// `page`: it was tried for too long.
-pub fn gave_up(conn: &Connection, page_id: Ulid, at: Ms) -> Result<(), StoreError> {
+pub fn gave_up(conn: &Connection, page_id: Ulid, at: Ms) -> Result<Known, StoreError> {
     let sql = "UPDATE page SET gave_up_at = ?2 WHERE page_id = ?1 AND delivered_at IS NULL
                RETURNING number, kind, receiver, incident";
     settled(conn, sql, page_id, at)
 }
 
 /// A page is owed no more: neither is what it says, nor, perhaps, the board that shows it.
-fn settled(conn: &Connection, sql: &str, page_id: Ulid, at: Ms) -> Result<(), StoreError> {
+fn settled(conn: &Connection, sql: &str, page_id: Ulid, at: Ms) -> Result<Known, StoreError> {
     let mut update = conn.prepare_cached(sql)?;
     let row = update
         .query_row((page_id.to_string(), at), |row| {
@@ -351,8 +361,13 @@ fn settled(conn: &Connection, sql: &str, page_id: Ulid, at: Ms) -> Result<(), St
             Ok::<(i64, Box<str>, Box<str>, Box<str>), _>((row.get(0)?, kind, to, incident))
         })
         .optional()?;
-    let Some((number, kind, to, incident)) = row else { return Ok(()) };
-    if &*kind == "station" { board_settled(conn, &to, &incident) } else { said(conn, number) }
+    let Some((number, kind, to, incident)) = row else { return Ok(Known::No) };
+    if &*kind == "station" {
+        board_settled(conn, &to, &incident)?;
+    } else {
+        said(conn, number)?;
+    }
+    Ok(Known::Page)
 }
 
 /// `page`: what it is about, so that whoever may see that hears of it.
@@ -387,6 +402,9 @@ pub fn ledger_cut(conn: &Connection, now: Ms, most: usize) -> Result<(), StoreEr
 /// `page`, `digest`: the clock was set by so much, and what is owed is owed for no longer by it.
 pub fn owed_since(conn: &Connection, by: Ms) -> Result<(), StoreError> {
     let sql = "UPDATE page SET at = at + ?1 WHERE delivered_at IS NULL AND gave_up_at IS NULL
+                   AND superseded_at IS NULL";
+    put(conn, sql, [by])?;
+    let sql = "UPDATE bundle SET at = at + ?1 WHERE delivered_at IS NULL AND gave_up_at IS NULL
                    AND superseded_at IS NULL";
     put(conn, sql, [by])?;
     let sql = "UPDATE digest SET at = at + ?1 WHERE delivered_at IS NULL AND gave_up_at IS NULL";

@@ -210,6 +210,7 @@ pub fn hop(it: &str) -> Say {
         "cleared" => say("cleared", "解除"),
         "paged" => say("paged", "通知"),
         "delivered" => say("delivered", "送达"),
+        "bundled" => say("delivered with others", "合并送达"),
         "given_up" => say("not delivered", "未能送达"),
         "superseded" => say("replaced by a newer page", "由更新的通知取代"),
         "shown" => say("shown on a screen", "屏幕已显示"),

@@ -1,5 +1,7 @@
 //! What is owed, as its senders read it: in which order, in which words, and at what cost.
 
+mod bundles;
+
 use std::collections::BTreeSet;
 
 use standpipe_rules::changes::Urgency;
@@ -177,8 +179,12 @@ fn queues_and_lists_are_read_from_indexes_whatever_is_open() {
     for sql in [
         "SELECT page_id FROM page INDEXED BY page_queue
          WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
+             AND bundle IS NULL
              AND kind = 'webhook' AND receiver = 'w' AND urgency = 1 AND number > 7
          ORDER BY number LIMIT 64",
+        "SELECT id FROM bundle INDEXED BY bundle_queue
+         WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
+             AND receiver = 'w' AND n > 7 ORDER BY n LIMIT 64",
         "SELECT b.station FROM board b INDEXED BY board_queue
          CROSS JOIN incident i ON i.id = b.incident
          WHERE b.owed = 1 ORDER BY b.urgency, b.number LIMIT 64",

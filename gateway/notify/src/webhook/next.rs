@@ -6,8 +6,8 @@
 
 use standpipe_receivers::EarlierMessages;
 use standpipe_rules::changes::Urgency;
-use standpipe_store::reader::{OwedPage, PageMessage};
-use standpipe_store::{Reader, StoreError};
+use standpipe_store::StoreError;
+use standpipe_store::reader::{Carries, OwedPage, PageMessage};
 use standpipe_words::cap::Earlier;
 use tokio::time::Instant;
 
@@ -43,32 +43,17 @@ impl Task {
         if in_hand >= IN_FLIGHT {
             return Ok(None);
         }
-        let reader = match self.reader.take() {
-            Some(reader) => reader,
-            None => Reader::open(&self.setup.store)?,
-        };
-        let name = &self.webhook.name;
-        if self.older.is_none() {
-            self.older = Some(reader.newest_owed_to_webhook(name)?);
-        }
         let now = Instant::now();
         let room_for_lesser = self.lesser + self.unwritten.len() < LESSER_MOST;
         let is_held = self.hold.is_some_and(|until| until > now);
         let mut found = None;
         for urgency in Urgency::ALL {
-            let room = match urgency {
-                Urgency::NewFire => Room::NewFire,
-                Urgency::Fire | Urgency::Critical | Urgency::Warning | Urgency::Notice => {
-                    Room::Lesser
-                }
-            };
             if kind_of(urgency) == Kind::Other && is_held
-                || room == Room::Lesser && !room_for_lesser
+                || urgency != Urgency::NewFire && !room_for_lesser
             {
                 break;
             }
-            let read = |behind, most| reader.owed_to_webhook(name, (urgency, behind), most);
-            found = self.queue.take(urgency, read)?.map(|page| (page, room));
+            found = self.paced.take(urgency, room_for_lesser);
             if found.is_none() && room_for_lesser {
                 found = self.waiting.take(urgency, now).map(|page| (page, Room::Lesser));
             }
@@ -76,7 +61,6 @@ impl Task {
                 break;
             }
         }
-        self.reader = Some(reader);
         Ok(found)
     }
 
@@ -85,13 +69,21 @@ impl Task {
         if self.waiting.knows(page.page_id) {
             self.waiting.put_back(&page);
         } else {
-            self.queue.put_back(page);
+            self.paced.put_back(page);
         }
     }
 
     /// What a page says. Whatever a receiver may have seen of it, it sees again.
     pub(super) fn words(&mut self, page: &OwedPage) -> Result<Words, StoreError> {
         let Some(reader) = &self.reader else { return Ok(Words::NotWritten) };
+        match page.carries {
+            Carries::Page => {}
+            Carries::Bundle => {
+                let wire = reader.bundle_message(page.page_id)?;
+                let known = |wire| Words::Known { wire, earlier: Vec::new() };
+                return Ok(wire.map_or(Words::OwedNoMore, known));
+            }
+        }
         for older in self.waiting.about(page.incident).collect::<Vec<_>>() {
             if older != page.page_id && reader.message(older)?.is_none() {
                 self.waiting.forget(older); // this page supersedes it
@@ -122,6 +114,10 @@ impl Task {
 
     /// Until the store knows it, no further page about that incident can refer to it.
     pub(super) fn remember_taken(&mut self, page: &OwedPage) {
+        match page.carries {
+            Carries::Page => {}
+            Carries::Bundle => return, // nothing refers to it
+        }
         match self.webhook.format.facts().earlier {
             EarlierMessages::NotReferredTo => {}
             EarlierMessages::ReferredTo => {

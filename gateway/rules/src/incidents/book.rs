@@ -17,7 +17,7 @@ use super::mute::Window;
 use super::nearest::Hydrants;
 use super::unreadable::Kept;
 use super::{Incident, IncidentId, Plan, Rank, State};
-use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry};
+use crate::changes::{Bundle, Hop, Page, Presence, Receiver, TrailEntry};
 use crate::detect::HydrantNow;
 use crate::fact::{Raised, Subject};
 use crate::registry::{DeviceIx, Registry};
@@ -73,6 +73,8 @@ pub struct Saved {
     pub closed: Vec<IncidentId>,
     /// Pages neither delivered nor given up.
     pub owed: Vec<Page>,
+    /// Bundles of some of them.
+    pub bundles: Vec<Bundle>,
     /// The newest of each station's terminal.
     pub presence: Vec<Presence>,
 }
@@ -81,7 +83,7 @@ pub struct Saved {
 #[derive(Debug)]
 pub struct Book {
     pub(super) plan: Plan,
-    secret: Secret,
+    pub(super) secret: Secret,
     pub(super) meta: Meta,
     pub(super) incidents: HashMap<IncidentId, Incident>,
     /// All of them, oldest first.
@@ -111,6 +113,10 @@ pub struct Book {
     /// The same by incident and receiver: one each, and more only in a store of before pages
     /// superseded each other.
     pub(super) owed_to: HashMap<(IncidentId, Receiver), Vec<ulid::Ulid>>,
+    /// The bundle that carries a page.
+    pub(super) bundle_of: HashMap<ulid::Ulid, ulid::Ulid>,
+    /// What each bundle still owes.
+    pub(super) bundles: HashMap<ulid::Ulid, BTreeSet<ulid::Ulid>>,
     pub(super) presence: BTreeMap<Box<str>, Presence>,
 }
 
@@ -138,6 +144,8 @@ impl Book {
             owed: HashMap::new(),
             unconfirmed: HashMap::new(),
             owed_to: HashMap::new(),
+            bundle_of: HashMap::new(),
+            bundles: HashMap::new(),
             presence: BTreeMap::new(),
         }
     }
@@ -149,6 +157,7 @@ impl Book {
             self.unconfirmed.entry(page.incident).or_default().insert(page.receiver.clone());
             self.owes(page);
         }
+        saved.bundles.into_iter().for_each(|bundle| self.bundled(bundle));
         self.past = saved.closed.into_iter().map(half).collect();
         self.presence = saved.presence.into_iter().map(|it| (it.station.clone(), it)).collect();
         for it in saved.incidents {

@@ -242,7 +242,9 @@ impl Book {
     /// What a receiver is still owed about an incident is owed no more: a newer page supersedes it.
     fn supersede(&mut self, cx: &mut Cx, incident: IncidentId, to: &Receiver) {
         let older = self.owed_to.remove(&(incident, to.clone())).unwrap_or_default();
-        for page in older.into_iter().filter_map(|id| self.owed.remove(&id)) {
+        for id in older {
+            let Some(page) = self.owed.remove(&id) else { continue };
+            self.leaves_its_bundle(page.page_id, cx.now, cx.out);
             cx.trail(incident, Hop::Superseded, &receiver(to), page_code(&page, ""));
             cx.out.superseded.push((page, cx.now));
         }
@@ -269,8 +271,11 @@ impl Book {
         Some(page)
     }
 
-    /// A page was confirmed.
+    /// A page was confirmed, or a bundle with all of its pages.
     pub fn delivered(&mut self, page_id: ulid::Ulid, at: Ms, out: &mut crate::Changes) {
+        if self.settle_bundle((page_id, Hop::Bundled), "", at, out).is_some() {
+            return;
+        }
         if let Some(page) = self.owed.get(&page_id)
             && let Some(waiting) = self.unconfirmed.get_mut(&page.incident)
         {
@@ -279,8 +284,11 @@ impl Book {
         self.settle_page((page_id, Hop::Delivered), "", at, out);
     }
 
-    /// A page was given up.
+    /// A page was given up, or a bundle with all of its pages.
     pub fn gave_up(&mut self, page_id: ulid::Ulid, why: &str, at: Ms, out: &mut crate::Changes) {
+        if self.settle_bundle((page_id, Hop::GivenUp), why, at, out).is_some() {
+            return;
+        }
         self.settle_page((page_id, Hop::GivenUp), why, at, out);
     }
 
@@ -292,6 +300,7 @@ impl Book {
         out: &mut crate::Changes,
     ) {
         if let Some(page) = self.owes_no_more(page_id) {
+            self.leaves_its_bundle(page_id, at, out);
             let (by, code) = (receiver(&page.receiver), page_code(&page, why));
             out.trail.push(TrailEntry::new(page.incident, (at, hop), &by, code));
         }

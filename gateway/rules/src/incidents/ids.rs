@@ -148,6 +148,12 @@ impl Secret {
         text.id(Ms::try_from(page.incident.timestamp_ms()).unwrap_or(0))
     }
 
+    /// The id of a bundle of these pages: the same for whoever bundles the same at that moment.
+    pub(super) fn bundle(&self, (name, pages): (&str, &[Ulid]), now: Ms) -> Ulid {
+        let text = Text::new(self, "bundle").text(name);
+        pages.iter().fold(text, |text, page| text.number(page.0)).id(now)
+    }
+
     /// The id of what somebody asked for or announced; `number` is its own.
     pub(super) fn request(&self, (kind, of): (&str, &str), number: u64, now: Ms) -> Ulid {
         Text::new(self, kind).text(of).number(u128::from(number)).id(now)

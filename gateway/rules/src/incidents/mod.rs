@@ -23,6 +23,7 @@
 //! | `mute` | tests, exercises, maintenance, water drawn for a fire |
 //! | `plan`, `route` | times as configured; who is paged at which step |
 //! | `bundle` | what several pages say that one message carries |
+//! | `bundling` | pages that one message carries, and what becomes of them together |
 //! | `preview` | who would be told when: a rehearsal by the real book |
 //! | `nearest`, `distance` | the hydrants near a fire |
 //! | `wire`, `title` | an incident as stations see it |
@@ -38,6 +39,7 @@ mod authority;
 mod book;
 mod bulletin;
 mod bundle;
+mod bundling;
 mod damp;
 mod distance;
 mod escalate;

@@ -1,11 +1,12 @@
 //! Storms, told at the pace of whoever hears of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use ulid::Ulid;
 
-use super::{Dispatch, Due, Pace, Pacer, Sendings};
+use super::{Dispatch, Due, Pace, Pacer, QUIET_MS, Sendings};
 use crate::Ms;
 use crate::changes::Urgency;
 
@@ -118,6 +119,17 @@ fn a_robot_is_told_of_all_stations_at_once_and_evenly_over_its_minute() {
 }
 
 #[test]
+fn a_storm_that_pauses_is_one_storm_and_its_stations_have_no_first_fires_again() {
+    let mut pacer = Pacer::new(ROBOT);
+    assert_eq!(shown(&pacer.send(fires(0..1_000, 23), 0)), "[1000 pages]");
+    assert_eq!(pacer.send(Vec::new(), 1_000), Sendings::default());
+    assert_eq!(shown(&pacer.send(fires(1_000..2_000, 23), 1_500)), "", "its time has not come");
+    let other = due(5_000, 40, Urgency::NewFire);
+    assert_eq!(shown(&pacer.send(vec![other], 1_600)), "5000", "another station's has");
+    assert_eq!(shown(&pacer.send(fires(2_000..2_002, 23), QUIET_MS)), "2000 2001");
+}
+
+#[test]
 fn a_first_fire_finds_a_message_when_single_pages_took_the_most() {
     let mut pacer = Pacer::new(ROBOT);
     let mut singles = 0;
@@ -221,7 +233,8 @@ fn play(storm: &Storm) -> Result<Played, proptest::test_runner::TestCaseError> {
             next = to_come.next();
         }
         let free = pacer.free(now);
-        let told = pacer.told.clone();
+        let mut told = pacer.told.clone();
+        told.retain(|_, at| now - *at < QUIET_MS);
         let sendings = pacer.send(owed.clone(), now);
         check(&owed, (free, &told), &sendings)?;
         owed = without(owed, &sendings);
@@ -239,7 +252,7 @@ fn play(storm: &Storm) -> Result<Played, proptest::test_runner::TestCaseError> {
 /// What holds of each answer.
 fn check(
     owed: &[Due],
-    (free, told): (usize, &BTreeSet<Box<str>>),
+    (free, told): (usize, &BTreeMap<Arc<str>, Ms>),
     sendings: &Sendings,
 ) -> Result<(), proptest::test_runner::TestCaseError> {
     let of = |id: &Ulid| owed.iter().find(|page| page.page_id == *id).unwrap();
@@ -247,7 +260,7 @@ fn check(
     // The first fire of a station that nobody was told of goes at once, and waits in no other's bundle.
     let mut firsts: BTreeMap<&str, &Due> = BTreeMap::new();
     for page in owed.iter().filter(|page| page.urgency == Urgency::NewFire) {
-        if !told.contains(&page.station) {
+        if !told.contains_key(&page.station) {
             firsts.entry(&page.station).or_insert(page);
         }
     }

@@ -53,6 +53,7 @@ impl TrailCode {
             | Hop::Dispatched
             | Hop::Arrived
             | Hop::Resolved
+            | Hop::Bundled
             | Hop::Verifying => None,
         }
         .unwrap_or_default()

@@ -58,6 +58,8 @@ pub enum Hop {
     Paged,
     /// The broker or webhook confirmed a page.
     Delivered,
+    /// A webhook confirmed a bundle, and with it this page.
+    Bundled,
     /// A page was given up.
     GivenUp,
     /// A newer page about the same incident is owed to the same receiver instead.
@@ -90,13 +92,14 @@ pub enum Hop {
 
 impl Hop {
     /// All of them, in the order in which they usually come.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Measured,
         Self::Received,
         Self::Raised,
         Self::Cleared,
         Self::Paged,
         Self::Delivered,
+        Self::Bundled,
         Self::GivenUp,
         Self::Superseded,
         Self::Unconfirmed,
@@ -129,6 +132,7 @@ impl Hop {
             Self::Cleared => "cleared",
             Self::Paged => "paged",
             Self::Delivered => "delivered",
+            Self::Bundled => "bundled",
             Self::GivenUp => "given_up",
             Self::Superseded => "superseded",
             Self::Unconfirmed => "unconfirmed",

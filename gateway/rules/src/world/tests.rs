@@ -158,6 +158,7 @@ fn what_is_stored_brings_everything_back() {
         incidents: world.book.open().cloned().collect(),
         closed: Vec::new(),
         owed: out.pages.clone(),
+        bundles: Vec::new(),
         presence: out.presence.clone(),
     });
     assert_eq!(after.summary(H), summary);

@@ -5,6 +5,7 @@
 //! | file | reads |
 //! |---|---|
 //! | [`board`] | open incidents, worst first; what sounds; the exercise that goes on |
+//! | [`bundles`] | several pages that one message carried |
 //! | [`commands`] | what was asked of a device |
 //! | [`devices`] | the registry's devices with what is known of each now |
 //! | [`events`] | what the stream tells |
@@ -26,6 +27,7 @@
 //! rows mean (rules, web).
 
 pub mod board;
+pub mod bundles;
 pub mod commands;
 pub mod devices;
 pub mod events;

@@ -18,12 +18,13 @@ use crate::reader::ulid;
 use crate::readers::ReadError;
 
 /// The hops that tell how long people were not told, and how long they did not answer.
-const HOPS: [Hop; 7] = [
+const HOPS: [Hop; 8] = [
     Hop::Received,
     Hop::Raised,
     Hop::Reopened,
     Hop::Paged,
     Hop::Delivered,
+    Hop::Bundled,
     Hop::Acknowledged,
     Hop::Dispatched,
 ];

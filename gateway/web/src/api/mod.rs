@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub(crate) mod body;
+pub(crate) mod bundles;
 mod commands;
 pub(crate) mod devices;
 pub(crate) mod digest;
@@ -131,6 +132,8 @@ pub(crate) fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiSta
             "/profiles/{name}/settings",
             get(settings::of_profile).put(settings::put_profile).delete(settings::drop_profile),
         )
+        .route("/bundles/{id}", get(bundles::one))
+        .route("/bundles/{id}/actions", post(bundles::act))
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
         .route("/incidents/{id}/cap", get(incidents::cap))

@@ -36,6 +36,8 @@ use super::auth::{COOKIE, PROOF};
         super::commands::ask,
         super::history::json,
         super::history::csv,
+        super::bundles::one,
+        super::bundles::act,
         super::incidents::list,
         super::incidents::one,
         super::incidents::cap,

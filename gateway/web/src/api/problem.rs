@@ -93,6 +93,8 @@ impl Code {
 pub enum Thing {
     /// An incident.
     Incident,
+    /// A bundle of pages.
+    Bundle,
     /// A device.
     Device,
     /// A hydrant among the devices.
@@ -119,6 +121,7 @@ impl Thing {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Incident => "incident",
+            Self::Bundle => "bundle",
             Self::Device => "device",
             Self::Hydrant => "hydrant",
             Self::Zone => "zone",

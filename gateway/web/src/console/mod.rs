@@ -19,6 +19,7 @@ mod accounts;
 mod assets;
 mod audit;
 mod board;
+mod bundle;
 mod device;
 mod devices;
 mod digest;
@@ -75,6 +76,7 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/incidents/{id}/cap", get(crate::api::incidents::cap))
         .route("/incidents/{id}/now", get(incident::part))
         .route("/incidents/{id}/act", post(incident::act))
+        .route("/bundles/{id}", get(bundle::page).post(bundle::act))
         .route("/devices", get(devices::page))
         .route("/devices/rows", get(devices::part))
         .route("/devices/{id}", get(device::page))

@@ -84,6 +84,7 @@ fn title(status: StatusCode) -> Say {
 fn missing(lang: Lang, what: Thing, id: &str) -> String {
     let name = lang.of_say(match what {
         Thing::Incident => say("incident", "警情"),
+        Thing::Bundle => say("bundle", "合并通知"),
         Thing::Device => say("device", "设备"),
         Thing::Hydrant => say("hydrant", "消火栓"),
         Thing::Station => say("station", "站点"),

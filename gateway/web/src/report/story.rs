@@ -32,7 +32,7 @@ impl Story {
                 self.owed = self.received.filter(|_| self.raised == Some(at)).or(Some(at));
             }
             "paged" => self.paged = true,
-            "delivered" => _ = self.delivered.get_or_insert(at),
+            "delivered" | "bundled" => _ = self.delivered.get_or_insert(at),
             "acknowledged" | "dispatched" => _ = self.taken.get_or_insert(at),
             _ => {}
         }

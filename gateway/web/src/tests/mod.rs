@@ -1,6 +1,7 @@
 //! The API as a program sees it: a real store, a real listener, a real client.
 
 mod admins;
+mod bundles;
 mod console;
 mod degraded;
 mod digest;

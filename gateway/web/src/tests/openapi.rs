@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use standpipe_machine::clock::Clock;
 use standpipe_words::day::{Day, Hour};
 
+use super::bundles::BUNDLE;
 use super::{NOON, Served};
 
 /// The document, and the API it is about.
@@ -270,6 +271,7 @@ async fn what_is_read_is_what_is_documented() {
     let work = json!({"what":"maintenance","zone":"Z1","conditions":["no_water"],
         "until":Clock::new().now() + 3_600_000});
     assert_eq!(api.send("POST", "/api/v1/maintenance", &work).await.0, 201);
+    super::bundles::carries(&api, &[&fire]);
     let mut asked = 0;
     for (method, path, operation) in of.operations() {
         if method != "get" {
@@ -277,6 +279,7 @@ async fn what_is_read_is_what_is_documented() {
         }
         let id = match path.split('/').nth(3) {
             Some("incidents") => &fire,
+            Some("bundles") => BUNDLE,
             Some("stations") => "S1",
             _ => "H-1",
         };
@@ -327,6 +330,8 @@ async fn what_is_answered_to_a_change_is_what_is_documented() {
     let (act, device) = (format!("/api/v1/incidents/{fire}/actions"), "/api/v1/devices/{id}");
     let (settings, profile) = ("/api/v1/devices/{id}/settings", "/api/v1/profiles/{name}/settings");
     let (commands, actions) = ("/api/v1/devices/{id}/commands", "/api/v1/incidents/{id}/actions");
+    let (bundles, all) =
+        ("/api/v1/bundles/{id}/actions", format!("/api/v1/bundles/{BUNDLE}/actions"));
     for (method, path, url, body, status) in [
         ("put",    device,   "/api/v1/devices/H-7",              Some(hydrant.clone()), 201),
         ("put",    device,   "/api/v1/devices/H-7",              Some(hydrant), 200),
@@ -340,6 +345,8 @@ async fn what_is_answered_to_a_change_is_what_is_documented() {
         ("post",   commands, "/api/v1/devices/H-9/commands",     Some(json!({"command":"restart"})), 404),
         ("post",   actions,  &act,                               Some(json!({"action":"acknowledge"})), 200),
         ("post",   actions,  &act,                               Some(json!({"action":"acknowledge"})), 409),
+        ("post",   bundles,  &all,                               Some(json!({"action":"acknowledge"})), 200),
+        ("post",   bundles,  &all,                               Some(json!({"action":"arrive"})), 400),
         ("post",   "/api/v1/maintenance", "/api/v1/maintenance", Some(work), 201),
         ("post",   "/api/v1/maintenance", "/api/v1/maintenance", Some(json!({"what":"walk_test","device":"H-9","until":until})), 400),
         ("post",   "/api/v1/exercises", "/api/v1/exercises",     Some(json!({"device":"H-1"})), 400),

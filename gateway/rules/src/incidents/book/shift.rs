@@ -38,6 +38,8 @@ impl Book {
             owed,
             unconfirmed: _,
             owed_to: _,
+            bundle_of: _,
+            bundles: _,
             presence,
         } = self;
         let Meta { numbers: _, reminded, looked_at, windows, sounded, kept: _ } = meta;

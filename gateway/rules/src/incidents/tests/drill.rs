@@ -185,6 +185,7 @@ impl Drill {
             incidents: self.book.open().map(again).collect(),
             closed: self.closed.keys().copied().collect(),
             owed: owed.filter(|it| !self.settled.contains(&it.page_id)).cloned().collect(),
+            bundles: Vec::new(),
             presence: self.presence.values().cloned().collect(),
         };
         self.book = Book::new(self.plan.clone(), SECRET);

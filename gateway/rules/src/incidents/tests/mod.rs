@@ -6,6 +6,7 @@
 mod announce;
 mod authority;
 mod blind;
+mod bundles;
 mod commands;
 mod confirm;
 mod damp;

@@ -83,6 +83,7 @@ impl Gateway {
             meta: self.world.book.meta().clone(),
             incidents: self.world.book.open().cloned().collect(),
             owed: self.out.pages.clone(),
+            bundles: Vec::new(),
             presence: self.out.presence.clone(),
             closed: Vec::new(),
         });

@@ -94,9 +94,10 @@ fn between(lang: Lang, before: Option<Ms>, at: Ms) -> String {
 /// Who did it: the gateway and the receivers of pages in words, people as they are called.
 fn by(lang: Lang, line: &Line, names: &Names) -> String {
     match (&line.code, &*line.hop) {
-        (Some(TrailCode::Page { to, .. }), "delivered" | "given_up" | "superseded") => {
-            receiver(lang, to, names)
-        }
+        (
+            Some(TrailCode::Page { to, .. } | TrailCode::Bundled { to, .. }),
+            "delivered" | "bundled" | "given_up" | "superseded",
+        ) => receiver(lang, to, names),
         _ if line.by == GATEWAY && line.actor.is_empty() => lang.of_say(words::GATEWAY).to_owned(),
         _ => line.by.clone(),
     }
@@ -128,6 +129,8 @@ fn detail(lang: Lang, line: &Line, names: &Names) -> Markup {
             span.detail {
                 (lang.of_say(PART_OF)) " " a href={ "/incidents/" (incident) } { (incident) }
             }
+        } @else if let Some(TrailCode::Bundled { bundle, .. }) = &line.code {
+            span.detail { a href={ "/bundles/" (bundle) } { (text) } }
         } @else if !text.is_empty() {
             span.detail { (text) }
         }
@@ -151,7 +154,8 @@ fn in_words(lang: Lang, line: &Line, names: &Names) -> String {
             format!("{}: {often}", condition(of))
         }
         TrailCode::Fault { condition: of, detail } => format!("{}: {detail}", condition(of)),
-        TrailCode::Page { step, repeat, to, why } => {
+        TrailCode::Page { step, repeat, to, why }
+        | TrailCode::Bundled { step, repeat, to, bundle: _, why } => {
             let mut said = lang.of_say(STEP).replace("{}", &step.to_string());
             if *repeat > 0 {
                 said.push_str(&lang.of_say(REPEAT).replace("{}", &repeat.to_string()));

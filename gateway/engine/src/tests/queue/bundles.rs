@@ -1,0 +1,138 @@
+//! A bundle is on disk with its bytes before anybody sends it, and stays the same whatever happens.
+
+use serde_json::Value;
+use standpipe_store::bundles::OwedBundle;
+
+use super::*;
+
+impl Bench {
+    fn bundles(&self) -> Vec<OwedBundle> {
+        self.reader().owed_bundles(("w", 0), 100).unwrap()
+    }
+
+    fn says_of(&self, bundle: &OwedBundle) -> Option<Value> {
+        let wire = self.reader().bundle_message(bundle.id).unwrap()?;
+        Some(serde_json::from_str(&wire).unwrap())
+    }
+
+    fn bundle(&mut self, pages: &[OwedPage], at: Ms) {
+        let (receiver, pages) = ("w".into(), pages.iter().map(|page| page.page_id).collect());
+        self.engine.take(Inbox::Bundle { receiver, pages, at: at.into() }, at);
+        self.commit(at);
+    }
+
+    fn delivered(&mut self, page_id: Ulid, at: Ms) {
+        self.engine.take(Inbox::Delivered { page_id, at: at.into() }, at);
+        self.commit(at);
+    }
+
+    fn hops(&self, hop: &str) -> i64 {
+        self.count(&format!("SELECT count(*) FROM trail WHERE hop = '{hop}' AND by = 'webhook w'"))
+    }
+}
+
+#[test]
+fn a_bundle_survives_a_crash_as_it_is_and_its_pages_are_owed_by_it_alone() {
+    let mut bench = town();
+    bench.fires(0..5, T0 + 1_000);
+    let owed = bench.owed();
+    bench.bundle(&owed[..4], T0 + 2_000);
+    assert_eq!(bench.owed(), owed[4..], "the others are in no queue");
+    let bundles = bench.bundles();
+    let [bundle] = &bundles[..] else { panic!("{bundles:?}") };
+    assert_eq!((bundle.at, bundle.urgency), (T0 + 2_000, Urgency::NewFire));
+    let said = bench.says_of(bundle).unwrap();
+    assert_eq!(
+        (&said["bundle"], &said["count"], &said["fires"]),
+        (&true.into(), &4.into(), &4.into())
+    );
+    assert_eq!(said["page_id"], bundle.id.to_string());
+    assert_eq!(said["id"], owed[0].incident.to_string(), "the worst, which is the oldest");
+    assert_eq!(said["severity"], "fire");
+    let members: Vec<_> = said["members"].as_array().unwrap().iter().collect();
+    for (page, member) in owed.iter().zip(&members) {
+        assert_eq!(member["page_id"], page.page_id.to_string());
+        assert_eq!(member["incident"], page.incident.to_string());
+    }
+    assert_eq!(members[3]["device"], "SD-3");
+    assert_eq!(said["worst"][1]["title"]["en"], "Smoke · SD-1");
+    assert_eq!(bench.count("SELECT count(*) FROM message"), 1, "that of the page in no bundle");
+
+    let mut bench = bench.crashed(T0 + 3_000);
+    assert_eq!((bench.bundles(), bench.says_of(bundle)), (bundles.clone(), Some(said)));
+    // Asked for once more, by a sender that was not there to hear of it.
+    bench.bundle(&owed, T0 + 4_000);
+    let later = bench.bundles();
+    assert_eq!(later.len(), 2);
+    assert_eq!(bench.says_of(&later[1]).unwrap()["count"], 1, "what was in none");
+
+    bench.delivered(bundle.id, T0 + 5_000);
+    assert_eq!((bench.hops("bundled"), bench.hops("delivered")), (4, 0));
+    assert_eq!(bench.bundles(), later[1..]);
+    assert_eq!(bench.says_of(bundle), None, "its words are not kept");
+    let bench = bench.crashed(T0 + 6_000);
+    assert_eq!(bench.bundles(), later[1..], "delivered once");
+    assert_eq!(
+        bench.count("SELECT count(*) FROM page WHERE delivered_at IS NOT NULL AND receiver = 'w'"),
+        4
+    );
+    let reader = bench.reader();
+    let taken = reader.taken_by_webhook("w", owed[0].incident).unwrap();
+    assert!(taken.is_empty(), "no alert refers to a bundle");
+}
+
+#[test]
+fn a_page_that_is_superseded_leaves_its_bundle_and_the_last_one_ends_it() {
+    let mut bench = town();
+    bench.fires(0..2, T0 + 1_000);
+    let owed = bench.owed();
+    bench.bundle(&owed, T0 + 2_000);
+    let bundle = bench.bundles().remove(0);
+    assert!(bench.reader().bundle_is_open(bundle.id).unwrap());
+    bench.acknowledge(owed[0].incident, T0 + 3_000);
+    assert!(bench.reader().bundle_is_open(bundle.id).unwrap(), "the other");
+    bench.acknowledge(owed[1].incident, T0 + 3_000);
+    assert!(!bench.reader().bundle_is_open(bundle.id).unwrap());
+    // Both are forgotten and told of anew.
+    bench.until_done(T0 + 86_400_000);
+    assert_eq!(bench.hops("superseded"), 2);
+    assert_eq!((bench.bundles(), bench.says_of(&bundle)), (Vec::new(), None));
+    let owed = bench.owed();
+    assert_eq!(owed.len(), 2, "single pages again, until somebody bundles them");
+    bench.delivered(bundle.id, T0 + 86_400_001);
+    assert_eq!(bench.hops("bundled"), 0, "that came too late");
+    let bench = bench.crashed(T0 + 86_400_002);
+    assert_eq!(bench.owed(), owed);
+}
+
+#[test]
+fn a_bundle_that_is_given_up_gives_up_all_of_it() {
+    let mut bench = town();
+    bench.fires(0..3, T0 + 1_000);
+    bench.bundle(&bench.owed(), T0 + 2_000);
+    let page_id = bench.bundles()[0].id;
+    let (at, why) = ((T0 + 3_000).into(), "status 404".into());
+    bench.engine.take(Inbox::GaveUp { page_id, at, why }, T0 + 3_000);
+    bench.commit(T0 + 3_000);
+    assert_eq!(bench.hops("given_up"), 3);
+    assert_eq!((bench.owed(), bench.bundles()), (Vec::new(), Vec::new()));
+    assert_eq!(bench.count("SELECT count(*) FROM page WHERE gave_up_at IS NOT NULL"), 3);
+}
+
+#[test]
+fn two_thousand_pages_are_one_bundle_in_a_moment() {
+    let mut bench = town();
+    bench.fires(0..2_000, T0 + 1_000);
+    let owed: Vec<_> = Urgency::ALL
+        .into_iter()
+        .flat_map(|urgency| bench.reader().owed_to_webhook("w", (urgency, 0), 10_000).unwrap())
+        .collect();
+    assert_eq!(owed.len(), 2_000);
+    let began = std::time::Instant::now();
+    bench.bundle(&owed, T0 + 2_000);
+    let took = began.elapsed();
+    let said = bench.says_of(&bench.bundles()[0]).unwrap();
+    assert_eq!((&said["count"], &said["members_left_out"]), (&2_000.into(), &1_000.into()));
+    assert!(said.to_string().len() < 160_000);
+    assert!(took.as_secs() < 5, "{took:?}");
+}
