@@ -21,6 +21,7 @@ use standpipe_series::batch::Tags;
 use standpipe_series::influx::heads::Heads;
 use standpipe_series::influx::line;
 use standpipe_shared::{Kind, ROOT};
+use standpipe_store::boards::URGENCIES;
 use standpipe_store::views::history::DeviceTags;
 use standpipe_store::{Reader, Store, block};
 
@@ -349,7 +350,8 @@ impl Storm {
     /// Sends the heads of the queues; how much that was.
     fn send(&mut self) -> usize {
         let at = self.now.into();
-        let boards = self.reader.owed_boards(64).unwrap();
+        let boards = (0..URGENCIES).map(|urgency| self.reader.owed_boards((urgency, 0), 64));
+        let boards: Vec<_> = boards.flat_map(Result::unwrap).collect();
         let pages =
             Urgency::ALL.map(|urgency| self.reader.owed_to_webhook("duty", (urgency, 0), 64));
         let pages: Vec<_> = pages.into_iter().flat_map(Result::unwrap).collect();

@@ -51,6 +51,8 @@ use super::{NET, Setup, keeper};
 const IN_FLIGHT: usize = 24;
 /// Those of them at most that are no new fires: what hangs in a receiver must not keep a new fire out.
 const LESSER_MOST: usize = 12;
+/// Urgencies of its queue.
+const URGENCIES: u8 = Urgency::ALL.len() as u8;
 /// A page that waits for something to be written down is looked at again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A gateway that stops waits this long for receivers to answer.
@@ -105,13 +107,13 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
     for (page_id, webhook) in owed {
         error!("page {page_id} is given up: no webhook is named `{webhook}` any more");
         let why = "the webhook is configured no more".into();
-        setup.engine.send(Inbox::GaveUp { page_id, at: setup.clock.stamp(), why }).await?;
+        setup.engine.report(Inbox::GaveUp { page_id, at: setup.clock.stamp(), why }).await?;
     }
     let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
     for it in owed.unwrap_or_default() {
         if !names.contains(&it.which.receiver) {
             let news = News::GaveUp(it.which, setup.clock.now());
-            setup.engine.send(Inbox::Digest(news)).await?;
+            setup.engine.report(Inbox::Digest(news)).await?;
         }
     }
     Ok(())
@@ -127,7 +129,7 @@ struct Task {
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
     /// What they are about, and further pages about that.
     busy: HashMap<IncidentId, Vec<OwedPage>>,
-    queue: Queue,
+    queue: Queue<OwedPage>,
     /// Pages up to this number were owed before this gateway started: one may have been sent already.
     older: Option<i64>,
     /// Pages that wait for something to be written down.
@@ -189,7 +191,7 @@ impl Task {
             reader: None,
             flights: FuturesUnordered::new(),
             busy: HashMap::new(),
-            queue: Queue::default(),
+            queue: Queue::new(URGENCIES),
             older: None,
             unwritten: Vec::new(),
             reworded: HashSet::new(),
@@ -303,7 +305,7 @@ impl Task {
                 let page_id = page.page_id;
                 self.unwritten.push(page);
                 if self.reworded.insert(page_id) {
-                    self.setup.engine.send(Inbox::Reword { page_id }).await?;
+                    self.setup.engine.report(Inbox::Reword { page_id }).await?;
                 }
                 return Ok(Sent::Settled);
             }
@@ -362,7 +364,7 @@ impl Task {
     async fn digest_landed(&mut self, landed: digests::Landed) -> Result<(), Unavailable> {
         let news = self.digests.settle(landed, self.setup.clock.now(), Instant::now());
         match news {
-            Some(news) => self.setup.engine.send(Inbox::Digest(news)).await,
+            Some(news) => self.setup.engine.report(Inbox::Digest(news)).await,
             None => Ok(()),
         }
     }
@@ -435,7 +437,7 @@ impl Task {
                 self.waiting.forget(page.page_id);
                 self.remember_taken(&page);
                 let delivered = Inbox::Delivered { page_id: page.page_id, at: now };
-                self.setup.engine.send(delivered).await?;
+                self.setup.engine.report(delivered).await?;
                 self.tell_that_it_takes(now).await
             }
             Answer::Never { why } if kind(&page) == Kind::Other => {
@@ -486,7 +488,7 @@ impl Task {
         };
         self.told = Some(told);
         let name = self.webhook.name.clone();
-        self.setup.engine.send(Inbox::Receiver { name, news, at: now }).await
+        self.setup.engine.report(Inbox::Receiver { name, news, at: now }).await
     }
 
     /// It has taken nothing since: said between attempts, too, which get rare.
@@ -553,7 +555,7 @@ impl Task {
     ) -> Result<(), Unavailable> {
         self.waiting.forget(page.page_id);
         let (page_id, why) = (page.page_id, why.into());
-        self.setup.engine.send(Inbox::GaveUp { page_id, at: now, why }).await
+        self.setup.engine.report(Inbox::GaveUp { page_id, at: now, why }).await
     }
 }
 

@@ -68,7 +68,7 @@ impl Task {
                 break;
             }
             let read = |behind, most| reader.owed_to_webhook(name, (urgency, behind), most);
-            found = self.queue.take(urgency, read)?.map(|page| (page, room));
+            found = self.queue.take(urgency.place(), read)?.map(|page| (page, room));
             if found.is_none() && room_for_lesser {
                 found = self.waiting.take(urgency, now).map(|page| (page, Room::Lesser));
             }
@@ -85,7 +85,7 @@ impl Task {
         if self.waiting.knows(page.page_id) {
             self.waiting.put_back(&page);
         } else {
-            self.queue.put_back(page);
+            self.queue.put_back(page.urgency.place(), page);
         }
     }
 
