@@ -79,11 +79,12 @@ pub fn sent(
     Ok(again.execute((station, &id, numbers.next()))? > 0)
 }
 
-/// A topic leaves the queue when it shows what it should and no page of its station is owed.
+/// A topic leaves the queue when it shows what it should and no page of its station is owed. Those are
+/// looked for by their incident (`+`), not among all that the station is owed.
 pub fn settled(conn: &Connection, station: &str, incident: &str) -> Result<(), StoreError> {
     let sql = "UPDATE board SET owed = 0 WHERE station = ?1 AND incident = ?2 AND sent_rev >= rev
-               AND NOT EXISTS (SELECT 1 FROM page WHERE incident = ?2 AND kind = 'station'
-                   AND receiver = ?1 AND delivered_at IS NULL AND gave_up_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM page WHERE incident = ?2 AND +kind = 'station'
+                   AND +receiver = ?1 AND delivered_at IS NULL AND gave_up_at IS NULL
                    AND superseded_at IS NULL)";
     put(conn, sql, (station, incident))
 }
