@@ -34,7 +34,11 @@ impl Numbers {
 }
 
 /// An incident is new or has changed: all its topics should show it so. One that is owed keeps its place.
-pub fn news(conn: &Connection, numbers: &mut Numbers, it: &Incident) -> Result<(), StoreError> {
+pub(crate) fn news(
+    conn: &Connection,
+    numbers: &mut Numbers,
+    it: &Incident,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO board (station, incident, rev, owed, urgency, number)
                VALUES (?1, ?2, ?3, 1, ?4, ?5)
                ON CONFLICT (station, incident) DO UPDATE SET rev = excluded.rev, owed = 1,
@@ -50,7 +54,11 @@ pub fn news(conn: &Connection, numbers: &mut Numbers, it: &Incident) -> Result<(
 }
 
 /// A station is paged.
-pub fn paged(conn: &Connection, numbers: &mut Numbers, page: &Page) -> Result<(), StoreError> {
+pub(crate) fn paged(
+    conn: &Connection,
+    numbers: &mut Numbers,
+    page: &Page,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO board (station, incident, rev, page_id, owed, urgency, number)
                VALUES (?1, ?2, 1, ?3, 1, ?4, ?5)
                ON CONFLICT (station, incident) DO UPDATE SET page_id = excluded.page_id,
@@ -62,7 +70,7 @@ pub fn paged(conn: &Connection, numbers: &mut Numbers, page: &Page) -> Result<()
 
 /// What a topic shows now; 0: nothing new, the broker refused it. A closed incident that is shown is
 /// done with. Gives back whether something is owed still.
-pub fn sent(
+pub(crate) fn sent(
     conn: &Connection,
     numbers: &mut Numbers,
     (station, incident, rev): (&str, IncidentId, u32),
@@ -81,7 +89,7 @@ pub fn sent(
 
 /// A topic leaves the queue when it shows what it should and no page of its station is owed. Those are
 /// looked for by their incident (`+`), not among all that the station is owed.
-pub fn settled(conn: &Connection, station: &str, incident: &str) -> Result<(), StoreError> {
+pub(crate) fn settled(conn: &Connection, station: &str, incident: &str) -> Result<(), StoreError> {
     let sql = "UPDATE board SET owed = 0 WHERE station = ?1 AND incident = ?2 AND sent_rev >= rev
                AND NOT EXISTS (SELECT 1 FROM page WHERE incident = ?2 AND +kind = 'station'
                    AND +receiver = ?1 AND delivered_at IS NULL AND gave_up_at IS NULL
