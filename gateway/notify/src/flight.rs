@@ -1,6 +1,6 @@
 //! What is on its way to the stations' topics: which packet confirms what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use standpipe_rules::Ms;
@@ -12,6 +12,8 @@ use super::packets::Packets;
 
 /// After a refusal the same topic is left alone for so long, ms.
 pub const LEAVE_ALONE: Ms = 30_000;
+/// What was reported is remembered for so long, ms: it is written down by then.
+const REMEMBERED: Ms = 10_000;
 /// Messages planned beyond which nothing more is: what is more urgent waits for these.
 const ROOM: usize = 64;
 
@@ -40,23 +42,23 @@ pub struct Flight {
     packets: Packets<(Shot, Arc<str>)>,
     /// Topics with something planned or on its way.
     busy: HashMap<Topic, usize>,
-    /// Busy topics that have more to say.
-    skipped: HashSet<Topic>,
-    /// One of them is free.
-    freed: bool,
     /// Reported to the engine, and when: the store may still call them owed.
     shown: HashMap<Topic, (u32, Ms)>,
     delivered: HashMap<Ulid, Ms>,
+    /// When those were that are forgotten next.
+    looked_at: Ms,
+    /// When topics were refused; and the same in order.
     refused: HashMap<Topic, Ms>,
+    again: VecDeque<(Ms, Topic)>,
 }
 
 impl Flight {
     /// Plans what brings a topic up to date, unless that is on its way, has arrived already, or
-    /// was refused a moment ago.
+    /// was refused a moment ago. What it owes beyond that is at the end of the queue again once the
+    /// store knows what it shows; one that was refused is [`Self::due_again`].
     pub fn take_on(&mut self, board: &OwedBoard, now: Ms) {
         let topic = (board.station.clone(), board.incident);
         if self.busy.contains_key(&topic) {
-            self.skipped.insert(topic);
             return;
         }
         let refused = self.refused.get(&topic).is_some_and(|&at| now - at < LEAVE_ALONE);
@@ -94,12 +96,18 @@ impl Flight {
     pub fn refused(&mut self, pkid: u16, now: Ms) -> Option<Shot> {
         let shot = self.landed(pkid)?;
         self.refused.insert(shot.topic.clone(), now);
+        self.again.push_back((now, shot.topic.clone()));
         Some(shot)
     }
 
-    /// Whether it is time to read what is owed again: a topic that had more to say is free.
-    pub const fn wants_more(&mut self) -> bool {
-        std::mem::replace(&mut self.freed, false)
+    /// A topic that was refused, and has been left alone for long enough.
+    pub fn due_again(&mut self, now: Ms) -> Option<Topic> {
+        let (at, _) = self.again.front()?;
+        if now - at < LEAVE_ALONE {
+            return None;
+        }
+        let (_, topic) = self.again.pop_front()?;
+        Some(topic)
     }
 
     /// Whether so little is planned that more of what is owed may be.
@@ -108,25 +116,12 @@ impl Flight {
         self.packets.planned() < ROOM
     }
 
-    /// Whether anything is planned.
-    #[must_use]
-    pub fn plans_something(&self) -> bool {
-        self.packets.planned() > 0
-    }
-
-    /// Topics with something planned or on its way.
-    #[must_use]
-    pub fn busy(&self) -> usize {
-        self.busy.len()
-    }
-
     fn landed(&mut self, pkid: u16) -> Option<Shot> {
         let (shot, _) = self.packets.landed(pkid)?;
         if let Some(left) = self.busy.get_mut(&shot.topic) {
             *left -= 1;
             if *left == 0 {
                 self.busy.remove(&shot.topic);
-                self.freed |= self.skipped.remove(&shot.topic);
             }
         }
         Some(shot)
@@ -138,31 +133,19 @@ impl Flight {
         self.busy.clear();
         self.refused.clear();
         self.shown.clear();
-        self.skipped.clear();
-        self.freed = false;
+        self.again.clear();
     }
 
-    /// What is not owed any more need not be remembered. `owed`: the head of what is; what is not
-    /// there may have moved behind it, unless it is `all` there is.
-    pub fn forget_all_but(&mut self, owed: &[OwedBoard], all: Extent, now: Ms) {
-        let topics: HashSet<_> =
-            owed.iter().map(|board| (&*board.station, board.incident)).collect();
-        let there = |(station, incident): &Topic| topics.contains(&(&**station, *incident));
-        let behind = |at: Ms| all == Extent::Head && now - at < LEAVE_ALONE;
-        self.shown.retain(|topic, (_, at)| there(topic) || behind(*at));
-        self.refused.retain(|topic, at| there(topic) || behind(*at));
-        let pages: HashSet<_> = owed.iter().flat_map(|board| &board.pages).collect();
-        self.delivered.retain(|page, at| pages.contains(page) || behind(*at));
+    /// Forgets what the store has written down since.
+    pub fn forget(&mut self, now: Ms) {
+        if now - self.looked_at < REMEMBERED {
+            return;
+        }
+        self.looked_at = now;
+        self.shown.retain(|_, (_, at)| now - *at < REMEMBERED);
+        self.delivered.retain(|_, at| now - *at < REMEMBERED);
+        self.refused.retain(|_, at| now - *at < LEAVE_ALONE);
     }
-}
-
-/// How much of what is owed was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// All of it.
-    All,
-    /// Its head: there may be more.
-    Head,
 }
 
 /// The messages that bring a topic up to date, in order: each page owed is sent by its own id, the
@@ -187,7 +170,7 @@ fn shots(board: &OwedBoard, delivered: impl Fn(&Ulid) -> bool) -> Vec<Shot> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Extent, Flight, LEAVE_ALONE, Shot, shots};
+    use super::{Flight, LEAVE_ALONE, REMEMBERED, Shot, shots};
     use standpipe_store::reader::OwedBoard;
     use ulid::Ulid;
 
@@ -203,6 +186,7 @@ mod tests {
             open,
             wire: "{}".into(),
             pages: pages.to_vec(),
+            number: 0,
         }
     }
 
@@ -240,9 +224,7 @@ mod tests {
         assert_eq!(flight.arrived(1, 0).and_then(|shot| shot.page), Some(A));
         flight.take_on(&owed, 0);
         assert_eq!(sent(&mut flight, 1), [(2, Some(B))]);
-        assert!(!flight.wants_more(), "something is still out");
         assert_eq!(flight.arrived(2, 0).and_then(|shot| shot.reached), Some(3));
-        assert!(flight.wants_more() && !flight.wants_more(), "there may be news, once");
         flight.take_on(&owed, 0);
         assert_eq!(sent(&mut flight, 9), [], "arrived, not yet written down");
         assert_eq!(flight.arrived(2, 0), None, "a number nobody sent");
@@ -253,9 +235,9 @@ mod tests {
         flight.take_on(&board(4, &[A, B], Some(B), true), 0);
         assert_eq!(sent(&mut flight, 9), [(4, Some(B))], "news, and no page again");
         assert_eq!(flight.arrived(4, 0).map(|shot| shot.owed), Some(false));
-        flight.forget_all_but(&[], Extent::All, 0);
+        flight.forget(REMEMBERED);
         flight.take_on(&owed, 0);
-        assert_eq!(sent(&mut flight, 9).len(), 2, "owed again, whoever says so");
+        assert_eq!(sent(&mut flight, 9).len(), 2, "owed still, after so long");
     }
 
     #[test]
@@ -279,6 +261,9 @@ mod tests {
         assert!(flight.refused(1, 0).is_some());
         flight.take_on(&owed, LEAVE_ALONE - 1);
         assert_eq!(sent(&mut flight, 9), []);
+        assert_eq!(flight.due_again(LEAVE_ALONE - 1), None);
+        assert_eq!(flight.due_again(LEAVE_ALONE), Some((owed.station.clone(), owed.incident)));
+        assert_eq!(flight.due_again(LEAVE_ALONE), None, "once");
         flight.take_on(&owed, LEAVE_ALONE);
         assert_eq!(sent(&mut flight, 9), [(2, Some(A))]);
     }

@@ -1,62 +1,83 @@
-//! What is taken next from the queue of one receiver.
+//! What is taken next from a queue of what is owed.
 //!
 //! The queue itself is in the store, in its order: by urgency, and within that by number, which is age.
 //! It is taken from, and never read again: numbers only grow, so that each urgency is read on behind
-//! the last page taken from it. A page costs the same however many are owed.
+//! the last one taken from it. A page costs the same however many are owed.
 
 use std::collections::VecDeque;
 
-use standpipe_rules::changes::Urgency;
-use standpipe_store::reader::OwedPage;
+use standpipe_store::reader::{OwedBoard, OwedPage};
 
-/// Pages of one urgency that are read from the store at one time.
+/// Rows of one urgency that are read from the store at one time.
 const AT_ONCE: usize = 64;
 
-/// The queue of one receiver, from where it was taken up to.
-#[derive(Debug, Default)]
-pub struct Queue {
-    urgencies: [Taken; Urgency::ALL.len()],
+/// Something that is owed, with its number.
+pub trait Numbered {
+    /// Of two of the same urgency, the lower is first.
+    fn number(&self) -> i64;
+}
+
+impl Numbered for OwedPage {
+    fn number(&self) -> i64 {
+        self.number
+    }
+}
+
+impl Numbered for OwedBoard {
+    fn number(&self) -> i64 {
+        self.number
+    }
+}
+
+/// A queue, from where it was taken up to.
+#[derive(Debug)]
+pub struct Queue<T> {
+    urgencies: Vec<Taken<T>>,
 }
 
 /// What is owed at one urgency.
 #[derive(Debug)]
-struct Taken {
+struct Taken<T> {
     /// Everything up to this number was read.
     behind: i64,
     /// Read, and not taken yet.
-    head: VecDeque<OwedPage>,
+    head: VecDeque<T>,
     /// More may be owed than was read.
     more: bool,
 }
 
-impl Default for Taken {
+impl<T> Default for Taken<T> {
     fn default() -> Self {
         Self { behind: i64::MIN, head: VecDeque::new(), more: true }
     }
 }
 
-impl Queue {
+impl<T: Numbered> Queue<T> {
+    /// Nothing was taken. So many urgencies; 0 is the most urgent.
+    #[must_use]
+    pub fn new(urgencies: u8) -> Self {
+        Self { urgencies: (0..urgencies).map(|_| Taken::default()).collect() }
+    }
+
     /// More may be owed now.
     pub fn rung(&mut self) {
         self.urgencies.iter_mut().for_each(|taken| taken.more = true);
     }
 
-    /// Takes the next page of an urgency. `read`: from the store, behind a number, so many at most.
+    /// Takes the next of an urgency. `read`: from the store, behind a number, so many at most.
     ///
     /// # Errors
     /// What `read` says; nothing was taken.
     pub fn take<E>(
         &mut self,
-        urgency: Urgency,
-        read: impl FnOnce(i64, usize) -> Result<Vec<OwedPage>, E>,
-    ) -> Result<Option<OwedPage>, E> {
-        let Some(taken) = self.urgencies.get_mut(usize::from(urgency.place())) else {
-            return Ok(None);
-        };
+        urgency: u8,
+        read: impl FnOnce(i64, usize) -> Result<Vec<T>, E>,
+    ) -> Result<Option<T>, E> {
+        let Some(taken) = self.urgencies.get_mut(usize::from(urgency)) else { return Ok(None) };
         if taken.head.is_empty() && taken.more {
             let owed = read(taken.behind, AT_ONCE)?;
             taken.more = owed.len() >= AT_ONCE;
-            taken.behind = owed.last().map_or(taken.behind, |page| page.number);
+            taken.behind = owed.last().map_or(taken.behind, Numbered::number);
             taken.head = owed.into();
         }
         Ok(taken.head.pop_front())
@@ -102,8 +123,8 @@ pub mod tests {
     }
 
     impl Owes {
-        fn take(&mut self, queue: &mut Queue, urgency: Urgency) -> Option<i64> {
-            let page = queue.take(urgency, |behind, limit| {
+        fn take(&mut self, queue: &mut Queue<OwedPage>, urgency: Urgency) -> Option<i64> {
+            let page = queue.take(urgency.place(), |behind, limit| {
                 let behind = |number: &u32| i64::from(*number) > behind && urgency == Urgency::Fire;
                 let owed = self.numbers.clone().filter(behind).take(limit);
                 let owed: Vec<_> = owed.map(|number| page(number, urgency)).collect();
@@ -117,8 +138,7 @@ pub mod tests {
 
     #[test]
     fn each_page_is_read_once_however_often_the_bell_rings() {
-        let (mut queue, mut store) =
-            (Queue::default(), Owes { numbers: 0..1_000, rows: 0, reads: 0 });
+        let (mut queue, mut store) = (Queue::new(5), Owes { numbers: 0..1_000, rows: 0, reads: 0 });
         for number in 0..1_000 {
             queue.rung();
             assert_eq!(store.take(&mut queue, Urgency::Fire), Some(number));
@@ -135,7 +155,7 @@ pub mod tests {
 
     #[test]
     fn nothing_is_left_when_all_was_taken() {
-        let (mut queue, mut store) = (Queue::default(), Owes { numbers: 0..2, rows: 0, reads: 0 });
+        let (mut queue, mut store) = (Queue::new(5), Owes { numbers: 0..2, rows: 0, reads: 0 });
         assert!(!queue.is_empty(), "nobody has looked");
         assert_eq!(store.take(&mut queue, Urgency::Fire), Some(0));
         assert_eq!(store.take(&mut queue, Urgency::Fire), Some(1));
@@ -147,8 +167,8 @@ pub mod tests {
 
     #[test]
     fn what_could_not_be_read_is_read_later() {
-        let (mut queue, mut store) = (Queue::default(), Owes { numbers: 0..1, rows: 0, reads: 0 });
-        assert_eq!(queue.take(Urgency::Fire, |_, _| Err("locked")), Err("locked"));
+        let (mut queue, mut store) = (Queue::new(5), Owes { numbers: 0..1, rows: 0, reads: 0 });
+        assert_eq!(queue.take(Urgency::Fire.place(), |_, _| Err("locked")), Err("locked"));
         assert_eq!(store.take(&mut queue, Urgency::Fire), Some(0));
     }
 }

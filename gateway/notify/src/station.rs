@@ -10,13 +10,16 @@ use standpipe_engine::Inbox;
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, with_page};
+use standpipe_store::boards::URGENCIES;
+use standpipe_store::reader::OwedBoard;
 use standpipe_transport::mqtt::{Broker, Receipt};
 
 use super::Setup;
-use super::flight::{Extent, Flight, Shot};
+use super::flight::{Flight, Shot};
+use super::queue::Queue;
 use super::session::{self, Landed, Message, Owed, Shelf};
 
-/// Topics read from the store at one time, besides those that are in hand.
+/// Topics that a broker may have forgotten, read from the store at one time.
 const AT_ONCE: usize = 64;
 
 /// Starts the sender on its own thread. It ends after `setup.stop`.
@@ -31,7 +34,7 @@ pub fn start(
 ) -> std::io::Result<JoinHandle<()>> {
     let shelf = Shelf::new(Boards::NAME, setup.store.clone());
     let (root, flight) = (root.into(), Flight::default());
-    let boards = Boards { root, flight, shelf, stale: true, more: false, again: None };
+    let boards = Boards { root, flight, shelf, queue: Queue::new(URGENCIES), again: None };
     let bell = setup.rings.stations.clone();
     session::start(boards, setup, (broker, format!("standpipe-pages-{gateway}")), bell)
 }
@@ -41,10 +44,7 @@ struct Boards {
     root: Box<str>,
     flight: Flight,
     shelf: Shelf,
-    /// Something may be owed that was not read.
-    stale: bool,
-    /// There was more than was read.
-    more: bool,
+    queue: Queue<OwedBoard>,
     /// The last topic shown to a broker that may have forgotten; `None`: all were.
     again: Option<(Box<str>, Option<IncidentId>)>,
 }
@@ -58,36 +58,46 @@ impl Boards {
     /// Plans the head of what is owed, when little else is planned: whatever is owed next, it may be
     /// more urgent. When nothing is owed, what a broker may have forgotten.
     fn plan(&mut self, now: Stamp) {
-        if !self.flight.has_room() {
-            return;
+        let now = now.steady();
+        self.flight.forget(now);
+        while self.flight.has_room()
+            && let Some(board) = self.take(now)
+        {
+            self.flight.take_on(&board, now);
         }
-        let mut most = AT_ONCE + self.flight.busy();
-        loop {
-            let Some(owed) = self.shelf.read(|reader| reader.owed_boards(most)) else { return };
-            (self.stale, self.more) = (false, owed.len() >= most);
-            let extent = if self.more { Extent::Head } else { Extent::All };
-            self.flight.forget_all_but(&owed, extent, now.steady());
-            for board in &owed {
-                self.flight.take_on(board, now.steady());
-            }
-            if !self.more || self.flight.plans_something() {
-                break;
-            }
-            most = most.saturating_mul(4); // all of them are in hand, and not written down yet
-        }
-        if self.flight.has_room() && !self.more {
+        if self.flight.has_room() && self.queue.is_empty() {
             self.plan_again(now);
         }
     }
 
+    /// The next topic that owes something: by urgency; those that were refused a while ago at last.
+    fn take(&mut self, now: Ms) -> Option<OwedBoard> {
+        let Self { queue, shelf, flight, .. } = self;
+        for urgency in 0..URGENCIES {
+            let read = |behind, most| {
+                shelf.read(|reader| reader.owed_boards((urgency, behind), most)).ok_or(())
+            };
+            if let Some(board) = queue.take(urgency, read).ok()? {
+                return Some(board);
+            }
+        }
+        while let Some((station, incident)) = flight.due_again(now) {
+            let owed = shelf.read(|reader| reader.owed_board((&station, incident)));
+            if let Some(board) = owed.flatten() {
+                return Some(board);
+            }
+        }
+        None
+    }
+
     /// Plans the next of what every topic shows.
-    fn plan_again(&mut self, now: Stamp) {
+    fn plan_again(&mut self, now: Ms) {
         let Some((station, incident)) = &self.again else { return };
         let behind = (&**station, *incident);
         let open = self.shelf.read(|reader| reader.open_boards(behind, AT_ONCE));
         let Some(open) = open else { return };
         for board in &open {
-            self.flight.take_on(board, now.steady());
+            self.flight.take_on(board, now);
         }
         let last = open.last().filter(|_| open.len() >= AT_ONCE);
         self.again = last.map(|board| (board.station.clone(), Some(board.incident)));
@@ -112,17 +122,16 @@ impl Owed for Boards {
 
     fn connected(&mut self, _now: Stamp) {
         self.again = Some((Box::default(), None));
-        self.stale = true;
+        self.queue = Queue::new(URGENCIES);
     }
 
     fn read(&mut self, now: Stamp) {
-        self.stale = true;
+        self.queue.rung();
         self.plan(now);
     }
 
     fn wants_more(&mut self) -> bool {
-        let more = self.stale || self.more || self.again.is_some();
-        self.flight.wants_more() || more && self.flight.has_room()
+        self.flight.has_room() && (!self.queue.is_empty() || self.again.is_some())
     }
 
     fn next(&mut self, window: usize, _now: Stamp) -> Option<Message> {

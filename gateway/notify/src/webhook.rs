@@ -52,6 +52,8 @@ use super::{NET, Setup, keeper};
 const IN_FLIGHT: usize = 24;
 /// Those of them at most that are no new fires: what hangs in a receiver must not keep a new fire out.
 const LESSER_MOST: usize = 12;
+/// Urgencies of its queue.
+const URGENCIES: u8 = Urgency::ALL.len() as u8;
 /// A page that waits for something to be written down is looked at again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A gateway that stops waits this long for receivers to answer.
@@ -104,13 +106,13 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
     for (page_id, webhook) in owed {
         error!("page {page_id} is given up: no webhook is named `{webhook}` any more");
         let why = "the webhook is configured no more".into();
-        setup.engine.send(Inbox::GaveUp { page_id, at: setup.clock.stamp(), why }).await?;
+        setup.engine.report(Inbox::GaveUp { page_id, at: setup.clock.stamp(), why }).await?;
     }
     let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
     for it in owed.unwrap_or_default() {
         if !names.contains(&it.which.receiver) {
             let news = News::GaveUp(it.which, setup.clock.now());
-            setup.engine.send(Inbox::Digest(news)).await?;
+            setup.engine.report(Inbox::Digest(news)).await?;
         }
     }
     Ok(())
@@ -306,7 +308,7 @@ impl Task {
                 let page_id = page.page_id;
                 self.unwritten.push(page);
                 if self.reworded.insert(page_id) {
-                    self.setup.engine.send(Inbox::Reword { page_id }).await?;
+                    self.setup.engine.report(Inbox::Reword { page_id }).await?;
                 }
                 return Ok(Sent::Settled);
             }
@@ -368,7 +370,7 @@ impl Task {
     async fn digest_landed(&mut self, landed: digests::Landed) -> Result<(), Unavailable> {
         let news = self.digests.settle(landed, self.setup.clock.now(), Instant::now());
         match news {
-            Some(news) => self.setup.engine.send(Inbox::Digest(news)).await,
+            Some(news) => self.setup.engine.report(Inbox::Digest(news)).await,
             None => Ok(()),
         }
     }
@@ -421,7 +423,7 @@ impl Task {
                 self.waiting.forget(page.page_id);
                 self.remember_taken(&page);
                 let delivered = Inbox::Delivered { page_id: page.page_id, at: now };
-                self.setup.engine.send(delivered).await?;
+                self.setup.engine.report(delivered).await?;
                 self.tell_that_it_takes(now).await
             }
             Answer::Never { why } if kind(&page) == Kind::Other => {
@@ -472,7 +474,7 @@ impl Task {
         };
         self.told = Some(told);
         let name = self.webhook.name.clone();
-        self.setup.engine.send(Inbox::Receiver { name, news, at: now }).await
+        self.setup.engine.report(Inbox::Receiver { name, news, at: now }).await
     }
 
     /// It has taken nothing since: said between attempts, too, which get rare.
@@ -539,7 +541,7 @@ impl Task {
     ) -> Result<(), Unavailable> {
         self.waiting.forget(page.page_id);
         let (page_id, why) = (page.page_id, why.into());
-        self.setup.engine.send(Inbox::GaveUp { page_id, at: now, why }).await
+        self.setup.engine.report(Inbox::GaveUp { page_id, at: now, why }).await
     }
 }
 

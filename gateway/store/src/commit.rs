@@ -14,6 +14,7 @@ use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 use ulid::Ulid;
 
+use super::boards::{self, Numbers};
 use super::rows::{self, Known, Quarantined};
 use super::{Store, StoreError, block, bulletins, bundles, digests, orders};
 
@@ -39,7 +40,7 @@ pub struct Extras {
     pub gave_up: Vec<(Ulid, Ms)>,
     /// Pages that are worded anew before they are first sent.
     pub reworded: Vec<Ulid>,
-    /// What stations' topics show.
+    /// What stations' topics show; 0: what they did before, a message was refused.
     pub boards: Vec<(Box<str>, IncidentId, u32)>,
     /// What stations' topics show of announced work.
     pub bulletins: Vec<(Box<str>, u32)>,
@@ -105,6 +106,8 @@ pub(super) struct Newest {
     pub series: i64,
     /// Up to where the log was cut.
     pub cut: i64,
+    /// The queue of the stations' topics.
+    pub boards: Numbers,
 }
 
 impl Store {
@@ -124,7 +127,8 @@ impl Store {
             block::encode(&changes.readings, &mut self.body);
         }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut batch = Batch { conn: &tx, now, world, newest: self.newest, pages: 4 };
+        let mut batch =
+            Batch { conn: &tx, now, world, newest: self.newest, pages: 4, requeued: false };
         batch.clock(changes, extras)?;
         batch.log(changes.readings.len(), &self.body)?;
         let saved = saves(changes, extras);
@@ -134,7 +138,7 @@ impl Store {
         batch.reports(extras)?;
         batch.series(extras, self.kept.spare())?;
         batch.trim(self.newest.event)?;
-        let (newest, pages) = (batch.newest, batch.pages);
+        let (newest, pages, requeued) = (batch.newest, batch.pages, batch.requeued);
         tx.commit()?;
 
         if newest.block > self.newest.block {
@@ -149,7 +153,7 @@ impl Store {
         Ok(Committed {
             block: newest.block,
             event: newest.event,
-            stations: !changes.incidents.is_empty(),
+            stations: requeued || !changes.incidents.is_empty(),
             devices: changes.windows
                 || !changes.settings.is_empty()
                 || !changes.commands.is_empty(),
@@ -206,6 +210,8 @@ struct Batch<'a> {
     newest: Newest,
     /// A guess of how many pages this dirties.
     pages: usize,
+    /// A station's topic that was sent something owes something else by now.
+    requeued: bool,
 }
 
 impl Batch<'_> {
@@ -286,6 +292,7 @@ impl Batch<'_> {
         for id in &ids {
             if let Some(incident) = self.world.book.get(*id) {
                 let wire = rows::incident(self.conn, self.world, incident)?;
+                boards::news(self.conn, &mut self.newest.boards, incident)?;
                 self.event(incident.updated_at, "incident", &wire)?;
             }
         }
@@ -293,7 +300,13 @@ impl Batch<'_> {
             rows::trail(self.conn, entry)?;
         }
         for page in &changes.pages {
-            rows::page(self.conn, page)?;
+            let new = rows::page(self.conn, page)?;
+            match page.receiver {
+                Receiver::Station(_) if new => {
+                    boards::paged(self.conn, &mut self.newest.boards, page)?;
+                }
+                Receiver::Station(_) | Receiver::Webhook(_) => {}
+            }
             self.event(page.at, "page", &rows::page_event(page))?;
         }
         for (page, at) in &changes.superseded {
@@ -396,7 +409,8 @@ impl Batch<'_> {
             rows::reword(self.conn, *page_id)?;
         }
         for (station, incident, rev) in &extras.boards {
-            rows::board_sent(self.conn, station, *incident, *rev)?;
+            let shown = (&**station, *incident, *rev);
+            self.requeued |= boards::sent(self.conn, &mut self.newest.boards, shown)?;
         }
         if let Some(terminals) = &extras.terminals {
             rows::meta_json(self.conn, "terminals", terminals)?;

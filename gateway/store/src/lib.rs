@@ -5,6 +5,7 @@
 //! | [`migrate`] | brings any database to its newest layout |
 //! | `migrations.rs` | the layouts of the store |
 //! | [`block`] | readings ↔ one row of `log` |
+//! | [`boards`] | what stations' topics should show, and their queue |
 //! | [`bulletins`] | what stations are told of announced work: written, read |
 //! | [`copy`] | a database as it is at one moment, for backups |
 //! | [`digests`] | what receivers are owed of notices, once a day: written, read |
@@ -24,6 +25,7 @@
 
 pub mod accounts;
 pub mod block;
+pub mod boards;
 pub mod bulletins;
 pub mod bundles;
 mod commit;

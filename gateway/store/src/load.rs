@@ -13,6 +13,7 @@ use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry, Station};
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 
+use super::boards::Numbers;
 use super::commit::Newest;
 use super::reader::{newest, ulid, urgency};
 use super::rows::json_column;
@@ -201,7 +202,9 @@ impl Store {
         let block = newest(&self.conn, "log")?;
         let sql = "SELECT COALESCE(MIN(block) - 1, ?1) FROM log";
         let cut = self.conn.query_row(sql, [block], |row| row.get(0))?;
-        Ok(Newest { block, event: newest(&self.conn, "event")?, series, cut })
+        let sql = "SELECT COALESCE(MAX(number), 0) FROM board";
+        let boards = Numbers { last: self.conn.query_row(sql, (), |row| row.get(0))? };
+        Ok(Newest { block, event: newest(&self.conn, "event")?, series, cut, boards })
     }
 
     fn saved(&self) -> Result<Saved, StoreError> {

@@ -35,6 +35,8 @@ pub struct OwedBoard {
     pub wire: Box<str>,
     /// The station's pages about it that are not delivered: all are, once this is shown.
     pub pages: Vec<Ulid>,
+    /// Its place in the queue: of two of the same urgency, the lower is shown first.
+    pub number: i64,
 }
 
 /// A page owed to a webhook.
@@ -125,19 +127,40 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The head of the queue of the stations' topics, at most `limit`: those that do not show what
-    /// they should, or whose page nobody confirmed. New fires first, then what matters most, what was
-    /// owed first before what came later; news without a page last.
+    /// The queue of the stations' topics at one urgency (`boards::URGENCIES`): those that do not show what
+    /// they should, or whose page nobody confirmed, at most `limit` whose number is higher than
+    /// `behind`, the longest owed first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn owed_boards(&self, limit: usize) -> Result<Vec<OwedBoard>, StoreError> {
+    pub fn owed_boards(
+        &self,
+        (urgency, behind): (u8, i64),
+        limit: usize,
+    ) -> Result<Vec<OwedBoard>, StoreError> {
         self.boards(
-            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire
+            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire, b.number
              FROM board b INDEXED BY board_queue CROSS JOIN incident i ON i.id = b.incident
-             WHERE b.owed = 1 ORDER BY b.urgency, b.number LIMIT ?1",
-            [rows_of(limit)],
+             WHERE b.owed = 1 AND b.urgency = ?2 AND b.number > ?3 ORDER BY b.number LIMIT ?1",
+            (rows_of(limit), urgency, behind),
         )
+    }
+
+    /// One topic, if it owes something.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn owed_board(
+        &self,
+        (station, incident): (&str, IncidentId),
+    ) -> Result<Option<OwedBoard>, StoreError> {
+        let found = self.boards(
+            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire, b.number
+             FROM board b CROSS JOIN incident i ON i.id = b.incident
+             WHERE b.station = ?1 AND b.incident = ?2 AND b.owed = 1",
+            (station, incident.to_string()),
+        );
+        Ok(found?.into_iter().next())
     }
 
     /// What station topics should show now, for a broker that has forgotten: open incidents, at most
@@ -152,7 +175,7 @@ impl Reader {
     ) -> Result<Vec<OwedBoard>, StoreError> {
         let incident = incident.map(|id| id.to_string()).unwrap_or_default();
         self.boards(
-            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire
+            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire, b.number
              FROM board b CROSS JOIN incident i ON i.id = b.incident
              WHERE i.open = 1 AND (b.station, b.incident) > (?2, ?3)
              ORDER BY b.station, b.incident LIMIT ?1",
@@ -169,13 +192,15 @@ impl Reader {
                 page_id: optional_ulid(row, 3)?,
                 open: row.get(4)?,
                 wire: row.get(5)?,
+                number: row.get(6)?,
                 pages: Vec::new(),
             })
         })?;
         for board in &mut boards {
             board.pages = self.rows(
+                // By its incident, not by all that its station is owed.
                 "SELECT page_id FROM page
-                 WHERE incident = ?1 AND kind = 'station' AND receiver = ?2
+                 WHERE incident = ?1 AND +kind = 'station' AND +receiver = ?2
                    AND delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL",
                 (board.incident.to_string(), &board.station),
                 |row| ulid(row, 0),

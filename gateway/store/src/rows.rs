@@ -5,14 +5,14 @@ use serde::Serialize;
 use serde_json::json;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::{LedgerRow, Page, Presence, Receiver, TrailEntry};
-use standpipe_rules::incidents::{Incident, IncidentId, State};
+use standpipe_rules::incidents::{Incident, State};
 use standpipe_rules::registry::{Device, DeviceIx, Station};
 use standpipe_rules::status::DeviceStatus;
 use standpipe_rules::world::{Summary, World};
 use standpipe_shared::{Measurements, Severity};
 use ulid::Ulid;
 
-use super::StoreError;
+use super::{StoreError, boards};
 
 /// The newest rejected messages that are kept.
 pub const QUARANTINE_ROWS: i64 = 1_000;
@@ -24,10 +24,6 @@ pub const REJECTED_SLOT_MS: Ms = 15 * 60_000;
 const REJECTED_MS: Ms = 90 * 86_400_000;
 /// The newest events that are kept.
 pub const EVENT_ROWS: i64 = 10_000;
-/// The place of a board with news and without a page: behind all that pages.
-const BOARD_NEWS: u8 = 5;
-/// The place of a board whose incident is over.
-const BOARD_OVER: u8 = 6;
 /// How long rows of the ledger are kept: as long as raw readings.
 pub const LEDGER_MS: Ms = 90 * 86_400_000;
 
@@ -203,9 +199,6 @@ pub fn incident(conn: &Connection, world: &World, it: &Incident) -> Result<Strin
         it.number.cast_signed(),
         place(it),
     ])?;
-    for station in &it.boards {
-        board(conn, station, it)?;
-    }
     Ok(wire)
 }
 
@@ -222,45 +215,6 @@ fn place(it: &Incident) -> Option<u8> {
     shown.then_some(severity + u8::from(it.state != State::Open))
 }
 
-/// `board`: what a station's topic should show. Where it shows that already, nothing is owed; where
-/// its place in the queue is a page's, it stays there.
-fn board(conn: &Connection, station: &str, it: &Incident) -> Result<(), StoreError> {
-    let sql = "INSERT INTO board (station, incident, rev, owed, urgency, number)
-               VALUES (?1, ?2, ?3, 1, ?4, ?5)
-               ON CONFLICT (station, incident) DO UPDATE SET rev = excluded.rev, owed = 1,
-                   urgency = CASE owed WHEN 1 THEN MIN(urgency, excluded.urgency)
-                       ELSE excluded.urgency END,
-                   number = CASE owed WHEN 1 THEN number ELSE excluded.number END
-               WHERE rev <> excluded.rev";
-    let urgency = if it.state == State::Closed { BOARD_OVER } else { BOARD_NEWS };
-    put(conn, sql, (station, it.id.to_string(), it.rev, urgency, it.number.cast_signed()))
-}
-
-/// `board`: what a station's topic shows now. A closed incident that is shown is done with.
-pub fn board_sent(
-    conn: &Connection,
-    station: &str,
-    incident: IncidentId,
-    rev: u32,
-) -> Result<(), StoreError> {
-    let id = incident.to_string();
-    let sql = "UPDATE board SET sent_rev = MAX(sent_rev, ?3) WHERE station = ?1 AND incident = ?2";
-    put(conn, sql, (station, &id, rev))?;
-    let sql = "DELETE FROM board WHERE station = ?1 AND incident = ?2 AND sent_rev >= rev
-               AND NOT EXISTS (SELECT 1 FROM incident WHERE id = ?2 AND open = 1)";
-    put(conn, sql, (station, &id))?;
-    board_settled(conn, station, &id)
-}
-
-/// `board`: leaves the queue when it shows what it should and no page of its station is owed.
-fn board_settled(conn: &Connection, station: &str, incident: &str) -> Result<(), StoreError> {
-    let sql = "UPDATE board SET owed = 0 WHERE station = ?1 AND incident = ?2 AND sent_rev >= rev
-               AND NOT EXISTS (SELECT 1 FROM page WHERE incident = ?2 AND kind = 'station'
-                   AND receiver = ?1 AND delivered_at IS NULL AND gave_up_at IS NULL
-                   AND superseded_at IS NULL)";
-    put(conn, sql, (station, incident))
-}
-
 /// `trail`.
 pub fn trail(conn: &Connection, it: &TrailEntry) -> Result<(), StoreError> {
     let sql = "INSERT INTO trail (incident, at, hop, by, detail, actor, code, parts)
@@ -270,8 +224,9 @@ pub fn trail(conn: &Connection, it: &TrailEntry) -> Result<(), StoreError> {
     put(conn, sql, (id, it.at, hop, &it.by, &it.detail, &it.actor, code, parts))
 }
 
-/// `page`, and the board that shows it, or what it says. The row of its incident comes first.
-pub fn page(conn: &Connection, it: &Page) -> Result<(), StoreError> {
+/// `page`, and what it says to a webhook. The row of its incident comes first. Gives back whether it is
+/// new.
+pub fn page(conn: &Connection, it: &Page) -> Result<bool, StoreError> {
     let sql = "INSERT OR IGNORE INTO page (page_id, incident, episode, step, repeat, kind,
                    receiver, at, number, urgency, station)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
@@ -283,20 +238,14 @@ pub fn page(conn: &Connection, it: &Page) -> Result<(), StoreError> {
         page_id, incident, it.episode, it.step, it.repeat, kind, to, it.at, number, urgency
     ])? > 0;
     match it.receiver {
-        Receiver::Station(_) if new => {
-            let sql = "INSERT INTO board (station, incident, rev, page_id, owed, urgency, number)
-                       VALUES (?1, ?2, 1, ?3, 1, ?4, ?5)
-                       ON CONFLICT (station, incident) DO UPDATE SET page_id = excluded.page_id,
-                           owed = 1, urgency = excluded.urgency, number = excluded.number";
-            put(conn, sql, (to, &incident, &page_id, urgency, number))
-        }
         Receiver::Webhook(_) if new => {
             let sql = "INSERT OR REPLACE INTO message (n, wire)
                        SELECT ?1, wire FROM incident WHERE id = ?2";
-            put(conn, sql, (number, &incident))
+            put(conn, sql, (number, &incident))?;
         }
-        Receiver::Station(_) | Receiver::Webhook(_) => Ok(()),
+        Receiver::Station(_) | Receiver::Webhook(_) => {}
     }
+    Ok(new)
 }
 
 /// `message`: its page has left the queue.
@@ -363,7 +312,7 @@ fn settled(conn: &Connection, sql: &str, page_id: Ulid, at: Ms) -> Result<Known,
         .optional()?;
     let Some((number, kind, to, incident)) = row else { return Ok(Known::No) };
     if &*kind == "station" {
-        board_settled(conn, &to, &incident)?;
+        boards::settled(conn, &to, &incident)?;
     } else {
         said(conn, number)?;
     }

@@ -19,7 +19,7 @@ use standpipe_store::{Reader, StoreError};
 use tokio::time::Instant;
 use ulid::Ulid;
 
-use super::{REFUSED_MOST, Room, Task};
+use super::{REFUSED_MOST, Room, Task, URGENCIES};
 use crate::queue::Queue;
 
 /// Pages of one receiver that are in memory at one time; more wait in the store.
@@ -37,7 +37,7 @@ const BUNDLE_COMES: Ms = 10_000;
 /// What one receiver is owed.
 pub(super) struct Paced {
     pacer: Pacer,
-    queue: Queue,
+    queue: Queue<OwedPage>,
     /// Taken from the queue, and not planned yet.
     backlog: Vec<OwedPage>,
     /// The names of stations, each once.
@@ -56,7 +56,7 @@ impl Paced {
     pub(super) fn new(pace: Pace) -> Self {
         Self {
             pacer: Pacer::new(pace),
-            queue: Queue::default(),
+            queue: Queue::new(URGENCIES),
             backlog: Vec::new(),
             stations: HashSet::new(),
             ready: Default::default(),
@@ -127,7 +127,7 @@ impl Paced {
         for urgency in Urgency::ALL {
             while self.backlog.len() < BACKLOG {
                 let read = |behind, most| reader.owed_to_webhook(name, (urgency, behind), most);
-                let Some(mut page) = self.queue.take(urgency, read)? else { break };
+                let Some(mut page) = self.queue.take(urgency.place(), read)? else { break };
                 match self.stations.get(&page.station) {
                     Some(station) => page.station = station.clone(),
                     None => _ = self.stations.insert(page.station.clone()),

@@ -22,13 +22,18 @@ CREATE TABLE message (
 );
 
 -- `owed`: it shows something else than it should, or a page of its station about it is owed.
--- `urgency`, `number`: its place among those that are owed. 5: news without a page, 6: it is over.
+-- `urgency`, `number`: its place among those that are owed (boards.rs); no number is given twice.
 ALTER TABLE board ADD COLUMN owed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE board ADD COLUMN urgency INTEGER NOT NULL DEFAULT 5;
 ALTER TABLE board ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
 UPDATE board SET owed = 1 WHERE sent_rev < rev;
 UPDATE board SET owed = 1, urgency = p.urgency, number = p.number FROM page p
     WHERE p.page_id = board.page_id AND p.delivered_at IS NULL AND p.gave_up_at IS NULL;
+UPDATE board SET number = n.number FROM
+    (SELECT station, incident,
+            row_number() OVER (ORDER BY urgency, number, station, incident) AS number
+        FROM board WHERE owed = 1) AS n
+    WHERE n.station = board.station AND n.incident = board.incident;
 DROP INDEX board_owed;
 CREATE INDEX board_queue ON board (urgency, number) WHERE owed = 1;
 
