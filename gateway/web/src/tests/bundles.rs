@@ -125,12 +125,12 @@ async fn its_page_has_one_button_for_all_and_shows_it_to_who_may() {
     let stranger = Browser::of(&api, "zhao", Role::Officer, Some("S2")).await;
     let path = format!("/bundles/{BUNDLE}");
     let page = admin.text(&path).await;
-    assert!(page.contains("Acknowledge all") && page.contains("Kitchen"), "{page}");
+    assert!(page.contains("Acknowledge all") && page.contains("SM-1 name"), "{page}");
     assert!(page.contains("sent to duty") && page.contains("not delivered yet"), "{page}");
     let chinese = admin.get_in("zh", &path).await.text().await.unwrap();
     assert!(chinese.contains("合并通知") && chinese.contains("全部接警"), "{chinese}");
     let looks = viewer.text(&path).await;
-    assert!(looks.contains("Kitchen") && !looks.contains("Acknowledge all"), "{looks}");
+    assert!(looks.contains("SM-1 name") && !looks.contains("Acknowledge all"), "{looks}");
     assert_eq!(viewer.sends(&path, "x=1").await, 403);
     assert_eq!(stranger.status(&path).await, 404, "of another station");
     assert_eq!(admin.sends(&path, "x=1").await, 303);
