@@ -5,12 +5,11 @@
 //! until it says what it sent; what is still owed then, since something happened meanwhile, is put
 //! at the end of the queue again ([`sent`]).
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Params};
 use standpipe_rules::changes::Page;
 use standpipe_rules::incidents::{Incident, IncidentId, State};
 
 use super::StoreError;
-use super::rows::{put, receiver};
 
 /// Urgencies of the queue: those of pages, then news without a page, then what is over.
 pub const URGENCIES: u8 = 7;
@@ -57,13 +56,12 @@ pub(crate) fn news(
 pub(crate) fn paged(
     conn: &Connection,
     numbers: &mut Numbers,
-    page: &Page,
+    (station, page): (&str, &Page),
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO board (station, incident, rev, page_id, owed, urgency, number)
                VALUES (?1, ?2, 1, ?3, 1, ?4, ?5)
                ON CONFLICT (station, incident) DO UPDATE SET page_id = excluded.page_id,
                    owed = 1, urgency = excluded.urgency, number = excluded.number";
-    let (_, station) = receiver(&page.receiver);
     let (incident, page_id) = (page.incident.to_string(), page.page_id.to_string());
     put(conn, sql, (station, &incident, &page_id, page.urgency.place(), numbers.next()))
 }
@@ -95,4 +93,9 @@ pub(crate) fn settled(conn: &Connection, station: &str, incident: &str) -> Resul
                    AND +receiver = ?1 AND delivered_at IS NULL AND gave_up_at IS NULL
                    AND superseded_at IS NULL)";
     put(conn, sql, (station, incident))
+}
+
+fn put(conn: &Connection, sql: &str, params: impl Params) -> Result<(), StoreError> {
+    conn.prepare_cached(sql)?.execute(params)?;
+    Ok(())
 }
