@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::body::{self, Body, Id};
 use super::params::Params;
-use super::problem::{Problem, Thing};
+use super::problem::Problem;
 use crate::api::who::Who;
 
 /// Incidents that are acknowledged side by side: what the engine takes between two alarms.
@@ -148,7 +148,7 @@ pub async fn one(
 pub async fn record(api: &ApiState, who: &Who, id: &str) -> Result<BundleRecord, Problem> {
     let (area, of) = (who.area.clone(), id.to_owned());
     let found = api.store.read(move |db| view::one(db, &area, &of)).await?;
-    found.ok_or_else(|| Problem::unknown(Thing::Bundle, id))
+    found.ok_or_else(|| Problem::unknown_bundle(id))
 }
 
 /// Acknowledges everything of a bundle that nobody has acknowledged yet.

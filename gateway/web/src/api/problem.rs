@@ -300,6 +300,13 @@ impl Problem {
         Self::not_found(Code::Unknown, (what, id), detail)
     }
 
+    /// 404: no bundle of that id.
+    pub fn unknown_bundle(id: &str) -> Self {
+        let id = shown(id);
+        let detail = format!("no bundle `{id}`: use `page_id` of a message with `bundle`");
+        Self::not_found(Code::Unknown, (Thing::Bundle, id), detail)
+    }
+
     fn not_found(code: Code, missing: (Thing, String), detail: String) -> Self {
         let mut problem = Self::new(StatusCode::NOT_FOUND, code, "Not found", detail);
         problem.0.missing = Some(missing);

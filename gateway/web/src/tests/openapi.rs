@@ -336,6 +336,7 @@ async fn what_is_answered_to_a_change_is_what_is_documented() {
     let (commands, actions) = ("/api/v1/devices/{id}/commands", "/api/v1/incidents/{id}/actions");
     let (bundles, all) =
         ("/api/v1/bundles/{id}/actions", format!("/api/v1/bundles/{BUNDLE}/actions"));
+    super::bundles::carries(&api, &[&fire]);
     for (method, path, url, body, status) in [
         ("put",    device,   "/api/v1/devices/H-7",              Some(hydrant.clone()), 201),
         ("put",    device,   "/api/v1/devices/H-7",              Some(hydrant), 200),
