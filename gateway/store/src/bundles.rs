@@ -27,7 +27,7 @@ pub struct OwedBundle {
 }
 
 /// `bundle`, with what it says; its pages are in it from now on, and owe no message of their own.
-pub fn write(conn: &Connection, world: &World, it: &Bundle) -> Result<(), StoreError> {
+pub(super) fn write(conn: &Connection, world: &World, it: &Bundle) -> Result<(), StoreError> {
     let id = it.id.to_string();
     let mut pages = Vec::with_capacity(it.members.len());
     for page_id in &it.members {
@@ -111,12 +111,12 @@ fn settled(conn: &Connection, id: Ulid, (column, at): (&str, Ms)) -> Result<(), 
 }
 
 /// A bundle of which nothing is owed any more.
-pub fn void(conn: &Connection, id: Ulid, at: Ms) -> Result<(), StoreError> {
+pub(super) fn void(conn: &Connection, id: Ulid, at: Ms) -> Result<(), StoreError> {
     settled(conn, id, ("superseded_at", at))
 }
 
 /// Its receiver has it; the pages that were still owed, with what they are about.
-pub fn delivered(
+pub(super) fn delivered(
     conn: &Connection,
     id: Ulid,
     at: Ms,
@@ -125,7 +125,11 @@ pub fn delivered(
 }
 
 /// It was tried for too long; the pages that were still owed, with what they are about.
-pub fn gave_up(conn: &Connection, id: Ulid, at: Ms) -> Result<Vec<(Ulid, IncidentId)>, StoreError> {
+pub(super) fn gave_up(
+    conn: &Connection,
+    id: Ulid,
+    at: Ms,
+) -> Result<Vec<(Ulid, IncidentId)>, StoreError> {
     with_members(conn, id, ("gave_up_at", at))
 }
 
