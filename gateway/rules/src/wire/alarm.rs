@@ -17,7 +17,7 @@ const WORDS: Words = Words {
 };
 
 /// The most objects of one message that are looked at.
-const MAX_OBJECTS: usize = 4_096;
+pub(super) const MAX_OBJECTS: usize = 4_096;
 
 /// Who sent an alarm, as far as its topic says.
 #[derive(Clone, Copy)]
@@ -41,8 +41,8 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
     let mut others = 0_u32;
     let mut taken: Option<Alarm> = None;
     let (mut refused, mut unread, mut seen) = (None, 0_u32, 0_u32);
-    let objects = Objects::new(payload).filter_map(|(_, object)| object);
-    for object in objects.take(MAX_OBJECTS) {
+    let mut objects = Objects::new(payload).filter_map(|(_, object)| object);
+    for object in objects.by_ref().take(MAX_OBJECTS) {
         seen += 1;
         match one(object, &first, &mut rejected) {
             Some(alarm) if of_many(alarm.condition) => {
@@ -56,8 +56,9 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
             None => unread += 1,
         }
     }
-    // One of several can't be read: nobody knows how bad it is. What is worst of the others is
-    // told instead only where it calls people as loudly.
+    unread += u32::from(objects.next().is_some());
+    // One of several can't be read, or is not looked at: nobody knows how bad it is. What is worst
+    // of the others is told instead only where it calls people as loudly.
     let hides = unread > 0 && seen > 1;
     let Some(alarm) = taken.filter(|alarm| !hides || is_loud(alarm)) else {
         return unreadable(sender, payload, refused.unwrap_or(first));
@@ -131,17 +132,24 @@ fn one(object: &[u8], first: &Rejected, rejected: &mut Vec<Rejected>) -> Option<
         return Some(alarm);
     }
     let mut members = members::<Alarm>(object, WORDS, repair::alarm);
-    let fire = serde_json::from_slice::<About>(&members.clean)
+    let fire = serde_json::from_slice::<About>(&members.clean())
         .is_ok_and(|about| about.condition.severity() == Severity::Fire);
-    let mut alarm = serde_json::from_slice::<Alarm>(&members.clean).ok();
+    let mut alarm = serde_json::from_slice::<Alarm>(&members.clean()).ok();
     let mut missing = None;
-    if fire && (members.active_lost || alarm.is_none()) {
-        members.set(b"\"active\":true");
-        alarm = serde_json::from_slice(&members.clean).ok();
+    // What was not looked at may say anything.
+    let unsure = members.active_lost || members.unfinished;
+    if fire && (unsure || alarm.is_none()) {
+        members.set("active", "true");
+        if members.unfinished {
+            members.set("test", "false");
+        }
+        alarm = serde_json::from_slice(&members.clean()).ok();
         let detail = format!("fire without a readable `active`, taken as true: {}", WORDS.hint);
         missing = Some(Rejected::new(Reason::MissingField, detail, object));
     }
-    let alarm = alarm?;
+    // Something else may be true, or it may be something else that is over.
+    let is_plain = fire || !members.unfinished;
+    let alarm = alarm.filter(|alarm| is_plain && (alarm.active || !members.conditions_differ))?;
     let reading = standpipe_shared::Reading { numbers_lost: members.numbers_lost, ..alarm.reading };
     let told = match missing {
         Some(missing) => members.told(missing),
