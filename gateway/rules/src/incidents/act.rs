@@ -48,6 +48,7 @@ impl Book {
         it.active_at = now;
         if matches!(event, Event::Taken | Event::Worked) {
             it.held.clear(); // whoever has taken it knows that it flaps
+            it.pool_is_told();
         }
         self.work(&mut it, action.kind, now);
         if event == Event::Finished {

@@ -124,7 +124,7 @@ impl Incident {
         for at in [since, episode_at, step_at, work_until, active_at] {
             moment(at, by);
         }
-        for Flaps { subject: _, condition: _, times: _, first, last } in flaps {
+        for Flaps { subject: _, condition: _, times: _, first, last, told: _ } in flaps {
             moment(first, by);
             moment(last, by);
         }
