@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize as Derive, Serialize};
 
@@ -320,7 +320,7 @@ impl Serialize for Alarm {
 }
 
 /// Every key of a reading or an alarm.
-#[derive(Derive)]
+#[derive(Clone, Copy, PartialEq, Derive)]
 #[serde(field_identifier, rename_all = "snake_case")]
 enum Key {
     Boot,
@@ -369,7 +369,13 @@ impl<'de> Deserialize<'de> for Report {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Report, A::Error> {
                 let mut it = Report::default();
+                let mut seen = 0_u32;
                 while let Some(key) = map.next_key::<Key>()? {
+                    // Nobody can say which of two is meant; the last is no better than the first.
+                    if key != Key::Unknown && seen & (1 << key as u32) != 0 {
+                        return Err(A::Error::custom("a member is there twice"));
+                    }
+                    seen |= 1 << key as u32;
                     let values = &mut it.reading.values;
                     match key {
                         Key::Boot => it.reading.boot = map.next_value()?,
@@ -423,7 +429,6 @@ impl<'de> Deserialize<'de> for Reading {
 
 impl<'de> Deserialize<'de> for Alarm {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
         let report = Report::deserialize(deserializer)?;
         Ok(Self {
             reading: report.reading,
@@ -437,7 +442,7 @@ impl<'de> Deserialize<'de> for Alarm {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{Alarm, Field, Measurements, Reading};
+    use super::{Alarm, Field, Measurements, Reading, Shape};
     use crate::{Condition, Kilopascals};
     use std::string::ToString;
 
@@ -468,6 +473,29 @@ mod tests {
         assert_eq!(reading.unknown, 3, "colour, deep, and active, which is an alarm's");
         assert_eq!(reading.seq, Some(9));
         assert_eq!(reading.values, Measurements::default());
+    }
+
+    #[test]
+    fn a_member_that_is_there_twice_is_not_read_unless_it_is_unknown() {
+        for json in [
+            r#"{"seq":9,"seq":9}"#,
+            r#"{"temp_c":9,"temp_c":null}"#,
+            r#"{"temp_c":9,"t\u0065mp_c":9}"#,
+            r#"{"temp_c":9,"active":true,"active":true}"#,
+        ] {
+            assert!(serde_json::from_str::<Reading>(json).is_err(), "{json}");
+        }
+        for field in Field::ALL {
+            let value = if field.shape() == Shape::Flag { "true" } else { "7" };
+            let json = std::format!("{{\"{0}\":{value},\"{0}\":{value}}}", field.as_str());
+            assert!(serde_json::from_str::<Reading>(&json).is_err(), "{json}");
+        }
+        for twice in [r#""condition":"smoke""#, r#""active":true"#, r#""test":false"#] {
+            let json = std::format!(r#"{{"condition":"smoke","active":true,"test":true,{twice}}}"#);
+            assert!(serde_json::from_str::<Alarm>(&json).is_err(), "{json}");
+        }
+        let reading: Reading = serde_json::from_str(r#"{"x":1,"x":2}"#).unwrap_or_default();
+        assert_eq!(reading.unknown, 2);
     }
 
     #[test]

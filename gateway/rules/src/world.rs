@@ -230,6 +230,9 @@ impl World {
             Message::Status { area, device, online, interval_s, rev, .. } => {
                 self.watch.status((area, device), (*online, *interval_s), at, out);
                 self.told_of_itself(device, message, arrived, out);
+                if *online {
+                    self.unreadable_may_come_again(device, out);
+                }
                 let runs = rev.filter(|_| *online).zip(self.registry().find(device));
                 if let Some((rev, ix)) = runs {
                     self.orders.reported(ix, rev, at, out);
@@ -246,7 +249,10 @@ impl World {
                 };
                 self.unreadable((area, device.as_deref()), said, arrived, out);
             }
-            Message::Cleared { device, .. } => self.watch.retained_taken_back(device, out),
+            Message::Cleared { device, .. } => {
+                self.watch.retained_taken_back(device, out);
+                self.unreadable_may_come_again(device, out);
+            }
             Message::Reply { device, id, ok, detail, .. } => {
                 self.watch.heard(device, at, out);
                 if let Some(ix) = self.registry().find(device) {
@@ -517,6 +523,12 @@ impl World {
         let (watch, book) = (&self.watch, &mut self.book);
         view(watch, |view| book.unreadable(view, (subject, said), arrived, out));
         self.book.because(None);
+    }
+
+    fn unreadable_may_come_again(&mut self, device: &str, out: &mut Changes) {
+        if let Some(ix) = self.registry().find(device) {
+            self.book.unreadable_may_come_again(&Subject::Device(ix), out);
+        }
     }
 
     /// A page was confirmed.

@@ -219,6 +219,7 @@ impl Batch<'_> {
     fn clock(&mut self, changes: &Changes, extras: &Extras) -> Result<(), StoreError> {
         if changes.clock_set != 0 {
             rows::owed_since(self.conn, changes.clock_set)?;
+            rows::shown_since(self.conn, changes.clock_set, self.now)?;
         }
         if let Some(moment) = &extras.moment {
             rows::meta_json(self.conn, "clock", moment)?;

@@ -178,7 +178,7 @@ pub fn incident(conn: &Connection, world: &World, it: &Incident) -> Result<Strin
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
                ON CONFLICT (id) DO UPDATE SET open = excluded.open, severity = excluded.severity,
                    state = excluded.state, station = excluded.station,
-                   updated_at = excluded.updated_at, closed_at = excluded.closed_at,
+                   opened_at = excluded.opened_at, updated_at = excluded.updated_at, closed_at = excluded.closed_at,
                    rev = excluded.rev, wire = excluded.wire, inner = excluded.inner";
     let wire = json_of("incident", &it.wire(world.registry()))?;
     let inner = json_of("incident", it)?;
@@ -309,6 +309,29 @@ pub fn owed_since(conn: &Connection, by: Ms) -> Result<(), StoreError> {
         put(conn, &sql, [by])?;
     }
     Ok(())
+}
+
+/// `incident`, `trail`: the clock was set by so much, to `now`. The trail of what is open moves, as the
+/// incident does. What is closed is history, and only what would lie in the future moves: it was
+/// written while the clock was ahead.
+pub fn shown_since(conn: &Connection, by: Ms, now: Ms) -> Result<(), StoreError> {
+    let open = "SELECT id FROM incident WHERE open = 1";
+    put(conn, &format!("UPDATE trail SET at = at + ?1 WHERE incident IN ({open})"), [by])?;
+    if by >= 0 {
+        return Ok(());
+    }
+    let closed = "SELECT id FROM incident WHERE open = 0 AND updated_at > ?2";
+    let sql = format!("UPDATE trail SET at = at + ?1 WHERE at > ?2 AND incident IN ({closed})");
+    put(conn, &sql, (by, now))?;
+    let moved = |column: &str| format!("{column} + iif({column} > ?2, ?1, 0)");
+    let [opened, updated, closed] = ["opened_at", "updated_at", "closed_at"].map(moved);
+    let sql = format!(
+        "UPDATE incident SET opened_at = {opened}, updated_at = {updated}, closed_at = {closed},
+             wire = json_set(wire, '$.opened_at', {opened}, '$.updated_at', {updated},
+                             '$.closed_at', {closed})
+         WHERE open = 0 AND updated_at > ?2"
+    );
+    put(conn, &sql, (by, now))
 }
 
 /// `quarantine`.

@@ -214,18 +214,23 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
     if payload.is_empty() {
         return cleared(named);
     }
+    let not_text = || {
+        let detail = format!("topic `{}` is not UTF-8: check the device's settings", shown(topic));
+        Rejected::new(Reason::NotUtf8, detail, payload)
+    };
     let named = match named {
         Named::Topic(named) => named,
         Named::Alarm { area, bad } => {
             let sender = Sender { area, device: None, topic };
             return alarm::unreadable(sender, payload, bad_topic(bad, &shown(topic), payload));
         }
-        Named::Bad(bad) => return Parsed::nothing(bad_topic(bad, &shown(topic), payload)),
-        Named::NotText => {
-            let detail =
-                format!("topic `{}` is not UTF-8: check the device's settings", shown(topic));
-            return Parsed::nothing(Rejected::new(Reason::NotUtf8, detail, payload));
+        Named::Other { area, device, bad } => {
+            let sender = Sender { area, device, topic };
+            let why = || bad.map_or_else(not_text, |bad| bad_topic(bad, &shown(topic), payload));
+            return alarm::on_no_topic(sender, payload, why);
         }
+        Named::Bad(bad) => return Parsed::nothing(bad_topic(bad, &shown(topic), payload)),
+        Named::NotText => return Parsed::nothing(not_text()),
     };
     if payload.len() > MAX_PAYLOAD {
         let detail = format!(
@@ -267,7 +272,11 @@ fn cleared(named: Named<'_>) -> Parsed {
         Named::Topic(Topic::Device { area, device, channel: Channel::Alarm }) => {
             Parsed::message(Message::Cleared { area: owned(area), device: owned(device) })
         }
-        Named::Topic(_) | Named::Alarm { .. } | Named::Bad(_) | Named::NotText => Parsed::default(),
+        Named::Topic(_)
+        | Named::Alarm { .. }
+        | Named::Other { .. }
+        | Named::Bad(_)
+        | Named::NotText => Parsed::default(),
     }
 }
 

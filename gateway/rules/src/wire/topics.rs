@@ -1,5 +1,5 @@
 //! Topics: what each of the gateway's two sessions listens to, whose a message is, and which
-//! topics mean an alarm although they are not written as the contract has it.
+//! topics mean an alarm, or readings, although they are not written as the contract has it.
 //!
 //! The alarm lane asks for the topics of the contract and for the usual misspellings of `alarm`.
 //! The readings' lane asks for everything below the root, so that nothing is lost to a spelling;
@@ -11,7 +11,7 @@
 //! says that nobody listens. Whether a device has a command is known by its answer alone, see
 //! `orders`.
 
-use standpipe_shared::{BadTopic, Name, Topic};
+use standpipe_shared::{BadTopic, Channel, Name, Topic};
 
 /// What the alarm lane listens to, below the root. [`side`] is held to it by a test.
 pub const ALARM_LANE: [&str; 12] = [
@@ -87,7 +87,7 @@ fn has_alarm_filter(level: &[u8]) -> bool {
 /// What a topic names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named<'a> {
-    /// What the contract has, however `alarm` was written.
+    /// What the contract has, however `alarm` or `telemetry` was written.
     Topic(Topic<'a>),
     /// An alarm, and who sends it cannot be said.
     Alarm {
@@ -96,7 +96,16 @@ pub(super) enum Named<'a> {
         /// What is wrong.
         bad: BadTopic,
     },
-    /// Nothing.
+    /// Nothing, below the root and none of our own: only a fire is heard on it.
+    Other {
+        /// The first level, where it can be an area.
+        area: Option<Name<'a>>,
+        /// The second of three levels, where it can be a device.
+        device: Option<Name<'a>>,
+        /// What is wrong; `None`: it is no text.
+        bad: Option<BadTopic>,
+    },
+    /// Nothing, and nobody's.
     Bad(BadTopic),
     /// Nothing that is text.
     NotText,
@@ -111,7 +120,7 @@ pub(super) fn named<'a>(root: &str, topic: &'a [u8]) -> Named<'a> {
         Err(_) => None,
     };
     let nothing = bad.map_or(Named::NotText, Named::Bad);
-    let Some(below) = below(root, topic).filter(|below| is_alarm(below)) else { return nothing };
+    let Some(below) = below(root, topic).filter(|below| !is_ours(below)) else { return nothing };
     let levels: Vec<&[u8]> = without_end(below).split(|byte| *byte == b'/').collect();
     let name = |level: &'a [u8]| Name::new(std::str::from_utf8(level).ok()?).ok();
     let (area, device) = match levels.as_slice() {
@@ -119,22 +128,34 @@ pub(super) fn named<'a>(root: &str, topic: &'a [u8]) -> Named<'a> {
         [area, _, ..] => (name(area), None),
         [_] | [] => (None, None),
     };
-    match (area, device) {
-        (Some(area), Some(device)) => {
-            let channel = standpipe_shared::Channel::Alarm;
+    match (channel(levels.last().copied().unwrap_or_default()), area, device) {
+        (Some(channel), Some(area), Some(device)) => {
             Named::Topic(Topic::Device { area, device, channel })
         }
-        (area, _) => Named::Alarm { area, bad: bad.unwrap_or(BadTopic::Shape) },
+        (Some(Channel::Alarm), area, _) => {
+            Named::Alarm { area, bad: bad.unwrap_or(BadTopic::Shape) }
+        }
+        (_, area, device) => Named::Other { area, device, bad },
     }
 }
 
-/// Whether a topic below the root means an alarm: its last level that is not empty is `alarm` or
-/// `alarms` in any case, and it is none of our own.
-fn is_alarm(below: &[u8]) -> bool {
-    let mut levels = below.split(|byte| *byte == b'/');
-    let ours = matches!(levels.next(), Some(b"stations" | b"gateway" | b"selftest"));
-    let last = without_end(below).rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    !ours && (last.eq_ignore_ascii_case(b"alarm") || last.eq_ignore_ascii_case(b"alarms"))
+/// What a last level means that is written in another case or in the plural. Only of these two would
+/// a fire be lost.
+fn channel(level: &[u8]) -> Option<Channel> {
+    let is = |name: &str| level.eq_ignore_ascii_case(name.as_bytes());
+    if is("alarm") || is("alarms") {
+        Some(Channel::Alarm)
+    } else if is("telemetry") {
+        Some(Channel::Telemetry)
+    } else {
+        None
+    }
+}
+
+/// Whether a topic below the root is one of our own, by its first level.
+fn is_ours(below: &[u8]) -> bool {
+    let first = below.split(|byte| *byte == b'/').next();
+    matches!(first, Some(b"stations" | b"gateway" | b"selftest"))
 }
 
 /// Without the slashes at its end.

@@ -73,6 +73,16 @@ fn a_topic_confirms_only_with_a_terminal_that_is_online_or_has_shown_it() {
          02:00:05 offline T1       =>
          02:01:00 -                => p2 #1 T2 T3",
     );
+    // One above it, or somebody who says that they are it, has shown it.
+    unconfirmed(
+        &stations,
+        "02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
+         02:00:01 delivered 1      =>
+         02:00:02 D shown #1       =>
+         02:00:03 api shown #1 T1  =>
+         02:00:05 offline T1       =>
+         02:00:10 -                => p2 #1 T2 T3",
+    );
     // It came back in time.
     unconfirmed(
         &stations,

@@ -387,4 +387,116 @@ fn a_kept_alarm_that_cannot_be_read_is_told_once() {
          02:00:40 T1 resolve #2                => #2 critical closed e1 repaired
          02:00:50 unreadable SD-4 OFF          => #3 critical open e1; p1 #3 T1",
     );
+    drill(
+        "02:00:00 unreadable SD-4 ON           => #1 critical open e1; p1 #1 T1
+         02:00:10 T1 resolve #1                => #1 critical closed e1 repaired
+         02:00:20 heard-kept SD-4 ON           =>
+         02:00:30 heard-kept SD-4 OFF          => #2 critical open e1; p1 #2 T1
+         02:00:40 T1 resolve #2                => #2 critical closed e1 repaired
+         02:00:50 heard-kept SD-4 ON           => #3 critical open e1; p1 #3 T1",
+    );
+    drill(
+        "02:00:00 unreadable topic:a/b ON      => #1 critical open e1; p1 #1 D
+         02:00:01 unreadable topic:a/c ON      => #2 critical open e1; p1 #2 D
+         02:00:10 D resolve #1                 => #1 critical closed e1 repaired
+         02:00:11 D resolve #2                 => #2 critical closed e1 repaired
+         02:00:20 heard-kept topic:a/b ON      =>
+         02:00:21 heard-kept topic:a/c ON      =>
+         02:00:22 heard-kept topic:a/d ON      => #3 critical open e1; p1 #3 D
+         02:00:23 unreadable topic:a/b ON      => #4 critical open e1; p1 #4 D",
+    );
+    // Also those that share an incident.
+    crowded(
+        "02:00:01 heard-kept topic:a ON  => #21 critical open e1; p1 #21 D
+         02:00:02 heard-kept topic:b ON  =>
+         02:01:01 -                      => #21 critical open e2; p1 #21 D
+         02:01:10 D resolve #21          => #21 critical closed e2 repaired
+         02:01:20 heard-kept topic:b ON  =>
+         02:01:21 heard-kept topic:a ON  =>
+         02:01:22 heard-kept topic:own/3 OFF =>",
+    );
+}
+
+/// A drill in which so many topics have an incident each that all others share the next, number 21.
+fn crowded(script: &str) -> Drill {
+    let plan = Plan { webhooks: Vec::new(), ..Plan::default() };
+    let run = |mut drill: Drill| {
+        for n in 0..20 {
+            let topic = format!("topic:own/{n}");
+            drill.happens(&["unreadable", &topic, "ON"], time("02:00:00"));
+            drill.happens(&["D", "acknowledge", &format!("#{}", n + 1)], time("02:00:00"));
+        }
+        drill.run(script);
+        drill
+    };
+    let (drill, restarted) = (run(Drill::new(plan.clone())), run(Drill::restarting(plan)));
+    assert_eq!(drill.pages, restarted.pages, "a restart changed the pages");
+    assert_eq!(drill.trail, restarted.trail, "a restart changed the trail");
+    drill
+}
+
+#[test]
+fn topics_that_share_an_incident_are_told_apart() {
+    let drill = crowded(
+        "02:00:01 unreadable topic:a ON  => #21 critical open e1; p1 #21 D
+         02:00:10 unreadable topic:a ON  =>
+         02:00:20 unreadable topic:b ON  =>
+         02:00:30 unreadable topic:c ON  =>
+         02:01:01 -                      => #21 critical open e2; p1 #21 D
+         02:01:10 D acknowledge #21      => #21 critical acknowledged e2",
+    );
+    let title = drill.wire(21).title;
+    assert_eq!(title.en, "Alarm that cannot be read · a/topic:c/alarm and 2 more topics");
+    assert_eq!(title.zh, "收到无法识别的报警 · a/topic:c/alarm等3个主题");
+    let topics =
+        drill.trail_of(21).into_iter().filter(|line| line.contains(" on a/topic:")).count();
+    assert_eq!(topics, 4, "{:#?}", drill.trail_of(21));
+}
+
+#[test]
+fn a_topic_that_shares_an_incident_sounds_when_it_is_new_and_every_ten_minutes() {
+    crowded(
+        "02:00:01 unreadable topic:a ON  => #21 critical open e1; p1 #21 D
+         02:00:10 unreadable topic:a ON  =>
+         02:00:20 unreadable topic:b ON  =>
+         02:00:30 D acknowledge #21      => #21 critical acknowledged e1
+         02:02:00 unreadable topic:b ON  =>
+         02:10:01 -                      => #21 critical open e2; p1 #21 D
+         02:10:10 D acknowledge #21      => #21 critical acknowledged e2
+         02:12:00 unreadable topic:c ON  => #21 critical open e3; p1 #21 D
+         02:12:10 unreadable topic:d ON  =>
+         02:12:20 unreadable topic:a ON  =>
+         02:13:00 -                      => #21 critical open e4; p1 #21 D
+         02:13:10 D acknowledge #21      => #21 critical acknowledged e4
+         02:13:20 unreadable topic:d ON  =>
+         02:13:30 D resolve #21          => #21 critical closed e4 repaired
+         02:13:40 unreadable topic:d ON  => #22 critical open e1; p1 #22 D",
+    );
+}
+
+#[test]
+fn any_number_of_topics_sounds_ten_times_a_minute_apart_and_then_every_ten_minutes() {
+    let mut drill = crowded("02:00:01 unreadable topic:a ON => #21 critical open e1; p1 #21 D");
+    let mut now = time("02:00:02");
+    for n in 0..1_000 {
+        now += 3_600;
+        while let Some(wake) = drill.book.next_wake().filter(|wake| *wake < now) {
+            drill.happens(&["-"], wake);
+        }
+        drill.happens(&["unreadable", &format!("topic:many/{n}"), "ON"], now);
+        drill.happens(&["D", "acknowledge", "#21"], now);
+    }
+    let pool = drill.labels[20];
+    let of_pool = |page: &&Page| page.incident == pool && page.step == 1 && page.repeat == 0;
+    let sounds: Vec<Ms> = drill.pages.iter().filter(of_pool).map(|page| page.at).collect();
+    let pauses: Vec<Ms> = sounds.windows(2).map(|two| (two[1] - two[0]) / 1_000).collect();
+    let (often, seldom) = pauses.split_at(9);
+    assert!(often.iter().all(|pause| (60..64).contains(pause)), "{pauses:?}");
+    assert!(seldom.iter().all(|pause| (600..604).contains(pause)), "{pauses:?}");
+    assert_eq!(seldom.len(), 5, "{pauses:?}");
+    let (title, incident) = (drill.wire(21).title.en, drill.incident(21));
+    assert!(title.ends_with("/alarm and at least 99 more topics"), "{title}");
+    assert!(incident.flaps.len() <= 101, "{}", incident.flaps.len());
+    let lines = drill.trail_of(21).into_iter().filter(|line| line.contains(" on a/topic:")).count();
+    assert!((100..120).contains(&lines), "{lines}");
 }

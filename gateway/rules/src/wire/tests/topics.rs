@@ -24,7 +24,7 @@ fn each_topic_is_one_sides() {
     use Side::{AlarmLane, Gateway, Readings};
     for (topic, expected) in [
         ("a/d/telemetry", Readings), ("a/d/alarm", AlarmLane), ("a/d/status", AlarmLane), ("a/d/reply", AlarmLane),
-        ("a/d/alarms", AlarmLane), ("a/d/Alarm", AlarmLane), ("a/d/alarm/", AlarmLane), ("a/d/aLARM", Readings), ("a/d/AlArM", Readings), ("x/y/event", Readings),
+        ("a/d/alarms", AlarmLane), ("a/d/Alarm", AlarmLane), ("a/d/alarm/", AlarmLane), ("a/d/aLARM", Readings), ("a/d/AlArM", Readings), ("x/y/event", Readings), ("a/d/TELEMETRY", Readings), ("a/d/telemetry/", Readings),
         ("a/d/Alarm/", Readings), ("a/d/alarm//", Readings), ("a/b/d/alarm", Readings), ("a/alarm", Readings), ("alarm", Readings),
         ("/d/alarm", AlarmLane), ("//alarm", AlarmLane), ("a/d/settings", Gateway), ("a/d/command", Gateway),
         ("gateway/clock", Gateway), ("gateway", Gateway), ("gateway/what/ever", Gateway), ("gateways/clock", Readings),

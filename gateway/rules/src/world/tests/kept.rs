@@ -32,6 +32,49 @@ fn a_retained_fire_pages_and_escalates_once() {
 }
 
 #[test]
+fn an_unreadable_alarm_that_the_broker_kept_is_told_once_until_its_device_starts_anew() {
+    let (mut world, mut out) = world();
+    let said = || Message::UnreadableAlarm {
+        area: "town".into(),
+        device: Some("S".into()),
+        topic: "town/S/alarm".into(),
+        payload: "ON".into(),
+        why: crate::wire::Reason::NotJson,
+    };
+    let mut now = T0;
+    let mut pages_of = |world: &mut World, message: &Message, retained| {
+        now += 1_000;
+        out.clear();
+        world.step(message, Arrived { at: now, retained, print: 7 }, &mut out);
+        let incident = out.pages.first().map(|page| page.incident);
+        if let Some(incident) = incident {
+            let (kind, by, note) = (ActionKind::FalseAlarm, "".into(), "".into());
+            let close = Action { incident, kind, by, note };
+            world.act(&Actor::admin("admin"), &close, now, &mut out).unwrap();
+        }
+        incident.is_some()
+    };
+    let (area, device) = ("town".into(), "S".into());
+    let cleared = Message::Cleared { area, device };
+    for (message, retained, expected, what) in [
+        (said(), false, true, "live"),
+        (said(), true, false, "the broker kept it as well"),
+        (said(), false, true, "live again"),
+        (Message::bare_status("S", false), false, false, "a will says nothing of its alarms"),
+        (said(), true, false, "as before"),
+        (Message::bare_status("S", true), true, false, "nor does a birth of long ago"),
+        (said(), true, false, "as before"),
+        (Message::bare_status("S", true), false, false, "it starts anew"),
+        (said(), true, true, "and may have said it since"),
+        (said(), true, false, "once"),
+        (cleared, false, false, "taken back"),
+        (said(), true, true, "said since"),
+    ] {
+        assert_eq!(pages_of(&mut world, &message, retained), expected, "{what}");
+    }
+}
+
+#[test]
 fn what_is_retained_is_never_live() {
     let (mut world, mut out) = world();
     world.step(&pressure(T0, 300.0), KEPT, &mut out);
