@@ -62,10 +62,10 @@ impl Night {
     /// Waits until a page to that receiver was taken, or given up.
     fn hop(&self, incident: &str, hop: &str, receiver: &str) {
         wait_for(&format!("{hop} to {receiver}"), Duration::from_secs(20), || {
-            let it = self.gateway.get(&format!("incidents/{incident}"));
-            let trail = it["trail"].as_array()?.clone();
+            let answer = self.gateway.get(&format!("incidents/{incident}"));
+            let trail = answer["trail"].as_array()?.clone();
             let by = format!("webhook {receiver}");
-            trail.iter().any(|it| it["hop"] == hop && it["by"] == json!(by)).then_some(())
+            trail.iter().any(|entry| entry["hop"] == hop && entry["by"] == json!(by)).then_some(())
         });
     }
 }
@@ -81,8 +81,8 @@ fn hmac(key: &str, text: &str) -> String {
 }
 
 /// The query of a request, decoded.
-fn query(it: &Posted) -> BTreeMap<String, String> {
-    let url = reqwest::Url::parse(&format!("http://x{}", it.path)).unwrap();
+fn query(posted: &Posted) -> BTreeMap<String, String> {
+    let url = reqwest::Url::parse(&format!("http://x{}", posted.path)).unwrap();
     url.query_pairs().into_owned().collect()
 }
 
@@ -91,8 +91,8 @@ fn fresh(seconds: i64) -> bool {
 }
 
 /// DingTalk's documents: `sign` is the base64 of HMAC-SHA256 of `timestamp\nsecret`, not over 1 h old.
-fn good_dingtalk(it: &Posted) -> bool {
-    let query = query(it);
+fn good_dingtalk(posted: &Posted) -> bool {
+    let query = query(posted);
     let at = query["timestamp"].clone();
     query["access_token"] == "key-in-the-address"
         && fresh(at.parse::<i64>().unwrap() / 1_000)
@@ -100,8 +100,8 @@ fn good_dingtalk(it: &Posted) -> bool {
 }
 
 /// Feishu's: the key is `timestamp\nsecret`, the text is empty; both in the body.
-fn good_feishu(it: &Posted) -> bool {
-    let body: Value = serde_json::from_slice(&it.body).unwrap();
+fn good_feishu(posted: &Posted) -> bool {
+    let body: Value = serde_json::from_slice(&posted.body).unwrap();
     let at = body["timestamp"].as_str().unwrap();
     fresh(at.parse().unwrap()) && body["sign"] == hmac(&format!("{at}\n{SECRET}"), "")
 }
@@ -117,14 +117,17 @@ fn robots_get_signed_messages_and_one_that_had_too_many_gets_it_again() {
     let refused =
         |code: i64| (String::from("200 OK"), json!({"errcode": code, "code": code}).to_string());
     let fine = || (String::from("200 OK"), OK.to_owned());
-    let ding =
-        WebhookEnd::saying(move |_, it| if good_dingtalk(it) { fine() } else { refused(310_000) });
+    let ding = WebhookEnd::saying(
+        move |_, posted| if good_dingtalk(posted) { fine() } else { refused(310_000) },
+    );
     // Hurried, then busy, then well.
     let wecom = WebhookEnd::saying(move |n, _| if n == 0 { refused(-1) } else { fine() });
-    let feishu =
-        WebhookEnd::saying(move |_, it| if good_feishu(it) { fine() } else { refused(19_021) });
-    let wrong =
-        WebhookEnd::saying(move |_, it| if good_feishu(it) { fine() } else { refused(19_021) });
+    let feishu = WebhookEnd::saying(
+        move |_, posted| if good_feishu(posted) { fine() } else { refused(19_021) },
+    );
+    let wrong = WebhookEnd::saying(
+        move |_, posted| if good_feishu(posted) { fine() } else { refused(19_021) },
+    );
     let webhooks = [
         section(
             "ding",
@@ -174,8 +177,8 @@ fn a_fire_is_sent_before_what_waits_and_keeps_its_share_of_the_minute() {
         night.alarm(&format!("H-{n}"), "tamper");
     }
     let mut sent = Vec::new();
-    while let Some(it) = robot.next(Duration::from_secs(4)) {
-        sent.push(it);
+    while let Some(posted) = robot.next(Duration::from_secs(4)) {
+        sent.push(posted);
     }
     assert_eq!(sent.len(), 15, "5 of 20 a minute are kept for fires");
     night.alarm("S-3", "smoke");
@@ -346,8 +349,8 @@ fn a_fire_is_a_valid_cap_alert_and_the_next_page_updates_it() {
         &json!({"condition": "smoke", "active": false, "ts": standpipe_tests::now()}),
     );
     wait_for("its end", Duration::from_secs(5), || {
-        let it = night.gateway.get(&format!("incidents/{incident}"));
-        (it["state"] == "closed").then_some(())
+        let answer = night.gateway.get(&format!("incidents/{incident}"));
+        (answer["state"] == "closed").then_some(())
     });
     let over = ask(&path).1;
     valid(&over);
@@ -376,12 +379,12 @@ fn what_check_says_is_what_happens() {
     night.alarm("S-3", "smoke");
     let incident = night.incident();
     let hops = wait_for("two repetitions", Duration::from_secs(15), || {
-        let it = night.gateway.get(&format!("incidents/{incident}"));
-        let trail = it["trail"].as_array()?.clone();
-        let paged: Vec<_> = trail.into_iter().filter(|it| it["hop"] == "paged").collect();
+        let answer = night.gateway.get(&format!("incidents/{incident}"));
+        let trail = answer["trail"].as_array()?.clone();
+        let paged: Vec<_> = trail.into_iter().filter(|entry| entry["hop"] == "paged").collect();
         paged
             .iter()
-            .any(|it| it["detail"].as_str().is_some_and(|it| it.contains("repeat 2")))
+            .any(|entry| entry["detail"].as_str().is_some_and(|detail| detail.contains("repeat 2")))
             .then_some(paged)
     });
     let start = hops[0]["at"].as_i64().unwrap();

@@ -41,14 +41,26 @@ fn run(out: &Path) -> Vec<Row> {
     rows.collect()
 }
 
-/// Device, condition, start, end: from the noise-free pressures.
-fn truth() -> Vec<(String, String, i64, i64)> {
-    let mut reader = csv::Reader::from_path(data("truth.csv")).unwrap();
-    reader.deserialize().map(Result::unwrap).collect()
+/// What was true, by the noise-free pressures.
+struct Event {
+    device: String,
+    condition: String,
+    start: i64,
+    end: i64,
 }
 
-fn overlaps(row: &Row, (start, end): (i64, i64)) -> bool {
-    row.raised <= end + 300_000 && row.cleared.is_none_or(|at| at >= start - 60_000)
+fn truth() -> Vec<Event> {
+    let mut reader = csv::Reader::from_path(data("truth.csv")).unwrap();
+    let events = reader.deserialize().map(Result::unwrap);
+    events.map(|(device, condition, start, end)| Event { device, condition, start, end }).collect()
+}
+
+/// Whether a row tells of this event.
+fn tells(row: &Row, event: &Event) -> bool {
+    row.device == event.device
+        && row.condition == event.condition
+        && row.raised <= event.end + 300_000
+        && row.cleared.is_none_or(|at| at >= event.start - 60_000)
 }
 
 #[test]
@@ -58,13 +70,13 @@ fn nothing_is_missed_and_little_is_invented() {
     for (condition, slowest_s) in
         [("low_pressure", 100), ("no_water", 130), ("sensor_fault", 1_900), ("offline", 310)]
     {
-        let of = |it: &&(String, String, i64, i64)| it.1 == condition && it.3 - it.2 >= 300_000;
+        let lasts =
+            |event: &&Event| event.condition == condition && event.end - event.start >= 300_000;
         let mut delays = Vec::new();
-        for (device, _, start, end) in truth.iter().filter(of) {
-            let found = rows.iter().filter(|row| {
-                row.device == *device && row.condition == condition && overlaps(row, (*start, *end))
-            });
+        for event in truth.iter().filter(lasts) {
+            let found = rows.iter().filter(|row| tells(row, event));
             let first = found.map(|row| row.detected).min();
+            let Event { device, start, .. } = event;
             let first = first.unwrap_or_else(|| panic!("{device} {condition} {start} was missed"));
             delays.push((first - start) / 1_000);
         }
@@ -74,12 +86,7 @@ fn nothing_is_missed_and_little_is_invented() {
         let median = (delays[half] + delays[(delays.len() - 1) / 2]) / 2;
         assert!(median <= slowest_s, "{condition}: {median} s");
         let told: Vec<&Row> = rows.iter().filter(|row| row.condition == condition).collect();
-        let right = told.iter().filter(|row| {
-            truth.iter().any(|(device, what, start, end)| {
-                row.device == *device && what == condition && overlaps(row, (*start, *end))
-            })
-        });
-        let right = right.count();
+        let right = told.iter().filter(|row| truth.iter().any(|event| tells(row, event))).count();
         println!(
             "{condition}: {} true, {} told, {right} rightly, {median} s",
             delays.len(),

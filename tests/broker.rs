@@ -67,7 +67,11 @@ fn an_alarm_on_an_odd_topic_of_its_own_is_let_through() {
     for odd in alarms.into_iter().chain(["Telemetry", "TELEMETRY", "telemetry/"]) {
         let own = format!("standpipe/v1/t1/D1/{odd}");
         assert_eq!(device.publish(&own, Retain::No, "ON"), Ok(()), "{own}");
-        assert_eq!(gateway.next(SOON).map(|it| it.topic), Some(own), "the gateway hears it");
+        assert_eq!(
+            gateway.next(SOON).map(|message| message.topic),
+            Some(own),
+            "the gateway hears it"
+        );
         let foreign = format!("standpipe/v1/t1/H1/{odd}");
         assert!(device.publish(&foreign, Retain::No, "ON").is_err(), "{foreign}");
     }
@@ -105,7 +109,7 @@ fn a_device_of_any_id_cries_for_itself_and_for_no_other() {
             for channel in ["telemetry", "alarm", "status", "reply", "alarms"] {
                 let own = format!("standpipe/v1/{name}/{channel}");
                 assert_eq!(device.publish(&own, Retain::No, "{}"), Ok(()), "{own}");
-                assert_eq!(gateway.next(SOON).map(|it| it.topic), Some(own));
+                assert_eq!(gateway.next(SOON).map(|message| message.topic), Some(own));
                 for other in IDS.iter().filter(|other| **other != id).chain(&["D1", "H1"]) {
                     let foreign = format!("standpipe/v1/t1/{other}/{channel}");
                     let refused = device.publish(&foreign, Retain::No, "{}").unwrap_err();
@@ -118,8 +122,8 @@ fn a_device_of_any_id_cries_for_itself_and_for_no_other() {
             let command = format!("standpipe/v1/{name}/command");
             device.subscribe(&command).unwrap();
             assert_eq!(gateway.publish(&command, Retain::No, "{}"), Ok(()));
-            assert_eq!(device.next(SOON).map(|it| it.topic), Some(command.clone()));
-            assert_eq!(gateway.next(SOON).map(|it| it.topic), Some(command));
+            assert_eq!(device.next(SOON).map(|message| message.topic), Some(command.clone()));
+            assert_eq!(gateway.next(SOON).map(|message| message.topic), Some(command));
         }
     }
 }
@@ -157,8 +161,8 @@ fn nobody_hears_what_is_meant_for_another() {
         say(&never);
         say(&hears);
         let mut heard: Vec<String> = Vec::new();
-        while let Some(it) = client.next(if heard.contains(&hears) { SILENCE } else { SOON }) {
-            heard.push(it.topic);
+        while let Some(message) = client.next(if heard.contains(&hears) { SILENCE } else { SOON }) {
+            heard.push(message.topic);
         }
         assert!(heard.contains(&hears), "{listener} hears {hears}: {heard:?}");
         assert!(!heard.contains(&never), "{listener} hears {never}");
@@ -282,7 +286,7 @@ fn a_fire_goes_from_a_device_to_its_station_and_no_other() {
     let id = incident["id"].as_str().unwrap().to_owned();
     let action = json!({"incident": id, "action": "acknowledge", "by": "chief"}).to_string();
     station.publish("standpipe/v1/stations/c1/actions", Retain::No, &action).unwrap();
-    gateway.incident("the acknowledgement", SOON, |it| it["state"] == "acknowledged");
+    gateway.incident("the acknowledgement", SOON, |incident| incident["state"] == "acknowledged");
 }
 
 #[test]
@@ -352,8 +356,8 @@ fn a_bridge_speaks_for_its_devices_and_nobody_elses() {
             gateway.publish(&topic, Retain::No, "{}").unwrap();
         }
         let mut heard: Vec<String> = Vec::new();
-        while let Some(it) = bridge.next(if heard.len() < 2 { SOON } else { SILENCE }) {
-            heard.push(it.topic);
+        while let Some(message) = bridge.next(if heard.len() < 2 { SOON } else { SILENCE }) {
+            heard.push(message.topic);
         }
         assert_eq!(heard, ["standpipe/v1/t1/H1/settings", "standpipe/v1/t2/D2/command"]);
     }

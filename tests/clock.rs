@@ -109,11 +109,14 @@ impl Night {
     /// The incidents that are open of that condition.
     fn open(&self, condition: &str) -> Vec<Value> {
         let all = self.gateway.list("incidents?state=open").into_iter();
-        all.filter(|it| it["conditions"].as_array().unwrap().contains(&json!(condition))).collect()
+        all.filter(|incident| {
+            incident["conditions"].as_array().unwrap().contains(&json!(condition))
+        })
+        .collect()
     }
 
     /// Nobody is silent, blind or at fault, and all that matters comes in its time.
-    fn is_well(&self, story: &str, (detector, hydrant): (&str, usize)) {
+    fn is_well(&self, story: &str, detector: &str, hydrant: usize) {
         self.all_read();
         std::thread::sleep(Duration::from_secs(2));
         self.all_read();
@@ -132,13 +135,13 @@ impl Night {
 fn a_clock_that_is_set_by_an_hour_and_set_right_makes_nobody_silent_and_nothing_late() {
     for off in [3_600, -3_600] {
         let night = Night::begin();
-        night.is_well("before", ("S-1", 1));
+        night.is_well("before", "S-1", 1);
         night.set(off);
-        night.is_well(&format!("by {off} s"), ("S-2", 2));
+        night.is_well(&format!("by {off} s"), "S-2", 2);
         let [fault] = &night.open("clock_fault")[..] else { panic!("{}", night.gateway.printed()) };
         assert_eq!(fault["severity"], "warning");
         night.set(0);
-        night.is_well("right again", ("S-3", 11)); // of another zone: three of one would be one page
+        night.is_well("right again", "S-3", 11); // of another zone: three of one would be one page
         assert!(night.gateway.printed().contains("timers keep what was left of them"));
     }
 }
@@ -160,6 +163,6 @@ fn a_restart_with_the_clock_two_hours_back_leaves_an_open_fire_its_step_3() {
     });
     let took = burns.elapsed();
     assert!((19..24).contains(&took.as_secs()), "step 3 after {took:?}");
-    night.is_well("two hours back", ("S-2", 2));
+    night.is_well("two hours back", "S-2", 2);
     assert_eq!(night.open("clock_fault").len(), 1);
 }

@@ -33,11 +33,11 @@ fn told(store: &Path) -> Option<Value> {
 /// As if the newest one had been made the day before.
 fn move_a_day(store: &Path) {
     let db = rusqlite::Connection::open(store).unwrap();
-    let mut it = told(store).unwrap();
-    let day: jiff::civil::Date = it["day"].as_str().unwrap().parse().unwrap();
-    it["day"] = json!(day.yesterday().unwrap().to_string());
-    it["to"] = json!(it["to"].as_i64().unwrap() - 86_400_000);
-    db.execute("UPDATE meta SET value = ?1 WHERE key = 'digest'", [it.to_string()]).unwrap();
+    let mut digest = told(store).unwrap();
+    let day: jiff::civil::Date = digest["day"].as_str().unwrap().parse().unwrap();
+    digest["day"] = json!(day.yesterday().unwrap().to_string());
+    digest["to"] = json!(digest["to"].as_i64().unwrap() - 86_400_000);
+    db.execute("UPDATE meta SET value = ?1 WHERE key = 'digest'", [digest.to_string()]).unwrap();
 }
 
 fn owed(store: &Path) -> i64 {
@@ -46,16 +46,17 @@ fn owed(store: &Path) -> i64 {
     db.query_row(sql, (), |row| row.get(0)).unwrap()
 }
 
-fn signed(it: &Posted) -> bool {
+fn signed(posted: &Posted) -> bool {
     use hmac::{Hmac, KeyInit as _, Mac as _};
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(&it.body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
-    it.headers["x-standpipe-signature"] == format!("sha256={hex}")
+    mac.update(&posted.body);
+    let hex: String =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    posted.headers["x-standpipe-signature"] == format!("sha256={hex}")
 }
 
-fn is_digest(it: &Posted) -> bool {
-    it.headers.get("idempotency-key").is_some_and(|it| it.starts_with("digest-"))
+fn is_digest(posted: &Posted) -> bool {
+    posted.headers.get("idempotency-key").is_some_and(|key| key.starts_with("digest-"))
 }
 
 #[test]
@@ -66,8 +67,8 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("secret"), SECRET).unwrap();
     // Digests it does not take; pages it does.
-    let desk = WebhookEnd::saying(|n, it| {
-        let busy = is_digest(it) && n < 3;
+    let desk = WebhookEnd::saying(|n, posted| {
+        let busy = is_digest(posted) && n < 3;
         (if busy { "503 Busy" } else { "200 OK" }.to_owned(), String::new())
     });
     let chat = WebhookEnd::saying(|_, _| ("200 OK".to_owned(), OK.to_owned()));
@@ -97,7 +98,7 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
     let mut gateway = Gateway::start(dir.path(), &url, (&files.0, &files.1), &config.concat());
     let terminal = Station::connect(broker.port, "+");
     terminal.publish("standpipe/v1/t-1/H-1/status", true, &json!({"online": false}));
-    let notice = gateway.incident("a notice", SOON, |it| it["severity"] == "notice");
+    let notice = gateway.incident("a notice", SOON, |incident| incident["severity"] == "notice");
     assert_eq!(notice["station"], "t-1", "{notice}");
     wait_for("the first day", SOON, || told(&store));
     assert_eq!(owed(&store), 0, "the day a gateway first knows digests is over");
@@ -120,24 +121,28 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
     terminal.publish("standpipe/v1/t-1/S-3/alarm", false, &alarm);
     let mut again = Vec::new();
     let page = loop {
-        let it = desk.hear();
-        if !is_digest(&it) {
-            break it;
+        let posted = desk.hear();
+        if !is_digest(&posted) {
+            break posted;
         }
-        again.push(it);
+        again.push(posted);
     };
     let page: Value = serde_json::from_slice(&page.body).unwrap();
     assert_eq!(page["severity"], "fire", "{page}");
     wait_for("every digest to be taken", Duration::from_secs(60), || {
-        while let Some(it) = desk.next(Duration::from_millis(1)) {
-            again.push(it);
+        while let Some(posted) = desk.next(Duration::from_millis(1)) {
+            again.push(posted);
         }
         (owed(&store) == 0).then_some(())
     });
     again.retain(is_digest);
     assert!(!again.is_empty(), "it is tried again");
-    for it in again {
-        assert_eq!((&it.headers["idempotency-key"], &it.body), (&key, &first.body), "the same");
+    for posted in again {
+        assert_eq!(
+            (&posted.headers["idempotency-key"], &posted.body),
+            (&key, &first.body),
+            "the same"
+        );
     }
 
     let text: Value = serde_json::from_slice(&chat.hear().body).unwrap();
@@ -161,8 +166,8 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
         assert!(more.is_none(), "{name} again: {more:?}");
     }
     for (name, end) in [("desk, again", &desk), ("all", &all), ("cap", &cap)] {
-        while let Some(it) = end.next(Duration::from_millis(1)) {
-            assert!(!is_digest(&it), "{name}: {it:?}");
+        while let Some(posted) = end.next(Duration::from_millis(1)) {
+            assert!(!is_digest(&posted), "{name}: {posted:?}");
         }
     }
     let day = body["digest"]["day"].as_str().unwrap();

@@ -48,7 +48,8 @@ impl Night {
     }
 
     fn page(&self, what: &str, station: &str) -> Shown {
-        self.terminal.wait(what, SOON, |it| it.station == station && it.body["page_id"].is_string())
+        self.terminal
+            .wait(what, SOON, |shown| shown.station == station && shown.body["page_id"].is_string())
     }
 }
 
@@ -67,12 +68,16 @@ fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
         (&json!("fire"), &json!("fire"), &json!("open"))
     );
     assert_eq!(body["device"]["id"], json!("S-5"));
-    assert!(body["title"]["en"].as_str().is_some_and(|it| it.contains("Smoke")), "{body}");
-    assert!(body["title"]["zh"].as_str().is_some_and(|it| it.contains('烟')), "{body}");
-    let near: Vec<&str> =
-        body["hydrants"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert!(body["title"]["en"].as_str().is_some_and(|title| title.contains("Smoke")), "{body}");
+    assert!(body["title"]["zh"].as_str().is_some_and(|title| title.contains('烟')), "{body}");
+    let near: Vec<&str> = body["hydrants"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hydrant| hydrant["id"].as_str().unwrap())
+        .collect();
     assert_eq!(near, ["H-5", "H-4", "H-6"], "{body}");
-    assert!(body["hydrants"].as_array().unwrap().iter().all(|it| it["trust"] == "ok"));
+    assert!(body["hydrants"].as_array().unwrap().iter().all(|hydrant| hydrant["trust"] == "ok"));
     assert!(body["hydrants"][0]["distance_m"].as_f64().unwrap() < 20.0, "{body}");
 
     for _ in 0..2 {
@@ -82,20 +87,23 @@ fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
             json!({"condition": "no_water", "active": true, "pressure_kpa": 0}),
         );
     }
-    let update = night.terminal.wait("H-5 marked dry", SOON, |it| {
-        it.incident == id
-            && it.body["hydrants"].as_array().is_some_and(|all| {
-                all.iter().any(|it| it["id"] == "H-5" && it["trust"] == "no_water")
+    let update = night.terminal.wait("H-5 marked dry", SOON, |shown| {
+        shown.incident == id
+            && shown.body["hydrants"].as_array().is_some_and(|all| {
+                all.iter().any(|hydrant| hydrant["id"] == "H-5" && hydrant["trust"] == "no_water")
             })
     });
     assert_eq!(update.body["page_id"], body["page_id"], "an update never sounds anew");
-    let good = |it: &Value| it["trust"] == "ok";
-    assert_eq!(update.body["hydrants"].as_array().unwrap().iter().filter(|it| good(it)).count(), 3);
+    let good = |hydrant: &Value| hydrant["trust"] == "ok";
+    assert_eq!(
+        update.body["hydrants"].as_array().unwrap().iter().filter(|hydrant| good(hydrant)).count(),
+        3
+    );
 
     night.terminal.act("t-1", &id, "acknowledge");
-    night
-        .terminal
-        .wait("acknowledged", SOON, |it| it.incident == id && it.body["state"] == "acknowledged");
+    night.terminal.wait("acknowledged", SOON, |shown| {
+        shown.incident == id && shown.body["state"] == "acknowledged"
+    });
     let (status, refused) = night.gateway.post(
         &format!("incidents/{id}/actions"),
         &json!({"incident": id, "action": "acknowledge", "by": "second officer"}),
@@ -106,17 +114,23 @@ fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(night.gateway.get(&format!("incidents/{id}"))["state"], "acknowledged");
     night.terminal.act("t-1", &id, "resolve");
-    night.terminal.wait("the emptied topic", SOON, |it| it.incident == id && it.body.is_null());
+    night
+        .terminal
+        .wait("the emptied topic", SOON, |shown| shown.incident == id && shown.body.is_null());
     let closed = night.gateway.get(&format!("incidents/{id}"));
     assert_eq!((&closed["state"], &closed["outcome"]), (&json!("closed"), &json!("fire")));
-    let hops: Vec<&str> =
-        closed["trail"].as_array().unwrap().iter().map(|it| it["hop"].as_str().unwrap()).collect();
+    let hops: Vec<&str> = closed["trail"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["hop"].as_str().unwrap())
+        .collect();
     for hop in ["measured", "received", "raised", "paged", "delivered", "acknowledged", "closed"] {
         assert!(hops.contains(&hop), "{hop} in {hops:?}");
     }
     let late = Station::connect(night.broker.port, "+");
     std::thread::sleep(Duration::from_millis(300));
-    assert!(late.seen().iter().all(|it| it.incident != id), "nothing of it is retained");
+    assert!(late.seen().iter().all(|shown| shown.incident != id), "nothing of it is retained");
 }
 
 #[test]
@@ -127,12 +141,12 @@ fn nobody_answers_and_it_goes_up() {
     let first = night.page("step 1", "t-1");
     let second = night.page("step 2", "t-2");
     let third = night.page("step 3", "district");
-    let after = |it: &Shown| (it.at - first.at) as f64 / 1_000.0;
+    let after = |shown: &Shown| (shown.at - first.at) as f64 / 1_000.0;
     assert!((1.5..4.0).contains(&after(&second)), "{} s", after(&second));
     assert!((3.5..6.0).contains(&after(&third)), "{} s", after(&third));
-    let paged: Vec<String> = night.terminal.pages().into_iter().map(|it| it.2).collect();
+    let paged: Vec<String> = night.terminal.pages().into_iter().map(|page| page.2).collect();
     assert_eq!(
-        paged.iter().filter(|it| *it == "t-4").count(),
+        paged.iter().filter(|station| *station == "t-4").count(),
         0,
         "only the two nearest: {paged:?}"
     );
@@ -182,8 +196,8 @@ fn low_water_is_paged_once_and_cleared_after_a_restart() {
     says(&night, 105_000, 300.0);
     says(&night, 165_000, 301.0);
     let id = page.incident;
-    night
-        .gateway
-        .incident("verifying", SOON, |it| it["id"] == json!(id) && it["state"] == "verifying");
+    night.gateway.incident("verifying", SOON, |incident| {
+        incident["id"] == json!(id) && incident["state"] == "verifying"
+    });
     assert_eq!(night.terminal.pages().len(), 1, "{:?}", night.terminal.pages());
 }

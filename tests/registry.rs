@@ -73,23 +73,23 @@ impl Town {
 
     fn incidents(&self) -> Vec<Value> {
         let mut all = self.gateway.list("incidents?state=open,acknowledged,resolved,closed");
-        all.retain(|it| it["conditions"].to_string().contains("registry_fault"));
+        all.retain(|incident| incident["conditions"].to_string().contains("registry_fault"));
         all
     }
 
     fn pages_a_fire_of(&self, detector: &str) {
         let alarm = json!({"condition": "smoke", "active": true, "ts": now()});
         self.terminal.publish(&format!("standpipe/v1/t-1/{detector}/alarm"), false, &alarm);
-        self.terminal.wait(&format!("the fire at {detector}"), SOON, |it| {
-            let device = &it.body["device"]["id"];
-            it.station == "t-1" && *device == detector && it.body["page_id"].is_string()
+        self.terminal.wait(&format!("the fire at {detector}"), SOON, |shown| {
+            let device = &shown.body["device"]["id"];
+            shown.station == "t-1" && *device == detector && shown.body["page_id"].is_string()
         });
     }
 
     fn metric(&self) -> String {
         let (_, metrics) = http::try_get(&self.gateway.at("/metrics"), "").unwrap();
         let line =
-            metrics.lines().find(|it| it.starts_with("standpipe_degraded{part=\"registry\"}"));
+            metrics.lines().find(|line| line.starts_with("standpipe_degraded{part=\"registry\"}"));
         line.unwrap_or_else(|| panic!("{metrics}")).to_owned()
     }
 }

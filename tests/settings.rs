@@ -54,7 +54,7 @@ impl Site {
     }
 
     fn pending_at_the_device(&self) -> Value {
-        self.wait("the broker to have it", |it| it["waits_for"] == "device")
+        self.wait("the broker to have it", |shown| shown["waits_for"] == "device")
     }
 
     /// Stops everything, as a power cut between the commit and the publish would.
@@ -98,7 +98,7 @@ fn settings_are_kept_for_a_device_until_it_runs_them() {
     assert!(kept.retained && json_of(&kept) == told, "{kept:?}");
 
     site.birth(1);
-    let shown = site.wait("the device to run it", |it| it["state"] == "applied");
+    let shown = site.wait("the device to run it", |shown| shown["state"] == "applied");
     assert_eq!((&shown["reported_rev"], &shown["waits_for"]), (&json!(1), &Value::Null));
     assert!(shown["answered_at"].as_i64() >= shown["sent_at"].as_i64(), "{shown}");
 
@@ -107,7 +107,7 @@ fn settings_are_kept_for_a_device_until_it_runs_them() {
     let no = json!({"id": "settings-2", "ok": false, "detail": "interval_s: not on this battery"});
     let node = Client::connect(site.broker.port, "node");
     node.publish(&format!("{H1}/reply"), no.to_string());
-    let shown = site.wait("the refusal", |it| it["state"] == "refused");
+    let shown = site.wait("the refusal", |shown| shown["state"] == "refused");
     assert_eq!((&shown["detail"], &shown["reported_rev"]), (&no["detail"], &json!(1)), "{shown}");
 
     let (status, left) = site.gateway.delete("devices/H-1/settings");
@@ -118,7 +118,7 @@ fn settings_are_kept_for_a_device_until_it_runs_them() {
 fn what_was_wished_before_a_power_cut_is_told_after_it() {
     let mut site = Site::start(1);
     site.birth(0);
-    site.wait("its area", |it| it["area"] == "north");
+    site.wait("its area", |device| device["area"] == "north");
     let node = Client::with_session(site.broker.port, "sleeper");
     node.subscribe(&format!("{H1}/settings"));
     node.subscribe(&format!("{H1}/command"));
@@ -131,8 +131,11 @@ fn what_was_wished_before_a_power_cut_is_told_after_it() {
     });
     let node = Client::with_session(site.broker.port, "sleeper");
     let heard = [json_of(&node.hear()), json_of(&node.hear())];
-    assert!(heard.iter().any(|it| it["interval_s"] == 60 && it["rev"] == 1), "{heard:?}");
-    assert!(heard.iter().any(|it| it["command"] == "self_test"), "{heard:?}");
+    assert!(
+        heard.iter().any(|message| message["interval_s"] == 60 && message["rev"] == 1),
+        "{heard:?}"
+    );
+    assert!(heard.iter().any(|message| message["command"] == "self_test"), "{heard:?}");
     site.pending_at_the_device();
 }
 
@@ -177,7 +180,7 @@ fn a_profile_is_told_a_few_at_a_time() {
         (1..=HYDRANTS)
             .map(|n| (format!("standpipe/v1/north/H-{n}/status"), status.clone().into_bytes())),
     );
-    site.wait("H-1 to be known", |it| it["area"] == "north");
+    site.wait("H-1 to be known", |device| device["area"] == "north");
     let (status, _) = site.gateway.put("devices/H-2/settings", &json!({"interval_s": 60}));
     assert_eq!(status, 200);
     let onlooker = site.hears("onlooker", "standpipe/v1/north/+/settings");
@@ -211,7 +214,7 @@ fn a_profile_is_told_a_few_at_a_time() {
 fn command(site: &Site, state: &str) -> Value {
     wait_for(&format!("a command that is {state}"), PATIENCE, || {
         let list = site.gateway.list("devices/H-1/commands");
-        list.into_iter().next().filter(|it| it["state"] == state)
+        list.into_iter().next().filter(|command| command["state"] == state)
     })
 }
 
@@ -260,7 +263,7 @@ fn a_command_nobody_heard_is_sent_again_when_the_device_is_heard_and_then_expire
         assert!((wait_s as f32 - 0.5..wait_s as f32 + 3.0).contains(&took), "{took} s");
     }
     let again = wait_for("it is counted", PATIENCE, || {
-        Some(command(&site, "sent")).filter(|it| it["resends"] == 2)
+        Some(command(&site, "sent")).filter(|command| command["resends"] == 2)
     });
     assert_eq!(again["sent_at"], sent["sent_at"], "the first time");
     speaks();
@@ -356,8 +359,8 @@ fn what_cannot_be_is_refused_in_words() {
         assert_eq!((status, &problem["type"]), (404, &json!("urn:standpipe:problem:unknown")));
     }
     let ask = |device: &str, body: Value| {
-        let (status, it) = site.gateway.post(&format!("devices/{device}/commands"), &body);
-        (status, it["detail"].as_str().unwrap_or_default().to_owned())
+        let (status, answer) = site.gateway.post(&format!("devices/{device}/commands"), &body);
+        (status, answer["detail"].as_str().unwrap_or_default().to_owned())
     };
     assert_eq!(ask("H-9", json!({"command": "restart"})).0, 404);
     assert_eq!(

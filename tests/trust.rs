@@ -112,7 +112,7 @@ fn burn(dir: &Path, broker: &Broker, webhooks: &str) -> Gateway {
 
 /// The trail of the fire has it that a receiver took its page.
 fn delivered(gateway: &Gateway, receiver: &str) -> bool {
-    let fire = gateway.incident("the fire", SOON, |it| it["class"] == "fire");
+    let fire = gateway.incident("the fire", SOON, |incident| incident["class"] == "fire");
     let id = fire["id"].as_str().unwrap();
     let trail = gateway.get(&format!("incidents/{id}"))["trail"].to_string();
     trail.split('{').any(|hop| hop.contains("\"delivered\"") && hop.contains(receiver))
@@ -140,7 +140,7 @@ fn a_private_authority_is_believed_by_its_file_and_by_nobody_else() {
     wait_for("the others to fail", SOON, || {
         let said = gateway.printed();
         let fails = |name: &str| {
-            said.lines().any(|it| it.contains(&format!("webhook {name}: takes no pages")))
+            said.lines().any(|line| line.contains(&format!("webhook {name}: takes no pages")))
         };
         let all =
             ["unknown-web", "unknown-implicit", "other-web", "other-implicit", "other-upgraded"];

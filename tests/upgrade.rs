@@ -27,9 +27,9 @@ const SOON: Duration = Duration::from_secs(20);
 /// The dumps, oldest first.
 fn stores() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/stores");
-    let files = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> =
-        files.filter(|it| it.extension().is_some_and(|it| it == "sql")).collect();
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "sql")).collect();
     files.sort();
     assert!(files.len() >= 3, "{files:?}");
     files
@@ -81,7 +81,7 @@ fn opened(dump: &Path) -> String {
         let (status, answer) = gateway.post(&format!("incidents/{id}/actions"), &action);
         assert!(status == 200 || status == 409, "{answer}");
         assert_eq!(answer["state"], "acknowledged", "{answer}");
-        station.wait("the incident on the station's topic", SOON, |it| it.incident == *id);
+        station.wait("the incident on the station's topic", SOON, |shown| shown.incident == *id);
     }
     let hydrant = gateway.get("devices/H2");
     assert!(hydrant.to_string().contains("312.5"), "what it measured is kept: {hydrant}");
@@ -90,6 +90,6 @@ fn opened(dump: &Path) -> String {
 
 #[test]
 fn an_older_store_goes_on_with_its_incidents_and_sends_what_it_owed() {
-    let layouts: BTreeSet<String> = stores().iter().map(|it| opened(it)).collect();
+    let layouts: BTreeSet<String> = stores().iter().map(|dump| opened(dump)).collect();
     assert_eq!(layouts.len(), 1, "all come to the newest layout: {layouts:?}");
 }

@@ -168,13 +168,13 @@ mod tests {
             write(0x1040, &bytes[2..66]),
             write(0x1080, &bytes[66..]),
         ];
-        assert_eq!(with(&script, async |it| it.write(0x103e, &bytes).await), Ok(()));
+        assert_eq!(with(&script, async |eeprom| eeprom.write(0x103e, &bytes).await), Ok(()));
     }
 
     #[test]
     fn erased_is_all_ones_page_by_page() {
         let script: Vec<_> = (0..16).map(|page| write(0x0400 + page * 64, &[0xff; 64])).collect();
-        assert_eq!(with(&script, async |it| it.erase(0x0400, 0x0800).await), Ok(()));
+        assert_eq!(with(&script, async |eeprom| eeprom.erase(0x0400, 0x0800).await), Ok(()));
     }
 
     #[test]
@@ -182,11 +182,11 @@ mod tests {
         let asked = Transaction::write_read(ADDRESS, vec![0, 5], vec![0; 3]).with_error(BUSY);
         let script = vec![asked; 10];
         let mut three = [0; 3];
-        let read = with(&script, async |it| it.read(5, &mut three).await);
+        let read = with(&script, async |eeprom| eeprom.read(5, &mut three).await);
         assert_eq!(read, Err(Trouble::Silent));
         for (at, count) in [(0x8000, 1), (0x7fff, 2), (0x1_0000, 0)] {
             let mut bytes = vec![0; count];
-            let read = with(&[], async |it| it.read(at, &mut bytes).await);
+            let read = with(&[], async |eeprom| eeprom.read(at, &mut bytes).await);
             assert_eq!(read, Err(Trouble::Outside), "{at:#x}");
         }
     }

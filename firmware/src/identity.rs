@@ -110,7 +110,7 @@ impl<'a> Identity<'a> {
         let Some((&[l0, l1, c0, c1, c2, c3], rest)) = page.split_first_chunk::<HEAD>() else {
             return Err(Unreadable::Damaged);
         };
-        if page.iter().all(|it| *it == 0xff) || page.iter().all(|it| *it == 0) {
+        if page.iter().all(|byte| *byte == 0xff) || page.iter().all(|byte| *byte == 0) {
             return Err(Unreadable::Blank);
         }
         let json = rest.get(..usize::from(u16::from_le_bytes([l0, l1])));
@@ -118,12 +118,13 @@ impl<'a> Identity<'a> {
         if CRC.checksum(json) != u32::from_le_bytes([c0, c1, c2, c3]) {
             return Err(Unreadable::Damaged);
         }
-        let (it, _) = serde_json_core::from_slice::<Self>(json).map_err(|_| Unreadable::Strange)?;
-        if it.sound() { Ok(it) } else { Err(Unreadable::Invalid) }
+        let (identity, _) =
+            serde_json_core::from_slice::<Self>(json).map_err(|_| Unreadable::Strange)?;
+        if identity.sound() { Ok(identity) } else { Err(Unreadable::Invalid) }
     }
 
     fn sound(&self) -> bool {
-        let named = [self.area, self.device].iter().all(|it| Name::plain(it).is_ok());
+        let named = [self.area, self.device].iter().all(|name| Name::plain(name).is_ok());
         let reached = !self.root.is_empty() && (1..=HOST).contains(&self.host.len());
         let reached = reached && self.apn.len() <= APN;
         named && reached && self.keep_alive_s > 0 && self.retry_s > 0 && self.watchdog_s > 0
@@ -132,7 +133,7 @@ impl<'a> Identity<'a> {
     /// As the broker knows it; `None` for an identity that was not read from a page.
     #[must_use]
     pub fn account(&self) -> Option<Account<'a>> {
-        let given = |it: &'a str| Some(it).filter(|it| !it.is_empty());
+        let given = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         Some(Account {
             root: self.root,
             area: Name::plain(self.area).ok()?,
@@ -211,9 +212,9 @@ mod tests {
         hang_s: 0,
     };
 
-    fn page(it: &Identity<'_>) -> [u8; PAGE] {
+    fn page(identity: &Identity<'_>) -> [u8; PAGE] {
         let mut page = [0xff; PAGE];
-        assert!(it.write(&mut page).is_ok());
+        assert!(identity.write(&mut page).is_ok());
         page
     }
 
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn the_page_of_another_version_is_told_from_a_damaged_one() {
         let mut other = page(&H1);
-        let at = other.windows(4).position(|it| it == b"area").unwrap();
+        let at = other.windows(4).position(|letters| letters == b"area").unwrap();
         other[at] = b'A';
         let length = usize::from(u16::from_le_bytes([other[0], other[1]]));
         let sum = super::CRC.checksum(&other[6..6 + length]);
@@ -268,11 +269,11 @@ mod tests {
             (true,  "H-1", 0,     8884),
             (true,  "H-1", 4_433, 4_433),
         ] {
-            let it = Identity { tls, user, port, ..H1 };
-            assert_eq!(it.dialled(), dialled, "{it:?}");
+            let identity = Identity { tls, user, port, ..H1 };
+            assert_eq!(identity.dialled(), dialled, "{identity:?}");
         }
         let page = page(&Identity { port: 0, ..H1 });
-        assert_eq!(Identity::read(&page).map(|it| it.dialled()), Ok(8884));
+        assert_eq!(Identity::read(&page).map(|identity| identity.dialled()), Ok(8884));
     }
 
     #[test]

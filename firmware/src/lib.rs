@@ -67,7 +67,7 @@ pub use actions::{Actions, Answer, Detail, Radio, Sounder, Wanted};
 pub use heard::Heard;
 pub use memory::Memory;
 pub use node::Node;
-pub use record::{Class, Moment, Record, Shout};
+pub use record::{Class, Moment, Record, RecordId, Shout};
 pub use seen::{Contacts, Fault, Hand, Link, Pressure, Seen, Smoke};
 pub use start::{Reset, Start};
 pub use uptime::Uptime;

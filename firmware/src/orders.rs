@@ -107,7 +107,7 @@ impl Node {
                 }
             }
             Some(Heard::Command { id, verb, seconds }) => {
-                let outcome = self.obey((id, *verb, *seconds), now, out);
+                let outcome = self.obey(id, *verb, *seconds, now, out);
                 if !matches!(outcome, Some(Err(_))) {
                     self.carried_out.add(id);
                 }
@@ -123,7 +123,7 @@ impl Node {
             (Some(Hand::Press), Kind::Smoke) => self.pressed(now),
             (Some(Hand::Hold), Kind::Smoke) => self.test(None, now, out),
         }
-        let over = self.test.as_ref().is_some_and(|it| now >= it.until);
+        let over = self.test.as_ref().is_some_and(|test| now >= test.until);
         match seen.self_test {
             Some(found) => self.tested(found, now, out),
             None if over => self.tested(Err(Fault::Silent), now, out),
@@ -164,14 +164,16 @@ impl Node {
     /// `None`: the answer comes later.
     fn obey(
         &mut self,
-        (id, verb, seconds): (&str, Verb, Option<u32>),
+        id: &str,
+        verb: Verb,
+        seconds: Option<u32>,
         now: Uptime,
         out: &mut Actions,
     ) -> Option<Result<&'static str, &'static str>> {
         // The gateway asks for no more than this; whoever else does gets as much.
         let seconds = seconds
             .zip(verb.seconds())
-            .map(|(it, limits)| it.clamp(*limits.start(), *limits.end()));
+            .map(|(asked, limits)| asked.clamp(*limits.start(), *limits.end()));
         match verb {
             Verb::ReportNow => {
                 match seconds {

@@ -52,17 +52,18 @@ impl Voice {
     }
 
     /// What sounds now.
-    pub fn say(&mut self, it: State, now: Uptime) -> Sounder {
+    pub fn say(&mut self, state: State, now: Uptime) -> Sounder {
         // A hush is for one fire: it ends with it, so that the next one is heard.
-        let same = |level: f32| !it.heat && it.smoke.is_some_and(|smoke| smoke < WORSE * level);
+        let same =
+            |level: f32| !state.heat && state.smoke.is_some_and(|smoke| smoke < WORSE * level);
         self.hush = self.hush.filter(|(until, level)| now < *until && same(*level));
-        if (it.smoke.is_some() || it.heat) && self.hush.is_none() {
+        if (state.smoke.is_some() || state.heat) && self.hush.is_none() {
             return Sounder::Fire;
         }
         if now < self.test_until {
             return Sounder::Test;
         }
-        if !it.trouble || now < self.muted_until {
+        if !state.trouble || now < self.muted_until {
             return Sounder::Off;
         }
         match self.chirped.map(|at| now.since_ms(at)) {
@@ -78,10 +79,10 @@ impl Voice {
     /// When something changes by itself.
     #[must_use]
     pub fn next(&self, now: Uptime) -> Option<Uptime> {
-        let hush = self.hush.map(|it| it.0);
+        let hush = self.hush.map(|hush| hush.0);
         let test = Some(self.test_until);
         let chirp = self.chirped.map(|at| at.after_ms(CHIRP_MS));
-        [hush, test, chirp].into_iter().flatten().filter(|it| *it > now).min()
+        [hush, test, chirp].into_iter().flatten().filter(|due| *due > now).min()
     }
 }
 

@@ -161,7 +161,7 @@ mod tests {
     ) -> heapless::Vec<u64, 8> {
         let mut watch = Watch::new(condition, false);
         let steps = said.iter().flat_map(|(times, says)| core::iter::repeat_n(*says, *times));
-        let at = (0..).map(|it| it * every);
+        let at = (0..).map(|index| index * every);
         at.zip(steps)
             .filter_map(|(at, says)| watch.judge(says, Uptime(at * 1_000)).then_some(at))
             .collect()

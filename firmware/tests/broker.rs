@@ -23,7 +23,7 @@ use tokio::time::timeout;
 fn seqs(readings: &serde_json::Value) -> Vec<u64> {
     let one = std::slice::from_ref(readings);
     let all = readings.as_array().map_or(one, Vec::as_slice);
-    all.iter().map(|it| it["seq"].as_u64().unwrap()).collect()
+    all.iter().map(|message| message["seq"].as_u64().unwrap()).collect()
 }
 
 async fn sent(device: &Device) {

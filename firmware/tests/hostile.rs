@@ -222,7 +222,7 @@ fn every_packet_that_is_cut_off_anywhere_is_survived() {
         after_welcome(&[0xE0, 12, 0x8B, 10, 0x1F, 0, 7, b'r', b'e', b'a', b's', b'o', b'n', b's']),
     ];
     let calls: Vec<_> =
-        whole.iter().flat_map(|it| (0..=it.len()).map(|end| it[..end].to_vec())).collect();
+        whole.iter().flat_map(|text| (0..=text.len()).map(|end| text[..end].to_vec())).collect();
     assert!(calls.len() > 150);
     assert_eq!(play(calls, Then::HangsUp, Duration::from_secs(120)), (1, 1));
 }

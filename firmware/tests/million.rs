@@ -29,7 +29,7 @@ impl Gateway {
         let len = record.encode(&mut bytes).unwrap();
         assert_eq!(Record::decode(&bytes[..len]), Ok(*record), "seed {seed}");
         assert!(record.json(Some(i64::MAX), &mut [0; Record::JSON_MAX]).is_ok(), "seed {seed}");
-        if let Some(shout) = record.shout().filter(|it| !it.test) {
+        if let Some(shout) = record.shout().filter(|shout| !shout.test) {
             assert_eq!(record.class(), Class::Alarm);
             let bit = shout.condition.bit();
             assert_eq!(self.raised & bit == 0, shout.active, "seed {seed}: {shout:?} said twice");
@@ -48,9 +48,9 @@ fn live(kind: Kind, seed: u64) {
         let seen = seen(&mut chance, mood);
         let out = node.step(&seen, now);
         let boot = node.status().boot.unwrap();
-        out.records.iter().for_each(|it| gateway.take(it, boot, seed));
-        let shouted = Condition::ALL.iter().filter(|it| node.shouts(**it));
-        let shouted = shouted.fold(0, |bits, it| bits | it.bit());
+        out.records.iter().for_each(|record| gateway.take(record, boot, seed));
+        let shouted = Condition::ALL.iter().filter(|condition| node.shouts(**condition));
+        let shouted = shouted.fold(0, |bits, condition| bits | condition.bit());
         assert_eq!(shouted, gateway.raised, "seed {seed}: what is true and not said");
         assert!(out.wake_at >= now && out.wake_at.since_ms(now) <= 600_000, "seed {seed}");
         assert_eq!(node.settings().faults().count(), 0, "seed {seed}");

@@ -105,10 +105,11 @@ pub fn read(files: &RegistryFiles, known: &Registry) -> (Import, Option<Untaken>
         }
     };
     let (stations, devices) = (content(&files.stations), content(&files.devices));
-    fn file((name, bytes): &(String, Vec<u8>)) -> File<'_> {
-        File { name, bytes }
-    }
-    let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), known);
+    let import = Import::read(
+        stations.as_ref().map(|(name, bytes)| File { name, bytes }),
+        devices.as_ref().map(|(name, bytes)| File { name, bytes }),
+        known,
+    );
     let unread = stations.is_none() && files.stations.is_some();
     // Which stations there are is not known then, and that has been said.
     let told = |bad: &&BadRow| !unread || &*bad.column != "station";

@@ -149,7 +149,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     stage.threads.push(pump::start(to_history)?);
 
     let stage = &mut running.sources;
-    let state = with.api(&config, (series, metrics), (accounts, door));
+    let state = with.api(&config, series, metrics, accounts, door);
     stage.threads.push(serve(listener, state, stage.stop.clone())?);
     stage.listen(feeds, inlets, &with.engine)?;
     Ok(running)
@@ -208,8 +208,10 @@ impl With {
     fn api(
         &self,
         config: &Config,
-        (history, metrics): (Arc<dyn Series>, PrometheusHandle),
-        (accounts, door): (Accounts, Door),
+        history: Arc<dyn Series>,
+        metrics: PrometheusHandle,
+        accounts: Accounts,
+        door: Door,
     ) -> ApiState {
         ApiState {
             store: Readers::new(self.path.clone()),
@@ -270,7 +272,7 @@ impl Stage {
     }
 
     fn running(&self) -> bool {
-        self.threads.iter().chain(&self.brief).any(|it| !it.is_finished())
+        self.threads.iter().chain(&self.brief).any(|thread| !thread.is_finished())
     }
 }
 
@@ -303,8 +305,8 @@ impl Running {
         [&self.sources, &self.senders, &self.engine]
             .into_iter()
             .flat_map(|stage| &stage.threads)
-            .find(|it| it.is_finished())
-            .map(|it| it.thread().name().unwrap_or("a thread").to_owned())
+            .find(|thread| thread.is_finished())
+            .map(|thread| thread.thread().name().unwrap_or("a thread").to_owned())
     }
 
     /// Whether the engine takes messages within a time, or says why it can't: to begin anew helps
@@ -312,7 +314,7 @@ impl Running {
     pub async fn alive(&self, within: Duration) -> bool {
         let Some(handle) = &self.handle else { return false };
         let taken = timeout(within, handle.alive()).await;
-        taken.is_ok_and(|it| it.is_ok())
+        taken.is_ok_and(|outcome| outcome.is_ok())
             || matches!(self.health.store.status(), Status::Failing { .. })
     }
 
@@ -338,8 +340,9 @@ impl Running {
         wait(&clock, clock.instant() + GRACE / 8, || self.engine.running());
         let stages = [&mut self.sources, &mut self.senders, &mut self.engine];
         let all = stages.iter().all(|stage| !stage.running());
-        for thread in
-            stages.into_iter().flat_map(|it| it.threads.drain(..).chain(it.brief.drain(..)))
+        for thread in stages
+            .into_iter()
+            .flat_map(|stage| stage.threads.drain(..).chain(stage.brief.drain(..)))
         {
             let name = thread.thread().name().unwrap_or("a thread").to_owned();
             match thread.is_finished().then(|| thread.join()) {
@@ -394,7 +397,7 @@ fn accounts(config: &Config, clock: &Clock) -> Result<(Accounts, Door), StartErr
             http.url
         ));
     }
-    let admin = http.admin_token.as_ref().and_then(|it| Token::new(it.expose()));
+    let admin = http.admin_token.as_ref().and_then(|secret| Token::new(secret.expose()));
     Ok((accounts, Door::Accounts { admin }))
 }
 

@@ -170,7 +170,7 @@ mod tests {
 
     fn settings([interval_s, sample_s]: [u32; 2], kpa: [f32; 3]) -> Settings {
         let [low_kpa, no_water_kpa, delta_kpa] =
-            kpa.map(|it| Kilopascals::new(it).unwrap_or_else(|bad| panic!("{bad}")));
+            kpa.map(|kpa| Kilopascals::new(kpa).unwrap_or_else(|bad| panic!("{bad}")));
         Settings { rev: 4, interval_s, sample_s, low_kpa, no_water_kpa, delta_kpa }
     }
 
@@ -198,8 +198,8 @@ mod tests {
                 &["no_water_kpa is 20 kPa and low_kpa 20 kPa: set no_water_kpa below low_kpa"]),
         ] {
             let faults = settings(seconds, kpa).faults();
-            let told: Vec<String> = faults.inspect(|it| assert!(it.to_string().starts_with(it.field())))
-                .map(|it| it.to_string()).collect();
+            let told: Vec<String> = faults.inspect(|fault| assert!(fault.to_string().starts_with(fault.field())))
+                .map(|fault| fault.to_string()).collect();
             assert_eq!(told, wanted);
         }
     }

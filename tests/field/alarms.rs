@@ -115,8 +115,8 @@ fn an_unreadable_alarm_shows_its_payload_and_is_paged_to_whom_it_concerns() {
     settles(SOON, || {
         let all = site.gateway.list("incidents");
         rows.iter().filter_map(|(device, _, shown, station, pages)| {
-            let mine = all.iter().find(|it| {
-                it["device"]["id"] == *device && says(&it["conditions"], "unreadable_alarm")
+            let mine = all.iter().find(|incident| {
+                incident["device"]["id"] == *device && says(&incident["conditions"], "unreadable_alarm")
             })?;
             let whole = site.incident(&mine["id"]);
             let sounded = site.pages(station, |body| body["id"] == mine["id"]);

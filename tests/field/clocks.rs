@@ -104,7 +104,7 @@ fn a_fire_with_an_old_time_is_paged_at_once_and_marked() {
     };
     let (right, old) = (title("S-1", now()), title("S-2", now() - 8 * HOUR_MS));
     let words = |text: &str| {
-        text.split(|letter: char| !letter.is_alphabetic()).filter(|it| !it.is_empty()).count()
+        text.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty()).count()
     };
     assert!(words(&old) > words(&right), "marked: `{old}` beside `{right}`");
 }
@@ -136,13 +136,15 @@ fn a_step_of_the_gateway_s_own_clock_is_nobody_s_silence() {
             .gateway
             .list("incidents")
             .into_iter()
-            .filter(|it| it["class"] == "blind")
+            .filter(|incident| incident["class"] == "blind")
             .collect();
         let blind: Vec<&Value> =
-            blind.iter().filter(|it| !has(&it["conditions"], "clock_fault")).collect();
+            blind.iter().filter(|incident| !has(&incident["conditions"], "clock_fault")).collect();
         assert!(blind.is_empty(), "41 {story}: {blind:?}");
     }
-    let is_step = |it: &Value| it["device"].is_null() && has(&it["conditions"], "clock_fault");
+    let is_step = |incident: &Value| {
+        incident["device"].is_null() && has(&incident["conditions"], "clock_fault")
+    };
     let _step = site.gateway.incident("41: the step is the gateway's own fault", SOON, is_step);
 
     // Its clock is right: right devices are, and water is seen.
@@ -166,7 +168,7 @@ fn a_fire_goes_on_in_its_own_time_after_a_restart_in_the_past() {
     let mut site =
         Site::start_on(&clock, dir, &devices(2, 3, 900), &format!("{escalation}{QUICK}"));
     site.device_says("S-1", "alarm", &json!({"condition": "smoke", "active": true}));
-    let is_fire = |it: &Value| it["class"] == "fire";
+    let is_fire = |incident: &Value| incident["class"] == "fire";
     let _fire = site.gateway.incident("the fire", SOON, is_fire);
     let watch = instant();
     std::thread::sleep(Duration::from_secs(2));
@@ -190,6 +192,6 @@ fn a_fire_goes_on_in_its_own_time_after_a_restart_in_the_past() {
     });
     std::thread::sleep(QUIET);
     site.device_says("S-2", "alarm", &json!({"condition": "smoke", "active": true, "ts": now()}));
-    let is_second = |it: &Value| it["device"]["id"] == "S-2";
+    let is_second = |incident: &Value| incident["device"]["id"] == "S-2";
     let _second = site.gateway.incident("43: a second fire", SOON, is_second);
 }

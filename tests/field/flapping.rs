@@ -117,7 +117,7 @@ fn a_hundred_wills_of_one_device_are_one_incident() {
     }
     site.device_says("S-1", "status", &json!({"online": false}));
     site.device_says("S-2", "alarm", &json!({"condition": "smoke", "active": true}));
-    let is_fire = |it: &Value| it["device"]["id"] == "S-2";
+    let is_fire = |incident: &Value| incident["device"]["id"] == "S-2";
     let _fire = site.gateway.incident("the fire behind them", SOON, is_fire);
     std::thread::sleep(QUIET);
     let found = site.incidents("S-1");
@@ -141,7 +141,7 @@ fn one_flapping_detector_is_one_fire_until_a_person_closes_it() {
     }
     smoke("S-1", true);
     smoke("S-2", true);
-    let is_other = |it: &Value| it["device"]["id"] == "S-2";
+    let is_other = |incident: &Value| incident["device"]["id"] == "S-2";
     let _other = site.gateway.incident("another detector is never damped", SOON, is_other);
     std::thread::sleep(QUIET);
     let fires = site.incidents("S-1");

@@ -77,8 +77,10 @@ fn an_alarm_under_a_name_that_cannot_be_one_is_the_district_s() {
     settles(SOON, || {
         let incidents = site.gateway.list("incidents");
         let wrong = |(story, topic, shown): &(&str, String, &str)| {
-            let all: Vec<&Value> = incidents.iter().filter(|it| says(it, shown)).collect();
-            let words: Vec<String> = all.iter().filter_map(|it| alarm_in_words(it)).collect();
+            let all: Vec<&Value> =
+                incidents.iter().filter(|incident| says(incident, shown)).collect();
+            let words: Vec<String> =
+                all.iter().filter_map(|incident| alarm_in_words(incident)).collect();
             let paged = site.pages("district", |body| says(body, shown));
             let right = words == ["critical unreadable_alarm"] && paged == 1;
             (!right)

@@ -14,7 +14,8 @@ fn acts_by_topic(site: &Site, station: &str, incident: &Value, action: &str) {
 
 fn fire_of(site: &Site, device: &str) -> Value {
     site.device_says(device, "alarm", &json!({"condition": "smoke", "active": true}));
-    site.gateway.incident("the fire", SOON, |it| it["device"]["id"] == device)["id"].clone()
+    site.gateway.incident("the fire", SOON, |incident| incident["device"]["id"] == device)["id"]
+        .clone()
 }
 
 /// One topic is as good as another to whoever may publish; the rules know who was told.

@@ -126,7 +126,7 @@ fn what_is_not_understood_is_no_sign_of_life_and_is_said() {
         let incidents = site.gateway.list("incidents");
         rows.iter().filter_map(|(device, story, _)| {
             let found = site.device(device);
-            let mine: Vec<&Value> = incidents.iter().filter(|it| it["device"]["id"] == *device).collect();
+            let mine: Vec<&Value> = incidents.iter().filter(|incident| incident["device"]["id"] == *device).collect();
             let listed = mine.len() == 1 && has(&mine[0]["conditions"], "not_understood")
                 && mine[0]["severity"] == "notice" && mine[0]["class"] == "upkeep";
             let right = listed && has(&found["conditions"], "not_understood")
@@ -179,7 +179,7 @@ fn an_impossible_temperature_is_a_sensor_s_fault_and_no_fire() {
         let held_back = (!has(&alarmed["conditions"], "heat")).then(|| format!("S-10 an alarm is never held back: {alarmed}"));
         rows.iter().filter_map(|(device, story, _, heat, fault)| {
             let found = site.device(device);
-            let fires = site.incidents(device).iter().filter(|it| it["class"] == "fire").count();
+            let fires = site.incidents(device).iter().filter(|incident| incident["class"] == "fire").count();
             let conditions = &found["conditions"];
             let right = has(conditions, "heat") == *heat && has(conditions, "sensor_fault") == *fault
                 && fires == usize::from(*heat);

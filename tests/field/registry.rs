@@ -32,8 +32,9 @@ fn a_bad_row_keeps_no_gateway_from_starting_that_has_a_registry() {
         assert!(ready.0 == 200 && degraded, "{story}: {ready:?}");
         let known = site.gateway.list("devices").len();
         assert_eq!(known, 6, "{story}: the devices it had");
-        let is_fault =
-            |it: &Value| says(&it["conditions"], "registry_fault") && it["state"] != "closed";
+        let is_fault = |incident: &Value| {
+            says(&incident["conditions"], "registry_fault") && incident["state"] != "closed"
+        };
         let fault = site.gateway.incident(story, SOON, is_fault);
         assert_eq!((&fault["class"], &fault["severity"]), (&json!("upkeep"), &json!("warning")));
         site.device_says(device, "alarm", &json!({"condition": "smoke", "active": true}));

@@ -17,7 +17,7 @@ fn fires(site: &Site, device: &str) -> Vec<Value> {
 fn a_retained_alarm_that_a_person_dealt_with_pages_nobody_again() {
     let mut site = Site::start(&devices(0, 2, 900), "");
     site.leaves("t-1/S-1/alarm", SMOKE);
-    let is_fire = |it: &Value| it["class"] == "fire";
+    let is_fire = |incident: &Value| incident["class"] == "fire";
     let before = site.gateway.incident("the fire", SOON, is_fire);
     site.acts(&before["id"], "false_alarm");
     for _ in 0..2 {
@@ -33,7 +33,7 @@ fn a_retained_alarm_that_a_person_dealt_with_pages_nobody_again() {
 fn a_retained_alarm_whose_fire_was_closed_pages_nobody_again() {
     let mut site = Site::start(&devices(0, 2, 900), "");
     site.leaves("t-1/S-1/alarm", SMOKE);
-    let is_fire = |it: &Value| it["class"] == "fire";
+    let is_fire = |incident: &Value| incident["class"] == "fire";
     let before = site.gateway.incident("the fire", SOON, is_fire);
     site.says("t-1/S-1/alarm", r#"{"condition":"smoke","active":false}"#);
     site.acts(&before["id"], "false_alarm");
@@ -68,7 +68,8 @@ fn a_retained_fire_that_nobody_knows_pages_once_as_since_unknown() {
     let mut site = Site::start(&devices(0, 3, 900), "");
     let keeps = |site: &Site| site.leaves("t-1/S-1/alarm", SMOKE);
     site.loses_the_session(keeps);
-    let is_fire = |it: &Value| it["class"] == "fire" && it["device"]["id"] == "S-1";
+    let is_fire =
+        |incident: &Value| incident["class"] == "fire" && incident["device"]["id"] == "S-1";
     let first = site.gateway.incident("the fire", SOON, is_fire);
     assert_eq!(first["reason"], "since_unknown", "{first}");
     let page = |site: &Site| site.pages("t-1", |body| body["device"]["id"] == "S-1");
@@ -85,7 +86,7 @@ fn a_retained_fire_that_nobody_knows_pages_once_as_since_unknown() {
     site.acts(&id, "false_alarm");
     site.loses_the_session(keeps);
     std::thread::sleep(QUIET);
-    let open = fires(&site, "S-1").into_iter().filter(|it| it["state"] == "open").count();
+    let open = fires(&site, "S-1").into_iter().filter(|fire| fire["state"] == "open").count();
     assert_eq!((fires(&site, "S-1").len(), open), (1, 0), "and not after a person closed it");
 }
 
@@ -113,7 +114,7 @@ fn a_retained_will_is_older_than_what_was_heard() {
         .gateway
         .list("incidents")
         .into_iter()
-        .filter(|it| says(&it["conditions"], "blind_area"))
+        .filter(|incident| says(&incident["conditions"], "blind_area"))
         .collect();
     assert!(blind.is_empty(), "30: {blind:?}");
     // A live one is believed.
@@ -142,7 +143,7 @@ fn a_retained_reading_makes_nothing_trusted_and_counts_once() {
     assert_ne!(silent["trust"], "ok", "31: a device that is silent for ever: {silent}");
     assert!(!has(&dry["conditions"], "no_water"), "31: one old 0, three times: {dry}");
     let water: Vec<Value> =
-        site.incidents("H-2").into_iter().filter(|it| it["class"] == "water").collect();
+        site.incidents("H-2").into_iter().filter(|incident| incident["class"] == "water").collect();
     assert!(water.is_empty(), "31: {water:?}");
     site.device_says("H-1", "telemetry", &json!({"pressure_kpa": 301}));
     settles(SOON, || {
@@ -165,7 +166,7 @@ fn a_retained_fire_on_a_misspelt_topic_pages_as_since_unknown() {
         let mut missing = Vec::new();
         for device in ["S-1", "S-2", "S-3"] {
             let reasons: Vec<Value> =
-                fires(&site, device).iter().map(|it| it["reason"].clone()).collect();
+                fires(&site, device).iter().map(|fire| fire["reason"].clone()).collect();
             if reasons != ["since_unknown"] {
                 missing.push(format!("{device}: {reasons:?}"));
             }
@@ -175,7 +176,8 @@ fn a_retained_fire_on_a_misspelt_topic_pages_as_since_unknown() {
             }
         }
         let all = site.gateway.list("incidents");
-        let deep = all.iter().filter(|it| says(&it["conditions"], "unreadable_alarm")).count();
+        let deep =
+            all.iter().filter(|incident| says(&incident["conditions"], "unreadable_alarm")).count();
         if deep != 1 {
             missing.push(format!("a level too deep: {deep} incidents"));
         }
@@ -187,6 +189,6 @@ fn a_retained_fire_on_a_misspelt_topic_pages_as_since_unknown() {
     odd.iter().for_each(|topic| site.leaves(topic, ""));
     std::thread::sleep(QUIET);
     let quarantine = site.gateway.list("quarantine");
-    let empty = quarantine.iter().filter(|it| it["payload_base64"] == "").count();
+    let empty = quarantine.iter().filter(|entry| entry["payload_base64"] == "").count();
     assert_eq!((site.gateway.list("incidents").len(), empty), (before, 0), "{quarantine:?}");
 }

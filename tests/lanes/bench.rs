@@ -78,8 +78,8 @@ impl Bench {
 
     pub fn inbox(&self, within: Duration) -> Option<Inbox> {
         crossbeam_channel::select! {
-            recv(self.queues.urgent) -> it => it.ok(),
-            recv(self.queues.bulk) -> it => it.ok(),
+            recv(self.queues.urgent) -> inbox => inbox.ok(),
+            recv(self.queues.bulk) -> inbox => inbox.ok(),
             default(within) => None,
         }
     }

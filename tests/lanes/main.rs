@@ -30,8 +30,11 @@ fn what_is_not_acknowledged_comes_again_and_what_is_does_not() {
     let bench = Bench::on(&broker, Lane::Telemetry);
     device.publish_all((1..=10).map(reading));
     let taken: Vec<_> = (0..10).map(|_| bench.take()).collect();
-    assert_eq!(taken.iter().map(|it| seen(it).1).collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
-    taken[..6].iter().for_each(|it| bench.ack(it));
+    assert_eq!(
+        taken.iter().map(|delivery| seen(delivery).1).collect::<Vec<_>>(),
+        (1..=10).collect::<Vec<_>>()
+    );
+    taken[..6].iter().for_each(|delivery| bench.ack(delivery));
     bench.end(); // two seconds of grace for the other four, then good-bye
     device.publish_all((11..=12).map(reading)); // while nobody is there
     let started = instant();
@@ -52,16 +55,16 @@ fn a_restarted_broker_sends_everything_again_and_old_acknowledgements_are_void()
     wait_for("the lane says that it is down", PATIENCE, || {
         matches!(bench.status(), Status::Failing { .. }).then_some(())
     });
-    first.iter().for_each(|it| bench.ack(it)); // too late: of a connection that is gone
+    first.iter().for_each(|delivery| bench.ack(delivery)); // too late: of a connection that is gone
     broker.start_again();
     let second: Vec<_> = (0..5).map(|_| bench.take()).collect();
-    assert_eq!(second.iter().map(|it| seen(it).1).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(second.iter().map(|delivery| seen(delivery).1).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert!(second.iter().zip(&first).all(|(new, old)| new.receipt != old.receipt));
-    first.iter().for_each(|it| bench.ack(it)); // the same numbers, and still void
+    first.iter().for_each(|delivery| bench.ack(delivery)); // the same numbers, and still void
     bench.end();
     let bench = Bench::on(&broker, Lane::Telemetry);
     let third: Vec<_> = (0..5).map(|_| bench.take()).collect();
-    third.iter().for_each(|it| bench.ack(it));
+    third.iter().for_each(|delivery| bench.ack(delivery));
     bench.end();
     let bench = Bench::on(&broker, Lane::Telemetry);
     let again = bench.next(QUIET);
@@ -135,11 +138,12 @@ fn an_older_session_gets_no_message_twice_and_forgets_its_filters() {
                 match frame {
                     Frame::UnsubAck => {
                         let odd = ["a/d/Alarm", "a", "a/d", "a/b/c/d", "stations/s/what"];
-                        let odd = odd.map(|it| (format!("standpipe/v1/{it}"), b"{}".to_vec()));
+                        let odd =
+                            odd.map(|channel| (format!("standpipe/v1/{channel}"), b"{}".to_vec()));
                         device.publish_all(odd.into_iter().chain([reading(10)]));
                         published = true;
                     }
-                    Frame::Publish(it) => assert!(!published, "{:?}", it.topic),
+                    Frame::Publish(publish) => assert!(!published, "{:?}", publish.topic),
                     _ => {}
                 }
             }
@@ -176,13 +180,13 @@ fn a_poison_message_does_not_stop_the_alarm_behind_it() {
     device.publish(topic, alarm);
     let reasons: Vec<_> = (0..4)
         .map(|_| {
-            let it = bench.take();
-            bench.ack(&it);
-            it.parsed.rejected.first().map_or("", |it| it.reason.as_str())
+            let delivery = bench.take();
+            bench.ack(&delivery);
+            delivery.parsed.rejected.first().map_or("", |rejected| rejected.reason.as_str())
         })
         .collect();
     assert_eq!(reasons.len(), 4);
-    assert!(reasons[..3].iter().all(|it| !it.is_empty()), "{reasons:?}");
+    assert!(reasons[..3].iter().all(|reason| !reason.is_empty()), "{reasons:?}");
     assert_eq!(reasons[3], "", "the alarm itself");
     assert_eq!(bench.status(), Status::Fine);
 }
@@ -202,9 +206,9 @@ fn a_full_window_stops_reading_and_loses_nothing() {
     assert!(bench.queues.bulk.len() <= BULK_QUEUE);
     let mut numbers = BTreeSet::new();
     for _ in 0..SENT {
-        let it = bench.take();
-        assert!(numbers.insert(seen(&it).1), "once");
-        bench.ack(&it);
+        let delivery = bench.take();
+        assert!(numbers.insert(seen(&delivery).1), "once");
+        bench.ack(&delivery);
     }
     assert_eq!((numbers.len(), bench.next(QUIET).is_none()), (SENT, true));
     assert_eq!(bench.downs.get(), 0, "without a reconnect");

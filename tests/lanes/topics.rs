@@ -70,10 +70,10 @@ fn each_message_is_taken_once_whatever_its_topic() {
     }
     for ((topic, lane, what), (full, payload)) in topics.iter().zip(&sent) {
         let print = wire::print(full.as_bytes(), payload.as_bytes());
-        let found: Vec<_> = taken.iter().filter(|(_, it)| it.arrived.print == print).collect();
+        let found: Vec<_> = taken.iter().filter(|(_, delivery)| delivery.arrived.print == print).collect();
         assert_eq!(found.iter().map(|(by, _)| Some(*by)).collect::<Vec<_>>(), lane.map(Some).into_iter().collect::<Vec<_>>(), "{topic}");
-        for (_, it) in found {
-            let message = match it.parsed.message {
+        for (_, delivery) in found {
+            let message = match delivery.parsed.message {
                 Some(Message::Telemetry { .. }) => "telemetry",
                 Some(Message::Alarm { .. }) => "alarm",
                 Some(Message::UnreadableAlarm { .. }) => "unreadable alarm",
@@ -81,12 +81,12 @@ fn each_message_is_taken_once_whatever_its_topic() {
                 Some(_) => "other",
                 None => "nothing",
             };
-            assert_eq!((message, it.arrived.retained), (*what, false), "{topic}");
-            let told = it.parsed.rejected.len();
+            assert_eq!((message, delivery.arrived.retained), (*what, false), "{topic}");
+            let told = delivery.parsed.rejected.len();
             assert_eq!(told == 0, matches!(message, "telemetry" | "alarm"), "{topic}");
         }
     }
-    assert_eq!(taken.len(), topics.iter().filter(|it| it.1.is_some()).count());
+    assert_eq!(taken.len(), topics.iter().filter(|topic| topic.1.is_some()).count());
     // What was passed over is acknowledged: none of it comes again.
     alarms.end();
     readings.end();
@@ -147,11 +147,15 @@ fn the_retain_flag_means_old_and_an_empty_message_takes_back() {
             device.publish_retained(&topic(channel), "");
             device.publish(&topic(channel), "");
             for _ in 0..2 {
-                let it = bench.take();
-                let cleared = matches!(it.parsed.message, Some(Message::Cleared { .. }));
-                assert_eq!((cleared, it.parsed.message.is_some()), (n == 0, n == 0), "{it:?}");
-                assert!(it.parsed.rejected.is_empty(), "{it:?}");
-                bench.ack(&it);
+                let delivery = bench.take();
+                let cleared = matches!(delivery.parsed.message, Some(Message::Cleared { .. }));
+                assert_eq!(
+                    (cleared, delivery.parsed.message.is_some()),
+                    (n == 0, n == 0),
+                    "{delivery:?}"
+                );
+                assert!(delivery.parsed.rejected.is_empty(), "{delivery:?}");
+                bench.ack(&delivery);
             }
         }
     }
@@ -188,10 +192,10 @@ fn a_live_alarm_does_not_wait_behind_all_that_a_broker_kept() {
     town.publish_all([reading(1)]);
     let mut kept = 0;
     loop {
-        let it = readings.take();
-        readings.ack(&it);
-        if !it.arrived.retained {
-            assert_eq!(seen(&it), ("HYD-1".to_owned(), 1));
+        let delivery = readings.take();
+        readings.ack(&delivery);
+        if !delivery.arrived.retained {
+            assert_eq!(seen(&delivery), ("HYD-1".to_owned(), 1));
             break;
         }
         kept += 1;

@@ -75,9 +75,9 @@ impl Client {
                 }
             }
         });
-        let it = Self { client, done, heard };
-        assert!(matches!(it.answer(), Packet::ConnAck(ConnAck { .. })), "a connection");
-        it
+        let connected = Self { client, done, heard };
+        assert!(matches!(connected.answer(), Packet::ConnAck(ConnAck { .. })), "a connection");
+        connected
     }
 
     fn answer(&self) -> Packet {

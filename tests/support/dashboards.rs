@@ -51,9 +51,9 @@ pub fn all() -> Vec<Dashboard> {
     let folder = deploy().join("grafana/dashboards");
     let mut files: Vec<_> = std::fs::read_dir(&folder).expect("dashboards").flatten().collect();
     files.sort_by_key(std::fs::DirEntry::path);
-    let read = |it: &std::fs::DirEntry| {
-        let name = it.file_name().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(it.path()).expect("a dashboard");
+    let read = |entry: &std::fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(entry.path()).expect("a dashboard");
         let json = serde_json::from_str(&text).unwrap_or_else(|bad| panic!("{name}: {bad}"));
         Dashboard { name, lines: text.lines().count(), json }
     };
@@ -81,9 +81,11 @@ impl Dashboard {
                 all.push(Question { of, shown, flux, panel: Some(n) });
             }
         }
-        for it in items(&self.json, "/annotations/list") {
-            let (of, flux) =
-                (format!("{name}: {}", text(it, "name")), text(&it["target"], "query"));
+        for annotation in items(&self.json, "/annotations/list") {
+            let (of, flux) = (
+                format!("{name}: {}", text(annotation, "name")),
+                text(&annotation["target"], "query"),
+            );
             all.push(Question { of, shown: "annotation".into(), flux, panel: None });
         }
         all
@@ -99,14 +101,14 @@ impl Dashboard {
         mut ask: impl FnMut(Question) -> Vec<String>,
     ) -> BTreeMap<String, String> {
         let mut values = BTreeMap::new();
-        for it in items(&self.json, "/templating/list") {
-            let name = text(it, "name");
+        for variable in items(&self.json, "/templating/list") {
+            let name = text(variable, "name");
             let of = format!("{}: ${name}", self.name);
-            let flux = replaced(&text(it, "query"), &values);
+            let flux = replaced(&text(variable, "query"), &values);
             let shown = "variable".into();
             let found = ask(Question { of: of.clone(), shown, flux, panel: None });
             assert!(!found.is_empty(), "{of} stands for nothing");
-            let value = match (it["multi"].as_bool(), it["allValue"].as_str()) {
+            let value = match (variable["multi"].as_bool(), variable["allValue"].as_str()) {
                 (Some(true), Some(all)) => all.to_owned(),
                 (Some(true), None) => format!("({})", found.join("|")),
                 _ => found[0].clone(),

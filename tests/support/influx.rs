@@ -149,7 +149,7 @@ impl Influx {
             return Err(format!("{status}: {text}"));
         }
         let mut rows = Vec::new();
-        for table in text.split("\r\n\r\n").filter(|it| !it.trim().is_empty()) {
+        for table in text.split("\r\n\r\n").filter(|table| !table.trim().is_empty()) {
             let mut reader = csv::Reader::from_reader(table.as_bytes());
             rows.extend(reader.deserialize().filter_map(Result::ok));
         }

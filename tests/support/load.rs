@@ -59,9 +59,9 @@ pub struct Load {
 /// How many messages may be unconfirmed.
 const WINDOW: usize = 2_000;
 
-fn text(out: &mut Vec<u8>, it: &str) {
-    out.extend_from_slice(&(it.len() as u16).to_be_bytes());
-    out.extend_from_slice(it.as_bytes());
+fn text(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(&(text.len() as u16).to_be_bytes());
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn length(out: &mut Vec<u8>, mut length: usize) {

@@ -174,10 +174,10 @@ fn json(yaml: &Yaml) -> Value {
         Yaml::Real(text) => text.parse::<f64>().map_or(Value::Null, Value::from),
         Yaml::Integer(number) => (*number).into(),
         Yaml::String(text) => text.clone().into(),
-        Yaml::Boolean(it) => (*it).into(),
+        Yaml::Boolean(flag) => (*flag).into(),
         Yaml::Array(items) => items.iter().map(json).collect(),
         Yaml::Hash(members) => {
-            let name = |it: &Yaml| it.as_str().expect("a key that is a text").to_owned();
+            let name = |key: &Yaml| key.as_str().expect("a key that is a text").to_owned();
             Value::Object(members.iter().map(|(key, value)| (name(key), json(value))).collect())
         }
         Yaml::Alias(_) | Yaml::Null | Yaml::BadValue => Value::Null,

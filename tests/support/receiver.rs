@@ -49,7 +49,8 @@ impl WebhookEnd {
         let (tell, posted) = channel();
         std::thread::spawn(move || {
             for (n, stream) in listener.incoming().enumerate() {
-                if take(stream.expect("a connection"), |it| answer(n, it), &tell).is_none() {
+                if take(stream.expect("a connection"), |posted| answer(n, posted), &tell).is_none()
+                {
                     return;
                 }
             }
@@ -89,7 +90,7 @@ fn take(
         let Some((name, value)) = line.split_once(':') else { break };
         headers.insert(name.to_lowercase(), value.trim().to_owned());
     }
-    let length = headers.get("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     // One request a connection keeps this short.

@@ -79,9 +79,9 @@ impl Secure {
                 }
             }
         });
-        let it = Self { client, answers, heard };
-        match it.answer()? {
-            Packet::ConnAck(ack) if ack.code == ConnectReturnCode::Success => Ok(it),
+        let connected = Self { client, answers, heard };
+        match connected.answer()? {
+            Packet::ConnAck(ack) if ack.code == ConnectReturnCode::Success => Ok(connected),
             other => Err(format!("{other:?}")),
         }
     }

@@ -54,12 +54,12 @@ impl Station {
                     Ok(Event::Incoming(Incoming::SubAck(_))) => {
                         let _ = told.send(());
                     }
-                    Ok(Event::Incoming(Incoming::Publish(it))) => {
-                        let topic = String::from_utf8_lossy(&it.topic).into_owned();
+                    Ok(Event::Incoming(Incoming::Publish(publish))) => {
+                        let topic = String::from_utf8_lossy(&publish.topic).into_owned();
                         let mut levels = topic.split('/').skip(3);
                         let station = levels.next().unwrap_or_default().to_owned();
                         let incident = levels.nth(1).unwrap_or_default().to_owned();
-                        let body = serde_json::from_slice(&it.payload).unwrap_or(Value::Null);
+                        let body = serde_json::from_slice(&publish.payload).unwrap_or(Value::Null);
                         let shown = Shown { at: now(), station, incident, body };
                         if let Ok(mut seen) = sink.lock() {
                             seen.push(shown);
@@ -138,10 +138,10 @@ impl Station {
     #[must_use]
     pub fn pages(&self) -> Vec<(String, String, String)> {
         let mut pages: Vec<(String, String, String)> = Vec::new();
-        for it in self.seen() {
-            let Some(id) = it.body["page_id"].as_str() else { continue };
+        for shown in self.seen() {
+            let Some(id) = shown.body["page_id"].as_str() else { continue };
             if !pages.iter().any(|page| page.0 == id) {
-                pages.push((id.to_owned(), it.incident.clone(), it.station.clone()));
+                pages.push((id.to_owned(), shown.incident.clone(), shown.station.clone()));
             }
         }
         pages

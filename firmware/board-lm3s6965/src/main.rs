@@ -101,12 +101,17 @@ async fn live(mut life: Life<'static, Body, NoopRawMutex, Chip>) {
 }
 
 #[embassy_executor::task]
-async fn talk(it: Identity<'static>, modem: Serial, post: &'static Mail, pulse: &'static Pulse) {
-    let lines = bg95::Lines::of(&it);
+async fn talk(
+    identity: Identity<'static>,
+    modem: Serial,
+    post: &'static Mail,
+    pulse: &'static Pulse,
+) {
+    let lines = bg95::Lines::of(&identity);
     let mut modem = AtModem::new(modem, NoPin, lines.script());
-    let Some(account) = it.account() else { return };
-    let seed = chance(&it).into();
-    Uplink { post, pulse, account, habits: it.habits(), seed }.run(&mut modem).await
+    let Some(account) = identity.account() else { return };
+    let seed = chance(&identity).into();
+    Uplink { post, pulse, account, habits: identity.habits(), seed }.run(&mut modem).await
 }
 
 /// Feeds the watchdog for as long as everybody keeps their promises.
@@ -141,8 +146,8 @@ async fn identify(chip: &mut Chip) -> Identity<'static> {
 
 /// A number that differs from device to device, and, by how long the chips took to answer, from
 /// start to start.
-fn chance(it: &Identity<'_>) -> u32 {
-    let name = it.device.bytes().fold(0x811c_9dc5, |sum: u32, byte| {
+fn chance(identity: &Identity<'_>) -> u32 {
+    let name = identity.device.bytes().fold(0x811c_9dc5, |sum: u32, byte| {
         (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193) // FNV-1a
     });
     name ^ cortex_m::peripheral::SYST::get_current().wrapping_mul(0x9e37_79b1)

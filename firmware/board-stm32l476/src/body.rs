@@ -174,7 +174,8 @@ impl Body {
         line: Line,
         mut bus: Bus,
         touch: Touch,
-        (sounder, adc): (Output<'static>, Peri<'static, ADC1>),
+        sounder: Output<'static>,
+        adc: Peri<'static, ADC1>,
     ) -> Self {
         // One that is not there, or not well, is told when it is asked.
         let _ = match kind {

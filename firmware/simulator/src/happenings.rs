@@ -129,7 +129,7 @@ impl Happenings {
             Script::Quiet => Vec::new(),
             Script::Eventful => opening(start, layout),
         };
-        scripted.sort_by_key(|it| core::cmp::Reverse(it.from));
+        scripted.sort_by_key(|happening| core::cmp::Reverse(happening.from));
         let next_chance = (script == Script::Eventful).then_some(start + CHANCE_FROM_MS);
         let (active, fading) = (Vec::new(), Vec::new());
         Self { active, fading, script: scripted, chance, next_chance }
@@ -142,12 +142,12 @@ impl Happenings {
 
     /// Lets the town live until `at`; how often this is called changes nothing.
     pub fn advance(&mut self, at: Ms, layout: &Layout, story: &mut Story) {
-        while let Some(when) = self.next_change().filter(|it| *it <= at) {
+        while let Some(when) = self.next_change().filter(|change| *change <= at) {
             self.finish(when, layout, story);
-            if let Some(begun) = self.script.pop_if(|it| it.from <= when) {
+            if let Some(begun) = self.script.pop_if(|next| next.from <= when) {
                 self.begin(begun, layout, story);
             }
-            if self.next_chance.is_some_and(|it| it <= when) {
+            if self.next_chance.is_some_and(|chance| chance <= when) {
                 #[expect(clippy::cast_possible_truncation, reason = "under two minutes")]
                 let pause = self.chance.between(PAUSE_MIN_MS, PAUSE_MAX_MS) as Ms;
                 self.next_chance = Some(when + pause);
@@ -158,26 +158,26 @@ impl Happenings {
         }
     }
 
-    fn begin(&mut self, it: Happening, layout: &Layout, story: &mut Story) {
+    fn begin(&mut self, happening: Happening, layout: &Layout, story: &mut Story) {
         if self.active.len() < MOST_AT_ONCE {
-            story.began(&it, layout);
-            self.active.push(it);
+            story.began(&happening, layout);
+            self.active.push(happening);
         }
     }
 
     fn next_change(&self) -> Option<Ms> {
-        let ends = self.active.iter().map(|it| it.until);
+        let ends = self.active.iter().map(|happening| happening.until);
         let gone = self.fading.iter().map(Happening::gone);
-        let script = self.script.last().map(|it| it.from);
+        let script = self.script.last().map(|happening| happening.from);
         ends.chain(gone).chain(script).chain(self.next_chance).min()
     }
 
     fn finish(&mut self, when: Ms, layout: &Layout, story: &mut Story) {
-        for it in self.active.extract_if(.., |it| it.until <= when) {
-            story.ended(&it, layout);
-            self.fading.push(it);
+        for ended in self.active.extract_if(.., |happening| happening.until <= when) {
+            story.ended(&ended, layout);
+            self.fading.push(ended);
         }
-        self.fading.retain(|it| it.gone() > when);
+        self.fading.retain(|faded| faded.gone() > when);
     }
 
     /// Something of chance to somewhere where nothing happens yet.
@@ -204,7 +204,7 @@ impl Happenings {
             _ if self.chance.below(2) == 0 => (Event::Restarted, hydrant),
             _ => (Event::RadioOut, Place::Station(layout.zones.get(zone)?.owner)),
         };
-        let busy = self.now().any(|it| layout.overlap(it.place, place));
+        let busy = self.now().any(|other| layout.overlap(other.place, place));
         (!busy).then(|| Happening::new(event, place, from))
     }
 }
@@ -212,13 +212,13 @@ impl Happenings {
 impl Layout {
     /// One of the detectors, by any number.
     fn any_detector(&self, number: usize) -> Option<usize> {
-        let first = self.sites.iter().position(|it| it.kind == Kind::Smoke)?;
+        let first = self.sites.iter().position(|site| site.kind == Kind::Smoke)?;
         Some(first + number % (self.sites.len() - first))
     }
 
     /// Whether two happenings there would be hard to tell apart.
     fn overlap(&self, one: Place, two: Place) -> bool {
-        let zone = |it: usize| self.sites.get(it).and_then(|site| site.zone);
+        let zone = |ix: usize| self.sites.get(ix).and_then(|site| site.zone);
         match (one, two) {
             (Place::Device(one), Place::Device(two)) => one == two,
             (Place::Branch { zone: one, .. }, Place::Branch { zone: two, .. }) => one == two,

@@ -23,6 +23,7 @@ mod story;
 mod town;
 mod world;
 
+pub use layout::RegistryCsv;
 pub use story::{Story, Told};
 pub use town::{Outgoing, Script, Town, TownPlan};
 

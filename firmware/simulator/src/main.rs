@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::Parser;
 use standpipe_simulator::publish::{Voice, speak};
-use standpipe_simulator::{Ms, Script, Town, TownPlan};
+use standpipe_simulator::{Ms, RegistryCsv, Script, Town, TownPlan};
 
 /// A town of simulated hydrants and smoke detectors that publishes over MQTT.
 #[derive(Debug, Parser)]
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut town = Town::new(arguments.seed, plan(&arguments));
     if let Some(dir) = &arguments.write_registry {
-        let (stations, devices) = town.registry();
+        let RegistryCsv { stations, devices } = town.registry();
         for (name, text) in [("stations.csv", stations), ("devices.csv", devices)] {
             let path = dir.join(name);
             std::fs::write(&path, text)

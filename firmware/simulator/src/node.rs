@@ -134,12 +134,12 @@ impl Device {
         }
         while let Some(heard) = self.heard.pop_front() {
             let seen = Seen { heard: Some(heard), ..seen.clone() };
-            restart |= self.act(&mut live, &seen, (felt, at), out);
+            restart |= self.act(&mut live, &seen, felt, at, out);
         }
         live.serviced(felt.dirt_pct);
         let asked = if now >= live.wake_at { live.wanted } else { Wanted::default() };
         let seen = Seen { rssi_dbm: Some(felt.rssi_dbm), ..sensed(asked, felt, seen) };
-        restart |= self.act(&mut live, &seen, (felt, at), out);
+        restart |= self.act(&mut live, &seen, felt, at, out);
         self.connection_of(&live, link, at, out);
         self.send(&live, link, now, out);
         let wakes = live.since + live.wake_at.signed_ms();
@@ -175,7 +175,8 @@ impl Device {
         &mut self,
         live: &mut Live,
         seen: &Seen,
-        (felt, at): (&Felt, Ms),
+        felt: &Felt,
+        at: Ms,
         out: &mut Vec<Message>,
     ) -> bool {
         let actions = live.plan(seen, live.now(at));
@@ -203,16 +204,16 @@ impl Device {
                 out.push(message(Channel::Status, &live.node.status()));
             }
             let replies = actions.answers.iter();
-            out.extend(replies.map(|it| {
-                let words = it.detail.words();
-                message(Channel::Reply, &it.reply(&words))
+            out.extend(replies.map(|reply| {
+                let words = reply.detail.words();
+                message(Channel::Reply, &reply.reply(&words))
             }));
         }
     }
 
     fn keep(&mut self, record: Record) {
         if self.outbox.len() >= OUTBOX {
-            let reading = self.outbox.iter().position(|it| it.class() == Class::Reading);
+            let reading = self.outbox.iter().position(|record| record.class() == Class::Reading);
             self.outbox.remove(reading.unwrap_or(0));
         }
         self.outbox.push(record);
@@ -289,7 +290,7 @@ impl Live {
 }
 
 fn contacts(kind: Kind, felt: &Felt) -> Contacts {
-    let hydrant = |it| (kind == Kind::Hydrant).then_some(it);
+    let hydrant = |value| (kind == Kind::Hydrant).then_some(value);
     Contacts {
         flowing: hydrant(felt.flowing),
         cap_open: hydrant(felt.cap_open),
@@ -379,23 +380,27 @@ mod tests {
     fn it_runs_new_settings_and_answers_commands() {
         let mut device = Device::new(Kind::Hydrant, &Habits::new(60, 2));
         let said = live(&mut device, 0, 300);
-        assert_eq!(said.iter().filter(|it| it.channel == Channel::Telemetry).count(), 5);
-        let rev = |it: &Message| serde_json::from_slice::<Status<'_>>(&it.payload).unwrap().rev;
-        assert_eq!(said.first().map(|it| (it.channel, rev(it))), Some((Channel::Status, Some(0))));
+        assert_eq!(said.iter().filter(|message| message.channel == Channel::Telemetry).count(), 5);
+        let rev =
+            |message: &Message| serde_json::from_slice::<Status<'_>>(&message.payload).unwrap().rev;
+        assert_eq!(
+            said.first().map(|message| (message.channel, rev(message))),
+            Some((Channel::Status, Some(0)))
+        );
 
         device.hear(Heard::Settings(Settings { rev: 3, ..Habits::new(10, 2).settings }));
         device.hear(command(Verb::ReportNow));
         device.hear(command(Verb::SelfTest));
         let said = live(&mut device, 300, 360);
-        let status = said.iter().find(|it| it.channel == Channel::Status).map(rev);
+        let status = said.iter().find(|message| message.channel == Channel::Status).map(rev);
         assert_eq!(status, Some(Some(3)));
-        assert!(said.iter().filter(|it| it.channel == Channel::Telemetry).count() >= 6);
+        assert!(said.iter().filter(|message| message.channel == Channel::Telemetry).count() >= 6);
         let replies: Vec<Reply<'_>> = said
             .iter()
-            .filter(|it| it.channel == Channel::Reply)
-            .map(|it| serde_json::from_slice(&it.payload).unwrap())
+            .filter(|message| message.channel == Channel::Reply)
+            .map(|message| serde_json::from_slice(&message.payload).unwrap())
             .collect();
-        let told: Vec<_> = replies.iter().map(|it| (it.id, it.ok, it.detail)).collect();
+        let told: Vec<_> = replies.iter().map(|reply| (reply.id, reply.ok, reply.detail)).collect();
         assert_eq!(
             told,
             [("settings-3", true, ""), ("c-1", true, ""), ("c-1", true, "sensors answer")]
@@ -409,10 +414,10 @@ mod tests {
         live(&mut device, 0, 10);
         device.hear(command(Verb::Restart));
         let said = live(&mut device, 10, 100);
-        let birth = said.iter().find(|it| it.channel == Channel::Status).unwrap();
+        let birth = said.iter().find(|message| message.channel == Channel::Status).unwrap();
         let birth: Status<'_> = serde_json::from_slice(&birth.payload).unwrap();
         assert_eq!((birth.boot, birth.reset, birth.rev), (Some(2), Some("command"), Some(3)));
-        let reading = said.iter().find(|it| it.channel == Channel::Telemetry).unwrap();
+        let reading = said.iter().find(|message| message.channel == Channel::Telemetry).unwrap();
         let reading: Reading = serde_json::from_slice(&reading.payload).unwrap();
         assert_eq!((reading.boot, reading.seq), (Some(2), Some(1)));
     }

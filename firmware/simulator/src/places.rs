@@ -113,12 +113,13 @@ pub const BUILDINGS: [Words; 10] = [
 
 /// The station of that id.
 pub fn station(id: &str) -> Option<&'static Seat> {
-    STATIONS.iter().find(|it| it.id == id)
+    STATIONS.iter().find(|station| station.id == id)
 }
 
 /// The township a station is, or belongs to; its id is the area in topics.
 pub fn township(id: &str) -> &'static str {
-    station(id).map_or("banan", |it| if it.level == "township" { it.id } else { it.parent })
+    station(id)
+        .map_or("banan", |owner| if owner.level == "township" { owner.id } else { owner.parent })
 }
 
 #[cfg(test)]
@@ -128,15 +129,18 @@ mod tests {
 
     #[test]
     fn every_station_has_a_name_of_the_contract_and_a_parent_above_it() {
-        for (at, it) in STATIONS.iter().enumerate() {
-            assert!(Name::new(it.id).is_ok(), "{}", it.id);
-            let above = STATIONS.iter().position(|up| up.id == it.parent);
-            assert!(above.is_none_or(|up| up < at), "{}", it.id);
-            assert_eq!(above.is_none(), it.level == "district", "{}", it.id);
+        for (at, station) in STATIONS.iter().enumerate() {
+            assert!(Name::new(station.id).is_ok(), "{}", station.id);
+            let above = STATIONS.iter().position(|up| up.id == station.parent);
+            assert!(above.is_none_or(|up| up < at), "{}", station.id);
+            assert_eq!(above.is_none(), station.level == "district", "{}", station.id);
         }
         for owner in OWNERS {
             assert!(station(owner).is_some(), "{owner}");
-            assert!(station(township(owner)).is_some_and(|it| it.level == "township"), "{owner}");
+            assert!(
+                station(township(owner)).is_some_and(|station| station.level == "township"),
+                "{owner}"
+            );
         }
     }
 }

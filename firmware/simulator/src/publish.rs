@@ -81,13 +81,13 @@ pub async fn speak(
         loop {
             beat.tick().await;
             let now = clock();
-            while let Ok((device, it)) = heard.try_recv() {
-                town.hear(&device, it, now);
+            while let Ok((device, message)) = heard.try_recv() {
+                town.hear(&device, message, now);
             }
             let said = town.step(now);
             told_until = tell(town.story(), told_until, &mut told);
-            for it in said {
-                mouth.say(it).await;
+            for message in said {
+                mouth.say(message).await;
             }
         }
     };
@@ -113,14 +113,14 @@ struct Mouth<'a> {
 
 impl Mouth<'_> {
     /// Waits while the connection's queue is full.
-    async fn say(&self, it: Outgoing) {
+    async fn say(&self, message: Outgoing) {
         let mut hasher = DefaultHasher::new();
-        it.device.hash(&mut hasher);
+        message.device.hash(&mut hasher);
         let at = hasher.finish() % u64::try_from(self.clients.len().max(1)).unwrap_or(1);
         let client = self.clients.get(usize::try_from(at).unwrap_or(0));
-        let (Some(topic), Some(client)) = (it.topic(self.root), client) else { return };
+        let (Some(topic), Some(client)) = (message.topic(self.root), client) else { return };
         // It fails only when the connection's task has ended: then so does the town.
-        let _ = client.publish(topic, QoS::AtLeastOnce, it.retain, it.payload).await;
+        let _ = client.publish(topic, QoS::AtLeastOnce, message.retain, message.payload).await;
     }
 }
 

@@ -52,25 +52,25 @@ impl Story {
         (self.lines.iter().skip(skip), self.forgotten + self.lines.len())
     }
 
-    pub(crate) fn began(&mut self, it: &Happening, layout: &Layout) {
-        self.tell(it, layout, false);
+    pub(crate) fn began(&mut self, happening: &Happening, layout: &Layout) {
+        self.tell(happening, layout, false);
     }
 
-    pub(crate) fn ended(&mut self, it: &Happening, layout: &Layout) {
-        self.tell(it, layout, true);
+    pub(crate) fn ended(&mut self, happening: &Happening, layout: &Layout) {
+        self.tell(happening, layout, true);
     }
 
-    fn tell(&mut self, it: &Happening, layout: &Layout, over: bool) {
-        let (zh, en, devices, zone) = whereabouts(it.place, layout);
-        let words = words(it.event);
+    fn tell(&mut self, happening: &Happening, layout: &Layout, over: bool) {
+        let (zh, en, devices, zone) = whereabouts(happening.place, layout);
+        let words = words(happening.event);
         let (what_zh, what_en) = if over { words.over } else { words.begun };
         let devices = devices.map(|site| site.to_owned()).collect();
         self.lines.push_back(Told {
-            at: if over { it.until } else { it.from },
+            at: if over { happening.until } else { happening.from },
             over,
             zh: format!("{what_zh}：{zh}"),
             en: format!("{what_en}: {en}"),
-            expect: expected(it.event),
+            expect: expected(happening.event),
             devices,
             zone,
         });
@@ -90,27 +90,29 @@ fn whereabouts(
     let (zh, en, zone) = match place {
         Place::Device(at) => {
             let named = sites.get(at);
-            let id = named.map_or("", |it| &it.id);
-            let (zh, en) = named.map_or_else(Default::default, |it| (it.zh(), it.en()));
+            let id = named.map_or("", |site| &site.id);
+            let (zh, en) = named.map_or_else(Default::default, |site| (site.zh(), site.en()));
             (format!("{zh} {id}"), format!("{en} {id}"), String::new())
         }
         Place::Branch { zone, branch } => {
-            let name = layout.zones.get(zone).map_or("", |it| &it.name);
+            let name = layout.zones.get(zone).map_or("", |zone| &zone.name);
             let letter = char::from(b'A' + u8::try_from(branch).unwrap_or(0));
             (format!("{name} {letter} 支管"), format!("{name} branch {letter}"), name.to_owned())
         }
         Place::Station(id) => {
-            let name = station(id).map(|it| it.name);
-            let (zh, en) = name.map_or((id, id), |it| (it.zh, it.en));
+            let name = station(id).map(|station| station.name);
+            let (zh, en) = name.map_or((id, id), |name| (name.zh, name.en));
             (zh.to_owned(), en.to_owned(), String::new())
         }
     };
-    let concerned = sites.iter().enumerate().filter(move |(at, it)| match place {
+    let concerned = sites.iter().enumerate().filter(move |(at, candidate)| match place {
         Place::Device(site) => *at == site,
-        Place::Branch { zone, branch } => it.zone == Some(zone) && it.branch == branch,
-        Place::Station(id) => it.station == id,
+        Place::Branch { zone, branch } => {
+            candidate.zone == Some(zone) && candidate.branch == branch
+        }
+        Place::Station(id) => candidate.station == id,
     });
-    (zh, en, concerned.map(|(_, it)| Arc::clone(&it.id)), zone)
+    (zh, en, concerned.map(|(_, site)| Arc::clone(&site.id)), zone)
 }
 
 /// (Chinese, English) for the beginning and the end.

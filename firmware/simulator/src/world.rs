@@ -82,30 +82,35 @@ impl World<'_> {
         let site = self.layout.sites.get(ix)?;
         let mut felt = self.peace(site, ix, at);
         let mut stuck = None;
-        for it in happenings {
-            match it.place {
+        for happening in happenings {
+            match happening.place {
                 Place::Device(whose) if whose == ix => {
-                    hurt(&mut felt, it, at);
-                    if it.event == Event::Stuck && at < it.until {
-                        stuck = Some(it.from);
+                    hurt(&mut felt, happening, at);
+                    if happening.event == Event::Stuck && at < happening.until {
+                        stuck = Some(happening.from);
                     }
                 }
-                Place::Device(whose) if site.below == Some(whose) && it.event == Event::Fire => {
-                    let later = Happening { from: it.from + RISES_MS, ..*it };
+                Place::Device(whose)
+                    if site.below == Some(whose) && happening.event == Event::Fire =>
+                {
+                    let later = Happening { from: happening.from + RISES_MS, ..*happening };
                     felt.smoke_db_m += 0.4 * smoke(&later, at);
                 }
                 Place::Device(whose) => {
                     let neighbour = self.layout.sites.get(whose);
-                    let beside =
-                        neighbour.is_some_and(|it| it.zone.is_some() && same_branch(it, site));
-                    if it.event == Event::Opened && beside && at < it.until {
+                    let beside = neighbour.is_some_and(|neighbour| {
+                        neighbour.zone.is_some() && same_branch(neighbour, site)
+                    });
+                    if happening.event == Event::Opened && beside && at < happening.until {
                         felt.kpa -= RUNNING_KPA.1;
                     }
                 }
                 Place::Branch { zone, branch } if site.zone == Some(zone) => {
-                    starve(&mut felt, it, at, branch == site.branch);
+                    starve(&mut felt, happening, at, branch == site.branch);
                 }
-                Place::Station(id) if id == site.station && at < it.until => felt.radio = false,
+                Place::Station(id) if id == site.station && at < happening.until => {
+                    felt.radio = false
+                }
                 Place::Branch { .. } | Place::Station(_) => {}
             }
         }
@@ -165,16 +170,16 @@ fn seconds(since: Ms, at: Ms) -> f32 {
     (at - since).max(0) as f32 / 1_000.0
 }
 
-fn hurt(felt: &mut Felt, it: &Happening, at: Ms) {
-    let on = at < it.until;
-    match it.event {
+fn hurt(felt: &mut Felt, happening: &Happening, at: Ms) {
+    let on = at < happening.until;
+    match happening.event {
         Event::Fire => {
-            felt.smoke_db_m += smoke(it, at);
-            let burning = seconds(it.from, at.min(it.until));
+            felt.smoke_db_m += smoke(happening, at);
+            let burning = seconds(happening.from, at.min(happening.until));
             let hot = burning * burning * 0.03;
-            felt.temp_c += hot.min(HOT_K) * libm::expf(-seconds(it.until, at) / 20.0);
+            felt.temp_c += hot.min(HOT_K) * libm::expf(-seconds(happening.until, at) / 20.0);
         }
-        Event::Cooking => felt.smoke_db_m += smoke(it, at).min(0.4),
+        Event::Cooking => felt.smoke_db_m += smoke(happening, at).min(0.4),
         Event::Opened if on => {
             (felt.flowing, felt.cap_open) = (true, true);
             felt.kpa -= RUNNING_KPA.0;
@@ -184,7 +189,7 @@ fn hurt(felt: &mut Felt, it: &Happening, at: Ms) {
         Event::WireBroken if on => felt.wire = false,
         #[expect(clippy::cast_possible_truncation, reason = "at most a volt")]
         Event::BatteryFails if on => {
-            felt.battery_mv -= (seconds(it.from, at) * 40.0).min(900.0) as i32;
+            felt.battery_mv -= (seconds(happening.from, at) * 40.0).min(900.0) as i32;
         }
         Event::Dirty if on => felt.dirt_pct = 86.0,
         Event::Tampered if on => felt.tampered = true,
@@ -205,16 +210,16 @@ fn hurt(felt: &mut Felt, it: &Happening, at: Ms) {
 }
 
 /// Smoke of a fire or a pan: doubles every second or so, thins when it is over.
-fn smoke(it: &Happening, at: Ms) -> f32 {
-    let thick = 0.01 * libm::exp2f(seconds(it.from, at.min(it.until)) / SMOKE.0) - 0.01;
-    thick.min(SMOKE.1) * libm::exp2f(-seconds(it.until, at) / 12.0)
+fn smoke(fire: &Happening, at: Ms) -> f32 {
+    let thick = 0.01 * libm::exp2f(seconds(fire.from, at.min(fire.until)) / SMOKE.0) - 0.01;
+    thick.min(SMOKE.1) * libm::exp2f(-seconds(fire.until, at) / 12.0)
 }
 
 /// A main or its branch runs empty, and fills again when it is over.
-fn starve(felt: &mut Felt, it: &Happening, at: Ms, on_it: bool) {
-    let falls = (seconds(it.from, at.min(it.until)) / EMPTIES_S).min(1.0);
-    let gone = falls * (1.0 - seconds(it.until, at) / FILLS_S).max(0.0);
-    let takes = match (it.event, on_it) {
+fn starve(felt: &mut Felt, happening: &Happening, at: Ms, on_it: bool) {
+    let falls = (seconds(happening.from, at.min(happening.until)) / EMPTIES_S).min(1.0);
+    let gone = falls * (1.0 - seconds(happening.until, at) / FILLS_S).max(0.0);
+    let takes = match (happening.event, on_it) {
         (Event::Burst | Event::ValveShut, true) => 0.985,
         (Event::Burst, false) => 0.72,
         _ => 0.0,

@@ -25,7 +25,7 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 
-use crate::{Class, Record};
+use crate::{Class, Record, RecordId};
 use keep::Keep;
 pub use keep::{Key, VALUE_MAX};
 use lane::{Lane, Then, Trouble};
@@ -141,7 +141,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     /// `random` is where the count starts if none is kept; it should differ from device to
     /// device and from time to time.
     pub async fn open(flash: F, layout: Layout, random: u32) -> (Self, u32) {
-        let mut it = Self {
+        let mut outbox = Self {
             flash,
             keep: Keep::new(layout.keep),
             alarms: Lane::new(layout.alarms),
@@ -153,18 +153,18 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             lost: Lost::default(),
             storage: Storage::Kept,
         };
-        let last = it.last_boot().await;
-        it.count_waiting().await;
+        let last = outbox.last_boot().await;
+        outbox.count_waiting().await;
         let mut eight = [0; 8];
-        if it.kept(Key::Lost, &mut eight).await == Some(8) {
+        if outbox.kept(Key::Lost, &mut eight).await == Some(8) {
             let [a, b, c, d, e, f, g, h] = eight;
-            it.lost.alarms = u32::from_le_bytes([a, b, c, d]);
-            it.lost.readings = u32::from_le_bytes([e, f, g, h]);
+            outbox.lost.alarms = u32::from_le_bytes([a, b, c, d]);
+            outbox.lost.readings = u32::from_le_bytes([e, f, g, h]);
         }
         // Three bytes in a record, and hardly a number that was used before.
         let boot = last.map_or(0x4000 + random % 0x10_0000, |last| last.wrapping_add(1).max(1));
-        it.keep(Key::Boot, &boot.to_le_bytes()).await;
-        (it, boot)
+        outbox.keep(Key::Boot, &boot.to_le_bytes()).await;
+        (outbox, boot)
     }
 
     /// The count that is kept. Without one this chip is new, or not ours: then it is emptied.
@@ -219,8 +219,8 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         })
         .await;
         let (mut overflow, mut readings) = (0, 0);
-        self.records(Which::Readings, &mut |it| {
-            match it.class() {
+        self.records(Which::Readings, &mut |record| {
+            match record.class() {
                 Class::Alarm => overflow += 1,
                 Class::Reading => readings += 1,
             }
@@ -248,7 +248,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         }
         let lost = self.spare.push(record);
         self.count(lost).await;
-        let itself = lost.readings > 0 && self.spare.iter().all(|it| it != *record);
+        let itself = lost.readings > 0 && self.spare.iter().all(|spare| spare != *record);
         if itself { Put::Lost } else { Put::InMemory }
     }
 
@@ -303,9 +303,9 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     /// stays until [`Self::sent`]. Alarms first: ask for them before you ask for readings.
     pub async fn first(&mut self, class: Class, mut wanted: impl FnMut(&Record) -> bool) {
         let mut more = true;
-        let mut show = |it: &Record| {
-            if more && it.class() == class {
-                more = wanted(it);
+        let mut show = |record: &Record| {
+            if more && record.class() == class {
+                more = wanted(record);
             }
             if more { Then::Next } else { Then::Stop }
         };
@@ -324,14 +324,14 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
                 }
             }
         }
-        for it in self.spare.iter() {
-            show(&it);
+        for record in self.spare.iter() {
+            show(&record);
         }
     }
 
     /// The broker has that message: it need not be kept any longer. One that was given up
     /// meanwhile is not found, and nothing happens.
-    pub async fn sent(&mut self, class: Class, id: (u32, u32)) {
+    pub async fn sent(&mut self, class: Class, id: RecordId) {
         if self.spare.remove(id) {
             return;
         }
@@ -351,10 +351,10 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         }
     }
 
-    async fn remove(&mut self, which: Which, class: Class, id: (u32, u32)) -> bool {
+    async fn remove(&mut self, which: Which, class: Class, id: RecordId) -> bool {
         let mut removed = false;
-        self.records(which, &mut |it| {
-            removed = it.class() == class && (it.boot(), it.seq()) == id;
+        self.records(which, &mut |record| {
+            removed = record.class() == class && record.id() == id;
             if removed { Then::RemoveAndStop } else { Then::Next }
         })
         .await;
@@ -368,8 +368,8 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             alarms: self.alarms_waiting + self.overflow,
             readings: self.readings_waiting,
         };
-        for it in self.spare.iter() {
-            match it.class() {
+        for record in self.spare.iter() {
+            match record.class() {
                 Class::Alarm => waiting.alarms += 1,
                 Class::Reading => waiting.readings += 1,
             }

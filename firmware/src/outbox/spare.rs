@@ -4,7 +4,7 @@
 use heapless::Vec;
 
 use super::Lost;
-use crate::{Class, Record};
+use crate::{Class, Record, RecordId};
 
 /// How many messages memory holds.
 pub const PLACES: usize = 8;
@@ -21,7 +21,7 @@ impl Spare {
     pub(super) fn push(&mut self, record: &Record) -> Lost {
         let mut lost = Lost::default();
         if self.records.is_full() {
-            let reading = self.iter().position(|it| it.class() == Class::Reading);
+            let reading = self.iter().position(|record| record.class() == Class::Reading);
             match (reading, record.class()) {
                 (Some(oldest), _) => {
                     self.records.remove(oldest);
@@ -36,21 +36,22 @@ impl Spare {
         }
         let mut bytes = [0; Record::MAX];
         let len = record.encode(&mut bytes).unwrap_or(0);
-        let encoded = bytes.get(..len).and_then(|it| Vec::from_slice(it).ok());
+        let encoded = bytes.get(..len).and_then(|encoded| Vec::from_slice(encoded).ok());
         // A record always fits, and room was just made.
-        let _ = encoded.map(|it| self.records.push(it));
+        let _ = encoded.map(|encoded| self.records.push(encoded));
         lost
     }
 
     /// What is here, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = Record> {
-        self.records.iter().filter_map(|it| Record::decode(it).ok())
+        self.records.iter().filter_map(|encoded| Record::decode(encoded).ok())
     }
 
     /// Removes that record; whether it was here.
-    pub(super) fn remove(&mut self, id: (u32, u32)) -> bool {
+    pub(super) fn remove(&mut self, id: RecordId) -> bool {
         let before = self.records.len();
-        self.records.retain(|it| Record::decode(it).is_ok_and(|it| (it.boot(), it.seq()) != id));
+        self.records
+            .retain(|encoded| Record::decode(encoded).is_ok_and(|record| record.id() != id));
         self.records.len() < before
     }
 }

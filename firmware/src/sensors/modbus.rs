@@ -173,7 +173,7 @@ mod tests {
     use std::collections::VecDeque;
     use std::vec::Vec;
 
-    const IT: Transmitter = Transmitter {
+    const TRANSMITTER: Transmitter = Transmitter {
         address: 1,
         function: Function::Holding,
         register: 4,
@@ -191,12 +191,12 @@ mod tests {
 
     impl Line {
         fn new(answers: &[&[u8]]) -> Self {
-            let answers = answers.iter().map(|it| it.to_vec()).collect();
+            let answers = answers.iter().map(|answer| answer.to_vec()).collect();
             Self { answers, incoming: VecDeque::new(), sent: Vec::new(), broken: false }
         }
 
         fn read(&mut self) -> Result<Kilopascals, Fault> {
-            block_on(IT.read(self, &mut NoopDelay::new())).kpa
+            block_on(TRANSMITTER.read(self, &mut NoopDelay::new())).kpa
         }
     }
 
@@ -248,19 +248,22 @@ mod tests {
     fn floats_lie_in_either_order_of_words() {
         let bytes = 312.5_f32.to_be_bytes();
         let [a, b, c, d] = bytes;
-        let input = Transmitter { function: Function::Input, kpa_per_unit: 1.0, ..IT };
+        let input = Transmitter { function: Function::Input, kpa_per_unit: 1.0, ..TRANSMITTER };
         for (format, data) in [(Format::Float, bytes), (Format::FloatSwapped, [c, d, a, b])] {
-            let it = Transmitter { format, ..input };
+            let transmitter = Transmitter { format, ..input };
             let [a, b, c, d] = data;
             let mut line = Line::new(&[&frame(&[1, 4, 4, a, b, c, d])]);
-            let read = block_on(it.read(&mut line, &mut NoopDelay::new()));
+            let read = block_on(transmitter.read(&mut line, &mut NoopDelay::new()));
             assert_eq!(read.kpa, Ok(Kilopascals::new(312.5).unwrap()));
             assert_eq!(line.sent.get(..6), Some(&[1, 4, 0, 4, 0, 2][..]));
         }
-        let it = Transmitter { format: Format::Float, ..input };
+        let transmitter = Transmitter { format: Format::Float, ..input };
         let not_a_number = frame(&[1, 4, 4, 0x7F, 0xC0, 0, 0]);
         let mut line = Line::new(&[&not_a_number, &not_a_number]);
-        assert_eq!(block_on(it.read(&mut line, &mut NoopDelay::new())).kpa, Err(Fault::Garbled));
+        assert_eq!(
+            block_on(transmitter.read(&mut line, &mut NoopDelay::new())).kpa,
+            Err(Fault::Garbled)
+        );
     }
 
     #[test]
@@ -319,8 +322,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_frame_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..=LONGEST)) {
-            let _ = IT.value(&bytes);
-            let _ = IT.value(&frame(&bytes));
+            let _ = TRANSMITTER.value(&bytes);
+            let _ = TRANSMITTER.value(&frame(&bytes));
         }
     }
 }

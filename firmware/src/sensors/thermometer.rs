@@ -59,9 +59,9 @@ mod tests {
     use standpipe_shared::Celsius;
 
     fn read(transfers: &[Transaction]) -> Result<f32, Fault> {
-        let it = Thermometer { address: 0x48, converts_ms: 320 };
+        let thermometer = Thermometer { address: 0x48, converts_ms: 320 };
         let mut bus = Mock::new(transfers);
-        let read = block_on(it.read(&mut bus, &mut NoopDelay::new()));
+        let read = block_on(thermometer.read(&mut bus, &mut NoopDelay::new()));
         bus.done();
         read.map(Celsius::get)
     }

@@ -53,13 +53,13 @@ pub struct Lines {
 impl Lines {
     /// Those of this device.
     #[must_use]
-    pub fn of(it: &Identity<'_>) -> Self {
+    pub fn of(identity: &Identity<'_>) -> Self {
         let (mut context, mut dial) = (String::new(), String::new());
-        let (host, port) = (it.host, it.dialled());
+        let (host, port) = (identity.host, identity.dialled());
         // Host and access point of an identity that was read from a page fit.
-        let _ = write!(context, "AT+QICSGP=1,1,\"{}\"", it.apn);
+        let _ = write!(context, "AT+QICSGP=1,1,\"{}\"", identity.apn);
         // Transparent mode over the first context.
-        let _ = if it.tls {
+        let _ = if identity.tls {
             write!(dial, "AT+QSSLOPEN=1,0,0,\"{host}\",{port},2")
         } else {
             write!(dial, "AT+QIOPEN=1,0,\"TCP\",\"{host}\",{port},0,2")
@@ -67,16 +67,16 @@ impl Lines {
         Self {
             context,
             dial,
-            setup: match it.habits().stay {
+            setup: match identity.habits().stay {
                 Stay::Always => ON_MAINS,
                 Stay::Briefly => ON_BATTERY,
             },
-            secure: match (it.tls, it.user.is_empty()) {
+            secure: match (identity.tls, identity.user.is_empty()) {
                 (false, _) => PLAIN,
                 (true, false) => BY_PASSWORD,
                 (true, true) => BY_CERTIFICATE,
             },
-            hang_up: if it.tls { "AT+QSSLCLOSE=0" } else { "AT+QICLOSE=0" },
+            hang_up: if identity.tls { "AT+QSSLCLOSE=0" } else { "AT+QICLOSE=0" },
         }
     }
 

@@ -157,9 +157,9 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
             }
             match line.as_slice() {
                 b"OK" => return Some(Answer::Ok),
-                it if it.starts_with(b"CONNECT") => return Some(Answer::Connect),
+                answer if answer.starts_with(b"CONNECT") => return Some(Answer::Connect),
                 b"ERROR" | b"NO CARRIER" | b"NO ANSWER" | b"BUSY" => return Some(Answer::Bad),
-                it if it.starts_with(b"+CME ERROR") => return Some(Answer::Bad),
+                answer if answer.starts_with(b"+CME ERROR") => return Some(Answer::Bad),
                 other => seen(other),
             }
         }
@@ -277,7 +277,8 @@ impl<S: Read + Write, P: OutputPin> Modem for AtModem<'_, S, P> {
 
 /// `+CEREG: <n>,<stat>…`: 1 is home, 5 is roaming (3GPP TS 27.007 §10.1.22).
 fn is_registered(line: &[u8]) -> bool {
-    let status = line.strip_prefix(b"+CEREG:").and_then(|it| it.split(|byte| *byte == b',').nth(1));
+    let status =
+        line.strip_prefix(b"+CEREG:").and_then(|status| status.split(|byte| *byte == b',').nth(1));
     matches!(status.map(<[u8]>::trim_ascii), Some(b"1" | b"5"))
 }
 

@@ -61,10 +61,10 @@ impl Retry {
     pub fn new(seed: u64, habits: &Habits) -> Self {
         let (stay, most_ms) = (habits.stay, habits.retry_ms);
         let (failures, tried, started) = (0, Uptime(0), false);
-        let mut it =
+        let mut retry =
             Self { failures, tried, share: 0, chance: SplitMix64(seed), stay, most_ms, started };
-        it.draw();
-        it
+        retry.draw();
+        retry
     }
 
     /// What to do at `now`.
@@ -219,7 +219,7 @@ mod tests {
                 })
                 .collect();
             waits.sort_unstable();
-            let within = |at: &u64| waits.partition_point(|it| *it < at + 1_000);
+            let within = |at: &u64| waits.partition_point(|wait| *wait < at + 1_000);
             let fullest = waits.iter().zip(0..).map(|(at, before)| within(at) - before).max();
             let most = if tell.is_some() { 450 } else { 3_700 };
             assert!(fullest <= Some(most), "{what}: {fullest:?} of 10,000 in one second");

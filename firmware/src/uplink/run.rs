@@ -16,15 +16,12 @@ use super::talk::Session as Resume;
 use super::{Account, Away, Ended, Habits, Modem, News, Post, Retry, Stay, Talk, Turn, What};
 use crate::clock::Stamp;
 use crate::pulse::{Part, Pulse};
-use crate::{Class, Heard, Link, Uptime};
+use crate::{Class, Heard, Link, RecordId, Uptime};
 
 /// The longest payload, bytes: two readings with everything in them, or five ordinary ones.
 const PAYLOAD: usize = 1_024;
 /// The most readings of one message.
 const BATCH: usize = 8;
-
-/// Boot and number of a record.
-type Id = (u32, u32);
 
 fn now() -> Uptime {
     Uptime(Instant::now().as_millis())
@@ -165,7 +162,7 @@ struct Urgent {
     number: PacketIdentifier,
     what: What,
     /// Of an alarm.
-    id: Option<Id>,
+    id: Option<RecordId>,
 }
 
 /// One connection.
@@ -174,7 +171,7 @@ struct Line<'l, S: Read + Write, M: RawMutex, F> {
     talk: Talk,
     post: &'l Post<M, F>,
     urgent: Option<Urgent>,
-    bulk: Option<(PacketIdentifier, Vec<Id, BATCH>)>,
+    bulk: Option<(PacketIdentifier, Vec<RecordId, BATCH>)>,
     /// Not answered yet.
     subscriptions: usize,
 }
@@ -244,8 +241,8 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
                     Stamp::Arrival => None,
                     Stamp::Wait => return true,
                 };
-                let id = (record.boot(), record.seq());
-                parcel.add(id, |into| record.json(ts, into).ok()) && class == Class::Reading
+                parcel.add(record.id(), |into| record.json(ts, into).ok())
+                    && class == Class::Reading
             })
             .await;
         let Some(first) = parcel.ids.first().copied() else { return Ok(false) };
@@ -298,7 +295,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
 
     /// Lets go of what the broker has.
     async fn acknowledged(&mut self, number: PacketIdentifier) -> Option<News> {
-        if let Some(urgent) = self.urgent.take_if(|it| it.number == number) {
+        if let Some(urgent) = self.urgent.take_if(|urgent| urgent.number == number) {
             match (urgent.what, urgent.id) {
                 (What::Alarm, Some(id)) => {
                     self.post.outbox.lock().await.sent(Class::Alarm, id).await;
@@ -308,7 +305,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
             }
             return Some(News::Acknowledged(urgent.what));
         }
-        let (_, ids) = self.bulk.take_if(|(it, _)| *it == number)?;
+        let (_, ids) = self.bulk.take_if(|(sent, _)| *sent == number)?;
         for id in ids {
             self.post.outbox.lock().await.sent(Class::Reading, id).await;
         }
@@ -321,7 +318,7 @@ struct Parcel {
     /// `[`, then the records with commas between; the `]` comes last.
     bytes: [u8; PAYLOAD],
     len: usize,
-    ids: Vec<Id, BATCH>,
+    ids: Vec<RecordId, BATCH>,
 }
 
 impl Parcel {
@@ -330,7 +327,7 @@ impl Parcel {
     }
 
     /// Adds what `write` writes, if it fits; whether another one may.
-    fn add(&mut self, id: Id, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+    fn add(&mut self, id: RecordId, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
         // A bracket or a comma before it, a bracket after it.
         let Some(room) = self.bytes.get_mut(self.len + 1..PAYLOAD - 1) else { return false };
         let Some(written) = write(room) else { return false };

@@ -100,10 +100,12 @@ impl<'m, S: Read + Write> Session<'m, S> {
         if let Some(bytes) = NonZero::new(MAX_PACKET as u32) {
             options = options.maximum_packet_size(bytes);
         }
-        if let Some(user) = account.user.and_then(|it| MqttString::from_str(it).ok()) {
+        if let Some(user) = account.user.and_then(|user| MqttString::from_str(user).ok()) {
             options = options.user_name(user);
         }
-        if let Some(word) = account.password.and_then(|it| MqttBinary::from_slice(it).ok()) {
+        if let Some(word) =
+            account.password.and_then(|password| MqttBinary::from_slice(password).ok())
+        {
             options = options.password(word);
         }
         let id = MqttString::from_str(account.device.as_str()).map_err(|_| Ended::Broken)?;
@@ -130,9 +132,11 @@ impl<'m, S: Read + Write> Session<'m, S> {
         self.mailbox.clear();
         let event = with_timeout(self.patience, self.mqtt.poll_body(header)).await;
         Ok(match event.map_err(|_| Ended::Broken)?.map_err(|error| broken(&error))? {
-            Event::PublishAcknowledged(it) => Said::Has(it.packet_identifier),
+            Event::PublishAcknowledged(acknowledged) => Said::Has(acknowledged.packet_identifier),
             // A broker that refuses a message refuses it for ever: not now, says the backoff.
-            Event::PublishRejected(it) => return Err(Ended::Refused(it.reason_code.value())),
+            Event::PublishRejected(rejected) => {
+                return Err(Ended::Refused(rejected.reason_code.value()));
+            }
             Event::Suback(_) => Said::Subscribed,
             Event::Pingresp => Said::Pong,
             Event::Publish(_) => Said::Message,

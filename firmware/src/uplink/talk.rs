@@ -164,7 +164,8 @@ impl Talk {
     /// What to do at `now`, given what waits.
     #[must_use]
     pub fn next(&self, desk: &Desk, now: Uptime) -> Turn {
-        let oldest = [self.urgent.map(|it| it.1), self.bulk, self.ping].into_iter().flatten().min();
+        let oldest =
+            [self.urgent.map(|urgent| urgent.1), self.bulk, self.ping].into_iter().flatten().min();
         let dead = oldest.map(|since| since.after_ms(self.habits.patience_ms));
         if dead.is_some_and(|at| at <= now) {
             return Turn::GiveUp;
@@ -182,13 +183,13 @@ impl Talk {
             return Turn::Say(What::Ping);
         }
         let ping = self.ping.is_none().then_some(quiet);
-        let held = self.held_alarms.or(self.held_readings).map(|it| it.after_ms(HELD_MS));
+        let held = self.held_alarms.or(self.held_readings).map(|since| since.after_ms(HELD_MS));
         let until = [dead, ping, leave, held].into_iter().flatten().filter(|at| *at > now).min();
         Turn::Listen(until.unwrap_or_else(|| now.after_ms(self.habits.patience_ms)))
     }
 
     fn to_say(&self, desk: &Desk, now: Uptime) -> Option<What> {
-        let free = |held: Option<Uptime>| held.is_none_or(|it| it.after_ms(HELD_MS) <= now);
+        let free = |held: Option<Uptime>| held.is_none_or(|since| since.after_ms(HELD_MS) <= now);
         if self.urgent.is_none() {
             for (wanted, what) in [
                 (desk.alarm && free(self.held_alarms), What::Alarm),
@@ -272,79 +273,79 @@ mod tests {
 
     #[test]
     fn an_alarm_goes_first_and_never_waits_for_readings() {
-        let mut it = talk(Habits::ALWAYS);
-        says(&mut it, &ALL, What::Alarm, 0);
-        says(&mut it, &ALL, What::Readings, 0);
-        assert!(matches!(it.next(&ALL, Uptime(10)), Turn::Listen(_)), "two are on their way");
-        has(&mut it, What::Alarm, 20);
-        says(&mut it, &ALL, What::Alarm, 20);
-        has(&mut it, What::Alarm, 30);
+        let mut talk = talk(Habits::ALWAYS);
+        says(&mut talk, &ALL, What::Alarm, 0);
+        says(&mut talk, &ALL, What::Readings, 0);
+        assert!(matches!(talk.next(&ALL, Uptime(10)), Turn::Listen(_)), "two are on their way");
+        has(&mut talk, What::Alarm, 20);
+        says(&mut talk, &ALL, What::Alarm, 20);
+        has(&mut talk, What::Alarm, 30);
         let desk = Desk { alarm: false, ..ALL };
-        says(&mut it, &desk, What::Status, 30);
-        has(&mut it, What::Status, 40);
+        says(&mut talk, &desk, What::Status, 30);
+        has(&mut talk, What::Status, 40);
         let desk = Desk { status: false, ..desk };
-        says(&mut it, &desk, What::Subscribe, 40);
-        has(&mut it, What::Subscribe, 50);
-        says(&mut it, &desk, What::Answer, 50);
-        has(&mut it, What::Readings, 60);
-        says(&mut it, &desk, What::Readings, 60);
+        says(&mut talk, &desk, What::Subscribe, 40);
+        has(&mut talk, What::Subscribe, 50);
+        says(&mut talk, &desk, What::Answer, 50);
+        has(&mut talk, What::Readings, 60);
+        says(&mut talk, &desk, What::Readings, 60);
     }
 
     #[test]
     fn a_session_that_is_resumed_is_not_subscribed_again() {
-        let it = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
-        assert!(matches!(it.next(&QUIET, Uptime(0)), Turn::Listen(_)));
+        let talk = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
+        assert!(matches!(talk.next(&QUIET, Uptime(0)), Turn::Listen(_)));
     }
 
     #[test]
     fn silence_is_answered_by_a_ping_and_then_by_giving_up() {
-        let mut it = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
-        assert_eq!(it.next(&QUIET, Uptime(0)), Turn::Listen(Uptime(45_000)));
-        says(&mut it, &QUIET, What::Ping, 45_000);
-        assert_eq!(it.next(&QUIET, Uptime(45_000)), Turn::Listen(Uptime(65_000)));
-        has(&mut it, What::Ping, 46_000);
-        says(&mut it, &QUIET, What::Ping, 90_000);
-        assert_eq!(it.next(&QUIET, Uptime(109_999)), Turn::Listen(Uptime(110_000)));
-        assert_eq!(it.next(&QUIET, Uptime(110_000)), Turn::GiveUp);
+        let mut talk = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
+        assert_eq!(talk.next(&QUIET, Uptime(0)), Turn::Listen(Uptime(45_000)));
+        says(&mut talk, &QUIET, What::Ping, 45_000);
+        assert_eq!(talk.next(&QUIET, Uptime(45_000)), Turn::Listen(Uptime(65_000)));
+        has(&mut talk, What::Ping, 46_000);
+        says(&mut talk, &QUIET, What::Ping, 90_000);
+        assert_eq!(talk.next(&QUIET, Uptime(109_999)), Turn::Listen(Uptime(110_000)));
+        assert_eq!(talk.next(&QUIET, Uptime(110_000)), Turn::GiveUp);
         let desk = Desk { readings: true, ..QUIET };
-        let mut it = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
-        says(&mut it, &desk, What::Readings, 0);
-        assert_eq!(it.next(&desk, Uptime(20_000)), Turn::GiveUp, "no acknowledgement");
+        let mut talk = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
+        says(&mut talk, &desk, What::Readings, 0);
+        assert_eq!(talk.next(&desk, Uptime(20_000)), Turn::GiveUp, "no acknowledgement");
     }
 
     #[test]
     fn a_battery_leaves_when_everything_is_said_and_a_while_was_listened() {
-        let mut it = Talk::new(Habits::BRIEFLY, Session::Resumed, Uptime(0));
+        let mut talk = Talk::new(Habits::BRIEFLY, Session::Resumed, Uptime(0));
         let desk = Desk { readings: true, ..QUIET };
-        says(&mut it, &desk, What::Readings, 100);
+        says(&mut talk, &desk, What::Readings, 100);
         assert_eq!(
-            it.next(&QUIET, Uptime(200)),
+            talk.next(&QUIET, Uptime(200)),
             Turn::Listen(Uptime(20_100)),
             "not before the broker has it"
         );
-        has(&mut it, What::Readings, 1_000);
-        assert_eq!(it.next(&QUIET, Uptime(1_000)), Turn::Listen(Uptime(3_000)));
-        it.happened(News::Heard, Uptime(2_000));
-        assert_eq!(it.next(&QUIET, Uptime(3_999)), Turn::Listen(Uptime(4_000)), "a command came");
-        assert_eq!(it.next(&QUIET, Uptime(4_000)), Turn::Leave);
+        has(&mut talk, What::Readings, 1_000);
+        assert_eq!(talk.next(&QUIET, Uptime(1_000)), Turn::Listen(Uptime(3_000)));
+        talk.happened(News::Heard, Uptime(2_000));
+        assert_eq!(talk.next(&QUIET, Uptime(3_999)), Turn::Listen(Uptime(4_000)), "a command came");
+        assert_eq!(talk.next(&QUIET, Uptime(4_000)), Turn::Leave);
         let live = Desk { radio: Radio::Now, ..QUIET };
-        assert!(matches!(it.next(&live, Uptime(4_000)), Turn::Listen(_)), "a crew watches");
+        assert!(matches!(talk.next(&live, Uptime(4_000)), Turn::Listen(_)), "a crew watches");
         let mains = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
         assert!(matches!(mains.next(&QUIET, Uptime(4_000)), Turn::Listen(_)));
     }
 
     #[test]
     fn readings_without_a_time_wait_for_the_clock_and_not_for_ever() {
-        let mut it = Talk::new(Habits::BRIEFLY, Session::Resumed, Uptime(0));
+        let mut talk = Talk::new(Habits::BRIEFLY, Session::Resumed, Uptime(0));
         let desk = Desk { readings: true, ..QUIET };
-        assert_eq!(it.next(&desk, Uptime(0)), Turn::Say(What::Readings));
-        it.happened(News::Held(What::Readings), Uptime(0));
-        assert_eq!(it.next(&desk, Uptime(0)), Turn::Listen(Uptime(10_000)), "no busy loop");
-        assert_eq!(it.next(&Desk { alarm: true, ..desk }, Uptime(1)), Turn::Say(What::Alarm));
-        it.happened(News::Heard, Uptime(2_000));
-        says(&mut it, &desk, What::Readings, 2_000);
-        has(&mut it, What::Readings, 2_500);
-        it.happened(News::Held(What::Readings), Uptime(70_000));
-        assert_eq!(it.next(&desk, Uptime(75_000)), Turn::Leave, "the gateway has no clock today");
+        assert_eq!(talk.next(&desk, Uptime(0)), Turn::Say(What::Readings));
+        talk.happened(News::Held(What::Readings), Uptime(0));
+        assert_eq!(talk.next(&desk, Uptime(0)), Turn::Listen(Uptime(10_000)), "no busy loop");
+        assert_eq!(talk.next(&Desk { alarm: true, ..desk }, Uptime(1)), Turn::Say(What::Alarm));
+        talk.happened(News::Heard, Uptime(2_000));
+        says(&mut talk, &desk, What::Readings, 2_000);
+        has(&mut talk, What::Readings, 2_500);
+        talk.happened(News::Held(What::Readings), Uptime(70_000));
+        assert_eq!(talk.next(&desk, Uptime(75_000)), Turn::Leave, "the gateway has no clock today");
     }
 }

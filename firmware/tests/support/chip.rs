@@ -79,7 +79,7 @@ impl<const PAGE: usize> Chip<PAGE> {
             }
             return Err(NoPower);
         }
-        cells.left = cells.left.map(|it| it - 1);
+        cells.left = cells.left.map(|left| left - 1);
         cells.written += 1;
         cells.bytes[at] = byte;
         Ok(())

@@ -46,7 +46,7 @@ impl Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.list.iter().map(|it| self.line(it)).collect();
+        let lines: Vec<String> = self.list.iter().map(|fault| self.line(fault)).collect();
         f.write_str(&lines.join("\n"))
     }
 }

@@ -327,7 +327,7 @@ impl Config {
     #[must_use]
     pub fn digest_receivers(&self) -> Option<(Time, Vec<&Webhook>)> {
         let at = self.digest.at?;
-        let who: Vec<_> = self.webhooks.iter().filter(|it| it.wants_digest()).collect();
+        let who: Vec<_> = self.webhooks.iter().filter(|webhook| webhook.wants_digest()).collect();
         (!who.is_empty()).then_some((at, who))
     }
 
@@ -337,7 +337,7 @@ impl Config {
         match receiver {
             Receiver::Station(id) => id.to_string(),
             Receiver::Webhook(name) => {
-                let found = self.webhooks.iter().find(|it| it.name == *name);
+                let found = self.webhooks.iter().find(|webhook| webhook.name == *name);
                 format!("{} {name}", found.map_or("webhook", Webhook::kind))
             }
         }

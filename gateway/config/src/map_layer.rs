@@ -29,14 +29,14 @@ fn gather(json: &serde_json::Value, lines: &mut Vec<Line>) {
     use serde_json::Value;
     match json {
         Value::Array(list) => {
-            let position = |it: &Value| Some((it.get(0)?.as_f64()?, it.get(1)?.as_f64()?));
+            let position = |point: &Value| Some((point.get(0)?.as_f64()?, point.get(1)?.as_f64()?));
             let line: Option<Vec<_>> = list.iter().map(position).collect();
-            match line.filter(|it| it.len() > 1) {
+            match line.filter(|points| points.len() > 1) {
                 Some(line) => lines.push(line),
-                None => list.iter().for_each(|it| gather(it, lines)),
+                None => list.iter().for_each(|value| gather(value, lines)),
             }
         }
-        Value::Object(map) => map.values().for_each(|it| gather(it, lines)),
+        Value::Object(map) => map.values().for_each(|value| gather(value, lines)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

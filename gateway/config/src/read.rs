@@ -46,7 +46,7 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     }
     let mut root = Section::new(String::new(), Some(table.get_ref()));
     let mqtt = mqtt(root.section("mqtt", notes), folder, notes);
-    let http = http(root.section("http", notes), (token, folder), notes);
+    let http = http(root.section("http", notes), token, folder, notes);
     let mut store = root.section("store", notes);
     let path = path(&mut store, "path", folder, notes);
     store.end(notes);
@@ -105,7 +105,7 @@ fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Mqtt> 
         }
         (None, None) => None,
     };
-    if broker.as_ref().is_some_and(|it| !it.tls) && (ca.is_some() || client.is_some()) {
+    if broker.as_ref().is_some_and(|broker| !broker.tls) && (ca.is_some() || client.is_some()) {
         let text = "is not encrypted, so the certificates mean nothing: write mqtts://";
         section.fault("url", text, notes);
     }
@@ -120,18 +120,18 @@ fn broker(section: &mut Section, notes: &mut Notes) -> Option<Broker> {
         return None;
     }
     let text = section.text("url", notes)?;
-    let url = reqwest::Url::parse(text).ok().filter(|it| it.path().trim_matches('/').is_empty());
+    let url = reqwest::Url::parse(text).ok().filter(|url| url.path().trim_matches('/').is_empty());
     let broker = url.as_ref().and_then(|url| {
         let tls = match url.scheme() {
             "mqtt" => false,
             "mqtts" => true,
             _ => return None,
         };
-        let host = url.host_str().filter(|it| !it.is_empty())?;
+        let host = url.host_str().filter(|host| !host.is_empty())?;
         let host = Box::from(host.trim_start_matches('[').trim_end_matches(']'));
         Some(Broker { host, port: url.port().unwrap_or(if tls { 8883 } else { 1883 }), tls })
     });
-    let named = url.is_some_and(|it| !it.username().is_empty() || it.password().is_some());
+    let named = url.is_some_and(|url| !url.username().is_empty() || url.password().is_some());
     if named {
         let key = section.key("url");
         let text = "a name or password in it: use `username` and `password_file`";
@@ -153,14 +153,15 @@ fn good_root(root: &str) -> bool {
 
 fn http(
     mut section: Section,
-    (admin_token, folder): (Option<Secret>, &Path),
+    admin_token: Option<Secret>,
+    folder: &Path,
     notes: &mut Notes,
 ) -> Http {
     let default = SocketAddr::from(([127, 0, 0, 1], 8080));
     let listen = section.parsed("listen", "address:port, such as 127.0.0.1:8080", notes);
     let listen = listen.unwrap_or(default);
     let url = web_url(&mut section, "url", notes);
-    let url = url.map_or_else(|| format!("http://{listen}").into(), |it| plain(&it));
+    let url = url.map_or_else(|| format!("http://{listen}").into(), |url| plain(&url));
     let timezone = section.text("timezone", notes).unwrap_or("Asia/Shanghai");
     if jiff::tz::TimeZone::get(timezone).is_err() {
         let text = "no such time zone: write an IANA name, such as Asia/Shanghai";
@@ -187,7 +188,7 @@ fn http(
 fn web_url(section: &mut Section, key: &'static str, notes: &mut Notes) -> Option<reqwest::Url> {
     let text = section.text(key, notes)?;
     let url = reqwest::Url::parse(text).ok();
-    let url = url.filter(|it| matches!(it.scheme(), "http" | "https") && it.host().is_some());
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
     if url.is_none() {
         section.fault(key, "not a web address: write http://… or https://…", notes);
     }
@@ -204,7 +205,7 @@ fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Infl
         return None;
     }
     let url = web_url(&mut section, "url", notes);
-    let url = url.map_or_else(|| Box::from("http://127.0.0.1:8086"), |it| plain(&it));
+    let url = url.map_or_else(|| Box::from("http://127.0.0.1:8086"), |url| plain(&url));
     let org = Box::from(section.text("org", notes).unwrap_or("standpipe"));
     let bucket = Box::from(section.text("bucket", notes).unwrap_or("standpipe"));
     let token = match section.get("token_file", notes) {
@@ -218,7 +219,7 @@ fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Infl
             Some(Secret::new(token.trim()))
         }
     };
-    let trust = webhooks::trust(&mut section, (&url, folder), notes);
+    let trust = webhooks::trust(&mut section, &url, folder, notes);
     section.end(notes);
     Some(Influx { url, org, token: token?, bucket, trust })
 }

@@ -51,7 +51,7 @@ impl Notes<'_> {
 /// Whether somebody may have written a secret itself instead of the file it is in.
 fn secret(key: &str) -> bool {
     let last = key.rsplit('.').next().unwrap_or(key);
-    let hidden = ["password", "token", "secret"].iter().any(|it| last.contains(it));
+    let hidden = ["password", "token", "secret"].iter().any(|secret| last.contains(secret));
     hidden && !last.ends_with("_file")
 }
 
@@ -135,7 +135,7 @@ impl<'a> Section<'a> {
             None => self.fault(key, "not a text: write it in double quotes", notes),
             Some(_) => {}
         }
-        text.filter(|it| !it.is_empty())
+        text.filter(|text| !text.is_empty())
     }
 
     /// A text that stands for something; `wanted` says what it may be.
@@ -161,8 +161,8 @@ impl<'a> Section<'a> {
         notes: &mut Notes,
     ) -> Option<u32> {
         let value = self.get(key, notes)?;
-        let number = whole(value.get_ref()).and_then(|it| u32::try_from(it).ok());
-        let number = number.filter(|it| range.contains(it));
+        let number = whole(value.get_ref()).and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| range.contains(number));
         if number.is_none() {
             let (least, most) = range.into_inner();
             let text = format!("not a whole number in range: write {least} to {most}");
@@ -210,9 +210,9 @@ impl<'a> Section<'a> {
 
 /// A key that means nothing, and perhaps the one that was meant.
 pub(super) fn unknown(full: &str, name: &str, span: Range<usize>, all: &[&str], notes: &mut Notes) {
-    let near = all.iter().map(|it| (distance(it, name), it)).min();
+    let near = all.iter().map(|known| (distance(known, name), known)).min();
     let hint = match near {
-        Some((far, it)) if far <= name.len() / 3 + 1 => format!("did you mean `{it}`"),
+        Some((far, nearest)) if far <= name.len() / 3 + 1 => format!("did you mean `{nearest}`"),
         Some(_) | None => format!("take it out; known here are {}", all.join(", ")),
     };
     notes.absent(&span, full.to_owned(), format!("unknown key: {hint}"));

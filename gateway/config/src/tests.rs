@@ -52,7 +52,7 @@ fn whole_example() -> (tempfile::TempDir, String) {
     // A commented key or section is `#key = value` or `#[section]`; words follow `# `.
     let whole: Vec<&str> = include_str!("../../../deploy/standpipe.toml")
         .lines()
-        .map(|line| line.strip_prefix('#').filter(|it| !it.starts_with(' ')).unwrap_or(line))
+        .map(|line| line.strip_prefix('#').filter(|key| !key.starts_with(' ')).unwrap_or(line))
         .collect();
     let text = whole.join("\n").replace("\"mqtt://", "\"mqtts://");
     (folder, text)
@@ -83,9 +83,9 @@ fn every_key_is_listed_and_every_listed_key_is_read() {
     let (folder, text) = whole_example();
     let file = folder.path().join("standpipe.toml");
     let (_, known) = super::read::config(&text, &file, None).unwrap_or_else(|bad| panic!("{bad}"));
-    let known: BTreeSet<String> = known.iter().map(|it| it.replace("[1]", "")).collect();
-    let section = |key: &str| known.iter().any(|it| it.starts_with(&format!("{key}.")));
-    let read: BTreeSet<String> = known.iter().filter(|it| !section(it)).cloned().collect();
+    let known: BTreeSet<String> = known.iter().map(|key| key.replace("[1]", "")).collect();
+    let section = |key: &str| known.iter().any(|name| name.starts_with(&format!("{key}.")));
+    let read: BTreeSet<String> = known.iter().filter(|key| !section(key)).cloned().collect();
     let of = |group: &keys::Group| {
         let name = group.name;
         keys::keys(group).into_iter().map(move |key| format!("{name}.{}", key.name))
@@ -453,7 +453,7 @@ fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
         let mail = "format = 'mail'\nfrom = 'a@b.example'\nto = ['c@b.example']";
         let more = if url.starts_with("smtp") { mail } else { "" };
         let config = Config::parse(&format!("{MINIMAL}{hook}{more}"), &file, None);
-        config.map(|it| it.webhooks[0].trust.clone()).map_err(|bad| bad.to_string())
+        config.map(|config| config.webhooks[0].trust.clone()).map_err(|bad| bad.to_string())
     };
     let only = Trust::only(own.cert.pem().as_bytes()).ok();
     for url in ["https://a", "smtps://a", "smtp://a"] {
@@ -480,7 +480,7 @@ fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
     let influx = |url: &str, ca_file: &str| {
         let text = format!("{MINIMAL}[influx]\nurl = '{url}'\n{ca_file}");
         let config = Config::parse(&text, &file, None);
-        config.map(|it| it.influx.unwrap().trust).map_err(|bad| bad.to_string())
+        config.map(|config| config.influx.unwrap().trust).map_err(|bad| bad.to_string())
     };
     assert_eq!(influx("https://a", "ca_file = 'ca'"), Ok(only));
     assert_eq!(influx("https://a", ""), Ok(None));

@@ -71,7 +71,7 @@ pub struct Terminals {
 impl Terminals {
     /// Switches the terminals on, but for one.
     pub async fn switch_on(&self, stations: &[&str]) {
-        for station in stations.iter().filter(|it| **it != ABSENT) {
+        for station in stations.iter().filter(|station| **station != ABSENT) {
             if let Some(topic) = topic(&self.root, station, StationChannel::Presence) {
                 let online = r#"{"online":true}"#;
                 // The queue holds more than there are stations.

@@ -164,7 +164,7 @@ fn plan(arguments: &Arguments, start: Ms) -> TownPlan {
 fn free_port(wanted: Option<u16>) -> Result<u16, DemoError> {
     let free = |port| {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        listener.local_addr().map(|it| it.port())
+        listener.local_addr().map(|address| address.port())
     };
     match wanted {
         Some(port) => free(port).map_err(|bad| DemoError::Port { port, bad }),

@@ -65,44 +65,47 @@ enum Answer {
 impl Officers {
     /// Plans what the officer of that station does about it.
     pub fn hear(&mut self, heard: &Heard) {
-        let it = &heard.incident;
+        let incident = &heard.incident;
         // Where nobody sits, whoever took it brings it to an end.
-        let minds = it.station == heard.station || *it.station == *ABSENT;
+        let minds = incident.station == heard.station || *incident.station == *ABSENT;
         if minds {
-            self.ends.remove(&it.id);
+            self.ends.remove(&incident.id);
         }
-        if *heard.station == *ABSENT || it.state == State::Closed {
+        if *heard.station == *ABSENT || incident.state == State::Closed {
             return;
         }
         if self.answered.len() > ANSWERED {
             self.answered.clear();
             self.missed.clear();
         }
-        if let Some(page) = it.page_id.filter(|_| it.state == State::Open) {
-            if self.answered.insert((it.id, it.episode, Answer::Shown(page))) {
+        if let Some(page) = incident.page_id.filter(|_| incident.state == State::Open) {
+            if self.answered.insert((incident.id, incident.episode, Answer::Shown(page))) {
                 self.plan(heard, SHOWN_MS, "shown", "");
             }
             self.answer(heard);
         }
-        if minds && it.state == State::Acknowledged && self.ends.len() < PLANNED {
-            self.ends.extend(end(heard).map(|deed| (it.id, deed)));
+        if minds && incident.state == State::Acknowledged && self.ends.len() < PLANNED {
+            self.ends.extend(end(heard).map(|deed| (incident.id, deed)));
         }
     }
 
     /// Takes it, unless this is one that its own station misses.
     fn answer(&mut self, heard: &Heard) {
-        let it = &heard.incident;
-        let own = it.station == heard.station;
-        let chased = it.severity > Severity::Warning; // of the others nobody else is told
-        let quick = Ms::try_from(u128::from(it.id) % 5_000).unwrap_or(0);
-        let takes =
-            if own { !chased || !self.misses(it.id) || it.episode > 1 } else { it.step >= 2 };
-        if !takes || !self.answered.insert((it.id, it.episode, Answer::Taken)) {
+        let incident = &heard.incident;
+        let own = incident.station == heard.station;
+        let chased = incident.severity > Severity::Warning; // of the others nobody else is told
+        let quick = Ms::try_from(u128::from(incident.id) % 5_000).unwrap_or(0);
+        let takes = if own {
+            !chased || !self.misses(incident.id) || incident.episode > 1
+        } else {
+            incident.step >= 2
+        };
+        if !takes || !self.answered.insert((incident.id, incident.episode, Answer::Taken)) {
             return;
         }
-        let after = 3_000 + quick + if it.severity == Severity::Fire { 0 } else { 4_000 };
+        let after = 3_000 + quick + if incident.severity == Severity::Fire { 0 } else { 4_000 };
         self.plan(heard, after, "acknowledge", "收到 on it");
-        if it.class == Class::Fire {
+        if incident.class == Class::Fire {
             self.plan(heard, after + 8_000, "dispatch", "一车六人出动 engine 1 with six");
             self.plan(heard, after + 30_000, "arrive", "已到场 on the scene");
         }
@@ -126,8 +129,8 @@ impl Officers {
     /// What is to be done by now, soonest first.
     pub fn due(&mut self, now: Ms) -> Vec<Deed> {
         let mut due = Vec::new();
-        while self.planned.peek().is_some_and(|it| it.0.at <= now) {
-            due.extend(self.planned.pop().map(|it| it.0));
+        while self.planned.peek().is_some_and(|deed| deed.0.at <= now) {
+            due.extend(self.planned.pop().map(|deed| deed.0));
         }
         self.ends.retain(|_, deed| {
             let later = deed.at > now;
@@ -143,11 +146,11 @@ impl Officers {
 
 /// What the crew says when it has had its time: as it looks now, which may change until then.
 fn end(heard: &Heard) -> Option<Deed> {
-    let it = &heard.incident;
-    let left = |lasts: Ms| (it.opened_at + lasts - heard.at).max(1_000);
-    match it.class {
+    let incident = &heard.incident;
+    let left = |lasts: Ms| (incident.opened_at + lasts - heard.at).max(1_000);
+    match incident.class {
         // Who looks into the kitchen sees whether it burns.
-        Class::Fire if it.conditions.contains(&Condition::Heat) => {
+        Class::Fire if incident.conditions.contains(&Condition::Heat) => {
             Some(deed(heard, left(FIRE_OVER_MS), "resolve", "明火扑灭 extinguished"))
         }
         Class::Fire => Some(deed(heard, left(NOTHING_MS), "false_alarm", "油烟 burnt dinner")),
@@ -193,9 +196,14 @@ mod tests {
     /// Everything planned: second, station and action.
     fn plan(officers: &mut Officers) -> Vec<String> {
         let due = officers.due(i64::MAX);
-        let told = due.iter().map(|it| {
-            let deed: Value = serde_json::from_str(&it.payload).unwrap();
-            format!("{:.1} {} {}", it.at as f64 / 1e3, it.station, deed["action"].as_str().unwrap())
+        let told = due.iter().map(|planned| {
+            let deed: Value = serde_json::from_str(&planned.payload).unwrap();
+            format!(
+                "{:.1} {} {}",
+                planned.at as f64 / 1e3,
+                planned.station,
+                deed["action"].as_str().unwrap()
+            )
         });
         told.collect()
     }

@@ -181,8 +181,8 @@ fn wall() -> Ms {
 /// kernel, so that a library which fakes the time of day does not fake it too.
 #[cfg(target_os = "linux")]
 fn ran() -> Ms {
-    let it = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    it.tv_sec.saturating_mul(1_000).saturating_add(it.tv_nsec / 1_000_000)
+    let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    since_boot.tv_sec.saturating_mul(1_000).saturating_add(since_boot.tv_nsec / 1_000_000)
 }
 
 /// How long this process has run, ms.

@@ -52,7 +52,7 @@ enum What {
 
 fn role(text: &str) -> Result<Role, String> {
     Role::named(text).ok_or_else(|| {
-        let all: Vec<&str> = Role::ALL.iter().map(|it| it.as_str()).collect();
+        let all: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
         format!("no such role: use one of {}", all.join(", "))
     })
 }
@@ -94,9 +94,9 @@ fn registered(store: &Path, station: &str) -> Result<(), Failure> {
 fn done(book: &mut Book, what: &What, now: standpipe_rules::Ms) -> Result<String, AccountError> {
     match what {
         What::List => {
-            let line = |it: Account| {
-                let station = it.station.as_deref().unwrap_or("all stations");
-                format!("{}\t{}\t{station}\n", it.name, it.role.as_str())
+            let line = |account: Account| {
+                let station = account.station.as_deref().unwrap_or("all stations");
+                format!("{}\t{}\t{station}\n", account.name, account.role.as_str())
             };
             Ok(book.accounts()?.into_iter().map(line).collect())
         }

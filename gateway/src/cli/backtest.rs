@@ -60,7 +60,7 @@ fn feed(
     mut take: impl FnMut(i64, &str, standpipe_shared::Reading),
 ) -> Result<u64, Failure> {
     let broken = |bad: readings::Unreadable| Failure::Failed(format!("{}: {bad}", path.display()));
-    let bar = progress::bytes(path.metadata().map_or(0, |it| it.len()), "judging");
+    let bar = progress::bytes(path.metadata().map_or(0, |file| file.len()), "judging");
     let mut rows = readings::open(path, |bytes| bar.inc(bytes as u64)).map_err(broken)?;
     let ignored = rows.ignored();
     if !ignored.is_empty() {
@@ -94,7 +94,7 @@ fn csv(rows: &[Row]) -> String {
         let Row { device, zone, condition, raised_ms, detected_ms, cleared_ms } = row;
         let zone = quoted(zone);
         let (name, severity) = (condition.as_str(), condition.severity().as_str());
-        let cleared = cleared_ms.map(|it| it.to_string()).unwrap_or_default();
+        let cleared = cleared_ms.map(|moment| moment.to_string()).unwrap_or_default();
         let id = at + 1;
         // Writing to a String does not fail.
         let _ = writeln!(

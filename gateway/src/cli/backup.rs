@@ -106,7 +106,7 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
 
 /// What is said when the configuration here is another than the backup's.
 fn kept(differing: &[PathBuf], args: &RestoreArgs) -> String {
-    let names: Vec<String> = differing.iter().map(|it| it.display().to_string()).collect();
+    let names: Vec<String> = differing.iter().map(|path| path.display().to_string()).collect();
     let (here, there) = (args.config.display(), args.from.join(keep::CONFIG));
     format!(
         "NOT restored: the configuration. {here} was there and stays, and of the backup's files these \
@@ -130,14 +130,14 @@ fn refused(bad: impl std::fmt::Display) -> Failure {
 fn remove_older(newest: &Path, keep: usize) -> std::io::Result<()> {
     let entries = std::fs::read_dir(newest.parent().unwrap_or(newest))?;
     let (mut whole, mut half) = (Vec::new(), Vec::new());
-    for path in entries.filter_map(Result::ok).map(|it| it.path()) {
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if !name.starts_with("standpipe-") || !path.is_dir() || *path > *newest {
             continue;
         }
         match path.extension() {
             None => whole.push(path),
-            Some(it) if it == "part" => half.push(path),
+            Some(ending) if ending == "part" => half.push(path),
             Some(_) => {}
         }
     }
@@ -155,8 +155,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let names = || {
             let entries = std::fs::read_dir(folder.path()).unwrap();
-            let name = |it: std::fs::DirEntry| it.file_name().into_string().unwrap();
-            let mut names: Vec<String> = entries.map(|it| name(it.unwrap())).collect();
+            let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap();
+            let mut names: Vec<String> = entries.map(|entry| name(entry.unwrap())).collect();
             names.sort();
             names
         };

@@ -33,12 +33,12 @@ pub fn token() -> Result<Option<String>, String> {
 }
 
 fn token_of(said: impl Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
-    let said = |name| said(name).filter(|it| !it.is_empty());
+    let said = |name| said(name).filter(|value| !value.is_empty());
     let (None, Some(file)) = (said(TOKEN_VARIABLE), said(TOKEN_FILE_VARIABLE)) else {
         return Ok(said(TOKEN_VARIABLE));
     };
     let bad = |why: &str| format!("{TOKEN_FILE_VARIABLE} = {file}: {why}: write the token into it");
-    let token = small_file::read_text(Path::new(&file)).map_err(|it| bad(&it.to_string()))?;
+    let token = small_file::read_text(Path::new(&file)).map_err(|fault| bad(&fault.to_string()))?;
     match token.trim() {
         "" => Err(bad("it is empty")),
         token => Ok(Some(token.to_owned())),
@@ -57,7 +57,7 @@ pub fn or_default(file: Option<&Path>) -> Result<Config, Failure> {
 
 /// The configuration of a file, of `standpipe.toml` here, or every default.
 pub fn or_usual(file: Option<&Path>) -> Result<Config, Failure> {
-    or_default(file.or(Some(Path::new(USUAL)).filter(|it| it.is_file())))
+    or_default(file.or(Some(Path::new(USUAL)).filter(|usual| usual.is_file())))
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
             if let Err(why) = &found {
                 assert!(why.contains(named) && why.contains("write the token"), "{why}");
             }
-            assert_eq!(found.ok(), token.map(|it| it.map(str::to_owned)), "{said} {named}");
+            assert_eq!(found.ok(), token.map(|token| token.map(str::to_owned)), "{said} {named}");
         }
     }
 }

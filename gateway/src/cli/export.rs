@@ -110,8 +110,8 @@ fn moment(name: &str, text: &str, zone: &TimeZone) -> Result<Ms, Failure> {
         return Ok(moment.as_millisecond());
     }
     let civil = text.parse::<civil::DateTime>().ok();
-    let moment = civil.and_then(|it| it.to_zoned(zone.clone()).ok());
-    moment.map(|it| it.timestamp().as_millisecond()).ok_or_else(|| {
+    let moment = civil.and_then(|civil| civil.to_zoned(zone.clone()).ok());
+    moment.map(|zoned| zoned.timestamp().as_millisecond()).ok_or_else(|| {
         Failure::Configuration(format!(
             "{name} = `{text}`: not a time: write 2026-11-23, 2026-11-23T08:00 or Unix milliseconds"
         ))
@@ -128,7 +128,8 @@ fn series(config: &Config) -> Result<Arc<dyn Series>, Failure> {
     history(config).map_err(|bad| super::run::not_started(&bad))
 }
 
-/// What is asked for.
+/// What is asked for: one device, from a moment until another.
+#[derive(Clone)]
 struct Span {
     device: Box<str>,
     from: Ms,
@@ -141,7 +142,7 @@ async fn all<W: Write>(series: &dyn Series, span: Span, table: &mut Table<W>) ->
     let (mut from, mut length) = (span.from, DAY_MS);
     while from < span.to {
         let to = from.saturating_add(length).min(span.to);
-        match piece(series, &span.device, (from, to), now).await {
+        match piece(series, Span { from, to, ..span.clone() }, now).await {
             Ok(rows) => {
                 table.write(&rows).map_err(Ended::Unwritable)?;
                 (from, length) = (to, DAY_MS);
@@ -156,13 +157,12 @@ async fn all<W: Write>(series: &dyn Series, span: Span, table: &mut Table<W>) ->
 /// All measurements of a span, by time.
 async fn piece(
     series: &dyn Series,
-    device: &str,
-    (from, to): (Ms, Ms),
+    Span { device, from, to }: Span,
     now: Ms,
 ) -> Result<BTreeMap<Ms, Measurements>, HistoryError> {
     let mut rows: BTreeMap<Ms, Measurements> = BTreeMap::new();
     for field in Field::ALL {
-        let query = HistoryQuery { device: device.into(), field, from, to, step_ms: 0 };
+        let query = HistoryQuery { device: device.clone(), field, from, to, step_ms: 0 };
         for point in series.history(query, now).await? {
             #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it came")]
             let value = point.mean as f32;
@@ -211,7 +211,7 @@ impl<W: Write> Table<W> {
     }
 
     fn head(&mut self) -> std::io::Result<()> {
-        let names: Vec<&str> = Field::ALL.iter().map(|it| it.as_str()).collect();
+        let names: Vec<&str> = Field::ALL.iter().map(|field| field.as_str()).collect();
         writeln!(self.out, "ts,{}", names.join(","))
     }
 

@@ -36,13 +36,15 @@ pub fn import(
     known: &Registry,
     skip_bad: bool,
 ) -> Result<Import, Failure> {
-    let bytes = |path: Option<&Path>| path.map(|it| Ok((it.display().to_string(), read(it)?)));
+    let bytes =
+        |path: Option<&Path>| path.map(|path| Ok((path.display().to_string(), read(path)?)));
     let stations = bytes(stations).transpose()?;
     let devices = bytes(devices).transpose()?;
-    fn file((name, bytes): &(String, Vec<u8>)) -> File<'_> {
-        File { name, bytes }
-    }
-    let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), known);
+    let import = Import::read(
+        stations.as_ref().map(|(name, bytes)| File { name, bytes }),
+        devices.as_ref().map(|(name, bytes)| File { name, bytes }),
+        known,
+    );
     for note in &import.notes {
         complain(note);
     }

@@ -71,7 +71,7 @@ impl Where {
     /// # Errors
     /// [`Failure::Configuration`] for an address that is none.
     pub fn gateway(&self) -> Result<Gateway, Failure> {
-        let said = |name| std::env::var(name).ok().filter(|it: &String| !it.is_empty());
+        let said = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
         let url = self.url.clone().or_else(|| said(URL_VARIABLE));
         let url = url.unwrap_or_else(|| USUAL_URL.to_owned());
         let bad = |why: &str| {
@@ -158,7 +158,7 @@ impl Gateway {
         }
         let (status, text) = self.send(self.client.get(url))?;
         let answer: Option<Value> = serde_json::from_str(&text).ok();
-        answer.filter(|it| it.get("ready").is_some()).ok_or_else(|| stranger(status))
+        answer.filter(|ready| ready.get("ready").is_some()).ok_or_else(|| stranger(status))
     }
 
     fn send(&self, request: RequestBuilder) -> Result<(StatusCode, String), Failure> {

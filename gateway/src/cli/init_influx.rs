@@ -42,7 +42,7 @@ pub struct Args {
 
 /// It goes into scripts and addresses.
 fn bucket(name: &str) -> Result<String, String> {
-    let good = |it: u8| it.is_ascii_alphanumeric() || it == b'_' || it == b'-';
+    let good = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
     if !name.is_empty() && name.bytes().all(good) {
         return Ok(name.to_owned());
     }

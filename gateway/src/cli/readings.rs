@@ -57,7 +57,7 @@ impl Column {
             "seq" => Self::Seq,
             _ => Field::ALL
                 .into_iter()
-                .find(|it| it.as_str() == name)
+                .find(|field| field.as_str() == name)
                 .map_or(Self::Ignored, Self::Value),
         }
     }
@@ -153,9 +153,9 @@ impl<R: Read> Readings<R> {
     pub fn new(bytes: R) -> Result<Self, Unreadable> {
         let (mut lines, mut header) = (Lines::new(bytes), csv::ByteRecord::new());
         lines.read(&mut header)?;
-        let name = |it: &[u8]| {
-            let it = it.strip_prefix(b"\xef\xbb\xbf").unwrap_or(it).trim_ascii();
-            std::str::from_utf8(it).map_or(Column::Ignored, Column::named)
+        let name = |cell: &[u8]| {
+            let name = cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell).trim_ascii();
+            std::str::from_utf8(name).map_or(Column::Ignored, Column::named)
         };
         let columns: Vec<Column> = header.iter().map(name).collect();
         for (column, name) in [(Column::Arrive, "arrive_ms"), (Column::Device, "device")] {
@@ -245,7 +245,10 @@ fn row<'a>(
     if let Some(seconds) = reading.ts
         && seconds.saturating_mul(1_000).abs_diff(arrived) < SAME_TIME
     {
-        return Err(Bad { at: columns.iter().position(|it| *it == Column::Ts), text: SECONDS });
+        return Err(Bad {
+            at: columns.iter().position(|column| *column == Column::Ts),
+            text: SECONDS,
+        });
     }
     Ok((arrived, device, reading))
 }
@@ -449,7 +452,10 @@ mod tests {
     fn without_its_columns_a_file_is_not_read() {
         for (text, missing) in [("", "arrive_ms"), ("arrive_ms,ts\n", "device")] {
             let bad = Readings::new(text.as_bytes()).err();
-            assert!(matches!(bad, Some(Unreadable::NoColumn(it)) if it == missing), "{bad:?}");
+            assert!(
+                matches!(bad, Some(Unreadable::NoColumn(named)) if named == missing),
+                "{bad:?}"
+            );
         }
     }
 

@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Format::Html => report_document(&town, &report),
         Format::Csv => report.csv(),
         Format::Json => serde_json::to_string_pretty(&report)
-            .map(|it| it + "\n")
+            .map(|json| json + "\n")
             .map_err(|bad| Failure::Failed(bad.to_string()))?,
     };
     super::say(&text);

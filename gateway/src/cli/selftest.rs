@@ -79,10 +79,10 @@ fn once(args: &Args) -> Result<(), Failure> {
         let written = write(file, metrics(&outcomes).as_bytes(), Readers::All);
         written.map_err(|bad| Failure::Failed(bad.to_string()))?;
     }
-    for it in &outcomes {
-        super::say(&told(it));
+    for outcome in &outcomes {
+        super::say(&told(outcome));
     }
-    match outcomes.iter().filter(|it| !it.passed()).count() {
+    match outcomes.iter().filter(|outcome| !outcome.passed()).count() {
         0 => Ok(()),
         bad => Err(Failure::Failed(format!(
             "{bad} of {} can't be reached: see the lines above",
@@ -94,21 +94,21 @@ fn once(args: &Args) -> Result<(), Failure> {
 /// Every station of a running gateway; those without a detector for the test are given one.
 fn stations(gateway: &Gateway) -> Result<Vec<Box<str>>, Failure> {
     let stations = gateway.list(&["stations"])?;
-    for it in &stations {
-        let id = standpipe_rules::selftest::detector(word(it, "id"));
+    for station in &stations {
+        let id = standpipe_rules::selftest::detector(word(station, "id"));
         let path = ["devices", &*id];
         if gateway.ask(Method::GET, &path, None).is_ok() {
             continue;
         }
-        let place = |name| it.get(name).cloned().unwrap_or(Value::Null);
+        let place = |name| station.get(name).cloned().unwrap_or(Value::Null);
         let detector = json!({
             "kind": "smoke", "name": "自检 Self-test", "address": "自检 Self-test",
-            "station": word(it, "id"), "profile": "smoke_site", "interval_s": INTERVAL_S,
+            "station": word(station, "id"), "profile": "smoke_site", "interval_s": INTERVAL_S,
             "lat": place("lat"), "lon": place("lon"),
         });
         gateway.ask(Method::PUT, &path, Some(&detector))?;
     }
-    Ok(stations.iter().map(|it| word(it, "id").into()).collect())
+    Ok(stations.iter().map(|station| word(station, "id").into()).collect())
 }
 
 /// Certificates that may send test alarms, which the gateway's may not.
@@ -131,8 +131,8 @@ fn borrow(config: &mut Config, folder: &Path) -> Result<(), Failure> {
 }
 
 async fn tell(config: &Config, outcomes: &[Outcome], now: Ms) {
-    let bad: Vec<Outcome> = outcomes.iter().filter(|it| !it.passed()).cloned().collect();
-    for name in page::tell((&config.webhooks, &config.http.desk()), &bad, now).await {
+    let bad: Vec<Outcome> = outcomes.iter().filter(|outcome| !outcome.passed()).cloned().collect();
+    for name in page::tell(&config.webhooks, &config.http.desk(), &bad, now).await {
         tracing::error!("webhook {name} was not told: tell its people by other means");
     }
 }
@@ -159,25 +159,27 @@ async fn record(config: &Config, outcomes: &[Outcome], now: Ms) {
     }
 }
 
-fn told(it: &Outcome) -> String {
-    let took = match it.took {
+fn told(outcome: &Outcome) -> String {
+    let took = match outcome.took {
         Some(took) => format!("{} ms", took.as_millis()),
         None => "no alarm".to_owned(),
     };
-    let terminal = if it.terminal { "terminal there" } else { "no terminal" };
-    format!("{}: {took}, {terminal}\n", it.station)
+    let terminal = if outcome.terminal { "terminal there" } else { "no terminal" };
+    format!("{}: {took}, {terminal}\n", outcome.station)
 }
 
 /// In Prometheus' words.
 fn metrics(outcomes: &[Outcome]) -> String {
     let mut text = String::new();
     text.push_str("# TYPE standpipe_selftest_passed gauge\n");
-    for it in outcomes {
-        let (station, passed) = (&it.station, u8::from(it.passed()));
+    for outcome in outcomes {
+        let (station, passed) = (&outcome.station, u8::from(outcome.passed()));
         let _ = writeln!(text, "standpipe_selftest_passed{{station=\"{station}\"}} {passed}");
     }
     text.push_str("# TYPE standpipe_selftest_seconds gauge\n");
-    for (station, took) in outcomes.iter().filter_map(|it| Some((&it.station, it.took?))) {
+    for (station, took) in
+        outcomes.iter().filter_map(|outcome| Some((&outcome.station, outcome.took?)))
+    {
         let seconds = took.as_secs_f64();
         let _ = writeln!(text, "standpipe_selftest_seconds{{station=\"{station}\"}} {seconds}");
     }

@@ -77,11 +77,11 @@ impl Args {
     /// What is wished, by its names in the contract.
     fn wish(&self) -> Map<String, Value> {
         let said = [
-            ("interval_s", self.interval_s.map(|it| json!(it))),
-            ("sample_s", self.sample_s.map(|it| json!(it))),
-            ("low_kpa", self.low_kpa.map(|it| json!(it))),
-            ("no_water_kpa", self.no_water_kpa.map(|it| json!(it))),
-            ("delta_kpa", self.delta_kpa.map(|it| json!(it))),
+            ("interval_s", self.interval_s.map(|seconds| json!(seconds))),
+            ("sample_s", self.sample_s.map(|seconds| json!(seconds))),
+            ("low_kpa", self.low_kpa.map(|kpa| json!(kpa))),
+            ("no_water_kpa", self.no_water_kpa.map(|kpa| json!(kpa))),
+            ("delta_kpa", self.delta_kpa.map(|kpa| json!(kpa))),
         ];
         said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }

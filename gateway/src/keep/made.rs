@@ -52,7 +52,7 @@ pub fn put_back(
         let content = small_file::read(&copy, USUAL)?;
         let first = parts.config.with_file_name(name);
         let second = parts.store.with_file_name(name);
-        let put = put((&first, &content), now) || !first.exists() && put((&second, &content), now);
+        let put = put(&first, &content, now) || !first.exists() && put(&second, &content, now);
         if !put {
             refused.push((copy, first));
         }
@@ -61,11 +61,11 @@ pub fn put_back(
 }
 
 /// Whether a file has this content now.
-fn put((place, content): (&Path, &[u8]), now: Ms) -> bool {
+fn put(place: &Path, content: &[u8], now: Ms) -> bool {
     if small_file::read(place, USUAL).is_ok_and(|here| here == content) {
         return true;
     }
-    set_aside((place, ""), now).and_then(|()| write(place, content, Readers::Owner)).is_ok()
+    set_aside(place, "", now).and_then(|()| write(place, content, Readers::Owner)).is_ok()
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     let reader = Reader::open(&copy)?;
     let stations: Vec<Station> = reader.stations()?.into_iter().collect::<Result<_, _>>()?;
     let devices: Vec<Device> = reader.devices()?.into_iter().collect::<Result<_, _>>()?;
-    let ours = |it: &&Device| it.claimed && !selftest::is_detector(&it.id);
+    let ours = |device: &&Device| device.claimed && !selftest::is_detector(&device.id);
     let claimed: Vec<&Device> = devices.iter().filter(ours).collect();
     write(&part.join("stations.csv"), write_stations(&stations).as_bytes(), Readers::Owner)?;
     let csv = write_devices(claimed.iter().copied());
@@ -141,17 +141,17 @@ pub fn restore(from: &Path, store: &Path, now: Ms) -> Result<Vec<Database>, Keep
         copy_database(&copy, &fresh)?;
         // The old one goes with its write-ahead log, which would be played into the new one.
         for tail in ["-wal", "-shm", ""] {
-            set_aside((place, tail), now)?;
+            set_aside(place, tail, now)?;
         }
         std::fs::rename(&fresh, place)?;
-        let folder = place.parent().filter(|it| !it.as_os_str().is_empty());
+        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(databases)
 }
 
 /// Leaves a file that is to be replaced beside its place, with `-before-…` in its name.
-fn set_aside((place, tail): (&Path, &str), now: Ms) -> std::io::Result<()> {
+fn set_aside(place: &Path, tail: &str, now: Ms) -> std::io::Result<()> {
     let kept = format!("-before-{}{tail}", stamp(now));
     match std::fs::rename(beside(place, tail), beside(place, &kept)) {
         Err(bad) if bad.kind() != std::io::ErrorKind::NotFound => Err(bad),
@@ -236,18 +236,25 @@ mod tests {
 
     const NOW: i64 = 1_764_000_000_000;
 
+    /// What the people of the test are known by.
+    struct Secrets<'a> {
+        password: &'a str,
+        token: &'a str,
+    }
+
     /// Who signs in with what, which token holds, what was audited, and the flow tests of a hydrant.
-    async fn people(store: &std::path::Path, (password, token): (&str, &str)) -> String {
+    async fn people(store: &std::path::Path, secrets: &Secrets<'_>) -> String {
+        let Secrets { password, token } = *secrets;
         let accounts = Accounts::open(store).unwrap();
         let signed_in = accounts.sign_in("chief".into(), password.into(), NOW).await;
         let token = token.to_owned();
         let known = accounts.with(move |book| book.token(&token, NOW)).await.unwrap();
         let audited = accounts.with(|book| book.audited(i64::MAX, 9)).await.unwrap();
         let work = accounts.with(|book| book.work_of("H-1", ("", ""), 9)).await.unwrap();
-        let known = known.map(|it| it.name);
-        let audited: Vec<_> = audited.into_iter().map(|it| it.what).collect();
+        let known = known.map(|account| account.name);
+        let audited: Vec<_> = audited.into_iter().map(|entry| entry.what).collect();
         // Asking is audited, too.
-        let audited: Vec<_> = audited.iter().filter(|it| &***it != "signed_in").collect();
+        let audited: Vec<_> = audited.iter().filter(|what| &***what != "signed_in").collect();
         format!("{:?} {known:?} {audited:?} {work:?}", signed_in.is_ok())
     }
 
@@ -275,7 +282,8 @@ mod tests {
         let kept = back_up(&parts, &at("out"), NOW).unwrap();
 
         drop(book);
-        let said = people(&store, (&password, &token)).await;
+        let secrets = Secrets { password: &password, token: &token };
+        let said = people(&store, &secrets).await;
         for word in ["true", "desk", "account_add", "FlowTest", "420.0"] {
             assert!(said.contains(word), "{word}: {said}");
         }
@@ -283,10 +291,10 @@ mod tests {
         std::fs::create_dir(at("data")).unwrap();
         let put_back = restore(&kept.folder, &store, NOW).unwrap();
         assert_eq!(put_back, [Database::Accounts, Database::Store]);
-        assert_eq!(people(&store, (&password, &token)).await, said);
+        assert_eq!(people(&store, &secrets).await, said);
         // A backup of before, which has none: those that are there stay.
         std::fs::remove_file(kept.folder.join("accounts.db")).unwrap();
         assert_eq!(restore(&kept.folder, &store, NOW).unwrap(), [Database::Store]);
-        assert_eq!(people(&store, (&password, &token)).await, said);
+        assert_eq!(people(&store, &secrets).await, said);
     }
 }

@@ -140,7 +140,8 @@ mod tests {
         });
         // Stations are named by the same patterns.
         let stations = ["incidents/+", "maintenance", "actions", "presence"];
-        let of_devices: Vec<_> = of_all.filter(|(_, it)| !stations.contains(it)).collect();
+        let of_devices: Vec<_> =
+            of_all.filter(|(_, account)| !stations.contains(account)).collect();
         let [mut these, mut those] = [MAY.to_vec(), of_devices];
         these.sort_unstable();
         those.sort_unstable();

@@ -125,7 +125,7 @@ impl Authority {
     /// # Errors
     /// [`ProvisionError::Crypto`]: a name that is none, or no randomness.
     pub fn issue(&self, to: &Subject, when: Validity) -> Result<Credential, ProvisionError> {
-        let mut it = match to {
+        let mut params = match to {
             Subject::Client(_) => CertificateParams::default(),
             Subject::Broker(names) => CertificateParams::new(*names)?,
         };
@@ -136,15 +136,15 @@ impl Authority {
         let mut serial = random::<SERIAL_BYTES>()?;
         // DER would put a byte in front of a first bit that is set, and drop a zero.
         serial[0] = serial[0] & 0x7f | 0x40;
-        it.distinguished_name = DistinguishedName::new();
-        it.distinguished_name.push(DnType::CommonName, name);
-        it.serial_number = Some(SerialNumber::from_slice(&serial));
-        (it.not_before, it.not_after) = (time(when.from), time(when.until));
-        it.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        it.extended_key_usages = vec![usage];
-        it.use_authority_key_identifier_extension = true;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.serial_number = Some(SerialNumber::from_slice(&serial));
+        (params.not_before, params.not_after) = (time(when.from), time(when.until));
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![usage];
+        params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
-        let certificate = it.signed_by(&key, &self.issuer)?.pem();
+        let certificate = params.signed_by(&key, &self.issuer)?.pem();
         let serial = HEXLOWER.encode(&serial);
         Ok(Credential { certificate, key: key.serialize_pem(), serial })
     }
@@ -156,10 +156,10 @@ impl Authority {
     /// [`ProvisionError::Crypto`], [`ProvisionError::Serial`].
     pub fn revoked(&self, list: &[Refused], now: Ms) -> Result<String, ProvisionError> {
         let mut revoked_certs = Vec::with_capacity(list.len());
-        for it in list {
+        for refused in list {
             revoked_certs.push(RevokedCertParams {
-                serial_number: SerialNumber::from(bytes(&it.serial)?),
-                revocation_time: time(it.at),
+                serial_number: SerialNumber::from(bytes(&refused.serial)?),
+                revocation_time: time(refused.at),
                 reason_code: None,
                 invalidity_date: None,
             });
@@ -178,14 +178,14 @@ impl Authority {
 }
 
 fn params(name: &str, now: Ms) -> CertificateParams {
-    let mut it = CertificateParams::default();
-    it.distinguished_name = DistinguishedName::new();
-    it.distinguished_name.push(DnType::CommonName, name);
-    it.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    it.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let when = Validity::days(now, AUTHORITY_DAYS);
-    (it.not_before, it.not_after) = (time(when.from), time(when.until));
-    it
+    (params.not_before, params.not_after) = (time(when.from), time(when.until));
+    params
 }
 
 fn time(at: Ms) -> OffsetDateTime {

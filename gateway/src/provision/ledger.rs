@@ -63,7 +63,7 @@ impl Ledger {
         let rows: Result<Vec<Row>, csv::Error> =
             csv::Reader::from_reader(&*bytes).deserialize().collect();
         let rows = rows.map_err(|bad| ProvisionError::Ledger { path: path.clone(), bad })?;
-        let newest = rows.iter().enumerate().map(|(at, it)| (it.name.clone(), at)).collect();
+        let newest = rows.iter().enumerate().map(|(at, row)| (row.name.clone(), at)).collect();
         let ledger = Self { path, rows, newest };
         if bytes.starts_with(HEADER_BEFORE.as_bytes()) {
             ledger.write_all()?;
@@ -112,7 +112,7 @@ impl Ledger {
         names: &BTreeSet<&str>,
         now: Ms,
     ) -> Result<usize, ProvisionError> {
-        let held = |it: &&mut Row| it.revoked.is_none() && names.contains(it.name.as_str());
+        let held = |row: &&mut Row| row.revoked.is_none() && names.contains(row.name.as_str());
         let mut revoked = 0;
         for row in self.rows.iter_mut().filter(held) {
             row.revoked = Some(moment(now));
@@ -131,8 +131,8 @@ impl Ledger {
 
     /// What the broker is to refuse.
     pub(super) fn refused(&self) -> Vec<Refused> {
-        let one = |it: &Row| {
-            Some(Refused { serial: it.serial.clone(), at: it.revoked?.as_millisecond() })
+        let one = |row: &Row| {
+            Some(Refused { serial: row.serial.clone(), at: row.revoked?.as_millisecond() })
         };
         self.rows.iter().filter_map(one).collect()
     }

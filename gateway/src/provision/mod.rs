@@ -153,7 +153,7 @@ pub fn devices(registry: &Registry) -> Result<Vec<String>, ProvisionError> {
 /// Every station of a registry by its name for the broker: `stations/station`.
 #[must_use]
 pub fn stations(registry: &Registry) -> Vec<String> {
-    registry.stations().iter().map(|it| format!("stations/{}", it.id)).collect()
+    registry.stations().iter().map(|station| format!("stations/{}", station.id)).collect()
 }
 
 /// Makes what is missing for these names, and does what was ordered.
@@ -168,7 +168,7 @@ pub fn provision(
 ) -> Result<Done, ProvisionError> {
     let broker = folder.join(BROKER);
     let authority = folder.join("authority");
-    let mut it = Maker {
+    let mut maker = Maker {
         folder,
         authority: Authority::open(&authority, now)?,
         programs: Authority::of_programs(&authority, now)?,
@@ -179,25 +179,26 @@ pub fn provision(
     let mut done = Done::default();
     let bridges = order.bridges.iter().map(|bridge| bridge.account.clone());
     let names: Vec<String> = names.iter().cloned().chain(bridges).collect();
-    let rotate = it.known(&order.rotate, &names)?;
-    let revoke = it.known(&order.revoke, &names)?;
+    let rotate = maker.known(&order.rotate, &names)?;
+    let revoke = maker.known(&order.revoke, &names)?;
     let gone: BTreeSet<&str> = revoke.iter().chain(&rotate).map(String::as_str).collect();
-    done.revoked = it.ledger.revoke(&gone, now)?;
+    done.revoked = maker.ledger.revoke(&gone, now)?;
     let accounts: Vec<_> = gone.iter().map(|name| account(name)).collect();
-    it.passwords.remove(&accounts.iter().map(|it| &**it).collect());
-    it.programs(&broker_names(order, &broker), &rotate, &mut done)?;
+    maker.passwords.remove(&accounts.iter().map(|account| &**account).collect());
+    maker.programs(&broker_names(order, &broker), &rotate, &mut done)?;
     for name in &names {
-        if it.wants(name, &rotate, 0) {
-            it.client(name)?;
+        if maker.wants(name, &rotate, 0) {
+            maker.client(name)?;
             done.issued += 1;
         } else {
             done.left += 1;
         }
     }
-    let ours: Vec<_> = it.ledger.names().map(account).collect();
-    it.passwords.write(&ours.iter().map(|account| &**account).collect())?;
-    let refused = it.ledger.refused();
-    for (authority, file) in [(&it.authority, "crl.pem"), (&it.programs, "programs-crl.pem")] {
+    let ours: Vec<_> = maker.ledger.names().map(account).collect();
+    maker.passwords.write(&ours.iter().map(|account| &**account).collect())?;
+    let refused = maker.ledger.refused();
+    for (authority, file) in [(&maker.authority, "crl.pem"), (&maker.programs, "programs-crl.pem")]
+    {
         let list = authority.revoked(&refused, now)?;
         write(&broker.join(file), list.as_bytes(), Readers::All)?;
     }
@@ -205,10 +206,10 @@ pub fn provision(
     let before = if place.exists() { read(&place)? } else { String::new() };
     let root = order.root.clone().or_else(|| rules::root(&before));
     let root = root.as_deref().unwrap_or(ROOT);
-    let holds = |name: &str| matches!(it.ledger.standing(name), Standing::Holds(_));
+    let holds = |name: &str| matches!(maker.ledger.standing(name), Standing::Holds(_));
     let bridges: Vec<Bridge> =
         order.bridges.iter().filter(|bridge| holds(&bridge.account)).cloned().collect();
-    let others = account::rules(root, it.ledger.names().filter(|name| holds(name)));
+    let others = account::rules(root, maker.ledger.names().filter(|name| holds(name)));
     let acl = rules::file(&before, root, &bridges, &others);
     write(&place, acl.as_bytes(), Readers::Owner)?;
     Ok(done)
@@ -222,14 +223,15 @@ pub fn provision(
 /// [`ProvisionError`]: the list of what was issued can't be read.
 pub fn moved(folder: &Path, names: &[String]) -> Result<Vec<(String, String)>, ProvisionError> {
     let ledger = Ledger::open(ledger::place(folder))?;
-    let devices = names.iter().filter(|it| !it.starts_with(STATIONS));
+    let devices = names.iter().filter(|name| !name.starts_with(STATIONS));
     let known: BTreeMap<&str, &str> =
-        devices.filter_map(|it| Some((it.split_once('/')?.1, it.as_str()))).collect();
-    let old = ledger.names().filter(|it| matches!(ledger.standing(it), Standing::Holds(_)));
+        devices.filter_map(|name| Some((name.split_once('/')?.1, name.as_str()))).collect();
+    let old = ledger.names().filter(|name| matches!(ledger.standing(name), Standing::Holds(_)));
     let moved = old.filter_map(|old| {
         let (area, device) = old.split_once('/').filter(|_| !old.starts_with(STATIONS))?;
-        let new =
-            known.get(device).filter(|new| new.split_once('/').is_some_and(|it| it.0 != area))?;
+        let new = known
+            .get(device)
+            .filter(|new| new.split_once('/').is_some_and(|(its_area, _)| its_area != area))?;
         Some((old.to_owned(), (*new).to_owned()))
     });
     Ok(moved.collect())
@@ -272,15 +274,15 @@ impl Maker<'_> {
         names: &[String],
     ) -> Result<BTreeSet<String>, ProvisionError> {
         let mut all = BTreeSet::new();
-        for it in written {
-            let end = format!("/{it}");
+        for typed in written {
+            let end = format!("/{typed}");
             let theirs = names.iter().map(String::as_str).chain(self.ledger.names());
             let found: Vec<String> = theirs
-                .filter(|name| name == it || name.ends_with(&end))
+                .filter(|name| name == typed || name.ends_with(&end))
                 .map(str::to_owned)
                 .collect();
             if found.is_empty() {
-                return Err(ProvisionError::Unknown(it.clone()));
+                return Err(ProvisionError::Unknown(typed.clone()));
             }
             all.extend(found);
         }
@@ -308,7 +310,8 @@ impl Maker<'_> {
         write(&self.folder.join("ca.pem"), certificate.as_bytes(), Readers::All)?;
         let broker = self.folder.join(BROKER);
         let (names_file, believed_file) = (broker.join("names"), broker.join("programs.pem"));
-        let is = |file: &Path, text: &str| small_file::read_text(file).is_ok_and(|it| it == text);
+        let is =
+            |file: &Path, text: &str| small_file::read_text(file).is_ok_and(|there| there == text);
         let (written, believed) = (names.join("\n"), self.programs.certificate.clone());
         // Keys of programs from before they had an authority of their own are believed no more.
         let (renamed, other) = (!is(&names_file, &written), !is(&believed_file, &believed));
@@ -322,7 +325,7 @@ impl Maker<'_> {
             }
             let subject =
                 if name == BROKER { Subject::Broker(names) } else { Subject::Client(name) };
-            self.certificate(name, &subject, (&folder.join(name), PROGRAM_DAYS))?;
+            self.certificate(name, &subject, &folder.join(name), PROGRAM_DAYS)?;
             done.issued += 1;
         }
         write(&believed_file, believed.as_bytes(), Readers::All)?;
@@ -337,7 +340,7 @@ impl Maker<'_> {
             None if name.starts_with(STATIONS) => self.folder.join(&*account),
             None => self.folder.join("devices").join(&*account),
         };
-        self.certificate(name, &Subject::Client(&account), (&place, DEVICE_DAYS))?;
+        self.certificate(name, &Subject::Client(&account), &place, DEVICE_DAYS)?;
         let password = self.passwords.renew(&account)?;
         Ok(write(&beside(&place, "password"), password.as_bytes(), Readers::Owner)?)
     }
@@ -346,7 +349,8 @@ impl Maker<'_> {
         &mut self,
         name: &str,
         subject: &Subject,
-        (place, days): (&Path, i64),
+        place: &Path,
+        days: i64,
     ) -> Result<(), ProvisionError> {
         let when = Validity::days(self.now, days);
         let program = [GATEWAY, SELFTEST].contains(&name);

@@ -70,7 +70,7 @@ fn run_again_it_gives_new_names_theirs_and_leaves_all_else() {
     assert_eq!(run(&both, &order(), NOW).unwrap(), Done { issued: 1, left: 4, revoked: 0 });
     let after = content(folder.path());
     let changed: Vec<&String> =
-        before.keys().filter(|it| before.get(*it) != after.get(*it)).collect();
+        before.keys().filter(|name| before.get(*name) != after.get(*name)).collect();
     assert_eq!(
         changed,
         ["broker/crl.pem", "broker/passwords", "broker/programs-crl.pem", "issued.csv"]
@@ -104,7 +104,7 @@ fn an_id_that_the_broker_cannot_hold_gets_an_account_of_its_own() {
             assert!(made.contains_key(&format!("devices/{account}.{extension}")), "{name}");
         }
         let line = format!("{account}:$7$");
-        let has = made["broker/passwords"].lines().any(|it| it.starts_with(&line));
+        let has = made["broker/passwords"].lines().any(|account| account.starts_with(&line));
         assert!(has, "{name}");
         let rules = format!("user {account}\ntopic write standpipe/v1/{name}/telemetry\n");
         assert!(made["broker/acl"].contains(&rules), "{name}");
@@ -210,7 +210,8 @@ fn another_root_is_in_every_rule() {
     let other = Order { root: Some("town/fire".into()), ..order() };
     provision(folder.path(), &[], &other, NOW).unwrap();
     let acl = std::fs::read_to_string(folder.path().join("broker/acl")).unwrap();
-    let rules = acl.lines().filter(|it| it.starts_with("pattern ") || it.starts_with("topic "));
+    let rules =
+        acl.lines().filter(|rule| rule.starts_with("pattern ") || rule.starts_with("topic "));
     assert!(rules.clone().count() > 15);
     for rule in rules {
         assert!(rule.split(' ').nth(2).unwrap().starts_with("town/fire/"), "{rule}");
@@ -240,7 +241,7 @@ fn a_bridge_stays_follows_its_devices_and_is_taken_back() {
     };
     let ask = |name: &str, devices: &str| {
         let wanted = Wanted { name: name.into(), devices: devices.into() };
-        bridges::ask(folder.path(), &registry(), &wanted).map_err(|it| it.to_string())
+        bridges::ask(folder.path(), &registry(), &wanted).map_err(|fault| fault.to_string())
     };
     ask("lora", "H1, H3").unwrap();
     assert_eq!(run(order()), Done { issued: 4, left: 0, revoked: 0 });

@@ -248,7 +248,7 @@ fn the_incident_pages_once_and_ends_when_the_file_is_mended() {
     let running = start(config(town.folder.path()), town.clock.clone()).unwrap();
     assert_eq!(running.health.degraded.list(), []);
     running.stop();
-    assert_eq!(town.incidents().iter().filter(|it| it.0 == "open").count(), 0);
+    assert_eq!(town.incidents().iter().filter(|incident| incident.0 == "open").count(), 0);
 }
 
 #[test]
@@ -289,8 +289,8 @@ fn a_first_start_needs_no_device() {
 /// Every file of a folder, without what SQLite keeps beside its databases while they are open.
 fn files(folder: &std::path::Path) -> BTreeSet<String> {
     let names = std::fs::read_dir(folder).unwrap();
-    let names = names.map(|it| it.unwrap().file_name().into_string().unwrap());
-    names.filter(|it| !it.ends_with("-wal") && !it.ends_with("-shm")).collect()
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm")).collect()
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn a_backup_has_every_database_that_a_gateway_opens() {
     let config = config(&data);
     let store = config.store.path.clone();
     let running = start(config, Clock::new()).unwrap();
-    let all: BTreeSet<String> = Database::ALL.map(|it| it.name().to_owned()).into();
+    let all: BTreeSet<String> = Database::ALL.map(|database| database.name().to_owned()).into();
     let opened = files(&data);
     let made = MADE.into_iter().chain(["standpipe.db.lock"]).map(str::to_owned);
     let known = all.iter().cloned().chain(made).collect();

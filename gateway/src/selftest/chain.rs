@@ -41,23 +41,23 @@ pub(super) async fn test(
         receive_maximum: u16::MAX,
         will: Some(Will { topic: topic.clone(), payload: OFF.to_owned() }),
     };
-    let mut it =
+    let mut chain =
         Chain { link: Link::open(broker, &hello).await?, clock, own, seen: Seen::default() };
     let heard = |what| format!("{root}/stations/{station}/{what}");
-    it.link.subscribe(&["incidents/+", "presence"].map(heard))?;
-    it.until(ANSWER, |seen| seen.subscribed).await?;
-    it.say(&topic, OFF)?;
-    it.until(ANSWER, |seen| seen.confirmed == 1).await?;
+    chain.link.subscribe(&["incidents/+", "presence"].map(heard))?;
+    chain.until(ANSWER, |seen| seen.subscribed).await?;
+    chain.say(&topic, OFF)?;
+    chain.until(ANSWER, |seen| seen.confirmed == 1).await?;
     let sent = clock.instant();
-    it.say(&topic, ON)?;
-    it.seen.shown = None;
-    it.until(PATIENCE, |seen| seen.shown.is_some()).await?;
-    it.say(&topic, OFF)?;
-    if it.until(ANSWER, |seen| seen.confirmed == 3).await? {
-        it.link.close().await;
+    chain.say(&topic, ON)?;
+    chain.seen.shown = None;
+    chain.until(PATIENCE, |seen| seen.shown.is_some()).await?;
+    chain.say(&topic, OFF)?;
+    if chain.until(ANSWER, |seen| seen.confirmed == 3).await? {
+        chain.link.close().await;
     } // else the connection is dropped, and the broker says it for us
-    let took = it.seen.shown.map(|at| at.saturating_duration_since(sent));
-    Ok(Outcome { station: station.into(), took, terminal: it.seen.terminal })
+    let took = chain.seen.shown.map(|at| at.saturating_duration_since(sent));
+    Ok(Outcome { station: station.into(), took, terminal: chain.seen.terminal })
 }
 
 struct Chain<'a> {
@@ -129,10 +129,10 @@ impl Chain<'_> {
         let mut acks = Vec::new();
         while let Some(frame) = self.link.next_frame()? {
             match frame {
-                Frame::Publish(it) => {
-                    acks.extend((it.pkid > 0).then_some(it.pkid));
-                    let topic = String::from_utf8_lossy(it.topic);
-                    self.seen.message(&topic, it.payload, (&self.own, now));
+                Frame::Publish(publish) => {
+                    acks.extend((publish.pkid > 0).then_some(publish.pkid));
+                    let topic = String::from_utf8_lossy(publish.topic);
+                    self.seen.message(&topic, publish.payload, &self.own, now);
                 }
                 Frame::PubAck { receipt: Receipt::Taken, .. } => {
                     self.seen.confirmed += 1;
@@ -157,12 +157,12 @@ impl Chain<'_> {
 }
 
 impl Seen {
-    fn message(&mut self, topic: &str, payload: &[u8], (own, now): (&str, Instant)) {
+    fn message(&mut self, topic: &str, payload: &[u8], own: &str, now: Instant) {
         if topic.ends_with("/presence") {
             let presence = serde_json::from_slice::<Presence>(payload);
-            self.terminal = presence.is_ok_and(|it| it.online);
+            self.terminal = presence.is_ok_and(|presence| presence.online);
         } else if let Ok(shown) = serde_json::from_slice::<Shown>(payload)
-            && shown.device.is_some_and(|it| it.id == own)
+            && shown.device.is_some_and(|device| device.id == own)
             && shown.state != "closed"
         {
             self.shown.get_or_insert(now);
@@ -190,7 +190,7 @@ mod tests {
             ("no presence",  "s/t1/presence",    "",                                                    false, false),
         ] {
             let mut seen = Seen::default();
-            seen.message(topic, payload.as_bytes(), ("selftest-t1", now));
+            seen.message(topic, payload.as_bytes(), "selftest-t1", now);
             assert_eq!((seen.shown.is_some(), seen.terminal), (shown, terminal), "{story}");
         }
     }

@@ -72,21 +72,21 @@ mod tests {
     use std::time::Duration;
 
     /// As InfluxDB is given it.
-    fn line(it: &Outcome) -> String {
+    fn line(outcome: &Outcome) -> String {
         let mut out = String::new();
-        standpipe_series::influx::line::record(&mut out, &it.record(5)).unwrap();
+        standpipe_series::influx::line::record(&mut out, &outcome.record(5)).unwrap();
         out
     }
 
     #[test]
     fn an_outcome_is_a_point() {
-        let mut it =
+        let mut outcome =
             Outcome { station: "t1".into(), took: Some(Duration::from_millis(40)), terminal: true };
-        assert!(it.passed());
-        assert_eq!(line(&it), "selftest,station=t1 passed=1i,terminal=1i,seconds=0.04 5\n");
-        it.terminal = false;
-        assert_eq!(line(&it), "selftest,station=t1 passed=0i,terminal=0i,seconds=0.04 5\n");
-        (it.took, it.terminal) = (None, true);
-        assert_eq!(line(&it), "selftest,station=t1 passed=0i,terminal=1i 5\n");
+        assert!(outcome.passed());
+        assert_eq!(line(&outcome), "selftest,station=t1 passed=1i,terminal=1i,seconds=0.04 5\n");
+        outcome.terminal = false;
+        assert_eq!(line(&outcome), "selftest,station=t1 passed=0i,terminal=0i,seconds=0.04 5\n");
+        (outcome.took, outcome.terminal) = (None, true);
+        assert_eq!(line(&outcome), "selftest,station=t1 passed=0i,terminal=1i 5\n");
     }
 }

@@ -24,19 +24,15 @@ const ATTEMPTS: u32 = 3;
 const BETWEEN: Duration = Duration::from_secs(2);
 
 /// Tells whoever should know of these; answers the names of receivers that did not take it.
-pub async fn tell(
-    (webhooks, desk): (&[Webhook], &Desk),
-    failed: &[Outcome],
-    now: Ms,
-) -> Vec<Box<str>> {
+pub async fn tell(webhooks: &[Webhook], desk: &Desk, failed: &[Outcome], now: Ms) -> Vec<Box<str>> {
     let mut deaf = Vec::new();
     let Ok(callers) = callers(webhooks) else {
-        return webhooks.iter().map(|it| it.name.clone()).collect();
+        return webhooks.iter().map(|webhook| webhook.name.clone()).collect();
     };
     for (webhook, caller) in webhooks.iter().zip(&callers) {
-        let theirs = failed.iter().filter(|it| concerns(webhook, it));
+        let theirs = failed.iter().filter(|failure| concerns(webhook, failure));
         for outcome in theirs {
-            if !send(caller, (webhook, desk), &page(outcome, now)).await {
+            if !send(caller, webhook, desk, &page(outcome, now)).await {
                 deaf.push(webhook.name.clone());
                 break;
             }
@@ -65,7 +61,8 @@ struct Page {
 
 async fn send(
     caller: &Caller,
-    (webhook, desk): (&Webhook, &Desk),
+    webhook: &Webhook,
+    desk: &Desk,
     Page { id, at, body }: &Page,
 ) -> bool {
     for tried in 0..ATTEMPTS {
