@@ -19,7 +19,7 @@ use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_rules::wire::{Message, Parsed};
 use standpipe_shared::Reading;
 use standpipe_store::Quarantined;
-use standpipe_store::digests::News;
+use standpipe_store::digests::DigestNews;
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
@@ -190,7 +190,7 @@ pub enum Inbox {
         rev: u32,
     },
     /// Something became of daily digests.
-    Digest(News),
+    Digest(DigestNews),
     /// The broker keeps a device's settings.
     SettingsSent {
         /// Whose.

@@ -27,7 +27,7 @@ use standpipe_receivers::{
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page};
 use standpipe_shared::Severity;
-use standpipe_store::digests::News;
+use standpipe_store::digests::DigestNews;
 use standpipe_store::reader::OwedPage;
 use standpipe_store::{Reader, StoreError};
 use standpipe_words::cap::Earlier;
@@ -106,7 +106,7 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
     let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
     for it in owed.unwrap_or_default() {
         if !names.contains(&it.which.receiver) {
-            let news = News::GaveUp(it.which, setup.clock.now());
+            let news = DigestNews::GaveUp(it.which, setup.clock.now());
             setup.engine.send(Inbox::Digest(news)).await?;
         }
     }

@@ -113,5 +113,5 @@ pub async fn count(series: &dyn Series, device: &str, now: Ms) -> u64 {
     let (from, to) = (now - 24 * HOUR_MS, now + HOUR_MS);
     let (field, step_ms) = (Field::PressureKpa, HOUR_MS);
     let query = HistoryQuery { device: device.into(), field, from, to, step_ms };
-    series.history(query, now).await.unwrap().iter().map(|it| it.count).sum()
+    series.history(query, now).await.unwrap().iter().map(|point| point.count).sum()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use standpipe_machine::clock::Clock;
 use standpipe_store::Reader;
 use standpipe_store::accounts::{
-    Account, AccountError, AuditCode, Book, COMMAND_LINE, Role, fresh_password,
+    Account, AccountBook, AccountError, AuditCode, COMMAND_LINE, Role, fresh_password,
 };
 use standpipe_store::files::Database;
 use standpipe_store::views::stations::is_registered;
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Configuration(text));
     }
     let failed = |bad: AccountError| Failure::Failed(bad.to_string());
-    let mut book = Book::open(&Database::Accounts.place(path)).map_err(failed)?;
+    let mut book = AccountBook::open(&Database::Accounts.place(path)).map_err(failed)?;
     if let What::Add { station: Some(station), .. } = &args.what {
         registered(path, station)?;
     }
@@ -91,7 +91,11 @@ fn registered(store: &Path, station: &str) -> Result<(), Failure> {
     Err(Failure::Configuration(text))
 }
 
-fn done(book: &mut Book, what: &What, now: standpipe_rules::Ms) -> Result<String, AccountError> {
+fn done(
+    book: &mut AccountBook,
+    what: &What,
+    now: standpipe_rules::Ms,
+) -> Result<String, AccountError> {
     match what {
         What::List => {
             let line = |account: Account| {

@@ -6,7 +6,7 @@ use standpipe_config::Config;
 use standpipe_machine::clock::Clock;
 use standpipe_series::embedded::Embedded;
 use standpipe_store::Store;
-use standpipe_store::accounts::Book;
+use standpipe_store::accounts::AccountBook;
 use standpipe_store::files::Database;
 
 use super::daily::Daily;
@@ -78,7 +78,7 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
         let place = database.place(&store.path);
         match database {
             Database::Store => drop(Store::open(&place).map_err(|bad| failed(bad.into()))?),
-            Database::Accounts => drop(Book::open(&place).map_err(refused)?),
+            Database::Accounts => drop(AccountBook::open(&place).map_err(refused)?),
             Database::History => drop(Embedded::open(&place).map_err(refused)?),
         }
         super::say(&format!("restored: {}\n", place.display()));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use standpipe_series::influx::setup::{SetupError, Wanted, set_up};
+use standpipe_series::influx::setup::{SetupError, SetupPlan, set_up};
 use standpipe_series::{HOURLY_DAYS, RAW_DAYS};
 
 use super::Failure;
@@ -54,7 +54,7 @@ fn bucket(name: &str) -> Result<String, String> {
 /// # Errors
 /// [`Failure`].
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let wanted = Wanted {
+    let wanted = SetupPlan {
         url: args.url.clone(),
         org: args.org.clone(),
         bucket: args.bucket.clone(),

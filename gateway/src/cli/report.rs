@@ -8,7 +8,7 @@ use standpipe_store::accounts::Area;
 use standpipe_store::readers::Readers;
 use standpipe_web::api::town::Town;
 use standpipe_web::console::report_document;
-use standpipe_web::report::{Asked, Month, gather};
+use standpipe_web::report::{Month, ReportQuery, gather};
 
 use super::{Failure, config};
 
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
     let readers = Readers::new(path);
     let (station, month, zone) = (args.station.clone(), args.month, town.zone.clone());
-    let asked = Asked { seen: Area::All, station, month, zone };
+    let asked = ReportQuery { seen: Area::All, station, month, zone };
     let report = runtime
         .block_on(gather(&readers, asked, now))
         .map_err(|bad| Failure::Failed(bad.to_string()))?;

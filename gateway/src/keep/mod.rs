@@ -195,8 +195,9 @@ mod tests {
     use standpipe_rules::flow::FlowTest;
 
     use super::{KeepError, Parts, back_up, restore};
+    use standpipe_rules::incidents::Scope;
     use standpipe_store::accounts::{
-        Account, Accounts, Book, Job, Role, Token, Work, fresh_password,
+        Account, AccountBook, Accounts, Job, Role, Token, Work, WorkPlaces, fresh_password,
     };
     use standpipe_store::files::Database;
     use standpipe_store::{Store, StoreError};
@@ -250,7 +251,8 @@ mod tests {
         let token = token.to_owned();
         let known = accounts.with(move |book| book.token(&token, NOW)).await.unwrap();
         let audited = accounts.with(|book| book.audited(i64::MAX, 9)).await.unwrap();
-        let work = accounts.with(|book| book.work_of("H-1", ("", ""), 9)).await.unwrap();
+        let places = WorkPlaces { device: "H-1", zone: "", station: "" };
+        let work = accounts.with(move |book| book.work_of(places, 9)).await.unwrap();
         let known = known.map(|account| account.name);
         let audited: Vec<_> = audited.into_iter().map(|entry| entry.what).collect();
         // Asking is audited, too.
@@ -267,7 +269,7 @@ mod tests {
         std::fs::write(&config, "[mqtt]\nurl = \"mqtt://b\"\n").unwrap();
         drop(Store::open(&store).unwrap());
         // They stay open: the gateway goes on while it is backed up.
-        let mut book = Book::open(&Database::Accounts.place(&store)).unwrap();
+        let mut book = AccountBook::open(&Database::Accounts.place(&store)).unwrap();
         let (password, hash) = fresh_password().unwrap();
         book.add(&Account::new("chief", Role::Admin, None, NOW), &hash).unwrap();
         let (name, expires_at) = ("desk".into(), NOW + 1);
@@ -277,7 +279,7 @@ mod tests {
         book.audit(NOW, "chief", "account_add", "li officer").unwrap();
         let test = FlowTest { static_kpa: 420.0, residual_kpa: 300.0, flow_lps: 22.0 };
         let job = Job::FlowTest { test, note: "".into() };
-        book.worked(&Work::new(("device", "H-1"), 5, "li", job)).unwrap();
+        book.worked(&Work::new(&Scope::Device("H-1".into()), 5, "li", job)).unwrap();
         let parts = Parts { config: &config, store: &store };
         let kept = back_up(&parts, &at("out"), NOW).unwrap();
 

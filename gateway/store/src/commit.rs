@@ -33,16 +33,14 @@ pub struct Extras {
     pub quarantine: Vec<Quarantined>,
     /// How many messages were not understood, by the first reason of each.
     pub rejected: BTreeMap<&'static str, u32>,
-    /// Pages that were delivered.
     pub delivered: Vec<(Ulid, Ms)>,
-    /// Pages that were given up.
     pub gave_up: Vec<(Ulid, Ms)>,
     /// What stations' topics show.
     pub boards: Vec<(Box<str>, IncidentId, u32)>,
     /// What stations' topics show of announced work.
     pub bulletins: Vec<(Box<str>, u32)>,
     /// What became of daily digests.
-    pub digests: Vec<digests::News>,
+    pub digests: Vec<digests::DigestNews>,
     /// Up to where history has everything.
     pub series_block: Option<i64>,
     /// Up to where history has the trail and the ledger.
@@ -56,7 +54,7 @@ pub struct Extras {
 }
 
 impl Extras {
-    /// Whether there is nothing to keep.
+    /// Whether a commit would write nothing of it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lazy.is_empty()
@@ -74,29 +72,27 @@ impl Extras {
     }
 }
 
-/// What a commit came to.
+/// The result of a commit, for the engine.
 #[derive(Debug, Default)]
 pub struct Committed {
-    /// The newest log block.
+    /// The newest log block there is now.
     pub block: i64,
-    /// The newest event.
+    /// The newest event there is now.
     pub event: i64,
-    /// Something is owed to a station's topic.
+    /// A page waits for a station's topic.
     pub stations: bool,
-    /// Something is owed to a webhook.
+    /// A page or a digest waits for a webhook.
     pub webhooks: bool,
-    /// Something may be owed to a device.
+    /// Settings or a command may wait for a device.
     pub devices: bool,
-    /// The memories that were kept.
+    /// Devices whose memory was saved.
     pub saved: Vec<DeviceIx>,
 }
 
 /// What the writer knows without asking: true as of the last commit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Newest {
-    /// The newest log block.
     pub block: i64,
-    /// The newest event.
     pub event: i64,
     /// Up to where history has everything.
     pub series: i64,
@@ -150,8 +146,8 @@ impl Store {
             devices: changes.windows
                 || !changes.settings.is_empty()
                 || !changes.commands.is_empty(),
-            webhooks: changes.pages.iter().any(|it| !owed_station(&it.receiver))
-                || extras.digests.iter().any(digests::News::owes),
+            webhooks: changes.pages.iter().any(|page| !owed_station(&page.receiver))
+                || extras.digests.iter().any(digests::DigestNews::owes),
             saved,
         })
     }
@@ -188,7 +184,7 @@ fn passive_checkpoint(conn: &Connection) -> Result<(), StoreError> {
 /// The memories to keep, each once: those that must be, those of closed ledger rows, so that a
 /// replay can't close them again, and those that were dirty for long.
 fn saves(changes: &Changes, extras: &Extras) -> Vec<DeviceIx> {
-    let ledger = changes.ledger.iter().map(|it| &it.device);
+    let ledger = changes.ledger.iter().map(|row| &row.device);
     let mut all: Vec<_> = changes.save.iter().chain(ledger).chain(&extras.lazy).copied().collect();
     all.sort_unstable();
     all.dedup();
@@ -233,7 +229,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Gives back the devices whose conditions are others than those told before.
+    /// Returns the devices whose conditions differ from those of their last event.
     fn devices(
         &mut self,
         changes: &Changes,
@@ -293,10 +289,11 @@ impl Batch<'_> {
             rows::page(self.conn, page)?;
             self.event(page.at, "page", &rows::page_event(page))?;
         }
-        for it in &changes.presence {
-            rows::presence(self.conn, it)?;
-            let json = json!({"station": it.station, "online": it.online, "at": it.at});
-            self.event(it.at, "presence", &json.to_string())?;
+        for presence in &changes.presence {
+            rows::presence(self.conn, presence)?;
+            let json =
+                json!({"station": presence.station, "online": presence.online, "at": presence.at});
+            self.event(presence.at, "presence", &json.to_string())?;
         }
         if changes.book_meta {
             rows::meta_json(self.conn, "book", self.world.book.meta())?;
@@ -324,16 +321,16 @@ impl Batch<'_> {
         ixs.dedup();
         for ix in ixs {
             let Some(device) = world.registry().device(ix) else { continue };
-            if let Some(it) = world.orders().settings(ix) {
-                orders::settings(conn, ix, it)?;
+            if let Some(settings) = world.orders().settings(ix) {
+                orders::settings(conn, ix, settings)?;
             }
             let shown = world.orders().shown(ix, device);
             self.event(self.now, "device", &orders::settings_event(device, &shown))?;
         }
-        for it in &changes.commands {
-            orders::command(conn, it)?;
-            if let Some(device) = world.registry().device(it.device) {
-                self.event(self.now, "device", &orders::command_event(device, it))?;
+        for command in &changes.commands {
+            orders::command(conn, command)?;
+            if let Some(device) = world.registry().device(command.device) {
+                self.event(self.now, "device", &orders::command_event(device, command))?;
             }
         }
         if !changes.commands.is_empty() && world.clock_doubt().is_none() {
@@ -368,8 +365,8 @@ impl Batch<'_> {
         for news in &extras.digests {
             digests::write(self.conn, news)?;
         }
-        for it in &extras.quarantine {
-            rows::quarantine(self.conn, it)?;
+        for message in &extras.quarantine {
+            rows::quarantine(self.conn, message)?;
         }
         if !extras.quarantine.is_empty() {
             rows::quarantine_cut(self.conn)?;

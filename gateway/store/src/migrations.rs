@@ -17,7 +17,7 @@ const ALL: [&str; 8] = [
     include_str!("migrations/0008_codes.sql"),
 ];
 
-/// The newest layout.
+/// The layout that this version writes.
 pub const NEWEST: i64 = ALL.len() as i64;
 
 /// Brings a store to the newest layout.

@@ -20,13 +20,11 @@ const STATEMENTS: usize = 32;
 /// Why nothing could be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// SQLite could not do it.
     #[error("the store can't be read ({0})")]
     Store(#[from] rusqlite::Error),
     /// A row holds what this version can't read.
     #[error("the store has a row that can't be read ({0})")]
     Row(#[from] serde_json::Error),
-    /// The gateway is ending.
     #[error("the gateway is stopping")]
     Stopping,
 }
@@ -41,32 +39,32 @@ pub struct Readers {
 
 /// The running query of one request; dropped before its end, it stops the query.
 #[derive(Clone, Default)]
-struct Running(Arc<Mutex<State>>);
+struct RunningQuery(Arc<Mutex<QueryState>>);
 
 #[derive(Default)]
-enum State {
+enum QueryState {
     #[default]
     Waiting,
     Reading(InterruptHandle),
     Over,
 }
 
-struct StopOnDrop(Running);
+struct StopOnDrop(RunningQuery);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        if let State::Reading(query) = self.0.become_(State::Over) {
+        if let QueryState::Reading(query) = self.0.become_(QueryState::Over) {
             query.interrupt();
         }
     }
 }
 
-impl Running {
+impl RunningQuery {
     /// Sets the state and says what it was; once over, it stays over.
-    fn become_(&self, next: State) -> State {
+    fn become_(&self, next: QueryState) -> QueryState {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*state, State::Over) {
-            return State::Over;
+        if matches!(*state, QueryState::Over) {
+            return QueryState::Over;
         }
         std::mem::replace(&mut *state, next)
     }
@@ -90,7 +88,7 @@ impl Readers {
     {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| ReadError::Stopping)?;
-        let running = Running::default();
+        let running = RunningQuery::default();
         let stop = StopOnDrop(running.clone());
         let pool = self.clone();
         let done = tokio::task::spawn_blocking(move || {
@@ -104,20 +102,22 @@ impl Readers {
 
     fn run<T>(
         &self,
-        running: &Running,
+        running: &RunningQuery,
         query: impl FnOnce(&Connection) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = taken.map_or_else(|| self.open(), Ok)?;
-        if matches!(running.become_(State::Reading(connection.get_interrupt_handle())), State::Over)
-        {
+        if matches!(
+            running.become_(QueryState::Reading(connection.get_interrupt_handle())),
+            QueryState::Over
+        ) {
             return Err(ReadError::Stopping);
         }
         let transaction = connection.unchecked_transaction()?;
         let answer = query(&transaction);
         drop(transaction);
         // Nobody can interrupt this connection from here on, so that it may serve another.
-        let ours = !matches!(running.become_(State::Over), State::Over);
+        let ours = !matches!(running.become_(QueryState::Over), QueryState::Over);
         if ours && answer.is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         }

@@ -27,13 +27,12 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How often histograms are tidied, so that they do not grow unread.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
-/// Why the API is not served.
+/// Why the web server does not start, or ends.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Everybody could reach it, and nobody would have to sign in.
     #[error("a demonstration without accounts listens on {0}: listen on 127.0.0.1")]
     Open(SocketAddr),
-    /// The listener does not work.
     #[error("http can't be served ({0})")]
     Io(#[from] io::Error),
 }
@@ -81,7 +80,7 @@ async fn upkeep(metrics: &PrometheusHandle) {
     }
 }
 
-/// Every route there is.
+/// The routes of the API and the console, and what wraps them.
 fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
     let streams = Streams::new(api.store.clone(), api.events.clone(), stop);
     api::routes(&api, streams.clone())

@@ -1,7 +1,7 @@
 //! `cap`: CAP 1.2, for other alarm centres' programs. An alert refers to those about the same incident
 //! before it; a digest is no alert. The status says whether it is taken.
 
-use standpipe_words::cap::{Message, TYPE, document};
+use standpipe_words::cap::{CapMessage, TYPE, document};
 
 use crate::answer::{self, Answer};
 use crate::attempt::{About, Attempt};
@@ -34,7 +34,7 @@ impl ReceiverFormat for Cap {
                 return Err(Answer::Never { why });
             }
         }
-        let message = Message { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
+        let message = CapMessage { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
         let document = document(&attempt.incident()?, &message, attempt.desk);
         let request = http::signed_post(attempt, TYPE, document);
         let reply = http::exchange(request, attempt.clock).await?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use standpipe_rules::Ms;
 use standpipe_trust::Secret;
 use standpipe_words::digest::Room;
-use standpipe_words::message::Words;
+use standpipe_words::message::MessageText;
 
 use super::robot::{self, Code};
 use crate::answer::Answer;
@@ -38,7 +38,7 @@ impl ReceiverFormat for DingTalk {
     }
 }
 
-fn body(words: &Words) -> Value {
+fn body(words: &MessageText) -> Value {
     let text = words.lines.join("\n");
     json!({"msgtype": "text", "text": {"content": text}, "at": {"isAtAll": words.everybody}})
 }

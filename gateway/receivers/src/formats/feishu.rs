@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use standpipe_rules::Ms;
 use standpipe_trust::Secret;
 use standpipe_words::digest::Room;
-use standpipe_words::message::Words;
+use standpipe_words::message::MessageText;
 
 use super::robot::{self, Code};
 use crate::answer::Answer;
@@ -36,7 +36,7 @@ impl ReceiverFormat for Feishu {
     }
 }
 
-fn body(words: &Words, secret: Option<&Secret>, now: Ms) -> Value {
+fn body(words: &MessageText, secret: Option<&Secret>, now: Ms) -> Value {
     // A `<at …>` in a name would call people: only ours may.
     let text = words.lines.join("\n").replace('<', "＜");
     let call = if words.everybody { "\n<at user_id=\"all\">所有人</at>" } else { "" };

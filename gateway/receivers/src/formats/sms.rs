@@ -10,7 +10,7 @@ use reqwest::header::HeaderName;
 use standpipe_rules::plain;
 use standpipe_trust::Secret;
 use standpipe_words::digest::Room;
-use standpipe_words::message::Words;
+use standpipe_words::message::MessageText;
 
 use crate::answer::{self, Answer};
 use crate::attempt::Attempt;
@@ -139,7 +139,7 @@ enum Place {
 }
 
 /// Fills the templates.
-fn fill(sms: &Sms, secret: Option<&Secret>, (words, page_id): (&Words, &str)) -> Filled {
+fn fill(sms: &Sms, secret: Option<&Secret>, (words, page_id): (&MessageText, &str)) -> Filled {
     let values = [
         ("to", sms.to.join(",")),
         ("title", words.headline.clone()),

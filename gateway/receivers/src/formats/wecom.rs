@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use standpipe_words::digest::Room;
-use standpipe_words::message::Words;
+use standpipe_words::message::MessageText;
 
 use super::robot::{self, Code};
 use crate::answer::Answer;
@@ -30,7 +30,7 @@ impl ReceiverFormat for WeCom {
     }
 }
 
-fn body(words: &Words) -> Value {
+fn body(words: &MessageText) -> Value {
     let everybody: &[&str] = if words.everybody { &["@all"] } else { &[] };
     let text = words.lines.join("\n");
     json!({"msgtype": "text", "text": {"content": text, "mentioned_list": everybody}})

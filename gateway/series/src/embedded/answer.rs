@@ -9,18 +9,18 @@ use crate::question::Span;
 use crate::{HistoryError, HistoryPoint, HistoryQuery};
 
 /// What can go wrong on the way.
-enum Trouble {
+enum AnswerTrouble {
     Full(Full),
     Sqlite(rusqlite::Error),
 }
 
-impl From<Full> for Trouble {
+impl From<Full> for AnswerTrouble {
     fn from(full: Full) -> Self {
         Self::Full(full)
     }
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for AnswerTrouble {
     fn from(bad: rusqlite::Error) -> Self {
         Self::Sqlite(bad)
     }
@@ -47,8 +47,8 @@ pub(super) fn answer(
     })();
     match found {
         Ok(()) => Ok(fold.finish()),
-        Err(Trouble::Full(full)) => Err(full.of(query)),
-        Err(Trouble::Sqlite(bad)) => {
+        Err(AnswerTrouble::Full(full)) => Err(full.of(query)),
+        Err(AnswerTrouble::Sqlite(bad)) => {
             Err(HistoryError::Unavailable(format!("history.db: {bad}: try again").into()))
         }
     }
@@ -65,7 +65,7 @@ fn raw(
     field: Field,
     span: Span,
     fold: &mut Fold,
-) -> Result<(), Trouble> {
+) -> Result<(), AnswerTrouble> {
     let name = field.as_str();
     let mut select = conn.prepare_cached(&format!(
         "SELECT ts, {name} FROM raw
@@ -84,12 +84,12 @@ fn hourly(
     field: Field,
     span: Span,
     fold: &mut Fold,
-) -> Result<(), Trouble> {
+) -> Result<(), AnswerTrouble> {
     let mut select = conn.prepare_cached(
         "SELECT hour, min, mean, max, count FROM hourly
          WHERE device = ?1 AND field = ?2 AND hour >= ?3 AND hour < ?4 ORDER BY hour",
     )?;
-    let place = Field::ALL.iter().position(|it| *it == field);
+    let place = Field::ALL.iter().position(|known| *known == field);
     let mut rows = select.query(params![device, place, span.from, span.to])?;
     while let Some(row) = rows.next()? {
         fold.add(HistoryPoint {

@@ -95,7 +95,7 @@ fn put(fold: &mut Fold, sums: BTreeMap<Ms, Sum>, query: &HistoryQuery) -> Result
 
 /// A long span in pieces.
 fn pieces(span: Option<Span>) -> impl Iterator<Item = Span> {
-    let (from, to) = span.map_or((0, 0), |it| (it.from, it.to));
+    let (from, to) = span.map_or((0, 0), |span| (span.from, span.to));
     let mut next = from;
     std::iter::from_fn(move || {
         let from = next;
@@ -137,7 +137,7 @@ fn steps(bucket: &str, query: &HistoryQuery, span: Span, step_ms: Ms) -> String 
 fn hourly(bucket: &str, query: &HistoryQuery, span: Span) -> String {
     let field = query.field.as_str();
     let names = ["min", "mean", "max", "count"]
-        .map(|it| format!("r._field == \"{field}_{it}\""))
+        .map(|fold| format!("r._field == \"{field}_{fold}\""))
         .join(" or ");
     format!(
         "{}\n  |> filter(fn: (r) => {names})\n  |> group(columns: [\"_field\"], mode: \"except\")\n  \
@@ -192,8 +192,8 @@ fn read(rows: &influxdb2::api::query::QueryTableIter) -> Result<BTreeMap<Ms, Sum
     let mut sums = BTreeMap::new();
     let mut rows = rows.result();
     while let Some(row) = rows.next()? {
-        let number = |key| row.values.get(key).and_then(|it| it.f64());
-        let Some(ts) = row.values.get("t").and_then(|it| it.i64()) else { continue };
+        let number = |key| row.values.get(key).and_then(|value| value.f64());
+        let Some(ts) = row.values.get("t").and_then(|value| value.i64()) else { continue };
         let sum: &mut Sum = sums.entry(ts / NS_A_MS).or_insert(Sum::NONE);
         if let (Some(min), Some(mean), Some(max), Some(count)) =
             (number("min"), number("mean"), number("max"), number("count"))
@@ -202,7 +202,7 @@ fn read(rows: &influxdb2::api::query::QueryTableIter) -> Result<BTreeMap<Ms, Sum
             continue;
         }
         let Some(v) = number("v") else { continue };
-        match row.values.get("result").and_then(|it| it.string()).as_deref() {
+        match row.values.get("result").and_then(|value| value.string()).as_deref() {
             Some("min") => sum.min = sum.min.min(v),
             Some("max") => sum.max = sum.max.max(v),
             Some("sum") => sum.sum += v,

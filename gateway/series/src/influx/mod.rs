@@ -3,7 +3,7 @@
 //! Here: bodies of lines, and what becomes of them (deploy/FILES.md). What a line looks like is in
 //! `line.rs`, and its beginning, made once for a device, in `heads.rs`; what one answer of the server
 //! means is in `verdict.rs`, questions are in `flux.rs`, what rolls hours up is in `hourly.rs`, an
-//! InfluxDB is made ready in `setup.rs`, when to try again is in `pump.rs`.
+//! InfluxDB is made ready in `setup.rs`, retries are in `pump.rs`.
 //!
 //! Lines are written here and not by the client, whose writer escapes wrongly and sends one HTTP
 //! chunk a point. The client hides the headers of an answer, `Retry-After` among them: once
@@ -66,7 +66,6 @@ const REFUSED_BYTES: usize = 4_096;
 pub struct Settings {
     /// `http://host:8086` or `https://…`, without a path.
     pub url: Box<str>,
-    /// The organisation.
     pub org: Box<str>,
     /// A token that may read and write both buckets.
     pub token: Box<str>,
@@ -91,12 +90,10 @@ impl From<&standpipe_config::Influx> for Settings {
 /// Why these settings cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSettings {
-    /// Not an address.
     #[error(
         "`{0}` is no address of InfluxDB: use http://host:8086 or https://host, without a path"
     )]
     Url(Box<str>),
-    /// TLS could not be set up.
     #[error("no HTTP client: {0}: check the machine's TLS set-up")]
     Client(Box<str>),
 }
@@ -113,9 +110,9 @@ pub struct Influx {
     authorization: HeaderValue,
     bucket: Box<str>,
     gzip: bool,
-    /// The last attempt came to nothing.
+    /// The last attempt failed: the next one goes by [`Self::probe`].
     away: AtomicBool,
-    /// When it last took something.
+    /// When it last took a body, Unix ms.
     taken_at: AtomicI64,
     /// Of the devices written so far; the lock is held while a body is put together.
     heads: Mutex<Heads>,
@@ -208,7 +205,7 @@ impl Influx {
         Ok(written)
     }
 
-    /// Sends one body.
+    /// Sends one body, by the client or, after a failure, directly.
     async fn send(
         &self,
         lines: &str,
@@ -248,8 +245,8 @@ impl Influx {
             .body(body);
         let answer = request.send().await.map_err(|bad| verdict::network(&bad))?;
         let status = answer.status();
-        let after = answer.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok());
-        let after = after.and_then(|it| retry_after(it, now));
+        let after = answer.headers().get(RETRY_AFTER).and_then(|header| header.to_str().ok());
+        let after = after.and_then(|seconds| retry_after(seconds, now));
         let text = answer.text().await.map_err(|bad| verdict::network(&bad))?;
         verdict::of_answer(status, &text, after)
     }
@@ -360,9 +357,9 @@ fn record_lines(records: &[Record], all: &mut Written) -> String {
 fn halves(lines: &str) -> Option<(&str, &str)> {
     let middle = lines.len() / 2;
     let bytes = lines.as_bytes();
-    let before = bytes.get(..middle)?.iter().rposition(|it| *it == b'\n').map(|at| at + 1);
+    let before = bytes.get(..middle)?.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
     let after = || {
-        let at = bytes.get(middle..)?.iter().position(|it| *it == b'\n')? + middle + 1;
+        let at = bytes.get(middle..)?.iter().position(|byte| *byte == b'\n')? + middle + 1;
         (at < lines.len()).then_some(at)
     };
     lines.split_at_checked(before.or_else(after)?)
@@ -383,7 +380,7 @@ fn address(url: &str) -> Option<reqwest::Url> {
 
 fn loopback(address: &reqwest::Url) -> bool {
     let host = address.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -439,7 +436,7 @@ mod tests {
 
     #[test]
     fn a_refused_line_names_its_device() {
-        let it = refused("hydrant,device=H-7,station=S x=1 5\n", "because");
-        assert_eq!((&*it.device, &*it.point), ("H-7", "hydrant,device=H-7,station=S x=1 5"));
+        let line = refused("hydrant,device=H-7,station=S x=1 5\n", "because");
+        assert_eq!((&*line.device, &*line.point), ("H-7", "hydrant,device=H-7,station=S x=1 5"));
     }
 }

@@ -5,8 +5,8 @@
 //! | 204 | taken |
 //! | 422 | taken but for the points it dropped: older than the retention, or of another type |
 //! | 400 naming points, 413 | the whole body refused: halve it until the bad points are alone |
-//! | 401, 403, 404, any other 4xx | a person has to correct something: ask again, slowly |
-//! | 429, 5xx, no answer | not now: wait and send it again |
+//! | 401, 403, 404, any other 4xx | a person has to correct something: retry, slowly |
+//! | 429, 5xx, no answer | not now: wait, then retry |
 
 use std::time::Duration;
 
@@ -92,10 +92,11 @@ pub(super) fn network(bad: &reqwest::Error) -> SeriesError {
 /// The `message` of an answer, or its beginning.
 fn message(text: &str) -> Box<str> {
     #[derive(serde::Deserialize)]
-    struct Said {
+    struct ErrorBody {
         message: String,
     }
-    let text = serde_json::from_str(text).map_or_else(|_| text.to_owned(), |it: Said| it.message);
+    let text = serde_json::from_str(text)
+        .map_or_else(|_| text.to_owned(), |answer: ErrorBody| answer.message);
     let one_line = text.trim().replace(['\n', '\r'], " ");
     beginning(&one_line, SHOWN).into()
 }
@@ -105,8 +106,10 @@ fn message(text: &str) -> Box<str> {
 fn dropped(why: &str) -> Dropped {
     let points = ["dropped=", "dropped "]
         .iter()
-        .filter_map(|it| why.split_once(it))
-        .filter_map(|(_, rest)| rest.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok())
+        .filter_map(|before| why.split_once(before))
+        .filter_map(|(_, rest)| {
+            rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+        })
         .next()
         .unwrap_or(1);
     if why.contains("retention policy") {
@@ -147,7 +150,7 @@ mod tests {
             (429, "slow down",                  Err("InfluxDB answers 429 Too Many Requests: slow down: look at its log")),
             (503, "starting",                   Err("InfluxDB answers 503 Service Unavailable: starting: look at its log")),
         ] {
-            let said = verdict(status, message).map_err(|it| it.to_string());
+            let said = verdict(status, message).map_err(|error| error.to_string());
             assert_eq!(said, expected.map_err(str::to_owned), "{status} {message}");
         }
         assert!(matches!(verdict(429, ""), Err(SeriesError::Retry { .. })));

@@ -9,13 +9,13 @@ use super::{all, first, json, station_name};
 use crate::accounts::Area;
 use crate::readers::ReadError;
 
-/// Incidents on the board.
+/// Incidents on one board at most.
 const ROWS: u32 = 200;
 
 /// What is open: how many incidents in all, and the worst.
 #[derive(Clone, Debug)]
 pub struct OpenIncidents {
-    /// How many there are.
+    /// All of them, also beyond `worst`.
     pub total: u32,
     /// The worst of them, worst first, at most 200.
     pub worst: Vec<BoardRow>,
@@ -24,7 +24,6 @@ pub struct OpenIncidents {
 /// An incident, and where it is in words.
 #[derive(Clone, Debug)]
 pub struct BoardRow {
-    /// The incident.
     pub incident: WireIncident,
     /// What its station is called (its id, where it has no row); empty of a device that nobody
     /// registered.

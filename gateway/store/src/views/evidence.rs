@@ -19,7 +19,7 @@ use crate::readers::ReadError;
 /// Detectors of the same building that are named at most.
 const OTHERS: u32 = 50;
 
-/// What was looked up.
+/// What an incident's page shows of it beside the incident itself.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     /// The incident's device, where it has one that has a row.
@@ -28,7 +28,7 @@ pub struct Evidence {
     pub heard_at: Option<Ms>,
     /// What is remembered of it; `None`: nothing that this version can read.
     pub memory: Option<Memory>,
-    /// What stations are called, by id.
+    /// Names of stations, by id.
     pub names: HashMap<String, String>,
     /// Other detectors of the building that are in alarm: name and floor.
     pub others: Vec<(String, String)>,
@@ -43,15 +43,14 @@ pub struct Evidence {
 /// A hydrant, and what is remembered of it.
 #[derive(Clone, Debug)]
 pub struct HydrantRow {
-    /// The registry's row.
     pub device: Device,
-    /// What is remembered of it.
+    /// What the rules remember of it.
     pub memory: Memory,
     /// Whether announced work takes it out of service now.
     pub out_of_service: bool,
 }
 
-/// Looks it up. What an incident names may be looked at by whoever may look at the incident.
+/// Reads it. Who may see an incident may see everything that the incident names.
 ///
 /// # Errors
 /// [`ReadError`].

@@ -72,7 +72,7 @@ pub struct Status {
     pub boot: Option<u32>,
     /// Version of its firmware.
     pub firmware: Option<String>,
-    /// Its model.
+    /// Its model, as it says.
     pub model: Option<String>,
     /// Why it started: `power_on`, `watchdog`, …
     pub reset: Option<String>,

@@ -155,7 +155,7 @@ pub async fn cap(
     let (number, sent) = (format!("{}.{}", incident.id, incident.rev), incident.updated_at);
     let first = Earlier { id: format!("{}.1", incident.id), sent: incident.opened_at };
     let earlier: &[Earlier] = if incident.rev > 1 { &[first] } else { &[] };
-    let message = cap::Message { id: &number, sent, earlier };
+    let message = cap::CapMessage { id: &number, sent, earlier };
     let town = &api.town;
     let desk = Desk { zone: town.zone.clone(), url: town.url.clone(), language: town.language };
     let document = cap::document(&incident, &message, &desk);

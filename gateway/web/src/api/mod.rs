@@ -70,7 +70,7 @@ pub struct ApiState {
     pub store: Readers,
     /// The engine, to be asked.
     pub engine: EngineHandle,
-    /// History.
+    /// Readings as charts and exports ask for them.
     pub history: Arc<dyn Series>,
     /// What each part says of itself.
     pub health: Arc<Health>,

@@ -28,7 +28,7 @@ const SILENT: Say =
 const UNLOCK: Say = say("Turn the sound on", "开启声音");
 const MAIN: Say = say("Pages", "页面");
 
-/// Whether a page is for somebody.
+/// Whether the navigation shows a page to somebody.
 type OpenTo = fn(&Who) -> bool;
 
 /// Where one can go, in order, and who can.
@@ -169,17 +169,17 @@ pub fn plain(lang: Lang, title: &str, content: &Markup) -> Markup {
 }
 
 /// A sign for a severity: its shape says it without its colour.
-pub fn sign(it: Severity) -> Markup {
-    let path = match it {
+pub fn sign(severity: Severity) -> Markup {
+    let path = match severity {
         Severity::Fire => "M12 2 L23 21 H1 Z M11 9 h2 v6 h-2 Z M11 17 h2 v2 h-2 Z",
         Severity::Critical => "M12 1 L23 12 L12 23 L1 12 Z M11 6 h2 v8 h-2 Z M11 16 h2 v2 h-2 Z",
         Severity::Warning => "M3 3 H21 V21 H3 Z M11 6 h2 v8 h-2 Z M11 16 h2 v2 h-2 Z",
         Severity::Notice => "M12 2 A10 10 0 1 1 11.9 2 Z M11 6 h2 v2 h-2 Z M11 10 h2 v8 h-2 Z",
     };
-    shape(it.as_str(), path)
+    shape(severity.as_str(), path)
 }
 
-/// A shape of 24 × 24.
+/// A drawing of 24 × 24, one path.
 pub fn shape(class: &str, path: &str) -> Markup {
     html! {
         svg class={ "sign " (class) } viewBox="0 0 24 24" aria-hidden="true" {

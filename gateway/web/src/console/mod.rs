@@ -62,7 +62,7 @@ pub fn report_document(town: &Town, report: &Report) -> String {
     reports::document(text::Lang::usual(town.language), &town.zone, report)
 }
 
-/// Every page there is.
+/// The route of every page.
 pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
     let live = Router::new().route("/live", get(stream::page)).with_state(streams);
     let inside = Router::new()
@@ -115,11 +115,11 @@ async fn guard(State(api): State<Arc<ApiState>>, mut request: Request, next: Nex
             next.run(request).await
         }
         Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => {
-            // What a script asks for is told plainly, so that it can say so on its page.
+            // A script gets a plain status, so that it can say so on its page.
             if request.headers().contains_key(view::LIVE) || request.uri().path() == "/live" {
                 return StatusCode::UNAUTHORIZED.into_response();
             }
-            let path = request.uri().path_and_query().map_or("/", |it| it.as_str());
+            let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
             Redirect::to(&format!("/login?next={}", view::escaped(path))).into_response()
         }
         Err(problem) => view::Oops::from(problem).into_response(),

@@ -1,5 +1,5 @@
-//! Why something was refused, in the visitor's words. What programs are told stays in English, in
-//! `api::problem` and `accounts`; here it is said to people, with what they can do on a page.
+//! Why something was refused, in the visitor's words. The answers to programs stay in English, in
+//! `api::problem` and `accounts`; here it is worded for people, with what they can do on a page.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -38,7 +38,7 @@ impl From<&Problem> for Refused {
 }
 
 impl Refused {
-    /// The page that tells it.
+    /// A page that says what was refused, and why.
     pub fn page(&self, lang: Lang) -> Response {
         let title = lang.of_say(title(self.status));
         let content = html! {
@@ -99,14 +99,14 @@ fn missing(lang: Lang, what: Thing, id: &str) -> String {
     lang.of_say(words).replace("{what}", name).replace("{id}", id)
 }
 
-fn plain(it: &Refused) -> Say {
-    match it.status {
+fn plain(refused: &Refused) -> Say {
+    match refused.status {
         // Somebody whose page is older than their session, or who comes from elsewhere.
-        StatusCode::FORBIDDEN if it.code == Code::NoProof => say(
+        StatusCode::FORBIDDEN if refused.code == Code::NoProof => say(
             "This page is too old to be sent, or the form is not ours. Open the page again and repeat it.",
             "页面已过期，或表单并非来自本系统。请重新打开页面后再试。",
         ),
-        StatusCode::FORBIDDEN if it.code == Code::LoopbackOnly => say(
+        StatusCode::FORBIDDEN if refused.code == Code::LoopbackOnly => say(
             "This is a demonstration: its pages are open to this machine only.",
             "这是演示环境，页面仅限本机访问。",
         ),
@@ -227,8 +227,8 @@ mod tests {
             (AccountError::Password(3), "has 10 to", "现为 3 个"),
             (AccountError::LastAdmin("root".into()), "“root” is the last", "“root”是最后"),
         ] {
-            assert!(account(EN, &error).is_some_and(|it| it.contains(en)), "{en}");
-            assert!(account(ZH, &error).is_some_and(|it| it.contains(zh)), "{zh}");
+            assert!(account(EN, &error).is_some_and(|words| words.contains(en)), "{en}");
+            assert!(account(ZH, &error).is_some_and(|words| words.contains(zh)), "{zh}");
         }
         assert_eq!(account(ZH, &AccountError::TooNew(9)), None, "no fault of theirs");
     }
