@@ -66,6 +66,12 @@ fn numbers_that_leap_are_counted() {
     let mut drill = Drill::hydrant();
     drill.run("00:00:01 #1/1 temp_c=1\n00:00:02 #1/90000 temp_c=1\n00:00:03 #1/90001 temp_c=1\n00:00:04 #1/2 temp_c=1\n00:00:05 #1/3 temp_c=1");
     assert_eq!(drill.out.counts.seq_jumps, 2, "once for each run");
+    let mut drill = Drill::hydrant();
+    drill.run("00:00:01 #0/30000 temp_c=1\n00:00:02 #0/5 temp_c=1\n00:00:03 #0/30001 temp_c=1");
+    assert_eq!(ledger(&mut drill), [(0, [3, 3, 0, 0, 0])], "a single number begins no run");
+    let mut drill = Drill::hydrant();
+    drill.run("00:00:01 #1/1 temp_c=1\n00:00:02 #1/90000 temp_c=1\n00:00:03 #2/1 temp_c=1\n00:00:04 #2/90001 temp_c=1");
+    assert_eq!(drill.out.counts.seq_jumps, 2, "a run begins and goes on in one boot");
 }
 
 #[test]
@@ -165,6 +171,7 @@ fn a_number_stands_before_or_after_those_that_came() {
         assert_eq!(came.order(number), order, "{number:?}");
     }
     assert_eq!(door(&[]).order(Some((1, 1))), Order::Unclear, "the first one");
+    assert_eq!(door(&[(1, 98), (1, 100)]).order(Some((1, 98))), Order::Unclear, "it came");
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn trust_is_the_first_that_holds() {
         ("one dry",            "00:00:00 pressure_kpa=300\n00:01:00 pressure_kpa=0",                   "00:01:00",     Unconfirmed, Some(Why::OneLowReading)),
         ("one between",        "00:00:00 pressure_kpa=300\n00:01:00 pressure_kpa=149.9",               "00:01:00",     Unconfirmed, Some(Why::OneLowReading)),
         ("the second is good", "00:00:00 pressure_kpa=100\n00:01:00 pressure_kpa=150",                 "00:01:00",     Ok,          None),
+        ("the one before is at the clear limit", "00:00:00 pressure_kpa=150\n00:01:00 pressure_kpa=145", "00:01:00", Unconfirmed, Some(Why::OneLowReading)),
         ("at the minimum",     "00:00:00 pressure_kpa=145\n00:01:00 pressure_kpa=140",                 "00:01:00",     Ok,          None),
         ("after a low one",    "00:00:00 pressure_kpa=100\n00:00:20 pressure_kpa=140",                 "00:00:20",     Ok,          None),
         ("the second is low",  "00:00:00 pressure_kpa=145\n00:01:00 pressure_kpa=139.9",               "00:01:00",     Unconfirmed, Some(Why::LowReadings)),

@@ -93,6 +93,16 @@ proptest! {
         let (one, two) = (heard(1, &message, T0, print), heard(1, &other, T0, other_print));
         prop_assert!(one.0.is_disjoint(&two.0));
     }
+
+    #[test]
+    fn the_bytes_of_a_fire_are_part_of_its_id(
+        (message, print, _) in alarm_of(FIRES.to_vec()),
+        other in any::<u128>(),
+    ) {
+        prop_assume!(print != other);
+        let (one, two) = (heard(1, &message, T0, print), heard(1, &message, T0, other));
+        prop_assert!(one.0.is_disjoint(&two.0));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the broker had kept, who may act, and what cannot be read.
 
 use super::*;
+use crate::detect::Trust;
 
 const KEPT: Arrived = Arrived { at: T0, retained: true, print: 7 };
 
@@ -99,11 +100,13 @@ fn what_is_retained_is_never_live() {
         storage: None,
     };
     world.step(&status(false, None), KEPT, &mut out);
+    world.step(&status(false, Some(7)), KEPT, &mut out);
+    assert!(out.settings.is_empty(), "a will does not say what runs");
     world.step(&status(true, None), KEPT, &mut out);
     assert_eq!(world.summary(s).heard_at, None);
     assert_eq!(world.watch.memory(s).unwrap().interval_s, Some(30));
     world.step(&presence("T"), KEPT, &mut out);
-    assert_eq!(out.counts.retained, 4, "a terminal's presence is kept so that it is known");
+    assert_eq!(out.counts.retained, 5, "a terminal's presence is kept so that it is known");
 
     world.step(&alarm("S", Condition::Smoke, true), T0 + 1, &mut out);
     let incident = out.pages[0].incident;
@@ -366,4 +369,19 @@ fn one_whose_number_was_lost_and_that_is_delivered_again_confirms_nothing() {
         let found = world.summary(H).conditions & Condition::NoWater.bit() != 0;
         assert!(!found, "{behind} ms behind, numbered at first: {numbered}");
     }
+}
+
+#[test]
+fn one_of_equal_content_whose_number_was_lost_is_as_fresh_as_it_says() {
+    let (mut world, mut out) = world();
+    for n in 0..4_u8 {
+        let mut reading = Reading { boot: Some(1), numbers_lost: true, ..Reading::default() };
+        reading.values.set(Field::PressureKpa, 300.0).unwrap();
+        let (area, device) = ("town".into(), "H".into());
+        let message = Message::Telemetry { area, device, readings: vec![reading] };
+        world.step(&message, T0 + Ms::from(n) * 60_000, &mut out);
+    }
+    let now = world.summary(H);
+    assert_eq!((now.measured_at, now.heard_at), (Some(T0 + 180_000), Some(T0 + 180_000)));
+    assert_eq!(world.watch.hydrant(H, T0 + 200_000).unwrap().trust, Trust::Ok);
 }
