@@ -174,3 +174,49 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
     let asked = gateway.get(&format!("digest?day={day}&station=t-1"));
     assert_eq!(asked["day"], day);
 }
+
+/// Stopped while a digest is on its way: what is answered soon came once, what is not comes again.
+#[test]
+fn a_digest_that_is_on_its_way_when_the_gateway_stops_is_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Broker::start(dir.path());
+    let store = dir.path().join("gateway/store.db");
+    let slow = |pause: u64| {
+        let (tell, came) = std::sync::mpsc::channel();
+        let end = WebhookEnd::saying(move |n, it| {
+            tell.send(is_digest(it)).unwrap();
+            std::thread::sleep(Duration::from_millis(if n == 0 { pause } else { 0 }));
+            ("200 OK".to_owned(), String::new())
+        });
+        (end, came)
+    };
+    let ((prompt, prompt_came), (late, late_came)) = (slow(350), slow(3_000));
+    let config = [
+        section("prompt", "json", &prompt.url, "severities = ['notice']"),
+        section("late", "json", &late.url, "severities = ['notice']"),
+        "[digest]\nat = '00:00'".to_owned(),
+    ];
+    let files = (town::stations(2), town::devices(24, 6, 900));
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let mut gateway = Gateway::start(dir.path(), &url, (&files.0, &files.1), &config.concat());
+    let terminal = Station::connect(broker.port, "+");
+    terminal.publish("standpipe/v1/t-1/H-1/status", true, &json!({"online": false}));
+    gateway.incident("a notice", SOON, |it| it["severity"] == "notice");
+    wait_for("the first day", SOON, || told(&store));
+    gateway.kill();
+    move_a_day(&store);
+    gateway.start_again();
+
+    for came in [&prompt_came, &late_came] {
+        assert_eq!(came.recv_timeout(SOON), Ok(true), "a digest, not yet answered");
+    }
+    gateway.signal("TERM");
+    wait_for("the gateway to stop", SOON, || gateway.ended());
+    assert_eq!(owed(&store), 1, "the prompt answer was heard, the late one was not");
+    gateway.start_again();
+    let (other, again) = (late.hear(), late.hear());
+    assert_eq!(again.headers["idempotency-key"], other.headers["idempotency-key"]);
+    wait_for("every digest to be taken", SOON, || (owed(&store) == 0).then_some(()));
+    let (_once, twice) = (prompt.hear(), prompt.next(Duration::from_millis(1)));
+    assert!(twice.is_none(), "{twice:?}");
+}

@@ -35,7 +35,7 @@ use words::{Colour, Page, Summary, Teller};
 
 /// What is logged without `RUST_LOG`: the demonstration tells its own story, and its broker calls
 /// every goodbye an error.
-pub const LOG: &str = "warn,rumqttd=off";
+pub const LOG: &str = "warn,rumqttd=off,standpipe_transport::limit=off";
 /// Tried first when no port is asked for.
 const USUAL_PORT: u16 = 8080;
 /// MQTT connections of the town.

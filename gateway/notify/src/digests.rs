@@ -42,6 +42,11 @@ impl Digests {
         landed
     }
 
+    /// Whether [`Self::landed`] will come to an end.
+    pub const fn is_on_its_way(&self) -> bool {
+        self.flight.is_some()
+    }
+
     /// Whether one may be sent now.
     pub fn may(&self, now: Instant) -> bool {
         self.flight.is_none() && self.resume.is_none_or(|it| it <= now)
@@ -124,8 +129,9 @@ mod tests {
         let start = Instant::now();
         assert!(it.may(start));
         it.take_off(Box::pin(std::future::ready((one.clone(), later(None)))));
-        assert!(!it.may(start), "one at a time");
+        assert!(!it.may(start) && it.is_on_its_way(), "one at a time");
         let landed = it.landed().await;
+        assert!(!it.is_on_its_way());
         assert_eq!(it.settle(landed, 2_000, start), None, "tried again");
         assert!(!it.may(start) && it.may(start + Duration::from_secs(1)), "after a while");
         let wait = Some(Asked::Unwell(Duration::from_secs(90)));

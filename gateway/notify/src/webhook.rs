@@ -210,12 +210,15 @@ impl Task {
         }
     }
 
-    /// Waits a moment for the answers to what is on its way: a page whose receipt is heard before
-    /// the gateway stops is not sent a second time after it.
+    /// Waits a moment for the answers to what is on its way: a page or a digest whose receipt is heard
+    /// before the gateway stops is not sent a second time after it.
     async fn hear_last_answers(&mut self) -> Result<(), Unavailable> {
         let answers = async {
-            while let Some(landed) = self.flights.next().await {
-                self.landed(landed).await?;
+            while !self.flights.is_empty() || self.digests.is_on_its_way() {
+                tokio::select! {
+                    Some(landed) = self.flights.next() => self.landed(landed).await?,
+                    landed = self.digests.landed() => self.digest_landed(landed).await?,
+                }
             }
             Ok(())
         };

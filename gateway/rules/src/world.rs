@@ -11,6 +11,7 @@ mod clock;
 mod tests;
 #[cfg(test)]
 mod town;
+mod unreadable;
 
 use std::collections::BTreeMap;
 
@@ -496,39 +497,6 @@ impl World {
         }
         self.doubt_ends_with_its_incident(out);
         done
-    }
-
-    /// An alarm came that cannot be read. It says nothing of what its device measures, and is no
-    /// sign of life: nothing of it was understood.
-    fn unreadable(
-        &mut self,
-        (area, device): (&str, Option<&str>),
-        said: Said,
-        arrived: Arrived,
-        out: &mut Changes,
-    ) {
-        let subject = match device {
-            Some(device) => Subject::Device(self.watch.known((area, device), out)),
-            None => Subject::Topic(said.topic.clone()),
-        };
-        let device = device.map(Box::from);
-        let print = arrived.print;
-        self.book.because(device.map(|device| Cause {
-            device,
-            print,
-            ts: None,
-            boot: None,
-            seq: None,
-        }));
-        let (watch, book) = (&self.watch, &mut self.book);
-        view(watch, |view| book.unreadable(view, (subject, said), arrived, out));
-        self.book.because(None);
-    }
-
-    fn unreadable_may_come_again(&mut self, device: &str, out: &mut Changes) {
-        if let Some(ix) = self.registry().find(device) {
-            self.book.unreadable_may_come_again(&Subject::Device(ix), out);
-        }
     }
 
     /// A page was confirmed.

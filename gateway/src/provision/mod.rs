@@ -34,15 +34,13 @@ use ledger::{Ledger, Standing};
 use passwords::Passwords;
 use standpipe_machine::private_file::{Readers, write};
 use standpipe_machine::small_file;
-use standpipe_rules::registry::{Device, Registry};
+use standpipe_rules::registry::{Device, RESERVED_AREAS, Registry};
 use standpipe_rules::selftest::SELFTEST;
 use standpipe_rules::{DAY_MS, Ms};
 use standpipe_shared::ROOT;
 
 use self::bridges::Bridge;
 
-/// Areas that would be something else in a topic.
-const RESERVED: [&str; 3] = ["stations", "gateway", SELFTEST];
 /// What a station's name begins with.
 const STATIONS: &str = "stations/";
 /// The largest of the files that were made before, bytes: a line for each of a million devices.
@@ -141,7 +139,7 @@ pub struct Done {
 pub fn devices(registry: &Registry) -> Result<Vec<String>, ProvisionError> {
     let name = |device: &Device| {
         let area = registry.township(&device.station);
-        if RESERVED.contains(&area) {
+        if RESERVED_AREAS.contains(&area) {
             let (device, area) = (device.id.to_string(), area.to_owned());
             return Err(ProvisionError::Area { device, area });
         }

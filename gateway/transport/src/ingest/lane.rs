@@ -9,6 +9,7 @@ use standpipe_engine::Came;
 use standpipe_engine::feed::{Event, Incoming, Source};
 use standpipe_engine::source::{Facts, Receipt};
 use standpipe_machine::clock::Stamp;
+use standpipe_machine::limits::MAX_PACKET;
 use standpipe_rules::wire;
 use standpipe_rules::wire::decoder::{Decoder, Parameters, Raw};
 use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
@@ -178,6 +179,13 @@ impl LaneSource {
                 "{} lane: the broker forgot the session, and with it what it held for us: switch \
                  its persistence on",
                 self.lane.as_str()
+            );
+        }
+        if self.epoch == 1 && self.lane == Lane::Alarm && link.loses_large_packets() {
+            warn!(
+                target: "standpipe_transport::limit",
+                "the broker takes packets of more than {MAX_PACKET} bytes, and drops them for us without \
+                 a word, alarms too: have it refuse them, with mosquitto `max_packet_size {MAX_PACKET}`"
             );
         }
         // Even when the broker has the session: the root may be another than it was then.

@@ -2,7 +2,7 @@
 
 use standpipe_shared::Kind;
 
-use super::super::{Device, Level, Registry};
+use super::super::{Device, Level, RESERVED_AREAS, Registry};
 use super::{File, Import, write_devices, write_stations};
 
 const STATIONS: &str = "\
@@ -134,6 +134,23 @@ fn stations_are_looked_for_unless_their_file_was_not_understood() {
     assert_eq!(told_of(Some(b"id,name,level,parent,lat,lon\n")), missing);
     let bad_header = told_of(Some(b"id,name,level,parent,lat\nd,D,district,,1\n"));
     assert_eq!(bad_header, "stations.csv:1: lon: no such column: name it in the first line\n");
+}
+
+/// A detector of the area `selftest` would be deaf on some topics, and what tests stations could speak for
+/// it.
+#[test]
+fn no_station_is_called_what_topics_of_our_own_begin_with() {
+    for id in RESERVED_AREAS {
+        let row =
+            format!("id,name,level,parent,lat,lon\n{id},S,township,,1,1\n{id}s,T,township,,1,1\n");
+        let bad = format!(
+            "stations.csv:2: id = `{id}`: reserved, topics begin with it: give the station another id\n"
+        );
+        assert_eq!(
+            told(&read(row.as_bytes(), b"id,kind,name,station,zone,profile,lat,lon,address\n")),
+            bad
+        );
+    }
 }
 
 #[test]
