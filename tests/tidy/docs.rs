@@ -6,14 +6,19 @@ use super::{none, read, sources};
 
 /// Where every doc comment says more than the name below it; the other crates follow.
 const DOCS_SAY_MORE: &[&str] = &[
+    "firmware/",
+    "gateway/config/",
     "gateway/demo/",
     "gateway/machine/",
     "gateway/notify/",
     "gateway/receivers/",
     "gateway/series/",
+    "gateway/src/",
     "gateway/transport/",
     "gateway/trust/",
     "gateway/words/",
+    "shared/",
+    "tests/",
 ];
 /// Words that say nothing by themselves.
 const EMPTY_WORDS: [&str; 10] = ["the", "a", "an", "its", "this", "of", "and", "it", "is", "s"];
