@@ -23,14 +23,14 @@ use standpipe_tests::{now, town, wait_for};
 const SECRET: &str = "SEC-of-the-robot";
 const OK: &str = r#"{"errcode":0,"errmsg":"ok","code":0,"msg":"success"}"#;
 
-struct Night {
+struct AlertNight {
     gateway: Gateway,
     terminal: Station,
     dir: tempfile::TempDir,
     _broker: Broker,
 }
 
-impl Night {
+impl AlertNight {
     fn begin(webhooks: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Broker::start(dir.path());
@@ -139,7 +139,7 @@ fn robots_get_signed_messages_and_one_that_had_too_many_gets_it_again() {
         section("fei", "feishu", &feishu.url, "secret_file = 'secret'"),
         section("wrong", "feishu", &wrong.url, "secret_file = 'token'"),
     ];
-    let night = Night::begin(&webhooks.concat());
+    let night = AlertNight::begin(&webhooks.concat());
     night.alarm("S-3", "smoke");
     let incident = night.incident();
 
@@ -171,7 +171,7 @@ fn robots_get_signed_messages_and_one_that_had_too_many_gets_it_again() {
 #[test]
 fn a_fire_is_sent_before_what_waits_and_keeps_its_share_of_the_minute() {
     let robot = WebhookEnd::saying(|_, _| ("200 OK".to_owned(), OK.to_owned()));
-    let night = Night::begin(&section("ding", "dingtalk", &robot.url, ""));
+    let night = AlertNight::begin(&section("ding", "dingtalk", &robot.url, ""));
     // Each an incident of its own, and none of a zone's.
     for n in 1..=24 {
         night.alarm(&format!("H-{n}"), "tamper");
@@ -208,7 +208,7 @@ fn a_text_message_is_as_its_service_wants_it() {
             headers = ['Content-Type: application/x-www-form-urlencoded']\nbody = 'm={title}&to={to}'",
         ),
     ];
-    let night = Night::begin(&webhooks.concat());
+    let night = AlertNight::begin(&webhooks.concat());
     night.alarm("S-3", "smoke");
     let incident = night.incident();
     let (first, again) = (service.hear(), service.hear());
@@ -238,7 +238,7 @@ fn a_letter_arrives_at_a_real_mail_server() {
     wait_for("the mail server", Duration::from_secs(10), || {
         std::net::TcpStream::connect(("127.0.0.1", port)).ok()
     });
-    let night = Night::begin(&section(
+    let night = AlertNight::begin(&section(
         "mail",
         "mail",
         &format!("smtp://127.0.0.1:{port}"),
@@ -298,7 +298,7 @@ fn between<'a>(document: &'a str, tag: &str) -> &'a str {
 fn a_fire_is_a_valid_cap_alert_and_the_next_page_updates_it() {
     let centre = WebhookEnd::start(|_| "204 No Content".to_owned());
     let config = "steps = [1, 2, 3]\n[escalation.fire]\nstep2_s = 2\nstep3_s = 4\nrepeat_s = 0";
-    let night = Night::begin(&section("centre", "cap", &centre.url, config));
+    let night = AlertNight::begin(&section("centre", "cap", &centre.url, config));
     for n in 1..=6 {
         let reading = json!({"pressure_kpa": 300 + n, "ts": now()});
         night.terminal.publish(&format!("standpipe/v1/t-1/H-{n}/telemetry"), false, &reading);
@@ -362,7 +362,7 @@ fn a_fire_is_a_valid_cap_alert_and_the_next_page_updates_it() {
 fn what_check_says_is_what_happens() {
     let desk = WebhookEnd::start(|_| "204 No Content".to_owned());
     let config = "role = 'chief'\n[escalation.fire]\nstep2_s = 1\nstep3_s = 2\nrepeat_s = 2";
-    let night = Night::begin(&section("chief", "json", &desk.url, config));
+    let night = AlertNight::begin(&section("chief", "json", &desk.url, config));
     let check = |words: &[&str]| standpipe(&night.dir.path().join("gateway"), words);
     let ask = ["--device", "S-3", "--condition", "smoke"];
     let said = check(&ask);

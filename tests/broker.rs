@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use standpipe::provision::account::account;
-use standpipe::provision::authority::{Authority, Subject, Validity};
+use standpipe::provision::authority::{Authority, CertificateSubject, Validity};
 use standpipe_tests::deployed::{DEVICES, Deployed, STATIONS, provision};
 use standpipe_tests::gateway::Gateway;
 use standpipe_tests::now;
@@ -178,7 +178,7 @@ fn whoever_is_not_known_is_not_let_in() {
         Secure::connect(broker.ports[0], &authority, login).err()
     };
     let issue = |authority: &Authority, when| {
-        let made = authority.issue(&Subject::Client("t1/H1"), when).unwrap();
+        let made = authority.issue(&CertificateSubject::Client("t1/H1"), when).unwrap();
         Login::Certificate(made.certificate.into_bytes(), made.key.into_bytes())
     };
     let ours = Authority::open(&broker.key("authority"), now()).unwrap();

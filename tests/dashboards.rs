@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use standpipe_series::influx::hourly::tasks;
 use standpipe_tests::broker::Broker;
 use standpipe_tests::client::Client;
-use standpipe_tests::dashboards::{Dashboard, Question, Span, about, all, replaced};
+use standpipe_tests::dashboards::{
+    Dashboard, DashboardQuestion, QuestionSpan, about, all, replaced,
+};
 use standpipe_tests::gateway::{Gateway, program};
-use standpipe_tests::influx::{Influx, Row};
+use standpipe_tests::influx::{Influx, InfluxRow};
 use standpipe_tests::provisioning::{self, Datasources, Providers, Rules};
 use standpipe_tests::shape::unshowable;
 use standpipe_tests::{grafana, http, instant, now, wait_for};
@@ -185,10 +187,10 @@ fn rfc3339(ms: i64) -> String {
     jiff::Timestamp::from_second(ms.div_euclid(1_000)).unwrap().to_string()
 }
 
-fn span(days: i64) -> Span {
+fn span(days: i64) -> QuestionSpan {
     // As wide as a screen.
     let window = days * DAY / 1_000;
-    Span {
+    QuestionSpan {
         start: rfc3339(now() - days * DAY),
         stop: rfc3339(now() + 1_000),
         window: format!("{window}ms"),
@@ -196,7 +198,7 @@ fn span(days: i64) -> Span {
 }
 
 /// A town whose history is filled, whose gateway runs, and in which something happened.
-struct Town {
+struct DashboardTown {
     influx: Influx,
     _broker: Broker,
     gateway: Gateway,
@@ -204,7 +206,7 @@ struct Town {
     dir: tempfile::TempDir,
 }
 
-impl Town {
+impl DashboardTown {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let influx = Influx::bare(dir.path());
@@ -248,7 +250,7 @@ impl Town {
 
 #[test]
 fn every_question_of_every_dashboard_is_answered_well_and_soon() {
-    let town = Town::start();
+    let town = DashboardTown::start();
     let (influx, dir) = (&town.influx, town.dir.path());
     let [admin, gateway, grafana] = ["admin", "gateway", "grafana"].map(|name| token(dir, name));
     let until = now() / (15 * MINUTE) * 15 * MINUTE;
@@ -284,7 +286,7 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
     what_is_told_is_so(&ask);
     let mut slowest = (Duration::ZERO, String::new());
     let mut faults = Vec::new();
-    let mut time = |question: &Question, flux: &str| -> Vec<Row> {
+    let mut time = |question: &DashboardQuestion, flux: &str| -> Vec<InfluxRow> {
         let started = instant();
         let rows = ask(flux);
         let took = started.elapsed();
@@ -311,7 +313,7 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
                 let flux = question.flux.clone();
                 time(&question, &flux).iter().filter_map(|row| row.get("_value").cloned()).collect()
             });
-            let mut answers: BTreeMap<usize, Vec<Vec<Row>>> = BTreeMap::new();
+            let mut answers: BTreeMap<usize, Vec<Vec<InfluxRow>>> = BTreeMap::new();
             for question in dashboard.questions() {
                 let flux = about(&replaced(&question.flux, &variables), &span);
                 assert!(!flux.contains("${") && !flux.contains("v."), "{}: {flux}", question.of);
@@ -342,12 +344,13 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
 }
 
 /// Of the town above, the numbers that a wrong query would have wrong.
-fn what_is_told_is_so(ask: &dyn Fn(&str) -> Result<Vec<Row>, String>) {
+fn what_is_told_is_so(ask: &dyn Fn(&str) -> Result<Vec<InfluxRow>, String>) {
     let files = all();
     let file = |name: &str| files.iter().find(|dashboard| dashboard.name == name).unwrap();
-    let columns = |rows: Vec<Row>, names: &[&str]| -> Vec<String> {
-        let row =
-            |row: &Row| names.iter().map(|name| row[*name].clone()).collect::<Vec<_>>().join(" ");
+    let columns = |rows: Vec<InfluxRow>, names: &[&str]| -> Vec<String> {
+        let row = |row: &InfluxRow| {
+            names.iter().map(|name| row[*name].clone()).collect::<Vec<_>>().join(" ")
+        };
         rows.iter().map(row).collect()
     };
     let places = "from(bucket: \"standpipe\") |> range(start: -2d) |> filter(fn: (r) => \
@@ -371,7 +374,7 @@ fn what_is_told_is_so(ask: &dyn Fn(&str) -> Result<Vec<Row>, String>) {
 }
 
 /// Questions about 30 days that read what was measured, of one hydrant or detector.
-fn long_questions() -> Vec<Question> {
+fn long_questions() -> Vec<DashboardQuestion> {
     let variables = [
         ("device", "H-0"),
         ("near", "(H-1|H-2)"),
@@ -384,7 +387,7 @@ fn long_questions() -> Vec<Question> {
         .iter()
         .flat_map(Dashboard::questions)
         .filter(|question| question.flux.contains("standpipe_1h"))
-        .map(|question| Question {
+        .map(|question| DashboardQuestion {
             flux: about(&replaced(&question.flux, &variables), &span(30)),
             ..question
         })
@@ -392,13 +395,13 @@ fn long_questions() -> Vec<Question> {
 }
 
 /// Why an answer is none; what a panel needs of its answers is in `shape.rs`.
-fn misshapen(question: &Question, rows: &[Row]) -> Option<String> {
-    let number = |row: &Row, name: &str| {
+fn misshapen(question: &DashboardQuestion, rows: &[InfluxRow]) -> Option<String> {
+    let number = |row: &InfluxRow, name: &str| {
         row.get(name).is_some_and(|value| value.parse::<f64>().is_ok_and(f64::is_finite))
     };
     let timed =
-        |row: &Row| row.get("_time").is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok());
-    let every = |good: &dyn Fn(&Row) -> bool| rows.iter().all(good);
+        |row: &InfluxRow| row.get("_time").is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok());
+    let every = |good: &dyn Fn(&InfluxRow) -> bool| rows.iter().all(good);
     match question.shown.as_str() {
         "timeseries" | "stat" | "table" | "geomap" => None,
         "rule" => (!every(&|row| timed(row) && number(row, "_value")))
@@ -414,9 +417,9 @@ fn misshapen(question: &Question, rows: &[Row]) -> Option<String> {
 }
 
 /// The questions of the alert rules.
-fn rules() -> Vec<Question> {
+fn rules() -> Vec<DashboardQuestion> {
     let rules = provisioning::read::<Rules>("alerting/rules.yaml").groups.remove(0).rules;
-    let question = |rule: &provisioning::Rule| Question {
+    let question = |rule: &provisioning::Rule| DashboardQuestion {
         of: rule.uid.clone(),
         shown: "rule".into(),
         panel: None,

@@ -14,7 +14,7 @@ use standpipe_tests::{now, town, wait_for};
 
 const SECRET: &str = "SEC-of-the-desk";
 const SOON: Duration = Duration::from_secs(20);
-/// Longer than the longest pause of whoever sends what is owed.
+/// Longer than the longest pause between two retries of a digest.
 const QUIET: Duration = Duration::from_secs(8);
 const OK: &str = r#"{"errcode":0,"errmsg":"ok"}"#;
 
@@ -40,7 +40,7 @@ fn move_a_day(store: &Path) {
     db.execute("UPDATE meta SET value = ?1 WHERE key = 'digest'", [digest.to_string()]).unwrap();
 }
 
-fn owed(store: &Path) -> i64 {
+fn queued(store: &Path) -> i64 {
     let db = rusqlite::Connection::open(store).unwrap();
     let sql = "SELECT count(*) FROM digest WHERE delivered_at IS NULL AND gave_up_at IS NULL";
     db.query_row(sql, (), |row| row.get(0)).unwrap()
@@ -101,7 +101,7 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
     let notice = gateway.incident("a notice", SOON, |incident| incident["severity"] == "notice");
     assert_eq!(notice["station"], "t-1", "{notice}");
     wait_for("the first day", SOON, || told(&store));
-    assert_eq!(owed(&store), 0, "the day a gateway first knows digests is over");
+    assert_eq!(queued(&store), 0, "the day a gateway first knows digests is over");
 
     gateway.kill();
     move_a_day(&store);
@@ -133,7 +133,7 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
         while let Some(posted) = desk.next(Duration::from_millis(1)) {
             again.push(posted);
         }
-        (owed(&store) == 0).then_some(())
+        (queued(&store) == 0).then_some(())
     });
     again.retain(is_digest);
     assert!(!again.is_empty(), "it is tried again");

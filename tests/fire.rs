@@ -5,19 +5,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use standpipe_tests::broker::Broker;
 use standpipe_tests::gateway::Gateway;
-use standpipe_tests::station::{Shown, Station};
+use standpipe_tests::station::{ShownIncident, Station};
 use standpipe_tests::{now, town};
 
 const SOON: Duration = Duration::from_secs(5);
 
-struct Night {
+struct FireNight {
     broker: Broker,
     gateway: Gateway,
     terminal: Station,
     _dir: tempfile::TempDir,
 }
 
-impl Night {
+impl FireNight {
     fn begin(more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Broker::start(dir.path());
@@ -47,7 +47,7 @@ impl Night {
         }
     }
 
-    fn page(&self, what: &str, station: &str) -> Shown {
+    fn page(&self, what: &str, station: &str) -> ShownIncident {
         self.terminal
             .wait(what, SOON, |shown| shown.station == station && shown.body["page_id"].is_string())
     }
@@ -55,7 +55,7 @@ impl Night {
 
 #[test]
 fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
-    let night = Night::begin("");
+    let night = FireNight::begin("");
     night.present();
     night.hydrants(300.0);
     std::thread::sleep(Duration::from_millis(500));
@@ -135,13 +135,13 @@ fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
 
 #[test]
 fn nobody_answers_and_it_goes_up() {
-    let night = Night::begin("[escalation.fire]\nstep2_s = 2\nstep3_s = 4\nrepeat_s = 30");
+    let night = FireNight::begin("[escalation.fire]\nstep2_s = 2\nstep3_s = 4\nrepeat_s = 30");
     night.present();
     night.says("S-1", "alarm", json!({"condition": "heat", "active": true}));
     let first = night.page("step 1", "t-1");
     let second = night.page("step 2", "t-2");
     let third = night.page("step 3", "district");
-    let after = |shown: &Shown| (shown.at - first.at) as f64 / 1_000.0;
+    let after = |shown: &ShownIncident| (shown.at - first.at) as f64 / 1_000.0;
     assert!((1.5..4.0).contains(&after(&second)), "{} s", after(&second));
     assert!((3.5..6.0).contains(&after(&third)), "{} s", after(&third));
     let paged: Vec<String> = night.terminal.pages().into_iter().map(|page| page.2).collect();
@@ -154,7 +154,7 @@ fn nobody_answers_and_it_goes_up() {
 
 #[test]
 fn an_absent_station_does_not_wait() {
-    let night = Night::begin("");
+    let night = FireNight::begin("");
     night.terminal.present("t-2");
     std::thread::sleep(Duration::from_millis(300));
     night.says("S-1", "alarm", json!({"condition": "smoke", "active": true}));
@@ -165,7 +165,7 @@ fn an_absent_station_does_not_wait() {
 
 #[test]
 fn a_stranger_s_fire_goes_to_the_district() {
-    let night = Night::begin("");
+    let night = FireNight::begin("");
     night.says("NEW-1", "alarm", json!({"condition": "smoke", "active": true, "temp_c": "hot"}));
     let page = night.page("the district's page", "district");
     assert_eq!(page.body["device"]["id"], "NEW-1");
@@ -177,10 +177,10 @@ fn a_stranger_s_fire_goes_to_the_district() {
 
 #[test]
 fn low_water_is_paged_once_and_cleared_after_a_restart() {
-    let mut night = Night::begin("");
+    let mut night = FireNight::begin("");
     night.present();
     let start = now() - 300_000;
-    let says = |night: &Night, offset: i64, kpa: f64| {
+    let says = |night: &FireNight, offset: i64, kpa: f64| {
         let body = json!({"ts": start + offset, "pressure_kpa": kpa});
         night.terminal.publish("standpipe/v1/t-1/H-3/telemetry", false, &body);
     };

@@ -48,7 +48,7 @@ const H1: Identity<'_> = Identity {
 };
 
 /// One device in a town, and the town's broker and gateway.
-struct Town {
+struct BoardTown {
     modem: Modem,
     transmitter: Transmitter,
     board: Board,
@@ -64,7 +64,7 @@ struct Town {
     dir: tempfile::TempDir,
 }
 
-impl Town {
+impl BoardTown {
     /// Everything runs but the board, which is off.
     fn begin(identity: &Identity<'_>) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -239,7 +239,7 @@ fn numbers(readings: &[Value]) -> Vec<(u64, u64)> {
 
 #[test]
 fn a_hydrant_s_night() {
-    let mut town = Town::begin(&H1);
+    let mut town = BoardTown::begin(&H1);
     town.board.on();
 
     eprintln!("step: power on");
@@ -358,7 +358,7 @@ fn a_hydrant_s_night() {
 
 #[test]
 fn a_detector_gets_hot() {
-    let mut town = Town::begin(&Identity { device: "S-1", kind: Kind::Smoke, ..H1 });
+    let mut town = BoardTown::begin(&Identity { device: "S-1", kind: Kind::Smoke, ..H1 });
     town.board.on();
     town.board.temperature(25.0);
     let birth = town.born(0);
@@ -375,7 +375,7 @@ fn a_detector_gets_hot() {
 
 #[test]
 fn a_task_that_hangs_is_bitten_and_the_birth_says_so() {
-    let mut town = Town::begin(&Identity { hang_s: 2, ..H1 });
+    let mut town = BoardTown::begin(&Identity { hang_s: 2, ..H1 });
     town.board.on();
     let birth = town.born(0);
     assert_eq!(birth["reset"], "power_on", "{birth}");
@@ -388,7 +388,7 @@ fn a_task_that_hangs_is_bitten_and_the_birth_says_so() {
 
 #[test]
 fn bad_wires_stop_nothing() {
-    let mut town = Town::begin(&H1);
+    let mut town = BoardTown::begin(&H1);
     town.board.on();
     let boot = town.born(0)["boot"].clone();
     town.set();
@@ -457,7 +457,7 @@ fn bad_wires_stop_nothing() {
 
 #[test]
 fn a_corrupt_eeprom_is_started_over_and_an_unknown_name_is_not_guessed() {
-    let mut town = Town::begin(&H1);
+    let mut town = BoardTown::begin(&H1);
     town.board.on();
     let birth = town.born(0);
     assert_eq!(birth["storage"], "fresh", "{birth}");

@@ -24,12 +24,12 @@ const FIRES: usize = 20;
 
 /// Readings of every hydrant, without a pause, until told to stop. They count from 1, and no two of a
 /// hydrant were measured at one moment: by that history knows them apart.
-struct Load {
+struct ReadingLoad {
     going: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<Vec<i64>>,
 }
 
-impl Load {
+impl ReadingLoad {
     fn start(port: u16) -> Self {
         let going = Arc::new(AtomicBool::new(true));
         let on = Arc::clone(&going);
@@ -161,7 +161,7 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
     let broker = Broker::start(dir.path());
     let files = (town::stations(2), town::devices(HYDRANTS, FIRES, 60));
     let mut gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
-    let load = Load::start(broker.port);
+    let load = ReadingLoad::start(broker.port);
     let client = Client::connect(broker.port, "fires");
     for n in 1..=FIRES {
         let fire = json!({"boot": 1, "seq": 1, "condition": "smoke", "active": true}).to_string();
@@ -219,14 +219,14 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
 }
 
 /// A deployed broker, a gateway on it, the stations' terminals, and somebody to be paged.
-struct Site {
+struct KeepSite {
     broker: Deployed,
     gateway: Gateway,
     end: WebhookEnd,
     _dir: tempfile::TempDir,
 }
 
-impl Site {
+impl KeepSite {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Deployed::start(dir.path());
@@ -278,7 +278,7 @@ impl Site {
 
 #[test]
 fn the_self_test_measures_the_chain_and_is_no_incident_to_anybody() {
-    let site = Site::start();
+    let site = KeepSite::start();
     let told = site.test();
     assert_eq!(told.0, Some(0), "{told:?}");
     for station in ["d", "t1", "t2", "c1"] {
@@ -320,7 +320,7 @@ fn the_self_test_measures_the_chain_and_is_no_incident_to_anybody() {
 
 #[test]
 fn the_self_test_pages_when_a_terminal_is_gone_and_when_the_gateway_is() {
-    let mut site = Site::start();
+    let mut site = KeepSite::start();
     site.terminal("t2", false);
     let told = site.test();
     assert_eq!(told.0, Some(1), "{told:?}");
@@ -344,7 +344,7 @@ fn the_self_test_pages_when_a_terminal_is_gone_and_when_the_gateway_is() {
 
 #[test]
 fn a_self_test_that_is_killed_leaves_no_alarm_behind() {
-    let site = Site::start();
+    let site = KeepSite::start();
     // Its alarm is shown elsewhere: the test of t1 waits for it in vain.
     let astray = json!({"kind": "smoke", "station": "t2", "name": "astray", "address": "",
         "profile": "smoke_site", "lat": 29.4, "lon": 106.5});

@@ -15,14 +15,14 @@ const SOON: Duration = Duration::from_secs(10);
 const HOUR_MS: i64 = 3_600_000;
 
 /// Two hydrants and two detectors of township t-1, and its terminal.
-struct Site {
+struct MaintenanceSite {
     terminal: Station,
     gateway: Gateway,
     broker: Broker,
     _dir: TempDir,
 }
 
-impl Site {
+impl MaintenanceSite {
     fn start() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let broker = Broker::start(dir.path());
@@ -72,7 +72,7 @@ impl Site {
 
 #[test]
 fn a_planned_shut_off_mutes_its_hydrant_until_it_is_overrun() {
-    let mut site = Site::start();
+    let mut site = MaintenanceSite::start();
     let until = now() + 8_000;
     let announced = site.announces(&json!({"what": "maintenance", "device": "H-1", "until": until,
         "conditions": ["no_water", "low_pressure"], "by": "Li", "note": "new valve"}));
@@ -102,7 +102,7 @@ fn a_planned_shut_off_mutes_its_hydrant_until_it_is_overrun() {
 
 #[test]
 fn work_that_is_done_early_is_withdrawn() {
-    let site = Site::start();
+    let site = MaintenanceSite::start();
     let until = now() + HOUR_MS;
     let announced = site.announces(&json!({"what": "maintenance", "zone": "z-0", "until": until,
         "conditions": ["no_water"]}));
@@ -119,7 +119,7 @@ fn work_that_is_done_early_is_withdrawn() {
 
 #[test]
 fn a_station_is_told_which_hydrants_it_loses_and_when_they_are_back() {
-    let mut site = Site::start();
+    let mut site = MaintenanceSite::start();
     let onlooker = Client::connect(site.broker.port, "onlooker");
     onlooker.subscribe("standpipe/v1/stations/+/maintenance");
     let until = now() + HOUR_MS;
@@ -148,7 +148,7 @@ fn a_station_is_told_which_hydrants_it_loses_and_when_they_are_back() {
 
 #[test]
 fn a_walk_test_is_limited_to_where_it_is_announced() {
-    let site = Site::start();
+    let site = MaintenanceSite::start();
     let until = now() + HOUR_MS;
     site.announces(&json!({"what": "walk_test", "device": "S-1", "until": until, "by": "Li"}));
     site.alarm("S-1", "smoke");
@@ -165,7 +165,7 @@ fn a_walk_test_is_limited_to_where_it_is_announced() {
 
 #[test]
 fn an_exercise_is_paged_marked_and_over_and_no_real_fire_is_missed_for_it() {
-    let mut site = Site::start();
+    let mut site = MaintenanceSite::start();
     let ask = json!({"device": "S-1", "minutes": 10, "by": "Li", "note": "night shift"});
     let (status, exercise) = site.gateway.post("exercises", &ask);
     assert_eq!((status, &exercise["what"]), (201, &json!("exercise")), "{exercise}");
@@ -195,7 +195,7 @@ fn an_exercise_is_paged_marked_and_over_and_no_real_fire_is_missed_for_it() {
 
 #[test]
 fn what_cannot_be_announced_is_refused_in_words() {
-    let site = Site::start();
+    let site = MaintenanceSite::start();
     let until = now() + HOUR_MS;
     for (path, body, words) in [
         (

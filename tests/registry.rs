@@ -15,16 +15,16 @@ const SOON: Duration = Duration::from_secs(20);
 const MANY: usize = 3_000;
 
 /// A township whose gateway has taken in its registry once.
-struct Town {
+struct RegistryTown {
     gateway: Gateway,
     terminal: Station,
-    /// As they were good.
+    /// What stood in the file while it was good.
     devices: String,
     _broker: Broker,
     _dir: tempfile::TempDir,
 }
 
-impl Town {
+impl RegistryTown {
     fn begin() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Broker::start(dir.path());
@@ -100,7 +100,7 @@ fn with_row(devices: &str, row: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_gateway_with_a_registry_starts_whatever_its_files_say_and_tells_until_they_are_mended() {
-    let mut town = Town::begin();
+    let mut town = RegistryTown::begin();
     assert_eq!((town.ready()["degraded"].clone(), town.incidents().len()), (json!([]), 0));
     assert!(town.metric().ends_with(" 0"));
     let devices = town.devices.clone();
@@ -158,7 +158,7 @@ fn a_gateway_with_a_registry_starts_whatever_its_files_say_and_tells_until_they_
 
 #[test]
 fn a_person_may_close_it_until_the_next_start_finds_the_file_bad_again() {
-    let mut town = Town::begin();
+    let mut town = RegistryTown::begin();
     let bad = b"GB\xb1\xed";
     town.restart_with(bad);
     wait_for("the incident", SOON, || (town.incidents().len() == 1).then_some(()));

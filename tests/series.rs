@@ -29,7 +29,7 @@ mod stories;
 use rig::{Rig, count};
 
 /// A real InfluxDB with buckets as the contract has them.
-struct Subject {
+struct SeriesRoom {
     server: influx::Influx,
     series: Arc<Influx>,
     folder: TempDir,
@@ -42,7 +42,7 @@ fn settings(url: &str, bucket: &str) -> Settings {
     Settings { url: url.into(), org, token, bucket, trust: None }
 }
 
-impl Subject {
+impl SeriesRoom {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = aside(|| influx::Influx::start(folder.path()));
@@ -72,7 +72,7 @@ fn admin(server: &influx::Influx) -> influxdb2::Client {
     influxdb2::Client::new(server.url(), ORG, TOKEN)
 }
 
-impl stories::Subject for Subject {
+impl stories::Subject for SeriesRoom {
     fn series(&self) -> &dyn Series {
         &*self.series
     }
@@ -89,12 +89,12 @@ impl stories::Subject for Subject {
 
 #[tokio::test]
 async fn influxdb_does_what_every_history_must() {
-    stories::all(&Subject::new().await, Clock::new().now()).await;
+    stories::all(&SeriesRoom::new().await, Clock::new().now()).await;
 }
 
 #[tokio::test]
 async fn an_hour_is_done_again_as_it_gets_older() {
-    let subject = Subject::new().await;
+    let subject = SeriesRoom::new().await;
     let now = Clock::new().now();
     let hour = now - now % HOUR_MS;
     for (n, age_h) in [1, 3, 20, 6 * 24 + 5, 87 * 24 + 5].into_iter().enumerate() {
@@ -114,7 +114,7 @@ async fn an_hour_is_done_again_as_it_gets_older() {
 
 #[tokio::test]
 async fn a_bad_point_is_singled_out_and_the_rest_is_kept() {
-    let subject = Subject::new().await;
+    let subject = SeriesRoom::new().await;
     let now = Clock::new().now();
     let lines = |bad: &[(i64, &str)]| -> String {
         let line = |n| match bad.iter().find(|line| line.0 == n) {
@@ -144,7 +144,7 @@ async fn a_bad_point_is_singled_out_and_the_rest_is_kept() {
 
 #[tokio::test]
 async fn a_wrong_token_or_bucket_is_for_a_person_to_correct() {
-    let subject = Subject::new().await;
+    let subject = SeriesRoom::new().await;
     let line = "hydrant,device=H pressure_kpa=1 1764000000000\n";
     for (settings, says) in [
         (
@@ -172,7 +172,7 @@ async fn a_wrong_token_or_bucket_is_for_a_person_to_correct() {
 
 #[tokio::test]
 async fn an_outage_is_said_and_made_up_for_without_a_gap() {
-    let mut subject = Subject::new().await;
+    let mut subject = SeriesRoom::new().await;
     let clock = Clock::new();
     let rig = Rig::start(
         subject.folder.path(),
@@ -216,7 +216,7 @@ async fn an_outage_is_said_and_made_up_for_without_a_gap() {
 
 #[tokio::test]
 async fn incidents_and_the_ledger_are_points_too() {
-    let subject = Subject::new().await;
+    let subject = SeriesRoom::new().await;
     let rig = Rig::start(subject.folder.path(), Arc::clone(&subject.series) as _, None);
     for seq in [1, 2, 4] {
         rig.says("H-1", seq, 300);

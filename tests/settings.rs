@@ -16,13 +16,13 @@ const QUIET: Duration = Duration::from_millis(500);
 const H1: &str = "standpipe/v1/north/H-1";
 
 /// A broker and a gateway.
-struct Site {
+struct SettingsSite {
     broker: Broker,
     gateway: Gateway,
     _dir: TempDir,
 }
 
-impl Site {
+impl SettingsSite {
     fn start(hydrants: usize) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let broker = Broker::start(dir.path());
@@ -74,7 +74,7 @@ fn json_of(heard: &Heard) -> Value {
 
 #[test]
 fn settings_are_kept_for_a_device_until_it_runs_them() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     let nothing = site.settings();
     assert_eq!((&nothing["state"], &nothing["wanted"]), (&json!("none"), &Value::Null));
     let wish = json!({"interval_s": 300, "low_kpa": 150.5, "by": "Li"});
@@ -116,7 +116,7 @@ fn settings_are_kept_for_a_device_until_it_runs_them() {
 
 #[test]
 fn what_was_wished_before_a_power_cut_is_told_after_it() {
-    let mut site = Site::start(1);
+    let mut site = SettingsSite::start(1);
     site.birth(0);
     site.wait("its area", |device| device["area"] == "north");
     let node = Client::with_session(site.broker.port, "sleeper");
@@ -141,7 +141,7 @@ fn what_was_wished_before_a_power_cut_is_told_after_it() {
 
 #[test]
 fn a_broker_that_forgot_is_told_again_what_no_device_runs_yet() {
-    let mut site = Site::start(1);
+    let mut site = SettingsSite::start(1);
     site.birth(0);
     let (status, _) = site.gateway.put("devices/H-1/settings", &json!({"interval_s": 60}));
     assert_eq!(status, 200);
@@ -154,7 +154,7 @@ fn a_broker_that_forgot_is_told_again_what_no_device_runs_yet() {
 
 #[test]
 fn a_device_that_moves_finds_its_settings_where_it_is() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     site.birth(0);
     let (status, _) = site.gateway.put("devices/H-1/settings", &json!({"interval_s": 60}));
     assert_eq!(status, 200);
@@ -173,7 +173,7 @@ fn a_device_that_moves_finds_its_settings_where_it_is() {
 #[test]
 fn a_profile_is_told_a_few_at_a_time() {
     const HYDRANTS: usize = 40;
-    let site = Site::start(HYDRANTS);
+    let site = SettingsSite::start(HYDRANTS);
     let node = Client::connect(site.broker.port, "nodes");
     let status = json!({"online": true, "rev": 0}).to_string();
     node.publish_all(
@@ -211,7 +211,7 @@ fn a_profile_is_told_a_few_at_a_time() {
 }
 
 /// The one command of a device, once it is in that state.
-fn command(site: &Site, state: &str) -> Value {
+fn command(site: &SettingsSite, state: &str) -> Value {
     wait_for(&format!("a command that is {state}"), PATIENCE, || {
         let list = site.gateway.list("devices/H-1/commands");
         list.into_iter().next().filter(|command| command["state"] == state)
@@ -220,7 +220,7 @@ fn command(site: &Site, state: &str) -> Value {
 
 #[test]
 fn a_command_reaches_the_device_and_its_answer_comes_back() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     let ask = json!({"command": "silence", "seconds": 600, "by": "Li"});
     let (status, asked) = site.gateway.post("devices/H-1/commands", &ask);
     assert_eq!((status, &asked["state"]), (202, &json!("queued")), "{asked}");
@@ -245,7 +245,7 @@ fn a_command_reaches_the_device_and_its_answer_comes_back() {
 /// The broker takes a command whether or not anybody hears it, and does not say which.
 #[test]
 fn a_command_nobody_heard_is_sent_again_when_the_device_is_heard_and_then_expires() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     site.birth(0);
     let (status, first) =
         site.gateway.post("devices/H-1/commands", &json!({"command": "report_now"}));
@@ -290,7 +290,7 @@ fn a_command_nobody_heard_is_sent_again_when_the_device_is_heard_and_then_expire
 /// A device that sleeps has a session of its own, in which the broker keeps the command.
 #[test]
 fn a_device_that_wakes_and_answers_gets_its_command_once() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     site.birth(0);
     let node = Client::with_session(site.broker.port, "sleeper");
     node.subscribe(&format!("{H1}/command"));
@@ -313,7 +313,7 @@ fn a_device_that_wakes_and_answers_gets_its_command_once() {
 /// What was sent before a power cut, and nobody heard.
 #[test]
 fn a_restarted_gateway_sends_again_what_its_device_never_answered() {
-    let mut site = Site::start(1);
+    let mut site = SettingsSite::start(1);
     site.birth(0);
     let (status, asked) =
         site.gateway.post("devices/H-1/commands", &json!({"command": "self_test"}));
@@ -334,7 +334,7 @@ fn a_restarted_gateway_sends_again_what_its_device_never_answered() {
 
 #[test]
 fn what_cannot_be_is_refused_in_words() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     let wish = json!({"interval_s": 4, "sample_s": -1, "low_kpa": 700.0, "no_water_kpa": 600.0});
     let (status, problem) = site.gateway.put("devices/H-1/settings", &wish);
     assert_eq!((status, &problem["type"]), (400, &json!("urn:standpipe:problem:bad-settings")));
@@ -382,7 +382,7 @@ fn text_of(fault: &Value) -> &str {
 
 #[test]
 fn an_operator_does_all_that_from_a_terminal() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     let node = site.hears("device", &format!("{H1}/command"));
     site.birth(0);
     let (code, said, complaint) =

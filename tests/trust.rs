@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use standpipe::provision::authority::{Authority, Subject, Validity};
+use standpipe::provision::authority::{Authority, CertificateSubject, Validity};
 use standpipe_tests::broker::Broker;
 use standpipe_tests::client::Client;
 use standpipe_tests::gateway::Gateway;
@@ -49,7 +49,8 @@ impl Servers {
         let authority = Authority::open(&dir.path().join("authority"), now()).unwrap();
         std::fs::write(at("ca.pem"), &authority.certificate).unwrap();
         let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let made = authority.issue(&Subject::Broker(&names), Validity::days(now(), 9)).unwrap();
+        let made =
+            authority.issue(&CertificateSubject::Broker(&names), Validity::days(now(), 9)).unwrap();
         std::fs::write(at("cert"), made.certificate).unwrap();
         std::fs::write(at("key"), made.key).unwrap();
         let ports @ [https, smtps, starttls] = [(); 3].map(|()| free_port());

@@ -33,7 +33,6 @@ const STALE_MS: u64 = 86_400_000;
 /// When a boot began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BootStart {
-    /// Which.
     pub boot: u32,
     /// Unix milliseconds at uptime 0.
     pub unix_ms: i64,
@@ -55,7 +54,7 @@ pub enum Verdict {
 /// With which `ts` a record is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
-    /// This one, Unix milliseconds.
+    /// At this Unix millisecond.
     At(i64),
     /// None: it is so young, or so urgent, that the moment it arrives is its time.
     Arrival,

@@ -7,7 +7,7 @@
 /// is therefore no news, two in a row are. It costs one sample of delay.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Median {
-    /// Oldest first.
+    /// The oldest first.
     last: [f32; 3],
     count: u8,
 }

@@ -19,16 +19,15 @@ pub type Id = String<ID>;
 pub enum Heard {
     /// New settings; whether they are sound is not decided yet.
     Settings(Settings),
-    /// A command.
+    /// Something to do once.
     Command {
-        /// Named again in the reply.
+        /// Repeated in the reply.
         id: Id,
-        /// What to do.
         verb: Verb,
-        /// For how long, seconds.
+        /// How long it lasts, seconds.
         seconds: Option<u32>,
     },
-    /// Unix milliseconds.
+    /// The gateway's time, Unix milliseconds.
     Clock(i64),
 }
 

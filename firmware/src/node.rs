@@ -13,7 +13,7 @@ use crate::memory::Memory;
 use crate::orders::{CarriedOut, Test};
 use crate::rhythm::{Look, Rhythm};
 use crate::smoke::Detector;
-use crate::sounder::{State, Voice};
+use crate::sounder::{SounderInput, Voice};
 use crate::start::{Reset, Start};
 use crate::watch::{Evidence, Watch};
 use crate::{Actions, Link, Radio, Record, RecordId, Seen, Shout, Sounder, Uptime, Wanted};
@@ -42,7 +42,7 @@ pub(crate) enum Sense {
     Smoke(Detector),
 }
 
-/// One device.
+/// What a device decides from what its sensors see; [`Self::step`] is all of it.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub(crate) sense: Sense,
@@ -125,7 +125,7 @@ impl Node {
         }
     }
 
-    /// What it is.
+    /// A hydrant node or a detector, for as long as it lives.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self.sense {
@@ -333,7 +333,7 @@ impl Node {
         let smoke = self.shouts(Condition::Smoke).then(|| self.smoke_db_m());
         let heat = self.shouts(Condition::Heat);
         let trouble = trouble.into_iter().any(|condition| self.shouts(condition));
-        self.voice.say(State { smoke, heat, trouble }, now)
+        self.voice.say(SounderInput { smoke, heat, trouble }, now)
     }
 
     /// When to wake, what to ask then, and what the modem is for until then.

@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 
 use standpipe_shared::{Condition, Kind, Settings, Verb};
 
-use crate::actions::{Answer, Detail};
+use crate::actions::{CommandAnswer, Detail};
 use crate::clock::Verdict;
 use crate::heard::Id;
 use crate::sounder::HUSH_S;
@@ -31,9 +31,9 @@ pub(crate) struct Test {
 /// and the smallest board has no room to spare.
 const REMEMBERED: usize = 2;
 
-/// Which commands were carried out since the start. The gateway sends a command again when it has
-/// no answer, and the broker when it has no acknowledgement: it is answered again and not carried
-/// out again. Forgotten by a restart, which the gateway therefore sends twice at most.
+/// Deduplicates commands. The gateway retries a command that was not answered, and the broker
+/// redelivers one that was not acknowledged: it is answered once more, but not carried out twice.
+/// A restart forgets them, so the gateway sends that command twice at most.
 #[derive(Clone, Debug)]
 pub(crate) struct CarriedOut {
     /// Fingerprints of ids, the newest first; 0 where there is none.
@@ -70,12 +70,12 @@ fn fingerprint(id: &str) -> u32 {
     id.as_bytes().iter().fold(0x811c_9dc5, fold) | 1
 }
 
-fn answer(id: &str, outcome: Result<&'static str, &'static str>) -> Answer {
+fn answer(id: &str, outcome: Result<&'static str, &'static str>) -> CommandAnswer {
     let (ok, text) = match outcome {
         Ok(text) => (true, text),
         Err(text) => (false, text),
     };
-    Answer { id: Id::try_from(id).unwrap_or_default(), ok, detail: Detail::Text(text) }
+    CommandAnswer { id: Id::try_from(id).unwrap_or_default(), ok, detail: Detail::Text(text) }
 }
 
 impl Fault {
@@ -140,7 +140,8 @@ impl Node {
         let _ = write!(id, "{}{}", Settings::REPLY, new.rev);
         if let Some(bad) = new.faults().next() {
             self.refused_rev = Some(new.rev);
-            let _ = out.answers.push(Answer { id, ok: false, detail: Detail::Settings(bad) });
+            let _ =
+                out.answers.push(CommandAnswer { id, ok: false, detail: Detail::Settings(bad) });
             return;
         }
         self.settings = *new;

@@ -76,10 +76,10 @@ impl Costs {
     pub const SMOKE: Self = Self { pressure_mas: 0.0, smoke_mas: 0.05, ..Self::HYDRANT };
 }
 
-/// A battery.
+/// A cell by its data sheet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Battery {
-    /// What it holds, mAh.
+    /// In mAh.
     pub capacity_mah: f32,
     /// What it loses by itself, share a year: about 1 % of a lithium thionyl chloride cell.
     pub fades_a_year: f32,
@@ -130,13 +130,13 @@ impl Meter {
 /// What a node takes on average, µA, by who takes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
-    /// Asleep.
+    /// What the processor takes asleep.
     pub sleep_ua: f32,
-    /// The processor awake.
+    /// What the processor takes awake.
     pub awake_ua: f32,
-    /// All sensors.
+    /// What all sensors take.
     pub sensors_ua: f32,
-    /// The modem.
+    /// What the modem takes.
     pub radio_ua: f32,
     /// What the battery loses by itself.
     pub fades_ua: f32,

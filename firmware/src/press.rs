@@ -23,9 +23,7 @@ pub enum Press {
 /// Where the button is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Let go.
     Up,
-    /// Pressed.
     Down,
 }
 

@@ -37,7 +37,6 @@ pub enum Moment {
 pub struct Shout {
     /// What is true, or no longer true.
     pub condition: Condition,
-    /// Whether it is true.
     pub active: bool,
     /// Somebody tests the detector.
     pub test: bool,

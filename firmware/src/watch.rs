@@ -8,9 +8,7 @@ use crate::Uptime;
 /// What one step says of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// It is true.
     True,
-    /// It is not true.
     False,
     /// Measured, but between the limits; or the sensor is at fault. Ends a run, changes nothing.
     Between,

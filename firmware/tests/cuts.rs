@@ -11,7 +11,7 @@ mod support;
 
 use rig::{World, ask};
 use standpipe_firmware::life::store;
-use standpipe_firmware::outbox::{Key, Layout, Outbox};
+use standpipe_firmware::outbox::{KeptKey, Layout, Outbox};
 use standpipe_firmware::{Actions, Class, Memory, Node, Start, Uptime, Wanted};
 use standpipe_shared::{Condition, Kind};
 use support::chip::{Chip, Cut};
@@ -58,7 +58,7 @@ fn a_cut_at_any_byte_of_a_step_swallows_no_alarm() {
             // Power again.
             let mut outbox = open(&chip.copied());
             let mut kept = [0; Memory::MAX];
-            let length = now(outbox.kept(Key::Node, &mut kept)).unwrap_or(0);
+            let length = now(outbox.kept(KeptKey::Node, &mut kept)).unwrap_or(0);
             let told = Memory::from_bytes(&kept[..length])
                 .is_some_and(|memory| memory.active & Condition::NoWater.bit() != 0);
             let mut waits = false;

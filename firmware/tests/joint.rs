@@ -15,7 +15,7 @@ mod support;
 use std::collections::{BTreeMap, VecDeque};
 
 use nonsense::{Chance, seen};
-use standpipe_firmware::outbox::{Key, Layout, Lost, Outbox, Put, Storage};
+use standpipe_firmware::outbox::{KeptKey, Layout, LostRecords, Outbox, Put, Storage};
 use standpipe_firmware::{Class, Memory, Node, Record, RecordId, Start, Uptime};
 use standpipe_shared::{Kind, SplitMix64};
 use support::chip::Chip;
@@ -27,10 +27,10 @@ const LAYOUT: Layout = Layout { keep: 0..0x0800, alarms: 0x0800..0x0A00, reading
 
 /// What should be in the storage, and what the gateway has.
 #[derive(Default)]
-struct Ledger {
+struct StorageBook {
     alarms: VecDeque<RecordId>,
     readings: VecDeque<RecordId>,
-    lost: Lost,
+    lost: LostRecords,
     said: u64,
     sent: u64,
     /// The newest number of each boot and class that arrived.
@@ -38,9 +38,9 @@ struct Ledger {
     full_of_alarms: u32,
 }
 
-struct Device {
+struct StoringDevice {
     outbox: Outbox<Chip<256>>,
-    ledger: Ledger,
+    ledger: StorageBook,
     seed: u64,
 }
 
@@ -53,7 +53,7 @@ fn waiting(outbox: &mut Outbox<Chip<256>>, class: Class) -> VecDeque<RecordId> {
     ids
 }
 
-impl Device {
+impl StoringDevice {
     fn put(&mut self, record: &Record) {
         let put = now(self.outbox.put(record));
         let (book, seed, id) = (&mut self.ledger, self.seed, record.id());
@@ -120,13 +120,16 @@ fn live(kind: Kind, seed: u64) {
     let mut chance = Chance(SplitMix64(seed));
     let chip = Chip::<256>::new();
     let (outbox, mut boot) = now(Outbox::open(chip.clone(), LAYOUT, 77));
-    let mut device = Device { outbox, ledger: Ledger::default(), seed };
+    let mut device = StoringDevice { outbox, ledger: StorageBook::default(), seed };
     let mut node = Node::start(kind, None, Start { boot, ..Start::default() });
     let (mut at, mut mood, mut online) = (Uptime(0), 300.0, false);
     for _ in 0..STEPS / 2 {
         let out = node.step(&seen(&mut chance, mood), at);
         if out.persist {
-            assert!(now(device.outbox.keep(Key::Node, &node.memory().to_bytes())), "seed {seed}");
+            assert!(
+                now(device.outbox.keep(KeptKey::Node, &node.memory().to_bytes())),
+                "seed {seed}"
+            );
         }
         out.records.iter().for_each(|record| device.put(record));
         if online {
@@ -138,7 +141,7 @@ fn live(kind: Kind, seed: u64) {
             assert_eq!(outbox.lost(), device.ledger.lost, "seed {seed}");
             (device.outbox, boot, at) = (outbox, next, Uptime(0));
             let mut kept = [0; Memory::MAX];
-            let len = now(device.outbox.kept(Key::Node, &mut kept)).unwrap_or(0);
+            let len = now(device.outbox.kept(KeptKey::Node, &mut kept)).unwrap_or(0);
             let memory = Memory::from_bytes(&kept[..len]);
             node = Node::start(kind, memory, Start { boot, ..Start::default() });
         } else {

@@ -13,12 +13,12 @@ const STEPS: u32 = 1_000_000;
 
 /// What the gateway believes of a device, from its alarms alone.
 #[derive(Default)]
-struct Gateway {
+struct BelievingGateway {
     raised: u32,
     last: Option<(u32, u32)>,
 }
 
-impl Gateway {
+impl BelievingGateway {
     fn take(&mut self, record: &Record, boot: u32, seed: u64) {
         let (was_boot, was_seq) = self.last.unwrap_or((boot, 0));
         assert_eq!(record.boot(), boot, "seed {seed}");
@@ -42,7 +42,7 @@ fn live(kind: Kind, seed: u64) {
     let mut chance = Chance(SplitMix64(seed));
     let start = |boot| Start { boot, ..Start::default() };
     let mut node = Node::start(kind, None, start(1));
-    let (mut gateway, mut now, mut mood) = (Gateway::default(), Uptime(0), 300.0);
+    let (mut gateway, mut now, mut mood) = (BelievingGateway::default(), Uptime(0), 300.0);
     let (mut boots, mut kept) = (1, node.memory().to_bytes().to_vec());
     for _ in 0..STEPS / 2 {
         let seen = seen(&mut chance, mood);

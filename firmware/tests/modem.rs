@@ -232,7 +232,7 @@ fn a_bg95_is_told_its_network_its_sleep_and_whom_to_trust() {
     for identity in [H1, Identity { user: "", ..H1 }, Identity { tls: false, mains: true, ..H1 }] {
         run(async {
             let (ours, mut theirs) = tokio::io::duplex(4_096);
-            let lines = bg95::Lines::of(&identity);
+            let lines = bg95::ModemLines::of(&identity);
             let mut modem = AtModem::new(FromTokio::new(ours), Pin::default(), lines.script());
             let said = words(&identity);
             let (hang_up, said) = said.split_last().unwrap();
@@ -258,7 +258,7 @@ fn a_bg95_is_told_its_network_its_sleep_and_whom_to_trust() {
 fn a_module_that_does_not_secure_the_line_does_not_dial() {
     run(async {
         let (ours, mut theirs) = tokio::io::duplex(4_096);
-        let lines = bg95::Lines::of(&H1);
+        let lines = bg95::ModemLines::of(&H1);
         let mut modem = AtModem::new(FromTokio::new(ours), Pin::default(), lines.script());
         let refuses = async {
             let mut said = String::new();

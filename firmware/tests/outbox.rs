@@ -8,7 +8,9 @@
 
 mod support;
 
-use standpipe_firmware::outbox::{Key, Layout, Lost, Outbox, Put, Storage, Waiting};
+use standpipe_firmware::outbox::{
+    KeptKey, Layout, LostRecords, Outbox, Put, Storage, WaitingRecords,
+};
 use standpipe_firmware::{Class, Record, RecordId};
 use support::chip::{Chip, Cut};
 use support::{alarm, now, reading};
@@ -50,7 +52,7 @@ fn first<const P: usize>(outbox: &mut Outbox<Chip<P>>, class: Class) -> Option<R
 
 /// What a device was told before its power went.
 #[derive(Clone, Debug, Default)]
-struct Story {
+struct ChipStory {
     /// Confirmed, in order.
     alarms: Vec<RecordId>,
     readings: Vec<RecordId>,
@@ -63,8 +65,8 @@ struct Story {
 }
 
 /// Does `steps` of a life of storing, sending and keeping; stops when the chip dies.
-fn live(chip: &Chip, steps: u32) -> Story {
-    let mut story = Story::default();
+fn live(chip: &Chip, steps: u32) -> ChipStory {
+    let mut story = ChipStory::default();
     let alive = || chip.0.borrow().left != Some(0);
     let (mut outbox, boot) = open(chip);
     if !alive() {
@@ -99,7 +101,7 @@ fn live(chip: &Chip, steps: u32) -> Story {
         if step % 5 == 4 {
             let value = step as u8;
             story.keeping = Some(value);
-            if !now(outbox.keep(Key::Node, &[value; 100])) {
+            if !now(outbox.keep(KeptKey::Node, &[value; 100])) {
                 return story;
             }
             (story.kept, story.keeping) = (story.keeping, None);
@@ -109,9 +111,9 @@ fn live(chip: &Chip, steps: u32) -> Story {
 }
 
 /// What was confirmed is there and in order; what was open may be at its place too.
-fn check(chip: &Chip, story: &Story, when: &str) {
+fn check(chip: &Chip, story: &ChipStory, when: &str) {
     let (mut outbox, boot) = open(chip);
-    assert_eq!(outbox.lost(), Lost::default(), "{when}");
+    assert_eq!(outbox.lost(), LostRecords::default(), "{when}");
     if story.boot != 0 {
         assert_eq!(outbox.storage(), Storage::Kept, "{when}");
         assert!(boot == story.boot + 1, "{when}: boot {boot} after {}", story.boot);
@@ -122,7 +124,7 @@ fn check(chip: &Chip, story: &Story, when: &str) {
         assert_eq!(&found, known, "{when}: {class:?}");
     }
     let mut value = [0; 256];
-    let kept = now(outbox.kept(Key::Node, &mut value)).map(|len| (len, value[0], value[99]));
+    let kept = now(outbox.kept(KeptKey::Node, &mut value)).map(|len| (len, value[0], value[99]));
     let possible = [story.kept, story.keeping].map(|kept| kept.map(|seq| (100, seq, seq)));
     assert!(possible.contains(&kept), "{when}: kept {kept:?} of {possible:?}");
     // And it goes on from there.
@@ -184,9 +186,9 @@ fn a_full_chip_gives_up_the_oldest_readings_and_counts_them() {
     let (chip, seq, lost) = full_of_readings();
     let mut outbox = open_small(&chip);
     let ids = waiting(&mut outbox, Class::Reading);
-    assert_eq!(outbox.lost(), Lost { alarms: 0, readings: lost }, "kept over the restart");
+    assert_eq!(outbox.lost(), LostRecords { alarms: 0, readings: lost }, "kept over the restart");
     assert_eq!(run_of(Class::Reading, &ids), (lost + 1, seq));
-    assert_eq!(outbox.waiting(), Waiting { alarms: 0, readings: seq - lost });
+    assert_eq!(outbox.waiting(), WaitingRecords { alarms: 0, readings: seq - lost });
 }
 
 #[test]
@@ -212,7 +214,10 @@ fn readings_make_room_for_alarms_and_no_alarm_is_given_up_while_one_is_kept() {
     }
     assert!(alarms > 35, "{alarms} fill everything");
     assert_eq!(now(outbox.put(&reading(1, 1_000))), Put::Lost, "no reading among alarms");
-    assert_eq!(outbox.waiting(), Waiting { alarms: alarms - outbox.lost().alarms, readings: 0 });
+    assert_eq!(
+        outbox.waiting(),
+        WaitingRecords { alarms: alarms - outbox.lost().alarms, readings: 0 }
+    );
     assert_eq!(outbox.lost().readings, seq + 1);
     // All of them leave, in order, and then readings have their place again.
     let mut last = 0;
@@ -221,7 +226,7 @@ fn readings_make_room_for_alarms_and_no_alarm_is_given_up_while_one_is_kept() {
         last = record.seq();
         now(outbox.sent(Class::Alarm, record.id()));
     }
-    assert_eq!((last, outbox.waiting()), (alarms, Waiting::default()));
+    assert_eq!((last, outbox.waiting()), (alarms, WaitingRecords::default()));
     assert_eq!(now(outbox.put(&reading(1, 1_001))), Put::Kept);
 }
 
@@ -270,13 +275,13 @@ fn a_week_without_the_broker_fits_on_32_kib() {
             assert_eq!(now(outbox.put(&alarm(boot, 2 * seq + 1))), Put::Kept);
         }
     }
-    assert_eq!(outbox.lost(), Lost::default());
+    assert_eq!(outbox.lost(), LostRecords::default());
     let (mut outbox, _) = open(&chip);
-    assert_eq!(outbox.waiting(), Waiting { alarms: 21, readings: 672 });
+    assert_eq!(outbox.waiting(), WaitingRecords { alarms: 21, readings: 672 });
     assert_eq!(waiting(&mut outbox, Class::Reading).len(), 672);
     // What more fits, and what it costs to send it all.
     let mut seq = 10_000;
-    while outbox.lost() == Lost::default() {
+    while outbox.lost() == LostRecords::default() {
         seq += 1;
         now(outbox.put(&reading(boot, seq)));
     }
@@ -349,16 +354,16 @@ fn a_dead_chip_is_told_and_memory_keeps_the_alarms() {
     }
     assert_eq!(outbox.storage(), Storage::Failed);
     assert_eq!(now(outbox.put(&reading(1, 15))), Put::Lost);
-    assert_eq!(outbox.lost(), Lost { alarms: 0, readings: 6 });
+    assert_eq!(outbox.lost(), LostRecords { alarms: 0, readings: 6 });
     assert_eq!(waiting(&mut outbox, Class::Alarm).len(), 8, "what is in memory can be sent");
     now(outbox.sent(Class::Alarm, id(1, 7)));
-    assert!(!now(outbox.keep(Key::Board, b"x")));
+    assert!(!now(outbox.keep(KeptKey::Board, b"x")));
     // It was a loose contact.
     chip.0.borrow_mut().left = None;
     let ids = waiting(&mut outbox, Class::Alarm);
     assert_eq!(ids[..2], [id(1, 1), id(1, 8)], "the one in the chip, and those in memory");
     let (outbox, _) = now(Outbox::open(chip, Layout::KIB_32, 5));
-    assert_eq!(outbox.waiting(), Waiting { alarms: 1, readings: 0 });
+    assert_eq!(outbox.waiting(), WaitingRecords { alarms: 1, readings: 0 });
 }
 
 #[test]
@@ -393,5 +398,5 @@ fn what_was_given_up_meanwhile_is_not_sent_instead_of_another() {
         [id(1, 1), id(1, 3)],
         "one waited for the clock"
     );
-    assert_eq!(outbox.waiting(), Waiting { alarms: 0, readings: 2 });
+    assert_eq!(outbox.waiting(), WaitingRecords { alarms: 0, readings: 2 });
 }

@@ -62,24 +62,23 @@ pub enum StartError {
         "http can't listen on {address} ({bad}): change `http.listen`, or stop what listens there"
     )]
     Listen {
-        /// `http.listen`.
+        /// Of `http.listen`.
         address: SocketAddr,
-        /// What the system said.
         bad: io::Error,
     },
-    /// Everybody could reach a demonstration.
+    /// Everybody could reach a demonstration there.
     #[error(transparent)]
     Open(ServeError),
-    /// Accounts can't be kept.
+    /// The accounts cannot be kept.
     #[error(transparent)]
     Accounts(#[from] AccountError),
-    /// Nothing random.
+    /// The system has no randomness to make a secret of.
     #[error(transparent)]
     Secret(#[from] NoSecret),
-    /// `[mqtt]` can't be used.
+    /// `[mqtt]` cannot be used.
     #[error(transparent)]
     Broker(#[from] BadBroker),
-    /// The store can't be used.
+    /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The files of `[registry]` can't be taken in, and nothing is stored that would do without.
@@ -88,13 +87,13 @@ pub enum StartError {
     /// The embedded history can't be opened.
     #[error(transparent)]
     History(#[from] OpenError),
-    /// `[influx]` can't be used.
+    /// `[influx]` cannot be used.
     #[error(transparent)]
     Influx(#[from] BadSettings),
-    /// Nothing can be measured.
+    /// The metrics cannot be set up.
     #[error("metrics can't be kept ({0}): report this as a fault of standpipe")]
     Metrics(#[from] BuildError),
-    /// No thread.
+    /// The system starts no thread.
     #[error("no thread ({0}): free some memory, or raise the limit of threads")]
     Thread(#[from] io::Error),
 }
@@ -107,7 +106,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
-    let Opened { store, mut loaded, gateway, untaken } = open(&config)?;
+    let OpenedStore { store, mut loaded, gateway, untaken } = open(&config)?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
     clock.doubt(loaded.world.clock_doubt().is_some());
     let (accounts, door) = accounts(&config, &clock)?;
@@ -119,7 +118,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let sources: Sources = feeds.iter().map(|feed| feed.facts().clone()).collect();
     let health = Arc::new(Health::of(&sources));
     let (engine, queues) = queues(&sources); // to the engine: urgent and bulk
-    let (bells, rings) = bells(); // from the engine: something is owed
+    let (bells, rings) = bells(); // from the engine: something waits to be sent
     let (receipts, inlets) = feeds.iter().map(|_| receipts()).unzip(); // … and: it is on disk
     let mut running = Running::new(http, engine.clone(), Arc::clone(&health));
     let with = With { path: config.store.path.clone(), engine, rings, clock, health };
@@ -135,7 +134,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let pages = with.pages(stage.stop.clone());
     let with_words = (&config.http.desk(), config.digest.hour(&config.http));
     let webhooks = standpipe_notify::webhook::start(pages.clone(), &config.webhooks, with_words)?;
-    // Without webhooks it only gives up what was owed to earlier ones.
+    // Without webhooks it only empties the queues of earlier ones.
     let may_end = config.webhooks.is_empty();
     if may_end { &mut stage.brief } else { &mut stage.threads }.push(webhooks);
     stage.threads.push(standpipe_notify::device::start(
@@ -236,11 +235,11 @@ impl With {
 pub struct Running {
     http: SocketAddr,
     /// What brings work: every source, and the API.
-    sources: Stage,
+    sources: RunStage,
     /// What takes work away: pages and history.
-    senders: Stage,
-    /// What is in between.
-    engine: Stage,
+    senders: RunStage,
+    /// What is between them.
+    engine: RunStage,
     /// Keeps the engine alive.
     handle: Option<EngineHandle>,
     health: Arc<Health>,
@@ -248,14 +247,14 @@ pub struct Running {
 
 /// Threads that end together.
 #[derive(Debug, Default)]
-struct Stage {
+struct RunStage {
     stop: CancellationToken,
     threads: Vec<JoinHandle<()>>,
     /// Those that may end before they are told to.
     brief: Vec<JoinHandle<()>>,
 }
 
-impl Stage {
+impl RunStage {
     /// Starts what brings messages.
     fn listen(
         &mut self,
@@ -277,7 +276,7 @@ impl Stage {
 }
 
 #[cfg(feature = "demo")]
-impl standpipe_demo::Gateway for Running {
+impl standpipe_demo::StartedGateway for Running {
     fn http(&self) -> SocketAddr {
         self.http()
     }
@@ -289,7 +288,7 @@ impl standpipe_demo::Gateway for Running {
 
 impl Running {
     fn new(http: SocketAddr, handle: EngineHandle, health: Arc<Health>) -> Self {
-        let [sources, senders, engine] = [(); 3].map(|()| Stage::default());
+        let [sources, senders, engine] = [(); 3].map(|()| RunStage::default());
         Self { http, sources, senders, engine, handle: Some(handle), health }
     }
 
@@ -372,7 +371,7 @@ fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
 
 fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
     let address = config.http.listen;
-    if config.http.door == standpipe_config::Door::ThisMachine && !address.ip().is_loopback() {
+    if config.http.door == standpipe_config::HttpDoor::ThisMachine && !address.ip().is_loopback() {
         return Err(StartError::Open(ServeError::Open(address)));
     }
     let listen = |bad| StartError::Listen { address, bad };
@@ -386,7 +385,7 @@ fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
 fn accounts(config: &Config, clock: &Clock) -> Result<(Accounts, Door), StartError> {
     let accounts = Accounts::open(&config.store.path)?;
     let http = &config.http;
-    if http.door == standpipe_config::Door::ThisMachine {
+    if http.door == standpipe_config::HttpDoor::ThisMachine {
         return Ok((accounts, Door::ThisMachine { csrf: key()?.into() }));
     }
     if let Some(password) = accounts.first_admin(clock.now())? {
@@ -431,9 +430,9 @@ fn serve(
 }
 
 /// What a gateway finds at its start.
-struct Opened {
+struct OpenedStore {
     store: Store,
-    /// The world in it.
+    /// The world that was in it.
     loaded: Loaded,
     /// This gateway's own name.
     gateway: Box<str>,
@@ -441,7 +440,7 @@ struct Opened {
     untaken: Option<Untaken>,
 }
 
-fn open(config: &Config) -> Result<Opened, StartError> {
+fn open(config: &Config) -> Result<OpenedStore, StartError> {
     let mut store = Store::open(&config.store.path)?;
     let untaken = import(&mut store, config)?;
     let gateway = store.identity(RandomState::new().build_hasher().finish())?;
@@ -449,7 +448,7 @@ fn open(config: &Config) -> Result<Opened, StartError> {
     let loaded = store.load(config.plan(), config.profiles(), secret)?;
     let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
     tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
-    Ok(Opened { store, loaded, gateway, untaken })
+    Ok(OpenedStore { store, loaded, gateway, untaken })
 }
 
 /// Takes in the files of `[registry]`. A gateway whose store has stations or devices does without

@@ -56,29 +56,17 @@ pub struct Measurements {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Derive, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
-    /// `pressure_kpa`
     PressureKpa,
-    /// `pressure_min_kpa`
     PressureMinKpa,
-    /// `pressure_max_kpa`
     PressureMaxKpa,
-    /// `loop_ma`
     LoopMa,
-    /// `flowing`
     Flowing,
-    /// `cap_open`
     CapOpen,
-    /// `tilt_deg`
     TiltDeg,
-    /// `smoke_db_m`
     SmokeDbM,
-    /// `dirt_pct`
     DirtPct,
-    /// `temp_c`
     TempC,
-    /// `battery_mv`
     BatteryMv,
-    /// `rssi_dbm`
     RssiDbm,
 }
 
@@ -158,14 +146,14 @@ impl Measurements {
             Field::PressureMinKpa => self.pressure_min_kpa.map(Kilopascals::get),
             Field::PressureMaxKpa => self.pressure_max_kpa.map(Kilopascals::get),
             Field::LoopMa => self.loop_ma.map(Milliamps::get),
-            Field::Flowing => self.flowing.map(|it| f32::from(u8::from(it))),
-            Field::CapOpen => self.cap_open.map(|it| f32::from(u8::from(it))),
+            Field::Flowing => self.flowing.map(|flowing| f32::from(u8::from(flowing))),
+            Field::CapOpen => self.cap_open.map(|open| f32::from(u8::from(open))),
             Field::TiltDeg => self.tilt_deg.map(Degrees::get),
             Field::SmokeDbM => self.smoke_db_m.map(DecibelsPerMetre::get),
             Field::DirtPct => self.dirt_pct.map(Percent::get),
             Field::TempC => self.temp_c.map(Celsius::get),
-            Field::BatteryMv => self.battery_mv.map(|it| it as f32),
-            Field::RssiDbm => self.rssi_dbm.map(|it| it as f32),
+            Field::BatteryMv => self.battery_mv.map(|millivolts| millivolts as f32),
+            Field::RssiDbm => self.rssi_dbm.map(|dbm| dbm as f32),
         }
     }
 
@@ -266,25 +254,25 @@ impl Reading {
         write_some(to, "boot", self.boot)?;
         write_some(to, "seq", self.seq)?;
         write_some(to, "ts", self.ts)?;
-        let it = &self.values;
-        write_some(to, "pressure_kpa", it.pressure_kpa)?;
-        write_some(to, "pressure_min_kpa", it.pressure_min_kpa)?;
-        write_some(to, "pressure_max_kpa", it.pressure_max_kpa)?;
-        write_some(to, "loop_ma", it.loop_ma)?;
-        write_some(to, "flowing", it.flowing)?;
-        write_some(to, "cap_open", it.cap_open)?;
-        write_some(to, "tilt_deg", it.tilt_deg)?;
-        write_some(to, "smoke_db_m", it.smoke_db_m)?;
-        write_some(to, "dirt_pct", it.dirt_pct)?;
-        write_some(to, "temp_c", it.temp_c)?;
-        write_some(to, "battery_mv", it.battery_mv)?;
-        write_some(to, "rssi_dbm", it.rssi_dbm)
+        let values = &self.values;
+        write_some(to, "pressure_kpa", values.pressure_kpa)?;
+        write_some(to, "pressure_min_kpa", values.pressure_min_kpa)?;
+        write_some(to, "pressure_max_kpa", values.pressure_max_kpa)?;
+        write_some(to, "loop_ma", values.loop_ma)?;
+        write_some(to, "flowing", values.flowing)?;
+        write_some(to, "cap_open", values.cap_open)?;
+        write_some(to, "tilt_deg", values.tilt_deg)?;
+        write_some(to, "smoke_db_m", values.smoke_db_m)?;
+        write_some(to, "dirt_pct", values.dirt_pct)?;
+        write_some(to, "temp_c", values.temp_c)?;
+        write_some(to, "battery_mv", values.battery_mv)?;
+        write_some(to, "rssi_dbm", values.rssi_dbm)
     }
 
     /// How many fields [`Self::write`] writes.
     fn fields(&self) -> usize {
         let numbers = [self.boot.is_some(), self.seq.is_some(), self.ts.is_some()];
-        numbers.into_iter().filter(|it| *it).count()
+        numbers.into_iter().filter(|is_some| *is_some).count()
             + Field::ALL.into_iter().filter(|field| self.values.get(*field).is_some()).count()
     }
 }
@@ -536,7 +524,7 @@ mod tests {
             let json = std::format!("{{\"{}\":{value}}}", field.as_str());
             let reading: Reading = serde_json::from_str(&json).unwrap_or_default();
             assert_eq!(reading.values.get(field), Some(if flag { 1.0 } else { 7.0 }), "{json}");
-            assert_eq!(Field::ALL.iter().filter_map(|it| reading.values.get(*it)).count(), 1);
+            assert_eq!(Field::ALL.iter().filter_map(|field| reading.values.get(*field)).count(), 1);
             let mut values = Measurements::default();
             assert!(values.set(field, 7.0).is_ok());
             assert_eq!(values, reading.values);

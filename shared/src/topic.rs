@@ -40,20 +40,14 @@ pub enum StationChannel<'a> {
 pub enum Topic<'a> {
     /// `{root}/{area}/{device}/{channel}`; no area is called `stations` or `gateway`.
     Device {
-        /// The installing township's code.
+        /// The code of the township that installed it.
         area: Name<'a>,
-        /// The device.
         device: Name<'a>,
-        /// The last level.
+        /// The topic's last level.
         channel: Channel,
     },
     /// `{root}/stations/{station}/…`
-    Station {
-        /// The station.
-        station: Name<'a>,
-        /// What follows it.
-        channel: StationChannel<'a>,
-    },
+    Station { station: Name<'a>, channel: StationChannel<'a> },
     /// `{root}/gateway/clock`
     Clock,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use standpipe_tests::{instant, now};
 
-use super::site::{SOON, Site, devices, has, settles};
+use super::site::{FieldSite, SOON, devices, has, settles};
 
 /// An interval of 5 s, and the shortest times that an interval allows.
 const QUICK: &str = "[profile.municipal]\noffline_min_s = 15\nlow_for_s = 6\n\
@@ -14,7 +14,7 @@ const QUICK: &str = "[profile.municipal]\noffline_min_s = 15\nlow_for_s = 6\n\
 /// Half a minute of a street: case 26, and what of cases 1, 10 and 37 goes on for longer.
 #[test]
 fn a_sensor_that_died_in_a_node_that_lives_is_not_trusted() {
-    let site = Site::start(&devices(4, 2, 5), QUICK);
+    let site = FieldSite::start(&devices(4, 2, 5), QUICK);
     let start = now();
     site.device_says("H-1", "telemetry", &json!({"pressure_kpa": 300}));
     settles(SOON, || {
@@ -96,7 +96,7 @@ fn a_sensor_that_died_in_a_node_that_lives_is_not_trusted() {
 /// One reading over the minimum, and under the limit at which low pressure ends.
 #[test]
 fn one_reading_between_the_limits_is_unconfirmed_until_a_second_says() {
-    let site = Site::start(&devices(3, 0, 900), "");
+    let site = FieldSite::start(&devices(3, 0, 900), "");
     let trust_of = |device: &str| site.device(device)["trust"].clone();
     let becomes = |device: &str, right: &str| {
         settles(SOON, || {

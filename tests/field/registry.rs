@@ -4,12 +4,12 @@
 use serde_json::Value;
 use serde_json::json;
 
-use super::site::{SOON, Site, devices, says, settles, told};
+use super::site::{FieldSite, SOON, devices, says, settles, told};
 
 /// Cases 18 and 24: the rows that Excel leaves, text in GBK, an address that is too long.
 #[test]
 fn a_bad_row_keeps_no_gateway_from_starting_that_has_a_registry() {
-    let mut site = Site::start(&devices(2, 4, 900), "");
+    let mut site = FieldSite::start(&devices(2, 4, 900), "");
     let file = site.gateway.dir.join("devices.csv");
     let good = std::fs::read(&file).expect("the registry");
     let long = "x".repeat(201);

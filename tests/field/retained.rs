@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::site::{QUIET, SOON, Site, devices, has, says, settles};
+use super::site::{FieldSite, QUIET, SOON, devices, has, says, settles};
 
 const SMOKE: &str = r#"{"condition":"smoke","active":true}"#;
 
-fn fires(site: &Site, device: &str) -> Vec<Value> {
+fn fires(site: &FieldSite, device: &str) -> Vec<Value> {
     let mut all = site.incidents(device);
     all.retain(|incident| incident["class"] == "fire");
     all
@@ -15,7 +15,7 @@ fn fires(site: &Site, device: &str) -> Vec<Value> {
 /// Case 29: a device whose alarms are retained, and a person who has dealt with one.
 #[test]
 fn a_retained_alarm_that_a_person_dealt_with_pages_nobody_again() {
-    let mut site = Site::start(&devices(0, 2, 900), "");
+    let mut site = FieldSite::start(&devices(0, 2, 900), "");
     site.leaves("t-1/S-1/alarm", SMOKE);
     let is_fire = |incident: &Value| incident["class"] == "fire";
     let before = site.gateway.incident("the fire", SOON, is_fire);
@@ -31,7 +31,7 @@ fn a_retained_alarm_that_a_person_dealt_with_pages_nobody_again() {
 /// Case 29: as above, and the detector was calm before the person closed it.
 #[test]
 fn a_retained_alarm_whose_fire_was_closed_pages_nobody_again() {
-    let mut site = Site::start(&devices(0, 2, 900), "");
+    let mut site = FieldSite::start(&devices(0, 2, 900), "");
     site.leaves("t-1/S-1/alarm", SMOKE);
     let is_fire = |incident: &Value| incident["class"] == "fire";
     let before = site.gateway.incident("the fire", SOON, is_fire);
@@ -53,7 +53,7 @@ fn a_retained_alarm_whose_fire_was_closed_pages_nobody_again() {
 }
 
 /// One fire, one episode, and nobody sounds.
-fn nothing_new(site: &Site, before: &Value) {
+fn nothing_new(site: &FieldSite, before: &Value) {
     let found = fires(site, "S-1");
     assert_eq!(found.len(), 1, "29: no new fire of what is old: {found:?}");
     assert_eq!(found[0]["episode"], before["episode"], "29: nor a new episode: {found:?}");
@@ -65,14 +65,14 @@ fn nothing_new(site: &Site, before: &Value) {
 /// Case 29, the other way round: better an old fire than none.
 #[test]
 fn a_retained_fire_that_nobody_knows_pages_once_as_since_unknown() {
-    let mut site = Site::start(&devices(0, 3, 900), "");
-    let keeps = |site: &Site| site.leaves("t-1/S-1/alarm", SMOKE);
+    let mut site = FieldSite::start(&devices(0, 3, 900), "");
+    let keeps = |site: &FieldSite| site.leaves("t-1/S-1/alarm", SMOKE);
     site.loses_the_session(keeps);
     let is_fire =
         |incident: &Value| incident["class"] == "fire" && incident["device"]["id"] == "S-1";
     let first = site.gateway.incident("the fire", SOON, is_fire);
     assert_eq!(first["reason"], "since_unknown", "{first}");
-    let page = |site: &Site| site.pages("t-1", |body| body["device"]["id"] == "S-1");
+    let page = |site: &FieldSite| site.pages("t-1", |body| body["device"]["id"] == "S-1");
     settles(SOON, || {
         let pages = page(&site);
         (pages != 1).then(|| format!("{pages} pages of it")).into_iter().collect()
@@ -93,7 +93,7 @@ fn a_retained_fire_that_nobody_knows_pages_once_as_since_unknown() {
 /// Case 30: six detectors that are alive, and the wills of yesterday.
 #[test]
 fn a_retained_will_is_older_than_what_was_heard() {
-    let mut site = Site::start(&devices(0, 7, 900), "");
+    let mut site = FieldSite::start(&devices(0, 7, 900), "");
     let all: Vec<String> = (1..=6).map(|n| format!("S-{n}")).collect();
     for device in &all {
         site.device_says(device, "telemetry", &json!({"temp_c": 20}));
@@ -129,9 +129,11 @@ fn a_retained_will_is_older_than_what_was_heard() {
 /// Case 31: readings of a device that keeps them (Tasmota's `SensorRetain`).
 #[test]
 fn a_retained_reading_makes_nothing_trusted_and_counts_once() {
-    let mut site =
-        Site::start(&devices(3, 0, 900), "[profile.municipal]\nlow_for_s = 1\nhigh_for_s = 1\n");
-    let keeps = |site: &Site| {
+    let mut site = FieldSite::start(
+        &devices(3, 0, 900),
+        "[profile.municipal]\nlow_for_s = 1\nhigh_for_s = 1\n",
+    );
+    let keeps = |site: &FieldSite| {
         site.leaves("t-1/H-1/telemetry", r#"{"pressure_kpa":300}"#);
         site.leaves("t-1/H-2/telemetry", r#"{"pressure_kpa":0}"#);
     };
@@ -155,9 +157,9 @@ fn a_retained_reading_makes_nothing_trusted_and_counts_once() {
 /// Fires that were kept on topics of which no filter of the alarm lane knows.
 #[test]
 fn a_retained_fire_on_a_misspelt_topic_pages_as_since_unknown() {
-    let mut site = Site::start(&devices(0, 5, 900), "");
+    let mut site = FieldSite::start(&devices(0, 5, 900), "");
     let odd = ["t-1/S-1/AlArM", "t-1/S-2/ALARM/", "t-1/S-3/alarm//"];
-    let keeps = |site: &Site| odd.iter().for_each(|topic| site.leaves(topic, SMOKE));
+    let keeps = |site: &FieldSite| odd.iter().for_each(|topic| site.leaves(topic, SMOKE));
     site.loses_the_session(|site| {
         keeps(site);
         site.leaves("t-1/house/S-4/alarm", SMOKE);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use standpipe_tests::{instant, wait_for};
 
-use super::site::{QUIET, SOON, Site, devices, has, says, settles};
+use super::site::{FieldSite, QUIET, SOON, devices, has, says, settles};
 
 /// The grace of `blind_area`.
 const GRACE: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ fn two_townships() -> String {
 /// Cases 32 and 40.
 #[test]
 fn a_short_cut_blinds_nobody_and_who_never_spoke_is_listed() {
-    let site = Site::start(&two_townships(), "[profile.smoke_home]\noffline_min_s = 15\n");
+    let site = FieldSite::start(&two_townships(), "[profile.smoke_home]\noffline_min_s = 15\n");
     let started = instant();
     let t1: Vec<String> = (1..=20).map(|n| format!("S-{n}")).collect();
     let all_say = |body: &Value, channel: &str| {
@@ -88,7 +88,7 @@ fn a_short_cut_blinds_nobody_and_who_never_spoke_is_listed() {
 }
 
 /// Case 40: 3 intervals of 5 s after the start.
-fn never_spoke_is_listed(site: &Site, started: std::time::Instant) {
+fn never_spoke_is_listed(site: &FieldSite, started: std::time::Instant) {
     settles(Duration::from_secs(30).saturating_sub(started.elapsed()).max(SOON), || {
         let all = site.gateway.list("incidents");
         (1..=12)

@@ -12,7 +12,6 @@ use crate::wait_for;
 #[derive(Debug)]
 pub struct Broker {
     process: Process,
-    /// Its port.
     pub port: u16,
     dir: PathBuf,
 }

@@ -22,9 +22,7 @@ pub struct Client {
 /// A message as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// On which topic.
     pub topic: String,
-    /// What.
     pub payload: Vec<u8>,
     /// Whether the broker had kept it.
     pub retained: bool,

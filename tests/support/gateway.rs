@@ -36,7 +36,7 @@ pub fn program() -> PathBuf {
 pub struct Gateway {
     process: Process,
     port: u16,
-    /// Its files.
+    /// Where its files are.
     pub dir: PathBuf,
     /// What it is started with besides.
     env: Vec<(&'static str, PathBuf)>,

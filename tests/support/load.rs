@@ -52,7 +52,7 @@ pub struct Load {
     /// Packet id → the message, until the broker has it.
     flying: BTreeMap<u16, ()>,
     next: u16,
-    /// Messages the broker has.
+    /// How many messages the broker has.
     pub confirmed: u64,
 }
 

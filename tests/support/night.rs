@@ -18,7 +18,6 @@ const PASSWORD: &str = "correct horse";
 pub struct Night {
     /// Signed in as `li`, an officer of t-1.
     pub browser: Browser,
-    /// The gateway.
     pub gateway: Gateway,
     /// Speaks for every device.
     pub devices: Station,
@@ -69,7 +68,7 @@ impl Night {
         self.sign_in_as(name, PASSWORD);
     }
 
-    /// Signs in.
+    /// Signs in with a password of their own.
     pub fn sign_in_as(&self, name: &str, password: &str) {
         self.browser.go(&self.gateway.at("/login"));
         self.browser.fill("#name", name);
@@ -78,7 +77,7 @@ impl Night {
         self.browser.wait("#board", SOON);
     }
 
-    /// Signs out.
+    /// Signs out, and waits for the page that asks who is there.
     pub fn sign_out(&self) {
         self.browser.click("header form button");
         self.browser.wait("#password", SOON);

@@ -42,9 +42,7 @@ pub struct Board {
 /// TCP ports that stand for a board's two serial lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
-    /// Of the modem.
     pub modem: u16,
-    /// Of the fieldbus.
     pub field: u16,
 }
 

@@ -12,17 +12,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// One request as it came.
 #[derive(Clone, Debug)]
 pub struct Posted {
-    /// Its path.
     pub path: String,
     /// Its headers, names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// Its body.
     pub body: Vec<u8>,
 }
 
 /// A listener on 127.0.0.1; it lives as long as the test's process.
 pub struct WebhookEnd {
-    /// Where to post.
+    /// Where to post to.
     pub url: String,
     posted: Receiver<Posted>,
 }

@@ -135,9 +135,9 @@ impl Secure {
 /// Whether the broker keeps a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retain {
-    /// For those who come later.
+    /// The broker keeps it for whoever subscribes later.
     Yes,
-    /// For those who are there.
+    /// Only for those who are there now.
     No,
 }
 

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::influx::Row;
+use crate::influx::InfluxRow;
 
 /// Why a panel can't show these answers, one a question; `None`: it can.
 #[must_use]
-pub fn unshowable(panel: &Value, answers: &[Vec<Row>]) -> Option<String> {
+pub fn unshowable(panel: &Value, answers: &[Vec<InfluxRow>]) -> Option<String> {
     let shown = panel["type"].as_str().unwrap_or_default();
-    let rows: Vec<&Row> = answers.iter().flatten().collect();
+    let rows: Vec<&InfluxRow> = answers.iter().flatten().collect();
     let fault = match shown {
         "timeseries" => times(panel, &rows),
         "stat" => stat(&rows),
@@ -23,18 +23,18 @@ pub fn unshowable(panel: &Value, answers: &[Vec<Row>]) -> Option<String> {
 }
 
 /// The columns of a row, without those that Flux puts in front of every row.
-fn columns(row: &Row) -> BTreeSet<&str> {
+fn columns(row: &InfluxRow) -> BTreeSet<&str> {
     let own = |name: &&str| !["", "result", "table", "_start", "_stop"].contains(name);
     row.keys().map(String::as_str).filter(own).collect()
 }
 
 /// What a column holds, if it is a number.
-fn number(row: &Row, column: &str) -> Option<f64> {
+fn number(row: &InfluxRow, column: &str) -> Option<f64> {
     row.get(column)?.parse::<f64>().ok().filter(|number| number.is_finite())
 }
 
 /// Whether a row has a moment.
-fn timed(row: &Row) -> bool {
+fn timed(row: &InfluxRow) -> bool {
     row.get("_time").is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok())
 }
 
@@ -46,7 +46,7 @@ fn named(panel: &Value) -> Vec<&str> {
 }
 
 /// Moments, each with one number; what names the lines is there.
-fn times(panel: &Value, rows: &[&Row]) -> Option<String> {
+fn times(panel: &Value, rows: &[&InfluxRow]) -> Option<String> {
     let label = panel["fieldConfig"]["defaults"]["displayName"].as_str().unwrap_or_default();
     let label = label.strip_prefix("${__field.labels.").and_then(|name| name.strip_suffix('}'));
     for row in rows {
@@ -70,7 +70,7 @@ fn times(panel: &Value, rows: &[&Row]) -> Option<String> {
 }
 
 /// One number a row, beside what names it.
-fn stat(rows: &[&Row]) -> Option<String> {
+fn stat(rows: &[&InfluxRow]) -> Option<String> {
     for row in rows {
         let numbers =
             columns(row).into_iter().filter(|column| number(row, column).is_some()).count();
@@ -82,14 +82,14 @@ fn stat(rows: &[&Row]) -> Option<String> {
 }
 
 /// The columns that are named for people, and no others.
-fn table(panel: &Value, rows: &[&Row]) -> Option<String> {
+fn table(panel: &Value, rows: &[&InfluxRow]) -> Option<String> {
     let wanted: BTreeSet<&str> = named(panel).into_iter().collect();
     let wrong = rows.iter().find(|row| columns(row) != wanted)?;
     Some(format!("columns {:?}, not {wanted:?}", columns(wrong)))
 }
 
 /// Places on earth that are joined with what colours them.
-fn map(panel: &Value, answers: &[Vec<Row>]) -> Option<String> {
+fn map(panel: &Value, answers: &[Vec<InfluxRow>]) -> Option<String> {
     let by = panel.pointer("/transformations/0/options/byField").and_then(Value::as_str);
     let layer = &panel["options"]["layers"][0];
     let word = |at: &str| layer.pointer(at).and_then(Value::as_str);
@@ -106,7 +106,7 @@ fn map(panel: &Value, answers: &[Vec<Row>]) -> Option<String> {
     let (Some(places), Some(colours)) = (with(lat), with(colour)) else {
         return Some(format!("no answer has all `{lat}`, or all `{colour}`"));
     };
-    let within = |row: &Row, column: &str, most: f64| {
+    let within = |row: &InfluxRow, column: &str, most: f64| {
         number(row, column).is_some_and(|value| value.abs() <= most)
     };
     if let Some(row) = places.iter().find(|row| !within(row, lat, 90.0) || !within(row, lon, 180.0))
@@ -117,7 +117,7 @@ fn map(panel: &Value, answers: &[Vec<Row>]) -> Option<String> {
         return Some(format!("no `{colour}`: {row:?}"));
     }
     let keys =
-        |rows: &[Row]| rows.iter().filter_map(|row| row.get(by).cloned()).collect::<Vec<_>>();
+        |rows: &[InfluxRow]| rows.iter().filter_map(|row| row.get(by).cloned()).collect::<Vec<_>>();
     let (placed, coloured) = (keys(places), keys(colours));
     let unique: BTreeSet<&String> = placed.iter().collect();
     if placed.len() != places.len() || unique.len() != placed.len() {
@@ -128,7 +128,7 @@ fn map(panel: &Value, answers: &[Vec<Row>]) -> Option<String> {
 }
 
 /// What has a unit is a number, or is empty; at least one is there.
-fn units(panel: &Value, rows: &[&Row]) -> Option<String> {
+fn units(panel: &Value, rows: &[&InfluxRow]) -> Option<String> {
     for custom in panel["fieldConfig"]["overrides"].as_array().into_iter().flatten() {
         let mut properties = custom["properties"].as_array().into_iter().flatten();
         if custom["matcher"]["id"] != "byName"
@@ -153,10 +153,10 @@ fn units(panel: &Value, rows: &[&Row]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::unshowable;
-    use crate::influx::Row;
+    use crate::influx::InfluxRow;
     use serde_json::{Value, json};
 
-    fn row(columns: &[(&str, &str)]) -> Row {
+    fn row(columns: &[(&str, &str)]) -> InfluxRow {
         let own = columns.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         own.chain([("result".into(), "_result".into()), ("table".into(), "0".into())]).collect()
     }

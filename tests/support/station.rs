@@ -12,10 +12,9 @@ use crate::{now, wait_for};
 
 /// One message on a station's topic.
 #[derive(Clone, Debug)]
-pub struct Shown {
-    /// When it arrived.
+pub struct ShownIncident {
     pub at: i64,
-    /// Whose topic.
+    /// The station on whose topic it was.
     pub station: String,
     /// The incident's id, from the topic.
     pub incident: String,
@@ -26,7 +25,7 @@ pub struct Shown {
 /// A connected terminal, or any other client.
 pub struct Station {
     client: Client,
-    seen: Arc<Mutex<Vec<Shown>>>,
+    seen: Arc<Mutex<Vec<ShownIncident>>>,
     up: Receiver<()>,
 }
 
@@ -60,7 +59,7 @@ impl Station {
                         let station = levels.next().unwrap_or_default().to_owned();
                         let incident = levels.nth(1).unwrap_or_default().to_owned();
                         let body = serde_json::from_slice(&publish.payload).unwrap_or(Value::Null);
-                        let shown = Shown { at: now(), station, incident, body };
+                        let shown = ShownIncident { at: now(), station, incident, body };
                         if let Ok(mut seen) = sink.lock() {
                             seen.push(shown);
                         }
@@ -125,12 +124,17 @@ impl Station {
     /// # Panics
     /// When the receiving thread did.
     #[must_use]
-    pub fn seen(&self) -> Vec<Shown> {
+    pub fn seen(&self) -> Vec<ShownIncident> {
         self.seen.lock().expect("the receiving thread").clone()
     }
 
     /// Waits for a message that pleases `wanted`.
-    pub fn wait(&self, what: &str, within: Duration, wanted: impl Fn(&Shown) -> bool) -> Shown {
+    pub fn wait(
+        &self,
+        what: &str,
+        within: Duration,
+        wanted: impl Fn(&ShownIncident) -> bool,
+    ) -> ShownIncident {
         wait_for(what, within, || self.seen().into_iter().find(&wanted))
     }
 

@@ -6,17 +6,22 @@ use super::{code, lines, none, read, sources};
 
 /// Where every doc comment says more than the name below it; the other crates follow.
 const DOCS_SAY_MORE: &[&str] = &[
+    "firmware/",
+    "gateway/config/",
     "gateway/demo/",
     "gateway/machine/",
     "gateway/notify/",
     "gateway/receivers/",
     "gateway/series/",
+    "gateway/src/",
     "gateway/store/src/accounts/",
     "gateway/store/src/views/",
     "gateway/transport/",
     "gateway/trust/",
     "gateway/web/",
     "gateway/words/",
+    "shared/",
+    "tests/",
 ];
 /// Where a field or a variant whose name says all has no comment: the compiler's `missing_docs`,
 /// which knows no difference, is off there.
@@ -24,9 +29,11 @@ const FIELDS_SPEAK: &[&str] =
     &["gateway/series/", "gateway/store/", "gateway/web/", "gateway/words/"];
 /// Where closure arguments and all other names say what they stand for.
 const NO_IT: &[&str] = &[
+    "gateway/demo/",
     "gateway/series/",
     "gateway/store/src/accounts/",
     "gateway/store/src/views/",
+    "gateway/trust/",
     "gateway/web/src/console/",
     "gateway/web/src/report/",
     "gateway/words/",

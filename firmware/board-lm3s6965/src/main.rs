@@ -29,7 +29,7 @@ use embedded_hal_bus::i2c::RefCellDevice;
 use standpipe_firmware::eeprom::{self, Eeprom};
 use standpipe_firmware::identity::{self, Identity};
 use standpipe_firmware::life::Life;
-use standpipe_firmware::outbox::{Key, Layout, Outbox};
+use standpipe_firmware::outbox::{KeptKey, Layout, Outbox};
 use standpipe_firmware::pulse::Pulse;
 use standpipe_firmware::uplink::{AtModem, NoPin, Post, Uplink, bg95};
 use standpipe_firmware::{Memory, Node, Start, Uptime};
@@ -74,7 +74,7 @@ async fn begin(spawner: Spawner, cause: Cause, modem: Serial, field: Serial) {
 
     let (mut outbox, boot) = Outbox::open(chip, Layout::KIB_32, chance(&identity)).await;
     let mut kept = [0; Memory::MAX];
-    let length = outbox.kept(Key::Node, &mut kept).await.unwrap_or(0);
+    let length = outbox.kept(KeptKey::Node, &mut kept).await.unwrap_or(0);
     let memory = kept.get(..length).and_then(Memory::from_bytes);
     log!("{} boot {boot} after {cause:?}, storage {:?}", identity.device, outbox.storage());
 
@@ -107,7 +107,7 @@ async fn talk(
     post: &'static Mail,
     pulse: &'static Pulse,
 ) {
-    let lines = bg95::Lines::of(&identity);
+    let lines = bg95::ModemLines::of(&identity);
     let mut modem = AtModem::new(modem, NoPin, lines.script());
     let Some(account) = identity.account() else { return };
     let seed = chance(&identity).into();

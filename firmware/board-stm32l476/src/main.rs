@@ -35,7 +35,7 @@ use embassy_time::{Delay, Duration, Instant, Timer};
 use standpipe_firmware::eeprom::Eeprom;
 use standpipe_firmware::identity::{self, Identity};
 use standpipe_firmware::life::Life;
-use standpipe_firmware::outbox::{Key, Layout, Outbox};
+use standpipe_firmware::outbox::{KeptKey, Layout, Outbox};
 use standpipe_firmware::pulse::Pulse;
 use standpipe_firmware::uplink::{Post, Uplink, bg95};
 use standpipe_firmware::{Memory, Node, Reset, Start, Uptime};
@@ -81,7 +81,7 @@ async fn main(spawner: Spawner) {
     let chip = Eeprom::new(bus, Delay);
     let (mut outbox, boot) = Outbox::open(chip, Layout::KIB_32, chance()).await;
     let mut kept = [0; Memory::MAX];
-    let length = outbox.kept(Key::Node, &mut kept).await.unwrap_or(0);
+    let length = outbox.kept(KeptKey::Node, &mut kept).await.unwrap_or(0);
     let memory = kept.get(..length).and_then(Memory::from_bytes);
     let first_report_ms = u64::from(chance()) % (u64::from(identity.retry_s) * 100);
     let settings = identity.settings();
@@ -90,7 +90,7 @@ async fn main(spawner: Spawner) {
     static POST: StaticCell<Mail> = StaticCell::new();
     let post: &'static Mail = POST.init(Post::new(outbox, node.clock().clone()));
 
-    let line = body::Line {
+    let line = body::TransmitterWires {
         uart: p.USART3,
         rx: p.PC11,
         tx: p.PC10,
@@ -123,7 +123,7 @@ async fn talk(
     sleep_pin: Output<'static>,
     power_key: Output<'static>,
 ) {
-    let lines = bg95::Lines::of(&identity);
+    let lines = bg95::ModemLines::of(&identity);
     let mut radio = Radio::new(port, sleep_pin, power_key, lines.script());
     let Some(account) = identity.account() else { return };
     let seed = u64::from(chance());

@@ -10,7 +10,7 @@ use standpipe_shared::Kind;
 
 use crate::TownPlan;
 use crate::chance::Chance;
-use crate::places::{BUILDINGS, OWNERS, STATIONS, STREETS, Words, station, township};
+use crate::places::{BUILDINGS, BilingualName, OWNERS, STATIONS, STREETS, station, township};
 
 /// Of 100 devices, this many are hydrants.
 const HYDRANTS_PER_100: usize = 45;
@@ -33,14 +33,12 @@ const DEGREE_M: f64 = 111_200.0;
 
 /// One device and its place.
 #[derive(Clone, Debug)]
-pub struct Site {
-    /// Its id.
+pub struct DeviceSite {
     pub id: Arc<str>,
-    /// What it is.
     pub kind: Kind,
     /// The installing township: the area in its topics.
     pub area: Arc<str>,
-    /// The station responsible.
+    /// The id of the station responsible.
     pub station: &'static str,
     /// Which zone feeds it; `None` for detectors and for hydrants with a tank of their own.
     pub zone: Option<usize>,
@@ -52,9 +50,7 @@ pub struct Site {
     pub still_kpa: f32,
     /// The profile that judges it.
     pub profile: &'static str,
-    /// Degrees north.
     pub lat: f64,
-    /// Degrees east.
     pub lon: f64,
     /// The place in two languages, without the floor.
     pub place: (String, String),
@@ -66,7 +62,7 @@ pub struct Site {
     pub below: Option<usize>,
 }
 
-impl Site {
+impl DeviceSite {
     /// Chinese and English in one line, as in `devices.csv`.
     pub fn name(&self) -> String {
         let (zh, en) = &self.place;
@@ -89,11 +85,11 @@ impl Site {
 /// One zone of the mains.
 #[derive(Clone, Debug)]
 pub struct Zone {
-    /// Its name in the registry.
+    /// As in the registry.
     pub name: String,
-    /// Its hydrants.
+    /// Places in the layout's `sites`.
     pub hydrants: Vec<usize>,
-    /// The station that owns it.
+    /// The id of its station.
     pub owner: &'static str,
     lat: f64,
     lon: f64,
@@ -112,9 +108,8 @@ pub struct RegistryCsv {
 /// Everything that stands in the town.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// All devices, hydrants first.
-    pub sites: Vec<Site>,
-    /// All zones.
+    /// Hydrants first.
+    pub sites: Vec<DeviceSite>,
     pub zones: Vec<Zone>,
     /// Devices by high-rise, lowest floor first.
     pub buildings: Vec<Vec<usize>>,
@@ -171,7 +166,7 @@ impl Layout {
             zone.hydrants.push(ix);
             (place, "municipal", Some(zone_ix), zone.source_kpa - 9.81 * uphill_m)
         };
-        self.sites.push(Site {
+        self.sites.push(DeviceSite {
             id: format!("H-{:04}", at + 1).into(),
             kind: Kind::Hydrant,
             area: township(zone.owner).into(),
@@ -218,9 +213,9 @@ impl Layout {
         self.sites.push(site);
     }
 
-    fn detector(&self, at: (f64, f64), owner: &'static str, place: (String, String)) -> Site {
+    fn detector(&self, at: (f64, f64), owner: &'static str, place: (String, String)) -> DeviceSite {
         let hydrants = self.sites.partition_point(|site| site.kind == Kind::Hydrant);
-        Site {
+        DeviceSite {
             id: format!("S-{:04}", self.sites.len() - hydrants + 1).into(),
             kind: Kind::Smoke,
             area: township(owner).into(),
@@ -257,7 +252,7 @@ impl Layout {
     pub fn registry(&self, interval_s: u32) -> RegistryCsv {
         let mut stations = String::from("id,name,level,parent,lat,lon\n");
         for station in STATIONS {
-            let Words { zh, en } = station.name;
+            let BilingualName { zh, en } = station.name;
             let row = (station.id, zh, en, station.level, station.parent, station.lat, station.lon);
             let (id, zh, en, level, parent, lat, lon) = row;
             let _ = writeln!(stations, "{id},{zh} {en},{level},{parent},{lat:.5},{lon:.5}");

@@ -11,14 +11,14 @@ use crate::Ms;
 use crate::chance::Chance;
 use crate::happenings::Happenings;
 use crate::layout::{Layout, RegistryCsv};
-use crate::node::{Device, Habits, Message};
+use crate::node::{DeviceMessage, MeasuringHabits, SimulatedDevice};
 use crate::places::STATIONS;
 use crate::story::Story;
 use crate::world::World;
 
 /// What happens to a town.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Script {
+pub enum TownScript {
     /// Nothing: demand and noise only.
     Quiet,
     /// An opening of five minutes with something for everybody, then chance for ever.
@@ -30,7 +30,7 @@ pub enum Script {
 pub struct TownPlan {
     /// Devices, about half of them hydrants.
     pub devices: usize,
-    /// When it begins.
+    /// The town's time when it begins.
     pub start: Ms,
     /// Seconds between two readings of a device.
     pub interval_s: u32,
@@ -40,8 +40,7 @@ pub struct TownPlan {
     pub day_s: u32,
     /// Every device's start count at its first start.
     pub first_boot: u32,
-    /// What happens.
-    pub script: Script,
+    pub script: TownScript,
 }
 
 impl Default for TownPlan {
@@ -53,7 +52,7 @@ impl Default for TownPlan {
             sample_s: 2,
             day_s: 1_200,
             first_boot: 1,
-            script: Script::Eventful,
+            script: TownScript::Eventful,
         }
     }
 }
@@ -70,20 +69,18 @@ impl TownPlan {
 
 /// One message of one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Whose.
+pub struct TownMessage {
     pub device: Arc<str>,
-    /// The area in its topic.
+    /// As in its topic.
     pub area: Arc<str>,
     /// The last level of its topic.
     pub channel: Channel,
-    /// JSON.
+    /// As JSON.
     pub payload: Vec<u8>,
-    /// Whether the broker keeps it.
     pub retain: bool,
 }
 
-impl Outgoing {
+impl TownMessage {
     /// The whole topic below `root`; `None` when a name is none, which no town has.
     #[must_use]
     pub fn topic(&self, root: &str) -> Option<String> {
@@ -100,7 +97,7 @@ pub struct Town {
     seed: u64,
     plan: TownPlan,
     layout: Layout,
-    devices: Vec<Device>,
+    devices: Vec<SimulatedDevice>,
     /// When each device is stepped next.
     next: Vec<Ms>,
     /// The same in order; entries that `next` does not confirm are old.
@@ -117,14 +114,14 @@ impl Town {
     pub fn new(seed: u64, plan: TownPlan) -> Self {
         let mut chance = Chance::new(seed);
         let layout = Layout::new(chance.bits(), &plan);
-        let mut habits = Habits::new(plan.interval_s.max(1), plan.sample_s.max(1));
+        let mut habits = MeasuringHabits::new(plan.interval_s.max(1), plan.sample_s.max(1));
         habits.first_boot = plan.first_boot;
         let mut devices = Vec::with_capacity(layout.sites.len());
         let mut next = Vec::with_capacity(layout.sites.len());
         for site in &layout.sites {
             let mut part = |seconds: u32| chance.bits() % (u64::from(seconds) * 1_000);
             habits.phase_ms = part(habits.settings.interval_s);
-            devices.push(Device::new(site.kind, &habits));
+            devices.push(SimulatedDevice::new(site.kind, &habits));
             next.push(plan.start + part(habits.settings.sample_s).cast_signed());
         }
         let wakes = next.iter().enumerate().map(|(ix, at)| Reverse((*at, ix))).collect();
@@ -138,7 +135,7 @@ impl Town {
 
     /// Lets the town live until `now` and says what its devices sent, in order. How often it is
     /// called changes nothing; a message's `ts` is the moment of its sample.
-    pub fn step(&mut self, now: Ms) -> impl Iterator<Item = Outgoing> + use<> {
+    pub fn step(&mut self, now: Ms) -> impl Iterator<Item = TownMessage> + use<> {
         let mut out = Vec::new();
         let mut said = Vec::new();
         while let Some(Reverse((at, ix))) =
@@ -152,12 +149,14 @@ impl Town {
             let Some(next) = self.live(ix, at, &mut said) else { continue };
             self.wake(ix, next);
             let Some(site) = self.layout.sites.get(ix) else { continue };
-            out.extend(said.drain(..).map(|Message { channel, payload, retain }| Outgoing {
-                device: Arc::clone(&site.id),
-                area: Arc::clone(&site.area),
-                channel,
-                payload,
-                retain,
+            out.extend(said.drain(..).map(|DeviceMessage { channel, payload, retain }| {
+                TownMessage {
+                    device: Arc::clone(&site.id),
+                    area: Arc::clone(&site.area),
+                    channel,
+                    payload,
+                    retain,
+                }
             }));
         }
         self.happenings.advance(now, &self.layout, &mut self.story);
@@ -165,7 +164,7 @@ impl Town {
     }
 
     /// One device lives until `at`; answers when it is to be stepped again.
-    fn live(&mut self, ix: usize, at: Ms, said: &mut Vec<Message>) -> Option<Ms> {
+    fn live(&mut self, ix: usize, at: Ms, said: &mut Vec<DeviceMessage>) -> Option<Ms> {
         let world = World { seed: self.seed, plan: &self.plan, layout: &self.layout };
         let felt = world.feel(ix, at, self.happenings.now())?;
         Some(self.devices.get_mut(ix)?.step(&felt, at, said))
@@ -217,7 +216,7 @@ mod tests {
 
     use standpipe_shared::{Alarm, Channel, Condition, Reading, Status};
 
-    use super::{Outgoing, RegistryCsv, Script, Town, TownPlan};
+    use super::{RegistryCsv, Town, TownMessage, TownPlan, TownScript};
     use crate::Ms;
 
     const START: Ms = 1_764_000_000_000;
@@ -227,12 +226,12 @@ mod tests {
     }
 
     /// Lives `seconds`, stepped every `every_ms`.
-    fn lived(town: &mut Town, seconds: Ms, every_ms: Ms) -> Vec<Outgoing> {
+    fn lived(town: &mut Town, seconds: Ms, every_ms: Ms) -> Vec<TownMessage> {
         let steps = seconds * 1_000 / every_ms;
         (0..=steps).flat_map(|step| town.step(START + step * every_ms)).collect()
     }
 
-    fn bytes(messages: &[Outgoing]) -> String {
+    fn bytes(messages: &[TownMessage]) -> String {
         messages.iter().fold(String::new(), |mut text, message| {
             let payload = String::from_utf8_lossy(&message.payload);
             let _ = writeln!(text, "{} {payload}", message.topic("r").unwrap_or_default());
@@ -354,7 +353,7 @@ mod tests {
         let burst = low(plan(200)).get("mawangping-1").copied().unwrap_or(0);
         assert!(burst >= 12, "{burst}");
         assert_eq!(
-            low(TownPlan { script: Script::Quiet, day_s: 120, ..plan(400) }),
+            low(TownPlan { script: TownScript::Quiet, day_s: 120, ..plan(400) }),
             HashMap::new()
         );
     }
@@ -362,7 +361,7 @@ mod tests {
     #[test]
     fn while_the_radio_is_out_the_will_speaks_and_afterwards_the_backlog_comes_in_order() {
         let mut town = Town::new(1, plan(200));
-        let mut arrived: HashMap<String, Vec<(Ms, Outgoing)>> = HashMap::new();
+        let mut arrived: HashMap<String, Vec<(Ms, TownMessage)>> = HashMap::new();
         for second in 0..330 {
             let now = START + second * 1_000;
             for message in town.step(now) {
@@ -375,7 +374,7 @@ mod tests {
         for device in &out.devices {
             let said = arrived.get(&**device).map_or(&[][..], Vec::as_slice);
             let after: Vec<_> = said.iter().filter(|(at, _)| *at > out.at + 3_000).collect();
-            let status = |message: &Outgoing| {
+            let status = |message: &TownMessage| {
                 let status = serde_json::from_slice::<Status<'_>>(&message.payload).ok()?;
                 (message.channel == Channel::Status && message.retain).then_some(status.online)
             };

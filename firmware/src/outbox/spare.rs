@@ -3,7 +3,7 @@
 
 use heapless::Vec;
 
-use super::Lost;
+use super::LostRecords;
 use crate::{Class, Record, RecordId};
 
 /// How many messages memory holds.
@@ -18,8 +18,8 @@ pub(super) struct Spare {
 impl Spare {
     /// Takes a record in and says what was lost for it; that may be the record itself, when it
     /// is a reading among alarms.
-    pub(super) fn push(&mut self, record: &Record) -> Lost {
-        let mut lost = Lost::default();
+    pub(super) fn push(&mut self, record: &Record) -> LostRecords {
+        let mut lost = LostRecords::default();
         if self.records.is_full() {
             let reading = self.iter().position(|record| record.class() == Class::Reading);
             match (reading, record.class()) {
@@ -31,7 +31,7 @@ impl Spare {
                     self.records.remove(0);
                     lost.alarms = 1;
                 }
-                (None, Class::Reading) => return Lost { alarms: 0, readings: 1 },
+                (None, Class::Reading) => return LostRecords { alarms: 0, readings: 1 },
             }
         }
         let mut bytes = [0; Record::MAX];

@@ -42,7 +42,7 @@ const BY_CERTIFICATE: &[&str] = &[
 
 /// What one device says.
 #[derive(Clone, Debug)]
-pub struct Lines {
+pub struct ModemLines {
     context: String<{ APN + 32 }>,
     dial: String<{ HOST + 40 }>,
     setup: &'static [&'static str],
@@ -50,7 +50,7 @@ pub struct Lines {
     hang_up: &'static str,
 }
 
-impl Lines {
+impl ModemLines {
     /// Those of this device.
     #[must_use]
     pub fn of(identity: &Identity<'_>) -> Self {

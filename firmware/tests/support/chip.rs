@@ -27,9 +27,7 @@ impl NorFlashError for NoPower {
 
 pub struct Cells {
     pub bytes: Vec<u8>,
-    /// Bytes written ever.
     pub written: u64,
-    /// Bytes read ever.
     pub read: u64,
     /// After so many more bytes the power goes.
     pub left: Option<u64>,

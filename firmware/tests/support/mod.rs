@@ -37,7 +37,7 @@ pub fn reading(boot: u32, seq: u32) -> Record {
     )
 }
 
-/// An alarm.
+/// `no_water` of a device that does not know the hour: raised by even numbers, ended by odd ones.
 pub fn alarm(boot: u32, seq: u32) -> Record {
     let shout = Shout { condition: Condition::NoWater, active: seq.is_multiple_of(2), test: false };
     let mut values = Measurements::default();

@@ -64,7 +64,7 @@ fn one(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> Option<Pro
         }
     }
     let profile: Profile = numbers.try_into().ok()?;
-    // What the file meant to say here is not known: no contradiction is told of it.
+    // What the file meant here is not known, so no contradiction is reported.
     let known = |key: &str| !unread.contains(&key) && (based || table.contains_key(key));
     for (key, other, text) in contradictions(&profile) {
         let full = format!("{full}.{key}");

@@ -9,17 +9,17 @@ use standpipe_shared::ROOT;
 use standpipe_store::files::Database;
 use toml::de::DeTable;
 
-use super::fault::Faults;
+use super::fault::ConfigFaults;
 use super::named::{content, path, secret};
 use super::section::{Notes, Section};
 use super::{
-    Broker, ClientCertificate, Config, Door, Escalation, Http, Influx, Language, Mqtt,
-    RegistryFiles, Secret, Store, Verify, digest, profiles, webhooks,
+    BrokerAddress, ClientCertificate, Config, Escalation, HttpConfig, HttpDoor, InfluxConfig,
+    Language, MqttConfig, RegistryFiles, Secret, StoreConfig, Verify, digest, profiles, webhooks,
 };
 
 /// No time of escalation is longer than a week, seconds.
 const MAX_STEP_S: u32 = 7 * 86_400;
-/// Two weeks of evidence are enough, hours.
+/// Hours: two weeks of evidence are enough.
 const MAX_VERIFY_HOURS: u32 = 14 * 24;
 
 /// The whole file; also every key that is known.
@@ -27,14 +27,14 @@ pub(super) fn config(
     text: &str,
     file: &Path,
     admin_token: Option<Secret>,
-) -> Result<(Config, Vec<String>), Faults> {
+) -> Result<(Config, Vec<String>), ConfigFaults> {
     let mut notes = Notes { source: text, faults: Vec::new(), known: Vec::new() };
     let config = sections(text, file.parent().unwrap_or(Path::new("")), admin_token, &mut notes);
     if notes.faults.is_empty() {
         return Ok((config, notes.known));
     }
     notes.faults.sort_by_key(|fault| fault.line);
-    Err(Faults { file: file.to_owned(), list: notes.faults, rest: Box::new(config) })
+    Err(ConfigFaults { file: file.to_owned(), list: notes.faults, rest: Box::new(config) })
 }
 
 fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes) -> Config {
@@ -59,8 +59,8 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     let registry = registry(root.section("registry", notes), folder, notes);
     root.end(notes);
     let path = path.unwrap_or_else(|| folder.join(Database::Store.name()));
-    let store = Store { path };
-    let mqtt = mqtt.unwrap_or_else(|| Config::new(Broker::loopback()).mqtt);
+    let store = StoreConfig { path };
+    let mqtt = mqtt.unwrap_or_else(|| Config::new(BrokerAddress::loopback()).mqtt);
     let folder = None; // the caller may know of a file
     Config {
         mqtt,
@@ -77,7 +77,7 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     }
 }
 
-fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Mqtt> {
+fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<MqttConfig> {
     let broker = broker(&mut section, notes);
     let root = section.text("root", notes).unwrap_or(ROOT);
     if !good_root(root) {
@@ -110,10 +110,10 @@ fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Mqtt> 
         section.fault("url", text, notes);
     }
     section.end(notes);
-    Some(Mqtt { broker: broker?, root: Box::from(root), username, password, ca, client })
+    Some(MqttConfig { broker: broker?, root: Box::from(root), username, password, ca, client })
 }
 
-fn broker(section: &mut Section, notes: &mut Notes) -> Option<Broker> {
+fn broker(section: &mut Section, notes: &mut Notes) -> Option<BrokerAddress> {
     const WANTED: &str = "write mqtt://host[:1883] or mqtts://host[:8883]";
     if section.get("url", notes).is_none() {
         section.fault("url", format!("missing, the broker's address: {WANTED}"), notes);
@@ -129,7 +129,7 @@ fn broker(section: &mut Section, notes: &mut Notes) -> Option<Broker> {
         };
         let host = url.host_str().filter(|host| !host.is_empty())?;
         let host = Box::from(host.trim_start_matches('[').trim_end_matches(']'));
-        Some(Broker { host, port: url.port().unwrap_or(if tls { 8883 } else { 1883 }), tls })
+        Some(BrokerAddress { host, port: url.port().unwrap_or(if tls { 8883 } else { 1883 }), tls })
     });
     let named = url.is_some_and(|url| !url.username().is_empty() || url.password().is_some());
     if named {
@@ -156,7 +156,7 @@ fn http(
     admin_token: Option<Secret>,
     folder: &Path,
     notes: &mut Notes,
-) -> Http {
+) -> HttpConfig {
     let default = SocketAddr::from(([127, 0, 0, 1], 8080));
     let listen = section.parsed("listen", "address:port, such as 127.0.0.1:8080", notes);
     let listen = listen.unwrap_or(default);
@@ -181,7 +181,7 @@ fn http(
     }
     section.end(notes);
     let timezone = Box::from(timezone);
-    Http { listen, url, timezone, language, admin_token, map_file, door: Door::Accounts }
+    HttpConfig { listen, url, timezone, language, admin_token, map_file, door: HttpDoor::Accounts }
 }
 
 /// An `http://` or `https://` address.
@@ -200,7 +200,7 @@ fn plain(url: &reqwest::Url) -> Box<str> {
     Box::from(url.as_str().trim_end_matches('/'))
 }
 
-fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Influx> {
+fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<InfluxConfig> {
     if !section.is_there() {
         return None;
     }
@@ -221,7 +221,7 @@ fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Infl
     };
     let trust = webhooks::trust(&mut section, &url, folder, notes);
     section.end(notes);
-    Some(Influx { url, org, token: token?, bucket, trust })
+    Some(InfluxConfig { url, org, token: token?, bucket, trust })
 }
 
 /// Where InfluxDB's token is, unless the file says otherwise.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::fault::Fault;
+use super::fault::ConfigFault;
 
 /// The longest piece of a value that is shown, characters.
 const SHOWN: usize = 80;
@@ -16,7 +16,7 @@ const SHOWN: usize = 80;
 /// The text of the file, and what was found wrong with it.
 pub(super) struct Notes<'a> {
     pub(super) source: &'a str,
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<ConfigFault>,
     /// Every key that was asked for, as `mqtt.url`.
     pub(super) known: Vec<String>,
 }
@@ -27,13 +27,13 @@ impl Notes<'_> {
         let line = self.line(&span);
         let value = self.source.get(span).unwrap_or_default();
         let value = if secret(&key) { String::new() } else { shown(value) };
-        self.faults.push(Fault { line, key, value, text: text.to_string() });
+        self.faults.push(ConfigFault { line, key, value, text: text.to_string() });
     }
 
-    /// Something is not in a section that is here, or has a value that is not shown.
+    /// A key is missing in a section that is there, or its value must not be shown.
     pub(super) fn absent(&mut self, span: &Range<usize>, key: String, text: impl Display) {
         let (line, text) = (self.line(span), text.to_string());
-        self.faults.push(Fault { line, key, value: String::new(), text });
+        self.faults.push(ConfigFault { line, key, value: String::new(), text });
     }
 
     fn line(&self, span: &Range<usize>) -> usize {
@@ -44,7 +44,7 @@ impl Notes<'_> {
     /// Something is not in the file.
     pub(super) fn missing(&mut self, key: String, text: impl Display) {
         let text = text.to_string();
-        self.faults.push(Fault { line: 0, key, value: String::new(), text });
+        self.faults.push(ConfigFault { line: 0, key, value: String::new(), text });
     }
 }
 
@@ -81,7 +81,7 @@ impl<'a> Section<'a> {
         self.table.is_some()
     }
 
-    /// All its entries; none is known by that.
+    /// All its entries; that alone does not make their keys known.
     pub(super) fn entries(
         &self,
     ) -> impl Iterator<Item = (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)> + use<'a> {
@@ -93,7 +93,7 @@ impl<'a> Section<'a> {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
-    /// The value of a key, which is known from now on.
+    /// The value of a key, which counts as known from now on.
     pub(super) fn get(
         &mut self,
         key: &'static str,
@@ -126,7 +126,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A text.
+    /// A text that says something.
     pub(super) fn text(&mut self, key: &'static str, notes: &mut Notes) -> Option<&'a str> {
         let value = self.get(key, notes)?;
         let text = value.get_ref().as_str().map(str::trim);
@@ -138,7 +138,7 @@ impl<'a> Section<'a> {
         text.filter(|text| !text.is_empty())
     }
 
-    /// A text that stands for something; `wanted` says what it may be.
+    /// A text that is parsed; `wanted` says what it may be.
     pub(super) fn parsed<T: FromStr>(
         &mut self,
         key: &'static str,
@@ -171,7 +171,7 @@ impl<'a> Section<'a> {
         number
     }
 
-    /// A list of what `one` understands.
+    /// A list whose elements `one` understands.
     pub(super) fn list<T>(
         &mut self,
         key: &'static str,

@@ -9,7 +9,7 @@ use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{Kind, Severity};
 
-use super::{Broker, Config, Language, Secret, WebhookFormat, keys};
+use super::{BrokerAddress, Config, Language, Secret, WebhookFormat, keys};
 use crate::trust::Trust;
 
 const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
@@ -28,14 +28,14 @@ fn faults(text: &str) -> String {
 #[test]
 fn the_brokers_address_is_all_that_must_be_said() {
     let config = parse(MINIMAL);
-    assert_eq!(config, Config::new(Broker::loopback()));
+    assert_eq!(config, Config::new(BrokerAddress::loopback()));
     assert_eq!(config.plan(), Plan::default());
 }
 
 #[test]
 fn the_example_file_is_the_defaults() {
     let text = include_str!("../../../deploy/standpipe.toml");
-    assert_eq!(parse(text), Config::new(Broker::loopback()));
+    assert_eq!(parse(text), Config::new(BrokerAddress::loopback()));
 }
 
 /// The example file with every key in it, in a folder with every file it names.
@@ -260,7 +260,7 @@ fn a_brokers_address_has_a_port_and_perhaps_a_key() {
         ("mqtt://127.0.0.1",        "127.0.0.1", 1883, false),
     ] {
         let config = parse(&format!("[mqtt]\nurl = \"{url}\""));
-        assert_eq!(config.mqtt.broker, Broker { host: host.into(), port, tls }, "{url}");
+        assert_eq!(config.mqtt.broker, BrokerAddress { host: host.into(), port, tls }, "{url}");
     }
     for url in ["broker", "broker:1883", "mqtt://", "mqtt:broker", "ws://broker", "mqtt://b/topic", "mqtt://b:99999"] {
         let text = faults(&format!("[mqtt]\nurl = \"{url}\""));
@@ -404,7 +404,7 @@ standpipe.toml:8: profile.x.stuck_readings = 0: no reading at all: write 1 or mo
     let unsure = format!(
         "{MINIMAL}[profile.x]\nmin_kpa = 5000\nmax_kpa = \"high\"\n[profile.y]\nbase = \"pier\"\nmin_kpa = 5000\ntilt_deg = 5\ntilt_clear_deg = 9"
     );
-    // What is not known contradicts nothing.
+    // What is not understood contradicts nothing.
     assert_snapshot!(faults(&unsure), @r#"
 standpipe.toml:5: profile.x.max_kpa = "high": of the wrong kind: write it like 1000.0
 standpipe.toml:7: profile.y.base = "pier": no such profile: write one of indoor, indoor_highrise, indoor_supertall, municipal, smoke_home, smoke_site

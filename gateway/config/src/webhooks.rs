@@ -98,7 +98,7 @@ pub(super) fn trust(
     Trust::only(&pem).map_err(|why| section.fault("ca_file", why, notes)).ok()
 }
 
-/// The address; whatever of it was in a file is not shown any more.
+/// The address; a fault does not show it, since part of it may be a secret.
 fn url(section: &Section, text: &str, notes: &mut Notes) -> Option<reqwest::Url> {
     let url = reqwest::Url::parse(text).ok();
     let known = |url: &reqwest::Url| matches!(url.scheme(), "http" | "https" | "smtp" | "smtps");
@@ -130,7 +130,7 @@ fn format<'a>(section: &mut Section<'a>, url: &'a str, notes: &mut Notes) -> Opt
     parsed
 }
 
-/// What the section says under the keys of formats.
+/// What this section has for the keys of formats.
 fn own_keys<'a>(section: &mut Section<'a>, url: &'a str, notes: &mut Notes) -> OwnKeys<'a> {
     let mut own = OwnKeys::of(url);
     for key in formats::own_keys() {

@@ -11,7 +11,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, State};
 use standpipe_shared::{Class, Condition, Severity};
 
-use super::words::Heard;
+use super::words::HeardIncident;
 
 /// The station whose terminal is switched off: its pages go to step 2 at once.
 pub const ABSENT: &str = "longde";
@@ -34,11 +34,10 @@ const MENDED_MS: Ms = 260_000;
 /// One action, ready to be published on the station's topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deed {
-    /// When.
     pub at: Ms,
-    /// Whose terminal.
+    /// The station whose terminal does it.
     pub station: Box<str>,
-    /// JSON of an action.
+    /// The action, as JSON.
     pub payload: String,
 }
 
@@ -48,7 +47,7 @@ pub struct Officers {
     planned: BinaryHeap<Reverse<Deed>>,
     /// What each crew will say in the end, as things stand now.
     ends: BTreeMap<IncidentId, Deed>,
-    answered: HashSet<(IncidentId, u32, Answer)>,
+    answered: HashSet<(IncidentId, u32, OfficerAnswer)>,
     /// Incidents that a terminal of their own was paged about, ever.
     paged: u32,
     /// Of each that is remembered, whether its own station misses it.
@@ -57,14 +56,14 @@ pub struct Officers {
 
 /// What is done once an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Answer {
+enum OfficerAnswer {
     Shown(ulid::Ulid),
     Taken,
 }
 
 impl Officers {
     /// Plans what the officer of that station does about it.
-    pub fn hear(&mut self, heard: &Heard) {
+    pub fn hear(&mut self, heard: &HeardIncident) {
         let incident = &heard.incident;
         // Where nobody sits, whoever took it brings it to an end.
         let minds = incident.station == heard.station || *incident.station == *ABSENT;
@@ -79,7 +78,7 @@ impl Officers {
             self.missed.clear();
         }
         if let Some(page) = incident.page_id.filter(|_| incident.state == State::Open) {
-            if self.answered.insert((incident.id, incident.episode, Answer::Shown(page))) {
+            if self.answered.insert((incident.id, incident.episode, OfficerAnswer::Shown(page))) {
                 self.plan(heard, SHOWN_MS, "shown", "");
             }
             self.answer(heard);
@@ -90,7 +89,7 @@ impl Officers {
     }
 
     /// Takes it, unless this is one that its own station misses.
-    fn answer(&mut self, heard: &Heard) {
+    fn answer(&mut self, heard: &HeardIncident) {
         let incident = &heard.incident;
         let own = incident.station == heard.station;
         let chased = incident.severity > Severity::Warning; // of the others nobody else is told
@@ -100,7 +99,7 @@ impl Officers {
         } else {
             incident.step >= 2
         };
-        if !takes || !self.answered.insert((incident.id, incident.episode, Answer::Taken)) {
+        if !takes || !self.answered.insert((incident.id, incident.episode, OfficerAnswer::Taken)) {
             return;
         }
         let after = 3_000 + quick + if incident.severity == Severity::Fire { 0 } else { 4_000 };
@@ -119,7 +118,7 @@ impl Officers {
         })
     }
 
-    fn plan(&mut self, heard: &Heard, after: Ms, action: &str, note: &str) {
+    fn plan(&mut self, heard: &HeardIncident, after: Ms, action: &str, note: &str) {
         if self.planned.len() >= PLANNED {
             return; // officers can be overwhelmed too
         }
@@ -145,7 +144,7 @@ impl Officers {
 }
 
 /// What the crew says when it has had its time: as it looks now, which may change until then.
-fn end(heard: &Heard) -> Option<Deed> {
+fn end(heard: &HeardIncident) -> Option<Deed> {
     let incident = &heard.incident;
     let left = |lasts: Ms| (incident.opened_at + lasts - heard.at).max(1_000);
     match incident.class {
@@ -162,7 +161,7 @@ fn end(heard: &Heard) -> Option<Deed> {
     }
 }
 
-fn deed(heard: &Heard, after: Ms, action: &str, note: &str) -> Deed {
+fn deed(heard: &HeardIncident, after: Ms, action: &str, note: &str) -> Deed {
     let payload = serde_json::json!({
         "incident": heard.incident.id,
         "action": action,
@@ -175,11 +174,11 @@ fn deed(heard: &Heard, after: Ms, action: &str, note: &str) -> Deed {
 #[cfg(test)]
 mod tests {
     use super::{ABSENT, MISSED_OF, Officers};
-    use crate::words::Heard;
+    use crate::words::HeardIncident;
     use serde_json::{Value, json};
     use ulid::Ulid;
 
-    fn heard(id: u128, station: &str, at: i64, more: &Value) -> Heard {
+    fn heard(id: u128, station: &str, at: i64, more: &Value) -> HeardIncident {
         let mut incident = json!({
             "id": Ulid(id), "rev": 1, "station": "yudong", "class": "fire", "severity": "fire",
             "state": "open", "episode": 1, "conditions": ["smoke"], "device": null, "zone": null,
@@ -190,7 +189,11 @@ mod tests {
         for (key, value) in more.as_object().into_iter().flatten() {
             incident[key] = value.clone();
         }
-        Heard { station: station.into(), incident: serde_json::from_value(incident).unwrap(), at }
+        HeardIncident {
+            station: station.into(),
+            incident: serde_json::from_value(incident).unwrap(),
+            at,
+        }
     }
 
     /// Everything planned: second, station and action.

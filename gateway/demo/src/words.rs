@@ -9,15 +9,14 @@ use standpipe_rules::Ms;
 use standpipe_rules::detect::Trust;
 use standpipe_rules::incidents::{IncidentId, NearHydrant, State, WireIncident};
 use standpipe_shared::Severity;
-use standpipe_simulator::Told;
+use standpipe_simulator::StoryLine;
 use ulid::Ulid;
 
 /// An incident as it arrived on a station's topic.
 #[derive(Clone, Debug)]
-pub struct Heard {
-    /// Whose topic.
+pub struct HeardIncident {
+    /// The station on whose topic it arrived.
     pub station: Box<str>,
-    /// What was said.
     pub incident: WireIncident,
     /// When it arrived.
     pub at: Ms,
@@ -26,9 +25,7 @@ pub struct Heard {
 /// Whether lines are coloured: on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// With colours.
     On,
-    /// Without.
     Off,
 }
 
@@ -41,15 +38,14 @@ const HYDRANTS: usize = 3;
 #[derive(Debug)]
 pub struct Teller {
     names: HashMap<Box<str>, Box<str>>,
-    known: HashMap<IncidentId, Known>,
-    page: Page,
-    /// What was told so far.
-    pub summary: Summary,
+    known: HashMap<IncidentId, IncidentSoFar>,
+    page: LineStyle,
+    pub summary: DemoSummary,
 }
 
 /// What was told of one incident.
 #[derive(Debug, Default)]
-struct Known {
+struct IncidentSoFar {
     state: Option<State>,
     told_at: Ms,
     pages: Vec<Ulid>,
@@ -59,28 +55,26 @@ struct Known {
 
 /// Counts for the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Incidents seen.
+pub struct DemoSummary {
     pub incidents: u32,
     /// Fires among them.
     pub fires: u32,
-    /// Pages that arrived at stations.
+    /// Those that arrived at stations.
     pub pages: u32,
     /// Incidents somebody acknowledged.
     pub acknowledged: u32,
-    /// Incidents closed.
     pub closed: u32,
 }
 
 impl Teller {
     /// Knows stations by their names; tells times in `zone`.
     pub fn new(names: HashMap<Box<str>, Box<str>>, zone: TimeZone, colour: Colour) -> Self {
-        let page = Page { zone, colour };
-        Self { names, known: HashMap::new(), page, summary: Summary::default() }
+        let page = LineStyle { zone, colour };
+        Self { names, known: HashMap::new(), page, summary: DemoSummary::default() }
     }
 
     /// The lines for what a station heard; none when it was told before.
-    pub fn incident(&mut self, heard: &Heard) -> Vec<String> {
+    pub fn incident(&mut self, heard: &HeardIncident) -> Vec<String> {
         let incident = &heard.incident;
         self.forget();
         let known = self.known.entry(incident.id).or_default();
@@ -115,7 +109,7 @@ impl Teller {
         self.moved(heard)
     }
 
-    fn paged(&self, heard: &Heard, first: bool) -> Vec<String> {
+    fn paged(&self, heard: &HeardIncident, first: bool) -> Vec<String> {
         let incident = &heard.incident;
         let name = self.names.get(&heard.station).unwrap_or(&heard.station);
         let why = match (first, incident.step) {
@@ -133,7 +127,7 @@ impl Teller {
         lines
     }
 
-    fn moved(&mut self, heard: &Heard) -> Vec<String> {
+    fn moved(&mut self, heard: &HeardIncident) -> Vec<String> {
         let incident = &heard.incident;
         let word = match incident.state {
             State::Open => "open again 重新打开",
@@ -168,16 +162,15 @@ impl Teller {
 
 /// How lines look.
 #[derive(Clone, Debug)]
-pub struct Page {
-    /// Whose clock is told.
+pub struct LineStyle {
+    /// Of the clock that lines show.
     pub zone: TimeZone,
-    /// Whether lines are coloured.
     pub colour: Colour,
 }
 
-impl Page {
+impl LineStyle {
     /// What happened to the world: the cause, before any device has said a word.
-    pub fn world(&self, told: &Told) -> String {
+    pub fn world(&self, told: &StoryLine) -> String {
         let text = format!("{}  {}", told.zh, told.en);
         self.painted(&format!("{}  (town 现场) {text}", self.time(told.at)), "2")
     }
@@ -241,13 +234,13 @@ fn after(ms: Ms) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Colour, Heard, Summary, Teller};
+    use super::{Colour, DemoSummary, HeardIncident, Teller};
     use jiff::tz::TimeZone;
     use serde_json::{Value, json};
 
     const PAGE: &str = "01JDF2VQ0000000000000000P1";
 
-    fn heard(at: i64, state: &str, more: &Value) -> Heard {
+    fn heard(at: i64, state: &str, more: &Value) -> HeardIncident {
         let mut incident = json!({
             "id": "01JDF2VQ00000000000000000A", "rev": 1, "station": "yudong", "class": "fire",
             "severity": "fire", "state": state, "episode": 1, "conditions": ["smoke"],
@@ -268,7 +261,7 @@ mod tests {
             incident[key] = value.clone();
         }
         let incident = serde_json::from_value(incident).unwrap();
-        Heard { station: "yudong".into(), incident, at }
+        HeardIncident { station: "yudong".into(), incident, at }
     }
 
     #[test]
@@ -291,7 +284,7 @@ mod tests {
         00:00:09  FIRE 火警  烟雾报警 Smoke · 新华大厦 Xinhua Building 12F [S-0003] · acknowledged 已接警, 8.5 s
         00:01:01  FIRE 火警  烟雾报警 Smoke · 新华大厦 Xinhua Building 12F [S-0003] · closed 已结案 (false alarm), 60.0 s
         ");
-        let summary = Summary { incidents: 1, fires: 1, pages: 1, acknowledged: 1, closed: 1 };
+        let summary = DemoSummary { incidents: 1, fires: 1, pages: 1, acknowledged: 1, closed: 1 };
         assert_eq!(teller.summary, summary);
     }
 }

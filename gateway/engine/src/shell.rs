@@ -49,7 +49,7 @@ pub struct Outlets {
 pub fn run(engine: Engine, queues: Queues, outlets: Outlets, give_up: impl Fn() -> bool) {
     let mover = Mover::new(engine.store().path());
     let waiting = outlets.receipts.iter().map(|_| Vec::new()).collect();
-    let (shouted, kernel) = (None, kernel::Watch::default());
+    let (shouted, kernel) = (None, kernel::KernelWatch::default());
     let mut shell = Shell { engine, mover, queues, outlets, waiting, shouted, kernel, give_up };
     while shell.turn() {}
 }
@@ -62,7 +62,7 @@ struct Shell<F> {
     /// Receipts that a source had no room for.
     waiting: Vec<Vec<Receipt>>,
     shouted: Option<Ms>,
-    kernel: kernel::Watch,
+    kernel: kernel::KernelWatch,
     give_up: F,
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
-    /// Its owner alone.
+    /// Its owner and nobody else.
     Owner,
     /// Everybody.
     All,

@@ -11,7 +11,7 @@ use super::{Failure, config, progress, readings};
 
 /// Judges recorded readings on their own clock.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct BacktestArgs {
     #[command(flatten)]
     registry: RegistryArgs,
     /// Readings in order of arrival, plain or gzip.
@@ -25,11 +25,11 @@ pub struct Args {
     out: PathBuf,
 }
 
-/// Runs it.
+/// Judges recorded readings and writes down the incidents they would have raised.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &BacktestArgs) -> Result<(), Failure> {
     let config = config::or_default(args.config.as_deref())?;
     let registry = files::registry(&args.registry, config.profiles())?;
     let mut backtest = Backtest::new(registry);
@@ -59,7 +59,8 @@ fn feed(
     skip_bad: bool,
     mut take: impl FnMut(i64, &str, standpipe_shared::Reading),
 ) -> Result<u64, Failure> {
-    let broken = |bad: readings::Unreadable| Failure::Failed(format!("{}: {bad}", path.display()));
+    let broken =
+        |bad: readings::UnreadableFile| Failure::Failed(format!("{}: {bad}", path.display()));
     let bar = progress::bytes(path.metadata().map_or(0, |file| file.len()), "judging");
     let mut rows = readings::open(path, |bytes| bar.inc(bytes as u64)).map_err(broken)?;
     let ignored = rows.ignored();

@@ -11,7 +11,7 @@ use standpipe_store::files::Database;
 
 use super::daily::Daily;
 use super::{Failure, config};
-use crate::keep::{self, KeepError, Parts};
+use crate::keep::{self, BackupParts, KeepError};
 
 /// Copies all databases, registry and configuration into a new folder, while the gateway runs.
 #[derive(Debug, clap::Args)]
@@ -51,7 +51,7 @@ pub fn backup(args: &BackupArgs) -> Result<(), Failure> {
 
 fn once(args: &BackupArgs) -> Result<(), Failure> {
     let config = config::required(&args.config)?;
-    let parts = Parts { config: &args.config, store: &config.store.path };
+    let parts = BackupParts { config: &args.config, store: &config.store.path };
     let kept = keep::back_up(&parts, &args.out, Clock::new().now()).map_err(failed)?;
     let (stations, devices) = kept.registry;
     super::say(&format!("{stations} stations and {devices} devices: {}\n", kept.folder.display()));
@@ -89,7 +89,7 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
             super::say(&format!("not in this backup, stays as it is: {}\n", place.display()));
         }
     }
-    let parts = Parts { config: &args.config, store: &store.path };
+    let parts = BackupParts { config: &args.config, store: &store.path };
     for (copy, place) in keep::made::put_back(&args.from, &parts, now).map_err(failed)? {
         super::say(&format!(
             "NOT restored: {}, which can't be written: copy {} there before you start the gateway\n",

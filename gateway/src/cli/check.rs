@@ -13,15 +13,15 @@ use standpipe_rules::incidents::{Plan, Steps, Window, rehearse};
 use standpipe_rules::registry::Registry;
 use standpipe_shared::{Condition, Severity};
 
-use super::gateway::{Where, word};
-use super::preview::{self, Asked};
+use super::gateway::{GatewayArgs, word};
+use super::preview::{self, PreviewQuestion};
 use super::{Failure, config, files};
 use crate::registry_files;
 
 /// Reads configuration and registry; says all that is wrong, and who would be paged for what.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
-pub struct Args {
+pub struct CheckArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE", group = "what")]
     config: Option<PathBuf>,
@@ -44,19 +44,19 @@ pub struct Args {
     #[arg(long, group = "what")]
     ready: bool,
     #[command(flatten)]
-    gateway: Where,
+    gateway: GatewayArgs,
 }
 
-/// Runs it.
+/// Says all that is wrong, or who would be paged.
 ///
 /// # Errors
 /// [`Failure::Configuration`] when anything is wrong; [`Failure::Failed`] when the gateway is not
 /// ready.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     if let Some(file) = &args.config {
         let new = Checked::read(file)?;
         let old = args.against.as_deref().map(Checked::read).transpose()?;
-        let asked = Asked {
+        let asked = PreviewQuestion {
             device: args.device.as_deref(),
             condition: args.condition,
             away: args.away.iter().map(|station| station.as_str().into()).collect(),

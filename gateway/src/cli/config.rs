@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use standpipe_config::{Broker, Config, Fault, Faults, Secret};
+use standpipe_config::{BrokerAddress, Config, ConfigFault, ConfigFaults, Secret};
 use standpipe_machine::small_file;
 
 use super::Failure;
@@ -15,11 +15,11 @@ const TOKEN_FILE_VARIABLE: &str = "STANDPIPE_ADMIN_TOKEN_FILE";
 const USUAL: &str = "standpipe.toml";
 
 /// The configuration of a file, or all that is wrong with it.
-pub fn load(file: &Path) -> Result<Config, Faults> {
-    let token = token().map_err(|text| Faults {
+pub fn load(file: &Path) -> Result<Config, ConfigFaults> {
+    let token = token().map_err(|text| ConfigFaults {
         file: file.to_owned(),
-        list: vec![Fault { line: 0, key: String::new(), value: String::new(), text }],
-        rest: Box::new(Config::new(Broker::loopback())),
+        list: vec![ConfigFault { line: 0, key: String::new(), value: String::new(), text }],
+        rest: Box::new(Config::new(BrokerAddress::loopback())),
     })?;
     Config::load(file, token.map(Secret::new))
 }
@@ -52,7 +52,7 @@ pub fn required(file: &Path) -> Result<Config, Failure> {
 
 /// The configuration of a file, or every default where none is named.
 pub fn or_default(file: Option<&Path>) -> Result<Config, Failure> {
-    file.map_or_else(|| Ok(Config::new(Broker::loopback())), required)
+    file.map_or_else(|| Ok(Config::new(BrokerAddress::loopback())), required)
 }
 
 /// The configuration of a file, of `standpipe.toml` here, or every default.

@@ -89,7 +89,7 @@ pub fn announced(store: &Path) -> Result<Vec<Window>, Failure> {
     let reader = Reader::open(store).map_err(|bad| Failure::Failed(bad.to_string()))?;
     match maintenance::kept(reader.connection()) {
         Ok(windows) => Ok(windows),
-        // The gateway says so at its start; a rehearsal goes on as if nothing were announced.
+        // The gateway reports that at its start; a rehearsal goes on as if nothing were announced.
         Err(ReadError::Row(_)) => Ok(Vec::new()),
         Err(bad @ (ReadError::Store(_) | ReadError::Stopping)) => {
             Err(Failure::Failed(bad.to_string()))
@@ -111,7 +111,7 @@ pub fn registry(
     Ok(registry)
 }
 
-/// Whether so many bad rows stop the work.
+/// Stops the work where there are bad rows that must not be skipped.
 ///
 /// # Errors
 /// [`Failure::Failed`] when there are any and they are not to be skipped.

@@ -17,14 +17,13 @@ use super::Failure;
 use super::check::Checked;
 
 /// What is asked.
-pub(super) struct Asked<'a> {
+pub(super) struct PreviewQuestion<'a> {
     /// About which device; `None`: one of each station.
     pub(super) device: Option<&'a str>,
     /// Only this condition.
     pub(super) condition: Option<Condition>,
     /// Stations whose terminal is away.
     pub(super) away: BTreeSet<Box<str>>,
-    /// When.
     pub(super) now: Ms,
 }
 
@@ -35,7 +34,11 @@ struct Versions<'a> {
 }
 
 /// The answer, or who is unknown.
-pub(super) fn text(new: &Checked, old: Option<&Checked>, asked: &Asked) -> Result<String, Failure> {
+pub(super) fn text(
+    new: &Checked,
+    old: Option<&Checked>,
+    asked: &PreviewQuestion,
+) -> Result<String, Failure> {
     let mut text = String::new();
     for station in &asked.away {
         if new.registry.station(station).is_none() {
@@ -58,7 +61,7 @@ fn one(
     id: &str,
     new: &Checked,
     old: Option<&Checked>,
-    asked: &Asked,
+    asked: &PreviewQuestion,
 ) -> Result<(), Failure> {
     let unknown = || Failure::Configuration(format!("--device {id}: no such device"));
     let ix = new.registry.find(id).ok_or_else(unknown)?;
@@ -88,7 +91,7 @@ fn one(
 }
 
 /// Of every station one device: what is told otherwise, conditions that change alike together.
-fn changes(text: &mut String, versions: &Versions<'_>, asked: &Asked) {
+fn changes(text: &mut String, versions: &Versions<'_>, asked: &PreviewQuestion) {
     let Versions { new, old } = *versions;
     for station in new.registry.stations() {
         let mut seen = BTreeSet::new();
@@ -125,7 +128,12 @@ fn changes(text: &mut String, versions: &Versions<'_>, asked: &Asked) {
     }
 }
 
-fn rehearse(checked: &Checked, ix: DeviceIx, condition: Condition, asked: &Asked) -> Preview {
+fn rehearse(
+    checked: &Checked,
+    ix: DeviceIx,
+    condition: Condition,
+    asked: &PreviewQuestion,
+) -> Preview {
     let (plan, registry) = (checked.config.plan(), &checked.registry);
     let (windows, away, now) = (&checked.windows, &asked.away, asked.now);
     preview(&Scene { plan: &plan, registry, windows, away, now }, ix, condition)

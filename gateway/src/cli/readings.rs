@@ -70,7 +70,7 @@ pub struct BadReading {
     pub line: u64,
     /// The column's header; empty: the whole row.
     pub column: Box<str>,
-    /// What stands there.
+    /// As it stands in the file.
     pub value: Box<str>,
     /// What is wrong, and what to do.
     pub text: &'static str,
@@ -89,11 +89,11 @@ impl fmt::Display for BadReading {
 
 /// Why a file can't be read at all.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum UnreadableFile {
     /// The system says no, or the gzip is torn.
     #[error("cannot be read ({0}): check the file")]
     Io(#[from] std::io::Error),
-    /// The bytes are no CSV.
+    /// The file is no CSV.
     #[error("cannot be read ({0}): check the file")]
     Csv(#[from] csv::Error),
     /// The first line lacks a column.
@@ -102,7 +102,7 @@ pub enum Unreadable {
 }
 
 /// One row, good or not.
-pub type Row<'a> = Result<(Ms, &'a str, Reading), BadReading>;
+pub type ReadingRow<'a> = Result<(Ms, &'a str, Reading), BadReading>;
 
 /// The rows of a file.
 pub struct Readings<R> {
@@ -116,11 +116,11 @@ pub struct Readings<R> {
 /// Opens a file, unpacking it where its content is gzip. `seen` is told of every byte read.
 ///
 /// # Errors
-/// [`Unreadable`].
+/// [`UnreadableFile`].
 pub fn open<'a>(
     path: &Path,
     seen: impl FnMut(usize) + 'a,
-) -> Result<Readings<Box<dyn Read + 'a>>, Unreadable> {
+) -> Result<Readings<Box<dyn Read + 'a>>, UnreadableFile> {
     let counted = Counted { file: File::open(path)?, seen };
     let mut file = BufReader::with_capacity(BUFFER, counted);
     let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
@@ -149,8 +149,8 @@ impl<R: Read> Readings<R> {
     /// Reads the header.
     ///
     /// # Errors
-    /// [`Unreadable`].
-    pub fn new(bytes: R) -> Result<Self, Unreadable> {
+    /// [`UnreadableFile`].
+    pub fn new(bytes: R) -> Result<Self, UnreadableFile> {
         let (mut lines, mut header) = (Lines::new(bytes), csv::ByteRecord::new());
         lines.read(&mut header)?;
         let name = |cell: &[u8]| {
@@ -160,7 +160,7 @@ impl<R: Read> Readings<R> {
         let columns: Vec<Column> = header.iter().map(name).collect();
         for (column, name) in [(Column::Arrive, "arrive_ms"), (Column::Device, "device")] {
             if !columns.contains(&column) {
-                return Err(Unreadable::NoColumn(name));
+                return Err(UnreadableFile::NoColumn(name));
             }
         }
         Ok(Self { lines, header, columns, record: csv::ByteRecord::new(), arrived: Ms::MIN })
@@ -178,8 +178,8 @@ impl<R: Read> Readings<R> {
     /// The next row; `None` at the end.
     ///
     /// # Errors
-    /// [`Unreadable`] when the file ends in the middle, or the disk says no.
-    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Unreadable> {
+    /// [`UnreadableFile`] when the file ends in the middle, or the disk says no.
+    pub fn next_row(&mut self) -> Result<Option<ReadingRow<'_>>, UnreadableFile> {
         if !self.lines.read(&mut self.record)? {
             return Ok(None);
         }
@@ -317,7 +317,7 @@ fn flag(field: &str) -> Result<bool, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Readings, Unreadable, open};
+    use super::{Readings, UnreadableFile, open};
     use std::io::Write;
 
     /// All rows in words.
@@ -453,7 +453,7 @@ mod tests {
         for (text, missing) in [("", "arrive_ms"), ("arrive_ms,ts\n", "device")] {
             let bad = Readings::new(text.as_bytes()).err();
             assert!(
-                matches!(bad, Some(Unreadable::NoColumn(named)) if named == missing),
+                matches!(bad, Some(UnreadableFile::NoColumn(named)) if named == missing),
                 "{bad:?}"
             );
         }

@@ -14,19 +14,19 @@ use standpipe_rules::selftest::SELFTEST;
 use standpipe_transport::mqtt::{Broker, LinkError};
 
 use super::daily::Daily;
-use super::gateway::{Gateway, Where, word};
+use super::gateway::{GatewayArgs, GatewayClient, word};
 use super::{Failure, config};
 use crate::run::history;
-use crate::selftest::{self, Outcome, page};
+use crate::selftest::{self, SelftestOutcome, page};
 
 /// How often a station's detector has to be heard, s: after three days without a test its station is
 /// told that it is offline.
 const INTERVAL_S: u32 = 86_400;
 
 /// Sends every station a test alarm through the whole chain, and pages the webhooks when one does
-/// not arrive or a station's terminal is gone. A timer runs it again and again, or it itself.
+/// not arrive or a station's terminal is gone. A timer runs it every day, or `--daily` does.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct SelftestArgs {
     /// The gateway's configuration.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
@@ -39,18 +39,18 @@ pub struct Args {
     #[command(flatten)]
     daily: Daily,
     #[command(flatten)]
-    gateway: Where,
+    gateway: GatewayArgs,
 }
 
-/// Runs it.
+/// Tests every station, and pages about those whose alarm did not arrive.
 ///
 /// # Errors
 /// [`Failure::Failed`] when a station can't be reached.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &SelftestArgs) -> Result<(), Failure> {
     args.daily.run(&args.config, || once(args))
 }
 
-fn once(args: &Args) -> Result<(), Failure> {
+fn once(args: &SelftestArgs) -> Result<(), Failure> {
     let mut config = config::required(&args.config)?;
     if let Some(folder) = &args.credentials {
         borrow(&mut config, folder)?;
@@ -68,7 +68,7 @@ fn once(args: &Args) -> Result<(), Failure> {
     let outcomes = tested.unwrap_or_else(|bad| {
         let (Failure::Failed(why) | Failure::Configuration(why)) = bad;
         tracing::error!("{why}");
-        vec![Outcome { station: "gateway".into(), took: None, terminal: false }]
+        vec![SelftestOutcome { station: "gateway".into(), took: None, terminal: false }]
     });
     let now = clock.now();
     runtime.block_on(async {
@@ -92,7 +92,7 @@ fn once(args: &Args) -> Result<(), Failure> {
 }
 
 /// Every station of a running gateway; those without a detector for the test are given one.
-fn stations(gateway: &Gateway) -> Result<Vec<Box<str>>, Failure> {
+fn stations(gateway: &GatewayClient) -> Result<Vec<Box<str>>, Failure> {
     let stations = gateway.list(&["stations"])?;
     for station in &stations {
         let id = standpipe_rules::selftest::detector(word(station, "id"));
@@ -130,15 +130,16 @@ fn borrow(config: &mut Config, folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn tell(config: &Config, outcomes: &[Outcome], now: Ms) {
-    let bad: Vec<Outcome> = outcomes.iter().filter(|outcome| !outcome.passed()).cloned().collect();
+async fn tell(config: &Config, outcomes: &[SelftestOutcome], now: Ms) {
+    let bad: Vec<SelftestOutcome> =
+        outcomes.iter().filter(|outcome| !outcome.passed()).cloned().collect();
     for name in page::tell(&config.webhooks, &config.http.desk(), &bad, now).await {
         tracing::error!("webhook {name} was not told: tell its people by other means");
     }
 }
 
 /// The outcome as records, where history keeps them.
-async fn record(config: &Config, outcomes: &[Outcome], now: Ms) {
+async fn record(config: &Config, outcomes: &[SelftestOutcome], now: Ms) {
     // The embedded history keeps none, and its file is the gateway's own.
     if config.influx.is_none() {
         return;
@@ -159,7 +160,7 @@ async fn record(config: &Config, outcomes: &[Outcome], now: Ms) {
     }
 }
 
-fn told(outcome: &Outcome) -> String {
+fn told(outcome: &SelftestOutcome) -> String {
     let took = match outcome.took {
         Some(took) => format!("{} ms", took.as_millis()),
         None => "no alarm".to_owned(),
@@ -169,7 +170,7 @@ fn told(outcome: &Outcome) -> String {
 }
 
 /// In Prometheus' words.
-fn metrics(outcomes: &[Outcome]) -> String {
+fn metrics(outcomes: &[SelftestOutcome]) -> String {
     let mut text = String::new();
     text.push_str("# TYPE standpipe_selftest_passed gauge\n");
     for outcome in outcomes {

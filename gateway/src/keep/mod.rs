@@ -28,37 +28,30 @@ pub const CONFIG: &str = "config";
 /// Why nothing was copied, or put back.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
-    /// A file or folder.
+    /// A file or folder cannot be read or written.
     #[error("{0}: check the folder, its owner, and the room on the disk")]
     File(#[from] std::io::Error),
-    /// SQLite.
+    /// SQLite could not copy a database.
     #[error("{path} can't be copied ({bad}): check the disk")]
-    Copy {
-        /// Which database.
-        path: PathBuf,
-        /// What SQLite said.
-        bad: CopyError,
-    },
-    /// Reading the registry.
+    Copy { path: PathBuf, bad: CopyError },
+    /// The registry in the store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Nothing to copy.
+    /// There is no store to copy.
     #[error("no store at {0}: check `store.path`")]
     NoStore(PathBuf),
-    /// A copy that is damaged.
+    /// The copy is damaged.
     #[error("{path} is damaged ({why}): take an older backup")]
     Damaged {
-        /// Which.
         path: PathBuf,
-        /// What SQLite said.
+        /// As SQLite says it.
         why: String,
     },
 }
 
 /// What a backup is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Parts<'a> {
-    /// The configuration.
+pub struct BackupParts<'a> {
     pub config: &'a Path,
     /// The store; the other databases are beside it, those that there are.
     pub store: &'a Path,
@@ -66,10 +59,9 @@ pub struct Parts<'a> {
 
 /// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Its folder.
+pub struct KeptBackup {
     pub folder: PathBuf,
-    /// Stations and devices in it.
+    /// How many stations and devices are in it.
     pub registry: (usize, usize),
     /// Files that the configuration names and that are not in it.
     pub missing: Vec<PathBuf>,
@@ -80,8 +72,8 @@ pub struct Kept {
 ///
 /// # Errors
 /// [`KeepError`]; a folder that was begun ends in `.part`.
-pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError> {
-    let Parts { config, store } = *parts;
+pub fn back_up(parts: &BackupParts<'_>, out: &Path, now: Ms) -> Result<KeptBackup, KeepError> {
+    let BackupParts { config, store } = *parts;
     if !store.is_file() {
         return Err(KeepError::NoStore(store.to_owned()));
     }
@@ -91,7 +83,7 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     // The first file makes the folder and fixes who may read what follows.
     write(&copy, b"", Readers::Owner)?;
     own(&part)?;
-    // The store first: what history takes from it meanwhile is then taken again.
+    // The store first: what moves from it into history meanwhile is then in both copies, not in none.
     for database in Database::ALL.into_iter().rev() {
         let (place, copy) = (database.place(store), part.join(database.name()));
         if place.is_file() {
@@ -112,7 +104,7 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     missing.extend(made::keep(parts, &part)?);
     std::fs::rename(&part, &folder)?;
     File::open(out)?.sync_all()?;
-    Ok(Kept { folder, registry: (stations.len(), claimed.len()), missing })
+    Ok(KeptBackup { folder, registry: (stations.len(), claimed.len()), missing })
 }
 
 /// Puts the databases of a backup in the place of those that are there, however damaged, which stay
@@ -194,7 +186,7 @@ fn beside(path: &Path, tail: &str) -> PathBuf {
 mod tests {
     use standpipe_rules::flow::FlowTest;
 
-    use super::{KeepError, Parts, back_up, restore};
+    use super::{BackupParts, KeepError, back_up, restore};
     use standpipe_rules::incidents::Scope;
     use standpipe_store::accounts::{
         Account, AccountBook, Accounts, Job, Role, Token, Work, WorkPlaces, fresh_password,
@@ -209,7 +201,7 @@ mod tests {
         let store = at("standpipe.db");
         let config = at("standpipe.toml");
         std::fs::write(&config, "[mqtt]\nurl = \"mqtt://b\"\n").unwrap();
-        let parts = Parts { config: &config, store: &store };
+        let parts = BackupParts { config: &config, store: &store };
         let none = back_up(&parts, &at("out"), 0);
         assert!(matches!(none, Err(KeepError::NoStore(_))), "{none:?}");
         drop(Store::open(&store).unwrap());
@@ -280,7 +272,7 @@ mod tests {
         let test = FlowTest { static_kpa: 420.0, residual_kpa: 300.0, flow_lps: 22.0 };
         let job = Job::FlowTest { test, note: "".into() };
         book.worked(&Work::new(&Scope::Device("H-1".into()), 5, "li", job)).unwrap();
-        let parts = Parts { config: &config, store: &store };
+        let parts = BackupParts { config: &config, store: &store };
         let kept = back_up(&parts, &at("out"), NOW).unwrap();
 
         drop(book);

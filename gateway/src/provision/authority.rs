@@ -31,7 +31,7 @@ const SERIAL_BYTES: usize = 16;
 
 /// Whom a certificate is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject<'a> {
+pub enum CertificateSubject<'a> {
     /// A client; its name is the user of the broker's rules.
     Client(&'a str),
     /// The broker, under the names and addresses it is reached by.
@@ -41,9 +41,7 @@ pub enum Subject<'a> {
 /// When a certificate holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
-    /// From then …
     pub from: Ms,
-    /// … to then.
     pub until: Ms,
 }
 
@@ -57,20 +55,20 @@ impl Validity {
 
 /// A certificate with its key, as PEM.
 pub struct Credential {
-    /// PEM.
+    /// In PEM.
     pub certificate: String,
-    /// PEM, PKCS #8, not encrypted.
+    /// In PEM, PKCS #8, not encrypted.
     pub key: String,
-    /// In hex.
+    /// In hexadecimal.
     pub serial: String,
 }
 
 /// A certificate that is to be refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// In hex.
+pub struct RevokedCertificate {
+    /// In hexadecimal.
     pub serial: String,
-    /// Since when.
+    /// When it was revoked.
     pub at: Ms,
 }
 
@@ -124,14 +122,18 @@ impl Authority {
     ///
     /// # Errors
     /// [`ProvisionError::Crypto`]: a name that is none, or no randomness.
-    pub fn issue(&self, to: &Subject, when: Validity) -> Result<Credential, ProvisionError> {
+    pub fn issue(
+        &self,
+        to: &CertificateSubject,
+        when: Validity,
+    ) -> Result<Credential, ProvisionError> {
         let mut params = match to {
-            Subject::Client(_) => CertificateParams::default(),
-            Subject::Broker(names) => CertificateParams::new(*names)?,
+            CertificateSubject::Client(_) => CertificateParams::default(),
+            CertificateSubject::Broker(names) => CertificateParams::new(*names)?,
         };
         let (name, usage) = match to {
-            Subject::Client(name) => (*name, ExtendedKeyUsagePurpose::ClientAuth),
-            Subject::Broker(_) => ("broker", ExtendedKeyUsagePurpose::ServerAuth),
+            CertificateSubject::Client(name) => (*name, ExtendedKeyUsagePurpose::ClientAuth),
+            CertificateSubject::Broker(_) => ("broker", ExtendedKeyUsagePurpose::ServerAuth),
         };
         let mut serial = random::<SERIAL_BYTES>()?;
         // DER would put a byte in front of a first bit that is set, and drop a zero.
@@ -154,7 +156,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`ProvisionError::Crypto`], [`ProvisionError::Serial`].
-    pub fn revoked(&self, list: &[Refused], now: Ms) -> Result<String, ProvisionError> {
+    pub fn revoked(&self, list: &[RevokedCertificate], now: Ms) -> Result<String, ProvisionError> {
         let mut revoked_certs = Vec::with_capacity(list.len());
         for refused in list {
             revoked_certs.push(RevokedCertParams {

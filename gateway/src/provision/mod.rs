@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use account::account;
-use authority::{Authority, Subject, Validity};
+use authority::{Authority, CertificateSubject, Validity};
 use ledger::{Ledger, Standing};
 use passwords::Passwords;
 use standpipe_machine::private_file::{Readers, write};
@@ -60,7 +60,7 @@ const RENEW_DAYS: i64 = 365;
 /// Why nobody was let in.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
-    /// A file.
+    /// A file cannot be read or written.
     #[error("{0}: check the folder and its owner")]
     File(#[from] std::io::Error),
     /// The authority without its other half.
@@ -68,16 +68,11 @@ pub enum ProvisionError {
     Half(PathBuf),
     /// The list of what was issued.
     #[error("{path} can't be read ({bad}): restore it from its backup")]
-    Ledger {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        bad: csv::Error,
-    },
-    /// A serial number in it.
+    Ledger { path: PathBuf, bad: csv::Error },
+    /// A serial number in it is not one.
     #[error("serial `{0}` of issued.csv is not hex: restore it from its backup")]
     Serial(String),
-    /// Keys and certificates.
+    /// Keys or certificates cannot be made.
     #[error("no certificate ({0}): correct the name it is for")]
     Crypto(#[from] rcgen::Error),
     /// The system has no randomness.
@@ -85,12 +80,7 @@ pub enum ProvisionError {
     NoRandomness,
     /// A device would be in an area that is none.
     #[error("device `{device}` would be in area `{area}`: give that station another id")]
-    Area {
-        /// Which device.
-        device: String,
-        /// The area.
-        area: String,
-    },
+    Area { device: String, area: String },
     /// A bridge of a name that can't be one.
     #[error("bridge `{0}`: use 1 to 48 of A-Z, a-z, 0-9, _ and -")]
     Bridge(String),
@@ -106,7 +96,7 @@ pub enum ProvisionError {
 
 /// What is to be done beside giving everybody new theirs.
 #[derive(Clone, Debug, Default)]
-pub struct Order {
+pub struct ProvisionOrder {
     /// Names and addresses by which clients reach the broker; empty: those of the run before, or
     /// else this machine's own.
     pub broker: Vec<String>,
@@ -122,12 +112,12 @@ pub struct Order {
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Done {
-    /// Names that were given something.
+pub struct ProvisionCounts {
+    /// Names that were given credentials.
     pub issued: usize,
     /// Names that had theirs, or are not to have any.
     pub left: usize,
-    /// Certificates that were taken back.
+    /// Certificates that were revoked.
     pub revoked: usize,
 }
 
@@ -161,9 +151,9 @@ pub fn stations(registry: &Registry) -> Vec<String> {
 pub fn provision(
     folder: &Path,
     names: &[String],
-    order: &Order,
+    order: &ProvisionOrder,
     now: Ms,
-) -> Result<Done, ProvisionError> {
+) -> Result<ProvisionCounts, ProvisionError> {
     let broker = folder.join(BROKER);
     let authority = folder.join("authority");
     let mut maker = Maker {
@@ -174,7 +164,7 @@ pub fn provision(
         passwords: Passwords::open(passwords::place(&broker))?,
         now,
     };
-    let mut done = Done::default();
+    let mut done = ProvisionCounts::default();
     let bridges = order.bridges.iter().map(|bridge| bridge.account.clone());
     let names: Vec<String> = names.iter().cloned().chain(bridges).collect();
     let rotate = maker.known(&order.rotate, &names)?;
@@ -244,7 +234,7 @@ pub fn accounts(names: &[String]) -> Vec<(&str, String)> {
 }
 
 /// What the broker is called: as it was said now, or before, or nowhere.
-fn broker_names(order: &Order, broker: &Path) -> Vec<String> {
+fn broker_names(order: &ProvisionOrder, broker: &Path) -> Vec<String> {
     if !order.broker.is_empty() {
         return order.broker.clone();
     }
@@ -302,7 +292,7 @@ impl Maker<'_> {
         &mut self,
         names: &[String],
         rotate: &BTreeSet<String>,
-        done: &mut Done,
+        done: &mut ProvisionCounts,
     ) -> Result<(), ProvisionError> {
         let certificate = self.authority.certificate.clone();
         write(&self.folder.join("ca.pem"), certificate.as_bytes(), Readers::All)?;
@@ -321,8 +311,11 @@ impl Maker<'_> {
                 done.left += 1;
                 continue;
             }
-            let subject =
-                if name == BROKER { Subject::Broker(names) } else { Subject::Client(name) };
+            let subject = if name == BROKER {
+                CertificateSubject::Broker(names)
+            } else {
+                CertificateSubject::Client(name)
+            };
             self.certificate(name, &subject, &folder.join(name), PROGRAM_DAYS)?;
             done.issued += 1;
         }
@@ -338,7 +331,7 @@ impl Maker<'_> {
             None if name.starts_with(STATIONS) => self.folder.join(&*account),
             None => self.folder.join("devices").join(&*account),
         };
-        self.certificate(name, &Subject::Client(&account), &place, DEVICE_DAYS)?;
+        self.certificate(name, &CertificateSubject::Client(&account), &place, DEVICE_DAYS)?;
         let password = self.passwords.renew(&account)?;
         Ok(write(&beside(&place, "password"), password.as_bytes(), Readers::Owner)?)
     }
@@ -346,7 +339,7 @@ impl Maker<'_> {
     fn certificate(
         &mut self,
         name: &str,
-        subject: &Subject,
+        subject: &CertificateSubject,
         place: &Path,
         days: i64,
     ) -> Result<(), ProvisionError> {

@@ -11,7 +11,7 @@ use super::STEP_MS;
 /// What the clock told, beside what nobody can set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
-    /// Told time, Unix ms.
+    /// Wall-clock time as it is told, Unix ms.
     pub wall: Ms,
     /// How long the machine had run, ms.
     pub up: Ms,

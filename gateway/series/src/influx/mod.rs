@@ -75,8 +75,8 @@ pub struct Settings {
     pub trust: Option<Trust>,
 }
 
-impl From<&standpipe_config::Influx> for Settings {
-    fn from(said: &standpipe_config::Influx) -> Self {
+impl From<&standpipe_config::InfluxConfig> for Settings {
+    fn from(said: &standpipe_config::InfluxConfig) -> Self {
         Self {
             url: said.url.clone(),
             org: said.org.clone(),

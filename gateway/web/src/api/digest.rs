@@ -70,6 +70,7 @@ fn over(hour: &Hour, day: Day, now: Ms) -> bool {
 
 /// The hour at which days end; where no digest is sent, the usual one.
 fn hour(api: &ApiState) -> Hour {
-    let at = api.config.digest.at.or(standpipe_config::Digest::default().at).unwrap_or(Time::MIN);
+    let at =
+        api.config.digest.at.or(standpipe_config::DigestConfig::default().at).unwrap_or(Time::MIN);
     Hour { at, zone: api.town.zone.clone() }
 }

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::response::Response;
 use maud::html;
 use serde::Serialize;
-use standpipe_config::map_layer::Line;
+use standpipe_config::map_layer::MapLine;
 use standpipe_shared::{Condition, Kind, Severity};
 use standpipe_store::views::map::{self as places, DevicePlace, StationPlace};
 
@@ -70,7 +70,7 @@ pub async fn page(view: View) -> Response {
 pub struct Points {
     points: Vec<Point>,
     /// Lines beneath: `[[lon, lat], …]` each.
-    layer: Option<Vec<Line>>,
+    layer: Option<Vec<MapLine>>,
 }
 
 /// `h`ydrant, `d`etector or `s`tation; id; name; degrees north and east; how it looks.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
-use standpipe_config::{Broker, Config};
+use standpipe_config::{BrokerAddress, Config};
 use standpipe_engine::health::{Health, Part};
 use standpipe_engine::{
     Bells, Delivery, Engine, EngineHandle, Outlets, Queues, Rings, SourceIx, Sources, bells,
@@ -98,11 +98,11 @@ impl Parts {
                 Some(token) => Door::Accounts { admin: Token::new(token) },
             },
             accounts: self.accounts.clone(),
-            town: Town::of(&Config::new(Broker::loopback()).http),
+            town: Town::of(&Config::new(BrokerAddress::loopback()).http),
             watch: Watch::default(),
             events: self.rings.events.clone(),
             profiles: Registry::new([]),
-            config: Arc::new(Config::new(Broker::loopback())),
+            config: Arc::new(Config::new(BrokerAddress::loopback())),
             clock: Clock::new(),
         }
     }
