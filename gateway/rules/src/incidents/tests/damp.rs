@@ -147,6 +147,25 @@ fn escalation_goes_on_while_critical_water_flaps() {
 }
 
 #[test]
+fn what_is_held_back_from_its_beginning_is_escalated_from_its_first_page_on() {
+    drill(
+        "02:00:00 raise HY-1 no_water => #1 critical open e1; p1 #1 T1
+         02:00:01 T1 false_alarm #1   => #1 critical resolved e1
+         02:00:02 clear HY-1 no_water => #1 critical closed e1 false_alarm
+         02:00:10 raise HY-1 no_water => #2 critical open e1; p1 #2 T1
+         02:00:11 T1 false_alarm #2   => #2 critical resolved e1
+         02:00:12 clear HY-1 no_water => #2 critical closed e1 false_alarm
+         02:00:20 raise HY-1 no_water => #3 critical open e1; p1 #3 T1
+         02:00:21 T1 false_alarm #3   => #3 critical resolved e1
+         02:00:22 clear HY-1 no_water => #3 critical closed e1 false_alarm
+         02:01:00 raise HY-1 no_water => #4 critical open e1
+         02:59:59.999 -               =>
+         03:00:00 -                   => #4 critical open e2; p1 #4 T1
+         03:01:00 -                   => p2 #4 T2 T3",
+    );
+}
+
+#[test]
 fn one_fire_detector_that_flaps_is_one_fire() {
     let mut drill = Drill::restarting(Plan::default());
     flap(&mut drill, "SD-4", "smoke", 50, "clear");
