@@ -254,6 +254,30 @@ fn what_its_zone_said_for_a_hydrant_is_no_sound_of_the_hydrant() {
 }
 
 #[test]
+fn what_a_hydrant_said_itself_counts_whatever_its_zone_said_since() {
+    let mut drill = Drill::restarting(Plan::default());
+    comes_and_goes(&mut drill, "HY-1", "no_water", &["02:00:00", "02:01:00"]);
+    let raise = "raise HY-1 no_water + raise zone:Z1 zone_low_pressure members=HY-1";
+    drill.happens(&raise.split(' ').collect::<Vec<_>>(), time("02:02:00"));
+    drill.happens(&["clear", "HY-1", "no_water"], time("02:02:05"));
+    drill.happens(&["clear", "zone:Z1", "zone_low_pressure"], time("02:02:10"));
+    comes_and_goes(&mut drill, "HY-1", "no_water", &["02:03:00", "02:04:00"]);
+    let its = ["02:00:00", "02:01:00", "02:03:00"].map(time);
+    assert_eq!(sounds(&drill, 1), its, "the fourth is held back");
+}
+
+#[test]
+fn what_a_person_said_is_done_is_not_told_again_when_its_hour_ends() {
+    let mut drill = Drill::restarting(Plan::default());
+    comes_and_goes(&mut drill, "SD-4", "tamper", &["02:00:00", "02:00:10", "02:00:20"]);
+    drill.run(
+        "02:01:00 raise SD-4 tamper =>
+         02:02:00 T1 resolve #1     => #1 warning resolved e3
+         03:10:00 clear SD-4 tamper => #1 warning closed e3 repaired",
+    );
+}
+
+#[test]
 fn a_detector_comes_back_to_its_fire_within_ten_minutes_of_its_own_clear() {
     drill(
         "02:00:00 raise SD-1 smoke  => #1 fire open e1; p1 #1 T1
