@@ -241,7 +241,7 @@ impl Book {
     /// The same, whatever there was of late. Where nobody has answered what was told before,
     /// escalation goes on from there: who flaps must not keep it from the next step.
     pub(super) fn sound_now(&mut self, cx: &mut Cx, it: &mut Incident, about: About, late_s: u32) {
-        let unanswered = it.state == State::Open && about.again == Again::Yes;
+        let unanswered = it.state == State::Open && about.again == Again::Yes && it.step > 0;
         let before = unanswered.then_some((it.step, it.repeat, it.episode_at, it.step_at));
         let told = it.told.clone();
         self.found(cx, it, late_s);

@@ -25,7 +25,8 @@ fn flap(drill: &mut Drill, of: &str, condition: &str, times: u32, ends: &str) ->
     now
 }
 
-fn wait(drill: &mut Drill, until: Ms) {
+/// Lets time pass until then, whatever follows.
+pub fn wait(drill: &mut Drill, until: Ms) {
     while let Some(wake) = drill.book.next_wake().filter(|at| *at <= until) {
         drill.happens(&["-"], wake);
     }
@@ -143,6 +144,25 @@ fn escalation_goes_on_while_critical_water_flaps() {
          02:33:04 -                   => p3r2 #1 D T1 T2 T3
          02:48:04 -                   => p3r3 #1 D T1 T2 T3
          03:00:00 -                   => #1 critical open e4; p1 #1 T1",
+    );
+}
+
+#[test]
+fn what_is_held_back_from_its_beginning_is_escalated_from_its_first_page_on() {
+    drill(
+        "02:00:00 raise HY-1 no_water => #1 critical open e1; p1 #1 T1
+         02:00:01 T1 false_alarm #1   => #1 critical resolved e1
+         02:00:02 clear HY-1 no_water => #1 critical closed e1 false_alarm
+         02:00:10 raise HY-1 no_water => #2 critical open e1; p1 #2 T1
+         02:00:11 T1 false_alarm #2   => #2 critical resolved e1
+         02:00:12 clear HY-1 no_water => #2 critical closed e1 false_alarm
+         02:00:20 raise HY-1 no_water => #3 critical open e1; p1 #3 T1
+         02:00:21 T1 false_alarm #3   => #3 critical resolved e1
+         02:00:22 clear HY-1 no_water => #3 critical closed e1 false_alarm
+         02:01:00 raise HY-1 no_water => #4 critical open e1
+         02:59:59.999 -               =>
+         03:00:00 -                   => #4 critical open e2; p1 #4 T1
+         03:01:00 -                   => p2 #4 T2 T3",
     );
 }
 
@@ -367,8 +387,14 @@ fn an_alarm_that_cannot_be_read_waits_for_a_person() {
     );
     assert_eq!(wire.title.en, "Alarm that cannot be read · a/c");
     assert_eq!(drill.wire(1).class, Class::Blind);
-    let said = drill.trail_of(1).into_iter().filter(|line| line.contains(" raised ")).count();
-    assert_eq!(said, 3, "{:#?}", drill.trail_of(1));
+    let said: Vec<String> =
+        drill.trail_of(1).into_iter().filter(|line| line.contains(" raised ")).collect();
+    let expected = [
+        "02:00:00 raised SD-4: unreadable_alarm: json: ON, on a/SD-4/alarm",
+        "02:00:30 raised gateway: json: OFF, on a/SD-4/alarm",
+        "02:03:00 raised gateway: json: ON, on a/SD-4/alarm",
+    ];
+    assert_eq!(said, expected, "each with what it said");
     for n in 0..40 {
         let at = time("02:20:00") + n;
         drill.happens(&["unreadable", &format!("topic:t/{n}"), "ON"], at);
@@ -386,6 +412,16 @@ fn a_kept_alarm_that_cannot_be_read_is_told_once() {
          02:00:30 unreadable SD-4 retained OFF => #2 critical open e1; p1 #2 T1
          02:00:40 T1 resolve #2                => #2 critical closed e1 repaired
          02:00:50 unreadable SD-4 OFF          => #3 critical open e1; p1 #3 T1",
+    );
+    // Of each device the last one is remembered, and what another says changes nothing of that.
+    drill(
+        "02:00:00 unreadable SD-4 retained ON  => #1 critical open e1; p1 #1 T1
+         02:00:10 T1 resolve #1                => #1 critical closed e1 repaired
+         02:00:20 unreadable HY-6 retained ON  => #2 warning open e1; p1 #2 T2
+         02:00:30 unreadable SD-4 retained ON  =>
+         02:00:40 unreadable SD-4 retained OFF => #3 critical open e1; p1 #3 T1
+         02:00:50 T1 resolve #3                => #3 critical closed e1 repaired
+         02:01:00 unreadable SD-4 retained ON  => #4 critical open e1; p1 #4 T1",
     );
     drill(
         "02:00:00 unreadable SD-4 ON           => #1 critical open e1; p1 #1 T1

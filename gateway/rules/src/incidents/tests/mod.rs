@@ -11,6 +11,7 @@ mod confirm;
 mod damp;
 pub mod drill;
 mod fire;
+mod hour;
 mod ids;
 mod many;
 mod people;
