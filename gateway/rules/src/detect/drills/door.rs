@@ -327,6 +327,32 @@ fn what_must_be_kept_is_named() {
 }
 
 #[test]
+fn a_duplicate_is_kept_where_it_ends_a_silence() {
+    let mut drill = Drill::watched();
+    let ix = drill.watch.registry.find("D").unwrap();
+    drill.run("00:00:00 #1/1 pressure_kpa=300\n00:06:00");
+    for (clock, found, kept) in [
+        ("00:10:00", &["00:10:00 D offline ended 00:10:00"][..], &[ix][..]),
+        ("00:10:10", &[], &[]),
+    ] {
+        drill.out.clear();
+        drill.finds("again", &format!("{clock} @00:00:00 #1/1 pressure_kpa=300"), found);
+        assert_eq!((drill.out.counts.duplicates, &*drill.out.save), (1, kept), "{clock}");
+    }
+}
+
+#[test]
+fn history_has_a_reading_at_the_time_its_device_tells_while_that_is_in_doubt() {
+    let mut drill = Drill::hydrant();
+    drill.watch.set_doubt(Some(600_000), &mut drill.out);
+    drill.run("00:30:00 @00:20:00 pressure_kpa=300\n00:31:00 @00:31:00 pressure_kpa=301");
+    let times = |logged: &crate::changes::Logged| (logged.ts, logged.series_ts);
+    let kept: Vec<(Ms, Ms)> = drill.out.readings.iter().map(times).collect();
+    let (told, read) = (at("00:20:00"), at("00:30:00"));
+    assert_eq!(kept, [(read, told), (at("00:31:00"), at("00:31:00"))]);
+}
+
+#[test]
 fn a_device_that_moved_to_another_area_is_noted() {
     let mut drill = Drill::hydrant();
     let ix = drill.watch.registry.find("D").unwrap();

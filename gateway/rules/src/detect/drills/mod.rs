@@ -14,6 +14,7 @@
 //! Every deadline between two lines is judged when it is due. A fact comes back as
 //! `00:01:00 D low_pressure since 00:00:30`, with `ended 00:01:00`, `late 30 s`, … as it applies.
 
+mod claims;
 mod door;
 mod fire;
 mod fresh;

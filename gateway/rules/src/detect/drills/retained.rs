@@ -1,9 +1,10 @@
 //! What the broker had kept is old.
 
-use standpipe_shared::Kilopascals;
+use standpipe_shared::{Alarm, Condition, Kilopascals, Reading};
 
 use super::{Drill, at};
 use crate::detect::{Memory, Trust, Watch};
+use crate::wire::Arrived;
 
 /// The same gateway after a restart.
 fn restarted(drill: &Drill) -> Drill {
@@ -161,4 +162,61 @@ fn an_old_area_does_not_move_a_device() {
     let reading = standpipe_shared::Reading::default();
     drill.watch.retained_readings(("elsewhere", "D"), &[reading], at("00:01:00"), &mut drill.out);
     assert!(drill.out.registered.is_empty());
+}
+
+#[test]
+fn who_has_started_is_no_stranger_though_nothing_was_measured() {
+    let mut drill = Drill::watched();
+    drill.run("00:00:00 born 60");
+    let kept = "00:00:10 kept alarm tamper on\n00:00:20 kept pressure_kpa=0";
+    drill.finds("what was kept is older", kept, &[]);
+    assert_eq!(memory(&drill).latest.pressure_kpa, None);
+}
+
+#[test]
+fn a_retained_temperature_is_a_fire_only_where_it_can_tell_one() {
+    Drill::watched().finds("a hydrant in the sun", "00:00:10 kept temp_c=70", &[]);
+    Drill::detector().finds("no sensor measures that", "00:00:10 kept temp_c=6553.5", &[]);
+    Drill::detector().finds("a warm room", "00:00:10 kept temp_c=40", &[]);
+}
+
+#[test]
+fn a_retained_fire_has_the_time_it_claims_if_that_can_be() {
+    for (story, claims, since) in [
+        ("half a minute ago", "00:09:30", "00:09:30"),
+        ("a clock that is a little ahead", "00:10:20", "00:10:00"),
+        ("one that is a day ahead", "1+00:00:00", "00:10:00"),
+        ("one that was never set", "-20454+00:00:00", "00:10:00"),
+    ] {
+        let found = format!("00:10:00 D smoke since {since} (since_unknown)");
+        Drill::detector().finds(
+            story,
+            &format!("00:10:00 @{claims} kept alarm smoke on"),
+            &[&*found],
+        );
+    }
+    let mut drill = Drill::detector();
+    drill.run("00:10:00 @1+00:00:00 kept alarm smoke on");
+    drill.finds(
+        "a time that cannot be makes no live alarm an old one",
+        "00:10:30 @00:09:50 alarm smoke off",
+        &["00:10:30 D smoke ended 00:09:50"],
+    );
+}
+
+#[test]
+fn only_of_a_live_fire_may_the_broker_keep_what_is_known() {
+    for (condition, print, live) in [
+        (Condition::Smoke, 7, Some(7)),
+        (Condition::Heat, 7, Some(7)),
+        (Condition::Tamper, 7, None),
+        (Condition::Smoke, 0, None),
+    ] {
+        let mut drill = Drill::watched();
+        let alarm = Alarm { reading: Reading::default(), condition, active: true, test: false };
+        let arrived = Arrived { at: at("00:00:00"), retained: false, print };
+        drill.watch.alarm(("town", "D"), &alarm, arrived, &mut drill.out);
+        let known = memory(&drill).known_alarms.as_deref().and_then(|known| known.live);
+        assert_eq!(known, live, "{condition:?} with the fingerprint {print}, 0 being none");
+    }
 }
