@@ -183,14 +183,14 @@ fn a_digest_that_is_on_its_way_when_the_gateway_stops_is_not_lost() {
     let store = dir.path().join("gateway/store.db");
     let slow = |pause: u64| {
         let (tell, came) = std::sync::mpsc::channel();
-        let end = WebhookEnd::saying(move |n, it| {
-            tell.send(is_digest(it)).unwrap();
+        let end = WebhookEnd::saying(move |n, posted| {
+            tell.send(is_digest(posted)).unwrap();
             std::thread::sleep(Duration::from_millis(if n == 0 { pause } else { 0 }));
             ("200 OK".to_owned(), String::new())
         });
         (end, came)
     };
-    let ((prompt, prompt_came), (late, late_came)) = (slow(350), slow(3_000));
+    let ((prompt, prompt_came), (late, late_came)) = (slow(150), slow(3_000));
     let config = [
         section("prompt", "json", &prompt.url, "severities = ['notice']"),
         section("late", "json", &late.url, "severities = ['notice']"),
@@ -201,7 +201,7 @@ fn a_digest_that_is_on_its_way_when_the_gateway_stops_is_not_lost() {
     let mut gateway = Gateway::start(dir.path(), &url, (&files.0, &files.1), &config.concat());
     let terminal = Station::connect(broker.port, "+");
     terminal.publish("standpipe/v1/t-1/H-1/status", true, &json!({"online": false}));
-    gateway.incident("a notice", SOON, |it| it["severity"] == "notice");
+    gateway.incident("a notice", SOON, |incident| incident["severity"] == "notice");
     wait_for("the first day", SOON, || told(&store));
     gateway.kill();
     move_a_day(&store);
@@ -212,11 +212,11 @@ fn a_digest_that_is_on_its_way_when_the_gateway_stops_is_not_lost() {
     }
     gateway.signal("TERM");
     wait_for("the gateway to stop", SOON, || gateway.ended());
-    assert_eq!(owed(&store), 1, "the prompt answer was heard, the late one was not");
+    assert_eq!(queued(&store), 1, "the prompt answer was heard, the late one was not");
     gateway.start_again();
     let (other, again) = (late.hear(), late.hear());
     assert_eq!(again.headers["idempotency-key"], other.headers["idempotency-key"]);
-    wait_for("every digest to be taken", SOON, || (owed(&store) == 0).then_some(()));
+    wait_for("every digest to be taken", SOON, || (queued(&store) == 0).then_some(()));
     let (_once, twice) = (prompt.hear(), prompt.next(Duration::from_millis(1)));
     assert!(twice.is_none(), "{twice:?}");
 }
