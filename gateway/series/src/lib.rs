@@ -91,7 +91,7 @@ pub struct Written {
     /// Points older than the series keeps.
     pub expired: u64,
     /// Points the series will never take: for the quarantine.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedPoint>,
 }
 
 impl Written {
@@ -107,7 +107,7 @@ impl Written {
 
 /// A point the series will never take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedPoint {
     /// Whose; empty when it is not known.
     pub device: Box<str>,
     pub why: Box<str>,

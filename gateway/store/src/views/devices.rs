@@ -163,7 +163,7 @@ fn containing(text: &str) -> String {
 
 /// What a device said of itself when it last started; null: not said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceStatus {
+pub struct StatusNow {
     pub at: Ms,
     /// Starts, ever.
     pub boot: Option<u32>,
@@ -177,7 +177,7 @@ pub struct DeviceStatus {
     pub storage: Option<String>,
 }
 
-impl DeviceStatus {
+impl StatusNow {
     /// Of `device_status f`, in the order of [`Self::read`].
     const COLUMNS: &str = "f.at, f.boot, f.firmware, f.model, f.reset, f.lost, f.storage";
 
@@ -210,7 +210,7 @@ pub struct DeviceNow {
     /// can't read it, which the engine says at its start.
     pub memory: Option<Memory>,
     /// `None`: it never sent a status.
-    pub status: Option<DeviceStatus>,
+    pub status: Option<StatusNow>,
     /// Whether announced work takes it out of service now.
     pub out_of_service: bool,
 }
@@ -228,7 +228,7 @@ impl DeviceNow {
                 Some(body) => Memory::from_body(body).ok(),
                 None => Some(Memory::default()),
             },
-            status: DeviceStatus::read(row, 6)?,
+            status: StatusNow::read(row, 6)?,
             out_of_service: lost.contains(&DeviceIx(row.get(5)?)),
         })
     }
@@ -398,7 +398,7 @@ pub struct DeviceDetail {
     /// Whether it is a hydrant that announced work takes out of service now.
     pub out_of_service: bool,
     /// `None`: it never sent a status.
-    pub status: Option<DeviceStatus>,
+    pub status: Option<StatusNow>,
     /// Its newest incidents, as far as they are the asker's business.
     pub incidents: Vec<WireIncident>,
     /// Whether the newest about its water failed again after a repair.
@@ -420,7 +420,7 @@ pub fn detail(
          FROM device d LEFT JOIN memory m ON m.ix = d.ix
              LEFT JOIN device_status f ON f.ix = d.ix WHERE {} AND d.id = ?2",
         station_name("d.station"),
-        DeviceStatus::COLUMNS,
+        StatusNow::COLUMNS,
         area.devices_in_sight()
     );
     let found = first(db, &sql, (area, id), |row| {
@@ -434,7 +434,7 @@ pub fn detail(
             heard_at: row.get(2)?,
             memory: remembered(row, 3)?.unwrap_or_default(),
             out_of_service: hydrant && out_of_service(db, now)?.contains(&DeviceIx(row.get(4)?)),
-            status: DeviceStatus::read(row, 6)?,
+            status: StatusNow::read(row, 6)?,
             incidents: Vec::new(),
             relapsed: false,
         })
