@@ -45,7 +45,7 @@ pub struct DeviceFilter {
     /// That this station is responsible for; a district also for what belongs to nobody.
     pub station: Option<String>,
     pub kind: Option<Kind>,
-    /// True now.
+    /// What is true of it now.
     pub condition: Option<ConditionFilter>,
     /// With this text in id, name or address.
     pub text: Option<String>,
@@ -165,7 +165,7 @@ fn containing(text: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusNow {
     pub at: Ms,
-    /// Starts, ever.
+    /// How often it has started, ever.
     pub boot: Option<u32>,
     pub firmware: Option<String>,
     pub model: Option<String>,
@@ -302,9 +302,9 @@ pub struct DeviceLine {
     pub conditions: u32,
     /// When anything was last heard of it.
     pub heard_at: Option<Ms>,
-    /// Gauge.
+    /// The newest pressure above that of the air.
     pub pressure_kpa: Option<f64>,
-    /// In dB/m.
+    /// The newest density of smoke.
     pub smoke_db_m: Option<f64>,
     /// What is remembered of it; `None`: nothing that this version can read.
     pub memory: Option<Memory>,

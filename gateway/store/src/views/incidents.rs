@@ -34,7 +34,7 @@ pub struct IncidentFilter {
     /// Concerns this station.
     pub station: Option<String>,
     pub from: Option<Ms>,
-    /// Excluded.
+    /// Opened before this moment.
     pub to: Option<Ms>,
 }
 
@@ -90,7 +90,7 @@ pub fn list(
 pub struct IncidentRecord {
     /// The JSON that is published.
     pub wire: Box<RawValue>,
-    /// In order.
+    /// Entries in the order in which they happened.
     pub trail: Vec<TrailRow>,
     pub children: Vec<IncidentId>,
 }
