@@ -14,7 +14,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_series::influx::hourly::tasks;
-use standpipe_series::influx::{Influx, Settings};
+use standpipe_series::influx::{Influx, InfluxSettings};
 use standpipe_series::records::Records;
 use standpipe_series::{RAW_DAYS, Series, SeriesError};
 use standpipe_store::Reader;
@@ -37,9 +37,9 @@ struct SeriesRoom {
 
 const BUCKET: &str = "history";
 
-fn settings(url: &str, bucket: &str) -> Settings {
+fn settings(url: &str, bucket: &str) -> InfluxSettings {
     let (org, token, bucket) = (ORG.into(), TOKEN.into(), bucket.into());
-    Settings { url: url.into(), org, token, bucket, trust: None }
+    InfluxSettings { url: url.into(), org, token, bucket, trust: None }
 }
 
 impl SeriesRoom {
@@ -72,7 +72,7 @@ fn admin(server: &influx::Influx) -> influxdb2::Client {
     influxdb2::Client::new(server.url(), ORG, TOKEN)
 }
 
-impl stories::Subject for SeriesRoom {
+impl stories::HistoryStage for SeriesRoom {
     fn series(&self) -> &dyn Series {
         &*self.series
     }
@@ -102,7 +102,7 @@ async fn an_hour_is_done_again_as_it_gets_older() {
         let line = format!("hydrant,device=A pressure_kpa={n} {at}\n");
         let ms = TimestampPrecision::Milliseconds;
         assert_eq!(subject.series.write_lines(&line, ms, now).await.unwrap().kept, 1);
-        stories::Subject::roll_up(&subject, hour).await;
+        stories::HistoryStage::roll_up(&subject, hour).await;
         let flux = format!(
             "from(bucket: \"{BUCKET}_1h\") |> range(start: -100d) |> filter(fn: (r) => \
              r._field == \"pressure_kpa_mean\" and r.device == \"A\") |> count()"
@@ -148,7 +148,7 @@ async fn a_wrong_token_or_bucket_is_for_a_person_to_correct() {
     let line = "hydrant,device=H pressure_kpa=1 1764000000000\n";
     for (settings, says) in [
         (
-            Settings { token: "wrong".into(), ..settings(&subject.server.url(), BUCKET) },
+            InfluxSettings { token: "wrong".into(), ..settings(&subject.server.url(), BUCKET) },
             "InfluxDB: unauthorized access: check the token in `influx.token_file`",
         ),
         (

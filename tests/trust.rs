@@ -202,12 +202,12 @@ fn commands_believe_whom_webhooks_believe() {
 #[test]
 fn influxdb_is_believed_as_webhooks_are() {
     use standpipe_config::trust::Trust;
-    use standpipe_series::influx::{Influx, Settings};
+    use standpipe_series::influx::{Influx, InfluxSettings};
 
     let servers = Servers::start();
     let pem = std::fs::read(servers.authority()).unwrap();
     let write = |trust: Option<Trust>| {
-        let settings = Settings {
+        let settings = InfluxSettings {
             url: format!("https://127.0.0.1:{}", servers.https).into(),
             org: "o".into(),
             token: "t".into(),

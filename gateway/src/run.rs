@@ -31,7 +31,7 @@ use standpipe_rules::registry::Registry;
 use standpipe_rules::wire::decoder::Ours;
 use standpipe_series::Series;
 use standpipe_series::embedded::{Embedded, OpenError};
-use standpipe_series::influx::{BadSettings, Influx, Settings};
+use standpipe_series::influx::{BadSettings, Influx, InfluxSettings};
 use standpipe_series::pump;
 use standpipe_series::records::Records;
 use standpipe_shared::Condition;
@@ -191,8 +191,8 @@ impl With {
         series: Arc<dyn Series>,
         records: Option<Records>,
         stop: CancellationToken,
-    ) -> Result<pump::Setup, StoreError> {
-        Ok(pump::Setup {
+    ) -> Result<pump::PumpSetup, StoreError> {
+        Ok(pump::PumpSetup {
             reader: Reader::open(&self.path)?,
             series,
             records,
@@ -494,7 +494,7 @@ fn registry_condition(engine: &mut Engine, untaken: Option<&Untaken>, with: &Wit
 /// [`StartError::History`] and [`StartError::Influx`].
 pub(crate) fn history(config: &Config) -> Result<Arc<dyn Series>, StartError> {
     Ok(match &config.influx {
-        Some(influx) => Arc::new(Influx::new(&Settings::from(influx))?),
+        Some(influx) => Arc::new(Influx::new(&InfluxSettings::from(influx))?),
         None => Arc::new(Embedded::open(&config.store.history())?),
     })
 }

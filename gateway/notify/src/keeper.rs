@@ -14,7 +14,7 @@ use standpipe_store::Reader;
 use standpipe_store::accounts::Area;
 use standpipe_store::digests::DigestNews;
 use standpipe_store::notices::gather;
-use standpipe_words::day::{Due, Hour, MadeDigest};
+use standpipe_words::day::{DigestDue, Hour, MadeDigest};
 use standpipe_words::digest::link;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
@@ -74,9 +74,9 @@ impl Keeper {
         let reader = Reader::open(store).map_err(|why| why.to_string())?;
         let before = reader.digest_told().map_err(|why| why.to_string())?;
         match self.hour.due(now, before) {
-            Due::Nothing => Ok(None),
-            Due::Begin(told) => Ok(Some(DigestNews::Made { told, owed: Vec::new() })),
-            Due::Make { digest: told, from } => {
+            DigestDue::Nothing => Ok(None),
+            DigestDue::Begin(told) => Ok(Some(DigestNews::Made { told, owed: Vec::new() })),
+            DigestDue::Make { digest: told, from } => {
                 let owed = self.owed(&reader, told, from)?;
                 let (some, all) = (owed.len(), self.receivers.len());
                 info!("digest of {}: owed to {some} of {all} receivers", told.day);

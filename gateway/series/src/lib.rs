@@ -12,10 +12,7 @@
 //! a crash writes the same points over themselves. Not here: the must-not-lose log itself
 //! (`standpipe_store`), and what a reading means (`standpipe_rules`).
 
-#![allow(
-    missing_docs,
-    reason = "of fields and variants whose names say all; tests/tidy/docs.rs holds the rest"
-)]
+#![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
 pub mod batch;
 pub mod embedded;
@@ -91,7 +88,7 @@ pub struct Written {
     /// Points older than the series keeps.
     pub expired: u64,
     /// Points the series will never take: for the quarantine.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedPoint>,
 }
 
 impl Written {
@@ -107,7 +104,7 @@ impl Written {
 
 /// A point the series will never take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedPoint {
     /// Whose; empty when it is not known.
     pub device: Box<str>,
     pub why: Box<str>,

@@ -47,7 +47,7 @@ const LONGEST_ASKED: Duration = Duration::from_secs(300);
 const MOST_KEPT: usize = 100;
 
 /// Everything that a pump owns.
-pub struct Setup {
+pub struct PumpSetup {
     /// The store: the log, and whose the readings are. Opened for the pump alone.
     pub reader: Reader,
     /// Where readings go.
@@ -69,7 +69,7 @@ pub struct Setup {
 ///
 /// # Errors
 /// What the system says when it gives no thread.
-pub fn start(setup: Setup) -> std::io::Result<JoinHandle<()>> {
+pub fn start(setup: PumpSetup) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stop = setup.stop.clone();
     Builder::new().name("history-pump".into()).spawn(move || {
@@ -78,7 +78,7 @@ pub fn start(setup: Setup) -> std::io::Result<JoinHandle<()>> {
 }
 
 struct Pump {
-    setup: Setup,
+    setup: PumpSetup,
     /// The last block history has; read from the store at the start.
     cursor: Option<i64>,
     tags: Arc<Tags>,
@@ -119,7 +119,7 @@ impl From<RecordsError> for PumpTrouble {
 }
 
 impl Pump {
-    fn new(setup: Setup) -> Self {
+    fn new(setup: PumpSetup) -> Self {
         Self {
             setup,
             cursor: None,

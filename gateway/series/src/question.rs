@@ -74,7 +74,7 @@ pub enum HistoryError {
 
 /// A span of time, from (included) to (excluded).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct TimeSpan {
     /// First moment, included.
     pub from: Ms,
     /// Last moment, excluded.
@@ -85,9 +85,9 @@ pub struct Span {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnswerPlan {
     /// Asked of the hourly points; whole hours.
-    pub hourly: Option<Span>,
+    pub hourly: Option<TimeSpan>,
     /// From the end of the hourly part.
-    pub raw: Option<Span>,
+    pub raw: Option<TimeSpan>,
     /// Step of both; 0 asks for raw points, and hourly ones come by the hour.
     pub step_ms: Ms,
 }
@@ -116,7 +116,7 @@ impl HistoryQuery {
             return Err(HistoryError::BadStep(step_ms));
         }
         let (from, to) = (from.clamp(0, LAST_MS), to.clamp(0, LAST_MS));
-        let span = |from, to| (from < to).then_some(Span { from, to });
+        let span = |from, to| (from < to).then_some(TimeSpan { from, to });
         let oldest_raw = raw_since(now);
         if from >= oldest_raw {
             return Ok(AnswerPlan { hourly: None, raw: span(from, to), step_ms });
@@ -152,7 +152,7 @@ pub fn raw_since(now: Ms) -> Ms {
 
 #[cfg(test)]
 mod tests {
-    use super::{AnswerPlan, HistoryError, HistoryQuery, Span, raw_since};
+    use super::{AnswerPlan, HistoryError, HistoryQuery, TimeSpan, raw_since};
     use standpipe_rules::{DAY_MS, HOUR_MS};
     use standpipe_shared::Field;
 
@@ -164,8 +164,8 @@ mod tests {
             .plan(NOW)
     }
 
-    fn span(from: i64, to: i64) -> Option<Span> {
-        Some(Span { from, to })
+    fn span(from: i64, to: i64) -> Option<TimeSpan> {
+        Some(TimeSpan { from, to })
     }
 
     #[test]

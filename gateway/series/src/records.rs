@@ -58,7 +58,7 @@ struct IncidentFacts {
     #[serde(default)]
     conditions: Vec<Condition>,
     #[serde(default)]
-    device: Option<IncidentDevice>,
+    device: Option<SubjectDevice>,
     /// It is no incident, as far as anybody counts them.
     #[serde(default)]
     exercise: bool,
@@ -66,7 +66,7 @@ struct IncidentFacts {
 
 /// The device that it is about, by its id alone.
 #[derive(serde::Deserialize)]
-struct IncidentDevice {
+struct SubjectDevice {
     id: String,
 }
 
@@ -219,7 +219,7 @@ mod tests {
 
     use super::{Records, hour, incident};
     use crate::embedded::Embedded;
-    use crate::influx::{Influx, Settings, line};
+    use crate::influx::{Influx, InfluxSettings, line};
 
     #[test]
     fn records_are_made_for_a_history_that_keeps_them() {
@@ -228,7 +228,7 @@ mod tests {
         assert!(Records::of(Arc::new(embedded), Registry::new([])).is_none());
         let (url, bucket) = ("http://127.0.0.1:8086".into(), "standpipe".into());
         let (org, token) = ("o".into(), "t".into());
-        let influx = Influx::new(&Settings { url, org, token, bucket, trust: None }).unwrap();
+        let influx = Influx::new(&InfluxSettings { url, org, token, bucket, trust: None }).unwrap();
         assert!(Records::of(Arc::new(influx), Registry::new([])).is_some());
     }
 

@@ -14,7 +14,7 @@ use standpipe_shared::{Field, Kind, Measurements};
 use standpipe_store::views::history::DeviceTags;
 
 /// A history, and the means to have its hours rolled up.
-pub trait Subject {
+pub trait HistoryStage {
     /// The history.
     fn series(&self) -> &dyn Series;
     /// Has everything rolled up that was over at `now`.
@@ -23,7 +23,7 @@ pub trait Subject {
 
 /// Tells all stories. `now` is the wall clock: InfluxDB refuses what is older than its
 /// retention, by its own clock.
-pub async fn all(subject: &impl Subject, now: Ms) {
+pub async fn all(subject: &impl HistoryStage, now: Ms) {
     let hour = now - now % HOUR_MS;
     a_batch_written_again_changes_nothing(subject, hour).await;
     a_step_has_its_extremes_mean_and_count(subject, hour).await;
@@ -38,7 +38,7 @@ pub async fn all(subject: &impl Subject, now: Ms) {
     a_large_batch_is_kept_whole(subject, hour).await;
 }
 
-async fn a_batch_written_again_changes_nothing(subject: &impl Subject, hour: Ms) {
+async fn a_batch_written_again_changes_nothing(subject: &impl HistoryStage, hour: Ms) {
     let readings = (0..100).map(|n| kpa(hour - 50_000 + n * 100, 300.0 + n as f32)).collect();
     let batch = batch("again", "S-1", "north", readings);
     for _ in 0..3 {
@@ -49,7 +49,7 @@ async fn a_batch_written_again_changes_nothing(subject: &impl Subject, hour: Ms)
     assert_eq!(counts(&points), [(hour - HOUR_MS, 100)]);
 }
 
-async fn a_step_has_its_extremes_mean_and_count(subject: &impl Subject, hour: Ms) {
+async fn a_step_has_its_extremes_mean_and_count(subject: &impl HistoryStage, hour: Ms) {
     let at = hour - HOUR_MS;
     let readings = vec![
         kpa(at, 300.0),
@@ -68,7 +68,7 @@ async fn a_step_has_its_extremes_mean_and_count(subject: &impl Subject, hour: Ms
     assert_eq!(points, [point(at, 310.0, 315.25, 320.5, 2)]);
 }
 
-async fn raw_points_come_as_written(subject: &impl Subject, hour: Ms) {
+async fn raw_points_come_as_written(subject: &impl HistoryStage, hour: Ms) {
     let at = hour - HOUR_MS;
     let mut whole = kpa(at, 312.4);
     let values = &mut whole.values;
@@ -101,7 +101,7 @@ async fn raw_points_come_as_written(subject: &impl Subject, hour: Ms) {
     assert_eq!(counts(&points), [(at, 1), (at + 1, 1)], "the end is not included");
 }
 
-async fn what_was_never_measured_is_empty(subject: &impl Subject, hour: Ms) {
+async fn what_was_never_measured_is_empty(subject: &impl HistoryStage, hour: Ms) {
     write(subject, "sparse", vec![kpa(hour - HOUR_MS, 1.0)], hour).await;
     for (story, device, field, (from, to, step_ms)) in [
         ("another device", "nobody", Field::PressureKpa, (hour - DAY_MS, hour, 0)),
@@ -119,7 +119,7 @@ async fn what_was_never_measured_is_empty(subject: &impl Subject, hour: Ms) {
     }
 }
 
-async fn a_wrong_question_is_told_so(subject: &impl Subject, hour: Ms) {
+async fn a_wrong_question_is_told_so(subject: &impl HistoryStage, hour: Ms) {
     let readings = (0..20_001).map(|n| kpa(hour - HOUR_MS + n, 1.0)).collect();
     write(subject, "many", readings, hour).await;
     let refused = |asked| subject.series().history(asked, hour);
@@ -133,7 +133,7 @@ async fn a_wrong_question_is_told_so(subject: &impl Subject, hour: Ms) {
     assert_eq!(points.len(), 20_000, "just as many as an answer may have");
 }
 
-async fn a_device_that_moved_has_one_history(subject: &impl Subject, hour: Ms) {
+async fn a_device_that_moved_has_one_history(subject: &impl HistoryStage, hour: Ms) {
     let at = hour - HOUR_MS;
     for (n, station, zone) in [(0, "S-1", "north"), (1, "S-2", "south"), (2, "", "")] {
         let batch = batch("moved", station, zone, vec![kpa(at + n, 100.0 * (n + 1) as f32)]);
@@ -145,7 +145,7 @@ async fn a_device_that_moved_has_one_history(subject: &impl Subject, hour: Ms) {
     assert_eq!(counts(&raw), [(at, 1), (at + 1, 1), (at + 2, 1)]);
 }
 
-async fn any_zone_name_will_do(subject: &impl Subject, hour: Ms) {
+async fn any_zone_name_will_do(subject: &impl HistoryStage, hour: Ms) {
     let at = hour - HOUR_MS;
     let zones = ["高区 1", "a,b=c d", r"back\slash", r"at the end\", "\"quoted\"", "a\tb\nc x=1"];
     for (n, zone) in zones.into_iter().enumerate() {
@@ -157,7 +157,7 @@ async fn any_zone_name_will_do(subject: &impl Subject, hour: Ms) {
     assert_eq!(counts(&points), [(at, zones.len() as u64)]);
 }
 
-async fn what_cannot_be_kept_is_counted(subject: &impl Subject, hour: Ms) {
+async fn what_cannot_be_kept_is_counted(subject: &impl HistoryStage, hour: Ms) {
     let nothing = Logged { values: Measurements::default(), ..kpa(hour - 2, 0.0) };
     let old = kpa(hour - (RAW_DAYS + 10) * DAY_MS, 7.0);
     let written = subject
@@ -168,7 +168,7 @@ async fn what_cannot_be_kept_is_counted(subject: &impl Subject, hour: Ms) {
     assert_eq!(written, Written { kept: 1, empty: 1, expired: 1, refused: Vec::new() });
 }
 
-async fn old_times_are_answered_by_the_hour(subject: &impl Subject, hour: Ms) {
+async fn old_times_are_answered_by_the_hour(subject: &impl HistoryStage, hour: Ms) {
     let at = hour - 2 * HOUR_MS;
     let readings = vec![kpa(at, 1.0), kpa(at + 1, 2.0), kpa(at + 2, 6.0), kpa(at + HOUR_MS, 8.0)];
     write(subject, "hourly", readings, hour).await;
@@ -187,7 +187,7 @@ async fn old_times_are_answered_by_the_hour(subject: &impl Subject, hour: Ms) {
     }
 }
 
-async fn late_readings_change_their_hour(subject: &impl Subject, hour: Ms) {
+async fn late_readings_change_their_hour(subject: &impl HistoryStage, hour: Ms) {
     let at = hour - 2 * HOUR_MS;
     let later = hour + 200 * DAY_MS;
     write(subject, "late", vec![kpa(at, 4.0)], hour).await;
@@ -205,7 +205,7 @@ async fn late_readings_change_their_hour(subject: &impl Subject, hour: Ms) {
     );
 }
 
-async fn a_large_batch_is_kept_whole(subject: &impl Subject, hour: Ms) {
+async fn a_large_batch_is_kept_whole(subject: &impl HistoryStage, hour: Ms) {
     let readings: Vec<Logged> = (0..12_000).map(|n| kpa(hour - HOUR_MS + n * 300, 1.0)).collect();
     write(subject, "large", readings, hour).await;
     let points = ask(subject, query("large", hour - HOUR_MS..hour, HOUR_MS), hour).await;
@@ -238,7 +238,7 @@ fn batch(device: &str, station: &str, zone: &str, mut readings: Vec<Logged>) -> 
     Arc::new(Batch { readings, tags: Arc::new(Tags::new([row])) })
 }
 
-async fn write(subject: &impl Subject, device: &str, readings: Vec<Logged>, now: Ms) {
+async fn write(subject: &impl HistoryStage, device: &str, readings: Vec<Logged>, now: Ms) {
     let kept = readings.len() as u64;
     let written = subject.series().write(batch(device, "S-1", "north", readings), now).await;
     assert_eq!(written, Ok(Written { kept, ..Written::default() }));
@@ -250,7 +250,7 @@ fn query(device: &str, span: Range<Ms>, step_ms: Ms) -> HistoryQuery {
     HistoryQuery { device: device.into(), field: Field::PressureKpa, from, to, step_ms }
 }
 
-async fn ask(subject: &impl Subject, query: HistoryQuery, now: Ms) -> Vec<HistoryPoint> {
+async fn ask(subject: &impl HistoryStage, query: HistoryQuery, now: Ms) -> Vec<HistoryPoint> {
     subject.series().history(query, now).await.unwrap()
 }
 

@@ -22,10 +22,7 @@
 //! Not here: when to commit, and what to do when that fails (`standpipe_engine`); history
 //! (`standpipe_series`).
 
-#![allow(
-    missing_docs,
-    reason = "of fields and variants whose names say all; tests/tidy/docs.rs holds the rest"
-)]
+#![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
 pub mod accounts;
 pub mod block;

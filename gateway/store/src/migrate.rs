@@ -15,7 +15,7 @@ use rusqlite_migration::{Error, M, Migrations};
 pub enum MigrateError {
     #[error("layout {found} is newer than {newest}, the newest known here")]
     TooNew {
-        /// The database's.
+        /// The layout that the database has.
         found: i64,
         /// The newest layout that this version knows.
         newest: i64,

@@ -13,10 +13,7 @@
 //! Not here: accounts and every other database (`standpipe_store`), what is decided
 //! (`standpipe_rules`), and pages that are sent (`standpipe_notify`).
 
-#![allow(
-    missing_docs,
-    reason = "of fields and variants whose names say all; tests/tidy/docs.rs holds the rest"
-)]
+#![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
 pub mod api;
 pub mod console;

@@ -5,7 +5,7 @@ use standpipe_rules::Ms;
 use standpipe_shared::Field;
 
 use crate::fold::{Fold, Full, as_written};
-use crate::question::Span;
+use crate::question::TimeSpan;
 use crate::{HistoryError, HistoryPoint, HistoryQuery};
 
 /// What can go wrong on the way.
@@ -63,7 +63,7 @@ fn raw(
     conn: &Connection,
     device: i64,
     field: Field,
-    span: Span,
+    span: TimeSpan,
     fold: &mut Fold,
 ) -> Result<(), AnswerTrouble> {
     let name = field.as_str();
@@ -82,7 +82,7 @@ fn hourly(
     conn: &Connection,
     device: i64,
     field: Field,
-    span: Span,
+    span: TimeSpan,
     fold: &mut Fold,
 ) -> Result<(), AnswerTrouble> {
     let mut select = conn.prepare_cached(

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, params};
 use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_shared::Field;
 
-use super::raw::Raw;
+use super::raw::RawWriter;
 use crate::HOURLY_DAYS;
 use crate::question::raw_since;
 
@@ -30,7 +30,7 @@ pub(super) struct Upkeep {
 impl Upkeep {
     /// One step; true when more waits. Roll-ups come first, so that nothing raw is cut off
     /// before its hour is known.
-    pub(super) fn step(&mut self, raw: &mut Raw, now: Ms) -> rusqlite::Result<bool> {
+    pub(super) fn step(&mut self, raw: &mut RawWriter, now: Ms) -> rusqlite::Result<bool> {
         let rolled = roll_up(&mut raw.conn, now)?;
         if rolled > 0 {
             raw.forget_hours();

@@ -131,7 +131,7 @@ fn gone() -> SeriesError {
 /// The writer: one thing after another until nobody can send any more. Who asked and left is
 /// not waited for.
 fn write(conn: Connection, mut work: mpsc::Receiver<WriterJob>) {
-    let mut raw = raw::Raw::new(conn);
+    let mut raw = raw::RawWriter::new(conn);
     let mut upkeep = hourly::Upkeep::default();
     while let Some(work) = work.blocking_recv() {
         match work {

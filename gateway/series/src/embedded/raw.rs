@@ -6,25 +6,25 @@ use standpipe_rules::{HOUR_MS, Ms};
 use standpipe_shared::Field;
 
 use crate::question::raw_since;
-use crate::{Batch, Refused, Written};
+use crate::{Batch, RefusedPoint, Written};
 
 /// In place of an hour: none is noted.
 const NEVER: Ms = -1;
 
 /// The writing side of the file.
-pub(super) struct Raw {
+pub(super) struct RawWriter {
     pub(super) conn: Connection,
     /// By `DeviceIx`: the device's `n`, and the newest hour noted as stale.
-    known: Vec<Option<DeviceRow>>,
+    known: Vec<Option<WrittenDevice>>,
 }
 
 #[derive(Clone, Copy)]
-struct DeviceRow {
+struct WrittenDevice {
     n: i64,
     noted: Ms,
 }
 
-impl Raw {
+impl RawWriter {
     pub(super) fn new(conn: Connection) -> Self {
         conn.set_prepared_statement_cache_capacity(32);
         Self { conn, known: Vec::new() }
@@ -54,7 +54,7 @@ impl Raw {
 
 fn keep(
     change: &Transaction<'_>,
-    known: &mut Vec<Option<DeviceRow>>,
+    known: &mut Vec<Option<WrittenDevice>>,
     readings: &[&Logged],
     batch: &Batch,
     now: Ms,
@@ -109,16 +109,16 @@ fn keep(
 /// The device's row, made when it is new.
 fn place<'a>(
     change: &Transaction<'_>,
-    known: &'a mut Vec<Option<DeviceRow>>,
+    known: &'a mut Vec<Option<WrittenDevice>>,
     at: usize,
     id: &str,
-) -> rusqlite::Result<&'a mut DeviceRow> {
+) -> rusqlite::Result<&'a mut WrittenDevice> {
     if known.len() <= at {
         known.resize(at + 1, None);
     }
     let Some(slot) = known.get_mut(at) else { return Err(rusqlite::Error::InvalidQuery) };
     if slot.is_none() {
-        *slot = Some(DeviceRow { n: number(change, id)?, noted: NEVER });
+        *slot = Some(WrittenDevice { n: number(change, id)?, noted: NEVER });
     }
     slot.as_mut().ok_or(rusqlite::Error::InvalidQuery)
 }
@@ -132,8 +132,8 @@ fn number(change: &Transaction<'_>, id: &str) -> rusqlite::Result<i64> {
 }
 
 /// A reading of a device nobody registered: the engine registers first, so this is a fault.
-fn stranger(reading: &Logged) -> Refused {
-    Refused {
+fn stranger(reading: &Logged) -> RefusedPoint {
+    RefusedPoint {
         device: "".into(),
         why: format!("device number {} is not registered: report this fault", reading.device.0)
             .into(),

@@ -31,7 +31,7 @@ impl Subject {
     }
 }
 
-impl stories::Subject for Subject {
+impl stories::HistoryStage for Subject {
     fn series(&self) -> &dyn Series {
         &self.0
     }
@@ -78,20 +78,20 @@ async fn raw_readings_go_after_ninety_days_and_hours_after_five_years() {
     let times = (0..days * 24).map(|n| NOW - days * DAY_MS + n * HOUR_MS);
     subject.0.write(pair(times), NOW).await.unwrap();
     let rows = 2 * 24 * days;
-    stories::Subject::roll_up(&subject, NOW + 2 * HOUR_MS).await;
+    stories::HistoryStage::roll_up(&subject, NOW + 2 * HOUR_MS).await;
     assert_eq!(
         (subject.count("raw"), subject.count("hourly"), subject.count("stale")),
         (rows, rows, 0)
     );
 
-    stories::Subject::roll_up(&subject, NOW + DAY_MS + HOUR_MS).await;
+    stories::HistoryStage::roll_up(&subject, NOW + DAY_MS + HOUR_MS).await;
     assert_eq!(
         (subject.count("raw"), subject.count("hourly")),
         (rows - 2, rows),
         "an hour of each went"
     );
     let later = NOW + (RAW_DAYS + 1) * DAY_MS;
-    stories::Subject::roll_up(&subject, later).await;
+    stories::HistoryStage::roll_up(&subject, later).await;
     assert_eq!((subject.count("raw"), subject.count("hourly")), (0, rows));
     let query = HistoryQuery {
         device: "D-1".into(),
@@ -104,7 +104,7 @@ async fn raw_readings_go_after_ninety_days_and_hours_after_five_years() {
     assert_eq!(points.iter().map(|point| point.count).sum::<u64>(), 24 * days as u64);
     assert!(points.iter().all(|point| (point.min, point.mean, point.max) == (21.5, 21.5, 21.5)));
 
-    stories::Subject::roll_up(&subject, NOW + (HOURLY_DAYS + 1) * DAY_MS).await;
+    stories::HistoryStage::roll_up(&subject, NOW + (HOURLY_DAYS + 1) * DAY_MS).await;
     assert_eq!(subject.count("hourly"), 0);
 }
 

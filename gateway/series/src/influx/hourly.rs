@@ -16,7 +16,7 @@ const SCRIPT: &str = include_str!("hourly.flux");
 
 /// A task of InfluxDB.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
+pub struct HourlyTask {
     /// What InfluxDB lists it as; a task of that name is replaced.
     pub name: String,
     pub flux: String,
@@ -24,7 +24,7 @@ pub struct Task {
 
 /// The tasks for a bucket that keeps raw readings for so many days.
 #[must_use]
-pub fn tasks(bucket: &str, raw_days: u64) -> Vec<Task> {
+pub fn tasks(bucket: &str, raw_days: u64) -> Vec<HourlyTask> {
     let last = format!("{}d", raw_days.saturating_sub(3));
     [
         ("", "1h, offset: 10m", "0h", "3h"),
@@ -41,7 +41,7 @@ pub fn tasks(bucket: &str, raw_days: u64) -> Vec<Task> {
             .replace("age = 0h", &format!("age = {age}"))
             .replace("length = 3h", &format!("length = {length}"))
             .replace("bucket: \"standpipe", &format!("bucket: \"{bucket}"));
-        Task { name, flux }
+        HourlyTask { name, flux }
     })
     .collect()
 }

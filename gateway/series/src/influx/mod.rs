@@ -38,10 +38,10 @@ use standpipe_rules::changes::Logged;
 
 use self::heads::Heads;
 use self::line::Unwritable;
-use self::verdict::{Dropped, Verdict};
+use self::verdict::{Dropped, WriteVerdict};
 use super::{
-    Batch, HistoryError, HistoryPoint, HistoryQuery, Record, Refused, Series, SeriesError, Tags,
-    Written, beginning,
+    Batch, HistoryError, HistoryPoint, HistoryQuery, Record, RefusedPoint, Series, SeriesError,
+    Tags, Written, beginning,
 };
 
 /// Lines of one body.
@@ -63,7 +63,7 @@ const REFUSED_BYTES: usize = 4_096;
 
 /// Where InfluxDB is, and whose data it keeps for us.
 #[derive(Clone)]
-pub struct Settings {
+pub struct InfluxSettings {
     /// `http://host:8086` or `https://…`, without a path.
     pub url: Box<str>,
     pub org: Box<str>,
@@ -75,7 +75,7 @@ pub struct Settings {
     pub trust: Option<Trust>,
 }
 
-impl From<&standpipe_config::InfluxConfig> for Settings {
+impl From<&standpipe_config::InfluxConfig> for InfluxSettings {
     fn from(said: &standpipe_config::InfluxConfig) -> Self {
         Self {
             url: said.url.clone(),
@@ -123,8 +123,8 @@ impl Influx {
     ///
     /// # Errors
     /// [`BadSettings`].
-    pub fn new(settings: &Settings) -> Result<Self, BadSettings> {
-        let Settings { url, org, token, bucket, trust } = settings;
+    pub fn new(settings: &InfluxSettings) -> Result<Self, BadSettings> {
+        let InfluxSettings { url, org, token, bucket, trust } = settings;
         let mut address = address(url).ok_or_else(|| BadSettings::Url(url.clone()))?;
         // gzip is 0.3 µs a point for a ninth of the bytes: a bargain on a network, and a waste
         // of time within one machine.
@@ -184,16 +184,16 @@ impl Influx {
                 continue;
             }
             match self.send(part, precision, now).await? {
-                Verdict::Taken => written.kept += count,
-                Verdict::Partly(Dropped::Expired(old)) => {
+                WriteVerdict::Taken => written.kept += count,
+                WriteVerdict::Partly(Dropped::Expired(old)) => {
                     written.expired += old.min(count);
                     written.kept += count.saturating_sub(old);
                 }
-                Verdict::Partly(Dropped::Other { points, why }) if probes >= MOST_PROBES => {
+                WriteVerdict::Partly(Dropped::Other { points, why }) if probes >= MOST_PROBES => {
                     written.kept += count.saturating_sub(points);
                     written.refused.push(refused(part, &format!("{points} of these: {why}")));
                 }
-                Verdict::Partly(Dropped::Other { why, .. }) | Verdict::Refused(why) => {
+                WriteVerdict::Partly(Dropped::Other { why, .. }) | WriteVerdict::Refused(why) => {
                     probes += 1;
                     match halves(part) {
                         Some((first, second)) => todo.extend([second, first]),
@@ -211,7 +211,7 @@ impl Influx {
         lines: &str,
         precision: TimestampPrecision,
         now: Ms,
-    ) -> Result<Verdict, SeriesError> {
+    ) -> Result<WriteVerdict, SeriesError> {
         let body = self.body(lines)?;
         let verdict = if self.away.load(Ordering::Relaxed) {
             self.probe(body, precision, now).await
@@ -234,7 +234,7 @@ impl Influx {
         body: Vec<u8>,
         precision: TimestampPrecision,
         now: Ms,
-    ) -> Result<Verdict, SeriesError> {
+    ) -> Result<WriteVerdict, SeriesError> {
         let unit = if precision == TimestampPrecision::Nanoseconds { "ns" } else { "ms" };
         let query = [("bucket", &*self.bucket), ("org", &*self.writer.org), ("precision", unit)];
         let request = self
@@ -263,7 +263,7 @@ impl Influx {
                 Ok(()) => {}
                 Err(Unwritable::Empty) => all.empty += 1,
                 Err(why @ (Unwritable::BadId | Unwritable::Control | Unwritable::NotFinite)) => {
-                    all.refused.push(Refused {
+                    all.refused.push(RefusedPoint {
                         device: tags.id(reading.device).unwrap_or_default().into(),
                         why: why.to_string().into(),
                         point: format!("{reading:?}").into(),
@@ -343,7 +343,7 @@ fn record_lines(records: &[Record], all: &mut Written) -> String {
     for record in records {
         if let Err(why) = line::record(&mut text, record) {
             let device = record.tags.iter().find(|(key, _)| *key == "device");
-            all.refused.push(Refused {
+            all.refused.push(RefusedPoint {
                 device: device.map(|(_, device)| device.clone()).unwrap_or_default(),
                 why: why.to_string().into(),
                 point: format!("{record:?}").into(),
@@ -365,10 +365,10 @@ fn halves(lines: &str) -> Option<(&str, &str)> {
     lines.split_at_checked(before.or_else(after)?)
 }
 
-fn refused(lines: &str, why: &str) -> Refused {
+fn refused(lines: &str, why: &str) -> RefusedPoint {
     let device = line::device_of(lines);
     let point = beginning(lines.trim_end(), REFUSED_BYTES);
-    Refused { device: device.into(), why: why.into(), point: point.into() }
+    RefusedPoint { device: device.into(), why: why.into(), point: point.into() }
 }
 
 /// An address the client can use: it drops paths and panics at what is no URL.
@@ -385,11 +385,11 @@ fn loopback(address: &reqwest::Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadSettings, Influx, Settings, halves, refused};
+    use super::{BadSettings, Influx, InfluxSettings, halves, refused};
 
-    fn settings(url: &str) -> Settings {
+    fn settings(url: &str) -> InfluxSettings {
         let (org, token, bucket) = ("o".into(), "t".into(), "standpipe".into());
-        Settings { url: url.into(), org, token, bucket, trust: None }
+        InfluxSettings { url: url.into(), org, token, bucket, trust: None }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use standpipe_machine::private_file::{Readers, write};
 use standpipe_machine::small_file;
 
 use super::address;
-use super::hourly::{Task, tasks};
+use super::hourly::{HourlyTask, tasks};
 
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -186,7 +186,11 @@ impl InfluxSetup {
         Ok(Bucket { id: id(&made), days: Some(days) })
     }
 
-    async fn task(&mut self, org: &str, Task { name, flux }: &Task) -> Result<(), SetupError> {
+    async fn task(
+        &mut self,
+        org: &str,
+        HourlyTask { name, flux }: &HourlyTask,
+    ) -> Result<(), SetupError> {
         let list = format!("/api/v2/tasks?orgID={org}&limit=500");
         let all = self.ask(Method::GET, &list, None).await?;
         let Some(task) = by_name(&all["tasks"], name) else {

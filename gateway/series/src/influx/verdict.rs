@@ -20,7 +20,7 @@ const SHOWN: usize = 300;
 
 /// What became of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum WriteVerdict {
     /// All of it is kept.
     Taken,
     /// All of it is kept, less these.
@@ -39,9 +39,9 @@ pub(super) enum Dropped {
 }
 
 /// What the client says it got.
-pub(super) fn of_client(sent: Result<(), RequestError>) -> Result<Verdict, SeriesError> {
+pub(super) fn of_client(sent: Result<(), RequestError>) -> Result<WriteVerdict, SeriesError> {
     match sent {
-        Ok(()) => Ok(Verdict::Taken),
+        Ok(()) => Ok(WriteVerdict::Taken),
         Err(RequestError::Http { status, text }) => of_answer(status, &text, None),
         Err(RequestError::ReqwestProcessing { source }) => Err(network(&source)),
         Err(bad @ (RequestError::Serializing { .. } | RequestError::Deserializing { .. })) => {
@@ -55,17 +55,17 @@ pub(super) fn of_answer(
     status: StatusCode,
     text: &str,
     after: Option<Duration>,
-) -> Result<Verdict, SeriesError> {
+) -> Result<WriteVerdict, SeriesError> {
     let why = message(text);
     let fix =
         |what: &str| Err(SeriesError::Misconfigured(format!("InfluxDB: {why}: {what}").into()));
     match status.as_u16() {
-        204 => Ok(Verdict::Taken),
-        422 => Ok(Verdict::Partly(dropped(&why))),
+        204 => Ok(WriteVerdict::Taken),
+        422 => Ok(WriteVerdict::Partly(dropped(&why))),
         400 if why.contains("unable to parse") || why.contains("partial write") => {
-            Ok(Verdict::Refused(why))
+            Ok(WriteVerdict::Refused(why))
         }
-        413 => Ok(Verdict::Refused(why)),
+        413 => Ok(WriteVerdict::Refused(why)),
         401 => fix("check the token in `influx.token_file`"),
         403 => fix("give the token leave to write the bucket"),
         404 => fix("check `influx.org` and `influx.bucket`, and make the bucket"),
@@ -121,11 +121,11 @@ fn dropped(why: &str) -> Dropped {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dropped, Verdict, of_answer};
+    use super::{Dropped, WriteVerdict, of_answer};
     use crate::SeriesError;
     use reqwest::StatusCode;
 
-    fn verdict(status: u16, message: &str) -> Result<Verdict, SeriesError> {
+    fn verdict(status: u16, message: &str) -> Result<WriteVerdict, SeriesError> {
         let text = format!(r#"{{"code":"any","message":"{message}"}}"#);
         of_answer(StatusCode::from_u16(status).unwrap(), &text, None)
     }
@@ -138,12 +138,12 @@ mod tests {
         let conflict = "partial write: field type conflict: input field \\\"x\\\" is type float dropped=2";
         let unquoted = conflict.replace('\\', "");
         for (status, message, expected) in [
-            (204, "",                           Ok(Verdict::Taken)),
-            (422, older,                        Ok(Verdict::Partly(Dropped::Expired(3)))),
-            (422, old,                          Ok(Verdict::Partly(Dropped::Expired(7)))),
-            (422, conflict,                     Ok(Verdict::Partly(Dropped::Other { points: 2, why: unquoted.as_str().into() }))),
-            (400, "unable to parse 'x': no",    Ok(Verdict::Refused("unable to parse 'x': no".into()))),
-            (413, "too large",                  Ok(Verdict::Refused("too large".into()))),
+            (204, "",                           Ok(WriteVerdict::Taken)),
+            (422, older,                        Ok(WriteVerdict::Partly(Dropped::Expired(3)))),
+            (422, old,                          Ok(WriteVerdict::Partly(Dropped::Expired(7)))),
+            (422, conflict,                     Ok(WriteVerdict::Partly(Dropped::Other { points: 2, why: unquoted.as_str().into() }))),
+            (400, "unable to parse 'x': no",    Ok(WriteVerdict::Refused("unable to parse 'x': no".into()))),
+            (413, "too large",                  Ok(WriteVerdict::Refused("too large".into()))),
             (400, "bad precision",              Err("InfluxDB: bad precision: answered 400 Bad Request: check `influx.url`")),
             (401, "unauthorized access",        Err("InfluxDB: unauthorized access: check the token in `influx.token_file`")),
             (404, "bucket \\\"x\\\" not found", Err("InfluxDB: bucket \"x\" not found: check `influx.org` and `influx.bucket`, and make the bucket")),

@@ -68,7 +68,7 @@ pub struct Token {
 
 /// Who a cookie or a token belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct CredentialOwner {
     /// The account's or token's name.
     pub name: Box<str>,
     pub role: Role,
@@ -255,7 +255,11 @@ impl AccountBook {
     ///
     /// # Errors
     /// [`AccountError::Store`].
-    pub fn session(&mut self, cookie: &str, now: Ms) -> Result<Option<Identity>, AccountError> {
+    pub fn session(
+        &mut self,
+        cookie: &str,
+        now: Ms,
+    ) -> Result<Option<CredentialOwner>, AccountError> {
         let sql = "SELECT a.name, a.role, a.station, s.csrf, s.seen_at
                    FROM session s JOIN account a ON a.name = s.account
                    WHERE s.id = ?1 AND s.seen_at > ?2 AND s.created_at > ?3";
@@ -288,7 +292,7 @@ impl AccountBook {
     ///
     /// # Errors
     /// [`AccountError::Store`].
-    pub fn token(&self, text: &str, now: Ms) -> Result<Option<Identity>, AccountError> {
+    pub fn token(&self, text: &str, now: Ms) -> Result<Option<CredentialOwner>, AccountError> {
         let sql = "SELECT name, role, station, '' FROM token WHERE hash = ?1 AND expires_at > ?2";
         let mut find = self.conn.prepare_cached(sql)?;
         Ok(find.query_row((digest(text), now), known).optional()?)
@@ -437,9 +441,9 @@ fn an_admin_is_left(db: &Connection, name: &str) -> Result<(), AccountError> {
     }
 }
 
-fn known(row: &Row<'_>) -> rusqlite::Result<Identity> {
+fn known(row: &Row<'_>) -> rusqlite::Result<CredentialOwner> {
     let (name, station, csrf) = (row.get(0)?, row.get(2)?, row.get(3)?);
-    Ok(Identity { name, role: role(row, 1)?, station, csrf })
+    Ok(CredentialOwner { name, role: role(row, 1)?, station, csrf })
 }
 
 /// A role this version does not know may look, and nothing else.

@@ -35,7 +35,7 @@ use crate::files::Database;
 pub use area::{Area, area};
 pub(crate) use area::{DEVICES_OF, INCIDENTS_OF};
 pub use audit::{AuditCode, COMMAND_LINE, GATEWAY};
-pub use book::{Account, AccountBook, AuditLine, Identity, Token};
+pub use book::{Account, AccountBook, AuditLine, CredentialOwner, Token};
 pub use role::{Right, Role};
 pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
 

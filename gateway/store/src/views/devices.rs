@@ -45,7 +45,7 @@ pub struct DeviceFilter {
     /// That this station is responsible for; a district also for what belongs to nobody.
     pub station: Option<String>,
     pub kind: Option<Kind>,
-    /// True now.
+    /// What is true of it now.
     pub condition: Option<ConditionFilter>,
     /// With this text in id, name or address.
     pub text: Option<String>,
@@ -163,9 +163,9 @@ fn containing(text: &str) -> String {
 
 /// What a device said of itself when it last started; null: not said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceStatus {
+pub struct StatusNow {
     pub at: Ms,
-    /// Starts, ever.
+    /// How often it has started, ever.
     pub boot: Option<u32>,
     pub firmware: Option<String>,
     pub model: Option<String>,
@@ -177,7 +177,7 @@ pub struct DeviceStatus {
     pub storage: Option<String>,
 }
 
-impl DeviceStatus {
+impl StatusNow {
     /// Of `device_status f`, in the order of [`Self::read`].
     const COLUMNS: &str = "f.at, f.boot, f.firmware, f.model, f.reset, f.lost, f.storage";
 
@@ -210,7 +210,7 @@ pub struct DeviceNow {
     /// can't read it, which the engine says at its start.
     pub memory: Option<Memory>,
     /// `None`: it never sent a status.
-    pub status: Option<DeviceStatus>,
+    pub status: Option<StatusNow>,
     /// Whether announced work takes it out of service now.
     pub out_of_service: bool,
 }
@@ -228,7 +228,7 @@ impl DeviceNow {
                 Some(body) => Memory::from_body(body).ok(),
                 None => Some(Memory::default()),
             },
-            status: DeviceStatus::read(row, 6)?,
+            status: StatusNow::read(row, 6)?,
             out_of_service: lost.contains(&DeviceIx(row.get(5)?)),
         })
     }
@@ -302,9 +302,9 @@ pub struct DeviceLine {
     pub conditions: u32,
     /// When anything was last heard of it.
     pub heard_at: Option<Ms>,
-    /// Gauge.
+    /// The newest pressure above that of the air.
     pub pressure_kpa: Option<f64>,
-    /// In dB/m.
+    /// The newest density of smoke.
     pub smoke_db_m: Option<f64>,
     /// What is remembered of it; `None`: nothing that this version can read.
     pub memory: Option<Memory>,
@@ -398,7 +398,7 @@ pub struct DeviceDetail {
     /// Whether it is a hydrant that announced work takes out of service now.
     pub out_of_service: bool,
     /// `None`: it never sent a status.
-    pub status: Option<DeviceStatus>,
+    pub status: Option<StatusNow>,
     /// Its newest incidents, as far as they are the asker's business.
     pub incidents: Vec<WireIncident>,
     /// Whether the newest about its water failed again after a repair.
@@ -420,7 +420,7 @@ pub fn detail(
          FROM device d LEFT JOIN memory m ON m.ix = d.ix
              LEFT JOIN device_status f ON f.ix = d.ix WHERE {} AND d.id = ?2",
         station_name("d.station"),
-        DeviceStatus::COLUMNS,
+        StatusNow::COLUMNS,
         area.devices_in_sight()
     );
     let found = first(db, &sql, (area, id), |row| {
@@ -434,7 +434,7 @@ pub fn detail(
             heard_at: row.get(2)?,
             memory: remembered(row, 3)?.unwrap_or_default(),
             out_of_service: hydrant && out_of_service(db, now)?.contains(&DeviceIx(row.get(4)?)),
-            status: DeviceStatus::read(row, 6)?,
+            status: StatusNow::read(row, 6)?,
             incidents: Vec::new(),
             relapsed: false,
         })

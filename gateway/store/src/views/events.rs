@@ -17,11 +17,11 @@ pub struct KeptEvents {
 /// An event as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
-    /// They only grow.
+    /// Numbers only grow.
     pub id: i64,
     /// What it is about: `incident`, `device`, `page` or `presence`.
     pub kind: String,
-    /// A JSON object.
+    /// What happened, as a JSON object.
     pub json: String,
 }
 

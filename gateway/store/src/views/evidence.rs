@@ -21,7 +21,7 @@ const OTHERS: u32 = 50;
 
 /// What an incident's page shows of it beside the incident itself.
 #[derive(Clone, Debug, Default)]
-pub struct Evidence {
+pub struct IncidentEvidence {
     /// The incident's device, where it has one that has a row.
     pub device: Option<Device>,
     /// When anything was last heard of it.
@@ -58,10 +58,10 @@ pub fn of_incident(
     db: &Connection,
     incident: &WireIncident,
     now: Ms,
-) -> Result<Evidence, ReadError> {
-    let mut found = Evidence {
+) -> Result<IncidentEvidence, ReadError> {
+    let mut found = IncidentEvidence {
         names: stations::names(db, &Area::All)?.into_iter().collect(),
-        ..Evidence::default()
+        ..IncidentEvidence::default()
     };
     if let Some(device) = &incident.device {
         about_device(db, &device.id, &mut found)?;
@@ -79,7 +79,7 @@ pub fn of_incident(
     Ok(found)
 }
 
-fn about_device(db: &Connection, id: &str, found: &mut Evidence) -> Result<(), ReadError> {
+fn about_device(db: &Connection, id: &str, found: &mut IncidentEvidence) -> Result<(), ReadError> {
     let sql = "SELECT d.json, m.heard_at, m.body FROM device d LEFT JOIN memory m ON m.ix = d.ix
                WHERE d.id = ?1";
     let row = first(db, sql, [id], |row| Ok((json(row, 0)?, row.get(1)?, remembered(row, 2)?)))?;

@@ -16,9 +16,9 @@ pub struct DeviceTags<'a> {
     pub ix: DeviceIx,
     pub kind: Kind,
     pub device: &'a str,
-    /// Empty: none.
+    /// Empty where it belongs to none.
     pub station: &'a str,
-    /// Empty: none.
+    /// Empty where it belongs to none.
     pub zone: &'a str,
 }
 
@@ -34,7 +34,7 @@ impl<'a> DeviceTags<'a> {
 /// One entry of a trail, with its incident as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrailChange {
-    /// They only grow.
+    /// Counts all entries ever written; it only grows.
     pub n: i64,
     pub at: Ms,
     pub hop: String,
@@ -44,7 +44,7 @@ pub struct TrailChange {
     pub station: String,
     /// As of now, not of that moment.
     pub severity: String,
-    /// JSON.
+    /// The incident as JSON.
     pub wire: String,
 }
 
@@ -52,9 +52,9 @@ pub struct TrailChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerHour<'a> {
     pub device: &'a str,
-    /// Empty: none.
+    /// Empty where it belongs to none.
     pub station: &'a str,
-    /// Empty: none.
+    /// Empty where it belongs to none.
     pub zone: &'a str,
     pub hour: Ms,
     /// `expected`, `received`, `duplicate`, `late`, `seq_reused`.
@@ -66,9 +66,9 @@ pub struct LedgerHour<'a> {
 pub struct LedgerHours {
     pub from: Ms,
     pub to: Ms,
-    /// A device's place.
+    /// The place of the first device.
     pub first: i64,
-    /// A device's place.
+    /// The place of the last device, included.
     pub last: i64,
 }
 

@@ -34,7 +34,7 @@ pub struct IncidentFilter {
     /// Concerns this station.
     pub station: Option<String>,
     pub from: Option<Ms>,
-    /// Excluded.
+    /// Opened before this moment.
     pub to: Option<Ms>,
 }
 
@@ -90,14 +90,14 @@ pub fn list(
 pub struct IncidentRecord {
     /// The JSON that is published.
     pub wire: Box<RawValue>,
-    /// In order.
-    pub trail: Vec<TrailEntry>,
+    /// Entries in the order in which they happened.
+    pub trail: Vec<TrailRow>,
     pub children: Vec<IncidentId>,
 }
 
 /// An entry of an incident's trail, as people and programs read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrailEntry {
+pub struct TrailRow {
     pub at: Ms,
     /// What happened: `measured`, `received`, `raised`, `paged` …
     pub hop: String,
@@ -137,11 +137,11 @@ pub fn one(
     Ok(Some(IncidentRecord { wire, trail, children }))
 }
 
-fn trail_entry(row: &Row<'_>) -> Result<TrailEntry, ReadError> {
+fn trail_entry(row: &Row<'_>) -> Result<TrailRow, ReadError> {
     let (hop, by, detail): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
     let (code, parts): (String, String) = (row.get(5)?, row.get(6)?);
     let code = TrailCode::stored((&code, &parts), &hop, &by, &detail);
-    Ok(TrailEntry { at: row.get(0)?, hop, by, detail, code, actor: row.get(4)? })
+    Ok(TrailRow { at: row.get(0)?, hop, by, detail, code, actor: row.get(4)? })
 }
 
 /// An act on an incident, by a person.

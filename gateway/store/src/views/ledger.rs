@@ -13,9 +13,9 @@ use crate::readers::ReadError;
 pub struct LedgerFilter {
     /// The first moment. Hours that it lies in count whole.
     pub from: Ms,
-    /// Excluded.
+    /// The end of the span, excluded.
     pub to: Ms,
-    /// `None`: of all.
+    /// `None`: the sums of every device.
     pub device: Option<String>,
 }
 
@@ -23,14 +23,13 @@ pub struct LedgerFilter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerSum {
     pub device: String,
-    /// Its number.
     pub boot: u32,
     /// By how much its highest number grew.
     pub expected: u64,
     pub received: u64,
     /// Messages that had come before.
     pub duplicate: u64,
-    /// Of those received.
+    /// How many of those received came late.
     pub late: u64,
     /// `expected − received`, at least 0.
     pub missing: u64,

@@ -9,7 +9,7 @@ use crate::readers::ReadError;
 /// Which part of a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListPage {
-    /// Counted from 1.
+    /// The first page is 1.
     pub page: u32,
     pub per_page: u32,
 }

@@ -32,7 +32,7 @@ const HOPS: [Hop; 7] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MonthSpan {
     pub from: Ms,
-    /// Excluded.
+    /// The first moment after the span.
     pub to: Ms,
 }
 
@@ -43,7 +43,7 @@ pub struct ReportRows {
     pub name: Option<String>,
     pub this: MonthRows,
     pub last: MonthRows,
-    /// As of now.
+    /// The devices of today, whatever the month.
     pub devices: Vec<WatchedDevice>,
 }
 

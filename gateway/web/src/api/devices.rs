@@ -14,8 +14,8 @@ use standpipe_rules::registry::{Device, Registry};
 use standpipe_shared::{Condition, Field, Kind};
 use standpipe_store::accounts::{Area, Right};
 use standpipe_store::views::devices::{
-    self as view, ConditionFilter, DeviceFilter, DeviceNow, DeviceStatus, Reach, StatusFilter,
-    StatusIs, StatusText,
+    self as view, ConditionFilter, DeviceFilter, DeviceNow, Reach, StatusFilter, StatusIs,
+    StatusNow, StatusText,
 };
 use utoipa::ToSchema;
 
@@ -82,9 +82,9 @@ pub struct Status {
     pub storage: Option<String>,
 }
 
-impl From<DeviceStatus> for Status {
-    fn from(status: DeviceStatus) -> Self {
-        let DeviceStatus { at, boot, firmware, model, reset, lost, storage } = status;
+impl From<StatusNow> for Status {
+    fn from(status: StatusNow) -> Self {
+        let StatusNow { at, boot, firmware, model, reset, lost, storage } = status;
         Self { at, boot, firmware, model, reset, lost, storage }
     }
 }

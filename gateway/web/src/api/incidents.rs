@@ -18,7 +18,7 @@ use standpipe_rules::{Ms, coded};
 use standpipe_shared::Severity;
 use standpipe_store::accounts::Right;
 use standpipe_store::readers::ReadError;
-use standpipe_store::views::incidents::{self as view, IncidentFilter, IncidentRecord, TrailEntry};
+use standpipe_store::views::incidents::{self as view, IncidentFilter, IncidentRecord, TrailRow};
 use standpipe_words::cap::{self, Earlier};
 use standpipe_words::message::Desk;
 use ulid::Ulid;
@@ -57,8 +57,8 @@ pub struct Hop {
 }
 
 impl Hop {
-    fn of(entry: TrailEntry) -> serde_json::Result<Self> {
-        let TrailEntry { at, hop, by, detail, code, actor } = entry;
+    fn of(entry: TrailRow) -> serde_json::Result<Self> {
+        let TrailRow { at, hop, by, detail, code, actor } = entry;
         let (name, parts) = coded::named(&code)?;
         let code = Some(name).filter(|_| code != TrailCode::Text);
         Ok(Self { at, hop, by, detail, code, parts, actor })

@@ -10,7 +10,7 @@ use standpipe_rules::incidents::State;
 use standpipe_rules::registry::{Device, Profile};
 use standpipe_shared::{Class, Field, Kind};
 use standpipe_store::accounts::Right;
-use standpipe_store::views::devices::{DeviceDetail, DeviceStatus, detail};
+use standpipe_store::views::devices::{DeviceDetail, StatusNow, detail};
 use standpipe_store::views::maintenance::{WorkBrief, briefs};
 
 use super::assets::CHART;
@@ -200,7 +200,7 @@ fn now(view: &View, known: &DeviceFacts) -> Markup {
 }
 
 /// What it said of itself when it last started.
-fn of_itself(view: &View, status: &DeviceStatus) -> Markup {
+fn of_itself(view: &View, status: &StatusNow) -> Markup {
     let said = |code: &Option<String>, named: fn(&str) -> Option<Say>| {
         let code = code.clone()?;
         Some(named(&code).map_or(code, |words| view.say(words).to_owned()))

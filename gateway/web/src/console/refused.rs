@@ -17,7 +17,7 @@ pub const LOCKED: Say =
 
 /// What was refused, carried by an answer until its language is known.
 #[derive(Clone, Debug)]
-pub struct Refused {
+pub struct RefusedPage {
     status: StatusCode,
     code: Code,
     /// What is not there, and its id.
@@ -26,7 +26,7 @@ pub struct Refused {
     detail: String,
 }
 
-impl From<&Problem> for Refused {
+impl From<&Problem> for RefusedPage {
     fn from(problem: &Problem) -> Self {
         Self {
             status: problem.status(),
@@ -37,7 +37,7 @@ impl From<&Problem> for Refused {
     }
 }
 
-impl Refused {
+impl RefusedPage {
     /// A page that says what was refused, and why.
     pub fn page(&self, lang: Lang) -> Response {
         let title = lang.of_say(title(self.status));
@@ -99,7 +99,7 @@ fn missing(lang: Lang, what: Thing, id: &str) -> String {
     lang.of_say(words).replace("{what}", name).replace("{id}", id)
 }
 
-fn plain(refused: &Refused) -> Say {
+fn plain(refused: &RefusedPage) -> Say {
     match refused.status {
         // Somebody whose page is older than their session, or who comes from elsewhere.
         StatusCode::FORBIDDEN if refused.code == Code::NoProof => say(
@@ -181,7 +181,7 @@ pub fn account(lang: Lang, error: &AccountError) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Refused, account};
+    use super::{RefusedPage, account};
     use crate::api::problem::{Problem, Thing};
     use crate::console::text::Lang;
     use standpipe_config::Language;
@@ -210,13 +210,13 @@ mod tests {
             (Problem::forbidden("h").reworded("⟦⟧"), "This is a demonstration", "这是演示环境"),
             (Problem::not_allowed("crew").reworded("prove no `x` demonstration"), "Your role may not do that", "您的角色无权"),
         ] {
-            let told = Refused::from(&problem);
+            let told = RefusedPage::from(&problem);
             for (lang, words) in [(EN, en), (ZH, zh)] {
                 let said = told.words(lang).into_string();
                 assert!(said.contains(words) && !said.contains("/api/"), "{words}: {said}");
             }
         }
-        let exact = Refused::from(&Problem::bad_parameter("page", "x", "a number")).words(ZH);
+        let exact = RefusedPage::from(&Problem::bad_parameter("page", "x", "a number")).words(ZH);
         assert!(exact.into_string().contains("lang=\"en\">parameter `page`"), "for whoever helps them");
     }
 

@@ -14,7 +14,7 @@ use standpipe_rules::Ms;
 use standpipe_store::accounts::same;
 use standpipe_store::views;
 
-use super::refused::Refused;
+use super::refused::RefusedPage;
 use super::text::{Lang, Say, chosen, clock, day, machine, stamp};
 use crate::api::ApiState;
 pub use crate::api::body::escaped;
@@ -177,7 +177,7 @@ impl IntoResponse for Oops {
     /// Without words yet: which language they are in is for [`spoken`] to say.
     fn into_response(self) -> Response {
         let mut response = self.0.status().into_response();
-        response.extensions_mut().insert(Refused::from(&self.0));
+        response.extensions_mut().insert(RefusedPage::from(&self.0));
         response
     }
 }
@@ -186,7 +186,7 @@ impl IntoResponse for Oops {
 pub async fn spoken(State(api): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
     let lang = chosen(request.headers(), api.town.language);
     let response = next.run(request).await;
-    match response.extensions().get::<Refused>() {
+    match response.extensions().get::<RefusedPage>() {
         Some(refused) => refused.page(lang),
         None => response,
     }

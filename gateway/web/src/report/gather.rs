@@ -13,7 +13,7 @@ use standpipe_store::views::report::{
     self as rows, MonthRows, MonthSpan, ReportRows, WatchedDevice,
 };
 
-use super::story::Story;
+use super::story::PagingTimes;
 use super::watched::watched;
 use super::{Figures, Month, Report, Spread};
 
@@ -120,7 +120,7 @@ fn figures(
 
 /// How long it took until somebody was paged, and until somebody acknowledged.
 fn times(rows: &MonthRows) -> (Spread, Spread) {
-    let mut stories: HashMap<IncidentId, Story> = HashMap::new();
+    let mut stories: HashMap<IncidentId, PagingTimes> = HashMap::new();
     for row in &rows.hops {
         stories.entry(row.incident).or_default().hop(row.hop.as_str(), row.at);
     }

@@ -9,7 +9,7 @@ use standpipe_rules::Ms;
 
 /// The times of one incident, collected hop by hop.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Story {
+pub struct PagingTimes {
     received: Option<Ms>,
     raised: Option<Ms>,
     paged: bool,
@@ -18,7 +18,7 @@ pub struct Story {
     taken: Option<Ms>,
 }
 
-impl Story {
+impl PagingTimes {
     /// The next hop, in the order of the trail.
     pub fn hop(&mut self, hop: &str, at: Ms) {
         match hop {
@@ -52,7 +52,7 @@ impl Story {
 
 #[cfg(test)]
 mod tests {
-    use super::Story;
+    use super::PagingTimes;
 
     #[test]
     #[rustfmt::skip] // a table
@@ -70,7 +70,7 @@ mod tests {
             ("taken while muted", "received 5, acknowledged 50, reopened 900, paged 900, delivered 901", Some(1), Some(0)),
             ("nothing received", "delivered 9", Some(7), None),
         ] {
-            let mut told = Story::default();
+            let mut told = PagingTimes::default();
             for hop in hops.split(", ") {
                 let (name, at) = hop.split_once(' ').unwrap();
                 told.hop(name, at.parse().unwrap());

@@ -7,7 +7,7 @@ use standpipe_rules::HOUR_MS;
 use standpipe_rules::detect::HydrantNow;
 use standpipe_rules::incidents::{NearHydrant, WireIncident};
 use standpipe_shared::{Class, Field, Kind};
-use standpipe_store::views::evidence::{Evidence, of_incident};
+use standpipe_store::views::evidence::{IncidentEvidence, of_incident};
 
 use super::super::device::SPEAKS_FROM;
 use super::super::devices::UNCLAIMED;
@@ -38,7 +38,7 @@ const REPEATED: Say = say("Episode", "第几次");
 /// What was looked up, and what it says of the hydrants.
 pub struct KnownFacts {
     /// As the store has it.
-    pub found: Evidence,
+    pub found: IncidentEvidence,
     hydrants: HashMap<Box<str>, HydrantNow>,
 }
 
