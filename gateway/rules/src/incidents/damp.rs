@@ -194,14 +194,14 @@ impl Incident {
         self.held.iter().map(|held| held.until).min()
     }
 
-    /// Whether that may still be the fire of a detector that cleared, and comes back now.
+    /// Whether a fire that burns no more ([`Book::burns`]) may still be that of a detector that
+    /// cleared, and comes back now.
     pub(super) fn relapses(&self, subject: &Subject, now: Ms) -> bool {
         let recent = |member: &Member| {
             let left = member.left_at.is_some_and(|at| now - at < SAME_FIRE_MS);
             member.subject == *subject && member.quiet.is_none() && left
         };
-        let real = self.class == Class::Fire && !self.is_active();
-        real && self.state != State::Closed && self.members.iter().any(recent)
+        self.members.iter().any(recent)
     }
 
     /// Whether an end by itself waits: something that comes back before long belongs to it. What
@@ -331,10 +331,11 @@ impl Book {
         }
     }
 
-    /// What was sounded of late about the subject of a new incident.
-    pub(super) fn carried(&self, raised: &Raised, now: Ms) -> Vec<Sounded> {
-        let of = |it: &&Sounded| it.subject == raised.subject && it.at > now - HOUR_MS;
-        let class = |it: &&Sounded| it.condition.class() == raised.condition.class();
+    /// What was sounded before about the subject of a new incident: of it, the last hour counts
+    /// ([`Incident::hushed`]).
+    pub(super) fn carried(&self, raised: &Raised) -> Vec<Sounded> {
+        let of = |sounded: &&Sounded| sounded.subject == raised.subject;
+        let class = |sounded: &&Sounded| sounded.condition.class() == raised.condition.class();
         self.meta.sounded.iter().filter(of).filter(class).cloned().collect()
     }
 }

@@ -5,10 +5,9 @@ use standpipe_shared::Kind;
 use super::damp::wait;
 use super::drill::{Drill, drill, time};
 use super::town::town;
-use crate::Ms;
-use crate::fact::Subject;
 use crate::incidents::Plan;
 use crate::registry::{Device, Profile, Registry};
+use crate::{Changes, HOUR_MS, Ms};
 
 /// The standard town, each device of which is judged by that profile.
 fn town_of(profile: Profile) -> Registry {
@@ -123,6 +122,20 @@ fn a_sound_of_an_hour_ago_holds_none_back() {
          02:01:00 raise SD-4 smoke => #1 fire open e2; p1 #1 T1; p2 #1 T2 T3",
     );
     assert_eq!(lines(&drill, 1, "02:01:00 reopened").len(), 1, "{:#?}", drill.trail_of(1));
+}
+
+#[test]
+fn what_is_held_back_waits_for_its_hour_wherever_the_clock_was_set() {
+    for by in [-2 * HOUR_MS, 0, 2 * HOUR_MS] {
+        let mut drill = Drill::new(Plan::default());
+        comes_and_goes(&mut drill, "SD-4", "tamper", &["02:00:00", "02:00:10", "02:00:20"]);
+        drill.book.shift(by, &mut Changes::default());
+        drill.happens(&["raise", "SD-4", "tamper"], time("02:02:00") + by);
+        wait(&mut drill, time("03:00:00") + by - 1);
+        assert_eq!(sounds(&drill, 1).len(), 3, "set by {by} ms");
+        wait(&mut drill, time("03:00:00") + by);
+        assert_eq!(sounds(&drill, 1)[3..], [time("03:00:00") + by], "set by {by} ms");
+    }
 }
 
 #[test]

@@ -225,6 +225,27 @@ devices.csv:1: empty file: begin it with a line id,kind,name,station,zone,profil
 "#);
 }
 
+/// A file of another kind has a fault in every row: nobody reads half a million of them.
+#[test]
+fn of_a_file_that_is_another_than_it_should_be_ten_thousand_faults_are_told() {
+    for (bad_rows, told, read_on) in [(10_000, 10_000, 1), (10_001, 10_001, 0), (10_003, 10_001, 0)]
+    {
+        let mut text = "id,name,level,parent,lat,lon\n".to_owned();
+        for n in 0..bad_rows {
+            text += &format!("s{n},N,town,,1,2\n");
+        }
+        text += "d,D,district,,1,2\n";
+        let import = read(text.as_bytes(), DEVICES.as_bytes());
+        let of_stations: Vec<_> =
+            import.bad.iter().filter(|bad| &*bad.file == "stations.csv").collect();
+        assert_eq!(of_stations.len(), told, "{bad_rows} bad rows");
+        assert_eq!(import.stations.len(), read_on, "{bad_rows} bad rows");
+        let last = of_stations[told - 1].to_string();
+        let over = "stations.csv:10002: over 10000 faults: is it the right file?";
+        assert_eq!(last == over, bad_rows > 10_000, "{last}");
+    }
+}
+
 #[test]
 fn what_is_known_may_be_referred_to_and_is_replaced() {
     let mut known = Registry::new([]);
