@@ -246,7 +246,8 @@ fn what_stands_for_many_topics_sounds_again_after_a_minute_and_one_topic_after_t
     says(0, "02:01:30");
     says(21, "02:01:30");
     wait(&mut drill, time("02:20:00"));
-    assert_eq!(drill.wire(21).place, Some(crate::incidents::Place::Topic { name: "".into() }));
+    let shared = crate::incidents::Place::Topic { name: "a/topic:t/21/alarm".into(), more: 1 };
+    assert_eq!(drill.wire(21).place, Some(shared));
     assert_eq!(sounds(&drill, 1), [time("02:00:00"), time("02:10:00")]);
     assert_eq!(sounds(&drill, 21), [time("02:01:00"), time("02:02:00")]);
 }

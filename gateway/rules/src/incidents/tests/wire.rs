@@ -192,7 +192,7 @@ fn what_a_place_ends_with_need_not_be_said_beside_it() {
         (Place::Device { name: name() }, "pump", false),
         (Place::Zone { name: name() }, "room 3", true),
         (Place::Area { name: name() }, "room 4", false),
-        (Place::Topic { name: name() }, "3", true),
+        (Place::Topic { name: name(), more: 0 }, "3", true),
         (Place::Receiver { name: name() }, "room", false),
         (Place::Gateway, "gateway", false),
     ] {
