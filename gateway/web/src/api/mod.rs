@@ -39,7 +39,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use problem::Problem;
 use standpipe_config::Config;
@@ -53,6 +53,8 @@ use standpipe_store::readers::Readers;
 use stream::Streams;
 use tokio::sync::Semaphore;
 use town::Town;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use watch::Watch;
 
 use crate::api::who::Who;
@@ -113,50 +115,44 @@ fn is_kept(who: &Who, kept: Result<(), AccountError>) {
     }
 }
 
-/// Every route of the API, behind its guard.
+/// Every route of the API, behind its guard. A handler's path, method and document stand where the
+/// handler is; `routes!` takes those of one path together.
 pub(crate) fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
-    let stream = Router::new().route("/stream", get(stream::open)).with_state(streams);
-    let v1 = Router::new()
-        .route("/devices", get(devices::list))
-        .route("/devices/{id}", get(devices::one).put(devices::put))
-        .route("/devices/{id}/history", get(history::json))
-        .route("/devices/{id}/history.csv", get(history::csv))
-        .route(
-            "/devices/{id}/settings",
-            get(settings::of_device).put(settings::put_device).delete(settings::drop_device),
-        )
-        .route("/devices/{id}/commands", get(commands::list).post(commands::ask))
-        .route("/devices/{id}/commands/{command}", get(commands::one))
-        .route(
-            "/profiles/{name}/settings",
-            get(settings::of_profile).put(settings::put_profile).delete(settings::drop_profile),
-        )
-        .route("/incidents", get(incidents::list))
-        .route("/incidents/{id}", get(incidents::one))
-        .route("/incidents/{id}/cap", get(incidents::cap))
-        .route("/incidents/{id}/actions", post(incidents::act))
-        .route(
-            "/maintenance",
-            get(maintenance::list).post(maintenance::announce).delete(maintenance::withdraw_named),
-        )
-        .route("/maintenance/{id}", delete(maintenance::withdraw))
-        .route("/exercises", post(maintenance::exercise))
-        .route("/digest", get(digest::one))
-        .route("/reports/monthly", get(reports::monthly))
-        .route("/stations", get(stations::list))
-        .route("/stations/{id}", get(stations::one))
-        .route("/fleet", get(fleet::one))
-        .route("/ledger", get(ledger::list))
-        .route("/quarantine", get(quarantine::list))
+    let stream = OpenApiRouter::new().routes(routes!(stream::open)).with_state(streams);
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::one, devices::put))
+        .routes(routes!(history::json))
+        .routes(routes!(history::csv))
+        .routes(routes!(settings::of_device, settings::put_device, settings::drop_device))
+        .routes(routes!(commands::list, commands::ask))
+        .routes(routes!(commands::one))
+        .routes(routes!(settings::of_profile, settings::put_profile, settings::drop_profile))
+        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::one))
+        .routes(routes!(incidents::cap))
+        .routes(routes!(incidents::act))
+        .routes(routes!(maintenance::list, maintenance::announce, maintenance::withdraw_named))
+        .routes(routes!(maintenance::withdraw))
+        .routes(routes!(maintenance::exercise))
+        .routes(routes!(digest::one))
+        .routes(routes!(reports::monthly))
+        .routes(routes!(stations::list))
+        .routes(routes!(stations::one))
+        .routes(routes!(fleet::one))
+        .routes(routes!(ledger::list))
+        .routes(routes!(quarantine::list))
         .layer(from_fn_with_state(Arc::new(Semaphore::new(REQUESTS_AT_ONCE)), within_limits))
         .merge(stream)
         .layer(from_fn_with_state(Arc::clone(api), auth::guard));
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .route("/api/openapi.json", get(openapi::json))
-        .nest("/api/v1", v1)
+    let (router, document) = OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .merge(v1)
+        .split_for_parts();
+    let document = openapi::Served::new(&document);
+    router.route("/api/openapi.json", get(async || document))
 }
 
 /// Few at once, each within its time.

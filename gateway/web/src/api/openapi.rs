@@ -1,58 +1,25 @@
 //! The whole interface as OpenAPI, made from the handlers' own words.
+//!
+//! Here: what is said of the interface as a whole, and the problems that mean the same wherever
+//! they come from. Which handlers there are is said once, in [`super::routes`].
 
-use std::sync::OnceLock;
-
+use axum::body::Bytes;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::{Modify, OpenApi as _};
 
 use super::auth::{COOKIE, PROOF};
 
-#[derive(OpenApi)]
+#[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "Standpipe",
         description = "From a reading to a page: hydrants and smoke detectors. Times are Unix ms, \
                        UTC. Errors are RFC 9457 problems. Not a certified fire alarm system.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
-    ),
-    paths(
-        super::health::alive,
-        super::health::ready,
-        super::health::metrics,
-        super::devices::list,
-        super::devices::one,
-        super::devices::put,
-        super::settings::of_device,
-        super::settings::put_device,
-        super::settings::drop_device,
-        super::settings::of_profile,
-        super::settings::put_profile,
-        super::settings::drop_profile,
-        super::commands::list,
-        super::commands::one,
-        super::commands::ask,
-        super::history::json,
-        super::history::csv,
-        super::incidents::list,
-        super::incidents::one,
-        super::incidents::cap,
-        super::incidents::act,
-        super::maintenance::list,
-        super::maintenance::announce,
-        super::maintenance::withdraw,
-        super::maintenance::withdraw_named,
-        super::maintenance::exercise,
-        super::digest::one,
-        super::reports::monthly,
-        super::stations::list,
-        super::stations::one,
-        super::fleet::one,
-        super::ledger::list,
-        super::quarantine::list,
-        super::stream::open,
     ),
     modifiers(&Keys),
     security(("bearer" = []), ("session" = []))
@@ -63,7 +30,7 @@ struct Document;
 struct Keys;
 
 impl Modify for Keys {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+    fn modify(&self, document: &mut OpenApi) {
         let components = document.components.get_or_insert_default();
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         components.add_security_scheme("bearer", bearer);
@@ -112,11 +79,11 @@ fn with_problems(document: &mut Value) {
     }
     // RFC 9457: a problem may say more than its schema.
     let schema = document.pointer_mut("/components/schemas/Problem").and_then(Value::as_object_mut);
-    schema.map(|it| it.insert("additionalProperties".to_owned(), Value::Bool(true)));
+    schema.map(|schema| schema.insert("additionalProperties".to_owned(), Value::Bool(true)));
     let paths = document.pointer_mut("/paths").and_then(Value::as_object_mut);
     let ours = paths.into_iter().flatten().filter(|(path, _)| path.starts_with("/api/v1/"));
     let operations = ours.filter_map(|(_, item)| item.as_object_mut()).flatten();
-    for operation in operations.filter_map(|(_, it)| it.as_object_mut()) {
+    for operation in operations.filter_map(|(_, operation)| operation.as_object_mut()) {
         answer_with(operation);
     }
 }
@@ -126,8 +93,9 @@ fn answer_with(operation: &mut Map<String, Value>) {
     let answers = operation.get_mut("responses").and_then(Value::as_object_mut);
     let Some(answers) = answers else { return };
     for (status, name, may, _) in PROBLEMS {
-        let said = answers.get(status).and_then(|it| it.get("description"));
-        let own = said.and_then(Value::as_str).is_some_and(|it| !it.is_empty());
+        let said = answers.get(status);
+        let description = said.and_then(|answer| answer.get("description"));
+        let own = description.and_then(Value::as_str).is_some_and(|text| !text.is_empty());
         let does = match may {
             May::All => true,
             May::WithBody => body,
@@ -137,6 +105,11 @@ fn answer_with(operation: &mut Map<String, Value>) {
             let shared = json!({"$ref": format!("#/components/responses/{name}")});
             answers.insert(status.to_owned(), shared);
         }
+    }
+    // OpenAPI 3.1 requires one.
+    let answered = answers.values_mut().filter_map(Value::as_object_mut);
+    for answer in answered.filter(|answer| !answer.contains_key("$ref")) {
+        answer.entry("description").or_insert_with(|| Value::String(String::new()));
     }
     for (_, answer) in answers.iter_mut().filter(|(status, _)| status.as_str() >= "400") {
         if let Some(content) = answer.get_mut("content").and_then(Value::as_object_mut)
@@ -151,7 +124,7 @@ fn answer_with(operation: &mut Map<String, Value>) {
 fn with_moments(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            if members.get("$ref").is_some_and(|it| it == "#/components/schemas/i64") {
+            if members.get("$ref").is_some_and(|to| to == "#/components/schemas/i64") {
                 members.remove("$ref");
                 members.insert("type".to_owned(), json!("integer"));
                 members.insert("format".to_owned(), json!("int64"));
@@ -164,18 +137,27 @@ fn with_moments(value: &mut Value) {
     }
 }
 
-/// The document, as text.
-pub fn document() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
-        with_problems(&mut document);
-        with_moments(&mut document);
-        document.to_string()
-    })
+/// The document without the handlers.
+pub(super) fn head() -> OpenApi {
+    Document::openapi()
 }
 
-/// The document.
-pub async fn json() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], document()).into_response()
+/// Answers with the document that the handlers made; `application/json`.
+#[derive(Clone)]
+pub(super) struct Served(Bytes);
+
+impl Served {
+    /// Completes what the handlers say of themselves by what holds for all of them.
+    pub(super) fn new(document: &OpenApi) -> Self {
+        let mut document = serde_json::to_value(document).unwrap_or_default();
+        with_problems(&mut document);
+        with_moments(&mut document);
+        Self(document.to_string().into())
+    }
+}
+
+impl IntoResponse for Served {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
 }

@@ -208,8 +208,12 @@ async fn every_operation_has_a_name_and_every_reference_an_end() {
         for part in path.split('/').filter_map(|it| it.strip_prefix('{')) {
             assert!(declared(part.trim_end_matches('}')), "{method} {path}: {part}");
         }
+        let answers = operation["responses"].as_object().expect("answers");
+        for (status, answer) in answers {
+            let described = answer.get("description").or(answer.get("$ref")).is_some();
+            assert!(described, "{method} {path}: {status} has no description");
+        }
         if path.starts_with("/api/v1/") {
-            let answers = operation["responses"].as_object().expect("answers");
             for status in ["401", "403", "503", "default"] {
                 assert!(answers.contains_key(status), "{method} {path}: {status}");
             }
