@@ -220,3 +220,44 @@ fn only_of_a_live_fire_may_the_broker_keep_what_is_known() {
         assert_eq!(known, live, "{condition:?} with the fingerprint {print}, 0 being none");
     }
 }
+
+#[test]
+fn a_kept_alarm_that_the_gateway_remembers_is_a_duplicate() {
+    let mut before = Drill::watched();
+    before.run("00:00:00 #1/1 alarm smoke on");
+    let mut after = Drill::watched();
+    after.watch.remember(&before.out.readings[0]);
+    for (story, drill) in [("as it heard it", &mut before), ("from the log", &mut after)] {
+        drill.out.clear();
+        drill.finds(story, "00:01:00 @00:00:00 #1/1 kept alarm smoke on", &[]);
+        let counts = &drill.out.counts;
+        assert_eq!((counts.retained, counts.duplicates), (1, 1), "{story}");
+    }
+}
+
+#[test]
+fn what_was_taken_back_and_is_kept_again_is_news() {
+    let mut drill = Drill::watched();
+    let says = |drill: &mut Drill, clock: &str, (active, print, retained)| {
+        let (reading, condition) = (Reading::default(), Condition::Smoke);
+        let alarm = Alarm { reading, condition, active, test: false };
+        let arrived = Arrived { at: at(clock), retained, print };
+        let (who, out) = (("town", "D"), &mut drill.out);
+        if retained {
+            drill.watch.retained_alarm(who, &alarm, arrived, out);
+        } else {
+            drill.watch.alarm(who, &alarm, arrived, out);
+        }
+    };
+    says(&mut drill, "00:00:00", (true, 7, false));
+    says(&mut drill, "00:00:10", (false, 8, false));
+    drill.run("00:00:10");
+    says(&mut drill, "00:00:20", (true, 7, true));
+    drill.finds("the broker had kept that fire", "00:00:20", &[]);
+    drill.out.clear();
+    drill.watch.retained_taken_back("D", &mut drill.out);
+    assert_eq!(drill.out.save, [drill.watch.registry.find("D").unwrap()]);
+    says(&mut drill, "00:00:30", (true, 7, true));
+    let found = ["00:00:30 D smoke since 00:00:30 (since_unknown)"];
+    drill.finds("somebody published it again", "00:00:30", &found);
+}

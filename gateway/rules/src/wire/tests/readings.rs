@@ -238,3 +238,15 @@ fn members_of_one_name_are_one_if_they_say_the_same_and_else_none() {
         assert_eq!((parsed.rejected.len(), parsed.repaired), (rejected, repaired), "{payload}");
     }
 }
+
+#[test]
+fn so_are_readings_that_stand_one_behind_another() {
+    for (sent, too_many) in [(MAX_READINGS, 0), (MAX_READINGS + 1, 1)] {
+        let all: Vec<String> = (1..=sent).map(|seq| format!("{{\"seq\":{seq}}}")).collect();
+        let parsed = below("a/d/telemetry", all.join("\n"));
+        let Some(Message::Telemetry { readings, .. }) = &parsed.message else { panic!("{sent}") };
+        assert_eq!(readings.len(), MAX_READINGS, "of {sent}");
+        let told = reasons(&parsed).into_iter().filter(|it| *it == Reason::TooMany).count();
+        assert_eq!(told, too_many, "of {sent}");
+    }
+}

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::super::decoder::{Decoder, Ours, Parameters, Raw};
 use super::super::topics::{ALARM_LANE, READINGS_LANE, READINGS_LANE_BEFORE, Side, side};
-use super::{ROOT, cases};
+use super::{ROOT, below, cases, told};
 
 /// Whether a filter of MQTT takes a topic.
 fn takes(filter: &str, topic: &str) -> bool {
@@ -70,4 +71,22 @@ proptest! {
             prop_assert_eq!(side == Side::AlarmLane, alarm, "{}", topic);
         }
     }
+}
+
+#[test]
+fn a_decoder_looks_up_what_is_known_of_a_device_and_ours_needs_none_of_it() {
+    let table =
+        |device: &str, name: &str| ((device, name) == ("P-1", "full_kpa")).then_some(2_500.0);
+    let known = Parameters::of(&table);
+    for (device, name, value) in
+        [("P-1", "full_kpa", Some(2_500.0)), ("P-1", "zero_kpa", None), ("P-2", "full_kpa", None)]
+    {
+        assert_eq!(known.get(device, name), value, "{device} {name}");
+        assert_eq!(Parameters::NONE.get(device, name), None);
+    }
+    let topic = format!("{ROOT}/a/d/telemetry");
+    let raw = Raw { topic: topic.as_bytes(), payload: br#"{"temp_c":20}"# };
+    let read = told(&Ours::below(ROOT).decode(raw, known));
+    assert_eq!(read, told(&below("a/d/telemetry", r#"{"temp_c":20}"#)));
+    assert!(read.starts_with("a/d measured:"), "{read}");
 }

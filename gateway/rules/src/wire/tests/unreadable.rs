@@ -400,3 +400,19 @@ fn of_several_alarms_the_one_that_matters_is_told() {
         assert_eq!(told, expected, "{payload}");
     }
 }
+
+#[test]
+fn what_stands_beside_a_fire_on_the_topic_of_readings_is_counted() {
+    let fire = r#"{"condition":"smoke","active":true}"#;
+    for (payload, left_out) in [
+        (fire.to_owned(), None),
+        (format!("[{fire}]"), None),
+        (format!(r#"[{{"temp_c":20}},{fire}]"#), Some("1 more objects")),
+        (format!("{fire}\n{fire}\n{{}}"), Some("2 more objects")),
+    ] {
+        let parsed = below("a/d/telemetry", &payload);
+        let told = told(&parsed);
+        assert_eq!(reasons(&parsed).contains(&Reason::TooMany), left_out.is_some(), "{told}");
+        assert!(left_out.is_none_or(|left_out| told.contains(left_out)), "{told}");
+    }
+}
