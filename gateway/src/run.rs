@@ -23,7 +23,9 @@ use standpipe_config::Config;
 use standpipe_engine::feed::{Feed, Port};
 use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
 use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
-use standpipe_engine::{self, Engine, EngineHandle, Outlets, Queues, Rings, bells, queues};
+use standpipe_engine::{
+    self, Engine, EngineHandle, Outlets, Queues, Rings, Waiting, bells, queues,
+};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
@@ -159,9 +161,11 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 fn feeds(broker: &Broker, root: &str, gateway: &str, clock: &Clock) -> Vec<Feed> {
     let (broker, clock) = (broker.clone(), clock.clone());
     let (decoder, root) = (Arc::new(Ours::below(root)), root.into());
-    let lanes = ingest::Setup { broker, root, gateway: gateway.into(), decoder, clock };
+    let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
+    let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses };
     vec![
-        ingest::lane(&lanes, Lane::Alarm),     // alarms, statuses, people
+        ingest::lane(&lanes, Lane::Alarm),     // alarms, replies, people
+        ingest::lane(&lanes, Lane::Status),    // Last Wills, and devices that are back
         ingest::lane(&lanes, Lane::Telemetry), // readings, and whatever is nobody's
     ]
 }
@@ -328,7 +332,7 @@ impl Running {
         let clock = Clock::new();
         let deadline = clock.instant() + GRACE;
         self.sources.stop.cancel();
-        wait(&clock, deadline, || self.sources.running() || handle.waiting() != (0, 0));
+        wait(&clock, deadline, || self.sources.running() || handle.waiting() != Waiting::default());
         self.senders.stop.cancel();
         wait(&clock, deadline, || self.senders.running());
         drop(handle);

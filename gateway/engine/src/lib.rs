@@ -20,6 +20,7 @@ mod part;
 mod presence;
 mod shell;
 pub mod source;
+mod statuses;
 #[cfg(test)]
 mod tests;
 
@@ -28,14 +29,14 @@ use std::time::Duration;
 pub use bells::{Bells, Rings, bells};
 pub use clock::came_back;
 use dirty::Dirty;
-pub use inbox::{Ask, Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, queues};
+pub use inbox::{Ask, Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, Waiting, queues};
 use meters::Meters;
 use presence::{Present, Way};
 pub use shell::{Outlets, run};
 use source::Sight;
 pub use source::{Receipt, SourceIx, Sources};
 use standpipe_machine::clock::Moment;
-pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
+pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE};
 use standpipe_rules::changes::RefusedAction;
 use standpipe_rules::incidents::{BadAnnouncement, Refused};
 use standpipe_rules::orders::OrderRefused;

@@ -164,6 +164,23 @@ pub enum Message {
     },
 }
 
+impl Message {
+    /// The device that it is of; `None`: a station's, or an alarm of nobody knows whom.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::Telemetry { device, .. }
+            | Self::Alarm { device, .. }
+            | Self::Status { device, .. }
+            | Self::NotUnderstood { device, .. }
+            | Self::Cleared { device, .. }
+            | Self::Reply { device, .. } => Some(device),
+            Self::UnreadableAlarm { device, .. } => device.as_deref(),
+            Self::Action { .. } | Self::Presence { .. } => None,
+        }
+    }
+}
+
 #[cfg(test)]
 impl Message {
     /// A status of a device in "town" that says no more than whether it is online.

@@ -37,7 +37,7 @@ pub struct Readiness {
 /// One part that does not work.
 #[derive(Debug, Serialize, PartialEq, Eq, ToSchema)]
 pub struct Reason {
-    /// `store`, `alarm_lane`, `telemetry_lane`, `series` or `clock` (nobody synchronises the
+    /// `store`, `alarm_lane`, `status_lane`, `telemetry_lane`, `series` or `clock` (nobody synchronises the
     /// machine's clock); one of `degraded`.
     part: Box<str>,
     /// Since when; null: it has not worked yet.
