@@ -45,7 +45,6 @@ use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
 use standpipe_web::api::auth::{Door, Token};
 use standpipe_web::api::town::Town;
-use standpipe_web::api::watch::Watch;
 use standpipe_web::serve::{self, ServeError};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -130,6 +129,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let outlets = Outlets { clock, bells, receipts, health };
     let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
     registry_condition(&mut writer, untaken.as_ref(), &with);
+    with.health.chain.begin(with.clock.now());
     let stage = &mut running.engine;
     stage.threads.push(write(writer, queues, outlets, stage.stop.clone())?);
 
@@ -146,7 +146,13 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
         &root,
         &gateway,
     )?);
-    stage.threads.push(standpipe_notify::station::start(pages, broker.clone(), &root, &gateway)?);
+    stage.threads.push(standpipe_notify::chain::start(
+        pages.clone(),
+        broker.clone(),
+        &root,
+        &gateway,
+    )?);
+    stage.threads.push(standpipe_notify::station::start(pages, broker, &root, &gateway)?);
     let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
     stage.threads.push(pump::start(to_history)?);
 
@@ -224,7 +230,7 @@ impl With {
             door,
             accounts,
             town: Town::of(&config.http),
-            watch: Watch::default(),
+            watch: Arc::default(),
             events: self.rings.events.clone(),
             profiles: Registry::new(config.profiles()),
             config: Arc::new(config.clone()),

@@ -56,6 +56,7 @@ fn each_message_is_taken_once_whatever_its_topic() {
         ("a/d/settings",             None,                  ""),
         ("a/d/command",              None,                  ""),
         ("gateway/clock",            None,                  ""),
+        ("gateway/chain",            Some(Lane::Alarm),     "nothing"), // it is no object of ours
         ("stations/s/incidents/01J", None,                  ""),
         ("stations/s/maintenance",   None,                  ""),
     ];
@@ -227,9 +228,9 @@ fn a_lane_is_up_when_the_broker_grants_what_it_asks_for() {
     for (lane, codes, up, fine) in [
         (Lane::Telemetry, &[0x01][..], true, true),
         (Lane::Telemetry, &[0x87], false, false),
-        (Lane::Alarm, &[0x01; 11], true, true),
-        (Lane::Alarm, &[1, 0x87, 1, 1, 1, 1, 1, 1, 1, 1, 1], true, false),
-        (Lane::Alarm, &[0x87; 11], false, false),
+        (Lane::Alarm, &[0x01; 12], true, true),
+        (Lane::Alarm, &[1, 0x87, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], true, false),
+        (Lane::Alarm, &[0x87; 12], false, false),
     ] {
         let (port, broker) = refusing(codes);
         let bench = Bench::start(Broker::new("127.0.0.1", port), lane);

@@ -22,7 +22,8 @@ pub struct Night {
     pub gateway: Gateway,
     /// Speaks for every device.
     pub devices: Station,
-    _broker: Broker,
+    /// What is between them.
+    pub broker: Broker,
     _dir: tempfile::TempDir,
 }
 
@@ -45,7 +46,7 @@ impl Night {
         let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
         let devices = Station::connect(broker.port, "+");
         let browser = Browser::start(dir.path());
-        let it = Self { browser, gateway, devices, _broker: broker, _dir: dir };
+        let it = Self { browser, gateway, devices, broker, _dir: dir };
         it.sign_in_as("admin", &it.gateway.password());
         it.browser.go(&it.gateway.at("/language?to=en&back=/accounts"));
         for (name, role) in [("li", "officer"), ("zhang", "crew")] {

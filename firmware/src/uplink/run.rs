@@ -285,7 +285,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
                         Heard::from_device_topic(channel, payload).ok()
                     }
                     Some(Topic::Clock) => Heard::from_clock(payload).ok(),
-                    Some(Topic::Station { .. }) | None => None,
+                    Some(Topic::Station { .. } | Topic::Chain) | None => None,
                 });
                 if let Some(heard) = heard {
                     self.post.heard.send(heard).await;

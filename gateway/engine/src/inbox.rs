@@ -101,7 +101,8 @@ pub(crate) fn weight(topic: &str, parsed: &Parsed) -> usize {
         | Message::NotUnderstood { .. }
         | Message::Reply { .. }
         | Message::Action { .. }
-        | Message::Presence { .. } => 0,
+        | Message::Presence { .. }
+        | Message::Chain { .. } => 0,
     };
     let said =
         parsed.messages().map(said).sum::<usize>() + parsed.more.len() * size_of::<Message>();

@@ -149,6 +149,8 @@ pub struct Done {
     pub webhooks: bool,
     /// Something may be owed to a device.
     pub devices: bool,
+    /// When the newest heartbeat of the chain in it was sent.
+    pub heartbeat: Option<Ms>,
 }
 
 impl Engine {
@@ -278,6 +280,9 @@ impl Engine {
             } else {
                 self.world.step(message, arrived, &mut self.changes);
             }
+            if let Message::Chain { .. } = message {
+                self.extras.heartbeat = self.world.heartbeat();
+            }
         }
         let device = self.sender(&topic);
         if let Some(first) = parsed.rejected.first() {
@@ -406,7 +411,8 @@ impl Engine {
             }
             self.moment_kept = self.extras.moment.as_ref().map(|it| it.wall).or(self.moment_kept);
             let Committed { block, event, stations, webhooks, devices, .. } = kept;
-            done = Done { block, event, stations, webhooks, devices, ..done };
+            let heartbeat = self.extras.heartbeat;
+            done = Done { block, event, stations, webhooks, devices, heartbeat, ..done };
         }
         self.held = None;
         self.release(&mut done, now);

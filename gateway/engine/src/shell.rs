@@ -396,6 +396,9 @@ impl<F: Fn() -> bool> Shell<F> {
                 *waiting = back;
             }
         }
+        if let Some(sent) = done.heartbeat {
+            self.outlets.health.chain.kept(sent);
+        }
         let Bells { stations, webhooks, devices, log, events } = &self.outlets.bells;
         if done.stations {
             stations.send_modify(|it| *it += 1);

@@ -9,6 +9,7 @@
 //! Not here: what a message means (`world`), where rejected ones are kept (`standpipe_store`).
 
 mod alarm;
+mod chain;
 pub mod decoder;
 mod device;
 mod pieces;
@@ -155,6 +156,11 @@ pub enum Message {
         /// What.
         action: Action,
     },
+    /// The gateway's own heartbeat came through.
+    Chain {
+        /// When it was sent, Unix ms.
+        sent: crate::Ms,
+    },
     /// A station's terminal came or went.
     Presence {
         /// Where.
@@ -176,7 +182,7 @@ impl Message {
             | Self::Cleared { device, .. }
             | Self::Reply { device, .. } => Some(device),
             Self::UnreadableAlarm { device, .. } => device.as_deref(),
-            Self::Action { .. } | Self::Presence { .. } => None,
+            Self::Action { .. } | Self::Presence { .. } | Self::Chain { .. } => None,
         }
     }
 }
@@ -275,6 +281,7 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
             station::presence(station, payload)
         }
         Topic::Station { channel: StationChannel::Incident(_), .. } | Topic::Clock => direction(),
+        Topic::Chain => chain::chain(payload),
     }
 }
 

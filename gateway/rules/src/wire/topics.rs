@@ -8,6 +8,9 @@
 //! filter of MQTT can say "any depth, ending in alarm, in any case": those come on the readings'
 //! lane, and are handed on as urgent.
 //!
+//! Of what the gateway publishes itself it takes one thing, on the alarm lane: the chain's
+//! heartbeat, which goes the way of an alarm.
+//!
 //! As the gateway hears its own commands, a broker always finds a subscriber for them and never
 //! says that nobody listens. Whether a device has a command is known by its answer alone, see
 //! `orders`.
@@ -15,7 +18,7 @@
 use standpipe_shared::{BadTopic, Name, Topic};
 
 /// What the alarm lane listens to, below the root. [`side`] is held to it by a test.
-pub const ALARM_LANE: [&str; 11] = [
+pub const ALARM_LANE: [&str; 12] = [
     "+/+/alarm",
     "+/+/alarms",
     "+/+/Alarm",
@@ -27,6 +30,7 @@ pub const ALARM_LANE: [&str; 11] = [
     "+/+/reply",
     "stations/+/actions",
     "stations/+/presence",
+    "gateway/chain",
 ];
 
 /// What it listened to before, 0.1.0 among it, and the status lane does now. A session that lasts
