@@ -23,7 +23,9 @@ use standpipe_config::Config;
 use standpipe_engine::feed::{Feed, Port};
 use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
 use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
-use standpipe_engine::{self, Engine, EngineHandle, Outlets, Queues, Rings, bells, queues};
+use standpipe_engine::{
+    self, Engine, EngineHandle, Outlets, Queues, Rings, Waiting, bells, queues,
+};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
@@ -43,7 +45,6 @@ use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
 use standpipe_web::api::auth::{Door, Token};
 use standpipe_web::api::town::Town;
-use standpipe_web::api::watch::Watch;
 use standpipe_web::serve::{self, ServeError};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -127,6 +128,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let outlets = Outlets { clock, bells, receipts, health };
     let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
     registry_condition(&mut writer, untaken.as_ref(), &with);
+    with.health.chain.begin(with.clock.now());
     let stage = &mut running.engine;
     stage.threads.push(write(writer, queues, outlets, stage.stop.clone())?);
 
@@ -143,7 +145,13 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
         &root,
         &gateway,
     )?);
-    stage.threads.push(standpipe_notify::station::start(pages, broker.clone(), &root, &gateway)?);
+    stage.threads.push(standpipe_notify::chain::start(
+        pages.clone(),
+        broker.clone(),
+        &root,
+        &gateway,
+    )?);
+    stage.threads.push(standpipe_notify::station::start(pages, broker, &root, &gateway)?);
     let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
     stage.threads.push(pump::start(to_history)?);
 
@@ -158,9 +166,11 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 fn feeds(broker: &Broker, root: &str, gateway: &str, clock: &Clock) -> Vec<Feed> {
     let (broker, clock) = (broker.clone(), clock.clone());
     let (decoder, root) = (Arc::new(Ours::below(root)), root.into());
-    let lanes = ingest::Setup { broker, root, gateway: gateway.into(), decoder, clock };
+    let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
+    let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses };
     vec![
-        ingest::lane(&lanes, Lane::Alarm),     // alarms, statuses, people
+        ingest::lane(&lanes, Lane::Alarm),     // alarms, replies, people
+        ingest::lane(&lanes, Lane::Status),    // Last Wills, and devices that are back
         ingest::lane(&lanes, Lane::Telemetry), // readings, and whatever is nobody's
     ]
 }
@@ -221,7 +231,7 @@ impl With {
             door,
             accounts,
             town: Town::of(&config.http),
-            watch: Watch::default(),
+            watch: Arc::default(),
             events: self.rings.events.clone(),
             profiles: Registry::new(config.profiles()),
             config: Arc::new(config.clone()),
@@ -329,7 +339,7 @@ impl Running {
         let clock = Clock::new();
         let deadline = clock.instant() + GRACE;
         self.sources.stop.cancel();
-        wait(&clock, deadline, || self.sources.running() || handle.waiting() != (0, 0));
+        wait(&clock, deadline, || self.sources.running() || handle.waiting() != Waiting::default());
         self.senders.stop.cancel();
         wait(&clock, deadline, || self.senders.running());
         drop(handle);

@@ -70,6 +70,11 @@ impl Broker {
         wait_for("mosquitto to stop", Duration::from_secs(10), || process.ended());
     }
 
+    /// Sends it a signal, such as `STOP`: it hangs, and nobody is told.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
     /// Ends it at once, as a power cut would.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -21,7 +21,8 @@ pub struct Night {
     pub gateway: Gateway,
     /// Speaks for every device.
     pub devices: Station,
-    _broker: Broker,
+    /// What is between them.
+    pub broker: Broker,
     _dir: tempfile::TempDir,
 }
 
@@ -44,7 +45,7 @@ impl Night {
         let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
         let devices = Station::connect(broker.port, "+");
         let browser = Browser::start(dir.path());
-        let night = Self { browser, gateway, devices, _broker: broker, _dir: dir };
+        let night = Self { browser, gateway, devices, broker, _dir: dir };
         night.sign_in_as("admin", &night.gateway.password());
         night.browser.go(&night.gateway.at("/language?to=en&back=/accounts"));
         for (name, role) in [("li", "officer"), ("zhang", "crew")] {

@@ -289,7 +289,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
                         Heard::from_device_topic(channel, payload).ok()
                     }
                     Some(Topic::Clock) => Heard::from_clock(payload).ok(),
-                    Some(Topic::Station { .. }) | None => None,
+                    Some(Topic::Station { .. } | Topic::Chain) | None => None,
                 });
                 if let Some(heard) = heard {
                     self.post.heard.send(heard).await;

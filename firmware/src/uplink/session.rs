@@ -161,7 +161,7 @@ impl<'m, S: Read + Write> Session<'m, S> {
                     (*area, *device) == (self.account.area, self.account.device)
                 }
                 Topic::Clock => true,
-                Topic::Station { .. } => false,
+                Topic::Station { .. } | Topic::Chain => false,
             });
             reader(topic, payload)
         })

@@ -145,7 +145,7 @@ fn station(root: &str, topic: &[u8]) -> Option<Box<str>> {
         Topic::Station { station, channel: StationChannel::Incident(_) } => {
             Some(station.as_str().into())
         }
-        Topic::Station { .. } | Topic::Device { .. } | Topic::Clock => None,
+        Topic::Station { .. } | Topic::Device { .. } | Topic::Clock | Topic::Chain => None,
     }
 }
 

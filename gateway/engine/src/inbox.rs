@@ -1,7 +1,8 @@
-//! What reaches the engine, what it answers, and the two queues between.
+//! What reaches the engine, what it answers, and the three queues between.
 //!
-//! `urgent` carries the urgent sources, people's asks and the senders' reports; `bulk` carries the
-//! other sources. Both are bounded: a source that finds its queue full is told so, and whoever
+//! `urgent` carries the urgent sources, people's asks and the senders' reports; `statuses` carries
+//! Last Wills and devices that are back, whatever source of these they come by; `bulk` carries the
+//! other sources. Each is bounded: a source that finds its queue full is told so, and whoever
 //! sent the message keeps it; an ask that finds it full is refused; a sender's report waits.
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_machine::clock::Stamp;
-use standpipe_machine::limits::{BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
+use standpipe_machine::limits::{BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE};
 use standpipe_rules::incidents::{
     Action, Actor, Announcement, BadAnnouncement, IncidentId, ReceiverNews, Refused,
 };
@@ -76,6 +77,12 @@ impl Delivery {
         })
     }
 
+    /// Whether it says no more than that a device is there, or is gone.
+    fn is_status(&self) -> bool {
+        let mut messages = self.parsed.messages().peekable();
+        messages.peek().is_some() && messages.all(|it| matches!(it, Message::Status { .. }))
+    }
+
     /// About how much memory it takes, bytes.
     #[must_use]
     pub fn weight(&self) -> usize {
@@ -94,7 +101,8 @@ pub(crate) fn weight(topic: &str, parsed: &Parsed) -> usize {
         | Message::NotUnderstood { .. }
         | Message::Reply { .. }
         | Message::Action { .. }
-        | Message::Presence { .. } => 0,
+        | Message::Presence { .. }
+        | Message::Chain { .. } => 0,
     };
     let said =
         parsed.messages().map(said).sum::<usize>() + parsed.more.len() * size_of::<Message>();
@@ -303,41 +311,61 @@ pub enum Unavailable {
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
     urgent: Sender<Inbox>,
+    statuses: Sender<Inbox>,
     bulk: Sender<Inbox>,
     staged: Staged,
     sources: Sources,
 }
 
-/// The engine's ends of both queues.
+/// The engine's ends of the queues.
 #[derive(Debug)]
 pub struct Queues {
     /// Urgent sources, asks, reports.
     pub urgent: Receiver<Inbox>,
+    /// Last Wills, and devices that are back.
+    pub statuses: Receiver<Inbox>,
     /// The other sources.
     pub bulk: Receiver<Inbox>,
     pub(super) staged: Staged,
 }
 
-/// The two queues to the engine. It ends when every handle is gone.
+/// How many messages wait in each queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Urgent sources, asks, reports.
+    pub urgent: usize,
+    /// Last Wills, and devices that are back.
+    pub statuses: usize,
+    /// The other sources.
+    pub bulk: usize,
+}
+
+/// The queues to the engine. It ends when every handle is gone.
 #[must_use]
 pub fn queues(sources: &Sources) -> (EngineHandle, Queues) {
     let (urgent, urgent_in) = bounded(URGENT_QUEUE);
+    let (statuses, statuses_in) = bounded(STATUS_QUEUE);
     let (bulk, bulk_in) = bounded(BULK_QUEUE);
     let staged = Staged(sources.all().iter().map(|_| AtomicUsize::new(0)).collect());
-    let queues = Queues { urgent: urgent_in, bulk: bulk_in, staged: staged.clone() };
-    (EngineHandle { urgent, bulk, staged, sources: sources.clone() }, queues)
+    let queues =
+        Queues { urgent: urgent_in, statuses: statuses_in, bulk: bulk_in, staged: staged.clone() };
+    (EngineHandle { urgent, statuses, bulk, staged, sources: sources.clone() }, queues)
 }
 
 impl EngineHandle {
     /// Hands over a message without waiting, on its source's queue; an alarm of a bulk source on
-    /// the urgent one, as long as that has room of its own left.
+    /// the urgent one, as long as that has room of its own left. A status is never urgent.
     ///
     /// # Errors
     /// [`Unavailable`]: whoever sent the message must keep it, and send it again.
     pub fn deliver(&self, delivery: Delivery) -> Result<(), Unavailable> {
         let queue = match self.sources.queue(delivery.source) {
+            Queue::Urgent if delivery.is_status() && !self.statuses.is_full() => &self.statuses,
             Queue::Urgent => &self.urgent,
-            Queue::Bulk if delivery.is_alarm() && self.urgent.len() < ODD_ALARMS => &self.urgent,
+            Queue::Statuses | Queue::Bulk if delivery.is_alarm() && self.has_room_for_odd() => {
+                &self.urgent
+            }
+            Queue::Statuses => &self.statuses,
             Queue::Bulk => &self.bulk,
         };
         if !self.staged.more(&delivery) {
@@ -349,6 +377,10 @@ impl EngineHandle {
             }
             why(&full)
         })
+    }
+
+    fn has_room_for_odd(&self) -> bool {
+        self.urgent.len() < ODD_ALARMS
     }
 
     /// Sends something that is not a delivery, or says at once that it cannot.
@@ -447,10 +479,12 @@ impl EngineHandle {
         answer.await.map_err(|_| Unavailable::Stopped)
     }
 
-    /// How many messages wait: urgent, bulk.
+    /// How many messages wait.
     #[must_use]
-    pub fn waiting(&self) -> (usize, usize) {
-        (self.urgent.len(), self.bulk.len())
+    pub fn waiting(&self) -> Waiting {
+        let [urgent, statuses, bulk] =
+            [&self.urgent, &self.statuses, &self.bulk].map(|queue| queue.len());
+        Waiting { urgent, statuses, bulk }
     }
 }
 

@@ -16,6 +16,7 @@
 //! | [`action`] | what people do to an incident, and who they are |
 //! | [`orders`] | settings and commands: what is asked of devices, and how far that has got |
 //! | [`asked`] | what people may ask of devices; one command |
+//! | [`chain`] | when the chain's heartbeat is too old |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`status`] | what of a device's own word about itself is kept |
 //! | [`coded`] | a code with its parts, as a store keeps it |
@@ -31,6 +32,7 @@
 pub mod action;
 pub mod asked;
 pub mod backtest;
+pub mod chain;
 pub mod changes;
 pub mod coded;
 pub mod detect;

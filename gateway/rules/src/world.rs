@@ -113,18 +113,8 @@ fn view<T>(watch: &Watch, look: impl FnOnce(&View<'_>) -> T) -> T {
 /// The device that a message comes from, if it is there now: a will is the broker's word, and what
 /// takes back a retained message may be anybody's.
 fn speaker(message: &Message) -> Option<&str> {
-    match message {
-        Message::Telemetry { device, .. }
-        | Message::Alarm { device, .. }
-        | Message::Status { device, online: true, .. }
-        | Message::NotUnderstood { device, .. }
-        | Message::Reply { device, .. } => Some(device),
-        Message::UnreadableAlarm { device, .. } => device.as_deref(),
-        Message::Status { online: false, .. }
-        | Message::Cleared { .. }
-        | Message::Action { .. }
-        | Message::Presence { .. } => None,
-    }
+    let silent = matches!(message, Message::Status { online: false, .. } | Message::Cleared { .. });
+    message.device().filter(|_| !silent)
 }
 
 impl World {
@@ -267,6 +257,7 @@ impl World {
             Message::Presence { station, online } => {
                 self.book.presence((station, *online), at, out);
             }
+            Message::Chain { sent } => self.watch.heartbeat(*sent, at, out),
         }
         self.met(registered, out);
         if self.orders.wait_for_answers() && !arrived.retained {
@@ -303,7 +294,9 @@ impl World {
             }
             // What a person or a device did once is not done again.
             Message::Action { .. } => out.counts.refused_actions += 1,
-            Message::Reply { .. } | Message::NotUnderstood { .. } => out.counts.retained += 1,
+            Message::Reply { .. } | Message::NotUnderstood { .. } | Message::Chain { .. } => {
+                out.counts.retained += 1;
+            }
             Message::Presence { .. }
             | Message::UnreadableAlarm { .. }
             | Message::Cleared { .. } => return false,
@@ -324,6 +317,12 @@ impl World {
     pub fn session(&mut self, up: bool, now: Ms, out: &mut Changes) {
         self.watch.session(up, now, out);
         self.settle(now, out);
+    }
+
+    /// When the newest heartbeat of the chain that came through was sent.
+    #[must_use]
+    pub const fn heartbeat(&self) -> Option<Ms> {
+        self.watch.chain().newest
     }
 
     /// Something is wrong with the gateway itself: `registry_fault` or `clock_fault`, and in which

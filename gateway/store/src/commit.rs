@@ -51,6 +51,8 @@ pub struct Extras {
     pub memories_past: i64,
     /// The newest moment, by which the next start knows what the clock was set by meanwhile.
     pub moment: Option<Moment>,
+    /// When the newest heartbeat of the chain was sent: kept so that it has been on the disk.
+    pub heartbeat: Option<Ms>,
 }
 
 impl Extras {
@@ -69,6 +71,7 @@ impl Extras {
             && self.records.is_none()
             && self.terminals.is_none()
             && self.moment.is_none()
+            && self.heartbeat.is_none()
     }
 }
 
@@ -219,6 +222,9 @@ impl Batch<'_> {
         }
         if let Some(moment) = &extras.moment {
             rows::meta_json(self.conn, "clock", moment)?;
+        }
+        if let Some(sent) = &extras.heartbeat {
+            rows::meta_json(self.conn, "heartbeat", sent)?;
         }
         Ok(())
     }

@@ -77,6 +77,12 @@ impl Readers {
         Self { path: path.into(), idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
+    /// As many connections to the same store, which these never wait for.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::new(self.path.to_path_buf())
+    }
+
     /// Runs `query` on one connection, inside one read transaction: all it reads is of one moment.
     ///
     /// # Errors
@@ -178,6 +184,33 @@ mod tests {
         }
         let next = tokio::time::timeout(Duration::from_secs(10), readers.read(seven)).await;
         assert_eq!(next.expect("every reader is free again").expect("a number"), 7);
+    }
+
+    #[tokio::test]
+    async fn others_of_the_same_store_wait_for_none_of_these() {
+        let (_dir, readers) = store();
+        let endless = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) \
+                       SELECT count(*) FROM c";
+        let stuck = (0..READERS).map(|_| {
+            readers.read(move |db| Ok(db.query_row(endless, [], |row| row.get::<_, i64>(0))?))
+        });
+        let mut stuck = std::pin::pin!(futures_util::future::join_all(stuck));
+        let soon = |after: u64| tokio::time::sleep(Duration::from_millis(after));
+        tokio::select! {
+            _ = &mut stuck => panic!("it has no end"),
+            () = soon(50) => {}
+        }
+        let others = readers.another();
+        tokio::select! {
+            _ = &mut stuck => panic!("it has no end"),
+            read = others.read(seven) => assert_eq!(read.expect("a number"), 7),
+            () = soon(10_000) => panic!("it waits for the others"),
+        }
+        tokio::select! {
+            _ = &mut stuck => panic!("it has no end"),
+            read = readers.read(seven) => panic!("{read:?}: every reader is busy"),
+            () = soon(50) => {}
+        }
     }
 
     #[tokio::test]

@@ -82,14 +82,16 @@ async fn upkeep(metrics: &PrometheusHandle) {
 
 /// The routes of the API and the console, and what wraps them.
 fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
-    let streams = Streams::new(api.store.clone(), api.events.clone(), stop);
-    api::routes(&api, streams.clone())
-        .merge(console::routes(&api, streams))
+    let streams = Streams::new(&api, stop);
+    let pages = Arc::new(api.for_pages());
+    let console = console::routes(&pages, streams.clone()).with_state(pages);
+    api::routes(&api, streams)
+        .with_state(api)
+        .merge(console)
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_AT_MOST))
         .layer(from_fn(plain))
-        .with_state(api)
 }
 
 /// Answers are of this moment, of the type they say, and counted.

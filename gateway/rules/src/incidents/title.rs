@@ -98,6 +98,7 @@ const fn why(reason: Reason) -> (&'static str, &'static str) {
         Reason::Never => ("never heard", "从未上线"),
         Reason::NoMeasurement => ("no measurement", "无测量数据"),
         Reason::SinceUnknown => ("since unknown", "起始时间不明"),
+        Reason::NoHeartbeat => ("its own heartbeat does not come back", "自身心跳未返回"),
     }
 }
 

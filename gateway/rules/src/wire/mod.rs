@@ -9,6 +9,7 @@
 //! Not here: what a message means (`world`), where rejected ones are kept (`standpipe_store`).
 
 mod alarm;
+mod chain;
 pub mod decoder;
 mod device;
 mod pieces;
@@ -155,6 +156,11 @@ pub enum Message {
         /// What.
         action: Action,
     },
+    /// The gateway's own heartbeat came through.
+    Chain {
+        /// When it was sent, Unix ms.
+        sent: crate::Ms,
+    },
     /// A station's terminal came or went.
     Presence {
         /// Where.
@@ -162,6 +168,23 @@ pub enum Message {
         /// Whether it is open.
         online: bool,
     },
+}
+
+impl Message {
+    /// The device that it is of; `None`: a station's, or an alarm of nobody knows whom.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::Telemetry { device, .. }
+            | Self::Alarm { device, .. }
+            | Self::Status { device, .. }
+            | Self::NotUnderstood { device, .. }
+            | Self::Cleared { device, .. }
+            | Self::Reply { device, .. } => Some(device),
+            Self::UnreadableAlarm { device, .. } => device.as_deref(),
+            Self::Action { .. } | Self::Presence { .. } | Self::Chain { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -263,6 +286,7 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
             station::presence(station, payload)
         }
         Topic::Station { channel: StationChannel::Incident(_), .. } | Topic::Clock => direction(),
+        Topic::Chain => chain::chain(payload),
     }
 }
 

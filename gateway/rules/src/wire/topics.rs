@@ -1,11 +1,15 @@
-//! Topics: what each of the gateway's two sessions listens to, whose a message is, and which
+//! Topics: what each of the gateway's sessions listens to, whose a message is, and which
 //! topics mean an alarm, or readings, although they are not written as the contract has it.
 //!
 //! The alarm lane asks for the topics of the contract and for the usual misspellings of `alarm`.
+//! The status lane asks for statuses, of which a broken network brings tens of thousands at once.
 //! The readings' lane asks for everything below the root, so that nothing is lost to a spelling;
-//! what the other lane gets too, and what the gateway published itself, it passes over unread. No
+//! what another lane gets too, and what the gateway published itself, it passes over unread. No
 //! filter of MQTT can say "any depth, ending in alarm, in any case": those come on the readings'
 //! lane, and are handed on as urgent.
+//!
+//! Of what the gateway publishes itself it takes one thing, on the alarm lane: the chain's
+//! heartbeat, which goes the way of an alarm.
 //!
 //! As the gateway hears its own commands, a broker always finds a subscriber for them and never
 //! says that nobody listens. Whether a device has a command is known by its answer alone, see
@@ -23,11 +27,18 @@ pub const ALARM_LANE: [&str; 12] = [
     "+/+/ALARMS",
     "+/+/alarm/",
     "+/+/alarms/",
-    "+/+/status",
     "+/+/reply",
     "stations/+/actions",
     "stations/+/presence",
+    "gateway/chain",
 ];
+
+/// What it listened to before, 0.1.0 among it, and the status lane does now. A session that lasts
+/// must forget it, but not before the status lane has it.
+pub const ALARM_LANE_BEFORE: [&str; 1] = ["+/+/status"];
+
+/// What the status lane listens to, below the root: Last Wills, and devices that are back.
+pub const STATUS_LANE: [&str; 1] = ["+/+/status"];
 
 /// What the readings' lane listens to, below the root.
 pub const READINGS_LANE: [&str; 1] = ["#"];
@@ -54,6 +65,8 @@ pub const READINGS_LANE_BEFORE: [&str; 11] = [
 pub enum Side {
     /// The alarm lane gets it as well.
     AlarmLane,
+    /// The status lane gets it as well.
+    StatusLane,
     /// The gateway published it.
     Gateway,
     /// The readings' lane must take it: readings, and whatever is nobody's.
@@ -73,8 +86,9 @@ pub fn side(root: &str, topic: &[u8]) -> Side {
         | (b"stations", [Some(_), Some(b"incidents"), Some(_), None])
         | (_, [Some(_), Some(b"settings" | b"command"), None, _]) => Side::Gateway,
         (b"stations", [Some(_), Some(b"actions" | b"presence"), None, _])
-        | (_, [Some(_), Some(b"status" | b"reply"), None, _])
+        | (_, [Some(_), Some(b"reply"), None, _])
         | (_, [Some(_), Some(b"alarm" | b"alarms"), Some(b""), None]) => Side::AlarmLane,
+        (_, [Some(_), Some(b"status"), None, _]) => Side::StatusLane,
         (_, [Some(_), Some(last), None, _]) if has_alarm_filter(last) => Side::AlarmLane,
         _ => Side::Readings,
     }

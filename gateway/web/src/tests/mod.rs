@@ -1,6 +1,7 @@
 //! The API as a program sees it: a real store, a real listener, a real client.
 
 mod admins;
+mod chain;
 mod console;
 mod degraded;
 mod digest;
@@ -51,7 +52,6 @@ use tokio_util::sync::CancellationToken;
 use crate::api::ApiState;
 use crate::api::auth::{Door, Token};
 use crate::api::town::Town;
-use crate::api::watch::Watch;
 use crate::metrics::recorder;
 use crate::serve::{ServeError, serve};
 
@@ -99,7 +99,7 @@ impl Parts {
             },
             accounts: self.accounts.clone(),
             town: Town::of(&Config::new(BrokerAddress::loopback()).http),
-            watch: Watch::default(),
+            watch: Arc::default(),
             events: self.rings.events.clone(),
             profiles: Registry::new([]),
             config: Arc::new(Config::new(BrokerAddress::loopback())),

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::super::decoder::{Decoder, Ours, Parameters, Raw};
-use super::super::topics::{ALARM_LANE, READINGS_LANE, READINGS_LANE_BEFORE, Side, side};
+use super::super::topics::{
+    ALARM_LANE, ALARM_LANE_BEFORE, READINGS_LANE, READINGS_LANE_BEFORE, STATUS_LANE, Side, side,
+};
 use super::{ROOT, below, cases, told};
 
 /// Whether a filter of MQTT takes a topic.
@@ -22,9 +24,9 @@ fn takes(filter: &str, topic: &str) -> bool {
 #[test]
 #[rustfmt::skip] // a table
 fn each_topic_is_one_sides() {
-    use Side::{AlarmLane, Gateway, Readings};
+    use Side::{AlarmLane, Gateway, Readings, StatusLane};
     for (topic, expected) in [
-        ("a/d/telemetry", Readings), ("a/d/alarm", AlarmLane), ("a/d/status", AlarmLane), ("a/d/reply", AlarmLane),
+        ("a/d/telemetry", Readings), ("a/d/alarm", AlarmLane), ("a/d/status", StatusLane), ("stations/s/status", StatusLane), ("a/d/Status", Readings), ("a/d/reply", AlarmLane),
         ("a/d/alarms", AlarmLane), ("a/d/Alarm", AlarmLane), ("a/d/alarm/", AlarmLane), ("a/d/aLARM", Readings), ("a/d/AlArM", Readings), ("x/y/event", Readings), ("a/d/TELEMETRY", Readings), ("a/d/telemetry/", Readings),
         ("a/d/Alarm/", Readings), ("a/d/alarm//", Readings), ("a/b/d/alarm", Readings), ("a/alarm", Readings), ("alarm", Readings),
         ("/d/alarm", AlarmLane), ("//alarm", AlarmLane), ("a/d/settings", Gateway), ("a/d/command", Gateway),
@@ -42,18 +44,21 @@ fn each_topic_is_one_sides() {
 }
 
 #[test]
-fn the_readings_lane_forgets_no_filter_that_it_asks_for() {
+fn no_lane_forgets_a_filter_that_it_asks_for() {
     let forgotten = READINGS_LANE.iter().any(|filter| READINGS_LANE_BEFORE.contains(filter));
     assert!(!forgotten, "{READINGS_LANE:?}");
+    let forgotten = ALARM_LANE.iter().any(|filter| ALARM_LANE_BEFORE.contains(filter));
+    assert!(!forgotten, "{ALARM_LANE:?}");
+    assert_eq!(ALARM_LANE_BEFORE, STATUS_LANE, "what one forgets the other asks for");
 }
 
 proptest! {
     #![proptest_config(cases(1_000))]
 
-    /// What the broker sends to the alarm lane is exactly what the readings' lane passes over for
-    /// it; `gateway/…` is nobody's there.
+    /// What the broker sends to the alarm lane, and to the status lane, is exactly what the
+    /// readings' lane passes over for them; `gateway/…` is nobody's there.
     #[test]
-    fn the_readings_lane_leaves_to_the_alarm_lane_what_that_gets(
+    fn the_readings_lane_leaves_to_the_others_what_they_get(
         levels in prop::collection::vec(prop::sample::select(vec![
             "a", "", "stations", "gateway", "selftest", "alarm", "alarms", "Alarm", "ALARM", "ALARMS",
             "Alarms", "aLARM", "status", "reply", "telemetry", "settings", "command", "actions",
@@ -61,7 +66,9 @@ proptest! {
         ]), 1..6),
     ) {
         let topic = levels.join("/");
-        let alarm = ALARM_LANE.iter().any(|filter| takes(filter, &topic));
+        let taken = |filters: &[&str]| filters.iter().filter(|it| takes(it, &topic)).count();
+        let (alarm, status) = (taken(&ALARM_LANE) > 0, taken(&STATUS_LANE) > 0);
+        prop_assert!(!(alarm && status), "{} comes on two lanes", topic);
         let heard = READINGS_LANE.iter().filter(|filter| takes(filter, &topic)).count();
         prop_assert_eq!(heard, 1, "every topic, and once");
         let side = side(ROOT, format!("{ROOT}/{topic}").as_bytes());
@@ -69,6 +76,7 @@ proptest! {
             prop_assert_eq!(side, Side::Gateway);
         } else {
             prop_assert_eq!(side == Side::AlarmLane, alarm, "{}", topic);
+            prop_assert_eq!(side == Side::StatusLane, status, "{}", topic);
         }
     }
 }
