@@ -1,8 +1,8 @@
-//! What reaches the engine, what it answers, and the two queues between.
+//! What reaches the engine, what it answers, and the three queues between.
 //!
-//! `urgent` carries the urgent sources, people's asks and the senders' reports; `bulk` carries the
-//! other sources. Both are bounded: a source that finds its queue full is told so, and whoever
-//! sent the message keeps it; an ask that finds it full is refused; a sender's report waits.
+//! `urgent` carries the urgent sources and people's asks; `reports` carries what senders report;
+//! `bulk` carries the other sources. All are bounded: a source that finds its queue full is told so, and
+//! whoever sent the message keeps it; an ask that finds it full is refused; a sender's report waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_machine::clock::Stamp;
-use standpipe_machine::limits::{BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
+use standpipe_machine::limits::{BULK_QUEUE, REPORT_QUEUE, STAGED_BYTES, URGENT_QUEUE};
 use standpipe_rules::incidents::{
     Action, Actor, Announcement, BadAnnouncement, IncidentId, ReceiverNews, Refused,
 };
@@ -28,7 +28,7 @@ use crate::source::{Queue, Receipt, SourceIx, Sources};
 /// With so many messages in the urgent queue, alarms of a bulk source wait with the readings: the
 /// other half of the queue is the urgent sources', and must stay so.
 const ODD_ALARMS: usize = URGENT_QUEUE / 4;
-/// How long a report naps before it tries a full queue again.
+/// How long what must arrive naps before it tries a full queue again.
 const NAP: Duration = Duration::from_millis(10);
 
 /// How a message came, and when by the clock of whoever took it.
@@ -173,6 +173,11 @@ pub enum Inbox {
         /// When it was said.
         at: Stamp,
     },
+    /// Somebody took the incident in hand before this page was first sent: it is to say what is true now.
+    Reword {
+        /// Which.
+        page_id: Ulid,
+    },
     /// A station's topic shows an incident.
     BoardSent {
         /// Whose topic.
@@ -303,29 +308,35 @@ pub enum Unavailable {
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
     urgent: Sender<Inbox>,
+    reports: Sender<Inbox>,
     bulk: Sender<Inbox>,
     staged: Staged,
     sources: Sources,
 }
 
-/// The engine's ends of both queues.
+/// The engine's ends of the queues.
 #[derive(Debug)]
 pub struct Queues {
-    /// Urgent sources, asks, reports.
+    /// Urgent sources, asks.
     pub urgent: Receiver<Inbox>,
+    /// What senders report.
+    pub reports: Receiver<Inbox>,
     /// The other sources.
     pub bulk: Receiver<Inbox>,
     pub(super) staged: Staged,
 }
 
-/// The two queues to the engine. It ends when every handle is gone.
+/// The queues to the engine. It ends when every handle is gone.
 #[must_use]
 pub fn queues(sources: &Sources) -> (EngineHandle, Queues) {
     let (urgent, urgent_in) = bounded(URGENT_QUEUE);
+    let (reports, reports_in) = bounded(REPORT_QUEUE);
     let (bulk, bulk_in) = bounded(BULK_QUEUE);
     let staged = Staged(sources.all().iter().map(|_| AtomicUsize::new(0)).collect());
-    let queues = Queues { urgent: urgent_in, bulk: bulk_in, staged: staged.clone() };
-    (EngineHandle { urgent, bulk, staged, sources: sources.clone() }, queues)
+    let staged_too = staged.clone();
+    let queues =
+        Queues { urgent: urgent_in, reports: reports_in, bulk: bulk_in, staged: staged_too };
+    (EngineHandle { urgent, reports, bulk, staged, sources: sources.clone() }, queues)
 }
 
 impl EngineHandle {
@@ -364,15 +375,16 @@ impl EngineHandle {
     /// # Errors
     /// [`Unavailable::Stopped`].
     pub async fn send(&self, inbox: Inbox) -> Result<(), Unavailable> {
-        let mut inbox = inbox;
-        loop {
-            match self.urgent.try_send(inbox) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Disconnected(_)) => return Err(Unavailable::Stopped),
-                Err(TrySendError::Full(back)) => inbox = back,
-            }
-            tokio::time::sleep(NAP).await;
-        }
+        send(&self.urgent, inbox).await
+    }
+
+    /// What became of something owed, as its sender reports it: on a queue of its own, so that a storm
+    /// of reports takes no alarm's place, nor alarms a report's.
+    ///
+    /// # Errors
+    /// [`Unavailable::Stopped`].
+    pub async fn report(&self, inbox: Inbox) -> Result<(), Unavailable> {
+        send(&self.reports, inbox).await
     }
 
     /// An action on an incident; answered when it is on disk.
@@ -451,6 +463,17 @@ impl EngineHandle {
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {
         (self.urgent.len(), self.bulk.len())
+    }
+}
+
+async fn send(queue: &Sender<Inbox>, mut inbox: Inbox) -> Result<(), Unavailable> {
+    loop {
+        match queue.try_send(inbox) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Disconnected(_)) => return Err(Unavailable::Stopped),
+            Err(TrySendError::Full(back)) => inbox = back,
+        }
+        tokio::time::sleep(NAP).await;
     }
 }
 

@@ -26,6 +26,9 @@ use crate::source::Outlet;
 const LINGER: [Duration; 3] = [Duration::from_millis(3); 3];
 /// Telemetry that is committed together with an alarm at most.
 const WITH_ALARM: usize = 256;
+/// Reports that are committed together with whatever else is: an alarm waits for no more of them, and
+/// they wait for no alarms.
+const REPORTS_AT_ONCE: usize = 512;
 /// While it waits to try again, the engine looks this often whether it is to end.
 const LONGEST_NAP: Duration = Duration::from_millis(50);
 /// A failing store is logged this often.
@@ -190,15 +193,17 @@ impl<F: Fn() -> bool> Shell<F> {
         let wait = span(now, self.engine.next_wake(now));
         let (woken, inbox) = select! {
             recv(self.queues.urgent) -> it => (Woken::Urgent, it.ok()),
+            recv(self.queues.reports) -> it => (Woken::Urgent, it.ok()),
             recv(self.queues.bulk) -> it => (Woken::Bulk, it.ok()),
             default(wait) => return (Woken::Time, None),
         };
         if inbox.is_some() { (woken, inbox) } else { self.last() }
     }
 
-    /// One queue has no sender any more, so neither has the other: what is left in it is taken.
+    /// One queue has no sender any more, so neither have the others: what is left in them is taken.
     fn last(&self) -> (Woken, Option<Inbox>) {
-        match self.queues.urgent.try_recv().or_else(|_| self.queues.bulk.try_recv()) {
+        let Queues { urgent, reports, bulk, .. } = &self.queues;
+        match urgent.try_recv().or_else(|_| reports.try_recv()).or_else(|_| bulk.try_recv()) {
             Ok(inbox) => (Woken::Bulk, Some(inbox)),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => (Woken::Alone, None),
         }
@@ -225,15 +230,17 @@ impl<F: Fn() -> bool> Shell<F> {
         false
     }
 
-    /// Takes what waits: everything urgent, and telemetry up to `bulk` until something urgent
+    /// Takes what waits: everything urgent, some reports, and telemetry up to `bulk` until something urgent
     /// comes.
     fn gather(&mut self, bulk: usize) {
         self.gather_some(bulk);
         if self.engine.keeps_all() {
             // Whoever wants that wants it of everything sent before.
-            let Queues { urgent, bulk, .. } = &self.queues;
+            let Queues { urgent, reports, bulk, .. } = &self.queues;
             let urgent = urgent.try_iter().take(urgent.len());
-            let left: Vec<_> = urgent.chain(bulk.try_iter().take(bulk.len())).collect();
+            let reports = reports.try_iter().take(reports.len());
+            let bulk = bulk.try_iter().take(bulk.len());
+            let left: Vec<_> = urgent.chain(reports).chain(bulk).collect();
             left.into_iter().for_each(|inbox| self.take(inbox));
         }
     }
@@ -242,6 +249,10 @@ impl<F: Fn() -> bool> Shell<F> {
         while self.engine.taken() < BATCH
             && let Ok(inbox) = self.queues.urgent.try_recv()
         {
+            self.take(inbox);
+        }
+        for _ in 0..REPORTS_AT_ONCE {
+            let Ok(inbox) = self.queues.reports.try_recv() else { break };
             self.take(inbox);
         }
         let most = self.engine.taken().saturating_add(bulk).min(BATCH);

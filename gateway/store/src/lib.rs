@@ -5,6 +5,7 @@
 //! | [`migrate`] | brings any database to its newest layout |
 //! | `migrations.rs` | the layouts of the store |
 //! | [`block`] | readings ↔ one row of `log` |
+//! | [`boards`] | what stations' topics should show, and their queue |
 //! | [`bulletins`] | what stations' topics show of announced work: written, read |
 //! | [`copy`] | a database as it is at one moment, for backups |
 //! | [`digests`] | the daily digests of notices and their queue: written, read |
@@ -26,6 +27,7 @@
 
 pub mod accounts;
 pub mod block;
+pub mod boards;
 pub mod bulletins;
 mod commit;
 pub mod copy;

@@ -13,8 +13,9 @@ use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry, Station};
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 
+use super::boards::Numbers;
 use super::commit::Newest;
-use super::reader::{newest, ulid};
+use super::reader::{newest, ulid, urgency};
 use super::rows::json_column;
 use super::{Store, StoreError, block, rows};
 
@@ -201,7 +202,9 @@ impl Store {
         let block = newest(&self.conn, "log")?;
         let sql = "SELECT COALESCE(MIN(block) - 1, ?1) FROM log";
         let cut = self.conn.query_row(sql, [block], |row| row.get(0))?;
-        Ok(Newest { block, event: newest(&self.conn, "event")?, series, cut })
+        let sql = "SELECT COALESCE(MAX(number), 0) FROM board";
+        let boards = Numbers { last: self.conn.query_row(sql, (), |row| row.get(0))? };
+        Ok(Newest { block, event: newest(&self.conn, "event")?, series, cut, boards })
     }
 
     fn saved(&self) -> Result<Saved, StoreError> {
@@ -220,9 +223,11 @@ impl Store {
             saved.closed.push(ulid(row, 0)?);
             Ok(())
         })?;
-        let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at, number
+        let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at, number,
+                       urgency
                    FROM page
-                   WHERE delivered_at IS NULL AND gave_up_at IS NULL ORDER BY at, number";
+                   WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
+                   ORDER BY number";
         self.each(sql, |row| {
             saved.owed.push(page(row)?);
             Ok(())
@@ -334,5 +339,6 @@ fn page(row: &Row<'_>) -> Result<Page, StoreError> {
         },
         at,
         number: row.get::<_, i64>(8)?.cast_unsigned(),
+        urgency: urgency(row, 9)?,
     })
 }

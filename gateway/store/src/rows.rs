@@ -5,14 +5,14 @@ use serde::Serialize;
 use serde_json::json;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::{LedgerRow, Page, Presence, Receiver, TrailEntry};
-use standpipe_rules::incidents::{Incident, IncidentId, State};
+use standpipe_rules::incidents::{Incident, State};
 use standpipe_rules::registry::{Device, DeviceIx, Station};
 use standpipe_rules::status::DeviceStatus;
 use standpipe_rules::world::{Summary, World};
-use standpipe_shared::Measurements;
+use standpipe_shared::{Measurements, Severity};
 use ulid::Ulid;
 
-use super::StoreError;
+use super::{StoreError, boards};
 
 /// The newest rejected messages that are kept.
 pub const QUARANTINE_ROWS: i64 = 1_000;
@@ -174,12 +174,13 @@ pub fn cut(conn: &Connection, upto: i64) -> Result<(), StoreError> {
 /// `incident`; gives back its `wire` form.
 pub fn incident(conn: &Connection, world: &World, it: &Incident) -> Result<String, StoreError> {
     let sql = "INSERT INTO incident (id, open, class, severity, state, station, opened_at,
-                   updated_at, closed_at, rev, wire, inner, number)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                   updated_at, closed_at, rev, wire, inner, number, place)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
                ON CONFLICT (id) DO UPDATE SET open = excluded.open, severity = excluded.severity,
                    state = excluded.state, station = excluded.station,
                    updated_at = excluded.updated_at, closed_at = excluded.closed_at,
-                   rev = excluded.rev, wire = excluded.wire, inner = excluded.inner";
+                   rev = excluded.rev, wire = excluded.wire, inner = excluded.inner,
+                   place = excluded.place";
     let wire = json_of("incident", &it.wire(world.registry()))?;
     let inner = json_of("incident", it)?;
     conn.prepare_cached(sql)?.execute(rusqlite::params![
@@ -196,32 +197,22 @@ pub fn incident(conn: &Connection, world: &World, it: &Incident) -> Result<Strin
         wire,
         inner,
         it.number.cast_signed(),
+        place(it),
     ])?;
-    for station in &it.boards {
-        board(conn, station, it)?;
-    }
     Ok(wire)
 }
 
-fn board(conn: &Connection, station: &str, it: &Incident) -> Result<(), StoreError> {
-    let sql = "INSERT INTO board (station, incident, rev) VALUES (?1, ?2, ?3)
-               ON CONFLICT (station, incident) DO UPDATE SET rev = excluded.rev";
-    put(conn, sql, (station, it.id.to_string(), it.rev))
-}
-
-/// `board`: what a station's topic shows now. A closed incident that is shown is done with.
-pub fn board_sent(
-    conn: &Connection,
-    station: &str,
-    incident: IncidentId,
-    rev: u32,
-) -> Result<(), StoreError> {
-    let id = incident.to_string();
-    let sql = "UPDATE board SET sent_rev = MAX(sent_rev, ?3) WHERE station = ?1 AND incident = ?2";
-    put(conn, sql, (station, &id, rev))?;
-    let sql = "DELETE FROM board WHERE station = ?1 AND incident = ?2 AND sent_rev >= rev
-               AND NOT EXISTS (SELECT 1 FROM incident WHERE id = ?2 AND open = 1)";
-    put(conn, sql, (station, &id))
+/// The place of an incident on the console's board: worst first, and of that what nobody has taken.
+/// `None`: it is closed, or another one stands for it.
+fn place(it: &Incident) -> Option<u8> {
+    let severity = match it.severity {
+        Severity::Fire => 0,
+        Severity::Critical => 2,
+        Severity::Warning => 4,
+        Severity::Notice => 6,
+    };
+    let shown = it.state != State::Closed && it.parent.is_none();
+    shown.then_some(severity + u8::from(it.state != State::Open))
 }
 
 /// `trail`.
@@ -233,22 +224,49 @@ pub fn trail(conn: &Connection, it: &TrailEntry) -> Result<(), StoreError> {
     put(conn, sql, (id, it.at, hop, &it.by, &it.detail, &it.actor, code, parts))
 }
 
-/// `page`, and the board that shows it.
-pub fn page(conn: &Connection, it: &Page) -> Result<(), StoreError> {
+/// `page`, and what it says to a webhook. The row of its incident comes first. Gives back whether it is
+/// new.
+pub fn page(conn: &Connection, it: &Page) -> Result<bool, StoreError> {
     let sql = "INSERT OR IGNORE INTO page (page_id, incident, episode, step, repeat, kind,
-                   receiver, at, number)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    let (kind, receiver) = receiver(&it.receiver);
+                   receiver, at, number, urgency)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let (kind, to) = receiver(&it.receiver);
     let (page_id, incident) = (it.page_id.to_string(), it.incident.to_string());
-    let (episode, number) = (it.episode, it.number.cast_signed());
-    let row = (&page_id, &incident, episode, it.step, it.repeat, kind, receiver, it.at, number);
-    let new = conn.prepare_cached(sql)?.execute(row)? > 0;
-    if new && kind == "station" {
-        let sql = "INSERT INTO board (station, incident, rev, page_id) VALUES (?1, ?2, 1, ?3)
-                   ON CONFLICT (station, incident) DO UPDATE SET page_id = excluded.page_id";
-        put(conn, sql, (receiver, &incident, &page_id))?;
+    let (number, urgency) = (it.number.cast_signed(), it.urgency.place());
+    let new = conn.prepare_cached(sql)?.execute(rusqlite::params![
+        page_id, incident, it.episode, it.step, it.repeat, kind, to, it.at, number, urgency
+    ])? > 0;
+    match it.receiver {
+        Receiver::Webhook(_) if new => {
+            let sql = "INSERT OR REPLACE INTO message (n, wire)
+                       SELECT ?1, wire FROM incident WHERE id = ?2";
+            put(conn, sql, (number, &incident))?;
+        }
+        Receiver::Station(_) | Receiver::Webhook(_) => {}
     }
-    Ok(())
+    Ok(new)
+}
+
+/// `message`: its page has left the queue.
+fn said(conn: &Connection, number: i64) -> Result<(), StoreError> {
+    put(conn, "DELETE FROM message WHERE n = ?1", [number])
+}
+
+/// `message`: no receiver has seen the page, and it says what is true now; once, and for good.
+pub fn reword(conn: &Connection, page_id: Ulid) -> Result<(), StoreError> {
+    let sql = "INSERT INTO message (n, fixed, wire)
+               SELECT p.number, 1, i.wire FROM page p JOIN incident i ON i.id = p.incident
+               WHERE p.page_id = ?1 AND p.delivered_at IS NULL AND p.gave_up_at IS NULL
+                   AND p.superseded_at IS NULL
+               ON CONFLICT (n) DO UPDATE SET fixed = 1, wire = excluded.wire WHERE fixed = 0";
+    put(conn, sql, [page_id.to_string()])
+}
+
+/// `page`: a newer one supersedes it. Its message may have arrived all the same.
+pub fn superseded(conn: &Connection, it: &Page, at: Ms) -> Result<(), StoreError> {
+    let sql = "UPDATE page SET superseded_at = ?2 WHERE page_id = ?1 AND delivered_at IS NULL";
+    put(conn, sql, (it.page_id.to_string(), at))?;
+    said(conn, it.number.cast_signed())
 }
 
 /// A page's receiver as it stands in the table.
@@ -261,14 +279,29 @@ pub fn receiver(it: &Receiver) -> (&'static str, &str) {
 
 /// `page`: its receiver has it.
 pub fn delivered(conn: &Connection, page_id: Ulid, at: Ms) -> Result<(), StoreError> {
-    let sql = "UPDATE page SET delivered_at = ?2 WHERE page_id = ?1 AND delivered_at IS NULL";
-    put(conn, sql, (page_id.to_string(), at))
+    let sql = "UPDATE page SET delivered_at = ?2 WHERE page_id = ?1 AND delivered_at IS NULL
+               RETURNING number, kind, receiver, incident";
+    settled(conn, sql, page_id, at)
 }
 
 /// `page`: it was tried for too long.
 pub fn gave_up(conn: &Connection, page_id: Ulid, at: Ms) -> Result<(), StoreError> {
-    let sql = "UPDATE page SET gave_up_at = ?2 WHERE page_id = ?1 AND delivered_at IS NULL";
-    put(conn, sql, (page_id.to_string(), at))
+    let sql = "UPDATE page SET gave_up_at = ?2 WHERE page_id = ?1 AND delivered_at IS NULL
+               RETURNING number, kind, receiver, incident";
+    settled(conn, sql, page_id, at)
+}
+
+/// A page is owed no more: neither is what it says, nor, perhaps, the board that shows it.
+fn settled(conn: &Connection, sql: &str, page_id: Ulid, at: Ms) -> Result<(), StoreError> {
+    let mut update = conn.prepare_cached(sql)?;
+    let row = update
+        .query_row((page_id.to_string(), at), |row| {
+            let (kind, to, incident) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok::<(i64, Box<str>, Box<str>, Box<str>), _>((row.get(0)?, kind, to, incident))
+        })
+        .optional()?;
+    let Some((number, kind, to, incident)) = row else { return Ok(()) };
+    if &*kind == "station" { boards::settled(conn, &to, &incident) } else { said(conn, number) }
 }
 
 /// `page`: what it is about, so that whoever may see that hears of it.
@@ -302,13 +335,11 @@ pub fn ledger_cut(conn: &Connection, now: Ms, most: usize) -> Result<(), StoreEr
 
 /// `page`, `digest`: the clock was set by so much, and what is owed is owed for no longer by it.
 pub fn owed_since(conn: &Connection, by: Ms) -> Result<(), StoreError> {
-    for table in ["page", "digest"] {
-        let sql = format!(
-            "UPDATE {table} SET at = at + ?1 WHERE delivered_at IS NULL AND gave_up_at IS NULL"
-        );
-        put(conn, &sql, [by])?;
-    }
-    Ok(())
+    let sql = "UPDATE page SET at = at + ?1 WHERE delivered_at IS NULL AND gave_up_at IS NULL
+                   AND superseded_at IS NULL";
+    put(conn, sql, [by])?;
+    let sql = "UPDATE digest SET at = at + ?1 WHERE delivered_at IS NULL AND gave_up_at IS NULL";
+    put(conn, sql, [by])
 }
 
 /// `quarantine`.
