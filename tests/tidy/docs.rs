@@ -11,8 +11,7 @@ const DOCS_SAY_MORE: &[&str] = &[
     "gateway/notify/",
     "gateway/receivers/",
     "gateway/series/",
-    "gateway/store/src/accounts/",
-    "gateway/store/src/views/",
+    "gateway/store/",
     "gateway/transport/",
     "gateway/trust/",
     "gateway/web/",
@@ -25,8 +24,7 @@ const FIELDS_SPEAK: &[&str] =
 /// Where closure arguments and all other names say what they stand for.
 const NO_IT: &[&str] = &[
     "gateway/series/",
-    "gateway/store/src/accounts/",
-    "gateway/store/src/views/",
+    "gateway/store/",
     "gateway/web/src/console/",
     "gateway/web/src/report/",
     "gateway/words/",

@@ -124,7 +124,7 @@ impl Store {
         }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut batch =
-            Batch { conn: &tx, now, world, newest: self.newest, pages: 4, requeued: false };
+            BatchWriter { conn: &tx, now, world, newest: self.newest, pages: 4, requeued: false };
         batch.clock(changes, extras)?;
         batch.log(changes.readings.len(), &self.body)?;
         let saved = saves(changes, extras);
@@ -198,7 +198,7 @@ fn saves(changes: &Changes, extras: &Extras) -> Vec<DeviceIx> {
     all
 }
 
-struct Batch<'a> {
+struct BatchWriter<'a> {
     conn: &'a Connection,
     now: Ms,
     world: &'a World,
@@ -209,7 +209,7 @@ struct Batch<'a> {
     requeued: bool,
 }
 
-impl Batch<'_> {
+impl BatchWriter<'_> {
     fn log(&mut self, readings: usize, body: &[u8]) -> Result<(), StoreError> {
         if readings > 0 {
             self.newest.block += 1;

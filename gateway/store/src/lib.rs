@@ -104,7 +104,7 @@ pub struct Store {
     conn: Connection,
     path: PathBuf,
     newest: commit::Newest,
-    kept: load::Kept,
+    kept: load::KeptBlocks,
     /// By device: the conditions of its last event.
     conditions: Vec<u32>,
     /// A block on its way to the log.
@@ -144,7 +144,7 @@ impl Store {
             conn,
             path: path.to_owned(),
             newest: commit::Newest::default(),
-            kept: load::Kept::default(),
+            kept: load::KeptBlocks::default(),
             conditions: Vec::new(),
             body: Vec::new(),
             unmoved_pages: 0,

@@ -41,13 +41,13 @@ pub struct Loaded {
 
 /// The log's blocks that are still there, as far as redelivered messages need them.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct KeptBlocks {
     blocks: VecDeque<(i64, usize)>,
     readings: usize,
     spare: i64,
 }
 
-impl Kept {
+impl KeptBlocks {
     /// Counts a block that was just appended.
     pub fn push(&mut self, block: i64, readings: usize) {
         self.blocks.push_back((block, readings));
@@ -276,7 +276,7 @@ impl Store {
 
     /// Replays what a memory has not seen; shows the rest to the deduplication.
     fn replay(&mut self, loaded: &mut Loaded, upto: &[i64]) -> Result<(), StoreError> {
-        let mut kept = Kept::default();
+        let mut kept = KeptBlocks::default();
         self.each("SELECT body, block, readings FROM log ORDER BY block", |row| {
             let (block, readings): (i64, usize) = (row.get(1)?, row.get(2)?);
             kept.push(block, readings);
