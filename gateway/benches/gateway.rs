@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use standpipe_engine::{Delivery, Engine, Inbox, Receipt, SourceIx, Sources};
-use standpipe_rules::changes::Logged;
-use standpipe_rules::incidents::{Plan, Secret};
+use standpipe_rules::changes::{Logged, Urgency};
+use standpipe_rules::incidents::{Plan, Role, Route, Secret};
 use standpipe_rules::registry::{Device, DeviceIx, Level, Registry, Station};
 use standpipe_rules::wire::parse;
 use standpipe_rules::world::World;
@@ -21,12 +21,15 @@ use standpipe_series::batch::Tags;
 use standpipe_series::influx::heads::Heads;
 use standpipe_series::influx::line;
 use standpipe_shared::{Kind, ROOT};
+use standpipe_store::boards::URGENCIES;
 use standpipe_store::views::history::DeviceTags;
-use standpipe_store::{Store, block};
+use standpipe_store::{Reader, Store, block};
 
 const RUNS: usize = 5;
 const DEVICES: usize = 1_000;
 const MESSAGES: usize = 100_000;
+/// Alarms of one measurement among those that are open.
+const ALARMS: usize = 500;
 const T0: Ms = 1_764_000_000_000;
 
 fn main() {
@@ -41,6 +44,9 @@ fn main() {
     lines();
     for batch in [1, 20, 100, 1_000, 2_000] {
         commits(batch);
+    }
+    for open in [10, 1_000, 20_000] {
+        storms(open);
     }
     loading();
 }
@@ -291,6 +297,109 @@ fn commits(batch: usize) {
                 if engine.log_has_grown() {
                     engine.checkpoint().unwrap();
                 }
+            }
+        },
+    );
+}
+
+/// A detector that stands alone.
+fn detector(n: usize) -> Device {
+    let (id, kind) = (format!("SD-{n:05}").into(), Kind::Smoke);
+    let (building, profile) = ("".into(), "smoke_home".into());
+    Device { id, kind, building, profile, lat: Some(29.4 + n as f64 * 1e-6), ..device(n) }
+}
+
+/// An engine, and what reads for its senders.
+struct Storm {
+    _folder: tempfile::TempDir,
+    engine: Engine,
+    reader: Reader,
+    now: Ms,
+    next: usize,
+}
+
+impl Storm {
+    fn new(open: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("standpipe.db");
+        let mut store = Store::open(&path).unwrap();
+        let devices: Vec<_> = (0..open + ALARMS).map(detector).collect();
+        store.import(&stations(), &devices).unwrap();
+        let (name, station, role) = ("duty".into(), None, Role::Officer);
+        let route = Route { name, station, role, severities: Vec::new(), steps: Vec::new() };
+        let plan = Plan { webhooks: vec![route], ..Plan::default() };
+        let loaded = store.load(plan, [], Secret::new([1; 32])).unwrap();
+        let mut engine = Engine::new(store, loaded, &Sources::urgent_and_bulk(), T0);
+        for source in [0, 1].map(SourceIx::nth) {
+            engine.take(Inbox::Source { source, up: true, at: T0.into() }, T0);
+        }
+        let reader = Reader::open(&path).unwrap();
+        let mut storm = Self { _folder: folder, engine, reader, now: T0, next: 0 };
+        while storm.next < open {
+            (0..100.min(open - storm.next)).for_each(|_| storm.alarm());
+            storm.keep();
+            while storm.send() > 0 {}
+        }
+        storm
+    }
+
+    fn alarm(&mut self) {
+        let topic = format!("{ROOT}/banan/SD-{:05}/alarm", self.next);
+        let json = br#"{"condition":"smoke","active":true,"boot":1,"seq":1}"#;
+        let parsed = parse(ROOT, topic.as_bytes(), json);
+        self.next += 1;
+        let (source, receipt) = (SourceIx::nth(0), Some(Receipt::new(1)));
+        let (arrived, topic) = (self.now.into(), "".into());
+        let it = Delivery { source, receipt, arrived, topic, parsed };
+        self.engine.take(Inbox::Delivery(Box::new(it)), self.now);
+    }
+
+    fn keep(&mut self) {
+        self.engine.tick(self.now);
+        black_box(self.engine.commit(self.now).unwrap());
+        if self.engine.log_has_grown() {
+            self.engine.checkpoint().unwrap();
+        }
+    }
+
+    /// Sends the heads of the queues; how much that was.
+    fn send(&mut self) -> usize {
+        let at = self.now.into();
+        let boards = (0..URGENCIES).map(|urgency| self.reader.owed_boards((urgency, 0), 64));
+        let boards: Vec<_> = boards.flat_map(Result::unwrap).collect();
+        let pages =
+            Urgency::ALL.map(|urgency| self.reader.owed_to_webhook("duty", (urgency, 0), 64));
+        let pages: Vec<_> = pages.into_iter().flat_map(Result::unwrap).collect();
+        let sent = boards.len() + pages.len();
+        for page in pages {
+            let page_id = page.page_id;
+            black_box(self.reader.message(page_id).unwrap());
+            self.engine.take(Inbox::Delivered { page_id, at }, self.now);
+        }
+        for board in boards {
+            for page_id in board.pages {
+                self.engine.take(Inbox::Delivered { page_id, at }, self.now);
+            }
+            let (station, incident, rev) = (board.station, board.incident, board.rev);
+            self.engine.take(Inbox::BoardSent { station, incident, rev }, self.now);
+        }
+        self.keep();
+        sent
+    }
+}
+
+/// One alarm after the other, each until all its receivers have it, while so many others are open.
+fn storms(open: usize) {
+    let what = format!("alarm to last receipt, {open} open");
+    measure(
+        &what,
+        ALARMS,
+        || Storm::new(open),
+        |storm| {
+            for _ in 0..ALARMS {
+                storm.alarm();
+                storm.keep();
+                while storm.send() > 0 {}
             }
         },
     );

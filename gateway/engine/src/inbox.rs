@@ -1,9 +1,10 @@
 //! What reaches the engine, what it answers, and the three queues between.
 //!
-//! `urgent` carries the urgent sources, people's asks and the senders' reports; `statuses` carries
-//! Last Wills and devices that are back, whatever source of these they come by; `bulk` carries the
-//! other sources. Each is bounded: a source that finds its queue full is told so, and whoever
-//! sent the message keeps it; an ask that finds it full is refused; a sender's report waits.
+//! `urgent` carries the urgent sources and people's asks; `statuses` carries Last Wills and devices
+//! that are back, whatever source of these they come by; `reports` carries what senders report;
+//! `bulk` carries the other sources. Each is bounded: a source that finds its queue full is told so,
+//! and whoever sent the message keeps it; an ask that finds it full is refused; a sender's report
+//! waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +12,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_machine::clock::Stamp;
-use standpipe_machine::limits::{BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE};
+use standpipe_machine::limits::{
+    BULK_QUEUE, REPORT_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+};
 use standpipe_rules::incidents::{
     Action, Actor, Announcement, BadAnnouncement, IncidentId, ReceiverNews, Refused,
 };
@@ -29,7 +32,7 @@ use crate::source::{Queue, Receipt, SourceIx, Sources};
 /// With so many messages in the urgent queue, alarms of a bulk source wait with the readings: the
 /// other half of the queue is the urgent sources', and must stay so.
 const ODD_ALARMS: usize = URGENT_QUEUE / 4;
-/// How long a report naps before it tries a full queue again.
+/// How long what must arrive naps before it tries a full queue again.
 const NAP: Duration = Duration::from_millis(10);
 
 /// How a message came, and when by the clock of whoever took it.
@@ -181,6 +184,11 @@ pub enum Inbox {
         /// When it was said.
         at: Stamp,
     },
+    /// Somebody took the incident in hand before this page was first sent: it is to say what is true now.
+    Reword {
+        /// Which.
+        page_id: Ulid,
+    },
     /// A station's topic shows an incident.
     BoardSent {
         /// Whose topic.
@@ -312,6 +320,7 @@ pub enum Unavailable {
 pub struct EngineHandle {
     urgent: Sender<Inbox>,
     statuses: Sender<Inbox>,
+    reports: Sender<Inbox>,
     bulk: Sender<Inbox>,
     staged: Staged,
     sources: Sources,
@@ -320,10 +329,12 @@ pub struct EngineHandle {
 /// The engine's ends of the queues.
 #[derive(Debug)]
 pub struct Queues {
-    /// Urgent sources, asks, reports.
+    /// Urgent sources, asks.
     pub urgent: Receiver<Inbox>,
     /// Last Wills, and devices that are back.
     pub statuses: Receiver<Inbox>,
+    /// What senders report.
+    pub reports: Receiver<Inbox>,
     /// The other sources.
     pub bulk: Receiver<Inbox>,
     pub(super) staged: Staged,
@@ -332,7 +343,7 @@ pub struct Queues {
 /// How many messages wait in each queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// Urgent sources, asks, reports.
+    /// Urgent sources, asks.
     pub urgent: usize,
     /// Last Wills, and devices that are back.
     pub statuses: usize,
@@ -345,11 +356,17 @@ pub struct Waiting {
 pub fn queues(sources: &Sources) -> (EngineHandle, Queues) {
     let (urgent, urgent_in) = bounded(URGENT_QUEUE);
     let (statuses, statuses_in) = bounded(STATUS_QUEUE);
+    let (reports, reports_in) = bounded(REPORT_QUEUE);
     let (bulk, bulk_in) = bounded(BULK_QUEUE);
     let staged = Staged(sources.all().iter().map(|_| AtomicUsize::new(0)).collect());
-    let queues =
-        Queues { urgent: urgent_in, statuses: statuses_in, bulk: bulk_in, staged: staged.clone() };
-    (EngineHandle { urgent, statuses, bulk, staged, sources: sources.clone() }, queues)
+    let queues = Queues {
+        urgent: urgent_in,
+        statuses: statuses_in,
+        reports: reports_in,
+        bulk: bulk_in,
+        staged: staged.clone(),
+    };
+    (EngineHandle { urgent, statuses, reports, bulk, staged, sources: sources.clone() }, queues)
 }
 
 impl EngineHandle {
@@ -396,15 +413,16 @@ impl EngineHandle {
     /// # Errors
     /// [`Unavailable::Stopped`].
     pub async fn send(&self, inbox: Inbox) -> Result<(), Unavailable> {
-        let mut inbox = inbox;
-        loop {
-            match self.urgent.try_send(inbox) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Disconnected(_)) => return Err(Unavailable::Stopped),
-                Err(TrySendError::Full(back)) => inbox = back,
-            }
-            tokio::time::sleep(NAP).await;
-        }
+        send(&self.urgent, inbox).await
+    }
+
+    /// What became of something owed, as its sender reports it: on a queue of its own, so that a storm
+    /// of reports takes no alarm's place, nor alarms a report's.
+    ///
+    /// # Errors
+    /// [`Unavailable::Stopped`].
+    pub async fn report(&self, inbox: Inbox) -> Result<(), Unavailable> {
+        send(&self.reports, inbox).await
     }
 
     /// An action on an incident; answered when it is on disk.
@@ -485,6 +503,17 @@ impl EngineHandle {
         let [urgent, statuses, bulk] =
             [&self.urgent, &self.statuses, &self.bulk].map(|queue| queue.len());
         Waiting { urgent, statuses, bulk }
+    }
+}
+
+async fn send(queue: &Sender<Inbox>, mut inbox: Inbox) -> Result<(), Unavailable> {
+    loop {
+        match queue.try_send(inbox) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Disconnected(_)) => return Err(Unavailable::Stopped),
+            Err(TrySendError::Full(back)) => inbox = back,
+        }
+        tokio::time::sleep(NAP).await;
     }
 }
 

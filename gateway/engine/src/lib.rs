@@ -239,6 +239,7 @@ impl Engine {
                 let at = self.read(at);
                 self.world.receiver(&name, &news, at, &mut self.changes);
             }
+            Inbox::Reword { page_id } => self.extras.reworded.push(page_id),
             Inbox::BoardSent { station, incident, rev } => {
                 self.extras.boards.push((station, incident, rev));
             }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, select};
 use metrics::{counter, gauge};
 use standpipe_machine::clock::{Clock, kernel};
 use standpipe_rules::Ms;
@@ -32,6 +32,9 @@ const WITH_ALARM: usize = 256;
 /// Statuses that are committed together at most. With every one a new incident such a commit takes
 /// some 10 ms.
 const STATUSES: usize = 64;
+/// Reports that are committed together with whatever else is: an alarm waits for no more of them, and
+/// they wait for no alarms.
+const REPORTS_AT_ONCE: usize = 512;
 /// While it waits to try again, the engine looks this often whether it is to end.
 const LONGEST_NAP: Duration = Duration::from_millis(50);
 /// A failing store is logged this often.
@@ -241,18 +244,20 @@ impl<F: Fn() -> bool> Shell<F> {
         let (woken, inbox) = select! {
             recv(self.queues.urgent) -> it => (Woken::Urgent, it.ok()),
             recv(self.queues.statuses) -> it => (Woken::Statuses, it.ok()),
+            recv(self.queues.reports) -> it => (Woken::Urgent, it.ok()),
             recv(self.queues.bulk) -> it => (Woken::Bulk, it.ok()),
             default(wait) => return (Woken::Time, None),
         };
         if inbox.is_some() { (woken, inbox) } else { self.last() }
     }
 
-    /// One queue has no sender any more, so neither have the others: what is left is taken.
+    /// One queue has no sender any more, so neither have the others: what is left in them is taken.
     fn last(&self) -> (Woken, Option<Inbox>) {
-        let Queues { urgent, statuses, bulk, .. } = &self.queues;
-        match urgent.try_recv().or_else(|_| statuses.try_recv()).or_else(|_| bulk.try_recv()) {
-            Ok(inbox) => (Woken::Bulk, Some(inbox)),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => (Woken::Alone, None),
+        let Queues { urgent, statuses, reports, bulk, .. } = &self.queues;
+        let first = |queue: &Receiver<Inbox>| queue.try_recv().ok();
+        match [urgent, reports, statuses, bulk].into_iter().find_map(first) {
+            Some(inbox) => (Woken::Bulk, Some(inbox)),
+            None => (Woken::Alone, None),
         }
     }
 
@@ -277,8 +282,8 @@ impl<F: Fn() -> bool> Shell<F> {
         false
     }
 
-    /// Takes what waits: everything urgent, then some statuses, and telemetry up to `bulk`, until
-    /// something urgent comes.
+    /// Takes what waits: everything urgent, some reports, then some statuses, and telemetry up to
+    /// `bulk`, until something urgent comes.
     fn gather(&mut self, bulk: usize) {
         self.gather_some(bulk);
         if self.engine.keeps_all() {
@@ -286,10 +291,10 @@ impl<F: Fn() -> bool> Shell<F> {
             while let Some(status) = self.statuses.take() {
                 self.take_delivery(status);
             }
-            let Queues { urgent, statuses, bulk, .. } = &self.queues;
-            let [urgent, statuses, bulk] =
-                [urgent, statuses, bulk].map(|queue| queue.try_iter().take(queue.len()));
-            let left: Vec<_> = urgent.chain(statuses).chain(bulk).collect();
+            let Queues { urgent, statuses, reports, bulk, .. } = &self.queues;
+            let queues = [urgent, reports, statuses, bulk].into_iter();
+            let left: Vec<_> =
+                queues.flat_map(|queue| queue.try_iter().take(queue.len())).collect();
             left.into_iter().for_each(|inbox| self.take(inbox));
         }
     }
@@ -310,6 +315,10 @@ impl<F: Fn() -> bool> Shell<F> {
         while self.engine.taken() < BATCH
             && let Ok(inbox) = self.queues.urgent.try_recv()
         {
+            self.take(inbox);
+        }
+        for _ in 0..REPORTS_AT_ONCE {
+            let Ok(inbox) = self.queues.reports.try_recv() else { break };
             self.take(inbox);
         }
     }

@@ -1,6 +1,6 @@
 //! What is on its way to the stations' topics: which packet confirms what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use standpipe_rules::Ms;
@@ -12,6 +12,10 @@ use super::packets::Packets;
 
 /// After a refusal the same topic is left alone for so long, ms.
 pub const LEAVE_ALONE: Ms = 30_000;
+/// What was reported is remembered for so long, ms: it is written down by then.
+const REMEMBERED: Ms = 10_000;
+/// Messages planned beyond which nothing more is: what is more urgent waits for these.
+const ROOM: usize = 64;
 
 /// One retained topic.
 pub type Topic = (Box<str>, IncidentId);
@@ -38,29 +42,32 @@ pub struct Flight {
     packets: Packets<(Shot, Arc<str>)>,
     /// Topics with something planned or on its way.
     busy: HashMap<Topic, usize>,
-    /// Whether a topic that was busy has more to say.
-    skipped: bool,
-    /// Reported to the engine: the store may still call them owed.
-    shown: HashMap<Topic, u32>,
-    delivered: HashSet<Ulid>,
+    /// Reported to the engine, and when: the store may still call them owed.
+    shown: HashMap<Topic, (u32, Ms)>,
+    delivered: HashMap<Ulid, Ms>,
+    /// When those were that are forgotten next.
+    looked_at: Ms,
+    /// When topics were refused; and the same in order.
     refused: HashMap<Topic, Ms>,
+    again: VecDeque<(Ms, Topic)>,
 }
 
 impl Flight {
     /// Plans what brings a topic up to date, unless that is on its way, has arrived already, or
-    /// was refused a moment ago.
+    /// was refused a moment ago. What it owes beyond that is at the end of the queue again once the
+    /// store knows what it shows; one that was refused is [`Self::due_again`].
     pub fn take_on(&mut self, board: &OwedBoard, now: Ms) {
         let topic = (board.station.clone(), board.incident);
         if self.busy.contains_key(&topic) {
-            self.skipped = true;
             return;
         }
         let refused = self.refused.get(&topic).is_some_and(|&at| now - at < LEAVE_ALONE);
-        let shown = self.shown.get(&topic) >= Some(&board.rev);
-        if refused || (shown && board.pages.iter().all(|page| self.delivered.contains(page))) {
+        let shown = self.shown.get(&topic).is_some_and(|(rev, _)| *rev >= board.rev);
+        let delivered = |page: &Ulid| self.delivered.contains_key(page);
+        if refused || (shown && board.pages.iter().all(delivered)) {
             return;
         }
-        let shots = shots(board, &self.delivered);
+        let shots = shots(board, delivered);
         self.busy.insert(topic, shots.len());
         let wire: Arc<str> = board.wire.as_ref().into();
         shots.into_iter().for_each(|shot| self.packets.plan((shot, Arc::clone(&wire))));
@@ -74,13 +81,13 @@ impl Flight {
     }
 
     /// The broker has a message: what that was. None: a number nobody sent.
-    pub fn arrived(&mut self, pkid: u16) -> Option<Shot> {
+    pub fn arrived(&mut self, pkid: u16, now: Ms) -> Option<Shot> {
         let shot = self.landed(pkid)?;
         if shot.owed {
-            self.delivered.extend(shot.page);
+            self.delivered.extend(shot.page.map(|page| (page, now)));
         }
         if let Some(rev) = shot.reached {
-            self.shown.insert(shot.topic.clone(), rev);
+            self.shown.insert(shot.topic.clone(), (rev, now));
         }
         Some(shot)
     }
@@ -89,14 +96,24 @@ impl Flight {
     pub fn refused(&mut self, pkid: u16, now: Ms) -> Option<Shot> {
         let shot = self.landed(pkid)?;
         self.refused.insert(shot.topic.clone(), now);
+        self.again.push_back((now, shot.topic.clone()));
         Some(shot)
     }
 
-    /// Whether it is time to read what is owed again: a topic that had more to say is free.
-    pub fn wants_more(&mut self) -> bool {
-        let free = self.skipped && self.packets.is_idle();
-        self.skipped &= !free;
-        free
+    /// A topic that was refused, and has been left alone for long enough.
+    pub fn due_again(&mut self, now: Ms) -> Option<Topic> {
+        let (at, _) = self.again.front()?;
+        if now - at < LEAVE_ALONE {
+            return None;
+        }
+        let (_, topic) = self.again.pop_front()?;
+        Some(topic)
+    }
+
+    /// Whether so little is planned that more of what is owed may be.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.packets.planned() < ROOM
     }
 
     fn landed(&mut self, pkid: u16) -> Option<Shot> {
@@ -116,27 +133,27 @@ impl Flight {
         self.busy.clear();
         self.refused.clear();
         self.shown.clear();
-        self.skipped = false;
+        self.again.clear();
     }
 
-    /// What is not owed any more need not be remembered. `owed`: everything that is.
-    pub fn forget_all_but(&mut self, owed: &[OwedBoard]) {
-        let topics: HashSet<_> =
-            owed.iter().map(|board| (&*board.station, board.incident)).collect();
-        self.shown.retain(|(station, incident), _| topics.contains(&(&**station, *incident)));
-        self.refused.retain(|(station, incident), _| topics.contains(&(&**station, *incident)));
-        let pages: HashSet<_> = owed.iter().flat_map(|board| &board.pages).collect();
-        self.delivered.retain(|page| pages.contains(page));
+    /// Forgets what the store has written down since.
+    pub fn forget(&mut self, now: Ms) {
+        if now - self.looked_at < REMEMBERED {
+            return;
+        }
+        self.looked_at = now;
+        self.shown.retain(|_, (_, at)| now - *at < REMEMBERED);
+        self.delivered.retain(|_, at| now - *at < REMEMBERED);
+        self.refused.retain(|_, at| now - *at < LEAVE_ALONE);
     }
 }
 
 /// The messages that bring a topic up to date, in order: each page owed is sent by its own id, the
 /// newest last; a closed incident is shown once more, and then the topic is emptied.
-fn shots(board: &OwedBoard, delivered: &HashSet<Ulid>) -> Vec<Shot> {
+fn shots(board: &OwedBoard, delivered: impl Fn(&Ulid) -> bool) -> Vec<Shot> {
     let topic = (board.station.clone(), board.incident);
     let shot = |page, owed| Shot { topic: topic.clone(), page, owed, reached: None, empty: false };
-    let mut pages: Vec<_> =
-        board.pages.iter().filter(|page| !delivered.contains(page)).copied().collect();
+    let mut pages: Vec<_> = board.pages.iter().filter(|page| !delivered(page)).copied().collect();
     pages.sort_unstable();
     let mut shots: Vec<_> = pages.iter().map(|&page| shot(Some(page), true)).collect();
     if pages.last().copied() != board.page_id || pages.is_empty() {
@@ -153,9 +170,7 @@ fn shots(board: &OwedBoard, delivered: &HashSet<Ulid>) -> Vec<Shot> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Flight, LEAVE_ALONE, Shot, shots};
-    use std::collections::HashSet;
-
+    use super::{Flight, LEAVE_ALONE, REMEMBERED, Shot, shots};
     use standpipe_store::reader::OwedBoard;
     use ulid::Ulid;
 
@@ -171,6 +186,7 @@ mod tests {
             open,
             wire: "{}".into(),
             pages: pages.to_vec(),
+            number: 0,
         }
     }
 
@@ -194,7 +210,7 @@ mod tests {
             ("closed: once more, then empty", board(4, &[], Some(A), false), vec![(Some(A), false, false, None), (None, false, true, Some(4))]),
             ("closed while a page was owed",  board(4, &[A], Some(A), false), vec![(Some(A), true, false, None), (None, false, true, Some(4))]),
         ] {
-            assert_eq!(told(&shots(&board, &HashSet::new())), expected, "{story}");
+            assert_eq!(told(&shots(&board, |_| false)), expected, "{story}");
         }
     }
 
@@ -205,25 +221,23 @@ mod tests {
         flight.take_on(&owed, 0);
         flight.take_on(&owed, 0);
         assert_eq!(sent(&mut flight, 1), [(1, Some(A))], "as far as the window goes");
-        assert_eq!(flight.arrived(1).and_then(|shot| shot.page), Some(A));
+        assert_eq!(flight.arrived(1, 0).and_then(|shot| shot.page), Some(A));
         flight.take_on(&owed, 0);
         assert_eq!(sent(&mut flight, 1), [(2, Some(B))]);
-        assert!(!flight.wants_more(), "something is still out");
-        assert_eq!(flight.arrived(2).and_then(|shot| shot.reached), Some(3));
-        assert!(flight.wants_more() && !flight.wants_more(), "there may be news, once");
+        assert_eq!(flight.arrived(2, 0).and_then(|shot| shot.reached), Some(3));
         flight.take_on(&owed, 0);
         assert_eq!(sent(&mut flight, 9), [], "arrived, not yet written down");
-        assert_eq!(flight.arrived(2), None, "a number nobody sent");
+        assert_eq!(flight.arrived(2, 0), None, "a number nobody sent");
         let c = Ulid::from_parts(3, 0);
         flight.take_on(&board(3, &[A, B, c], Some(c), true), 0);
         assert_eq!(sent(&mut flight, 9), [(3, Some(c))], "a page without news");
-        flight.arrived(3);
+        flight.arrived(3, 0);
         flight.take_on(&board(4, &[A, B], Some(B), true), 0);
         assert_eq!(sent(&mut flight, 9), [(4, Some(B))], "news, and no page again");
-        assert_eq!(flight.arrived(4).map(|shot| shot.owed), Some(false));
-        flight.forget_all_but(&[]);
+        assert_eq!(flight.arrived(4, 0).map(|shot| shot.owed), Some(false));
+        flight.forget(REMEMBERED);
         flight.take_on(&owed, 0);
-        assert_eq!(sent(&mut flight, 9).len(), 2, "owed again, whoever says so");
+        assert_eq!(sent(&mut flight, 9).len(), 2, "owed still, after so long");
     }
 
     #[test]
@@ -232,7 +246,7 @@ mod tests {
         let owed = board(3, &[A, B], Some(B), true);
         flight.take_on(&owed, 0);
         assert_eq!(sent(&mut flight, 9).len(), 2);
-        flight.arrived(1);
+        flight.arrived(1, 0);
         flight.lost();
         flight.take_on(&owed, 0);
         assert_eq!(sent(&mut flight, 9), [(3, Some(B))]);
@@ -247,6 +261,9 @@ mod tests {
         assert!(flight.refused(1, 0).is_some());
         flight.take_on(&owed, LEAVE_ALONE - 1);
         assert_eq!(sent(&mut flight, 9), []);
+        assert_eq!(flight.due_again(LEAVE_ALONE - 1), None);
+        assert_eq!(flight.due_again(LEAVE_ALONE), Some((owed.station.clone(), owed.incident)));
+        assert_eq!(flight.due_again(LEAVE_ALONE), None, "once");
         flight.take_on(&owed, LEAVE_ALONE);
         assert_eq!(sent(&mut flight, 9), [(2, Some(A))]);
     }

@@ -61,7 +61,7 @@ pub async fn run(
         let (store, keeper, now) = (setup.store.clone(), keeper.clone(), setup.clock.now());
         match tokio::task::spawn_blocking(move || keeper.news(&store, now)).await {
             Ok(Ok(None)) => {}
-            Ok(Ok(Some(news))) => setup.engine.send(Inbox::Digest(news)).await?,
+            Ok(Ok(Some(news))) => setup.engine.report(Inbox::Digest(news)).await?,
             Ok(Err(why)) => warn!("the daily digest can't be made ({why}); trying again"),
             Err(bad) => warn!("the daily digest can't be made ({bad}); trying again"),
         }

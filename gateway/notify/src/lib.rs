@@ -7,6 +7,7 @@
 //! | [`chain`] | the gateway itself: the chain's heartbeat; on a third |
 //! | [`webhook`] | webhooks, robots of chats, mail, text messages: one sender each |
 //! | [`deliver`] | one attempt at one of these |
+//! | `queue` | the head of one receiver's queue |
 //! | `keeper` | has the daily digest of notices written down when its hour has come |
 //! | `digests` | the daily digest on its way, behind all that pages |
 //! | `retry` | how long is waited after a failure, and when it is given up |
@@ -27,6 +28,7 @@ mod digests;
 mod flight;
 mod keeper;
 mod packets;
+mod queue;
 mod retry;
 mod session;
 pub mod station;

@@ -43,6 +43,12 @@ impl<T: Clone> Packets<T> {
         self.out.remove(&pkid)
     }
 
+    /// How many messages are planned.
+    #[must_use]
+    pub fn planned(&self) -> usize {
+        self.planned.len()
+    }
+
     /// Whether nothing is planned and nothing is on its way.
     #[must_use]
     pub fn is_idle(&self) -> bool {

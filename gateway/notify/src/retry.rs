@@ -6,12 +6,15 @@
 //!
 //! Each page waits for itself alone ([`Waiting`]).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use standpipe_machine::backoff::Backoff;
 use standpipe_receivers::Asked;
+use standpipe_rules::changes::Urgency;
+use standpipe_rules::incidents::IncidentId;
 use standpipe_rules::{DAY_MS, Ms};
+use standpipe_store::reader::OwedPage;
 use tokio::time::Instant;
 use ulid::Ulid;
 
@@ -50,11 +53,20 @@ pub fn wait_of_fire(asked: Option<Asked>, own: Duration) -> Duration {
 #[derive(Debug, Default)]
 pub struct Waiting {
     pages: HashMap<Ulid, Refused>,
+    /// The same by their incidents.
+    about: BTreeSet<(IncidentId, Ulid)>,
+    /// Those whose next attempt is a while away.
     due: BTreeSet<(Instant, Ulid)>,
+    /// Those whose next attempt is due: as they are sent.
+    ready: BTreeSet<Place>,
 }
+
+/// Where a page stands among those that are due.
+type Place = (Urgency, i64, Ulid);
 
 #[derive(Debug)]
 struct Refused {
+    page: OwedPage,
     /// When its first attempt was begun.
     since: Ms,
     backoff: Backoff,
@@ -74,7 +86,7 @@ impl Waiting {
     /// A page was refused; answers for how long it has been, ms.
     pub fn refused(
         &mut self,
-        (page, kind): (Ulid, Kind),
+        (page, kind): (&OwedPage, Kind),
         begun: Ms,
         (asked, now): (Option<Asked>, Instant),
         steady: Ms,
@@ -83,33 +95,57 @@ impl Waiting {
             Kind::Fire => FIRST_WAIT_OF_FIRE,
             Kind::Other => FIRST_WAIT,
         };
-        let refused = self.pages.entry(page).or_insert_with(|| Refused {
+        let id = page.page_id;
+        self.about.insert((page.incident, id));
+        let refused = self.pages.entry(id).or_insert_with(|| Refused {
+            page: page.clone(),
             since: begun,
-            backoff: Backoff::named(first, LONGEST_WAIT, &page.to_string()),
+            backoff: Backoff::named(first, LONGEST_WAIT, &id.to_string()),
             due: now,
         });
-        self.due.remove(&(refused.due, page));
+        self.due.remove(&(refused.due, id));
+        self.ready.remove(&place(page));
         let own = refused.backoff.failed();
         let wait = match kind {
             Kind::Fire => wait_of_fire(asked, own),
             Kind::Other => wait(asked, own),
         };
         refused.due = now + wait;
-        self.due.insert((refused.due, page));
+        self.due.insert((refused.due, id));
         steady - refused.since
+    }
+
+    /// Takes the page of an urgency that is due for its next attempt, the longest owed first.
+    pub fn take(&mut self, urgency: Urgency, now: Instant) -> Option<OwedPage> {
+        while let Some((due, id)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
+            self.due.remove(&(due, id));
+            self.ready.extend(self.pages.get(&id).map(|refused| place(&refused.page)));
+        }
+        let first = (urgency, i64::MIN, Ulid::nil());
+        let found = self.ready.range(first..).next().copied();
+        let found = found.filter(|(of, ..)| *of == urgency)?;
+        self.ready.remove(&found);
+        self.pages.get(&found.2).map(|refused| refused.page.clone())
+    }
+
+    /// A page that was taken, and could not be sent, is due all the same.
+    pub fn put_back(&mut self, page: &OwedPage) {
+        self.ready.insert(place(page));
     }
 
     /// It is owed no more.
     pub fn forget(&mut self, page: Ulid) {
         if let Some(refused) = self.pages.remove(&page) {
             self.due.remove(&(refused.due, page));
+            self.ready.remove(&place(&refused.page));
+            self.about.remove(&(refused.page.incident, page));
         }
     }
 
-    /// Only these are owed still.
-    pub fn forget_all_but(&mut self, owed: &HashSet<Ulid>) {
-        self.pages.retain(|page, _| owed.contains(page));
-        self.due.retain(|(_, page)| owed.contains(page));
+    /// Pages about an incident, in no order that matters.
+    pub fn about(&self, incident: IncidentId) -> impl Iterator<Item = Ulid> {
+        let all = (incident, Ulid::nil())..=(incident, Ulid::from_bytes([u8::MAX; 16]));
+        self.about.range(all).map(|(_, page)| *page)
     }
 
     /// Whether a page was refused before.
@@ -118,16 +154,10 @@ impl Waiting {
         self.pages.contains_key(&page)
     }
 
-    /// Whether it is too soon for a page.
-    #[must_use]
-    pub fn is_too_soon(&self, page: Ulid, now: Instant) -> bool {
-        self.pages.get(&page).is_some_and(|refused| refused.due > now)
-    }
-
     /// When the next of them is due that is not due yet.
     #[must_use]
-    pub fn next(&self, now: Instant) -> Option<Instant> {
-        self.due.range((now, Ulid::from_bytes([u8::MAX; 16]))..).next().map(|(due, _)| *due)
+    pub fn next(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
     }
 
     /// Whether one is refused for so long, ms.
@@ -136,11 +166,15 @@ impl Waiting {
         self.pages.values().any(|refused| steady - refused.since >= ms)
     }
 
-    /// How many there are.
+    /// Whether there is none.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.pages.len()
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
     }
+}
+
+fn place(page: &OwedPage) -> Place {
+    (page.urgency, page.number, page.page_id)
 }
 
 #[cfg(test)]
@@ -148,9 +182,10 @@ mod tests {
     use std::time::Duration;
 
     use super::{Kind, Waiting, wait, wait_of_fire};
+    use crate::queue::tests::page;
     use standpipe_receivers::Asked;
+    use standpipe_rules::changes::Urgency;
     use tokio::time::Instant;
-    use ulid::Ulid;
 
     #[test]
     fn a_receiver_may_ask_for_more_patience_than_ours_but_not_for_less_or_for_ever() {
@@ -182,28 +217,50 @@ mod tests {
 
     #[test]
     fn each_page_waits_for_itself_alone_and_ever_longer() {
-        let (one, other) = (Ulid::from_parts(1, 0), Ulid::from_parts(2, 0));
+        let (one, other) = (page(1, Urgency::NewFire), page(2, Urgency::Warning));
         let start = Instant::now();
         let mut waiting = Waiting::default();
-        assert_eq!(waiting.refused((one, Kind::Fire), 1_000, (None, start), 1_100), 100);
-        assert!(waiting.is_too_soon(one, start) && !waiting.is_too_soon(other, start));
-        let first = waiting.next(start).expect("it is due") - start;
+        assert_eq!(waiting.refused((&one, Kind::Fire), 1_000, (None, start), 1_100), 100);
+        assert_eq!(waiting.take(Urgency::NewFire, start), None, "too soon");
+        let first = waiting.next().expect("it is due") - start;
         assert!(first > Duration::from_secs(2) && first <= Duration::from_secs(5), "{first:?}");
-        assert_eq!(waiting.next(start + first), None, "it is due already");
         let mut now = start;
         for most_s in [10, 20, 40, 60, 60, 60] {
-            now = waiting.next(now).expect("it is due");
-            assert_eq!(waiting.refused((one, Kind::Fire), 7_000, (None, now), 9_000), 8_000);
-            let wait = waiting.next(now).expect("it is due") - now;
+            now = waiting.next().expect("it is due");
+            assert_eq!(waiting.take(Urgency::NewFire, now).as_ref(), Some(&one));
+            assert_eq!((waiting.take(Urgency::NewFire, now), waiting.next()), (None, None));
+            assert_eq!(waiting.refused((&one, Kind::Fire), 7_000, (None, now), 9_000), 8_000);
+            let wait = waiting.next().expect("it is due") - now;
             let most = Duration::from_secs(most_s);
             assert!(most / 2 <= wait && wait <= most, "{wait:?} of {most:?}");
         }
         assert!(waiting.any_for(8_000, 9_000) && !waiting.any_for(8_001, 9_000));
-        waiting.refused((other, Kind::Other), 9_000, (None, now), 9_000);
-        waiting.forget(one);
-        assert!(!waiting.knows(one) && waiting.knows(other));
-        assert!(waiting.next(now).expect("it is due") - now <= Duration::from_millis(500));
-        waiting.forget_all_but(&[one].into());
-        assert_eq!((waiting.len(), waiting.next(now)), (0, None));
+        waiting.refused((&other, Kind::Other), 9_000, (None, now), 9_000);
+        waiting.forget(one.page_id);
+        assert!(!waiting.knows(one.page_id) && waiting.knows(other.page_id));
+        assert!(waiting.next().expect("it is due") - now <= Duration::from_millis(500));
+        waiting.forget(other.page_id);
+        assert!(waiting.is_empty() && waiting.next().is_none());
+    }
+
+    #[test]
+    fn those_that_are_due_are_taken_by_urgency_and_age_and_known_by_their_incident() {
+        let start = Instant::now();
+        let mut waiting = Waiting::default();
+        let pages = [(4, Urgency::Fire), (2, Urgency::Critical), (3, Urgency::Fire)];
+        for (number, urgency) in pages {
+            waiting.refused((&page(number, urgency), Kind::Other), 0, (None, start), 0);
+        }
+        let later = start + Duration::from_secs(60);
+        assert_eq!(waiting.take(Urgency::NewFire, later), None);
+        assert_eq!(waiting.take(Urgency::Fire, later), Some(page(3, Urgency::Fire)));
+        assert_eq!(waiting.take(Urgency::Fire, later), Some(page(4, Urgency::Fire)));
+        waiting.put_back(&page(4, Urgency::Fire));
+        assert_eq!(waiting.take(Urgency::Fire, later), Some(page(4, Urgency::Fire)));
+        let critical = page(2, Urgency::Critical);
+        assert!(waiting.about(critical.incident).eq([critical.page_id]));
+        waiting.forget(critical.page_id);
+        assert_eq!(waiting.take(Urgency::Critical, later), None);
+        assert_eq!(waiting.about(critical.incident).count(), 0);
     }
 }

@@ -219,7 +219,7 @@ impl<O: Owed> Session<O> {
             };
             let landed = self.owed.landed(pkid, &receipt, self.setup.clock.stamp());
             for report in landed.reports {
-                self.setup.engine.send(report).await?;
+                self.setup.engine.report(report).await?;
             }
             if let (Some(topic), Receipt::Refused(why)) = (landed.refused, receipt) {
                 self.refused(&topic, why);

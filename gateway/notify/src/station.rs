@@ -9,16 +9,18 @@ use metrics::counter;
 use standpipe_engine::Inbox;
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::with_page;
-use standpipe_store::Reader;
+use standpipe_rules::incidents::{IncidentId, with_page};
+use standpipe_store::boards::URGENCIES;
+use standpipe_store::reader::OwedBoard;
 use standpipe_transport::mqtt::{Broker, Receipt};
 
 use super::Setup;
 use super::flight::{Flight, Shot};
+use super::queue::Queue;
 use super::session::{self, Landed, Message, Owed, Shelf};
 
-/// Topics read from the store at one time.
-const AT_ONCE: usize = 256;
+/// Topics that a broker may have forgotten, read from the store at one time.
+const AT_ONCE: usize = 64;
 
 /// Starts the sender on its own thread. It ends after `setup.stop`.
 ///
@@ -31,7 +33,8 @@ pub fn start(
     gateway: &str,
 ) -> std::io::Result<JoinHandle<()>> {
     let shelf = Shelf::new(Boards::NAME, setup.store.clone());
-    let boards = Boards { root: root.into(), flight: Flight::default(), shelf };
+    let (root, flight) = (root.into(), Flight::default());
+    let boards = Boards { root, flight, shelf, queue: Queue::new(URGENCIES), again: None };
     let bell = setup.rings.stations.clone();
     session::start(boards, setup, (broker, format!("standpipe-pages-{gateway}")), bell)
 }
@@ -41,6 +44,9 @@ struct Boards {
     root: Box<str>,
     flight: Flight,
     shelf: Shelf,
+    queue: Queue<OwedBoard>,
+    /// The last topic shown to a broker that may have forgotten; `None`: all were.
+    again: Option<(Box<str>, Option<IncidentId>)>,
 }
 
 impl Boards {
@@ -49,9 +55,57 @@ impl Boards {
         format!("{}/stations/{station}/incidents/{incident}", self.root)
     }
 
+    /// Plans the head of what is owed, when little else is planned: whatever is owed next, it may be
+    /// more urgent. When nothing is owed, what a broker may have forgotten.
+    fn plan(&mut self, now: Stamp) {
+        let now = now.steady();
+        self.flight.forget(now);
+        while self.flight.has_room()
+            && let Some(board) = self.take(now)
+        {
+            self.flight.take_on(&board, now);
+        }
+        if self.flight.has_room() && self.queue.is_empty() {
+            self.plan_again(now);
+        }
+    }
+
+    /// The next topic that owes something: by urgency; those that were refused a while ago at last.
+    fn take(&mut self, now: Ms) -> Option<OwedBoard> {
+        let Self { queue, shelf, flight, .. } = self;
+        for urgency in 0..URGENCIES {
+            let read = |behind, most| {
+                shelf.read(|reader| reader.owed_boards((urgency, behind), most)).ok_or(())
+            };
+            if let Some(board) = queue.take(urgency, read).ok()? {
+                return Some(board);
+            }
+        }
+        while let Some((station, incident)) = flight.due_again(now) {
+            let owed = shelf.read(|reader| reader.owed_board((&station, incident)));
+            if let Some(board) = owed.flatten() {
+                return Some(board);
+            }
+        }
+        None
+    }
+
+    /// Plans the next of what every topic shows.
+    fn plan_again(&mut self, now: Ms) {
+        let Some((station, incident)) = &self.again else { return };
+        let behind = (&**station, *incident);
+        let open = self.shelf.read(|reader| reader.open_boards(behind, AT_ONCE));
+        let Some(open) = open else { return };
+        for board in &open {
+            self.flight.take_on(board, now);
+        }
+        let last = open.last().filter(|_| open.len() >= AT_ONCE);
+        self.again = last.map(|board| (board.station.clone(), Some(board.incident)));
+    }
+
     fn arrived(&mut self, pkid: u16, at: Stamp) -> Vec<Inbox> {
         let mut reports = Vec::new();
-        let Some(shot) = self.flight.arrived(pkid) else { return reports };
+        let Some(shot) = self.flight.arrived(pkid, at.steady()) else { return reports };
         if let (true, Some(page_id)) = (shot.owed, shot.page) {
             counter!("standpipe_pages_delivered_total", "kind" => "station").increment(1);
             reports.push(Inbox::Delivered { page_id, at });
@@ -66,24 +120,18 @@ impl Boards {
 impl Owed for Boards {
     const NAME: &'static str = "station pages";
 
-    fn connected(&mut self, now: Stamp) {
-        for board in self.shelf.read(Reader::open_boards).unwrap_or_default() {
-            self.flight.take_on(&board, now.steady());
-        }
+    fn connected(&mut self, _now: Stamp) {
+        self.again = Some((Box::default(), None));
+        self.queue = Queue::new(URGENCIES);
     }
 
     fn read(&mut self, now: Stamp) {
-        let Some(owed) = self.shelf.read(|reader| reader.owed_boards(AT_ONCE)) else { return };
-        if owed.len() < AT_ONCE {
-            self.flight.forget_all_but(&owed);
-        }
-        for board in &owed {
-            self.flight.take_on(board, now.steady());
-        }
+        self.queue.rung();
+        self.plan(now);
     }
 
     fn wants_more(&mut self) -> bool {
-        self.flight.wants_more()
+        self.flight.has_room() && (!self.queue.is_empty() || self.again.is_some())
     }
 
     fn next(&mut self, window: usize, _now: Stamp) -> Option<Message> {

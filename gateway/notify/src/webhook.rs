@@ -1,16 +1,20 @@
 //! Webhooks, robots of chats, mail and text messages: one sender each, so that a slow one delays
 //! no other.
 //!
-//! A sender's queue is what the store says is owed to it, fires first; what it has in hand is
-//! bounded. Pages about one incident are sent one after the other, in the order they were owed. A page
-//! that is refused waits for its own next attempt and keeps no other back (`retry.rs`); what a receiver
-//! wishes to be left alone for, holds for everything but fires. Some receivers take so many messages a
-//! minute: a few of them are kept for fires. Retry state is in memory
-//! alone: after a restart everything owed is simply tried again, under the same `Idempotency-Key`.
+//! A sender's queue is what the store says is owed to it, new fires first, and is taken from its head
+//! (`queue.rs`); what it has in hand is bounded. Pages about one incident are sent one after the other,
+//! in the order they were owed. A page that is refused waits for its own next attempt and keeps no other
+//! back (`retry.rs`); what a receiver wishes to be left alone for, holds for everything but fires. Some
+//! receivers take so many messages a minute: a few of them are kept for fires. Retry state is in memory
+//! alone: after a restart everything owed is simply tried again, under the same `Idempotency-Key` and
+//! in the same words.
 //!
-//! How each format is sent is in `standpipe_receivers::formats`.
+//! Which page is next, and what it says, is in `webhook/next.rs`; how each format is sent, in
+//! `standpipe_receivers::formats`.
 
-use std::collections::{HashSet, VecDeque};
+mod next;
+
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,15 +25,13 @@ use metrics::counter;
 use standpipe_config::Webhook;
 use standpipe_engine::{Inbox, Unavailable};
 use standpipe_machine::clock::Stamp;
-use standpipe_receivers::{
-    About, Answer, Asked, Caller, EarlierMessages, MinuteLimit, OutgoingMessage,
-};
+use standpipe_receivers::{About, Answer, Asked, Caller, MinuteLimit, OutgoingMessage};
 use standpipe_rules::Ms;
+use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page};
-use standpipe_shared::Severity;
+use standpipe_store::Reader;
 use standpipe_store::digests::DigestNews;
 use standpipe_store::reader::OwedPage;
-use standpipe_store::{Reader, StoreError};
 use standpipe_words::cap::Earlier;
 use standpipe_words::day::Hour;
 use standpipe_words::message::Desk;
@@ -38,17 +40,21 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info, warn};
 use ulid::Ulid;
 
+use self::next::{Sent, Words};
 use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
+use super::queue::Queue;
 use super::retry::{GIVE_UP_AFTER, Kind, LONGEST_ASKED, Waiting};
 use super::{NET, Setup, keeper};
 
 /// Pages on their way to one receiver at one time.
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: usize = 24;
 /// Those of them at most that are no new fires: what hangs in a receiver must not keep a new fire out.
-const LESSER_MOST: usize = 2;
-/// Pages read from the store at one time, for one receiver.
-const AT_ONCE: usize = 64;
+const LESSER_MOST: usize = 12;
+/// Urgencies of its queue.
+const URGENCIES: u8 = Urgency::ALL.len() as u8;
+/// A page that waits for something to be written down is looked at again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A gateway that stops waits this long for receivers to answer.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// A receiver's limit is counted over this.
@@ -101,13 +107,13 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
     for (page_id, webhook) in owed {
         error!("page {page_id} is given up: no webhook is named `{webhook}` any more");
         let why = "the webhook is configured no more".into();
-        setup.engine.send(Inbox::GaveUp { page_id, at: setup.clock.stamp(), why }).await?;
+        setup.engine.report(Inbox::GaveUp { page_id, at: setup.clock.stamp(), why }).await?;
     }
     let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
     for it in owed.unwrap_or_default() {
         if !names.contains(&it.which.receiver) {
             let news = DigestNews::GaveUp(it.which, setup.clock.now());
-            setup.engine.send(Inbox::Digest(news)).await?;
+            setup.engine.report(Inbox::Digest(news)).await?;
         }
     }
     Ok(())
@@ -121,10 +127,17 @@ struct Task {
     desk: Desk,
     reader: Option<Reader>,
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
-    /// What they are about.
-    busy: HashSet<IncidentId>,
-    /// Reported to the engine: the store may still call them owed.
-    done: HashSet<Ulid>,
+    /// What they are about, and further pages about that.
+    busy: HashMap<IncidentId, Vec<OwedPage>>,
+    queue: Queue<OwedPage>,
+    /// Pages up to this number were owed before this gateway started: one may have been sent already.
+    older: Option<i64>,
+    /// Pages that wait for something to be written down.
+    unwritten: Vec<OwedPage>,
+    /// Those of them whose words are asked for.
+    reworded: HashSet<Ulid>,
+    /// The last page that was taken about an incident, until the store knows.
+    taken: HashMap<IncidentId, Ulid>,
     /// What was refused, and is tried again.
     waiting: Waiting,
     /// What is no fire is not sent before: the receiver wishes so.
@@ -177,8 +190,12 @@ impl Task {
             desk: desk.clone(),
             reader: None,
             flights: FuturesUnordered::new(),
-            busy: HashSet::new(),
-            done: HashSet::new(),
+            busy: HashMap::new(),
+            queue: Queue::new(URGENCIES),
+            older: None,
+            unwritten: Vec::new(),
+            reworded: HashSet::new(),
+            taken: HashMap::new(),
             waiting: Waiting::default(),
             hold: None,
             lesser: 0,
@@ -202,9 +219,15 @@ impl Task {
                 () = stop.cancelled() => return self.hear_last_answers().await,
                 Some(landed) = self.flights.next() => self.landed(landed).await?,
                 landed = self.digests.landed() => self.digest_landed(landed).await?,
-                rung = bell.changed() => rung.map_err(|_| Unavailable::Stopped)?,
+                rung = bell.changed() => {
+                    rung.map_err(|_| Unavailable::Stopped)?;
+                    self.queue.rung();
+                }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
-                _ = net.tick() => self.tell_that_it_still_refuses().await?,
+                _ = net.tick() => {
+                    self.queue.rung();
+                    self.tell_that_it_still_refuses().await?;
+                }
             }
             self.take_off().await?;
         }
@@ -229,74 +252,89 @@ impl Task {
     fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
         let hold = self.hold.filter(|until| *until > now);
-        self.waiting.next(now).into_iter().chain(hold).min()
+        let again = (!self.unwritten.is_empty()).then(|| now + LOOK_AGAIN);
+        self.waiting.next().into_iter().chain(hold).chain(again).min()
     }
 
-    /// Sends what is owed, as far as there is room: new fires before what was refused before.
+    /// Sends what is owed, as far as there is room.
     async fn take_off(&mut self) -> Result<(), Unavailable> {
-        if self.flights.len() >= IN_FLIGHT {
-            return Ok(());
+        for page in std::mem::take(&mut self.unwritten) {
+            self.put_back(page);
         }
-        let owed = match self.read() {
-            Ok(owed) => owed,
-            Err(why) => {
-                warn!(
-                    "webhook {}: what is owed cannot be read ({why}); trying again",
-                    self.webhook.name
-                );
-                return Ok(());
+        loop {
+            match self.next_page() {
+                Ok(Some((page, room))) => {
+                    if self.consider(page, room).await? == Sent::NotNow {
+                        return Ok(());
+                    }
+                }
+                Ok(None) => break,
+                Err(why) => {
+                    let name = &self.webhook.name;
+                    warn!("webhook {name}: what is owed cannot be read ({why}); trying again");
+                    return Ok(());
+                }
             }
-        };
-        let nothing = owed.is_empty();
-        if owed.len() < AT_ONCE {
-            let all = owed.iter().map(|page| page.page_id).collect();
-            self.done.retain(|done| HashSet::contains(&all, done));
-            self.waiting.forget_all_but(&all);
         }
-        let (again, new): (Vec<_>, Vec<_>) =
-            owed.into_iter().partition(|page| self.waiting.knows(page.page_id));
-        for page in new.into_iter().chain(again) {
-            self.consider(page).await?;
-        }
-        if nothing {
+        if self.queue.is_empty() && self.waiting.is_empty() && self.unwritten.is_empty() {
             self.take_off_digest();
         }
         Ok(())
     }
 
-    /// Sends a page, if there is room for it and it may be sent now.
-    async fn consider(&mut self, page: OwedPage) -> Result<(), Unavailable> {
-        let (now, instant) = (self.setup.clock.stamp(), Instant::now());
-        if self.done.contains(&page.page_id)
-            || self.busy.contains(&page.incident)
-            || self.waiting.is_too_soon(page.page_id, instant)
-        {
-            return Ok(());
+    /// Sends a page, if it may be sent now.
+    async fn consider(&mut self, page: OwedPage, room: Room) -> Result<Sent, Unavailable> {
+        if let Some(behind) = self.busy.get_mut(&page.incident) {
+            behind.push(page);
+            return Ok(Sent::Settled);
         }
+        let now = self.setup.clock.stamp();
         if let Some(why) = self.too_late(&page, now.told()) {
-            return self.give_up(&page, &why, now).await;
+            self.give_up(&page, &why, now).await?;
+            return Ok(Sent::Settled);
         }
         let again = self.waiting.knows(page.page_id);
         if again && kind(&page) == Kind::Fire && self.is_taken_by_somebody(&page) {
-            return self.is_not_needed(&page, now).await;
+            self.is_not_needed(&page, now).await?;
+            return Ok(Sent::Settled);
         }
-        let room = match kind(&page) {
-            Kind::Fire if !again => Room::NewFire,
-            Kind::Fire => Room::Lesser,
-            Kind::Other if self.hold.is_some_and(|until| until > instant) => return Ok(()),
-            Kind::Other => Room::Lesser,
+        let (wire, earlier) = match self.words(&page) {
+            Ok(Words::Known { wire, earlier }) => (wire, earlier),
+            Ok(Words::NotWritten) => {
+                self.unwritten.push(page);
+                return Ok(Sent::Settled);
+            }
+            Ok(Words::New) => {
+                let page_id = page.page_id;
+                self.unwritten.push(page);
+                if self.reworded.insert(page_id) {
+                    self.setup.engine.report(Inbox::Reword { page_id }).await?;
+                }
+                return Ok(Sent::Settled);
+            }
+            Ok(Words::OwedNoMore) => {
+                self.waiting.forget(page.page_id);
+                self.reworded.remove(&page.page_id);
+                return Ok(Sent::Settled);
+            }
+            Err(why) => {
+                let name = &self.webhook.name;
+                warn!("webhook {name}: a page cannot be read ({why}); trying again");
+                self.reader = None;
+                self.put_back(page);
+                return Ok(Sent::NotNow);
+            }
         };
-        let full = match room {
-            Room::NewFire => self.flights.len() >= IN_FLIGHT,
-            Room::Lesser => self.flights.len() >= IN_FLIGHT || self.lesser >= LESSER_MOST,
-        };
-        if !full && self.may_send(page.severity) {
-            self.busy.insert(page.incident);
-            self.lesser += usize::from(room == Room::Lesser);
-            let flight = self.attempt(page, room);
-            self.flights.push(flight);
+        if !self.may_send(page.urgency) {
+            self.put_back(page);
+            return Ok(Sent::NotNow);
         }
-        Ok(())
+        self.reworded.remove(&page.page_id);
+        self.busy.insert(page.incident, Vec::new());
+        self.lesser += usize::from(room == Room::Lesser);
+        let flight = self.attempt(page, room, (wire, earlier));
+        self.flights.push(flight);
+        Ok(Sent::Settled)
     }
 
     /// Whether somebody has acknowledged an incident. When in doubt, nobody has.
@@ -318,7 +356,7 @@ impl Task {
         });
         let Some(next) = self.digests.next(owed) else { return };
         let spent = self.spent.back().is_some_and(|last| Instant::now() - *last < A_MINUTE);
-        if spent || !self.may_send(Severity::Notice) {
+        if spent || !self.may_send(Urgency::Notice) {
             return;
         }
         let sent = digests::sent(&next);
@@ -329,20 +367,9 @@ impl Task {
     async fn digest_landed(&mut self, landed: digests::Landed) -> Result<(), Unavailable> {
         let news = self.digests.settle(landed, self.setup.clock.now(), Instant::now());
         match news {
-            Some(news) => self.setup.engine.send(Inbox::Digest(news)).await,
+            Some(news) => self.setup.engine.report(Inbox::Digest(news)).await,
             None => Ok(()),
         }
-    }
-
-    fn read(&mut self) -> Result<Vec<OwedPage>, StoreError> {
-        let reader = match self.reader.take() {
-            Some(reader) => reader,
-            None => Reader::open(&self.setup.store)?,
-        };
-        let owed = reader
-            .owed_to_webhook(&self.webhook.name, AT_ONCE + self.done.len() + self.waiting.len())?;
-        self.reader = Some(reader);
-        Ok(owed)
     }
 
     /// Why not even to try: it is too old, and the receiver does not take anything.
@@ -360,14 +387,17 @@ impl Task {
     }
 
     /// Whether a receiver with a limit has room for one more within its minute; others always have.
-    fn may_send(&mut self, severity: Severity) -> bool {
+    fn may_send(&mut self, urgency: Urgency) -> bool {
         let limit = self.webhook.format.facts().limit;
         let Some(MinuteLimit { messages, kept_for_fires }) = limit else { return true };
         let now = Instant::now();
         while self.spent.front().is_some_and(|first| now - *first >= A_MINUTE) {
             self.spent.pop_front();
         }
-        let kept = if severity == Severity::Fire { 0 } else { kept_for_fires };
+        let kept = match kind_of(urgency) {
+            Kind::Fire => 0,
+            Kind::Other => kept_for_fires,
+        };
         if self.spent.len() >= messages.saturating_sub(kept) {
             return false;
         }
@@ -375,36 +405,30 @@ impl Task {
         true
     }
 
-    fn attempt(&self, page: OwedPage, room: Room) -> BoxFuture<'static, Landed> {
-        let wire = with_page(&page.wire, page.page_id);
+    fn attempt(
+        &self,
+        page: OwedPage,
+        room: Room,
+        (wire, earlier): (Box<str>, Vec<Earlier>),
+    ) -> BoxFuture<'static, Landed> {
         let message = OutgoingMessage {
             about: About::Incident,
             page_id: page.page_id.to_string(),
             at: page.at,
-            wire,
-            earlier: self.earlier(&page),
+            wire: with_page(&wire, page.page_id),
+            earlier,
         };
         let attempt = attempt(&self.caller, &self.webhook, message, &self.desk, &self.setup.clock);
         let begun = self.setup.clock.stamp().steady();
         Box::pin(async move { Landed { page, answer: attempt.await, room, begun } })
     }
 
-    /// What it took about that incident before, where its format refers to it.
-    fn earlier(&self, page: &OwedPage) -> Vec<Earlier> {
-        match self.webhook.format.facts().earlier {
-            EarlierMessages::NotReferredTo => return Vec::new(),
-            EarlierMessages::ReferredTo => {}
-        }
-        let reader = self.reader.as_ref();
-        let taken = reader.map(|it| it.taken_by_webhook(&self.webhook.name, page.incident));
-        let taken = taken.and_then(Result::ok).unwrap_or_default();
-        taken.into_iter().map(|(id, sent)| Earlier { id: id.to_string(), sent }).collect()
-    }
-
     async fn landed(&mut self, landed: Landed) -> Result<(), Unavailable> {
         let Landed { page, answer, room, begun } = landed;
         let now = self.setup.clock.stamp();
-        self.busy.remove(&page.incident);
+        for behind in self.busy.remove(&page.incident).into_iter().flatten().rev() {
+            self.put_back(behind);
+        }
         self.lesser -= usize::from(room == Room::Lesser);
         match answer {
             Answer::Taken => {
@@ -414,9 +438,9 @@ impl Task {
                 }
                 counter!("standpipe_pages_delivered_total", "kind" => "webhook").increment(1);
                 self.waiting.forget(page.page_id);
-                self.done.insert(page.page_id);
+                self.remember_taken(&page);
                 let delivered = Inbox::Delivered { page_id: page.page_id, at: now };
-                self.setup.engine.send(delivered).await?;
+                self.setup.engine.report(delivered).await?;
                 self.tell_that_it_takes(now).await
             }
             Answer::Never { why } if kind(&page) == Kind::Other => {
@@ -442,7 +466,7 @@ impl Task {
             let until = instant + asked.wait().min(LONGEST_ASKED);
             self.hold = self.hold.max(Some(until));
         }
-        let of = (page.page_id, kind(page));
+        let of = (page, kind(page));
         let for_ms = self.waiting.refused(of, begun, (asked, instant), now.steady());
         let for_ms = self.failing.as_ref().map_or(for_ms, |it| for_ms.max(now.steady() - it.since));
         if kind(page) == Kind::Other && self.is_too_old(page, now.told()) {
@@ -467,7 +491,7 @@ impl Task {
         };
         self.told = Some(told);
         let name = self.webhook.name.clone();
-        self.setup.engine.send(Inbox::Receiver { name, news, at: now }).await
+        self.setup.engine.report(Inbox::Receiver { name, news, at: now }).await
     }
 
     /// It has taken nothing since: said between attempts, too, which get rare.
@@ -533,13 +557,19 @@ impl Task {
         now: Stamp,
     ) -> Result<(), Unavailable> {
         self.waiting.forget(page.page_id);
-        self.done.insert(page.page_id);
         let (page_id, why) = (page.page_id, why.into());
-        self.setup.engine.send(Inbox::GaveUp { page_id, at: now, why }).await
+        self.setup.engine.report(Inbox::GaveUp { page_id, at: now, why }).await
     }
 }
 
 /// What becomes of a page that is refused.
 fn kind(page: &OwedPage) -> Kind {
-    if page.severity == Severity::Fire { Kind::Fire } else { Kind::Other }
+    kind_of(page.urgency)
+}
+
+fn kind_of(urgency: Urgency) -> Kind {
+    match urgency {
+        Urgency::NewFire | Urgency::Fire => Kind::Fire,
+        Urgency::Critical | Urgency::Warning | Urgency::Notice => Kind::Other,
+    }
 }

@@ -1,7 +1,7 @@
 //! What one step of the world wants kept, in one transaction, before anything is acknowledged.
 
 use serde::{Deserialize, Serialize};
-use standpipe_shared::Measurements;
+use standpipe_shared::{Measurements, Severity};
 
 use crate::Ms;
 use crate::action::{Action, Actor, Refused};
@@ -29,6 +29,8 @@ pub struct Changes {
     pub trail: Vec<TrailEntry>,
     /// Pages owed from now on.
     pub pages: Vec<Page>,
+    /// Pages that a newer one supersedes, and since when: they are owed no more.
+    pub superseded: Vec<(Page, Ms)>,
     /// Rows of the ledger that are complete.
     pub ledger: Vec<LedgerRow>,
     /// Terminals that came or went.
@@ -67,6 +69,7 @@ impl Changes {
             && self.incidents.is_empty()
             && self.trail.is_empty()
             && self.pages.is_empty()
+            && self.superseded.is_empty()
             && self.ledger.is_empty()
             && self.presence.is_empty()
             && self.wishes.is_empty()
@@ -90,6 +93,7 @@ impl Changes {
             incidents,
             trail,
             pages,
+            superseded,
             ledger,
             presence,
             wishes,
@@ -110,6 +114,7 @@ impl Changes {
         incidents.clear();
         trail.clear();
         pages.clear();
+        superseded.clear();
         ledger.clear();
         presence.clear();
         wishes.clear();
@@ -193,6 +198,56 @@ pub struct Page {
     /// Counts the pages of this gateway: of two, the lower was owed first.
     #[serde(default)]
     pub number: u64,
+    /// Which pages are sent before it.
+    #[serde(default)]
+    pub urgency: Urgency,
+}
+
+/// The place of a page in the queue of its receiver: lower is sent first, and of the same the one
+/// that was owed first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// A fire of which nobody was told before.
+    NewFire,
+    /// A fire: a further step, a repetition, another detector.
+    #[default]
+    Fire,
+    /// Something critical.
+    Critical,
+    /// A warning.
+    Warning,
+    /// A notice.
+    Notice,
+}
+
+impl Urgency {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 5] =
+        [Self::NewFire, Self::Fire, Self::Critical, Self::Warning, Self::Notice];
+
+    /// Of a page about something of that severity that was told before.
+    #[must_use]
+    pub const fn of(severity: Severity) -> Self {
+        match severity {
+            Severity::Fire => Self::Fire,
+            Severity::Critical => Self::Critical,
+            Severity::Warning => Self::Warning,
+            Severity::Notice => Self::Notice,
+        }
+    }
+
+    /// Its place: 0 is sent first.
+    #[must_use]
+    pub const fn place(self) -> u8 {
+        match self {
+            Self::NewFire => 0,
+            Self::Fire => 1,
+            Self::Critical => 2,
+            Self::Warning => 3,
+            Self::Notice => 4,
+        }
+    }
 }
 
 /// What one device sent within one hour (arrival clock) of one boot.

@@ -14,6 +14,7 @@ use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 use ulid::Ulid;
 
+use super::boards::{self, Numbers};
 use super::rows::{self, Quarantined};
 use super::{Store, StoreError, block, bulletins, digests, orders};
 
@@ -35,7 +36,9 @@ pub struct Extras {
     pub rejected: BTreeMap<&'static str, u32>,
     pub delivered: Vec<(Ulid, Ms)>,
     pub gave_up: Vec<(Ulid, Ms)>,
-    /// What stations' topics show.
+    /// Pages that are worded anew before they are first sent.
+    pub reworded: Vec<Ulid>,
+    /// What stations' topics show; 0: what they did before, a message was refused.
     pub boards: Vec<(Box<str>, IncidentId, u32)>,
     /// What stations' topics show of announced work.
     pub bulletins: Vec<(Box<str>, u32)>,
@@ -64,6 +67,7 @@ impl Extras {
             && self.rejected.is_empty()
             && self.delivered.is_empty()
             && self.gave_up.is_empty()
+            && self.reworded.is_empty()
             && self.boards.is_empty()
             && self.bulletins.is_empty()
             && self.digests.is_empty()
@@ -101,6 +105,8 @@ pub(super) struct Newest {
     pub series: i64,
     /// Up to where the log was cut.
     pub cut: i64,
+    /// The queue of the stations' topics.
+    pub boards: Numbers,
 }
 
 impl Store {
@@ -120,7 +126,8 @@ impl Store {
             block::encode(&changes.readings, &mut self.body);
         }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut batch = Batch { conn: &tx, now, world, newest: self.newest, pages: 4 };
+        let mut batch =
+            BatchWriter { conn: &tx, now, world, newest: self.newest, pages: 4, requeued: false };
         batch.clock(changes, extras)?;
         batch.log(changes.readings.len(), &self.body)?;
         let saved = saves(changes, extras);
@@ -130,7 +137,7 @@ impl Store {
         batch.reports(extras)?;
         batch.series(extras, self.kept.spare())?;
         batch.trim(self.newest.event)?;
-        let (newest, pages) = (batch.newest, batch.pages);
+        let (newest, pages, requeued) = (batch.newest, batch.pages, batch.requeued);
         tx.commit()?;
 
         if newest.block > self.newest.block {
@@ -145,7 +152,7 @@ impl Store {
         Ok(Committed {
             block: newest.block,
             event: newest.event,
-            stations: !changes.incidents.is_empty(),
+            stations: requeued || !changes.incidents.is_empty(),
             devices: changes.windows
                 || !changes.settings.is_empty()
                 || !changes.commands.is_empty(),
@@ -194,16 +201,18 @@ fn saves(changes: &Changes, extras: &Extras) -> Vec<DeviceIx> {
     all
 }
 
-struct Batch<'a> {
+struct BatchWriter<'a> {
     conn: &'a Connection,
     now: Ms,
     world: &'a World,
     newest: Newest,
     /// A guess of how many pages this dirties.
     pages: usize,
+    /// A station's topic that was sent something owes something else by now.
+    requeued: bool,
 }
 
-impl Batch<'_> {
+impl BatchWriter<'_> {
     fn log(&mut self, readings: usize, body: &[u8]) -> Result<(), StoreError> {
         if readings > 0 {
             self.newest.block += 1;
@@ -285,6 +294,7 @@ impl Batch<'_> {
         for id in &ids {
             if let Some(incident) = self.world.book.get(*id) {
                 let wire = rows::incident(self.conn, self.world, incident)?;
+                boards::news(self.conn, &mut self.newest.boards, incident)?;
                 self.event(incident.updated_at, "incident", &wire)?;
             }
         }
@@ -292,8 +302,17 @@ impl Batch<'_> {
             rows::trail(self.conn, entry)?;
         }
         for page in &changes.pages {
-            rows::page(self.conn, page)?;
+            let new = rows::page(self.conn, page)?;
+            match page.receiver {
+                Receiver::Station(_) if new => {
+                    boards::paged(self.conn, &mut self.newest.boards, page)?;
+                }
+                Receiver::Station(_) | Receiver::Webhook(_) => {}
+            }
             self.event(page.at, "page", &rows::page_event(page))?;
+        }
+        for (page, at) in &changes.superseded {
+            rows::superseded(self.conn, page, *at)?;
         }
         for presence in &changes.presence {
             rows::presence(self.conn, presence)?;
@@ -359,8 +378,12 @@ impl Batch<'_> {
             let json = json!({"page_id": page_id, "incident": incident, "gave_up_at": at});
             self.event(*at, "page", &json.to_string())?;
         }
+        for page_id in &extras.reworded {
+            rows::reword(self.conn, *page_id)?;
+        }
         for (station, incident, rev) in &extras.boards {
-            rows::board_sent(self.conn, station, *incident, *rev)?;
+            let shown = (&**station, *incident, *rev);
+            self.requeued |= boards::sent(self.conn, &mut self.newest.boards, shown)?;
         }
         if let Some(terminals) = &extras.terminals {
             rows::meta_json(self.conn, "terminals", terminals)?;

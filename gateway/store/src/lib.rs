@@ -5,6 +5,7 @@
 //! | [`migrate`] | brings any database to its newest layout |
 //! | `migrations.rs` | the layouts of the store |
 //! | [`block`] | readings ↔ one row of `log` |
+//! | [`boards`] | what stations' topics should show, and their queue |
 //! | [`bulletins`] | what stations' topics show of announced work: written, read |
 //! | [`copy`] | a database as it is at one moment, for backups |
 //! | [`digests`] | the daily digests of notices and their queue: written, read |
@@ -26,6 +27,7 @@
 
 pub mod accounts;
 pub mod block;
+pub mod boards;
 pub mod bulletins;
 mod commit;
 pub mod copy;
@@ -102,7 +104,7 @@ pub struct Store {
     conn: Connection,
     path: PathBuf,
     newest: commit::Newest,
-    kept: load::Kept,
+    kept: load::KeptBlocks,
     /// By device: the conditions of its last event.
     conditions: Vec<u32>,
     /// A block on its way to the log.
@@ -142,7 +144,7 @@ impl Store {
             conn,
             path: path.to_owned(),
             newest: commit::Newest::default(),
-            kept: load::Kept::default(),
+            kept: load::KeptBlocks::default(),
             conditions: Vec::new(),
             body: Vec::new(),
             unmoved_pages: 0,

@@ -13,8 +13,9 @@ use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry, Station};
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
 
+use super::boards::Numbers;
 use super::commit::Newest;
-use super::reader::{newest, ulid};
+use super::reader::{newest, ulid, urgency};
 use super::rows::json_column;
 use super::{Store, StoreError, block, rows};
 
@@ -40,13 +41,13 @@ pub struct Loaded {
 
 /// The log's blocks that are still there, as far as redelivered messages need them.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct KeptBlocks {
     blocks: VecDeque<(i64, usize)>,
     readings: usize,
     spare: i64,
 }
 
-impl Kept {
+impl KeptBlocks {
     /// Counts a block that was just appended.
     pub fn push(&mut self, block: i64, readings: usize) {
         self.blocks.push_back((block, readings));
@@ -201,7 +202,9 @@ impl Store {
         let block = newest(&self.conn, "log")?;
         let sql = "SELECT COALESCE(MIN(block) - 1, ?1) FROM log";
         let cut = self.conn.query_row(sql, [block], |row| row.get(0))?;
-        Ok(Newest { block, event: newest(&self.conn, "event")?, series, cut })
+        let sql = "SELECT COALESCE(MAX(number), 0) FROM board";
+        let boards = Numbers { last: self.conn.query_row(sql, (), |row| row.get(0))? };
+        Ok(Newest { block, event: newest(&self.conn, "event")?, series, cut, boards })
     }
 
     fn saved(&self) -> Result<Saved, StoreError> {
@@ -220,9 +223,11 @@ impl Store {
             saved.closed.push(ulid(row, 0)?);
             Ok(())
         })?;
-        let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at, number
+        let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at, number,
+                       urgency
                    FROM page
-                   WHERE delivered_at IS NULL AND gave_up_at IS NULL ORDER BY at, number";
+                   WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
+                   ORDER BY number";
         self.each(sql, |row| {
             saved.owed.push(page(row)?);
             Ok(())
@@ -271,7 +276,7 @@ impl Store {
 
     /// Replays what a memory has not seen; shows the rest to the deduplication.
     fn replay(&mut self, loaded: &mut Loaded, upto: &[i64]) -> Result<(), StoreError> {
-        let mut kept = Kept::default();
+        let mut kept = KeptBlocks::default();
         self.each("SELECT body, block, readings FROM log ORDER BY block", |row| {
             let (block, readings): (i64, usize) = (row.get(1)?, row.get(2)?);
             kept.push(block, readings);
@@ -334,5 +339,6 @@ fn page(row: &Row<'_>) -> Result<Page, StoreError> {
         },
         at,
         number: row.get::<_, i64>(8)?.cast_unsigned(),
+        urgency: urgency(row, 9)?,
     })
 }

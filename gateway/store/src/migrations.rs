@@ -6,7 +6,7 @@ use super::StoreError;
 use super::migrate::{self, MigrateError};
 
 /// Every migration there is; the first is number 1. Files that were released never change.
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_orders.sql"),
     include_str!("migrations/0003_bulletins.sql"),
@@ -15,6 +15,7 @@ const ALL: [&str; 8] = [
     include_str!("migrations/0006_numbers.sql"),
     include_str!("migrations/0007_status.sql"),
     include_str!("migrations/0008_codes.sql"),
+    include_str!("migrations/0009_queues.sql"),
 ];
 
 /// The layout that this version writes.

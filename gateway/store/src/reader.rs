@@ -5,8 +5,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row};
 use standpipe_rules::Ms;
+use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::{IncidentId, State};
-use standpipe_shared::Severity;
 use ulid::Ulid;
 
 use super::{BUSY_MS, READER_CACHE_KIB, StoreError};
@@ -20,9 +20,7 @@ pub struct Reader {
 /// A station's topic that does not show what it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwedBoard {
-    /// Whose topic.
     pub station: Box<str>,
-    /// Which incident.
     pub incident: IncidentId,
     /// The revision to show; named again in `Inbox::BoardSent`.
     pub rev: u32,
@@ -34,6 +32,8 @@ pub struct OwedBoard {
     pub wire: Box<str>,
     /// The station's pages about it that are not delivered: all are, once this is shown.
     pub pages: Vec<Ulid>,
+    /// Its place in the queue: of two of the same urgency, the lower is shown first.
+    pub number: i64,
 }
 
 /// A page owed to a webhook.
@@ -43,7 +43,6 @@ pub struct OwedPage {
     pub page_id: Ulid,
     /// The webhook's name in the configuration.
     pub webhook: Box<str>,
-    /// About what.
     pub incident: IncidentId,
     /// How far it was escalated.
     pub step: u8,
@@ -51,18 +50,28 @@ pub struct OwedPage {
     pub repeat: u32,
     /// When it was owed.
     pub at: Ms,
-    /// How much it matters now.
-    pub severity: Severity,
-    /// The incident as it is now, JSON, with `page_id` null.
-    pub wire: Box<str>,
+    /// Its place in the queue, and within that its number.
+    pub urgency: Urgency,
+    /// Counts pages: of two, the lower was owed first.
+    pub number: i64,
+}
+
+/// What a page says: the incident as JSON, with `page_id` null.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageMessage {
+    /// What it says for good.
+    Final(Box<str>),
+    /// What it said when it was owed: somebody has taken the incident in hand since. A page that no
+    /// receiver can have seen is worded anew (`Inbox::Reword`). `None`: owed by a version that did not
+    /// keep it.
+    Outdated(Option<Box<str>>),
 }
 
 /// Readings as they arrived: one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogBlock {
-    /// Its number; they only grow.
+    /// They only grow.
     pub block: i64,
-    /// How many readings.
     pub readings: usize,
     /// For [`super::block::decode`].
     pub body: Vec<u8>,
@@ -102,40 +111,64 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Station topics that do not show what they should, or whose page nobody confirmed: at most
-    /// `limit`, open ones and those with the oldest pages first.
+    /// The queue of the stations' topics at one urgency (`boards::URGENCIES`): those that do not show what
+    /// they should, or whose page nobody confirmed, at most `limit` whose number is higher than
+    /// `behind`, the longest owed first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn owed_boards(&self, limit: usize) -> Result<Vec<OwedBoard>, StoreError> {
+    pub fn owed_boards(
+        &self,
+        (urgency, behind): (u8, i64),
+        limit: usize,
+    ) -> Result<Vec<OwedBoard>, StoreError> {
         self.boards(
-            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire
-             FROM board b JOIN incident i ON i.id = b.incident
-                 LEFT JOIN page p ON p.page_id = b.page_id
-             WHERE b.sent_rev < b.rev OR b.page_id IN (
-                 SELECT page_id FROM page WHERE delivered_at IS NULL AND gave_up_at IS NULL)
-             ORDER BY i.open DESC, p.number NULLS LAST LIMIT ?1",
-            limit,
+            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire, b.number
+             FROM board b INDEXED BY board_queue CROSS JOIN incident i ON i.id = b.incident
+             WHERE b.owed = 1 AND b.urgency = ?2 AND b.number > ?3 ORDER BY b.number LIMIT ?1",
+            (rows_of(limit), urgency, behind),
         )
     }
 
-    /// What every station topic should show now, for a broker that has forgotten: open incidents.
+    /// One topic, if it owes something.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn open_boards(&self) -> Result<Vec<OwedBoard>, StoreError> {
+    pub fn owed_board(
+        &self,
+        (station, incident): (&str, IncidentId),
+    ) -> Result<Option<OwedBoard>, StoreError> {
+        let found = self.boards(
+            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire, b.number
+             FROM board b CROSS JOIN incident i ON i.id = b.incident
+             WHERE b.station = ?1 AND b.incident = ?2 AND b.owed = 1",
+            (station, incident.to_string()),
+        );
+        Ok(found?.into_iter().next())
+    }
+
+    /// What station topics should show now, for a broker that has forgotten: open incidents, at most
+    /// `limit` topics behind that one, in an order of their own.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_boards(
+        &self,
+        (station, incident): (&str, Option<IncidentId>),
+        limit: usize,
+    ) -> Result<Vec<OwedBoard>, StoreError> {
+        let incident = incident.map(|id| id.to_string()).unwrap_or_default();
         self.boards(
-            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire
-             FROM board b JOIN incident i ON i.id = b.incident
-                 LEFT JOIN page p ON p.page_id = b.page_id
-             WHERE i.open = 1 ORDER BY p.number NULLS LAST LIMIT ?1",
-            usize::MAX,
+            "SELECT b.station, b.incident, b.rev, b.page_id, i.open, i.wire, b.number
+             FROM board b CROSS JOIN incident i ON i.id = b.incident
+             WHERE i.open = 1 AND (b.station, b.incident) > (?2, ?3)
+             ORDER BY b.station, b.incident LIMIT ?1",
+            (rows_of(limit), station, incident),
         )
     }
 
-    fn boards(&self, sql: &str, limit: usize) -> Result<Vec<OwedBoard>, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut boards = self.rows(sql, [limit], |row| {
+    fn boards(&self, sql: &str, params: impl Params) -> Result<Vec<OwedBoard>, StoreError> {
+        let mut boards = self.rows(sql, params, |row| {
             Ok(OwedBoard {
                 station: row.get(0)?,
                 incident: ulid(row, 1)?,
@@ -143,6 +176,7 @@ impl Reader {
                 page_id: optional_ulid(row, 3)?,
                 open: row.get(4)?,
                 wire: row.get(5)?,
+                number: row.get(6)?,
                 pages: Vec::new(),
             })
         })?;
@@ -150,7 +184,7 @@ impl Reader {
             board.pages = self.rows(
                 "SELECT page_id FROM page
                  WHERE incident = ?1 AND kind = 'station' AND receiver = ?2
-                   AND delivered_at IS NULL AND gave_up_at IS NULL",
+                   AND delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL",
                 (board.incident.to_string(), &board.station),
                 |row| ulid(row, 0),
             )?;
@@ -158,20 +192,25 @@ impl Reader {
         Ok(boards)
     }
 
-    /// Pages owed to one webhook, at most `limit`: fires first, then what matters most, and of
-    /// that the longest owed.
+    /// What is owed to one webhook at one urgency, the longest owed first: at most `limit` pages whose
+    /// number is higher than `behind`. Numbers only grow, so that whoever goes on behind the last page
+    /// reads each of them once.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn owed_to_webhook(&self, name: &str, limit: usize) -> Result<Vec<OwedPage>, StoreError> {
+    pub fn owed_to_webhook(
+        &self,
+        name: &str,
+        (urgency, behind): (Urgency, i64),
+        limit: usize,
+    ) -> Result<Vec<OwedPage>, StoreError> {
         self.rows(
-            "SELECT p.page_id, p.receiver, p.incident, p.step, p.repeat, p.at, i.wire, i.severity
-             FROM page p JOIN incident i ON i.id = p.incident
-             WHERE p.delivered_at IS NULL AND p.gave_up_at IS NULL AND p.kind = 'webhook'
-               AND p.receiver = ?1
-             ORDER BY CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1
-                 WHEN 'warning' THEN 2 ELSE 3 END, p.at, p.number LIMIT ?2",
-            (name, i64::try_from(limit).unwrap_or(i64::MAX)),
+            "SELECT page_id, receiver, incident, step, repeat, at, number
+             FROM page INDEXED BY page_queue
+             WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
+               AND kind = 'webhook' AND receiver = ?1 AND urgency = ?2 AND number > ?3
+             ORDER BY number LIMIT ?4",
+            (name, urgency.place(), behind, rows_of(limit)),
             |row| {
                 Ok(OwedPage {
                     page_id: ulid(row, 0)?,
@@ -180,11 +219,43 @@ impl Reader {
                     step: row.get(3)?,
                     repeat: row.get(4)?,
                     at: row.get(5)?,
-                    wire: row.get(6)?,
-                    severity: severity(row, 7)?,
+                    urgency,
+                    number: row.get(6)?,
                 })
             },
         )
+    }
+
+    /// The highest number among the pages that are owed to a webhook; 0: none is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn newest_owed_to_webhook(&self, name: &str) -> Result<i64, StoreError> {
+        let sql = "SELECT max(number) FROM page INDEXED BY page_queue
+                   WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
+                     AND kind = 'webhook' AND receiver = ?1";
+        let newest = self.rows(sql, [name], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(newest.into_iter().flatten().next().unwrap_or(0))
+    }
+
+    /// What a page says. `None`: it is owed no more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn message(&self, page_id: Ulid) -> Result<Option<PageMessage>, StoreError> {
+        let sql = "SELECT m.wire, coalesce(m.fixed, 0), i.state FROM page p
+                       LEFT JOIN message m ON m.n = p.number JOIN incident i ON i.id = p.incident
+                   WHERE p.page_id = ?1 AND p.delivered_at IS NULL AND p.gave_up_at IS NULL
+                     AND p.superseded_at IS NULL";
+        let found = self.rows(sql, [page_id.to_string()], |row| {
+            let (wire, fixed): (Option<Box<str>>, bool) = (row.get(0)?, row.get(1)?);
+            let is_open = row.get_ref(2)?.as_str()? == State::Open.as_str();
+            Ok(match wire {
+                Some(wire) if fixed || is_open => PageMessage::Final(wire),
+                wire => PageMessage::Outdated(wire),
+            })
+        })?;
+        Ok(found.into_iter().next())
     }
 
     /// Whether an incident waits for somebody to take it.
@@ -223,7 +294,8 @@ impl Reader {
     pub fn orphaned_pages(&self, names: &[Box<str>]) -> Result<Vec<(Ulid, Box<str>)>, StoreError> {
         let owed: Vec<(Ulid, Box<str>)> = self.rows(
             "SELECT page_id, receiver FROM page
-             WHERE delivered_at IS NULL AND gave_up_at IS NULL AND kind = 'webhook'",
+             WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
+               AND kind = 'webhook'",
             [],
             |row| Ok((ulid(row, 0)?, row.get(1)?)),
         )?;
@@ -243,9 +315,9 @@ impl Reader {
         while readings < enough
             && let Some(row) = rows.next()?
         {
-            let it = LogBlock { block: row.get(0)?, readings: row.get(1)?, body: row.get(2)? };
-            readings += it.readings;
-            blocks.push(it);
+            let block = LogBlock { block: row.get(0)?, readings: row.get(1)?, body: row.get(2)? };
+            readings += block.readings;
+            blocks.push(block);
         }
         Ok(blocks)
     }
@@ -256,7 +328,7 @@ impl Reader {
     /// [`StoreError`].
     pub fn series_block(&self) -> Result<i64, StoreError> {
         let text = self.meta("series_block")?;
-        Ok(text.and_then(|it| it.parse().ok()).unwrap_or(0))
+        Ok(text.and_then(|digits| digits.parse().ok()).unwrap_or(0))
     }
 
     /// The newest log block ever written; 0: none yet.
@@ -306,11 +378,14 @@ pub(super) fn ulid(row: &Row<'_>, at: usize) -> rusqlite::Result<Ulid> {
     })
 }
 
-/// A severity by its name; of one that is none, the worst is supposed.
-fn severity(row: &Row<'_>, at: usize) -> rusqlite::Result<Severity> {
-    let name = row.get_ref(at)?.as_str()?;
-    let known = Severity::ALL.into_iter().find(|it| it.as_str() == name);
-    Ok(known.unwrap_or(Severity::Fire))
+/// An urgency by its place; of one that is none, a fire's is supposed.
+pub(super) fn urgency(row: &Row<'_>, at: usize) -> rusqlite::Result<Urgency> {
+    let place: u8 = row.get(at)?;
+    Ok(Urgency::ALL.into_iter().find(|urgency| urgency.place() == place).unwrap_or_default())
+}
+
+fn rows_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 fn optional_ulid(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Ulid>> {

@@ -211,6 +211,7 @@ pub fn hop(code: &str) -> Say {
         "paged" => say("paged", "通知"),
         "delivered" => say("delivered", "送达"),
         "given_up" => say("not delivered", "未能送达"),
+        "superseded" => say("replaced by a newer page", "由更新的通知取代"),
         "shown" => say("shown on a screen", "屏幕已显示"),
         "acknowledged" => say("acknowledged", "接警"),
         "dispatched" => say("dispatched", "派出"),

@@ -64,7 +64,7 @@ impl Week {
             "hydrants": [], "step": 0, "next_step_at": null, "page_id": null,
             "closed_at": closed_at});
         let sql = "INSERT OR REPLACE INTO incident VALUES
-            (?1, ?2, 'upkeep', 'notice', ?3, ?4, ?5, 1, ?6, 1, ?7, '{}', 1)";
+            (?1, ?2, 'upkeep', 'notice', ?3, ?4, ?5, 1, ?6, 1, ?7, '{}', 1, NULL)";
         let open = closed.is_none();
         let row = (&id, open, state, station, opened_at, closed_at, wire.to_string());
         self.db.execute(sql, row).unwrap();

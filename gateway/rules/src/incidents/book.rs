@@ -108,6 +108,9 @@ pub struct Book {
     pub(super) owed: HashMap<ulid::Ulid, Page>,
     /// Whom each open incident was paged to that have not confirmed it.
     pub(super) unconfirmed: HashMap<IncidentId, BTreeSet<Receiver>>,
+    /// The same by incident and receiver: one each, and more only in a store of before pages
+    /// superseded each other.
+    pub(super) owed_to: HashMap<(IncidentId, Receiver), Vec<ulid::Ulid>>,
     pub(super) presence: BTreeMap<Box<str>, Presence>,
 }
 
@@ -134,6 +137,7 @@ impl Book {
             timers: BTreeSet::new(),
             owed: HashMap::new(),
             unconfirmed: HashMap::new(),
+            owed_to: HashMap::new(),
             presence: BTreeMap::new(),
         }
     }
@@ -141,10 +145,10 @@ impl Book {
     /// Takes back what was kept; for an empty book.
     pub fn restore(&mut self, saved: Saved) {
         self.meta = saved.meta;
-        for page in &saved.owed {
+        for page in saved.owed {
             self.unconfirmed.entry(page.incident).or_default().insert(page.receiver.clone());
+            self.owes(page);
         }
-        self.owed = saved.owed.into_iter().map(|it| (it.page_id, it)).collect();
         self.past = saved.closed.into_iter().map(half).collect();
         self.presence = saved.presence.into_iter().map(|it| (it.station.clone(), it)).collect();
         for it in saved.incidents {
@@ -311,7 +315,8 @@ impl Book {
         self.topics.remove(&it.rank());
         for member in &it.members {
             let same = |other: &Incident| other.members.iter().any(|m| m.subject == member.subject);
-            let older = self.fire(|other| it.class == Class::Fire && same(other));
+            let fire = it.class == Class::Fire;
+            let older = fire.then(|| self.fire(same)).flatten();
             point(&mut self.newest, (member.subject.clone(), it.class), older);
         }
         if !it.building.is_empty() {

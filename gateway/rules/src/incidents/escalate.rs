@@ -4,13 +4,14 @@
 //! the plan and from who is present. Who is paged is in [`super::route`].
 
 use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 
 use super::book::{Book, Cx};
 use super::plan::Steps;
 use super::state::{Event, State, step};
 use super::{Incident, IncidentId, route};
 use crate::Ms;
-use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry};
+use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry, Urgency};
 use crate::fact::Subject;
 use crate::trail::{TrailCode, receiver};
 use standpipe_shared::{Class, Severity};
@@ -19,17 +20,23 @@ use standpipe_shared::{Class, Severity};
 /// and is heard again, without a fact.
 const LOOK_EVERY_MS: Ms = 60_000;
 
+/// Incidents looked at in one tick at most, and fires whose hydrants are: what else is due waits for
+/// the next one, which comes at once. So a new alarm waits for this many, however many are due.
+const SLICE: usize = 64;
+
 /// Seconds as milliseconds.
 pub(super) fn ms(seconds: u32) -> Ms {
     Ms::from(seconds) * 1_000
 }
 
 impl Book {
-    /// Time passed.
+    /// Time passed. Not all that is due may be done with after it: [`Self::next_wake`] says so.
     pub fn tick(&mut self, view: &super::View, now: Ms, out: &mut crate::Changes) {
         let cx = &mut Cx { view, now, out };
         self.expire(cx);
-        while let Some((_, (_, id))) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+        for _ in 0..SLICE {
+            let due = self.timers.first().copied().filter(|(at, _)| *at <= now);
+            let Some((_, (_, id))) = due else { break };
             self.wake(cx, id);
         }
         if !self.fires.is_empty() && now >= self.meta.looked_at + LOOK_EVERY_MS {
@@ -37,7 +44,9 @@ impl Book {
             cx.out.book_meta = true;
             self.thirsty.extend(&self.fires);
         }
-        for (_, id) in std::mem::take(&mut self.thirsty) {
+        // The newest fire first: a crew is on its way to it.
+        for _ in 0..SLICE {
+            let Some((_, id)) = self.thirsty.pop_last() else { break };
             self.look_for_water(cx, id);
         }
     }
@@ -193,13 +202,19 @@ impl Book {
         self.send(cx, it, to);
     }
 
-    /// Owes each of them a page.
+    /// Owes each of them a page, which supersedes whatever they are still owed about it.
     pub(super) fn send(&mut self, cx: &mut Cx, it: &mut Incident, to: BTreeSet<Receiver>) {
         it.step_at = cx.now;
+        let first = !to.is_empty() && *it.paged_at.get_or_insert(cx.now) == cx.now;
+        let urgency = match Urgency::of(it.severity) {
+            Urgency::Fire if first => Urgency::NewFire,
+            urgency => urgency,
+        };
         for receiver in to {
             if is_itself(it, &receiver) {
                 continue;
             }
+            self.supersede(cx, it.id, &receiver);
             let page = Page {
                 page_id: ulid::Ulid::nil(),
                 number: 0,
@@ -209,6 +224,7 @@ impl Book {
                 repeat: it.repeat,
                 receiver: receiver.clone(),
                 at: cx.now,
+                urgency,
             };
             let page = self.numbered(page, cx.out);
             cx.trail(it.id, Hop::Paged, "gateway", page_code(&page, ""));
@@ -218,9 +234,39 @@ impl Book {
             }
             self.unconfirmed.entry(it.id).or_default().insert(receiver.clone());
             it.told.insert(receiver);
-            self.owed.insert(page.page_id, page.clone());
+            self.owes(page.clone());
             cx.out.pages.push(page);
         }
+    }
+
+    /// What a receiver is still owed about an incident is owed no more: a newer page supersedes it.
+    fn supersede(&mut self, cx: &mut Cx, incident: IncidentId, to: &Receiver) {
+        let older = self.owed_to.remove(&(incident, to.clone())).unwrap_or_default();
+        for page in older.into_iter().filter_map(|id| self.owed.remove(&id)) {
+            cx.trail(incident, Hop::Superseded, &receiver(to), page_code(&page, ""));
+            cx.out.superseded.push((page, cx.now));
+        }
+    }
+
+    /// A page is owed.
+    pub(super) fn owes(&mut self, page: Page) {
+        let to = (page.incident, page.receiver.clone());
+        self.owed_to.entry(to).or_default().push(page.page_id);
+        self.owed.insert(page.page_id, page);
+    }
+
+    /// A page is owed no more: which that was, if it was.
+    pub(super) fn owes_no_more(&mut self, page_id: ulid::Ulid) -> Option<Page> {
+        let page = self.owed.remove(&page_id)?;
+        if let Entry::Occupied(mut owed) =
+            self.owed_to.entry((page.incident, page.receiver.clone()))
+        {
+            owed.get_mut().retain(|id| *id != page_id);
+            if owed.get().is_empty() {
+                owed.remove();
+            }
+        }
+        Some(page)
     }
 
     /// A page was confirmed.
@@ -245,7 +291,7 @@ impl Book {
         at: Ms,
         out: &mut crate::Changes,
     ) {
-        if let Some(page) = self.owed.remove(&page_id) {
+        if let Some(page) = self.owes_no_more(page_id) {
             let (by, code) = (receiver(&page.receiver), page_code(&page, why));
             out.trail.push(TrailEntry::new(page.incident, (at, hop), &by, code));
         }

@@ -5,6 +5,8 @@
 //! true is let go and pages itself. A zone that ended is verified by its children: it closes when
 //! the last of them has.
 
+use std::collections::BTreeSet;
+
 use standpipe_shared::{Class, Condition};
 
 use super::book::{Book, Cx};
@@ -42,10 +44,19 @@ impl Book {
         if other || !cx.out.pages.iter().any(first) {
             return;
         }
+        let mut taken = BTreeSet::new();
         for page in cx.out.pages.extract_if(.., |page| page.incident == it.id) {
-            self.owed.remove(&page.page_id);
+            self.owes_no_more(page.page_id);
+            taken.insert(page.page_id);
         }
-        cx.out.trail.retain(|line| line.incident != it.id || line.hop != Hop::Paged);
+        // What they stood for is owed again.
+        for (page, _) in cx.out.superseded.extract_if(.., |(page, _)| page.incident == it.id) {
+            if !taken.contains(&page.page_id) {
+                self.owes(page);
+            }
+        }
+        let of_pages = |hop| matches!(hop, Hop::Paged | Hop::Superseded);
+        cx.out.trail.retain(|line| line.incident != it.id || !of_pages(line.hop));
         it.told.clear();
         it.sounded.retain(|sounded| sounded.at != cx.now);
         (it.step, it.repeat) = (0, 0);

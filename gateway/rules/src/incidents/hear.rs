@@ -159,6 +159,7 @@ impl Book {
             repeat: 0,
             episode_at: cx.now,
             step_at: cx.now,
+            paged_at: None,
             work_until: 0,
             active_at: cx.now,
             dispatched: false,

@@ -177,6 +177,9 @@ pub struct Incident {
     pub(super) episode_at: Ms,
     /// When the last page was owed.
     pub(super) step_at: Ms,
+    /// When the first page of all was owed.
+    #[serde(default)]
+    pub(super) paged_at: Option<Ms>,
     /// Until when whoever took it is left in peace.
     pub(super) work_until: Ms,
     /// When something last happened to a fire.

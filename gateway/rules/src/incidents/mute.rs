@@ -212,8 +212,9 @@ impl Book {
         let of = (&raised.subject, raised.condition);
         let window = self.meta.muting(registry, of, cx.now);
         window.map(|(_, quiet, until)| (quiet, Some(until))).or_else(|| {
+            // Asked of nothing else: all fires are looked at for it.
             let open = raised.condition == Condition::HydrantOpen;
-            let fire = self.fought(registry, device).filter(|_| open)?;
+            let fire = open.then(|| self.fought(registry, device)).flatten()?;
             Some((Quiet::Dispatch(fire), None))
         })
     }

@@ -28,7 +28,7 @@ impl TrailCode {
             Hop::Measured | Hop::Received | Hop::Raised | Hop::Cleared | Hop::Reopened => {
                 found(detail)
             }
-            Hop::Paged | Hop::Delivered | Hop::GivenUp => page(by, detail),
+            Hop::Paged | Hop::Delivered | Hop::GivenUp | Hop::Superseded => page(by, detail),
             Hop::Closed => {
                 let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == detail);
                 outcome.map(|outcome| Self::Outcome { outcome })

@@ -60,6 +60,8 @@ pub enum Hop {
     Delivered,
     /// A page was given up.
     GivenUp,
+    /// A newer page about the same incident is owed to the same receiver instead.
+    Superseded,
     /// No receiver has confirmed a page in time.
     Unconfirmed,
     /// A terminal showed it.
@@ -88,7 +90,7 @@ pub enum Hop {
 
 impl Hop {
     /// All of them, in the order in which they usually come.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Measured,
         Self::Received,
         Self::Raised,
@@ -96,6 +98,7 @@ impl Hop {
         Self::Paged,
         Self::Delivered,
         Self::GivenUp,
+        Self::Superseded,
         Self::Unconfirmed,
         Self::Shown,
         Self::Acknowledged,
@@ -127,6 +130,7 @@ impl Hop {
             Self::Paged => "paged",
             Self::Delivered => "delivered",
             Self::GivenUp => "given_up",
+            Self::Superseded => "superseded",
             Self::Unconfirmed => "unconfirmed",
             Self::Shown => "shown",
             Self::Acknowledged => "acknowledged",

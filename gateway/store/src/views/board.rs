@@ -12,6 +12,10 @@ use crate::readers::ReadError;
 /// Incidents on one board at most.
 const ROWS: u32 = 200;
 
+/// `incident.place` of fires and of critical incidents that nobody has taken.
+const FIRE: u8 = 0;
+const CRITICAL: u8 = 2;
+
 /// What is open: how many incidents in all, and the worst.
 #[derive(Clone, Debug)]
 pub struct OpenIncidents {
@@ -54,19 +58,13 @@ impl BoardRow {
 /// # Errors
 /// [`ReadError`].
 pub fn open(db: &Connection, area: &Area) -> Result<OpenIncidents, ReadError> {
-    // Ids are sorted first, so that the incidents themselves are read for the rows shown only.
-    let of = format!(
-        "FROM incident i WHERE i.open = 1 AND json_extract(i.wire, '$.parent') IS NULL
-         AND {}",
-        area.incidents()
-    );
+    // From an index alone, so that the incidents themselves are read for the rows shown only.
+    let of = format!("FROM incident i WHERE i.place IS NOT NULL AND {}", area.incidents());
     let total = format!("SELECT count(*) {of}");
     let total = db.prepare_cached(&total)?.query_row([area], |row| row.get(0))?;
     let sql = format!(
-        "SELECT {} FROM incident i WHERE i.id IN (SELECT id FROM (SELECT i.id,
-             CASE i.severity WHEN 'fire' THEN 0 WHEN 'critical' THEN 1 WHEN 'warning' THEN 2
-                 ELSE 3 END AS rank {of} ORDER BY rank, i.state <> 'open', i.opened_at DESC, i.number DESC
-             LIMIT {ROWS}))",
+        "SELECT {} FROM incident i WHERE i.id IN (SELECT i.id {of}
+             ORDER BY i.place, i.opened_at DESC, i.number DESC LIMIT {ROWS})",
         columns()
     );
     let mut worst = all(db, &sql, [area], BoardRow::read)?;
@@ -83,7 +81,7 @@ pub fn open(db: &Connection, area: &Area) -> Result<OpenIncidents, ReadError> {
 /// [`ReadError`].
 pub fn exercise(db: &Connection, area: &Area) -> Result<Option<BoardRow>, ReadError> {
     let sql = format!(
-        "SELECT {} FROM incident i
+        "SELECT {} FROM incident i INDEXED BY incident_loud
          WHERE i.open = 1 AND i.class = 'fire' AND i.severity = 'notice' AND {}
          AND json_extract(i.wire, '$.exercise') ORDER BY i.opened_at DESC, i.number DESC LIMIT 1",
         columns(),
@@ -104,14 +102,12 @@ pub fn alarms(
 ) -> Result<Vec<BoardRow>, ReadError> {
     let sql = format!(
         "SELECT {} FROM incident i
-         WHERE i.open = 1 AND i.state = 'open'
-         AND i.severity IN ('fire', 'critical') AND {}
+         WHERE i.place IN ({FIRE}, {CRITICAL}) AND {}
          AND (?2 IS NULL OR EXISTS (SELECT 1 FROM page p WHERE p.incident = i.id
              AND p.kind = 'station' AND p.receiver = ?2
              AND p.episode = json_extract(i.wire, '$.episode')))
          AND NOT json_extract(i.wire, '$.exercise')
-         AND json_extract(i.wire, '$.parent') IS NULL
-         ORDER BY i.severity = 'fire' DESC, i.opened_at DESC, i.number DESC LIMIT 100",
+         ORDER BY i.place, i.opened_at DESC, i.number DESC LIMIT 100",
         columns(),
         area.incidents()
     );

@@ -38,6 +38,7 @@ impl Book {
             timers,
             owed,
             unconfirmed: _,
+            owed_to: _,
             presence,
         } = self;
         let Meta { numbers: _, reminded, looked_at, windows, sounded, kept: _ } = meta;
@@ -59,6 +60,7 @@ impl Book {
                 step: _,
                 repeat: _,
                 receiver: _,
+                urgency: _,
             } = page;
             moment(at, by);
         }
@@ -116,6 +118,7 @@ impl Incident {
             step_at,
             work_until,
             active_at,
+            paged_at: _, // a record
             dispatched: _,
             unverified: _,
             verdict: _,

@@ -179,7 +179,7 @@ impl Drill {
     }
 
     fn restart(&mut self) {
-        let owed = self.pages.iter().rev().take(50); // nobody waits for the older ones
+        let owed = self.pages.iter();
         let saved = Saved {
             meta: again(self.book.meta()),
             incidents: self.book.open().map(again).collect(),
@@ -201,6 +201,7 @@ impl Drill {
         self.book = book;
         self.presence.extend(out.presence.iter().cloned().map(|it| (it.station.clone(), it)));
         self.trail.extend(out.trail.iter().cloned());
+        self.settled.extend(out.superseded.iter().map(|(page, _)| page.page_id));
         for page in &out.pages {
             assert!(self.tuples.insert(tuple(page)), "a page was owed twice: {page:?}");
             self.pages.push(page.clone());

@@ -22,7 +22,8 @@ fn nobody_answers() {
     assert_eq!(boards, ["D", "T1", "T2", "T3"]);
     assert_eq!(drill.wire(1).next_step_at, Some(time("02:46:30")));
     let trail = drill.trail_of(1);
-    assert_eq!(trail[7], "02:08:00 paged gateway: step 3, repeat 1: station D");
+    assert_eq!(trail[7], "02:08:00 superseded station D: step 3: station D");
+    assert_eq!(trail[8], "02:08:00 paged gateway: step 3, repeat 1: station D");
     assert!(trail.contains(&"02:43:30 forgotten gateway: nothing was done for too long".into()));
 }
 

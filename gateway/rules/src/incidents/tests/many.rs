@@ -32,5 +32,6 @@ fn ten_thousand_open() {
     // 1,000 critical ones: T1 and T3 at step 2, D at step 3; then 4 receivers are reminded
     // every 15 minutes, of all of them at once.
     assert_eq!(drill.pages.len(), MANY + 1_000 * 3 + 4 * 3);
-    assert_eq!(wakes, 5);
+    // Never more than 64 incidents at one time, so that a new alarm is taken in between.
+    assert_eq!(wakes, 5 * 1_000_usize.div_ceil(64));
 }

@@ -17,6 +17,7 @@ mod many;
 mod people;
 mod preview;
 mod property;
+mod queue;
 mod quiet;
 mod receivers;
 mod town;

@@ -93,7 +93,9 @@ fn between(lang: Lang, before: Option<Ms>, at: Ms) -> String {
 /// Who did it: the gateway and the receivers of pages in words, people as they are called.
 fn by(lang: Lang, line: &TrailLine, names: &Names) -> String {
     match (&line.code, &*line.hop) {
-        (Some(TrailCode::Page { to, .. }), "delivered" | "given_up") => receiver(lang, to, names),
+        (Some(TrailCode::Page { to, .. }), "delivered" | "given_up" | "superseded") => {
+            receiver(lang, to, names)
+        }
         _ if line.by == GATEWAY && line.actor.is_empty() => lang.of_say(words::GATEWAY).to_owned(),
         _ => line.by.clone(),
     }

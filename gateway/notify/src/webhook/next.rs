@@ -1,0 +1,132 @@
+//! Which page a receiver is sent next, and in which words.
+//!
+//! A page says for good what was true when it was owed: a receiver that sees it twice, under one
+//! `Idempotency-Key`, sees the same message. Only a page that nobody can have seen is worded anew, when
+//! somebody took its incident in hand before it was first sent; that is on disk before it is sent.
+
+use standpipe_receivers::EarlierMessages;
+use standpipe_rules::changes::Urgency;
+use standpipe_store::reader::{OwedPage, PageMessage};
+use standpipe_store::{Reader, StoreError};
+use standpipe_words::cap::Earlier;
+use tokio::time::Instant;
+
+use super::{IN_FLIGHT, LESSER_MOST, Room, Task, kind_of};
+use crate::retry::Kind;
+
+/// What a page says.
+pub(super) enum Words {
+    /// This, and what it refers to.
+    Known { wire: Box<str>, earlier: Vec<Earlier> },
+    /// What is true now: it was never sent, and somebody has taken its incident in hand.
+    New,
+    /// What it refers to is not written down yet.
+    NotWritten,
+    /// Nothing: it has arrived, was given up, or a newer page supersedes it.
+    OwedNoMore,
+}
+
+/// What became of a page that was to be sent.
+#[derive(PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It is on its way, or waits where it is found again, or is owed no more.
+    Settled,
+    /// It waits, and so do all others: the receiver takes no more in this minute, or the store cannot
+    /// be read.
+    NotNow,
+}
+
+impl Task {
+    /// The next page that there is room for: by urgency, and of that what was never refused first.
+    pub(super) fn next_page(&mut self) -> Result<Option<(OwedPage, Room)>, StoreError> {
+        let in_hand = self.flights.len() + self.unwritten.len();
+        if in_hand >= IN_FLIGHT {
+            return Ok(None);
+        }
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => Reader::open(&self.setup.store)?,
+        };
+        let name = &self.webhook.name;
+        if self.older.is_none() {
+            self.older = Some(reader.newest_owed_to_webhook(name)?);
+        }
+        let now = Instant::now();
+        let room_for_lesser = self.lesser + self.unwritten.len() < LESSER_MOST;
+        let is_held = self.hold.is_some_and(|until| until > now);
+        let mut found = None;
+        for urgency in Urgency::ALL {
+            let room = match urgency {
+                Urgency::NewFire => Room::NewFire,
+                Urgency::Fire | Urgency::Critical | Urgency::Warning | Urgency::Notice => {
+                    Room::Lesser
+                }
+            };
+            if kind_of(urgency) == Kind::Other && is_held
+                || room == Room::Lesser && !room_for_lesser
+            {
+                break;
+            }
+            let read = |behind, most| reader.owed_to_webhook(name, (urgency, behind), most);
+            found = self.queue.take(urgency.place(), read)?.map(|page| (page, room));
+            if found.is_none() && room_for_lesser {
+                found = self.waiting.take(urgency, now).map(|page| (page, Room::Lesser));
+            }
+            if found.is_some() {
+                break;
+            }
+        }
+        self.reader = Some(reader);
+        Ok(found)
+    }
+
+    /// A page that was taken and cannot be sent yet.
+    pub(super) fn put_back(&mut self, page: OwedPage) {
+        if self.waiting.knows(page.page_id) {
+            self.waiting.put_back(&page);
+        } else {
+            self.queue.put_back(page.urgency.place(), page);
+        }
+    }
+
+    /// What a page says. Whatever a receiver may have seen of it, it sees again.
+    pub(super) fn words(&mut self, page: &OwedPage) -> Result<Words, StoreError> {
+        let Some(reader) = &self.reader else { return Ok(Words::NotWritten) };
+        for older in self.waiting.about(page.incident).collect::<Vec<_>>() {
+            if older != page.page_id && reader.message(older)?.is_none() {
+                self.waiting.forget(older); // this page supersedes it
+            }
+        }
+        let may_be_seen = self.waiting.knows(page.page_id)
+            || self.older.is_some_and(|older| page.number <= older);
+        let wire = match reader.message(page.page_id)? {
+            None => return Ok(Words::OwedNoMore),
+            Some(PageMessage::Final(wire)) => wire,
+            Some(PageMessage::Outdated(Some(wire))) if may_be_seen => wire,
+            Some(PageMessage::Outdated(_)) => return Ok(Words::New),
+        };
+        let earlier = match self.webhook.format.facts().earlier {
+            EarlierMessages::NotReferredTo => Vec::new(),
+            EarlierMessages::ReferredTo => {
+                let taken = reader.taken_by_webhook(&self.webhook.name, page.incident)?;
+                let last = self.taken.get(&page.incident);
+                if last.is_some_and(|last| taken.iter().all(|(id, _)| id != last)) {
+                    return Ok(Words::NotWritten);
+                }
+                taken.into_iter().map(|(id, sent)| Earlier { id: id.to_string(), sent }).collect()
+            }
+        };
+        self.taken.remove(&page.incident);
+        Ok(Words::Known { wire, earlier })
+    }
+
+    /// Until the store knows it, no further page about that incident can refer to it.
+    pub(super) fn remember_taken(&mut self, page: &OwedPage) {
+        match self.webhook.format.facts().earlier {
+            EarlierMessages::NotReferredTo => {}
+            EarlierMessages::ReferredTo => {
+                self.taken.insert(page.incident, page.page_id);
+            }
+        }
+    }
+}
