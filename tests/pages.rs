@@ -352,6 +352,100 @@ fn a_page_to_a_webhook_survives_a_restart_under_the_same_key() {
     assert!(end.next(QUIET).is_none(), "taken is taken");
 }
 
+/// Fires are repeated every two seconds.
+const REPEATED: &str = "[escalation.fire]\nstep2_s = 0\nstep3_s = 0\nrepeat_s = 2\n";
+
+/// The same town with other settings.
+fn restarted_with(town: &mut Town, settings: &str) {
+    town.stop();
+    town.webhooks.push_str(settings);
+    town.start();
+    town.wait_for_its_lanes();
+}
+
+#[test]
+fn a_page_is_the_same_message_after_a_restart_whatever_became_of_its_incident() {
+    let well = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&well);
+    let end = WebhookEnd::saying(move |_, _| {
+        let status = if asked.load(Ordering::Relaxed) { "200 OK" } else { "503 Busy" };
+        (status.to_owned(), String::new())
+    });
+    let mut town = Town::with(&[("duty", &end)]);
+    let onlooker = town.onlooker();
+    town.fire("SMK-1");
+    let before = end.hear();
+    let incident = json(&before.body)["id"].as_str().expect("an id").to_owned();
+    // Stopped at once, so that it has not given the page up: it starts with it.
+    town.act(&incident, "acknowledge");
+    wait_for("it is acknowledged", PATIENCE, || {
+        let heard = onlooker.next(QUIET)?;
+        (json(&heard.payload)["state"] == "acknowledged").then_some(())
+    });
+    town.stop();
+    well.store(true, Ordering::Relaxed);
+    town.start();
+    let after = end.hear();
+    assert_eq!(key_of(&before), key_of(&after));
+    assert_eq!(String::from_utf8_lossy(&before.body), String::from_utf8_lossy(&after.body));
+}
+
+#[test]
+fn a_newer_page_supersedes_one_that_is_refused() {
+    let end = WebhookEnd::start(|n| if n < 4 { "500 Cannot" } else { "200 OK" }.to_owned());
+    let mut town = Town::with(&[("duty", &end)]);
+    restarted_with(&mut town, REPEATED);
+    town.fire("SMK-1");
+    let mut keys: Vec<String> = Vec::new();
+    for _ in 0..6 {
+        let key = key_of(&end.hear()).to_owned();
+        let last = keys.last() == Some(&key);
+        assert!(last || !keys.contains(&key), "{key} was superseded: {keys:?}");
+        keys.push(key);
+    }
+    keys.dedup();
+    let store = rusqlite::Connection::open(town.folder.path().join("standpipe.db")).expect("it");
+    let count = |sql: &str| store.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count");
+    let superseded = "SELECT count(*) FROM page WHERE receiver = 'duty' AND superseded_at NOT NULL";
+    let told = "SELECT count(*) FROM trail WHERE hop = 'superseded' AND by = 'webhook duty'";
+    assert!(count(superseded) >= 3, "{keys:?}");
+    assert_eq!(count(superseded), count(told));
+    let owed = "SELECT count(*) FROM page WHERE receiver = 'duty' AND delivered_at IS NULL
+                AND gave_up_at IS NULL AND superseded_at IS NULL";
+    assert!(count(owed) <= 1);
+}
+
+#[test]
+fn a_page_that_nobody_has_seen_says_that_somebody_has_the_fire_in_hand() {
+    let (go, wait) = std::sync::mpsc::channel();
+    let end = WebhookEnd::start(move |n| {
+        if n == 0 {
+            wait.recv_timeout(PATIENCE).expect("a word");
+        }
+        if n == 0 { "500 Cannot" } else { "200 OK" }.to_owned()
+    });
+    let mut town = Town::with(&[("duty", &end)]);
+    restarted_with(&mut town, REPEATED);
+    let onlooker = town.onlooker();
+    town.fire("SMK-1");
+    // Its first page is on its way, its second waits behind it.
+    let incident = wait_for("it is repeated", PATIENCE, || {
+        let incident = json(&onlooker.next(QUIET)?.payload);
+        (incident["step"] == 1 && incident["rev"].as_u64() > Some(1)).then_some(incident)
+    });
+    town.act(incident["id"].as_str().expect("an id"), "acknowledge");
+    wait_for("it is acknowledged", PATIENCE, || {
+        let heard = onlooker.next(QUIET)?;
+        (json(&heard.payload)["state"] == "acknowledged").then_some(())
+    });
+    go.send(()).expect("it waits");
+    let (first, second) = (end.hear(), end.hear());
+    assert_ne!(key_of(&first), key_of(&second), "it is superseded");
+    assert_eq!(json(&first.body)["state"], "open");
+    assert_eq!(json(&second.body)["state"], "acknowledged");
+    assert!(end.next(QUIET).is_none(), "taken");
+}
+
 #[test]
 fn a_receipt_that_comes_while_the_gateway_stops_is_waited_for() {
     let (asks, asked) = std::sync::mpsc::channel();

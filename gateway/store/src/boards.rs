@@ -5,12 +5,11 @@
 //! until it says what it sent; what is still owed then, since something happened meanwhile, is put
 //! at the end of the queue again ([`sent`]).
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Params};
 use standpipe_rules::changes::Page;
 use standpipe_rules::incidents::{Incident, IncidentId, State};
 
 use super::StoreError;
-use super::rows::{put, receiver};
 
 /// Urgencies of the queue: those of pages, then news without a page, then what is over.
 pub const URGENCIES: u8 = 7;
@@ -34,7 +33,7 @@ impl Numbers {
 }
 
 /// An incident is new or has changed: all its topics should show it so. One that is owed keeps its place.
-pub fn news(
+pub(crate) fn news(
     conn: &Connection,
     numbers: &mut Numbers,
     incident: &Incident,
@@ -54,19 +53,22 @@ pub fn news(
 }
 
 /// A station is paged.
-pub fn paged(conn: &Connection, numbers: &mut Numbers, page: &Page) -> Result<(), StoreError> {
+pub(crate) fn paged(
+    conn: &Connection,
+    numbers: &mut Numbers,
+    (station, page): (&str, &Page),
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO board (station, incident, rev, page_id, owed, urgency, number)
                VALUES (?1, ?2, 1, ?3, 1, ?4, ?5)
                ON CONFLICT (station, incident) DO UPDATE SET page_id = excluded.page_id,
                    owed = 1, urgency = excluded.urgency, number = excluded.number";
-    let (_, station) = receiver(&page.receiver);
     let (incident, page_id) = (page.incident.to_string(), page.page_id.to_string());
     put(conn, sql, (station, &incident, &page_id, page.urgency.place(), numbers.next()))
 }
 
 /// What a topic shows now; 0: nothing new, the broker refused it. A closed incident that is shown is
 /// done with. Gives back whether something is owed still.
-pub fn sent(
+pub(crate) fn sent(
     conn: &Connection,
     numbers: &mut Numbers,
     (station, incident, rev): (&str, IncidentId, u32),
@@ -83,11 +85,17 @@ pub fn sent(
     Ok(again.execute((station, &id, numbers.next()))? > 0)
 }
 
-/// A topic leaves the queue when it shows what it should and no page of its station is owed.
-pub fn settled(conn: &Connection, station: &str, incident: &str) -> Result<(), StoreError> {
+/// A topic leaves the queue when it shows what it should and no page of its station is owed. Those are
+/// looked for by their incident (`+`), not among all that the station is owed.
+pub(crate) fn settled(conn: &Connection, station: &str, incident: &str) -> Result<(), StoreError> {
     let sql = "UPDATE board SET owed = 0 WHERE station = ?1 AND incident = ?2 AND sent_rev >= rev
-               AND NOT EXISTS (SELECT 1 FROM page WHERE incident = ?2 AND kind = 'station'
-                   AND receiver = ?1 AND delivered_at IS NULL AND gave_up_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM page WHERE incident = ?2 AND +kind = 'station'
+                   AND +receiver = ?1 AND delivered_at IS NULL AND gave_up_at IS NULL
                    AND superseded_at IS NULL)";
     put(conn, sql, (station, incident))
+}
+
+fn put(conn: &Connection, sql: &str, params: impl Params) -> Result<(), StoreError> {
+    conn.prepare_cached(sql)?.execute(params)?;
+    Ok(())
 }

@@ -303,9 +303,9 @@ impl BatchWriter<'_> {
         }
         for page in &changes.pages {
             let new = rows::page(self.conn, page)?;
-            match page.receiver {
-                Receiver::Station(_) if new => {
-                    boards::paged(self.conn, &mut self.newest.boards, page)?;
+            match &page.receiver {
+                Receiver::Station(station) if new => {
+                    boards::paged(self.conn, &mut self.newest.boards, (station, page))?;
                 }
                 Receiver::Station(_) | Receiver::Webhook(_) => {}
             }

@@ -182,8 +182,9 @@ impl Reader {
         })?;
         for board in &mut boards {
             board.pages = self.rows(
+                // By its incident, not by all that its station is owed.
                 "SELECT page_id FROM page
-                 WHERE incident = ?1 AND kind = 'station' AND receiver = ?2
+                 WHERE incident = ?1 AND +kind = 'station' AND +receiver = ?2
                    AND delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL",
                 (board.incident.to_string(), &board.station),
                 |row| ulid(row, 0),

@@ -189,6 +189,8 @@ fn queues_and_lists_are_read_from_indexes_whatever_is_open() {
         "SELECT b.station FROM board b INDEXED BY board_queue
          CROSS JOIN incident i ON i.id = b.incident
          WHERE b.owed = 1 AND b.urgency = 1 AND b.number > 7 ORDER BY b.number LIMIT 64",
+        "SELECT page_id FROM page WHERE incident = 'i' AND +kind = 'station' AND +receiver = 's'
+             AND delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL",
         "SELECT wire FROM incident i WHERE open = 1
              AND state IN (SELECT value FROM json_each('[\"open\"]'))
          ORDER BY opened_at DESC, number DESC LIMIT 100",
@@ -198,6 +200,8 @@ fn queues_and_lists_are_read_from_indexes_whatever_is_open() {
         let plan = bench.plan_of(sql);
         assert!(!plan.contains("TEMP B-TREE"), "{sql}: {plan}");
         assert!(plan.contains("INDEX"), "{sql}: {plan}");
+        let of_an_incident = sql.contains("incident = 'i'");
+        assert_eq!(plan.contains("(incident=?)"), of_an_incident, "{sql}: {plan}");
     }
 }
 

@@ -206,10 +206,8 @@ impl Book {
     pub(super) fn send(&mut self, cx: &mut Cx, it: &mut Incident, to: BTreeSet<Receiver>) {
         it.step_at = cx.now;
         let first = !to.is_empty() && *it.paged_at.get_or_insert(cx.now) == cx.now;
-        let urgency = match Urgency::of(it.severity) {
-            Urgency::Fire if first => Urgency::NewFire,
-            urgency => urgency,
-        };
+        let is_new_fire = first && it.severity == Severity::Fire;
+        let urgency = if is_new_fire { Urgency::NewFire } else { Urgency::of(it.severity) };
         for receiver in to {
             if is_itself(it, &receiver) {
                 continue;
