@@ -262,10 +262,15 @@ impl Served {
         let wire = json!({"id":id,"rev":2,"station":"S1","class":class,"severity":severity,
             "state":state,"opened_at":at,"page_id":null});
         let children = if id == ZONE { json!([CHILD]) } else { json!([]) };
+        let worse =
+            ["fire", "critical", "warning", "notice"].iter().position(|name| *name == severity);
+        let taken = usize::from(state != "open");
+        let place = worse.map(|worse| json!(2 * worse + taken)).filter(|_| state != "closed");
         self.row(
             "incident",
             &[
                 ("id", json!(id)),
+                ("place", place.unwrap_or(Value::Null)),
                 ("open", json!(i32::from(state != "closed"))),
                 ("class", json!(class)),
                 ("severity", json!(severity)),
@@ -295,7 +300,9 @@ impl Served {
         let marks = vec!["?"; columns.len()].join(", ");
         let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", names.join(", "));
         let values = columns.iter().map(|(_, value)| {
-            let text = || value.as_str().unwrap().to_owned().into();
+            let text = || {
+                value.as_str().map_or(rusqlite::types::Value::Null, |text| text.to_owned().into())
+            };
             value.as_i64().map_or_else(text, rusqlite::types::Value::Integer)
         });
         self.db.execute(&sql, rusqlite::params_from_iter(values)).unwrap();

@@ -364,3 +364,19 @@ fn a_device_that_moved_to_another_area_is_noted() {
     drill.watch.reading(("elsewhere", "D"), &reading, drill.now, &mut drill.out);
     assert_eq!(drill.out.registered, [ix]);
 }
+
+#[test]
+fn a_duplicate_moves_nothing_that_a_replay_would_not() {
+    let mut live = Drill::hydrant();
+    live.run("00:00:01 #2/1 temp_c=1\n00:00:02 #1/9 temp_c=2\n00:00:03 @00:00:01 #2/1 temp_c=1");
+    assert_eq!(live.out.counts.duplicates, 1);
+    let mut again = Drill::hydrant();
+    for logged in &live.out.readings {
+        again.watch.replay(logged, &mut again.out);
+    }
+    let ix = live.watch.registry.find("D").unwrap();
+    let [mut one, mut two] = [&live, &again].map(|it| it.watch.memory(ix).unwrap().door.clone());
+    one.close(ix, &mut Vec::new());
+    two.close(ix, &mut Vec::new());
+    assert_eq!(one, two);
+}
