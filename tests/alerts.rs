@@ -23,14 +23,14 @@ use standpipe_tests::{now, town, wait_for};
 const SECRET: &str = "SEC-of-the-robot";
 const OK: &str = r#"{"errcode":0,"errmsg":"ok","code":0,"msg":"success"}"#;
 
-struct Night {
+struct AlertNight {
     gateway: Gateway,
     terminal: Station,
     dir: tempfile::TempDir,
     _broker: Broker,
 }
 
-impl Night {
+impl AlertNight {
     fn begin(webhooks: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Broker::start(dir.path());
@@ -62,10 +62,10 @@ impl Night {
     /// Waits until a page to that receiver was taken, or given up.
     fn hop(&self, incident: &str, hop: &str, receiver: &str) {
         wait_for(&format!("{hop} to {receiver}"), Duration::from_secs(20), || {
-            let it = self.gateway.get(&format!("incidents/{incident}"));
-            let trail = it["trail"].as_array()?.clone();
+            let answer = self.gateway.get(&format!("incidents/{incident}"));
+            let trail = answer["trail"].as_array()?.clone();
             let by = format!("webhook {receiver}");
-            trail.iter().any(|it| it["hop"] == hop && it["by"] == json!(by)).then_some(())
+            trail.iter().any(|entry| entry["hop"] == hop && entry["by"] == json!(by)).then_some(())
         });
     }
 }
@@ -81,8 +81,8 @@ fn hmac(key: &str, text: &str) -> String {
 }
 
 /// The query of a request, decoded.
-fn query(it: &Posted) -> BTreeMap<String, String> {
-    let url = reqwest::Url::parse(&format!("http://x{}", it.path)).unwrap();
+fn query(posted: &Posted) -> BTreeMap<String, String> {
+    let url = reqwest::Url::parse(&format!("http://x{}", posted.path)).unwrap();
     url.query_pairs().into_owned().collect()
 }
 
@@ -91,8 +91,8 @@ fn fresh(seconds: i64) -> bool {
 }
 
 /// DingTalk's documents: `sign` is the base64 of HMAC-SHA256 of `timestamp\nsecret`, not over 1 h old.
-fn good_dingtalk(it: &Posted) -> bool {
-    let query = query(it);
+fn good_dingtalk(posted: &Posted) -> bool {
+    let query = query(posted);
     let at = query["timestamp"].clone();
     query["access_token"] == "key-in-the-address"
         && fresh(at.parse::<i64>().unwrap() / 1_000)
@@ -100,8 +100,8 @@ fn good_dingtalk(it: &Posted) -> bool {
 }
 
 /// Feishu's: the key is `timestamp\nsecret`, the text is empty; both in the body.
-fn good_feishu(it: &Posted) -> bool {
-    let body: Value = serde_json::from_slice(&it.body).unwrap();
+fn good_feishu(posted: &Posted) -> bool {
+    let body: Value = serde_json::from_slice(&posted.body).unwrap();
     let at = body["timestamp"].as_str().unwrap();
     fresh(at.parse().unwrap()) && body["sign"] == hmac(&format!("{at}\n{SECRET}"), "")
 }
@@ -117,14 +117,17 @@ fn robots_get_signed_messages_and_one_that_had_too_many_gets_it_again() {
     let refused =
         |code: i64| (String::from("200 OK"), json!({"errcode": code, "code": code}).to_string());
     let fine = || (String::from("200 OK"), OK.to_owned());
-    let ding =
-        WebhookEnd::saying(move |_, it| if good_dingtalk(it) { fine() } else { refused(310_000) });
+    let ding = WebhookEnd::saying(
+        move |_, posted| if good_dingtalk(posted) { fine() } else { refused(310_000) },
+    );
     // Hurried, then busy, then well.
     let wecom = WebhookEnd::saying(move |n, _| if n == 0 { refused(-1) } else { fine() });
-    let feishu =
-        WebhookEnd::saying(move |_, it| if good_feishu(it) { fine() } else { refused(19_021) });
-    let wrong =
-        WebhookEnd::saying(move |_, it| if good_feishu(it) { fine() } else { refused(19_021) });
+    let feishu = WebhookEnd::saying(
+        move |_, posted| if good_feishu(posted) { fine() } else { refused(19_021) },
+    );
+    let wrong = WebhookEnd::saying(
+        move |_, posted| if good_feishu(posted) { fine() } else { refused(19_021) },
+    );
     let webhooks = [
         section(
             "ding",
@@ -136,7 +139,7 @@ fn robots_get_signed_messages_and_one_that_had_too_many_gets_it_again() {
         section("fei", "feishu", &feishu.url, "secret_file = 'secret'"),
         section("wrong", "feishu", &wrong.url, "secret_file = 'token'"),
     ];
-    let night = Night::begin(&webhooks.concat());
+    let night = AlertNight::begin(&webhooks.concat());
     night.alarm("S-3", "smoke");
     let incident = night.incident();
 
@@ -168,17 +171,17 @@ fn robots_get_signed_messages_and_one_that_had_too_many_gets_it_again() {
 #[test]
 fn a_fire_is_sent_before_what_waits_and_keeps_its_share_of_the_minute() {
     let robot = WebhookEnd::saying(|_, _| ("200 OK".to_owned(), OK.to_owned()));
-    let night = Night::begin(&section("ding", "dingtalk", &robot.url, ""));
+    let night = AlertNight::begin(&section("ding", "dingtalk", &robot.url, ""));
     // Each an incident of its own, and none of a zone's.
     for n in 1..=24 {
         night.alarm(&format!("H-{n}"), "tamper");
     }
     let (mut messages, mut incidents) = (0, 0);
     while incidents < 24 {
-        let it = robot
+        let posted = robot
             .next(Duration::from_secs(70))
             .expect("what the minute has no room for is bundled");
-        let body: Value = serde_json::from_slice(&it.body).unwrap();
+        let body: Value = serde_json::from_slice(&posted.body).unwrap();
         let text = body["text"]["content"].as_str().unwrap();
         let count = text.split_once("警情").and_then(|(_, rest)| rest.split_once('起'));
         incidents += count.map_or(1, |(count, _)| count.parse::<u32>().unwrap());
@@ -213,7 +216,7 @@ fn a_text_message_is_as_its_service_wants_it() {
             headers = ['Content-Type: application/x-www-form-urlencoded']\nbody = 'm={title}&to={to}'",
         ),
     ];
-    let night = Night::begin(&webhooks.concat());
+    let night = AlertNight::begin(&webhooks.concat());
     night.alarm("S-3", "smoke");
     let incident = night.incident();
     let (first, again) = (service.hear(), service.hear());
@@ -243,7 +246,7 @@ fn a_letter_arrives_at_a_real_mail_server() {
     wait_for("the mail server", Duration::from_secs(10), || {
         std::net::TcpStream::connect(("127.0.0.1", port)).ok()
     });
-    let night = Night::begin(&section(
+    let night = AlertNight::begin(&section(
         "mail",
         "mail",
         &format!("smtp://127.0.0.1:{port}"),
@@ -303,7 +306,7 @@ fn between<'a>(document: &'a str, tag: &str) -> &'a str {
 fn a_fire_is_a_valid_cap_alert_and_the_next_page_updates_it() {
     let centre = WebhookEnd::start(|_| "204 No Content".to_owned());
     let config = "steps = [1, 2, 3]\n[escalation.fire]\nstep2_s = 2\nstep3_s = 4\nrepeat_s = 0";
-    let night = Night::begin(&section("centre", "cap", &centre.url, config));
+    let night = AlertNight::begin(&section("centre", "cap", &centre.url, config));
     for n in 1..=6 {
         let reading = json!({"pressure_kpa": 300 + n, "ts": now()});
         night.terminal.publish(&format!("standpipe/v1/t-1/H-{n}/telemetry"), false, &reading);
@@ -354,8 +357,8 @@ fn a_fire_is_a_valid_cap_alert_and_the_next_page_updates_it() {
         &json!({"condition": "smoke", "active": false, "ts": standpipe_tests::now()}),
     );
     wait_for("its end", Duration::from_secs(5), || {
-        let it = night.gateway.get(&format!("incidents/{incident}"));
-        (it["state"] == "closed").then_some(())
+        let answer = night.gateway.get(&format!("incidents/{incident}"));
+        (answer["state"] == "closed").then_some(())
     });
     let over = ask(&path).1;
     valid(&over);
@@ -367,7 +370,7 @@ fn a_fire_is_a_valid_cap_alert_and_the_next_page_updates_it() {
 fn what_check_says_is_what_happens() {
     let desk = WebhookEnd::start(|_| "204 No Content".to_owned());
     let config = "role = 'chief'\n[escalation.fire]\nstep2_s = 1\nstep3_s = 2\nrepeat_s = 2";
-    let night = Night::begin(&section("chief", "json", &desk.url, config));
+    let night = AlertNight::begin(&section("chief", "json", &desk.url, config));
     let check = |words: &[&str]| standpipe(&night.dir.path().join("gateway"), words);
     let ask = ["--device", "S-3", "--condition", "smoke"];
     let said = check(&ask);
@@ -384,12 +387,12 @@ fn what_check_says_is_what_happens() {
     night.alarm("S-3", "smoke");
     let incident = night.incident();
     let hops = wait_for("two repetitions", Duration::from_secs(15), || {
-        let it = night.gateway.get(&format!("incidents/{incident}"));
-        let trail = it["trail"].as_array()?.clone();
-        let paged: Vec<_> = trail.into_iter().filter(|it| it["hop"] == "paged").collect();
+        let answer = night.gateway.get(&format!("incidents/{incident}"));
+        let trail = answer["trail"].as_array()?.clone();
+        let paged: Vec<_> = trail.into_iter().filter(|entry| entry["hop"] == "paged").collect();
         paged
             .iter()
-            .any(|it| it["detail"].as_str().is_some_and(|it| it.contains("repeat 2")))
+            .any(|entry| entry["detail"].as_str().is_some_and(|detail| detail.contains("repeat 2")))
             .then_some(paged)
     });
     let start = hops[0]["at"].as_i64().unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use standpipe::provision::account::account;
-use standpipe::provision::authority::{Authority, Subject, Validity};
+use standpipe::provision::authority::{Authority, CertificateSubject, Validity};
 use standpipe_tests::deployed::{DEVICES, Deployed, STATIONS, provision};
 use standpipe_tests::gateway::Gateway;
 use standpipe_tests::now;
@@ -44,6 +44,7 @@ fn each_writes_and_reads_only_what_is_its_own() {
             "standpipe/v1/t1/H1/settings",
             "standpipe/v1/t1/H1/command",
             "standpipe/v1/gateway/clock",
+            "standpipe/v1/gateway/chain",
             "standpipe/v1/stations/t1/actions",
             "standpipe/v1/stations/t1/incidents/1",
             "elsewhere",
@@ -62,10 +63,16 @@ fn an_alarm_on_an_odd_topic_of_its_own_is_let_through() {
     let gateway = Secure::connect(broker.ports[2], &broker.authority(), &gateway).unwrap();
     gateway.subscribe("standpipe/v1/#").unwrap();
     let device = broker.enter("devices/t1/D1").unwrap();
-    for odd in ["alarms", "Alarm", "ALARMS", "alarm/", "smoke/alarm"] {
+    let alarms =
+        ["alarms", "Alarm", "ALARMS", "alarm/", "Alarm/", "ALARM/", "alarm//", "smoke/alarm"];
+    for odd in alarms.into_iter().chain(["Telemetry", "TELEMETRY", "telemetry/"]) {
         let own = format!("standpipe/v1/t1/D1/{odd}");
         assert_eq!(device.publish(&own, Retain::No, "ON"), Ok(()), "{own}");
-        assert_eq!(gateway.next(SOON).map(|it| it.topic), Some(own), "the gateway hears it");
+        assert_eq!(
+            gateway.next(SOON).map(|message| message.topic),
+            Some(own),
+            "the gateway hears it"
+        );
         let foreign = format!("standpipe/v1/t1/H1/{odd}");
         assert!(device.publish(&foreign, Retain::No, "ON").is_err(), "{foreign}");
     }
@@ -103,7 +110,7 @@ fn a_device_of_any_id_cries_for_itself_and_for_no_other() {
             for channel in ["telemetry", "alarm", "status", "reply", "alarms"] {
                 let own = format!("standpipe/v1/{name}/{channel}");
                 assert_eq!(device.publish(&own, Retain::No, "{}"), Ok(()), "{own}");
-                assert_eq!(gateway.next(SOON).map(|it| it.topic), Some(own));
+                assert_eq!(gateway.next(SOON).map(|message| message.topic), Some(own));
                 for other in IDS.iter().filter(|other| **other != id).chain(&["D1", "H1"]) {
                     let foreign = format!("standpipe/v1/t1/{other}/{channel}");
                     let refused = device.publish(&foreign, Retain::No, "{}").unwrap_err();
@@ -116,8 +123,8 @@ fn a_device_of_any_id_cries_for_itself_and_for_no_other() {
             let command = format!("standpipe/v1/{name}/command");
             device.subscribe(&command).unwrap();
             assert_eq!(gateway.publish(&command, Retain::No, "{}"), Ok(()));
-            assert_eq!(device.next(SOON).map(|it| it.topic), Some(command.clone()));
-            assert_eq!(gateway.next(SOON).map(|it| it.topic), Some(command));
+            assert_eq!(device.next(SOON).map(|message| message.topic), Some(command.clone()));
+            assert_eq!(gateway.next(SOON).map(|message| message.topic), Some(command));
         }
     }
 }
@@ -155,8 +162,8 @@ fn nobody_hears_what_is_meant_for_another() {
         say(&never);
         say(&hears);
         let mut heard: Vec<String> = Vec::new();
-        while let Some(it) = client.next(if heard.contains(&hears) { SILENCE } else { SOON }) {
-            heard.push(it.topic);
+        while let Some(message) = client.next(if heard.contains(&hears) { SILENCE } else { SOON }) {
+            heard.push(message.topic);
         }
         assert!(heard.contains(&hears), "{listener} hears {hears}: {heard:?}");
         assert!(!heard.contains(&never), "{listener} hears {never}");
@@ -172,7 +179,7 @@ fn whoever_is_not_known_is_not_let_in() {
         Secure::connect(broker.ports[0], &authority, login).err()
     };
     let issue = |authority: &Authority, when| {
-        let made = authority.issue(&Subject::Client("t1/H1"), when).unwrap();
+        let made = authority.issue(&CertificateSubject::Client("t1/H1"), when).unwrap();
         Login::Certificate(made.certificate.into_bytes(), made.key.into_bytes())
     };
     let ours = Authority::open(&broker.key("authority"), now()).unwrap();
@@ -280,7 +287,7 @@ fn a_fire_goes_from_a_device_to_its_station_and_no_other() {
     let id = incident["id"].as_str().unwrap().to_owned();
     let action = json!({"incident": id, "action": "acknowledge", "by": "chief"}).to_string();
     station.publish("standpipe/v1/stations/c1/actions", Retain::No, &action).unwrap();
-    gateway.incident("the acknowledgement", SOON, |it| it["state"] == "acknowledged");
+    gateway.incident("the acknowledgement", SOON, |incident| incident["state"] == "acknowledged");
 }
 
 #[test]
@@ -317,7 +324,7 @@ fn a_bridge_speaks_for_its_devices_and_nobody_elses() {
             Secure::connect(broker.ports[1], &authority, &password).unwrap()
         };
         // On whatever topic the maker sends alarms, as the devices themselves may.
-        let alarms = ["alarm", "alarms", "Alarm", "ALARMS", "alarm/", "x/alarm"];
+        let alarms = ["alarm", "alarms", "Alarm", "ALARM/", "alarm/", "alarm//", "x/alarm"];
         for channel in ["telemetry", "status", "reply"].into_iter().chain(alarms) {
             for own in ["t1/H1", "t2/D2"] {
                 let topic = format!("standpipe/v1/{own}/{channel}");
@@ -333,6 +340,7 @@ fn a_bridge_speaks_for_its_devices_and_nobody_elses() {
             "t1/H1/settings",
             "t1/H1/command",
             "gateway/clock",
+            "gateway/chain",
             "stations/t1/actions",
             "stations/t1/presence",
             "selftest/selftest-t1/alarm",
@@ -350,8 +358,8 @@ fn a_bridge_speaks_for_its_devices_and_nobody_elses() {
             gateway.publish(&topic, Retain::No, "{}").unwrap();
         }
         let mut heard: Vec<String> = Vec::new();
-        while let Some(it) = bridge.next(if heard.len() < 2 { SOON } else { SILENCE }) {
-            heard.push(it.topic);
+        while let Some(message) = bridge.next(if heard.len() < 2 { SOON } else { SILENCE }) {
+            heard.push(message.topic);
         }
         assert_eq!(heard, ["standpipe/v1/t1/H1/settings", "standpipe/v1/t2/D2/command"]);
     }

@@ -19,7 +19,7 @@ const HYDRANTS: usize = 12;
 const CONFIG: &str =
     "[escalation.fire]\nstep2_s = 10\nstep3_s = 20\n[profile.municipal]\nlow_for_s = 5\n";
 
-struct Night {
+struct ClockNight {
     gateway: Gateway,
     terminal: Station,
     offset: PathBuf,
@@ -27,7 +27,7 @@ struct Night {
     _dir: tempfile::TempDir,
 }
 
-impl Night {
+impl ClockNight {
     fn begin() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Broker::start(dir.path());
@@ -91,7 +91,7 @@ impl Night {
         while started.elapsed() < Duration::from_secs(30) {
             self.reads(n, 3.0);
             std::thread::sleep(Duration::from_secs(2));
-            let paged = |shown: &standpipe_tests::station::Shown| {
+            let paged = |shown: &standpipe_tests::station::ShownIncident| {
                 shown.body["device"]["id"] == device && shown.body["page_id"].is_string()
             };
             if self.terminal.seen().iter().any(paged) {
@@ -109,11 +109,14 @@ impl Night {
     /// The incidents that are open of that condition.
     fn open(&self, condition: &str) -> Vec<Value> {
         let all = self.gateway.list("incidents?state=open").into_iter();
-        all.filter(|it| it["conditions"].as_array().unwrap().contains(&json!(condition))).collect()
+        all.filter(|incident| {
+            incident["conditions"].as_array().unwrap().contains(&json!(condition))
+        })
+        .collect()
     }
 
     /// Nobody is silent, blind or at fault, and all that matters comes in its time.
-    fn is_well(&self, story: &str, (detector, hydrant): (&str, usize)) {
+    fn is_well(&self, story: &str, detector: &str, hydrant: usize) {
         self.all_read();
         std::thread::sleep(Duration::from_secs(2));
         self.all_read();
@@ -131,21 +134,21 @@ impl Night {
 #[test]
 fn a_clock_that_is_set_by_an_hour_and_set_right_makes_nobody_silent_and_nothing_late() {
     for off in [3_600, -3_600] {
-        let night = Night::begin();
-        night.is_well("before", ("S-1", 1));
+        let night = ClockNight::begin();
+        night.is_well("before", "S-1", 1);
         night.set(off);
-        night.is_well(&format!("by {off} s"), ("S-2", 2));
+        night.is_well(&format!("by {off} s"), "S-2", 2);
         let [fault] = &night.open("clock_fault")[..] else { panic!("{}", night.gateway.printed()) };
         assert_eq!(fault["severity"], "warning");
         night.set(0);
-        night.is_well("right again", ("S-3", 11)); // of another zone: three of one would be one page
+        night.is_well("right again", "S-3", 11); // of another zone: three of one would be one page
         assert!(night.gateway.printed().contains("timers keep what was left of them"));
     }
 }
 
 #[test]
 fn a_restart_with_the_clock_two_hours_back_leaves_an_open_fire_its_step_3() {
-    let mut night = Night::begin();
+    let mut night = ClockNight::begin();
     night.all_read();
     let (_, fire) = night.burns("S-1");
     let burns = Instant::now();
@@ -160,6 +163,6 @@ fn a_restart_with_the_clock_two_hours_back_leaves_an_open_fire_its_step_3() {
     });
     let took = burns.elapsed();
     assert!((19..24).contains(&took.as_secs()), "step 3 after {took:?}");
-    night.is_well("two hours back", ("S-2", 2));
+    night.is_well("two hours back", "S-2", 2);
     assert_eq!(night.open("clock_fault").len(), 1);
 }

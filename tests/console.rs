@@ -249,7 +249,7 @@ fn a_quiet_page_is_no_lost_one_and_one_whose_session_is_over_says_so() {
     let spoken = || {
         browser.eval(
             "return performance.getEntriesByType('resource')\
-             .filter((it) => it.name.endsWith('/here')).length",
+             .filter((link) => link.name.endsWith('/here')).length",
         )
     };
     // Nothing happens at all, for longer than a silence that is called a lost connection.

@@ -228,7 +228,7 @@ fn the_table_of_topics_is_the_asyncapi_document_and_the_program() {
     let stations =
         [StationChannel::Incident("incident"), StationChannel::Actions, StationChannel::Presence]
             .map(|channel| Topic::Station { station: name("station"), channel });
-    for topic in devices.into_iter().chain(stations).chain([Topic::Clock]) {
+    for topic in devices.into_iter().chain(stations).chain([Topic::Clock, Topic::Chain]) {
         let mut text = String::new();
         topic.write("", &mut text).expect("room");
         let levels = text.trim_start_matches('/').split('/').enumerate().map(|(place, level)| {

@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use standpipe_series::influx::hourly::tasks;
 use standpipe_tests::broker::Broker;
 use standpipe_tests::client::Client;
-use standpipe_tests::dashboards::{Dashboard, Question, Span, about, all, replaced};
+use standpipe_tests::dashboards::{
+    Dashboard, DashboardQuestion, QuestionSpan, about, all, replaced,
+};
 use standpipe_tests::gateway::{Gateway, program};
-use standpipe_tests::influx::{Influx, Row};
+use standpipe_tests::influx::{Influx, InfluxRow};
 use standpipe_tests::provisioning::{self, Datasources, Providers, Rules};
 use standpipe_tests::shape::unshowable;
 use standpipe_tests::{grafana, http, instant, now, wait_for};
@@ -65,7 +67,8 @@ fn init_influx_can_be_run_again_without_harm_and_gives_no_more_than_is_needed() 
     ] {
         assert!(said.contains(made), "{made} in {said}");
     }
-    let [admin, gateway, grafana] = ["admin", "gateway", "grafana"].map(|it| token(dir.path(), it));
+    let [admin, gateway, grafana] =
+        ["admin", "gateway", "grafana"].map(|name| token(dir.path(), name));
     assert_eq!(write(&influx, &gateway, "standpipe", "hydrant,device=H-1 a=1".into()), 204);
 
     let again = init(dir.path(), &influx, &["--raw-days", "60"]);
@@ -184,10 +187,10 @@ fn rfc3339(ms: i64) -> String {
     jiff::Timestamp::from_second(ms.div_euclid(1_000)).unwrap().to_string()
 }
 
-fn span(days: i64) -> Span {
+fn span(days: i64) -> QuestionSpan {
     // As wide as a screen.
     let window = days * DAY / 1_000;
-    Span {
+    QuestionSpan {
         start: rfc3339(now() - days * DAY),
         stop: rfc3339(now() + 1_000),
         window: format!("{window}ms"),
@@ -195,7 +198,7 @@ fn span(days: i64) -> Span {
 }
 
 /// A town whose history is filled, whose gateway runs, and in which something happened.
-struct Town {
+struct DashboardTown {
     influx: Influx,
     _broker: Broker,
     gateway: Gateway,
@@ -203,7 +206,7 @@ struct Town {
     dir: tempfile::TempDir,
 }
 
-impl Town {
+impl DashboardTown {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let influx = Influx::bare(dir.path());
@@ -234,8 +237,9 @@ impl Town {
         ] {
             client.publish(&format!("standpipe/v1/{topic}"), body.to_string());
         }
-        let seen =
-            gateway.incident("the fire", Duration::from_secs(10), |it| it["device"]["id"] == "D-0");
+        let seen = gateway.incident("the fire", Duration::from_secs(10), |incident| {
+            incident["device"]["id"] == "D-0"
+        });
         let path = format!("incidents/{}/actions", seen["id"].as_str().unwrap());
         let (status, answer) =
             gateway.post(&path, &json!({"action": "acknowledge", "by": "chief", "note": ""}));
@@ -246,9 +250,9 @@ impl Town {
 
 #[test]
 fn every_question_of_every_dashboard_is_answered_well_and_soon() {
-    let town = Town::start();
+    let town = DashboardTown::start();
     let (influx, dir) = (&town.influx, town.dir.path());
-    let [admin, gateway, grafana] = ["admin", "gateway", "grafana"].map(|it| token(dir, it));
+    let [admin, gateway, grafana] = ["admin", "gateway", "grafana"].map(|name| token(dir, name));
     let until = now() / (15 * MINUTE) * 15 * MINUTE;
     for body in bodies(until) {
         assert_eq!(write(influx, &gateway, "standpipe", body), 204);
@@ -262,9 +266,10 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
 
     let ask = |flux: &str| influx.query_as(&grafana, flux);
     let of_30_days = long_questions();
-    for it in &of_30_days {
-        let before = ask(&it.flux).unwrap_or_else(|bad| panic!("{}: {bad}\n{}", it.of, it.flux));
-        assert!(before.is_empty(), "{} does not read hourly values", it.of);
+    for question in &of_30_days {
+        let before = ask(&question.flux)
+            .unwrap_or_else(|bad| panic!("{}: {bad}\n{}", question.of, question.flux));
+        assert!(before.is_empty(), "{} does not read hourly values", question.of);
     }
     assert!(of_30_days.len() >= 8, "only {} questions read history", of_30_days.len());
     down_sample(influx, &admin, until);
@@ -281,22 +286,22 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
     what_is_told_is_so(&ask);
     let mut slowest = (Duration::ZERO, String::new());
     let mut faults = Vec::new();
-    let mut time = |it: &Question, flux: &str| -> Vec<Row> {
+    let mut time = |question: &DashboardQuestion, flux: &str| -> Vec<InfluxRow> {
         let started = instant();
         let rows = ask(flux);
         let took = started.elapsed();
         if took > slowest.0 {
-            slowest = (took, it.of.clone());
+            slowest = (took, question.of.clone());
         }
         match rows {
-            Ok(rows) if rows.is_empty() => faults.push(format!("{}: no rows\n{flux}", it.of)),
+            Ok(rows) if rows.is_empty() => faults.push(format!("{}: no rows\n{flux}", question.of)),
             Ok(rows) => {
-                if let Some(why) = misshapen(it, &rows) {
-                    faults.push(format!("{}: {why}: {:?}\n{flux}", it.of, rows[0]));
+                if let Some(why) = misshapen(question, &rows) {
+                    faults.push(format!("{}: {why}: {:?}\n{flux}", question.of, rows[0]));
                 }
                 return rows;
             }
-            Err(bad) => faults.push(format!("{}: {bad}\n{flux}", it.of)),
+            Err(bad) => faults.push(format!("{}: {bad}\n{flux}", question.of)),
         }
         Vec::new()
     };
@@ -304,16 +309,16 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
     for days in [1, 30] {
         let span = span(days);
         for dashboard in all() {
-            let variables = dashboard.variables(|it| {
-                let flux = it.flux.clone();
-                time(&it, &flux).iter().filter_map(|row| row.get("_value").cloned()).collect()
+            let variables = dashboard.variables(|question| {
+                let flux = question.flux.clone();
+                time(&question, &flux).iter().filter_map(|row| row.get("_value").cloned()).collect()
             });
-            let mut answers: BTreeMap<usize, Vec<Vec<Row>>> = BTreeMap::new();
-            for it in dashboard.questions() {
-                let flux = about(&replaced(&it.flux, &variables), &span);
-                assert!(!flux.contains("${") && !flux.contains("v."), "{}: {flux}", it.of);
-                let rows = time(&it, &flux);
-                if let Some(panel) = it.panel {
+            let mut answers: BTreeMap<usize, Vec<Vec<InfluxRow>>> = BTreeMap::new();
+            for question in dashboard.questions() {
+                let flux = about(&replaced(&question.flux, &variables), &span);
+                assert!(!flux.contains("${") && !flux.contains("v."), "{}: {flux}", question.of);
+                let rows = time(&question, &flux);
+                if let Some(panel) = question.panel {
                     answers.entry(panel).or_default().push(rows);
                 }
                 asked += 1;
@@ -326,8 +331,8 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
             }
         }
     }
-    for it in rules() {
-        time(&it, &it.flux.clone());
+    for question in rules() {
+        time(&question, &question.flux.clone());
         asked += 1;
     }
     faults.extend(unshown);
@@ -339,11 +344,13 @@ fn every_question_of_every_dashboard_is_answered_well_and_soon() {
 }
 
 /// Of the town above, the numbers that a wrong query would have wrong.
-fn what_is_told_is_so(ask: &dyn Fn(&str) -> Result<Vec<Row>, String>) {
+fn what_is_told_is_so(ask: &dyn Fn(&str) -> Result<Vec<InfluxRow>, String>) {
     let files = all();
-    let file = |name: &str| files.iter().find(|it| it.name == name).unwrap();
-    let columns = |rows: Vec<Row>, names: &[&str]| -> Vec<String> {
-        let row = |row: &Row| names.iter().map(|it| row[*it].clone()).collect::<Vec<_>>().join(" ");
+    let file = |name: &str| files.iter().find(|dashboard| dashboard.name == name).unwrap();
+    let columns = |rows: Vec<InfluxRow>, names: &[&str]| -> Vec<String> {
+        let row = |row: &InfluxRow| {
+            names.iter().map(|name| row[*name].clone()).collect::<Vec<_>>().join(" ")
+        };
         rows.iter().map(row).collect()
     };
     let places = "from(bucket: \"standpipe\") |> range(start: -2d) |> filter(fn: (r) => \
@@ -353,7 +360,8 @@ fn what_is_told_is_so(ask: &dyn Fn(&str) -> Result<Vec<Row>, String>) {
     assert_eq!(found, [(HYDRANTS + DETECTORS).to_string()], "the self-test's are none");
     let everybody = [("station".to_owned(), ".*".to_owned())].into();
     let questions = file("district.json").questions();
-    let by_township = questions.iter().find(|it| it.flux.contains("join.left")).unwrap();
+    let by_township =
+        questions.iter().find(|question| question.flux.contains("join.left")).unwrap();
     let rows = ask(&replaced(&by_township.flux, &everybody)).unwrap();
     let found = columns(rows, &["township", "hydrants", "dry", "low", "silent"]);
     assert_eq!(found, ["t1 50 0 0 0", "t2 50 1 1 0"]);
@@ -366,7 +374,7 @@ fn what_is_told_is_so(ask: &dyn Fn(&str) -> Result<Vec<Row>, String>) {
 }
 
 /// Questions about 30 days that read what was measured, of one hydrant or detector.
-fn long_questions() -> Vec<Question> {
+fn long_questions() -> Vec<DashboardQuestion> {
     let variables = [
         ("device", "H-0"),
         ("near", "(H-1|H-2)"),
@@ -378,41 +386,44 @@ fn long_questions() -> Vec<Question> {
     all()
         .iter()
         .flat_map(Dashboard::questions)
-        .filter(|it| it.flux.contains("standpipe_1h"))
-        .map(|it| Question { flux: about(&replaced(&it.flux, &variables), &span(30)), ..it })
+        .filter(|question| question.flux.contains("standpipe_1h"))
+        .map(|question| DashboardQuestion {
+            flux: about(&replaced(&question.flux, &variables), &span(30)),
+            ..question
+        })
         .collect()
 }
 
 /// Why an answer is none; what a panel needs of its answers is in `shape.rs`.
-fn misshapen(it: &Question, rows: &[Row]) -> Option<String> {
-    let number = |row: &Row, name: &str| {
+fn misshapen(question: &DashboardQuestion, rows: &[InfluxRow]) -> Option<String> {
+    let number = |row: &InfluxRow, name: &str| {
         row.get(name).is_some_and(|value| value.parse::<f64>().is_ok_and(f64::is_finite))
     };
     let timed =
-        |row: &Row| row.get("_time").is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok());
-    let every = |good: &dyn Fn(&Row) -> bool| rows.iter().all(good);
-    match it.shown.as_str() {
+        |row: &InfluxRow| row.get("_time").is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok());
+    let every = |good: &dyn Fn(&InfluxRow) -> bool| rows.iter().all(good);
+    match question.shown.as_str() {
         "timeseries" | "stat" | "table" | "geomap" => None,
         "rule" => (!every(&|row| timed(row) && number(row, "_value")))
             .then(|| "not times with numbers".into()),
-        "annotation" => {
-            (!every(&|row| timed(row) && ["title", "text"].iter().all(|it| !row[*it].is_empty())))
-                .then(|| "no time, title or text".into())
-        }
-        "variable" => (!every(&|row| row.get("_value").is_some_and(|it| !it.is_empty())))
+        "annotation" => (!every(&|row| {
+            timed(row) && ["title", "text"].iter().all(|name| !row[*name].is_empty())
+        }))
+        .then(|| "no time, title or text".into()),
+        "variable" => (!every(&|row| row.get("_value").is_some_and(|value| !value.is_empty())))
             .then(|| "an empty choice".into()),
         other => Some(format!("nobody knows how `{other}` looks")),
     }
 }
 
 /// The questions of the alert rules.
-fn rules() -> Vec<Question> {
+fn rules() -> Vec<DashboardQuestion> {
     let rules = provisioning::read::<Rules>("alerting/rules.yaml").groups.remove(0).rules;
-    let question = |it: &provisioning::Rule| Question {
-        of: it.uid.clone(),
+    let question = |rule: &provisioning::Rule| DashboardQuestion {
+        of: rule.uid.clone(),
         shown: "rule".into(),
         panel: None,
-        flux: it.data[0].model["query"].as_str().expect("a question first").to_owned(),
+        flux: rule.data[0].model["query"].as_str().expect("a question first").to_owned(),
     };
     rules.iter().map(question).collect()
 }
@@ -426,32 +437,41 @@ fn in_both_languages(title: &str) {
 }
 
 fn no_two_alike(of: &str, all: &[Value]) {
-    assert!(all.iter().enumerate().all(|(at, it)| !all[..at].contains(it)), "{of}: {all:?}");
+    assert!(all.iter().enumerate().all(|(at, value)| !all[..at].contains(value)), "{of}: {all:?}");
 }
 
 #[test]
 fn dashboards_are_small_named_in_both_languages_and_can_be_told_apart() {
     let dashboards = all();
-    for it in &dashboards {
-        assert!(it.lines < 400, "{} has {} lines: split it", it.name, it.lines);
-        let panels = it.json["panels"].as_array().unwrap();
-        for titled in panels.iter().chain([&it.json]) {
+    for dashboard in &dashboards {
+        assert!(
+            dashboard.lines < 400,
+            "{} has {} lines: split it",
+            dashboard.name,
+            dashboard.lines
+        );
+        let panels = dashboard.json["panels"].as_array().unwrap();
+        for titled in panels.iter().chain([&dashboard.json]) {
             in_both_languages(titled["title"].as_str().unwrap());
         }
         // Raw values are kept for 90 days: a panel that looks back to their end says so.
-        let ends = |it: &&Value| it["targets"].to_string().contains("range(start: -89d)");
+        let ends = |panel: &&Value| panel["targets"].to_string().contains("range(start: -89d)");
         for panel in panels.iter().filter(ends) {
             let said = panel["description"].as_str().unwrap_or_default();
             in_both_languages(said);
             assert!(said.contains("89 days"), "{said}");
         }
-        no_two_alike(&it.name, &panels.iter().map(|it| it["id"].clone()).collect::<Vec<_>>());
-        let variables = it.json["templating"]["list"].as_array().unwrap();
-        for label in variables.iter().map(|it| it["label"].as_str().unwrap()) {
+        no_two_alike(
+            &dashboard.name,
+            &panels.iter().map(|panel| panel["id"].clone()).collect::<Vec<_>>(),
+        );
+        let variables = dashboard.json["templating"]["list"].as_array().unwrap();
+        for label in variables.iter().map(|variable| variable["label"].as_str().unwrap()) {
             assert!(!label.is_ascii() && label.contains(' '), "`{label}` is not 中文 English");
         }
     }
-    let uids: Vec<Value> = dashboards.iter().map(|it| it.json["uid"].clone()).collect();
+    let uids: Vec<Value> =
+        dashboards.iter().map(|dashboard| dashboard.json["uid"].clone()).collect();
     assert_eq!(uids.len(), 4);
     no_two_alike("uid", &uids);
 }
@@ -459,7 +479,7 @@ fn dashboards_are_small_named_in_both_languages_and_can_be_told_apart() {
 #[test]
 fn dashboards_are_of_the_types_that_grafana_publishes() {
     let dashboards = all();
-    let faults = grafana::faults(dashboards.iter().map(|it| &it.json));
+    let faults = grafana::faults(dashboards.iter().map(|dashboard| &dashboard.json));
     assert_eq!(faults, "");
     // The check finds what it should find.
     for (path, right, wrong) in [
@@ -491,11 +511,11 @@ fn what_grafana_is_provisioned_with_fits_together() {
     }
     let Providers { api_version, providers } = provisioning::read("dashboards/standpipe.yaml");
     assert_eq!((api_version, providers.len(), &*providers[0].r#type), (1, 1, "file"));
-    for it in all() {
-        let text = it.json.to_string();
+    for dashboard in all() {
+        let text = dashboard.json.to_string();
         let sources = text.matches("\"datasource\":").count();
         let ours = format!("{{\"type\":\"{}\",\"uid\":\"{}\"}}", source.r#type, source.uid);
-        assert_eq!(text.matches(&ours).count(), sources, "{}: another datasource", it.name);
+        assert_eq!(text.matches(&ours).count(), sources, "{}: another datasource", dashboard.name);
     }
     let Rules { api_version, groups } = provisioning::read("alerting/rules.yaml");
     assert_eq!((api_version, groups.len()), (1, 1));
@@ -503,7 +523,7 @@ fn what_grafana_is_provisioned_with_fits_together() {
     for rule in &groups[0].rules {
         in_both_languages(&rule.title);
         assert!(!rule.annotations["summary"].is_ascii(), "{}", rule.uid);
-        let names: Vec<&str> = rule.data.iter().map(|it| &*it.ref_id).collect();
+        let names: Vec<&str> = rule.data.iter().map(|step| &*step.ref_id).collect();
         assert_eq!(names.last(), Some(&&*rule.condition), "{}", rule.uid);
         for (n, step) in rule.data.iter().enumerate() {
             assert_eq!(step.model["refId"], step.ref_id.as_str(), "{}", rule.uid);
@@ -514,11 +534,15 @@ fn what_grafana_is_provisioned_with_fits_together() {
                 }
                 asked => {
                     assert_eq!(asked, source.uid);
-                    assert!(step.relative_time_range.as_ref().is_some_and(|it| it.from > it.to));
+                    assert!(
+                        step.relative_time_range
+                            .as_ref()
+                            .is_some_and(|range| range.from > range.to)
+                    );
                 }
             }
         }
     }
-    let uids: Vec<Value> = groups[0].rules.iter().map(|it| it.uid.clone().into()).collect();
+    let uids: Vec<Value> = groups[0].rules.iter().map(|rule| rule.uid.clone().into()).collect();
     no_two_alike("uid", &uids);
 }

@@ -36,7 +36,7 @@ impl Demo {
     fn line(&self, text: &str, within: Duration) -> String {
         wait_for(text, within.saturating_sub(self.started.elapsed()), || {
             let printed = self.process.printed();
-            printed.lines().find(|it| it.contains(text)).map(str::to_owned)
+            printed.lines().find(|line| line.contains(text)).map(str::to_owned)
         })
     }
 
@@ -80,7 +80,9 @@ fn command(home: &Path) -> Command {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     entries
-        .flat_map(|it| if it.path().is_dir() { files(&it.path()) } else { vec![it.path()] })
+        .flat_map(
+            |entry| if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] },
+        )
         .collect()
 }
 
@@ -96,7 +98,7 @@ fn it_is_live_at_once_shows_a_fire_and_leaves_nothing_behind() {
     let address = demo.address();
     let left = INCIDENT.saturating_sub(demo.started.elapsed());
     let incidents = wait_for("an incident", left, || {
-        Some(list(&address, "incidents")).filter(|it| it["total"].as_u64() > Some(0))
+        Some(list(&address, "incidents")).filter(|incidents| incidents["total"].as_u64() > Some(0))
     });
     assert_eq!(incidents["items"][0]["severity"], "fire", "{incidents}");
     assert_eq!(incidents["items"][0]["hydrants"].as_array().map(Vec::len), Some(3), "{incidents}");
@@ -105,8 +107,8 @@ fn it_is_live_at_once_shows_a_fire_and_leaves_nothing_behind() {
     assert!(demo.line("nearest water", INCIDENT).contains(" kPa"));
     assert!(demo.line("acknowledged", INCIDENT).contains("已接警"));
     let written = files(home.path());
-    assert!(written.iter().all(|it| it.starts_with(home.path().join("tmp"))), "{written:?}");
-    assert!(written.iter().any(|it| it.ends_with("standpipe.db")), "{written:?}");
+    assert!(written.iter().all(|path| path.starts_with(home.path().join("tmp"))), "{written:?}");
+    assert!(written.iter().any(|path| path.ends_with("standpipe.db")), "{written:?}");
 
     let (code, after) = demo.interrupt();
     assert_eq!(code, 0);
@@ -128,7 +130,7 @@ fn a_given_folder_is_kept_and_gone_on_from() {
         assert!(code == 0 && after < END, "{code} {after:?}");
     }
     assert!(data.join("standpipe.db").is_file());
-    assert!(files(home.path()).iter().all(|it| it.starts_with(&data)));
+    assert!(files(home.path()).iter().all(|path| path.starts_with(&data)));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use standpipe_tests::{now, town, wait_for};
 
 const SECRET: &str = "SEC-of-the-desk";
 const SOON: Duration = Duration::from_secs(20);
-/// Longer than the longest pause of whoever sends what is owed.
+/// Longer than the longest pause between two retries of a digest.
 const QUIET: Duration = Duration::from_secs(8);
 const OK: &str = r#"{"errcode":0,"errmsg":"ok"}"#;
 
@@ -33,29 +33,30 @@ fn told(store: &Path) -> Option<Value> {
 /// As if the newest one had been made the day before.
 fn move_a_day(store: &Path) {
     let db = rusqlite::Connection::open(store).unwrap();
-    let mut it = told(store).unwrap();
-    let day: jiff::civil::Date = it["day"].as_str().unwrap().parse().unwrap();
-    it["day"] = json!(day.yesterday().unwrap().to_string());
-    it["to"] = json!(it["to"].as_i64().unwrap() - 86_400_000);
-    db.execute("UPDATE meta SET value = ?1 WHERE key = 'digest'", [it.to_string()]).unwrap();
+    let mut digest = told(store).unwrap();
+    let day: jiff::civil::Date = digest["day"].as_str().unwrap().parse().unwrap();
+    digest["day"] = json!(day.yesterday().unwrap().to_string());
+    digest["to"] = json!(digest["to"].as_i64().unwrap() - 86_400_000);
+    db.execute("UPDATE meta SET value = ?1 WHERE key = 'digest'", [digest.to_string()]).unwrap();
 }
 
-fn owed(store: &Path) -> i64 {
+fn queued(store: &Path) -> i64 {
     let db = rusqlite::Connection::open(store).unwrap();
     let sql = "SELECT count(*) FROM digest WHERE delivered_at IS NULL AND gave_up_at IS NULL";
     db.query_row(sql, (), |row| row.get(0)).unwrap()
 }
 
-fn signed(it: &Posted) -> bool {
+fn signed(posted: &Posted) -> bool {
     use hmac::{Hmac, KeyInit as _, Mac as _};
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(&it.body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
-    it.headers["x-standpipe-signature"] == format!("sha256={hex}")
+    mac.update(&posted.body);
+    let hex: String =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    posted.headers["x-standpipe-signature"] == format!("sha256={hex}")
 }
 
-fn is_digest(it: &Posted) -> bool {
-    it.headers.get("idempotency-key").is_some_and(|it| it.starts_with("digest-"))
+fn is_digest(posted: &Posted) -> bool {
+    posted.headers.get("idempotency-key").is_some_and(|key| key.starts_with("digest-"))
 }
 
 #[test]
@@ -66,8 +67,8 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("secret"), SECRET).unwrap();
     // Digests it does not take; pages it does.
-    let desk = WebhookEnd::saying(|n, it| {
-        let busy = is_digest(it) && n < 3;
+    let desk = WebhookEnd::saying(|n, posted| {
+        let busy = is_digest(posted) && n < 3;
         (if busy { "503 Busy" } else { "200 OK" }.to_owned(), String::new())
     });
     let chat = WebhookEnd::saying(|_, _| ("200 OK".to_owned(), OK.to_owned()));
@@ -97,10 +98,10 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
     let mut gateway = Gateway::start(dir.path(), &url, (&files.0, &files.1), &config.concat());
     let terminal = Station::connect(broker.port, "+");
     terminal.publish("standpipe/v1/t-1/H-1/status", true, &json!({"online": false}));
-    let notice = gateway.incident("a notice", SOON, |it| it["severity"] == "notice");
+    let notice = gateway.incident("a notice", SOON, |incident| incident["severity"] == "notice");
     assert_eq!(notice["station"], "t-1", "{notice}");
     wait_for("the first day", SOON, || told(&store));
-    assert_eq!(owed(&store), 0, "the day a gateway first knows digests is over");
+    assert_eq!(queued(&store), 0, "the day a gateway first knows digests is over");
 
     gateway.kill();
     move_a_day(&store);
@@ -120,24 +121,28 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
     terminal.publish("standpipe/v1/t-1/S-3/alarm", false, &alarm);
     let mut again = Vec::new();
     let page = loop {
-        let it = desk.hear();
-        if !is_digest(&it) {
-            break it;
+        let posted = desk.hear();
+        if !is_digest(&posted) {
+            break posted;
         }
-        again.push(it);
+        again.push(posted);
     };
     let page: Value = serde_json::from_slice(&page.body).unwrap();
     assert_eq!(page["severity"], "fire", "{page}");
     wait_for("every digest to be taken", Duration::from_secs(60), || {
-        while let Some(it) = desk.next(Duration::from_millis(1)) {
-            again.push(it);
+        while let Some(posted) = desk.next(Duration::from_millis(1)) {
+            again.push(posted);
         }
-        (owed(&store) == 0).then_some(())
+        (queued(&store) == 0).then_some(())
     });
     again.retain(is_digest);
     assert!(!again.is_empty(), "it is tried again");
-    for it in again {
-        assert_eq!((&it.headers["idempotency-key"], &it.body), (&key, &first.body), "the same");
+    for posted in again {
+        assert_eq!(
+            (&posted.headers["idempotency-key"], &posted.body),
+            (&key, &first.body),
+            "the same"
+        );
     }
 
     let text: Value = serde_json::from_slice(&chat.hear().body).unwrap();
@@ -161,11 +166,57 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
         assert!(more.is_none(), "{name} again: {more:?}");
     }
     for (name, end) in [("desk, again", &desk), ("all", &all), ("cap", &cap)] {
-        while let Some(it) = end.next(Duration::from_millis(1)) {
-            assert!(!is_digest(&it), "{name}: {it:?}");
+        while let Some(posted) = end.next(Duration::from_millis(1)) {
+            assert!(!is_digest(&posted), "{name}: {posted:?}");
         }
     }
     let day = body["digest"]["day"].as_str().unwrap();
     let asked = gateway.get(&format!("digest?day={day}&station=t-1"));
     assert_eq!(asked["day"], day);
+}
+
+/// Stopped while a digest is on its way: what is answered soon came once, what is not comes again.
+#[test]
+fn a_digest_that_is_on_its_way_when_the_gateway_stops_is_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Broker::start(dir.path());
+    let store = dir.path().join("gateway/store.db");
+    let slow = |pause: u64| {
+        let (tell, came) = std::sync::mpsc::channel();
+        let end = WebhookEnd::saying(move |n, posted| {
+            tell.send(is_digest(posted)).unwrap();
+            std::thread::sleep(Duration::from_millis(if n == 0 { pause } else { 0 }));
+            ("200 OK".to_owned(), String::new())
+        });
+        (end, came)
+    };
+    let ((prompt, prompt_came), (late, late_came)) = (slow(150), slow(3_000));
+    let config = [
+        section("prompt", "json", &prompt.url, "severities = ['notice']"),
+        section("late", "json", &late.url, "severities = ['notice']"),
+        "[digest]\nat = '00:00'".to_owned(),
+    ];
+    let files = (town::stations(2), town::devices(24, 6, 900));
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let mut gateway = Gateway::start(dir.path(), &url, (&files.0, &files.1), &config.concat());
+    let terminal = Station::connect(broker.port, "+");
+    terminal.publish("standpipe/v1/t-1/H-1/status", true, &json!({"online": false}));
+    gateway.incident("a notice", SOON, |incident| incident["severity"] == "notice");
+    wait_for("the first day", SOON, || told(&store));
+    gateway.kill();
+    move_a_day(&store);
+    gateway.start_again();
+
+    for came in [&prompt_came, &late_came] {
+        assert_eq!(came.recv_timeout(SOON), Ok(true), "a digest, not yet answered");
+    }
+    gateway.signal("TERM");
+    wait_for("the gateway to stop", SOON, || gateway.ended());
+    assert_eq!(queued(&store), 1, "the prompt answer was heard, the late one was not");
+    gateway.start_again();
+    let (other, again) = (late.hear(), late.hear());
+    assert_eq!(again.headers["idempotency-key"], other.headers["idempotency-key"]);
+    wait_for("every digest to be taken", SOON, || (queued(&store) == 0).then_some(()));
+    let (_once, twice) = (prompt.hear(), prompt.next(Duration::from_millis(1)));
+    assert!(twice.is_none(), "{twice:?}");
 }

@@ -5,19 +5,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use standpipe_tests::broker::Broker;
 use standpipe_tests::gateway::Gateway;
-use standpipe_tests::station::{Shown, Station};
+use standpipe_tests::station::{ShownIncident, Station};
 use standpipe_tests::{now, town};
 
 const SOON: Duration = Duration::from_secs(5);
 
-struct Night {
+struct FireNight {
     broker: Broker,
     gateway: Gateway,
     terminal: Station,
     _dir: tempfile::TempDir,
 }
 
-impl Night {
+impl FireNight {
     fn begin(more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Broker::start(dir.path());
@@ -47,14 +47,15 @@ impl Night {
         }
     }
 
-    fn page(&self, what: &str, station: &str) -> Shown {
-        self.terminal.wait(what, SOON, |it| it.station == station && it.body["page_id"].is_string())
+    fn page(&self, what: &str, station: &str) -> ShownIncident {
+        self.terminal
+            .wait(what, SOON, |shown| shown.station == station && shown.body["page_id"].is_string())
     }
 }
 
 #[test]
 fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
-    let night = Night::begin("");
+    let night = FireNight::begin("");
     night.present();
     night.hydrants(300.0);
     std::thread::sleep(Duration::from_millis(500));
@@ -67,12 +68,16 @@ fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
         (&json!("fire"), &json!("fire"), &json!("open"))
     );
     assert_eq!(body["device"]["id"], json!("S-5"));
-    assert!(body["title"]["en"].as_str().is_some_and(|it| it.contains("Smoke")), "{body}");
-    assert!(body["title"]["zh"].as_str().is_some_and(|it| it.contains('烟')), "{body}");
-    let near: Vec<&str> =
-        body["hydrants"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert!(body["title"]["en"].as_str().is_some_and(|title| title.contains("Smoke")), "{body}");
+    assert!(body["title"]["zh"].as_str().is_some_and(|title| title.contains('烟')), "{body}");
+    let near: Vec<&str> = body["hydrants"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hydrant| hydrant["id"].as_str().unwrap())
+        .collect();
     assert_eq!(near, ["H-5", "H-4", "H-6"], "{body}");
-    assert!(body["hydrants"].as_array().unwrap().iter().all(|it| it["trust"] == "ok"));
+    assert!(body["hydrants"].as_array().unwrap().iter().all(|hydrant| hydrant["trust"] == "ok"));
     assert!(body["hydrants"][0]["distance_m"].as_f64().unwrap() < 20.0, "{body}");
 
     for _ in 0..2 {
@@ -82,20 +87,23 @@ fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
             json!({"condition": "no_water", "active": true, "pressure_kpa": 0}),
         );
     }
-    let update = night.terminal.wait("H-5 marked dry", SOON, |it| {
-        it.incident == id
-            && it.body["hydrants"].as_array().is_some_and(|all| {
-                all.iter().any(|it| it["id"] == "H-5" && it["trust"] == "no_water")
+    let update = night.terminal.wait("H-5 marked dry", SOON, |shown| {
+        shown.incident == id
+            && shown.body["hydrants"].as_array().is_some_and(|all| {
+                all.iter().any(|hydrant| hydrant["id"] == "H-5" && hydrant["trust"] == "no_water")
             })
     });
     assert_eq!(update.body["page_id"], body["page_id"], "an update never sounds anew");
-    let good = |it: &Value| it["trust"] == "ok";
-    assert_eq!(update.body["hydrants"].as_array().unwrap().iter().filter(|it| good(it)).count(), 3);
+    let good = |hydrant: &Value| hydrant["trust"] == "ok";
+    assert_eq!(
+        update.body["hydrants"].as_array().unwrap().iter().filter(|hydrant| good(hydrant)).count(),
+        3
+    );
 
     night.terminal.act("t-1", &id, "acknowledge");
-    night
-        .terminal
-        .wait("acknowledged", SOON, |it| it.incident == id && it.body["state"] == "acknowledged");
+    night.terminal.wait("acknowledged", SOON, |shown| {
+        shown.incident == id && shown.body["state"] == "acknowledged"
+    });
     let (status, refused) = night.gateway.post(
         &format!("incidents/{id}/actions"),
         &json!({"incident": id, "action": "acknowledge", "by": "second officer"}),
@@ -106,33 +114,39 @@ fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(night.gateway.get(&format!("incidents/{id}"))["state"], "acknowledged");
     night.terminal.act("t-1", &id, "resolve");
-    night.terminal.wait("the emptied topic", SOON, |it| it.incident == id && it.body.is_null());
+    night
+        .terminal
+        .wait("the emptied topic", SOON, |shown| shown.incident == id && shown.body.is_null());
     let closed = night.gateway.get(&format!("incidents/{id}"));
     assert_eq!((&closed["state"], &closed["outcome"]), (&json!("closed"), &json!("fire")));
-    let hops: Vec<&str> =
-        closed["trail"].as_array().unwrap().iter().map(|it| it["hop"].as_str().unwrap()).collect();
+    let hops: Vec<&str> = closed["trail"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["hop"].as_str().unwrap())
+        .collect();
     for hop in ["measured", "received", "raised", "paged", "delivered", "acknowledged", "closed"] {
         assert!(hops.contains(&hop), "{hop} in {hops:?}");
     }
     let late = Station::connect(night.broker.port, "+");
     std::thread::sleep(Duration::from_millis(300));
-    assert!(late.seen().iter().all(|it| it.incident != id), "nothing of it is retained");
+    assert!(late.seen().iter().all(|shown| shown.incident != id), "nothing of it is retained");
 }
 
 #[test]
 fn nobody_answers_and_it_goes_up() {
-    let night = Night::begin("[escalation.fire]\nstep2_s = 2\nstep3_s = 4\nrepeat_s = 30");
+    let night = FireNight::begin("[escalation.fire]\nstep2_s = 2\nstep3_s = 4\nrepeat_s = 30");
     night.present();
     night.says("S-1", "alarm", json!({"condition": "heat", "active": true}));
     let first = night.page("step 1", "t-1");
     let second = night.page("step 2", "t-2");
     let third = night.page("step 3", "district");
-    let after = |it: &Shown| (it.at - first.at) as f64 / 1_000.0;
+    let after = |shown: &ShownIncident| (shown.at - first.at) as f64 / 1_000.0;
     assert!((1.5..4.0).contains(&after(&second)), "{} s", after(&second));
     assert!((3.5..6.0).contains(&after(&third)), "{} s", after(&third));
-    let paged: Vec<String> = night.terminal.pages().into_iter().map(|it| it.2).collect();
+    let paged: Vec<String> = night.terminal.pages().into_iter().map(|page| page.2).collect();
     assert_eq!(
-        paged.iter().filter(|it| *it == "t-4").count(),
+        paged.iter().filter(|station| *station == "t-4").count(),
         0,
         "only the two nearest: {paged:?}"
     );
@@ -140,7 +154,7 @@ fn nobody_answers_and_it_goes_up() {
 
 #[test]
 fn an_absent_station_does_not_wait() {
-    let night = Night::begin("");
+    let night = FireNight::begin("");
     night.terminal.present("t-2");
     std::thread::sleep(Duration::from_millis(300));
     night.says("S-1", "alarm", json!({"condition": "smoke", "active": true}));
@@ -151,7 +165,7 @@ fn an_absent_station_does_not_wait() {
 
 #[test]
 fn a_stranger_s_fire_goes_to_the_district() {
-    let night = Night::begin("");
+    let night = FireNight::begin("");
     night.says("NEW-1", "alarm", json!({"condition": "smoke", "active": true, "temp_c": "hot"}));
     let page = night.page("the district's page", "district");
     assert_eq!(page.body["device"]["id"], "NEW-1");
@@ -163,10 +177,10 @@ fn a_stranger_s_fire_goes_to_the_district() {
 
 #[test]
 fn low_water_is_paged_once_and_cleared_after_a_restart() {
-    let mut night = Night::begin("");
+    let mut night = FireNight::begin("");
     night.present();
     let start = now() - 300_000;
-    let says = |night: &Night, offset: i64, kpa: f64| {
+    let says = |night: &FireNight, offset: i64, kpa: f64| {
         let body = json!({"ts": start + offset, "pressure_kpa": kpa});
         night.terminal.publish("standpipe/v1/t-1/H-3/telemetry", false, &body);
     };
@@ -182,8 +196,8 @@ fn low_water_is_paged_once_and_cleared_after_a_restart() {
     says(&night, 105_000, 300.0);
     says(&night, 165_000, 301.0);
     let id = page.incident;
-    night
-        .gateway
-        .incident("verifying", SOON, |it| it["id"] == json!(id) && it["state"] == "verifying");
+    night.gateway.incident("verifying", SOON, |incident| {
+        incident["id"] == json!(id) && incident["state"] == "verifying"
+    });
     assert_eq!(night.terminal.pages().len(), 1, "{:?}", night.terminal.pages());
 }

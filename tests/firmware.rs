@@ -12,7 +12,7 @@ use standpipe_tests::client::{Client, Heard};
 use standpipe_tests::gateway::Gateway;
 use standpipe_tests::modbus::{Manner, Transmitter};
 use standpipe_tests::modem::{Air, Modem};
-use standpipe_tests::qemu::Board;
+use standpipe_tests::qemu::{Board, Ports};
 use standpipe_tests::station::Station;
 use standpipe_tests::{now, town, wait_for};
 
@@ -48,7 +48,7 @@ const H1: Identity<'_> = Identity {
 };
 
 /// One device in a town, and the town's broker and gateway.
-struct Town {
+struct BoardTown {
     modem: Modem,
     transmitter: Transmitter,
     board: Board,
@@ -64,7 +64,7 @@ struct Town {
     dir: tempfile::TempDir,
 }
 
-impl Town {
+impl BoardTown {
     /// Everything runs but the board, which is off.
     fn begin(identity: &Identity<'_>) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -75,7 +75,8 @@ impl Town {
         let ears = Client::connect(broker.port, "ears");
         ears.subscribe("standpipe/v1/t-1/+/+");
         let (modem, transmitter) = (Modem::start(broker.port), Transmitter::start(300.0));
-        let board = Board::new(dir.path(), identity, (modem.port, transmitter.port));
+        let board =
+            Board::new(dir.path(), identity, Ports { modem: modem.port, field: transmitter.port });
         let device = identity.device.to_owned();
         let (said, told) = (Vec::new(), 0);
         Self { modem, transmitter, board, ears, said, told, terminal, gateway, broker, device, dir }
@@ -97,27 +98,29 @@ impl Town {
     fn hear(
         &mut self,
         what: &str,
-        (from, within): (usize, Duration),
-        (channel, wanted): (&str, &dyn Fn(&Value) -> bool),
+        from: usize,
+        within: Duration,
+        channel: &str,
+        wanted: &dyn Fn(&Value) -> bool,
     ) -> (i64, Value) {
         let topic = format!("standpipe/v1/t-1/{}/{channel}", self.device);
         wait_for(what, within, || {
             self.listen();
-            let fresh = self.said.iter().skip(from).filter(|it| it.1.topic == topic);
-            fresh.map(|(at, it)| (*at, body(it))).find(|(_, it)| wanted(it))
+            let fresh = self.said.iter().skip(from).filter(|said| said.1.topic == topic);
+            fresh.map(|(at, message)| (*at, body(message))).find(|(_, value)| wanted(value))
         })
     }
 
     /// The next birth after the first `from` things said.
     fn born(&mut self, from: usize) -> Value {
-        self.hear("a birth", (from, SOON), ("status", &|it| it["online"] == true)).1
+        self.hear("a birth", from, SOON, "status", &|status| status["online"] == true).1
     }
 
     /// Every reading so far, in the order of arrival.
     fn readings(&mut self) -> Vec<Value> {
         self.listen();
-        let told = self.said.iter().filter(|(_, it)| it.topic.ends_with("/telemetry"));
-        told.flat_map(|(_, it)| match body(it) {
+        let told = self.said.iter().filter(|(_, message)| message.topic.ends_with("/telemetry"));
+        told.flat_map(|(_, message)| match body(message) {
             Value::Array(all) => all,
             one => vec![one],
         })
@@ -132,8 +135,8 @@ impl Town {
         let path = format!("devices/{}/settings", self.device);
         let (status, shown) = self.gateway.put(&path, &wish);
         assert_eq!(status, 200, "{shown}");
-        let applied = |it: &Value| it["rev"] == 1 && it["interval_s"] == 5;
-        self.hear("the settings", (0, SOON), ("status", &applied));
+        let applied = |settings: &Value| settings["rev"] == 1 && settings["interval_s"] == 5;
+        self.hear("the settings", 0, SOON, "status", &applied);
         wait_for("applied, at the gateway", SOON, || {
             (self.gateway.get(&path)["state"] == "applied").then_some(())
         });
@@ -142,8 +145,8 @@ impl Town {
     /// Waits until `no_water` is at the broker, and says how long after the sample that confirms
     /// it.
     fn no_water(&mut self, from: usize) -> i64 {
-        let wanted = |it: &Value| it["condition"] == "no_water" && it["active"] == true;
-        let (at, _) = self.hear("no_water", (from, DWELL), ("alarm", &wanted));
+        let wanted = |alarm: &Value| alarm["condition"] == "no_water" && alarm["active"] == true;
+        let (at, _) = self.hear("no_water", from, DWELL, "alarm", &wanted);
         let confirming = confirming(&self.transmitter.answered(), at);
         at - confirming.expect("a sample that confirms it")
     }
@@ -165,7 +168,8 @@ impl Town {
     fn answers_of(&self, kpa: f32, times: usize) {
         wait_for(&format!("{times} answers of {kpa} kPa"), SOON, || {
             let answers = self.transmitter.answered();
-            (answers.iter().rev().take_while(|it| (it.1 - kpa).abs() < 0.1).count() >= times)
+            (answers.iter().rev().take_while(|answer| (answer.1 - kpa).abs() < 0.1).count()
+                >= times)
                 .then_some(())
         });
     }
@@ -177,13 +181,14 @@ impl Town {
 
     /// Waits for a page of the device's own station about a condition.
     fn page(&self, condition: &str) -> Value {
-        let about =
-            |it: &Value| it.as_array().is_some_and(|all| all.iter().any(|it| names(it, condition)));
-        let shown = self.terminal.wait(&format!("a page: {condition}"), SOON, |it| {
-            it.station == "t-1"
-                && it.body["page_id"].is_string()
-                && it.body["device"]["id"] == json!(self.device)
-                && about(&it.body["conditions"])
+        let about = |body: &Value| {
+            body.as_array().is_some_and(|all| all.iter().any(|entry| names(entry, condition)))
+        };
+        let shown = self.terminal.wait(&format!("a page: {condition}"), SOON, |shown| {
+            shown.station == "t-1"
+                && shown.body["page_id"].is_string()
+                && shown.body["device"]["id"] == json!(self.device)
+                && about(&shown.body["conditions"])
         });
         shown.body
     }
@@ -194,7 +199,7 @@ impl Town {
 /// one 30 s later confirms it. `alarm` decides only about a sample on the very edge of the 30 s.
 fn confirming(answers: &[(i64, f32)], alarm: i64) -> Option<i64> {
     let low = answers.iter().rev().take_while(|(_, kpa)| *kpa < 20.0).count();
-    let low: Vec<i64> = answers[answers.len() - low..].iter().map(|it| it.0).collect();
+    let low: Vec<i64> = answers[answers.len() - low..].iter().map(|answer| answer.0).collect();
     let due = low.get(1)? + DWELL_MS;
     let mut after = low.iter().copied().filter(|at| *at >= due - EDGE_MS);
     let first = after.next()?;
@@ -205,7 +210,7 @@ fn confirming(answers: &[(i64, f32)], alarm: i64) -> Option<i64> {
 #[test]
 #[rustfmt::skip] // a table
 fn the_confirming_sample_is_the_first_after_the_dwell_whenever_the_alarm_comes() {
-    let every = |ms: i64| (0..60).map(|it| (it * ms, if it < 3 { 300.0 } else { 5.0 })).collect::<Vec<_>>();
+    let every = |ms: i64| (0..60).map(|n| (n * ms, if n < 3 { 300.0 } else { 5.0 })).collect::<Vec<_>>();
     for (every_ms, alarm, wanted) in [
         (1_050, 35_000, Some(34_650)), // low from 3,150, believed from 4,200, due at 34,200
         (1_050, 40_000, Some(34_650)), // a late alarm is late
@@ -218,23 +223,23 @@ fn the_confirming_sample_is_the_first_after_the_dwell_whenever_the_alarm_comes()
     assert_eq!(confirming(&every(1_000)[..20], 19_000), None);
 }
 
-fn names(it: &Value, condition: &str) -> bool {
-    it == condition || it["condition"] == condition || it["name"] == condition
+fn names(value: &Value, condition: &str) -> bool {
+    value == condition || value["condition"] == condition || value["name"] == condition
 }
 
-fn body(it: &Heard) -> Value {
-    serde_json::from_slice(&it.payload).unwrap_or(Value::Null)
+fn body(heard: &Heard) -> Value {
+    serde_json::from_slice(&heard.payload).unwrap_or(Value::Null)
 }
 
 /// (boot, seq) of readings.
 fn numbers(readings: &[Value]) -> Vec<(u64, u64)> {
-    let number = |it: &Value, name: &str| it[name].as_u64().unwrap_or(0);
-    readings.iter().map(|it| (number(it, "boot"), number(it, "seq"))).collect()
+    let number = |reading: &Value, name: &str| reading[name].as_u64().unwrap_or(0);
+    readings.iter().map(|reading| (number(reading, "boot"), number(reading, "seq"))).collect()
 }
 
 #[test]
 fn a_hydrant_s_night() {
-    let mut town = Town::begin(&H1);
+    let mut town = BoardTown::begin(&H1);
     town.board.on();
 
     eprintln!("step: power on");
@@ -245,7 +250,7 @@ fn a_hydrant_s_night() {
         "{birth}"
     );
     let boot = birth["boot"].as_u64().expect("a boot");
-    let (_, first) = town.hear("a reading", (0, SOON), ("telemetry", &|it| it["seq"] == 1));
+    let (_, first) = town.hear("a reading", 0, SOON, "telemetry", &|reading| reading["seq"] == 1);
     assert_eq!(first["pressure_kpa"].as_f64(), Some(300.0), "{first}");
 
     eprintln!("step: new settings");
@@ -253,10 +258,10 @@ fn a_hydrant_s_night() {
     let from = town.said.len();
     for _ in 0..2 {
         let fresh = town.said.len().max(from);
-        town.hear("a reading every 5 s", (fresh, SOON), ("telemetry", &|_| true));
+        town.hear("a reading every 5 s", fresh, SOON, "telemetry", &|_| true);
     }
     // Before it knows the hour, what it measured long ago waits and what is fresh does not.
-    town.hear("a dated reading", (from, SOON), ("telemetry", &|it| it["ts"].is_i64()));
+    town.hear("a dated reading", from, SOON, "telemetry", &|reading| reading["ts"].is_i64());
 
     eprintln!("step: the main runs dry");
     let from = town.said.len();
@@ -282,8 +287,8 @@ fn a_hydrant_s_night() {
     });
 
     eprintln!("step: the power goes while readings wait");
-    let over = |it: &Value| it["condition"] == "low_pressure" && it["active"] == false;
-    town.hear("that the main is well again", (from, DWELL), ("alarm", &over));
+    let over = |alarm: &Value| alarm["condition"] == "low_pressure" && alarm["active"] == false;
+    town.hear("that the main is well again", from, DWELL, "alarm", &over);
     town.modem.air(Air::NoCarrier);
     // Every change is a reading of its own at once, so that the last one before the cut is known.
     let mut last = 300.0;
@@ -305,32 +310,35 @@ fn a_hydrant_s_night() {
     assert_eq!((&birth["reset"], &birth["rev"]), (&json!("power_on"), &json!(1)), "{birth}");
     let waited = wait_for("the last reading before the power went", SOON, || {
         let readings = town.readings();
-        let is_last = |it: &Value| {
-            it["boot"] == json!(boot) && it["pressure_kpa"].as_f64() == Some(f64::from(last))
+        let is_last = |reading: &Value| {
+            reading["boot"] == json!(boot)
+                && reading["pressure_kpa"].as_f64() == Some(f64::from(last))
         };
         readings.iter().any(is_last).then_some(readings)
     });
-    let queued: Vec<_> =
-        numbers(&waited).into_iter().filter(|it| it.0 == boot && !before.contains(it)).collect();
+    let queued: Vec<_> = numbers(&waited)
+        .into_iter()
+        .filter(|number| number.0 == boot && !before.contains(number))
+        .collect();
     println!("{} readings of boot {boot} waited in the EEPROM: {queued:?}", queued.len());
     assert!(queued.len() >= 3, "one for each change: {queued:?}");
     let follow = queued.iter().zip(queued.iter().skip(1)).all(|(a, b)| a.1 + 1 == b.1);
     assert!(follow, "with their numbers, none left out: {queued:?}");
-    let of_the_new = |it: &Value| {
-        let all = it.as_array().cloned().unwrap_or_else(|| vec![it.clone()]);
-        all.iter().any(|it| it["boot"] == json!(boot + 1))
+    let of_the_new = |body: &Value| {
+        let all = body.as_array().cloned().unwrap_or_else(|| vec![body.clone()]);
+        all.iter().any(|reading| reading["boot"] == json!(boot + 1))
     };
-    town.hear("a reading of the new boot", (from, SOON), ("telemetry", &of_the_new));
+    town.hear("a reading of the new boot", from, SOON, "telemetry", &of_the_new);
 
     eprintln!("step: the power goes while it is connected, and the Last Will tells");
     wait_for("online at the gateway", SOON, || (!town.is_offline()).then_some(()));
     let fresh = town.said.len();
-    town.hear("a reading, so that the link is up", (fresh, SOON), ("telemetry", &|_| true));
+    town.hear("a reading, so that the link is up", fresh, SOON, "telemetry", &|_| true);
     town.board.off();
     town.listen();
     let from = town.said.len();
-    let gone = |it: &Value| it["online"] == false;
-    town.hear("the Last Will of this cut", (from, SOON), ("status", &gone));
+    let gone = |status: &Value| status["online"] == false;
+    town.hear("the Last Will of this cut", from, SOON, "status", &gone);
     wait_for("offline at the gateway", SOON, || town.is_offline().then_some(()));
     town.board.on();
     assert_eq!(town.born(from)["boot"], json!(boot + 2));
@@ -339,7 +347,7 @@ fn a_hydrant_s_night() {
     let mut seen = numbers(&town.readings());
     // What the broker had when the power went, and the device did not know, comes again.
     let mut told = BTreeSet::new();
-    seen.retain(|it| told.insert(*it));
+    seen.retain(|number| told.insert(*number));
     assert!(seen.is_sorted(), "in order: {seen:?}");
     wait_for("a ledger without a gap", SOON, || {
         let [expected, received, _, _, missing] = town.gateway.ledger();
@@ -350,16 +358,16 @@ fn a_hydrant_s_night() {
 
 #[test]
 fn a_detector_gets_hot() {
-    let mut town = Town::begin(&Identity { device: "S-1", kind: Kind::Smoke, ..H1 });
+    let mut town = BoardTown::begin(&Identity { device: "S-1", kind: Kind::Smoke, ..H1 });
     town.board.on();
     town.board.temperature(25.0);
     let birth = town.born(0);
     assert_eq!(birth["model"], "SP-S1", "{birth}");
     town.set();
-    town.hear("25 °C", (0, SOON), ("telemetry", &|it| it["temp_c"].as_f64() == Some(25.0)));
+    town.hear("25 °C", 0, SOON, "telemetry", &|reading| reading["temp_c"].as_f64() == Some(25.0));
     town.board.temperature(70.0);
-    let heat = |it: &Value| it["condition"] == "heat" && it["active"] == true;
-    let (_, alarm) = town.hear("heat", (0, SOON), ("alarm", &heat));
+    let heat = |alarm: &Value| alarm["condition"] == "heat" && alarm["active"] == true;
+    let (_, alarm) = town.hear("heat", 0, SOON, "alarm", &heat);
     assert_eq!(alarm["temp_c"].as_f64(), Some(70.0), "{alarm}");
     let page = town.page("heat");
     assert_eq!((&page["class"], &page["severity"]), (&json!("fire"), &json!("fire")), "{page}");
@@ -367,33 +375,31 @@ fn a_detector_gets_hot() {
 
 #[test]
 fn a_task_that_hangs_is_bitten_and_the_birth_says_so() {
-    let mut town = Town::begin(&Identity { hang_s: 2, ..H1 });
+    let mut town = BoardTown::begin(&Identity { hang_s: 2, ..H1 });
     town.board.on();
     let birth = town.born(0);
     assert_eq!(birth["reset"], "power_on", "{birth}");
-    let bitten = |it: &Value| it["reset"] == "watchdog";
-    let (_, again) = town.hear("a birth after the bite", (0, DWELL), ("status", &bitten));
-    assert_eq!(again["boot"].as_u64(), birth["boot"].as_u64().map(|it| it + 1), "{again}");
+    let bitten = |status: &Value| status["reset"] == "watchdog";
+    let (_, again) = town.hear("a birth after the bite", 0, DWELL, "status", &bitten);
+    assert_eq!(again["boot"].as_u64(), birth["boot"].as_u64().map(|boot| boot + 1), "{again}");
     let boot = again["boot"].clone();
-    town.hear("a reading after it", (0, SOON), ("telemetry", &|it| it["boot"] == boot));
+    town.hear("a reading after it", 0, SOON, "telemetry", &|reading| reading["boot"] == boot);
 }
 
 #[test]
 fn bad_wires_stop_nothing() {
-    let mut town = Town::begin(&H1);
+    let mut town = BoardTown::begin(&H1);
     town.board.on();
     let boot = town.born(0)["boot"].clone();
     town.set();
-    town.hear(
-        "a reading",
-        (0, SOON),
-        ("telemetry", &|it| it["pressure_kpa"].as_f64() == Some(300.0)),
-    );
+    town.hear("a reading", 0, SOON, "telemetry", &|reading| {
+        reading["pressure_kpa"].as_f64() == Some(300.0)
+    });
 
     eprintln!("step: a self-test, which also says how deep the stack has been");
     let command = json!({"id": "test-1", "command": "self_test"});
     town.terminal.publish("standpipe/v1/t-1/H-1/command", false, &command);
-    let (_, reply) = town.hear("a reply", (0, SOON), ("reply", &|it| it["id"] == "test-1"));
+    let (_, reply) = town.hear("a reply", 0, SOON, "reply", &|reply| reply["id"] == "test-1");
     assert_eq!(reply["ok"], true, "{reply}");
     let (used, noted) = (stack_used(&town.board.log()), stack_noted());
     println!("stack: {used} B used at most, {noted} B noted in size.txt");
@@ -403,19 +409,17 @@ fn bad_wires_stop_nothing() {
     for manner in [Manner::BadSum, Manner::Cut, Manner::Failed, Manner::Silent] {
         let (from, asked) = (town.said.len(), town.transmitter.asked());
         town.transmitter.manner(manner);
-        let blind = |it: &Value| it["seq"].is_u64() && it["pressure_kpa"].is_null();
-        town.hear(&format!("{manner:?}"), (from, SOON), ("telemetry", &blind));
+        let blind = |reading: &Value| reading["seq"].is_u64() && reading["pressure_kpa"].is_null();
+        town.hear(&format!("{manner:?}"), from, SOON, "telemetry", &blind);
         assert!(town.transmitter.asked() > asked + 1, "{manner:?}: it asks on");
     }
-    let fault = |it: &Value| it["condition"] == "sensor_fault" && it["active"] == true;
-    town.hear("sensor_fault", (0, SOON), ("alarm", &fault));
+    let fault = |alarm: &Value| alarm["condition"] == "sensor_fault" && alarm["active"] == true;
+    town.hear("sensor_fault", 0, SOON, "alarm", &fault);
     town.transmitter.manner(Manner::Good);
     let from = town.said.len();
-    town.hear(
-        "pressure",
-        (from, SOON),
-        ("telemetry", &|it| it["pressure_kpa"].as_f64() == Some(300.0)),
-    );
+    town.hear("pressure", from, SOON, "telemetry", &|reading| {
+        reading["pressure_kpa"].as_f64() == Some(300.0)
+    });
 
     eprintln!("step: the modem hands over bytes that nobody sent");
     town.modem.corrupt_every(5);
@@ -426,7 +430,7 @@ fn bad_wires_stop_nothing() {
     }
     town.modem.corrupt_every(0);
     let from = town.said.len();
-    town.hear("a reading all the same", (from, DWELL), ("telemetry", &|_| true));
+    town.hear("a reading all the same", from, DWELL, "telemetry", &|_| true);
 
     eprintln!("step: a broker that refuses it");
     let strict = Broker::with(&town.dir.path().join("strict"), "allow_anonymous false\n");
@@ -438,9 +442,13 @@ fn bad_wires_stop_nothing() {
     wait_for("three attempts", DWELL, || (town.modem.dials().1 >= dials + 3).then_some(()));
     town.modem.lead_to(town.broker.port);
     let from = town.said.len();
-    town.hear("a reading when it is let in", (from, DWELL), ("telemetry", &|_| true));
-    let births = town.said.iter().filter(|(_, it)| it.topic.ends_with("/status"));
-    assert!(births.map(|(_, it)| body(it)).all(|it| it["online"] == false || it["boot"] == boot));
+    town.hear("a reading when it is let in", from, DWELL, "telemetry", &|_| true);
+    let births = town.said.iter().filter(|(_, message)| message.topic.ends_with("/status"));
+    assert!(
+        births
+            .map(|(_, message)| body(message))
+            .all(|status| status["online"] == false || status["boot"] == boot)
+    );
     wait_for("a ledger without a gap", SOON, || {
         let [expected, _, _, _, missing] = town.gateway.ledger();
         (expected > 0 && missing == 0).then_some(())
@@ -449,20 +457,20 @@ fn bad_wires_stop_nothing() {
 
 #[test]
 fn a_corrupt_eeprom_is_started_over_and_an_unknown_name_is_not_guessed() {
-    let mut town = Town::begin(&H1);
+    let mut town = BoardTown::begin(&H1);
     town.board.on();
     let birth = town.born(0);
     assert_eq!(birth["storage"], "fresh", "{birth}");
     town.board.off();
     let noise: Vec<u8> =
-        (0..0x7c00_u32).map(|it| (it.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        (0..0x7c00_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     town.board.scribble(0, &noise);
     let from = town.said.len();
     town.board.on();
     let birth = town.born(from);
     assert_eq!(birth["storage"], "corrupt", "{birth}");
     let boot = birth["boot"].clone();
-    town.hear("a reading", (from, SOON), ("telemetry", &|it| it["boot"] == boot));
+    town.hear("a reading", from, SOON, "telemetry", &|reading| reading["boot"] == boot);
 
     town.board.off();
     town.board.scribble(0x7c00 + 20, b"?");
@@ -474,14 +482,14 @@ fn a_corrupt_eeprom_is_started_over_and_an_unknown_name_is_not_guessed() {
 
 /// The deepest the stack has been, bytes, as the device logged it in a self-test.
 fn stack_used(log: &str) -> usize {
-    let line = log.lines().rev().find_map(|it| it.strip_prefix("stack ")).expect("a line");
-    line.split(' ').next().and_then(|it| it.parse().ok()).expect("a number")
+    let line = log.lines().rev().find_map(|line| line.strip_prefix("stack ")).expect("a line");
+    line.split(' ').next().and_then(|word| word.parse().ok()).expect("a number")
 }
 
 /// What the board's notes allow it.
 fn stack_noted() -> usize {
     let notes = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware/board-lm3s6965/size.txt");
     let notes = std::fs::read_to_string(notes).expect("size.txt");
-    let line = notes.lines().find_map(|it| it.strip_prefix("stack ")).expect("a line");
+    let line = notes.lines().find_map(|line| line.strip_prefix("stack ")).expect("a line");
     line.trim().parse().expect("a number")
 }

@@ -19,7 +19,7 @@ fn an_alarm_behind_everything_bad_is_paged() {
     let says = |topic: &str, body: Vec<u8>| {
         terminal.publish_raw(&format!("standpipe/v1/{topic}"), body);
     };
-    let text = |it: &str| it.as_bytes().to_vec();
+    let text = |text: &str| text.as_bytes().to_vec();
     for lane in ["telemetry", "alarm", "status", "reply"] {
         let topic = format!("t-1/H-1/{lane}");
         for body in [
@@ -58,21 +58,24 @@ fn an_alarm_behind_everything_bad_is_paged() {
             now() + 900_000_000
         )),
     );
-    terminal.wait("the fire behind it all", Duration::from_secs(10), |it| {
-        it.station == "t-1" && it.body["class"] == "fire" && it.body["page_id"].is_string()
+    terminal.wait("the fire behind it all", Duration::from_secs(10), |shown| {
+        shown.station == "t-1" && shown.body["class"] == "fire" && shown.body["page_id"].is_string()
     });
     wait_for("the readings", Duration::from_secs(20), || {
         let rows = gateway.list("ledger");
         let received = |id: &str| {
-            rows.iter().find(|it| it["device"] == id).and_then(|it| it["received"].as_i64())
+            rows.iter().find(|row| row["device"] == id).and_then(|row| row["received"].as_i64())
         };
         (received("H-2") == Some(10_000) && received("H-3") == Some(2)).then_some(())
     });
     let quarantine = gateway.list("quarantine");
     assert!(quarantine.len() >= 40, "{} in quarantine", quarantine.len());
-    for it in &quarantine {
-        assert!(it["reason"].as_str().is_some_and(|it| !it.is_empty()), "{it}");
-        assert!(it["payload_base64"].as_str().is_some_and(|it| it.len() <= 6_000), "{it}");
+    for entry in &quarantine {
+        assert!(entry["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{entry}");
+        assert!(
+            entry["payload_base64"].as_str().is_some_and(|payload| payload.len() <= 6_000),
+            "{entry}"
+        );
     }
     let (status, metrics) = standpipe_tests::http::try_get(&gateway.at("/metrics"), "").unwrap();
     assert_eq!(status, 200);
@@ -94,7 +97,7 @@ fn a_gateway_without_a_broker_says_so_and_serves_what_it_can() {
     std::fs::write(dir.path().join("gateway/token"), "secret").unwrap();
     let gateway = Gateway::start_unready(dir.path(), &nobody, (&files.0, &files.1), &more);
     wait_for("its page", Duration::from_secs(20), || {
-        standpipe_tests::http::try_get(&gateway.at("/healthz"), "").filter(|it| it.0 == 200)
+        standpipe_tests::http::try_get(&gateway.at("/healthz"), "").filter(|answer| answer.0 == 200)
     });
     assert_eq!(gateway.list("devices").len(), 6);
     let (status, ready) = standpipe_tests::http::get(&gateway.at("/readyz"), "");

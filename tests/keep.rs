@@ -24,12 +24,12 @@ const FIRES: usize = 20;
 
 /// Readings of every hydrant, without a pause, until told to stop. They count from 1, and no two of a
 /// hydrant were measured at one moment: by that history knows them apart.
-struct Load {
+struct ReadingLoad {
     going: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<Vec<i64>>,
 }
 
-impl Load {
+impl ReadingLoad {
     fn start(port: u16) -> Self {
         let going = Arc::new(AtomicBool::new(true));
         let on = Arc::clone(&going);
@@ -71,8 +71,8 @@ fn fires(gateway: &Gateway) -> Option<Vec<String>> {
     let mut ids: Vec<String> = gateway
         .list("incidents")
         .iter()
-        .filter(|it| it["class"] == "fire")
-        .map(|it| format!("{} {}", it["device"]["id"], it["id"]))
+        .filter(|incident| incident["class"] == "fire")
+        .map(|incident| format!("{} {}", incident["device"]["id"], incident["id"]))
         .collect();
     ids.sort();
     (ids.len() == FIRES).then_some(ids)
@@ -81,11 +81,15 @@ fn fires(gateway: &Gateway) -> Option<Vec<String>> {
 /// The highest number of each device of which it and all before it are acknowledged: the ledger is
 /// read from the store after a commit, and whoever has `n` of `n` expected has 1 to `n`.
 fn acknowledged(gateway: &Gateway) -> BTreeMap<String, usize> {
-    let row = |it: &Value| {
-        let number = |name: &str| it[name].as_u64().unwrap();
-        assert_eq!((number("boot"), number("missing"), number("seq_reused")), (1, 0, 0), "{it}");
-        assert_eq!(number("received"), number("expected"), "{it}");
-        (it["device"].as_str().unwrap().to_owned(), number("received") as usize)
+    let row = |device: &Value| {
+        let number = |name: &str| device[name].as_u64().unwrap();
+        assert_eq!(
+            (number("boot"), number("missing"), number("seq_reused")),
+            (1, 0, 0),
+            "{device}"
+        );
+        assert_eq!(number("received"), number("expected"), "{device}");
+        (device["device"].as_str().unwrap().to_owned(), number("received") as usize)
     };
     gateway.list("ledger").iter().map(row).collect()
 }
@@ -95,7 +99,7 @@ fn in_history(gateway: &Gateway, hydrant: &str) -> BTreeSet<(i64, i64)> {
     let (from, to) = (now() - 3_600_000, now() + 3_600_000);
     let span = format!("from={from}&to={to}&step=0&field=pressure_kpa");
     let answer = gateway.get(&format!("devices/{hydrant}/history?{span}"));
-    let point = |it: &Value| (it[0].as_i64().unwrap(), it[2].as_f64().unwrap() as i64);
+    let point = |point: &Value| (point[0].as_i64().unwrap(), point[2].as_f64().unwrap() as i64);
     answer["points"].as_array().unwrap().iter().map(point).collect()
 }
 
@@ -112,7 +116,7 @@ fn lost(gateway: &Gateway, sent: &[i64], upto: &BTreeMap<String, usize>) -> Vec<
 
 /// The backup that a folder holds.
 fn only(kept: &Path) -> String {
-    let mut entries = std::fs::read_dir(kept).unwrap().map(|it| it.unwrap().path());
+    let mut entries = std::fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path());
     let backup = entries.next().unwrap();
     assert_eq!(entries.next(), None);
     backup.display().to_string()
@@ -130,8 +134,15 @@ fn nothing_is_lost(gateway: &Gateway, sent: &[i64], then: &BTreeMap<String, usiz
     assert!(gone.is_empty(), "{} were acknowledged and are lost: {:?} …", gone.len(), gone[0]);
 }
 
+/// What is written into the configuration, and in place of what.
+struct Replaced {
+    old: String,
+    new: String,
+}
+
 /// Changes the restored configuration, and restores again: it stays as it is, and that is told.
-fn another_configuration_stays(gateway: &Gateway, restore: &[&str], (old, new): (&str, &str)) {
+fn another_configuration_stays(gateway: &Gateway, restore: &[&str], change: &Replaced) {
+    let Replaced { old, new } = change;
     let config = gateway.dir.join("standpipe.toml");
     let other = std::fs::read_to_string(&config).unwrap().replace(old, new);
     std::fs::write(&config, &other).unwrap();
@@ -150,7 +161,7 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
     let broker = Broker::start(dir.path());
     let files = (town::stations(2), town::devices(HYDRANTS, FIRES, 60));
     let mut gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
-    let load = Load::start(broker.port);
+    let load = ReadingLoad::start(broker.port);
     let client = Client::connect(broker.port, "fires");
     for n in 1..=FIRES {
         let fire = json!({"boot": 1, "seq": 1, "condition": "smoke", "active": true}).to_string();
@@ -165,7 +176,7 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
     });
 
     let (config, kept) = (gateway.dir.join("standpipe.toml"), gateway.dir.join("kept"));
-    let [config, out] = [&config, &kept].map(|it| it.display().to_string());
+    let [config, out] = [&config, &kept].map(|path| path.display().to_string());
     let before = acknowledged(&gateway);
     assert_eq!(before.len(), HYDRANTS + FIRES);
     let told = gateway.command(&["backup", "--config", &config, "--out", &out, "--keep", "3"]);
@@ -188,7 +199,11 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
     assert_eq!(told.0, Some(0), "{told:?}");
     // Another broker, which knows nothing: what is there now was in the backup, and not queued.
     let elsewhere = Broker::start(&dir.path().join("elsewhere"));
-    another_configuration_stays(&gateway, &restore, (&broker.url(), &elsewhere.url()));
+    another_configuration_stays(
+        &gateway,
+        &restore,
+        &Replaced { old: broker.url(), new: elsewhere.url() },
+    );
     gateway.start_again();
     gateway.wait_ready();
     assert_eq!(wait_for("every fire again", Duration::from_secs(20), || fires(&gateway)), found);
@@ -204,14 +219,14 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
 }
 
 /// A deployed broker, a gateway on it, the stations' terminals, and somebody to be paged.
-struct Site {
+struct KeepSite {
     broker: Deployed,
     gateway: Gateway,
     end: WebhookEnd,
     _dir: tempfile::TempDir,
 }
 
-impl Site {
+impl KeepSite {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Deployed::start(dir.path());
@@ -263,26 +278,30 @@ impl Site {
 
 #[test]
 fn the_self_test_measures_the_chain_and_is_no_incident_to_anybody() {
-    let site = Site::start();
+    let site = KeepSite::start();
     let told = site.test();
     assert_eq!(told.0, Some(0), "{told:?}");
     for station in ["d", "t1", "t2", "c1"] {
-        assert!(told.1.lines().any(|it| it.starts_with(&format!("{station}: "))), "{told:?}");
+        assert!(told.1.lines().any(|line| line.starts_with(&format!("{station}: "))), "{told:?}");
         let name = format!("standpipe_selftest_seconds{{station=\"{station}\"}} ");
-        let seconds = told.3.lines().find_map(|it| it.strip_prefix(&*name));
+        let seconds = told.3.lines().find_map(|seconds| seconds.strip_prefix(&*name));
         let seconds: f64 = seconds.unwrap_or_else(|| panic!("{told:?}")).parse().unwrap();
         assert!(seconds > 0.0 && seconds < 10.0, "{seconds} s");
     }
     println!("{}", told.1);
     // It is over as soon as it came, said in both languages that it was a test, and was no page.
     let tests = wait_for("the tests to end", Duration::from_secs(10), || {
-        Some(site.closed()).filter(|it| it.len() == 4)
+        Some(site.closed()).filter(|closed| closed.len() == 4)
     });
-    for it in &tests {
-        assert!(it["title"]["en"].as_str().unwrap().starts_with("Test: "), "{it}");
-        assert!(it["title"]["zh"].as_str().unwrap().starts_with("测试："), "{it}");
-        assert_eq!((&it["outcome"], &it["exercise"]), (&json!("test"), &json!(true)), "{it}");
-        assert_eq!(it["page_id"], Value::Null);
+    for incident in &tests {
+        assert!(incident["title"]["en"].as_str().unwrap().starts_with("Test: "), "{incident}");
+        assert!(incident["title"]["zh"].as_str().unwrap().starts_with("测试："), "{incident}");
+        assert_eq!(
+            (&incident["outcome"], &incident["exercise"]),
+            (&json!("test"), &json!(true)),
+            "{incident}"
+        );
+        assert_eq!(incident["page_id"], Value::Null);
     }
     assert!(site.end.next(Duration::from_millis(200)).is_none(), "a page without need");
     // No statistics know of it.
@@ -301,7 +320,7 @@ fn the_self_test_measures_the_chain_and_is_no_incident_to_anybody() {
 
 #[test]
 fn the_self_test_pages_when_a_terminal_is_gone_and_when_the_gateway_is() {
-    let mut site = Site::start();
+    let mut site = KeepSite::start();
     site.terminal("t2", false);
     let told = site.test();
     assert_eq!(told.0, Some(1), "{told:?}");
@@ -325,7 +344,7 @@ fn the_self_test_pages_when_a_terminal_is_gone_and_when_the_gateway_is() {
 
 #[test]
 fn a_self_test_that_is_killed_leaves_no_alarm_behind() {
-    let site = Site::start();
+    let site = KeepSite::start();
     // Its alarm is shown elsewhere: the test of t1 waits for it in vain.
     let astray = json!({"kind": "smoke", "station": "t2", "name": "astray", "address": "",
         "profile": "smoke_site", "lat": 29.4, "lon": 106.5});
@@ -341,7 +360,9 @@ fn a_self_test_that_is_killed_leaves_no_alarm_behind() {
     let mut test = site.command().spawn().unwrap();
     says(false);
     says(true);
-    let open = |it: &Value| it["device"]["id"] == "selftest-t1" && it["state"] != "closed";
+    let open = |incident: &Value| {
+        incident["device"]["id"] == "selftest-t1" && incident["state"] != "closed"
+    };
     site.gateway.incident("the test", Duration::from_secs(10), open);
     test.kill().unwrap();
     test.wait().unwrap();
@@ -378,7 +399,7 @@ fn the_service_manager_is_told_that_the_gateway_is_ready_lives_and_stops() {
         assert_eq!(hear(), "WATCHDOG=1");
     }
     process.signal("TERM");
-    let last = std::iter::repeat_with(hear).find(|it| it != "WATCHDOG=1");
+    let last = std::iter::repeat_with(hear).find(|word| word != "WATCHDOG=1");
     assert_eq!(last.as_deref(), Some("STOPPING=1"));
     assert_eq!(wait_for("the end", Duration::from_secs(10), || process.ended()), 0);
 }
@@ -387,9 +408,12 @@ fn the_service_manager_is_told_that_the_gateway_is_ready_lives_and_stops() {
 fn every_service_is_well_formed_and_locked_in() {
     let dir = tempfile::tempdir().unwrap();
     let mut services = 0;
-    let units = std::fs::read_dir(deploy().join("systemd")).unwrap().map(|it| it.unwrap().path());
+    let units =
+        std::fs::read_dir(deploy().join("systemd")).unwrap().map(|entry| entry.unwrap().path());
     let units: Vec<_> = units
-        .filter(|it| it.extension().is_some_and(|it| it == "service" || it == "timer"))
+        .filter(|unit| {
+            unit.extension().is_some_and(|ending| ending == "service" || ending == "timer")
+        })
         .collect();
     for unit in &units {
         // The program is where a package would put it; verify wants to find it.
@@ -402,7 +426,7 @@ fn every_service_is_well_formed_and_locked_in() {
         let (name, path) = (unit.display(), dir.path().join(unit.file_name().unwrap()));
         let verify = analyze(&["verify"], &path);
         assert!(verify.0 && verify.1.is_empty(), "{name}: {}", verify.1);
-        if unit.extension().is_some_and(|it| it == "service") {
+        if unit.extension().is_some_and(|ending| ending == "service") {
             // In tenths: 2.0 is "OK", of a scale to 10.
             let security = analyze(&["security", "--offline=true", "--threshold=19"], &path);
             assert!(security.0, "{name}: {}", security.1.lines().last().unwrap_or_default());

@@ -83,7 +83,7 @@ fn three_kills_and_a_minute_without_influx_lose_nothing() {
         let pages = stations.pages();
         (pages.len() as u64 >= FIRES).then_some(pages)
     });
-    let mut incidents: Vec<&String> = paged.iter().map(|it| &it.1).collect();
+    let mut incidents: Vec<&String> = paged.iter().map(|page| &page.1).collect();
     incidents.sort_unstable();
     incidents.dedup();
     assert_eq!(incidents.len() as u64, FIRES, "no fire missed");
@@ -114,7 +114,7 @@ fn an_alarm_overtakes_a_hundred_thousand_readings() {
     );
     detector.publish("standpipe/v1/t-1/S-1/alarm", alarm.as_bytes());
     detector.finish();
-    stations.wait("the page", Duration::from_secs(10), |it| it.body["page_id"].is_string());
+    stations.wait("the page", Duration::from_secs(10), |shown| shown.body["page_id"].is_string());
     let took = start.elapsed();
     println!("from the gateway's start to the page: {took:?}");
     assert!(took <= Duration::from_secs(1), "{took:?}");

@@ -33,7 +33,7 @@ fn filled_in() -> Value {
 fn services(whole: &Value) -> Vec<(&str, &Value)> {
     let services = whole["services"].as_object().expect("services");
     assert!(services.len() >= 5, "{services:?}");
-    services.iter().map(|(name, it)| (name.as_str(), it)).collect()
+    services.iter().map(|(name, service)| (name.as_str(), service)).collect()
 }
 
 fn texts(list: &Value) -> Vec<&str> {
@@ -47,7 +47,7 @@ fn once(service: &Value) -> bool {
 
 /// Comes to its work once a day.
 fn daily(service: &Value) -> bool {
-    texts(&service["command"]).iter().any(|it| it.starts_with("--daily="))
+    texts(&service["command"]).iter().any(|argument| argument.starts_with("--daily="))
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn every_service_is_small_watched_and_keeps_to_itself() {
         assert!(memory.is_string(), "{name}: no limit of its memory");
         let image = service["image"].as_str().expect("an image");
         let version = image.rsplit(':').next().expect("a version");
-        assert!(version.starts_with(|it: char| it.is_ascii_digit()), "{name}: {image}");
+        assert!(version.starts_with(|first: char| first.is_ascii_digit()), "{name}: {image}");
         if name != "caddy" {
             let user = service["user"].as_str().unwrap_or("0");
             assert!(!user.starts_with('0'), "{name} runs as root");
@@ -107,9 +107,9 @@ fn no_secret_is_written_down() {
     }
     for (name, service) in services(&whole) {
         for (key, value) in service["environment"].as_object().into_iter().flatten() {
-            let secret = ["PASSWORD", "TOKEN", "SECRET"].iter().any(|it| key.contains(it));
+            let secret = ["PASSWORD", "TOKEN", "SECRET"].iter().any(|word| key.contains(word));
             let file = key.ends_with("_FILE")
-                && value.as_str().is_some_and(|it| it.starts_with("/run/secrets/"));
+                && value.as_str().is_some_and(|path| path.starts_with("/run/secrets/"));
             assert!(!secret || file, "{name}: {key}");
         }
     }
@@ -119,7 +119,7 @@ fn no_secret_is_written_down() {
     assert!(why.contains("STANDPIPE_HOST"), "{why}");
     let ignored = std::fs::read_to_string(deploy().join("../.gitignore")).unwrap();
     for made in MADE {
-        assert!(ignored.lines().any(|it| it == format!("/deploy/{made}")), "git sees {made}");
+        assert!(ignored.lines().any(|line| line == format!("/deploy/{made}")), "git sees {made}");
     }
 }
 
@@ -133,8 +133,9 @@ fn what_is_mounted_is_there() {
                 continue;
             }
             let source = Path::new(volume["source"].as_str().expect("a source"));
-            let below = |it: &str| source.starts_with(deploy().canonicalize().unwrap().join(it));
-            let made = MADE.iter().any(|it| below(it));
+            let below =
+                |folder: &str| source.starts_with(deploy().canonicalize().unwrap().join(folder));
+            let made = MADE.iter().any(|folder| below(folder));
             assert!(made || source.exists(), "{name}: {} is not there", source.display());
             let own = below("data") && source.ends_with(name);
             // Whoever reads a store that is in use notes there that he does.
@@ -152,9 +153,9 @@ fn what_is_mounted_is_there() {
 fn whoever_reads_the_gateways_configuration_is_given_what_it_names() {
     let whole = filled_in();
     let text = std::fs::read_to_string(deploy().join("compose/standpipe.toml")).unwrap();
-    let settings = text.lines().filter_map(|it| it.split_once(" = "));
+    let settings = text.lines().filter_map(|line| line.split_once(" = "));
     let named = |key: &str| key.ends_with("_file") || ["stations", "devices"].contains(&key);
-    let files = settings.filter(|(key, _)| named(key)).map(|(_, it)| it.trim_matches('"'));
+    let files = settings.filter(|(key, _)| named(key)).map(|(_, file)| file.trim_matches('"'));
     // And what a webhook's `secret_file` may name, as the README has it.
     let files: Vec<&str> = files.chain(["webhooks/duty"]).collect();
     assert_eq!(files.len(), 7, "{files:?}");
@@ -165,16 +166,21 @@ fn whoever_reads_the_gateways_configuration_is_given_what_it_names() {
         for file in &files {
             let place = Path::new("/etc/standpipe").join(file);
             let secret =
-                secrets.iter().any(|it| place == Path::new(it["target"].as_str().unwrap()));
-            let mounted = mounts.iter().any(|it| place.starts_with(it["target"].as_str().unwrap()));
+                secrets.iter().any(|secret| place == Path::new(secret["target"].as_str().unwrap()));
+            let mounted =
+                mounts.iter().any(|mount| place.starts_with(mount["target"].as_str().unwrap()));
             assert!(secret || mounted, "{name} is not given {file}");
         }
         let token = &service["environment"]["STANDPIPE_ADMIN_TOKEN_FILE"];
-        assert!(secrets.iter().any(|it| it["target"] == *token), "{name}: no {token}");
+        assert!(secrets.iter().any(|secret| secret["target"] == *token), "{name}: no {token}");
     }
     let selftest = &whole["services"]["selftest"];
-    let held: Vec<_> =
-        selftest["secrets"].as_array().unwrap().iter().map(|it| it["source"].clone()).collect();
+    let held: Vec<_> = selftest["secrets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|secret| secret["source"].clone())
+        .collect();
     for own in ["ca.pem", "selftest.pem", "selftest.key"] {
         assert!(held.contains(&own.into()), "the self-test has no {own}");
     }
@@ -185,8 +191,11 @@ fn whoever_reads_the_gateways_configuration_is_given_what_it_names() {
 #[test]
 fn a_test_alarm_and_a_backup_come_every_day() {
     let whole = filled_in();
-    let found: Vec<&str> =
-        services(&whole).into_iter().filter(|(_, it)| daily(it)).map(|(name, _)| name).collect();
+    let found: Vec<&str> = services(&whole)
+        .into_iter()
+        .filter(|(_, service)| daily(service))
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(found, ["backup", "selftest"]);
     for name in found {
         // The program takes this line, and misses only the configuration, which is not here.
@@ -194,7 +203,10 @@ fn a_test_alarm_and_a_backup_come_every_day() {
         let out = Command::new(program()).args(&line).output().expect("the program");
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(said.contains("/etc/standpipe/standpipe.toml: cannot be read"), "{name}: {said}");
-        let late = line.iter().map(|it| it.replace("--daily=", "--daily=2")).collect::<Vec<_>>();
+        let late = line
+            .iter()
+            .map(|argument| argument.replace("--daily=", "--daily=2"))
+            .collect::<Vec<_>>();
         let out = Command::new(program()).args(&late).output().expect("the program");
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(said.contains("invalid value '2"), "{name}: {said}");
@@ -205,17 +217,18 @@ fn a_test_alarm_and_a_backup_come_every_day() {
 fn the_page_on_a_district_makes_what_the_services_want_and_names_no_other() {
     let whole = filled_in();
     let page = std::fs::read_to_string(deploy().join("README.md")).unwrap();
-    let page = page.split("\n## ").find(|it| it.starts_with("A district")).expect("a district");
+    let page =
+        page.split("\n## ").find(|section| section.starts_with("A district")).expect("a district");
     let top = deploy().canonicalize().unwrap();
-    let below = |it: &Value| {
-        let path = Path::new(it.as_str().unwrap()).strip_prefix(&top).unwrap();
+    let below = |place: &Value| {
+        let path = Path::new(place.as_str().unwrap()).strip_prefix(&top).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let made = |it: &str| {
-        let folder = it.rsplit_once('/').map_or(it, |(folder, _)| folder);
+    let made = |file: &str| {
+        let folder = file.rsplit_once('/').map_or(file, |(folder, _)| folder);
         // A file by its name, or with all others of its folder.
         let words = || page.split([' ', '\n', '>']);
-        words().any(|word| word == it) || words().any(|word| word == format!("{folder}/"))
+        words().any(|word| word == file) || words().any(|word| word == format!("{folder}/"))
     };
     for secret in whole["secrets"].as_object().unwrap().values() {
         let file = below(&secret["file"]);
@@ -225,16 +238,16 @@ fn the_page_on_a_district_makes_what_the_services_want_and_names_no_other() {
     for (name, service) in services(&whole) {
         for volume in service["volumes"].as_array().into_iter().flatten() {
             let source = below(&volume["source"]);
-            let ours = !MADE.iter().any(|it| source.starts_with(it));
+            let ours = !MADE.iter().any(|folder| source.starts_with(folder));
             assert!(ours || made(&source), "nobody makes {source} of {name}");
         }
     }
-    let lines = page.lines().filter_map(|it| it.strip_prefix("docker compose "));
+    let lines = page.lines().filter_map(|command| command.strip_prefix("docker compose "));
     let mut seen = 0;
     for line in lines {
         let mut words = line.split(' ');
         let action = words.next().unwrap();
-        let name = words.find(|it| !it.starts_with('-'));
+        let name = words.find(|word| !word.starts_with('-'));
         if ["run", "exec", "logs"].contains(&action) {
             let name = name.unwrap_or_else(|| panic!("{line}"));
             assert!(!whole["services"][name].is_null(), "{line}: no service {name}");
@@ -274,20 +287,20 @@ fn the_image_is_built_by_plain_cargo_and_holds_one_program() {
     let text = std::fs::read_to_string(deploy().join("Dockerfile")).unwrap();
     let stages: Vec<&str> = text.split("\nFROM ").skip(1).collect();
     let [build, image] = stages[..] else { panic!("{} stages", stages.len()) };
-    let cargo: Vec<&str> = build.lines().filter(|it| it.contains("cargo")).collect();
+    let cargo: Vec<&str> = build.lines().filter(|line| line.contains("cargo")).collect();
     assert_eq!(
         cargo,
         ["RUN cargo build --release --locked --package standpipe --no-default-features"]
     );
-    assert!(!image.lines().any(|it| it.starts_with("RUN")), "its base has no shell");
-    let user = image.lines().find_map(|it| it.strip_prefix("USER ")).expect("a user");
+    assert!(!image.lines().any(|line| line.starts_with("RUN")), "its base has no shell");
+    let user = image.lines().find_map(|user| user.strip_prefix("USER ")).expect("a user");
     assert!(!user.starts_with('0') && !user.starts_with("root"), "{user}");
     let kept = std::fs::read_to_string(deploy().join("Dockerfile.dockerignore")).unwrap();
-    for path in kept.lines().filter_map(|it| it.strip_prefix('!')) {
+    for path in kept.lines().filter_map(|path| path.strip_prefix('!')) {
         assert!(deploy().join("..").join(path).exists(), "{path} is not there to be copied");
     }
     // What `tests/package context` reads of it, and no other rule.
-    let rules = kept.lines().filter(|it| !it.starts_with(['#', '!']));
+    let rules = kept.lines().filter(|rule| !rule.starts_with(['#', '!']));
     assert_eq!(rules.collect::<Vec<_>>(), ["*", "**/target"]);
 }
 
@@ -314,14 +327,16 @@ fn package() -> Value {
     let out = cargo.output().expect("cargo");
     let whole: Value = serde_json::from_slice(&out.stdout).expect("JSON");
     let packages = whole["packages"].as_array().expect("packages");
-    let gateway = packages.iter().find(|it| it["name"] == "standpipe").expect("the gateway");
+    let gateway =
+        packages.iter().find(|package| package["name"] == "standpipe").expect("the gateway");
     gateway["metadata"]["deb"].clone()
 }
 
 /// Where a file of the repository is once the package is installed.
 fn installed(package: &Value, source: &str) -> String {
     let assets = package["assets"].as_array().expect("assets");
-    let asset = assets.iter().find(|it| it[0] == source).unwrap_or_else(|| panic!("no {source}"));
+    let asset =
+        assets.iter().find(|asset| asset[0] == source).unwrap_or_else(|| panic!("no {source}"));
     let name = Path::new(source).file_name().unwrap().to_string_lossy();
     let place = asset[1].as_str().expect("a place");
     if place.ends_with('/') { format!("/{place}{name}") } else { format!("/{place}") }
@@ -338,7 +353,8 @@ fn the_package_and_its_unit_mean_the_same_files() {
         assert!(built || place.exists(), "{source} is not there to be packed");
     }
     let unit = std::fs::read_to_string(deploy().join("systemd/standpipe.service")).unwrap();
-    let start = unit.lines().find_map(|it| it.strip_prefix("ExecStart=")).expect("ExecStart");
+    let start =
+        unit.lines().find_map(|command| command.strip_prefix("ExecStart=")).expect("ExecStart");
     let program = installed(&package, "target/release/standpipe");
     let config = installed(&package, "../deploy/debian/standpipe.toml");
     assert_eq!(start, format!("{program} run --config {config}"));

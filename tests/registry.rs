@@ -15,16 +15,16 @@ const SOON: Duration = Duration::from_secs(20);
 const MANY: usize = 3_000;
 
 /// A township whose gateway has taken in its registry once.
-struct Town {
+struct RegistryTown {
     gateway: Gateway,
     terminal: Station,
-    /// As they were good.
+    /// What stood in the file while it was good.
     devices: String,
     _broker: Broker,
     _dir: tempfile::TempDir,
 }
 
-impl Town {
+impl RegistryTown {
     fn begin() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Broker::start(dir.path());
@@ -73,23 +73,23 @@ impl Town {
 
     fn incidents(&self) -> Vec<Value> {
         let mut all = self.gateway.list("incidents?state=open,acknowledged,resolved,closed");
-        all.retain(|it| it["conditions"].to_string().contains("registry_fault"));
+        all.retain(|incident| incident["conditions"].to_string().contains("registry_fault"));
         all
     }
 
     fn pages_a_fire_of(&self, detector: &str) {
         let alarm = json!({"condition": "smoke", "active": true, "ts": now()});
         self.terminal.publish(&format!("standpipe/v1/t-1/{detector}/alarm"), false, &alarm);
-        self.terminal.wait(&format!("the fire at {detector}"), SOON, |it| {
-            let device = &it.body["device"]["id"];
-            it.station == "t-1" && *device == detector && it.body["page_id"].is_string()
+        self.terminal.wait(&format!("the fire at {detector}"), SOON, |shown| {
+            let device = &shown.body["device"]["id"];
+            shown.station == "t-1" && *device == detector && shown.body["page_id"].is_string()
         });
     }
 
     fn metric(&self) -> String {
         let (_, metrics) = http::try_get(&self.gateway.at("/metrics"), "").unwrap();
         let line =
-            metrics.lines().find(|it| it.starts_with("standpipe_degraded{part=\"registry\"}"));
+            metrics.lines().find(|line| line.starts_with("standpipe_degraded{part=\"registry\"}"));
         line.unwrap_or_else(|| panic!("{metrics}")).to_owned()
     }
 }
@@ -100,7 +100,7 @@ fn with_row(devices: &str, row: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_gateway_with_a_registry_starts_whatever_its_files_say_and_tells_until_they_are_mended() {
-    let mut town = Town::begin();
+    let mut town = RegistryTown::begin();
     assert_eq!((town.ready()["degraded"].clone(), town.incidents().len()), (json!([]), 0));
     assert!(town.metric().ends_with(" 0"));
     let devices = town.devices.clone();
@@ -158,7 +158,7 @@ fn a_gateway_with_a_registry_starts_whatever_its_files_say_and_tells_until_they_
 
 #[test]
 fn a_person_may_close_it_until_the_next_start_finds_the_file_bad_again() {
-    let mut town = Town::begin();
+    let mut town = RegistryTown::begin();
     let bad = b"GB\xb1\xed";
     town.restart_with(bad);
     wait_for("the incident", SOON, || (town.incidents().len() == 1).then_some(()));

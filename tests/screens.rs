@@ -34,7 +34,7 @@ fn zooms(browser: &Browser, span: &str) -> f64 {
              const start = performance.now(), before = performance.getEntriesByType('resource').length; \
              document.querySelector('[data-span=\"{span}\"]').click(); \
              const wait = () => performance.getEntriesByType('resource').slice(before) \
-                 .some((it) => it.name.includes('/history?') && it.responseEnd) \
+                 .some((load) => load.name.includes('/history?') && load.responseEnd) \
                  ? requestAnimationFrame(() => done(performance.now() - start)) : setTimeout(wait, 2); wait();"
         )
     };
@@ -55,7 +55,8 @@ fn five_years(night: &Night) -> i64 {
     let change = change.expect("a transaction");
     let id = "SELECT n FROM device WHERE id = 'H-4'";
     let device: i64 = change.query_row(id, (), |row| row.get(0)).expect("the hydrant");
-    let field = Field::ALL.iter().position(|it| *it == Field::PressureKpa).expect("a field");
+    let field =
+        Field::ALL.iter().position(|candidate| *candidate == Field::PressureKpa).expect("a field");
     let end = now() - now() % HOUR_MS - 24 * HOUR_MS;
     for n in 0..HOURS {
         let mean = 315.0 + f64::from(i32::try_from(n % 20).expect("small"));
@@ -120,7 +121,7 @@ fn a_map_of_five_thousand_points_stays_smooth() {
          return (performance.now() - start) / 20;",
     );
     println!("a picture of 5,021 points: {took} ms");
-    assert!(took.as_f64().is_some_and(|it| it < 33.0), "{took} ms: 30 pictures a second");
+    assert!(took.as_f64().is_some_and(|ms| ms < 33.0), "{took} ms: 30 pictures a second");
     let drawn = browser.eval("return standpipeMap.shown()").as_i64().unwrap();
     assert!((20..2_000).contains(&drawn), "near ones stand together: {drawn}");
 }
@@ -139,20 +140,20 @@ fn faults(browser: &Browser, axe: &str, what: &str) -> Vec<String> {
     let _ = browser.eval(&format!("{axe}; return 0;"));
     let found = browser.eval_async(
         "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(\
-         (it) => done(it.violations.filter((v) => ['serious', 'critical'].includes(v.impact))\
+         (result) => done(result.violations.filter((v) => ['serious', 'critical'].includes(v.impact))\
          .map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html).join(' | '))), \
          (bad) => done(['axe failed: ' + bad]));",
     );
     let mut found: Vec<String> = serde_json::from_value(found).expect("texts");
     let wider = browser.eval(
         "return document.documentElement.scrollWidth <= innerWidth ? [] : \
-         [...document.querySelectorAll('body *')].filter((it) => \
-         it.getBoundingClientRect().right > innerWidth + 1 && !it.closest('.scroll, nav'))\
-         .slice(0, 3).map((it) => 'wider than the window: ' + it.outerHTML.slice(0, 120))",
+         [...document.querySelectorAll('body *')].filter((box) => \
+         box.getBoundingClientRect().right > innerWidth + 1 && !box.closest('.scroll, nav'))\
+         .slice(0, 3).map((box) => 'wider than the window: ' + box.outerHTML.slice(0, 120))",
     );
     let wider: Vec<String> = serde_json::from_value(wider).expect("texts");
     found.extend(wider);
-    found.into_iter().map(|it| format!("{what}: {it}")).collect()
+    found.into_iter().map(|fault| format!("{what}: {fault}")).collect()
 }
 
 /// The same of a page in both languages, by day and by night, on a phone and on a wall.
@@ -193,7 +194,7 @@ fn a_screen_reader_can_read_every_page_in_both_languages() {
     night.says("H-2", "status", birth);
     night.says("H-1", "telemetry", json!({"pressure_kpa": "hóch", "note": "x".repeat(400)}));
     night.smoke("S-1", true);
-    let fire = night.gateway.incident("the fire", SOON, |it| it["severity"] == "fire");
+    let fire = night.gateway.incident("the fire", SOON, |incident| incident["severity"] == "fire");
     let fire = format!("/incidents/{}", fire["id"].as_str().expect("an id"));
     night.sign_out();
     night.sign_in_as("admin", &night.gateway.password());
@@ -276,7 +277,7 @@ fn a_month_is_printed_on_two_sheets() {
 fn answers(night: &Night, path: &str) -> f64 {
     let script = format!(
         "const done = arguments[0], start = performance.now(); \
-         fetch('{path}', {{headers: standpipe.headers}}).then((it) => it.text()).then(() => \
+         fetch('{path}', {{headers: standpipe.headers}}).then((answer) => answer.text()).then(() => \
          done(performance.now() - start));"
     );
     let took = |_| night.browser.eval_async(&script).as_f64().expect("a time");
@@ -317,7 +318,7 @@ fn ten_thousand_open_incidents_leave_board_and_api_usable() {
     browser.press("a");
     browser.wait_gone(".takeover", SOON);
     let first = browser.eval("return document.querySelector('ol.board > li').innerText");
-    assert!(first.as_str().is_some_and(|it| it.contains("FIRE")), "worst first: {first}");
+    assert!(first.as_str().is_some_and(|text| text.contains("FIRE")), "worst first: {first}");
 }
 
 /// Has the page's live part fetched and put in place so often, one after the other.

@@ -28,7 +28,7 @@ fn main() {
     let fire = night(&broker, &gateway);
     births(&broker);
     let browser = Browser::start(dir.path());
-    let mut made = shoot(&browser, &gateway, ("login", "/login"), &folder);
+    let mut made = shoot(&browser, &gateway, &ShownPage { name: "login", path: "/login" }, &folder);
     sign_in(&browser, &gateway);
     let pages = [
         ("board", "/".to_owned()),
@@ -48,7 +48,7 @@ fn main() {
         ("routing", "/routing?device=S-001&condition=smoke".to_owned()),
         ("password", "/password".to_owned()),
     ];
-    made += shoot(&browser, &gateway, ("takeover", "/"), &folder);
+    made += shoot(&browser, &gateway, &ShownPage { name: "takeover", path: "/" }, &folder);
     let (status, _) = gateway.post(
         &format!("incidents/{fire}/actions"),
         &json!({"action": "acknowledge", "by": "李雷"}),
@@ -57,16 +57,16 @@ fn main() {
     flow_test(&browser, &gateway);
     works(&gateway);
     for (name, path) in &pages {
-        made += shoot(&browser, &gateway, (name, path), &folder);
+        made += shoot(&browser, &gateway, &ShownPage { name, path }, &folder);
     }
     let (status, _) = gateway.post("exercises", &json!({"device": "S-004", "by": "李雷"}));
     assert_eq!(status, 201);
-    made += shoot(&browser, &gateway, ("exercise", "/"), &folder);
+    made += shoot(&browser, &gateway, &ShownPage { name: "exercise", path: "/" }, &folder);
     std::fs::write(gateway.dir.join("devices.csv"), ",,,\n").expect("a file");
     gateway.kill();
     gateway.start_again();
     gateway.wait_ready();
-    made += shoot(&browser, &gateway, ("degraded", "/"), &folder);
+    made += shoot(&browser, &gateway, &ShownPage { name: "degraded", path: "/" }, &folder);
     println!("{made} pictures in {}", folder.display());
 }
 
@@ -106,8 +106,9 @@ fn night(broker: &Broker, gateway: &Gateway) -> String {
     says("S-003", "alarm", json!({"condition": "contamination", "active": true, "dirt_pct": 84}));
     says("S-001", "alarm", json!({"condition": "smoke", "active": true, "smoke_db_m": 0.31}));
     says("S-002", "alarm", json!({"condition": "smoke", "active": true, "smoke_db_m": 0.22}));
-    let fire = gateway.incident("the fire", SOON, |it| {
-        it["class"] == "fire" && it["title"]["en"].as_str().is_some_and(|it| it.contains('2'))
+    let fire = gateway.incident("the fire", SOON, |incident| {
+        incident["class"] == "fire"
+            && incident["title"]["en"].as_str().is_some_and(|title| title.contains('2'))
     });
     fire["id"].as_str().expect("an id").to_owned()
 }
@@ -162,7 +163,14 @@ fn works(gateway: &Gateway) {
     }
 }
 
-fn shoot(browser: &Browser, gateway: &Gateway, (name, path): (&str, &str), to: &Path) -> usize {
+/// What is shown, and the name of its pictures.
+struct ShownPage<'a> {
+    name: &'a str,
+    path: &'a str,
+}
+
+fn shoot(browser: &Browser, gateway: &Gateway, page: &ShownPage<'_>, to: &Path) -> usize {
+    let ShownPage { name, path } = page;
     let mut made = 0;
     for language in ["zh", "en"] {
         browser.go(&gateway.at(&format!("/language?to={language}&back=/password")));

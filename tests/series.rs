@@ -14,7 +14,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_series::influx::hourly::tasks;
-use standpipe_series::influx::{Influx, Settings};
+use standpipe_series::influx::{Influx, InfluxSettings};
 use standpipe_series::records::Records;
 use standpipe_series::{RAW_DAYS, Series, SeriesError};
 use standpipe_store::Reader;
@@ -29,7 +29,7 @@ mod stories;
 use rig::{Rig, count};
 
 /// A real InfluxDB with buckets as the contract has them.
-struct Subject {
+struct SeriesRoom {
     server: influx::Influx,
     series: Arc<Influx>,
     folder: TempDir,
@@ -37,12 +37,12 @@ struct Subject {
 
 const BUCKET: &str = "history";
 
-fn settings(url: &str, bucket: &str) -> Settings {
+fn settings(url: &str, bucket: &str) -> InfluxSettings {
     let (org, token, bucket) = (ORG.into(), TOKEN.into(), bucket.into());
-    Settings { url: url.into(), org, token, bucket, trust: None }
+    InfluxSettings { url: url.into(), org, token, bucket, trust: None }
 }
 
-impl Subject {
+impl SeriesRoom {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = aside(|| influx::Influx::start(folder.path()));
@@ -72,7 +72,7 @@ fn admin(server: &influx::Influx) -> influxdb2::Client {
     influxdb2::Client::new(server.url(), ORG, TOKEN)
 }
 
-impl stories::Subject for Subject {
+impl stories::HistoryStage for SeriesRoom {
     fn series(&self) -> &dyn Series {
         &*self.series
     }
@@ -89,35 +89,35 @@ impl stories::Subject for Subject {
 
 #[tokio::test]
 async fn influxdb_does_what_every_history_must() {
-    stories::all(&Subject::new().await, Clock::new().now()).await;
+    stories::all(&SeriesRoom::new().await, Clock::new().now()).await;
 }
 
 #[tokio::test]
 async fn an_hour_is_done_again_as_it_gets_older() {
-    let it = Subject::new().await;
+    let subject = SeriesRoom::new().await;
     let now = Clock::new().now();
     let hour = now - now % HOUR_MS;
     for (n, age_h) in [1, 3, 20, 6 * 24 + 5, 87 * 24 + 5].into_iter().enumerate() {
         let at = hour - age_h * HOUR_MS;
         let line = format!("hydrant,device=A pressure_kpa={n} {at}\n");
         let ms = TimestampPrecision::Milliseconds;
-        assert_eq!(it.series.write_lines(&line, ms, now).await.unwrap().kept, 1);
-        stories::Subject::roll_up(&it, hour).await;
+        assert_eq!(subject.series.write_lines(&line, ms, now).await.unwrap().kept, 1);
+        stories::HistoryStage::roll_up(&subject, hour).await;
         let flux = format!(
             "from(bucket: \"{BUCKET}_1h\") |> range(start: -100d) |> filter(fn: (r) => \
              r._field == \"pressure_kpa_mean\" and r.device == \"A\") |> count()"
         );
-        let hours = aside(|| it.server.query(&flux));
+        let hours = aside(|| subject.server.query(&flux));
         assert_eq!(hours[0]["_value"], (n + 1).to_string(), "the hour {age_h} h ago");
     }
 }
 
 #[tokio::test]
 async fn a_bad_point_is_singled_out_and_the_rest_is_kept() {
-    let it = Subject::new().await;
+    let subject = SeriesRoom::new().await;
     let now = Clock::new().now();
     let lines = |bad: &[(i64, &str)]| -> String {
-        let line = |n| match bad.iter().find(|it| it.0 == n) {
+        let line = |n| match bad.iter().find(|line| line.0 == n) {
             Some((_, bad)) => format!("{bad}\n"),
             None => format!("hydrant,device=B-{n} pressure_kpa=1.5 {}\n", now - n),
         };
@@ -126,7 +126,7 @@ async fn a_bad_point_is_singled_out_and_the_rest_is_kept() {
     // InfluxDB refuses the whole body for one line it cannot parse …
     let unparsable = [(17, "hydrant,device=X pressure_kpa=,, 1"), (4_999, "nonsense")];
     let ms = TimestampPrecision::Milliseconds;
-    let written = it.series.write_lines(&lines(&unparsable), ms, now).await.unwrap();
+    let written = subject.series.write_lines(&lines(&unparsable), ms, now).await.unwrap();
     assert_eq!((written.kept, written.refused.len()), (4_998, 2));
     assert_eq!(&*written.refused[0].device, "X");
     assert!(written.refused[0].why.contains("unable to parse"), "{}", written.refused[0].why);
@@ -134,25 +134,25 @@ async fn a_bad_point_is_singled_out_and_the_rest_is_kept() {
     let conflict = format!("hydrant,device=B-3 pressure_kpa=\"high\" {now}");
     let old = format!("hydrant,device=B-4 pressure_kpa=1.5 {}", now - (RAW_DAYS + 9) * DAY_MS);
     let dropped = [(700, conflict.as_str()), (701, old.as_str())];
-    let written = it.series.write_lines(&lines(&dropped), ms, now).await.unwrap();
+    let written = subject.series.write_lines(&lines(&dropped), ms, now).await.unwrap();
     assert_eq!((written.kept, written.expired, written.refused.len()), (4_998, 1, 1));
     assert_eq!(&*written.refused[0].device, "B-3");
     let flux = format!("from(bucket: \"{BUCKET}\") |> range(start: -1h) |> group() |> count()");
-    let kept = aside(|| it.server.query(&flux));
+    let kept = aside(|| subject.server.query(&flux));
     assert_eq!(kept[0]["_value"], "5000", "the gaps of the first body were filled by the second");
 }
 
 #[tokio::test]
 async fn a_wrong_token_or_bucket_is_for_a_person_to_correct() {
-    let it = Subject::new().await;
+    let subject = SeriesRoom::new().await;
     let line = "hydrant,device=H pressure_kpa=1 1764000000000\n";
     for (settings, says) in [
         (
-            Settings { token: "wrong".into(), ..settings(&it.server.url(), BUCKET) },
+            InfluxSettings { token: "wrong".into(), ..settings(&subject.server.url(), BUCKET) },
             "InfluxDB: unauthorized access: check the token in `influx.token_file`",
         ),
         (
-            settings(&it.server.url(), "nowhere"),
+            settings(&subject.server.url(), "nowhere"),
             "InfluxDB: bucket \"nowhere\" not found: check `influx.org` and `influx.bucket`, \
              and make the bucket",
         ),
@@ -167,17 +167,17 @@ async fn a_wrong_token_or_bucket_is_for_a_person_to_correct() {
     let nobody = Influx::new(&settings("http://127.0.0.1:9", BUCKET)).unwrap();
     let away = nobody.upkeep(0).await.unwrap_err().to_string();
     assert!(away.starts_with("InfluxDB not reached: Connection refused"), "{away}");
-    assert_eq!(it.series.upkeep(0).await, Ok(false));
+    assert_eq!(subject.series.upkeep(0).await, Ok(false));
 }
 
 #[tokio::test]
 async fn an_outage_is_said_and_made_up_for_without_a_gap() {
-    let mut it = Subject::new().await;
+    let mut subject = SeriesRoom::new().await;
     let clock = Clock::new();
     let rig = Rig::start(
-        it.folder.path(),
-        Arc::clone(&it.series) as _,
-        Some(Records::new(Arc::clone(&it.series), Registry::new([]))),
+        subject.folder.path(),
+        Arc::clone(&subject.series) as _,
+        Some(Records::new(Arc::clone(&subject.series), Registry::new([]))),
     );
     let mut seq = 0;
     let mut say = |rig: &Rig| {
@@ -187,10 +187,10 @@ async fn an_outage_is_said_and_made_up_for_without_a_gap() {
         }
     };
     say(&rig);
-    rig.settled(it.folder.path()).await;
+    rig.settled(subject.folder.path()).await;
     assert_eq!(rig.health.series.status(), Status::Fine);
 
-    aside(|| it.server.stop());
+    aside(|| subject.server.stop());
     for _ in 0..4 {
         say(&rig);
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -199,16 +199,16 @@ async fn an_outage_is_said_and_made_up_for_without_a_gap() {
     assert!(why.starts_with("InfluxDB not reached: "), "{why}");
     rig.end(); // and the gateway too is started anew meanwhile
     let rig = Rig::start(
-        it.folder.path(),
-        Arc::clone(&it.series) as _,
-        Some(Records::new(Arc::clone(&it.series), Registry::new([]))),
+        subject.folder.path(),
+        Arc::clone(&subject.series) as _,
+        Some(Records::new(Arc::clone(&subject.series), Registry::new([]))),
     );
     say(&rig);
-    aside(|| it.server.start_again());
-    rig.settled(it.folder.path()).await;
+    aside(|| subject.server.start_again());
+    rig.settled(subject.folder.path()).await;
     let mut all = 0;
     for n in 0..10 {
-        all += count(&*it.series, &format!("H-{n}"), clock.now()).await;
+        all += count(&*subject.series, &format!("H-{n}"), clock.now()).await;
     }
     assert_eq!(all, 18_000);
     rig.end();
@@ -216,8 +216,8 @@ async fn an_outage_is_said_and_made_up_for_without_a_gap() {
 
 #[tokio::test]
 async fn incidents_and_the_ledger_are_points_too() {
-    let it = Subject::new().await;
-    let rig = Rig::start(it.folder.path(), Arc::clone(&it.series) as _, None);
+    let subject = SeriesRoom::new().await;
+    let rig = Rig::start(subject.folder.path(), Arc::clone(&subject.series) as _, None);
     for seq in [1, 2, 4] {
         rig.says("H-1", seq, 300);
     }
@@ -225,13 +225,13 @@ async fn incidents_and_the_ledger_are_points_too() {
         let json = r#"{"boot":1,"seq":1,"condition":"smoke","active":true}"#;
         rig.hears(SourceIx::nth(0), &format!("a/{device}/alarm"), json);
     }
-    rig.settled(it.folder.path()).await;
+    rig.settled(subject.folder.path()).await;
     rig.end();
-    let reader = Reader::open(&it.folder.path().join("standpipe.db")).unwrap();
+    let reader = Reader::open(&subject.folder.path().join("standpipe.db")).unwrap();
     let later = Clock::new().now() + 2 * HOUR_MS;
     // Twice from the beginning, as after a crash that came before the cursors were kept.
     for _ in 0..2 {
-        let mut records = Records::new(Arc::clone(&it.series), Registry::new([]));
+        let mut records = Records::new(Arc::clone(&subject.series), Registry::new([]));
         let (trail, ledger) = records.step(&reader, later).await.unwrap().unwrap();
         assert!(trail > 0 && ledger >= later - 3 * HOUR_MS);
         assert_eq!(records.step(&reader, later).await.unwrap(), None, "nothing is left");
@@ -241,9 +241,11 @@ async fn incidents_and_the_ledger_are_points_too() {
             "from(bucket: \"{BUCKET}\") |> range(start: -2h, stop: 1h) |> filter(fn: (r) => \
              r._measurement == \"{measurement}\" and r._field == \"{field}\") |> group()"
         );
-        let mut rows: Vec<_> = aside(|| it.server.query(&flux))
+        let mut rows: Vec<_> = aside(|| subject.server.query(&flux))
             .iter()
-            .map(|row| format!("{} {}", row["_value"], row.get("condition").map_or("", |it| it)))
+            .map(|row| {
+                format!("{} {}", row["_value"], row.get("condition").map_or("", |name| name))
+            })
             .collect();
         rows.sort();
         rows

@@ -16,13 +16,13 @@ const QUIET: Duration = Duration::from_millis(500);
 const H1: &str = "standpipe/v1/north/H-1";
 
 /// A broker and a gateway.
-struct Site {
+struct SettingsSite {
     broker: Broker,
     gateway: Gateway,
     _dir: TempDir,
 }
 
-impl Site {
+impl SettingsSite {
     fn start(hydrants: usize) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let broker = Broker::start(dir.path());
@@ -54,7 +54,7 @@ impl Site {
     }
 
     fn pending_at_the_device(&self) -> Value {
-        self.wait("the broker to have it", |it| it["waits_for"] == "device")
+        self.wait("the broker to have it", |shown| shown["waits_for"] == "device")
     }
 
     /// Stops everything, as a power cut between the commit and the publish would.
@@ -74,7 +74,7 @@ fn json_of(heard: &Heard) -> Value {
 
 #[test]
 fn settings_are_kept_for_a_device_until_it_runs_them() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     let nothing = site.settings();
     assert_eq!((&nothing["state"], &nothing["wanted"]), (&json!("none"), &Value::Null));
     let wish = json!({"interval_s": 300, "low_kpa": 150.5, "by": "Li"});
@@ -98,7 +98,7 @@ fn settings_are_kept_for_a_device_until_it_runs_them() {
     assert!(kept.retained && json_of(&kept) == told, "{kept:?}");
 
     site.birth(1);
-    let shown = site.wait("the device to run it", |it| it["state"] == "applied");
+    let shown = site.wait("the device to run it", |shown| shown["state"] == "applied");
     assert_eq!((&shown["reported_rev"], &shown["waits_for"]), (&json!(1), &Value::Null));
     assert!(shown["answered_at"].as_i64() >= shown["sent_at"].as_i64(), "{shown}");
 
@@ -107,7 +107,7 @@ fn settings_are_kept_for_a_device_until_it_runs_them() {
     let no = json!({"id": "settings-2", "ok": false, "detail": "interval_s: not on this battery"});
     let node = Client::connect(site.broker.port, "node");
     node.publish(&format!("{H1}/reply"), no.to_string());
-    let shown = site.wait("the refusal", |it| it["state"] == "refused");
+    let shown = site.wait("the refusal", |shown| shown["state"] == "refused");
     assert_eq!((&shown["detail"], &shown["reported_rev"]), (&no["detail"], &json!(1)), "{shown}");
 
     let (status, left) = site.gateway.delete("devices/H-1/settings");
@@ -116,9 +116,9 @@ fn settings_are_kept_for_a_device_until_it_runs_them() {
 
 #[test]
 fn what_was_wished_before_a_power_cut_is_told_after_it() {
-    let mut site = Site::start(1);
+    let mut site = SettingsSite::start(1);
     site.birth(0);
-    site.wait("its area", |it| it["area"] == "north");
+    site.wait("its area", |device| device["area"] == "north");
     let node = Client::with_session(site.broker.port, "sleeper");
     node.subscribe(&format!("{H1}/settings"));
     node.subscribe(&format!("{H1}/command"));
@@ -131,14 +131,17 @@ fn what_was_wished_before_a_power_cut_is_told_after_it() {
     });
     let node = Client::with_session(site.broker.port, "sleeper");
     let heard = [json_of(&node.hear()), json_of(&node.hear())];
-    assert!(heard.iter().any(|it| it["interval_s"] == 60 && it["rev"] == 1), "{heard:?}");
-    assert!(heard.iter().any(|it| it["command"] == "self_test"), "{heard:?}");
+    assert!(
+        heard.iter().any(|message| message["interval_s"] == 60 && message["rev"] == 1),
+        "{heard:?}"
+    );
+    assert!(heard.iter().any(|message| message["command"] == "self_test"), "{heard:?}");
     site.pending_at_the_device();
 }
 
 #[test]
 fn a_broker_that_forgot_is_told_again_what_no_device_runs_yet() {
-    let mut site = Site::start(1);
+    let mut site = SettingsSite::start(1);
     site.birth(0);
     let (status, _) = site.gateway.put("devices/H-1/settings", &json!({"interval_s": 60}));
     assert_eq!(status, 200);
@@ -151,7 +154,7 @@ fn a_broker_that_forgot_is_told_again_what_no_device_runs_yet() {
 
 #[test]
 fn a_device_that_moves_finds_its_settings_where_it_is() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     site.birth(0);
     let (status, _) = site.gateway.put("devices/H-1/settings", &json!({"interval_s": 60}));
     assert_eq!(status, 200);
@@ -170,14 +173,14 @@ fn a_device_that_moves_finds_its_settings_where_it_is() {
 #[test]
 fn a_profile_is_told_a_few_at_a_time() {
     const HYDRANTS: usize = 40;
-    let site = Site::start(HYDRANTS);
+    let site = SettingsSite::start(HYDRANTS);
     let node = Client::connect(site.broker.port, "nodes");
     let status = json!({"online": true, "rev": 0}).to_string();
     node.publish_all(
         (1..=HYDRANTS)
             .map(|n| (format!("standpipe/v1/north/H-{n}/status"), status.clone().into_bytes())),
     );
-    site.wait("H-1 to be known", |it| it["area"] == "north");
+    site.wait("H-1 to be known", |device| device["area"] == "north");
     let (status, _) = site.gateway.put("devices/H-2/settings", &json!({"interval_s": 60}));
     assert_eq!(status, 200);
     let onlooker = site.hears("onlooker", "standpipe/v1/north/+/settings");
@@ -208,16 +211,16 @@ fn a_profile_is_told_a_few_at_a_time() {
 }
 
 /// The one command of a device, once it is in that state.
-fn command(site: &Site, state: &str) -> Value {
+fn command(site: &SettingsSite, state: &str) -> Value {
     wait_for(&format!("a command that is {state}"), PATIENCE, || {
         let list = site.gateway.list("devices/H-1/commands");
-        list.into_iter().next().filter(|it| it["state"] == state)
+        list.into_iter().next().filter(|command| command["state"] == state)
     })
 }
 
 #[test]
 fn a_command_reaches_the_device_and_its_answer_comes_back() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     let ask = json!({"command": "silence", "seconds": 600, "by": "Li"});
     let (status, asked) = site.gateway.post("devices/H-1/commands", &ask);
     assert_eq!((status, &asked["state"]), (202, &json!("queued")), "{asked}");
@@ -242,7 +245,7 @@ fn a_command_reaches_the_device_and_its_answer_comes_back() {
 /// The broker takes a command whether or not anybody hears it, and does not say which.
 #[test]
 fn a_command_nobody_heard_is_sent_again_when_the_device_is_heard_and_then_expires() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     site.birth(0);
     let (status, first) =
         site.gateway.post("devices/H-1/commands", &json!({"command": "report_now"}));
@@ -260,7 +263,7 @@ fn a_command_nobody_heard_is_sent_again_when_the_device_is_heard_and_then_expire
         assert!((wait_s as f32 - 0.5..wait_s as f32 + 3.0).contains(&took), "{took} s");
     }
     let again = wait_for("it is counted", PATIENCE, || {
-        Some(command(&site, "sent")).filter(|it| it["resends"] == 2)
+        Some(command(&site, "sent")).filter(|command| command["resends"] == 2)
     });
     assert_eq!(again["sent_at"], sent["sent_at"], "the first time");
     speaks();
@@ -287,7 +290,7 @@ fn a_command_nobody_heard_is_sent_again_when_the_device_is_heard_and_then_expire
 /// A device that sleeps has a session of its own, in which the broker keeps the command.
 #[test]
 fn a_device_that_wakes_and_answers_gets_its_command_once() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     site.birth(0);
     let node = Client::with_session(site.broker.port, "sleeper");
     node.subscribe(&format!("{H1}/command"));
@@ -310,7 +313,7 @@ fn a_device_that_wakes_and_answers_gets_its_command_once() {
 /// What was sent before a power cut, and nobody heard.
 #[test]
 fn a_restarted_gateway_sends_again_what_its_device_never_answered() {
-    let mut site = Site::start(1);
+    let mut site = SettingsSite::start(1);
     site.birth(0);
     let (status, asked) =
         site.gateway.post("devices/H-1/commands", &json!({"command": "self_test"}));
@@ -331,7 +334,7 @@ fn a_restarted_gateway_sends_again_what_its_device_never_answered() {
 
 #[test]
 fn what_cannot_be_is_refused_in_words() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     let wish = json!({"interval_s": 4, "sample_s": -1, "low_kpa": 700.0, "no_water_kpa": 600.0});
     let (status, problem) = site.gateway.put("devices/H-1/settings", &wish);
     assert_eq!((status, &problem["type"]), (400, &json!("urn:standpipe:problem:bad-settings")));
@@ -356,8 +359,8 @@ fn what_cannot_be_is_refused_in_words() {
         assert_eq!((status, &problem["type"]), (404, &json!("urn:standpipe:problem:unknown")));
     }
     let ask = |device: &str, body: Value| {
-        let (status, it) = site.gateway.post(&format!("devices/{device}/commands"), &body);
-        (status, it["detail"].as_str().unwrap_or_default().to_owned())
+        let (status, answer) = site.gateway.post(&format!("devices/{device}/commands"), &body);
+        (status, answer["detail"].as_str().unwrap_or_default().to_owned())
     };
     assert_eq!(ask("H-9", json!({"command": "restart"})).0, 404);
     assert_eq!(
@@ -379,7 +382,7 @@ fn text_of(fault: &Value) -> &str {
 
 #[test]
 fn an_operator_does_all_that_from_a_terminal() {
-    let site = Site::start(1);
+    let site = SettingsSite::start(1);
     let node = site.hears("device", &format!("{H1}/command"));
     site.birth(0);
     let (code, said, complaint) =

@@ -65,7 +65,7 @@ fn files() -> Vec<String> {
     let names = String::from_utf8(out.stdout).expect("names in UTF-8");
     let names: Vec<String> = names
         .split_terminator('\0')
-        .filter(|it| root().join(it).is_file())
+        .filter(|name| root().join(name).is_file())
         .map(str::to_owned)
         .collect();
     assert!(names.len() > 50, "only {} files: is this a clone?", names.len());
@@ -78,7 +78,12 @@ fn read(name: &str) -> String {
 }
 
 fn sources() -> Vec<String> {
-    files().into_iter().filter(|it| it.ends_with(".rs")).collect()
+    files().into_iter().filter(|name| name.ends_with(".rs")).collect()
+}
+
+/// The sources of a place that are no tests.
+fn code_below(place: &str) -> Vec<String> {
+    sources().into_iter().filter(|name| name.starts_with(place) && !is_test(name)).collect()
 }
 
 /// Fails with every fault, a line each.
@@ -107,14 +112,14 @@ fn code(line: &str) -> &str {
 #[test]
 fn whoever_opens_the_repository_knows_where_everything_is() {
     let files = files();
-    let top: BTreeSet<&str> = files.iter().filter_map(|it| it.split('/').next()).collect();
+    let top: BTreeSet<&str> = files.iter().filter_map(|name| name.split('/').next()).collect();
     let strange: Vec<String> =
-        top.iter().filter(|it| !TOP.contains(it)).map(|it| (*it).to_owned()).collect();
+        top.iter().filter(|top| !TOP.contains(top)).map(|top| (*top).to_owned()).collect();
     none("not a name of the top level", &strange);
     let missing: Vec<String> = NEEDED
         .iter()
-        .filter(|it| !files.iter().any(|file| file == *it))
-        .map(|it| (*it).to_owned())
+        .filter(|needed| !files.iter().any(|file| file == *needed))
+        .map(|needed| (*needed).to_owned())
         .collect();
     none("missing", &missing);
 }
@@ -122,11 +127,11 @@ fn whoever_opens_the_repository_knows_where_everything_is() {
 #[test]
 fn nothing_is_left_for_later() {
     // Put together here, so that this file does not find itself.
-    let marks = ["todo", "unimplemented"].map(|it| format!("{it}!"));
+    let marks = ["todo", "unimplemented"].map(|mark| format!("{mark}!"));
     let ignored = format!("#[{}", "ignore");
     let found = lines(&sources(), |line| {
         let line = code(line);
-        marks.iter().any(|it| line.contains(it.as_str())) || line.contains(&ignored)
+        marks.iter().any(|mark| line.contains(mark.as_str())) || line.contains(&ignored)
     });
     none("left for later", &found);
 }
@@ -155,11 +160,12 @@ fn every_file_says_first_what_is_in_it() {
 #[test]
 fn every_link_of_the_pages_leads_somewhere() {
     let mut dead = Vec::new();
-    for page in files().iter().filter(|it| it.ends_with(".md")) {
+    for page in files().iter().filter(|name| name.ends_with(".md")) {
         let folder = root().join(page).parent().unwrap().to_owned();
         for link in links(&read(page)) {
             let file = link.split('#').next().unwrap_or_default();
-            let far = ["http://", "https://", "mailto:"].iter().any(|it| link.starts_with(it));
+            let far =
+                ["http://", "https://", "mailto:"].iter().any(|scheme| link.starts_with(scheme));
             if !far && !file.is_empty() && !folder.join(file).exists() {
                 dead.push(format!("{page}: {link}"));
             }
@@ -223,8 +229,7 @@ fn defines(source: &str, name: &str) -> bool {
 
 #[test]
 fn what_decides_neither_waits_nor_asks_the_time() {
-    let rules: Vec<String> =
-        sources().into_iter().filter(|it| it.starts_with(RULES) && !is_test(it)).collect();
+    let rules = code_below(RULES);
     assert!(rules.len() > 20, "{RULES} has moved: tell this test where");
     const FOREIGN: &[&str] = &[
         "tokio",
@@ -242,7 +247,7 @@ fn what_decides_neither_waits_nor_asks_the_time() {
         "static mut",
         "Mutex",
     ];
-    let found = lines(&rules, |line| FOREIGN.iter().any(|it| code(line).contains(it)));
+    let found = lines(&rules, |line| FOREIGN.iter().any(|word| code(line).contains(word)));
     none("the deciding code reaches outside", &found);
     let manifest = read("gateway/rules/Cargo.toml");
     let wanted = manifest.split("[dev-dependencies]").next().unwrap_or_default();
@@ -273,8 +278,7 @@ fn no_sql_stands_outside_the_store() {
         "execute_batch(",
         "query_row(",
     ];
-    let gateway: Vec<String> =
-        sources().into_iter().filter(|it| it.starts_with("gateway/") && !is_test(it)).collect();
+    let gateway = code_below("gateway/");
     let stands = |name: &str| SQL_STANDS.iter().any(|place| name.starts_with(place));
     let is_sql = |line: &str| SQL.iter().any(|word| code(line).contains(word));
     let (inside, outside): (Vec<String>, Vec<String>) =
@@ -293,11 +297,11 @@ fn no_sql_stands_outside_the_store() {
     none("SQL outside the store: make it a view of standpipe_store", &found);
     let foreign: Vec<String> = manifests()
         .into_iter()
-        .filter(|it| {
-            !["standpipe-store", "standpipe-series", "standpipe-tests"].contains(&&*it.name)
+        .filter(|package| {
+            !["standpipe-store", "standpipe-series", "standpipe-tests"].contains(&&*package.name)
         })
-        .filter(|it| it.needs.iter().any(|need| need == "rusqlite"))
-        .map(|it| format!("{} depends on rusqlite", it.name))
+        .filter(|package| package.needs.iter().any(|need| need == "rusqlite"))
+        .map(|package| format!("{} depends on rusqlite", package.name))
         .collect();
     none("SQLite outside the store", &foreign);
 }
@@ -312,9 +316,9 @@ struct Manifest {
 fn manifests() -> Vec<Manifest> {
     let workspace = read("Cargo.toml");
     let members = workspace.split("members = [").nth(1).unwrap().split(']').next().unwrap();
-    let folders = members.split(',').map(|it| it.trim().trim_matches('"'));
-    let folders = folders.filter(|it| !it.is_empty());
-    folders.map(|it| manifest(&read(&format!("{it}/Cargo.toml")))).collect()
+    let folders = members.split(',').map(|folder| folder.trim().trim_matches('"'));
+    let folders = folders.filter(|folder| !folder.is_empty());
+    folders.map(|folder| manifest(&read(&format!("{folder}/Cargo.toml")))).collect()
 }
 
 fn manifest(text: &str) -> Manifest {
@@ -366,10 +370,10 @@ fn edges(sources: &[(String, String)]) -> Edges {
     let module = |path: &str| path.split('/').next().unwrap_or_default().replace(".rs", "");
     let is_root = |path: &str| matches!(path, "lib.rs" | "main.rs");
     let modules: BTreeSet<String> =
-        sources.iter().filter(|it| !is_root(&it.0)).map(|it| module(&it.0)).collect();
+        sources.iter().filter(|file| !is_root(&file.0)).map(|file| module(&file.0)).collect();
     let mut shorter = BTreeMap::new();
-    for (_, text) in sources.iter().filter(|it| is_root(&it.0)) {
-        for statement in text.split(';').filter_map(|it| it.rsplit_once("use ")) {
+    for (_, text) in sources.iter().filter(|file| is_root(&file.0)) {
+        for statement in text.split(';').filter_map(|part| part.rsplit_once("use ")) {
             let path: String = statement.1.split_whitespace().collect();
             let Some((from, names)) = path.trim_start_matches("crate::").split_once("::") else {
                 continue;
@@ -380,7 +384,7 @@ fn edges(sources: &[(String, String)]) -> Edges {
         }
     }
     let mut edges = Edges::new();
-    for (path, text) in sources.iter().filter(|it| !is_root(&it.0)) {
+    for (path, text) in sources.iter().filter(|file| !is_root(&file.0)) {
         let deep = path.trim_end_matches("/mod.rs").split('/').count();
         for root in ["crate::".to_owned(), "super::".repeat(deep)] {
             for name in names_behind(text, &root) {
@@ -408,8 +412,8 @@ fn names_behind(text: &str, root: &str) -> Vec<String> {
         }
         let mut depth = 0;
         for part in rest.split_inclusive(['{', '}', ',', ';', '(', ' ', '\n']) {
-            let name = part.split(|it: char| !it.is_alphanumeric() && it != '_').next();
-            names.extend(name.filter(|it| !it.is_empty() && depth < 2).map(str::to_owned));
+            let name = part.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next();
+            names.extend(name.filter(|name| !name.is_empty() && depth < 2).map(str::to_owned));
             depth += part.matches('{').count();
             depth -= part.matches('}').count().min(depth);
             let goes_on = part.ends_with([',', '{', '}']) || part.trim().is_empty();
@@ -431,7 +435,7 @@ fn circles(edges: &Edges) -> Vec<String> {
         }
         seen.contains(to)
     };
-    let all = edges.iter().flat_map(|(from, named)| named.iter().map(move |it| (from, it)));
+    let all = edges.iter().flat_map(|(from, named)| named.iter().map(move |to| (from, to)));
     all.filter(|(from, (to, _))| reaches(to, from))
         .map(|(from, (to, path))| format!("{from} names {to} ({path})"))
         .collect()
@@ -440,7 +444,7 @@ fn circles(edges: &Edges) -> Vec<String> {
 #[test]
 fn no_modules_of_a_crate_stand_in_a_circle() {
     let mut crates: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for name in sources().into_iter().filter(|it| it.starts_with("gateway/") && !is_test(it)) {
+    for name in code_below("gateway/") {
         let Some((folder, path)) = name.split_once("/src/") else { continue };
         let text = read(&name);
         let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
@@ -451,7 +455,7 @@ fn no_modules_of_a_crate_stand_in_a_circle() {
     for (folder, sources) in &crates {
         let edges = edges(sources);
         known += edges.values().map(BTreeMap::len).sum::<usize>();
-        found.extend(circles(&edges).into_iter().map(|it| format!("{folder}: {it}")));
+        found.extend(circles(&edges).into_iter().map(|circle| format!("{folder}: {circle}")));
     }
     assert!(known > 150, "only {known} modules name another: does this test still read them?");
     none("modules in a circle: move what both name below them", &found);
@@ -510,7 +514,7 @@ fn reads_a_sentence(line: &str) -> bool {
             Some(before) => before,
             None => return false,
         };
-        let name = whose.rsplit(|it: char| !it.is_alphanumeric() && it != '_').next();
+        let name = whose.rsplit(|letter: char| !letter.is_alphanumeric() && letter != '_').next();
         name.is_some_and(|name| SENTENCES.contains(&name))
             && READS.iter().any(|read| part.starts_with(read))
     })
@@ -529,7 +533,7 @@ fn nothing_reads_the_gateways_own_sentences() {
     for line in ["// detail.contains(x)", "details.contains(x)", "title.is_empty()"] {
         assert!(!reads_a_sentence(line), "{line}");
     }
-    let gateway = sources().into_iter().filter(|it| it.starts_with("gateway/") && !is_test(it));
+    let gateway = code_below("gateway/");
     let (mut found, mut readers) = (Vec::new(), BTreeSet::new());
     for name in gateway {
         let text = without_tests(&name);
@@ -547,7 +551,7 @@ fn nothing_reads_the_gateways_own_sentences() {
 
 /// Tests may do what they like.
 fn is_test(name: &str) -> bool {
-    let test = |it: &str| matches!(it, "tests" | "drills" | "tests.rs" | "benches");
+    let test = |part: &str| matches!(part, "tests" | "drills" | "tests.rs" | "benches");
     name.split('/').any(test) || name.ends_with("_tests.rs")
 }
 
@@ -557,11 +561,11 @@ fn only_the_clock_asks_the_time() {
     let lint = format!("clippy::{}_methods", "disallowed");
     let found: Vec<String> = sources()
         .into_iter()
-        .filter(|it| {
-            it.starts_with("gateway/") && it != "gateway/machine/src/clock.rs" && !is_test(it)
+        .filter(|name| {
+            name.starts_with("gateway/") && name != "gateway/machine/src/clock.rs" && !is_test(name)
         })
-        .filter(|it| {
-            let text = read(it);
+        .filter(|name| {
+            let text = read(name);
             // Tests stand last in a file.
             let end = text.find("#[cfg(test)]").unwrap_or(text.len());
             text[..end].contains(&lint)
@@ -574,20 +578,20 @@ fn only_the_clock_asks_the_time() {
 fn the_repository_is_at_home_on_every_machine() {
     let strangers: Vec<String> = files()
         .into_iter()
-        .filter(|it| !it.ends_with(".gz") && it != "Cargo.lock" && !it.ends_with("go.sum"))
+        .filter(|name| !name.ends_with(".gz") && name != "Cargo.lock" && !name.ends_with("go.sum"))
         .collect();
     // Put together here, so that this file does not find itself.
-    let homes = ["root", "home", "Users"].map(|it| format!("/{it}/"));
-    let mirrors = ["mirror", "proxy", "registry"].map(|it| format!("://{it}."));
+    let homes = ["root", "home", "Users"].map(|folder| format!("/{folder}/"));
+    let mirrors = ["mirror", "proxy", "registry"].map(|kind| format!("://{kind}."));
     let work = format!("/{}/", "work");
     let found = lines(&strangers, |line| {
-        homes.iter().chain(&mirrors).any(|it| line.contains(it.as_str()))
-            || line.split(['"', '\'', ' ', '=', '`', '(']).any(|it| it.starts_with(&work))
+        homes.iter().chain(&mirrors).any(|place| line.contains(place.as_str()))
+            || line.split(['"', '\'', ' ', '=', '`', '(']).any(|word| word.starts_with(&work))
     });
     none("names a machine", &found);
     let lock = read("Cargo.lock");
     let sources: BTreeSet<&str> =
-        lock.lines().filter_map(|it| it.strip_prefix("source = ")).collect();
+        lock.lines().filter_map(|source| source.strip_prefix("source = ")).collect();
     let known = "\"registry+https://github.com/rust-lang/crates.io-index\"";
     assert_eq!(sources, BTreeSet::from([known]), "Cargo.lock names another registry");
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use standpipe::provision::authority::{Authority, Subject, Validity};
+use standpipe::provision::authority::{Authority, CertificateSubject, Validity};
 use standpipe_tests::broker::Broker;
 use standpipe_tests::client::Client;
 use standpipe_tests::gateway::Gateway;
@@ -49,7 +49,8 @@ impl Servers {
         let authority = Authority::open(&dir.path().join("authority"), now()).unwrap();
         std::fs::write(at("ca.pem"), &authority.certificate).unwrap();
         let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let made = authority.issue(&Subject::Broker(&names), Validity::days(now(), 9)).unwrap();
+        let made =
+            authority.issue(&CertificateSubject::Broker(&names), Validity::days(now(), 9)).unwrap();
         std::fs::write(at("cert"), made.certificate).unwrap();
         std::fs::write(at("key"), made.key).unwrap();
         let ports @ [https, smtps, starttls] = [(); 3].map(|()| free_port());
@@ -112,7 +113,7 @@ fn burn(dir: &Path, broker: &Broker, webhooks: &str) -> Gateway {
 
 /// The trail of the fire has it that a receiver took its page.
 fn delivered(gateway: &Gateway, receiver: &str) -> bool {
-    let fire = gateway.incident("the fire", SOON, |it| it["class"] == "fire");
+    let fire = gateway.incident("the fire", SOON, |incident| incident["class"] == "fire");
     let id = fire["id"].as_str().unwrap();
     let trail = gateway.get(&format!("incidents/{id}"))["trail"].to_string();
     trail.split('{').any(|hop| hop.contains("\"delivered\"") && hop.contains(receiver))
@@ -140,7 +141,7 @@ fn a_private_authority_is_believed_by_its_file_and_by_nobody_else() {
     wait_for("the others to fail", SOON, || {
         let said = gateway.printed();
         let fails = |name: &str| {
-            said.lines().any(|it| it.contains(&format!("webhook {name}: takes no pages")))
+            said.lines().any(|line| line.contains(&format!("webhook {name}: takes no pages")))
         };
         let all =
             ["unknown-web", "unknown-implicit", "other-web", "other-implicit", "other-upgraded"];
@@ -201,12 +202,12 @@ fn commands_believe_whom_webhooks_believe() {
 #[test]
 fn influxdb_is_believed_as_webhooks_are() {
     use standpipe_config::trust::Trust;
-    use standpipe_series::influx::{Influx, Settings};
+    use standpipe_series::influx::{Influx, InfluxSettings};
 
     let servers = Servers::start();
     let pem = std::fs::read(servers.authority()).unwrap();
     let write = |trust: Option<Trust>| {
-        let settings = Settings {
+        let settings = InfluxSettings {
             url: format!("https://127.0.0.1:{}", servers.https).into(),
             org: "o".into(),
             token: "t".into(),

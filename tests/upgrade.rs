@@ -1,5 +1,5 @@
-//! A store of every older layout, opened by this version: its incidents go on, and what it owed is
-//! sent.
+//! A store of every older layout, opened by this version: its incidents go on, and its queued pages
+//! are sent.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -27,9 +27,9 @@ const SOON: Duration = Duration::from_secs(20);
 /// The dumps, oldest first.
 fn stores() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/stores");
-    let files = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> =
-        files.filter(|it| it.extension().is_some_and(|it| it == "sql")).collect();
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "sql")).collect();
     files.sort();
     assert!(files.len() >= 3, "{files:?}");
     files
@@ -43,7 +43,7 @@ fn column(store: &Connection, sql: &str) -> BTreeSet<String> {
 }
 
 const OPEN: &str = "SELECT id FROM incident WHERE open = 1";
-const OWED: &str = "SELECT page_id FROM page WHERE delivered_at IS NULL AND gave_up_at IS NULL";
+const QUEUED: &str = "SELECT page_id FROM page WHERE delivered_at IS NULL AND gave_up_at IS NULL";
 const LAYOUT: &str = "SELECT CAST(user_version AS TEXT) FROM pragma_user_version";
 
 fn opened(dump: &Path) -> String {
@@ -52,8 +52,8 @@ fn opened(dump: &Path) -> String {
     std::fs::create_dir_all(place.parent().unwrap()).unwrap();
     let store = Connection::open(&place).unwrap();
     store.execute_batch(&std::fs::read_to_string(dump).unwrap()).unwrap();
-    let (open, owed) = (column(&store, OPEN), column(&store, OWED));
-    assert_eq!((open.len(), owed.len()), (2, 2), "{}: not what it was", dump.display());
+    let (open, queued) = (column(&store, OPEN), column(&store, QUEUED));
+    assert_eq!((open.len(), queued.len()), (2, 2), "{}: not what it was", dump.display());
     let number = dump.file_stem().unwrap().to_string_lossy().trim_start_matches('0').to_owned();
     assert_eq!(column(&store, LAYOUT), BTreeSet::from([number]), "{}", dump.display());
 
@@ -65,13 +65,13 @@ fn opened(dump: &Path) -> String {
     let gateway = Gateway::start(dir.path(), &url, (STATIONS, DEVICES), &more);
 
     let mut sent = BTreeSet::new();
-    while !owed.is_subset(&sent) {
+    while !queued.is_subset(&sent) {
         sent.insert(
-            duty.next(SOON).expect("a page that was owed").headers["idempotency-key"].clone(),
+            duty.next(SOON).expect("a page that was queued").headers["idempotency-key"].clone(),
         );
     }
-    wait_for("nothing old to be owed", SOON, || {
-        column(&store, OWED).is_disjoint(&owed).then_some(())
+    wait_for("the old queue to be empty", SOON, || {
+        column(&store, QUEUED).is_disjoint(&queued).then_some(())
     });
     for id in &open {
         let incident = gateway.get(&format!("incidents/{id}"));
@@ -81,7 +81,7 @@ fn opened(dump: &Path) -> String {
         let (status, answer) = gateway.post(&format!("incidents/{id}/actions"), &action);
         assert!(status == 200 || status == 409, "{answer}");
         assert_eq!(answer["state"], "acknowledged", "{answer}");
-        station.wait("the incident on the station's topic", SOON, |it| it.incident == *id);
+        station.wait("the incident on the station's topic", SOON, |shown| shown.incident == *id);
     }
     let hydrant = gateway.get("devices/H2");
     assert!(hydrant.to_string().contains("312.5"), "what it measured is kept: {hydrant}");
@@ -89,7 +89,7 @@ fn opened(dump: &Path) -> String {
 }
 
 #[test]
-fn an_older_store_goes_on_with_its_incidents_and_sends_what_it_owed() {
-    let layouts: BTreeSet<String> = stores().iter().map(|it| opened(it)).collect();
+fn an_older_store_goes_on_with_its_incidents_and_sends_its_queued_pages() {
+    let layouts: BTreeSet<String> = stores().iter().map(|dump| opened(dump)).collect();
     assert_eq!(layouts.len(), 1, "all come to the newest layout: {layouts:?}");
 }

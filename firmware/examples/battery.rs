@@ -12,7 +12,7 @@ use standpipe_shared::{Kind, Settings};
 const DAY_S: u64 = 86_400;
 
 fn main() {
-    let mut asked = std::env::args().skip(1).filter_map(|it| it.parse::<u32>().ok());
+    let mut asked = std::env::args().skip(1).filter_map(|argument| argument.parse::<u32>().ok());
     let (interval_s, sample_s) = (asked.next().unwrap_or(900), asked.next().unwrap_or(5));
     println!("a reading every {interval_s} s, a sample every {sample_s} s, one D cell of 19 Ah");
     println!("µA: asleep, awake, sensors, radio, fading = all");
@@ -24,24 +24,24 @@ fn main() {
         let mut rig = Rig::new(kind);
         let settings = Settings { rev: 1, interval_s, sample_s, ..*rig.node.settings() };
         let answers = rig.hear(Heard::Settings(settings)).answers;
-        if let Some(refused) = answers.iter().find(|it| !it.ok) {
+        if let Some(refused) = answers.iter().find(|answer| !answer.ok) {
             println!("refused: {}", refused.detail.words());
             return;
         }
         let calm = if kind == Kind::Smoke { World::smoke(0.0) } else { World::calm() };
         rig.live(DAY_S, &calm);
-        let it = Budget::new(&rig.meter, DAY_S as f32, &costs, &Battery::D_CELL);
+        let budget = Budget::new(&rig.meter, DAY_S as f32, &costs, &Battery::D_CELL);
         println!(
             "{name:18} {:6.1} {:6.1} {:8.1} {:6.1} {:6.1} = {:8.1} µA: {:.1} years, \
              asleep {:.2} % of the time",
-            it.sleep_ua,
-            it.awake_ua,
-            it.sensors_ua,
-            it.radio_ua,
-            it.fades_ua,
-            it.all_ua(),
-            it.years,
-            it.sleeps_pct
+            budget.sleep_ua,
+            budget.awake_ua,
+            budget.sensors_ua,
+            budget.radio_ua,
+            budget.fades_ua,
+            budget.all_ua(),
+            budget.years,
+            budget.sleeps_pct
         );
     }
     println!("an empty pipe is shouted within {} s", no_water_within_s(sample_s));

@@ -16,7 +16,6 @@ pub const DETAIL: usize = 64;
 /// the answers to all commands that the gateway lets wait take little memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Detail {
-    /// This.
     Text(&'static str),
     /// Why settings are refused.
     Settings(SettingsFault),
@@ -44,16 +43,15 @@ impl Detail {
 
 /// The answer to a command, or the refusal of settings (its id is `settings-<rev>`).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    /// The command's id.
+pub struct CommandAnswer {
+    /// That of the command.
     pub id: Id,
-    /// Whether it was done.
     pub ok: bool,
     /// Why not, or what came of it.
     pub detail: Detail,
 }
 
-impl Answer {
+impl CommandAnswer {
     /// As it goes on the wire; `words` are those of its detail.
     #[must_use]
     pub fn reply<'a>(&'a self, words: &'a str) -> Reply<'a> {
@@ -64,7 +62,6 @@ impl Answer {
 /// What the sounder does until the next step says otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sounder {
-    /// Nothing.
     #[default]
     Off,
     /// The evacuation signal.
@@ -100,10 +97,10 @@ impl Wanted {
     pub const TILT: Self = Self(4);
     /// The photoelectric chamber.
     pub const SMOKE: Self = Self(8);
-    /// The battery.
+    /// Its voltage.
     pub const BATTERY: Self = Self(16);
 
-    /// Both.
+    /// These sensors and those of `other`.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -127,9 +124,8 @@ pub struct Actions {
     pub persist: bool,
     /// Publish the birth status again: what it says has changed.
     pub status: bool,
-    /// Publish these.
-    pub answers: Vec<Answer, 2>,
-    /// What the sounder does.
+    /// For the reply topic.
+    pub answers: Vec<CommandAnswer, 2>,
     pub sounder: Sounder,
     /// Let the drivers test themselves; the outcome comes back in [`crate::Seen::self_test`].
     pub self_test: bool,

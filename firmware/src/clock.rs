@@ -33,7 +33,6 @@ const STALE_MS: u64 = 86_400_000;
 /// When a boot began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BootStart {
-    /// Which.
     pub boot: u32,
     /// Unix milliseconds at uptime 0.
     pub unix_ms: i64,
@@ -55,7 +54,7 @@ pub enum Verdict {
 /// With which `ts` a record is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
-    /// This one, Unix milliseconds.
+    /// At this Unix millisecond.
     At(i64),
     /// None: it is so young, or so urgent, that the moment it arrives is its time.
     Arrival,
@@ -148,7 +147,7 @@ impl Clock {
     /// twice must have the same time twice.
     fn remember(&mut self) {
         let Some(unix_ms) = self.offset_ms else { return };
-        self.starts.retain(|it| it.boot != self.boot);
+        self.starts.retain(|start| start.boot != self.boot);
         if self.starts.is_full() {
             self.starts.remove(0);
         }
@@ -189,12 +188,16 @@ impl Clock {
             Moment::Unix(ms) => return Stamp::At(ms),
             Moment::Uptime(up) => up,
         };
-        if let Some(start) = self.starts.iter().find(|it| it.boot == record.boot()) {
+        if let Some(start) = self.starts.iter().find(|start| start.boot == record.boot()) {
             return Stamp::At(start.unix_ms + up.signed_ms());
         }
         let this_boot = record.boot() == self.boot;
         let fresh = this_boot && now.since_ms(up) <= FRESH_MS;
-        let after = self.starts.iter().filter(|it| it.boot > record.boot()).map(|it| it.unix_ms);
+        let after = self
+            .starts
+            .iter()
+            .filter(|start| start.boot > record.boot())
+            .map(|start| start.unix_ms);
         match after.min() {
             Some(latest) if !this_boot => Stamp::At(latest),
             _ if fresh || record.class() == Class::Alarm => Stamp::Arrival,
@@ -212,18 +215,18 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::{BOOTS, BootStart, Clock, EARLIEST_MS, LATEST_MS, Stamp, Verdict};
-    use crate::{Moment, Record, Shout, Uptime};
+    use crate::{Moment, Record, RecordId, Shout, Uptime};
     use standpipe_shared::{Condition, Measurements};
 
     const T: i64 = 1_764_000_000_000;
 
     fn reading(boot: u32, moment: Moment) -> Record {
-        Record::new((boot, 1), moment, &Measurements::default(), None)
+        Record::new(RecordId { boot, seq: 1 }, moment, &Measurements::default(), None)
     }
 
     fn alarm(boot: u32, moment: Moment) -> Record {
         let shout = Shout { condition: Condition::NoWater, active: true, test: false };
-        Record::new((boot, 1), moment, &Measurements::default(), Some(shout))
+        Record::new(RecordId { boot, seq: 1 }, moment, &Measurements::default(), Some(shout))
     }
 
     #[test]
@@ -301,6 +304,6 @@ mod tests {
             starts = heapless::Vec::from_slice(clock.starts()).unwrap_or_default();
         }
         assert_eq!(starts.len(), BOOTS);
-        assert!(starts.iter().map(|it| it.boot).eq(13..=20));
+        assert!(starts.iter().map(|start| start.boot).eq(13..=20));
     }
 }

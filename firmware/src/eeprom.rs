@@ -23,14 +23,14 @@ const PATIENCE_MS: u32 = 10;
 
 /// Why the chip did not do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum EepromTrouble {
     /// It does not answer.
     Silent,
     /// There is no such place.
     Outside,
 }
 
-impl NorFlashError for Trouble {
+impl NorFlashError for EepromTrouble {
     fn kind(&self) -> NorFlashErrorKind {
         match self {
             Self::Silent => NorFlashErrorKind::Other,
@@ -54,8 +54,8 @@ impl<I: I2c, D: DelayNs> Eeprom<I, D> {
     /// Reads bytes into all of `into`; waits while the chip still writes.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub async fn load(&mut self, at: u32, into: &mut [u8]) -> Result<(), Trouble> {
+    /// [`EepromTrouble`]
+    pub async fn load(&mut self, at: u32, into: &mut [u8]) -> Result<(), EepromTrouble> {
         let place = place(at, into.len())?;
         for _ in 0..PATIENCE_MS {
             if self.i2c.write_read(ADDRESS, &place, into).is_ok() {
@@ -63,41 +63,41 @@ impl<I: I2c, D: DelayNs> Eeprom<I, D> {
             }
             self.delay.delay_ms(1).await;
         }
-        Err(Trouble::Silent)
+        Err(EepromTrouble::Silent)
     }
 
     /// Writes what does not cross the end of a page.
-    async fn store(&mut self, at: u32, bytes: &[u8]) -> Result<(), Trouble> {
+    async fn store(&mut self, at: u32, bytes: &[u8]) -> Result<(), EepromTrouble> {
         let mut message = heapless::Vec::<u8, { WRITE_PAGE + 2 }>::new();
-        message.extend_from_slice(&place(at, bytes.len())?).map_err(|_| Trouble::Outside)?;
-        message.extend_from_slice(bytes).map_err(|_| Trouble::Outside)?;
+        message.extend_from_slice(&place(at, bytes.len())?).map_err(|_| EepromTrouble::Outside)?;
+        message.extend_from_slice(bytes).map_err(|_| EepromTrouble::Outside)?;
         for _ in 0..PATIENCE_MS {
             if self.i2c.write(ADDRESS, &message).is_ok() {
                 return Ok(());
             }
             self.delay.delay_ms(1).await;
         }
-        Err(Trouble::Silent)
+        Err(EepromTrouble::Silent)
     }
 }
 
 /// A place as the chip wants it, if so many bytes are there.
-fn place(at: u32, count: usize) -> Result<[u8; 2], Trouble> {
-    let start = u16::try_from(at).map_err(|_| Trouble::Outside)?;
+fn place(at: u32, count: usize) -> Result<[u8; 2], EepromTrouble> {
+    let start = u16::try_from(at).map_err(|_| EepromTrouble::Outside)?;
     if usize::from(start) + count > SIZE {
-        return Err(Trouble::Outside);
+        return Err(EepromTrouble::Outside);
     }
     Ok(start.to_be_bytes())
 }
 
 impl<I, D> ErrorType for Eeprom<I, D> {
-    type Error = Trouble;
+    type Error = EepromTrouble;
 }
 
 impl<I: I2c, D: DelayNs> ReadNorFlash for Eeprom<I, D> {
     const READ_SIZE: usize = 1;
 
-    async fn read(&mut self, at: u32, into: &mut [u8]) -> Result<(), Trouble> {
+    async fn read(&mut self, at: u32, into: &mut [u8]) -> Result<(), EepromTrouble> {
         self.load(at, into).await
     }
 
@@ -110,14 +110,14 @@ impl<I: I2c, D: DelayNs> NorFlash for Eeprom<I, D> {
     const WRITE_SIZE: usize = 1;
     const ERASE_SIZE: usize = ERASE_PAGE;
 
-    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Trouble> {
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), EepromTrouble> {
         for at in (from..to).step_by(WRITE_PAGE) {
             self.store(at, &[0xff; WRITE_PAGE]).await?;
         }
         Ok(())
     }
 
-    async fn write(&mut self, at: u32, mut bytes: &[u8]) -> Result<(), Trouble> {
+    async fn write(&mut self, at: u32, mut bytes: &[u8]) -> Result<(), EepromTrouble> {
         let mut at = at;
         while !bytes.is_empty() {
             let room = WRITE_PAGE - at as usize % WRITE_PAGE;
@@ -134,7 +134,7 @@ impl<I: I2c, D: DelayNs> MultiwriteNorFlash for Eeprom<I, D> {}
 
 #[cfg(test)]
 mod tests {
-    use super::{ADDRESS, Eeprom, Trouble};
+    use super::{ADDRESS, Eeprom, EepromTrouble};
     use embedded_hal::i2c::{ErrorKind, NoAcknowledgeSource};
     use embedded_hal_mock::eh1::delay::NoopDelay;
     use embedded_hal_mock::eh1::i2c::{Mock, Transaction};
@@ -168,13 +168,13 @@ mod tests {
             write(0x1040, &bytes[2..66]),
             write(0x1080, &bytes[66..]),
         ];
-        assert_eq!(with(&script, async |it| it.write(0x103e, &bytes).await), Ok(()));
+        assert_eq!(with(&script, async |eeprom| eeprom.write(0x103e, &bytes).await), Ok(()));
     }
 
     #[test]
     fn erased_is_all_ones_page_by_page() {
         let script: Vec<_> = (0..16).map(|page| write(0x0400 + page * 64, &[0xff; 64])).collect();
-        assert_eq!(with(&script, async |it| it.erase(0x0400, 0x0800).await), Ok(()));
+        assert_eq!(with(&script, async |eeprom| eeprom.erase(0x0400, 0x0800).await), Ok(()));
     }
 
     #[test]
@@ -182,12 +182,12 @@ mod tests {
         let asked = Transaction::write_read(ADDRESS, vec![0, 5], vec![0; 3]).with_error(BUSY);
         let script = vec![asked; 10];
         let mut three = [0; 3];
-        let read = with(&script, async |it| it.read(5, &mut three).await);
-        assert_eq!(read, Err(Trouble::Silent));
+        let read = with(&script, async |eeprom| eeprom.read(5, &mut three).await);
+        assert_eq!(read, Err(EepromTrouble::Silent));
         for (at, count) in [(0x8000, 1), (0x7fff, 2), (0x1_0000, 0)] {
             let mut bytes = vec![0; count];
-            let read = with(&[], async |it| it.read(at, &mut bytes).await);
-            assert_eq!(read, Err(Trouble::Outside), "{at:#x}");
+            let read = with(&[], async |eeprom| eeprom.read(at, &mut bytes).await);
+            assert_eq!(read, Err(EepromTrouble::Outside), "{at:#x}");
         }
     }
 }

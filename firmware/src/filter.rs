@@ -7,7 +7,7 @@
 /// is therefore no news, two in a row are. It costs one sample of delay.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Median {
-    /// Oldest first.
+    /// The oldest first.
     last: [f32; 3],
     count: u8,
 }
@@ -58,7 +58,7 @@ mod tests {
     fn one_wild_sample_never_shows_and_two_do() {
         let mut median = Median::default();
         let seen = [300.0, 301.0, 299.0, 2_000.0, 300.0, 5.0, 4.0, 6.0, 5.0];
-        let shown = seen.map(|it| median.push(it));
+        let shown = seen.map(|value| median.push(value));
         assert_eq!(shown, [300.0, 301.0, 300.0, 301.0, 300.0, 300.0, 5.0, 5.0, 5.0]);
         median.clear();
         assert_eq!(median.push(80.0), 80.0, "after a fault the newest counts");
@@ -68,7 +68,7 @@ mod tests {
     fn every_order_of_three_has_the_middle() {
         for [a, b, c] in [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
             let mut median = Median::default();
-            let last = [a, b, c].map(|it| median.push(f32::from(i16::from(it as u8))));
+            let last = [a, b, c].map(|value| median.push(f32::from(i16::from(value as u8))));
             assert_eq!(last[2], 2.0, "{a} {b} {c}");
         }
     }
@@ -77,8 +77,8 @@ mod tests {
     fn extremes_are_those_since_the_last_reading() {
         let mut extremes = Extremes::default();
         assert_eq!(extremes.get(), None);
-        for it in [300.0, 280.0, 310.0] {
-            extremes.push(it);
+        for value in [300.0, 280.0, 310.0] {
+            extremes.push(value);
         }
         assert_eq!(extremes.get(), Some((280.0, 310.0)));
         extremes.clear();

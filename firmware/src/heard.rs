@@ -19,16 +19,15 @@ pub type Id = String<ID>;
 pub enum Heard {
     /// New settings; whether they are sound is not decided yet.
     Settings(Settings),
-    /// A command.
+    /// Something to do once.
     Command {
-        /// Named again in the reply.
+        /// Repeated in the reply.
         id: Id,
-        /// What to do.
         verb: Verb,
-        /// For how long, seconds.
+        /// How long it lasts, seconds.
         seconds: Option<u32>,
     },
-    /// Unix milliseconds.
+    /// The gateway's time, Unix milliseconds.
     Clock(i64),
 }
 
@@ -125,12 +124,12 @@ fn command(payload: &[u8]) -> Result<Heard, Malformed> {
         }
     }
     let (id, verb) = id.zip(verb).ok_or(Malformed::Json)?;
-    let id = Id::try_from(id).ok().filter(|it| !it.is_empty()).ok_or(Malformed::Id)?;
+    let id = Id::try_from(id).ok().filter(|id| !id.is_empty()).ok_or(Malformed::Id)?;
     Ok(Heard::Command { id, verb, seconds })
 }
 
 fn verb(name: &str) -> Result<Verb, Malformed> {
-    Verb::ALL.into_iter().find(|it| it.as_str() == name).ok_or(Malformed::Json)
+    Verb::ALL.into_iter().find(|verb| verb.as_str() == name).ok_or(Malformed::Json)
 }
 
 #[cfg(test)]
@@ -144,13 +143,14 @@ mod tests {
     #[test]
     fn settings_commands_and_the_clock_are_understood() {
         let json = br#"{"rev":4,"interval_s":900,"sample_s":5,"low_kpa":140,"no_water_kpa":20.5,"delta_kpa":15,"new":{"a":[1,"x"]}}"#;
-        let Ok(Heard::Settings(it)) = Heard::from_device_topic(Channel::Settings, json) else {
+        let Ok(Heard::Settings(settings)) = Heard::from_device_topic(Channel::Settings, json)
+        else {
             panic!("settings")
         };
-        let Settings { rev, interval_s, sample_s, no_water_kpa, .. } = it;
+        let Settings { rev, interval_s, sample_s, no_water_kpa, .. } = settings;
         assert_eq!((rev, interval_s, sample_s), (4, 900, 5));
         assert_eq!(no_water_kpa.get(), 20.5);
-        assert_eq!(Ok(it.low_kpa), Kilopascals::new(140.0));
+        assert_eq!(Ok(settings.low_kpa), Kilopascals::new(140.0));
         let json = br#"{"id":"01J","command":"silence","seconds":600} "#;
         let id = Id::try_from("01J").unwrap_or_default();
         let silence = Heard::Command { id: id.clone(), verb: Verb::Silence, seconds: Some(600) };
@@ -203,12 +203,12 @@ mod tests {
             tenths in proptest::array::uniform3(-9_999..99_999_i32),
         ) {
             let [rev, interval_s, sample_s] = whole;
-            let kpa = |it: i32| Kilopascals::new(it as f32 / 10.0).unwrap();
+            let kpa = |tenths: i32| Kilopascals::new(tenths as f32 / 10.0).unwrap();
             let [low_kpa, no_water_kpa, delta_kpa] = tenths.map(kpa);
-            let it = Settings { rev, interval_s, sample_s, low_kpa, no_water_kpa, delta_kpa };
-            let json = serde_json::to_vec(&it).unwrap();
+            let wished = Settings { rev, interval_s, sample_s, low_kpa, no_water_kpa, delta_kpa };
+            let json = serde_json::to_vec(&wished).unwrap();
             let heard = Heard::from_device_topic(Channel::Settings, &json);
-            assert_eq!(heard, Ok(Heard::Settings(it)));
+            assert_eq!(heard, Ok(Heard::Settings(wished)));
         }
 
         #[test]

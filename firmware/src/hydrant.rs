@@ -84,16 +84,16 @@ impl Hydrant {
         if let Some(tilt) = seen.tilt {
             self.tilt = tilt.ok();
             let limit = if self.leans { UPRIGHT_DEG } else { LEANS_DEG };
-            self.leans = tilt.map_or(self.leans, |it| it.get() >= limit);
+            self.leans = tilt.map_or(self.leans, |tilt| tilt.get() >= limit);
         }
         if let Some(temp) = seen.temp {
             self.temp = temp.ok();
         }
     }
 
-    fn pressure(&mut self, it: Pressure, now: Uptime) {
-        self.loop_ma = it.loop_ma;
-        let sound = it
+    fn pressure(&mut self, pressure: Pressure, now: Uptime) {
+        self.loop_ma = pressure.loop_ma;
+        let sound = pressure
             .kpa
             .and_then(|kpa| if kpa.plausible() { Ok(kpa.get()) } else { Err(Fault::OutOfRange) });
         self.asked = Some(sound.map(|_| ()));
@@ -148,11 +148,11 @@ impl Hydrant {
             },
             Condition::Knocked => match self.tilt.filter(|_| self.fresh_tilt) {
                 None => Evidence::Unasked,
-                Some(it) => Evidence::of(it.get() >= LEANS_DEG, it.get() < UPRIGHT_DEG),
+                Some(tilt) => Evidence::of(tilt.get() >= LEANS_DEG, tilt.get() < UPRIGHT_DEG),
             },
             Condition::Freezing => match self.temp.filter(|_| self.fresh_temp) {
                 None => Evidence::Unasked,
-                Some(it) => Evidence::of(it.get() <= FREEZES_C, it.get() >= THAWS_C),
+                Some(celsius) => Evidence::of(celsius.get() <= FREEZES_C, celsius.get() >= THAWS_C),
             },
             Condition::Smoke
             | Condition::Heat
@@ -183,7 +183,7 @@ impl Hydrant {
     pub fn shape(&self) -> u8 {
         [self.contacts.flowing == Some(true), self.contacts.cap_open == Some(true), self.leans]
             .into_iter()
-            .fold(0, |bits, it| bits << 1 | u8::from(it))
+            .fold(0, |bits, low| bits << 1 | u8::from(low))
     }
 
     /// Why the pressure sensor had no value in this step.
@@ -194,7 +194,7 @@ impl Hydrant {
 
     /// Writes what it knows into a reading.
     pub fn measure(&self, values: &mut Measurements) {
-        values.pressure_kpa = self.kpa.and_then(|it| Kilopascals::new(it).ok());
+        values.pressure_kpa = self.kpa.and_then(|kpa| Kilopascals::new(kpa).ok());
         if let Some((low, high)) = self.extremes.get().filter(|_| self.kpa.is_some()) {
             values.pressure_min_kpa = Kilopascals::new(low).ok();
             values.pressure_max_kpa = Kilopascals::new(high).ok();

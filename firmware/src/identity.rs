@@ -34,11 +34,10 @@ const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 pub struct Identity<'a> {
     /// What all topics begin with.
     pub root: &'a str,
-    /// The installing township's code.
+    /// The code of the township that installed it.
     pub area: &'a str,
     /// The device's own name; also its MQTT client id.
     pub device: &'a str,
-    /// What it is.
     pub kind: Kind,
     /// The broker's name or address, as the modem dials it.
     pub host: &'a str,
@@ -75,7 +74,7 @@ pub struct Identity<'a> {
 
 /// Why a page does not say who the device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
+pub enum UnreadableIdentity {
     /// It was never written.
     Blank,
     /// Length or checksum are wrong: it was written badly, or has decayed.
@@ -86,7 +85,7 @@ pub enum Unreadable {
     Invalid,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for UnreadableIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Blank => "identity page is blank: write it before the device is installed",
@@ -105,25 +104,26 @@ impl<'a> Identity<'a> {
     /// Reads a page.
     ///
     /// # Errors
-    /// [`Unreadable`] says why the device does not know who it is.
-    pub fn read(page: &'a [u8]) -> Result<Self, Unreadable> {
+    /// [`UnreadableIdentity`] says why the device does not know who it is.
+    pub fn read(page: &'a [u8]) -> Result<Self, UnreadableIdentity> {
         let Some((&[l0, l1, c0, c1, c2, c3], rest)) = page.split_first_chunk::<HEAD>() else {
-            return Err(Unreadable::Damaged);
+            return Err(UnreadableIdentity::Damaged);
         };
-        if page.iter().all(|it| *it == 0xff) || page.iter().all(|it| *it == 0) {
-            return Err(Unreadable::Blank);
+        if page.iter().all(|byte| *byte == 0xff) || page.iter().all(|byte| *byte == 0) {
+            return Err(UnreadableIdentity::Blank);
         }
         let json = rest.get(..usize::from(u16::from_le_bytes([l0, l1])));
-        let json = json.ok_or(Unreadable::Damaged)?;
+        let json = json.ok_or(UnreadableIdentity::Damaged)?;
         if CRC.checksum(json) != u32::from_le_bytes([c0, c1, c2, c3]) {
-            return Err(Unreadable::Damaged);
+            return Err(UnreadableIdentity::Damaged);
         }
-        let (it, _) = serde_json_core::from_slice::<Self>(json).map_err(|_| Unreadable::Strange)?;
-        if it.sound() { Ok(it) } else { Err(Unreadable::Invalid) }
+        let (identity, _) =
+            serde_json_core::from_slice::<Self>(json).map_err(|_| UnreadableIdentity::Strange)?;
+        if identity.sound() { Ok(identity) } else { Err(UnreadableIdentity::Invalid) }
     }
 
     fn sound(&self) -> bool {
-        let named = [self.area, self.device].iter().all(|it| Name::plain(it).is_ok());
+        let named = [self.area, self.device].iter().all(|name| Name::plain(name).is_ok());
         let reached = !self.root.is_empty() && (1..=HOST).contains(&self.host.len());
         let reached = reached && self.apn.len() <= APN;
         named && reached && self.keep_alive_s > 0 && self.retry_s > 0 && self.watchdog_s > 0
@@ -132,7 +132,7 @@ impl<'a> Identity<'a> {
     /// As the broker knows it; `None` for an identity that was not read from a page.
     #[must_use]
     pub fn account(&self) -> Option<Account<'a>> {
-        let given = |it: &'a str| Some(it).filter(|it| !it.is_empty());
+        let given = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         Some(Account {
             root: self.root,
             area: Name::plain(self.area).ok()?,
@@ -189,7 +189,7 @@ impl<'a> Identity<'a> {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{APN, HOST, Identity, PAGE, TooLong, Unreadable};
+    use super::{APN, HOST, Identity, PAGE, TooLong, UnreadableIdentity};
     use proptest::prelude::{any, proptest};
     use standpipe_shared::{Kind, ROOT};
 
@@ -211,9 +211,9 @@ mod tests {
         hang_s: 0,
     };
 
-    fn page(it: &Identity<'_>) -> [u8; PAGE] {
+    fn page(identity: &Identity<'_>) -> [u8; PAGE] {
         let mut page = [0xff; PAGE];
-        assert!(it.write(&mut page).is_ok());
+        assert!(identity.write(&mut page).is_ok());
         page
     }
 
@@ -225,23 +225,23 @@ mod tests {
         for bit in 0..used * 8 {
             let mut flipped = written;
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Identity::read(&flipped), Err(Unreadable::Damaged), "bit {bit}");
+            assert_eq!(Identity::read(&flipped), Err(UnreadableIdentity::Damaged), "bit {bit}");
         }
     }
 
     #[test]
     #[rustfmt::skip] // a table
     fn a_page_that_names_nobody_says_why() {
-        assert_eq!(Identity::read(&[0xff; PAGE]), Err(Unreadable::Blank));
-        assert_eq!(Identity::read(&[0; PAGE]), Err(Unreadable::Blank));
-        assert_eq!(Identity::read(&[1, 2]), Err(Unreadable::Damaged));
+        assert_eq!(Identity::read(&[0xff; PAGE]), Err(UnreadableIdentity::Blank));
+        assert_eq!(Identity::read(&[0; PAGE]), Err(UnreadableIdentity::Blank));
+        assert_eq!(Identity::read(&[1, 2]), Err(UnreadableIdentity::Damaged));
         for bad in [
             Identity { area: "t 1", ..H1 }, Identity { device: "", ..H1 },
             Identity { host: &"h".repeat(HOST + 1), ..H1 }, Identity { apn: &"a".repeat(APN + 1), ..H1 },
             Identity { host: "", ..H1 }, Identity { root: "", ..H1 }, Identity { keep_alive_s: 0, ..H1 },
             Identity { retry_s: 0, ..H1 }, Identity { watchdog_s: 0, ..H1 },
         ] {
-            assert_eq!(Identity::read(&page(&bad)), Err(Unreadable::Invalid), "{bad:?}");
+            assert_eq!(Identity::read(&page(&bad)), Err(UnreadableIdentity::Invalid), "{bad:?}");
         }
         assert_eq!(H1.write(&mut [0; 40]), Err(TooLong));
         assert_eq!(H1.write(&mut [0; 4]), Err(TooLong));
@@ -250,12 +250,12 @@ mod tests {
     #[test]
     fn the_page_of_another_version_is_told_from_a_damaged_one() {
         let mut other = page(&H1);
-        let at = other.windows(4).position(|it| it == b"area").unwrap();
+        let at = other.windows(4).position(|letters| letters == b"area").unwrap();
         other[at] = b'A';
         let length = usize::from(u16::from_le_bytes([other[0], other[1]]));
         let sum = super::CRC.checksum(&other[6..6 + length]);
         other[2..6].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(Identity::read(&other), Err(Unreadable::Strange));
+        assert_eq!(Identity::read(&other), Err(UnreadableIdentity::Strange));
     }
 
     #[test]
@@ -268,11 +268,11 @@ mod tests {
             (true,  "H-1", 0,     8884),
             (true,  "H-1", 4_433, 4_433),
         ] {
-            let it = Identity { tls, user, port, ..H1 };
-            assert_eq!(it.dialled(), dialled, "{it:?}");
+            let identity = Identity { tls, user, port, ..H1 };
+            assert_eq!(identity.dialled(), dialled, "{identity:?}");
         }
         let page = page(&Identity { port: 0, ..H1 });
-        assert_eq!(Identity::read(&page).map(|it| it.dialled()), Ok(8884));
+        assert_eq!(Identity::read(&page).map(|identity| identity.dialled()), Ok(8884));
     }
 
     #[test]

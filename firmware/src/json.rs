@@ -43,7 +43,7 @@ impl<'a> Members<'a> {
         let rest = if self.first { rest } else { rest.strip_prefix(b",").ok_or(BadJson)? };
         self.first = false;
         let (name, rest) = value(rest.trim_ascii_start())?;
-        let name = name.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\""));
+        let name = name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\""));
         let rest = rest.trim_ascii_start().strip_prefix(b":").ok_or(BadJson)?;
         let (value, rest) = value(rest.trim_ascii_start())?;
         self.rest = rest;
@@ -90,7 +90,8 @@ fn value(text: &[u8]) -> Result<(&[u8], &[u8]), BadJson> {
 /// # Errors
 /// [`BadJson`] for anything else.
 pub fn text(value: &[u8]) -> Result<&str, BadJson> {
-    let inside = value.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).ok_or(BadJson)?;
+    let inside =
+        value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).ok_or(BadJson)?;
     if inside.contains(&b'\\') || inside.contains(&b'"') {
         return Err(BadJson);
     }
@@ -102,7 +103,7 @@ pub fn text(value: &[u8]) -> Result<&str, BadJson> {
 /// # Errors
 /// [`BadJson`] for anything else, and for one that does not fit.
 pub fn whole<T: core::str::FromStr>(value: &[u8]) -> Result<T, BadJson> {
-    core::str::from_utf8(value).ok().and_then(|it| it.parse().ok()).ok_or(BadJson)
+    core::str::from_utf8(value).ok().and_then(|number| number.parse().ok()).ok_or(BadJson)
 }
 
 /// A number with at most nine digits and no exponent.
@@ -120,8 +121,10 @@ pub fn decimal(value: &[u8]) -> Result<f32, BadJson> {
         match byte {
             b'0'..=b'9' => {
                 let digit = u32::from(byte - b'0');
-                number =
-                    number.checked_mul(10).and_then(|it| it.checked_add(digit)).ok_or(BadJson)?;
+                number = number
+                    .checked_mul(10)
+                    .and_then(|tens| tens.checked_add(digit))
+                    .ok_or(BadJson)?;
                 scale = if point { scale.checked_mul(10).ok_or(BadJson)? } else { scale };
             }
             b'.' if !point => point = true,
@@ -213,8 +216,8 @@ impl<'a> Writer<'a> {
         let mut start = text.len();
         let mut front = |byte| {
             start -= 1;
-            if let Some(it) = text.get_mut(start) {
-                *it = byte;
+            if let Some(place) = text.get_mut(start) {
+                *place = byte;
             }
         };
         loop {
@@ -251,7 +254,7 @@ mod tests {
         let mut members = Members::of(json.as_bytes())?;
         let mut all = Vec::new();
         while let Some((name, value)) = members.member()? {
-            let own = |it| String::from_utf8_lossy(it).into_owned();
+            let own = |text| String::from_utf8_lossy(text).into_owned();
             all.push((own(name), own(value)));
         }
         Ok(all)
@@ -261,9 +264,9 @@ mod tests {
     fn members_are_split_and_whatever_is_in_them_is_left_alone() {
         let json = r#" { "a" : 1 ,"b":"x,}\"y" , "c":{"d":[1,"]}"]},"e":[],"f":null,"g":-1.5e3 } "#;
         let all = members(json).unwrap_or_default();
-        let values: Vec<&str> = all.iter().map(|it| &*it.1).collect();
+        let values: Vec<&str> = all.iter().map(|member| &*member.1).collect();
         assert_eq!(values, ["1", r#""x,}\"y""#, r#"{"d":[1,"]}"]}"#, "[]", "null", "-1.5e3"]);
-        assert!(all.iter().map(|it| &*it.0).eq(["a", "b", "c", "e", "f", "g"]));
+        assert!(all.iter().map(|member| &*member.0).eq(["a", "b", "c", "e", "f", "g"]));
         assert_eq!(members("{}"), Ok(Vec::new()));
     }
 

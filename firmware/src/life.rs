@@ -9,8 +9,8 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 
 use crate::node::Node;
-use crate::outbox::{Key, Outbox};
-use crate::pulse::{Part, Pulse};
+use crate::outbox::{KeptKey, Outbox};
+use crate::pulse::{PromisingTask, Pulse};
 use crate::uplink::Post;
 use crate::{Actions, Contacts, Fault, Hand, Heard, Seen, Sounder, Uptime, Wanted};
 
@@ -47,7 +47,7 @@ pub trait Board {
 
 /// A node with its board and its mail.
 pub struct Life<'l, B, M: RawMutex, F> {
-    /// Decides.
+    /// Decides what the board does.
     pub node: Node,
     /// Senses and sounds.
     pub board: B,
@@ -69,7 +69,7 @@ pub async fn store<F: MultiwriteNorFlash>(outbox: &mut Outbox<F>, node: &Node, a
         outbox.put(record).await;
     }
     if actions.persist {
-        outbox.keep(Key::Node, &node.memory().to_bytes()).await;
+        outbox.keep(KeptKey::Node, &node.memory().to_bytes()).await;
     }
 }
 
@@ -79,7 +79,7 @@ impl<B: Board, M: RawMutex, F: MultiwriteNorFlash> Life<'_, B, M, F> {
         self.post.set_status(self.node.status());
         let mut seen = self.look(Wanted::default()).await;
         loop {
-            self.pulse.promise(Part::Node, now(), TURN_S);
+            self.pulse.promise(PromisingTask::Node, now(), TURN_S);
             let actions = self.node.step(&seen, now());
             if matches!(seen.heard, Some(Heard::Clock(_))) {
                 self.post.set_clock(self.node.clock().clone());
@@ -113,7 +113,7 @@ impl<B: Board, M: RawMutex, F: MultiwriteNorFlash> Life<'_, B, M, F> {
 
     /// Waits for the answers to be out, but not for ever.
     async fn say_farewell(&self) {
-        self.pulse.promise(Part::Node, now(), TURN_S + FAREWELL.as_secs() as u32);
+        self.pulse.promise(PromisingTask::Node, now(), TURN_S + FAREWELL.as_secs() as u32);
         let out = async {
             while self.post.unanswered() > 0 {
                 Timer::after(LOOK).await;
@@ -130,7 +130,7 @@ impl<B: Board, M: RawMutex, F: MultiwriteNorFlash> Life<'_, B, M, F> {
             return Seen { self_test: Some(outcome), ..self.look(Wanted::default()).await };
         }
         let sleep_s = u32::try_from(actions.wake_at.since_ms(now()) / 1_000).unwrap_or(u32::MAX);
-        self.pulse.promise(Part::Node, now(), sleep_s.saturating_add(TURN_S));
+        self.pulse.promise(PromisingTask::Node, now(), sleep_s.saturating_add(TURN_S));
         let wake = Timer::at(Instant::from_millis(actions.wake_at.0));
         match select3(wake, self.post.heard.receive(), self.board.touched()).await {
             Either3::First(()) => self.look(actions.wanted).await,
@@ -142,7 +142,7 @@ impl<B: Board, M: RawMutex, F: MultiwriteNorFlash> Life<'_, B, M, F> {
     }
 
     async fn look(&mut self, wanted: Wanted) -> Seen {
-        self.pulse.promise(Part::Node, now(), TURN_S);
+        self.pulse.promise(PromisingTask::Node, now(), TURN_S);
         let seen = self.board.sense(wanted).await;
         let (link, rssi_dbm) = (self.post.link(), self.post.rssi_dbm());
         Seen { contacts: self.board.contacts(), link, rssi_dbm, ..seen }

@@ -33,11 +33,12 @@ impl Memory {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8, { Self::MAX }> {
         let mut to = Vec::new();
-        let it = &self.settings;
-        let kpa = [it.low_kpa, it.no_water_kpa, it.delta_kpa].map(|it| it.get().to_bits());
+        let settings = &self.settings;
+        let kpa = [settings.low_kpa, settings.no_water_kpa, settings.delta_kpa]
+            .map(|kpa| kpa.get().to_bits());
         // MAX is the length of all this, so that nothing is left out.
         let _ = to.push(FORMAT);
-        let words = [self.active, it.rev, it.interval_s, it.sample_s];
+        let words = [self.active, settings.rev, settings.interval_s, settings.sample_s];
         for word in words.into_iter().chain(kpa).chain([self.drift_db_m.to_bits()]) {
             let _ = to.extend_from_slice(&word.to_le_bytes());
         }
@@ -54,7 +55,8 @@ impl Memory {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (format, rest) = bytes.split_first()?;
-        Self::read(rest).filter(|it| *format == FORMAT && it.settings.faults().next().is_none())
+        Self::read(rest)
+            .filter(|memory| *format == FORMAT && memory.settings.faults().next().is_none())
     }
 
     fn read(mut rest: &[u8]) -> Option<Self> {
@@ -62,10 +64,10 @@ impl Memory {
         let mut word = || take::<4>(from).map(u32::from_le_bytes);
         let active = word()?;
         let (rev, interval_s, sample_s) = (word()?, word()?, word()?);
-        let mut kpa = || word().and_then(|it| Kilopascals::new(f32::from_bits(it)).ok());
+        let mut kpa = || word().and_then(|bits| Kilopascals::new(f32::from_bits(bits)).ok());
         let (low_kpa, no_water_kpa, delta_kpa) = (kpa()?, kpa()?, kpa()?);
         let settings = Settings { rev, interval_s, sample_s, low_kpa, no_water_kpa, delta_kpa };
-        let drift_db_m = Some(f32::from_bits(word()?)).filter(|it| it.is_finite())?;
+        let drift_db_m = Some(f32::from_bits(word()?)).filter(|drift| drift.is_finite())?;
         let [count] = take(from)?;
         let mut starts = Vec::new();
         for _ in 0..count {

@@ -13,10 +13,10 @@ use crate::memory::Memory;
 use crate::orders::{CarriedOut, Test};
 use crate::rhythm::{Look, Rhythm};
 use crate::smoke::Detector;
-use crate::sounder::{State, Voice};
+use crate::sounder::{SounderInput, Voice};
 use crate::start::{Reset, Start};
 use crate::watch::{Evidence, Watch};
-use crate::{Actions, Link, Radio, Record, Seen, Shout, Sounder, Uptime, Wanted};
+use crate::{Actions, Link, Radio, Record, RecordId, Seen, Shout, Sounder, Uptime, Wanted};
 
 /// Version of this library.
 pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
@@ -42,7 +42,7 @@ pub(crate) enum Sense {
     Smoke(Detector),
 }
 
-/// One device.
+/// What a device decides from what its sensors see; [`Self::step`] is all of it.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub(crate) sense: Sense,
@@ -97,7 +97,8 @@ impl Node {
                 Condition::Tamper,
             ],
         };
-        let was = |it: &Condition| Watch::new(*it, memory.active & it.bit() != 0);
+        let was =
+            |condition: &Condition| Watch::new(*condition, memory.active & condition.bit() != 0);
         let sense = match kind {
             Kind::Hydrant => Sense::Hydrant(Hydrant::default()),
             Kind::Smoke => Sense::Smoke(Detector::new(start.chamber, memory.drift_db_m)),
@@ -124,7 +125,7 @@ impl Node {
         }
     }
 
-    /// What it is.
+    /// A hydrant node or a detector, for as long as it lives.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self.sense {
@@ -148,7 +149,7 @@ impl Node {
     /// Whether it shouts a condition.
     #[must_use]
     pub fn shouts(&self, condition: Condition) -> bool {
-        self.watches.iter().any(|it| it.condition() == condition && it.active())
+        self.watches.iter().any(|watch| watch.condition() == condition && watch.active())
     }
 
     /// The birth message: retained, at every connection and when [`Actions::status`] asks for it.
@@ -174,13 +175,13 @@ impl Node {
     /// What must survive a restart.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        let active = self.watches.iter().filter(|it| it.active());
+        let active = self.watches.iter().filter(|watch| watch.active());
         Memory {
-            active: active.fold(0, |bits, it| bits | it.condition().bit()),
+            active: active.fold(0, |bits, watch| bits | watch.condition().bit()),
             settings: self.settings,
             drift_db_m: match &self.sense {
                 Sense::Hydrant(_) => 0.0,
-                Sense::Smoke(it) => it.drift_db_m(),
+                Sense::Smoke(smoke) => smoke.drift_db_m(),
             },
             starts: Vec::from_slice(self.clock.starts()).unwrap_or_default(),
         }
@@ -188,8 +189,8 @@ impl Node {
 
     /// A service has cleaned or replaced the chamber: its clean-air level, dB/m above new.
     pub fn serviced(&mut self, drift_db_m: f32) {
-        if let Sense::Smoke(it) = &mut self.sense {
-            it.serviced(drift_db_m);
+        if let Sense::Smoke(smoke) = &mut self.sense {
+            smoke.serviced(drift_db_m);
             self.kept_drift = drift_db_m;
             self.unsaved = true;
         }
@@ -210,11 +211,11 @@ impl Node {
 
     fn take(&mut self, seen: &Seen, now: Uptime) {
         match &mut self.sense {
-            Sense::Hydrant(it) => it.take(seen, now),
-            Sense::Smoke(it) => {
-                let moved = it.take(seen, now);
-                if moved && (it.drift_db_m() - self.kept_drift).abs() >= DRIFT_KEPT_DB_M {
-                    self.kept_drift = it.drift_db_m();
+            Sense::Hydrant(hydrant) => hydrant.take(seen, now),
+            Sense::Smoke(smoke) => {
+                let moved = smoke.take(seen, now);
+                if moved && (smoke.drift_db_m() - self.kept_drift).abs() >= DRIFT_KEPT_DB_M {
+                    self.kept_drift = smoke.drift_db_m();
                     self.unsaved = true;
                 }
             }
@@ -257,10 +258,10 @@ impl Node {
                     Evidence::of(mv < low, mv >= good)
                 }
             },
-            (_, Sense::Hydrant(it)) => {
-                it.evidence(condition, &self.settings, |it| self.shouts(it), now)
+            (_, Sense::Hydrant(hydrant)) => {
+                hydrant.evidence(condition, &self.settings, |other| self.shouts(other), now)
             }
-            (_, Sense::Smoke(it)) => it.evidence(condition),
+            (_, Sense::Smoke(smoke)) => smoke.evidence(condition),
         }
     }
 
@@ -276,10 +277,15 @@ impl Node {
         let (battery_mv, rssi_dbm) = (self.battery_mv, self.rssi_dbm);
         let mut values = Measurements { battery_mv, rssi_dbm, ..Measurements::default() };
         match &self.sense {
-            Sense::Hydrant(it) => it.measure(&mut values),
-            Sense::Smoke(it) => it.measure(&mut values),
+            Sense::Hydrant(hydrant) => hydrant.measure(&mut values),
+            Sense::Smoke(smoke) => smoke.measure(&mut values),
         }
-        Record::new((self.boot, self.seq), self.clock.moment(now), &values, shout)
+        Record::new(
+            RecordId { boot: self.boot, seq: self.seq },
+            self.clock.moment(now),
+            &values,
+            shout,
+        )
     }
 
     /// Whether the sensors that make a reading were asked in this step.
@@ -293,8 +299,8 @@ impl Node {
     fn report(&mut self, seen: &Seen, now: Uptime, out: &mut Actions) {
         let sampled = self.sampled(seen);
         let look = match &self.sense {
-            Sense::Hydrant(it) => {
-                Look { kpa: it.kpa().filter(|_| sampled), shape: it.shape(), sampled }
+            Sense::Hydrant(hydrant) => {
+                Look { kpa: hydrant.kpa().filter(|_| sampled), shape: hydrant.shape(), sampled }
             }
             Sense::Smoke(_) => Look { kpa: None, shape: 0, sampled },
         };
@@ -307,15 +313,15 @@ impl Node {
             out.radio = out.radio.max(Radio::Report);
         }
         self.rhythm.reported(look, &self.settings, now);
-        if let Sense::Hydrant(it) = &mut self.sense {
-            it.reported();
+        if let Sense::Hydrant(hydrant) = &mut self.sense {
+            hydrant.reported();
         }
     }
 
     pub(crate) fn smoke_db_m(&self) -> f32 {
         match &self.sense {
             Sense::Hydrant(_) => 0.0,
-            Sense::Smoke(it) => it.smoke_db_m().unwrap_or(0.0),
+            Sense::Smoke(smoke) => smoke.smoke_db_m().unwrap_or(0.0),
         }
     }
 
@@ -326,8 +332,8 @@ impl Node {
         let trouble = [Condition::SensorFault, Condition::BatteryLow, Condition::Contamination];
         let smoke = self.shouts(Condition::Smoke).then(|| self.smoke_db_m());
         let heat = self.shouts(Condition::Heat);
-        let trouble = trouble.into_iter().any(|it| self.shouts(it));
-        self.voice.say(State { smoke, heat, trouble }, now)
+        let trouble = trouble.into_iter().any(|condition| self.shouts(condition));
+        self.voice.say(SounderInput { smoke, heat, trouble }, now)
     }
 
     /// When to wake, what to ask then, and what the modem is for until then.
@@ -338,12 +344,11 @@ impl Node {
             self.rhythm.missed(now);
         }
         let next = self.rhythm.next_sample();
-        let contacts = self
-            .watches
-            .iter()
-            .filter(|it| matches!(it.condition(), Condition::Tamper | Condition::HydrantOpen));
-        let dues = contacts.filter_map(Watch::due).filter(|it| *it > now);
-        let tests = self.test.as_ref().map(|it| it.until);
+        let contacts = self.watches.iter().filter(|watch| {
+            matches!(watch.condition(), Condition::Tamper | Condition::HydrantOpen)
+        });
+        let dues = contacts.filter_map(Watch::due).filter(|due| *due > now);
+        let tests = self.test.as_ref().map(|test| test.until);
         let sounds = self.voice.next(now);
         out.wake_at = dues.chain(tests).chain(sounds).fold(next, Uptime::min).max(now);
         if out.wake_at >= next {
@@ -357,9 +362,9 @@ impl Node {
     }
 
     fn sample_s(&self) -> u32 {
-        let sensors = self.watches.iter().filter(|it| {
+        let sensors = self.watches.iter().filter(|watch| {
             !matches!(
-                it.condition(),
+                watch.condition(),
                 Condition::Tamper
                     | Condition::HydrantOpen
                     | Condition::BatteryLow
@@ -375,7 +380,7 @@ impl Node {
     }
 
     fn wanted(&self, next: Uptime) -> Wanted {
-        let old = |asked: Option<Uptime>, ms| asked.is_none_or(|it| next.since_ms(it) >= ms);
+        let old = |asked: Option<Uptime>, ms| asked.is_none_or(|asked| next.since_ms(asked) >= ms);
         let reported = self.rhythm.next_is_reported();
         let mut wanted = match self.sense {
             Sense::Hydrant(_) => Wanted::PRESSURE.and(Wanted::TILT),

@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 
 use standpipe_shared::{Condition, Kind, Settings, Verb};
 
-use crate::actions::{Answer, Detail};
+use crate::actions::{CommandAnswer, Detail};
 use crate::clock::Verdict;
 use crate::heard::Id;
 use crate::sounder::HUSH_S;
@@ -31,9 +31,9 @@ pub(crate) struct Test {
 /// and the smallest board has no room to spare.
 const REMEMBERED: usize = 2;
 
-/// Which commands were carried out since the start. The gateway sends a command again when it has
-/// no answer, and the broker when it has no acknowledgement: it is answered again and not carried
-/// out again. Forgotten by a restart, which the gateway therefore sends twice at most.
+/// Deduplicates commands. The gateway retries a command that was not answered, and the broker
+/// redelivers one that was not acknowledged: it is answered once more, but not carried out twice.
+/// A restart forgets them, so the gateway sends that command twice at most.
 #[derive(Clone, Debug)]
 pub(crate) struct CarriedOut {
     /// Fingerprints of ids, the newest first; 0 where there is none.
@@ -70,12 +70,12 @@ fn fingerprint(id: &str) -> u32 {
     id.as_bytes().iter().fold(0x811c_9dc5, fold) | 1
 }
 
-fn answer(id: &str, outcome: Result<&'static str, &'static str>) -> Answer {
+fn answer(id: &str, outcome: Result<&'static str, &'static str>) -> CommandAnswer {
     let (ok, text) = match outcome {
         Ok(text) => (true, text),
         Err(text) => (false, text),
     };
-    Answer { id: Id::try_from(id).unwrap_or_default(), ok, detail: Detail::Text(text) }
+    CommandAnswer { id: Id::try_from(id).unwrap_or_default(), ok, detail: Detail::Text(text) }
 }
 
 impl Fault {
@@ -107,7 +107,7 @@ impl Node {
                 }
             }
             Some(Heard::Command { id, verb, seconds }) => {
-                let outcome = self.obey((id, *verb, *seconds), now, out);
+                let outcome = self.obey(id, *verb, *seconds, now, out);
                 if !matches!(outcome, Some(Err(_))) {
                     self.carried_out.add(id);
                 }
@@ -123,7 +123,7 @@ impl Node {
             (Some(Hand::Press), Kind::Smoke) => self.pressed(now),
             (Some(Hand::Hold), Kind::Smoke) => self.test(None, now, out),
         }
-        let over = self.test.as_ref().is_some_and(|it| now >= it.until);
+        let over = self.test.as_ref().is_some_and(|test| now >= test.until);
         match seen.self_test {
             Some(found) => self.tested(found, now, out),
             None if over => self.tested(Err(Fault::Silent), now, out),
@@ -140,7 +140,8 @@ impl Node {
         let _ = write!(id, "{}{}", Settings::REPLY, new.rev);
         if let Some(bad) = new.faults().next() {
             self.refused_rev = Some(new.rev);
-            let _ = out.answers.push(Answer { id, ok: false, detail: Detail::Settings(bad) });
+            let _ =
+                out.answers.push(CommandAnswer { id, ok: false, detail: Detail::Settings(bad) });
             return;
         }
         self.settings = *new;
@@ -164,14 +165,16 @@ impl Node {
     /// `None`: the answer comes later.
     fn obey(
         &mut self,
-        (id, verb, seconds): (&str, Verb, Option<u32>),
+        id: &str,
+        verb: Verb,
+        seconds: Option<u32>,
         now: Uptime,
         out: &mut Actions,
     ) -> Option<Result<&'static str, &'static str>> {
         // The gateway asks for no more than this; whoever else does gets as much.
         let seconds = seconds
             .zip(verb.seconds())
-            .map(|(it, limits)| it.clamp(*limits.start(), *limits.end()));
+            .map(|(asked, limits)| asked.clamp(*limits.start(), *limits.end()));
         match verb {
             Verb::ReportNow => {
                 match seconds {

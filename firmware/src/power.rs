@@ -76,10 +76,10 @@ impl Costs {
     pub const SMOKE: Self = Self { pressure_mas: 0.0, smoke_mas: 0.05, ..Self::HYDRANT };
 }
 
-/// A battery.
+/// A cell by its data sheet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Battery {
-    /// What it holds, mAh.
+    /// In mAh.
     pub capacity_mah: f32,
     /// What it loses by itself, share a year: about 1 % of a lithium thionyl chloride cell.
     pub fades_a_year: f32,
@@ -113,7 +113,8 @@ impl Meter {
     /// Counts one step and what it asked for.
     pub fn count(&mut self, seen: &Seen, actions: &Actions, now: Uptime) {
         self.wakes = self.wakes.saturating_add(1);
-        let asked = |count: &mut u32, it: bool| *count = count.saturating_add(u32::from(it));
+        let asked =
+            |count: &mut u32, answered: bool| *count = count.saturating_add(u32::from(answered));
         asked(&mut self.pressure, seen.pressure.is_some());
         asked(&mut self.temp, seen.temp.is_some());
         asked(&mut self.smoke, seen.smoke.is_some());
@@ -129,13 +130,13 @@ impl Meter {
 /// What a node takes on average, µA, by who takes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
-    /// Asleep.
+    /// What the processor takes asleep.
     pub sleep_ua: f32,
-    /// The processor awake.
+    /// What the processor takes awake.
     pub awake_ua: f32,
-    /// All sensors.
+    /// What all sensors take.
     pub sensors_ua: f32,
-    /// The modem.
+    /// What the modem takes.
     pub radio_ua: f32,
     /// What the battery loses by itself.
     pub fades_ua: f32,
@@ -151,7 +152,7 @@ impl Budget {
     #[expect(clippy::cast_precision_loss, reason = "counts of days, told to three digits")]
     pub fn new(meter: &Meter, over_s: f32, costs: &Costs, battery: &Battery) -> Self {
         let average_ua = |mas: f32| mas / over_s * 1_000.0;
-        let count = |it: u32| it as f32;
+        let count = |count: u32| count as f32;
         let awake_s = count(meter.wakes) * costs.step_ms / 1_000.0;
         let awake_ua = average_ua(awake_s * costs.awake_ma);
         let sensors_ua = average_ua(
@@ -229,14 +230,15 @@ mod tests {
             online_ma: 20.0,
         };
         let battery = Battery { capacity_mah: 8_766.0, fades_a_year: 0.02 };
-        let it = Budget::new(&meter, 10_000.0, &costs, &battery);
-        let near = |one: f32, two: f32| assert!((one - two).abs() < 0.01, "{one} {two}: {it:?}");
-        near(it.awake_ua, 1.0); // 2 s × 5 mA in 10,000 s
-        near(it.sensors_ua, 11.0); // 100 + 10 mA·s
-        near(it.radio_ua, 116.94); // 1,000 mA·s, 5 s × 20 mA, and 3.47 s of the clock
-        near(it.fades_ua, 20.0); // 175.32 mAh in 8,766 h
-        near(it.all_ua(), 158.94);
-        near(it.sleeps_pct, 99.98);
-        near(it.years, 6.292); // 8,766 mAh / 0.15894 mA / 8,766 h
+        let budget = Budget::new(&meter, 10_000.0, &costs, &battery);
+        let near =
+            |one: f32, two: f32| assert!((one - two).abs() < 0.01, "{one} {two}: {budget:?}");
+        near(budget.awake_ua, 1.0); // 2 s × 5 mA in 10,000 s
+        near(budget.sensors_ua, 11.0); // 100 + 10 mA·s
+        near(budget.radio_ua, 116.94); // 1,000 mA·s, 5 s × 20 mA, and 3.47 s of the clock
+        near(budget.fades_ua, 20.0); // 175.32 mAh in 8,766 h
+        near(budget.all_ua(), 158.94);
+        near(budget.sleeps_pct, 99.98);
+        near(budget.years, 6.292); // 8,766 mAh / 0.15894 mA / 8,766 h
     }
 }

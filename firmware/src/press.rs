@@ -23,9 +23,7 @@ pub enum Press {
 /// Where the button is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Let go.
     Up,
-    /// Pressed.
     Down,
 }
 
@@ -39,7 +37,7 @@ impl Press {
             (Self::Down(since), Level::Up) if long(since) => (Self::Up, Some(Hand::Hold)),
             (Self::Down(_), Level::Up) => (Self::Up, Some(Hand::Press)),
             (Self::Down(since), Level::Down) if long(since) => (Self::Told, Some(Hand::Hold)),
-            (it @ (Self::Down(_) | Self::Told), Level::Down) => (it, None),
+            (held @ (Self::Down(_) | Self::Told), Level::Down) => (held, None),
         };
         *self = next;
         hand

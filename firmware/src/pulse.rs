@@ -12,46 +12,46 @@ use crate::Uptime;
 
 /// Who must make progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum PromisingTask {
     /// Sensors, decisions, storage.
     Node,
     /// Modem and broker.
     Uplink,
 }
 
-/// The promises of all parts.
+/// The promises of all tasks.
 #[derive(Debug)]
 pub struct Pulse {
-    /// Uptime in seconds, after which the part is hung.
+    /// Uptime in seconds, after which the task is hung.
     node: AtomicU32,
-    /// The same.
+    /// As `node`.
     uplink: AtomicU32,
 }
 
 impl Pulse {
-    /// At the start every part has this long to make its first promise.
+    /// At the start every task has this long to make its first promise.
     #[must_use]
     pub const fn new(first_s: u32) -> Self {
         Self { node: AtomicU32::new(first_s), uplink: AtomicU32::new(first_s) }
     }
 
-    const fn of(&self, part: Part) -> &AtomicU32 {
-        match part {
-            Part::Node => &self.node,
-            Part::Uplink => &self.uplink,
+    const fn of(&self, task: PromisingTask) -> &AtomicU32 {
+        match task {
+            PromisingTask::Node => &self.node,
+            PromisingTask::Uplink => &self.uplink,
         }
     }
 
-    /// `part` will promise again within so many seconds from `now`.
-    pub fn promise(&self, part: Part, now: Uptime, within_s: u32) {
-        self.of(part).store(seconds(now).saturating_add(within_s), Ordering::Relaxed);
+    /// `task` will promise again within so many seconds from `now`.
+    pub fn promise(&self, task: PromisingTask, now: Uptime, within_s: u32) {
+        self.of(task).store(seconds(now).saturating_add(within_s), Ordering::Relaxed);
     }
 
-    /// The part whose promise is broken, if any.
+    /// The task whose promise is broken, if any.
     #[must_use]
-    pub fn hung(&self, now: Uptime) -> Option<Part> {
-        let broken = |part: &Part| seconds(now) > self.of(*part).load(Ordering::Relaxed);
-        [Part::Node, Part::Uplink].into_iter().find(broken)
+    pub fn hung(&self, now: Uptime) -> Option<PromisingTask> {
+        let broken = |task: &PromisingTask| seconds(now) > self.of(*task).load(Ordering::Relaxed);
+        [PromisingTask::Node, PromisingTask::Uplink].into_iter().find(broken)
     }
 }
 
@@ -62,7 +62,7 @@ fn seconds(now: Uptime) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Part, Pulse};
+    use super::{PromisingTask, Pulse};
     use crate::Uptime;
 
     #[test]
@@ -70,16 +70,16 @@ mod tests {
     fn one_part_s_silence_is_not_covered_by_the_other_s_zeal() {
         let pulse = Pulse::new(30);
         assert_eq!(pulse.hung(Uptime(30_999)), None, "the first promise may take a while");
-        assert_eq!(pulse.hung(Uptime(31_000)), Some(Part::Node));
-        pulse.promise(Part::Node, Uptime(31_000), 600);
-        assert_eq!(pulse.hung(Uptime(31_000)), Some(Part::Uplink));
-        pulse.promise(Part::Uplink, Uptime(31_000), 60);
-        for (now_s, hung) in [(91, None), (92, Some(Part::Uplink)), (631, Some(Part::Uplink))] {
-            pulse.promise(Part::Node, Uptime(now_s * 1_000), 600);
+        assert_eq!(pulse.hung(Uptime(31_000)), Some(PromisingTask::Node));
+        pulse.promise(PromisingTask::Node, Uptime(31_000), 600);
+        assert_eq!(pulse.hung(Uptime(31_000)), Some(PromisingTask::Uplink));
+        pulse.promise(PromisingTask::Uplink, Uptime(31_000), 60);
+        for (now_s, hung) in [(91, None), (92, Some(PromisingTask::Uplink)), (631, Some(PromisingTask::Uplink))] {
+            pulse.promise(PromisingTask::Node, Uptime(now_s * 1_000), 600);
             assert_eq!(pulse.hung(Uptime(now_s * 1_000)), hung, "{now_s} s");
         }
-        pulse.promise(Part::Uplink, Uptime(700_000), u32::MAX);
-        pulse.promise(Part::Node, Uptime(700_000), u32::MAX);
+        pulse.promise(PromisingTask::Uplink, Uptime(700_000), u32::MAX);
+        pulse.promise(PromisingTask::Node, Uptime(700_000), u32::MAX);
         assert_eq!(pulse.hung(Uptime(u64::MAX)), None, "no sum overflows");
     }
 }

@@ -37,7 +37,6 @@ pub enum Moment {
 pub struct Shout {
     /// What is true, or no longer true.
     pub condition: Condition,
-    /// Whether it is true.
     pub active: bool,
     /// Somebody tests the detector.
     pub test: bool,
@@ -56,6 +55,15 @@ pub struct Record {
 /// Bytes that are no record: skip them, and say how many were skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt;
+
+/// Tells the records of one device apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordId {
+    /// Start count of the device that made the record.
+    pub boot: u32,
+    /// Counts readings and alarms together within a boot, from 1.
+    pub seq: u32,
+}
 
 /// The lower bits of the first byte hold the flags below, the upper four this.
 const FORMAT: u8 = 0x10;
@@ -80,7 +88,7 @@ impl Record {
     /// 0.1 °C, 1 mV, 1 dBm. A number too wild for that becomes the nearest one that fits.
     #[must_use]
     pub fn new(
-        (boot, seq): (u32, u32),
+        RecordId { boot, seq }: RecordId,
         moment: Moment,
         values: &Measurements,
         shout: Option<Shout>,
@@ -96,6 +104,12 @@ impl Record {
             }
         }
         Self { boot, seq, moment, values: rounded, shout }
+    }
+
+    /// What it is known by until the gateway has it.
+    #[must_use]
+    pub const fn id(&self) -> RecordId {
+        RecordId { boot: self.boot, seq: self.seq }
     }
 
     /// Start count of the device that made it.
@@ -147,16 +161,18 @@ impl Record {
             Moment::Unix(ms) => (IS_UNIX, ms.max(0).cast_unsigned()),
             Moment::Uptime(up) => (0, up.0),
         };
-        let shout = self.shout.map_or(0, |it| {
-            IS_ALARM | if it.active { IS_ACTIVE } else { 0 } | if it.test { IS_TEST } else { 0 }
+        let shout = self.shout.map_or(0, |shout| {
+            IS_ALARM
+                | if shout.active { IS_ACTIVE } else { 0 }
+                | if shout.test { IS_TEST } else { 0 }
         });
         to.put(&[FORMAT | shout | unix])?;
         to.put(&self.boot.to_le_bytes())?;
         to.put(&self.seq.to_le_bytes())?;
         let ms = ms.min((1 << (8 * MOMENT)) - 1).to_le_bytes();
         to.put(ms.first_chunk::<MOMENT>().ok_or(TooSmall)?)?;
-        if let Some(it) = self.shout {
-            to.put(&[it.condition as u8])?;
+        if let Some(shout) = self.shout {
+            to.put(&[shout.condition as u8])?;
         }
         to.put(&self.mask().to_le_bytes())?;
         for (_, field) in numbers() {
@@ -255,7 +271,10 @@ const fn bit_of(field: Field) -> u16 {
 /// The fields that are numbers, with their bits, in the order of the contract.
 fn numbers() -> impl Iterator<Item = (u16, Field)> {
     let flags = [Field::Flowing, Field::CapOpen];
-    Field::ALL.into_iter().filter(move |it| !flags.contains(it)).map(|it| (bit_of(it), it))
+    Field::ALL
+        .into_iter()
+        .filter(move |field| !flags.contains(field))
+        .map(|field| (bit_of(field), field))
 }
 
 /// How many decimals of a unit a record holds.

@@ -115,7 +115,8 @@ impl Rhythm {
         if let Some(kpa) = look.kpa {
             crossed = self.crosses(kpa, settings) && !first;
             let delta = settings.delta_kpa.get();
-            moved = rested && self.reported_kpa.is_some_and(|it| (kpa - it).abs() >= delta);
+            moved =
+                rested && self.reported_kpa.is_some_and(|reported| (kpa - reported).abs() >= delta);
         }
         if turned || crossed {
             self.burst(now);

@@ -68,7 +68,7 @@ pub enum Link {
     /// The modem sleeps.
     #[default]
     Asleep,
-    /// It is on its way, or trying again.
+    /// It connects, or waits for the next retry.
     Connecting,
     /// The broker answers.
     Online,
@@ -85,7 +85,7 @@ pub struct Seen {
     pub tilt: Option<Result<Degrees, Fault>>,
     /// `None`: not asked for.
     pub smoke: Option<Result<Smoke, Fault>>,
-    /// mV. `None`: not asked for.
+    /// In mV. `None`: not asked for.
     pub battery_mv: Option<Result<i32, Fault>>,
     /// As they are now; always filled.
     pub contacts: Contacts,

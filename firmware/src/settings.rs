@@ -11,7 +11,7 @@ use standpipe_shared::{Kilopascals, Settings, SettingsFault};
 /// Never: the numbers are finite.
 #[must_use]
 pub fn defaults() -> Settings {
-    let kpa = |it| Kilopascals::new(it).unwrap_or_else(|_| unreachable!("a finite number"));
+    let kpa = |number| Kilopascals::new(number).unwrap_or_else(|_| unreachable!("a finite number"));
     Settings {
         rev: 0,
         interval_s: 900,
@@ -68,21 +68,21 @@ mod tests {
     #[test]
     #[rustfmt::skip] // a table
     fn every_fault_is_explained_in_the_length_of_a_reply() {
-        let kpa = |it| Kilopascals::new(it).unwrap_or(defaults().low_kpa);
-        let it = defaults();
-        assert_eq!(it.faults().count(), 0);
+        let kpa = |number| Kilopascals::new(number).unwrap_or(defaults().low_kpa);
+        let settings = defaults();
+        assert_eq!(settings.faults().count(), 0);
         for (bad, why) in [
-            (Settings { interval_s: 4, sample_s: 1, ..it }, "interval_s is 4 s: set 5 to 86400 s"),
-            (Settings { interval_s: u32::MAX, ..it }, "interval_s is 4294967295 s: set 5 to 86400 s"),
-            (Settings { sample_s: 0, ..it },          "sample_s is 0 s: set 1 to 600 s"),
-            (Settings { interval_s: 60, sample_s: 61, ..it }, "sample_s is over interval_s: set it to that or less"),
-            (Settings { low_kpa: kpa(2_000.5), ..it }, "low_kpa is out of range: set 1 to 2000 kPa"),
-            (Settings { no_water_kpa: kpa(140.0), ..it }, "no_water_kpa is not below low_kpa: set it below"),
-            (Settings { no_water_kpa: kpa(0.5), ..it }, "no_water_kpa is out of range: set 1 to 500 kPa"),
-            (Settings { delta_kpa: kpa(-15.0), ..it }, "delta_kpa is out of range: set 2 to 1000 kPa"),
+            (Settings { interval_s: 4, sample_s: 1, ..settings }, "interval_s is 4 s: set 5 to 86400 s"),
+            (Settings { interval_s: u32::MAX, ..settings }, "interval_s is 4294967295 s: set 5 to 86400 s"),
+            (Settings { sample_s: 0, ..settings },          "sample_s is 0 s: set 1 to 600 s"),
+            (Settings { interval_s: 60, sample_s: 61, ..settings }, "sample_s is over interval_s: set it to that or less"),
+            (Settings { low_kpa: kpa(2_000.5), ..settings }, "low_kpa is out of range: set 1 to 2000 kPa"),
+            (Settings { no_water_kpa: kpa(140.0), ..settings }, "no_water_kpa is not below low_kpa: set it below"),
+            (Settings { no_water_kpa: kpa(0.5), ..settings }, "no_water_kpa is out of range: set 1 to 500 kPa"),
+            (Settings { delta_kpa: kpa(-15.0), ..settings }, "delta_kpa is out of range: set 2 to 1000 kPa"),
         ] {
             let mut detail = String::<DETAIL>::new();
-            let explained = bad.faults().next().map(|it| explain(&it, &mut detail));
+            let explained = bad.faults().next().map(|fault| explain(&fault, &mut detail));
             assert_eq!((explained, detail.as_str()), (Some(Ok(())), why), "{bad:?}");
         }
     }

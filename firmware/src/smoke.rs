@@ -99,14 +99,14 @@ impl Detector {
 
     /// Takes in what was seen; true when the clean-air level has moved.
     pub fn take(&mut self, seen: &Seen, now: Uptime) -> bool {
-        self.asked_smoke = seen.smoke.map(|it| it.map(|_| ()));
-        self.asked_temp = seen.temp.map(|it| it.map(|_| ()));
+        self.asked_smoke = seen.smoke.map(|answer| answer.map(|_| ()));
+        self.asked_temp = seen.temp.map(|answer| answer.map(|_| ()));
         if let Some(temp) = seen.temp {
             self.temp = temp.ok();
-            self.rising = temp.is_ok_and(|it| self.rises(it.get(), now));
+            self.rising = temp.is_ok_and(|celsius| self.rises(celsius.get(), now));
         }
         let Some(smoke) = seen.smoke else { return false };
-        self.smoke_db_m = smoke.ok().map(|it| self.above_clean(it.blue));
+        self.smoke_db_m = smoke.ok().map(|chamber| self.above_clean(chamber.blue));
         self.drift(now)
     }
 
@@ -117,7 +117,7 @@ impl Detector {
 
     /// Whether it gets hot fast.
     fn rises(&mut self, temp: f32, now: Uptime) -> bool {
-        while self.temps.front().is_some_and(|it| now.since_ms(it.0) > *RISE_MS.end()) {
+        while self.temps.front().is_some_and(|oldest| now.since_ms(oldest.0) > *RISE_MS.end()) {
             self.temps.pop_front();
         }
         let rises = self.temps.iter().any(|(at, then)| {
@@ -126,7 +126,7 @@ impl Detector {
             let fast = rise >= RISE_C_PER_S * over as f32 / 1_000.0;
             over >= *RISE_MS.start() && rise >= RISE_C && fast
         });
-        if self.temps.back().is_none_or(|it| now.since_ms(it.0) >= RISE_EVERY_MS) {
+        if self.temps.back().is_none_or(|newest| now.since_ms(newest.0) >= RISE_EVERY_MS) {
             if self.temps.is_full() {
                 self.temps.pop_front();
             }
@@ -138,7 +138,7 @@ impl Detector {
 
     /// Lets the clean-air level follow what is clearly no smoke.
     fn drift(&mut self, now: Uptime) -> bool {
-        let Some(smoke) = self.smoke_db_m.filter(|it| *it < CLEAR_DB_M) else {
+        let Some(smoke) = self.smoke_db_m.filter(|smoke| *smoke < CLEAR_DB_M) else {
             // Something is in the air: what was gathered may be its beginning.
             self.quiet = (0.0, 0);
             self.drifted = now;
@@ -185,13 +185,13 @@ impl Detector {
             Condition::Smoke => match (self.asked_smoke, self.smoke_db_m) {
                 (None, _) => Evidence::Unasked,
                 (Some(_), None) => Evidence::Between,
-                (Some(_), Some(it)) => Evidence::of(it >= SMOKE_DB_M, it < CLEAR_DB_M),
+                (Some(_), Some(smoke)) => Evidence::of(smoke >= SMOKE_DB_M, smoke < CLEAR_DB_M),
             },
             Condition::Heat => match (self.asked_temp, self.temp.map(Celsius::get)) {
                 (None, _) => Evidence::Unasked,
                 (Some(_), None) => Evidence::Between,
-                (Some(_), Some(it)) => {
-                    Evidence::of(it >= HOT_C || self.rising, it < COOL_C && !self.rising)
+                (Some(_), Some(celsius)) => {
+                    Evidence::of(celsius >= HOT_C || self.rising, celsius < COOL_C && !self.rising)
                 }
             },
             Condition::Contamination => match self.asked_smoke {
@@ -234,7 +234,8 @@ impl Detector {
 
     /// Writes what it knows into a reading.
     pub fn measure(&self, values: &mut Measurements) {
-        values.smoke_db_m = self.smoke_db_m.and_then(|it| DecibelsPerMetre::new(it.max(0.0)).ok());
+        values.smoke_db_m =
+            self.smoke_db_m.and_then(|smoke| DecibelsPerMetre::new(smoke.max(0.0)).ok());
         values.dirt_pct = Percent::new(self.dirt_pct()).ok();
         values.temp_c = self.temp;
     }

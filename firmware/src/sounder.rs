@@ -17,7 +17,7 @@ const TEST_MS: u64 = 3_000;
 
 /// What a detector knows that can be heard.
 #[derive(Clone, Copy, Debug)]
-pub struct State {
+pub struct SounderInput {
     /// `smoke` is shouted, at this obscuration, dB/m.
     pub smoke: Option<f32>,
     /// `heat` is shouted.
@@ -52,17 +52,18 @@ impl Voice {
     }
 
     /// What sounds now.
-    pub fn say(&mut self, it: State, now: Uptime) -> Sounder {
+    pub fn say(&mut self, state: SounderInput, now: Uptime) -> Sounder {
         // A hush is for one fire: it ends with it, so that the next one is heard.
-        let same = |level: f32| !it.heat && it.smoke.is_some_and(|smoke| smoke < WORSE * level);
+        let same =
+            |level: f32| !state.heat && state.smoke.is_some_and(|smoke| smoke < WORSE * level);
         self.hush = self.hush.filter(|(until, level)| now < *until && same(*level));
-        if (it.smoke.is_some() || it.heat) && self.hush.is_none() {
+        if (state.smoke.is_some() || state.heat) && self.hush.is_none() {
             return Sounder::Fire;
         }
         if now < self.test_until {
             return Sounder::Test;
         }
-        if !it.trouble || now < self.muted_until {
+        if !state.trouble || now < self.muted_until {
             return Sounder::Off;
         }
         match self.chirped.map(|at| now.since_ms(at)) {
@@ -78,24 +79,24 @@ impl Voice {
     /// When something changes by itself.
     #[must_use]
     pub fn next(&self, now: Uptime) -> Option<Uptime> {
-        let hush = self.hush.map(|it| it.0);
+        let hush = self.hush.map(|hush| hush.0);
         let test = Some(self.test_until);
         let chirp = self.chirped.map(|at| at.after_ms(CHIRP_MS));
-        [hush, test, chirp].into_iter().flatten().filter(|it| *it > now).min()
+        [hush, test, chirp].into_iter().flatten().filter(|due| *due > now).min()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{State, Voice};
+    use super::{SounderInput, Voice};
     use crate::{Sounder, Uptime};
 
-    const CALM: State = State { smoke: None, heat: false, trouble: false };
+    const CALM: SounderInput = SounderInput { smoke: None, heat: false, trouble: false };
 
     #[test]
     fn a_fire_sounds_until_it_is_hushed_and_again_when_it_gets_worse() {
         let mut voice = Voice::default();
-        let smoke = |level| State { smoke: Some(level), ..CALM };
+        let smoke = |level| SounderInput { smoke: Some(level), ..CALM };
         assert_eq!(voice.say(smoke(0.2), Uptime(0)), Sounder::Fire);
         voice.hush(600, 0.2, Uptime(0));
         assert_eq!(voice.say(smoke(0.3), Uptime(1_000)), Sounder::Off);
@@ -103,7 +104,7 @@ mod tests {
         assert_eq!(voice.say(smoke(0.4), Uptime(2_000)), Sounder::Fire, "twice as thick");
         assert_eq!(voice.say(smoke(0.3), Uptime(3_000)), Sounder::Fire, "the hush is over");
         voice.hush(600, 0.3, Uptime(4_000));
-        let hot = State { heat: true, ..smoke(0.3) };
+        let hot = SounderInput { heat: true, ..smoke(0.3) };
         assert_eq!(voice.say(hot, Uptime(5_000)), Sounder::Fire);
         voice.hush(600, 0.3, Uptime(10_000));
         assert_eq!(voice.say(smoke(0.3), Uptime(609_999)), Sounder::Off);
@@ -116,7 +117,7 @@ mod tests {
     #[test]
     fn trouble_chirps_can_be_muted_for_seven_hours_and_never_mutes_a_fire() {
         let mut voice = Voice::default();
-        let trouble = State { trouble: true, ..CALM };
+        let trouble = SounderInput { trouble: true, ..CALM };
         assert_eq!(voice.say(trouble, Uptime(0)), Sounder::Chirp);
         assert_eq!(voice.next(Uptime(0)), Some(Uptime(100)), "it ends by itself");
         assert_eq!(voice.say(trouble, Uptime(99)), Sounder::Chirp, "a contact is no reason");
@@ -126,7 +127,10 @@ mod tests {
         assert_eq!(voice.say(trouble, Uptime(45_000)), Sounder::Chirp);
         voice.mute(Uptime(50_000));
         assert_eq!(voice.say(trouble, Uptime(100_000)), Sounder::Off);
-        assert_eq!(voice.say(State { heat: true, ..trouble }, Uptime(110_000)), Sounder::Fire);
+        assert_eq!(
+            voice.say(SounderInput { heat: true, ..trouble }, Uptime(110_000)),
+            Sounder::Fire
+        );
         assert_eq!(voice.say(trouble, Uptime(50_000 + 7 * 3_600_000)), Sounder::Chirp);
         voice.test(Uptime(100_000_000));
         assert_eq!(voice.say(CALM, Uptime(100_001_000)), Sounder::Test);

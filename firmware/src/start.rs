@@ -37,14 +37,12 @@ impl Reset {
 /// How a boot begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
-    /// Why.
     pub reset: Reset,
     /// Which start this is. The storage counts them; after it was lost, from any number.
     pub boot: u32,
     /// The first reading comes this long after the start, so that a town whose power returns
     /// does not speak in one second.
     pub first_report_ms: u64,
-    /// The chamber of a detector.
     pub chamber: Chamber,
     /// What it runs when it remembers none.
     pub settings: Settings,

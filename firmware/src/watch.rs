@@ -8,9 +8,7 @@ use crate::Uptime;
 /// What one step says of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// It is true.
     True,
-    /// It is not true.
     False,
     /// Measured, but between the limits; or the sensor is at fault. Ends a run, changes nothing.
     Between,
@@ -161,7 +159,7 @@ mod tests {
     ) -> heapless::Vec<u64, 8> {
         let mut watch = Watch::new(condition, false);
         let steps = said.iter().flat_map(|(times, says)| core::iter::repeat_n(*says, *times));
-        let at = (0..).map(|it| it * every);
+        let at = (0..).map(|index| index * every);
         at.zip(steps)
             .filter_map(|(at, says)| watch.judge(says, Uptime(at * 1_000)).then_some(at))
             .collect()

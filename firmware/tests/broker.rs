@@ -12,7 +12,7 @@ mod support;
 use std::time::Duration;
 
 use standpipe_firmware::uplink::{Habits, Stay};
-use standpipe_firmware::{Answer, Detail, Heard};
+use standpipe_firmware::{CommandAnswer, Detail, Heard};
 use standpipe_shared::Verb;
 use support::broker::{Broker, HABITS, PATIENT, beside, run};
 use support::chip::Chip;
@@ -23,7 +23,7 @@ use tokio::time::timeout;
 fn seqs(readings: &serde_json::Value) -> Vec<u64> {
     let one = std::slice::from_ref(readings);
     let all = readings.as_array().map_or(one, Vec::as_slice);
-    all.iter().map(|it| it["seq"].as_u64().unwrap()).collect()
+    all.iter().map(|message| message["seq"].as_u64().unwrap()).collect()
 }
 
 async fn sent(device: &Device) {
@@ -92,8 +92,11 @@ fn a_birth_alarms_readings_and_answers_arrive_and_a_cut_line_leaves_the_will() {
             let id = "a".try_into().unwrap();
             let command = Heard::Command { id, verb: Verb::SelfTest, seconds: None };
             assert!(heard.contains(&command), "{heard:?}");
-            let answer =
-                Answer { id: "a".try_into().unwrap(), ok: true, detail: Detail::Text("\"fine\"") };
+            let answer = CommandAnswer {
+                id: "a".try_into().unwrap(),
+                ok: true,
+                detail: Detail::Text("\"fine\""),
+            };
             device.post.answer(answer);
             let (level, json) = gateway.hears().await;
             assert_eq!(

@@ -11,7 +11,7 @@ mod support;
 
 use rig::{World, ask};
 use standpipe_firmware::life::store;
-use standpipe_firmware::outbox::{Key, Layout, Outbox};
+use standpipe_firmware::outbox::{KeptKey, Layout, Outbox};
 use standpipe_firmware::{Actions, Class, Memory, Node, Start, Uptime, Wanted};
 use standpipe_shared::{Condition, Kind};
 use support::chip::{Chip, Cut};
@@ -27,7 +27,7 @@ fn shouting() -> (Node, Actions) {
     let (mut at, mut wanted) = (Uptime(0), Wanted::default());
     loop {
         let actions = node.step(&ask(wanted, &World::kpa(5.0)), at);
-        if actions.records.iter().any(|it| it.shout().is_some()) {
+        if actions.records.iter().any(|record| record.shout().is_some()) {
             assert!(actions.persist, "the memory says so too");
             return (node, actions);
         }
@@ -58,17 +58,20 @@ fn a_cut_at_any_byte_of_a_step_swallows_no_alarm() {
             // Power again.
             let mut outbox = open(&chip.copied());
             let mut kept = [0; Memory::MAX];
-            let length = now(outbox.kept(Key::Node, &mut kept)).unwrap_or(0);
+            let length = now(outbox.kept(KeptKey::Node, &mut kept)).unwrap_or(0);
             let told = Memory::from_bytes(&kept[..length])
-                .is_some_and(|it| it.active & Condition::NoWater.bit() != 0);
+                .is_some_and(|memory| memory.active & Condition::NoWater.bit() != 0);
             let mut waits = false;
-            now(outbox.first(Class::Alarm, |it| {
-                waits |= it.shout().is_some_and(|it| it.condition == Condition::NoWater);
+            now(outbox.first(Class::Alarm, |record| {
+                waits |= record.shout().is_some_and(|shout| shout.condition == Condition::NoWater);
                 true
             }));
             assert!(waits || !told, "{cut:?} after {left} of {whole} B: it will never be said");
             seen[usize::from(waits) + usize::from(told)] += 1;
         }
     }
-    assert!(seen.iter().all(|it| *it > 0), "neither, said, and said and remembered: {seen:?}");
+    assert!(
+        seen.iter().all(|count| *count > 0),
+        "neither, said, and said and remembered: {seen:?}"
+    );
 }

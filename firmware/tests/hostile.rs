@@ -21,24 +21,24 @@ use support::{alarm, reading};
 
 /// After its last byte the broker …
 #[derive(Clone, Copy)]
-enum Then {
+enum AfterLastByte {
     HangsUp,
     FallsSilent,
 }
 
 /// One connection: bytes in, whatever is said to it.
-struct Stream {
+struct PlayedStream {
     bytes: VecDeque<u8>,
-    then: Then,
+    then: AfterLastByte,
 }
 
-impl ErrorType for Stream {
+impl ErrorType for PlayedStream {
     type Error = Infallible;
 }
 
-impl Read for Stream {
+impl Read for PlayedStream {
     async fn read(&mut self, into: &mut [u8]) -> Result<usize, Infallible> {
-        if self.bytes.is_empty() && matches!(self.then, Then::FallsSilent) {
+        if self.bytes.is_empty() && matches!(self.then, AfterLastByte::FallsSilent) {
             std::future::pending::<()>().await;
         }
         let mut len = 0;
@@ -51,7 +51,7 @@ impl Read for Stream {
     }
 }
 
-impl Write for Stream {
+impl Write for PlayedStream {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
         Ok(bytes.len())
     }
@@ -62,26 +62,26 @@ impl Write for Stream {
 }
 
 /// Answers every call with the next of these streams; when there are none left, it is done.
-struct Broker<'t> {
+struct HostileBroker<'t> {
     calls: VecDeque<Vec<u8>>,
-    then: Then,
-    now: Stream,
+    then: AfterLastByte,
+    now: PlayedStream,
     done: &'t tokio::sync::Notify,
 }
 
-impl Modem for Broker<'_> {
-    type Stream = Stream;
+impl Modem for HostileBroker<'_> {
+    type Stream = PlayedStream;
 
     async fn dial(&mut self) -> Result<(), DialFault> {
         let Some(bytes) = self.calls.pop_front() else {
             self.done.notify_one();
             std::future::pending().await
         };
-        self.now = Stream { bytes: bytes.into(), then: self.then };
+        self.now = PlayedStream { bytes: bytes.into(), then: self.then };
         Ok(())
     }
 
-    fn stream(&mut self) -> &mut Stream {
+    fn stream(&mut self) -> &mut PlayedStream {
         &mut self.now
     }
 
@@ -95,7 +95,7 @@ impl Modem for Broker<'_> {
 }
 
 /// Plays the calls, and says what is left to be sent.
-fn play(calls: Vec<Vec<u8>>, then: Then, within: Duration) -> (u32, u32) {
+fn play(calls: Vec<Vec<u8>>, then: AfterLastByte, within: Duration) -> (u32, u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let chip = Chip::<1_024>::new();
@@ -103,8 +103,8 @@ fn play(calls: Vec<Vec<u8>>, then: Then, within: Duration) -> (u32, u32) {
         device.put(&reading(1, 1)).await;
         device.put(&alarm(1, 2)).await;
         let done = tokio::sync::Notify::new();
-        let now = Stream { bytes: VecDeque::new(), then };
-        let mut broker = Broker { calls: calls.into(), then, now, done: &done };
+        let now = PlayedStream { bytes: VecDeque::new(), then };
+        let mut broker = HostileBroker { calls: calls.into(), then, now, done: &done };
         tokio::select! {
             _ = device.uplink(&mut broker, QUICK) => unreachable!("it never ends"),
             () = done.notified() => {}
@@ -199,7 +199,7 @@ fn crafted() -> Vec<Vec<u8>> {
 #[test]
 fn crafted_packets_end_the_connection_and_nothing_else() {
     let calls = crafted();
-    for then in [Then::HangsUp, Then::FallsSilent] {
+    for then in [AfterLastByte::HangsUp, AfterLastByte::FallsSilent] {
         let left = play(calls.clone(), then, Duration::from_secs(120));
         assert_eq!(left, (1, 1), "nothing was acknowledged");
     }
@@ -222,9 +222,9 @@ fn every_packet_that_is_cut_off_anywhere_is_survived() {
         after_welcome(&[0xE0, 12, 0x8B, 10, 0x1F, 0, 7, b'r', b'e', b'a', b's', b'o', b'n', b's']),
     ];
     let calls: Vec<_> =
-        whole.iter().flat_map(|it| (0..=it.len()).map(|end| it[..end].to_vec())).collect();
+        whole.iter().flat_map(|text| (0..=text.len()).map(|end| text[..end].to_vec())).collect();
     assert!(calls.len() > 150);
-    assert_eq!(play(calls, Then::HangsUp, Duration::from_secs(120)), (1, 1));
+    assert_eq!(play(calls, AfterLastByte::HangsUp, Duration::from_secs(120)), (1, 1));
 }
 
 #[test]
@@ -252,6 +252,6 @@ fn random_bytes_are_survived() {
         }
         calls.push(if number % 5 == 0 { bytes } else { after_welcome(&bytes) });
     }
-    let (alarms, readings) = play(calls, Then::HangsUp, Duration::from_secs(200));
+    let (alarms, readings) = play(calls, AfterLastByte::HangsUp, Duration::from_secs(200));
     assert!(alarms <= 1 && readings <= 1);
 }

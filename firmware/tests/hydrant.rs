@@ -44,8 +44,8 @@ fn an_empty_pipe_is_shouted_with_its_dwell_and_ends_with_hysteresis() {
     );
     let readings = rig.readings(1_000);
     assert_eq!(readings.first(), Some(&1_005), "at once, after the median: {readings:?}");
-    let apart: Vec<u64> = readings.windows(2).map(|it| it[1] - it[0]).collect();
-    assert!(apart.iter().take(8).all(|it| *it <= 15), "then every 15 s: {readings:?}");
+    let apart: Vec<u64> = readings.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(apart.iter().take(8).all(|apart| *apart <= 15), "then every 15 s: {readings:?}");
     rig.live(1_400, &World::kpa(60.0));
     assert_eq!(rig.shouted().last(), Some(&(1_365, Condition::NoWater, false)));
     rig.live(1_600, &World::kpa(300.0));
@@ -60,8 +60,13 @@ fn water_hammer_is_told_and_is_no_alarm() {
     rig.live(1_010, &World::kpa(1_900.0));
     rig.live(2_000, &CALM());
     assert_eq!(rig.shouted(), []);
-    let told =
-        rig.records.iter().filter(|it| it.0 > 1_010).map(|it| *it.1.values()).next().unwrap();
+    let told = rig
+        .records
+        .iter()
+        .filter(|said| said.0 > 1_010)
+        .map(|said| *said.1.values())
+        .next()
+        .unwrap();
     assert_eq!(told.pressure_min_kpa.map(Kilopascals::get), Some(0.0));
     assert_eq!(told.pressure_max_kpa.map(Kilopascals::get), Some(1_900.0));
     assert_eq!(told.pressure_kpa.map(Kilopascals::get), Some(300.0));
@@ -79,7 +84,7 @@ fn a_broken_wire_is_a_fault_and_no_empty_main() {
         rig.live(at + 1_000, &CALM());
         assert_eq!(rig.shouted().last(), Some(&(at + 400, Condition::SensorFault, false)));
     }
-    assert!(rig.shouted().iter().all(|it| it.1 == Condition::SensorFault));
+    assert!(rig.shouted().iter().all(|shout| shout.1 == Condition::SensorFault));
     let wild = World::kpa(3_000.0);
     rig.live(6_000, &wild);
     assert!(rig.node.shouts(Condition::SensorFault), "outside what a sensor can report");
@@ -106,7 +111,7 @@ fn a_sensor_that_says_the_same_for_ever_is_stuck_unless_the_pipe_is_empty() {
     rig.live(2_290, &stuck);
     assert_eq!(rig.shouted(), []);
     rig.live(2_330, &stuck);
-    assert_eq!(rig.shouted().first().map(|it| it.1), Some(Condition::SensorFault));
+    assert_eq!(rig.shouted().first().map(|shout| shout.1), Some(Condition::SensorFault));
     rig.live(3_000, &CALM());
     assert!(!rig.node.shouts(Condition::SensorFault));
     let mut empty = Rig::new(Kind::Hydrant);
@@ -130,7 +135,7 @@ fn caps_lean_frost_battery_and_case() {
         rig.live(901, &CALM());
         rig.live(5_000, &bad);
         rig.live(10_000, &CALM());
-        let mine: Vec<_> = rig.shouted().into_iter().filter(|it| it.1 == condition).collect();
+        let mine: Vec<_> = rig.shouted().into_iter().filter(|shout| shout.1 == condition).collect();
         let [(up, _, true), (down, _, false)] = mine[..] else { panic!("{condition:?} {mine:?}") };
         assert!(raised.contains(&(up - 901)), "{condition:?} raised after {}", up - 901);
         assert!(cleared.contains(&(down - 5_000)), "{condition:?} cleared after {}", down - 5_000);
@@ -244,7 +249,7 @@ fn a_crew_at_the_hydrant_gets_live_readings() {
     assert_eq!(rig.hand(Hand::Hold).radio, Radio::Now);
     rig.live(1_400, &CALM());
     let live = rig.readings(100);
-    assert_eq!(live.iter().filter(|it| **it <= 400).count(), 301, "every second for 5 min");
+    assert_eq!(live.iter().filter(|at| **at <= 400).count(), 301, "every second for 5 min");
     assert_eq!(live.last(), Some(&1_300), "then every interval again: {live:?}");
     rig.hand(Hand::Press);
     rig.live(1_402, &CALM());

@@ -15,8 +15,8 @@ mod support;
 use std::collections::{BTreeMap, VecDeque};
 
 use nonsense::{Chance, seen};
-use standpipe_firmware::outbox::{Key, Layout, Lost, Outbox, Put, Storage};
-use standpipe_firmware::{Class, Memory, Node, Record, Start, Uptime};
+use standpipe_firmware::outbox::{KeptKey, Layout, LostRecords, Outbox, Put, Storage};
+use standpipe_firmware::{Class, Memory, Node, Record, RecordId, Start, Uptime};
 use standpipe_shared::{Kind, SplitMix64};
 use support::chip::Chip;
 use support::now;
@@ -25,14 +25,12 @@ const STEPS: u32 = 1_000_000;
 /// So small that it is full of readings within an outage, and of alarms in a long one.
 const LAYOUT: Layout = Layout { keep: 0..0x0800, alarms: 0x0800..0x0A00, readings: 0x0A00..0x1000 };
 
-type Id = (u32, u32);
-
 /// What should be in the storage, and what the gateway has.
 #[derive(Default)]
-struct Ledger {
-    alarms: VecDeque<Id>,
-    readings: VecDeque<Id>,
-    lost: Lost,
+struct StorageBook {
+    alarms: VecDeque<RecordId>,
+    readings: VecDeque<RecordId>,
+    lost: LostRecords,
     said: u64,
     sent: u64,
     /// The newest number of each boot and class that arrived.
@@ -40,25 +38,25 @@ struct Ledger {
     full_of_alarms: u32,
 }
 
-struct Device {
+struct StoringDevice {
     outbox: Outbox<Chip<256>>,
-    ledger: Ledger,
+    ledger: StorageBook,
     seed: u64,
 }
 
-fn waiting(outbox: &mut Outbox<Chip<256>>, class: Class) -> VecDeque<Id> {
+fn waiting(outbox: &mut Outbox<Chip<256>>, class: Class) -> VecDeque<RecordId> {
     let mut ids = VecDeque::new();
-    now(outbox.first(class, |it| {
-        ids.push_back((it.boot(), it.seq()));
+    now(outbox.first(class, |record| {
+        ids.push_back(record.id());
         true
     }));
     ids
 }
 
-impl Device {
+impl StoringDevice {
     fn put(&mut self, record: &Record) {
         let put = now(self.outbox.put(record));
-        let (book, seed, id) = (&mut self.ledger, self.seed, (record.boot(), record.seq()));
+        let (book, seed, id) = (&mut self.ledger, self.seed, record.id());
         book.said += 1;
         let lost = self.outbox.lost();
         let readings = (lost.readings - book.lost.readings) as usize;
@@ -85,7 +83,7 @@ impl Device {
             book.full_of_alarms += 1;
             let kept = waiting(&mut self.outbox, Class::Alarm);
             let before = book.alarms.len();
-            book.alarms.retain(|it| kept.contains(it));
+            book.alarms.retain(|alarm| kept.contains(alarm));
             assert_eq!((&book.alarms, before - alarms), (&kept, kept.len()), "seed {seed}");
         }
         let waits = self.outbox.waiting();
@@ -99,8 +97,8 @@ impl Device {
     fn send(&mut self) {
         let class = if self.ledger.alarms.is_empty() { Class::Reading } else { Class::Alarm };
         let mut first = None;
-        now(self.outbox.first(class, |it| {
-            first = Some(*it);
+        now(self.outbox.first(class, |record| {
+            first = Some(*record);
             false
         }));
         let (book, seed) = (&mut self.ledger, self.seed);
@@ -108,13 +106,13 @@ impl Device {
             Class::Alarm => book.alarms.pop_front(),
             Class::Reading => book.readings.pop_front(),
         };
-        let id = first.map(|it| (it.boot(), it.seq()));
+        let id = first.map(|record| record.id());
         assert_eq!(id, known, "seed {seed}: not the oldest");
-        let Some((boot, seq)) = id else { return };
+        let Some(RecordId { boot, seq }) = id else { return };
         let last = book.arrived.insert((class, boot), seq);
-        assert!(last.is_none_or(|it| it < seq), "seed {seed}: {seq} after {last:?}");
+        assert!(last.is_none_or(|last| last < seq), "seed {seed}: {seq} after {last:?}");
         book.sent += 1;
-        now(self.outbox.sent(class, (boot, seq)));
+        now(self.outbox.sent(class, RecordId { boot, seq }));
     }
 }
 
@@ -122,25 +120,28 @@ fn live(kind: Kind, seed: u64) {
     let mut chance = Chance(SplitMix64(seed));
     let chip = Chip::<256>::new();
     let (outbox, mut boot) = now(Outbox::open(chip.clone(), LAYOUT, 77));
-    let mut it = Device { outbox, ledger: Ledger::default(), seed };
+    let mut device = StoringDevice { outbox, ledger: StorageBook::default(), seed };
     let mut node = Node::start(kind, None, Start { boot, ..Start::default() });
     let (mut at, mut mood, mut online) = (Uptime(0), 300.0, false);
     for _ in 0..STEPS / 2 {
         let out = node.step(&seen(&mut chance, mood), at);
         if out.persist {
-            assert!(now(it.outbox.keep(Key::Node, &node.memory().to_bytes())), "seed {seed}");
+            assert!(
+                now(device.outbox.keep(KeptKey::Node, &node.memory().to_bytes())),
+                "seed {seed}"
+            );
         }
-        out.records.iter().for_each(|record| it.put(record));
+        out.records.iter().for_each(|record| device.put(record));
         if online {
-            (0..3).for_each(|_| it.send());
+            (0..3).for_each(|_| device.send());
         }
         if out.restart || chance.one_in(5_000) {
             let (outbox, next) = now(Outbox::open(chip.clone(), LAYOUT, 77));
             assert_eq!((outbox.storage(), next), (Storage::Kept, boot + 1), "seed {seed}");
-            assert_eq!(outbox.lost(), it.ledger.lost, "seed {seed}");
-            (it.outbox, boot, at) = (outbox, next, Uptime(0));
+            assert_eq!(outbox.lost(), device.ledger.lost, "seed {seed}");
+            (device.outbox, boot, at) = (outbox, next, Uptime(0));
             let mut kept = [0; Memory::MAX];
-            let len = now(it.outbox.kept(Key::Node, &mut kept)).unwrap_or(0);
+            let len = now(device.outbox.kept(KeptKey::Node, &mut kept)).unwrap_or(0);
             let memory = Memory::from_bytes(&kept[..len]);
             node = Node::start(kind, memory, Start { boot, ..Start::default() });
         } else {
@@ -153,7 +154,7 @@ fn live(kind: Kind, seed: u64) {
             mood = [300.0, 150.0, 60.0, 0.0][chance.below(4) as usize];
         }
     }
-    let book = &it.ledger;
+    let book = &device.ledger;
     let (said, sent, lost) = (book.said, book.sent, book.lost);
     println!("{kind:?}: {said} said, {sent} sent, {lost:?}, {} times full", book.full_of_alarms);
     assert!(said > 10_000 && sent > 5_000 && lost.readings > 100, "seed {seed}: {lost:?}");

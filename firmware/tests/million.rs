@@ -13,12 +13,12 @@ const STEPS: u32 = 1_000_000;
 
 /// What the gateway believes of a device, from its alarms alone.
 #[derive(Default)]
-struct Gateway {
+struct BelievingGateway {
     raised: u32,
     last: Option<(u32, u32)>,
 }
 
-impl Gateway {
+impl BelievingGateway {
     fn take(&mut self, record: &Record, boot: u32, seed: u64) {
         let (was_boot, was_seq) = self.last.unwrap_or((boot, 0));
         assert_eq!(record.boot(), boot, "seed {seed}");
@@ -29,7 +29,7 @@ impl Gateway {
         let len = record.encode(&mut bytes).unwrap();
         assert_eq!(Record::decode(&bytes[..len]), Ok(*record), "seed {seed}");
         assert!(record.json(Some(i64::MAX), &mut [0; Record::JSON_MAX]).is_ok(), "seed {seed}");
-        if let Some(shout) = record.shout().filter(|it| !it.test) {
+        if let Some(shout) = record.shout().filter(|shout| !shout.test) {
             assert_eq!(record.class(), Class::Alarm);
             let bit = shout.condition.bit();
             assert_eq!(self.raised & bit == 0, shout.active, "seed {seed}: {shout:?} said twice");
@@ -42,15 +42,15 @@ fn live(kind: Kind, seed: u64) {
     let mut chance = Chance(SplitMix64(seed));
     let start = |boot| Start { boot, ..Start::default() };
     let mut node = Node::start(kind, None, start(1));
-    let (mut gateway, mut now, mut mood) = (Gateway::default(), Uptime(0), 300.0);
+    let (mut gateway, mut now, mut mood) = (BelievingGateway::default(), Uptime(0), 300.0);
     let (mut boots, mut kept) = (1, node.memory().to_bytes().to_vec());
     for _ in 0..STEPS / 2 {
         let seen = seen(&mut chance, mood);
         let out = node.step(&seen, now);
         let boot = node.status().boot.unwrap();
-        out.records.iter().for_each(|it| gateway.take(it, boot, seed));
-        let shouted = Condition::ALL.iter().filter(|it| node.shouts(**it));
-        let shouted = shouted.fold(0, |bits, it| bits | it.bit());
+        out.records.iter().for_each(|record| gateway.take(record, boot, seed));
+        let shouted = Condition::ALL.iter().filter(|condition| node.shouts(**condition));
+        let shouted = shouted.fold(0, |bits, condition| bits | condition.bit());
         assert_eq!(shouted, gateway.raised, "seed {seed}: what is true and not said");
         assert!(out.wake_at >= now && out.wake_at.since_ms(now) <= 600_000, "seed {seed}");
         assert_eq!(node.settings().faults().count(), 0, "seed {seed}");

@@ -203,8 +203,8 @@ const OK: &str = "\r\nOK\r\n";
 
 /// What it says between finding the network and the call, and how it hangs up.
 #[rustfmt::skip] // a table
-fn words(it: &Identity<'_>) -> Vec<&'static str> {
-    match (it.tls, it.user, it.mains) {
+fn words(identity: &Identity<'_>) -> Vec<&'static str> {
+    match (identity.tls, identity.user, identity.mains) {
         (false, _, _) => vec![
             "AT+QICSGP=1,1,\"iot.example\"", "AT+CPSMS=0", "AT+QIACT=1",
             "AT+QIOPEN=1,0,\"TCP\",\"broker.example\",1883,0,2", "AT+QICLOSE=0",
@@ -229,18 +229,18 @@ fn words(it: &Identity<'_>) -> Vec<&'static str> {
 
 #[test]
 fn a_bg95_is_told_its_network_its_sleep_and_whom_to_trust() {
-    for it in [H1, Identity { user: "", ..H1 }, Identity { tls: false, mains: true, ..H1 }] {
+    for identity in [H1, Identity { user: "", ..H1 }, Identity { tls: false, mains: true, ..H1 }] {
         run(async {
             let (ours, mut theirs) = tokio::io::duplex(4_096);
-            let lines = bg95::Lines::of(&it);
+            let lines = bg95::ModemLines::of(&identity);
             let mut modem = AtModem::new(FromTokio::new(ours), Pin::default(), lines.script());
-            let said = words(&it);
+            let said = words(&identity);
             let (hang_up, said) = said.split_last().unwrap();
             let (dial, said) = said.split_last().unwrap();
             let mut play = vec![("+++", "\r\nERROR\r\n"), ("AT", OK), (hang_up, OK), ("AT", OK)];
             play.extend([("ATE0", OK), ("AT+CEREG?", "\r\n+CEREG: 0,1\r\n\r\nOK\r\n")]);
             play.push(("AT+CSQ", OK));
-            play.extend(said.iter().map(|it| (*it, OK)));
+            play.extend(said.iter().map(|command| (*command, OK)));
             play.push((dial, "\r\nCONNECT\r\n"));
             let (dialled, ()) = tokio::join!(modem.dial(), module(&mut theirs, &play));
             assert_eq!(dialled, Ok(()));
@@ -258,7 +258,7 @@ fn a_bg95_is_told_its_network_its_sleep_and_whom_to_trust() {
 fn a_module_that_does_not_secure_the_line_does_not_dial() {
     run(async {
         let (ours, mut theirs) = tokio::io::duplex(4_096);
-        let lines = bg95::Lines::of(&H1);
+        let lines = bg95::ModemLines::of(&H1);
         let mut modem = AtModem::new(FromTokio::new(ours), Pin::default(), lines.script());
         let refuses = async {
             let mut said = String::new();

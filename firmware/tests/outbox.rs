@@ -8,12 +8,12 @@
 
 mod support;
 
-use standpipe_firmware::outbox::{Key, Layout, Lost, Outbox, Put, Storage, Waiting};
-use standpipe_firmware::{Class, Record};
+use standpipe_firmware::outbox::{
+    KeptKey, Layout, LostRecords, Outbox, Put, Storage, WaitingRecords,
+};
+use standpipe_firmware::{Class, Record, RecordId};
 use support::chip::{Chip, Cut};
 use support::{alarm, now, reading};
-
-type Id = (u32, u32);
 
 /// A small chip fills sooner: two pages of alarms, three of readings.
 type Small = Chip<256>;
@@ -27,15 +27,15 @@ fn open_small(chip: &Small) -> Outbox<Small> {
     now(Outbox::open(chip.clone(), SMALL, 77)).0
 }
 
-fn id(record: &Record) -> Id {
-    (record.boot(), record.seq())
+const fn id(boot: u32, seq: u32) -> RecordId {
+    RecordId { boot, seq }
 }
 
 /// Everything that waits of a class, in order.
-fn waiting<const P: usize>(outbox: &mut Outbox<Chip<P>>, class: Class) -> Vec<Id> {
+fn waiting<const P: usize>(outbox: &mut Outbox<Chip<P>>, class: Class) -> Vec<RecordId> {
     let mut ids = Vec::new();
     now(outbox.first(class, |record| {
-        ids.push(id(record));
+        ids.push(record.id());
         true
     }));
     ids
@@ -52,12 +52,12 @@ fn first<const P: usize>(outbox: &mut Outbox<Chip<P>>, class: Class) -> Option<R
 
 /// What a device was told before its power went.
 #[derive(Clone, Debug, Default)]
-struct Story {
+struct ChipStory {
     /// Confirmed, in order.
-    alarms: Vec<Id>,
-    readings: Vec<Id>,
+    alarms: Vec<RecordId>,
+    readings: Vec<RecordId>,
     /// Taken in when the power went: may be there or not.
-    open: Vec<Id>,
+    open: Vec<RecordId>,
     boot: u32,
     kept: Option<u8>,
     /// Being kept when the power went.
@@ -65,8 +65,8 @@ struct Story {
 }
 
 /// Does `steps` of a life of storing, sending and keeping; stops when the chip dies.
-fn live(chip: &Chip, steps: u32) -> Story {
-    let mut story = Story::default();
+fn live(chip: &Chip, steps: u32) -> ChipStory {
+    let mut story = ChipStory::default();
     let alive = || chip.0.borrow().left != Some(0);
     let (mut outbox, boot) = open(chip);
     if !alive() {
@@ -75,23 +75,23 @@ fn live(chip: &Chip, steps: u32) -> Story {
     story.boot = boot;
     for step in 0..steps {
         let record = if step % 4 == 3 { alarm(boot, step) } else { reading(boot, step) };
-        story.open = vec![id(&record)];
+        story.open = vec![record.id()];
         let put = now(outbox.put(&record));
         if put != Put::Kept {
             return story;
         }
         story.open.clear();
         match record.class() {
-            Class::Alarm => story.alarms.push(id(&record)),
-            Class::Reading => story.readings.push(id(&record)),
+            Class::Alarm => story.alarms.push(record.id()),
+            Class::Reading => story.readings.push(record.id()),
         }
         if step % 3 == 2 {
             let class = if step % 2 == 0 { Class::Alarm } else { Class::Reading };
             let known = if step % 2 == 0 { &mut story.alarms } else { &mut story.readings };
             if let Some(sent) = first(&mut outbox, class) {
-                assert_eq!(id(&sent), known.remove(0), "in order");
-                story.open = vec![id(&sent)];
-                now(outbox.sent(class, id(&sent)));
+                assert_eq!(sent.id(), known.remove(0), "in order");
+                story.open = vec![sent.id()];
+                now(outbox.sent(class, sent.id()));
                 if !alive() {
                     return story;
                 }
@@ -101,7 +101,7 @@ fn live(chip: &Chip, steps: u32) -> Story {
         if step % 5 == 4 {
             let value = step as u8;
             story.keeping = Some(value);
-            if !now(outbox.keep(Key::Node, &[value; 100])) {
+            if !now(outbox.keep(KeptKey::Node, &[value; 100])) {
                 return story;
             }
             (story.kept, story.keeping) = (story.keeping, None);
@@ -111,26 +111,26 @@ fn live(chip: &Chip, steps: u32) -> Story {
 }
 
 /// What was confirmed is there and in order; what was open may be at its place too.
-fn check(chip: &Chip, story: &Story, when: &str) {
+fn check(chip: &Chip, story: &ChipStory, when: &str) {
     let (mut outbox, boot) = open(chip);
-    assert_eq!(outbox.lost(), Lost::default(), "{when}");
+    assert_eq!(outbox.lost(), LostRecords::default(), "{when}");
     if story.boot != 0 {
         assert_eq!(outbox.storage(), Storage::Kept, "{when}");
         assert!(boot == story.boot + 1, "{when}: boot {boot} after {}", story.boot);
     }
     for (class, known) in [(Class::Alarm, &story.alarms), (Class::Reading, &story.readings)] {
         let mut found = waiting(&mut outbox, class);
-        found.retain(|it| known.contains(it) || !story.open.contains(it));
+        found.retain(|id| known.contains(id) || !story.open.contains(id));
         assert_eq!(&found, known, "{when}: {class:?}");
     }
     let mut value = [0; 256];
-    let kept = now(outbox.kept(Key::Node, &mut value)).map(|len| (len, value[0], value[99]));
-    let possible = [story.kept, story.keeping].map(|it| it.map(|it| (100, it, it)));
+    let kept = now(outbox.kept(KeptKey::Node, &mut value)).map(|len| (len, value[0], value[99]));
+    let possible = [story.kept, story.keeping].map(|kept| kept.map(|seq| (100, seq, seq)));
     assert!(possible.contains(&kept), "{when}: kept {kept:?} of {possible:?}");
     // And it goes on from there.
     let next = reading(boot, 1_000_000);
     assert_eq!(now(outbox.put(&next)), Put::Kept, "{when}");
-    assert_eq!(waiting(&mut outbox, Class::Reading).last(), Some(&id(&next)), "{when}");
+    assert_eq!(waiting(&mut outbox, Class::Reading).last(), Some(&next.id()), "{when}");
 }
 
 fn survives_cuts(seed: &Chip, steps: u32, cut: Cut) -> u64 {
@@ -175,8 +175,8 @@ fn full_of_readings() -> (Small, u32, u32) {
     (chip, seq, outbox.lost().readings)
 }
 
-fn run_of(class: Class, ids: &[Id]) -> (u32, u32) {
-    let seqs: Vec<u32> = ids.iter().map(|it| it.1).collect();
+fn run_of(class: Class, ids: &[RecordId]) -> (u32, u32) {
+    let seqs: Vec<u32> = ids.iter().map(|id| id.seq).collect();
     assert!(seqs.is_sorted_by(|a, b| a + 1 == *b), "{class:?} not in order: {seqs:?}");
     (seqs.first().copied().unwrap_or(0), seqs.last().copied().unwrap_or(0))
 }
@@ -186,9 +186,9 @@ fn a_full_chip_gives_up_the_oldest_readings_and_counts_them() {
     let (chip, seq, lost) = full_of_readings();
     let mut outbox = open_small(&chip);
     let ids = waiting(&mut outbox, Class::Reading);
-    assert_eq!(outbox.lost(), Lost { alarms: 0, readings: lost }, "kept over the restart");
+    assert_eq!(outbox.lost(), LostRecords { alarms: 0, readings: lost }, "kept over the restart");
     assert_eq!(run_of(Class::Reading, &ids), (lost + 1, seq));
-    assert_eq!(outbox.waiting(), Waiting { alarms: 0, readings: seq - lost });
+    assert_eq!(outbox.waiting(), WaitingRecords { alarms: 0, readings: seq - lost });
 }
 
 #[test]
@@ -214,16 +214,19 @@ fn readings_make_room_for_alarms_and_no_alarm_is_given_up_while_one_is_kept() {
     }
     assert!(alarms > 35, "{alarms} fill everything");
     assert_eq!(now(outbox.put(&reading(1, 1_000))), Put::Lost, "no reading among alarms");
-    assert_eq!(outbox.waiting(), Waiting { alarms: alarms - outbox.lost().alarms, readings: 0 });
+    assert_eq!(
+        outbox.waiting(),
+        WaitingRecords { alarms: alarms - outbox.lost().alarms, readings: 0 }
+    );
     assert_eq!(outbox.lost().readings, seq + 1);
     // All of them leave, in order, and then readings have their place again.
     let mut last = 0;
-    while let Some(it) = first(&mut outbox, Class::Alarm) {
-        assert!(it.seq() > last, "{} after {last}", it.seq());
-        last = it.seq();
-        now(outbox.sent(Class::Alarm, id(&it)));
+    while let Some(record) = first(&mut outbox, Class::Alarm) {
+        assert!(record.seq() > last, "{} after {last}", record.seq());
+        last = record.seq();
+        now(outbox.sent(Class::Alarm, record.id()));
     }
-    assert_eq!((last, outbox.waiting()), (alarms, Waiting::default()));
+    assert_eq!((last, outbox.waiting()), (alarms, WaitingRecords::default()));
     assert_eq!(now(outbox.put(&reading(1, 1_001))), Put::Kept);
 }
 
@@ -232,14 +235,14 @@ fn a_power_cut_while_alarms_drive_readings_out_loses_no_alarm_and_miscounts_by_o
     let (chip, seq, _) = full_of_readings();
     let seed = {
         let mut outbox = open_small(&chip);
-        for it in 1..=18 {
-            assert_eq!(now(outbox.put(&alarm(1, it))), Put::Kept);
+        for seq in 1..=18 {
+            assert_eq!(now(outbox.put(&alarm(1, seq))), Put::Kept);
         }
         chip
     };
     let push = |chip: &Small| {
         let mut outbox = open_small(chip);
-        (19..=32).take_while(|it| now(outbox.put(&alarm(1, *it))) == Put::Kept).last()
+        (19..=32).take_while(|seq| now(outbox.put(&alarm(1, *seq))) == Put::Kept).last()
     };
     let whole = seed.copied();
     assert_eq!(push(&whole), Some(32));
@@ -272,13 +275,13 @@ fn a_week_without_the_broker_fits_on_32_kib() {
             assert_eq!(now(outbox.put(&alarm(boot, 2 * seq + 1))), Put::Kept);
         }
     }
-    assert_eq!(outbox.lost(), Lost::default());
+    assert_eq!(outbox.lost(), LostRecords::default());
     let (mut outbox, _) = open(&chip);
-    assert_eq!(outbox.waiting(), Waiting { alarms: 21, readings: 672 });
+    assert_eq!(outbox.waiting(), WaitingRecords { alarms: 21, readings: 672 });
     assert_eq!(waiting(&mut outbox, Class::Reading).len(), 672);
     // What more fits, and what it costs to send it all.
     let mut seq = 10_000;
-    while outbox.lost() == Lost::default() {
+    while outbox.lost() == LostRecords::default() {
         seq += 1;
         now(outbox.put(&reading(boot, seq)));
     }
@@ -286,8 +289,8 @@ fn a_week_without_the_broker_fits_on_32_kib() {
     println!("32 KiB hold {most} readings of a hydrant: {:.1} days", f64::from(most) / 96.0);
     let before = chip.0.borrow().read;
     for _ in 0..100 {
-        let it = first(&mut outbox, Class::Reading).expect("hundreds wait");
-        now(outbox.sent(Class::Reading, id(&it)));
+        let record = first(&mut outbox, Class::Reading).expect("hundreds wait");
+        now(outbox.sent(Class::Reading, record.id()));
     }
     let read = (chip.0.borrow().read - before) / 100;
     println!("{read} bytes read for each that is sent");
@@ -329,10 +332,10 @@ fn garbage_is_erased_and_told_and_then_everything_works() {
         let (mut outbox, again) = open(&chip);
         assert_eq!((outbox.storage(), again), (Storage::Kept, boot + 1), "image {number}");
         let alarms = waiting(&mut outbox, Class::Alarm);
-        let ours = alarms.iter().filter(|it| it.0 == boot).count();
+        let ours = alarms.iter().filter(|alarm| alarm.boot == boot).count();
         assert_eq!(ours, 50, "image {number}: {alarms:?}, {:?}", outbox.lost());
-        assert!(alarms.ends_with(&[(boot, 784), (boot, 800)]), "image {number}: {alarms:?}");
-        assert!(waiting(&mut outbox, Class::Reading).ends_with(&[(boot, 798), (boot, 799)]));
+        assert!(alarms.ends_with(&[id(boot, 784), id(boot, 800)]), "image {number}: {alarms:?}");
+        assert!(waiting(&mut outbox, Class::Reading).ends_with(&[id(boot, 798), id(boot, 799)]));
     }
 }
 
@@ -351,16 +354,16 @@ fn a_dead_chip_is_told_and_memory_keeps_the_alarms() {
     }
     assert_eq!(outbox.storage(), Storage::Failed);
     assert_eq!(now(outbox.put(&reading(1, 15))), Put::Lost);
-    assert_eq!(outbox.lost(), Lost { alarms: 0, readings: 6 });
+    assert_eq!(outbox.lost(), LostRecords { alarms: 0, readings: 6 });
     assert_eq!(waiting(&mut outbox, Class::Alarm).len(), 8, "what is in memory can be sent");
-    now(outbox.sent(Class::Alarm, (1, 7)));
-    assert!(!now(outbox.keep(Key::Board, b"x")));
+    now(outbox.sent(Class::Alarm, id(1, 7)));
+    assert!(!now(outbox.keep(KeptKey::Board, b"x")));
     // It was a loose contact.
     chip.0.borrow_mut().left = None;
     let ids = waiting(&mut outbox, Class::Alarm);
-    assert_eq!(ids[..2], [(1, 1), (1, 8)], "the one in the chip, and those in memory");
+    assert_eq!(ids[..2], [id(1, 1), id(1, 8)], "the one in the chip, and those in memory");
     let (outbox, _) = now(Outbox::open(chip, Layout::KIB_32, 5));
-    assert_eq!(outbox.waiting(), Waiting { alarms: 1, readings: 0 });
+    assert_eq!(outbox.waiting(), WaitingRecords { alarms: 1, readings: 0 });
 }
 
 #[test]
@@ -386,10 +389,14 @@ fn what_was_given_up_meanwhile_is_not_sent_instead_of_another() {
     for seq in 1..=3 {
         now(outbox.put(&reading(1, seq)));
     }
-    now(outbox.sent(Class::Reading, (1, 9)));
-    now(outbox.sent(Class::Alarm, (1, 1)));
-    assert_eq!(waiting(&mut outbox, Class::Reading), [(1, 1), (1, 2), (1, 3)]);
-    now(outbox.sent(Class::Reading, (1, 2)));
-    assert_eq!(waiting(&mut outbox, Class::Reading), [(1, 1), (1, 3)], "one waited for the clock");
-    assert_eq!(outbox.waiting(), Waiting { alarms: 0, readings: 2 });
+    now(outbox.sent(Class::Reading, id(1, 9)));
+    now(outbox.sent(Class::Alarm, id(1, 1)));
+    assert_eq!(waiting(&mut outbox, Class::Reading), [id(1, 1), id(1, 2), id(1, 3)]);
+    now(outbox.sent(Class::Reading, id(1, 2)));
+    assert_eq!(
+        waiting(&mut outbox, Class::Reading),
+        [id(1, 1), id(1, 3)],
+        "one waited for the clock"
+    );
+    assert_eq!(outbox.waiting(), WaitingRecords { alarms: 0, readings: 2 });
 }

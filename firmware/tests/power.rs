@@ -32,11 +32,11 @@ fn at_its_defaults_a_hydrant_node_lasts_eight_years_and_sleeps_more_than_99_perc
     let meter = day(Kind::Hydrant, interval_s, sample_s, &World::calm());
     assert_eq!(meter.sessions, 96);
     assert!((1_440..=1_445).contains(&meter.pressure), "{meter:?}");
-    let it = budget(&meter, &Costs::HYDRANT);
-    assert!(it.sleeps_pct > 99.0 && it.years >= 8.0, "{it:?}");
+    let lasts = budget(&meter, &Costs::HYDRANT);
+    assert!(lasts.sleeps_pct > 99.0 && lasts.years >= 8.0, "{lasts:?}");
     let detector = day(Kind::Smoke, 900, 5, &World::smoke(0.0));
-    let it = budget(&detector, &Costs::SMOKE);
-    assert!(it.sleeps_pct > 99.0 && it.years >= 8.0, "{it:?}");
+    let lasts = budget(&detector, &Costs::SMOKE);
+    assert!(lasts.sleeps_pct > 99.0 && lasts.years >= 8.0, "{lasts:?}");
 }
 
 /// The transmitter is paid for as long as the board lets it warm up, and a frame more.
@@ -72,7 +72,7 @@ fn detection_takes_no_longer_than_is_said() {
             assert!(rig.hear(Heard::Settings(settings)).status);
             rig.live(2_000 + phase, &World::calm());
             rig.live(4_000, &World::kpa(0.0));
-            let raised = rig.shouted().into_iter().find(|it| it.1 == Condition::NoWater);
+            let raised = rig.shouted().into_iter().find(|shout| shout.1 == Condition::NoWater);
             worst = worst.max(raised.unwrap().0 - 2_000 - phase);
         }
         let said = u64::from(no_water_within_s(sample_s));
@@ -85,6 +85,6 @@ fn detection_takes_no_longer_than_is_said() {
 #[test]
 fn a_dead_sensor_does_not_empty_the_battery() {
     let dead = World { kpa: Err(Fault::Silent), ..World::calm() };
-    let it = budget(&day(Kind::Hydrant, 900, 60, &dead), &Costs::HYDRANT);
-    assert!(it.years >= 8.0, "{it:?}");
+    let lasts = budget(&day(Kind::Hydrant, 900, 60, &dead), &Costs::HYDRANT);
+    assert!(lasts.years >= 8.0, "{lasts:?}");
 }

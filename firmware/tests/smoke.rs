@@ -22,7 +22,7 @@ fn smoke_is_shouted_by_its_second_sample_and_sounds_until_the_air_is_clear() {
     rig.live(1_100, &World::smoke(0.2));
     let [(at, Condition::Smoke, true)] = rig.shouted()[..] else { panic!("{:?}", rig.shouted()) };
     assert!((1_005..=1_008).contains(&at), "5 s to the first sample, 2 s to the second: {at}");
-    let alarm = rig.records.iter().find(|it| it.1.shout().is_some()).unwrap().1;
+    let alarm = rig.records.iter().find(|said| said.1.shout().is_some()).unwrap().1;
     assert!(alarm.values().get(Field::SmokeDbM).unwrap() > 0.19);
     let contacts = calm().contacts;
     let now = rig.step(&Seen { contacts, ..Seen::default() });
@@ -30,7 +30,10 @@ fn smoke_is_shouted_by_its_second_sample_and_sounds_until_the_air_is_clear() {
     rig.live(1_200, &World::smoke(0.1));
     assert!(rig.node.shouts(Condition::Smoke), "half is not clear");
     rig.live(1_300, &calm());
-    assert_eq!(rig.shouted().last().map(|it| (it.1, it.2)), Some((Condition::Smoke, false)));
+    assert_eq!(
+        rig.shouted().last().map(|shout| (shout.1, shout.2)),
+        Some((Condition::Smoke, false))
+    );
     assert_eq!(rig.step(&Seen { contacts, ..Seen::default() }).sounder, Sounder::Off);
 }
 
@@ -48,7 +51,7 @@ fn heat_is_a_limit_or_a_rate_of_rise() {
     let mut rig = Rig::new(Kind::Smoke);
     rig.live(1_000, &calm());
     rig.live(1_100, &World { temp_c: Ok(58.0), ..calm() });
-    assert!(rig.shouted().iter().any(|it| it.1 == Condition::Heat && it.2));
+    assert!(rig.shouted().iter().any(|shout| shout.1 == Condition::Heat && shout.2));
 
     let rise = |c_per_min: f32| {
         let mut rig = Rig::new(Kind::Smoke);
@@ -76,7 +79,7 @@ fn dust_is_no_smoke_and_asks_for_a_service() {
         rig.live(rig.now.0 / 1_000 + day, &World::smoke(dust));
     }
     assert_eq!(
-        rig.shouted().iter().map(|it| (it.1, it.2)).collect::<Vec<_>>(),
+        rig.shouted().iter().map(|shout| (shout.1, shout.2)).collect::<Vec<_>>(),
         [(Condition::Contamination, true)]
     );
     let contacts = calm().contacts;
@@ -84,7 +87,7 @@ fn dust_is_no_smoke_and_asks_for_a_service() {
     rig.node.serviced(0.0);
     rig.live(rig.now.0 / 1_000 + 60, &calm());
     assert_eq!(
-        rig.shouted().last().map(|it| (it.1, it.2)),
+        rig.shouted().last().map(|shout| (shout.1, shout.2)),
         Some((Condition::Contamination, false))
     );
 }
@@ -126,9 +129,9 @@ fn a_test_by_hand_is_seen_as_a_test_and_ends() {
     assert!(held.self_test && held.sounder == Sounder::Test);
     let contacts = calm().contacts;
     rig.step(&Seen { self_test: Some(Ok(())), contacts, ..Seen::default() });
-    let tests: Vec<_> = rig.records.iter().filter_map(|it| it.1.shout()).collect();
+    let tests: Vec<_> = rig.records.iter().filter_map(|said| said.1.shout()).collect();
     assert_eq!(
-        tests.iter().map(|it| (it.test, it.active)).collect::<Vec<_>>(),
+        tests.iter().map(|shout| (shout.test, shout.active)).collect::<Vec<_>>(),
         [(true, true), (true, false)]
     );
     rig.live(110, &calm());
@@ -147,7 +150,7 @@ fn a_dead_chamber_is_a_fault_that_chirps_briefly_and_a_press_mutes_it() {
     let look = Seen { contacts, ..Seen::default() };
     let mut second = || {
         rig.now = rig.now.after_ms(1_000);
-        Some(rig.step(&look)).filter(|it| it.sounder == Sounder::Chirp)
+        Some(rig.step(&look)).filter(|actions| actions.sounder == Sounder::Chirp)
     };
     let chirps = (0..60).find_map(|_| second()).unwrap();
     assert_eq!(chirps.wake_at, rig.now.after_ms(100));

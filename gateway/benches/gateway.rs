@@ -34,7 +34,7 @@ const T0: Ms = 1_764_000_000_000;
 
 fn main() {
     // `cargo test --benches` only wants to know that it starts.
-    if !std::env::args().any(|it| it == "--bench") {
+    if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
     println!("{:<44} {:>12} {:>12}", "median of five", "cpu", "wall");
@@ -79,10 +79,10 @@ fn measure<T>(
         .collect();
     runs.sort();
     let cpu = runs[RUNS / 2].0;
-    runs.sort_by_key(|it| it.1);
+    runs.sort_by_key(|took| took.1);
     let wall = runs[RUNS / 2].1;
-    let each = |it: Duration| {
-        let ns = it.as_nanos() as f64 / count as f64;
+    let each = |took: Duration| {
+        let ns = took.as_nanos() as f64 / count as f64;
         if ns < 10_000.0 { format!("{ns:.0} ns") } else { format!("{:.1} µs", ns / 1_000.0) }
     };
     println!("{what:<44} {:>12} {:>12}", each(cpu), each(wall));
@@ -126,7 +126,7 @@ fn stations() -> Vec<Station> {
 
 fn registry(devices: usize) -> Registry {
     let mut registry = Registry::new([]);
-    stations().into_iter().for_each(|it| registry.put_station(it));
+    stations().into_iter().for_each(|station| registry.put_station(station));
     for n in 0..devices {
         registry.put_device(device(n));
     }
@@ -191,12 +191,12 @@ fn world() -> (World, Changes) {
 fn detection() {
     let deliveries = deliveries();
     measure("detect, a reading", MESSAGES, world, |(world, changes)| {
-        for (n, it) in deliveries.iter().enumerate() {
-            if let Some(message) = &it.parsed.message {
-                world.step(message, it.arrived.at.told(), changes);
+        for (n, delivery) in deliveries.iter().enumerate() {
+            if let Some(message) = &delivery.parsed.message {
+                world.step(message, delivery.arrived.at.told(), changes);
             }
             if n % 100 == 99 {
-                world.tick(it.arrived.at.told(), changes);
+                world.tick(delivery.arrived.at.told(), changes);
                 changes.clear();
             }
         }
@@ -206,8 +206,12 @@ fn detection() {
 /// The readings as they are logged.
 fn logged() -> Vec<Logged> {
     let (mut world, mut changes) = world();
-    for it in deliveries() {
-        world.step(it.parsed.message.as_ref().unwrap(), it.arrived.at.told(), &mut changes);
+    for delivery in deliveries() {
+        world.step(
+            delivery.parsed.message.as_ref().unwrap(),
+            delivery.arrived.at.told(),
+            &mut changes,
+        );
     }
     assert_eq!(changes.readings.len(), MESSAGES);
     changes.readings
@@ -234,13 +238,20 @@ fn blocks() {
 fn lines() {
     let readings = logged();
     let registry = registry(DEVICES);
-    let rows = (0..).zip(registry.devices()).map(|(ix, it)| DeviceTags::of(DeviceIx(ix), it));
+    let rows =
+        (0..).zip(registry.devices()).map(|(ix, device)| DeviceTags::of(DeviceIx(ix), device));
     let tags = Tags::new(rows);
     let mut heads = Heads::default();
     measure("line protocol, a point", MESSAGES, String::new, |out| {
         heads.follow(&tags);
-        for it in &readings {
-            line::point(out, heads.get(it.device).unwrap(), &it.values, it.series_ts).unwrap();
+        for reading in &readings {
+            line::point(
+                out,
+                heads.get(reading.device).unwrap(),
+                &reading.values,
+                reading.series_ts,
+            )
+            .unwrap();
         }
     });
 }
@@ -270,25 +281,29 @@ fn commits(batch: usize) {
         deliveries.truncate(count);
         (folder, engine, deliveries)
     };
-    measure(&format!("step and commit, a reading of a batch of {batch}"), count, prepare, |it| {
-        let (_, engine, deliveries) = it;
-        let mut rest = std::mem::take(deliveries).into_iter();
-        loop {
-            let mut now = None;
-            for delivery in rest.by_ref().take(batch) {
-                now = Some(delivery.arrived.at.told());
-                engine.take(Inbox::Delivery(Box::new(delivery)), T0);
+    measure(
+        &format!("step and commit, a reading of a batch of {batch}"),
+        count,
+        prepare,
+        |(_, engine, deliveries)| {
+            let mut rest = std::mem::take(deliveries).into_iter();
+            loop {
+                let mut now = None;
+                for delivery in rest.by_ref().take(batch) {
+                    now = Some(delivery.arrived.at.told());
+                    engine.take(Inbox::Delivery(Box::new(delivery)), T0);
+                }
+                let Some(now) = now else { break };
+                let block = engine.store().newest_block();
+                engine.take(Inbox::SeriesAt { block }, now);
+                engine.tick(now);
+                black_box(engine.commit(now).unwrap());
+                if engine.log_has_grown() {
+                    engine.checkpoint().unwrap();
+                }
             }
-            let Some(now) = now else { break };
-            let block = engine.store().newest_block();
-            engine.take(Inbox::SeriesAt { block }, now);
-            engine.tick(now);
-            black_box(engine.commit(now).unwrap());
-            if engine.log_has_grown() {
-                engine.checkpoint().unwrap();
-            }
-        }
-    });
+        },
+    );
 }
 
 /// A detector that stands alone.
@@ -428,14 +443,14 @@ fn loading() {
         let json = format!(r#"{{"boot":3,"seq":{seq},"ts":{at},"pressure_kpa":312.4,"temp_c":9}}"#);
         let parsed = parse(ROOT, topic.as_bytes(), json.as_bytes());
         let topic = "".into();
-        let it = Delivery {
+        let delivery = Delivery {
             source: SourceIx::nth(1),
             receipt: Some(Receipt::new(1)),
             arrived: at.into(),
             topic,
             parsed,
         };
-        engine.take(Inbox::Delivery(Box::new(it)), at);
+        engine.take(Inbox::Delivery(Box::new(delivery)), at);
         if n % 2_000 == 1_999 {
             engine.commit(at).unwrap();
         }

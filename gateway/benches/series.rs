@@ -45,9 +45,14 @@ fn main() {
     measure("line protocol", || {
         text.clear();
         heads.follow(&tags);
-        for it in &readings {
-            line::point(&mut text, heads.get(it.device).unwrap(), &it.values, it.series_ts)
-                .unwrap();
+        for reading in &readings {
+            line::point(
+                &mut text,
+                heads.get(reading.device).unwrap(),
+                &reading.values,
+                reading.series_ts,
+            )
+            .unwrap();
         }
     });
     let mut packed = 0;

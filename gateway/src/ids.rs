@@ -49,7 +49,7 @@ pub fn secret(config: Option<&Path>, store: &Path) -> Secret {
     }
     tracing::error!(
         "the secret of the ids can't be kept: let the gateway write beside its configuration or \
-         its store; after a restart, what is delivered again gets other ids"
+         its store; after a restart, what the broker redelivers gets other ids"
     );
     Secret::new(bytes)
 }

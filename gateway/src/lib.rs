@@ -13,6 +13,10 @@
 //! Everything else is in a crate of its own, each knowing only those below it; `gateway/README.md`
 //! has the map.
 
+#![allow(
+    missing_docs,
+    reason = "of fields and variants whose names say all; tests/tidy/docs.rs holds the rest"
+)]
 // They panic when the reader has gone: `cli` has something to write with in their place.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

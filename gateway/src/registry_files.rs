@@ -16,9 +16,9 @@ use standpipe_rules::incidents::Text;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{BadRow, File, Import};
 
-/// Faults that are told in the log of a gateway that runs; the rest are counted.
+/// Faults in the log of a gateway that runs; the rest are counted.
 const LOGGED: usize = 5;
-/// Faults that are told by a gateway that does not start, which is tried again and again.
+/// Faults listed by a gateway that does not start; a service manager retries it, and the list with it.
 const LISTED: usize = 50;
 
 /// Why nothing was taken, one line a fault, each with its place and what to do; never empty.
@@ -105,10 +105,11 @@ pub fn read(files: &RegistryFiles, known: &Registry) -> (Import, Option<Untaken>
         }
     };
     let (stations, devices) = (content(&files.stations), content(&files.devices));
-    fn file((name, bytes): &(String, Vec<u8>)) -> File<'_> {
-        File { name, bytes }
-    }
-    let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), known);
+    let import = Import::read(
+        stations.as_ref().map(|(name, bytes)| File { name, bytes }),
+        devices.as_ref().map(|(name, bytes)| File { name, bytes }),
+        known,
+    );
     let unread = stations.is_none() && files.stations.is_some();
     // Which stations there are is not known then, and that has been said.
     let told = |bad: &&BadRow| !unread || &*bad.column != "station";

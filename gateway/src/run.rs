@@ -23,7 +23,9 @@ use standpipe_config::Config;
 use standpipe_engine::feed::{Feed, Port};
 use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
 use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
-use standpipe_engine::{self, Engine, EngineHandle, Outlets, Queues, Rings, bells, queues};
+use standpipe_engine::{
+    self, Engine, EngineHandle, Outlets, Queues, Rings, Waiting, bells, queues,
+};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
@@ -31,7 +33,7 @@ use standpipe_rules::registry::Registry;
 use standpipe_rules::wire::decoder::Ours;
 use standpipe_series::Series;
 use standpipe_series::embedded::{Embedded, OpenError};
-use standpipe_series::influx::{BadSettings, Influx, Settings};
+use standpipe_series::influx::{BadSettings, Influx, InfluxSettings};
 use standpipe_series::pump;
 use standpipe_series::records::Records;
 use standpipe_shared::Condition;
@@ -43,7 +45,6 @@ use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
 use standpipe_web::api::auth::{Door, Token};
 use standpipe_web::api::town::Town;
-use standpipe_web::api::watch::Watch;
 use standpipe_web::serve::{self, ServeError};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -62,24 +63,23 @@ pub enum StartError {
         "http can't listen on {address} ({bad}): change `http.listen`, or stop what listens there"
     )]
     Listen {
-        /// `http.listen`.
+        /// Of `http.listen`.
         address: SocketAddr,
-        /// What the system said.
         bad: io::Error,
     },
-    /// Everybody could reach a demonstration.
+    /// Everybody could reach a demonstration there.
     #[error(transparent)]
     Open(ServeError),
-    /// Accounts can't be kept.
+    /// The accounts cannot be kept.
     #[error(transparent)]
     Accounts(#[from] AccountError),
-    /// Nothing random.
+    /// The system has no randomness to make a secret of.
     #[error(transparent)]
     Secret(#[from] NoSecret),
-    /// `[mqtt]` can't be used.
+    /// `[mqtt]` cannot be used.
     #[error(transparent)]
     Broker(#[from] BadBroker),
-    /// The store can't be used.
+    /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The files of `[registry]` can't be taken in, and nothing is stored that would do without.
@@ -88,13 +88,13 @@ pub enum StartError {
     /// The embedded history can't be opened.
     #[error(transparent)]
     History(#[from] OpenError),
-    /// `[influx]` can't be used.
+    /// `[influx]` cannot be used.
     #[error(transparent)]
     Influx(#[from] BadSettings),
-    /// Nothing can be measured.
+    /// The metrics cannot be set up.
     #[error("metrics can't be kept ({0}): report this as a fault of standpipe")]
     Metrics(#[from] BuildError),
-    /// No thread.
+    /// The system starts no thread.
     #[error("no thread ({0}): free some memory, or raise the limit of threads")]
     Thread(#[from] io::Error),
 }
@@ -107,7 +107,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
-    let Opened { store, mut loaded, gateway, untaken } = open(&config)?;
+    let OpenedStore { store, mut loaded, gateway, untaken } = open(&config)?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
     clock.doubt(loaded.world.clock_doubt().is_some());
     let (accounts, door) = accounts(&config, &clock)?;
@@ -119,7 +119,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let sources: Sources = feeds.iter().map(|feed| feed.facts().clone()).collect();
     let health = Arc::new(Health::of(&sources));
     let (engine, queues) = queues(&sources); // to the engine: urgent and bulk
-    let (bells, rings) = bells(); // from the engine: something is owed
+    let (bells, rings) = bells(); // from the engine: something waits to be sent
     let (receipts, inlets) = feeds.iter().map(|_| receipts()).unzip(); // … and: it is on disk
     let mut running = Running::new(http, engine.clone(), Arc::clone(&health));
     let with = With { path: config.store.path.clone(), engine, rings, clock, health };
@@ -128,6 +128,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let outlets = Outlets { clock, bells, receipts, health };
     let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
     registry_condition(&mut writer, untaken.as_ref(), &with);
+    with.health.chain.begin(with.clock.now());
     let stage = &mut running.engine;
     stage.threads.push(write(writer, queues, outlets, stage.stop.clone())?);
 
@@ -135,7 +136,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let pages = with.pages(stage.stop.clone());
     let with_words = (&config.http.desk(), config.digest.hour(&config.http));
     let webhooks = standpipe_notify::webhook::start(pages.clone(), &config.webhooks, with_words)?;
-    // Without webhooks it only gives up what was owed to earlier ones.
+    // Without webhooks it only empties the queues of earlier ones.
     let may_end = config.webhooks.is_empty();
     if may_end { &mut stage.brief } else { &mut stage.threads }.push(webhooks);
     stage.threads.push(standpipe_notify::device::start(
@@ -144,12 +145,18 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
         &root,
         &gateway,
     )?);
-    stage.threads.push(standpipe_notify::station::start(pages, broker.clone(), &root, &gateway)?);
+    stage.threads.push(standpipe_notify::chain::start(
+        pages.clone(),
+        broker.clone(),
+        &root,
+        &gateway,
+    )?);
+    stage.threads.push(standpipe_notify::station::start(pages, broker, &root, &gateway)?);
     let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
     stage.threads.push(pump::start(to_history)?);
 
     let stage = &mut running.sources;
-    let state = with.api(&config, (series, metrics), (accounts, door));
+    let state = with.api(&config, series, metrics, accounts, door);
     stage.threads.push(serve(listener, state, stage.stop.clone())?);
     stage.listen(feeds, inlets, &with.engine)?;
     Ok(running)
@@ -159,9 +166,11 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 fn feeds(broker: &Broker, root: &str, gateway: &str, clock: &Clock) -> Vec<Feed> {
     let (broker, clock) = (broker.clone(), clock.clone());
     let (decoder, root) = (Arc::new(Ours::below(root)), root.into());
-    let lanes = ingest::Setup { broker, root, gateway: gateway.into(), decoder, clock };
+    let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
+    let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses };
     vec![
-        ingest::lane(&lanes, Lane::Alarm),     // alarms, statuses, people
+        ingest::lane(&lanes, Lane::Alarm),     // alarms, replies, people
+        ingest::lane(&lanes, Lane::Status),    // Last Wills, and devices that are back
         ingest::lane(&lanes, Lane::Telemetry), // readings, and whatever is nobody's
     ]
 }
@@ -192,8 +201,8 @@ impl With {
         series: Arc<dyn Series>,
         records: Option<Records>,
         stop: CancellationToken,
-    ) -> Result<pump::Setup, StoreError> {
-        Ok(pump::Setup {
+    ) -> Result<pump::PumpSetup, StoreError> {
+        Ok(pump::PumpSetup {
             reader: Reader::open(&self.path)?,
             series,
             records,
@@ -208,8 +217,10 @@ impl With {
     fn api(
         &self,
         config: &Config,
-        (history, metrics): (Arc<dyn Series>, PrometheusHandle),
-        (accounts, door): (Accounts, Door),
+        history: Arc<dyn Series>,
+        metrics: PrometheusHandle,
+        accounts: Accounts,
+        door: Door,
     ) -> ApiState {
         ApiState {
             store: Readers::new(self.path.clone()),
@@ -220,7 +231,7 @@ impl With {
             door,
             accounts,
             town: Town::of(&config.http),
-            watch: Watch::default(),
+            watch: Arc::default(),
             events: self.rings.events.clone(),
             profiles: Registry::new(config.profiles()),
             config: Arc::new(config.clone()),
@@ -234,11 +245,11 @@ impl With {
 pub struct Running {
     http: SocketAddr,
     /// What brings work: every source, and the API.
-    sources: Stage,
+    sources: RunStage,
     /// What takes work away: pages and history.
-    senders: Stage,
-    /// What is in between.
-    engine: Stage,
+    senders: RunStage,
+    /// What is between them.
+    engine: RunStage,
     /// Keeps the engine alive.
     handle: Option<EngineHandle>,
     health: Arc<Health>,
@@ -246,14 +257,14 @@ pub struct Running {
 
 /// Threads that end together.
 #[derive(Debug, Default)]
-struct Stage {
+struct RunStage {
     stop: CancellationToken,
     threads: Vec<JoinHandle<()>>,
     /// Those that may end before they are told to.
     brief: Vec<JoinHandle<()>>,
 }
 
-impl Stage {
+impl RunStage {
     /// Starts what brings messages.
     fn listen(
         &mut self,
@@ -270,12 +281,12 @@ impl Stage {
     }
 
     fn running(&self) -> bool {
-        self.threads.iter().chain(&self.brief).any(|it| !it.is_finished())
+        self.threads.iter().chain(&self.brief).any(|thread| !thread.is_finished())
     }
 }
 
 #[cfg(feature = "demo")]
-impl standpipe_demo::Gateway for Running {
+impl standpipe_demo::StartedGateway for Running {
     fn http(&self) -> SocketAddr {
         self.http()
     }
@@ -287,7 +298,7 @@ impl standpipe_demo::Gateway for Running {
 
 impl Running {
     fn new(http: SocketAddr, handle: EngineHandle, health: Arc<Health>) -> Self {
-        let [sources, senders, engine] = [(); 3].map(|()| Stage::default());
+        let [sources, senders, engine] = [(); 3].map(|()| RunStage::default());
         Self { http, sources, senders, engine, handle: Some(handle), health }
     }
 
@@ -303,8 +314,8 @@ impl Running {
         [&self.sources, &self.senders, &self.engine]
             .into_iter()
             .flat_map(|stage| &stage.threads)
-            .find(|it| it.is_finished())
-            .map(|it| it.thread().name().unwrap_or("a thread").to_owned())
+            .find(|thread| thread.is_finished())
+            .map(|thread| thread.thread().name().unwrap_or("a thread").to_owned())
     }
 
     /// Whether the engine takes messages within a time, or says why it can't: to begin anew helps
@@ -312,7 +323,7 @@ impl Running {
     pub async fn alive(&self, within: Duration) -> bool {
         let Some(handle) = &self.handle else { return false };
         let taken = timeout(within, handle.alive()).await;
-        taken.is_ok_and(|it| it.is_ok())
+        taken.is_ok_and(|outcome| outcome.is_ok())
             || matches!(self.health.store.status(), Status::Failing { .. })
     }
 
@@ -328,7 +339,7 @@ impl Running {
         let clock = Clock::new();
         let deadline = clock.instant() + GRACE;
         self.sources.stop.cancel();
-        wait(&clock, deadline, || self.sources.running() || handle.waiting() != (0, 0));
+        wait(&clock, deadline, || self.sources.running() || handle.waiting() != Waiting::default());
         self.senders.stop.cancel();
         wait(&clock, deadline, || self.senders.running());
         drop(handle);
@@ -338,8 +349,9 @@ impl Running {
         wait(&clock, clock.instant() + GRACE / 8, || self.engine.running());
         let stages = [&mut self.sources, &mut self.senders, &mut self.engine];
         let all = stages.iter().all(|stage| !stage.running());
-        for thread in
-            stages.into_iter().flat_map(|it| it.threads.drain(..).chain(it.brief.drain(..)))
+        for thread in stages
+            .into_iter()
+            .flat_map(|stage| stage.threads.drain(..).chain(stage.brief.drain(..)))
         {
             let name = thread.thread().name().unwrap_or("a thread").to_owned();
             match thread.is_finished().then(|| thread.join()) {
@@ -369,7 +381,7 @@ fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
 
 fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
     let address = config.http.listen;
-    if config.http.door == standpipe_config::Door::ThisMachine && !address.ip().is_loopback() {
+    if config.http.door == standpipe_config::HttpDoor::ThisMachine && !address.ip().is_loopback() {
         return Err(StartError::Open(ServeError::Open(address)));
     }
     let listen = |bad| StartError::Listen { address, bad };
@@ -383,7 +395,7 @@ fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
 fn accounts(config: &Config, clock: &Clock) -> Result<(Accounts, Door), StartError> {
     let accounts = Accounts::open(&config.store.path)?;
     let http = &config.http;
-    if http.door == standpipe_config::Door::ThisMachine {
+    if http.door == standpipe_config::HttpDoor::ThisMachine {
         return Ok((accounts, Door::ThisMachine { csrf: key()?.into() }));
     }
     if let Some(password) = accounts.first_admin(clock.now())? {
@@ -394,7 +406,7 @@ fn accounts(config: &Config, clock: &Clock) -> Result<(Accounts, Door), StartErr
             http.url
         ));
     }
-    let admin = http.admin_token.as_ref().and_then(|it| Token::new(it.expose()));
+    let admin = http.admin_token.as_ref().and_then(|secret| Token::new(secret.expose()));
     Ok((accounts, Door::Accounts { admin }))
 }
 
@@ -428,9 +440,9 @@ fn serve(
 }
 
 /// What a gateway finds at its start.
-struct Opened {
+struct OpenedStore {
     store: Store,
-    /// The world in it.
+    /// The world that was in it.
     loaded: Loaded,
     /// This gateway's own name.
     gateway: Box<str>,
@@ -438,7 +450,7 @@ struct Opened {
     untaken: Option<Untaken>,
 }
 
-fn open(config: &Config) -> Result<Opened, StartError> {
+fn open(config: &Config) -> Result<OpenedStore, StartError> {
     let mut store = Store::open(&config.store.path)?;
     let untaken = import(&mut store, config)?;
     let gateway = store.identity(RandomState::new().build_hasher().finish())?;
@@ -446,7 +458,7 @@ fn open(config: &Config) -> Result<Opened, StartError> {
     let loaded = store.load(config.plan(), config.profiles(), secret)?;
     let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
     tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
-    Ok(Opened { store, loaded, gateway, untaken })
+    Ok(OpenedStore { store, loaded, gateway, untaken })
 }
 
 /// Takes in the files of `[registry]`. A gateway whose store has stations or devices does without
@@ -492,7 +504,7 @@ fn registry_condition(engine: &mut Engine, untaken: Option<&Untaken>, with: &Wit
 /// [`StartError::History`] and [`StartError::Influx`].
 pub(crate) fn history(config: &Config) -> Result<Arc<dyn Series>, StartError> {
     Ok(match &config.influx {
-        Some(influx) => Arc::new(Influx::new(&Settings::from(influx))?),
+        Some(influx) => Arc::new(Influx::new(&InfluxSettings::from(influx))?),
         None => Arc::new(Embedded::open(&config.store.history())?),
     })
 }

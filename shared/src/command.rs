@@ -51,11 +51,10 @@ impl Verb {
 /// One command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command<'a> {
-    /// Named again in the reply.
+    /// Repeated in the reply.
     pub id: &'a str,
-    /// What to do.
     pub command: Verb,
-    /// For how long.
+    /// How long it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u32>,
 }
@@ -63,9 +62,8 @@ pub struct Command<'a> {
 /// The answer to a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply<'a> {
-    /// The command's id.
+    /// That of the command.
     pub id: &'a str,
-    /// Whether it was done.
     pub ok: bool,
     /// Why not, or what came of it.
     #[serde(default)]

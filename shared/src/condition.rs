@@ -258,7 +258,7 @@ impl core::str::FromStr for Condition {
     type Err = UnknownCondition;
 
     fn from_str(text: &str) -> Result<Self, UnknownCondition> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(UnknownCondition)
+        Self::ALL.into_iter().find(|condition| condition.as_str() == text).ok_or(UnknownCondition)
     }
 }
 
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn every_condition_has_a_bit_of_its_own() {
-        let all = Condition::ALL.iter().fold(0, |set, it| set | it.bit());
+        let all = Condition::ALL.iter().fold(0, |set, condition| set | condition.bit());
         assert_eq!(all, (1 << Condition::ALL.len()) - 1);
     }
 }

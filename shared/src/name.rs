@@ -90,7 +90,7 @@ fn any_script(text: &str) -> Result<(), BadName> {
     if text == "." || text == ".." {
         return Err(BadName::Dots);
     }
-    if text.chars().any(|it| matches!(it, '/' | '+' | '#') || is_hidden(it)) {
+    if text.chars().any(|letter| matches!(letter, '/' | '+' | '#') || is_hidden(letter)) {
         return Err(BadName::Character);
     }
     let normalizer = icu_normalizer::ComposingNormalizerBorrowed::new_nfc();
@@ -102,10 +102,10 @@ fn any_script(text: &str) -> Result<(), BadName> {
 /// separators, fillers that look like nothing, and what is no character at all.
 #[cfg(feature = "unicode")]
 #[must_use]
-pub fn is_hidden(it: char) -> bool {
-    it.is_control()
-        || it as u32 & 0xFFFE == 0xFFFE
-        || matches!(it,
+pub fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || letter as u32 & 0xFFFE == 0xFFFE
+        || matches!(letter,
             '\u{AD}' | '\u{34F}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}'
             | '\u{890}'..='\u{891}' | '\u{8E2}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
             | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'

@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize as Derive, Serialize};
 
@@ -56,29 +56,17 @@ pub struct Measurements {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Derive, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
-    /// `pressure_kpa`
     PressureKpa,
-    /// `pressure_min_kpa`
     PressureMinKpa,
-    /// `pressure_max_kpa`
     PressureMaxKpa,
-    /// `loop_ma`
     LoopMa,
-    /// `flowing`
     Flowing,
-    /// `cap_open`
     CapOpen,
-    /// `tilt_deg`
     TiltDeg,
-    /// `smoke_db_m`
     SmokeDbM,
-    /// `dirt_pct`
     DirtPct,
-    /// `temp_c`
     TempC,
-    /// `battery_mv`
     BatteryMv,
-    /// `rssi_dbm`
     RssiDbm,
 }
 
@@ -158,14 +146,14 @@ impl Measurements {
             Field::PressureMinKpa => self.pressure_min_kpa.map(Kilopascals::get),
             Field::PressureMaxKpa => self.pressure_max_kpa.map(Kilopascals::get),
             Field::LoopMa => self.loop_ma.map(Milliamps::get),
-            Field::Flowing => self.flowing.map(|it| f32::from(u8::from(it))),
-            Field::CapOpen => self.cap_open.map(|it| f32::from(u8::from(it))),
+            Field::Flowing => self.flowing.map(|flowing| f32::from(u8::from(flowing))),
+            Field::CapOpen => self.cap_open.map(|open| f32::from(u8::from(open))),
             Field::TiltDeg => self.tilt_deg.map(Degrees::get),
             Field::SmokeDbM => self.smoke_db_m.map(DecibelsPerMetre::get),
             Field::DirtPct => self.dirt_pct.map(Percent::get),
             Field::TempC => self.temp_c.map(Celsius::get),
-            Field::BatteryMv => self.battery_mv.map(|it| it as f32),
-            Field::RssiDbm => self.rssi_dbm.map(|it| it as f32),
+            Field::BatteryMv => self.battery_mv.map(|millivolts| millivolts as f32),
+            Field::RssiDbm => self.rssi_dbm.map(|dbm| dbm as f32),
         }
     }
 
@@ -266,25 +254,25 @@ impl Reading {
         write_some(to, "boot", self.boot)?;
         write_some(to, "seq", self.seq)?;
         write_some(to, "ts", self.ts)?;
-        let it = &self.values;
-        write_some(to, "pressure_kpa", it.pressure_kpa)?;
-        write_some(to, "pressure_min_kpa", it.pressure_min_kpa)?;
-        write_some(to, "pressure_max_kpa", it.pressure_max_kpa)?;
-        write_some(to, "loop_ma", it.loop_ma)?;
-        write_some(to, "flowing", it.flowing)?;
-        write_some(to, "cap_open", it.cap_open)?;
-        write_some(to, "tilt_deg", it.tilt_deg)?;
-        write_some(to, "smoke_db_m", it.smoke_db_m)?;
-        write_some(to, "dirt_pct", it.dirt_pct)?;
-        write_some(to, "temp_c", it.temp_c)?;
-        write_some(to, "battery_mv", it.battery_mv)?;
-        write_some(to, "rssi_dbm", it.rssi_dbm)
+        let values = &self.values;
+        write_some(to, "pressure_kpa", values.pressure_kpa)?;
+        write_some(to, "pressure_min_kpa", values.pressure_min_kpa)?;
+        write_some(to, "pressure_max_kpa", values.pressure_max_kpa)?;
+        write_some(to, "loop_ma", values.loop_ma)?;
+        write_some(to, "flowing", values.flowing)?;
+        write_some(to, "cap_open", values.cap_open)?;
+        write_some(to, "tilt_deg", values.tilt_deg)?;
+        write_some(to, "smoke_db_m", values.smoke_db_m)?;
+        write_some(to, "dirt_pct", values.dirt_pct)?;
+        write_some(to, "temp_c", values.temp_c)?;
+        write_some(to, "battery_mv", values.battery_mv)?;
+        write_some(to, "rssi_dbm", values.rssi_dbm)
     }
 
     /// How many fields [`Self::write`] writes.
     fn fields(&self) -> usize {
         let numbers = [self.boot.is_some(), self.seq.is_some(), self.ts.is_some()];
-        numbers.into_iter().filter(|it| *it).count()
+        numbers.into_iter().filter(|is_some| *is_some).count()
             + Field::ALL.into_iter().filter(|field| self.values.get(*field).is_some()).count()
     }
 }
@@ -320,7 +308,7 @@ impl Serialize for Alarm {
 }
 
 /// Every key of a reading or an alarm.
-#[derive(Derive)]
+#[derive(Clone, Copy, PartialEq, Derive)]
 #[serde(field_identifier, rename_all = "snake_case")]
 enum Key {
     Boot,
@@ -369,7 +357,13 @@ impl<'de> Deserialize<'de> for Report {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Report, A::Error> {
                 let mut it = Report::default();
+                let mut seen = 0_u32;
                 while let Some(key) = map.next_key::<Key>()? {
+                    // Nobody can say which of two is meant; the last is no better than the first.
+                    if key != Key::Unknown && seen & (1 << key as u32) != 0 {
+                        return Err(A::Error::custom("a member is there twice"));
+                    }
+                    seen |= 1 << key as u32;
                     let values = &mut it.reading.values;
                     match key {
                         Key::Boot => it.reading.boot = map.next_value()?,
@@ -423,7 +417,6 @@ impl<'de> Deserialize<'de> for Reading {
 
 impl<'de> Deserialize<'de> for Alarm {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
         let report = Report::deserialize(deserializer)?;
         Ok(Self {
             reading: report.reading,
@@ -437,7 +430,7 @@ impl<'de> Deserialize<'de> for Alarm {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{Alarm, Field, Measurements, Reading};
+    use super::{Alarm, Field, Measurements, Reading, Shape};
     use crate::{Condition, Kilopascals};
     use std::string::ToString;
 
@@ -468,6 +461,29 @@ mod tests {
         assert_eq!(reading.unknown, 3, "colour, deep, and active, which is an alarm's");
         assert_eq!(reading.seq, Some(9));
         assert_eq!(reading.values, Measurements::default());
+    }
+
+    #[test]
+    fn a_member_that_is_there_twice_is_not_read_unless_it_is_unknown() {
+        for json in [
+            r#"{"seq":9,"seq":9}"#,
+            r#"{"temp_c":9,"temp_c":null}"#,
+            r#"{"temp_c":9,"t\u0065mp_c":9}"#,
+            r#"{"temp_c":9,"active":true,"active":true}"#,
+        ] {
+            assert!(serde_json::from_str::<Reading>(json).is_err(), "{json}");
+        }
+        for field in Field::ALL {
+            let value = if field.shape() == Shape::Flag { "true" } else { "7" };
+            let json = std::format!("{{\"{0}\":{value},\"{0}\":{value}}}", field.as_str());
+            assert!(serde_json::from_str::<Reading>(&json).is_err(), "{json}");
+        }
+        for twice in [r#""condition":"smoke""#, r#""active":true"#, r#""test":false"#] {
+            let json = std::format!(r#"{{"condition":"smoke","active":true,"test":true,{twice}}}"#);
+            assert!(serde_json::from_str::<Alarm>(&json).is_err(), "{json}");
+        }
+        let reading: Reading = serde_json::from_str(r#"{"x":1,"x":2}"#).unwrap_or_default();
+        assert_eq!(reading.unknown, 2);
     }
 
     #[test]
@@ -508,7 +524,7 @@ mod tests {
             let json = std::format!("{{\"{}\":{value}}}", field.as_str());
             let reading: Reading = serde_json::from_str(&json).unwrap_or_default();
             assert_eq!(reading.values.get(field), Some(if flag { 1.0 } else { 7.0 }), "{json}");
-            assert_eq!(Field::ALL.iter().filter_map(|it| reading.values.get(*it)).count(), 1);
+            assert_eq!(Field::ALL.iter().filter_map(|field| reading.values.get(*field)).count(), 1);
             let mut values = Measurements::default();
             assert!(values.set(field, 7.0).is_ok());
             assert_eq!(values, reading.values);

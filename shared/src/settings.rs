@@ -29,41 +29,21 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SettingsFault {
     /// Seconds outside their limits.
-    Seconds {
-        /// The member.
-        field: &'static str,
-        /// What it says.
-        value: u32,
-        /// The least it may say.
-        least: u32,
-        /// The most.
-        most: u32,
-    },
+    Seconds { field: &'static str, value: u32, least: u32, most: u32 },
     /// A pressure outside its limits.
     Pressure {
-        /// The member.
         field: &'static str,
-        /// What it says, kPa.
+        /// In kPa.
         value: f32,
-        /// The least it may say, kPa.
+        /// In kPa.
         least: f32,
-        /// The most, kPa.
+        /// In kPa.
         most: f32,
     },
     /// It would sample less often than it reports.
-    SampleOverInterval {
-        /// `sample_s`.
-        sample_s: u32,
-        /// `interval_s`.
-        interval_s: u32,
-    },
+    SampleOverInterval { sample_s: u32, interval_s: u32 },
     /// An empty main would be no low one.
-    NoWaterOverLow {
-        /// `no_water_kpa`.
-        no_water_kpa: f32,
-        /// `low_kpa`.
-        low_kpa: f32,
-    },
+    NoWaterOverLow { no_water_kpa: f32, low_kpa: f32 },
 }
 
 impl Settings {
@@ -170,7 +150,7 @@ mod tests {
 
     fn settings([interval_s, sample_s]: [u32; 2], kpa: [f32; 3]) -> Settings {
         let [low_kpa, no_water_kpa, delta_kpa] =
-            kpa.map(|it| Kilopascals::new(it).unwrap_or_else(|bad| panic!("{bad}")));
+            kpa.map(|kpa| Kilopascals::new(kpa).unwrap_or_else(|bad| panic!("{bad}")));
         Settings { rev: 4, interval_s, sample_s, low_kpa, no_water_kpa, delta_kpa }
     }
 
@@ -198,8 +178,8 @@ mod tests {
                 &["no_water_kpa is 20 kPa and low_kpa 20 kPa: set no_water_kpa below low_kpa"]),
         ] {
             let faults = settings(seconds, kpa).faults();
-            let told: Vec<String> = faults.inspect(|it| assert!(it.to_string().starts_with(it.field())))
-                .map(|it| it.to_string()).collect();
+            let told: Vec<String> = faults.inspect(|fault| assert!(fault.to_string().starts_with(fault.field())))
+                .map(|fault| fault.to_string()).collect();
             assert_eq!(told, wanted);
         }
     }

@@ -7,13 +7,11 @@ use serde::{Deserialize, Serialize};
 pub struct Status<'a> {
     /// False in the Last Will.
     pub online: bool,
-    /// Start count.
+    /// How often the device has started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<u32>,
-    /// Version of the firmware.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub firmware: Option<&'a str>,
-    /// Model of the device.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub model: Option<&'a str>,
     /// Seconds between its readings.

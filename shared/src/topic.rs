@@ -40,22 +40,18 @@ pub enum StationChannel<'a> {
 pub enum Topic<'a> {
     /// `{root}/{area}/{device}/{channel}`; no area is called `stations` or `gateway`.
     Device {
-        /// The installing township's code.
+        /// The code of the township that installed it.
         area: Name<'a>,
-        /// The device.
         device: Name<'a>,
-        /// The last level.
+        /// The topic's last level.
         channel: Channel,
     },
     /// `{root}/stations/{station}/…`
-    Station {
-        /// The station.
-        station: Name<'a>,
-        /// What follows it.
-        channel: StationChannel<'a>,
-    },
+    Station { station: Name<'a>, channel: StationChannel<'a> },
     /// `{root}/gateway/clock`
     Clock,
+    /// `{root}/gateway/chain`
+    Chain,
 }
 
 /// Why a topic was not understood.
@@ -147,6 +143,7 @@ impl<'a> Topic<'a> {
         }
         match (first, second, third, fourth) {
             ("gateway", "clock", None, None) => Ok(Self::Clock),
+            ("gateway", "chain", None, None) => Ok(Self::Chain),
             ("gateway", ..) => Err(BadTopic::Shape),
             ("stations", station, Some(third), fourth) => {
                 let station = Name::plain(station)?;
@@ -173,6 +170,7 @@ impl<'a> Topic<'a> {
     pub fn write(&self, root: &str, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
             Self::Clock => write!(out, "{root}/gateway/clock"),
+            Self::Chain => write!(out, "{root}/gateway/chain"),
             Self::Device { area, device, channel } => {
                 write!(out, "{root}/{}/{}/{}", area.as_str(), device.as_str(), channel.as_str())
             }
@@ -218,7 +216,7 @@ mod tests {
         let stations =
             [StationChannel::Incident("01J"), StationChannel::Actions, StationChannel::Presence]
                 .map(|channel| Topic::Station { station: name("t-1"), channel });
-        for topic in devices.into_iter().chain(stations).chain([Topic::Clock]) {
+        for topic in devices.into_iter().chain(stations).chain([Topic::Clock, Topic::Chain]) {
             let mut text = String::new();
             assert!(topic.write(ROOT, &mut text).is_ok());
             assert_eq!(Topic::parse(ROOT, &text), Ok(topic), "{text}");
@@ -246,6 +244,7 @@ mod tests {
             ("standpipe/v1/stations/消/actions",      BadTopic::Name(BadName::NotPlain)),
             ("standpipe/v1/stations/s/incidents/a b", BadTopic::Name(BadName::NotPlain)),
             ("standpipe/v1/gateway/clock/x",          BadTopic::Shape),
+            ("standpipe/v1/gateway/chain/x",          BadTopic::Shape),
             ("standpipe/v1/gateway/d/alarm",          BadTopic::Shape),
         ] {
             assert_eq!(Topic::parse(ROOT, text), Err(why), "{text}");

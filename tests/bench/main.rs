@@ -18,6 +18,7 @@ mod disk;
 mod pages;
 mod reference;
 mod site;
+mod wills;
 
 use std::path::Path;
 
@@ -59,6 +60,10 @@ struct Args {
     /// otherwise every device has its own, as in the field.
     #[arg(long)]
     one_connection: bool,
+    /// A storm of Last Wills instead: so many within --seconds, of --devices that each come back 5 s
+    /// later. One process and one broker hold as many connections as `ulimit -n` says.
+    #[arg(long)]
+    wills: Option<u64>,
     /// Without mosquitto_sub.
     #[arg(long)]
     no_reference: bool,
@@ -90,6 +95,9 @@ fn main() {
     if cfg!(debug_assertions) {
         println!("this is not a release build: add --release");
     }
+    if let Some(wills) = args.wills {
+        return will_storms(&args, wills);
+    }
     if args.highest {
         return highest(&args);
     }
@@ -97,6 +105,21 @@ fn main() {
     if args.runs > 1 {
         medians(&outcomes);
     }
+}
+
+fn will_storms(args: &Args, wills: u64) {
+    let Args { devices, seconds, alarms, .. } = *args;
+    let plan = wills::Storm { devices, wills, seconds, alarms };
+    let mut worst = Vec::new();
+    for run in 1..=args.runs {
+        let dir = tempfile::tempdir().expect("a folder");
+        println!("\nrun {run}");
+        let outcome = wills::storm(dir.path(), plan);
+        wills::say(&outcome, plan);
+        worst.push(outcome.pages.percentile(0.99));
+    }
+    worst.sort_by(f64::total_cmp);
+    println!("\nmedian of the runs' p99: {:.2} ms", worst[worst.len() / 2]);
 }
 
 /// One run from nothing.

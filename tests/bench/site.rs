@@ -96,7 +96,8 @@ pub struct Site {
 }
 
 /// Each fire is paged once: nothing is repeated and nobody else is told while it burns.
-const QUIET: &str = "[escalation.fire]\nstep2_s = 0\nstep3_s = 0\nrepeat_s = 0\nforgotten_s = 0\n";
+pub const QUIET: &str =
+    "[escalation.fire]\nstep2_s = 0\nstep3_s = 0\nrepeat_s = 0\nforgotten_s = 0\n";
 
 impl Site {
     /// Starts all parts for so many hydrants and detectors.

@@ -3,19 +3,19 @@
 
 use serde_json::{Value, json};
 
-use super::site::{QUIET, SOON, Site, devices, says, settles, told};
+use super::site::{FieldSite, QUIET, SOON, devices, says, settles, told};
 
 /// A body of another maker's device, or a variant of our own; what its detector is told as.
-type Row<'a> = (&'a str, &'a str, &'a [u8], &'a str);
+type AlarmCase<'a> = (&'a str, &'a str, &'a [u8], &'a str);
 
 /// Plays each row to a detector of its own, and holds what people are told against it.
-fn plays(site: &Site, rows: &[Row<'_>]) {
+fn plays(site: &FieldSite, rows: &[AlarmCase<'_>]) {
     for (device, _, body, _) in rows {
         site.says(&format!("t-1/{device}/alarm"), *body);
     }
     settles(SOON, || {
         let incidents = site.gateway.list("incidents");
-        let wrong = |(device, story, _, right): &Row<'_>| {
+        let wrong = |(device, story, _, right): &AlarmCase<'_>| {
             let found = told(&incidents, device);
             (found != *right).then(|| format!("{device} {story}: `{found}`, not `{right}`"))
         };
@@ -26,7 +26,7 @@ fn plays(site: &Site, rows: &[Row<'_>]) {
 #[test]
 #[rustfmt::skip] // a table
 fn an_alarm_is_told_as_what_it_says_or_as_unreadable() {
-    let site = Site::start(&devices(2, 60, 900), "");
+    let site = FieldSite::start(&devices(2, 60, 900), "");
     plays(&site, &[
         ("S-1",  "the contract's own",            br#"{"condition":"smoke","active":true}"#,                    "fire smoke"),
         // Truth words of other makers, in any case.
@@ -101,7 +101,7 @@ const SPARKPLUG: &[u8] =
 #[test]
 #[rustfmt::skip] // a table
 fn an_unreadable_alarm_shows_its_payload_and_is_paged_to_whom_it_concerns() {
-    let site = Site::start(&devices(1, 4, 900), "");
+    let site = FieldSite::start(&devices(1, 4, 900), "");
     let rows: &[(&str, &[u8], &str, &str, usize)] = &[
         ("S-1",   br#"{"smoke_density":3,"smoke":true}"#, "smoke_density", "t-1",      1),
         ("S-2",   GB26875,                                "@@",            "t-1",      1),
@@ -115,8 +115,8 @@ fn an_unreadable_alarm_shows_its_payload_and_is_paged_to_whom_it_concerns() {
     settles(SOON, || {
         let all = site.gateway.list("incidents");
         rows.iter().filter_map(|(device, _, shown, station, pages)| {
-            let mine = all.iter().find(|it| {
-                it["device"]["id"] == *device && says(&it["conditions"], "unreadable_alarm")
+            let mine = all.iter().find(|incident| {
+                incident["device"]["id"] == *device && says(&incident["conditions"], "unreadable_alarm")
             })?;
             let whole = site.incident(&mine["id"]);
             let sounded = site.pages(station, |body| body["id"] == mine["id"]);
@@ -131,7 +131,7 @@ fn an_unreadable_alarm_shows_its_payload_and_is_paged_to_whom_it_concerns() {
 
 #[test]
 fn it_changes_no_fire_and_sounds_again_only_after_it_was_closed() {
-    let site = Site::start(&devices(0, 2, 900), "");
+    let site = FieldSite::start(&devices(0, 2, 900), "");
     let fire = json!({"condition": "smoke", "active": true});
     site.device_says("S-1", "alarm", &fire);
     let is_fire = |incident: &Value| incident["class"] == "fire";

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use standpipe_tests::wall_clock::{Kernel, WallClock};
 use standpipe_tests::{instant, now, wait_for};
 
-use super::site::{NO_ESCALATION, QUIET, SOON, Site, devices, has, settles};
+use super::site::{FieldSite, NO_ESCALATION, QUIET, SOON, devices, has, settles};
 
 const HOUR_S: i64 = 3_600;
 const HOUR_MS: i64 = HOUR_S * 1_000;
@@ -19,7 +19,7 @@ const QUICK: &str = "[profile.municipal]\noffline_min_s = 60\nlow_for_s = 6\n";
 #[test]
 fn a_clock_that_fell_back_hides_no_dry_hydrant() {
     const INTERVAL: Duration = Duration::from_secs(5);
-    let site = Site::start(&devices(6, 0, 5), QUICK);
+    let site = FieldSite::start(&devices(6, 0, 5), QUICK);
     let started = now();
     // How far a device's clock is behind with its n-th reading.
     let behind = |device: &str, n: usize| match device {
@@ -93,7 +93,7 @@ fn a_clock_that_fell_back_hides_no_dry_hydrant() {
 /// A fire is paged whatever its device's clock says, and its title says that it does.
 #[test]
 fn a_fire_with_an_old_time_is_paged_at_once_and_marked() {
-    let site = Site::start(&devices(0, 2, 900), "");
+    let site = FieldSite::start(&devices(0, 2, 900), "");
     let title = |device: &str, ts: i64| {
         let smoke = json!({"condition": "smoke", "active": true, "ts": ts});
         site.device_says(device, "alarm", &smoke);
@@ -104,7 +104,7 @@ fn a_fire_with_an_old_time_is_paged_at_once_and_marked() {
     };
     let (right, old) = (title("S-1", now()), title("S-2", now() - 8 * HOUR_MS));
     let words = |text: &str| {
-        text.split(|letter: char| !letter.is_alphabetic()).filter(|it| !it.is_empty()).count()
+        text.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty()).count()
     };
     assert!(words(&old) > words(&right), "marked: `{old}` beside `{right}`");
 }
@@ -115,7 +115,7 @@ fn a_step_of_the_gateway_s_own_clock_is_nobody_s_silence() {
     let dir = tempfile::tempdir().expect("a folder");
     let clock = WallClock::off_by(dir.path(), -HOUR_S, Kernel::Unsynchronised);
     let config = format!("{NO_ESCALATION}{QUICK}");
-    let site = Site::start_on(&clock, dir, &devices(2, 7, 60), &config);
+    let site = FieldSite::start_on(&clock, dir, &devices(2, 7, 60), &config);
     let all: Vec<String> = (1..=7).map(|n| format!("S-{n}")).collect();
     for device in &all {
         site.device_says(device, "telemetry", &json!({"temp_c": 20}));
@@ -136,13 +136,15 @@ fn a_step_of_the_gateway_s_own_clock_is_nobody_s_silence() {
             .gateway
             .list("incidents")
             .into_iter()
-            .filter(|it| it["class"] == "blind")
+            .filter(|incident| incident["class"] == "blind")
             .collect();
         let blind: Vec<&Value> =
-            blind.iter().filter(|it| !has(&it["conditions"], "clock_fault")).collect();
+            blind.iter().filter(|incident| !has(&incident["conditions"], "clock_fault")).collect();
         assert!(blind.is_empty(), "41 {story}: {blind:?}");
     }
-    let is_step = |it: &Value| it["device"].is_null() && has(&it["conditions"], "clock_fault");
+    let is_step = |incident: &Value| {
+        incident["device"].is_null() && has(&incident["conditions"], "clock_fault")
+    };
     let _step = site.gateway.incident("41: the step is the gateway's own fault", SOON, is_step);
 
     // Its clock is right: right devices are, and water is seen.
@@ -164,9 +166,9 @@ fn a_fire_goes_on_in_its_own_time_after_a_restart_in_the_past() {
     let clock = WallClock::off_by(dir.path(), 0, Kernel::Unsynchronised);
     let escalation = "[escalation.fire]\nstep2_s = 4\nstep3_s = 8\nrepeat_s = 300\n";
     let mut site =
-        Site::start_on(&clock, dir, &devices(2, 3, 900), &format!("{escalation}{QUICK}"));
+        FieldSite::start_on(&clock, dir, &devices(2, 3, 900), &format!("{escalation}{QUICK}"));
     site.device_says("S-1", "alarm", &json!({"condition": "smoke", "active": true}));
-    let is_fire = |it: &Value| it["class"] == "fire";
+    let is_fire = |incident: &Value| incident["class"] == "fire";
     let _fire = site.gateway.incident("the fire", SOON, is_fire);
     let watch = instant();
     std::thread::sleep(Duration::from_secs(2));
@@ -190,6 +192,6 @@ fn a_fire_goes_on_in_its_own_time_after_a_restart_in_the_past() {
     });
     std::thread::sleep(QUIET);
     site.device_says("S-2", "alarm", &json!({"condition": "smoke", "active": true, "ts": now()}));
-    let is_second = |it: &Value| it["device"]["id"] == "S-2";
+    let is_second = |incident: &Value| incident["device"]["id"] == "S-2";
     let _second = site.gateway.incident("43: a second fire", SOON, is_second);
 }

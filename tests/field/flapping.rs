@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use standpipe_tests::instant;
 use standpipe_tests::receiver::{Posted, WebhookEnd};
 
-use super::site::{QUIET, SOON, Site, devices, has, says, settles};
+use super::site::{FieldSite, QUIET, SOON, devices, has, says, settles};
 
 /// First-step sounds of one condition of one device to one receiver in an hour.
 const MOST: usize = 3;
@@ -39,7 +39,7 @@ fn pages_until_quiet(end: &WebhookEnd) -> Vec<Value> {
 #[test]
 fn one_condition_of_one_device_sounds_three_times_an_hour_at_most() {
     let end = WebhookEnd::start(|_| "204 No Content".to_owned());
-    let site = Site::start(&devices(4, 6, 900), &webhook(&end));
+    let site = FieldSite::start(&devices(4, 6, 900), &webhook(&end));
     let flapping =
         [("S-1", "tamper"), ("H-1", "hydrant_open"), ("H-2", "no_water"), ("H-3", "knocked")];
     for _ in 0..FLAPS {
@@ -104,7 +104,7 @@ fn one_condition_of_one_device_sounds_three_times_an_hour_at_most() {
 /// Case 32: a device at the edge of its network.
 #[test]
 fn a_hundred_wills_of_one_device_are_one_incident() {
-    let site = Site::start(&devices(0, 2, 900), "");
+    let site = FieldSite::start(&devices(0, 2, 900), "");
     site.device_says("S-1", "telemetry", &json!({"temp_c": 20}));
     settles(SOON, || {
         site.device("S-1")["heard_at"].is_null().then(|| "heard".to_owned()).into_iter().collect()
@@ -117,7 +117,7 @@ fn a_hundred_wills_of_one_device_are_one_incident() {
     }
     site.device_says("S-1", "status", &json!({"online": false}));
     site.device_says("S-2", "alarm", &json!({"condition": "smoke", "active": true}));
-    let is_fire = |it: &Value| it["device"]["id"] == "S-2";
+    let is_fire = |incident: &Value| incident["device"]["id"] == "S-2";
     let _fire = site.gateway.incident("the fire behind them", SOON, is_fire);
     std::thread::sleep(QUIET);
     let found = site.incidents("S-1");
@@ -129,7 +129,7 @@ fn a_hundred_wills_of_one_device_are_one_incident() {
 /// Case 52's sibling: 50 fires of one loose wire, which may burn all the same.
 #[test]
 fn one_flapping_detector_is_one_fire_until_a_person_closes_it() {
-    let site = Site::start(&devices(0, 4, 900), "");
+    let site = FieldSite::start(&devices(0, 4, 900), "");
     let smoke = |device: &str, active: bool| {
         site.device_says(device, "alarm", &json!({"condition": "smoke", "active": active}));
     };
@@ -141,7 +141,7 @@ fn one_flapping_detector_is_one_fire_until_a_person_closes_it() {
     }
     smoke("S-1", true);
     smoke("S-2", true);
-    let is_other = |it: &Value| it["device"]["id"] == "S-2";
+    let is_other = |incident: &Value| incident["device"]["id"] == "S-2";
     let _other = site.gateway.incident("another detector is never damped", SOON, is_other);
     std::thread::sleep(QUIET);
     let fires = site.incidents("S-1");

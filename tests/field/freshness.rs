@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use standpipe_tests::{instant, now};
 
-use super::site::{SOON, Site, devices, has, settles};
+use super::site::{FieldSite, SOON, devices, has, settles};
 
 /// An interval of 5 s, and the shortest times that an interval allows.
 const QUICK: &str = "[profile.municipal]\noffline_min_s = 15\nlow_for_s = 6\n\
@@ -14,7 +14,7 @@ const QUICK: &str = "[profile.municipal]\noffline_min_s = 15\nlow_for_s = 6\n\
 /// Half a minute of a street: case 26, and what of cases 1, 10 and 37 goes on for longer.
 #[test]
 fn a_sensor_that_died_in_a_node_that_lives_is_not_trusted() {
-    let site = Site::start(&devices(4, 2, 5), QUICK);
+    let site = FieldSite::start(&devices(4, 2, 5), QUICK);
     let start = now();
     site.device_says("H-1", "telemetry", &json!({"pressure_kpa": 300}));
     settles(SOON, || {
@@ -45,9 +45,11 @@ fn a_sensor_that_died_in_a_node_that_lives_is_not_trusted() {
         std::thread::sleep(Duration::from_millis(250));
     }
     site.device_says("S-1", "alarm", &json!({"condition": "smoke", "active": true}));
-    let is_fire = |it: &Value| it["class"] == "fire" && it["device"]["id"] == "S-1";
+    let is_fire =
+        |incident: &Value| incident["class"] == "fire" && incident["device"]["id"] == "S-1";
     let fire = site.gateway.incident("a fire beside it", SOON, is_fire);
-    let near = |id: &str| fire["hydrants"].as_array()?.iter().find(|it| it["id"] == id).cloned();
+    let near =
+        |id: &str| fire["hydrants"].as_array()?.iter().find(|hydrant| hydrant["id"] == id).cloned();
 
     let mut differing = Vec::new();
     let mut expect = |story: &str, right: bool, found: &Value| {
@@ -68,11 +70,12 @@ fn a_sensor_that_died_in_a_node_that_lives_is_not_trusted() {
     expect("26 it is heard all the same", died["heard_at"].as_i64() > Some(start + 15_000), &died);
     expect("26 not offline", !has(&died["conditions"], "offline"), &died);
     expect("26 measures nothing for 3 intervals", has(&died["conditions"], "sensor_fault"), &died);
-    let reasons: Vec<Value> = site.incidents("H-1").iter().map(|it| it["reason"].clone()).collect();
+    let reasons: Vec<Value> =
+        site.incidents("H-1").iter().map(|incident| incident["reason"].clone()).collect();
     expect("26 and says so", reasons.contains(&json!("no_measurement")), &json!(reasons));
     expect(
         "26 a fire does not count on it",
-        near("H-1").is_none_or(|it| it["trust"] == "stale"),
+        near("H-1").is_none_or(|hydrant| hydrant["trust"] == "stale"),
         &fire["hydrants"],
     );
     expect("10 a dry hydrant with a bad battery", has(&dry["conditions"], "no_water"), &dry);
@@ -85,7 +88,7 @@ fn a_sensor_that_died_in_a_node_that_lives_is_not_trusted() {
     expect("1 a foreign envelope is not heard", foreign["heard_at"].is_null(), &foreign);
     expect("1 and is offline", has(&foreign["conditions"], "offline"), &foreign);
     expect("the control is trusted", well["trust"] == "ok", &well);
-    let counted_on = near("H-4").is_some_and(|it| it["trust"] == "ok");
+    let counted_on = near("H-4").is_some_and(|hydrant| hydrant["trust"] == "ok");
     expect("and a fire counts on it", counted_on, &fire["hydrants"]);
     assert!(differing.is_empty(), "{} differ:\n{}", differing.len(), differing.join("\n"));
 }
@@ -93,7 +96,7 @@ fn a_sensor_that_died_in_a_node_that_lives_is_not_trusted() {
 /// One reading over the minimum, and under the limit at which low pressure ends.
 #[test]
 fn one_reading_between_the_limits_is_unconfirmed_until_a_second_says() {
-    let site = Site::start(&devices(3, 0, 900), "");
+    let site = FieldSite::start(&devices(3, 0, 900), "");
     let trust_of = |device: &str| site.device(device)["trust"].clone();
     let becomes = |device: &str, right: &str| {
         settles(SOON, || {

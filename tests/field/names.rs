@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::site::{SOON, Site, alarm_in_words, devices, says, settles, told};
+use super::site::{FieldSite, SOON, alarm_in_words, devices, says, settles, told};
 
 const SMOKE: &str = r#"{"condition":"smoke","active":true}"#;
 
 /// Case 38: the same right alarm under each name.
 #[test]
 fn any_name_that_can_be_written_is_a_device() {
-    let site = Site::start(&devices(0, 6, 900), "");
+    let site = FieldSite::start(&devices(0, 6, 900), "");
     let long = "A".repeat(49);
     let longest = "烟".repeat(21);
     let rows = [
@@ -59,7 +59,7 @@ fn any_name_that_can_be_written_is_a_device() {
 /// Case 38: what cannot be a device's name is told to the district all the same.
 #[test]
 fn an_alarm_under_a_name_that_cannot_be_one_is_the_district_s() {
-    let site = Site::start(&devices(0, 1, 900), "");
+    let site = FieldSite::start(&devices(0, 1, 900), "");
     let long = format!("{}end", "B".repeat(70));
     // "e" and a combining accent: not NFC.
     let decomposed = "cafe\u{301}-7";
@@ -77,8 +77,10 @@ fn an_alarm_under_a_name_that_cannot_be_one_is_the_district_s() {
     settles(SOON, || {
         let incidents = site.gateway.list("incidents");
         let wrong = |(story, topic, shown): &(&str, String, &str)| {
-            let all: Vec<&Value> = incidents.iter().filter(|it| says(it, shown)).collect();
-            let words: Vec<String> = all.iter().filter_map(|it| alarm_in_words(it)).collect();
+            let all: Vec<&Value> =
+                incidents.iter().filter(|incident| says(incident, shown)).collect();
+            let words: Vec<String> =
+                all.iter().filter_map(|incident| alarm_in_words(incident)).collect();
             let paged = site.pages("district", |body| says(body, shown));
             let right = words == ["critical unreadable_alarm"] && paged == 1;
             (!right)

@@ -5,23 +5,24 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use standpipe_tests::receiver::WebhookEnd;
 
-use super::site::{QUIET, SOON, Site, devices, settles};
+use super::site::{FieldSite, QUIET, SOON, devices, settles};
 
-fn acts_by_topic(site: &Site, station: &str, incident: &Value, action: &str) {
+fn acts_by_topic(site: &FieldSite, station: &str, incident: &Value, action: &str) {
     let body = json!({"incident": incident, "action": action, "by": "chief of t-1", "note": "all is well"});
     site.says(&format!("stations/{station}/actions"), body.to_string());
 }
 
-fn fire_of(site: &Site, device: &str) -> Value {
+fn fire_of(site: &FieldSite, device: &str) -> Value {
     site.device_says(device, "alarm", &json!({"condition": "smoke", "active": true}));
-    site.gateway.incident("the fire", SOON, |it| it["device"]["id"] == device)["id"].clone()
+    site.gateway.incident("the fire", SOON, |incident| incident["device"]["id"] == device)["id"]
+        .clone()
 }
 
 /// One topic is as good as another to whoever may publish; the rules know who was told.
 #[test]
 #[rustfmt::skip] // a table
 fn only_a_station_that_was_told_or_one_above_it_acts_on_an_incident() {
-    let site = Site::start(&devices(0, 12, 900), "");
+    let site = FieldSite::start(&devices(0, 12, 900), "");
     let rows = [
         ("S-1",  "t-3",      "acknowledge", "open",         "a station that was never told"),
         ("S-2",  "t-3",      "false_alarm", "open",         "nor closes it"),
@@ -81,7 +82,7 @@ fn a_page_of_a_portal_is_no_delivery() {
     for ((name, ..), other) in good.iter().zip(&others) {
         webhooks += &format!("[[webhook]]\nname = '{name}'\nurl = '{}'\n", other.url);
     }
-    let site = Site::start(&devices(0, 1, 900), &webhooks);
+    let site = FieldSite::start(&devices(0, 1, 900), &webhooks);
     let fire = fire_of(&site, "S-1");
     let (first, again) = (end.hear(), end.hear());
     assert_eq!(first.body, again.body, "49: it is sent again");

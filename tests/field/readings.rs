@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use standpipe_tests::now;
 
-use super::site::{QUIET, SOON, Site, devices, has, settles};
+use super::site::{FieldSite, QUIET, SOON, devices, has, settles};
 
 /// Unix milliseconds as an ISO time of the zone of Chongqing.
 fn iso_in_chongqing(ms: i64) -> String {
@@ -17,7 +17,7 @@ fn iso_in_chongqing(ms: i64) -> String {
 #[test]
 #[rustfmt::skip] // a table
 fn a_bad_member_is_repaired_or_left_out_and_the_rest_is_kept() {
-    let site = Site::start(&devices(30, 0, 900), "");
+    let site = FieldSite::start(&devices(30, 0, 900), "");
     let second = now() / 1_000 * 1_000;
     let zoned = format!(r#"{{"pressure_kpa":300,"ts":"{}"}}"#, iso_in_chongqing(second));
     let in_seconds = format!(r#"{{"pressure_kpa":300,"ts":{}}}"#, second / 1_000);
@@ -75,7 +75,7 @@ fn a_bad_member_is_repaired_or_left_out_and_the_rest_is_kept() {
 /// A bridge that repeats one message: with numbers that nobody can read it may be any of them.
 #[test]
 fn a_reading_whose_number_cannot_be_read_confirms_none_of_equal_content() {
-    let site = Site::start(&devices(3, 0, 900), "[profile.municipal]\nlow_for_s = 1\n");
+    let site = FieldSite::start(&devices(3, 0, 900), "[profile.municipal]\nlow_for_s = 1\n");
     for n in 0..3 {
         site.says("t-1/H-1/telemetry", r#"{"pressure_kpa":5.0,"boot":1,"seq":"first"}"#);
         site.says("t-1/H-2/telemetry", r#"{"pressure_kpa":5.0}"#);
@@ -100,7 +100,7 @@ fn a_reading_whose_number_cannot_be_read_confirms_none_of_equal_content() {
 #[test]
 #[rustfmt::skip] // a table
 fn what_is_not_understood_is_no_sign_of_life_and_is_said() {
-    let site = Site::start(&devices(14, 3, 900), "");
+    let site = FieldSite::start(&devices(14, 3, 900), "");
     let rows: &[(&str, &str, &[u8])] = &[
         ("H-1",  "1: ChirpStack v4 of a Dragino PS-LB", br#"{"deduplicationId":"5c9f3f3e-0000-4000-8000-000000000001","time":"2026-11-29T18:45:00.123456+00:00","deviceInfo":{"deviceProfileName":"PS-LB","devEui":"a84041ffff000001"},"fCnt":1834,"data":"DPMBAQAAAAA=","object":{"Bat_V":3.315,"IDC_intput_mA":4.021,"VDC_intput_V":0.0}}"#),
         ("H-2",  "2: Milesight EM500-PP",               br#"{"applicationID":1,"devEUI":"24e124ffff000002","fCnt":84,"fPort":85,"gatewayTime":"2026-03-23T15:45:04+08:00","data":"A3sAAAF1ZA=="}"#),
@@ -126,7 +126,7 @@ fn what_is_not_understood_is_no_sign_of_life_and_is_said() {
         let incidents = site.gateway.list("incidents");
         rows.iter().filter_map(|(device, story, _)| {
             let found = site.device(device);
-            let mine: Vec<&Value> = incidents.iter().filter(|it| it["device"]["id"] == *device).collect();
+            let mine: Vec<&Value> = incidents.iter().filter(|incident| incident["device"]["id"] == *device).collect();
             let listed = mine.len() == 1 && has(&mine[0]["conditions"], "not_understood")
                 && mine[0]["severity"] == "notice" && mine[0]["class"] == "upkeep";
             let right = listed && has(&found["conditions"], "not_understood")
@@ -154,7 +154,7 @@ fn what_is_not_understood_is_no_sign_of_life_and_is_said() {
 #[test]
 #[rustfmt::skip] // a table
 fn an_impossible_temperature_is_a_sensor_s_fault_and_no_fire() {
-    let site = Site::start(&devices(0, 10, 900), "");
+    let site = FieldSite::start(&devices(0, 10, 900), "");
     let rows: &[(&str, &str, &[&str], bool, bool)] = &[
         //                                                                     heat, sensor_fault
         ("S-1", "28: 32767",                        &[r#"{"temp_c":32767}"#],   false, true),
@@ -179,7 +179,7 @@ fn an_impossible_temperature_is_a_sensor_s_fault_and_no_fire() {
         let held_back = (!has(&alarmed["conditions"], "heat")).then(|| format!("S-10 an alarm is never held back: {alarmed}"));
         rows.iter().filter_map(|(device, story, _, heat, fault)| {
             let found = site.device(device);
-            let fires = site.incidents(device).iter().filter(|it| it["class"] == "fire").count();
+            let fires = site.incidents(device).iter().filter(|incident| incident["class"] == "fire").count();
             let conditions = &found["conditions"];
             let right = has(conditions, "heat") == *heat && has(conditions, "sensor_fault") == *fault
                 && fires == usize::from(*heat);

@@ -4,12 +4,12 @@
 use serde_json::Value;
 use serde_json::json;
 
-use super::site::{SOON, Site, devices, says, settles, told};
+use super::site::{FieldSite, SOON, devices, says, settles, told};
 
 /// Cases 18 and 24: the rows that Excel leaves, text in GBK, an address that is too long.
 #[test]
 fn a_bad_row_keeps_no_gateway_from_starting_that_has_a_registry() {
-    let mut site = Site::start(&devices(2, 4, 900), "");
+    let mut site = FieldSite::start(&devices(2, 4, 900), "");
     let file = site.gateway.dir.join("devices.csv");
     let good = std::fs::read(&file).expect("the registry");
     let long = "x".repeat(201);
@@ -32,8 +32,9 @@ fn a_bad_row_keeps_no_gateway_from_starting_that_has_a_registry() {
         assert!(ready.0 == 200 && degraded, "{story}: {ready:?}");
         let known = site.gateway.list("devices").len();
         assert_eq!(known, 6, "{story}: the devices it had");
-        let is_fault =
-            |it: &Value| says(&it["conditions"], "registry_fault") && it["state"] != "closed";
+        let is_fault = |incident: &Value| {
+            says(&incident["conditions"], "registry_fault") && incident["state"] != "closed"
+        };
         let fault = site.gateway.incident(story, SOON, is_fault);
         assert_eq!((&fault["class"], &fault["severity"]), (&json!("upkeep"), &json!("warning")));
         site.device_says(device, "alarm", &json!({"condition": "smoke", "active": true}));

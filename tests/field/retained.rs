@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::site::{QUIET, SOON, Site, devices, has, says, settles};
+use super::site::{FieldSite, QUIET, SOON, devices, has, says, settles};
 
 const SMOKE: &str = r#"{"condition":"smoke","active":true}"#;
 
-fn fires(site: &Site, device: &str) -> Vec<Value> {
+fn fires(site: &FieldSite, device: &str) -> Vec<Value> {
     let mut all = site.incidents(device);
     all.retain(|incident| incident["class"] == "fire");
     all
@@ -15,9 +15,9 @@ fn fires(site: &Site, device: &str) -> Vec<Value> {
 /// Case 29: a device whose alarms are retained, and a person who has dealt with one.
 #[test]
 fn a_retained_alarm_that_a_person_dealt_with_pages_nobody_again() {
-    let mut site = Site::start(&devices(0, 2, 900), "");
+    let mut site = FieldSite::start(&devices(0, 2, 900), "");
     site.leaves("t-1/S-1/alarm", SMOKE);
-    let is_fire = |it: &Value| it["class"] == "fire";
+    let is_fire = |incident: &Value| incident["class"] == "fire";
     let before = site.gateway.incident("the fire", SOON, is_fire);
     site.acts(&before["id"], "false_alarm");
     for _ in 0..2 {
@@ -31,9 +31,9 @@ fn a_retained_alarm_that_a_person_dealt_with_pages_nobody_again() {
 /// Case 29: as above, and the detector was calm before the person closed it.
 #[test]
 fn a_retained_alarm_whose_fire_was_closed_pages_nobody_again() {
-    let mut site = Site::start(&devices(0, 2, 900), "");
+    let mut site = FieldSite::start(&devices(0, 2, 900), "");
     site.leaves("t-1/S-1/alarm", SMOKE);
-    let is_fire = |it: &Value| it["class"] == "fire";
+    let is_fire = |incident: &Value| incident["class"] == "fire";
     let before = site.gateway.incident("the fire", SOON, is_fire);
     site.says("t-1/S-1/alarm", r#"{"condition":"smoke","active":false}"#);
     site.acts(&before["id"], "false_alarm");
@@ -53,7 +53,7 @@ fn a_retained_alarm_whose_fire_was_closed_pages_nobody_again() {
 }
 
 /// One fire, one episode, and nobody sounds.
-fn nothing_new(site: &Site, before: &Value) {
+fn nothing_new(site: &FieldSite, before: &Value) {
     let found = fires(site, "S-1");
     assert_eq!(found.len(), 1, "29: no new fire of what is old: {found:?}");
     assert_eq!(found[0]["episode"], before["episode"], "29: nor a new episode: {found:?}");
@@ -65,13 +65,14 @@ fn nothing_new(site: &Site, before: &Value) {
 /// Case 29, the other way round: better an old fire than none.
 #[test]
 fn a_retained_fire_that_nobody_knows_pages_once_as_since_unknown() {
-    let mut site = Site::start(&devices(0, 3, 900), "");
-    let keeps = |site: &Site| site.leaves("t-1/S-1/alarm", SMOKE);
+    let mut site = FieldSite::start(&devices(0, 3, 900), "");
+    let keeps = |site: &FieldSite| site.leaves("t-1/S-1/alarm", SMOKE);
     site.loses_the_session(keeps);
-    let is_fire = |it: &Value| it["class"] == "fire" && it["device"]["id"] == "S-1";
+    let is_fire =
+        |incident: &Value| incident["class"] == "fire" && incident["device"]["id"] == "S-1";
     let first = site.gateway.incident("the fire", SOON, is_fire);
     assert_eq!(first["reason"], "since_unknown", "{first}");
-    let page = |site: &Site| site.pages("t-1", |body| body["device"]["id"] == "S-1");
+    let page = |site: &FieldSite| site.pages("t-1", |body| body["device"]["id"] == "S-1");
     settles(SOON, || {
         let pages = page(&site);
         (pages != 1).then(|| format!("{pages} pages of it")).into_iter().collect()
@@ -85,14 +86,14 @@ fn a_retained_fire_that_nobody_knows_pages_once_as_since_unknown() {
     site.acts(&id, "false_alarm");
     site.loses_the_session(keeps);
     std::thread::sleep(QUIET);
-    let open = fires(&site, "S-1").into_iter().filter(|it| it["state"] == "open").count();
+    let open = fires(&site, "S-1").into_iter().filter(|fire| fire["state"] == "open").count();
     assert_eq!((fires(&site, "S-1").len(), open), (1, 0), "and not after a person closed it");
 }
 
 /// Case 30: six detectors that are alive, and the wills of yesterday.
 #[test]
 fn a_retained_will_is_older_than_what_was_heard() {
-    let mut site = Site::start(&devices(0, 7, 900), "");
+    let mut site = FieldSite::start(&devices(0, 7, 900), "");
     let all: Vec<String> = (1..=6).map(|n| format!("S-{n}")).collect();
     for device in &all {
         site.device_says(device, "telemetry", &json!({"temp_c": 20}));
@@ -113,7 +114,7 @@ fn a_retained_will_is_older_than_what_was_heard() {
         .gateway
         .list("incidents")
         .into_iter()
-        .filter(|it| says(&it["conditions"], "blind_area"))
+        .filter(|incident| says(&incident["conditions"], "blind_area"))
         .collect();
     assert!(blind.is_empty(), "30: {blind:?}");
     // A live one is believed.
@@ -128,9 +129,11 @@ fn a_retained_will_is_older_than_what_was_heard() {
 /// Case 31: readings of a device that keeps them (Tasmota's `SensorRetain`).
 #[test]
 fn a_retained_reading_makes_nothing_trusted_and_counts_once() {
-    let mut site =
-        Site::start(&devices(3, 0, 900), "[profile.municipal]\nlow_for_s = 1\nhigh_for_s = 1\n");
-    let keeps = |site: &Site| {
+    let mut site = FieldSite::start(
+        &devices(3, 0, 900),
+        "[profile.municipal]\nlow_for_s = 1\nhigh_for_s = 1\n",
+    );
+    let keeps = |site: &FieldSite| {
         site.leaves("t-1/H-1/telemetry", r#"{"pressure_kpa":300}"#);
         site.leaves("t-1/H-2/telemetry", r#"{"pressure_kpa":0}"#);
     };
@@ -142,7 +145,7 @@ fn a_retained_reading_makes_nothing_trusted_and_counts_once() {
     assert_ne!(silent["trust"], "ok", "31: a device that is silent for ever: {silent}");
     assert!(!has(&dry["conditions"], "no_water"), "31: one old 0, three times: {dry}");
     let water: Vec<Value> =
-        site.incidents("H-2").into_iter().filter(|it| it["class"] == "water").collect();
+        site.incidents("H-2").into_iter().filter(|incident| incident["class"] == "water").collect();
     assert!(water.is_empty(), "31: {water:?}");
     site.device_says("H-1", "telemetry", &json!({"pressure_kpa": 301}));
     settles(SOON, || {
@@ -154,9 +157,9 @@ fn a_retained_reading_makes_nothing_trusted_and_counts_once() {
 /// Fires that were kept on topics of which no filter of the alarm lane knows.
 #[test]
 fn a_retained_fire_on_a_misspelt_topic_pages_as_since_unknown() {
-    let mut site = Site::start(&devices(0, 5, 900), "");
+    let mut site = FieldSite::start(&devices(0, 5, 900), "");
     let odd = ["t-1/S-1/AlArM", "t-1/S-2/ALARM/", "t-1/S-3/alarm//"];
-    let keeps = |site: &Site| odd.iter().for_each(|topic| site.leaves(topic, SMOKE));
+    let keeps = |site: &FieldSite| odd.iter().for_each(|topic| site.leaves(topic, SMOKE));
     site.loses_the_session(|site| {
         keeps(site);
         site.leaves("t-1/house/S-4/alarm", SMOKE);
@@ -165,7 +168,7 @@ fn a_retained_fire_on_a_misspelt_topic_pages_as_since_unknown() {
         let mut missing = Vec::new();
         for device in ["S-1", "S-2", "S-3"] {
             let reasons: Vec<Value> =
-                fires(&site, device).iter().map(|it| it["reason"].clone()).collect();
+                fires(&site, device).iter().map(|fire| fire["reason"].clone()).collect();
             if reasons != ["since_unknown"] {
                 missing.push(format!("{device}: {reasons:?}"));
             }
@@ -175,7 +178,8 @@ fn a_retained_fire_on_a_misspelt_topic_pages_as_since_unknown() {
             }
         }
         let all = site.gateway.list("incidents");
-        let deep = all.iter().filter(|it| says(&it["conditions"], "unreadable_alarm")).count();
+        let deep =
+            all.iter().filter(|incident| says(&incident["conditions"], "unreadable_alarm")).count();
         if deep != 1 {
             missing.push(format!("a level too deep: {deep} incidents"));
         }
@@ -187,6 +191,6 @@ fn a_retained_fire_on_a_misspelt_topic_pages_as_since_unknown() {
     odd.iter().for_each(|topic| site.leaves(topic, ""));
     std::thread::sleep(QUIET);
     let quarantine = site.gateway.list("quarantine");
-    let empty = quarantine.iter().filter(|it| it["payload_base64"] == "").count();
+    let empty = quarantine.iter().filter(|entry| entry["payload_base64"] == "").count();
     assert_eq!((site.gateway.list("incidents").len(), empty), (before, 0), "{quarantine:?}");
 }

@@ -22,14 +22,14 @@ pub const NO_ESCALATION: &str = "[escalation.fire]\nstep2_s = 0\nstep3_s = 0\nre
                                  [escalation.critical]\nstep2_s = 0\nstep3_s = 0\nrepeat_s = 0\n";
 
 /// Townships t-1 to t-4 of one district; the devices are those of t-1 unless said otherwise.
-pub struct Site {
+pub struct FieldSite {
     pub gateway: Gateway,
     pub terminal: Station,
     pub broker: Broker,
     pub dir: TempDir,
 }
 
-impl Site {
+impl FieldSite {
     /// Starts all of it and waits until every station is there.
     pub fn start(devices: &str, more: &str) -> Self {
         let dir = tempfile::tempdir().expect("a folder");

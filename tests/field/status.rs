@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::site::{QUIET, SOON, Site, devices, has, settles};
+use super::site::{FieldSite, QUIET, SOON, devices, has, settles};
 
 /// Case 6: Tasmota's and others' wills.
 #[test]
 #[rustfmt::skip] // a table
 fn a_will_in_other_words_is_understood() {
-    let site = Site::start(&devices(0, 9, 900), "");
+    let site = FieldSite::start(&devices(0, 9, 900), "");
     let rows = [
         ("S-1", r#"{"online":false}"#,   true),
         ("S-2", "Offline",               true),
@@ -40,7 +40,7 @@ fn a_will_in_other_words_is_understood() {
 /// Case 39: nothing is said by clearing what a broker keeps.
 #[test]
 fn an_emptied_topic_is_neither_an_alarm_nor_malformed() {
-    let site = Site::start(&devices(1, 2, 900), "");
+    let site = FieldSite::start(&devices(1, 2, 900), "");
     let channels = ["S-1/alarm", "S-1/status", "H-1/telemetry", "NEW-1/alarm"];
     for channel in channels {
         site.leaves(&format!("t-1/{channel}"), "");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use standpipe_tests::{instant, wait_for};
 
-use super::site::{QUIET, SOON, Site, devices, has, says, settles};
+use super::site::{FieldSite, QUIET, SOON, devices, has, says, settles};
 
 /// The grace of `blind_area`.
 const GRACE: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ fn two_townships() -> String {
 /// Cases 32 and 40.
 #[test]
 fn a_short_cut_blinds_nobody_and_who_never_spoke_is_listed() {
-    let site = Site::start(&two_townships(), "[profile.smoke_home]\noffline_min_s = 15\n");
+    let site = FieldSite::start(&two_townships(), "[profile.smoke_home]\noffline_min_s = 15\n");
     let started = instant();
     let t1: Vec<String> = (1..=20).map(|n| format!("S-{n}")).collect();
     let all_say = |body: &Value, channel: &str| {
@@ -43,7 +43,7 @@ fn a_short_cut_blinds_nobody_and_who_never_spoke_is_listed() {
         }
     };
     let how_many_offline =
-        || t1.iter().filter(|it| has(&site.device(it)["conditions"], "offline")).count();
+        || t1.iter().filter(|device| has(&site.device(device)["conditions"], "offline")).count();
     let becomes = |right: usize| {
         settles(SOON, || {
             let found = how_many_offline();
@@ -80,13 +80,15 @@ fn a_short_cut_blinds_nobody_and_who_never_spoke_is_listed() {
     });
     assert!(cut.elapsed() > GRACE - Duration::from_secs(3), "not after {:?}", cut.elapsed());
     let all = site.gateway.list("incidents");
-    let of_t2 = |it: &&Value| it["station"] == "t-2" && has(&it["conditions"], "blind_area");
+    let of_t2 = |incident: &&Value| {
+        incident["station"] == "t-2" && has(&incident["conditions"], "blind_area")
+    };
     let blind: Vec<&Value> = all.iter().filter(of_t2).collect();
     assert!(blind.is_empty(), "40: who never spoke was never seen: {blind:?}");
 }
 
 /// Case 40: 3 intervals of 5 s after the start.
-fn never_spoke_is_listed(site: &Site, started: std::time::Instant) {
+fn never_spoke_is_listed(site: &FieldSite, started: std::time::Instant) {
     settles(Duration::from_secs(30).saturating_sub(started.elapsed()).max(SOON), || {
         let all = site.gateway.list("incidents");
         (1..=12)
@@ -94,7 +96,7 @@ fn never_spoke_is_listed(site: &Site, started: std::time::Instant) {
             .filter_map(|device| {
                 let found = site.device(&device);
                 let mine: Vec<&Value> =
-                    all.iter().filter(|it| it["device"]["id"] == device).collect();
+                    all.iter().filter(|incident| incident["device"]["id"] == device).collect();
                 let listed = mine.len() == 1
                     && has(&mine[0]["conditions"], "offline")
                     && mine[0]["reason"] == "never"

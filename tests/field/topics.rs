@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use standpipe_tests::instant;
 
-use super::site::{QUIET, SOON, Site, devices, settles, told};
+use super::site::{FieldSite, QUIET, SOON, devices, settles, told};
 
 /// Counters that grow by one message to each topic.
 const COUNTERS: [(&str, &str); 5] = [
@@ -18,7 +18,7 @@ const COUNTERS: [(&str, &str); 5] = [
 #[test]
 #[rustfmt::skip] // a table
 fn one_message_to_each_topic_counts_once() {
-    let site = Site::start(&devices(1, 8, 900), "");
+    let site = FieldSite::start(&devices(1, 8, 900), "");
     std::thread::sleep(QUIET);
     let smoke = r#"{"condition":"smoke","active":true}"#;
     let nobody = r#"{"incident":"01ARZ3NDEKTSV4RRFFQ69G5FAV","action":"acknowledge","by":"x","note":""}"#;

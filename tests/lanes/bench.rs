@@ -8,7 +8,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_rules::wire::Message;
 use standpipe_rules::wire::decoder::Ours;
 use standpipe_tests::broker::Broker as Mosquitto;
-use standpipe_transport::ingest::{self, Lane, Setup};
+use standpipe_transport::ingest::{self, Granted, Lane, Setup};
 use standpipe_transport::mqtt::Broker;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -49,10 +49,19 @@ impl Bench {
     }
 
     pub fn below(root: &str, broker: Broker, lane: Lane) -> Self {
+        Self::of(&Self::setup(root, broker), lane)
+    }
+
+    /// What the lanes of one gateway are made with.
+    pub fn setup(root: &str, broker: Broker) -> Setup {
         let root: Box<str> = root.into();
         let (gateway, clock) = ("test".into(), Clock::new());
         let decoder = Arc::new(Ours::below(&root));
-        let feed = ingest::lane(&Setup { broker, root, gateway, decoder, clock }, lane);
+        Setup { broker, root, gateway, decoder, clock, statuses: Granted::default() }
+    }
+
+    pub fn of(setup: &Setup, lane: Lane) -> Self {
+        let feed = ingest::lane(setup, lane);
         let facts = feed.facts().clone();
         let (engine, queues) = queues(&Sources::from_iter([facts.clone()]));
         let (outlet, inlet) = receipts();
@@ -78,8 +87,9 @@ impl Bench {
 
     pub fn inbox(&self, within: Duration) -> Option<Inbox> {
         crossbeam_channel::select! {
-            recv(self.queues.urgent) -> it => it.ok(),
-            recv(self.queues.bulk) -> it => it.ok(),
+            recv(self.queues.urgent) -> inbox => inbox.ok(),
+            recv(self.queues.statuses) -> inbox => inbox.ok(),
+            recv(self.queues.bulk) -> inbox => inbox.ok(),
             default(within) => None,
         }
     }

@@ -1,4 +1,4 @@
-//! The two MQTT sessions against a real mosquitto: nothing is acknowledged before it is told to
+//! The MQTT sessions against a real mosquitto: nothing is acknowledged before it is told to
 //! be, nothing is lost, and nothing stops the stream.
 //!
 //! The engine's queue is read by the test, which so decides when something "is on disk".
@@ -10,7 +10,7 @@ use standpipe_engine::Inbox;
 use standpipe_engine::health::Status;
 use standpipe_machine::limits::BULK_QUEUE;
 use standpipe_rules::wire::Message;
-use standpipe_rules::wire::topics::READINGS_LANE_BEFORE;
+use standpipe_rules::wire::topics::{ALARM_LANE, ALARM_LANE_BEFORE, READINGS_LANE_BEFORE};
 use standpipe_tests::broker::Broker as Mosquitto;
 use standpipe_tests::client::Client;
 use standpipe_tests::{instant, wait_for};
@@ -30,8 +30,11 @@ fn what_is_not_acknowledged_comes_again_and_what_is_does_not() {
     let bench = Bench::on(&broker, Lane::Telemetry);
     device.publish_all((1..=10).map(reading));
     let taken: Vec<_> = (0..10).map(|_| bench.take()).collect();
-    assert_eq!(taken.iter().map(|it| seen(it).1).collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
-    taken[..6].iter().for_each(|it| bench.ack(it));
+    assert_eq!(
+        taken.iter().map(|delivery| seen(delivery).1).collect::<Vec<_>>(),
+        (1..=10).collect::<Vec<_>>()
+    );
+    taken[..6].iter().for_each(|delivery| bench.ack(delivery));
     bench.end(); // two seconds of grace for the other four, then good-bye
     device.publish_all((11..=12).map(reading)); // while nobody is there
     let started = instant();
@@ -52,16 +55,16 @@ fn a_restarted_broker_sends_everything_again_and_old_acknowledgements_are_void()
     wait_for("the lane says that it is down", PATIENCE, || {
         matches!(bench.status(), Status::Failing { .. }).then_some(())
     });
-    first.iter().for_each(|it| bench.ack(it)); // too late: of a connection that is gone
+    first.iter().for_each(|delivery| bench.ack(delivery)); // too late: of a connection that is gone
     broker.start_again();
     let second: Vec<_> = (0..5).map(|_| bench.take()).collect();
-    assert_eq!(second.iter().map(|it| seen(it).1).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(second.iter().map(|delivery| seen(delivery).1).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert!(second.iter().zip(&first).all(|(new, old)| new.receipt != old.receipt));
-    first.iter().for_each(|it| bench.ack(it)); // the same numbers, and still void
+    first.iter().for_each(|delivery| bench.ack(delivery)); // the same numbers, and still void
     bench.end();
     let bench = Bench::on(&broker, Lane::Telemetry);
     let third: Vec<_> = (0..5).map(|_| bench.take()).collect();
-    third.iter().for_each(|it| bench.ack(it));
+    third.iter().for_each(|delivery| bench.ack(delivery));
     bench.end();
     let bench = Bench::on(&broker, Lane::Telemetry);
     let again = bench.next(QUIET);
@@ -135,17 +138,95 @@ fn an_older_session_gets_no_message_twice_and_forgets_its_filters() {
                 match frame {
                     Frame::UnsubAck => {
                         let odd = ["a/d/Alarm", "a", "a/d", "a/b/c/d", "stations/s/what"];
-                        let odd = odd.map(|it| (format!("standpipe/v1/{it}"), b"{}".to_vec()));
+                        let odd =
+                            odd.map(|channel| (format!("standpipe/v1/{channel}"), b"{}".to_vec()));
                         device.publish_all(odd.into_iter().chain([reading(10)]));
                         published = true;
                     }
-                    Frame::Publish(it) => assert!(!published, "{:?}", it.topic),
+                    Frame::Publish(publish) => assert!(!published, "{:?}", publish.topic),
                     _ => {}
                 }
             }
         }
         assert!(published);
     });
+}
+
+/// A gateway of before had statuses on its alarm lane: what the broker kept for it is taken, what
+/// is said while the filter moves is, and afterwards each status comes once.
+#[test]
+fn no_status_is_lost_when_statuses_get_a_session_of_their_own() {
+    let (_folder, broker) = mosquitto();
+    before_statuses_had_a_session(broker.port);
+    let device = Client::connect(broker.port, "device");
+    let says = |numbers: std::ops::RangeInclusive<u32>| {
+        device.publish_all(numbers.map(|n| {
+            let (topic, json) = (format!("standpipe/v1/a/d-{n}/status"), r#"{"online":false}"#);
+            (topic, json.into())
+        }));
+    };
+    says(1..=50); // nobody is there
+    device.publish("standpipe/v1/a/d/alarm", r#"{"condition":"smoke","active":true}"#);
+    let setup = Bench::setup("standpipe/v1", Broker::new("127.0.0.1", broker.port));
+    let alarms = Bench::of(&setup, Lane::Alarm);
+    let kept = numbers(&alarms, QUIET);
+    assert_eq!(kept, (1..=50).collect::<Vec<_>>());
+    says(51..=60); // the status lane is not there yet
+    assert_eq!(numbers(&alarms, QUIET), (51..=60).collect::<Vec<_>>());
+    let statuses = Bench::of(&setup, Lane::Status);
+    statuses.is_up();
+    says(61..=70);
+    for (lane, bench) in [("alarm", &alarms), ("status", &statuses)] {
+        let taken = numbers(bench, QUIET);
+        assert_eq!(taken, (61..=70).collect::<Vec<_>>(), "{lane}: both for a moment");
+    }
+    let mut said = 71;
+    wait_for("the old filter is given back", PATIENCE, || {
+        says(said..=said);
+        said += 1;
+        assert_eq!(numbers(&statuses, QUIET), [said - 1], "the status lane has all");
+        numbers(&alarms, QUIET).is_empty().then_some(())
+    });
+    // For good: a session that lasts does not ask for it again.
+    alarms.end();
+    let alarms = Bench::of(&setup, Lane::Alarm);
+    alarms.is_up();
+    says(said..=said + 9);
+    assert_eq!(numbers(&statuses, QUIET).len(), 10);
+    assert_eq!(numbers(&alarms, QUIET), Vec::<u32>::new());
+}
+
+/// The alarm lane's session as 0.1.0 left it.
+fn before_statuses_had_a_session(port: u16) {
+    let hello = Hello {
+        client_id: "standpipe-alarm-test".to_owned(),
+        clean_start: false,
+        session_expiry_s: 3_600,
+        receive_maximum: 100,
+        will: None,
+    };
+    let filters = ALARM_LANE.iter().chain(&ALARM_LANE_BEFORE);
+    let filters: Vec<_> = filters.map(|filter| format!("standpipe/v1/{filter}")).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let broker = Broker::new("127.0.0.1", port);
+        let mut link = Link::open(&broker, &hello).await.expect("a session");
+        link.subscribe(&filters).expect("a subscription");
+        link.turn(true).await.expect("an answer");
+        link.close().await;
+    });
+}
+
+/// The devices of the statuses that a lane takes until it is quiet, each acknowledged.
+fn numbers(bench: &Bench, quiet: std::time::Duration) -> Vec<u32> {
+    let mut numbers = Vec::new();
+    while let Some(it) = bench.next(quiet) {
+        bench.ack(&it);
+        if let Some(Message::Status { device, .. }) = &it.parsed.message {
+            numbers.push(device.trim_start_matches("d-").parse().expect("a number"));
+        }
+    }
+    numbers
 }
 
 #[test]
@@ -176,13 +257,13 @@ fn a_poison_message_does_not_stop_the_alarm_behind_it() {
     device.publish(topic, alarm);
     let reasons: Vec<_> = (0..4)
         .map(|_| {
-            let it = bench.take();
-            bench.ack(&it);
-            it.parsed.rejected.first().map_or("", |it| it.reason.as_str())
+            let delivery = bench.take();
+            bench.ack(&delivery);
+            delivery.parsed.rejected.first().map_or("", |rejected| rejected.reason.as_str())
         })
         .collect();
     assert_eq!(reasons.len(), 4);
-    assert!(reasons[..3].iter().all(|it| !it.is_empty()), "{reasons:?}");
+    assert!(reasons[..3].iter().all(|reason| !reason.is_empty()), "{reasons:?}");
     assert_eq!(reasons[3], "", "the alarm itself");
     assert_eq!(bench.status(), Status::Fine);
 }
@@ -202,9 +283,9 @@ fn a_full_window_stops_reading_and_loses_nothing() {
     assert!(bench.queues.bulk.len() <= BULK_QUEUE);
     let mut numbers = BTreeSet::new();
     for _ in 0..SENT {
-        let it = bench.take();
-        assert!(numbers.insert(seen(&it).1), "once");
-        bench.ack(&it);
+        let delivery = bench.take();
+        assert!(numbers.insert(seen(&delivery).1), "once");
+        bench.ack(&delivery);
     }
     assert_eq!((numbers.len(), bench.next(QUIET).is_none()), (SENT, true));
     assert_eq!(bench.downs.get(), 0, "without a reconnect");

@@ -16,6 +16,7 @@ use super::bench::{AT_ONCE, Bench, PATIENCE, QUIET, mosquitto, reading, seen};
 fn each_message_is_taken_once_whatever_its_topic() {
     let (_folder, broker) = mosquitto();
     let (alarms, readings) = (Bench::on(&broker, Lane::Alarm), Bench::on(&broker, Lane::Telemetry));
+    let statuses = Bench::on(&broker, Lane::Status);
     let device = Client::connect(broker.port, "device");
     let long = format!("a/{}/alarm", "x".repeat(65));
     let (fire, pressure) = (r#"{"condition":"smoke","active":true"#, r#"{"pressure_kpa":300"#);
@@ -37,7 +38,9 @@ fn each_message_is_taken_once_whatever_its_topic() {
         ("a/alarm",                  Some(Lane::Telemetry), "unreadable alarm"),
         ("a/b/c/d/alarm",            Some(Lane::Telemetry), "unreadable alarm"),
         ("alarm",                    Some(Lane::Telemetry), "unreadable alarm"),
-        ("a/d/status",               Some(Lane::Alarm),     "not understood"),
+        ("a/d/status",               Some(Lane::Status),    "not understood"),
+        ("a/d/Status",               Some(Lane::Telemetry), "nothing"),
+        ("stations/s/status",        Some(Lane::Status),    "nothing"),
         ("a/d/reply",                Some(Lane::Alarm),     "not understood"),
         ("stations/s/actions",       Some(Lane::Alarm),     "nothing"),
         ("stations/s/presence",      Some(Lane::Alarm),     "nothing"),
@@ -53,6 +56,7 @@ fn each_message_is_taken_once_whatever_its_topic() {
         ("a/d/settings",             None,                  ""),
         ("a/d/command",              None,                  ""),
         ("gateway/clock",            None,                  ""),
+        ("gateway/chain",            Some(Lane::Alarm),     "nothing"), // it is no object of ours
         ("stations/s/incidents/01J", None,                  ""),
         ("stations/s/maintenance",   None,                  ""),
     ];
@@ -62,7 +66,8 @@ fn each_message_is_taken_once_whatever_its_topic() {
     }).collect();
     device.publish_all(sent.iter().map(|(topic, payload)| (topic.clone(), payload.clone().into_bytes())));
     let mut taken = Vec::new();
-    for (lane, bench) in [(Lane::Alarm, &alarms), (Lane::Telemetry, &readings)] {
+    let lanes = [(Lane::Alarm, &alarms), (Lane::Status, &statuses), (Lane::Telemetry, &readings)];
+    for (lane, bench) in lanes {
         while let Some(delivery) = bench.next(if taken.is_empty() { PATIENCE } else { QUIET * 3 }) {
             bench.ack(&delivery);
             taken.push((lane, delivery));
@@ -70,10 +75,10 @@ fn each_message_is_taken_once_whatever_its_topic() {
     }
     for ((topic, lane, what), (full, payload)) in topics.iter().zip(&sent) {
         let print = wire::print(full.as_bytes(), payload.as_bytes());
-        let found: Vec<_> = taken.iter().filter(|(_, it)| it.arrived.print == print).collect();
+        let found: Vec<_> = taken.iter().filter(|(_, delivery)| delivery.arrived.print == print).collect();
         assert_eq!(found.iter().map(|(by, _)| Some(*by)).collect::<Vec<_>>(), lane.map(Some).into_iter().collect::<Vec<_>>(), "{topic}");
-        for (_, it) in found {
-            let message = match it.parsed.message {
+        for (_, delivery) in found {
+            let message = match delivery.parsed.message {
                 Some(Message::Telemetry { .. }) => "telemetry",
                 Some(Message::Alarm { .. }) => "alarm",
                 Some(Message::UnreadableAlarm { .. }) => "unreadable alarm",
@@ -81,16 +86,17 @@ fn each_message_is_taken_once_whatever_its_topic() {
                 Some(_) => "other",
                 None => "nothing",
             };
-            assert_eq!((message, it.arrived.retained), (*what, false), "{topic}");
-            let told = it.parsed.rejected.len();
+            assert_eq!((message, delivery.arrived.retained), (*what, false), "{topic}");
+            let told = delivery.parsed.rejected.len();
             assert_eq!(told == 0, matches!(message, "telemetry" | "alarm"), "{topic}");
         }
     }
-    assert_eq!(taken.len(), topics.iter().filter(|it| it.1.is_some()).count());
+    assert_eq!(taken.len(), topics.iter().filter(|topic| topic.1.is_some()).count());
     // What was passed over is acknowledged: none of it comes again.
     alarms.end();
+    statuses.end();
     readings.end();
-    for lane in [Lane::Alarm, Lane::Telemetry] {
+    for lane in [Lane::Alarm, Lane::Status, Lane::Telemetry] {
         assert!(Bench::on(&broker, lane).next(QUIET * 3).is_none(), "{lane:?}");
     }
 }
@@ -120,7 +126,10 @@ fn the_retain_flag_means_old_and_an_empty_message_takes_back() {
     device.publish_retained(&topic("telemetry"), r#"{"pressure_kpa":300}"#);
     odd.iter().for_each(|channel| device.publish_retained(&topic(channel), fire));
     let (alarms, readings) = (Bench::on(&broker, Lane::Alarm), Bench::on(&broker, Lane::Telemetry));
-    for (bench, count) in [(&alarms, 2), (&readings, 1 + odd.len())] {
+    let statuses = Bench::on(&broker, Lane::Status);
+    for (bench, count, others) in
+        [(&alarms, 1, 0), (&statuses, 1, 1), (&readings, 1 + odd.len(), 1)]
+    {
         let mut fires = 0;
         for _ in 0..count {
             let old = bench.take();
@@ -128,7 +137,7 @@ fn the_retain_flag_means_old_and_an_empty_message_takes_back() {
             fires += usize::from(is_alarm(&old));
             bench.ack(&old);
         }
-        assert_eq!(fires, count - 1, "all but a status and a reading");
+        assert_eq!(fires, count - others, "all but a status and a reading");
         assert!(bench.next(QUIET).is_none(), "and nothing else");
     }
     // A device that has its messages kept speaks of now all the same.
@@ -140,22 +149,29 @@ fn the_retain_flag_means_old_and_an_empty_message_takes_back() {
         bench.ack(&live);
     }
     // Taken back, with the flag and without.
-    for (bench, channels) in
-        [(&alarms, &["alarm", "status", "reply"][..]), (&readings, &["AlArM", "telemetry", "x"])]
-    {
+    for (bench, channels) in [
+        (&alarms, &["alarm", "reply"][..]),
+        (&statuses, &["status"]),
+        (&readings, &["AlArM", "telemetry", "x"]),
+    ] {
         for (n, channel) in channels.iter().enumerate() {
             device.publish_retained(&topic(channel), "");
             device.publish(&topic(channel), "");
             for _ in 0..2 {
-                let it = bench.take();
-                let cleared = matches!(it.parsed.message, Some(Message::Cleared { .. }));
-                assert_eq!((cleared, it.parsed.message.is_some()), (n == 0, n == 0), "{it:?}");
-                assert!(it.parsed.rejected.is_empty(), "{it:?}");
-                bench.ack(&it);
+                let delivery = bench.take();
+                let cleared = matches!(delivery.parsed.message, Some(Message::Cleared { .. }));
+                let takes_back = n == 0 && *channel != "status";
+                assert_eq!(
+                    (cleared, delivery.parsed.message.is_some()),
+                    (takes_back, takes_back),
+                    "{delivery:?}"
+                );
+                assert!(delivery.parsed.rejected.is_empty(), "{delivery:?}");
+                bench.ack(&delivery);
             }
         }
     }
-    for bench in [&alarms, &readings] {
+    for bench in [&alarms, &statuses, &readings] {
         assert!(bench.next(QUIET).is_none(), "and nothing else");
     }
     // A session that lasts is not sent it again, and one that is new only what was left.
@@ -188,10 +204,10 @@ fn a_live_alarm_does_not_wait_behind_all_that_a_broker_kept() {
     town.publish_all([reading(1)]);
     let mut kept = 0;
     loop {
-        let it = readings.take();
-        readings.ack(&it);
-        if !it.arrived.retained {
-            assert_eq!(seen(&it), ("HYD-1".to_owned(), 1));
+        let delivery = readings.take();
+        readings.ack(&delivery);
+        if !delivery.arrived.retained {
+            assert_eq!(seen(&delivery), ("HYD-1".to_owned(), 1));
             break;
         }
         kept += 1;

@@ -12,7 +12,6 @@ use crate::wait_for;
 #[derive(Debug)]
 pub struct Broker {
     process: Process,
-    /// Its port.
     pub port: u16,
     dir: PathBuf,
 }
@@ -69,6 +68,11 @@ impl Broker {
         self.process.signal("TERM");
         let process = &mut self.process;
         wait_for("mosquitto to stop", Duration::from_secs(10), || process.ended());
+    }
+
+    /// Sends it a signal, such as `STOP`: it hangs, and nobody is told.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
     }
 
     /// Ends it at once, as a power cut would.

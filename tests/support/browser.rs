@@ -77,9 +77,9 @@ impl Browser {
             builder.capabilities(wanted).connect(&driver).await
         });
         let client = client.unwrap_or_else(|bad| panic!("no browser: {bad}"));
-        let it = Self { runtime, client, driver, _process: process };
-        it.window(Window::Desk);
-        it
+        let browser = Self { runtime, client, driver, _process: process };
+        browser.window(Window::Desk);
+        browser
     }
 
     /// Opens an address.
@@ -123,8 +123,8 @@ impl Browser {
     #[must_use]
     pub fn sees(&self, selector: &str) -> Option<String> {
         let script = format!(
-            "const it = [...document.querySelectorAll({})].find((e) => e.checkVisibility \
-             ? e.checkVisibility() : e.offsetParent); return it ? it.innerText : null;",
+            "const shown = [...document.querySelectorAll({})].find((e) => e.checkVisibility \
+             ? e.checkVisibility() : e.offsetParent); return shown ? shown.innerText : null;",
             json!(selector)
         );
         self.eval(&script).as_str().map(str::to_owned)
@@ -144,7 +144,7 @@ impl Browser {
     /// When it can't in time.
     pub fn wait_text(&self, selector: &str, text: &str, within: Duration) -> String {
         wait_for(&format!("`{selector}` with `{text}`"), within, || {
-            self.sees(selector).filter(|it| it.contains(text))
+            self.sees(selector).filter(|shown| shown.contains(text))
         })
     }
 
@@ -257,8 +257,8 @@ impl Browser {
         let metrics = self.devtools("Performance.getMetrics", &nothing);
         let all = metrics["metrics"].as_array().expect("metrics");
         ["JSHeapUsedSize", "Nodes", "JSEventListeners"].map(|name| {
-            let found = all.iter().find(|it| it["name"] == name);
-            found.and_then(|it| it["value"].as_f64()).expect(name)
+            let found = all.iter().find(|metric| metric["name"] == name);
+            found.and_then(|metric| metric["value"].as_f64()).expect(name)
         })
     }
 

@@ -22,9 +22,7 @@ pub struct Client {
 /// A message as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// On which topic.
     pub topic: String,
-    /// What.
     pub payload: Vec<u8>,
     /// Whether the broker had kept it.
     pub retained: bool,
@@ -75,9 +73,9 @@ impl Client {
                 }
             }
         });
-        let it = Self { client, done, heard };
-        assert!(matches!(it.answer(), Packet::ConnAck(ConnAck { .. })), "a connection");
-        it
+        let connected = Self { client, done, heard };
+        assert!(matches!(connected.answer(), Packet::ConnAck(ConnAck { .. })), "a connection");
+        connected
     }
 
     fn answer(&self) -> Packet {

@@ -9,8 +9,8 @@ use crate::deployed::deploy;
 
 /// One question of a dashboard or rule.
 #[derive(Clone, Debug)]
-pub struct Question {
-    /// Of which dashboard and panel.
+pub struct DashboardQuestion {
+    /// The dashboard and panel it belongs to.
     pub of: String,
     /// What shows it: `timeseries`, `table` …, `variable`, `annotation` or `rule`.
     pub shown: String,
@@ -22,10 +22,10 @@ pub struct Question {
 
 /// A span to ask about, as Grafana writes it into a query.
 #[derive(Clone, Debug)]
-pub struct Span {
-    /// RFC 3339.
+pub struct QuestionSpan {
+    /// In RFC 3339.
     pub start: String,
-    /// RFC 3339.
+    /// In RFC 3339.
     pub stop: String,
     /// How wide a pixel is, such as `60000ms`.
     pub window: String,
@@ -34,11 +34,10 @@ pub struct Span {
 /// A dashboard's file.
 #[derive(Clone, Debug)]
 pub struct Dashboard {
-    /// The file's name.
     pub name: String,
-    /// How many lines it has.
+    /// How many lines the file has.
     pub lines: usize,
-    /// What is in it.
+    /// The file's content.
     pub json: Value,
 }
 
@@ -51,9 +50,9 @@ pub fn all() -> Vec<Dashboard> {
     let folder = deploy().join("grafana/dashboards");
     let mut files: Vec<_> = std::fs::read_dir(&folder).expect("dashboards").flatten().collect();
     files.sort_by_key(std::fs::DirEntry::path);
-    let read = |it: &std::fs::DirEntry| {
-        let name = it.file_name().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(it.path()).expect("a dashboard");
+    let read = |entry: &std::fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(entry.path()).expect("a dashboard");
         let json = serde_json::from_str(&text).unwrap_or_else(|bad| panic!("{name}: {bad}"));
         Dashboard { name, lines: text.lines().count(), json }
     };
@@ -71,20 +70,22 @@ fn text(of: &Value, key: &str) -> String {
 impl Dashboard {
     /// The questions of its panels and annotations.
     #[must_use]
-    pub fn questions(&self) -> Vec<Question> {
+    pub fn questions(&self) -> Vec<DashboardQuestion> {
         let mut all = Vec::new();
         let name = &self.name;
         for (n, panel) in items(&self.json, "/panels").enumerate() {
             for target in items(panel, "/targets") {
                 let of = format!("{name}: {} {}", text(panel, "title"), text(target, "refId"));
                 let (shown, flux) = (text(panel, "type"), text(target, "query"));
-                all.push(Question { of, shown, flux, panel: Some(n) });
+                all.push(DashboardQuestion { of, shown, flux, panel: Some(n) });
             }
         }
-        for it in items(&self.json, "/annotations/list") {
-            let (of, flux) =
-                (format!("{name}: {}", text(it, "name")), text(&it["target"], "query"));
-            all.push(Question { of, shown: "annotation".into(), flux, panel: None });
+        for annotation in items(&self.json, "/annotations/list") {
+            let (of, flux) = (
+                format!("{name}: {}", text(annotation, "name")),
+                text(&annotation["target"], "query"),
+            );
+            all.push(DashboardQuestion { of, shown: "annotation".into(), flux, panel: None });
         }
         all
     }
@@ -96,17 +97,17 @@ impl Dashboard {
     /// When one has no value.
     pub fn variables(
         &self,
-        mut ask: impl FnMut(Question) -> Vec<String>,
+        mut ask: impl FnMut(DashboardQuestion) -> Vec<String>,
     ) -> BTreeMap<String, String> {
         let mut values = BTreeMap::new();
-        for it in items(&self.json, "/templating/list") {
-            let name = text(it, "name");
+        for variable in items(&self.json, "/templating/list") {
+            let name = text(variable, "name");
             let of = format!("{}: ${name}", self.name);
-            let flux = replaced(&text(it, "query"), &values);
+            let flux = replaced(&text(variable, "query"), &values);
             let shown = "variable".into();
-            let found = ask(Question { of: of.clone(), shown, flux, panel: None });
+            let found = ask(DashboardQuestion { of: of.clone(), shown, flux, panel: None });
             assert!(!found.is_empty(), "{of} stands for nothing");
-            let value = match (it["multi"].as_bool(), it["allValue"].as_str()) {
+            let value = match (variable["multi"].as_bool(), variable["allValue"].as_str()) {
                 (Some(true), Some(all)) => all.to_owned(),
                 (Some(true), None) => format!("({})", found.join("|")),
                 _ => found[0].clone(),
@@ -127,7 +128,7 @@ pub fn replaced(flux: &str, variables: &BTreeMap<String, String>) -> String {
 
 /// A query about a span.
 #[must_use]
-pub fn about(flux: &str, span: &Span) -> String {
+pub fn about(flux: &str, span: &QuestionSpan) -> String {
     flux.replace("v.timeRangeStart", &span.start)
         .replace("v.timeRangeStop", &span.stop)
         .replace("v.windowPeriod", &span.window)

@@ -27,7 +27,7 @@ pub fn program() -> PathBuf {
     let built = me.ancestors().skip(1).take(2).map(|dir| dir.join("standpipe"));
     built
         .into_iter()
-        .find(|it| it.is_file())
+        .find(|path| path.is_file())
         .unwrap_or_else(|| panic!("no standpipe beside {}: cargo build -p standpipe", me.display()))
 }
 
@@ -36,7 +36,7 @@ pub fn program() -> PathBuf {
 pub struct Gateway {
     process: Process,
     port: u16,
-    /// Its files.
+    /// Where its files are.
     pub dir: PathBuf,
     /// What it is started with besides.
     env: Vec<(&'static str, PathBuf)>,
@@ -155,7 +155,7 @@ impl Gateway {
     #[must_use]
     pub fn password(&self) -> String {
         let printed = self.printed();
-        let line = printed.lines().find(|it| it.contains("name 用户名: admin"));
+        let line = printed.lines().find(|line| line.contains("name 用户名: admin"));
         let line = line.expect("the first account is told");
         line.rsplit(' ').next().unwrap_or_default().to_owned()
     }

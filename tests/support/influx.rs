@@ -18,7 +18,7 @@ pub const TOKEN: &str = "standpipe-test-token";
 pub const ORG: &str = "standpipe";
 
 /// A row of an answer: its columns by name.
-pub type Row = std::collections::HashMap<String, String>;
+pub type InfluxRow = std::collections::HashMap<String, String>;
 
 /// A running InfluxDB.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Influx {
     /// # Panics
     /// When the query is refused.
     #[must_use]
-    pub fn query(&self, flux: &str) -> Vec<Row> {
+    pub fn query(&self, flux: &str) -> Vec<InfluxRow> {
         self.query_as(TOKEN, flux).unwrap_or_else(|bad| panic!("{flux}: {bad}"))
     }
 
@@ -140,7 +140,7 @@ impl Influx {
     ///
     /// # Errors
     /// What InfluxDB says when it refuses.
-    pub fn query_as(&self, token: &str, flux: &str) -> Result<Vec<Row>, String> {
+    pub fn query_as(&self, token: &str, flux: &str) -> Result<Vec<InfluxRow>, String> {
         let body = json!({"query": flux, "type": "flux", "dialect": {"annotations": []}});
         let url = self.at(&format!("/api/v2/query?org={ORG}"));
         let (status, text) = http::post_text(&url, &format!("Token {token}"), &body);
@@ -149,7 +149,7 @@ impl Influx {
             return Err(format!("{status}: {text}"));
         }
         let mut rows = Vec::new();
-        for table in text.split("\r\n\r\n").filter(|it| !it.trim().is_empty()) {
+        for table in text.split("\r\n\r\n").filter(|table| !table.trim().is_empty()) {
             let mut reader = csv::Reader::from_reader(table.as_bytes());
             rows.extend(reader.deserialize().filter_map(Result::ok));
         }

@@ -52,16 +52,16 @@ pub struct Load {
     /// Packet id → the message, until the broker has it.
     flying: BTreeMap<u16, ()>,
     next: u16,
-    /// Messages the broker has.
+    /// How many messages the broker has.
     pub confirmed: u64,
 }
 
 /// How many messages may be unconfirmed.
 const WINDOW: usize = 2_000;
 
-fn text(out: &mut Vec<u8>, it: &str) {
-    out.extend_from_slice(&(it.len() as u16).to_be_bytes());
-    out.extend_from_slice(it.as_bytes());
+fn text(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(&(text.len() as u16).to_be_bytes());
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn length(out: &mut Vec<u8>, mut length: usize) {
@@ -75,14 +75,22 @@ fn length(out: &mut Vec<u8>, mut length: usize) {
     }
 }
 
-/// A connection with a clean session.
-fn open(port: u16, id: &str) -> TcpStream {
+/// A connection with a clean session, and the Last Will of a device on this topic.
+fn open(port: u16, id: &str, will: Option<&str>) -> TcpStream {
+    /// Clean session.
+    const CLEAN: u8 = 0x02;
+    /// A will, at QoS 1, retained.
+    const WILL: u8 = 0x04 | 0x08 | 0x20;
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a broker");
     stream.set_nodelay(true).expect("a socket");
     let mut body = Vec::new();
     text(&mut body, "MQTT");
-    body.extend_from_slice(&[4, 2, 0, 0]);
+    body.extend_from_slice(&[4, CLEAN | if will.is_some() { WILL } else { 0 }, 0, 0]);
     text(&mut body, id);
+    if let Some(topic) = will {
+        text(&mut body, topic);
+        text(&mut body, "{\"online\":false}");
+    }
     let mut packet = vec![0x10];
     length(&mut packet, body.len());
     packet.extend_from_slice(&body);
@@ -145,7 +153,7 @@ impl Load {
     /// When the broker refuses.
     #[must_use]
     pub fn connect(port: u16, id: &str) -> Self {
-        let stream = open(port, id);
+        let stream = open(port, id, None);
         stream.set_nonblocking(true).expect("a socket");
         Self {
             stream,
@@ -230,7 +238,7 @@ impl Fleet {
     pub fn connect(port: u16, prefix: &str, devices: u64) -> Self {
         let poll = Poll::new().expect("epoll");
         let link = |number: u64| {
-            let stream = open(port, &format!("{prefix}-{number}"));
+            let stream = open(port, &format!("{prefix}-{number}"), None);
             stream.set_nonblocking(true).expect("a socket");
             let mut stream = mio::net::TcpStream::from_std(stream);
             let token = Token(number as usize - 1);
@@ -276,6 +284,41 @@ impl Publish for Fleet {
 
     fn confirmed(&self) -> u64 {
         self.confirmed
+    }
+}
+
+/// A device with a Last Will, which the broker says when the connection breaks.
+#[derive(Debug)]
+pub struct Mortal {
+    port: u16,
+    id: String,
+    topic: String,
+    stream: Option<TcpStream>,
+}
+
+impl Mortal {
+    /// A device that is not connected; `topic` is where it says that it is there.
+    #[must_use]
+    pub fn new(port: u16, id: &str, topic: &str) -> Self {
+        Self { port, id: id.to_owned(), topic: topic.to_owned(), stream: None }
+    }
+
+    /// Connects, and says that it is there, for the broker to keep.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn connect(&mut self) {
+        let mut stream = open(self.port, &self.id, Some(&self.topic));
+        let mut packet = Vec::new();
+        publish(&mut packet, 1, &self.topic, b"{\"online\":true,\"boot\":1}");
+        packet[0] |= 1; // retained
+        stream.write_all(&packet).expect("a socket");
+        self.stream = Some(stream);
+    }
+
+    /// Loses its connection without a good-bye.
+    pub fn cut(&mut self) {
+        self.stream = None;
     }
 }
 

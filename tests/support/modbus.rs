@@ -15,12 +15,10 @@ const ILLEGAL_ADDRESS: u8 = 2;
 /// How it answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Manner {
-    /// As it should.
     #[default]
     Good,
     /// With a wrong checksum.
     BadSum,
-    /// Not at all.
     Silent,
     /// With an exception: its own device has failed.
     Failed,
@@ -29,7 +27,7 @@ pub enum Manner {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TransmitterState {
     kpa: f32,
     manner: Manner,
     /// When it answered last and with what, Unix milliseconds.
@@ -42,7 +40,7 @@ struct State {
 pub struct Transmitter {
     /// Where the emulator's serial line is to connect to.
     pub port: u16,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TransmitterState>>,
 }
 
 impl Transmitter {
@@ -54,7 +52,7 @@ impl Transmitter {
     pub fn start(kpa: f32) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let state = Arc::new(Mutex::new(State { kpa, ..State::default() }));
+        let state = Arc::new(Mutex::new(TransmitterState { kpa, ..TransmitterState::default() }));
         let shared = Arc::downgrade(&state);
         std::thread::spawn(move || {
             for line in listener.incoming() {
@@ -65,7 +63,7 @@ impl Transmitter {
         Self { port, state }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, TransmitterState> {
         self.state.lock().expect("the transmitter's thread")
     }
 
@@ -93,7 +91,7 @@ impl Transmitter {
 }
 
 /// Until the board is unplugged.
-fn serve(mut line: TcpStream, state: &Mutex<State>) {
+fn serve(mut line: TcpStream, state: &Mutex<TransmitterState>) {
     let _ = line.set_nodelay(true);
     let mut question = [0; 8];
     while line.read_exact(&mut question).is_ok() {
@@ -113,7 +111,7 @@ fn serve(mut line: TcpStream, state: &Mutex<State>) {
     }
 }
 
-fn answer(question: &[u8; 8], state: &State) -> Vec<u8> {
+fn answer(question: &[u8; 8], state: &TransmitterState) -> Vec<u8> {
     let (asked, sum) = question.split_at(6);
     if sum != checksum(asked) || asked[0] != UNIT || state.manner == Manner::Silent {
         return Vec::new();

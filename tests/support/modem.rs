@@ -21,7 +21,6 @@ const GUARD: Duration = Duration::from_millis(900);
 /// What is wrong with the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Air {
-    /// Nothing.
     #[default]
     Clear,
     /// The modem notices that the network has gone: `NO CARRIER`, and every dial fails.
@@ -32,7 +31,7 @@ pub enum Air {
 
 /// What a test may change at any time, and what the modem has counted.
 #[derive(Debug, Default)]
-struct State {
+struct ModemState {
     air: Air,
     delay: Duration,
     /// Every so many bytes of the broker's, one has a bit flipped. 0: none.
@@ -48,7 +47,7 @@ struct State {
 pub struct Modem {
     /// Where the emulator's serial line is to connect to.
     pub port: u16,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ModemState>>,
 }
 
 impl Modem {
@@ -60,7 +59,7 @@ impl Modem {
     pub fn start(broker: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let state = Arc::new(Mutex::new(State { broker, ..State::default() }));
+        let state = Arc::new(Mutex::new(ModemState { broker, ..ModemState::default() }));
         let shared = Arc::downgrade(&state);
         std::thread::spawn(move || {
             // A modem that lost its power hangs up nowhere: the broker finds out by itself.
@@ -68,7 +67,7 @@ impl Modem {
             for board in listener.incoming() {
                 let Some(state) = shared.upgrade() else { return };
                 let Ok(board) = board else { continue };
-                let mut line = Line::new(board, state);
+                let mut line = ModemLine::new(board, state);
                 line.serve();
                 orphans.extend(line.link.take());
             }
@@ -76,7 +75,7 @@ impl Modem {
         Self { port, state }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ModemState> {
         self.state.lock().expect("the modem's thread")
     }
 
@@ -117,9 +116,9 @@ impl Modem {
 /// Bytes on their way, each with the moment it may arrive.
 type Wire = VecDeque<(Instant, u8)>;
 
-struct Line {
+struct ModemLine {
     board: TcpStream,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ModemState>>,
     /// The connection, once dialled.
     link: Option<TcpStream>,
     /// Transparent, or listening to commands.
@@ -134,8 +133,8 @@ struct Line {
     passed_down: usize,
 }
 
-impl Line {
-    fn new(board: TcpStream, state: Arc<Mutex<State>>) -> Self {
+impl ModemLine {
+    fn new(board: TcpStream, state: Arc<Mutex<ModemState>>) -> Self {
         let _ = board.set_nonblocking(true);
         let _ = board.set_nodelay(true);
         Self {
@@ -158,7 +157,7 @@ impl Line {
         Arc::strong_count(&self.state) > 1
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ModemState> {
         self.state.lock().expect("the test's thread")
     }
 

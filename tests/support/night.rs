@@ -18,11 +18,11 @@ const PASSWORD: &str = "correct horse";
 pub struct Night {
     /// Signed in as `li`, an officer of t-1.
     pub browser: Browser,
-    /// The gateway.
     pub gateway: Gateway,
     /// Speaks for every device.
     pub devices: Station,
-    _broker: Broker,
+    /// What is between them.
+    pub broker: Broker,
     _dir: tempfile::TempDir,
 }
 
@@ -45,23 +45,23 @@ impl Night {
         let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
         let devices = Station::connect(broker.port, "+");
         let browser = Browser::start(dir.path());
-        let it = Self { browser, gateway, devices, _broker: broker, _dir: dir };
-        it.sign_in_as("admin", &it.gateway.password());
-        it.browser.go(&it.gateway.at("/language?to=en&back=/accounts"));
+        let night = Self { browser, gateway, devices, broker, _dir: dir };
+        night.sign_in_as("admin", &night.gateway.password());
+        night.browser.go(&night.gateway.at("/language?to=en&back=/accounts"));
         for (name, role) in [("li", "officer"), ("zhang", "crew")] {
-            it.browser.fill("#new-name", name);
-            it.browser.fill("#new-password", PASSWORD);
+            night.browser.fill("#new-name", name);
+            night.browser.fill("#new-password", PASSWORD);
             let choose = format!(
                 "const f = document.querySelector('#new-name').form; \
                  f.role.value = '{role}'; f.station.value = 't-1';"
             );
-            let _ = it.browser.eval(&choose);
-            it.browser.click("button[value=add]");
-            it.browser.wait_text("tbody", name, SOON);
+            let _ = night.browser.eval(&choose);
+            night.browser.click("button[value=add]");
+            night.browser.wait_text("tbody", name, SOON);
         }
-        it.sign_out();
-        it.sign_in("li");
-        it
+        night.sign_out();
+        night.sign_in("li");
+        night
     }
 
     /// Signs in as one of the township's people.
@@ -69,7 +69,7 @@ impl Night {
         self.sign_in_as(name, PASSWORD);
     }
 
-    /// Signs in.
+    /// Signs in with a password of their own.
     pub fn sign_in_as(&self, name: &str, password: &str) {
         self.browser.go(&self.gateway.at("/login"));
         self.browser.fill("#name", name);
@@ -78,7 +78,7 @@ impl Night {
         self.browser.wait("#board", SOON);
     }
 
-    /// Signs out.
+    /// Signs out, and waits for the page that asks who is there.
     pub fn sign_out(&self) {
         self.browser.click("header form button");
         self.browser.wait("#password", SOON);
@@ -101,7 +101,7 @@ impl Night {
     /// When there is none.
     #[must_use]
     pub fn fire(&self) -> String {
-        let fire = self.gateway.incident("the fire", SOON, |it| it["class"] == "fire");
+        let fire = self.gateway.incident("the fire", SOON, |incident| incident["class"] == "fire");
         fire["id"].as_str().expect("an id").to_owned()
     }
 
@@ -121,7 +121,7 @@ impl Night {
             .browser
             .eval("return [...document.querySelectorAll('li.hydrant')].map((it) => it.innerText)");
         let rows: Vec<String> = serde_json::from_value(rows).expect("texts");
-        let found = rows.into_iter().find(|it| it.contains(name));
+        let found = rows.into_iter().find(|row| row.contains(name));
         found.unwrap_or_else(|| panic!("{name} is not on the page")).replace('\n', " ")
     }
 }

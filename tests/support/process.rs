@@ -91,14 +91,18 @@ impl Process {
     pub fn used(&self) -> (f64, f64) {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
         let after = stat.rsplit(')').next().unwrap_or_default();
-        let ticks: f64 =
-            after.split_whitespace().skip(11).take(2).filter_map(|it| it.parse::<f64>().ok()).sum();
+        let ticks: f64 = after
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|ticks| ticks.parse::<f64>().ok())
+            .sum();
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
         let peak = status
             .lines()
-            .find_map(|it| it.strip_prefix("VmHWM:"))
-            .and_then(|it| it.trim().trim_end_matches(" kB").trim().parse::<f64>().ok())
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .and_then(|rest| rest.trim().trim_end_matches(" kB").trim().parse::<f64>().ok())
             .unwrap_or(0.0);
         (ticks / 100.0, peak / 1024.0)
     }

@@ -15,25 +15,19 @@ use crate::deployed::deploy;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Rules {
-    /// 1.
     pub api_version: u8,
-    /// What is asked together.
-    pub groups: Vec<Group>,
+    pub groups: Vec<RuleGroup>,
 }
 
 /// Rules that are asked together.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Group {
-    /// Whose.
+pub struct RuleGroup {
     pub org_id: u32,
-    /// Its name.
     pub name: String,
-    /// The folder of the dashboards.
+    /// Of the dashboards.
     pub folder: String,
-    /// How often.
     pub interval: String,
-    /// What.
     pub rules: Vec<Rule>,
 }
 
@@ -48,13 +42,13 @@ pub struct Rule {
     /// Which of `data` decides.
     pub condition: String,
     /// Questions, and what is made of their answers.
-    pub data: Vec<Step>,
+    pub data: Vec<RuleStep>,
     /// How long it must be true.
     pub r#for: String,
     /// What no answer means.
     pub no_data_state: NoData,
     /// What a failed question means.
-    pub exec_err_state: Failed,
+    pub exec_err_state: OnFailure,
     /// What people are told.
     pub annotations: BTreeMap<String, String>,
 }
@@ -73,7 +67,7 @@ pub enum NoData {
 /// What a failed question means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[allow(missing_docs, reason = "Grafana's own words")]
-pub enum Failed {
+pub enum OnFailure {
     Error,
     Alerting,
     #[serde(rename = "OK")]
@@ -84,14 +78,12 @@ pub enum Failed {
 /// A question, or what is made of the answers before it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Step {
-    /// Its name.
+pub struct RuleStep {
     pub ref_id: String,
     /// Who is asked; `__expr__`: Grafana itself.
     pub datasource_uid: String,
-    /// About when, s ago.
+    /// The span it asks about, seconds ago.
     pub relative_time_range: Option<Range>,
-    /// What.
     pub model: Value,
 }
 
@@ -99,9 +91,7 @@ pub struct Step {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
-    /// The beginning.
     pub from: u32,
-    /// The end.
     pub to: u32,
 }
 
@@ -109,9 +99,7 @@ pub struct Range {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Datasources {
-    /// 1.
     pub api_version: u8,
-    /// Each.
     pub datasources: Vec<Datasource>,
 }
 
@@ -135,9 +123,7 @@ pub struct Datasource {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Providers {
-    /// 1.
     pub api_version: u8,
-    /// Each.
     pub providers: Vec<Provider>,
 }
 
@@ -174,10 +160,10 @@ fn json(yaml: &Yaml) -> Value {
         Yaml::Real(text) => text.parse::<f64>().map_or(Value::Null, Value::from),
         Yaml::Integer(number) => (*number).into(),
         Yaml::String(text) => text.clone().into(),
-        Yaml::Boolean(it) => (*it).into(),
+        Yaml::Boolean(flag) => (*flag).into(),
         Yaml::Array(items) => items.iter().map(json).collect(),
         Yaml::Hash(members) => {
-            let name = |it: &Yaml| it.as_str().expect("a key that is a text").to_owned();
+            let name = |key: &Yaml| key.as_str().expect("a key that is a text").to_owned();
             Value::Object(members.iter().map(|(key, value)| (name(key), json(value))).collect())
         }
         Yaml::Alias(_) | Yaml::Null | Yaml::BadValue => Value::Null,

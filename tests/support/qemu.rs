@@ -39,14 +39,22 @@ pub struct Board {
     field: u16,
 }
 
+/// TCP ports that stand for a board's two serial lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    pub modem: u16,
+    pub field: u16,
+}
+
 impl Board {
-    /// A board that is off, with a new EEPROM in which only the identity is written. `modem` and
-    /// `field` are the ports of what hangs on its serial lines.
+    /// A board that is off, with a new EEPROM in which only the identity is written. `ports`
+    /// are those of what hangs on its serial lines.
     ///
     /// # Panics
     /// When its files cannot be written.
     #[must_use]
-    pub fn new(dir: &Path, identity: &Identity<'_>, (modem, field): (u16, u16)) -> Self {
+    pub fn new(dir: &Path, identity: &Identity<'_>, ports: Ports) -> Self {
+        let Ports { modem, field } = ports;
         let dir = dir.join(identity.device);
         std::fs::create_dir_all(&dir).expect("a folder");
         let board = Self { process: None, image: image(), dir, modem, field };
@@ -158,7 +166,7 @@ impl Board {
     /// Waits until it logs something that was not there at `from`, a length of the log.
     pub fn logs(&self, from: usize, text: &str, within: Duration) {
         wait_for(&format!("`{text}` in the device's log"), within, || {
-            self.log().get(from..).and_then(|it| it.contains(text).then_some(()))
+            self.log().get(from..).and_then(|log| log.contains(text).then_some(()))
         });
     }
 }

@@ -12,17 +12,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// One request as it came.
 #[derive(Clone, Debug)]
 pub struct Posted {
-    /// Its path.
     pub path: String,
     /// Its headers, names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// Its body.
     pub body: Vec<u8>,
 }
 
 /// A listener on 127.0.0.1; it lives as long as the test's process.
 pub struct WebhookEnd {
-    /// Where to post.
+    /// Where to post to.
     pub url: String,
     posted: Receiver<Posted>,
 }
@@ -49,7 +47,8 @@ impl WebhookEnd {
         let (tell, posted) = channel();
         std::thread::spawn(move || {
             for (n, stream) in listener.incoming().enumerate() {
-                if take(stream.expect("a connection"), |it| answer(n, it), &tell).is_none() {
+                if take(stream.expect("a connection"), |posted| answer(n, posted), &tell).is_none()
+                {
                     return;
                 }
             }
@@ -89,7 +88,7 @@ fn take(
         let Some((name, value)) = line.split_once(':') else { break };
         headers.insert(name.to_lowercase(), value.trim().to_owned());
     }
-    let length = headers.get("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     // One request a connection keeps this short.

@@ -79,9 +79,9 @@ impl Secure {
                 }
             }
         });
-        let it = Self { client, answers, heard };
-        match it.answer()? {
-            Packet::ConnAck(ack) if ack.code == ConnectReturnCode::Success => Ok(it),
+        let connected = Self { client, answers, heard };
+        match connected.answer()? {
+            Packet::ConnAck(ack) if ack.code == ConnectReturnCode::Success => Ok(connected),
             other => Err(format!("{other:?}")),
         }
     }
@@ -135,9 +135,9 @@ impl Secure {
 /// Whether the broker keeps a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retain {
-    /// For those who come later.
+    /// The broker keeps it for whoever subscribes later.
     Yes,
-    /// For those who are there.
+    /// Only for those who are there now.
     No,
 }
 

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::influx::Row;
+use crate::influx::InfluxRow;
 
 /// Why a panel can't show these answers, one a question; `None`: it can.
 #[must_use]
-pub fn unshowable(panel: &Value, answers: &[Vec<Row>]) -> Option<String> {
+pub fn unshowable(panel: &Value, answers: &[Vec<InfluxRow>]) -> Option<String> {
     let shown = panel["type"].as_str().unwrap_or_default();
-    let rows: Vec<&Row> = answers.iter().flatten().collect();
+    let rows: Vec<&InfluxRow> = answers.iter().flatten().collect();
     let fault = match shown {
         "timeseries" => times(panel, &rows),
         "stat" => stat(&rows),
@@ -23,55 +23,57 @@ pub fn unshowable(panel: &Value, answers: &[Vec<Row>]) -> Option<String> {
 }
 
 /// The columns of a row, without those that Flux puts in front of every row.
-fn columns(row: &Row) -> BTreeSet<&str> {
-    let own = |it: &&str| !["", "result", "table", "_start", "_stop"].contains(it);
+fn columns(row: &InfluxRow) -> BTreeSet<&str> {
+    let own = |name: &&str| !["", "result", "table", "_start", "_stop"].contains(name);
     row.keys().map(String::as_str).filter(own).collect()
 }
 
 /// What a column holds, if it is a number.
-fn number(row: &Row, column: &str) -> Option<f64> {
-    row.get(column)?.parse::<f64>().ok().filter(|it| it.is_finite())
+fn number(row: &InfluxRow, column: &str) -> Option<f64> {
+    row.get(column)?.parse::<f64>().ok().filter(|number| number.is_finite())
 }
 
 /// Whether a row has a moment.
-fn timed(row: &Row) -> bool {
+fn timed(row: &InfluxRow) -> bool {
     row.get("_time").is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok())
 }
 
 /// Names that overrides of a panel speak of.
 fn named(panel: &Value) -> Vec<&str> {
     let overrides = panel["fieldConfig"]["overrides"].as_array().into_iter().flatten();
-    let by_name = overrides.filter(|it| it["matcher"]["id"] == "byName");
-    by_name.filter_map(|it| it["matcher"]["options"].as_str()).collect()
+    let by_name = overrides.filter(|rule| rule["matcher"]["id"] == "byName");
+    by_name.filter_map(|rule| rule["matcher"]["options"].as_str()).collect()
 }
 
 /// Moments, each with one number; what names the lines is there.
-fn times(panel: &Value, rows: &[&Row]) -> Option<String> {
+fn times(panel: &Value, rows: &[&InfluxRow]) -> Option<String> {
     let label = panel["fieldConfig"]["defaults"]["displayName"].as_str().unwrap_or_default();
-    let label = label.strip_prefix("${__field.labels.").and_then(|it| it.strip_suffix('}'));
+    let label = label.strip_prefix("${__field.labels.").and_then(|name| name.strip_suffix('}'));
     for row in rows {
         // A value is not text that happens to look like a number: labels of lines are no values.
         let text = ["device", "station", "zone", "severity", "queue", "lane", "step", "township"];
-        let mut values = columns(row).into_iter().filter(|it| !text.contains(it));
-        if !timed(row) || !values.any(|it| number(row, it).is_some()) {
+        let mut values = columns(row).into_iter().filter(|column| !text.contains(column));
+        if !timed(row) || !values.any(|column| number(row, column).is_some()) {
             return Some(format!("not a time with a number: {row:?}"));
         }
-        if let Some(label) = label.filter(|it| row.get(*it).is_none_or(String::is_empty)) {
+        if let Some(label) = label.filter(|label| row.get(*label).is_none_or(String::is_empty)) {
             return Some(format!("no `{label}` to name the line by: {row:?}"));
         }
     }
     let there = |name: &&str| {
-        rows.iter()
-            .any(|row| row.contains_key(*name) || row.get("_field").is_some_and(|it| it == name))
+        rows.iter().any(|row| {
+            row.contains_key(*name) || row.get("_field").is_some_and(|field| field == name)
+        })
     };
-    let gone = named(panel).into_iter().find(|it| !there(it));
-    gone.map(|it| format!("nothing is called `{it}`"))
+    let gone = named(panel).into_iter().find(|name| !there(name));
+    gone.map(|name| format!("nothing is called `{name}`"))
 }
 
 /// One number a row, beside what names it.
-fn stat(rows: &[&Row]) -> Option<String> {
+fn stat(rows: &[&InfluxRow]) -> Option<String> {
     for row in rows {
-        let numbers = columns(row).into_iter().filter(|it| number(row, it).is_some()).count();
+        let numbers =
+            columns(row).into_iter().filter(|column| number(row, column).is_some()).count();
         if numbers != 1 {
             return Some(format!("{numbers} numbers: {row:?}"));
         }
@@ -80,14 +82,14 @@ fn stat(rows: &[&Row]) -> Option<String> {
 }
 
 /// The columns that are named for people, and no others.
-fn table(panel: &Value, rows: &[&Row]) -> Option<String> {
+fn table(panel: &Value, rows: &[&InfluxRow]) -> Option<String> {
     let wanted: BTreeSet<&str> = named(panel).into_iter().collect();
     let wrong = rows.iter().find(|row| columns(row) != wanted)?;
     Some(format!("columns {:?}, not {wanted:?}", columns(wrong)))
 }
 
 /// Places on earth that are joined with what colours them.
-fn map(panel: &Value, answers: &[Vec<Row>]) -> Option<String> {
+fn map(panel: &Value, answers: &[Vec<InfluxRow>]) -> Option<String> {
     let by = panel.pointer("/transformations/0/options/byField").and_then(Value::as_str);
     let layer = &panel["options"]["layers"][0];
     let word = |at: &str| layer.pointer(at).and_then(Value::as_str);
@@ -100,37 +102,42 @@ fn map(panel: &Value, answers: &[Vec<Row>]) -> Option<String> {
         return Some("no places, or no colour".into());
     };
     let with =
-        |column: &str| answers.iter().find(|rows| rows.iter().all(|it| it.contains_key(column)));
+        |column: &str| answers.iter().find(|rows| rows.iter().all(|row| row.contains_key(column)));
     let (Some(places), Some(colours)) = (with(lat), with(colour)) else {
         return Some(format!("no answer has all `{lat}`, or all `{colour}`"));
     };
-    let within =
-        |row: &Row, column: &str, most: f64| number(row, column).is_some_and(|it| it.abs() <= most);
-    if let Some(row) = places.iter().find(|it| !within(it, lat, 90.0) || !within(it, lon, 180.0)) {
+    let within = |row: &InfluxRow, column: &str, most: f64| {
+        number(row, column).is_some_and(|value| value.abs() <= most)
+    };
+    if let Some(row) = places.iter().find(|row| !within(row, lat, 90.0) || !within(row, lon, 180.0))
+    {
         return Some(format!("no place on earth: {row:?}"));
     }
-    if let Some(row) = colours.iter().find(|it| number(it, colour).is_none()) {
+    if let Some(row) = colours.iter().find(|row| number(row, colour).is_none()) {
         return Some(format!("no `{colour}`: {row:?}"));
     }
-    let keys = |rows: &[Row]| rows.iter().filter_map(|it| it.get(by).cloned()).collect::<Vec<_>>();
+    let keys =
+        |rows: &[InfluxRow]| rows.iter().filter_map(|row| row.get(by).cloned()).collect::<Vec<_>>();
     let (placed, coloured) = (keys(places), keys(colours));
     let unique: BTreeSet<&String> = placed.iter().collect();
     if placed.len() != places.len() || unique.len() != placed.len() {
         return Some(format!("not one row a `{by}`"));
     }
-    let astray = coloured.iter().find(|it| !unique.contains(it));
-    astray.map(|it| format!("`{it}` has a colour and no place"))
+    let astray = coloured.iter().find(|key| !unique.contains(key));
+    astray.map(|key| format!("`{key}` has a colour and no place"))
 }
 
 /// What has a unit is a number, or is empty; at least one is there.
-fn units(panel: &Value, rows: &[&Row]) -> Option<String> {
-    for it in panel["fieldConfig"]["overrides"].as_array().into_iter().flatten() {
-        let mut properties = it["properties"].as_array().into_iter().flatten();
-        if it["matcher"]["id"] != "byName" || !properties.any(|it| it["id"] == "unit") {
+fn units(panel: &Value, rows: &[&InfluxRow]) -> Option<String> {
+    for custom in panel["fieldConfig"]["overrides"].as_array().into_iter().flatten() {
+        let mut properties = custom["properties"].as_array().into_iter().flatten();
+        if custom["matcher"]["id"] != "byName"
+            || !properties.any(|property| property["id"] == "unit")
+        {
             continue;
         }
-        let name = it["matcher"]["options"].as_str().unwrap_or_default();
-        let filled = rows.iter().filter(|row| row.get(name).is_some_and(|it| !it.is_empty()));
+        let name = custom["matcher"]["options"].as_str().unwrap_or_default();
+        let filled = rows.iter().filter(|row| row.get(name).is_some_and(|value| !value.is_empty()));
         let (mut any, mut wrong) = (false, None);
         for row in filled {
             any = true;
@@ -146,11 +153,11 @@ fn units(panel: &Value, rows: &[&Row]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::unshowable;
-    use crate::influx::Row;
+    use crate::influx::InfluxRow;
     use serde_json::{Value, json};
 
-    fn row(columns: &[(&str, &str)]) -> Row {
-        let own = columns.iter().map(|(name, it)| ((*name).to_owned(), (*it).to_owned()));
+    fn row(columns: &[(&str, &str)]) -> InfluxRow {
+        let own = columns.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         own.chain([("result".into(), "_result".into()), ("table".into(), "0".into())]).collect()
     }
 

@@ -12,10 +12,9 @@ use crate::{now, wait_for};
 
 /// One message on a station's topic.
 #[derive(Clone, Debug)]
-pub struct Shown {
-    /// When it arrived.
+pub struct ShownIncident {
     pub at: i64,
-    /// Whose topic.
+    /// The station on whose topic it was.
     pub station: String,
     /// The incident's id, from the topic.
     pub incident: String,
@@ -26,7 +25,7 @@ pub struct Shown {
 /// A connected terminal, or any other client.
 pub struct Station {
     client: Client,
-    seen: Arc<Mutex<Vec<Shown>>>,
+    seen: Arc<Mutex<Vec<ShownIncident>>>,
     up: Receiver<()>,
 }
 
@@ -54,13 +53,13 @@ impl Station {
                     Ok(Event::Incoming(Incoming::SubAck(_))) => {
                         let _ = told.send(());
                     }
-                    Ok(Event::Incoming(Incoming::Publish(it))) => {
-                        let topic = String::from_utf8_lossy(&it.topic).into_owned();
+                    Ok(Event::Incoming(Incoming::Publish(publish))) => {
+                        let topic = String::from_utf8_lossy(&publish.topic).into_owned();
                         let mut levels = topic.split('/').skip(3);
                         let station = levels.next().unwrap_or_default().to_owned();
                         let incident = levels.nth(1).unwrap_or_default().to_owned();
-                        let body = serde_json::from_slice(&it.payload).unwrap_or(Value::Null);
-                        let shown = Shown { at: now(), station, incident, body };
+                        let body = serde_json::from_slice(&publish.payload).unwrap_or(Value::Null);
+                        let shown = ShownIncident { at: now(), station, incident, body };
                         if let Ok(mut seen) = sink.lock() {
                             seen.push(shown);
                         }
@@ -125,12 +124,17 @@ impl Station {
     /// # Panics
     /// When the receiving thread did.
     #[must_use]
-    pub fn seen(&self) -> Vec<Shown> {
+    pub fn seen(&self) -> Vec<ShownIncident> {
         self.seen.lock().expect("the receiving thread").clone()
     }
 
     /// Waits for a message that pleases `wanted`.
-    pub fn wait(&self, what: &str, within: Duration, wanted: impl Fn(&Shown) -> bool) -> Shown {
+    pub fn wait(
+        &self,
+        what: &str,
+        within: Duration,
+        wanted: impl Fn(&ShownIncident) -> bool,
+    ) -> ShownIncident {
         wait_for(what, within, || self.seen().into_iter().find(&wanted))
     }
 
@@ -138,10 +142,10 @@ impl Station {
     #[must_use]
     pub fn pages(&self) -> Vec<(String, String, String)> {
         let mut pages: Vec<(String, String, String)> = Vec::new();
-        for it in self.seen() {
-            let Some(id) = it.body["page_id"].as_str() else { continue };
+        for shown in self.seen() {
+            let Some(id) = shown.body["page_id"].as_str() else { continue };
             if !pages.iter().any(|page| page.0 == id) {
-                pages.push((id.to_owned(), it.incident.clone(), it.station.clone()));
+                pages.push((id.to_owned(), shown.incident.clone(), shown.station.clone()));
             }
         }
         pages

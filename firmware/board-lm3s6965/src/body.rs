@@ -5,7 +5,7 @@ use core::future::pending;
 
 use embassy_time::{Delay, Instant};
 use standpipe_firmware::life::Board;
-use standpipe_firmware::sensors::modbus::{Format, Function, Transmitter};
+use standpipe_firmware::sensors::modbus::{Function, RegisterFormat, Transmitter};
 use standpipe_firmware::sensors::thermometer::Thermometer;
 use standpipe_firmware::{Contacts, Fault, Hand, Seen, Sounder, Wanted};
 use standpipe_shared::Kind;
@@ -19,7 +19,7 @@ const TRANSMITTER: Transmitter = Transmitter {
     address: 1,
     function: Function::Holding,
     register: 0,
-    format: Format::Float,
+    format: RegisterFormat::Float,
     kpa_per_unit: 1.0,
 };
 const THERMOMETER: Thermometer = Thermometer { address: 0x48, converts_ms: 320 };

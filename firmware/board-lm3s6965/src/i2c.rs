@@ -23,14 +23,14 @@ const PATIENCE: u32 = 20_000;
 
 /// Why a transaction ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum I2cTrouble {
     /// Nobody answers to this address, or no longer.
     Refused,
     /// The bus is held.
     Stuck,
 }
 
-impl Error for Trouble {
+impl Error for I2cTrouble {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Refused => ErrorKind::NoAcknowledge(NoAcknowledgeSource::Unknown),
@@ -56,7 +56,7 @@ impl Master {
     }
 
     /// One byte on the wire, after which the master has stopped if it was told to or failed.
-    fn step(&mut self, command: u32) -> Result<(), Trouble> {
+    fn step(&mut self, command: u32) -> Result<(), I2cTrouble> {
         self.0.control.write(command);
         for _ in 0..PATIENCE {
             let status = self.0.control.read();
@@ -67,9 +67,9 @@ impl Master {
                 return Ok(());
             }
             self.0.control.write(STOP);
-            return Err(Trouble::Refused);
+            return Err(I2cTrouble::Refused);
         }
-        Err(Trouble::Stuck)
+        Err(I2cTrouble::Stuck)
     }
 }
 
@@ -81,11 +81,11 @@ const fn command(n: usize, count: usize) -> u32 {
 }
 
 impl ErrorType for Master {
-    type Error = Trouble;
+    type Error = I2cTrouble;
 }
 
 impl I2c for Master {
-    fn transaction(&mut self, address: u8, parts: &mut [Operation<'_>]) -> Result<(), Trouble> {
+    fn transaction(&mut self, address: u8, parts: &mut [Operation<'_>]) -> Result<(), I2cTrouble> {
         let target = u32::from(address) << 1;
         for part in parts {
             match part {

@@ -29,7 +29,7 @@ use embedded_hal_bus::i2c::RefCellDevice;
 use standpipe_firmware::eeprom::{self, Eeprom};
 use standpipe_firmware::identity::{self, Identity};
 use standpipe_firmware::life::Life;
-use standpipe_firmware::outbox::{Key, Layout, Outbox};
+use standpipe_firmware::outbox::{KeptKey, Layout, Outbox};
 use standpipe_firmware::pulse::Pulse;
 use standpipe_firmware::uplink::{AtModem, NoPin, Post, Uplink, bg95};
 use standpipe_firmware::{Memory, Node, Start, Uptime};
@@ -74,7 +74,7 @@ async fn begin(spawner: Spawner, cause: Cause, modem: Serial, field: Serial) {
 
     let (mut outbox, boot) = Outbox::open(chip, Layout::KIB_32, chance(&identity)).await;
     let mut kept = [0; Memory::MAX];
-    let length = outbox.kept(Key::Node, &mut kept).await.unwrap_or(0);
+    let length = outbox.kept(KeptKey::Node, &mut kept).await.unwrap_or(0);
     let memory = kept.get(..length).and_then(Memory::from_bytes);
     log!("{} boot {boot} after {cause:?}, storage {:?}", identity.device, outbox.storage());
 
@@ -101,12 +101,17 @@ async fn live(mut life: Life<'static, Body, NoopRawMutex, Chip>) {
 }
 
 #[embassy_executor::task]
-async fn talk(it: Identity<'static>, modem: Serial, post: &'static Mail, pulse: &'static Pulse) {
-    let lines = bg95::Lines::of(&it);
+async fn talk(
+    identity: Identity<'static>,
+    modem: Serial,
+    post: &'static Mail,
+    pulse: &'static Pulse,
+) {
+    let lines = bg95::ModemLines::of(&identity);
     let mut modem = AtModem::new(modem, NoPin, lines.script());
-    let Some(account) = it.account() else { return };
-    let seed = chance(&it).into();
-    Uplink { post, pulse, account, habits: it.habits(), seed }.run(&mut modem).await
+    let Some(account) = identity.account() else { return };
+    let seed = chance(&identity).into();
+    Uplink { post, pulse, account, habits: identity.habits(), seed }.run(&mut modem).await
 }
 
 /// Feeds the watchdog for as long as everybody keeps their promises.
@@ -141,8 +146,8 @@ async fn identify(chip: &mut Chip) -> Identity<'static> {
 
 /// A number that differs from device to device, and, by how long the chips took to answer, from
 /// start to start.
-fn chance(it: &Identity<'_>) -> u32 {
-    let name = it.device.bytes().fold(0x811c_9dc5, |sum: u32, byte| {
+fn chance(identity: &Identity<'_>) -> u32 {
+    let name = identity.device.bytes().fold(0x811c_9dc5, |sum: u32, byte| {
         (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193) // FNV-1a
     });
     name ^ cortex_m::peripheral::SYST::get_current().wrapping_mul(0x9e37_79b1)

@@ -27,7 +27,7 @@ const TRANSMIT_FULL: u32 = 0x20;
 const RECEIVE_EMPTY: u32 = 0x10;
 
 /// A serial line's receiving side, shared with its interrupt.
-pub struct Line {
+pub struct UartLine {
     registers: &'static UartRegisters,
     received: &'static Bytes,
 }
@@ -39,11 +39,11 @@ static MODEM_BYTES: Bytes = Pipe::new();
 static FIELD_BYTES: Bytes = Pipe::new();
 
 /// To the modem.
-static MODEM: Line = Line { registers: &UART0, received: &MODEM_BYTES };
+static MODEM: UartLine = UartLine { registers: &UART0, received: &MODEM_BYTES };
 /// RS-485 to the pressure transmitter.
-static FIELD: Line = Line { registers: &UART1, received: &FIELD_BYTES };
+static FIELD: UartLine = UartLine { registers: &UART1, received: &FIELD_BYTES };
 
-impl Line {
+impl UartLine {
     /// What its interrupt does.
     fn take(&self) {
         while self.registers.flags.read() & RECEIVE_EMPTY == 0 {
@@ -70,7 +70,7 @@ fn UART1() {
 }
 
 /// A byte stream over a line.
-pub struct Serial(&'static Line);
+pub struct Serial(&'static UartLine);
 
 /// Turns the lines on: `(modem, field)`. The log needs no more than this either.
 pub fn start() -> (Serial, Serial) {

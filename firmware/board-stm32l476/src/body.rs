@@ -19,7 +19,7 @@ use standpipe_firmware::power::WARM_UP_MS;
 use standpipe_firmware::press::{Level, Press};
 use standpipe_firmware::sensors::accelerometer::Accelerometer;
 use standpipe_firmware::sensors::chamber;
-use standpipe_firmware::sensors::modbus::{Format, Function, Transmitter};
+use standpipe_firmware::sensors::modbus::{Function, RegisterFormat, Transmitter};
 use standpipe_firmware::sensors::thermometer::Thermometer;
 use standpipe_firmware::{Contacts, Fault, Hand, Pressure, Seen, Sounder, Uptime, Wanted};
 use standpipe_shared::Kind;
@@ -39,7 +39,7 @@ const TRANSMITTER: Transmitter = Transmitter {
     address: 1,
     function: Function::Holding,
     register: 0,
-    format: Format::Float,
+    format: RegisterFormat::Float,
     kpa_per_unit: 1.0,
 };
 /// RS-485 of most transmitters.
@@ -56,8 +56,7 @@ const CALIBRATED_AT_MV: u32 = 3_000;
 const BOUNCE: Duration = Duration::from_millis(30);
 
 /// RS-485 to the pressure transmitter, which is fed only while it is asked.
-pub struct Line {
-    /// The UART.
+pub struct TransmitterWires {
     pub uart: Peri<'static, USART3>,
     /// From the line.
     pub rx: Peri<'static, PC11>,
@@ -69,7 +68,7 @@ pub struct Line {
     pub supply: Output<'static>,
 }
 
-impl Line {
+impl TransmitterWires {
     async fn ask(&mut self) -> Pressure {
         self.supply.set_high();
         Timer::after(WARM_UP).await;
@@ -160,7 +159,7 @@ impl Touch {
 /// The wires to its sensors.
 pub struct Body {
     kind: Kind,
-    line: Line,
+    line: TransmitterWires,
     bus: Bus,
     touch: Touch,
     sounder: Output<'static>,
@@ -171,10 +170,11 @@ impl Body {
     /// Lets the chips that need it begin to measure.
     pub fn new(
         kind: Kind,
-        line: Line,
+        line: TransmitterWires,
         mut bus: Bus,
         touch: Touch,
-        (sounder, adc): (Output<'static>, Peri<'static, ADC1>),
+        sounder: Output<'static>,
+        adc: Peri<'static, ADC1>,
     ) -> Self {
         // One that is not there, or not well, is told when it is asked.
         let _ = match kind {

@@ -35,7 +35,7 @@ use embassy_time::{Delay, Duration, Instant, Timer};
 use standpipe_firmware::eeprom::Eeprom;
 use standpipe_firmware::identity::{self, Identity};
 use standpipe_firmware::life::Life;
-use standpipe_firmware::outbox::{Key, Layout, Outbox};
+use standpipe_firmware::outbox::{KeptKey, Layout, Outbox};
 use standpipe_firmware::pulse::Pulse;
 use standpipe_firmware::uplink::{Post, Uplink, bg95};
 use standpipe_firmware::{Memory, Node, Reset, Start, Uptime};
@@ -81,7 +81,7 @@ async fn main(spawner: Spawner) {
     let chip = Eeprom::new(bus, Delay);
     let (mut outbox, boot) = Outbox::open(chip, Layout::KIB_32, chance()).await;
     let mut kept = [0; Memory::MAX];
-    let length = outbox.kept(Key::Node, &mut kept).await.unwrap_or(0);
+    let length = outbox.kept(KeptKey::Node, &mut kept).await.unwrap_or(0);
     let memory = kept.get(..length).and_then(Memory::from_bytes);
     let first_report_ms = u64::from(chance()) % (u64::from(identity.retry_s) * 100);
     let settings = identity.settings();
@@ -90,7 +90,7 @@ async fn main(spawner: Spawner) {
     static POST: StaticCell<Mail> = StaticCell::new();
     let post: &'static Mail = POST.init(Post::new(outbox, node.clock().clone()));
 
-    let line = body::Line {
+    let line = body::TransmitterWires {
         uart: p.USART3,
         rx: p.PC11,
         tx: p.PC10,
@@ -100,13 +100,13 @@ async fn main(spawner: Spawner) {
     let contacts =
         body::Touch::new((p.PC0, p.EXTI0), (p.PC1, p.EXTI1), (p.PC2, p.EXTI2), (p.PC13, p.EXTI13));
     let sounder = Output::new(p.PB6, Level::Low, Speed::Low);
-    let board = Body::new(identity.kind, line, bus, contacts, (sounder, p.ADC1));
+    let board = Body::new(identity.kind, line, bus, contacts, sounder, p.ADC1);
     spawn(spawner, live(Life { node, board, post, pulse }));
 
     let port = modem::Port::new(p.USART1, p.PA10, p.PA9);
     let sleep_pin = Output::new(p.PA8, Level::Low, Speed::Low);
     let power_key = Output::new(p.PB12, Level::Low, Speed::Low);
-    spawn(spawner, talk(identity, post, pulse, (port, sleep_pin, power_key)));
+    spawn(spawner, talk(identity, post, pulse, port, sleep_pin, power_key));
 }
 
 #[embassy_executor::task]
@@ -116,17 +116,18 @@ async fn live(mut life: Life<'static, Body, NoopRawMutex, Chip>) {
 
 #[embassy_executor::task]
 async fn talk(
-    it: Identity<'static>,
+    identity: Identity<'static>,
     post: &'static Mail,
     pulse: &'static Pulse,
-    wires: (modem::Port, Output<'static>, Output<'static>),
+    port: modem::Port,
+    sleep_pin: Output<'static>,
+    power_key: Output<'static>,
 ) {
-    let lines = bg95::Lines::of(&it);
-    let (port, sleep_pin, power_key) = wires;
+    let lines = bg95::ModemLines::of(&identity);
     let mut radio = Radio::new(port, sleep_pin, power_key, lines.script());
-    let Some(account) = it.account() else { return };
+    let Some(account) = identity.account() else { return };
     let seed = u64::from(chance());
-    Uplink { post, pulse, account, habits: it.habits(), seed }.run(&mut radio).await
+    Uplink { post, pulse, account, habits: identity.habits(), seed }.run(&mut radio).await
 }
 
 /// Feeds the watchdog for as long as everybody keeps their promises.
@@ -162,7 +163,7 @@ async fn identify(flash: &mut Flash<'_, Blocking>, mut lamp: Output<'static>) ->
 /// Why the chip has started (RM0351 §6.4.29), asked once.
 fn cause() -> Reset {
     let csr = pac::RCC.csr().read();
-    pac::RCC.csr().modify(|it| it.set_rmvf(true));
+    pac::RCC.csr().modify(|register| register.set_rmvf(true));
     if csr.iwdgrstf() {
         Reset::Watchdog
     } else if csr.sftrstf() {

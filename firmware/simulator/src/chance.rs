@@ -71,7 +71,7 @@ mod tests {
         assert_ne!(noise(1, 2, 3), noise(1, 2, 4));
         assert_ne!(noise(1, 2, 3), noise(1, 3, 3));
         let values: Vec<f32> = (0..10_000).map(|at| noise(1, 2, at)).collect();
-        assert!(values.iter().all(|it| (-1.0..=1.0).contains(it)));
+        assert!(values.iter().all(|value| (-1.0..=1.0).contains(value)));
         assert!((values.iter().sum::<f32>() / 10_000.0).abs() < 0.02);
     }
 }

@@ -5,7 +5,7 @@
 use crate::chance::Chance;
 use crate::layout::{BRANCHES, Layout};
 use crate::story::Story;
-use crate::{Ms, Script};
+use crate::{Ms, TownScript};
 
 use standpipe_shared::Kind;
 
@@ -20,7 +20,7 @@ const PAUSE_MAX_MS: f32 = 80_000.0;
 
 /// One kind of thing that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum TownEvent {
     /// A kitchen burns; smoke reaches the floor above later.
     Fire,
     /// Somebody burns the dinner: smoke for half a minute.
@@ -51,7 +51,7 @@ pub enum Event {
     RadioOut,
 }
 
-impl Event {
+impl TownEvent {
     /// How long it lasts, and what shows afterwards (smoke thins, the main fills), seconds.
     const fn lasts_and_fades_s(self) -> (Ms, Ms) {
         match self {
@@ -74,14 +74,11 @@ impl Event {
 
 /// To what it happens; numbers are places in [`Layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// One device.
+pub enum HappeningPlace {
     Device(usize),
     /// A branch of a zone's main.
     Branch {
-        /// The zone.
         zone: usize,
-        /// The branch.
         branch: usize,
     },
     /// The devices of a station.
@@ -91,11 +88,8 @@ pub enum Place {
 /// One thing that happens, from when until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Happening {
-    /// What.
-    pub event: Event,
-    /// To what.
-    pub place: Place,
-    /// Since when.
+    pub event: TownEvent,
+    pub place: HappeningPlace,
     pub from: Ms,
     /// Until when; it may fade for a while after that.
     pub until: Ms,
@@ -103,7 +97,7 @@ pub struct Happening {
 
 impl Happening {
     /// It begins at `from` and lasts as long as its kind does.
-    pub const fn new(event: Event, place: Place, from: Ms) -> Self {
+    pub const fn new(event: TownEvent, place: HappeningPlace, from: Ms) -> Self {
         Self { event, place, from, until: from + event.lasts_and_fades_s().0 * 1_000 }
     }
 
@@ -124,13 +118,13 @@ pub struct Happenings {
 
 impl Happenings {
     /// The script's happenings, and chance after them.
-    pub fn new(chance: Chance, script: Script, start: Ms, layout: &Layout) -> Self {
+    pub fn new(chance: Chance, script: TownScript, start: Ms, layout: &Layout) -> Self {
         let mut scripted = match script {
-            Script::Quiet => Vec::new(),
-            Script::Eventful => opening(start, layout),
+            TownScript::Quiet => Vec::new(),
+            TownScript::Eventful => opening(start, layout),
         };
-        scripted.sort_by_key(|it| core::cmp::Reverse(it.from));
-        let next_chance = (script == Script::Eventful).then_some(start + CHANCE_FROM_MS);
+        scripted.sort_by_key(|happening| core::cmp::Reverse(happening.from));
+        let next_chance = (script == TownScript::Eventful).then_some(start + CHANCE_FROM_MS);
         let (active, fading) = (Vec::new(), Vec::new());
         Self { active, fading, script: scripted, chance, next_chance }
     }
@@ -142,12 +136,12 @@ impl Happenings {
 
     /// Lets the town live until `at`; how often this is called changes nothing.
     pub fn advance(&mut self, at: Ms, layout: &Layout, story: &mut Story) {
-        while let Some(when) = self.next_change().filter(|it| *it <= at) {
+        while let Some(when) = self.next_change().filter(|change| *change <= at) {
             self.finish(when, layout, story);
-            if let Some(begun) = self.script.pop_if(|it| it.from <= when) {
+            if let Some(begun) = self.script.pop_if(|next| next.from <= when) {
                 self.begin(begun, layout, story);
             }
-            if self.next_chance.is_some_and(|it| it <= when) {
+            if self.next_chance.is_some_and(|chance| chance <= when) {
                 #[expect(clippy::cast_possible_truncation, reason = "under two minutes")]
                 let pause = self.chance.between(PAUSE_MIN_MS, PAUSE_MAX_MS) as Ms;
                 self.next_chance = Some(when + pause);
@@ -158,53 +152,54 @@ impl Happenings {
         }
     }
 
-    fn begin(&mut self, it: Happening, layout: &Layout, story: &mut Story) {
+    fn begin(&mut self, happening: Happening, layout: &Layout, story: &mut Story) {
         if self.active.len() < MOST_AT_ONCE {
-            story.began(&it, layout);
-            self.active.push(it);
+            story.began(&happening, layout);
+            self.active.push(happening);
         }
     }
 
     fn next_change(&self) -> Option<Ms> {
-        let ends = self.active.iter().map(|it| it.until);
+        let ends = self.active.iter().map(|happening| happening.until);
         let gone = self.fading.iter().map(Happening::gone);
-        let script = self.script.last().map(|it| it.from);
+        let script = self.script.last().map(|happening| happening.from);
         ends.chain(gone).chain(script).chain(self.next_chance).min()
     }
 
     fn finish(&mut self, when: Ms, layout: &Layout, story: &mut Story) {
-        for it in self.active.extract_if(.., |it| it.until <= when) {
-            story.ended(&it, layout);
-            self.fading.push(it);
+        for ended in self.active.extract_if(.., |happening| happening.until <= when) {
+            story.ended(&ended, layout);
+            self.fading.push(ended);
         }
-        self.fading.retain(|it| it.gone() > when);
+        self.fading.retain(|faded| faded.gone() > when);
     }
 
     /// Something of chance to somewhere where nothing happens yet.
     fn something(&mut self, from: Ms, layout: &Layout) -> Option<Happening> {
         let zone = self.chance.below(layout.zones.len());
-        let branch = Place::Branch { zone, branch: self.chance.below(BRANCHES) };
+        let branch = HappeningPlace::Branch { zone, branch: self.chance.below(BRANCHES) };
         let hydrants = &layout.zones.get(zone)?.hydrants;
         let hydrant = hydrants.get(self.chance.below(hydrants.len())).copied()?;
         let detector = layout.any_detector(self.chance.below(layout.sites.len()));
-        let (hydrant, detector) = (Place::Device(hydrant), detector.map(Place::Device));
+        let (hydrant, detector) =
+            (HappeningPlace::Device(hydrant), detector.map(HappeningPlace::Device));
         let (event, place) = match self.chance.below(24) {
-            0..=3 => (Event::Fire, detector?),
-            4..=6 => (Event::Cooking, detector?),
-            7..=9 => (Event::Opened, hydrant),
-            10..=11 => (Event::Starved, hydrant),
-            12..=13 => (Event::Burst, branch),
-            14..=15 => (Event::ValveShut, branch),
-            16..=17 => (Event::Knocked, hydrant),
-            18 => (Event::WireBroken, hydrant),
-            19 => (Event::Stuck, hydrant),
-            20 => (Event::BatteryFails, detector?),
-            21 => (Event::Dirty, detector?),
-            22 => (Event::Tampered, hydrant),
-            _ if self.chance.below(2) == 0 => (Event::Restarted, hydrant),
-            _ => (Event::RadioOut, Place::Station(layout.zones.get(zone)?.owner)),
+            0..=3 => (TownEvent::Fire, detector?),
+            4..=6 => (TownEvent::Cooking, detector?),
+            7..=9 => (TownEvent::Opened, hydrant),
+            10..=11 => (TownEvent::Starved, hydrant),
+            12..=13 => (TownEvent::Burst, branch),
+            14..=15 => (TownEvent::ValveShut, branch),
+            16..=17 => (TownEvent::Knocked, hydrant),
+            18 => (TownEvent::WireBroken, hydrant),
+            19 => (TownEvent::Stuck, hydrant),
+            20 => (TownEvent::BatteryFails, detector?),
+            21 => (TownEvent::Dirty, detector?),
+            22 => (TownEvent::Tampered, hydrant),
+            _ if self.chance.below(2) == 0 => (TownEvent::Restarted, hydrant),
+            _ => (TownEvent::RadioOut, HappeningPlace::Station(layout.zones.get(zone)?.owner)),
         };
-        let busy = self.now().any(|it| layout.overlap(it.place, place));
+        let busy = self.now().any(|other| layout.overlap(other.place, place));
         (!busy).then(|| Happening::new(event, place, from))
     }
 }
@@ -212,20 +207,25 @@ impl Happenings {
 impl Layout {
     /// One of the detectors, by any number.
     fn any_detector(&self, number: usize) -> Option<usize> {
-        let first = self.sites.iter().position(|it| it.kind == Kind::Smoke)?;
+        let first = self.sites.iter().position(|site| site.kind == Kind::Smoke)?;
         Some(first + number % (self.sites.len() - first))
     }
 
     /// Whether two happenings there would be hard to tell apart.
-    fn overlap(&self, one: Place, two: Place) -> bool {
-        let zone = |it: usize| self.sites.get(it).and_then(|site| site.zone);
+    fn overlap(&self, one: HappeningPlace, two: HappeningPlace) -> bool {
+        let zone = |ix: usize| self.sites.get(ix).and_then(|site| site.zone);
         match (one, two) {
-            (Place::Device(one), Place::Device(two)) => one == two,
-            (Place::Branch { zone: one, .. }, Place::Branch { zone: two, .. }) => one == two,
-            (Place::Device(site), Place::Branch { zone: of, .. })
-            | (Place::Branch { zone: of, .. }, Place::Device(site)) => zone(site) == Some(of),
-            (Place::Station(_), Place::Station(_)) => true,
-            (Place::Station(_), _) | (_, Place::Station(_)) => false,
+            (HappeningPlace::Device(one), HappeningPlace::Device(two)) => one == two,
+            (
+                HappeningPlace::Branch { zone: one, .. },
+                HappeningPlace::Branch { zone: two, .. },
+            ) => one == two,
+            (HappeningPlace::Device(site), HappeningPlace::Branch { zone: of, .. })
+            | (HappeningPlace::Branch { zone: of, .. }, HappeningPlace::Device(site)) => {
+                zone(site) == Some(of)
+            }
+            (HappeningPlace::Station(_), HappeningPlace::Station(_)) => true,
+            (HappeningPlace::Station(_), _) | (_, HappeningPlace::Station(_)) => false,
         }
     }
 }
@@ -233,27 +233,28 @@ impl Layout {
 /// Something for everybody within five minutes of the start.
 fn opening(start: Ms, layout: &Layout) -> Vec<Happening> {
     let hydrant = |zone: usize, at: usize| {
-        layout.zones.get(zone)?.hydrants.get(at).copied().map(Place::Device)
+        layout.zones.get(zone)?.hydrants.get(at).copied().map(HappeningPlace::Device)
     };
-    let branch = |zone, branch| hydrant(zone, branch).map(|_| Place::Branch { zone, branch });
-    let detector = |number| layout.any_detector(number).map(Place::Device);
+    let branch =
+        |zone, branch| hydrant(zone, branch).map(|_| HappeningPlace::Branch { zone, branch });
+    let detector = |number| layout.any_detector(number).map(HappeningPlace::Device);
     let flat = |building: usize, floor: usize| {
-        layout.buildings.get(building)?.get(floor).copied().map(Place::Device)
+        layout.buildings.get(building)?.get(floor).copied().map(HappeningPlace::Device)
     };
     [
-        (6, Event::Fire, flat(0, 2).or_else(|| detector(0))),
-        (12, Event::Opened, hydrant(2, 0)),
-        (13, Event::Opened, hydrant(2, 4)),
-        (20, Event::Starved, hydrant(3, 1)),
-        (50, Event::Burst, branch(1, 0)),
-        (75, Event::Cooking, flat(5, 1)),
-        (95, Event::Knocked, hydrant(0, 6)),
-        (120, Event::WireBroken, hydrant(2, 5)),
-        (150, Event::BatteryFails, detector(17)),
-        (165, Event::Cooking, detector(23)),
-        (180, Event::ValveShut, branch(0, 1)),
-        (200, Event::Stuck, hydrant(2, 6)),
-        (215, Event::RadioOut, hydrant(3, 0).map(|_| Place::Station("huxiao"))),
+        (6, TownEvent::Fire, flat(0, 2).or_else(|| detector(0))),
+        (12, TownEvent::Opened, hydrant(2, 0)),
+        (13, TownEvent::Opened, hydrant(2, 4)),
+        (20, TownEvent::Starved, hydrant(3, 1)),
+        (50, TownEvent::Burst, branch(1, 0)),
+        (75, TownEvent::Cooking, flat(5, 1)),
+        (95, TownEvent::Knocked, hydrant(0, 6)),
+        (120, TownEvent::WireBroken, hydrant(2, 5)),
+        (150, TownEvent::BatteryFails, detector(17)),
+        (165, TownEvent::Cooking, detector(23)),
+        (180, TownEvent::ValveShut, branch(0, 1)),
+        (200, TownEvent::Stuck, hydrant(2, 6)),
+        (215, TownEvent::RadioOut, hydrant(3, 0).map(|_| HappeningPlace::Station("huxiao"))),
     ]
     .into_iter()
     .filter_map(|(second, event, place)| Some((second, event, place?)))

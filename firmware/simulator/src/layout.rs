@@ -10,7 +10,7 @@ use standpipe_shared::Kind;
 
 use crate::TownPlan;
 use crate::chance::Chance;
-use crate::places::{BUILDINGS, OWNERS, STATIONS, STREETS, Words, station, township};
+use crate::places::{BUILDINGS, BilingualName, OWNERS, STATIONS, STREETS, station, township};
 
 /// Of 100 devices, this many are hydrants.
 const HYDRANTS_PER_100: usize = 45;
@@ -33,14 +33,12 @@ const DEGREE_M: f64 = 111_200.0;
 
 /// One device and its place.
 #[derive(Clone, Debug)]
-pub struct Site {
-    /// Its id.
+pub struct DeviceSite {
     pub id: Arc<str>,
-    /// What it is.
     pub kind: Kind,
     /// The installing township: the area in its topics.
     pub area: Arc<str>,
-    /// The station responsible.
+    /// The id of the station responsible.
     pub station: &'static str,
     /// Which zone feeds it; `None` for detectors and for hydrants with a tank of their own.
     pub zone: Option<usize>,
@@ -52,9 +50,7 @@ pub struct Site {
     pub still_kpa: f32,
     /// The profile that judges it.
     pub profile: &'static str,
-    /// Degrees north.
     pub lat: f64,
-    /// Degrees east.
     pub lon: f64,
     /// The place in two languages, without the floor.
     pub place: (String, String),
@@ -66,7 +62,7 @@ pub struct Site {
     pub below: Option<usize>,
 }
 
-impl Site {
+impl DeviceSite {
     /// Chinese and English in one line, as in `devices.csv`.
     pub fn name(&self) -> String {
         let (zh, en) = &self.place;
@@ -89,23 +85,31 @@ impl Site {
 /// One zone of the mains.
 #[derive(Clone, Debug)]
 pub struct Zone {
-    /// Its name in the registry.
+    /// As in the registry.
     pub name: String,
-    /// Its hydrants.
+    /// Places in the layout's `sites`.
     pub hydrants: Vec<usize>,
-    /// The station that owns it.
+    /// The id of its station.
     pub owner: &'static str,
     lat: f64,
     lon: f64,
     source_kpa: f32,
 }
 
+/// The town's registry as the gateway reads it: the text of `stations.csv` and of `devices.csv`.
+#[derive(Debug)]
+pub struct RegistryCsv {
+    /// `id,name,level,parent,lat,lon`, a row a station.
+    pub stations: String,
+    /// A row a device, hydrants first.
+    pub devices: String,
+}
+
 /// Everything that stands in the town.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// All devices, hydrants first.
-    pub sites: Vec<Site>,
-    /// All zones.
+    /// Hydrants first.
+    pub sites: Vec<DeviceSite>,
     pub zones: Vec<Zone>,
     /// Devices by high-rise, lowest floor first.
     pub buildings: Vec<Vec<usize>>,
@@ -119,23 +123,23 @@ impl Layout {
         let hydrants =
             (plan.devices * HYDRANTS_PER_100).div_ceil(100).min(plan.devices.saturating_sub(1));
         let zones = (hydrants / ZONE_HYDRANTS).max(ZONES_MIN);
-        let mut it = Self {
+        let mut layout = Self {
             sites: Vec::with_capacity(plan.devices),
             zones: (0..zones).map(|at| zone(at, &mut chance)).collect(),
             buildings: Vec::new(),
         };
         for at in 0..hydrants {
-            it.add_hydrant(at, &mut chance);
+            layout.add_hydrant(at, &mut chance);
         }
         let detectors = plan.devices - hydrants;
         let highrises = detectors * HIGHRISE_PER_100 / 100 / FLOORS;
         for at in 0..highrises {
-            it.add_highrise(at, &mut chance);
+            layout.add_highrise(at, &mut chance);
         }
-        while it.sites.len() < plan.devices {
-            it.add_home(&mut chance);
+        while layout.sites.len() < plan.devices {
+            layout.add_home(&mut chance);
         }
-        it
+        layout
     }
 
     fn add_hydrant(&mut self, at: usize, chance: &mut Chance) {
@@ -156,13 +160,13 @@ impl Layout {
             (place, "indoor_highrise", None, chance.between(170.0, 240.0))
         } else {
             let street = STREETS.get((zone_ix * BRANCHES + branch) % STREETS.len());
-            let (zh, en) = street.map_or(("", ""), |it| (it.zh, it.en));
+            let (zh, en) = street.map_or(("", ""), |street| (street.zh, street.en));
             let number = (within / BRANCHES + 1) * 12 + zone_ix / STREETS.len();
             let place = (format!("{zh} {number} 号"), format!("{en} {number}"));
             zone.hydrants.push(ix);
             (place, "municipal", Some(zone_ix), zone.source_kpa - 9.81 * uphill_m)
         };
-        self.sites.push(Site {
+        self.sites.push(DeviceSite {
             id: format!("H-{:04}", at + 1).into(),
             kind: Kind::Hydrant,
             area: township(zone.owner).into(),
@@ -201,7 +205,7 @@ impl Layout {
         let at = chance.below(self.zones.len());
         let Some((lat, lon, owner)) = self.near_zone(at, 450.0, chance) else { return };
         let street = STREETS.get(chance.below(STREETS.len()));
-        let (zh, en) = street.map_or(("", ""), |it| (it.zh, it.en));
+        let (zh, en) = street.map_or(("", ""), |street| (street.zh, street.en));
         let number = 1 + chance.below(180);
         let room = 101 + chance.below(6) * 100 + chance.below(4);
         let place = (format!("{zh} {number}-{room}"), format!("{en} {number}-{room}"));
@@ -209,9 +213,9 @@ impl Layout {
         self.sites.push(site);
     }
 
-    fn detector(&self, at: (f64, f64), owner: &'static str, place: (String, String)) -> Site {
-        let hydrants = self.sites.partition_point(|it| it.kind == Kind::Hydrant);
-        Site {
+    fn detector(&self, at: (f64, f64), owner: &'static str, place: (String, String)) -> DeviceSite {
+        let hydrants = self.sites.partition_point(|site| site.kind == Kind::Hydrant);
+        DeviceSite {
             id: format!("S-{:04}", self.sites.len() - hydrants + 1).into(),
             kind: Kind::Smoke,
             area: township(owner).into(),
@@ -245,41 +249,41 @@ impl Layout {
     }
 
     /// `stations.csv` and `devices.csv` as `deploy/FILES.md` describes them.
-    pub fn registry(&self, interval_s: u32) -> (String, String) {
+    pub fn registry(&self, interval_s: u32) -> RegistryCsv {
         let mut stations = String::from("id,name,level,parent,lat,lon\n");
-        for it in STATIONS {
-            let Words { zh, en } = it.name;
-            let row = (it.id, zh, en, it.level, it.parent, it.lat, it.lon);
+        for station in STATIONS {
+            let BilingualName { zh, en } = station.name;
+            let row = (station.id, zh, en, station.level, station.parent, station.lat, station.lon);
             let (id, zh, en, level, parent, lat, lon) = row;
             let _ = writeln!(stations, "{id},{zh} {en},{level},{parent},{lat:.5},{lon:.5}");
         }
         let mut devices = String::from(
             "id,kind,name,station,zone,profile,lat,lon,address,building,floor,interval_s\n",
         );
-        for it in &self.sites {
-            let zone = it.zone.and_then(|at| self.zones.get(at)).map_or("", |zone| &zone.name);
-            let floor = if it.floor == 0 { String::new() } else { it.floor.to_string() };
+        for site in &self.sites {
+            let zone = site.zone.and_then(|at| self.zones.get(at)).map_or("", |zone| &zone.name);
+            let floor = if site.floor == 0 { String::new() } else { site.floor.to_string() };
             let _ = writeln!(
                 devices,
                 "{},{},{},{},{zone},{},{:.6},{:.6},{},{},{floor},{interval_s}",
-                it.id,
-                it.kind.as_str(),
-                it.name(),
-                it.station,
-                it.profile,
-                it.lat,
-                it.lon,
-                it.en(),
-                it.building,
+                site.id,
+                site.kind.as_str(),
+                site.name(),
+                site.station,
+                site.profile,
+                site.lat,
+                site.lon,
+                site.en(),
+                site.building,
             );
         }
-        (stations, devices)
+        RegistryCsv { stations, devices }
     }
 }
 
 fn zone(at: usize, chance: &mut Chance) -> Zone {
     let owner = OWNERS.get(at % OWNERS.len()).copied().unwrap_or("yudong");
-    let (lat, lon) = station(owner).map_or((29.4, 106.54), |it| (it.lat, it.lon));
+    let (lat, lon) = station(owner).map_or((29.4, 106.54), |station| (station.lat, station.lon));
     let round = at / OWNERS.len();
     // Zones after the first twelve stand around the station on a widening spiral.
     let (far, turn) = (700.0 * count(round).sqrt(), count(round) * 2.4);
@@ -296,7 +300,7 @@ fn zone(at: usize, chance: &mut Chance) -> Zone {
 
 fn building(at: usize) -> (String, String) {
     let name = BUILDINGS.get(at % BUILDINGS.len());
-    let (zh, en) = name.map_or(("", ""), |it| (it.zh, it.en));
+    let (zh, en) = name.map_or(("", ""), |name| (name.zh, name.en));
     match at / BUILDINGS.len() {
         0 => (zh.to_owned(), en.to_owned()),
         round => (format!("{zh} {} 座", round + 1), format!("{en} {}", round + 1)),
@@ -316,7 +320,7 @@ fn moved(lat: f64, lon: f64, north_m: f32, east_m: f32) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Layout};
+    use super::{Kind, Layout, RegistryCsv};
     use crate::TownPlan;
     use std::collections::HashSet;
 
@@ -325,7 +329,7 @@ mod tests {
         for devices in [1, 3, 40, 200, 3_000] {
             let layout = Layout::new(3, &TownPlan { devices, ..TownPlan::default() });
             assert_eq!(layout.sites.len(), devices);
-            let ids: HashSet<_> = layout.sites.iter().map(|it| &it.id).collect();
+            let ids: HashSet<_> = layout.sites.iter().map(|site| &site.id).collect();
             assert_eq!(ids.len(), devices);
         }
     }
@@ -334,7 +338,7 @@ mod tests {
     fn the_smallest_town_has_something_that_can_burn() {
         for devices in 1..=5 {
             let layout = Layout::new(1, &TownPlan { devices, ..TownPlan::default() });
-            let detectors = layout.sites.iter().filter(|it| it.kind == Kind::Smoke).count();
+            let detectors = layout.sites.iter().filter(|site| site.kind == Kind::Smoke).count();
             assert!(detectors > 0, "{devices}");
             assert_eq!(detectors == devices, devices == 1, "and hydrants beside it");
         }
@@ -344,7 +348,7 @@ mod tests {
     #[test]
     fn the_registry_has_the_columns_of_the_contract_and_a_row_each() {
         let layout = Layout::new(1, &TownPlan::default());
-        let (stations, devices) = layout.registry(10);
+        let RegistryCsv { stations, devices } = layout.registry(10);
         assert_eq!(stations.lines().count(), 20);
         assert_eq!(devices.lines().count(), 201);
         for (file, columns) in [(stations, 6), (devices, 12)] {
@@ -355,12 +359,12 @@ mod tests {
     #[test]
     fn the_first_fire_has_a_high_rise_with_water_near_it() {
         let layout = Layout::new(1, &TownPlan::default());
-        let top = layout.buildings.first().and_then(|it| it.last()).copied().unwrap_or(0);
-        let fire = layout.sites.get(top).map(|it| (it.en(), it.lat, it.lon));
+        let top = layout.buildings.first().and_then(|floors| floors.last()).copied().unwrap_or(0);
+        let fire = layout.sites.get(top).map(|site| (site.en(), site.lat, site.lon));
         let Some((name, lat, lon)) = fire else { panic!("no building") };
         assert_eq!(name, "Xinhua Building 18F");
-        let near = layout.sites.iter().filter(|it| it.zone.is_some()).filter(|it| {
-            let (north, east) = ((it.lat - lat) * 111_200.0, (it.lon - lon) * 96_900.0);
+        let near = layout.sites.iter().filter(|site| site.zone.is_some()).filter(|site| {
+            let (north, east) = ((site.lat - lat) * 111_200.0, (site.lon - lon) * 96_900.0);
             libm::hypot(north, east) < 500.0
         });
         assert!(near.count() >= 3);

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::Parser;
 use standpipe_simulator::publish::{Voice, speak};
-use standpipe_simulator::{Ms, Script, Town, TownPlan};
+use standpipe_simulator::{Ms, RegistryCsv, Town, TownPlan, TownScript};
 
 /// A town of simulated hydrants and smoke detectors that publishes over MQTT.
 #[derive(Debug, Parser)]
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut town = Town::new(arguments.seed, plan(&arguments));
     if let Some(dir) = &arguments.write_registry {
-        let (stations, devices) = town.registry();
+        let RegistryCsv { stations, devices } = town.registry();
         for (name, text) in [("stations.csv", stations), ("devices.csv", devices)] {
             let path = dir.join(name);
             std::fs::write(&path, text)
@@ -100,7 +100,7 @@ fn plan(arguments: &Arguments) -> TownPlan {
         day_s: arguments.day,
         // Grows from start to start, as a device's count in its flash does.
         first_boot: u32::try_from(start / 1_000).unwrap_or(1),
-        script: if arguments.quiet { Script::Quiet } else { Script::Eventful },
+        script: if arguments.quiet { TownScript::Quiet } else { TownScript::Eventful },
     }
 }
 

@@ -33,18 +33,17 @@ const DIRTIEST_DB_M: f32 = 0.3;
 
 /// What a device publishes, without its topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct DeviceMessage {
     /// The last level of the topic.
     pub channel: Channel,
-    /// JSON.
+    /// As JSON.
     pub payload: Vec<u8>,
-    /// Whether the broker keeps it.
     pub retain: bool,
 }
 
 /// How a device measures.
 #[derive(Clone, Copy, Debug)]
-pub struct Habits {
+pub struct MeasuringHabits {
     /// Between two readings, and between two samples.
     pub settings: Settings,
     /// Its first reading comes this much after its start, so that a town does not speak at once.
@@ -53,7 +52,7 @@ pub struct Habits {
     pub first_boot: u32,
 }
 
-impl Habits {
+impl MeasuringHabits {
     /// The firmware's own settings, but for these two, seconds.
     pub fn new(interval_s: u32, sample_s: u32) -> Self {
         let settings = Settings { interval_s, sample_s, ..settings::defaults() };
@@ -73,16 +72,16 @@ struct Live {
     dirt_pct: f32,
 }
 
-/// One device.
+/// A device of the town: the firmware's node, with the town's own queue and radio.
 #[derive(Clone, Debug)]
-pub struct Device {
+pub struct SimulatedDevice {
     kind: Kind,
     boot: u32,
     phase_ms: u64,
     sample_ms: Ms,
     /// `None`: it has no power.
     live: Option<Box<Live>>,
-    /// What it kept over restarts.
+    /// Kept over restarts.
     memory: Memory,
     reset: Reset,
     /// Since when the broker hears nothing.
@@ -92,9 +91,9 @@ pub struct Device {
     heard: VecDeque<Heard>,
 }
 
-impl Device {
+impl SimulatedDevice {
     /// A device without power; it starts at its first step.
-    pub fn new(kind: Kind, habits: &Habits) -> Self {
+    pub fn new(kind: Kind, habits: &MeasuringHabits) -> Self {
         let settings = habits.settings;
         Self {
             kind,
@@ -118,7 +117,7 @@ impl Device {
 
     /// Lives until `at`; what the broker gets is added to `out`, in order. Answers when it wants
     /// to be stepped again.
-    pub fn step(&mut self, felt: &Felt, at: Ms, out: &mut Vec<Message>) -> Ms {
+    pub fn step(&mut self, felt: &Felt, at: Ms, out: &mut Vec<DeviceMessage>) -> Ms {
         if !felt.power {
             (self.live, self.reset) = (None, Reset::PowerOn);
             self.connection(Link::Asleep, at, out);
@@ -134,12 +133,12 @@ impl Device {
         }
         while let Some(heard) = self.heard.pop_front() {
             let seen = Seen { heard: Some(heard), ..seen.clone() };
-            restart |= self.act(&mut live, &seen, (felt, at), out);
+            restart |= self.act(&mut live, &seen, felt, at, out);
         }
         live.serviced(felt.dirt_pct);
         let asked = if now >= live.wake_at { live.wanted } else { Wanted::default() };
         let seen = Seen { rssi_dbm: Some(felt.rssi_dbm), ..sensed(asked, felt, seen) };
-        restart |= self.act(&mut live, &seen, (felt, at), out);
+        restart |= self.act(&mut live, &seen, felt, at, out);
         self.connection_of(&live, link, at, out);
         self.send(&live, link, now, out);
         let wakes = live.since + live.wake_at.signed_ms();
@@ -175,8 +174,9 @@ impl Device {
         &mut self,
         live: &mut Live,
         seen: &Seen,
-        (felt, at): (&Felt, Ms),
-        out: &mut Vec<Message>,
+        felt: &Felt,
+        at: Ms,
+        out: &mut Vec<DeviceMessage>,
     ) -> bool {
         let actions = live.plan(seen, live.now(at));
         self.perform(&actions, live, seen.link, out);
@@ -191,7 +191,13 @@ impl Device {
         actions.restart || after.restart
     }
 
-    fn perform(&mut self, actions: &Actions, live: &Live, link: Link, out: &mut Vec<Message>) {
+    fn perform(
+        &mut self,
+        actions: &Actions,
+        live: &Live,
+        link: Link,
+        out: &mut Vec<DeviceMessage>,
+    ) {
         if actions.persist {
             self.memory = live.node.memory();
         }
@@ -203,23 +209,23 @@ impl Device {
                 out.push(message(Channel::Status, &live.node.status()));
             }
             let replies = actions.answers.iter();
-            out.extend(replies.map(|it| {
-                let words = it.detail.words();
-                message(Channel::Reply, &it.reply(&words))
+            out.extend(replies.map(|reply| {
+                let words = reply.detail.words();
+                message(Channel::Reply, &reply.reply(&words))
             }));
         }
     }
 
     fn keep(&mut self, record: Record) {
         if self.outbox.len() >= OUTBOX {
-            let reading = self.outbox.iter().position(|it| it.class() == Class::Reading);
+            let reading = self.outbox.iter().position(|record| record.class() == Class::Reading);
             self.outbox.remove(reading.unwrap_or(0));
         }
         self.outbox.push(record);
     }
 
     /// Alarms first, each kind in its order.
-    fn send(&mut self, live: &Live, link: Link, now: Uptime, out: &mut Vec<Message>) {
+    fn send(&mut self, live: &Live, link: Link, now: Uptime, out: &mut Vec<DeviceMessage>) {
         if link != Link::Online || self.outbox.is_empty() {
             return;
         }
@@ -237,12 +243,12 @@ impl Device {
             // A buffer of that length holds every record.
             let len = record.json(ts, &mut buffer).unwrap_or(0);
             let payload = buffer.get(..len).unwrap_or_default().to_vec();
-            out.push(Message { channel, payload, retain: false });
+            out.push(DeviceMessage { channel, payload, retain: false });
             false
         });
     }
 
-    fn connection_of(&mut self, live: &Live, link: Link, at: Ms, out: &mut Vec<Message>) {
+    fn connection_of(&mut self, live: &Live, link: Link, at: Ms, out: &mut Vec<DeviceMessage>) {
         if link == Link::Online && self.deaf_since.take().is_some() {
             out.push(message(Channel::Status, &live.node.status()));
         }
@@ -250,7 +256,7 @@ impl Device {
     }
 
     /// What the broker does about a device it does not hear.
-    fn connection(&mut self, link: Link, at: Ms, out: &mut Vec<Message>) {
+    fn connection(&mut self, link: Link, at: Ms, out: &mut Vec<DeviceMessage>) {
         if link == Link::Online {
             return;
         }
@@ -261,7 +267,7 @@ impl Device {
         if at - since >= WILL_AFTER_MS && !self.will_sent {
             self.will_sent = true;
             let payload = br#"{"online":false}"#.to_vec();
-            out.push(Message { channel: Channel::Status, payload, retain: true });
+            out.push(DeviceMessage { channel: Channel::Status, payload, retain: true });
         }
     }
 }
@@ -289,7 +295,7 @@ impl Live {
 }
 
 fn contacts(kind: Kind, felt: &Felt) -> Contacts {
-    let hydrant = |it| (kind == Kind::Hydrant).then_some(it);
+    let hydrant = |value| (kind == Kind::Hydrant).then_some(value);
     Contacts {
         flowing: hydrant(felt.flowing),
         cap_open: hydrant(felt.cap_open),
@@ -328,15 +334,15 @@ fn smoke(felt: &Felt) -> Smoke {
     Smoke { blue: (chamber.clean + chamber.per_db_m * db_m) as u32, infrared: None }
 }
 
-fn message(channel: Channel, said: &impl serde::Serialize) -> Message {
+fn message(channel: Channel, said: &impl serde::Serialize) -> DeviceMessage {
     // Numbers, flags and names: there is nothing in them that could fail to be written.
     let payload = serde_json::to_vec(said).unwrap_or_default();
-    Message { channel, payload, retain: channel == Channel::Status }
+    DeviceMessage { channel, payload, retain: channel == Channel::Status }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Device, Habits, Message};
+    use super::{DeviceMessage, MeasuringHabits, SimulatedDevice};
     use crate::Ms;
     use crate::world::Felt;
     use standpipe_firmware::Heard;
@@ -363,7 +369,7 @@ mod tests {
     }
 
     /// Lives from `from` until `until` seconds.
-    fn live(device: &mut Device, from: Ms, until: Ms) -> Vec<Message> {
+    fn live(device: &mut SimulatedDevice, from: Ms, until: Ms) -> Vec<DeviceMessage> {
         let (mut out, mut at) = (Vec::new(), T + from * 1_000);
         while at < T + until * 1_000 {
             at = device.step(&felt(), at, &mut out);
@@ -377,25 +383,30 @@ mod tests {
 
     #[test]
     fn it_runs_new_settings_and_answers_commands() {
-        let mut device = Device::new(Kind::Hydrant, &Habits::new(60, 2));
+        let mut device = SimulatedDevice::new(Kind::Hydrant, &MeasuringHabits::new(60, 2));
         let said = live(&mut device, 0, 300);
-        assert_eq!(said.iter().filter(|it| it.channel == Channel::Telemetry).count(), 5);
-        let rev = |it: &Message| serde_json::from_slice::<Status<'_>>(&it.payload).unwrap().rev;
-        assert_eq!(said.first().map(|it| (it.channel, rev(it))), Some((Channel::Status, Some(0))));
+        assert_eq!(said.iter().filter(|message| message.channel == Channel::Telemetry).count(), 5);
+        let rev = |message: &DeviceMessage| {
+            serde_json::from_slice::<Status<'_>>(&message.payload).unwrap().rev
+        };
+        assert_eq!(
+            said.first().map(|message| (message.channel, rev(message))),
+            Some((Channel::Status, Some(0)))
+        );
 
-        device.hear(Heard::Settings(Settings { rev: 3, ..Habits::new(10, 2).settings }));
+        device.hear(Heard::Settings(Settings { rev: 3, ..MeasuringHabits::new(10, 2).settings }));
         device.hear(command(Verb::ReportNow));
         device.hear(command(Verb::SelfTest));
         let said = live(&mut device, 300, 360);
-        let status = said.iter().find(|it| it.channel == Channel::Status).map(rev);
+        let status = said.iter().find(|message| message.channel == Channel::Status).map(rev);
         assert_eq!(status, Some(Some(3)));
-        assert!(said.iter().filter(|it| it.channel == Channel::Telemetry).count() >= 6);
+        assert!(said.iter().filter(|message| message.channel == Channel::Telemetry).count() >= 6);
         let replies: Vec<Reply<'_>> = said
             .iter()
-            .filter(|it| it.channel == Channel::Reply)
-            .map(|it| serde_json::from_slice(&it.payload).unwrap())
+            .filter(|message| message.channel == Channel::Reply)
+            .map(|message| serde_json::from_slice(&message.payload).unwrap())
             .collect();
-        let told: Vec<_> = replies.iter().map(|it| (it.id, it.ok, it.detail)).collect();
+        let told: Vec<_> = replies.iter().map(|reply| (reply.id, reply.ok, reply.detail)).collect();
         assert_eq!(
             told,
             [("settings-3", true, ""), ("c-1", true, ""), ("c-1", true, "sensors answer")]
@@ -404,15 +415,15 @@ mod tests {
 
     #[test]
     fn it_restarts_when_it_is_told_and_keeps_its_settings() {
-        let mut device = Device::new(Kind::Smoke, &Habits::new(60, 2));
-        device.hear(Heard::Settings(Settings { rev: 3, ..Habits::new(30, 2).settings }));
+        let mut device = SimulatedDevice::new(Kind::Smoke, &MeasuringHabits::new(60, 2));
+        device.hear(Heard::Settings(Settings { rev: 3, ..MeasuringHabits::new(30, 2).settings }));
         live(&mut device, 0, 10);
         device.hear(command(Verb::Restart));
         let said = live(&mut device, 10, 100);
-        let birth = said.iter().find(|it| it.channel == Channel::Status).unwrap();
+        let birth = said.iter().find(|message| message.channel == Channel::Status).unwrap();
         let birth: Status<'_> = serde_json::from_slice(&birth.payload).unwrap();
         assert_eq!((birth.boot, birth.reset, birth.rev), (Some(2), Some("command"), Some(3)));
-        let reading = said.iter().find(|it| it.channel == Channel::Telemetry).unwrap();
+        let reading = said.iter().find(|message| message.channel == Channel::Telemetry).unwrap();
         let reading: Reading = serde_json::from_slice(&reading.payload).unwrap();
         assert_eq!((reading.boot, reading.seq), (Some(2), Some(1)));
     }

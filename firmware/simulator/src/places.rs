@@ -5,15 +5,13 @@
 
 /// A station's or a street's name in the two languages of the town.
 #[derive(Clone, Copy, Debug)]
-pub struct Words {
-    /// 中文
+pub struct BilingualName {
     pub zh: &'static str,
-    /// English
     pub en: &'static str,
 }
 
-const fn words(zh: &'static str, en: &'static str) -> Words {
-    Words { zh, en }
+const fn words(zh: &'static str, en: &'static str) -> BilingualName {
+    BilingualName { zh, en }
 }
 
 /// A station as it is drawn here.
@@ -21,20 +19,17 @@ const fn words(zh: &'static str, en: &'static str) -> Words {
 pub struct Seat {
     /// Its id; a township's is also the area of the devices it installed.
     pub id: &'static str,
-    /// What people call it.
-    pub name: Words,
+    pub name: BilingualName,
     /// `district`, `township`, `community` or `village`.
     pub level: &'static str,
     /// The id of the one above; empty for the district.
     pub parent: &'static str,
-    /// Degrees north.
     pub lat: f64,
-    /// Degrees east.
     pub lon: f64,
 }
 
 #[rustfmt::skip] // a table
-const fn seat(id: &'static str, name: Words, level: &'static str, parent: &'static str, at: (f64, f64)) -> Seat {
+const fn seat(id: &'static str, name: BilingualName, level: &'static str, parent: &'static str, at: (f64, f64)) -> Seat {
     Seat { id, name, level, parent, lat: at.0, lon: at.1 }
 }
 
@@ -80,7 +75,7 @@ pub const OWNERS: [&str; 12] = [
 ];
 
 /// Streets that hydrants stand on.
-pub const STREETS: [Words; 14] = [
+pub const STREETS: [BilingualName; 14] = [
     words("大江路", "Dajiang Rd"),
     words("鱼轻路", "Yuqing Rd"),
     words("巴县大道", "Baxian Ave"),
@@ -98,7 +93,7 @@ pub const STREETS: [Words; 14] = [
 ];
 
 /// High-rises with a detector on many floors; the first is the stage of the first fire.
-pub const BUILDINGS: [Words; 10] = [
+pub const BUILDINGS: [BilingualName; 10] = [
     words("新华大厦", "Xinhua Building"),
     words("江景苑", "Jiangjing Court"),
     words("花溪花园", "Huaxi Gardens"),
@@ -113,12 +108,13 @@ pub const BUILDINGS: [Words; 10] = [
 
 /// The station of that id.
 pub fn station(id: &str) -> Option<&'static Seat> {
-    STATIONS.iter().find(|it| it.id == id)
+    STATIONS.iter().find(|station| station.id == id)
 }
 
 /// The township a station is, or belongs to; its id is the area in topics.
 pub fn township(id: &str) -> &'static str {
-    station(id).map_or("banan", |it| if it.level == "township" { it.id } else { it.parent })
+    station(id)
+        .map_or("banan", |owner| if owner.level == "township" { owner.id } else { owner.parent })
 }
 
 #[cfg(test)]
@@ -128,15 +124,18 @@ mod tests {
 
     #[test]
     fn every_station_has_a_name_of_the_contract_and_a_parent_above_it() {
-        for (at, it) in STATIONS.iter().enumerate() {
-            assert!(Name::new(it.id).is_ok(), "{}", it.id);
-            let above = STATIONS.iter().position(|up| up.id == it.parent);
-            assert!(above.is_none_or(|up| up < at), "{}", it.id);
-            assert_eq!(above.is_none(), it.level == "district", "{}", it.id);
+        for (at, station) in STATIONS.iter().enumerate() {
+            assert!(Name::new(station.id).is_ok(), "{}", station.id);
+            let above = STATIONS.iter().position(|up| up.id == station.parent);
+            assert!(above.is_none_or(|up| up < at), "{}", station.id);
+            assert_eq!(above.is_none(), station.level == "district", "{}", station.id);
         }
         for owner in OWNERS {
             assert!(station(owner).is_some(), "{owner}");
-            assert!(station(township(owner)).is_some_and(|it| it.level == "township"), "{owner}");
+            assert!(
+                station(township(owner)).is_some_and(|station| station.level == "township"),
+                "{owner}"
+            );
         }
     }
 }

@@ -19,7 +19,7 @@ use standpipe_shared::Topic;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::{Ms, Outgoing, Story, Told, Town};
+use crate::{Ms, Story, StoryLine, Town, TownMessage};
 
 /// Messages waiting in one connection before the town waits.
 const QUEUE: usize = 1_000;
@@ -42,9 +42,8 @@ const HEARD: usize = 10_000;
 pub struct Voice {
     /// `mqtt://[user:password@]host:port`
     pub url: String,
-    /// The root of all topics.
+    /// What all topics begin with.
     pub root: String,
-    /// How many connections.
     pub connections: usize,
 }
 
@@ -52,13 +51,13 @@ pub struct Voice {
 /// happens to the world. Answers how many messages the broker has confirmed.
 ///
 /// # Errors
-/// An address that is none. A broker that cannot be reached is not an error: it is tried again.
+/// An address that is none. A broker that cannot be reached is not an error: it is retried.
 pub async fn speak(
     town: &mut Town,
     voice: &Voice,
     clock: impl Fn() -> Ms,
     stop: impl Future<Output = ()>,
-    mut told: impl FnMut(&Told),
+    mut told: impl FnMut(&StoryLine),
 ) -> Result<u64, OptionError> {
     let mut pumps = JoinSet::new();
     let mut mouth = Mouth { clients: Vec::new(), root: &voice.root };
@@ -81,13 +80,13 @@ pub async fn speak(
         loop {
             beat.tick().await;
             let now = clock();
-            while let Ok((device, it)) = heard.try_recv() {
-                town.hear(&device, it, now);
+            while let Ok((device, message)) = heard.try_recv() {
+                town.hear(&device, message, now);
             }
             let said = town.step(now);
             told_until = tell(town.story(), told_until, &mut told);
-            for it in said {
-                mouth.say(it).await;
+            for message in said {
+                mouth.say(message).await;
             }
         }
     };
@@ -113,18 +112,18 @@ struct Mouth<'a> {
 
 impl Mouth<'_> {
     /// Waits while the connection's queue is full.
-    async fn say(&self, it: Outgoing) {
+    async fn say(&self, message: TownMessage) {
         let mut hasher = DefaultHasher::new();
-        it.device.hash(&mut hasher);
+        message.device.hash(&mut hasher);
         let at = hasher.finish() % u64::try_from(self.clients.len().max(1)).unwrap_or(1);
         let client = self.clients.get(usize::try_from(at).unwrap_or(0));
-        let (Some(topic), Some(client)) = (it.topic(self.root), client) else { return };
+        let (Some(topic), Some(client)) = (message.topic(self.root), client) else { return };
         // It fails only when the connection's task has ended: then so does the town.
-        let _ = client.publish(topic, QoS::AtLeastOnce, it.retain, it.payload).await;
+        let _ = client.publish(topic, QoS::AtLeastOnce, message.retain, message.payload).await;
     }
 }
 
-fn tell(story: &Story, heard: usize, told: &mut impl FnMut(&Told)) -> usize {
+fn tell(story: &Story, heard: usize, told: &mut impl FnMut(&StoryLine)) -> usize {
     let (new, next) = story.since(heard);
     new.for_each(told);
     next
@@ -150,7 +149,7 @@ struct Ear {
 }
 
 impl Ear {
-    /// Listens from now on. A full queue or a lost connection is tried again with the next one.
+    /// Listens from now on. After a full queue or a lost connection, the next one retries it.
     fn listen(&self) {
         for channel in ["settings", "command"] {
             let _ =
@@ -197,7 +196,7 @@ async fn pump(mut events: EventLoop, ear: Option<Ear>, confirmed: Arc<AtomicU64>
             Err(_) if leaving => return,
             Err(bad) => {
                 if up {
-                    tracing::warn!(%bad, "town has no broker: check its address; trying again");
+                    tracing::warn!(%bad, "the town has no broker: check its address; retrying");
                 }
                 up = false;
                 tokio::time::sleep(RETRY).await;

@@ -10,15 +10,15 @@ use standpipe_shared::{Channel, Name, Topic};
 use crate::Ms;
 use crate::chance::Chance;
 use crate::happenings::Happenings;
-use crate::layout::Layout;
-use crate::node::{Device, Habits, Message};
+use crate::layout::{Layout, RegistryCsv};
+use crate::node::{DeviceMessage, MeasuringHabits, SimulatedDevice};
 use crate::places::STATIONS;
 use crate::story::Story;
 use crate::world::World;
 
 /// What happens to a town.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Script {
+pub enum TownScript {
     /// Nothing: demand and noise only.
     Quiet,
     /// An opening of five minutes with something for everybody, then chance for ever.
@@ -30,7 +30,7 @@ pub enum Script {
 pub struct TownPlan {
     /// Devices, about half of them hydrants.
     pub devices: usize,
-    /// When it begins.
+    /// The town's time when it begins.
     pub start: Ms,
     /// Seconds between two readings of a device.
     pub interval_s: u32,
@@ -40,8 +40,7 @@ pub struct TownPlan {
     pub day_s: u32,
     /// Every device's start count at its first start.
     pub first_boot: u32,
-    /// What happens.
-    pub script: Script,
+    pub script: TownScript,
 }
 
 impl Default for TownPlan {
@@ -53,7 +52,7 @@ impl Default for TownPlan {
             sample_s: 2,
             day_s: 1_200,
             first_boot: 1,
-            script: Script::Eventful,
+            script: TownScript::Eventful,
         }
     }
 }
@@ -70,20 +69,18 @@ impl TownPlan {
 
 /// One message of one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Whose.
+pub struct TownMessage {
     pub device: Arc<str>,
-    /// The area in its topic.
+    /// As in its topic.
     pub area: Arc<str>,
     /// The last level of its topic.
     pub channel: Channel,
-    /// JSON.
+    /// As JSON.
     pub payload: Vec<u8>,
-    /// Whether the broker keeps it.
     pub retain: bool,
 }
 
-impl Outgoing {
+impl TownMessage {
     /// The whole topic below `root`; `None` when a name is none, which no town has.
     #[must_use]
     pub fn topic(&self, root: &str) -> Option<String> {
@@ -100,7 +97,7 @@ pub struct Town {
     seed: u64,
     plan: TownPlan,
     layout: Layout,
-    devices: Vec<Device>,
+    devices: Vec<SimulatedDevice>,
     /// When each device is stepped next.
     next: Vec<Ms>,
     /// The same in order; entries that `next` does not confirm are old.
@@ -117,14 +114,14 @@ impl Town {
     pub fn new(seed: u64, plan: TownPlan) -> Self {
         let mut chance = Chance::new(seed);
         let layout = Layout::new(chance.bits(), &plan);
-        let mut habits = Habits::new(plan.interval_s.max(1), plan.sample_s.max(1));
+        let mut habits = MeasuringHabits::new(plan.interval_s.max(1), plan.sample_s.max(1));
         habits.first_boot = plan.first_boot;
         let mut devices = Vec::with_capacity(layout.sites.len());
         let mut next = Vec::with_capacity(layout.sites.len());
         for site in &layout.sites {
             let mut part = |seconds: u32| chance.bits() % (u64::from(seconds) * 1_000);
             habits.phase_ms = part(habits.settings.interval_s);
-            devices.push(Device::new(site.kind, &habits));
+            devices.push(SimulatedDevice::new(site.kind, &habits));
             next.push(plan.start + part(habits.settings.sample_s).cast_signed());
         }
         let wakes = next.iter().enumerate().map(|(ix, at)| Reverse((*at, ix))).collect();
@@ -138,10 +135,12 @@ impl Town {
 
     /// Lets the town live until `now` and says what its devices sent, in order. How often it is
     /// called changes nothing; a message's `ts` is the moment of its sample.
-    pub fn step(&mut self, now: Ms) -> impl Iterator<Item = Outgoing> + use<> {
+    pub fn step(&mut self, now: Ms) -> impl Iterator<Item = TownMessage> + use<> {
         let mut out = Vec::new();
         let mut said = Vec::new();
-        while let Some(Reverse((at, ix))) = self.wakes.peek().copied().filter(|it| it.0.0 <= now) {
+        while let Some(Reverse((at, ix))) =
+            self.wakes.peek().copied().filter(|wake| wake.0.0 <= now)
+        {
             self.wakes.pop();
             if self.next.get(ix) != Some(&at) {
                 continue; // it was woken earlier since
@@ -150,12 +149,14 @@ impl Town {
             let Some(next) = self.live(ix, at, &mut said) else { continue };
             self.wake(ix, next);
             let Some(site) = self.layout.sites.get(ix) else { continue };
-            out.extend(said.drain(..).map(|Message { channel, payload, retain }| Outgoing {
-                device: Arc::clone(&site.id),
-                area: Arc::clone(&site.area),
-                channel,
-                payload,
-                retain,
+            out.extend(said.drain(..).map(|DeviceMessage { channel, payload, retain }| {
+                TownMessage {
+                    device: Arc::clone(&site.id),
+                    area: Arc::clone(&site.area),
+                    channel,
+                    payload,
+                    retain,
+                }
             }));
         }
         self.happenings.advance(now, &self.layout, &mut self.story);
@@ -163,7 +164,7 @@ impl Town {
     }
 
     /// One device lives until `at`; answers when it is to be stepped again.
-    fn live(&mut self, ix: usize, at: Ms, said: &mut Vec<Message>) -> Option<Ms> {
+    fn live(&mut self, ix: usize, at: Ms, said: &mut Vec<DeviceMessage>) -> Option<Ms> {
         let world = World { seed: self.seed, plan: &self.plan, layout: &self.layout };
         let felt = world.feel(ix, at, self.happenings.now())?;
         Some(self.devices.get_mut(ix)?.step(&felt, at, said))
@@ -183,20 +184,22 @@ impl Town {
         if let Some(device) = self.devices.get_mut(ix) {
             device.hear(heard);
         }
-        if self.next.get(ix).is_some_and(|it| *it > now) {
+        if self.next.get(ix).is_some_and(|next| *next > now) {
             self.wake(ix, now);
         }
     }
 
     /// `stations.csv` and `devices.csv` as `deploy/FILES.md` describes them.
     #[must_use]
-    pub fn registry(&self) -> (String, String) {
+    pub fn registry(&self) -> RegistryCsv {
         self.layout.registry(self.plan.interval_s)
     }
 
     /// The stations: id and name, the detachment first.
     pub fn stations(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
-        STATIONS.iter().map(|it| (it.id, format!("{} {}", it.name.zh, it.name.en)))
+        STATIONS
+            .iter()
+            .map(|station| (station.id, format!("{} {}", station.name.zh, station.name.en)))
     }
 
     /// What happened to the world.
@@ -213,7 +216,7 @@ mod tests {
 
     use standpipe_shared::{Alarm, Channel, Condition, Reading, Status};
 
-    use super::{Outgoing, Script, Town, TownPlan};
+    use super::{RegistryCsv, Town, TownMessage, TownPlan, TownScript};
     use crate::Ms;
 
     const START: Ms = 1_764_000_000_000;
@@ -223,15 +226,15 @@ mod tests {
     }
 
     /// Lives `seconds`, stepped every `every_ms`.
-    fn lived(town: &mut Town, seconds: Ms, every_ms: Ms) -> Vec<Outgoing> {
+    fn lived(town: &mut Town, seconds: Ms, every_ms: Ms) -> Vec<TownMessage> {
         let steps = seconds * 1_000 / every_ms;
         (0..=steps).flat_map(|step| town.step(START + step * every_ms)).collect()
     }
 
-    fn bytes(messages: &[Outgoing]) -> String {
-        messages.iter().fold(String::new(), |mut text, it| {
-            let payload = String::from_utf8_lossy(&it.payload);
-            let _ = writeln!(text, "{} {payload}", it.topic("r").unwrap_or_default());
+    fn bytes(messages: &[TownMessage]) -> String {
+        messages.iter().fold(String::new(), |mut text, message| {
+            let payload = String::from_utf8_lossy(&message.payload);
+            let _ = writeln!(text, "{} {payload}", message.topic("r").unwrap_or_default());
             text
         })
     }
@@ -249,16 +252,18 @@ mod tests {
     #[test]
     fn seq_counts_readings_and_alarms_together_and_starts_over_with_every_boot() {
         let mut numbers: HashMap<String, BTreeMap<u32, Vec<u32>>> = HashMap::new();
-        for it in lived(&mut Town::new(2, plan(200)), 3_600, 1_000) {
-            let reading = match it.channel {
-                Channel::Telemetry => serde_json::from_slice::<Reading>(&it.payload),
-                Channel::Alarm => serde_json::from_slice::<Alarm>(&it.payload).map(|it| it.reading),
+        for message in lived(&mut Town::new(2, plan(200)), 3_600, 1_000) {
+            let reading = match message.channel {
+                Channel::Telemetry => serde_json::from_slice::<Reading>(&message.payload),
+                Channel::Alarm => {
+                    serde_json::from_slice::<Alarm>(&message.payload).map(|alarm| alarm.reading)
+                }
                 Channel::Status => continue,
-                Channel::Settings | Channel::Command | Channel::Reply => panic!("{it:?}"),
+                Channel::Settings | Channel::Command | Channel::Reply => panic!("{message:?}"),
             };
-            let reading = reading.unwrap_or_else(|bad| panic!("{bad}: {it:?}"));
+            let reading = reading.unwrap_or_else(|bad| panic!("{bad}: {message:?}"));
             assert_eq!(reading.unknown, 0);
-            let boots = numbers.entry(it.device.to_string()).or_default();
+            let boots = numbers.entry(message.device.to_string()).or_default();
             boots.entry(reading.boot.unwrap_or(0)).or_default().push(reading.seq.unwrap_or(0));
         }
         assert_eq!(numbers.len(), 200);
@@ -271,7 +276,10 @@ mod tests {
                 assert!(seqs.iter().copied().eq((1..).take(seqs.len())), "{device}: {seqs:?}");
             }
         }
-        assert!(numbers.values().any(|it| it.len() > 1), "chance restarts a device in an hour");
+        assert!(
+            numbers.values().any(|boots| boots.len() > 1),
+            "chance restarts a device in an hour"
+        );
     }
 
     #[test]
@@ -280,21 +288,26 @@ mod tests {
         let said = lived(&mut town, 330, 500);
         let alarms: Vec<(Alarm, &str)> = said
             .iter()
-            .filter(|it| it.channel == Channel::Alarm)
-            .filter_map(|it| Some((serde_json::from_slice(&it.payload).ok()?, &*it.device)))
+            .filter(|message| message.channel == Channel::Alarm)
+            .filter_map(|message| {
+                Some((serde_json::from_slice(&message.payload).ok()?, &*message.device))
+            })
             .collect();
-        let first =
-            alarms.first().map(|(it, _)| (it.condition, it.reading.ts.unwrap_or(0) - START));
+        let first = alarms
+            .first()
+            .map(|(alarm, _)| (alarm.condition, alarm.reading.ts.unwrap_or(0) - START));
         let Some((Condition::Smoke, after)) = first else { panic!("{first:?}") };
         assert!((6_000..=15_000).contains(&after), "{after}");
         for (condition, at_least) in
             [(Condition::Smoke, 3), (Condition::Heat, 1), (Condition::NoWater, 4)]
         {
-            let found =
-                alarms.iter().filter(|(it, _)| it.condition == condition && it.active).count();
+            let found = alarms
+                .iter()
+                .filter(|(alarm, _)| alarm.condition == condition && alarm.active)
+                .count();
             assert!(found >= at_least, "{condition:?}: {found}");
         }
-        let told: Vec<_> = town.story().lines().filter_map(|it| it.expect).collect();
+        let told: Vec<_> = town.story().lines().filter_map(|line| line.expect).collect();
         for condition in [
             Condition::Smoke,
             Condition::HydrantOpen,
@@ -314,18 +327,19 @@ mod tests {
     fn a_burst_makes_most_of_a_zone_low_and_a_quiet_town_is_never_low() {
         let low = |plan: TownPlan| {
             let mut town = Town::new(1, plan);
-            let (_, devices) = town.registry();
+            let RegistryCsv { devices, .. } = town.registry();
             let zone: HashMap<&str, &str> = devices
                 .lines()
                 .filter_map(|row| Some((row.split(',').next()?, row.split(',').nth(4)?)))
                 .collect();
             let mut low = HashMap::<_, Vec<_>>::new();
-            for it in lived(&mut town, 120, 1_000) {
-                let reading = serde_json::from_slice::<Reading>(&it.payload).unwrap_or_default();
-                let kpa = reading.values.pressure_kpa.map_or(999.0, |it| it.get());
-                if it.channel == Channel::Telemetry && kpa < 140.0 {
-                    let zone = zone.get(&*it.device).copied().unwrap_or("").to_owned();
-                    low.entry(zone).or_default().push(it.device);
+            for message in lived(&mut town, 120, 1_000) {
+                let reading =
+                    serde_json::from_slice::<Reading>(&message.payload).unwrap_or_default();
+                let kpa = reading.values.pressure_kpa.map_or(999.0, |kpa| kpa.get());
+                if message.channel == Channel::Telemetry && kpa < 140.0 {
+                    let zone = zone.get(&*message.device).copied().unwrap_or("").to_owned();
+                    low.entry(zone).or_default().push(message.device);
                 }
             }
             low.into_iter()
@@ -339,7 +353,7 @@ mod tests {
         let burst = low(plan(200)).get("mawangping-1").copied().unwrap_or(0);
         assert!(burst >= 12, "{burst}");
         assert_eq!(
-            low(TownPlan { script: Script::Quiet, day_s: 120, ..plan(400) }),
+            low(TownPlan { script: TownScript::Quiet, day_s: 120, ..plan(400) }),
             HashMap::new()
         );
     }
@@ -347,22 +361,22 @@ mod tests {
     #[test]
     fn while_the_radio_is_out_the_will_speaks_and_afterwards_the_backlog_comes_in_order() {
         let mut town = Town::new(1, plan(200));
-        let mut arrived: HashMap<String, Vec<(Ms, Outgoing)>> = HashMap::new();
+        let mut arrived: HashMap<String, Vec<(Ms, TownMessage)>> = HashMap::new();
         for second in 0..330 {
             let now = START + second * 1_000;
-            for it in town.step(now) {
-                arrived.entry(it.device.to_string()).or_default().push((now, it));
+            for message in town.step(now) {
+                arrived.entry(message.device.to_string()).or_default().push((now, message));
             }
         }
-        let out = town.story().lines().find(|it| it.expect == Some(Condition::Offline));
+        let out = town.story().lines().find(|line| line.expect == Some(Condition::Offline));
         let Some(out) = out else { panic!("no outage told") };
         assert!(out.devices.len() >= 5, "{out:?}");
         for device in &out.devices {
             let said = arrived.get(&**device).map_or(&[][..], Vec::as_slice);
             let after: Vec<_> = said.iter().filter(|(at, _)| *at > out.at + 3_000).collect();
-            let status = |it: &Outgoing| {
-                let status = serde_json::from_slice::<Status<'_>>(&it.payload).ok()?;
-                (it.channel == Channel::Status && it.retain).then_some(status.online)
+            let status = |message: &TownMessage| {
+                let status = serde_json::from_slice::<Status<'_>>(&message.payload).ok()?;
+                (message.channel == Channel::Status && message.retain).then_some(status.online)
             };
             let [(will_at, will), (back_at, birth), rest @ ..] = after.as_slice() else {
                 panic!("{device}: {after:?}")
@@ -372,10 +386,12 @@ mod tests {
             assert!((100_000..=104_000).contains(&(back_at - out.at)));
             let ts: Vec<Ms> = rest
                 .iter()
-                .filter(|(_, it)| it.channel == Channel::Telemetry)
-                .filter_map(|(_, it)| serde_json::from_slice::<Reading>(&it.payload).ok()?.ts)
+                .filter(|(_, message)| message.channel == Channel::Telemetry)
+                .filter_map(|(_, message)| {
+                    serde_json::from_slice::<Reading>(&message.payload).ok()?.ts
+                })
                 .collect();
-            assert!(ts.is_sorted() && ts.first().is_some_and(|it| *it < *will_at), "{ts:?}");
+            assert!(ts.is_sorted() && ts.first().is_some_and(|first| *first < *will_at), "{ts:?}");
         }
     }
 }

@@ -6,36 +6,28 @@
 use standpipe_shared::Kind;
 
 use crate::chance::noise;
-use crate::happenings::{Event, Happening, Place};
-use crate::layout::{Layout, Site};
+use crate::happenings::{Happening, HappeningPlace, TownEvent};
+use crate::layout::{DeviceSite, Layout};
 use crate::{Ms, TownPlan};
 
 /// What a device feels. Smoke and water fields mean nothing to a device of the other kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Felt {
-    /// Pressure at the hydrant, kPa.
+    /// At the hydrant.
     pub kpa: f32,
     /// Whether the pressure sensor's wire is whole.
     pub wire: bool,
     /// Whether water runs out of it.
     pub flowing: bool,
-    /// Whether a cap is off.
     pub cap_open: bool,
     /// From vertical, degrees.
     pub tilt_deg: f32,
-    /// °C.
     pub temp_c: f32,
-    /// Obscuration, dB/m.
     pub smoke_db_m: f32,
-    /// Contamination of the chamber, %.
     pub dirt_pct: f32,
-    /// Battery, mV.
     pub battery_mv: i32,
-    /// Signal strength, dBm.
     pub rssi_dbm: i32,
-    /// Whether somebody opened the device.
     pub tampered: bool,
-    /// Whether it has power.
     pub power: bool,
     /// Whether its radio reaches the broker.
     pub radio: bool,
@@ -63,11 +55,9 @@ const STREET_C: f32 = 14.0;
 /// The plan, the layout and what happens now: all that a device may feel something of.
 #[derive(Clone, Copy, Debug)]
 pub struct World<'a> {
-    /// The town's seed.
     pub seed: u64,
     /// When it began, and how long its days are.
     pub plan: &'a TownPlan,
-    /// Where everything stands.
     pub layout: &'a Layout,
 }
 
@@ -82,31 +72,36 @@ impl World<'_> {
         let site = self.layout.sites.get(ix)?;
         let mut felt = self.peace(site, ix, at);
         let mut stuck = None;
-        for it in happenings {
-            match it.place {
-                Place::Device(whose) if whose == ix => {
-                    hurt(&mut felt, it, at);
-                    if it.event == Event::Stuck && at < it.until {
-                        stuck = Some(it.from);
+        for happening in happenings {
+            match happening.place {
+                HappeningPlace::Device(whose) if whose == ix => {
+                    hurt(&mut felt, happening, at);
+                    if happening.event == TownEvent::Stuck && at < happening.until {
+                        stuck = Some(happening.from);
                     }
                 }
-                Place::Device(whose) if site.below == Some(whose) && it.event == Event::Fire => {
-                    let later = Happening { from: it.from + RISES_MS, ..*it };
+                HappeningPlace::Device(whose)
+                    if site.below == Some(whose) && happening.event == TownEvent::Fire =>
+                {
+                    let later = Happening { from: happening.from + RISES_MS, ..*happening };
                     felt.smoke_db_m += 0.4 * smoke(&later, at);
                 }
-                Place::Device(whose) => {
+                HappeningPlace::Device(whose) => {
                     let neighbour = self.layout.sites.get(whose);
-                    let beside =
-                        neighbour.is_some_and(|it| it.zone.is_some() && same_branch(it, site));
-                    if it.event == Event::Opened && beside && at < it.until {
+                    let beside = neighbour.is_some_and(|neighbour| {
+                        neighbour.zone.is_some() && same_branch(neighbour, site)
+                    });
+                    if happening.event == TownEvent::Opened && beside && at < happening.until {
                         felt.kpa -= RUNNING_KPA.1;
                     }
                 }
-                Place::Branch { zone, branch } if site.zone == Some(zone) => {
-                    starve(&mut felt, it, at, branch == site.branch);
+                HappeningPlace::Branch { zone, branch } if site.zone == Some(zone) => {
+                    starve(&mut felt, happening, at, branch == site.branch);
                 }
-                Place::Station(id) if id == site.station && at < it.until => felt.radio = false,
-                Place::Branch { .. } | Place::Station(_) => {}
+                HappeningPlace::Station(id) if id == site.station && at < happening.until => {
+                    felt.radio = false
+                }
+                HappeningPlace::Branch { .. } | HappeningPlace::Station(_) => {}
             }
         }
         if let Some(since) = stuck {
@@ -117,7 +112,7 @@ impl World<'_> {
     }
 
     /// When nothing happens.
-    fn peace(&self, site: &Site, ix: usize, at: Ms) -> Felt {
+    fn peace(&self, site: &DeviceSite, ix: usize, at: Ms) -> Felt {
         let whose = (ix as u64) << 8;
         let wobble = |what: u64| noise(self.seed, whose + what, at);
         let hydrant = site.kind == Kind::Hydrant;
@@ -155,7 +150,7 @@ pub fn demand(day: f32) -> f32 {
     0.15 + peak(7.5, 0.7, 1.3) + peak(12.5, 0.4, 1.5) + peak(19.5, 0.8, 1.8)
 }
 
-fn same_branch(one: &Site, two: &Site) -> bool {
+fn same_branch(one: &DeviceSite, two: &DeviceSite) -> bool {
     one.zone == two.zone && one.branch == two.branch
 }
 
@@ -165,58 +160,58 @@ fn seconds(since: Ms, at: Ms) -> f32 {
     (at - since).max(0) as f32 / 1_000.0
 }
 
-fn hurt(felt: &mut Felt, it: &Happening, at: Ms) {
-    let on = at < it.until;
-    match it.event {
-        Event::Fire => {
-            felt.smoke_db_m += smoke(it, at);
-            let burning = seconds(it.from, at.min(it.until));
+fn hurt(felt: &mut Felt, happening: &Happening, at: Ms) {
+    let on = at < happening.until;
+    match happening.event {
+        TownEvent::Fire => {
+            felt.smoke_db_m += smoke(happening, at);
+            let burning = seconds(happening.from, at.min(happening.until));
             let hot = burning * burning * 0.03;
-            felt.temp_c += hot.min(HOT_K) * libm::expf(-seconds(it.until, at) / 20.0);
+            felt.temp_c += hot.min(HOT_K) * libm::expf(-seconds(happening.until, at) / 20.0);
         }
-        Event::Cooking => felt.smoke_db_m += smoke(it, at).min(0.4),
-        Event::Opened if on => {
+        TownEvent::Cooking => felt.smoke_db_m += smoke(happening, at).min(0.4),
+        TownEvent::Opened if on => {
             (felt.flowing, felt.cap_open) = (true, true);
             felt.kpa -= RUNNING_KPA.0;
         }
-        Event::Starved if on => felt.kpa *= 0.33,
-        Event::Knocked if on => felt.tilt_deg += 62.0,
-        Event::WireBroken if on => felt.wire = false,
+        TownEvent::Starved if on => felt.kpa *= 0.33,
+        TownEvent::Knocked if on => felt.tilt_deg += 62.0,
+        TownEvent::WireBroken if on => felt.wire = false,
         #[expect(clippy::cast_possible_truncation, reason = "at most a volt")]
-        Event::BatteryFails if on => {
-            felt.battery_mv -= (seconds(it.from, at) * 40.0).min(900.0) as i32;
+        TownEvent::BatteryFails if on => {
+            felt.battery_mv -= (seconds(happening.from, at) * 40.0).min(900.0) as i32;
         }
-        Event::Dirty if on => felt.dirt_pct = 86.0,
-        Event::Tampered if on => felt.tampered = true,
-        Event::Restarted if on => felt.power = false,
-        Event::Opened
-        | Event::Starved
-        | Event::Knocked
-        | Event::WireBroken
-        | Event::BatteryFails
-        | Event::Dirty
-        | Event::Tampered
-        | Event::Restarted
-        | Event::Stuck
-        | Event::Burst
-        | Event::ValveShut
-        | Event::RadioOut => {}
+        TownEvent::Dirty if on => felt.dirt_pct = 86.0,
+        TownEvent::Tampered if on => felt.tampered = true,
+        TownEvent::Restarted if on => felt.power = false,
+        TownEvent::Opened
+        | TownEvent::Starved
+        | TownEvent::Knocked
+        | TownEvent::WireBroken
+        | TownEvent::BatteryFails
+        | TownEvent::Dirty
+        | TownEvent::Tampered
+        | TownEvent::Restarted
+        | TownEvent::Stuck
+        | TownEvent::Burst
+        | TownEvent::ValveShut
+        | TownEvent::RadioOut => {}
     }
 }
 
 /// Smoke of a fire or a pan: doubles every second or so, thins when it is over.
-fn smoke(it: &Happening, at: Ms) -> f32 {
-    let thick = 0.01 * libm::exp2f(seconds(it.from, at.min(it.until)) / SMOKE.0) - 0.01;
-    thick.min(SMOKE.1) * libm::exp2f(-seconds(it.until, at) / 12.0)
+fn smoke(fire: &Happening, at: Ms) -> f32 {
+    let thick = 0.01 * libm::exp2f(seconds(fire.from, at.min(fire.until)) / SMOKE.0) - 0.01;
+    thick.min(SMOKE.1) * libm::exp2f(-seconds(fire.until, at) / 12.0)
 }
 
 /// A main or its branch runs empty, and fills again when it is over.
-fn starve(felt: &mut Felt, it: &Happening, at: Ms, on_it: bool) {
-    let falls = (seconds(it.from, at.min(it.until)) / EMPTIES_S).min(1.0);
-    let gone = falls * (1.0 - seconds(it.until, at) / FILLS_S).max(0.0);
-    let takes = match (it.event, on_it) {
-        (Event::Burst | Event::ValveShut, true) => 0.985,
-        (Event::Burst, false) => 0.72,
+fn starve(felt: &mut Felt, happening: &Happening, at: Ms, on_it: bool) {
+    let falls = (seconds(happening.from, at.min(happening.until)) / EMPTIES_S).min(1.0);
+    let gone = falls * (1.0 - seconds(happening.until, at) / FILLS_S).max(0.0);
+    let takes = match (happening.event, on_it) {
+        (TownEvent::Burst | TownEvent::ValveShut, true) => 0.985,
+        (TownEvent::Burst, false) => 0.72,
         _ => 0.0,
     };
     felt.kpa *= 1.0 - takes * gone;

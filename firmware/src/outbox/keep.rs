@@ -9,7 +9,7 @@ use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use sequential_storage::cache::Cache;
 use sequential_storage::map::{MapConfig, MapStorage};
 
-use super::lane::Trouble;
+use super::lane::FlashTrouble;
 
 /// The longest value, bytes.
 pub const VALUE_MAX: usize = 256;
@@ -19,7 +19,7 @@ const BUFFER: usize = VALUE_MAX + 32;
 /// What a value is kept under. The numbers are in flash: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Key {
+pub enum KeptKey {
     /// How often this device has started, u32.
     Boot = 1,
     /// What was lost: alarms, readings, u32 each.
@@ -47,9 +47,11 @@ impl Keep {
     fn map<'f, F: MultiwriteNorFlash>(
         &self,
         flash: &'f mut F,
-    ) -> Result<MapStorage<u8, &'f mut F, impl sequential_storage::cache::CacheImpl<u8>>, Trouble>
-    {
-        let config = MapConfig::try_new(self.range.clone()).map_err(|_| Trouble::Failed)?;
+    ) -> Result<
+        MapStorage<u8, &'f mut F, impl sequential_storage::cache::CacheImpl<u8>>,
+        FlashTrouble,
+    > {
+        let config = MapConfig::try_new(self.range.clone()).map_err(|_| FlashTrouble::Failed)?;
         Ok(MapStorage::new(flash, config, Cache::new_uncached()))
     }
 
@@ -58,9 +60,9 @@ impl Keep {
     pub(super) async fn put<F: MultiwriteNorFlash>(
         &self,
         flash: &mut F,
-        key: Key,
+        key: KeptKey,
         value: &[u8],
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), FlashTrouble> {
         let mut buffer = [0; BUFFER];
         self.map(flash)?.store_item(&mut buffer, &(key as u8), &value).await?;
         Ok(())
@@ -70,9 +72,9 @@ impl Keep {
     pub(super) async fn get<F: MultiwriteNorFlash>(
         &self,
         flash: &mut F,
-        key: Key,
+        key: KeptKey,
         into: &mut [u8],
-    ) -> Result<Option<usize>, Trouble> {
+    ) -> Result<Option<usize>, FlashTrouble> {
         let mut buffer = [0; BUFFER];
         let value: Option<&[u8]> = self.map(flash)?.fetch_item(&mut buffer, &(key as u8)).await?;
         Ok(value.and_then(|value| {
@@ -82,7 +84,10 @@ impl Keep {
     }
 
     /// Forgets everything.
-    pub(super) async fn erase<F: MultiwriteNorFlash>(&self, flash: &mut F) -> Result<(), Trouble> {
-        flash.erase(self.range.start, self.range.end).await.map_err(|_| Trouble::Failed)
+    pub(super) async fn erase<F: MultiwriteNorFlash>(
+        &self,
+        flash: &mut F,
+    ) -> Result<(), FlashTrouble> {
+        flash.erase(self.range.start, self.range.end).await.map_err(|_| FlashTrouble::Failed)
     }
 }

@@ -17,7 +17,7 @@ use crate::Record;
 
 /// Why something could not be done in flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum FlashTrouble {
     /// No page is free, and the oldest still holds something.
     Full,
     /// What is there makes no sense and could not be repaired: erase it.
@@ -26,7 +26,7 @@ pub(super) enum Trouble {
     Failed,
 }
 
-impl<E> From<Error<E>> for Trouble {
+impl<E> From<Error<E>> for FlashTrouble {
     fn from(error: Error<E>) -> Self {
         if matches!(error, Error::Storage { .. }) {
             Self::Failed
@@ -41,7 +41,7 @@ impl<E> From<Error<E>> for Trouble {
 
 /// What a visitor wants after one item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
+pub(super) enum AfterVisit {
     /// Leave it and show the next.
     Next,
     /// Leave it; that was all.
@@ -79,15 +79,15 @@ impl Lane {
     pub(super) async fn is_sound<F: MultiwriteNorFlash>(
         &self,
         flash: &mut F,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, FlashTrouble> {
         let mut begun = 0;
         for page in self.range.clone().step_by(F::ERASE_SIZE) {
             let end = page + (F::ERASE_SIZE - F::READ_SIZE) as u32;
             let mut marked = [false; 2];
             for (at, marked) in [page, end].into_iter().zip(&mut marked) {
                 let mut word = [0xFF; 32];
-                let word = word.get_mut(..F::READ_SIZE).ok_or(Trouble::Failed)?;
-                flash.read(at, word).await.map_err(|_| Trouble::Failed)?;
+                let word = word.get_mut(..F::READ_SIZE).ok_or(FlashTrouble::Failed)?;
+                flash.read(at, word).await.map_err(|_| FlashTrouble::Failed)?;
                 // As `sequential-storage` reads its marks: half a byte of zeros.
                 *marked = word.iter().map(|byte| byte.count_zeros()).sum::<u32>() >= 4;
             }
@@ -105,11 +105,11 @@ impl Lane {
     fn queue<'f, F: MultiwriteNorFlash>(
         &mut self,
         flash: &'f mut F,
-    ) -> Result<QueueStorage<&'f mut F, Pages>, Trouble> {
+    ) -> Result<QueueStorage<&'f mut F, Pages>, FlashTrouble> {
         let pages = self.range.len() / F::ERASE_SIZE;
-        let config = QueueConfig::try_new(self.range.clone()).map_err(|_| Trouble::Failed)?;
+        let config = QueueConfig::try_new(self.range.clone()).map_err(|_| FlashTrouble::Failed)?;
         if pages > PAGES {
-            return Err(Trouble::Failed);
+            return Err(FlashTrouble::Failed);
         }
         Ok(QueueStorage::new(flash, config, mem::replace(&mut self.cache, Self::unknown())))
     }
@@ -123,7 +123,7 @@ impl Lane {
         &mut self,
         flash: &mut F,
         item: &[u8],
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), FlashTrouble> {
         let mut queue = self.queue(flash)?;
         let pushed = queue.push(item, false).await;
         self.learn(queue);
@@ -134,17 +134,17 @@ impl Lane {
     pub(super) async fn visit<F: MultiwriteNorFlash>(
         &mut self,
         flash: &mut F,
-        visitor: &mut dyn FnMut(&[u8]) -> Then,
-    ) -> Result<(), Trouble> {
+        visitor: &mut dyn FnMut(&[u8]) -> AfterVisit,
+    ) -> Result<(), FlashTrouble> {
         let mut queue = self.queue(flash)?;
         let mut buffer = [0; BUFFER];
         let mut items = queue.iter().await?;
         while let Some(item) = items.next(&mut buffer).await? {
             let then = visitor(&item);
-            if matches!(then, Then::Remove | Then::RemoveAndStop) {
+            if matches!(then, AfterVisit::Remove | AfterVisit::RemoveAndStop) {
                 item.pop().await?;
             }
-            if matches!(then, Then::Stop | Then::RemoveAndStop) {
+            if matches!(then, AfterVisit::Stop | AfterVisit::RemoveAndStop) {
                 break;
             }
         }
@@ -156,8 +156,8 @@ impl Lane {
     pub(super) async fn erase<F: MultiwriteNorFlash>(
         &mut self,
         flash: &mut F,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), FlashTrouble> {
         self.cache = Self::unknown();
-        flash.erase(self.range.start, self.range.end).await.map_err(|_| Trouble::Failed)
+        flash.erase(self.range.start, self.range.end).await.map_err(|_| FlashTrouble::Failed)
     }
 }

@@ -25,10 +25,10 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 
-use crate::{Class, Record};
+use crate::{Class, Record, RecordId};
 use keep::Keep;
-pub use keep::{Key, VALUE_MAX};
-use lane::{Lane, Then, Trouble};
+pub use keep::{KeptKey, VALUE_MAX};
+use lane::{AfterVisit, FlashTrouble, Lane};
 pub use spare::PLACES;
 use spare::Spare;
 
@@ -63,24 +63,21 @@ pub enum Put {
 
 /// How many messages wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Waiting {
-    /// Alarms.
+pub struct WaitingRecords {
     pub alarms: u32,
-    /// Readings.
     pub readings: u32,
 }
 
 /// How many messages were lost since the storage was new.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
+pub struct LostRecords {
     /// Alarms: only ever when everything was full of newer ones.
     pub alarms: u32,
-    /// Readings.
     pub readings: u32,
 }
 
-impl Lost {
-    /// Both.
+impl LostRecords {
+    /// Alarms and readings together.
     #[must_use]
     pub const fn total(self) -> u32 {
         self.alarms.saturating_add(self.readings)
@@ -114,7 +111,7 @@ impl Storage {
 }
 
 #[derive(Clone, Copy)]
-enum Which {
+enum OutboxLane {
     Alarms,
     Readings,
 }
@@ -126,13 +123,13 @@ pub struct Outbox<F> {
     alarms: Lane,
     readings: Lane,
     spare: Spare,
-    /// In `alarms`.
+    /// Records in the lane of alarms.
     alarms_waiting: u32,
-    /// Alarms in `readings`.
+    /// Alarms that found room only in the lane of readings.
     overflow: u32,
-    /// Readings in `readings`.
+    /// Records in the lane of readings.
     readings_waiting: u32,
-    lost: Lost,
+    lost: LostRecords,
     storage: Storage,
 }
 
@@ -141,7 +138,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     /// `random` is where the count starts if none is kept; it should differ from device to
     /// device and from time to time.
     pub async fn open(flash: F, layout: Layout, random: u32) -> (Self, u32) {
-        let mut it = Self {
+        let mut outbox = Self {
             flash,
             keep: Keep::new(layout.keep),
             alarms: Lane::new(layout.alarms),
@@ -150,27 +147,27 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             alarms_waiting: 0,
             overflow: 0,
             readings_waiting: 0,
-            lost: Lost::default(),
+            lost: LostRecords::default(),
             storage: Storage::Kept,
         };
-        let last = it.last_boot().await;
-        it.count_waiting().await;
+        let last = outbox.last_boot().await;
+        outbox.count_waiting().await;
         let mut eight = [0; 8];
-        if it.kept(Key::Lost, &mut eight).await == Some(8) {
+        if outbox.kept(KeptKey::Lost, &mut eight).await == Some(8) {
             let [a, b, c, d, e, f, g, h] = eight;
-            it.lost.alarms = u32::from_le_bytes([a, b, c, d]);
-            it.lost.readings = u32::from_le_bytes([e, f, g, h]);
+            outbox.lost.alarms = u32::from_le_bytes([a, b, c, d]);
+            outbox.lost.readings = u32::from_le_bytes([e, f, g, h]);
         }
         // Three bytes in a record, and hardly a number that was used before.
         let boot = last.map_or(0x4000 + random % 0x10_0000, |last| last.wrapping_add(1).max(1));
-        it.keep(Key::Boot, &boot.to_le_bytes()).await;
-        (it, boot)
+        outbox.keep(KeptKey::Boot, &boot.to_le_bytes()).await;
+        (outbox, boot)
     }
 
     /// The count that is kept. Without one this chip is new, or not ours: then it is emptied.
     async fn last_boot(&mut self) -> Option<u32> {
         let mut four = [0; 4];
-        if self.kept(Key::Boot, &mut four).await == Some(4) {
+        if self.kept(KeptKey::Boot, &mut four).await == Some(4) {
             return Some(u32::from_le_bytes(four));
         }
         if self.storage == Storage::Failed {
@@ -183,18 +180,18 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         }
         let erased = self.keep.erase(&mut self.flash).await;
         if self.note(erased).is_ok() {
-            // The count is written last: if the power goes, all of this comes again.
-            let _ = self.start_clean(Which::Alarms).await;
-            let _ = self.start_clean(Which::Readings).await;
+            // The count is written last: after a power cut before that, all of this is repeated.
+            let _ = self.start_clean(OutboxLane::Alarms).await;
+            let _ = self.start_clean(OutboxLane::Readings).await;
         }
         None
     }
 
-    async fn is_blank(&mut self) -> Result<bool, Trouble> {
+    async fn is_blank(&mut self) -> Result<bool, FlashTrouble> {
         for range in [self.keep.range(), self.alarms.range(), self.readings.range()] {
             let mut some = [0; 64];
             for at in range.step_by(some.len()) {
-                self.flash.read(at, &mut some).await.map_err(|_| Trouble::Failed)?;
+                self.flash.read(at, &mut some).await.map_err(|_| FlashTrouble::Failed)?;
                 if some.iter().any(|byte| *byte != 0xFF) {
                     return Ok(false);
                 }
@@ -204,7 +201,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     }
 
     async fn count_waiting(&mut self) {
-        for which in [Which::Alarms, Which::Readings] {
+        for which in [OutboxLane::Alarms, OutboxLane::Readings] {
             let (lane, flash) = self.lane(which);
             let sound = lane.is_sound(flash).await;
             if self.note(sound) == Ok(false) {
@@ -213,18 +210,18 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             }
         }
         let mut alarms = 0;
-        self.records(Which::Alarms, &mut |_| {
+        self.records(OutboxLane::Alarms, &mut |_| {
             alarms += 1;
-            Then::Next
+            AfterVisit::Next
         })
         .await;
         let (mut overflow, mut readings) = (0, 0);
-        self.records(Which::Readings, &mut |it| {
-            match it.class() {
+        self.records(OutboxLane::Readings, &mut |record| {
+            match record.class() {
                 Class::Alarm => overflow += 1,
                 Class::Reading => readings += 1,
             }
-            Then::Next
+            AfterVisit::Next
         })
         .await;
         (self.alarms_waiting, self.overflow, self.readings_waiting) = (alarms, overflow, readings);
@@ -238,7 +235,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         let stored = match record.class() {
             Class::Alarm => self.put_alarm(item).await,
             Class::Reading if self.overflow > 0 => {
-                self.count(Lost { alarms: 0, readings: 1 }).await;
+                self.count(LostRecords { alarms: 0, readings: 1 }).await;
                 return Put::Lost;
             }
             Class::Reading => self.put_reading(item).await,
@@ -248,14 +245,14 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         }
         let lost = self.spare.push(record);
         self.count(lost).await;
-        let itself = lost.readings > 0 && self.spare.iter().all(|it| it != *record);
+        let itself = lost.readings > 0 && self.spare.iter().all(|spare| spare != *record);
         if itself { Put::Lost } else { Put::InMemory }
     }
 
-    async fn put_alarm(&mut self, item: &[u8]) -> Result<(), Trouble> {
+    async fn put_alarm(&mut self, item: &[u8]) -> Result<(), FlashTrouble> {
         if self.overflow == 0 {
-            let pushed = self.push(Which::Alarms, item).await;
-            if pushed != Err(Trouble::Full) {
+            let pushed = self.push(OutboxLane::Alarms, item).await;
+            if pushed != Err(FlashTrouble::Full) {
                 self.alarms_waiting += u32::from(pushed.is_ok());
                 return pushed;
             }
@@ -265,22 +262,22 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         Ok(())
     }
 
-    async fn put_reading(&mut self, item: &[u8]) -> Result<(), Trouble> {
+    async fn put_reading(&mut self, item: &[u8]) -> Result<(), FlashTrouble> {
         self.push_for_certain(item).await?;
         self.readings_waiting += 1;
         Ok(())
     }
 
     /// Appends to the readings, whatever must be given up for it.
-    async fn push_for_certain(&mut self, item: &[u8]) -> Result<(), Trouble> {
+    async fn push_for_certain(&mut self, item: &[u8]) -> Result<(), FlashTrouble> {
         loop {
-            let pushed = self.push(Which::Readings, item).await;
-            if pushed != Err(Trouble::Full) {
+            let pushed = self.push(OutboxLane::Readings, item).await;
+            if pushed != Err(FlashTrouble::Full) {
                 return pushed;
             }
             if self.overflow == 0 && self.readings_waiting == 0 {
                 // Full of nothing.
-                self.start_clean(Which::Readings).await?;
+                self.start_clean(OutboxLane::Readings).await?;
                 continue;
             }
             self.give_up_oldest().await?;
@@ -288,74 +285,74 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     }
 
     /// Gives up the oldest message of the readings' lane; readings stand before alarms there.
-    async fn give_up_oldest(&mut self) -> Result<(), Trouble> {
+    async fn give_up_oldest(&mut self) -> Result<(), FlashTrouble> {
         if self.readings_waiting > 0 {
-            self.count(Lost { alarms: 0, readings: 1 }).await;
+            self.count(LostRecords { alarms: 0, readings: 1 }).await;
             self.readings_waiting -= 1;
         } else {
-            self.count(Lost { alarms: 1, readings: 0 }).await;
+            self.count(LostRecords { alarms: 1, readings: 0 }).await;
             self.overflow = self.overflow.saturating_sub(1);
         }
-        self.visit(Which::Readings, &mut |_| Then::RemoveAndStop).await
+        self.visit(OutboxLane::Readings, &mut |_| AfterVisit::RemoveAndStop).await
     }
 
     /// Shows what waits of one class, oldest first, until `wanted` says that was the last. It
     /// stays until [`Self::sent`]. Alarms first: ask for them before you ask for readings.
     pub async fn first(&mut self, class: Class, mut wanted: impl FnMut(&Record) -> bool) {
         let mut more = true;
-        let mut show = |it: &Record| {
-            if more && it.class() == class {
-                more = wanted(it);
+        let mut show = |record: &Record| {
+            if more && record.class() == class {
+                more = wanted(record);
             }
-            if more { Then::Next } else { Then::Stop }
+            if more { AfterVisit::Next } else { AfterVisit::Stop }
         };
         match class {
             Class::Alarm => {
                 if self.alarms_waiting > 0 {
-                    self.records(Which::Alarms, &mut show).await;
+                    self.records(OutboxLane::Alarms, &mut show).await;
                 }
                 if self.overflow > 0 {
-                    self.records(Which::Readings, &mut show).await;
+                    self.records(OutboxLane::Readings, &mut show).await;
                 }
             }
             Class::Reading => {
                 if self.readings_waiting > 0 {
-                    self.records(Which::Readings, &mut show).await;
+                    self.records(OutboxLane::Readings, &mut show).await;
                 }
             }
         }
-        for it in self.spare.iter() {
-            show(&it);
+        for record in self.spare.iter() {
+            show(&record);
         }
     }
 
     /// The broker has that message: it need not be kept any longer. One that was given up
     /// meanwhile is not found, and nothing happens.
-    pub async fn sent(&mut self, class: Class, id: (u32, u32)) {
+    pub async fn sent(&mut self, class: Class, id: RecordId) {
         if self.spare.remove(id) {
             return;
         }
         match class {
             Class::Alarm => {
-                if self.alarms_waiting > 0 && self.remove(Which::Alarms, class, id).await {
+                if self.alarms_waiting > 0 && self.remove(OutboxLane::Alarms, class, id).await {
                     self.alarms_waiting -= 1;
-                } else if self.overflow > 0 && self.remove(Which::Readings, class, id).await {
+                } else if self.overflow > 0 && self.remove(OutboxLane::Readings, class, id).await {
                     self.overflow -= 1;
                 }
             }
             Class::Reading => {
-                if self.readings_waiting > 0 && self.remove(Which::Readings, class, id).await {
+                if self.readings_waiting > 0 && self.remove(OutboxLane::Readings, class, id).await {
                     self.readings_waiting -= 1;
                 }
             }
         }
     }
 
-    async fn remove(&mut self, which: Which, class: Class, id: (u32, u32)) -> bool {
+    async fn remove(&mut self, which: OutboxLane, class: Class, id: RecordId) -> bool {
         let mut removed = false;
-        self.records(which, &mut |it| {
-            removed = it.class() == class && (it.boot(), it.seq()) == id;
-            if removed { Then::RemoveAndStop } else { Then::Next }
+        self.records(which, &mut |record| {
+            removed = record.class() == class && record.id() == id;
+            if removed { AfterVisit::RemoveAndStop } else { AfterVisit::Next }
         })
         .await;
         removed
@@ -363,13 +360,13 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
 
     /// How many messages wait.
     #[must_use]
-    pub fn waiting(&self) -> Waiting {
-        let mut waiting = Waiting {
+    pub fn waiting(&self) -> WaitingRecords {
+        let mut waiting = WaitingRecords {
             alarms: self.alarms_waiting + self.overflow,
             readings: self.readings_waiting,
         };
-        for it in self.spare.iter() {
-            match it.class() {
+        for record in self.spare.iter() {
+            match record.class() {
                 Class::Alarm => waiting.alarms += 1,
                 Class::Reading => waiting.readings += 1,
             }
@@ -379,7 +376,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
 
     /// How many messages were lost since the storage was new.
     #[must_use]
-    pub const fn lost(&self) -> Lost {
+    pub const fn lost(&self) -> LostRecords {
         self.lost
     }
 
@@ -390,9 +387,11 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     }
 
     /// Keeps a small value over restarts, at most [`VALUE_MAX`] bytes. Whether it is kept.
-    pub async fn keep(&mut self, key: Key, value: &[u8]) -> bool {
+    pub async fn keep(&mut self, key: KeptKey, value: &[u8]) -> bool {
         let mut kept = self.keep.put(&mut self.flash, key, value).await;
-        if matches!(kept, Err(Trouble::Corrupt | Trouble::Full)) && value.len() <= VALUE_MAX {
+        if matches!(kept, Err(FlashTrouble::Corrupt | FlashTrouble::Full))
+            && value.len() <= VALUE_MAX
+        {
             self.storage = Storage::Corrupt;
             kept = self.keep.erase(&mut self.flash).await;
             if kept.is_ok() {
@@ -403,45 +402,45 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     }
 
     /// Reads a value that was kept into `into` and says how long it is.
-    pub async fn kept(&mut self, key: Key, into: &mut [u8]) -> Option<usize> {
+    pub async fn kept(&mut self, key: KeptKey, into: &mut [u8]) -> Option<usize> {
         let mut kept = self.keep.get(&mut self.flash, key, into).await;
-        if matches!(kept, Err(Trouble::Corrupt | Trouble::Full)) {
+        if matches!(kept, Err(FlashTrouble::Corrupt | FlashTrouble::Full)) {
             self.storage = Storage::Corrupt;
             kept = self.keep.erase(&mut self.flash).await.map(|()| None);
         }
         self.note(kept).ok().flatten()
     }
 
-    async fn count(&mut self, lost: Lost) {
-        if lost == Lost::default() {
+    async fn count(&mut self, lost: LostRecords) {
+        if lost == LostRecords::default() {
             return;
         }
         self.lost.alarms = self.lost.alarms.saturating_add(lost.alarms);
         self.lost.readings = self.lost.readings.saturating_add(lost.readings);
         let [a, b, c, d] = self.lost.alarms.to_le_bytes();
         let [e, f, g, h] = self.lost.readings.to_le_bytes();
-        self.keep(Key::Lost, &[a, b, c, d, e, f, g, h]).await;
+        self.keep(KeptKey::Lost, &[a, b, c, d, e, f, g, h]).await;
     }
 
-    fn lane(&mut self, which: Which) -> (&mut Lane, &mut F) {
+    fn lane(&mut self, which: OutboxLane) -> (&mut Lane, &mut F) {
         match which {
-            Which::Alarms => (&mut self.alarms, &mut self.flash),
-            Which::Readings => (&mut self.readings, &mut self.flash),
+            OutboxLane::Alarms => (&mut self.alarms, &mut self.flash),
+            OutboxLane::Readings => (&mut self.readings, &mut self.flash),
         }
     }
 
     /// Remembers that the chip did not answer.
-    fn note<T>(&mut self, result: Result<T, Trouble>) -> Result<T, Trouble> {
-        if matches!(result, Err(Trouble::Failed)) {
+    fn note<T>(&mut self, result: Result<T, FlashTrouble>) -> Result<T, FlashTrouble> {
+        if matches!(result, Err(FlashTrouble::Failed)) {
             self.storage = Storage::Failed;
         }
         result
     }
 
-    async fn push(&mut self, which: Which, item: &[u8]) -> Result<(), Trouble> {
+    async fn push(&mut self, which: OutboxLane, item: &[u8]) -> Result<(), FlashTrouble> {
         let (lane, flash) = self.lane(which);
         let mut pushed = lane.push(flash, item).await;
-        if pushed == Err(Trouble::Corrupt) {
+        if pushed == Err(FlashTrouble::Corrupt) {
             self.start_clean(which).await?;
             let (lane, flash) = self.lane(which);
             pushed = lane.push(flash, item).await;
@@ -451,26 +450,26 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
 
     async fn visit(
         &mut self,
-        which: Which,
-        visitor: &mut dyn FnMut(&[u8]) -> Then,
-    ) -> Result<(), Trouble> {
+        which: OutboxLane,
+        visitor: &mut dyn FnMut(&[u8]) -> AfterVisit,
+    ) -> Result<(), FlashTrouble> {
         let (lane, flash) = self.lane(which);
         match lane.visit(flash, visitor).await {
-            Err(Trouble::Corrupt | Trouble::Full) => self.start_clean(which).await,
+            Err(FlashTrouble::Corrupt | FlashTrouble::Full) => self.start_clean(which).await,
             visited => self.note(visited),
         }
     }
 
     /// Shows the records of a lane. What is no record is removed and counted; a chip that does
     /// not answer has none.
-    async fn records(&mut self, which: Which, visitor: &mut dyn FnMut(&Record) -> Then) {
+    async fn records(&mut self, which: OutboxLane, visitor: &mut dyn FnMut(&Record) -> AfterVisit) {
         let mut garbled = 0;
         let visited = self
             .visit(which, &mut |item| {
                 Record::decode(item).map_or_else(
                     |_| {
                         garbled += 1;
-                        Then::Remove
+                        AfterVisit::Remove
                     },
                     |record| visitor(&record),
                 )
@@ -479,16 +478,16 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         // The state of the chip is noted already.
         let _ = visited;
         match which {
-            Which::Alarms => self.count(Lost { alarms: garbled, readings: 0 }).await,
-            Which::Readings => self.count(Lost { alarms: 0, readings: garbled }).await,
+            OutboxLane::Alarms => self.count(LostRecords { alarms: garbled, readings: 0 }).await,
+            OutboxLane::Readings => self.count(LostRecords { alarms: 0, readings: garbled }).await,
         }
     }
 
-    async fn start_clean(&mut self, which: Which) -> Result<(), Trouble> {
+    async fn start_clean(&mut self, which: OutboxLane) -> Result<(), FlashTrouble> {
         self.storage = Storage::Corrupt;
         match which {
-            Which::Alarms => self.alarms_waiting = 0,
-            Which::Readings => (self.overflow, self.readings_waiting) = (0, 0),
+            OutboxLane::Alarms => self.alarms_waiting = 0,
+            OutboxLane::Readings => (self.overflow, self.readings_waiting) = (0, 0),
         }
         let (lane, flash) = self.lane(which);
         let erased = lane.erase(flash).await;

@@ -3,8 +3,8 @@
 
 use heapless::Vec;
 
-use super::Lost;
-use crate::{Class, Record};
+use super::LostRecords;
+use crate::{Class, Record, RecordId};
 
 /// How many messages memory holds.
 pub const PLACES: usize = 8;
@@ -18,10 +18,10 @@ pub(super) struct Spare {
 impl Spare {
     /// Takes a record in and says what was lost for it; that may be the record itself, when it
     /// is a reading among alarms.
-    pub(super) fn push(&mut self, record: &Record) -> Lost {
-        let mut lost = Lost::default();
+    pub(super) fn push(&mut self, record: &Record) -> LostRecords {
+        let mut lost = LostRecords::default();
         if self.records.is_full() {
-            let reading = self.iter().position(|it| it.class() == Class::Reading);
+            let reading = self.iter().position(|record| record.class() == Class::Reading);
             match (reading, record.class()) {
                 (Some(oldest), _) => {
                     self.records.remove(oldest);
@@ -31,26 +31,27 @@ impl Spare {
                     self.records.remove(0);
                     lost.alarms = 1;
                 }
-                (None, Class::Reading) => return Lost { alarms: 0, readings: 1 },
+                (None, Class::Reading) => return LostRecords { alarms: 0, readings: 1 },
             }
         }
         let mut bytes = [0; Record::MAX];
         let len = record.encode(&mut bytes).unwrap_or(0);
-        let encoded = bytes.get(..len).and_then(|it| Vec::from_slice(it).ok());
+        let encoded = bytes.get(..len).and_then(|encoded| Vec::from_slice(encoded).ok());
         // A record always fits, and room was just made.
-        let _ = encoded.map(|it| self.records.push(it));
+        let _ = encoded.map(|encoded| self.records.push(encoded));
         lost
     }
 
     /// What is here, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = Record> {
-        self.records.iter().filter_map(|it| Record::decode(it).ok())
+        self.records.iter().filter_map(|encoded| Record::decode(encoded).ok())
     }
 
     /// Removes that record; whether it was here.
-    pub(super) fn remove(&mut self, id: (u32, u32)) -> bool {
+    pub(super) fn remove(&mut self, id: RecordId) -> bool {
         let before = self.records.len();
-        self.records.retain(|it| Record::decode(it).is_ok_and(|it| (it.boot(), it.seq()) != id));
+        self.records
+            .retain(|encoded| Record::decode(encoded).is_ok_and(|record| record.id() != id));
         self.records.len() < before
     }
 }

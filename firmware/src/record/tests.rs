@@ -1,10 +1,14 @@
 //! Records: on the wire, in flash, and when either is wrong.
 
 extern crate std;
-use super::{Class, Corrupt, Moment, Record, Shout, TooSmall};
+use super::{Class, Corrupt, Moment, Record, RecordId, Shout, TooSmall};
 use crate::Uptime;
 use proptest::prelude::{Strategy, any, proptest};
 use standpipe_shared::{Alarm, Condition, Field, Measurements, Reading};
+
+fn id(boot: u32, seq: u32) -> RecordId {
+    RecordId { boot, seq }
+}
 
 fn text(record: &Record, ts: Option<i64>) -> std::string::String {
     let mut buffer = [0; Record::JSON_MAX];
@@ -29,14 +33,14 @@ fn the_wire_has_the_names_of_the_contract_and_rounded_numbers() {
         (Field::CapOpen, 1.0),
         (Field::BatteryMv, 3_580.0),
     ]);
-    let reading = Record::new((3, 17), Moment::Unix(1), &values, None);
+    let reading = Record::new(id(3, 17), Moment::Unix(1), &values, None);
     assert_eq!(reading.class(), Class::Reading);
     assert_eq!(
         text(&reading, Some(1_764_000_000_000)),
         r#"{"boot":3,"seq":17,"ts":1764000000000,"pressure_kpa":312.4,"cap_open":true,"smoke_db_m":0.031,"temp_c":-14.3,"battery_mv":3580}"#
     );
     let shout = Shout { condition: Condition::NoWater, active: true, test: false };
-    let alarm = Record::new((3, 18), Moment::Unix(1), &Measurements::default(), Some(shout));
+    let alarm = Record::new(id(3, 18), Moment::Unix(1), &Measurements::default(), Some(shout));
     assert_eq!(alarm.class(), Class::Alarm);
     assert_eq!(
         text(&alarm, None),
@@ -52,7 +56,7 @@ fn the_longest_record_fits_and_a_short_buffer_is_an_error() {
     }
     let shout = Shout { condition: Condition::ZoneLowPressure, active: false, test: true };
     let moment = Moment::Uptime(Uptime(u64::MAX));
-    let record = Record::new((u32::MAX, u32::MAX), moment, &values, Some(shout));
+    let record = Record::new(id(u32::MAX, u32::MAX), moment, &values, Some(shout));
     let mut buffer = [0; Record::MAX];
     assert_eq!(record.encode(&mut buffer), Ok(Record::MAX));
     for short in 0..Record::MAX {
@@ -67,7 +71,7 @@ fn the_longest_record_fits_and_a_short_buffer_is_an_error() {
 fn bytes_that_are_no_record_are_refused() {
     let shout = Shout { condition: Condition::Smoke, active: true, test: false };
     let values = measured(&[(Field::SmokeDbM, 0.2)]);
-    let record = Record::new((1, 2), Moment::Unix(5), &values, Some(shout));
+    let record = Record::new(id(1, 2), Moment::Unix(5), &values, Some(shout));
     let mut buffer = [0; Record::MAX + 1];
     let len = record.encode(&mut buffer).unwrap_or(0);
     assert_eq!(Record::decode(&buffer[..len]), Ok(record));
@@ -94,31 +98,31 @@ fn record() -> impl Strategy<Value = Record> {
     let values = proptest::collection::vec((0..12_usize, -40_000.0..40_000_f32), 0..20);
     let numbers = (any::<u32>(), any::<u32>());
     (numbers, moment, values, proptest::option::of(shout)).prop_map(
-        |(numbers, moment, fields, shout)| {
+        |((boot, seq), moment, fields, shout)| {
             let fields: std::vec::Vec<_> =
                 fields.into_iter().map(|(at, value)| (Field::ALL[at], value)).collect();
-            Record::new(numbers, moment, &measured(&fields), shout)
+            Record::new(id(boot, seq), moment, &measured(&fields), shout)
         },
     )
 }
 
 proptest! {
     #[test]
-    fn what_is_kept_is_what_comes_back_and_what_the_gateway_reads(it in record()) {
+    fn what_is_kept_is_what_comes_back_and_what_the_gateway_reads(kept in record()) {
         let mut buffer = [0; Record::MAX];
-        let len = it.encode(&mut buffer).unwrap_or(0);
-        assert_eq!(Record::decode(&buffer[..len]), Ok(it));
-        let json = text(&it, Some(77));
-        let read = if it.shout().is_some() {
+        let len = kept.encode(&mut buffer).unwrap_or(0);
+        assert_eq!(Record::decode(&buffer[..len]), Ok(kept));
+        let json = text(&kept, Some(77));
+        let read = if kept.shout().is_some() {
             let alarm: Alarm = serde_json::from_str(&json).unwrap_or_else(|bad| panic!("{bad}"));
             let Alarm { reading, condition, active, test } = alarm;
-            assert_eq!(Some(Shout { condition, active, test }), it.shout());
+            assert_eq!(Some(Shout { condition, active, test }), kept.shout());
             reading
         } else {
             serde_json::from_str(&json).unwrap_or_else(|bad| panic!("{bad}"))
         };
-        let (boot, seq) = (Some(it.boot()), Some(it.seq()));
-        assert_eq!(read, Reading { boot, seq, ts: Some(77), values: *it.values(), ..Reading::default() });
+        let (boot, seq) = (Some(kept.boot()), Some(kept.seq()));
+        assert_eq!(read, Reading { boot, seq, ts: Some(77), values: *kept.values(), ..Reading::default() });
     }
 
     #[test]

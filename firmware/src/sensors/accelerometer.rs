@@ -58,7 +58,7 @@ impl Accelerometer {
 
     fn once(&self, bus: &mut impl I2c) -> Result<Degrees, Fault> {
         let [_, x, _, y, _, z]: [u8; 6] = registers(bus, self.address, OUTPUT)?;
-        let felt = [x, y, z].map(|it| f32::from(it.cast_signed()) / G);
+        let felt = [x, y, z].map(|axis| f32::from(axis.cast_signed()) / G);
         if !AT_REST_G.contains(&length(felt)) {
             return Err(Fault::OutOfRange);
         }
@@ -69,8 +69,8 @@ impl Accelerometer {
     }
 }
 
-fn length(it: [f32; 3]) -> f32 {
-    libm::sqrtf(it.iter().map(|it| it * it).sum())
+fn length(vector: [f32; 3]) -> f32 {
+    libm::sqrtf(vector.iter().map(|axis| axis * axis).sum())
 }
 
 #[cfg(test)]
@@ -81,14 +81,18 @@ mod tests {
     use embedded_hal_mock::eh1::i2c::{Mock, Transaction};
     use standpipe_shared::Degrees;
 
-    const IT: Accelerometer = Accelerometer { address: 0x18, upright: [0.0, 0.0, 1.0] };
+    const UPRIGHT: Accelerometer = Accelerometer { address: 0x18, upright: [0.0, 0.0, 1.0] };
 
     /// What it reads, and then does on the bus.
-    fn read(it: &Accelerometer, [x, y, z]: [i8; 3], then: &[Transaction]) -> Result<f32, Fault> {
+    fn read(
+        accelerometer: &Accelerometer,
+        [x, y, z]: [i8; 3],
+        then: &[Transaction],
+    ) -> Result<f32, Fault> {
         let bytes = [0, x.cast_unsigned(), 0, y.cast_unsigned(), 0, z.cast_unsigned()];
         let output = Transaction::write_read(0x18, [0xA8].into(), bytes.into());
         let mut bus = Mock::new([output].iter().chain(then));
-        let read = it.read(&mut bus).map(Degrees::get);
+        let read = accelerometer.read(&mut bus).map(Degrees::get);
         bus.done();
         read
     }
@@ -112,14 +116,14 @@ mod tests {
             ([0, 0, 127],   Err(Fault::OutOfRange)), // hit
         ] {
             let anew: &[Transaction] = if degrees.is_err() { &started() } else { &[] };
-            match (read(&IT, felt, anew), degrees) {
-                (Ok(it), Ok(wanted)) => assert!((it - wanted).abs() < 0.5, "{felt:?} {it}"),
-                (it, wanted) => assert_eq!(it, wanted, "{felt:?}"),
+            match (read(&UPRIGHT, felt, anew), degrees) {
+                (Ok(degrees), Ok(wanted)) => assert!((degrees - wanted).abs() < 0.5, "{felt:?} {degrees}"),
+                (other, wanted) => assert_eq!(other, wanted, "{felt:?}"),
             }
         }
-        let sideways = Accelerometer { upright: [0.0, -2.0, 0.0], ..IT };
-        assert!(read(&sideways, [0, -62, 0], &[]).is_ok_and(|it| it < 0.5));
-        let unset = Accelerometer { upright: [0.0; 3], ..IT };
+        let sideways = Accelerometer { upright: [0.0, -2.0, 0.0], ..UPRIGHT };
+        assert!(read(&sideways, [0, -62, 0], &[]).is_ok_and(|degrees| degrees < 0.5));
+        let unset = Accelerometer { upright: [0.0; 3], ..UPRIGHT };
         assert_eq!(read(&unset, [0, 0, 63], &started()), Err(Fault::Garbled));
     }
 
@@ -127,11 +131,11 @@ mod tests {
     fn it_starts_only_what_is_there_and_is_itself() {
         let start = |transfers: &[Transaction]| {
             let mut bus = Mock::new(transfers);
-            let started = IT.start(&mut bus);
+            let started = UPRIGHT.start(&mut bus);
             bus.done();
             started
         };
-        let who = |it: u8| Transaction::write_read(0x18, [0x0F].into(), [it].into());
+        let who = |answer: u8| Transaction::write_read(0x18, [0x0F].into(), [answer].into());
         let control = Transaction::write(0x18, [0x20, 0x1F].into());
         assert_eq!(start(&[who(0x33), control.clone()]), Ok(()));
         assert_eq!(start(&[who(0x41)]), Err(Fault::Garbled));

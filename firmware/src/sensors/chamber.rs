@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn nothing_that_shapes_a_pulse_is_left_as_it_comes() {
         for register in [0x22, 0x23, 0x24, 0x25, 0x30, 0x35, 0x42, 0x43, 0x44, 0x45, 0x54] {
-            assert!(SETUP.iter().any(|it| it.0 == register), "{register:#04x}");
+            assert!(SETUP.iter().any(|written| written.0 == register), "{register:#04x}");
         }
     }
 

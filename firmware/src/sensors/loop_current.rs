@@ -133,10 +133,10 @@ mod tests {
         ] {
             let read = counts(value);
             let near = |one: f32, two: f32| (one - two).abs() < 0.01;
-            assert!(read.loop_ma.is_some_and(|it| near(it.get(), ma)), "{value} {read:?}");
+            assert!(read.loop_ma.is_some_and(|milliamperes| near(milliamperes.get(), ma)), "{value} {read:?}");
             match (read.kpa, kpa) {
-                (Ok(it), Ok(wanted)) => assert!(near(it.get(), wanted), "{value} {read:?}"),
-                (Err(it), Err(wanted)) => assert_eq!(it, wanted, "{value}"),
+                (Ok(kpa), Ok(wanted)) => assert!(near(kpa.get(), wanted), "{value} {read:?}"),
+                (Err(fault), Err(wanted)) => assert_eq!(fault, wanted, "{value}"),
                 (Ok(_), Err(_)) | (Err(_), Ok(_)) => panic!("{value} {read:?}"),
             }
         }

@@ -36,7 +36,7 @@ pub enum Function {
 
 /// How a value lies in its registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum RegisterFormat {
     /// One register, signed.
     Whole,
     /// Two registers, IEEE 754, the higher word first.
@@ -45,7 +45,7 @@ pub enum Format {
     FloatSwapped,
 }
 
-impl Format {
+impl RegisterFormat {
     const fn registers(self) -> u8 {
         match self {
             Self::Whole => 1,
@@ -59,12 +59,11 @@ impl Format {
 pub struct Transmitter {
     /// Its address on the line, 1 to 247.
     pub address: u8,
-    /// How it is read.
     pub function: Function,
     /// The number of the first register, from 0.
     pub register: u16,
-    /// What lies there.
-    pub format: Format,
+    /// How the registers encode the pressure.
+    pub format: RegisterFormat,
     /// kPa of one unit of the value.
     pub kpa_per_unit: f32,
 }
@@ -121,11 +120,10 @@ impl Transmitter {
             return Err(Fault::Refused);
         }
         let value = match (self.format, data) {
-            (Format::Whole, &[a, b]) => f32::from(i16::from_be_bytes([a, b])),
-            (Format::Float, &[a, b, c, d]) | (Format::FloatSwapped, &[c, d, a, b]) => {
-                f32::from_be_bytes([a, b, c, d])
-            }
-            (Format::Whole | Format::Float | Format::FloatSwapped, _) => {
+            (RegisterFormat::Whole, &[a, b]) => f32::from(i16::from_be_bytes([a, b])),
+            (RegisterFormat::Float, &[a, b, c, d])
+            | (RegisterFormat::FloatSwapped, &[c, d, a, b]) => f32::from_be_bytes([a, b, c, d]),
+            (RegisterFormat::Whole | RegisterFormat::Float | RegisterFormat::FloatSwapped, _) => {
                 return Err(Fault::Garbled);
             }
         };
@@ -162,7 +160,7 @@ async fn hush<S: Read>(line: &mut S, delay: &mut impl DelayNs) {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{CRC, Format, Function, LONGEST, Transmitter};
+    use super::{CRC, Function, LONGEST, RegisterFormat, Transmitter};
     use crate::Fault;
     use core::future::{pending, ready};
     use embassy_futures::block_on;
@@ -173,38 +171,38 @@ mod tests {
     use std::collections::VecDeque;
     use std::vec::Vec;
 
-    const IT: Transmitter = Transmitter {
+    const TRANSMITTER: Transmitter = Transmitter {
         address: 1,
         function: Function::Holding,
         register: 4,
-        format: Format::Whole,
+        format: RegisterFormat::Whole,
         kpa_per_unit: 0.1,
     };
 
     /// A line at whose end somebody gives these answers, one a request, and is silent otherwise.
-    struct Line {
+    struct ScriptedLine {
         answers: VecDeque<Vec<u8>>,
         incoming: VecDeque<u8>,
         sent: Vec<u8>,
         broken: bool,
     }
 
-    impl Line {
+    impl ScriptedLine {
         fn new(answers: &[&[u8]]) -> Self {
-            let answers = answers.iter().map(|it| it.to_vec()).collect();
+            let answers = answers.iter().map(|answer| answer.to_vec()).collect();
             Self { answers, incoming: VecDeque::new(), sent: Vec::new(), broken: false }
         }
 
         fn read(&mut self) -> Result<Kilopascals, Fault> {
-            block_on(IT.read(self, &mut NoopDelay::new())).kpa
+            block_on(TRANSMITTER.read(self, &mut NoopDelay::new())).kpa
         }
     }
 
-    impl ErrorType for Line {
+    impl ErrorType for ScriptedLine {
         type Error = ErrorKind;
     }
 
-    impl Read for Line {
+    impl Read for ScriptedLine {
         async fn read(&mut self, into: &mut [u8]) -> Result<usize, ErrorKind> {
             if self.broken {
                 return Err(ErrorKind::Other);
@@ -215,7 +213,7 @@ mod tests {
         }
     }
 
-    impl Write for Line {
+    impl Write for ScriptedLine {
         async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
             self.sent.extend_from_slice(bytes);
             self.incoming.extend(self.answers.pop_front().unwrap_or_default());
@@ -236,31 +234,36 @@ mod tests {
     #[test]
     fn it_asks_as_the_specification_says_and_reads_the_answer() {
         let good = frame(&[1, 3, 2, 0x0C, 0x36]);
-        let mut line = Line::new(&[&good]);
+        let mut line = ScriptedLine::new(&[&good]);
         assert_eq!(line.read(), Ok(Kilopascals::new(312.6).unwrap()));
         // 01 03 00 04 00 01 and its checksum, low byte first.
         assert_eq!(line.sent, [1, 3, 0, 4, 0, 1, 0xC5, 0xCB]);
         let suction = frame(&[1, 3, 2, 0xFF, 0xF6]);
-        assert_eq!(Line::new(&[&suction]).read(), Ok(Kilopascals::new(-1.0).unwrap()));
+        assert_eq!(ScriptedLine::new(&[&suction]).read(), Ok(Kilopascals::new(-1.0).unwrap()));
     }
 
     #[test]
     fn floats_lie_in_either_order_of_words() {
         let bytes = 312.5_f32.to_be_bytes();
         let [a, b, c, d] = bytes;
-        let input = Transmitter { function: Function::Input, kpa_per_unit: 1.0, ..IT };
-        for (format, data) in [(Format::Float, bytes), (Format::FloatSwapped, [c, d, a, b])] {
-            let it = Transmitter { format, ..input };
+        let input = Transmitter { function: Function::Input, kpa_per_unit: 1.0, ..TRANSMITTER };
+        for (format, data) in
+            [(RegisterFormat::Float, bytes), (RegisterFormat::FloatSwapped, [c, d, a, b])]
+        {
+            let transmitter = Transmitter { format, ..input };
             let [a, b, c, d] = data;
-            let mut line = Line::new(&[&frame(&[1, 4, 4, a, b, c, d])]);
-            let read = block_on(it.read(&mut line, &mut NoopDelay::new()));
+            let mut line = ScriptedLine::new(&[&frame(&[1, 4, 4, a, b, c, d])]);
+            let read = block_on(transmitter.read(&mut line, &mut NoopDelay::new()));
             assert_eq!(read.kpa, Ok(Kilopascals::new(312.5).unwrap()));
             assert_eq!(line.sent.get(..6), Some(&[1, 4, 0, 4, 0, 2][..]));
         }
-        let it = Transmitter { format: Format::Float, ..input };
+        let transmitter = Transmitter { format: RegisterFormat::Float, ..input };
         let not_a_number = frame(&[1, 4, 4, 0x7F, 0xC0, 0, 0]);
-        let mut line = Line::new(&[&not_a_number, &not_a_number]);
-        assert_eq!(block_on(it.read(&mut line, &mut NoopDelay::new())).kpa, Err(Fault::Garbled));
+        let mut line = ScriptedLine::new(&[&not_a_number, &not_a_number]);
+        assert_eq!(
+            block_on(transmitter.read(&mut line, &mut NoopDelay::new())).kpa,
+            Err(Fault::Garbled)
+        );
     }
 
     #[test]
@@ -283,9 +286,9 @@ mod tests {
             (&too_long, Fault::Garbled),
             (&wrong_count, Fault::Garbled),
         ] {
-            assert_eq!(Line::new(&[answer, answer]).read(), Err(fault), "{answer:02x?}");
+            assert_eq!(ScriptedLine::new(&[answer, answer]).read(), Err(fault), "{answer:02x?}");
         }
-        let mut broken = Line::new(&[]);
+        let mut broken = ScriptedLine::new(&[]);
         broken.broken = true;
         assert_eq!(broken.read(), Err(Fault::Garbled));
     }
@@ -295,7 +298,7 @@ mod tests {
     fn an_answer_that_comes_too_late_is_not_taken_for_the_next() {
         let late = frame(&[1, 3, 2, 0x0C, 0x36]);
         for stale in [&late[..], &late[..3], &[0x55; 40]] {
-            let mut line = Line::new(&[&frame(&[1, 3, 2, 0, 0x32])]);
+            let mut line = ScriptedLine::new(&[&frame(&[1, 3, 2, 0, 0x32])]);
             line.incoming.extend(stale);
             assert_eq!(line.read(), Ok(Kilopascals::new(5.0).unwrap()), "{stale:02x?}");
             assert_eq!(line.sent.len(), 8, "asked once");
@@ -308,19 +311,19 @@ mod tests {
         let mut babble = frame(&[9, 9, 2, 1, 1]);
         babble.extend_from_slice(&[0x55; 40]);
         for first in [&[][..], &babble, &good[1..]] {
-            let mut line = Line::new(&[first, &good]);
+            let mut line = ScriptedLine::new(&[first, &good]);
             assert_eq!(line.read(), Ok(Kilopascals::new(312.6).unwrap()), "{first:02x?}");
             assert_eq!(line.sent.len(), 16, "asked twice");
         }
-        let mut refused = Line::new(&[&frame(&[1, 0x83, 2]), &good]);
+        let mut refused = ScriptedLine::new(&[&frame(&[1, 0x83, 2]), &good]);
         assert_eq!(refused.read(), Err(Fault::Refused), "asking again would not help");
     }
 
     proptest! {
         #[test]
         fn no_frame_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..=LONGEST)) {
-            let _ = IT.value(&bytes);
-            let _ = IT.value(&frame(&bytes));
+            let _ = TRANSMITTER.value(&bytes);
+            let _ = TRANSMITTER.value(&frame(&bytes));
         }
     }
 }

@@ -18,7 +18,7 @@ const CELSIUS: f32 = 1.0 / 256.0;
 /// What these chips can measure, °C: beyond it the answer is not theirs.
 const RANGE_C: core::ops::RangeInclusive<f32> = -56.0..=150.0;
 
-/// A thermometer.
+/// A chip on the I2C bus that answers as an LM75 does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thermometer {
     /// Its address: 0x48 when its address pins are on ground.
@@ -59,9 +59,9 @@ mod tests {
     use standpipe_shared::Celsius;
 
     fn read(transfers: &[Transaction]) -> Result<f32, Fault> {
-        let it = Thermometer { address: 0x48, converts_ms: 320 };
+        let thermometer = Thermometer { address: 0x48, converts_ms: 320 };
         let mut bus = Mock::new(transfers);
-        let read = block_on(it.read(&mut bus, &mut NoopDelay::new()));
+        let read = block_on(thermometer.read(&mut bus, &mut NoopDelay::new()));
         bus.done();
         read.map(Celsius::get)
     }

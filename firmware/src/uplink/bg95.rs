@@ -42,7 +42,7 @@ const BY_CERTIFICATE: &[&str] = &[
 
 /// What one device says.
 #[derive(Clone, Debug)]
-pub struct Lines {
+pub struct ModemLines {
     context: String<{ APN + 32 }>,
     dial: String<{ HOST + 40 }>,
     setup: &'static [&'static str],
@@ -50,16 +50,16 @@ pub struct Lines {
     hang_up: &'static str,
 }
 
-impl Lines {
+impl ModemLines {
     /// Those of this device.
     #[must_use]
-    pub fn of(it: &Identity<'_>) -> Self {
+    pub fn of(identity: &Identity<'_>) -> Self {
         let (mut context, mut dial) = (String::new(), String::new());
-        let (host, port) = (it.host, it.dialled());
+        let (host, port) = (identity.host, identity.dialled());
         // Host and access point of an identity that was read from a page fit.
-        let _ = write!(context, "AT+QICSGP=1,1,\"{}\"", it.apn);
+        let _ = write!(context, "AT+QICSGP=1,1,\"{}\"", identity.apn);
         // Transparent mode over the first context.
-        let _ = if it.tls {
+        let _ = if identity.tls {
             write!(dial, "AT+QSSLOPEN=1,0,0,\"{host}\",{port},2")
         } else {
             write!(dial, "AT+QIOPEN=1,0,\"TCP\",\"{host}\",{port},0,2")
@@ -67,16 +67,16 @@ impl Lines {
         Self {
             context,
             dial,
-            setup: match it.habits().stay {
+            setup: match identity.habits().stay {
                 Stay::Always => ON_MAINS,
                 Stay::Briefly => ON_BATTERY,
             },
-            secure: match (it.tls, it.user.is_empty()) {
+            secure: match (identity.tls, identity.user.is_empty()) {
                 (false, _) => PLAIN,
                 (true, false) => BY_PASSWORD,
                 (true, true) => BY_CERTIFICATE,
             },
-            hang_up: if it.tls { "AT+QSSLCLOSE=0" } else { "AT+QICLOSE=0" },
+            hang_up: if identity.tls { "AT+QSSLCLOSE=0" } else { "AT+QICLOSE=0" },
         }
     }
 

@@ -86,7 +86,7 @@ impl<'m> BufferProvider<'m> for Slots<'m> {
             self.0.body_len.set(len);
             self.0.body.try_borrow_mut().map_err(|_| TooLong)?
         };
-        let bytes = RefMut::filter_map(bytes, |it| it.get_mut(..len)).map_err(|_| TooLong)?;
+        let bytes = RefMut::filter_map(bytes, |bytes| bytes.get_mut(..len)).map_err(|_| TooLong)?;
         Ok(Slot { bytes })
     }
 }

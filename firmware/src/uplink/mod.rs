@@ -33,7 +33,7 @@ pub use modem::{AtModem, DialFault, Modem, NoPin, Script};
 pub use post::Post;
 pub use retry::{Away, Ended, Retry};
 pub use run::Uplink;
-pub use talk::{Desk, Habits, News, Session as Resume, Stay, Talk, Turn, What};
+pub use talk::{Habits, SessionState, Stay, Talk, Turn, UplinkBacklog, UplinkEvent, UplinkMessage};
 
 use standpipe_shared::Name;
 
@@ -49,7 +49,7 @@ pub struct Account<'a> {
     /// The root of all topics; [`standpipe_shared::ROOT`] unless the gateway says otherwise.
     /// At most 48 bytes.
     pub root: &'a str,
-    /// The installing township's code.
+    /// The code of the township that installed it.
     pub area: Name<'a>,
     /// The device; also its client identifier.
     pub device: Name<'a>,

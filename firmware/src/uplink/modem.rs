@@ -117,11 +117,11 @@ pub struct AtModem<'a, S, P> {
 
 /// Is shown the lines of an answer that are not final. One type for all, so that the dialogue is
 /// in the image once.
-type Seen<'s> = &'s mut dyn FnMut(&[u8]);
+type LineSeen<'s> = &'s mut dyn FnMut(&[u8]);
 
 /// The final line of an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
+enum ModemAnswer {
     Ok,
     Connect,
     Bad,
@@ -140,7 +140,7 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
     }
 
     /// Reads lines until one is final, and shows the others.
-    async fn answer(&mut self, seen: Seen<'_>) -> Option<Answer> {
+    async fn answer(&mut self, seen: LineSeen<'_>) -> Option<ModemAnswer> {
         loop {
             let mut line = heapless::Vec::<u8, LINE>::new();
             loop {
@@ -156,16 +156,21 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
                 }
             }
             match line.as_slice() {
-                b"OK" => return Some(Answer::Ok),
-                it if it.starts_with(b"CONNECT") => return Some(Answer::Connect),
-                b"ERROR" | b"NO CARRIER" | b"NO ANSWER" | b"BUSY" => return Some(Answer::Bad),
-                it if it.starts_with(b"+CME ERROR") => return Some(Answer::Bad),
+                b"OK" => return Some(ModemAnswer::Ok),
+                answer if answer.starts_with(b"CONNECT") => return Some(ModemAnswer::Connect),
+                b"ERROR" | b"NO CARRIER" | b"NO ANSWER" | b"BUSY" => return Some(ModemAnswer::Bad),
+                answer if answer.starts_with(b"+CME ERROR") => return Some(ModemAnswer::Bad),
                 other => seen(other),
             }
         }
     }
 
-    async fn ask(&mut self, line: &str, within: Duration, seen: Seen<'_>) -> Option<Answer> {
+    async fn ask(
+        &mut self,
+        line: &str,
+        within: Duration,
+        seen: LineSeen<'_>,
+    ) -> Option<ModemAnswer> {
         let exchange = async {
             self.say(line).await?;
             self.answer(seen).await
@@ -179,7 +184,7 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
     pub async fn hears(&mut self) -> bool {
         let _ = self.sleep_pin.set_low();
         for _ in 0..HEAR_TRIES {
-            if self.ask("AT", WAKE, &mut |_| ()).await == Some(Answer::Ok) {
+            if self.ask("AT", WAKE, &mut |_| ()).await == Some(ModemAnswer::Ok) {
                 return true;
             }
         }
@@ -190,7 +195,7 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
         // A module without the pin wakes by the first byte.
         let _ = self.sleep_pin.set_low();
         for _ in 0..WAKE_TRIES {
-            if self.ask("AT", WAKE, &mut |_| ()).await == Some(Answer::Ok) {
+            if self.ask("AT", WAKE, &mut |_| ()).await == Some(ModemAnswer::Ok) {
                 return Ok(());
             }
         }
@@ -202,7 +207,8 @@ impl<'a, S: Read + Write, P: OutputPin> AtModem<'a, S, P> {
         loop {
             let mut registered = false;
             let mut seen = |line: &[u8]| registered |= is_registered(line);
-            if self.ask("AT+CEREG?", ANSWER, &mut seen).await == Some(Answer::Ok) && registered {
+            if self.ask("AT+CEREG?", ANSWER, &mut seen).await == Some(ModemAnswer::Ok) && registered
+            {
                 return Ok(());
             }
             if Instant::now() >= until {
@@ -232,14 +238,14 @@ impl<S: Read + Write, P: OutputPin> Modem for AtModem<'_, S, P> {
         }
         for line in secure {
             let answer = self.ask(line, ANSWER, &mut |_| ()).await.ok_or(DialFault::Silent)?;
-            if answer != Answer::Ok {
+            if answer != ModemAnswer::Ok {
                 return Err(DialFault::Insecure);
             }
         }
         self.dialled = true;
         match self.ask(self.script.dial, NETWORK, &mut |_| ()).await {
-            Some(Answer::Connect) => Ok(()),
-            Some(Answer::Ok | Answer::Bad) | None => Err(DialFault::NoAnswer),
+            Some(ModemAnswer::Connect) => Ok(()),
+            Some(ModemAnswer::Ok | ModemAnswer::Bad) | None => Err(DialFault::NoAnswer),
         }
     }
 
@@ -277,7 +283,8 @@ impl<S: Read + Write, P: OutputPin> Modem for AtModem<'_, S, P> {
 
 /// `+CEREG: <n>,<stat>…`: 1 is home, 5 is roaming (3GPP TS 27.007 §10.1.22).
 fn is_registered(line: &[u8]) -> bool {
-    let status = line.strip_prefix(b"+CEREG:").and_then(|it| it.split(|byte| *byte == b',').nth(1));
+    let status =
+        line.strip_prefix(b"+CEREG:").and_then(|status| status.split(|byte| *byte == b',').nth(1));
     matches!(status.map(<[u8]>::trim_ascii), Some(b"1" | b"5"))
 }
 

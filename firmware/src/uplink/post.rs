@@ -9,10 +9,10 @@ use embassy_sync::mutex::Mutex;
 use embassy_sync::signal::Signal;
 use standpipe_shared::Status;
 
-use super::Desk;
+use super::UplinkBacklog;
 use crate::clock::Clock;
 use crate::outbox::Outbox;
-use crate::{Answer, Heard, Link, Radio};
+use crate::{CommandAnswer, Heard, Link, Radio};
 
 /// Messages of the gateway that the node has not heard yet; more wait in the broker.
 const HEARD: usize = 2;
@@ -28,8 +28,8 @@ struct Notes {
     status_waits: bool,
     link: Link,
     rssi_dbm: Option<i32>,
-    /// The answer that is on its way; again at the next connection, if this one breaks.
-    saying: Option<Answer>,
+    /// The answer in flight; it is retried at the next connection if this one breaks.
+    saying: Option<CommandAnswer>,
 }
 
 /// Between the two tasks. `M` guards it; on one core without interrupts that is `NoopRawMutex`.
@@ -38,7 +38,7 @@ pub struct Post<M: RawMutex, F> {
     pub outbox: Mutex<M, Outbox<F>>,
     /// What the gateway said, oldest first. The uplink waits while it is full.
     pub heard: Channel<M, Heard, HEARD>,
-    pub(super) answers: Channel<M, Answer, ANSWERS>,
+    pub(super) answers: Channel<M, CommandAnswer, ANSWERS>,
     pub(super) changed: Signal<M, ()>,
     notes: blocking_mutex::Mutex<M, RefCell<Notes>>,
 }
@@ -76,7 +76,7 @@ impl<M: RawMutex, F> Post<M, F> {
     /// Takes the answer to a command. It never waits: the broker's word that an answer has arrived
     /// may be behind commands that the node has not heard yet, and both tasks would wait for each
     /// other. More than `ANSWERS` come from no gateway; they are dropped, as a lost reply is.
-    pub fn answer(&self, answer: Answer) {
+    pub fn answer(&self, answer: CommandAnswer) {
         let _ = self.answers.try_send(answer);
         self.wake();
     }
@@ -141,7 +141,7 @@ impl<M: RawMutex, F> Post<M, F> {
     }
 
     /// The answer to say; the same until [`Self::answered`].
-    pub(super) fn take_answer(&self) -> Option<Answer> {
+    pub(super) fn take_answer(&self) -> Option<CommandAnswer> {
         self.with(|notes| {
             if notes.saying.is_none() {
                 notes.saying = self.answers.try_receive().ok();
@@ -157,10 +157,10 @@ impl<M: RawMutex, F> Post<M, F> {
 
 impl<M: RawMutex, F: embedded_storage_async::nor_flash::MultiwriteNorFlash> Post<M, F> {
     /// What waits to be said.
-    pub(super) async fn desk(&self) -> Desk {
+    pub(super) async fn desk(&self) -> UplinkBacklog {
         let waiting = self.outbox.lock().await.waiting();
         let answer = self.unanswered() > 0;
-        self.with(|notes| Desk {
+        self.with(|notes| UplinkBacklog {
             radio: notes.radio,
             alarm: waiting.alarms > 0,
             readings: waiting.readings > 0,

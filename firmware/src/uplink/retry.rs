@@ -5,7 +5,7 @@
 
 use standpipe_shared::SplitMix64;
 
-use super::{Desk, Habits, Stay};
+use super::{Habits, Stay, UplinkBacklog};
 use crate::{Radio, Uptime};
 
 /// The first wait, while readings wait.
@@ -61,15 +61,15 @@ impl Retry {
     pub fn new(seed: u64, habits: &Habits) -> Self {
         let (stay, most_ms) = (habits.stay, habits.retry_ms);
         let (failures, tried, started) = (0, Uptime(0), false);
-        let mut it =
+        let mut retry =
             Self { failures, tried, share: 0, chance: SplitMix64(seed), stay, most_ms, started };
-        it.draw();
-        it
+        retry.draw();
+        retry
     }
 
     /// What to do at `now`.
     #[must_use]
-    pub fn next(&self, desk: &Desk, now: Uptime) -> Away {
+    pub fn next(&self, desk: &UplinkBacklog, now: Uptime) -> Away {
         let urgent = desk.alarm || desk.radio == Radio::Now;
         let wanted = urgent || desk.any() || desk.radio == Radio::Report;
         if !wanted && self.stay == Stay::Briefly {
@@ -131,17 +131,22 @@ impl Retry {
 mod tests {
     extern crate std;
     use super::{Away, Ended, Retry};
-    use crate::uplink::{Desk, Habits};
+    use crate::uplink::{Habits, UplinkBacklog};
     use crate::{Radio, Uptime};
     use std::vec::Vec;
 
-    const IDLE: Desk =
-        Desk { radio: Radio::Sleep, alarm: false, readings: false, answer: false, status: false };
-    const REPORT: Desk = Desk { readings: true, ..IDLE };
-    const ALARM: Desk = Desk { alarm: true, ..IDLE };
+    const IDLE: UplinkBacklog = UplinkBacklog {
+        radio: Radio::Sleep,
+        alarm: false,
+        readings: false,
+        answer: false,
+        status: false,
+    };
+    const REPORT: UplinkBacklog = UplinkBacklog { readings: true, ..IDLE };
+    const ALARM: UplinkBacklog = UplinkBacklog { alarm: true, ..IDLE };
 
     /// Milliseconds until it dials, when it failed that often and last at 0.
-    fn wait_ms(retry: &Retry, desk: &Desk) -> u64 {
+    fn wait_ms(retry: &Retry, desk: &UplinkBacklog) -> u64 {
         match retry.next(desk, Uptime(0)) {
             Away::Dial => 0,
             Away::Rest(Some(due)) => due.0,
@@ -155,7 +160,10 @@ mod tests {
         retry.ended(Ended::Left, Uptime(0));
         assert_eq!(retry.next(&IDLE, Uptime(5)), Away::Rest(None));
         assert_eq!(retry.next(&REPORT, Uptime(5)), Away::Dial);
-        assert_eq!(retry.next(&Desk { radio: Radio::Report, ..IDLE }, Uptime(5)), Away::Dial);
+        assert_eq!(
+            retry.next(&UplinkBacklog { radio: Radio::Report, ..IDLE }, Uptime(5)),
+            Away::Dial
+        );
         assert_eq!(retry.next(&ALARM, Uptime(5)), Away::Dial);
     }
 
@@ -219,7 +227,7 @@ mod tests {
                 })
                 .collect();
             waits.sort_unstable();
-            let within = |at: &u64| waits.partition_point(|it| *it < at + 1_000);
+            let within = |at: &u64| waits.partition_point(|wait| *wait < at + 1_000);
             let fullest = waits.iter().zip(0..).map(|(at, before)| within(at) - before).max();
             let most = if tell.is_some() { 450 } else { 3_700 };
             assert!(fullest <= Some(most), "{what}: {fullest:?} of 10,000 in one second");

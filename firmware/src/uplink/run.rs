@@ -11,20 +11,19 @@ use serde::Serialize;
 use standpipe_shared::{Channel, Status, Topic};
 
 use super::mailbox::{Mailbox, Slots};
-use super::session::{Retain, SUBSCRIPTIONS, Said, Session};
-use super::talk::Session as Resume;
-use super::{Account, Away, Ended, Habits, Modem, News, Post, Retry, Stay, Talk, Turn, What};
+use super::session::{BrokerSaid, Retain, SUBSCRIPTIONS, Session};
+use super::talk::SessionState;
+use super::{
+    Account, Away, Ended, Habits, Modem, Post, Retry, Stay, Talk, Turn, UplinkEvent, UplinkMessage,
+};
 use crate::clock::Stamp;
-use crate::pulse::{Part, Pulse};
-use crate::{Class, Heard, Link, Uptime};
+use crate::pulse::{PromisingTask, Pulse};
+use crate::{Class, Heard, Link, RecordId, Uptime};
 
 /// The longest payload, bytes: two readings with everything in them, or five ordinary ones.
 const PAYLOAD: usize = 1_024;
 /// The most readings of one message.
 const BATCH: usize = 8;
-
-/// Boot and number of a record.
-type Id = (u32, u32);
 
 fn now() -> Uptime {
     Uptime(Instant::now().as_millis())
@@ -45,7 +44,6 @@ pub struct Uplink<'u, M: RawMutex, F> {
     pub post: &'u Post<M, F>,
     /// Told before every wait how long it may last.
     pub pulse: &'u Pulse,
-    /// Who this device is.
     pub account: Account<'u>,
     /// How it uses its connection.
     pub habits: Habits,
@@ -65,15 +63,15 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
                     select(self.post.changed.wait(), timer(until)).await;
                 }
                 Away::Rest(None) => {
-                    self.pulse.promise(Part::Uplink, now(), u32::MAX);
+                    self.pulse.promise(PromisingTask::Uplink, now(), u32::MAX);
                     self.post.changed.wait().await;
                 }
                 Away::Dial => {
-                    self.pulse.promise(Part::Uplink, now(), DIAL_S);
+                    self.pulse.promise(PromisingTask::Uplink, now(), DIAL_S);
                     self.post.set_link(Link::Connecting);
                     let ended = self.call(modem, &mut retry, &mut subscribed).await;
                     self.post.set_link(Link::Connecting);
-                    self.pulse.promise(Part::Uplink, now(), DIAL_S);
+                    self.pulse.promise(PromisingTask::Uplink, now(), DIAL_S);
                     modem.hang_up().await;
                     retry.ended(ended, now());
                     // Also after a failure: the next attempt of a battery may be far away.
@@ -91,7 +89,7 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
     /// It will be heard of again soon after `until`.
     fn promise(&self, until: Uptime) {
         let wait_s = u32::try_from(until.since_ms(now()) / 1_000).unwrap_or(u32::MAX);
-        self.pulse.promise(Part::Uplink, now(), wait_s.saturating_add(TURN_S));
+        self.pulse.promise(PromisingTask::Uplink, now(), wait_s.saturating_add(TURN_S));
     }
 
     /// One call: from dialling until there is a reason to hang up.
@@ -115,15 +113,21 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
             Err(ended) => return ended,
         };
         // What an older firmware subscribed to may not be what this one listens to.
-        let resume = if known && *subscribed { Resume::Resumed } else { Resume::New };
+        let resume = if known && *subscribed { SessionState::Resumed } else { SessionState::New };
         self.post.status_unsaid();
         self.post.set_link(Link::Online);
         let talk = Talk::new(self.habits, resume, now());
-        let line =
-            Line { session, talk, post: self.post, urgent: None, bulk: None, subscriptions: 0 };
+        let line = UplinkConnection {
+            session,
+            talk,
+            post: self.post,
+            urgent: None,
+            bulk: None,
+            subscriptions: 0,
+        };
         self.converse(line, |what| {
             retry.works();
-            *subscribed |= what == What::Subscribe;
+            *subscribed |= what == UplinkMessage::Subscribe;
         })
         .await
     }
@@ -131,8 +135,8 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
     /// Takes turns until there is a reason to hang up, and tells what the broker acknowledged.
     async fn converse<S: Read + Write>(
         &self,
-        mut line: Line<'_, S, M, F>,
-        mut acknowledged: impl FnMut(What),
+        mut line: UplinkConnection<'_, S, M, F>,
+        mut acknowledged: impl FnMut(UplinkMessage),
     ) -> Ended {
         loop {
             let turn = line.talk.next(&self.post.desk().await, now());
@@ -150,7 +154,7 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
                 Ok(None) => {}
                 Ok(Some(news)) => {
                     line.talk.happened(news, now());
-                    if let News::Acknowledged(what) = news {
+                    if let UplinkEvent::Acknowledged(what) = news {
                         acknowledged(what);
                     }
                 }
@@ -163,40 +167,40 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
 /// What is on its way besides readings.
 struct Urgent {
     number: PacketIdentifier,
-    what: What,
-    /// Of an alarm.
-    id: Option<Id>,
+    what: UplinkMessage,
+    /// The record it is about; only an alarm has one.
+    id: Option<RecordId>,
 }
 
 /// One connection.
-struct Line<'l, S: Read + Write, M: RawMutex, F> {
+struct UplinkConnection<'l, S: Read + Write, M: RawMutex, F> {
     session: Session<'l, S>,
     talk: Talk,
     post: &'l Post<M, F>,
     urgent: Option<Urgent>,
-    bulk: Option<(PacketIdentifier, Vec<Id, BATCH>)>,
-    /// Not answered yet.
+    bulk: Option<(PacketIdentifier, Vec<RecordId, BATCH>)>,
+    /// How many the broker has not answered yet.
     subscriptions: usize,
 }
 
-impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
-    async fn say(&mut self, what: What) -> Result<Option<News>, Ended> {
+impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S, M, F> {
+    async fn say(&mut self, what: UplinkMessage) -> Result<Option<UplinkEvent>, Ended> {
         let said = match what {
-            What::Alarm => self.say_records(Class::Alarm).await?,
-            What::Readings => self.say_records(Class::Reading).await?,
-            What::Status => self.say_status().await?,
-            What::Answer => self.say_answer().await?,
-            What::Subscribe => {
+            UplinkMessage::Alarm => self.say_records(Class::Alarm).await?,
+            UplinkMessage::Readings => self.say_records(Class::Reading).await?,
+            UplinkMessage::Status => self.say_status().await?,
+            UplinkMessage::Answer => self.say_answer().await?,
+            UplinkMessage::Subscribe => {
                 self.session.subscribe().await?;
                 self.subscriptions = SUBSCRIPTIONS;
                 true
             }
-            What::Ping => {
+            UplinkMessage::Ping => {
                 self.session.ping().await?;
                 true
             }
         };
-        Ok(Some(if said { News::Said(what) } else { News::Held(what) }))
+        Ok(Some(if said { UplinkEvent::Said(what) } else { UplinkEvent::Held(what) }))
     }
 
     async fn say_status(&mut self) -> Result<bool, Ended> {
@@ -207,7 +211,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
         };
         let status = Status { lost: (lost > 0).then_some(lost), storage, ..status };
         let number = self.say_json(Channel::Status, &status, Retain::Yes).await?;
-        self.urgent = Some(Urgent { number, what: What::Status, id: None });
+        self.urgent = Some(Urgent { number, what: UplinkMessage::Status, id: None });
         Ok(true)
     }
 
@@ -215,7 +219,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
         let Some(answer) = self.post.take_answer() else { return Ok(false) };
         let words = answer.detail.words();
         let number = self.say_json(Channel::Reply, &answer.reply(&words), Retain::No).await?;
-        self.urgent = Some(Urgent { number, what: What::Answer, id: None });
+        self.urgent = Some(Urgent { number, what: UplinkMessage::Answer, id: None });
         Ok(true)
     }
 
@@ -244,15 +248,15 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
                     Stamp::Arrival => None,
                     Stamp::Wait => return true,
                 };
-                let id = (record.boot(), record.seq());
-                parcel.add(id, |into| record.json(ts, into).ok()) && class == Class::Reading
+                parcel.add(record.id(), |into| record.json(ts, into).ok())
+                    && class == Class::Reading
             })
             .await;
         let Some(first) = parcel.ids.first().copied() else { return Ok(false) };
         match class {
             Class::Alarm => {
                 let number = self.session.publish(Channel::Alarm, parcel.one(), Retain::No).await?;
-                self.urgent = Some(Urgent { number, what: What::Alarm, id: Some(first) });
+                self.urgent = Some(Urgent { number, what: UplinkMessage::Alarm, id: Some(first) });
             }
             Class::Reading => {
                 let payload = parcel.all();
@@ -263,56 +267,56 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> Line<'_, S, M, F> {
         Ok(true)
     }
 
-    async fn listen(&mut self, until: Uptime) -> Result<Option<News>, Ended> {
+    async fn listen(&mut self, until: Uptime) -> Result<Option<UplinkEvent>, Ended> {
         let header =
             match select3(self.session.header(), self.post.changed.wait(), timer(until)).await {
                 Either3::First(header) => header?,
                 Either3::Second(()) | Either3::Third(()) => return Ok(None),
             };
         Ok(Some(match self.session.body(header).await? {
-            Said::Has(number) => return Ok(self.acknowledged(number).await),
-            Said::Pong => News::Acknowledged(What::Ping),
-            Said::Subscribed => {
+            BrokerSaid::Has(number) => return Ok(self.acknowledged(number).await),
+            BrokerSaid::Pong => UplinkEvent::Acknowledged(UplinkMessage::Ping),
+            BrokerSaid::Subscribed => {
                 self.subscriptions = self.subscriptions.saturating_sub(1);
                 if self.subscriptions > 0 {
                     return Ok(None);
                 }
-                News::Acknowledged(What::Subscribe)
+                UplinkEvent::Acknowledged(UplinkMessage::Subscribe)
             }
-            Said::Message => {
+            BrokerSaid::Message => {
                 let heard = self.session.message(|topic, payload| match topic {
                     Some(Topic::Device { channel, .. }) => {
                         Heard::from_device_topic(channel, payload).ok()
                     }
                     Some(Topic::Clock) => Heard::from_clock(payload).ok(),
-                    Some(Topic::Station { .. }) | None => None,
+                    Some(Topic::Station { .. } | Topic::Chain) | None => None,
                 });
                 if let Some(heard) = heard {
                     self.post.heard.send(heard).await;
                 }
-                News::Heard
+                UplinkEvent::Heard
             }
-            Said::Other => News::Heard,
+            BrokerSaid::Other => UplinkEvent::Heard,
         }))
     }
 
     /// Lets go of what the broker has.
-    async fn acknowledged(&mut self, number: PacketIdentifier) -> Option<News> {
-        if let Some(urgent) = self.urgent.take_if(|it| it.number == number) {
+    async fn acknowledged(&mut self, number: PacketIdentifier) -> Option<UplinkEvent> {
+        if let Some(urgent) = self.urgent.take_if(|urgent| urgent.number == number) {
             match (urgent.what, urgent.id) {
-                (What::Alarm, Some(id)) => {
+                (UplinkMessage::Alarm, Some(id)) => {
                     self.post.outbox.lock().await.sent(Class::Alarm, id).await;
                 }
-                (What::Answer, _) => self.post.answered(),
+                (UplinkMessage::Answer, _) => self.post.answered(),
                 _ => {}
             }
-            return Some(News::Acknowledged(urgent.what));
+            return Some(UplinkEvent::Acknowledged(urgent.what));
         }
-        let (_, ids) = self.bulk.take_if(|(it, _)| *it == number)?;
+        let (_, ids) = self.bulk.take_if(|(sent, _)| *sent == number)?;
         for id in ids {
             self.post.outbox.lock().await.sent(Class::Reading, id).await;
         }
-        Some(News::Acknowledged(What::Readings))
+        Some(UplinkEvent::Acknowledged(UplinkMessage::Readings))
     }
 }
 
@@ -321,7 +325,7 @@ struct Parcel {
     /// `[`, then the records with commas between; the `]` comes last.
     bytes: [u8; PAYLOAD],
     len: usize,
-    ids: Vec<Id, BATCH>,
+    ids: Vec<RecordId, BATCH>,
 }
 
 impl Parcel {
@@ -330,7 +334,7 @@ impl Parcel {
     }
 
     /// Adds what `write` writes, if it fits; whether another one may.
-    fn add(&mut self, id: Id, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+    fn add(&mut self, id: RecordId, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
         // A bracket or a comma before it, a bracket after it.
         let Some(room) = self.bytes.get_mut(self.len + 1..PAYLOAD - 1) else { return false };
         let Some(written) = write(room) else { return false };

@@ -33,12 +33,12 @@ type Mqtt<'m, S> = Client<'m, 'm, S, Slots<'m>, SUBSCRIPTIONS, 4, 2, 0, 0, 0, 0>
 
 /// What came from the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum BrokerSaid {
     /// It has the message of this number.
     Has(PacketIdentifier),
     /// It sends what we subscribed to; or not, which is its right.
     Subscribed,
-    /// It is still there.
+    /// It is still there, and says so.
     Pong,
     /// A message, now in the mailbox.
     Message,
@@ -100,10 +100,12 @@ impl<'m, S: Read + Write> Session<'m, S> {
         if let Some(bytes) = NonZero::new(MAX_PACKET as u32) {
             options = options.maximum_packet_size(bytes);
         }
-        if let Some(user) = account.user.and_then(|it| MqttString::from_str(it).ok()) {
+        if let Some(user) = account.user.and_then(|user| MqttString::from_str(user).ok()) {
             options = options.user_name(user);
         }
-        if let Some(word) = account.password.and_then(|it| MqttBinary::from_slice(it).ok()) {
+        if let Some(word) =
+            account.password.and_then(|password| MqttBinary::from_slice(password).ok())
+        {
             options = options.password(word);
         }
         let id = MqttString::from_str(account.device.as_str()).map_err(|_| Ended::Broken)?;
@@ -126,16 +128,20 @@ impl<'m, S: Read + Write> Session<'m, S> {
     }
 
     /// The rest of that packet.
-    pub(super) async fn body(&mut self, header: FixedHeader) -> Result<Said, Ended> {
+    pub(super) async fn body(&mut self, header: FixedHeader) -> Result<BrokerSaid, Ended> {
         self.mailbox.clear();
         let event = with_timeout(self.patience, self.mqtt.poll_body(header)).await;
         Ok(match event.map_err(|_| Ended::Broken)?.map_err(|error| broken(&error))? {
-            Event::PublishAcknowledged(it) => Said::Has(it.packet_identifier),
+            Event::PublishAcknowledged(acknowledged) => {
+                BrokerSaid::Has(acknowledged.packet_identifier)
+            }
             // A broker that refuses a message refuses it for ever: not now, says the backoff.
-            Event::PublishRejected(it) => return Err(Ended::Refused(it.reason_code.value())),
-            Event::Suback(_) => Said::Subscribed,
-            Event::Pingresp => Said::Pong,
-            Event::Publish(_) => Said::Message,
+            Event::PublishRejected(rejected) => {
+                return Err(Ended::Refused(rejected.reason_code.value()));
+            }
+            Event::Suback(_) => BrokerSaid::Subscribed,
+            Event::Pingresp => BrokerSaid::Pong,
+            Event::Publish(_) => BrokerSaid::Message,
             Event::Duplicate(_)
             | Event::Unsuback(_)
             | Event::PublishAborted(_)
@@ -143,7 +149,7 @@ impl<'m, S: Read + Write> Session<'m, S> {
             | Event::PublishReleased(_)
             | Event::PublishComplete(_)
             | Event::Ignored
-            | Event::Auth(_) => Said::Other,
+            | Event::Auth(_) => BrokerSaid::Other,
         })
     }
 
@@ -155,7 +161,7 @@ impl<'m, S: Read + Write> Session<'m, S> {
                     (*area, *device) == (self.account.area, self.account.device)
                 }
                 Topic::Clock => true,
-                Topic::Station { .. } => false,
+                Topic::Station { .. } | Topic::Chain => false,
             });
             reader(topic, payload)
         })

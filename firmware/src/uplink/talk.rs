@@ -32,7 +32,7 @@ pub struct Habits {
 }
 
 impl Habits {
-    /// For mains.
+    /// Those of a device on mains.
     pub const ALWAYS: Self = Self {
         stay: Stay::Always,
         keep_alive_s: 60,
@@ -48,12 +48,10 @@ impl Habits {
 
 /// What waits to be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Desk {
+pub struct UplinkBacklog {
     /// What the node wants the modem for.
     pub radio: Radio,
-    /// An alarm waits.
     pub alarm: bool,
-    /// Readings wait.
     pub readings: bool,
     /// An answer to a command waits.
     pub answer: bool,
@@ -61,7 +59,7 @@ pub struct Desk {
     pub status: bool,
 }
 
-impl Desk {
+impl UplinkBacklog {
     /// Whether anything waits.
     #[must_use]
     pub const fn any(&self) -> bool {
@@ -71,10 +69,10 @@ impl Desk {
 
 /// One thing to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// The oldest alarm.
+pub enum UplinkMessage {
+    /// The oldest one that waits.
     Alarm,
-    /// The birth status, retained.
+    /// The birth, retained.
     Status,
     /// That settings, commands and the clock are wanted.
     Subscribe,
@@ -89,8 +87,7 @@ pub enum What {
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Say this.
-    Say(What),
+    Say(UplinkMessage),
     /// Listen until then, or until something changes.
     Listen(Uptime),
     /// Say goodbye and sleep.
@@ -101,20 +98,20 @@ pub enum Turn {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum UplinkEvent {
     /// This was sent.
-    Said(What),
+    Said(UplinkMessage),
     /// The broker has it.
-    Acknowledged(What),
+    Acknowledged(UplinkMessage),
     /// There was nothing of that to say: readings wait for the clock, or storage does not answer.
-    Held(What),
+    Held(UplinkMessage),
     /// Anything came from the broker.
     Heard,
 }
 
 /// How long readings may wait for the clock, which the gateway sends once a minute.
 const CLOCK_MS: u64 = 75_000;
-/// What was held is tried again after this, or when something is heard.
+/// What was held is retried after this, or when something is heard.
 const HELD_MS: u64 = 10_000;
 
 /// One connection, as far as it is decided here.
@@ -125,7 +122,7 @@ pub struct Talk {
     spoke: Uptime,
     heard: Uptime,
     /// What is on its way, since when.
-    urgent: Option<(What, Uptime)>,
+    urgent: Option<(UplinkMessage, Uptime)>,
     bulk: Option<Uptime>,
     ping: Option<Uptime>,
     subscribed: bool,
@@ -136,17 +133,16 @@ pub struct Talk {
 
 /// Whether the broker still knows what this device listens to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Session {
+pub enum SessionState {
     /// It does not, or this is the first connection since the start: the firmware may be new.
     New,
-    /// It does.
     Resumed,
 }
 
 impl Talk {
     /// The broker has answered CONNECT at `now`.
     #[must_use]
-    pub const fn new(habits: Habits, session: Session, now: Uptime) -> Self {
+    pub const fn new(habits: Habits, session: SessionState, now: Uptime) -> Self {
         Self {
             habits,
             began: now,
@@ -155,7 +151,7 @@ impl Talk {
             urgent: None,
             bulk: None,
             ping: None,
-            subscribed: matches!(session, Session::Resumed),
+            subscribed: matches!(session, SessionState::Resumed),
             held_alarms: None,
             held_readings: None,
         }
@@ -163,8 +159,9 @@ impl Talk {
 
     /// What to do at `now`, given what waits.
     #[must_use]
-    pub fn next(&self, desk: &Desk, now: Uptime) -> Turn {
-        let oldest = [self.urgent.map(|it| it.1), self.bulk, self.ping].into_iter().flatten().min();
+    pub fn next(&self, desk: &UplinkBacklog, now: Uptime) -> Turn {
+        let oldest =
+            [self.urgent.map(|urgent| urgent.1), self.bulk, self.ping].into_iter().flatten().min();
         let dead = oldest.map(|since| since.after_ms(self.habits.patience_ms));
         if dead.is_some_and(|at| at <= now) {
             return Turn::GiveUp;
@@ -179,22 +176,22 @@ impl Talk {
         // Three quarters leave time for the ping to arrive.
         let quiet = self.spoke.after_ms(u64::from(self.habits.keep_alive_s) * 750);
         if quiet <= now && self.ping.is_none() {
-            return Turn::Say(What::Ping);
+            return Turn::Say(UplinkMessage::Ping);
         }
         let ping = self.ping.is_none().then_some(quiet);
-        let held = self.held_alarms.or(self.held_readings).map(|it| it.after_ms(HELD_MS));
+        let held = self.held_alarms.or(self.held_readings).map(|since| since.after_ms(HELD_MS));
         let until = [dead, ping, leave, held].into_iter().flatten().filter(|at| *at > now).min();
         Turn::Listen(until.unwrap_or_else(|| now.after_ms(self.habits.patience_ms)))
     }
 
-    fn to_say(&self, desk: &Desk, now: Uptime) -> Option<What> {
-        let free = |held: Option<Uptime>| held.is_none_or(|it| it.after_ms(HELD_MS) <= now);
+    fn to_say(&self, desk: &UplinkBacklog, now: Uptime) -> Option<UplinkMessage> {
+        let free = |held: Option<Uptime>| held.is_none_or(|since| since.after_ms(HELD_MS) <= now);
         if self.urgent.is_none() {
             for (wanted, what) in [
-                (desk.alarm && free(self.held_alarms), What::Alarm),
-                (desk.status, What::Status),
-                (!self.subscribed, What::Subscribe),
-                (desk.answer, What::Answer),
+                (desk.alarm && free(self.held_alarms), UplinkMessage::Alarm),
+                (desk.status, UplinkMessage::Status),
+                (!self.subscribed, UplinkMessage::Subscribe),
+                (desk.answer, UplinkMessage::Answer),
             ] {
                 if wanted {
                     return Some(what);
@@ -202,11 +199,11 @@ impl Talk {
             }
         }
         let readings = desk.readings && self.bulk.is_none() && free(self.held_readings);
-        readings.then_some(What::Readings)
+        readings.then_some(UplinkMessage::Readings)
     }
 
     /// When there is no reason left to stay.
-    fn leave_at(&self, desk: &Desk) -> Option<Uptime> {
+    fn leave_at(&self, desk: &UplinkBacklog) -> Option<Uptime> {
         let busy = self.urgent.is_some() || self.bulk.is_some() || self.ping.is_some();
         if self.habits.stay == Stay::Always || busy || desk.radio == Radio::Now {
             return None;
@@ -217,30 +214,35 @@ impl Talk {
     }
 
     /// Something happened at `now`.
-    pub fn happened(&mut self, news: News, now: Uptime) {
+    pub fn happened(&mut self, news: UplinkEvent, now: Uptime) {
         match news {
-            News::Said(what) => {
+            UplinkEvent::Said(what) => {
                 self.spoke = now;
                 match what {
-                    What::Readings => self.bulk = Some(now),
-                    What::Ping => self.ping = Some(now),
-                    What::Alarm | What::Status | What::Subscribe | What::Answer => {
+                    UplinkMessage::Readings => self.bulk = Some(now),
+                    UplinkMessage::Ping => self.ping = Some(now),
+                    UplinkMessage::Alarm
+                    | UplinkMessage::Status
+                    | UplinkMessage::Subscribe
+                    | UplinkMessage::Answer => {
                         self.urgent = Some((what, now));
                     }
                 }
             }
-            News::Acknowledged(what) => {
+            UplinkEvent::Acknowledged(what) => {
                 self.heard = now;
                 match what {
-                    What::Readings => self.bulk = None,
-                    What::Ping => self.ping = None,
-                    What::Subscribe => (self.subscribed, self.urgent) = (true, None),
-                    What::Alarm | What::Status | What::Answer => self.urgent = None,
+                    UplinkMessage::Readings => self.bulk = None,
+                    UplinkMessage::Ping => self.ping = None,
+                    UplinkMessage::Subscribe => (self.subscribed, self.urgent) = (true, None),
+                    UplinkMessage::Alarm | UplinkMessage::Status | UplinkMessage::Answer => {
+                        self.urgent = None
+                    }
                 }
             }
-            News::Held(What::Alarm) => self.held_alarms = Some(now),
-            News::Held(_) => self.held_readings = Some(now),
-            News::Heard => {
+            UplinkEvent::Held(UplinkMessage::Alarm) => self.held_alarms = Some(now),
+            UplinkEvent::Held(_) => self.held_readings = Some(now),
+            UplinkEvent::Heard => {
                 (self.heard, self.held_alarms, self.held_readings) = (now, None, None);
             }
         }
@@ -249,102 +251,111 @@ impl Talk {
 
 #[cfg(test)]
 mod tests {
-    use super::{Desk, Habits, News, Session, Talk, Turn, What};
+    use super::{Habits, SessionState, Talk, Turn, UplinkBacklog, UplinkEvent, UplinkMessage};
     use crate::{Radio, Uptime};
 
-    const QUIET: Desk =
-        Desk { radio: Radio::Sleep, alarm: false, readings: false, answer: false, status: false };
-    const ALL: Desk = Desk { alarm: true, readings: true, answer: true, status: true, ..QUIET };
+    const QUIET: UplinkBacklog = UplinkBacklog {
+        radio: Radio::Sleep,
+        alarm: false,
+        readings: false,
+        answer: false,
+        status: false,
+    };
+    const ALL: UplinkBacklog =
+        UplinkBacklog { alarm: true, readings: true, answer: true, status: true, ..QUIET };
 
     fn talk(habits: Habits) -> Talk {
-        Talk::new(habits, Session::New, Uptime(0))
+        Talk::new(habits, SessionState::New, Uptime(0))
     }
 
     /// It says `what` at `now`, as was meant.
-    fn says(talk: &mut Talk, desk: &Desk, what: What, now: u64) {
+    fn says(talk: &mut Talk, desk: &UplinkBacklog, what: UplinkMessage, now: u64) {
         assert_eq!(talk.next(desk, Uptime(now)), Turn::Say(what));
-        talk.happened(News::Said(what), Uptime(now));
+        talk.happened(UplinkEvent::Said(what), Uptime(now));
     }
 
-    fn has(talk: &mut Talk, what: What, now: u64) {
-        talk.happened(News::Acknowledged(what), Uptime(now));
+    fn has(talk: &mut Talk, what: UplinkMessage, now: u64) {
+        talk.happened(UplinkEvent::Acknowledged(what), Uptime(now));
     }
 
     #[test]
     fn an_alarm_goes_first_and_never_waits_for_readings() {
-        let mut it = talk(Habits::ALWAYS);
-        says(&mut it, &ALL, What::Alarm, 0);
-        says(&mut it, &ALL, What::Readings, 0);
-        assert!(matches!(it.next(&ALL, Uptime(10)), Turn::Listen(_)), "two are on their way");
-        has(&mut it, What::Alarm, 20);
-        says(&mut it, &ALL, What::Alarm, 20);
-        has(&mut it, What::Alarm, 30);
-        let desk = Desk { alarm: false, ..ALL };
-        says(&mut it, &desk, What::Status, 30);
-        has(&mut it, What::Status, 40);
-        let desk = Desk { status: false, ..desk };
-        says(&mut it, &desk, What::Subscribe, 40);
-        has(&mut it, What::Subscribe, 50);
-        says(&mut it, &desk, What::Answer, 50);
-        has(&mut it, What::Readings, 60);
-        says(&mut it, &desk, What::Readings, 60);
+        let mut talk = talk(Habits::ALWAYS);
+        says(&mut talk, &ALL, UplinkMessage::Alarm, 0);
+        says(&mut talk, &ALL, UplinkMessage::Readings, 0);
+        assert!(matches!(talk.next(&ALL, Uptime(10)), Turn::Listen(_)), "two are on their way");
+        has(&mut talk, UplinkMessage::Alarm, 20);
+        says(&mut talk, &ALL, UplinkMessage::Alarm, 20);
+        has(&mut talk, UplinkMessage::Alarm, 30);
+        let desk = UplinkBacklog { alarm: false, ..ALL };
+        says(&mut talk, &desk, UplinkMessage::Status, 30);
+        has(&mut talk, UplinkMessage::Status, 40);
+        let desk = UplinkBacklog { status: false, ..desk };
+        says(&mut talk, &desk, UplinkMessage::Subscribe, 40);
+        has(&mut talk, UplinkMessage::Subscribe, 50);
+        says(&mut talk, &desk, UplinkMessage::Answer, 50);
+        has(&mut talk, UplinkMessage::Readings, 60);
+        says(&mut talk, &desk, UplinkMessage::Readings, 60);
     }
 
     #[test]
     fn a_session_that_is_resumed_is_not_subscribed_again() {
-        let it = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
-        assert!(matches!(it.next(&QUIET, Uptime(0)), Turn::Listen(_)));
+        let talk = Talk::new(Habits::ALWAYS, SessionState::Resumed, Uptime(0));
+        assert!(matches!(talk.next(&QUIET, Uptime(0)), Turn::Listen(_)));
     }
 
     #[test]
     fn silence_is_answered_by_a_ping_and_then_by_giving_up() {
-        let mut it = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
-        assert_eq!(it.next(&QUIET, Uptime(0)), Turn::Listen(Uptime(45_000)));
-        says(&mut it, &QUIET, What::Ping, 45_000);
-        assert_eq!(it.next(&QUIET, Uptime(45_000)), Turn::Listen(Uptime(65_000)));
-        has(&mut it, What::Ping, 46_000);
-        says(&mut it, &QUIET, What::Ping, 90_000);
-        assert_eq!(it.next(&QUIET, Uptime(109_999)), Turn::Listen(Uptime(110_000)));
-        assert_eq!(it.next(&QUIET, Uptime(110_000)), Turn::GiveUp);
-        let desk = Desk { readings: true, ..QUIET };
-        let mut it = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
-        says(&mut it, &desk, What::Readings, 0);
-        assert_eq!(it.next(&desk, Uptime(20_000)), Turn::GiveUp, "no acknowledgement");
+        let mut talk = Talk::new(Habits::ALWAYS, SessionState::Resumed, Uptime(0));
+        assert_eq!(talk.next(&QUIET, Uptime(0)), Turn::Listen(Uptime(45_000)));
+        says(&mut talk, &QUIET, UplinkMessage::Ping, 45_000);
+        assert_eq!(talk.next(&QUIET, Uptime(45_000)), Turn::Listen(Uptime(65_000)));
+        has(&mut talk, UplinkMessage::Ping, 46_000);
+        says(&mut talk, &QUIET, UplinkMessage::Ping, 90_000);
+        assert_eq!(talk.next(&QUIET, Uptime(109_999)), Turn::Listen(Uptime(110_000)));
+        assert_eq!(talk.next(&QUIET, Uptime(110_000)), Turn::GiveUp);
+        let desk = UplinkBacklog { readings: true, ..QUIET };
+        let mut talk = Talk::new(Habits::ALWAYS, SessionState::Resumed, Uptime(0));
+        says(&mut talk, &desk, UplinkMessage::Readings, 0);
+        assert_eq!(talk.next(&desk, Uptime(20_000)), Turn::GiveUp, "no acknowledgement");
     }
 
     #[test]
     fn a_battery_leaves_when_everything_is_said_and_a_while_was_listened() {
-        let mut it = Talk::new(Habits::BRIEFLY, Session::Resumed, Uptime(0));
-        let desk = Desk { readings: true, ..QUIET };
-        says(&mut it, &desk, What::Readings, 100);
+        let mut talk = Talk::new(Habits::BRIEFLY, SessionState::Resumed, Uptime(0));
+        let desk = UplinkBacklog { readings: true, ..QUIET };
+        says(&mut talk, &desk, UplinkMessage::Readings, 100);
         assert_eq!(
-            it.next(&QUIET, Uptime(200)),
+            talk.next(&QUIET, Uptime(200)),
             Turn::Listen(Uptime(20_100)),
             "not before the broker has it"
         );
-        has(&mut it, What::Readings, 1_000);
-        assert_eq!(it.next(&QUIET, Uptime(1_000)), Turn::Listen(Uptime(3_000)));
-        it.happened(News::Heard, Uptime(2_000));
-        assert_eq!(it.next(&QUIET, Uptime(3_999)), Turn::Listen(Uptime(4_000)), "a command came");
-        assert_eq!(it.next(&QUIET, Uptime(4_000)), Turn::Leave);
-        let live = Desk { radio: Radio::Now, ..QUIET };
-        assert!(matches!(it.next(&live, Uptime(4_000)), Turn::Listen(_)), "a crew watches");
-        let mains = Talk::new(Habits::ALWAYS, Session::Resumed, Uptime(0));
+        has(&mut talk, UplinkMessage::Readings, 1_000);
+        assert_eq!(talk.next(&QUIET, Uptime(1_000)), Turn::Listen(Uptime(3_000)));
+        talk.happened(UplinkEvent::Heard, Uptime(2_000));
+        assert_eq!(talk.next(&QUIET, Uptime(3_999)), Turn::Listen(Uptime(4_000)), "a command came");
+        assert_eq!(talk.next(&QUIET, Uptime(4_000)), Turn::Leave);
+        let live = UplinkBacklog { radio: Radio::Now, ..QUIET };
+        assert!(matches!(talk.next(&live, Uptime(4_000)), Turn::Listen(_)), "a crew watches");
+        let mains = Talk::new(Habits::ALWAYS, SessionState::Resumed, Uptime(0));
         assert!(matches!(mains.next(&QUIET, Uptime(4_000)), Turn::Listen(_)));
     }
 
     #[test]
     fn readings_without_a_time_wait_for_the_clock_and_not_for_ever() {
-        let mut it = Talk::new(Habits::BRIEFLY, Session::Resumed, Uptime(0));
-        let desk = Desk { readings: true, ..QUIET };
-        assert_eq!(it.next(&desk, Uptime(0)), Turn::Say(What::Readings));
-        it.happened(News::Held(What::Readings), Uptime(0));
-        assert_eq!(it.next(&desk, Uptime(0)), Turn::Listen(Uptime(10_000)), "no busy loop");
-        assert_eq!(it.next(&Desk { alarm: true, ..desk }, Uptime(1)), Turn::Say(What::Alarm));
-        it.happened(News::Heard, Uptime(2_000));
-        says(&mut it, &desk, What::Readings, 2_000);
-        has(&mut it, What::Readings, 2_500);
-        it.happened(News::Held(What::Readings), Uptime(70_000));
-        assert_eq!(it.next(&desk, Uptime(75_000)), Turn::Leave, "the gateway has no clock today");
+        let mut talk = Talk::new(Habits::BRIEFLY, SessionState::Resumed, Uptime(0));
+        let desk = UplinkBacklog { readings: true, ..QUIET };
+        assert_eq!(talk.next(&desk, Uptime(0)), Turn::Say(UplinkMessage::Readings));
+        talk.happened(UplinkEvent::Held(UplinkMessage::Readings), Uptime(0));
+        assert_eq!(talk.next(&desk, Uptime(0)), Turn::Listen(Uptime(10_000)), "no busy loop");
+        assert_eq!(
+            talk.next(&UplinkBacklog { alarm: true, ..desk }, Uptime(1)),
+            Turn::Say(UplinkMessage::Alarm)
+        );
+        talk.happened(UplinkEvent::Heard, Uptime(2_000));
+        says(&mut talk, &desk, UplinkMessage::Readings, 2_000);
+        has(&mut talk, UplinkMessage::Readings, 2_500);
+        talk.happened(UplinkEvent::Held(UplinkMessage::Readings), Uptime(70_000));
+        assert_eq!(talk.next(&desk, Uptime(75_000)), Turn::Leave, "the gateway has no clock today");
     }
 }

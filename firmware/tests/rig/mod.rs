@@ -89,7 +89,7 @@ impl Rig {
     pub fn step(&mut self, seen: &Seen) -> Actions {
         let actions = self.node.step(seen, self.now);
         self.meter.count(seen, &actions, self.now);
-        self.records.extend(actions.records.iter().map(|it| (self.now.0 / 1_000, *it)));
+        self.records.extend(actions.records.iter().map(|record| (self.now.0 / 1_000, *record)));
         assert!(actions.wake_at >= self.now, "{actions:?}");
         self.next = actions.clone();
         self.asked = false;
@@ -103,7 +103,7 @@ impl Rig {
         while self.next.wake_at < end {
             self.now = self.next.wake_at;
             let odd = (self.samples % 2) as f32;
-            let kpa = world.kpa.map(|it| it + odd * world.noise_kpa);
+            let kpa = world.kpa.map(|still| still + odd * world.noise_kpa);
             let seen = ask(self.next.wanted, &World { kpa, ..*world });
             self.samples += u64::from(seen.pressure.is_some() || seen.smoke.is_some());
             self.step(&seen);
@@ -121,22 +121,23 @@ impl Rig {
 
     /// What was shouted: second, name, begin or end.
     pub fn shouted(&self) -> Vec<(u64, Condition, bool)> {
-        let shouts = self.records.iter().filter_map(|(at, it)| Some((*at, it.shout()?)));
-        shouts.map(|(at, it)| (at, it.condition, it.active)).collect()
+        let shouts = self.records.iter().filter_map(|(at, record)| Some((*at, record.shout()?)));
+        shouts.map(|(at, shout)| (at, shout.condition, shout.active)).collect()
     }
 
     /// Seconds of the readings since `second`.
     pub fn readings(&self, second: u64) -> Vec<u64> {
-        let readings = self.records.iter().filter(|(at, it)| it.shout().is_none() && *at >= second);
-        readings.map(|it| it.0).collect()
+        let readings =
+            self.records.iter().filter(|(at, record)| record.shout().is_none() && *at >= second);
+        readings.map(|reading| reading.0).collect()
     }
 }
 
 /// What the drivers answer.
 pub fn ask(wanted: Wanted, world: &World) -> Seen {
-    let kpa = world.kpa.and_then(|it| Kilopascals::new(it).map_err(|_| Fault::Garbled));
-    let temp = world.temp_c.and_then(|it| Celsius::new(it).map_err(|_| Fault::Garbled));
-    let tilt = world.tilt_deg.and_then(|it| Degrees::new(it).map_err(|_| Fault::Garbled));
+    let kpa = world.kpa.and_then(|number| Kilopascals::new(number).map_err(|_| Fault::Garbled));
+    let temp = world.temp_c.and_then(|number| Celsius::new(number).map_err(|_| Fault::Garbled));
+    let tilt = world.tilt_deg.and_then(|number| Degrees::new(number).map_err(|_| Fault::Garbled));
     let smoke = world.counts.map(|blue| Smoke { blue, infrared: None });
     Seen {
         pressure: wanted.has(Wanted::PRESSURE).then_some(Pressure { kpa, loop_ma: None }),

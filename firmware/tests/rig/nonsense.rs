@@ -51,7 +51,7 @@ fn heard(chance: &mut Chance) -> Heard {
             _ => 1_764_000_000_000 + chance.below(100_000_000).cast_signed(),
         }),
         1 => {
-            let kpa = |it| Kilopascals::new(it).unwrap();
+            let kpa = |number| Kilopascals::new(number).unwrap();
             Heard::Settings(Settings {
                 rev: chance.below(20) as u32,
                 interval_s: chance.below(2_000) as u32,

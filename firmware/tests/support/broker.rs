@@ -114,11 +114,11 @@ impl Gateway {
     /// The next message of a device: last level of the topic, payload.
     pub async fn hears(&mut self) -> (String, serde_json::Value) {
         self.until(|packet| {
-            let Packet::Publish(it) = packet else { return None };
-            let topic = String::from_utf8_lossy(&it.topic).into_owned();
+            let Packet::Publish(publish) = packet else { return None };
+            let topic = String::from_utf8_lossy(&publish.topic).into_owned();
             let level = topic.rsplit('/').next().unwrap_or_default().to_owned();
             let ours = ["telemetry", "alarm", "status", "reply"].contains(&level.as_str());
-            ours.then(|| (level, serde_json::from_slice(&it.payload).expect("JSON")))
+            ours.then(|| (level, serde_json::from_slice(&publish.payload).expect("JSON")))
         })
         .await
     }

@@ -27,9 +27,7 @@ impl NorFlashError for NoPower {
 
 pub struct Cells {
     pub bytes: Vec<u8>,
-    /// Bytes written ever.
     pub written: u64,
-    /// Bytes read ever.
     pub read: u64,
     /// After so many more bytes the power goes.
     pub left: Option<u64>,
@@ -79,7 +77,7 @@ impl<const PAGE: usize> Chip<PAGE> {
             }
             return Err(NoPower);
         }
-        cells.left = cells.left.map(|it| it - 1);
+        cells.left = cells.left.map(|left| left - 1);
         cells.written += 1;
         cells.bytes[at] = byte;
         Ok(())

@@ -5,7 +5,7 @@ pub mod broker;
 pub mod chip;
 pub mod device;
 
-use standpipe_firmware::{Moment, Record, Shout, Uptime};
+use standpipe_firmware::{Moment, Record, RecordId, Shout, Uptime};
 use standpipe_shared::{Condition, Field, Measurements};
 
 /// Runs a future that never really waits.
@@ -29,14 +29,19 @@ pub fn reading(boot: u32, seq: u32) -> Record {
     ] {
         values.set(field, value).expect("a finite number");
     }
-    Record::new((boot, seq), Moment::Unix(1_764_000_000_000 + i64::from(seq)), &values, None)
+    Record::new(
+        RecordId { boot, seq },
+        Moment::Unix(1_764_000_000_000 + i64::from(seq)),
+        &values,
+        None,
+    )
 }
 
-/// An alarm.
+/// `no_water` of a device that does not know the hour: raised by even numbers, ended by odd ones.
 pub fn alarm(boot: u32, seq: u32) -> Record {
     let shout = Shout { condition: Condition::NoWater, active: seq.is_multiple_of(2), test: false };
     let mut values = Measurements::default();
     values.set(Field::PressureKpa, 3.0).expect("a finite number");
     let moment = Moment::Uptime(Uptime(u64::from(seq) * 1_000));
-    Record::new((boot, seq), moment, &values, Some(shout))
+    Record::new(RecordId { boot, seq }, moment, &values, Some(shout))
 }

@@ -4,37 +4,37 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use standpipe_words::day::Hour;
 
-use super::Http;
+use super::HttpConfig;
 use super::section::{Notes, Section};
 
-/// `[digest]`
+/// `[digest]`: when the notices of a day are told together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Digest {
+pub struct DigestConfig {
     /// `at`: the time of day in the town; `None`: never.
     pub at: Option<Time>,
 }
 
-impl Default for Digest {
+impl Default for DigestConfig {
     fn default() -> Self {
         Self { at: Some(Time::constant(8, 0, 0, 0)) }
     }
 }
 
-impl Digest {
+impl DigestConfig {
     /// When the digest of a day is made.
     #[must_use]
-    pub fn hour(self, http: &Http) -> Option<Hour> {
+    pub fn hour(self, http: &HttpConfig) -> Option<Hour> {
         let zone = TimeZone::get(&http.timezone).unwrap_or(TimeZone::UTC);
         self.at.map(|at| Hour { at, zone })
     }
 }
 
 /// The section, or the usual hour.
-pub(super) fn read(mut section: Section, notes: &mut Notes) -> Digest {
+pub(super) fn read(mut section: Section, notes: &mut Notes) -> DigestConfig {
     const WANTED: &str = "write hours and minutes, such as \"08:00\", or \"off\"";
     let Some(value) = section.get("at", notes) else {
         section.end(notes);
-        return Digest::default();
+        return DigestConfig::default();
     };
     let text = value.get_ref().as_str().map(str::trim);
     let at = match text {
@@ -52,5 +52,5 @@ pub(super) fn read(mut section: Section, notes: &mut Notes) -> Digest {
         }
     };
     section.end(notes);
-    Digest { at }
+    DigestConfig { at }
 }

@@ -7,7 +7,7 @@ use super::Config;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigFault {
     /// Line in the file, from 1; 0: of the whole file.
     pub line: usize,
     /// The key with its section, as `mqtt.url`; empty where there is none.
@@ -20,20 +20,19 @@ pub struct Fault {
 
 /// Everything that is wrong with one file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Faults {
-    /// The file.
+pub struct ConfigFaults {
     pub file: PathBuf,
-    /// In the order of lines.
-    pub list: Vec<Fault>,
+    /// By line, those without one first.
+    pub list: Vec<ConfigFault>,
     /// What could be read, the rest at its default: to check what it refers to, never to run.
     pub rest: Box<Config>,
 }
 
-impl Faults {
+impl ConfigFaults {
     /// One of them, with its place.
     #[must_use]
-    pub fn line(&self, fault: &Fault) -> String {
-        let Fault { line, key, value, text } = fault;
+    pub fn line(&self, fault: &ConfigFault) -> String {
+        let ConfigFault { line, key, value, text } = fault;
         let line = if *line > 0 { format!(":{line}") } else { String::new() };
         let key = match (key.is_empty(), value.is_empty()) {
             (true, _) => String::new(),
@@ -44,11 +43,11 @@ impl Faults {
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.list.iter().map(|it| self.line(it)).collect();
+        let lines: Vec<String> = self.list.iter().map(|fault| self.line(fault)).collect();
         f.write_str(&lines.join("\n"))
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for ConfigFaults {}

@@ -38,11 +38,11 @@ pub(super) struct Key {
 enum Usual {
     /// It must be there, where its section is.
     Needed,
-    /// What the key is about is left out.
+    /// Nothing: what the key is about is off.
     Absent,
     /// As it would be written.
     Written(&'static str),
-    /// What is in the code that goes by it.
+    /// The number in the code that uses it.
     Ruled,
 }
 
@@ -54,15 +54,15 @@ pub(super) const ALL: &[Group] = &[
     Group { name: "mqtt", says: "The broker and the session on it.", keys: &[
         Key { name: "url", default: Needed, says: "The broker: `mqtt://host[:1883]` or, encrypted, `mqtts://host[:8883]`.", source: "" },
         Key { name: "root", default: Written("\"standpipe/v1\""), says: "What all topics begin with; the same in every device.", source: "" },
-        Key { name: "username", default: Absent, says: "Who the gateway is, where the broker asks for a password.", source: "" },
+        Key { name: "username", default: Absent, says: "The gateway's user name, if the broker asks for a password.", source: "" },
         Key { name: "password_file", default: Absent, says: "Its trimmed content is the password.", source: "" },
         Key { name: "ca_file", default: Absent, says: "With `mqtts`: who signed the broker's certificate, PEM. Without it, a public authority did.", source: "" },
-        Key { name: "client_cert_file", default: Absent, says: "With `mqtts`: who the gateway is, where the broker asks for a certificate, PEM.", source: "" },
+        Key { name: "client_cert_file", default: Absent, says: "With `mqtts`: the gateway's certificate, if the broker asks for one, PEM.", source: "" },
         Key { name: "client_key_file", default: Absent, says: "The key of that certificate, PEM.", source: "" },
     ]},
     Group { name: "http", says: "The API and the console.", keys: &[
         Key { name: "listen", default: Written("\"127.0.0.1:8080\""), says: "Address and port. Put something that encrypts in front of anything but loopback.", source: "" },
-        Key { name: "url", default: Written("\"http://127.0.0.1:8080\""), says: "How people reach it: in links of messages. Without it, `listen`.", source: "" },
+        Key { name: "url", default: Written("\"http://127.0.0.1:8080\""), says: "How people reach the console: it is in the links of messages. Without it, `listen`.", source: "" },
         Key { name: "timezone", default: Written("\"Asia/Shanghai\""), says: "The town's, for people and monthly reports: an IANA name.", source: "" },
         Key { name: "language", default: Written("\"zh\""), says: "`zh` or `en`: of messages that are in one language only.", source: "" },
         Key { name: "map_file", default: Absent, says: "Lines beneath the map: a GeoJSON of roads, rivers, borders.", source: "" },
@@ -77,8 +77,8 @@ pub(super) const ALL: &[Group] = &[
         Key { name: "bucket", default: Written("\"standpipe\""), says: "For raw readings. The hourly ones are in the bucket of that name with `_1h` behind.", source: "" },
         Key { name: "ca_file", default: Absent, says: "With `https`: who signed its certificate, PEM; nobody else is believed then. Without it: a public authority, or one that this system trusts (`SSL_CERT_FILE`).", source: "" },
     ]},
-    Group { name: "webhook", says: "Receivers beside the stations' own topics; one section a receiver.", keys: &[
-        Key { name: "name", default: Needed, says: "Pages are kept under it; another name is another receiver.", source: "" },
+    Group { name: "webhook", says: "Receivers besides the stations' own topics; one section per receiver.", keys: &[
+        Key { name: "name", default: Needed, says: "Pages are kept under this name; another name is another receiver.", source: "" },
         Key { name: "url", default: Needed, says: "Where incidents are sent. Mail: `smtps://host` (encrypted from the first byte) or `smtp://host` (encrypted by STARTTLS, unless the host is this machine and there is no `ca_file`).", source: "" },
         Key { name: "token_file", default: Absent, says: "Its trimmed content stands for `{token}` in `url`: a robot's key.", source: "" },
         Key { name: "station", default: Absent, says: "Whose incidents. Without it: everybody's.", source: "" },
@@ -93,7 +93,7 @@ pub(super) const ALL: &[Group] = &[
     Group { name: "escalation.fire", says: "When more people are told of a fire. 0 is never.", keys: &[
         Key { name: "step2_s", default: Ruled, says: "From the page until the chief and the two nearest stations are told.", source: "" },
         Key { name: "step3_s", default: Ruled, says: "From the page until the station above is told.", source: "" },
-        Key { name: "repeat_s", default: Ruled, says: "From the last step until everybody is told again, and again.", source: "" },
+        Key { name: "repeat_s", default: Ruled, says: "From the last step until everybody is told again, and between the repetitions after that.", source: "" },
         Key { name: "forgotten_s", default: Ruled, says: "From a person's last act until the incident pages again.", source: "" },
     ]},
     Group { name: "escalation.critical", says: "The same for what is critical, such as a dry hydrant.", keys: &[
@@ -171,7 +171,7 @@ pub(super) fn keys(group: &Group) -> Vec<Key> {
     keys
 }
 
-/// The group in which formats have a say.
+/// The group whose keys formats define.
 const WEBHOOK: &str = "webhook";
 
 /// What a key is for.
@@ -287,7 +287,7 @@ pub fn page() -> String {
 fn row(group: &Group, key: &Key) -> String {
     let default = match (&key.default, default(group, key)) {
         (_, Some(text)) => format!("`{text}`"),
-        (Needed, None) => "must be said".to_owned(),
+        (Needed, None) => "required".to_owned(),
         (Absent | Written(_) | Ruled, None) => "—".to_owned(),
     };
     let (says, Key { name, source, .. }) = (says(group, key), key);

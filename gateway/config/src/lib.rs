@@ -4,6 +4,11 @@
 //! faults are told together. Secrets are in files of their own and never shown. Limits that no
 //! user should need to change are in [`standpipe_machine::limits`].
 
+#![allow(
+    missing_docs,
+    reason = "of fields and variants whose names say all; tests/tidy/docs.rs holds the rest"
+)]
+
 mod digest;
 mod fault;
 pub mod keys;
@@ -30,8 +35,8 @@ use standpipe_store::files::Database;
 use standpipe_trust::Trust;
 use standpipe_words::message::Desk;
 
-pub use digest::Digest;
-pub use fault::{Fault, Faults};
+pub use digest::DigestConfig;
+pub use fault::{ConfigFault, ConfigFaults};
 pub use standpipe_receivers::WebhookFormat;
 pub use standpipe_trust::{self as trust, Secret};
 pub use standpipe_words::Language;
@@ -40,13 +45,12 @@ pub use standpipe_words::Language;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The broker and the session on it.
-    pub mqtt: Mqtt,
+    pub mqtt: MqttConfig,
     /// The API and the console.
-    pub http: Http,
-    /// What must not be lost.
-    pub store: Store,
+    pub http: HttpConfig,
+    pub store: StoreConfig,
     /// History in InfluxDB 2; `None`: embedded.
-    pub influx: Option<Influx>,
+    pub influx: Option<InfluxConfig>,
     /// Receivers beside the stations' own topics.
     pub webhooks: Vec<Webhook>,
     /// When more people are told.
@@ -54,7 +58,7 @@ pub struct Config {
     /// How a repair is believed.
     pub verify: Verify,
     /// When notices are told of.
-    pub digest: Digest,
+    pub digest: DigestConfig,
     /// Profiles beside, or in place of, the built-in ones.
     pub profiles: Vec<(Box<str>, Profile)>,
     /// Files that are imported at start.
@@ -63,14 +67,13 @@ pub struct Config {
     pub folder: Option<PathBuf>,
 }
 
-/// `[mqtt]`
+/// `[mqtt]`: the broker, and how the gateway signs in to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mqtt {
+pub struct MqttConfig {
     /// `url`: `mqtt://host[:1883]` or `mqtts://host[:8883]`.
-    pub broker: Broker,
+    pub broker: BrokerAddress,
     /// `root`: what all topics begin with.
     pub root: Box<str>,
-    /// `username`
     pub username: Option<Box<str>>,
     /// The content of `password_file`.
     pub password: Option<Secret>,
@@ -82,16 +85,13 @@ pub struct Mqtt {
 
 /// Where the broker is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broker {
-    /// Name or address.
+pub struct BrokerAddress {
     pub host: Box<str>,
-    /// TCP port.
     pub port: u16,
-    /// Whether the connection is encrypted.
     pub tls: bool,
 }
 
-impl Broker {
+impl BrokerAddress {
     /// On this machine.
     #[must_use]
     pub fn loopback() -> Self {
@@ -102,15 +102,15 @@ impl Broker {
 /// Who the gateway is to a broker that asks for a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// PEM.
+    /// In PEM.
     pub certificate: Vec<u8>,
-    /// PEM.
+    /// In PEM.
     pub key: Secret,
 }
 
-/// `[http]`
+/// `[http]`: where the API and the console are, and who may use them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http {
+pub struct HttpConfig {
     /// `listen`: behind whatever encrypts, when it is not loopback.
     pub listen: SocketAddr,
     /// `url`: how people reach the console; in links of messages.
@@ -124,11 +124,11 @@ pub struct Http {
     /// `map_file`: lines beneath the map of the console, GeoJSON.
     pub map_file: Option<PathBuf>,
     /// Who is let in; not in the file.
-    pub door: Door,
+    pub door: HttpDoor,
 }
 
-impl Http {
-    /// What messages are written with; the zone was looked at when the configuration was read.
+impl HttpConfig {
+    /// What messages are rendered with; the time zone was checked when the configuration was read.
     #[must_use]
     pub fn desk(&self) -> Desk {
         let zone = TimeZone::get(&self.timezone).unwrap_or(TimeZone::UTC);
@@ -138,7 +138,7 @@ impl Http {
 
 /// Who is let in by HTTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Door {
+pub enum HttpDoor {
     /// Whoever signs in or has a token.
     #[default]
     Accounts,
@@ -146,14 +146,14 @@ pub enum Door {
     ThisMachine,
 }
 
-/// `[store]`
+/// `[store]`: where the databases are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Store {
+pub struct StoreConfig {
     /// `path`: the SQLite file.
     pub path: PathBuf,
 }
 
-impl Store {
+impl StoreConfig {
     /// The embedded history, beside the store, so that it never blocks it.
     #[must_use]
     pub fn history(&self) -> PathBuf {
@@ -161,22 +161,19 @@ impl Store {
     }
 }
 
-/// `[influx]`
+/// `[influx]`: the InfluxDB that keeps history instead of the embedded one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Influx {
-    /// `url`
+pub struct InfluxConfig {
     pub url: Box<str>,
-    /// `org`
     pub org: Box<str>,
     /// The content of `token_file`.
     pub token: Secret,
-    /// `bucket`
     pub bucket: Box<str>,
     /// The content of `ca_file`.
     pub trust: Option<Trust>,
 }
 
-/// `[[webhook]]`
+/// `[[webhook]]`: a receiver beside the stations' own topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
     /// `name`: identifies it in pages and trails; changing it makes another receiver.
@@ -189,13 +186,11 @@ pub struct Webhook {
     pub severities: Vec<Severity>,
     /// `steps`; empty: all that fit the role.
     pub steps: Vec<u8>,
-    /// `url`
     pub url: reqwest::Url,
     /// The content of `secret_file`, which signs what is sent, or is a password.
     pub secret: Option<Secret>,
     /// Whom `ca_file` names; `None`: the public authorities, and those the system trusts.
     pub trust: Option<Trust>,
-    /// `format`
     pub format: WebhookFormat,
     /// `pace`, else its format's: how many messages it takes. What is owed beyond that is bundled.
     pub pace: Pace,
@@ -215,7 +210,7 @@ impl Webhook {
         self.severities.contains(&Severity::Notice) && self.format.facts().digests == Digests::Taken
     }
 
-    /// Who it is to the rules.
+    /// How the rules know it.
     #[must_use]
     pub fn route(&self) -> Route {
         Route {
@@ -228,40 +223,35 @@ impl Webhook {
     }
 }
 
-/// `[escalation.*]`
+/// `[escalation.*]`: after how long more people are told, by severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Escalation {
-    /// `[escalation.fire]`
     pub fire: Steps,
-    /// `[escalation.critical]`
     pub critical: Steps,
-    /// `[escalation.warning]`
     pub warning: Steps,
 }
 
-/// `[verify]`
+/// `[verify]`: how long pressure must be back before a repair is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verify {
     /// `hours`: pressure must hold for so much covered time.
     pub hours: u32,
 }
 
-/// `[registry]`
+/// `[registry]`: files that are taken in at every start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistryFiles {
-    /// `stations`
     pub stations: Option<PathBuf>,
-    /// `devices`
     pub devices: Option<PathBuf>,
 }
 
 impl Config {
     /// Everything at its default, for a broker.
     #[must_use]
-    pub fn new(broker: Broker) -> Self {
+    pub fn new(broker: BrokerAddress) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
         Self {
-            mqtt: Mqtt {
+            mqtt: MqttConfig {
                 broker,
                 root: Box::from(ROOT),
                 username: None,
@@ -269,21 +259,21 @@ impl Config {
                 ca: None,
                 client: None,
             },
-            http: Http {
+            http: HttpConfig {
                 listen,
                 url: format!("http://{listen}").into(),
                 timezone: Box::from("Asia/Shanghai"),
                 language: Language::Chinese,
                 admin_token: None,
                 map_file: None,
-                door: Door::Accounts,
+                door: HttpDoor::Accounts,
             },
-            store: Store { path: PathBuf::from(Database::Store.name()) },
+            store: StoreConfig { path: PathBuf::from(Database::Store.name()) },
             influx: None,
             webhooks: Vec::new(),
             escalation: Escalation::default(),
             verify: Verify { hours: 24 },
-            digest: Digest::default(),
+            digest: DigestConfig::default(),
             profiles: Vec::new(),
             registry: RegistryFiles::default(),
             folder: None,
@@ -293,17 +283,17 @@ impl Config {
     /// Reads a file. `admin_token` is `STANDPIPE_ADMIN_TOKEN` of the environment.
     ///
     /// # Errors
-    /// All [`Faults`] of the file and of the files it names.
-    pub fn load(file: &Path, admin_token: Option<Secret>) -> Result<Self, Faults> {
-        let text = small_file::read_text(file).map_err(|bad| Faults {
+    /// All [`ConfigFaults`] of the file and of the files it names.
+    pub fn load(file: &Path, admin_token: Option<Secret>) -> Result<Self, ConfigFaults> {
+        let text = small_file::read_text(file).map_err(|bad| ConfigFaults {
             file: file.to_owned(),
-            list: vec![Fault {
+            list: vec![ConfigFault {
                 line: 0,
                 key: String::new(),
                 value: String::new(),
                 text: format!("cannot be read ({bad}): give the file with --config"),
             }],
-            rest: Box::new(Self::new(Broker::loopback())),
+            rest: Box::new(Self::new(BrokerAddress::loopback())),
         })?;
         let folder = file.parent().map(Path::to_owned);
         Self::parse(&text, file, admin_token).map(|config| Self { folder, ..config })
@@ -312,8 +302,12 @@ impl Config {
     /// Reads the text of a file; other files it names are found from `file`'s folder.
     ///
     /// # Errors
-    /// All [`Faults`] of the text and of the files it names.
-    pub fn parse(text: &str, file: &Path, admin_token: Option<Secret>) -> Result<Self, Faults> {
+    /// All [`ConfigFaults`] of the text and of the files it names.
+    pub fn parse(
+        text: &str,
+        file: &Path,
+        admin_token: Option<Secret>,
+    ) -> Result<Self, ConfigFaults> {
         read::config(text, file, admin_token).map(|(config, _)| config)
     }
 
@@ -330,7 +324,7 @@ impl Config {
     #[must_use]
     pub fn digest_receivers(&self) -> Option<(Time, Vec<&Webhook>)> {
         let at = self.digest.at?;
-        let who: Vec<_> = self.webhooks.iter().filter(|it| it.wants_digest()).collect();
+        let who: Vec<_> = self.webhooks.iter().filter(|webhook| webhook.wants_digest()).collect();
         (!who.is_empty()).then_some((at, who))
     }
 
@@ -340,7 +334,7 @@ impl Config {
         match receiver {
             Receiver::Station(id) => id.to_string(),
             Receiver::Webhook(name) => {
-                let found = self.webhooks.iter().find(|it| it.name == *name);
+                let found = self.webhooks.iter().find(|webhook| webhook.name == *name);
                 format!("{} {name}", found.map_or("webhook", Webhook::kind))
             }
         }

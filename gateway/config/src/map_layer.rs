@@ -8,13 +8,13 @@ use standpipe_machine::small_file;
 const LAYER_AT_MOST: u64 = 4 * 1024 * 1024;
 
 /// A line beneath the map: degrees east, degrees north.
-pub type Line = Vec<(f64, f64)>;
+pub type MapLine = Vec<(f64, f64)>;
 
 /// The lines of a GeoJSON file, whatever they are inside of.
 ///
 /// # Errors
 /// What is wrong with the file, and what to do.
-pub fn layer(path: &Path) -> Result<Vec<Line>, String> {
+pub fn layer(path: &Path) -> Result<Vec<MapLine>, String> {
     let told = |why: String| format!("{} {why}: give a GeoJSON of lines or areas", path.display());
     let text = small_file::read(path, LAYER_AT_MOST);
     let text = text.map_err(|bad| told(format!("can't be read ({bad})")))?;
@@ -25,18 +25,18 @@ pub fn layer(path: &Path) -> Result<Vec<Line>, String> {
 }
 
 /// Every list of positions there is in it.
-fn gather(json: &serde_json::Value, lines: &mut Vec<Line>) {
+fn gather(json: &serde_json::Value, lines: &mut Vec<MapLine>) {
     use serde_json::Value;
     match json {
         Value::Array(list) => {
-            let position = |it: &Value| Some((it.get(0)?.as_f64()?, it.get(1)?.as_f64()?));
+            let position = |point: &Value| Some((point.get(0)?.as_f64()?, point.get(1)?.as_f64()?));
             let line: Option<Vec<_>> = list.iter().map(position).collect();
-            match line.filter(|it| it.len() > 1) {
+            match line.filter(|points| points.len() > 1) {
                 Some(line) => lines.push(line),
-                None => list.iter().for_each(|it| gather(it, lines)),
+                None => list.iter().for_each(|value| gather(value, lines)),
             }
         }
-        Value::Object(map) => map.values().for_each(|it| gather(it, lines)),
+        Value::Object(map) => map.values().for_each(|value| gather(value, lines)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

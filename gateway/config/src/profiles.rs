@@ -51,8 +51,8 @@ fn one(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> Option<Pro
             continue;
         }
         let mut changed = numbers.clone();
-        let fits = plain(value.get_ref()).is_some_and(|it| {
-            changed.insert(name.to_owned(), it);
+        let fits = plain(value.get_ref()).is_some_and(|value| {
+            changed.insert(name.to_owned(), value);
             changed.clone().try_into::<Profile>().is_ok()
         });
         if fits {
@@ -64,7 +64,7 @@ fn one(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> Option<Pro
         }
     }
     let profile: Profile = numbers.try_into().ok()?;
-    // What the file meant to say here is not known: no contradiction is told of it.
+    // What the file meant here is not known, so no contradiction is reported.
     let known = |key: &str| !unread.contains(&key) && (based || table.contains_key(key));
     for (key, other, text) in contradictions(&profile) {
         let full = format!("{full}.{key}");
@@ -85,7 +85,7 @@ fn base(name: &str, full: &str, table: &DeTable, notes: &mut Notes) -> (Profile,
     let Some(value) = table.get("base") else {
         return (built_in.remove(name).unwrap_or_else(|| municipal.clone()), true);
     };
-    let found = value.get_ref().as_str().and_then(|it| built_in.remove(it));
+    let found = value.get_ref().as_str().and_then(|name| built_in.remove(name));
     if let Some(found) = found {
         return (found, true);
     }
@@ -113,7 +113,7 @@ fn plain(value: &DeValue) -> Option<Value> {
 type Contradiction = (&'static str, Option<&'static str>, String);
 
 /// Limits that would raise for ever or never clear.
-fn contradictions(it: &Profile) -> Vec<Contradiction> {
+fn contradictions(profile: &Profile) -> Vec<Contradiction> {
     let mut list = Vec::new();
     let mut under = |low: (&'static str, f32), high: (&'static str, f32)| {
         if low.1 >= high.1 {
@@ -121,34 +121,37 @@ fn contradictions(it: &Profile) -> Vec<Contradiction> {
             list.push((high.0, Some(low.0), text));
         }
     };
-    under(("no_water_kpa", it.no_water_kpa), ("no_water_clear_kpa", it.no_water_clear_kpa));
-    under(("no_water_kpa", it.no_water_kpa), ("min_kpa", it.min_kpa));
-    under(("min_kpa", it.min_kpa), ("max_kpa", it.max_kpa));
-    under(("tilt_clear_deg", it.tilt_clear_deg), ("tilt_deg", it.tilt_deg));
-    under(("freezing_c", it.freezing_c), ("freezing_clear_c", it.freezing_clear_c));
-    under(("loop_min_ma", it.loop_min_ma), ("loop_max_ma", it.loop_max_ma));
-    under(("dirt_clear_pct", it.dirt_clear_pct), ("dirt_pct", it.dirt_pct));
-    if !(1..=MAX_INTERVAL_S).contains(&it.interval_s) {
+    under(
+        ("no_water_kpa", profile.no_water_kpa),
+        ("no_water_clear_kpa", profile.no_water_clear_kpa),
+    );
+    under(("no_water_kpa", profile.no_water_kpa), ("min_kpa", profile.min_kpa));
+    under(("min_kpa", profile.min_kpa), ("max_kpa", profile.max_kpa));
+    under(("tilt_clear_deg", profile.tilt_clear_deg), ("tilt_deg", profile.tilt_deg));
+    under(("freezing_c", profile.freezing_c), ("freezing_clear_c", profile.freezing_clear_c));
+    under(("loop_min_ma", profile.loop_min_ma), ("loop_max_ma", profile.loop_max_ma));
+    under(("dirt_clear_pct", profile.dirt_clear_pct), ("dirt_pct", profile.dirt_pct));
+    if !(1..=MAX_INTERVAL_S).contains(&profile.interval_s) {
         list.push(("interval_s", None, format!("out of range: write 1 to {MAX_INTERVAL_S}")));
     }
-    if it.offline_intervals == 0 {
+    if profile.offline_intervals == 0 {
         let text = "never heard in time: write 1 or more".to_owned();
         list.push(("offline_intervals", None, text));
     }
     for (key, readings) in [
-        ("stuck_readings", it.stuck_readings),
-        ("battery_readings", it.battery_readings.into()),
-        ("smoke_readings", it.smoke_readings.into()),
+        ("stuck_readings", profile.stuck_readings),
+        ("battery_readings", profile.battery_readings.into()),
+        ("smoke_readings", profile.smoke_readings.into()),
     ] {
         if readings == 0 {
             list.push((key, None, "no reading at all: write 1 or more".to_owned()));
         }
     }
     for (key, margin) in [
-        ("low_clear_margin_kpa", it.low_clear_margin_kpa),
-        ("high_clear_margin_kpa", it.high_clear_margin_kpa),
-        ("smoke_db_m", it.smoke_db_m),
-        ("heat_rise_c_per_min", it.heat_rise_c_per_min),
+        ("low_clear_margin_kpa", profile.low_clear_margin_kpa),
+        ("high_clear_margin_kpa", profile.high_clear_margin_kpa),
+        ("smoke_db_m", profile.smoke_db_m),
+        ("heat_rise_c_per_min", profile.heat_rise_c_per_min),
     ] {
         if margin < 0.0 {
             list.push((key, None, "below zero: write 0 or more".to_owned()));

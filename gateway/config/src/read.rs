@@ -9,17 +9,17 @@ use standpipe_shared::ROOT;
 use standpipe_store::files::Database;
 use toml::de::DeTable;
 
-use super::fault::Faults;
+use super::fault::ConfigFaults;
 use super::named::{content, path, secret};
 use super::section::{Notes, Section};
 use super::{
-    Broker, ClientCertificate, Config, Door, Escalation, Http, Influx, Language, Mqtt,
-    RegistryFiles, Secret, Store, Verify, digest, profiles, webhooks,
+    BrokerAddress, ClientCertificate, Config, Escalation, HttpConfig, HttpDoor, InfluxConfig,
+    Language, MqttConfig, RegistryFiles, Secret, StoreConfig, Verify, digest, profiles, webhooks,
 };
 
 /// No time of escalation is longer than a week, seconds.
 const MAX_STEP_S: u32 = 7 * 86_400;
-/// Two weeks of evidence are enough, hours.
+/// Hours: two weeks of evidence are enough.
 const MAX_VERIFY_HOURS: u32 = 14 * 24;
 
 /// The whole file; also every key that is known.
@@ -27,14 +27,14 @@ pub(super) fn config(
     text: &str,
     file: &Path,
     admin_token: Option<Secret>,
-) -> Result<(Config, Vec<String>), Faults> {
+) -> Result<(Config, Vec<String>), ConfigFaults> {
     let mut notes = Notes { source: text, faults: Vec::new(), known: Vec::new() };
     let config = sections(text, file.parent().unwrap_or(Path::new("")), admin_token, &mut notes);
     if notes.faults.is_empty() {
         return Ok((config, notes.known));
     }
     notes.faults.sort_by_key(|fault| fault.line);
-    Err(Faults { file: file.to_owned(), list: notes.faults, rest: Box::new(config) })
+    Err(ConfigFaults { file: file.to_owned(), list: notes.faults, rest: Box::new(config) })
 }
 
 fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes) -> Config {
@@ -46,7 +46,7 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     }
     let mut root = Section::new(String::new(), Some(table.get_ref()));
     let mqtt = mqtt(root.section("mqtt", notes), folder, notes);
-    let http = http(root.section("http", notes), (token, folder), notes);
+    let http = http(root.section("http", notes), token, folder, notes);
     let mut store = root.section("store", notes);
     let path = path(&mut store, "path", folder, notes);
     store.end(notes);
@@ -59,8 +59,8 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     let registry = registry(root.section("registry", notes), folder, notes);
     root.end(notes);
     let path = path.unwrap_or_else(|| folder.join(Database::Store.name()));
-    let store = Store { path };
-    let mqtt = mqtt.unwrap_or_else(|| Config::new(Broker::loopback()).mqtt);
+    let store = StoreConfig { path };
+    let mqtt = mqtt.unwrap_or_else(|| Config::new(BrokerAddress::loopback()).mqtt);
     let folder = None; // the caller may know of a file
     Config {
         mqtt,
@@ -77,7 +77,7 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     }
 }
 
-fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Mqtt> {
+fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<MqttConfig> {
     let broker = broker(&mut section, notes);
     let root = section.text("root", notes).unwrap_or(ROOT);
     if !good_root(root) {
@@ -105,33 +105,33 @@ fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Mqtt> 
         }
         (None, None) => None,
     };
-    if broker.as_ref().is_some_and(|it| !it.tls) && (ca.is_some() || client.is_some()) {
+    if broker.as_ref().is_some_and(|broker| !broker.tls) && (ca.is_some() || client.is_some()) {
         let text = "is not encrypted, so the certificates mean nothing: write mqtts://";
         section.fault("url", text, notes);
     }
     section.end(notes);
-    Some(Mqtt { broker: broker?, root: Box::from(root), username, password, ca, client })
+    Some(MqttConfig { broker: broker?, root: Box::from(root), username, password, ca, client })
 }
 
-fn broker(section: &mut Section, notes: &mut Notes) -> Option<Broker> {
+fn broker(section: &mut Section, notes: &mut Notes) -> Option<BrokerAddress> {
     const WANTED: &str = "write mqtt://host[:1883] or mqtts://host[:8883]";
     if section.get("url", notes).is_none() {
         section.fault("url", format!("missing, the broker's address: {WANTED}"), notes);
         return None;
     }
     let text = section.text("url", notes)?;
-    let url = reqwest::Url::parse(text).ok().filter(|it| it.path().trim_matches('/').is_empty());
+    let url = reqwest::Url::parse(text).ok().filter(|url| url.path().trim_matches('/').is_empty());
     let broker = url.as_ref().and_then(|url| {
         let tls = match url.scheme() {
             "mqtt" => false,
             "mqtts" => true,
             _ => return None,
         };
-        let host = url.host_str().filter(|it| !it.is_empty())?;
+        let host = url.host_str().filter(|host| !host.is_empty())?;
         let host = Box::from(host.trim_start_matches('[').trim_end_matches(']'));
-        Some(Broker { host, port: url.port().unwrap_or(if tls { 8883 } else { 1883 }), tls })
+        Some(BrokerAddress { host, port: url.port().unwrap_or(if tls { 8883 } else { 1883 }), tls })
     });
-    let named = url.is_some_and(|it| !it.username().is_empty() || it.password().is_some());
+    let named = url.is_some_and(|url| !url.username().is_empty() || url.password().is_some());
     if named {
         let key = section.key("url");
         let text = "a name or password in it: use `username` and `password_file`";
@@ -153,14 +153,15 @@ fn good_root(root: &str) -> bool {
 
 fn http(
     mut section: Section,
-    (admin_token, folder): (Option<Secret>, &Path),
+    admin_token: Option<Secret>,
+    folder: &Path,
     notes: &mut Notes,
-) -> Http {
+) -> HttpConfig {
     let default = SocketAddr::from(([127, 0, 0, 1], 8080));
     let listen = section.parsed("listen", "address:port, such as 127.0.0.1:8080", notes);
     let listen = listen.unwrap_or(default);
     let url = web_url(&mut section, "url", notes);
-    let url = url.map_or_else(|| format!("http://{listen}").into(), |it| plain(&it));
+    let url = url.map_or_else(|| format!("http://{listen}").into(), |url| plain(&url));
     let timezone = section.text("timezone", notes).unwrap_or("Asia/Shanghai");
     if jiff::tz::TimeZone::get(timezone).is_err() {
         let text = "no such time zone: write an IANA name, such as Asia/Shanghai";
@@ -180,14 +181,14 @@ fn http(
     }
     section.end(notes);
     let timezone = Box::from(timezone);
-    Http { listen, url, timezone, language, admin_token, map_file, door: Door::Accounts }
+    HttpConfig { listen, url, timezone, language, admin_token, map_file, door: HttpDoor::Accounts }
 }
 
 /// An `http://` or `https://` address.
 fn web_url(section: &mut Section, key: &'static str, notes: &mut Notes) -> Option<reqwest::Url> {
     let text = section.text(key, notes)?;
     let url = reqwest::Url::parse(text).ok();
-    let url = url.filter(|it| matches!(it.scheme(), "http" | "https") && it.host().is_some());
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
     if url.is_none() {
         section.fault(key, "not a web address: write http://… or https://…", notes);
     }
@@ -199,12 +200,12 @@ fn plain(url: &reqwest::Url) -> Box<str> {
     Box::from(url.as_str().trim_end_matches('/'))
 }
 
-fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Influx> {
+fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<InfluxConfig> {
     if !section.is_there() {
         return None;
     }
     let url = web_url(&mut section, "url", notes);
-    let url = url.map_or_else(|| Box::from("http://127.0.0.1:8086"), |it| plain(&it));
+    let url = url.map_or_else(|| Box::from("http://127.0.0.1:8086"), |url| plain(&url));
     let org = Box::from(section.text("org", notes).unwrap_or("standpipe"));
     let bucket = Box::from(section.text("bucket", notes).unwrap_or("standpipe"));
     let token = match section.get("token_file", notes) {
@@ -218,9 +219,9 @@ fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Infl
             Some(Secret::new(token.trim()))
         }
     };
-    let trust = webhooks::trust(&mut section, (&url, folder), notes);
+    let trust = webhooks::trust(&mut section, &url, folder, notes);
     section.end(notes);
-    Some(Influx { url, org, token: token?, bucket, trust })
+    Some(InfluxConfig { url, org, token: token?, bucket, trust })
 }
 
 /// Where InfluxDB's token is, unless the file says otherwise.

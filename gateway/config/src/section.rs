@@ -8,7 +8,7 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::fault::Fault;
+use super::fault::ConfigFault;
 
 /// The longest piece of a value that is shown, characters.
 const SHOWN: usize = 80;
@@ -16,7 +16,7 @@ const SHOWN: usize = 80;
 /// The text of the file, and what was found wrong with it.
 pub(super) struct Notes<'a> {
     pub(super) source: &'a str,
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<ConfigFault>,
     /// Every key that was asked for, as `mqtt.url`.
     pub(super) known: Vec<String>,
 }
@@ -27,13 +27,13 @@ impl Notes<'_> {
         let line = self.line(&span);
         let value = self.source.get(span).unwrap_or_default();
         let value = if secret(&key) { String::new() } else { shown(value) };
-        self.faults.push(Fault { line, key, value, text: text.to_string() });
+        self.faults.push(ConfigFault { line, key, value, text: text.to_string() });
     }
 
-    /// Something is not in a section that is here, or has a value that is not shown.
+    /// A key is missing in a section that is there, or its value must not be shown.
     pub(super) fn absent(&mut self, span: &Range<usize>, key: String, text: impl Display) {
         let (line, text) = (self.line(span), text.to_string());
-        self.faults.push(Fault { line, key, value: String::new(), text });
+        self.faults.push(ConfigFault { line, key, value: String::new(), text });
     }
 
     fn line(&self, span: &Range<usize>) -> usize {
@@ -44,14 +44,14 @@ impl Notes<'_> {
     /// Something is not in the file.
     pub(super) fn missing(&mut self, key: String, text: impl Display) {
         let text = text.to_string();
-        self.faults.push(Fault { line: 0, key, value: String::new(), text });
+        self.faults.push(ConfigFault { line: 0, key, value: String::new(), text });
     }
 }
 
 /// Whether somebody may have written a secret itself instead of the file it is in.
 fn secret(key: &str) -> bool {
     let last = key.rsplit('.').next().unwrap_or(key);
-    let hidden = ["password", "token", "secret"].iter().any(|it| last.contains(it));
+    let hidden = ["password", "token", "secret"].iter().any(|secret| last.contains(secret));
     hidden && !last.ends_with("_file")
 }
 
@@ -81,7 +81,7 @@ impl<'a> Section<'a> {
         self.table.is_some()
     }
 
-    /// All its entries; none is known by that.
+    /// All its entries; that alone does not make their keys known.
     pub(super) fn entries(
         &self,
     ) -> impl Iterator<Item = (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)> + use<'a> {
@@ -93,7 +93,7 @@ impl<'a> Section<'a> {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
-    /// The value of a key, which is known from now on.
+    /// The value of a key, which counts as known from now on.
     pub(super) fn get(
         &mut self,
         key: &'static str,
@@ -126,7 +126,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A text.
+    /// A text that says something.
     pub(super) fn text(&mut self, key: &'static str, notes: &mut Notes) -> Option<&'a str> {
         let value = self.get(key, notes)?;
         let text = value.get_ref().as_str().map(str::trim);
@@ -135,10 +135,10 @@ impl<'a> Section<'a> {
             None => self.fault(key, "not a text: write it in double quotes", notes),
             Some(_) => {}
         }
-        text.filter(|it| !it.is_empty())
+        text.filter(|text| !text.is_empty())
     }
 
-    /// A text that stands for something; `wanted` says what it may be.
+    /// A text that is parsed; `wanted` says what it may be.
     pub(super) fn parsed<T: FromStr>(
         &mut self,
         key: &'static str,
@@ -161,8 +161,8 @@ impl<'a> Section<'a> {
         notes: &mut Notes,
     ) -> Option<u32> {
         let value = self.get(key, notes)?;
-        let number = whole(value.get_ref()).and_then(|it| u32::try_from(it).ok());
-        let number = number.filter(|it| range.contains(it));
+        let number = whole(value.get_ref()).and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| range.contains(number));
         if number.is_none() {
             let (least, most) = range.into_inner();
             let text = format!("not a whole number in range: write {least} to {most}");
@@ -171,7 +171,7 @@ impl<'a> Section<'a> {
         number
     }
 
-    /// A list of what `one` understands.
+    /// A list whose elements `one` understands.
     pub(super) fn list<T>(
         &mut self,
         key: &'static str,
@@ -210,9 +210,9 @@ impl<'a> Section<'a> {
 
 /// A key that means nothing, and perhaps the one that was meant.
 pub(super) fn unknown(full: &str, name: &str, span: Range<usize>, all: &[&str], notes: &mut Notes) {
-    let near = all.iter().map(|it| (distance(it, name), it)).min();
+    let near = all.iter().map(|known| (distance(known, name), known)).min();
     let hint = match near {
-        Some((far, it)) if far <= name.len() / 3 + 1 => format!("did you mean `{it}`"),
+        Some((far, nearest)) if far <= name.len() / 3 + 1 => format!("did you mean `{nearest}`"),
         Some(_) | None => format!("take it out; known here are {}", all.join(", ")),
     };
     notes.absent(&span, full.to_owned(), format!("unknown key: {hint}"));

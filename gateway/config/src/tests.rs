@@ -9,7 +9,7 @@ use standpipe_rules::incidents::{Plan, Role, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{Kind, Severity};
 
-use super::{Broker, Config, Language, Secret, WebhookFormat, keys};
+use super::{BrokerAddress, Config, Language, Secret, WebhookFormat, keys};
 use crate::trust::Trust;
 
 const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
@@ -28,14 +28,14 @@ fn faults(text: &str) -> String {
 #[test]
 fn the_brokers_address_is_all_that_must_be_said() {
     let config = parse(MINIMAL);
-    assert_eq!(config, Config::new(Broker::loopback()));
+    assert_eq!(config, Config::new(BrokerAddress::loopback()));
     assert_eq!(config.plan(), Plan::default());
 }
 
 #[test]
 fn the_example_file_is_the_defaults() {
     let text = include_str!("../../../deploy/standpipe.toml");
-    assert_eq!(parse(text), Config::new(Broker::loopback()));
+    assert_eq!(parse(text), Config::new(BrokerAddress::loopback()));
 }
 
 /// The example file with every key in it, in a folder with every file it names.
@@ -52,7 +52,7 @@ fn whole_example() -> (tempfile::TempDir, String) {
     // A commented key or section is `#key = value` or `#[section]`; words follow `# `.
     let whole: Vec<&str> = include_str!("../../../deploy/standpipe.toml")
         .lines()
-        .map(|line| line.strip_prefix('#').filter(|it| !it.starts_with(' ')).unwrap_or(line))
+        .map(|line| line.strip_prefix('#').filter(|key| !key.starts_with(' ')).unwrap_or(line))
         .collect();
     let text = whole.join("\n").replace("\"mqtt://", "\"mqtts://");
     (folder, text)
@@ -83,9 +83,9 @@ fn every_key_is_listed_and_every_listed_key_is_read() {
     let (folder, text) = whole_example();
     let file = folder.path().join("standpipe.toml");
     let (_, known) = super::read::config(&text, &file, None).unwrap_or_else(|bad| panic!("{bad}"));
-    let known: BTreeSet<String> = known.iter().map(|it| it.replace("[1]", "")).collect();
-    let section = |key: &str| known.iter().any(|it| it.starts_with(&format!("{key}.")));
-    let read: BTreeSet<String> = known.iter().filter(|it| !section(it)).cloned().collect();
+    let known: BTreeSet<String> = known.iter().map(|key| key.replace("[1]", "")).collect();
+    let section = |key: &str| known.iter().any(|name| name.starts_with(&format!("{key}.")));
+    let read: BTreeSet<String> = known.iter().filter(|key| !section(key)).cloned().collect();
     let of = |group: &keys::Group| {
         let name = group.name;
         keys::keys(group).into_iter().map(move |key| format!("{name}.{}", key.name))
@@ -260,7 +260,7 @@ fn a_brokers_address_has_a_port_and_perhaps_a_key() {
         ("mqtt://127.0.0.1",        "127.0.0.1", 1883, false),
     ] {
         let config = parse(&format!("[mqtt]\nurl = \"{url}\""));
-        assert_eq!(config.mqtt.broker, Broker { host: host.into(), port, tls }, "{url}");
+        assert_eq!(config.mqtt.broker, BrokerAddress { host: host.into(), port, tls }, "{url}");
     }
     for url in ["broker", "broker:1883", "mqtt://", "mqtt:broker", "ws://broker", "mqtt://b/topic", "mqtt://b:99999"] {
         let text = faults(&format!("[mqtt]\nurl = \"{url}\""));
@@ -404,7 +404,7 @@ standpipe.toml:8: profile.x.stuck_readings = 0: no reading at all: write 1 or mo
     let unsure = format!(
         "{MINIMAL}[profile.x]\nmin_kpa = 5000\nmax_kpa = \"high\"\n[profile.y]\nbase = \"pier\"\nmin_kpa = 5000\ntilt_deg = 5\ntilt_clear_deg = 9"
     );
-    // What is not known contradicts nothing.
+    // What is not understood contradicts nothing.
     assert_snapshot!(faults(&unsure), @r#"
 standpipe.toml:5: profile.x.max_kpa = "high": of the wrong kind: write it like 1000.0
 standpipe.toml:7: profile.y.base = "pier": no such profile: write one of indoor, indoor_highrise, indoor_supertall, municipal, smoke_home, smoke_site
@@ -453,7 +453,7 @@ fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
         let mail = "format = 'mail'\nfrom = 'a@b.example'\nto = ['c@b.example']";
         let more = if url.starts_with("smtp") { mail } else { "" };
         let config = Config::parse(&format!("{MINIMAL}{hook}{more}"), &file, None);
-        config.map(|it| it.webhooks[0].trust.clone()).map_err(|bad| bad.to_string())
+        config.map(|config| config.webhooks[0].trust.clone()).map_err(|bad| bad.to_string())
     };
     let only = Trust::only(own.cert.pem().as_bytes()).ok();
     for url in ["https://a", "smtps://a", "smtp://a"] {
@@ -480,7 +480,7 @@ fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
     let influx = |url: &str, ca_file: &str| {
         let text = format!("{MINIMAL}[influx]\nurl = '{url}'\n{ca_file}");
         let config = Config::parse(&text, &file, None);
-        config.map(|it| it.influx.unwrap().trust).map_err(|bad| bad.to_string())
+        config.map(|config| config.influx.unwrap().trust).map_err(|bad| bad.to_string())
     };
     assert_eq!(influx("https://a", "ca_file = 'ca'"), Ok(only));
     assert_eq!(influx("https://a", ""), Ok(None));

@@ -9,7 +9,6 @@ use standpipe_rules::pace::Pace;
 use standpipe_rules::{HOUR_MS, MINUTE_MS, Ms};
 use standpipe_shared::{Name, Severity};
 use standpipe_trust::Trust;
-use toml::de::DeTable;
 
 use super::Webhook;
 use super::named::{content, secret};
@@ -34,20 +33,20 @@ pub(super) fn all(root: &mut Section, folder: &Path, notes: &mut Notes) -> Vec<W
             notes.at(item.span(), key, "not a section: write [[webhook]]");
             continue;
         };
-        let twice = |name: &str| webhooks.iter().any(|it| &*it.name == name);
-        webhooks.extend(one(key, table, (item.span(), folder), twice, notes));
+        let twice = |name: &str| webhooks.iter().any(|webhook| &*webhook.name == name);
+        webhooks.extend(one(Section::new(key, Some(table)), item.span(), folder, twice, notes));
     }
     webhooks
 }
 
-fn one<'a>(
-    key: String,
-    table: &'a DeTable<'a>,
-    (span, folder): (std::ops::Range<usize>, &Path),
+fn one(
+    section: Section,
+    span: std::ops::Range<usize>,
+    folder: &Path,
     twice: impl Fn(&str) -> bool,
     notes: &mut Notes,
 ) -> Option<Webhook> {
-    let mut section = Section::new(key, Some(table));
+    let mut section = section; // for no longer than `address` lives
     let name = section.text("name", notes);
     match name {
         Some(name) if Name::plain(name).is_err() => {
@@ -58,7 +57,7 @@ fn one<'a>(
             section.fault("name", "two webhooks of one name: change one of them", notes);
         }
         Some(_) => {}
-        None if table.get("name").is_none() => {
+        None if section.get("name", notes).is_none() => {
             let text = "missing: name it, pages are kept under that name";
             notes.absent(&span, section.key("name"), text);
         }
@@ -69,15 +68,17 @@ fn one<'a>(
     let severities = section.list("severities", "[\"fire\", \"critical\", …]", severity, notes);
     let steps = section.list("steps", "[1, 2, 3]", step, notes);
     let token = secret(&mut section, "token_file", folder, notes);
-    let address = section.text("url", notes).map_or_else(String::new, |it| {
-        token.as_ref().map_or_else(|| it.to_owned(), |token| it.replace("{token}", token.expose()))
+    let address = section.text("url", notes).map_or_else(String::new, |text| {
+        token
+            .as_ref()
+            .map_or_else(|| text.to_owned(), |token| text.replace("{token}", token.expose()))
     });
     let url = url(&section, &address, notes);
-    if table.get("url").is_none() {
+    if section.get("url", notes).is_none() {
         notes.absent(&span, section.key("url"), "missing: write http://… or https://…");
     }
     let secret = secret(&mut section, "secret_file", folder, notes);
-    let trust = trust(&mut section, (&address, folder), notes);
+    let trust = trust(&mut section, &address, folder, notes);
     let format = format(&mut section, &address, notes);
     let pace = pace(&mut section, notes);
     section.end(notes);
@@ -93,7 +94,8 @@ fn one<'a>(
 /// By whom its certificate must be signed, where it has one of its own.
 pub(super) fn trust(
     section: &mut Section,
-    (url, folder): (&str, &Path),
+    url: &str,
+    folder: &Path,
     notes: &mut Notes,
 ) -> Option<Trust> {
     let pem = content(section, "ca_file", folder, notes)?;
@@ -105,11 +107,11 @@ pub(super) fn trust(
     Trust::only(&pem).map_err(|why| section.fault("ca_file", why, notes)).ok()
 }
 
-/// The address; whatever of it was in a file is not shown any more.
+/// The address; a fault does not show it, since part of it may be a secret.
 fn url(section: &Section, text: &str, notes: &mut Notes) -> Option<reqwest::Url> {
     let url = reqwest::Url::parse(text).ok();
-    let known = |it: &reqwest::Url| matches!(it.scheme(), "http" | "https" | "smtp" | "smtps");
-    let url = url.filter(|it| known(it) && it.host().is_some());
+    let known = |url: &reqwest::Url| matches!(url.scheme(), "http" | "https" | "smtp" | "smtps");
+    let url = url.filter(|url| known(url) && url.host().is_some());
     if url.is_none() && !text.is_empty() {
         section.fault("url", "not a web address: write http://… or https://…", notes);
     }
@@ -137,7 +139,7 @@ fn format<'a>(section: &mut Section<'a>, url: &'a str, notes: &mut Notes) -> Opt
     parsed
 }
 
-/// What the section says under the keys of formats.
+/// What this section has for the keys of formats.
 fn own_keys<'a>(section: &mut Section<'a>, url: &'a str, notes: &mut Notes) -> OwnKeys<'a> {
     let mut own = OwnKeys::of(url);
     for key in formats::own_keys() {
@@ -193,9 +195,9 @@ fn role(section: &mut Section, notes: &mut Notes) -> Role {
 
 fn severity(value: &toml::de::DeValue) -> Option<Severity> {
     let text = value.as_str()?;
-    Severity::ALL.into_iter().find(|it| it.as_str() == text)
+    Severity::ALL.into_iter().find(|severity| severity.as_str() == text)
 }
 
 fn step(value: &toml::de::DeValue) -> Option<u8> {
-    u8::try_from(whole(value)?).ok().filter(|it| STEPS.contains(it))
+    u8::try_from(whole(value)?).ok().filter(|step| STEPS.contains(step))
 }

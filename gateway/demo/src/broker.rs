@@ -35,7 +35,7 @@ const LOOKS: u32 = 300;
 /// Why there is no broker.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// No port, or no thread.
+    /// It gets no port, or no thread.
     #[error("cannot start the embedded broker ({0}): free some memory or threads")]
     Io(#[from] std::io::Error),
     /// It does not answer.

@@ -12,7 +12,7 @@ use standpipe_shared::{Name, StationChannel, Topic};
 use tokio::sync::mpsc;
 
 use super::officer::{ABSENT, Deed, Officers};
-use super::words::{Heard, Teller};
+use super::words::{HeardIncident, Teller};
 
 /// Requests waiting in the client.
 const REQUESTS: usize = 256;
@@ -25,14 +25,14 @@ const RETRY: Duration = Duration::from_millis(500);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// The terminals' connection.
-pub struct Desk {
+pub struct TerminalDesk {
     client: AsyncClient,
     events: EventLoop,
     root: Box<str>,
     clock: Clock,
 }
 
-impl Desk {
+impl TerminalDesk {
     /// Not connected yet.
     pub fn new(broker: SocketAddr, root: &str, clock: Clock) -> Self {
         let mut options =
@@ -62,7 +62,7 @@ impl Desk {
 /// The officers with their terminals.
 pub struct Terminals {
     client: AsyncClient,
-    hears: mpsc::Receiver<Heard>,
+    hears: mpsc::Receiver<HeardIncident>,
     officers: Officers,
     root: Box<str>,
     clock: Clock,
@@ -71,7 +71,7 @@ pub struct Terminals {
 impl Terminals {
     /// Switches the terminals on, but for one.
     pub async fn switch_on(&self, stations: &[&str]) {
-        for station in stations.iter().filter(|it| **it != ABSENT) {
+        for station in stations.iter().filter(|station| **station != ABSENT) {
             if let Some(topic) = topic(&self.root, station, StationChannel::Presence) {
                 let online = r#"{"online":true}"#;
                 // The queue holds more than there are stations.
@@ -111,7 +111,7 @@ async fn listen(
     client: AsyncClient,
     mut events: EventLoop,
     root: Box<str>,
-    heard: mpsc::Sender<Heard>,
+    heard: mpsc::Sender<HeardIncident>,
     clock: Clock,
 ) {
     loop {
@@ -125,15 +125,15 @@ async fn listen(
                 let Some(station) = station(&root, &publish.topic) else { continue };
                 // An emptied topic: the incident was closed, which its last rev has said.
                 let Ok(incident) = serde_json::from_slice(&publish.payload) else { continue };
-                if heard.try_send(Heard { station, incident, at: clock.now() }).is_err() {
+                if heard.try_send(HeardIncident { station, incident, at: clock.now() }).is_err() {
                     tracing::warn!(
-                        "the demonstration hears more than it can tell: use less devices"
+                        "the demonstration hears more than it can tell: use fewer devices"
                     );
                 }
             }
             Ok(_) => {}
             Err(bad) => {
-                tracing::debug!(%bad, "the terminals have no broker; trying again");
+                tracing::debug!(%bad, "the terminals have no broker: retrying");
                 tokio::time::sleep(RETRY).await;
             }
         }
@@ -145,7 +145,7 @@ fn station(root: &str, topic: &[u8]) -> Option<Box<str>> {
         Topic::Station { station, channel: StationChannel::Incident(_) } => {
             Some(station.as_str().into())
         }
-        Topic::Station { .. } | Topic::Device { .. } | Topic::Clock => None,
+        Topic::Station { .. } | Topic::Device { .. } | Topic::Clock | Topic::Chain => None,
     }
 }
 

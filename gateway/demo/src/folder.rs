@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use standpipe_simulator::RegistryCsv;
 use tempfile::TempDir;
 
 use super::DemoError;
@@ -28,7 +29,7 @@ impl Folder {
                 .map_err(|bad| DemoError::Folder { folder: std::env::temp_dir(), bad }),
             Some(folder) => {
                 let absolute = std::path::absolute(folder);
-                let made = absolute.and_then(|it| std::fs::create_dir_all(&it).map(|()| it));
+                let made = absolute.and_then(|path| std::fs::create_dir_all(&path).map(|()| path));
                 made.map(Self::Kept)
                     .map_err(|bad| DemoError::Folder { folder: folder.to_owned(), bad })
             }
@@ -38,8 +39,8 @@ impl Folder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Temporary(it) => it.path(),
-            Self::Kept(it) => it,
+            Self::Temporary(temporary) => temporary.path(),
+            Self::Kept(path) => path,
         }
     }
 
@@ -47,7 +48,7 @@ impl Folder {
     /// the configuration is.
     pub fn write(
         &self,
-        (stations, devices): &(String, String),
+        RegistryCsv { stations, devices }: &RegistryCsv,
         broker: SocketAddr,
         port: u16,
     ) -> Result<PathBuf, DemoError> {
@@ -71,9 +72,9 @@ impl Folder {
 
     /// Removes it, unless it was given.
     pub fn close(self) {
-        if let Self::Temporary(it) = self {
-            let path = it.path().to_owned();
-            if let Err(bad) = it.close() {
+        if let Self::Temporary(temporary) = self {
+            let path = temporary.path().to_owned();
+            if let Err(bad) = temporary.close() {
                 tracing::warn!(%bad, "cannot remove {}: remove it yourself", path.display());
             }
         }

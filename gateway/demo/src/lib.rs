@@ -10,6 +10,11 @@
 //! All files are in one folder, which is removed at the end unless it was given. Not here: a
 //! broker, a history or a town for production.
 
+#![allow(
+    missing_docs,
+    reason = "of fields and variants whose names say all; tests/tidy/docs.rs holds the rest"
+)]
+
 mod broker;
 mod desk;
 mod folder;
@@ -21,21 +26,21 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use desk::Desk;
+use desk::TerminalDesk;
 use folder::Folder;
 use jiff::tz::TimeZone;
-use standpipe_config::{self as config, Config, Door};
+use standpipe_config::{self as config, Config, HttpDoor};
 use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 use standpipe_simulator::publish::{Voice, speak};
 use standpipe_simulator::{Town, TownPlan};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use words::{Colour, Page, Summary, Teller};
+use words::{Colour, DemoSummary, LineStyle, Teller};
 
 /// What is logged without `RUST_LOG`: the demonstration tells its own story, and its broker calls
 /// every goodbye an error.
-pub const LOG: &str = "warn,rumqttd=off";
+pub const LOG: &str = "warn,rumqttd=off,standpipe_transport::limit=off";
 /// Tried first when no port is asked for.
 const USUAL_PORT: u16 = 8080;
 /// MQTT connections of the town.
@@ -45,7 +50,7 @@ const GRACE: Duration = Duration::from_millis(1_400);
 
 /// What can be said on the command line.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Arguments {
+pub struct DemoArguments {
     /// How many simulated devices
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub devices: u16,
@@ -63,32 +68,22 @@ pub struct Arguments {
 /// Why there is no demonstration.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// Somebody else listens there.
+    /// Another program listens there.
     #[error("port {port} of 127.0.0.1 is taken ({bad}): give another one with --port, or none")]
-    Port {
-        /// Which.
-        port: u16,
-        /// What the system said.
-        bad: std::io::Error,
-    },
-    /// No place for its files.
+    Port { port: u16, bad: std::io::Error },
+    /// Its files cannot be written.
     #[error("cannot write to {} ({bad}): give another folder with --data", folder.display())]
-    Folder {
-        /// Where.
-        folder: PathBuf,
-        /// What the system said.
-        bad: std::io::Error,
-    },
-    /// No broker.
+    Folder { folder: PathBuf, bad: std::io::Error },
+    /// The broker did not start.
     #[error(transparent)]
     Broker(#[from] broker::BrokerError),
     /// The files it wrote itself were not understood: only a `--data` folder can do that.
     #[error("{0}")]
-    Config(#[from] config::Faults),
-    /// No gateway.
+    Config(#[from] config::ConfigFaults),
+    /// The gateway did not start.
     #[error(transparent)]
     Gateway(Box<dyn std::error::Error + Send + Sync>),
-    /// No thread, signal or socket.
+    /// The system gives no thread, signal or socket.
     #[error("cannot start ({0}): free some memory or threads")]
     Io(#[from] std::io::Error),
     /// The town has no broker to speak to.
@@ -108,7 +103,7 @@ impl DemoError {
 }
 
 /// A gateway that runs, however it was started.
-pub trait Gateway: Send + 'static {
+pub trait StartedGateway: Send + 'static {
     /// Where its console is.
     fn http(&self) -> SocketAddr;
     /// Stops it; whether it ended in time.
@@ -119,8 +114,8 @@ pub trait Gateway: Send + 'static {
 ///
 /// # Errors
 /// [`DemoError`]: it could not start.
-pub fn run<G: Gateway, E>(
-    arguments: &Arguments,
+pub fn run<G: StartedGateway, E>(
+    arguments: &DemoArguments,
     start: impl FnOnce(Config, Clock) -> Result<G, E>,
 ) -> Result<(), DemoError>
 where
@@ -140,10 +135,10 @@ where
     let mut town = Town::new(arguments.seed, plan(arguments, begun));
     let config = folder.write(&town.registry(), broker, port)?;
     let mut config = Config::load(&config, None)?;
-    config.http.door = Door::ThisMachine;
+    config.http.door = HttpDoor::ThisMachine;
     let root = config.mqtt.root.clone();
     let gateway = start(config, clock.clone()).map_err(|bad| DemoError::Gateway(bad.into()))?;
-    let scene = Scene { broker, http: gateway.http(), root, clock };
+    let scene = DemoScene { broker, http: gateway.http(), root, clock };
     say(&[scene.welcome(arguments, &folder)]);
     let counted = runtime.block_on(scene.play(&mut town, asked_to_end));
     let ended = end(gateway);
@@ -154,7 +149,7 @@ where
     Ok(())
 }
 
-fn plan(arguments: &Arguments, start: Ms) -> TownPlan {
+fn plan(arguments: &DemoArguments, start: Ms) -> TownPlan {
     // A town kept in --data starts again with a higher boot, as devices do.
     let first_boot = u32::try_from(start / 1_000).unwrap_or(1);
     TownPlan { devices: arguments.devices.into(), start, first_boot, ..TownPlan::default() }
@@ -164,7 +159,7 @@ fn plan(arguments: &Arguments, start: Ms) -> TownPlan {
 fn free_port(wanted: Option<u16>) -> Result<u16, DemoError> {
     let free = |port| {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        listener.local_addr().map(|it| it.port())
+        listener.local_addr().map(|address| address.port())
     };
     match wanted {
         Some(port) => free(port).map_err(|bad| DemoError::Port { port, bad }),
@@ -173,7 +168,7 @@ fn free_port(wanted: Option<u16>) -> Result<u16, DemoError> {
 }
 
 /// Stops the gateway; whether it did in time.
-fn end(gateway: impl Gateway) -> bool {
+fn end(gateway: impl StartedGateway) -> bool {
     let (done, waits) = std::sync::mpsc::sync_channel(1);
     let stopping = std::thread::Builder::new().name("demo-end".to_owned()).spawn(move || {
         let in_time = gateway.stop();
@@ -192,27 +187,27 @@ fn say(lines: &[String]) {
 }
 
 /// What is played, and where.
-struct Scene {
+struct DemoScene {
     broker: SocketAddr,
     http: SocketAddr,
     root: Box<str>,
     clock: Clock,
 }
 
-impl Scene {
+impl DemoScene {
     /// The town, its terminals and its officers, until somebody ends it.
     async fn play(
         &self,
         town: &mut Town,
         asked_to_end: impl Future<Output = ()>,
-    ) -> Result<(u64, Summary), DemoError> {
+    ) -> Result<(u64, DemoSummary), DemoError> {
         let names = town.stations().map(|(id, name)| (id.into(), name.into())).collect();
         let stations: Vec<_> = town.stations().map(|(id, _)| id).collect();
         let colour = if std::io::stdout().is_terminal() { Colour::On } else { Colour::Off };
         let mut teller = Teller::new(names, TimeZone::system(), colour);
-        let page = Page { zone: TimeZone::system(), colour };
+        let page = LineStyle { zone: TimeZone::system(), colour };
         let (connection, mut terminals) =
-            Desk::new(self.broker, &self.root, self.clock.clone()).split();
+            TerminalDesk::new(self.broker, &self.root, self.clock.clone()).split();
         let mut tasks = JoinSet::new();
         tasks.spawn(connection);
         terminals.switch_on(&stations).await;
@@ -238,7 +233,7 @@ impl Scene {
         Ok((sent?, teller.summary))
     }
 
-    fn welcome(&self, arguments: &Arguments, folder: &Folder) -> String {
+    fn welcome(&self, arguments: &DemoArguments, folder: &Folder) -> String {
         let (devices, http, broker) = (arguments.devices, self.http, self.broker);
         let kept = match folder {
             Folder::Temporary(_) => "removed at the end 结束时删除",
@@ -261,8 +256,8 @@ impl Scene {
         )
     }
 
-    fn farewell(&self, start: Ms, sent: u64, summary: &Summary, in_time: bool) -> String {
-        let Summary { incidents, fires, pages, acknowledged, closed } = summary;
+    fn farewell(&self, start: Ms, sent: u64, summary: &DemoSummary, in_time: bool) -> String {
+        let DemoSummary { incidents, fires, pages, acknowledged, closed } = summary;
         let seconds = (self.clock.now() - start) / 1_000;
         let late =
             if in_time { "" } else { "\nthe gateway did not stop in time 网关未及时停止" };

@@ -11,7 +11,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, State};
 use standpipe_shared::{Class, Condition, Severity};
 
-use super::words::Heard;
+use super::words::HeardIncident;
 
 /// The station whose terminal is switched off: its pages go to step 2 at once.
 pub const ABSENT: &str = "longde";
@@ -34,11 +34,10 @@ const MENDED_MS: Ms = 260_000;
 /// One action, ready to be published on the station's topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deed {
-    /// When.
     pub at: Ms,
-    /// Whose terminal.
+    /// The station whose terminal does it.
     pub station: Box<str>,
-    /// JSON of an action.
+    /// The action, as JSON.
     pub payload: String,
 }
 
@@ -48,7 +47,7 @@ pub struct Officers {
     planned: BinaryHeap<Reverse<Deed>>,
     /// What each crew will say in the end, as things stand now.
     ends: BTreeMap<IncidentId, Deed>,
-    answered: HashSet<(IncidentId, u32, Answer)>,
+    answered: HashSet<(IncidentId, u32, OfficerAnswer)>,
     /// Incidents that a terminal of their own was paged about, ever.
     paged: u32,
     /// Of each that is remembered, whether its own station misses it.
@@ -57,52 +56,55 @@ pub struct Officers {
 
 /// What is done once an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Answer {
+enum OfficerAnswer {
     Shown(ulid::Ulid),
     Taken,
 }
 
 impl Officers {
     /// Plans what the officer of that station does about it.
-    pub fn hear(&mut self, heard: &Heard) {
-        let it = &heard.incident;
+    pub fn hear(&mut self, heard: &HeardIncident) {
+        let incident = &heard.incident;
         // Where nobody sits, whoever took it brings it to an end.
-        let minds = it.station == heard.station || *it.station == *ABSENT;
+        let minds = incident.station == heard.station || *incident.station == *ABSENT;
         if minds {
-            self.ends.remove(&it.id);
+            self.ends.remove(&incident.id);
         }
-        if *heard.station == *ABSENT || it.state == State::Closed {
+        if *heard.station == *ABSENT || incident.state == State::Closed {
             return;
         }
         if self.answered.len() > ANSWERED {
             self.answered.clear();
             self.missed.clear();
         }
-        if let Some(page) = it.page_id.filter(|_| it.state == State::Open) {
-            if self.answered.insert((it.id, it.episode, Answer::Shown(page))) {
+        if let Some(page) = incident.page_id.filter(|_| incident.state == State::Open) {
+            if self.answered.insert((incident.id, incident.episode, OfficerAnswer::Shown(page))) {
                 self.plan(heard, SHOWN_MS, "shown", "");
             }
             self.answer(heard);
         }
-        if minds && it.state == State::Acknowledged && self.ends.len() < PLANNED {
-            self.ends.extend(end(heard).map(|deed| (it.id, deed)));
+        if minds && incident.state == State::Acknowledged && self.ends.len() < PLANNED {
+            self.ends.extend(end(heard).map(|deed| (incident.id, deed)));
         }
     }
 
     /// Takes it, unless this is one that its own station misses.
-    fn answer(&mut self, heard: &Heard) {
-        let it = &heard.incident;
-        let own = it.station == heard.station;
-        let chased = it.severity > Severity::Warning; // of the others nobody else is told
-        let quick = Ms::try_from(u128::from(it.id) % 5_000).unwrap_or(0);
-        let takes =
-            if own { !chased || !self.misses(it.id) || it.episode > 1 } else { it.step >= 2 };
-        if !takes || !self.answered.insert((it.id, it.episode, Answer::Taken)) {
+    fn answer(&mut self, heard: &HeardIncident) {
+        let incident = &heard.incident;
+        let own = incident.station == heard.station;
+        let chased = incident.severity > Severity::Warning; // of the others nobody else is told
+        let quick = Ms::try_from(u128::from(incident.id) % 5_000).unwrap_or(0);
+        let takes = if own {
+            !chased || !self.misses(incident.id) || incident.episode > 1
+        } else {
+            incident.step >= 2
+        };
+        if !takes || !self.answered.insert((incident.id, incident.episode, OfficerAnswer::Taken)) {
             return;
         }
-        let after = 3_000 + quick + if it.severity == Severity::Fire { 0 } else { 4_000 };
+        let after = 3_000 + quick + if incident.severity == Severity::Fire { 0 } else { 4_000 };
         self.plan(heard, after, "acknowledge", "收到 on it");
-        if it.class == Class::Fire {
+        if incident.class == Class::Fire {
             self.plan(heard, after + 8_000, "dispatch", "一车六人出动 engine 1 with six");
             self.plan(heard, after + 30_000, "arrive", "已到场 on the scene");
         }
@@ -116,7 +118,7 @@ impl Officers {
         })
     }
 
-    fn plan(&mut self, heard: &Heard, after: Ms, action: &str, note: &str) {
+    fn plan(&mut self, heard: &HeardIncident, after: Ms, action: &str, note: &str) {
         if self.planned.len() >= PLANNED {
             return; // officers can be overwhelmed too
         }
@@ -126,8 +128,8 @@ impl Officers {
     /// What is to be done by now, soonest first.
     pub fn due(&mut self, now: Ms) -> Vec<Deed> {
         let mut due = Vec::new();
-        while self.planned.peek().is_some_and(|it| it.0.at <= now) {
-            due.extend(self.planned.pop().map(|it| it.0));
+        while self.planned.peek().is_some_and(|deed| deed.0.at <= now) {
+            due.extend(self.planned.pop().map(|deed| deed.0));
         }
         self.ends.retain(|_, deed| {
             let later = deed.at > now;
@@ -142,12 +144,12 @@ impl Officers {
 }
 
 /// What the crew says when it has had its time: as it looks now, which may change until then.
-fn end(heard: &Heard) -> Option<Deed> {
-    let it = &heard.incident;
-    let left = |lasts: Ms| (it.opened_at + lasts - heard.at).max(1_000);
-    match it.class {
+fn end(heard: &HeardIncident) -> Option<Deed> {
+    let incident = &heard.incident;
+    let left = |lasts: Ms| (incident.opened_at + lasts - heard.at).max(1_000);
+    match incident.class {
         // Who looks into the kitchen sees whether it burns.
-        Class::Fire if it.conditions.contains(&Condition::Heat) => {
+        Class::Fire if incident.conditions.contains(&Condition::Heat) => {
             Some(deed(heard, left(FIRE_OVER_MS), "resolve", "明火扑灭 extinguished"))
         }
         Class::Fire => Some(deed(heard, left(NOTHING_MS), "false_alarm", "油烟 burnt dinner")),
@@ -159,7 +161,7 @@ fn end(heard: &Heard) -> Option<Deed> {
     }
 }
 
-fn deed(heard: &Heard, after: Ms, action: &str, note: &str) -> Deed {
+fn deed(heard: &HeardIncident, after: Ms, action: &str, note: &str) -> Deed {
     let payload = serde_json::json!({
         "incident": heard.incident.id,
         "action": action,
@@ -172,11 +174,11 @@ fn deed(heard: &Heard, after: Ms, action: &str, note: &str) -> Deed {
 #[cfg(test)]
 mod tests {
     use super::{ABSENT, MISSED_OF, Officers};
-    use crate::words::Heard;
+    use crate::words::HeardIncident;
     use serde_json::{Value, json};
     use ulid::Ulid;
 
-    fn heard(id: u128, station: &str, at: i64, more: &Value) -> Heard {
+    fn heard(id: u128, station: &str, at: i64, more: &Value) -> HeardIncident {
         let mut incident = json!({
             "id": Ulid(id), "rev": 1, "station": "yudong", "class": "fire", "severity": "fire",
             "state": "open", "episode": 1, "conditions": ["smoke"], "device": null, "zone": null,
@@ -187,15 +189,24 @@ mod tests {
         for (key, value) in more.as_object().into_iter().flatten() {
             incident[key] = value.clone();
         }
-        Heard { station: station.into(), incident: serde_json::from_value(incident).unwrap(), at }
+        HeardIncident {
+            station: station.into(),
+            incident: serde_json::from_value(incident).unwrap(),
+            at,
+        }
     }
 
     /// Everything planned: second, station and action.
     fn plan(officers: &mut Officers) -> Vec<String> {
         let due = officers.due(i64::MAX);
-        let told = due.iter().map(|it| {
-            let deed: Value = serde_json::from_str(&it.payload).unwrap();
-            format!("{:.1} {} {}", it.at as f64 / 1e3, it.station, deed["action"].as_str().unwrap())
+        let told = due.iter().map(|planned| {
+            let deed: Value = serde_json::from_str(&planned.payload).unwrap();
+            format!(
+                "{:.1} {} {}",
+                planned.at as f64 / 1e3,
+                planned.station,
+                deed["action"].as_str().unwrap()
+            )
         });
         told.collect()
     }

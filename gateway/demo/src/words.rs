@@ -9,15 +9,14 @@ use standpipe_rules::Ms;
 use standpipe_rules::detect::Trust;
 use standpipe_rules::incidents::{IncidentId, NearHydrant, State, WireIncident};
 use standpipe_shared::Severity;
-use standpipe_simulator::Told;
+use standpipe_simulator::StoryLine;
 use ulid::Ulid;
 
 /// An incident as it arrived on a station's topic.
 #[derive(Clone, Debug)]
-pub struct Heard {
-    /// Whose topic.
+pub struct HeardIncident {
+    /// The station on whose topic it arrived.
     pub station: Box<str>,
-    /// What was said.
     pub incident: WireIncident,
     /// When it arrived.
     pub at: Ms,
@@ -26,9 +25,7 @@ pub struct Heard {
 /// Whether lines are coloured: on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// With colours.
     On,
-    /// Without.
     Off,
 }
 
@@ -41,15 +38,14 @@ const HYDRANTS: usize = 3;
 #[derive(Debug)]
 pub struct Teller {
     names: HashMap<Box<str>, Box<str>>,
-    known: HashMap<IncidentId, Known>,
-    page: Page,
-    /// What was told so far.
-    pub summary: Summary,
+    known: HashMap<IncidentId, IncidentSoFar>,
+    page: LineStyle,
+    pub summary: DemoSummary,
 }
 
 /// What was told of one incident.
 #[derive(Debug, Default)]
-struct Known {
+struct IncidentSoFar {
     state: Option<State>,
     told_at: Ms,
     pages: Vec<Ulid>,
@@ -59,79 +55,81 @@ struct Known {
 
 /// Counts for the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Incidents seen.
+pub struct DemoSummary {
     pub incidents: u32,
     /// Fires among them.
     pub fires: u32,
-    /// Pages that arrived at stations.
+    /// Those that arrived at stations.
     pub pages: u32,
     /// Incidents somebody acknowledged.
     pub acknowledged: u32,
-    /// Incidents closed.
     pub closed: u32,
 }
 
 impl Teller {
     /// Knows stations by their names; tells times in `zone`.
     pub fn new(names: HashMap<Box<str>, Box<str>>, zone: TimeZone, colour: Colour) -> Self {
-        let page = Page { zone, colour };
-        Self { names, known: HashMap::new(), page, summary: Summary::default() }
+        let page = LineStyle { zone, colour };
+        Self { names, known: HashMap::new(), page, summary: DemoSummary::default() }
     }
 
     /// The lines for what a station heard; none when it was told before.
-    pub fn incident(&mut self, heard: &Heard) -> Vec<String> {
-        let it = &heard.incident;
+    pub fn incident(&mut self, heard: &HeardIncident) -> Vec<String> {
+        let incident = &heard.incident;
         self.forget();
-        let known = self.known.entry(it.id).or_default();
+        let known = self.known.entry(incident.id).or_default();
         let first = known.state.is_none();
-        let before = known.state.replace(it.state);
+        let before = known.state.replace(incident.state);
         known.told_at = heard.at;
-        let page = it.page_id.filter(|page| !known.pages.contains(page));
+        let page = incident.page_id.filter(|page| !known.pages.contains(page));
         known.pages.extend(page);
         if first {
             self.summary.incidents += 1;
-            self.summary.fires += u32::from(it.severity == Severity::Fire);
+            self.summary.fires += u32::from(incident.severity == Severity::Fire);
         }
         if page.is_some() {
             self.summary.pages += 1;
             return self.paged(heard, first);
         }
-        known.quiet = known.pages.is_empty() && (known.quiet || it.parent.is_some());
+        known.quiet = known.pages.is_empty() && (known.quiet || incident.parent.is_some());
         if known.quiet {
             return Vec::new();
         }
-        if first && it.state == State::Open {
+        if first && incident.state == State::Open {
             let note = "→ listed 已列入清单";
-            return vec![self.page.line(heard.at, it.severity, &format!("{} {note}", title(it)))];
+            return vec![self.page.line(
+                heard.at,
+                incident.severity,
+                &format!("{} {note}", title(incident)),
+            )];
         }
-        if before == Some(it.state) {
+        if before == Some(incident.state) {
             return Vec::new();
         }
         self.moved(heard)
     }
 
-    fn paged(&self, heard: &Heard, first: bool) -> Vec<String> {
-        let it = &heard.incident;
+    fn paged(&self, heard: &HeardIncident, first: bool) -> Vec<String> {
+        let incident = &heard.incident;
         let name = self.names.get(&heard.station).unwrap_or(&heard.station);
-        let why = match (first, it.step) {
-            (true, 0 | 1) => after(heard.at - it.since),
+        let why = match (first, incident.step) {
+            (true, 0 | 1) => after(heard.at - incident.since),
             (_, 0 | 1) => "again 再次".to_owned(),
             (_, step) => format!("step 第 {step} 级"),
         };
-        let text = format!("{} → paged 已通知 {name} ({why})", title(it));
-        let mut lines = vec![self.page.line(heard.at, it.severity, &text)];
+        let text = format!("{} → paged 已通知 {name} ({why})", title(incident));
+        let mut lines = vec![self.page.line(heard.at, incident.severity, &text)];
         let near: Vec<_> =
-            it.hydrants.iter().take(HYDRANTS).map(|near| hydrant(near, heard.at)).collect();
-        if !near.is_empty() && (first || it.step <= 1) {
+            incident.hydrants.iter().take(HYDRANTS).map(|near| hydrant(near, heard.at)).collect();
+        if !near.is_empty() && (first || incident.step <= 1) {
             lines.push(format!("{:24}nearest water 最近水源: {}", "", near.join(" · ")));
         }
         lines
     }
 
-    fn moved(&mut self, heard: &Heard) -> Vec<String> {
-        let it = &heard.incident;
-        let word = match it.state {
+    fn moved(&mut self, heard: &HeardIncident) -> Vec<String> {
+        let incident = &heard.incident;
+        let word = match incident.state {
             State::Open => "open again 重新打开",
             State::Acknowledged => {
                 self.summary.acknowledged += 1;
@@ -144,18 +142,19 @@ impl Teller {
                 "closed 已结案"
             }
         };
-        let outcome = it.outcome.and_then(|it| serde_json::to_value(it).ok());
-        let outcome = outcome.as_ref().and_then(|it| it.as_str());
-        let outcome = outcome.map_or_else(String::new, |it| format!(" ({})", it.replace('_', " ")));
-        let after = after(heard.at - it.opened_at);
-        let text = format!("{} · {word}{outcome}, {after}", title(it));
-        vec![self.page.line(heard.at, it.severity, &text)]
+        let outcome = incident.outcome.and_then(|outcome| serde_json::to_value(outcome).ok());
+        let outcome = outcome.as_ref().and_then(|text| text.as_str());
+        let outcome =
+            outcome.map_or_else(String::new, |outcome| format!(" ({})", outcome.replace('_', " ")));
+        let after = after(heard.at - incident.opened_at);
+        let text = format!("{} · {word}{outcome}, {after}", title(incident));
+        vec![self.page.line(heard.at, incident.severity, &text)]
     }
 
     fn forget(&mut self) {
         if self.known.len() >= KNOWN {
-            let closed = self.known.iter().filter(|(_, it)| it.state == Some(State::Closed));
-            let oldest = closed.min_by_key(|(_, it)| it.told_at).map(|(id, _)| *id);
+            let closed = self.known.iter().filter(|(_, told)| told.state == Some(State::Closed));
+            let oldest = closed.min_by_key(|(_, told)| told.told_at).map(|(id, _)| *id);
             self.known.retain(|id, _| Some(*id) != oldest);
         }
     }
@@ -163,16 +162,15 @@ impl Teller {
 
 /// How lines look.
 #[derive(Clone, Debug)]
-pub struct Page {
-    /// Whose clock is told.
+pub struct LineStyle {
+    /// Of the clock that lines show.
     pub zone: TimeZone,
-    /// Whether lines are coloured.
     pub colour: Colour,
 }
 
-impl Page {
+impl LineStyle {
     /// What happened to the world: the cause, before any device has said a word.
-    pub fn world(&self, told: &Told) -> String {
+    pub fn world(&self, told: &StoryLine) -> String {
         let text = format!("{}  {}", told.zh, told.en);
         self.painted(&format!("{}  (town 现场) {text}", self.time(told.at)), "2")
     }
@@ -201,15 +199,17 @@ impl Page {
 }
 
 /// What in Chinese, then what and where in English: places carry both names already.
-fn title(it: &WireIncident) -> String {
-    let what = it.what().zh;
-    let id = it.device.as_ref().map_or_else(String::new, |it| format!(" [{}]", it.id));
-    format!("{what} {}{id}", it.title.en)
+fn title(incident: &WireIncident) -> String {
+    let what = incident.what().zh;
+    let id =
+        incident.device.as_ref().map_or_else(String::new, |device| format!(" [{}]", device.id));
+    format!("{what} {}{id}", incident.title.en)
 }
 
-fn hydrant(it: &NearHydrant, now: Ms) -> String {
-    let kpa = it.pressure_kpa.map_or_else(|| "? kPa".to_owned(), |it| format!("{it:.0} kPa"));
-    let trust = match it.trust {
+fn hydrant(hydrant: &NearHydrant, now: Ms) -> String {
+    let kpa =
+        hydrant.pressure_kpa.map_or_else(|| "? kPa".to_owned(), |kpa| format!("{kpa:.0} kPa"));
+    let trust = match hydrant.trust {
         Trust::Ok => "",
         Trust::Low => " low 水压低",
         Trust::NoWater => " no water 无水",
@@ -219,8 +219,9 @@ fn hydrant(it: &NearHydrant, now: Ms) -> String {
         Trust::Suspect => " doubtful 存疑",
         Trust::OutOfService => " out of service 停用",
     };
-    let age = it.measured_at.map_or_else(String::new, |at| format!(" {} ago", after(now - at)));
-    format!("{} {} m {kpa}{age}{trust}", it.id, it.distance_m)
+    let age =
+        hydrant.measured_at.map_or_else(String::new, |at| format!(" {} ago", after(now - at)));
+    format!("{} {} m {kpa}{age}{trust}", hydrant.id, hydrant.distance_m)
 }
 
 /// A span in milliseconds, or in seconds with one decimal; never negative.
@@ -233,13 +234,13 @@ fn after(ms: Ms) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Colour, Heard, Summary, Teller};
+    use super::{Colour, DemoSummary, HeardIncident, Teller};
     use jiff::tz::TimeZone;
     use serde_json::{Value, json};
 
     const PAGE: &str = "01JDF2VQ0000000000000000P1";
 
-    fn heard(at: i64, state: &str, more: &Value) -> Heard {
+    fn heard(at: i64, state: &str, more: &Value) -> HeardIncident {
         let mut incident = json!({
             "id": "01JDF2VQ00000000000000000A", "rev": 1, "station": "yudong", "class": "fire",
             "severity": "fire", "state": state, "episode": 1, "conditions": ["smoke"],
@@ -260,7 +261,7 @@ mod tests {
             incident[key] = value.clone();
         }
         let incident = serde_json::from_value(incident).unwrap();
-        Heard { station: "yudong".into(), incident, at }
+        HeardIncident { station: "yudong".into(), incident, at }
     }
 
     #[test]
@@ -283,7 +284,7 @@ mod tests {
         00:00:09  FIRE 火警  烟雾报警 Smoke · 新华大厦 Xinhua Building 12F [S-0003] · acknowledged 已接警, 8.5 s
         00:01:01  FIRE 火警  烟雾报警 Smoke · 新华大厦 Xinhua Building 12F [S-0003] · closed 已结案 (false alarm), 60.0 s
         ");
-        let summary = Summary { incidents: 1, fires: 1, pages: 1, acknowledged: 1, closed: 1 };
+        let summary = DemoSummary { incidents: 1, fires: 1, pages: 1, acknowledged: 1, closed: 1 };
         assert_eq!(teller.summary, summary);
     }
 }

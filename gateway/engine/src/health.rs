@@ -2,6 +2,7 @@
 //! reads them all. What is ready and what is not is decided in `api/health.rs`. What people must
 //! know although the work goes on is in `degraded`.
 
+mod chain;
 mod degraded;
 
 use standpipe_rules::Ms;
@@ -9,6 +10,7 @@ use standpipe_rules::Ms;
 use crate::source::{Facts, Sources};
 
 pub use crate::part::{Part, Status};
+pub use chain::ChainPulse;
 pub use degraded::{Degraded, DegradedPart, Trouble};
 
 /// All parts. Shared as `Arc<Health>`.
@@ -23,6 +25,8 @@ pub struct Health {
     /// The machine's clock: failing while the kernel says that nobody synchronises it. Written by
     /// the engine.
     pub clock: Part,
+    /// The newest heartbeat of the chain. Written by the engine.
+    pub chain: ChainPulse,
     /// What is not as it should be while fires are paged.
     pub degraded: Degraded,
 }
@@ -32,13 +36,15 @@ impl Health {
     #[must_use]
     pub fn of(sources: &Sources) -> Self {
         let [store, series, clock] = [(); 3].map(|()| Part::default());
-        Self { store, sources: sources.clone(), series, clock, degraded: Degraded::default() }
+        let (chain, degraded) = Default::default();
+        Self { store, sources: sources.clone(), series, clock, chain, degraded }
     }
 
     /// The clock was set by so much.
     pub fn shift(&self, by: Ms) {
-        let Self { store, sources, series, clock, degraded } = self;
+        let Self { store, sources, series, clock, chain, degraded } = self;
         degraded.shift(by);
+        chain.shift(by);
         let sources = sources.all().iter().map(|Facts { health, .. }| &**health);
         for part in [store, series, clock].into_iter().chain(sources) {
             part.shift(by);

@@ -1,8 +1,10 @@
 //! What reaches the engine, what it answers, and the three queues between.
 //!
-//! `urgent` carries the urgent sources and people's asks; `reports` carries what senders report;
-//! `bulk` carries the other sources. All are bounded: a source that finds its queue full is told so, and
-//! whoever sent the message keeps it; an ask that finds it full is refused; a sender's report waits.
+//! `urgent` carries the urgent sources and people's asks; `statuses` carries Last Wills and devices
+//! that are back, whatever source of these they come by; `reports` carries what senders report;
+//! `bulk` carries the other sources. Each is bounded: a source that finds its queue full is told so,
+//! and whoever sent the message keeps it; an ask that finds it full is refused; a sender's report
+//! waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +12,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_machine::clock::Stamp;
-use standpipe_machine::limits::{BULK_QUEUE, REPORT_QUEUE, STAGED_BYTES, URGENT_QUEUE};
+use standpipe_machine::limits::{
+    BULK_QUEUE, REPORT_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+};
 use standpipe_rules::incidents::{
     Action, Actor, Announcement, BadAnnouncement, IncidentId, ReceiverNews, Refused,
 };
@@ -19,7 +23,7 @@ use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_rules::wire::{Message, Parsed};
 use standpipe_shared::Reading;
 use standpipe_store::Quarantined;
-use standpipe_store::digests::News;
+use standpipe_store::digests::DigestNews;
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
@@ -76,6 +80,12 @@ impl Delivery {
         })
     }
 
+    /// Whether it says no more than that a device is there, or is gone.
+    fn is_status(&self) -> bool {
+        let mut messages = self.parsed.messages().peekable();
+        messages.peek().is_some() && messages.all(|it| matches!(it, Message::Status { .. }))
+    }
+
     /// About how much memory it takes, bytes.
     #[must_use]
     pub fn weight(&self) -> usize {
@@ -94,7 +104,8 @@ pub(crate) fn weight(topic: &str, parsed: &Parsed) -> usize {
         | Message::NotUnderstood { .. }
         | Message::Reply { .. }
         | Message::Action { .. }
-        | Message::Presence { .. } => 0,
+        | Message::Presence { .. }
+        | Message::Chain { .. } => 0,
     };
     let said =
         parsed.messages().map(said).sum::<usize>() + parsed.more.len() * size_of::<Message>();
@@ -205,7 +216,7 @@ pub enum Inbox {
         rev: u32,
     },
     /// Something became of daily digests.
-    Digest(News),
+    Digest(DigestNews),
     /// The broker keeps a device's settings.
     SettingsSent {
         /// Whose.
@@ -318,6 +329,7 @@ pub enum Unavailable {
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
     urgent: Sender<Inbox>,
+    statuses: Sender<Inbox>,
     reports: Sender<Inbox>,
     bulk: Sender<Inbox>,
     staged: Staged,
@@ -329,6 +341,8 @@ pub struct EngineHandle {
 pub struct Queues {
     /// Urgent sources, asks.
     pub urgent: Receiver<Inbox>,
+    /// Last Wills, and devices that are back.
+    pub statuses: Receiver<Inbox>,
     /// What senders report.
     pub reports: Receiver<Inbox>,
     /// The other sources.
@@ -336,29 +350,49 @@ pub struct Queues {
     pub(super) staged: Staged,
 }
 
+/// How many messages wait in each queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Urgent sources, asks.
+    pub urgent: usize,
+    /// Last Wills, and devices that are back.
+    pub statuses: usize,
+    /// The other sources.
+    pub bulk: usize,
+}
+
 /// The queues to the engine. It ends when every handle is gone.
 #[must_use]
 pub fn queues(sources: &Sources) -> (EngineHandle, Queues) {
     let (urgent, urgent_in) = bounded(URGENT_QUEUE);
+    let (statuses, statuses_in) = bounded(STATUS_QUEUE);
     let (reports, reports_in) = bounded(REPORT_QUEUE);
     let (bulk, bulk_in) = bounded(BULK_QUEUE);
     let staged = Staged(sources.all().iter().map(|_| AtomicUsize::new(0)).collect());
-    let staged_too = staged.clone();
-    let queues =
-        Queues { urgent: urgent_in, reports: reports_in, bulk: bulk_in, staged: staged_too };
-    (EngineHandle { urgent, reports, bulk, staged, sources: sources.clone() }, queues)
+    let queues = Queues {
+        urgent: urgent_in,
+        statuses: statuses_in,
+        reports: reports_in,
+        bulk: bulk_in,
+        staged: staged.clone(),
+    };
+    (EngineHandle { urgent, statuses, reports, bulk, staged, sources: sources.clone() }, queues)
 }
 
 impl EngineHandle {
     /// Hands over a message without waiting, on its source's queue; an alarm of a bulk source on
-    /// the urgent one, as long as that has room of its own left.
+    /// the urgent one, as long as that has room of its own left. A status is never urgent.
     ///
     /// # Errors
     /// [`Unavailable`]: whoever sent the message must keep it, and send it again.
     pub fn deliver(&self, delivery: Delivery) -> Result<(), Unavailable> {
         let queue = match self.sources.queue(delivery.source) {
+            Queue::Urgent if delivery.is_status() && !self.statuses.is_full() => &self.statuses,
             Queue::Urgent => &self.urgent,
-            Queue::Bulk if delivery.is_alarm() && self.urgent.len() < ODD_ALARMS => &self.urgent,
+            Queue::Statuses | Queue::Bulk if delivery.is_alarm() && self.has_room_for_odd() => {
+                &self.urgent
+            }
+            Queue::Statuses => &self.statuses,
             Queue::Bulk => &self.bulk,
         };
         if !self.staged.more(&delivery) {
@@ -370,6 +404,10 @@ impl EngineHandle {
             }
             why(&full)
         })
+    }
+
+    fn has_room_for_odd(&self) -> bool {
+        self.urgent.len() < ODD_ALARMS
     }
 
     /// Sends something that is not a delivery, or says at once that it cannot.
@@ -469,10 +507,12 @@ impl EngineHandle {
         answer.await.map_err(|_| Unavailable::Stopped)
     }
 
-    /// How many messages wait: urgent, bulk.
+    /// How many messages wait.
     #[must_use]
-    pub fn waiting(&self) -> (usize, usize) {
-        (self.urgent.len(), self.bulk.len())
+    pub fn waiting(&self) -> Waiting {
+        let [urgent, statuses, bulk] =
+            [&self.urgent, &self.statuses, &self.bulk].map(|queue| queue.len());
+        Waiting { urgent, statuses, bulk }
     }
 }
 

@@ -20,6 +20,7 @@ mod part;
 mod presence;
 mod shell;
 pub mod source;
+mod statuses;
 #[cfg(test)]
 mod tests;
 
@@ -28,14 +29,14 @@ use std::time::Duration;
 pub use bells::{Bells, Rings, bells};
 pub use clock::came_back;
 use dirty::Dirty;
-pub use inbox::{Ask, Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, queues};
+pub use inbox::{Ask, Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, Waiting, queues};
 use meters::Meters;
 use presence::{Present, Way};
 pub use shell::{Outlets, run};
 use source::Sight;
 pub use source::{Receipt, SourceIx, Sources};
 use standpipe_machine::clock::Moment;
-pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, URGENT_QUEUE};
+pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE};
 use standpipe_rules::changes::RefusedAction;
 use standpipe_rules::incidents::{BadAnnouncement, Refused};
 use standpipe_rules::orders::OrderRefused;
@@ -148,6 +149,8 @@ pub struct Done {
     pub webhooks: bool,
     /// Something may be owed to a device.
     pub devices: bool,
+    /// When the newest heartbeat of the chain in it was sent.
+    pub heartbeat: Option<Ms>,
 }
 
 impl Engine {
@@ -282,6 +285,9 @@ impl Engine {
             } else {
                 self.world.step(message, arrived, &mut self.changes);
             }
+            if let Message::Chain { .. } = message {
+                self.extras.heartbeat = self.world.heartbeat();
+            }
         }
         let device = self.sender(&topic);
         if let Some(first) = parsed.rejected.first() {
@@ -410,7 +416,8 @@ impl Engine {
             }
             self.moment_kept = self.extras.moment.as_ref().map(|it| it.wall).or(self.moment_kept);
             let Committed { block, event, stations, webhooks, devices, .. } = kept;
-            done = Done { block, event, stations, webhooks, devices, ..done };
+            let heartbeat = self.extras.heartbeat;
+            done = Done { block, event, stations, webhooks, devices, heartbeat, ..done };
         }
         self.held = None;
         self.release(&mut done, now);

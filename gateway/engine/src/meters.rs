@@ -45,6 +45,8 @@ pub struct Meters {
     pub behind: Gauge,
     /// Messages waiting in the urgent queue.
     pub urgent: Gauge,
+    /// Statuses waiting for their turn.
+    pub statuses: Gauge,
     /// Messages waiting in the bulk queue.
     pub bulk: Gauge,
     /// Devices registered.
@@ -96,6 +98,7 @@ impl Meters {
             dirty_age: gauge!("standpipe_memories_dirty_age_seconds"),
             behind: gauge!("standpipe_log_blocks_behind"),
             urgent: queue("urgent"),
+            statuses: queue("statuses"),
             bulk: queue("bulk"),
             devices: gauge!("standpipe_devices"),
             acks: gauge!("standpipe_acks_waiting"),

@@ -2,23 +2,26 @@
 //!
 //! An alarm is committed at once, with what little telemetry is at hand. Telemetry alone lingers
 //! for a few milliseconds, as long as more of it keeps coming: ten messages a commit cost less
-//! than one each.
+//! than one each. Statuses are taken a few at a time, since each may open or close an incident, and
+//! an alarm waits for the commit that is being made.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, select};
 use metrics::{counter, gauge};
 use standpipe_machine::clock::{Clock, kernel};
 use standpipe_rules::Ms;
 use standpipe_rules::shift;
+use standpipe_rules::status::brings_detector_back;
 use standpipe_shared::Condition;
 use standpipe_store::StoreError;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::clock::way;
 use super::mover::Mover;
-use super::{BATCH, Bells, Done, Engine, Inbox, Queues, Receipt, span};
+use super::statuses::{Rank, Statuses};
+use super::{BATCH, Bells, Delivery, Done, Engine, Inbox, Queues, Receipt, STATUS_QUEUE, span};
 use crate::health::{DegradedPart, Health};
 use crate::source::Outlet;
 
@@ -26,6 +29,9 @@ use crate::source::Outlet;
 const LINGER: [Duration; 3] = [Duration::from_millis(3); 3];
 /// Telemetry that is committed together with an alarm at most.
 const WITH_ALARM: usize = 256;
+/// Statuses that are committed together at most. With every one a new incident such a commit takes
+/// some 10 ms.
+const STATUSES: usize = 64;
 /// Reports that are committed together with whatever else is: an alarm waits for no more of them, and
 /// they wait for no alarms.
 const REPORTS_AT_ONCE: usize = 512;
@@ -52,8 +58,10 @@ pub struct Outlets {
 pub fn run(engine: Engine, queues: Queues, outlets: Outlets, give_up: impl Fn() -> bool) {
     let mover = Mover::new(engine.store().path());
     let waiting = outlets.receipts.iter().map(|_| Vec::new()).collect();
-    let (shouted, kernel) = (None, kernel::Watch::default());
-    let mut shell = Shell { engine, mover, queues, outlets, waiting, shouted, kernel, give_up };
+    let (shouted, kernel) = (None, kernel::KernelWatch::default());
+    let statuses = Statuses::default();
+    let mut shell =
+        Shell { engine, mover, queues, statuses, outlets, waiting, shouted, kernel, give_up };
     while shell.turn() {}
 }
 
@@ -61,17 +69,21 @@ struct Shell<F> {
     engine: Engine,
     mover: Mover,
     queues: Queues,
+    /// Those that were taken from their queue, and wait for their turn.
+    statuses: Statuses,
     outlets: Outlets,
     /// Receipts that a source had no room for.
     waiting: Vec<Vec<Receipt>>,
     shouted: Option<Ms>,
-    kernel: kernel::Watch,
+    kernel: kernel::KernelWatch,
     give_up: F,
 }
 
 /// What woke the engine.
+#[derive(Clone, Copy)]
 enum Woken {
     Urgent,
+    Statuses,
     Bulk,
     Time,
     /// Every handle is gone.
@@ -85,11 +97,13 @@ impl<F: Fn() -> bool> Shell<F> {
         if !self.follow_clock() {
             return false;
         }
-        if let Some(inbox) = first {
-            self.take(inbox);
+        match (first, woken) {
+            (Some(Inbox::Delivery(status)), Woken::Statuses) => self.put(status),
+            (Some(inbox), _) => self.take(inbox),
+            (None, _) => {}
         }
         match woken {
-            Woken::Urgent => self.gather(WITH_ALARM),
+            Woken::Urgent | Woken::Statuses => self.gather(WITH_ALARM),
             Woken::Bulk => {
                 let alarm = self.linger();
                 self.gather(if alarm { WITH_ALARM } else { BATCH });
@@ -182,17 +196,54 @@ impl<F: Fn() -> bool> Shell<F> {
 
     fn take(&mut self, inbox: Inbox) {
         if let Inbox::Delivery(delivery) = &inbox {
+            for status in self.statuses.before(delivery) {
+                self.take_delivery(status);
+            }
+        }
+        self.take_alone(inbox);
+    }
+
+    fn take_delivery(&mut self, delivery: Box<Delivery>) {
+        self.take_alone(Inbox::Delivery(delivery));
+    }
+
+    fn take_alone(&mut self, inbox: Inbox) {
+        if let Inbox::Delivery(delivery) = &inbox {
             self.queues.staged.less(delivery);
         }
         let now = self.outlets.clock.now();
         self.engine.take(inbox, now);
     }
 
+    /// A status is to wait for its turn.
+    fn put(&mut self, status: Box<Delivery>) {
+        let registry = self.engine.world().registry();
+        let back = status.parsed.messages().any(|said| brings_detector_back(said, registry));
+        self.statuses.put(status, if back { Rank::First } else { Rank::InTurn });
+    }
+
+    /// What came into their queue, as far as there is room.
+    fn collect_statuses(&mut self) {
+        while self.statuses.len() < STATUS_QUEUE
+            && let Ok(inbox) = self.queues.statuses.try_recv()
+        {
+            if let Inbox::Delivery(status) = inbox {
+                self.put(status);
+            } else {
+                self.take(inbox);
+            }
+        }
+    }
+
     fn wait(&self) -> (Woken, Option<Inbox>) {
+        if !self.statuses.is_empty() {
+            return (Woken::Statuses, None);
+        }
         let now = self.outlets.clock.now();
         let wait = span(now, self.engine.next_wake(now));
         let (woken, inbox) = select! {
             recv(self.queues.urgent) -> it => (Woken::Urgent, it.ok()),
+            recv(self.queues.statuses) -> it => (Woken::Statuses, it.ok()),
             recv(self.queues.reports) -> it => (Woken::Urgent, it.ok()),
             recv(self.queues.bulk) -> it => (Woken::Bulk, it.ok()),
             default(wait) => return (Woken::Time, None),
@@ -202,10 +253,11 @@ impl<F: Fn() -> bool> Shell<F> {
 
     /// One queue has no sender any more, so neither have the others: what is left in them is taken.
     fn last(&self) -> (Woken, Option<Inbox>) {
-        let Queues { urgent, reports, bulk, .. } = &self.queues;
-        match urgent.try_recv().or_else(|_| reports.try_recv()).or_else(|_| bulk.try_recv()) {
-            Ok(inbox) => (Woken::Bulk, Some(inbox)),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => (Woken::Alone, None),
+        let Queues { urgent, statuses, reports, bulk, .. } = &self.queues;
+        let first = |queue: &Receiver<Inbox>| queue.try_recv().ok();
+        match [urgent, reports, statuses, bulk].into_iter().find_map(first) {
+            Some(inbox) => (Woken::Bulk, Some(inbox)),
+            None => (Woken::Alone, None),
         }
     }
 
@@ -230,22 +282,36 @@ impl<F: Fn() -> bool> Shell<F> {
         false
     }
 
-    /// Takes what waits: everything urgent, some reports, and telemetry up to `bulk` until something urgent
-    /// comes.
+    /// Takes what waits: everything urgent, some reports, then some statuses, and telemetry up to
+    /// `bulk`, until something urgent comes.
     fn gather(&mut self, bulk: usize) {
         self.gather_some(bulk);
         if self.engine.keeps_all() {
             // Whoever wants that wants it of everything sent before.
-            let Queues { urgent, reports, bulk, .. } = &self.queues;
-            let urgent = urgent.try_iter().take(urgent.len());
-            let reports = reports.try_iter().take(reports.len());
-            let bulk = bulk.try_iter().take(bulk.len());
-            let left: Vec<_> = urgent.chain(reports).chain(bulk).collect();
+            while let Some(status) = self.statuses.take() {
+                self.take_delivery(status);
+            }
+            let Queues { urgent, statuses, reports, bulk, .. } = &self.queues;
+            let queues = [urgent, reports, statuses, bulk].into_iter();
+            let left: Vec<_> =
+                queues.flat_map(|queue| queue.try_iter().take(queue.len())).collect();
             left.into_iter().for_each(|inbox| self.take(inbox));
         }
     }
 
     fn gather_some(&mut self, bulk: usize) {
+        self.take_urgent();
+        self.take_statuses();
+        // What came meanwhile is kept by the same commit.
+        self.take_urgent();
+        let most = self.engine.taken().saturating_add(bulk).min(BATCH);
+        while self.engine.taken() < most && self.queues.urgent.is_empty() {
+            let Ok(inbox) = self.queues.bulk.try_recv() else { return };
+            self.take(inbox);
+        }
+    }
+
+    fn take_urgent(&mut self) {
         while self.engine.taken() < BATCH
             && let Ok(inbox) = self.queues.urgent.try_recv()
         {
@@ -255,10 +321,17 @@ impl<F: Fn() -> bool> Shell<F> {
             let Ok(inbox) = self.queues.reports.try_recv() else { break };
             self.take(inbox);
         }
-        let most = self.engine.taken().saturating_add(bulk).min(BATCH);
-        while self.engine.taken() < most && self.queues.urgent.is_empty() {
-            let Ok(inbox) = self.queues.bulk.try_recv() else { return };
-            self.take(inbox);
+    }
+
+    /// A few of the statuses that wait, until something urgent comes.
+    fn take_statuses(&mut self) {
+        self.collect_statuses();
+        for _ in 0..STATUSES {
+            if self.engine.taken() >= BATCH || !self.queues.urgent.is_empty() {
+                return;
+            }
+            let Some(status) = self.statuses.take() else { return };
+            self.take_delivery(status);
         }
     }
 
@@ -332,6 +405,9 @@ impl<F: Fn() -> bool> Shell<F> {
                 *waiting = back;
             }
         }
+        if let Some(sent) = done.heartbeat {
+            self.outlets.health.chain.kept(sent);
+        }
         let Bells { stations, webhooks, devices, log, events } = &self.outlets.bells;
         if done.stations {
             stations.send_modify(|it| *it += 1);
@@ -347,6 +423,7 @@ impl<F: Fn() -> bool> Shell<F> {
         let meters = &self.engine.meters;
         meters.acks.set(left as f64);
         meters.urgent.set(self.queues.urgent.len() as f64);
+        meters.statuses.set((self.queues.statuses.len() + self.statuses.len()) as f64);
         meters.bulk.set(self.queues.bulk.len() as f64);
     }
 }

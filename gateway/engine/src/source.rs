@@ -36,6 +36,8 @@ impl Receipt {
 pub enum Queue {
     /// Nothing it brings waits behind readings.
     Urgent,
+    /// It brings Last Wills and devices that are back: they wait behind everything urgent.
+    Statuses,
     /// Its alarms overtake, the rest waits its turn.
     Bulk,
 }

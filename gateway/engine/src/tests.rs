@@ -3,6 +3,7 @@
 mod clock;
 mod queue;
 mod source;
+mod statuses;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -420,7 +421,7 @@ fn a_queue_that_is_full_says_so_at_once() {
     assert_eq!(handle.deliver(big(1)), Err(Unavailable::Busy));
     let alarm = Delivery { source: ALARM, ..big(1) };
     assert_eq!(handle.deliver(alarm), Ok(()), "an alarm has a queue of its own");
-    assert_eq!(handle.waiting(), (1, BULK_QUEUE));
+    assert_eq!(handle.waiting(), Waiting { urgent: 1, statuses: 0, bulk: BULK_QUEUE });
     drop(queues);
     assert_eq!(handle.deliver(big(1)), Err(Unavailable::Stopped));
 }
@@ -436,11 +437,11 @@ fn alarms_of_the_telemetry_lane_overtake_readings_and_leave_the_alarm_lane_its_r
     };
     handle.deliver(says("a/H-1/telemetry", TELEMETRY)).unwrap();
     handle.deliver(says("a/b/c/alarm", TELEMETRY)).unwrap();
-    assert_eq!(handle.waiting(), (1, 1));
+    assert_eq!(handle.waiting(), Waiting { urgent: 1, statuses: 0, bulk: 1 });
     for _ in 0..URGENT_QUEUE {
         handle.deliver(says("a/b/c/alarm", TELEMETRY)).unwrap();
     }
-    let (urgent, bulk) = handle.waiting();
+    let Waiting { urgent, bulk, .. } = handle.waiting();
     assert_eq!((urgent, bulk), (URGENT_QUEUE / 4, URGENT_QUEUE * 3 / 4 + 2), "none is lost");
     assert_eq!(handle.deliver(says("a/SD-1/alarm", ALARM)), Ok(()));
     drop(queues);

@@ -1,4 +1,4 @@
-//! How long to wait before trying again: doubling, with jitter, so that many who lost the same
+//! How long to wait before a retry: doubling, with jitter, so that many who lost the same
 //! server do not come back at one moment.
 
 use std::time::Duration;

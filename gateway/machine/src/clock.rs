@@ -35,7 +35,7 @@ pub struct Clock {
 
 #[derive(Debug)]
 struct Shared {
-    told: Mutex<Told>,
+    told: Mutex<ToldTime>,
     doubted: AtomicBool,
     /// The kernel's name for this boot.
     boot: Option<Arc<str>>,
@@ -55,7 +55,7 @@ impl Clock {
     #[must_use]
     pub fn new() -> Self {
         let ran = ran();
-        let told = Mutex::new(Told { ran, ahead: wall() - ran, set: 0 });
+        let told = Mutex::new(ToldTime { ran, ahead: wall() - ran, set: 0 });
         let shared = Shared {
             told,
             doubted: AtomicBool::new(false),
@@ -100,13 +100,13 @@ impl Clock {
         Moment { wall: self.now(), up: ran(), boot: self.shared.boot.clone() }
     }
 
-    /// Whether nobody knows if this time or the one of before somebody set it is right.
+    /// Whether it is in doubt which time is right: this one, or the one before somebody set the clock.
     #[must_use]
     pub fn is_doubted(&self) -> bool {
         self.shared.doubted.load(Ordering::Acquire)
     }
 
-    /// Says that.
+    /// Puts the told time in doubt, or ends the doubt.
     pub fn doubt(&self, doubted: bool) {
         self.shared.doubted.store(doubted, Ordering::Release);
     }
@@ -181,8 +181,8 @@ fn wall() -> Ms {
 /// kernel, so that a library which fakes the time of day does not fake it too.
 #[cfg(target_os = "linux")]
 fn ran() -> Ms {
-    let it = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    it.tv_sec.saturating_mul(1_000).saturating_add(it.tv_nsec / 1_000_000)
+    let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    since_boot.tv_sec.saturating_mul(1_000).saturating_add(since_boot.tv_nsec / 1_000_000)
 }
 
 /// How long this process has run, ms.
@@ -194,7 +194,7 @@ fn ran() -> Ms {
 
 /// How the told time stands to the time that the machine has run.
 #[derive(Debug)]
-struct Told {
+struct ToldTime {
     /// How long it had run when last asked, ms.
     ran: Ms,
     /// What is added to it, ms.
@@ -203,7 +203,7 @@ struct Told {
     set: Ms,
 }
 
-impl Told {
+impl ToldTime {
     fn tell(&mut self, ran: Ms, wall: Ms) -> Ms {
         let ran = ran.max(self.ran);
         let should = wall.saturating_sub(ran);
@@ -228,12 +228,12 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, Told};
+    use super::{Clock, ToldTime};
 
     #[test]
     #[rustfmt::skip] // a table
     fn it_follows_a_little_by_itself_and_waits_with_a_step_for_the_engine() {
-        let mut clock = Told { ran: 0, ahead: 1_000, set: 0 };
+        let mut clock = ToldTime { ran: 0, ahead: 1_000, set: 0 };
         for (story, ran, wall, told) in [
             ("runs with the wall",                 1_000,     2_000,     2_000),
             ("0.9 s forward: at once",             2_000,     3_900,     3_900),

@@ -12,6 +12,11 @@
 //! Not here: what is decided (`standpipe_rules`), sockets (`standpipe_transport`,
 //! `standpipe_notify`, `standpipe_web`) and databases (`standpipe_store`).
 
+#![allow(
+    missing_docs,
+    reason = "of fields and variants whose names say all; tests/tidy/docs.rs holds the rest"
+)]
+
 pub mod backoff;
 pub mod clock;
 pub mod limits;

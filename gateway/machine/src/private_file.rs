@@ -11,7 +11,7 @@ use std::path::Path;
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
-    /// Its owner alone.
+    /// Its owner and nobody else.
     Owner,
     /// Everybody.
     All,
@@ -34,7 +34,8 @@ pub fn write(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
     let told = |bad: io::Error| {
         io::Error::new(bad.kind(), format!("{} can't be written ({bad})", path.display()))
     };
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(told)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fresh = folder.join(format!(".{name}.new"));

@@ -1,6 +1,6 @@
 //! Small files that people or programs put there: the configuration and what it names, secrets,
-//! certificates, sheets. One that is none must not keep a program waiting, or fill its memory: a named
-//! pipe has no end until somebody writes to it, a device may have none at all.
+//! certificates, sheets. Something else in their place must not keep a program waiting or fill its memory:
+//! a named pipe has no end until somebody writes to it, and a device may have none at all.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -35,12 +35,12 @@ pub fn read_text(path: &Path) -> io::Result<String> {
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// The flag with which opening waits for nobody.
+/// Opening with this flag does not wait for a writer.
 fn no_waiting() -> i32 {
     OFlags::NONBLOCK.bits().cast_signed()
 }
 
-/// A file that may be missing is a regular one if it is there.
+/// Refuses what is there and is no regular file; a missing one is fine.
 ///
 /// # Errors
 /// What it is instead.
@@ -129,7 +129,7 @@ mod tests {
         let bad = read(&path, 3).unwrap_err();
         assert_eq!(bad.kind(), ErrorKind::FileTooLarge);
         assert_eq!(bad.to_string(), "it has 4 bytes, at most 3 are read");
-        // It says that it has none, and has some.
+        // Its size is said to be 0, and is not.
         let status = Path::new("/proc/self/status");
         assert!(!read(status, 1_000_000).unwrap().is_empty());
         assert_eq!(read(status, 10).unwrap_err().kind(), ErrorKind::FileTooLarge);

@@ -371,6 +371,8 @@ x-title: 【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3
         let page = "200 OK\r\ncontent-type: text/html\r\ncontent-length: 14\r\n\r\n<p>Log in</p>\n";
         let torn = "200 OK\r\ncontent-length: 99\r\n\r\n{\"code\":0}";
         let good = "200 OK\r\ncontent-length: 10\r\n\r\n{\"code\":0}";
+        let away = "200 OK\r\nrefresh: 0; url=/login\r\ncontent-length: 10\r\n\r\n{\"code\":0}";
+        let zero = "200 OK\r\ncontent-length: 32\r\n\r\n<!-- \"code\":0 --><html>\"code\":0\n";
         let full = "429 Many\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n";
         let gone = "404 Gone\r\ncontent-length: 10\r\n\r\n{\"code\":0}";
         let mut judged = String::new();
@@ -378,6 +380,8 @@ x-title: 【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3
             "format = 'json'",
             "format = 'cap'",
             "format = 'feishu'",
+            "format = 'dingtalk'",
+            "format = 'wecom'",
             "format = 'sms'",
             "format = 'sms'\ntaken_when = '\"code\":0'",
         ] {
@@ -385,6 +389,8 @@ x-title: 【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3
             for (story, response) in [
                 ("ok", ok),
                 ("page", page),
+                ("away", away),
+                ("zero", zero),
                 ("torn", torn),
                 ("good", good),
                 ("full", full),
@@ -403,6 +409,8 @@ x-title: 【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3
 ---- format = 'json'
 ok: Taken
 page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between" }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
+zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between" }
 torn: Taken
 good: Taken
 full: Later { wait: Some(TooMany(7s)), why: "status 429" }
@@ -410,6 +418,8 @@ gone: Never { why: "status 404: check `url`" }
 ---- format = 'cap'
 ok: Taken
 page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between" }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
+zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between" }
 torn: Taken
 good: Taken
 full: Later { wait: Some(TooMany(7s)), why: "status 429" }
@@ -417,13 +427,35 @@ gone: Never { why: "status 404: check `url`" }
 ---- format = 'feishu'
 ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
 page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
+zero: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
 torn: Later { wait: None, why: "request or response body error…
 good: Taken
 full: Later { wait: Some(TooMany(7s)), why: "status 429" }
 gone: Never { why: "status 404: check `url`" }
+---- format = 'dingtalk'
+ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
+zero: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+torn: Later { wait: None, why: "request or response body error…
+good: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429" }
+gone: Never { why: "status 404: check `url`" }
+---- format = 'wecom'
+ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
+zero: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+torn: Later { wait: None, why: "request or response body error…
+good: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429" }
+gone: Never { why: "status 404: check `url`" }
 ---- format = 'sms'
 ok: Taken
-page: Taken
+page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between" }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
+zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between" }
 torn: Taken
 good: Taken
 full: Later { wait: Some(TooMany(7s)), why: "status 429" }
@@ -431,6 +463,8 @@ gone: Never { why: "status 404: check `url`" }
 ---- format = 'sms', taken_when = '"code":0'
 ok: Later { wait: None, why: "its answer lacks `taken_when`: ok" }
 page: Later { wait: None, why: "its answer lacks `taken_when`: <p>Log in</p>" }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
+zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between" }
 torn: Later { wait: None, why: "request or response body error…
 good: Taken
 full: Later { wait: Some(TooMany(7s)), why: "status 429" }

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use standpipe_machine::backoff::Backoff;
 use standpipe_receivers::{About, Answer, OutgoingMessage};
 use standpipe_rules::Ms;
-use standpipe_store::digests::{News, OwedDigest, Which};
+use standpipe_store::digests::{DigestKey, DigestNews, OwedDigest};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
@@ -24,7 +24,7 @@ pub struct Digests {
     /// Not before.
     resume: Option<Instant>,
     /// Reported to the engine: the store may still call them owed.
-    done: HashSet<Which>,
+    done: HashSet<DigestKey>,
 }
 
 impl Digests {
@@ -40,6 +40,11 @@ impl Digests {
         let landed = flight.await;
         self.flight = None;
         landed
+    }
+
+    /// Whether [`Self::landed`] will come to an end.
+    pub const fn is_on_its_way(&self) -> bool {
+        self.flight.is_some()
     }
 
     /// Whether one may be sent now.
@@ -59,13 +64,18 @@ impl Digests {
     }
 
     /// What is to be written down of one that landed.
-    pub fn settle(&mut self, (it, answer): Landed, now: Ms, instant: Instant) -> Option<News> {
+    pub fn settle(
+        &mut self,
+        (it, answer): Landed,
+        now: Ms,
+        instant: Instant,
+    ) -> Option<DigestNews> {
         let (name, day) = (it.which.receiver.clone(), it.which.day.clone());
         let news = match answer {
             Answer::Taken => {
                 self.backoff.reset();
                 self.resume = None;
-                News::Delivered(it.which, now)
+                DigestNews::Delivered(it.which, now)
             }
             Answer::Later { wait, why } if now - it.at < GIVE_UP_AFTER => {
                 let own = self.backoff.failed();
@@ -77,10 +87,12 @@ impl Digests {
                 error!(
                     "webhook {name}: the digest of {day} is given up ({why}): read it at /digest"
                 );
-                News::GaveUp(it.which, now)
+                DigestNews::GaveUp(it.which, now)
             }
         };
-        let (News::Delivered(which, _) | News::GaveUp(which, _)) = &news else { return None };
+        let (DigestNews::Delivered(which, _) | DigestNews::GaveUp(which, _)) = &news else {
+            return None;
+        };
         self.done.insert(which.clone());
         Some(news)
     }
@@ -98,12 +110,12 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{Digests, GIVE_UP_AFTER, OwedDigest, Which, sent};
+    use super::{DigestKey, Digests, GIVE_UP_AFTER, OwedDigest, sent};
     use standpipe_receivers::{Answer, Asked};
-    use standpipe_store::digests::News;
+    use standpipe_store::digests::DigestNews;
 
     fn owed(day: &str) -> OwedDigest {
-        let which = Which { day: day.into(), receiver: "duty".into() };
+        let which = DigestKey { day: day.into(), receiver: "duty".into() };
         OwedDigest { which, at: 1_000, json: "{}".to_owned() }
     }
 
@@ -117,8 +129,9 @@ mod tests {
         let start = Instant::now();
         assert!(it.may(start));
         it.take_off(Box::pin(std::future::ready((one.clone(), later(None)))));
-        assert!(!it.may(start), "one at a time");
+        assert!(!it.may(start) && it.is_on_its_way(), "one at a time");
         let landed = it.landed().await;
+        assert!(!it.is_on_its_way());
         assert_eq!(it.settle(landed, 2_000, start), None, "tried again");
         assert!(!it.may(start) && it.may(start + Duration::from_secs(1)), "after a while");
         let wait = Some(Asked::Unwell(Duration::from_secs(90)));
@@ -127,7 +140,7 @@ mod tests {
         assert!(!it.may(asked - Duration::from_secs(1)) && it.may(asked), "as it wishes");
         assert_eq!(it.next(vec![one.clone()]), Some(one.clone()));
 
-        let taken = News::Delivered(one.which.clone(), 3_000);
+        let taken = DigestNews::Delivered(one.which.clone(), 3_000);
         assert_eq!(it.settle((one.clone(), Answer::Taken), 3_000, start), Some(taken));
         assert!(it.may(start), "and no wait is left");
         let other = owed("2026-11-29");
@@ -146,7 +159,7 @@ mod tests {
             [(later(None), end - 1, false), (later(None), end, true), (never(), 2_000, true)]
         {
             let (mut it, one) = (Digests::new("duty"), owed("2026-11-28"));
-            let expected = given_up.then(|| News::GaveUp(one.which.clone(), at));
+            let expected = given_up.then(|| DigestNews::GaveUp(one.which.clone(), at));
             assert_eq!(it.settle((one.clone(), answer), at, now), expected);
             assert_eq!(it.next(vec![one.clone()]).is_none(), given_up);
         }

@@ -12,9 +12,9 @@ use standpipe_engine::{Inbox, Unavailable};
 use standpipe_rules::Ms;
 use standpipe_store::Reader;
 use standpipe_store::accounts::Area;
-use standpipe_store::digests::News;
+use standpipe_store::digests::DigestNews;
 use standpipe_store::notices::gather;
-use standpipe_words::day::{Due, Hour, Told};
+use standpipe_words::day::{DigestDue, Hour, MadeDigest};
 use standpipe_words::digest::link;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
@@ -70,17 +70,17 @@ pub async fn run(
 
 impl Keeper {
     /// What is to be written down now.
-    fn news(&self, store: &Path, now: Ms) -> Result<Option<News>, String> {
+    fn news(&self, store: &Path, now: Ms) -> Result<Option<DigestNews>, String> {
         let reader = Reader::open(store).map_err(|why| why.to_string())?;
         let before = reader.digest_told().map_err(|why| why.to_string())?;
         match self.hour.due(now, before) {
-            Due::Nothing => Ok(None),
-            Due::Begin(told) => Ok(Some(News::Made { told, owed: Vec::new() })),
-            Due::Make { told, from } => {
-                let owed = self.owed(&reader, (told, from))?;
+            DigestDue::Nothing => Ok(None),
+            DigestDue::Begin(told) => Ok(Some(DigestNews::Made { told, owed: Vec::new() })),
+            DigestDue::Make { digest: told, from } => {
+                let owed = self.owed(&reader, told, from)?;
                 let (some, all) = (owed.len(), self.receivers.len());
                 info!("digest of {}: owed to {some} of {all} receivers", told.day);
-                Ok(Some(News::Made { told, owed }))
+                Ok(Some(DigestNews::Made { told, owed }))
             }
         }
     }
@@ -89,12 +89,13 @@ impl Keeper {
     fn owed(
         &self,
         reader: &Reader,
-        (told, from): (Told, Ms),
+        told: MadeDigest,
+        from: Ms,
     ) -> Result<Vec<(Box<str>, String)>, String> {
         let mut owed = Vec::new();
         for (name, station) in &self.receivers {
-            let of = (&Area::All, station.as_deref());
-            let digest = gather(reader.connection(), of, told.day, (from, told.to));
+            let (db, station) = (reader.connection(), station.as_deref());
+            let digest = gather(db, &Area::All, station, told.day, from..told.to);
             match digest.map_err(|why| why.to_string())? {
                 Some(digest) if !digest.is_empty() => {
                     let url = link(&digest, &self.url);

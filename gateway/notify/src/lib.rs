@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`station`] | the stations' retained topics, on an MQTT session of its own |
 //! | [`device`] | devices: settings, commands, the clock; on another |
+//! | [`chain`] | the gateway itself: the chain's heartbeat; on a third |
 //! | [`webhook`] | webhooks, robots of chats, mail, text messages: one sender each |
 //! | [`deliver`] | one attempt at one of these |
 //! | `queue` | the head of one receiver's queue |
@@ -20,6 +21,7 @@
 //! (`standpipe_rules::incidents`, `orders`), and writing down that one arrived (the engine, with its
 //! next batch).
 
+pub mod chain;
 pub mod deliver;
 pub mod device;
 mod digests;

@@ -31,7 +31,7 @@ use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page};
 use standpipe_store::Reader;
-use standpipe_store::digests::News;
+use standpipe_store::digests::DigestNews;
 use standpipe_store::reader::{Carries, OwedPage};
 use standpipe_words::cap::Earlier;
 use standpipe_words::day::Hour;
@@ -111,7 +111,7 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
     let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
     for it in owed.unwrap_or_default() {
         if !names.contains(&it.which.receiver) {
-            let news = News::GaveUp(it.which, setup.clock.now());
+            let news = DigestNews::GaveUp(it.which, setup.clock.now());
             setup.engine.report(Inbox::Digest(news)).await?;
         }
     }
@@ -230,12 +230,15 @@ impl Task {
         }
     }
 
-    /// Waits a moment for the answers to what is on its way: a page whose receipt is heard before
-    /// the gateway stops is not sent a second time after it.
+    /// Waits a moment for the answers to what is on its way: a page or a digest whose receipt is heard
+    /// before the gateway stops is not sent a second time after it.
     async fn hear_last_answers(&mut self) -> Result<(), Unavailable> {
         let answers = async {
-            while let Some(landed) = self.flights.next().await {
-                self.landed(landed).await?;
+            while !self.flights.is_empty() || self.digests.is_on_its_way() {
+                tokio::select! {
+                    Some(landed) = self.flights.next() => self.landed(landed).await?,
+                    landed = self.digests.landed() => self.digest_landed(landed).await?,
+                }
             }
             Ok(())
         };

@@ -92,11 +92,16 @@ pub fn by_body(content_type: &str, body: &str) -> Answer {
 
 /// How much of a page is shown, characters.
 const SHOWN: usize = 80;
-/// What pages begin with, beside what any XML may begin with.
-const TAGS: [&str; 7] = ["html", "head", "body", "title", "meta", "script", "!doctype html"];
+/// What pages and pieces of them begin with, and no receipt in XML.
+#[rustfmt::skip] // a table
+const TAGS: [&str; 29] = [
+    "!doctype html", "html", "head", "body", "title", "meta", "script", "noscript", "style", "link", "base",
+    "frameset", "iframe", "div", "span", "p", "br", "hr", "center", "form", "table", "h1", "h2", "h3", "ul",
+    "img", "font", "section", "a href",
+];
 
 /// Typed as HTML it is a page as soon as there is markup in it: frameworks call a bare `ok` HTML, too.
-/// Typed otherwise, or not at all, it is one when it begins as one.
+/// Typed otherwise, or not at all, it is one when it begins as one, comments apart.
 fn is_page(content_type: &str, body: &str) -> bool {
     let text = body.trim_start_matches('\u{feff}').trim_start();
     let typed = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -104,7 +109,11 @@ fn is_page(content_type: &str, body: &str) -> bool {
         Some((_, rest)) => (rest.trim_start(), true),
         None => (text, false),
     };
-    let begins = text.strip_prefix('<').map(|rest| {
+    let mut first = text;
+    while let Some((_, rest)) = first.strip_prefix("<!--").and_then(|rest| rest.split_once("-->")) {
+        first = rest.trim_start();
+    }
+    let begins = first.strip_prefix('<').map(|rest| {
         let start: String = rest.chars().take(20).collect::<String>().to_ascii_lowercase();
         start.split_whitespace().collect::<Vec<_>>().join(" ")
     });
@@ -155,6 +164,14 @@ mod tests {
             ("application/octet-stream", "<script>top.location='…'</script>",           false),
             ("application/xhtml+xml",    "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC><html>", false),
             ("",                         "<meta http-equiv='refresh'>",                 false),
+            ("text/plain",               "<!-- a -->\n<!-- b --><html>",                false),
+            ("",                         "<?xml version=\"1.0\"?><!-- a --><html>",      false),
+            ("",                         "<!-- sent --><ack>1</ack>",                   true),
+            ("",                         "<p>Log in</p>",                               false),
+            ("",                         "<a href='http://10.0.0.1/'>Moved</a>",        false),
+            ("",                         "<style>p{}</style>",                          false),
+            ("",                         "<page>1</page>",                              true),
+            ("",                         "<a>1</a>",                                    true),
         ] {
             let answer = by_body(content_type, body);
             assert_eq!(answer == Answer::Taken, taken, "{content_type} {body}: {answer:?}");

@@ -13,7 +13,7 @@ use standpipe_rules::incidents::{WireBundle, WireIncident};
 use standpipe_trust::{Secret, Trust};
 use standpipe_words::cap::Earlier;
 use standpipe_words::digest::Room;
-use standpipe_words::message::{self, Desk, Words};
+use standpipe_words::message::{self, Desk, MessageText};
 
 use crate::answer::Answer;
 
@@ -101,7 +101,7 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// [`Answer::Never`]: it can't be read.
-    pub fn words(&self, room: Room) -> Result<Words, Answer> {
+    pub fn words(&self, room: Room) -> Result<MessageText, Answer> {
         match self.message.about {
             About::Incident => Ok(message::words(&self.incident()?, self.desk)),
             About::Bundle => {

@@ -1,6 +1,6 @@
 //! One request and its answer, for the formats that speak HTTP.
 
-use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, LOCATION, REFRESH, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 use standpipe_machine::backoff::retry_after;
 use standpipe_machine::clock::Clock;
@@ -63,7 +63,9 @@ pub async fn exchange(request: RequestBuilder, clock: &Clock) -> Result<Reply, A
     let wait = response.headers().get(RETRY_AFTER).and_then(|text| text.to_str().ok());
     let wait = wait.and_then(|text| retry_after(text, clock.now()));
     let status = response.status();
-    if status.is_redirection() {
+    // A page that shall be left at once is a redirect in other words.
+    let leaves = status.is_success() && response.headers().contains_key(REFRESH);
+    if leaves || status.is_redirection() {
         return Err(answer::redirected(status.as_u16(), points_to(&response).as_deref()));
     }
     let answer = answer::read(status.as_u16(), wait);

@@ -160,6 +160,8 @@ pub enum Reason {
     NoMeasurement,
     /// A retained message says so: nobody knows since when.
     SinceUnknown,
+    /// `gateway_blind`: there is a broker, and the gateway's own heartbeat does not come through.
+    NoHeartbeat,
 }
 
 impl Reason {
@@ -170,6 +172,7 @@ impl Reason {
             Self::Never => "never",
             Self::NoMeasurement => "no_measurement",
             Self::SinceUnknown => "since_unknown",
+            Self::NoHeartbeat => "no_heartbeat",
         }
     }
 }

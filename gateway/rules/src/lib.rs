@@ -17,6 +17,7 @@
 //! | [`orders`] | settings and commands: what is asked of devices, and how far that has got |
 //! | [`pace`] | what a receiver is sent now, one by one or in bundles |
 //! | [`asked`] | what people may ask of devices; one command |
+//! | [`chain`] | when the chain's heartbeat is too old |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`status`] | what of a device's own word about itself is kept |
 //! | [`coded`] | a code with its parts, as a store keeps it |
@@ -32,6 +33,7 @@
 pub mod action;
 pub mod asked;
 pub mod backtest;
+pub mod chain;
 pub mod changes;
 pub mod coded;
 pub mod detect;

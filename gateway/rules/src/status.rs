@@ -4,9 +4,10 @@
 //! Not here: whether the device is online, which settings it runs (`world`), how it is stored.
 
 use serde::{Deserialize, Serialize};
+use standpipe_shared::Kind;
 
 use crate::Ms;
-use crate::registry::DeviceIx;
+use crate::registry::{DeviceIx, Registry};
 use crate::wire::{Arrived, Message};
 
 /// The longest text that is kept of each member, characters: a version, a model, a reason.
@@ -34,6 +35,15 @@ pub struct DeviceStatus {
     pub lost: Option<u32>,
     /// What is wrong with its storage: `fresh`, `corrupt`, `failed`, …; `None`: nothing.
     pub storage: Option<Box<str>>,
+}
+
+/// Whether a fire detector says that it is there: of all statuses the one that is not to wait for
+/// those of others. What the broker had kept may say so, too; then it waits for nobody either.
+#[must_use]
+pub fn brings_detector_back(message: &Message, registry: &Registry) -> bool {
+    let Message::Status { device, online: true, .. } = message else { return false };
+    let known = registry.find(device).and_then(|ix| registry.device(ix));
+    known.is_some_and(|known| known.kind == Kind::Smoke)
 }
 
 impl DeviceStatus {
@@ -76,8 +86,10 @@ fn short(text: &str) -> Option<Box<str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DeviceStatus, TEXT_AT_MOST};
-    use crate::registry::DeviceIx;
+    use standpipe_shared::Kind;
+
+    use super::{DeviceStatus, TEXT_AT_MOST, brings_detector_back};
+    use crate::registry::{Device, DeviceIx, Registry};
     use crate::wire::{Arrived, parse};
 
     fn said(payload: &str) -> Option<DeviceStatus> {
@@ -132,5 +144,25 @@ mod tests {
         assert_eq!(status.firmware.map(|text| text.len()), Some(TEXT_AT_MOST));
         assert_eq!(status.model.as_deref(), Some("a b"), "a line break parts words");
         assert_eq!(status.reset, None);
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn only_a_fire_detector_that_is_there_goes_first() {
+        let mut registry = Registry::new([]);
+        registry.put_device(Device::unclaimed("SD-1", "t1", Kind::Smoke));
+        registry.put_device(Device::unclaimed("HY-1", "t1", Kind::Hydrant));
+        for (topic, payload, first) in [
+            ("SD-1/status", r#"{"online":true}"#,                      true),
+            ("SD-1/status", r#"{"online":false}"#,                     false),
+            ("HY-1/status", r#"{"online":true}"#,                      false),
+            ("SD-2/status", r#"{"online":true}"#,                      false), // nobody knows what it is
+            ("SD-1/alarm",  r#"{"condition":"smoke","active":true}"#,  false), // is urgent anyway
+        ] {
+            let topic = format!("standpipe/v1/t1/{topic}");
+            let message = parse("standpipe/v1", topic.as_bytes(), payload.as_bytes()).message;
+            let message = message.expect("a message");
+            assert_eq!(brings_detector_back(&message, &registry), first, "{topic} {payload}");
+        }
     }
 }

@@ -11,6 +11,7 @@ mod clock;
 mod tests;
 #[cfg(test)]
 mod town;
+mod unreadable;
 
 use std::collections::BTreeMap;
 
@@ -112,18 +113,8 @@ fn view<T>(watch: &Watch, look: impl FnOnce(&View<'_>) -> T) -> T {
 /// The device that a message comes from, if it is there now: a will is the broker's word, and what
 /// takes back a retained message may be anybody's.
 fn speaker(message: &Message) -> Option<&str> {
-    match message {
-        Message::Telemetry { device, .. }
-        | Message::Alarm { device, .. }
-        | Message::Status { device, online: true, .. }
-        | Message::NotUnderstood { device, .. }
-        | Message::Reply { device, .. } => Some(device),
-        Message::UnreadableAlarm { device, .. } => device.as_deref(),
-        Message::Status { online: false, .. }
-        | Message::Cleared { .. }
-        | Message::Action { .. }
-        | Message::Presence { .. } => None,
-    }
+    let silent = matches!(message, Message::Status { online: false, .. } | Message::Cleared { .. });
+    message.device().filter(|_| !silent)
 }
 
 impl World {
@@ -230,6 +221,9 @@ impl World {
             Message::Status { area, device, online, interval_s, rev, .. } => {
                 self.watch.status((area, device), (*online, *interval_s), at, out);
                 self.told_of_itself(device, message, arrived, out);
+                if *online {
+                    self.unreadable_may_come_again(device, out);
+                }
                 let runs = rev.filter(|_| *online).zip(self.registry().find(device));
                 if let Some((rev, ix)) = runs {
                     self.orders.reported(ix, rev, at, out);
@@ -246,7 +240,10 @@ impl World {
                 };
                 self.unreadable((area, device.as_deref()), said, arrived, out);
             }
-            Message::Cleared { device, .. } => self.watch.retained_taken_back(device, out),
+            Message::Cleared { device, .. } => {
+                self.watch.retained_taken_back(device, out);
+                self.unreadable_may_come_again(device, out);
+            }
             Message::Reply { device, id, ok, detail, .. } => {
                 self.watch.heard(device, at, out);
                 if let Some(ix) = self.registry().find(device) {
@@ -260,6 +257,7 @@ impl World {
             Message::Presence { station, online } => {
                 self.book.presence((station, *online), at, out);
             }
+            Message::Chain { sent } => self.watch.heartbeat(*sent, at, out),
         }
         self.met(registered, out);
         if self.orders.wait_for_answers() && !arrived.retained {
@@ -296,7 +294,9 @@ impl World {
             }
             // What a person or a device did once is not done again.
             Message::Action { .. } => out.counts.refused_actions += 1,
-            Message::Reply { .. } | Message::NotUnderstood { .. } => out.counts.retained += 1,
+            Message::Reply { .. } | Message::NotUnderstood { .. } | Message::Chain { .. } => {
+                out.counts.retained += 1;
+            }
             Message::Presence { .. }
             | Message::UnreadableAlarm { .. }
             | Message::Cleared { .. } => return false,
@@ -317,6 +317,12 @@ impl World {
     pub fn session(&mut self, up: bool, now: Ms, out: &mut Changes) {
         self.watch.session(up, now, out);
         self.settle(now, out);
+    }
+
+    /// When the newest heartbeat of the chain that came through was sent.
+    #[must_use]
+    pub const fn heartbeat(&self) -> Option<Ms> {
+        self.watch.chain().newest
     }
 
     /// Something is wrong with the gateway itself: `registry_fault` or `clock_fault`, and in which
@@ -490,33 +496,6 @@ impl World {
         }
         self.doubt_ends_with_its_incident(out);
         done
-    }
-
-    /// An alarm came that cannot be read. It says nothing of what its device measures, and is no
-    /// sign of life: nothing of it was understood.
-    fn unreadable(
-        &mut self,
-        (area, device): (&str, Option<&str>),
-        said: Said,
-        arrived: Arrived,
-        out: &mut Changes,
-    ) {
-        let subject = match device {
-            Some(device) => Subject::Device(self.watch.known((area, device), out)),
-            None => Subject::Topic(said.topic.clone()),
-        };
-        let device = device.map(Box::from);
-        let print = arrived.print;
-        self.book.because(device.map(|device| Cause {
-            device,
-            print,
-            ts: None,
-            boot: None,
-            seq: None,
-        }));
-        let (watch, book) = (&self.watch, &mut self.book);
-        view(watch, |view| book.unreadable(view, (subject, said), arrived, out));
-        self.book.because(None);
     }
 
     /// A page was confirmed, or a bundle.

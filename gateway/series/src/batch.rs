@@ -15,7 +15,7 @@ use standpipe_store::views::history::DeviceTags;
 pub struct Batch {
     /// The readings, in order of arrival.
     pub readings: Vec<Logged>,
-    /// Whose they are.
+    /// The tags of every device, those without a reading here too.
     pub tags: Arc<Tags>,
 }
 
@@ -23,7 +23,7 @@ pub struct Batch {
 #[derive(Debug, Default)]
 pub struct Tags {
     /// By [`DeviceIx`]; `None`: no such device.
-    rows: Vec<Option<Row>>,
+    rows: Vec<Option<DeviceTexts>>,
     /// The texts of all rows; those of one row follow each other: id, station, zone.
     text: String,
     edition: Edition,
@@ -31,7 +31,7 @@ pub struct Tags {
 
 /// Where the texts of one device are within [`Tags::text`].
 #[derive(Clone, Copy, Debug)]
-struct Row {
+struct DeviceTexts {
     start: u32,
     station_len: u16,
     zone_len: u16,
@@ -71,7 +71,7 @@ impl Tags {
         tags
     }
 
-    /// Adds one device, or changes it. The old text stays until the table is built anew.
+    /// Adds one device, or changes it. The old text stays until the table is rebuilt.
     pub fn put(&mut self, row: &DeviceTags<'_>) {
         let at = row.ix.at();
         if self.rows.len() <= at {
@@ -88,7 +88,7 @@ impl Tags {
         }
     }
 
-    /// The tags of a device.
+    /// The tags of a device; `None` where none were put.
     #[must_use]
     pub fn get(&self, ix: DeviceIx) -> Option<DeviceTags<'_>> {
         let row = (*self.rows.get(ix.at())?)?;
@@ -105,26 +105,26 @@ impl Tags {
         self.get(ix).map(|row| row.device)
     }
 
-    /// Which table this is.
+    /// Equal as long as what was read of the table before still holds.
     #[must_use]
     pub const fn edition(&self) -> &Edition {
         &self.edition
     }
 
-    /// How many places there are.
+    /// One more than the highest place put, gaps counted.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none.
+    /// Whether nothing was ever put.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    fn push(&mut self, row: &DeviceTags<'_>) -> Option<Row> {
-        let texts = Row {
+    fn push(&mut self, row: &DeviceTags<'_>) -> Option<DeviceTexts> {
+        let texts = DeviceTexts {
             start: u32::try_from(self.text.len()).ok()?,
             station_len: u16::try_from(row.station.len()).ok()?,
             zone_len: u16::try_from(row.zone.len()).ok()?,

@@ -10,14 +10,14 @@ use super::{HistoryError, HistoryPoint, HistoryQuery};
 pub struct Fold {
     step_ms: Ms,
     done: Vec<HistoryPoint>,
-    open: Option<Step>,
+    open: Option<OpenStep>,
     /// How many points an answer may have, all parts together.
     most: usize,
 }
 
 /// A step that may get more points.
 #[derive(Clone, Copy, Debug)]
-struct Step {
+struct OpenStep {
     point: HistoryPoint,
     /// Mean times count, summed; the mean is taken at the end.
     sum: f64,
@@ -28,7 +28,7 @@ struct Step {
 pub struct Full;
 
 impl Full {
-    /// What the asker is told.
+    /// The error for whoever asked.
     #[must_use]
     pub fn of(self, query: &HistoryQuery) -> HistoryError {
         query.too_many()
@@ -65,7 +65,7 @@ impl Fold {
             }
             _ => {
                 self.close();
-                self.open = Some(Step { point: HistoryPoint { ts: start, ..point }, sum });
+                self.open = Some(OpenStep { point: HistoryPoint { ts: start, ..point }, sum });
                 if self.done.len() < self.most { Ok(()) } else { Err(Full) }
             }
         }
@@ -87,7 +87,7 @@ impl Fold {
     }
 
     fn close(&mut self) {
-        if let Some(Step { mut point, sum }) = self.open.take() {
+        if let Some(OpenStep { mut point, sum }) = self.open.take() {
             if point.count > 1 {
                 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
                 let count = point.count as f64;

@@ -1,4 +1,4 @@
-//! History: every reading in a time series, exactly once; and what was asked of it, answered.
+//! History: every reading in a time series, exactly once, and answers to questions about it.
 //!
 //! ```text
 //! log (SQLite) ── pump ──▶ Series::write ──┬─▶ influx    InfluxDB 2: raw, and hourly by a task
@@ -11,6 +11,8 @@
 //! A point's place is (device, `series_ts`), which the rules assign: writing a batch again after
 //! a crash writes the same points over themselves. Not here: the must-not-lose log itself
 //! (`standpipe_store`), and what a reading means (`standpipe_rules`).
+
+#![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
 pub mod batch;
 pub mod embedded;
@@ -77,21 +79,20 @@ pub trait Series: Send + Sync {
     fn upkeep(&self, now: Ms) -> BoxFuture<'_, Result<bool, SeriesError>>;
 }
 
-/// What became of a batch that was taken.
+/// What became of a batch that was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Points kept.
     pub kept: u64,
     /// Readings that measured nothing: there is no point to keep.
     pub empty: u64,
     /// Points older than the series keeps.
     pub expired: u64,
     /// Points the series will never take: for the quarantine.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedPoint>,
 }
 
 impl Written {
-    /// Adds what became of another part.
+    /// Sums up with another part of the same batch.
     pub fn add(&mut self, part: Self) {
         let Self { kept, empty, expired, refused } = part;
         self.kept += kept;
@@ -103,24 +104,22 @@ impl Written {
 
 /// A point the series will never take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedPoint {
     /// Whose; empty when it is not known.
     pub device: Box<str>,
-    /// What the series said.
     pub why: Box<str>,
     /// The point as the series would have written it, or as it was given.
     pub point: Box<str>,
 }
 
-/// Why a batch was not taken. The batch is whole in every case and is to be written again.
+/// Why a batch was not written. In every case all of it is to be retried.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SeriesError {
     /// The series is away, busy or broken for now.
     #[error("{why}")]
     Retry {
-        /// When the series asks to be tried again, if it said so.
+        /// How long the series asks us to wait before the retry, if it said so.
         after: Option<Duration>,
-        /// What happened.
         why: Box<str>,
     },
     /// A person has to correct something first.

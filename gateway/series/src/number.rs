@@ -68,7 +68,9 @@ fn digits(out: &mut String, mut value: u64, least: usize) {
         used += 1;
     }
     let tail = buffer.len() - used;
-    out.push_str(buffer.get(tail..).and_then(|it| str::from_utf8(it).ok()).unwrap_or_default());
+    out.push_str(
+        buffer.get(tail..).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default(),
+    );
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(super) struct Places {
     device: Option<i64>,
 }
 
-/// A few places.
+/// Records of the next few devices, and where the pass goes on.
 #[derive(Debug, Default)]
 pub(super) struct Pass {
     pub(super) records: Vec<Record>,
@@ -41,7 +41,7 @@ impl Places {
         Self { registry, hour: None, device: None }
     }
 
-    /// The next few, if it is time for them; the same until [`Self::kept`] is told of them.
+    /// The next few, if it is time for them; the same until [`Self::kept`] hears of them.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -67,27 +67,28 @@ impl Places {
         self.device = next;
     }
 
-    fn record(&self, it: &Device, now: Ms) -> Record {
-        let profile = self.registry.profile_of(it);
-        let township = self.registry.township(&it.station);
+    fn record(&self, device: &Device, now: Ms) -> Record {
+        let profile = self.registry.profile_of(device);
+        let township = self.registry.township(&device.station);
         let tags = vec![
-            ("device", it.id.clone()),
-            ("station", (&*it.station).into()),
-            ("zone", (&*it.zone).into()),
-            ("kind", it.kind.as_str().into()),
+            ("device", device.id.clone()),
+            ("station", (&*device.station).into()),
+            ("zone", (&*device.zone).into()),
+            ("kind", device.kind.as_str().into()),
             ("township", township.into()),
         ];
-        let mut fields = vec![("name", (&*it.name).into()), ("address", (&*it.address).into())];
-        let place = [("lat", it.lat), ("lon", it.lon)];
+        let mut fields =
+            vec![("name", (&*device.name).into()), ("address", (&*device.address).into())];
+        let place = [("lat", device.lat), ("lon", device.lon)];
         let limits = [("min_kpa", profile.min_kpa), ("max_kpa", profile.max_kpa)];
         let limits = limits.map(|(name, kpa)| (name, Some(f64::from(kpa))));
-        let limits = limits.into_iter().filter(|_| it.kind == Kind::Hydrant);
+        let limits = limits.into_iter().filter(|_| device.kind == Kind::Hydrant);
         for (name, number) in place.into_iter().chain(limits) {
-            if let Some(number) = number.filter(|it| it.is_finite()) {
+            if let Some(number) = number.filter(|number| number.is_finite()) {
                 fields.push((name, number.into()));
             }
         }
-        let interval = it.interval_s.unwrap_or(profile.interval_s);
+        let interval = device.interval_s.unwrap_or(profile.interval_s);
         fields.push(("interval_s", i64::from(interval).into()));
         let at = now.div_euclid(DAY_MS) * DAY_MS;
         Record { kind: RecordKind::Place, tags, fields, at, within_ms: 0 }
@@ -113,13 +114,13 @@ mod tests {
             phone: None,
         };
         let mut places = Places::new(Registry::new([]));
-        for it in [
+        for station in [
             station("d", Level::District, None),
             station("t1", Level::Township, Some("d")),
             station("c1", Level::Community, Some("t1")),
             station("v1", Level::Village, Some("c1")),
         ] {
-            places.registry.put_station(it);
+            places.registry.put_station(station);
         }
         let mut device = Device::unclaimed("H-1", "t1", Kind::Hydrant);
         (device.station, device.lat, device.lon) = ("v1".into(), Some(29.5), Some(106.25));

@@ -1,10 +1,10 @@
 //! Carries the log into the history, and never loses its place.
 //!
-//! Rings of the doorbell are gathered for a second, so that a batch is thousands of points and
-//! not ten: InfluxDB's cost of a point is five times less so. Then blocks are read after the
-//! cursor and written until little is left. A batch that is not taken is written again, however
-//! long that takes; meanwhile nothing more is read, so that an outage of hours costs no memory,
-//! and the log keeps what waits. The cursor is the engine's to keep (`Inbox::SeriesAt`).
+//! Rings of the doorbell are gathered for a second, so that a batch is thousands of points and not
+//! ten: a point then costs InfluxDB a fifth. Blocks are then read after the cursor and written
+//! until little is left. A batch that is not taken is retried, however long that takes; meanwhile
+//! nothing more is read, so that an outage of hours costs no memory, and the log keeps the backlog.
+//! The cursor is the engine's to keep (`Inbox::SeriesAt`).
 //!
 //! The pump has a thread of its own: a slow disk or server here delays nothing but history.
 
@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::records::{Records, RecordsError};
 use super::{Batch, Series, SeriesError, Tags, Written};
 
-/// How long rings are gathered.
+/// How long rings of the doorbell are gathered into one batch.
 const LINGER: Duration = Duration::from_secs(1);
 /// Readings of one batch, about: whole blocks are read until there are so many.
 const ENOUGH: usize = 5_000;
@@ -46,8 +46,8 @@ const LONGEST_ASKED: Duration = Duration::from_secs(300);
 /// Refused points of one batch that are kept in the quarantine; the rest are counted.
 const MOST_KEPT: usize = 100;
 
-/// What the pump is made with.
-pub struct Setup {
+/// Everything that a pump owns.
+pub struct PumpSetup {
     /// The store: the log, and whose the readings are. Opened for the pump alone.
     pub reader: Reader,
     /// Where readings go.
@@ -58,7 +58,6 @@ pub struct Setup {
     pub engine: EngineHandle,
     /// Rings when the log has grown.
     pub log: watch::Receiver<i64>,
-    /// What time it is.
     pub clock: Clock,
     /// Where the pump says how it is.
     pub health: Arc<Health>,
@@ -70,7 +69,7 @@ pub struct Setup {
 ///
 /// # Errors
 /// What the system says when it gives no thread.
-pub fn start(setup: Setup) -> std::io::Result<JoinHandle<()>> {
+pub fn start(setup: PumpSetup) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stop = setup.stop.clone();
     Builder::new().name("history-pump".into()).spawn(move || {
@@ -79,7 +78,7 @@ pub fn start(setup: Setup) -> std::io::Result<JoinHandle<()>> {
 }
 
 struct Pump {
-    it: Setup,
+    setup: PumpSetup,
     /// The last block history has; read from the store at the start.
     cursor: Option<i64>,
     tags: Arc<Tags>,
@@ -101,28 +100,28 @@ struct Meters {
     seconds: Histogram,
 }
 
-/// Why a look at the log came to nothing.
+/// Why a round failed.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum PumpTrouble {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Series(#[from] SeriesError),
 }
 
-impl From<RecordsError> for Trouble {
+impl From<RecordsError> for PumpTrouble {
     fn from(error: RecordsError) -> Self {
         match error {
-            RecordsError::Store(it) => Self::Store(it),
-            RecordsError::Series(it) => Self::Series(it),
+            RecordsError::Store(bad) => Self::Store(bad),
+            RecordsError::Series(bad) => Self::Series(bad),
         }
     }
 }
 
 impl Pump {
-    fn new(setup: Setup) -> Self {
+    fn new(setup: PumpSetup) -> Self {
         Self {
-            it: setup,
+            setup,
             cursor: None,
             tags: Arc::default(),
             tags_of: None,
@@ -146,7 +145,7 @@ impl Pump {
                     continue;
                 }
             }
-            if let Ok(Err(_gone)) = timeout(AT_LEAST, self.it.log.changed()).await {
+            if let Ok(Err(_gone)) = timeout(AT_LEAST, self.setup.log.changed()).await {
                 return;
             }
             sleep(LINGER).await;
@@ -154,45 +153,47 @@ impl Pump {
     }
 
     /// One batch, what else there is, and a little upkeep. True when more waits.
-    async fn round(&mut self) -> Result<bool, Trouble> {
-        self.it.log.mark_unchanged();
+    async fn round(&mut self) -> Result<bool, PumpTrouble> {
+        self.setup.log.mark_unchanged();
         let cursor = match self.cursor {
             Some(at) => at,
-            None => *self.cursor.insert(self.it.reader.series_block()?),
+            None => *self.cursor.insert(self.setup.reader.series_block()?),
         };
-        let blocks = self.it.reader.log_after(cursor, ENOUGH)?;
-        let readings = blocks.iter().map(|it| it.readings).sum::<usize>();
-        if let Some(last) = blocks.last().map(|it| it.block) {
+        let blocks = self.setup.reader.log_after(cursor, ENOUGH)?;
+        let readings = blocks.iter().map(|block| block.readings).sum::<usize>();
+        if let Some(last) = blocks.last().map(|block| block.block) {
             let batch = self.batch(&blocks)?;
             drop(blocks);
             self.write(batch).await?;
             self.cursor = Some(last);
             // The next report covers this one, should the engine's queue be full.
-            let _ = self.it.engine.try_send(Inbox::SeriesAt { block: last });
+            let _ = self.setup.engine.try_send(Inbox::SeriesAt { block: last });
         }
-        let now = self.it.clock.now();
-        if let Some(records) = &mut self.it.records
-            && let Some((trail, ledger)) = records.step(&self.it.reader, now).await?
+        let now = self.setup.clock.now();
+        if let Some(records) = &mut self.setup.records
+            && let Some((trail, ledger)) = records.step(&self.setup.reader, now).await?
         {
-            let _ = self.it.engine.try_send(Inbox::RecordsAt { trail, ledger });
+            let _ = self.setup.engine.try_send(Inbox::RecordsAt { trail, ledger });
         }
         // Nothing is thrown away by a clock of which nobody knows whether it is right.
-        for _ in 0..if self.it.clock.is_doubted() { 0 } else { UPKEEP_STEPS } {
-            if !self.it.series.upkeep(now).await? {
+        for _ in 0..if self.setup.clock.is_doubted() { 0 } else { UPKEEP_STEPS } {
+            if !self.setup.series.upkeep(now).await? {
                 return Ok(readings >= LITTLE);
             }
         }
         Ok(true)
     }
 
-    async fn write(&mut self, batch: Batch) -> Result<(), Trouble> {
-        let Some(last) = batch.readings.last().map(|it| it.arrived) else { return Ok(()) };
-        let started = self.it.clock.instant();
-        let now = self.it.clock.now();
-        let written = self.it.series.write(Arc::new(batch), now).await?;
+    async fn write(&mut self, batch: Batch) -> Result<(), PumpTrouble> {
+        let Some(last) = batch.readings.last().map(|reading| reading.arrived) else {
+            return Ok(());
+        };
+        let started = self.setup.clock.instant();
+        let now = self.setup.clock.now();
+        let written = self.setup.series.write(Arc::new(batch), now).await?;
         self.meters.seconds.record(started.elapsed());
         self.meters.count(&written);
-        self.meters.lag.set((self.it.clock.now() - last) as f64 / 1_000.0);
+        self.meters.lag.set((self.setup.clock.now() - last) as f64 / 1_000.0);
         self.set_aside(written).await;
         Ok(())
     }
@@ -204,46 +205,50 @@ impl Pump {
             return;
         }
         tracing::warn!(count, "history refused points: see /api/v1/quarantine");
-        for it in written.refused.into_iter().take(MOST_KEPT) {
+        for refused in written.refused.into_iter().take(MOST_KEPT) {
             let row = Quarantined {
-                at: self.it.clock.now(),
-                topic: it.device.clone(),
-                device: it.device,
+                at: self.setup.clock.now(),
+                topic: refused.device.clone(),
+                device: refused.device,
                 reason: "history".into(),
-                detail: it.why.into(),
-                payload: it.point.into_string().into_bytes(),
+                detail: refused.why.into(),
+                payload: refused.point.into_string().into_bytes(),
             };
             // An engine that has gone needs no quarantine: the block is written again.
-            let _ = self.it.engine.send(Inbox::Quarantine(row)).await;
+            let _ = self.setup.engine.send(Inbox::Quarantine(row)).await;
         }
     }
 
-    fn batch(&mut self, blocks: &[LogBlock]) -> Result<Batch, Trouble> {
-        let mut readings = Vec::with_capacity(blocks.iter().map(|it| it.readings).sum());
-        for it in blocks {
-            readings.extend(self.decode(it)?);
+    fn batch(&mut self, blocks: &[LogBlock]) -> Result<Batch, PumpTrouble> {
+        let mut readings = Vec::with_capacity(blocks.iter().map(|block| block.readings).sum());
+        for block in blocks {
+            readings.extend(self.decode(block)?);
         }
         // After the blocks were read: whoever they are of was registered with them.
-        let of = self.it.reader.meta("tags_rev")?;
+        let of = self.setup.reader.meta("tags_rev")?;
         if self.tags_of != of {
             self.tags = Arc::default();
             self.tags_of = of;
         }
-        read_tags(&self.it.reader, Arc::make_mut(&mut self.tags))?;
+        read_tags(&self.setup.reader, Arc::make_mut(&mut self.tags))?;
         Ok(Batch { readings, tags: Arc::clone(&self.tags) })
     }
 
-    /// A damaged block is passed over, loudly: the readings behind it are not to be lost too.
-    fn decode(&self, it: &LogBlock) -> Result<Vec<Logged>, StoreError> {
-        match block::decode(&it.body) {
+    /// Skips a damaged block, loudly: the readings behind it must not be lost too.
+    fn decode(&self, block: &LogBlock) -> Result<Vec<Logged>, StoreError> {
+        match block::decode(&block.body) {
             Ok(readings) => Ok(readings),
             Err(bad @ BadBlock::Damaged(_)) => {
-                tracing::error!(block = it.block, readings = it.readings, "lost to history: {bad}");
-                self.meters.refused.increment(it.readings as u64);
+                tracing::error!(
+                    block = block.block,
+                    readings = block.readings,
+                    "log block is lost to history: {bad}"
+                );
+                self.meters.refused.increment(block.readings as u64);
                 Ok(Vec::new())
             }
             Err(bad @ BadBlock::Version(_)) => Err(StoreError::Unreadable {
-                what: format!("log block {}", it.block),
+                what: format!("log block {}", block.block),
                 why: bad.to_string(),
             }),
         }
@@ -251,31 +256,33 @@ impl Pump {
 
     fn fine(&mut self) {
         if self.backoff.failures() > 0 {
-            tracing::info!("history takes what it is given again");
+            tracing::info!("history accepts writes once more");
             self.backoff.reset();
         }
         self.meters.failing.set(0.0);
-        self.it.health.series.fine();
+        self.setup.health.series.fine();
     }
 
-    async fn pause(&mut self, trouble: &Trouble) {
+    async fn pause(&mut self, trouble: &PumpTrouble) {
         let backoff = self.backoff.failed();
         let wait = match trouble {
-            Trouble::Series(SeriesError::Retry { after: Some(asked), .. }) => {
+            PumpTrouble::Series(SeriesError::Retry { after: Some(asked), .. }) => {
                 backoff.max((*asked).min(LONGEST_ASKED))
             }
-            Trouble::Series(SeriesError::Misconfigured(_)) => LONGEST_PAUSE,
-            Trouble::Series(SeriesError::Retry { after: None, .. }) | Trouble::Store(_) => backoff,
+            PumpTrouble::Series(SeriesError::Misconfigured(_)) => LONGEST_PAUSE,
+            PumpTrouble::Series(SeriesError::Retry { after: None, .. }) | PumpTrouble::Store(_) => {
+                backoff
+            }
         };
         let seconds = wait.as_secs_f32();
-        if matches!(trouble, Trouble::Series(SeriesError::Misconfigured(_))) {
-            tracing::error!("history waits {seconds:.1} s: {trouble}");
+        if matches!(trouble, PumpTrouble::Series(SeriesError::Misconfigured(_))) {
+            tracing::error!("history retries in {seconds:.1} s: {trouble}");
         } else {
-            tracing::warn!("history waits {seconds:.1} s: {trouble}");
+            tracing::warn!("history retries in {seconds:.1} s: {trouble}");
         }
         self.meters.failures.increment(1);
         self.meters.failing.set(1.0);
-        self.it.health.series.failing(self.it.clock.now(), &trouble.to_string());
+        self.setup.health.series.failing(self.setup.clock.now(), &trouble.to_string());
         sleep(wait).await;
     }
 }

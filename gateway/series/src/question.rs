@@ -18,7 +18,6 @@ const LAST_MS: Ms = 7_258_118_400_000;
 /// A question: one field of one device, from (included) to (excluded).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryQuery {
-    /// The device's id.
     pub device: Box<str>,
     /// Which measurement; a flag is 0 or 1.
     pub field: Field,
@@ -36,45 +35,34 @@ pub struct HistoryQuery {
 pub struct HistoryPoint {
     /// Start of the step; of a raw point, its time.
     pub ts: Ms,
-    /// Lowest.
     pub min: f64,
-    /// Mean of the points.
+    /// Of the points, not of the steps: an hour weighs as much as it has points.
     pub mean: f64,
-    /// Highest.
     pub max: f64,
-    /// How many points.
+    /// Points within the step.
     pub count: u64,
 }
 
 impl From<HistoryPoint> for (Ms, f64, f64, f64, u64) {
-    fn from(it: HistoryPoint) -> Self {
-        (it.ts, it.min, it.mean, it.max, it.count)
+    fn from(point: HistoryPoint) -> Self {
+        (point.ts, point.min, point.mean, point.max, point.count)
     }
 }
 
 /// Why a question was not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
-    /// The end is before the beginning.
     #[error("`from` {from} is after `to` {to}: exchange them")]
-    Backwards {
-        /// As asked.
-        from: Ms,
-        /// As asked.
-        to: Ms,
-    },
+    Backwards { from: Ms, to: Ms },
     /// A step that is negative or absurd.
     #[error("`step` of {0} ms: use 0 for raw points, or 1 to {LONGEST_STEP_MS} ms")]
     BadStep(Ms),
-    /// The answer would be too long.
     #[error(
         "more than {MOST_POINTS} points between {from} and {to}: use a step of {least_step_ms} ms \
          or more, or ask for less time"
     )]
     TooMany {
-        /// As asked.
         from: Ms,
-        /// As asked.
         to: Ms,
         /// A step that gives few enough points.
         least_step_ms: Ms,
@@ -86,7 +74,7 @@ pub enum HistoryError {
 
 /// A span of time, from (included) to (excluded).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct TimeSpan {
     /// First moment, included.
     pub from: Ms,
     /// Last moment, excluded.
@@ -95,16 +83,16 @@ pub struct Span {
 
 /// Where an answer comes from: first the hourly points, then the raw ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct AnswerPlan {
     /// Asked of the hourly points; whole hours.
-    pub hourly: Option<Span>,
-    /// Asked of the raw points.
-    pub raw: Option<Span>,
+    pub hourly: Option<TimeSpan>,
+    /// From the end of the hourly part.
+    pub raw: Option<TimeSpan>,
     /// Step of both; 0 asks for raw points, and hourly ones come by the hour.
     pub step_ms: Ms,
 }
 
-impl Plan {
+impl AnswerPlan {
     /// The step of the hourly part: whole hours, at least one.
     #[must_use]
     pub fn hourly_step_ms(&self) -> Ms {
@@ -119,7 +107,7 @@ impl HistoryQuery {
     ///
     /// # Errors
     /// [`HistoryError::Backwards`] and [`HistoryError::BadStep`].
-    pub fn plan(&self, now: Ms) -> Result<Plan, HistoryError> {
+    pub fn plan(&self, now: Ms) -> Result<AnswerPlan, HistoryError> {
         let &Self { from, to, step_ms, .. } = self;
         if from > to {
             return Err(HistoryError::Backwards { from, to });
@@ -128,16 +116,16 @@ impl HistoryQuery {
             return Err(HistoryError::BadStep(step_ms));
         }
         let (from, to) = (from.clamp(0, LAST_MS), to.clamp(0, LAST_MS));
-        let span = |from, to| (from < to).then_some(Span { from, to });
+        let span = |from, to| (from < to).then_some(TimeSpan { from, to });
         let oldest_raw = raw_since(now);
         if from >= oldest_raw {
-            return Ok(Plan { hourly: None, raw: span(from, to), step_ms });
+            return Ok(AnswerPlan { hourly: None, raw: span(from, to), step_ms });
         }
         let step_ms = if step_ms == 0 { 0 } else { up(step_ms, HOUR_MS) };
         let whole = step_ms.max(HOUR_MS);
         let meet = up(oldest_raw, whole);
         let hours = span(from - from % HOUR_MS, up(to.min(meet), HOUR_MS));
-        Ok(Plan { hourly: hours, raw: span(from.max(meet), to), step_ms })
+        Ok(AnswerPlan { hourly: hours, raw: span(from.max(meet), to), step_ms })
     }
 
     /// The error for an answer of more than [`MOST_POINTS`].
@@ -164,20 +152,20 @@ pub fn raw_since(now: Ms) -> Ms {
 
 #[cfg(test)]
 mod tests {
-    use super::{HistoryError, HistoryQuery, Plan, Span, raw_since};
+    use super::{AnswerPlan, HistoryError, HistoryQuery, TimeSpan, raw_since};
     use standpipe_rules::{DAY_MS, HOUR_MS};
     use standpipe_shared::Field;
 
     /// A whole hour; raw points begin 90 days before.
     const NOW: i64 = 1_764_000_000_000;
 
-    fn ask(from: i64, to: i64, step_ms: i64) -> Result<Plan, HistoryError> {
+    fn ask(from: i64, to: i64, step_ms: i64) -> Result<AnswerPlan, HistoryError> {
         HistoryQuery { device: "H-1".into(), field: Field::PressureKpa, from, to, step_ms }
             .plan(NOW)
     }
 
-    fn span(from: i64, to: i64) -> Option<Span> {
-        Some(Span { from, to })
+    fn span(from: i64, to: i64) -> Option<TimeSpan> {
+        Some(TimeSpan { from, to })
     }
 
     #[test]
@@ -193,7 +181,7 @@ mod tests {
             ("across the limit", (raw - HOUR_MS, NOW, HOUR_MS),     span(raw - HOUR_MS, raw), span(raw, NOW), HOUR_MS),
             ("raw, long ago",    (raw - HOUR_MS, raw + 9, 0),       span(raw - HOUR_MS, raw), span(raw, raw + 9), 0),
         ] {
-            let expected = Plan { hourly, raw: from_raw, step_ms: step };
+            let expected = AnswerPlan { hourly, raw: from_raw, step_ms: step };
             assert_eq!(ask(asked.0, asked.1, asked.2), Ok(expected), "{story}");
         }
     }

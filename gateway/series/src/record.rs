@@ -18,7 +18,7 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    /// Its name, of which people ask.
+    /// The measurement's name in the history.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,13 +34,12 @@ impl RecordKind {
 /// written again takes its own place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// What it is about.
     pub kind: RecordKind,
     /// What it is found by, in order; an empty value stands for none.
     pub tags: Vec<(&'static str, Box<str>)>,
     /// What it says, in order; one at least.
     pub fields: Vec<(&'static str, RecordValue)>,
-    /// When it was so.
+    /// When it was true; of an hour or a day, its beginning.
     pub at: Ms,
     /// Keeps records of one kind, with the same tags and of one millisecond, apart; below a
     /// million.
@@ -50,11 +49,8 @@ pub struct Record {
 /// What a field of a record holds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordValue {
-    /// Words.
     Text(Box<str>),
-    /// A count.
     Integer(i64),
-    /// A measure.
     Number(f64),
 }
 

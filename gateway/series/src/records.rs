@@ -21,16 +21,17 @@ use standpipe_store::{Reader, StoreError};
 use super::places::Places;
 use super::{Record, RecordKind, Series, SeriesError};
 
-/// Trail entries read at once.
+/// Trail entries read in one step.
 const ENTRIES: i64 = 500;
 /// Devices whose ledger is read at once.
 const DEVICES: i64 = 100;
 /// An hour of the ledger is written this long after its end.
 const SETTLE_MS: Ms = 10 * 60_000;
-/// A device closes its row when it speaks again: so many hours back are written again each hour,
-const HOURS_AGAIN: Ms = 3;
-/// and so many once a day.
-const HOURS_AGAIN_DAILY: Ms = 48;
+/// A device closes its row in the ledger when it is heard once more: every hour this many past
+/// hours are rewritten,
+const REWRITTEN_HOURS: Ms = 3;
+/// and once a day this many.
+const REWRITTEN_HOURS_DAILY: Ms = 48;
 
 /// Writes the records, those of each kind after a cursor of its own.
 pub struct Records {
@@ -42,37 +43,35 @@ pub struct Records {
     places: Places,
 }
 
-/// Why a step came to nothing.
+/// Why a step failed; its records are written again by the next.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsError {
-    /// Reading.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Writing.
     #[error(transparent)]
     Series(#[from] SeriesError),
 }
 
 /// What is read of an incident's `wire`.
 #[derive(Default, serde::Deserialize)]
-struct About {
+struct IncidentFacts {
     #[serde(default)]
     conditions: Vec<Condition>,
     #[serde(default)]
-    device: Option<Whose>,
+    device: Option<SubjectDevice>,
     /// It is no incident, as far as anybody counts them.
     #[serde(default)]
     exercise: bool,
 }
 
-/// The device of an incident.
+/// The device that it is about, by its id alone.
 #[derive(serde::Deserialize)]
-struct Whose {
+struct SubjectDevice {
     id: String,
 }
 
 impl Records {
-    /// All of them, from where the store says they were left; `profiles` judge the devices.
+    /// Goes on from where the store says it stopped; `profiles` judge the devices.
     /// `None` when this history keeps readings only.
     #[must_use]
     pub fn of(series: Arc<dyn Series>, profiles: Registry) -> Option<Self> {
@@ -113,7 +112,7 @@ impl Records {
 
     async fn trail(&self, reader: &Reader, after: i64, now: Ms) -> Result<i64, RecordsError> {
         let changes = reader.trail_after(after, ENTRIES)?;
-        let Some(last) = changes.last().map(|it| it.n) else { return Ok(after) };
+        let Some(last) = changes.last().map(|change| change.n) else { return Ok(after) };
         self.write(changes.iter().filter_map(incident).collect(), now).await?;
         Ok(last)
     }
@@ -124,8 +123,8 @@ impl Records {
             return Ok(after);
         }
         let daily = newest.rem_euclid(24 * HOUR_MS) == 0;
-        let again = HOUR_MS * if daily { HOURS_AGAIN_DAILY } else { HOURS_AGAIN };
-        let from = (after + HOUR_MS).min(newest - again);
+        let rewritten = HOUR_MS * if daily { REWRITTEN_HOURS_DAILY } else { REWRITTEN_HOURS };
+        let from = (after + HOUR_MS).min(newest - rewritten);
         let first = self.device;
         let mut records = Vec::new();
         let wanted = LedgerHours { from, to: newest, first, last: first + DEVICES - 1 };
@@ -147,9 +146,9 @@ impl Records {
             let why = "this history keeps no records: report this as a fault of standpipe";
             return Err(SeriesError::Misconfigured(why.into()));
         };
-        for it in writing.await?.refused {
-            let (device, point) = (&*it.device, &*it.point);
-            tracing::warn!(device, point, "history refused: {}", it.why);
+        for refused in writing.await?.refused {
+            let (device, point) = (&*refused.device, &*refused.point);
+            tracing::warn!(device, point, "history refused: {}", refused.why);
         }
         Ok(())
     }
@@ -166,12 +165,12 @@ fn incident(change: &TrailChange) -> Option<Record> {
         "closed" => "closed",
         _ => return None,
     };
-    let about: About = serde_json::from_str(&change.wire).unwrap_or_default();
-    let device = about.device.map_or_else(String::new, |it| it.id);
+    let about: IncidentFacts = serde_json::from_str(&change.wire).unwrap_or_default();
+    let device = about.device.map_or_else(String::new, |device| device.id);
     if about.exercise || selftest::is_detector(&device) {
         return None;
     }
-    let condition = about.conditions.first().map_or("", |it| it.as_str());
+    let condition = about.conditions.first().map_or("", |condition| condition.as_str());
     let tags =
         [("station", &*change.station), ("severity", &change.severity), ("condition", condition)];
     let texts =
@@ -191,11 +190,8 @@ fn incident(change: &TrailChange) -> Option<Record> {
 }
 
 /// One hour of one device.
-fn hour(
-    tags: [(&'static str, &str); 3],
-    [expected, received, duplicate, late, seq_reused]: [i64; 5],
-    at: Ms,
-) -> Record {
+fn hour(tags: [(&'static str, &str); 3], counts: [i64; 5], at: Ms) -> Record {
+    let [expected, received, duplicate, late, seq_reused] = counts;
     let tags = tags.map(|(key, value)| (key, value.into())).into();
     let counts = [
         ("expected", expected),
@@ -210,7 +206,7 @@ fn hour(
 }
 
 fn number(text: Option<String>) -> i64 {
-    text.and_then(|it| it.parse().ok()).unwrap_or(0)
+    text.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -223,7 +219,7 @@ mod tests {
 
     use super::{Records, hour, incident};
     use crate::embedded::Embedded;
-    use crate::influx::{Influx, Settings, line};
+    use crate::influx::{Influx, InfluxSettings, line};
 
     #[test]
     fn records_are_made_for_a_history_that_keeps_them() {
@@ -232,7 +228,7 @@ mod tests {
         assert!(Records::of(Arc::new(embedded), Registry::new([])).is_none());
         let (url, bucket) = ("http://127.0.0.1:8086".into(), "standpipe".into());
         let (org, token) = ("o".into(), "t".into());
-        let influx = Influx::new(&Settings { url, org, token, bucket, trust: None }).unwrap();
+        let influx = Influx::new(&InfluxSettings { url, org, token, bucket, trust: None }).unwrap();
         assert!(Records::of(Arc::new(influx), Registry::new([])).is_some());
     }
 

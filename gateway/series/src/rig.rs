@@ -14,7 +14,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::wire::parse;
 use standpipe_rules::{HOUR_MS, Ms};
-use standpipe_series::pump::{Setup, start};
+use standpipe_series::pump::{PumpSetup, start};
 use standpipe_series::records::Records;
 use standpipe_series::{HistoryQuery, Series};
 use standpipe_shared::{Field, ROOT};
@@ -52,7 +52,7 @@ impl Rig {
         };
         let run = std::thread::spawn(move || run(engine, queues, outlets, || true));
         let stop = CancellationToken::new();
-        let pump = start(Setup {
+        let pump = start(PumpSetup {
             reader: Reader::open(&path).unwrap(),
             series,
             records,
@@ -113,5 +113,5 @@ pub async fn count(series: &dyn Series, device: &str, now: Ms) -> u64 {
     let (from, to) = (now - 24 * HOUR_MS, now + HOUR_MS);
     let (field, step_ms) = (Field::PressureKpa, HOUR_MS);
     let query = HistoryQuery { device: device.into(), field, from, to, step_ms };
-    series.history(query, now).await.unwrap().iter().map(|it| it.count).sum()
+    series.history(query, now).await.unwrap().iter().map(|point| point.count).sum()
 }

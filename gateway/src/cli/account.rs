@@ -1,12 +1,12 @@
-//! `standpipe account`: for who keeps the gateway, when nobody can sign in any more. Works while
-//! the gateway runs.
+//! `standpipe account`: for whoever runs the machine, also when nobody can sign in any more. Works
+//! while the gateway runs.
 
 use std::path::{Path, PathBuf};
 
 use standpipe_machine::clock::Clock;
 use standpipe_store::Reader;
 use standpipe_store::accounts::{
-    Account, AccountError, AuditCode, Book, COMMAND_LINE, Role, fresh_password,
+    Account, AccountBook, AccountError, AuditCode, COMMAND_LINE, Role, fresh_password,
 };
 use standpipe_store::files::Database;
 use standpipe_store::views::stations::is_registered;
@@ -15,16 +15,16 @@ use super::{Failure, config};
 
 /// Lists, adds and removes accounts, and gives them new passwords.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct AccountArgs {
     #[command(subcommand)]
-    what: What,
+    what: AccountTask,
     /// The configuration.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum AccountTask {
     /// All accounts.
     List,
     /// A new account; its password is printed.
@@ -52,16 +52,16 @@ enum What {
 
 fn role(text: &str) -> Result<Role, String> {
     Role::named(text).ok_or_else(|| {
-        let all: Vec<&str> = Role::ALL.iter().map(|it| it.as_str()).collect();
+        let all: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
         format!("no such role: use one of {}", all.join(", "))
     })
 }
 
-/// Runs it.
+/// Changes or lists the accounts, and prints what came of it.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &AccountArgs) -> Result<(), Failure> {
     let config = config::or_usual(args.config.as_deref())?;
     let path = &config.store.path;
     if !path.is_file() {
@@ -69,8 +69,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Configuration(text));
     }
     let failed = |bad: AccountError| Failure::Failed(bad.to_string());
-    let mut book = Book::open(&Database::Accounts.place(path)).map_err(failed)?;
-    if let What::Add { station: Some(station), .. } = &args.what {
+    let mut book = AccountBook::open(&Database::Accounts.place(path)).map_err(failed)?;
+    if let AccountTask::Add { station: Some(station), .. } = &args.what {
         registered(path, station)?;
     }
     let told = done(&mut book, &args.what, Clock::new().now()).map_err(failed)?;
@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Nobody is of a station that is not there: they would see nothing, and nobody would see why.
+/// Refuses a station that is not registered: its people would see nothing, and nobody would know why.
 fn registered(store: &Path, station: &str) -> Result<(), Failure> {
     let failed = |bad: String| Failure::Failed(bad);
     let reader = Reader::open(store).map_err(|bad| failed(bad.to_string()))?;
@@ -91,16 +91,20 @@ fn registered(store: &Path, station: &str) -> Result<(), Failure> {
     Err(Failure::Configuration(text))
 }
 
-fn done(book: &mut Book, what: &What, now: standpipe_rules::Ms) -> Result<String, AccountError> {
+fn done(
+    book: &mut AccountBook,
+    what: &AccountTask,
+    now: standpipe_rules::Ms,
+) -> Result<String, AccountError> {
     match what {
-        What::List => {
-            let line = |it: Account| {
-                let station = it.station.as_deref().unwrap_or("all stations");
-                format!("{}\t{}\t{station}\n", it.name, it.role.as_str())
+        AccountTask::List => {
+            let line = |account: Account| {
+                let station = account.station.as_deref().unwrap_or("all stations");
+                format!("{}\t{}\t{station}\n", account.name, account.role.as_str())
             };
             Ok(book.accounts()?.into_iter().map(line).collect())
         }
-        What::Add { name, role, station } => {
+        AccountTask::Add { name, role, station } => {
             let (password, hash) = fresh_password()?;
             book.add(&Account::new(name, *role, station.as_deref(), now), &hash)?;
             let [name, id, role, station] = [name, "", role.as_str(), ""].map(Box::from);
@@ -108,13 +112,13 @@ fn done(book: &mut Book, what: &What, now: standpipe_rules::Ms) -> Result<String
             book.audit_as(now, COMMAND_LINE, "account_add", &code)?;
             Ok(format!("{password}\n"))
         }
-        What::Password { name } => {
+        AccountTask::Password { name } => {
             let (password, hash) = fresh_password()?;
             book.set_password(name, &hash)?;
             book.audit(now, COMMAND_LINE, "account_reset", name)?;
             Ok(format!("{password}\n"))
         }
-        What::Remove { name } => {
+        AccountTask::Remove { name } => {
             book.remove(name)?;
             book.audit(now, COMMAND_LINE, "account_remove", name)?;
             Ok(format!("{name} is removed\n"))

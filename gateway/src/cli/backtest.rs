@@ -11,7 +11,7 @@ use super::{Failure, config, progress, readings};
 
 /// Judges recorded readings on their own clock.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct BacktestArgs {
     #[command(flatten)]
     registry: RegistryArgs,
     /// Readings in order of arrival, plain or gzip.
@@ -25,11 +25,11 @@ pub struct Args {
     out: PathBuf,
 }
 
-/// Runs it.
+/// Judges recorded readings and writes down the incidents they would have raised.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &BacktestArgs) -> Result<(), Failure> {
     let config = config::or_default(args.config.as_deref())?;
     let registry = files::registry(&args.registry, config.profiles())?;
     let mut backtest = Backtest::new(registry);
@@ -59,8 +59,9 @@ fn feed(
     skip_bad: bool,
     mut take: impl FnMut(i64, &str, standpipe_shared::Reading),
 ) -> Result<u64, Failure> {
-    let broken = |bad: readings::Unreadable| Failure::Failed(format!("{}: {bad}", path.display()));
-    let bar = progress::bytes(path.metadata().map_or(0, |it| it.len()), "judging");
+    let broken =
+        |bad: readings::UnreadableFile| Failure::Failed(format!("{}: {bad}", path.display()));
+    let bar = progress::bytes(path.metadata().map_or(0, |file| file.len()), "judging");
     let mut rows = readings::open(path, |bytes| bar.inc(bytes as u64)).map_err(broken)?;
     let ignored = rows.ignored();
     if !ignored.is_empty() {
@@ -94,7 +95,7 @@ fn csv(rows: &[Row]) -> String {
         let Row { device, zone, condition, raised_ms, detected_ms, cleared_ms } = row;
         let zone = quoted(zone);
         let (name, severity) = (condition.as_str(), condition.severity().as_str());
-        let cleared = cleared_ms.map(|it| it.to_string()).unwrap_or_default();
+        let cleared = cleared_ms.map(|moment| moment.to_string()).unwrap_or_default();
         let id = at + 1;
         // Writing to a String does not fail.
         let _ = writeln!(

@@ -6,12 +6,12 @@ use standpipe_config::Config;
 use standpipe_machine::clock::Clock;
 use standpipe_series::embedded::Embedded;
 use standpipe_store::Store;
-use standpipe_store::accounts::Book;
+use standpipe_store::accounts::AccountBook;
 use standpipe_store::files::Database;
 
 use super::daily::Daily;
 use super::{Failure, config};
-use crate::keep::{self, KeepError, Parts};
+use crate::keep::{self, BackupParts, KeepError};
 
 /// Copies all databases, registry and configuration into a new folder, while the gateway runs.
 #[derive(Debug, clap::Args)]
@@ -51,7 +51,7 @@ pub fn backup(args: &BackupArgs) -> Result<(), Failure> {
 
 fn once(args: &BackupArgs) -> Result<(), Failure> {
     let config = config::required(&args.config)?;
-    let parts = Parts { config: &args.config, store: &config.store.path };
+    let parts = BackupParts { config: &args.config, store: &config.store.path };
     let kept = keep::back_up(&parts, &args.out, Clock::new().now()).map_err(failed)?;
     let (stations, devices) = kept.registry;
     super::say(&format!("{stations} stations and {devices} devices: {}\n", kept.folder.display()));
@@ -78,7 +78,7 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
         let place = database.place(&store.path);
         match database {
             Database::Store => drop(Store::open(&place).map_err(|bad| failed(bad.into()))?),
-            Database::Accounts => drop(Book::open(&place).map_err(refused)?),
+            Database::Accounts => drop(AccountBook::open(&place).map_err(refused)?),
             Database::History => drop(Embedded::open(&place).map_err(refused)?),
         }
         super::say(&format!("restored: {}\n", place.display()));
@@ -89,7 +89,7 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
             super::say(&format!("not in this backup, stays as it is: {}\n", place.display()));
         }
     }
-    let parts = Parts { config: &args.config, store: &store.path };
+    let parts = BackupParts { config: &args.config, store: &store.path };
     for (copy, place) in keep::made::put_back(&args.from, &parts, now).map_err(failed)? {
         super::say(&format!(
             "NOT restored: {}, which can't be written: copy {} there before you start the gateway\n",
@@ -106,7 +106,7 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
 
 /// What is said when the configuration here is another than the backup's.
 fn kept(differing: &[PathBuf], args: &RestoreArgs) -> String {
-    let names: Vec<String> = differing.iter().map(|it| it.display().to_string()).collect();
+    let names: Vec<String> = differing.iter().map(|path| path.display().to_string()).collect();
     let (here, there) = (args.config.display(), args.from.join(keep::CONFIG));
     format!(
         "NOT restored: the configuration. {here} was there and stays, and of the backup's files these \
@@ -130,14 +130,14 @@ fn refused(bad: impl std::fmt::Display) -> Failure {
 fn remove_older(newest: &Path, keep: usize) -> std::io::Result<()> {
     let entries = std::fs::read_dir(newest.parent().unwrap_or(newest))?;
     let (mut whole, mut half) = (Vec::new(), Vec::new());
-    for path in entries.filter_map(Result::ok).map(|it| it.path()) {
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if !name.starts_with("standpipe-") || !path.is_dir() || *path > *newest {
             continue;
         }
         match path.extension() {
             None => whole.push(path),
-            Some(it) if it == "part" => half.push(path),
+            Some(ending) if ending == "part" => half.push(path),
             Some(_) => {}
         }
     }
@@ -155,8 +155,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let names = || {
             let entries = std::fs::read_dir(folder.path()).unwrap();
-            let name = |it: std::fs::DirEntry| it.file_name().into_string().unwrap();
-            let mut names: Vec<String> = entries.map(|it| name(it.unwrap())).collect();
+            let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap();
+            let mut names: Vec<String> = entries.map(|entry| name(entry.unwrap())).collect();
             names.sort();
             names
         };

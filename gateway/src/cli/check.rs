@@ -13,15 +13,15 @@ use standpipe_rules::incidents::{Plan, Steps, Window, rehearse};
 use standpipe_rules::registry::Registry;
 use standpipe_shared::{Condition, Severity};
 
-use super::gateway::{Where, word};
-use super::preview::{self, Asked};
+use super::gateway::{GatewayArgs, word};
+use super::preview::{self, PreviewQuestion};
 use super::{Failure, config, files};
 use crate::registry_files;
 
 /// Reads configuration and registry; says all that is wrong, and who would be paged for what.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
-pub struct Args {
+pub struct CheckArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE", group = "what")]
     config: Option<PathBuf>,
@@ -44,22 +44,22 @@ pub struct Args {
     #[arg(long, group = "what")]
     ready: bool,
     #[command(flatten)]
-    gateway: Where,
+    gateway: GatewayArgs,
 }
 
-/// Runs it.
+/// Says all that is wrong, or who would be paged.
 ///
 /// # Errors
 /// [`Failure::Configuration`] when anything is wrong; [`Failure::Failed`] when the gateway is not
 /// ready.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     if let Some(file) = &args.config {
         let new = Checked::read(file)?;
         let old = args.against.as_deref().map(Checked::read).transpose()?;
-        let asked = Asked {
+        let asked = PreviewQuestion {
             device: args.device.as_deref(),
             condition: args.condition,
-            away: args.away.iter().map(|it| it.as_str().into()).collect(),
+            away: args.away.iter().map(|station| station.as_str().into()).collect(),
             now: Clock::new().now(),
         };
         if asked.device.is_none() && old.is_none() {
@@ -82,8 +82,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn ready(answer: &Value) -> Result<String, Failure> {
     let lines = |name: &str| {
         let mut text = String::new();
-        for it in answer.get(name).and_then(Value::as_array).into_iter().flatten() {
-            let _ = writeln!(text, "{}: {}", word(it, "part"), word(it, "why"));
+        for fault in answer.get(name).and_then(Value::as_array).into_iter().flatten() {
+            let _ = writeln!(text, "{}: {}", word(fault, "part"), word(fault, "why"));
         }
         text
     };
@@ -117,7 +117,7 @@ fn good(file: &Path) -> Result<(Config, Registry), Failure> {
     let (config, mut faults) = match config::load(file) {
         Ok(config) => (config, Vec::new()),
         Err(faults) => {
-            let told = faults.list.iter().map(|it| faults.line(it)).collect();
+            let told = faults.list.iter().map(|fault| faults.line(fault)).collect();
             (*faults.rest, told)
         }
     };
@@ -159,8 +159,8 @@ fn registry(config: &Config, mut known: Registry, faults: &mut Vec<String>) -> R
 /// Who is told of what, station by station.
 fn told(plan: &Plan, registry: &Registry) -> String {
     let mut text = String::new();
-    let mut line = |it: String| {
-        let _ = writeln!(text, "{it}"); // writing to a String does not fail
+    let mut line = |said: String| {
+        let _ = writeln!(text, "{said}"); // writing to a String does not fail
     };
     let (stations, devices) = (registry.stations(), registry.devices());
     line(format!(
@@ -192,9 +192,9 @@ fn digest(config: &Config) -> String {
     let who = config.digest_receivers().map(|(_, who)| who).unwrap_or_default();
     let who: Vec<String> = who
         .iter()
-        .map(|it| {
-            let of = it.station.as_deref().unwrap_or("all stations");
-            format!("{} {} ({of})", it.kind(), it.name)
+        .map(|account| {
+            let of = account.station.as_deref().unwrap_or("all stations");
+            format!("{} {} ({of})", account.kind(), account.name)
         })
         .collect();
     if who.is_empty() {
@@ -211,7 +211,7 @@ fn row(plan: &Plan, registry: &Registry, station: &str, severity: Severity) -> S
         let Some(after) = after else { continue };
         let who: Vec<String> = rehearse(plan, registry, station, severity, step)
             .into_iter()
-            .map(|it| match it {
+            .map(|receiver| match receiver {
                 Receiver::Station(id) => id.into(),
                 Receiver::Webhook(name) => format!("webhook {name}"),
             })
@@ -222,8 +222,8 @@ fn row(plan: &Plan, registry: &Registry, station: &str, severity: Severity) -> S
             _ => format!("after {after} s {who}"),
         });
     }
-    parts.extend(some(repeat_s).map(|it| format!("then all every {it} s")));
-    parts.extend(some(forgotten_s).map(|it| format!("again when idle for {it} s")));
+    parts.extend(some(repeat_s).map(|pause| format!("then all every {pause} s")));
+    parts.extend(some(forgotten_s).map(|idle| format!("again when idle for {idle} s")));
     parts.join("; ")
 }
 

@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use standpipe_machine::clock::Clock;
 use standpipe_shared::Verb;
 
-use super::gateway::{Gateway, Where, lines, word};
+use super::gateway::{GatewayArgs, GatewayClient, lines, word};
 use super::{Failure, say};
 
 /// How often an answer is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Has a device do something when it wakes next.
+/// Has a device do something when it next wakes.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct CommandArgs {
     /// What it shall do.
-    command: What,
+    command: CommandVerb,
     /// The device's id.
     #[arg(long, value_name = "ID")]
     device: String,
@@ -35,11 +35,11 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     #[command(flatten)]
-    gateway: Where,
+    gateway: GatewayArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum What {
+enum CommandVerb {
     /// Send a reading now; with --seconds, one every second.
     ReportNow,
     /// Test yourself and answer.
@@ -50,7 +50,7 @@ enum What {
     Restart,
 }
 
-impl What {
+impl CommandVerb {
     const fn verb(self) -> Verb {
         match self {
             Self::ReportNow => Verb::ReportNow,
@@ -61,11 +61,11 @@ impl What {
     }
 }
 
-/// Runs it.
+/// Sends the command; with `--wait`, looks until there is an answer.
 ///
 /// # Errors
 /// [`Failure`]; with `--wait` also when the device refuses, or does not answer in time.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &CommandArgs) -> Result<(), Failure> {
     let gateway = args.gateway.gateway()?;
     let body = json!({"command": args.command.verb(), "seconds": args.seconds,
         "expires_s": args.expires_s, "by": args.by.as_deref().unwrap_or_default()});
@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 /// Looks until there is an answer, or the time is over.
 fn answered(
-    gateway: &Gateway,
+    gateway: &GatewayClient,
     device: &str,
     mut command: Value,
     within: Duration,

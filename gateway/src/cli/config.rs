@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use standpipe_config::{Broker, Config, Fault, Faults, Secret};
+use standpipe_config::{BrokerAddress, Config, ConfigFault, ConfigFaults, Secret};
 use standpipe_machine::small_file;
 
 use super::Failure;
@@ -15,11 +15,11 @@ const TOKEN_FILE_VARIABLE: &str = "STANDPIPE_ADMIN_TOKEN_FILE";
 const USUAL: &str = "standpipe.toml";
 
 /// The configuration of a file, or all that is wrong with it.
-pub fn load(file: &Path) -> Result<Config, Faults> {
-    let token = token().map_err(|text| Faults {
+pub fn load(file: &Path) -> Result<Config, ConfigFaults> {
+    let token = token().map_err(|text| ConfigFaults {
         file: file.to_owned(),
-        list: vec![Fault { line: 0, key: String::new(), value: String::new(), text }],
-        rest: Box::new(Config::new(Broker::loopback())),
+        list: vec![ConfigFault { line: 0, key: String::new(), value: String::new(), text }],
+        rest: Box::new(Config::new(BrokerAddress::loopback())),
     })?;
     Config::load(file, token.map(Secret::new))
 }
@@ -33,12 +33,12 @@ pub fn token() -> Result<Option<String>, String> {
 }
 
 fn token_of(said: impl Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
-    let said = |name| said(name).filter(|it| !it.is_empty());
+    let said = |name| said(name).filter(|value| !value.is_empty());
     let (None, Some(file)) = (said(TOKEN_VARIABLE), said(TOKEN_FILE_VARIABLE)) else {
         return Ok(said(TOKEN_VARIABLE));
     };
     let bad = |why: &str| format!("{TOKEN_FILE_VARIABLE} = {file}: {why}: write the token into it");
-    let token = small_file::read_text(Path::new(&file)).map_err(|it| bad(&it.to_string()))?;
+    let token = small_file::read_text(Path::new(&file)).map_err(|fault| bad(&fault.to_string()))?;
     match token.trim() {
         "" => Err(bad("it is empty")),
         token => Ok(Some(token.to_owned())),
@@ -52,12 +52,12 @@ pub fn required(file: &Path) -> Result<Config, Failure> {
 
 /// The configuration of a file, or every default where none is named.
 pub fn or_default(file: Option<&Path>) -> Result<Config, Failure> {
-    file.map_or_else(|| Ok(Config::new(Broker::loopback())), required)
+    file.map_or_else(|| Ok(Config::new(BrokerAddress::loopback())), required)
 }
 
 /// The configuration of a file, of `standpipe.toml` here, or every default.
 pub fn or_usual(file: Option<&Path>) -> Result<Config, Failure> {
-    or_default(file.or(Some(Path::new(USUAL)).filter(|it| it.is_file())))
+    or_default(file.or(Some(Path::new(USUAL)).filter(|usual| usual.is_file())))
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
             if let Err(why) = &found {
                 assert!(why.contains(named) && why.contains("write the token"), "{why}");
             }
-            assert_eq!(found.ok(), token.map(|it| it.map(str::to_owned)), "{said} {named}");
+            assert_eq!(found.ok(), token.map(|token| token.map(str::to_owned)), "{said} {named}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Work that comes again every day, where no timer of the system starts it: in a container.
+//! Work that is repeated every day where no timer of the system starts it: in a container.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::{Failure, config};
 /// How often the clock is looked at: it may be set meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
-/// Whether it comes again.
+/// Whether the work is done once, or every day.
 #[derive(Debug, clap::Args)]
 pub struct Daily {
     /// Stay, and do it every day at this time of the town (`http.timezone`), such as 03:20; one that

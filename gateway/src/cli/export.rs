@@ -20,7 +20,7 @@ use crate::run::history;
 
 /// Writes the history of a device to the output. Where only hourly values are left, their means.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ExportArgs {
     /// The device's id.
     #[arg(long)]
     device: String,
@@ -33,7 +33,7 @@ pub struct Args {
     to: String,
     /// How it is written.
     #[arg(long)]
-    format: Format,
+    format: ExportFormat,
     /// The configuration, which says where history is; without it, standpipe.toml here.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -41,18 +41,18 @@ pub struct Args {
 
 /// How history is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum ExportFormat {
     /// A table with the columns of `readings.csv`.
     Csv,
     /// An array of readings as devices send them.
     Json,
 }
 
-/// Runs it.
+/// Writes the history of one device to a file or the output.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &ExportArgs) -> Result<(), Failure> {
     let config = config::or_usual(args.config.as_deref())?;
     let zone = TimeZone::get(&config.http.timezone).unwrap_or(TimeZone::UTC);
     let (from, to) = (moment("--from", &args.from, &zone)?, moment("--to", &args.to, &zone)?);
@@ -65,18 +65,20 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         .map_err(|bad| Failure::Failed(format!("no runtime ({bad}): free some memory")))?;
     runtime.block_on(async {
         let series = series(&config)?;
-        let span = Span { device: args.device.as_str().into(), from, to };
-        let mut table = Table { out: std::io::stdout().lock(), format: args.format, rows: 0 };
+        let span = ExportSpan { device: args.device.as_str().into(), from, to };
+        let mut table = ExportTable { out: std::io::stdout().lock(), format: args.format, rows: 0 };
         let ended = all(&*series, span, &mut table).await;
-        match ended.and_then(|()| table.end().map_err(Ended::Unwritable)) {
+        match ended.and_then(|()| table.end().map_err(ExportFault::Unwritable)) {
             Ok(()) => {}
             // Whoever stopped reading it has seen enough.
-            Err(Ended::Unwritable(bad)) if bad.kind() == ErrorKind::BrokenPipe => return Ok(()),
-            Err(Ended::Unwritable(bad)) => {
+            Err(ExportFault::Unwritable(bad)) if bad.kind() == ErrorKind::BrokenPipe => {
+                return Ok(());
+            }
+            Err(ExportFault::Unwritable(bad)) => {
                 let text = format!("output: cannot be written ({bad}): make room");
                 return Err(Failure::Failed(text));
             }
-            Err(Ended::Unread(bad)) => {
+            Err(ExportFault::Unread(bad)) => {
                 // What was read before it is whole.
                 let _ = table.end();
                 return Err(Failure::Failed(bad.to_string()));
@@ -94,10 +96,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 /// Why not all of it was written.
 #[derive(Debug)]
-enum Ended {
-    /// The output took no more.
+enum ExportFault {
+    /// The output was closed or is full.
     Unwritable(std::io::Error),
-    /// History gave no more.
+    /// History failed on the way.
     Unread(HistoryError),
 }
 
@@ -110,8 +112,8 @@ fn moment(name: &str, text: &str, zone: &TimeZone) -> Result<Ms, Failure> {
         return Ok(moment.as_millisecond());
     }
     let civil = text.parse::<civil::DateTime>().ok();
-    let moment = civil.and_then(|it| it.to_zoned(zone.clone()).ok());
-    moment.map(|it| it.timestamp().as_millisecond()).ok_or_else(|| {
+    let moment = civil.and_then(|civil| civil.to_zoned(zone.clone()).ok());
+    moment.map(|zoned| zoned.timestamp().as_millisecond()).ok_or_else(|| {
         Failure::Configuration(format!(
             "{name} = `{text}`: not a time: write 2026-11-23, 2026-11-23T08:00 or Unix milliseconds"
         ))
@@ -128,26 +130,31 @@ fn series(config: &Config) -> Result<Arc<dyn Series>, Failure> {
     history(config).map_err(|bad| super::run::not_started(&bad))
 }
 
-/// What is asked for.
-struct Span {
+/// What is asked for: one device, from a moment until another.
+#[derive(Clone)]
+struct ExportSpan {
     device: Box<str>,
     from: Ms,
     to: Ms,
 }
 
 /// Asks day by day, and in shorter pieces where a day has too many points.
-async fn all<W: Write>(series: &dyn Series, span: Span, table: &mut Table<W>) -> Result<(), Ended> {
+async fn all<W: Write>(
+    series: &dyn Series,
+    span: ExportSpan,
+    table: &mut ExportTable<W>,
+) -> Result<(), ExportFault> {
     let now = Clock::new().now();
     let (mut from, mut length) = (span.from, DAY_MS);
     while from < span.to {
         let to = from.saturating_add(length).min(span.to);
-        match piece(series, &span.device, (from, to), now).await {
+        match piece(series, ExportSpan { from, to, ..span.clone() }, now).await {
             Ok(rows) => {
-                table.write(&rows).map_err(Ended::Unwritable)?;
+                table.write(&rows).map_err(ExportFault::Unwritable)?;
                 (from, length) = (to, DAY_MS);
             }
             Err(HistoryError::TooMany { .. }) if length > 1 => length /= 2,
-            Err(bad) => return Err(Ended::Unread(bad)),
+            Err(bad) => return Err(ExportFault::Unread(bad)),
         }
     }
     Ok(())
@@ -156,13 +163,12 @@ async fn all<W: Write>(series: &dyn Series, span: Span, table: &mut Table<W>) ->
 /// All measurements of a span, by time.
 async fn piece(
     series: &dyn Series,
-    device: &str,
-    (from, to): (Ms, Ms),
+    ExportSpan { device, from, to }: ExportSpan,
     now: Ms,
 ) -> Result<BTreeMap<Ms, Measurements>, HistoryError> {
     let mut rows: BTreeMap<Ms, Measurements> = BTreeMap::new();
     for field in Field::ALL {
-        let query = HistoryQuery { device: device.into(), field, from, to, step_ms: 0 };
+        let query = HistoryQuery { device: device.clone(), field, from, to, step_ms: 0 };
         for point in series.history(query, now).await? {
             #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it came")]
             let value = point.mean as f32;
@@ -174,18 +180,18 @@ async fn piece(
 }
 
 /// What is written.
-struct Table<W> {
+struct ExportTable<W> {
     out: W,
-    format: Format,
+    format: ExportFormat,
     rows: u64,
 }
 
-impl<W: Write> Table<W> {
+impl<W: Write> ExportTable<W> {
     fn write(&mut self, rows: &BTreeMap<Ms, Measurements>) -> std::io::Result<()> {
         for (ts, values) in rows {
             match self.format {
-                Format::Csv => self.line(*ts, values)?,
-                Format::Json => self.object(*ts, *values)?,
+                ExportFormat::Csv => self.line(*ts, values)?,
+                ExportFormat::Json => self.object(*ts, *values)?,
             }
             self.rows += 1;
         }
@@ -211,7 +217,7 @@ impl<W: Write> Table<W> {
     }
 
     fn head(&mut self) -> std::io::Result<()> {
-        let names: Vec<&str> = Field::ALL.iter().map(|it| it.as_str()).collect();
+        let names: Vec<&str> = Field::ALL.iter().map(|field| field.as_str()).collect();
         writeln!(self.out, "ts,{}", names.join(","))
     }
 
@@ -221,13 +227,13 @@ impl<W: Write> Table<W> {
         writeln!(self.out, "{before}{}", serde_json::to_string(&reading)?)
     }
 
-    /// Nothing follows.
+    /// Closes the table; an empty one still has its head.
     fn end(&mut self) -> std::io::Result<()> {
         match (self.format, self.rows) {
-            (Format::Csv, 0) => self.head()?,
-            (Format::Csv, _) => {}
-            (Format::Json, 0) => writeln!(self.out, "[]")?,
-            (Format::Json, _) => writeln!(self.out, "]")?,
+            (ExportFormat::Csv, 0) => self.head()?,
+            (ExportFormat::Csv, _) => {}
+            (ExportFormat::Json, 0) => writeln!(self.out, "[]")?,
+            (ExportFormat::Json, _) => writeln!(self.out, "]")?,
         }
         self.out.flush()
     }
@@ -240,10 +246,10 @@ mod tests {
     use jiff::tz::TimeZone;
     use standpipe_shared::{Field, Measurements};
 
-    use super::{Format, Table, moment};
+    use super::{ExportFormat, ExportTable, moment};
 
-    fn written(format: Format, rows: &BTreeMap<i64, Measurements>) -> String {
-        let mut table = Table { out: Vec::new(), format, rows: 0 };
+    fn written(format: ExportFormat, rows: &BTreeMap<i64, Measurements>) -> String {
+        let mut table = ExportTable { out: Vec::new(), format, rows: 0 };
         table.write(rows).unwrap();
         table.write(&BTreeMap::new()).unwrap();
         table.end().unwrap();
@@ -259,19 +265,19 @@ mod tests {
             values.set(field, value).unwrap();
         }
         let rows = BTreeMap::from([(5, values), (9, Measurements::default())]);
-        insta::assert_snapshot!(written(Format::Csv, &rows), @r#"
+        insta::assert_snapshot!(written(ExportFormat::Csv, &rows), @r#"
 ts,pressure_kpa,pressure_min_kpa,pressure_max_kpa,loop_ma,flowing,cap_open,tilt_deg,smoke_db_m,dirt_pct,temp_c,battery_mv,rssi_dbm
 5,312.4,,,,true,,,,,,3580,
 9,,,,,,,,,,,,
 "#);
-        insta::assert_snapshot!(written(Format::Json, &rows), @r#"
+        insta::assert_snapshot!(written(ExportFormat::Json, &rows), @r#"
 [{"ts":5,"pressure_kpa":312.4,"flowing":true,"battery_mv":3580}
 ,{"ts":9}
 ]
 "#);
-        let head = written(Format::Csv, &BTreeMap::new());
+        let head = written(ExportFormat::Csv, &BTreeMap::new());
         assert!(head.starts_with("ts,pressure_kpa,") && head.lines().count() == 1, "{head}");
-        assert_eq!(written(Format::Json, &BTreeMap::new()), "[]\n");
+        assert_eq!(written(ExportFormat::Json, &BTreeMap::new()), "[]\n");
     }
 
     #[test]

@@ -36,13 +36,15 @@ pub fn import(
     known: &Registry,
     skip_bad: bool,
 ) -> Result<Import, Failure> {
-    let bytes = |path: Option<&Path>| path.map(|it| Ok((it.display().to_string(), read(it)?)));
+    let bytes =
+        |path: Option<&Path>| path.map(|path| Ok((path.display().to_string(), read(path)?)));
     let stations = bytes(stations).transpose()?;
     let devices = bytes(devices).transpose()?;
-    fn file((name, bytes): &(String, Vec<u8>)) -> File<'_> {
-        File { name, bytes }
-    }
-    let import = Import::read(stations.as_ref().map(file), devices.as_ref().map(file), known);
+    let import = Import::read(
+        stations.as_ref().map(|(name, bytes)| File { name, bytes }),
+        devices.as_ref().map(|(name, bytes)| File { name, bytes }),
+        known,
+    );
     for note in &import.notes {
         complain(note);
     }
@@ -87,7 +89,7 @@ pub fn announced(store: &Path) -> Result<Vec<Window>, Failure> {
     let reader = Reader::open(store).map_err(|bad| Failure::Failed(bad.to_string()))?;
     match maintenance::kept(reader.connection()) {
         Ok(windows) => Ok(windows),
-        // The gateway says so at its start; a rehearsal goes on as if nothing were announced.
+        // The gateway reports that at its start; a rehearsal goes on as if nothing were announced.
         Err(ReadError::Row(_)) => Ok(Vec::new()),
         Err(bad @ (ReadError::Store(_) | ReadError::Stopping)) => {
             Err(Failure::Failed(bad.to_string()))
@@ -109,7 +111,7 @@ pub fn registry(
     Ok(registry)
 }
 
-/// Whether so many bad rows stop the work.
+/// Stops the work where there are bad rows that must not be skipped.
 ///
 /// # Errors
 /// [`Failure::Failed`] when there are any and they are not to be skipped.

@@ -22,31 +22,31 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Items of a list asked for at one time.
 const PER_PAGE: &str = "1000";
 
-/// Which gateway.
+/// Which gateway a command talks to.
 #[derive(Debug, clap::Args)]
-pub struct Where {
+pub struct GatewayArgs {
     /// The gateway's address; without it, STANDPIPE_URL, or http://127.0.0.1:8080. The token is
     /// in STANDPIPE_ADMIN_TOKEN, or in the file that STANDPIPE_ADMIN_TOKEN_FILE names.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     #[command(flatten)]
-    authority: Authority,
+    authority: CaArgs,
 }
 
 /// Who is believed over HTTPS.
 #[derive(Debug, clap::Args)]
-pub struct Authority {
+pub struct CaArgs {
     /// Who signed the certificate of an https:// address, PEM; nobody else is believed then. Without
     /// it: a public authority, or one that this system trusts (SSL_CERT_FILE).
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 }
 
-impl Authority {
-    /// Those of the file.
+impl CaArgs {
+    /// The authorities in the file; `None` where no file is named.
     ///
     /// # Errors
-    /// [`Failure::Configuration`] for a file that is none, or holds none.
+    /// [`Failure::Configuration`]: the file cannot be read, or holds no certificate.
     pub fn trust(&self) -> Result<Option<Trust>, Failure> {
         let Some(file) = &self.ca_file else { return Ok(None) };
         let bad =
@@ -58,20 +58,20 @@ impl Authority {
 }
 
 /// A gateway that can be asked.
-pub struct Gateway {
+pub struct GatewayClient {
     runtime: Runtime,
     client: Client,
     url: Url,
     token: Option<String>,
 }
 
-impl Where {
+impl GatewayArgs {
     /// The gateway; nothing is asked yet.
     ///
     /// # Errors
-    /// [`Failure::Configuration`] for an address that is none.
-    pub fn gateway(&self) -> Result<Gateway, Failure> {
-        let said = |name| std::env::var(name).ok().filter(|it: &String| !it.is_empty());
+    /// [`Failure::Configuration`]: the address is not one.
+    pub fn gateway(&self) -> Result<GatewayClient, Failure> {
+        let said = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
         let url = self.url.clone().or_else(|| said(URL_VARIABLE));
         let url = url.unwrap_or_else(|| USUAL_URL.to_owned());
         let bad = |why: &str| {
@@ -88,11 +88,11 @@ impl Where {
             believing(&parsed, trust.as_ref())(Client::builder()).timeout(PATIENCE).build();
         let client = client.map_err(|bad| Failure::Failed(format!("no HTTP ({bad})")))?;
         let token = token().map_err(Failure::Configuration)?;
-        Ok(Gateway { runtime, client, url: parsed, token })
+        Ok(GatewayClient { runtime, client, url: parsed, token })
     }
 }
 
-impl Gateway {
+impl GatewayClient {
     /// Asks; `path` is below `/api/v1`, in segments.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl Gateway {
         }
         let (status, text) = self.send(self.client.get(url))?;
         let answer: Option<Value> = serde_json::from_str(&text).ok();
-        answer.filter(|it| it.get("ready").is_some()).ok_or_else(|| stranger(status))
+        answer.filter(|ready| ready.get("ready").is_some()).ok_or_else(|| stranger(status))
     }
 
     fn send(&self, request: RequestBuilder) -> Result<(StatusCode, String), Failure> {
@@ -230,7 +230,7 @@ mod tests {
     use reqwest::StatusCode;
     use serde_json::json;
 
-    use super::{Authority, Failure, Where, lines, read};
+    use super::{CaArgs, Failure, GatewayArgs, lines, read};
 
     #[test]
     fn an_answer_is_told_a_member_a_line() {
@@ -250,9 +250,10 @@ mod tests {
     #[test]
     fn an_address_is_checked_before_anything_is_asked() {
         for url in ["gateway", "ftp://gateway"] {
-            let asked = Where { url: Some(url.to_owned()), authority: Authority { ca_file: None } }
-                .gateway()
-                .map(|_| ());
+            let asked =
+                GatewayArgs { url: Some(url.to_owned()), authority: CaArgs { ca_file: None } }
+                    .gateway()
+                    .map(|_| ());
             let Err(Failure::Configuration(text)) = asked else { panic!("taken") };
             assert!(text.starts_with(&format!("`{url}` is no address")), "{text}");
         }

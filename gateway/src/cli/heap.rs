@@ -17,7 +17,7 @@ use std::process::Command;
 
 /// How many heaps there may be.
 const HEAPS: &str = "MALLOC_ARENA_MAX";
-/// Where somebody may have said that too.
+/// Environment variables by which somebody may have chosen that already.
 const TUNABLES: &str = "GLIBC_TUNABLES";
 
 /// Starts the program once more with one heap, unless the environment says how many; with

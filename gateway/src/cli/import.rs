@@ -9,7 +9,7 @@ use super::{Failure, config, files};
 /// Puts stations and devices into the store; others that are there stay.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("files").required(true).multiple(true))]
-pub struct Args {
+pub struct ImportArgs {
     /// `stations.csv`
     #[arg(long, value_name = "FILE", group = "files")]
     stations: Option<PathBuf>,
@@ -24,11 +24,11 @@ pub struct Args {
     skip_bad: bool,
 }
 
-/// Runs it.
+/// Takes the good rows into the store.
 ///
 /// # Errors
 /// [`Failure`]; nothing was imported then.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     let config = config::or_usual(args.config.as_deref())?;
     let failed = |bad: StoreError| Failure::Failed(bad.to_string());
     let mut store = Store::open(&config.store.path).map_err(failed)?;

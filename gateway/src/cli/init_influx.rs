@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use standpipe_series::influx::setup::{SetupError, Wanted, set_up};
+use standpipe_series::influx::setup::{SetupError, SetupPlan, set_up};
 use standpipe_series::{HOURLY_DAYS, RAW_DAYS};
 
 use super::Failure;
-use super::gateway::Authority;
+use super::gateway::CaArgs;
 
 /// Makes organisation, buckets, the hourly tasks and tokens, as far as they are missing.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct InitInfluxArgs {
     /// Where InfluxDB is.
     #[arg(long, default_value = "http://127.0.0.1:8086")]
     url: String,
@@ -37,24 +37,24 @@ pub struct Args {
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     #[command(flatten)]
-    authority: Authority,
+    authority: CaArgs,
 }
 
-/// It goes into scripts and addresses.
+/// A bucket's name goes into scripts and addresses, so it may hold plain letters only.
 fn bucket(name: &str) -> Result<String, String> {
-    let good = |it: u8| it.is_ascii_alphanumeric() || it == b'_' || it == b'-';
+    let good = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
     if !name.is_empty() && name.bytes().all(good) {
         return Ok(name.to_owned());
     }
     Err("use A-Z a-z 0-9 _ -".to_owned())
 }
 
-/// Runs it.
+/// Makes what that InfluxDB lacks.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args) -> Result<(), Failure> {
-    let wanted = Wanted {
+pub fn run(args: &InitInfluxArgs) -> Result<(), Failure> {
+    let wanted = SetupPlan {
         url: args.url.clone(),
         org: args.org.clone(),
         bucket: args.bucket.clone(),

@@ -42,7 +42,7 @@ const USAGE: u8 = 2;
 /// Watches a town's hydrants and detectors, and tells people.
 #[derive(Debug, Parser)]
 #[command(version, about)]
-struct Line {
+struct CommandLine {
     #[command(subcommand)]
     command: Command,
 }
@@ -51,36 +51,36 @@ struct Line {
 enum Command {
     /// Show everything in one process: a simulated town, its broker, the gateway. Ctrl-C ends it.
     #[cfg(feature = "demo")]
-    Demo(standpipe_demo::Arguments),
+    Demo(standpipe_demo::DemoArguments),
     /// Run the gateway.
-    Run(run::Args),
+    Run(run::RunArgs),
     /// Say all that is wrong with the configuration, and who would be paged for what.
-    Check(check::Args),
+    Check(check::CheckArgs),
     /// Put stations and devices into the store.
-    Import(import::Args),
+    Import(import::ImportArgs),
     /// Make credentials for everybody who speaks to the broker.
-    Provision(provision::Args),
+    Provision(provision::ProvisionArgs),
     /// Make an InfluxDB 2 ready: buckets, the hourly tasks, tokens.
-    InitInflux(init_influx::Args),
+    InitInflux(init_influx::InitInfluxArgs),
     /// Copy all databases, registry and configuration, while the gateway runs.
     Backup(backup::BackupArgs),
     /// Put a backup back.
     Restore(backup::RestoreArgs),
     /// Send every station a test alarm, and page when one does not arrive.
-    Selftest(selftest::Args),
+    Selftest(selftest::SelftestArgs),
     /// Judge recorded readings by the rules of the live gateway.
-    Backtest(backtest::Args),
+    Backtest(backtest::BacktestArgs),
     /// A month on paper, as CSV or JSON.
-    Report(report::Args),
+    Report(report::ReportArgs),
     /// Who may sign in: list, add, remove, give a new password.
-    Account(account::Args),
+    Account(account::AccountArgs),
     /// Write the history of a device.
-    Export(export::Args),
+    Export(export::ExportArgs),
     /// Show or change what a device, or all of a profile, shall run.
-    Settings(settings::Args),
+    Settings(settings::SettingsArgs),
     /// Have a device do something.
     #[command(name = "command")]
-    Have(command::Args),
+    Have(command::CommandArgs),
 }
 
 /// Why a command did not do what it was asked.
@@ -95,7 +95,7 @@ pub enum Failure {
 /// Does what the command line says.
 #[must_use]
 pub fn main() -> ExitCode {
-    let line = Line::parse();
+    let line = CommandLine::parse();
     if let Command::Run(_) = line.command {
         heap::one();
     }

@@ -17,19 +17,28 @@ use super::Failure;
 use super::check::Checked;
 
 /// What is asked.
-pub(super) struct Asked<'a> {
+pub(super) struct PreviewQuestion<'a> {
     /// About which device; `None`: one of each station.
     pub(super) device: Option<&'a str>,
     /// Only this condition.
     pub(super) condition: Option<Condition>,
     /// Stations whose terminal is away.
     pub(super) away: BTreeSet<Box<str>>,
-    /// When.
     pub(super) now: Ms,
 }
 
+/// Two configurations that are compared.
+struct Versions<'a> {
+    new: &'a Checked,
+    old: &'a Checked,
+}
+
 /// The answer, or who is unknown.
-pub(super) fn text(new: &Checked, old: Option<&Checked>, asked: &Asked) -> Result<String, Failure> {
+pub(super) fn text(
+    new: &Checked,
+    old: Option<&Checked>,
+    asked: &PreviewQuestion,
+) -> Result<String, Failure> {
     let mut text = String::new();
     for station in &asked.away {
         if new.registry.station(station).is_none() {
@@ -37,10 +46,10 @@ pub(super) fn text(new: &Checked, old: Option<&Checked>, asked: &Asked) -> Resul
         }
     }
     match asked.device {
-        Some(id) => one(&mut text, id, (new, old), asked)?,
+        Some(id) => one(&mut text, id, new, old, asked)?,
         None => {
             let old = old.ok_or_else(|| Failure::Configuration("--device or --against".into()))?;
-            changes(&mut text, (new, old), asked);
+            changes(&mut text, &Versions { new, old }, asked);
         }
     }
     Ok(text)
@@ -50,12 +59,13 @@ pub(super) fn text(new: &Checked, old: Option<&Checked>, asked: &Asked) -> Resul
 fn one(
     text: &mut String,
     id: &str,
-    (new, old): (&Checked, Option<&Checked>),
-    asked: &Asked,
+    new: &Checked,
+    old: Option<&Checked>,
+    asked: &PreviewQuestion,
 ) -> Result<(), Failure> {
     let unknown = || Failure::Configuration(format!("--device {id}: no such device"));
     let ix = new.registry.find(id).ok_or_else(unknown)?;
-    let wanted = |it: &Condition| asked.condition.is_none_or(|one| one == *it);
+    let wanted = |condition: &Condition| asked.condition.is_none_or(|one| one == *condition);
     for condition in conditions_of(&new.registry, ix).filter(wanted) {
         let said = rehearse(new, ix, condition, asked);
         let _ = writeln!(text, "{id} {}: {}", condition.as_str(), head(&said, asked.now));
@@ -68,8 +78,8 @@ fn one(
             let _ = writeln!(text, "  the other configuration does not know the device");
             continue;
         };
-        for it in differences(&before, &said) {
-            let _ = writeln!(text, "  changes: {}", difference(&it, (new, old)));
+        for change in differences(&before, &said) {
+            let _ = writeln!(text, "  changes: {}", difference(&change, &Versions { new, old }));
         }
     }
     if text.is_empty() {
@@ -81,7 +91,8 @@ fn one(
 }
 
 /// Of every station one device: what is told otherwise, conditions that change alike together.
-fn changes(text: &mut String, (new, old): (&Checked, &Checked), asked: &Asked) {
+fn changes(text: &mut String, versions: &Versions<'_>, asked: &PreviewQuestion) {
+    let Versions { new, old } = *versions;
     for station in new.registry.stations() {
         let mut seen = BTreeSet::new();
         let mut alike = BTreeMap::<Vec<String>, Vec<&str>>::new();
@@ -91,12 +102,14 @@ fn changes(text: &mut String, (new, old): (&Checked, &Checked), asked: &Asked) {
                 continue;
             }
             let before = old.registry.find(&device.id);
-            let wanted = |it: &Condition| asked.condition.is_none_or(|one| one == *it);
+            let wanted =
+                |condition: &Condition| asked.condition.is_none_or(|one| one == *condition);
             for condition in conditions_of(&new.registry, *ix).filter(wanted) {
                 let Some(before) = before else { continue };
                 let before = rehearse(old, before, condition, asked);
                 let changed = differences(&before, &rehearse(new, *ix, condition, asked));
-                let changed: Vec<_> = changed.iter().map(|it| difference(it, (new, old))).collect();
+                let changed: Vec<_> =
+                    changed.iter().map(|change| difference(change, versions)).collect();
                 let names = alike.entry(changed).or_default();
                 if !names.contains(&condition.as_str()) {
                     names.push(condition.as_str());
@@ -115,9 +128,14 @@ fn changes(text: &mut String, (new, old): (&Checked, &Checked), asked: &Asked) {
     }
 }
 
-fn rehearse(it: &Checked, ix: DeviceIx, condition: Condition, asked: &Asked) -> Preview {
-    let (plan, registry) = (it.config.plan(), &it.registry);
-    let (windows, away, now) = (&it.windows, &asked.away, asked.now);
+fn rehearse(
+    checked: &Checked,
+    ix: DeviceIx,
+    condition: Condition,
+    asked: &PreviewQuestion,
+) -> Preview {
+    let (plan, registry) = (checked.config.plan(), &checked.registry);
+    let (windows, away, now) = (&checked.windows, &asked.away, asked.now);
     preview(&Scene { plan: &plan, registry, windows, away, now }, ix, condition)
 }
 
@@ -134,9 +152,9 @@ fn head(said: &Preview, now: Ms) -> String {
 /// `at once …`, `after 60 s …`, then how it goes on.
 fn lines(said: &Preview, config: &Config) -> Vec<String> {
     let mut moments = BTreeMap::<(i64, u8, bool), Vec<String>>::new();
-    for it in &said.told {
-        let moment = (it.after_s, it.step, it.again);
-        moments.entry(moment).or_default().push(config.receiver(&it.receiver));
+    for page in &said.told {
+        let moment = (page.after_s, page.step, page.again);
+        moments.entry(moment).or_default().push(config.receiver(&page.receiver));
     }
     let mut lines: Vec<String> = moments
         .into_iter()
@@ -149,23 +167,23 @@ fn lines(said: &Preview, config: &Config) -> Vec<String> {
     if lines.is_empty() {
         lines.push("listed, nobody is paged".to_owned());
     }
-    lines.extend(said.every_s.map(|it| format!("then all of them every {it} s")));
+    lines.extend(said.every_s.map(|pause| format!("then all of them every {pause} s")));
     lines.extend(
         said.forgotten_s
-            .map(|it| format!("acknowledged, and nothing done for {it} s: step 1 again")),
+            .map(|idle| format!("acknowledged, and nothing done for {idle} s: step 1 again")),
     );
     lines
 }
 
-fn difference(it: &Difference, (new, old): (&Checked, &Checked)) -> String {
-    let config = if it.after.is_some() { &new.config } else { &old.config };
-    let (before, after) = (hears(it.before.as_ref()), hears(it.after.as_ref()));
-    format!("{}: {before} → {after}", config.receiver(&it.receiver))
+fn difference(change: &Difference, Versions { new, old }: &Versions<'_>) -> String {
+    let config = if change.after.is_some() { &new.config } else { &old.config };
+    let (before, after) = (hears(change.before.as_ref()), hears(change.after.as_ref()));
+    format!("{}: {before} → {after}", config.receiver(&change.receiver))
 }
 
-fn hears(it: Option<&Hears>) -> String {
-    let Some(Hears { at_s, every_s, forgotten_s }) = it else { return "never".to_owned() };
-    let at: Vec<String> = at_s.iter().map(|it| format!("{it} s")).collect();
+fn hears(hears: Option<&Hears>) -> String {
+    let Some(Hears { at_s, every_s, forgotten_s }) = hears else { return "never".to_owned() };
+    let at: Vec<String> = at_s.iter().map(|seconds| format!("{seconds} s")).collect();
     let mut text = format!("at {}", at.join(", "));
     if let Some(every) = every_s {
         let _ = write!(text, ", then every {every} s");

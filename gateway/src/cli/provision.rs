@@ -6,13 +6,13 @@ use standpipe_machine::clock::Clock;
 
 use super::Failure;
 use super::files::{RegistryArgs, registry};
-use crate::provision::bridges::{self, Bridge, Wanted};
-use crate::provision::{self, Order};
+use crate::provision::bridges::{self, Bridge, BridgeOrder};
+use crate::provision::{self, ProvisionOrder};
 
 /// Makes certificates and passwords for the gateway, all stations and all devices, and the files by
 /// which the broker knows them. Run it again for new ones; what is there stays.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ProvisionArgs {
     /// `stations.csv`
     #[arg(long, value_name = "FILE")]
     stations: PathBuf,
@@ -23,7 +23,7 @@ pub struct Args {
     /// Take the good rows although others are bad.
     #[arg(long)]
     skip_bad: bool,
-    /// The folder they are in. Whoever can read it can be anybody: keep it off the broker.
+    /// The folder they are in. Whoever can read it can impersonate anybody: keep it away from the broker.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// A name or address by which the broker is reached; repeat it for more. Without it, those said
@@ -48,9 +48,9 @@ pub struct Args {
     bridge: Option<String>,
 }
 
-impl Args {
+impl ProvisionArgs {
     /// The registry's files, and the bridge that is asked for.
-    fn read(&self) -> Result<(RegistryArgs, Option<Wanted>), Failure> {
+    fn read(&self) -> Result<(RegistryArgs, Option<BridgeOrder>), Failure> {
         let Self { stations, devices, skip_bad, .. } = self;
         let registry = |devices: &String| RegistryArgs {
             stations: stations.clone(),
@@ -61,13 +61,13 @@ impl Args {
         match (&self.bridge, devices.as_slice()) {
             (None, [file]) => Ok((registry(file), None)),
             (Some(name), [one, other]) => {
-                // In whichever order: ids are no file.
+                // In either order: whichever is no file is the list of ids.
                 let (file, ids) = if !Path::new(one).is_file() && Path::new(other).is_file() {
                     (other, one)
                 } else {
                     (one, other)
                 };
-                let wanted = Wanted { name: name.clone(), devices: ids.clone() };
+                let wanted = BridgeOrder { name: name.clone(), devices: ids.clone() };
                 Ok((registry(file), Some(wanted)))
             }
             (None, _) => usage("`--devices` more than once: name one file, or add --bridge NAME"),
@@ -79,11 +79,11 @@ impl Args {
     }
 }
 
-/// Runs it.
+/// Makes the credentials that are missing, and says what to do with them.
 ///
 /// # Errors
 /// [`Failure`]; what was made until then is kept.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &ProvisionArgs) -> Result<(), Failure> {
     let (files, wanted) = args.read()?;
     let registry = registry(&files, [])?;
     let failed = |bad: provision::ProvisionError| Failure::Failed(bad.to_string());
@@ -94,7 +94,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let bridges = bridges::all(&args.out, &registry).map_err(failed)?;
     let about: String = bridges.iter().map(told).collect();
-    let order = Order {
+    let order = ProvisionOrder {
         bridges,
         broker: args.broker.clone(),
         root: args.root.clone(),

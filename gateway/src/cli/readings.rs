@@ -57,7 +57,7 @@ impl Column {
             "seq" => Self::Seq,
             _ => Field::ALL
                 .into_iter()
-                .find(|it| it.as_str() == name)
+                .find(|field| field.as_str() == name)
                 .map_or(Self::Ignored, Self::Value),
         }
     }
@@ -70,7 +70,7 @@ pub struct BadReading {
     pub line: u64,
     /// The column's header; empty: the whole row.
     pub column: Box<str>,
-    /// What stands there.
+    /// As it stands in the file.
     pub value: Box<str>,
     /// What is wrong, and what to do.
     pub text: &'static str,
@@ -89,11 +89,11 @@ impl fmt::Display for BadReading {
 
 /// Why a file can't be read at all.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum UnreadableFile {
     /// The system says no, or the gzip is torn.
     #[error("cannot be read ({0}): check the file")]
     Io(#[from] std::io::Error),
-    /// The bytes are no CSV.
+    /// The file is no CSV.
     #[error("cannot be read ({0}): check the file")]
     Csv(#[from] csv::Error),
     /// The first line lacks a column.
@@ -102,7 +102,7 @@ pub enum Unreadable {
 }
 
 /// One row, good or not.
-pub type Row<'a> = Result<(Ms, &'a str, Reading), BadReading>;
+pub type ReadingRow<'a> = Result<(Ms, &'a str, Reading), BadReading>;
 
 /// The rows of a file.
 pub struct Readings<R> {
@@ -116,11 +116,11 @@ pub struct Readings<R> {
 /// Opens a file, unpacking it where its content is gzip. `seen` is told of every byte read.
 ///
 /// # Errors
-/// [`Unreadable`].
+/// [`UnreadableFile`].
 pub fn open<'a>(
     path: &Path,
     seen: impl FnMut(usize) + 'a,
-) -> Result<Readings<Box<dyn Read + 'a>>, Unreadable> {
+) -> Result<Readings<Box<dyn Read + 'a>>, UnreadableFile> {
     let counted = Counted { file: File::open(path)?, seen };
     let mut file = BufReader::with_capacity(BUFFER, counted);
     let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
@@ -149,18 +149,18 @@ impl<R: Read> Readings<R> {
     /// Reads the header.
     ///
     /// # Errors
-    /// [`Unreadable`].
-    pub fn new(bytes: R) -> Result<Self, Unreadable> {
+    /// [`UnreadableFile`].
+    pub fn new(bytes: R) -> Result<Self, UnreadableFile> {
         let (mut lines, mut header) = (Lines::new(bytes), csv::ByteRecord::new());
         lines.read(&mut header)?;
-        let name = |it: &[u8]| {
-            let it = it.strip_prefix(b"\xef\xbb\xbf").unwrap_or(it).trim_ascii();
-            std::str::from_utf8(it).map_or(Column::Ignored, Column::named)
+        let name = |cell: &[u8]| {
+            let name = cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell).trim_ascii();
+            std::str::from_utf8(name).map_or(Column::Ignored, Column::named)
         };
         let columns: Vec<Column> = header.iter().map(name).collect();
         for (column, name) in [(Column::Arrive, "arrive_ms"), (Column::Device, "device")] {
             if !columns.contains(&column) {
-                return Err(Unreadable::NoColumn(name));
+                return Err(UnreadableFile::NoColumn(name));
             }
         }
         Ok(Self { lines, header, columns, record: csv::ByteRecord::new(), arrived: Ms::MIN })
@@ -178,8 +178,8 @@ impl<R: Read> Readings<R> {
     /// The next row; `None` at the end.
     ///
     /// # Errors
-    /// [`Unreadable`] when the file ends in the middle, or the disk says no.
-    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Unreadable> {
+    /// [`UnreadableFile`] when the file ends in the middle, or the disk says no.
+    pub fn next_row(&mut self) -> Result<Option<ReadingRow<'_>>, UnreadableFile> {
         if !self.lines.read(&mut self.record)? {
             return Ok(None);
         }
@@ -245,7 +245,10 @@ fn row<'a>(
     if let Some(seconds) = reading.ts
         && seconds.saturating_mul(1_000).abs_diff(arrived) < SAME_TIME
     {
-        return Err(Bad { at: columns.iter().position(|it| *it == Column::Ts), text: SECONDS });
+        return Err(Bad {
+            at: columns.iter().position(|column| *column == Column::Ts),
+            text: SECONDS,
+        });
     }
     Ok((arrived, device, reading))
 }
@@ -314,7 +317,7 @@ fn flag(field: &str) -> Result<bool, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Readings, Unreadable, open};
+    use super::{Readings, UnreadableFile, open};
     use std::io::Write;
 
     /// All rows in words.
@@ -449,7 +452,10 @@ mod tests {
     fn without_its_columns_a_file_is_not_read() {
         for (text, missing) in [("", "arrive_ms"), ("arrive_ms,ts\n", "device")] {
             let bad = Readings::new(text.as_bytes()).err();
-            assert!(matches!(bad, Some(Unreadable::NoColumn(it)) if it == missing), "{bad:?}");
+            assert!(
+                matches!(bad, Some(UnreadableFile::NoColumn(named)) if named == missing),
+                "{bad:?}"
+            );
         }
     }
 

@@ -8,13 +8,13 @@ use standpipe_store::accounts::Area;
 use standpipe_store::readers::Readers;
 use standpipe_web::api::town::Town;
 use standpipe_web::console::report_document;
-use standpipe_web::report::{Asked, Month, gather};
+use standpipe_web::report::{Month, ReportQuery, gather};
 
 use super::{Failure, config};
 
 /// Writes the report of a month to the output.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ReportArgs {
     /// Such as 2026-11
     #[arg(long, value_parser = month)]
     month: Month,
@@ -23,14 +23,14 @@ pub struct Args {
     station: Option<String>,
     /// How it is written
     #[arg(long, value_enum)]
-    format: Format,
+    format: ReportFormat,
     /// The configuration.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum ReportFormat {
     Html,
     Csv,
     Json,
@@ -40,11 +40,11 @@ fn month(text: &str) -> Result<Month, String> {
     Month::parse(text).ok_or_else(|| "not a month: write it like 2026-11".to_owned())
 }
 
-/// Runs it.
+/// Writes the report of a month.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &ReportArgs) -> Result<(), Failure> {
     let config = config::or_usual(args.config.as_deref())?;
     let path = config.store.path.clone();
     if !path.is_file() {
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
     let readers = Readers::new(path);
     let (station, month, zone) = (args.station.clone(), args.month, town.zone.clone());
-    let asked = Asked { seen: Area::All, station, month, zone };
+    let asked = ReportQuery { seen: Area::All, station, month, zone };
     let report = runtime
         .block_on(gather(&readers, asked, now))
         .map_err(|bad| Failure::Failed(bad.to_string()))?;
@@ -66,10 +66,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Failed(format!("no station `{id}`: see stations.csv")));
     };
     let text = match args.format {
-        Format::Html => report_document(&town, &report),
-        Format::Csv => report.csv(),
-        Format::Json => serde_json::to_string_pretty(&report)
-            .map(|it| it + "\n")
+        ReportFormat::Html => report_document(&town, &report),
+        ReportFormat::Csv => report.csv(),
+        ReportFormat::Json => serde_json::to_string_pretty(&report)
+            .map(|json| json + "\n")
             .map_err(|bad| Failure::Failed(bad.to_string()))?,
     };
     super::say(&text);

@@ -17,17 +17,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the gateway until Ctrl-C or SIGTERM.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct RunArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
 
-/// Runs it.
+/// Runs the gateway until it is told to stop.
 ///
 /// # Errors
 /// [`Failure`] when it does not start, or ends by itself.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let config = config::required(&args.config)?;
     let broker = config.mqtt.broker.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -52,13 +52,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         (Err(why), _) => Err(Failure::Failed(why)),
         (Ok(()), true) => Ok(()),
         (Ok(()), false) => Err(Failure::Failed(
-            "not everything ended in time: what was not confirmed is sent again at the start"
+            "not everything ended in time: what was not confirmed is retried at the next start"
                 .into(),
         )),
     }
 }
 
-/// What a person can mend in the configuration, and what not.
+/// Tells what a person can correct in the configuration from what failed otherwise.
 pub(super) fn not_started(bad: &StartError) -> Failure {
     match bad {
         StartError::Listen { .. }

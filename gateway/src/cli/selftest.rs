@@ -14,19 +14,19 @@ use standpipe_rules::selftest::SELFTEST;
 use standpipe_transport::mqtt::{Broker, LinkError};
 
 use super::daily::Daily;
-use super::gateway::{Gateway, Where, word};
+use super::gateway::{GatewayArgs, GatewayClient, word};
 use super::{Failure, config};
 use crate::run::history;
-use crate::selftest::{self, Outcome, page};
+use crate::selftest::{self, SelftestOutcome, page};
 
 /// How often a station's detector has to be heard, s: after three days without a test its station is
 /// told that it is offline.
 const INTERVAL_S: u32 = 86_400;
 
 /// Sends every station a test alarm through the whole chain, and pages the webhooks when one does
-/// not arrive or a station's terminal is gone. A timer runs it again and again, or it itself.
+/// not arrive or a station's terminal is gone. A timer runs it every day, or `--daily` does.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct SelftestArgs {
     /// The gateway's configuration.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
@@ -39,18 +39,18 @@ pub struct Args {
     #[command(flatten)]
     daily: Daily,
     #[command(flatten)]
-    gateway: Where,
+    gateway: GatewayArgs,
 }
 
-/// Runs it.
+/// Tests every station, and pages about those whose alarm did not arrive.
 ///
 /// # Errors
 /// [`Failure::Failed`] when a station can't be reached.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &SelftestArgs) -> Result<(), Failure> {
     args.daily.run(&args.config, || once(args))
 }
 
-fn once(args: &Args) -> Result<(), Failure> {
+fn once(args: &SelftestArgs) -> Result<(), Failure> {
     let mut config = config::required(&args.config)?;
     if let Some(folder) = &args.credentials {
         borrow(&mut config, folder)?;
@@ -68,7 +68,7 @@ fn once(args: &Args) -> Result<(), Failure> {
     let outcomes = tested.unwrap_or_else(|bad| {
         let (Failure::Failed(why) | Failure::Configuration(why)) = bad;
         tracing::error!("{why}");
-        vec![Outcome { station: "gateway".into(), took: None, terminal: false }]
+        vec![SelftestOutcome { station: "gateway".into(), took: None, terminal: false }]
     });
     let now = clock.now();
     runtime.block_on(async {
@@ -79,10 +79,10 @@ fn once(args: &Args) -> Result<(), Failure> {
         let written = write(file, metrics(&outcomes).as_bytes(), Readers::All);
         written.map_err(|bad| Failure::Failed(bad.to_string()))?;
     }
-    for it in &outcomes {
-        super::say(&told(it));
+    for outcome in &outcomes {
+        super::say(&told(outcome));
     }
-    match outcomes.iter().filter(|it| !it.passed()).count() {
+    match outcomes.iter().filter(|outcome| !outcome.passed()).count() {
         0 => Ok(()),
         bad => Err(Failure::Failed(format!(
             "{bad} of {} can't be reached: see the lines above",
@@ -92,23 +92,23 @@ fn once(args: &Args) -> Result<(), Failure> {
 }
 
 /// Every station of a running gateway; those without a detector for the test are given one.
-fn stations(gateway: &Gateway) -> Result<Vec<Box<str>>, Failure> {
+fn stations(gateway: &GatewayClient) -> Result<Vec<Box<str>>, Failure> {
     let stations = gateway.list(&["stations"])?;
-    for it in &stations {
-        let id = standpipe_rules::selftest::detector(word(it, "id"));
+    for station in &stations {
+        let id = standpipe_rules::selftest::detector(word(station, "id"));
         let path = ["devices", &*id];
         if gateway.ask(Method::GET, &path, None).is_ok() {
             continue;
         }
-        let place = |name| it.get(name).cloned().unwrap_or(Value::Null);
+        let place = |name| station.get(name).cloned().unwrap_or(Value::Null);
         let detector = json!({
             "kind": "smoke", "name": "自检 Self-test", "address": "自检 Self-test",
-            "station": word(it, "id"), "profile": "smoke_site", "interval_s": INTERVAL_S,
+            "station": word(station, "id"), "profile": "smoke_site", "interval_s": INTERVAL_S,
             "lat": place("lat"), "lon": place("lon"),
         });
         gateway.ask(Method::PUT, &path, Some(&detector))?;
     }
-    Ok(stations.iter().map(|it| word(it, "id").into()).collect())
+    Ok(stations.iter().map(|station| word(station, "id").into()).collect())
 }
 
 /// Certificates that may send test alarms, which the gateway's may not.
@@ -130,15 +130,16 @@ fn borrow(config: &mut Config, folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn tell(config: &Config, outcomes: &[Outcome], now: Ms) {
-    let bad: Vec<Outcome> = outcomes.iter().filter(|it| !it.passed()).cloned().collect();
-    for name in page::tell((&config.webhooks, &config.http.desk()), &bad, now).await {
+async fn tell(config: &Config, outcomes: &[SelftestOutcome], now: Ms) {
+    let bad: Vec<SelftestOutcome> =
+        outcomes.iter().filter(|outcome| !outcome.passed()).cloned().collect();
+    for name in page::tell(&config.webhooks, &config.http.desk(), &bad, now).await {
         tracing::error!("webhook {name} was not told: tell its people by other means");
     }
 }
 
 /// The outcome as records, where history keeps them.
-async fn record(config: &Config, outcomes: &[Outcome], now: Ms) {
+async fn record(config: &Config, outcomes: &[SelftestOutcome], now: Ms) {
     // The embedded history keeps none, and its file is the gateway's own.
     if config.influx.is_none() {
         return;
@@ -159,25 +160,27 @@ async fn record(config: &Config, outcomes: &[Outcome], now: Ms) {
     }
 }
 
-fn told(it: &Outcome) -> String {
-    let took = match it.took {
+fn told(outcome: &SelftestOutcome) -> String {
+    let took = match outcome.took {
         Some(took) => format!("{} ms", took.as_millis()),
         None => "no alarm".to_owned(),
     };
-    let terminal = if it.terminal { "terminal there" } else { "no terminal" };
-    format!("{}: {took}, {terminal}\n", it.station)
+    let terminal = if outcome.terminal { "terminal there" } else { "no terminal" };
+    format!("{}: {took}, {terminal}\n", outcome.station)
 }
 
 /// In Prometheus' words.
-fn metrics(outcomes: &[Outcome]) -> String {
+fn metrics(outcomes: &[SelftestOutcome]) -> String {
     let mut text = String::new();
     text.push_str("# TYPE standpipe_selftest_passed gauge\n");
-    for it in outcomes {
-        let (station, passed) = (&it.station, u8::from(it.passed()));
+    for outcome in outcomes {
+        let (station, passed) = (&outcome.station, u8::from(outcome.passed()));
         let _ = writeln!(text, "standpipe_selftest_passed{{station=\"{station}\"}} {passed}");
     }
     text.push_str("# TYPE standpipe_selftest_seconds gauge\n");
-    for (station, took) in outcomes.iter().filter_map(|it| Some((&it.station, it.took?))) {
+    for (station, took) in
+        outcomes.iter().filter_map(|outcome| Some((&outcome.station, outcome.took?)))
+    {
         let seconds = took.as_secs_f64();
         let _ = writeln!(text, "standpipe_selftest_seconds{{station=\"{station}\"}} {seconds}");
     }

@@ -3,16 +3,16 @@
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::gateway::{Where, lines};
+use super::gateway::{GatewayArgs, lines};
 use super::{Failure, say};
 
 /// Shows or changes the settings of a device, or of all devices of a profile.
 ///
 /// Without a value it shows how far they are. Values that are left out are the profile's.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct SettingsArgs {
     #[command(flatten)]
-    of: Of,
+    of: SettingsTarget,
     /// Seconds between readings.
     #[arg(long, value_name = "SECONDS")]
     interval_s: Option<u32>,
@@ -28,7 +28,7 @@ pub struct Args {
     /// A change of pressure that is reported at once, kPa.
     #[arg(long, value_name = "KPA")]
     delta_kpa: Option<f32>,
-    /// Wish none any more: a device follows its profile again; what is run stays until then.
+    /// Drop the wish: the device follows its profile again; until it does, it runs what it has.
     #[arg(
         long,
         conflicts_with_all = ["interval_s", "sample_s", "low_kpa", "no_water_kpa", "delta_kpa"]
@@ -38,12 +38,12 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     #[command(flatten)]
-    gateway: Where,
+    gateway: GatewayArgs,
 }
 
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-struct Of {
+struct SettingsTarget {
     /// The device's id.
     #[arg(long, value_name = "ID")]
     device: Option<String>,
@@ -52,11 +52,11 @@ struct Of {
     profile: Option<String>,
 }
 
-/// Runs it.
+/// Reads, sets or drops a wish, and prints how far it is.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &SettingsArgs) -> Result<(), Failure> {
     let gateway = args.gateway.gateway()?;
     let (kind, name) = match (&args.of.device, &args.of.profile) {
         (Some(device), _) => ("devices", device.as_str()),
@@ -73,15 +73,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-impl Args {
+impl SettingsArgs {
     /// What is wished, by its names in the contract.
     fn wish(&self) -> Map<String, Value> {
         let said = [
-            ("interval_s", self.interval_s.map(|it| json!(it))),
-            ("sample_s", self.sample_s.map(|it| json!(it))),
-            ("low_kpa", self.low_kpa.map(|it| json!(it))),
-            ("no_water_kpa", self.no_water_kpa.map(|it| json!(it))),
-            ("delta_kpa", self.delta_kpa.map(|it| json!(it))),
+            ("interval_s", self.interval_s.map(|seconds| json!(seconds))),
+            ("sample_s", self.sample_s.map(|seconds| json!(seconds))),
+            ("low_kpa", self.low_kpa.map(|kpa| json!(kpa))),
+            ("no_water_kpa", self.no_water_kpa.map(|kpa| json!(kpa))),
+            ("delta_kpa", self.delta_kpa.map(|kpa| json!(kpa))),
         ];
         said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }

@@ -85,7 +85,7 @@ pub fn differing(backup: &Path, config: &Path) -> Result<Vec<PathBuf>, KeepError
 /// A file's name from a folder, if it is below it.
 fn below<'a>(folder: &Path, file: &'a Path) -> Option<&'a Path> {
     let name = if file.is_absolute() { file.strip_prefix(folder).ok()? } else { file };
-    name.components().all(|it| matches!(it, Component::Normal(_))).then_some(name)
+    name.components().all(|part| matches!(part, Component::Normal(_))).then_some(name)
 }
 
 /// Every file that a configuration names.

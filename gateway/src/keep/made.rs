@@ -9,13 +9,13 @@ use standpipe_machine::small_file::{self, USUAL};
 use standpipe_rules::Ms;
 use standpipe_store::files::MADE;
 
-use super::{CONFIG, KeepError, Parts, set_aside};
+use super::{BackupParts, CONFIG, KeepError, set_aside};
 
 /// Copies those that there are; answers those that can't be read.
 ///
 /// # Errors
 /// [`KeepError::File`].
-pub fn keep(parts: &Parts<'_>, backup: &Path) -> Result<Vec<PathBuf>, KeepError> {
+pub fn keep(parts: &BackupParts<'_>, backup: &Path) -> Result<Vec<PathBuf>, KeepError> {
     let mut missing = Vec::new();
     for name in MADE {
         for place in [parts.config.with_file_name(name), parts.store.with_file_name(name)] {
@@ -40,7 +40,7 @@ pub fn keep(parts: &Parts<'_>, backup: &Path) -> Result<Vec<PathBuf>, KeepError>
 /// [`KeepError::File`]: the backup can't be read.
 pub fn put_back(
     backup: &Path,
-    parts: &Parts<'_>,
+    parts: &BackupParts<'_>,
     now: Ms,
 ) -> Result<Vec<(PathBuf, PathBuf)>, KeepError> {
     let mut refused = Vec::new();
@@ -52,7 +52,7 @@ pub fn put_back(
         let content = small_file::read(&copy, USUAL)?;
         let first = parts.config.with_file_name(name);
         let second = parts.store.with_file_name(name);
-        let put = put((&first, &content), now) || !first.exists() && put((&second, &content), now);
+        let put = put(&first, &content, now) || !first.exists() && put(&second, &content, now);
         if !put {
             refused.push((copy, first));
         }
@@ -61,17 +61,17 @@ pub fn put_back(
 }
 
 /// Whether a file has this content now.
-fn put((place, content): (&Path, &[u8]), now: Ms) -> bool {
+fn put(place: &Path, content: &[u8], now: Ms) -> bool {
     if small_file::read(place, USUAL).is_ok_and(|here| here == content) {
         return true;
     }
-    set_aside((place, ""), now).and_then(|()| write(place, content, Readers::Owner)).is_ok()
+    set_aside(place, "", now).and_then(|()| write(place, content, Readers::Owner)).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::beside;
-    use super::{MADE, Parts, keep, put_back};
+    use super::{BackupParts, MADE, keep, put_back};
     use std::path::{Path, PathBuf};
 
     const NOW: i64 = 1_764_000_000_000;
@@ -85,7 +85,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let (config, store) = (at("etc/standpipe.toml"), at("lib/town.db"));
-        let parts = Parts { config: &config, store: &store };
+        let parts = BackupParts { config: &config, store: &store };
         std::fs::create_dir(at("etc")).unwrap();
         std::fs::create_dir(at("lib")).unwrap();
         let none: [PathBuf; 0] = [];

@@ -28,37 +28,30 @@ pub const CONFIG: &str = "config";
 /// Why nothing was copied, or put back.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
-    /// A file or folder.
+    /// A file or folder cannot be read or written.
     #[error("{0}: check the folder, its owner, and the room on the disk")]
     File(#[from] std::io::Error),
-    /// SQLite.
+    /// SQLite could not copy a database.
     #[error("{path} can't be copied ({bad}): check the disk")]
-    Copy {
-        /// Which database.
-        path: PathBuf,
-        /// What SQLite said.
-        bad: CopyError,
-    },
-    /// Reading the registry.
+    Copy { path: PathBuf, bad: CopyError },
+    /// The registry in the store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Nothing to copy.
+    /// There is no store to copy.
     #[error("no store at {0}: check `store.path`")]
     NoStore(PathBuf),
-    /// A copy that is damaged.
+    /// The copy is damaged.
     #[error("{path} is damaged ({why}): take an older backup")]
     Damaged {
-        /// Which.
         path: PathBuf,
-        /// What SQLite said.
+        /// As SQLite says it.
         why: String,
     },
 }
 
 /// What a backup is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Parts<'a> {
-    /// The configuration.
+pub struct BackupParts<'a> {
     pub config: &'a Path,
     /// The store; the other databases are beside it, those that there are.
     pub store: &'a Path,
@@ -66,10 +59,9 @@ pub struct Parts<'a> {
 
 /// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Its folder.
+pub struct KeptBackup {
     pub folder: PathBuf,
-    /// Stations and devices in it.
+    /// How many stations and devices are in it.
     pub registry: (usize, usize),
     /// Files that the configuration names and that are not in it.
     pub missing: Vec<PathBuf>,
@@ -80,8 +72,8 @@ pub struct Kept {
 ///
 /// # Errors
 /// [`KeepError`]; a folder that was begun ends in `.part`.
-pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError> {
-    let Parts { config, store } = *parts;
+pub fn back_up(parts: &BackupParts<'_>, out: &Path, now: Ms) -> Result<KeptBackup, KeepError> {
+    let BackupParts { config, store } = *parts;
     if !store.is_file() {
         return Err(KeepError::NoStore(store.to_owned()));
     }
@@ -91,7 +83,7 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     // The first file makes the folder and fixes who may read what follows.
     write(&copy, b"", Readers::Owner)?;
     own(&part)?;
-    // The store first: what history takes from it meanwhile is then taken again.
+    // The store first: what moves from it into history meanwhile is then in both copies, not in none.
     for database in Database::ALL.into_iter().rev() {
         let (place, copy) = (database.place(store), part.join(database.name()));
         if place.is_file() {
@@ -103,7 +95,7 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     let reader = Reader::open(&copy)?;
     let stations: Vec<Station> = reader.stations()?.into_iter().collect::<Result<_, _>>()?;
     let devices: Vec<Device> = reader.devices()?.into_iter().collect::<Result<_, _>>()?;
-    let ours = |it: &&Device| it.claimed && !selftest::is_detector(&it.id);
+    let ours = |device: &&Device| device.claimed && !selftest::is_detector(&device.id);
     let claimed: Vec<&Device> = devices.iter().filter(ours).collect();
     write(&part.join("stations.csv"), write_stations(&stations).as_bytes(), Readers::Owner)?;
     let csv = write_devices(claimed.iter().copied());
@@ -112,7 +104,7 @@ pub fn back_up(parts: &Parts<'_>, out: &Path, now: Ms) -> Result<Kept, KeepError
     missing.extend(made::keep(parts, &part)?);
     std::fs::rename(&part, &folder)?;
     File::open(out)?.sync_all()?;
-    Ok(Kept { folder, registry: (stations.len(), claimed.len()), missing })
+    Ok(KeptBackup { folder, registry: (stations.len(), claimed.len()), missing })
 }
 
 /// Puts the databases of a backup in the place of those that are there, however damaged, which stay
@@ -141,17 +133,17 @@ pub fn restore(from: &Path, store: &Path, now: Ms) -> Result<Vec<Database>, Keep
         copy_database(&copy, &fresh)?;
         // The old one goes with its write-ahead log, which would be played into the new one.
         for tail in ["-wal", "-shm", ""] {
-            set_aside((place, tail), now)?;
+            set_aside(place, tail, now)?;
         }
         std::fs::rename(&fresh, place)?;
-        let folder = place.parent().filter(|it| !it.as_os_str().is_empty());
+        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(databases)
 }
 
 /// Leaves a file that is to be replaced beside its place, with `-before-…` in its name.
-fn set_aside((place, tail): (&Path, &str), now: Ms) -> std::io::Result<()> {
+fn set_aside(place: &Path, tail: &str, now: Ms) -> std::io::Result<()> {
     let kept = format!("-before-{}{tail}", stamp(now));
     match std::fs::rename(beside(place, tail), beside(place, &kept)) {
         Err(bad) if bad.kind() != std::io::ErrorKind::NotFound => Err(bad),
@@ -194,9 +186,10 @@ fn beside(path: &Path, tail: &str) -> PathBuf {
 mod tests {
     use standpipe_rules::flow::FlowTest;
 
-    use super::{KeepError, Parts, back_up, restore};
+    use super::{BackupParts, KeepError, back_up, restore};
+    use standpipe_rules::incidents::Scope;
     use standpipe_store::accounts::{
-        Account, Accounts, Book, Job, Role, Token, Work, fresh_password,
+        Account, AccountBook, Accounts, Job, Role, Token, Work, WorkPlaces, fresh_password,
     };
     use standpipe_store::files::Database;
     use standpipe_store::{Store, StoreError};
@@ -208,7 +201,7 @@ mod tests {
         let store = at("standpipe.db");
         let config = at("standpipe.toml");
         std::fs::write(&config, "[mqtt]\nurl = \"mqtt://b\"\n").unwrap();
-        let parts = Parts { config: &config, store: &store };
+        let parts = BackupParts { config: &config, store: &store };
         let none = back_up(&parts, &at("out"), 0);
         assert!(matches!(none, Err(KeepError::NoStore(_))), "{none:?}");
         drop(Store::open(&store).unwrap());
@@ -236,18 +229,26 @@ mod tests {
 
     const NOW: i64 = 1_764_000_000_000;
 
+    /// What the people of the test are known by.
+    struct Secrets<'a> {
+        password: &'a str,
+        token: &'a str,
+    }
+
     /// Who signs in with what, which token holds, what was audited, and the flow tests of a hydrant.
-    async fn people(store: &std::path::Path, (password, token): (&str, &str)) -> String {
+    async fn people(store: &std::path::Path, secrets: &Secrets<'_>) -> String {
+        let Secrets { password, token } = *secrets;
         let accounts = Accounts::open(store).unwrap();
         let signed_in = accounts.sign_in("chief".into(), password.into(), NOW).await;
         let token = token.to_owned();
         let known = accounts.with(move |book| book.token(&token, NOW)).await.unwrap();
         let audited = accounts.with(|book| book.audited(i64::MAX, 9)).await.unwrap();
-        let work = accounts.with(|book| book.work_of("H-1", ("", ""), 9)).await.unwrap();
-        let known = known.map(|it| it.name);
-        let audited: Vec<_> = audited.into_iter().map(|it| it.what).collect();
+        let places = WorkPlaces { device: "H-1", zone: "", station: "" };
+        let work = accounts.with(move |book| book.work_of(places, 9)).await.unwrap();
+        let known = known.map(|account| account.name);
+        let audited: Vec<_> = audited.into_iter().map(|entry| entry.what).collect();
         // Asking is audited, too.
-        let audited: Vec<_> = audited.iter().filter(|it| &***it != "signed_in").collect();
+        let audited: Vec<_> = audited.iter().filter(|what| &***what != "signed_in").collect();
         format!("{:?} {known:?} {audited:?} {work:?}", signed_in.is_ok())
     }
 
@@ -260,7 +261,7 @@ mod tests {
         std::fs::write(&config, "[mqtt]\nurl = \"mqtt://b\"\n").unwrap();
         drop(Store::open(&store).unwrap());
         // They stay open: the gateway goes on while it is backed up.
-        let mut book = Book::open(&Database::Accounts.place(&store)).unwrap();
+        let mut book = AccountBook::open(&Database::Accounts.place(&store)).unwrap();
         let (password, hash) = fresh_password().unwrap();
         book.add(&Account::new("chief", Role::Admin, None, NOW), &hash).unwrap();
         let (name, expires_at) = ("desk".into(), NOW + 1);
@@ -270,12 +271,13 @@ mod tests {
         book.audit(NOW, "chief", "account_add", "li officer").unwrap();
         let test = FlowTest { static_kpa: 420.0, residual_kpa: 300.0, flow_lps: 22.0 };
         let job = Job::FlowTest { test, note: "".into() };
-        book.worked(&Work::new(("device", "H-1"), 5, "li", job)).unwrap();
-        let parts = Parts { config: &config, store: &store };
+        book.worked(&Work::new(&Scope::Device("H-1".into()), 5, "li", job)).unwrap();
+        let parts = BackupParts { config: &config, store: &store };
         let kept = back_up(&parts, &at("out"), NOW).unwrap();
 
         drop(book);
-        let said = people(&store, (&password, &token)).await;
+        let secrets = Secrets { password: &password, token: &token };
+        let said = people(&store, &secrets).await;
         for word in ["true", "desk", "account_add", "FlowTest", "420.0"] {
             assert!(said.contains(word), "{word}: {said}");
         }
@@ -283,10 +285,10 @@ mod tests {
         std::fs::create_dir(at("data")).unwrap();
         let put_back = restore(&kept.folder, &store, NOW).unwrap();
         assert_eq!(put_back, [Database::Accounts, Database::Store]);
-        assert_eq!(people(&store, (&password, &token)).await, said);
+        assert_eq!(people(&store, &secrets).await, said);
         // A backup of before, which has none: those that are there stay.
         std::fs::remove_file(kept.folder.join("accounts.db")).unwrap();
         assert_eq!(restore(&kept.folder, &store, NOW).unwrap(), [Database::Store]);
-        assert_eq!(people(&store, (&password, &token)).await, said);
+        assert_eq!(people(&store, &secrets).await, said);
     }
 }

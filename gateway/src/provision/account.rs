@@ -22,7 +22,7 @@ const LETTERS: usize = 16;
 
 /// What a device may do below its own name: as the broker's rules have it for all others, which a
 /// test compares.
-pub(super) const MAY: [(&str, &str); 15] = [
+pub(super) const MAY: [(&str, &str); 30] = [
     ("write", "telemetry"),
     ("write", "alarm"),
     ("write", "status"),
@@ -34,8 +34,23 @@ pub(super) const MAY: [(&str, &str); 15] = [
     ("write", "ALARMS"),
     ("write", "alarm/"),
     ("write", "alarms/"),
+    ("write", "Alarm/"),
+    ("write", "Alarms/"),
+    ("write", "ALARM/"),
+    ("write", "ALARMS/"),
+    ("write", "alarm//"),
+    ("write", "alarms//"),
+    ("write", "Alarm//"),
+    ("write", "Alarms//"),
+    ("write", "ALARM//"),
+    ("write", "ALARMS//"),
     ("write", "+/alarm"),
     ("write", "+/alarms"),
+    ("write", "Telemetry"),
+    ("write", "TELEMETRY"),
+    ("write", "telemetry/"),
+    ("write", "Telemetry/"),
+    ("write", "TELEMETRY/"),
     ("read", "settings"),
     ("read", "command"),
 ];
@@ -78,6 +93,8 @@ pub(super) fn rules<'a>(root: &str, names: impl Iterator<Item = &'a str>) -> Str
 mod tests {
     use super::super::rules::USUAL;
     use super::{MAY, account, rules};
+    use standpipe_rules::wire::Message;
+    use standpipe_shared::ROOT;
 
     #[test]
     fn an_account_is_the_name_where_the_broker_can_have_it() {
@@ -96,6 +113,25 @@ mod tests {
         assert_ne!(account("t1/a:b"), account("t2/a:b"), "whose keys they are, they say");
     }
 
+    /// What the broker lets through for nothing would be lost.
+    #[test]
+    fn what_a_device_may_write_the_gateway_reads() {
+        let fire = br#"{"condition":"smoke","active":true}"#;
+        for (_, channel) in MAY.into_iter().filter(|(may, _)| *may == "write") {
+            let topic = format!("standpipe/v1/t1/H1/{}", channel.replace('+', "x"));
+            let read = standpipe_rules::wire::parse(ROOT, topic.as_bytes(), fire).message;
+            let told =
+                matches!(read, Some(Message::Alarm { .. } | Message::UnreadableAlarm { .. }));
+            assert!(told, "{channel}: {read:?}");
+        }
+        for written in ["alarm", "Alarm", "ALARM", "alarms", "Alarms", "ALARMS"] {
+            for end in ["", "/", "//"] {
+                let channel = format!("{written}{end}");
+                assert!(MAY.contains(&("write", &*channel)), "{channel}");
+            }
+        }
+    }
+
     #[test]
     fn they_may_do_what_every_device_may() {
         let of_all = USUAL.lines().filter_map(|line| {
@@ -104,7 +140,8 @@ mod tests {
         });
         // Stations are named by the same patterns.
         let stations = ["incidents/+", "maintenance", "actions", "presence"];
-        let of_devices: Vec<_> = of_all.filter(|(_, it)| !stations.contains(it)).collect();
+        let of_devices: Vec<_> =
+            of_all.filter(|(_, account)| !stations.contains(account)).collect();
         let [mut these, mut those] = [MAY.to_vec(), of_devices];
         these.sort_unstable();
         those.sort_unstable();

@@ -31,7 +31,7 @@ const SERIAL_BYTES: usize = 16;
 
 /// Whom a certificate is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject<'a> {
+pub enum CertificateSubject<'a> {
     /// A client; its name is the user of the broker's rules.
     Client(&'a str),
     /// The broker, under the names and addresses it is reached by.
@@ -41,9 +41,7 @@ pub enum Subject<'a> {
 /// When a certificate holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
-    /// From then …
     pub from: Ms,
-    /// … to then.
     pub until: Ms,
 }
 
@@ -57,20 +55,20 @@ impl Validity {
 
 /// A certificate with its key, as PEM.
 pub struct Credential {
-    /// PEM.
+    /// In PEM.
     pub certificate: String,
-    /// PEM, PKCS #8, not encrypted.
+    /// In PEM, PKCS #8, not encrypted.
     pub key: String,
-    /// In hex.
+    /// In hexadecimal.
     pub serial: String,
 }
 
 /// A certificate that is to be refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// In hex.
+pub struct RevokedCertificate {
+    /// In hexadecimal.
     pub serial: String,
-    /// Since when.
+    /// When it was revoked.
     pub at: Ms,
 }
 
@@ -124,27 +122,31 @@ impl Authority {
     ///
     /// # Errors
     /// [`ProvisionError::Crypto`]: a name that is none, or no randomness.
-    pub fn issue(&self, to: &Subject, when: Validity) -> Result<Credential, ProvisionError> {
-        let mut it = match to {
-            Subject::Client(_) => CertificateParams::default(),
-            Subject::Broker(names) => CertificateParams::new(*names)?,
+    pub fn issue(
+        &self,
+        to: &CertificateSubject,
+        when: Validity,
+    ) -> Result<Credential, ProvisionError> {
+        let mut params = match to {
+            CertificateSubject::Client(_) => CertificateParams::default(),
+            CertificateSubject::Broker(names) => CertificateParams::new(*names)?,
         };
         let (name, usage) = match to {
-            Subject::Client(name) => (*name, ExtendedKeyUsagePurpose::ClientAuth),
-            Subject::Broker(_) => ("broker", ExtendedKeyUsagePurpose::ServerAuth),
+            CertificateSubject::Client(name) => (*name, ExtendedKeyUsagePurpose::ClientAuth),
+            CertificateSubject::Broker(_) => ("broker", ExtendedKeyUsagePurpose::ServerAuth),
         };
         let mut serial = random::<SERIAL_BYTES>()?;
         // DER would put a byte in front of a first bit that is set, and drop a zero.
         serial[0] = serial[0] & 0x7f | 0x40;
-        it.distinguished_name = DistinguishedName::new();
-        it.distinguished_name.push(DnType::CommonName, name);
-        it.serial_number = Some(SerialNumber::from_slice(&serial));
-        (it.not_before, it.not_after) = (time(when.from), time(when.until));
-        it.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        it.extended_key_usages = vec![usage];
-        it.use_authority_key_identifier_extension = true;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.serial_number = Some(SerialNumber::from_slice(&serial));
+        (params.not_before, params.not_after) = (time(when.from), time(when.until));
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![usage];
+        params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
-        let certificate = it.signed_by(&key, &self.issuer)?.pem();
+        let certificate = params.signed_by(&key, &self.issuer)?.pem();
         let serial = HEXLOWER.encode(&serial);
         Ok(Credential { certificate, key: key.serialize_pem(), serial })
     }
@@ -154,12 +156,12 @@ impl Authority {
     ///
     /// # Errors
     /// [`ProvisionError::Crypto`], [`ProvisionError::Serial`].
-    pub fn revoked(&self, list: &[Refused], now: Ms) -> Result<String, ProvisionError> {
+    pub fn revoked(&self, list: &[RevokedCertificate], now: Ms) -> Result<String, ProvisionError> {
         let mut revoked_certs = Vec::with_capacity(list.len());
-        for it in list {
+        for refused in list {
             revoked_certs.push(RevokedCertParams {
-                serial_number: SerialNumber::from(bytes(&it.serial)?),
-                revocation_time: time(it.at),
+                serial_number: SerialNumber::from(bytes(&refused.serial)?),
+                revocation_time: time(refused.at),
                 reason_code: None,
                 invalidity_date: None,
             });
@@ -178,14 +180,14 @@ impl Authority {
 }
 
 fn params(name: &str, now: Ms) -> CertificateParams {
-    let mut it = CertificateParams::default();
-    it.distinguished_name = DistinguishedName::new();
-    it.distinguished_name.push(DnType::CommonName, name);
-    it.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    it.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let when = Validity::days(now, AUTHORITY_DAYS);
-    (it.not_before, it.not_after) = (time(when.from), time(when.until));
-    it
+    (params.not_before, params.not_after) = (time(when.from), time(when.until));
+    params
 }
 
 fn time(at: Ms) -> OffsetDateTime {

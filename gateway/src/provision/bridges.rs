@@ -30,8 +30,8 @@ pub struct Bridge {
 
 /// One that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// What people call it.
+pub struct BridgeOrder {
+    /// What people call the bridge.
     pub name: String,
     /// Ids of devices, separated by commas; or `@FILE` with one a line.
     pub devices: String,
@@ -46,8 +46,8 @@ pub(super) fn name(account: &str) -> Option<&str> {
 ///
 /// # Errors
 /// [`ProvisionError::Bridge`], [`ProvisionError::NoDevice`], [`ProvisionError::File`].
-pub fn ask(folder: &Path, registry: &Registry, wanted: &Wanted) -> Result<(), ProvisionError> {
-    let Wanted { name, devices } = wanted;
+pub fn ask(folder: &Path, registry: &Registry, wanted: &BridgeOrder) -> Result<(), ProvisionError> {
+    let BridgeOrder { name, devices } = wanted;
     if Name::new(name).is_err() {
         return Err(ProvisionError::Bridge(name.clone()));
     }

@@ -13,7 +13,7 @@ use standpipe_machine::small_file;
 use standpipe_rules::Ms;
 
 use super::account::account;
-use super::authority::Refused;
+use super::authority::RevokedCertificate;
 use super::{FILE_AT_MOST, ProvisionError};
 
 const HEADER: &str = "name,serial,until,revoked,account\n";
@@ -22,7 +22,7 @@ const HEADER_BEFORE: &str = "name,serial,until,revoked\n";
 
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Row {
+struct CertificateRow {
     name: String,
     serial: String,
     until: Timestamp,
@@ -36,8 +36,8 @@ struct Row {
 #[derive(Debug)]
 pub(super) struct Ledger {
     path: PathBuf,
-    rows: Vec<Row>,
-    /// By name, the newest.
+    rows: Vec<CertificateRow>,
+    /// The newest row of each name.
     newest: BTreeMap<String, usize>,
 }
 
@@ -60,10 +60,10 @@ impl Ledger {
             Err(bad) if bad.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(bad) => return Err(bad.into()),
         };
-        let rows: Result<Vec<Row>, csv::Error> =
+        let rows: Result<Vec<CertificateRow>, csv::Error> =
             csv::Reader::from_reader(&*bytes).deserialize().collect();
         let rows = rows.map_err(|bad| ProvisionError::Ledger { path: path.clone(), bad })?;
-        let newest = rows.iter().enumerate().map(|(at, it)| (it.name.clone(), at)).collect();
+        let newest = rows.iter().enumerate().map(|(at, row)| (row.name.clone(), at)).collect();
         let ledger = Self { path, rows, newest };
         if bytes.starts_with(HEADER_BEFORE.as_bytes()) {
             ledger.write_all()?;
@@ -95,7 +95,7 @@ impl Ledger {
         let until = moment(until);
         let account = Some(account(name).into_owned()).filter(|account| account != name);
         let (name, serial) = (name.to_owned(), serial.to_owned());
-        let row = Row { name, serial, until, revoked: None, account };
+        let row = CertificateRow { name, serial, until, revoked: None, account };
         if self.rows.is_empty() {
             write(&self.path, HEADER.as_bytes(), Readers::All)?;
         }
@@ -112,7 +112,8 @@ impl Ledger {
         names: &BTreeSet<&str>,
         now: Ms,
     ) -> Result<usize, ProvisionError> {
-        let held = |it: &&mut Row| it.revoked.is_none() && names.contains(it.name.as_str());
+        let held =
+            |row: &&mut CertificateRow| row.revoked.is_none() && names.contains(row.name.as_str());
         let mut revoked = 0;
         for row in self.rows.iter_mut().filter(held) {
             row.revoked = Some(moment(now));
@@ -130,15 +131,18 @@ impl Ledger {
     }
 
     /// What the broker is to refuse.
-    pub(super) fn refused(&self) -> Vec<Refused> {
-        let one = |it: &Row| {
-            Some(Refused { serial: it.serial.clone(), at: it.revoked?.as_millisecond() })
+    pub(super) fn refused(&self) -> Vec<RevokedCertificate> {
+        let one = |row: &CertificateRow| {
+            Some(RevokedCertificate {
+                serial: row.serial.clone(),
+                at: row.revoked?.as_millisecond(),
+            })
         };
         self.rows.iter().filter_map(one).collect()
     }
 }
 
-fn text<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Result<String, ProvisionError> {
+fn text<'a>(rows: impl IntoIterator<Item = &'a CertificateRow>) -> Result<String, ProvisionError> {
     let mut out = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     for row in rows {
         let written = out.serialize(row);

@@ -29,20 +29,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use account::account;
-use authority::{Authority, Subject, Validity};
+use authority::{Authority, CertificateSubject, Validity};
 use ledger::{Ledger, Standing};
 use passwords::Passwords;
 use standpipe_machine::private_file::{Readers, write};
 use standpipe_machine::small_file;
-use standpipe_rules::registry::{Device, Registry};
+use standpipe_rules::registry::{Device, RESERVED_AREAS, Registry};
 use standpipe_rules::selftest::SELFTEST;
 use standpipe_rules::{DAY_MS, Ms};
 use standpipe_shared::ROOT;
 
 use self::bridges::Bridge;
 
-/// Areas that would be something else in a topic.
-const RESERVED: [&str; 3] = ["stations", "gateway", SELFTEST];
 /// What a station's name begins with.
 const STATIONS: &str = "stations/";
 /// The largest of the files that were made before, bytes: a line for each of a million devices.
@@ -62,7 +60,7 @@ const RENEW_DAYS: i64 = 365;
 /// Why nobody was let in.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
-    /// A file.
+    /// A file cannot be read or written.
     #[error("{0}: check the folder and its owner")]
     File(#[from] std::io::Error),
     /// The authority without its other half.
@@ -70,16 +68,11 @@ pub enum ProvisionError {
     Half(PathBuf),
     /// The list of what was issued.
     #[error("{path} can't be read ({bad}): restore it from its backup")]
-    Ledger {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        bad: csv::Error,
-    },
-    /// A serial number in it.
+    Ledger { path: PathBuf, bad: csv::Error },
+    /// A serial number in it is not one.
     #[error("serial `{0}` of issued.csv is not hex: restore it from its backup")]
     Serial(String),
-    /// Keys and certificates.
+    /// Keys or certificates cannot be made.
     #[error("no certificate ({0}): correct the name it is for")]
     Crypto(#[from] rcgen::Error),
     /// The system has no randomness.
@@ -87,12 +80,7 @@ pub enum ProvisionError {
     NoRandomness,
     /// A device would be in an area that is none.
     #[error("device `{device}` would be in area `{area}`: give that station another id")]
-    Area {
-        /// Which device.
-        device: String,
-        /// The area.
-        area: String,
-    },
+    Area { device: String, area: String },
     /// A bridge of a name that can't be one.
     #[error("bridge `{0}`: use 1 to 48 of A-Z, a-z, 0-9, _ and -")]
     Bridge(String),
@@ -108,7 +96,7 @@ pub enum ProvisionError {
 
 /// What is to be done beside giving everybody new theirs.
 #[derive(Clone, Debug, Default)]
-pub struct Order {
+pub struct ProvisionOrder {
     /// Names and addresses by which clients reach the broker; empty: those of the run before, or
     /// else this machine's own.
     pub broker: Vec<String>,
@@ -124,12 +112,12 @@ pub struct Order {
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Done {
-    /// Names that were given something.
+pub struct ProvisionCounts {
+    /// Names that were given credentials.
     pub issued: usize,
     /// Names that had theirs, or are not to have any.
     pub left: usize,
-    /// Certificates that were taken back.
+    /// Certificates that were revoked.
     pub revoked: usize,
 }
 
@@ -141,7 +129,7 @@ pub struct Done {
 pub fn devices(registry: &Registry) -> Result<Vec<String>, ProvisionError> {
     let name = |device: &Device| {
         let area = registry.township(&device.station);
-        if RESERVED.contains(&area) {
+        if RESERVED_AREAS.contains(&area) {
             let (device, area) = (device.id.to_string(), area.to_owned());
             return Err(ProvisionError::Area { device, area });
         }
@@ -153,7 +141,7 @@ pub fn devices(registry: &Registry) -> Result<Vec<String>, ProvisionError> {
 /// Every station of a registry by its name for the broker: `stations/station`.
 #[must_use]
 pub fn stations(registry: &Registry) -> Vec<String> {
-    registry.stations().iter().map(|it| format!("stations/{}", it.id)).collect()
+    registry.stations().iter().map(|station| format!("stations/{}", station.id)).collect()
 }
 
 /// Makes what is missing for these names, and does what was ordered.
@@ -163,12 +151,12 @@ pub fn stations(registry: &Registry) -> Vec<String> {
 pub fn provision(
     folder: &Path,
     names: &[String],
-    order: &Order,
+    order: &ProvisionOrder,
     now: Ms,
-) -> Result<Done, ProvisionError> {
+) -> Result<ProvisionCounts, ProvisionError> {
     let broker = folder.join(BROKER);
     let authority = folder.join("authority");
-    let mut it = Maker {
+    let mut maker = Maker {
         folder,
         authority: Authority::open(&authority, now)?,
         programs: Authority::of_programs(&authority, now)?,
@@ -176,28 +164,29 @@ pub fn provision(
         passwords: Passwords::open(passwords::place(&broker))?,
         now,
     };
-    let mut done = Done::default();
+    let mut done = ProvisionCounts::default();
     let bridges = order.bridges.iter().map(|bridge| bridge.account.clone());
     let names: Vec<String> = names.iter().cloned().chain(bridges).collect();
-    let rotate = it.known(&order.rotate, &names)?;
-    let revoke = it.known(&order.revoke, &names)?;
+    let rotate = maker.known(&order.rotate, &names)?;
+    let revoke = maker.known(&order.revoke, &names)?;
     let gone: BTreeSet<&str> = revoke.iter().chain(&rotate).map(String::as_str).collect();
-    done.revoked = it.ledger.revoke(&gone, now)?;
+    done.revoked = maker.ledger.revoke(&gone, now)?;
     let accounts: Vec<_> = gone.iter().map(|name| account(name)).collect();
-    it.passwords.remove(&accounts.iter().map(|it| &**it).collect());
-    it.programs(&broker_names(order, &broker), &rotate, &mut done)?;
+    maker.passwords.remove(&accounts.iter().map(|account| &**account).collect());
+    maker.programs(&broker_names(order, &broker), &rotate, &mut done)?;
     for name in &names {
-        if it.wants(name, &rotate, 0) {
-            it.client(name)?;
+        if maker.wants(name, &rotate, 0) {
+            maker.client(name)?;
             done.issued += 1;
         } else {
             done.left += 1;
         }
     }
-    let ours: Vec<_> = it.ledger.names().map(account).collect();
-    it.passwords.write(&ours.iter().map(|account| &**account).collect())?;
-    let refused = it.ledger.refused();
-    for (authority, file) in [(&it.authority, "crl.pem"), (&it.programs, "programs-crl.pem")] {
+    let ours: Vec<_> = maker.ledger.names().map(account).collect();
+    maker.passwords.write(&ours.iter().map(|account| &**account).collect())?;
+    let refused = maker.ledger.refused();
+    for (authority, file) in [(&maker.authority, "crl.pem"), (&maker.programs, "programs-crl.pem")]
+    {
         let list = authority.revoked(&refused, now)?;
         write(&broker.join(file), list.as_bytes(), Readers::All)?;
     }
@@ -205,10 +194,10 @@ pub fn provision(
     let before = if place.exists() { read(&place)? } else { String::new() };
     let root = order.root.clone().or_else(|| rules::root(&before));
     let root = root.as_deref().unwrap_or(ROOT);
-    let holds = |name: &str| matches!(it.ledger.standing(name), Standing::Holds(_));
+    let holds = |name: &str| matches!(maker.ledger.standing(name), Standing::Holds(_));
     let bridges: Vec<Bridge> =
         order.bridges.iter().filter(|bridge| holds(&bridge.account)).cloned().collect();
-    let others = account::rules(root, it.ledger.names().filter(|name| holds(name)));
+    let others = account::rules(root, maker.ledger.names().filter(|name| holds(name)));
     let acl = rules::file(&before, root, &bridges, &others);
     write(&place, acl.as_bytes(), Readers::Owner)?;
     Ok(done)
@@ -222,14 +211,15 @@ pub fn provision(
 /// [`ProvisionError`]: the list of what was issued can't be read.
 pub fn moved(folder: &Path, names: &[String]) -> Result<Vec<(String, String)>, ProvisionError> {
     let ledger = Ledger::open(ledger::place(folder))?;
-    let devices = names.iter().filter(|it| !it.starts_with(STATIONS));
+    let devices = names.iter().filter(|name| !name.starts_with(STATIONS));
     let known: BTreeMap<&str, &str> =
-        devices.filter_map(|it| Some((it.split_once('/')?.1, it.as_str()))).collect();
-    let old = ledger.names().filter(|it| matches!(ledger.standing(it), Standing::Holds(_)));
+        devices.filter_map(|name| Some((name.split_once('/')?.1, name.as_str()))).collect();
+    let old = ledger.names().filter(|name| matches!(ledger.standing(name), Standing::Holds(_)));
     let moved = old.filter_map(|old| {
         let (area, device) = old.split_once('/').filter(|_| !old.starts_with(STATIONS))?;
-        let new =
-            known.get(device).filter(|new| new.split_once('/').is_some_and(|it| it.0 != area))?;
+        let new = known
+            .get(device)
+            .filter(|new| new.split_once('/').is_some_and(|(its_area, _)| its_area != area))?;
         Some((old.to_owned(), (*new).to_owned()))
     });
     Ok(moved.collect())
@@ -244,7 +234,7 @@ pub fn accounts(names: &[String]) -> Vec<(&str, String)> {
 }
 
 /// What the broker is called: as it was said now, or before, or nowhere.
-fn broker_names(order: &Order, broker: &Path) -> Vec<String> {
+fn broker_names(order: &ProvisionOrder, broker: &Path) -> Vec<String> {
     if !order.broker.is_empty() {
         return order.broker.clone();
     }
@@ -272,15 +262,15 @@ impl Maker<'_> {
         names: &[String],
     ) -> Result<BTreeSet<String>, ProvisionError> {
         let mut all = BTreeSet::new();
-        for it in written {
-            let end = format!("/{it}");
+        for typed in written {
+            let end = format!("/{typed}");
             let theirs = names.iter().map(String::as_str).chain(self.ledger.names());
             let found: Vec<String> = theirs
-                .filter(|name| name == it || name.ends_with(&end))
+                .filter(|name| name == typed || name.ends_with(&end))
                 .map(str::to_owned)
                 .collect();
             if found.is_empty() {
-                return Err(ProvisionError::Unknown(it.clone()));
+                return Err(ProvisionError::Unknown(typed.clone()));
             }
             all.extend(found);
         }
@@ -302,13 +292,14 @@ impl Maker<'_> {
         &mut self,
         names: &[String],
         rotate: &BTreeSet<String>,
-        done: &mut Done,
+        done: &mut ProvisionCounts,
     ) -> Result<(), ProvisionError> {
         let certificate = self.authority.certificate.clone();
         write(&self.folder.join("ca.pem"), certificate.as_bytes(), Readers::All)?;
         let broker = self.folder.join(BROKER);
         let (names_file, believed_file) = (broker.join("names"), broker.join("programs.pem"));
-        let is = |file: &Path, text: &str| small_file::read_text(file).is_ok_and(|it| it == text);
+        let is =
+            |file: &Path, text: &str| small_file::read_text(file).is_ok_and(|there| there == text);
         let (written, believed) = (names.join("\n"), self.programs.certificate.clone());
         // Keys of programs from before they had an authority of their own are believed no more.
         let (renamed, other) = (!is(&names_file, &written), !is(&believed_file, &believed));
@@ -320,9 +311,12 @@ impl Maker<'_> {
                 done.left += 1;
                 continue;
             }
-            let subject =
-                if name == BROKER { Subject::Broker(names) } else { Subject::Client(name) };
-            self.certificate(name, &subject, (&folder.join(name), PROGRAM_DAYS))?;
+            let subject = if name == BROKER {
+                CertificateSubject::Broker(names)
+            } else {
+                CertificateSubject::Client(name)
+            };
+            self.certificate(name, &subject, &folder.join(name), PROGRAM_DAYS)?;
             done.issued += 1;
         }
         write(&believed_file, believed.as_bytes(), Readers::All)?;
@@ -337,7 +331,7 @@ impl Maker<'_> {
             None if name.starts_with(STATIONS) => self.folder.join(&*account),
             None => self.folder.join("devices").join(&*account),
         };
-        self.certificate(name, &Subject::Client(&account), (&place, DEVICE_DAYS))?;
+        self.certificate(name, &CertificateSubject::Client(&account), &place, DEVICE_DAYS)?;
         let password = self.passwords.renew(&account)?;
         Ok(write(&beside(&place, "password"), password.as_bytes(), Readers::Owner)?)
     }
@@ -345,8 +339,9 @@ impl Maker<'_> {
     fn certificate(
         &mut self,
         name: &str,
-        subject: &Subject,
-        (place, days): (&Path, i64),
+        subject: &CertificateSubject,
+        place: &Path,
+        days: i64,
     ) -> Result<(), ProvisionError> {
         let when = Validity::days(self.now, days);
         let program = [GATEWAY, SELFTEST].contains(&name);

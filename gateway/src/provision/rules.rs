@@ -141,7 +141,7 @@ mod tests {
         let (rules, _) = rules.split_once(END).unwrap();
         let wanted = MAY.map(|(may, channel)| format!("topic {may} town/fire/t1/H1/{channel}"));
         assert_eq!(rules.lines().collect::<Vec<_>>(), wanted, "as if the device itself spoke");
-        for channel in ["telemetry", "alarm", "Alarm", "alarms/", "+/alarm"] {
+        for channel in ["telemetry", "Telemetry", "alarm", "ALARM/", "alarms//", "+/alarm"] {
             assert!(
                 rules.contains(&format!("topic write town/fire/t1/H1/{channel}\n")),
                 "{channel}"

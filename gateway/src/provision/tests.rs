@@ -8,8 +8,10 @@ use standpipe_rules::registry::Registry;
 use standpipe_rules::registry::files::{File, Import};
 
 use super::account::MAY;
-use super::bridges::{self, Wanted};
-use super::{Done, Order, ProvisionError, accounts, devices, moved, provision, stations};
+use super::bridges::{self, BridgeOrder};
+use super::{
+    ProvisionCounts, ProvisionError, ProvisionOrder, accounts, devices, moved, provision, stations,
+};
 
 const NOW: i64 = 1_764_000_000_000;
 const DAY: i64 = 86_400_000;
@@ -27,8 +29,8 @@ fn registry() -> Registry {
     registry
 }
 
-fn order() -> Order {
-    Order { broker: vec!["broker".into()], ..Order::default() }
+fn order() -> ProvisionOrder {
+    ProvisionOrder { broker: vec!["broker".into()], ..ProvisionOrder::default() }
 }
 
 /// Every file below a folder, and what is in it.
@@ -59,41 +61,54 @@ fn the_township_above_a_device_is_its_area() {
 fn run_again_it_gives_new_names_theirs_and_leaves_all_else() {
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = ("t1/H1".to_owned(), "t1/H2".to_owned());
-    let run = |names: &[String], order: &Order, now| provision(folder.path(), names, order, now);
+    let run =
+        |names: &[String], order: &ProvisionOrder, now| provision(folder.path(), names, order, now);
     let first = run(std::slice::from_ref(&a), &order(), NOW).unwrap();
-    assert_eq!(first, Done { issued: 4, left: 0, revoked: 0 });
+    assert_eq!(first, ProvisionCounts { issued: 4, left: 0, revoked: 0 });
     let before = content(folder.path());
     for name in ["ca.pem", "broker/acl", "broker/broker.key", "devices/t1/H1.password"] {
         assert!(before.contains_key(name), "{name}");
     }
     let both = [a.clone(), b.clone()];
-    assert_eq!(run(&both, &order(), NOW).unwrap(), Done { issued: 1, left: 4, revoked: 0 });
+    assert_eq!(
+        run(&both, &order(), NOW).unwrap(),
+        ProvisionCounts { issued: 1, left: 4, revoked: 0 }
+    );
     let after = content(folder.path());
     let changed: Vec<&String> =
-        before.keys().filter(|it| before.get(*it) != after.get(*it)).collect();
+        before.keys().filter(|name| before.get(*name) != after.get(*name)).collect();
     assert_eq!(
         changed,
         ["broker/crl.pem", "broker/passwords", "broker/programs-crl.pem", "issued.csv"]
     );
 
-    let revoke = Order { revoke: vec!["H1".into()], ..order() };
-    assert_eq!(run(&both, &revoke, NOW).unwrap(), Done { issued: 0, left: 5, revoked: 1 });
+    let revoke = ProvisionOrder { revoke: vec!["H1".into()], ..order() };
+    assert_eq!(
+        run(&both, &revoke, NOW).unwrap(),
+        ProvisionCounts { issued: 0, left: 5, revoked: 1 }
+    );
     assert!(!content(folder.path())["broker/passwords"].contains("t1/H1:"));
     // What was taken back stays so until somebody says otherwise.
     assert_eq!(run(&both, &order(), NOW).unwrap().issued, 0);
-    let rotate = Order { rotate: both.to_vec(), ..order() };
-    assert_eq!(run(&both, &rotate, NOW).unwrap(), Done { issued: 2, left: 3, revoked: 1 });
+    let rotate = ProvisionOrder { rotate: both.to_vec(), ..order() };
+    assert_eq!(
+        run(&both, &rotate, NOW).unwrap(),
+        ProvisionCounts { issued: 2, left: 3, revoked: 1 }
+    );
     assert_eq!(content(folder.path())["issued.csv"].lines().count(), 1 + 3 + 2 + 2);
     // Years later the programs' are made anew, and the devices' are not.
     let later = NOW + 4 * 365 * DAY + DAY;
-    assert_eq!(run(&both, &order(), later).unwrap(), Done { issued: 3, left: 2, revoked: 0 });
+    assert_eq!(
+        run(&both, &order(), later).unwrap(),
+        ProvisionCounts { issued: 3, left: 2, revoked: 0 }
+    );
 }
 
 #[test]
 fn an_id_that_the_broker_cannot_hold_gets_an_account_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let names = ["t1/H1".to_owned(), "t1/00:15:8d:00:01".to_owned(), "t1/厨房,烟感".to_owned()];
-    let run = |order: &Order| provision(folder.path(), &names, order, NOW).unwrap();
+    let run = |order: &ProvisionOrder| provision(folder.path(), &names, order, NOW).unwrap();
     run(&order());
     let accounts = accounts(&names);
     let [(colons, one), (kitchen, two)] = &accounts[..] else { panic!("{accounts:?}") };
@@ -104,7 +119,7 @@ fn an_id_that_the_broker_cannot_hold_gets_an_account_of_its_own() {
             assert!(made.contains_key(&format!("devices/{account}.{extension}")), "{name}");
         }
         let line = format!("{account}:$7$");
-        let has = made["broker/passwords"].lines().any(|it| it.starts_with(&line));
+        let has = made["broker/passwords"].lines().any(|account| account.starts_with(&line));
         assert!(has, "{name}");
         let rules = format!("user {account}\ntopic write standpipe/v1/{name}/telemetry\n");
         assert!(made["broker/acl"].contains(&rules), "{name}");
@@ -112,8 +127,8 @@ fn an_id_that_the_broker_cannot_hold_gets_an_account_of_its_own() {
     }
     assert!(!made["broker/passwords"].contains("00:15"));
     // Known by its name all the same; what is taken back has no rules any more.
-    let revoke = Order { revoke: vec!["00:15:8d:00:01".into()], ..order() };
-    assert_eq!(run(&revoke), Done { issued: 0, left: 6, revoked: 1 });
+    let revoke = ProvisionOrder { revoke: vec!["00:15:8d:00:01".into()], ..order() };
+    assert_eq!(run(&revoke), ProvisionCounts { issued: 0, left: 6, revoked: 1 });
     let left = content(folder.path());
     for file in ["broker/passwords", "broker/acl"] {
         assert!(!left[file].contains(one.as_str()) && left[file].contains(two.as_str()), "{file}");
@@ -128,7 +143,7 @@ fn a_list_of_version_0_1_0_is_read_and_gets_the_new_column() {
     std::fs::write(folder.path().join("issued.csv"), before).unwrap();
     let names = ["t1/H1".to_owned(), "t1/a:b".to_owned()];
     let done = provision(folder.path(), &names, &order(), NOW).unwrap();
-    assert_eq!(done, Done { issued: 4, left: 1, revoked: 0 });
+    assert_eq!(done, ProvisionCounts { issued: 4, left: 1, revoked: 0 });
     assert_eq!(provision(folder.path(), &names, &order(), NOW).unwrap().issued, 0);
     let list = content(folder.path())["issued.csv"].clone();
     assert!(list.starts_with("name,serial,until,revoked,account\nt1/H1,4a,"), "{list}");
@@ -138,29 +153,31 @@ fn a_list_of_version_0_1_0_is_read_and_gets_the_new_column() {
 fn the_broker_is_given_another_certificate_with_another_name() {
     let folder = tempfile::tempdir().unwrap();
     provision(folder.path(), &[], &order(), NOW).unwrap();
-    let moved = Order { broker: vec!["mqtt.example".into(), "10.0.0.7".into()], ..order() };
+    let moved =
+        ProvisionOrder { broker: vec!["mqtt.example".into(), "10.0.0.7".into()], ..order() };
     assert_eq!(provision(folder.path(), &[], &moved, NOW).unwrap().issued, 1);
 }
 
 #[test]
 fn what_was_said_of_the_broker_holds_until_something_else_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let run = |order: &Order| provision(folder.path(), &["t1/H1".into()], order, NOW).unwrap();
-    let named = Order {
+    let run =
+        |order: &ProvisionOrder| provision(folder.path(), &["t1/H1".into()], order, NOW).unwrap();
+    let named = ProvisionOrder {
         broker: vec!["fire.example".into(), "127.0.0.1".into()],
         root: Some("town/fire".into()),
-        ..Order::default()
+        ..ProvisionOrder::default()
     };
     run(&named);
     let before = content(folder.path());
-    run(&Order { revoke: vec!["H1".into()], ..Order::default() });
+    run(&ProvisionOrder { revoke: vec!["H1".into()], ..ProvisionOrder::default() });
     let after = content(folder.path());
     assert_eq!(after["broker/names"], "fire.example\n127.0.0.1");
     for kept in ["broker/broker.pem", "broker/broker.key", "broker/acl", "gateway/gateway.pem"] {
         assert_eq!(after[kept], before[kept], "{kept}");
     }
     let other = tempfile::tempdir().unwrap();
-    provision(other.path(), &[], &Order::default(), NOW).unwrap();
+    provision(other.path(), &[], &ProvisionOrder::default(), NOW).unwrap();
     let first = content(other.path());
     assert_eq!(first["broker/names"], "localhost\n127.0.0.1");
     assert!(first["broker/acl"].contains("topic write standpipe/v1/gateway/clock\n"));
@@ -185,7 +202,7 @@ fn programs_from_before_their_own_authority_are_given_new_keys_once() {
 #[test]
 fn a_device_that_moved_has_old_keys_until_they_are_taken_back() {
     let folder = tempfile::tempdir().unwrap();
-    let run = |name: &str, order: &Order| {
+    let run = |name: &str, order: &ProvisionOrder| {
         let names = [name.to_owned(), "stations/t1".to_owned()];
         let done = provision(folder.path(), &names, order, NOW).unwrap();
         (done.revoked, moved(folder.path(), &names).unwrap())
@@ -193,13 +210,13 @@ fn a_device_that_moved_has_old_keys_until_they_are_taken_back() {
     let pair = ("t1/H1".to_owned(), "t2/H1".to_owned());
     assert_eq!(run("t1/H1", &order()), (0, vec![]));
     assert_eq!(run("t2/H1", &order()), (0, vec![pair.clone()]));
-    let old = Order { revoke: vec!["t1/H1".into()], ..order() };
+    let old = ProvisionOrder { revoke: vec!["t1/H1".into()], ..order() };
     assert_eq!(run("t2/H1", &old), (1, vec![]));
     let passwords = || content(folder.path())["broker/passwords"].clone();
     assert!(passwords().contains("t2/H1:") && !passwords().contains("t1/H1:"));
     // A stolen one is out, whatever township's keys it still has.
     run("t3/H1", &order());
-    let stolen = Order { revoke: vec!["H1".into()], ..order() };
+    let stolen = ProvisionOrder { revoke: vec!["H1".into()], ..order() };
     assert_eq!(run("t3/H1", &stolen), (2, vec![]));
     assert!(!passwords().contains("/H1:"));
 }
@@ -207,10 +224,11 @@ fn a_device_that_moved_has_old_keys_until_they_are_taken_back() {
 #[test]
 fn another_root_is_in_every_rule() {
     let folder = tempfile::tempdir().unwrap();
-    let other = Order { root: Some("town/fire".into()), ..order() };
+    let other = ProvisionOrder { root: Some("town/fire".into()), ..order() };
     provision(folder.path(), &[], &other, NOW).unwrap();
     let acl = std::fs::read_to_string(folder.path().join("broker/acl")).unwrap();
-    let rules = acl.lines().filter(|it| it.starts_with("pattern ") || it.starts_with("topic "));
+    let rules =
+        acl.lines().filter(|rule| rule.starts_with("pattern ") || rule.starts_with("topic "));
     assert!(rules.clone().count() > 15);
     for rule in rules {
         assert!(rule.split(' ').nth(2).unwrap().starts_with("town/fire/"), "{rule}");
@@ -220,8 +238,8 @@ fn another_root_is_in_every_rule() {
 #[test]
 fn what_cannot_be_meant_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let run = |order: &Order| provision(folder.path(), &["t1/H1".into()], order, NOW);
-    let nobody = Order { revoke: vec!["H9".into()], ..order() };
+    let run = |order: &ProvisionOrder| provision(folder.path(), &["t1/H1".into()], order, NOW);
+    let nobody = ProvisionOrder { revoke: vec!["H9".into()], ..order() };
     let said = run(&nobody).unwrap_err().to_string();
     assert_eq!(
         said,
@@ -234,16 +252,16 @@ fn what_cannot_be_meant_is_said() {
 #[test]
 fn a_bridge_stays_follows_its_devices_and_is_taken_back() {
     let folder = tempfile::tempdir().unwrap();
-    let run = |order: Order| {
+    let run = |order: ProvisionOrder| {
         let bridges = bridges::all(folder.path(), &registry()).unwrap();
-        provision(folder.path(), &[], &Order { bridges, ..order }, NOW).unwrap()
+        provision(folder.path(), &[], &ProvisionOrder { bridges, ..order }, NOW).unwrap()
     };
     let ask = |name: &str, devices: &str| {
-        let wanted = Wanted { name: name.into(), devices: devices.into() };
-        bridges::ask(folder.path(), &registry(), &wanted).map_err(|it| it.to_string())
+        let wanted = BridgeOrder { name: name.into(), devices: devices.into() };
+        bridges::ask(folder.path(), &registry(), &wanted).map_err(|fault| fault.to_string())
     };
     ask("lora", "H1, H3").unwrap();
-    assert_eq!(run(order()), Done { issued: 4, left: 0, revoked: 0 });
+    assert_eq!(run(order()), ProvisionCounts { issued: 4, left: 0, revoked: 0 });
     let files = content(folder.path());
     assert_eq!(files["bridges/lora.devices"], "H1\nH3\n");
     for file in ["bridges/lora.pem", "bridges/lora.key", "bridges/lora.password"] {
@@ -255,7 +273,7 @@ fn a_bridge_stays_follows_its_devices_and_is_taken_back() {
     assert!(rules.starts_with("topic write standpipe/v1/t1/H1/telemetry\n"), "{rules}");
     assert_eq!((rules.matches("/d/H3/").count(), rules.matches("H2").count()), (MAY.len(), 0));
     // It stays without being named, and is left as it is.
-    assert_eq!(run(order()), Done { issued: 0, left: 4, revoked: 0 });
+    assert_eq!(run(order()), ProvisionCounts { issued: 0, left: 4, revoked: 0 });
     assert_eq!(&content(folder.path())["broker/acl"], acl);
     assert_eq!(moved(folder.path(), &[]).unwrap(), []);
     // By a file, as a spreadsheet writes it; in place of what was said before.
@@ -274,7 +292,7 @@ fn a_bridge_stays_follows_its_devices_and_is_taken_back() {
     let acl = content(folder.path())["broker/acl"].clone();
     assert_eq!((acl.matches("t1/H2").count(), acl.matches("H1").count()), (MAY.len(), 0));
     assert_eq!(acl.matches("H9").count(), 0);
-    let revoke = Order { revoke: vec!["bridge-lora".into()], ..order() };
+    let revoke = ProvisionOrder { revoke: vec!["bridge-lora".into()], ..order() };
     assert_eq!(run(revoke).revoked, 1);
     let files = content(folder.path());
     for file in ["broker/acl", "broker/passwords"] {

@@ -5,19 +5,19 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use standpipe_config::{Broker, Config, Door};
+use standpipe_config::{BrokerAddress, Config, HttpDoor};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_store::StoreError;
 use standpipe_store::files::{Database, MADE};
 
 use super::{StartError, start};
-use crate::keep::{self, Parts};
+use crate::keep::{self, BackupParts};
 
 fn config(folder: &std::path::Path) -> Config {
     // Nobody listens there: the port was free just now.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut config = Config::new(Broker { host: "127.0.0.1".into(), port, tls: false });
+    let mut config = Config::new(BrokerAddress { host: "127.0.0.1".into(), port, tls: false });
     config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     config.store.path = folder.join("standpipe.db");
     config
@@ -58,7 +58,7 @@ fn what_cannot_be_started_says_what_to_change() {
     busy.http.listen = taken.local_addr().unwrap();
     let mut open = config(folder.path());
     open.http.listen = SocketAddr::from(([0, 0, 0, 0], 0));
-    open.http.door = Door::ThisMachine;
+    open.http.door = HttpDoor::ThisMachine;
     let mut missing = config(folder.path());
     missing.registry.stations = Some(folder.path().join("none.csv"));
     let mut bad = config(folder.path());
@@ -80,12 +80,12 @@ const DEVICES: &str = "id,kind,name,station,zone,profile,lat,lon,address\n\
     H1,hydrant,一号,t1,z,municipal,29.38,106.55,滨江路\n";
 
 /// A folder with a registry, and a gateway that has taken it in once.
-struct Town {
+struct RunTown {
     folder: tempfile::TempDir,
     clock: Clock,
 }
 
-impl Town {
+impl RunTown {
     fn begin() -> Self {
         let town = Self { folder: tempfile::tempdir().unwrap(), clock: Clock::new() };
         town.write("stations.csv", STATIONS.as_bytes());
@@ -137,7 +137,7 @@ const GBK: &[u8] = b"H1,hydrant,\xc3\xfb,t1,z,municipal,29.38,106.55,a\n";
 
 #[test]
 fn whatever_is_wrong_with_a_registry_file_a_gateway_that_has_one_starts() {
-    let town = Town::begin();
+    let town = RunTown::begin();
     let folder = town.folder.path();
     let header = DEVICES.lines().next().unwrap();
     let row = |address: &str| {
@@ -196,7 +196,7 @@ fn whatever_is_wrong_with_a_registry_file_a_gateway_that_has_one_starts() {
 
 #[test]
 fn a_start_waits_for_no_pipe() {
-    let town = Town::begin();
+    let town = RunTown::begin();
     let pipe = |name: &str| {
         let path = town.folder.path().join(name);
         let _ = std::fs::remove_file(&path);
@@ -218,7 +218,7 @@ fn a_start_waits_for_no_pipe() {
 
 #[test]
 fn a_good_file_beside_a_bad_one_is_not_taken_either() {
-    let town = Town::begin();
+    let town = RunTown::begin();
     town.write("stations.csv", format!("{STATIONS}t2,李家沱站,township,d,29.4,106.6\n").as_bytes());
     town.write("devices.csv", format!("{DEVICES},,,,,,,,\n").as_bytes());
     town.start_and_tell();
@@ -231,7 +231,7 @@ fn a_good_file_beside_a_bad_one_is_not_taken_either() {
 
 #[test]
 fn the_incident_pages_once_and_ends_when_the_file_is_mended() {
-    let town = Town::begin();
+    let town = RunTown::begin();
     assert_eq!(town.start_and_tell(), (vec![], vec![]));
     town.write("devices.csv", format!("{DEVICES},,,,,,,,\n").as_bytes());
     let (_, first) = town.start_and_tell();
@@ -248,13 +248,13 @@ fn the_incident_pages_once_and_ends_when_the_file_is_mended() {
     let running = start(config(town.folder.path()), town.clock.clone()).unwrap();
     assert_eq!(running.health.degraded.list(), []);
     running.stop();
-    assert_eq!(town.incidents().iter().filter(|it| it.0 == "open").count(), 0);
+    assert_eq!(town.incidents().iter().filter(|incident| incident.0 == "open").count(), 0);
 }
 
 #[test]
 fn a_store_without_a_registry_does_not_start_with_a_bad_one() {
     let folder = tempfile::tempdir().unwrap();
-    let town = Town { folder, clock: Clock::new() };
+    let town = RunTown { folder, clock: Clock::new() };
     town.write("stations.csv", STATIONS.as_bytes());
     town.write("devices.csv", format!("{DEVICES},,,,,,,,\n").as_bytes());
     for _ in 0..2 {
@@ -268,7 +268,7 @@ fn a_store_without_a_registry_does_not_start_with_a_bad_one() {
 
 #[test]
 fn a_first_start_needs_no_device() {
-    let town = Town { folder: tempfile::tempdir().unwrap(), clock: Clock::new() };
+    let town = RunTown { folder: tempfile::tempdir().unwrap(), clock: Clock::new() };
     town.write("stations.csv", STATIONS.as_bytes());
     let header = DEVICES.lines().next().unwrap();
     town.write("devices.csv", header.as_bytes());
@@ -289,8 +289,8 @@ fn a_first_start_needs_no_device() {
 /// Every file of a folder, without what SQLite keeps beside its databases while they are open.
 fn files(folder: &std::path::Path) -> BTreeSet<String> {
     let names = std::fs::read_dir(folder).unwrap();
-    let names = names.map(|it| it.unwrap().file_name().into_string().unwrap());
-    names.filter(|it| !it.ends_with("-wal") && !it.ends_with("-shm")).collect()
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm")).collect()
 }
 
 #[test]
@@ -302,14 +302,14 @@ fn a_backup_has_every_database_that_a_gateway_opens() {
     let config = config(&data);
     let store = config.store.path.clone();
     let running = start(config, Clock::new()).unwrap();
-    let all: BTreeSet<String> = Database::ALL.map(|it| it.name().to_owned()).into();
+    let all: BTreeSet<String> = Database::ALL.map(|database| database.name().to_owned()).into();
     let opened = files(&data);
     let made = MADE.into_iter().chain(["standpipe.db.lock"]).map(str::to_owned);
     let known = all.iter().cloned().chain(made).collect();
     let unknown: Vec<&String> = opened.difference(&known).collect();
     assert!(unknown.is_empty(), "a backup lacks these: add them to `keep::files`: {unknown:?}");
     assert!(all.is_subset(&opened), "it opens all of them: {opened:?}");
-    let parts = Parts { config: &file, store: &store };
+    let parts = BackupParts { config: &file, store: &store };
     let kept = keep::back_up(&parts, &folder.path().join("out"), 0).unwrap();
     assert!(running.stop());
     let copied: BTreeSet<String> = files(&kept.folder);

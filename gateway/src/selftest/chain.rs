@@ -13,7 +13,7 @@ use standpipe_transport::mqtt::frame::Receipt;
 use standpipe_transport::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Will};
 use tokio::time::timeout_at;
 
-use super::{Outcome, PATIENCE};
+use super::{PATIENCE, SelftestOutcome};
 
 /// The alarm is on.
 const ON: &str = r#"{"condition":"smoke","active":true,"test":true}"#;
@@ -31,7 +31,7 @@ pub(super) async fn test(
     root: &str,
     station: &str,
     clock: &Clock,
-) -> Result<Outcome, LinkError> {
+) -> Result<SelftestOutcome, LinkError> {
     let own = detector(station);
     let topic = format!("{root}/{SELFTEST}/{own}/alarm");
     let hello = Hello {
@@ -41,23 +41,23 @@ pub(super) async fn test(
         receive_maximum: u16::MAX,
         will: Some(Will { topic: topic.clone(), payload: OFF.to_owned() }),
     };
-    let mut it =
-        Chain { link: Link::open(broker, &hello).await?, clock, own, seen: Seen::default() };
+    let mut chain =
+        Chain { link: Link::open(broker, &hello).await?, clock, own, seen: ChainSeen::default() };
     let heard = |what| format!("{root}/stations/{station}/{what}");
-    it.link.subscribe(&["incidents/+", "presence"].map(heard))?;
-    it.until(ANSWER, |seen| seen.subscribed).await?;
-    it.say(&topic, OFF)?;
-    it.until(ANSWER, |seen| seen.confirmed == 1).await?;
+    chain.link.subscribe(&["incidents/+", "presence"].map(heard))?;
+    chain.until(ANSWER, |seen| seen.subscribed).await?;
+    chain.say(&topic, OFF)?;
+    chain.until(ANSWER, |seen| seen.confirmed == 1).await?;
     let sent = clock.instant();
-    it.say(&topic, ON)?;
-    it.seen.shown = None;
-    it.until(PATIENCE, |seen| seen.shown.is_some()).await?;
-    it.say(&topic, OFF)?;
-    if it.until(ANSWER, |seen| seen.confirmed == 3).await? {
-        it.link.close().await;
+    chain.say(&topic, ON)?;
+    chain.seen.shown = None;
+    chain.until(PATIENCE, |seen| seen.shown.is_some()).await?;
+    chain.say(&topic, OFF)?;
+    if chain.until(ANSWER, |seen| seen.confirmed == 3).await? {
+        chain.link.close().await;
     } // else the connection is dropped, and the broker says it for us
-    let took = it.seen.shown.map(|at| at.saturating_duration_since(sent));
-    Ok(Outcome { station: station.into(), took, terminal: it.seen.terminal })
+    let took = chain.seen.shown.map(|at| at.saturating_duration_since(sent));
+    Ok(SelftestOutcome { station: station.into(), took, terminal: chain.seen.terminal })
 }
 
 struct Chain<'a> {
@@ -65,12 +65,12 @@ struct Chain<'a> {
     clock: &'a Clock,
     /// The station's detector.
     own: String,
-    seen: Seen,
+    seen: ChainSeen,
 }
 
 /// What came so far.
 #[derive(Default)]
-struct Seen {
+struct ChainSeen {
     subscribed: bool,
     /// How much of what was said the broker has.
     confirmed: u16,
@@ -82,19 +82,19 @@ struct Seen {
 
 /// What is read of an incident.
 #[derive(Deserialize)]
-struct Shown {
+struct IncidentSeen {
     state: String,
-    device: Option<Whose>,
+    device: Option<SeenDevice>,
 }
 
 #[derive(Deserialize)]
-struct Whose {
+struct SeenDevice {
     id: String,
 }
 
 /// What is read of a presence.
 #[derive(Deserialize)]
-struct Presence {
+struct PresenceSeen {
     online: bool,
 }
 
@@ -109,7 +109,7 @@ impl Chain<'_> {
     async fn until(
         &mut self,
         within: Duration,
-        enough: impl Fn(&Seen) -> bool,
+        enough: impl Fn(&ChainSeen) -> bool,
     ) -> Result<bool, LinkError> {
         let end = self.clock.instant() + within;
         loop {
@@ -129,10 +129,10 @@ impl Chain<'_> {
         let mut acks = Vec::new();
         while let Some(frame) = self.link.next_frame()? {
             match frame {
-                Frame::Publish(it) => {
-                    acks.extend((it.pkid > 0).then_some(it.pkid));
-                    let topic = String::from_utf8_lossy(it.topic);
-                    self.seen.message(&topic, it.payload, (&self.own, now));
+                Frame::Publish(publish) => {
+                    acks.extend((publish.pkid > 0).then_some(publish.pkid));
+                    let topic = String::from_utf8_lossy(publish.topic);
+                    self.seen.message(&topic, publish.payload, &self.own, now);
                 }
                 Frame::PubAck { receipt: Receipt::Taken, .. } => {
                     self.seen.confirmed += 1;
@@ -156,13 +156,13 @@ impl Chain<'_> {
     }
 }
 
-impl Seen {
-    fn message(&mut self, topic: &str, payload: &[u8], (own, now): (&str, Instant)) {
+impl ChainSeen {
+    fn message(&mut self, topic: &str, payload: &[u8], own: &str, now: Instant) {
         if topic.ends_with("/presence") {
-            let presence = serde_json::from_slice::<Presence>(payload);
-            self.terminal = presence.is_ok_and(|it| it.online);
-        } else if let Ok(shown) = serde_json::from_slice::<Shown>(payload)
-            && shown.device.is_some_and(|it| it.id == own)
+            let presence = serde_json::from_slice::<PresenceSeen>(payload);
+            self.terminal = presence.is_ok_and(|presence| presence.online);
+        } else if let Ok(shown) = serde_json::from_slice::<IncidentSeen>(payload)
+            && shown.device.is_some_and(|device| device.id == own)
             && shown.state != "closed"
         {
             self.shown.get_or_insert(now);
@@ -172,7 +172,7 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::Seen;
+    use super::ChainSeen;
     use standpipe_machine::clock::Clock;
 
     #[test]
@@ -189,8 +189,8 @@ mod tests {
             ("its Will",     "s/t1/presence",    r#"{"online":false}"#,                                 false, false),
             ("no presence",  "s/t1/presence",    "",                                                    false, false),
         ] {
-            let mut seen = Seen::default();
-            seen.message(topic, payload.as_bytes(), ("selftest-t1", now));
+            let mut seen = ChainSeen::default();
+            seen.message(topic, payload.as_bytes(), "selftest-t1", now);
             assert_eq!((seen.shown.is_some(), seen.terminal), (shown, terminal), "{story}");
         }
     }

@@ -2,8 +2,8 @@
 //! it, and awaited where the station's terminal awaits it.
 //!
 //! Each station has a detector of its own for this, `selftest-STATION`, which the gateway knows like
-//! any other. Its alarm says `"test":true`: the station is shown it under "Test:", no page is owed
-//! for it, no statistics count it, and it is taken back as soon as it came. How one station is
+//! any other. Its alarm says `"test":true`: the station is shown it under "Test:", no page is queued
+//! for it, no statistics count it, and it is withdrawn as soon as it came. How one station is
 //! tested is in `chain.rs`, who is told when nothing came in `page.rs`.
 
 mod chain;
@@ -24,8 +24,7 @@ const AT_ONCE: usize = 16;
 
 /// How one station did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Which.
+pub struct SelftestOutcome {
     pub station: Box<str>,
     /// How long its alarm took; `None`: it did not come in time.
     pub took: Option<Duration>,
@@ -33,8 +32,8 @@ pub struct Outcome {
     pub terminal: bool,
 }
 
-impl Outcome {
-    /// Whether nobody need do anything.
+impl SelftestOutcome {
+    /// Whether the alarm arrived in time and the terminal is there.
     #[must_use]
     pub const fn passed(&self) -> bool {
         self.took.is_some() && self.terminal
@@ -61,32 +60,35 @@ pub async fn run(
     root: &str,
     stations: &[Box<str>],
     clock: &Clock,
-) -> Result<Vec<Outcome>, LinkError> {
+) -> Result<Vec<SelftestOutcome>, LinkError> {
     let tests = stations.iter().map(|station| chain::test(broker, root, station, clock));
     stream::iter(tests).buffered(AT_ONCE).try_collect().await
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Outcome;
+    use super::SelftestOutcome;
     use std::time::Duration;
 
     /// As InfluxDB is given it.
-    fn line(it: &Outcome) -> String {
+    fn line(outcome: &SelftestOutcome) -> String {
         let mut out = String::new();
-        standpipe_series::influx::line::record(&mut out, &it.record(5)).unwrap();
+        standpipe_series::influx::line::record(&mut out, &outcome.record(5)).unwrap();
         out
     }
 
     #[test]
     fn an_outcome_is_a_point() {
-        let mut it =
-            Outcome { station: "t1".into(), took: Some(Duration::from_millis(40)), terminal: true };
-        assert!(it.passed());
-        assert_eq!(line(&it), "selftest,station=t1 passed=1i,terminal=1i,seconds=0.04 5\n");
-        it.terminal = false;
-        assert_eq!(line(&it), "selftest,station=t1 passed=0i,terminal=0i,seconds=0.04 5\n");
-        (it.took, it.terminal) = (None, true);
-        assert_eq!(line(&it), "selftest,station=t1 passed=0i,terminal=1i 5\n");
+        let mut outcome = SelftestOutcome {
+            station: "t1".into(),
+            took: Some(Duration::from_millis(40)),
+            terminal: true,
+        };
+        assert!(outcome.passed());
+        assert_eq!(line(&outcome), "selftest,station=t1 passed=1i,terminal=1i,seconds=0.04 5\n");
+        outcome.terminal = false;
+        assert_eq!(line(&outcome), "selftest,station=t1 passed=0i,terminal=0i,seconds=0.04 5\n");
+        (outcome.took, outcome.terminal) = (None, true);
+        assert_eq!(line(&outcome), "selftest,station=t1 passed=0i,terminal=1i 5\n");
     }
 }

@@ -17,26 +17,27 @@ use standpipe_shared::Severity;
 use standpipe_words::message::Desk;
 use ulid::Ulid;
 
-use super::Outcome;
+use super::SelftestOutcome;
 
-/// Attempts at one receiver: the next run says it again anyway.
+/// Attempts at one receiver: the next run repeats the page anyway.
 const ATTEMPTS: u32 = 3;
 const BETWEEN: Duration = Duration::from_secs(2);
 
 /// Tells whoever should know of these; answers the names of receivers that did not take it.
 pub async fn tell(
-    (webhooks, desk): (&[Webhook], &Desk),
-    failed: &[Outcome],
+    webhooks: &[Webhook],
+    desk: &Desk,
+    failed: &[SelftestOutcome],
     now: Ms,
 ) -> Vec<Box<str>> {
     let mut deaf = Vec::new();
     let Ok(callers) = callers(webhooks) else {
-        return webhooks.iter().map(|it| it.name.clone()).collect();
+        return webhooks.iter().map(|webhook| webhook.name.clone()).collect();
     };
     for (webhook, caller) in webhooks.iter().zip(&callers) {
-        let theirs = failed.iter().filter(|it| concerns(webhook, it));
+        let theirs = failed.iter().filter(|failure| concerns(webhook, failure));
         for outcome in theirs {
-            if !send(caller, (webhook, desk), &page(outcome, now)).await {
+            if !send(caller, webhook, desk, &page(outcome, now)).await {
                 deaf.push(webhook.name.clone());
                 break;
             }
@@ -45,7 +46,7 @@ pub async fn tell(
     deaf
 }
 
-fn concerns(webhook: &Webhook, outcome: &Outcome) -> bool {
+fn concerns(webhook: &Webhook, outcome: &SelftestOutcome) -> bool {
     let all = webhook.severities.is_empty();
     if !all && !webhook.severities.contains(&Severity::Critical) {
         return false;
@@ -57,7 +58,7 @@ fn concerns(webhook: &Webhook, outcome: &Outcome) -> bool {
 }
 
 /// A page: its id, and what is sent.
-struct Page {
+struct SelftestPage {
     id: String,
     at: Ms,
     body: String,
@@ -65,8 +66,9 @@ struct Page {
 
 async fn send(
     caller: &Caller,
-    (webhook, desk): (&Webhook, &Desk),
-    Page { id, at, body }: &Page,
+    webhook: &Webhook,
+    desk: &Desk,
+    SelftestPage { id, at, body }: &SelftestPage,
 ) -> bool {
     for tried in 0..ATTEMPTS {
         if tried > 0 {
@@ -82,7 +84,7 @@ async fn send(
     false
 }
 
-fn page(outcome: &Outcome, now: Ms) -> Page {
+fn page(outcome: &SelftestOutcome, now: Ms) -> SelftestPage {
     // The same for one station at one moment: an attempt that is repeated is the same page. Not made
     // from the gateway's secret, as other ids are: a self-test may run where that is not, must not make
     // one, and nothing can be done with this id, which no gateway knows.
@@ -105,13 +107,13 @@ fn page(outcome: &Outcome, now: Ms) -> Page {
         "title": {"en": en, "zh": zh}, "opened_at": now, "since": now, "updated_at": now,
         "late_s": 0, "exercise": false, "step": 1, "next_step_at": null, "page_id": id,
     });
-    Page { id, at: now, body: body.to_string() }
+    SelftestPage { id, at: now, body: body.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{concerns, page};
-    use crate::selftest::Outcome;
+    use crate::selftest::SelftestOutcome;
     use standpipe_config::{Webhook, WebhookFormat};
     use standpipe_receivers::formats::Json;
     use standpipe_rules::incidents::Role;
@@ -121,7 +123,7 @@ mod tests {
     #[test]
     #[rustfmt::skip] // a table
     fn administrators_are_told_of_all_and_officers_of_their_own() {
-        let outcome = Outcome { station: "t1".into(), took: None, terminal: true };
+        let outcome = SelftestOutcome { station: "t1".into(), took: None, terminal: true };
         let (fire, critical) = (vec![Severity::Fire], vec![Severity::Fire, Severity::Critical]);
         for (role, station, severities, told) in [
             (Role::Admin,   None,       &vec![],   true),
@@ -150,7 +152,7 @@ mod tests {
                 "自检：t1 终端不在线",
             ),
         ] {
-            let outcome = Outcome { station: "t1".into(), took, terminal: false };
+            let outcome = SelftestOutcome { station: "t1".into(), took, terminal: false };
             let sent = page(&outcome, 5);
             let said: serde_json::Value = serde_json::from_str(&sent.body).unwrap();
             assert_eq!(said["page_id"], sent.id);

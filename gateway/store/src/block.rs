@@ -18,7 +18,7 @@ const WITH_CLAIMS: u8 = 2;
 /// A block that this version cannot read, or that was damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadBlock {
-    /// It starts with another version.
+    /// It starts with the number of another version.
     #[error(
         "log block of layout {0}, layout {WITH_CLAIMS} is the newest read here: use the newer standpipe"
     )]
@@ -40,72 +40,72 @@ const CLAIMED: u32 = 1 << 18;
 
 /// Appends the block of these readings to `out`.
 pub fn encode(readings: &[Logged], out: &mut Vec<u8>) {
-    let claims = readings.iter().any(|it| it.claimed.is_some());
+    let claims = readings.iter().any(|reading| reading.claimed.is_some());
     out.push(if claims { WITH_CLAIMS } else { VERSION });
     let mut before = 0;
-    for it in readings {
-        record(it, before, out);
-        before = it.arrived;
+    for reading in readings {
+        record(reading, before, out);
+        before = reading.arrived;
     }
 }
 
-fn record(it: &Logged, before: i64, out: &mut Vec<u8>) {
-    let v = &it.values;
-    let flags = flags(it);
-    unsigned(u64::from(it.device.0), out);
-    signed(it.arrived.wrapping_sub(before), out);
-    signed(it.arrived.wrapping_sub(it.ts), out);
-    signed(it.series_ts.wrapping_sub(it.ts), out);
+fn record(reading: &Logged, before: i64, out: &mut Vec<u8>) {
+    let values = &reading.values;
+    let flags = flags(reading);
+    unsigned(u64::from(reading.device.0), out);
+    signed(reading.arrived.wrapping_sub(before), out);
+    signed(reading.arrived.wrapping_sub(reading.ts), out);
+    signed(reading.series_ts.wrapping_sub(reading.ts), out);
     unsigned(u64::from(flags), out);
-    if let Some(claimed) = it.claimed {
-        signed(it.arrived.wrapping_sub(claimed), out);
+    if let Some(claimed) = reading.claimed {
+        signed(reading.arrived.wrapping_sub(claimed), out);
     }
-    for number in [it.boot, it.seq].into_iter().flatten() {
+    for number in [reading.boot, reading.seq].into_iter().flatten() {
         unsigned(u64::from(number), out);
     }
-    out.extend_from_slice(&it.print.to_le_bytes());
+    out.extend_from_slice(&reading.print.to_le_bytes());
     for number in [
-        v.pressure_kpa.map(Kilopascals::get),
-        v.pressure_min_kpa.map(Kilopascals::get),
-        v.pressure_max_kpa.map(Kilopascals::get),
-        v.loop_ma.map(Milliamps::get),
-        v.tilt_deg.map(Degrees::get),
-        v.smoke_db_m.map(DecibelsPerMetre::get),
-        v.dirt_pct.map(Percent::get),
-        v.temp_c.map(Celsius::get),
+        values.pressure_kpa.map(Kilopascals::get),
+        values.pressure_min_kpa.map(Kilopascals::get),
+        values.pressure_max_kpa.map(Kilopascals::get),
+        values.loop_ma.map(Milliamps::get),
+        values.tilt_deg.map(Degrees::get),
+        values.smoke_db_m.map(DecibelsPerMetre::get),
+        values.dirt_pct.map(Percent::get),
+        values.temp_c.map(Celsius::get),
     ]
     .into_iter()
     .flatten()
     {
         out.extend_from_slice(&number.to_le_bytes());
     }
-    for number in [v.battery_mv, v.rssi_dbm].into_iter().flatten() {
+    for number in [values.battery_mv, values.rssi_dbm].into_iter().flatten() {
         signed(i64::from(number), out);
     }
 }
 
-fn flags(it: &Logged) -> u32 {
-    let v = &it.values;
+fn flags(reading: &Logged) -> u32 {
+    let values = &reading.values;
     [
-        v.pressure_kpa.is_some(),
-        v.pressure_min_kpa.is_some(),
-        v.pressure_max_kpa.is_some(),
-        v.loop_ma.is_some(),
-        v.tilt_deg.is_some(),
-        v.smoke_db_m.is_some(),
-        v.dirt_pct.is_some(),
-        v.temp_c.is_some(),
-        v.battery_mv.is_some(),
-        v.rssi_dbm.is_some(),
-        v.flowing.is_some(),
-        v.cap_open.is_some(),
-        it.boot.is_some(),
-        it.seq.is_some(),
-        it.clock_bad == Some(true),
-        v.flowing == Some(true),
-        v.cap_open == Some(true),
-        it.clock_bad.is_none(),
-        it.claimed.is_some(),
+        values.pressure_kpa.is_some(),
+        values.pressure_min_kpa.is_some(),
+        values.pressure_max_kpa.is_some(),
+        values.loop_ma.is_some(),
+        values.tilt_deg.is_some(),
+        values.smoke_db_m.is_some(),
+        values.dirt_pct.is_some(),
+        values.temp_c.is_some(),
+        values.battery_mv.is_some(),
+        values.rssi_dbm.is_some(),
+        values.flowing.is_some(),
+        values.cap_open.is_some(),
+        reading.boot.is_some(),
+        reading.seq.is_some(),
+        reading.clock_bad == Some(true),
+        values.flowing == Some(true),
+        values.cap_open == Some(true),
+        reading.clock_bad.is_none(),
+        reading.claimed.is_some(),
     ]
     .into_iter()
     .enumerate()
@@ -293,9 +293,9 @@ mod tests {
         }
 
         #[test]
-        fn a_block_cut_short_is_not_taken_for_whole(it in any_logged(), cut in 1usize..400) {
+        fn a_block_cut_short_is_not_taken_for_whole(reading in any_logged(), cut in 1usize..400) {
             let mut body = Vec::new();
-            encode(&[it], &mut body);
+            encode(&[reading], &mut body);
             let cut = 1 + cut % (body.len() - 1);
             if cut > 1 {
                 prop_assert!(decode(&body[..cut]).is_err());
@@ -306,11 +306,11 @@ mod tests {
     #[test]
     fn a_reading_of_before_is_read_as_it_was() {
         let body = [1, 7, 20, 4, 0, 0x80, 0x80, 1, 9, 0, 0, 0];
-        let it = decode(&body).unwrap().remove(0);
-        assert_eq!((it.device, it.arrived, it.ts), (DeviceIx(7), 10, 8));
-        assert_eq!((it.clock_bad, it.print), (Some(true), 9));
+        let reading = decode(&body).unwrap().remove(0);
+        assert_eq!((reading.device, reading.arrived, reading.ts), (DeviceIx(7), 10, 8));
+        assert_eq!((reading.clock_bad, reading.print), (Some(true), 9));
         let mut again = Vec::new();
-        encode(&[it], &mut again);
+        encode(&[reading], &mut again);
         assert_eq!(again, body, "and is written so by this version");
     }
 

@@ -36,7 +36,7 @@ impl Numbers {
 pub(crate) fn news(
     conn: &Connection,
     numbers: &mut Numbers,
-    it: &Incident,
+    incident: &Incident,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO board (station, incident, rev, owed, urgency, number)
                VALUES (?1, ?2, ?3, 1, ?4, ?5)
@@ -44,10 +44,10 @@ pub(crate) fn news(
                    urgency = CASE owed WHEN 1 THEN urgency ELSE excluded.urgency END,
                    number = CASE owed WHEN 1 THEN number ELSE excluded.number END
                WHERE rev <> excluded.rev";
-    let urgency = if it.state == State::Closed { OVER } else { NEWS };
-    let id = it.id.to_string();
-    for station in &it.boards {
-        put(conn, sql, (station, &id, it.rev, urgency, numbers.next()))?;
+    let urgency = if incident.state == State::Closed { OVER } else { NEWS };
+    let id = incident.id.to_string();
+    for station in &incident.boards {
+        put(conn, sql, (station, &id, incident.rev, urgency, numbers.next()))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What each station is told of announced work: written when it changes, read by whoever sends it.
+//! What each station's topic shows of announced work: written when it changes, read by its sender.
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -10,7 +10,6 @@ use super::{Reader, StoreError};
 /// What a station's topic shows of announced work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bulletin {
-    /// Whose topic.
     pub station: Box<str>,
     /// The revision to show; named again in `Inbox::BulletinSent`.
     pub rev: u32,
@@ -18,7 +17,7 @@ pub struct Bulletin {
     pub json: Box<str>,
 }
 
-/// `bulletin`: as it is now; a station whose words changed is owed them.
+/// Writes `bulletin` as it is now; where the text changed, the topic is to be updated.
 pub(super) fn bulletins(conn: &Connection, world: &World) -> Result<(), StoreError> {
     let told = world.bulletins();
     let sql = "INSERT INTO bulletin (station, rev, json) VALUES (?1, 1, ?2)
@@ -27,7 +26,7 @@ pub(super) fn bulletins(conn: &Connection, world: &World) -> Result<(), StoreErr
     for (station, works) in &told {
         put(conn, sql, (station, json!({ "works": works }).to_string()))?;
     }
-    let named = Value::from_iter(told.keys().map(|it| &**it)).to_string();
+    let named = Value::from_iter(told.keys().map(|station| &**station)).to_string();
     let sql = "UPDATE bulletin SET rev = rev + 1, json = ''
                WHERE json <> '' AND station NOT IN (SELECT value FROM json_each(?1))";
     put(conn, sql, [named])

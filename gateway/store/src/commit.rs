@@ -34,9 +34,7 @@ pub struct Extras {
     pub quarantine: Vec<Quarantined>,
     /// How many messages were not understood, by the first reason of each.
     pub rejected: BTreeMap<&'static str, u32>,
-    /// Pages that were delivered.
     pub delivered: Vec<(Ulid, Ms)>,
-    /// Pages that were given up.
     pub gave_up: Vec<(Ulid, Ms)>,
     /// Pages that are worded anew before they are first sent.
     pub reworded: Vec<Ulid>,
@@ -45,7 +43,7 @@ pub struct Extras {
     /// What stations' topics show of announced work.
     pub bulletins: Vec<(Box<str>, u32)>,
     /// What became of daily digests.
-    pub digests: Vec<digests::News>,
+    pub digests: Vec<digests::DigestNews>,
     /// Up to where history has everything.
     pub series_block: Option<i64>,
     /// Up to where history has the trail and the ledger.
@@ -56,10 +54,12 @@ pub struct Extras {
     pub memories_past: i64,
     /// The newest moment, by which the next start knows what the clock was set by meanwhile.
     pub moment: Option<Moment>,
+    /// When the newest heartbeat of the chain was sent: kept so that it has been on the disk.
+    pub heartbeat: Option<Ms>,
 }
 
 impl Extras {
-    /// Whether there is nothing to keep.
+    /// Whether a commit would write nothing of it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lazy.is_empty()
@@ -75,32 +75,31 @@ impl Extras {
             && self.records.is_none()
             && self.terminals.is_none()
             && self.moment.is_none()
+            && self.heartbeat.is_none()
     }
 }
 
-/// What a commit came to.
+/// The result of a commit, for the engine.
 #[derive(Debug, Default)]
 pub struct Committed {
-    /// The newest log block.
+    /// The newest log block there is now.
     pub block: i64,
-    /// The newest event.
+    /// The newest event there is now.
     pub event: i64,
-    /// Something is owed to a station's topic.
+    /// A page waits for a station's topic.
     pub stations: bool,
-    /// Something is owed to a webhook.
+    /// A page or a digest waits for a webhook.
     pub webhooks: bool,
-    /// Something may be owed to a device.
+    /// Settings or a command may wait for a device.
     pub devices: bool,
-    /// The memories that were kept.
+    /// Devices whose memory was saved.
     pub saved: Vec<DeviceIx>,
 }
 
 /// What the writer knows without asking: true as of the last commit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Newest {
-    /// The newest log block.
     pub block: i64,
-    /// The newest event.
     pub event: i64,
     /// Up to where history has everything.
     pub series: i64,
@@ -128,7 +127,7 @@ impl Store {
         }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut batch =
-            Batch { conn: &tx, now, world, newest: self.newest, pages: 4, requeued: false };
+            BatchWriter { conn: &tx, now, world, newest: self.newest, pages: 4, requeued: false };
         batch.clock(changes, extras)?;
         batch.log(changes.readings.len(), &self.body)?;
         let saved = saves(changes, extras);
@@ -157,9 +156,9 @@ impl Store {
             devices: changes.windows
                 || !changes.settings.is_empty()
                 || !changes.commands.is_empty(),
-            webhooks: changes.pages.iter().any(|it| !owed_station(&it.receiver))
+            webhooks: changes.pages.iter().any(|page| !owed_station(&page.receiver))
                 || !changes.bundles.is_empty()
-                || extras.digests.iter().any(digests::News::owes),
+                || extras.digests.iter().any(digests::DigestNews::owes),
             saved,
         })
     }
@@ -196,14 +195,14 @@ fn passive_checkpoint(conn: &Connection) -> Result<(), StoreError> {
 /// The memories to keep, each once: those that must be, those of closed ledger rows, so that a
 /// replay can't close them again, and those that were dirty for long.
 fn saves(changes: &Changes, extras: &Extras) -> Vec<DeviceIx> {
-    let ledger = changes.ledger.iter().map(|it| &it.device);
+    let ledger = changes.ledger.iter().map(|row| &row.device);
     let mut all: Vec<_> = changes.save.iter().chain(ledger).chain(&extras.lazy).copied().collect();
     all.sort_unstable();
     all.dedup();
     all
 }
 
-struct Batch<'a> {
+struct BatchWriter<'a> {
     conn: &'a Connection,
     now: Ms,
     world: &'a World,
@@ -214,7 +213,7 @@ struct Batch<'a> {
     requeued: bool,
 }
 
-impl Batch<'_> {
+impl BatchWriter<'_> {
     fn log(&mut self, readings: usize, body: &[u8]) -> Result<(), StoreError> {
         if readings > 0 {
             self.newest.block += 1;
@@ -229,9 +228,13 @@ impl Batch<'_> {
     fn clock(&mut self, changes: &Changes, extras: &Extras) -> Result<(), StoreError> {
         if changes.clock_set != 0 {
             rows::owed_since(self.conn, changes.clock_set)?;
+            rows::shown_since(self.conn, changes.clock_set, self.now)?;
         }
         if let Some(moment) = &extras.moment {
             rows::meta_json(self.conn, "clock", moment)?;
+        }
+        if let Some(sent) = &extras.heartbeat {
+            rows::meta_json(self.conn, "heartbeat", sent)?;
         }
         Ok(())
     }
@@ -242,7 +245,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Gives back the devices whose conditions are others than those told before.
+    /// Returns the devices whose conditions differ from those of their last event.
     fn devices(
         &mut self,
         changes: &Changes,
@@ -319,10 +322,11 @@ impl Batch<'_> {
         for (id, at) in &changes.bundles_void {
             bundles::void(self.conn, *id, *at)?;
         }
-        for it in &changes.presence {
-            rows::presence(self.conn, it)?;
-            let json = json!({"station": it.station, "online": it.online, "at": it.at});
-            self.event(it.at, "presence", &json.to_string())?;
+        for presence in &changes.presence {
+            rows::presence(self.conn, presence)?;
+            let json =
+                json!({"station": presence.station, "online": presence.online, "at": presence.at});
+            self.event(presence.at, "presence", &json.to_string())?;
         }
         if changes.book_meta {
             rows::meta_json(self.conn, "book", self.world.book.meta())?;
@@ -350,16 +354,16 @@ impl Batch<'_> {
         ixs.dedup();
         for ix in ixs {
             let Some(device) = world.registry().device(ix) else { continue };
-            if let Some(it) = world.orders().settings(ix) {
-                orders::settings(conn, ix, it)?;
+            if let Some(settings) = world.orders().settings(ix) {
+                orders::settings(conn, ix, settings)?;
             }
             let shown = world.orders().shown(ix, device);
             self.event(self.now, "device", &orders::settings_event(device, &shown))?;
         }
-        for it in &changes.commands {
-            orders::command(conn, it)?;
-            if let Some(device) = world.registry().device(it.device) {
-                self.event(self.now, "device", &orders::command_event(device, it))?;
+        for command in &changes.commands {
+            orders::command(conn, command)?;
+            if let Some(device) = world.registry().device(command.device) {
+                self.event(self.now, "device", &orders::command_event(device, command))?;
             }
         }
         if !changes.commands.is_empty() && world.clock_doubt().is_none() {
@@ -421,8 +425,8 @@ impl Batch<'_> {
         for news in &extras.digests {
             digests::write(self.conn, news)?;
         }
-        for it in &extras.quarantine {
-            rows::quarantine(self.conn, it)?;
+        for message in &extras.quarantine {
+            rows::quarantine(self.conn, message)?;
         }
         if !extras.quarantine.is_empty() {
             rows::quarantine_cut(self.conn)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-/// The pause before SQLite is asked again for a page that somebody else holds.
+/// The pause before SQLite retries a page that somebody else holds.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a database was not copied, or can't be trusted, as SQLite says it.
@@ -14,7 +14,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 #[error(transparent)]
 pub struct CopyError(#[from] rusqlite::Error);
 
-/// Copies a database as it is at one moment, in one go: a copy in pieces would begin anew with every
+/// Copies a database as it is at one moment, in one go: a copy in pieces would restart with every
 /// commit of the gateway and never end. In WAL mode nobody waits for it.
 ///
 /// # Errors

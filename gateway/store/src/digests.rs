@@ -1,8 +1,8 @@
-//! The daily digests: written down once a receiver and day, read by whoever sends them.
+//! The daily digests: written once a receiver and day, read by their sender.
 
 use rusqlite::Connection;
 use standpipe_rules::Ms;
-use standpipe_words::day::Told;
+use standpipe_words::day::MadeDigest;
 
 use super::rows::{self, put};
 use super::{Reader, StoreError};
@@ -12,52 +12,48 @@ const KEPT_MS: Ms = 90 * 86_400_000;
 /// Under which name `meta` keeps what was made last.
 const META: &str = "digest";
 
-/// What becomes of digests.
+/// What there is to write down about digests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
-    /// A day's were made, all at once; none is owed to nobody.
+pub enum DigestNews {
+    /// Those of a day were made, all at once; empty ones are left out.
     Made {
-        /// Which day, and up to when they tell.
-        told: Told,
-        /// Receivers, and what each is owed: JSON.
+        told: MadeDigest,
+        /// By receiver: the digest for it, JSON.
         owed: Vec<(Box<str>, String)>,
     },
-    /// A receiver has one.
-    Delivered(Which, Ms),
-    /// One was tried for too long, or is never taken.
-    GaveUp(Which, Ms),
+    /// Its receiver has it.
+    Delivered(DigestKey, Ms),
+    /// It was retried for too long, or refused for good.
+    GaveUp(DigestKey, Ms),
 }
 
-/// One digest of one receiver.
+/// Tells one digest from all others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Which {
-    /// Of which day.
+pub struct DigestKey {
     pub day: Box<str>,
     /// The webhook's name.
     pub receiver: Box<str>,
 }
 
-impl Which {
-    /// What it is called on its way: the same for every attempt, before and after a restart.
+impl DigestKey {
+    /// Its id on the wire: the same for every attempt, before and after a restart.
     #[must_use]
     pub fn key(&self) -> String {
         format!("digest-{}-{}", self.day, self.receiver)
     }
 }
 
-/// A digest owed to a webhook.
+/// A digest that waits for its webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwedDigest {
-    /// Which.
-    pub which: Which,
-    /// When it was owed.
+    pub which: DigestKey,
+    /// When it was queued.
     pub at: Ms,
-    /// JSON.
     pub json: String,
 }
 
-impl News {
-    /// Whether somebody is to be rung for.
+impl DigestNews {
+    /// Whether a digest now waits for a webhook.
     pub(super) const fn owes(&self) -> bool {
         match self {
             Self::Made { owed, .. } => !owed.is_empty(),
@@ -67,9 +63,9 @@ impl News {
 }
 
 /// `digest`. What is there for a receiver and day stays as it is.
-pub(super) fn write(conn: &Connection, news: &News) -> Result<(), StoreError> {
+pub(super) fn write(conn: &Connection, news: &DigestNews) -> Result<(), StoreError> {
     match news {
-        News::Made { told, owed } => {
+        DigestNews::Made { told, owed } => {
             let sql = "INSERT OR IGNORE INTO digest (day, receiver, at, json)
                        VALUES (?1, ?2, ?3, ?4)";
             for (receiver, json) in owed {
@@ -78,12 +74,12 @@ pub(super) fn write(conn: &Connection, news: &News) -> Result<(), StoreError> {
             put(conn, "DELETE FROM digest WHERE at < ?1", [told.to - KEPT_MS])?;
             rows::meta_json(conn, META, told)
         }
-        News::Delivered(which, at) => {
+        DigestNews::Delivered(which, at) => {
             let sql = "UPDATE digest SET delivered_at = ?3
                        WHERE day = ?1 AND receiver = ?2 AND delivered_at IS NULL";
             put(conn, sql, (&which.day, &which.receiver, at))
         }
-        News::GaveUp(which, at) => {
+        DigestNews::GaveUp(which, at) => {
             let sql = "UPDATE digest SET gave_up_at = ?3
                        WHERE day = ?1 AND receiver = ?2 AND delivered_at IS NULL";
             put(conn, sql, (&which.day, &which.receiver, at))
@@ -96,7 +92,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn digest_told(&self) -> Result<Option<Told>, StoreError> {
+    pub fn digest_told(&self) -> Result<Option<MadeDigest>, StoreError> {
         let Some(text) = self.meta(META)? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|bad| StoreError::Unreadable {
             what: "meta `digest`".to_owned(),
@@ -126,7 +122,7 @@ impl Reader {
              WHERE {of} AND delivered_at IS NULL AND gave_up_at IS NULL ORDER BY day"
         );
         self.rows(&sql, [one], |row| {
-            let which = Which { day: row.get(0)?, receiver: row.get(1)? };
+            let which = DigestKey { day: row.get(0)?, receiver: row.get(1)? };
             Ok(OwedDigest { which, at: row.get(2)?, json: row.get(3)? })
         })
     }
@@ -136,27 +132,27 @@ impl Reader {
 mod tests {
     use standpipe_rules::incidents::{Plan, Secret};
 
-    use super::{KEPT_MS, News, Which};
+    use super::{DigestKey, DigestNews, KEPT_MS};
     use crate::{Extras, Reader, Store};
-    use standpipe_words::day::{Day, Told};
+    use standpipe_words::day::{Day, MadeDigest};
 
     const AT: i64 = 1_764_000_000_000;
 
-    fn told(day: &str, to: i64) -> Told {
-        Told { day: Day::parse(day).unwrap(), to }
+    fn told(day: &str, to: i64) -> MadeDigest {
+        MadeDigest { day: Day::parse(day).unwrap(), to }
     }
 
-    fn made(day: &str, to: i64, owed: &[(&str, &str)]) -> News {
+    fn made(day: &str, to: i64, owed: &[(&str, &str)]) -> DigestNews {
         let owed = owed.iter().map(|(to, json)| ((*to).into(), (*json).to_owned())).collect();
-        News::Made { told: told(day, to), owed }
+        DigestNews::Made { told: told(day, to), owed }
     }
 
-    fn which(day: &str, receiver: &str) -> Which {
-        Which { day: day.into(), receiver: receiver.into() }
+    fn which(day: &str, receiver: &str) -> DigestKey {
+        DigestKey { day: day.into(), receiver: receiver.into() }
     }
 
-    /// A store that is opened anew for every step: nothing is in memory.
-    fn keep(path: &std::path::Path, news: Vec<News>) -> bool {
+    /// A store that is reopened for every step: nothing is in memory.
+    fn keep(path: &std::path::Path, news: Vec<DigestNews>) -> bool {
         let mut store = Store::open(path).unwrap();
         let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
         let extras = Extras { digests: news, ..Extras::default() };
@@ -173,24 +169,30 @@ mod tests {
         let reader = Reader::open(&path).unwrap();
         let owed = |to: &str| {
             let owed = reader.digests_owed_to(to).unwrap();
-            owed.into_iter().map(|it| (it.which.day.to_string(), it.json)).collect::<Vec<_>>()
+            owed.into_iter()
+                .map(|digest| (digest.which.day.to_string(), digest.json))
+                .collect::<Vec<_>>()
         };
         assert_eq!(reader.digest_told().unwrap(), None);
-        assert!(!keep(&path, vec![made("2026-11-27", AT, &[])]), "nobody is rung for nothing");
+        assert!(!keep(&path, vec![made("2026-11-27", AT, &[])]), "no bell for nothing");
         assert_eq!(reader.digest_told().unwrap(), Some(told("2026-11-27", AT)));
 
         let day = "2026-11-28";
         assert!(keep(&path, vec![made(day, AT + 1, &[("a", "1"), ("b", "2")])]));
         keep(&path, vec![made(day, AT + 2, &[("a", "other"), ("c", "3")])]);
         assert_eq!(owed("a"), [(day.to_owned(), "1".to_owned())], "made once");
-        keep(&path, vec![News::Delivered(which(day, "a"), AT + 3)]);
-        keep(&path, vec![News::GaveUp(which(day, "b"), AT + 3)]);
+        keep(&path, vec![DigestNews::Delivered(which(day, "a"), AT + 3)]);
+        keep(&path, vec![DigestNews::GaveUp(which(day, "b"), AT + 3)]);
         assert_eq!((owed("a").len(), owed("b").len(), owed("c").len()), (0, 0, 1));
         keep(&path, vec![made(day, AT + 4, &[("a", "again"), ("b", "again")])]);
-        assert_eq!((owed("a").len(), owed("b").len()), (0, 0), "what was told is not told again");
-        keep(&path, vec![News::GaveUp(which(day, "a"), AT + 5)]);
+        assert_eq!(
+            (owed("a").len(), owed("b").len()),
+            (0, 0),
+            "what was delivered is not sent again"
+        );
+        keep(&path, vec![DigestNews::GaveUp(which(day, "a"), AT + 5)]);
         keep(&path, vec![made("2026-11-29", AT + 6, &[("c", "4")])]);
-        let days: Vec<_> = owed("c").into_iter().map(|it| it.0).collect();
+        let days: Vec<_> = owed("c").into_iter().map(|digest| digest.0).collect();
         assert_eq!(days, [day, "2026-11-29"], "the oldest first");
         assert_eq!(reader.owed_digests().unwrap().len(), 2);
         let row = |sql: &str| reader.query(sql, (), |row| row.get::<_, i64>(0)).unwrap();

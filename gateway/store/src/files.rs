@@ -11,7 +11,7 @@ pub enum Database {
     History,
     /// Accounts, tokens, the audit log, and what people did at devices, flow tests among it.
     Accounts,
-    /// All else.
+    /// Everything else.
     Store,
 }
 

@@ -6,14 +6,14 @@
 //! | `migrations.rs` | the layouts of the store |
 //! | [`block`] | readings ↔ one row of `log` |
 //! | [`boards`] | what stations' topics should show, and their queue |
-//! | [`bulletins`] | what stations are told of announced work: written, read |
+//! | [`bulletins`] | what stations' topics show of announced work: written, read |
 //! | [`copy`] | a database as it is at one moment, for backups |
-//! | [`digests`] | what receivers are owed of notices, once a day: written, read |
+//! | [`digests`] | the daily digests of notices and their queue: written, read |
 //! | `commit.rs` | everything that follows from a batch, in one transaction |
 //! | `rows.rs` | one table, one function |
 //! | `load.rs` | the world as it was |
 //! | [`files`] | every file that must not be lost, and where it is |
-//! | [`orders`] | what is asked of devices: written, given back, read |
+//! | [`orders`] | settings and commands for devices: written, loaded, read |
 //! | [`reader`] | what senders and history read |
 //! | [`readers`] | a few connections for the API's questions, each on a thread that may wait |
 //! | [`notices`] | the notices of a day |
@@ -22,6 +22,8 @@
 //!
 //! Not here: when to commit, and what to do when that fails (`standpipe_engine`); history
 //! (`standpipe_series`).
+
+#![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
 pub mod accounts;
 pub mod block;
@@ -69,40 +71,22 @@ const BUSY_MS: i64 = 5_000;
 /// Why the store does not open, load or take what is written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another process has it.
     #[error("store `{0}` is in use by another standpipe: stop that one first")]
     InUse(PathBuf),
     /// The lock beside it, or its folder, can't be made.
     #[error("store `{path}` can't be opened ({why}): check the folder and its owner")]
-    Folder {
-        /// The store.
-        path: PathBuf,
-        /// What the system said.
-        why: std::io::Error,
-    },
-    /// A newer version wrote it.
+    Folder { path: PathBuf, why: std::io::Error },
     #[error(
         "store has layout {found}, this version knows {}: use the newer standpipe",
         migrations::NEWEST
     )]
-    TooNew {
-        /// Its layout.
-        found: i64,
-    },
-    /// No room.
+    TooNew { found: i64 },
     #[error("the disk is full ({0}): make room, it goes on by itself")]
     Full(#[source] rusqlite::Error),
-    /// SQLite refused.
     #[error("store: {0}: check the disk and the file's owner; it is tried again")]
     Sqlite(#[source] rusqlite::Error),
-    /// A row that cannot be understood.
     #[error("store: {what} can't be read ({why}): restore the store's backup")]
-    Unreadable {
-        /// Which row.
-        what: String,
-        /// Why.
-        why: String,
-    },
+    Unreadable { what: String, why: String },
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -121,8 +105,8 @@ pub struct Store {
     conn: Connection,
     path: PathBuf,
     newest: commit::Newest,
-    kept: load::Kept,
-    /// By device: the conditions last told in an event.
+    kept: load::KeptBlocks,
+    /// By device: the conditions of its last event.
     conditions: Vec<u32>,
     /// A block on its way to the log.
     body: Vec<u8>,
@@ -161,7 +145,7 @@ impl Store {
             conn,
             path: path.to_owned(),
             newest: commit::Newest::default(),
-            kept: load::Kept::default(),
+            kept: load::KeptBlocks::default(),
             conditions: Vec::new(),
             body: Vec::new(),
             unmoved_pages: 0,

@@ -1,5 +1,5 @@
 //! The world as it was: registry, memories, incidents, then the readings that the memories have
-//! not seen, then the newest readings, so that what the broker delivers again is recognised.
+//! not seen, then the newest readings, so that redeliveries of the broker are recognised.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -29,7 +29,7 @@ pub struct Loaded {
     pub world: World,
     /// What followed from the readings that no memory had seen: to be committed first thing.
     pub changes: Changes,
-    /// How many readings were stepped again.
+    /// Readings that were stepped a second time: those that no memory had seen.
     pub replayed: usize,
     /// Stations whose terminal is there, by MQTT.
     pub terminals: Terminals,
@@ -41,14 +41,14 @@ pub struct Loaded {
 
 /// The log's blocks that are still there, as far as redelivered messages need them.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct KeptBlocks {
     blocks: VecDeque<(i64, usize)>,
     readings: usize,
     spare: i64,
 }
 
-impl Kept {
-    /// A block was appended.
+impl KeptBlocks {
+    /// Counts a block that was just appended.
     pub fn push(&mut self, block: i64, readings: usize) {
         self.blocks.push_back((block, readings));
         self.readings += readings;
@@ -122,7 +122,7 @@ impl Store {
         Ok(text.get(..8).unwrap_or(&text).into())
     }
 
-    /// Stations and devices.
+    /// The registry as the store has it.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -170,7 +170,7 @@ impl Store {
         self.each("SELECT ix, upto, conditions, body FROM memory", |row| {
             let ix = DeviceIx(row.get(0)?);
             if let Err(bad) = world.restore_memory(ix, row.get_ref(3)?.as_blob().unwrap_or(&[])) {
-                tracing::error!(ix = ix.0, "{bad}; it begins anew");
+                tracing::error!(ix = ix.0, "{bad}; the device starts without a memory");
             }
             if let (Some(upto), Some(set)) = (upto.get_mut(ix.at()), conditions.get_mut(ix.at())) {
                 (*upto, *set) = (row.get(1)?, row.get(2)?);
@@ -265,7 +265,7 @@ impl Store {
         self.each("SELECT id FROM station WHERE online = 1", |row| {
             let id: Box<str> = row.get(0)?;
             // A store from before there were pages knows terminals only.
-            if terminals.as_ref().is_none_or(|it| it.contains(&id)) {
+            if terminals.as_ref().is_none_or(|terminals| terminals.contains(&id)) {
                 by_terminal.insert(id);
             } else {
                 by_page.push(id);
@@ -275,9 +275,9 @@ impl Store {
         Ok((by_terminal, by_page))
     }
 
-    /// Steps again what a memory has not seen; shows the rest to the recognition of duplicates.
+    /// Replays what a memory has not seen; shows the rest to the deduplication.
     fn replay(&mut self, loaded: &mut Loaded, upto: &[i64]) -> Result<(), StoreError> {
-        let mut kept = Kept::default();
+        let mut kept = KeptBlocks::default();
         self.each("SELECT body, block, readings FROM log ORDER BY block", |row| {
             let (block, readings): (i64, usize) = (row.get(1)?, row.get(2)?);
             kept.push(block, readings);
@@ -308,8 +308,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut statement = self.conn.prepare(sql)?;
         let mut rows = statement.query(())?;
-        while let Some(it) = rows.next()? {
-            row(it)?;
+        while let Some(found) = rows.next()? {
+            row(found)?;
         }
         Ok(())
     }

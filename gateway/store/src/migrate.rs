@@ -4,7 +4,7 @@
 //! The steps are done by `rusqlite_migration`, which counts in `user_version` exactly as the
 //! runners did that were here before it: a database of 0.1.0 goes on where it was. It applies all
 //! missing steps in one transaction, so that a step that fails (a full disk) leaves the file as it
-//! was. Here is only what it does not tell: which layout it found that is too new.
+//! was. Here is only what it does not report: which layout it found that is too new.
 
 use rusqlite::Connection;
 use rusqlite::types::Type;
@@ -13,15 +13,13 @@ use rusqlite_migration::{Error, M, Migrations};
 /// Why a database was not brought to the newest layout.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// A newer version wrote it.
     #[error("layout {found} is newer than {newest}, the newest known here")]
     TooNew {
-        /// Its layout.
+        /// The layout that the database has.
         found: i64,
         /// The newest layout that this version knows.
         newest: i64,
     },
-    /// SQLite refused.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
 }

@@ -19,7 +19,7 @@ const ALL: [&str; 10] = [
     include_str!("migrations/0010_bundles.sql"),
 ];
 
-/// The newest layout.
+/// The layout that this version writes.
 pub const NEWEST: i64 = ALL.len() as i64;
 
 /// Brings a store to the newest layout.

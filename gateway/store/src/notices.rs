@@ -1,6 +1,8 @@
 //! The notices of a day: what its digest is made of. What is in one is decided in
 //! `standpipe_rules::digest`.
 
+use std::ops::Range;
+
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
 use standpipe_rules::digest::{Digest, ReasonCount, Subject, Unread};
@@ -16,15 +18,16 @@ use crate::readers::ReadError;
 const NOTICES: u32 = 20_000;
 
 /// The digest of a station and those below it, within what somebody may see; `None`: no such
-/// station for them. `from` and `to`: the time it reaches over.
+/// station for them. `span`: the time that it covers.
 ///
 /// # Errors
 /// [`ReadError`].
 pub fn gather(
     db: &Connection,
-    (seen, station): (&Area, Option<&str>),
+    seen: &Area,
+    station: Option<&str>,
     day: Day,
-    (from, to): (Ms, Ms),
+    span: Range<Ms>,
 ) -> Result<Option<Digest>, ReadError> {
     let of = match station {
         None => seen.clone(),
@@ -40,26 +43,29 @@ pub fn gather(
     };
     let sql = notices(&of);
     let mut statement = db.prepare_cached(&sql)?;
+    let Range { start: from, end: to } = span;
     let mut rows = statement.query((&of, from, to))?;
     let mut notices: Vec<WireIncident> = Vec::new();
     while let Some(row) = rows.next()? {
-        let it: WireIncident = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
-        if it.device.as_ref().is_none_or(|it| !selftest::is_detector(&it.id)) {
-            notices.push(it);
+        let notice: WireIncident =
+            serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
+        if notice.device.as_ref().is_none_or(|device| !selftest::is_detector(&device.id)) {
+            notices.push(notice);
         }
     }
     let (day, station) = (day.to_string().into(), station.map(Box::from));
     let mut digest = Digest::of(Subject { day, station, from, to }, notices);
     // What was not understood may be of anybody: it is the business of districts.
     if of.holds("") {
-        digest.unread = unread(db, (from, to))?;
+        digest.unread = unread(db, from..to)?;
     }
     Ok(Some(digest))
 }
 
 /// What was not understood within that time. A quarter of an hour belongs to the time in which it
-/// ends, so that each is told once.
-fn unread(db: &Connection, (from, to): (Ms, Ms)) -> Result<Option<Unread>, ReadError> {
+/// ends, so that each is counted once.
+fn unread(db: &Connection, span: Range<Ms>) -> Result<Option<Unread>, ReadError> {
+    let Range { start: from, end: to } = span;
     let sql = "SELECT reason, sum(messages) FROM rejected WHERE slot > ?1 AND slot <= ?2
                GROUP BY reason ORDER BY 2 DESC, 1";
     let mut statement = db.prepare_cached(sql)?;

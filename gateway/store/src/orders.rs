@@ -1,5 +1,5 @@
-//! What is asked of devices: how it is written, given back at the start, and read by whoever
-//! sends it.
+//! Settings and commands for devices: how they are written, loaded at the start, and read by their
+//! sender.
 
 use rusqlite::Connection;
 use serde_json::json;
@@ -21,26 +21,20 @@ const CUT_AT_ONCE: u32 = 8;
 /// Settings that the broker is to keep for a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwedSettings {
-    /// Its place; named again in `Inbox::SettingsSent`.
+    /// The device's place; `Inbox::SettingsSent` names it once they are sent.
     pub ix: DeviceIx,
-    /// Its id.
     pub device: Box<str>,
-    /// Where it is.
     pub area: Box<str>,
     /// Where it was, and the broker still keeps something; empty: nowhere.
     pub left_area: Box<str>,
-    /// What.
     pub settings: Settings,
 }
 
 /// A command on its way to a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwedCommand {
-    /// The device's id.
     pub device: Box<str>,
-    /// Where it is.
     pub area: Box<str>,
-    /// What.
     pub command: Command,
 }
 
@@ -63,32 +57,32 @@ pub(super) fn wish(conn: &Connection, of: &Of, wished: Option<&Wished>) -> Resul
     put(conn, sql, (kind, name, json_of("wish", wished)?))
 }
 
-/// `settings`.
+/// Writes the row of `settings`.
 pub(super) fn settings(
     conn: &Connection,
     ix: DeviceIx,
-    it: &DeviceSettings,
+    settings: &DeviceSettings,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO settings (ix, owed, state, wish, json) VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT (ix) DO UPDATE SET owed = excluded.owed, state = excluded.state,
                    wish = excluded.wish, json = excluded.json";
-    let wish = it.wish().map(|it| json_of("wish", &it)).transpose()?;
-    let owed = it.owed().is_some();
-    put(conn, sql, (ix.0, owed, it.state().as_str(), wish, json_of("settings", it)?))
+    let wish = settings.wish().map(|wish| json_of("wish", &wish)).transpose()?;
+    let owed = settings.owed().is_some();
+    put(conn, sql, (ix.0, owed, settings.state().as_str(), wish, json_of("settings", settings)?))
 }
 
-/// `command`. One that is to be sent again is `queued` in its row, by which the sender finds it;
-/// what people see of it is in `json`.
-pub(super) fn command(conn: &Connection, it: &Command) -> Result<(), StoreError> {
+/// Writes the row of `command`. One that is to be retried is `queued` there, by which the sender
+/// finds it; what people see of it is in `json`.
+pub(super) fn command(conn: &Connection, command: &Command) -> Result<(), StoreError> {
     let sql = "INSERT INTO command (id, ix, state, expires_at, json, number)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at,
                    json = excluded.json";
-    let state = if it.is_owed() { CommandState::Queued } else { it.state };
-    let row = (it.id.to_string(), it.device.0, state.as_str(), it.expires_at);
+    let state = if command.is_owed() { CommandState::Queued } else { command.state };
+    let row = (command.id.to_string(), command.device.0, state.as_str(), command.expires_at);
     let (id, ix, state, expires_at) = row;
-    let number = it.number.cast_signed();
-    put(conn, sql, (id, ix, state, expires_at, json_of("command", it)?, number))
+    let number = command.number.cast_signed();
+    put(conn, sql, (id, ix, state, expires_at, json_of("command", command)?, number))
 }
 
 /// `command`: a few of those that expired long ago go.
@@ -99,11 +93,11 @@ pub(super) fn commands_cut(conn: &Connection, now: Ms) -> Result<(), StoreError>
 }
 
 /// The event of a device of whose settings something changed.
-pub(super) fn settings_event(device: &Device, it: &Shown) -> String {
-    let told = it.known.told.as_ref();
+pub(super) fn settings_event(device: &Device, shown: &Shown) -> String {
+    let told = shown.known.told.as_ref();
     json!({"id": device.id, "settings": {
-        "source": it.source, "state": it.state, "waits_for": it.waits_for,
-        "rev": told.map(|it| it.rev), "detail": told.map_or("", |it| &*it.detail),
+        "source": shown.source, "state": shown.state, "waits_for": shown.waits_for,
+        "rev": told.map(|told| told.rev), "detail": told.map_or("", |told| &*told.detail),
     }})
     .to_string()
 }
@@ -113,9 +107,9 @@ pub(super) fn profile_event(name: &str) -> String {
     json!({"profile": name, "settings": {}}).to_string()
 }
 
-/// The event of a device's command.
-pub(super) fn command_event(device: &Device, it: &Command) -> String {
-    json!({"id": device.id, "command": it}).to_string()
+/// A device's command as an event, JSON.
+pub(super) fn command_event(device: &Device, command: &Command) -> String {
+    json!({"id": device.id, "command": command}).to_string()
 }
 
 impl Store {
@@ -136,10 +130,10 @@ impl Store {
         let sql = "SELECT json, ix, number, state = 'queued' FROM command
                    WHERE state IN ('queued', 'sent', 'expired')";
         self.each(sql, |row| {
-            let it: Command = json_column(row, "command")?;
+            let command: Command = json_column(row, "command")?;
             let (device, number) = (DeviceIx(row.get(1)?), row.get::<_, i64>(2)?.cast_unsigned());
-            let resend_owed = it.state == CommandState::Sent && row.get(3)?;
-            saved.commands.push(Command { device, number, resend_owed, ..it });
+            let resend_owed = command.state == CommandState::Sent && row.get(3)?;
+            saved.commands.push(Command { device, number, resend_owed, ..command });
             Ok(())
         })?;
         Ok(saved)
@@ -162,7 +156,7 @@ impl Reader {
     }
 
     /// Settings that the broker has confirmed and the device not yet, of devices from that place
-    /// on, at most `limit`: a broker that has forgotten must be told again.
+    /// on, at most `limit`: for a broker that has lost them.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -188,16 +182,16 @@ impl Reader {
         })?;
         let mut owed = Vec::with_capacity(rows.len());
         for (text, ix, device) in rows {
-            let it: DeviceSettings = parsed(&text, "settings")?;
-            let Some(told) = it.told.filter(|it| !it.area.is_empty()) else { continue };
+            let settings: DeviceSettings = parsed(&text, "settings")?;
+            let Some(told) = settings.told.filter(|told| !told.area.is_empty()) else { continue };
             let (settings, area, left_area) = (told.settings(), told.area, told.left_area);
             owed.push(OwedSettings { ix, device, area, left_area, settings });
         }
         Ok(owed)
     }
 
-    /// Commands that the broker has not confirmed, for the first time or again, of devices that have spoken, those after the
-    /// number `after`, oldest first, at most `limit`.
+    /// Commands that the broker has not confirmed, retries among them, of devices that have spoken:
+    /// those after the number `after`, oldest first, at most `limit`.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -21,9 +21,7 @@ pub struct Reader {
 /// A station's topic that does not show what it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwedBoard {
-    /// Whose topic.
     pub station: Box<str>,
-    /// Which incident.
     pub incident: IncidentId,
     /// The revision to show; named again in `Inbox::BoardSent`.
     pub rev: u32,
@@ -44,7 +42,6 @@ pub struct OwedBoard {
 pub struct OwedPage {
     /// Its id: the same for every attempt.
     pub page_id: Ulid,
-    /// About what.
     pub incident: IncidentId,
     /// How far it was escalated.
     pub step: u8,
@@ -85,9 +82,8 @@ pub enum PageMessage {
 /// Readings as they arrived: one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogBlock {
-    /// Its number; they only grow.
+    /// They only grow.
     pub block: i64,
-    /// How many readings.
     pub readings: usize,
     /// For [`super::block::decode`].
     pub body: Vec<u8>,
@@ -334,9 +330,9 @@ impl Reader {
         while readings < enough
             && let Some(row) = rows.next()?
         {
-            let it = LogBlock { block: row.get(0)?, readings: row.get(1)?, body: row.get(2)? };
-            readings += it.readings;
-            blocks.push(it);
+            let block = LogBlock { block: row.get(0)?, readings: row.get(1)?, body: row.get(2)? };
+            readings += block.readings;
+            blocks.push(block);
         }
         Ok(blocks)
     }
@@ -347,7 +343,7 @@ impl Reader {
     /// [`StoreError`].
     pub fn series_block(&self) -> Result<i64, StoreError> {
         let text = self.meta("series_block")?;
-        Ok(text.and_then(|it| it.parse().ok()).unwrap_or(0))
+        Ok(text.and_then(|digits| digits.parse().ok()).unwrap_or(0))
     }
 
     /// The newest log block ever written; 0: none yet.

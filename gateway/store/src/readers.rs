@@ -20,13 +20,11 @@ const STATEMENTS: usize = 32;
 /// Why nothing could be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// SQLite could not do it.
     #[error("the store can't be read ({0})")]
     Store(#[from] rusqlite::Error),
     /// A row holds what this version can't read.
     #[error("the store has a row that can't be read ({0})")]
     Row(#[from] serde_json::Error),
-    /// The gateway is ending.
     #[error("the gateway is stopping")]
     Stopping,
 }
@@ -41,32 +39,32 @@ pub struct Readers {
 
 /// The running query of one request; dropped before its end, it stops the query.
 #[derive(Clone, Default)]
-struct Running(Arc<Mutex<State>>);
+struct RunningQuery(Arc<Mutex<QueryState>>);
 
 #[derive(Default)]
-enum State {
+enum QueryState {
     #[default]
     Waiting,
     Reading(InterruptHandle),
     Over,
 }
 
-struct StopOnDrop(Running);
+struct StopOnDrop(RunningQuery);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        if let State::Reading(query) = self.0.become_(State::Over) {
+        if let QueryState::Reading(query) = self.0.become_(QueryState::Over) {
             query.interrupt();
         }
     }
 }
 
-impl Running {
+impl RunningQuery {
     /// Sets the state and says what it was; once over, it stays over.
-    fn become_(&self, next: State) -> State {
+    fn become_(&self, next: QueryState) -> QueryState {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*state, State::Over) {
-            return State::Over;
+        if matches!(*state, QueryState::Over) {
+            return QueryState::Over;
         }
         std::mem::replace(&mut *state, next)
     }
@@ -77,6 +75,12 @@ impl Readers {
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path: path.into(), idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
+    }
+
+    /// As many connections to the same store, which these never wait for.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::new(self.path.to_path_buf())
     }
 
     /// Runs `query` on one connection, inside one read transaction: all it reads is of one moment.
@@ -90,7 +94,7 @@ impl Readers {
     {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| ReadError::Stopping)?;
-        let running = Running::default();
+        let running = RunningQuery::default();
         let stop = StopOnDrop(running.clone());
         let pool = self.clone();
         let done = tokio::task::spawn_blocking(move || {
@@ -104,20 +108,22 @@ impl Readers {
 
     fn run<T>(
         &self,
-        running: &Running,
+        running: &RunningQuery,
         query: impl FnOnce(&Connection) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = taken.map_or_else(|| self.open(), Ok)?;
-        if matches!(running.become_(State::Reading(connection.get_interrupt_handle())), State::Over)
-        {
+        if matches!(
+            running.become_(QueryState::Reading(connection.get_interrupt_handle())),
+            QueryState::Over
+        ) {
             return Err(ReadError::Stopping);
         }
         let transaction = connection.unchecked_transaction()?;
         let answer = query(&transaction);
         drop(transaction);
         // Nobody can interrupt this connection from here on, so that it may serve another.
-        let ours = !matches!(running.become_(State::Over), State::Over);
+        let ours = !matches!(running.become_(QueryState::Over), QueryState::Over);
         if ours && answer.is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         }
@@ -178,6 +184,33 @@ mod tests {
         }
         let next = tokio::time::timeout(Duration::from_secs(10), readers.read(seven)).await;
         assert_eq!(next.expect("every reader is free again").expect("a number"), 7);
+    }
+
+    #[tokio::test]
+    async fn others_of_the_same_store_wait_for_none_of_these() {
+        let (_dir, readers) = store();
+        let endless = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) \
+                       SELECT count(*) FROM c";
+        let stuck = (0..READERS).map(|_| {
+            readers.read(move |db| Ok(db.query_row(endless, [], |row| row.get::<_, i64>(0))?))
+        });
+        let mut stuck = std::pin::pin!(futures_util::future::join_all(stuck));
+        let soon = |after: u64| tokio::time::sleep(Duration::from_millis(after));
+        tokio::select! {
+            _ = &mut stuck => panic!("it has no end"),
+            () = soon(50) => {}
+        }
+        let others = readers.another();
+        tokio::select! {
+            _ = &mut stuck => panic!("it has no end"),
+            read = others.read(seven) => assert_eq!(read.expect("a number"), 7),
+            () = soon(10_000) => panic!("it waits for the others"),
+        }
+        tokio::select! {
+            _ = &mut stuck => panic!("it has no end"),
+            read = readers.read(seven) => panic!("{read:?}: every reader is busy"),
+            () = soon(50) => {}
+        }
     }
 
     #[tokio::test]

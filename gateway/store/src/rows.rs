@@ -30,17 +30,15 @@ pub const LEDGER_MS: Ms = 90 * 86_400_000;
 /// A message, or a part of one, that was not understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
-    /// When it arrived.
     pub at: Ms,
-    /// Where.
     pub topic: Box<str>,
     /// The registered device it came from; empty: none is known.
     pub device: Box<str>,
-    /// Why, for counting.
+    /// For counting: the code of the reason.
     pub reason: Box<str>,
-    /// Why, for people.
+    /// For people: what is wrong, with the value.
     pub detail: String,
-    /// Its first bytes.
+    /// As much of it as is kept.
     pub payload: Vec<u8>,
 }
 
@@ -53,7 +51,7 @@ pub(super) fn json_of(what: &str, value: &impl serde::Serialize) -> Result<Strin
     serde_json::to_string(value).map_err(|bad| unreadable(what, &bad))
 }
 
-/// The first column, as JSON.
+/// Reads the first column, which holds JSON; `what` names it in the error.
 pub(super) fn json_column<T: serde::de::DeserializeOwned>(
     row: &Row<'_>,
     what: &str,
@@ -61,7 +59,7 @@ pub(super) fn json_column<T: serde::de::DeserializeOwned>(
     parsed(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, what)
 }
 
-/// A text of JSON.
+/// Reads a text of JSON; `what` names it in the error.
 pub(super) fn parsed<T: serde::de::DeserializeOwned>(
     text: &str,
     what: &str,
@@ -76,14 +74,14 @@ fn unreadable(what: &str, bad: &serde_json::Error) -> StoreError {
     StoreError::Unreadable { what: what.to_owned(), why: bad.to_string() }
 }
 
-/// `meta`.
+/// Writes one row of `meta`.
 pub fn meta(conn: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
     let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2)
                ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     put(conn, sql, (key, value))
 }
 
-/// `meta`, as JSON.
+/// Writes one row of `meta`, a value as JSON.
 pub fn meta_json(
     conn: &Connection,
     key: &str,
@@ -99,32 +97,36 @@ pub fn station(conn: &Connection, station: &Station) -> Result<(), StoreError> {
     put(conn, sql, (&station.id, json_of("station", station)?))
 }
 
-/// `station`: its terminal.
-pub fn presence(conn: &Connection, it: &Presence) -> Result<(), StoreError> {
+/// Writes into `station` whether its terminal is there.
+pub fn presence(conn: &Connection, presence: &Presence) -> Result<(), StoreError> {
     let sql = "UPDATE station SET online = ?2, presence_at = ?3 WHERE id = ?1";
-    put(conn, sql, (&it.station, it.online, it.at))
+    put(conn, sql, (&presence.station, presence.online, presence.at))
 }
 
 /// Whether a device is there already, with another kind, station or zone than this: then what
 /// history is told of it changes.
-pub fn retagged(conn: &Connection, ix: DeviceIx, it: &Device) -> Result<bool, StoreError> {
+pub fn retagged(conn: &Connection, ix: DeviceIx, device: &Device) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM device WHERE ix = ?1
                    AND (kind <> ?2 OR station <> ?3 OR zone <> ?4))";
-    let said = (ix.0, it.kind.as_str(), &it.station, &it.zone);
+    let said = (ix.0, device.kind.as_str(), &device.station, &device.zone);
     Ok(conn.prepare_cached(sql)?.query_row(said, |row| row.get(0))?)
 }
 
-/// `device`.
-pub fn device(conn: &Connection, ix: DeviceIx, it: &Device) -> Result<(), StoreError> {
+/// Writes the registry's row of a device.
+pub fn device(conn: &Connection, ix: DeviceIx, device: &Device) -> Result<(), StoreError> {
     let sql = "INSERT INTO device (ix, id, kind, station, zone, name, claimed, json)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                ON CONFLICT (ix) DO UPDATE SET kind = excluded.kind, station = excluded.station,
                    zone = excluded.zone, name = excluded.name, claimed = excluded.claimed,
                    json = excluded.json
                WHERE json <> excluded.json";
-    let json = json_of("device", it)?;
-    let kind = it.kind.as_str();
-    put(conn, sql, (ix.0, &it.id, kind, &it.station, &it.zone, &it.name, it.claimed, json))
+    let json = json_of("device", device)?;
+    let kind = device.kind.as_str();
+    put(
+        conn,
+        sql,
+        (ix.0, &device.id, kind, &device.station, &device.zone, &device.name, device.claimed, json),
+    )
 }
 
 /// `memory`; `upto`: the last log block it has seen.
@@ -140,11 +142,15 @@ pub fn memory(
                    conditions = excluded.conditions, heard_at = excluded.heard_at,
                    measured_at = excluded.measured_at, latest = excluded.latest,
                    body = excluded.body";
-    let it = world.summary(ix);
-    let latest = json_of("measurements", &it.latest)?;
+    let summary = world.summary(ix);
+    let latest = json_of("measurements", &summary.latest)?;
     let body = world.memory_body(ix);
-    put(conn, sql, (ix.0, upto, it.conditions, it.heard_at, it.measured_at, latest, body))?;
-    Ok(it)
+    put(
+        conn,
+        sql,
+        (ix.0, upto, summary.conditions, summary.heard_at, summary.measured_at, latest, body),
+    )?;
+    Ok(summary)
 }
 
 /// `meta.tags_rev`: grows whenever a device is another's than before ([`retagged`]).
@@ -154,7 +160,7 @@ pub fn tags_changed(conn: &Connection) -> Result<(), StoreError> {
     put(conn, sql, ())
 }
 
-/// `log`.
+/// Appends a block to `log`.
 pub fn log(
     conn: &Connection,
     block: i64,
@@ -172,72 +178,86 @@ pub fn cut(conn: &Connection, upto: i64) -> Result<(), StoreError> {
 }
 
 /// `incident`; gives back its `wire` form.
-pub fn incident(conn: &Connection, world: &World, it: &Incident) -> Result<String, StoreError> {
+pub fn incident(
+    conn: &Connection,
+    world: &World,
+    incident: &Incident,
+) -> Result<String, StoreError> {
     let sql = "INSERT INTO incident (id, open, class, severity, state, station, opened_at,
                    updated_at, closed_at, rev, wire, inner, number, place)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
                ON CONFLICT (id) DO UPDATE SET open = excluded.open, severity = excluded.severity,
                    state = excluded.state, station = excluded.station,
-                   updated_at = excluded.updated_at, closed_at = excluded.closed_at,
+                   opened_at = excluded.opened_at, updated_at = excluded.updated_at,
+                   closed_at = excluded.closed_at,
                    rev = excluded.rev, wire = excluded.wire, inner = excluded.inner,
                    place = excluded.place";
-    let wire = json_of("incident", &it.wire(world.registry()))?;
-    let inner = json_of("incident", it)?;
+    let wire = json_of("incident", &incident.wire(world.registry()))?;
+    let inner = json_of("incident", incident)?;
     conn.prepare_cached(sql)?.execute(rusqlite::params![
-        it.id.to_string(),
-        it.state != State::Closed,
-        it.class.as_str(),
-        it.severity.as_str(),
-        it.state.as_str(),
-        it.station,
-        it.opened_at,
-        it.updated_at,
-        it.closed_at,
-        it.rev,
+        incident.id.to_string(),
+        incident.state != State::Closed,
+        incident.class.as_str(),
+        incident.severity.as_str(),
+        incident.state.as_str(),
+        incident.station,
+        incident.opened_at,
+        incident.updated_at,
+        incident.closed_at,
+        incident.rev,
         wire,
         inner,
-        it.number.cast_signed(),
-        place(it),
+        incident.number.cast_signed(),
+        place(incident),
     ])?;
     Ok(wire)
 }
 
 /// The place of an incident on the console's board: worst first, and of that what nobody has taken.
 /// `None`: it is closed, or another one stands for it.
-fn place(it: &Incident) -> Option<u8> {
-    let severity = match it.severity {
+fn place(incident: &Incident) -> Option<u8> {
+    let severity = match incident.severity {
         Severity::Fire => 0,
         Severity::Critical => 2,
         Severity::Warning => 4,
         Severity::Notice => 6,
     };
-    let shown = it.state != State::Closed && it.parent.is_none();
-    shown.then_some(severity + u8::from(it.state != State::Open))
+    let shown = incident.state != State::Closed && incident.parent.is_none();
+    shown.then_some(severity + u8::from(incident.state != State::Open))
 }
 
-/// `trail`.
-pub fn trail(conn: &Connection, it: &TrailEntry) -> Result<(), StoreError> {
+/// Appends an entry to `trail`.
+pub fn trail(conn: &Connection, entry: &TrailEntry) -> Result<(), StoreError> {
     let sql = "INSERT INTO trail (incident, at, hop, by, detail, actor, code, parts)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    let (id, hop) = (it.incident.to_string(), it.hop.as_str());
-    let (code, parts) = it.code.columns().map_err(|bad| unreadable("trail", &bad))?;
-    put(conn, sql, (id, it.at, hop, &it.by, &it.detail, &it.actor, code, parts))
+    let (id, hop) = (entry.incident.to_string(), entry.hop.as_str());
+    let (code, parts) = entry.code.columns().map_err(|bad| unreadable("trail", &bad))?;
+    put(conn, sql, (id, entry.at, hop, &entry.by, &entry.detail, &entry.actor, code, parts))
 }
 
 /// `page`, and what it says to a webhook. The row of its incident comes first. Gives back whether it is
 /// new.
-pub fn page(conn: &Connection, it: &Page) -> Result<bool, StoreError> {
+pub fn page(conn: &Connection, page: &Page) -> Result<bool, StoreError> {
     let sql = "INSERT OR IGNORE INTO page (page_id, incident, episode, step, repeat, kind,
                    receiver, at, number, urgency, station)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
                    coalesce((SELECT station FROM incident WHERE id = ?2), ''))";
-    let (kind, to) = receiver(&it.receiver);
-    let (page_id, incident) = (it.page_id.to_string(), it.incident.to_string());
-    let (number, urgency) = (it.number.cast_signed(), it.urgency.place());
+    let (kind, to) = receiver(&page.receiver);
+    let (page_id, incident) = (page.page_id.to_string(), page.incident.to_string());
+    let (number, urgency) = (page.number.cast_signed(), page.urgency.place());
     let new = conn.prepare_cached(sql)?.execute(rusqlite::params![
-        page_id, incident, it.episode, it.step, it.repeat, kind, to, it.at, number, urgency
+        page_id,
+        incident,
+        page.episode,
+        page.step,
+        page.repeat,
+        kind,
+        to,
+        page.at,
+        number,
+        urgency
     ])? > 0;
-    match it.receiver {
+    match page.receiver {
         Receiver::Webhook(_) if new => {
             let sql = "INSERT OR REPLACE INTO message (n, wire)
                        SELECT ?1, wire FROM incident WHERE id = ?2";
@@ -264,15 +284,15 @@ pub fn reword(conn: &Connection, page_id: Ulid) -> Result<(), StoreError> {
 }
 
 /// `page`: a newer one supersedes it. Its message may have arrived all the same.
-pub fn superseded(conn: &Connection, it: &Page, at: Ms) -> Result<(), StoreError> {
+pub fn superseded(conn: &Connection, page: &Page, at: Ms) -> Result<(), StoreError> {
     let sql = "UPDATE page SET superseded_at = ?2 WHERE page_id = ?1 AND delivered_at IS NULL";
-    put(conn, sql, (it.page_id.to_string(), at))?;
-    said(conn, it.number.cast_signed())
+    put(conn, sql, (page.page_id.to_string(), at))?;
+    said(conn, page.number.cast_signed())
 }
 
 /// A page's receiver as it stands in the table.
-pub fn receiver(it: &Receiver) -> (&'static str, &str) {
-    match it {
+pub fn receiver(receiver: &Receiver) -> (&'static str, &str) {
+    match receiver {
         Receiver::Station(station) => ("station", station),
         Receiver::Webhook(name) => ("webhook", name),
     }
@@ -326,7 +346,7 @@ pub fn page_incident(conn: &Connection, page_id: Ulid) -> Result<Option<String>,
 }
 
 /// `ledger`: adds to what is there.
-pub fn ledger(conn: &Connection, it: &LedgerRow) -> Result<(), StoreError> {
+pub fn ledger(conn: &Connection, row: &LedgerRow) -> Result<(), StoreError> {
     let sql = "INSERT INTO ledger (ix, hour, boot, expected, received, duplicate, late, seq_reused)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                ON CONFLICT (ix, hour, boot) DO UPDATE SET
@@ -335,10 +355,10 @@ pub fn ledger(conn: &Connection, it: &LedgerRow) -> Result<(), StoreError> {
                    duplicate = duplicate + excluded.duplicate,
                    late = late + excluded.late,
                    seq_reused = seq_reused + excluded.seq_reused";
-    let c = &it.counts;
+    let c = &row.counts;
     let counts = (c.expected, c.received, c.duplicate, c.late, c.seq_reused);
     let (expected, received, duplicate, late, reused) = counts;
-    put(conn, sql, (it.device.0, it.hour, it.boot, expected, received, duplicate, late, reused))
+    put(conn, sql, (row.device.0, row.hour, row.boot, expected, received, duplicate, late, reused))
 }
 
 /// `ledger`: at most `most` rows older than [`LEDGER_MS`] go.
@@ -360,15 +380,42 @@ pub fn owed_since(conn: &Connection, by: Ms) -> Result<(), StoreError> {
     put(conn, sql, [by])
 }
 
-/// `quarantine`.
-pub fn quarantine(conn: &Connection, it: &Quarantined) -> Result<(), StoreError> {
-    let sql = "INSERT INTO quarantine (at, topic, reason, detail, payload, device)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let head = it.payload.get(..QUARANTINE_BYTES).unwrap_or(&it.payload);
-    put(conn, sql, (it.at, &it.topic, &it.reason, &it.detail, head, &it.device))
+/// `incident`, `trail`: the clock was set by so much, to `now`. The trail of what is open moves, as the
+/// incident does. What is closed is history, and only what would lie in the future moves: it was
+/// written while the clock was ahead.
+pub fn shown_since(conn: &Connection, by: Ms, now: Ms) -> Result<(), StoreError> {
+    let open = "SELECT id FROM incident WHERE open = 1";
+    put(conn, &format!("UPDATE trail SET at = at + ?1 WHERE incident IN ({open})"), [by])?;
+    if by >= 0 {
+        return Ok(());
+    }
+    let closed = "SELECT id FROM incident WHERE open = 0 AND updated_at > ?2";
+    let sql = format!("UPDATE trail SET at = at + ?1 WHERE at > ?2 AND incident IN ({closed})");
+    put(conn, &sql, (by, now))?;
+    let moved = |column: &str| format!("{column} + iif({column} > ?2, ?1, 0)");
+    let [opened, updated, closed] = ["opened_at", "updated_at", "closed_at"].map(moved);
+    let sql = format!(
+        "UPDATE incident SET opened_at = {opened}, updated_at = {updated}, closed_at = {closed},
+             wire = json_set(wire, '$.opened_at', {opened}, '$.updated_at', {updated},
+                             '$.closed_at', {closed})
+         WHERE open = 0 AND updated_at > ?2"
+    );
+    put(conn, &sql, (by, now))
 }
 
-/// `quarantine`: the newest stay.
+/// Adds a message to `quarantine`, its payload cut to a limit.
+pub fn quarantine(conn: &Connection, message: &Quarantined) -> Result<(), StoreError> {
+    let sql = "INSERT INTO quarantine (at, topic, reason, detail, payload, device)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let head = message.payload.get(..QUARANTINE_BYTES).unwrap_or(&message.payload);
+    put(
+        conn,
+        sql,
+        (message.at, &message.topic, &message.reason, &message.detail, head, &message.device),
+    )
+}
+
+/// Cuts `quarantine` off: the newest messages stay.
 pub fn quarantine_cut(conn: &Connection) -> Result<(), StoreError> {
     put(conn, "DELETE FROM quarantine WHERE n <= ?1", [conn.last_insert_rowid() - QUARANTINE_ROWS])
 }
@@ -383,34 +430,34 @@ pub fn rejected(conn: &Connection, now: Ms, reason: &str, messages: u32) -> Resu
 
 /// `device_status`: the newest word. What the broker had kept may be older than what is known: it
 /// counts where nothing is known, or when the device has started anew since.
-pub fn status(conn: &Connection, it: &DeviceStatus) -> Result<(), StoreError> {
+pub fn status(conn: &Connection, status: &DeviceStatus) -> Result<(), StoreError> {
     let sql = "INSERT INTO device_status (ix, at, boot, firmware, model, reset, lost, storage)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                ON CONFLICT (ix) DO UPDATE SET at = excluded.at, boot = excluded.boot,
                    firmware = excluded.firmware, model = excluded.model, reset = excluded.reset,
                    lost = excluded.lost, storage = excluded.storage
                WHERE NOT ?9 OR excluded.boot > device_status.boot";
-    let DeviceStatus { device, at, retained, boot, firmware, model, reset, lost, storage } = it;
+    let DeviceStatus { device, at, retained, boot, firmware, model, reset, lost, storage } = status;
     put(conn, sql, (device.0, at, boot, firmware, model, reset, lost, storage, retained))
 }
 
-/// `event`; gives back its number.
+/// Appends to `event`; gives back the event's number.
 pub fn event(conn: &Connection, at: Ms, kind: &str, json: &str) -> Result<i64, StoreError> {
     put(conn, "INSERT INTO event (at, kind, json) VALUES (?1, ?2, ?3)", (at, kind, json))?;
     Ok(conn.last_insert_rowid())
 }
 
-/// `event`: the newest stay.
+/// Cuts `event` off: the newest events stay.
 pub fn event_cut(conn: &Connection, newest: i64) -> Result<(), StoreError> {
     put(conn, "DELETE FROM event WHERE id <= ?1", [newest - EVENT_ROWS])
 }
 
-/// The event of a page.
-pub fn page_event(it: &Page) -> String {
-    let (kind, receiver) = receiver(&it.receiver);
+/// A page as an event, JSON.
+pub fn page_event(page: &Page) -> String {
+    let (kind, receiver) = receiver(&page.receiver);
     json!({
-        "page_id": it.page_id, "incident": it.incident, "episode": it.episode, "step": it.step,
-        "repeat": it.repeat, "kind": kind, "receiver": receiver, "at": it.at,
+        "page_id": page.page_id, "incident": page.incident, "episode": page.episode, "step": page.step,
+        "repeat": page.repeat, "kind": kind, "receiver": receiver, "at": page.at,
     })
     .to_string()
 }
@@ -427,13 +474,13 @@ struct DeviceEvent<'a> {
 }
 
 /// The event of a device whose conditions changed.
-pub fn device_event(id: &str, it: &Summary) -> Result<String, StoreError> {
+pub fn device_event(id: &str, summary: &Summary) -> Result<String, StoreError> {
     let conditions: Vec<&str> = standpipe_shared::Condition::ALL
         .into_iter()
-        .filter(|condition| it.conditions & condition.bit() != 0)
+        .filter(|condition| summary.conditions & condition.bit() != 0)
         .map(standpipe_shared::Condition::as_str)
         .collect();
-    let (heard_at, measured_at, latest) = (it.heard_at, it.measured_at, &it.latest);
+    let (heard_at, measured_at, latest) = (summary.heard_at, summary.measured_at, &summary.latest);
     json_of("event", &DeviceEvent { id, conditions, heard_at, measured_at, latest })
 }
 

@@ -3,7 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`mqtt`] | one connection to the broker: bytes, packets, attempts |
-//! | [`ingest`] | the two sessions that listen, alarms apart from readings; each message is acknowledged once the engine has it on disk |
+//! | [`ingest`] | the sessions that listen, alarms apart from statuses and both from readings; each message is acknowledged once the engine has it on disk |
 //!
 //! Not here: what a message means (`standpipe_rules::wire`), what is sent to whom
 //! (`standpipe_notify`), and when what came is on disk (`standpipe_engine`).

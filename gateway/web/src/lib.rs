@@ -13,6 +13,8 @@
 //! Not here: accounts and every other database (`standpipe_store`), what is decided
 //! (`standpipe_rules`), and pages that are sent (`standpipe_notify`).
 
+#![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
+
 pub mod api;
 pub mod console;
 mod listener;

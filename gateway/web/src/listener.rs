@@ -73,7 +73,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Something moved: the age starts again. Nothing did: an error once it is over.
+    /// Restarts the time limit when something moved; an error when nothing did until it ran out.
     fn judge<T>(
         &mut self,
         cx: &mut Context<'_>,

@@ -58,7 +58,7 @@ mod tests {
             "standpipe_batch_messages_bucket{le=\"64\"} 1",
             "standpipe_readings_total 2",
         ] {
-            assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
     }
 }

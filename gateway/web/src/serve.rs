@@ -27,13 +27,12 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How often histograms are tidied, so that they do not grow unread.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
-/// Why the API is not served.
+/// Why the web server does not start, or ends.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Everybody could reach it, and nobody would have to sign in.
     #[error("a demonstration without accounts listens on {0}: listen on 127.0.0.1")]
     Open(SocketAddr),
-    /// The listener does not work.
     #[error("http can't be served ({0})")]
     Io(#[from] io::Error),
 }
@@ -81,16 +80,18 @@ async fn upkeep(metrics: &PrometheusHandle) {
     }
 }
 
-/// Every route there is.
+/// The routes of the API and the console, and what wraps them.
 fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
-    let streams = Streams::new(api.store.clone(), api.events.clone(), stop);
-    api::routes(&api, streams.clone())
-        .merge(console::routes(&api, streams))
+    let streams = Streams::new(&api, stop);
+    let pages = Arc::new(api.for_pages());
+    let console = console::routes(&pages, streams.clone()).with_state(pages);
+    api::routes(&api, streams)
+        .with_state(api)
+        .merge(console)
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_AT_MOST))
         .layer(from_fn(plain))
-        .with_state(api)
 }
 
 /// Answers are of this moment, of the type they say, and counted.

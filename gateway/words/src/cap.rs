@@ -15,35 +15,35 @@ use crate::bundle;
 use crate::language::{Lang, Language};
 use crate::message::{Desk, headline, link, said, water};
 
-/// What it is served and sent as.
+/// Content type, of what is served and of what is sent.
 pub const TYPE: &str = "application/cap+xml";
 /// A device is somewhere within this of its place, km.
 const RADIUS_KM: f64 = 0.1;
 
-/// One message about an incident.
+/// What one alert is about its incident, beside the incident itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Message<'a> {
-    /// Its own id.
+pub struct CapMessage<'a> {
+    /// Of this alert alone: `identifier`.
     pub id: &'a str,
-    /// When it was owed.
+    /// When its page was queued.
     pub sent: Ms,
     /// What the receiver got about the incident before.
     pub earlier: &'a [Earlier],
 }
 
-/// A message that was sent before.
+/// An alert that the receiver got before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {
     /// The `identifier` that it had.
     pub id: String,
-    /// When it was owed.
+    /// When its page was queued: a reference must say the same moment as the alert did.
     pub sent: Ms,
 }
 
-/// The whole document.
+/// The alert as XML.
 #[must_use]
-pub fn document(it: &WireIncident, message: &Message, desk: &Desk) -> String {
-    alert(it, None, message, desk)
+pub fn document(incident: &WireIncident, message: &CapMessage, desk: &Desk) -> String {
+    alert(incident, None, message, desk)
 }
 
 /// The alert of the worst member of a bundle. The others stand beside it under `incidents`, as far as
@@ -55,23 +55,23 @@ pub fn document(it: &WireIncident, message: &Message, desk: &Desk) -> String {
 pub fn bundle_document(
     worst: &WireIncident,
     bundle: &WireBundle,
-    message: &Message,
+    message: &CapMessage,
     desk: &Desk,
 ) -> String {
-    alert(worst, Some(bundle), &Message { earlier: &[], ..*message }, desk)
+    alert(worst, Some(bundle), &CapMessage { earlier: &[], ..*message }, desk)
 }
 
-fn alert(it: &WireIncident, bundle: Option<&WireBundle>, message: &Message, desk: &Desk) -> String {
+fn alert(incident: &WireIncident, bundle: Option<&WireBundle>, message: &CapMessage, desk: &Desk) -> String {
     let sender = sender(desk);
-    let closed = it.state == State::Closed;
+    let closed = incident.state == State::Closed;
     let kind = match (message.earlier.is_empty(), closed) {
         (true, _) => "Alert",
         (false, true) => "Cancel",
         (false, false) => "Update",
     };
-    let status = match it.outcome {
+    let status = match incident.outcome {
         Some(Outcome::Test) => "Test",
-        _ if it.exercise => "Exercise",
+        _ if incident.exercise => "Exercise",
         _ => "Actual",
     };
     let mut out = Xml(String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"));
@@ -86,17 +86,17 @@ fn alert(it: &WireIncident, bundle: Option<&WireBundle>, message: &Message, desk
     let earlier: Vec<String> = message
         .earlier
         .iter()
-        .map(|it| format!("{sender},{},{}", it.id, time(it.sent, desk)))
+        .map(|earlier| format!("{sender},{},{}", earlier.id, time(earlier.sent, desk)))
         .collect();
     if !earlier.is_empty() {
         out.text("references", &earlier.join(" "));
     }
     let members = bundle.iter().flat_map(|bundle| &bundle.members).map(|member| member.incident);
-    let others = members.filter(|incident| *incident != it.id);
-    let incidents: Vec<_> = std::iter::once(it.id).chain(others).map(|id| id.to_string()).collect();
+    let others = members.filter(|other| *other != incident.id);
+    let incidents: Vec<_> = std::iter::once(incident.id).chain(others).map(|id| id.to_string()).collect();
     out.text("incidents", &incidents.join(" "));
     for language in [Language::Chinese, Language::English] {
-        info(&mut out, (it, bundle), language, desk);
+        info(&mut out, (incident, bundle), language, desk);
     }
     out.close("alert");
     out.0
@@ -104,7 +104,7 @@ fn alert(it: &WireIncident, bundle: Option<&WireBundle>, message: &Message, desk
 
 fn info(
     out: &mut Xml,
-    (it, bundle): (&WireIncident, Option<&WireBundle>),
+    (incident, bundle): (&WireIncident, Option<&WireBundle>),
     language: Language,
     desk: &Desk,
 ) {
@@ -112,43 +112,43 @@ fn info(
         Language::Chinese => zh,
         Language::English => en,
     };
-    let closed = it.state == State::Closed;
+    let closed = incident.state == State::Closed;
     out.open("info");
     out.text("language", words("en", "zh-CN"));
-    out.text("category", if it.class == Class::Fire { "Fire" } else { "Infra" });
-    out.text("event", Lang::usual(language).text(&it.what()));
-    out.text("responseType", response(it, closed));
-    let (urgency, severity) = weight(it.severity);
+    out.text("category", if incident.class == Class::Fire { "Fire" } else { "Infra" });
+    out.text("event", Lang::usual(language).text(&incident.what()));
+    out.text("responseType", response(incident, closed));
+    let (urgency, severity) = weight(incident.severity);
     out.text("urgency", if closed { "Past" } else { urgency });
     out.text("severity", severity);
     out.text("certainty", "Observed");
-    out.text("onset", &time(it.since, desk));
+    out.text("onset", &time(incident.since, desk));
     out.text("senderName", words("Standpipe", "消火栓监测 Standpipe"));
     match bundle {
         None => {
-            out.text("headline", &headline(it, language));
-            out.text("description", &description(it, language));
+            out.text("headline", &headline(incident, language));
+            out.text("description", &description(incident, language));
         }
         Some(bundle) => {
-            out.text("headline", &bundle::headline(it, bundle, language));
-            let all = std::iter::once(description(it, language));
+            out.text("headline", &bundle::headline(incident, bundle, language));
+            let all = std::iter::once(description(incident, language));
             let others = bundle::names(bundle, language).into_iter().skip(1).map(str::to_owned);
             out.text("description", &all.chain(others).collect::<Vec<_>>().join("\n"));
         }
     }
-    out.text("instruction", instruction(it, closed, language));
-    out.text("web", &bundle.map_or_else(|| link(it, desk), |_| bundle::link(it, desk)));
-    out.parameter("state", it.state.as_str());
-    out.parameter("episode", &it.episode.to_string());
-    for (n, hydrant) in it.hydrants.iter().enumerate() {
+    out.text("instruction", instruction(incident, closed, language));
+    out.text("web", &bundle.map_or_else(|| link(incident, desk), |_| bundle::link(incident, desk)));
+    out.parameter("state", incident.state.as_str());
+    out.parameter("episode", &incident.episode.to_string());
+    for (n, hydrant) in incident.hydrants.iter().enumerate() {
         out.parameter(&format!("hydrant-{}", n + 1), &near(hydrant));
     }
     if let Some(bundle) = bundle {
         counts(out, bundle);
     }
-    area(out, it);
+    area(out, incident);
     let stations = bundle.iter().flat_map(|bundle| &bundle.stations);
-    for station in stations.filter(|other| other.station != it.station) {
+    for station in stations.filter(|other| other.station != incident.station) {
         out.open("area");
         let named = [&*station.name, &*station.station].into_iter().find(|name| !name.is_empty());
         out.text("areaDesc", named.unwrap_or("—"));
@@ -171,8 +171,8 @@ fn counts(out: &mut Xml, bundle: &WireBundle) {
     }
 }
 
-const fn response(it: &WireIncident, closed: bool) -> &'static str {
-    match it.class {
+const fn response(incident: &WireIncident, closed: bool) -> &'static str {
+    match incident.class {
         _ if closed => "AllClear",
         Class::Fire => "Execute",
         Class::Water | Class::Upkeep | Class::Blind => "Assess",
@@ -180,8 +180,8 @@ const fn response(it: &WireIncident, closed: bool) -> &'static str {
 }
 
 /// How soon, and how bad. A detector is one room: nothing here is `Extreme`.
-const fn weight(it: Severity) -> (&'static str, &'static str) {
-    match it {
+const fn weight(severity: Severity) -> (&'static str, &'static str) {
+    match severity {
         Severity::Fire => ("Immediate", "Severe"),
         Severity::Critical => ("Immediate", "Moderate"),
         Severity::Warning => ("Expected", "Minor"),
@@ -189,21 +189,29 @@ const fn weight(it: Severity) -> (&'static str, &'static str) {
     }
 }
 
-fn description(it: &WireIncident, language: Language) -> String {
+fn description(incident: &WireIncident, language: Language) -> String {
     let (title, note) = match language {
-        Language::Chinese => (&it.title.zh, it.hydrants_note.as_ref().map(|it| &it.zh)),
-        Language::English => (&it.title.en, it.hydrants_note.as_ref().map(|it| &it.en)),
+        Language::Chinese => {
+            (&incident.title.zh, incident.hydrants_note.as_ref().map(|note| &note.zh))
+        }
+        Language::English => {
+            (&incident.title.en, incident.hydrants_note.as_ref().map(|note| &note.en))
+        }
     };
-    let address = it.device.as_ref().map(|it| &*it.address).filter(|it| !it.is_empty());
-    let said = said(it);
+    let address = incident
+        .device
+        .as_ref()
+        .map(|device| &*device.address)
+        .filter(|address| !address.is_empty());
+    let said = said(incident);
     let parts = [Some(title.as_str()), address, said.as_deref(), note.map(String::as_str)];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-fn instruction(it: &WireIncident, closed: bool, language: Language) -> &'static str {
-    let (en, zh) = match it.class {
+fn instruction(incident: &WireIncident, closed: bool, language: Language) -> &'static str {
+    let (en, zh) = match incident.class {
         _ if closed => ("It is over: nothing to do.", "警情已结束，无需处置。"),
-        _ if it.exercise => ("Exercise: no real emergency.", "演练：并非真实警情。"),
+        _ if incident.exercise => ("Exercise: no real emergency.", "演练：并非真实警情。"),
         Class::Fire => (
             "Acknowledge, send a crew, and use the hydrants named here.",
             "请立即接警并出动，使用所列消火栓取水。",
@@ -212,7 +220,7 @@ fn instruction(it: &WireIncident, closed: bool, language: Language) -> &'static 
             ("Do not count on this water; have it looked at.", "请勿依赖该水源，并派人检查。")
         }
         Class::Upkeep => ("Have the device looked at.", "请派人检查设备。"),
-        Class::Blind if it.conditions.contains(&Condition::UnreadableAlarm) => (
+        Class::Blind if incident.conditions.contains(&Condition::UnreadableAlarm) => (
             "It may be a fire: find out what the device reports.",
             "可能是火警，请立即核实该设备上报的内容。",
         ),
@@ -227,26 +235,30 @@ fn instruction(it: &WireIncident, closed: bool, language: Language) -> &'static 
     }
 }
 
-fn near(it: &NearHydrant) -> String {
-    let trust = serde_json::to_value(it.trust).unwrap_or_default();
-    format!("{}, {}", water(it), trust.as_str().unwrap_or_default())
+fn near(hydrant: &NearHydrant) -> String {
+    let trust = serde_json::to_value(hydrant.trust).unwrap_or_default();
+    format!("{}, {}", water(hydrant), trust.as_str().unwrap_or_default())
 }
 
-fn area(out: &mut Xml, it: &WireIncident) {
-    let device = it.device.as_ref();
-    let named = device.map(|it| if it.address.is_empty() { &*it.name } else { &*it.address });
-    let named = named.or(it.zone.as_deref()).filter(|it| !it.is_empty());
+fn area(out: &mut Xml, incident: &WireIncident) {
+    let device = incident.device.as_ref();
+    let named = device
+        .map(|device| if device.address.is_empty() { &*device.name } else { &*device.address });
+    let named = named.or(incident.zone.as_deref()).filter(|name| !name.is_empty());
     out.open("area");
-    out.text("areaDesc", named.unwrap_or(if it.station.is_empty() { "—" } else { &it.station }));
-    if let Some((lat, lon)) = device.and_then(|it| Some((it.lat?, it.lon?))) {
+    out.text(
+        "areaDesc",
+        named.unwrap_or(if incident.station.is_empty() { "—" } else { &incident.station }),
+    );
+    if let Some((lat, lon)) = device.and_then(|device| Some((device.lat?, device.lon?))) {
         out.text("circle", &format!("{lat},{lon} {RADIUS_KM}"));
     }
     let codes = [
-        ("standpipe:station", Some(&*it.station).filter(|it| !it.is_empty())),
-        ("standpipe:device", device.map(|it| &*it.id)),
-        ("standpipe:zone", it.zone.as_deref()),
+        ("standpipe:station", Some(&*incident.station).filter(|station| !station.is_empty())),
+        ("standpipe:device", device.map(|device| &*device.id)),
+        ("standpipe:zone", incident.zone.as_deref()),
     ];
-    for (name, value) in codes.into_iter().filter_map(|(name, it)| Some((name, it?))) {
+    for (name, value) in codes.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         out.named("geocode", name, value);
     }
     out.close("area");
@@ -255,7 +267,7 @@ fn area(out: &mut Xml, it: &WireIncident) {
 /// Who sends it: no spaces, no commas, none of XML's own characters.
 fn sender(desk: &Desk) -> String {
     let url = url::Url::parse(&desk.url).ok();
-    let host = url.as_ref().and_then(|it| it.host_str()).unwrap_or("localhost");
+    let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost");
     format!("standpipe@{host}")
 }
 
@@ -268,16 +280,16 @@ fn time(at: Ms, desk: &Desk) -> String {
 /// A text between tags or quotes; what XML 1.0 can't hold is left out.
 #[must_use]
 pub fn escaped(text: &str) -> String {
-    text.chars().fold(String::new(), |mut out, it| {
-        match it {
+    text.chars().fold(String::new(), |mut out, letter| {
+        match letter {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            '\n' | '\t' | '\r' => out.push(it),
+            '\n' | '\t' | '\r' => out.push(letter),
             '\u{FFFE}' | '\u{FFFF}' => {}
-            it if it.is_control() => {}
-            it => out.push(it),
+            _ if letter.is_control() => {}
+            _ => out.push(letter),
         }
         out
     })

@@ -6,7 +6,7 @@ use jiff::{ToSpan, Zoned};
 use serde::{Deserialize, Serialize};
 use standpipe_rules::Ms;
 
-/// After a long silence a digest reaches back so far, ms: a week.
+/// After a long silence a digest reaches back this far, ms: a week.
 const REACH: Ms = 7 * 86_400_000;
 
 /// A day of the calendar, in the town.
@@ -14,7 +14,7 @@ const REACH: Ms = 7 * 86_400_000;
 pub struct Day(Date);
 
 impl Day {
-    /// `2026-11-28`.
+    /// Reads `2026-11-28`, of the years 2020 to 9998.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let date: Date = text.parse().ok()?;
@@ -28,13 +28,13 @@ impl Day {
         Self(at.to_zoned(zone.clone()).date())
     }
 
-    /// The one before.
+    /// Yesterday, as seen from this day.
     #[must_use]
     pub fn before(self) -> Self {
         Self(self.0.saturating_sub(1.day()))
     }
 
-    /// The one after.
+    /// Tomorrow, as seen from this day.
     #[must_use]
     pub fn after(self) -> Self {
         Self(self.0.saturating_add(1.day()))
@@ -50,7 +50,6 @@ impl std::fmt::Display for Day {
 /// When the digest of a day is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hour {
-    /// The time of day.
     pub at: Time,
     /// The town's time zone.
     pub zone: TimeZone,
@@ -58,25 +57,22 @@ pub struct Hour {
 
 /// The newest digest that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    /// The day that it is about.
+pub struct MadeDigest {
     pub day: Day,
-    /// Up to when it tells.
+    /// The end of what it covers: the next digest begins there.
     pub to: Ms,
 }
 
-/// What is to be done now.
+/// What there is to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
-    /// There is nothing to tell yet.
+pub enum DigestDue {
     Nothing,
     /// Digests begin: remember that, and make the first one when its hour comes.
-    Begin(Told),
-    /// The digest of a day.
+    Begin(MadeDigest),
+    /// Make the digest of a day, of what happened since `from`.
     Make {
-        /// Which, and up to when it tells.
-        told: Told,
-        /// From when.
+        /// What there is to remember once it is made.
+        digest: MadeDigest,
         from: Ms,
     },
 }
@@ -86,7 +82,7 @@ impl Hour {
     #[must_use]
     pub fn on(&self, day: Day) -> Ms {
         let at = day.0.to_datetime(self.at).to_zoned(self.zone.clone());
-        at.as_ref().map_or(0, |it: &Zoned| it.timestamp().as_millisecond())
+        at.as_ref().map_or(0, |moment: &Zoned| moment.timestamp().as_millisecond())
     }
 
     /// The time that the digest of a day reaches over, as far as it is over; `None`: it has not
@@ -106,29 +102,29 @@ impl Hour {
     /// What is to be done now. A digest that was missed is made later the same day; what it would
     /// have said after that is in the next one, which reaches back to the one before.
     #[must_use]
-    pub fn due(&self, now: Ms, before: Option<Told>) -> Due {
+    pub fn due(&self, now: Ms, before: Option<MadeDigest>) -> DigestDue {
         let today = self.today(now);
         let come = now >= self.on(today);
         let Some(before) = before else {
             let day = if come { today } else { today.before() };
-            return Due::Begin(Told { day, to: now });
+            return DigestDue::Begin(MadeDigest { day, to: now });
         };
         if before.day > today.after().after() {
             // The clock was far ahead then: nobody is to wait until it is there again.
             let day = if come { today } else { today.before() };
-            return Due::Begin(Told { day, to: before.to.min(now) });
+            return DigestDue::Begin(MadeDigest { day, to: before.to.min(now) });
         }
         if !come || before.day >= today {
-            return Due::Nothing;
+            return DigestDue::Nothing;
         }
         let from = before.to.clamp(now.saturating_sub(REACH), now);
-        Due::Make { told: Told { day: today, to: now }, from }
+        DigestDue::Make { digest: MadeDigest { day: today, to: now }, from }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Day, Due, Hour, REACH, Told};
+    use super::{Day, DigestDue, Hour, MadeDigest, REACH};
     use jiff::Timestamp;
     use jiff::civil::time;
     use jiff::tz::TimeZone;
@@ -142,8 +138,8 @@ mod tests {
         text.parse::<Timestamp>().unwrap().as_millisecond()
     }
 
-    fn told(day: &str, to: &str) -> Told {
-        Told { day: Day::parse(day).unwrap(), to: ms(to) }
+    fn told(day: &str, to: &str) -> MadeDigest {
+        MadeDigest { day: Day::parse(day).unwrap(), to: ms(to) }
     }
 
     #[test]
@@ -161,36 +157,36 @@ mod tests {
             ("down all day",              "2026-11-29T00:00:01Z", Some("2026-11-29")),
         ] {
             let now = ms(now);
-            let expected = expected.map_or(Due::Nothing, |day| Due::Make {
-                told: Told { day: Day::parse(day).unwrap(), to: now },
+            let expected = expected.map_or(DigestDue::Nothing, |day| DigestDue::Make {
+                digest: MadeDigest { day: Day::parse(day).unwrap(), to: now },
                 from: yesterday.to,
             });
             assert_eq!(hour.due(now, Some(yesterday)), expected, "{story}");
         }
         let today = told("2026-11-28", "2026-11-28T00:00:00Z");
         for now in ["2026-11-28T00:00:00Z", "2026-11-28T12:00:00Z", "2026-11-28T23:59:59Z"] {
-            assert_eq!(hour.due(ms(now), Some(today)), Due::Nothing, "{now}: not twice");
+            assert_eq!(hour.due(ms(now), Some(today)), DigestDue::Nothing, "{now}: not twice");
         }
         let back = ms("2026-11-26T01:00:00Z");
-        assert_eq!(hour.due(back, Some(today)), Due::Nothing, "the clock was set back");
+        assert_eq!(hour.due(back, Some(today)), DigestDue::Nothing, "the clock was set back");
         let ahead = told("2027-11-28", "2027-11-28T00:00:00Z");
         let again = told("2026-11-26", "2026-11-26T01:00:00Z");
-        assert_eq!(hour.due(back, Some(ahead)), Due::Begin(again), "it was a year ahead");
+        assert_eq!(hour.due(back, Some(ahead)), DigestDue::Begin(again), "it was a year ahead");
     }
 
     #[test]
     fn the_first_day_makes_none_and_a_long_silence_is_not_told_whole() {
         let hour = hour("Asia/Shanghai");
         let (early, late) = (ms("2026-11-27T22:00:00Z"), ms("2026-11-28T02:00:00Z"));
-        let begins = |day, to| Due::Begin(Told { day: Day::parse(day).unwrap(), to });
+        let begins = |day, to| DigestDue::Begin(MadeDigest { day: Day::parse(day).unwrap(), to });
         assert_eq!(hour.due(early, None), begins("2026-11-27", early), "before today's hour");
         assert_eq!(hour.due(late, None), begins("2026-11-28", late), "today's hour is over");
-        let Due::Begin(told) = hour.due(early, None) else { panic!() };
+        let DigestDue::Begin(told) = hour.due(early, None) else { panic!() };
         let first = hour.due(ms("2026-11-28T00:00:00Z"), Some(told));
-        assert!(matches!(first, Due::Make { from, .. } if from == early), "{first:?}");
-        let long = Told { day: Day::parse("2026-01-01").unwrap(), to: 5 };
+        assert!(matches!(first, DigestDue::Make { from, .. } if from == early), "{first:?}");
+        let long = MadeDigest { day: Day::parse("2026-01-01").unwrap(), to: 5 };
         let due = hour.due(late, Some(long));
-        assert!(matches!(due, Due::Make { from, .. } if from == late - REACH), "{due:?}");
+        assert!(matches!(due, DigestDue::Make { from, .. } if from == late - REACH), "{due:?}");
     }
 
     #[test]
@@ -202,8 +198,8 @@ mod tests {
         assert_eq!(on("2026-10-25"), ms("2026-10-25T00:30:00Z"), "2:30 comes twice");
         let told = told("2026-10-24", "2026-10-24T00:30:00Z");
         let first = hour.due(ms("2026-10-25T00:30:00Z"), Some(told));
-        let Due::Make { told, .. } = first else { panic!("{first:?}") };
-        assert_eq!(hour.due(ms("2026-10-25T01:30:00Z"), Some(told)), Due::Nothing, "once");
+        let DigestDue::Make { digest, .. } = first else { panic!("{first:?}") };
+        assert_eq!(hour.due(ms("2026-10-25T01:30:00Z"), Some(digest)), DigestDue::Nothing, "once");
     }
 
     #[test]

@@ -2,12 +2,10 @@
 
 use standpipe_rules::incidents::Text;
 
-/// A language of people.
+/// A language that the gateway writes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
-    /// `zh`
     Chinese,
-    /// `en`
     English,
 }
 
@@ -18,7 +16,7 @@ pub struct Say {
     zh: &'static str,
 }
 
-/// English, Chinese.
+/// A text in both languages: English first.
 #[must_use]
 pub const fn say(en: &'static str, zh: &'static str) -> Say {
     Say { en, zh }
@@ -29,13 +27,13 @@ pub const fn say(en: &'static str, zh: &'static str) -> Say {
 pub struct Lang(Language);
 
 impl Lang {
-    /// The configured one.
+    /// For a visitor who has not chosen: the configured language.
     #[must_use]
     pub const fn usual(language: Language) -> Self {
         Self(language)
     }
 
-    /// `zh…` or `en…`.
+    /// Reads a tag such as `zh-CN` or `en`.
     #[must_use]
     pub fn named(tag: &str) -> Option<Self> {
         match tag.split('-').next().unwrap_or("").trim().to_ascii_lowercase().as_str() {
@@ -45,13 +43,13 @@ impl Lang {
         }
     }
 
-    /// Which it is.
+    /// Without the visitor: for whoever writes in one language.
     #[must_use]
     pub const fn language(self) -> Language {
         self.0
     }
 
-    /// The words in this language.
+    /// A constant text in this language.
     #[must_use]
     pub const fn of_say(self, words: Say) -> &'static str {
         match self.0 {
@@ -69,7 +67,7 @@ impl Lang {
         }
     }
 
-    /// For `lang=`.
+    /// The value of HTML's `lang=`.
     #[must_use]
     pub const fn tag(self) -> &'static str {
         self.of_say(say("en", "zh-CN"))

@@ -16,6 +16,8 @@
 //! one page stand in that page (`standpipe_web::console`); what somebody configures is in
 //! `standpipe_config`.
 
+#![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
+
 pub mod bundle;
 pub mod cap;
 pub mod day;

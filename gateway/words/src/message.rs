@@ -15,15 +15,15 @@ use crate::language::Language;
 /// Hydrants named in a message: more do not fit.
 const HYDRANTS: usize = 3;
 
-/// Characters of what cannot be read that a message has room for.
+/// Characters of an unreadable payload that a message has room for.
 const SAID_MOST: usize = 200;
 
-/// What every message is written with.
+/// What every message is written with, whatever its receiver.
 #[derive(Clone, Debug)]
 pub struct Desk {
     /// The town's time zone.
     pub zone: TimeZone,
-    /// How people reach the console.
+    /// Address of the console, without a slash at its end.
     pub url: Box<str>,
     /// Of a message that is in one language only.
     pub language: Language,
@@ -38,9 +38,9 @@ impl Desk {
     }
 }
 
-/// What it is called in English and Chinese.
-pub(crate) const fn in_capitals(it: Severity) -> (&'static str, &'static str) {
-    match it {
+/// A severity as the first word of a headline: English, Chinese.
+pub(crate) const fn in_capitals(severity: Severity) -> (&'static str, &'static str) {
+    match severity {
         Severity::Fire => ("FIRE", "火警"),
         Severity::Critical => ("CRITICAL", "严重"),
         Severity::Warning => ("WARNING", "警告"),
@@ -50,82 +50,85 @@ pub(crate) const fn in_capitals(it: Severity) -> (&'static str, &'static str) {
 
 /// A message as every chat, letter and text message says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Words {
+pub struct MessageText {
     /// One line of it, in one language.
     pub headline: String,
     /// All of it.
     pub lines: Vec<String>,
-    /// Where one reads more.
+    /// The page of the console about it.
     pub link: String,
     /// Whether it is to call everybody in a group.
     pub everybody: bool,
 }
 
-/// What is said of it.
+/// An incident as chats, letters and text messages say it.
 #[must_use]
-pub fn words(it: &WireIncident, desk: &Desk) -> Words {
-    Words {
-        headline: headline(it, desk.language),
-        lines: lines(it, desk),
-        link: link(it, desk),
-        everybody: it.severity == Severity::Fire && !it.exercise,
+pub fn words(incident: &WireIncident, desk: &Desk) -> MessageText {
+    MessageText {
+        headline: headline(incident, desk.language),
+        lines: lines(incident, desk),
+        link: link(incident, desk),
+        everybody: incident.severity == Severity::Fire && !incident.exercise,
     }
 }
 
 /// The first line in one language.
 #[must_use]
-pub fn headline(it: &WireIncident, language: Language) -> String {
-    let (en, zh) = in_capitals(it.severity);
+pub fn headline(incident: &WireIncident, language: Language) -> String {
+    let (en, zh) = in_capitals(incident.severity);
     match language {
-        Language::Chinese => format!("【{zh}】{}", it.title.zh),
-        Language::English => format!("{en}: {}", it.title.en),
+        Language::Chinese => format!("【{zh}】{}", incident.title.zh),
+        Language::English => format!("{en}: {}", incident.title.en),
     }
 }
 
-/// Where one reads all of it.
+/// The page of the console with the whole incident.
 #[must_use]
-pub fn link(it: &WireIncident, desk: &Desk) -> String {
-    format!("{}/incidents/{}", desk.url, it.id)
+pub fn link(incident: &WireIncident, desk: &Desk) -> String {
+    format!("{}/incidents/{}", desk.url, incident.id)
 }
 
-/// What was said that cannot be read, and where, as far as there is room for it.
+/// The payload that could not be read, and its topic, as far as there is room for them.
 #[must_use]
-pub fn said(it: &WireIncident) -> Option<String> {
-    let payload = it.payload.as_deref()?;
+pub fn said(incident: &WireIncident) -> Option<String> {
+    let payload = incident.payload.as_deref()?;
     let cut: String = payload.chars().take(SAID_MOST).collect();
     let more = if cut.len() < payload.len() { "…" } else { "" };
-    let topic: String = it.topic.as_deref().unwrap_or("?").chars().take(SAID_MOST).collect();
+    let topic: String = incident.topic.as_deref().unwrap_or("?").chars().take(SAID_MOST).collect();
     Some(format!("{cut}{more} ({topic})"))
 }
 
-/// The whole message.
+/// All lines, those for both languages in one.
 #[must_use]
-pub fn lines(it: &WireIncident, desk: &Desk) -> Vec<String> {
-    let mut lines = vec![headline(it, Language::Chinese), headline(it, Language::English)];
-    let address = it.device.as_ref().map(|device| &*device.address).filter(|text| !text.is_empty());
+pub fn lines(incident: &WireIncident, desk: &Desk) -> Vec<String> {
+    let mut lines =
+        vec![headline(incident, Language::Chinese), headline(incident, Language::English)];
+    let address =
+        incident.device.as_ref().map(|device| &*device.address).filter(|text| !text.is_empty());
     lines.extend(address.map(|text| format!("地址 address: {text}")));
-    lines.push(format!("时间 since: {}", desk.moment(it.since)));
-    if it.late_s > 0 {
-        lines.push(format!("迟到 late: {} s", it.late_s));
+    lines.push(format!("时间 since: {}", desk.moment(incident.since)));
+    if incident.late_s > 0 {
+        lines.push(format!("迟到 late: {} s", incident.late_s));
     }
-    if let Some(said) = said(it) {
+    if let Some(said) = said(incident) {
         lines.push(format!("内容 said: {said}"));
     }
-    if it.class == Class::Fire {
-        let trusted = it.hydrants.iter().filter(|near| near.trust == Trust::Ok).take(HYDRANTS);
+    if incident.class == Class::Fire {
+        let trusted =
+            incident.hydrants.iter().filter(|near| near.trust == Trust::Ok).take(HYDRANTS);
         lines.extend(trusted.map(|near| format!("水源 water: {}", water(near))));
-        if let Some(note) = &it.hydrants_note {
+        if let Some(note) = &incident.hydrants_note {
             lines.push(format!("{} {}", note.zh, note.en));
         }
     }
-    lines.push(link(it, desk));
+    lines.push(link(incident, desk));
     lines
 }
 
-/// A hydrant in a few words.
+/// A hydrant as a crew looks for it: name, distance, direction, pressure.
 #[must_use]
-pub fn water(it: &NearHydrant) -> String {
-    let pressure = it.pressure_kpa.map(|kpa| format!(", {kpa:.0} kPa")).unwrap_or_default();
-    let name = if it.name.is_empty() { &it.id } else { &it.name };
-    format!("{name}, {} m, {}°{pressure}", it.distance_m, it.bearing_deg)
+pub fn water(hydrant: &NearHydrant) -> String {
+    let pressure = hydrant.pressure_kpa.map(|kpa| format!(", {kpa:.0} kPa")).unwrap_or_default();
+    let name = if hydrant.name.is_empty() { &hydrant.id } else { &hydrant.name };
+    format!("{name}, {} m, {}°{pressure}", hydrant.distance_m, hydrant.bearing_deg)
 }

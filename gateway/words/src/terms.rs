@@ -11,7 +11,7 @@ use crate::{Say, say};
 
 /// A device on a hydrant.
 pub const HYDRANT: Say = say("hydrant", "消火栓");
-/// A device that smells smoke.
+/// A device that measures smoke.
 pub const DETECTOR: Say = say("smoke detector", "烟感探测器");
 /// A column or a field.
 pub const STATION: Say = say("Station", "站点");
@@ -28,19 +28,19 @@ pub const GATEWAY: Say = say("gateway", "网关");
 /// In place of a moment that has not come.
 pub const NEVER: Say = say("never", "从未");
 
-/// A kind of device.
+/// What a device of a kind is called.
 #[must_use]
-pub const fn kind(it: Kind) -> Say {
-    match it {
+pub const fn kind(kind: Kind) -> Say {
+    match kind {
         Kind::Hydrant => HYDRANT,
         Kind::Smoke => DETECTOR,
     }
 }
 
-/// How bad it is, in a word.
+/// A severity, in a word.
 #[must_use]
-pub const fn severity(it: Severity) -> Say {
-    match it {
+pub const fn severity(severity: Severity) -> Say {
+    match severity {
         Severity::Fire => say("FIRE", "火警"),
         Severity::Critical => say("Critical", "紧急"),
         Severity::Warning => say("Warning", "警告"),
@@ -50,8 +50,8 @@ pub const fn severity(it: Severity) -> Say {
 
 /// Where an incident stands, by its name on the wire.
 #[must_use]
-pub fn state(it: &str) -> Say {
-    match it {
+pub fn state(code: &str) -> Say {
+    match code {
         "open" => say("Open", "未处理"),
         "acknowledged" => say("Acknowledged", "已接警"),
         "resolved" => say("Resolved", "已处置"),
@@ -62,8 +62,8 @@ pub fn state(it: &str) -> Say {
 
 /// How an incident ended, by its name on the wire.
 #[must_use]
-pub fn outcome(it: &str) -> Say {
-    match it {
+pub fn outcome(code: &str) -> Say {
+    match code {
         "fire" => say("fire", "火灾"),
         "repaired" => say("repaired", "已修复"),
         "recovered" => say("recovered by itself", "自行恢复"),
@@ -74,10 +74,10 @@ pub fn outcome(it: &str) -> Say {
     }
 }
 
-/// What can be said of a hydrant's water.
+/// How far a hydrant's water can be trusted.
 #[must_use]
-pub const fn trust(it: Trust) -> Say {
-    match it {
+pub const fn trust(trust: Trust) -> Say {
+    match trust {
         Trust::Ok => say("has water", "有水"),
         Trust::Low => say("low pressure", "水压低"),
         Trust::NoWater => say("NO WATER", "无水"),
@@ -91,8 +91,8 @@ pub const fn trust(it: Trust) -> Say {
 
 /// Why a hydrant is trusted no further.
 #[must_use]
-pub const fn trust_reason(it: TrustReason) -> Say {
-    match it {
+pub const fn trust_reason(reason: TrustReason) -> Say {
+    match reason {
         TrustReason::Maintenance => say("work on it is announced", "检修中"),
         TrustReason::NoWater => say("the pipe is empty", "管内无水"),
         TrustReason::Offline => say("the device is offline", "设备离线"),
@@ -115,8 +115,8 @@ pub const fn trust_reason(it: TrustReason) -> Say {
 
 /// Why a condition is true, by its name on the wire; `None`: a word of a later version.
 #[must_use]
-pub fn reason(it: &str) -> Option<Say> {
-    Some(match it {
+pub fn reason(code: &str) -> Option<Say> {
+    Some(match code {
         "never" => say("never heard since it was registered", "登记后从未上线"),
         "no_measurement" => say("it speaks, but sends no pressure", "设备在线，但不上报水压"),
         "since_unknown" => say("since when is not known", "起始时间不明"),
@@ -125,10 +125,10 @@ pub fn reason(it: &str) -> Option<Say> {
     })
 }
 
-/// What is wrong, in a few words.
+/// A condition, in a few words.
 #[must_use]
-pub const fn condition(it: Condition) -> Say {
-    match it {
+pub const fn condition(condition: Condition) -> Say {
+    match condition {
         Condition::Smoke => say("smoke", "烟雾"),
         Condition::Heat => say("heat", "高温"),
         Condition::NoWater => say("no water", "无水"),
@@ -162,8 +162,8 @@ pub fn rejected(code: &str) -> Option<Say> {
     Reason::ALL.into_iter().find(|reason| reason.as_str() == code).map(rejection)
 }
 
-const fn rejection(it: Reason) -> Say {
-    match it {
+const fn rejection(reason: Reason) -> Say {
+    match reason {
         Reason::Topic => say("topic of nobody", "主题不符合约定"),
         Reason::Direction => say("only the gateway says that", "该主题只能由网关发布"),
         Reason::NotUtf8 => say("not text in UTF-8", "不是 UTF-8 文本"),
@@ -202,8 +202,8 @@ pub fn storage(code: &str) -> Option<Say> {
 
 /// A hop of a trail, by its name on the wire.
 #[must_use]
-pub fn hop(it: &str) -> Say {
-    match it {
+pub fn hop(code: &str) -> Say {
+    match code {
         "measured" => say("measured", "测得"),
         "received" => say("received", "收到"),
         "raised" => say("raised", "发出警情"),

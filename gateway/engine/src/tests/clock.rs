@@ -117,6 +117,57 @@ fn a_page_that_is_owed_is_owed_for_no_longer_by_a_clock_that_is_set() {
     assert_eq!(owed(&bench), before + 2 * day);
 }
 
+/// Two fires: one is closed while the clock is an hour ahead, the other stays open. When it is set right,
+/// each moment that is shown of them is the one at which it was.
+#[test]
+fn what_happened_while_the_clock_was_ahead_does_not_lie_in_the_future_when_it_is_set_right() {
+    const HOUR: Ms = 3_600_000;
+    let fire = r#"{"condition":"smoke","active":true}"#;
+    let mut bench = Bench::new(1);
+    bench.says("a/S-0/alarm", fire, T0 + 1_000, 1);
+    bench.commit(T0 + 1_000);
+    bench.engine.clock_set(HOUR, T0 + 2_000 + HOUR);
+    bench.commit(T0 + 2_000 + HOUR);
+    bench.says("a/S-1/alarm", fire, T0 + 3_000 + HOUR, 2);
+    bench.says("a/S-2/alarm", fire, T0 + 4_000 + HOUR, 3);
+    bench.commit(T0 + 4_000 + HOUR);
+    let opened = |bench: &Bench| -> Vec<(Ms, Ms)> {
+        let sql = "SELECT opened_at, json_extract(wire, '$.opened_at') FROM incident
+                   WHERE class = 'fire' ORDER BY number";
+        bench.reader().query(sql, (), |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    let ahead = [1_000, 3_000, 4_000].map(|ms| (T0 + ms + HOUR, T0 + ms + HOUR));
+    assert_eq!(opened(&bench), ahead, "by the clock as it is, each was opened so long ago");
+    let close = |bench: &mut Bench, n: usize, at: Ms| {
+        let open =
+            bench.engine.world().book.open().filter(|it| it.class == standpipe_shared::Class::Fire);
+        let incident = open.map(|it| it.id).nth(n).unwrap();
+        let (kind, by, note) = (ActionKind::FalseAlarm, "".into(), "".into());
+        let action = Action { incident, kind, by, note };
+        let (reply, _done) = tokio::sync::oneshot::channel();
+        bench.engine.take(Inbox::Ask(Ask::Act { actor: Actor::admin("admin"), action, reply }), at);
+        bench.commit(at);
+    };
+    let over = r#"{"condition":"smoke","active":false}"#;
+    bench.says("a/S-1/alarm", over, T0 + 4_500 + HOUR, 4);
+    close(&mut bench, 1, T0 + 5_000 + HOUR);
+    let (now, before) =
+        (T0 + 6_000, bench.engine.world().book.open().map(|it| it.rev).sum::<u32>());
+    bench.engine.clock_set(-HOUR, now);
+    bench.commit(now);
+    let right = [1_000, 3_000, 4_000].map(|ms| (T0 + ms, T0 + ms));
+    assert_eq!(opened(&bench), right);
+    let closed = "SELECT closed_at FROM incident WHERE open = 0 AND class = 'fire'
+                  AND closed_at = json_extract(wire, '$.closed_at')
+                  AND updated_at = json_extract(wire, '$.updated_at')";
+    assert_eq!(bench.count(closed), T0 + 5_000);
+    let late = format!("SELECT COUNT(*) FROM trail WHERE at > {now}");
+    let early = format!("SELECT COUNT(*) FROM trail WHERE at < {T0}");
+    assert_eq!((bench.count(&late), bench.count(&early)), (0, 0), "each line when it was");
+    let after = bench.engine.world().book.open().map(|it| it.rev).sum::<u32>();
+    assert!(after >= before + 2, "stations are shown it: {before}, {after}");
+}
+
 #[test]
 fn the_newest_moment_is_kept_once_a_second_and_once_a_minute_with_nothing_to_keep() {
     let mut bench = Bench::new(1);

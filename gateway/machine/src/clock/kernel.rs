@@ -38,7 +38,7 @@ pub const fn synchronised() -> Option<bool> {
 
 /// What the kernel has said of late.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct KernelWatch {
     asked_at: Option<Instant>,
     said: Option<bool>,
     /// Since when it has said that the clock is synchronised.
@@ -47,7 +47,7 @@ pub struct Watch {
 
 /// What follows from an answer.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct KernelAnswer {
     /// As it was said; `None`: it can't be asked.
     pub synchronised: Option<bool>,
     /// It was said otherwise before, or never.
@@ -56,14 +56,14 @@ pub struct Answer {
     pub believed: bool,
 }
 
-impl Watch {
+impl KernelWatch {
     /// Asks the kernel, when it is time to.
     pub fn look(
         &mut self,
         now: Instant,
         doubted: bool,
         ask: impl FnOnce() -> Option<bool>,
-    ) -> Option<Answer> {
+    ) -> Option<KernelAnswer> {
         let every = if doubted { ASK_SOON } else { ASK_EVERY };
         if self.asked_at.is_some_and(|at| now.duration_since(at) < every) {
             return None;
@@ -73,7 +73,7 @@ impl Watch {
         let news = std::mem::replace(&mut self.said, synchronised) != synchronised || first;
         self.since = self.since.or(Some(now)).filter(|_| synchronised == Some(true));
         let believed = self.since.is_some_and(|at| now.duration_since(at) >= BELIEVED_AFTER);
-        Some(Answer { synchronised, news, believed })
+        Some(KernelAnswer { synchronised, news, believed })
     }
 
     /// Somebody set the clock: what was said before was said of another time.
@@ -85,15 +85,15 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Watch};
+    use super::{KernelAnswer, KernelWatch};
     use crate::clock::Clock;
     use std::time::Duration;
 
     #[test]
     #[rustfmt::skip] // a table
     fn the_kernel_is_asked_every_minute_and_believed_after_one() {
-        let (start, mut watch) = (Clock::new().instant(), Watch::default());
-        let answer = |synchronised, news, believed| Some(Answer { synchronised, news, believed });
+        let (start, mut watch) = (Clock::new().instant(), KernelWatch::default());
+        let answer = |synchronised, news, believed| Some(KernelAnswer { synchronised, news, believed });
         for (story, s, doubted, says, expected) in [
             ("at the start",           0, false, Some(false), answer(Some(false), true, false)),
             ("not yet again",         59, false, Some(true),  None),

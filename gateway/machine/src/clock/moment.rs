@@ -11,7 +11,7 @@ use super::STEP_MS;
 /// What the clock told, beside what nobody can set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
-    /// Told time, Unix ms.
+    /// Wall-clock time as it is told, Unix ms.
     pub wall: Ms,
     /// How long the machine had run, ms.
     pub up: Ms,
@@ -49,7 +49,7 @@ mod tests {
     #[rustfmt::skip] // a table
     fn what_the_clock_was_set_by_is_known_as_far_as_it_can_be() {
         let at = |wall, up, boot: &str| {
-            Moment { wall, up, boot: Some(boot).filter(|it| !it.is_empty()).map(Into::into) }
+            Moment { wall, up, boot: Some(boot).filter(|boot| !boot.is_empty()).map(Into::into) }
         };
         let before = at(100_000_000, 50_000, "a");
         for (story, now, by) in [

@@ -7,7 +7,7 @@ use jiff::civil::time;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use standpipe_rules::incidents::{Plan, Secret};
-use standpipe_store::digests::News;
+use standpipe_store::digests::DigestNews;
 use standpipe_store::{Extras, Reader, Store};
 
 use super::{Hour, Keeper};
@@ -75,7 +75,7 @@ impl Week {
         let Some(news) = self.keeper.news(&self.path, ms(at)).unwrap() else {
             return Vec::new();
         };
-        let News::Made { owed, .. } = &news else { panic!("{news:?}") };
+        let DigestNews::Made { owed, .. } = &news else { panic!("{news:?}") };
         let told = owed.iter().map(|(to, json)| (to.to_string(), devices(json))).collect();
         keep(&self.path, news);
         told
@@ -91,7 +91,7 @@ fn devices(json: &str) -> Vec<String> {
 }
 
 /// By a writer that has just been started.
-fn keep(path: &Path, news: News) {
+fn keep(path: &Path, news: DigestNews) {
     let mut store = Store::open(path).unwrap();
     let empty = standpipe_rules::World::new(
         standpipe_rules::registry::Registry::new([]),
@@ -150,7 +150,7 @@ fn a_gateway_that_was_killed_before_it_wrote_makes_it_again_and_one_that_wrote_d
     week.look("23T12:00");
     for minute in ["24T08:00", "24T08:05"] {
         let made = week.keeper.news(&week.path, ms(minute)).unwrap();
-        assert!(matches!(made, Some(News::Made { owed, .. }) if owed.len() == 3), "{minute}");
+        assert!(matches!(made, Some(DigestNews::Made { owed, .. }) if owed.len() == 3), "{minute}");
     }
     assert_eq!(week.look("24T08:10").len(), 3);
     assert_eq!(week.keeper.news(&week.path, ms("24T08:15")).unwrap(), None);

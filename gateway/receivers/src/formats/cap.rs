@@ -1,7 +1,7 @@
 //! `cap`: CAP 1.2, for other alarm centres' programs. An alert refers to those about the same incident
 //! before it, a bundle to none; a digest is no alert. The status says whether it is taken.
 
-use standpipe_words::cap::{Message, TYPE, bundle_document, document};
+use standpipe_words::cap::{CapMessage, TYPE, bundle_document, document};
 
 use crate::answer::{self, Answer};
 use crate::attempt::{About, Attempt};
@@ -27,7 +27,7 @@ impl ReceiverFormat for Cap {
 
     async fn send(&self, attempt: &Attempt<'_>) -> Result<Answer, Answer> {
         let sent = attempt.message;
-        let message = Message { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
+        let message = CapMessage { id: &sent.page_id, sent: sent.at, earlier: &sent.earlier };
         let document = match sent.about {
             About::Incident => document(&attempt.incident()?, &message, attempt.desk),
             About::Bundle => {

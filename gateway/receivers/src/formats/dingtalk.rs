@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use standpipe_rules::Ms;
 use standpipe_trust::Secret;
 use standpipe_words::digest::Room;
-use standpipe_words::message::Words;
+use standpipe_words::message::MessageText;
 
-use super::robot::{self, Code};
+use super::robot::{self, Code, Codes};
 use crate::answer::Answer;
 use crate::attempt::Attempt;
 use crate::facts::{FormatFacts, ReceiverFormat};
@@ -34,11 +34,11 @@ impl ReceiverFormat for DingTalk {
     async fn send(&self, attempt: &Attempt<'_>) -> Result<Answer, Answer> {
         let (words, now) = (attempt.words(ROOM)?, attempt.clock.now());
         let url = signed(attempt.url.clone(), attempt.secret, now);
-        robot::post(attempt, (url, &body(&words)), meaning).await
+        robot::post(attempt, (url, &body(&words)), &CODES).await
     }
 }
 
-fn body(words: &Words) -> Value {
+fn body(words: &MessageText) -> Value {
     let text = words.lines.join("\n");
     json!({"msgtype": "text", "text": {"content": text}, "at": {"isAtAll": words.everybody}})
 }
@@ -58,6 +58,8 @@ fn signature(now: Ms, secret: &Secret) -> String {
     STANDARD.encode(hmac_sha256(secret.as_bytes(), format!("{now}\n{secret}").as_bytes()))
 }
 
+const CODES: Codes = Codes { members: &["errcode"], meaning };
+
 const fn meaning(code: i64) -> Code {
     match code {
         0 => Code::Taken,
@@ -71,7 +73,7 @@ const fn meaning(code: i64) -> Code {
 #[cfg(test)]
 mod tests {
     use super::super::robot::judged;
-    use super::{Secret, meaning, signature};
+    use super::{CODES, Secret, signature};
 
     /// Made with `openssl dgst -sha256 -hmac … -binary | base64`.
     #[test]
@@ -89,8 +91,12 @@ mod tests {
             (r#"{"errcode":-1,"errmsg":"busy"}"#,              "later"),
             (r#"{"errcode":310000,"errmsg":"sign"}"#,          "never"),
             (r#"{"errcode":300001,"errmsg":"token"}"#,         "never"),
+            (r#"{"code":0,"msg":"please sign in"}"#,           "later"),
+            (r#"{"StatusCode":0}"#,                            "later"),
+            ("<p>0</p>",                                       "later"),
+            ("",                                               "later"),
         ] {
-            assert_eq!(judged(body, meaning), expected, "{body}");
+            assert_eq!(judged(body, &CODES), expected, "{body}");
         }
     }
 }

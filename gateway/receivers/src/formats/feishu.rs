@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use standpipe_rules::Ms;
 use standpipe_trust::Secret;
 use standpipe_words::digest::Room;
-use standpipe_words::message::Words;
+use standpipe_words::message::MessageText;
 
-use super::robot::{self, Code};
+use super::robot::{self, Code, Codes};
 use crate::answer::Answer;
 use crate::attempt::Attempt;
 use crate::facts::{FormatFacts, ReceiverFormat};
@@ -32,11 +32,11 @@ impl ReceiverFormat for Feishu {
 
     async fn send(&self, attempt: &Attempt<'_>) -> Result<Answer, Answer> {
         let body = body(&attempt.words(ROOM)?, attempt.secret, attempt.clock.now());
-        robot::post(attempt, (attempt.url.clone(), &body), meaning).await
+        robot::post(attempt, (attempt.url.clone(), &body), &CODES).await
     }
 }
 
-fn body(words: &Words, secret: Option<&Secret>, now: Ms) -> Value {
+fn body(words: &MessageText, secret: Option<&Secret>, now: Ms) -> Value {
     // A `<at …>` in a name would call people: only ours may.
     let text = words.lines.join("\n").replace('<', "＜");
     let call = if words.everybody { "\n<at user_id=\"all\">所有人</at>" } else { "" };
@@ -54,6 +54,8 @@ fn signature(seconds: i64, secret: &Secret) -> String {
     STANDARD.encode(hmac_sha256(format!("{seconds}\n{}", secret.expose()).as_bytes(), b""))
 }
 
+const CODES: Codes = Codes { members: &["code", "StatusCode"], meaning };
+
 const fn meaning(code: i64) -> Code {
     match code {
         0 => Code::Taken,
@@ -67,7 +69,7 @@ const fn meaning(code: i64) -> Code {
 #[cfg(test)]
 mod tests {
     use super::super::robot::judged;
-    use super::{Secret, meaning, signature};
+    use super::{CODES, Secret, signature};
 
     /// Made with `openssl dgst -sha256 -hmac … -binary | base64`.
     #[test]
@@ -86,8 +88,9 @@ mod tests {
             (r#"{"code":19021,"msg":"sign match fail"}"#,     "never"),
             (r#"{"code":19001,"msg":"no such token"}"#,       "never"),
             ("<html>",                                        "later"),
+            (r#"{"errcode":0,"errmsg":"ok"}"#,                "later"),
         ] {
-            assert_eq!(judged(body, meaning), expected, "{body}");
+            assert_eq!(judged(body, &CODES), expected, "{body}");
         }
     }
 }

@@ -13,7 +13,7 @@ use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executo
 use reqwest::Url;
 use standpipe_trust::Trust;
 use standpipe_words::digest::Room;
-use standpipe_words::message::Words;
+use standpipe_words::message::MessageText;
 
 use crate::answer::Answer;
 use crate::attempt::{ATTEMPT_TIMEOUT, Attempt};
@@ -118,7 +118,7 @@ fn post(
     Ok(smtp.port(url.port().unwrap_or(port)).tls(tls))
 }
 
-fn letter(mail: &Mail, (words, page_id): (&Words, &str)) -> Result<Message, String> {
+fn letter(mail: &Mail, (words, page_id): (&MessageText, &str)) -> Result<Message, String> {
     let mailbox = |text: &str| text.parse::<Mailbox>().map_err(|bad| format!("{text}: {bad}"));
     let from = mailbox(&mail.from)?;
     let host = Address::domain(&from.email).to_owned();

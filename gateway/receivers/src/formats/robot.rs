@@ -48,22 +48,31 @@ pub enum Code {
     Other,
 }
 
-/// Sends a body to a robot and judges its answer. `meaning`: of that robot's codes.
+/// How a robot says what became of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Codes {
+    /// The members in which its code may be. No other robot's: what answers for it with a `code` 0 is
+    /// not it.
+    pub members: &'static [&'static str],
+    /// What its codes mean.
+    pub meaning: fn(i64) -> Code,
+}
+
+/// Sends a body to a robot and judges its answer.
 pub async fn post(
     attempt: &Attempt<'_>,
     (url, body): (Url, &Value),
-    meaning: fn(i64) -> Code,
+    codes: &Codes,
 ) -> Result<Answer, Answer> {
     let request = attempt.caller.http.post(url).header(CONTENT_TYPE, JSON).body(body.to_string());
     let reply = http::exchange(request, attempt.clock).await?;
-    Ok(judge(reply.whole()?, meaning))
+    Ok(judge(reply.whole()?, codes))
 }
 
 /// What a robot's body means that came with a good status.
-pub fn judge(body: &str, meaning: fn(i64) -> Code) -> Answer {
+pub fn judge(body: &str, codes: &Codes) -> Answer {
     let said: Value = serde_json::from_str(body).unwrap_or_default();
-    let code =
-        ["errcode", "code", "StatusCode"].into_iter().find_map(|key| said.get(key)?.as_i64());
+    let code = codes.members.iter().find_map(|member| said.get(member)?.as_i64());
     let text = ["errmsg", "msg"].into_iter().find_map(|key| said.get(key)?.as_str());
     let Some(code) = code else {
         let why = "its answer has no code: check `url`, a robot says how it went".to_owned();
@@ -71,7 +80,7 @@ pub fn judge(body: &str, meaning: fn(i64) -> Code) -> Answer {
     };
     let text: String = plain(text.unwrap_or_default()).chars().take(200).collect();
     let why = format!("code {code} ({text})");
-    match meaning(code) {
+    match (codes.meaning)(code) {
         Code::Taken => Answer::Taken,
         Code::TooMany => Answer::Later { wait: Some(Asked::TooMany(TOO_MANY_WAIT)), why },
         Code::Unsigned => Answer::Never {
@@ -84,8 +93,8 @@ pub fn judge(body: &str, meaning: fn(i64) -> Code) -> Answer {
 
 /// A judgement in a word or two, for tables of tests.
 #[cfg(test)]
-pub fn judged(body: &str, meaning: fn(i64) -> Code) -> String {
-    match judge(body, meaning) {
+pub fn judged(body: &str, codes: &Codes) -> String {
+    match judge(body, codes) {
         Answer::Taken => "taken".to_owned(),
         Answer::Later { wait: Some(wait), .. } => format!("later {}", wait.wait().as_secs()),
         Answer::Later { wait: None, .. } => "later".to_owned(),

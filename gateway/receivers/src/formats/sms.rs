@@ -10,7 +10,7 @@ use reqwest::header::HeaderName;
 use standpipe_rules::plain;
 use standpipe_trust::Secret;
 use standpipe_words::digest::Room;
-use standpipe_words::message::Words;
+use standpipe_words::message::MessageText;
 
 use crate::answer::{self, Answer};
 use crate::attempt::Attempt;
@@ -52,7 +52,7 @@ const TAKEN_WHEN: OwnKey = OwnKey {
     name: "taken_when",
     shape: KeyShape::Text,
     default: None,
-    says: "what the answer must contain; else it is tried again. Without it, the status decides.",
+    says: "what the answer must contain; else it is tried again. A web page is no answer, unless this text has a `<` in it. Without it, the status decides.",
 };
 
 /// `sms`: the request that the service wants.
@@ -116,7 +116,8 @@ fn header(text: &str) -> Option<(Box<str>, Box<str>)> {
 
 fn judge(body: &str, wanted: &str) -> Answer {
     if body.contains(wanted) {
-        return Answer::Taken;
+        // The page of a network's sign-in contains a `0` or an `OK` somewhere.
+        return if wanted.contains('<') { Answer::Taken } else { answer::by_body("", body) };
     }
     let said: String = plain(body).chars().take(200).collect();
     Answer::Later { wait: None, why: format!("its answer lacks `taken_when`: {said}") }
@@ -140,7 +141,7 @@ enum Place {
 }
 
 /// Fills the templates.
-fn fill(sms: &Sms, secret: Option<&Secret>, (words, page_id): (&Words, &str)) -> Filled {
+fn fill(sms: &Sms, secret: Option<&Secret>, (words, page_id): (&MessageText, &str)) -> Filled {
     let values = [
         ("to", sms.to.join(",")),
         ("title", words.headline.clone()),

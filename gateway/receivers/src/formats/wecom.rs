@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use standpipe_words::digest::Room;
-use standpipe_words::message::Words;
+use standpipe_words::message::MessageText;
 
-use super::robot::{self, Code};
+use super::robot::{self, Code, Codes};
 use crate::answer::Answer;
 use crate::attempt::Attempt;
 use crate::facts::{FormatFacts, ReceiverFormat};
@@ -26,15 +26,17 @@ impl ReceiverFormat for WeCom {
 
     async fn send(&self, attempt: &Attempt<'_>) -> Result<Answer, Answer> {
         let body = body(&attempt.words(ROOM)?);
-        robot::post(attempt, (attempt.url.clone(), &body), meaning).await
+        robot::post(attempt, (attempt.url.clone(), &body), &CODES).await
     }
 }
 
-fn body(words: &Words) -> Value {
+fn body(words: &MessageText) -> Value {
     let everybody: &[&str] = if words.everybody { &["@all"] } else { &[] };
     let text = words.lines.join("\n");
     json!({"msgtype": "text", "text": {"content": text, "mentioned_list": everybody}})
 }
+
+const CODES: Codes = Codes { members: &["errcode"], meaning };
 
 const fn meaning(code: i64) -> Code {
     match code {
@@ -48,7 +50,7 @@ const fn meaning(code: i64) -> Code {
 #[cfg(test)]
 mod tests {
     use super::super::robot::judged;
-    use super::meaning;
+    use super::CODES;
 
     #[test]
     #[rustfmt::skip] // a table
@@ -58,8 +60,9 @@ mod tests {
             (r#"{"errcode":45009,"errmsg":"freq"}"#,    "later 60"),
             (r#"{"errcode":93000,"errmsg":"invalid"}"#, "never"),
             (r#"{"errcode":-1,"errmsg":"busy"}"#,       "later"),
+            (r#"{"code":0,"msg":"please sign in"}"#,    "later"),
         ] {
-            assert_eq!(judged(body, meaning), expected, "{body}");
+            assert_eq!(judged(body, &CODES), expected, "{body}");
         }
     }
 }

@@ -225,17 +225,16 @@ impl Door {
             let series_ts = self.stamp(arrival.ts);
             return Admitted::New { series_ts, reused: false, leapt: false };
         };
-        self.turn_to(device, (boot, seq), arrival.at, ledger);
-        let [track, ..] = &mut self.boots;
-        let slot = self.prints.get_mut(seq as usize % PRINTS);
-        let same = again || slot.as_ref().is_some_and(|it| **it == arrival.print);
-        if same {
-            track.counts.duplicate = track.counts.duplicate.saturating_add(1);
+        let print = self.prints.get_mut(seq as usize % PRINTS);
+        if again || print.as_ref().is_some_and(|print| **print == arrival.print) {
+            self.count_duplicate(device, boot, arrival.at, ledger);
             return Admitted::Duplicate;
         }
-        if let Some(slot) = slot {
-            *slot = arrival.print;
+        if let Some(print) = print {
+            *print = arrival.print;
         }
+        self.turn_to(device, (boot, seq), arrival.at, ledger);
+        let [track, ..] = &mut self.boots;
         let reused = track.came(seq);
         let mut leapt = false;
         if reused {
@@ -250,6 +249,26 @@ impl Door {
         Admitted::New { series_ts: self.stamp(arrival.ts), reused, leapt }
     }
 
+    /// Counts a duplicate, which moves nothing else: the log has none, and what a restart makes of the
+    /// log must be what is remembered here.
+    fn count_duplicate(
+        &mut self,
+        device: DeviceIx,
+        boot: u32,
+        at: Ms,
+        ledger: &mut Vec<LedgerRow>,
+    ) {
+        let hour = hour_of(at);
+        let counted =
+            |track: &&mut Boot| track.highest > 0 && track.boot == boot && track.hour == hour;
+        if let Some(track) = self.boots.iter_mut().find(counted) {
+            track.counts.duplicate = track.counts.duplicate.saturating_add(1);
+        } else {
+            let counts = LedgerCounts { duplicate: 1, ..LedgerCounts::default() };
+            ledger.push(LedgerRow { device, hour: Ms::from(hour) * HOUR_MS, boot, counts });
+        }
+    }
+
     /// Puts the track of this boot first, and closes its hour if that is over.
     fn turn_to(
         &mut self,
@@ -258,7 +277,7 @@ impl Door {
         at: Ms,
         ledger: &mut Vec<LedgerRow>,
     ) {
-        let hour = u32::try_from(at.div_euclid(HOUR_MS)).unwrap_or(0);
+        let hour = hour_of(at);
         let found = self.boots.iter().position(|it| it.highest > 0 && it.boot == boot);
         if let Some(found) = found {
             self.boots.swap(0, found);
@@ -307,6 +326,11 @@ impl Door {
         self.next_stamp = (self.next_stamp + 1) % STAMPS as u8;
         free
     }
+}
+
+/// The hour of a moment, counted from 1970.
+fn hour_of(at: Ms) -> u32 {
+    u32::try_from(at.div_euclid(HOUR_MS)).unwrap_or(0)
 }
 
 impl Boot {

@@ -21,6 +21,7 @@ use super::supervise::Supervised;
 use super::time::{Clockwork, Judged, TimeClaim, Verdict};
 use super::zone::Whole;
 use super::{HydrantNow, Memory};
+use crate::chain::Chain;
 use crate::changes::Logged;
 use crate::fact::{Fact, Reason};
 use crate::registry::{Device, DeviceIx, Profile, Registry};
@@ -62,6 +63,8 @@ pub struct Watch {
     recent: Recent,
     sight: Sight,
     down_since: Option<Ms>,
+    /// Not stored: after a start it counts anew.
+    chain: Chain,
     verify_ms: Ms,
     facts: Vec<Fact>,
 }
@@ -72,6 +75,13 @@ pub struct Wholes {
     zones: BTreeMap<Box<str>, Whole>,
     areas: BTreeMap<Box<str>, Whole>,
     gateway_blind: bool,
+    /// A heartbeat of the chain has come through once: the broker lets it pass, so that one that is
+    /// missing means something.
+    #[serde(default)]
+    chain_known: bool,
+    /// The gateway is blind since no heartbeat comes through; it may have no broker besides.
+    #[serde(default)]
+    chain_broken: bool,
     /// `None`: the gateway never had a session.
     #[serde(default)]
     supervised: Option<Supervised>,
@@ -101,6 +111,7 @@ impl Watch {
             recent: Recent::default(),
             sight: Sight { up: false, ..Sight::CLEAR },
             down_since: None,
+            chain: Chain::default(),
             verify_ms,
             facts: Vec::new(),
         }

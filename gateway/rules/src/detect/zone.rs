@@ -248,6 +248,26 @@ mod tests {
         }
     }
 
+    fn onset(since: &Ms) -> Onset {
+        Onset { since: *since, measured_at: 0, received_at: 0, ix: DeviceIx(0) }
+    }
+
+    #[test]
+    fn two_within_a_window_have_lasted_when_the_later_has() {
+        for (story, onsets, later) in [
+            ("the window is the last moment", &[0, 10][..], Some(10)),
+            ("and not one later", &[0, 11], None),
+            ("the first two", &[0, 5, 9], Some(5)),
+            ("a later two", &[0, 20, 21], Some(21)),
+            ("they come in any order", &[9, 0], Some(9)),
+            ("one", &[0], None),
+        ] {
+            let mut onsets: Vec<Onset> = onsets.iter().map(onset).collect();
+            let due = later.map(|later| later + AREA_GRACE_MS);
+            assert_eq!(lasting(&mut onsets, 10, 2), due, "{story}");
+        }
+    }
+
     #[test]
     fn the_largest_group_within_a_window_is_the_earliest_of_its_size() {
         for (story, onsets, group) in [
@@ -259,12 +279,6 @@ mod tests {
             ("they come in any order", &[9, 0, 5], &[0, 5, 9]),
             ("none", &[], &[]),
         ] {
-            let onset = |since: &Ms| Onset {
-                since: *since,
-                measured_at: 0,
-                received_at: 0,
-                ix: DeviceIx(0),
-            };
             let mut onsets: Vec<Onset> = onsets.iter().map(onset).collect();
             let found: Vec<Ms> = together(&mut onsets, 10).iter().map(|it| it.since).collect();
             assert_eq!(found, group, "{story}");

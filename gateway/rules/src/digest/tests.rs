@@ -3,7 +3,7 @@
 use serde_json::json;
 use standpipe_shared::Condition;
 
-use super::{Digest, LINES, Subject};
+use super::{Digest, LINES, Line, Subject};
 use crate::Ms;
 use crate::incidents::WireIncident;
 
@@ -134,4 +134,19 @@ fn fifty_are_named_and_all_are_counted() {
     );
     let json = serde_json::to_string(&it).unwrap();
     assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), it, "as it is kept");
+}
+
+#[test]
+fn a_line_does_not_say_twice_where_it_is() {
+    let placed = json!({"place": {"kind": "device", "name": "H-1"}});
+    let with = digest([notice(1, 10, None, &placed)]).items.remove(0);
+    let without = Line { place: None, ..with.clone() };
+    for (line, part, title, expected) in [
+        (&with, "H-1", "Battery low", true),
+        (&with, "Road 1", "Battery low · Road 1", false),
+        (&without, "Road 1", "Battery low · Road 1", true),
+        (&without, "H-1", "Battery low · Road 1", false),
+    ] {
+        assert_eq!(line.is_placed_by(part, title), expected, "{part} in {:?}, {title}", line.place);
+    }
 }

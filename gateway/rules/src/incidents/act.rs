@@ -29,8 +29,7 @@ impl Book {
         let state = step(it.state, event).ok_or(refused)?;
         let mut it = self.take(action.incident).ok_or(refused)?;
         let by = if action.by.is_empty() { actor.name() } else { &action.by };
-        let place = actor.station().unwrap_or(by);
-        let first = action.kind != ActionKind::Shown || it.shown.insert(place.into());
+        let first = action.kind != ActionKind::Shown || it.shown.insert(place(actor));
         let mut record = |hop, detail: &str| {
             let entry = TrailEntry::text(it.id, (now, hop), by, detail);
             cx.out.trail.push(TrailEntry { actor: actor.name().into(), ..entry });
@@ -48,6 +47,7 @@ impl Book {
         it.active_at = now;
         if matches!(event, Event::Taken | Event::Worked) {
             it.held.clear(); // whoever has taken it knows that it flaps
+            it.pool_is_told();
         }
         self.work(&mut it, action.kind, now);
         if event == Event::Finished {
@@ -91,6 +91,14 @@ impl Book {
             }
         };
         it.work_until = it.work_until.max(now + ms(peace));
+    }
+}
+
+/// Where an actor shows an incident: what somebody claims is no place. No station's id has a space.
+fn place(actor: &Actor) -> Box<str> {
+    match actor.station() {
+        Some(station) => station.into(),
+        None => format!("account {}", actor.name()).into(),
     }
 }
 

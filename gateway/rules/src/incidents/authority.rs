@@ -1,7 +1,8 @@
 //! Who may act on an incident: one command, one lock, whichever way it comes.
 //!
 //! A station may, that was told of the incident, and every station above it; a person may what
-//! their role allows, where their station may. A station that nobody registered never may.
+//! their role allows, where their station may. A station that nobody registered never may. That holds
+//! for all actions: a station that shows an incident of a station below it says nothing for that one.
 //! What somebody claims (`by`) decides nothing; the authenticated name stands beside it in the
 //! trail.
 
@@ -31,10 +32,8 @@ pub fn authorise(
     if registry.station(station).is_none() {
         return Err(Refused::Unregistered);
     }
-    // Only a terminal that was told can have shown it: its station's board is the proof.
-    let itself = matches!((actor, action), (Actor::Station(_), ActionKind::Shown));
     let mut told = incident.stations_told();
-    let may = told.any(|told| told == station || !itself && is_above(registry, station, told));
+    let may = told.any(|told| told == station || is_above(registry, station, told));
     if may { Ok(()) } else { Err(Refused::NotTold) }
 }
 

@@ -11,6 +11,7 @@ use standpipe_shared::{Class, Condition};
 
 use super::book::{Book, Cx};
 use super::state::{Event, State, step};
+use super::unreadable::is_pool;
 use super::{Incident, Member, Quiet};
 use crate::changes::Hop;
 use crate::detect::signals;
@@ -27,9 +28,9 @@ const CLEAR_MS: Ms = 60_000;
 /// A fire detector that comes back within this time of its clear says the same fire.
 const SAME_FIRE_MS: Ms = 600_000;
 /// One fire detector that flaps sounds again after this time at the soonest.
-const FIRE_SOUND_MS: Ms = 60_000;
+pub(super) const FIRE_SOUND_MS: Ms = 60_000;
 /// One device whose alarms cannot be read sounds again after this time at the soonest.
-const UNREADABLE_SOUND_MS: Ms = 600_000;
+pub(super) const UNREADABLE_SOUND_MS: Ms = 600_000;
 /// Edges of one condition that are recorded one by one; of the others, one in so many.
 const EDGES_MOST: u32 = 3;
 
@@ -68,6 +69,9 @@ pub struct Flaps {
     pub first: Ms,
     /// When the last time was.
     pub last: Ms,
+    /// Of a topic that shares an incident with others: a sound, or whoever took it, has told of it.
+    #[serde(default)]
+    pub told: bool,
 }
 
 impl Flaps {
@@ -146,7 +150,8 @@ impl Incident {
             return flaps.is_recorded();
         }
         let (times, first, last) = (1, now, now);
-        self.flaps.push(Flaps { subject: subject.clone(), condition, times, first, last });
+        let subject = subject.clone();
+        self.flaps.push(Flaps { subject, condition, times, first, last, told: false });
         true
     }
 
@@ -156,9 +161,10 @@ impl Incident {
         self.flaps.iter().find(same).filter(|flaps| flaps.flaps())
     }
 
-    /// What flaps most.
+    /// What flaps most; topics that share an incident are different things.
     pub(super) fn most_flaps(&self) -> Option<&Flaps> {
-        self.flaps.iter().filter(|flaps| flaps.flaps()).max_by_key(|flaps| flaps.times)
+        let one = |flaps: &&Flaps| flaps.flaps() && !is_pool(&flaps.subject);
+        self.flaps.iter().filter(one).max_by_key(|flaps| flaps.times)
     }
 
     /// Until when a sound of that is held back; `None`: it may be made.
@@ -170,9 +176,8 @@ impl Incident {
         };
         match (self.class, about.condition) {
             (Class::Fire, _) => latest(FIRE_SOUND_MS),
-            // What stands for many devices hushes none of them for long.
-            (_, Condition::UnreadableAlarm) if *about.subject == Subject::Topic(Box::default()) => {
-                latest(FIRE_SOUND_MS)
+            (_, Condition::UnreadableAlarm) if self.is_pool() => {
+                self.pool_hushed(about.subject, now)
             }
             (_, Condition::UnreadableAlarm) => latest(UNREADABLE_SOUND_MS),
             (Class::Water | Class::Upkeep | Class::Blind, condition) => {
@@ -189,14 +194,14 @@ impl Incident {
         self.held.iter().map(|held| held.until).min()
     }
 
-    /// Whether that may still be the fire of a detector that cleared, and comes back now.
+    /// Whether a fire that burns no more ([`Book::burns`]) may still be that of a detector that
+    /// cleared, and comes back now.
     pub(super) fn relapses(&self, subject: &Subject, now: Ms) -> bool {
         let recent = |member: &Member| {
             let left = member.left_at.is_some_and(|at| now - at < SAME_FIRE_MS);
             member.subject == *subject && member.quiet.is_none() && left
         };
-        let real = self.class == Class::Fire && !self.is_active();
-        real && self.state != State::Closed && self.members.iter().any(recent)
+        self.members.iter().any(recent)
     }
 
     /// Whether an end by itself waits: something that comes back before long belongs to it. What
@@ -226,15 +231,17 @@ impl Book {
             (it.episode, it.episode_at) = (1, cx.now);
             it.boards.extend(it.homes.iter().cloned());
         }
-        let (subject, condition) = (about.subject, about.condition);
-        it.held.retain(|held| held.subject != *subject || held.condition != condition);
-        it.held.push(Held { subject: subject.clone(), condition, until });
+        let (subject, condition) = (it.sounds_as(about.subject), about.condition);
+        let same = |held: &mut Held| held.subject == subject && held.condition == condition;
+        // One sound is for all topics of a pool: the soonest.
+        let until = it.held.extract_if(.., same).map(|held| held.until).fold(until, Ms::min);
+        it.held.push(Held { subject, condition, until });
     }
 
     /// The same, whatever there was of late. Where nobody has answered what was told before,
     /// escalation goes on from there: who flaps must not keep it from the next step.
     pub(super) fn sound_now(&mut self, cx: &mut Cx, it: &mut Incident, about: About, late_s: u32) {
-        let unanswered = it.state == State::Open && about.again == Again::Yes;
+        let unanswered = it.state == State::Open && about.again == Again::Yes && it.step > 0;
         let before = unanswered.then_some((it.step, it.repeat, it.episode_at, it.step_at));
         let told = it.told.clone();
         self.found(cx, it, late_s);
@@ -244,8 +251,9 @@ impl Book {
             it.told.extend(told);
         }
         it.sounded.retain(|sounded| sounded.at > cx.now - HOUR_MS);
-        let (subject, condition, at) = (about.subject.clone(), about.condition, cx.now);
+        let (subject, condition, at) = (it.sounds_as(about.subject), about.condition, cx.now);
         it.sounded.push(Sounded { subject, condition, at });
+        it.pool_is_told();
     }
 
     /// A sound that was held back is due: made if what it is about is still true and nobody has
@@ -323,10 +331,11 @@ impl Book {
         }
     }
 
-    /// What was sounded of late about the subject of a new incident.
-    pub(super) fn carried(&self, raised: &Raised, now: Ms) -> Vec<Sounded> {
-        let of = |it: &&Sounded| it.subject == raised.subject && it.at > now - HOUR_MS;
-        let class = |it: &&Sounded| it.condition.class() == raised.condition.class();
+    /// What was sounded before about the subject of a new incident: of it, the last hour counts
+    /// ([`Incident::hushed`]).
+    pub(super) fn carried(&self, raised: &Raised) -> Vec<Sounded> {
+        let of = |sounded: &&Sounded| sounded.subject == raised.subject;
+        let class = |sounded: &&Sounded| sounded.condition.class() == raised.condition.class();
         self.meta.sounded.iter().filter(of).filter(class).cloned().collect()
     }
 }
@@ -344,7 +353,8 @@ mod tests {
     fn edges_are_recorded_one_by_one_then_fewer_and_fewer() {
         let recorded = |times| {
             let (subject, condition) = (Subject::Gateway, Condition::Tamper);
-            Flaps { subject, condition, times, first: 0, last: 0 }.is_recorded()
+            let (first, last, told) = (0, 0, false);
+            Flaps { subject, condition, times, first, last, told }.is_recorded()
         };
         let marks: Vec<u32> = (1..=10_000).filter(|times| recorded(*times)).collect();
         assert_eq!(marks, [1, 2, 3, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]);

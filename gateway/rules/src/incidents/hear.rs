@@ -167,7 +167,7 @@ impl Book {
             verdict: None,
             told: Default::default(),
             shown: Default::default(),
-            sounded: self.carried(raised, cx.now),
+            sounded: self.carried(raised),
             held: Vec::new(),
             settles_at: None,
             confirm_by: None,

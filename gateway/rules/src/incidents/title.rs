@@ -2,6 +2,7 @@
 
 use standpipe_shared::{Class, Condition};
 
+use super::unreadable::TOPICS_MORE_MOST;
 use super::wire::{Place, QuietCode, Text, UNVERIFIED, WireIncident};
 use crate::Ms;
 use crate::fact::Reason;
@@ -97,6 +98,7 @@ const fn why(reason: Reason) -> (&'static str, &'static str) {
         Reason::Never => ("never heard", "从未上线"),
         Reason::NoMeasurement => ("no measurement", "无测量数据"),
         Reason::SinceUnknown => ("since unknown", "起始时间不明"),
+        Reason::NoHeartbeat => ("its own heartbeat does not come back", "自身心跳未返回"),
     }
 }
 
@@ -150,7 +152,8 @@ impl Place {
             Self::Device { name } | Self::Area { name } => both(name.to_string()),
             Self::Zone { name } => Text { en: format!("zone {name}"), zh: format!("{name}分区") },
             Self::Gateway => Text::default(),
-            Self::Topic { name } | Self::Receiver { name } => both(shortened(name, DETAIL_MOST)),
+            Self::Topic { name, more } => topics(shortened(name, DETAIL_MOST), *more),
+            Self::Receiver { name } => both(shortened(name, DETAIL_MOST)),
         }
     }
 
@@ -163,10 +166,27 @@ impl Place {
             Self::Device { name }
             | Self::Zone { name }
             | Self::Area { name }
-            | Self::Topic { name }
+            | Self::Topic { name, more: 0 }
             | Self::Receiver { name } => name.ends_with(part),
-            Self::Gateway => false,
+            Self::Gateway | Self::Topic { .. } => false,
         }
+    }
+}
+
+/// A topic, and how many others share its incident.
+fn topics(name: String, more: u32) -> Text {
+    let all = more + 1;
+    match more {
+        0 => both(name),
+        1 => Text { en: format!("{name} and 1 more topic"), zh: format!("{name}等2个主题") },
+        TOPICS_MORE_MOST.. => Text {
+            en: format!("{name} and at least {more} more topics"),
+            zh: format!("{name}等至少{all}个主题"),
+        },
+        _ => Text {
+            en: format!("{name} and {more} more topics"),
+            zh: format!("{name}等{all}个主题"),
+        },
     }
 }
 

@@ -108,8 +108,11 @@ pub enum Place {
     },
     /// A topic that names no device.
     Topic {
-        /// It, escaped; empty: any of many.
+        /// It, escaped: of several that share an incident, the one heard last.
         name: Box<str>,
+        /// How many others share it; at most 99 are told apart.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: u32,
     },
 }
 
@@ -374,6 +377,10 @@ impl Serialize for Members<'_> {
     }
 }
 
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 /// Trusted hydrants a fire should have.
 pub(crate) const HYDRANTS_WANTED: usize = 3;
 
@@ -453,7 +460,10 @@ impl Incident {
                 Place::Area { name: station.unwrap_or(id).into() }
             }
             Subject::Gateway => Place::Gateway,
-            Subject::Topic(topic) => Place::Topic { name: topic.clone() },
+            Subject::Topic(topic) => {
+                let newest = self.said.as_ref().filter(|_| self.is_pool()).map(|said| &said.topic);
+                Place::Topic { name: newest.unwrap_or(topic).clone(), more: self.topics_more() }
+            }
             Subject::Receiver(name) => Place::Receiver { name: name.clone() },
         })
     }

@@ -44,6 +44,8 @@ pub enum Level {
 
 /// How many levels there are: no chain of command is longer.
 const LEVELS: usize = 4;
+/// First levels of topics that are ours: no station has such an id, for its devices' area would be it.
+pub const RESERVED_AREAS: [&str; 3] = ["stations", "gateway", crate::selftest::SELFTEST];
 /// The longest interval between readings a device may have, seconds: one day.
 pub const MAX_INTERVAL_S: u32 = 86_400;
 

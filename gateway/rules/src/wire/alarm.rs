@@ -8,7 +8,7 @@ use standpipe_shared::{Alarm, Condition, Name, Severity};
 use super::rejected::{Parsed, Reason, Rejected, push};
 use super::salvage::{Objects, Repaired, Words, members, strict};
 use super::shown::shown;
-use super::{Message, owned, repair};
+use super::{MAX_PAYLOAD, Message, owned, repair};
 
 const WORDS: Words = Words {
     what: "alarm",
@@ -17,7 +17,7 @@ const WORDS: Words = Words {
 };
 
 /// The most objects of one message that are looked at.
-const MAX_OBJECTS: usize = 4_096;
+pub(super) const MAX_OBJECTS: usize = 4_096;
 
 /// Who sent an alarm, as far as its topic says.
 #[derive(Clone, Copy)]
@@ -41,8 +41,8 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
     let mut others = 0_u32;
     let mut taken: Option<Alarm> = None;
     let (mut refused, mut unread, mut seen) = (None, 0_u32, 0_u32);
-    let objects = Objects::new(payload).filter_map(|(_, object)| object);
-    for object in objects.take(MAX_OBJECTS) {
+    let mut objects = Objects::new(payload).filter_map(|(_, object)| object);
+    for object in objects.by_ref().take(MAX_OBJECTS) {
         seen += 1;
         match one(object, &first, &mut rejected) {
             Some(alarm) if of_many(alarm.condition) => {
@@ -56,8 +56,9 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
             None => unread += 1,
         }
     }
-    // One of several can't be read: nobody knows how bad it is. What is worst of the others is
-    // told instead only where it calls people as loudly.
+    unread += u32::from(objects.next().is_some());
+    // One of several can't be read, or is not looked at: nobody knows how bad it is. What is worst
+    // of the others is told instead only where it calls people as loudly.
     let hides = unread > 0 && seen > 1;
     let Some(alarm) = taken.filter(|alarm| !hides || is_loud(alarm)) else {
         return unreadable(sender, payload, refused.unwrap_or(first));
@@ -71,21 +72,54 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
     Parsed { rejected, ..Parsed::message(read(area, device, alarm)) }
 }
 
-/// A fire on the topic of readings, as if it had come as an alarm, with what was measured beside it;
-/// the topic is told. `None`: no object is a fire. What is over never takes the place of the readings
-/// beside it in an array.
+/// A fire on a topic of something else, as if it had come as an alarm, with what was measured beside
+/// it; the topic is told. `None`: no object is a fire. What is over never takes the place of what
+/// stands beside it in an array.
 pub(super) fn astray((area, device): (&str, &str), payload: &[u8]) -> Option<Parsed> {
+    let wrong = || {
+        let detail =
+            "alarm on the topic of something else, taken as an alarm: publish it on `…/alarm`";
+        Rejected::new(Reason::Topic, detail.to_owned(), payload)
+    };
+    let (alarm, rejected) = stray_fire(payload, wrong)?;
+    let message = Message::Alarm { area: area.into(), device: device.into(), alarm };
+    Some(Parsed { rejected, ..Parsed::message(message) })
+}
+
+/// The same on a topic where something else is understood, which a fire alone may replace: its end
+/// can wait.
+pub(super) fn astray_and_true(of: (&str, &str), payload: &[u8]) -> Option<Parsed> {
+    let is_true = |parsed: &Parsed| matches!(&parsed.message, Some(Message::Alarm { alarm, .. }) if alarm.active);
+    astray(of, payload).filter(is_true)
+}
+
+/// What came on a topic that is nobody's: nothing, unless it is a fire. Whose, its topic may say.
+pub(super) fn on_no_topic(sender: Sender, payload: &[u8], why: impl Fn() -> Rejected) -> Parsed {
+    if payload.len() > MAX_PAYLOAD {
+        return Parsed::nothing(why());
+    }
+    if let (Some(area), Some(device)) = (sender.area, sender.device) {
+        let fire = astray((area.as_str(), device.as_str()), payload);
+        return fire.unwrap_or_else(|| Parsed::nothing(why()));
+    }
+    match stray_fire(payload, &why) {
+        Some((alarm, _)) if alarm.active => unreadable(sender, payload, why()),
+        Some(_) | None => Parsed::nothing(why()),
+    }
+}
+
+/// The worst fire among the objects of a message, and what is to be told, `wrong` first.
+fn stray_fire(payload: &[u8], wrong: impl Fn() -> Rejected) -> Option<(Alarm, Vec<Rejected>)> {
     const KEY: &[u8] = b"\"condition\"";
-    let is_named = |text: &[u8]| text.windows(KEY.len()).any(|part| part == KEY);
+    // A name with escapes may be that one.
+    let is_named = |text: &[u8]| {
+        text.windows(KEY.len()).any(|part| part == KEY)
+            || text.windows(2).any(|part| part == b"\\u")
+    };
     if !is_named(payload) {
         return None;
     }
-    let wrong = Rejected::new(
-        Reason::Topic,
-        "alarm on the topic of readings, taken as an alarm: publish it on `…/alarm`".to_owned(),
-        payload,
-    );
-    let mut rejected = vec![wrong];
+    let mut rejected = vec![wrong()];
     let (mut taken, mut count): (Option<Alarm>, u32) = (None, 0);
     let objects = Objects::new(payload).filter_map(|(_, object)| object).inspect(|_| count += 1);
     for object in objects.filter(|object| is_named(object)).take(MAX_OBJECTS) {
@@ -106,8 +140,7 @@ pub(super) fn astray((area, device): (&str, &str), payload: &[u8]) -> Option<Par
             format!("{} more objects in one message, left out: send each by itself", count - 1);
         push(&mut rejected, Rejected::new(Reason::TooMany, detail, payload));
     }
-    let message = Message::Alarm { area: area.into(), device: device.into(), alarm };
-    Some(Parsed { rejected, ..Parsed::message(message) })
+    Some((alarm, rejected))
 }
 
 /// Of several alarms in one message, the one that matters most is taken.
@@ -131,17 +164,24 @@ fn one(object: &[u8], first: &Rejected, rejected: &mut Vec<Rejected>) -> Option<
         return Some(alarm);
     }
     let mut members = members::<Alarm>(object, WORDS, repair::alarm);
-    let fire = serde_json::from_slice::<About>(&members.clean)
+    let fire = serde_json::from_slice::<About>(&members.clean())
         .is_ok_and(|about| about.condition.severity() == Severity::Fire);
-    let mut alarm = serde_json::from_slice::<Alarm>(&members.clean).ok();
+    let mut alarm = serde_json::from_slice::<Alarm>(&members.clean()).ok();
     let mut missing = None;
-    if fire && (members.active_lost || alarm.is_none()) {
-        members.set(b"\"active\":true");
-        alarm = serde_json::from_slice(&members.clean).ok();
+    // What was not looked at may say anything.
+    let unsure = members.active_lost || members.unfinished;
+    if fire && (unsure || alarm.is_none()) {
+        members.set("active", "true");
+        if members.unfinished {
+            members.set("test", "false");
+        }
+        alarm = serde_json::from_slice(&members.clean()).ok();
         let detail = format!("fire without a readable `active`, taken as true: {}", WORDS.hint);
         missing = Some(Rejected::new(Reason::MissingField, detail, object));
     }
-    let alarm = alarm?;
+    // Something else may be true, or it may be something else that is over.
+    let is_plain = fire || !members.unfinished;
+    let alarm = alarm.filter(|alarm| is_plain && (alarm.active || !members.conditions_differ))?;
     let reading = standpipe_shared::Reading { numbers_lost: members.numbers_lost, ..alarm.reading };
     let told = match missing {
         Some(missing) => members.told(missing),

@@ -1,11 +1,11 @@
-//! What else a device says: its status and its answers.
+//! What else a device says: its status and its answers. A fire among them is heard as the alarm it is.
 
 use serde::Deserialize;
 use standpipe_shared::Name;
 
 use super::rejected::{Parsed, Reason, Rejected, push};
 use super::salvage::{Repaired, Salvaged, Words, object, unwrapped};
-use super::{Message, owned, repair, shortened, truth};
+use super::{Message, alarm, owned, repair, shortened, truth};
 use crate::registry::MAX_INTERVAL_S;
 
 const STATUS: Words = Words {
@@ -52,6 +52,9 @@ pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
         Some(Status { online, ..Status::default() })
     });
     let (area, device) = (owned(area), owned(device));
+    if let Some(fire) = alarm::astray_and_true((&area, &device), payload) {
+        return fire;
+    }
     let message = match status {
         None => Message::NotUnderstood { area, device },
         Some(it) => {
@@ -86,6 +89,9 @@ fn bad_interval(seconds: u32, payload: &[u8]) -> Rejected {
 pub(super) fn reply(area: Name, device: Name, payload: &[u8]) -> Parsed {
     let Salvaged { good, rejected, repaired } = object::<Reply>(payload, REPLY, repair::reply);
     let (area, device) = (owned(area), owned(device));
+    if let Some(fire) = alarm::astray_and_true((&area, &device), payload) {
+        return fire;
+    }
     let message = match good {
         None => Message::NotUnderstood { area, device },
         Some(it) => Message::Reply {

@@ -9,6 +9,7 @@
 //! Not here: what a message means (`world`), where rejected ones are kept (`standpipe_store`).
 
 mod alarm;
+mod chain;
 pub mod decoder;
 mod device;
 mod pieces;
@@ -155,6 +156,11 @@ pub enum Message {
         /// What.
         action: Action,
     },
+    /// The gateway's own heartbeat came through.
+    Chain {
+        /// When it was sent, Unix ms.
+        sent: crate::Ms,
+    },
     /// A station's terminal came or went.
     Presence {
         /// Where.
@@ -162,6 +168,23 @@ pub enum Message {
         /// Whether it is open.
         online: bool,
     },
+}
+
+impl Message {
+    /// The device that it is of; `None`: a station's, or an alarm of nobody knows whom.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::Telemetry { device, .. }
+            | Self::Alarm { device, .. }
+            | Self::Status { device, .. }
+            | Self::NotUnderstood { device, .. }
+            | Self::Cleared { device, .. }
+            | Self::Reply { device, .. } => Some(device),
+            Self::UnreadableAlarm { device, .. } => device.as_deref(),
+            Self::Action { .. } | Self::Presence { .. } | Self::Chain { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -214,18 +237,23 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
     if payload.is_empty() {
         return cleared(named);
     }
+    let not_text = || {
+        let detail = format!("topic `{}` is not UTF-8: check the device's settings", shown(topic));
+        Rejected::new(Reason::NotUtf8, detail, payload)
+    };
     let named = match named {
         Named::Topic(named) => named,
         Named::Alarm { area, bad } => {
             let sender = Sender { area, device: None, topic };
             return alarm::unreadable(sender, payload, bad_topic(bad, &shown(topic), payload));
         }
-        Named::Bad(bad) => return Parsed::nothing(bad_topic(bad, &shown(topic), payload)),
-        Named::NotText => {
-            let detail =
-                format!("topic `{}` is not UTF-8: check the device's settings", shown(topic));
-            return Parsed::nothing(Rejected::new(Reason::NotUtf8, detail, payload));
+        Named::Other { area, device, bad } => {
+            let sender = Sender { area, device, topic };
+            let why = || bad.map_or_else(not_text, |bad| bad_topic(bad, &shown(topic), payload));
+            return alarm::on_no_topic(sender, payload, why);
         }
+        Named::Bad(bad) => return Parsed::nothing(bad_topic(bad, &shown(topic), payload)),
+        Named::NotText => return Parsed::nothing(not_text()),
     };
     if payload.len() > MAX_PAYLOAD {
         let detail = format!(
@@ -258,6 +286,7 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
             station::presence(station, payload)
         }
         Topic::Station { channel: StationChannel::Incident(_), .. } | Topic::Clock => direction(),
+        Topic::Chain => chain::chain(payload),
     }
 }
 
@@ -267,7 +296,11 @@ fn cleared(named: Named<'_>) -> Parsed {
         Named::Topic(Topic::Device { area, device, channel: Channel::Alarm }) => {
             Parsed::message(Message::Cleared { area: owned(area), device: owned(device) })
         }
-        Named::Topic(_) | Named::Alarm { .. } | Named::Bad(_) | Named::NotText => Parsed::default(),
+        Named::Topic(_)
+        | Named::Alarm { .. }
+        | Named::Other { .. }
+        | Named::Bad(_)
+        | Named::NotText => Parsed::default(),
     }
 }
 

@@ -4,8 +4,15 @@
 //! [repaired](super::repair) where it can mean one thing only, or else reported and left out; the
 //! good ones are put together again and read as if they had come alone. What then still lacks a
 //! required field is rejected whole, for the first reason.
+//!
+//! Several members of one name that say the same are one. If they contradict each other, none of
+//! them counts, since nobody can say which is meant; only a fire among several conditions stays.
+
+use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+use standpipe_shared::{Condition, Severity};
 
 use super::pieces::{End, Pieces};
 use super::rejected::{Reason, Rejected, push, reason};
@@ -62,7 +69,7 @@ pub(super) fn object<T: DeserializeOwned>(
         Err(first) => first,
     };
     let members = members::<T>(payload, words, repair);
-    match serde_json::from_slice(&members.clean) {
+    match serde_json::from_slice(&members.clean()) {
         Ok(good) => {
             let (rejected, repaired) = members.told(first);
             Salvaged { good: Some(good), rejected, repaired }
@@ -83,26 +90,43 @@ pub(super) fn strict<T: DeserializeOwned>(payload: &[u8], words: Words) -> Resul
 }
 
 /// An object taken apart.
+#[derive(Default)]
 pub(super) struct Members {
-    /// An object of the good and the repaired members.
-    pub(super) clean: Vec<u8>,
+    /// The good and the repaired members, in their order. `None`: left out, because it could not be
+    /// read, or contradicts another of the same name.
+    good: Vec<Option<Vec<u8>>>,
+    /// Where in `good` a name stands.
+    places: BTreeMap<String, usize>,
     /// What is wrong with the others.
     rejected: Vec<Rejected>,
     repaired: u32,
     /// The object has no end.
     torn: bool,
-    /// `boot` or `seq` was there, and is not in `clean`.
+    /// It has more than [`MAX_MEMBERS`], and the others were not looked at.
+    pub(super) unfinished: bool,
+    /// `boot` or `seq` was there, and is not in [`Self::clean`].
     pub(super) numbers_lost: bool,
-    /// `active` was there, and is not in `clean`.
+    /// `active` was there, and is not in [`Self::clean`].
     pub(super) active_lost: bool,
+    /// There are several `condition` that contradict each other.
+    pub(super) conditions_differ: bool,
 }
 
 impl Members {
-    /// Puts a member behind all others, so that it counts.
-    pub(super) fn set(&mut self, member: &[u8]) {
-        self.clean.pop();
-        add(&mut self.clean, member);
-        self.clean.push(b'}');
+    /// An object of the good and the repaired members.
+    pub(super) fn clean(&self) -> Vec<u8> {
+        let good = self.good.iter().flatten().map(Vec::as_slice);
+        let good: Vec<&[u8]> = good.filter(|member| !member.is_empty()).collect();
+        [b"{", &*good.join(&b','), b"}"].concat()
+    }
+
+    /// Sets a member, whatever it said.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        let member = Some(format!("\"{name}\":{value}").into_bytes());
+        match self.places.get(name).and_then(|at| self.good.get_mut(*at)) {
+            Some(place) => *place = member,
+            None => self.good.push(member),
+        }
     }
 
     /// What is to be told, and how much was repaired; `first` is why the object was not read at
@@ -114,10 +138,63 @@ impl Members {
         (self.rejected, self.repaired)
     }
 
-    fn lost(&mut self, key: &str) {
-        self.numbers_lost |= matches!(key, "boot" | "seq");
-        self.active_lost |= key == "active";
+    fn lost(&mut self, name: &str) {
+        self.numbers_lost |= matches!(name, "boot" | "seq");
+        self.active_lost |= name == "active";
     }
+
+    fn reject(&mut self, rejected: Rejected) {
+        push(&mut self.rejected, rejected);
+    }
+
+    /// Adds what was made of a member; `None` if it cannot be read.
+    fn add<T: DeserializeOwned>(&mut self, member: &[u8], good: Option<Vec<u8>>, words: Words) {
+        let Some((name, _)) = split(member) else { return self.good.push(good) };
+        let Some(at) = self.places.get(&name).copied() else {
+            if good.is_none() {
+                self.lost(&name);
+            }
+            self.places.insert(name, self.good.len());
+            return self.good.push(good);
+        };
+        let Some(place) = self.good.get_mut(at) else { return };
+        let mut same = false;
+        if let (Some(before), Some(good)) = (&*place, &good) {
+            if whole::<T>(&[before, &b","[..], good].concat()).is_ok() {
+                return self.good.push(Some(good.clone())); // nobody reads that name
+            }
+            // Whoever says twice that it is a test does not say it plainly.
+            same = name != "test" && say_the_same(before, good);
+        }
+        if !same {
+            let both = [place.take(), good];
+            *place = both.into_iter().flatten().find(|member| is_fire(&name, member));
+            self.conditions_differ |= name == "condition";
+            self.lost(&name);
+        } else {
+            self.repaired += 1;
+            if words.repaired == Repaired::Counted {
+                return;
+            }
+        }
+        let detail = format!("{} with several `{name}`: {}", words.what, words.hint);
+        self.reject(Rejected::new(Reason::WrongType, detail, member));
+    }
+}
+
+/// Whether two members of one name have the same value, however its number is written.
+fn say_the_same(one: &[u8], other: &[u8]) -> bool {
+    let value = |member| serde_json::from_slice::<Value>(split(member)?.1).ok();
+    let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_f64);
+    let (one, other) = (value(one), value(other));
+    one == other || number(&one).is_some_and(|one| number(&other) == Some(one))
+}
+
+/// Whether a member is the condition of a fire.
+fn is_fire(name: &str, member: &[u8]) -> bool {
+    let condition = split(member).and_then(|(_, value)| serde_json::from_slice(value).ok());
+    name == "condition"
+        && condition.is_some_and(|condition: Condition| condition.severity() == Severity::Fire)
 }
 
 /// Takes an object apart, from its first bracket on: the good members, and the bad ones.
@@ -126,42 +203,34 @@ pub(super) fn members<T: DeserializeOwned>(
     words: Words,
     repair: Repair,
 ) -> Members {
-    let mut all = Members {
-        clean: Vec::from(b"{"),
-        rejected: Vec::new(),
-        repaired: 0,
-        torn: false,
-        numbers_lost: false,
-        active_lost: false,
-    };
+    let mut all = Members::default();
     let start = payload.iter().position(|byte| *byte == b'{').map_or(payload.len(), |at| at + 1);
-    let inside = payload.get(start..).unwrap_or_default();
-    for (member, end) in Pieces::new(inside, b'}').take(MAX_MEMBERS) {
+    let mut inside = Pieces::new(payload.get(start..).unwrap_or_default(), b'}');
+    for (member, end) in inside.by_ref().take(MAX_MEMBERS) {
         all.torn = end == End::Missing;
         // A number at the end of a torn message may have had more digits.
         let cut_short = all.torn && member.last().is_some_and(u8::is_ascii_digit);
         let bad = match whole::<T>(member) {
             Ok(()) if !cut_short => {
-                add(&mut all.clean, member);
+                all.add::<T>(member, Some(member.to_vec()), words);
                 continue;
             }
             Ok(()) => None,
             Err(bad) => Some(bad),
         };
-        let pair = split(member);
-        let value = pair.filter(|_| !cut_short).and_then(|(key, value)| repair(key, value));
-        if let Some(((key, _), value)) = pair.zip(value) {
-            add(&mut all.clean, format!("\"{key}\":{value}").as_bytes());
-            all.repaired += 1;
-            if words.repaired == Repaired::Counted {
-                continue;
-            }
-        } else if let Some((key, _)) = pair {
-            all.lost(key);
+        let pair = split(member).filter(|_| !cut_short);
+        let repaired = pair.and_then(|(name, value)| {
+            let value = repair(&name, value)?;
+            Some(format!("\"{name}\":{value}").into_bytes())
+        });
+        let is_told = repaired.is_none() || words.repaired == Repaired::Reported;
+        all.repaired += u32::from(repaired.is_some());
+        if is_told {
+            all.reject(refused(bad.as_ref(), words, member));
         }
-        push(&mut all.rejected, refused(bad.as_ref(), words, member));
+        all.add::<T>(member, repaired, words);
     }
-    all.clean.push(b'}');
+    all.unfinished = inside.next().is_some();
     all
 }
 
@@ -184,20 +253,12 @@ fn whole<T: DeserializeOwned>(member: &[u8]) -> serde_json::Result<()> {
     }
 }
 
-fn add(clean: &mut Vec<u8>, member: &[u8]) {
-    if clean.len() > 1 && !member.is_empty() {
-        clean.push(b',');
-    }
-    clean.extend_from_slice(member);
-}
-
-/// `"key": value`; keys with escapes are nobody's.
-fn split(member: &[u8]) -> Option<(&str, &[u8])> {
-    let rest = member.strip_prefix(b"\"")?;
-    let at = rest.iter().position(|byte| *byte == b'"')?;
-    let (key, rest) = rest.split_at_checked(at)?;
-    let value = rest.strip_prefix(b"\"")?.trim_ascii_start().strip_prefix(b":")?;
-    Some((std::str::from_utf8(key).ok()?, value.trim_ascii()))
+/// A member's name, whose escapes are read, and its value.
+fn split(member: &[u8]) -> Option<(String, &[u8])> {
+    let mut text = serde_json::Deserializer::from_slice(member).into_iter();
+    let name = text.next()?.ok()?;
+    let value = member.get(text.byte_offset()..)?.trim_ascii_start().strip_prefix(b":")?;
+    Some((name, value.trim_ascii()))
 }
 
 /// The objects that stand in a text one after another, each with its brackets, and what stands

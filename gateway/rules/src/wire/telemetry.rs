@@ -120,7 +120,7 @@ impl Read {
             return push(&mut self.rejected, first);
         }
         let members = members::<Reading>(piece, words, repair::reading);
-        match serde_json::from_slice::<Reading>(&members.clean) {
+        match serde_json::from_slice::<Reading>(&members.clean()) {
             Ok(reading) if is_understood(&reading) => {
                 self.readings.push(Reading { numbers_lost: members.numbers_lost, ..reading });
                 let (rejected, repaired) = members.told(first);

@@ -1,17 +1,21 @@
-//! Topics: what each of the gateway's two sessions listens to, whose a message is, and which
-//! topics mean an alarm although they are not written as the contract has it.
+//! Topics: what each of the gateway's sessions listens to, whose a message is, and which
+//! topics mean an alarm, or readings, although they are not written as the contract has it.
 //!
 //! The alarm lane asks for the topics of the contract and for the usual misspellings of `alarm`.
+//! The status lane asks for statuses, of which a broken network brings tens of thousands at once.
 //! The readings' lane asks for everything below the root, so that nothing is lost to a spelling;
-//! what the other lane gets too, and what the gateway published itself, it passes over unread. No
+//! what another lane gets too, and what the gateway published itself, it passes over unread. No
 //! filter of MQTT can say "any depth, ending in alarm, in any case": those come on the readings'
 //! lane, and are handed on as urgent.
+//!
+//! Of what the gateway publishes itself it takes one thing, on the alarm lane: the chain's
+//! heartbeat, which goes the way of an alarm.
 //!
 //! As the gateway hears its own commands, a broker always finds a subscriber for them and never
 //! says that nobody listens. Whether a device has a command is known by its answer alone, see
 //! `orders`.
 
-use standpipe_shared::{BadTopic, Name, Topic};
+use standpipe_shared::{BadTopic, Channel, Name, Topic};
 
 /// What the alarm lane listens to, below the root. [`side`] is held to it by a test.
 pub const ALARM_LANE: [&str; 12] = [
@@ -23,11 +27,18 @@ pub const ALARM_LANE: [&str; 12] = [
     "+/+/ALARMS",
     "+/+/alarm/",
     "+/+/alarms/",
-    "+/+/status",
     "+/+/reply",
     "stations/+/actions",
     "stations/+/presence",
+    "gateway/chain",
 ];
+
+/// What it listened to before, 0.1.0 among it, and the status lane does now. A session that lasts
+/// must forget it, but not before the status lane has it.
+pub const ALARM_LANE_BEFORE: [&str; 1] = ["+/+/status"];
+
+/// What the status lane listens to, below the root: Last Wills, and devices that are back.
+pub const STATUS_LANE: [&str; 1] = ["+/+/status"];
 
 /// What the readings' lane listens to, below the root.
 pub const READINGS_LANE: [&str; 1] = ["#"];
@@ -54,6 +65,8 @@ pub const READINGS_LANE_BEFORE: [&str; 11] = [
 pub enum Side {
     /// The alarm lane gets it as well.
     AlarmLane,
+    /// The status lane gets it as well.
+    StatusLane,
     /// The gateway published it.
     Gateway,
     /// The readings' lane must take it: readings, and whatever is nobody's.
@@ -73,8 +86,9 @@ pub fn side(root: &str, topic: &[u8]) -> Side {
         | (b"stations", [Some(_), Some(b"incidents"), Some(_), None])
         | (_, [Some(_), Some(b"settings" | b"command"), None, _]) => Side::Gateway,
         (b"stations", [Some(_), Some(b"actions" | b"presence"), None, _])
-        | (_, [Some(_), Some(b"status" | b"reply"), None, _])
+        | (_, [Some(_), Some(b"reply"), None, _])
         | (_, [Some(_), Some(b"alarm" | b"alarms"), Some(b""), None]) => Side::AlarmLane,
+        (_, [Some(_), Some(b"status"), None, _]) => Side::StatusLane,
         (_, [Some(_), Some(last), None, _]) if has_alarm_filter(last) => Side::AlarmLane,
         _ => Side::Readings,
     }
@@ -87,7 +101,7 @@ fn has_alarm_filter(level: &[u8]) -> bool {
 /// What a topic names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named<'a> {
-    /// What the contract has, however `alarm` was written.
+    /// What the contract has, however `alarm` or `telemetry` was written.
     Topic(Topic<'a>),
     /// An alarm, and who sends it cannot be said.
     Alarm {
@@ -96,7 +110,16 @@ pub(super) enum Named<'a> {
         /// What is wrong.
         bad: BadTopic,
     },
-    /// Nothing.
+    /// Nothing, below the root and none of our own: only a fire is heard on it.
+    Other {
+        /// The first level, where it can be an area.
+        area: Option<Name<'a>>,
+        /// The second of three levels, where it can be a device.
+        device: Option<Name<'a>>,
+        /// What is wrong; `None`: it is no text.
+        bad: Option<BadTopic>,
+    },
+    /// Nothing, and nobody's.
     Bad(BadTopic),
     /// Nothing that is text.
     NotText,
@@ -111,7 +134,7 @@ pub(super) fn named<'a>(root: &str, topic: &'a [u8]) -> Named<'a> {
         Err(_) => None,
     };
     let nothing = bad.map_or(Named::NotText, Named::Bad);
-    let Some(below) = below(root, topic).filter(|below| is_alarm(below)) else { return nothing };
+    let Some(below) = below(root, topic).filter(|below| !is_ours(below)) else { return nothing };
     let levels: Vec<&[u8]> = without_end(below).split(|byte| *byte == b'/').collect();
     let name = |level: &'a [u8]| Name::new(std::str::from_utf8(level).ok()?).ok();
     let (area, device) = match levels.as_slice() {
@@ -119,22 +142,34 @@ pub(super) fn named<'a>(root: &str, topic: &'a [u8]) -> Named<'a> {
         [area, _, ..] => (name(area), None),
         [_] | [] => (None, None),
     };
-    match (area, device) {
-        (Some(area), Some(device)) => {
-            let channel = standpipe_shared::Channel::Alarm;
+    match (channel(levels.last().copied().unwrap_or_default()), area, device) {
+        (Some(channel), Some(area), Some(device)) => {
             Named::Topic(Topic::Device { area, device, channel })
         }
-        (area, _) => Named::Alarm { area, bad: bad.unwrap_or(BadTopic::Shape) },
+        (Some(Channel::Alarm), area, _) => {
+            Named::Alarm { area, bad: bad.unwrap_or(BadTopic::Shape) }
+        }
+        (_, area, device) => Named::Other { area, device, bad },
     }
 }
 
-/// Whether a topic below the root means an alarm: its last level that is not empty is `alarm` or
-/// `alarms` in any case, and it is none of our own.
-fn is_alarm(below: &[u8]) -> bool {
-    let mut levels = below.split(|byte| *byte == b'/');
-    let ours = matches!(levels.next(), Some(b"stations" | b"gateway" | b"selftest"));
-    let last = without_end(below).rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    !ours && (last.eq_ignore_ascii_case(b"alarm") || last.eq_ignore_ascii_case(b"alarms"))
+/// What a last level means that is written in another case or in the plural. Only of these two would
+/// a fire be lost.
+fn channel(level: &[u8]) -> Option<Channel> {
+    let is = |name: &str| level.eq_ignore_ascii_case(name.as_bytes());
+    if is("alarm") || is("alarms") {
+        Some(Channel::Alarm)
+    } else if is("telemetry") {
+        Some(Channel::Telemetry)
+    } else {
+        None
+    }
+}
+
+/// Whether a topic below the root is one of our own, by its first level.
+fn is_ours(below: &[u8]) -> bool {
+    let first = below.split(|byte| *byte == b'/').next();
+    matches!(first, Some(b"stations" | b"gateway" | b"selftest"))
 }
 
 /// Without the slashes at its end.

@@ -10,8 +10,8 @@ use crate::changes::{Hop, Receiver};
 use crate::detect::watch::Wholes;
 use crate::fact::Subject;
 use crate::incidents::{
-    Action, ActionKind, Actor, Announced, Announcement, BadAnnouncement, Plan, Refused, Saved,
-    Scope, State, WINDOWS_MOST,
+    Action, ActionKind, Actor, Announced, Announcement, BadAnnouncement, Plan, ReceiverNews,
+    Refused, Role, Route, Saved, Scope, State, WINDOWS_MOST,
 };
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::wire::{Arrived, Message};
@@ -456,4 +456,21 @@ fn read_one_wild_number_does_not_ruin_the_ledger() {
     let expected: u64 = out.ledger.iter().map(|it| u64::from(it.counts.expected)).sum();
     assert!(expected < 1_000, "expected {expected}");
     assert_eq!(out.counts.seq_jumps, 1);
+}
+
+#[test]
+fn a_receiver_that_is_down_is_an_incident_until_it_is_configured_no_more() {
+    let duty = Route { name: "duty".into(), role: Role::Officer, ..Route::default() };
+    let plan = Plan { webhooks: vec![duty], ..Plan::default() };
+    let (mut world, mut out) = (town::world(registry(), plan), Changes::default());
+    connect(&mut world, &["T", "D"], T0, &mut out);
+    let news = |for_ms| ReceiverNews::Refuses { for_ms, answer: "status 500".into() };
+    for (name, for_ms) in [("duty", 9_999), ("gone", 60_000)] {
+        world.receiver(name, &news(for_ms), T0 + 1_000, &mut out);
+    }
+    let [down] = &out.incidents[..] else { panic!("{:?}", out.incidents) };
+    let state = |world: &World| world.book.get(*down).unwrap().state;
+    assert_eq!(state(&world), State::Open, "only `gone` has been refusing for long enough");
+    world.forget_receivers(T0 + 2_000, &mut Changes::default());
+    assert_eq!(state(&world), State::Closed);
 }

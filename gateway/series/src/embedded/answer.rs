@@ -5,22 +5,22 @@ use standpipe_rules::Ms;
 use standpipe_shared::Field;
 
 use crate::fold::{Fold, Full, as_written};
-use crate::question::Span;
+use crate::question::TimeSpan;
 use crate::{HistoryError, HistoryPoint, HistoryQuery};
 
 /// What can go wrong on the way.
-enum Trouble {
+enum AnswerTrouble {
     Full(Full),
     Sqlite(rusqlite::Error),
 }
 
-impl From<Full> for Trouble {
+impl From<Full> for AnswerTrouble {
     fn from(full: Full) -> Self {
         Self::Full(full)
     }
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for AnswerTrouble {
     fn from(bad: rusqlite::Error) -> Self {
         Self::Sqlite(bad)
     }
@@ -47,8 +47,8 @@ pub(super) fn answer(
     })();
     match found {
         Ok(()) => Ok(fold.finish()),
-        Err(Trouble::Full(full)) => Err(full.of(query)),
-        Err(Trouble::Sqlite(bad)) => {
+        Err(AnswerTrouble::Full(full)) => Err(full.of(query)),
+        Err(AnswerTrouble::Sqlite(bad)) => {
             Err(HistoryError::Unavailable(format!("history.db: {bad}: try again").into()))
         }
     }
@@ -63,9 +63,9 @@ fn raw(
     conn: &Connection,
     device: i64,
     field: Field,
-    span: Span,
+    span: TimeSpan,
     fold: &mut Fold,
-) -> Result<(), Trouble> {
+) -> Result<(), AnswerTrouble> {
     let name = field.as_str();
     let mut select = conn.prepare_cached(&format!(
         "SELECT ts, {name} FROM raw
@@ -82,14 +82,14 @@ fn hourly(
     conn: &Connection,
     device: i64,
     field: Field,
-    span: Span,
+    span: TimeSpan,
     fold: &mut Fold,
-) -> Result<(), Trouble> {
+) -> Result<(), AnswerTrouble> {
     let mut select = conn.prepare_cached(
         "SELECT hour, min, mean, max, count FROM hourly
          WHERE device = ?1 AND field = ?2 AND hour >= ?3 AND hour < ?4 ORDER BY hour",
     )?;
-    let place = Field::ALL.iter().position(|it| *it == field);
+    let place = Field::ALL.iter().position(|known| *known == field);
     let mut rows = select.query(params![device, place, span.from, span.to])?;
     while let Some(row) = rows.next()? {
         fold.add(HistoryPoint {

@@ -1,15 +1,15 @@
-//! Upkeep: hours are rolled up once they are over, and again when late readings came; what is
+//! Upkeep: hours are rolled up once they are over, and once more after late readings; what is
 //! too old is cut off. Always in small steps, between which a batch can be written.
 
 use rusqlite::{Connection, Transaction, params};
 use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_shared::Field;
 
-use super::raw::Raw;
+use super::raw::RawWriter;
 use crate::HOURLY_DAYS;
 use crate::question::raw_since;
 
-/// An hour is rolled up this long after its end; later readings cause it to be done again.
+/// An hour is rolled up this long after its end; later readings cause another roll-up.
 const SETTLE_MS: Ms = 5 * 60 * 1_000;
 /// Hours of one device that are rolled up in one step.
 const ROLL_UPS_A_STEP: usize = 100;
@@ -18,7 +18,7 @@ const CUTS_A_STEP: i64 = 20;
 /// Of one device at most this much is cut off in one step.
 const CUT_SPAN_MS: Ms = DAY_MS;
 
-/// Where upkeep is.
+/// How far upkeep has come.
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     /// The device whose old points were cut off last, in this round.
@@ -30,7 +30,7 @@ pub(super) struct Upkeep {
 impl Upkeep {
     /// One step; true when more waits. Roll-ups come first, so that nothing raw is cut off
     /// before its hour is known.
-    pub(super) fn step(&mut self, raw: &mut Raw, now: Ms) -> rusqlite::Result<bool> {
+    pub(super) fn step(&mut self, raw: &mut RawWriter, now: Ms) -> rusqlite::Result<bool> {
         let rolled = roll_up(&mut raw.conn, now)?;
         if rolled > 0 {
             raw.forget_hours();
@@ -41,9 +41,9 @@ impl Upkeep {
             return Ok(false);
         }
         match cut(&mut raw.conn, self.cut, before, now)? {
-            Cut::Same => {}
-            Cut::Next(device) => self.cut = device,
-            Cut::Done => *self = Self { cut: 0, raw_done: before },
+            CutStep::Same => {}
+            CutStep::Next(device) => self.cut = device,
+            CutStep::Done => *self = Self { cut: 0, raw_done: before },
         }
         Ok(before > self.raw_done)
     }
@@ -67,12 +67,12 @@ fn roll_up(conn: &mut Connection, now: Ms) -> rusqlite::Result<usize> {
     Ok(due.len())
 }
 
-/// Reckons one hour of one device anew, from its raw readings.
+/// Recomputes one hour of one device from its raw readings.
 fn one_hour(change: &Transaction<'_>, device: i64, hour: Ms) -> rusqlite::Result<()> {
     let columns: Vec<String> = Field::ALL
         .iter()
-        .map(|it| it.as_str())
-        .map(|it| format!("min({it}), avg({it}), max({it}), count({it})"))
+        .map(|field| field.as_str())
+        .map(|name| format!("min({name}), avg({name}), max({name}), count({name})"))
         .collect();
     let sql = format!(
         "SELECT {} FROM raw WHERE device = ?1 AND ts >= ?2 AND ts < ?3",
@@ -95,7 +95,7 @@ fn one_hour(change: &Transaction<'_>, device: i64, hour: Ms) -> rusqlite::Result
 }
 
 /// What a step of cutting came to.
-enum Cut {
+enum CutStep {
     /// One device has more.
     Same,
     /// Devices up to this one are done.
@@ -105,7 +105,7 @@ enum Cut {
 }
 
 /// Cuts off what is too old, of the next few devices.
-fn cut(conn: &mut Connection, after: i64, before: Ms, now: Ms) -> rusqlite::Result<Cut> {
+fn cut(conn: &mut Connection, after: i64, before: Ms, now: Ms) -> rusqlite::Result<CutStep> {
     let change = conn.transaction()?;
     let devices: Vec<i64> = change
         .prepare_cached("SELECT n FROM device WHERE n > ?1 ORDER BY n LIMIT ?2")?
@@ -128,9 +128,9 @@ fn cut(conn: &mut Connection, after: i64, before: Ms, now: Ms) -> rusqlite::Resu
     }
     change.commit()?;
     Ok(match done {
-        _ if devices.is_empty() => Cut::Done,
-        None => Cut::Same,
-        Some(device) => Cut::Next(device),
+        _ if devices.is_empty() => CutStep::Done,
+        None => CutStep::Same,
+        Some(device) => CutStep::Next(device),
     })
 }
 

@@ -36,23 +36,10 @@ const CACHE_KIB: i64 = 2_048;
 /// Why the file could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// SQLite says no.
     #[error("{path}: {source}: check the folder's permissions and free space")]
-    Sqlite {
-        /// The file.
-        path: Box<str>,
-        /// What it said.
-        source: rusqlite::Error,
-    },
-    /// Written by a newer gateway.
+    Sqlite { path: Box<str>, source: rusqlite::Error },
     #[error("{path} has layout {found}, {} is the newest known here: upgrade the gateway", MIGRATIONS.len())]
-    TooNew {
-        /// The file.
-        path: Box<str>,
-        /// Its layout.
-        found: i64,
-    },
-    /// The machine has no thread left.
+    TooNew { path: Box<str>, found: i64 },
     #[error("no thread for history: {0}: raise the limit of threads")]
     Thread(#[from] std::io::Error),
 }
@@ -60,12 +47,12 @@ pub enum OpenError {
 /// The embedded history. Dropping it ends its threads once they have done what waits.
 #[derive(Debug)]
 pub struct Embedded {
-    writer: mpsc::Sender<Work>,
+    writer: mpsc::Sender<WriterJob>,
     answers: mpsc::Sender<Question>,
 }
 
-/// What the writer can be given.
-enum Work {
+/// What can be waiting for the writer.
+enum WriterJob {
     Write { batch: Arc<Batch>, now: Ms, reply: oneshot::Sender<rusqlite::Result<Written>> },
     Upkeep { now: Ms, reply: oneshot::Sender<rusqlite::Result<bool>> },
 }
@@ -100,7 +87,7 @@ impl Embedded {
 
     async fn work<T>(
         &self,
-        work: impl FnOnce(oneshot::Sender<rusqlite::Result<T>>) -> Work,
+        work: impl FnOnce(oneshot::Sender<rusqlite::Result<T>>) -> WriterJob,
     ) -> Result<T, SeriesError> {
         let (reply, answer) = oneshot::channel();
         if self.writer.send(work(reply)).await.is_err() {
@@ -115,7 +102,7 @@ impl Embedded {
 
 impl Series for Embedded {
     fn write(&self, batch: Arc<Batch>, now: Ms) -> BoxFuture<'_, Result<Written, SeriesError>> {
-        Box::pin(self.work(move |reply| Work::Write { batch, now, reply }))
+        Box::pin(self.work(move |reply| WriterJob::Write { batch, now, reply }))
     }
 
     fn history(
@@ -133,7 +120,7 @@ impl Series for Embedded {
     }
 
     fn upkeep(&self, now: Ms) -> BoxFuture<'_, Result<bool, SeriesError>> {
-        Box::pin(self.work(move |reply| Work::Upkeep { now, reply }))
+        Box::pin(self.work(move |reply| WriterJob::Upkeep { now, reply }))
     }
 }
 
@@ -143,13 +130,13 @@ fn gone() -> SeriesError {
 
 /// The writer: one thing after another until nobody can send any more. Who asked and left is
 /// not waited for.
-fn write(conn: Connection, mut work: mpsc::Receiver<Work>) {
-    let mut raw = raw::Raw::new(conn);
+fn write(conn: Connection, mut work: mpsc::Receiver<WriterJob>) {
+    let mut raw = raw::RawWriter::new(conn);
     let mut upkeep = hourly::Upkeep::default();
     while let Some(work) = work.blocking_recv() {
         match work {
-            Work::Write { batch, now, reply } => drop(reply.send(raw.write(&batch, now))),
-            Work::Upkeep { now, reply } => drop(reply.send(upkeep.step(&mut raw, now))),
+            WriterJob::Write { batch, now, reply } => drop(reply.send(raw.write(&batch, now))),
+            WriterJob::Upkeep { now, reply } => drop(reply.send(upkeep.step(&mut raw, now))),
         }
     }
 }

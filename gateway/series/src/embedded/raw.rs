@@ -6,25 +6,25 @@ use standpipe_rules::{HOUR_MS, Ms};
 use standpipe_shared::Field;
 
 use crate::question::raw_since;
-use crate::{Batch, Refused, Written};
+use crate::{Batch, RefusedPoint, Written};
 
-/// No hour is noted.
+/// In place of an hour: none is noted.
 const NEVER: Ms = -1;
 
 /// The writing side of the file.
-pub(super) struct Raw {
+pub(super) struct RawWriter {
     pub(super) conn: Connection,
     /// By `DeviceIx`: the device's `n`, and the newest hour noted as stale.
-    known: Vec<Option<Known>>,
+    known: Vec<Option<WrittenDevice>>,
 }
 
 #[derive(Clone, Copy)]
-struct Known {
+struct WrittenDevice {
     n: i64,
     noted: Ms,
 }
 
-impl Raw {
+impl RawWriter {
     pub(super) fn new(conn: Connection) -> Self {
         conn.set_prepared_statement_cache_capacity(32);
         Self { conn, known: Vec::new() }
@@ -34,7 +34,7 @@ impl Raw {
     pub(super) fn write(&mut self, batch: &Batch, now: Ms) -> rusqlite::Result<Written> {
         let mut order: Vec<&Logged> = batch.readings.iter().collect();
         // Neighbours in the file are written together.
-        order.sort_unstable_by_key(|it| (it.device, it.series_ts));
+        order.sort_unstable_by_key(|reading| (reading.device, reading.series_ts));
         let change = self.conn.transaction()?;
         let done = keep(&change, &mut self.known, &order, batch, now).and_then(|written| {
             change.commit()?;
@@ -46,15 +46,15 @@ impl Raw {
         done
     }
 
-    /// Every hour has to be noted again.
+    /// Forgets which hours are noted as stale: they were rolled up meanwhile.
     pub(super) fn forget_hours(&mut self) {
-        self.known.iter_mut().flatten().for_each(|it| it.noted = NEVER);
+        self.known.iter_mut().flatten().for_each(|place| place.noted = NEVER);
     }
 }
 
 fn keep(
     change: &Transaction<'_>,
-    known: &mut Vec<Option<Known>>,
+    known: &mut Vec<Option<WrittenDevice>>,
     readings: &[&Logged],
     batch: &Batch,
     now: Ms,
@@ -65,8 +65,8 @@ fn keep(
     )?;
     let mut note = change.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1, ?2)")?;
     let oldest = raw_since(now);
-    for it in readings {
-        let (values, ts) = (&it.values, it.series_ts);
+    for reading in readings {
+        let (values, ts) = (&reading.values, reading.series_ts);
         if Field::ALL.iter().all(|field| values.get(*field).is_none()) {
             written.empty += 1;
             continue;
@@ -75,24 +75,24 @@ fn keep(
             written.expired += 1;
             continue;
         }
-        let Some(id) = batch.tags.id(it.device) else {
-            written.refused.push(stranger(it));
+        let Some(id) = batch.tags.id(reading.device) else {
+            written.refused.push(stranger(reading));
             continue;
         };
-        let device = place(change, known, it.device.at(), id)?;
+        let device = place(change, known, reading.device.at(), id)?;
         insert.execute(params![
             device.n,
             ts,
-            values.pressure_kpa.map(|it| it.get()),
-            values.pressure_min_kpa.map(|it| it.get()),
-            values.pressure_max_kpa.map(|it| it.get()),
-            values.loop_ma.map(|it| it.get()),
+            values.pressure_kpa.map(|kpa| kpa.get()),
+            values.pressure_min_kpa.map(|kpa| kpa.get()),
+            values.pressure_max_kpa.map(|kpa| kpa.get()),
+            values.loop_ma.map(|ma| ma.get()),
             values.flowing,
             values.cap_open,
-            values.tilt_deg.map(|it| it.get()),
-            values.smoke_db_m.map(|it| it.get()),
-            values.dirt_pct.map(|it| it.get()),
-            values.temp_c.map(|it| it.get()),
+            values.tilt_deg.map(|degrees| degrees.get()),
+            values.smoke_db_m.map(|db_m| db_m.get()),
+            values.dirt_pct.map(|percent| percent.get()),
+            values.temp_c.map(|celsius| celsius.get()),
             values.battery_mv,
             values.rssi_dbm,
         ])?;
@@ -109,16 +109,16 @@ fn keep(
 /// The device's row, made when it is new.
 fn place<'a>(
     change: &Transaction<'_>,
-    known: &'a mut Vec<Option<Known>>,
+    known: &'a mut Vec<Option<WrittenDevice>>,
     at: usize,
     id: &str,
-) -> rusqlite::Result<&'a mut Known> {
+) -> rusqlite::Result<&'a mut WrittenDevice> {
     if known.len() <= at {
         known.resize(at + 1, None);
     }
     let Some(slot) = known.get_mut(at) else { return Err(rusqlite::Error::InvalidQuery) };
     if slot.is_none() {
-        *slot = Some(Known { n: number(change, id)?, noted: NEVER });
+        *slot = Some(WrittenDevice { n: number(change, id)?, noted: NEVER });
     }
     slot.as_mut().ok_or(rusqlite::Error::InvalidQuery)
 }
@@ -132,10 +132,11 @@ fn number(change: &Transaction<'_>, id: &str) -> rusqlite::Result<i64> {
 }
 
 /// A reading of a device nobody registered: the engine registers first, so this is a fault.
-fn stranger(it: &Logged) -> Refused {
-    Refused {
+fn stranger(reading: &Logged) -> RefusedPoint {
+    RefusedPoint {
         device: "".into(),
-        why: format!("device number {} is not registered: report this fault", it.device.0).into(),
-        point: format!("{it:?}").into(),
+        why: format!("device number {} is not registered: report this fault", reading.device.0)
+            .into(),
+        point: format!("{reading:?}").into(),
     }
 }

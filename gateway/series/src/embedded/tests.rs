@@ -31,7 +31,7 @@ impl Subject {
     }
 }
 
-impl stories::Subject for Subject {
+impl stories::HistoryStage for Subject {
     fn series(&self) -> &dyn Series {
         &self.0
     }
@@ -73,19 +73,26 @@ const NOW: Ms = 1_764_000_000_000;
 
 #[tokio::test]
 async fn raw_readings_go_after_ninety_days_and_hours_after_five_years() {
-    let it = Subject::new();
+    let subject = Subject::new();
     let days = RAW_DAYS - 1;
     let times = (0..days * 24).map(|n| NOW - days * DAY_MS + n * HOUR_MS);
-    it.0.write(pair(times), NOW).await.unwrap();
+    subject.0.write(pair(times), NOW).await.unwrap();
     let rows = 2 * 24 * days;
-    stories::Subject::roll_up(&it, NOW + 2 * HOUR_MS).await;
-    assert_eq!((it.count("raw"), it.count("hourly"), it.count("stale")), (rows, rows, 0));
+    stories::HistoryStage::roll_up(&subject, NOW + 2 * HOUR_MS).await;
+    assert_eq!(
+        (subject.count("raw"), subject.count("hourly"), subject.count("stale")),
+        (rows, rows, 0)
+    );
 
-    stories::Subject::roll_up(&it, NOW + DAY_MS + HOUR_MS).await;
-    assert_eq!((it.count("raw"), it.count("hourly")), (rows - 2, rows), "an hour of each went");
+    stories::HistoryStage::roll_up(&subject, NOW + DAY_MS + HOUR_MS).await;
+    assert_eq!(
+        (subject.count("raw"), subject.count("hourly")),
+        (rows - 2, rows),
+        "an hour of each went"
+    );
     let later = NOW + (RAW_DAYS + 1) * DAY_MS;
-    stories::Subject::roll_up(&it, later).await;
-    assert_eq!((it.count("raw"), it.count("hourly")), (0, rows));
+    stories::HistoryStage::roll_up(&subject, later).await;
+    assert_eq!((subject.count("raw"), subject.count("hourly")), (0, rows));
     let query = HistoryQuery {
         device: "D-1".into(),
         field: Field::TempC,
@@ -93,27 +100,27 @@ async fn raw_readings_go_after_ninety_days_and_hours_after_five_years() {
         to: later,
         step_ms: 366 * DAY_MS,
     };
-    let points = it.0.history(query, later).await.unwrap();
-    assert_eq!(points.iter().map(|it| it.count).sum::<u64>(), 24 * days as u64);
-    assert!(points.iter().all(|it| (it.min, it.mean, it.max) == (21.5, 21.5, 21.5)));
+    let points = subject.0.history(query, later).await.unwrap();
+    assert_eq!(points.iter().map(|point| point.count).sum::<u64>(), 24 * days as u64);
+    assert!(points.iter().all(|point| (point.min, point.mean, point.max) == (21.5, 21.5, 21.5)));
 
-    stories::Subject::roll_up(&it, NOW + (HOURLY_DAYS + 1) * DAY_MS).await;
-    assert_eq!(it.count("hourly"), 0);
+    stories::HistoryStage::roll_up(&subject, NOW + (HOURLY_DAYS + 1) * DAY_MS).await;
+    assert_eq!(subject.count("hourly"), 0);
 }
 
 #[tokio::test]
 async fn upkeep_goes_in_steps_between_which_batches_are_written() {
-    let it = Subject::new();
-    it.0.write(pair((0..500).map(|n| NOW + n * HOUR_MS)), NOW).await.unwrap();
+    let subject = Subject::new();
+    subject.0.write(pair((0..500).map(|n| NOW + n * HOUR_MS)), NOW).await.unwrap();
     let later = NOW + 501 * HOUR_MS;
     let mut steps = 0;
-    while it.0.upkeep(later).await.unwrap() {
+    while subject.0.upkeep(later).await.unwrap() {
         steps += 1;
-        it.0.write(pair([later - steps]), later).await.unwrap();
+        subject.0.write(pair([later - steps]), later).await.unwrap();
     }
     assert!(steps >= 10, "1,000 hours in {steps} steps");
-    assert_eq!(it.count("hourly"), 1_000);
-    assert_eq!(it.count("raw"), 1_000 + 2 * steps);
+    assert_eq!(subject.count("hourly"), 1_000);
+    assert_eq!(subject.count("raw"), 1_000 + 2 * steps);
 }
 
 #[tokio::test]
@@ -122,15 +129,15 @@ async fn a_full_disk_takes_nothing_and_recovers() {
     let path = folder.path().join("history.db");
     let conn = open(&path).unwrap();
     conn.pragma_update(None, "max_page_count", 40).unwrap();
-    let it = Subject(Embedded::start(conn, connect(&path).unwrap()).unwrap(), folder);
+    let subject = Subject(Embedded::start(conn, connect(&path).unwrap()).unwrap(), folder);
     let small = pair([NOW]);
-    it.0.write(Arc::clone(&small), NOW).await.unwrap();
+    subject.0.write(Arc::clone(&small), NOW).await.unwrap();
     let large = pair((0..5_000).map(|n| NOW + 10 + n));
-    let full = it.0.write(Arc::clone(&large), NOW).await.unwrap_err();
+    let full = subject.0.write(Arc::clone(&large), NOW).await.unwrap_err();
     assert_eq!(full.to_string(), "history.db: database or disk is full: check its disk");
-    assert_eq!(it.count("raw"), 2, "nothing of the large batch");
+    assert_eq!(subject.count("raw"), 2, "nothing of the large batch");
 
-    let roomy = Subject(Embedded::open(&path).unwrap(), it.1);
+    let roomy = Subject(Embedded::open(&path).unwrap(), subject.1);
     roomy.0.write(large, NOW).await.unwrap();
     assert_eq!(roomy.count("raw"), 10_002);
 }
@@ -146,11 +153,11 @@ fn a_newer_layout_is_refused() {
 
 #[tokio::test]
 async fn what_is_in_the_file_is_there_after_a_restart() {
-    let it = Subject::new();
-    it.0.write(pair([NOW, NOW + 1]), NOW).await.unwrap();
-    let Subject(series, folder) = it;
+    let subject = Subject::new();
+    subject.0.write(pair([NOW, NOW + 1]), NOW).await.unwrap();
+    let Subject(series, folder) = subject;
     drop(series);
-    let again = Subject(Embedded::open(&folder.path().join("history.db")).unwrap(), folder);
-    again.0.write(pair([NOW + 1, NOW + 2]), NOW).await.unwrap();
-    assert_eq!((again.count("raw"), again.count("device")), (6, 2));
+    let reopened = Subject(Embedded::open(&folder.path().join("history.db")).unwrap(), folder);
+    reopened.0.write(pair([NOW + 1, NOW + 2]), NOW).await.unwrap();
+    assert_eq!((reopened.count("raw"), reopened.count("device")), (6, 2));
 }

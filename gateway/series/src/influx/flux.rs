@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::line::stored;
 use crate::fold::Fold;
-use crate::question::{MOST_POINTS, Span};
+use crate::question::{MOST_POINTS, TimeSpan};
 use crate::{HistoryError, HistoryPoint, HistoryQuery, beginning};
 
 /// Hourly points are asked for in pieces of this length, so that an answer stays small.
@@ -94,18 +94,18 @@ fn put(fold: &mut Fold, sums: BTreeMap<Ms, Sum>, query: &HistoryQuery) -> Result
 }
 
 /// A long span in pieces.
-fn pieces(span: Option<Span>) -> impl Iterator<Item = Span> {
-    let (from, to) = span.map_or((0, 0), |it| (it.from, it.to));
+fn pieces(span: Option<TimeSpan>) -> impl Iterator<Item = TimeSpan> {
+    let (from, to) = span.map_or((0, 0), |span| (span.from, span.to));
     let mut next = from;
     std::iter::from_fn(move || {
         let from = next;
         next = to.min(from + HOURLY_PIECE_MS);
-        (from < next).then_some(Span { from, to: next })
+        (from < next).then_some(TimeSpan { from, to: next })
     })
 }
 
 /// Rows are `t` (ns) and `v`: one moment each.
-fn every_point(bucket: &str, query: &HistoryQuery, span: Span) -> String {
+fn every_point(bucket: &str, query: &HistoryQuery, span: TimeSpan) -> String {
     let most = MOST_POINTS + 1;
     format!(
         "{}\n  |> map(fn: (r) => ({{t: int(v: r._time), v: float(v: r._value)}}))\n  \
@@ -116,7 +116,7 @@ fn every_point(bucket: &str, query: &HistoryQuery, span: Span) -> String {
 
 /// Rows are `t` (ns), `v`, and in `result` which fold of the step it is. A sum in place of the
 /// mean: series can be put together by it.
-fn steps(bucket: &str, query: &HistoryQuery, span: Span, step_ms: Ms) -> String {
+fn steps(bucket: &str, query: &HistoryQuery, span: TimeSpan, step_ms: Ms) -> String {
     let mut flux = format!("data = {}", data(bucket, query, query.field.as_str(), span));
     if query.field.shape() == Shape::Flag {
         flux.push_str("\n  |> toFloat()");
@@ -134,10 +134,10 @@ fn steps(bucket: &str, query: &HistoryQuery, span: Span, step_ms: Ms) -> String 
 }
 
 /// Rows are `t` (ns), `min`, `mean`, `max` and `count`: one hour of one series each.
-fn hourly(bucket: &str, query: &HistoryQuery, span: Span) -> String {
+fn hourly(bucket: &str, query: &HistoryQuery, span: TimeSpan) -> String {
     let field = query.field.as_str();
     let names = ["min", "mean", "max", "count"]
-        .map(|it| format!("r._field == \"{field}_{it}\""))
+        .map(|fold| format!("r._field == \"{field}_{fold}\""))
         .join(" or ");
     format!(
         "{}\n  |> filter(fn: (r) => {names})\n  |> group(columns: [\"_field\"], mode: \"except\")\n  \
@@ -148,12 +148,12 @@ fn hourly(bucket: &str, query: &HistoryQuery, span: Span) -> String {
     )
 }
 
-fn data(bucket: &str, query: &HistoryQuery, field: &str, span: Span) -> String {
+fn data(bucket: &str, query: &HistoryQuery, field: &str, span: TimeSpan) -> String {
     format!("{}\n  |> filter(fn: (r) => r._field == \"{field}\")", range(bucket, query, span))
 }
 
 /// Everything of one device within a span.
-fn range(bucket: &str, query: &HistoryQuery, span: Span) -> String {
+fn range(bucket: &str, query: &HistoryQuery, span: TimeSpan) -> String {
     let (bucket, device) = (escaped(bucket), escaped(&stored(&query.device)));
     format!(
         "from(bucket: \"{bucket}\")\n  |> range(start: {}, stop: {})\n  \
@@ -192,8 +192,8 @@ fn read(rows: &influxdb2::api::query::QueryTableIter) -> Result<BTreeMap<Ms, Sum
     let mut sums = BTreeMap::new();
     let mut rows = rows.result();
     while let Some(row) = rows.next()? {
-        let number = |key| row.values.get(key).and_then(|it| it.f64());
-        let Some(ts) = row.values.get("t").and_then(|it| it.i64()) else { continue };
+        let number = |key| row.values.get(key).and_then(|value| value.f64());
+        let Some(ts) = row.values.get("t").and_then(|value| value.i64()) else { continue };
         let sum: &mut Sum = sums.entry(ts / NS_A_MS).or_insert(Sum::NONE);
         if let (Some(min), Some(mean), Some(max), Some(count)) =
             (number("min"), number("mean"), number("max"), number("count"))
@@ -202,7 +202,7 @@ fn read(rows: &influxdb2::api::query::QueryTableIter) -> Result<BTreeMap<Ms, Sum
             continue;
         }
         let Some(v) = number("v") else { continue };
-        match row.values.get("result").and_then(|it| it.string()).as_deref() {
+        match row.values.get("result").and_then(|value| value.string()).as_deref() {
             Some("min") => sum.min = sum.min.min(v),
             Some("max") => sum.max = sum.max.max(v),
             Some("sum") => sum.sum += v,

@@ -16,21 +16,21 @@ use crate::batch::{Edition, Tags};
 pub struct Heads {
     edition: Edition,
     /// By [`DeviceIx`]; `None`: no such device, or one whose id cannot be written.
-    places: Vec<Option<Place>>,
+    places: Vec<Option<HeadSpan>>,
     text: String,
 }
 
 /// Where one device's beginning is within [`Heads::text`].
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct HeadSpan {
     start: u32,
     /// Not zero, so that a place that is `None` takes no more room.
     len: NonZeroU16,
 }
 
 impl Heads {
-    /// Becomes those of these tags: new devices are added; of another edition all are made
-    /// anew. A station or zone that line protocol cannot say (a control character) is left out,
+    /// Follows a table of tags: new devices are added; after a change of edition everything is
+    /// rebuilt. A station or zone that line protocol cannot say (a control character) is left out,
     /// with a warning; a device whose *id* cannot be said has no beginning, and its readings are
     /// refused.
     pub fn follow(&mut self, tags: &Tags) {
@@ -56,7 +56,7 @@ impl Heads {
         self.text.get(start..start + usize::from(place.len.get()))
     }
 
-    fn push(&mut self, row: &DeviceTags<'_>) -> Option<Place> {
+    fn push(&mut self, row: &DeviceTags<'_>) -> Option<HeadSpan> {
         let start = self.text.len();
         if let Err(bad) = line::head(&mut self.text, row) {
             tracing::error!(device = row.device, "device has no history: {bad}");
@@ -64,7 +64,7 @@ impl Heads {
             return None;
         }
         let len = u16::try_from(self.text.len() - start).ok().and_then(NonZeroU16::new)?;
-        Some(Place { start: u32::try_from(start).ok()?, len })
+        Some(HeadSpan { start: u32::try_from(start).ok()?, len })
     }
 }
 
@@ -82,30 +82,38 @@ mod tests {
         DeviceTags { ix: DeviceIx(ix), kind: Kind::Hydrant, device, station: "S", zone }
     }
 
-    fn heads<const N: usize>(heads: &Heads, of: [u32; N]) -> [Option<&str>; N] {
+    fn beginnings<const N: usize>(heads: &Heads, of: [u32; N]) -> [Option<&str>; N] {
         of.map(|ix| heads.get(DeviceIx(ix)))
     }
 
     #[test]
     fn they_follow_the_tags() {
-        let mut it = Heads::default();
+        let mut heads = Heads::default();
         let mut tags = Tags::new([row(0, "H-0", "a b"), row(2, "H#2", "north")]);
-        it.follow(&tags);
+        heads.follow(&tags);
         let first = Some("hydrant,device=H-0,station=S,zone=a\\ b ");
-        assert_eq!(heads(&it, [0, 1, 2, 3]), [first, None, None, None], "no device 1, no name H#2");
+        assert_eq!(
+            beginnings(&heads, [0, 1, 2, 3]),
+            [first, None, None, None],
+            "no device 1, no name H#2"
+        );
 
         tags.put(&row(3, "H-3", ""));
-        it.follow(&tags);
+        heads.follow(&tags);
         let added = Some("hydrant,device=H-3,station=S ");
-        assert_eq!(heads(&it, [0, 3]), [first, added]);
+        assert_eq!(beginnings(&heads, [0, 3]), [first, added]);
 
         tags.put(&row(0, "H-0", "south"));
-        it.follow(&tags);
+        heads.follow(&tags);
         let moved = Some("hydrant,device=H-0,station=S,zone=south ");
-        assert_eq!(heads(&it, [0, 3]), [moved, added]);
+        assert_eq!(beginnings(&heads, [0, 3]), [moved, added]);
 
-        it.follow(&Tags::new([row(1, "H-9", "")]));
+        heads.follow(&Tags::new([row(1, "H-9", "")]));
         let other = Some("hydrant,device=H-9,station=S ");
-        assert_eq!(heads(&it, [0, 1, 3]), [None, other, None], "nothing of the table before");
+        assert_eq!(
+            beginnings(&heads, [0, 1, 3]),
+            [None, other, None],
+            "nothing of the table before"
+        );
     }
 }

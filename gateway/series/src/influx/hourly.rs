@@ -1,29 +1,30 @@
 //! The tasks that fill `standpipe_1h` from `standpipe`: for every field `…_min`, `…_mean`, `…_max`
-//! and `…_count` (all floats), at the start of the hour. Doing an hour again writes the same points.
+//! and `…_count` (all floats), at the start of the hour. Rolling an hour up a second time writes
+//! the same points.
 //!
 //! An hour can change as long as readings of it may come, and a device that was cut off sends what
-//! it kept when it is back, days later. To do a whole day again every hour would be too much work at
-//! 100,000 devices; so each hour does the newest three, and each night (03:00 to 05:00 in China) does
-//! the day before, the day that is then a week old, and a last time the day whose raw readings are
-//! about to be dropped. What costs is the number of series, not of hours: a night's day costs as
-//! much as one hour's three. What came late is missing from hourly points until the next of these;
-//! raw points have it at once, and charts take them as long as there are any (`question.rs`).
+//! its backlog when it is back, days later. Redoing a whole day every hour would be too much work
+//! at 100,000 devices; so each hour does the newest three, and each night (03:00 to 05:00 in China)
+//! does the day before, the day that is then a week old, and a last time the day whose raw readings
+//! are about to be dropped. What costs is the number of series, not of hours: a night's day costs
+//! as much as one hour's three. What came late is missing from hourly points until the next of
+//! these; raw points have it at once, and charts take them as long as there are any
+//! (`question.rs`).
 
 /// One of them, for the newest hours and for the buckets by their usual names.
 const SCRIPT: &str = include_str!("hourly.flux");
 
 /// A task of InfluxDB.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
+pub struct HourlyTask {
     /// What InfluxDB lists it as; a task of that name is replaced.
     pub name: String,
-    /// Its script.
     pub flux: String,
 }
 
 /// The tasks for a bucket that keeps raw readings for so many days.
 #[must_use]
-pub fn tasks(bucket: &str, raw_days: u64) -> Vec<Task> {
+pub fn tasks(bucket: &str, raw_days: u64) -> Vec<HourlyTask> {
     let last = format!("{}d", raw_days.saturating_sub(3));
     [
         ("", "1h, offset: 10m", "0h", "3h"),
@@ -40,7 +41,7 @@ pub fn tasks(bucket: &str, raw_days: u64) -> Vec<Task> {
             .replace("age = 0h", &format!("age = {age}"))
             .replace("length = 3h", &format!("length = {length}"))
             .replace("bucket: \"standpipe", &format!("bucket: \"{bucket}"));
-        Task { name, flux }
+        HourlyTask { name, flux }
     })
     .collect()
 }
@@ -53,7 +54,7 @@ mod tests {
     fn each_age_has_a_task_of_its_own() {
         let usual = tasks("standpipe", 90);
         assert_eq!(usual[0].flux, SCRIPT);
-        let names: Vec<&str> = usual.iter().map(|it| &*it.name).collect();
+        let names: Vec<&str> = usual.iter().map(|task| &*task.name).collect();
         assert_eq!(
             names,
             ["standpipe_1h", "standpipe_1h_1d", "standpipe_1h_7d", "standpipe_1h_last"]
@@ -64,11 +65,11 @@ mod tests {
             "age = 27d",
             "length = 24h",
         ] {
-            assert!(last.lines().any(|it| it == line), "{line} in {last}");
+            assert!(last.lines().any(|text| text == line), "{line} in {last}");
         }
         let buckets: Vec<&str> = last.split("bucket: \"").skip(1).collect();
         assert!(
-            buckets.len() == 3 && buckets.iter().all(|it| it.starts_with("town")),
+            buckets.len() == 3 && buckets.iter().all(|bucket| bucket.starts_with("town")),
             "{buckets:?}"
         );
     }

@@ -28,10 +28,8 @@ pub enum Unwritable {
     /// An id that is empty, or is not a name.
     #[error("the device's id is not a name: use 1 to 64 bytes without / + # and what is invisible")]
     BadId,
-    /// A control character in a text.
     #[error("a text holds a control character: remove it")]
     Control,
-    /// An infinity, or not a number.
     #[error("a number is not finite: send a finite one, or leave the field out")]
     NotFinite,
     /// A point needs one field at least.
@@ -76,12 +74,12 @@ pub fn stored(value: &str) -> String {
 pub fn device_of(line: &str) -> String {
     let (_, rest) = line.split_once(",device=").unwrap_or_default();
     let (mut id, mut escaped) = (String::new(), false);
-    for it in rest.chars() {
-        match it {
+    for letter in rest.chars() {
+        match letter {
             '\\' if !escaped => escaped = true,
             ',' | ' ' if !escaped => break,
             _ => {
-                id.push(it);
+                id.push(letter);
                 escaped = false;
             }
         }
@@ -103,11 +101,11 @@ pub fn tag(out: &mut String, key: &str, value: &str) -> Result<(), Unwritable> {
     out.push(',');
     out.push_str(key);
     out.push('=');
-    for it in value.chars() {
-        match it {
-            ',' | '=' | ' ' => out.extend(['\\', it]),
+    for letter in value.chars() {
+        match letter {
+            ',' | '=' | ' ' => out.extend(['\\', letter]),
             '\\' => out.push(BACKSLASH),
-            _ => out.push(it),
+            _ => out.push(letter),
         }
     }
     Ok(())
@@ -204,16 +202,15 @@ fn tags_and_fields(out: &mut String, record: &Record) -> Result<(), Unwritable> 
 
 /// Writes every measurement there is, a comma after each.
 fn measured(out: &mut String, values: &Measurements) -> Result<(), Unwritable> {
-    let it = values;
     let numbers = [
-        (Field::PressureKpa, it.pressure_kpa.map(|it| it.get())),
-        (Field::PressureMinKpa, it.pressure_min_kpa.map(|it| it.get())),
-        (Field::PressureMaxKpa, it.pressure_max_kpa.map(|it| it.get())),
-        (Field::LoopMa, it.loop_ma.map(|it| it.get())),
-        (Field::TiltDeg, it.tilt_deg.map(|it| it.get())),
-        (Field::SmokeDbM, it.smoke_db_m.map(|it| it.get())),
-        (Field::DirtPct, it.dirt_pct.map(|it| it.get())),
-        (Field::TempC, it.temp_c.map(|it| it.get())),
+        (Field::PressureKpa, values.pressure_kpa.map(|kpa| kpa.get())),
+        (Field::PressureMinKpa, values.pressure_min_kpa.map(|kpa| kpa.get())),
+        (Field::PressureMaxKpa, values.pressure_max_kpa.map(|kpa| kpa.get())),
+        (Field::LoopMa, values.loop_ma.map(|ma| ma.get())),
+        (Field::TiltDeg, values.tilt_deg.map(|degrees| degrees.get())),
+        (Field::SmokeDbM, values.smoke_db_m.map(|db_m| db_m.get())),
+        (Field::DirtPct, values.dirt_pct.map(|percent| percent.get())),
+        (Field::TempC, values.temp_c.map(|celsius| celsius.get())),
     ];
     for (field, value) in numbers {
         if let Some(value) = value {
@@ -222,13 +219,14 @@ fn measured(out: &mut String, values: &Measurements) -> Result<(), Unwritable> {
             out.push(',');
         }
     }
-    for (field, value) in [(Field::Flowing, it.flowing), (Field::CapOpen, it.cap_open)] {
+    for (field, value) in [(Field::Flowing, values.flowing), (Field::CapOpen, values.cap_open)] {
         if let Some(value) = value {
             key(out, field.as_str());
             out.push_str(if value { "t," } else { "f," });
         }
     }
-    for (field, value) in [(Field::BatteryMv, it.battery_mv), (Field::RssiDbm, it.rssi_dbm)] {
+    for (field, value) in [(Field::BatteryMv, values.battery_mv), (Field::RssiDbm, values.rssi_dbm)]
+    {
         if let Some(value) = value {
             key(out, field.as_str());
             integer(out, i64::from(value));
@@ -253,11 +251,11 @@ pub fn text_field(out: &mut String, name: &str, text: &str) -> Result<(), Unwrit
     }
     key(out, name);
     out.push('"');
-    for it in text.chars() {
-        if matches!(it, '"' | '\\') {
+    for letter in text.chars() {
+        if matches!(letter, '"' | '\\') {
             out.push('\\');
         }
-        out.push(it);
+        out.push(letter);
     }
     out.push('"');
     Ok(())
@@ -386,10 +384,10 @@ mod tests {
             if tag(&mut out, "zone", &value).is_ok() && !value.is_empty() {
                 let text = out.strip_prefix(",zone=").unwrap();
                 let mut escaped = false;
-                for it in text.chars() {
-                    prop_assert!(!it.is_control());
-                    prop_assert!(escaped || !matches!(it, ',' | '=' | ' '));
-                    escaped = it == '\\' && !escaped;
+                for letter in text.chars() {
+                    prop_assert!(!letter.is_control());
+                    prop_assert!(escaped || !matches!(letter, ',' | '=' | ' '));
+                    escaped = letter == '\\' && !escaped;
                 }
                 prop_assert!(!escaped, "the next comma would be escaped");
             }

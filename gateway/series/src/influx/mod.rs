@@ -3,7 +3,7 @@
 //! Here: bodies of lines, and what becomes of them (deploy/FILES.md). What a line looks like is in
 //! `line.rs`, and its beginning, made once for a device, in `heads.rs`; what one answer of the server
 //! means is in `verdict.rs`, questions are in `flux.rs`, what rolls hours up is in `hourly.rs`, an
-//! InfluxDB is made ready in `setup.rs`, when to try again is in `pump.rs`.
+//! InfluxDB is made ready in `setup.rs`, retries are in `pump.rs`.
 //!
 //! Lines are written here and not by the client, whose writer escapes wrongly and sends one HTTP
 //! chunk a point. The client hides the headers of an answer, `Retry-After` among them: once
@@ -38,10 +38,10 @@ use standpipe_rules::changes::Logged;
 
 use self::heads::Heads;
 use self::line::Unwritable;
-use self::verdict::{Dropped, Verdict};
+use self::verdict::{Dropped, WriteVerdict};
 use super::{
-    Batch, HistoryError, HistoryPoint, HistoryQuery, Record, Refused, Series, SeriesError, Tags,
-    Written, beginning,
+    Batch, HistoryError, HistoryPoint, HistoryQuery, Record, RefusedPoint, Series, SeriesError,
+    Tags, Written, beginning,
 };
 
 /// Lines of one body.
@@ -63,10 +63,9 @@ const REFUSED_BYTES: usize = 4_096;
 
 /// Where InfluxDB is, and whose data it keeps for us.
 #[derive(Clone)]
-pub struct Settings {
+pub struct InfluxSettings {
     /// `http://host:8086` or `https://…`, without a path.
     pub url: Box<str>,
-    /// The organisation.
     pub org: Box<str>,
     /// A token that may read and write both buckets.
     pub token: Box<str>,
@@ -76,8 +75,8 @@ pub struct Settings {
     pub trust: Option<Trust>,
 }
 
-impl From<&standpipe_config::Influx> for Settings {
-    fn from(said: &standpipe_config::Influx) -> Self {
+impl From<&standpipe_config::InfluxConfig> for InfluxSettings {
+    fn from(said: &standpipe_config::InfluxConfig) -> Self {
         Self {
             url: said.url.clone(),
             org: said.org.clone(),
@@ -91,12 +90,10 @@ impl From<&standpipe_config::Influx> for Settings {
 /// Why these settings cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSettings {
-    /// Not an address.
     #[error(
         "`{0}` is no address of InfluxDB: use http://host:8086 or https://host, without a path"
     )]
     Url(Box<str>),
-    /// TLS could not be set up.
     #[error("no HTTP client: {0}: check the machine's TLS set-up")]
     Client(Box<str>),
 }
@@ -113,9 +110,9 @@ pub struct Influx {
     authorization: HeaderValue,
     bucket: Box<str>,
     gzip: bool,
-    /// The last attempt came to nothing.
+    /// The last attempt failed: the next one goes by [`Self::probe`].
     away: AtomicBool,
-    /// When it last took something.
+    /// When it last took a body, Unix ms.
     taken_at: AtomicI64,
     /// Of the devices written so far; the lock is held while a body is put together.
     heads: Mutex<Heads>,
@@ -126,8 +123,8 @@ impl Influx {
     ///
     /// # Errors
     /// [`BadSettings`].
-    pub fn new(settings: &Settings) -> Result<Self, BadSettings> {
-        let Settings { url, org, token, bucket, trust } = settings;
+    pub fn new(settings: &InfluxSettings) -> Result<Self, BadSettings> {
+        let InfluxSettings { url, org, token, bucket, trust } = settings;
         let mut address = address(url).ok_or_else(|| BadSettings::Url(url.clone()))?;
         // gzip is 0.3 µs a point for a ninth of the bytes: a bargain on a network, and a waste
         // of time within one machine.
@@ -187,16 +184,16 @@ impl Influx {
                 continue;
             }
             match self.send(part, precision, now).await? {
-                Verdict::Taken => written.kept += count,
-                Verdict::Partly(Dropped::Expired(old)) => {
+                WriteVerdict::Taken => written.kept += count,
+                WriteVerdict::Partly(Dropped::Expired(old)) => {
                     written.expired += old.min(count);
                     written.kept += count.saturating_sub(old);
                 }
-                Verdict::Partly(Dropped::Other { points, why }) if probes >= MOST_PROBES => {
+                WriteVerdict::Partly(Dropped::Other { points, why }) if probes >= MOST_PROBES => {
                     written.kept += count.saturating_sub(points);
                     written.refused.push(refused(part, &format!("{points} of these: {why}")));
                 }
-                Verdict::Partly(Dropped::Other { why, .. }) | Verdict::Refused(why) => {
+                WriteVerdict::Partly(Dropped::Other { why, .. }) | WriteVerdict::Refused(why) => {
                     probes += 1;
                     match halves(part) {
                         Some((first, second)) => todo.extend([second, first]),
@@ -208,13 +205,13 @@ impl Influx {
         Ok(written)
     }
 
-    /// Sends one body.
+    /// Sends one body, by the client or, after a failure, directly.
     async fn send(
         &self,
         lines: &str,
         precision: TimestampPrecision,
         now: Ms,
-    ) -> Result<Verdict, SeriesError> {
+    ) -> Result<WriteVerdict, SeriesError> {
         let body = self.body(lines)?;
         let verdict = if self.away.load(Ordering::Relaxed) {
             self.probe(body, precision, now).await
@@ -237,7 +234,7 @@ impl Influx {
         body: Vec<u8>,
         precision: TimestampPrecision,
         now: Ms,
-    ) -> Result<Verdict, SeriesError> {
+    ) -> Result<WriteVerdict, SeriesError> {
         let unit = if precision == TimestampPrecision::Nanoseconds { "ns" } else { "ms" };
         let query = [("bucket", &*self.bucket), ("org", &*self.writer.org), ("precision", unit)];
         let request = self
@@ -248,8 +245,8 @@ impl Influx {
             .body(body);
         let answer = request.send().await.map_err(|bad| verdict::network(&bad))?;
         let status = answer.status();
-        let after = answer.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok());
-        let after = after.and_then(|it| retry_after(it, now));
+        let after = answer.headers().get(RETRY_AFTER).and_then(|header| header.to_str().ok());
+        let after = after.and_then(|seconds| retry_after(seconds, now));
         let text = answer.text().await.map_err(|bad| verdict::network(&bad))?;
         verdict::of_answer(status, &text, after)
     }
@@ -266,7 +263,7 @@ impl Influx {
                 Ok(()) => {}
                 Err(Unwritable::Empty) => all.empty += 1,
                 Err(why @ (Unwritable::BadId | Unwritable::Control | Unwritable::NotFinite)) => {
-                    all.refused.push(Refused {
+                    all.refused.push(RefusedPoint {
                         device: tags.id(reading.device).unwrap_or_default().into(),
                         why: why.to_string().into(),
                         point: format!("{reading:?}").into(),
@@ -346,7 +343,7 @@ fn record_lines(records: &[Record], all: &mut Written) -> String {
     for record in records {
         if let Err(why) = line::record(&mut text, record) {
             let device = record.tags.iter().find(|(key, _)| *key == "device");
-            all.refused.push(Refused {
+            all.refused.push(RefusedPoint {
                 device: device.map(|(_, device)| device.clone()).unwrap_or_default(),
                 why: why.to_string().into(),
                 point: format!("{record:?}").into(),
@@ -360,18 +357,18 @@ fn record_lines(records: &[Record], all: &mut Written) -> String {
 fn halves(lines: &str) -> Option<(&str, &str)> {
     let middle = lines.len() / 2;
     let bytes = lines.as_bytes();
-    let before = bytes.get(..middle)?.iter().rposition(|it| *it == b'\n').map(|at| at + 1);
+    let before = bytes.get(..middle)?.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
     let after = || {
-        let at = bytes.get(middle..)?.iter().position(|it| *it == b'\n')? + middle + 1;
+        let at = bytes.get(middle..)?.iter().position(|byte| *byte == b'\n')? + middle + 1;
         (at < lines.len()).then_some(at)
     };
     lines.split_at_checked(before.or_else(after)?)
 }
 
-fn refused(lines: &str, why: &str) -> Refused {
+fn refused(lines: &str, why: &str) -> RefusedPoint {
     let device = line::device_of(lines);
     let point = beginning(lines.trim_end(), REFUSED_BYTES);
-    Refused { device: device.into(), why: why.into(), point: point.into() }
+    RefusedPoint { device: device.into(), why: why.into(), point: point.into() }
 }
 
 /// An address the client can use: it drops paths and panics at what is no URL.
@@ -383,16 +380,16 @@ fn address(url: &str) -> Option<reqwest::Url> {
 
 fn loopback(address: &reqwest::Url) -> bool {
     let host = address.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BadSettings, Influx, Settings, halves, refused};
+    use super::{BadSettings, Influx, InfluxSettings, halves, refused};
 
-    fn settings(url: &str) -> Settings {
+    fn settings(url: &str) -> InfluxSettings {
         let (org, token, bucket) = ("o".into(), "t".into(), "standpipe".into());
-        Settings { url: url.into(), org, token, bucket, trust: None }
+        InfluxSettings { url: url.into(), org, token, bucket, trust: None }
     }
 
     #[test]
@@ -439,7 +436,7 @@ mod tests {
 
     #[test]
     fn a_refused_line_names_its_device() {
-        let it = refused("hydrant,device=H-7,station=S x=1 5\n", "because");
-        assert_eq!((&*it.device, &*it.point), ("H-7", "hydrant,device=H-7,station=S x=1 5"));
+        let line = refused("hydrant,device=H-7,station=S x=1 5\n", "because");
+        assert_eq!((&*line.device, &*line.point), ("H-7", "hydrant,device=H-7,station=S x=1 5"));
     }
 }

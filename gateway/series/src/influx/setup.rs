@@ -21,7 +21,7 @@ use standpipe_machine::private_file::{Readers, write};
 use standpipe_machine::small_file;
 
 use super::address;
-use super::hourly::{Task, tasks};
+use super::hourly::{HourlyTask, tasks};
 
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -30,15 +30,13 @@ const SECRET_BYTES: usize = 32;
 const DAY_S: u64 = 86_400;
 /// What the gateway says of itself is kept this long, days.
 const HEALTH_DAYS: u64 = 30;
-/// What reads it.
+/// The scraper's name in InfluxDB's list.
 const SCRAPER: &str = "standpipe gateway";
 
-/// What is wanted.
+/// What a set-up is to find or make.
 #[derive(Clone, Debug)]
-pub struct Wanted {
-    /// Where it is.
+pub struct SetupPlan {
     pub url: String,
-    /// The organisation.
     pub org: String,
     /// The bucket of raw readings; hourly ones are in that name with `_1h`.
     pub bucket: String,
@@ -54,7 +52,7 @@ pub struct Wanted {
     pub trust: Option<Trust>,
 }
 
-impl Wanted {
+impl SetupPlan {
     /// Where the token of a program is kept.
     #[must_use]
     pub fn token_file(&self, of: &str) -> PathBuf {
@@ -65,34 +63,23 @@ impl Wanted {
 /// Why it is not ready.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// Not an address.
     #[error("`{0}` is no address of InfluxDB: use http://host:8086 or https://host")]
     Url(String),
-    /// Nobody answers.
     #[error("InfluxDB not reached at {url} ({bad}): start it first")]
-    Away {
-        /// Where.
-        url: Url,
-        /// Why.
-        bad: reqwest::Error,
-    },
+    Away { url: Url, bad: reqwest::Error },
     /// It is set up, and we may not change anything.
     #[error("InfluxDB is set up already: write an operator's token into {0}")]
     NoToken(PathBuf),
-    /// It refuses.
     #[error("InfluxDB refuses {what} ({status}: {text}): see its log")]
     Refused {
-        /// What was asked.
+        /// Method and path.
         what: String,
-        /// What HTTP said.
         status: StatusCode,
-        /// What it said.
+        /// The body of its answer.
         text: String,
     },
-    /// A token's file.
     #[error("{0}: check the folder and its owner")]
     File(#[from] std::io::Error),
-    /// The system has no randomness.
     #[error("the system gives no random bytes: try again later")]
     NoRandomness,
 }
@@ -101,51 +88,51 @@ pub enum SetupError {
 ///
 /// # Errors
 /// [`SetupError`]; what was made until then stays, and is found by the next run.
-pub async fn set_up(wanted: &Wanted) -> Result<Vec<String>, SetupError> {
+pub async fn set_up(wanted: &SetupPlan) -> Result<Vec<String>, SetupError> {
     let url = address(&wanted.url).ok_or_else(|| SetupError::Url(wanted.url.clone()))?;
     let http = believing(&url, wanted.trust.as_ref())(Client::builder()).timeout(ANSWER).build();
     let http = http.map_err(|bad| SetupError::Away { url: url.clone(), bad })?;
-    let mut it = Influx { http, url, token: String::new(), told: Vec::new() };
-    it.enter(wanted).await?;
-    let org = it.organisation(&wanted.org).await?;
+    let mut setup = InfluxSetup { http, url, token: String::new(), report: Vec::new() };
+    setup.enter(wanted).await?;
+    let org = setup.organisation(&wanted.org).await?;
     let hourly = format!("{}_1h", wanted.bucket);
-    let raw = it.bucket(&org, &wanted.bucket, wanted.raw_days).await?;
-    let hourly = it.bucket(&org, &hourly, wanted.hourly_days).await?;
+    let raw = setup.bucket(&org, &wanted.bucket, wanted.raw_days).await?;
+    let hourly = setup.bucket(&org, &hourly, wanted.hourly_days).await?;
     for task in tasks(&wanted.bucket, raw.days.unwrap_or(wanted.raw_days)) {
-        it.task(&org, &task).await?;
+        setup.task(&org, &task).await?;
     }
-    let health = it.bucket(&org, &format!("{}_health", wanted.bucket), HEALTH_DAYS).await?;
+    let health = setup.bucket(&org, &format!("{}_health", wanted.bucket), HEALTH_DAYS).await?;
     if let Some(metrics) = &wanted.metrics {
-        it.scraper(&org, &health.id, metrics).await?;
+        setup.scraper(&org, &health.id, metrics).await?;
     }
     let may = |action: &str, bucket: &Bucket| {
         let resource = json!({"type": "buckets", "id": bucket.id, "orgID": org});
         json!({"action": action, "resource": resource})
     };
     let gateway = [may("read", &raw), may("write", &raw), may("read", &hourly)];
-    it.token_of("gateway", &org, &gateway, wanted).await?;
-    let grafana = [&raw, &hourly, &health].map(|it| may("read", it));
-    it.token_of("grafana", &org, &grafana, wanted).await?;
-    Ok(it.told)
+    setup.token_of("gateway", &org, &gateway, wanted).await?;
+    let grafana = [&raw, &hourly, &health].map(|bucket| may("read", bucket));
+    setup.token_of("grafana", &org, &grafana, wanted).await?;
+    Ok(setup.report)
 }
 
-/// A bucket as it is.
+/// A bucket as InfluxDB has it.
 struct Bucket {
     id: String,
     /// How long it keeps what is in it; `None`: for ever.
     days: Option<u64>,
 }
 
-struct Influx {
+struct InfluxSetup {
     http: Client,
     url: Url,
     token: String,
-    told: Vec<String>,
+    report: Vec<String>,
 }
 
-impl Influx {
+impl InfluxSetup {
     /// The token of an operator: of the file, or of the first set-up, which is then done.
-    async fn enter(&mut self, wanted: &Wanted) -> Result<(), SetupError> {
+    async fn enter(&mut self, wanted: &SetupPlan) -> Result<(), SetupError> {
         let file = wanted.token_file("admin");
         let first = self.ask(Method::GET, "/api/v2/setup", None).await?;
         if first["allowed"] != json!(true) {
@@ -162,7 +149,7 @@ impl Influx {
             "bucket": wanted.bucket, "retentionPeriodSeconds": wanted.raw_days * DAY_S,
         });
         self.ask(Method::POST, "/api/v2/setup", Some(body)).await?;
-        self.told.push(format!("set up: user admin, {}", password_file.display()));
+        self.report.push(format!("set up: user admin, {}", password_file.display()));
         self.token = token;
         Ok(())
     }
@@ -173,7 +160,7 @@ impl Influx {
         let org = match found {
             Some(org) => org.clone(),
             None => {
-                self.told.push(format!("organisation {name}: made"));
+                self.report.push(format!("organisation {name}: made"));
                 self.ask(Method::POST, "/api/v2/orgs", Some(json!({"name": name}))).await?
             }
         };
@@ -185,50 +172,54 @@ impl Influx {
         let all = self.ask(Method::GET, &list, None).await?;
         if let Some(bucket) = by_name(&all["buckets"], name) {
             let seconds = bucket["retentionRules"][0]["everySeconds"].as_u64();
-            let kept = seconds.filter(|it| *it > 0).map(|it| it / DAY_S);
+            let kept = seconds.filter(|seconds| *seconds > 0).map(|seconds| seconds / DAY_S);
             if kept != Some(days) {
-                let kept = kept.map_or_else(|| "ever".to_owned(), |it| format!("{it} days"));
-                self.told.push(format!("bucket {name}: keeps for {kept}, left so"));
+                let kept = kept.map_or_else(|| "ever".to_owned(), |days| format!("{days} days"));
+                self.report.push(format!("bucket {name}: keeps for {kept}, left so"));
             }
             return Ok(Bucket { id: id(bucket), days: kept });
         }
         let rules = json!([{"type": "expire", "everySeconds": days * DAY_S}]);
         let body = json!({"orgID": org, "name": name, "retentionRules": rules});
         let made = self.ask(Method::POST, "/api/v2/buckets", Some(body)).await?;
-        self.told.push(format!("bucket {name}: made, keeps for {days} days"));
+        self.report.push(format!("bucket {name}: made, keeps for {days} days"));
         Ok(Bucket { id: id(&made), days: Some(days) })
     }
 
-    async fn task(&mut self, org: &str, Task { name, flux }: &Task) -> Result<(), SetupError> {
+    async fn task(
+        &mut self,
+        org: &str,
+        HourlyTask { name, flux }: &HourlyTask,
+    ) -> Result<(), SetupError> {
         let list = format!("/api/v2/tasks?orgID={org}&limit=500");
         let all = self.ask(Method::GET, &list, None).await?;
         let Some(task) = by_name(&all["tasks"], name) else {
             let body = json!({"orgID": org, "flux": flux, "status": "active"});
             self.ask(Method::POST, "/api/v2/tasks", Some(body)).await?;
-            self.told.push(format!("task {name}: made"));
+            self.report.push(format!("task {name}: made"));
             return Ok(());
         };
         if task["flux"] != json!(flux) || task["status"] != json!("active") {
             let path = format!("/api/v2/tasks/{}", id(task));
             self.ask(Method::PATCH, &path, Some(json!({"flux": flux, "status": "active"}))).await?;
-            self.told.push(format!("task {name}: brought to this version"));
+            self.report.push(format!("task {name}: brought to this version"));
         }
         Ok(())
     }
 
-    /// What reads the gateway's metrics.
+    /// Has InfluxDB read the gateway's metrics every 10 s.
     async fn scraper(&mut self, org: &str, bucket: &str, url: &str) -> Result<(), SetupError> {
         let list = format!("/api/v2/scrapers?orgID={org}");
         let all = self.ask(Method::GET, &list, None).await?;
         let body = json!({"name": SCRAPER, "type": "prometheus", "url": url, "orgID": org,
                           "bucketID": bucket});
         let (method, path) = match by_name(&all["configurations"], SCRAPER) {
-            Some(it) if it["url"] == json!(url) => return Ok(()),
-            Some(it) => (Method::PATCH, format!("/api/v2/scrapers/{}", id(it))),
+            Some(scraper) if scraper["url"] == json!(url) => return Ok(()),
+            Some(scraper) => (Method::PATCH, format!("/api/v2/scrapers/{}", id(scraper))),
             None => (Method::POST, "/api/v2/scrapers".to_owned()),
         };
         self.ask(method, &path, Some(body)).await?;
-        self.told.push(format!("metrics: read from {url}"));
+        self.report.push(format!("metrics: read from {url}"));
         Ok(())
     }
 
@@ -239,17 +230,20 @@ impl Influx {
         whose: &str,
         org: &str,
         permissions: &[Value],
-        wanted: &Wanted,
+        wanted: &SetupPlan,
     ) -> Result<(), SetupError> {
         let description = format!("standpipe {whose}");
         let list = format!("/api/v2/authorizations?orgID={org}");
         let all = self.ask(Method::GET, &list, None).await?;
         let all = all["authorizations"].as_array().cloned().unwrap_or_default();
-        let old: Vec<&Value> =
-            all.iter().filter(|it| it["description"] == json!(description)).collect();
+        let old: Vec<&Value> = all
+            .iter()
+            .filter(|authorization| authorization["description"] == json!(description))
+            .collect();
         let file = wanted.token_file(whose);
-        if old.iter().any(|it| rights(&it["permissions"]) == rights(&json!(permissions)))
-            && let Some(token) = secret(&file)
+        if old.iter().any(|authorization| {
+            rights(&authorization["permissions"]) == rights(&json!(permissions))
+        }) && let Some(token) = secret(&file)
             && self.works(&token).await?
         {
             return Ok(());
@@ -258,18 +252,18 @@ impl Influx {
         let made = self.ask(Method::POST, "/api/v2/authorizations", Some(body)).await?;
         let token = made["token"].as_str().unwrap_or_default();
         write(&file, token.as_bytes(), Readers::Owner)?;
-        for it in old {
-            let path = format!("/api/v2/authorizations/{}", id(it));
+        for authorization in old {
+            let path = format!("/api/v2/authorizations/{}", id(authorization));
             self.ask(Method::DELETE, &path, None).await?;
         }
-        self.told.push(format!("token of {whose}: {}", file.display()));
+        self.report.push(format!("token of {whose}: {}", file.display()));
         Ok(())
     }
 
     /// Whether a token is one of its.
     async fn works(&self, token: &str) -> Result<bool, SetupError> {
         let path = "/api/v2/buckets?limit=1";
-        match self.send(Method::GET, path, (token, None)).await? {
+        match self.send(Method::GET, path, token, None).await? {
             (StatusCode::UNAUTHORIZED, _) => Ok(false),
             (status, _) if status.is_success() => Ok(true),
             (status, text) => {
@@ -286,7 +280,7 @@ impl Influx {
         body: Option<Value>,
     ) -> Result<Value, SetupError> {
         let what = format!("{method} {path}");
-        let (status, text) = self.send(method, path, (&self.token, body)).await?;
+        let (status, text) = self.send(method, path, &self.token, body).await?;
         if !status.is_success() {
             return Err(SetupError::Refused { what, status, text });
         }
@@ -297,7 +291,8 @@ impl Influx {
         &self,
         method: Method,
         path: &str,
-        (token, body): (&str, Option<Value>),
+        token: &str,
+        body: Option<Value>,
     ) -> Result<(StatusCode, String), SetupError> {
         let away = |bad| SetupError::Away { url: self.url.clone(), bad };
         let url = self.url.join(path).map_err(|_| SetupError::Url(path.to_owned()))?;
@@ -315,7 +310,7 @@ impl Influx {
 }
 
 fn by_name<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
-    list.as_array()?.iter().find(|it| it["name"] == json!(name))
+    list.as_array()?.iter().find(|entry| entry["name"] == json!(name))
 }
 
 fn id(of: &Value) -> String {
@@ -326,13 +321,14 @@ fn id(of: &Value) -> String {
 fn rights(permissions: &Value) -> BTreeSet<(String, String)> {
     let text = |of: &Value| of.as_str().unwrap_or_default().to_owned();
     let all = permissions.as_array().into_iter().flatten();
-    all.map(|it| (text(&it["action"]), text(&it["resource"]["id"]))).collect()
+    all.map(|permission| (text(&permission["action"]), text(&permission["resource"]["id"])))
+        .collect()
 }
 
 /// What is in a file, if anything.
 fn secret(file: &Path) -> Option<String> {
     let text = small_file::read_text(file).ok()?;
-    Some(text.trim().to_owned()).filter(|it| !it.is_empty())
+    Some(text.trim().to_owned()).filter(|secret| !secret.is_empty())
 }
 
 fn random() -> Result<String, SetupError> {

@@ -5,8 +5,8 @@
 //! | 204 | taken |
 //! | 422 | taken but for the points it dropped: older than the retention, or of another type |
 //! | 400 naming points, 413 | the whole body refused: halve it until the bad points are alone |
-//! | 401, 403, 404, any other 4xx | a person has to correct something: ask again, slowly |
-//! | 429, 5xx, no answer | not now: wait and send it again |
+//! | 401, 403, 404, any other 4xx | a person has to correct something: retry, slowly |
+//! | 429, 5xx, no answer | not now: wait, then retry |
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const SHOWN: usize = 300;
 
 /// What became of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum WriteVerdict {
     /// All of it is kept.
     Taken,
     /// All of it is kept, less these.
@@ -39,9 +39,9 @@ pub(super) enum Dropped {
 }
 
 /// What the client says it got.
-pub(super) fn of_client(sent: Result<(), RequestError>) -> Result<Verdict, SeriesError> {
+pub(super) fn of_client(sent: Result<(), RequestError>) -> Result<WriteVerdict, SeriesError> {
     match sent {
-        Ok(()) => Ok(Verdict::Taken),
+        Ok(()) => Ok(WriteVerdict::Taken),
         Err(RequestError::Http { status, text }) => of_answer(status, &text, None),
         Err(RequestError::ReqwestProcessing { source }) => Err(network(&source)),
         Err(bad @ (RequestError::Serializing { .. } | RequestError::Deserializing { .. })) => {
@@ -55,17 +55,17 @@ pub(super) fn of_answer(
     status: StatusCode,
     text: &str,
     after: Option<Duration>,
-) -> Result<Verdict, SeriesError> {
+) -> Result<WriteVerdict, SeriesError> {
     let why = message(text);
     let fix =
         |what: &str| Err(SeriesError::Misconfigured(format!("InfluxDB: {why}: {what}").into()));
     match status.as_u16() {
-        204 => Ok(Verdict::Taken),
-        422 => Ok(Verdict::Partly(dropped(&why))),
+        204 => Ok(WriteVerdict::Taken),
+        422 => Ok(WriteVerdict::Partly(dropped(&why))),
         400 if why.contains("unable to parse") || why.contains("partial write") => {
-            Ok(Verdict::Refused(why))
+            Ok(WriteVerdict::Refused(why))
         }
-        413 => Ok(Verdict::Refused(why)),
+        413 => Ok(WriteVerdict::Refused(why)),
         401 => fix("check the token in `influx.token_file`"),
         403 => fix("give the token leave to write the bucket"),
         404 => fix("check `influx.org` and `influx.bucket`, and make the bucket"),
@@ -92,10 +92,11 @@ pub(super) fn network(bad: &reqwest::Error) -> SeriesError {
 /// The `message` of an answer, or its beginning.
 fn message(text: &str) -> Box<str> {
     #[derive(serde::Deserialize)]
-    struct Said {
+    struct ErrorBody {
         message: String,
     }
-    let text = serde_json::from_str(text).map_or_else(|_| text.to_owned(), |it: Said| it.message);
+    let text = serde_json::from_str(text)
+        .map_or_else(|_| text.to_owned(), |answer: ErrorBody| answer.message);
     let one_line = text.trim().replace(['\n', '\r'], " ");
     beginning(&one_line, SHOWN).into()
 }
@@ -105,8 +106,10 @@ fn message(text: &str) -> Box<str> {
 fn dropped(why: &str) -> Dropped {
     let points = ["dropped=", "dropped "]
         .iter()
-        .filter_map(|it| why.split_once(it))
-        .filter_map(|(_, rest)| rest.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok())
+        .filter_map(|before| why.split_once(before))
+        .filter_map(|(_, rest)| {
+            rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+        })
         .next()
         .unwrap_or(1);
     if why.contains("retention policy") {
@@ -118,11 +121,11 @@ fn dropped(why: &str) -> Dropped {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dropped, Verdict, of_answer};
+    use super::{Dropped, WriteVerdict, of_answer};
     use crate::SeriesError;
     use reqwest::StatusCode;
 
-    fn verdict(status: u16, message: &str) -> Result<Verdict, SeriesError> {
+    fn verdict(status: u16, message: &str) -> Result<WriteVerdict, SeriesError> {
         let text = format!(r#"{{"code":"any","message":"{message}"}}"#);
         of_answer(StatusCode::from_u16(status).unwrap(), &text, None)
     }
@@ -135,19 +138,19 @@ mod tests {
         let conflict = "partial write: field type conflict: input field \\\"x\\\" is type float dropped=2";
         let unquoted = conflict.replace('\\', "");
         for (status, message, expected) in [
-            (204, "",                           Ok(Verdict::Taken)),
-            (422, older,                        Ok(Verdict::Partly(Dropped::Expired(3)))),
-            (422, old,                          Ok(Verdict::Partly(Dropped::Expired(7)))),
-            (422, conflict,                     Ok(Verdict::Partly(Dropped::Other { points: 2, why: unquoted.as_str().into() }))),
-            (400, "unable to parse 'x': no",    Ok(Verdict::Refused("unable to parse 'x': no".into()))),
-            (413, "too large",                  Ok(Verdict::Refused("too large".into()))),
+            (204, "",                           Ok(WriteVerdict::Taken)),
+            (422, older,                        Ok(WriteVerdict::Partly(Dropped::Expired(3)))),
+            (422, old,                          Ok(WriteVerdict::Partly(Dropped::Expired(7)))),
+            (422, conflict,                     Ok(WriteVerdict::Partly(Dropped::Other { points: 2, why: unquoted.as_str().into() }))),
+            (400, "unable to parse 'x': no",    Ok(WriteVerdict::Refused("unable to parse 'x': no".into()))),
+            (413, "too large",                  Ok(WriteVerdict::Refused("too large".into()))),
             (400, "bad precision",              Err("InfluxDB: bad precision: answered 400 Bad Request: check `influx.url`")),
             (401, "unauthorized access",        Err("InfluxDB: unauthorized access: check the token in `influx.token_file`")),
             (404, "bucket \\\"x\\\" not found", Err("InfluxDB: bucket \"x\" not found: check `influx.org` and `influx.bucket`, and make the bucket")),
             (429, "slow down",                  Err("InfluxDB answers 429 Too Many Requests: slow down: look at its log")),
             (503, "starting",                   Err("InfluxDB answers 503 Service Unavailable: starting: look at its log")),
         ] {
-            let said = verdict(status, message).map_err(|it| it.to_string());
+            let said = verdict(status, message).map_err(|error| error.to_string());
             assert_eq!(said, expected.map_err(str::to_owned), "{status} {message}");
         }
         assert!(matches!(verdict(429, ""), Err(SeriesError::Retry { .. })));

@@ -20,33 +20,32 @@ pub(crate) const INCIDENTS_OF: &str =
     "EXISTS (SELECT 1 FROM (SELECT ? AS id) w WHERE w.id = i.station
      OR EXISTS (SELECT 1 FROM json_each(i.inner, '$.homes') h WHERE h.value = w.id))";
 
-/// Some stations.
+/// Whose devices and incidents somebody may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Area {
-    /// All, and what belongs to none.
+    /// Every station, and what belongs to none.
     All,
-    /// These.
-    Stations(Arc<Stations>),
+    Stations(Arc<StationSet>),
 }
 
-/// The stations of an area.
+/// A set of stations, as Rust and as SQL look into it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Stations {
+pub struct StationSet {
     ids: BTreeSet<Box<str>>,
     /// The same as a JSON list, for `json_each`.
     json: String,
 }
 
 impl Area {
-    /// These stations.
+    /// An area of exactly these stations.
     #[must_use]
     pub fn of<'a>(stations: impl IntoIterator<Item = &'a str>) -> Self {
         let ids: BTreeSet<Box<str>> = stations.into_iter().map(Box::from).collect();
-        let json = serde_json::Value::from_iter(ids.iter().map(|it| &**it)).to_string();
-        Self::Stations(Arc::new(Stations { ids, json }))
+        let json = serde_json::Value::from_iter(ids.iter().map(|id| &**id)).to_string();
+        Self::Stations(Arc::new(StationSet { ids, json }))
     }
 
-    /// Whether a station is among them.
+    /// Whether somebody of this area may see a station.
     #[must_use]
     pub fn holds(&self, station: &str) -> bool {
         match self {
@@ -74,7 +73,7 @@ impl Area {
         )
     }
 
-    /// The same of `station s`.
+    /// The same of rows of `station s`.
     pub(crate) const fn stations(&self) -> &'static str {
         self.unless_all("s.id IN (SELECT value FROM json_each(?1))")
     }
@@ -130,7 +129,7 @@ pub fn area(db: &Connection, station: Option<&str>) -> rusqlite::Result<Area> {
 
 fn below<'a>(stations: &'a HashMap<Box<str>, Station>, top: &'a str) -> Vec<&'a str> {
     let mut found = vec![top];
-    if stations.get(top).is_some_and(|it| it.level == Level::District) {
+    if stations.get(top).is_some_and(|station| station.level == Level::District) {
         found.push("");
     }
     for (id, station) in stations {

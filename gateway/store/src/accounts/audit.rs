@@ -18,16 +18,12 @@ pub enum AuditCode {
     /// Nothing but its text: an id of what it was done to.
     #[default]
     Text,
-    /// A sign-in that failed.
     InARow {
-        /// How often in a row.
+        /// Failures since the last success.
         times: u32,
     },
-    /// Somebody's own account.
     Own,
-    /// The first account of all.
     FirstAdmin,
-    /// An account or a token.
     Account {
         /// The account's name, or the token's where it is made.
         #[serde(default)]
@@ -38,7 +34,6 @@ pub enum AuditCode {
         /// The role that it has from now on, by its name on the wire.
         #[serde(default)]
         role: Box<str>,
-        /// Its station.
         #[serde(default)]
         station: Box<str>,
     },
@@ -69,8 +64,8 @@ impl AuditCode {
         }
     }
 
-    /// The same back.
-    pub(super) fn stored((code, parts): (&str, &str), what: &str, detail: &str) -> Self {
+    /// Read back from its columns; of a line without a code, from its words.
+    pub(super) fn stored(code: &str, parts: &str, what: &str, detail: &str) -> Self {
         if code.is_empty() {
             return Self::before(what, detail);
         }
@@ -126,7 +121,7 @@ mod tests {
             assert_eq!(code.words(), words);
             assert_eq!(AuditCode::before(what, words), code, "{words}");
             let (name, parts) = code.columns();
-            assert_eq!(AuditCode::stored((&name, &parts), what, "⟦other words⟧"), code, "{words}");
+            assert_eq!(AuditCode::stored(&name, &parts, what, "⟦other words⟧"), code, "{words}");
         }
         assert_eq!(account("", "7", "", "").words(), "7", "a token has no name here");
         assert_eq!(AuditCode::Text.columns(), (String::new(), String::new()));
@@ -135,6 +130,6 @@ mod tests {
         ] {
             assert_eq!(AuditCode::before(what, detail), AuditCode::Text, "{what}");
         }
-        assert_eq!(AuditCode::stored(("of_tomorrow", "{}"), "resolve", "01K"), AuditCode::Text);
+        assert_eq!(AuditCode::stored("of_tomorrow", "{}", "resolve", "01K"), AuditCode::Text);
     }
 }

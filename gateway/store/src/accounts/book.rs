@@ -18,7 +18,7 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0002_work.sql"),
     include_str!("migrations/0003_codes.sql"),
 ];
-/// The newest layout.
+/// The layout that this version writes.
 pub const NEWEST: i64 = MIGRATIONS.len() as i64;
 /// How long a statement waits for the command line's, ms.
 const BUSY_MS: i64 = 5_000;
@@ -28,7 +28,7 @@ const SESSION_IDLE_MS: Ms = 7 * 86_400_000;
 const SESSION_MOST_MS: Ms = 92 * 86_400_000;
 /// How exactly it is known when a session was used, ms.
 const SEEN_EVERY_MS: Ms = 60_000;
-/// The longest name, characters.
+/// Characters of the longest name.
 const NAME_AT_MOST: usize = 48;
 /// Names whose failures are remembered at most.
 const ATTEMPTS_AT_MOST: i64 = 10_000;
@@ -38,16 +38,14 @@ const ATTEMPTS_AT_MOST: i64 = 10_000;
 pub struct Account {
     /// What they sign in with.
     pub name: Box<str>,
-    /// What they are.
     pub role: Role,
-    /// Their station; `None`: all.
+    /// `None`: every station.
     pub station: Option<Box<str>>,
-    /// Since when.
     pub created_at: Ms,
 }
 
 impl Account {
-    /// A new one.
+    /// An account that was made just now.
     #[must_use]
     pub fn new(name: &str, role: Role, station: Option<&str>, now: Ms) -> Self {
         Self { name: name.into(), role, station: station.map(Box::from), created_at: now }
@@ -57,28 +55,24 @@ impl Account {
 /// A program's way in, without the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// Its number.
     pub id: i64,
-    /// What it is for.
+    /// What people call the program.
     pub name: Box<str>,
-    /// What it may do.
     pub role: Role,
-    /// Where; `None`: everywhere.
+    /// `None`: every station.
     pub station: Option<Box<str>>,
-    /// Whoever made it.
     pub made_by: Box<str>,
-    /// When it ends.
+    /// From this moment on it opens nothing.
     pub expires_at: Ms,
 }
 
 /// Who a cookie or a token belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct CredentialOwner {
     /// The account's or token's name.
     pub name: Box<str>,
-    /// What it is.
     pub role: Role,
-    /// Its station; `None`: all.
+    /// `None`: every station.
     pub station: Option<Box<str>>,
     /// What its forms must carry; empty for a token.
     pub csrf: Box<str>,
@@ -87,27 +81,23 @@ pub struct Known {
 /// One line of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditLine {
-    /// Its number.
     pub n: i64,
-    /// When.
     pub at: Ms,
-    /// Who.
     pub who: Box<str>,
     /// What, a name that is counted.
     pub what: Box<str>,
-    /// On what, in words.
     pub detail: Box<str>,
-    /// The same for programs.
+    /// What there is beside `what`, for programs.
     pub code: AuditCode,
 }
 
-/// The open file.
+/// The open file `accounts.db`.
 #[derive(Debug)]
-pub struct Book {
+pub struct AccountBook {
     pub(super) conn: Connection,
 }
 
-impl Book {
+impl AccountBook {
     /// Opens it, made if need be.
     ///
     /// # Errors
@@ -141,15 +131,16 @@ impl Book {
     ///
     /// # Errors
     /// [`AccountError::Name`], [`AccountError::Taken`], [`AccountError::Store`].
-    pub fn add(&mut self, it: &Account, hash: &str) -> Result<(), AccountError> {
-        if !good_name(&it.name) {
-            return Err(AccountError::Name(it.name.to_string()));
+    pub fn add(&mut self, account: &Account, hash: &str) -> Result<(), AccountError> {
+        if !good_name(&account.name) {
+            return Err(AccountError::Name(account.name.to_string()));
         }
         let sql = "INSERT INTO account (name, role, station, hash, created_at)
                    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
-        let row = (&it.name, it.role.as_str(), &it.station, hash, it.created_at);
+        let row =
+            (&account.name, account.role.as_str(), &account.station, hash, account.created_at);
         match self.conn.prepare_cached(sql)?.execute(row)? {
-            0 => Err(AccountError::Taken(it.name.to_string())),
+            0 => Err(AccountError::Taken(account.name.to_string())),
             _ => Ok(()),
         }
     }
@@ -204,7 +195,7 @@ impl Book {
         let until: Option<Ms> =
             self.conn.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?;
         // One that lasts longer than any is of a clock that was ahead.
-        if let Some(until) = until.filter(|it| *it > now && *it <= now + MOST_MS) {
+        if let Some(until) = until.filter(|until| *until > now && *until <= now + MOST_MS) {
             return Err(AccountError::Locked { until, now });
         }
         let sql = "SELECT hash FROM account WHERE name = ?1";
@@ -224,7 +215,8 @@ impl Book {
         let sql = "INSERT INTO session (id, account, csrf, created_at, seen_at)
                    VALUES (?1, ?2, ?3, ?4, ?4)";
         tx.execute(sql, (digest(&id), name, csrf, now))?;
-        audit(&tx, (now, name, "signed_in"), "", &AuditCode::Text)?;
+        let (what, detail, code) = ("signed_in", "", &AuditCode::Text);
+        audit(&tx, &AuditEntry { at: now, who: name, what, detail, code })?;
         tx.commit()?;
         Ok(id)
     }
@@ -251,8 +243,9 @@ impl Book {
         tx.execute(sql, [ATTEMPTS_AT_MOST])?;
         // Not of names that have no account: whoever guesses those must not fill the disk.
         if known_name(&tx, &name)? {
-            let code = AuditCode::InARow { times: failed };
-            audit(&tx, (now, &name, "sign_in_failed"), &code.words(), &code)?;
+            let code = &AuditCode::InARow { times: failed };
+            let (what, detail) = ("sign_in_failed", &*code.words());
+            audit(&tx, &AuditEntry { at: now, who: &name, what, detail, code })?;
         }
         tx.commit()?;
         Err(if until > now { AccountError::Locked { until, now } } else { AccountError::Wrong })
@@ -262,7 +255,11 @@ impl Book {
     ///
     /// # Errors
     /// [`AccountError::Store`].
-    pub fn session(&mut self, cookie: &str, now: Ms) -> Result<Option<Known>, AccountError> {
+    pub fn session(
+        &mut self,
+        cookie: &str,
+        now: Ms,
+    ) -> Result<Option<CredentialOwner>, AccountError> {
         let sql = "SELECT a.name, a.role, a.station, s.csrf, s.seen_at
                    FROM session s JOIN account a ON a.name = s.account
                    WHERE s.id = ?1 AND s.seen_at > ?2 AND s.created_at > ?3";
@@ -295,7 +292,7 @@ impl Book {
     ///
     /// # Errors
     /// [`AccountError::Store`].
-    pub fn token(&self, text: &str, now: Ms) -> Result<Option<Known>, AccountError> {
+    pub fn token(&self, text: &str, now: Ms) -> Result<Option<CredentialOwner>, AccountError> {
         let sql = "SELECT name, role, station, '' FROM token WHERE hash = ?1 AND expires_at > ?2";
         let mut find = self.conn.prepare_cached(sql)?;
         Ok(find.query_row((digest(text), now), known).optional()?)
@@ -312,23 +309,31 @@ impl Book {
             let (made_by, expires_at) = (row.get(4)?, row.get(5)?);
             Ok(Token { id, name, role: role(row, 2)?, station, made_by, expires_at })
         })?;
-        all.retain(|it| it.expires_at > now);
+        all.retain(|token| token.expires_at > now);
         Ok(all)
     }
 
-    /// Makes a token; its text is told this once.
+    /// Makes a token; nobody gets to see its text a second time.
     ///
     /// # Errors
     /// [`AccountError::Name`], [`AccountError::Secret`], [`AccountError::Store`].
-    pub fn make_token(&mut self, it: &Token, now: Ms) -> Result<String, AccountError> {
-        if !good_name(&it.name) {
-            return Err(AccountError::Name(it.name.to_string()));
+    pub fn make_token(&mut self, token: &Token, now: Ms) -> Result<String, AccountError> {
+        if !good_name(&token.name) {
+            return Err(AccountError::Name(token.name.to_string()));
         }
         let text = format!("sp_{}", key()?);
         let sql = "INSERT INTO token (hash, name, role, station, made_by, created_at, expires_at)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let role = it.role.as_str();
-        let row = (digest(&text), &it.name, role, &it.station, &it.made_by, now, it.expires_at);
+        let role = token.role.as_str();
+        let row = (
+            digest(&text),
+            &token.name,
+            role,
+            &token.station,
+            &token.made_by,
+            now,
+            token.expires_at,
+        );
         self.conn.execute(sql, row)?;
         Ok(text)
     }
@@ -352,7 +357,7 @@ impl Book {
         what: &str,
         detail: &str,
     ) -> Result<(), AccountError> {
-        Ok(audit(&self.conn, (at, who, what), detail, &AuditCode::Text)?)
+        Ok(audit(&self.conn, &AuditEntry { at, who, what, detail, code: &AuditCode::Text })?)
     }
 
     /// The same, with more to say than an id.
@@ -366,7 +371,7 @@ impl Book {
         what: &str,
         code: &AuditCode,
     ) -> Result<(), AccountError> {
-        Ok(audit(&self.conn, (at, who, what), &code.words(), code)?)
+        Ok(audit(&self.conn, &AuditEntry { at, who, what, detail: &code.words(), code })?)
     }
 
     /// The audit log before a line, newest first.
@@ -382,7 +387,7 @@ impl Book {
             let (who, what, detail): (_, Box<str>, Box<str>) =
                 (row.get(2)?, row.get(3)?, row.get(4)?);
             let (code, parts): (Box<str>, Box<str>) = (row.get(5)?, row.get(6)?);
-            let code = AuditCode::stored((&code, &parts), &what, &detail);
+            let code = AuditCode::stored(&code, &parts, &what, &detail);
             Ok(AuditLine { n, at, who, what, detail, code })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -398,23 +403,28 @@ impl Book {
     }
 }
 
-fn audit(
-    db: &Connection,
-    (at, who, what): (Ms, &str, &str),
-    detail: &str,
-    code: &AuditCode,
-) -> rusqlite::Result<()> {
+/// What is to be written into the audit log.
+struct AuditEntry<'a> {
+    at: Ms,
+    who: &'a str,
+    what: &'a str,
+    detail: &'a str,
+    code: &'a AuditCode,
+}
+
+fn audit(db: &Connection, entry: &AuditEntry<'_>) -> rusqlite::Result<()> {
     let sql = "INSERT INTO audit (at, who, what, detail, code, parts)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let (code, parts) = code.columns();
+    let (code, parts) = entry.code.columns();
     // A name may be what somebody typed who could not sign in.
-    let row = (at, plain(who), what, plain(detail), code, plain(&parts));
+    let (who, detail) = (plain(entry.who), plain(entry.detail));
+    let row = (entry.at, who, entry.what, detail, code, plain(&parts));
     db.prepare_cached(sql)?.execute(row).map(|_| ())
 }
 
 /// Letters of any language: people sign in with their own name.
 fn good_name(name: &str) -> bool {
-    let fits = |it: char| it.is_alphanumeric() || matches!(it, '_' | '-');
+    let fits = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-');
     (1..=NAME_AT_MOST).contains(&name.chars().count()) && name.chars().all(fits)
 }
 
@@ -431,9 +441,9 @@ fn an_admin_is_left(db: &Connection, name: &str) -> Result<(), AccountError> {
     }
 }
 
-fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+fn known(row: &Row<'_>) -> rusqlite::Result<CredentialOwner> {
     let (name, station, csrf) = (row.get(0)?, row.get(2)?, row.get(3)?);
-    Ok(Known { name, role: role(row, 1)?, station, csrf })
+    Ok(CredentialOwner { name, role: role(row, 1)?, station, csrf })
 }
 
 /// A role this version does not know may look, and nothing else.

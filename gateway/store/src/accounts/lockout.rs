@@ -1,4 +1,4 @@
-//! How long nobody may try a name's password again.
+//! How long a name stays locked after wrong passwords.
 
 use standpipe_rules::Ms;
 

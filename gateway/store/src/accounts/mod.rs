@@ -5,7 +5,7 @@
 //! | `role` | what each role may do: one table |
 //! | `area` | what the people of a station may see |
 //! | `secret` | passwords, and what is random |
-//! | `lockout` | how long nobody may try again |
+//! | `lockout` | how long a name stays locked |
 //! | [`book`] | the file `accounts.db`: every statement about accounts |
 //! | `audit` | what a line of the audit log says, as a code and in words |
 //! | `work` | what people did at devices, in the same file |
@@ -35,15 +35,15 @@ use crate::files::Database;
 pub use area::{Area, area};
 pub(crate) use area::{DEVICES_OF, INCIDENTS_OF};
 pub use audit::{AuditCode, COMMAND_LINE, GATEWAY};
-pub use book::{Account, AuditLine, Book, Known, Token};
+pub use book::{Account, AccountBook, AuditLine, CredentialOwner, Token};
 pub use role::{Right, Role};
 pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
 
-pub use work::{Job, Work};
+pub use work::{Job, Work, WorkPlaces};
 
 /// Passwords that are hashed at once; each takes 7 MiB and some 20 ms of a processor.
 const HASHING_AT_ONCE: usize = 2;
-/// People who may wait for that; more are told to come back.
+/// People who may wait for that; more are refused.
 const HASHING_WAITING: usize = 32;
 /// The hash of no password: a name without an account takes as long as one with.
 const NOBODY: &str = "$argon2id$v=19$m=7168,t=5,p=1$c3RhbmRwaXBlLW5vYm9keQ\
@@ -52,39 +52,32 @@ const NOBODY: &str = "$argon2id$v=19$m=7168,t=5,p=1$c3RhbmRwaXBlLW5vYm9keQ\
 /// Why something about an account was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// SQLite refused.
     #[error("accounts can't be kept ({0}): check the disk and the owner of accounts.db")]
     Store(#[from] rusqlite::Error),
     /// The file is of a newer version.
     #[error("accounts.db has layout {found}, this version knows {newest}: use the newer standpipe", found = .0, newest = book::NEWEST)]
     TooNew(i64),
-    /// Nothing random.
     #[error(transparent)]
     Secret(#[from] NoSecret),
     /// Wrong name or password; which one is not said.
     #[error("wrong name or password: try again")]
     Wrong,
-    /// Too many failures.
     #[error("too many wrong passwords: try again in {} s", (until - now + 999) / 1_000)]
     Locked {
-        /// When it may be tried again.
+        /// A sign-in is possible from here on.
         until: Ms,
-        /// When it was tried.
         now: Ms,
     },
     /// A password somebody could guess, or that is too long.
     #[error("password of {0} characters: use {PASSWORD_AT_LEAST} to {PASSWORD_AT_MOST}")]
     Password(usize),
-    /// A name that can't be one.
     #[error("name `{0}`: use 1 to 48 letters, digits, _ and -")]
     Name(String),
-    /// There is one of that name.
     #[error("account `{0}` is there already: choose another name")]
     Taken(String),
-    /// There is none of that name.
     #[error("no account `{0}`: look at the list")]
     Unknown(String),
-    /// Nobody could make accounts any more.
+    /// Refused, because nobody could make accounts any more.
     #[error("`{0}` is the last admin: make another one first")]
     LastAdmin(String),
     /// More people sign in at once than can be served.
@@ -95,7 +88,7 @@ pub enum AccountError {
 /// The accounts. Cheap to clone; every call runs on a thread that may wait.
 #[derive(Clone, Debug)]
 pub struct Accounts {
-    book: Arc<Mutex<Book>>,
+    book: Arc<Mutex<AccountBook>>,
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
@@ -106,7 +99,7 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::Store`], [`AccountError::TooNew`].
     pub fn open(store: &Path) -> Result<Self, AccountError> {
-        let book = Book::open(&Database::Accounts.place(store))?;
+        let book = AccountBook::open(&Database::Accounts.place(store))?;
         Ok(Self {
             book: Arc::new(Mutex::new(book)),
             hashing: Arc::new(Semaphore::new(HASHING_AT_ONCE)),
@@ -138,7 +131,7 @@ impl Accounts {
     pub async fn with<T, F>(&self, work: F) -> Result<T, AccountError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Book) -> Result<T, AccountError> + Send + 'static,
+        F: FnOnce(&mut AccountBook) -> Result<T, AccountError> + Send + 'static,
     {
         let book = Arc::clone(&self.book);
         let done = tokio::task::spawn_blocking(move || {
@@ -187,7 +180,7 @@ impl Accounts {
     pub async fn check(&self, name: &str, password: String, now: Ms) -> Result<(), AccountError> {
         let asked = name.to_owned();
         let hash = self.with(move |book| book.to_check(&asked, now)).await?;
-        let good = self.hash(move || hash.is_some_and(|it| secret::is(&password, &it))).await?;
+        let good = self.hash(move || hash.is_some_and(|hash| secret::is(&password, &hash))).await?;
         if good {
             return Ok(());
         }

@@ -2,40 +2,38 @@
 
 use standpipe_rules::incidents::{AccountRole, ActionKind};
 
-/// What somebody is.
+/// What an account or a token is: each role has its row in [`Role::may`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Looks.
+    /// Looks, and does nothing.
     Viewer,
     /// Goes there: takes an incident, arrives, writes, checks a hydrant.
     Crew,
     /// Answers for incidents: also sends people, and says how it ended.
     Officer,
-    /// Keeps devices: registers and changes them.
+    /// Registers and changes devices.
     DeviceManager,
-    /// Everything, accounts too.
+    /// May do everything, accounts too.
     Admin,
 }
 
-/// What can be allowed.
+/// What a role may be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
-    /// Do this about an incident.
     Act(ActionKind),
     /// Ask a device to speak now, and write down a flow test.
     CheckHydrant,
-    /// Register and change devices.
     Devices,
     /// Announce work, a walk test, an exercise.
     Announce,
-    /// Accounts, tokens, the audit log.
+    /// Accounts, tokens and the audit log.
     Accounts,
     /// Look at what was not understood, where it may be of anybody.
     Quarantine,
 }
 
 impl Role {
-    /// All roles, least first.
+    /// Every role, the least powerful first.
     pub const ALL: [Self; 5] =
         [Self::Viewer, Self::Crew, Self::Officer, Self::DeviceManager, Self::Admin];
 
@@ -51,10 +49,10 @@ impl Role {
         }
     }
 
-    /// The role of that name.
+    /// Reads a name of [`Self::as_str`].
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == name)
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
 
     /// The same, as the rules know it: what it may do to an incident is decided there.
@@ -69,7 +67,7 @@ impl Role {
         }
     }
 
-    /// Whether it may do that.
+    /// The table of rights.
     #[must_use]
     #[rustfmt::skip] // a table should look like one
     pub const fn may(self, right: Right) -> bool {
@@ -111,7 +109,7 @@ mod tests {
             (Role::DeviceManager, [true, true,  false, false, true,  true,  false, true, true]),
             (Role::Admin,         [true, true,  true,  true,  true,  true,  true, true, true]),
         ] {
-            assert_eq!(rights.map(|it| role.may(it)), may, "{}", role.as_str());
+            assert_eq!(rights.map(|right| role.may(right)), may, "{}", role.as_str());
             assert_eq!(Role::named(role.as_str()), Some(role));
         }
         assert_eq!(Role::named("root"), None);

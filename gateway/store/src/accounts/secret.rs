@@ -19,7 +19,7 @@ pub const PASSWORD_AT_MOST: usize = 256;
 const MEMORY_KIB: u32 = 7_168;
 const PASSES: u32 = 5;
 /// Letters and digits that look like nothing else when they are read aloud or copied by hand.
-const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789!"; // `!` is drawn again
+const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789!"; // `!` is drawn once more
 
 /// Why there is no hash, or nothing random.
 #[derive(Debug, thiserror::Error)]
@@ -35,14 +35,14 @@ pub fn hashed(password: &str) -> Result<String, NoSecret> {
     let params = params.map_err(|bad| NoSecret(bad.to_string()))?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let hash = argon2.hash_password(password.as_bytes());
-    hash.map(|it| it.to_string()).map_err(|bad| NoSecret(bad.to_string()))
+    hash.map(|hash| hash.to_string()).map_err(|bad| NoSecret(bad.to_string()))
 }
 
 /// Whether it is the password of that PHC string. Slow on purpose.
 #[must_use]
 pub fn is(password: &str, hash: &str) -> bool {
     PasswordHash::new(hash)
-        .is_ok_and(|it| Argon2::default().verify_password(password.as_bytes(), &it).is_ok())
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
 /// A password for somebody to write down: four groups of five, 99 bits.
@@ -74,7 +74,7 @@ pub fn key() -> Result<String, NoSecret> {
     Ok(HEXLOWER.encode(&random::<24>()?))
 }
 
-/// What is kept of a key.
+/// What is stored in a key's place: its SHA-256.
 #[must_use]
 pub fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()

@@ -15,7 +15,7 @@ fn open() -> (tempfile::TempDir, Accounts) {
 
 async fn sign_in(accounts: &Accounts, password: &str, now: i64) -> Result<String, String> {
     let done = accounts.sign_in("admin".to_owned(), password.to_owned(), now).await;
-    done.map_err(|it| it.to_string())
+    done.map_err(|refused| refused.to_string())
 }
 
 #[tokio::test]
@@ -24,10 +24,10 @@ async fn the_first_admin_is_made_once_and_signs_in_with_what_was_printed() {
     let password = accounts.first_admin(NOW).unwrap().expect("the first start");
     assert_eq!(accounts.first_admin(NOW).unwrap(), None, "no second one");
     let cookie = sign_in(&accounts, &password, NOW).await.unwrap();
-    let known = accounts.with(move |it| it.session(&cookie, NOW + 1)).await.unwrap().unwrap();
+    let known = accounts.with(move |book| book.session(&cookie, NOW + 1)).await.unwrap().unwrap();
     assert_eq!((&*known.name, known.role, known.station), ("admin", Role::Admin, None));
     let file = std::fs::read(dir.path().join("accounts.db")).unwrap();
-    let holds = |text: &str| file.windows(text.len()).any(|it| it == text.as_bytes());
+    let holds = |text: &str| file.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(!holds(&password), "the password is nowhere in the file");
 }
 
@@ -68,28 +68,28 @@ async fn a_session_ends_when_idle_when_old_when_left_and_when_the_password_chang
     let lives = |at: i64| {
         let cookie = cookie.clone();
         let accounts = accounts.clone();
-        async move { accounts.with(move |it| it.session(&cookie, at)).await.unwrap().is_some() }
+        async move { accounts.with(move |book| book.session(&cookie, at)).await.unwrap().is_some() }
     };
     for day in (0..92).step_by(6) {
         assert!(lives(NOW + day * DAY).await, "used every six days: day {day}");
     }
     assert!(!lives(NOW + 92 * DAY).await, "a season is over");
     let idle = sign_in(&accounts, &password, NOW).await.unwrap();
-    let over = accounts.with(move |it| it.session(&idle, NOW + 7 * DAY)).await.unwrap();
+    let over = accounts.with(move |book| book.session(&idle, NOW + 7 * DAY)).await.unwrap();
     assert_eq!(over, None, "a week unused");
     let left = sign_in(&accounts, &password, NOW).await.unwrap();
-    let gone = accounts.with(move |it| {
-        it.sign_out(&left)?;
-        it.session(&left, NOW)
+    let gone = accounts.with(move |book| {
+        book.sign_out(&left)?;
+        book.session(&left, NOW)
     });
     assert_eq!(gone.await.unwrap(), None, "signed out");
     let stolen = sign_in(&accounts, &password, NOW).await.unwrap();
-    let gone = accounts.with(move |it| {
-        it.set_password("admin", "another hash")?;
-        it.session(&stolen, NOW)
+    let gone = accounts.with(move |book| {
+        book.set_password("admin", "another hash")?;
+        book.session(&stolen, NOW)
     });
     assert_eq!(gone.await.unwrap(), None, "another password ends every session");
-    let made_up = accounts.with(|it| it.session("00", NOW)).await.unwrap();
+    let made_up = accounts.with(|book| book.session("00", NOW)).await.unwrap();
     assert_eq!(made_up, None);
 }
 
@@ -104,22 +104,26 @@ async fn a_token_opens_until_it_expires_or_is_taken_away_and_is_kept_as_a_hash()
         made_by: "admin".into(),
         expires_at: NOW + 10,
     };
-    let text = accounts.with(move |it| it.make_token(&token, NOW)).await.unwrap();
+    let text = accounts.with(move |book| book.make_token(&token, NOW)).await.unwrap();
     assert!(text.starts_with("sp_") && text.len() == 51, "{text}");
     let asked = text.clone();
-    let known = accounts.with(move |it| it.token(&asked, NOW + 9)).await.unwrap().unwrap();
+    let known = accounts.with(move |book| book.token(&asked, NOW + 9)).await.unwrap().unwrap();
     assert_eq!((known.role, known.station.as_deref()), (Role::Officer, Some("t-1")));
     let asked = text.clone();
-    assert_eq!(accounts.with(move |it| it.token(&asked, NOW + 10)).await.unwrap(), None, "expired");
+    assert_eq!(
+        accounts.with(move |book| book.token(&asked, NOW + 10)).await.unwrap(),
+        None,
+        "expired"
+    );
     let asked = text.clone();
-    let gone = accounts.with(move |it| {
-        assert!(it.drop_token(1)? && !it.drop_token(1)?);
-        it.token(&asked, NOW)
+    let gone = accounts.with(move |book| {
+        assert!(book.drop_token(1)? && !book.drop_token(1)?);
+        book.token(&asked, NOW)
     });
     assert_eq!(gone.await.unwrap(), None, "taken away");
     for file in ["accounts.db", "accounts.db-wal"] {
         let bytes = std::fs::read(dir.path().join(file)).unwrap_or_default();
-        assert!(!bytes.windows(text.len()).any(|it| it == text.as_bytes()), "{file}");
+        assert!(!bytes.windows(text.len()).any(|window| window == text.as_bytes()), "{file}");
     }
 }
 
@@ -127,14 +131,14 @@ async fn a_token_opens_until_it_expires_or_is_taken_away_and_is_kept_as_a_hash()
 async fn the_audit_log_grows_and_nothing_in_it_changes() {
     let (dir, accounts) = open();
     accounts.first_admin(NOW).unwrap().unwrap();
-    accounts.with(|it| it.audit(NOW, "li", "acknowledge", "01K")).await.unwrap();
-    let lines = accounts.with(|it| it.audited(i64::MAX, 10)).await.unwrap();
-    let told: Vec<_> = lines.iter().map(|it| (&*it.who, &*it.what)).collect();
+    accounts.with(|book| book.audit(NOW, "li", "acknowledge", "01K")).await.unwrap();
+    let lines = accounts.with(|book| book.audited(i64::MAX, 10)).await.unwrap();
+    let told: Vec<_> = lines.iter().map(|line| (&*line.who, &*line.what)).collect();
     assert_eq!(told, [("li", "acknowledge"), ("gateway", "account_added")]);
     // Somebody who can't sign in may type anything for a name.
     let name = "li\r\nadmin\u{202e} ";
-    accounts.with(|it| it.audit(NOW, name, "sign_in_failed", name)).await.unwrap();
-    let lines = accounts.with(|it| it.audited(i64::MAX, 1)).await.unwrap();
+    accounts.with(|book| book.audit(NOW, name, "sign_in_failed", name)).await.unwrap();
+    let lines = accounts.with(|book| book.audited(i64::MAX, 1)).await.unwrap();
     assert_eq!((&*lines[0].who, &*lines[0].detail), ("li admin", "li admin"));
     let db = Connection::open(dir.path().join("accounts.db")).unwrap();
     for sql in ["DELETE FROM audit", "UPDATE audit SET who = 'somebody else'"] {
@@ -147,25 +151,26 @@ async fn the_audit_log_grows_and_nothing_in_it_changes() {
 async fn somebody_who_can_make_accounts_is_always_left() {
     let (_dir, accounts) = open();
     accounts.first_admin(NOW).unwrap().unwrap();
-    let refused = accounts.with(|it| it.remove("admin")).await.unwrap_err();
+    let refused = accounts.with(|book| book.remove("admin")).await.unwrap_err();
     assert_eq!(refused.to_string(), "`admin` is the last admin: make another one first");
-    let demoted = accounts.with(|it| it.change("admin", Role::Viewer, None)).await;
+    let demoted = accounts.with(|book| book.change("admin", Role::Viewer, None)).await;
     assert!(matches!(demoted, Err(AccountError::LastAdmin(_))));
-    let bounded = accounts.with(|it| it.change("admin", Role::Admin, Some("t-1"))).await;
+    let bounded = accounts.with(|book| book.change("admin", Role::Admin, Some("t-1"))).await;
     assert!(matches!(bounded, Err(AccountError::LastAdmin(_))), "of one station only");
     accounts
-        .with(|it| {
-            it.add(&Account::new("wang", Role::Admin, None, NOW), "hash")?;
-            it.remove("admin")
+        .with(|book| {
+            book.add(&Account::new("wang", Role::Admin, None, NOW), "hash")?;
+            book.remove("admin")
         })
         .await
         .unwrap();
-    let again = accounts.with(|it| it.add(&Account::new("wang", Role::Crew, None, 0), "h")).await;
+    let again =
+        accounts.with(|book| book.add(&Account::new("wang", Role::Crew, None, 0), "h")).await;
     assert_eq!(
         again.unwrap_err().to_string(),
         "account `wang` is there already: choose another name"
     );
-    let bad = accounts.with(|it| it.add(&Account::new("a b", Role::Crew, None, 0), "h")).await;
+    let bad = accounts.with(|book| book.add(&Account::new("a b", Role::Crew, None, 0), "h")).await;
     assert!(bad.unwrap_err().to_string().starts_with("name `a b`: use 1 to 48"));
     let short = accounts.hashed("short".to_owned()).await.unwrap_err();
     assert_eq!(short.to_string(), "password of 5 characters: use 10 to 256");

@@ -5,37 +5,31 @@ use rusqlite::types::Type;
 use serde::{Deserialize, Serialize};
 use standpipe_rules::Ms;
 use standpipe_rules::flow::FlowTest;
-use standpipe_rules::incidents::Announced;
+use standpipe_rules::incidents::{Announced, Scope};
 
 use super::AccountError;
-use super::book::Book;
+use super::book::AccountBook;
 
-/// What was done.
+/// A kind of work, and what there is to know of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum Job {
-    /// Water was let flow, and measured.
+    /// A flow test: water was let flow, and measured.
     FlowTest {
-        /// What the gauges said.
         #[serde(flatten)]
         test: FlowTest,
-        /// In words.
         note: Box<str>,
     },
     /// Work, a walk test or an exercise was announced.
     Announced {
-        /// Which of them.
+        /// Work, a walk test or an exercise.
         announced: Announced,
-        /// From then …
         from: Ms,
-        /// … until then.
+        /// The end, excluded.
         until: Ms,
-        /// Why.
         note: Box<str>,
     },
-    /// It was ended before its time.
     Withdrawn {
-        /// Which of them.
         announced: Announced,
     },
 }
@@ -45,34 +39,45 @@ pub enum Job {
 pub struct Work {
     /// `device`, `zone` or `station`.
     scope: Box<str>,
-    /// Which one.
     name: Box<str>,
-    /// When.
     pub at: Ms,
-    /// By whom.
     pub who: Box<str>,
-    /// What.
     pub job: Job,
 }
 
 impl Work {
-    /// Something that was done to a `(kind, name)`.
+    /// Something that was done just now.
     #[must_use]
-    pub fn new((scope, name): (&str, &str), at: Ms, who: &str, job: Job) -> Self {
+    pub fn new(scope: &Scope, at: Ms, who: &str, job: Job) -> Self {
+        let (scope, name) = scope.parts();
         Self { scope: scope.into(), name: name.into(), at, who: who.into(), job }
     }
 }
 
-impl Book {
-    /// Writes it down.
+/// A device, and what it belongs to: work may be announced for any of them.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkPlaces<'a> {
+    pub device: &'a str,
+    pub zone: &'a str,
+    pub station: &'a str,
+}
+
+impl AccountBook {
+    /// Adds one piece of work to the history.
     ///
     /// # Errors
     /// [`AccountError::Store`].
-    pub fn worked(&mut self, it: &Work) -> Result<(), AccountError> {
-        let json = serde_json::to_string(&it.job)
+    pub fn worked(&mut self, work: &Work) -> Result<(), AccountError> {
+        let json = serde_json::to_string(&work.job)
             .map_err(|bad| rusqlite::Error::ToSqlConversionFailure(bad.into()))?;
         let sql = "INSERT INTO work (scope, name, at, who, json) VALUES (?1, ?2, ?3, ?4, ?5)";
-        self.conn.prepare_cached(sql)?.execute((&it.scope, &it.name, it.at, &it.who, json))?;
+        self.conn.prepare_cached(sql)?.execute((
+            &work.scope,
+            &work.name,
+            work.at,
+            &work.who,
+            json,
+        ))?;
         Ok(())
     }
 
@@ -80,16 +85,12 @@ impl Book {
     ///
     /// # Errors
     /// [`AccountError::Store`].
-    pub fn work_of(
-        &self,
-        device: &str,
-        (zone, station): (&str, &str),
-        most: u32,
-    ) -> Result<Vec<Work>, AccountError> {
+    pub fn work_of(&self, places: WorkPlaces<'_>, most: u32) -> Result<Vec<Work>, AccountError> {
         let sql = "SELECT scope, name, at, who, json FROM work
                    WHERE (scope, name) IN (VALUES ('device', ?1), ('zone', ?2), ('station', ?3))
                    ORDER BY n DESC LIMIT ?4";
         let mut statement = self.conn.prepare_cached(sql)?;
+        let WorkPlaces { device, zone, station } = places;
         let rows = statement.query_map((device, zone, station, most), |row| {
             let json: String = row.get(4)?;
             let job = serde_json::from_str(&json).map_err(|bad| {
@@ -105,20 +106,20 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use standpipe_rules::flow::FlowTest;
-    use standpipe_rules::incidents::Announced;
+    use standpipe_rules::incidents::{Announced, Scope};
 
-    use super::{Job, Work};
-    use crate::accounts::book::Book;
+    use super::{Job, Work, WorkPlaces};
+    use crate::accounts::book::AccountBook;
 
     #[test]
     fn a_device_has_its_own_works_its_zones_and_its_stations() {
         let dir = tempfile::tempdir().unwrap();
-        let mut book = Book::open(&dir.path().join("accounts.db")).unwrap();
+        let mut book = AccountBook::open(&dir.path().join("accounts.db")).unwrap();
         let test = FlowTest { static_kpa: 420.0, residual_kpa: 300.0, flow_lps: 22.0 };
         let job = Job::FlowTest { test, note: "=HYPERLINK(1)".into() };
-        let mine = Work::new(("device", "H-1"), 5, "li", job.clone());
+        let mine = Work::new(&Scope::Device("H-1".into()), 5, "li", job.clone());
         let zones = Work::new(
-            ("zone", "z-0"),
+            &Scope::Zone("z-0".into()),
             7,
             "wang",
             Job::Announced {
@@ -129,15 +130,15 @@ mod tests {
             },
         );
         let end = Job::Withdrawn { announced: Announced::WalkTest };
-        let stations = Work::new(("station", "t-1"), 9, "wang", end);
-        for it in [&mine, &zones, &stations, &Work::new(("device", "H-2"), 6, "li", job)] {
-            book.worked(it).unwrap();
+        let stations = Work::new(&Scope::Station("t-1".into()), 9, "wang", end);
+        let others = Work::new(&Scope::Device("H-2".into()), 6, "li", job);
+        for work in [&mine, &zones, &stations, &others] {
+            book.worked(work).unwrap();
         }
-        assert_eq!(
-            book.work_of("H-1", ("z-0", "t-1"), 9).unwrap(),
-            [stations, zones, mine.clone()]
-        );
-        assert_eq!(book.work_of("H-1", ("z-9", ""), 9).unwrap(), [mine]);
-        assert_eq!(book.work_of("H-1", ("z-0", "t-1"), 1).unwrap().len(), 1);
+        let places = WorkPlaces { device: "H-1", zone: "z-0", station: "t-1" };
+        assert_eq!(book.work_of(places, 9).unwrap(), [stations, zones, mine.clone()]);
+        assert_eq!(book.work_of(places, 1).unwrap().len(), 1);
+        let elsewhere = WorkPlaces { zone: "z-9", station: "", ..places };
+        assert_eq!(book.work_of(elsewhere, 9).unwrap(), [mine]);
     }
 }

@@ -9,7 +9,7 @@ use super::{all, first, json, station_name};
 use crate::accounts::Area;
 use crate::readers::ReadError;
 
-/// Incidents on the board.
+/// Incidents on one board at most.
 const ROWS: u32 = 200;
 
 /// `incident.place` of fires and of critical incidents that nobody has taken.
@@ -19,7 +19,7 @@ const CRITICAL: u8 = 2;
 /// What is open: how many incidents in all, and the worst.
 #[derive(Clone, Debug)]
 pub struct OpenIncidents {
-    /// How many there are.
+    /// All of them, also beyond `worst`.
     pub total: u32,
     /// The worst of them, worst first, at most 200.
     pub worst: Vec<BoardRow>,
@@ -28,7 +28,6 @@ pub struct OpenIncidents {
 /// An incident, and where it is in words.
 #[derive(Clone, Debug)]
 pub struct BoardRow {
-    /// The incident.
     pub incident: WireIncident,
     /// What its station is called (its id, where it has no row); empty of a device that nobody
     /// registered.

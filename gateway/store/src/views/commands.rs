@@ -3,11 +3,11 @@
 use rusqlite::{Connection, Row};
 use standpipe_rules::orders::Command;
 
-use super::list::{Source, Where};
-use super::{List, Page, json};
+use super::list::{ListQuery, WhereClause};
+use super::{ListPage, PageOf, json};
 use crate::readers::ReadError;
 
-/// One command.
+/// A command, and whom it is for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CommandOf {
     /// The id of the device it is for.
@@ -16,7 +16,7 @@ pub struct CommandOf {
     pub command: Command,
 }
 
-const NEWEST_FIRST: Source<'_> = Source {
+const NEWEST_FIRST: ListQuery<'_> = ListQuery {
     select: "d.id, c.json",
     from: "command c JOIN device d ON d.ix = c.ix",
     joins: "",
@@ -32,8 +32,8 @@ fn read(row: &Row<'_>) -> Result<CommandOf, ReadError> {
 ///
 /// # Errors
 /// [`ReadError`].
-pub fn list(db: &Connection, device: &str, page: Page) -> Result<List<CommandOf>, ReadError> {
-    let mut wanted = Where::default();
+pub fn list(db: &Connection, device: &str, page: ListPage) -> Result<PageOf<CommandOf>, ReadError> {
+    let mut wanted = WhereClause::default();
     wanted.and("d.id = ?", device);
     NEWEST_FIRST.page(db, &wanted, page, read)
 }
@@ -43,7 +43,7 @@ pub fn list(db: &Connection, device: &str, page: Page) -> Result<List<CommandOf>
 /// # Errors
 /// [`ReadError`].
 pub fn one(db: &Connection, device: &str, id: &str) -> Result<Option<CommandOf>, ReadError> {
-    let mut wanted = Where::default();
+    let mut wanted = WhereClause::default();
     wanted.and("d.id = ?", device);
     wanted.and("c.id = ?", id);
     NEWEST_FIRST.one(db, &wanted, read)

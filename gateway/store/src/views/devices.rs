@@ -11,16 +11,16 @@ use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_shared::{Class, Condition, Kind};
 
 use super::incidents::RELAPSED;
-use super::list::{Source, Where};
+use super::list::{ListQuery, WhereClause};
 use super::maintenance::out_of_service;
-use super::{List, Page, all, first, json, station_name};
+use super::{ListPage, PageOf, all, first, json, station_name};
 use crate::accounts::{Area, DEVICES_OF};
 use crate::readers::ReadError;
 
 /// Incidents of one device that its page lists.
 const INCIDENTS: u32 = 30;
 
-/// How far somebody sees.
+/// Whose devices are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Devices of their own stations: those they may change.
@@ -39,14 +39,13 @@ impl Reach {
     }
 }
 
-/// Which devices are wanted; nothing: all.
+/// Which devices are wanted; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceFilter {
     /// That this station is responsible for; a district also for what belongs to nobody.
     pub station: Option<String>,
-    /// Of this kind.
     pub kind: Option<Kind>,
-    /// Of which this is true now.
+    /// What is true of it now.
     pub condition: Option<ConditionFilter>,
     /// With this text in id, name or address.
     pub text: Option<String>,
@@ -59,7 +58,7 @@ pub struct DeviceFilter {
 pub enum ConditionFilter {
     /// At least one condition.
     Any,
-    /// This condition, maybe among others.
+    /// This one, maybe among others.
     One(Condition),
 }
 
@@ -75,24 +74,19 @@ pub enum StatusFilter {
 /// A text among what devices say of themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusText {
-    /// The version of its firmware.
     Firmware,
-    /// Its model.
     Model,
-    /// Why it started.
     Reset,
-    /// What is wrong with its storage.
     Storage,
 }
 
 /// What can be asked of a device's status besides texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusIs {
-    /// It lost messages.
+    /// It says that it has lost messages.
     Lost,
-    /// Something is wrong with its storage.
     StorageFault,
-    /// It never said anything of itself.
+    /// It never sent a status.
     Missing,
     /// It did not say which firmware it runs.
     WithoutFirmware,
@@ -128,8 +122,8 @@ impl StatusIs {
 }
 
 impl DeviceFilter {
-    fn within<'a>(&'a self, area: &'a Area) -> Where<'a> {
-        let mut wanted = Where::within(area, area.devices());
+    fn within<'a>(&'a self, area: &'a Area) -> WhereClause<'a> {
+        let mut wanted = WhereClause::within(area, area.devices());
         wanted.and_some(DEVICES_OF, self.station.as_deref());
         wanted.and_some("d.kind = ?", self.kind.map(Kind::as_str));
         match self.condition {
@@ -169,16 +163,13 @@ fn containing(text: &str) -> String {
 
 /// What a device said of itself when it last started; null: not said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceStatus {
-    /// When it arrived.
+pub struct StatusNow {
     pub at: Ms,
     /// How often it has started, ever.
     pub boot: Option<u32>,
-    /// Version of its firmware.
     pub firmware: Option<String>,
-    /// Its model.
     pub model: Option<String>,
-    /// Why it started: `power_on`, `watchdog`, …
+    /// `power_on`, `watchdog`, …
     pub reset: Option<String>,
     /// How many messages it has lost, ever.
     pub lost: Option<u32>,
@@ -186,8 +177,8 @@ pub struct DeviceStatus {
     pub storage: Option<String>,
 }
 
-impl DeviceStatus {
-    /// Its columns, of `device_status f`.
+impl StatusNow {
+    /// Of `device_status f`, in the order of [`Self::read`].
     const COLUMNS: &str = "f.at, f.boot, f.firmware, f.model, f.reset, f.lost, f.storage";
 
     /// From [`Self::COLUMNS`], of which the first is column `first`; `None`: there is no row.
@@ -208,7 +199,6 @@ impl DeviceStatus {
 /// One device with what is known of it now.
 #[derive(Clone, Debug)]
 pub struct DeviceNow {
-    /// The registry's row.
     pub device: Device,
     /// What is true of it, as [`Condition::bit`]s.
     pub conditions: u32,
@@ -219,8 +209,8 @@ pub struct DeviceNow {
     /// What is remembered of it, empty of a device that was never heard. `None`: this version
     /// can't read it, which the engine says at its start.
     pub memory: Option<Memory>,
-    /// What it said of itself.
-    pub status: Option<DeviceStatus>,
+    /// `None`: it never sent a status.
+    pub status: Option<StatusNow>,
     /// Whether announced work takes it out of service now.
     pub out_of_service: bool,
 }
@@ -238,13 +228,13 @@ impl DeviceNow {
                 Some(body) => Memory::from_body(body).ok(),
                 None => Some(Memory::default()),
             },
-            status: DeviceStatus::read(row, 6)?,
+            status: StatusNow::read(row, 6)?,
             out_of_service: lost.contains(&DeviceIx(row.get(5)?)),
         })
     }
 }
 
-const NOW: Source<'_> = Source {
+const NOW: ListQuery<'_> = ListQuery {
     select: "d.json, m.conditions, m.heard_at, m.latest, m.body, d.ix, \
              f.at, f.boot, f.firmware, f.model, f.reset, f.lost, f.storage",
     from: "device d",
@@ -261,9 +251,9 @@ pub fn list(
     db: &Connection,
     area: &Area,
     filter: &DeviceFilter,
-    page: Page,
+    page: ListPage,
     now: Ms,
-) -> Result<List<DeviceNow>, ReadError> {
+) -> Result<PageOf<DeviceNow>, ReadError> {
     let lost = out_of_service(db, now)?;
     NOW.page(db, &filter.within(area), page, |row| DeviceNow::read(row, &lost))
 }
@@ -280,7 +270,7 @@ pub fn one(
     now: Ms,
 ) -> Result<Option<DeviceNow>, ReadError> {
     let lost = out_of_service(db, now)?;
-    let mut wanted = Where::within(area, reach.rows(area));
+    let mut wanted = WhereClause::within(area, reach.rows(area));
     wanted.and("d.id = ?", id);
     NOW.one(db, &wanted, |row| DeviceNow::read(row, &lost))
 }
@@ -307,13 +297,12 @@ pub(super) fn kind_of(name: &str) -> Kind {
 /// A device in a line of a list for people.
 #[derive(Clone, Debug)]
 pub struct DeviceLine {
-    /// The registry's row.
     pub device: Device,
     /// What is true of it, as [`Condition::bit`]s.
     pub conditions: u32,
     /// When anything was last heard of it.
     pub heard_at: Option<Ms>,
-    /// The newest pressure, gauge.
+    /// The newest pressure above that of the air.
     pub pressure_kpa: Option<f64>,
     /// The newest density of smoke.
     pub smoke_db_m: Option<f64>,
@@ -326,10 +315,8 @@ pub struct DeviceLine {
 /// How [`lines`] are sorted; what is equal, by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceOrder {
-    /// By id.
     #[default]
     Id,
-    /// By name.
     Name,
     /// Never heard first, then the longest silent.
     Heard,
@@ -360,14 +347,14 @@ pub fn lines(
     area: &Area,
     filter: &DeviceFilter,
     order: DeviceOrder,
-    page: Page,
-) -> Result<List<DeviceLine>, ReadError> {
+    page: ListPage,
+) -> Result<PageOf<DeviceLine>, ReadError> {
     let select = format!(
         "d.json, coalesce(m.conditions, 0), m.heard_at, json_extract(m.latest, '$.pressure_kpa'), \
          json_extract(m.latest, '$.smoke_db_m'), m.body, {}",
         station_name("d.station")
     );
-    let source = Source {
+    let source = ListQuery {
         select: &select,
         from: "device d LEFT JOIN memory m ON m.ix = d.ix",
         joins: "",
@@ -396,7 +383,6 @@ pub(super) fn remembered(row: &Row<'_>, at: usize) -> Result<Option<Memory>, Rea
 /// One device with all that its page shows.
 #[derive(Clone, Debug)]
 pub struct DeviceDetail {
-    /// The registry's row.
     pub device: Device,
     /// Whether it is one of the asker's stations'; else they were paged about a fire near it.
     pub own: bool,
@@ -411,8 +397,8 @@ pub struct DeviceDetail {
     pub memory: Memory,
     /// Whether it is a hydrant that announced work takes out of service now.
     pub out_of_service: bool,
-    /// What it said of itself.
-    pub status: Option<DeviceStatus>,
+    /// `None`: it never sent a status.
+    pub status: Option<StatusNow>,
     /// Its newest incidents, as far as they are the asker's business.
     pub incidents: Vec<WireIncident>,
     /// Whether the newest about its water failed again after a repair.
@@ -434,7 +420,7 @@ pub fn detail(
          FROM device d LEFT JOIN memory m ON m.ix = d.ix
              LEFT JOIN device_status f ON f.ix = d.ix WHERE {} AND d.id = ?2",
         station_name("d.station"),
-        DeviceStatus::COLUMNS,
+        StatusNow::COLUMNS,
         area.devices_in_sight()
     );
     let found = first(db, &sql, (area, id), |row| {
@@ -448,7 +434,7 @@ pub fn detail(
             heard_at: row.get(2)?,
             memory: remembered(row, 3)?.unwrap_or_default(),
             out_of_service: hydrant && out_of_service(db, now)?.contains(&DeviceIx(row.get(4)?)),
-            status: DeviceStatus::read(row, 6)?,
+            status: StatusNow::read(row, 6)?,
             incidents: Vec::new(),
             relapsed: false,
         })

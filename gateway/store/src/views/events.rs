@@ -10,22 +10,22 @@ use crate::readers::ReadError;
 pub struct KeptEvents {
     /// The first that is kept; if none is, the one that comes next.
     pub oldest: i64,
-    /// The last there ever was.
+    /// The last there ever was, kept or not.
     pub newest: i64,
 }
 
-/// One event.
+/// An event as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
-    /// Its number; they only grow.
+    /// Numbers only grow.
     pub id: i64,
     /// What it is about: `incident`, `device`, `page` or `presence`.
     pub kind: String,
-    /// What is said of it.
+    /// What happened, as a JSON object.
     pub json: String,
 }
 
-/// What followed an event.
+/// A stretch of events, and where the next one begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventsAfter {
     /// Some of what followed is no longer kept, or there never was such an event: what is here

@@ -19,16 +19,16 @@ use crate::readers::ReadError;
 /// Detectors of the same building that are named at most.
 const OTHERS: u32 = 50;
 
-/// What was looked up.
+/// What an incident's page shows of it beside the incident itself.
 #[derive(Clone, Debug, Default)]
-pub struct Evidence {
+pub struct IncidentEvidence {
     /// The incident's device, where it has one that has a row.
     pub device: Option<Device>,
     /// When anything was last heard of it.
     pub heard_at: Option<Ms>,
     /// What is remembered of it; `None`: nothing that this version can read.
     pub memory: Option<Memory>,
-    /// What stations are called, by id.
+    /// Names of stations, by id.
     pub names: HashMap<String, String>,
     /// Other detectors of the building that are in alarm: name and floor.
     pub others: Vec<(String, String)>,
@@ -43,15 +43,14 @@ pub struct Evidence {
 /// A hydrant, and what is remembered of it.
 #[derive(Clone, Debug)]
 pub struct HydrantRow {
-    /// The registry's row.
     pub device: Device,
-    /// What is remembered of it.
+    /// What the rules remember of it.
     pub memory: Memory,
     /// Whether announced work takes it out of service now.
     pub out_of_service: bool,
 }
 
-/// Looks it up. What an incident names may be looked at by whoever may look at the incident.
+/// Reads it. Who may see an incident may see everything that the incident names.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -59,10 +58,10 @@ pub fn of_incident(
     db: &Connection,
     incident: &WireIncident,
     now: Ms,
-) -> Result<Evidence, ReadError> {
-    let mut found = Evidence {
+) -> Result<IncidentEvidence, ReadError> {
+    let mut found = IncidentEvidence {
         names: stations::names(db, &Area::All)?.into_iter().collect(),
-        ..Evidence::default()
+        ..IncidentEvidence::default()
     };
     if let Some(device) = &incident.device {
         about_device(db, &device.id, &mut found)?;
@@ -80,7 +79,7 @@ pub fn of_incident(
     Ok(found)
 }
 
-fn about_device(db: &Connection, id: &str, found: &mut Evidence) -> Result<(), ReadError> {
+fn about_device(db: &Connection, id: &str, found: &mut IncidentEvidence) -> Result<(), ReadError> {
     let sql = "SELECT d.json, m.heard_at, m.body FROM device d LEFT JOIN memory m ON m.ix = d.ix
                WHERE d.id = ?1";
     let row = first(db, sql, [id], |row| Ok((json(row, 0)?, row.get(1)?, remembered(row, 2)?)))?;

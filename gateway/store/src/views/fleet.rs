@@ -6,36 +6,32 @@ use super::all;
 use crate::accounts::{Area, DEVICES_OF};
 use crate::readers::ReadError;
 
-/// Values that are told of each kind at most: those of the most devices.
+/// Values counted of each kind at most: those of the most devices.
 const VALUES: u32 = 100;
 
 /// What the devices of an area say of themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetCounts {
-    /// How many there are.
     pub devices: u64,
     /// How many never said anything of themselves.
     pub none: u64,
-    /// By version of their firmware.
     pub firmware: Vec<FleetValue>,
-    /// By model.
     pub model: Vec<FleetValue>,
     /// By the reason of their last start.
     pub reset: Vec<FleetValue>,
     /// Those with a fault of their storage, by fault.
     pub storage: Vec<FleetValue>,
-    /// How many have lost messages.
+    /// Devices that say that they have lost messages.
     pub losing_devices: u64,
     /// How many messages were lost, by what each device said last.
     pub lost_messages: u64,
 }
 
-/// Devices that say the same.
+/// Devices that say the same of themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetValue {
-    /// What they say; null: nothing.
+    /// `None`: they say nothing.
     pub value: Option<String>,
-    /// How many they are.
     pub devices: u64,
 }
 

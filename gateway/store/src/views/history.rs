@@ -12,20 +12,18 @@ use crate::{Reader, StoreError};
 /// Whose readings are: what history finds them by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceTags<'a> {
-    /// The device's place in the store.
+    /// The device's place in the registry.
     pub ix: DeviceIx,
-    /// Hydrant or detector.
     pub kind: Kind,
-    /// Its id.
     pub device: &'a str,
-    /// Its station; empty: none.
+    /// Empty where it belongs to none.
     pub station: &'a str,
-    /// Its zone; empty: none.
+    /// Empty where it belongs to none.
     pub zone: &'a str,
 }
 
 impl<'a> DeviceTags<'a> {
-    /// The tags of a registered device.
+    /// Of a device as the registry has it.
     #[must_use]
     pub fn of(ix: DeviceIx, device: &'a Device) -> Self {
         let Device { kind, id, station, zone, .. } = device;
@@ -36,34 +34,28 @@ impl<'a> DeviceTags<'a> {
 /// One entry of a trail, with its incident as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrailChange {
-    /// The entry's number; they only grow.
+    /// Counts all entries ever written; it only grows.
     pub n: i64,
-    /// When it happened.
     pub at: Ms,
-    /// What happened.
     pub hop: String,
     /// When the episode of that moment began.
     pub since: Ms,
-    /// The incident's id.
     pub id: String,
-    /// Its station.
     pub station: String,
-    /// How much it matters now.
+    /// As of now, not of that moment.
     pub severity: String,
-    /// The incident, JSON.
+    /// The incident as JSON.
     pub wire: String,
 }
 
 /// One hour of one device in the ledger, its boots summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerHour<'a> {
-    /// The device's id.
     pub device: &'a str,
-    /// Its station; empty: none.
+    /// Empty where it belongs to none.
     pub station: &'a str,
-    /// Its zone; empty: none.
+    /// Empty where it belongs to none.
     pub zone: &'a str,
-    /// The hour's first moment.
     pub hour: Ms,
     /// `expected`, `received`, `duplicate`, `late`, `seq_reused`.
     pub counts: [i64; 5],
@@ -72,13 +64,11 @@ pub struct LedgerHour<'a> {
 /// Which hours of which devices are read: the bounds are included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerHours {
-    /// The first hour.
     pub from: Ms,
-    /// The last hour.
     pub to: Ms,
     /// The place of the first device.
     pub first: i64,
-    /// The place of the last device.
+    /// The place of the last device, included.
     pub last: i64,
 }
 

@@ -9,8 +9,8 @@ use standpipe_rules::incidents::{IncidentId, State};
 use standpipe_rules::trail::TrailCode;
 use standpipe_shared::Severity;
 
-use super::list::{Source, Where};
-use super::{List, Page, all, first, json_or_null};
+use super::list::{ListQuery, WhereClause};
+use super::{ListPage, PageOf, all, first, json_or_null};
 use crate::accounts::{Area, INCIDENTS_OF};
 use crate::readers::ReadError;
 
@@ -24,24 +24,23 @@ pub(super) const RELAPSED: &str =
      WHERE a.incident = i.id AND a.hop = 'reopened' AND iif(a.code = '', a.detail, a.code) <> 'unverified'
          AND b.n < a.n AND b.hop IN ('resolved', 'verifying'))";
 
-/// Which incidents are wanted; nothing: all.
+/// Which incidents are wanted; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IncidentFilter {
     /// In one of these states; empty: in any.
     pub states: Vec<State>,
     /// Of one of these severities; empty: of any.
     pub severities: Vec<Severity>,
-    /// That concern this station.
+    /// Concerns this station.
     pub station: Option<String>,
-    /// Opened at or after this.
     pub from: Option<Ms>,
-    /// Opened before this.
+    /// Opened before this moment.
     pub to: Option<Ms>,
 }
 
 impl IncidentFilter {
-    fn within<'a>(&'a self, area: &'a Area) -> Where<'a> {
-        let mut wanted = Where::within(area, area.incidents());
+    fn within<'a>(&'a self, area: &'a Area) -> WhereClause<'a> {
+        let mut wanted = WhereClause::within(area, area.incidents());
         if !self.states.is_empty() {
             if !self.states.contains(&State::Closed) {
                 wanted.and_always("open = 1");
@@ -60,12 +59,12 @@ impl IncidentFilter {
     }
 }
 
-/// For `json_each`.
+/// A JSON list, for `json_each`.
 fn list_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
     Value::from_iter(names).to_string()
 }
 
-const NEWEST_FIRST: Source<'_> = Source {
+const NEWEST_FIRST: ListQuery<'_> = ListQuery {
     select: "wire",
     from: "incident i",
     joins: "",
@@ -73,7 +72,7 @@ const NEWEST_FIRST: Source<'_> = Source {
     order: "ORDER BY opened_at DESC, number DESC",
 };
 
-/// Incidents of an area, newest first, each as the JSON that the world is told.
+/// Incidents of an area, newest first, each as the JSON that is published.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -81,26 +80,24 @@ pub fn list(
     db: &Connection,
     area: &Area,
     filter: &IncidentFilter,
-    page: Page,
-) -> Result<List<Box<RawValue>>, ReadError> {
+    page: ListPage,
+) -> Result<PageOf<Box<RawValue>>, ReadError> {
     NEWEST_FIRST.page(db, &filter.within(area), page, |row| Ok(RawValue::from_string(row.get(0)?)?))
 }
 
 /// One incident with all that happened to it.
 #[derive(Clone, Debug)]
 pub struct IncidentRecord {
-    /// The JSON that the world is told.
+    /// The JSON that is published.
     pub wire: Box<RawValue>,
-    /// What happened to it, in order.
-    pub trail: Vec<TrailEntry>,
-    /// Incidents that stand behind it.
+    /// Entries in the order in which they happened.
+    pub trail: Vec<TrailRow>,
     pub children: Vec<IncidentId>,
 }
 
-/// One entry of a trail.
+/// An entry of an incident's trail, as people and programs read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrailEntry {
-    /// When it happened.
+pub struct TrailRow {
     pub at: Ms,
     /// What happened: `measured`, `received`, `raised`, `paged` …
     pub hop: String,
@@ -140,25 +137,22 @@ pub fn one(
     Ok(Some(IncidentRecord { wire, trail, children }))
 }
 
-fn trail_entry(row: &Row<'_>) -> Result<TrailEntry, ReadError> {
+fn trail_entry(row: &Row<'_>) -> Result<TrailRow, ReadError> {
     let (hop, by, detail): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
     let (code, parts): (String, String) = (row.get(5)?, row.get(6)?);
     let code = TrailCode::stored((&code, &parts), &hop, &by, &detail);
-    Ok(TrailEntry { at: row.get(0)?, hop, by, detail, code, actor: row.get(4)? })
+    Ok(TrailRow { at: row.get(0)?, hop, by, detail, code, actor: row.get(4)? })
 }
 
-/// What somebody did about an incident.
+/// An act on an incident, by a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonsAct {
-    /// When they did it.
     pub at: Ms,
-    /// Who says that they did.
+    /// The name that came with the act.
     pub by: String,
-    /// The incident's id.
     pub incident: String,
     /// `acknowledged`, `dispatched`, `arrived`, `commented` or `resolved`.
     pub hop: String,
-    /// What they wrote.
     pub detail: String,
 }
 

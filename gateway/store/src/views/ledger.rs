@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 use standpipe_rules::{HOUR_MS, Ms};
 
-use super::list::{Source, Where};
-use super::{List, Page};
+use super::list::{ListQuery, WhereClause};
+use super::{ListPage, PageOf};
 use crate::accounts::Area;
 use crate::readers::ReadError;
 
@@ -13,34 +13,31 @@ use crate::readers::ReadError;
 pub struct LedgerFilter {
     /// The first moment. Hours that it lies in count whole.
     pub from: Ms,
-    /// The first moment after.
+    /// The end of the span, excluded.
     pub to: Ms,
-    /// Of this device only.
+    /// `None`: the sums of every device.
     pub device: Option<String>,
 }
 
-/// One boot of one device, summed.
+/// The counts of one boot of one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerSum {
-    /// The device's id.
     pub device: String,
-    /// Which start of the device.
     pub boot: u32,
     /// By how much its highest number grew.
     pub expected: u64,
-    /// New messages.
     pub received: u64,
-    /// Messages seen before.
+    /// Messages that had come before.
     pub duplicate: u64,
-    /// New messages that came late.
+    /// How many of those received came late.
     pub late: u64,
     /// `expected − received`, at least 0.
     pub missing: u64,
-    /// Numbers used again with other content.
+    /// Numbers that came a second time with other content.
     pub seq_reused: u64,
 }
 
-const SUMS: Source<'_> = Source {
+const SUMS: ListQuery<'_> = ListQuery {
     select: "d.id, l.boot, sum(l.expected), sum(l.received), sum(l.duplicate), sum(l.late), \
              max(0, sum(l.expected) - sum(l.received)), sum(l.seq_reused)",
     // From the device to its hours, so that hours that are not asked for are not read.
@@ -58,9 +55,9 @@ pub fn list(
     db: &Connection,
     area: &Area,
     filter: &LedgerFilter,
-    page: Page,
-) -> Result<List<LedgerSum>, ReadError> {
-    let mut wanted = Where::within(area, area.devices());
+    page: ListPage,
+) -> Result<PageOf<LedgerSum>, ReadError> {
+    let mut wanted = WhereClause::within(area, area.devices());
     wanted.and("l.hour > ?", filter.from.saturating_sub(HOUR_MS));
     wanted.and("l.hour < ?", filter.to);
     wanted.and_some("d.id = ?", filter.device.as_deref());

@@ -8,22 +8,20 @@ use crate::readers::ReadError;
 
 /// Which part of a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Counted from 1.
+pub struct ListPage {
+    /// The first page is 1.
     pub page: u32,
-    /// How many items a page has.
     pub per_page: u32,
 }
 
-impl Page {
-    /// For whoever looks for one row.
+impl ListPage {
+    /// Of whoever looks for one row.
     pub(super) const ONE: Self = Self { page: 1, per_page: 1 };
 }
 
-/// One page of a list.
+/// The items of one page, and how many there are beyond it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct List<T> {
-    /// The items of this page.
+pub struct PageOf<T> {
     pub items: Vec<T>,
     /// Which page this is, counted from 1.
     pub page: u32,
@@ -33,22 +31,22 @@ pub struct List<T> {
     pub total: u64,
 }
 
-impl<T> List<T> {
-    /// The same page with other items.
-    pub fn map<U>(self, change: impl FnMut(T) -> U) -> List<U> {
+impl<T> PageOf<T> {
+    /// Changes each item; the figures stay.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> PageOf<U> {
         let Self { items, page, pages, total } = self;
-        List { items: items.into_iter().map(change).collect(), page, pages, total }
+        PageOf { items: items.into_iter().map(change).collect(), page, pages, total }
     }
 }
 
 /// Conditions of a query and their values, both in order.
 #[derive(Default)]
-pub(super) struct Where<'a> {
+pub(super) struct WhereClause<'a> {
     conditions: Vec<&'static str>,
     values: Vec<Box<dyn ToSql + 'a>>,
 }
 
-impl<'a> Where<'a> {
+impl<'a> WhereClause<'a> {
     /// Nothing but an area, by what [`Area`] says of rows. It comes first, as its `?1` wants.
     pub(super) fn within(area: &'a Area, rows: &'static str) -> Self {
         let mut wanted = Self::default();
@@ -56,13 +54,13 @@ impl<'a> Where<'a> {
         wanted
     }
 
-    /// Adds a condition with one `?`.
+    /// Adds a condition that binds one value: `?`.
     pub(super) fn and(&mut self, condition: &'static str, value: impl ToSql + 'a) {
         self.conditions.push(condition);
         self.values.push(Box::new(value));
     }
 
-    /// Adds a condition without a value.
+    /// Adds a condition that binds no value.
     pub(super) fn and_always(&mut self, condition: &'static str) {
         self.conditions.push(condition);
     }
@@ -84,20 +82,17 @@ impl<'a> Where<'a> {
 }
 
 /// What a list is read from: the parts of a query around its conditions.
-pub(super) struct Source<'a> {
-    /// What is selected.
+pub(super) struct ListQuery<'a> {
     pub(super) select: &'a str,
     /// From where, as far as conditions and the number of rows need it.
     pub(super) from: &'a str,
     /// Joins that only add columns: left out when rows are counted.
     pub(super) joins: &'a str,
-    /// `GROUP BY …` or nothing.
     pub(super) group: &'a str,
-    /// `ORDER BY …`.
     pub(super) order: &'a str,
 }
 
-impl Source<'_> {
+impl ListQuery<'_> {
     /// Reads one page.
     ///
     /// # Errors
@@ -105,10 +100,10 @@ impl Source<'_> {
     pub(super) fn page<T>(
         &self,
         db: &Connection,
-        wanted: &Where<'_>,
-        page: Page,
+        wanted: &WhereClause<'_>,
+        page: ListPage,
         mut read: impl FnMut(&Row<'_>) -> Result<T, ReadError>,
-    ) -> Result<List<T>, ReadError> {
+    ) -> Result<PageOf<T>, ReadError> {
         let Self { select, from, joins, group, order } = self;
         let clause = wanted.clause();
         let values = || params_from_iter(wanted.values.iter().map(|value| &**value as &dyn ToSql));
@@ -126,7 +121,7 @@ impl Source<'_> {
         while let Some(row) = rows.next()? {
             items.push(read(row)?);
         }
-        Ok(List { items, page: page.page, pages: total.div_ceil(per_page).max(1), total })
+        Ok(PageOf { items, page: page.page, pages: total.div_ceil(per_page).max(1), total })
     }
 
     /// The one row that is wanted, if it is there.
@@ -136,9 +131,9 @@ impl Source<'_> {
     pub(super) fn one<T>(
         &self,
         db: &Connection,
-        wanted: &Where<'_>,
+        wanted: &WhereClause<'_>,
         read: impl FnMut(&Row<'_>) -> Result<T, ReadError>,
     ) -> Result<Option<T>, ReadError> {
-        Ok(self.page(db, wanted, Page::ONE, read)?.items.into_iter().next())
+        Ok(self.page(db, wanted, ListPage::ONE, read)?.items.into_iter().next())
     }
 }

@@ -13,7 +13,7 @@ use super::{all, first, json};
 use crate::accounts::Area;
 use crate::readers::ReadError;
 
-/// Zones that are named at most.
+/// Zones named at most.
 const ZONES: u32 = 500;
 
 /// Everything that the engine keeps of announcements, in its order, of all stations.
@@ -98,7 +98,7 @@ fn work(db: &Connection, area: &Area, window: Window) -> Result<AnnouncedWork, R
     Ok(AnnouncedWork { window, devices, lost_hydrants, stations: stations.into_iter().collect() })
 }
 
-/// An announcement in short.
+/// An announcement, as far as a list shows it.
 #[derive(Clone, Debug)]
 pub struct WorkBrief {
     /// As the engine keeps it, with the devices of all stations.

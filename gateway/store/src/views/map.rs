@@ -11,12 +11,10 @@ use crate::readers::ReadError;
 /// Devices drawn at most.
 const AT_MOST: u32 = 200_000;
 
-/// A device on the map.
+/// A point of the map: a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DevicePlace {
-    /// Hydrant or detector.
     pub kind: Kind,
-    /// Its id.
     pub id: String,
     /// What people call it.
     pub name: String,
@@ -28,10 +26,9 @@ pub struct DevicePlace {
     pub conditions: Option<u32>,
 }
 
-/// A station on the map.
+/// A point of the map: a station.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StationPlace {
-    /// Its id.
     pub id: String,
     /// What people call it.
     pub name: String,
@@ -39,7 +36,6 @@ pub struct StationPlace {
     pub lat: f64,
     /// Degrees east.
     pub lon: f64,
-    /// Whether its terminal is open.
     pub online: bool,
 }
 

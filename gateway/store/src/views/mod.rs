@@ -8,7 +8,7 @@
 //! | [`bundles`] | several pages that one message carried |
 //! | [`commands`] | what was asked of a device |
 //! | [`devices`] | the registry's devices with what is known of each now |
-//! | [`events`] | what the stream tells |
+//! | [`events`] | what the stream sends |
 //! | [`evidence`] | what speaks for an incident |
 //! | [`fleet`] | what devices say of themselves, counted |
 //! | [`history`] | what the series pump carries away |
@@ -51,7 +51,7 @@ use serde::de::DeserializeOwned;
 
 use crate::readers::ReadError;
 
-pub use list::{List, Page};
+pub use list::{ListPage, PageOf};
 
 #[cfg(doc)]
 use crate::accounts::Area;
@@ -64,7 +64,7 @@ fn station_name(id: &str) -> String {
     )
 }
 
-/// A column that holds JSON.
+/// Reads a column that holds JSON.
 fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> Result<T, ReadError> {
     Ok(serde_json::from_str(row.get_ref(at)?.as_str().unwrap_or_default())?)
 }

@@ -3,29 +3,25 @@
 use rusqlite::Connection;
 use standpipe_rules::Ms;
 
-use super::list::{Source, Where};
-use super::{List, Page, all};
+use super::list::{ListQuery, WhereClause};
+use super::{ListPage, PageOf, all};
 use crate::readers::ReadError;
 
-/// Which messages are wanted; nothing: all.
+/// Which messages are wanted; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuarantineFilter {
-    /// Turned away for this reason.
     pub reason: Option<String>,
-    /// Of this registered device.
     pub device: Option<String>,
 }
 
-/// A message that was not understood.
+/// A message that was not understood, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuarantineRow {
-    /// When it arrived.
     pub at: Ms,
-    /// The topic it came on.
     pub topic: String,
     /// Why it was turned away: a name that is counted.
     pub reason: String,
-    /// The same for people.
+    /// `reason` for people, with the value.
     pub detail: String,
     /// The first bytes of its bad part.
     pub payload: Vec<u8>,
@@ -33,7 +29,7 @@ pub struct QuarantineRow {
     pub device: String,
 }
 
-const NEWEST_FIRST: Source<'_> = Source {
+const NEWEST_FIRST: ListQuery<'_> = ListQuery {
     select: "q.at, q.topic, q.reason, q.detail, q.payload, q.device",
     from: "quarantine q",
     joins: "",
@@ -49,9 +45,9 @@ const NEWEST_FIRST: Source<'_> = Source {
 pub fn list(
     db: &Connection,
     filter: &QuarantineFilter,
-    page: Page,
-) -> Result<List<QuarantineRow>, ReadError> {
-    let mut wanted = Where::default();
+    page: ListPage,
+) -> Result<PageOf<QuarantineRow>, ReadError> {
+    let mut wanted = WhereClause::default();
     wanted.and_some("q.reason = ?", filter.reason.as_deref());
     wanted.and_some("q.device = ?", filter.device.as_deref());
     NEWEST_FIRST.page(db, &wanted, page, |row| {

@@ -17,7 +17,7 @@ use crate::accounts::{Area, area};
 use crate::reader::ulid;
 use crate::readers::ReadError;
 
-/// The hops that tell how long people were not told, and how long they did not answer.
+/// The hops that show how long it took to page people, and how long to answer.
 const HOPS: [Hop; 8] = [
     Hop::Received,
     Hop::Raised,
@@ -31,10 +31,9 @@ const HOPS: [Hop; 8] = [
 
 /// From a first moment until before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// The first moment.
+pub struct MonthSpan {
     pub from: Ms,
-    /// The first moment after.
+    /// The first moment after the span.
     pub to: Ms,
 }
 
@@ -43,44 +42,38 @@ pub struct Span {
 pub struct ReportRows {
     /// What the station is called; `None`: it is about no single one.
     pub name: Option<String>,
-    /// The month itself.
     pub this: MonthRows,
-    /// The month before.
     pub last: MonthRows,
-    /// The devices there are now.
+    /// The devices of today, whatever the month.
     pub devices: Vec<WatchedDevice>,
 }
 
 /// What one month's figures are made of.
 #[derive(Clone, Debug)]
 pub struct MonthRows {
-    /// Incidents opened within it.
+    /// Opened within it.
     pub incidents: Vec<WireIncident>,
     /// Those about water that failed again after they were repaired, or seemed to be.
     pub relapsed: HashSet<IncidentId>,
-    /// What tells how fast people were told and answered, in the order of the trail.
+    /// What shows how fast people were paged and answered, in the order of the trail.
     pub hops: Vec<HopRow>,
     /// Devices that had no water at its end, or have none now.
     pub dry: u32,
-    /// Devices that were offline at its end, as far as incidents tell; `None`: it is not over.
+    /// Devices that were offline at its end, as far as incidents show; `None`: it is not over.
     pub offline: Option<u32>,
 }
 
-/// One entry of a trail that tells of time.
+/// An entry of a trail of which the time counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HopRow {
-    /// Of which incident.
     pub incident: IncidentId,
-    /// What happened.
     pub hop: Hop,
-    /// When it happened.
     pub at: Ms,
 }
 
-/// One device, as far as it tells of other times than now.
+/// One device, with what is known of its past.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchedDevice {
-    /// Whether it is a hydrant.
     pub hydrant: bool,
     /// The day it was installed on, as somebody wrote it.
     pub installed_on: Option<String>,
@@ -88,7 +81,6 @@ pub struct WatchedDevice {
     pub first_hour: Option<Ms>,
     /// What is true of it now, as [`Condition::bit`]s.
     pub conditions: u32,
-    /// Whether it was ever heard.
     pub heard: bool,
     /// Whether announced work takes it out of service now.
     pub out_of_service: bool,
@@ -103,7 +95,7 @@ pub fn read(
     db: &Connection,
     seen: &Area,
     station: Option<&str>,
-    [this, last]: [Span; 2],
+    [this, last]: [MonthSpan; 2],
     now: Ms,
 ) -> Result<Option<ReportRows>, ReadError> {
     let (of, name) = match station {
@@ -122,7 +114,7 @@ pub fn read(
     }))
 }
 
-fn month(db: &Connection, of: &Area, span: Span, now: Ms) -> Result<MonthRows, ReadError> {
+fn month(db: &Connection, of: &Area, span: MonthSpan, now: Ms) -> Result<MonthRows, ReadError> {
     let over = span.to <= now;
     Ok(MonthRows {
         incidents: incidents(db, of, span)?,
@@ -133,7 +125,7 @@ fn month(db: &Connection, of: &Area, span: Span, now: Ms) -> Result<MonthRows, R
     })
 }
 
-fn incidents(db: &Connection, of: &Area, span: Span) -> Result<Vec<WireIncident>, ReadError> {
+fn incidents(db: &Connection, of: &Area, span: MonthSpan) -> Result<Vec<WireIncident>, ReadError> {
     let sql = format!(
         "SELECT i.wire FROM incident i WHERE {} AND i.opened_at >= ?2 AND i.opened_at < ?3",
         of.own_incidents()
@@ -141,7 +133,7 @@ fn incidents(db: &Connection, of: &Area, span: Span) -> Result<Vec<WireIncident>
     all(db, &sql, (of, span.from, span.to), |row| json(row, 0))
 }
 
-fn relapsed(db: &Connection, of: &Area, span: Span) -> Result<HashSet<IncidentId>, ReadError> {
+fn relapsed(db: &Connection, of: &Area, span: MonthSpan) -> Result<HashSet<IncidentId>, ReadError> {
     let sql = format!(
         "SELECT i.id FROM incident i
          WHERE {} AND i.opened_at >= ?2 AND i.opened_at < ?3 AND i.class = 'water' AND {RELAPSED}",
@@ -151,7 +143,7 @@ fn relapsed(db: &Connection, of: &Area, span: Span) -> Result<HashSet<IncidentId
     Ok(ids.into_iter().collect())
 }
 
-fn hops(db: &Connection, of: &Area, span: Span) -> Result<Vec<HopRow>, ReadError> {
+fn hops(db: &Connection, of: &Area, span: MonthSpan) -> Result<Vec<HopRow>, ReadError> {
     let names = HOPS.map(|hop| format!("'{}'", hop.as_str())).join(", ");
     let sql = format!(
         "SELECT t.incident, t.hop, t.at FROM incident i JOIN trail t ON t.incident = i.id
@@ -167,7 +159,7 @@ fn hops(db: &Connection, of: &Area, span: Span) -> Result<Vec<HopRow>, ReadError
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// Devices of which something was true at a moment, as far as incidents tell.
+/// Devices of which something was true at a moment, as far as incidents show.
 fn standing(db: &Connection, of: &Area, at: Ms, what: Condition) -> Result<u32, ReadError> {
     let sql = format!(
         "SELECT count(DISTINCT json_extract(i.wire, '$.device.id')) FROM incident i

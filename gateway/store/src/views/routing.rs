@@ -1,4 +1,4 @@
-//! Who takes part when it is rehearsed who would be told of something at one device.
+//! What a rehearsal needs of the store: who would be notified of something at one device.
 
 use rusqlite::Connection;
 use standpipe_rules::incidents::Window;

@@ -11,28 +11,25 @@ use crate::readers::ReadError;
 /// What the store knows of a device's settings.
 #[derive(Clone, Debug)]
 pub struct SettingsOf {
-    /// The registry's row.
     pub device: Device,
     /// What is wished of the device itself.
     pub own: Option<Wished>,
-    /// What is wished of its profile.
+    /// The wish for its whole profile.
     pub profile: Option<Wished>,
-    /// What it was told, and what it answered; `None`: nothing yet.
+    /// What was sent to it, and its answer; `None`: nothing yet.
     pub known: Option<DeviceSettings>,
 }
 
 /// Devices of a profile, by where their settings stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SettingsCounts {
-    /// Those with settings of their own.
+    /// Devices with a wish of their own.
     pub own: u64,
-    /// Those that were not told any.
+    /// Devices that were never sent any.
     pub none: u64,
-    /// Those that were or will be told, and don't say yet that they run them.
+    /// Settings were or will be sent, and the device does not confirm yet that it runs them.
     pub pending: u64,
-    /// Those that run them.
     pub applied: u64,
-    /// Those that refused them.
     pub refused: u64,
 }
 

@@ -4,17 +4,16 @@ use rusqlite::{Connection, Row};
 use standpipe_rules::Ms;
 use standpipe_rules::registry::Station;
 
-use super::list::{Source, Where};
-use super::{List, Page, all, first, json};
+use super::list::{ListQuery, WhereClause};
+use super::{ListPage, PageOf, all, first, json};
 use crate::accounts::Area;
 use crate::readers::ReadError;
 
-/// One station.
+/// A station, and whether somebody sits there.
 #[derive(Clone, Debug)]
 pub struct StationNow {
-    /// The registry's row.
     pub station: Station,
-    /// Whether its terminal is open.
+    /// Whether its terminal is connected.
     pub online: bool,
     /// When that was last heard; null: never.
     pub presence_at: Option<Ms>,
@@ -24,7 +23,7 @@ pub struct StationNow {
     pub open_incidents: u64,
 }
 
-const NOW: Source<'_> = Source {
+const NOW: ListQuery<'_> = ListQuery {
     select: "s.json, s.online, s.presence_at, \
              (SELECT count(*) FROM device d WHERE d.station = s.id), coalesce(i.open, 0)",
     from: "station s",
@@ -48,8 +47,8 @@ fn read(row: &Row<'_>) -> Result<StationNow, ReadError> {
 ///
 /// # Errors
 /// [`ReadError`].
-pub fn list(db: &Connection, area: &Area, page: Page) -> Result<List<StationNow>, ReadError> {
-    NOW.page(db, &Where::within(area, area.stations()), page, read)
+pub fn list(db: &Connection, area: &Area, page: ListPage) -> Result<PageOf<StationNow>, ReadError> {
+    NOW.page(db, &WhereClause::within(area, area.stations()), page, read)
 }
 
 /// One station of an area; `None`: there is none.
@@ -57,7 +56,7 @@ pub fn list(db: &Connection, area: &Area, page: Page) -> Result<List<StationNow>
 /// # Errors
 /// [`ReadError`].
 pub fn one(db: &Connection, area: &Area, id: &str) -> Result<Option<StationNow>, ReadError> {
-    let mut wanted = Where::within(area, area.stations());
+    let mut wanted = WhereClause::within(area, area.stations());
     wanted.and("s.id = ?", id);
     NOW.one(db, &wanted, read)
 }

@@ -2,16 +2,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, counter, gauge};
 use standpipe_engine::Came;
 use standpipe_engine::feed::{Event, Incoming, Source};
 use standpipe_engine::source::{Facts, Receipt};
 use standpipe_machine::clock::Stamp;
+use standpipe_machine::limits::MAX_PACKET;
 use standpipe_rules::wire;
 use standpipe_rules::wire::decoder::{Decoder, Parameters, Raw};
-use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
+use standpipe_rules::wire::topics::{ALARM_LANE_BEFORE, READINGS_LANE_BEFORE, Side, side};
 use tokio::time::sleep_until;
 use tracing::{error, warn};
 
@@ -23,6 +24,11 @@ use crate::mqtt::{Frame, Link, LinkError, Publish};
 /// The bits of a receipt that are the packet's number; those above are its connection's.
 const PKID_BITS: u32 = 16;
 
+/// How long a session keeps filters that another lane has now. What the broker kept under them is
+/// taken first, and behind it in the same session comes whatever was said since: else a will that
+/// waited there would be taken after the word that it is wrong.
+const KEEP_OLD_FILTERS: Duration = Duration::from_secs(5);
+
 /// One lane.
 pub struct LaneSource {
     setup: Setup,
@@ -32,6 +38,9 @@ pub struct LaneSource {
     window: Window,
     /// Which connection this is; the first is 1.
     epoch: u64,
+    /// The session may still have filters of before, which another lane has now or will have: not
+    /// to be given back before then. `None`: it has none.
+    old_filters: Option<Instant>,
     /// What was told last: up or down.
     told: Option<bool>,
     /// What is to be told next.
@@ -126,6 +135,7 @@ impl LaneSource {
             attempts: Attempts::new(&format!("{} lane", lane.as_str()), &client_id),
             counts: Counts::new(lane),
             epoch: 0,
+            old_filters: None,
             told: None,
             untold: None,
             burst: (0, None),
@@ -158,13 +168,33 @@ impl LaneSource {
             Stage::Up(_) => {
                 // First of all: messages may have come with the broker's very welcome.
                 let event = self.read()?;
-                if event.is_none()
-                    && let Stage::Up(link) = &mut self.stage
-                {
-                    link.turn(self.window.is_open()).await?;
+                if event.is_none() {
+                    self.turn().await?;
                 }
                 Ok(event)
             }
+        }
+    }
+
+    /// Moves bytes; or gives old filters back, when it is time for that.
+    async fn turn(&mut self) -> Result<(), LinkError> {
+        let Stage::Up(link) = &mut self.stage else { return Ok(()) };
+        let Some(not_before) = self.old_filters else {
+            return link.turn(self.window.is_open()).await;
+        };
+        let granted = &self.setup.statuses;
+        let due = granted.is_set() && self.setup.clock.instant() >= not_before;
+        if due && self.window.is_empty() {
+            link.unsubscribe(below_root(&self.setup.root, &ALARM_LANE_BEFORE))?;
+            self.old_filters = None;
+        }
+        let falls_due = async {
+            granted.wait().await;
+            sleep_until(not_before.into()).await;
+        };
+        tokio::select! {
+            turned = link.turn(self.window.is_open()) => turned,
+            () = falls_due, if !due => Ok(()),
         }
     }
 
@@ -180,8 +210,17 @@ impl LaneSource {
                 self.lane.as_str()
             );
         }
+        if self.epoch == 1 && self.lane == Lane::Alarm && link.loses_large_packets() {
+            warn!(
+                target: "standpipe_transport::limit",
+                "the broker takes packets of more than {MAX_PACKET} bytes, and drops them for us without \
+                 a word, alarms too: have it refuse them, with mosquitto `max_packet_size {MAX_PACKET}`"
+            );
+        }
         // Even when the broker has the session: the root may be another than it was then.
         link.subscribe(&filters(&self.setup.root, self.lane))?;
+        let has_old_filters = self.lane == Lane::Alarm && link.session_present;
+        self.old_filters = has_old_filters.then(|| self.setup.clock.instant() + KEEP_OLD_FILTERS);
         self.attempts.worked(self.setup.clock.stamp().steady(), &self.setup.broker);
         self.stage = Stage::Up(Box::new(link));
         Ok(())
@@ -235,12 +274,13 @@ impl LaneSource {
         Ok(None)
     }
 
-    /// The telemetry lane reads in bursts. Sleeping here stops this thread, on which there is
+    /// The lanes of what is not urgent read in bursts. Sleeping here stops this thread, on which there is
     /// nothing else: its acknowledgements go out two milliseconds later, and no wake-ups come for
     /// what arrives meanwhile.
     fn linger(&self) {
-        if self.lane == Lane::Telemetry {
-            std::thread::sleep(LINGER);
+        match self.lane {
+            Lane::Alarm => {}
+            Lane::Status | Lane::Telemetry => std::thread::sleep(LINGER),
         }
     }
 
@@ -262,6 +302,9 @@ impl LaneSource {
     fn subscribed(&mut self, refused: &[(usize, String)]) -> Result<bool, LinkError> {
         if refused.is_empty() {
             self.facts.health.fine();
+            if self.lane == Lane::Status {
+                self.setup.statuses.set();
+            }
             if let (Lane::Telemetry, Stage::Up(link)) = (self.lane, &mut self.stage)
                 && link.session_present
             {
@@ -291,10 +334,10 @@ impl LaneSource {
 /// Whether a message is not for this lane, and is acknowledged unread.
 fn is_anothers(lane: Lane, root: &str, publish: &Publish<'_>) -> bool {
     match lane {
-        Lane::Alarm => false,
+        Lane::Alarm | Lane::Status => false,
         Lane::Telemetry => match side(root, publish.topic) {
             Side::Readings => false,
-            Side::AlarmLane | Side::Gateway => true,
+            Side::AlarmLane | Side::StatusLane | Side::Gateway => true,
         },
     }
 }

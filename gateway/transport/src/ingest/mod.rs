@@ -1,11 +1,16 @@
-//! The two persistent MQTT sessions: what devices and stations say, parsed and handed to the
+//! The three persistent MQTT sessions: what devices and stations say, parsed and handed to the
 //! engine, and acknowledged when the engine says that what follows is on disk.
 //!
-//! The alarm lane asks for what is urgent, the telemetry lane for everything below the root. What
-//! the alarm lane gets too, and what the gateway published itself, the telemetry lane acknowledges
-//! unread ([`standpipe_rules::wire::topics`]). Both are sent what the broker keeps (retained
+//! The alarm lane asks for what is urgent, the status lane for Last Wills and devices that are back,
+//! the telemetry lane for everything below the root. What the others get too, and what the gateway
+//! published itself, the telemetry lane acknowledges unread ([`standpipe_rules::wire::topics`]).
+//! Each is sent what the broker keeps (retained
 //! messages) when the subscription is new to it: an alarm that was kept on a misspelt topic is an
 //! alarm. However much that is, live alarms do not wait behind it: they come on the alarm lane.
+//!
+//! Until the status lane was there, the alarm lane had the statuses. What the broker keeps for a
+//! session of that time is taken from it, and its filter is given back when the status lane has
+//! it: for a moment both get a status, which changes nothing, and none is lost.
 //!
 //! A lane is up when the broker has granted its subscriptions (SUBACK); what its session had kept
 //! may come before that.
@@ -34,9 +39,12 @@ use std::time::Duration;
 use standpipe_engine::feed::Feed;
 use standpipe_engine::source::{Facts, Queue, Sight};
 use standpipe_machine::clock::Clock;
-use standpipe_machine::limits::{BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, URGENT_QUEUE};
+use standpipe_machine::limits::{
+    BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+};
 use standpipe_rules::wire::decoder::Decoder;
 use standpipe_rules::wire::topics;
+use tokio::sync::watch;
 use window::Limits;
 
 use crate::mqtt::{Broker, Hello};
@@ -47,11 +55,11 @@ pub const SESSION_EXPIRY_S: u32 = 7 * 24 * 3_600;
 /// What one message may weigh at most, bytes: the engine's own limit is never reached.
 const HEAVIEST: usize = 4 * 1024 * 1024;
 
-/// How long the telemetry lane lets messages gather before it reads again. At 20,000 messages a
+/// How long the telemetry and the status lane let messages gather before it reads again. At 20,000 messages a
 /// second this makes one wake-up of 40.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// What both lanes are made with.
+/// What the lanes are made with.
 #[derive(Clone)]
 pub struct Setup {
     /// Where to.
@@ -64,13 +72,37 @@ pub struct Setup {
     pub decoder: Arc<dyn Decoder>,
     /// What time it is.
     pub clock: Clock,
+    /// Whether the status lane has its filter. The lanes of one gateway share it.
+    pub statuses: Granted,
 }
 
-/// Which of the two sessions with the broker.
+/// Whether the broker has granted a lane what it asks for, as another lane sees it.
+#[derive(Clone, Debug, Default)]
+pub struct Granted(Arc<watch::Sender<bool>>);
+
+impl Granted {
+    fn set(&self) {
+        self.0.send_replace(true);
+    }
+
+    fn is_set(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Returns when it is granted.
+    async fn wait(&self) {
+        // The sender is ours, so that it does not end.
+        drop(self.0.subscribe().wait_for(|granted| *granted).await);
+    }
+}
+
+/// Which of the sessions with the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// Alarms, statuses, replies, actions, presence.
+    /// Alarms, replies, actions, presence.
     Alarm,
+    /// Last Wills, and devices that are back.
+    Status,
     /// Readings, and everything that no filter can name.
     Telemetry,
 }
@@ -81,6 +113,7 @@ impl Lane {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Alarm => "alarm",
+            Self::Status => "status",
             Self::Telemetry => "telemetry",
         }
     }
@@ -96,6 +129,7 @@ pub fn lane(setup: &Setup, lane: Lane) -> Feed {
 fn facts(lane: Lane) -> Facts {
     match lane {
         Lane::Alarm => Facts::new("alarm", "alarm_lane", Queue::Urgent, Sight::Needed),
+        Lane::Status => Facts::new("status", "status_lane", Queue::Statuses, Sight::Needed),
         Lane::Telemetry => Facts::new("telemetry", "telemetry_lane", Queue::Bulk, Sight::Needed),
     }
 }
@@ -104,6 +138,7 @@ fn facts(lane: Lane) -> Facts {
 fn filters(root: &str, lane: Lane) -> Vec<String> {
     let below: &[&str] = match lane {
         Lane::Alarm => &topics::ALARM_LANE,
+        Lane::Status => &topics::STATUS_LANE,
         Lane::Telemetry => &topics::READINGS_LANE,
     };
     below_root(root, below)
@@ -117,17 +152,23 @@ const fn limits(lane: Lane) -> Limits {
     match lane {
         // Half the urgent queue: the rest is for people's asks and the senders' reports.
         Lane::Alarm => Limits { messages: URGENT_QUEUE / 2, bytes: STAGED_BYTES - HEAVIEST },
+        Lane::Status => Limits { messages: STATUS_QUEUE, bytes: STAGED_BYTES - HEAVIEST },
         Lane::Telemetry => Limits { messages: BULK_QUEUE, bytes: STAGED_BYTES - HEAVIEST },
     }
 }
 
 fn hello(gateway: &str, lane: Lane) -> Hello {
-    let half = limits(lane).messages / 2;
+    let half = u16::try_from(limits(lane).messages / 2).unwrap_or(u16::MAX);
+    let most = match lane {
+        Lane::Alarm | Lane::Telemetry => RECEIVE_MAXIMUM,
+        // A detector that is back overtakes what is here, and nothing that is still there.
+        Lane::Status => u16::MAX,
+    };
     Hello {
         client_id: format!("standpipe-{}-{gateway}", lane.as_str()),
         clean_start: false,
         session_expiry_s: SESSION_EXPIRY_S,
-        receive_maximum: u16::try_from(half).unwrap_or(u16::MAX).min(RECEIVE_MAXIMUM),
+        receive_maximum: half.min(most),
         will: None,
     }
 }
@@ -135,22 +176,28 @@ fn hello(gateway: &str, lane: Lane) -> Hello {
 #[cfg(test)]
 mod tests {
     use super::{Lane, filters, hello, limits};
-    use standpipe_machine::limits::{BULK_QUEUE, URGENT_QUEUE};
+    use standpipe_machine::limits::{BULK_QUEUE, STATUS_QUEUE, URGENT_QUEUE};
 
     #[test]
     fn the_lanes_share_nothing_and_miss_nothing() {
         assert_eq!(filters("r/v1", Lane::Telemetry), ["r/v1/#"]);
         let alarm = filters("r/v1", Lane::Alarm);
-        for filter in ["+/+/alarm", "+/+/alarms", "+/+/status", "stations/+/actions"] {
+        for filter in ["+/+/alarm", "+/+/alarms", "+/+/reply", "stations/+/actions"] {
             assert!(alarm.contains(&format!("r/v1/{filter}")), "{filter}");
         }
+        assert_eq!(filters("r/v1", Lane::Status), ["r/v1/+/+/status"]);
         assert_eq!(hello("7k2m", Lane::Alarm).client_id, "standpipe-alarm-7k2m");
+        assert_eq!(hello("7k2m", Lane::Status).client_id, "standpipe-status-7k2m");
         assert_eq!(hello("7k2m", Lane::Telemetry).client_id, "standpipe-telemetry-7k2m");
     }
 
     #[test]
     fn the_broker_is_asked_for_no_more_than_the_queue_holds() {
-        for (lane, queue) in [(Lane::Alarm, URGENT_QUEUE), (Lane::Telemetry, BULK_QUEUE)] {
+        for (lane, queue) in [
+            (Lane::Alarm, URGENT_QUEUE),
+            (Lane::Status, STATUS_QUEUE),
+            (Lane::Telemetry, BULK_QUEUE),
+        ] {
             assert!(usize::from(hello("g", lane).receive_maximum) <= limits(lane).messages);
             assert!(limits(lane).messages <= queue);
         }

@@ -78,7 +78,7 @@ impl Broker {
     ///
     /// # Errors
     /// [`BadBroker`] says which key to change.
-    pub fn of(mqtt: &standpipe_config::Mqtt) -> Result<Self, BadBroker> {
+    pub fn of(mqtt: &standpipe_config::MqttConfig) -> Result<Self, BadBroker> {
         let mut broker = Self::new(&mqtt.broker.host, mqtt.broker.port);
         if let Some(user) = &mqtt.username {
             let password = mqtt.password.as_ref().map_or("", |it| it.expose());

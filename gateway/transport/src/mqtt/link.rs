@@ -193,6 +193,13 @@ impl Link {
         Ok(())
     }
 
+    /// Whether the broker takes larger packets from others than we do. It drops those for us, and tells
+    /// nobody: so MQTT 5 has it.
+    #[must_use]
+    pub fn loses_large_packets(&self) -> bool {
+        takes_more_than_we(self.send_limit)
+    }
+
     /// Asks for every message on `filters`, at QoS 1. Asking again changes nothing.
     ///
     /// What the broker keeps (retained messages) comes once, when it did not have the filter, and
@@ -381,6 +388,11 @@ fn connect(hello: &Hello) -> Connect {
     }
 }
 
+/// `limit`: the largest packet that a broker takes; `None`: any.
+fn takes_more_than_we(limit: Option<u32>) -> bool {
+    limit.is_none_or(|limit| limit > MAX_PACKET)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -392,7 +404,19 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, DuplexStream};
     use tokio::time::{Instant, timeout};
 
-    use super::{Link, PULSE};
+    use super::{Link, MAX_PACKET, PULSE, takes_more_than_we};
+
+    #[test]
+    fn a_broker_that_takes_more_than_we_read_loses_it() {
+        for (limit, loses) in [
+            (None, true),
+            (Some(MAX_PACKET + 1), true),
+            (Some(MAX_PACKET), false),
+            (Some(1), false),
+        ] {
+            assert_eq!(takes_more_than_we(limit), loses, "{limit:?}");
+        }
+    }
 
     /// What a socket takes before its other end reads.
     const SOCKET: usize = 16 * 1_024;

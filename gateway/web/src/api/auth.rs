@@ -13,7 +13,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use standpipe_store::accounts::{AccountError, Accounts, Area, Known, Right, Role, area, same};
+use standpipe_store::accounts::{
+    AccountError, Accounts, Area, CredentialOwner, Right, Role, area, same,
+};
 
 use super::ApiState;
 use super::problem::Problem;
@@ -120,19 +122,19 @@ async fn session(
     accounts: &Accounts,
     cookie: &str,
     now: standpipe_rules::Ms,
-) -> Result<Option<Known>, AccountError> {
+) -> Result<Option<CredentialOwner>, AccountError> {
     let cookie = cookie.to_owned();
     accounts.with(move |book| book.session(&cookie, now)).await
 }
 
 async fn let_in(
     api: &ApiState,
-    found: Option<Known>,
-    by: impl FnOnce(&Known) -> By,
+    found: Option<CredentialOwner>,
+    by: impl FnOnce(&CredentialOwner) -> By,
 ) -> Result<Who, Problem> {
     let known = found.ok_or_else(Problem::unauthorized)?;
     let by = by(&known);
-    let Known { name, role, station, .. } = known;
+    let CredentialOwner { name, role, station, .. } = known;
     let of = station.clone();
     let area = api.store.read(move |db| Ok(area(db, of.as_deref())?)).await?;
     Ok(Who { name, role, station, area, by })

@@ -14,8 +14,8 @@ use standpipe_rules::registry::{Device, Registry};
 use standpipe_shared::{Condition, Field, Kind};
 use standpipe_store::accounts::{Area, Right};
 use standpipe_store::views::devices::{
-    self as view, ConditionFilter, DeviceFilter, DeviceNow, DeviceStatus, Reach, StatusFilter,
-    StatusIs, StatusText,
+    self as view, ConditionFilter, DeviceFilter, DeviceNow, Reach, StatusFilter, StatusIs,
+    StatusNow, StatusText,
 };
 use utoipa::ToSchema;
 
@@ -72,7 +72,7 @@ pub struct Status {
     pub boot: Option<u32>,
     /// Version of its firmware.
     pub firmware: Option<String>,
-    /// Its model.
+    /// Its model, as it says.
     pub model: Option<String>,
     /// Why it started: `power_on`, `watchdog`, …
     pub reset: Option<String>,
@@ -82,9 +82,9 @@ pub struct Status {
     pub storage: Option<String>,
 }
 
-impl From<DeviceStatus> for Status {
-    fn from(status: DeviceStatus) -> Self {
-        let DeviceStatus { at, boot, firmware, model, reset, lost, storage } = status;
+impl From<StatusNow> for Status {
+    fn from(status: StatusNow) -> Self {
+        let StatusNow { at, boot, firmware, model, reset, lost, storage } = status;
         Self { at, boot, firmware, model, reset, lost, storage }
     }
 }

@@ -34,7 +34,6 @@ pub async fn one(
 
 /// What somebody asks for.
 pub struct Asked {
-    /// Its day.
     pub day: Day,
     /// Whether the day's hour has come.
     pub over: bool,
@@ -56,8 +55,7 @@ pub async fn asked(api: &ApiState, who: &Who, uri: &Uri) -> Result<Asked, Proble
     let (from, to) = hour.span(day, now).ok_or_else(|| not_a_day(&day.to_string()))?;
     let (station, area) = (params.text("station")?, who.area.clone());
     let told = station.clone();
-    let read =
-        api.store.read(move |db| gather(db, (&area, told.as_deref()), day, (from, to))).await?;
+    let read = api.store.read(move |db| gather(db, &area, told.as_deref(), day, from..to)).await?;
     let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or_default());
     Ok(Asked { day, over: over(&hour, day, now), digest: read.ok_or_else(missing)? })
 }
@@ -72,6 +70,7 @@ fn over(hour: &Hour, day: Day, now: Ms) -> bool {
 
 /// The hour at which days end; where no digest is sent, the usual one.
 fn hour(api: &ApiState) -> Hour {
-    let at = api.config.digest.at.or(standpipe_config::Digest::default().at).unwrap_or(Time::MIN);
+    let at =
+        api.config.digest.at.or(standpipe_config::DigestConfig::default().at).unwrap_or(Time::MIN);
     Hour { at, zone: api.town.zone.clone() }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use standpipe_engine::health::{Health, Part, Status};
 use standpipe_engine::source::Sight;
 use standpipe_rules::Ms;
+use standpipe_rules::chain::stands_still;
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -37,14 +38,19 @@ pub struct Readiness {
 /// One part that does not work.
 #[derive(Debug, Serialize, PartialEq, Eq, ToSchema)]
 pub struct Reason {
-    /// `store`, `alarm_lane`, `telemetry_lane`, `series` or `clock` (nobody synchronises the
-    /// machine's clock); one of `degraded`.
+    /// `store`, `alarm_lane`, `status_lane`, `telemetry_lane`, `series`, `clock` (nobody synchronises the
+    /// machine's clock) or `chain` (its heartbeat does not come through); one of `degraded`.
     part: Box<str>,
     /// Since when; null: it has not worked yet.
     since: Option<Ms>,
     /// What is wrong, and what to do.
     why: Box<str>,
 }
+
+/// What to do about a heartbeat that does not come through.
+const CHAIN_ADVICE: &str = "the gateway's own heartbeat does not come through, and alarms may not either: \
+    see that the broker runs, and that its access rules let the gateway write and read \
+    `gateway/chain` below the root (`standpipe provision` writes them)";
 
 /// The process lives.
 #[utoipa::path(get, path = "/healthz", tag = "health",
@@ -71,6 +77,7 @@ pub async fn ready(State(api): State<Arc<ApiState>>) -> (StatusCode, Json<Readin
     (status = 200, description = "Prometheus text format", body = String)))]
 pub async fn metrics(State(api): State<Arc<ApiState>>) -> Response {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
+    api.health.chain.measure(api.clock.now());
     ([(header::CONTENT_TYPE, kind)], api.metrics.render()).into_response()
 }
 
@@ -87,6 +94,10 @@ fn judge(health: &Health, now: Ms) -> Readiness {
     }
     if matches!(health.clock.status(), Status::Failing { .. }) {
         warnings.extend(reason("clock", &health.clock));
+    }
+    if let Some(age) = health.chain.age(now).filter(|age| stands_still(now - age, now)) {
+        let (part, since, why) = ("chain".into(), Some(now - age), CHAIN_ADVICE.into());
+        warnings.push(Reason { part, since, why });
     }
     let troubles = health.degraded.list();
     let degraded = troubles.iter().map(|trouble| trouble.part.as_str()).collect();
@@ -113,6 +124,16 @@ mod tests {
     use standpipe_engine::health::{DegradedPart, Health, Trouble};
     use standpipe_engine::source::{Facts, Queue, Sight};
     use standpipe_rules::incidents::Text;
+
+    #[test]
+    fn a_heartbeat_that_is_too_old_is_a_warning() {
+        let health = all_fine();
+        health.chain.begin(1_000);
+        assert_eq!(judge(&health, 16_000).warnings, []);
+        let readiness = judge(&health, 16_001);
+        assert_eq!((parts(&readiness.warnings), readiness.ready), (vec!["chain"], true));
+        assert_eq!(readiness.warnings[0].since, Some(1_000));
+    }
 
     /// Of a gateway with both lanes, and a source that it can do without.
     fn health() -> Health {

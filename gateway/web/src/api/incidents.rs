@@ -18,7 +18,7 @@ use standpipe_rules::{Ms, coded};
 use standpipe_shared::Severity;
 use standpipe_store::accounts::Right;
 use standpipe_store::readers::ReadError;
-use standpipe_store::views::incidents::{self as view, IncidentFilter, IncidentRecord, TrailEntry};
+use standpipe_store::views::incidents::{self as view, IncidentFilter, IncidentRecord, TrailRow};
 use standpipe_words::cap::{self, Earlier};
 use standpipe_words::message::Desk;
 use ulid::Ulid;
@@ -57,8 +57,8 @@ pub struct Hop {
 }
 
 impl Hop {
-    fn of(entry: TrailEntry) -> serde_json::Result<Self> {
-        let TrailEntry { at, hop, by, detail, code, actor } = entry;
+    fn of(entry: TrailRow) -> serde_json::Result<Self> {
+        let TrailRow { at, hop, by, detail, code, actor } = entry;
         let (name, parts) = coded::named(&code)?;
         let code = Some(name).filter(|_| code != TrailCode::Text);
         Ok(Self { at, hop, by, detail, code, parts, actor })
@@ -155,7 +155,7 @@ pub async fn cap(
     let (number, sent) = (format!("{}.{}", incident.id, incident.rev), incident.updated_at);
     let first = Earlier { id: format!("{}.1", incident.id), sent: incident.opened_at };
     let earlier: &[Earlier] = if incident.rev > 1 { &[first] } else { &[] };
-    let message = cap::Message { id: &number, sent, earlier };
+    let message = cap::CapMessage { id: &number, sent, earlier };
     let town = &api.town;
     let desk = Desk { zone: town.zone.clone(), url: town.url.clone(), language: town.language };
     let document = cap::document(&incident, &message, &desk);

@@ -17,9 +17,9 @@ pub struct List<T> {
     pub total: u64,
 }
 
-impl<T, Row: Into<T>> From<views::List<Row>> for List<T> {
-    fn from(list: views::List<Row>) -> Self {
-        let views::List { items, page, pages, total } = list.map(Into::into);
+impl<T, Row: Into<T>> From<views::PageOf<Row>> for List<T> {
+    fn from(list: views::PageOf<Row>) -> Self {
+        let views::PageOf { items, page, pages, total } = list.map(Into::into);
         Self { items, page, pages, total }
     }
 }

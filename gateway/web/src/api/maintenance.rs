@@ -98,7 +98,7 @@ pub enum What {
     WalkTest,
 }
 
-/// An exercise.
+/// An exercise with one detector, to begin now.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ExerciseBody)]
@@ -292,8 +292,7 @@ impl From<NotMade> for Problem {
 /// Writes it down for the devices it concerns. It was done: that it can't be written down undoes
 /// nothing.
 async fn worked(api: &ApiState, (scope, by): (&Scope, &str), job: Job) {
-    let (kind, name) = scope.parts();
-    let work = Work::new((kind, name), api.clock.now(), by, job);
+    let work = Work::new(scope, api.clock.now(), by, job);
     if let Err(bad) = api.accounts.with(move |book| book.worked(&work)).await {
         tracing::error!("an announcement is in no work history: {bad}");
     }

@@ -66,12 +66,13 @@ const REQUESTS_AT_ONCE: usize = 64;
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 
 /// What the API is made of.
+#[derive(Clone)]
 pub struct ApiState {
     /// The store, to be read.
     pub store: Readers,
     /// The engine, to be asked.
     pub engine: EngineHandle,
-    /// History.
+    /// Readings as charts and exports ask for them.
     pub history: Arc<dyn Series>,
     /// What each part says of itself.
     pub health: Arc<Health>,
@@ -84,7 +85,7 @@ pub struct ApiState {
     /// What pages are made with: time zone, language, address.
     pub town: Town,
     /// Which stations have a page of the console open.
-    pub watch: Watch,
+    pub watch: Arc<Watch>,
     /// Rings when table `event` has grown.
     pub events: tokio::sync::watch::Receiver<i64>,
     /// As it was started with: to show who is told when, and for nothing else.
@@ -96,6 +97,13 @@ pub struct ApiState {
 }
 
 impl ApiState {
+    /// The same for the console: it reads the store through connections of its own, so that programs
+    /// that ask for much keep no page waiting, nor pages a program.
+    #[must_use]
+    pub fn for_pages(&self) -> Self {
+        Self { store: self.store.another(), ..self.clone() }
+    }
+
     /// Writes down what somebody did. It was done: that it can't be written down undoes nothing.
     pub async fn did(&self, who: &Who, what: &str, detail: &str) {
         let (at, name) = (self.clock.now(), who.name.clone());
@@ -164,16 +172,28 @@ async fn within_limits(
     request: Request,
     next: Next,
 ) -> Response {
+    in_time(&places, request, next).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// Answers in a place of its own within the time of a request.
+///
+/// # Errors
+/// [`Problem::busy`] when that is over, whether in the place or still waiting for one.
+pub(crate) async fn in_time(
+    places: &Semaphore,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let served = async {
         let _place = places.acquire().await;
         next.run(request).await
     };
-    tokio::time::timeout(REQUEST_TIME, served).await.unwrap_or_else(|_| {
+    tokio::time::timeout(REQUEST_TIME, served).await.map_err(|_| {
         let seconds = REQUEST_TIME.as_secs();
         let detail = format!(
             "no answer within {seconds} s, though what was asked may still be done: look at \
              /readyz, ask for less, or try again"
         );
-        Problem::busy(detail).into_response()
+        Problem::busy(detail)
     })
 }

@@ -3,7 +3,7 @@
 use axum::extract::Query;
 use axum::http::Uri;
 use standpipe_rules::Ms;
-use standpipe_store::views::Page;
+use standpipe_store::views::ListPage;
 
 use super::problem::Problem;
 
@@ -116,12 +116,12 @@ impl Params {
     ///
     /// # Errors
     /// 400 when they are not whole numbers in their range.
-    pub fn page(&self) -> Result<Page, Problem> {
+    pub fn page(&self) -> Result<ListPage, Problem> {
         let number = |name, default, most| -> Result<u32, Problem> {
             let number = self.number(name, 1, i64::from(most))?;
             Ok(number.and_then(|it| u32::try_from(it).ok()).unwrap_or(default))
         };
-        Ok(Page {
+        Ok(ListPage {
             page: number("page", 1, u32::MAX)?,
             per_page: number("per_page", PER_PAGE, PER_PAGE_AT_MOST)?,
         })
@@ -178,7 +178,7 @@ pub fn moment(text: &str) -> Option<Ms> {
 
 #[cfg(test)]
 mod tests {
-    use standpipe_store::views::Page;
+    use standpipe_store::views::ListPage;
 
     use super::{Params, Span, moment};
 
@@ -209,9 +209,9 @@ mod tests {
 
     #[test]
     fn pages_and_spans_have_their_defaults() {
-        assert_eq!(params("").page().ok(), Some(Page { page: 1, per_page: 100 }));
+        assert_eq!(params("").page().ok(), Some(ListPage { page: 1, per_page: 100 }));
         let page = params("page=3&per_page=1000").page().ok();
-        assert_eq!(page, Some(Page { page: 3, per_page: 1_000 }));
+        assert_eq!(page, Some(ListPage { page: 3, per_page: 1_000 }));
         assert_eq!(params("").span(5_000, 1_000).ok(), Some(Span { from: 4_001, to: 5_001 }));
         assert_eq!(params("from=7&to=9").span(0, 1).ok(), Some(Span { from: 7, to: 9 }));
         assert_eq!(params("to=9").span(0, 100).ok(), Some(Span { from: 0, to: 9 }));

@@ -91,27 +91,20 @@ impl Code {
 /// What is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thing {
-    /// An incident.
     Incident,
     /// A bundle of pages.
     Bundle,
-    /// A device.
     Device,
     /// A hydrant among the devices.
     Hydrant,
     /// A pressure zone.
     Zone,
-    /// A station.
     Station,
-    /// An account.
     Account,
-    /// A token.
     Token,
     /// What somebody announced.
     Announcement,
-    /// A profile.
     Profile,
-    /// A command.
     Command,
     /// A path of ours.
     Path,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use standpipe_rules::Ms;
 use standpipe_store::accounts::Right;
 use standpipe_store::views::quarantine::{self as view, QuarantineFilter, QuarantineRow};
-use standpipe_store::views::{self, Page};
+use standpipe_store::views::{self, ListPage};
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -77,14 +77,14 @@ pub async fn read(
     who: &Who,
     uri: &Uri,
     per_page: Option<u32>,
-) -> Result<views::List<QuarantineRow>, Problem> {
+) -> Result<views::PageOf<QuarantineRow>, Problem> {
     who.needs(Right::Quarantine)?;
     if !may(who) {
         return Err(Problem::not_theirs("what was not understood"));
     }
     let params = Params::read(uri, &["reason", "device", "page", "per_page"])?;
     let asked = params.page()?;
-    let page = Page { per_page: per_page.unwrap_or(asked.per_page), ..asked };
+    let page = ListPage { per_page: per_page.unwrap_or(asked.per_page), ..asked };
     let filter =
         QuarantineFilter { reason: params.text("reason")?, device: params.text("device")? };
     Ok(api.store.read(move |db| view::list(db, &filter, page)).await?)

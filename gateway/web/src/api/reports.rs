@@ -10,7 +10,7 @@ use super::ApiState;
 use super::params::Params;
 use super::problem::{Problem, Thing};
 use crate::api::who::Who;
-use crate::report::{Asked, Month, Report, gather};
+use crate::report::{Month, Report, ReportQuery, gather};
 
 /// A station's month and those below it, last month beside it; this month and everything by
 /// default.
@@ -33,7 +33,7 @@ pub async fn monthly(
             .ok_or_else(|| Problem::bad_parameter("month", text, "a month such as 2026-11"))?,
     };
     let station = params.text("station")?;
-    let asked = Asked { seen: who.area, station: station.clone(), month, zone };
+    let asked = ReportQuery { seen: who.area, station: station.clone(), month, zone };
     let report = gather(&api.store, asked, now).await?;
     let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or_default());
     report.map(Json).ok_or_else(missing)

@@ -118,7 +118,7 @@ pub struct Flapping {
     pub within_s: u32,
 }
 
-/// The device of an incident.
+/// The device that an incident is about.
 #[derive(Serialize, ToSchema)]
 pub struct IncidentDevice {
     /// The device's id, a level of its topics.
@@ -292,7 +292,7 @@ pub struct Hydrant {
 /// One incident, with all that happened to it.
 #[derive(Serialize, ToSchema)]
 pub struct WholeIncident {
-    /// The incident.
+    /// The incident itself.
     #[serde(flatten)]
     pub incident: Incident,
     /// Everything that happened to it, oldest first.

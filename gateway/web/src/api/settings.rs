@@ -86,7 +86,7 @@ pub struct OfProfile {
     by: Option<Box<str>>,
     /// Since when.
     changed_at: Option<Ms>,
-    /// Its devices.
+    /// Its devices, counted by where their settings stand.
     devices: Counts,
 }
 

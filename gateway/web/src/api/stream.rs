@@ -2,20 +2,23 @@
 //!
 //! A client that comes back says what it had last (`Last-Event-ID`) and gets what followed. Is
 //! that no longer kept, it is told so with an event `reset` (load everything anew) and gets the
-//! oldest kept. Each client is read for on its own: a slow one delays only itself, and nothing
+//! oldest kept. Beside these it hears how old the chain's heartbeat is. Each client is read for on its own: a slow one delays only itself, and nothing
 //! waits for it but one page of events.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
 use futures_util::stream::{Stream, unfold};
+use futures_util::{FutureExt, StreamExt};
+use serde_json::json;
+use standpipe_machine::clock::Clock;
+use standpipe_rules::Ms;
 use standpipe_store::accounts::Area;
 use standpipe_store::readers::Readers;
 use standpipe_store::views::events::{self, EventsAfter};
@@ -24,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::params::Params;
 use super::problem::Problem;
+use crate::api::ApiState;
 use crate::api::who::{By, Who};
 
 /// Clients at once.
@@ -35,7 +39,8 @@ const PAGE: usize = 64;
 const PAUSE: Duration = Duration::from_millis(50);
 /// A comment is sent when nothing else was.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// A page hears something at least this often; it complains after twice that.
+/// A page hears this often how old the chain's heartbeat is; it complains when it has heard nothing for
+/// twice that.
 const BEAT: Duration = Duration::from_secs(4);
 /// A session's stream ends after this and is opened again, so that one that was ended is noticed.
 const SESSION_LASTS: Duration = Duration::from_secs(15 * 60);
@@ -48,18 +53,29 @@ const RETRY: Duration = Duration::from_secs(2);
 pub struct Streams {
     store: Readers,
     events: watch::Receiver<i64>,
+    chain: watch::Receiver<Option<Ms>>,
+    clock: Clock,
     places: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 impl Streams {
-    /// Streams that end at `stop`; `events` rings when there is more to read.
-    pub fn new(store: Readers, events: watch::Receiver<i64>, stop: CancellationToken) -> Self {
-        Self { store, events, places: Arc::new(Semaphore::new(CLIENTS)), stop }
+    /// Streams that end at `stop`. They read the store through connections of their own.
+    pub fn new(api: &ApiState, stop: CancellationToken) -> Self {
+        let (store, events, chain) =
+            (api.store.another(), api.events.clone(), api.health.chain.follow());
+        let (clock, places) = (api.clock.clone(), Arc::new(Semaphore::new(CLIENTS)));
+        Self { store, events, chain, clock, places, stop }
+    }
+
+    /// How old the chain's heartbeat is; `None`: nobody waits for one.
+    fn chain_age(&self) -> Option<Ms> {
+        self.chain.borrow().map(|sent| (self.clock.now() - sent).max(0))
     }
 }
 
-/// Events named `incident`, `device`, `page`, `presence`, and `reset`; each with an `id`.
+/// Events named `incident`, `device`, `page`, `presence`, and `reset`; each with an `id`. Without one:
+/// `chain` with `ts` and `age_ms`, whenever a heartbeat of the chain has come through.
 #[utoipa::path(get, path = "/api/v1/stream", tag = "stream",
     operation_id = "open_stream",
     params(("Last-Event-ID" = Option<i64>, Header, description = "what the client had last")),
@@ -74,11 +90,12 @@ pub async fn open(
     Params::read(&uri, &[])?;
     let asked = last_event_id(&headers)?;
     let alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok(streams.follow(&who, asked).await?.keep_alive(alive).into_response())
+    let pulse = Pulse::Heartbeats(streams.chain.clone());
+    Ok(streams.follow(&who, asked, pulse).await?.keep_alive(alive).into_response())
 }
 
-/// The same for a page: it says `beat` when nothing happens, so that a page knows within seconds
-/// that nobody speaks to it any more.
+/// The same for a page: it says `beat` every few seconds with the age of the chain's heartbeat, so
+/// that a page knows soon that nobody speaks to it any more, or that an alarm may not come through.
 pub async fn page(
     State(streams): State<Streams>,
     who: Who,
@@ -87,10 +104,8 @@ pub async fn page(
 ) -> Result<Response, Problem> {
     let after = Params::read(&uri, &["after"])?.number("after", 0, i64::MAX)?;
     let asked = last_event_id(&headers)?.or(after);
-    // A browser keeps an event without data to itself.
-    let beat = Event::default().event("beat").data("here");
-    let alive = KeepAlive::new().interval(BEAT).event(beat);
-    Ok(streams.follow(&who, asked).await?.keep_alive(alive).into_response())
+    let pulse = Pulse::Every { next: streams.clock.instant() + BEAT };
+    Ok(streams.follow(&who, asked, pulse).await?.into_response())
 }
 
 impl Streams {
@@ -98,6 +113,7 @@ impl Streams {
         &self,
         who: &Who,
         asked: Option<i64>,
+        pulse: Pulse,
     ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
         let streams = self.clone();
         let place = Arc::clone(&streams.places).try_acquire_owned().map_err(|_| {
@@ -116,6 +132,7 @@ impl Streams {
             after,
             waiting: VecDeque::from([hello]),
             pause: false,
+            pulse,
             _place: place,
         };
         let events = unfold(follower, |mut it| async move { it.next().await.map(|e| (Ok(e), it)) });
@@ -138,6 +155,48 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     number.map(Some).ok_or_else(|| Problem::bad_parameter("Last-Event-ID", text, accepted))
 }
 
+/// When a client is told how old the chain's heartbeat is.
+enum Pulse {
+    /// Whenever another one has come through.
+    Heartbeats(watch::Receiver<Option<Ms>>),
+    /// Every few seconds, whatever comes through.
+    Every {
+        /// When it is due.
+        next: Instant,
+    },
+}
+
+impl Pulse {
+    async fn due(&mut self) {
+        match self {
+            // Without anybody to say it, it is never due.
+            Self::Heartbeats(chain) => {
+                if chain.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            Self::Every { next } => tokio::time::sleep_until((*next).into()).await,
+        }
+    }
+
+    /// What is told, and when the next is due.
+    fn event(&mut self, streams: &Streams) -> Event {
+        let age = streams.chain_age();
+        match self {
+            Self::Heartbeats(chain) => {
+                let data = json!({"ts": *chain.borrow_and_update(), "age_ms": age});
+                Event::default().event("chain").data(data.to_string())
+            }
+            Self::Every { next } => {
+                *next = streams.clock.instant() + BEAT;
+                // A browser keeps an event without data to itself.
+                let data = json!({"chain_age_ms": age});
+                Event::default().event("beat").data(data.to_string())
+            }
+        }
+    }
+}
+
 /// One client.
 struct Follower {
     streams: Streams,
@@ -147,6 +206,7 @@ struct Follower {
     after: i64,
     waiting: VecDeque<Event>,
     pause: bool,
+    pulse: Pulse,
     _place: OwnedSemaphorePermit,
 }
 
@@ -163,6 +223,9 @@ impl Follower {
         loop {
             if let Some(event) = self.waiting.pop_front() {
                 return Some(event);
+            }
+            if self.pulse.due().now_or_never().is_some() {
+                return Some(self.pulse.event(&self.streams));
             }
             if std::mem::take(&mut self.pause) {
                 let stop = self.streams.stop.cancelled();
@@ -186,6 +249,7 @@ impl Follower {
                 tokio::select! {
                     () = self.streams.stop.cancelled() => return None,
                     rung = self.streams.events.changed() => rung.ok()?,
+                    () = self.pulse.due() => return Some(self.pulse.event(&self.streams)),
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use standpipe_config::{Http, Language, map_layer};
+use standpipe_config::{HttpConfig, Language, map_layer};
 
 /// What pages are made with.
 #[derive(Clone, Debug)]
@@ -15,13 +15,13 @@ pub struct Town {
     /// How people reach the console; on labels and in messages.
     pub url: Box<str>,
     /// Lines beneath the map.
-    pub layer: Option<Arc<[map_layer::Line]>>,
+    pub layer: Option<Arc<[map_layer::MapLine]>>,
 }
 
 impl Town {
     /// As configured; the zone was looked at when the configuration was read.
     #[must_use]
-    pub fn of(http: &Http) -> Self {
+    pub fn of(http: &HttpConfig) -> Self {
         let zone = TimeZone::get(&http.timezone).unwrap_or(TimeZone::UTC);
         let layer =
             http.map_file.as_deref().and_then(|it| map_layer::layer(it).ok()).map(Into::into);

@@ -40,25 +40,24 @@ const ACTION: Say = say("Change", "修改");
 /// The longest life of a token, days.
 const DAYS_AT_MOST: i64 = 366;
 
-/// Everything about accounts.
+/// The accounts and tokens that this admin keeps.
 pub async fn page(view: View) -> Result<Response, Oops> {
-    show(&view, &Shown::default()).await
+    show(&view, &FormOutcome::default()).await
 }
 
-/// What a page shows besides what there is.
+/// What came of a form, shown above the tables.
 #[derive(Default)]
-struct Shown<'a> {
-    /// Told this once.
-    once: Option<Once>,
+struct FormOutcome<'a> {
+    once: Option<ShownOnce>,
     /// Why a form was refused, and what had been typed into it; never a password.
     wrong: Option<(String, &'a Form)>,
 }
 
-impl Shown<'_> {
+impl FormOutcome<'_> {
     /// A field of the form that was refused: of that name, and of that row, if it is of a row.
     fn typed(&self, form: &str, row: Option<&str>, field: &str) -> Option<&str> {
         let (_, sent) = self.wrong.as_ref()?;
-        let same = sent.get("do") == form && row.is_none_or(|it| sent.get("name") == it);
+        let same = sent.get("do") == form && row.is_none_or(|name| sent.get("name") == name);
         same.then(|| sent.get(field))
     }
 
@@ -67,30 +66,33 @@ impl Shown<'_> {
     }
 }
 
-/// Something new to be told once: what it is called, and the secret.
-struct Once(String, String);
+/// A new secret, and whose it is: no page shows it a second time.
+struct ShownOnce {
+    name: String,
+    secret: String,
+}
 
-async fn show(view: &View, shown: &Shown<'_>) -> Result<Response, Oops> {
+async fn show(view: &View, shown: &FormOutcome<'_>) -> Result<Response, Oops> {
     view.who.needs(Right::Accounts)?;
     let now = view.now;
     let known = view.api.accounts.with(move |book| Ok((book.accounts()?, book.tokens(now)?)));
     let (mut accounts, mut tokens) = known.await?;
-    accounts.retain(|it| reaches(view, it.station.as_deref()));
-    tokens.retain(|it| reaches(view, it.station.as_deref()));
+    accounts.retain(|account| reaches(view, account.station.as_deref()));
+    tokens.retain(|token| reaches(view, token.station.as_deref()));
     let stations = view.stations().await?;
     let content = html! {
         h1 { (view.say(TITLE)) }
         @if let Some((why, _)) = &shown.wrong { p.wrong role="alert" { (why) } }
-        @if let Some(Once(what, secret)) = &shown.once {
+        @if let Some(ShownOnce { name, secret }) = &shown.once {
             div.once role="status" {
-                p { (what) ": " code.secret { (secret) } }
+                p { (name) ": " code.secret { (secret) } }
                 p { (view.say(SHOWN_ONCE)) }
             }
         }
-        (account_table(view, (&accounts, &stations), shown))
+        (account_table(view, &accounts, &stations, shown))
         (account_form(view, &stations, shown))
         h2 { (view.say(TOKENS)) }
-        (token_table(view, (&tokens, &stations)))
+        (token_table(view, &tokens, &stations))
         (token_form(view, &stations, shown))
     };
     Ok(layout::page(view, view.say(TITLE), &content))
@@ -128,7 +130,7 @@ fn station_select(view: &View, all: &[(String, String)], chosen: Option<&str>) -
     }
 }
 
-/// What a role is called.
+/// A role in the visitor's language.
 pub const fn role_name(role: Role) -> Say {
     match role {
         Role::Viewer => say("viewer", "查看"),
@@ -139,13 +141,14 @@ pub const fn role_name(role: Role) -> Say {
     }
 }
 
-/// Stations: id and name.
-type Stations<'a> = &'a [(String, String)];
+/// Id and name of each, as forms offer them.
+type StationNames<'a> = &'a [(String, String)];
 
 fn account_table(
     view: &View,
-    (accounts, stations): (&[Account], Stations<'_>),
-    shown: &Shown<'_>,
+    accounts: &[Account],
+    stations: StationNames<'_>,
+    shown: &FormOutcome<'_>,
 ) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(view.say(TITLE)) {
@@ -155,24 +158,24 @@ fn account_table(
                     th { (view.say(ROLE)) " · " (view.say(words::STATION)) }
                     th { (view.say(ACTION)) }
                 } }
-                tbody { @for it in accounts { tr {
-                    th scope="row" { (it.name) }
+                tbody { @for account in accounts { tr {
+                    th scope="row" { (account.name) }
                     td { form.line method="post" action="/accounts" {
                         (view.proof())
-                        input type="hidden" name="name" value=(it.name);
-                        @let row = Some(&*it.name);
-                        (role_select(view, shown.role("change", row, it.role)))
+                        input type="hidden" name="name" value=(account.name);
+                        @let row = Some(&*account.name);
+                        (role_select(view, shown.role("change", row, account.role)))
                         @let station = shown.typed("change", row, "station");
-                        (station_select(view, stations, station.or(it.station.as_deref())))
+                        (station_select(view, stations, station.or(account.station.as_deref())))
                         button name="do" value="change" { (view.say(SAVE)) }
                     } }
                     td { form.line method="post" action="/accounts" {
                         (view.proof())
-                        input type="hidden" name="name" value=(it.name);
-                        button name="do" value="reset" data-sure=(sure(view, RESET, &it.name)) {
+                        input type="hidden" name="name" value=(account.name);
+                        button name="do" value="reset" data-sure=(sure(view, RESET, &account.name)) {
                             (view.say(RESET))
                         }
-                        button.bad name="do" value="remove" data-sure=(sure(view, REMOVE, &it.name)) {
+                        button.bad name="do" value="remove" data-sure=(sure(view, REMOVE, &account.name)) {
                             (view.say(REMOVE))
                         }
                     } }
@@ -187,7 +190,7 @@ fn sure(view: &View, what: Say, whose: &str) -> String {
     format!("{}: {whose}?", view.say(what))
 }
 
-fn account_form(view: &View, stations: Stations<'_>, shown: &Shown<'_>) -> Markup {
+fn account_form(view: &View, stations: StationNames<'_>, shown: &FormOutcome<'_>) -> Markup {
     let typed = |field| shown.typed("add", None, field);
     html! {
         h2 { (view.say(NEW)) }
@@ -205,21 +208,21 @@ fn account_form(view: &View, stations: Stations<'_>, shown: &Shown<'_>) -> Marku
     }
 }
 
-fn token_table(view: &View, (tokens, stations): (&[Token], Stations<'_>)) -> Markup {
+fn token_table(view: &View, tokens: &[Token], stations: StationNames<'_>) -> Markup {
     let name = |id: &str| {
-        let found = stations.iter().find(|it| it.0 == id);
-        found.map_or_else(|| id.to_owned(), |it| it.1.clone())
+        let found = stations.iter().find(|station| station.0 == id);
+        found.map_or_else(|| id.to_owned(), |station| station.1.clone())
     };
     html! {
-        ul.plainlist { @for it in tokens {
+        ul.plainlist { @for token in tokens {
             li { form.line method="post" action="/accounts" {
                 (view.proof())
-                input type="hidden" name="id" value=(it.id);
-                strong { (it.name) } " " (view.say(role_name(it.role))) " · "
-                (it.station.as_deref().map_or_else(|| view.say(ALL_STATIONS).to_owned(), name)) " · "
-                (view.say(MADE_BY)) " " (it.made_by) " · "
-                (view.say(EXPIRES)) " " (view.moment(it.expires_at)) " "
-                button.bad name="do" value="drop_token" data-sure=(sure(view, REMOVE, &it.name)) {
+                input type="hidden" name="id" value=(token.id);
+                strong { (token.name) } " " (view.say(role_name(token.role))) " · "
+                (token.station.as_deref().map_or_else(|| view.say(ALL_STATIONS).to_owned(), name)) " · "
+                (view.say(MADE_BY)) " " (token.made_by) " · "
+                (view.say(EXPIRES)) " " (view.moment(token.expires_at)) " "
+                button.bad name="do" value="drop_token" data-sure=(sure(view, REMOVE, &token.name)) {
                     (view.say(REMOVE))
                 }
             } }
@@ -227,7 +230,7 @@ fn token_table(view: &View, (tokens, stations): (&[Token], Stations<'_>)) -> Mar
     }
 }
 
-fn token_form(view: &View, stations: Stations<'_>, shown: &Shown<'_>) -> Markup {
+fn token_form(view: &View, stations: StationNames<'_>, shown: &FormOutcome<'_>) -> Markup {
     let typed = |field| shown.typed("make_token", None, field);
     html! {
         form.stack method="post" action="/accounts" {
@@ -245,13 +248,13 @@ fn token_form(view: &View, stations: Stations<'_>, shown: &Shown<'_>) -> Markup 
     }
 }
 
-/// Why a form was not done.
+/// Why a form changed nothing.
 enum NotDone {
-    /// Somebody can set it right.
+    /// What was typed has to be corrected.
     Account(AccountError),
-    /// The days of a token.
+    /// A token was to last too long, or not at all.
     Days,
-    /// Nothing to be typed anew.
+    /// Typing anew would not help.
     Oops(Oops),
 }
 
@@ -273,16 +276,16 @@ impl From<Oops> for NotDone {
     }
 }
 
-/// An admin changes something.
+/// Takes any of the page's forms; the field `do` says which.
 pub async fn change(view: View, sent: Form) -> Result<Response, Oops> {
     view.who.needs(Right::Accounts)?;
     let once = match done(&view, &sent).await {
         Ok(once) => once,
         Err(NotDone::Oops(oops)) => return Err(oops),
-        Err(NotDone::Days) => return again(&view, (view.say(WRONG_DAYS).to_owned(), &sent)).await,
+        Err(NotDone::Days) => return again(&view, view.say(WRONG_DAYS).to_owned(), &sent).await,
         Err(NotDone::Account(error)) => {
             let words = refused::account(view.lang, &error).ok_or(error)?;
-            return again(&view, (words, &sent)).await;
+            return again(&view, words, &sent).await;
         }
     };
     let [name, id, role, station] =
@@ -290,18 +293,18 @@ pub async fn change(view: View, sent: Form) -> Result<Response, Oops> {
     let code = AuditCode::Account { name, id, role, station };
     view.api.did_as(&view.who, &format!("account_{}", sent.get("do")), code).await;
     match once {
-        Some(once) => show(&view, &Shown { once: Some(once), wrong: None }).await,
+        Some(once) => show(&view, &FormOutcome { once: Some(once), wrong: None }).await,
         None => Ok(Redirect::to("/accounts").into_response()),
     }
 }
 
 /// The page once more, with what had been typed.
-async fn again(view: &View, wrong: (String, &Form)) -> Result<Response, Oops> {
-    let shown = Shown { once: None, wrong: Some(wrong) };
+async fn again(view: &View, why: String, sent: &Form) -> Result<Response, Oops> {
+    let shown = FormOutcome { once: None, wrong: Some((why, sent)) };
     Ok((StatusCode::BAD_REQUEST, show(view, &shown).await?).into_response())
 }
 
-async fn done(view: &View, sent: &Form) -> Result<Option<Once>, NotDone> {
+async fn done(view: &View, sent: &Form) -> Result<Option<ShownOnce>, NotDone> {
     let name = sent.get("name").to_owned();
     match sent.get("do") {
         "add" => add(view, sent).await,
@@ -331,7 +334,7 @@ async fn done(view: &View, sent: &Form) -> Result<Option<Once>, NotDone> {
 async fn wanted(view: &View, sent: &Form) -> Result<(Role, Option<String>), NotDone> {
     let role = Role::named(sent.get("role"))
         .ok_or_else(|| Problem::bad_request("no such role: reload the page"))?;
-    let station = Some(sent.get("station").to_owned()).filter(|it| !it.is_empty());
+    let station = Some(sent.get("station").to_owned()).filter(|station| !station.is_empty());
     if !reaches(view, station.as_deref()) {
         return Err(Problem::not_allowed(view.who.role.as_str()).into());
     }
@@ -346,14 +349,14 @@ async fn wanted(view: &View, sent: &Form) -> Result<(Role, Option<String>), NotD
 /// Nothing, when the account is one of this admin's.
 async fn mine(view: &View, name: &str) -> Result<(), NotDone> {
     let all = view.api.accounts.with(|book| book.accounts()).await?;
-    let found = all.iter().find(|it| &*it.name == name);
-    match found.filter(|it| reaches(view, it.station.as_deref())) {
+    let found = all.iter().find(|account| &*account.name == name);
+    match found.filter(|account| reaches(view, account.station.as_deref())) {
         Some(_) => Ok(()),
         None => Err(Problem::unknown(Thing::Account, name).into()),
     }
 }
 
-async fn add(view: &View, sent: &Form) -> Result<Option<Once>, NotDone> {
+async fn add(view: &View, sent: &Form) -> Result<Option<ShownOnce>, NotDone> {
     let (role, station) = wanted(view, sent).await?;
     let hash = view.api.accounts.hashed(sent.get("password").to_owned()).await?;
     let account = Account::new(sent.get("name").trim(), role, station.as_deref(), view.now);
@@ -361,20 +364,20 @@ async fn add(view: &View, sent: &Form) -> Result<Option<Once>, NotDone> {
     Ok(None)
 }
 
-async fn reset(view: &View, name: &str) -> Result<Option<Once>, NotDone> {
+async fn reset(view: &View, name: &str) -> Result<Option<ShownOnce>, NotDone> {
     mine(view, name).await?;
     let (password, hash) = tokio::task::spawn_blocking(standpipe_store::accounts::fresh_password)
         .await
         .map_err(|_| Problem::part_down("the gateway is stopping: try again"))??;
     let of = name.to_owned();
     view.api.accounts.with(move |book| book.set_password(&of, &hash)).await?;
-    Ok(Some(Once(name.to_owned(), password)))
+    Ok(Some(ShownOnce { name: name.to_owned(), secret: password }))
 }
 
-async fn make_token(view: &View, sent: &Form) -> Result<Option<Once>, NotDone> {
+async fn make_token(view: &View, sent: &Form) -> Result<Option<ShownOnce>, NotDone> {
     let (role, station) = wanted(view, sent).await?;
     let days = sent.get("days").trim().parse::<i64>().ok();
-    let days = days.filter(|it| (1..=DAYS_AT_MOST).contains(it)).ok_or(NotDone::Days)?;
+    let days = days.filter(|days| (1..=DAYS_AT_MOST).contains(days)).ok_or(NotDone::Days)?;
     let (name, now) = (sent.get("name").trim().to_owned(), view.now);
     let token = Token {
         id: 0,
@@ -385,15 +388,15 @@ async fn make_token(view: &View, sent: &Form) -> Result<Option<Once>, NotDone> {
         expires_at: now + days * DAY_MS,
     };
     let text = view.api.accounts.with(move |book| book.make_token(&token, now)).await?;
-    Ok(Some(Once(name, text)))
+    Ok(Some(ShownOnce { name, secret: text }))
 }
 
 async fn drop_token(view: &View, id: &str) -> Result<(), NotDone> {
     let now = view.now;
     let tokens = view.api.accounts.with(move |book| book.tokens(now)).await?;
-    let found = tokens.into_iter().find(|it| it.id.to_string() == id);
-    let found = found.filter(|it| reaches(view, it.station.as_deref()));
-    let it = found.ok_or_else(|| Problem::unknown(Thing::Token, id))?;
-    view.api.accounts.with(move |book| book.drop_token(it.id)).await?;
+    let found = tokens.into_iter().find(|token| token.id.to_string() == id);
+    let found = found.filter(|token| reaches(view, token.station.as_deref()));
+    let token = found.ok_or_else(|| Problem::unknown(Thing::Token, id))?;
+    view.api.accounts.with(move |book| book.drop_token(token.id)).await?;
     Ok(())
 }

@@ -5,14 +5,14 @@ use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-/// The style of all pages.
+/// The style sheet of all pages.
 pub const STYLE: &str = concat!("/assets/style.css?v=", env!("CARGO_PKG_VERSION"));
-/// What makes a page live.
+/// The script that keeps a page up to date.
 pub const LIVE: &str = concat!("/assets/live.js?v=", env!("CARGO_PKG_VERSION"));
 
-/// A device's chart, and its gauge.
+/// The script that draws a device's chart and its gauge.
 pub const CHART: &str = concat!("/assets/chart.js?v=", env!("CARGO_PKG_VERSION"));
-/// The map.
+/// The script that draws the map.
 pub const MAP: &str = concat!("/assets/map.js?v=", env!("CARGO_PKG_VERSION"));
 
 /// Every file there is: name, type, content.
@@ -23,9 +23,9 @@ const ALL: [(&str, &str, &str); 4] = [
     ("live.js", "text/javascript; charset=utf-8", include_str!("live.js")),
 ];
 
-/// One file.
+/// Serves one of [`ALL`].
 pub async fn one(Path(name): Path<String>) -> Response {
-    match ALL.iter().find(|it| it.0 == name) {
+    match ALL.iter().find(|file| file.0 == name) {
         Some((_, kind, content)) => {
             let kept = "public, max-age=3600";
             let headers = [(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, kept)];
@@ -41,8 +41,8 @@ mod tests {
 
     #[test]
     fn all_scripts_together_are_under_40_kib_and_call_nobody() {
-        let scripts = || ALL.iter().filter(|it| it.0.ends_with(".js"));
-        let size: usize = scripts().map(|it| it.2.len()).sum();
+        let scripts = || ALL.iter().filter(|file| file.0.ends_with(".js"));
+        let size: usize = scripts().map(|file| file.2.len()).sum();
         assert!(size < 40 * 1024, "{size} bytes");
         for (name, _, content) in ALL {
             for far in ["http://", "https://", "@import", "url("] {

@@ -47,12 +47,12 @@ fn table(view: &View, lines: &[AuditLine]) -> Markup {
         div.scroll tabindex="0" role="region" aria-label=(view.say(TITLE)) {
             table.cards.log {
                 thead { tr {
-                    @for it in [TIME, WHO, WHAT, ON_WHAT] { th { (view.say(it)) } }
+                    @for head in [TIME, WHO, WHAT, ON_WHAT] { th { (view.say(head)) } }
                 } }
-                tbody { @for it in lines { tr {
-                    td { (view.moment(it.at)) } td { strong { (who(view.lang, &it.who)) } }
-                    td title=(it.what) { (act(view.lang, &it.what)) }
-                    td { (on_what(view.lang, it)) }
+                tbody { @for line in lines { tr {
+                    td { (view.moment(line.at)) } td { strong { (who(view.lang, &line.who)) } }
+                    td title=(line.what) { (act(view.lang, &line.what)) }
+                    td { (on_what(view.lang, line)) }
                 } } }
             }
         }
@@ -70,7 +70,7 @@ fn who(lang: Lang, who: &str) -> &str {
 
 /// What somebody did; as it is kept, where it is in nobody's table.
 fn act(lang: Lang, what: &str) -> &str {
-    named(what).map_or(what, |it| lang.of_say(it))
+    named(what).map_or(what, |words| lang.of_say(words))
 }
 
 fn named(what: &str) -> Option<Say> {
@@ -106,8 +106,8 @@ fn named(what: &str) -> Option<Say> {
 }
 
 /// On what: a link where there is a page for it.
-fn on_what(lang: Lang, it: &AuditLine) -> Markup {
-    let to = match &*it.what {
+fn on_what(lang: Lang, line: &AuditLine) -> Markup {
+    let to = match &*line.what {
         "acknowledge" | "dispatch" | "arrive" | "comment" | "resolve" | "false_alarm" => {
             Some("/incidents/")
         }
@@ -116,18 +116,18 @@ fn on_what(lang: Lang, it: &AuditLine) -> Markup {
         }
         _ => None,
     };
-    let words = in_words(lang, it);
+    let words = in_words(lang, line);
     html! {
         @match to {
-            Some(to) => { a href={ (to) (escaped(&it.detail)) } { (words) } }
+            Some(to) => { a href={ (to) (escaped(&line.detail)) } { (words) } }
             None => { (words) }
         }
     }
 }
 
-fn in_words(lang: Lang, it: &AuditLine) -> String {
-    match &it.code {
-        AuditCode::Text => it.detail.to_string(),
+fn in_words(lang: Lang, line: &AuditLine) -> String {
+    match &line.code {
+        AuditCode::Text => line.detail.to_string(),
         AuditCode::InARow { times } => {
             lang.of_say(say("{} in a row", "连续 {} 次")).replace("{}", &times.to_string())
         }

@@ -1,5 +1,5 @@
 //! The board: what is open, worst first; the fire that fills every page; the exercise that every
-//! page tells of; and that somebody is there to see it.
+//! page mentions; and that somebody is there to see it.
 
 use std::borrow::Cow;
 
@@ -38,7 +38,7 @@ const NO_STATION: Say = say(
     "您的账户不属于任何站点：打开本页不代表有人值守。",
 );
 
-/// The board.
+/// The page that a station keeps open.
 pub async fn page(view: View) -> Result<Response, Oops> {
     let rows = rows(&view).await?;
     let content = html! {
@@ -49,7 +49,7 @@ pub async fn page(view: View) -> Result<Response, Oops> {
     Ok(layout::page(&view, view.say(TITLE), &content))
 }
 
-/// Its rows, as they are now.
+/// The rows alone, as they are now: `live.js` exchanges them.
 pub async fn part(view: View) -> Result<Markup, Oops> {
     rows(&view).await
 }
@@ -97,38 +97,38 @@ fn place<'a>(view: &View, row: &'a BoardRow) -> Vec<Cow<'a, str>> {
             view.say(NO_STATION_OF_ITS_OWN).into(),
         ];
     }
-    let (address, id) = device.map_or(("", ""), |it| (&*it.address, &*it.id));
+    let (address, id) = device.map_or(("", ""), |device| (&*device.address, &*device.id));
     let parts = [address, id, station.as_str()].into_iter();
-    parts.filter(|it| !it.is_empty()).map(Cow::Borrowed).collect()
+    parts.filter(|part| !part.is_empty()).map(Cow::Borrowed).collect()
 }
 
 fn row(view: &View, found: &BoardRow) -> Markup {
-    let it = &found.incident;
-    let class = format!("incident {} {}", it.severity.as_str(), it.state.as_str());
+    let incident = &found.incident;
+    let class = format!("incident {} {}", incident.severity.as_str(), incident.state.as_str());
     html! {
-        li class=(class) #{ "i-" (it.id) } {
+        li class=(class) #{ "i-" (incident.id) } {
             div.what {
-                (layout::sign(it.severity))
-                span.sev { (view.say(words::severity(it.severity))) }
-                @if it.exercise { span.tag.exercise { (view.say(EXERCISE)) } }
-                span.tag { (view.say(words::state(it.state.as_str()))) }
-                @if it.late_s > 0 {
-                    span.tag { (view.say(LATE)) " " (view.lang.long(i64::from(it.late_s) * 1_000)) }
+                (layout::sign(incident.severity))
+                span.sev { (view.say(words::severity(incident.severity))) }
+                @if incident.exercise { span.tag.exercise { (view.say(EXERCISE)) } }
+                span.tag { (view.say(words::state(incident.state.as_str()))) }
+                @if incident.late_s > 0 {
+                    span.tag { (view.say(LATE)) " " (view.lang.long(i64::from(incident.late_s) * 1_000)) }
                 }
-                (view.ago(it.since))
+                (view.ago(incident.since))
             }
-            a.title href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) }
+            a.title href={ "/incidents/" (incident.id) } { (view.lang.text(&incident.title)) }
             @let place = place(view, found);
             @if !place.is_empty() { p.where { (place.join(" · ")) } }
-            @if it.step > 1 && it.state == State::Open {
-                p.where { strong { (view.say(STEP).replace("{}", &it.step.to_string())) } }
+            @if incident.step > 1 && incident.state == State::Open {
+                p.where { strong { (view.say(STEP).replace("{}", &incident.step.to_string())) } }
             }
-            @match first_hydrant(view, it) {
+            @match first_hydrant(view, incident) {
                 Some(line) => { p.water { (line) } }
-                None => { @if let Some(note) = water_note(view, it) { p.water.wrong { (note) } } }
+                None => { @if let Some(note) = water_note(view, incident) { p.water.wrong { (note) } } }
             }
-            @if it.state == State::Open && it.severity > Severity::Notice {
-                div.acts { (act_form(view, it, ActionKind::Acknowledge)) }
+            @if incident.state == State::Open && incident.severity > Severity::Notice {
+                div.acts { (act_form(view, incident, ActionKind::Acknowledge)) }
             }
         }
     }
@@ -149,10 +149,10 @@ pub async fn takeover(view: View) -> Result<Response, Oops> {
         (None, None) => html! {},
     };
     let content = html! {
-        @if let Some(BoardRow { incident: it, station, .. }) = &exercise {
+        @if let Some(BoardRow { incident, station, .. }) = &exercise {
             p.drill role="status" {
                 strong { (view.say(EXERCISE)) } " · "
-                a href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) } " · " (station)
+                a href={ "/incidents/" (incident.id) } { (view.lang.text(&incident.title)) } " · " (station)
                 " · " (view.say(NO_FIRE))
             }
         }
@@ -172,10 +172,10 @@ fn filled(view: &View, found: &BoardRow, more: usize) -> Markup {
             p.where { (place(view, found).join(" · ")) }
             p.since { (view.say(words::SINCE)) " " (view.since(fire.since)) " · " (view.ago(fire.since)) }
             @if let Some(note) = water_note(view, fire) { p { strong { (note) } } }
-            @for it in fire.hydrants.iter().take(3) {
+            @for hydrant in fire.hydrants.iter().take(3) {
                 p.water {
-                    (it.name) " · " (it.distance_m) " m " (bearing(view, it.bearing_deg)) " · "
-                    (view.say(words::trust(it.trust)))
+                    (hydrant.name) " · " (hydrant.distance_m) " m " (bearing(view, hydrant.bearing_deg)) " · "
+                    (view.say(words::trust(hydrant.trust)))
                 }
             }
             div.acts {

@@ -16,7 +16,7 @@
     const query = `?field=${data.field}&from=${from}&to=${until}`;
     document.getElementById('csv').href = data.history + '.csv' + query;
     try {
-      const answer = await fetch(data.history + query, { headers: standpipe.headers });
+      const answer = await standpipe.ask(data.history + query, { headers: standpipe.headers });
       if (turn !== asked) return;
       if (!answer.ok) throw new Error(String(answer.status));
       const body = await answer.json();
@@ -208,7 +208,7 @@
         if (Date.now() > until) { stop(); return; }
         standpipe.refresh(document.getElementById('now'));
       }, 1000);
-      fetch(`/api/v1/devices/${encodeURIComponent(live.dataset.device)}/commands`, { method: 'POST',
+      standpipe.ask(`/api/v1/devices/${encodeURIComponent(live.dataset.device)}/commands`, { method: 'POST',
         headers: { ...standpipe.headers, 'content-type': 'application/json' },
         body: JSON.stringify({ command: 'report_now', seconds: 600 }) }).catch(() => {});
     });

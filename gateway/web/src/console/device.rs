@@ -10,7 +10,7 @@ use standpipe_rules::incidents::State;
 use standpipe_rules::registry::{Device, Profile};
 use standpipe_shared::{Class, Field, Kind};
 use standpipe_store::accounts::Right;
-use standpipe_store::views::devices::{DeviceDetail, DeviceStatus, detail};
+use standpipe_store::views::devices::{DeviceDetail, StatusNow, detail};
 use standpipe_store::views::maintenance::{WorkBrief, briefs};
 
 use super::assets::CHART;
@@ -20,7 +20,7 @@ use super::layout;
 use super::maintenance::{LINES, lines};
 use super::text::{Say, say, words};
 use super::view::{Form, Oops, View, device_path, escaped};
-use super::work::{self, History};
+use super::work::{self, WorkHistory};
 use crate::api::body::Id;
 use crate::api::problem::{Problem, Thing};
 
@@ -46,7 +46,7 @@ const CHART_SAYS: Say = say(
 );
 const CSV: Say = say("Download as CSV", "下载 CSV");
 const EMPTY: Say = say("No reading in this time.", "此时段没有读数。");
-const HISTORY_FAILS: Say = say("History has no answer now.", "历史数据暂不可用。");
+const HISTORY_FAILS: Say = say("WorkHistory has no answer now.", "历史数据暂不可用。");
 const EVENTS: Say = say("Incidents", "警情记录");
 const INSPECTION: Say = say("Re-inspection", "复查状态");
 const LIVE_MODE: Say = say("Follow it live", "实时跟踪");
@@ -59,18 +59,17 @@ const ANNOUNCE: Say =
     say("Announce work, a walk test or an exercise here", "在此公告维护、巡检测试或演练");
 
 /// A device with all that is known of it.
-struct Known {
+struct DeviceFacts {
     found: DeviceDetail,
-    /// Its pressure, or its smoke.
+    /// Pressure of a hydrant, smoke of a detector.
     value: Option<f32>,
-    /// When that was measured.
     measured_at: Option<Ms>,
     /// Of a hydrant: whether it can be relied on.
     hydrant: Option<HydrantNow>,
     announced: Vec<WorkBrief>,
 }
 
-impl Known {
+impl DeviceFacts {
     fn of(found: DeviceDetail, announced: Vec<WorkBrief>, view: &View) -> Self {
         let DeviceDetail { device, memory, .. } = &found;
         let profile = view.api.profiles.profile_of(device);
@@ -88,27 +87,27 @@ impl Known {
     }
 }
 
-async fn read(view: &View, id: &str) -> Result<Known, Oops> {
+async fn read(view: &View, id: &str) -> Result<DeviceFacts, Oops> {
     let (area, key, now) = (view.who.area.clone(), id.to_owned(), view.now);
     let read = view.api.store.read(move |db| {
         let Some(found) = detail(db, &area, &key, now)? else { return Ok(None) };
         Ok(Some((found, briefs(db, &area, Some(&key), now, LINES)?)))
     });
     let (found, announced) = read.await?.ok_or_else(|| Problem::unknown(Thing::Device, id))?;
-    Ok(Known::of(found, announced, view))
+    Ok(DeviceFacts::of(found, announced, view))
 }
 
-/// The page.
+/// A device that the visitor may see.
 pub async fn page(view: View, Id(id): Id) -> Result<Response, Oops> {
     show(&view, &id, None).await
 }
 
-/// The page once more, for somebody whose flow test tells nothing.
-pub async fn refused(view: &View, id: &str, why: (&Form, Say)) -> Result<Response, Oops> {
-    Ok((StatusCode::BAD_REQUEST, show(view, id, Some(why)).await?).into_response())
+/// The page once more, for somebody whose flow test was refused, with what was typed.
+pub async fn refused(view: &View, id: &str, sent: &Form, why: Say) -> Result<Response, Oops> {
+    Ok((StatusCode::BAD_REQUEST, show(view, id, Some((sent, why))).await?).into_response())
 }
 
-/// A device of the visitor's stations.
+/// A device of the visitor's own stations; of others it is as if it did not exist.
 pub async fn registered(view: &View, id: &str) -> Result<Device, Oops> {
     let known = read(view, id).await?;
     if known.found.own {
@@ -121,7 +120,7 @@ pub async fn registered(view: &View, id: &str) -> Result<Device, Oops> {
 async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Response, Oops> {
     let known = read(view, id).await?;
     let device = &known.found.device;
-    let done = History::read(view, device).await?;
+    let done = WorkHistory::read(view, device).await?;
     let content = html! {
         article {
             h1 { (device.name) @if device.name != device.id { " " span.age { (device.id) } } }
@@ -142,15 +141,15 @@ async fn show(view: &View, id: &str, wrong: Option<(&Form, Say)>) -> Result<Resp
     Ok(layout::page_with(view, &device.name, &[CHART], &content))
 }
 
-/// What changes of it.
+/// The part that changes, as it is now.
 pub async fn part(view: View, Id(id): Id) -> Result<Markup, Oops> {
     Ok(now(&view, &read(&view, &id).await?))
 }
 
-fn now(view: &View, known: &Known) -> Markup {
+fn now(view: &View, known: &DeviceFacts) -> Markup {
     let device = &known.found.device;
     let profile = view.api.profiles.profile_of(device);
-    let sight = Sight::of(known.found.heard_at, known.hydrant.map(|it| it.trust));
+    let sight = Sight::of(known.found.heard_at, known.hydrant.map(|hydrant| hydrant.trust));
     html! {
         section.now {
             (lines(view, &known.announced))
@@ -162,9 +161,9 @@ fn now(view: &View, known: &Known) -> Markup {
                 }
             }
             p {
-                @if let Some(it) = known.hydrant {
-                    span class={ "hydrantnow " (trust_class(it.trust)) } { span.tag { (view.say(words::trust(it.trust))) } } " "
-                    @if let Some(reason) = it.reason { span.age { (view.say(words::trust_reason(reason))) } " " }
+                @if let Some(hydrant) = known.hydrant {
+                    span class={ "hydrantnow " (trust_class(hydrant.trust)) } { span.tag { (view.say(words::trust(hydrant.trust))) } } " "
+                    @if let Some(reason) = hydrant.reason { span.age { (view.say(words::trust_reason(reason))) } " " }
                 }
                 // The tag says it already where a hydrant is not known.
                 @if known.found.conditions != 0 || sight == Sight::Clear || known.hydrant.is_none() {
@@ -201,7 +200,7 @@ fn now(view: &View, known: &Known) -> Markup {
 }
 
 /// What it said of itself when it last started.
-fn of_itself(view: &View, status: &DeviceStatus) -> Markup {
+fn of_itself(view: &View, status: &StatusNow) -> Markup {
     let said = |code: &Option<String>, named: fn(&str) -> Option<Say>| {
         let code = code.clone()?;
         Some(named(&code).map_or(code, |words| view.say(words).to_owned()))
@@ -237,24 +236,24 @@ fn profile_name<'a>(view: &View, name: &'a str) -> &'a str {
     }
 }
 
-fn history(view: &View, known: &Known) -> Markup {
-    let water = known.found.incidents.iter().find(|it| it.class == Class::Water);
+fn history(view: &View, known: &DeviceFacts) -> Markup {
+    let water = known.found.incidents.iter().find(|incident| incident.class == Class::Water);
     html! {
         section {
-            @if let Some(it) = water.filter(|_| known.found.device.kind == Kind::Hydrant) {
+            @if let Some(incident) = water.filter(|_| known.found.device.kind == Kind::Hydrant) {
                 h2 { (view.say(INSPECTION)) }
-                p { (view.say(inspection(it.state, known.found.relapsed))) " · " (view.moment(it.updated_at)) }
+                p { (view.say(inspection(incident.state, known.found.relapsed))) " · " (view.moment(incident.updated_at)) }
             }
             h2 { (view.say(EVENTS)) }
             @if known.found.incidents.is_empty() { p { (view.say(words::NONE)) } }
-            ul.plainlist.events { @for it in &known.found.incidents {
-                li class=(it.severity.as_str()) data-mark=(it.opened_at) data-until=[it.closed_at] {
-                    (layout::sign(it.severity))
-                    (view.moment(it.opened_at)) " "
-                    a href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) } " "
+            ul.plainlist.events { @for incident in &known.found.incidents {
+                li class=(incident.severity.as_str()) data-mark=(incident.opened_at) data-until=[incident.closed_at] {
+                    (layout::sign(incident.severity))
+                    (view.moment(incident.opened_at)) " "
+                    a href={ "/incidents/" (incident.id) } { (view.lang.text(&incident.title)) } " "
                     span.tag {
-                        (view.say(words::state(it.state.as_str())))
-                        @if let Some(outcome) = it.outcome { ": " (view.say(words::outcome(outcome.as_str()))) }
+                        (view.say(words::state(incident.state.as_str())))
+                        @if let Some(outcome) = incident.outcome { ": " (view.say(words::outcome(outcome.as_str()))) }
                     }
                 }
             } }
@@ -262,7 +261,7 @@ fn history(view: &View, known: &Known) -> Markup {
     }
 }
 
-/// How far a repair is believed: claimed, being proved, proved, or broken again.
+/// How far a repair is verified: reported, being verified, verified, or failed since.
 const fn inspection(state: State, relapsed: bool) -> Say {
     match state {
         State::Open | State::Acknowledged if relapsed => {
@@ -277,7 +276,7 @@ const fn inspection(state: State, relapsed: bool) -> Say {
     }
 }
 
-fn chart(view: &View, known: &Known) -> Markup {
+fn chart(view: &View, known: &DeviceFacts) -> Markup {
     let (device, profile) =
         (&known.found.device, view.api.profiles.profile_of(&known.found.device));
     let (field, unit) = match device.kind {

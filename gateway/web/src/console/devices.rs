@@ -13,7 +13,7 @@ use standpipe_shared::{Condition, Field, Kind};
 use standpipe_store::views::devices::{
     self as rows, ConditionFilter, DeviceFilter, DeviceLine, DeviceOrder,
 };
-use standpipe_store::views::{List, Page};
+use standpipe_store::views::{ListPage, PageOf};
 
 use super::layout;
 use super::text::{Say, say, words};
@@ -68,8 +68,8 @@ impl Sight {
     }
 }
 
-/// What is asked for.
-struct Asked {
+/// The question that a list of devices answers.
+struct DevicesQuery {
     q: Option<String>,
     kind: Option<Kind>,
     condition: Option<ConditionFilter>,
@@ -86,13 +86,15 @@ const SORTS: [(&str, DeviceOrder, Say); 4] = [
     ("pressure", DeviceOrder::Pressure, say("lowest pressure", "水压最低")),
 ];
 
-fn asked(uri: &Uri) -> Result<Asked, Oops> {
+fn asked(uri: &Uri) -> Result<DevicesQuery, Oops> {
     let accepted = ["q", "kind", "condition", "sort", "page"];
     let params = Params::read(uri, &[&accepted[..], &STATUS_PARAMS].concat())?;
-    let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
+    let kinds = [Kind::Hydrant, Kind::Smoke].map(|kind| (kind.as_str(), kind));
     let mut conditions = vec![("any", ConditionFilter::Any)];
-    conditions.extend(Condition::ALL.map(|it| (it.as_str(), ConditionFilter::One(it))));
-    Ok(Asked {
+    conditions.extend(
+        Condition::ALL.map(|condition| (condition.as_str(), ConditionFilter::One(condition))),
+    );
+    Ok(DevicesQuery {
         q: params.text("q")?,
         kind: params.one_of("kind", &kinds)?,
         condition: params.one_of("condition", &conditions)?,
@@ -104,7 +106,11 @@ fn asked(uri: &Uri) -> Result<Asked, Oops> {
     })
 }
 
-async fn find(view: &View, asked: &Asked, per_page: u32) -> Result<List<DeviceLine>, Oops> {
+async fn find(
+    view: &View,
+    asked: &DevicesQuery,
+    per_page: u32,
+) -> Result<PageOf<DeviceLine>, Oops> {
     let filter = DeviceFilter {
         station: None,
         kind: asked.kind,
@@ -112,12 +118,12 @@ async fn find(view: &View, asked: &Asked, per_page: u32) -> Result<List<DeviceLi
         text: asked.q.clone(),
         status: status_filters(&asked.said),
     };
-    let (order, page) = (asked.order, Page { page: asked.page, per_page });
+    let (order, page) = (asked.order, ListPage { page: asked.page, per_page });
     let area = view.who.area.clone();
     Ok(view.api.store.read(move |db| rows::lines(db, &area, &filter, order, page)).await?)
 }
 
-/// The list.
+/// The list, with its filters.
 pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     let asked = asked(&uri)?;
     let found = rows(&view, &uri).await?;
@@ -147,18 +153,18 @@ pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     Ok(layout::page(&view, view.say(TITLE), &content))
 }
 
-/// Its rows, as they are now.
+/// The rows alone, as they are now.
 pub async fn part(view: View, uri: Uri) -> Result<Markup, Oops> {
     Ok(table(&view, &rows(&view, &uri).await?))
 }
 
-async fn rows(view: &View, uri: &Uri) -> Result<List<DeviceLine>, Oops> {
+async fn rows(view: &View, uri: &Uri) -> Result<PageOf<DeviceLine>, Oops> {
     find(view, &asked(uri)?, PER_PAGE).await
 }
 
-/// The same question on another page.
-fn query(asked: &Asked, page: u32) -> String {
-    let condition = asked.condition.map_or("", |it| match it {
+/// The address of the same question on another page.
+fn query(asked: &DevicesQuery, page: u32) -> String {
+    let condition = asked.condition.map_or("", |condition| match condition {
         ConditionFilter::Any => "any",
         ConditionFilter::One(condition) => condition.as_str(),
     });
@@ -174,23 +180,23 @@ fn query(asked: &Asked, page: u32) -> String {
     format!("{query}&page={page}")
 }
 
-fn filters(view: &View, asked: &Asked) -> Markup {
+fn filters(view: &View, asked: &DevicesQuery) -> Markup {
     html! {
         form.line method="get" action="/devices" role="search" {
             input type="search" name="q" value=[asked.q.as_deref()] maxlength="200"
                 aria-label=(view.say(SEARCH)) placeholder=(view.say(SEARCH));
             select name="kind" aria-label=(view.say(KIND)) {
                 option value="" { (view.say(KIND)) ": " (view.say(ANY)) }
-                @for it in [Kind::Hydrant, Kind::Smoke] {
-                    option value=(it.as_str()) selected[asked.kind == Some(it)] { (view.say(words::kind(it))) }
+                @for kind in [Kind::Hydrant, Kind::Smoke] {
+                    option value=(kind.as_str()) selected[asked.kind == Some(kind)] { (view.say(words::kind(kind))) }
                 }
             }
             select name="condition" aria-label=(view.say(CONDITION)) {
                 option value="" { (view.say(CONDITION)) ": " (view.say(ANY)) }
                 option value="any" selected[asked.condition == Some(ConditionFilter::Any)] { (view.say(ANYTHING)) }
-                @for it in Condition::ALL {
-                    option value=(it.as_str()) selected[asked.condition == Some(ConditionFilter::One(it))] {
-                        (view.say(words::condition(it)))
+                @for condition in Condition::ALL {
+                    option value=(condition.as_str()) selected[asked.condition == Some(ConditionFilter::One(condition))] {
+                        (view.say(words::condition(condition)))
                     }
                 }
             }
@@ -205,7 +211,7 @@ fn filters(view: &View, asked: &Asked) -> Markup {
     }
 }
 
-fn table(view: &View, found: &List<DeviceLine>) -> Markup {
+fn table(view: &View, found: &PageOf<DeviceLine>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(view.say(TITLE)) {
             table {
@@ -214,41 +220,41 @@ fn table(view: &View, found: &List<DeviceLine>) -> Markup {
                     th { (view.say(VALUE)) } th { (view.say(HEARD)) }
                     th.wide { (view.say(words::ADDRESS)) } th.wide { (view.say(words::STATION)) }
                 } }
-                tbody { @for it in &found.items { (row(view, it)) } }
+                tbody { @for line in &found.items { (row(view, line)) } }
             }
         }
     }
 }
 
-fn row(view: &View, it: &DeviceLine) -> Markup {
-    let device = &it.device;
+fn row(view: &View, line: &DeviceLine) -> Markup {
+    let device = &line.device;
     let profile = view.api.profiles.profile_of(device);
-    let memory = it.memory.as_ref().filter(|_| device.kind == Kind::Hydrant);
+    let memory = line.memory.as_ref().filter(|_| device.kind == Kind::Hydrant);
     let hydrant = memory.map(|memory| HydrantNow::of(device, profile, memory, view.now));
-    let sight = Sight::of(it.heard_at, hydrant.map(|hydrant| hydrant.trust));
+    let sight = Sight::of(line.heard_at, hydrant.map(|hydrant| hydrant.trust));
     let reason = hydrant.and_then(|hydrant| hydrant.reason);
-    let shown = if it.pressure_kpa.is_some() { Field::PressureKpa } else { Field::SmokeDbM };
-    let measured = it.memory.as_ref().and_then(|memory| memory.fresh().measured(shown));
+    let shown = if line.pressure_kpa.is_some() { Field::PressureKpa } else { Field::SmokeDbM };
+    let measured = line.memory.as_ref().and_then(|memory| memory.fresh().measured(shown));
     html! {
         tr {
             th scope="row" { a href=(device_path(&device.id)) { (device.name) } " "
                 @if device.name != device.id { span.age { (device.id) } } }
-            td { (conditions(view, it.conditions, sight)) @if !device.claimed { span.tag { (view.say(UNCLAIMED)) } }
+            td { (conditions(view, line.conditions, sight)) @if !device.claimed { span.tag { (view.say(UNCLAIMED)) } }
                 @if let Some(reason) = reason.filter(|reason| adds(*reason)) {
                     " " span.age { (view.say(words::trust_reason(reason))) }
                 }
             }
             td.nowrap {
-                @match (it.pressure_kpa, it.smoke_db_m) {
+                @match (line.pressure_kpa, line.smoke_db_m) {
                     (Some(kpa), _) => { (format!("{kpa:.0}")) " kPa" }
                     (None, Some(smoke)) => { (format!("{smoke:.2}")) " dB/m" }
                     (None, None) => { "–" }
                 }
                 @if let Some(at) = measured { " " span.age { (view.ago(at)) } }
             }
-            td { @if let Some(at) = it.heard_at { (view.ago(at)) } @else { (view.say(words::NEVER)) } }
+            td { @if let Some(at) = line.heard_at { (view.ago(at)) } @else { (view.say(words::NEVER)) } }
             td.wide { (device.address) }
-            td.wide { (it.station) }
+            td.wide { (line.station) }
         }
     }
 }
@@ -273,7 +279,7 @@ const fn adds(reason: TrustReason) -> bool {
 /// What is true of a device, each with its sign; or that nothing is; or that nobody knows.
 pub fn conditions(view: &View, set: u32, sight: Sight) -> Markup {
     let mut all = set_of(set);
-    all.sort_by_key(|it| std::cmp::Reverse(it.severity()));
+    all.sort_by_key(|condition| std::cmp::Reverse(condition.severity()));
     html! {
         @if all.is_empty() {
             @match sight {
@@ -281,9 +287,9 @@ pub fn conditions(view: &View, set: u32, sight: Sight) -> Markup {
                 Sight::None => { span.blind { "? " (view.say(NOT_KNOWN)) } }
             }
         }
-        @for it in all {
-            span class={ "cond " (it.severity().as_str()) } {
-                (layout::sign(it.severity())) (view.say(words::condition(it)))
+        @for condition in all {
+            span class={ "cond " (condition.severity().as_str()) } {
+                (layout::sign(condition.severity())) (view.say(words::condition(condition)))
             } " "
         }
     }
@@ -300,7 +306,7 @@ pub async fn labels(view: View, uri: Uri) -> Result<Response, Oops> {
             span { (found.page) " / " (found.pages) } " "
             @if u64::from(found.page) < found.pages { a.button href=(next) { (view.say(NEXT)) } }
         }
-        ol.labels { @for it in &found.items { (label(&view, &it.device)) } }
+        ol.labels { @for line in &found.items { (label(&view, &line.device)) } }
     };
     Ok(layout::page(&view, view.say(LABELS), &content))
 }

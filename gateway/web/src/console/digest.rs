@@ -33,7 +33,7 @@ const WHAT: Say = say("What", "事项");
 const SINCE: Say = say("Since", "起始");
 const STATE: Say = say("State", "状态");
 
-/// The page.
+/// The digest of a day, also of one that is not over.
 pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     let asked = asked(&view.api, &view.who, &uri).await?;
     let stations = view.stations().await?;
@@ -67,44 +67,45 @@ fn form(view: &View, Asked { day, over, digest }: &Asked, stations: &[(String, S
 }
 
 fn content(view: &View, asked: &Asked, stations: &[(String, String)]) -> Markup {
-    let (it, zone) = (&asked.digest, &view.api.town.zone);
-    let name = |id: &str| stations.iter().find(|(it, _)| it == id).map(|(_, name)| name.clone());
-    let of = it
+    let (digest, zone) = (&asked.digest, &view.api.town.zone);
+    let name =
+        |id: &str| stations.iter().find(|(known, _)| known == id).map(|(_, name)| name.clone());
+    let of = digest
         .station
         .as_deref()
         .map_or_else(|| view.say(ALL).to_owned(), |id| name(id).unwrap_or_else(|| id.to_owned()));
     let when = |at| moment(at, zone, "%Y-%m-%d %H:%M");
     html! {
         article.report {
-            h1 { (view.say(TITLE)) " " (it.day) " · " (of) }
+            h1 { (view.say(TITLE)) " " (digest.day) " · " (of) }
             p {
-                (when(it.from)) " " (view.say(UNTIL)) " " (when(it.to)) " · "
-                strong { (it.open) " " (view.say(OPEN)) } " · "
-                (it.new) " " (view.say(NEW)) " · " (it.closed) " " (view.say(CLOSED))
+                (when(digest.from)) " " (view.say(UNTIL)) " " (when(digest.to)) " · "
+                strong { (digest.open) " " (view.say(OPEN)) } " · "
+                (digest.new) " " (view.say(NEW)) " · " (digest.closed) " " (view.say(CLOSED))
             }
-            @if !asked.over { p.note { (view.say(SO_FAR)) " " (when(it.to)) } }
-            @if let Some(unread) = &it.unread { p {
+            @if !asked.over { p.note { (view.say(SO_FAR)) " " (when(digest.to)) } }
+            @if let Some(unread) = &digest.unread { p {
                 (standpipe_words::digest::unread(unread, view.lang.language()))
                 @if quarantine::may(&view.who) {
                     " · " a.noprint href="/quarantine" { (view.say(SHOW)) }
                 }
             } }
-            @if it.open == 0 && it.closed == 0 { p { (view.say(QUIET)) } } @else {
-                (counts(view, it))
-                (lines(view, it, &name))
+            @if digest.open == 0 && digest.closed == 0 { p { (view.say(QUIET)) } } @else {
+                (counts(view, digest))
+                (lines(view, digest, &name))
             }
         }
     }
 }
 
-fn counts(view: &View, it: &Digest) -> Markup {
+fn counts(view: &View, digest: &Digest) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(view.say(CONDITION)) { table.figures {
             thead { tr {
                 th { (view.say(CONDITION)) }
                 @for head in [OPEN, NEW, CLOSED] { th { (view.say(head)) } }
             } }
-            tbody { @for of in &it.counts { tr {
+            tbody { @for of in &digest.counts { tr {
                 th scope="row" { (view.say(words::condition(of.condition))) }
                 td { (of.open) } td { (of.new) } td { (of.closed) }
             } } }
@@ -112,7 +113,7 @@ fn counts(view: &View, it: &Digest) -> Markup {
     }
 }
 
-fn lines(view: &View, it: &Digest, name: &impl Fn(&str) -> Option<String>) -> Markup {
+fn lines(view: &View, digest: &Digest, name: &impl Fn(&str) -> Option<String>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(view.say(WHAT)) { table {
             thead { tr {
@@ -120,25 +121,25 @@ fn lines(view: &View, it: &Digest, name: &impl Fn(&str) -> Option<String>) -> Ma
                     th { (view.say(head)) }
                 }
             } }
-            tbody { @for line in &it.items { (row(view, line, name)) } }
+            tbody { @for line in &digest.items { (row(view, line, name)) } }
         } }
-        @if it.more > 0 { p { "+ " (it.more) " " (view.say(MORE)) } }
+        @if digest.more > 0 { p { "+ " (digest.more) " " (view.say(MORE)) } }
     }
 }
 
-fn row(view: &View, it: &Line, name: &impl Fn(&str) -> Option<String>) -> Markup {
+fn row(view: &View, line: &Line, name: &impl Fn(&str) -> Option<String>) -> Markup {
     let when = |at| moment(at, &view.api.town.zone, "%m-%d %H:%M");
     html! { tr {
         td {
             (layout::sign(Severity::Notice)) " "
-            a href={ "/incidents/" (it.id) } { (view.lang.text(&it.title)) }
+            a href={ "/incidents/" (line.id) } { (view.lang.text(&line.title)) }
         }
-        td { @if !it.device.is_empty() { a href=(device_path(&it.device)) { (it.device) } } }
-        td { (it.address) }
-        td { (name(&it.station).unwrap_or_else(|| it.station.to_string())) }
-        td { (when(it.since)) }
+        td { @if !line.device.is_empty() { a href=(device_path(&line.device)) { (line.device) } } }
+        td { (line.address) }
+        td { (name(&line.station).unwrap_or_else(|| line.station.to_string())) }
+        td { (when(line.since)) }
         td {
-            @match it.closed_at {
+            @match line.closed_at {
                 None => (view.say(OPEN)),
                 Some(at) => { (view.say(CLOSED)) " " (when(at)) }
             }

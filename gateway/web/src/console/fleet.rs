@@ -27,7 +27,7 @@ const NOT_SAID: Say = say("not said", "未上报");
 const NEVER_SAID: Say = say("never said anything of themselves", "从未上报自身信息");
 const ALL: Say = say("devices in all", "台设备");
 
-/// The page.
+/// What the devices run, and how they fare.
 pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     Params::read(&uri, &[])?;
     let fleet = read(&view.api, view.who.area.clone(), None).await?;

@@ -23,7 +23,7 @@ use crate::api::problem::Problem;
 mod evidence;
 mod trail;
 
-use trail::Line;
+use trail::TrailLine;
 
 const WHAT_TO_DO: Say = say("What to do", "处置");
 const WATER: Say = say("Nearest water", "最近的水源");
@@ -44,34 +44,34 @@ const NO_PLACE: Say =
     say("Its place is not known: no hydrant can be named", "位置未知，无法给出最近的消火栓");
 const GO_ON: Say = say("Go on", "继续");
 
-/// An incident with its trail.
-struct Whole {
-    it: WireIncident,
-    trail: Vec<Line>,
+/// An incident with its trail, as the API gives them.
+struct IncidentPage {
+    incident: WireIncident,
+    trail: Vec<TrailLine>,
     children: Vec<String>,
 }
 
-async fn read(view: &View, id: &str) -> Result<Whole, Oops> {
+async fn read(view: &View, id: &str) -> Result<IncidentPage, Oops> {
     let mut map = whole(&view.api, &view.who, named(id)?).await?;
     let bad = |bad: serde_json::Error| {
         Problem::part_down(format!("the store has a row that can't be read ({bad}): see the log"))
     };
     let trail = map.remove("trail").unwrap_or_default();
     let children = map.remove("children").unwrap_or_default();
-    Ok(Whole {
-        it: serde_json::from_value(map.into()).map_err(bad)?,
+    Ok(IncidentPage {
+        incident: serde_json::from_value(map.into()).map_err(bad)?,
         trail: serde_json::from_value(trail).map_err(bad)?,
         children: serde_json::from_value(children).map_err(bad)?,
     })
 }
 
-/// The page.
+/// One incident: what is known, what can be done, every hop.
 pub async fn page(view: View, Id(id): Id) -> Result<Response, Oops> {
     let whole = read(&view, &id).await?;
-    let title = view.lang.text(&whole.it.title).to_owned();
+    let title = view.lang.text(&whole.incident.title).to_owned();
     let now = now(&view, &whole).await?;
     let note = html! {
-        form.stack.noprint #note-form method="post" action={ "/incidents/" (whole.it.id) "/act" } data-live {
+        form.stack.noprint #note-form method="post" action={ "/incidents/" (whole.incident.id) "/act" } data-live {
             (view.proof())
             label for="note" { (view.say(NOTE)) }
             textarea #note name="note" maxlength="1000" rows="2" {}
@@ -80,14 +80,14 @@ pub async fn page(view: View, Id(id): Id) -> Result<Response, Oops> {
     };
     let content = html! {
         article {
-            div #now data-from={ "/incidents/" (whole.it.id) "/now" } data-on="incident device" data-every="10" {
+            div #now data-from={ "/incidents/" (whole.incident.id) "/now" } data-on="incident device" data-every="10" {
                 (now)
             }
-            @if whole.it.closed_at.is_none() && view.who.may(Right::Act(ActionKind::Comment)) {
+            @if whole.incident.closed_at.is_none() && view.who.may(Right::Act(ActionKind::Comment)) {
                 (note)
             }
             button.noprint type="button" data-print { (view.say(PRINT)) } " "
-            a.noprint href={ "/incidents/" (whole.it.id) "/cap" } { "CAP 1.2" }
+            a.noprint href={ "/incidents/" (whole.incident.id) "/cap" } { "CAP 1.2" }
         }
     };
     Ok(layout::page(&view, &title, &content))
@@ -99,55 +99,55 @@ pub async fn part(view: View, Id(id): Id) -> Result<Markup, Oops> {
     now(&view, &whole).await
 }
 
-async fn now(view: &View, whole: &Whole) -> Result<Markup, Oops> {
-    let it = &whole.it;
-    let known = evidence::read(view, it).await?;
-    let class = format!("head {} {}", it.severity.as_str(), it.state.as_str());
+async fn now(view: &View, whole: &IncidentPage) -> Result<Markup, Oops> {
+    let incident = &whole.incident;
+    let known = evidence::read(view, incident).await?;
+    let class = format!("head {} {}", incident.severity.as_str(), incident.state.as_str());
     Ok(html! {
         header class=(class) {
             p.what {
-                (layout::sign(it.severity))
-                span.sev { (view.say(words::severity(it.severity))) }
-                @if it.exercise { span.tag.exercise { (view.say(EXERCISE)) } }
-                span.tag { (view.say(words::state(it.state.as_str()))) }
-                @if let Some(outcome) = it.outcome {
+                (layout::sign(incident.severity))
+                span.sev { (view.say(words::severity(incident.severity))) }
+                @if incident.exercise { span.tag.exercise { (view.say(EXERCISE)) } }
+                span.tag { (view.say(words::state(incident.state.as_str()))) }
+                @if let Some(outcome) = incident.outcome {
                     span.tag { (view.say(OUTCOME)) ": " (view.say(words::outcome(outcome.as_str()))) }
                 }
             }
-            h1 { (view.lang.text(&it.title)) }
+            h1 { (view.lang.text(&incident.title)) }
             p.since {
-                (view.say(words::SINCE)) " " (view.moment(it.since))
-                @if it.closed_at.is_none() { " · " (view.ago(it.since)) }
+                (view.say(words::SINCE)) " " (view.moment(incident.since))
+                @if incident.closed_at.is_none() { " · " (view.ago(incident.since)) }
             }
-            @if let Some(payload) = &it.payload {
+            @if let Some(payload) = &incident.payload {
                 p.said { (view.say(SAID)) " " code { (payload) } }
-                @if let Some(topic) = &it.topic { p.said { (view.say(TOPIC)) " " code { (topic) } } }
+                @if let Some(topic) = &incident.topic { p.said { (view.say(TOPIC)) " " code { (topic) } } }
             }
-            @if let Some(detail) = &it.detail { p.said { (detail) } }
+            @if let Some(detail) = &incident.detail { p.said { (detail) } }
         }
-        (acts(view, it))
-        (evidence::facts(view, it, &known))
-        @if it.class == Class::Fire { (water(view, it, &known)) }
+        (acts(view, incident))
+        (evidence::facts(view, incident, &known))
+        @if incident.class == Class::Fire { (water(view, incident, &known)) }
         (family(view, whole))
         (trail::trail(view, &whole.trail, &known.found.names))
     })
 }
 
-fn acts(view: &View, it: &WireIncident) -> Markup {
-    let open = it.closed_at.is_none();
+fn acts(view: &View, incident: &WireIncident) -> Markup {
+    let open = incident.closed_at.is_none();
     html! {
         @if open {
             section.acts.noprint aria-label=(view.say(WHAT_TO_DO)) {
-                @for kind in offered(it) { (act_form(view, it, kind)) }
+                @for kind in offered(incident) { (act_form(view, incident, kind)) }
             }
         }
     }
 }
 
 /// What makes sense now; whether it is taken is decided by the rules.
-fn offered(it: &WireIncident) -> Vec<ActionKind> {
+fn offered(incident: &WireIncident) -> Vec<ActionKind> {
     use standpipe_rules::incidents::State::{Acknowledged, Closed, Open, Resolved, Verifying};
-    match it.state {
+    match incident.state {
         Open => vec![
             ActionKind::Acknowledge,
             ActionKind::Dispatch,
@@ -166,13 +166,13 @@ fn offered(it: &WireIncident) -> Vec<ActionKind> {
 }
 
 /// One thing that can be done, as a form of one button; nothing for who may not.
-pub fn act_form(view: &View, it: &WireIncident, kind: ActionKind) -> Markup {
+pub fn act_form(view: &View, incident: &WireIncident, kind: ActionKind) -> Markup {
     if !view.who.may(Right::Act(kind)) {
         return html! {};
     }
     let (name, words, key) = act_words(kind);
     html! {
-        form method="post" action={ "/incidents/" (it.id) "/act" } data-live {
+        form method="post" action={ "/incidents/" (incident.id) "/act" } data-live {
             (view.proof())
             input type="hidden" name="back" value=(view.here.trim_end_matches("/now"));
             button class={ "act " (name) } name="action" value=(name) data-key=(key)
@@ -193,7 +193,7 @@ const fn act_words(kind: ActionKind) -> (&'static str, Say, &'static str) {
     }
 }
 
-/// Somebody does something.
+/// Takes an action on an incident.
 pub async fn act(
     State(_): State<Arc<ApiState>>,
     view: View,
@@ -218,16 +218,16 @@ pub async fn act(
     }
 }
 
-/// Who was faster.
+/// Shows a visitor who came second how things stand, and who was first.
 async fn faster(view: &View, id: &str) -> Result<Response, Oops> {
     let whole = read(view, id).await?;
-    let last = whole.trail.iter().rev().find(|it| {
-        matches!(it.hop.as_str(), "acknowledged" | "dispatched" | "arrived" | "resolved")
+    let last = whole.trail.iter().rev().find(|entry| {
+        matches!(entry.hop.as_str(), "acknowledged" | "dispatched" | "arrived" | "resolved")
     });
-    let said = if whole.it.closed_at.is_some() { OVER } else { FASTER };
+    let said = if whole.incident.closed_at.is_some() { OVER } else { FASTER };
     let content = html! {
         div.notice role="alert" {
-            p { (view.say(said)) " " (view.say(words::state(whole.it.state.as_str()))) }
+            p { (view.say(said)) " " (view.say(words::state(whole.incident.state.as_str()))) }
             @if let Some(last) = last {
                 p { (view.say(words::hop(&last.hop))) " " (view.say(BY)) " " strong { (last.by) }
                     " · " (view.since(last.at)) }
@@ -235,26 +235,26 @@ async fn faster(view: &View, id: &str) -> Result<Response, Oops> {
             p { a.button href={ "/incidents/" (id) } { (view.say(GO_ON)) } }
         }
     };
-    Ok(layout::page(view, view.lang.text(&whole.it.title), &content))
+    Ok(layout::page(view, view.lang.text(&whole.incident.title), &content))
 }
 
-fn water(view: &View, it: &WireIncident, known: &evidence::Known) -> Markup {
+fn water(view: &View, incident: &WireIncident, known: &evidence::KnownFacts) -> Markup {
     html! {
         section aria-labelledby="water" {
             h2 #water { (view.say(WATER)) }
-            @if let Some(note) = water_note(view, it) { p.wrong { (note) } }
-            ol.hydrants { @for hydrant in &it.hydrants { (hydrant_row(view, hydrant, known)) } }
+            @if let Some(note) = water_note(view, incident) { p.wrong { (note) } }
+            ol.hydrants { @for hydrant in &incident.hydrants { (hydrant_row(view, hydrant, known)) } }
         }
     }
 }
 
-fn hydrant_row(view: &View, it: &NearHydrant, known: &evidence::Known) -> Markup {
-    let now = known.hydrant(it);
+fn hydrant_row(view: &View, hydrant: &NearHydrant, known: &evidence::KnownFacts) -> Markup {
+    let now = known.hydrant(hydrant);
     html! {
         li class={ "hydrant " (trust_class(now.trust)) } {
-            span.bearing { (bearing(view, it.bearing_deg)) }
-            span.far { strong { (it.distance_m) } " m" }
-            a href=(device_path(&it.id)) { (it.name) }
+            span.bearing { (bearing(view, hydrant.bearing_deg)) }
+            span.far { strong { (hydrant.distance_m) } " m" }
+            a href=(device_path(&hydrant.id)) { (hydrant.name) }
             span.kpa {
                 @match now.pressure_kpa {
                     Some(kpa) => { strong { (format!("{kpa:.0}")) } " kPa" }
@@ -270,9 +270,9 @@ fn hydrant_row(view: &View, it: &NearHydrant, known: &evidence::Known) -> Markup
     }
 }
 
-/// The class of a trust.
-pub const fn trust_class(it: Trust) -> &'static str {
-    match it {
+/// The CSS class of a trust.
+pub const fn trust_class(trust: Trust) -> &'static str {
+    match trust {
         Trust::Ok => "ok",
         Trust::Low => "low",
         Trust::NoWater => "dry",
@@ -286,15 +286,16 @@ pub const fn trust_class(it: Trust) -> &'static str {
 
 /// What is said when fewer hydrants than wanted can be trusted; that nobody knows where to look,
 /// where the fire has no place.
-pub fn water_note<'a>(view: &View, it: &'a WireIncident) -> Option<&'a str> {
-    let note = it.hydrants_note.as_ref()?;
-    let nowhere = it.device.as_ref().is_some_and(|it| it.lat.is_none() || it.lon.is_none());
+pub fn water_note<'a>(view: &View, incident: &'a WireIncident) -> Option<&'a str> {
+    let note = incident.hydrants_note.as_ref()?;
+    let nowhere =
+        incident.device.as_ref().is_some_and(|device| device.lat.is_none() || device.lon.is_none());
     Some(if nowhere { view.say(NO_PLACE) } else { view.lang.text(note) })
 }
 
 /// The nearest hydrant that can be trusted, in a line; of a fire only.
-pub fn first_hydrant(view: &View, it: &WireIncident) -> Option<Markup> {
-    let hydrant = it.hydrants.iter().find(|it| it.trust == Trust::Ok)?;
+pub fn first_hydrant(view: &View, incident: &WireIncident) -> Option<Markup> {
+    let hydrant = incident.hydrants.iter().find(|hydrant| hydrant.trust == Trust::Ok)?;
     let kpa = hydrant.pressure_kpa.map_or_else(|| "–".to_owned(), |kpa| format!("{kpa:.0}"));
     Some(html! {
         (view.say(WATER)) ": " (hydrant.name) " · " (hydrant.distance_m) " m "
@@ -321,9 +322,9 @@ pub fn bearing(view: &View, degrees: u16) -> Markup {
     html! { span.dir { (arrow) " " @if let Some(point) = point { (view.say(point)) } } }
 }
 
-fn family(view: &View, whole: &Whole) -> Markup {
+fn family(view: &View, whole: &IncidentPage) -> Markup {
     html! {
-        @if let Some(parent) = whole.it.parent {
+        @if let Some(parent) = whole.incident.parent {
             p { (view.say(PARENT)) ": " a href={ "/incidents/" (parent) } { (parent) } }
         }
         @if !whole.children.is_empty() {

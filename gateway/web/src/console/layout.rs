@@ -4,6 +4,7 @@
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use standpipe_engine::health::DegradedPart;
+use standpipe_rules::chain::{TOO_OLD_MS, stands_still};
 use standpipe_shared::Severity;
 use standpipe_store::accounts::Right;
 
@@ -21,6 +22,11 @@ const LOST: Say = say(
     "CONNECTION LOST. You are NOT being alerted. Use the phone or radio.",
     "连接中断！您收不到警情，请使用电话或对讲机。",
 );
+const STANDS_STILL: Say = say(
+    "ALARMS MAY NOT COME THROUGH. Use the phone or radio. The gateway's last heartbeat: ",
+    "警情可能无法送达！请使用电话或对讲机。网关最近一次心跳：",
+);
+const HEARTBEAT: Say = say("Heartbeat: ", "心跳：");
 const LEFT: Say = say("You are signed out and NOT being alerted.", "您已退出登录，收不到警情！");
 const SIGN_IN: Say = say("Sign in", "登录");
 const SILENT: Say =
@@ -28,7 +34,7 @@ const SILENT: Say =
 const UNLOCK: Say = say("Turn the sound on", "开启声音");
 const MAIN: Say = say("Pages", "页面");
 
-/// Whether a page is for somebody.
+/// Whether the navigation shows a page to somebody.
 type OpenTo = fn(&Who) -> bool;
 
 /// Where one can go, in order, and who can.
@@ -77,6 +83,7 @@ pub fn page_with(view: &View, title: &str, scripts: &[&str], content: &Markup) -
                 a.skip href="#main" { (view.say(SKIP)) }
                 (header(view))
                 div #lost .banner.bad role="alert" hidden { (view.say(LOST)) }
+                (chain(view))
                 div #left .banner.bad role="alert" hidden {
                     (view.say(LEFT)) " "
                     a href={ "/login?next=" (escaped(&view.here)) } { (view.say(SIGN_IN)) }
@@ -88,11 +95,28 @@ pub fn page_with(view: &View, title: &str, scripts: &[&str], content: &Markup) -
                 div #degraded data-from="/degraded" data-every="60" { (degraded(view)) }
                 div #takeover data-from="/takeover" aria-live="assertive" {}
                 main #main tabindex="-1" { (content) }
-                footer { (view.say(NOT_CERTIFIED)) }
+                footer {
+                    (view.say(NOT_CERTIFIED))
+                    @if let Some(age) = view.api.health.chain.age(view.now) {
+                        " · " (view.say(HEARTBEAT)) span data-beat="" { (view.lang.ago(age)) }
+                    }
+                }
             }
         }
     };
     markup.into_response()
+}
+
+/// The chain's heartbeat is too old: over everything, on every page. It is shown at once where it is
+/// so when the page is made; `live.js` goes on from that age by itself, whether or not it is told more.
+fn chain(view: &View) -> Markup {
+    let Some(age) = view.api.health.chain.age(view.now) else { return html! {} };
+    html! {
+        div #chain .banner.bad role="alert" data-age=(age) data-limit=(TOO_OLD_MS)
+            hidden[!stands_still(view.now - age, view.now)] {
+            (view.say(STANDS_STILL)) span data-beat="" { (view.lang.ago(age)) }
+        }
+    }
 }
 
 /// What is not as it should be while fires are paged, and what to do about it: on every page,
@@ -169,17 +193,17 @@ pub fn plain(lang: Lang, title: &str, content: &Markup) -> Markup {
 }
 
 /// A sign for a severity: its shape says it without its colour.
-pub fn sign(it: Severity) -> Markup {
-    let path = match it {
+pub fn sign(severity: Severity) -> Markup {
+    let path = match severity {
         Severity::Fire => "M12 2 L23 21 H1 Z M11 9 h2 v6 h-2 Z M11 17 h2 v2 h-2 Z",
         Severity::Critical => "M12 1 L23 12 L12 23 L1 12 Z M11 6 h2 v8 h-2 Z M11 16 h2 v2 h-2 Z",
         Severity::Warning => "M3 3 H21 V21 H3 Z M11 6 h2 v8 h-2 Z M11 16 h2 v2 h-2 Z",
         Severity::Notice => "M12 2 A10 10 0 1 1 11.9 2 Z M11 6 h2 v2 h-2 Z M11 10 h2 v8 h-2 Z",
     };
-    shape(it.as_str(), path)
+    shape(severity.as_str(), path)
 }
 
-/// A shape of 24 × 24.
+/// A drawing of 24 × 24, one path.
 pub fn shape(class: &str, path: &str) -> Markup {
     html! {
         svg class={ "sign " (class) } viewBox="0 0 24 24" aria-hidden="true" {

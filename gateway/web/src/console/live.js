@@ -8,7 +8,15 @@
   const headers = { 'x-live': '1', 'x-standpipe-csrf': csrf };
   const LOST_AFTER_MS = 9000; // the gateway says something every 4 s
   const HERE_EVERY_MS = 12000;
+  const ASK_MS = 10000; // as long as the gateway may take for an answer
   let heardAt = Date.now(), hereAt = 0, source = null, left = false;
+
+  // Asks the gateway; without the whole answer after a while, that has failed.
+  function ask(path, options) {
+    const end = new AbortController();
+    setTimeout(() => end.abort(), ASK_MS);
+    return fetch(path, { ...options, signal: end.signal });
+  }
 
   // Text that changes: fetched, put in place only when it differs.
   const parts = () => [...document.querySelectorAll('[data-from]')];
@@ -19,7 +27,7 @@
     if (state.busy) { state.again = true; return; }
     state.busy = true;
     try {
-      const answer = await fetch(part.dataset.from, { headers, cache: 'no-store' });
+      const answer = await ask(part.dataset.from, { headers, cache: 'no-store' });
       if (answer.status === 401) { gone(); return; }
       if (answer.ok) {
         const text = await answer.text();
@@ -61,7 +69,11 @@
     source = new EventSource('/live');
     const heard = () => { heardAt = Date.now(); show(); speak(); };
     source.onopen = () => { heard(); happened('all'); };
-    source.addEventListener('beat', heard);
+    source.addEventListener('beat', (event) => {
+      heard();
+      const age = JSON.parse(event.data).chain_age_ms;
+      if (age !== null) { beat = { age, at: Date.now() }; pulse(); }
+    });
     source.addEventListener('reset', () => { heard(); happened('all'); });
     for (const kind of ['incident', 'device', 'page', 'presence']) {
       source.addEventListener(kind, (event) => {
@@ -74,7 +86,7 @@
     }
     source.onerror = () => {
       if (source.readyState === EventSource.CLOSED) {
-        fetch('/takeover', { headers }).then((it) => { if (it.status === 401) gone(); else again(); }, again);
+        ask('/takeover', { headers }).then((it) => { if (it.status === 401) gone(); else again(); }, again);
       }
     };
   }
@@ -90,11 +102,27 @@
     }
   }
 
+  // The chain's heartbeat: told with the page and by the stream, and older by the second from then on.
+  const chain = $('chain');
+  let beat = chain ? { age: Number(chain.dataset.age), at: Date.now() } : null;
+  function pulse() {
+    if (!chain || !beat) return;
+    const age = beat.age + Date.now() - beat.at, still = !left && age > Number(chain.dataset.limit);
+    if (chain.hidden === still) {
+      chain.hidden = !still;
+      if (still) beep(220, 0.6);
+    }
+    const text = long(age) + AGO;
+    for (const it of document.querySelectorAll('[data-beat]')) {
+      if (it.textContent !== text) it.textContent = text;
+    }
+  }
+
   // The page is open: its station is there.
   function speak() {
     if (Date.now() - hereAt < HERE_EVERY_MS || !document.body.dataset.station) return;
     hereAt = Date.now();
-    fetch('/here', { method: 'POST', headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
+    ask('/here', { method: 'POST', headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
       body: 'csrf=' + encodeURIComponent(csrf) }).then((it) => { if (it.status === 401) gone(); }, () => {});
   }
 
@@ -156,7 +184,7 @@
     ago();
   }
   function send(to, body) {
-    return fetch(to, { method: 'POST',
+    return ask(to, { method: 'POST',
       headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
       body: body + '&csrf=' + encodeURIComponent(csrf) });
   }
@@ -188,7 +216,7 @@
     const fields = new URLSearchParams(new FormData(form, event.submitter || undefined));
     if (form.dataset.sending) return;
     form.dataset.sending = '1';
-    fetch(form.getAttribute('action'), { method: 'POST', headers, body: fields }).then(async (answer) => {
+    ask(form.getAttribute('action'), { method: 'POST', headers, body: fields }).then(async (answer) => {
       delete form.dataset.sending;
       if (answer.status === 401) { gone(); return; }
       if (!answer.ok) {
@@ -234,6 +262,7 @@
       if (!document.hidden && ticks % Number(part.dataset.every) === 0) refresh(part);
     }
     show();
+    pulse();
     ago();
     ring();
     if ($('clock')) $('clock').textContent = here.format(new Date());
@@ -241,7 +270,7 @@
   setInterval(tick, 1000);
   window.addEventListener('offline', () => { heardAt = 0; show(); });
   // For pages with scripts of their own.
-  window.standpipe = { headers, long, refresh };
+  window.standpipe = { ask, headers, long, refresh };
   try { unlock(); } catch { /* no sound here */ }
   settle();
   listen();

@@ -35,7 +35,7 @@ const ABOUT: Say = say(
 /// How long a browser keeps the cookie, s: as long as the longest session.
 const KEPT_S: u32 = 92 * 86_400;
 
-/// The form.
+/// The form to sign in.
 pub async fn page(
     State(api): State<Arc<ApiState>>,
     headers: HeaderMap,
@@ -46,7 +46,7 @@ pub async fn page(
     Ok(form(lang, ours(params.raw("next").unwrap_or("/")), None).into_response())
 }
 
-/// Somebody sends it.
+/// Takes the form to sign in.
 pub async fn sign_in(
     State(api): State<Arc<ApiState>>,
     headers: HeaderMap,
@@ -100,7 +100,7 @@ fn told(error: &AccountError) -> (StatusCode, Say) {
     }
 }
 
-/// Somebody leaves.
+/// Ends the visitor's session.
 pub async fn sign_out(
     State(api): State<Arc<ApiState>>,
     headers: HeaderMap,
@@ -115,7 +115,7 @@ pub async fn sign_out(
     Ok(([(header::SET_COOKIE, gone)], Redirect::to("/login")).into_response())
 }
 
-/// Somebody chooses a language.
+/// Sets the cookie of the language, and goes back.
 pub async fn language(uri: Uri) -> Result<Response, Oops> {
     let params = Params::read(&uri, &["to", "back"])?;
     let to = params.one_of("to", &[("zh", "zh"), ("en", "en")])?.unwrap_or("zh");
@@ -124,7 +124,7 @@ pub async fn language(uri: Uri) -> Result<Response, Oops> {
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(back)).into_response())
 }
 
-/// One's own password.
+/// The form by which people change their own password.
 pub async fn password_page(view: View) -> Response {
     layout::page(&view, view.say(CHANGE), &password_form(&view, None))
 }
@@ -148,7 +148,7 @@ pub async fn password(view: View, sent: Form) -> Result<Response, Oops> {
         Ok(hash) => hash,
         Err(error) => {
             let words = refused::account(view.lang, &error);
-            return words.map(|it| again(&it)).ok_or_else(|| error.into());
+            return words.map(|words| again(&words)).ok_or_else(|| error.into());
         }
     };
     accounts.with(move |book| book.set_password(&name, &hash)).await?;
@@ -179,7 +179,7 @@ fn password_form(view: &View, wrong: Option<&str>) -> Markup {
 
 fn form(lang: Lang, next: &str, wrong: Option<(Say, &str)>) -> Markup {
     let (other, other_name) = lang.other();
-    let typed = wrong.map(|it| it.1);
+    let typed = wrong.map(|wrong| wrong.1);
     let content = html! {
         h1 { "Standpipe" }
         p { (lang.of_say(ABOUT)) }

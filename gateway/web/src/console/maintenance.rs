@@ -68,9 +68,9 @@ const TIMES: Say = say("Times are those of", "时间所在时区：");
 /// Lines on the board and on a device's page, at most.
 pub const LINES: usize = 12;
 
-/// What an announcement is called.
-pub const fn name(it: Announced) -> Say {
-    match it {
+/// A kind of announcement in both languages.
+pub const fn name(announced: Announced) -> Say {
+    match announced {
         Announced::Maintenance => say("Work", "维护作业"),
         Announced::WalkTest => say("Walk test", "巡检测试"),
         Announced::Exercise => say("EXERCISE", "演练"),
@@ -79,18 +79,18 @@ pub const fn name(it: Announced) -> Say {
 
 /// What is in a form's fields when it is shown.
 #[derive(Default)]
-struct Filled<'a> {
-    /// What somebody sent, and was refused.
+struct FilledForm<'a> {
+    /// The form that was refused.
     sent: Option<&'a Form>,
-    /// A device whose page led here.
+    /// The device whose page led here.
     device: Option<String>,
-    /// Why it was refused.
+    /// The reasons, one a line.
     wrong: Vec<String>,
 }
 
-impl Filled<'_> {
+impl FilledForm<'_> {
     fn of(&self, form: &str, field: &str) -> &str {
-        self.sent.filter(|it| it.get("do") == form).map_or("", |it| it.get(field))
+        self.sent.filter(|sent| sent.get("do") == form).map_or("", |sent| sent.get(field))
     }
 
     /// The scope's name: as it was sent, or the device whose page led here.
@@ -102,18 +102,18 @@ impl Filled<'_> {
     }
 }
 
-/// The page.
+/// Announcements, and the forms for new ones.
 pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     let device = Params::read(&uri, &["device"])?.text("device")?;
-    show(&view, &Filled { device, ..Filled::default() }).await
+    show(&view, &FilledForm { device, ..FilledForm::default() }).await
 }
 
-/// The list, as it is now.
+/// The announcements alone, as they are now.
 pub async fn part(view: View) -> Result<Markup, Oops> {
     list(&view).await
 }
 
-async fn show(view: &View, filled: &Filled<'_>) -> Result<Response, Oops> {
+async fn show(view: &View, filled: &FilledForm<'_>) -> Result<Response, Oops> {
     let known = known(view).await?;
     let content = html! {
         h1 { (view.say(TITLE)) }
@@ -144,36 +144,37 @@ async fn known(view: &View) -> Result<Vec<(String, String)>, Oops> {
 
 async fn list(view: &View) -> Result<Markup, Oops> {
     let mut all = items(&view.api, &view.who.area).await?;
-    all.retain(|it| !it.devices.is_empty());
+    all.retain(|item| !item.devices.is_empty());
     Ok(html! {
         @if all.is_empty() { p { (view.say(NOTHING)) } }
-        ul.plainlist.works { @for it in &all { (row(view, it)) } }
+        ul.plainlist.works { @for item in &all { (row(view, item)) } }
     })
 }
 
-fn row(view: &View, it: &Item) -> Markup {
-    let mutes: Vec<&str> = it.conditions.iter().map(|it| view.say(words::condition(*it))).collect();
-    let theirs = it.stations.iter().all(|station| view.who.area.holds(station));
+fn row(view: &View, item: &Item) -> Markup {
+    let mutes: Vec<&str> =
+        item.conditions.iter().map(|condition| view.say(words::condition(*condition))).collect();
+    let theirs = item.stations.iter().all(|station| view.who.area.holds(station));
     html! {
-        li.work #{ "w-" (it.id) } {
+        li.work #{ "w-" (item.id) } {
             p.what {
-                span.tag.exercise { (view.say(name(it.what))) }
-                strong { (scope(it.scope.as_ref())) }
-                @if !it.active { span.tag { (view.say(PLANNED)) } }
-                span { (view.moment(it.from)) " – " (view.moment(it.until)) }
+                span.tag.exercise { (view.say(name(item.what))) }
+                strong { (scope(item.scope.as_ref())) }
+                @if !item.active { span.tag { (view.say(PLANNED)) } }
+                span { (view.moment(item.from)) " – " (view.moment(item.until)) }
             }
-            p { (it.devices.len()) " " (view.say(if it.devices.len() == 1 { ONE } else { MANY })) " · " (it.by)
-                @if !it.note.is_empty() { " · " (it.note) } }
-            @if it.what == Announced::Maintenance { p.note { (view.say(MUTES)) ": " (mutes.join(" · ")) } }
-            @if !it.lost_hydrants.is_empty() {
+            p { (item.devices.len()) " " (view.say(if item.devices.len() == 1 { ONE } else { MANY })) " · " (item.by)
+                @if !item.note.is_empty() { " · " (item.note) } }
+            @if item.what == Announced::Maintenance { p.note { (view.say(MUTES)) ": " (mutes.join(" · ")) } }
+            @if !item.lost_hydrants.is_empty() {
                 p { (view.say(LOST)) ": "
-                    @for id in it.lost_hydrants.iter().take(20) { a href=(device_path(id)) { (id) } " " }
-                    @if it.lost_hydrants.len() > 20 { "+ " (it.lost_hydrants.len() - 20) } }
+                    @for id in item.lost_hydrants.iter().take(20) { a href=(device_path(id)) { (id) } " " }
+                    @if item.lost_hydrants.len() > 20 { "+ " (item.lost_hydrants.len() - 20) } }
             }
             @if view.who.may(Right::Announce) && theirs {
                 form.line method="post" action="/maintenance" {
                     (view.proof())
-                    input type="hidden" name="id" value=(it.id);
+                    input type="hidden" name="id" value=(item.id);
                     button.bad name="do" value="withdraw" { (view.say(WITHDRAW)) }
                 }
             }
@@ -181,11 +182,11 @@ fn row(view: &View, it: &Item) -> Markup {
     }
 }
 
-fn scope(it: Option<&Scope>) -> &str {
-    it.map_or("", |it| it.parts().1)
+fn scope(scope: Option<&Scope>) -> &str {
+    scope.map_or("", |scope| scope.parts().1)
 }
 
-fn place(view: &View, filled: &Filled<'_>, form: &str) -> Markup {
+fn place(view: &View, filled: &FilledForm<'_>, form: &str) -> Markup {
     let chosen = filled.of(form, "scope");
     let id = format!("{form}-name");
     html! {
@@ -201,7 +202,7 @@ fn place(view: &View, filled: &Filled<'_>, form: &str) -> Markup {
     }
 }
 
-fn note(view: &View, filled: &Filled<'_>, form: &str) -> Markup {
+fn note(view: &View, filled: &FilledForm<'_>, form: &str) -> Markup {
     let id = format!("{form}-note");
     html! {
         label for=(id) { (view.say(NOTE)) }
@@ -209,15 +210,15 @@ fn note(view: &View, filled: &Filled<'_>, form: &str) -> Markup {
     }
 }
 
-fn work_form(view: &View, filled: &Filled<'_>) -> Markup {
+fn work_form(view: &View, filled: &FilledForm<'_>) -> Markup {
     let until = match filled.of("work", "until") {
         "" => moment(view.now + 2 * HOUR_MS, &view.api.town.zone, "%Y-%m-%dT%H:%M"),
         sent => sent.to_owned(),
     };
-    let new = filled.sent.is_none_or(|it| it.get("do") != "work");
-    let ticked = |it: Condition| match new {
-        true => matches!(it, Condition::NoWater | Condition::LowPressure),
-        false => filled.of("work", it.as_str()) == "1",
+    let new = filled.sent.is_none_or(|sent| sent.get("do") != "work");
+    let ticked = |cause: Condition| match new {
+        true => matches!(cause, Condition::NoWater | Condition::LowPressure),
+        false => filled.of("work", cause.as_str()) == "1",
     };
     html! {
         form.stack method="post" action="/maintenance" {
@@ -227,10 +228,10 @@ fn work_form(view: &View, filled: &Filled<'_>) -> Markup {
             (place(view, filled, "work"))
             fieldset {
                 legend { (view.say(CAUSES)) }
-                @for it in mutable() {
+                @for cause in mutable() {
                     label.tick {
-                        input type="checkbox" name=(it.as_str()) value="1" checked[ticked(it)];
-                        (view.say(words::condition(it)))
+                        input type="checkbox" name=(cause.as_str()) value="1" checked[ticked(cause)];
+                        (view.say(words::condition(cause)))
                     }
                 }
             }
@@ -244,7 +245,7 @@ fn work_form(view: &View, filled: &Filled<'_>) -> Markup {
     }
 }
 
-fn walk_form(view: &View, filled: &Filled<'_>) -> Markup {
+fn walk_form(view: &View, filled: &FilledForm<'_>) -> Markup {
     html! {
         form.stack method="post" action="/maintenance" {
             h2 { (view.say(NEW_WALK)) }
@@ -265,7 +266,7 @@ fn walk_form(view: &View, filled: &Filled<'_>) -> Markup {
     }
 }
 
-fn exercise_form(view: &View, filled: &Filled<'_>) -> Markup {
+fn exercise_form(view: &View, filled: &FilledForm<'_>) -> Markup {
     let minutes = match filled.of("exercise", "minutes") {
         "" => "10",
         sent => sent,
@@ -287,7 +288,7 @@ fn exercise_form(view: &View, filled: &Filled<'_>) -> Markup {
     }
 }
 
-/// Somebody sends one of the forms.
+/// Takes any of the page's forms; the field `do` says which.
 pub async fn change(view: View, sent: Form) -> Result<Response, Oops> {
     view.who.needs(Right::Announce)?;
     let back = match sent.get("back") {
@@ -310,10 +311,10 @@ pub async fn change(view: View, sent: Form) -> Result<Response, Oops> {
                 let nobody = BadAnnouncement::Nobody { kind: "", name: sent.get("name").into() };
                 vec![told(&view, &nobody)]
             }
-            Err(NotMade::Bad(bad)) => bad.iter().map(|it| told(&view, it)).collect(),
+            Err(NotMade::Bad(bad)) => bad.iter().map(|why| told(&view, why)).collect(),
         },
     };
-    let filled = Filled { sent: Some(&sent), device: None, wrong };
+    let filled = FilledForm { sent: Some(&sent), device: None, wrong };
     Ok((StatusCode::BAD_REQUEST, show(&view, &filled).await?).into_response())
 }
 
@@ -330,7 +331,7 @@ fn announcement(view: &View, sent: &Form) -> Result<Result<Announcement, Say>, O
     let whole = |field: &str| sent.get(field).trim().parse::<u16>().map(Ms::from);
     let (what, conditions, times) = match sent.get("do") {
         "work" => {
-            let ticked = mutable().filter(|it| sent.get(it.as_str()) == "1").collect();
+            let ticked = mutable().filter(|cause| sent.get(cause.as_str()) == "1").collect();
             let from = match sent.get("from") {
                 "" => Some(view.now),
                 from => moment_of(view, from),
@@ -338,11 +339,11 @@ fn announcement(view: &View, sent: &Form) -> Result<Result<Announcement, Say>, O
             (Announced::Maintenance, ticked, from.zip(moment_of(view, sent.get("until"))))
         }
         "walk_test" => {
-            let until = whole("hours").ok().map(|it| view.now + it * HOUR_MS);
+            let until = whole("hours").ok().map(|hours| view.now + hours * HOUR_MS);
             (Announced::WalkTest, BTreeSet::new(), Some(view.now).zip(until))
         }
         "exercise" => {
-            let until = whole("minutes").ok().map(|it| view.now + it * 60_000);
+            let until = whole("minutes").ok().map(|minutes| view.now + minutes * 60_000);
             let smoke = BTreeSet::from([Condition::Smoke]);
             (Announced::Exercise, smoke, Some(view.now).zip(until))
         }

@@ -16,7 +16,7 @@
     -Math.log(Math.tan(Math.PI / 4 + lat * Math.PI / 360))];
 
   async function load() {
-    const answer = await fetch('/map/points', { headers: standpipe.headers });
+    const answer = await standpipe.ask('/map/points', { headers: standpipe.headers });
     if (!answer.ok) return;
     const body = await answer.json();
     points = body.points.map(([kind, id, name, lat, lon, look]) => {

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::response::Response;
 use maud::html;
 use serde::Serialize;
-use standpipe_config::map_layer::Line;
+use standpipe_config::map_layer::MapLine;
 use standpipe_shared::{Condition, Kind, Severity};
 use standpipe_store::views::map::{self as places, DevicePlace, StationPlace};
 
@@ -30,7 +30,7 @@ const ABSENT: Say = say("station, nobody is there", "站点，无人值守");
 const NOT_WELL: Say = say("In this picture, not well", "当前画面内的异常设备");
 
 const SOME: Say = say("3 of the 12 here are not well", "此处 12 台，3 台异常");
-/// As `map.js` draws them.
+/// Shapes of the legend, as `map.js` draws them.
 const CIRCLE: &str = "M12 4 A8 8 0 1 1 11.9 4 Z";
 const HOUSE: &str = "M3 21 V11 L12 2 L21 11 V21 Z";
 
@@ -38,7 +38,7 @@ const HOUSE: &str = "M3 21 V11 L12 2 L21 11 V21 Z";
 const FINE_LOOK: u8 = 0;
 const SILENT_LOOK: u8 = 1;
 
-/// The page.
+/// The map; `map.js` fetches its points.
 pub async fn page(view: View) -> Response {
     let legend = |severity| html! { span class=(Severity::as_str(severity)) { (layout::sign(severity)) (view.say(words::severity(severity))) } };
     let content = html! {
@@ -54,7 +54,7 @@ pub async fn page(view: View) -> Response {
         p.legend {
             span.fine { (layout::shape("dot", CIRCLE)) (view.say(FINE)) }
             span { (layout::shape("ring", CIRCLE)) (view.say(SILENT)) }
-            @for it in [Severity::Notice, Severity::Warning, Severity::Critical, Severity::Fire] { (legend(it)) }
+            @for severity in [Severity::Notice, Severity::Warning, Severity::Critical, Severity::Fire] { (legend(severity)) }
             span { (layout::shape("house", HOUSE)) (view.say(PRESENT)) }
             span { (layout::shape("house absent", HOUSE)) (view.say(ABSENT)) }
             span { strong { "3/12" } " " (view.say(SOME)) }
@@ -65,12 +65,12 @@ pub async fn page(view: View) -> Response {
     layout::page_with(&view, view.say(TITLE), &[MAP], &content)
 }
 
-/// What is drawn.
+/// Everything that is drawn, JSON.
 #[derive(Serialize)]
 pub struct Points {
     points: Vec<Point>,
     /// Lines beneath: `[[lon, lat], …]` each.
-    layer: Option<Vec<Line>>,
+    layer: Option<Vec<MapLine>>,
 }
 
 /// `h`ydrant, `d`etector or `s`tation; id; name; degrees north and east; how it looks.
@@ -104,7 +104,11 @@ fn station(place: StationPlace) -> Point {
 fn look(conditions: Option<u32>) -> u8 {
     let Some(set) = conditions else { return SILENT_LOOK };
     let all = set_of(set);
-    let worst = all.iter().filter(|it| **it != Condition::Offline).map(|it| it.severity()).max();
+    let worst = all
+        .iter()
+        .filter(|condition| **condition != Condition::Offline)
+        .map(|condition| condition.severity())
+        .max();
     match worst {
         Some(Severity::Fire) => 5,
         Some(Severity::Critical) => 4,
@@ -123,7 +127,7 @@ mod tests {
     #[test]
     #[rustfmt::skip] // a table
     fn a_device_looks_as_bad_as_the_worst_that_is_true_of_it() {
-        let set = |all: &[Condition]| Some(all.iter().fold(0, |set, it| set | it.bit()));
+        let set = |all: &[Condition]| Some(all.iter().fold(0, |set, condition| set | condition.bit()));
         for (conditions, expected) in [
             (None, 1), (set(&[]), 0), (set(&[Condition::Offline]), 1),
             (set(&[Condition::BatteryLow]), 2), (set(&[Condition::BatteryLow, Condition::Offline]), 1),

@@ -45,12 +45,16 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use tokio::sync::Semaphore;
 
 use crate::api::ApiState;
 use crate::api::auth;
 use crate::api::stream::{self, Streams};
 use crate::api::town::Town;
 use crate::report::Report;
+
+/// Pages, and parts of pages, made at once; more wait, within their time. The API has places of its own.
+const PAGES_AT_ONCE: usize = 32;
 
 /// What a page may load: what this program serves, and nothing else.
 const ONLY_OURS: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -63,7 +67,7 @@ pub fn report_document(town: &Town, report: &Report) -> String {
     reports::document(text::Lang::usual(town.language), &town.zone, report)
 }
 
-/// Every page there is.
+/// The route of every page.
 pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
     let live = Router::new().route("/live", get(stream::page)).with_state(streams);
     let inside = Router::new()
@@ -97,6 +101,7 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
         .route("/audit", get(audit::page))
         .route("/routing", get(routing::page).post(routing::rehearse))
         .route("/password", get(login::password_page).post(login::password))
+        .layer(from_fn_with_state(Arc::new(Semaphore::new(PAGES_AT_ONCE)), within_limits))
         .merge(live)
         .layer(from_fn_with_state(Arc::clone(api), guard));
     Router::new()
@@ -117,15 +122,25 @@ async fn guard(State(api): State<Arc<ApiState>>, mut request: Request, next: Nex
             next.run(request).await
         }
         Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => {
-            // What a script asks for is told plainly, so that it can say so on its page.
+            // A script gets a plain status, so that it can say so on its page.
             if request.headers().contains_key(view::LIVE) || request.uri().path() == "/live" {
                 return StatusCode::UNAUTHORIZED.into_response();
             }
-            let path = request.uri().path_and_query().map_or("/", |it| it.as_str());
+            let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
             Redirect::to(&format!("/login?next={}", view::escaped(path))).into_response()
         }
         Err(problem) => view::Oops::from(problem).into_response(),
     }
+}
+
+/// Few at once, each within its time.
+async fn within_limits(
+    State(places): State<Arc<Semaphore>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let served = crate::api::in_time(&places, request, next).await;
+    served.unwrap_or_else(|problem| view::Oops::from(problem).into_response())
 }
 
 async fn only_ours(request: Request, next: Next) -> Response {

@@ -6,7 +6,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use standpipe_shared::is_hidden;
 use standpipe_store::QUARANTINE_ROWS;
-use standpipe_store::views::List;
+use standpipe_store::views::PageOf;
 use standpipe_store::views::quarantine::{self as view, QuarantineRow};
 
 use super::layout;
@@ -38,7 +38,7 @@ const PER_PAGE: u32 = 50;
 /// Characters of a message that stand in its row.
 const SHOWN: usize = 160;
 
-/// The page.
+/// Messages that were not understood, newest first.
 pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     let found = read(&view.api, &view.who, &uri, Some(PER_PAGE)).await?;
     let params = Params::read(&uri, &["reason", "device", "page", "per_page"])?;
@@ -122,7 +122,7 @@ fn row(view: &View, item: &QuarantineRow) -> Markup {
     } }
 }
 
-fn pages(view: &View, found: &List<QuarantineRow>) -> Markup {
+fn pages(view: &View, found: &PageOf<QuarantineRow>) -> Markup {
     html! {
         nav.pages aria-label=(view.say(TITLE)) {
             @if found.page > 1 {

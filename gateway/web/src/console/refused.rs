@@ -1,5 +1,5 @@
-//! Why something was refused, in the visitor's words. What programs are told stays in English, in
-//! `api::problem` and `accounts`; here it is said to people, with what they can do on a page.
+//! Why something was refused, in the visitor's words. The answers to programs stay in English, in
+//! `api::problem` and `accounts`; here it is worded for people, with what they can do on a page.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ pub const LOCKED: Say =
 
 /// What was refused, carried by an answer until its language is known.
 #[derive(Clone, Debug)]
-pub struct Refused {
+pub struct RefusedPage {
     status: StatusCode,
     code: Code,
     /// What is not there, and its id.
@@ -26,7 +26,7 @@ pub struct Refused {
     detail: String,
 }
 
-impl From<&Problem> for Refused {
+impl From<&Problem> for RefusedPage {
     fn from(problem: &Problem) -> Self {
         Self {
             status: problem.status(),
@@ -37,8 +37,8 @@ impl From<&Problem> for Refused {
     }
 }
 
-impl Refused {
-    /// The page that tells it.
+impl RefusedPage {
+    /// A page that says what was refused, and why.
     pub fn page(&self, lang: Lang) -> Response {
         let title = lang.of_say(title(self.status));
         let content = html! {
@@ -100,14 +100,14 @@ fn missing(lang: Lang, what: Thing, id: &str) -> String {
     lang.of_say(words).replace("{what}", name).replace("{id}", id)
 }
 
-fn plain(it: &Refused) -> Say {
-    match it.status {
+fn plain(refused: &RefusedPage) -> Say {
+    match refused.status {
         // Somebody whose page is older than their session, or who comes from elsewhere.
-        StatusCode::FORBIDDEN if it.code == Code::NoProof => say(
+        StatusCode::FORBIDDEN if refused.code == Code::NoProof => say(
             "This page is too old to be sent, or the form is not ours. Open the page again and repeat it.",
             "页面已过期，或表单并非来自本系统。请重新打开页面后再试。",
         ),
-        StatusCode::FORBIDDEN if it.code == Code::LoopbackOnly => say(
+        StatusCode::FORBIDDEN if refused.code == Code::LoopbackOnly => say(
             "This is a demonstration: its pages are open to this machine only.",
             "这是演示环境，页面仅限本机访问。",
         ),
@@ -182,7 +182,7 @@ pub fn account(lang: Lang, error: &AccountError) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Refused, account};
+    use super::{RefusedPage, account};
     use crate::api::problem::{Problem, Thing};
     use crate::console::text::Lang;
     use standpipe_config::Language;
@@ -211,13 +211,13 @@ mod tests {
             (Problem::forbidden("h").reworded("⟦⟧"), "This is a demonstration", "这是演示环境"),
             (Problem::not_allowed("crew").reworded("prove no `x` demonstration"), "Your role may not do that", "您的角色无权"),
         ] {
-            let told = Refused::from(&problem);
+            let told = RefusedPage::from(&problem);
             for (lang, words) in [(EN, en), (ZH, zh)] {
                 let said = told.words(lang).into_string();
                 assert!(said.contains(words) && !said.contains("/api/"), "{words}: {said}");
             }
         }
-        let exact = Refused::from(&Problem::bad_parameter("page", "x", "a number")).words(ZH);
+        let exact = RefusedPage::from(&Problem::bad_parameter("page", "x", "a number")).words(ZH);
         assert!(exact.into_string().contains("lang=\"en\">parameter `page`"), "for whoever helps them");
     }
 
@@ -228,8 +228,8 @@ mod tests {
             (AccountError::Password(3), "has 10 to", "现为 3 个"),
             (AccountError::LastAdmin("root".into()), "“root” is the last", "“root”是最后"),
         ] {
-            assert!(account(EN, &error).is_some_and(|it| it.contains(en)), "{en}");
-            assert!(account(ZH, &error).is_some_and(|it| it.contains(zh)), "{zh}");
+            assert!(account(EN, &error).is_some_and(|words| words.contains(en)), "{en}");
+            assert!(account(ZH, &error).is_some_and(|words| words.contains(zh)), "{zh}");
         }
         assert_eq!(account(ZH, &AccountError::TooNew(9)), None, "no fault of theirs");
     }

@@ -11,7 +11,7 @@ use super::text::{Lang, Say, moment, say, words};
 use super::view::{Oops, View};
 use crate::api::params::Params;
 use crate::api::problem::{Problem, Thing};
-use crate::report::{Asked, Figures, Month, Report, Spread, gather};
+use crate::report::{Figures, Month, Report, ReportQuery, Spread, gather};
 
 const TITLE: Say = say("Monthly report", "月度报告");
 const ALL: Say = say("All stations", "全部站点");
@@ -51,7 +51,7 @@ const LEFT_OUT: Say = say(
 );
 const NONE: Say = say("none", "无");
 
-/// The page.
+/// The month of a station, beside the month before.
 pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     let (report, month) = asked(&view, &uri).await?;
     let query = format!("month={month}&station={}", report.station.as_deref().unwrap_or(""));
@@ -76,7 +76,7 @@ pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     Ok(layout::page(&view, view.say(TITLE), &content))
 }
 
-/// As a file for a spreadsheet.
+/// The same figures as a file for a spreadsheet.
 pub async fn csv(view: View, uri: Uri) -> Result<Response, Oops> {
     let (report, month) = asked(&view, &uri).await?;
     let name = format!("attachment; filename=\"standpipe-{month}.csv\"");
@@ -96,7 +96,7 @@ async fn asked(view: &View, uri: &Uri) -> Result<(Report, Month), Oops> {
             .ok_or_else(|| Problem::bad_parameter("month", text, "a month such as 2026-11"))?,
     };
     let station = params.raw("station").map(str::to_owned);
-    let asked = Asked { seen: view.who.area.clone(), station: station.clone(), month, zone };
+    let asked = ReportQuery { seen: view.who.area.clone(), station: station.clone(), month, zone };
     let report = gather(&view.api.store, asked, view.now).await?;
     let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or(""));
     Ok((report.ok_or_else(missing)?, month))
@@ -147,35 +147,35 @@ fn table(lang: Lang, report: &Report) -> Markup {
     };
     let head = |name: Say| html! { tr.group { th colspan="3" scope="colgroup" { (say(name)) } } };
     let class = |name: &'static str| {
-        move |it: &Figures| it.by_class.get(name).copied().unwrap_or(0).to_string()
+        move |month: &Figures| month.by_class.get(name).copied().unwrap_or(0).to_string()
     };
-    let fires = |it: &Figures| it.by_class.get("fire").copied().unwrap_or(0);
+    let fires = |month: &Figures| month.by_class.get("fire").copied().unwrap_or(0);
     html! {
         div.scroll tabindex="0" role="region" aria-label=(say(TITLE)) { table.figures {
             thead { tr { th {} th { (say(THIS)) } th { (say(LAST)) } } }
             tbody {
                 (head(WATER))
-                (row(HYDRANTS, &|it| share(it.in_service, it.hydrants)))
-                (row(DRY, &|it| share(Some(it.dry), it.hydrants)))
-                (row(REPAIRED, &|it| it.repaired.to_string()))
-                (row(RECOVERED, &|it| it.recovered.to_string()))
-                (row(VERIFYING, &|it| it.verifying.to_string()))
-                (row(RELAPSED, &|it| it.relapsed.to_string()))
+                (row(HYDRANTS, &|month| share(month.in_service, month.hydrants)))
+                (row(DRY, &|month| share(Some(month.dry), month.hydrants)))
+                (row(REPAIRED, &|month| month.repaired.to_string()))
+                (row(RECOVERED, &|month| month.recovered.to_string()))
+                (row(VERIFYING, &|month| month.verifying.to_string()))
+                (row(RELAPSED, &|month| month.relapsed.to_string()))
                 (head(ALARMS))
-                (row(OPENED, &|it| it.incidents.to_string()))
+                (row(OPENED, &|month| month.incidents.to_string()))
                 (row(FIRES, &class("fire")))
                 (row(WATERS, &class("water")))
                 (row(UPKEEP, &class("upkeep")))
                 (row(BLIND, &class("blind")))
-                (row(FALSE, &|it| share(Some(it.false_alarms), Some(fires(it)))))
-                (row(OPEN, &|it| it.open.to_string()))
+                (row(FALSE, &|month| share(Some(month.false_alarms), Some(fires(month)))))
+                (row(OPEN, &|month| month.open.to_string()))
                 (head(SPEED))
-                (row(PAGED, &|it| seconds(&it.paged, it.paged.median_ms)))
-                (row(PAGED_WORST, &|it| seconds(&it.paged, it.paged.worst_ms)))
-                (row(TAKEN, &|it| seconds(&it.acknowledged, it.acknowledged.median_ms)))
-                (row(TAKEN_WORST, &|it| seconds(&it.acknowledged, it.acknowledged.worst_ms)))
+                (row(PAGED, &|month| seconds(&month.paged, month.paged.median_ms)))
+                (row(PAGED_WORST, &|month| seconds(&month.paged, month.paged.worst_ms)))
+                (row(TAKEN, &|month| seconds(&month.acknowledged, month.acknowledged.median_ms)))
+                (row(TAKEN_WORST, &|month| seconds(&month.acknowledged, month.acknowledged.worst_ms)))
                 (head(SIGHT))
-                (row(UNMONITORED, &|it| share(it.unmonitored, it.devices)))
+                (row(UNMONITORED, &|month| share(month.unmonitored, month.devices)))
             }
         } }
     }
@@ -183,7 +183,8 @@ fn table(lang: Lang, report: &Report) -> Markup {
 
 /// `3 / 120 (2.5 %)`; what is not known is a dash.
 fn share(part: Option<u32>, of: Option<u32>) -> String {
-    let known = |it: Option<u32>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
+    let known =
+        |count: Option<u32>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
     let told = format!("{} / {}", known(part), known(of));
     match (part, of) {
         (Some(part), Some(of)) if of > 0 => {
@@ -193,14 +194,14 @@ fn share(part: Option<u32>, of: Option<u32>) -> String {
     }
 }
 
-/// `0.4 s (12 / 13)`; how many had one is told with it.
+/// `0.4 s (12 / 13)`; in brackets, how many incidents had one.
 fn seconds(of: &Spread, ms: Option<i64>) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a month in milliseconds fits")]
     let text = ms.map_or_else(|| "–".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1_000.0));
     format!("{text} ({} / {})", of.count, of.of)
 }
 
-/// A bar a day.
+/// The chart of a month: a bar for each day.
 fn by_day(lang: Lang, days: &[u32]) -> Markup {
     let most = days.iter().copied().max().unwrap_or(0).max(1);
     let wide = 20 * days.len();
@@ -222,12 +223,16 @@ fn by_day(lang: Lang, days: &[u32]) -> Markup {
 fn by_kind(lang: Lang, report: &Report) -> Markup {
     let (this, last) = (&report.this.by_condition, &report.last.by_condition);
     let mut kinds: Vec<_> = Condition::ALL.into_iter().collect();
-    let count = |of: &std::collections::BTreeMap<String, u32>, it: Condition| {
-        of.get(it.as_str()).copied().unwrap_or(0)
+    let count = |of: &std::collections::BTreeMap<String, u32>, condition: Condition| {
+        of.get(condition.as_str()).copied().unwrap_or(0)
     };
-    kinds.retain(|it| count(this, *it) + count(last, *it) > 0);
-    let most =
-        kinds.iter().map(|it| count(this, *it).max(count(last, *it))).max().unwrap_or(0).max(1);
+    kinds.retain(|condition| count(this, *condition) + count(last, *condition) > 0);
+    let most = kinds
+        .iter()
+        .map(|condition| count(this, *condition).max(count(last, *condition)))
+        .max()
+        .unwrap_or(0)
+        .max(1);
     html! {
         @if kinds.is_empty() { p { (lang.of_say(NONE)) } } @else {
             svg.bars.kinds viewBox={ "0 0 640 " (kinds.len() * 36) } role="img" aria-label=(lang.of_say(BY_KIND)) {

@@ -1,5 +1,5 @@
-//! Who would be told when: a rehearsal for one device and condition, by the running configuration
-//! and by one that an admin pastes, beside each other.
+//! Who would be notified when: a rehearsal for one device and condition, by the running
+//! configuration and by one that an admin pastes, beside each other.
 //!
 //! What follows is rehearsed in `standpipe_rules::incidents`; here it is only shown. A pasted
 //! configuration is read and never run: files that it names are not needed here.
@@ -52,8 +52,8 @@ const NO_DIGEST: Say = say("nobody", "无人接收");
 const NO_DEVICE: Say = say("There is no device", "没有此设备：");
 const FAULTS: Say = say("This configuration has faults", "该配置有误");
 
-/// What is asked.
-struct Asked {
+/// The form: of which device and condition, and by which configuration.
+struct RehearsalForm {
     device: String,
     condition: Option<Condition>,
     as_now: bool,
@@ -64,13 +64,13 @@ struct Asked {
 pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     let params = Params::read(&uri, &["device", "condition"])?;
     let device = params.text("device")?.unwrap_or_default();
-    let condition = params.text("condition")?.and_then(|it| it.parse().ok());
-    show(&view, &Asked { device, condition, as_now: false, config: String::new() }).await
+    let condition = params.text("condition")?.and_then(|name| name.parse().ok());
+    show(&view, &RehearsalForm { device, condition, as_now: false, config: String::new() }).await
 }
 
-/// The form as it was sent.
+/// Takes the form, and rehearses.
 pub async fn rehearse(view: View, sent: Form) -> Result<Response, Oops> {
-    let asked = Asked {
+    let asked = RehearsalForm {
         device: sent.get("device").trim().to_owned(),
         condition: sent.get("condition").parse().ok(),
         as_now: !sent.get("as_now").is_empty(),
@@ -79,7 +79,7 @@ pub async fn rehearse(view: View, sent: Form) -> Result<Response, Oops> {
     show(&view, &asked).await
 }
 
-async fn show(view: &View, asked: &Asked) -> Result<Response, Oops> {
+async fn show(view: &View, asked: &RehearsalForm) -> Result<Response, Oops> {
     view.who.needs(Right::Accounts)?;
     if view.who.area != Area::All {
         return Err(Problem::not_allowed(view.who.role.as_str()).into());
@@ -91,13 +91,13 @@ async fn show(view: &View, asked: &Asked) -> Result<Response, Oops> {
         @if unknown { p.wrong role="alert" { (view.say(NO_DEVICE)) " " (asked.device) } }
         (form(view, asked))
         (digest(view))
-        @if let Some(cast) = &found { (result(view, asked, cast)) }
+        @if let Some(rehearsal) = &found { (result(view, asked, rehearsal)) }
     };
     let status = if unknown { StatusCode::NOT_FOUND } else { StatusCode::OK };
     Ok((status, layout::page(view, view.say(TITLE), &content)).into_response())
 }
 
-/// Who is told of what pages nobody, as it runs.
+/// Who gets the digest of what pages nobody, by the running configuration.
 fn digest(view: &View) -> Markup {
     let config = &view.api.config;
     html! {
@@ -107,10 +107,10 @@ fn digest(view: &View) -> Markup {
                 None => (view.say(NO_DIGEST)),
                 Some((at, who)) => {
                     (at.strftime("%H:%M").to_string()) " "
-                    @for (n, it) in who.iter().enumerate() {
+                    @for (n, receiver) in who.iter().enumerate() {
                         @if n > 0 { ", " }
-                        (it.kind()) " " (it.name)
-                        @if let Some(station) = &it.station { " (" (station) ")" }
+                        (receiver.kind()) " " (receiver.name)
+                        @if let Some(station) = &receiver.station { " (" (station) ")" }
                     }
                 }
             }
@@ -118,7 +118,7 @@ fn digest(view: &View) -> Markup {
     }
 }
 
-fn form(view: &View, asked: &Asked) -> Markup {
+fn form(view: &View, asked: &RehearsalForm) -> Markup {
     html! {
         form.stack.noprint method="post" action="/routing" {
             (view.proof())
@@ -127,9 +127,9 @@ fn form(view: &View, asked: &Asked) -> Markup {
             label for="condition" { (view.say(CONDITION)) }
             select #condition name="condition" {
                 option value="" { "—" }
-                @for it in Condition::ALL {
-                    option value=(it.as_str()) selected[asked.condition == Some(it)] {
-                        (view.say(words::condition(it)))
+                @for condition in Condition::ALL {
+                    option value=(condition.as_str()) selected[asked.condition == Some(condition)] {
+                        (view.say(words::condition(condition)))
                     }
                 }
             }
@@ -145,7 +145,7 @@ fn form(view: &View, asked: &Asked) -> Markup {
 }
 
 /// Who takes part: everything that the rehearsal of one device depends on.
-struct Cast {
+struct Rehearsal {
     stations: Vec<Station>,
     /// The device first, then the other hydrants of its zone.
     devices: Vec<Device>,
@@ -153,14 +153,14 @@ struct Cast {
     away: BTreeSet<Box<str>>,
 }
 
-async fn cast(view: &View, asked: &Asked) -> Result<Option<Cast>, Oops> {
+async fn cast(view: &View, asked: &RehearsalForm) -> Result<Option<Rehearsal>, Oops> {
     let id = asked.device.clone();
     let found = view.api.store.read(move |db| routing::cast(db, &id)).await?;
-    Ok(found.map(|found| Cast::of(found, asked)))
+    Ok(found.map(|found| Rehearsal::of(found, asked)))
 }
 
-impl Cast {
-    fn of(found: routing::Cast, asked: &Asked) -> Self {
+impl Rehearsal {
+    fn of(found: routing::Cast, asked: &RehearsalForm) -> Self {
         let away = found.stations.iter().filter(|(_, online)| asked.as_now && !online);
         let away = away.map(|(station, _)| station.id.clone()).collect();
         let stations = found.stations.into_iter().map(|(station, _)| station).collect();
@@ -172,9 +172,11 @@ impl Cast {
         Self { stations, devices: found.devices, windows, away }
     }
 
-    /// A receiver as people call it.
+    /// A receiver by the name that people give it.
     fn called(&self, config: &Config, receiver: &Receiver) -> String {
-        let called = |id: &str| self.stations.iter().find(|it| &*it.id == id).map(|it| &*it.name);
+        let called = |id: &str| {
+            self.stations.iter().find(|station| &*station.id == id).map(|station| &*station.name)
+        };
         match receiver {
             Receiver::Station(id) => match called(id).filter(|name| *name != &**id) {
                 Some(name) => format!("{name} ({id})"),
@@ -193,33 +195,33 @@ impl Cast {
             registry.put_device(device.clone());
         }
         let ix = DeviceIx(0);
-        let possible = conditions_of(&registry, ix).any(|it| it == of);
+        let possible = conditions_of(&registry, ix).any(|condition| condition == of);
         let (plan, windows, away, now) = (config.plan(), &self.windows, &self.away, view.now);
         let scene = Scene { plan: &plan, registry: &registry, windows, away, now };
         possible.then(|| preview(&scene, ix, of))
     }
 }
 
-fn result(view: &View, asked: &Asked, cast: &Cast) -> Markup {
+fn result(view: &View, asked: &RehearsalForm, rehearsal: &Rehearsal) -> Markup {
     let running = &view.api.config;
     let pasted = (!asked.config.trim().is_empty()).then(|| pasted(&asked.config));
     html! {
-        @if let Some((_, faults)) = pasted.as_ref().filter(|it| !it.1.is_empty()) {
+        @if let Some((_, faults)) = pasted.as_ref().filter(|pasted| !pasted.1.is_empty()) {
             section role="alert" {
                 h2 { (view.say(FAULTS)) }
-                ul { @for it in faults { li lang="en" { (it) } } }
+                ul { @for fault in faults { li lang="en" { (fault) } } }
             }
         }
         @for of in Condition::ALL {
-            @if asked.condition.is_none_or(|it| it == of) {
-                @if let Some(said) = cast.rehearse(running, of, view) {
+            @if asked.condition.is_none_or(|condition| condition == of) {
+                @if let Some(said) = rehearsal.rehearse(running, of, view) {
                     section {
                         h2 { (view.say(words::condition(of))) }
-                        (table(view, cast, (RUNNING, running), &said))
+                        (table(view, rehearsal, RUNNING, running, &said))
                         @if let Some((other, _)) = &pasted {
-                            @if let Some(new) = cast.rehearse(other, of, view) {
-                                (table(view, cast, (OTHER, other), &new))
-                                (changes(view, cast, (running, other), &differences(&said, &new)))
+                            @if let Some(new) = rehearsal.rehearse(other, of, view) {
+                                (table(view, rehearsal, OTHER, other, &new))
+                                (changes(view, rehearsal, running, other, &differences(&said, &new)))
                             }
                         }
                     }
@@ -236,24 +238,30 @@ fn pasted(text: &str) -> (Config, Vec<String>) {
         Ok(config) => (config, Vec::new()),
         Err(faults) => {
             let files = |key: &str| key.ends_with("_file") || key.starts_with("registry.");
-            let told = faults.list.iter().filter(|it| !files(&it.key));
-            let told = told.map(|it| faults.line(it)).collect();
+            let told = faults.list.iter().filter(|fault| !files(&fault.key));
+            let told = told.map(|fault| faults.line(fault)).collect();
             (*faults.rest, told)
         }
     }
 }
 
-fn table(view: &View, cast: &Cast, (caption, config): (Say, &Config), said: &Preview) -> Markup {
+fn table(
+    view: &View,
+    rehearsal: &Rehearsal,
+    caption: Say,
+    config: &Config,
+    said: &Preview,
+) -> Markup {
     let mut moments = BTreeMap::<(i64, u8, bool), Vec<String>>::new();
-    for it in &said.told {
-        let moment = (it.after_s, it.step, it.again);
-        moments.entry(moment).or_default().push(cast.called(config, &it.receiver));
+    for page in &said.told {
+        let moment = (page.after_s, page.step, page.again);
+        moments.entry(moment).or_default().push(rehearsal.called(config, &page.receiver));
     }
     html! {
         div.scroll tabindex="0" role="region" aria-label=(view.say(caption)) {
             table {
                 caption { (view.say(caption)) }
-                thead { tr { @for it in [AFTER, STEP, WHO] { th { (view.say(it)) } } } }
+                thead { tr { @for head in [AFTER, STEP, WHO] { th { (view.say(head)) } } } }
                 tbody { @for ((after, step, again), who) in &moments { tr {
                     td { (seconds(view, *after)) }
                     td { (step) @if *again { " " (view.say(AGAIN)) } }
@@ -272,26 +280,28 @@ fn table(view: &View, cast: &Cast, (caption, config): (Say, &Config), said: &Pre
 
 fn changes(
     view: &View,
-    cast: &Cast,
-    (old, new): (&Config, &Config),
+    rehearsal: &Rehearsal,
+    old: &Config,
+    new: &Config,
     changed: &[Difference],
 ) -> Markup {
     html! {
         h3 { (view.say(CHANGES)) }
         @if changed.is_empty() { p { (view.say(SAME)) } }
-        ul { @for it in changed {
-            @let config = if it.after.is_some() { new } else { old };
-            li { (cast.called(config, &it.receiver)) ": " (hears(view, it.before.as_ref())) " → "
-                (hears(view, it.after.as_ref())) }
+        ul { @for change in changed {
+            @let config = if change.after.is_some() { new } else { old };
+            li { (rehearsal.called(config, &change.receiver)) ": " (hears(view, change.before.as_ref())) " → "
+                (hears(view, change.after.as_ref())) }
         } }
     }
 }
 
-fn hears(view: &View, it: Option<&Hears>) -> String {
-    let Some(Hears { at_s, every_s, forgotten_s }) = it else { return "—".to_owned() };
-    let at: Vec<String> = at_s.iter().map(|it| seconds(view, *it)).collect();
-    let every = every_s.map(|it| format!(" ↻ {}", seconds(view, it))).unwrap_or_default();
-    let idle = forgotten_s.map(|it| format!(" ⏳ {}", seconds(view, it))).unwrap_or_default();
+fn hears(view: &View, hears: Option<&Hears>) -> String {
+    let Some(Hears { at_s, every_s, forgotten_s }) = hears else { return "—".to_owned() };
+    let at: Vec<String> = at_s.iter().map(|after_s| seconds(view, *after_s)).collect();
+    let every = every_s.map(|every_s| format!(" ↻ {}", seconds(view, every_s))).unwrap_or_default();
+    let idle =
+        forgotten_s.map(|idle_s| format!(" ⏳ {}", seconds(view, idle_s))).unwrap_or_default();
     format!("{}{every}{idle}", at.join(", "))
 }
 

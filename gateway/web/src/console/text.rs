@@ -26,9 +26,10 @@ fn preferred(accept: &str) -> Option<Lang> {
     let mut asked: Vec<(u32, Lang)> = Vec::new();
     for part in accept.split(',').take(32) {
         let (tag, q) = part.split_once(";q=").unwrap_or((part, "1"));
-        let thousandths = q.trim().parse::<f32>().map_or(0.0, |it| it.clamp(0.0, 1.0) * 1_000.0);
+        let thousandths =
+            q.trim().parse::<f32>().map_or(0.0, |weight| weight.clamp(0.0, 1.0) * 1_000.0);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
-        asked.extend(Lang::named(tag).map(|it| (thousandths as u32, it)));
+        asked.extend(Lang::named(tag).map(|lang| (thousandths as u32, lang)));
     }
     asked.sort_by_key(|(q, _)| std::cmp::Reverse(*q));
     asked.first().filter(|(q, _)| *q > 0).map(|(_, lang)| *lang)
@@ -54,7 +55,7 @@ mod tests {
             ("a=b; language=zh",  "en",                          "zh-CN"),
             ("language=xx",       "en",                          "en"),
         ] {
-            let value = |it| HeaderValue::from_str(it).unwrap();
+            let value = |text| HeaderValue::from_str(text).unwrap();
             let pairs = [(header::COOKIE, value(cookie)), (header::ACCEPT_LANGUAGE, value(accept))];
             let lang = chosen(&HeaderMap::from_iter(pairs), Language::Chinese);
             assert_eq!(lang.tag(), tag, "{cookie} {accept}");

@@ -1,5 +1,5 @@
 //! One request: who asks, in which language, from where, and when; what they sent; and what they
-//! are told when it can't be done.
+//! read when it can't be done.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use standpipe_rules::Ms;
 use standpipe_store::accounts::same;
 use standpipe_store::views;
 
-use super::refused::Refused;
+use super::refused::RefusedPage;
 use super::text::{Lang, Say, chosen, clock, day, machine, stamp};
 use crate::api::ApiState;
 pub use crate::api::body::escaped;
@@ -24,17 +24,14 @@ use crate::api::who::{By, Who};
 /// Sent by our scripts: they want a part of a page, and no other page instead.
 pub const LIVE: &str = "x-live";
 
-/// One request.
+/// One visitor's request, and what every page needs to answer it.
 pub struct View {
-    /// Everything there is to ask.
     pub api: Arc<ApiState>,
-    /// Who asks.
     pub who: Who,
-    /// In which language.
     pub lang: Lang,
-    /// The page: path and query.
+    /// Path and query of the page.
     pub here: String,
-    /// When.
+    /// The moment of the request.
     pub now: Ms,
 }
 
@@ -43,14 +40,14 @@ impl FromRequestParts<Arc<ApiState>> for View {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<ApiState>) -> Result<Self, Oops> {
         let who = parts.extensions.get::<Who>().cloned().ok_or_else(Problem::unauthorized)?;
-        let here = parts.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
+        let here = parts.uri.path_and_query().map_or("/", |here| here.as_str()).to_owned();
         let lang = chosen(&parts.headers, api.town.language);
         Ok(Self { api: Arc::clone(api), who, lang, here, now: api.clock.now() })
     }
 }
 
 impl View {
-    /// Words in the visitor's language.
+    /// A text in the visitor's language.
     #[must_use]
     pub const fn say(&self, words: Say) -> &'static str {
         self.lang.of_say(words)
@@ -128,7 +125,7 @@ impl Form {
         Ok(Self(pairs.into_iter().collect()))
     }
 
-    /// A field; empty where missing.
+    /// The value of a field; empty where there is none.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
@@ -138,9 +135,10 @@ impl Form {
 /// Whether a form that needs no session comes from our own page: browsers say where it is from.
 #[must_use]
 pub fn is_ours(headers: &HeaderMap) -> bool {
-    let text = |name: header::HeaderName| headers.get(name).and_then(|it| it.to_str().ok());
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).unwrap_or("");
-    text(header::ORIGIN).is_none_or(|it| it.split_once("://").is_some_and(|(_, from)| from == host))
+    text(header::ORIGIN)
+        .is_none_or(|origin| origin.split_once("://").is_some_and(|(_, from)| from == host))
 }
 
 /// A path of ours to go to, or the board: never another site's.
@@ -154,7 +152,7 @@ pub fn ours(path: &str) -> &str {
 #[must_use]
 pub fn with_page(here: &str, page: u32) -> String {
     let (path, query) = here.split_once('?').unwrap_or((here, ""));
-    let others = query.split('&').filter(|it| !it.is_empty() && !it.starts_with("page="));
+    let others = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("page="));
     let mut query: Vec<String> = others.map(str::to_owned).collect();
     query.push(format!("page={page}"));
     format!("{path}?{}", query.join("&"))
@@ -179,7 +177,7 @@ impl IntoResponse for Oops {
     /// Without words yet: which language they are in is for [`spoken`] to say.
     fn into_response(self) -> Response {
         let mut response = self.0.status().into_response();
-        response.extensions_mut().insert(Refused::from(&self.0));
+        response.extensions_mut().insert(RefusedPage::from(&self.0));
         response
     }
 }
@@ -188,7 +186,7 @@ impl IntoResponse for Oops {
 pub async fn spoken(State(api): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
     let lang = chosen(request.headers(), api.town.language);
     let response = next.run(request).await;
-    match response.extensions().get::<Refused>() {
+    match response.extensions().get::<RefusedPage>() {
         Some(refused) => refused.page(lang),
         None => response,
     }
@@ -225,7 +223,7 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, HeaderValue::from_static("desk:8080"));
-            origin.map(|it| headers.insert(header::ORIGIN, HeaderValue::from_static(it)));
+            origin.map(|origin| headers.insert(header::ORIGIN, HeaderValue::from_static(origin)));
             assert_eq!(is_ours(&headers), good, "{origin:?}");
         }
     }

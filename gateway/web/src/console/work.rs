@@ -1,5 +1,5 @@
-//! What people did at a device: its work history on its page and as CSV, and the flow test that a
-//! crew measures beside a hydrant and keeps there.
+//! DoneWhat people did at a device: its work history on its page and as CSV, and the flow test that
+//! a crew measures beside a hydrant and keeps there.
 
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -8,9 +8,10 @@ use standpipe_rules::Ms;
 use standpipe_rules::flow::{
     FlowClass, FlowTest, GB_FLOW_LPS, GB_RESIDUAL_KPA, NFPA_RESIDUAL_KPA, NoFlow,
 };
+use standpipe_rules::incidents::{Announced, Scope};
 use standpipe_rules::registry::Device;
 use standpipe_shared::Kind;
-use standpipe_store::accounts::{Job, Right, Work};
+use standpipe_store::accounts::{Job, Right, Work, WorkPlaces};
 use standpipe_store::views::incidents::{PersonsAct, acts_at};
 
 use super::maintenance::name;
@@ -23,7 +24,7 @@ const HISTORY: Say = say("Work history", "工作记录");
 const WITHDRAWN: Say = say("ended early", "提前结束");
 const FLOW: Say = say("Flow test", "流量测试");
 const FLOW_SAYS: Say = say(
-    "What you enter is kept with your name, in the work history.",
+    "DoneWhat you enter is kept with your name, in the work history.",
     "结果连同您的姓名保存在工作记录中。",
 );
 const STATIC: Say = say("Static, kPa", "静压 kPa");
@@ -53,70 +54,74 @@ const NO_FALL: Say = say(
 const LINES: u32 = 30;
 const CSV_LINES: u32 = 10_000;
 
-/// One thing somebody did.
-struct Done {
+/// One thing that somebody did, as a list shows it.
+struct WorkEntry {
     at: Ms,
     who: String,
-    what: What,
+    what: DoneWhat,
 }
 
-enum What {
-    /// About one of the device's incidents: its id, the hop, in words.
+enum DoneWhat {
+    /// About one of the device's incidents: its id, the hop, what was written.
     Acted(String, String, String),
-    /// Anything else.
+    /// About the device itself, or what it belongs to.
     Job(Job),
 }
 
-/// What was done at a device, newest first.
-pub struct History(Vec<Done>);
+/// DoneWhat was done at a device, newest first.
+pub struct WorkHistory(Vec<WorkEntry>);
 
-impl History {
+impl WorkHistory {
     /// The newest of it.
     ///
     /// # Errors
-    /// What the store or the accounts say.
+    /// DoneWhat the store or the accounts say.
     pub async fn read(view: &View, device: &Device) -> Result<Self, Oops> {
         read(view, device, LINES).await
     }
 
-    fn newest_test(&self) -> Option<(&Done, &FlowTest)> {
-        self.0.iter().find_map(|it| match &it.what {
-            What::Job(Job::FlowTest { test, .. }) => Some((it, test)),
-            What::Job(Job::Announced { .. } | Job::Withdrawn { .. }) | What::Acted(..) => None,
+    fn newest_test(&self) -> Option<(&WorkEntry, &FlowTest)> {
+        self.0.iter().find_map(|done| match &done.what {
+            DoneWhat::Job(Job::FlowTest { test, .. }) => Some((done, test)),
+            DoneWhat::Job(Job::Announced { .. } | Job::Withdrawn { .. }) | DoneWhat::Acted(..) => {
+                None
+            }
         })
     }
 }
 
-async fn read(view: &View, device: &Device, most: u32) -> Result<History, Oops> {
+async fn read(view: &View, device: &Device, most: u32) -> Result<WorkHistory, Oops> {
     let (id, zone, station) = (device.id.clone(), device.zone.clone(), device.station.clone());
-    let works = view.api.accounts.with(move |book| book.work_of(&id, (&zone, &station), most));
-    let mut all: Vec<Done> = works.await?.into_iter().map(job).collect();
+    let works = view.api.accounts.with(move |book| {
+        book.work_of(WorkPlaces { device: &id, zone: &zone, station: &station }, most)
+    });
+    let mut all: Vec<WorkEntry> = works.await?.into_iter().map(job).collect();
     let id = device.id.clone();
     let acts = view.api.store.read(move |db| acts_at(db, &id, most));
     all.extend(acts.await?.into_iter().map(act));
-    all.sort_by_key(|it| std::cmp::Reverse(it.at));
+    all.sort_by_key(|done| std::cmp::Reverse(done.at));
     all.truncate(most as usize);
-    Ok(History(all))
+    Ok(WorkHistory(all))
 }
 
-fn job(it: Work) -> Done {
-    Done { at: it.at, who: it.who.into(), what: What::Job(it.job) }
+fn job(work: Work) -> WorkEntry {
+    WorkEntry { at: work.at, who: work.who.into(), what: DoneWhat::Job(work.job) }
 }
 
-/// What somebody did about one of its incidents.
-fn act(act: PersonsAct) -> Done {
+/// DoneWhat somebody did about one of its incidents.
+fn act(act: PersonsAct) -> WorkEntry {
     let PersonsAct { at, by, incident, hop, detail } = act;
-    Done { at, who: by, what: What::Acted(incident, hop, detail) }
+    WorkEntry { at, who: by, what: DoneWhat::Acted(incident, hop, detail) }
 }
 
-/// The list of it.
-pub fn history(view: &View, device: &Device, History(all): &History) -> Markup {
+/// The work history as a list.
+pub fn history(view: &View, device: &Device, WorkHistory(all): &WorkHistory) -> Markup {
     html! {
         section {
             h2 #work { (view.say(HISTORY)) }
             @if all.is_empty() { p { (view.say(words::NONE)) } }
-            ul.plainlist.events { @for it in all {
-                li { (view.moment(it.at)) " " strong { (it.who) } " " (what(view, &it.what)) }
+            ul.plainlist.events { @for done in all {
+                li { (view.moment(done.at)) " " strong { (done.who) } " " (what(view, &done.what)) }
             } }
             @if !all.is_empty() {
                 p { a href={ (device_path(&device.id)) "/work.csv" } { "CSV" } }
@@ -125,21 +130,21 @@ pub fn history(view: &View, device: &Device, History(all): &History) -> Markup {
     }
 }
 
-fn what(view: &View, it: &What) -> Markup {
+fn what(view: &View, what: &DoneWhat) -> Markup {
     html! {
-        @match it {
-            What::Acted(incident, hop, detail) => {
+        @match what {
+            DoneWhat::Acted(incident, hop, detail) => {
                 a href={ "/incidents/" (incident) } { (view.say(words::hop(hop))) } " " (detail)
             }
-            What::Job(Job::FlowTest { test, note }) => {
+            DoneWhat::Job(Job::FlowTest { test, note }) => {
                 (view.say(FLOW)) ": " (test.static_kpa) " / " (test.residual_kpa) " kPa, "
                 (test.flow_lps) " L/s → " strong { (format!("{:.1}", test.at(GB_RESIDUAL_KPA).unwrap_or(0.0))) " L/s" }
                 " @ 100 kPa " (note)
             }
-            What::Job(Job::Announced { announced, from, until, note }) => {
+            DoneWhat::Job(Job::Announced { announced, from, until, note }) => {
                 (view.say(name(*announced))) " " (view.moment(*from)) " – " (view.moment(*until)) " " (note)
             }
-            What::Job(Job::Withdrawn { announced }) => {
+            DoneWhat::Job(Job::Withdrawn { announced }) => {
                 (view.say(name(*announced))) ": " (view.say(WITHDRAWN))
             }
         }
@@ -149,12 +154,12 @@ fn what(view: &View, it: &What) -> Markup {
 /// The same as a file for a spreadsheet.
 pub async fn csv(view: View, Id(id): Id) -> Result<Response, Oops> {
     let device = super::device::registered(&view, &id).await?;
-    let History(all) = read(&view, &device, CSV_LINES).await?;
+    let WorkHistory(all) = read(&view, &device, CSV_LINES).await?;
     let mut file = csv::Writer::from_writer(Vec::new());
     let bad = |bad: csv::Error| Problem::part_down(format!("no CSV ({bad}): try again"));
     file.write_record(HEADER).map_err(bad)?;
-    for it in &all {
-        file.write_record(record(it)).map_err(bad)?;
+    for done in &all {
+        file.write_record(record(done)).map_err(bad)?;
     }
     let file = file.into_inner().map_err(|bad| Problem::part_down(bad.to_string()))?;
     let headers = [
@@ -177,35 +182,35 @@ const HEADER: [&str; 10] = [
     "available_20psi_lps",
 ];
 
-fn record(it: &Done) -> [String; 10] {
+fn record(done: &WorkEntry) -> [String; 10] {
     let mut cells: [String; 10] = Default::default();
     let [at, who, what, incident, note, numbers @ ..] = &mut cells;
-    (*at, *who) = (machine(it.at), harmless(&it.who));
-    match &it.what {
-        What::Acted(id, hop, detail) => {
+    (*at, *who) = (machine(done.at), harmless(&done.who));
+    match &done.what {
+        DoneWhat::Acted(id, hop, detail) => {
             (*what, *incident, *note) = (hop.clone(), id.clone(), harmless(detail));
         }
-        What::Job(Job::FlowTest { test, note: said }) => {
+        DoneWhat::Job(Job::FlowTest { test, note: said }) => {
             (*what, *note) = ("flow_test".to_owned(), harmless(said));
-            let at = |kpa| test.at(kpa).map_or_else(|_| String::new(), |it| format!("{it:.1}"));
-            let gauges =
-                [test.static_kpa, test.residual_kpa, test.flow_lps].map(|it| it.to_string());
+            let at = |kpa| test.at(kpa).map_or_else(|_| String::new(), |flow| format!("{flow:.1}"));
+            let gauges = [test.static_kpa, test.residual_kpa, test.flow_lps]
+                .map(|number| number.to_string());
             let [a, b, c] = gauges;
             *numbers = [a, b, c, at(GB_RESIDUAL_KPA), at(NFPA_RESIDUAL_KPA)];
         }
-        What::Job(Job::Announced { announced, from, until, note: said }) => {
+        DoneWhat::Job(Job::Announced { announced, from, until, note: said }) => {
             *what = spelt(*announced);
             *note = harmless(&format!("{} – {} {said}", machine(*from), machine(*until)));
         }
-        What::Job(Job::Withdrawn { announced }) => {
+        DoneWhat::Job(Job::Withdrawn { announced }) => {
             *what = format!("{}_ended", spelt(*announced));
         }
     }
     cells
 }
 
-fn spelt(it: standpipe_rules::incidents::Announced) -> String {
-    let name = serde_json::to_value(it).unwrap_or_default();
+fn spelt(announced: Announced) -> String {
+    let name = serde_json::to_value(announced).unwrap_or_default();
     name.as_str().unwrap_or_default().to_owned()
 }
 
@@ -222,7 +227,7 @@ fn harmless(text: &str) -> String {
 pub fn flow(
     view: &View,
     device: &Device,
-    history: &History,
+    history: &WorkHistory,
     refused: Option<(&Form, Say)>,
 ) -> Markup {
     let field = |name: &str, label: Say| {
@@ -272,7 +277,7 @@ fn summed(view: &View, test: &FlowTest) -> Result<Markup, NoFlow> {
     })
 }
 
-/// Somebody measured: it is kept, or they are told why not.
+/// Takes a flow test: it is kept, or the page says why not.
 pub async fn tested(view: View, Id(id): Id, sent: Form) -> Result<Response, Oops> {
     view.who.needs(Right::CheckHydrant)?;
     let device = super::device::registered(&view, &id).await?;
@@ -285,14 +290,15 @@ pub async fn tested(view: View, Id(id): Id, sent: Form) -> Result<Response, Oops
         (Some(static_kpa), Some(residual_kpa), Some(flow_lps)) => {
             FlowTest { static_kpa, residual_kpa, flow_lps }
         }
-        _ => return super::device::refused(&view, &id, (&sent, NUMBERS)).await,
+        _ => return super::device::refused(&view, &id, &sent, NUMBERS).await,
     };
     match test.at(GB_RESIDUAL_KPA) {
-        Err(NoFlow::OutOfRange) => super::device::refused(&view, &id, (&sent, OUT_OF_RANGE)).await,
-        Err(NoFlow::NoFall) => super::device::refused(&view, &id, (&sent, NO_FALL)).await,
+        Err(NoFlow::OutOfRange) => super::device::refused(&view, &id, &sent, OUT_OF_RANGE).await,
+        Err(NoFlow::NoFall) => super::device::refused(&view, &id, &sent, NO_FALL).await,
         Ok(_) => {
             let job = Job::FlowTest { test, note };
-            let work = Work::new(("device", &device.id), view.now, &view.who.name, job);
+            let scope = Scope::Device(device.id.clone());
+            let work = Work::new(&scope, view.now, &view.who.name, job);
             view.api.accounts.with(move |book| book.worked(&work)).await?;
             view.api.did(&view.who, "flow_test", &id).await;
             Ok(Redirect::to(&format!("{}#flow-test", device_path(&device.id))).into_response())

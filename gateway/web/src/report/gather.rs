@@ -9,21 +9,22 @@ use standpipe_rules::selftest;
 use standpipe_shared::{Class, Severity};
 use standpipe_store::accounts::Area;
 use standpipe_store::readers::{ReadError, Readers};
-use standpipe_store::views::report::{self as rows, MonthRows, ReportRows, Span, WatchedDevice};
+use standpipe_store::views::report::{
+    self as rows, MonthRows, MonthSpan, ReportRows, WatchedDevice,
+};
 
-use super::story::Story;
+use super::story::PagingTimes;
 use super::watched::watched;
 use super::{Figures, Month, Report, Spread};
 
-/// Whose month is told, and who asks.
-pub struct Asked {
-    /// What whoever asks may see.
+/// Whose month is asked for, and by whom.
+pub struct ReportQuery {
+    /// What the asker may see.
     pub seen: Area,
     /// A station, with those below it; `None`: all that may be seen.
     pub station: Option<String>,
-    /// Which month.
     pub month: Month,
-    /// In which zone its days begin.
+    /// The zone in which its days begin.
     pub zone: TimeZone,
 }
 
@@ -32,14 +33,22 @@ pub struct Asked {
 ///
 /// # Errors
 /// [`ReadError`].
-pub async fn gather(store: &Readers, asked: Asked, now: Ms) -> Result<Option<Report>, ReadError> {
-    let Asked { seen, station, month, zone } = asked;
+pub async fn gather(
+    store: &Readers,
+    asked: ReportQuery,
+    now: Ms,
+) -> Result<Option<Report>, ReadError> {
+    let ReportQuery { seen, station, month, zone } = asked;
     let (from, to) = (month.start(&zone), month.after().start(&zone));
-    let spans = [Span { from, to }, Span { from: month.before().start(&zone), to: from }];
+    let spans = [MonthSpan { from, to }, MonthSpan { from: month.before().start(&zone), to: from }];
     let of = station.clone();
     let read = store.read(move |db| rows::read(db, &seen, of.as_deref(), spans, now));
     let Some(ReportRows { name, this, last, devices }) = read.await? else { return Ok(None) };
-    let opened = this.incidents.iter().filter(|it| counts(it)).map(|it| it.opened_at);
+    let opened = this
+        .incidents
+        .iter()
+        .filter(|incident| counts(incident))
+        .map(|incident| incident.opened_at);
     Ok(Some(Report {
         month: month.to_string(),
         station,
@@ -47,14 +56,14 @@ pub async fn gather(store: &Readers, asked: Asked, now: Ms) -> Result<Option<Rep
         from,
         to,
         made_at: now,
-        this: figures(&this, &devices, (to, &zone), now),
-        last: figures(&last, &devices, (from, &zone), now),
-        days: by_day(opened, (month, &zone)),
+        this: figures(&this, &devices, to, &zone, now),
+        last: figures(&last, &devices, from, &zone, now),
+        days: by_day(opened, month, &zone),
     }))
 }
 
 /// How many of these moments are on each day of the month.
-fn by_day(moments: impl Iterator<Item = Ms>, (month, zone): (Month, &TimeZone)) -> Vec<u32> {
+fn by_day(moments: impl Iterator<Item = Ms>, month: Month, zone: &TimeZone) -> Vec<u32> {
     let mut days = vec![0; month.days()];
     for day in moments.filter_map(|at| month.day(at, zone)) {
         if let Some(count) = days.get_mut(day) {
@@ -66,56 +75,61 @@ fn by_day(moments: impl Iterator<Item = Ms>, (month, zone): (Month, &TimeZone)) 
 
 /// Tests, exercises and announced work are no incidents to a report, nor is what becomes of what
 /// only the self-test uses.
-fn counts(it: &WireIncident) -> bool {
-    let real = it.device.as_ref().is_none_or(|it| !selftest::is_detector(&it.id));
+fn counts(incident: &WireIncident) -> bool {
+    let real = incident.device.as_ref().is_none_or(|device| !selftest::is_detector(&device.id));
     let quiet = [Outcome::Test, Outcome::Exercise, Outcome::Maintenance];
-    real && !it.exercise && it.outcome.is_none_or(|outcome| !quiet.contains(&outcome))
+    real && !incident.exercise && incident.outcome.is_none_or(|outcome| !quiet.contains(&outcome))
 }
 
 /// What is counted of a month that ends at `end`.
 fn figures(
     rows: &MonthRows,
     devices: &[WatchedDevice],
-    (end, zone): (Ms, &TimeZone),
+    end: Ms,
+    zone: &TimeZone,
     now: Ms,
 ) -> Figures {
-    let mut it = Figures::default();
-    let known = watched(devices, (end, zone), now);
-    (it.devices, it.hydrants, it.in_service) = (known.devices, known.hydrants, known.in_service);
-    it.dry = rows.dry;
+    let mut figures = Figures::default();
+    let known = watched(devices, end, zone, now);
+    (figures.devices, figures.hydrants, figures.in_service) =
+        (known.devices, known.hydrants, known.in_service);
+    figures.dry = rows.dry;
     let offline = known.offline.or(rows.offline);
-    it.unmonitored = known.never.zip(offline).map(|(never, offline)| never + offline);
-    for incident in rows.incidents.iter().filter(|it| counts(it)) {
-        it.incidents += 1;
-        *it.by_class.entry(incident.class.as_str().to_owned()).or_default() += 1;
-        let worst = incident.conditions.iter().max_by_key(|it| it.severity());
+    figures.unmonitored = known.never.zip(offline).map(|(never, offline)| never + offline);
+    for incident in rows.incidents.iter().filter(|incident| counts(incident)) {
+        figures.incidents += 1;
+        *figures.by_class.entry(incident.class.as_str().to_owned()).or_default() += 1;
+        let worst = incident.conditions.iter().max_by_key(|condition| condition.severity());
         if let Some(worst) = worst {
-            *it.by_condition.entry(worst.as_str().to_owned()).or_default() += 1;
+            *figures.by_condition.entry(worst.as_str().to_owned()).or_default() += 1;
         }
-        it.open += u32::from(incident.state != State::Closed);
-        it.false_alarms += u32::from(
+        figures.open += u32::from(incident.state != State::Closed);
+        figures.false_alarms += u32::from(
             incident.class == Class::Fire && incident.outcome == Some(Outcome::FalseAlarm),
         );
         if incident.class == Class::Water {
-            it.repaired += u32::from(incident.outcome == Some(Outcome::Repaired));
-            it.recovered += u32::from(incident.outcome == Some(Outcome::Recovered));
-            it.verifying += u32::from(incident.state == State::Verifying);
-            it.relapsed += u32::from(rows.relapsed.contains(&incident.id));
+            figures.repaired += u32::from(incident.outcome == Some(Outcome::Repaired));
+            figures.recovered += u32::from(incident.outcome == Some(Outcome::Recovered));
+            figures.verifying += u32::from(incident.state == State::Verifying);
+            figures.relapsed += u32::from(rows.relapsed.contains(&incident.id));
         }
     }
-    (it.paged, it.acknowledged) = times(rows);
-    it
+    (figures.paged, figures.acknowledged) = times(rows);
+    figures
 }
 
-/// How long it took to tell somebody, and until somebody took it.
+/// How long it took until somebody was paged, and until somebody acknowledged.
 fn times(rows: &MonthRows) -> (Spread, Spread) {
-    let mut stories: HashMap<IncidentId, Story> = HashMap::new();
+    let mut stories: HashMap<IncidentId, PagingTimes> = HashMap::new();
     for row in &rows.hops {
         stories.entry(row.incident).or_default().hop(row.hop.as_str(), row.at);
     }
-    let urgent = |it: &&WireIncident| counts(it) && it.severity >= Severity::Critical;
+    let urgent =
+        |incident: &&WireIncident| counts(incident) && incident.severity >= Severity::Critical;
     let (mut paged, mut taken, mut of) = (Vec::new(), Vec::new(), 0);
-    for incident in rows.incidents.iter().filter(urgent).filter(|it| it.parent.is_none()) {
+    for incident in
+        rows.incidents.iter().filter(urgent).filter(|incident| incident.parent.is_none())
+    {
         of += 1;
         let story = stories.get(&incident.id).copied().unwrap_or_default();
         paged.extend(story.paged_ms(incident.opened_at));
@@ -168,7 +182,7 @@ mod tests {
         ] {
             let zone = zone(name);
             let month = Month::of(ms(&format!("{month}-15T12:00:00Z")), &zone);
-            let found = month.day(ms(moment), &zone).map(|it| it + 1);
+            let found = month.day(ms(moment), &zone).map(|day| day + 1);
             assert_eq!(found, day, "{story}: {moment} in {name}");
             let within = (month.start(&zone)..month.after().start(&zone)).contains(&ms(moment));
             assert_eq!(within, day.is_some(), "{story}: {moment} in {name}");
@@ -190,9 +204,9 @@ mod tests {
             let zone = zone(name);
             let month = Month::of(ms(&format!("{month}-15T12:00:00Z")), &zone);
             let hours = (month.start(&zone)..month.after().start(&zone)).step_by(3_600_000);
-            let days = by_day(hours, (month, &zone));
+            let days = by_day(hours, month, &zone);
             for (day, hours) in (1..).zip(&days) {
-                let expected = short_or_long.filter(|(it, _)| *it == day).map_or(24, |(_, it)| it);
+                let expected = short_or_long.filter(|(other, _)| *other == day).map_or(24, |(_, hours)| hours);
                 assert_eq!(*hours, expected, "{name} {month}, day {day}");
             }
             assert_eq!(days.len(), month.days());

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | this one | what is counted, and how it is written as CSV |
 //! | `gather` | where the figures come from: the store, read once |
-//! | `story` | from an incident's hops: since when it was owed a page, and what it took |
+//! | `story` | from an incident's hops: when a page was due, and how long it and the answer took |
 //! | `watched` | which devices there were, as far as that is known |
 //!
 //! Tests, exercises and announced maintenance are left out. Every share comes with what it is a
@@ -24,14 +24,14 @@ use serde::Serialize;
 use standpipe_rules::Ms;
 use utoipa::ToSchema;
 
-pub use gather::{Asked, gather};
+pub use gather::{ReportQuery, gather};
 
 /// A month of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Month(Date);
 
 impl Month {
-    /// `2026-11`.
+    /// Reads `2026-11`, of the years 2020 to 9998.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let first: Date = format!("{text}-01").parse().ok()?;
@@ -45,19 +45,19 @@ impl Month {
         Self(at.to_zoned(zone.clone()).date().first_of_month())
     }
 
-    /// The one before.
+    /// The month before this one.
     #[must_use]
     pub fn before(self) -> Self {
         Self(self.0.saturating_sub(1.month()))
     }
 
-    /// The one after.
+    /// The month after this one.
     #[must_use]
     pub fn after(self) -> Self {
         Self(self.0.saturating_add(1.month()))
     }
 
-    /// How many days it has.
+    /// 28 to 31.
     #[must_use]
     pub fn days(self) -> usize {
         usize::from(self.0.days_in_month().unsigned_abs())
@@ -67,7 +67,7 @@ impl Month {
     #[must_use]
     pub fn start(self, zone: &TimeZone) -> Ms {
         let start = self.0.to_zoned(zone.clone());
-        start.as_ref().map_or(0, |it: &Zoned| it.timestamp().as_millisecond())
+        start.as_ref().map_or(0, |start: &Zoned| start.timestamp().as_millisecond())
     }
 
     /// The day of a moment, from 0, if it is one of this month's: by the calendar of the zone, where a
@@ -169,7 +169,7 @@ impl Spread {
     #[must_use]
     pub fn of(mut times: Vec<Ms>, of: usize) -> Self {
         times.sort_unstable();
-        let small = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Self {
             count: small(times.len()),
             of: small(of),
@@ -179,80 +179,88 @@ impl Spread {
     }
 }
 
-/// One line of the table: its name, unit, and the two months'.
-pub type Row = (String, &'static str, Option<f64>, Option<f64>);
+/// One line of the table: a figure of two months.
+pub struct FigureRow {
+    pub name: String,
+    pub unit: &'static str,
+    pub this: Option<f64>,
+    pub last: Option<f64>,
+}
 
 impl Report {
     /// Every figure with its name and unit.
     #[must_use]
-    pub fn rows(&self) -> Vec<Row> {
+    pub fn rows(&self) -> Vec<FigureRow> {
         let (this, last) = (&self.this, &self.last);
-        let mut rows: Vec<Row> = Vec::new();
+        let mut rows = Vec::new();
+        let mut add = |name: String, unit: &'static str, [this, last]: [Option<f64>; 2]| {
+            rows.push(FigureRow { name, unit, this, last });
+        };
         let mut known = |name: &str, of: fn(&Figures) -> Option<u32>| {
-            let both = [this, last].map(|it| of(it).map(f64::from));
-            rows.push((name.to_owned(), "count", both[0], both[1]));
+            add(name.to_owned(), "count", [this, last].map(|month| of(month).map(f64::from)));
         };
-        known("devices", |it| it.devices);
-        known("hydrants", |it| it.hydrants);
-        known("hydrants_in_service", |it| it.in_service);
-        known("hydrants_dry", |it| Some(it.dry));
-        known("devices_unmonitored", |it| it.unmonitored);
+        known("devices", |month| month.devices);
+        known("hydrants", |month| month.hydrants);
+        known("hydrants_in_service", |month| month.in_service);
+        known("hydrants_dry", |month| Some(month.dry));
+        known("devices_unmonitored", |month| month.unmonitored);
         let mut count = |name: &str, of: fn(&Figures) -> u32| {
-            let both = [this, last].map(|it| Some(f64::from(of(it))));
-            rows.push((name.to_owned(), "count", both[0], both[1]));
+            add(name.to_owned(), "count", [this, last].map(|month| Some(f64::from(of(month)))));
         };
-        count("incidents", |it| it.incidents);
-        count("false_alarms", |it| it.false_alarms);
-        count("water_repaired", |it| it.repaired);
-        count("water_recovered", |it| it.recovered);
-        count("water_verifying", |it| it.verifying);
-        count("water_relapsed", |it| it.relapsed);
-        count("open", |it| it.open);
-        count("paged_count", |it| it.paged.count);
-        count("paged_of", |it| it.paged.of);
-        count("acknowledged_count", |it| it.acknowledged.count);
-        count("acknowledged_of", |it| it.acknowledged.of);
+        count("incidents", |month| month.incidents);
+        count("false_alarms", |month| month.false_alarms);
+        count("water_repaired", |month| month.repaired);
+        count("water_recovered", |month| month.recovered);
+        count("water_verifying", |month| month.verifying);
+        count("water_relapsed", |month| month.relapsed);
+        count("open", |month| month.open);
+        count("paged_count", |month| month.paged.count);
+        count("paged_of", |month| month.paged.of);
+        count("acknowledged_count", |month| month.acknowledged.count);
+        count("acknowledged_of", |month| month.acknowledged.of);
         #[expect(clippy::cast_precision_loss, reason = "months in milliseconds fit")]
         let mut time = |name: &str, of: fn(&Figures) -> Option<Ms>| {
-            let both = [this, last].map(|it| of(it).map(|ms| ms as f64 / 1_000.0));
-            rows.push((name.to_owned(), "s", both[0], both[1]));
+            let seconds = |month| of(month).map(|ms| ms as f64 / 1_000.0);
+            add(name.to_owned(), "s", [this, last].map(seconds));
         };
-        time("paged_median", |it| it.paged.median_ms);
-        time("paged_worst", |it| it.paged.worst_ms);
-        time("acknowledged_median", |it| it.acknowledged.median_ms);
-        time("acknowledged_worst", |it| it.acknowledged.worst_ms);
-        for (kind, of) in [("class", by_class as Counts), ("condition", by_condition)] {
+        time("paged_median", |month| month.paged.median_ms);
+        time("paged_worst", |month| month.paged.worst_ms);
+        time("acknowledged_median", |month| month.acknowledged.median_ms);
+        time("acknowledged_worst", |month| month.acknowledged.worst_ms);
+        for (kind, of) in [("class", by_class as CountsOf), ("condition", by_condition)] {
             let names = of(this).keys().chain(of(last).keys());
             for name in names.collect::<std::collections::BTreeSet<_>>() {
-                let both = [this, last].map(|it| f64::from(of(it).get(name).copied().unwrap_or(0)));
-                rows.push((format!("{kind}_{name}"), "count", Some(both[0]), Some(both[1])));
+                let count = |month| of(month).get(name).copied().unwrap_or(0);
+                let both = [this, last].map(|month| Some(f64::from(count(month))));
+                add(format!("{kind}_{name}"), "count", both);
             }
         }
         rows
     }
 
-    /// As CSV: `figure,unit,MONTH,MONTH BEFORE`.
+    /// CSV with the header `figure,unit,MONTH,MONTH BEFORE`.
     #[must_use]
     pub fn csv(&self) -> String {
-        let before = Month::parse(&self.month).map_or(String::new(), |it| it.before().to_string());
+        let before =
+            Month::parse(&self.month).map_or(String::new(), |month| month.before().to_string());
         let mut text = format!("figure,unit,{},{before}\n", self.month);
-        let cell = |it: Option<f64>| it.map_or(String::new(), |it| it.to_string());
-        for (name, unit, this, last) in self.rows() {
+        let cell = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
+        for FigureRow { name, unit, this, last } in self.rows() {
             let _ = writeln!(text, "{name},{unit},{},{}", cell(this), cell(last)); // a String
         }
         text
     }
 }
 
-/// Some counts by name.
-type Counts = fn(&Figures) -> &BTreeMap<String, u32>;
+/// Takes counts by name out of a month's figures.
+type CountsOf = fn(&Figures) -> &BTreeMap<String, u32>;
 
-fn by_class(it: &Figures) -> &BTreeMap<String, u32> {
-    &it.by_class
+fn by_class(figures: &Figures) -> &BTreeMap<String, u32> {
+    &figures.by_class
 }
 
-fn by_condition(it: &Figures) -> &BTreeMap<String, u32> {
-    &it.by_condition
+fn by_condition(figures: &Figures) -> &BTreeMap<String, u32> {
+    &figures.by_condition
 }
 
 #[cfg(test)]

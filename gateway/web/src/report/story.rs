@@ -1,35 +1,35 @@
-//! What an incident's hops tell of the people who were told: since when it was owed a page, when
-//! the first was delivered, and when somebody took it.
+//! How fast people were paged about an incident, and how fast they answered: when a page was due,
+//! when the first was delivered, and when somebody took it.
 //!
-//! It is owed one since it was received. Until it is reopened (work is over, its zone's incident
-//! ended, it got worse) an incident that nobody was paged about was muted: that time counts for
-//! nobody's slowness.
+//! A page is due from the moment the alarm was received. Until it is reopened (work is over, its
+//! zone's incident ended, it got worse) an incident that nobody was paged about was muted: that
+//! time counts for nobody's slowness.
 
 use standpipe_rules::Ms;
 
-/// One incident, hop by hop.
+/// The times of one incident, collected hop by hop.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Story {
+pub struct PagingTimes {
     received: Option<Ms>,
     raised: Option<Ms>,
     paged: bool,
-    owed: Option<Ms>,
+    due: Option<Ms>,
     delivered: Option<Ms>,
     taken: Option<Ms>,
 }
 
-impl Story {
+impl PagingTimes {
     /// The next hop, in the order of the trail.
     pub fn hop(&mut self, hop: &str, at: Ms) {
         match hop {
             "received" => {
                 self.received = Some(at);
-                self.owed.get_or_insert(at);
+                self.due.get_or_insert(at);
             }
             "raised" => self.raised = Some(at),
             // Something worse was found this moment; or what is known already is acted on now.
             "reopened" if !self.paged => {
-                self.owed = self.received.filter(|_| self.raised == Some(at)).or(Some(at));
+                self.due = self.received.filter(|_| self.raised == Some(at)).or(Some(at));
             }
             "paged" => self.paged = true,
             "delivered" | "bundled" => _ = self.delivered.get_or_insert(at),
@@ -40,18 +40,19 @@ impl Story {
 
     /// How long until the first page was delivered; `since`: what counts when nothing was received.
     pub fn paged_ms(&self, since: Ms) -> Option<Ms> {
-        self.delivered.map(|at| (at - self.owed.unwrap_or(since)).max(0))
+        self.delivered.map(|at| (at - self.due.unwrap_or(since)).max(0))
     }
 
-    /// How long until somebody took it.
+    /// From the moment a page was due until the first person took it; `since` as for
+    /// [`Self::paged_ms`].
     pub fn taken_ms(&self, since: Ms) -> Option<Ms> {
-        self.taken.map(|at| (at - self.owed.unwrap_or(since)).max(0))
+        self.taken.map(|at| (at - self.due.unwrap_or(since)).max(0))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Story;
+    use super::PagingTimes;
 
     #[test]
     #[rustfmt::skip] // a table
@@ -69,7 +70,7 @@ mod tests {
             ("taken while muted", "received 5, acknowledged 50, reopened 900, paged 900, delivered 901", Some(1), Some(0)),
             ("nothing received", "delivered 9", Some(7), None),
         ] {
-            let mut told = Story::default();
+            let mut told = PagingTimes::default();
             for hop in hops.split(", ") {
                 let (name, at) = hop.split_once(' ').unwrap();
                 told.hop(name, at.parse().unwrap());

@@ -65,6 +65,14 @@ impl<'a> Browser<'a> {
         ask.header("cookie", &self.cookie).body(form.to_owned()).send().await.unwrap()
     }
 
+    /// The status of a `POST` of JSON.
+    pub async fn does(&self, path: &str, body: &serde_json::Value) -> u16 {
+        let ask = self.client.post(format!("http://{}{path}", self.api.address));
+        let ask = ask.header("cookie", &self.cookie).header("x-standpipe-csrf", &self.csrf);
+        let ask = ask.header("content-type", "application/json").body(body.to_string());
+        ask.send().await.unwrap().status().as_u16()
+    }
+
     pub async fn sends(&self, path: &str, form: &str) -> u16 {
         self.post(path, &format!("{form}&csrf={}", self.csrf)).await.status().as_u16()
     }

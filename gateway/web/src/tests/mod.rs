@@ -2,6 +2,7 @@
 
 mod admins;
 mod bundles;
+mod chain;
 mod console;
 mod degraded;
 mod digest;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
-use standpipe_config::{Broker, Config};
+use standpipe_config::{BrokerAddress, Config};
 use standpipe_engine::health::{Health, Part};
 use standpipe_engine::{
     Bells, Delivery, Engine, EngineHandle, Outlets, Queues, Rings, SourceIx, Sources, bells,
@@ -52,7 +53,6 @@ use tokio_util::sync::CancellationToken;
 use crate::api::ApiState;
 use crate::api::auth::{Door, Token};
 use crate::api::town::Town;
-use crate::api::watch::Watch;
 use crate::metrics::recorder;
 use crate::serve::{ServeError, serve};
 
@@ -99,11 +99,11 @@ impl Parts {
                 Some(token) => Door::Accounts { admin: Token::new(token) },
             },
             accounts: self.accounts.clone(),
-            town: Town::of(&Config::new(Broker::loopback()).http),
-            watch: Watch::default(),
+            town: Town::of(&Config::new(BrokerAddress::loopback()).http),
+            watch: Arc::default(),
             events: self.rings.events.clone(),
             profiles: Registry::new([]),
-            config: Arc::new(Config::new(Broker::loopback())),
+            config: Arc::new(Config::new(BrokerAddress::loopback())),
             clock: Clock::new(),
         }
     }
@@ -263,10 +263,15 @@ impl Served {
         let wire = json!({"id":id,"rev":2,"station":"S1","class":class,"severity":severity,
             "state":state,"opened_at":at,"page_id":null});
         let children = if id == ZONE { json!([CHILD]) } else { json!([]) };
+        let worse =
+            ["fire", "critical", "warning", "notice"].iter().position(|name| *name == severity);
+        let taken = usize::from(state != "open");
+        let place = worse.map(|worse| json!(2 * worse + taken)).filter(|_| state != "closed");
         self.row(
             "incident",
             &[
                 ("id", json!(id)),
+                ("place", place.unwrap_or(Value::Null)),
                 ("open", json!(i32::from(state != "closed"))),
                 ("class", json!(class)),
                 ("severity", json!(severity)),
@@ -296,7 +301,9 @@ impl Served {
         let marks = vec!["?"; columns.len()].join(", ");
         let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", names.join(", "));
         let values = columns.iter().map(|(_, value)| {
-            let text = || value.as_str().unwrap().to_owned().into();
+            let text = || {
+                value.as_str().map_or(rusqlite::types::Value::Null, |text| text.to_owned().into())
+            };
             value.as_i64().map_or_else(text, rusqlite::types::Value::Integer)
         });
         self.db.execute(&sql, rusqlite::params_from_iter(values)).unwrap();

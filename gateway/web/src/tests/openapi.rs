@@ -260,7 +260,7 @@ async fn busy(api: &Served) -> (String, String) {
 
 /// The day whose digest a notice of this moment comes into: tomorrow's once today's is made.
 fn growing_digest(api: &Served) -> Day {
-    let at = standpipe_config::Digest::default().at.unwrap();
+    let at = standpipe_config::DigestConfig::default().at.unwrap();
     let hour = Hour { at, zone: api.another().town.zone };
     let now = Clock::new().now();
     let today = hour.today(now);

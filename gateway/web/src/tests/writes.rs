@@ -5,6 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use standpipe_machine::clock::Clock;
 
+use standpipe_store::accounts::Role;
+
+use super::console::Browser;
 use super::{FIRE, Served, device};
 
 /// The first incident there is, once there is one.
@@ -104,6 +107,52 @@ async fn a_fire_among_the_readings_is_one_and_its_measurements_count() {
     assert_eq!(device["latest"]["temp_c"], json!(61.5), "{device}");
     let told = api.get("/api/v1/quarantine?reason=topic&device=SM-1").await;
     assert_eq!(told["total"], json!(1), "{told}");
+}
+
+/// A village's fire: the village was told, the district above it was not, and the village is not above
+/// the district.
+#[tokio::test]
+async fn a_station_that_was_told_and_one_above_it_may_act_and_show_and_no_other_may() {
+    let api = Served::alive_for(Some("s3cret")).await;
+    let admin = |method: &str, path: &str, body: &Value| {
+        let ask = api.ask(method, path).header("content-type", "application/json");
+        ask.bearer_auth("s3cret").body(body.to_string()).send()
+    };
+    let mut detector = device("SM-2", "smoke", "Loft", "");
+    detector["station"] = json!("S2");
+    let put = admin("PUT", "/api/v1/devices/SM-2", &detector).await.unwrap();
+    assert_eq!(put.status().as_u16(), 201);
+    for station in ["S1", "S2"] {
+        api.says(&format!("stations/{station}/presence"), &json!({"online":true}));
+    }
+    let mut paths = Vec::new();
+    for (device, station) in [("SM-2", "S2"), ("SM-1", "S1")] {
+        api.says(&format!("a/{device}/alarm"), &json!({"condition":"smoke","active":true}));
+        let fire = loop {
+            let list = api.get_as_admin("/api/v1/incidents").await;
+            let items = list["items"].as_array().unwrap();
+            if let Some(fire) = items.iter().find(|fire| fire["station"] == station) {
+                break fire["id"].as_str().unwrap().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        paths.push(format!("/api/v1/incidents/{fire}/actions"));
+    }
+    let above = Browser::of(&api, "li", Role::Officer, Some("S1")).await;
+    let below = Browser::of(&api, "wang", Role::Officer, Some("S2")).await;
+    let village = 0;
+    for (who, fire, expected) in [
+        (&above, village, [200, 200, 200]),
+        (&below, village, [200, 409, 200]),
+        (&above, 1, [200, 200, 200]),
+        (&below, 1, [404, 404, 404]),
+    ] {
+        let mut answers = Vec::new();
+        for action in ["shown", "acknowledge", "comment"] {
+            answers.push(who.does(&paths[fire], &json!({"action":action,"note":"n"})).await);
+        }
+        assert_eq!(answers, expected, "{}", paths[fire]);
+    }
 }
 
 #[tokio::test]

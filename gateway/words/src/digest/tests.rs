@@ -31,12 +31,12 @@ fn digest() -> Digest {
         line(2, "Battery low", "电量不足", None),
         line(3, "Detector dirty", "探测器积尘", Some(EIGHT - 2 * HOUR_MS)),
     ];
-    let it = json!({"day": "2026-11-28", "station": "t1", "from": EIGHT - 24 * HOUR_MS, "to": EIGHT,
+    let value = json!({"day": "2026-11-28", "station": "t1", "from": EIGHT - 24 * HOUR_MS, "to": EIGHT,
         "open": 2, "new": 1, "closed": 2, "more": 0, "items": lines, "counts": [
             {"condition": "offline", "open": 1, "new": 0, "closed": 1},
             {"condition": "battery_low", "open": 1, "new": 1, "closed": 0},
             {"condition": "contamination", "open": 0, "new": 0, "closed": 1}]});
-    serde_json::from_value(it).unwrap()
+    serde_json::from_value(value).unwrap()
 }
 
 #[test]
@@ -55,9 +55,9 @@ fn it_is_read_in_ten_seconds_in_chinese() {
 
 #[test]
 fn and_in_english() {
-    let mut it = digest();
-    (it.station, it.more) = (None, 7);
-    let said = words(&it, &desk(Language::English), Room::Bytes(64_000));
+    let mut digest = digest();
+    (digest.station, digest.more) = (None, 7);
+    let said = words(&digest, &desk(Language::English), Room::Bytes(64_000));
     assert_snapshot!(said.lines.join("\n"), @r"
     NOTICES 2026-11-28: 2 open, 1 new, 2 closed
     offline 1 ✓1 · battery low 1 · dirty ✓1
@@ -71,21 +71,22 @@ fn and_in_english() {
 
 #[test]
 fn what_was_not_understood_is_a_line_of_its_own_and_told_without_any_notice() {
-    let mut it = digest();
-    it.station = None;
+    let mut digest = digest();
+    digest.station = None;
     let reasons =
         [("not_json", 8), ("wrong_type", 3), ("topic", 1), ("too_long", 1), ("new_one", 1)];
     let reasons = reasons.map(|(reason, messages)| ReasonCount { reason: reason.into(), messages });
-    it.unread = Some(Unread { messages: 14, devices: 1, reasons: reasons.into() });
-    let lines = |it: &Digest, language| words(it, &desk(language), Room::Bytes(64_000)).lines;
-    let zh = lines(&it, Language::Chinese);
+    digest.unread = Some(Unread { messages: 14, devices: 1, reasons: reasons.into() });
+    let lines =
+        |digest: &Digest, language| words(digest, &desk(language), Room::Bytes(64_000)).lines;
+    let zh = lines(&digest, Language::Chinese);
     assert_eq!(zh[0], "【每日提示】2026-11-28：未关闭 2，新增 1，已关闭 2，无法识别的消息 14 条");
     let said = "无法识别的消息 14 条，来自 1 台已登记设备：不是 JSON 8 · 类型或范围不对 3 · 主题不符合约定 1";
     assert_eq!(zh[2], said);
-    (it.open, it.new, it.closed) = (0, 0, 0);
-    (it.items, it.counts) = (vec![], vec![]);
-    assert!(!it.is_empty(), "somebody is told");
-    let en = lines(&it, Language::English);
+    (digest.open, digest.new, digest.closed) = (0, 0, 0);
+    (digest.items, digest.counts) = (vec![], vec![]);
+    assert!(!digest.is_empty(), "somebody is told");
+    let en = lines(&digest, Language::English);
     assert_eq!(
         en,
         [
@@ -96,10 +97,10 @@ fn what_was_not_understood_is_a_line_of_its_own_and_told_without_any_notice() {
         ]
     );
     for most in [300, 2_048] {
-        it.items = (0..LINES)
+        digest.items = (0..LINES)
             .map(|n| serde_json::from_value(line(n, "Offline", "离线", None)).unwrap())
             .collect();
-        let text = words(&it, &desk(Language::English), Room::Bytes(most)).lines.join("\n");
+        let text = words(&digest, &desk(Language::English), Room::Bytes(most)).lines.join("\n");
         assert!(text.len() <= most, "{} of {most}: {text}", text.len());
     }
 }
@@ -112,13 +113,13 @@ fn a_text_message_is_one_line() {
 
 #[test]
 fn it_is_never_longer_than_its_receiver_takes_and_says_how_much_is_left_out() {
-    let mut it = digest();
+    let mut digest = digest();
     let lines = (0..LINES).map(|n| line(n, "Offline", "离线", None));
-    it.items = lines.map(|it| serde_json::from_value(it).unwrap()).collect();
-    it.more = 12;
+    digest.items = lines.map(|line| serde_json::from_value(line).unwrap()).collect();
+    digest.more = 12;
     for language in [Language::Chinese, Language::English] {
         for (most, whole) in [(300, false), (2_048, false), (12_000, true)] {
-            let text = words(&it, &desk(language), Room::Bytes(most)).lines.join("\n");
+            let text = words(&digest, &desk(language), Room::Bytes(most)).lines.join("\n");
             assert!(text.len() <= most, "{} of {most}: {text}", text.len());
             assert!(text.ends_with("/digest?day=2026-11-28&station=t1"), "{text}");
             let named = text.matches("HY-").count();
@@ -136,12 +137,12 @@ fn what_the_place_says_is_not_said_again_whatever_the_title_says() {
         ("device", "HY-0001", "", "- ⟦别的话⟧ · 自"),
         ("device", "校门口", "学校路", "- ⟦别的话⟧ · HY-0001 · 学校路 · 自"),
     ] {
-        let mut it = digest();
-        let item = &mut it.items[0];
+        let mut digest = digest();
+        let item = &mut digest.items[0];
         item.title.zh = "⟦别的话⟧".into();
         item.address = address.into();
         item.place = serde_json::from_value(json!({"kind": kind, "name": name})).unwrap();
-        let said = words(&it, &desk(Language::Chinese), Room::Bytes(64_000));
+        let said = words(&digest, &desk(Language::Chinese), Room::Bytes(64_000));
         assert!(said.lines[2].starts_with(expected), "{}", said.lines[2]);
     }
 }

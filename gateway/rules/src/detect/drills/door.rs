@@ -66,6 +66,12 @@ fn numbers_that_leap_are_counted() {
     let mut drill = Drill::hydrant();
     drill.run("00:00:01 #1/1 temp_c=1\n00:00:02 #1/90000 temp_c=1\n00:00:03 #1/90001 temp_c=1\n00:00:04 #1/2 temp_c=1\n00:00:05 #1/3 temp_c=1");
     assert_eq!(drill.out.counts.seq_jumps, 2, "once for each run");
+    let mut drill = Drill::hydrant();
+    drill.run("00:00:01 #0/30000 temp_c=1\n00:00:02 #0/5 temp_c=1\n00:00:03 #0/30001 temp_c=1");
+    assert_eq!(ledger(&mut drill), [(0, [3, 3, 0, 0, 0])], "a single number begins no run");
+    let mut drill = Drill::hydrant();
+    drill.run("00:00:01 #1/1 temp_c=1\n00:00:02 #1/90000 temp_c=1\n00:00:03 #2/1 temp_c=1\n00:00:04 #2/90001 temp_c=1");
+    assert_eq!(drill.out.counts.seq_jumps, 2, "a run begins and goes on in one boot");
 }
 
 #[test]
@@ -165,6 +171,7 @@ fn a_number_stands_before_or_after_those_that_came() {
         assert_eq!(came.order(number), order, "{number:?}");
     }
     assert_eq!(door(&[]).order(Some((1, 1))), Order::Unclear, "the first one");
+    assert_eq!(door(&[(1, 98), (1, 100)]).order(Some((1, 98))), Order::Unclear, "it came");
 }
 
 #[test]
@@ -320,6 +327,32 @@ fn what_must_be_kept_is_named() {
 }
 
 #[test]
+fn a_duplicate_is_kept_where_it_ends_a_silence() {
+    let mut drill = Drill::watched();
+    let ix = drill.watch.registry.find("D").unwrap();
+    drill.run("00:00:00 #1/1 pressure_kpa=300\n00:06:00");
+    for (clock, found, kept) in [
+        ("00:10:00", &["00:10:00 D offline ended 00:10:00"][..], &[ix][..]),
+        ("00:10:10", &[], &[]),
+    ] {
+        drill.out.clear();
+        drill.finds("again", &format!("{clock} @00:00:00 #1/1 pressure_kpa=300"), found);
+        assert_eq!((drill.out.counts.duplicates, &*drill.out.save), (1, kept), "{clock}");
+    }
+}
+
+#[test]
+fn history_has_a_reading_at_the_time_its_device_tells_while_that_is_in_doubt() {
+    let mut drill = Drill::hydrant();
+    drill.watch.set_doubt(Some(600_000), &mut drill.out);
+    drill.run("00:30:00 @00:20:00 pressure_kpa=300\n00:31:00 @00:31:00 pressure_kpa=301");
+    let times = |logged: &crate::changes::Logged| (logged.ts, logged.series_ts);
+    let kept: Vec<(Ms, Ms)> = drill.out.readings.iter().map(times).collect();
+    let (told, read) = (at("00:20:00"), at("00:30:00"));
+    assert_eq!(kept, [(read, told), (at("00:31:00"), at("00:31:00"))]);
+}
+
+#[test]
 fn a_device_that_moved_to_another_area_is_noted() {
     let mut drill = Drill::hydrant();
     let ix = drill.watch.registry.find("D").unwrap();
@@ -330,4 +363,20 @@ fn a_device_that_moved_to_another_area_is_noted() {
     assert_eq!((&*device.area, device.claimed), ("elsewhere", true));
     drill.watch.reading(("elsewhere", "D"), &reading, drill.now, &mut drill.out);
     assert_eq!(drill.out.registered, [ix]);
+}
+
+#[test]
+fn a_duplicate_moves_nothing_that_a_replay_would_not() {
+    let mut live = Drill::hydrant();
+    live.run("00:00:01 #2/1 temp_c=1\n00:00:02 #1/9 temp_c=2\n00:00:03 @00:00:01 #2/1 temp_c=1");
+    assert_eq!(live.out.counts.duplicates, 1);
+    let mut again = Drill::hydrant();
+    for logged in &live.out.readings {
+        again.watch.replay(logged, &mut again.out);
+    }
+    let ix = live.watch.registry.find("D").unwrap();
+    let [mut one, mut two] = [&live, &again].map(|it| it.watch.memory(ix).unwrap().door.clone());
+    one.close(ix, &mut Vec::new());
+    two.close(ix, &mut Vec::new());
+    assert_eq!(one, two);
 }

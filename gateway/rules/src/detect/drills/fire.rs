@@ -1,8 +1,8 @@
 //! `smoke` and `heat`: by readings, by alarm, in a test, late.
 
-use standpipe_shared::Kind;
+use standpipe_shared::{Alarm, Condition, Field, Kind, Measurements, Reading};
 
-use super::{Drill, device};
+use super::{Drill, at, device};
 
 #[test]
 fn smoke_is_two_readings_and_an_alarm_is_one() {
@@ -313,4 +313,39 @@ fn a_stranger_is_a_detector_from_the_moment_it_speaks_as_one() {
     let ix = claimed.watch.registry.find("D").unwrap();
     assert_eq!(claimed.watch.registry.device(ix).unwrap().kind, Kind::Hydrant, "as registered");
     assert!(claimed.out.registered.is_empty());
+}
+
+#[test]
+fn what_an_alarm_measured_goes_on_after_it_unless_it_was_a_test() {
+    for (story, script, found) in [
+        (
+            "the alarm is over, and it is as hot as it was",
+            "00:00:00 alarm heat on temp_c=70\n00:00:10 alarm heat off\n00:00:20 temp_c=20\n00:01:20 temp_c=20",
+            &["00:00:00 D heat since 00:00:00", "00:01:20 D heat ended 00:00:20"][..],
+        ),
+        (
+            "of the two that confirm smoke, one came with the alarm",
+            "00:00:00 alarm smoke on smoke_db_m=0.3\n00:00:10 smoke_db_m=0.3\n00:00:20 alarm smoke off",
+            &["00:00:00 D smoke since 00:00:00"],
+        ),
+        (
+            "a test is over, and so is what it measured",
+            "00:00:00 alarm heat test temp_c=70\n00:00:10 alarm heat off",
+            &["00:00:00 D heat since 00:00:00 test", "00:00:10 D heat ended 00:00:10"],
+        ),
+    ] {
+        Drill::detector().finds(story, script, found);
+    }
+    let mut drill = Drill::detector();
+    drill.run("00:00:00 alarm heat test");
+    let mut values = Measurements::default();
+    values.set(Field::TempC, 70.0).unwrap();
+    let reading = Reading { values, ..Reading::default() };
+    let over = Alarm { reading, condition: Condition::Heat, active: false, test: true };
+    drill.watch.alarm(("town", "D"), &over, at("00:00:10").into(), &mut drill.out);
+    drill.finds(
+        "the end of a test that is hot is a fire",
+        "00:00:10",
+        &["00:00:10 D heat ended 00:00:10", "00:00:10 D heat since 00:00:10"],
+    );
 }

@@ -34,6 +34,7 @@ fn trust_is_the_first_that_holds() {
         ("one dry",            "00:00:00 pressure_kpa=300\n00:01:00 pressure_kpa=0",                   "00:01:00",     Unconfirmed, Some(Why::OneLowReading)),
         ("one between",        "00:00:00 pressure_kpa=300\n00:01:00 pressure_kpa=149.9",               "00:01:00",     Unconfirmed, Some(Why::OneLowReading)),
         ("the second is good", "00:00:00 pressure_kpa=100\n00:01:00 pressure_kpa=150",                 "00:01:00",     Ok,          None),
+        ("the one before is at the clear limit", "00:00:00 pressure_kpa=150\n00:01:00 pressure_kpa=145", "00:01:00", Unconfirmed, Some(Why::OneLowReading)),
         ("at the minimum",     "00:00:00 pressure_kpa=145\n00:01:00 pressure_kpa=140",                 "00:01:00",     Ok,          None),
         ("after a low one",    "00:00:00 pressure_kpa=100\n00:00:20 pressure_kpa=140",                 "00:00:20",     Ok,          None),
         ("the second is low",  "00:00:00 pressure_kpa=145\n00:01:00 pressure_kpa=139.9",               "00:01:00",     Unconfirmed, Some(Why::LowReadings)),
@@ -352,6 +353,11 @@ fn what_a_sensor_says_before_it_has_measured_waits_for_its_next_word() {
     ] {
         Drill::detector().finds(story, script, expected);
     }
+    for (measured, late) in [("00:09:00", ""), ("00:08:59.999", " late 120 s")] {
+        let found = format!("00:11:00 D heat since {measured}{late}");
+        let script = format!("00:10:00 @{measured} #1/1 temp_c=85\n00:12:00");
+        Drill::detector().finds("it says how late it came", &script, &[&*found]);
+    }
     let mut drill = Drill::detector();
     drill.run("00:00:00 #1/1 temp_c=85 smoke_db_m=0");
     let shown = |drill: &Drill| drill.watch.memory(D).unwrap().latest.get(Field::TempC);
@@ -374,6 +380,39 @@ fn a_memory_of_0_1_0_knows_one_time_for_all() {
     assert_eq!(guessed(&old), Some(at("00:02:00")), "else no older than anything");
     old.latest.pressure_kpa = None;
     assert_eq!(guessed(&old), None);
+}
+
+/// As 0.1.0 stored a memory: without what came later.
+fn body_of_0_1_0(memory: &Memory) -> Vec<u8> {
+    let it = memory;
+    let mut door = postcard::to_extend(&it.door, vec![1]).unwrap();
+    door.truncate(door.len() - 2); // which number leapt: none
+    let latest = Field::ALL.map(|field| it.latest.get(field));
+    let known = (&it.tracks, it.heard_at, it.newest, latest, it.interval_s);
+    let watched = (it.stuck, it.warmth, it.gone, it.pressure_hidden, it.backlog, &it.evidence);
+    postcard::to_extend(&(known, watched), door).unwrap()
+}
+
+#[test]
+fn a_memory_of_0_1_0_is_read() {
+    let mut drill = Drill::watched();
+    drill.run(
+        "00:00:00 born 30\n00:01:00 #2/7 pressure_kpa=100 temp_c=7\n00:01:30 #2/8 pressure_kpa=101",
+    );
+    let memory = drill.watch.memory(D).unwrap();
+    assert!(memory.is_true(Condition::LowPressure) && memory.interval_s == Some(30));
+    let old = Memory { fresh: Fresh::guessed(memory), ..memory.clone() };
+    assert_eq!(Memory::from_body(&body_of_0_1_0(memory)).unwrap(), old);
+    assert_eq!(old.measured_at(Kind::Hydrant), Some(at("00:01:30")));
+}
+
+#[test]
+fn what_was_overtaken_is_older_than_what_overtook_it() {
+    let mut drill = Drill::watched();
+    drill.run("00:00:00 @- #1/1 pressure_kpa=300\n00:01:00 @- #1/3 pressure_kpa=301\n00:01:01 @- #1/2 battery_mv=3600");
+    let measured = |field| drill.watch.memory(D).unwrap().fresh().measured(field);
+    assert_eq!(measured(Field::PressureKpa), Some(at("00:01:00")));
+    assert_eq!(measured(Field::BatteryMv), Some(at("00:01:00") - 1));
 }
 
 /// One thing that a hydrant does, after so many milliseconds.

@@ -3,6 +3,7 @@
 use standpipe_shared::Kind;
 
 use super::{Drill, device};
+use crate::fact::Fact;
 use crate::registry::Device;
 
 /// Ten hydrants A to J of zone `main`, one report a minute.
@@ -155,6 +156,29 @@ fn a_zone_ends_when_fewer_are_low_for_five_minutes() {
         .collect();
     let found = drill.run(&keep);
     assert_eq!(about(&found), ["00:10:00 zone main zone_low_pressure ended 00:04:00"]);
+}
+
+#[test]
+fn one_that_is_never_heard_does_not_change_when_a_zone_ended() {
+    let mut drill = zone_of(11, 60);
+    let low = all("00:01:00", "ABC", 100) + &all("00:01:30", "ABC", 100);
+    drill.run(&(all("00:00:00", ALL, 300) + &low));
+    for (clock, c) in [("00:02:00", 100), ("00:03:00", 100), ("00:03:59", 200)] {
+        drill.run(&(all(clock, "AB", 100) + &all(clock, "C", c) + &all(clock, "DEFGHIJ", 300)));
+    }
+    drill.wait(super::at("00:04:59"));
+    drill.say("C: pressure_kpa=200");
+    let found = drill.run("00:05:00");
+    let (c, k) =
+        ("00:05:00 C low_pressure ended 00:03:59", "00:05:00 K offline since 00:05:00 (never)");
+    assert_eq!(found, [c, k], "both before anybody looks at the zone");
+    let mut script = String::new();
+    for minute in 5..12 {
+        script += &all(&format!("00:{minute:02}:00"), "AB", 100);
+        script += &all(&format!("00:{minute:02}:00"), "CDEFGHIJ", 300 + minute);
+    }
+    let found = drill.run(&script);
+    assert_eq!(about(&found), ["00:10:00 zone main zone_low_pressure ended 00:03:59"]);
 }
 
 #[test]
@@ -384,6 +408,17 @@ fn the_fifth_that_is_silent_for_half_a_minute_makes_the_area_blind() {
     let found = drill.run(&(script + "00:03:00"));
     let told: Vec<&str> = about(&found).iter().map(|it| &it[..47]).collect();
     assert_eq!(told, ["00:01:48 area T-1 blind_area since 00:01:00 of "], "the tenth of twenty");
+}
+
+#[test]
+fn a_blind_area_has_the_times_of_those_who_were_silent_for_long_enough() {
+    let mut drill = area(10);
+    let gone = each("00:01:00", "ABCD", "gone") + &each("00:01:10", "E", "gone");
+    let found = drill.run(&(all("00:00:00", ALL, 0) + &gone + "00:01:30 F: gone\n00:01:40"));
+    assert_eq!(about(&found), ["00:01:40 area T-1 blind_area since 00:01:00 of A B C D E F"]);
+    let Some(Fact::Raised(blind)) = drill.waited.last() else { panic!("{:?}", drill.waited) };
+    let fifth = super::at("00:01:10");
+    assert_eq!((blind.measured_at, blind.received_at), (fifth, fifth));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! 00:10:00 #1/7 pressure_kpa=130        … with boot and number
 //! 00:10:00 alarm smoke on|test|off      an alarm, with measurements behind it if any
 //! 00:10:00 gone | born 60 | up | down   Last Will, birth with its interval, the gateway's session
+//! 00:10:00 beat                         a heartbeat of the chain came through
 //! 00:10:00 garbage                      a message of which nothing is understood
 //! 00:10:00 kept gone                    what the broker had kept: `kept` before any message
 //! 00:10:00                              the clock runs until then
@@ -14,6 +15,8 @@
 //! Every deadline between two lines is judged when it is due. A fact comes back as
 //! `00:01:00 D low_pressure since 00:00:30`, with `ended 00:01:00`, `late 30 s`, … as it applies.
 
+mod chain;
+mod claims;
 mod door;
 mod fire;
 mod fresh;
@@ -171,6 +174,9 @@ impl Drill {
                 self.watch.status(("town", who), (true, interval_s), now, &mut self.out);
             }
             Some("garbage") => self.watch.not_understood(("town", who), now, &mut self.out),
+            Some("beat") => {
+                self.watch.heartbeat(reading.ts.unwrap_or(now), now, &mut self.out);
+            }
             Some("up") => self.watch.session(true, now, &mut self.out),
             Some("down") => self.watch.session(false, now, &mut self.out),
             Some("alarm") => {

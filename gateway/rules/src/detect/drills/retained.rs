@@ -1,9 +1,10 @@
 //! What the broker had kept is old.
 
-use standpipe_shared::Kilopascals;
+use standpipe_shared::{Alarm, Condition, Kilopascals, Reading};
 
 use super::{Drill, at};
 use crate::detect::{Memory, Trust, Watch};
+use crate::wire::Arrived;
 
 /// The same gateway after a restart.
 fn restarted(drill: &Drill) -> Drill {
@@ -161,4 +162,102 @@ fn an_old_area_does_not_move_a_device() {
     let reading = standpipe_shared::Reading::default();
     drill.watch.retained_readings(("elsewhere", "D"), &[reading], at("00:01:00"), &mut drill.out);
     assert!(drill.out.registered.is_empty());
+}
+
+#[test]
+fn who_has_started_is_no_stranger_though_nothing_was_measured() {
+    let mut drill = Drill::watched();
+    drill.run("00:00:00 born 60");
+    let kept = "00:00:10 kept alarm tamper on\n00:00:20 kept pressure_kpa=0";
+    drill.finds("what was kept is older", kept, &[]);
+    assert_eq!(memory(&drill).latest.pressure_kpa, None);
+}
+
+#[test]
+fn a_retained_temperature_is_a_fire_only_where_it_can_tell_one() {
+    Drill::watched().finds("a hydrant in the sun", "00:00:10 kept temp_c=70", &[]);
+    Drill::detector().finds("no sensor measures that", "00:00:10 kept temp_c=6553.5", &[]);
+    Drill::detector().finds("a warm room", "00:00:10 kept temp_c=40", &[]);
+}
+
+#[test]
+fn a_retained_fire_has_the_time_it_claims_if_that_can_be() {
+    for (story, claims, since) in [
+        ("half a minute ago", "00:09:30", "00:09:30"),
+        ("a clock that is a little ahead", "00:10:20", "00:10:00"),
+        ("one that is a day ahead", "1+00:00:00", "00:10:00"),
+        ("one that was never set", "-20454+00:00:00", "00:10:00"),
+    ] {
+        let found = format!("00:10:00 D smoke since {since} (since_unknown)");
+        Drill::detector().finds(
+            story,
+            &format!("00:10:00 @{claims} kept alarm smoke on"),
+            &[&*found],
+        );
+    }
+    let mut drill = Drill::detector();
+    drill.run("00:10:00 @1+00:00:00 kept alarm smoke on");
+    drill.finds(
+        "a time that cannot be makes no live alarm an old one",
+        "00:10:30 @00:09:50 alarm smoke off",
+        &["00:10:30 D smoke ended 00:09:50"],
+    );
+}
+
+#[test]
+fn only_of_a_live_fire_may_the_broker_keep_what_is_known() {
+    for (condition, print, live) in [
+        (Condition::Smoke, 7, Some(7)),
+        (Condition::Heat, 7, Some(7)),
+        (Condition::Tamper, 7, None),
+        (Condition::Smoke, 0, None),
+    ] {
+        let mut drill = Drill::watched();
+        let alarm = Alarm { reading: Reading::default(), condition, active: true, test: false };
+        let arrived = Arrived { at: at("00:00:00"), retained: false, print };
+        drill.watch.alarm(("town", "D"), &alarm, arrived, &mut drill.out);
+        let known = memory(&drill).known_alarms.as_deref().and_then(|known| known.live);
+        assert_eq!(known, live, "{condition:?} with the fingerprint {print}, 0 being none");
+    }
+}
+
+#[test]
+fn a_kept_alarm_that_the_gateway_remembers_is_a_duplicate() {
+    let mut before = Drill::watched();
+    before.run("00:00:00 #1/1 alarm smoke on");
+    let mut after = Drill::watched();
+    after.watch.remember(&before.out.readings[0]);
+    for (story, drill) in [("as it heard it", &mut before), ("from the log", &mut after)] {
+        drill.out.clear();
+        drill.finds(story, "00:01:00 @00:00:00 #1/1 kept alarm smoke on", &[]);
+        let counts = &drill.out.counts;
+        assert_eq!((counts.retained, counts.duplicates), (1, 1), "{story}");
+    }
+}
+
+#[test]
+fn what_was_taken_back_and_is_kept_again_is_news() {
+    let mut drill = Drill::watched();
+    let says = |drill: &mut Drill, clock: &str, (active, print, retained)| {
+        let (reading, condition) = (Reading::default(), Condition::Smoke);
+        let alarm = Alarm { reading, condition, active, test: false };
+        let arrived = Arrived { at: at(clock), retained, print };
+        let (who, out) = (("town", "D"), &mut drill.out);
+        if retained {
+            drill.watch.retained_alarm(who, &alarm, arrived, out);
+        } else {
+            drill.watch.alarm(who, &alarm, arrived, out);
+        }
+    };
+    says(&mut drill, "00:00:00", (true, 7, false));
+    says(&mut drill, "00:00:10", (false, 8, false));
+    drill.run("00:00:10");
+    says(&mut drill, "00:00:20", (true, 7, true));
+    drill.finds("the broker had kept that fire", "00:00:20", &[]);
+    drill.out.clear();
+    drill.watch.retained_taken_back("D", &mut drill.out);
+    assert_eq!(drill.out.save, [drill.watch.registry.find("D").unwrap()]);
+    says(&mut drill, "00:00:30", (true, 7, true));
+    let found = ["00:00:30 D smoke since 00:00:30 (since_unknown)"];
+    drill.finds("somebody published it again", "00:00:30", &found);
 }

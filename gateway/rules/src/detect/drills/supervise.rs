@@ -67,6 +67,15 @@ fn a_device_that_is_registered_later_counts_from_then() {
         &["00:15:00 N offline since 00:15:00 (never)"],
     );
 
+    let mut drill = Drill::new([detector("D", 60)]);
+    drill.run("00:04:00");
+    drill.watch.put_device(Device { name: "kitchen".into(), ..detector("D", 60) });
+    drill.finds(
+        "not anew when its row changes",
+        "00:04:00\n00:10:00",
+        &["00:05:00 D offline since 00:05:00 (never)"],
+    );
+
     let mut drill = Drill::new([]);
     drill.run("00:10:00 X: garbage");
     drill.watch.put_device(detector("X", 60));

@@ -5,10 +5,11 @@ use std::cmp::Reverse;
 use standpipe_shared::Condition;
 
 use super::{BLIND_MS, Watch};
+use crate::chain::{Chain, TOO_OLD_MS, stands_still};
 use crate::detect::Memory;
 use crate::detect::supervise::Supervised;
 use crate::detect::zone::{Neighbour, Whole};
-use crate::fact::{Fact, Raised, Subject};
+use crate::fact::{Fact, Moments, Raised, Reason, Subject};
 use crate::registry::{DeviceIx, Registry};
 use crate::{Changes, Ms};
 
@@ -17,13 +18,12 @@ impl Watch {
     pub fn session(&mut self, up: bool, now: Ms, out: &mut Changes) {
         if up {
             self.down_since = None;
-            if self.wholes.gateway_blind {
-                out.watch_meta = true;
-                self.wholes.gateway_blind = false;
-                self.sight.blind_until = Some(now);
-                self.sight.grace_from = Some(now);
-                let (subject, condition) = (Subject::Gateway, Condition::GatewayBlind);
-                self.facts.push(Fact::Cleared { subject, condition, at: now });
+            // A heartbeat that is missing says what it says until one comes through.
+            if self.wholes.gateway_blind && !self.wholes.chain_broken {
+                self.sees_again(now, out);
+            }
+            if !self.sight.up {
+                self.chain.up_since = Some(now);
             }
             self.sight.grace_from = self.sight.grace_from.or(Some(now));
             self.sight.up = true;
@@ -35,6 +35,39 @@ impl Watch {
             self.sight.up = false;
             self.down_since = self.down_since.or(Some(now));
         }
+    }
+
+    /// The gateway is not blind any more.
+    fn sees_again(&mut self, now: Ms, out: &mut Changes) {
+        out.watch_meta = true;
+        self.wholes.gateway_blind = false;
+        self.sight.blind_until = Some(now);
+        self.sight.grace_from = Some(now);
+        let (subject, condition) = (Subject::Gateway, Condition::GatewayBlind);
+        self.facts.push(Fact::Cleared { subject, condition, at: now });
+    }
+
+    /// The gateway's own heartbeat came through. One that is too old already ends nothing.
+    pub fn heartbeat(&mut self, sent: Ms, at: Ms, out: &mut Changes) {
+        self.chain.beat(sent, at);
+        out.watch_meta |= !self.wholes.chain_known;
+        self.wholes.chain_known = true;
+        let fresh = self.chain.newest.is_some_and(|newest| !stands_still(newest, at));
+        if !self.wholes.chain_broken || !fresh {
+            return;
+        }
+        out.watch_meta = true;
+        self.wholes.chain_broken = false;
+        let no_broker = self.down_since.is_some_and(|since| at >= since + BLIND_MS);
+        if self.wholes.gateway_blind && !no_broker {
+            self.sees_again(at, out);
+        }
+    }
+
+    /// What is known of the chain's heartbeat.
+    #[must_use]
+    pub const fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// From the first session on it counts whom the gateway never hears. Devices that were
@@ -121,22 +154,39 @@ impl Watch {
         self.look_again = zones.chain(again).min();
     }
 
+    /// Two ways to be blind, of which the gateway has one incident: there is no broker, or there is
+    /// one and the gateway's own heartbeat does not come through.
     fn blindness(&mut self, now: Ms, out: &mut Changes) {
-        let since = self.down_since.filter(|since| now >= since + BLIND_MS);
-        let Some(since) = since.filter(|_| !self.wholes.gateway_blind) else { return };
-        self.wholes.gateway_blind = true;
-        out.watch_meta = true;
-        self.facts.push(Fact::Raised(Raised {
-            subject: Subject::Gateway,
-            condition: Condition::GatewayBlind,
-            since,
-            measured_at: since,
-            received_at: now,
-            late_s: 0,
-            test: false,
-            members: Vec::new(),
-            reason: None,
-        }));
+        if let Some(since) = self.heartbeat_waited_for()
+            && stands_still(since, now)
+        {
+            out.watch_meta = true;
+            self.wholes.chain_broken = true;
+            self.is_blind(since, Some(Reason::NoHeartbeat), now);
+        }
+        if let Some(since) = self.down_since.filter(|since| now >= since + BLIND_MS)
+            && !self.wholes.gateway_blind
+        {
+            out.watch_meta = true;
+            self.is_blind(since, None, now);
+        }
+    }
+
+    fn is_blind(&mut self, since: Ms, reason: Option<Reason>, now: Ms) {
+        if std::mem::replace(&mut self.wholes.gateway_blind, true) {
+            return;
+        }
+        let (subject, condition) = (Subject::Gateway, Condition::GatewayBlind);
+        let moments = Moments { since, measured_at: since, received_at: now };
+        let raised = Raised { reason, ..Raised::new(subject, condition, moments) };
+        self.facts.push(Fact::Raised(raised));
+    }
+
+    /// Since when a heartbeat is due; `None`: none is missed. While a lane is down, that says it; and
+    /// a broker that never let one pass may refuse it, which is no reason to wake a station.
+    fn heartbeat_waited_for(&self) -> Option<Ms> {
+        let waits = self.sight.up && self.wholes.chain_known && !self.wholes.chain_broken;
+        self.chain.counts_from().filter(|_| waits)
     }
 
     fn zone(&mut self, zone: Box<str>, at: Ms, now: Ms, out: &mut Changes) {
@@ -171,8 +221,10 @@ impl Watch {
     #[must_use]
     pub fn next_wake(&self) -> Option<Ms> {
         let blind = self.down_since.filter(|_| !self.wholes.gateway_blind);
+        let heartbeat = self.heartbeat_waited_for().map(|since| since + TOO_OLD_MS + 1);
         let timer = self.timers.peek().map(|it| it.0.0);
-        [blind.map(|since| since + BLIND_MS), self.look_again, timer].into_iter().flatten().min()
+        let blind = blind.map(|since| since + BLIND_MS);
+        [blind, heartbeat, self.look_again, timer].into_iter().flatten().min()
     }
 }
 

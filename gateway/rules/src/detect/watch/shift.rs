@@ -44,6 +44,7 @@ impl Watch {
             recent: _, // what a message says, wherever the clock stands
             sight,
             down_since,
+            chain,
             verify_ms: _,
             facts: _,
         } = self;
@@ -63,6 +64,7 @@ impl Watch {
         for at in [grace_from, blind_until, down_since] {
             maybe(at, by);
         }
+        chain.shift(by);
         self.plan_look();
     }
 
@@ -101,7 +103,15 @@ impl Watch {
 }
 
 fn shift_wholes(wholes: &mut Wholes, by: Ms) {
-    let Wholes { zones, areas, gateway_blind: _, supervised, doubt: _ } = wholes;
+    let Wholes {
+        zones,
+        areas,
+        gateway_blind: _,
+        chain_known: _,
+        chain_broken: _,
+        supervised,
+        doubt: _,
+    } = wholes;
     shift_supervised(supervised, by);
     for Whole { raised: _, fewer_since } in zones.values_mut().chain(areas.values_mut()) {
         if let Some((measured, arrived)) = fewer_since {

@@ -1,8 +1,9 @@
 //! The gateway's clock was set: steps, repetitions, patience and absences keep what is left of
 //! them.
 //!
-//! What was recorded stays as it was told: when an incident was opened, its trail. Times that
-//! people set themselves, those of announcements, are of the wall and stay too.
+//! An open incident moves as a whole, also in what is shown of it: what was opened while the clock was
+//! ahead does not lie in the future when that is set right. Its trail moves in the store. Times that
+//! people set themselves, those of announcements, are of the wall and stay.
 
 use standpipe_shared::Class;
 
@@ -71,7 +72,8 @@ impl Book {
         }
         out.presence.extend(presence.values().cloned());
         for id in self.open().map(|incident| incident.id).collect::<Vec<_>>() {
-            if let Some(incident) = self.take(id) {
+            if let Some(mut incident) = self.take(id) {
+                incident.rev += 1; // stations see its times anew
                 self.keep(incident, out);
             }
         }
@@ -90,10 +92,10 @@ impl Incident {
             state: _,
             severity: _,
             episode: _,
-            opened_at: _, // a record
+            opened_at,
             since,
-            updated_at: _, // a record
-            closed_at: _,  // a record
+            updated_at,
+            closed_at: _, // it is open
             late_s: _,
             outcome: _,
             parent: _,
@@ -126,10 +128,10 @@ impl Incident {
             shown: _,
             timer: _, // follows from the others
         } = self;
-        for at in [since, episode_at, step_at, work_until, active_at] {
+        for at in [opened_at, since, updated_at, episode_at, step_at, work_until, active_at] {
             moment(at, by);
         }
-        for Flaps { subject: _, condition: _, times: _, first, last } in flaps {
+        for Flaps { subject: _, condition: _, times: _, first, last, told: _ } in flaps {
             moment(first, by);
             moment(last, by);
         }

@@ -88,7 +88,7 @@ impl Drill {
                 let news = (*name, &ReceiverNews::Takes);
                 self.look(|view| book.receiver(view, news, now, out));
             }
-            ["unreadable", of, payload @ ..] => {
+            [how @ ("unreadable" | "heard-kept"), of, payload @ ..] => {
                 let subject = match of.strip_prefix("topic:") {
                     Some(topic) => Subject::Topic(topic.into()),
                     None => Subject::Device(self.ix(of)),
@@ -96,7 +96,7 @@ impl Drill {
                 let (topic, why) = (format!("a/{of}/alarm").into(), "json".into());
                 let said = Said { topic, payload: payload.join(" ").into(), why };
                 let print = payload.join(" ").bytes().map(u128::from).sum();
-                let retained = payload.first() == Some(&"retained");
+                let retained = *how == "heard-kept" || payload.first() == Some(&"retained");
                 let arrived = Arrived { at: now, retained, print };
                 self.look(|view| book.unreadable(view, (subject, said), arrived, out));
             }

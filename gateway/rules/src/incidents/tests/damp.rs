@@ -25,7 +25,8 @@ fn flap(drill: &mut Drill, of: &str, condition: &str, times: u32, ends: &str) ->
     now
 }
 
-fn wait(drill: &mut Drill, until: Ms) {
+/// Lets time pass until then, whatever follows.
+pub fn wait(drill: &mut Drill, until: Ms) {
     while let Some(wake) = drill.book.next_wake().filter(|at| *at <= until) {
         drill.happens(&["-"], wake);
     }
@@ -143,6 +144,25 @@ fn escalation_goes_on_while_critical_water_flaps() {
          02:33:04 -                   => p3r2 #1 D T1 T2 T3
          02:48:04 -                   => p3r3 #1 D T1 T2 T3
          03:00:00 -                   => #1 critical open e4; p1 #1 T1",
+    );
+}
+
+#[test]
+fn what_is_held_back_from_its_beginning_is_escalated_from_its_first_page_on() {
+    drill(
+        "02:00:00 raise HY-1 no_water => #1 critical open e1; p1 #1 T1
+         02:00:01 T1 false_alarm #1   => #1 critical resolved e1
+         02:00:02 clear HY-1 no_water => #1 critical closed e1 false_alarm
+         02:00:10 raise HY-1 no_water => #2 critical open e1; p1 #2 T1
+         02:00:11 T1 false_alarm #2   => #2 critical resolved e1
+         02:00:12 clear HY-1 no_water => #2 critical closed e1 false_alarm
+         02:00:20 raise HY-1 no_water => #3 critical open e1; p1 #3 T1
+         02:00:21 T1 false_alarm #3   => #3 critical resolved e1
+         02:00:22 clear HY-1 no_water => #3 critical closed e1 false_alarm
+         02:01:00 raise HY-1 no_water => #4 critical open e1
+         02:59:59.999 -               =>
+         03:00:00 -                   => #4 critical open e2; p1 #4 T1
+         03:01:00 -                   => p2 #4 T2 T3",
     );
 }
 
@@ -367,8 +387,14 @@ fn an_alarm_that_cannot_be_read_waits_for_a_person() {
     );
     assert_eq!(wire.title.en, "Alarm that cannot be read · a/c");
     assert_eq!(drill.wire(1).class, Class::Blind);
-    let said = drill.trail_of(1).into_iter().filter(|line| line.contains(" raised ")).count();
-    assert_eq!(said, 3, "{:#?}", drill.trail_of(1));
+    let said: Vec<String> =
+        drill.trail_of(1).into_iter().filter(|line| line.contains(" raised ")).collect();
+    let expected = [
+        "02:00:00 raised SD-4: unreadable_alarm: json: ON, on a/SD-4/alarm",
+        "02:00:30 raised gateway: json: OFF, on a/SD-4/alarm",
+        "02:03:00 raised gateway: json: ON, on a/SD-4/alarm",
+    ];
+    assert_eq!(said, expected, "each with what it said");
     for n in 0..40 {
         let at = time("02:20:00") + n;
         drill.happens(&["unreadable", &format!("topic:t/{n}"), "ON"], at);
@@ -387,4 +413,126 @@ fn a_kept_alarm_that_cannot_be_read_is_told_once() {
          02:00:40 T1 resolve #2                => #2 critical closed e1 repaired
          02:00:50 unreadable SD-4 OFF          => #3 critical open e1; p1 #3 T1",
     );
+    // Of each device the last one is remembered, and what another says changes nothing of that.
+    drill(
+        "02:00:00 unreadable SD-4 retained ON  => #1 critical open e1; p1 #1 T1
+         02:00:10 T1 resolve #1                => #1 critical closed e1 repaired
+         02:00:20 unreadable HY-6 retained ON  => #2 warning open e1; p1 #2 T2
+         02:00:30 unreadable SD-4 retained ON  =>
+         02:00:40 unreadable SD-4 retained OFF => #3 critical open e1; p1 #3 T1
+         02:00:50 T1 resolve #3                => #3 critical closed e1 repaired
+         02:01:00 unreadable SD-4 retained ON  => #4 critical open e1; p1 #4 T1",
+    );
+    drill(
+        "02:00:00 unreadable SD-4 ON           => #1 critical open e1; p1 #1 T1
+         02:00:10 T1 resolve #1                => #1 critical closed e1 repaired
+         02:00:20 heard-kept SD-4 ON           =>
+         02:00:30 heard-kept SD-4 OFF          => #2 critical open e1; p1 #2 T1
+         02:00:40 T1 resolve #2                => #2 critical closed e1 repaired
+         02:00:50 heard-kept SD-4 ON           => #3 critical open e1; p1 #3 T1",
+    );
+    drill(
+        "02:00:00 unreadable topic:a/b ON      => #1 critical open e1; p1 #1 D
+         02:00:01 unreadable topic:a/c ON      => #2 critical open e1; p1 #2 D
+         02:00:10 D resolve #1                 => #1 critical closed e1 repaired
+         02:00:11 D resolve #2                 => #2 critical closed e1 repaired
+         02:00:20 heard-kept topic:a/b ON      =>
+         02:00:21 heard-kept topic:a/c ON      =>
+         02:00:22 heard-kept topic:a/d ON      => #3 critical open e1; p1 #3 D
+         02:00:23 unreadable topic:a/b ON      => #4 critical open e1; p1 #4 D",
+    );
+    // Also those that share an incident.
+    crowded(
+        "02:00:01 heard-kept topic:a ON  => #21 critical open e1; p1 #21 D
+         02:00:02 heard-kept topic:b ON  =>
+         02:01:01 -                      => #21 critical open e2; p1 #21 D
+         02:01:10 D resolve #21          => #21 critical closed e2 repaired
+         02:01:20 heard-kept topic:b ON  =>
+         02:01:21 heard-kept topic:a ON  =>
+         02:01:22 heard-kept topic:own/3 OFF =>",
+    );
+}
+
+/// A drill in which so many topics have an incident each that all others share the next, number 21.
+fn crowded(script: &str) -> Drill {
+    let plan = Plan { webhooks: Vec::new(), ..Plan::default() };
+    let run = |mut drill: Drill| {
+        for n in 0..20 {
+            let topic = format!("topic:own/{n}");
+            drill.happens(&["unreadable", &topic, "ON"], time("02:00:00"));
+            drill.happens(&["D", "acknowledge", &format!("#{}", n + 1)], time("02:00:00"));
+        }
+        drill.run(script);
+        drill
+    };
+    let (drill, restarted) = (run(Drill::new(plan.clone())), run(Drill::restarting(plan)));
+    assert_eq!(drill.pages, restarted.pages, "a restart changed the pages");
+    assert_eq!(drill.trail, restarted.trail, "a restart changed the trail");
+    drill
+}
+
+#[test]
+fn topics_that_share_an_incident_are_told_apart() {
+    let drill = crowded(
+        "02:00:01 unreadable topic:a ON  => #21 critical open e1; p1 #21 D
+         02:00:10 unreadable topic:a ON  =>
+         02:00:20 unreadable topic:b ON  =>
+         02:00:30 unreadable topic:c ON  =>
+         02:01:01 -                      => #21 critical open e2; p1 #21 D
+         02:01:10 D acknowledge #21      => #21 critical acknowledged e2",
+    );
+    let title = drill.wire(21).title;
+    assert_eq!(title.en, "Alarm that cannot be read · a/topic:c/alarm and 2 more topics");
+    assert_eq!(title.zh, "收到无法识别的报警 · a/topic:c/alarm等3个主题");
+    let topics =
+        drill.trail_of(21).into_iter().filter(|line| line.contains(" on a/topic:")).count();
+    assert_eq!(topics, 4, "{:#?}", drill.trail_of(21));
+}
+
+#[test]
+fn a_topic_that_shares_an_incident_sounds_when_it_is_new_and_every_ten_minutes() {
+    crowded(
+        "02:00:01 unreadable topic:a ON  => #21 critical open e1; p1 #21 D
+         02:00:10 unreadable topic:a ON  =>
+         02:00:20 unreadable topic:b ON  =>
+         02:00:30 D acknowledge #21      => #21 critical acknowledged e1
+         02:02:00 unreadable topic:b ON  =>
+         02:10:01 -                      => #21 critical open e2; p1 #21 D
+         02:10:10 D acknowledge #21      => #21 critical acknowledged e2
+         02:12:00 unreadable topic:c ON  => #21 critical open e3; p1 #21 D
+         02:12:10 unreadable topic:d ON  =>
+         02:12:20 unreadable topic:a ON  =>
+         02:13:00 -                      => #21 critical open e4; p1 #21 D
+         02:13:10 D acknowledge #21      => #21 critical acknowledged e4
+         02:13:20 unreadable topic:d ON  =>
+         02:13:30 D resolve #21          => #21 critical closed e4 repaired
+         02:13:40 unreadable topic:d ON  => #22 critical open e1; p1 #22 D",
+    );
+}
+
+#[test]
+fn any_number_of_topics_sounds_ten_times_a_minute_apart_and_then_every_ten_minutes() {
+    let mut drill = crowded("02:00:01 unreadable topic:a ON => #21 critical open e1; p1 #21 D");
+    let mut now = time("02:00:02");
+    for n in 0..1_000 {
+        now += 3_600;
+        while let Some(wake) = drill.book.next_wake().filter(|wake| *wake < now) {
+            drill.happens(&["-"], wake);
+        }
+        drill.happens(&["unreadable", &format!("topic:many/{n}"), "ON"], now);
+        drill.happens(&["D", "acknowledge", "#21"], now);
+    }
+    let pool = drill.labels[20];
+    let of_pool = |page: &&Page| page.incident == pool && page.step == 1 && page.repeat == 0;
+    let sounds: Vec<Ms> = drill.pages.iter().filter(of_pool).map(|page| page.at).collect();
+    let pauses: Vec<Ms> = sounds.windows(2).map(|two| (two[1] - two[0]) / 1_000).collect();
+    let (often, seldom) = pauses.split_at(9);
+    assert!(often.iter().all(|pause| (60..64).contains(pause)), "{pauses:?}");
+    assert!(seldom.iter().all(|pause| (600..604).contains(pause)), "{pauses:?}");
+    assert_eq!(seldom.len(), 5, "{pauses:?}");
+    let (title, incident) = (drill.wire(21).title.en, drill.incident(21));
+    assert!(title.ends_with("/alarm and at least 99 more topics"), "{title}");
+    assert!(incident.flaps.len() <= 101, "{}", incident.flaps.len());
+    let lines = drill.trail_of(21).into_iter().filter(|line| line.contains(" on a/topic:")).count();
+    assert!((100..120).contains(&lines), "{lines}");
 }

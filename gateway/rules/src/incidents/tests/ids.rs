@@ -93,6 +93,45 @@ proptest! {
         let (one, two) = (heard(1, &message, T0, print), heard(1, &other, T0, other_print));
         prop_assert!(one.0.is_disjoint(&two.0));
     }
+
+    #[test]
+    fn the_bytes_of_a_fire_are_part_of_its_id(
+        (message, print, _) in alarm_of(FIRES.to_vec()),
+        other in any::<u128>(),
+    ) {
+        prop_assume!(print != other);
+        let (one, two) = (heard(1, &message, T0, print), heard(1, &message, T0, other));
+        prop_assert!(one.0.is_disjoint(&two.0));
+    }
+}
+
+/// A fire, and an alarm that cannot be read, are told of in the step of their message: it is what
+/// their ids go by. Everything else may be told of when a backlog ends, and goes by its onset.
+#[test]
+fn what_is_told_of_at_once_has_its_id_from_its_message_and_all_else_from_its_onset() {
+    let read = |condition| {
+        let reading = Reading { ts: Some(T0), ..Reading::default() };
+        let alarm = Alarm { reading, condition, active: true, test: false };
+        Message::Alarm { area: "a".into(), device: "SD-4".into(), alarm }
+    };
+    let unreadable = Message::UnreadableAlarm {
+        area: "a".into(),
+        device: Some("SD-4".into()),
+        topic: "r/a/SD-4/alarm".into(),
+        payload: "ON".into(),
+        why: crate::wire::Reason::NotJson,
+    };
+    for (message, of_its_bytes) in [
+        (read(Condition::Smoke), true),
+        (read(Condition::Heat), true),
+        (unreadable, true),
+        (read(Condition::Tamper), false),
+        (read(Condition::Contamination), false),
+    ] {
+        let ids = [5, 6].map(|print| heard(1, &message, T0, print).0);
+        assert_eq!(ids[0].len(), 1, "{message:?}");
+        assert_eq!(ids[0] != ids[1], of_its_bytes, "{message:?}");
+    }
 }
 
 #[test]

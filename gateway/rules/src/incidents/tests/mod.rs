@@ -12,6 +12,7 @@ mod confirm;
 mod damp;
 pub mod drill;
 mod fire;
+mod hour;
 mod ids;
 mod many;
 mod people;

@@ -37,7 +37,7 @@ fn shown_once_a_page_and_station() {
          02:00:01 T1 shown #1       =>
          02:00:02 T1 shown #1 Li    =>
          02:00:03 T2 shown #1       => refused: not told
-         02:00:03 D shown #1        => refused: not told
+         02:00:03 D shown #1        =>
          02:00:04 api shown #1 Wu   =>
          02:00:05 api shown #1 Wu   =>
          02:01:00 -                 => p2 #1 T2 T3
@@ -47,7 +47,9 @@ fn shown_once_a_page_and_station() {
     );
     let trail = drill.trail_of(1);
     let shown: Vec<_> = trail.iter().filter(|it| it.contains("shown")).collect();
-    assert_eq!(shown, ["02:00:01 shown T1: ", "02:00:04 shown Wu: ", "02:01:02 shown T2: "]);
+    let expected =
+        ["02:00:01 shown T1: ", "02:00:03 shown D: ", "02:00:04 shown Wu: ", "02:01:02 shown T2: "];
+    assert_eq!(shown, expected);
     assert_eq!(drill.incident(1).rev, 4, "opened, given its hydrants, escalated, acknowledged");
 }
 

@@ -133,6 +133,29 @@ fn smoke_that_is_measured_in_a_test_is_quiet_only_as_long_as_a_walk_test_is_anno
 }
 
 #[test]
+fn a_walk_test_takes_nothing_back_of_a_fire_and_limits_what_is_still_true_alone() {
+    let mut earnest = drill(
+        "02:00:00 raise SD-1 smoke  => #1 fire open e1; p1 #1 T1
+         02:00:10 T1 acknowledge #1 => #1 fire acknowledged e1
+         02:00:20 announce w walk_test 02:00:00 02:05:00 SD-1 smoke =>
+         02:00:30 raise SD-1 smoke  =>",
+    );
+    let rev = earnest.incident(1).rev;
+    earnest.run("02:20:00 - =>");
+    let fire = earnest.incident(1);
+    assert_eq!((fire.rev, fire.members[0].quiet_until), (rev, None), "it is acted on already");
+    drill(
+        "02:01:00 raise SD-1 smoke test => #1 notice open e1
+         02:02:00 raise SD-1 heat test  =>
+         02:03:00 clear SD-1 smoke      =>
+         02:04:00 announce w walk_test 02:04:00 03:00:00 SD-1 smoke =>
+         02:05:00 raise SD-1 heat       =>
+         02:11:59.999 -                 =>
+         02:12:00 -                     => #1 fire open e2; p1 #1 T1",
+    );
+}
+
+#[test]
 fn an_exercise_concerns_only_whom_it_lists() {
     let drill = drill(
         "02:00:00 announce w exercise 02:00:00 02:05:00 SD-4,HY-6 smoke =>

@@ -79,6 +79,8 @@ fn water_in_short() {
     assert_eq!((wire.step, wire.next_step_at, wire.page_id), (1, None, None));
     assert_eq!(wire.opened_at, DAY + 2 * 3_600_000);
     assert_eq!(wire.hydrants_note, None);
+    let json = serde_json::to_string(&wire).expect("json");
+    assert!(!json.contains("detectors"), "only a fire has a number of them: {json}");
 }
 
 #[test]
@@ -174,6 +176,28 @@ fn a_nameless_device_is_called_by_its_address_or_id() {
     drill.happens(&["raise", "SD-1", "smoke"], DAY);
     assert_eq!(drill.wire(2).title.en, "Smoke · Xinhua Building");
     assert_eq!(drill.wire(2).title.zh, "烟雾报警 · Xinhua Building");
+}
+
+#[test]
+fn what_a_place_ends_with_need_not_be_said_beside_it() {
+    let building = |floor: &str| Place::Building { name: "Tower A".into(), floor: floor.into() };
+    let name = || Box::from("pump room 3");
+    for (place, part, expected) in [
+        (building("12"), "12", true),
+        (building("12"), "Tower A", false),
+        (building("12"), "A", false),
+        (building(""), "Tower A", true),
+        (building(""), "12", false),
+        (Place::Device { name: name() }, "room 3", true),
+        (Place::Device { name: name() }, "pump", false),
+        (Place::Zone { name: name() }, "room 3", true),
+        (Place::Area { name: name() }, "room 4", false),
+        (Place::Topic { name: name(), more: 0 }, "3", true),
+        (Place::Receiver { name: name() }, "room", false),
+        (Place::Gateway, "gateway", false),
+    ] {
+        assert_eq!(place.ends_with(part), expected, "{place:?} ends with {part}");
+    }
 }
 
 #[test]

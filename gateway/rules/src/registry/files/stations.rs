@@ -1,6 +1,6 @@
 //! `stations.csv`: `id,name,level,parent,lat,lon[,phone]`.
 
-use super::super::{Level, Station};
+use super::super::{Level, RESERVED_AREAS, Station};
 use super::File;
 use super::rows::{Columns, Read, Row, read as rows};
 
@@ -17,6 +17,9 @@ fn one(row: &mut Row) -> Option<Station> {
     let level = level(row.get("level"));
     if level.is_none() {
         row.fault("level", "no such level: write district, township, community or village");
+    }
+    if RESERVED_AREAS.contains(&row.get("id")) {
+        row.fault("id", "reserved, topics begin with it: give the station another id");
     }
     let parent = (!row.get("parent").is_empty()).then(|| row.id("parent"));
     let phone = Some(row.text("phone")).filter(|it| !it.is_empty());

@@ -2,7 +2,7 @@
 
 use standpipe_shared::Kind;
 
-use super::super::{Device, Level, Registry};
+use super::super::{Device, Level, RESERVED_AREAS, Registry};
 use super::{File, Import, write_devices, write_stations};
 
 const STATIONS: &str = "\
@@ -136,6 +136,23 @@ fn stations_are_looked_for_unless_their_file_was_not_understood() {
     assert_eq!(bad_header, "stations.csv:1: lon: no such column: name it in the first line\n");
 }
 
+/// A detector of the area `selftest` would be deaf on some topics, and what tests stations could speak for
+/// it.
+#[test]
+fn no_station_is_called_what_topics_of_our_own_begin_with() {
+    for id in RESERVED_AREAS {
+        let row =
+            format!("id,name,level,parent,lat,lon\n{id},S,township,,1,1\n{id}s,T,township,,1,1\n");
+        let bad = format!(
+            "stations.csv:2: id = `{id}`: reserved, topics begin with it: give the station another id\n"
+        );
+        assert_eq!(
+            told(&read(row.as_bytes(), b"id,kind,name,station,zone,profile,lat,lon,address\n")),
+            bad
+        );
+    }
+}
+
 #[test]
 fn every_bad_row_is_told_with_line_column_and_reason() {
     let stations = b"\
@@ -206,6 +223,27 @@ stations.csv:1: lon: no such column: name it in the first line
 stations.csv:1: id: two columns of that name: take one out
 devices.csv:1: empty file: begin it with a line id,kind,name,station,zone,profile,lat,lon,address
 "#);
+}
+
+/// A file of another kind has a fault in every row: nobody reads half a million of them.
+#[test]
+fn of_a_file_that_is_another_than_it_should_be_ten_thousand_faults_are_told() {
+    for (bad_rows, told, read_on) in [(10_000, 10_000, 1), (10_001, 10_001, 0), (10_003, 10_001, 0)]
+    {
+        let mut text = "id,name,level,parent,lat,lon\n".to_owned();
+        for n in 0..bad_rows {
+            text += &format!("s{n},N,town,,1,2\n");
+        }
+        text += "d,D,district,,1,2\n";
+        let import = read(text.as_bytes(), DEVICES.as_bytes());
+        let of_stations: Vec<_> =
+            import.bad.iter().filter(|bad| &*bad.file == "stations.csv").collect();
+        assert_eq!(of_stations.len(), told, "{bad_rows} bad rows");
+        assert_eq!(import.stations.len(), read_on, "{bad_rows} bad rows");
+        let last = of_stations[told - 1].to_string();
+        let over = "stations.csv:10002: over 10000 faults: is it the right file?";
+        assert_eq!(last == over, bad_rows > 10_000, "{last}");
+    }
 }
 
 #[test]

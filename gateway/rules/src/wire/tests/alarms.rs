@@ -2,6 +2,7 @@
 
 use standpipe_shared::Condition;
 
+use super::super::alarm::MAX_OBJECTS;
 use super::super::salvage::MAX_MEMBERS;
 use super::super::{Message, Reason};
 use super::{below, reasons, told};
@@ -94,7 +95,7 @@ banan/SMK-1 shouts: {"seq":7,"condition":"smoke","active":true,"test":false} (+1
 wrong_type ×1 `"seq":"7"`: member of alarm not understood (invalid type: string "7", expected u32 at line 1 column 10): send an object with condition, active and, if measured, the fields of a reading
 banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+1 unknown) (numbers lost)
 wrong_type ×1 `"seq":-7`: member of alarm not understood (invalid value: integer `-7`, expected u32 at line 1 column 9): send an object with condition, active and, if measured, the fields of a reading
-banan/SMK-1 shouts: {"condition":"smoke","active":true,"test":false} (+0 unknown)
+banan/SMK-1 shouts: {"seq":7,"condition":"smoke","active":true,"test":false} (+0 unknown)
 wrong_type ×1 `"s\u0065q":"7"`: member of alarm not understood (invalid type: string "7", expected u32 at line 1 column 15): send an object with condition, active and, if measured, the fields of a reading
 "#);
 }
@@ -269,4 +270,83 @@ fn a_bad_alarm_is_looked_at_up_to_its_limit() {
     assert!(it.active, "`active` is behind the limit, and a fire is a fire without it");
     assert_eq!(reasons(&parsed), [Reason::MissingField]);
     assert!(matches!(alarm(MAX_MEMBERS).message, Some(Message::UnreadableAlarm { .. })));
+}
+
+/// Members of one name that contradict each other are read as one that cannot be read.
+#[test]
+fn members_that_contradict_each_other_lose_no_fire() {
+    let fire = Some((Condition::Smoke, true, false));
+    for (payload, expected) in [
+        (r#"{"condition":"smoke","active":true,"active":false}"#, fire),
+        (r#"{"condition":"smoke","active":false,"active":true}"#, fire),
+        (r#"{"active":false,"condition":"smoke","active":2}"#, fire),
+        (r#"{"active":null,"condition":"smoke","active":false}"#, fire),
+        (r#"{"condition":"smoke","active":false,"act\u0069ve":true}"#, fire),
+        (r#"{"condition":"smoke","active":true,"active":1,"active":false}"#, fire),
+        (r#"{"condition":"smoke","active":true,"test":true,"test":false}"#, fire),
+        (r#"{"condition":"smoke","active":true,"test":false,"test":true}"#, fire),
+        (r#"{"condition":"smoke","active":true,"test":true,"test":"yes"}"#, fire),
+        (r#"{"condition":"smoke","condition":"tamper","active":true}"#, fire),
+        (r#"{"condition":"tamper","condition":"smoke","active":true}"#, fire),
+        (r#"{"condition":"tamper","condition":"fog","condition":"smoke","active":true}"#, fire),
+        (r#"{"condition":"SMOKE","condition":"tamper","active":"on"}"#, fire),
+        (r#"{"condition":"smoke","condition":"tamper"}"#, fire),
+        (r#"{"condition":"smoke","active":true,"seq":1,"seq":2}"#, fire),
+        // The same twice is one.
+        (r#"{"condition":"smoke","condition":"Smoke","active":1,"active":true}"#, fire),
+        (
+            r#"{"condition":"smoke","active":false,"active":0}"#,
+            Some((Condition::Smoke, false, false)),
+        ),
+        // Whoever says it twice does not say it plainly.
+        (r#"{"condition":"smoke","active":true,"test":true,"test":true}"#, fire),
+        (r#"{"condition":"smoke","active":true,"test":true,"t\u0065st":1}"#, fire),
+        (r#"{"condition":"smoke","condition":"fog","active":"x"}"#, fire),
+        (r#"{"condition":"smoke","active":true,"active":"x"}"#, fire),
+        (r#"{"condition":"smoke","active":false,"active":"x"}"#, fire),
+        (r#"{"condition":"smoke","active":false,"act\u0069ve":"x"}"#, fire),
+        // No fire, and nobody can say what: people are told what was said.
+        (r#"{"condition":"tamper","active":true,"active":false}"#, None),
+        (r#"{"condition":"tamper","condition":"fog","active":true}"#, None),
+        (r#"{"condition":"tamper","condition":"no_water","active":true}"#, None),
+        (r#"{"condition":"smoke","condition":"tamper","active":false}"#, None),
+        (r#"{"condition":"smoke","condition":"fog","active":false}"#, None),
+    ] {
+        let parsed = below("banan/SMK-1/alarm", payload);
+        let read = match &parsed.message {
+            Some(Message::Alarm { alarm, .. }) => Some((alarm.condition, alarm.active, alarm.test)),
+            Some(Message::UnreadableAlarm { .. }) => None,
+            other => panic!("{payload}: {other:?}"),
+        };
+        assert_eq!(read, expected, "{payload}");
+        assert!(!parsed.rejected.is_empty(), "{payload}: it is told");
+    }
+    let stray =
+        below("a/d/telemetry", r#"{"temp_c":20,"condition":"smoke","active":true,"active":false}"#);
+    assert!(matches!(stray.message, Some(Message::Alarm { alarm, .. }) if alarm.active));
+}
+#[test]
+fn what_is_behind_the_limit_of_a_bad_alarm_may_say_anything() {
+    let members = "\"x\":1,".repeat(MAX_MEMBERS);
+    for (first, expected) in [
+        (r#""condition":"smoke","active":false,"test":1"#, Some((true, false))),
+        (r#""condition":"smoke","active":true,"test":1"#, Some((true, false))),
+        (r#""condition":"tamper","active":1"#, None),
+    ] {
+        let parsed = below("a/d/alarm", format!("{{{first},{members}\"active\":true}}"));
+        let read = match &parsed.message {
+            Some(Message::Alarm { alarm, .. }) => Some((alarm.active, alarm.test)),
+            _ => None,
+        };
+        assert_eq!(read, expected, "{first}");
+        assert!(!parsed.rejected.is_empty(), "{first}");
+    }
+    let quiet = r#"{"condition":"tamper","active":true}"#;
+    let parsed = below("a/d/alarm", quiet.repeat(MAX_OBJECTS));
+    assert!(matches!(parsed.message, Some(Message::Alarm { .. })));
+    let smoke = r#"{"condition":"smoke","active":true}"#;
+    let parsed = below("a/d/alarm", quiet.repeat(MAX_OBJECTS) + smoke);
+    assert!(matches!(parsed.message, Some(Message::UnreadableAlarm { .. })));
+    let parsed = below("a/d/alarm", smoke.to_owned() + &quiet.repeat(MAX_OBJECTS));
+    assert!(matches!(parsed.message, Some(Message::Alarm { alarm, .. }) if alarm.active));
 }

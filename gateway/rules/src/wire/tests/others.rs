@@ -195,3 +195,22 @@ fn long_texts_are_cut_at_a_character() {
         assert_eq!(parsed.rejected, []);
     }
 }
+
+#[test]
+fn members_of_one_name_are_one_or_none() {
+    let status = |payload: &str| below("a/d/status", payload).message;
+    let Some(Message::Status { online: true, boot: None, lost: Some(3), .. }) =
+        status(r#"{"online":true,"online":1,"boot":1,"boot":2,"lost":3,"lost":3}"#)
+    else {
+        panic!()
+    };
+    let not_understood = status(r#"{"online":true,"online":false}"#);
+    assert!(matches!(not_understood, Some(Message::NotUnderstood { .. })));
+    let action = |rest: &str| {
+        let incident = ulid::Ulid(7);
+        let payload = format!(r#"{{"incident":"{incident}","incident":"{incident}",{rest}}}"#);
+        below("stations/T03/actions", payload).message
+    };
+    assert!(matches!(action(r#""action":"arrive","by":"a""#), Some(Message::Action { .. })));
+    assert_eq!(action(r#""action":"arrive","action":"false_alarm","by":"a""#), None);
+}

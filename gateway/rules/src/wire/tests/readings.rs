@@ -198,3 +198,55 @@ fn an_array_is_read_up_to_its_limit() {
     let bad = below("a/d/telemetry", format!("[{}{{}}]", "3,".repeat(MAX_READINGS)));
     assert!(matches!(bad.message, Some(Message::NotUnderstood { .. })), "bad ones count too");
 }
+
+#[test]
+fn members_of_one_name_are_one_if_they_say_the_same_and_else_none() {
+    for (payload, expected, rejected, repaired) in [
+        (
+            r#"{"seq":1,"pressure_kpa":300,"pressure_kpa":20,"temp_c":9}"#,
+            r#"{"seq":1,"temp_c":9}"#,
+            1,
+            0,
+        ),
+        (
+            r#"[{"seq":1,"pressure_kpa":300,"pressure_kpa":"20","temp_c":9}]"#,
+            r#"{"seq":1,"temp_c":9}"#,
+            1,
+            1,
+        ),
+        (
+            r#"{"seq":1,"pressure_kpa":300,"pressure_kpa":null,"temp_c":9}"#,
+            r#"{"seq":1,"temp_c":9}"#,
+            1,
+            0,
+        ),
+        (r#"{"seq":1,"temp_c":9,"temp_c":9.0}"#, r#"{"seq":1,"temp_c":9}"#, 0, 1),
+        (r#"{"seq":1,"temp_c":9,"temp_c":8,"temp_c":9}"#, r#"{"seq":1}"#, 2, 0),
+        (r#"{"seq":1,"temp_c":9,"x":1,"x":2}"#, r#"{"seq":1,"temp_c":9} (+2 unknown)"#, 0, 0),
+        (r#"{"seq":1,"seq":2,"temp_c":9}"#, r#"{"temp_c":9} (numbers lost)"#, 1, 0),
+        (
+            r#"{"seq":1,"temp_c":9,"flowing":1,"flowing":true}"#,
+            r#"{"seq":1,"flowing":true,"temp_c":9}"#,
+            0,
+            2,
+        ),
+    ] {
+        let parsed = below("banan/HYD-1/telemetry", payload);
+        let said = told(&parsed);
+        let measured = said.lines().next().unwrap().replace(".0", "");
+        assert_eq!(measured, format!("banan/HYD-1 measured: {expected}"), "{payload}");
+        assert_eq!((parsed.rejected.len(), parsed.repaired), (rejected, repaired), "{payload}");
+    }
+}
+
+#[test]
+fn so_are_readings_that_stand_one_behind_another() {
+    for (sent, too_many) in [(MAX_READINGS, 0), (MAX_READINGS + 1, 1)] {
+        let all: Vec<String> = (1..=sent).map(|seq| format!("{{\"seq\":{seq}}}")).collect();
+        let parsed = below("a/d/telemetry", all.join("\n"));
+        let Some(Message::Telemetry { readings, .. }) = &parsed.message else { panic!("{sent}") };
+        assert_eq!(readings.len(), MAX_READINGS, "of {sent}");
+        let told = reasons(&parsed).into_iter().filter(|it| *it == Reason::TooMany).count();
+        assert_eq!(told, too_many, "of {sent}");
+    }
+}

@@ -2,8 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::super::topics::{ALARM_LANE, READINGS_LANE, READINGS_LANE_BEFORE, Side, side};
-use super::{ROOT, cases};
+use super::super::decoder::{Decoder, Ours, Parameters, Raw};
+use super::super::topics::{
+    ALARM_LANE, ALARM_LANE_BEFORE, READINGS_LANE, READINGS_LANE_BEFORE, STATUS_LANE, Side, side,
+};
+use super::{ROOT, below, cases, told};
 
 /// Whether a filter of MQTT takes a topic.
 fn takes(filter: &str, topic: &str) -> bool {
@@ -21,10 +24,10 @@ fn takes(filter: &str, topic: &str) -> bool {
 #[test]
 #[rustfmt::skip] // a table
 fn each_topic_is_one_sides() {
-    use Side::{AlarmLane, Gateway, Readings};
+    use Side::{AlarmLane, Gateway, Readings, StatusLane};
     for (topic, expected) in [
-        ("a/d/telemetry", Readings), ("a/d/alarm", AlarmLane), ("a/d/status", AlarmLane), ("a/d/reply", AlarmLane),
-        ("a/d/alarms", AlarmLane), ("a/d/Alarm", AlarmLane), ("a/d/alarm/", AlarmLane), ("a/d/aLARM", Readings), ("a/d/AlArM", Readings), ("x/y/event", Readings),
+        ("a/d/telemetry", Readings), ("a/d/alarm", AlarmLane), ("a/d/status", StatusLane), ("stations/s/status", StatusLane), ("a/d/Status", Readings), ("a/d/reply", AlarmLane),
+        ("a/d/alarms", AlarmLane), ("a/d/Alarm", AlarmLane), ("a/d/alarm/", AlarmLane), ("a/d/aLARM", Readings), ("a/d/AlArM", Readings), ("x/y/event", Readings), ("a/d/TELEMETRY", Readings), ("a/d/telemetry/", Readings),
         ("a/d/Alarm/", Readings), ("a/d/alarm//", Readings), ("a/b/d/alarm", Readings), ("a/alarm", Readings), ("alarm", Readings),
         ("/d/alarm", AlarmLane), ("//alarm", AlarmLane), ("a/d/settings", Gateway), ("a/d/command", Gateway),
         ("gateway/clock", Gateway), ("gateway", Gateway), ("gateway/what/ever", Gateway), ("gateways/clock", Readings),
@@ -41,18 +44,21 @@ fn each_topic_is_one_sides() {
 }
 
 #[test]
-fn the_readings_lane_forgets_no_filter_that_it_asks_for() {
+fn no_lane_forgets_a_filter_that_it_asks_for() {
     let forgotten = READINGS_LANE.iter().any(|filter| READINGS_LANE_BEFORE.contains(filter));
     assert!(!forgotten, "{READINGS_LANE:?}");
+    let forgotten = ALARM_LANE.iter().any(|filter| ALARM_LANE_BEFORE.contains(filter));
+    assert!(!forgotten, "{ALARM_LANE:?}");
+    assert_eq!(ALARM_LANE_BEFORE, STATUS_LANE, "what one forgets the other asks for");
 }
 
 proptest! {
     #![proptest_config(cases(1_000))]
 
-    /// What the broker sends to the alarm lane is exactly what the readings' lane passes over for
-    /// it; `gateway/…` is nobody's there.
+    /// What the broker sends to the alarm lane, and to the status lane, is exactly what the
+    /// readings' lane passes over for them; `gateway/…` is nobody's there.
     #[test]
-    fn the_readings_lane_leaves_to_the_alarm_lane_what_that_gets(
+    fn the_readings_lane_leaves_to_the_others_what_they_get(
         levels in prop::collection::vec(prop::sample::select(vec![
             "a", "", "stations", "gateway", "selftest", "alarm", "alarms", "Alarm", "ALARM", "ALARMS",
             "Alarms", "aLARM", "status", "reply", "telemetry", "settings", "command", "actions",
@@ -60,7 +66,9 @@ proptest! {
         ]), 1..6),
     ) {
         let topic = levels.join("/");
-        let alarm = ALARM_LANE.iter().any(|filter| takes(filter, &topic));
+        let taken = |filters: &[&str]| filters.iter().filter(|it| takes(it, &topic)).count();
+        let (alarm, status) = (taken(&ALARM_LANE) > 0, taken(&STATUS_LANE) > 0);
+        prop_assert!(!(alarm && status), "{} comes on two lanes", topic);
         let heard = READINGS_LANE.iter().filter(|filter| takes(filter, &topic)).count();
         prop_assert_eq!(heard, 1, "every topic, and once");
         let side = side(ROOT, format!("{ROOT}/{topic}").as_bytes());
@@ -68,6 +76,25 @@ proptest! {
             prop_assert_eq!(side, Side::Gateway);
         } else {
             prop_assert_eq!(side == Side::AlarmLane, alarm, "{}", topic);
+            prop_assert_eq!(side == Side::StatusLane, status, "{}", topic);
         }
     }
+}
+
+#[test]
+fn a_decoder_looks_up_what_is_known_of_a_device_and_ours_needs_none_of_it() {
+    let table =
+        |device: &str, name: &str| ((device, name) == ("P-1", "full_kpa")).then_some(2_500.0);
+    let known = Parameters::of(&table);
+    for (device, name, value) in
+        [("P-1", "full_kpa", Some(2_500.0)), ("P-1", "zero_kpa", None), ("P-2", "full_kpa", None)]
+    {
+        assert_eq!(known.get(device, name), value, "{device} {name}");
+        assert_eq!(Parameters::NONE.get(device, name), None);
+    }
+    let topic = format!("{ROOT}/a/d/telemetry");
+    let raw = Raw { topic: topic.as_bytes(), payload: br#"{"temp_c":20}"# };
+    let read = told(&Ours::below(ROOT).decode(raw, known));
+    assert_eq!(read, told(&below("a/d/telemetry", r#"{"temp_c":20}"#)));
+    assert!(read.starts_with("a/d measured:"), "{read}");
 }

@@ -91,6 +91,93 @@ fn a_fire_on_the_topic_of_readings_is_a_fire() {
     }
 }
 
+/// What stands on such a topic, and whether it is read.
+#[test]
+fn a_fire_is_one_on_whatever_topic_it_comes() {
+    let fire = r#"{"condition":"smoke","active":true,"temp_c":61}"#;
+    for topic in [
+        "a/d/telemetry",
+        "a/d/Telemetry",
+        "a/d/TELEMETRY",
+        "a/d/telemetry/",
+        "a/d/teleMETRY//",
+        "a/d/status",
+        "a/d/Status",
+        "a/d/status/",
+        "a/d/reply",
+        "a/d/event",
+        "a/d/alarming",
+    ] {
+        let parsed = below(topic, fire);
+        let Some(Message::Alarm { area, device, alarm }) = &parsed.message else {
+            panic!("{topic}: {parsed:?}")
+        };
+        assert_eq!((&**area, &**device, alarm.active), ("a", "d", true), "{topic}");
+        assert_eq!(alarm.reading.values.temp_c.map(|temp| temp.get()), Some(61.0), "{topic}");
+        assert_eq!(reasons(&parsed), [Reason::Topic], "{topic}: it is told");
+    }
+    for topic in ["a/d/alarm/x", "a/b/d/telemetry", "a/telemetry", "telemetry", "a/e\u{301}/x"] {
+        let parsed = below(topic, fire);
+        let told = matches!(&parsed.message, Some(Message::UnreadableAlarm { device: None, .. }));
+        assert!(told, "{topic}: {parsed:?}");
+        assert_eq!(reasons(&parsed), [Reason::Topic], "{topic}: it is told");
+    }
+    let bytes = parse(ROOT, b"standpipe/v1/a/\xff/x", fire.as_bytes());
+    assert!(matches!(bytes.message, Some(Message::UnreadableAlarm { .. })));
+    let escaped = r#"{"c\u006fndition":"smoke","active":true}"#;
+    assert!(matches!(below("a/d/status", escaped).message, Some(Message::Alarm { .. })));
+    // Nothing else becomes an alarm there.
+    for payload in [
+        r#"{"condition":"tamper","active":true}"#,
+        r#"{"condition":"smoky","active":true}"#,
+        r#"{"smoke":true}"#,
+        "ON",
+    ] {
+        for topic in ["a/d/event", "a/b/d/telemetry", "x"] {
+            let parsed = below(topic, payload);
+            assert_eq!(
+                (&parsed.message, reasons(&parsed)),
+                (&None, vec![Reason::Topic]),
+                "{topic}"
+            );
+        }
+    }
+    let over = r#"{"condition":"smoke","active":false}"#;
+    assert!(matches!(below("a/d/event", over).message, Some(Message::Alarm { .. })));
+    assert_eq!(below("a/b/d/event", over).message, None);
+    let long = format!("{fire}{}", " ".repeat(MAX_PAYLOAD));
+    assert_eq!(below("a/d/event", long).message, None);
+}
+
+#[test]
+fn a_fire_takes_the_place_of_a_status_or_an_answer_and_its_end_does_not() {
+    for (topic, members) in
+        [("a/d/status", r#""online":true"#), ("a/d/reply", r#""id":"x","ok":true"#)]
+    {
+        let with = |active| {
+            below(topic, format!(r#"{{{members},"condition":"smoke","active":{active}}}"#))
+        };
+        assert!(matches!(with("true").message, Some(Message::Alarm { .. })), "{topic}");
+        assert!(matches!(with("\"x\"").message, Some(Message::Alarm { .. })), "{topic}");
+        let over = with("false").message;
+        let understood = matches!(over, Some(Message::Status { .. } | Message::Reply { .. }));
+        assert!(understood, "{topic}: {over:?}");
+    }
+}
+
+#[test]
+fn readings_are_read_however_their_topic_is_written() {
+    let reading = r#"{"seq":1,"pressure_kpa":300}"#;
+    for topic in ["a/d/Telemetry", "a/d/TELEMETRY", "a/d/telemetry/", "a/d/teLemetry//"] {
+        assert_eq!(below(topic, reading), below("a/d/telemetry", reading), "{topic}");
+        assert_eq!(below(topic, ""), super::Parsed::default(), "{topic}");
+    }
+    for topic in ["a/d/telemetries", "a/b/d/telemetry", "a/telemetry", "a/d/telemetry/x"] {
+        let parsed = below(topic, reading);
+        assert_eq!((&parsed.message, reasons(&parsed)), (&None, vec![Reason::Topic]), "{topic}");
+    }
+}
+
 #[test]
 fn what_cannot_be_read_is_told_to_people() {
     let payloads: [&[u8]; 22] = [
@@ -208,8 +295,8 @@ fn our_own_topics_are_nobodys_alarm() {
         "gateway/alarm",
         "gateway/d/Alarm",
         "selftest/d/x/alarm",
-        "a/d/alarm/x",
-        "a/d/alarming",
+        "selftest/d/Telemetry",
+        "stations/t-1/telemetry/",
     ] {
         let parsed = below(topic, r#"{"condition":"smoke","active":true}"#);
         assert_eq!((&parsed.message, reasons(&parsed)), (&None, vec![Reason::Topic]), "{topic}");
@@ -311,5 +398,21 @@ fn of_several_alarms_the_one_that_matters_is_told() {
             other => panic!("{payload}: {other:?}"),
         };
         assert_eq!(told, expected, "{payload}");
+    }
+}
+
+#[test]
+fn what_stands_beside_a_fire_on_the_topic_of_readings_is_counted() {
+    let fire = r#"{"condition":"smoke","active":true}"#;
+    for (payload, left_out) in [
+        (fire.to_owned(), None),
+        (format!("[{fire}]"), None),
+        (format!(r#"[{{"temp_c":20}},{fire}]"#), Some("1 more objects")),
+        (format!("{fire}\n{fire}\n{{}}"), Some("2 more objects")),
+    ] {
+        let parsed = below("a/d/telemetry", &payload);
+        let told = told(&parsed);
+        assert_eq!(reasons(&parsed).contains(&Reason::TooMany), left_out.is_some(), "{told}");
+        assert!(left_out.is_none_or(|left_out| told.contains(left_out)), "{told}");
     }
 }

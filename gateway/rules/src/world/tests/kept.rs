@@ -1,6 +1,7 @@
 //! What the broker had kept, who may act, and what cannot be read.
 
 use super::*;
+use crate::detect::Trust;
 
 const KEPT: Arrived = Arrived { at: T0, retained: true, print: 7 };
 
@@ -32,6 +33,49 @@ fn a_retained_fire_pages_and_escalates_once() {
 }
 
 #[test]
+fn an_unreadable_alarm_that_the_broker_kept_is_told_once_until_its_device_starts_anew() {
+    let (mut world, mut out) = world();
+    let said = || Message::UnreadableAlarm {
+        area: "town".into(),
+        device: Some("S".into()),
+        topic: "town/S/alarm".into(),
+        payload: "ON".into(),
+        why: crate::wire::Reason::NotJson,
+    };
+    let mut now = T0;
+    let mut pages_of = |world: &mut World, message: &Message, retained| {
+        now += 1_000;
+        out.clear();
+        world.step(message, Arrived { at: now, retained, print: 7 }, &mut out);
+        let incident = out.pages.first().map(|page| page.incident);
+        if let Some(incident) = incident {
+            let (kind, by, note) = (ActionKind::FalseAlarm, "".into(), "".into());
+            let close = Action { incident, kind, by, note };
+            world.act(&Actor::admin("admin"), &close, now, &mut out).unwrap();
+        }
+        incident.is_some()
+    };
+    let (area, device) = ("town".into(), "S".into());
+    let cleared = Message::Cleared { area, device };
+    for (message, retained, expected, what) in [
+        (said(), false, true, "live"),
+        (said(), true, false, "the broker kept it as well"),
+        (said(), false, true, "live again"),
+        (Message::bare_status("S", false), false, false, "a will says nothing of its alarms"),
+        (said(), true, false, "as before"),
+        (Message::bare_status("S", true), true, false, "nor does a birth of long ago"),
+        (said(), true, false, "as before"),
+        (Message::bare_status("S", true), false, false, "it starts anew"),
+        (said(), true, true, "and may have said it since"),
+        (said(), true, false, "once"),
+        (cleared, false, false, "taken back"),
+        (said(), true, true, "said since"),
+    ] {
+        assert_eq!(pages_of(&mut world, &message, retained), expected, "{what}");
+    }
+}
+
+#[test]
 fn what_is_retained_is_never_live() {
     let (mut world, mut out) = world();
     world.step(&pressure(T0, 300.0), KEPT, &mut out);
@@ -56,11 +100,13 @@ fn what_is_retained_is_never_live() {
         storage: None,
     };
     world.step(&status(false, None), KEPT, &mut out);
+    world.step(&status(false, Some(7)), KEPT, &mut out);
+    assert!(out.settings.is_empty(), "a will does not say what runs");
     world.step(&status(true, None), KEPT, &mut out);
     assert_eq!(world.summary(s).heard_at, None);
     assert_eq!(world.watch.memory(s).unwrap().interval_s, Some(30));
     world.step(&presence("T"), KEPT, &mut out);
-    assert_eq!(out.counts.retained, 4, "a terminal's presence is kept so that it is known");
+    assert_eq!(out.counts.retained, 5, "a terminal's presence is kept so that it is known");
 
     world.step(&alarm("S", Condition::Smoke, true), T0 + 1, &mut out);
     let incident = out.pages[0].incident;
@@ -323,4 +369,19 @@ fn one_whose_number_was_lost_and_that_is_delivered_again_confirms_nothing() {
         let found = world.summary(H).conditions & Condition::NoWater.bit() != 0;
         assert!(!found, "{behind} ms behind, numbered at first: {numbered}");
     }
+}
+
+#[test]
+fn one_of_equal_content_whose_number_was_lost_is_as_fresh_as_it_says() {
+    let (mut world, mut out) = world();
+    for n in 0..4_u8 {
+        let mut reading = Reading { boot: Some(1), numbers_lost: true, ..Reading::default() };
+        reading.values.set(Field::PressureKpa, 300.0).unwrap();
+        let (area, device) = ("town".into(), "H".into());
+        let message = Message::Telemetry { area, device, readings: vec![reading] };
+        world.step(&message, T0 + Ms::from(n) * 60_000, &mut out);
+    }
+    let now = world.summary(H);
+    assert_eq!((now.measured_at, now.heard_at), (Some(T0 + 180_000), Some(T0 + 180_000)));
+    assert_eq!(world.watch.hydrant(H, T0 + 200_000).unwrap().trust, Trust::Ok);
 }

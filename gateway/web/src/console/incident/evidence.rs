@@ -7,7 +7,7 @@ use standpipe_rules::HOUR_MS;
 use standpipe_rules::detect::HydrantNow;
 use standpipe_rules::incidents::{NearHydrant, WireIncident};
 use standpipe_shared::{Class, Field, Kind};
-use standpipe_store::views::evidence::{Evidence, of_incident};
+use standpipe_store::views::evidence::{IncidentEvidence, of_incident};
 
 use super::super::device::SPEAKS_FROM;
 use super::super::devices::UNCLAIMED;
@@ -36,32 +36,32 @@ const ALONE: Say =
 const REPEATED: Say = say("Episode", "第几次");
 
 /// What was looked up, and what it says of the hydrants.
-pub struct Known {
-    /// What the store has.
-    pub found: Evidence,
+pub struct KnownFacts {
+    /// As the store has it.
+    pub found: IncidentEvidence,
     hydrants: HashMap<Box<str>, HydrantNow>,
 }
 
-impl Known {
+impl KnownFacts {
     /// What a station is called; its id, where it has no row.
     fn name<'a>(&'a self, id: &'a str) -> &'a str {
         self.found.names.get(id).map_or(id, String::as_str)
     }
 
     /// A hydrant as it is now; as it was told, where nothing newer is known.
-    pub fn hydrant(&self, it: &NearHydrant) -> HydrantNow {
-        self.hydrants.get(&it.id).copied().unwrap_or(HydrantNow {
-            pressure_kpa: it.pressure_kpa,
-            measured_at: it.measured_at,
-            trust: it.trust,
-            reason: it.trust_reason,
+    pub fn hydrant(&self, hydrant: &NearHydrant) -> HydrantNow {
+        self.hydrants.get(&hydrant.id).copied().unwrap_or(HydrantNow {
+            pressure_kpa: hydrant.pressure_kpa,
+            measured_at: hydrant.measured_at,
+            trust: hydrant.trust,
+            reason: hydrant.trust_reason,
         })
     }
 }
 
-/// Looks it up.
-pub async fn read(view: &View, it: &WireIncident) -> Result<Known, Oops> {
-    let (incident, now) = (it.clone(), view.now);
+/// Reads what the page says beyond the incident itself.
+pub async fn read(view: &View, incident: &WireIncident) -> Result<KnownFacts, Oops> {
+    let (incident, now) = (incident.clone(), view.now);
     let found = view.api.store.read(move |db| of_incident(db, &incident, now)).await?;
     let mut hydrants = HashMap::new();
     for row in &found.hydrants {
@@ -70,56 +70,59 @@ pub async fn read(view: &View, it: &WireIncident) -> Result<Known, Oops> {
         let hydrant = if row.out_of_service { hydrant.out_of_service() } else { hydrant };
         hydrants.insert(row.device.id.clone(), hydrant);
     }
-    Ok(Known { found, hydrants })
+    Ok(KnownFacts { found, hydrants })
 }
 
-/// The list of them.
-pub fn facts(view: &View, it: &WireIncident, known: &Known) -> Markup {
-    let conditions: Vec<&str> =
-        it.conditions.iter().map(|it| view.say(words::condition(*it))).collect();
+/// The facts as a list of terms and values.
+pub fn facts(view: &View, incident: &WireIncident, known: &KnownFacts) -> Markup {
+    let conditions: Vec<&str> = incident
+        .conditions
+        .iter()
+        .map(|condition| view.say(words::condition(*condition)))
+        .collect();
     html! {
         section aria-labelledby="facts" {
             h2 #facts { (view.say(FACTS)) }
             dl.facts {
-                @if let Some(device) = &it.device {
+                @if let Some(device) = &incident.device {
                     dt { (view.say(words::ADDRESS)) } dd { strong { (or_dash(&device.address)) } }
                     dt { (view.say(DEVICE)) }
                     dd { a href=(device_path(&device.id)) { (device.name) } " · " (device.id)
                         " · " (view.say(words::kind(device.kind))) }
                 }
-                @if let Some(device) = known.found.device.as_ref().filter(|it| !it.claimed) {
+                @if let Some(device) = known.found.device.as_ref().filter(|device| !device.claimed) {
                     dt { (view.say(UNCLAIMED)) }
                     dd { strong { (view.say(SPEAKS_FROM)) " " (known.name(&device.area)) } }
                 }
-                @if let Some(device) = known.found.device.as_ref().filter(|it| !it.building.is_empty()) {
+                @if let Some(device) = known.found.device.as_ref().filter(|device| !device.building.is_empty()) {
                     dt { (view.say(BUILDING)) } dd { (device.building) " " (device.floor) }
                 }
-                @if let Some(zone) = &it.zone { dt { (view.say(ZONE)) } dd { (zone) } }
-                dt { (view.say(words::STATION)) } dd { (station(view, it, known)) }
+                @if let Some(zone) = &incident.zone { dt { (view.say(ZONE)) } dd { (zone) } }
+                dt { (view.say(words::STATION)) } dd { (station(view, incident, known)) }
                 dt { (view.say(TRUE_NOW)) } dd {
                     (conditions.join(" · "))
-                    @if let Some(why) = it.reason.as_deref().and_then(words::reason) {
+                    @if let Some(why) = incident.reason.as_deref().and_then(words::reason) {
                         " " span.age { (view.say(why)) }
                     }
                 }
-                @if let Some(value) = value(view, it, known) { dt { (view.say(MEASURED)) } dd { (value) } }
-                @if it.late_s > 0 {
-                    dt { (view.say(LATE)) } dd { (view.lang.long(i64::from(it.late_s) * 1_000)) }
+                @if let Some(value) = value(view, incident, known) { dt { (view.say(MEASURED)) } dd { (value) } }
+                @if incident.late_s > 0 {
+                    dt { (view.say(LATE)) } dd { (view.lang.long(i64::from(incident.late_s) * 1_000)) }
                 }
-                @if it.episode > 1 { dt { (view.say(REPEATED)) } dd { (it.episode) } }
-                @if it.class == Class::Fire { (corroboration(view, known)) }
+                @if incident.episode > 1 { dt { (view.say(REPEATED)) } dd { (incident.episode) } }
+                @if incident.class == Class::Fire { (corroboration(view, known)) }
             }
-            (unknown(view, it, known))
+            (unknown(view, incident, known))
         }
     }
 }
 
 /// What the station is called; of an incident that is no station's, whose it is.
-fn station<'a>(view: &View, it: &'a WireIncident, known: &'a Known) -> &'a str {
-    if it.station.is_empty() { view.say(DISTRICT) } else { known.name(&it.station) }
+fn station<'a>(view: &View, incident: &'a WireIncident, known: &'a KnownFacts) -> &'a str {
+    if incident.station.is_empty() { view.say(DISTRICT) } else { known.name(&incident.station) }
 }
 
-fn corroboration(view: &View, known: &Known) -> Markup {
+fn corroboration(view: &View, known: &KnownFacts) -> Markup {
     let (closed, false_ones) = (known.found.closed_fires, known.found.false_alarms);
     html! {
         dt { (view.say(OTHERS)) }
@@ -135,14 +138,14 @@ fn corroboration(view: &View, known: &Known) -> Markup {
     }
 }
 
-fn unknown(view: &View, it: &WireIncident, known: &Known) -> Markup {
+fn unknown(view: &View, incident: &WireIncident, known: &KnownFacts) -> Markup {
     let mut list: Vec<String> = Vec::new();
-    let fire = it.class == Class::Fire;
-    if it.device.as_ref().is_some_and(|it| it.lat.is_none() || it.lon.is_none()) {
+    let fire = incident.class == Class::Fire;
+    if incident.device.as_ref().is_some_and(|device| device.lat.is_none() || device.lon.is_none()) {
         list.push(view.say(NO_PLACE).to_owned());
     }
-    let detector = known.found.device.as_ref().filter(|it| it.kind == Kind::Smoke);
-    if detector.is_some_and(|it| it.building.is_empty() || it.floor.is_empty()) {
+    let detector = known.found.device.as_ref().filter(|device| device.kind == Kind::Smoke);
+    if detector.is_some_and(|device| device.building.is_empty() || device.floor.is_empty()) {
         list.push(view.say(NO_FLOOR).to_owned());
     }
     if fire && known.found.others.is_empty() {
@@ -151,7 +154,7 @@ fn unknown(view: &View, it: &WireIncident, known: &Known) -> Markup {
     let silent = known.found.heard_at.map(|at| view.now - at).filter(|ms| *ms > HOUR_MS);
     list.extend(silent.map(|ms| format!("{} {}", view.say(SILENT), view.lang.long(ms))));
     html! {
-        @if !list.is_empty() && it.closed_at.is_none() {
+        @if !list.is_empty() && incident.closed_at.is_none() {
             h3 { (view.say(NOT_KNOWN)) }
             ul.unknown { @for line in list { li { (line) } } }
         }
@@ -160,10 +163,10 @@ fn unknown(view: &View, it: &WireIncident, known: &Known) -> Markup {
 
 /// The measurements that matter with their units; of an incident that is open as they are now,
 /// each with its age.
-fn value(view: &View, it: &WireIncident, known: &Known) -> Option<String> {
-    let now = known.found.memory.as_ref().filter(|_| it.closed_at.is_none());
+fn value(view: &View, incident: &WireIncident, known: &KnownFacts) -> Option<String> {
+    let now = known.found.memory.as_ref().filter(|_| incident.closed_at.is_none());
     let shown = |field: Field| {
-        let (then, unit) = (it.value.get(field)?, unit(field)?);
+        let (then, unit) = (incident.value.get(field)?, unit(field)?);
         let value = now.and_then(|memory| memory.latest.get(field)).unwrap_or(then);
         let number = format!("{} {unit}", (f64::from(value) * 100.0).round() / 100.0);
         Some(match now.and_then(|memory| memory.fresh().measured(field)) {

@@ -34,8 +34,7 @@ const GATEWAY: &str = "gateway";
 
 /// One line of the trail, as the API gives it.
 #[derive(Deserialize)]
-pub struct Line {
-    /// When.
+pub struct TrailLine {
     pub at: Ms,
     /// What, by its name on the wire.
     pub hop: String,
@@ -55,8 +54,8 @@ pub struct Line {
 pub type Names = HashMap<String, String>;
 
 /// All lines, each day under its date.
-pub fn trail(view: &View, lines: &[Line], names: &Names) -> Markup {
-    let before = std::iter::once(None).chain(lines.iter().map(|it| Some(it.at)));
+pub fn trail(view: &View, lines: &[TrailLine], names: &Names) -> Markup {
+    let before = std::iter::once(None).chain(lines.iter().map(|line| Some(line.at)));
     let zone = &view.api.town.zone;
     html! {
         section aria-labelledby="trail" {
@@ -64,7 +63,7 @@ pub fn trail(view: &View, lines: &[Line], names: &Names) -> Markup {
             ol.trail {
                 @for (line, before) in lines.iter().zip(before) {
                     @let date = day(line.at, zone);
-                    @if before.is_none_or(|it| day(it, zone) != date) { li.day { (date) } }
+                    @if before.is_none_or(|before| day(before, zone) != date) { li.day { (date) } }
                     li class=(line.hop) {
                         (view.clock(line.at))
                         span.gap { (between(view.lang, before, line.at)) }
@@ -80,7 +79,7 @@ pub fn trail(view: &View, lines: &[Line], names: &Names) -> Markup {
 
 /// Seconds since the hop before; to the tenth where that tells something.
 fn between(lang: Lang, before: Option<Ms>, at: Ms) -> String {
-    let Some(ms) = before.map(|it| at - it) else { return String::new() };
+    let Some(ms) = before.map(|before| at - before) else { return String::new() };
     let sign = if ms < 0 { "−" } else { "+" };
     match ms.abs() {
         ms @ ..100_000 => {
@@ -92,7 +91,7 @@ fn between(lang: Lang, before: Option<Ms>, at: Ms) -> String {
 }
 
 /// Who did it: the gateway and the receivers of pages in words, people as they are called.
-fn by(lang: Lang, line: &Line, names: &Names) -> String {
+fn by(lang: Lang, line: &TrailLine, names: &Names) -> String {
     match (&line.code, &*line.hop) {
         (
             Some(TrailCode::Page { to, .. } | TrailCode::Bundled { to, .. }),
@@ -104,7 +103,7 @@ fn by(lang: Lang, line: &Line, names: &Names) -> String {
 }
 
 /// Who it was, behind what they call themselves, where that is not the same.
-fn who(line: &Line, names: &Names) -> String {
+fn who(line: &TrailLine, names: &Names) -> String {
     if line.actor.is_empty() || line.actor == line.by {
         return String::new();
     }
@@ -122,7 +121,7 @@ fn receiver(lang: Lang, to: &Receiver, names: &Names) -> String {
     }
 }
 
-fn detail(lang: Lang, line: &Line, names: &Names) -> Markup {
+fn detail(lang: Lang, line: &TrailLine, names: &Names) -> Markup {
     let text = in_words(lang, line, names);
     html! {
         @if let Some(TrailCode::PartOf { incident }) = &line.code {
@@ -138,7 +137,7 @@ fn detail(lang: Lang, line: &Line, names: &Names) -> Markup {
 }
 
 /// What a line says, in the visitor's words; what somebody else wrote, as they wrote it.
-fn in_words(lang: Lang, line: &Line, names: &Names) -> String {
+fn in_words(lang: Lang, line: &TrailLine, names: &Names) -> String {
     let condition = |of: &Condition| lang.of_say(words::condition(*of));
     let Some(code) = &line.code else { return line.detail.clone() };
     match code {
@@ -160,7 +159,7 @@ fn in_words(lang: Lang, line: &Line, names: &Names) -> String {
             if *repeat > 0 {
                 said.push_str(&lang.of_say(REPEAT).replace("{}", &repeat.to_string()));
             }
-            // Who has it is told beside it already, but for a page that is only made.
+            // The column beside it names the receiver already, but for a page that is only made.
             let made = line.hop == "paged";
             let more = if made { receiver(lang, to, names) } else { why.to_string() };
             if more.is_empty() { said } else { format!("{said} · {more}") }
@@ -191,7 +190,7 @@ const fn time_unit(unit: Unit) -> Say {
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Names, between, by, detail};
+    use super::{Names, TrailLine, between, by, detail};
     use crate::console::text::Lang;
     use standpipe_config::Language;
     use standpipe_rules::trail::TrailCode;
@@ -200,10 +199,10 @@ mod tests {
     const EN: Lang = Lang::usual(Language::English);
 
     /// A line of before there were codes, as it is read today.
-    fn line(hop: &str, by: &str, detail: &str) -> Line {
+    fn line(hop: &str, by: &str, detail: &str) -> TrailLine {
         let code = Some(TrailCode::stored(("", ""), hop, by, detail));
         let (hop, by, detail) = (hop.to_owned(), by.to_owned(), detail.to_owned());
-        Line { at: 0, hop, by, detail, code, actor: String::new() }
+        TrailLine { at: 0, hop, by, detail, code, actor: String::new() }
     }
 
     #[test]

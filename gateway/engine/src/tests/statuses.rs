@@ -1,0 +1,112 @@
+//! Last Wills by the thousand, through the engine's thread: what waits for them, and what does not.
+
+use standpipe_rules::incidents::IncidentId;
+
+use super::*;
+use crate::source::{Facts, Queue};
+
+const STATUS: SourceIx = SourceIx::nth(1);
+const WILLS: u32 = 3_000;
+
+fn sources() -> Sources {
+    let alarm = Facts::new("alarm", "alarm_lane", Queue::Urgent, Sight::Needed);
+    let status = Facts::new("status", "status_lane", Queue::Statuses, Sight::Needed);
+    [alarm, status].into_iter().collect()
+}
+
+fn delivery(source: SourceIx, topic: &str, json: &str, n: u32) -> Delivery {
+    let parsed = parse(ROOT, format!("{ROOT}/{topic}").as_bytes(), json.as_bytes());
+    assert!(parsed.rejected.is_empty(), "{parsed:?}");
+    let (receipt, at) = (Some(Receipt::new(n.into())), Stamp::from(Clock::new().now()));
+    Delivery { source, receipt, arrived: at.into(), topic: "".into(), parsed }
+}
+
+/// An engine of `WILLS` hydrants and a detector, all of which were heard.
+fn heard() -> (TempDir, Engine, Sources) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&folder.path().join("standpipe.db")).unwrap();
+    let stations = [
+        station("district", Level::District, None),
+        station("town", Level::Township, Some("district")),
+    ];
+    let detector =
+        Device { id: "S-1".into(), kind: Kind::Smoke, profile: "smoke_home".into(), ..device(0) };
+    let devices: Vec<_> = (0..WILLS).map(device).chain([detector]).collect();
+    store.import(&stations, &devices).unwrap();
+    let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    let (sources, now) = (sources(), Clock::new().now());
+    let mut engine = Engine::new(store, loaded, &sources, now);
+    for source in [ALARM, STATUS] {
+        engine.take(Inbox::Source { source, up: true, at: now.into() }, now);
+    }
+    let born = r#"{"online":true,"interval_s":900}"#;
+    for id in (0..WILLS).map(|n| format!("H-{n}")).chain(["S-1".to_owned()]) {
+        let born = delivery(STATUS, &format!("a/{id}/status"), born, 0);
+        engine.take(Inbox::Delivery(Box::new(born)), now);
+    }
+    engine.commit(now).unwrap();
+    (folder, engine, sources)
+}
+
+#[test]
+fn an_alarm_and_a_detector_that_is_back_wait_for_no_wills() {
+    let (folder, engine, sources) = heard();
+    let (handle, queues) = queues(&sources);
+    let wills = |n: u32| delivery(STATUS, &format!("a/H-{n}/status"), r#"{"online":false}"#, n);
+    let detector = |online: bool, n: u32| {
+        delivery(STATUS, "a/S-1/status", &format!("{{\"online\":{online}}}"), n)
+    };
+    handle.deliver(detector(false, 90_001)).unwrap();
+    (0..WILLS).for_each(|n| handle.deliver(wills(n)).unwrap());
+    handle.deliver(detector(true, 90_002)).unwrap();
+    let fire = r#"{"condition":"smoke","active":true}"#;
+    handle.deliver(delivery(ALARM, "a/S-2/alarm", fire, 90_003)).unwrap();
+    let waiting = Waiting { urgent: 1, statuses: WILLS as usize + 2, bulk: 0 };
+    assert_eq!(handle.waiting(), waiting);
+
+    let (bells, _rings) = bells();
+    let ((alarm, mut alarm_in), (status, mut status_in)) = (receipts(), receipts());
+    let health = std::sync::Arc::new(Health::of(&sources));
+    let outlets = Outlets { clock: Clock::new(), bells, receipts: vec![alarm, status], health };
+    drop(handle);
+    run(engine, queues, outlets, || true);
+
+    assert_eq!(alarm_in.try_recv(), Ok(vec![Receipt::new(90_003)]));
+    let mut kept = Vec::new();
+    while let Ok(receipts) = status_in.try_recv() {
+        kept.extend(receipts.into_iter().map(Receipt::token));
+    }
+    assert_eq!(kept[..2], [90_001, 90_002], "its will, and that it is back: before all others");
+    assert_eq!(kept[2..], (0..u64::from(WILLS)).collect::<Vec<_>>(), "in order, and none is lost");
+    // The commit that has the alarm has hardly any will.
+    let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();
+    let ids = reader
+        .query("SELECT DISTINCT incident FROM trail ORDER BY n", (), |row| row.get::<_, String>(0));
+    let ids = ids.unwrap();
+    let fire = reader
+        .query("SELECT id FROM incident WHERE class = 'fire'", (), |row| row.get::<_, String>(0))
+        .unwrap();
+    let place = ids.iter().position(|id| *id == fire[0]).unwrap();
+    assert!(place < 3, "{place} incidents were opened before the fire's");
+    assert!(fire[0].parse::<IncidentId>().is_ok());
+}
+
+#[test]
+fn a_status_is_never_urgent_and_an_alarm_always_is_whatever_source_they_come_by() {
+    let (handle, _queues) = queues(&sources());
+    let gone = r#"{"online":false}"#;
+    handle.deliver(delivery(ALARM, "a/H-1/status", gone, 1)).unwrap();
+    handle.deliver(delivery(STATUS, "a/H-1/status", gone, 2)).unwrap();
+    assert_eq!(handle.waiting(), Waiting { statuses: 2, ..Waiting::default() });
+    let tamper = r#"{"condition":"tamper","active":true}"#;
+    handle.deliver(delivery(STATUS, "a/H-1/alarm", tamper, 3)).unwrap();
+    assert_eq!(handle.waiting(), Waiting { urgent: 1, statuses: 2, bulk: 0 });
+    // With no place left, a status of the alarm lane waits with the urgent; of the other it stays
+    // with the broker.
+    for n in 0..STATUS_QUEUE as u32 - 2 {
+        handle.deliver(delivery(STATUS, "a/H-1/status", gone, n)).unwrap();
+    }
+    assert_eq!(handle.deliver(delivery(STATUS, "a/H-1/status", gone, 1)), Err(Unavailable::Busy));
+    assert_eq!(handle.deliver(delivery(ALARM, "a/H-1/status", gone, 1)), Ok(()));
+    assert_eq!(handle.waiting(), Waiting { urgent: 2, statuses: STATUS_QUEUE, bulk: 0 });
+}
