@@ -7,7 +7,7 @@ use standpipe_shared::Severity;
 
 use crate::digest::Room;
 use crate::language::{Lang, Language};
-use crate::message::{Desk, Words, in_capitals};
+use crate::message::{Desk, MessageText, in_capitals};
 
 /// Characters of a text message: services take 500 with their own signature.
 const TEXT_MESSAGE: usize = 450;
@@ -17,7 +17,7 @@ const BETWEEN: &str = " · ";
 /// The whole message. It always has its first line and the link; the stations' counts and the names
 /// are as many as fit.
 #[must_use]
-pub fn words(worst: &WireIncident, bundle: &WireBundle, desk: &Desk, room: Room) -> Words {
+pub fn words(worst: &WireIncident, bundle: &WireBundle, desk: &Desk, room: Room) -> MessageText {
     let link = link(worst, desk);
     let mut left = Left::of(room);
     let languages: &[Language] = match room {
@@ -37,7 +37,7 @@ pub fn words(worst: &WireIncident, bundle: &WireBundle, desk: &Desk, room: Room)
     lines.extend(named);
     lines.extend(not_all.then(|| all(bundle.count, desk.language)));
     lines.push(link.clone());
-    Words {
+    MessageText {
         headline: headline(worst, bundle, desk.language),
         lines,
         link,

@@ -61,7 +61,12 @@ pub fn bundle_document(
     alert(worst, Some(bundle), &CapMessage { earlier: &[], ..*message }, desk)
 }
 
-fn alert(incident: &WireIncident, bundle: Option<&WireBundle>, message: &CapMessage, desk: &Desk) -> String {
+fn alert(
+    incident: &WireIncident,
+    bundle: Option<&WireBundle>,
+    message: &CapMessage,
+    desk: &Desk,
+) -> String {
     let sender = sender(desk);
     let closed = incident.state == State::Closed;
     let kind = match (message.earlier.is_empty(), closed) {
@@ -93,7 +98,8 @@ fn alert(incident: &WireIncident, bundle: Option<&WireBundle>, message: &CapMess
     }
     let members = bundle.iter().flat_map(|bundle| &bundle.members).map(|member| member.incident);
     let others = members.filter(|other| *other != incident.id);
-    let incidents: Vec<_> = std::iter::once(incident.id).chain(others).map(|id| id.to_string()).collect();
+    let incidents: Vec<_> =
+        std::iter::once(incident.id).chain(others).map(|id| id.to_string()).collect();
     out.text("incidents", &incidents.join(" "));
     for language in [Language::Chinese, Language::English] {
         info(&mut out, (incident, bundle), language, desk);
@@ -335,7 +341,7 @@ mod tests {
     use standpipe_shared::Severity;
     use ulid::Ulid;
 
-    use super::{Earlier, Message, bundle_document};
+    use super::{CapMessage, Earlier, bundle_document};
     use crate::language::Language;
     use crate::message::Desk;
 
@@ -355,7 +361,7 @@ mod tests {
             "page_id": Ulid::from_parts(9, 9)});
         let worst = WireIncident::read(&worst.to_string()).unwrap();
         let earlier = [Earlier { id: "before".to_owned(), sent: 0 }];
-        let message = Message { id: "B", sent: 1_764_000_000_000, earlier: &earlier };
+        let message = CapMessage { id: "B", sent: 1_764_000_000_000, earlier: &earlier };
         let desk = Desk {
             zone: TimeZone::UTC,
             url: "https://town.example".into(),

@@ -4,8 +4,8 @@ use rusqlite::Connection;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, WireIncident};
 
-use super::list::{Source, Where};
-use super::{List, Page, all, first, json, station_name};
+use super::list::{ListQuery, WhereClause};
+use super::{ListPage, PageOf, all, first, json, station_name};
 use crate::accounts::Area;
 use crate::reader::ulid;
 use crate::readers::ReadError;
@@ -75,12 +75,12 @@ pub fn members(
     db: &Connection,
     area: &Area,
     id: &str,
-    page: Page,
-) -> Result<List<BundledMember>, ReadError> {
-    let mut wanted = Where::within(area, area.incidents());
+    page: ListPage,
+) -> Result<PageOf<BundledMember>, ReadError> {
+    let mut wanted = WhereClause::within(area, area.incidents());
     wanted.and("m.bundle = ?", id);
     let select = format!("m.page_id, i.wire, {}", station_name("i.station"));
-    let source = Source {
+    let source = ListQuery {
         select: &select,
         from: "page m JOIN incident i ON i.id = m.incident",
         joins: "",

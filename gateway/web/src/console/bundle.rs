@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use standpipe_rules::incidents::ActionKind;
 use standpipe_store::accounts::Right;
-use standpipe_store::views::List;
+use standpipe_store::views::PageOf;
 use standpipe_store::views::bundles::{BundledMember, members};
 
 use super::layout;
@@ -89,7 +89,7 @@ fn table(view: &View, items: &[BundledMember]) -> Markup {
     }
 }
 
-fn pages(view: &View, found: &List<BundledMember>) -> Markup {
+fn pages(view: &View, found: &PageOf<BundledMember>) -> Markup {
     html! {
         @if found.pages > 1 {
             nav.pages aria-label=(view.say(TITLE)) {
