@@ -243,12 +243,16 @@ impl Served {
 
     /// As the engine keeps it: heard, and measured, just now.
     pub fn memory(&self, ix: u32, conditions: u32, kpa: f32) {
-        self.memory_at(ix, conditions, kpa, Clock::new().now());
+        let now = Clock::new().now();
+        self.remember((ix, conditions), kpa, (now, now));
     }
 
     /// The same, heard just now, and measured then.
     pub fn memory_at(&self, ix: u32, conditions: u32, kpa: f32, measured_at: i64) {
-        let now = Clock::new().now();
+        self.remember((ix, conditions), kpa, (Clock::new().now(), measured_at));
+    }
+
+    fn remember(&self, (ix, conditions): (u32, u32), kpa: f32, (now, measured_at): (i64, i64)) {
         let latest =
             Measurements { pressure_kpa: Kilopascals::new(kpa).ok(), ..Measurements::default() };
         let mut memory = Memory { heard_at: Some(now), newest: Some(now), ..Memory::default() };
