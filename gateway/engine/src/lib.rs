@@ -271,7 +271,10 @@ impl Engine {
         let Delivery { source, receipt, arrived, topic, parsed } = delivery;
         let Came { at, retained, print } = arrived;
         let at = self.read(at);
-        self.meters.message(source);
+        // The gateway's own heartbeat is nobody's message.
+        if !matches!(parsed.message, Some(Message::Chain { .. })) {
+            self.meters.message(source);
+        }
         self.meters.repaired.increment(u64::from(parsed.repaired));
         for (message, part) in parsed.messages().zip(0..) {
             // Each of several gets ids of its own, the same however often they come.

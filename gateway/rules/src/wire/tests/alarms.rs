@@ -257,6 +257,18 @@ wrong_type ×1 `"seq":"18"`: member of alarm not understood (invalid type: strin
 }
 
 #[test]
+fn an_alarm_that_only_the_gateway_may_raise_hides_what_is_no_louder() {
+    for (condition, expected) in
+        [("tamper", "banan/SMK-1 sent an unreadable alarm"), ("smoke", "banan/SMK-1 shouts")]
+    {
+        let said = alarm(format!(
+            r#"[{{"condition":"{condition}","active":true}},{{"condition":"zone_low_pressure","active":true}}]"#
+        ));
+        assert!(said.starts_with(expected), "{said}");
+    }
+}
+
+#[test]
 fn a_bad_alarm_is_looked_at_up_to_its_limit() {
     let alarm = |before: usize| {
         let members = "\"x\":1,".repeat(before);
