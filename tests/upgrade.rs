@@ -64,14 +64,16 @@ fn opened(dump: &Path) -> String {
     let url = format!("mqtt://127.0.0.1:{}", broker.port);
     let gateway = Gateway::start(dir.path(), &url, (STATIONS, DEVICES), &more);
 
-    let mut sent = BTreeSet::new();
-    while !queued.is_subset(&sent) {
-        sent.insert(
-            duty.next(SOON).expect("a page that was queued").headers["idempotency-key"].clone(),
-        );
+    // A page that was queued arrives, or a newer one about its incident, which supersedes it.
+    let mut told = BTreeSet::new();
+    while !open.is_subset(&told) {
+        let posted = duty.next(SOON).expect("a page about each incident with a queued one");
+        let incident: serde_json::Value = serde_json::from_slice(&posted.body).unwrap();
+        told.insert(incident["id"].as_str().unwrap().to_owned());
     }
     wait_for("the old queue to be empty", SOON, || {
-        column(&store, QUEUED).is_disjoint(&queued).then_some(())
+        let left = column(&store, &format!("{QUEUED} AND superseded_at IS NULL"));
+        left.is_disjoint(&queued).then_some(())
     });
     for id in &open {
         let incident = gateway.get(&format!("incidents/{id}"));

@@ -27,10 +27,10 @@ pub struct OwedBundle {
 }
 
 /// `bundle`, with what it says; its pages are in it from now on, and owe no message of their own.
-pub(super) fn write(conn: &Connection, world: &World, it: &Bundle) -> Result<(), StoreError> {
-    let id = it.id.to_string();
-    let mut pages = Vec::with_capacity(it.members.len());
-    for page_id in &it.members {
+pub(super) fn write(conn: &Connection, world: &World, bundle: &Bundle) -> Result<(), StoreError> {
+    let id = bundle.id.to_string();
+    let mut pages = Vec::with_capacity(bundle.members.len());
+    for page_id in &bundle.members {
         let sql = "UPDATE page SET bundle = ?2 WHERE page_id = ?1 AND bundle IS NULL
                    RETURNING incident, number";
         let row = conn
@@ -45,15 +45,15 @@ pub(super) fn write(conn: &Connection, world: &World, it: &Bundle) -> Result<(),
     let wire: String = conn
         .prepare_cached("SELECT wire FROM incident WHERE id = ?1")?
         .query_row([worst.to_string()], |row| row.get(0))?;
-    let wire = WireBundle::of(&pages).message(&wire, it.id);
+    let wire = WireBundle::of(&pages).message(&wire, bundle.id);
     let sql = "INSERT OR IGNORE INTO bundle (id, receiver, at, urgency, number, wire)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let number = it.number.cast_signed();
+    let number = bundle.number.cast_signed();
     conn.prepare_cached(sql)?.execute((
         id,
-        &it.receiver,
-        it.at,
-        it.urgency.place(),
+        &bundle.receiver,
+        bundle.at,
+        bundle.urgency.place(),
         number,
         wire,
     ))?;

@@ -30,7 +30,6 @@ pub struct BundleRecord {
 /// A page of a bundle.
 #[derive(Clone, Debug)]
 pub struct BundledMember {
-    /// Its id.
     pub page_id: String,
     /// The incident as it is now.
     pub incident: WireIncident,

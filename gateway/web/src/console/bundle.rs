@@ -34,7 +34,7 @@ const STATE: Say = say("State", "状态");
 const BEFORE: Say = say("Previous", "上一页");
 const NEXT: Say = say("Next", "下一页");
 
-/// The page.
+/// `/bundles/{id}`: what one message told of, and a way to acknowledge all of it.
 pub async fn page(view: View, Id(id): Id, uri: Uri) -> Result<Response, Oops> {
     let page = Params::read(&uri, &["page"])?.page()?;
     let record = record(&view.api, &view.who, &id).await?;
