@@ -245,7 +245,7 @@ impl Task {
         if self.paced.is_time(now, every) {
             for pages in self.paced.plan(now) {
                 let receiver = self.webhook.name.clone();
-                self.setup.engine.send(Inbox::Bundle { receiver, pages, at }).await?;
+                self.setup.engine.report(Inbox::Bundle { receiver, pages, at }).await?;
             }
         }
         Ok(Ok(()))
