@@ -59,6 +59,19 @@ fn is_digest(posted: &Posted) -> bool {
     posted.headers.get("idempotency-key").is_some_and(|key| key.starts_with("digest-"))
 }
 
+/// A gateway with a notice of station `t-1`, which has made its first digest; and the notice.
+fn with_a_notice(dir: &Path, broker: &Broker, config: &str) -> (Gateway, Value) {
+    let files = (town::stations(2), town::devices(24, 6, 900));
+    let url = format!("mqtt://127.0.0.1:{}", broker.port);
+    let gateway = Gateway::start(dir, &url, (&files.0, &files.1), config);
+    let terminal = Station::connect(broker.port, "+");
+    terminal.publish("standpipe/v1/t-1/H-1/status", true, &json!({"online": false}));
+    let notice = gateway.incident("a notice", SOON, |incident| incident["severity"] == "notice");
+    assert_eq!(notice["station"], "t-1", "{notice}");
+    wait_for("the first day", SOON, || told(&dir.join("gateway/store.db")));
+    (gateway, notice)
+}
+
 #[test]
 fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -93,14 +106,8 @@ fn a_missed_digest_comes_once_and_no_page_waits_for_it() {
         section("cap", "cap", &cap.url, "severities = ['notice']"),
         "[digest]\nat = '00:00'".to_owned(),
     ];
-    let files = (town::stations(2), town::devices(24, 6, 900));
-    let url = format!("mqtt://127.0.0.1:{}", broker.port);
-    let mut gateway = Gateway::start(dir.path(), &url, (&files.0, &files.1), &config.concat());
+    let (mut gateway, notice) = with_a_notice(dir.path(), &broker, &config.concat());
     let terminal = Station::connect(broker.port, "+");
-    terminal.publish("standpipe/v1/t-1/H-1/status", true, &json!({"online": false}));
-    let notice = gateway.incident("a notice", SOON, |incident| incident["severity"] == "notice");
-    assert_eq!(notice["station"], "t-1", "{notice}");
-    wait_for("the first day", SOON, || told(&store));
     assert_eq!(queued(&store), 0, "the day a gateway first knows digests is over");
 
     gateway.kill();
@@ -196,13 +203,7 @@ fn a_digest_that_is_on_its_way_when_the_gateway_stops_is_not_lost() {
         section("late", "json", &late.url, "severities = ['notice']"),
         "[digest]\nat = '00:00'".to_owned(),
     ];
-    let files = (town::stations(2), town::devices(24, 6, 900));
-    let url = format!("mqtt://127.0.0.1:{}", broker.port);
-    let mut gateway = Gateway::start(dir.path(), &url, (&files.0, &files.1), &config.concat());
-    let terminal = Station::connect(broker.port, "+");
-    terminal.publish("standpipe/v1/t-1/H-1/status", true, &json!({"online": false}));
-    gateway.incident("a notice", SOON, |incident| incident["severity"] == "notice");
-    wait_for("the first day", SOON, || told(&store));
+    let (mut gateway, _) = with_a_notice(dir.path(), &broker, &config.concat());
     gateway.kill();
     move_a_day(&store);
     gateway.start_again();

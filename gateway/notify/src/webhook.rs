@@ -264,19 +264,9 @@ impl Task {
             warn!("webhook {name}: what is owed cannot be read ({why}); trying again");
             return Ok(());
         }
-        loop {
-            match self.next_page() {
-                Ok(Some((page, room))) => {
-                    if self.consider(page, room).await? == Sent::NotNow {
-                        return Ok(());
-                    }
-                }
-                Ok(None) => break,
-                Err(why) => {
-                    let name = &self.webhook.name;
-                    warn!("webhook {name}: what is owed cannot be read ({why}); trying again");
-                    return Ok(());
-                }
+        while let Some((page, room)) = self.next_page() {
+            if self.consider(page, room).await? == Sent::NotNow {
+                return Ok(());
             }
         }
         if self.paced.is_empty() && self.waiting.is_empty() && self.unwritten.is_empty() {

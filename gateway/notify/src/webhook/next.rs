@@ -38,10 +38,10 @@ pub(super) enum Sent {
 
 impl Task {
     /// The next page that there is room for: by urgency, and of that what was never refused first.
-    pub(super) fn next_page(&mut self) -> Result<Option<(OwedPage, Room)>, StoreError> {
+    pub(super) fn next_page(&mut self) -> Option<(OwedPage, Room)> {
         let in_hand = self.flights.len() + self.unwritten.len();
         if in_hand >= IN_FLIGHT {
-            return Ok(None);
+            return None;
         }
         let now = Instant::now();
         let room_for_lesser = self.lesser + self.unwritten.len() < LESSER_MOST;
@@ -61,7 +61,7 @@ impl Task {
                 break;
             }
         }
-        Ok(found)
+        found
     }
 
     /// A page that was taken and cannot be sent yet.

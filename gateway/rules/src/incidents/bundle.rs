@@ -28,7 +28,7 @@ const STATIONS_COUNTED: usize = 200;
 /// A page that a bundle carries, as much of it as the bundle says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BundledPage {
-    /// About what.
+    /// The incident that it is about.
     pub incident: IncidentId,
     /// Its own id.
     pub page_id: Ulid,
@@ -87,7 +87,7 @@ pub struct CountedStation {
 /// One of the worst members of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedMember {
-    /// About what.
+    /// The incident that it is about.
     pub incident: IncidentId,
     /// The station responsible.
     pub station: Box<str>,
@@ -98,7 +98,7 @@ pub struct NamedMember {
 /// One member of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedMember {
-    /// About what.
+    /// The incident that it is about.
     pub incident: IncidentId,
     /// The page that it is: known again by this, alone or in another bundle.
     pub page_id: Ulid,

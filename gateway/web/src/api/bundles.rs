@@ -54,7 +54,7 @@ pub struct Bundle {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BundledPage)]
 pub struct Member {
-    /// About what.
+    /// The incident that it is about.
     incident: String,
     /// Its own id.
     page_id: String,

@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use standpipe_rules::incidents::ActionKind;
 use standpipe_store::accounts::Right;
-use standpipe_store::views::PageOf;
 use standpipe_store::views::bundles::{BundledMember, members};
 
+use super::devices::{BEFORE, NEXT};
 use super::layout;
 use super::text::{Say, say, words};
-use super::view::{Form, Oops, View, with_page};
+use super::view::{Form, Oops, View, pager};
 use crate::api::ApiState;
 use crate::api::body::Id;
 use crate::api::bundles::{acknowledge, record};
@@ -31,8 +31,6 @@ const GIVEN_UP: Say = say("not delivered", "未能送达");
 const ALL: Say = say("Acknowledge all", "全部接警");
 const WHAT: Say = say("Incident", "警情");
 const STATE: Say = say("State", "状态");
-const BEFORE: Say = say("Previous", "上一页");
-const NEXT: Say = say("Next", "下一页");
 
 /// `/bundles/{id}`: what one message told of, and a way to acknowledge all of it.
 pub async fn page(view: View, Id(id): Id, uri: Uri) -> Result<Response, Oops> {
@@ -63,7 +61,7 @@ pub async fn page(view: View, Id(id): Id, uri: Uri) -> Result<Response, Oops> {
             }
         }
         (table(&view, &found.items))
-        (pages(&view, &found))
+        @if found.pages > 1 { (pager(&view, TITLE, &found, [BEFORE, NEXT])) }
     };
     Ok(layout::page(&view, view.say(TITLE), &content))
 }
@@ -84,22 +82,6 @@ fn table(view: &View, items: &[BundledMember]) -> Markup {
                     td { (member.station) }
                     td { (view.say(words::state(member.incident.state.as_str()))) }
                 } } }
-            }
-        }
-    }
-}
-
-fn pages(view: &View, found: &PageOf<BundledMember>) -> Markup {
-    html! {
-        @if found.pages > 1 {
-            nav.pages aria-label=(view.say(TITLE)) {
-                @if found.page > 1 {
-                    a.button rel="prev" href=(with_page(&view.here, found.page - 1)) { (view.say(BEFORE)) }
-                }
-                span { (found.page) " / " (found.pages) }
-                @if u64::from(found.page) < found.pages {
-                    a.button rel="next" href=(with_page(&view.here, found.page + 1)) { (view.say(NEXT)) }
-                }
             }
         }
     }

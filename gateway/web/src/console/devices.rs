@@ -34,8 +34,10 @@ const LABEL: Say = say("Scan to see pressure and history", "扫码查看水压�
 const HEARD: Say = say("Heard", "最近通信");
 const VALUE: Say = say("Newest", "最新值");
 const FOUND: Say = say("found", "台");
-const NEXT: Say = say("Next", "下一页");
-const BEFORE: Say = say("Previous", "上一页");
+/// A button to the next page of a list.
+pub const NEXT: Say = say("Next", "下一页");
+/// A button to the page before it.
+pub const BEFORE: Say = say("Previous", "上一页");
 const FLEET: Say = say("Fleet", "设备概况");
 const EVERYTHING: Say = say("show all", "显示全部");
 const FINE: Say = say("nothing wrong", "正常");

@@ -6,12 +6,11 @@ use axum::response::Response;
 use maud::{Markup, html};
 use standpipe_shared::is_hidden;
 use standpipe_store::QUARANTINE_ROWS;
-use standpipe_store::views::PageOf;
 use standpipe_store::views::quarantine::{self as view, QuarantineRow};
 
 use super::layout;
 use super::text::{Say, say, words};
-use super::view::{Oops, View, escaped, with_page};
+use super::view::{Oops, View, escaped, pager};
 use crate::api::params::Params;
 use crate::api::quarantine::read;
 
@@ -52,7 +51,7 @@ pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
         @if found.items.is_empty() { p.quiet-board { (view.say(EMPTY)) } } @else {
             (table(&view, &found.items))
         }
-        (pages(&view, &found))
+        (pager(&view, TITLE, &found, [BEFORE, NEXT]))
     };
     Ok(layout::page(&view, view.say(TITLE), &content))
 }
@@ -120,20 +119,6 @@ fn row(view: &View, item: &QuarantineRow) -> Markup {
             }
         }
     } }
-}
-
-fn pages(view: &View, found: &PageOf<QuarantineRow>) -> Markup {
-    html! {
-        nav.pages aria-label=(view.say(TITLE)) {
-            @if found.page > 1 {
-                a.button rel="prev" href=(with_page(&view.here, found.page - 1)) { (view.say(BEFORE)) }
-            }
-            span { (found.page) " / " (found.pages) }
-            @if u64::from(found.page) < found.pages {
-                a.button rel="next" href=(with_page(&view.here, found.page + 1)) { (view.say(NEXT)) }
-            }
-        }
-    }
 }
 
 /// Bytes as people can read them: text as it is; what is no text, or would change how the text

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use standpipe_rules::Ms;
 use standpipe_store::accounts::same;
-use standpipe_store::views;
+use standpipe_store::views::{self, PageOf};
 
 use super::refused::RefusedPage;
 use super::text::{Lang, Say, chosen, clock, day, machine, stamp};
@@ -156,6 +156,23 @@ pub fn with_page(here: &str, page: u32) -> String {
     let mut query: Vec<String> = others.map(str::to_owned).collect();
     query.push(format!("page={page}"));
     format!("{path}?{}", query.join("&"))
+}
+
+/// Links to the pages before and behind this one of a list, in `words` for these two.
+#[must_use]
+pub fn pager<T>(view: &View, title: Say, found: &PageOf<T>, words: [Say; 2]) -> Markup {
+    let [before, behind] = words;
+    html! {
+        nav.pages aria-label=(view.say(title)) {
+            @if found.page > 1 {
+                a.button rel="prev" href=(with_page(&view.here, found.page - 1)) { (view.say(before)) }
+            }
+            span { (found.page) " / " (found.pages) }
+            @if u64::from(found.page) < found.pages {
+                a.button rel="next" href=(with_page(&view.here, found.page + 1)) { (view.say(behind)) }
+            }
+        }
+    }
 }
 
 /// The page of a device, whatever its id.

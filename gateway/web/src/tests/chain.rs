@@ -10,7 +10,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_store::accounts::Role;
 use tokio::time::{sleep, timeout};
 
-use super::console::{Browser, town};
+use super::console::{Browser, pages, town};
 use super::{FIRE, Served};
 
 const STILL: &str = "ALARMS MAY NOT COME THROUGH";
@@ -28,28 +28,10 @@ fn banner(page: &str) -> Option<bool> {
 async fn every_page_has_its_age_and_says_over_everything_when_it_is_too_old() {
     let api = town().await;
     let admin = Browser::of(&api, "root", Role::Admin, None).await;
-    let fire = format!("/incidents/{FIRE}");
-    let pages = [
-        "/",
-        &fire,
-        "/devices",
-        "/devices/H-1",
-        "/map",
-        "/maintenance",
-        "/reports",
-        "/digest",
-        "/fleet",
-        "/quarantine",
-        "/accounts",
-        "/audit",
-        "/routing",
-        "/password",
-        "/labels",
-    ];
     assert_eq!(banner(&admin.text("/").await), None, "nobody sends any");
     let now = || Clock::new().now();
     for (ago, shown, words) in [(3_000, false, "3 s ago"), (20_000, true, "20 s ago")] {
-        for page in pages {
+        for page in &pages() {
             api.parts.health.chain.begin(now() - ago);
             let text = admin.text(page).await;
             assert_eq!(banner(&text), Some(shown), "{page} {ago}");

@@ -78,6 +78,14 @@ impl<'a> Browser<'a> {
     }
 }
 
+/// Every page of the console that an administrator can open in [`town`].
+pub fn pages() -> Vec<String> {
+    let lists = ["/", "/devices", "/map", "/maintenance", "/reports", "/digest", "/fleet"];
+    let desk = ["/quarantine", "/accounts", "/audit", "/routing", "/password", "/labels"];
+    let one = [format!("/incidents/{FIRE}"), "/devices/H-1".to_owned()];
+    lists.into_iter().chain(desk).map(str::to_owned).chain(one).collect()
+}
+
 /// A town whose fire can be read as a page.
 pub async fn town() -> Served {
     let api = Served::start(Some("s3cret")).await;
