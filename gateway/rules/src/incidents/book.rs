@@ -85,7 +85,7 @@ pub struct Book {
     pub(super) plan: Plan,
     pub(super) secret: Secret,
     pub(super) meta: Meta,
-    pub(super) incidents: HashMap<IncidentId, Incident>,
+    pub(super) incidents: HashMap<IncidentId, Box<Incident>>,
     /// All of them, oldest first.
     order: BTreeSet<Rank>,
     /// The message that is being dealt with.
@@ -109,7 +109,7 @@ pub struct Book {
     pub(super) timers: BTreeSet<(Ms, Rank)>,
     pub(super) owed: HashMap<ulid::Ulid, Page>,
     /// Whom each open incident was paged to that have not confirmed it.
-    pub(super) unconfirmed: HashMap<IncidentId, BTreeSet<Receiver>>,
+    pub(super) unconfirmed: HashMap<IncidentId, Vec<Receiver>>,
     /// The same by incident and receiver: one each, and more only in a store of before pages
     /// superseded each other.
     pub(super) owed_to: HashMap<(IncidentId, Receiver), Vec<ulid::Ulid>>,
@@ -154,7 +154,7 @@ impl Book {
     pub fn restore(&mut self, saved: Saved) {
         self.meta = saved.meta;
         for page in saved.owed {
-            self.unconfirmed.entry(page.incident).or_default().insert(page.receiver.clone());
+            self.not_confirmed(page.incident, &page.receiver);
             self.owes(page);
         }
         saved.bundles.into_iter().for_each(|bundle| self.bundled(bundle));
@@ -176,7 +176,7 @@ impl Book {
     /// One incident: an open one, or one closed since the last [`Self::committed`].
     #[must_use]
     pub fn get(&self, id: IncidentId) -> Option<&Incident> {
-        self.incidents.get(&id)
+        self.incidents.get(&id).map(Box::as_ref)
     }
 
     /// The open incident of which a condition is true.
@@ -187,7 +187,7 @@ impl Book {
 
     /// Every open incident, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
-        let all = self.order.iter().filter_map(|(_, id)| self.incidents.get(id));
+        let all = self.order.iter().filter_map(|(_, id)| self.get(*id));
         all.filter(|it| it.state != State::Closed)
     }
 
@@ -262,7 +262,7 @@ impl Book {
         if let Some(at) = it.timer {
             self.timers.remove(&(at, it.rank()));
         }
-        self.incidents.remove(&id)
+        self.incidents.remove(&id).map(|incident| *incident)
     }
 
     /// Puts an incident back that stations see anew.
@@ -290,7 +290,7 @@ impl Book {
         if it.state != State::Closed {
             self.index(&it);
         }
-        self.incidents.insert(it.id, it);
+        self.incidents.insert(it.id, Box::new(it));
     }
 
     fn index(&mut self, it: &Incident) {

@@ -14,6 +14,7 @@ use super::state::{Event, State, step};
 use super::unreadable::is_pool;
 use super::{Incident, Member, Quiet};
 use crate::changes::Hop;
+use crate::compact::push_compact;
 use crate::detect::signals;
 use crate::fact::{Raised, Subject};
 use crate::registry::Registry;
@@ -151,7 +152,10 @@ impl Incident {
         }
         let (times, first, last) = (1, now, now);
         let subject = subject.clone();
-        self.flaps.push(Flaps { subject, condition, times, first, last, told: false });
+        push_compact(
+            &mut self.flaps,
+            Flaps { subject, condition, times, first, last, told: false },
+        );
         true
     }
 
@@ -252,7 +256,7 @@ impl Book {
         }
         it.sounded.retain(|sounded| sounded.at > cx.now - HOUR_MS);
         let (subject, condition, at) = (it.sounds_as(about.subject), about.condition, cx.now);
-        it.sounded.push(Sounded { subject, condition, at });
+        push_compact(&mut it.sounded, Sounded { subject, condition, at });
         it.pool_is_told();
     }
 

@@ -12,6 +12,7 @@ use super::incident::{Incident, Member, Quiet};
 use super::state::{Event, Outcome, State};
 use super::{IncidentId, Rank, View, route};
 use crate::changes::Hop;
+use crate::compact::push_compact;
 use crate::detect::Trust;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::DeviceIx;
@@ -192,17 +193,20 @@ impl Book {
             it.unverified = false;
         }
         it.members.retain(|it| it.subject != raised.subject || it.condition != raised.condition);
-        it.members.push(Member {
-            subject: raised.subject.clone(),
-            condition: raised.condition,
-            since: raised.since,
-            cleared_at: None,
-            quiet: quiet.map(|(why, _)| why),
-            quiet_until: quiet.and_then(|(_, until)| until),
-            reason: raised.reason,
-            weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
-            left_at: None,
-        });
+        push_compact(
+            &mut it.members,
+            Member {
+                subject: raised.subject.clone(),
+                condition: raised.condition,
+                since: raised.since,
+                cleared_at: None,
+                quiet: quiet.map(|(why, _)| why),
+                quiet_until: quiet.and_then(|(_, until)| until),
+                reason: raised.reason,
+                weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
+                left_at: None,
+            },
+        );
         it.weigh();
         (it.active_at, it.settles_at) = (cx.now, None);
         it.homes = route::homes(cx.view.registry, raised);
@@ -303,17 +307,20 @@ impl Book {
             return self.keep(it, cx.out);
         }
         let mut it = self.begin(cx, raised);
-        it.members.push(Member {
-            subject: raised.subject.clone(),
-            condition: raised.condition,
-            since: raised.since,
-            cleared_at: Some(cleared_at),
-            quiet: None,
-            quiet_until: None,
-            reason: raised.reason,
-            weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
-            left_at: None,
-        });
+        push_compact(
+            &mut it.members,
+            Member {
+                subject: raised.subject.clone(),
+                condition: raised.condition,
+                since: raised.since,
+                cleared_at: Some(cleared_at),
+                quiet: None,
+                quiet_until: None,
+                reason: raised.reason,
+                weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
+                left_at: None,
+            },
+        );
         (it.severity, it.episode, it.late_s) = (raised.condition.severity(), 1, raised.late_s);
         self.arrived(cx, (it.id, ""), raised);
         cx.trail(it.id, Hop::Cleared, "gateway", of(raised.condition));
@@ -338,7 +345,7 @@ impl Book {
 
     /// Makes a fire's list anew.
     pub(super) fn look_for_water(&mut self, cx: &mut Cx, fire: IncidentId) {
-        let Some(it) = self.incidents.get(&fire) else { return };
+        let Some(it) = self.get(fire) else { return };
         let place = it.device().and_then(|ix| Place::at(cx.view.registry, ix));
         let Some(place) = place else { return };
         let mut hydrants = std::mem::take(&mut self.hydrants);
