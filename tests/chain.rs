@@ -37,7 +37,28 @@ fn warnings(gateway: &Gateway) -> String {
     http::get(&gateway.at("/readyz"), "").1["warnings"].to_string()
 }
 
+/// These mostly wait, for more than a minute each, so they wait side by side.
 #[test]
+fn the_chain_is_watched() {
+    std::thread::scope(|scope| {
+        let checks: [(&str, fn()); 3] = [
+            (
+                "a broker that hangs",
+                a_broker_that_hangs_is_one_incident_from_the_heartbeat_to_the_session,
+            ),
+            (
+                "a broker that refuses it",
+                a_broker_that_refuses_the_heartbeat_wakes_nobody_and_says_so,
+            ),
+            ("an open page", a_page_that_is_open_says_that_alarms_may_not_come_through),
+        ];
+        let running = checks.map(|(name, check)| (name, scope.spawn(check)));
+        let failed =
+            running.into_iter().filter_map(|(name, check)| check.join().err().map(|_| name));
+        assert_eq!(failed.collect::<Vec<_>>(), Vec::<&str>::new());
+    });
+}
+
 fn a_broker_that_hangs_is_one_incident_from_the_heartbeat_to_the_session() {
     let dir = tempfile::tempdir().unwrap();
     let broker = Broker::start(dir.path());
@@ -60,7 +81,6 @@ fn a_broker_that_hangs_is_one_incident_from_the_heartbeat_to_the_session() {
 }
 
 /// Access rules of before: nothing is paged for what the broker never let pass, and pages say it.
-#[test]
 fn a_broker_that_refuses_the_heartbeat_wakes_nobody_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let acl = dir.path().join("acl");
@@ -76,7 +96,6 @@ fn a_broker_that_refuses_the_heartbeat_wakes_nobody_and_says_so() {
 
 /// A page that was open before says so by itself: while it is told how old the heartbeat is, and
 /// when it is told nothing any more.
-#[test]
 fn a_page_that_is_open_says_that_alarms_may_not_come_through() {
     let night = Night::begin();
     let browser = &night.browser;
