@@ -352,6 +352,23 @@ fn a_page_to_a_webhook_survives_a_restart_under_the_same_key() {
     assert!(end.next(QUIET).is_none(), "taken is taken");
 }
 
+#[test]
+fn a_restart_gives_no_receiver_its_minute_again() {
+    let (other, end) = (taking(), taking());
+    let mut town = Town::with(&[("other", &other), ("duty", &end)]);
+    restarted_with(&mut town, "pace = \"2/min\"\n");
+    for detector in ["SMK-1", "SMK-2"] {
+        town.fire(detector);
+        assert_ne!(key_of(&other.hear()), key_of(&end.hear()));
+    }
+    restarted_with(&mut town, "");
+    town.fire("SMK-3");
+    other.hear();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(end.next(QUIET).is_none(), "two a minute, however often the gateway starts");
+    town.stop();
+}
+
 /// Fires are repeated every two seconds.
 const REPEATED: &str = "[escalation.fire]\nstep2_s = 0\nstep3_s = 0\nrepeat_s = 2\n";
 

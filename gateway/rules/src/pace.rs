@@ -110,6 +110,21 @@ impl Pacer {
         }
     }
 
+    /// How much its receiver takes.
+    #[must_use]
+    pub const fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// It was sent messages so many ms ago, before this gateway started: they take their places in the
+    /// pace. Of what seems to be sent in the time to come nothing is known: a clock was set, and no fire
+    /// waits for that.
+    pub fn was_sent(&mut self, ago: impl IntoIterator<Item = Ms>, now: Ms) {
+        let known = ago.into_iter().filter(|ago| *ago >= 0);
+        self.spent.extend(known.map(|ago| now - ago));
+        self.spent.make_contiguous().sort_unstable();
+    }
+
     /// How many messages it takes now.
     pub fn free(&mut self, now: Ms) -> usize {
         while self.spent.front().is_some_and(|at| now - *at >= self.pace.within_ms) {

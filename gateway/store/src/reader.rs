@@ -252,6 +252,27 @@ impl Reader {
         Ok(newest.into_iter().flatten().next().unwrap_or(0))
     }
 
+    /// When a webhook confirmed its newest messages, the newest first: pages and bundles since then, at most
+    /// `limit` of each.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn sent_to_webhook(
+        &self,
+        (name, since): (&str, Ms),
+        limit: usize,
+    ) -> Result<Vec<Ms>, StoreError> {
+        let sql = "SELECT * FROM (SELECT delivered_at FROM page INDEXED BY page_sent
+                       WHERE kind = 'webhook' AND bundle IS NULL AND delivered_at IS NOT NULL
+                         AND receiver = ?1 AND delivered_at > ?2
+                       ORDER BY delivered_at DESC LIMIT ?3)
+                   UNION ALL SELECT * FROM (SELECT delivered_at FROM bundle INDEXED BY bundle_sent
+                       WHERE delivered_at IS NOT NULL AND receiver = ?1 AND delivered_at > ?2
+                       ORDER BY delivered_at DESC LIMIT ?3)
+                   ORDER BY 1 DESC";
+        self.rows(sql, (name, since, rows_of(limit)), |row| row.get(0))
+    }
+
     /// What a page says. `None`: it is owed no more.
     ///
     /// # Errors

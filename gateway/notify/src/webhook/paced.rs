@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use standpipe_engine::{Inbox, Unavailable};
+use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
 use standpipe_rules::pace::{Dispatch, Due, Pace, Pacer};
@@ -65,6 +66,15 @@ impl Paced {
             looked_at: None,
             again_at: None,
         }
+    }
+
+    /// What its receiver was sent before this gateway started takes its place in the pace: else each
+    /// restart would give a robot its whole minute again, and it would shut the gateway out.
+    fn remember(&mut self, reader: &Reader, name: &str, now: Stamp) -> Result<(), StoreError> {
+        let Pace { messages, within_ms, .. } = self.pacer.pace();
+        let sent = reader.sent_to_webhook((name, now.told() - within_ms), messages)?;
+        self.pacer.was_sent(sent.into_iter().map(|at| now.told() - at), now.steady());
+        Ok(())
     }
 
     /// More may be owed now.
@@ -232,11 +242,11 @@ impl Paced {
 impl Task {
     /// Reads what is owed and plans what is sent now.
     pub(super) async fn plan(&mut self) -> Result<Result<(), StoreError>, Unavailable> {
-        match self.read() {
+        let at = self.setup.clock.stamp();
+        match self.read(at) {
             Ok(()) => {}
             Err(why) => return Ok(Err(why)),
         }
-        let at = self.setup.clock.stamp();
         let now = at.steady();
         let every = match &self.failing {
             Some(failing) if now - failing.since >= REFUSED_MOST => LOOK_EVERY_WHILE_FAILING,
@@ -251,13 +261,14 @@ impl Task {
         Ok(Ok(()))
     }
 
-    fn read(&mut self) -> Result<(), StoreError> {
+    fn read(&mut self, now: Stamp) -> Result<(), StoreError> {
         let reader = match self.reader.take() {
             Some(reader) => reader,
             None => Reader::open(&self.setup.store)?,
         };
         let name = &self.webhook.name;
         if self.older.is_none() {
+            self.paced.remember(&reader, name, now)?;
             self.older = Some(reader.newest_owed_to_webhook(name)?);
         }
         self.paced.fill(&reader, name)?;

@@ -309,3 +309,21 @@ proptest! {
         prop_assert!(carried >= 1 && carried <= pace.singly.max(1));
     }
 }
+
+#[test]
+fn what_was_sent_before_a_restart_takes_its_place_in_the_pace() {
+    let mut pacer = Pacer::new(ROBOT);
+    pacer.was_sent((0..20).map(|n| n * 2_000), 100_000);
+    let sendings = pacer.send(fires(0..3, 3), 100_000);
+    assert_eq!(
+        (&*shown(&sendings), sendings.again_at),
+        ("", Some(122_000)),
+        "the oldest was at 62 s"
+    );
+    assert_eq!(shown(&pacer.send(fires(0..1, 1), 122_000)), "0");
+
+    // A clock that was set back between: what lies ahead keeps no fire waiting.
+    let mut pacer = Pacer::new(ROBOT);
+    pacer.was_sent((0..20).map(|n| -3_600_000 + n), 100_000);
+    assert_eq!(shown(&pacer.send(fires(0..3, 3), 100_000)), "0 1 2");
+}

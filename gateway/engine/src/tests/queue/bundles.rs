@@ -133,3 +133,21 @@ fn two_thousand_pages_are_one_bundle_that_has_an_end() {
     assert_eq!((&said["count"], &said["members_left_out"]), (&2_000.into(), &1_000.into()));
     assert!(said.to_string().len() < 160_000);
 }
+
+#[test]
+fn what_a_webhook_was_sent_last_is_known_after_a_restart_a_bundle_as_one() {
+    let mut bench = town();
+    bench.fires(0..6, T0 + 1_000);
+    let owed = bench.owed();
+    bench.bundle(&owed[..4], T0 + 2_000);
+    let bundle = bench.bundles().remove(0).id;
+    bench.delivered(bundle, T0 + 3_000);
+    bench.delivered(owed[4].page_id, T0 + 4_000);
+    bench.delivered(owed[5].page_id, T0 + 5_000);
+    let bench = bench.crashed(T0 + 6_000);
+    let sent = |since, limit| bench.reader().sent_to_webhook(("w", since), limit).unwrap();
+    assert_eq!(sent(T0, 20), [T0 + 5_000, T0 + 4_000, T0 + 3_000]);
+    assert_eq!(sent(T0 + 3_000, 20), [T0 + 5_000, T0 + 4_000]);
+    assert_eq!(sent(T0, 1)[0], T0 + 5_000, "the newest of each");
+    assert_eq!(bench.reader().sent_to_webhook(("other", T0), 20).unwrap(), Vec::<Ms>::new());
+}
