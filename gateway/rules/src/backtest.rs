@@ -20,7 +20,6 @@ pub struct Row {
     pub device: Box<str>,
     /// The zone, or the station of an area.
     pub zone: Box<str>,
-    /// What was true.
     pub condition: Condition,
     /// Event time of the first offending reading.
     pub raised_ms: Ms,
@@ -108,7 +107,7 @@ impl Backtest {
                 .watch
                 .registry
                 .device(*ix)
-                .map(|it| (it.id.clone(), (&*it.zone).into()))
+                .map(|device| (device.id.clone(), (&*device.zone).into()))
                 .unwrap_or_default(),
             Subject::Zone(zone) => (Box::default(), zone.clone()),
             Subject::Area(station) => (Box::default(), station.clone()),
@@ -163,11 +162,11 @@ mod tests {
     /// device, zone, condition, raised, detected, cleared: seconds.
     fn rows(test: Backtest) -> Vec<String> {
         let s = |ms: Ms| (ms - T0) / 1_000;
-        let rows = test.finish().into_iter().map(|it| {
-            let cleared = it.cleared_ms.map_or_else(String::new, |at| s(at).to_string());
-            let (raised, detected) = (s(it.raised_ms), s(it.detected_ms));
-            let what = it.condition.as_str();
-            format!("{} {} {what} {raised} {detected} {cleared}", it.device, it.zone)
+        let rows = test.finish().into_iter().map(|row| {
+            let cleared = row.cleared_ms.map_or_else(String::new, |at| s(at).to_string());
+            let (raised, detected) = (s(row.raised_ms), s(row.detected_ms));
+            let what = row.condition.as_str();
+            format!("{} {} {what} {raised} {detected} {cleared}", row.device, row.zone)
         });
         rows.collect()
     }

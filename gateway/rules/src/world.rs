@@ -79,7 +79,6 @@ use crate::{Changes, HOUR_MS, Ms};
 #[derive(Debug)]
 pub struct World {
     watch: Watch,
-    /// The incidents.
     pub book: Book,
     orders: Orders,
 }
@@ -106,7 +105,7 @@ fn cause(device: &str, reading: &Reading, arrived: Arrived) -> Cause {
 /// What the book may look at.
 fn view<T>(watch: &Watch, look: impl FnOnce(&View<'_>) -> T) -> T {
     let hydrant = |ix, now| watch.hydrant(ix, now).unwrap_or(HydrantNow::UNKNOWN);
-    let value = |ix| watch.memory(ix).map_or_else(Measurements::default, |it| it.latest);
+    let value = |ix| watch.memory(ix).map_or_else(Measurements::default, |memory| memory.latest);
     look(&View { registry: &watch.registry, hydrant: &hydrant, value: &value })
 }
 
@@ -210,7 +209,7 @@ impl World {
                     self.watch.reading((area, device), reading, at, out);
                     self.settle_because((device, reading), arrived, out);
                 }
-                if readings.iter().all(|it| it.values == Measurements::default()) {
+                if readings.iter().all(|reading| reading.values == Measurements::default()) {
                     self.watch.not_understood((area, device), at, out);
                 }
             }

@@ -39,7 +39,7 @@ const STRIKES: u8 = 2;
 /// What a message claims of its time, and what is known of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeClaim {
-    /// Arrival.
+    /// When it arrived, by the gateway's clock.
     pub at: Ms,
     /// The time it claims, not after `at`; `None`: none that could be so.
     pub ts: Option<Ms>,

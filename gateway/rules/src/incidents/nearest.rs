@@ -65,10 +65,10 @@ impl Hydrants {
         let outdoor = registry
             .devices()
             .iter()
-            .filter(|it| it.kind == Kind::Hydrant && registry.profile_of(it).outdoor);
+            .filter(|device| device.kind == Kind::Hydrant && registry.profile_of(device).outdoor);
         let mut spots = Vec::with_capacity(registry.devices().len());
-        spots.extend(outdoor.filter_map(|it| {
-            Some(GeomWithData::new(Place::of(it)?.on_ball(), registry.find(&it.id)?))
+        spots.extend(outdoor.filter_map(|hydrant| {
+            Some(GeomWithData::new(Place::of(hydrant)?.on_ball(), registry.find(&hydrant.id)?))
         }));
         self.tree = RTree::bulk_load(spots);
     }

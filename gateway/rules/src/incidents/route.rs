@@ -30,7 +30,7 @@ const NEIGHBOURS: usize = 2;
 pub(super) fn station(registry: &Registry, raised: &Raised) -> Box<str> {
     match &raised.subject {
         Subject::Device(ix) => {
-            registry.device(*ix).map_or_else(Box::default, |it| (&*it.station).into())
+            registry.device(*ix).map_or_else(Box::default, |device| (&*device.station).into())
         }
         Subject::Area(station) => station.clone(),
         Subject::Zone(_) => {
@@ -51,13 +51,13 @@ pub(super) fn homes(registry: &Registry, raised: &Raised) -> Vec<Box<str>> {
     let mut homes = BTreeSet::from([station(registry, raised)]);
     if let Subject::Zone(_) = raised.subject {
         let members = raised.members.iter().filter_map(|ix| registry.device(*ix));
-        homes.extend(members.map(|it| Box::from(&*it.station)));
+        homes.extend(members.map(|device| Box::from(&*device.station)));
     }
-    homes.retain(|it| registry.station(it).is_some());
+    homes.retain(|home| registry.station(home).is_some());
     if homes.is_empty() {
-        let widest = registry.stations().iter().map(|it| it.level).min();
-        let all = registry.stations().iter().filter(|it| Some(it.level) == widest);
-        homes = all.map(|it| it.id.clone()).collect();
+        let widest = registry.stations().iter().map(|station| station.level).min();
+        let all = registry.stations().iter().filter(|station| Some(station.level) == widest);
+        homes = all.map(|station| station.id.clone()).collect();
     }
     homes.into_iter().collect()
 }
@@ -82,7 +82,7 @@ pub(super) fn administrators(plan: &Plan, severity: Severity) -> BTreeSet<Receiv
         let all = route.severities.is_empty();
         route.role == Role::Admin && (all || route.severities.contains(&severity))
     };
-    plan.webhooks.iter().filter(wanted).map(|it| Receiver::Webhook(it.name.clone())).collect()
+    plan.webhooks.iter().filter(wanted).map(|route| Receiver::Webhook(route.name.clone())).collect()
 }
 
 /// Everyone who would be paged at a step about a device of this station.
@@ -108,7 +108,7 @@ struct About<'a> {
 /// Whose business it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whom {
-    /// The stations'.
+    /// Nobody else's but theirs.
     Stations,
     /// The stations', and that of whoever keeps the gateway running.
     Everybody,
@@ -129,12 +129,12 @@ fn whom(incident: &Incident) -> Whom {
 }
 
 fn concerned(plan: &Plan, registry: &Registry, about: &About, step: u8) -> BTreeSet<Receiver> {
-    let homes: Vec<&Station> = about.homes.iter().filter_map(|it| registry.station(it)).collect();
+    let homes: Vec<&Station> = about.homes.iter().filter_map(|id| registry.station(id)).collect();
     let stations: BTreeSet<&str> = match step {
         _ if about.whom == Whom::Admins => BTreeSet::new(),
-        1 => homes.iter().map(|it| &*it.id).collect(),
-        2 => homes.iter().flat_map(|it| neighbours(registry, about.homes, it)).collect(),
-        _ => homes.iter().map(|it| it.parent.as_deref().unwrap_or(&it.id)).collect(),
+        1 => homes.iter().map(|home| &*home.id).collect(),
+        2 => homes.iter().flat_map(|home| neighbours(registry, about.homes, home)).collect(),
+        _ => homes.iter().map(|home| home.parent.as_deref().unwrap_or(&home.id)).collect(),
     };
     let told = |route: &&Route| {
         let wanted = route.severities.is_empty() || route.severities.contains(&about.severity);
@@ -143,14 +143,17 @@ fn concerned(plan: &Plan, registry: &Registry, about: &About, step: u8) -> BTree
             (Role::Officer | Role::Chief, _) if about.whom == Whom::Admins => false,
             (Role::Officer, Some(station)) => stations.contains(station),
             (Role::Officer, None) => step == 1 || !route.steps.is_empty(),
-            (Role::Chief, Some(station)) => step == 2 && homes.iter().any(|it| &*it.id == station),
+            (Role::Chief, Some(station)) => {
+                step == 2 && homes.iter().any(|home| &*home.id == station)
+            }
             (Role::Chief, None) => step == 2,
             (Role::Admin, _) => step == 1 && about.whom != Whom::Stations,
         };
         wanted && at_step && concerned
     };
-    let webhooks = plan.webhooks.iter().filter(told).map(|it| Receiver::Webhook(it.name.clone()));
-    stations.iter().map(|it| Receiver::Station((*it).into())).chain(webhooks).collect()
+    let webhooks =
+        plan.webhooks.iter().filter(told).map(|route| Receiver::Webhook(route.name.clone()));
+    stations.iter().map(|id| Receiver::Station((*id).into())).chain(webhooks).collect()
 }
 
 /// The nearest stations of a home's level that are not told already.
@@ -159,8 +162,8 @@ fn neighbours<'a>(registry: &'a Registry, homes: &[Box<str>], home: &Station) ->
     let mut others: Vec<_> = registry
         .stations()
         .iter()
-        .filter(|it| it.level == home.level && !homes.contains(&it.id))
-        .map(|it| (from.metres(Place::station(it)), &*it.id))
+        .filter(|station| station.level == home.level && !homes.contains(&station.id))
+        .map(|station| (from.metres(Place::station(station)), &*station.id))
         .collect();
     others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
     others.into_iter().take(NEIGHBOURS).map(|(_, id)| id).collect()

@@ -131,7 +131,7 @@ fn stray_fire(payload: &[u8], wrong: impl Fn() -> Rejected) -> Option<(Alarm, Ve
         let Some(alarm) = alarm.filter(|alarm| alarm.condition.severity() == Severity::Fire) else {
             continue;
         };
-        told.into_iter().for_each(|it| push(&mut rejected, it));
+        told.into_iter().for_each(|rejection| push(&mut rejected, rejection));
         taken = taken.filter(|before| weight(before) >= weight(&alarm)).or(Some(alarm));
     }
     let alarm = taken.filter(|alarm| count == 1 || alarm.active)?;
@@ -187,7 +187,7 @@ fn one(object: &[u8], first: &Rejected, rejected: &mut Vec<Rejected>) -> Option<
         Some(missing) => members.told(missing),
         None => members.told(first.clone()),
     };
-    told.0.into_iter().for_each(|it| push(rejected, it));
+    told.0.into_iter().for_each(|rejection| push(rejected, rejection));
     Some(Alarm { reading, ..alarm })
 }
 

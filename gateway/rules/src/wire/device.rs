@@ -57,23 +57,24 @@ pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
     }
     let message = match status {
         None => Message::NotUnderstood { area, device },
-        Some(it) => {
-            let interval_s = it.interval_s.filter(|it| (1..=MAX_INTERVAL_S).contains(it));
-            if interval_s != it.interval_s {
-                push(&mut rejected, bad_interval(it.interval_s.unwrap_or_default(), payload));
+        Some(status) => {
+            let interval_s =
+                status.interval_s.filter(|seconds| (1..=MAX_INTERVAL_S).contains(seconds));
+            if interval_s != status.interval_s {
+                push(&mut rejected, bad_interval(status.interval_s.unwrap_or_default(), payload));
             }
             Message::Status {
                 area,
                 device,
-                online: it.online,
-                boot: it.boot,
-                firmware: it.firmware.as_deref().map(shortened),
-                model: it.model.as_deref().map(shortened),
+                online: status.online,
+                boot: status.boot,
+                firmware: status.firmware.as_deref().map(shortened),
+                model: status.model.as_deref().map(shortened),
                 interval_s,
-                reset: it.reset.as_deref().map(shortened),
-                rev: it.rev,
-                lost: it.lost,
-                storage: it.storage.as_deref().map(shortened),
+                reset: status.reset.as_deref().map(shortened),
+                rev: status.rev,
+                lost: status.lost,
+                storage: status.storage.as_deref().map(shortened),
             }
         }
     };
@@ -94,12 +95,12 @@ pub(super) fn reply(area: Name, device: Name, payload: &[u8]) -> Parsed {
     }
     let message = match good {
         None => Message::NotUnderstood { area, device },
-        Some(it) => Message::Reply {
+        Some(reply) => Message::Reply {
             area,
             device,
-            id: shortened(&it.id),
-            ok: it.ok,
-            detail: shortened(&it.detail.unwrap_or_default()),
+            id: shortened(&reply.id),
+            ok: reply.ok,
+            detail: shortened(&reply.detail.unwrap_or_default()),
         },
     };
     Parsed { rejected, repaired, ..Parsed::message(message) }

@@ -34,7 +34,8 @@ pub(super) fn telemetry(area: Name, device: Name, payload: &[u8]) -> Parsed {
     let (area, device) = (owned(area), owned(device));
     let Read { readings, rejected, repaired } = read;
     let understood = readings.iter().any(is_understood);
-    let odd = !understood || !rejected.is_empty() || readings.iter().any(|it| it.unknown > 0);
+    let odd =
+        !understood || !rejected.is_empty() || readings.iter().any(|reading| reading.unknown > 0);
     if odd && let Some(fire) = alarm::astray((&area, &device), payload) {
         return fire;
     }
@@ -125,7 +126,7 @@ impl Read {
                 self.readings.push(Reading { numbers_lost: members.numbers_lost, ..reading });
                 let (rejected, repaired) = members.told(first);
                 self.repaired += repaired;
-                rejected.into_iter().for_each(|it| push(&mut self.rejected, it));
+                rejected.into_iter().for_each(|rejection| push(&mut self.rejected, rejection));
             }
             Ok(_) | Err(_) => push(&mut self.rejected, first),
         }

@@ -78,11 +78,13 @@ fn numbers_that_leap_are_counted() {
 fn a_row_of_the_ledger_is_an_hour() {
     let mut drill = Drill::hydrant();
     drill.run("00:59:59 #1/1 temp_c=1\n01:00:00 #1/2 temp_c=1\n01:59:59.999 #1/3 temp_c=1");
-    let closed: Vec<_> = drill.out.ledger.iter().map(|it| (it.hour, it.counts.received)).collect();
+    let closed: Vec<_> =
+        drill.out.ledger.iter().map(|entry| (entry.hour, entry.counts.received)).collect();
     assert_eq!(closed, [(at("00:00:00"), 1)]);
     let mut out = Changes::default();
     drill.watch.close_ledger(&mut out);
-    let closed: Vec<_> = out.ledger.iter().map(|it| (it.hour, it.counts.received)).collect();
+    let closed: Vec<_> =
+        out.ledger.iter().map(|entry| (entry.hour, entry.counts.received)).collect();
     assert_eq!(closed, [(at("01:00:00"), 2)]);
     let mut again = Changes::default();
     drill.watch.close_ledger(&mut again);
@@ -236,7 +238,7 @@ fn two_readings_at_one_millisecond_get_one_each() {
         let mut drill = Drill::hydrant();
         drill.run(script);
         let base: Ms = at("00:00:01");
-        drill.out.readings.iter().map(|it| it.series_ts - base).collect::<Vec<_>>()
+        drill.out.readings.iter().map(|reading| reading.series_ts - base).collect::<Vec<_>>()
     };
     assert_eq!(stamps("00:00:01 temp_c=1\n00:00:01 temp_c=2\n00:00:01 temp_c=3"), [0, 1, 2]);
     assert_eq!(
@@ -291,8 +293,11 @@ fn counts_tell_what_came() {
     drill.run(
         "00:00:01 #1/1 temp_c=1\n00:00:02 #1/2 alarm tamper on\n00:00:03 @1+00:00:00 #1/3 temp_c=1\n00:30:00 @00:01:00 #1/4 temp_c=1\n00:30:01 #1/1 temp_c=5",
     );
-    let it = drill.out.counts;
-    assert_eq!((it.readings, it.alarms, it.bad_clocks, it.late, it.seq_reused), (4, 1, 1, 1, 1));
+    let counts = drill.out.counts;
+    assert_eq!(
+        (counts.readings, counts.alarms, counts.bad_clocks, counts.late, counts.seq_reused),
+        (4, 1, 1, 1, 1)
+    );
     let reading = Reading { unknown: 3, ..Reading::default() };
     drill.watch.reading(("town", "D"), &reading, drill.now, &mut drill.out);
     assert_eq!(drill.out.counts.unknown_fields, 3);
@@ -375,7 +380,8 @@ fn a_duplicate_moves_nothing_that_a_replay_would_not() {
         again.watch.replay(logged, &mut again.out);
     }
     let ix = live.watch.registry.find("D").unwrap();
-    let [mut one, mut two] = [&live, &again].map(|it| it.watch.memory(ix).unwrap().door.clone());
+    let [mut one, mut two] =
+        [&live, &again].map(|drill| drill.watch.memory(ix).unwrap().door.clone());
     one.close(ix, &mut Vec::new());
     two.close(ix, &mut Vec::new());
     assert_eq!(one, two);

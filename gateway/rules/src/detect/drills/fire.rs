@@ -230,7 +230,7 @@ fn heat_is_a_temperature_or_a_fast_rise() {
         ("two at one moment say nothing",   "00:00:00 temp_c=20\n00:00:00 temp_c=40",                 ""),
         ("cooling is no rise",              "00:00:00 temp_c=50\n00:00:30 temp_c=20",                 ""),
     ] {
-        let found: Vec<&str> = found.split('\n').filter(|it| !it.is_empty()).collect();
+        let found: Vec<&str> = found.split('\n').filter(|line| !line.is_empty()).collect();
         Drill::detector().finds(story, script, &found);
     }
 }

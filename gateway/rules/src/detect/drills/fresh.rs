@@ -384,12 +384,18 @@ fn a_memory_of_0_1_0_knows_one_time_for_all() {
 
 /// As 0.1.0 stored a memory: without what came later.
 fn body_of_0_1_0(memory: &Memory) -> Vec<u8> {
-    let it = memory;
-    let mut door = postcard::to_extend(&it.door, vec![1]).unwrap();
+    let mut door = postcard::to_extend(&memory.door, vec![1]).unwrap();
     door.truncate(door.len() - 2); // which number leapt: none
-    let latest = Field::ALL.map(|field| it.latest.get(field));
-    let known = (&it.tracks, it.heard_at, it.newest, latest, it.interval_s);
-    let watched = (it.stuck, it.warmth, it.gone, it.pressure_hidden, it.backlog, &it.evidence);
+    let latest = Field::ALL.map(|field| memory.latest.get(field));
+    let known = (&memory.tracks, memory.heard_at, memory.newest, latest, memory.interval_s);
+    let watched = (
+        memory.stuck,
+        memory.warmth,
+        memory.gone,
+        memory.pressure_hidden,
+        memory.backlog,
+        &memory.evidence,
+    );
     postcard::to_extend(&(known, watched), door).unwrap()
 }
 

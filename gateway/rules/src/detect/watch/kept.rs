@@ -58,7 +58,7 @@ impl Watch {
         let number = reading.boot.zip(reading.seq);
         let print = print(&reading, Some((condition, active, test)));
         let arrival = Arrival { number, ts: at, at, print, late: false };
-        let Some(door) = self.memory(ix).map(|it| &it.door) else { return };
+        let Some(door) = self.memory(ix).map(|memory| &memory.door) else { return };
         if door.knows(&arrival) || self.recent.knows(ix, &arrival) {
             out.counts.duplicates += 1;
             return;
@@ -83,7 +83,7 @@ impl Watch {
     ) -> bool {
         out.counts.retained += 1;
         let ix = self.find_kept(device, area, Kind::Hydrant, out);
-        let stranger = self.memory(ix).is_some_and(|it| it.heard_at.is_none());
+        let stranger = self.memory(ix).is_some_and(|memory| memory.heard_at.is_none());
         if online {
             self.judge_kept((ix, at), |judge| judge.retained_birth(interval_s), out);
         }
