@@ -33,7 +33,7 @@ pub fn start(
     session::start(heart, setup, (broker, format!("standpipe-chain-{gateway}")), bell)
 }
 
-/// What beats.
+/// Sends the heartbeat whenever one is due.
 struct Heart {
     topic: String,
     packets: Packets<()>,

@@ -60,7 +60,7 @@ enum Key {
     Bulletin(Box<str>, u32),
 }
 
-/// One message.
+/// What one device, or one station, is to be sent.
 #[derive(Clone, Debug)]
 enum Letter {
     /// What the broker keeps where a device was goes.
@@ -90,9 +90,11 @@ impl Letter {
     fn key(&self) -> Option<Key> {
         match self {
             Self::Empty(_) => None,
-            Self::Settings(it) => Some(Key::Settings(it.ix, it.settings.rev, it.area.clone())),
-            Self::Command(it) => Some(Key::Command(it.command.id, it.command.resends)),
-            Self::Bulletin(it) => Some(Key::Bulletin(it.station.clone(), it.rev)),
+            Self::Settings(owed) => {
+                Some(Key::Settings(owed.ix, owed.settings.rev, owed.area.clone()))
+            }
+            Self::Command(owed) => Some(Key::Command(owed.command.id, owed.command.resends)),
+            Self::Bulletin(bulletin) => Some(Key::Bulletin(bulletin.station.clone(), bulletin.rev)),
         }
     }
 }
@@ -116,10 +118,10 @@ impl Mail {
         if self.resting.contains_key(&key) || !self.busy.insert(key) {
             return;
         }
-        if let Letter::Settings(it) = &letter
-            && !it.left_area.is_empty()
+        if let Letter::Settings(owed) = &letter
+            && !owed.left_area.is_empty()
         {
-            self.packets.plan(Letter::Empty(it.clone()));
+            self.packets.plan(Letter::Empty(owed.clone()));
         }
         self.packets.plan(letter);
     }
@@ -130,7 +132,7 @@ impl Mail {
         let owed = owed.unwrap_or_default();
         self.from.0 = after(&owed).unwrap_or(DeviceIx(0));
         self.more |= owed.len() == AT_ONCE;
-        owed.into_iter().for_each(|it| self.plan(Letter::Settings(it)));
+        owed.into_iter().for_each(|settings| self.plan(Letter::Settings(settings)));
     }
 
     /// What the broker had and no device has said that it runs: it may be forgotten.
@@ -141,7 +143,7 @@ impl Mail {
         };
         self.again_from = after(&again);
         self.more |= self.again_from.is_some();
-        again.into_iter().for_each(|it| self.plan(Letter::Settings(it)));
+        again.into_iter().for_each(|settings| self.plan(Letter::Settings(settings)));
     }
 
     fn read_commands(&mut self, now: Ms) {
@@ -149,10 +151,10 @@ impl Mail {
         let owed = self.shelf.read(|reader| reader.owed_commands(from, AT_ONCE));
         let owed = owed.unwrap_or_default();
         let full = owed.len() == AT_ONCE;
-        self.from.1 = owed.last().filter(|_| full).map_or(0, |it| it.command.number);
+        self.from.1 = owed.last().filter(|_| full).map_or(0, |last| last.command.number);
         self.more |= full;
-        for it in owed.into_iter().filter(|it| it.command.expires_at > now) {
-            self.plan(Letter::Command(Box::new(it)));
+        for due in owed.into_iter().filter(|due| due.command.expires_at > now) {
+            self.plan(Letter::Command(Box::new(due)));
         }
     }
 
@@ -161,33 +163,33 @@ impl Mail {
             format!("{}/{area}/{device}/{channel}", self.root)
         };
         match letter {
-            Letter::Empty(it) => Message {
-                topic: topic(&it.left_area, &it.device, "settings"),
+            Letter::Empty(owed) => Message {
+                topic: topic(&owed.left_area, &owed.device, "settings"),
                 payload: String::new(),
                 pkid,
                 retain: true,
                 expiry_s: 0,
             },
-            Letter::Bulletin(it) => Message {
-                topic: format!("{}/stations/{}/maintenance", self.root, it.station),
-                payload: it.json.clone().into(),
+            Letter::Bulletin(bulletin) => Message {
+                topic: format!("{}/stations/{}/maintenance", self.root, bulletin.station),
+                payload: bulletin.json.clone().into(),
                 pkid,
                 retain: true,
                 expiry_s: 0,
             },
-            Letter::Settings(it) => Message {
-                topic: topic(&it.area, &it.device, "settings"),
-                payload: serde_json::to_string(&it.settings).unwrap_or_default(),
+            Letter::Settings(owed) => Message {
+                topic: topic(&owed.area, &owed.device, "settings"),
+                payload: serde_json::to_string(&owed.settings).unwrap_or_default(),
                 pkid,
                 retain: true,
                 expiry_s: 0,
             },
-            Letter::Command(it) => {
-                let (id, asked) = (it.command.id.to_string(), &it.command);
+            Letter::Command(owed) => {
+                let (id, asked) = (owed.command.id.to_string(), &owed.command);
                 let command = Command { id: &id, command: asked.command, seconds: asked.seconds };
                 let left_s = ((asked.expires_at - now).max(1) + 999) / 1_000;
                 Message {
-                    topic: topic(&it.area, &it.device, "command"),
+                    topic: topic(&owed.area, &owed.device, "command"),
                     payload: serde_json::to_string(&command).unwrap_or_default(),
                     pkid,
                     retain: false,
@@ -201,12 +203,14 @@ impl Mail {
         let Some(key) = letter.key() else { return Vec::new() };
         let report = match letter {
             Letter::Empty(_) => return Vec::new(),
-            Letter::Settings(it) => {
-                Inbox::SettingsSent { device: it.ix, rev: it.settings.rev, at: now }
+            Letter::Settings(owed) => {
+                Inbox::SettingsSent { device: owed.ix, rev: owed.settings.rev, at: now }
             }
-            Letter::Bulletin(it) => Inbox::BulletinSent { station: it.station, rev: it.rev },
-            Letter::Command(it) => {
-                let (id, resends) = (it.command.id, it.command.resends);
+            Letter::Bulletin(bulletin) => {
+                Inbox::BulletinSent { station: bulletin.station, rev: bulletin.rev }
+            }
+            Letter::Command(owed) => {
+                let (id, resends) = (owed.command.id, owed.command.resends);
                 Inbox::CommandSent { id, resends, at: now }
             }
         };
@@ -217,7 +221,7 @@ impl Mail {
 
 /// Where to go on after a full page; `None`: that was all.
 fn after(page: &[OwedSettings]) -> Option<DeviceIx> {
-    page.last().filter(|_| page.len() == AT_ONCE).map(|it| DeviceIx(it.ix.0 + 1))
+    page.last().filter(|_| page.len() == AT_ONCE).map(|last| DeviceIx(last.ix.0 + 1))
 }
 
 impl Owed for Mail {
@@ -225,8 +229,8 @@ impl Owed for Mail {
 
     fn connected(&mut self, _: Stamp) {
         self.again_from = Some(DeviceIx(0));
-        for it in self.shelf.read(Reader::kept_bulletins).unwrap_or_default() {
-            self.plan(Letter::Bulletin(it));
+        for bulletin in self.shelf.read(Reader::kept_bulletins).unwrap_or_default() {
+            self.plan(Letter::Bulletin(bulletin));
         }
         self.read_pending();
     }
@@ -234,8 +238,8 @@ impl Owed for Mail {
     fn read(&mut self, now: Stamp) {
         self.resting.retain(|_, until| *until > now.steady());
         self.more = false;
-        for it in self.shelf.read(Reader::owed_bulletins).unwrap_or_default() {
-            self.plan(Letter::Bulletin(it));
+        for bulletin in self.shelf.read(Reader::owed_bulletins).unwrap_or_default() {
+            self.plan(Letter::Bulletin(bulletin));
         }
         self.read_settings();
         self.read_pending();

@@ -17,13 +17,12 @@ const REMEMBERED: Ms = 10_000;
 /// Messages planned beyond which nothing more is: what is more urgent waits for these.
 const ROOM: usize = 64;
 
-/// One retained topic.
+/// A station, and an incident that its topic shows.
 pub type Topic = (Box<str>, IncidentId);
 
 /// One message of the few that bring a topic up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shot {
-    /// Where to.
     pub topic: Topic,
     /// The page it is sent for.
     pub page: Option<Ulid>,

@@ -44,8 +44,9 @@ pub async fn run(
     (hour, url): (Hour, Box<str>),
     webhooks: &[Webhook],
 ) -> Result<(), Unavailable> {
-    let asked = webhooks.iter().filter(|it| it.wants_digest());
-    let receivers: Vec<Receiver> = asked.map(|it| (it.name.clone(), it.station.clone())).collect();
+    let asked = webhooks.iter().filter(|webhook| webhook.wants_digest());
+    let receivers: Vec<Receiver> =
+        asked.map(|webhook| (webhook.name.clone(), webhook.station.clone())).collect();
     if receivers.is_empty() {
         return Ok(());
     }

@@ -33,9 +33,7 @@ const REPORT_EVERY: Ms = 60_000;
 /// One message to send.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Where to.
     pub topic: String,
-    /// What.
     pub payload: String,
     /// The id of its receipt; 0: without one, at QoS 0.
     pub pkid: u16,

@@ -151,7 +151,7 @@ impl Owed for Boards {
             Receipt::Refused(_) => {
                 let shot = self.flight.refused(pkid, now.steady());
                 counter!("standpipe_page_failures_total", "kind" => "station").increment(1);
-                Landed { reports: Vec::new(), refused: shot.map(|it| self.topic(&it)) }
+                Landed { reports: Vec::new(), refused: shot.map(|shot| self.topic(&shot)) }
             }
         }
     }

@@ -109,16 +109,16 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
         setup.engine.report(Inbox::GaveUp { page_id, at: setup.clock.stamp(), why }).await?;
     }
     let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
-    for it in owed.unwrap_or_default() {
-        if !names.contains(&it.which.receiver) {
-            let news = DigestNews::GaveUp(it.which, setup.clock.now());
+    for digest in owed.unwrap_or_default() {
+        if !names.contains(&digest.which.receiver) {
+            let news = DigestNews::GaveUp(digest.which, setup.clock.now());
             setup.engine.report(Inbox::Digest(news)).await?;
         }
     }
     Ok(())
 }
 
-/// One receiver.
+/// Sends one webhook what it is owed, until it is told to stop.
 struct Task {
     setup: Setup,
     caller: Caller,
@@ -444,7 +444,10 @@ impl Task {
         }
         let of = (page, kind(page));
         let for_ms = self.waiting.refused(of, begun, (asked, instant), now.steady());
-        let for_ms = self.failing.as_ref().map_or(for_ms, |it| for_ms.max(now.steady() - it.since));
+        let for_ms = self
+            .failing
+            .as_ref()
+            .map_or(for_ms, |failing| for_ms.max(now.steady() - failing.since));
         if kind(page) == Kind::Other && self.is_too_old(page, now.told()) {
             self.give_up(page, &why, now).await?;
         }

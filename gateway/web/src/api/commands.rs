@@ -111,7 +111,7 @@ pub async fn ask(
     let order = Order::Command { device: id.as_str().into(), asked };
     let done = api.engine.order(order).await;
     let command = match done.map_err(|down| Problem::part_down(down.to_string()))? {
-        Ok(command) => command.map_or_else(String::new, |it: Ulid| it.to_string()),
+        Ok(command) => command.map_or_else(String::new, |id: Ulid| id.to_string()),
         Err(OrderRefused::UnknownDevice | OrderRefused::UnknownProfile) => {
             return Err(Problem::unknown(Thing::Device, &id));
         }
@@ -127,9 +127,9 @@ impl Ask {
     fn asked(&self, who: &Who) -> Result<Asked, Problem> {
         let by = signed(&self.by, who)?;
         Asked::new(self.command, self.seconds, self.expires_s, &by).map_err(|bad| {
-            let fault = |it: &standpipe_rules::orders::BadCommand| Fault {
-                field: it.field(),
-                detail: it.to_string(),
+            let fault = |wrong: &standpipe_rules::orders::BadCommand| Fault {
+                field: wrong.field(),
+                detail: wrong.to_string(),
             };
             let faults: Vec<Fault> = bad.iter().map(fault).collect();
             Problem::bad_members(Code::BadCommand, "Command out of range", &faults)

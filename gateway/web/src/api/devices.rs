@@ -155,8 +155,8 @@ pub async fn list(
 ) -> Result<Json<List<Item>>, Problem> {
     let accepted = ["station", "kind", "condition", "q", "page", "per_page"];
     let params = Params::read(&uri, &[&accepted[..], &STATUS_PARAMS].concat())?;
-    let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
-    let conditions = Condition::ALL.map(|it| (it.as_str(), it));
+    let kinds = [Kind::Hydrant, Kind::Smoke].map(|kind| (kind.as_str(), kind));
+    let conditions = Condition::ALL.map(|condition| (condition.as_str(), condition));
     let filter = DeviceFilter {
         station: params.text("station")?,
         kind: params.one_of("kind", &kinds)?,
@@ -269,7 +269,7 @@ impl Item {
 
 /// The conditions of a set.
 pub fn set_of(set: u32) -> Vec<Condition> {
-    Condition::ALL.into_iter().filter(|it| set & it.bit() != 0).collect()
+    Condition::ALL.into_iter().filter(|condition| set & condition.bit() != 0).collect()
 }
 
 /// The names of a set of conditions.

@@ -130,10 +130,10 @@ pub async fn list(
 ) -> Result<Json<List<Item>>, Problem> {
     let params = Params::read(&uri, &["station", "device", "page", "per_page"])?;
     let (station, device, page) = (params.text("station")?, params.text("device")?, params.page()?);
-    let wanted = |it: &Item| {
-        station.as_ref().is_none_or(|id| it.stations.contains(id))
-            && device.as_ref().is_none_or(|id| it.devices.contains(id))
-            && !it.devices.is_empty()
+    let wanted = |item: &Item| {
+        station.as_ref().is_none_or(|id| item.stations.contains(id))
+            && device.as_ref().is_none_or(|id| item.devices.contains(id))
+            && !item.devices.is_empty()
     };
     let all: Vec<Item> = items(&api, &who.area).await?.into_iter().filter(wanted).collect();
     let (total, per_page) = (all.len(), page.per_page as usize);
@@ -220,7 +220,7 @@ pub async fn withdraw_named(
 pub async fn ended(api: &ApiState, who: &Who, id: &str) -> Result<Item, Problem> {
     who.needs(Right::Announce)?;
     let was = one(api, &Area::All, id).await?;
-    let theirs = |it: &Item| it.stations.iter().all(|station| who.area.holds(station));
+    let theirs = |item: &Item| item.stations.iter().all(|station| who.area.holds(station));
     let Some(was) = was.filter(theirs) else { return Err(Problem::unknown_announcement(id)) };
     let done = api.engine.withdraw(id.into()).await;
     let there = done.map_err(|down| Problem::part_down(down.to_string()))?;
@@ -312,7 +312,7 @@ async fn within(api: &ApiState, who: &Who, scope: Scope) -> Result<(), Problem> 
 }
 
 fn refused(bad: &[BadAnnouncement]) -> Problem {
-    let fault = |it: &BadAnnouncement| Fault { field: it.field(), detail: it.to_string() };
+    let fault = |wrong: &BadAnnouncement| Fault { field: wrong.field(), detail: wrong.to_string() };
     let faults: Vec<Fault> = bad.iter().map(fault).collect();
     Problem::bad_members(Code::BadAnnouncement, "Announcement not possible", &faults)
 }
@@ -336,7 +336,7 @@ impl Announce {
             },
             scope,
             conditions: self.conditions,
-            from: self.from.map_or(Ok(now), |it| it.ms("from"))?,
+            from: self.from.map_or(Ok(now), |from| from.ms("from"))?,
             until: self.until.ms("until")?,
             by: signed(&self.by, who)?,
             note,
