@@ -24,7 +24,7 @@ use ulid::Ulid;
 use super::Setup;
 use super::flight::LEAVE_ALONE;
 use super::packets::Packets;
-use super::session::{self, Landed, Message, Owed, Shelf};
+use super::session::{self, Landed, MqttMessage, Owed, Shelf};
 
 /// Settings, and commands, read from the store at one time.
 const AT_ONCE: usize = 256;
@@ -51,7 +51,7 @@ pub fn start(
 
 /// What a message brings about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
+enum LetterKey {
     /// The broker keeps that number for a device in that area.
     Settings(DeviceIx, u32, Box<str>),
     /// The device gets a command, which was sent again so often before.
@@ -76,9 +76,9 @@ struct Mail {
     shelf: Shelf,
     packets: Packets<Letter>,
     /// What is planned or on its way.
-    busy: HashSet<Key>,
+    busy: HashSet<LetterKey>,
     /// What arrived or was refused: left alone until then.
-    resting: HashMap<Key, Ms>,
+    resting: HashMap<LetterKey, Ms>,
     /// Where reading goes on, of owed settings and commands.
     from: (DeviceIx, u64),
     /// Where reading goes on of what the broker may have forgotten.
@@ -87,14 +87,16 @@ struct Mail {
 }
 
 impl Letter {
-    fn key(&self) -> Option<Key> {
+    fn key(&self) -> Option<LetterKey> {
         match self {
             Self::Empty(_) => None,
             Self::Settings(owed) => {
-                Some(Key::Settings(owed.ix, owed.settings.rev, owed.area.clone()))
+                Some(LetterKey::Settings(owed.ix, owed.settings.rev, owed.area.clone()))
             }
-            Self::Command(owed) => Some(Key::Command(owed.command.id, owed.command.resends)),
-            Self::Bulletin(bulletin) => Some(Key::Bulletin(bulletin.station.clone(), bulletin.rev)),
+            Self::Command(owed) => Some(LetterKey::Command(owed.command.id, owed.command.resends)),
+            Self::Bulletin(bulletin) => {
+                Some(LetterKey::Bulletin(bulletin.station.clone(), bulletin.rev))
+            }
         }
     }
 }
@@ -158,26 +160,26 @@ impl Mail {
         }
     }
 
-    fn message(&self, pkid: u16, letter: &Letter, now: Ms) -> Message {
+    fn message(&self, pkid: u16, letter: &Letter, now: Ms) -> MqttMessage {
         let topic = |area: &str, device: &str, channel: &str| {
             format!("{}/{area}/{device}/{channel}", self.root)
         };
         match letter {
-            Letter::Empty(owed) => Message {
+            Letter::Empty(owed) => MqttMessage {
                 topic: topic(&owed.left_area, &owed.device, "settings"),
                 payload: String::new(),
                 pkid,
                 retain: true,
                 expiry_s: 0,
             },
-            Letter::Bulletin(bulletin) => Message {
+            Letter::Bulletin(bulletin) => MqttMessage {
                 topic: format!("{}/stations/{}/maintenance", self.root, bulletin.station),
                 payload: bulletin.json.clone().into(),
                 pkid,
                 retain: true,
                 expiry_s: 0,
             },
-            Letter::Settings(owed) => Message {
+            Letter::Settings(owed) => MqttMessage {
                 topic: topic(&owed.area, &owed.device, "settings"),
                 payload: serde_json::to_string(&owed.settings).unwrap_or_default(),
                 pkid,
@@ -188,7 +190,7 @@ impl Mail {
                 let (id, asked) = (owed.command.id.to_string(), &owed.command);
                 let command = Command { id: &id, command: asked.command, seconds: asked.seconds };
                 let left_s = ((asked.expires_at - now).max(1) + 999) / 1_000;
-                Message {
+                MqttMessage {
                     topic: topic(&owed.area, &owed.device, "command"),
                     payload: serde_json::to_string(&command).unwrap_or_default(),
                     pkid,
@@ -250,7 +252,7 @@ impl Owed for Mail {
         self.more && self.packets.is_idle()
     }
 
-    fn next(&mut self, window: usize, now: Stamp) -> Option<Message> {
+    fn next(&mut self, window: usize, now: Stamp) -> Option<MqttMessage> {
         let (pkid, letter) = self.packets.next(window)?;
         Some(self.message(pkid, &letter, now.told()))
     }
@@ -279,10 +281,10 @@ impl Owed for Mail {
     }
 
     /// The time, for devices without a clock of their own.
-    fn each_minute(&self, now: Ms) -> Option<Message> {
+    fn each_minute(&self, now: Ms) -> Option<MqttMessage> {
         let topic = format!("{}/gateway/clock", self.root);
         let payload = format!(r#"{{"ts":{now}}}"#);
-        Some(Message { topic, payload, pkid: 0, retain: false, expiry_s: 0 })
+        Some(MqttMessage { topic, payload, pkid: 0, retain: false, expiry_s: 0 })
     }
 }
 

@@ -14,12 +14,12 @@ use tracing::{error, warn};
 use super::retry::{self, FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT};
 
 /// A digest that has come to its end.
-pub type Landed = (OwedDigest, Answer);
+pub type LandedDigest = (OwedDigest, Answer);
 
 /// The digests of one receiver.
 pub struct Digests {
     /// The one on its way.
-    flight: Option<BoxFuture<'static, Landed>>,
+    flight: Option<BoxFuture<'static, LandedDigest>>,
     backoff: Backoff,
     /// After a failure, not before then.
     resume: Option<Instant>,
@@ -35,7 +35,7 @@ impl Digests {
     }
 
     /// When it ends; never, while none is on its way.
-    pub async fn landed(&mut self) -> Landed {
+    pub async fn landed(&mut self) -> LandedDigest {
         let Some(flight) = &mut self.flight else { return std::future::pending().await };
         let landed = flight.await;
         self.flight = None;
@@ -59,14 +59,14 @@ impl Digests {
     }
 
     /// It is on its way.
-    pub fn take_off(&mut self, flight: BoxFuture<'static, Landed>) {
+    pub fn take_off(&mut self, flight: BoxFuture<'static, LandedDigest>) {
         self.flight = Some(flight);
     }
 
     /// What is to be written down of one that landed.
     pub fn settle(
         &mut self,
-        (digest, answer): Landed,
+        (digest, answer): LandedDigest,
         now: Ms,
         instant: Instant,
     ) -> Option<DigestNews> {

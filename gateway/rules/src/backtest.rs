@@ -11,6 +11,7 @@ use standpipe_shared::{Condition, Reading};
 use crate::detect::Watch;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::Registry;
+use crate::wire::Origin;
 use crate::{Changes, Ms};
 
 /// One line of `incidents.csv`.
@@ -56,7 +57,7 @@ impl Backtest {
     /// the default profile.
     pub fn reading(&mut self, arrived: Ms, device: &str, reading: &Reading) {
         self.wait_until(arrived);
-        self.watch.reading(("", device), reading, arrived, &mut self.changes);
+        self.watch.reading(Origin { area: "", device }, reading, arrived, &mut self.changes);
         self.watch.tick(self.now, &mut self.changes);
         self.note();
     }

@@ -18,7 +18,7 @@ pub const LINES: usize = 50;
 
 /// What a digest is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
+pub struct DigestScope {
     /// Its day in the town, such as `2026-11-28`.
     pub day: Box<str>,
     /// The station it is for, with all below it; `None`: all stations.
@@ -126,7 +126,7 @@ impl Line {
 impl Digest {
     /// What of these incidents is told.
     #[must_use]
-    pub fn of(subject: Subject, incidents: impl IntoIterator<Item = WireIncident>) -> Self {
+    pub fn of(subject: DigestScope, incidents: impl IntoIterator<Item = WireIncident>) -> Self {
         let told = incidents.into_iter().filter(|incident| subject.tells_of(incident));
         let mut items: Vec<Line> = told.map(|incident| line(incident, subject.to)).collect();
         let (mut all, mut counts) = ((0, 0, 0), BTreeMap::new());
@@ -151,7 +151,7 @@ impl Digest {
         });
         let more = u32::try_from(items.len().saturating_sub(LINES)).unwrap_or(u32::MAX);
         items.truncate(LINES);
-        let Subject { day, station, from, to } = subject;
+        let DigestScope { day, station, from, to } = subject;
         let (open, new, closed) = all;
         Self { day, station, from, to, open, new, closed, counts, items, more, unread: None }
     }
@@ -172,7 +172,7 @@ const fn add(to: &mut Three, more: Three) {
     to.2 += more.2;
 }
 
-impl Subject {
+impl DigestScope {
     /// Notices that were open at the end, or ended since the last time. Tests, exercises and what
     /// announced work explained are nobody's business; what belongs to a zone's or an area's
     /// incident was told with that.

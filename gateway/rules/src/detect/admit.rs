@@ -46,7 +46,7 @@ pub struct Arrival {
 
 /// How a message's number stands to those that came before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum SeqOrder {
     /// It has none, or nothing follows from it: the first one, one that was used before, or one
     /// that leaps ahead.
     Unclear,
@@ -186,21 +186,21 @@ impl Default for Door {
 impl Door {
     /// How this number stands to those that came before it.
     #[must_use]
-    pub fn order(&self, number: Option<(u32, u32)>) -> Order {
+    pub fn order(&self, number: Option<(u32, u32)>) -> SeqOrder {
         let known = self.boots.iter().filter(|track| track.highest > 0);
         let (Some((boot, seq)), Some(latest)) = (number, known.max_by_key(|track| track.boot))
         else {
-            return Order::Unclear;
+            return SeqOrder::Unclear;
         };
         match boot.cmp(&latest.boot) {
-            Ordering::Greater => Order::Newer,
-            Ordering::Less => Order::Older,
+            Ordering::Greater => SeqOrder::Newer,
+            Ordering::Less => SeqOrder::Older,
             Ordering::Equal => match seq.checked_sub(latest.highest) {
-                Some(1..=LEAP) => Order::Newer,
-                None if latest.came(seq) => Order::Unclear,
-                None if latest.highest - seq < SEEN => Order::JustBefore,
-                None => Order::Older,
-                Some(_) => Order::Unclear,
+                Some(1..=LEAP) => SeqOrder::Newer,
+                None if latest.came(seq) => SeqOrder::Unclear,
+                None if latest.highest - seq < SEEN => SeqOrder::JustBefore,
+                None => SeqOrder::Older,
+                Some(_) => SeqOrder::Unclear,
             },
         }
     }

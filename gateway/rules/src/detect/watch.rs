@@ -25,7 +25,7 @@ use crate::chain::Chain;
 use crate::changes::Logged;
 use crate::fact::{Fact, Reason};
 use crate::registry::{Device, DeviceIx, Profile, Registry};
-use crate::wire::Arrived;
+use crate::wire::{Arrived, Origin};
 use crate::{Changes, Ms};
 
 /// A timestamp this far ahead of arrival is a broken clock.
@@ -229,7 +229,7 @@ impl Watch {
 
     /// The device of that id. One that nobody knows is registered as an `unclaimed` detector: it
     /// cries, and may be one.
-    pub fn known(&mut self, (area, device): (&str, &str), out: &mut Changes) -> DeviceIx {
+    pub fn known(&mut self, Origin { area, device }: Origin, out: &mut Changes) -> DeviceIx {
         let found = self.registry.find(device);
         found.unwrap_or_else(|| self.find(device, area, Kind::Smoke, out))
     }
@@ -237,7 +237,7 @@ impl Watch {
     /// A reading arrived.
     pub fn reading(
         &mut self,
-        (area, device): (&str, &str),
+        Origin { area, device }: Origin,
         reading: &Reading,
         at: Ms,
         out: &mut Changes,
@@ -251,7 +251,7 @@ impl Watch {
     /// An alarm arrived.
     pub fn alarm(
         &mut self,
-        (area, device): (&str, &str),
+        Origin { area, device }: Origin,
         alarm: &Alarm,
         arrived: Arrived,
         out: &mut Changes,
@@ -276,7 +276,7 @@ impl Watch {
     /// A status arrived: a birth, or the Last Will.
     pub fn status(
         &mut self,
-        (area, device): (&str, &str),
+        Origin { area, device }: Origin,
         (online, interval_s): (bool, Option<u32>),
         at: Ms,
         out: &mut Changes,
@@ -295,7 +295,7 @@ impl Watch {
     }
 
     /// A message came of which nothing was understood.
-    pub fn not_understood(&mut self, (area, device): (&str, &str), at: Ms, out: &mut Changes) {
+    pub fn not_understood(&mut self, Origin { area, device }: Origin, at: Ms, out: &mut Changes) {
         let ix = self.find(device, area, Kind::Hydrant, out);
         let before = self.facts.len();
         self.judge_message((ix, at), |judge| judge.not_understood(at));

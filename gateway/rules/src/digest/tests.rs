@@ -3,7 +3,7 @@
 use serde_json::json;
 use standpipe_shared::Condition;
 
-use super::{Digest, LINES, Line, Subject};
+use super::{Digest, DigestScope, LINES, Line};
 use crate::Ms;
 use crate::incidents::WireIncident;
 
@@ -33,7 +33,7 @@ fn notice(n: u32, opened_at: Ms, closed_at: Option<Ms>, more: &serde_json::Value
 
 fn digest(incidents: impl IntoIterator<Item = WireIncident>) -> Digest {
     let station = Some("t1".into());
-    Digest::of(Subject { day: "2026-11-28".into(), station, from: FROM, to: TO }, incidents)
+    Digest::of(DigestScope { day: "2026-11-28".into(), station, from: FROM, to: TO }, incidents)
 }
 
 #[test]

@@ -102,7 +102,7 @@ impl Flaps {
 
 /// What is sounded: a condition of something, and whether it was told before.
 #[derive(Clone, Copy)]
-pub(super) struct About<'a> {
+pub(super) struct Sound<'a> {
     pub subject: &'a Subject,
     pub condition: Condition,
     /// It was true before, and was told: escalation goes on where it was.
@@ -163,16 +163,16 @@ impl Incident {
     }
 
     /// Until when a sound of that is held back; `None`: it may be made.
-    fn hushed(&self, about: About, now: Ms) -> Option<Ms> {
-        let own = |sounded: &&Sounded| sounded.subject == *about.subject;
+    fn hushed(&self, sound: Sound, now: Ms) -> Option<Ms> {
+        let own = |sounded: &&Sounded| sounded.subject == *sound.subject;
         let latest = |pause| {
             let last = self.sounded.iter().filter(own).map(|sounded| sounded.at).max();
             last.map(|at| at + pause).filter(|until| *until > now)
         };
-        match (self.class, about.condition) {
+        match (self.class, sound.condition) {
             (Class::Fire, _) => latest(FIRE_SOUND_MS),
             (_, Condition::UnreadableAlarm) if self.is_pool() => {
-                self.pool_hushed(about.subject, now)
+                self.pool_hushed(sound.subject, now)
             }
             (_, Condition::UnreadableAlarm) => latest(UNREADABLE_SOUND_MS),
             (Class::Water | Class::Upkeep | Class::Blind, condition) => {
@@ -214,11 +214,11 @@ impl Book {
         &mut self,
         cx: &mut Cx,
         incident: &mut Incident,
-        about: About,
+        sound: Sound,
         late_s: u32,
     ) {
-        let Some(until) = incident.hushed(about, cx.now) else {
-            return self.sound_now(cx, incident, about, late_s);
+        let Some(until) = incident.hushed(sound, cx.now) else {
+            return self.sound_now(cx, incident, sound, late_s);
         };
         let answered = incident.state == State::Acknowledged;
         let taken = answered && incident.class != Class::Fire;
@@ -232,7 +232,7 @@ impl Book {
             (incident.episode, incident.episode_at) = (1, cx.now);
             incident.boards.extend(incident.homes.iter().cloned());
         }
-        let (subject, condition) = (incident.sounds_as(about.subject), about.condition);
+        let (subject, condition) = (incident.sounds_as(sound.subject), sound.condition);
         let same = |held: &mut Held| held.subject == subject && held.condition == condition;
         // One sound is for all topics of a pool: the soonest.
         let until = incident.held.extract_if(.., same).map(|held| held.until).fold(until, Ms::min);
@@ -245,11 +245,11 @@ impl Book {
         &mut self,
         cx: &mut Cx,
         incident: &mut Incident,
-        about: About,
+        sound: Sound,
         late_s: u32,
     ) {
         let unanswered =
-            incident.state == State::Open && about.again == Again::Yes && incident.step > 0;
+            incident.state == State::Open && sound.again == Again::Yes && incident.step > 0;
         let before = unanswered.then_some((
             incident.step,
             incident.repeat,
@@ -265,7 +265,7 @@ impl Book {
             incident.told.extend(told);
         }
         incident.sounded.retain(|sounded| sounded.at > cx.now - HOUR_MS);
-        let (subject, condition, at) = (incident.sounds_as(about.subject), about.condition, cx.now);
+        let (subject, condition, at) = (incident.sounds_as(sound.subject), sound.condition, cx.now);
         incident.sounded.push(Sounded { subject, condition, at });
         incident.pool_is_told();
     }
@@ -291,8 +291,8 @@ impl Book {
             }
         }
         if let Some(Held { subject, condition, .. }) = due {
-            let about = About { subject: &subject, condition, again: Again::Yes };
-            self.sound_now(cx, incident, about, 0);
+            let sound = Sound { subject: &subject, condition, again: Again::Yes };
+            self.sound_now(cx, incident, sound, 0);
         }
     }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use standpipe_shared::{Class, Condition};
 
 use super::book::{Book, Cx};
-use super::damp::{About, Again};
+use super::damp::{Again, Sound};
 use super::state::{Event, State};
 use super::{Incident, IncidentId};
 use crate::changes::{Hop, Page};
@@ -128,8 +128,8 @@ impl Book {
             if let Some((subject, condition)) =
                 worst.map(|member| (member.subject.clone(), member.condition))
             {
-                let about = About { subject: &subject, condition, again: Again::No };
-                self.sound(cx, &mut child, about, 0);
+                let sound = Sound { subject: &subject, condition, again: Again::No };
+                self.sound(cx, &mut child, sound, 0);
             }
             self.publish(cx, child);
         }

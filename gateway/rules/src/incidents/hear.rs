@@ -6,8 +6,8 @@
 use standpipe_shared::{Class, Condition, Field, Measurements, Severity};
 
 use super::book::{Book, Cx};
-use super::damp::{About, Again, Flaps, is_over_when_mended};
-use super::distance::Place;
+use super::damp::{Again, Flaps, Sound, is_over_when_mended};
+use super::distance::Coordinates;
 use super::incident::{Incident, Member, Quiet};
 use super::state::{Event, Outcome, State};
 use super::{IncidentId, Rank, View, route};
@@ -228,12 +228,12 @@ impl Book {
                 cx.trail(incident.id, Hop::Reopened, "gateway", of(raised.condition));
             }
             let again = if was_active || !known { Again::No } else { Again::Yes };
-            let about = About { subject: &raised.subject, condition: raised.condition, again };
+            let sound = Sound { subject: &raised.subject, condition: raised.condition, again };
             // A fire that is news is never held back.
             if incident.class == Class::Fire && (stranger || worse) {
-                self.sound_now(cx, &mut incident, about, raised.late_s);
+                self.sound_now(cx, &mut incident, sound, raised.late_s);
             } else {
-                self.sound(cx, &mut incident, about, raised.late_s);
+                self.sound(cx, &mut incident, sound, raised.late_s);
             }
         }
         if incident.class == Class::Fire {
@@ -333,12 +333,12 @@ impl Book {
     /// A fire's list may have to change.
     fn hydrant(&mut self, cx: &Cx, hydrant: DeviceIx) {
         let Some(device) = cx.view.registry.device(hydrant) else { return };
-        let Some(place) = Place::of(device) else { return };
+        let Some(place) = Coordinates::of(device) else { return };
         for fire in self.fires.iter().filter_map(|(_, id)| self.incidents.get(id)) {
             let trusted = fire.hydrants.iter().filter(|hydrant| hydrant.trust == Trust::Ok);
             let reach = trusted.clone().map(|hydrant| hydrant.distance_m).max().unwrap_or_default();
             let few = trusted.count() < super::wire::HYDRANTS_WANTED;
-            let from = fire.device().and_then(|ix| Place::at(cx.view.registry, ix));
+            let from = fire.device().and_then(|ix| Coordinates::at(cx.view.registry, ix));
             let near = from.is_some_and(|from| from.metres(place) <= f64::from(reach) + 1.0);
             if few || near {
                 self.thirsty.insert(fire.rank());
@@ -349,7 +349,7 @@ impl Book {
     /// Makes a fire's list anew.
     pub(super) fn look_for_water(&mut self, cx: &mut Cx, fire: IncidentId) {
         let Some(incident) = self.incidents.get(&fire) else { return };
-        let place = incident.device().and_then(|ix| Place::at(cx.view.registry, ix));
+        let place = incident.device().and_then(|ix| Coordinates::at(cx.view.registry, ix));
         let Some(place) = place else { return };
         let mut hydrants = std::mem::take(&mut self.hydrants);
         let found = hydrants.near(cx.view, place, |ix| self.out_of_service(ix, cx.now), cx.now);

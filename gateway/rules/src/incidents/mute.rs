@@ -11,7 +11,7 @@ use standpipe_shared::{Class, Condition, Severity};
 
 use super::announce::Scope;
 use super::book::{Book, Cx};
-use super::distance::Place;
+use super::distance::Coordinates;
 use super::incident::Quiet;
 use super::state::Event;
 use super::{Incident, IncidentId, Member};
@@ -93,9 +93,9 @@ impl Window {
             Announced::Exercise => Quiet::Exercise,
             Announced::WalkTest => return None,
         };
-        let place = Place::at(registry, hydrant);
+        let place = Coordinates::at(registry, hydrant);
         let near = |ix: &DeviceIx| {
-            let metres = place.zip(Place::at(registry, *ix)).map(|(a, b)| a.metres(b));
+            let metres = place.zip(Coordinates::at(registry, *ix)).map(|(a, b)| a.metres(b));
             *ix == hydrant || metres.is_some_and(|metres| metres <= NEARBY_M)
         };
         (self.holds(now) && self.devices.iter().any(near)).then_some(quiet)
@@ -221,11 +221,11 @@ impl Book {
 
     /// A fire near that hydrant to which somebody was sent.
     fn fought(&self, registry: &Registry, hydrant: DeviceIx) -> Option<IncidentId> {
-        let hydrant = Place::at(registry, hydrant)?;
+        let hydrant = Coordinates::at(registry, hydrant)?;
         let sent = self.fires.iter().filter_map(|(_, id)| self.get(*id));
         let mut sent = sent.filter(|incident| incident.dispatched);
         let fire = sent.find(|incident| {
-            let place = incident.device().and_then(|ix| Place::at(registry, ix));
+            let place = incident.device().and_then(|ix| Coordinates::at(registry, ix));
             place.is_some_and(|place| place.metres(hydrant) <= NEARBY_M)
         });
         fire.map(|incident| incident.id)

@@ -44,7 +44,7 @@ pub struct Preview {
     /// Why it would not be acted on at first.
     pub muted: Option<Muted>,
     /// Every page until the first repetition, in order.
-    pub told: Vec<Told>,
+    pub told: Vec<PlannedPage>,
     /// From one repetition to the next, s.
     pub every_s: Option<i64>,
     /// Acknowledged and nothing done: told again after this, s.
@@ -53,7 +53,7 @@ pub struct Preview {
 
 /// One page that would be owed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Told {
+pub struct PlannedPage {
     /// From its raising, s.
     pub after_s: i64,
     pub step: u8,
@@ -208,7 +208,7 @@ struct Run<'a> {
     book: Book,
     now: Ms,
     /// Pages so far, each with the number of its repetition.
-    told: Vec<(u32, Told)>,
+    told: Vec<(u32, PlannedPage)>,
     /// When each repetition came.
     repeats: Vec<Ms>,
 }
@@ -265,7 +265,7 @@ impl<'a> Run<'a> {
         }
         self.told.extend(out.pages.into_iter().map(|page| {
             let (step, again) = (page.step, page.repeat > 0);
-            (page.repeat, Told { after_s, step, again, receiver: page.receiver })
+            (page.repeat, PlannedPage { after_s, step, again, receiver: page.receiver })
         }));
     }
 

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use standpipe_shared::{Condition, Severity};
 
 use super::Incident;
-use super::distance::Place;
+use super::distance::Coordinates;
 use super::plan::{Plan, Role, Route};
 use crate::changes::Receiver;
 use crate::fact::{Raised, Subject};
@@ -71,8 +71,8 @@ pub(super) fn receivers(
 ) -> BTreeSet<Receiver> {
     let Incident { homes, severity, .. } = incident;
     let whom = whom(incident);
-    let about = About { homes, severity: *severity, whom };
-    concerned(plan, registry, &about, step)
+    let concern = Concern { homes, severity: *severity, whom };
+    concerned(plan, registry, &concern, step)
 }
 
 /// Who keeps the gateway running, and wants to hear of what matters so much: told when no receiver
@@ -95,11 +95,11 @@ pub fn rehearse(
     step: u8,
 ) -> BTreeSet<Receiver> {
     let homes = &[Box::from(station)];
-    concerned(plan, registry, &About { homes, severity, whom: Whom::Stations }, step)
+    concerned(plan, registry, &Concern { homes, severity, whom: Whom::Stations }, step)
 }
 
 /// What it depends on who is paged.
-struct About<'a> {
+struct Concern<'a> {
     homes: &'a [Box<str>],
     severity: Severity,
     whom: Whom,
@@ -128,26 +128,26 @@ fn whom(incident: &Incident) -> Whom {
     }
 }
 
-fn concerned(plan: &Plan, registry: &Registry, about: &About, step: u8) -> BTreeSet<Receiver> {
-    let homes: Vec<&Station> = about.homes.iter().filter_map(|id| registry.station(id)).collect();
+fn concerned(plan: &Plan, registry: &Registry, concern: &Concern, step: u8) -> BTreeSet<Receiver> {
+    let homes: Vec<&Station> = concern.homes.iter().filter_map(|id| registry.station(id)).collect();
     let stations: BTreeSet<&str> = match step {
-        _ if about.whom == Whom::Admins => BTreeSet::new(),
+        _ if concern.whom == Whom::Admins => BTreeSet::new(),
         1 => homes.iter().map(|home| &*home.id).collect(),
-        2 => homes.iter().flat_map(|home| neighbours(registry, about.homes, home)).collect(),
+        2 => homes.iter().flat_map(|home| neighbours(registry, concern.homes, home)).collect(),
         _ => homes.iter().map(|home| home.parent.as_deref().unwrap_or(&home.id)).collect(),
     };
     let told = |route: &&Route| {
-        let wanted = route.severities.is_empty() || route.severities.contains(&about.severity);
+        let wanted = route.severities.is_empty() || route.severities.contains(&concern.severity);
         let at_step = route.steps.is_empty() || route.steps.contains(&step);
         let concerned = match (route.role, route.station.as_deref()) {
-            (Role::Officer | Role::Chief, _) if about.whom == Whom::Admins => false,
+            (Role::Officer | Role::Chief, _) if concern.whom == Whom::Admins => false,
             (Role::Officer, Some(station)) => stations.contains(station),
             (Role::Officer, None) => step == 1 || !route.steps.is_empty(),
             (Role::Chief, Some(station)) => {
                 step == 2 && homes.iter().any(|home| &*home.id == station)
             }
             (Role::Chief, None) => step == 2,
-            (Role::Admin, _) => step == 1 && about.whom != Whom::Stations,
+            (Role::Admin, _) => step == 1 && concern.whom != Whom::Stations,
         };
         wanted && at_step && concerned
     };
@@ -158,12 +158,12 @@ fn concerned(plan: &Plan, registry: &Registry, about: &About, step: u8) -> BTree
 
 /// The nearest stations of a home's level that are not told already.
 fn neighbours<'a>(registry: &'a Registry, homes: &[Box<str>], home: &Station) -> Vec<&'a str> {
-    let from = Place::station(home);
+    let from = Coordinates::station(home);
     let mut others: Vec<_> = registry
         .stations()
         .iter()
         .filter(|station| station.level == home.level && !homes.contains(&station.id))
-        .map(|station| (from.metres(Place::station(station)), &*station.id))
+        .map(|station| (from.metres(Coordinates::station(station)), &*station.id))
         .collect();
     others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
     others.into_iter().take(NEIGHBOURS).map(|(_, id)| id).collect()

@@ -10,7 +10,7 @@ use standpipe_shared::Condition;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::book::{Book, Cx};
-use super::damp::{About, Again, FIRE_SOUND_MS, Flaps, UNREADABLE_SOUND_MS};
+use super::damp::{Again, FIRE_SOUND_MS, Flaps, Sound, UNREADABLE_SOUND_MS};
 use super::{Incident, Said, View};
 use crate::changes::Hop;
 use crate::fact::{Moments, Raised, Subject};
@@ -54,7 +54,7 @@ impl Book {
         }
         let place = self.narrowed(&subject);
         let condition = Condition::UnreadableAlarm;
-        let about = About { subject: &subject, condition, again: Again::Yes };
+        let sound = Sound { subject: &subject, condition, again: Again::Yes };
         let known = self.home.get(&(place.clone(), condition)).copied();
         if let Some(mut incident) = known.and_then(|id| self.take(id)) {
             incident.active_at = now;
@@ -63,7 +63,7 @@ impl Book {
                 cx.trail(incident.id, Hop::Raised, "gateway", code);
             }
             incident.said = Some(said);
-            self.sound(cx, &mut incident, about, 0);
+            self.sound(cx, &mut incident, sound, 0);
             return self.publish(cx, incident);
         }
         let raised = Raised::new(place.clone(), condition, Moments::at(now));

@@ -30,7 +30,7 @@ use ulid::Ulid;
 
 pub use crate::asked::{Asked, BadCommand, EXPIRES_S, Of, Order, OrderRefused, Wish, Wished};
 pub use crate::asked::{Command, CommandState};
-pub use settings::{DeviceSettings, SettingsState, Shown, Source, Told, WaitsFor};
+pub use settings::{DeviceSettings, SettingsSource, SettingsState, Shown, ToldSettings, WaitsFor};
 
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::{Changes, Ms};

@@ -55,7 +55,7 @@ pub enum WaitsFor {
 /// Whose wish a device follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Source {
+pub enum SettingsSource {
     /// One for this device alone.
     Device,
     /// One for all devices of its profile.
@@ -64,7 +64,7 @@ pub enum Source {
 
 /// What a device was told last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Told {
+pub struct ToldSettings {
     pub wish: Wish,
     /// Under which number, from 1.
     pub rev: u32,
@@ -88,7 +88,7 @@ pub struct Told {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeviceSettings {
     /// What it was told; `None`: nothing yet.
-    pub told: Option<Told>,
+    pub told: Option<ToldSettings>,
     /// The number of those it says it runs.
     pub reported_rev: Option<u32>,
     /// When it said that number first.
@@ -104,7 +104,7 @@ impl DeviceSettings {
 
     /// What the broker is to have, and where; `None`: it has that, or nobody knows where.
     #[must_use]
-    pub fn owed(&self) -> Option<&Told> {
+    pub fn owed(&self) -> Option<&ToldSettings> {
         self.told.as_ref().filter(|told| told.sent_at.is_none() && !told.area.is_empty())
     }
 
@@ -123,7 +123,7 @@ impl DeviceSettings {
         let before = self.told.as_ref().map_or(0, |told| told.rev);
         let rev = before.max(self.reported_rev.unwrap_or(0)).saturating_add(1);
         let left_area = self.told.take().map_or_else(Box::default, |told| told.left(area));
-        self.told = Some(Told {
+        self.told = Some(ToldSettings {
             wish,
             rev,
             at: now,
@@ -188,7 +188,8 @@ impl DeviceSettings {
             return self.told.as_ref().is_some_and(|told| told.rev == rev)
                 && self.reported(rev, at);
         }
-        let pending = |told: &&mut Told| told.rev == rev && told.state != SettingsState::Applied;
+        let pending =
+            |told: &&mut ToldSettings| told.rev == rev && told.state != SettingsState::Applied;
         let Some(told) = self.told.as_mut().filter(pending) else { return false };
         let news = told.state != SettingsState::Refused || &*told.detail != detail;
         told.state = SettingsState::Refused;
@@ -197,7 +198,7 @@ impl DeviceSettings {
     }
 }
 
-impl Told {
+impl ToldSettings {
     /// Where the broker keeps something that is to be taken away when it goes to `area`.
     fn left(&self, area: &str) -> Box<str> {
         let kept = if self.sent_at.is_some() { &self.area } else { &self.left_area };
@@ -215,7 +216,7 @@ impl Told {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
     /// Whose wish it follows; `None`: nobody wishes any, and what it was told stays.
-    pub source: Option<Source>,
+    pub source: Option<SettingsSource>,
     /// What it shall run, and from whom and when that is; `None`: nobody wishes any.
     pub wished: Option<Wished>,
     pub state: SettingsState,
@@ -236,8 +237,8 @@ impl Shown {
     ) -> Self {
         let known = known.cloned().unwrap_or_default();
         let source = match (own, profile) {
-            (Some(_), _) => Some(Source::Device),
-            (None, Some(_)) => Some(Source::Profile),
+            (Some(_), _) => Some(SettingsSource::Device),
+            (None, Some(_)) => Some(SettingsSource::Profile),
             (None, None) => None,
         };
         let wished = own.or(profile).cloned();

@@ -6,8 +6,8 @@ use standpipe_shared::{Kilopascals, Kind, Settings, Verb};
 use ulid::Ulid;
 
 use super::{
-    Asked, CommandState, Of, Order, OrderRefused, SavedOrders, SettingsState, Source, WaitsFor,
-    Wish,
+    Asked, CommandState, Of, Order, OrderRefused, SavedOrders, SettingsSource, SettingsState,
+    WaitsFor, Wish,
 };
 use crate::incidents::{Plan, Secret};
 use crate::registry::{Device, DeviceIx, Registry};
@@ -69,7 +69,7 @@ fn sent(world: &mut World, ix: DeviceIx, at: Ms) {
 }
 
 /// State, what it waits for, whose wish, number, interval wished.
-type Seen = (SettingsState, Option<WaitsFor>, Option<Source>, u32, Option<u32>);
+type Seen = (SettingsState, Option<WaitsFor>, Option<SettingsSource>, u32, Option<u32>);
 
 fn seen(world: &World, ix: DeviceIx) -> Seen {
     let shown = world.orders().shown(ix, world.registry().device(ix).expect("a device"));
@@ -81,7 +81,7 @@ fn seen(world: &World, ix: DeviceIx) -> Seen {
 #[test]
 fn settings_go_from_a_wish_to_what_the_device_runs() {
     use SettingsState::{Applied, None as Nothing, Pending};
-    let (own, mut world) = (Some(Source::Device), world(1));
+    let (own, mut world) = (Some(SettingsSource::Device), world(1));
     assert_eq!(seen(&world, H1), (Nothing, None, None, 0, None));
     let out = put(&mut world, device("H-1"), Some(300), T0);
     assert_eq!((&out.wishes[..], &out.settings[..]), (&[device("H-1")][..], &[H1][..]));
@@ -231,7 +231,8 @@ fn a_profile_reaches_those_without_their_own_a_few_at_a_time() {
     put(&mut world, device("H-2"), Some(60), T0);
     let out = put(&mut world, municipal(), Some(300), T0);
     assert_eq!((out.wishes, out.settings), (vec![municipal()], vec![]), "nobody at once");
-    let turn = (SettingsState::Pending, Some(WaitsFor::FirstMessage), Some(Source::Profile), 0);
+    let turn =
+        (SettingsState::Pending, Some(WaitsFor::FirstMessage), Some(SettingsSource::Profile), 0);
     assert_eq!(seen(&world, H1), (turn.0, turn.1, turn.2, turn.3, Some(300)));
     assert!(world.orders().next_wake().is_some_and(|at| at <= T0));
     assert_eq!(told_in_steps(&mut world, T0, T0 + 5_000), [(0, 4), (250, 4), (500, 2)]);
@@ -246,7 +247,7 @@ fn a_profile_reaches_those_without_their_own_a_few_at_a_time() {
 
     let out = put(&mut world, device("H-2"), None, T0 + 10_000);
     assert_eq!(out.settings, [DeviceIx(1)], "what is done to one device is told at once");
-    assert_eq!(seen(&world, DeviceIx(1)).2, Some(Source::Profile));
+    assert_eq!(seen(&world, DeviceIx(1)).2, Some(SettingsSource::Profile));
     assert_eq!(seen(&world, DeviceIx(1)).4, Some(300));
     put(&mut world, municipal(), None, T0 + 10_000);
     assert_eq!(told_in_steps(&mut world, T0 + 10_000, T0 + 11_000), [], "what they run stays");

@@ -5,7 +5,7 @@ use standpipe_shared::Name;
 
 use super::rejected::{Parsed, Reason, Rejected, push};
 use super::salvage::{Repaired, Salvaged, Words, object, unwrapped};
-use super::{Message, alarm, owned, repair, shortened, truth};
+use super::{Message, Origin, alarm, owned, repair, shortened, truth};
 use crate::registry::MAX_INTERVAL_S;
 
 const STATUS: Words = Words {
@@ -52,7 +52,7 @@ pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
         Some(Status { online, ..Status::default() })
     });
     let (area, device) = (owned(area), owned(device));
-    if let Some(fire) = alarm::astray_and_true((&area, &device), payload) {
+    if let Some(fire) = alarm::astray_and_true(Origin { area: &area, device: &device }, payload) {
         return fire;
     }
     let message = match status {
@@ -90,7 +90,7 @@ fn bad_interval(seconds: u32, payload: &[u8]) -> Rejected {
 pub(super) fn reply(area: Name, device: Name, payload: &[u8]) -> Parsed {
     let Salvaged { good, rejected, repaired } = object::<Reply>(payload, REPLY, repair::reply);
     let (area, device) = (owned(area), owned(device));
-    if let Some(fire) = alarm::astray_and_true((&area, &device), payload) {
+    if let Some(fire) = alarm::astray_and_true(Origin { area: &area, device: &device }, payload) {
         return fire;
     }
     let message = match good {

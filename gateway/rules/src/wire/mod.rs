@@ -63,6 +63,14 @@ impl From<crate::Ms> for Arrived {
     }
 }
 
+/// Which device a message is from, by its topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The installing township's code.
+    pub area: &'a str,
+    pub device: &'a str,
+}
+
 /// What somebody said to the gateway.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {

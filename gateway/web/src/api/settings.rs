@@ -8,7 +8,7 @@ use axum::http::Uri;
 use serde::Serialize;
 use standpipe_rules::Ms;
 use standpipe_rules::orders::{
-    Of, Order, OrderRefused, SettingsState, Shown, Source, WaitsFor, Wish, Wished,
+    Of, Order, OrderRefused, SettingsSource, SettingsState, Shown, WaitsFor, Wish, Wished,
 };
 use standpipe_rules::registry::Device;
 use standpipe_store::accounts::{Area, Right};
@@ -46,7 +46,7 @@ pub struct OfDevice {
     /// `device` or `profile`: whose wish it follows; null: nobody wishes any, and what it was
     /// told stays.
     #[schema(value_type = Option<String>)]
-    source: Option<Source>,
+    source: Option<SettingsSource>,
     /// What it shall run; null: nobody wishes any.
     wanted: Option<Values>,
     /// The number it was told them under; null: it was not told any yet.

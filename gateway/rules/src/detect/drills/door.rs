@@ -2,10 +2,11 @@
 
 use standpipe_shared::{Condition, Field, Measurements, Reading};
 
-use super::{Drill, at};
+use super::{Drill, at, in_town};
 use crate::changes::LedgerCounts;
-use crate::detect::admit::{self, Arrival, Door, Order, Recent};
+use crate::detect::admit::{self, Arrival, Door, Recent, SeqOrder};
 use crate::registry::DeviceIx;
+use crate::wire::Origin;
 use crate::{Changes, Ms};
 
 fn ledger(drill: &mut Drill) -> Vec<(u32, [u32; 5])> {
@@ -159,21 +160,21 @@ fn door(came: &[(u32, u32)]) -> Door {
 fn a_number_stands_before_or_after_those_that_came() {
     let came = door(&[(1, 100)]);
     for (number, order) in [
-        (Some((1, 101)), Order::Newer),
-        (Some((1, 10_100)), Order::Newer),
-        (Some((1, 10_101)), Order::Unclear),
-        (Some((1, 100)), Order::Unclear),
-        (Some((1, 99)), Order::JustBefore),
-        (Some((1, 37)), Order::JustBefore),
-        (Some((1, 36)), Order::Older),
-        (Some((2, 1)), Order::Newer),
-        (Some((0, 200)), Order::Older),
-        (None, Order::Unclear),
+        (Some((1, 101)), SeqOrder::Newer),
+        (Some((1, 10_100)), SeqOrder::Newer),
+        (Some((1, 10_101)), SeqOrder::Unclear),
+        (Some((1, 100)), SeqOrder::Unclear),
+        (Some((1, 99)), SeqOrder::JustBefore),
+        (Some((1, 37)), SeqOrder::JustBefore),
+        (Some((1, 36)), SeqOrder::Older),
+        (Some((2, 1)), SeqOrder::Newer),
+        (Some((0, 200)), SeqOrder::Older),
+        (None, SeqOrder::Unclear),
     ] {
         assert_eq!(came.order(number), order, "{number:?}");
     }
-    assert_eq!(door(&[]).order(Some((1, 1))), Order::Unclear, "the first one");
-    assert_eq!(door(&[(1, 98), (1, 100)]).order(Some((1, 98))), Order::Unclear, "it came");
+    assert_eq!(door(&[]).order(Some((1, 1))), SeqOrder::Unclear, "the first one");
+    assert_eq!(door(&[(1, 98), (1, 100)]).order(Some((1, 98))), SeqOrder::Unclear, "it came");
 }
 
 #[test]
@@ -299,7 +300,7 @@ fn counts_tell_what_came() {
         (4, 1, 1, 1, 1)
     );
     let reading = Reading { unknown: 3, ..Reading::default() };
-    drill.watch.reading(("town", "D"), &reading, drill.now, &mut drill.out);
+    drill.watch.reading(in_town("D"), &reading, drill.now, &mut drill.out);
     assert_eq!(drill.out.counts.unknown_fields, 3);
 }
 
@@ -362,11 +363,21 @@ fn a_device_that_moved_to_another_area_is_noted() {
     let mut drill = Drill::hydrant();
     let ix = drill.watch.registry.find("D").unwrap();
     let reading = Reading::default();
-    drill.watch.reading(("elsewhere", "D"), &reading, drill.now, &mut drill.out);
+    drill.watch.reading(
+        Origin { area: "elsewhere", device: "D" },
+        &reading,
+        drill.now,
+        &mut drill.out,
+    );
     assert_eq!(drill.out.registered, [ix]);
     let device = drill.watch.registry.device(ix).unwrap();
     assert_eq!((&*device.area, device.claimed), ("elsewhere", true));
-    drill.watch.reading(("elsewhere", "D"), &reading, drill.now, &mut drill.out);
+    drill.watch.reading(
+        Origin { area: "elsewhere", device: "D" },
+        &reading,
+        drill.now,
+        &mut drill.out,
+    );
     assert_eq!(drill.out.registered, [ix]);
 }
 

@@ -2,7 +2,7 @@
 
 use standpipe_shared::{Alarm, Condition, Field, Kind, Measurements, Reading};
 
-use super::{Drill, at, device};
+use super::{Drill, at, device, in_town};
 
 #[test]
 fn smoke_is_two_readings_and_an_alarm_is_one() {
@@ -342,7 +342,7 @@ fn what_an_alarm_measured_goes_on_after_it_unless_it_was_a_test() {
     values.set(Field::TempC, 70.0).unwrap();
     let reading = Reading { values, ..Reading::default() };
     let over = Alarm { reading, condition: Condition::Heat, active: false, test: true };
-    drill.watch.alarm(("town", "D"), &over, at("00:00:10").into(), &mut drill.out);
+    drill.watch.alarm(in_town("D"), &over, at("00:00:10").into(), &mut drill.out);
     drill.finds(
         "the end of a test that is hot is a fire",
         "00:00:10",

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use standpipe_shared::{Condition, Field, Kind, Measurements, Reading};
 
-use super::{Drill, at, cases, device, every};
+use super::{Drill, at, cases, device, every, in_town};
 use crate::Ms;
 use crate::detect::fresh::Fresh;
 use crate::detect::{HydrantNow, Memory, Trust, TrustReason};
@@ -470,7 +470,7 @@ proptest! {
                     let mut values = Measurements::default();
                     values.set(Field::PressureKpa, kpa).unwrap();
                     let reading = Reading { ts: Some(now - late), values, ..Reading::default() };
-                    drill.watch.reading(("town", "D"), &reading, now, &mut drill.out);
+                    drill.watch.reading(in_town("D"), &reading, now, &mut drill.out);
                     // Its event time, which is its arrival where its clock is found wrong.
                     measured.push((drill.out.readings.last().unwrap().ts, kpa));
                 }

@@ -34,6 +34,7 @@ use standpipe_shared::{Alarm, Field, Kind, Measurements, Reading};
 use super::Watch;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::{Device, DeviceIx, Profile, Registry};
+use crate::wire::Origin;
 use crate::{Changes, Ms};
 
 /// Midnight of the drills: 2026-01-01.
@@ -71,6 +72,11 @@ pub(super) fn device(id: &str, kind: Kind, profile: &str, interval_s: u32) -> De
         interval_s: Some(interval_s),
         ..Device::unclaimed(id, "town", kind)
     }
+}
+
+/// A message of this device, from the area in which all of them are.
+pub(super) const fn in_town(device: &str) -> Origin<'_> {
+    Origin { area: "town", device }
 }
 
 pub(super) struct Drill {
@@ -168,12 +174,12 @@ impl Drill {
         let first = words.peek().copied();
         match first {
             None => {}
-            Some("gone") => self.watch.status(("town", who), (false, None), now, &mut self.out),
+            Some("gone") => self.watch.status(in_town(who), (false, None), now, &mut self.out),
             Some("born") => {
                 let interval_s = words.nth(1).and_then(|seconds| seconds.parse().ok());
-                self.watch.status(("town", who), (true, interval_s), now, &mut self.out);
+                self.watch.status(in_town(who), (true, interval_s), now, &mut self.out);
             }
-            Some("garbage") => self.watch.not_understood(("town", who), now, &mut self.out),
+            Some("garbage") => self.watch.not_understood(in_town(who), now, &mut self.out),
             Some("beat") => {
                 self.watch.heartbeat(reading.ts.unwrap_or(now), now, &mut self.out);
             }
@@ -185,11 +191,11 @@ impl Drill {
                 reading.values = values(words);
                 let (active, test) = (how != "off", how == "test");
                 let alarm = Alarm { reading, condition, active, test };
-                self.watch.alarm(("town", who), &alarm, now.into(), &mut self.out);
+                self.watch.alarm(in_town(who), &alarm, now.into(), &mut self.out);
             }
             Some(_) => {
                 reading.values = values(words);
-                self.watch.reading(("town", who), &reading, now, &mut self.out);
+                self.watch.reading(in_town(who), &reading, now, &mut self.out);
             }
         }
     }
@@ -204,7 +210,7 @@ impl Drill {
         let at = self.now;
         let text: String = words.clone().collect();
         let print = u128::from(xxhash_rust::xxh3::xxh3_64(text.as_bytes()));
-        let (who, out) = (("town", who), &mut self.out);
+        let (who, out) = (in_town(who), &mut self.out);
         match words.peek().copied() {
             Some("gone") => drop(self.watch.retained_status(who, (false, None), at, out)),
             Some("born") => {

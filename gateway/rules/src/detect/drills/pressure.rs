@@ -2,7 +2,7 @@
 
 use standpipe_shared::Kind;
 
-use super::{Drill, device, every};
+use super::{Drill, device, every, in_town};
 use crate::fact::Fact;
 use crate::registry::{DeviceIx, Profile, Registry};
 
@@ -373,7 +373,7 @@ fn what_changes_of_a_hydrant_is_told_to_those_who_rely_on_it() {
         for n in 0..3 {
             let ts = super::T0 + n * 60_000;
             let reading = standpipe_shared::Reading { ts: Some(ts), values, ..Default::default() };
-            drill.watch.reading(("town", "D"), &reading, ts, &mut drill.out);
+            drill.watch.reading(in_town("D"), &reading, ts, &mut drill.out);
         }
         let facts: Vec<Fact> = drill.watch.facts();
         facts.iter().filter(|fact| **fact == Fact::Hydrant { device: DeviceIx(0) }).count()

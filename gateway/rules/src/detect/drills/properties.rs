@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use standpipe_shared::{Kind, Measurements};
 
-use super::{Drill, device};
+use super::{Drill, device, in_town};
 use crate::detect::Memory;
 
 /// What a device says.
@@ -71,9 +71,9 @@ proptest! {
             let ts = late.map(|late| now - late);
             let reading = standpipe_shared::Reading { boot, seq, ts, values, ..Default::default() };
             let first = live.out.readings.len();
-            live.watch.reading(("town", "D"), &reading, now, &mut live.out);
+            live.watch.reading(in_town("D"), &reading, now, &mut live.out);
             live.watch.tick(now, &mut live.out);
-            lazy.watch.reading(("town", "D"), &reading, now, &mut lazy.out);
+            lazy.watch.reading(in_town("D"), &reading, now, &mut lazy.out);
             again.watch.tick(now - 1, &mut again.out);
             if live.out.readings.len() == first {
                 again.watch.heard("D", now, &mut again.out); // a duplicate, which is not logged

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use standpipe_shared::{Condition, Field, Kilopascals, Kind, Measurements, Reading};
 
-use super::{Drill, T0, at, cases, clock, device};
+use super::{Drill, T0, at, cases, clock, device, in_town};
 use crate::Ms;
 use crate::detect::Trust;
 use crate::fact::Fact;
@@ -510,7 +510,7 @@ impl Story {
         values.set(Field::PressureKpa, kpa).unwrap();
         let (boot, seq) = self.number.unzip();
         let reading = Reading { boot, seq, ts, values, ..Reading::default() };
-        self.drill.watch.reading(("town", "D"), &reading, now, &mut self.drill.out);
+        self.drill.watch.reading(in_town("D"), &reading, now, &mut self.drill.out);
         self.drill.watch.tick(now, &mut self.drill.out);
         self.heed(now);
         if kpa < 20.0 {

@@ -8,8 +8,8 @@ use standpipe_shared::{Alarm, Condition, Kind, Reading, Severity};
 use super::town::{route, town};
 use crate::changes::{Page, Receiver};
 use crate::incidents::{
-    Announced, Announcement, Plan, Role, Route, Scene, Scope, Secret, Steps, Told, conditions_of,
-    differences, preview,
+    Announced, Announcement, Plan, PlannedPage, Role, Route, Scene, Scope, Secret, Steps,
+    conditions_of, differences, preview,
 };
 use crate::registry::Registry;
 use crate::wire::Message;
@@ -39,7 +39,7 @@ fn happens(
     (device, condition): (&str, Condition),
     away: &BTreeSet<Box<str>>,
     work: Option<&Announcement>,
-) -> Vec<Told> {
+) -> Vec<PlannedPage> {
     let mut world = World::new(town(), plan.clone(), Secret::new([3; 32]));
     let mut out = Changes::default();
     world.session(true, T0, &mut out);
@@ -72,9 +72,14 @@ fn happens(
     }
 }
 
-fn as_told(page: &Page, now: Ms) -> Told {
+fn as_told(page: &Page, now: Ms) -> PlannedPage {
     let after_s = (now - T0) / 1_000;
-    Told { after_s, step: page.step, again: page.repeat > 0, receiver: page.receiver.clone() }
+    PlannedPage {
+        after_s,
+        step: page.step,
+        again: page.repeat > 0,
+        receiver: page.receiver.clone(),
+    }
 }
 
 fn steps() -> impl Strategy<Value = Steps> {
