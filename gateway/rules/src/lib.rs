@@ -38,6 +38,7 @@ pub mod backtest;
 pub mod chain;
 pub mod changes;
 pub mod coded;
+mod compact;
 pub mod detect;
 pub mod digest;
 pub mod fact;

@@ -15,6 +15,11 @@ const SMOKE: &str = r#"{"condition":"smoke","active":true}"#;
 
 /// A town whose officer has a webhook.
 fn town() -> Bench {
+    town_with(&[])
+}
+
+/// The same, where detectors are registered: their numbers, and their stations.
+fn town_with(detectors: &[(u32, &str)]) -> Bench {
     let mut plan = Plan::default();
     plan.webhooks.push(Route {
         name: "w".into(),
@@ -25,11 +30,21 @@ fn town() -> Bench {
     });
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(&folder.path().join("standpipe.db")).unwrap();
-    let stations = [
+    let mut stations = vec![
         station("district", Level::District, None),
         station("town", Level::Township, Some("district")),
     ];
-    store.import(&stations, &[]).unwrap();
+    let others: BTreeSet<&str> =
+        detectors.iter().map(|(_, of)| *of).filter(|of| *of != "town").collect();
+    stations.extend(others.into_iter().map(|id| station(id, Level::Township, Some("district"))));
+    let detectors = detectors.iter().map(|(n, of)| Device {
+        id: format!("SD-{n}").into(),
+        kind: Kind::Smoke,
+        station: (*of).into(),
+        profile: "smoke_home".into(),
+        ..device(*n)
+    });
+    store.import(&stations, &detectors.collect::<Vec<_>>()).unwrap();
     let loaded = store.load(plan, [], Secret::new([7; 32])).unwrap();
     let mut engine = Engine::new(store, loaded, &Sources::urgent_and_bulk(), T0);
     for source in [ALARM, TELEMETRY] {
@@ -107,6 +122,39 @@ fn a_receiver_that_was_away_owes_each_fire_once_and_a_new_one_comes_first() {
     assert_eq!(bench.count("SELECT count(*) FROM message"), 4, "what nobody is owed is not kept");
     let again = bench.crashed(T0 + 22_000_001);
     assert_eq!(again.owed(), owed);
+}
+
+#[test]
+fn the_first_fire_of_a_station_waits_behind_no_other_station() {
+    let mut bench = town_with(&[
+        (0, "town"),
+        (1, "town"),
+        (2, "town"),
+        (3, "town"),
+        (4, "town"),
+        (8, "river"),
+        (9, "river"),
+    ]);
+    // Nobody is there: each fire goes to its own station, to the other one, and to the district.
+    bench.fires(0..5, T0 + 1_000);
+    bench.says("river/SD-9/alarm", SMOKE, T0 + 2_000, 1);
+    bench.says("river/SD-8/alarm", SMOKE, T0 + 2_000, 1);
+    bench.until_done(T0 + 2_000);
+    let device = |board: &OwedBoard| {
+        let incident: serde_json::Value = serde_json::from_str(&board.wire).unwrap();
+        incident["device"]["id"].as_str().unwrap().to_owned()
+    };
+    let own = |board: &OwedBoard| format!("{} {}", board.station, device(board));
+    let order: Vec<String> = bench.boards().iter().map(own).collect();
+    let first = ["town SD-0", "river SD-9"];
+    let own_fires = ["town SD-1", "town SD-2", "town SD-3", "town SD-4", "river SD-8"];
+    assert_eq!(order[..2], first, "{order:?}");
+    assert_eq!(order[2..7], own_fires, "its own before what others are told too: {order:?}");
+    assert!(order[7..].contains(&"river SD-0".to_owned()), "{order:?}");
+
+    // What is shown is owed no more: the next one is a first fire again once all its own are shown.
+    let again = bench.crashed(T0 + 2_001);
+    assert_eq!(again.boards().iter().map(own).collect::<Vec<_>>(), order);
 }
 
 #[test]
@@ -195,6 +243,8 @@ fn queues_and_lists_are_read_from_indexes_whatever_is_open() {
         "SELECT b.station FROM board b INDEXED BY board_queue
          CROSS JOIN incident i ON i.id = b.incident
          WHERE b.owed = 1 AND b.urgency = 1 AND b.number > 7 ORDER BY b.number LIMIT 64",
+        "SELECT 1 FROM board INDEXED BY board_new_fires
+         WHERE station = 's' AND owed = 1 AND urgency <= 1",
         "SELECT page_id FROM page WHERE incident = 'i' AND +kind = 'station' AND +receiver = 's'
              AND delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL",
         "SELECT wire FROM incident i WHERE open = 1

@@ -11,6 +11,7 @@ use super::fresh::Fresh;
 use super::time::Clockwork;
 use super::track::Track;
 use crate::Ms;
+use crate::compact::push_compact;
 
 /// One device's memory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -212,7 +213,7 @@ impl Memory {
     pub fn track_mut(&mut self, condition: Condition) -> &mut Track {
         let at = self.tracks.iter().position(|track| track.condition == condition);
         let at = at.unwrap_or_else(|| {
-            self.tracks.push(Track::new(condition));
+            push_compact(&mut self.tracks, Track::new(condition));
             self.tracks.len() - 1
         });
         #[expect(clippy::indexing_slicing, reason = "found, or pushed just now")]

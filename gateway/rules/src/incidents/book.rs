@@ -83,7 +83,7 @@ pub struct Book {
     pub(super) plan: Plan,
     pub(super) secret: Secret,
     pub(super) meta: Meta,
-    pub(super) incidents: HashMap<IncidentId, Incident>,
+    pub(super) incidents: HashMap<IncidentId, Box<Incident>>,
     /// All of them, oldest first.
     order: BTreeSet<Rank>,
     /// The message that is being dealt with.
@@ -107,7 +107,7 @@ pub struct Book {
     pub(super) timers: BTreeSet<(Ms, Rank)>,
     pub(super) owed: HashMap<ulid::Ulid, Page>,
     /// Whom each open incident was paged to that have not confirmed it.
-    pub(super) unconfirmed: HashMap<IncidentId, BTreeSet<Receiver>>,
+    pub(super) unconfirmed: HashMap<IncidentId, Vec<Receiver>>,
     /// The same by incident and receiver: one each, and more only in a store of before pages
     /// superseded each other.
     pub(super) owed_to: HashMap<(IncidentId, Receiver), Vec<ulid::Ulid>>,
@@ -152,7 +152,7 @@ impl Book {
     pub fn restore(&mut self, saved: Saved) {
         self.meta = saved.meta;
         for page in saved.owed {
-            self.unconfirmed.entry(page.incident).or_default().insert(page.receiver.clone());
+            self.not_confirmed(page.incident, &page.receiver);
             self.owes(page);
         }
         saved.bundles.into_iter().for_each(|bundle| self.bundled(bundle));
@@ -178,7 +178,7 @@ impl Book {
     /// One incident: an open one, or one closed since the last [`Self::committed`].
     #[must_use]
     pub fn get(&self, id: IncidentId) -> Option<&Incident> {
-        self.incidents.get(&id)
+        self.incidents.get(&id).map(Box::as_ref)
     }
 
     /// The open incident of which a condition is true.
@@ -189,7 +189,7 @@ impl Book {
 
     /// Every open incident, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
-        let all = self.order.iter().filter_map(|(_, id)| self.incidents.get(id));
+        let all = self.order.iter().filter_map(|(_, id)| self.get(*id));
         all.filter(|incident| incident.state != State::Closed)
     }
 
@@ -264,7 +264,7 @@ impl Book {
         if let Some(at) = incident.timer {
             self.timers.remove(&(at, incident.rank()));
         }
-        self.incidents.remove(&id)
+        self.incidents.remove(&id).map(|incident| *incident)
     }
 
     /// Puts an incident back that stations see anew.
@@ -298,7 +298,7 @@ impl Book {
         if incident.state != State::Closed {
             self.index(&incident);
         }
-        self.incidents.insert(incident.id, incident);
+        self.incidents.insert(incident.id, Box::new(incident));
     }
 
     fn index(&mut self, incident: &Incident) {

@@ -14,6 +14,7 @@ use super::state::{Event, State, step};
 use super::unreadable::is_pool;
 use super::{Incident, Member, Quiet};
 use crate::changes::Hop;
+use crate::compact::push_compact;
 use crate::detect::signals;
 use crate::fact::{Raised, Subject};
 use crate::registry::Registry;
@@ -146,7 +147,10 @@ impl Incident {
         }
         let (times, first, last) = (1, now, now);
         let subject = subject.clone();
-        self.flaps.push(Flaps { subject, condition, times, first, last, told: false });
+        push_compact(
+            &mut self.flaps,
+            Flaps { subject, condition, times, first, last, told: false },
+        );
         true
     }
 
@@ -266,7 +270,7 @@ impl Book {
         }
         incident.sounded.retain(|sounded| sounded.at > cx.now - HOUR_MS);
         let (subject, condition, at) = (incident.sounds_as(sound.subject), sound.condition, cx.now);
-        incident.sounded.push(Sounded { subject, condition, at });
+        push_compact(&mut incident.sounded, Sounded { subject, condition, at });
         incident.pool_is_told();
     }
 

@@ -12,6 +12,7 @@ use super::state::{Event, State, step};
 use super::{Incident, IncidentId, route};
 use crate::Ms;
 use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry, Urgency};
+use crate::compact::push_compact;
 use crate::fact::Subject;
 use crate::trail::{TrailCode, receiver};
 use standpipe_shared::{Class, Severity};
@@ -234,7 +235,7 @@ impl Book {
                 incident.boards.insert(station.clone());
                 incident.shown.remove(station);
             }
-            self.unconfirmed.entry(incident.id).or_default().insert(receiver.clone());
+            self.not_confirmed(incident.id, &receiver);
             incident.told.insert(receiver);
             self.owes(page.clone());
             cx.out.pages.push(page);
@@ -252,10 +253,25 @@ impl Book {
         }
     }
 
+    /// A receiver was paged about an incident, and has not confirmed it yet.
+    pub(super) fn not_confirmed(&mut self, incident: IncidentId, receiver: &Receiver) {
+        let waiting = self.unconfirmed.entry(incident).or_default();
+        if !waiting.contains(receiver) {
+            waiting.push(receiver.clone());
+        }
+    }
+
+    /// A receiver confirmed a page about an incident.
+    pub(super) fn confirmed(&mut self, incident: IncidentId, receiver: &Receiver) {
+        if let Some(waiting) = self.unconfirmed.get_mut(&incident) {
+            waiting.retain(|other| other != receiver);
+        }
+    }
+
     /// A page is owed.
     pub(super) fn owes(&mut self, page: Page) {
         let to = (page.incident, page.receiver.clone());
-        self.owed_to.entry(to).or_default().push(page.page_id);
+        push_compact(self.owed_to.entry(to).or_default(), page.page_id);
         self.owed.insert(page.page_id, page);
     }
 
@@ -278,10 +294,9 @@ impl Book {
         if self.settle_bundle((page_id, Hop::Bundled), "", at, out).is_some() {
             return;
         }
-        if let Some(page) = self.owed.get(&page_id)
-            && let Some(waiting) = self.unconfirmed.get_mut(&page.incident)
-        {
-            waiting.remove(&page.receiver);
+        if let Some(page) = self.owed.get(&page_id) {
+            let (incident, receiver) = (page.incident, page.receiver.clone());
+            self.confirmed(incident, &receiver);
         }
         self.settle_page((page_id, Hop::Delivered), "", at, out);
     }

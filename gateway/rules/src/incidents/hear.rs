@@ -12,6 +12,7 @@ use super::incident::{Incident, Member, Quiet};
 use super::state::{Event, Outcome, State};
 use super::{IncidentId, Rank, View, route};
 use crate::changes::Hop;
+use crate::compact::push_compact;
 use crate::detect::Trust;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::DeviceIx;
@@ -197,17 +198,20 @@ impl Book {
         incident.members.retain(|member| {
             member.subject != raised.subject || member.condition != raised.condition
         });
-        incident.members.push(Member {
-            subject: raised.subject.clone(),
-            condition: raised.condition,
-            since: raised.since,
-            cleared_at: None,
-            quiet: quiet.map(|(why, _)| why),
-            quiet_until: quiet.and_then(|(_, until)| until),
-            reason: raised.reason,
-            weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
-            left_at: None,
-        });
+        push_compact(
+            &mut incident.members,
+            Member {
+                subject: raised.subject.clone(),
+                condition: raised.condition,
+                since: raised.since,
+                cleared_at: None,
+                quiet: quiet.map(|(why, _)| why),
+                quiet_until: quiet.and_then(|(_, until)| until),
+                reason: raised.reason,
+                weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
+                left_at: None,
+            },
+        );
         incident.weigh();
         (incident.active_at, incident.settles_at) = (cx.now, None);
         incident.homes = route::homes(cx.view.registry, raised);
@@ -312,17 +316,20 @@ impl Book {
             return self.keep(incident, cx.out);
         }
         let mut incident = self.begin(cx, raised);
-        incident.members.push(Member {
-            subject: raised.subject.clone(),
-            condition: raised.condition,
-            since: raised.since,
-            cleared_at: Some(cleared_at),
-            quiet: None,
-            quiet_until: None,
-            reason: raised.reason,
-            weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
-            left_at: None,
-        });
+        push_compact(
+            &mut incident.members,
+            Member {
+                subject: raised.subject.clone(),
+                condition: raised.condition,
+                since: raised.since,
+                cleared_at: Some(cleared_at),
+                quiet: None,
+                quiet_until: None,
+                reason: raised.reason,
+                weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
+                left_at: None,
+            },
+        );
         (incident.severity, incident.episode, incident.late_s) =
             (raised.condition.severity(), 1, raised.late_s);
         self.arrived(cx, (incident.id, ""), raised);
@@ -348,7 +355,7 @@ impl Book {
 
     /// Makes a fire's list anew.
     pub(super) fn look_for_water(&mut self, cx: &mut Cx, fire: IncidentId) {
-        let Some(incident) = self.incidents.get(&fire) else { return };
+        let Some(incident) = self.get(fire) else { return };
         let place = incident.device().and_then(|ix| Coordinates::at(cx.view.registry, ix));
         let Some(place) = place else { return };
         let mut hydrants = std::mem::take(&mut self.hydrants);

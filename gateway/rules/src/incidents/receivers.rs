@@ -8,8 +8,6 @@
 //! station whose topic has it while its terminal is online: what the broker keeps for nobody is no
 //! confirmation.
 
-use std::collections::BTreeSet;
-
 use standpipe_shared::Condition;
 
 use super::book::{Book, Cx};
@@ -117,8 +115,7 @@ impl Book {
 
     /// Whether any of those who were paged has it.
     fn is_confirmed(&self, incident: &Incident) -> bool {
-        let none = BTreeSet::new();
-        let unconfirmed = self.unconfirmed.get(&incident.id).unwrap_or(&none);
+        let unconfirmed = self.unconfirmed.get(&incident.id).map_or(&[][..], Vec::as_slice);
         incident.told.iter().any(|receiver| match receiver {
             Receiver::Webhook(_) => !unconfirmed.contains(receiver),
             Receiver::Station(id) => {
