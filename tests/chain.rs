@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(40);
 /// The age that the gateway says, seconds.
 fn age(gateway: &Gateway) -> f64 {
     let (_, text) = http::try_get(&gateway.at("/metrics"), "").expect("metrics");
-    let line = text.lines().find_map(|it| it.strip_prefix("standpipe_chain_age_seconds "));
+    let line = text.lines().find_map(|line| line.strip_prefix("standpipe_chain_age_seconds "));
     line.expect("a gauge").parse().expect("a number")
 }
 
@@ -22,8 +22,11 @@ fn age(gateway: &Gateway) -> f64 {
 fn blind(gateway: &Gateway) -> Vec<String> {
     let list = gateway.get("incidents?state=open");
     let all = list["items"].as_array().expect("a list");
-    let blind = all.iter().filter(|it| it["conditions"].to_string().contains("gateway_blind"));
-    blind.map(|it| format!("{} {}", it["class"].as_str().unwrap(), it["reason"])).collect()
+    let blind =
+        all.iter().filter(|incident| incident["conditions"].to_string().contains("gateway_blind"));
+    blind
+        .map(|incident| format!("{} {}", incident["class"].as_str().unwrap(), incident["reason"]))
+        .collect()
 }
 
 fn start(dir: &Path, broker: &Broker) -> Gateway {
@@ -68,7 +71,7 @@ fn a_broker_that_hangs_is_one_incident_from_the_heartbeat_to_the_session() {
     assert!(!warnings(&gateway).contains("chain"));
     broker.signal("STOP");
     let found =
-        wait_for("the incident", SOON, || Some(blind(&gateway)).filter(|it| !it.is_empty()));
+        wait_for("the incident", SOON, || Some(blind(&gateway)).filter(|found| !found.is_empty()));
     assert_eq!(found, ["blind \"no_heartbeat\""]);
     assert!(age(&gateway) > 15.0 && warnings(&gateway).contains("\"chain\""));
     // The session is found dead as well, and counts as blindness 30 s later: still one.

@@ -145,7 +145,8 @@ fn a_fire_is_paged_to_the_station_and_to_a_signed_webhook() {
     assert_ne!(body["page_id"], shown["page_id"], "two receivers, two pages");
     let mut mac = Hmac::<Sha256>::new_from_slice(b"k").expect("any key");
     mac.update(&posted.body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
+    let hex: String =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(posted.headers["x-standpipe-signature"], format!("sha256={hex}"));
     assert!(end.next(QUIET).is_none(), "once");
 }
@@ -259,7 +260,7 @@ fn a_webhook_that_refuses_a_fire_is_asked_again_until_somebody_acknowledges() {
         store.query_row(sql, [&key], |row| row.get::<_, Option<i64>>(0)).expect("a page")
     });
     assert!(gave_up > 0);
-    let fires = std::iter::from_fn(|| end.next(QUIET)).filter(|it| key_of(it) == key).count();
+    let fires = std::iter::from_fn(|| end.next(QUIET)).filter(|page| key_of(page) == key).count();
     assert_eq!(fires, 0, "not once more");
     assert!(!page_of(&onlooker.hear()).is_empty(), "the station has its own");
 }

@@ -354,8 +354,8 @@ impl Storm {
         self.next += 1;
         let (source, receipt) = (SourceIx::nth(0), Some(Receipt::new(1)));
         let (arrived, topic) = (self.now.into(), "".into());
-        let it = Delivery { source, receipt, arrived, topic, parsed };
-        self.engine.take(Inbox::Delivery(Box::new(it)), self.now);
+        let delivery = Delivery { source, receipt, arrived, topic, parsed };
+        self.engine.take(Inbox::Delivery(Box::new(delivery)), self.now);
     }
 
     fn keep(&mut self) {

@@ -220,9 +220,9 @@ fn before_statuses_had_a_session(port: u16) {
 /// The devices of the statuses that a lane takes until it is quiet, each acknowledged.
 fn numbers(bench: &Bench, quiet: std::time::Duration) -> Vec<u32> {
     let mut numbers = Vec::new();
-    while let Some(it) = bench.next(quiet) {
-        bench.ack(&it);
-        if let Some(Message::Status { device, .. }) = &it.parsed.message {
+    while let Some(delivery) = bench.next(quiet) {
+        bench.ack(&delivery);
+        if let Some(Message::Status { device, .. }) = &delivery.parsed.message {
             numbers.push(device.trim_start_matches("d-").parse().expect("a number"));
         }
     }

@@ -25,13 +25,13 @@ use super::Setup;
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// Whoever is told: a webhook's name, and its station.
-type Receiver = (Box<str>, Option<Box<str>>);
+type DigestReceiver = (Box<str>, Option<Box<str>>);
 
 /// When digests are made, for whom, and where people read all of it.
 #[derive(Clone, Debug)]
 struct Keeper {
     hour: Hour,
-    receivers: Vec<Receiver>,
+    receivers: Vec<DigestReceiver>,
     url: Box<str>,
 }
 
@@ -44,8 +44,9 @@ pub async fn run(
     (hour, url): (Hour, Box<str>),
     webhooks: &[Webhook],
 ) -> Result<(), Unavailable> {
-    let asked = webhooks.iter().filter(|it| it.wants_digest());
-    let receivers: Vec<Receiver> = asked.map(|it| (it.name.clone(), it.station.clone())).collect();
+    let asked = webhooks.iter().filter(|webhook| webhook.wants_digest());
+    let receivers: Vec<DigestReceiver> =
+        asked.map(|webhook| (webhook.name.clone(), webhook.station.clone())).collect();
     if receivers.is_empty() {
         return Ok(());
     }

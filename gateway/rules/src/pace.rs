@@ -58,7 +58,6 @@ impl Pace {
 /// A page that a receiver is owed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// Which.
     pub page_id: Ulid,
     /// The station of its incident; empty: every district station's.
     pub station: Arc<str>,
@@ -71,7 +70,6 @@ pub struct Due {
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dispatch {
-    /// A page.
     Single(Ulid),
     /// Several pages, the most urgent first.
     Bundle(Vec<Ulid>),

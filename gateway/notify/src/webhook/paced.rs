@@ -20,7 +20,7 @@ use standpipe_store::{Reader, StoreError};
 use tokio::time::Instant;
 use ulid::Ulid;
 
-use super::{REFUSED_MOST, Room, Task, URGENCIES};
+use super::{FlightRoom, REFUSED_MOST, Task, URGENCIES};
 use crate::queue::Queue;
 
 /// Pages of one receiver that are in memory at one time; more wait in the store.
@@ -96,13 +96,17 @@ impl Paced {
     }
 
     /// The next of an urgency: a new fire may take any room, all else leaves some.
-    pub(super) fn take(&mut self, urgency: Urgency, has_lesser: bool) -> Option<(OwedPage, Room)> {
+    pub(super) fn take(
+        &mut self,
+        urgency: Urgency,
+        has_lesser: bool,
+    ) -> Option<(OwedPage, FlightRoom)> {
         let ready = self.ready.get_mut(usize::from(urgency.place()))?;
         let room = |page: &OwedPage| match (page.carries, urgency) {
-            (Carries::Page, Urgency::NewFire) => Room::NewFire,
-            _ => Room::Lesser,
+            (Carries::Page, Urgency::NewFire) => FlightRoom::NewFire,
+            _ => FlightRoom::Lesser,
         };
-        let fits = |page: &OwedPage| has_lesser || room(page) == Room::NewFire;
+        let fits = |page: &OwedPage| has_lesser || room(page) == FlightRoom::NewFire;
         let at = ready.iter().position(fits)?;
         let page = ready.remove(at)?;
         let room = room(&page);

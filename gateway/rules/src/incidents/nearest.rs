@@ -8,7 +8,7 @@ use rstar::primitives::GeomWithData;
 use standpipe_shared::Kind;
 
 use super::book::View;
-use super::distance::Place;
+use super::distance::Coordinates;
 use super::wire::{HYDRANTS_WANTED, NearHydrant};
 use crate::Ms;
 use crate::detect::{HydrantNow, Trust};
@@ -31,7 +31,7 @@ impl Hydrants {
     pub(super) fn near(
         &mut self,
         view: &View,
-        fire: Place,
+        fire: Coordinates,
         out_of_service: impl Fn(DeviceIx) -> bool,
         now: Ms,
     ) -> Vec<NearHydrant> {
@@ -65,10 +65,13 @@ impl Hydrants {
         let outdoor = registry
             .devices()
             .iter()
-            .filter(|it| it.kind == Kind::Hydrant && registry.profile_of(it).outdoor);
+            .filter(|device| device.kind == Kind::Hydrant && registry.profile_of(device).outdoor);
         let mut spots = Vec::with_capacity(registry.devices().len());
-        spots.extend(outdoor.filter_map(|it| {
-            Some(GeomWithData::new(Place::of(it)?.on_ball(), registry.find(&it.id)?))
+        spots.extend(outdoor.filter_map(|hydrant| {
+            Some(GeomWithData::new(
+                Coordinates::of(hydrant)?.on_ball(),
+                registry.find(&hydrant.id)?,
+            ))
         }));
         self.tree = RTree::bulk_load(spots);
     }
@@ -80,9 +83,14 @@ impl Hydrants {
     clippy::cast_sign_loss,
     reason = "0 to 20,000 km; 0 to 359°"
 )]
-fn shown(registry: &Registry, fire: Place, ix: DeviceIx, state: HydrantNow) -> Option<NearHydrant> {
+fn shown(
+    registry: &Registry,
+    fire: Coordinates,
+    ix: DeviceIx,
+    state: HydrantNow,
+) -> Option<NearHydrant> {
     let device = registry.device(ix)?;
-    let place = Place::of(device)?;
+    let place = Coordinates::of(device)?;
     Some(NearHydrant {
         id: device.id.clone(),
         name: device.name.clone(),

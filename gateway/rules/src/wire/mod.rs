@@ -63,6 +63,14 @@ impl From<crate::Ms> for Arrived {
     }
 }
 
+/// Which device a message is from, by its topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The installing township's code.
+    pub area: &'a str,
+    pub device: &'a str,
+}
+
 /// What somebody said to the gateway.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
@@ -70,7 +78,6 @@ pub enum Message {
     Telemetry {
         /// The installing township's code.
         area: Box<str>,
-        /// Who.
         device: Box<str>,
         /// In the order of the array; none for `[]`.
         readings: Vec<Reading>,
@@ -79,16 +86,13 @@ pub enum Message {
     Alarm {
         /// The installing township's code.
         area: Box<str>,
-        /// Who.
         device: Box<str>,
-        /// What.
         alarm: Alarm,
     },
     /// A device started, or its Last Will was published.
     Status {
         /// The installing township's code.
         area: Box<str>,
-        /// Who.
         device: Box<str>,
         /// False in the Last Will.
         online: bool,
@@ -96,7 +100,6 @@ pub enum Message {
         boot: Option<u32>,
         /// Version of its firmware.
         firmware: Option<Box<str>>,
-        /// Its model.
         model: Option<Box<str>>,
         /// Seconds between its readings.
         interval_s: Option<u32>,
@@ -115,7 +118,7 @@ pub enum Message {
         area: Box<str>,
         /// Who; `None`: the topic has no name that can be a device's.
         device: Option<Box<str>>,
-        /// The topic, escaped.
+        /// As it came, escaped.
         topic: Box<str>,
         /// The beginning of what it said, escaped.
         payload: Box<str>,
@@ -126,21 +129,18 @@ pub enum Message {
     NotUnderstood {
         /// The installing township's code.
         area: Box<str>,
-        /// Who.
         device: Box<str>,
     },
     /// The alarm that the broker kept for a device was taken back: an empty message.
     Cleared {
         /// The installing township's code.
         area: Box<str>,
-        /// Whose.
         device: Box<str>,
     },
     /// A device answered a command.
     Reply {
         /// The installing township's code.
         area: Box<str>,
-        /// Who.
         device: Box<str>,
         /// The command's id.
         id: Box<str>,
@@ -150,12 +150,7 @@ pub enum Message {
         detail: Box<str>,
     },
     /// A person at a station did something.
-    Action {
-        /// Where.
-        station: Box<str>,
-        /// What.
-        action: Action,
-    },
+    Action { station: Box<str>, action: Action },
     /// The gateway's own heartbeat came through.
     Chain {
         /// When it was sent, Unix ms.
@@ -163,7 +158,6 @@ pub enum Message {
     },
     /// A station's terminal came or went.
     Presence {
-        /// Where.
         station: Box<str>,
         /// Whether it is open.
         online: bool,

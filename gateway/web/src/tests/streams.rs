@@ -18,8 +18,8 @@ async fn told(stream: &mut Response, count: usize) -> Vec<String> {
         text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap().unwrap()).unwrap());
         let whole = text.rfind("\n\n").map_or(0, |at| at + 2);
         let rest = text.split_off(whole);
-        let said = text.split_terminator("\n\n").filter(|it| it.contains("data: "));
-        events.extend(said.map(|it| it.lines().map(value).collect::<Vec<_>>().join(" ")));
+        let said = text.split_terminator("\n\n").filter(|event| event.contains("data: "));
+        events.extend(said.map(|event| event.lines().map(value).collect::<Vec<_>>().join(" ")));
         text = rest;
     }
     events
