@@ -7,14 +7,11 @@ use standpipe_shared::{Class, Condition, Field, Measurements, Severity};
 
 use super::book::{Book, Cx};
 use super::damp::{About, Again, Flaps, is_over_when_mended};
-use super::distance::Place;
 use super::incident::{Incident, Member, Quiet};
 use super::state::{Event, Outcome, State};
 use super::{IncidentId, Rank, View, route};
 use crate::changes::Hop;
-use crate::detect::Trust;
 use crate::fact::{Fact, Raised, Subject};
-use crate::registry::DeviceIx;
 use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
@@ -37,7 +34,7 @@ impl Book {
             }
             Fact::Verified { device, .. } => self.verified(cx, device),
             Fact::Unverified { device, .. } => self.unverified(cx, device),
-            Fact::Hydrant { device } => self.hydrant(cx, device),
+            Fact::Hydrant { device } => self.hydrant_news(cx, device),
         }
     }
 
@@ -318,37 +315,6 @@ impl Book {
         self.arrived(cx, (it.id, ""), raised);
         cx.trail(it.id, Hop::Cleared, "gateway", of(raised.condition));
         self.goes(cx, it, Event::Ended);
-    }
-
-    /// A fire's list may have to change.
-    fn hydrant(&mut self, cx: &Cx, hydrant: DeviceIx) {
-        let Some(device) = cx.view.registry.device(hydrant) else { return };
-        let Some(place) = Place::of(device) else { return };
-        for fire in self.fires.iter().filter_map(|(_, id)| self.incidents.get(id)) {
-            let trusted = fire.hydrants.iter().filter(|it| it.trust == Trust::Ok);
-            let reach = trusted.clone().map(|it| it.distance_m).max().unwrap_or_default();
-            let few = trusted.count() < super::wire::HYDRANTS_WANTED;
-            let from = fire.device().and_then(|ix| Place::at(cx.view.registry, ix));
-            let near = from.is_some_and(|it| it.metres(place) <= f64::from(reach) + 1.0);
-            if few || near {
-                self.thirsty.insert(fire.rank());
-            }
-        }
-    }
-
-    /// Makes a fire's list anew.
-    pub(super) fn look_for_water(&mut self, cx: &mut Cx, fire: IncidentId) {
-        let Some(it) = self.incidents.get(&fire) else { return };
-        let place = it.device().and_then(|ix| Place::at(cx.view.registry, ix));
-        let Some(place) = place else { return };
-        let mut hydrants = std::mem::take(&mut self.hydrants);
-        let found = hydrants.near(cx.view, place, |ix| self.out_of_service(ix, cx.now), cx.now);
-        self.hydrants = hydrants;
-        let changed = self.get(fire).is_some_and(|it| it.hydrants != found);
-        if let Some(mut it) = changed.then(|| self.take(fire)).flatten() {
-            it.hydrants = found;
-            self.publish(cx, it);
-        }
     }
 
     /// What was measured last by the device an incident is about, as far as it matters.

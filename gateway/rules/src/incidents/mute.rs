@@ -149,7 +149,7 @@ impl Book {
     pub fn announce(&mut self, window: Window, out: &mut crate::Changes) {
         self.meta.windows.retain(|it| it.id != window.id);
         self.meta.windows.push(window);
-        self.thirsty.extend(&self.fires);
+        self.look_again();
         (out.book_meta, out.windows) = (true, true);
     }
 
@@ -194,7 +194,7 @@ impl Book {
     pub(super) fn expire(&mut self, cx: &mut Cx) {
         let over: Vec<Window> = self.meta.windows.extract_if(.., |it| it.until <= cx.now).collect();
         if !over.is_empty() {
-            self.thirsty.extend(&self.fires);
+            self.look_again();
             (cx.out.book_meta, cx.out.windows) = (true, true);
         }
         for window in &over {
@@ -222,7 +222,7 @@ impl Book {
     /// A fire near that hydrant to which somebody was sent.
     fn fought(&self, registry: &Registry, hydrant: DeviceIx) -> Option<IncidentId> {
         let hydrant = Place::at(registry, hydrant)?;
-        let sent = self.fires.iter().filter_map(|(_, id)| self.get(*id));
+        let sent = self.fires.keys().filter_map(|(_, id)| self.get(*id));
         let mut sent = sent.filter(|it| it.dispatched);
         let fire = sent.find(|it| {
             let place = it.device().and_then(|ix| Place::at(registry, ix));
