@@ -14,7 +14,7 @@ use standpipe_shared::{Class, Condition, Measurements, Severity};
 use super::damp::Sounded;
 use super::ids::{Cause, Opened, Secret};
 use super::mute::Window;
-use super::nearest::Hydrants;
+use super::nearest::{Hydrants, Reach};
 use super::unreadable::Kept;
 use super::{Incident, IncidentId, Plan, Rank, State};
 use crate::changes::{Bundle, Hop, Page, Presence, Receiver, TrailEntry};
@@ -96,7 +96,8 @@ pub struct Book {
     pub(super) home: HashMap<(Subject, Condition), IncidentId>,
     /// The newest fire of a station's building.
     pub(super) buildings: HashMap<(Box<str>, Box<str>), Rank>,
-    pub(super) fires: BTreeSet<Rank>,
+    /// Open fires, and which hydrants can change their lists; `None`: no list was made yet.
+    pub(super) fires: BTreeMap<Rank, Option<Reach>>,
     /// Fires whose hydrants have to be looked at again.
     pub(super) thirsty: BTreeSet<Rank>,
     pub(super) hydrants: Hydrants,
@@ -133,7 +134,7 @@ impl Book {
             newest: HashMap::new(),
             home: HashMap::new(),
             buildings: HashMap::new(),
-            fires: BTreeSet::new(),
+            fires: BTreeMap::new(),
             thirsty: BTreeSet::new(),
             hydrants: Hydrants::default(),
             topics: BTreeSet::new(),
@@ -314,7 +315,7 @@ impl Book {
             }
         }
         if incident.class == Class::Fire {
-            self.fires.insert(incident.rank());
+            self.fires.entry(incident.rank()).or_default();
             if incident.severity == Severity::Fire && !incident.building.is_empty() {
                 let key = (incident.station.clone(), incident.building.clone());
                 let newest = self.buildings.entry(key).or_insert(incident.rank());
@@ -352,7 +353,7 @@ impl Book {
 
     /// The newest open fire of which that is true.
     fn fire(&self, which: impl Fn(&Incident) -> bool) -> Option<Rank> {
-        let mut fires = self.fires.iter().rev().filter_map(|(_, id)| self.get(*id));
+        let mut fires = self.fires.keys().rev().filter_map(|(_, id)| self.get(*id));
         fires.find(|incident| which(incident)).map(Incident::rank)
     }
 }

@@ -58,6 +58,11 @@ impl Coordinates {
     }
 }
 
+/// The straight way on a ball of radius 1 between places that are so many metres apart.
+pub(super) fn straight_way(metres: f64) -> f64 {
+    2.0 * sin(metres / (2.0 * EARTH_M))
+}
+
 #[cfg(test)]
 mod tests {
     use super::Coordinates;

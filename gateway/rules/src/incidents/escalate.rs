@@ -43,12 +43,12 @@ impl Book {
         if !self.fires.is_empty() && now >= self.meta.looked_at + LOOK_EVERY_MS {
             self.meta.looked_at = now;
             cx.out.book_meta = true;
-            self.thirsty.extend(&self.fires);
+            self.look_again();
         }
         // The newest fire first: a crew is on its way to it.
         for _ in 0..SLICE {
-            let Some((_, id)) = self.thirsty.pop_last() else { break };
-            self.look_for_water(cx, id);
+            let Some(fire) = self.thirsty.pop_last() else { break };
+            self.look_for_water(cx, fire);
         }
     }
 
@@ -58,7 +58,7 @@ impl Book {
         let timer = self.next_page();
         let window = self.meta.windows.iter().map(|incident| incident.until).min();
         let thirsty = self.thirsty.first().map(|_| Ms::MIN);
-        let look = self.fires.first().map(|_| self.meta.looked_at + LOOK_EVERY_MS);
+        let look = self.fires.first_key_value().map(|_| self.meta.looked_at + LOOK_EVERY_MS);
         [timer, window, thirsty, look].into_iter().flatten().min()
     }
 

@@ -7,15 +7,12 @@ use standpipe_shared::{Class, Condition, Field, Measurements, Severity};
 
 use super::book::{Book, Cx};
 use super::damp::{Again, Flaps, Sound, is_over_when_mended};
-use super::distance::Coordinates;
 use super::incident::{Incident, Member, Quiet};
 use super::state::{Event, Outcome, State};
 use super::{IncidentId, Rank, View, route};
 use crate::changes::Hop;
 use crate::compact::push_compact;
-use crate::detect::Trust;
 use crate::fact::{Fact, Raised, Subject};
-use crate::registry::DeviceIx;
 use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
@@ -38,7 +35,7 @@ impl Book {
             }
             Fact::Verified { device, .. } => self.verified(cx, device),
             Fact::Unverified { device, .. } => self.unverified(cx, device),
-            Fact::Hydrant { device } => self.hydrant(cx, device),
+            Fact::Hydrant { device } => self.hydrant_news(cx, device),
         }
     }
 
@@ -335,37 +332,6 @@ impl Book {
         self.arrived(cx, (incident.id, ""), raised);
         cx.trail(incident.id, Hop::Cleared, "gateway", of(raised.condition));
         self.goes(cx, incident, Event::Ended);
-    }
-
-    /// A fire's list may have to change.
-    fn hydrant(&mut self, cx: &Cx, hydrant: DeviceIx) {
-        let Some(device) = cx.view.registry.device(hydrant) else { return };
-        let Some(place) = Coordinates::of(device) else { return };
-        for fire in self.fires.iter().filter_map(|(_, id)| self.incidents.get(id)) {
-            let trusted = fire.hydrants.iter().filter(|hydrant| hydrant.trust == Trust::Ok);
-            let reach = trusted.clone().map(|hydrant| hydrant.distance_m).max().unwrap_or_default();
-            let few = trusted.count() < super::wire::HYDRANTS_WANTED;
-            let from = fire.device().and_then(|ix| Coordinates::at(cx.view.registry, ix));
-            let near = from.is_some_and(|from| from.metres(place) <= f64::from(reach) + 1.0);
-            if few || near {
-                self.thirsty.insert(fire.rank());
-            }
-        }
-    }
-
-    /// Makes a fire's list anew.
-    pub(super) fn look_for_water(&mut self, cx: &mut Cx, fire: IncidentId) {
-        let Some(incident) = self.get(fire) else { return };
-        let place = incident.device().and_then(|ix| Coordinates::at(cx.view.registry, ix));
-        let Some(place) = place else { return };
-        let mut hydrants = std::mem::take(&mut self.hydrants);
-        let found = hydrants.near(cx.view, place, |ix| self.out_of_service(ix, cx.now), cx.now);
-        self.hydrants = hydrants;
-        let changed = self.get(fire).is_some_and(|incident| incident.hydrants != found);
-        if let Some(mut incident) = changed.then(|| self.take(fire)).flatten() {
-            incident.hydrants = found;
-            self.publish(cx, incident);
-        }
     }
 
     /// What was measured last by the device an incident is about, as far as it matters.

@@ -144,7 +144,7 @@ impl Book {
     pub fn announce(&mut self, window: Window, out: &mut crate::Changes) {
         self.meta.windows.retain(|known| known.id != window.id);
         self.meta.windows.push(window);
-        self.thirsty.extend(&self.fires);
+        self.look_again();
         (out.book_meta, out.windows) = (true, true);
     }
 
@@ -194,7 +194,7 @@ impl Book {
         let over: Vec<Window> =
             self.meta.windows.extract_if(.., |window| window.until <= cx.now).collect();
         if !over.is_empty() {
-            self.thirsty.extend(&self.fires);
+            self.look_again();
             (cx.out.book_meta, cx.out.windows) = (true, true);
         }
         for window in &over {
@@ -222,7 +222,7 @@ impl Book {
     /// A fire near that hydrant to which somebody was sent.
     fn fought(&self, registry: &Registry, hydrant: DeviceIx) -> Option<IncidentId> {
         let hydrant = Coordinates::at(registry, hydrant)?;
-        let sent = self.fires.iter().filter_map(|(_, id)| self.get(*id));
+        let sent = self.fires.keys().filter_map(|(_, id)| self.get(*id));
         let mut sent = sent.filter(|incident| incident.dispatched);
         let fire = sent.find(|incident| {
             let place = incident.device().and_then(|ix| Coordinates::at(registry, ix));
