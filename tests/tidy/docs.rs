@@ -25,7 +25,7 @@ const DOCS_SAY_MORE: &[&str] = &[
 /// Where a field or a variant whose name says all has no comment: the compiler's `missing_docs`,
 /// which knows no difference, is off there.
 const FIELDS_SPEAK: &[&str] =
-    &["gateway/series/", "gateway/store/", "gateway/web/", "gateway/words/"];
+    &["gateway/engine/", "gateway/series/", "gateway/store/", "gateway/web/", "gateway/words/"];
 /// Where closure arguments and all other names say what they stand for.
 const NO_IT: &[&str] = &[
     "gateway/demo/",

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::thread::JoinHandle;
 
 use metrics::counter;
-use standpipe_engine::Inbox;
+use standpipe_engine::{Inbox, Input};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::DeviceIx;
@@ -202,12 +202,12 @@ impl Mail {
         let report = match letter {
             Letter::Empty(_) => return Vec::new(),
             Letter::Settings(it) => {
-                Inbox::SettingsSent { device: it.ix, rev: it.settings.rev, at: now }
+                Input::SettingsSent { device: it.ix, rev: it.settings.rev }.at(now)
             }
-            Letter::Bulletin(it) => Inbox::BulletinSent { station: it.station, rev: it.rev },
+            Letter::Bulletin(it) => Input::BulletinSent { station: it.station, rev: it.rev }.into(),
             Letter::Command(it) => {
                 let (id, resends) = (it.command.id, it.command.resends);
-                Inbox::CommandSent { id, resends, at: now }
+                Input::CommandSent { id, resends }.at(now)
             }
         };
         self.resting.insert(key, now.steady() + LEAVE_ALONE);

@@ -37,7 +37,7 @@ pub enum Scope {
 }
 
 /// What somebody announces.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
     /// What.
     pub what: Announced,
