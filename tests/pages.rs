@@ -364,7 +364,7 @@ fn a_restart_gives_no_receiver_its_minute_again() {
     }
     restarted_with(&mut town, "");
     town.fire("SMK-3");
-    other.hear();
+    assert_eq!(json(&other.hear().body)["device"]["id"], "SMK-3");
     std::thread::sleep(Duration::from_secs(2));
     assert!(end.next(QUIET).is_none(), "two a minute, however often the gateway starts");
     town.stop();

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::thread::JoinHandle;
 
 use metrics::counter;
-use standpipe_engine::Inbox;
+use standpipe_engine::{Inbox, Input};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::DeviceIx;
@@ -206,14 +206,14 @@ impl Mail {
         let report = match letter {
             Letter::Empty(_) => return Vec::new(),
             Letter::Settings(owed) => {
-                Inbox::SettingsSent { device: owed.ix, rev: owed.settings.rev, at: now }
+                Input::SettingsSent { device: owed.ix, rev: owed.settings.rev }.at(now)
             }
             Letter::Bulletin(bulletin) => {
-                Inbox::BulletinSent { station: bulletin.station, rev: bulletin.rev }
+                Input::BulletinSent { station: bulletin.station, rev: bulletin.rev }.into()
             }
             Letter::Command(owed) => {
                 let (id, resends) = (owed.command.id, owed.command.resends);
-                Inbox::CommandSent { id, resends, at: now }
+                Input::CommandSent { id, resends }.at(now)
             }
         };
         self.resting.insert(key, now.steady() + LEAVE_ALONE);

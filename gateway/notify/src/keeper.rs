@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use standpipe_config::Webhook;
-use standpipe_engine::{Inbox, Unavailable};
+use standpipe_engine::{Input, Unavailable};
 use standpipe_rules::Ms;
 use standpipe_store::Reader;
 use standpipe_store::accounts::Area;
@@ -62,7 +62,7 @@ pub async fn run(
         let (store, keeper, now) = (setup.store.clone(), keeper.clone(), setup.clock.now());
         match tokio::task::spawn_blocking(move || keeper.news(&store, now)).await {
             Ok(Ok(None)) => {}
-            Ok(Ok(Some(news))) => setup.engine.report(Inbox::Digest(news)).await?,
+            Ok(Ok(Some(news))) => setup.engine.report(Input::Digest(news)).await?,
             Ok(Err(why)) => warn!("the daily digest can't be made ({why}); trying again"),
             Err(bad) => warn!("the daily digest can't be made ({bad}); trying again"),
         }

@@ -6,7 +6,7 @@
 use std::thread::JoinHandle;
 
 use metrics::counter;
-use standpipe_engine::Inbox;
+use standpipe_engine::{Inbox, Input};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, with_page};
@@ -108,10 +108,10 @@ impl Boards {
         let Some(shot) = self.flight.arrived(pkid, at.steady()) else { return reports };
         if let (true, Some(page_id)) = (shot.owed, shot.page) {
             counter!("standpipe_pages_delivered_total", "kind" => "station").increment(1);
-            reports.push(Inbox::Delivered { page_id, at });
+            reports.push(Input::Delivered { page_id }.at(at));
         }
         if let Shot { topic: (station, incident), reached: Some(rev), .. } = shot {
-            reports.push(Inbox::BoardSent { station, incident, rev });
+            reports.push(Input::BoardSent { station, incident, rev }.into());
         }
         reports
     }

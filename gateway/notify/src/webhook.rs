@@ -24,7 +24,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use metrics::counter;
 use standpipe_config::Webhook;
-use standpipe_engine::{Inbox, Unavailable};
+use standpipe_engine::{Input, Unavailable};
 use standpipe_machine::clock::Stamp;
 use standpipe_receivers::{About, Answer, Asked, Caller, OutgoingMessage};
 use standpipe_rules::Ms;
@@ -106,13 +106,13 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
     for (page_id, webhook) in owed {
         error!("page {page_id} is given up: no webhook is named `{webhook}` any more");
         let why = "the webhook is configured no more".into();
-        setup.engine.report(Inbox::GaveUp { page_id, at: setup.clock.stamp(), why }).await?;
+        setup.engine.report(Input::GaveUp { page_id, why }.at(setup.clock.stamp())).await?;
     }
     let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
     for digest in owed.unwrap_or_default() {
         if !names.contains(&digest.which.receiver) {
             let news = DigestNews::GaveUp(digest.which, setup.clock.now());
-            setup.engine.report(Inbox::Digest(news)).await?;
+            setup.engine.report(Input::Digest(news)).await?;
         }
     }
     Ok(())
@@ -301,7 +301,7 @@ impl Task {
                 let page_id = page.page_id;
                 self.unwritten.push(page);
                 if self.reworded.insert(page_id) {
-                    self.setup.engine.report(Inbox::Reword { page_id }).await?;
+                    self.setup.engine.report(Input::Reword { page_id }).await?;
                 }
                 return Ok(Sent::Settled);
             }
@@ -363,7 +363,7 @@ impl Task {
     async fn digest_landed(&mut self, landed: digests::LandedDigest) -> Result<(), Unavailable> {
         let news = self.digests.settle(landed, self.setup.clock.now(), Instant::now());
         match news {
-            Some(news) => self.setup.engine.report(Inbox::Digest(news)).await,
+            Some(news) => self.setup.engine.report(Input::Digest(news)).await,
             None => Ok(()),
         }
     }
@@ -415,7 +415,7 @@ impl Task {
                 counter!("standpipe_pages_delivered_total", "kind" => "webhook").increment(1);
                 self.waiting.forget(page.page_id);
                 self.remember_taken(&page);
-                let delivered = Inbox::Delivered { page_id: page.page_id, at: now };
+                let delivered = Input::Delivered { page_id: page.page_id }.at(now);
                 self.setup.engine.report(delivered).await?;
                 self.tell_that_it_takes(now).await
             }
@@ -472,7 +472,7 @@ impl Task {
         };
         self.told = Some(told);
         let name = self.webhook.name.clone();
-        self.setup.engine.report(Inbox::Receiver { name, news, at: now }).await
+        self.setup.engine.report(Input::Receiver { name, news }.at(now)).await
     }
 
     /// It has taken nothing since: said between attempts, too, which get rare.
@@ -539,7 +539,7 @@ impl Task {
     ) -> Result<(), Unavailable> {
         self.waiting.forget(page.page_id);
         let (page_id, why) = (page.page_id, why.into());
-        self.setup.engine.report(Inbox::GaveUp { page_id, at: now, why }).await
+        self.setup.engine.report(Input::GaveUp { page_id, why }.at(now)).await
     }
 }
 

@@ -39,7 +39,8 @@ pub enum ActionKind {
 }
 
 /// Who acts, as the gateway knows them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// A station, by its topic: the broker lets nobody else write there.
     Station(Box<str>),
@@ -53,7 +54,8 @@ pub enum Actor {
 }
 
 /// What somebody with an account is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AccountRole {
     /// May look, and change nothing.
     Viewer,

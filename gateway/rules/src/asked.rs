@@ -20,7 +20,8 @@ const SAMPLE_S: u32 = 5;
 const DELTA_KPA: f32 = 15.0;
 
 /// Of what settings are wished.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Of {
     /// One device, by its id.
     Device(Box<str>),
@@ -74,7 +75,7 @@ pub struct Wished {
 }
 
 /// A command as somebody asks for it. Only [`Asked::new`] makes one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     pub(super) verb: Verb,
     pub(super) seconds: Option<u32>,
@@ -144,7 +145,8 @@ impl Asked {
 }
 
 /// What somebody orders.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Settings of a device or a profile; `None`: no longer any.
     Settings {

@@ -23,7 +23,7 @@ pub struct Reader {
 pub struct OwedBoard {
     pub station: Box<str>,
     pub incident: IncidentId,
-    /// The revision to show; named again in `Inbox::BoardSent`.
+    /// The revision to show; named again in `Input::BoardSent`.
     pub rev: u32,
     /// The newest page owed to this station about it.
     pub page_id: Option<Ulid>,
@@ -74,7 +74,7 @@ pub enum PageMessage {
     /// What it says for good.
     Final(Box<str>),
     /// What it said when it was owed: somebody has taken the incident in hand since. A page that no
-    /// receiver can have seen is worded anew (`Inbox::Reword`). `None`: owed by a version that did not
+    /// receiver can have seen is worded anew (`Input::Reword`). `None`: owed by a version that did not
     /// keep it.
     Outdated(Option<Box<str>>),
 }
@@ -95,7 +95,10 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Sqlite`]: there is none.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // A working copy in memory has a URI for a path.
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
         let conn = Connection::open_with_flags(path, flags)?;
         conn.pragma_update(None, "busy_timeout", BUSY_MS)?;
         conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;

@@ -93,7 +93,7 @@ fn only_a_source_that_is_needed_makes_the_gateway_blind() {
         let sources = Sources::from_iter([Facts::new("x", "x", Queue::Bulk, sight)]);
         let mut engine = Engine::new(store, loaded, &sources, T0);
         let source = SourceIx::nth(0);
-        engine.take(Inbox::Source { source, up: false, at: T0.into() }, T0);
+        engine.take(Input::Source { source, up: false }.at(T0), T0);
         engine.tick(T0 + 600_000);
         engine.commit(T0 + 600_000).unwrap();
         engine.world().gateway_stands(Condition::GatewayBlind)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use standpipe_engine::Inbox;
+use standpipe_engine::{Inbox, Input};
 use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::orders::{Asked, CommandState, Of, Order, Wish};
 use standpipe_rules::registry::{Device, Profile};
@@ -110,7 +110,9 @@ fn a_refused_topic_holds_up_no_other() {
 
 /// What the engine makes of a report of the sender.
 fn is_told(world: &mut World, reports: &[Inbox], changes: &mut Changes) {
-    let [Inbox::CommandSent { id, resends, .. }] = *reports else { panic!("{reports:?}") };
+    let [Inbox::Input { input: Input::CommandSent { id, resends }, .. }] = *reports else {
+        panic!("{reports:?}")
+    };
     world.command_sent((id, resends), NOW, changes);
 }
 

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use standpipe_engine::{Inbox, Unavailable};
+use standpipe_engine::{Input, Unavailable};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
@@ -259,7 +259,7 @@ impl Task {
         if self.paced.is_time(now, every) {
             for pages in self.paced.plan(now) {
                 let receiver = self.webhook.name.clone();
-                self.setup.engine.report(Inbox::Bundle { receiver, pages, at }).await?;
+                self.setup.engine.report(Input::Bundle { receiver, pages }.at(at)).await?;
             }
         }
         Ok(Ok(()))

@@ -36,7 +36,7 @@ pub enum Scope {
 }
 
 /// What somebody announces.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
     pub what: Announced,
     pub scope: Scope,

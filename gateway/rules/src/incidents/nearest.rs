@@ -257,7 +257,9 @@ mod tests {
     use proptest::prelude::*;
     use standpipe_shared::{Kind, Measurements};
 
-    use super::{HYDRANTS_WANTED, Hydrants, NearHydrant, Coordinates, Reach, UNTRUSTED_SHOWN, shown};
+    use super::{
+        Coordinates, HYDRANTS_WANTED, Hydrants, NearHydrant, Reach, UNTRUSTED_SHOWN, shown,
+    };
     use crate::detect::{HydrantNow, Trust};
     use crate::incidents::View;
     use crate::incidents::tests::property::cases;

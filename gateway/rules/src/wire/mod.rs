@@ -12,6 +12,7 @@ mod alarm;
 mod chain;
 pub mod decoder;
 mod device;
+mod exact;
 mod pieces;
 mod rejected;
 mod repair;
@@ -22,6 +23,7 @@ mod telemetry;
 pub mod topics;
 mod truth;
 
+use serde::{Deserialize, Serialize};
 use standpipe_shared::{Alarm, BadTopic, Channel, Name, Reading, StationChannel, Topic};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -72,7 +74,7 @@ pub struct Origin<'a> {
 }
 
 /// What somebody said to the gateway.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Message {
     /// A device measured.
     Telemetry {
@@ -80,6 +82,7 @@ pub enum Message {
         area: Box<str>,
         device: Box<str>,
         /// In the order of the array; none for `[]`.
+        #[serde(with = "exact::readings")]
         readings: Vec<Reading>,
     },
     /// A device shouts, or stops shouting.
@@ -87,6 +90,7 @@ pub enum Message {
         /// The installing township's code.
         area: Box<str>,
         device: Box<str>,
+        #[serde(with = "exact::ExactAlarm")]
         alarm: Alarm,
     },
     /// A device started, or its Last Will was published.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use standpipe_engine::Inbox;
+use standpipe_engine::Input;
 use standpipe_rules::Ms;
 
 use crate::api::ApiState;
@@ -65,7 +65,7 @@ pub async fn keep(api: &ApiState) {
         every.tick().await;
         let at = api.clock.stamp();
         for News { station, open } in api.watch.news(at.steady()) {
-            if api.engine.send(Inbox::Console { station, open, at }).await.is_err() {
+            if api.engine.send(Input::Console { station, open }.at(at)).await.is_err() {
                 return std::future::pending().await; // the gateway is stopping
             }
         }

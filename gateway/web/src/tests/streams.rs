@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Response;
 use serde_json::json;
-use standpipe_engine::Inbox;
+use standpipe_engine::Input;
 use standpipe_store::accounts::Role;
 
 use super::console::Browser;
@@ -161,8 +161,8 @@ async fn a_station_hears_of_its_own_pages_until_they_are_delivered() {
     };
     let page = tokio::time::timeout(Duration::from_secs(5), wait).await.unwrap();
     let (page_id, why) = (page.parse().unwrap(), "refused".into());
-    api.parts.engine.send(Inbox::Delivered { page_id, at: NOON.into() }).await.unwrap();
-    api.parts.engine.send(Inbox::GaveUp { page_id, at: NOON.into(), why }).await.unwrap();
+    api.parts.engine.send(Input::Delivered { page_id }.at(NOON)).await.unwrap();
+    api.parts.engine.send(Input::GaveUp { page_id, why }.at(NOON)).await.unwrap();
     let mut told = String::new();
     while !(told.contains("delivered_at") && told.contains("gave_up_at")) {
         let chunk = tokio::time::timeout(Duration::from_secs(5), streams[0].chunk()).await.unwrap();

@@ -17,12 +17,12 @@ impl Bench {
 
     fn bundle(&mut self, pages: &[OwedPage], at: Ms) {
         let (receiver, pages) = ("w".into(), pages.iter().map(|page| page.page_id).collect());
-        self.engine.take(Inbox::Bundle { receiver, pages, at: at.into() }, at);
+        self.engine.take(Input::Bundle { receiver, pages }.at(at), at);
         self.commit(at);
     }
 
     fn delivered(&mut self, page_id: Ulid, at: Ms) {
-        self.engine.take(Inbox::Delivered { page_id, at: at.into() }, at);
+        self.engine.take(Input::Delivered { page_id }.at(at), at);
         self.commit(at);
     }
 
@@ -111,8 +111,8 @@ fn a_bundle_that_is_given_up_gives_up_all_of_it() {
     bench.fires(0..3, T0 + 1_000);
     bench.bundle(&bench.owed(), T0 + 2_000);
     let page_id = bench.bundles()[0].id;
-    let (at, why) = ((T0 + 3_000).into(), "status 404".into());
-    bench.engine.take(Inbox::GaveUp { page_id, at, why }, T0 + 3_000);
+    let (at, why) = (T0 + 3_000, "status 404".into());
+    bench.engine.take(Input::GaveUp { page_id, why }.at(at), T0 + 3_000);
     bench.commit(T0 + 3_000);
     assert_eq!(bench.hops("given_up"), 3);
     assert_eq!((bench.owed(), bench.bundles()), (Vec::new(), Vec::new()));
