@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_config::Config;
+use standpipe_engine::decoders::ChosenDecoders;
 use standpipe_engine::feed::{Feed, Port};
 use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
 use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
@@ -30,7 +31,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
 use standpipe_rules::registry::Registry;
-use standpipe_rules::wire::decoder::Ours;
+use standpipe_rules::wire::decoder::{MAKERS, by_device};
 use standpipe_series::Series;
 use standpipe_series::embedded::{Embedded, OpenError};
 use standpipe_series::influx::{BadSettings, Influx, InfluxSettings};
@@ -115,7 +116,8 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let records = Records::of(Arc::clone(&series), Registry::new(config.profiles()));
     let root = config.mqtt.root.clone();
 
-    let feeds = feeds(&broker, &root, &gateway, &clock);
+    let decoders = ChosenDecoders::of(loaded.world.registry().devices());
+    let feeds = feeds(&broker, (&root, &gateway), &decoders, &clock);
     let sources: Sources = feeds.iter().map(|feed| feed.facts().clone()).collect();
     let health = Arc::new(Health::of(&sources));
     let (engine, queues) = queues(&sources); // to the engine: urgent and bulk
@@ -127,6 +129,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let (clock, health) = (with.clock.clone(), with.health.clone());
     let outlets = Outlets { clock, bells, receipts, health };
     let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
+    writer.tell_decoders(decoders);
     registry_condition(&mut writer, untaken.as_ref(), &with);
     with.health.chain.begin(with.clock.now());
     let stage = &mut running.engine;
@@ -163,9 +166,16 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 }
 
 /// Everything that brings messages: one line each.
-fn feeds(broker: &Broker, root: &str, gateway: &str, clock: &Clock) -> Vec<Feed> {
+fn feeds(
+    broker: &Broker,
+    (root, gateway): (&str, &str),
+    decoders: &ChosenDecoders,
+    clock: &Clock,
+) -> Vec<Feed> {
     let (broker, clock) = (broker.clone(), clock.clone());
-    let (decoder, root) = (Arc::new(Ours::below(root)), root.into());
+    let decoders = decoders.clone();
+    let decoder = by_device(root, MAKERS, move |device| decoders.get(device));
+    let root = root.into();
     let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
     let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses };
     vec![

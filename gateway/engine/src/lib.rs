@@ -10,6 +10,7 @@ mod bells;
 mod clock;
 #[cfg(test)]
 mod crash_tests;
+pub mod decoders;
 mod dirty;
 pub mod feed;
 pub mod health;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 pub use bells::{Bells, Rings, bells};
 pub use clock::came_back;
+use decoders::ChosenDecoders;
 use dirty::Dirty;
 pub use inbox::{Ask, Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, Waiting, queues};
 use meters::Meters;
@@ -80,6 +82,8 @@ pub struct Engine {
     dirty: Dirty,
     /// Which sources are up, by their places. One that is not needed counts as up.
     up: Vec<bool>,
+    /// By which decoders the sources read what devices send.
+    decoders: ChosenDecoders,
     /// Which of them are needed.
     needed: Vec<bool>,
     held: Option<Held>,
@@ -174,6 +178,7 @@ impl Engine {
             due: Due::default(),
             dirty: Dirty::default(),
             up,
+            decoders: ChosenDecoders::default(),
             needed,
             held: None,
             present: Present::with_terminals(terminals),
@@ -185,6 +190,11 @@ impl Engine {
         // What a replay moved may lie as far back as the log goes.
         engine.mark(now, 0);
         engine
+    }
+
+    /// Where sources look up the decoder of a device: told of every row that changes.
+    pub fn tell_decoders(&mut self, decoders: ChosenDecoders) {
+        self.decoders = decoders;
     }
 
     /// Something is wrong with the gateway itself, or no longer is; kept with the next commit. Not
@@ -348,6 +358,7 @@ impl Engine {
                 self.due.acted.push((reply, done));
             }
             Ask::PutDevice { device, reply } => {
+                self.decoders.put(&device);
                 let ix = self.world.put_device(*device, &mut self.changes);
                 self.due.placed.push((reply, ix));
             }

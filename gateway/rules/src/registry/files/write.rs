@@ -18,16 +18,20 @@ pub fn stations<'a>(stations: impl IntoIterator<Item = &'a Station>) -> String {
     lines.text
 }
 
-/// `devices.csv`
+/// `devices.csv`; without the column of decoders where all devices have ours.
 #[must_use]
 pub fn devices<'a>(devices: impl IntoIterator<Item = &'a Device>) -> String {
+    let devices: Vec<&Device> = devices.into_iter().collect();
+    let decoders = devices.iter().any(|device| !device.decoder.is_empty());
     let columns = device_file::COLUMNS;
-    let mut lines = Lines::new(columns.must.iter().chain(columns.may));
+    let columns = columns.must.iter().chain(columns.may);
+    let mut lines =
+        Lines::new(columns.filter(|column| decoders || **column != device_file::DECODER));
     for it in devices {
         let number = |it: Option<f64>| it.map(|it| it.to_string()).unwrap_or_default();
         let (lat, lon) = (number(it.lat), number(it.lon));
         let interval = it.interval_s.map(|it| it.to_string()).unwrap_or_default();
-        lines.line(&[
+        let mut fields: Vec<&str> = vec![
             &it.id,
             it.kind.as_str(),
             &it.name,
@@ -41,7 +45,9 @@ pub fn devices<'a>(devices: impl IntoIterator<Item = &'a Device>) -> String {
             &it.floor,
             &interval,
             &it.installed_on,
-        ]);
+        ];
+        fields.extend(decoders.then_some(&*it.decoder));
+        lines.line(&fields);
     }
     lines.text
 }
