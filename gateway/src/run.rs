@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_config::Config;
 use standpipe_engine::decoders::ChosenDecoders;
+use standpipe_engine::entry::Opening;
 use standpipe_engine::feed::{Feed, Port};
 use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
 use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
@@ -110,7 +111,6 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let metrics = standpipe_web::metrics::install()?;
     let OpenedStore { store, mut loaded, gateway, untaken } = open(&config)?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
-    clock.doubt(loaded.world.clock_doubt().is_some());
     let (accounts, door) = accounts(&config, &clock)?;
     let series = history(&config)?;
     let records = Records::of(Arc::clone(&series), Registry::new(config.profiles()));
@@ -130,6 +130,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let outlets = Outlets { clock, bells, receipts, health };
     let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
     writer.tell_decoders(decoders);
+    with.clock.doubt(writer.clock_is_doubted());
     registry_condition(&mut writer, untaken.as_ref(), &with);
     with.health.chain.begin(with.clock.now());
     let stage = &mut running.engine;
@@ -462,21 +463,24 @@ struct OpenedStore {
 
 fn open(config: &Config) -> Result<OpenedStore, StartError> {
     let mut store = Store::open(&config.store.path)?;
-    let untaken = import(&mut store, config)?;
+    let (opening, untaken) = opening(&store, config)?;
     let gateway = store.identity(RandomState::new().build_hasher().finish())?;
     let secret = ids::secret(config.folder.as_deref(), &config.store.path);
-    let loaded = store.load(config.plan(), config.profiles(), secret)?;
+    let loaded = opening.load(&mut store, secret)?;
     let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
     tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
     Ok(OpenedStore { store, loaded, gateway, untaken })
 }
 
-/// Takes in the files of `[registry]`. A gateway whose store has stations or devices does without
-/// them, and says why: a fire is worth more than the newest row.
-fn import(store: &mut Store, config: &Config) -> Result<Option<Untaken>, StartError> {
+/// What this life begins with: the configuration that the rules see, and the files of `[registry]`. A
+/// gateway whose store has stations or devices does without those, and says why: a fire is worth
+/// more than the newest row.
+fn opening(store: &Store, config: &Config) -> Result<(Opening, Option<Untaken>), StartError> {
+    let (plan, profiles) = (config.plan(), config.profiles().collect());
+    let opening = Opening { plan, profiles, ..Opening::default() };
     let files = &config.registry;
     if files.stations.is_none() && files.devices.is_none() {
-        return Ok(None);
+        return Ok((opening, None));
     }
     let known = store.registry(config.profiles())?;
     let stored = !known.stations().is_empty() || !known.devices().is_empty();
@@ -484,14 +488,14 @@ fn import(store: &mut Store, config: &Config) -> Result<Option<Untaken>, StartEr
     for note in &import.notes {
         tracing::warn!("{note}");
     }
-    // Nobody needs it any more, and the store is about to be loaded.
-    drop(known);
     match untaken {
-        None => store.import(&import.stations, &import.devices)?,
-        Some(untaken) if !stored => return Err(StartError::Registry(untaken)),
-        Some(_) => {}
+        None => {
+            let (stations, devices) = (import.stations, import.devices);
+            Ok((Opening { stations, devices, ..opening }, None))
+        }
+        Some(untaken) if !stored => Err(StartError::Registry(untaken)),
+        Some(untaken) => Ok((opening, Some(untaken))),
     }
-    Ok(untaken)
 }
 
 /// Has people told that the files of `[registry]` were not taken in, or that they are in order

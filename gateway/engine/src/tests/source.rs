@@ -94,7 +94,7 @@ fn only_a_source_that_is_needed_makes_the_gateway_blind() {
         let sources = Sources::from_iter([Facts::new("x", "x", Queue::Bulk, sight)]);
         let mut engine = Engine::new(store, loaded, &sources, T0);
         let source = SourceIx::nth(0);
-        engine.take(Inbox::Source { source, up: false, at: T0.into() }, T0);
+        engine.take(Input::Source { source, up: false }.at(T0), T0);
         engine.tick(T0 + 600_000);
         engine.commit(T0 + 600_000).unwrap();
         engine.world().gateway_stands(Condition::GatewayBlind)
@@ -150,8 +150,7 @@ fn sources_know_the_decoder_of_a_device_as_soon_as_its_row_says_so() {
     let mut bench = Bench::new(2);
     bench.engine.tell_decoders(decoders.clone());
     for row in [row(0, ""), row(1, "loops"), row(2, "bytes")] {
-        let (device, (reply, _)) = (Box::new(row), oneshot::channel());
-        bench.engine.take(Inbox::Ask(Ask::PutDevice { device, reply }), T0);
+        bench.engine.take(Input::PutDevice(Box::new(row)), T0);
     }
     let now = ["H-0", "H-1", "H-2", "H-3"].map(named);
     assert_eq!(now, [None, Some("loops".to_owned()), Some("bytes".to_owned()), None]);

@@ -97,13 +97,13 @@ fn high(value: f32, bad: f32, good: f32) -> Signal {
     }
 }
 
-/// `no_water`.
+/// Bad below the profile's `no_water_kpa`, good from its `no_water_clear_kpa` on.
 #[must_use]
 pub fn no_water(kpa: Kilopascals, profile: &Profile) -> Signal {
     low(kpa.get(), profile.no_water_kpa, profile.no_water_clear_kpa)
 }
 
-/// `low_pressure`.
+/// Bad below the profile's `min_kpa`, good by its `low_clear_margin_kpa` above that.
 #[must_use]
 pub fn low_pressure(kpa: Kilopascals, profile: &Profile) -> Signal {
     low(kpa.get(), profile.min_kpa, profile.min_kpa + profile.low_clear_margin_kpa)
@@ -131,13 +131,13 @@ fn hydrant_open(values: &Measurements, latest: &Measurements) -> Option<Signal> 
 
 /// `knocked`: the angle counts in either direction.
 fn knocked(values: &Measurements, profile: &Profile) -> Option<Signal> {
-    let tilt = values.tilt_deg.filter(|it| it.plausible())?;
+    let tilt = values.tilt_deg.filter(|tilt| tilt.plausible())?;
     Some(high(tilt.get().abs(), profile.tilt_deg, profile.tilt_clear_deg))
 }
 
 /// `freezing`: bad at or under the limit.
 fn freezing(values: &Measurements, profile: &Profile) -> Option<Signal> {
-    let temp = values.temp_c.filter(|it| it.plausible())?.get();
+    let temp = values.temp_c.filter(|temp| temp.plausible())?.get();
     Some(if temp <= profile.freezing_c {
         Signal::Bad
     } else if temp >= profile.freezing_clear_c {
@@ -147,7 +147,7 @@ fn freezing(values: &Measurements, profile: &Profile) -> Option<Signal> {
     })
 }
 
-/// `battery_low`.
+/// Bad below the profile's `battery_mv`; `None`: it did not say how its battery is.
 fn battery_low(values: &Measurements, profile: &Profile) -> Option<Signal> {
     let mv = values.battery_mv?;
     Some(if mv < profile.battery_mv {
@@ -159,9 +159,9 @@ fn battery_low(values: &Measurements, profile: &Profile) -> Option<Signal> {
     })
 }
 
-/// `contamination`.
+/// Bad from the profile's `dirt_pct` on; `None`: it did not say, or nothing that can be.
 fn contamination(values: &Measurements, profile: &Profile) -> Option<Signal> {
-    let dirt = values.dirt_pct.filter(|it| it.plausible())?;
+    let dirt = values.dirt_pct.filter(|dirt| dirt.plausible())?;
     Some(high(dirt.get(), profile.dirt_pct, profile.dirt_clear_pct))
 }
 
@@ -181,15 +181,15 @@ pub fn heat(temp: Celsius, profile: &Profile) -> Signal {
 #[must_use]
 pub fn pressure_broken(values: &Measurements, profile: &Profile) -> bool {
     let wire = |ma: f32| ma < profile.loop_min_ma || ma > profile.loop_max_ma;
-    values.loop_ma.is_some_and(|it| wire(it.get()))
-        || values.pressure_kpa.is_some_and(|it| !it.plausible())
+    values.loop_ma.is_some_and(|ma| wire(ma.get()))
+        || values.pressure_kpa.is_some_and(|kpa| !kpa.plausible())
 }
 
 /// Whether another sensor than that of pressure cannot be so.
 #[must_use]
 pub fn other_broken(values: &Measurements) -> bool {
-    values.temp_c.is_some_and(|it| !it.plausible())
-        || values.tilt_deg.is_some_and(|it| !it.plausible())
-        || values.smoke_db_m.is_some_and(|it| !it.plausible())
-        || values.dirt_pct.is_some_and(|it| !it.plausible())
+    values.temp_c.is_some_and(|temp| !temp.plausible())
+        || values.tilt_deg.is_some_and(|tilt| !tilt.plausible())
+        || values.smoke_db_m.is_some_and(|smoke| !smoke.plausible())
+        || values.dirt_pct.is_some_and(|dirt| !dirt.plausible())
 }

@@ -54,7 +54,8 @@ impl WireIncident {
 }
 
 fn headed(incident: &WireIncident) -> Text {
-    let worst = incident.conditions.iter().rev().max_by_key(|it| it.severity()).copied();
+    let worst =
+        incident.conditions.iter().rev().max_by_key(|condition| condition.severity()).copied();
     let (what_en, what_zh) = match (worst, &incident.place) {
         (Some(Condition::ClockFault), Some(Place::Gateway)) => {
             ("The gateway's clock was set", "网关时钟被调整")

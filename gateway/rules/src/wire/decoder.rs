@@ -18,7 +18,6 @@ use super::{Parsed, parse};
 pub struct Raw<'a> {
     /// Its topic, or what its transport has in place of one.
     pub topic: &'a [u8],
-    /// Its bytes.
     pub payload: &'a [u8],
 }
 

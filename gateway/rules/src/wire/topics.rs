@@ -107,7 +107,6 @@ pub(super) enum Named<'a> {
     Alarm {
         /// The first level, where it can be an area.
         area: Option<Name<'a>>,
-        /// What is wrong.
         bad: BadTopic,
     },
     /// Nothing, below the root and none of our own: only a fire is heard on it.

@@ -84,7 +84,7 @@ fn interval(row: &mut Row) -> Option<u32> {
     if text.is_empty() {
         return None;
     }
-    let seconds = text.parse().ok().filter(|it| (1..=MAX_INTERVAL_S).contains(it));
+    let seconds = text.parse().ok().filter(|seconds| (1..=MAX_INTERVAL_S).contains(seconds));
     if seconds.is_none() {
         let text = format!("not an interval: write 1 to {MAX_INTERVAL_S} seconds, or nothing");
         row.fault("interval_s", text);

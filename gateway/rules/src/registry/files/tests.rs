@@ -24,7 +24,7 @@ fn read(stations: &[u8], devices: &[u8]) -> Import {
 }
 
 fn told(import: &Import) -> String {
-    import.bad.iter().map(|it| format!("{it}\n")).collect()
+    import.bad.iter().map(|fault| format!("{fault}\n")).collect()
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn what_is_written_is_read_back() {
     assert_eq!(&*import.devices[0].address, "滨江路 \"1\" 号");
     assert_eq!((import.devices[0].interval_s, import.devices[1].interval_s), (Some(60), None));
     assert_eq!((import.devices[1].lat, import.devices[1].lon), (Some(-29.5), Some(106.52)));
-    assert!(import.devices.iter().all(|it| it.claimed));
+    assert!(import.devices.iter().all(|device| device.claimed));
     assert_eq!(write_stations(&import.stations), STATIONS);
     assert_eq!(write_devices(&import.devices), DEVICES);
 }
@@ -104,7 +104,7 @@ fn a_bad_row_is_told_with_the_line_an_editor_shows() {
     for end in ["\n", "\r\n", "\r"] {
         let import =
             read(stations.replace('\n', end).as_bytes(), devices.replace('\n', end).as_bytes());
-        let lines: Vec<_> = import.bad.iter().map(|it| (&*it.file, it.line)).collect();
+        let lines: Vec<_> = import.bad.iter().map(|fault| (&*fault.file, fault.line)).collect();
         let (stations, devices) = ("stations.csv", "devices.csv");
         assert_eq!(lines, [(stations, 3), (stations, 7), (devices, 4)], "{end:?}");
     }
@@ -115,7 +115,7 @@ fn every_level_is_read_and_written() {
     let stations = "id,name,level,parent,lat,lon,phone\nd,D,district,,1,2,\nt,T,township,d,1,2,\n\
                     c,C,community,t,1,2,\nv,V,village,t,1,2,\n";
     let import = read(stations.as_bytes(), DEVICES.as_bytes());
-    let levels: Vec<Level> = import.stations.iter().map(|it| it.level).collect();
+    let levels: Vec<Level> = import.stations.iter().map(|station| station.level).collect();
     assert_eq!(levels, [Level::District, Level::Township, Level::Community, Level::Village]);
     assert_eq!(write_stations(&import.stations), stations);
 }
@@ -206,9 +206,9 @@ devices.csv:6: station = `a`: no such good station: correct it, or add it to the
 devices.csv:7: interval_s = `86401`: not an interval: write 1 to 86400 seconds, or nothing
 devices.csv:8: interval_s = `1.5`: not an interval: write 1 to 86400 seconds, or nothing
 "#);
-    let ids: Vec<_> = import.stations.iter().map(|it| &*it.id).collect();
+    let ids: Vec<_> = import.stations.iter().map(|station| &*station.id).collect();
     assert_eq!(ids, ["d"]);
-    let ids: Vec<_> = import.devices.iter().map(|it| &*it.id).collect();
+    let ids: Vec<_> = import.devices.iter().map(|device| &*device.id).collect();
     assert_eq!(ids, ["H1"]);
     assert_eq!(&*import.devices[0].name, "One");
 }

@@ -66,7 +66,7 @@ proptest! {
         ]), 1..6),
     ) {
         let topic = levels.join("/");
-        let taken = |filters: &[&str]| filters.iter().filter(|it| takes(it, &topic)).count();
+        let taken = |filters: &[&str]| filters.iter().filter(|filter| takes(filter, &topic)).count();
         let (alarm, status) = (taken(&ALARM_LANE) > 0, taken(&STATUS_LANE) > 0);
         prop_assert!(!(alarm && status), "{} comes on two lanes", topic);
         let heard = READINGS_LANE.iter().filter(|filter| takes(filter, &topic)).count();
