@@ -33,11 +33,10 @@ use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::wire::decoder::{MAKERS, by_device};
-use standpipe_series::Series;
-use standpipe_series::embedded::{Embedded, OpenError};
-use standpipe_series::influx::{BadSettings, Influx, InfluxSettings};
+use standpipe_series::embedded::OpenError;
 use standpipe_series::pump;
 use standpipe_series::records::Records;
+use standpipe_series::{NotOpened, Series};
 use standpipe_shared::Condition;
 use standpipe_store::accounts::{AccountError, Accounts, NoSecret, key};
 use standpipe_store::readers::Readers;
@@ -90,9 +89,9 @@ pub enum StartError {
     /// The embedded history can't be opened.
     #[error(transparent)]
     History(#[from] OpenError),
-    /// `[influx]` cannot be used.
-    #[error(transparent)]
-    Influx(#[from] BadSettings),
+    /// Another history cannot be used as it is configured.
+    #[error("{0}")]
+    HistorySettings(Box<str>),
     /// The metrics cannot be set up.
     #[error("metrics can't be kept ({0}): report this as a fault of standpipe")]
     Metrics(#[from] BuildError),
@@ -512,14 +511,14 @@ fn registry_condition(engine: &mut Engine, untaken: Option<&Untaken>, with: &Wit
     engine.gateway_condition(Condition::RegistryFault, detail.as_deref(), now);
 }
 
-/// Where readings go, and where they are asked for: the one place that knows every history.
+/// Where readings go, and where they are asked for.
 ///
 /// # Errors
-/// [`StartError::History`] and [`StartError::Influx`].
+/// [`StartError::History`] and [`StartError::HistorySettings`].
 pub(crate) fn history(config: &Config) -> Result<Arc<dyn Series>, StartError> {
-    Ok(match &config.influx {
-        Some(influx) => Arc::new(Influx::new(&InfluxSettings::from(influx))?),
-        None => Arc::new(Embedded::open(&config.store.history())?),
+    standpipe_series::open(config).map_err(|bad| match bad {
+        NotOpened::Embedded(bad) => StartError::History(bad),
+        NotOpened::Settings(why) => StartError::HistorySettings(why),
     })
 }
 
