@@ -288,9 +288,11 @@ HYD-1,hydrant,One,township-01,,municipal,29.35,106.52,,,,,,loops
 HYD-2,hydrant,Two,township-01,,municipal,29.35,106.52,,,,,,
 ";
     let rows = format!("{ROWS}HYD-3,hydrant,Three,township-01,,municipal,29.35,106.52,,,,,,ours\n");
-    let today = read(STATIONS.as_bytes(), rows.as_bytes());
-    let fault = "devices.csv:2: decoder = `loops`: no such decoder: write one of ours, or nothing for ours\n";
-    assert_eq!(told(&today), fault);
+    let file = File { name: "devices.csv", bytes: rows.as_bytes() };
+    let alone = devices::read_with(file, &Registry::new([]), &[]).bad;
+    let fault =
+        "devices.csv:2: decoder = `loops`: no such decoder: write one of ours, or nothing for ours";
+    assert_eq!(alone.iter().map(ToString::to_string).collect::<Vec<_>>(), [fault]);
 
     let root = crate::wire::decoder::Ours::below("r/v1");
     let decoder: &'static crate::wire::decoder::Ours = Box::leak(Box::new(root));
