@@ -104,6 +104,7 @@ fn device(n: usize) -> Device {
         floor: "".into(),
         interval_s: Some(60),
         installed_on: "2026-01-01".into(),
+        decoder: "".into(),
         area: "banan".into(),
         claimed: true,
     }

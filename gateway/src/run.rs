@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_config::Config;
+use standpipe_engine::decoders::ChosenDecoders;
 use standpipe_engine::entry::Opening;
 use standpipe_engine::feed::{Feed, Port};
 use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
@@ -31,12 +32,11 @@ use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
 use standpipe_rules::registry::Registry;
-use standpipe_rules::wire::decoder::Ours;
-use standpipe_series::Series;
-use standpipe_series::embedded::{Embedded, OpenError};
-use standpipe_series::influx::{BadSettings, Influx, InfluxSettings};
+use standpipe_rules::wire::decoder::{MAKERS, by_device};
+use standpipe_series::embedded::OpenError;
 use standpipe_series::pump;
 use standpipe_series::records::Records;
+use standpipe_series::{NotOpened, Series};
 use standpipe_shared::Condition;
 use standpipe_store::accounts::{AccountError, Accounts, NoSecret, key};
 use standpipe_store::readers::Readers;
@@ -89,9 +89,9 @@ pub enum StartError {
     /// The embedded history can't be opened.
     #[error(transparent)]
     History(#[from] OpenError),
-    /// `[influx]` cannot be used.
-    #[error(transparent)]
-    Influx(#[from] BadSettings),
+    /// Another history cannot be used as it is configured.
+    #[error("{0}")]
+    HistorySettings(Box<str>),
     /// The metrics cannot be set up.
     #[error("metrics can't be kept ({0}): report this as a fault of standpipe")]
     Metrics(#[from] BuildError),
@@ -115,7 +115,8 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let records = Records::of(Arc::clone(&series), Registry::new(config.profiles()));
     let root = config.mqtt.root.clone();
 
-    let feeds = feeds(&broker, &root, &gateway, &clock);
+    let decoders = ChosenDecoders::of(loaded.world.registry().devices());
+    let feeds = feeds(&broker, (&root, &gateway), &decoders, &clock);
     let sources: Sources = feeds.iter().map(|feed| feed.facts().clone()).collect();
     let health = Arc::new(Health::of(&sources));
     let (engine, queues) = queues(&sources); // to the engine: urgent and bulk
@@ -127,6 +128,7 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let (clock, health) = (with.clock.clone(), with.health.clone());
     let outlets = Outlets { clock, bells, receipts, health };
     let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
+    writer.tell_decoders(decoders);
     with.clock.doubt(writer.clock_is_doubted());
     registry_condition(&mut writer, untaken.as_ref(), &with);
     with.health.chain.begin(with.clock.now());
@@ -164,9 +166,16 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 }
 
 /// Everything that brings messages: one line each.
-fn feeds(broker: &Broker, root: &str, gateway: &str, clock: &Clock) -> Vec<Feed> {
+fn feeds(
+    broker: &Broker,
+    (root, gateway): (&str, &str),
+    decoders: &ChosenDecoders,
+    clock: &Clock,
+) -> Vec<Feed> {
     let (broker, clock) = (broker.clone(), clock.clone());
-    let (decoder, root) = (Arc::new(Ours::below(root)), root.into());
+    let decoders = decoders.clone();
+    let decoder = by_device(root, MAKERS, move |device| decoders.get(device));
+    let root = root.into();
     let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
     let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses };
     vec![
@@ -502,14 +511,14 @@ fn registry_condition(engine: &mut Engine, untaken: Option<&Untaken>, with: &Wit
     engine.gateway_condition(Condition::RegistryFault, detail.as_deref(), now);
 }
 
-/// Where readings go, and where they are asked for: the one place that knows every history.
+/// Where readings go, and where they are asked for.
 ///
 /// # Errors
-/// [`StartError::History`] and [`StartError::Influx`].
+/// [`StartError::History`] and [`StartError::HistorySettings`].
 pub(crate) fn history(config: &Config) -> Result<Arc<dyn Series>, StartError> {
-    Ok(match &config.influx {
-        Some(influx) => Arc::new(Influx::new(&InfluxSettings::from(influx))?),
-        None => Arc::new(Embedded::open(&config.store.history())?),
+    standpipe_series::open(config).map_err(|bad| match bad {
+        NotOpened::Embedded(bad) => StartError::History(bad),
+        NotOpened::Settings(why) => StartError::HistorySettings(why),
     })
 }
 

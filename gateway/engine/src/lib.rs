@@ -13,6 +13,7 @@ mod bells;
 mod clock;
 #[cfg(test)]
 mod crash_tests;
+pub mod decoders;
 mod dirty;
 pub mod entry;
 pub mod feed;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 pub use bells::{Bells, Rings, bells};
 pub use clock::came_back;
+use decoders::ChosenDecoders;
 use entry::{Batch, Entry};
 pub use entry::{Input, Outcome};
 pub use inbox::{Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, Waiting, queues};
@@ -72,6 +74,8 @@ pub struct Engine {
     /// What was applied since the log last took a batch.
     batch: Batch,
     due: Due,
+    /// By which decoders the sources read what devices send.
+    decoders: ChosenDecoders,
     held: Option<Held>,
     /// The log on disk, while another one works in its place.
     resting: Option<Box<dyn Log>>,
@@ -150,13 +154,17 @@ impl Engine {
     pub fn resting(log: Box<dyn Log>, loaded: Loaded, sources: &Sources) -> Self {
         let state = State::new(loaded, log.store().newest_block());
         let (batch, due, meters) = (Batch::default(), Due::default(), Meters::new(sources));
-        Self { state, log, batch, due, held: None, resting: None, set: 0, meters }
+        let decoders = ChosenDecoders::default();
+        Self { state, log, batch, due, decoders, held: None, resting: None, set: 0, meters }
     }
 
     /// The one way in: what an entry changes is kept with the next commit. Not while
     /// [`Self::is_held`].
     fn enter(&mut self, entry: Entry) -> Outcome {
         debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
+        if let Input::PutDevice(device) = &entry.input {
+            self.decoders.put(device);
+        }
         let outcome = self.state.apply(&entry);
         self.batch.entries.push(entry);
         outcome
@@ -165,6 +173,11 @@ impl Engine {
     /// Something happens now.
     fn happens(&mut self, input: Input, now: Ms) {
         self.enter(Entry { now, at: now, input });
+    }
+
+    /// Where sources look up the decoder of a device: told of every row that changes.
+    pub fn tell_decoders(&mut self, decoders: ChosenDecoders) {
+        self.decoders = decoders;
     }
 
     /// Something is wrong with the gateway itself, or no longer is; kept with the next commit. Not

@@ -62,6 +62,7 @@ fn device(n: u32) -> Device {
         floor: "".into(),
         interval_s: Some(900),
         installed_on: "".into(),
+        decoder: "".into(),
         area: "a".into(),
         claimed: true,
     }

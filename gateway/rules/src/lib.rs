@@ -20,6 +20,7 @@
 //! | [`chain`] | when the chain's heartbeat is too old |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`status`] | what of a device's own word about itself is kept |
+//! | [`conditions`] | of what each condition can be true, who may find it, its words: a row each |
 //! | [`coded`] | a code with its parts, as a store keeps it |
 //! | [`trail`] | what a line of an incident's trail says, as a code and in words |
 //! | [`digest`] | which notices are told of once a day |
@@ -39,6 +40,7 @@ pub mod chain;
 pub mod changes;
 pub mod coded;
 mod compact;
+pub mod conditions;
 pub mod detect;
 pub mod digest;
 pub mod fact;

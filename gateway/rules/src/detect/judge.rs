@@ -324,16 +324,8 @@ impl Judge<'_> {
     }
 
     fn upkeep(&mut self, values: &Measurements, when: When) {
-        let profile = self.profile;
-        let hydrant = self.device.kind == Kind::Hydrant;
-        let freezing = hydrant.then(|| signals::freezing(values, profile)).flatten();
-        for (condition, signal) in [
-            (Condition::HydrantOpen, signals::hydrant_open(values, &self.memory.latest)),
-            (Condition::Knocked, signals::knocked(values, profile)),
-            (Condition::Freezing, freezing),
-            (Condition::BatteryLow, signals::battery_low(values, profile)),
-            (Condition::Contamination, signals::contamination(values, profile)),
-        ] {
+        let (latest, kind) = (&self.memory.latest, self.device.kind);
+        for (condition, signal) in signals::upkeep(values, latest, kind, self.profile) {
             if let Some(signal) = signal {
                 self.signal(condition, signal, when);
             }

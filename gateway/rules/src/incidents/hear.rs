@@ -3,7 +3,7 @@
 //! One open incident a device and class; detectors of one building share one. Nothing is
 //! swallowed: a new detector, anything worse and every relapse is a new episode.
 
-use standpipe_shared::{Class, Condition, Field, Measurements, Severity};
+use standpipe_shared::{Class, Condition, Measurements, Severity};
 
 use super::book::{Book, Cx};
 use super::damp::{Again, Flaps, Sound, is_over_when_mended};
@@ -12,6 +12,7 @@ use super::state::{Event, Outcome, State};
 use super::{IncidentId, Rank, View, route};
 use crate::changes::Hop;
 use crate::compact::push_compact;
+use crate::conditions::row;
 use crate::fact::{Fact, Raised, Subject};
 use crate::trail::TrailCode;
 use crate::{Changes, Ms};
@@ -339,7 +340,7 @@ impl Book {
         let mut shown = Measurements::default();
         let Some(ix) = incident.device() else { return shown };
         let latest = (view.value)(ix);
-        for field in incident.conditions().into_iter().flat_map(fields) {
+        for field in incident.conditions().into_iter().flat_map(|condition| row(condition).shown) {
             if let Some(value) = latest.get(*field) {
                 let set = shown.set(*field, value);
                 debug_assert!(set.is_ok(), "it was finite before");
@@ -352,28 +353,4 @@ impl Book {
 /// A condition, for the trail.
 const fn of(condition: Condition) -> TrailCode {
     TrailCode::Condition { condition }
-}
-
-/// The measurements that tell something of a condition.
-const fn fields(condition: Condition) -> &'static [Field] {
-    match condition {
-        Condition::Smoke | Condition::Heat => &[Field::SmokeDbM, Field::TempC],
-        Condition::NoWater
-        | Condition::LowPressure
-        | Condition::HighPressure
-        | Condition::HydrantOpen => &[Field::PressureKpa],
-        Condition::Knocked => &[Field::TiltDeg],
-        Condition::Freezing => &[Field::TempC],
-        Condition::SensorFault => &[Field::LoopMa, Field::PressureKpa],
-        Condition::BatteryLow => &[Field::BatteryMv],
-        Condition::Contamination => &[Field::DirtPct],
-        Condition::Offline | Condition::Tamper | Condition::ClockFault => &[],
-        Condition::ZoneLowPressure
-        | Condition::BlindArea
-        | Condition::GatewayBlind
-        | Condition::UnreadableAlarm
-        | Condition::NotUnderstood
-        | Condition::RegistryFault
-        | Condition::ReceiverDown => &[],
-    }
 }

@@ -10,6 +10,7 @@ use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
 
 use super::{Action, ActionKind, Actor, Book, IncidentId, Plan, Quiet, Secret, View, Window};
 use crate::changes::Receiver;
+use crate::conditions::{TrueOf, row};
 use crate::detect::HydrantNow;
 use crate::fact::{Fact, Moments, Raised, Subject};
 use crate::registry::{DeviceIx, Registry};
@@ -100,27 +101,13 @@ pub fn conditions_of(registry: &Registry, device: DeviceIx) -> impl Iterator<Ite
     let device = registry.device(device);
     let hydrant = device.is_some_and(|device| device.kind == Kind::Hydrant);
     let zoned = device.is_some_and(|device| !device.zone.is_empty());
-    Condition::ALL.into_iter().filter(move |condition| match condition {
-        Condition::Smoke | Condition::Heat | Condition::Contamination => !hydrant,
-        Condition::ZoneLowPressure => hydrant && zoned,
-        Condition::NoWater
-        | Condition::LowPressure
-        | Condition::HighPressure
-        | Condition::HydrantOpen
-        | Condition::Knocked
-        | Condition::Freezing => hydrant,
-        Condition::SensorFault
-        | Condition::BatteryLow
-        | Condition::Offline
-        | Condition::Tamper
-        | Condition::ClockFault
-        | Condition::BlindArea
-        | Condition::GatewayBlind
-        | Condition::UnreadableAlarm
-        | Condition::NotUnderstood
-        | Condition::RegistryFault => true,
+    Condition::ALL.into_iter().filter(move |condition| match row(*condition).of {
+        TrueOf::Hydrant => hydrant,
+        TrueOf::Detector => !hydrant,
+        TrueOf::Zone => hydrant && zoned,
+        TrueOf::Device | TrueOf::Area | TrueOf::Gateway => true,
         // It concerns no device, and who is told depends on which receiver it is.
-        Condition::ReceiverDown => false,
+        TrueOf::Receiver => false,
     })
 }
 

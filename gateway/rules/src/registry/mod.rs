@@ -94,6 +94,9 @@ pub struct Device {
     pub interval_s: Option<u32>,
     /// Date of installation, as given.
     pub installed_on: Box<str>,
+    /// By which decoder what it sends is read; empty: by ours.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub decoder: Box<str>,
     /// The area it last spoke from; settings and commands go there.
     pub area: Arc<str>,
     /// False: heard before it was registered.
@@ -118,6 +121,7 @@ impl Device {
             floor: Box::default(),
             interval_s: None,
             installed_on: Box::default(),
+            decoder: Box::default(),
             area: area.into(),
             claimed: false,
         }

@@ -9,6 +9,7 @@ use super::rejected::{Parsed, Reason, Rejected, push};
 use super::salvage::{Objects, Repaired, Words, members, strict};
 use super::shown::shown;
 use super::{MAX_PAYLOAD, Message, Origin, owned, repair};
+use crate::conditions::{FoundBy, row};
 
 const WORDS: Words = Words {
     what: "alarm",
@@ -31,7 +32,7 @@ pub(super) struct Sender<'a> {
 pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> Parsed {
     let sender = Sender { area: Some(area), device: Some(device), topic };
     let first = match strict::<Alarm>(payload, WORDS) {
-        Ok(alarm) if !of_many(alarm.condition) => {
+        Ok(alarm) if !is_gateways_alone(alarm.condition) => {
             return Parsed::message(read(area, device, alarm));
         }
         Ok(alarm) => return unreadable(sender, payload, foreign(alarm.condition, payload)),
@@ -45,7 +46,7 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
     for object in objects.by_ref().take(MAX_OBJECTS) {
         seen += 1;
         match one(object, &first, &mut rejected) {
-            Some(alarm) if of_many(alarm.condition) => {
+            Some(alarm) if is_gateways_alone(alarm.condition) => {
                 unread += 1;
                 refused = refused.or_else(|| Some(foreign(alarm.condition, payload)));
             }
@@ -215,17 +216,6 @@ fn foreign(condition: Condition, payload: &[u8]) -> Rejected {
     Rejected::new(Reason::WrongType, detail, payload)
 }
 
-/// What only the gateway can find: it is true of a zone, an area or the gateway itself, or says
-/// what the gateway makes of a message.
-const fn of_many(condition: Condition) -> bool {
-    matches!(
-        condition,
-        Condition::ZoneLowPressure
-            | Condition::BlindArea
-            | Condition::GatewayBlind
-            | Condition::UnreadableAlarm
-            | Condition::NotUnderstood
-            | Condition::RegistryFault
-            | Condition::ReceiverDown
-    )
+fn is_gateways_alone(condition: Condition) -> bool {
+    row(condition).found_by == FoundBy::GatewayAlone
 }

@@ -181,6 +181,12 @@ fn below<'a>(root: &str, topic: &'a [u8]) -> Option<&'a [u8]> {
     topic.strip_prefix(root.as_bytes())?.strip_prefix(b"/")
 }
 
+/// Who speaks on a topic below the root: its second level, wherever the rest leads.
+pub(super) fn device<'a>(root: &str, topic: &'a [u8]) -> Option<&'a str> {
+    let level = below(root, topic)?.split(|byte| *byte == b'/').nth(1)?;
+    std::str::from_utf8(level).ok()
+}
+
 /// The last level of a topic that is not empty.
 pub(super) fn last_level(topic: &[u8]) -> &[u8] {
     without_end(topic).rsplit(|byte| *byte == b'/').next().unwrap_or_default()

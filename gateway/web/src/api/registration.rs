@@ -67,6 +67,9 @@ pub struct Registration {
     /// Date of installation.
     #[serde(default)]
     installed_on: String,
+    /// By which decoder what it sends is read; empty: by ours.
+    #[serde(default)]
+    decoder: String,
 }
 
 /// The device this body makes of `id`, and whether it is new.
@@ -152,6 +155,7 @@ impl Registration {
             floor: self.floor.into(),
             interval_s: self.interval_s,
             installed_on: self.installed_on.into(),
+            decoder: self.decoder.into(),
             area: Arc::default(),
             claimed: true,
         }

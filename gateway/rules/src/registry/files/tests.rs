@@ -3,7 +3,8 @@
 use standpipe_shared::Kind;
 
 use super::super::{Device, Level, RESERVED_AREAS, Registry};
-use super::{File, Import, write_devices, write_stations};
+use super::{File, Import, devices, write_devices, write_stations};
+use crate::wire::decoder::Maker;
 
 const STATIONS: &str = "\
 id,name,level,parent,lat,lon,phone
@@ -277,4 +278,43 @@ fn a_long_text_or_a_control_character_is_bad() {
         let import = read(text.as_bytes(), DEVICES.as_bytes());
         assert_eq!(import.stations.len(), usize::from(good), "{name}");
     }
+}
+
+#[test]
+fn a_device_names_its_decoder_and_one_that_is_not_there_is_a_fault_that_says_which_are() {
+    const ROWS: &str = "\
+id,kind,name,station,zone,profile,lat,lon,address,building,floor,interval_s,installed_on,decoder
+HYD-1,hydrant,One,township-01,,municipal,29.35,106.52,,,,,,loops
+HYD-2,hydrant,Two,township-01,,municipal,29.35,106.52,,,,,,
+";
+    let rows = format!("{ROWS}HYD-3,hydrant,Three,township-01,,municipal,29.35,106.52,,,,,,ours\n");
+    let file = File { name: "devices.csv", bytes: rows.as_bytes() };
+    let alone = devices::read_with(file, &Registry::new([]), &[]).bad;
+    let fault =
+        "devices.csv:2: decoder = `loops`: no such decoder: write one of ours, or nothing for ours";
+    assert_eq!(alone.iter().map(ToString::to_string).collect::<Vec<_>>(), [fault]);
+
+    let root = crate::wire::decoder::Ours::below("r/v1");
+    let decoder: &'static crate::wire::decoder::Ours = Box::leak(Box::new(root));
+    let makers = [Maker { name: "loops", decoder }, Maker { name: "bytes", decoder }];
+    let rows = rows.replace(",loops", ",loop");
+    let file = File { name: "devices.csv", bytes: rows.as_bytes() };
+    let bad = devices::read_with(file, &Registry::new([]), &makers).bad;
+    assert_eq!(
+        bad[0].to_string(),
+        "devices.csv:2: decoder = `loop`: no such decoder: write one of ours, loops, bytes, or nothing for ours"
+    );
+    let rows = rows.replace(",loop\n", ",loops\n");
+    let file = File { name: "devices.csv", bytes: rows.as_bytes() };
+    let good = devices::read_with(file, &Registry::new([]), &makers);
+    let rows: Vec<Device> = good.rows.into_iter().map(|row| row.row).collect();
+    let named: Vec<&str> = rows.iter().map(|device| &*device.decoder).collect();
+    assert_eq!(named, ["loops", "", ""], "ours has no name of its own");
+    assert_eq!(write_devices(&rows[..2]), ROWS);
+    assert!(!write_devices(&rows[1..]).contains("decoder"), "nobody needs the column");
+    let json = serde_json::to_value(&rows[..2]).unwrap();
+    assert_eq!(json[0]["decoder"], "loops");
+    assert_eq!(json[1].get("decoder"), None, "a row is stored as it always was");
+    let back: Device = serde_json::from_value(json[1].clone()).unwrap();
+    assert_eq!(back, rows[1]);
 }

@@ -18,17 +18,21 @@ pub fn stations<'a>(stations: impl IntoIterator<Item = &'a Station>) -> String {
     lines.text
 }
 
-/// `devices.csv`
+/// `devices.csv`; without the column of decoders where all devices have ours.
 #[must_use]
 pub fn devices<'a>(devices: impl IntoIterator<Item = &'a Device>) -> String {
+    let devices: Vec<&Device> = devices.into_iter().collect();
+    let decoders = devices.iter().any(|device| !device.decoder.is_empty());
     let columns = device_file::COLUMNS;
-    let mut lines = Lines::new(columns.must.iter().chain(columns.may));
+    let columns = columns.must.iter().chain(columns.may);
+    let mut lines =
+        Lines::new(columns.filter(|column| decoders || **column != device_file::DECODER));
     for device in devices {
         let number =
             |degrees: Option<f64>| degrees.map(|degrees| degrees.to_string()).unwrap_or_default();
         let (lat, lon) = (number(device.lat), number(device.lon));
         let interval = device.interval_s.map(|seconds| seconds.to_string()).unwrap_or_default();
-        lines.line(&[
+        let mut fields: Vec<&str> = vec![
             &device.id,
             device.kind.as_str(),
             &device.name,
@@ -42,7 +46,9 @@ pub fn devices<'a>(devices: impl IntoIterator<Item = &'a Device>) -> String {
             &device.floor,
             &interval,
             &device.installed_on,
-        ]);
+        ];
+        fields.extend(decoders.then_some(&*device.decoder));
+        lines.line(&fields);
     }
     lines.text
 }
