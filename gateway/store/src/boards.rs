@@ -6,17 +6,31 @@
 //! at the end of the queue again ([`sent`]).
 
 use rusqlite::{Connection, Params};
-use standpipe_rules::changes::Page;
+use standpipe_rules::changes::{Page, Urgency};
 use standpipe_rules::incidents::{Incident, IncidentId, State};
 
 use super::StoreError;
 
-/// Urgencies of the queue: those of pages, then news without a page, then what is over.
-pub const URGENCIES: u8 = 7;
+/// Urgencies of the queue: see [`place`]; then news without a page, then what is over.
+pub const URGENCIES: u8 = 9;
+/// A new fire of a station that is owed no other: it does not wait behind the fires of a station that
+/// has thousands.
+const FIRST_FIRE: u8 = 0;
+/// A new fire, at the station that is responsible for it.
+const NEW_FIRE: u8 = 1;
 /// The urgency of news without a page: behind all that pages.
-const NEWS: u8 = 5;
+const NEWS: u8 = 7;
 /// The urgency of a topic whose incident is over.
-const OVER: u8 = 6;
+const OVER: u8 = 8;
+
+/// The place of a page in this queue: new fires at the station that is responsible, then new fires
+/// that other stations are told of too, then the other urgencies of pages.
+const fn place(page: &Page) -> u8 {
+    match (page.urgency, page.step) {
+        (Urgency::NewFire, 1) => NEW_FIRE,
+        (urgency, _) => urgency.place() + 2,
+    }
+}
 
 /// The numbers of the queue.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,7 +77,18 @@ pub(crate) fn paged(
                ON CONFLICT (station, incident) DO UPDATE SET page_id = excluded.page_id,
                    owed = 1, urgency = excluded.urgency, number = excluded.number";
     let (incident, page_id) = (page.incident.to_string(), page.page_id.to_string());
-    put(conn, sql, (station, &incident, &page_id, page.urgency.place(), numbers.next()))
+    let urgency = match place(page) {
+        NEW_FIRE if !owes_a_new_fire(conn, station)? => FIRST_FIRE,
+        place => place,
+    };
+    put(conn, sql, (station, &incident, &page_id, urgency, numbers.next()))
+}
+
+/// Whether a station's topics owe a new fire of its own: the index `board_new_fires` has only these.
+fn owes_a_new_fire(conn: &Connection, station: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM board INDEXED BY board_new_fires
+                              WHERE station = ?1 AND owed = 1 AND urgency <= 1)";
+    Ok(conn.prepare_cached(sql)?.query_row([station], |row| row.get(0))?)
 }
 
 /// What a topic shows now; 0: nothing new, the broker refused it. A closed incident that is shown is

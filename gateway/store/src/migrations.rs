@@ -6,7 +6,7 @@ use super::StoreError;
 use super::migrate::{self, MigrateError};
 
 /// Every migration there is; the first is number 1. Files that were released never change.
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_orders.sql"),
     include_str!("migrations/0003_bulletins.sql"),
@@ -17,6 +17,7 @@ const ALL: [&str; 10] = [
     include_str!("migrations/0008_codes.sql"),
     include_str!("migrations/0009_queues.sql"),
     include_str!("migrations/0010_bundles.sql"),
+    include_str!("migrations/0011_first_fires.sql"),
 ];
 
 /// The layout that this version writes.

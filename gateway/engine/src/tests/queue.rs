@@ -15,6 +15,11 @@ const SMOKE: &str = r#"{"condition":"smoke","active":true}"#;
 
 /// A town whose officer has a webhook.
 fn town() -> Bench {
+    town_with(&[])
+}
+
+/// The same, where detectors are registered: their numbers, and their stations.
+fn town_with(detectors: &[(u32, &str)]) -> Bench {
     let mut plan = Plan::default();
     plan.webhooks.push(Route {
         name: "w".into(),
@@ -25,15 +30,25 @@ fn town() -> Bench {
     });
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(&folder.path().join("standpipe.db")).unwrap();
-    let stations = [
+    let mut stations = vec![
         station("district", Level::District, None),
         station("town", Level::Township, Some("district")),
     ];
-    store.import(&stations, &[]).unwrap();
+    let others: BTreeSet<&str> =
+        detectors.iter().map(|(_, of)| *of).filter(|of| *of != "town").collect();
+    stations.extend(others.into_iter().map(|id| station(id, Level::Township, Some("district"))));
+    let detectors = detectors.iter().map(|(n, of)| Device {
+        id: format!("SD-{n}").into(),
+        kind: Kind::Smoke,
+        station: (*of).into(),
+        profile: "smoke_home".into(),
+        ..device(*n)
+    });
+    store.import(&stations, &detectors.collect::<Vec<_>>()).unwrap();
     let loaded = store.load(plan, [], Secret::new([7; 32])).unwrap();
     let mut engine = Engine::new(store, loaded, &Sources::urgent_and_bulk(), T0);
     for source in [ALARM, TELEMETRY] {
-        engine.take(Inbox::Source { source, up: true, at: T0.into() }, T0);
+        engine.take(Input::Source { source, up: true }.at(T0), T0);
     }
     Bench { folder, engine }
 }
@@ -74,9 +89,9 @@ impl Bench {
         let action = Action { incident, kind, by: "Li".into(), note: note.into() };
         let (reply, mut answer) = oneshot::channel();
         let actor = Actor::admin("admin");
-        self.engine.take(Inbox::Ask(Ask::Act { actor, action, reply }), at);
+        self.engine.take(Input::Act { actor, action }.asked(reply), at);
         self.commit(at);
-        assert_eq!(answer.try_recv(), Ok(Ok(())));
+        assert_eq!(answer.try_recv(), Ok(Outcome::Acted(Ok(()))));
     }
 
     fn plan_of(&self, sql: &str) -> String {
@@ -110,6 +125,39 @@ fn a_receiver_that_was_away_owes_each_fire_once_and_a_new_one_comes_first() {
 }
 
 #[test]
+fn the_first_fire_of_a_station_waits_behind_no_other_station() {
+    let mut bench = town_with(&[
+        (0, "town"),
+        (1, "town"),
+        (2, "town"),
+        (3, "town"),
+        (4, "town"),
+        (8, "river"),
+        (9, "river"),
+    ]);
+    // Nobody is there: each fire goes to its own station, to the other one, and to the district.
+    bench.fires(0..5, T0 + 1_000);
+    bench.says("river/SD-9/alarm", SMOKE, T0 + 2_000, 1);
+    bench.says("river/SD-8/alarm", SMOKE, T0 + 2_000, 1);
+    bench.until_done(T0 + 2_000);
+    let device = |board: &OwedBoard| {
+        let incident: serde_json::Value = serde_json::from_str(&board.wire).unwrap();
+        incident["device"]["id"].as_str().unwrap().to_owned()
+    };
+    let own = |board: &OwedBoard| format!("{} {}", board.station, device(board));
+    let order: Vec<String> = bench.boards().iter().map(own).collect();
+    let first = ["town SD-0", "river SD-9"];
+    let own_fires = ["town SD-1", "town SD-2", "town SD-3", "town SD-4", "river SD-8"];
+    assert_eq!(order[..2], first, "{order:?}");
+    assert_eq!(order[2..7], own_fires, "its own before what others are told too: {order:?}");
+    assert!(order[7..].contains(&"river SD-0".to_owned()), "{order:?}");
+
+    // What is shown is owed no more: the next one is a first fire again once all its own are shown.
+    let again = bench.crashed(T0 + 2_001);
+    assert_eq!(again.boards().iter().map(own).collect::<Vec<_>>(), order);
+}
+
+#[test]
 fn what_a_page_says_is_fixed_when_it_is_owed_and_worded_anew_once_at_most() {
     let mut bench = town();
     bench.fires(0..1, T0 + 1_000);
@@ -130,17 +178,17 @@ fn what_a_page_says_is_fixed_when_it_is_owed_and_worded_anew_once_at_most() {
     assert_eq!(says(&bench), Some(PageMessage::Outdated(Some(at_first.clone()))));
 
     let page_id = page.page_id;
-    bench.engine.take(Inbox::Reword { page_id }, T0 + 5_000);
+    bench.engine.take(Input::Reword { page_id }, T0 + 5_000);
     bench.commit(T0 + 5_000);
     let Some(PageMessage::Final(anew)) = says(&bench) else { panic!("it is fixed") };
     assert!(anew.contains(r#""state":"acknowledged""#), "{anew}");
     let (kind, note) = (ActionKind::Dispatch, "");
     bench.acts(page.incident, kind, note, T0 + 6_000);
-    bench.engine.take(Inbox::Reword { page_id }, T0 + 6_000);
+    bench.engine.take(Input::Reword { page_id }, T0 + 6_000);
     bench.commit(T0 + 6_000);
     assert_eq!(says(&bench), Some(PageMessage::Final(anew)), "once, and for good");
 
-    bench.engine.take(Inbox::Delivered { page_id, at: (T0 + 7_000).into() }, T0 + 7_000);
+    bench.engine.take(Input::Delivered { page_id }.at(T0 + 7_000), T0 + 7_000);
     bench.commit(T0 + 7_000);
     assert_eq!(says(&bench), None, "owed no more");
     assert_eq!(bench.count("SELECT count(*) FROM message"), 0);
@@ -153,7 +201,7 @@ fn a_board_leaves_its_queue_when_it_is_shown_and_its_page_has_arrived() {
     let mut left = BTreeSet::new();
     for board in bench.boards() {
         for page_id in board.pages {
-            bench.engine.take(Inbox::Delivered { page_id, at: (T0 + 2_000).into() }, T0 + 2_000);
+            bench.engine.take(Input::Delivered { page_id }.at(T0 + 2_000), T0 + 2_000);
         }
         left.insert((board.station.clone(), board.incident));
         bench.commit(T0 + 2_000);
@@ -164,7 +212,7 @@ fn a_board_leaves_its_queue_when_it_is_shown_and_its_page_has_arrived() {
         );
         let Bench { engine, .. } = &mut bench;
         let (station, incident, rev) = (board.station, board.incident, board.rev);
-        engine.take(Inbox::BoardSent { station, incident, rev }, T0 + 2_000);
+        engine.take(Input::BoardSent { station, incident, rev }, T0 + 2_000);
         bench.commit(T0 + 2_000);
     }
     assert!(left.len() >= 2);
@@ -195,6 +243,8 @@ fn queues_and_lists_are_read_from_indexes_whatever_is_open() {
         "SELECT b.station FROM board b INDEXED BY board_queue
          CROSS JOIN incident i ON i.id = b.incident
          WHERE b.owed = 1 AND b.urgency = 1 AND b.number > 7 ORDER BY b.number LIMIT 64",
+        "SELECT 1 FROM board INDEXED BY board_new_fires
+         WHERE station = 's' AND owed = 1 AND urgency <= 1",
         "SELECT page_id FROM page WHERE incident = 'i' AND +kind = 'station' AND +receiver = 's'
              AND delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL",
         "SELECT wire FROM incident i WHERE open = 1
@@ -224,10 +274,10 @@ fn a_topic_that_owes_more_than_was_sent_is_at_the_end_of_the_queue_again() {
     assert_eq!((&kept.station, kept.incident), (&first.station, first.incident), "in its place");
     assert!(kept.rev > first.rev);
     for page_id in first.pages {
-        bench.engine.take(Inbox::Delivered { page_id, at: (T0 + 3_000).into() }, T0 + 3_000);
+        bench.engine.take(Input::Delivered { page_id }.at(T0 + 3_000), T0 + 3_000);
     }
     let (station, incident, rev) = (first.station.clone(), first.incident, first.rev);
-    bench.engine.take(Inbox::BoardSent { station, incident, rev }, T0 + 3_000);
+    bench.engine.take(Input::BoardSent { station, incident, rev }, T0 + 3_000);
     bench.commit(T0 + 3_000);
     let now = bench.boards();
     let again = now

@@ -72,10 +72,8 @@ impl Book {
         for page_id in members {
             self.bundle_of.remove(&page_id);
             let Some(page) = self.owes_no_more(page_id) else { continue };
-            if hop == Hop::Bundled
-                && let Some(waiting) = self.unconfirmed.get_mut(&page.incident)
-            {
-                waiting.remove(&page.receiver);
+            if hop == Hop::Bundled {
+                self.confirmed(page.incident, &page.receiver);
             }
             let by = receiver(&page.receiver);
             let code = bundled_code(&page, id, why);

@@ -15,7 +15,7 @@ use standpipe_shared::Kind;
 
 use super::Rank;
 use super::book::{Book, Cx, View};
-use super::distance::{Place, straight_way};
+use super::distance::{Coordinates, straight_way};
 use super::wire::{HYDRANTS_WANTED, NearHydrant};
 use crate::Ms;
 use crate::detect::{HydrantNow, Trust};
@@ -50,7 +50,7 @@ impl Hydrants {
     pub(super) fn near(
         &mut self,
         view: &View,
-        fire: Place,
+        fire: Coordinates,
         out_of_service: impl Fn(DeviceIx) -> bool,
         now: Ms,
     ) -> Vec<NearHydrant> {
@@ -77,7 +77,7 @@ impl Hydrants {
     /// The nearest that can be trusted; of those equally far, the first in the registry.
     fn trusted(
         &mut self,
-        fire: Place,
+        fire: Coordinates,
         state: impl Fn(DeviceIx) -> HydrantNow,
     ) -> Vec<(DeviceIx, HydrantNow)> {
         let (mut found, mut hopeless) = (Vec::new(), Vec::new());
@@ -116,7 +116,7 @@ impl Hydrants {
     }
 
     /// Something is known of a hydrant that was not: it may be trusted again.
-    pub(super) fn heard(&mut self, place: Place, hydrant: DeviceIx) {
+    pub(super) fn heard(&mut self, place: Coordinates, hydrant: DeviceIx) {
         let spot = GeomWithData::new(place.on_ball(), hydrant);
         if self.all.contains(&spot) && !self.hopeful.contains(&spot) {
             self.hopeful.insert(spot);
@@ -138,10 +138,13 @@ impl Hydrants {
         let outdoor = registry
             .devices()
             .iter()
-            .filter(|it| it.kind == Kind::Hydrant && registry.profile_of(it).outdoor);
+            .filter(|device| device.kind == Kind::Hydrant && registry.profile_of(device).outdoor);
         let mut spots = Vec::with_capacity(registry.devices().len());
-        spots.extend(outdoor.filter_map(|it| {
-            Some(GeomWithData::new(Place::of(it)?.on_ball(), registry.find(&it.id)?))
+        spots.extend(outdoor.filter_map(|hydrant| {
+            Some(GeomWithData::new(
+                Coordinates::of(hydrant)?.on_ball(),
+                registry.find(&hydrant.id)?,
+            ))
         }));
         self.all = RTree::bulk_load(spots);
         self.hope();
@@ -162,7 +165,7 @@ pub(super) struct Reach {
 
 impl Reach {
     /// Of the fire with this list.
-    pub(super) fn of(fire: Place, list: &[NearHydrant]) -> Self {
+    pub(super) fn of(fire: Coordinates, list: &[NearHydrant]) -> Self {
         let trusted = list.iter().filter(|line| line.trust == Trust::Ok).count();
         let farthest = list.iter().map(|line| line.distance_m).max();
         let metres = farthest.map(|metres| f64::from(metres) + ROUNDED_M);
@@ -184,7 +187,7 @@ impl Reach {
 impl Book {
     /// The lists of those fires may have to change for which that can matter.
     pub(super) fn hydrant_news(&mut self, cx: &Cx, hydrant: DeviceIx) {
-        let Some(place) = Place::at(cx.view.registry, hydrant) else { return };
+        let Some(place) = Coordinates::at(cx.view.registry, hydrant) else { return };
         self.hydrants.heard(place, hydrant);
         let now = (cx.view.hydrant)(hydrant, cx.now);
         let serves = !self.out_of_service(hydrant, cx.now);
@@ -205,7 +208,7 @@ impl Book {
     pub(super) fn look_for_water(&mut self, cx: &mut Cx, fire: Rank) {
         let (_, id) = fire;
         let Some(incident) = self.incidents.get(&id) else { return };
-        let place = incident.device().and_then(|ix| Place::at(cx.view.registry, ix));
+        let place = incident.device().and_then(|ix| Coordinates::at(cx.view.registry, ix));
         let Some(place) = place else { return };
         let mut hydrants = std::mem::take(&mut self.hydrants);
         let found = hydrants.near(cx.view, place, |ix| self.out_of_service(ix, cx.now), cx.now);
@@ -227,9 +230,14 @@ impl Book {
     clippy::cast_sign_loss,
     reason = "0 to 20,000 km; 0 to 359°"
 )]
-fn shown(registry: &Registry, fire: Place, ix: DeviceIx, state: HydrantNow) -> Option<NearHydrant> {
+fn shown(
+    registry: &Registry,
+    fire: Coordinates,
+    ix: DeviceIx,
+    state: HydrantNow,
+) -> Option<NearHydrant> {
     let device = registry.device(ix)?;
-    let place = Place::of(device)?;
+    let place = Coordinates::of(device)?;
     Some(NearHydrant {
         id: device.id.clone(),
         name: device.name.clone(),
@@ -249,7 +257,9 @@ mod tests {
     use proptest::prelude::*;
     use standpipe_shared::{Kind, Measurements};
 
-    use super::{HYDRANTS_WANTED, Hydrants, NearHydrant, Place, Reach, UNTRUSTED_SHOWN, shown};
+    use super::{
+        Coordinates, HYDRANTS_WANTED, Hydrants, NearHydrant, Reach, UNTRUSTED_SHOWN, shown,
+    };
     use crate::detect::{HydrantNow, Trust};
     use crate::incidents::View;
     use crate::incidents::tests::property::cases;
@@ -277,8 +287,8 @@ mod tests {
             Self { registry, states, looked: Cell::new(0), hydrants: Hydrants::default() }
         }
 
-        fn place(&self, hydrant: DeviceIx) -> Place {
-            Place::at(&self.registry, hydrant).unwrap()
+        fn place(&self, hydrant: DeviceIx) -> Coordinates {
+            Coordinates::at(&self.registry, hydrant).unwrap()
         }
 
         fn is_told(&mut self, hydrant: DeviceIx, state: HydrantNow) {
@@ -286,7 +296,7 @@ mod tests {
             self.hydrants.heard(self.place(hydrant), hydrant);
         }
 
-        fn near(&mut self, fire: Place) -> Vec<NearHydrant> {
+        fn near(&mut self, fire: Coordinates) -> Vec<NearHydrant> {
             let Self { registry, states, looked, hydrants } = self;
             let hydrant = |ix: DeviceIx, _| {
                 looked.set(looked.get() + 1);
@@ -298,7 +308,7 @@ mod tests {
         }
 
         /// The same by looking at every one.
-        fn near_slowly(&self, fire: Place) -> Vec<NearHydrant> {
+        fn near_slowly(&self, fire: Coordinates) -> Vec<NearHydrant> {
             let mut all: Vec<_> = (0..self.states.borrow().len() as u32).map(DeviceIx).collect();
             all.sort_by(|one, other| {
                 let metres = |ix: &DeviceIx| fire.metres(self.place(*ix));
@@ -338,7 +348,7 @@ mod tests {
             let mut town = Town::new(places.clone());
             let mut detector = Device::unclaimed("SD-1", "", Kind::Smoke);
             (detector.lat, detector.lon) = (Some(fire.0), Some(fire.1));
-            let fire = Place::of(&detector).unwrap();
+            let fire = Coordinates::of(&detector).unwrap();
             let mut before = town.near(fire);
             for (which, trusted) in news {
                 let hydrant = DeviceIx(which.index(places.len()) as u32);

@@ -8,9 +8,9 @@
 //! station whose topic has it while its terminal is online: what the broker keeps for nobody is no
 //! confirmation.
 
-use std::collections::BTreeSet;
-
 use standpipe_shared::Condition;
+
+use serde::{Deserialize, Serialize};
 
 use super::book::{Book, Cx};
 use super::escalate::ms;
@@ -29,7 +29,8 @@ const ANSWER_MOST: usize = 200;
 const REWORD_AFTER_MS: Ms = 60_000;
 
 /// What a sender says of its receiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReceiverNews {
     /// It has not taken a page for a while, and what it answered last.
     Refuses {
@@ -117,8 +118,7 @@ impl Book {
 
     /// Whether any of those who were paged has it.
     fn is_confirmed(&self, incident: &Incident) -> bool {
-        let none = BTreeSet::new();
-        let unconfirmed = self.unconfirmed.get(&incident.id).unwrap_or(&none);
+        let unconfirmed = self.unconfirmed.get(&incident.id).map_or(&[][..], Vec::as_slice);
         incident.told.iter().any(|receiver| match receiver {
             Receiver::Webhook(_) => !unconfirmed.contains(receiver),
             Receiver::Station(id) => {

@@ -8,7 +8,7 @@ use crate::incidents::{Action, ActionKind};
 use crate::registry::MAX_INTERVAL_S;
 
 fn all(topic: &str, payloads: &[&str]) -> String {
-    payloads.iter().map(|it| told(&below(topic, it))).collect()
+    payloads.iter().map(|payload| told(&below(topic, payload))).collect()
 }
 
 #[test]
