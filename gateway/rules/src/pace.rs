@@ -278,8 +278,8 @@ impl Pacer {
     /// When more of what is owed may be sent.
     fn again_at(&mut self, now: Ms) -> Option<Ms> {
         let free = self.free(now);
-        let bundles = self.spoke_at.map(|at| at + self.gap(free, now)).filter(|_| free > 0);
-        let bundles = bundles.filter(|at| *at > now);
+        // With none free, that is no earlier than the next one is.
+        let bundles = self.spoke_at.map(|at| at + self.gap(free, now)).filter(|at| *at > now);
         bundles.into_iter().chain(self.free_at(now)).min()
     }
 }
@@ -301,7 +301,7 @@ impl Out {
 
     fn tells(&mut self, page: &Due) {
         self.pages += 1;
-        if page.urgency == Urgency::NewFire && !self.told.contains(&page.station) {
+        if page.urgency == Urgency::NewFire {
             self.told.insert(page.station.clone());
         }
     }

@@ -1,5 +1,7 @@
 //! Storms, told at the pace of whoever hears of them.
 
+mod limits;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -286,6 +288,8 @@ fn check(
 }
 
 proptest! {
+    #![proptest_config(crate::cases::cases(1_000))]
+
     #[test]
     fn whatever_comes_is_told_once_within_the_pace_and_nothing_is_owed_for_ever(storm in storm()) {
         let played = play(&storm)?;

@@ -86,3 +86,18 @@ fn when_the_clock_is_set_no_heartbeat_is_older_for_it() {
         &["01:00:25.001 gateway gateway_blind since 01:00:10 (no_heartbeat)"],
     );
 }
+
+#[test]
+fn that_one_ever_came_through_is_stored_once() {
+    let mut drill = Drill::watched();
+    for (beat, before, stored) in [
+        ("00:00:05 beat", false, true),
+        ("00:00:10 beat", false, false),
+        ("00:00:15 beat", true, true),
+    ] {
+        drill.out.clear();
+        drill.out.watch_meta = before;
+        drill.run(beat);
+        assert_eq!(drill.out.watch_meta, stored, "{beat}");
+    }
+}

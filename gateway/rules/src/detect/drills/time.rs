@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use standpipe_shared::{Condition, Field, Kilopascals, Kind, Measurements, Reading};
 
-use super::{Drill, T0, at, cases, clock, device};
+use super::{Drill, T0, at, clock, device};
 use crate::Ms;
+use crate::cases::cases;
 use crate::detect::Trust;
 use crate::fact::Fact;
 
