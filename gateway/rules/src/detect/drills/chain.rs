@@ -101,3 +101,16 @@ fn that_one_ever_came_through_is_stored_once() {
         assert_eq!(drill.out.watch_meta, stored, "{beat}");
     }
 }
+
+#[test]
+fn a_lane_that_is_down_for_a_moment_hides_no_heartbeat() {
+    let mut drill = Drill::watched();
+    drill.finds(
+        "it is down for 4 s, and says nothing before 30",
+        &format!("{}00:00:16 down\n00:00:20 beat", beats(0, 0)),
+        &[
+            "00:00:15.001 gateway gateway_blind since 00:00:00 (no_heartbeat)",
+            "00:00:20 gateway gateway_blind ended 00:00:20",
+        ],
+    );
+}

@@ -131,3 +131,13 @@ fn bundles_leave_some_messages_to_fires() {
         assert_eq!(shown(&pacer.send(owed, 0)), expected, "after {sent} messages");
     }
 }
+
+#[test]
+fn it_is_never_asked_again_at_the_same_moment() {
+    let pace = Pace { messages: 4, within_ms: 100, singly: 1, members: usize::MAX };
+    let mut pacer = Pacer::new(pace);
+    assert_eq!(shown(&pacer.send(told_before(0..3), 0)), "[0 1 2]");
+    let early = pacer.send(told_before(3..6), 150);
+    assert_eq!(shown(&early), "", "a round takes 250 ms, and all of its pace is free");
+    assert!(early.again_at.is_some_and(|at| at > 150), "{:?}", early.again_at);
+}
