@@ -81,10 +81,15 @@ fn an_alarm_is_told_as_what_it_says_or_as_unreadable() {
         ("S-44", "37: trailing NUL",              b"{\"condition\":\"smoke\",\"active\":true}\0",               "fire smoke"),
         ("S-45", "37: twice the same key",        br#"{"condition":"smoke","active":false,"active":true}"#,     "fire smoke"),
         ("S-46", "37: truncated",                 br#"{"condition":"smoke","active":true,"smoke_db_m":0."#,     "fire smoke"),
+        ("S-49", "37: UTF-16",                    UTF_16,                                                       "critical unreadable_alarm"),
         ("S-47", "9: ts in seconds",              br#"{"condition":"smoke","active":true,"ts":1648731311}"#,    "fire smoke"),
         ("S-48", "last: all before were heard",   br#"{"condition":"heat","active":true}"#,                     "fire heat"),
     ]);
 }
+
+/// `{"condition":"smoke"}` as an editor of Windows saves it.
+const UTF_16: &[u8] =
+    b"\xff\xfe{\0\"\0c\0o\0n\0d\0i\0t\0i\0o\0n\0\"\0:\0\"\0s\0m\0o\0k\0e\0\"\0}\0";
 
 /// A component status, fire, as a user information transmission unit sends it over TCP.
 /// Source: GB/T 26875.3-2011, 6.6 and 8.

@@ -36,6 +36,8 @@
 pub mod action;
 pub mod asked;
 pub mod backtest;
+#[cfg(test)]
+mod cases;
 pub mod chain;
 pub mod changes;
 pub mod coded;

@@ -34,8 +34,10 @@ const QUIET_MS: Ms = 600_000;
 /// One in so many messages is left to those that tell of a fire, and to bundles when single pages
 /// take the others.
 const LEFT: usize = 4;
-/// One in so many is left to the first fires of stations: bundles, of fires too, take none of these.
+/// One in so many is left to the first fires of stations: bundles, of fires too, take none of these …
 const LEFT_TO_FIRSTS: usize = 8;
+/// … until the receiver was sent nothing for so long, ms.
+const SILENCE_MS: Ms = 10_000;
 
 /// How much a receiver takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +57,6 @@ impl Pace {
     /// Messages that are left to fires and to bundles.
     const fn left(self) -> usize {
         self.messages / LEFT
-    }
-
-    /// Messages that are left to the first fires of stations.
-    const fn left_to_firsts(self) -> usize {
-        self.messages / LEFT_TO_FIRSTS
     }
 }
 
@@ -182,6 +179,7 @@ impl Pacer {
         due.sort_by_key(|page| (page.urgency, page.number));
         let firsts = self.firsts(&due);
         let mut out = Out::default();
+        let reserved = self.reserved(now);
         let few = owed <= self.pace.singly && firsts.len() <= free;
         if few && owed <= self.at_once(now) {
             self.singly(due, (firsts, free), &mut out);
@@ -190,12 +188,14 @@ impl Pacer {
             if out.pages > 0 {
                 self.spoke_at = Some(now);
             }
-        } else if firsts.len() < free {
-            let left = (free - firsts.len()).saturating_sub(self.pace.left_to_firsts());
+        } else if firsts.len() + reserved < free {
+            let left = free - firsts.len() - reserved;
             let rest = Self::alone(due, &firsts, &mut out);
-            if left > 0 && self.may_bundle(left, now) {
-                self.bundle(rest, left, &mut out);
+            if self.may_bundle(left, now) {
+                self.bundle(rest, (left, reserved), &mut out);
             }
+        } else if firsts.len() <= reserved && firsts.len() < free {
+            Self::alone(due, &firsts, &mut out);
         } else {
             self.everything(due, &firsts, free, &mut out);
         }
@@ -206,6 +206,12 @@ impl Pacer {
         self.spent.extend(out.messages.iter().map(|_| now));
         let again_at = if out.pages < owed { self.again_at(now) } else { None };
         Sendings { now: out.messages, again_at }
+    }
+
+    /// Messages that are left to the first fires of stations now.
+    fn reserved(&self, now: Ms) -> usize {
+        let silent = self.spent.back().is_none_or(|at| now - at >= SILENCE_MS);
+        if silent { 0 } else { self.pace.messages / LEFT_TO_FIRSTS }
     }
 
     /// How far apart messages are, ms, when they come evenly.
@@ -270,7 +276,7 @@ impl Pacer {
     }
 
     /// All of it in bundles: for each station, where so many are within the pace, else in one.
-    fn bundle(&self, rest: Vec<Due>, left: usize, out: &mut Out) {
+    fn bundle(&self, rest: Vec<Due>, (left, reserved): (usize, usize), out: &mut Out) {
         let round = usize::try_from(self.round()).unwrap_or(usize::MAX);
         let within = usize::try_from(self.pace.within_ms.max(1)).unwrap_or(usize::MAX);
         let carried = (self.pace.messages.saturating_mul(round) / within).min(left);
@@ -290,9 +296,10 @@ impl Pacer {
         let mut groups: Vec<_> = groups.into_iter().filter(|pages| !pages.is_empty()).collect();
         groups.sort_by_key(|pages| pages.first().map(|worst| (worst.urgency, worst.number)));
         let mut left = left;
+        let kept = self.pace.left().saturating_sub(reserved);
         for pages in groups {
             let fire = pages.first().is_some_and(|worst| worst.urgency <= Urgency::Fire);
-            if left > if fire { 0 } else { self.pace.left() } {
+            if left > if fire { 0 } else { kept } {
                 left -= 1;
                 out.all(pages);
             }
@@ -311,10 +318,12 @@ impl Pacer {
 
     /// When more of what is owed may be sent.
     fn again_at(&mut self, now: Ms) -> Option<Ms> {
-        let left = self.free(now).saturating_sub(self.pace.left_to_firsts());
+        let reserved = self.reserved(now);
+        let left = self.free(now).saturating_sub(reserved);
         let bundles = self.spoke_at.map(|at| at + self.gap(left, now)).filter(|_| left > 0);
-        let bundles = bundles.filter(|at| *at > now);
-        bundles.into_iter().chain(self.free_at(now)).min()
+        let silent = self.spent.back().map(|at| at + SILENCE_MS).filter(|_| reserved > 0);
+        let soon = bundles.into_iter().chain(silent).filter(|at| *at > now);
+        soon.chain(self.free_at(now)).min()
     }
 }
 
@@ -335,7 +344,7 @@ impl Out {
 
     fn tells(&mut self, page: &Due) {
         self.pages += 1;
-        if page.urgency == Urgency::NewFire && !self.told.contains(&page.station) {
+        if page.urgency == Urgency::NewFire {
             self.told.insert(page.station.clone());
         }
     }

@@ -54,6 +54,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::cases::cases(1_000))]
+
         #[test]
         fn what_is_plain_stays_as_it_is(text in any::<String>()) {
             let once = plain(&text);

@@ -260,8 +260,7 @@ impl Door {
         ledger: &mut Vec<LedgerRow>,
     ) {
         let hour = hour_of(at);
-        let counted =
-            |track: &&mut Boot| track.highest > 0 && track.boot == boot && track.hour == hour;
+        let counted = |track: &&mut Boot| track.boot == boot && track.hour == hour;
         if let Some(track) = self.boots.iter_mut().find(counted) {
             track.counts.duplicate = track.counts.duplicate.saturating_add(1);
         } else {

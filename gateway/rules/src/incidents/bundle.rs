@@ -8,6 +8,7 @@
 //! Not here: which pages are bundled (`pace`), and how a bundle is put into words
 //! (`standpipe_words::bundle`).
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -179,7 +180,7 @@ fn counted(pages: &[BundledPage]) -> (Vec<CountedStation>, usize) {
         counted.fires += usize::from(page.severity == Severity::Fire);
     }
     let mut stations: Vec<_> = by_station.into_values().collect();
-    stations.sort_by_key(|station| (usize::MAX - station.fires, usize::MAX - station.count));
+    stations.sort_by_key(|station| Reverse((station.fires, station.count)));
     let left_out = stations.len().saturating_sub(STATIONS_COUNTED);
     stations.truncate(STATIONS_COUNTED);
     (stations, left_out)

@@ -163,6 +163,7 @@ impl Secret {
 #[cfg(test)]
 mod tests {
     use standpipe_shared::Class;
+    use ulid::Ulid;
 
     use super::{Cause, Opened, Secret, moment};
     use crate::Ms;
@@ -203,4 +204,23 @@ mod tests {
     }
 
     const FIXED: &str = "8ba0204faca3685d283a";
+
+    #[test]
+    fn a_bundle_has_an_id_of_its_receiver_its_pages_and_its_moment() {
+        let pages = [Ulid::from_parts(1, 1), Ulid::from_parts(2, 2)];
+        let id = |secret: u8, name, pages: &[Ulid], at| {
+            Secret::new([secret; 32]).bundle((name, pages), at)
+        };
+        let bundle = id(1, "w", &pages, NOW);
+        assert_eq!(bundle, id(1, "w", &pages, NOW), "decided again");
+        assert_eq!(bundle.timestamp_ms(), NOW.unsigned_abs());
+        for (story, other) in [
+            ("another secret", id(2, "w", &pages, NOW)),
+            ("another receiver", id(1, "v", &pages, NOW)),
+            ("fewer pages", id(1, "w", &pages[..1], NOW)),
+            ("another moment", id(1, "w", &pages, NOW + 1)),
+        ] {
+            assert_ne!(bundle, other, "{story}");
+        }
+    }
 }

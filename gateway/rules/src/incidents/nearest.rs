@@ -260,9 +260,9 @@ mod tests {
     use super::{
         Coordinates, HYDRANTS_WANTED, Hydrants, NearHydrant, Reach, UNTRUSTED_SHOWN, shown,
     };
+    use crate::cases::cases;
     use crate::detect::{HydrantNow, Trust};
     use crate::incidents::View;
-    use crate::incidents::tests::property::cases;
     use crate::registry::{Device, DeviceIx, Registry};
 
     const TRUSTED: HydrantNow =

@@ -189,3 +189,22 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
 fn both(words: String) -> Text {
     Text { en: words.clone(), zh: words }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::topics;
+
+    #[test]
+    fn a_topic_says_how_many_others_share_its_incident() {
+        for (more, en, zh) in [
+            (0, "a/b", "a/b"),
+            (1, "a/b and 1 more topic", "a/b等2个主题"),
+            (2, "a/b and 2 more topics", "a/b等3个主题"),
+            (98, "a/b and 98 more topics", "a/b等99个主题"),
+            (99, "a/b and at least 99 more topics", "a/b等至少100个主题"),
+        ] {
+            let text = topics("a/b".to_owned(), more);
+            assert_eq!((&*text.en, &*text.zh), (en, zh));
+        }
+    }
+}

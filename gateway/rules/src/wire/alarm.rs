@@ -170,8 +170,7 @@ fn one(object: &[u8], first: &Rejected, rejected: &mut Vec<Rejected>) -> Option<
     let mut alarm = serde_json::from_slice::<Alarm>(&members.clean()).ok();
     let mut missing = None;
     // What was not looked at may say anything.
-    let unsure = members.active_lost || members.unfinished;
-    if fire && (unsure || alarm.is_none()) {
+    if fire && (members.unfinished || alarm.is_none()) {
         members.set("active", "true");
         if members.unfinished {
             members.set("test", "false");

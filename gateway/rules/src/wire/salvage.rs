@@ -105,8 +105,6 @@ pub(super) struct Members {
     pub(super) unfinished: bool,
     /// `boot` or `seq` was there, and is not in [`Self::clean`].
     pub(super) numbers_lost: bool,
-    /// `active` was there, and is not in [`Self::clean`].
-    pub(super) active_lost: bool,
     /// There are several `condition` that contradict each other.
     pub(super) conditions_differ: bool,
 }
@@ -139,7 +137,6 @@ impl Members {
 
     fn lost(&mut self, name: &str) {
         self.numbers_lost |= matches!(name, "boot" | "seq");
-        self.active_lost |= name == "active";
     }
 
     fn reject(&mut self, rejected: Rejected) {

@@ -6,7 +6,7 @@ use standpipe_shared::{Alarm, Celsius, Condition, Field, Kilopascals, Kind, Read
 
 use super::World;
 use super::town::{self, T0, connect, device, presence, reading, telemetry};
-use crate::changes::{Hop, Receiver};
+use crate::changes::{Hop, Page, Receiver};
 use crate::detect::watch::Wholes;
 use crate::fact::Subject;
 use crate::incidents::{
@@ -479,4 +479,36 @@ fn a_receiver_that_is_down_is_an_incident_until_it_is_configured_no_more() {
     assert_eq!(state(&world), State::Open, "only `gone` has been refusing for long enough");
     world.forget_receivers(T0 + 2_000, &mut Changes::default());
     assert_eq!(state(&world), State::Closed);
+}
+
+#[test]
+fn the_world_knows_when_the_newest_heartbeat_was_sent() {
+    let (mut world, mut out) = world();
+    assert_eq!(world.heartbeat(), None);
+    for (sent, newest) in [(T0 + 5, T0 + 5), (T0 + 1, T0 + 5), (T0 + 60, T0 + 60)] {
+        world.step(&Message::Chain { sent }, T0 + 60, &mut out);
+        assert_eq!(world.heartbeat(), Some(newest));
+    }
+}
+
+#[test]
+fn pages_of_one_message_are_settled_with_it() {
+    let duty = Route { name: "duty".into(), role: Role::Officer, ..Route::default() };
+    let plan = Plan { webhooks: vec![Route { steps: vec![1], ..duty }], ..Plan::default() };
+    let (mut world, mut out) = (town::world(registry(), plan), Changes::default());
+    connect(&mut world, &["T", "D"], T0, &mut out);
+    for condition in [Condition::Smoke, Condition::Tamper] {
+        world.step(&alarm("S", condition, true), T0 + 5, &mut out);
+    }
+    world.tick(T0 + 5, &mut out);
+    let to_duty = |page: &&Page| page.receiver == Receiver::Webhook("duty".into());
+    let pages: Vec<_> = out.pages.iter().filter(to_duty).map(|page| page.page_id).collect();
+    assert_eq!(pages.len(), 2, "{:?}", out.pages);
+    let mut bundled = Changes::default();
+    world.bundle(("duty", &pages), T0 + 6, &mut bundled);
+    let [bundle] = &bundled.bundles[..] else { panic!("{:?}", bundled.bundles) };
+    let mut later = Changes::default();
+    world.delivered(bundle.id, T0 + 7, &mut later);
+    let hops: Vec<Hop> = later.trail.iter().map(|line| line.hop).collect();
+    assert_eq!(hops, [Hop::Bundled, Hop::Bundled]);
 }

@@ -86,3 +86,31 @@ fn when_the_clock_is_set_no_heartbeat_is_older_for_it() {
         &["01:00:25.001 gateway gateway_blind since 01:00:10 (no_heartbeat)"],
     );
 }
+
+#[test]
+fn that_one_ever_came_through_is_stored_once() {
+    let mut drill = Drill::watched();
+    for (beat, before, stored) in [
+        ("00:00:05 beat", false, true),
+        ("00:00:10 beat", false, false),
+        ("00:00:15 beat", true, true),
+    ] {
+        drill.out.clear();
+        drill.out.watch_meta = before;
+        drill.run(beat);
+        assert_eq!(drill.out.watch_meta, stored, "{beat}");
+    }
+}
+
+#[test]
+fn a_lane_that_is_down_for_a_moment_hides_no_heartbeat() {
+    let mut drill = Drill::watched();
+    drill.finds(
+        "it is down for 4 s, and says nothing before 30",
+        &format!("{}00:00:16 down\n00:00:20 beat", beats(0, 0)),
+        &[
+            "00:00:15.001 gateway gateway_blind since 00:00:00 (no_heartbeat)",
+            "00:00:20 gateway gateway_blind ended 00:00:20",
+        ],
+    );
+}

@@ -4,8 +4,9 @@
 use proptest::prelude::*;
 use standpipe_shared::{Condition, Field, Kind, Measurements, Reading};
 
-use super::{Drill, at, cases, device, every, in_town};
+use super::{Drill, at, device, every, in_town};
 use crate::Ms;
+use crate::cases::cases;
 use crate::detect::fresh::Fresh;
 use crate::detect::{HydrantNow, Memory, Trust, TrustReason};
 use crate::fact::Fact;

@@ -20,6 +20,7 @@ mod claims;
 mod door;
 mod fire;
 mod fresh;
+mod ledger;
 mod many;
 mod pressure;
 mod properties;
@@ -303,13 +304,6 @@ fn values<'a>(words: impl Iterator<Item = &'a str>) -> Measurements {
         values.set(field, value.parse().unwrap()).unwrap();
     }
     values
-}
-
-/// So many cases of a property, or as many as the environment asks for (`PROPTEST_CASES`).
-pub(super) fn cases(usually: u32) -> proptest::test_runner::Config {
-    let usual = proptest::test_runner::Config::default();
-    let asked = std::env::var_os("PROPTEST_CASES").is_some();
-    proptest::test_runner::Config { cases: if asked { usual.cases } else { usually }, ..usual }
 }
 
 /// A reading of `what` every `step` seconds from `from` to `to`, both included.

@@ -52,7 +52,7 @@ fn message() -> impl Strategy<Value = Said> {
 }
 
 proptest! {
-    #![proptest_config(super::cases(1_000))]
+    #![proptest_config(crate::cases::cases(1_000))]
 
     /// Every raise ends before the next one of the same condition, every end has its raise; the
     /// memory's stored form is the memory; replaying what was logged gives the same memory, and so

@@ -210,6 +210,20 @@ fn a_retained_fire_has_the_time_it_claims_if_that_can_be() {
 }
 
 #[test]
+fn a_retained_fire_says_how_old_it_claims_to_be() {
+    Drill::detector().finds(
+        "an hour ago",
+        "00:10:00 @-1+23:10:00 kept alarm smoke on",
+        &["00:10:00 D smoke since -1+23:10:00 late 3600 s (since_unknown)"],
+    );
+    Drill::detector().finds(
+        "it claims no time",
+        "00:10:00 @- kept alarm smoke on",
+        &["00:10:00 D smoke since 00:10:00 (since_unknown)"],
+    );
+}
+
+#[test]
 fn only_of_a_live_fire_may_the_broker_keep_what_is_known() {
     for (condition, print, live) in [
         (Condition::Smoke, 7, Some(7)),

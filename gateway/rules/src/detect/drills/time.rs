@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use standpipe_shared::{Condition, Field, Kilopascals, Kind, Measurements, Reading};
 
-use super::{Drill, T0, at, cases, clock, device, in_town};
+use super::{Drill, T0, at, clock, device, in_town};
 use crate::Ms;
+use crate::cases::cases;
 use crate::detect::Trust;
 use crate::fact::Fact;
 

@@ -91,12 +91,13 @@ impl Watch {
             return by_arrival(Some(true));
         }
         let doubt = self.doubt().unwrap_or(0);
+        let set_back = doubt < 0;
+        let is_ahead = |moment: Ms| moment > at + AHEAD_MS;
         let before = claimed.saturating_add(doubt);
         let nearer = before.abs_diff(at) <= claimed.abs_diff(at);
-        let set_back_and_ahead = doubt < 0 && claimed > at + AHEAD_MS;
-        let read = if nearer || set_back_and_ahead { before } else { claimed };
-        if read > at + AHEAD_MS {
-            return by_arrival((doubt >= 0).then_some(true));
+        let read = if nearer || (set_back && is_ahead(claimed)) { before } else { claimed };
+        if is_ahead(read) {
+            return by_arrival((!set_back).then_some(true));
         }
         Claim { ts: read.min(at), clock_bad: Some(false), moved: read - claimed }
     }
@@ -177,11 +178,104 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Watch, Whole};
-    use crate::Changes;
+    use super::super::{AHEAD_MS, Watch, Whole};
+    use super::Claim;
+    use crate::detect::Memory;
+    use crate::detect::fresh::Fresh;
     use crate::detect::memory::Evidence;
+    use crate::detect::time::Clockwork;
+    use crate::detect::track::Track;
     use crate::registry::{Device, Registry};
-    use standpipe_shared::Kind;
+    use crate::{Changes, HOUR_MS, MINUTE_MS, Ms};
+    use standpipe_shared::{Condition, Kind};
+
+    /// When the messages of these tests arrive: 2026-01-01, 12:00.
+    const NOW: Ms = 1_767_268_800_000;
+
+    /// What is made of a claim so far after arrival, when the gateway's clock was set by `doubt`:
+    /// event time after arrival, whether the clock is wrong, and by how much the claim was moved.
+    fn claimed(doubt: Option<Ms>, ahead: Ms) -> (Ms, Option<bool>, Ms) {
+        let mut watch = Watch::new(Registry::new([]), 1);
+        watch.set_doubt(doubt, &mut Changes::default());
+        let Claim { ts, clock_bad, moved } = watch.claim(Some(NOW + ahead), NOW);
+        (ts - NOW, clock_bad, moved)
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_claim_is_read_by_the_time_of_before_where_that_is_nearer_to_its_arrival() {
+        let (right, unknown) = (Some(false), None);
+        let (back, forward) = (Some(-2 * HOUR_MS), Some(2 * HOUR_MS));
+        for (story, doubt, ahead, expected) in [
+            ("nobody doubts the clock",           None,    -MINUTE_MS,                  (-MINUTE_MS, right, 0)),
+            ("a little ahead",                    None,    AHEAD_MS,                    (0, right, 0)),
+            ("too far ahead: its clock is wrong", None,    AHEAD_MS + 1,                (0, Some(true), 0)),
+            // Set forward by 2 h: the device that goes by the time of before is 2 h behind.
+            ("forward, live by the new time",     forward, -MINUTE_MS,                  (-MINUTE_MS, right, 0)),
+            ("forward, live by the earlier time", forward, -2 * HOUR_MS - MINUTE_MS,    (-MINUTE_MS, right, 2 * HOUR_MS)),
+            ("forward, ahead by either",          forward, AHEAD_MS + 1,                (0, Some(true), 0)),
+            // Set back by 2 h: the device that goes by the time of before is 2 h ahead.
+            ("back, live by the new time",        back,    -MINUTE_MS,                  (-MINUTE_MS, right, 0)),
+            ("back, live by the earlier time",    back,    2 * HOUR_MS - MINUTE_MS,     (-MINUTE_MS, right, -2 * HOUR_MS)),
+            ("back, a little ahead",              back,    MINUTE_MS,                   (0, right, 0)),
+            ("back, at the limit of that",        back,    AHEAD_MS,                    (0, right, 0)),
+            ("back, a backlog of before",         back,    AHEAD_MS + 1,                (AHEAD_MS + 1 - 2 * HOUR_MS, right, -2 * HOUR_MS)),
+            ("back, 90 min of backlog",           back,    30 * MINUTE_MS,              (-90 * MINUTE_MS, right, -2 * HOUR_MS)),
+            // It may have been away for longer than it knows.
+            ("back, ahead by either",             back,    2 * HOUR_MS + AHEAD_MS + 1,  (0, unknown, 0)),
+            ("back, a little ahead by before",    back,    2 * HOUR_MS + AHEAD_MS,      (0, right, -2 * HOUR_MS)),
+        ] {
+            assert_eq!(claimed(doubt, ahead), expected, "{story}");
+        }
+    }
+
+    #[test]
+    fn doubt_is_stored_when_it_changes_and_only_then() {
+        let mut watch = Watch::new(Registry::new([]), 1);
+        for (doubt, stored) in [
+            (None, false),
+            (Some(5_000), true),
+            (Some(5_000), false),
+            (Some(7), true),
+            (None, true),
+        ] {
+            let mut out = Changes::default();
+            watch.set_doubt(doubt, &mut out);
+            assert_eq!((watch.doubt(), out.watch_meta), (doubt, stored));
+        }
+        let mut out = Changes { watch_meta: true, ..Changes::default() };
+        watch.set_doubt(None, &mut out);
+        assert!(out.watch_meta, "what was to be stored before is stored still");
+    }
+
+    #[test]
+    fn a_device_of_which_any_moment_is_known_is_stored_when_the_clock_is_set() {
+        let fresh = || Fresh::guessed(&Memory { newest: Some(NOW), ..Memory::default() });
+        for (story, memory, stored) in [
+            ("nothing is known", Memory::default(), false),
+            ("when it was measured", Memory { fresh: fresh(), ..Memory::default() }, true),
+            (
+                "how its clock behaves",
+                Memory { clockwork: Some(Box::new(Clockwork::default())), ..Memory::default() },
+                true,
+            ),
+            ("when it spoke", Memory { spoke_at: NOW, ..Memory::default() }, true),
+            ("when it was heard", Memory { heard_at: Some(NOW), ..Memory::default() }, true),
+            ("its newest reading", Memory { newest: Some(NOW), ..Memory::default() }, true),
+            (
+                "a condition",
+                Memory { tracks: vec![Track::new(Condition::Tamper)], ..Memory::default() },
+                true,
+            ),
+        ] {
+            let mut watch = Watch::new(Registry::new([]), 1);
+            let ix = watch.put_device(Device::unclaimed("H", "town", Kind::Hydrant));
+            watch.memories[ix.at()] = memory;
+            let mut out = Changes::default();
+            watch.shift(600, &mut out);
+            assert_eq!(out.save.contains(&ix), stored, "{story}");
+        }
+    }
 
     #[test]
     fn what_zones_and_evidence_wait_for_moves_too() {

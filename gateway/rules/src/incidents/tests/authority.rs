@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::drill::{DAY, Drill, drill};
-use super::property::cases;
 use crate::changes::Receiver;
 use crate::incidents::{AccountRole, ActionKind, Actor, Plan};
 
@@ -71,7 +70,7 @@ fn a_person_may_what_their_role_allows_where_their_station_may() {
 const STATIONS: [&str; 7] = ["D", "T1", "T2", "T3", "T4", "C1", "X9"];
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(crate::cases::cases(1_000))]
 
     /// No station outside those told and those above them ever changes an incident.
     #[test]

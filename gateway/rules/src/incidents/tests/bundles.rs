@@ -5,7 +5,7 @@ use ulid::Ulid;
 use super::drill::{Drill, drill_with, time};
 use crate::Changes;
 use crate::changes::{Hop, Receiver, Urgency};
-use crate::incidents::{Plan, Role, Route};
+use crate::incidents::{Plan, Quiet, Role, Route};
 
 fn plan() -> Plan {
     let webhook = Route {
@@ -123,4 +123,19 @@ fn a_bundle_confirms_its_members() {
     drill.book.bundle(("w", &pages), time("02:00:03"), &mut out);
     drill.book.delivered(out.bundles[0].id, time("02:00:04"), &mut Changes::default());
     assert_eq!(waits(&drill), 0);
+}
+
+#[test]
+fn what_became_an_exercise_stands_behind_what_burns() {
+    let mut drill = town();
+    let (pages, now) = (pages_of(&drill, "w"), time("02:00:03"));
+    let of = |id: Ulid| drill.pages.iter().find(|page| page.page_id == id).unwrap().clone();
+    let (first, second) = (of(pages[1]), of(pages[2]));
+    let incident = drill.book.incidents.get_mut(&first.incident).unwrap();
+    incident.members.iter_mut().for_each(|member| member.quiet = Some(Quiet::Exercise));
+    let mut out = Changes::default();
+    drill.book.bundle(("w", &pages), now, &mut out);
+    let [bundle] = &out.bundles[..] else { panic!("{:?}", out.bundles) };
+    assert_eq!(bundle.members, [pages[2], pages[1], pages[0]]);
+    assert_eq!((bundle.urgency, bundle.number), (Urgency::NewFire, second.number));
 }

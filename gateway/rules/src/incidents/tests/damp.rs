@@ -6,7 +6,6 @@ use proptest::prelude::*;
 use standpipe_shared::{Class, Severity};
 
 use super::drill::{DAY, Drill, drill, time};
-use super::property::cases;
 use crate::changes::{Page, Receiver};
 use crate::incidents::{Plan, State};
 use crate::{HOUR_MS, Ms};
@@ -255,7 +254,7 @@ const OF_DEVICES: [(&str, &str, &str); 8] = [
 ];
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(crate::cases::cases(1_000))]
 
     /// No pattern of one condition of one device sounds more than three times an hour, makes more
     /// than one open incident, or loses the state it ends with.

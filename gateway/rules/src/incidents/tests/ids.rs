@@ -6,7 +6,6 @@ use proptest::prelude::*;
 use standpipe_shared::{Alarm, Condition, Reading};
 use ulid::Ulid;
 
-use super::property::cases;
 use super::town::town;
 use crate::incidents::{Plan, Secret};
 use crate::wire::{Arrived, Message};
@@ -61,7 +60,7 @@ fn alarm_of(conditions: Vec<Condition>) -> impl Strategy<Value = (Message, u128,
 }
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(crate::cases::cases(1_000))]
 
     #[test]
     fn the_same_alarm_has_the_same_ids_live_an_hour_later_and_elsewhere(

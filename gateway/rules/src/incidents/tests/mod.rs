@@ -14,6 +14,7 @@ pub mod drill;
 mod fire;
 mod hour;
 mod ids;
+mod kept;
 mod many;
 mod people;
 mod preview;

@@ -104,7 +104,7 @@ fn webhook() -> impl Strategy<Value = Route> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(crate::cases::cases(1_000))]
 
     #[test]
     fn a_rehearsal_says_what_happens(

@@ -62,12 +62,6 @@ fn command() -> impl Strategy<Value = String> {
     ]
 }
 
-/// So many cases, or as many as `PROPTEST_CASES` says.
-pub fn cases(usual: u32) -> ProptestConfig {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    ProptestConfig { cases: asked.unwrap_or(usual), ..ProptestConfig::default() }
-}
-
 /// Milliseconds from one command to the next: a moment, some minutes, or half an hour.
 fn pause() -> impl Strategy<Value = Ms> {
     prop_oneof![2 => 0_i64..2_000, 4 => 0_i64..200_000, 1 => 0_i64..2_000_000]
@@ -155,7 +149,7 @@ fn open(drill: &Drill) -> BTreeSet<IncidentId> {
 }
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(crate::cases::cases(1_000))]
 
     #[test]
     fn whatever_happens(script in prop::collection::vec((command(), pause()), 1..40)) {

@@ -1,7 +1,7 @@
 //! What is owed: which page comes first, which stands for another, and how much is done at a time.
 
 use super::drill::{DAY, Drill, drill};
-use crate::changes::{Receiver, Urgency};
+use crate::changes::{Page, Receiver, Urgency};
 use crate::incidents::Plan;
 
 #[test]
@@ -88,4 +88,19 @@ fn what_falls_due_at_once_is_done_in_slices_and_a_new_alarm_comes_in_between() {
     }
     let second = drill.pages.iter().filter(|page| page.step == 2).count();
     assert_eq!((second, slices), (400, 4), "each of them once");
+}
+
+#[test]
+fn of_several_pages_to_one_receiver_each_leaves_by_itself() {
+    let mut drill = drill("02:00:00 raise SD-4 smoke => #1 fire open e1; p1 #1 T1");
+    let first = drill.pages[0].clone();
+    // A store of before pages superseded each other may have more than one.
+    let second = Page { page_id: ulid::Ulid::from_parts(1, 1), ..first.clone() };
+    drill.book.owes(second.clone());
+    let to = (first.incident, first.receiver.clone());
+    assert_eq!(drill.book.owed_to[&to], [first.page_id, second.page_id]);
+    assert_eq!(drill.book.owes_no_more(first.page_id), Some(first));
+    assert_eq!(drill.book.owed_to[&to], [second.page_id]);
+    assert_eq!(drill.book.owes_no_more(second.page_id), Some(second));
+    assert!(drill.book.owed_to.is_empty());
 }

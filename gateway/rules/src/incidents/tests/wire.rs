@@ -310,3 +310,12 @@ fn the_page_is_named_in_its_own_member_and_nowhere_else() {
         "every other byte stays"
     );
 }
+
+#[test]
+fn stations_see_an_open_incident_anew_when_the_clock_was_set() {
+    let mut drill = drill("02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1");
+    let before = drill.wire(1);
+    drill.book.shift(3_600_000, &mut crate::Changes::default());
+    let after = drill.wire(1);
+    assert_eq!((after.rev, after.opened_at), (before.rev + 1, before.opened_at + 3_600_000));
+}

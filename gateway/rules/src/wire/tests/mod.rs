@@ -12,12 +12,6 @@ use super::{MAX_PAYLOAD, MAX_REJECTED, Message, Parsed, Reason, Rejected, parse}
 
 const ROOT: &str = "standpipe/v1";
 
-/// So many cases a property, or as many as `PROPTEST_CASES` says.
-fn cases(usually: u32) -> proptest::test_runner::Config {
-    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    proptest::test_runner::Config::with_cases(wanted.unwrap_or(usually))
-}
-
 /// A message below the root.
 fn below(topic: &str, payload: impl AsRef<[u8]>) -> Parsed {
     parse(ROOT, format!("{ROOT}/{topic}").as_bytes(), payload.as_ref())

@@ -214,3 +214,12 @@ fn members_of_one_name_are_one_or_none() {
     assert!(matches!(action(r#""action":"arrive","by":"a""#), Some(Message::Action { .. })));
     assert_eq!(action(r#""action":"arrive","action":"false_alarm","by":"a""#), None);
 }
+
+#[test]
+fn a_heartbeat_says_when_it_was_sent_and_a_bad_one_is_told() {
+    let beat = below("gateway/chain", r#"{"ts":1764000000000}"#);
+    assert_eq!(beat.message, Some(Message::Chain { sent: 1_764_000_000_000 }));
+    assert_eq!((beat.rejected.len(), beat.repaired), (0, 0));
+    let bad = below("gateway/chain", r#"{"ts":"soon"}"#);
+    assert_eq!((bad.message, bad.rejected.len()), (None, 1));
+}

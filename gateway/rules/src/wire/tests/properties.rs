@@ -6,7 +6,8 @@ use standpipe_shared::{Alarm, Condition, Field, Measurements, Reading};
 
 use super::super::topics::side;
 use super::super::{Message, parse, print};
-use super::{ROOT, below, cases};
+use super::{ROOT, below};
+use crate::cases::cases;
 
 prop_compose! {
     fn readings()(

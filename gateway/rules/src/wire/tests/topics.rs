@@ -7,7 +7,8 @@ use super::super::decoder::{Decoder, Maker, Ours, Parameters, Raw, by_device};
 use super::super::topics::{
     ALARM_LANE, ALARM_LANE_BEFORE, READINGS_LANE, READINGS_LANE_BEFORE, STATUS_LANE, Side, side,
 };
-use super::{ROOT, below, cases, told};
+use super::{ROOT, below, told};
+use crate::cases::cases;
 
 /// Whether a filter of MQTT takes a topic.
 fn takes(filter: &str, topic: &str) -> bool {

@@ -395,13 +395,8 @@ fn lines((said, wake): &(Said, Option<Ms>)) -> Vec<String> {
     said.chain([format!("wakes {wake:?}")]).collect()
 }
 
-/// How many cases a property takes where nobody says: `PROPTEST_CASES` does.
-fn cases(usual: u32) -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(1_000)))]
+    #![proptest_config(crate::cases::cases(1_000))]
 
     #[test]
     fn what_is_remembered_moves_with_the_clock(
