@@ -2,9 +2,12 @@
 
 use proptest::test_runner::Config;
 
-/// So many cases, or as many as the environment asks for (`PROPTEST_CASES`).
+/// What proptest takes where nobody asks for another number.
+const NOBODY_ASKED: u32 = 256;
+
+/// So many cases, or as many as `PROPTEST_CASES` asks for, which proptest itself reads.
 pub(crate) fn cases(usual: u32) -> Config {
     let config = Config::default();
-    let is_asked = std::env::var_os("PROPTEST_CASES").is_some();
-    Config { cases: if is_asked { config.cases } else { usual }, ..config }
+    let asked = config.cases != NOBODY_ASKED;
+    Config { cases: if asked { config.cases } else { usual }, ..config }
 }
