@@ -58,6 +58,7 @@ pub(super) mod readings {
     #[derive(Serialize, Deserialize)]
     struct One(#[serde(with = "ExactReading")] Reading);
 
+    /// In their order, each with what is not on the wire.
     pub fn serialize<S: Serializer>(
         readings: &[Reading],
         serializer: S,
@@ -65,6 +66,8 @@ pub(super) mod readings {
         serializer.collect_seq(readings.iter().map(|reading| One(*reading)))
     }
 
+    /// # Errors
+    /// One of them is no reading.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<Reading>, D::Error> {
