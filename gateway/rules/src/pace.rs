@@ -9,6 +9,7 @@
 //!
 //! A bundle has no more members than its receiver reads (`Pace::members`): what is more waits for the next.
 //!
+//! Bundles leave some messages to first fires, which so wait for nothing but a pace that first fires used up.
 //! New fires go before other fires, then what is worse, then what is older. In a storm a receiver that
 //! takes few messages is told evenly: what is left of its minute is spread over the minute, so that it
 //! never falls silent for long.
@@ -33,6 +34,8 @@ const QUIET_MS: Ms = 600_000;
 /// One in so many messages is left to those that tell of a fire, and to bundles when single pages
 /// take the others.
 const LEFT: usize = 4;
+/// One in so many is left to the first fires of stations: bundles, of fires too, take none of these.
+const LEFT_TO_FIRSTS: usize = 8;
 
 /// How much a receiver takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,11 @@ impl Pace {
     /// Messages that are left to fires and to bundles.
     const fn left(self) -> usize {
         self.messages / LEFT
+    }
+
+    /// Messages that are left to the first fires of stations.
+    const fn left_to_firsts(self) -> usize {
+        self.messages / LEFT_TO_FIRSTS
     }
 }
 
@@ -183,9 +191,9 @@ impl Pacer {
                 self.spoke_at = Some(now);
             }
         } else if firsts.len() < free {
-            let left = free - firsts.len();
+            let left = (free - firsts.len()).saturating_sub(self.pace.left_to_firsts());
             let rest = Self::alone(due, &firsts, &mut out);
-            if self.may_bundle(left, now) {
+            if left > 0 && self.may_bundle(left, now) {
                 self.bundle(rest, left, &mut out);
             }
         } else {
@@ -303,8 +311,8 @@ impl Pacer {
 
     /// When more of what is owed may be sent.
     fn again_at(&mut self, now: Ms) -> Option<Ms> {
-        let free = self.free(now);
-        let bundles = self.spoke_at.map(|at| at + self.gap(free, now)).filter(|_| free > 0);
+        let left = self.free(now).saturating_sub(self.pace.left_to_firsts());
+        let bundles = self.spoke_at.map(|at| at + self.gap(left, now)).filter(|_| left > 0);
         let bundles = bundles.filter(|at| *at > now);
         bundles.into_iter().chain(self.free_at(now)).min()
     }

@@ -59,7 +59,7 @@ impl Hydrants {
             state if out_of_service(ix) => state.out_of_service(),
             state => state,
         };
-        let trusted = self.trusted(fire, &state);
+        let trusted = self.trusted(fire, state);
         let (mut passed, mut untrusted) = (0, Vec::new());
         for spot in self.all.nearest_neighbor_iter(fire.on_ball()) {
             if passed == HYDRANTS_WANTED || untrusted.len() == UNTRUSTED_SHOWN {
@@ -171,13 +171,14 @@ impl Reach {
         let metres = farthest.map(|metres| f64::from(metres) + ROUNDED_M);
         let thirsty = trusted < HYDRANTS_WANTED;
         let unfilled = thirsty && list.len() - trusted < UNTRUSTED_SHOWN;
-        let farthest = metres.map(straight_way).unwrap_or_default().powi(2);
+        let way = metres.map(straight_way).unwrap_or_default();
+        let farthest = way * way;
         Self { fire: fire.on_ball(), farthest, thirsty, unfilled }
     }
 
     /// Whether news of a hydrant there, which is trusted so far, can change the list.
     pub(super) fn holds(&self, hydrant: [f64; 3], trust: Trust) -> bool {
-        let way = self.fire.iter().zip(hydrant).map(|(from, to)| (to - from).powi(2));
+        let way = self.fire.iter().zip(hydrant).map(|(from, to)| (to - from) * (to - from));
         let near = way.sum::<f64>() <= self.farthest;
         near || self.unfilled || self.thirsty && trust == Trust::Ok
     }
@@ -188,10 +189,9 @@ impl Book {
     pub(super) fn hydrant_news(&mut self, cx: &Cx, hydrant: DeviceIx) {
         let Some(place) = Coordinates::at(cx.view.registry, hydrant) else { return };
         self.hydrants.heard(place, hydrant);
-        let trust = match (cx.view.hydrant)(hydrant, cx.now).trust {
-            Trust::Ok if self.out_of_service(hydrant, cx.now) => Trust::OutOfService,
-            trust => trust,
-        };
+        let now = (cx.view.hydrant)(hydrant, cx.now);
+        let serves = !self.out_of_service(hydrant, cx.now);
+        let trust = if serves { now.trust } else { now.out_of_service().trust };
         let there = place.on_ball();
         let matters = |reach: &Option<Reach>| reach.is_none_or(|reach| reach.holds(there, trust));
         let fires = self.fires.iter().filter(|(_, reach)| matters(reach)).map(|(rank, _)| rank);
@@ -318,11 +318,13 @@ mod tests {
             for ix in all {
                 let state = self.states.borrow()[ix.0 as usize];
                 let line = shown(&self.registry, fire, ix, state).unwrap();
-                match state.trust {
-                    _ if trusted.len() == HYDRANTS_WANTED => break,
-                    Trust::Ok => trusted.push(line),
-                    _ if untrusted.len() < UNTRUSTED_SHOWN => untrusted.push(line),
-                    _ => {}
+                if trusted.len() == HYDRANTS_WANTED {
+                    break;
+                }
+                if state.trust == Trust::Ok {
+                    trusted.push(line);
+                } else if untrusted.len() < UNTRUSTED_SHOWN {
+                    untrusted.push(line);
                 }
             }
             trusted.append(&mut untrusted);

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::Kind;
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use crate::wire::MAX_INTERVAL_S;
 pub use profile::Profile;
 
 /// The place of a device in the registry; never reused, never changes.
@@ -46,8 +47,6 @@ pub enum Level {
 const LEVELS: usize = 4;
 /// First levels of topics that are ours: no station has such an id, for its devices' area would be it.
 pub const RESERVED_AREAS: [&str; 3] = ["stations", "gateway", crate::selftest::SELFTEST];
-/// The longest interval between readings a device may have, seconds: one day.
-pub const MAX_INTERVAL_S: u32 = 86_400;
 
 /// One that acts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use standpipe_shared::Name;
 
+use super::MAX_INTERVAL_S;
 use super::rejected::{Parsed, Reason, Rejected, push};
 use super::salvage::{Repaired, Salvaged, Words, object, unwrapped};
 use super::{Message, Origin, alarm, owned, repair, shortened, truth};
-use crate::registry::MAX_INTERVAL_S;
 
 const STATUS: Words = Words {
     what: "status",

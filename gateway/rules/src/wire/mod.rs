@@ -65,6 +65,9 @@ impl From<crate::Ms> for Arrived {
     }
 }
 
+/// The longest interval between readings a device may have, seconds: one day.
+pub const MAX_INTERVAL_S: u32 = 86_400;
+
 /// Which device a message is from, by its topic.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {

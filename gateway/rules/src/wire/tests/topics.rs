@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::Parsed;
 use super::super::decoder::{Decoder, Maker, Ours, Parameters, Raw, by_device};
 use super::super::topics::{
     ALARM_LANE, ALARM_LANE_BEFORE, READINGS_LANE, READINGS_LANE_BEFORE, STATUS_LANE, Side, side,
