@@ -38,7 +38,7 @@ pub enum FoundBy {
 /// A text in English, and in Chinese.
 pub type Both = (&'static str, &'static str);
 
-/// One condition.
+/// All that is said of one and is not a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConditionRow {
     /// What it may be rehearsed for.
@@ -53,7 +53,7 @@ pub struct ConditionRow {
     pub title: Both,
 }
 
-/// The row of a condition.
+/// What there is to say of it. Without a `_`: a new one does not compile until it is written here.
 #[must_use]
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub const fn row(condition: Condition) -> ConditionRow {
