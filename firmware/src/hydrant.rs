@@ -168,7 +168,8 @@ impl Hydrant {
             | Condition::UnreadableAlarm
             | Condition::NotUnderstood
             | Condition::RegistryFault
-            | Condition::ReceiverDown => Evidence::Unasked,
+            | Condition::ReceiverDown
+            | Condition::Degraded => Evidence::Unasked,
         }
     }
 

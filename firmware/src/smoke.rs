@@ -221,7 +221,8 @@ impl Detector {
             | Condition::UnreadableAlarm
             | Condition::NotUnderstood
             | Condition::RegistryFault
-            | Condition::ReceiverDown => Evidence::Unasked,
+            | Condition::ReceiverDown
+            | Condition::Degraded => Evidence::Unasked,
         }
     }
 

@@ -72,7 +72,8 @@ const fn holds(condition: Condition) -> [Hold; 2] {
         | Condition::UnreadableAlarm
         | Condition::NotUnderstood
         | Condition::RegistryFault
-        | Condition::ReceiverDown => [hold(2, 0), hold(2, 0)],
+        | Condition::ReceiverDown
+        | Condition::Degraded => [hold(2, 0), hold(2, 0)],
     }
 }
 

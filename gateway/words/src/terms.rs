@@ -150,6 +150,7 @@ pub const fn condition(condition: Condition) -> Say {
         Condition::NotUnderstood => say("not understood", "内容无法识别"),
         Condition::RegistryFault => say("registry file unreadable", "台账文件无法读取"),
         Condition::ReceiverDown => say("receiver takes no pages", "接警端无法接收通知"),
+        Condition::Degraded => say("runs degraded", "降级运行"),
     }
 }
 

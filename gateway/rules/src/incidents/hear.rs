@@ -374,6 +374,7 @@ const fn fields(condition: Condition) -> &'static [Field] {
         | Condition::UnreadableAlarm
         | Condition::NotUnderstood
         | Condition::RegistryFault
-        | Condition::ReceiverDown => &[],
+        | Condition::ReceiverDown
+        | Condition::Degraded => &[],
     }
 }

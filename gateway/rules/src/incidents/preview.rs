@@ -118,7 +118,8 @@ pub fn conditions_of(registry: &Registry, device: DeviceIx) -> impl Iterator<Ite
         | Condition::GatewayBlind
         | Condition::UnreadableAlarm
         | Condition::NotUnderstood
-        | Condition::RegistryFault => true,
+        | Condition::RegistryFault
+        | Condition::Degraded => true,
         // It concerns no device, and who is told depends on which receiver it is.
         Condition::ReceiverDown => false,
     })
@@ -189,7 +190,9 @@ fn raised(scene: &Scene, device: DeviceIx, condition: Condition) -> Raised {
     let zoned = condition == Condition::ZoneLowPressure;
     let members = if zoned { registry.zone(&zone).to_vec() } else { Vec::new() };
     let subject = match (condition, condition.class()) {
-        (Condition::GatewayBlind | Condition::RegistryFault, _) => Subject::Gateway,
+        (Condition::GatewayBlind | Condition::RegistryFault | Condition::Degraded, _) => {
+            Subject::Gateway
+        }
         (Condition::UnreadableAlarm, _) => Subject::Device(device),
         (_, Class::Blind) => Subject::Area(station),
         (_, Class::Water) if zoned => Subject::Zone(zone),

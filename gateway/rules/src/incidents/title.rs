@@ -139,6 +139,7 @@ const fn what(condition: Condition) -> (&'static str, &'static str) {
         Condition::NotUnderstood => ("Messages not understood", "上报内容无法识别"),
         Condition::RegistryFault => ("The registry file cannot be read", "台账文件无法读取"),
         Condition::ReceiverDown => ("Receiver takes no pages", "接警端无法接收通知"),
+        Condition::Degraded => ("The gateway runs degraded", "网关降级运行"),
     }
 }
 

@@ -227,5 +227,6 @@ const fn of_many(condition: Condition) -> bool {
             | Condition::NotUnderstood
             | Condition::RegistryFault
             | Condition::ReceiverDown
+            | Condition::Degraded
     )
 }
