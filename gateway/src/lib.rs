@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`run`] | the whole gateway: every queue and every thread on one page |
 //! | [`cli`] | the commands |
+//! | [`degraded`] | what a start does without, and who mends it |
 //! | [`registry_files`] | the files of `[registry]`, read at the start |
 //! | [`ids`] | the secret from which ids are made |
 //! | [`keep`] | backups, and how they are put back |
@@ -21,6 +22,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
+pub mod degraded;
 pub mod ids;
 pub mod keep;
 pub mod provision;

@@ -19,7 +19,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
-use standpipe_config::Config;
+use standpipe_config::{Config, ConfigFaults, StoreConfig};
 use standpipe_engine::decoders::ChosenDecoders;
 use standpipe_engine::entry::Opening;
 use standpipe_engine::feed::{Feed, Port};
@@ -31,16 +31,17 @@ use standpipe_engine::{
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
+use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::wire::decoder::{MAKERS, by_device};
 use standpipe_series::embedded::OpenError;
 use standpipe_series::pump;
 use standpipe_series::records::Records;
 use standpipe_series::{NotOpened, Series};
-use standpipe_shared::Condition;
 use standpipe_store::accounts::{AccountError, Accounts, NoSecret, key};
+use standpipe_store::lost::LostStore;
 use standpipe_store::readers::Readers;
-use standpipe_store::{Loaded, Reader, Store, StoreError};
+use standpipe_store::{KnownIds, Loaded, Reader, Store, StoreError};
 use standpipe_transport::ingest::{self, Lane};
 use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
@@ -50,24 +51,19 @@ use standpipe_web::serve::{self, ServeError};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::degraded::{self, Start, UnknownStation};
 use crate::ids;
+use crate::keep::stamp;
 use crate::registry_files::{self, Untaken};
 
 /// How often a stopping gateway looks whether a thread has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How often an address that was taken is tried again.
+const LISTEN_EVERY: Duration = Duration::from_secs(2);
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address of the API is taken, or not ours.
-    #[error(
-        "http can't listen on {address} ({bad}): change `http.listen`, or stop what listens there"
-    )]
-    Listen {
-        /// Of `http.listen`.
-        address: SocketAddr,
-        bad: io::Error,
-    },
     /// Everybody could reach a demonstration there.
     #[error(transparent)]
     Open(ServeError),
@@ -105,13 +101,34 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`]; then nothing runs.
 pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+    start_despite(config, None, clock)
+}
+
+/// The same with a configuration of which something is at fault. What is not needed to page stops
+/// nothing: it is replaced, and told ([`degraded`]).
+///
+/// # Errors
+/// [`StartError`]; then nothing runs.
+pub fn start_despite(
+    mut config: Config,
+    faults: Option<&ConfigFaults>,
+    clock: Clock,
+) -> Result<Running, StartError> {
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
-    let OpenedStore { store, mut loaded, gateway, untaken } = open(&config)?;
+    let OpenedStore { store, mut loaded, gateway, untaken, unknown, known_ids, lost } =
+        open(&mut config, clock.now())?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
-    let (accounts, door) = accounts(&config, &clock)?;
-    let series = history(&config)?;
+    let start = Start { config: &config, faults, now: clock.now() };
+    let mut troubles = vec![start.keys(), start.receivers(&unknown), start.rows(&loaded.skipped)];
+    troubles.push((known_ids == KnownIds::Others).then(|| start.ids()));
+    troubles.push(lost.map(|lost| start.store(&lost)));
+    troubles.extend(untaken.map(|untaken| Some(registry_trouble(&untaken, start.now))));
+    let (accounts, door) = accounts(&start, &mut troubles)?;
+    let (series, trouble) = start.history();
+    troubles.push(trouble);
+    troubles.push(listener.as_ref().err().map(|bad| start.http(&bad.to_string())));
     let records = Records::of(Arc::clone(&series), Registry::new(config.profiles()));
     let root = config.mqtt.root.clone();
 
@@ -130,7 +147,8 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
     writer.tell_decoders(decoders);
     with.clock.doubt(writer.clock_is_doubted());
-    registry_condition(&mut writer, untaken.as_ref(), &with);
+    with.health.degraded.report();
+    troubles.into_iter().flatten().for_each(|trouble| with.health.degraded.set(trouble));
     with.health.chain.begin(with.clock.now());
     let stage = &mut running.engine;
     stage.threads.push(write(writer, queues, outlets, stage.stop.clone())?);
@@ -160,7 +178,8 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 
     let stage = &mut running.sources;
     let state = with.api(&config, series, metrics, accounts, door);
-    stage.threads.push(serve(listener, state, stage.stop.clone())?);
+    let listening = Listening { address: config.http.listen, listener: listener.ok() };
+    stage.threads.push(serve(listening, state, stage.stop.clone())?);
     stage.listen(feeds, inlets, &with.engine)?;
     Ok(running)
 }
@@ -389,26 +408,45 @@ fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
     }
 }
 
-fn listen(config: &Config) -> Result<(SocketAddr, TcpListener), StartError> {
+/// Where people are served, and with what; the address may be taken, or not ours.
+fn listen(config: &Config) -> Result<(SocketAddr, io::Result<TcpListener>), StartError> {
     let address = config.http.listen;
     if config.http.door == standpipe_config::HttpDoor::ThisMachine && !address.ip().is_loopback() {
         return Err(StartError::Open(ServeError::Open(address)));
     }
-    let listen = |bad| StartError::Listen { address, bad };
-    let listener = TcpListener::bind(address).map_err(listen)?;
-    listener.set_nonblocking(true).map_err(listen)?;
-    let address = listener.local_addr().map_err(listen)?;
-    Ok((address, listener))
+    let listener = bind(address);
+    let bound = listener.as_ref().ok().and_then(|listener| listener.local_addr().ok());
+    Ok((bound.unwrap_or(address), listener))
 }
 
-/// The accounts, and who is let in. The first start makes an admin.
-fn accounts(config: &Config, clock: &Clock) -> Result<(Accounts, Door), StartError> {
-    let accounts = Accounts::open(&config.store.path)?;
-    let http = &config.http;
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// The accounts, and who is let in. The first start makes an admin; one that lost its accounts does not.
+fn accounts(
+    start: &Start<'_>,
+    troubles: &mut Vec<Option<Trouble>>,
+) -> Result<(Accounts, Door), StartError> {
+    let (accounts, lost) = start.accounts()?;
+    let is_first = lost.is_none();
+    troubles.push(lost);
+    let http = &start.config.http;
     if http.door == standpipe_config::HttpDoor::ThisMachine {
         return Ok((accounts, Door::ThisMachine { csrf: key()?.into() }));
     }
-    if let Some(password) = accounts.first_admin(clock.now())? {
+    let first = if is_first { accounts.first_admin(start.now) } else { Ok(None) };
+    let (accounts, first) = match first {
+        Ok(first) => (accounts, first),
+        Err(bad) => {
+            let (none, trouble) = start.no_accounts(&bad.to_string())?;
+            troubles.push(trouble);
+            (none, None)
+        }
+    };
+    if let Some(password) = first {
         // To a person, not to the log, which others read and keep.
         complain(format_args!(
             "\n  the first account 首个账户   name 用户名: admin   password 密码: {password}\n  \
@@ -431,15 +469,44 @@ fn write(
     Builder::new().name("engine".to_owned()).spawn(run)
 }
 
+/// Where people are to be served.
+struct Listening {
+    address: SocketAddr,
+    /// `None`: the address was taken at the start.
+    listener: Option<TcpListener>,
+}
+
+impl Listening {
+    /// The listener, tried again until it is had; `None`: the gateway stops before.
+    async fn listener(self, state: &ApiState, stop: &CancellationToken) -> Option<TcpListener> {
+        if let Some(listener) = self.listener {
+            return Some(listener);
+        }
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return None,
+                () = tokio::time::sleep(LISTEN_EVERY) => {}
+            }
+            // What was counted must not grow unread.
+            state.metrics.run_upkeep();
+            if let Ok(listener) = bind(self.address) {
+                state.health.degraded.clear(DegradedPart::Http);
+                return Some(listener);
+            }
+        }
+    }
+}
+
 /// The API, on a thread of its own.
 fn serve(
-    listener: TcpListener,
+    listening: Listening,
     state: ApiState,
     stop: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Builder::new().name("api".to_owned()).spawn(move || {
         let served = runtime.block_on(async {
+            let Some(listener) = listening.listener(&state, &stop).await else { return Ok(()) };
             let listener = tokio::net::TcpListener::from_std(listener)?;
             serve::serve(listener, state, stop).await
         });
@@ -458,23 +525,40 @@ struct OpenedStore {
     gateway: Box<str>,
     /// Why the files of `[registry]` were not taken in.
     untaken: Option<Untaken>,
+    /// Webhooks of stations that are not registered.
+    unknown: Vec<UnknownStation>,
+    /// Whether ids are made with the secret that they were made with before.
+    known_ids: KnownIds,
+    /// What became of the store that was here.
+    lost: Option<LostStore>,
 }
 
-fn open(config: &Config) -> Result<OpenedStore, StartError> {
-    let mut store = Store::open(&config.store.path)?;
-    let (opening, untaken) = opening(&store, config)?;
+fn open(config: &mut Config, now: Ms) -> Result<OpenedStore, StartError> {
+    let StoreConfig { path, choice } = &config.store;
+    let (mut store, lost) = Store::open_or_recover(path, (&stamp(now), now), *choice)?;
+    let (mut opening, untaken) = opening(&store, config, lost.as_ref())?;
+    let mut stations = store.station_ids()?;
+    stations.extend(opening.stations.iter().map(|station| station.id.clone()));
+    let unknown = degraded::widen_unknown(config, &stations, lost.as_ref());
+    opening.plan = config.plan();
     let gateway = store.identity(RandomState::new().build_hasher().finish())?;
     let secret = ids::secret(config.folder.as_deref(), &config.store.path);
+    let known_ids = store.know_ids(&secret)?;
     let loaded = opening.load(&mut store, secret)?;
+    store.mark();
     let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
     tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
-    Ok(OpenedStore { store, loaded, gateway, untaken })
+    Ok(OpenedStore { store, loaded, gateway, untaken, unknown, known_ids, lost })
 }
 
 /// What this life begins with: the configuration that the rules see, and the files of `[registry]`. A
 /// gateway whose store has stations or devices does without those, and says why: a fire is worth
-/// more than the newest row.
-fn opening(store: &Store, config: &Config) -> Result<(Opening, Option<Untaken>), StartError> {
+/// more than the newest row. One that lost its store takes what of them can be read.
+fn opening(
+    store: &Store,
+    config: &Config,
+    lost: Option<&LostStore>,
+) -> Result<(Opening, Option<Untaken>), StartError> {
     let (plan, profiles) = (config.plan(), config.profiles().collect());
     let opening = Opening { plan, profiles, ..Opening::default() };
     let files = &config.registry;
@@ -488,27 +572,21 @@ fn opening(store: &Store, config: &Config) -> Result<(Opening, Option<Untaken>),
         tracing::warn!("{note}");
     }
     match untaken {
-        None => {
+        Some(untaken) if !stored && lost.is_none() => Err(StartError::Registry(untaken)),
+        Some(untaken) if stored => Ok((opening, Some(untaken))),
+        untaken => {
             let (stations, devices) = (import.stations, import.devices);
-            Ok((Opening { stations, devices, ..opening }, None))
+            Ok((Opening { stations, devices, ..opening }, untaken))
         }
-        Some(untaken) if !stored => Err(StartError::Registry(untaken)),
-        Some(untaken) => Ok((opening, Some(untaken))),
     }
 }
 
-/// Has people told that the files of `[registry]` were not taken in, or that they are in order
-/// again. What is told at every start is one incident until a person closes it.
-fn registry_condition(engine: &mut Engine, untaken: Option<&Untaken>, with: &With) {
-    let (now, degraded) = (with.clock.now(), &with.health.degraded);
-    degraded.report();
-    if let Some(untaken) = untaken {
-        untaken.log();
-        let (part, why) = (DegradedPart::Registry, untaken.why());
-        degraded.set(Trouble { part, since: now, why });
-    }
-    let detail = untaken.map(Untaken::detail);
-    engine.gateway_condition(Condition::RegistryFault, detail.as_deref(), now);
+/// The files of `[registry]` were not taken in. What is told at every start is one incident until a
+/// person closes it.
+fn registry_trouble(untaken: &Untaken, since: Ms) -> Trouble {
+    untaken.log();
+    let (part, why, detail) = (DegradedPart::Registry, untaken.why(), untaken.detail());
+    Trouble { part, since, why, detail }
 }
 
 /// Where readings go, and where they are asked for.

@@ -127,6 +127,8 @@ pub enum Condition {
     RegistryFault,
     /// A receiver does not take the pages it is sent.
     ReceiverDown,
+    /// The gateway pages without something that it does not need for that.
+    Degraded,
 }
 
 /// A text that names no condition.
@@ -143,7 +145,7 @@ impl core::error::Error for UnknownCondition {}
 
 impl Condition {
     /// All conditions, in the order of their numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Smoke,
         Self::Heat,
         Self::NoWater,
@@ -165,6 +167,7 @@ impl Condition {
         Self::NotUnderstood,
         Self::RegistryFault,
         Self::ReceiverDown,
+        Self::Degraded,
     ];
 
     /// The name on the wire and in files.
@@ -192,6 +195,7 @@ impl Condition {
             Self::NotUnderstood => "not_understood",
             Self::RegistryFault => "registry_fault",
             Self::ReceiverDown => "receiver_down",
+            Self::Degraded => "degraded",
         }
     }
 
@@ -211,7 +215,8 @@ impl Condition {
             | Self::Freezing
             | Self::Tamper
             | Self::RegistryFault
-            | Self::ReceiverDown => Severity::Warning,
+            | Self::ReceiverDown
+            | Self::Degraded => Severity::Warning,
             Self::HighPressure
             | Self::SensorFault
             | Self::BatteryLow
@@ -242,7 +247,8 @@ impl Condition {
             | Self::ClockFault
             | Self::NotUnderstood
             | Self::RegistryFault
-            | Self::ReceiverDown => Class::Upkeep,
+            | Self::ReceiverDown
+            | Self::Degraded => Class::Upkeep,
             Self::BlindArea | Self::GatewayBlind | Self::UnreadableAlarm => Class::Blind,
         }
     }
@@ -291,6 +297,7 @@ mod tests {
             ("not_understood",    "notice",   "upkeep"),
             ("registry_fault",    "warning",  "upkeep"),
             ("receiver_down",     "warning",  "upkeep"),
+            ("degraded",          "warning",  "upkeep"),
         ] {
             let condition: Condition = name.parse().unwrap_or_else(|bad| panic!("{name}: {bad}"));
             assert_eq!(condition.as_str(), name);

@@ -262,7 +262,8 @@ pub fn page() -> String {
     let mut page = String::from(
         "# Every setting of `standpipe.toml`\n\n\
          Printed by `standpipe check --settings`; a test fails when this page differs. Files are\n\
-         found from the folder of `standpipe.toml`. A key that is not here is a fault. *Source*\n\
+         found from the folder of `standpipe.toml`. A key that is not here, or a value that can't\n\
+         be, is a fault: `standpipe check` refuses it, a gateway starts with the default and tells. *Source*\n\
          says where a default comes from; `—`: we chose it. None of this certifies anything.\n\n\
          Outside the file there is one variable: `STANDPIPE_ADMIN_TOKEN`, an administrator's token;\n\
          or `STANDPIPE_ADMIN_TOKEN_FILE`, a file that holds it. Beside it the gateway makes `ids.secret` at its\n\

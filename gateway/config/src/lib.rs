@@ -1,7 +1,8 @@
 //! `standpipe.toml` → [`Config`]: addresses, files, receivers, times and limits of judgement.
 //!
 //! Every key has a default but the broker's address. A key that means nothing is a fault, and all
-//! faults are told together. Secrets are in files of their own and never shown. Limits that no
+//! faults are told together. `check` and every command refuse them; a gateway starts with what could be
+//! read, the rest at its default ([`ConfigFaults::to_start_with`]). Secrets are in files of their own and never shown. Limits that no
 //! user should need to change are in [`standpipe_machine::limits`].
 
 #![allow(
@@ -32,6 +33,7 @@ use standpipe_rules::pace::Pace;
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
 use standpipe_store::files::Database;
+use standpipe_store::lost::Choice;
 use standpipe_trust::Trust;
 use standpipe_words::message::Desk;
 
@@ -65,6 +67,8 @@ pub struct Config {
     pub registry: RegistryFiles,
     /// Where its file lies; `None`: there is none.
     pub folder: Option<PathBuf>,
+    /// Its file, as commands take it; `None`: there is none.
+    pub file: Option<PathBuf>,
 }
 
 /// `[mqtt]`: the broker, and how the gateway signs in to it.
@@ -151,6 +155,8 @@ pub enum HttpDoor {
 pub struct StoreConfig {
     /// `path`: the SQLite file.
     pub path: PathBuf,
+    /// What is to become of one that was lost; not in the file.
+    pub choice: Choice,
 }
 
 impl StoreConfig {
@@ -194,6 +200,9 @@ pub struct Webhook {
     pub format: WebhookFormat,
     /// `pace`, else its format's: how many messages it takes. What is owed beyond that is bundled.
     pub pace: Pace,
+    /// Why it can't be sent anything: what its section says of address, secret or format is at fault.
+    /// Its pages are owed all the same, and wait until that is corrected.
+    pub off: Option<Box<str>>,
 }
 
 impl Webhook {
@@ -268,7 +277,10 @@ impl Config {
                 map_file: None,
                 door: HttpDoor::Accounts,
             },
-            store: StoreConfig { path: PathBuf::from(Database::Store.name()) },
+            store: StoreConfig {
+                path: PathBuf::from(Database::Store.name()),
+                choice: Choice::Undecided,
+            },
             influx: None,
             webhooks: Vec::new(),
             escalation: Escalation::default(),
@@ -277,6 +289,7 @@ impl Config {
             profiles: Vec::new(),
             registry: RegistryFiles::default(),
             folder: None,
+            file: None,
         }
     }
 
@@ -285,18 +298,18 @@ impl Config {
     /// # Errors
     /// All [`ConfigFaults`] of the file and of the files it names.
     pub fn load(file: &Path, admin_token: Option<Secret>) -> Result<Self, ConfigFaults> {
-        let text = small_file::read_text(file).map_err(|bad| ConfigFaults {
-            file: file.to_owned(),
-            list: vec![ConfigFault {
-                line: 0,
-                key: String::new(),
-                value: String::new(),
-                text: format!("cannot be read ({bad}): give the file with --config"),
-            }],
-            rest: Box::new(Self::new(BrokerAddress::loopback())),
+        let text = small_file::read_text(file).map_err(|bad| {
+            let text = format!("cannot be read ({bad}): give the file with --config");
+            ConfigFaults::unread(file, text)
         })?;
-        let folder = file.parent().map(Path::to_owned);
-        Self::parse(&text, file, admin_token).map(|config| Self { folder, ..config })
+        let (folder, named) = (file.parent().map(Path::to_owned), Some(file.to_owned()));
+        match Self::parse(&text, file, admin_token) {
+            Ok(config) => Ok(Self { folder, file: named, ..config }),
+            Err(mut faults) => {
+                (faults.rest.folder, faults.rest.file) = (folder, named);
+                Err(faults)
+            }
+        }
     }
 
     /// Reads the text of a file; other files it names are found from `file`'s folder.

@@ -7,6 +7,7 @@ use standpipe_machine::small_file;
 use standpipe_rules::incidents::Steps;
 use standpipe_shared::ROOT;
 use standpipe_store::files::Database;
+use standpipe_store::lost::Choice;
 use toml::de::DeTable;
 
 use super::fault::ConfigFaults;
@@ -29,15 +30,18 @@ pub(super) fn config(
     admin_token: Option<Secret>,
 ) -> Result<(Config, Vec<String>), ConfigFaults> {
     let mut notes = Notes { source: text, faults: Vec::new(), known: Vec::new() };
-    let config = sections(text, file.parent().unwrap_or(Path::new("")), admin_token, &mut notes);
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let (config, has_broker) = sections(text, folder, admin_token, &mut notes);
     if notes.faults.is_empty() {
         return Ok((config, notes.known));
     }
     notes.faults.sort_by_key(|fault| fault.line);
-    Err(ConfigFaults { file: file.to_owned(), list: notes.faults, rest: Box::new(config) })
+    let (file, rest) = (file.to_owned(), Box::new(config));
+    Err(ConfigFaults { file, list: notes.faults, rest, has_broker })
 }
 
-fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes) -> Config {
+/// All of them; also whether the broker's address is among what could be read.
+fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes) -> (Config, bool) {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let span = error.span().unwrap_or_default();
@@ -59,10 +63,11 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     let registry = registry(root.section("registry", notes), folder, notes);
     root.end(notes);
     let path = path.unwrap_or_else(|| folder.join(Database::Store.name()));
-    let store = StoreConfig { path };
+    let store = StoreConfig { path, choice: Choice::Undecided };
+    let has_broker = mqtt.is_some();
     let mqtt = mqtt.unwrap_or_else(|| Config::new(BrokerAddress::loopback()).mqtt);
-    let folder = None; // the caller may know of a file
-    Config {
+    let (folder, file) = (None, None); // the caller may know of a file
+    let config = Config {
         mqtt,
         http,
         store,
@@ -74,15 +79,18 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
         profiles,
         registry,
         folder,
-    }
+        file,
+    };
+    (config, has_broker)
 }
 
 fn mqtt(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<MqttConfig> {
     let broker = broker(&mut section, notes);
-    let root = section.text("root", notes).unwrap_or(ROOT);
+    let mut root = section.text("root", notes).unwrap_or(ROOT);
     if !good_root(root) {
         let text = "not a root: write levels joined by /, without +, # and a $ in front";
         section.fault("root", text, notes);
+        root = ROOT;
     }
     let username = section.text("username", notes).map(Box::from);
     let password = secret(&mut section, "password_file", folder, notes);
@@ -162,10 +170,11 @@ fn http(
     let listen = listen.unwrap_or(default);
     let url = web_url(&mut section, "url", notes);
     let url = url.map_or_else(|| format!("http://{listen}").into(), |url| plain(&url));
-    let timezone = section.text("timezone", notes).unwrap_or("Asia/Shanghai");
+    let mut timezone = section.text("timezone", notes).unwrap_or("Asia/Shanghai");
     if jiff::tz::TimeZone::get(timezone).is_err() {
         let text = "no such time zone: write an IANA name, such as Asia/Shanghai";
         section.fault("timezone", text, notes);
+        timezone = "UTC";
     }
     let language = match section.text("language", notes) {
         Some("zh") | None => Language::Chinese,
@@ -175,9 +184,10 @@ fn http(
             Language::Chinese
         }
     };
-    let map_file = path(&mut section, "map_file", folder, notes);
+    let mut map_file = path(&mut section, "map_file", folder, notes);
     if let Some(Err(why)) = map_file.as_deref().map(crate::map_layer::layer) {
         section.fault("map_file", why, notes);
+        map_file = None;
     }
     section.end(notes);
     let timezone = Box::from(timezone);
@@ -221,7 +231,9 @@ fn influx(mut section: Section, folder: &Path, notes: &mut Notes) -> Option<Infl
     };
     let trust = webhooks::trust(&mut section, &url, folder, notes);
     section.end(notes);
-    Some(InfluxConfig { url, org, token: token?, bucket, trust })
+    // Without its token it refuses what it is sent: history then waits in the store, and is in one place.
+    let token = token.unwrap_or_else(|| Secret::new(""));
+    Some(InfluxConfig { url, org, token, bucket, trust })
 }
 
 /// Where InfluxDB's token is, unless the file says otherwise.

@@ -10,12 +10,14 @@ use standpipe_rules::{HOUR_MS, MINUTE_MS, Ms};
 use standpipe_shared::{Name, Severity};
 use standpipe_trust::Trust;
 
-use super::Webhook;
 use super::named::{content, secret};
 use super::section::{Notes, Section, whole};
+use super::{ConfigFault, Webhook};
 
 /// Messages of a pace: more than any receiver takes.
 const PACE_MOST: usize = 10_000;
+/// No address: RFC 2606, section 2.
+const NOWHERE: &str = "http://unknown.invalid";
 /// Steps of escalation.
 const STEPS: std::ops::RangeInclusive<u8> = 1..=3;
 
@@ -67,6 +69,7 @@ fn one(
     let role = role(&mut section, notes);
     let severities = section.list("severities", "[\"fire\", \"critical\", …]", severity, notes);
     let steps = section.list("steps", "[1, 2, 3]", step, notes);
+    let before = notes.faults.len();
     let token = secret(&mut section, "token_file", folder, notes);
     let address = section.text("url", notes).map_or_else(String::new, |text| {
         token
@@ -80,15 +83,25 @@ fn one(
     let secret = secret(&mut section, "secret_file", folder, notes);
     let trust = trust(&mut section, &address, folder, notes);
     let format = format(&mut section, &address, notes);
+    let off = notes.faults.get(before..).and_then(<[_]>::first).map(off);
     let pace = pace(&mut section, notes);
     section.end(notes);
-    let name = Box::from(name?);
-    let (url, format) = (url?, format?);
+    let name = Box::from(name.filter(|name| Name::plain(name).is_ok() && !twice(name))?);
+    // Where these are not known it is off, and nothing is sent there.
+    let url = url.or_else(|| reqwest::Url::parse(NOWHERE).ok())?;
+    let usual = || (formats::named(formats::DEFAULT)?.parse)(&mut OwnKeys::of(""));
+    let format = format.or_else(usual)?;
     let pace = match (pace, format.facts().pace) {
         (Some((messages, within_ms)), usual) => Pace { messages, within_ms, ..usual },
         (None, usual) => usual,
     };
-    Some(Webhook { name, station, role, severities, steps, url, secret, trust, format, pace })
+    Some(Webhook { name, station, role, severities, steps, url, secret, trust, format, pace, off })
+}
+
+/// What is wrong with a section, where it must be corrected before anything can be sent.
+fn off(fault: &ConfigFault) -> Box<str> {
+    let key = fault.key.rsplit('.').next().unwrap_or_default();
+    format!("`{key}`: {}", fault.text).into()
 }
 
 /// By whom its certificate must be signed, where it has one of its own.

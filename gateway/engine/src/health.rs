@@ -11,7 +11,7 @@ use crate::source::{Facts, Sources};
 
 pub use crate::part::{Part, Status};
 pub use chain::ChainPulse;
-pub use degraded::{Degraded, DegradedPart, Trouble};
+pub use degraded::{Degraded, DegradedPart, DegradedWatch, Trouble};
 
 /// All parts. Shared as `Arc<Health>`.
 #[derive(Debug)]

@@ -14,7 +14,6 @@ use standpipe_machine::clock::{Clock, kernel};
 use standpipe_rules::Ms;
 use standpipe_rules::shift;
 use standpipe_rules::status::brings_detector_back;
-use standpipe_shared::Condition;
 use standpipe_store::StoreError;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -22,7 +21,7 @@ use super::clock::way;
 use super::mover::Mover;
 use super::statuses::{Rank, Statuses};
 use super::{BATCH, Bells, Delivery, Done, Engine, Inbox, Queues, Receipt, STATUS_QUEUE, span};
-use crate::health::{DegradedPart, Health};
+use crate::health::{DegradedWatch, Health};
 use crate::source::Outlet;
 
 /// How long telemetry waits for more, in steps of which each must have brought some.
@@ -59,9 +58,21 @@ pub fn run(engine: Engine, queues: Queues, outlets: Outlets, give_up: impl Fn() 
     let mover = Mover::new(engine.store().path());
     let waiting = outlets.receipts.iter().map(|_| Vec::new()).collect();
     let (shouted, kernel) = (None, kernel::KernelWatch::default());
+    let troubles = outlets.health.degraded.watch();
     let statuses = Statuses::default();
-    let mut shell =
-        Shell { engine, mover, queues, statuses, outlets, waiting, shouted, kernel, give_up };
+    let mut shell = Shell {
+        engine,
+        mover,
+        queues,
+        statuses,
+        outlets,
+        waiting,
+        shouted,
+        kernel,
+        troubles,
+        give_up,
+    };
+    shell.follow_troubles();
     while shell.turn() {}
 }
 
@@ -76,6 +87,7 @@ struct Shell<F> {
     waiting: Vec<Vec<Receipt>>,
     shouted: Option<Ms>,
     kernel: kernel::KernelWatch,
+    troubles: DegradedWatch,
     give_up: F,
 }
 
@@ -114,6 +126,7 @@ impl<F: Fn() -> bool> Shell<F> {
         let now = self.outlets.clock.now();
         self.engine.tick(now);
         self.ask_kernel(now);
+        self.follow_troubles();
         self.engine.note(self.outlets.clock.moment());
         let Some(done) = self.commit() else { return false };
         self.dealt_with();
@@ -125,13 +138,20 @@ impl<F: Fn() -> bool> Shell<F> {
         !matches!(woken, Woken::Alone)
     }
 
+    /// What the gateway has to do without is an incident as long as it is so.
+    fn follow_troubles(&mut self) {
+        let now = self.outlets.clock.now();
+        for (condition, detail) in self.troubles.news().into_iter().flatten() {
+            self.engine.gateway_condition(condition, detail.as_deref(), now);
+        }
+    }
+
     /// Once a person has closed the incident about a part, nobody is told of the part any more
-    /// until the next start finds it in trouble again.
-    fn dealt_with(&self) {
-        let degraded = &self.outlets.health.degraded;
-        let (part, condition) = (DegradedPart::Registry, Condition::RegistryFault);
-        if degraded.of(part).is_some() && !self.engine.world().gateway_stands(condition) {
-            degraded.clear(part);
+    /// until it is found in trouble again.
+    fn dealt_with(&mut self) {
+        let world = self.engine.world();
+        for part in self.troubles.dealt_with(|condition| world.gateway_stands(condition)) {
+            self.outlets.health.degraded.clear(part);
         }
     }
 

@@ -21,7 +21,8 @@ pub fn callers(webhooks: &[Webhook]) -> reqwest::Result<Vec<Caller>> {
     webhooks.iter().map(own).collect()
 }
 
-/// Sends a message to a webhook once, and says what came of it.
+/// Sends a message to a webhook once, and says what came of it. One that is off is sent nothing: its
+/// pages wait for a start that can send them.
 #[must_use]
 pub fn attempt(
     caller: &Caller,
@@ -33,6 +34,10 @@ pub fn attempt(
     let (caller, webhook, desk, clock) =
         (caller.clone(), webhook.clone(), desk.clone(), clock.clone());
     Box::pin(async move {
+        if let Some(why) = &webhook.off {
+            let why = format!("{why}; `standpipe check` shows it, then restart the gateway");
+            return Answer::Later { wait: None, why };
+        }
         let attempt = Attempt {
             caller: &caller,
             url: &webhook.url,

@@ -208,5 +208,12 @@ pub const fn row(condition: Condition) -> ConditionRow {
             term: ("receiver takes no pages", "接警端无法接收通知"),
             title: ("Receiver takes no pages", "接警端无法接收通知"),
         },
+        Condition::Degraded => ConditionRow {
+            of: Gateway,
+            found_by: GatewayAlone,
+            shown: &[],
+            term: ("runs degraded", "降级运行"),
+            title: ("The gateway runs degraded", "网关降级运行"),
+        },
     }
 }

@@ -325,7 +325,7 @@ impl World {
         self.watch.chain().newest
     }
 
-    /// Something is wrong with the gateway itself: `registry_fault` or `clock_fault`, and in which
+    /// Something is wrong with the gateway itself: `registry_fault`, `degraded` or `clock_fault`, and in which
     /// words, shown as they are; other words replace those of before, and page nobody. `None`: it
     /// is over. May be called whenever the shell finds out, also with what is known already.
     pub fn gateway_condition(

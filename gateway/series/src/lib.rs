@@ -19,6 +19,7 @@ pub mod embedded;
 pub mod fold;
 pub mod influx;
 mod number;
+pub mod off;
 mod places;
 pub mod pump;
 pub mod question;

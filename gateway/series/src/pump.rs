@@ -13,12 +13,14 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use standpipe_engine::health::Health;
+use standpipe_engine::health::{DegradedPart, Health, Trouble};
 use standpipe_engine::{EngineHandle, Input};
 use standpipe_machine::backoff::Backoff;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::LONGEST_PAUSE;
+use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
+use standpipe_rules::incidents::Text;
 use standpipe_store::block::{self, BadBlock};
 use standpipe_store::reader::LogBlock;
 use standpipe_store::{Quarantined, Reader, StoreError};
@@ -85,6 +87,8 @@ struct Pump {
     /// `meta.tags_rev` when they were read; those of new devices are read as they come.
     tags_of: Option<String>,
     backoff: Backoff,
+    /// Whether people were told that they have to correct something.
+    told: bool,
     meters: Meters,
 }
 
@@ -126,6 +130,7 @@ impl Pump {
             tags: Arc::default(),
             tags_of: None,
             backoff: Backoff::named(FIRST_PAUSE, LONGEST_PAUSE, "history"),
+            told: false,
             meters: Meters::new(),
         }
     }
@@ -259,6 +264,9 @@ impl Pump {
             tracing::info!("history accepts writes once more");
             self.backoff.reset();
         }
+        if std::mem::take(&mut self.told) {
+            self.setup.health.degraded.clear(DegradedPart::History);
+        }
         self.meters.failing.set(0.0);
         self.setup.health.series.fine();
     }
@@ -275,8 +283,10 @@ impl Pump {
             }
         };
         let seconds = wait.as_secs_f32();
-        if matches!(trouble, PumpTrouble::Series(SeriesError::Misconfigured(_))) {
+        if let PumpTrouble::Series(SeriesError::Misconfigured(why)) = trouble {
             tracing::error!("history retries in {seconds:.1} s: {trouble}");
+            self.told = true;
+            self.setup.health.degraded.set(to_be_corrected(why, self.setup.clock.now()));
         } else {
             tracing::warn!("history retries in {seconds:.1} s: {trouble}");
         }
@@ -285,6 +295,17 @@ impl Pump {
         self.setup.health.series.failing(self.setup.clock.now(), &trouble.to_string());
         sleep(wait).await;
     }
+}
+
+/// Nothing is written before a person has corrected something; it is retried meanwhile.
+fn to_be_corrected(why: &str, since: Ms) -> Trouble {
+    let en = format!(
+        "No history is written: {why}; then restart the gateway. Readings wait in the store, and fires are \
+         paged."
+    );
+    let zh = format!("历史数据未写入：{why}。处理后请重启网关。读数暂存于数据库，火警照常通知。");
+    let detail = format!("no history is written: {why}; then restart the gateway");
+    Trouble { part: DegradedPart::History, since, why: Text { en, zh }, detail }
 }
 
 /// Adds the tags of devices that were registered since.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use standpipe_config::{BrokerAddress, Config, ConfigFault, ConfigFaults, Secret};
+use standpipe_config::{BrokerAddress, Config, ConfigFaults, Secret};
 use standpipe_machine::small_file;
 
 use super::Failure;
@@ -16,12 +16,29 @@ const USUAL: &str = "standpipe.toml";
 
 /// The configuration of a file, or all that is wrong with it.
 pub fn load(file: &Path) -> Result<Config, ConfigFaults> {
-    let token = token().map_err(|text| ConfigFaults {
-        file: file.to_owned(),
-        list: vec![ConfigFault { line: 0, key: String::new(), value: String::new(), text }],
-        rest: Box::new(Config::new(BrokerAddress::loopback())),
-    })?;
+    let token = token().map_err(|text| ConfigFaults::unread(file, text))?;
     Config::load(file, token.map(Secret::new))
+}
+
+/// What a gateway starts with, and the faults of the file that it does without.
+///
+/// # Errors
+/// The faults of a file that names no broker.
+pub fn to_start_with(file: &Path) -> Result<(Config, Option<ConfigFaults>), Failure> {
+    let (token, untold) = match token() {
+        Ok(token) => (token, None),
+        Err(text) => (None, Some(ConfigFaults::unread(file, text))),
+    };
+    let (config, faults) = match Config::load(file, token.map(Secret::new)) {
+        Ok(config) => (config, untold),
+        Err(mut faults) => {
+            faults.list.extend(untold.into_iter().flat_map(|untold| untold.list));
+            let refused = |faults: ConfigFaults| Failure::Configuration(faults.to_string());
+            let (config, faults) = faults.to_start_with().map_err(refused)?;
+            (config, Some(faults))
+        }
+    };
+    Ok((config, faults))
 }
 
 /// The administrator's token of the environment.

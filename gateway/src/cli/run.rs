@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use standpipe_machine::clock::Clock;
+use standpipe_store::lost::Choice;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, config};
@@ -21,6 +22,9 @@ pub struct RunArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Go on with the store as it is, where another one was that is lost.
+    #[arg(long)]
+    new_store: bool,
 }
 
 /// Runs the gateway until it is told to stop.
@@ -28,7 +32,10 @@ pub struct RunArgs {
 /// # Errors
 /// [`Failure`] when it does not start, or ends by itself.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
-    let config = config::required(&args.config)?;
+    let (mut config, faults) = config::to_start_with(&args.config)?;
+    if args.new_store {
+        config.store.choice = Choice::NewStore;
+    }
     let broker = config.mqtt.broker.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
@@ -36,7 +43,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         let _inside = runtime.enter();
         Signals::new().map_err(|bad| Failure::Failed(format!("no signals ({bad})")))?
     };
-    let running = run::start(config, Clock::new()).map_err(|bad| not_started(&bad))?;
+    let running = run::start_despite(config, faults.as_ref(), Clock::new());
+    let running = running.map_err(|bad| not_started(&bad))?;
     let (http, scheme) = (running.http(), if broker.tls { "mqtts" } else { "mqtt" });
     tracing::info!("running: http://{http}, {scheme}://{}:{}", broker.host, broker.port);
     manager(NotifyState::Ready);
@@ -61,8 +69,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 /// Tells what a person can correct in the configuration from what failed otherwise.
 pub(super) fn not_started(bad: &StartError) -> Failure {
     match bad {
-        StartError::Listen { .. }
-        | StartError::Open(_)
+        StartError::Open(_)
         | StartError::Broker(_)
         | StartError::Registry(_)
         | StartError::HistorySettings(_) => Failure::Configuration(bad.to_string()),

@@ -20,6 +20,7 @@ use standpipe_rules::registry::{Device, Station};
 use standpipe_rules::selftest;
 use standpipe_store::copy::{CopyError, copy, damage};
 use standpipe_store::files::Database;
+use standpipe_store::lost::accept;
 use standpipe_store::{Lock, Reader, StoreError};
 
 /// The folder of the configuration and the files it names.
@@ -139,6 +140,8 @@ pub fn restore(from: &Path, store: &Path, now: Ms) -> Result<Vec<Database>, Keep
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
+    // A person has chosen what is in the store.
+    accept(store)?;
     Ok(databases)
 }
 
@@ -152,7 +155,7 @@ fn set_aside(place: &Path, tail: &str, now: Ms) -> std::io::Result<()> {
 }
 
 /// A moment in a file's name; such names sort by time.
-fn stamp(now: Ms) -> String {
+pub(crate) fn stamp(now: Ms) -> String {
     let at = Timestamp::from_millisecond(now).unwrap_or_default();
     at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
@@ -176,7 +179,7 @@ fn own(folder: &Path) -> std::io::Result<()> {
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
 }
 
-fn beside(path: &Path, tail: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, tail: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(tail);
     name.into()

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use standpipe_config::{BrokerAddress, Config, HttpDoor};
+use standpipe_engine::health::DegradedPart;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_store::StoreError;
@@ -53,9 +54,6 @@ fn without_a_broker_it_serves_what_it_can_and_stops_in_time() {
 fn what_cannot_be_started_says_what_to_change() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::new();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut busy = config(folder.path());
-    busy.http.listen = taken.local_addr().unwrap();
     let mut open = config(folder.path());
     open.http.listen = SocketAddr::from(([0, 0, 0, 0], 0));
     open.http.door = HttpDoor::ThisMachine;
@@ -64,15 +62,33 @@ fn what_cannot_be_started_says_what_to_change() {
     let mut bad = config(folder.path());
     bad.registry.stations = Some(folder.path().join("bad.csv"));
     std::fs::write(folder.path().join("bad.csv"), "id,name\nx,y\n").unwrap();
-    for (config, says) in [
-        (busy, "change `http.listen`"),
-        (open, "listen on 127.0.0.1"),
-        (missing, "correct `[registry]`"),
-        (bad, "bad.csv:1"),
-    ] {
+    for (config, says) in
+        [(open, "listen on 127.0.0.1"), (missing, "correct `[registry]`"), (bad, "bad.csv:1")]
+    {
         let why = start(config, clock.clone()).unwrap_err().to_string();
         assert!(why.contains(says), "{why}");
     }
+}
+
+#[test]
+fn an_address_that_is_taken_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut busy = config(folder.path());
+    busy.http.listen = taken.local_addr().unwrap();
+    let address = busy.http.listen;
+    let running = start(busy, Clock::new()).unwrap();
+    let degraded = &running.health.degraded;
+    assert_eq!(degraded.list()[0].part, DegradedPart::Http);
+    drop(taken);
+    let clock = Clock::new();
+    let since = clock.instant();
+    while !degraded.list().is_empty() {
+        assert!(since.elapsed() < Duration::from_secs(20), "{:?}", degraded.list());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(get(address, "/healthz").starts_with("HTTP/1.1 200"));
+    assert!(running.stop());
 }
 
 const STATIONS: &str = "id,name,level,parent,lat,lon\nd,支队,district,,29.38,106.54\nt1,鱼洞站,township,d,29.38,106.55\n";
@@ -304,7 +320,7 @@ fn a_backup_has_every_database_that_a_gateway_opens() {
     let running = start(config, Clock::new()).unwrap();
     let all: BTreeSet<String> = Database::ALL.map(|database| database.name().to_owned()).into();
     let opened = files(&data);
-    let made = MADE.into_iter().chain(["standpipe.db.lock"]).map(str::to_owned);
+    let made = MADE.into_iter().chain(["standpipe.db.lock", "standpipe.marker"]).map(str::to_owned);
     let known = all.iter().cloned().chain(made).collect();
     let unknown: Vec<&String> = opened.difference(&known).collect();
     assert!(unknown.is_empty(), "a backup lacks these: add them to `keep::files`: {unknown:?}");

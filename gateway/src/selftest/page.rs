@@ -136,7 +136,7 @@ mod tests {
         ] {
             let webhook = Webhook {
                 name: "w".into(), station: station.map(Box::from), role, steps: vec![], secret: None, trust: None,
-                severities: severities.clone(), pace: WebhookFormat::Json(Json).facts().pace, url: "http://w".parse().unwrap(), format: WebhookFormat::Json(Json),
+                severities: severities.clone(), pace: WebhookFormat::Json(Json).facts().pace, url: "http://w".parse().unwrap(), format: WebhookFormat::Json(Json), off: None,
             };
             assert_eq!(concerns(&webhook, &outcome), told, "{role:?} {station:?} {severities:?}");
         }

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::ErrorCode;
+
 /// A database in the folder of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Database {
@@ -36,6 +38,19 @@ impl Database {
             Self::History | Self::Accounts => store.with_file_name(self.name()),
             Self::Store => store.to_owned(),
         }
+    }
+}
+
+/// Whether a database itself is at fault by what SQLite says of it: not its disk, its owner, or who else
+/// has it open. Then another one can take its place.
+#[must_use]
+pub fn is_damaged(bad: &rusqlite::Error) -> bool {
+    match bad.sqlite_error_code() {
+        // Its layout is not what it says it is.
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) | None => {
+            true
+        }
+        Some(_) => false,
     }
 }
 

@@ -13,6 +13,8 @@
 //! | `commit.rs` | everything that follows from a batch, in one transaction |
 //! | `rows.rs` | one table, one function |
 //! | `load.rs` | the world as it was |
+//! | [`lost`] | a store that is gone or malformed where one was |
+//! | `unread.rs` | rows that can't be read: skipped, and kept aside |
 //! | [`files`] | every file that must not be lost, and where it is |
 //! | [`orders`] | settings and commands for devices: written, loaded, read |
 //! | [`reader`] | what senders and history read |
@@ -39,6 +41,7 @@ pub mod digests;
 mod dump;
 pub mod files;
 mod load;
+pub mod lost;
 pub mod migrate;
 mod migrations;
 pub mod notices;
@@ -46,9 +49,11 @@ pub mod orders;
 pub mod reader;
 pub mod readers;
 mod rows;
+mod unread;
 pub mod views;
 mod working;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +66,7 @@ pub use reader::Reader;
 pub use rows::{
     EVENT_ROWS, LEDGER_MS, QUARANTINE_BYTES, QUARANTINE_ROWS, Quarantined, REJECTED_SLOT_MS,
 };
+pub use unread::{KnownIds, SkippedRow, StationIds};
 
 /// Page cache of the writer, KiB.
 const WRITER_CACHE_KIB: i64 = 2 * 1024;
@@ -117,6 +123,8 @@ pub struct Store {
     body: Vec<u8>,
     /// About how many pages the write-ahead log holds.
     unmoved_pages: usize,
+    /// What was skipped since it was opened.
+    skipped: RefCell<Vec<SkippedRow>>,
     /// Held as long as the store is open; a store in memory has none.
     _lock: Option<Lock>,
 }
@@ -134,8 +142,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = Lock::take(path)?;
-        Self::prepared(path, Some(lock))
+        Self::prepared(path, Some(Lock::take(path)?))
     }
 
     fn prepared(path: &Path, lock: Option<Lock>) -> Result<Self, StoreError> {
@@ -158,6 +165,7 @@ impl Store {
             conditions: Vec::new(),
             body: Vec::new(),
             unmoved_pages: 0,
+            skipped: RefCell::default(),
             _lock: lock,
         })
     }

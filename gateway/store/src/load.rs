@@ -8,7 +8,7 @@ use standpipe_machine::clock::Moment;
 use standpipe_rules::changes::{Page, Presence, Receiver};
 use standpipe_rules::detect::admit::Recent;
 use standpipe_rules::detect::watch::Wholes;
-use standpipe_rules::incidents::{Incident, Meta, Plan, Saved, Secret};
+use standpipe_rules::incidents::{Meta, Plan, Saved, Secret};
 use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry, Station};
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
@@ -17,6 +17,7 @@ use super::boards::Numbers;
 use super::commit::Newest;
 use super::reader::{newest, ulid, urgency};
 use super::rows::json_column;
+use super::unread::{SkippedRow, is_of_row};
 use super::{Store, StoreError, block, bundles, rows};
 
 /// Stations whose terminal is there, by MQTT.
@@ -40,6 +41,8 @@ pub struct Loaded {
     /// By how much the clock was set while the gateway was away, as far as it is known: the first
     /// thing that the rules are to hear.
     pub clock_set: Ms,
+    /// Rows that could not be read.
+    pub skipped: Vec<SkippedRow>,
 }
 
 /// The log's blocks that are still there, as far as redelivered messages need them.
@@ -90,12 +93,14 @@ impl Store {
             let mut found = find.query([&device.id])?;
             let mut device = std::borrow::Cow::Borrowed(device);
             let ix = if let Some(row) = found.next()? {
-                let old: Device = json_column(row, "device")?;
-                if device.area.is_empty() && !old.area.is_empty() {
-                    device.to_mut().area.clone_from(&old.area);
-                }
-                if old == *device {
-                    continue;
+                // One that can't be read is written anew.
+                if let Ok(old) = json_column::<Device>(row, "device") {
+                    if device.area.is_empty() && !old.area.is_empty() {
+                        device.to_mut().area.clone_from(&old.area);
+                    }
+                    if old == *device {
+                        continue;
+                    }
                 }
                 row.get(1)?
             } else {
@@ -125,11 +130,25 @@ impl Store {
         Ok(text.get(..8).unwrap_or(&text).into())
     }
 
-    /// The registry as the store has it.
+    /// The registry as the store has it; rows that can't be read are mended.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn registry(
+        &self,
+        profiles: impl IntoIterator<Item = (Box<str>, Profile)>,
+    ) -> Result<Registry, StoreError> {
+        let profiles: Vec<_> = profiles.into_iter().collect();
+        match self.read_registry(profiles.clone()) {
+            Err(bad) if is_of_row(&bad) => {
+                self.mend_registry()?;
+                self.read_registry(profiles)
+            }
+            read => read,
+        }
+    }
+
+    fn read_registry(
         &self,
         profiles: impl IntoIterator<Item = (Box<str>, Profile)>,
     ) -> Result<Registry, StoreError> {
@@ -170,10 +189,21 @@ impl Store {
         self.conditions = vec![0; upto.len()];
         let mut world = World::new(registry, plan, secret);
         let mut conditions = std::mem::take(&mut self.conditions);
-        self.each("SELECT ix, upto, conditions, body FROM memory", |row| {
-            let ix = DeviceIx(row.get(0)?);
-            if let Err(bad) = world.restore_memory(ix, row.get_ref(3)?.as_blob().unwrap_or(&[])) {
-                tracing::error!(ix = ix.0, "{bad}; the device starts without a memory");
+        let saved = self.saved(world.registry())?;
+        // What pages about a lost incident is that its device says so again, and is news.
+        let forgotten = self.devices_of_lost(&world)?;
+        let mut without = Vec::new();
+        let sql = "SELECT body, upto, conditions, ix FROM memory";
+        self.each_readable("memory", sql, |row| {
+            let ix = DeviceIx(row.get(3)?);
+            if forgotten.contains(&ix) {
+                return Ok(());
+            }
+            let body = row.get_ref(0)?.as_blob().unwrap_or(&[]);
+            if let Err(bad) = world.restore_memory(ix, body) {
+                without.push(ix);
+                let (what, why) = (format!("memory {}", ix.0), bad.to_string());
+                return Err(StoreError::Unreadable { what, why });
             }
             if let (Some(upto), Some(set)) = (upto.get_mut(ix.at()), conditions.get_mut(ix.at())) {
                 (*upto, *set) = (row.get(1)?, row.get(2)?);
@@ -181,18 +211,24 @@ impl Store {
             Ok(())
         })?;
         self.conditions = conditions;
-        self.each("SELECT value FROM meta WHERE key = 'watch'", |row| {
+        for ix in without {
+            // It begins anew, from whatever of it is still in the log.
+            rows::put(&self.conn, "DELETE FROM memory WHERE ix = ?1", [ix.0])?;
+        }
+        self.each_readable("meta", "SELECT value, key FROM meta WHERE key = 'watch'", |row| {
             world.restore_wholes(json_column::<Wholes>(row, "meta `watch`")?);
             Ok(())
         })?;
-        world.restore_book(self.saved()?);
+        world.restore_book(saved);
         world.restore_orders(self.saved_orders()?);
         self.newest = self.find_newest()?;
         let (terminals, pages) = self.present()?;
         let (changes, moment) = (Changes::default(), self.moment()?);
-        let (replayed, clock_set) = (0, 0);
-        let mut loaded = Loaded { world, changes, replayed, terminals, pages, moment, clock_set };
+        let (replayed, clock_set, skipped) = (0, 0, Vec::new());
+        let mut loaded =
+            Loaded { world, changes, replayed, terminals, pages, moment, clock_set, skipped };
         self.replay(&mut loaded, &upto)?;
+        loaded.skipped = self.skipped.take();
         Ok(loaded)
     }
 
@@ -211,28 +247,29 @@ impl Store {
         Ok(Newest { block, event: newest(&self.conn, "event")?, series, cut, boards })
     }
 
-    fn saved(&self) -> Result<Saved, StoreError> {
+    fn saved(&self, registry: &Registry) -> Result<Saved, StoreError> {
         let mut saved = Saved::default();
-        self.each("SELECT value FROM meta WHERE key = 'book'", |row| {
-            saved.meta = json_column::<Meta>(row, "meta `book`")?;
+        let mut counted = true;
+        self.each_readable("meta", "SELECT value, key FROM meta WHERE key = 'book'", |row| {
+            let book = json_column::<Meta>(row, "meta `book`");
+            counted = book.is_ok();
+            saved.meta = book?;
             Ok(())
         })?;
-        self.each("SELECT inner, number FROM incident WHERE open = 1 ORDER BY number", |row| {
-            let mut incident: Incident = json_column(row, "incident")?;
-            incident.number = row.get::<_, i64>(1)?.cast_unsigned();
-            saved.incidents.push(incident);
-            Ok(())
-        })?;
-        self.each("SELECT id FROM incident WHERE open = 0", |row| {
+        if !counted {
+            saved.meta = self.counted_anew()?;
+        }
+        saved.incidents = self.open_incidents(registry)?;
+        self.each_readable("incident", "SELECT id FROM incident WHERE open = 0", |row| {
             saved.closed.push(ulid(row, 0)?);
             Ok(())
         })?;
         let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at, number,
-                       urgency
+                       urgency, page_id
                    FROM page
                    WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
                    ORDER BY number";
-        self.each(sql, |row| {
+        self.each_readable("page", sql, |row| {
             saved.owed.push(page(row)?);
             Ok(())
         })?;
@@ -251,7 +288,7 @@ impl Store {
 
     fn moment(&self) -> Result<Option<Moment>, StoreError> {
         let mut moment = None;
-        self.each("SELECT value FROM meta WHERE key = 'clock'", |row| {
+        self.each_readable("meta", "SELECT value, key FROM meta WHERE key = 'clock'", |row| {
             moment = Some(json_column(row, "meta `clock`")?);
             Ok(())
         })?;
@@ -261,7 +298,8 @@ impl Store {
     /// Who was there by a terminal, and who by a page of the console only.
     fn present(&self) -> Result<(Terminals, Vec<Box<str>>), StoreError> {
         let mut terminals: Option<Terminals> = None;
-        self.each("SELECT value FROM meta WHERE key = 'terminals'", |row| {
+        let sql = "SELECT value, key FROM meta WHERE key = 'terminals'";
+        self.each_readable("meta", sql, |row| {
             terminals = Some(json_column(row, "meta `terminals`")?);
             Ok(())
         })?;

@@ -116,20 +116,20 @@ impl Store {
     /// Everything that is asked of devices, as of the last commit.
     pub(super) fn saved_orders(&self) -> Result<SavedOrders, StoreError> {
         let mut saved = SavedOrders::default();
-        self.each("SELECT json, kind, name FROM wish", |row| {
+        self.each_readable("wish", "SELECT json, kind, name FROM wish", |row| {
             let name: Box<str> = row.get(2)?;
             let profile = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)? == "profile";
             let of = if profile { Of::Profile(name) } else { Of::Device(name) };
             saved.wishes.push((of, json_column(row, "wish")?));
             Ok(())
         })?;
-        self.each("SELECT json, ix FROM settings", |row| {
+        self.each_readable("settings", "SELECT json, ix FROM settings", |row| {
             saved.settings.push((DeviceIx(row.get(1)?), json_column(row, "settings")?));
             Ok(())
         })?;
-        let sql = "SELECT json, ix, number, state = 'queued' FROM command
+        let sql = "SELECT json, ix, number, state = 'queued', id FROM command
                    WHERE state IN ('queued', 'sent', 'expired')";
-        self.each(sql, |row| {
+        self.each_readable("command", sql, |row| {
             let command: Command = json_column(row, "command")?;
             let (device, number) = (DeviceIx(row.get(1)?), row.get::<_, i64>(2)?.cast_unsigned());
             let resend_owed = command.state == CommandState::Sent && row.get(3)?;

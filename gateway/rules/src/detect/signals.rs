@@ -52,7 +52,8 @@ pub fn dwell(condition: Condition, profile: &Profile) -> Dwell {
         | Condition::UnreadableAlarm
         | Condition::NotUnderstood
         | Condition::RegistryFault
-        | Condition::ReceiverDown => at_once,
+        | Condition::ReceiverDown
+        | Condition::Degraded => at_once,
     }
 }
 

@@ -53,6 +53,12 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Nothing but how far everything is counted.
+    #[must_use]
+    pub fn counted_to(numbers: u64) -> Self {
+        Self { numbers, ..Self::default() }
+    }
+
     /// What is announced, and was not over at the last tick.
     #[must_use]
     pub fn windows(&self) -> &[Window] {

@@ -117,10 +117,10 @@ pub(super) enum Again {
     Yes,
 }
 
-/// Whether nobody has to wait, or to say so, when it is over: a file that was mended is mended, a page
+/// Whether nobody has to wait, or to say so, when it is over: what was mended is mended, a page
 /// that was taken is taken.
 pub(super) const fn is_over_when_mended(condition: Condition) -> bool {
-    matches!(condition, Condition::RegistryFault | Condition::ReceiverDown)
+    matches!(condition, Condition::RegistryFault | Condition::ReceiverDown | Condition::Degraded)
 }
 
 /// How long a condition must be clear before its incident may end.

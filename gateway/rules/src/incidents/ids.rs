@@ -33,6 +33,12 @@ impl Secret {
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
+
+    /// A mark by which it is known again, and from which nothing can be made.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        Text::new(self, "mark").id(0).to_string()
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -26,6 +26,7 @@
 //! | `bundling` | pages that one message carries, and what becomes of them together |
 //! | `preview` | who would be told when: a rehearsal by the real book |
 //! | `nearest`, `distance` | the hydrants near a fire |
+//! | `recovered` | one whose row can't be read, from what stations were shown of it |
 //! | `wire`, `title` | an incident as stations see it |
 //!
 //! Below it, because others name it too: where an incident stands ([`crate::state`]), what people do
@@ -54,6 +55,7 @@ mod nearest;
 mod plan;
 mod preview;
 mod receivers;
+mod recovered;
 mod route;
 mod title;
 mod unreadable;
@@ -83,6 +85,7 @@ pub use preview::{
     Difference, Hears, Muted, PlannedPage, Preview, Scene, conditions_of, differences, preview,
 };
 pub use receivers::ReceiverNews;
+pub use recovered::ShownBefore;
 pub use route::rehearse;
 pub use wire::{
     Flapping, NearHydrant, Place, QuietCode, Text, UNVERIFIED, WireDevice, WireIncident, with_page,

@@ -176,7 +176,9 @@ fn raised(scene: &Scene, device: DeviceIx, condition: Condition) -> Raised {
     let zoned = condition == Condition::ZoneLowPressure;
     let members = if zoned { registry.zone(&zone).to_vec() } else { Vec::new() };
     let subject = match (condition, condition.class()) {
-        (Condition::GatewayBlind | Condition::RegistryFault, _) => Subject::Gateway,
+        (Condition::GatewayBlind | Condition::RegistryFault | Condition::Degraded, _) => {
+            Subject::Gateway
+        }
         (Condition::UnreadableAlarm, _) => Subject::Device(device),
         (_, Class::Blind) => Subject::Area(station),
         (_, Class::Water) if zoned => Subject::Zone(zone),

@@ -18,6 +18,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use standpipe_config::Config;
 use standpipe_rules::Ms;
+use standpipe_store::files;
 use standpipe_store::migrate::{MigrateError, migrate};
 use tokio::sync::{mpsc, oneshot};
 
@@ -45,6 +46,17 @@ pub enum OpenError {
     TooNew { path: Box<str>, found: i64 },
     #[error("no thread for history: {0}: raise the limit of threads")]
     Thread(#[from] std::io::Error),
+}
+
+impl OpenError {
+    /// Whether the file itself is at fault, and not its folder, its disk or this version.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        match self {
+            Self::Sqlite { source, .. } => files::is_damaged(source),
+            Self::TooNew { .. } | Self::Thread(_) => false,
+        }
+    }
 }
 
 /// The embedded history. Dropping it ends its threads once they have done what waits.
@@ -96,9 +108,14 @@ impl Embedded {
         if self.writer.send(work(reply)).await.is_err() {
             return Err(gone());
         }
-        answer.await.map_err(|_| gone())?.map_err(|bad| SeriesError::Retry {
-            after: None,
-            why: format!("history.db: {bad}: check its disk").into(),
+        answer.await.map_err(|_| gone())?.map_err(|bad| {
+            if files::is_damaged(&bad) {
+                let mend =
+                    "stop the gateway, `mv history.db history.db.old` beside the store, start it";
+                return SeriesError::Misconfigured(format!("history.db: {bad}: {mend}").into());
+            }
+            let why = format!("history.db: {bad}: check its disk").into();
+            SeriesError::Retry { after: None, why }
         })
     }
 }

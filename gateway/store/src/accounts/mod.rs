@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use standpipe_rules::Ms;
 use tokio::sync::Semaphore;
 
-use crate::files::Database;
+use crate::files::{self, Database};
 
 pub use area::{Area, area};
 pub(crate) use area::{DEVICES_OF, INCIDENTS_OF};
@@ -88,6 +88,14 @@ pub enum AccountError {
     Busy,
 }
 
+impl AccountError {
+    /// Whether the file itself is at fault, and not its folder, its disk or this version.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        matches!(self, Self::Store(bad) if files::is_damaged(bad))
+    }
+}
+
 /// The accounts. Cheap to clone; every call runs on a thread that may wait.
 #[derive(Clone, Debug)]
 pub struct Accounts {
@@ -102,12 +110,32 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::Store`], [`AccountError::TooNew`].
     pub fn open(store: &Path) -> Result<Self, AccountError> {
-        let book = AccountBook::open(&Database::Accounts.place(store))?;
-        Ok(Self {
+        Ok(Self::of(AccountBook::open(&Database::Accounts.place(store))?))
+    }
+
+    /// No accounts, and none that is kept: where there is no file to keep them in.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`].
+    pub fn in_memory() -> Result<Self, AccountError> {
+        Ok(Self::of(AccountBook::open(Path::new(":memory:"))?))
+    }
+
+    fn of(book: AccountBook) -> Self {
+        Self {
             book: Arc::new(Mutex::new(book)),
             hashing: Arc::new(Semaphore::new(HASHING_AT_ONCE)),
             waiting: Arc::new(Semaphore::new(HASHING_WAITING)),
-        })
+        }
+    }
+
+    /// Whether there is no account at all.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`].
+    pub fn is_empty(&self) -> Result<bool, AccountError> {
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(book.accounts()?.is_empty())
     }
 
     /// Makes the first admin when there is no account at all; its password is in no log but the

@@ -31,7 +31,8 @@ pub struct Readiness {
     reasons: Vec<Reason>,
     /// What does not work and is not needed for alarms.
     warnings: Vec<Reason>,
-    /// The parts among `warnings` that stay so until a person has dealt with them: `registry`.
+    /// The parts among `warnings` that stay so until a person has dealt with them: `registry`, `config`,
+    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `http`.
     degraded: Vec<&'static str>,
 }
 
@@ -151,7 +152,7 @@ mod tests {
 
     fn registry() -> Trouble {
         let why = Text { en: "bad: correct it".to_owned(), zh: "错误".to_owned() };
-        Trouble { part: DegradedPart::Registry, since: 0, why }
+        Trouble { part: DegradedPart::Registry, since: 0, why, detail: String::new() }
     }
 
     fn parts(reasons: &[super::Reason]) -> Vec<&str> {

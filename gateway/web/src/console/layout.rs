@@ -115,6 +115,14 @@ fn degraded(view: &View) -> Markup {
 const fn degraded_name(part: DegradedPart) -> Say {
     match part {
         DegradedPart::Registry => say("Registry not read in", "台账未导入"),
+        DegradedPart::Config => say("Configuration not all used", "配置未全部生效"),
+        DegradedPart::Receivers => say("Receiver not used as configured", "接警端未按配置使用"),
+        DegradedPart::Store => say("The store was lost", "数据库丢失"),
+        DegradedPart::Rows => say("Rows of the store unreadable", "数据库部分记录无法读取"),
+        DegradedPart::History => say("History impaired", "历史数据异常"),
+        DegradedPart::Accounts => say("Accounts lost", "账户数据丢失"),
+        DegradedPart::Ids => say("Secret of the ids replaced", "编号密钥已更换"),
+        DegradedPart::Http => say("Console's address taken", "控制台端口被占用"),
     }
 }
 

@@ -14,7 +14,7 @@ const ZH: &str = "台账有 1 处错误";
 
 fn trouble() -> Trouble {
     let why = Text { en: EN.to_owned(), zh: ZH.to_owned() };
-    Trouble { part: DegradedPart::Registry, since: 1_000, why }
+    Trouble { part: DegradedPart::Registry, since: 1_000, why, detail: EN.to_owned() }
 }
 
 #[tokio::test]
