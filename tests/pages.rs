@@ -24,7 +24,9 @@ const QUIET: Duration = Duration::from_millis(500);
 const STATIONS: &str = "id,name,level,parent,lat,lon\nt-1,One,township,,29.40,106.50\n";
 const DEVICES: &str = "id,kind,name,station,zone,profile,lat,lon,address\n\
                        SMK-1,smoke,Kitchen,t-1,z,smoke_home,29.41,106.51,House 1\n\
-                       SMK-2,smoke,Hall,t-1,z,smoke_home,29.42,106.52,House 2\n";
+                       SMK-2,smoke,Hall,t-1,z,smoke_home,29.42,106.52,House 2\n\
+                       SMK-3,smoke,Attic,t-1,z,smoke_home,29.43,106.53,House 3\n\
+                       SMK-4,smoke,Shop,t-1,z,smoke_home,29.44,106.54,House 4\n";
 
 /// A broker, a store, and a gateway between them.
 struct Town {
@@ -40,14 +42,17 @@ impl Town {
     }
 
     fn on(keeps: &str, webhooks: &[(&str, &WebhookEnd)]) -> Self {
+        let lines = webhooks.iter().map(|(name, end)| {
+            format!("[[webhook]]\nname = '{name}'\nurl = '{}'\nsecret_file = 'key'\n", end.url)
+        });
+        Self::of(keeps, lines.collect())
+    }
+
+    fn of(keeps: &str, webhooks: String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for (name, text) in [("stations.csv", STATIONS), ("devices.csv", DEVICES), ("key", "k")] {
             std::fs::write(folder.path().join(name), text).expect("a file");
         }
-        let lines = webhooks.iter().map(|(name, end)| {
-            format!("[[webhook]]\nname = '{name}'\nurl = '{}'\nsecret_file = 'key'\n", end.url)
-        });
-        let webhooks = lines.collect();
         let broker = Mosquitto::with(folder.path(), keeps);
         let mut town = Self { broker, folder, webhooks, gateway: None };
         town.start();
@@ -285,6 +290,27 @@ fn a_page_that_is_refused_keeps_no_other_back() {
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     assert_eq!(key_of(&end.hear()), key_of(&refused));
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+}
+
+#[test]
+fn pages_that_are_refused_over_and_over_leave_the_pace_a_message_for_a_new_fire() {
+    let refused = ["SMK-1", "SMK-2", "SMK-3"];
+    let end = WebhookEnd::saying(move |_, posted| {
+        let device = json(&posted.body)["device"]["id"].as_str().unwrap_or_default().to_owned();
+        let status = if refused.contains(&&*device) { "500 Cannot" } else { "200 OK" };
+        (status.to_owned(), String::new())
+    });
+    let robot = format!("[[webhook]]\nname = 'robot'\nurl = '{}'\npace = '4/min'\n", end.url);
+    let town = Town::of("allow_anonymous true\npersistence true\n", robot);
+    for device in refused {
+        town.fire(device);
+        assert_eq!(json(&end.hear().body)["device"]["id"], device);
+    }
+    assert!(end.next(Duration::from_secs(7)).is_none(), "the last message is left to what is new");
+    let started = instant();
+    town.fire("SMK-4");
+    assert_eq!(json(&end.hear().body)["device"]["id"], "SMK-4");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
 /// What becomes of the next incident of that condition on the stations' topics.

@@ -31,8 +31,8 @@ pub const ROUND_MS: Ms = 250;
 const PATIENCE_MS: Ms = 5_000;
 /// A station of which nothing new was told for so long has a first fire again, ms.
 const QUIET_MS: Ms = 600_000;
-/// One in so many messages is left to those that tell of a fire, and to bundles when single pages
-/// take the others.
+/// One in so many messages is left to those that tell of a fire, and to bundles when single pages or
+/// what is tried again take the others.
 const LEFT: usize = 4;
 /// One in so many is left to the first fires of stations: bundles, of fires too, take none of these …
 const LEFT_TO_FIRSTS: usize = 8;
@@ -141,6 +141,12 @@ impl Pacer {
     /// Whether it was sent nothing within its span.
     pub fn is_idle(&mut self, now: Ms) -> bool {
         self.free(now) == self.pace.messages
+    }
+
+    /// Whether it takes a message now that it refused before. What is refused over and over leaves some
+    /// of the pace to what it was never sent: a new fire waits behind no old one.
+    pub fn may_try_again(&mut self, now: Ms) -> bool {
+        self.free(now) > self.pace.left()
     }
 
     /// A message that is no page, or one that is sent again, takes its place in the pace.

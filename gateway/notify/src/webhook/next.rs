@@ -55,13 +55,23 @@ impl Task {
             }
             found = self.paced.take(urgency, room_for_lesser);
             if found.is_none() && room_for_lesser {
-                found = self.waiting.take(urgency, now).map(|page| (page, FlightRoom::Lesser));
+                found = self.take_again(urgency, now).map(|page| (page, FlightRoom::Lesser));
             }
             if found.is_some() {
                 break;
             }
         }
         found
+    }
+
+    /// The next page that was refused before, if the pace has a message for it.
+    fn take_again(&mut self, urgency: Urgency, now: Instant) -> Option<OwedPage> {
+        let page = self.waiting.take(urgency, now)?;
+        if self.paced.may_try_again(self.setup.clock.stamp().steady()) {
+            return Some(page);
+        }
+        self.waiting.put_back(&page);
+        None
     }
 
     /// A page that was taken and cannot be sent yet.

@@ -29,6 +29,8 @@ const BACKLOG: usize = 32_768;
 const LOOK_EVERY: Ms = 50;
 /// The same while the receiver takes nothing, ms: each bundle is tried again by itself.
 const LOOK_EVERY_WHILE_FAILING: Ms = 5_000;
+/// A receiver that takes no more now is asked again after this.
+const NO_MORE_NOW: Duration = Duration::from_millis(500);
 /// Bundles that are read from the store at one time.
 const BUNDLES_AT_ONCE: usize = 64;
 /// A bundle that was asked for and has not come by then will not come, ms: what it was to carry is
@@ -126,9 +128,23 @@ impl Paced {
         if may {
             self.pacer.sent(now);
         } else {
-            self.again_at = Some(Instant::now() + Duration::from_millis(500));
+            self.look_again_soon();
         }
         may
+    }
+
+    /// Whether the pace has a message for what was refused before, of which it leaves some to the rest.
+    pub(super) fn may_try_again(&mut self, now: Ms) -> bool {
+        let may = self.pacer.may_try_again(now);
+        if !may {
+            self.look_again_soon();
+        }
+        may
+    }
+
+    fn look_again_soon(&mut self) {
+        let soon = Instant::now() + NO_MORE_NOW;
+        self.again_at = Some(self.again_at.map_or(soon, |at| at.min(soon)));
     }
 
     /// The same of what is sent only when nothing else was within the span of the pace.

@@ -26,6 +26,25 @@ fn it_is_idle_when_nothing_was_sent_within_its_span() {
 }
 
 #[test]
+fn what_is_tried_again_leaves_some_messages_to_what_is_new() {
+    for (story, pace, tried) in [("a robot", ROBOT, 15), ("text messages", TEXT, 1)] {
+        let mut pacer = Pacer::new(pace);
+        let again = std::iter::from_fn(|| pacer.may_try_again(0).then(|| pacer.sent(0)));
+        assert_eq!(again.count(), tried, "{story}");
+        assert!(!pacer.may_try_again(pace.within_ms - 1), "{story}");
+        assert!(pacer.may_try_again(pace.within_ms), "{story}: a span later");
+    }
+    let mut pacer = Pacer::new(ROBOT);
+    while pacer.may_try_again(0) {
+        pacer.sent(0);
+    }
+    for n in 0..5 {
+        let sent = pacer.send(vec![due(n, n, Urgency::NewFire)], 10);
+        assert_eq!(shown(&sent), n.to_string(), "a new fire");
+    }
+}
+
+#[test]
 fn how_many_pages_it_carries_depends_on_what_it_was_sent() {
     for (story, pace, carried) in [
         ("all but what is left to fires", ROBOT, 15),
