@@ -102,6 +102,13 @@ pub struct Book {
     pub(super) home: HashMap<(Subject, Condition), IncidentId>,
     /// The newest fire of a station's building.
     pub(super) buildings: HashMap<(Box<str>, Box<str>), Rank>,
+    /// Open incidents by each station that answers for them: what its terminal's coming and going
+    /// can concern.
+    pub(super) at_home: HashMap<Box<str>, BTreeSet<Rank>>,
+    /// Open fires by what is in them, and real ones by their building: where the next newest is found
+    /// when the newest closes, without a look at all that burns.
+    fires_of: HashMap<Subject, Vec<Rank>>,
+    fires_in: HashMap<(Box<str>, Box<str>), BTreeSet<Rank>>,
     /// Open fires, and which hydrants can change their lists; `None`: no list was made yet.
     pub(super) fires: BTreeMap<Rank, Option<Reach>>,
     /// Fires whose hydrants have to be looked at again.
@@ -140,6 +147,9 @@ impl Book {
             newest: HashMap::new(),
             home: HashMap::new(),
             buildings: HashMap::new(),
+            at_home: HashMap::new(),
+            fires_of: HashMap::new(),
+            fires_in: HashMap::new(),
             fires: BTreeMap::new(),
             thirsty: BTreeSet::new(),
             hydrants: Hydrants::default(),
@@ -271,7 +281,13 @@ impl Book {
         if let Some(at) = incident.timer {
             self.timers.remove(&(at, incident.rank()));
         }
-        self.incidents.remove(&id).map(|incident| *incident)
+        let incident = self.incidents.remove(&id)?;
+        for home in &incident.homes {
+            if let Some(ranks) = self.at_home.get_mut(home) {
+                ranks.remove(&incident.rank());
+            }
+        }
+        Some(*incident)
     }
 
     /// Puts an incident back that stations see anew.
@@ -312,6 +328,12 @@ impl Book {
         if let Subject::Topic(_) = incident.subject {
             self.topics.insert(incident.rank());
         }
+        for home in &incident.homes {
+            match self.at_home.get_mut(home) {
+                Some(ranks) => _ = ranks.insert(incident.rank()),
+                None => _ = self.at_home.insert(home.clone(), [incident.rank()].into()),
+            }
+        }
         for member in &incident.members {
             let key = (member.subject.clone(), incident.class);
             let newest = self.newest.entry(key).or_insert(incident.rank());
@@ -322,8 +344,15 @@ impl Book {
         }
         if incident.class == Class::Fire {
             self.fires.entry(incident.rank()).or_default();
+            for member in &incident.members {
+                let of_it = self.fires_of.entry(member.subject.clone()).or_default();
+                if !of_it.contains(&incident.rank()) {
+                    of_it.push(incident.rank());
+                }
+            }
             if incident.severity == Severity::Fire && !incident.building.is_empty() {
                 let key = (incident.station.clone(), incident.building.clone());
+                self.fires_in.entry(key.clone()).or_default().insert(incident.rank());
                 let newest = self.buildings.entry(key).or_insert(incident.rank());
                 *newest = incident.rank().max(*newest);
             }
@@ -338,29 +367,45 @@ impl Book {
         self.fires.remove(&incident.rank());
         self.topics.remove(&incident.rank());
         for member in &incident.members {
-            let same = |other: &Incident| other.members.iter().any(|m| m.subject == member.subject);
             let fire = incident.class == Class::Fire;
-            let older = fire.then(|| self.fire(same)).flatten();
+            let older = fire.then(|| self.next_of(&member.subject, incident.rank())).flatten();
             point(&mut self.newest, (member.subject.clone(), incident.class), older);
         }
         if !incident.building.is_empty() {
-            let same = |other: &Incident| {
-                let real = other.severity == Severity::Fire;
-                real && other.station == incident.station && other.building == incident.building
-            };
-            let older = self.fire(same);
-            point(
-                &mut self.buildings,
-                (incident.station.clone(), incident.building.clone()),
-                older,
-            );
+            let building = (incident.station.clone(), incident.building.clone());
+            let older = self.next_in(&building, incident.rank());
+            point(&mut self.buildings, building, older);
         }
     }
 
-    /// The newest open fire of which that is true.
-    fn fire(&self, which: impl Fn(&Incident) -> bool) -> Option<Rank> {
-        let mut fires = self.fires.keys().rev().filter_map(|(_, id)| self.get(*id));
-        fires.find(|incident| which(incident)).map(Incident::rank)
+    /// The newest open fire that is left of something, without that one.
+    fn next_of(&mut self, subject: &Subject, closed: Rank) -> Option<Rank> {
+        let mut left = self.fires_of.remove(subject)?;
+        left.retain(|rank| {
+            let of_it = |other: &Incident| other.members.iter().any(|m| m.subject == *subject);
+            *rank != closed && self.get(rank.1).is_some_and(of_it)
+        });
+        let newest = left.iter().max().copied();
+        if newest.is_some() {
+            self.fires_of.insert(subject.clone(), left);
+        }
+        newest
+    }
+
+    /// The newest real fire that is left in a building, without that one.
+    fn next_in(&mut self, building: &(Box<str>, Box<str>), closed: Rank) -> Option<Rank> {
+        let mut left = self.fires_in.remove(building)?;
+        left.remove(&closed);
+        let newest = left.iter().rev().copied().find(|rank| {
+            self.get(rank.1).is_some_and(|other| {
+                let real = other.severity == Severity::Fire;
+                real && other.station == building.0 && other.building == building.1
+            })
+        });
+        if !left.is_empty() {
+            self.fires_in.insert(building.clone(), left);
+        }
+        newest
     }
 }
 

@@ -75,7 +75,9 @@ impl Book {
         let presence = Presence { station: station.into(), online, at: now };
         self.presence.insert(station.into(), presence.clone());
         out.presence.push(presence);
-        let concerned = self.open().filter(|incident| self.due(incident) != incident.next_step_at);
+        let its_own = self.at_home.get(station).into_iter().flatten();
+        let its_own = its_own.filter_map(|(_, id)| self.get(*id));
+        let concerned = its_own.filter(|incident| self.due(incident) != incident.next_step_at);
         for id in concerned.map(|incident| incident.id).collect::<Vec<_>>() {
             if let Some(incident) = self.take(id) {
                 self.keep(incident, out);

@@ -119,6 +119,8 @@ fn one(drill: &mut Drill, command: &str, now: Ms, seen: &mut Seen) {
             "{what}"
         );
         assert!(incident.class == Class::Fire || incident.members.len() <= 8, "it grows: {what}");
+        let due = drill.book.due(incident);
+        assert_eq!(due, incident.next_step_at, "a terminal came or went: {what}");
         if loud && incident.state == State::Open {
             let hushed = !incident.held.is_empty();
             assert!(
