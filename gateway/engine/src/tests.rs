@@ -294,6 +294,9 @@ fn a_full_disk_holds_everything_back_until_there_is_room() {
     assert!(!bench.engine.is_held());
     let again = bench.engine.commit(now).unwrap();
     assert!(again.receipts.is_empty());
+    assert!(again.position > done.position, "memories that were dirty");
+    let nothing = bench.engine.commit(now).unwrap();
+    assert_eq!(nothing.position, again.position, "nothing to keep, nothing appended");
     assert_eq!(bench.engine.store().newest_block(), blocks + 1);
     assert_eq!(bench.crashed(now).remembered(), bench.remembered());
 }
