@@ -230,12 +230,8 @@ impl Paced {
 }
 
 impl Task {
-    /// Reads what is owed and plans what is sent now.
-    pub(super) async fn plan(&mut self) -> Result<Result<(), StoreError>, Unavailable> {
-        match self.read() {
-            Ok(()) => {}
-            Err(why) => return Ok(Err(why)),
-        }
+    /// Plans what is sent now of what was read. Bundles are asked of the engine.
+    pub(super) async fn plan(&mut self) -> Result<(), Unavailable> {
         let at = self.setup.clock.stamp();
         let now = at.steady();
         let every = match &self.failing {
@@ -248,10 +244,11 @@ impl Task {
                 self.setup.engine.report(Inbox::Bundle { receiver, pages, at }).await?;
             }
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
-    fn read(&mut self) -> Result<(), StoreError> {
+    /// Reads what is owed.
+    pub(super) fn read(&mut self) -> Result<(), StoreError> {
         let reader = match self.reader.take() {
             Some(reader) => reader,
             None => Reader::open(&self.setup.store)?,
@@ -273,3 +270,6 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
