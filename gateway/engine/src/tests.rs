@@ -2,6 +2,7 @@
 
 mod clock;
 mod queue;
+mod reports;
 mod source;
 mod statuses;
 
