@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(40);
 /// The age that the gateway says, seconds.
 fn age(gateway: &Gateway) -> f64 {
     let (_, text) = http::try_get(&gateway.at("/metrics"), "").expect("metrics");
-    let line = text.lines().find_map(|it| it.strip_prefix("standpipe_chain_age_seconds "));
+    let line = text.lines().find_map(|line| line.strip_prefix("standpipe_chain_age_seconds "));
     line.expect("a gauge").parse().expect("a number")
 }
 
@@ -22,8 +22,11 @@ fn age(gateway: &Gateway) -> f64 {
 fn blind(gateway: &Gateway) -> Vec<String> {
     let list = gateway.get("incidents?state=open");
     let all = list["items"].as_array().expect("a list");
-    let blind = all.iter().filter(|it| it["conditions"].to_string().contains("gateway_blind"));
-    blind.map(|it| format!("{} {}", it["class"].as_str().unwrap(), it["reason"])).collect()
+    let blind =
+        all.iter().filter(|incident| incident["conditions"].to_string().contains("gateway_blind"));
+    blind
+        .map(|incident| format!("{} {}", incident["class"].as_str().unwrap(), incident["reason"]))
+        .collect()
 }
 
 fn start(dir: &Path, broker: &Broker) -> Gateway {
@@ -37,7 +40,28 @@ fn warnings(gateway: &Gateway) -> String {
     http::get(&gateway.at("/readyz"), "").1["warnings"].to_string()
 }
 
+/// These mostly wait, for more than a minute each, so they wait side by side.
 #[test]
+fn the_chain_is_watched() {
+    std::thread::scope(|scope| {
+        let checks: [(&str, fn()); 3] = [
+            (
+                "a broker that hangs",
+                a_broker_that_hangs_is_one_incident_from_the_heartbeat_to_the_session,
+            ),
+            (
+                "a broker that refuses it",
+                a_broker_that_refuses_the_heartbeat_wakes_nobody_and_says_so,
+            ),
+            ("an open page", a_page_that_is_open_says_that_alarms_may_not_come_through),
+        ];
+        let running = checks.map(|(name, check)| (name, scope.spawn(check)));
+        let failed =
+            running.into_iter().filter_map(|(name, check)| check.join().err().map(|_| name));
+        assert_eq!(failed.collect::<Vec<_>>(), Vec::<&str>::new());
+    });
+}
+
 fn a_broker_that_hangs_is_one_incident_from_the_heartbeat_to_the_session() {
     let dir = tempfile::tempdir().unwrap();
     let broker = Broker::start(dir.path());
@@ -47,7 +71,7 @@ fn a_broker_that_hangs_is_one_incident_from_the_heartbeat_to_the_session() {
     assert!(!warnings(&gateway).contains("chain"));
     broker.signal("STOP");
     let found =
-        wait_for("the incident", SOON, || Some(blind(&gateway)).filter(|it| !it.is_empty()));
+        wait_for("the incident", SOON, || Some(blind(&gateway)).filter(|found| !found.is_empty()));
     assert_eq!(found, ["blind \"no_heartbeat\""]);
     assert!(age(&gateway) > 15.0 && warnings(&gateway).contains("\"chain\""));
     // The session is found dead as well, and counts as blindness 30 s later: still one.
@@ -60,7 +84,6 @@ fn a_broker_that_hangs_is_one_incident_from_the_heartbeat_to_the_session() {
 }
 
 /// Access rules of before: nothing is paged for what the broker never let pass, and pages say it.
-#[test]
 fn a_broker_that_refuses_the_heartbeat_wakes_nobody_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let acl = dir.path().join("acl");
@@ -76,7 +99,6 @@ fn a_broker_that_refuses_the_heartbeat_wakes_nobody_and_says_so() {
 
 /// A page that was open before says so by itself: while it is told how old the heartbeat is, and
 /// when it is told nothing any more.
-#[test]
 fn a_page_that_is_open_says_that_alarms_may_not_come_through() {
     let night = Night::begin();
     let browser = &night.browser;

@@ -145,7 +145,8 @@ fn a_fire_is_paged_to_the_station_and_to_a_signed_webhook() {
     assert_ne!(body["page_id"], shown["page_id"], "two receivers, two pages");
     let mut mac = Hmac::<Sha256>::new_from_slice(b"k").expect("any key");
     mac.update(&posted.body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
+    let hex: String =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(posted.headers["x-standpipe-signature"], format!("sha256={hex}"));
     assert!(end.next(QUIET).is_none(), "once");
 }
@@ -259,7 +260,7 @@ fn a_webhook_that_refuses_a_fire_is_asked_again_until_somebody_acknowledges() {
         store.query_row(sql, [&key], |row| row.get::<_, Option<i64>>(0)).expect("a page")
     });
     assert!(gave_up > 0);
-    let fires = std::iter::from_fn(|| end.next(QUIET)).filter(|it| key_of(it) == key).count();
+    let fires = std::iter::from_fn(|| end.next(QUIET)).filter(|page| key_of(page) == key).count();
     assert_eq!(fires, 0, "not once more");
     assert!(!page_of(&onlooker.hear()).is_empty(), "the station has its own");
 }
@@ -350,6 +351,23 @@ fn a_page_to_a_webhook_survives_a_restart_under_the_same_key() {
     town.stop();
     town.start();
     assert!(end.next(QUIET).is_none(), "taken is taken");
+}
+
+#[test]
+fn a_restart_gives_no_receiver_its_minute_again() {
+    let (other, end) = (taking(), taking());
+    let mut town = Town::with(&[("other", &other), ("duty", &end)]);
+    restarted_with(&mut town, "pace = \"2/min\"\n");
+    for detector in ["SMK-1", "SMK-2"] {
+        town.fire(detector);
+        assert_ne!(key_of(&other.hear()), key_of(&end.hear()));
+    }
+    restarted_with(&mut town, "");
+    town.fire("SMK-3");
+    assert_eq!(json(&other.hear().body)["device"]["id"], "SMK-3");
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(end.next(QUIET).is_none(), "two a minute, however often the gateway starts");
+    town.stop();
 }
 
 /// Fires are repeated every two seconds.

@@ -2,12 +2,10 @@
 //!
 //! When it reports is in `report`, what follows from a condition in `node`.
 
-use standpipe_shared::{
-    Celsius, Condition, Degrees, Kilopascals, Measurements, Milliamps, Settings,
-};
+use standpipe_shared::{Celsius, Degrees, Kilopascals, Measurements, Milliamps, Settings};
 
 use crate::filter::{Extremes, Median};
-use crate::watch::Evidence;
+use crate::watch::{Evidence, NodeCondition};
 use crate::{Contacts, Fault, Pressure, Seen, Uptime};
 
 /// `no_water` ends this far above its limit, kPa (20 → 50).
@@ -110,29 +108,29 @@ impl Hydrant {
     /// What this step says of a condition. `active` answers which ones are shouted now.
     pub fn evidence(
         &self,
-        condition: Condition,
+        condition: NodeCondition,
         settings: &Settings,
-        active: impl Fn(Condition) -> bool,
+        active: impl Fn(NodeCondition) -> bool,
         now: Uptime,
     ) -> Evidence {
         match condition {
-            Condition::NoWater | Condition::LowPressure => {
+            NodeCondition::NoWater | NodeCondition::LowPressure => {
                 if self.asked.is_none() {
                     return Evidence::Unasked;
                 }
                 // A broken wire is not an empty main.
-                let Some(kpa) = self.kpa.filter(|_| !active(Condition::SensorFault)) else {
+                let Some(kpa) = self.kpa.filter(|_| !active(NodeCondition::SensorFault)) else {
                     return Evidence::Between;
                 };
-                let (limit, margin) = if condition == Condition::NoWater {
+                let (limit, margin) = if condition == NodeCondition::NoWater {
                     (settings.no_water_kpa.get(), WET_MARGIN_KPA)
                 } else {
                     (settings.low_kpa.get(), LOW_MARGIN_KPA)
                 };
                 Evidence::of(kpa < limit, kpa >= limit + margin)
             }
-            Condition::SensorFault => {
-                let empty = active(Condition::NoWater) || active(Condition::LowPressure);
+            NodeCondition::SensorFault => {
+                let empty = active(NodeCondition::NoWater) || active(NodeCondition::LowPressure);
                 match self.asked {
                     None => Evidence::Unasked,
                     Some(Err(_)) => Evidence::True,
@@ -140,35 +138,25 @@ impl Hydrant {
                     Some(Ok(())) => Evidence::False,
                 }
             }
-            Condition::HydrantOpen => match (self.contacts.flowing, self.contacts.cap_open) {
+            NodeCondition::HydrantOpen => match (self.contacts.flowing, self.contacts.cap_open) {
                 (None, None) => Evidence::Unasked,
                 (flowing, cap) => {
                     Evidence::contact(Some(flowing == Some(true) || cap == Some(true)))
                 }
             },
-            Condition::Knocked => match self.tilt.filter(|_| self.fresh_tilt) {
+            NodeCondition::Knocked => match self.tilt.filter(|_| self.fresh_tilt) {
                 None => Evidence::Unasked,
                 Some(tilt) => Evidence::of(tilt.get() >= LEANS_DEG, tilt.get() < UPRIGHT_DEG),
             },
-            Condition::Freezing => match self.temp.filter(|_| self.fresh_temp) {
+            NodeCondition::Freezing => match self.temp.filter(|_| self.fresh_temp) {
                 None => Evidence::Unasked,
                 Some(celsius) => Evidence::of(celsius.get() <= FREEZES_C, celsius.get() >= THAWS_C),
             },
-            Condition::Smoke
-            | Condition::Heat
-            | Condition::HighPressure
-            | Condition::BatteryLow
-            | Condition::Contamination
-            | Condition::Offline
-            | Condition::Tamper
-            | Condition::ClockFault
-            | Condition::ZoneLowPressure
-            | Condition::BlindArea
-            | Condition::GatewayBlind
-            | Condition::UnreadableAlarm
-            | Condition::NotUnderstood
-            | Condition::RegistryFault
-            | Condition::ReceiverDown => Evidence::Unasked,
+            NodeCondition::Smoke
+            | NodeCondition::Heat
+            | NodeCondition::BatteryLow
+            | NodeCondition::Contamination
+            | NodeCondition::Tamper => Evidence::Unasked,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::rhythm::{Look, Rhythm};
 use crate::smoke::Detector;
 use crate::sounder::{SounderInput, Voice};
 use crate::start::{Reset, Start};
-use crate::watch::{Evidence, Watch};
+use crate::watch::{Evidence, NodeCondition, Watch};
 use crate::{Actions, Link, Radio, Record, RecordId, Seen, Shout, Sounder, Uptime, Wanted};
 
 /// Version of this library.
@@ -77,28 +77,29 @@ impl Node {
             drift_db_m: 0.0,
             starts: Vec::new(),
         });
-        let conditions: &[Condition] = match kind {
+        let conditions: &[NodeCondition] = match kind {
             Kind::Hydrant => &[
-                Condition::SensorFault,
-                Condition::NoWater,
-                Condition::LowPressure,
-                Condition::HydrantOpen,
-                Condition::Knocked,
-                Condition::Freezing,
-                Condition::BatteryLow,
-                Condition::Tamper,
+                NodeCondition::SensorFault,
+                NodeCondition::NoWater,
+                NodeCondition::LowPressure,
+                NodeCondition::HydrantOpen,
+                NodeCondition::Knocked,
+                NodeCondition::Freezing,
+                NodeCondition::BatteryLow,
+                NodeCondition::Tamper,
             ],
             Kind::Smoke => &[
-                Condition::Smoke,
-                Condition::Heat,
-                Condition::SensorFault,
-                Condition::Contamination,
-                Condition::BatteryLow,
-                Condition::Tamper,
+                NodeCondition::Smoke,
+                NodeCondition::Heat,
+                NodeCondition::SensorFault,
+                NodeCondition::Contamination,
+                NodeCondition::BatteryLow,
+                NodeCondition::Tamper,
             ],
         };
-        let was =
-            |condition: &Condition| Watch::new(*condition, memory.active & condition.bit() != 0);
+        let was = |condition: &NodeCondition| {
+            Watch::new(*condition, memory.active & condition.shared().bit() != 0)
+        };
         let sense = match kind {
             Kind::Hydrant => Sense::Hydrant(Hydrant::default()),
             Kind::Smoke => Sense::Smoke(Detector::new(start.chamber, memory.drift_db_m)),
@@ -149,7 +150,7 @@ impl Node {
     /// Whether it shouts a condition.
     #[must_use]
     pub fn shouts(&self, condition: Condition) -> bool {
-        self.watches.iter().any(|watch| watch.condition() == condition && watch.active())
+        self.watches.iter().any(|watch| watch.condition().shared() == condition && watch.active())
     }
 
     /// The birth message: retained, at every connection and when [`Actions::status`] asks for it.
@@ -177,7 +178,7 @@ impl Node {
     pub fn memory(&self) -> Memory {
         let active = self.watches.iter().filter(|watch| watch.active());
         Memory {
-            active: active.fold(0, |bits, watch| bits | watch.condition().bit()),
+            active: active.fold(0, |bits, watch| bits | watch.condition().shared().bit()),
             settings: self.settings,
             drift_db_m: match &self.sense {
                 Sense::Hydrant(_) => 0.0,
@@ -237,6 +238,7 @@ impl Node {
             let Some(watch) = self.watches.get_mut(at) else { break };
             if watch.judge(says, now) {
                 let active = watch.active();
+                let condition = condition.shared();
                 self.shout(Shout { condition, active, test: false }, now, out);
                 self.unsaved = true;
                 self.rhythm.burst(now);
@@ -244,10 +246,10 @@ impl Node {
         }
     }
 
-    fn evidence(&self, condition: Condition, seen: &Seen, now: Uptime) -> Evidence {
+    fn evidence(&self, condition: NodeCondition, seen: &Seen, now: Uptime) -> Evidence {
         match (condition, &self.sense) {
-            (Condition::Tamper, _) => Evidence::contact(seen.contacts.case_open),
-            (Condition::BatteryLow, _) => match seen.battery_mv {
+            (NodeCondition::Tamper, _) => Evidence::contact(seen.contacts.case_open),
+            (NodeCondition::BatteryLow, _) => match seen.battery_mv {
                 None => Evidence::Unasked,
                 Some(Err(_)) => Evidence::Between,
                 Some(Ok(mv)) => {
@@ -258,9 +260,12 @@ impl Node {
                     Evidence::of(mv < low, mv >= good)
                 }
             },
-            (_, Sense::Hydrant(hydrant)) => {
-                hydrant.evidence(condition, &self.settings, |other| self.shouts(other), now)
-            }
+            (_, Sense::Hydrant(hydrant)) => hydrant.evidence(
+                condition,
+                &self.settings,
+                |other| self.shouts(other.shared()),
+                now,
+            ),
             (_, Sense::Smoke(smoke)) => smoke.evidence(condition),
         }
     }
@@ -345,7 +350,7 @@ impl Node {
         }
         let next = self.rhythm.next_sample();
         let contacts = self.watches.iter().filter(|watch| {
-            matches!(watch.condition(), Condition::Tamper | Condition::HydrantOpen)
+            matches!(watch.condition(), NodeCondition::Tamper | NodeCondition::HydrantOpen)
         });
         let dues = contacts.filter_map(Watch::due).filter(|due| *due > now);
         let tests = self.test.as_ref().map(|test| test.until);
@@ -365,10 +370,10 @@ impl Node {
         let sensors = self.watches.iter().filter(|watch| {
             !matches!(
                 watch.condition(),
-                Condition::Tamper
-                    | Condition::HydrantOpen
-                    | Condition::BatteryLow
-                    | Condition::Freezing
+                NodeCondition::Tamper
+                    | NodeCondition::HydrantOpen
+                    | NodeCondition::BatteryLow
+                    | NodeCondition::Freezing
             )
         });
         let doubt_s = match self.sense {

@@ -5,9 +5,9 @@
 //! dirt. How far it has risen is the contamination.
 
 use heapless::Deque;
-use standpipe_shared::{Celsius, Condition, DecibelsPerMetre, Measurements, Percent};
+use standpipe_shared::{Celsius, DecibelsPerMetre, Measurements, Percent};
 
-use crate::watch::Evidence;
+use crate::watch::{Evidence, NodeCondition};
 use crate::{Fault, Seen, Uptime};
 
 /// `smoke` and its end, dB/m.
@@ -180,48 +180,38 @@ impl Detector {
 
     /// What this step says of a condition.
     #[must_use]
-    pub fn evidence(&self, condition: Condition) -> Evidence {
+    pub fn evidence(&self, condition: NodeCondition) -> Evidence {
         match condition {
-            Condition::Smoke => match (self.asked_smoke, self.smoke_db_m) {
+            NodeCondition::Smoke => match (self.asked_smoke, self.smoke_db_m) {
                 (None, _) => Evidence::Unasked,
                 (Some(_), None) => Evidence::Between,
                 (Some(_), Some(smoke)) => Evidence::of(smoke >= SMOKE_DB_M, smoke < CLEAR_DB_M),
             },
-            Condition::Heat => match (self.asked_temp, self.temp.map(Celsius::get)) {
+            NodeCondition::Heat => match (self.asked_temp, self.temp.map(Celsius::get)) {
                 (None, _) => Evidence::Unasked,
                 (Some(_), None) => Evidence::Between,
                 (Some(_), Some(celsius)) => {
                     Evidence::of(celsius >= HOT_C || self.rising, celsius < COOL_C && !self.rising)
                 }
             },
-            Condition::Contamination => match self.asked_smoke {
+            NodeCondition::Contamination => match self.asked_smoke {
                 Some(Ok(())) => {
                     Evidence::of(self.dirt_pct() >= DIRTY_PCT, self.dirt_pct() < CLEAN_PCT)
                 }
                 Some(Err(_)) | None => Evidence::Unasked,
             },
-            Condition::SensorFault => match (self.asked_smoke, self.asked_temp) {
+            NodeCondition::SensorFault => match (self.asked_smoke, self.asked_temp) {
                 (Some(Err(_)), _) | (_, Some(Err(_))) => Evidence::True,
                 (Some(Ok(())), _) => Evidence::False,
                 (None, _) => Evidence::Unasked,
             },
-            Condition::NoWater
-            | Condition::LowPressure
-            | Condition::HighPressure
-            | Condition::HydrantOpen
-            | Condition::Knocked
-            | Condition::Freezing
-            | Condition::BatteryLow
-            | Condition::Offline
-            | Condition::Tamper
-            | Condition::ClockFault
-            | Condition::ZoneLowPressure
-            | Condition::BlindArea
-            | Condition::GatewayBlind
-            | Condition::UnreadableAlarm
-            | Condition::NotUnderstood
-            | Condition::RegistryFault
-            | Condition::ReceiverDown => Evidence::Unasked,
+            NodeCondition::NoWater
+            | NodeCondition::LowPressure
+            | NodeCondition::HydrantOpen
+            | NodeCondition::Knocked
+            | NodeCondition::Freezing
+            | NodeCondition::BatteryLow
+            | NodeCondition::Tamper => Evidence::Unasked,
         }
     }
 

@@ -5,6 +5,43 @@ use standpipe_shared::Condition;
 
 use crate::Uptime;
 
+/// A condition that a device judges itself. The others of [`Condition`] are found by the gateway
+/// alone, and no business of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeCondition {
+    Smoke,
+    Heat,
+    NoWater,
+    LowPressure,
+    HydrantOpen,
+    Knocked,
+    Freezing,
+    SensorFault,
+    BatteryLow,
+    Contamination,
+    Tamper,
+}
+
+impl NodeCondition {
+    /// As it is said on the wire, and kept in the memory.
+    #[must_use]
+    pub const fn shared(self) -> Condition {
+        match self {
+            Self::Smoke => Condition::Smoke,
+            Self::Heat => Condition::Heat,
+            Self::NoWater => Condition::NoWater,
+            Self::LowPressure => Condition::LowPressure,
+            Self::HydrantOpen => Condition::HydrantOpen,
+            Self::Knocked => Condition::Knocked,
+            Self::Freezing => Condition::Freezing,
+            Self::SensorFault => Condition::SensorFault,
+            Self::BatteryLow => Condition::BatteryLow,
+            Self::Contamination => Condition::Contamination,
+            Self::Tamper => Condition::Tamper,
+        }
+    }
+}
+
 /// What one step says of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
@@ -50,36 +87,26 @@ const fn hold(samples: u8, ms: u32) -> Hold {
 }
 
 /// To raise, and to clear. Two samples where the contract names none: one is never an alarm.
-const fn holds(condition: Condition) -> [Hold; 2] {
+const fn holds(condition: NodeCondition) -> [Hold; 2] {
     match condition {
-        Condition::LowPressure | Condition::NoWater => [hold(2, 30_000), hold(2, 60_000)],
-        Condition::HydrantOpen => [hold(2, 10_000), hold(2, 60_000)],
-        Condition::Knocked => [hold(2, 10_000), hold(2, 0)],
-        Condition::Freezing => [hold(2, 600_000), hold(2, 0)],
-        Condition::SensorFault => [hold(3, 0), hold(2, 300_000)],
-        Condition::BatteryLow => [hold(3, 0), hold(3, 0)],
+        NodeCondition::LowPressure | NodeCondition::NoWater => [hold(2, 30_000), hold(2, 60_000)],
+        NodeCondition::HydrantOpen => [hold(2, 10_000), hold(2, 60_000)],
+        NodeCondition::Knocked => [hold(2, 10_000), hold(2, 0)],
+        NodeCondition::Freezing => [hold(2, 600_000), hold(2, 0)],
+        NodeCondition::SensorFault => [hold(3, 0), hold(2, 300_000)],
+        NodeCondition::BatteryLow => [hold(3, 0), hold(3, 0)],
         // A screw driver's slip is no opening.
-        Condition::Tamper => [hold(2, 1_000), hold(2, 1_000)],
-        Condition::Smoke
-        | Condition::Heat
-        | Condition::Contamination
-        | Condition::HighPressure
-        | Condition::Offline
-        | Condition::ClockFault
-        | Condition::ZoneLowPressure
-        | Condition::BlindArea
-        | Condition::GatewayBlind
-        | Condition::UnreadableAlarm
-        | Condition::NotUnderstood
-        | Condition::RegistryFault
-        | Condition::ReceiverDown => [hold(2, 0), hold(2, 0)],
+        NodeCondition::Tamper => [hold(2, 1_000), hold(2, 1_000)],
+        NodeCondition::Smoke | NodeCondition::Heat | NodeCondition::Contamination => {
+            [hold(2, 0), hold(2, 0)]
+        }
     }
 }
 
 /// One condition and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Watch {
-    condition: Condition,
+    condition: NodeCondition,
     active: bool,
     /// Steps in a row that say it should change, and since when.
     run: Option<(u8, Uptime)>,
@@ -88,13 +115,13 @@ pub struct Watch {
 impl Watch {
     /// As it stood when the device went down: what was shouted then is still believed.
     #[must_use]
-    pub const fn new(condition: Condition, active: bool) -> Self {
+    pub const fn new(condition: NodeCondition, active: bool) -> Self {
         Self { condition, active, run: None }
     }
 
     /// What it watches.
     #[must_use]
-    pub const fn condition(&self) -> Condition {
+    pub const fn condition(&self) -> NodeCondition {
         self.condition
     }
 
@@ -147,13 +174,12 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::Evidence::{self, Between, False, True, Unasked};
-    use super::Watch;
+    use super::{NodeCondition, Watch};
     use crate::Uptime;
-    use standpipe_shared::Condition;
 
     /// At these seconds it turns, when these are the samples, one every `every` seconds.
     fn turns(
-        condition: Condition,
+        condition: NodeCondition,
         every: u64,
         said: &[(usize, Evidence)],
     ) -> heapless::Vec<u64, 8> {
@@ -169,21 +195,21 @@ mod tests {
     #[rustfmt::skip] // a table
     fn dwell_and_samples_are_those_of_the_contract() {
         for (condition, every, said, at) in [
-            (Condition::NoWater,     5,   &[(20, True)][..],                        &[30][..]),
-            (Condition::NoWater,     60,  &[(5, True)],                             &[60]),
-            (Condition::NoWater,     5,   &[(6, True), (1, Between), (6, True)],    &[]),
-            (Condition::NoWater,     5,   &[(6, True), (1, False), (20, True)],     &[65]),
-            (Condition::NoWater,     5,   &[(3, True), (3, Unasked), (3, True)],    &[30]),
-            (Condition::NoWater,     5,   &[(7, True), (13, False)],                &[30, 95]),
-            (Condition::NoWater,     5,   &[(7, True), (12, False), (1, Between), (9, False)], &[30]),
-            (Condition::LowPressure, 5,   &[(7, True), (13, False)],                &[30, 95]),
-            (Condition::HydrantOpen, 5,   &[(4, True), (13, False)],                &[10, 80]),
-            (Condition::Knocked,     5,   &[(3, True), (2, False)],                 &[10, 20]),
-            (Condition::Freezing,    60,  &[(11, True), (2, False)],                &[600, 720]),
-            (Condition::SensorFault, 5,   &[(3, True), (70, False)],                &[10, 315]),
-            (Condition::BatteryLow,  900, &[(2, True), (1, Between), (3, True)],    &[4_500]),
-            (Condition::Tamper,      1,   &[(2, True), (2, False)],                 &[1, 3]),
-            (Condition::Smoke,       2,   &[(1, True), (1, Between), (2, True)],    &[6]),
+            (NodeCondition::NoWater,     5,   &[(20, True)][..],                        &[30][..]),
+            (NodeCondition::NoWater,     60,  &[(5, True)],                             &[60]),
+            (NodeCondition::NoWater,     5,   &[(6, True), (1, Between), (6, True)],    &[]),
+            (NodeCondition::NoWater,     5,   &[(6, True), (1, False), (20, True)],     &[65]),
+            (NodeCondition::NoWater,     5,   &[(3, True), (3, Unasked), (3, True)],    &[30]),
+            (NodeCondition::NoWater,     5,   &[(7, True), (13, False)],                &[30, 95]),
+            (NodeCondition::NoWater,     5,   &[(7, True), (12, False), (1, Between), (9, False)], &[30]),
+            (NodeCondition::LowPressure, 5,   &[(7, True), (13, False)],                &[30, 95]),
+            (NodeCondition::HydrantOpen, 5,   &[(4, True), (13, False)],                &[10, 80]),
+            (NodeCondition::Knocked,     5,   &[(3, True), (2, False)],                 &[10, 20]),
+            (NodeCondition::Freezing,    60,  &[(11, True), (2, False)],                &[600, 720]),
+            (NodeCondition::SensorFault, 5,   &[(3, True), (70, False)],                &[10, 315]),
+            (NodeCondition::BatteryLow,  900, &[(2, True), (1, Between), (3, True)],    &[4_500]),
+            (NodeCondition::Tamper,      1,   &[(2, True), (2, False)],                 &[1, 3]),
+            (NodeCondition::Smoke,       2,   &[(1, True), (1, Between), (2, True)],    &[6]),
         ] {
             assert_eq!(turns(condition, every, said), at, "{condition:?} {said:?}");
         }
@@ -191,11 +217,11 @@ mod tests {
 
     #[test]
     fn it_says_when_it_can_be_believed_and_stands_as_it_stood_before_a_restart() {
-        let mut watch = Watch::new(Condition::HydrantOpen, false);
+        let mut watch = Watch::new(NodeCondition::HydrantOpen, false);
         assert_eq!((watch.due(), watch.in_doubt()), (None, false));
         assert!(!watch.judge(True, Uptime(500)));
         assert_eq!((watch.due(), watch.in_doubt()), (Some(Uptime(10_500)), true));
-        let mut watch = Watch::new(Condition::Smoke, true);
+        let mut watch = Watch::new(NodeCondition::Smoke, true);
         assert!(!watch.judge(True, Uptime(0)), "known already");
         assert!(!watch.judge(False, Uptime(2_000)));
         assert!(watch.judge(False, Uptime(4_000)) && !watch.active());

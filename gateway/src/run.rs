@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_config::Config;
+use standpipe_engine::decoders::ChosenDecoders;
+use standpipe_engine::entry::Opening;
 use standpipe_engine::feed::{Feed, Port};
 use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
 use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
@@ -30,12 +32,11 @@ use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
 use standpipe_rules::registry::Registry;
-use standpipe_rules::wire::decoder::Ours;
-use standpipe_series::Series;
-use standpipe_series::embedded::{Embedded, OpenError};
-use standpipe_series::influx::{BadSettings, Influx, InfluxSettings};
+use standpipe_rules::wire::decoder::{MAKERS, by_device};
+use standpipe_series::embedded::OpenError;
 use standpipe_series::pump;
 use standpipe_series::records::Records;
+use standpipe_series::{NotOpened, Series};
 use standpipe_shared::Condition;
 use standpipe_store::accounts::{AccountError, Accounts, NoSecret, key};
 use standpipe_store::readers::Readers;
@@ -88,9 +89,9 @@ pub enum StartError {
     /// The embedded history can't be opened.
     #[error(transparent)]
     History(#[from] OpenError),
-    /// `[influx]` cannot be used.
-    #[error(transparent)]
-    Influx(#[from] BadSettings),
+    /// Another history cannot be used as it is configured.
+    #[error("{0}")]
+    HistorySettings(Box<str>),
     /// The metrics cannot be set up.
     #[error("metrics can't be kept ({0}): report this as a fault of standpipe")]
     Metrics(#[from] BuildError),
@@ -109,13 +110,13 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let metrics = standpipe_web::metrics::install()?;
     let OpenedStore { store, mut loaded, gateway, untaken } = open(&config)?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
-    clock.doubt(loaded.world.clock_doubt().is_some());
     let (accounts, door) = accounts(&config, &clock)?;
     let series = history(&config)?;
     let records = Records::of(Arc::clone(&series), Registry::new(config.profiles()));
     let root = config.mqtt.root.clone();
 
-    let feeds = feeds(&broker, &root, &gateway, &clock);
+    let decoders = ChosenDecoders::of(loaded.world.registry().devices());
+    let feeds = feeds(&broker, (&root, &gateway), &decoders, &clock);
     let sources: Sources = feeds.iter().map(|feed| feed.facts().clone()).collect();
     let health = Arc::new(Health::of(&sources));
     let (engine, queues) = queues(&sources); // to the engine: urgent and bulk
@@ -127,6 +128,8 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
     let (clock, health) = (with.clock.clone(), with.health.clone());
     let outlets = Outlets { clock, bells, receipts, health };
     let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
+    writer.tell_decoders(decoders);
+    with.clock.doubt(writer.clock_is_doubted());
     registry_condition(&mut writer, untaken.as_ref(), &with);
     with.health.chain.begin(with.clock.now());
     let stage = &mut running.engine;
@@ -163,9 +166,16 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 }
 
 /// Everything that brings messages: one line each.
-fn feeds(broker: &Broker, root: &str, gateway: &str, clock: &Clock) -> Vec<Feed> {
+fn feeds(
+    broker: &Broker,
+    (root, gateway): (&str, &str),
+    decoders: &ChosenDecoders,
+    clock: &Clock,
+) -> Vec<Feed> {
     let (broker, clock) = (broker.clone(), clock.clone());
-    let (decoder, root) = (Arc::new(Ours::below(root)), root.into());
+    let decoders = decoders.clone();
+    let decoder = by_device(root, MAKERS, move |device| decoders.get(device));
+    let root = root.into();
     let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
     let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses };
     vec![
@@ -452,21 +462,24 @@ struct OpenedStore {
 
 fn open(config: &Config) -> Result<OpenedStore, StartError> {
     let mut store = Store::open(&config.store.path)?;
-    let untaken = import(&mut store, config)?;
+    let (opening, untaken) = opening(&store, config)?;
     let gateway = store.identity(RandomState::new().build_hasher().finish())?;
     let secret = ids::secret(config.folder.as_deref(), &config.store.path);
-    let loaded = store.load(config.plan(), config.profiles(), secret)?;
+    let loaded = opening.load(&mut store, secret)?;
     let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
     tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
     Ok(OpenedStore { store, loaded, gateway, untaken })
 }
 
-/// Takes in the files of `[registry]`. A gateway whose store has stations or devices does without
-/// them, and says why: a fire is worth more than the newest row.
-fn import(store: &mut Store, config: &Config) -> Result<Option<Untaken>, StartError> {
+/// What this life begins with: the configuration that the rules see, and the files of `[registry]`. A
+/// gateway whose store has stations or devices does without those, and says why: a fire is worth
+/// more than the newest row.
+fn opening(store: &Store, config: &Config) -> Result<(Opening, Option<Untaken>), StartError> {
+    let (plan, profiles) = (config.plan(), config.profiles().collect());
+    let opening = Opening { plan, profiles, ..Opening::default() };
     let files = &config.registry;
     if files.stations.is_none() && files.devices.is_none() {
-        return Ok(None);
+        return Ok((opening, None));
     }
     let known = store.registry(config.profiles())?;
     let stored = !known.stations().is_empty() || !known.devices().is_empty();
@@ -474,14 +487,14 @@ fn import(store: &mut Store, config: &Config) -> Result<Option<Untaken>, StartEr
     for note in &import.notes {
         tracing::warn!("{note}");
     }
-    // Nobody needs it any more, and the store is about to be loaded.
-    drop(known);
     match untaken {
-        None => store.import(&import.stations, &import.devices)?,
-        Some(untaken) if !stored => return Err(StartError::Registry(untaken)),
-        Some(_) => {}
+        None => {
+            let (stations, devices) = (import.stations, import.devices);
+            Ok((Opening { stations, devices, ..opening }, None))
+        }
+        Some(untaken) if !stored => Err(StartError::Registry(untaken)),
+        Some(untaken) => Ok((opening, Some(untaken))),
     }
-    Ok(untaken)
 }
 
 /// Has people told that the files of `[registry]` were not taken in, or that they are in order
@@ -498,14 +511,14 @@ fn registry_condition(engine: &mut Engine, untaken: Option<&Untaken>, with: &Wit
     engine.gateway_condition(Condition::RegistryFault, detail.as_deref(), now);
 }
 
-/// Where readings go, and where they are asked for: the one place that knows every history.
+/// Where readings go, and where they are asked for.
 ///
 /// # Errors
-/// [`StartError::History`] and [`StartError::Influx`].
+/// [`StartError::History`] and [`StartError::HistorySettings`].
 pub(crate) fn history(config: &Config) -> Result<Arc<dyn Series>, StartError> {
-    Ok(match &config.influx {
-        Some(influx) => Arc::new(Influx::new(&InfluxSettings::from(influx))?),
-        None => Arc::new(Embedded::open(&config.store.history())?),
+    standpipe_series::open(config).map_err(|bad| match bad {
+        NotOpened::Embedded(bad) => StartError::History(bad),
+        NotOpened::Settings(why) => StartError::HistorySettings(why),
     })
 }
 

@@ -356,7 +356,7 @@ impl<'de> Deserialize<'de> for Report {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Report, A::Error> {
-                let mut it = Report::default();
+                let mut report = Report::default();
                 let mut seen = 0_u32;
                 while let Some(key) = map.next_key::<Key>()? {
                     // Nobody can say which of two is meant; the last is no better than the first.
@@ -364,11 +364,11 @@ impl<'de> Deserialize<'de> for Report {
                         return Err(A::Error::custom("a member is there twice"));
                     }
                     seen |= 1 << key as u32;
-                    let values = &mut it.reading.values;
+                    let values = &mut report.reading.values;
                     match key {
-                        Key::Boot => it.reading.boot = map.next_value()?,
-                        Key::Seq => it.reading.seq = map.next_value()?,
-                        Key::Ts => it.reading.ts = map.next_value()?,
+                        Key::Boot => report.reading.boot = map.next_value()?,
+                        Key::Seq => report.reading.seq = map.next_value()?,
+                        Key::Ts => report.reading.ts = map.next_value()?,
                         Key::PressureKpa => values.pressure_kpa = map.next_value()?,
                         Key::PressureMinKpa => values.pressure_min_kpa = map.next_value()?,
                         Key::PressureMaxKpa => values.pressure_max_kpa = map.next_value()?,
@@ -382,24 +382,24 @@ impl<'de> Deserialize<'de> for Report {
                         Key::BatteryMv => values.battery_mv = map.next_value()?,
                         Key::RssiDbm => values.rssi_dbm = map.next_value()?,
                         Key::Condition => {
-                            it.condition = map.next_value()?;
-                            it.alarm_fields += 1;
+                            report.condition = map.next_value()?;
+                            report.alarm_fields += 1;
                         }
                         Key::Active => {
-                            it.active = map.next_value()?;
-                            it.alarm_fields += 1;
+                            report.active = map.next_value()?;
+                            report.alarm_fields += 1;
                         }
                         Key::Test => {
-                            it.test = map.next_value()?;
-                            it.alarm_fields += 1;
+                            report.test = map.next_value()?;
+                            report.alarm_fields += 1;
                         }
                         Key::Unknown => {
                             let IgnoredAny = map.next_value()?;
-                            it.reading.unknown = it.reading.unknown.saturating_add(1);
+                            report.reading.unknown = report.reading.unknown.saturating_add(1);
                         }
                     }
                 }
-                Ok(it)
+                Ok(report)
             }
         }
 

@@ -119,7 +119,7 @@ fn will_storms(args: &Args, wills: u64) {
         worst.push(outcome.pages.percentile(0.99));
     }
     worst.sort_by(f64::total_cmp);
-    println!("\nmedian of the runs' p99: {:.2} ms", worst[worst.len() / 2]);
+    println!("\nmedian of the runs' p99, alarm to page: {:.2} ms", worst[worst.len() / 2]);
 }
 
 /// One run from nothing.

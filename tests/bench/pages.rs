@@ -79,19 +79,7 @@ impl Watch {
     /// When the broker refuses.
     #[must_use]
     pub fn start(port: u16, side: Side) -> Self {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a broker");
-        stream.set_nodelay(true).expect("a socket");
-        let mut connect = b"\x10\x11\0\x04MQTT\x04\x02\0\0\0\x05".to_vec();
-        connect.extend_from_slice(if matches!(side, Side::Pages) { b"pages" } else { b"floor" });
-        stream.write_all(&connect).expect("a socket");
-        let filter = side.filter().as_bytes();
-        let mut subscribe = vec![0x82, filter.len() as u8 + 5, 0, 1, 0, filter.len() as u8];
-        subscribe.extend_from_slice(filter);
-        subscribe.push(1);
-        stream.write_all(&subscribe).expect("a socket");
-        let mut answers = [0; 9];
-        stream.read_exact(&mut answers).expect("CONNACK and SUBACK");
-        assert_eq!(answers, [0x20, 2, 0, 0, 0x90, 3, 0, 1, 1]);
+        let stream = subscribe(port, side.filter(), 1);
         let reading = stream.try_clone().expect("a handle");
         Self { stream, thread: spawn(move || read(reading, side)) }
     }
@@ -129,24 +117,65 @@ impl Watch {
     }
 }
 
-/// Reads PUBLISH packets and confirms them until the connection ends.
-fn read(mut stream: TcpStream, side: Side) -> Vec<(u64, String, Instant)> {
-    let (mut input, mut chunk, mut seen) = (Vec::new(), vec![0; 65_536], Vec::new());
+/// A session of its own on one filter, granted.
+///
+/// # Panics
+/// When the broker refuses.
+pub fn subscribe(port: u16, filter: &str, qos: u8) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a broker");
+    stream.set_nodelay(true).expect("a socket");
+    // A clean session; with an empty name the broker makes one up.
+    stream.write_all(b"\x10\x0c\0\x04MQTT\x04\x02\0\0\0\0").expect("a socket");
+    let mut subscribe = vec![0x82, filter.len() as u8 + 5, 0, 1, 0, filter.len() as u8];
+    subscribe.extend_from_slice(filter.as_bytes());
+    subscribe.push(qos);
+    stream.write_all(&subscribe).expect("a socket");
+    let mut answers = [0; 9];
+    stream.read_exact(&mut answers).expect("CONNACK and SUBACK");
+    assert_eq!(answers, [0x20, 2, 0, 0, 0x90, 3, 0, 1, qos]);
+    stream
+}
+
+fn read(stream: TcpStream, side: Side) -> Vec<(u64, String, Instant)> {
+    let mut seen = Vec::new();
+    messages(stream, |said| {
+        let read = side.read(said.topic, said.body);
+        seen.extend(read.map(|(detector, id)| (detector, id, said.at)));
+    });
+    seen
+}
+
+/// A message as a subscriber gets it.
+pub struct Said<'a> {
+    pub topic: &'a [u8],
+    pub body: &'a [u8],
+    /// Kept by the broker from before the subscription.
+    pub retained: bool,
+    pub at: Instant,
+}
+
+/// Reads messages, and confirms those that want it, until the connection ends.
+pub fn messages(mut stream: TcpStream, mut each: impl FnMut(Said<'_>)) {
+    let (mut input, mut chunk) = (Vec::new(), vec![0; 65_536]);
     while let Ok(n @ 1..) = stream.read(&mut chunk) {
         let at = instant();
         input.extend_from_slice(&chunk[..n]);
-        while let Some((head, length)) = packet(&input) {
-            let (kind, rest) = (input[0], &input[head..head + length]);
+        let mut done = 0;
+        while let Some((head, length)) = packet(&input[done..]) {
+            let (kind, rest) = (input[done], &input[done + head..done + head + length]);
             if kind >> 4 == 3 {
                 let topic = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
-                let (name, body) = (&rest[2..topic + 2], &rest[topic + 4..]);
-                let _ = stream.write_all(&[0x40, 2, rest[topic + 2], rest[topic + 3]]);
-                seen.extend(side.read(name, body).map(|(detector, id)| (detector, id, at)));
+                let (topic, mut body) = rest[2..].split_at(topic);
+                if kind & 0b110 != 0 {
+                    let _ = stream.write_all(&[0x40, 2, body[0], body[1]]);
+                    body = &body[2..];
+                }
+                each(Said { topic, body, retained: kind & 1 != 0, at });
             }
-            input.drain(..head + length);
+            done += head + length;
         }
+        input.drain(..done);
     }
-    seen
 }
 
 /// Length of the fixed header and of what follows, once all of it is there.

@@ -1,9 +1,13 @@
 //! A network that breaks: devices lose their connections one after the other, the broker says their
 //! Last Wills, and each comes back a few seconds later. Alarms are measured meanwhile, and how soon
-//! a fire detector that is back counts as back.
+//! a fire detector that is back counts as back. A subscriber of its own counts the wills and the
+//! returns that the broker says.
 
 use std::collections::VecDeque;
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
@@ -17,6 +21,10 @@ use crate::site::QUIET;
 
 /// How long a device is away.
 const AWAY: Duration = Duration::from_secs(5);
+/// How long it stays at least when it is back, so that the broker has its word before its next will.
+const STAYS: Duration = Duration::from_secs(1);
+/// The last word that the gateway has, the counting subscriber has so much later at the latest.
+const AT_LAST: Duration = Duration::from_millis(500);
 /// Threads that keep devices connected.
 const HANDS: u64 = 4;
 
@@ -40,6 +48,10 @@ pub struct Outcome {
     pub pages: Pages,
     /// The same alarms as another subscriber of the broker had them.
     pub floor: Pages,
+    /// Wills and returns that the broker said.
+    pub said: (u64, u64),
+    /// Seconds from the first will to the last return.
+    pub took_s: f64,
     /// Milliseconds from a detector's return until the gateway shows it, sorted.
     pub back_ms: Vec<f64>,
     /// Messages that the gateway took meanwhile.
@@ -71,20 +83,29 @@ pub fn storm(dir: &Path, plan: Storm) -> Outcome {
     let (cpu, before) = (gateway.used().0, messages(&gateway));
     let (watch, floor) = (Watch::start(port, Side::Pages), Watch::start(port, Side::Alarms));
     let alarms: Box<dyn Publish + Send> = Box::new(Fleet::connect(port, "detector", fires));
+    let counter = Counter::start(port);
+    let began = instant();
     let back = coming_back(port, gateway.at("/api/v1/devices/BACK-1"), plan.seconds);
     let alarms = pages::alarms(alarms, (1, fires), plan.alarms);
     let threads: Vec<_> = hands.drain(..).map(|hand| break_network(hand, plan)).collect();
     let hands: Vec<_> = threads.into_iter().map(|it| it.join().expect("its devices")).collect();
+    let took_s = began.elapsed().as_secs_f64();
     let (sent, back_ms) = (alarms.join().expect("the detectors"), back.join().expect("one"));
     let start = instant();
-    // Each will and each return, and the fires.
-    taken(&gateway, before + 2.0 * plan.wills as f64 + fires as f64);
+    // Each will and each return, those of the one that comes back, and the fires.
+    let wills = plan.wills / HANDS * HANDS;
+    let of_one = 1 + 2 * back_ms.len() as u64;
+    taken(&gateway, before + (2 * wills + of_one + fires) as f64);
     let drain_s = start.elapsed().as_secs_f64();
+    let said = counter.finish();
+    assert_eq!(said, (wills, wills), "wills and returns that the broker said");
     let used = gateway.used();
     drop(hands);
     Outcome {
         pages: watch.finish(&sent),
         floor: floor.finish(&sent),
+        said,
+        took_s,
         back_ms,
         messages: messages(&gateway) - before,
         drain_s,
@@ -123,29 +144,72 @@ fn connect(port: u16, devices: u64) -> Vec<Vec<Mortal>> {
     threads.into_iter().map(|it| it.join().expect("its devices")).collect()
 }
 
-/// Cuts one after the other, and connects each again a little later.
+/// Cuts one after the other, and connects each again a little later. Only one that is there can be
+/// cut: with too few of them the storm takes longer.
 fn break_network(mut devices: Vec<Mortal>, plan: Storm) -> JoinHandle<Vec<Mortal>> {
     spawn(move || {
         let wills = plan.wills / HANDS;
         let pace = Pace::new(wills as f64 / plan.seconds as f64);
-        let (count, mut cut, mut away) = (devices.len(), 0, VecDeque::<(usize, Instant)>::new());
+        let (now, mut cut) = (instant(), 0);
+        // Since when each is away; from when on each may be cut again.
+        let mut away = VecDeque::<(usize, Instant)>::new();
+        let mut there: VecDeque<_> = (0..devices.len()).map(|place| (place, now)).collect();
         while cut < wills || !away.is_empty() {
-            while cut < pace.due().min(wills) {
-                let place = cut as usize % count;
+            while cut < pace.due().min(wills)
+                && let Some(place) = next_due(&mut there)
+            {
                 devices[place].cut();
                 away.push_back((place, instant() + AWAY));
                 cut += 1;
             }
-            while let Some((place, due)) = away.front().copied()
-                && instant() >= due
-            {
+            while let Some(place) = next_due(&mut away) {
                 devices[place].connect();
-                away.pop_front();
+                there.push_back((place, instant() + STAYS));
             }
             sleep(Duration::from_millis(1));
         }
         devices
     })
+}
+
+/// The first, when its time has come.
+fn next_due(waiting: &mut VecDeque<(usize, Instant)>) -> Option<usize> {
+    let (place, _) = waiting.pop_front_if(|(_, due)| instant() >= *due)?;
+    Some(place)
+}
+
+/// A subscriber that counts what the broker says of the devices.
+struct Counter {
+    stream: TcpStream,
+    thread: JoinHandle<()>,
+    /// Wills, returns.
+    said: Arc<[AtomicU64; 2]>,
+}
+
+impl Counter {
+    fn start(port: u16) -> Self {
+        // At QoS 0, so that it costs the broker little.
+        let stream = pages::subscribe(port, "standpipe/v1/+/+/status", 0);
+        let (reading, said) = (stream.try_clone().expect("a handle"), Arc::default());
+        let counts: Arc<[AtomicU64; 2]> = Arc::clone(&said);
+        let count = move |status: pages::Said<'_>| {
+            let topic = std::str::from_utf8(status.topic).expect("a topic");
+            if topic.contains("/M-") && !status.retained {
+                let back = status.body.starts_with(b"{\"online\":true");
+                counts[usize::from(back)].fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        Self { stream, thread: spawn(move || pages::messages(reading, count)), said }
+    }
+
+    /// Ends it; what it counted.
+    fn finish(self) -> (u64, u64) {
+        sleep(AT_LAST);
+        self.stream.shutdown(Shutdown::Both).expect("a socket");
+        self.thread.join().expect("the subscriber");
+        let [wills, returns] = &*self.said;
+        (wills.load(Ordering::Relaxed), returns.load(Ordering::Relaxed))
+    }
 }
 
 /// A detector that is lost and comes back, again and again: how long until the gateway shows it.
@@ -198,8 +262,11 @@ fn taken(gateway: &Gateway, count: f64) {
 
 /// Prints it.
 pub fn say(it: &Outcome, plan: Storm) {
-    let Storm { devices, wills, seconds, .. } = plan;
-    println!("  {devices} connections, {wills} wills and as many returns in {seconds} s");
+    let (devices, (wills, returns)) = (plan.devices, it.said);
+    println!(
+        "  {devices} connections; the broker said {wills} wills and {returns} returns in {:.1} s",
+        it.took_s
+    );
     for (what, pages) in [("alarm to page", &it.pages), ("alarm to a subscriber", &it.floor)] {
         println!(
             "  {what}: p50 {:.2}, p99 {:.2}, max {:.2} ms; {} alarms, {} missed",

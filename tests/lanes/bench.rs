@@ -3,7 +3,7 @@
 use standpipe_engine::feed::Port;
 use standpipe_engine::health::Status;
 use standpipe_engine::source::{Facts, Outlet, SourceIx, Sources, receipts};
-use standpipe_engine::{Delivery, Inbox, Queues, queues};
+use standpipe_engine::{Delivery, Inbox, Input, Queues, queues};
 use standpipe_machine::clock::Clock;
 use standpipe_rules::wire::Message;
 use standpipe_rules::wire::decoder::Ours;
@@ -98,7 +98,7 @@ impl Bench {
     pub fn is_up(&self) {
         loop {
             match self.inbox(PATIENCE) {
-                Some(Inbox::Source { up: true, .. }) => return,
+                Some(Inbox::Input { input: Input::Source { up: true, .. }, .. }) => return,
                 Some(Inbox::Delivery(delivery)) => self.early.borrow_mut().push_back(*delivery),
                 other => panic!("the session does not come up: {other:?}"),
             }
@@ -114,7 +114,9 @@ impl Bench {
         loop {
             match self.inbox(within)? {
                 Inbox::Delivery(delivery) => return Some(*delivery),
-                Inbox::Source { up: false, .. } => self.downs.set(self.downs.get() + 1),
+                Inbox::Input { input: Input::Source { up: false, .. }, .. } => {
+                    self.downs.set(self.downs.get() + 1)
+                }
                 _ => continue,
             }
         }

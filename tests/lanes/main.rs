@@ -6,8 +6,8 @@
 mod bench;
 mod topics;
 
-use standpipe_engine::Inbox;
 use standpipe_engine::health::Status;
+use standpipe_engine::{Inbox, Input};
 use standpipe_machine::limits::BULK_QUEUE;
 use standpipe_rules::wire::Message;
 use standpipe_rules::wire::topics::{ALARM_LANE, ALARM_LANE_BEFORE, READINGS_LANE_BEFORE};
@@ -220,9 +220,9 @@ fn before_statuses_had_a_session(port: u16) {
 /// The devices of the statuses that a lane takes until it is quiet, each acknowledged.
 fn numbers(bench: &Bench, quiet: std::time::Duration) -> Vec<u32> {
     let mut numbers = Vec::new();
-    while let Some(it) = bench.next(quiet) {
-        bench.ack(&it);
-        if let Some(Message::Status { device, .. }) = &it.parsed.message {
+    while let Some(delivery) = bench.next(quiet) {
+        bench.ack(&delivery);
+        if let Some(Message::Status { device, .. }) = &delivery.parsed.message {
             numbers.push(device.trim_start_matches("d-").parse().expect("a number"));
         }
     }
@@ -310,7 +310,10 @@ fn a_broker_that_is_not_there_yet_is_found_when_it_comes() {
     broker.stop();
     let bench = Bench::start(Broker::new("127.0.0.1", broker.port), Lane::Alarm);
     let down = bench.inbox(PATIENCE);
-    assert!(matches!(down, Some(Inbox::Source { up: false, .. })), "{down:?}");
+    assert!(
+        matches!(down, Some(Inbox::Input { input: Input::Source { up: false, .. }, .. })),
+        "{down:?}"
+    );
     broker.start_again();
     bench.is_up();
 }

@@ -2,7 +2,7 @@
 //! moment when the broker grants what was asked for.
 
 use standpipe_engine::health::Status;
-use standpipe_engine::{Delivery, Inbox};
+use standpipe_engine::{Delivery, Inbox, Input};
 use standpipe_rules::wire::{self, Message};
 use standpipe_tests::client::Client;
 use standpipe_tests::instant;
@@ -243,7 +243,11 @@ fn a_lane_is_up_when_the_broker_grants_what_it_asks_for() {
         let told = bench.inbox(QUIET);
         assert!(told.is_none(), "not yet: the broker has not answered: {told:?}");
         let told = bench.inbox(QUIET * 4);
-        assert_eq!(matches!(told, Some(Inbox::Source { up: true, .. })), up, "{codes:?}: {told:?}");
+        assert_eq!(
+            matches!(told, Some(Inbox::Input { input: Input::Source { up: true, .. }, .. })),
+            up,
+            "{codes:?}: {told:?}"
+        );
         match bench.status() {
             Status::Fine => assert!(fine, "{codes:?}"),
             Status::Failing { why, .. } => {

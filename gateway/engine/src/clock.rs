@@ -6,15 +6,11 @@ use standpipe_rules::Ms;
 use standpipe_rules::shift::span;
 use standpipe_store::Loaded;
 
-use super::Engine;
+use super::{Engine, Input};
 
-/// The newest moment is kept with what there is to keep, at most this often …
-const MOMENT_EVERY_MS: Ms = 1_000;
-/// … and with nothing to keep, this often.
-const MOMENT_IDLE_MS: Ms = 60_000;
-
-/// Moves what was loaded by as much as the clock was set while the gateway was away. It is kept with
-/// the first commit; a crash before that leaves everything as it was, and it is done again.
+/// Has the engine move what was loaded, as it starts, by as much as the clock was set while the
+/// gateway was away. It is kept with the first commit; a crash before that leaves everything as it
+/// was, and it is done again.
 pub fn came_back(loaded: &mut Loaded, now: &Moment) {
     let by = loaded.moment.as_ref().map_or(0, |before| now.set_since(before));
     if by != 0 {
@@ -24,8 +20,8 @@ pub fn came_back(loaded: &mut Loaded, now: &Moment) {
              was left of them",
             span(by)
         );
-        loaded.world.clock_set(by, now.wall, &mut loaded.changes);
     }
+    loaded.clock_set = by;
 }
 
 /// In which direction.
@@ -36,40 +32,30 @@ pub(super) const fn way(by: Ms) -> &'static str {
 impl Engine {
     /// Somebody set the clock by so much; `now`: as it is told since. Between two commits.
     pub fn clock_set(&mut self, by: Ms, now: Ms) {
-        debug_assert!(!self.is_held() && self.taken() == 0, "what was taken is of the time before");
+        debug_assert!(self.taken() == 0, "what was taken is of the time before");
         self.set += by;
-        self.moment_kept = None;
-        self.world.clock_set(by, now, &mut self.changes);
-        self.mark(now, self.store.newest_block() + 1);
+        self.happens(Input::ClockSet { by }, now);
     }
 
     /// The clock is right as it is.
     pub fn clock_believed(&mut self, now: Ms) {
-        self.world.clock_believed(now, &mut self.changes);
+        self.happens(Input::ClockBelieved, now);
     }
 
     /// Whether nobody knows if it is.
     #[must_use]
     pub const fn clock_is_doubted(&self) -> bool {
-        self.world.clock_doubt().is_some()
+        self.world().clock_doubt().is_some()
     }
 
     /// What the clock tells now beside that of the boot.
     pub fn note(&mut self, moment: Moment) {
-        self.moment = Some(moment);
+        let now = moment.wall;
+        self.happens(Input::Moment(moment), now);
     }
 
     /// When something was stamped, by the clock as it is.
     pub(super) const fn read(&self, stamp: Stamp) -> Ms {
         stamp.by(self.set)
-    }
-
-    /// Whether the newest moment is kept with this commit.
-    pub(super) fn choose_moment(&mut self) {
-        let nothing = self.changes.is_empty() && self.extras.is_empty();
-        let every = if nothing { MOMENT_IDLE_MS } else { MOMENT_EVERY_MS };
-        let kept = self.moment_kept.unwrap_or(Ms::MIN);
-        let moment = self.moment.take().filter(|it| it.wall.saturating_sub(kept) >= every);
-        self.extras.moment = moment.or(self.extras.moment.take());
     }
 }

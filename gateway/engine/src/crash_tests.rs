@@ -8,12 +8,12 @@ use proptest::prelude::*;
 use standpipe_rules::Ms;
 use standpipe_rules::detect::Memory;
 
-use super::Inbox;
+use super::Input;
 use super::tests::{ALARM, Bench, T0, TELEMETRY};
 
 /// What a message says of its time.
 #[derive(Clone, Copy, Debug)]
-enum Time {
+pub(super) enum Time {
     Now,
     /// So many seconds ago.
     Late(u16),
@@ -24,7 +24,7 @@ enum Time {
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     /// A hydrant reads.
     Reads { device: u32, kpa: f32, time: Time, numbered: bool },
     /// A detector of the same number shouts, or stops shouting.
@@ -52,7 +52,7 @@ fn any_time() -> impl Strategy<Value = Time> {
     ]
 }
 
-fn any_event() -> impl Strategy<Value = Event> {
+pub(super) fn any_event() -> impl Strategy<Value = Event> {
     let kpa = prop_oneof![Just(300.0f32), Just(100.0), Just(0.0), 0.0f32..400.0];
     let reads = (0..4u32, kpa, any_time(), prop::bool::weighted(0.8));
     let condition = prop_oneof![Just("tamper"), Just("no_water")];
@@ -75,9 +75,9 @@ fn any_event() -> impl Strategy<Value = Event> {
 
 /// A message as the broker delivers it.
 #[derive(Clone, Debug)]
-struct Sent {
-    topic: String,
-    json: String,
+pub(super) struct Sent {
+    pub(super) topic: String,
+    pub(super) json: String,
     at: Ms,
 }
 
@@ -118,7 +118,7 @@ impl Town {
     fn reconnects(&mut self, now: Ms) {
         for up in [false, true] {
             for source in [ALARM, TELEMETRY] {
-                self.bench.engine.take(Inbox::Source { source, up, at: now.into() }, now);
+                self.bench.engine.take(Input::Source { source, up }.at(now), now);
             }
         }
     }
@@ -157,13 +157,13 @@ impl Town {
 
 /// The messages of a device, numbered together within its boot.
 #[derive(Default)]
-struct Says {
+pub(super) struct Says {
     seq: u32,
 }
 
 impl Says {
     /// What an event is on the wire, if it is a message.
-    fn message(&mut self, event: &Event, now: Ms) -> Option<Sent> {
+    pub(super) fn message(&mut self, event: &Event, now: Ms) -> Option<Sent> {
         let (topic, json) = match event {
             Event::Reads { device, kpa, time, numbered } => {
                 let head = self.head(*time, *numbered, now);
@@ -241,7 +241,7 @@ fn play(events: &[Event]) {
 }
 
 /// So many cases, or what `PROPTEST_CASES` says.
-fn cases(usual: u32) -> ProptestConfig {
+pub(super) fn cases(usual: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|it| it.parse().ok());
     ProptestConfig::with_cases(asked.unwrap_or(usual))
 }

@@ -20,7 +20,8 @@ use standpipe_rules::wire::Parsed;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::inbox::{Came, Delivery, EngineHandle, Inbox, weight};
+use crate::entry::Input;
+use crate::inbox::{Came, Delivery, EngineHandle, weight};
 use crate::source::{Facts, Inlet, Receipt, SourceIx};
 
 /// One message as a source hands it over.
@@ -159,11 +160,11 @@ async fn drive(mut source: impl Source, port: Port) {
                     }
                 }
                 Event::Up(at) => {
-                    let up = Inbox::Source { source: ix, up: true, at };
+                    let up = Input::Source { source: ix, up: true }.at(at);
                     if engine.send(up).await.is_err() { return }
                 }
                 Event::Down(at) => {
-                    let down = Inbox::Source { source: ix, up: false, at };
+                    let down = Input::Source { source: ix, up: false }.at(at);
                     if engine.send(down).await.is_err() { return }
                 }
             }

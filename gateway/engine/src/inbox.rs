@@ -15,18 +15,16 @@ use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::{
     BULK_QUEUE, REPORT_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
 };
-use standpipe_rules::incidents::{
-    Action, Actor, Announcement, BadAnnouncement, IncidentId, ReceiverNews, Refused,
-};
+use standpipe_rules::Ms;
+use standpipe_rules::incidents::{Action, Actor, Announcement, BadAnnouncement, Refused};
 use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_rules::wire::{Message, Parsed};
 use standpipe_shared::Reading;
-use standpipe_store::Quarantined;
-use standpipe_store::digests::DigestNews;
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
+use crate::entry::{Entry, Input, Outcome, SourceMessage};
 use crate::source::{Queue, Receipt, SourceIx, Sources};
 
 /// With so many messages in the urgent queue, alarms of a bulk source wait with the readings: the
@@ -91,6 +89,14 @@ impl Delivery {
     pub fn weight(&self) -> usize {
         weight(&self.topic, &self.parsed)
     }
+
+    /// As an entry, by a clock that has been set by so much in all. What its source gets back is
+    /// no part of it.
+    pub(crate) fn entry(self, set: Ms, now: Ms) -> Entry {
+        let Self { source, arrived: Came { at, retained, print }, topic, parsed, .. } = self;
+        let message = SourceMessage { source, retained, print, topic, parsed };
+        Entry { now, at: at.by(set), input: Input::Message(Box::new(message)) }
+    }
 }
 
 /// About how much memory a message takes while it waits, bytes.
@@ -142,176 +148,52 @@ impl Staged {
     }
 }
 
-/// Everything that can reach the engine.
+/// Everything that can reach the engine: an input, and what only this process owes for it.
 ///
 /// The queues reserve all their places when the gateway starts, so that a place is small: what is
 /// large stands in a box, and takes memory only while it waits.
 #[derive(Debug)]
 pub enum Inbox {
-    /// A message.
+    /// A message, and what its source gets back.
     Delivery(Box<Delivery>),
-    /// A source came up or went down.
-    Source {
-        /// Which.
-        source: SourceIx,
-        /// Whether it is up.
-        up: bool,
-        /// Since when.
-        at: Stamp,
+    /// Anything else.
+    Input {
+        input: Input,
+        /// When it happened; `None`: when it is taken.
+        at: Option<Stamp>,
+        /// Who waits for what comes of it, which is said when it is on disk. An asker who left is
+        /// not waited for.
+        reply: Option<oneshot::Sender<Outcome>>,
     },
-    /// The receiver has a page, or a bundle.
-    Delivered {
-        /// Which.
-        page_id: Ulid,
-        /// Since when.
-        at: Stamp,
-    },
-    /// One message is to carry several pages to a webhook. It is made as far as they are owed still,
-    /// and sent when it is on disk.
-    Bundle {
-        /// The webhook's name in the configuration.
-        receiver: Box<str>,
-        /// Which.
-        pages: Vec<Ulid>,
-        /// When it was decided.
-        at: Stamp,
-    },
-    /// A page was tried for too long, or a bundle.
-    GaveUp {
-        /// Which.
-        page_id: Ulid,
-        /// Since when.
-        at: Stamp,
-        /// The last failure.
-        why: Box<str>,
-    },
-    /// A sender says how its receiver does.
-    Receiver {
-        /// The receiver's name in the configuration.
-        name: Box<str>,
-        /// What it does with pages.
-        news: ReceiverNews,
-        /// When it was said.
-        at: Stamp,
-    },
-    /// Somebody took the incident in hand before this page was first sent: it is to say what is true now.
-    Reword {
-        /// Which.
-        page_id: Ulid,
-    },
-    /// A station's topic shows an incident.
-    BoardSent {
-        /// Whose topic.
-        station: Box<str>,
-        /// Which incident.
-        incident: IncidentId,
-        /// As of which revision.
-        rev: u32,
-    },
-    /// A station's topic shows what work is announced.
-    BulletinSent {
-        /// Whose topic.
-        station: Box<str>,
-        /// As of which revision.
-        rev: u32,
-    },
-    /// Something became of daily digests.
-    Digest(DigestNews),
-    /// The broker keeps a device's settings.
-    SettingsSent {
-        /// Whose.
-        device: DeviceIx,
-        /// Under which number.
-        rev: u32,
-        /// Since when.
-        at: Stamp,
-    },
-    /// The broker has a command, and keeps it for the device, if that has a session there.
-    CommandSent {
-        /// Which.
-        id: Ulid,
-        /// How often it was sent again before.
-        resends: u32,
-        /// Since when.
-        at: Stamp,
-    },
-    /// History has everything up to this log block.
-    SeriesAt {
-        /// The block.
-        block: i64,
-    },
-    /// History has the trail up to this entry and the ledger up to this hour.
-    RecordsAt {
-        /// The entry's number.
-        trail: i64,
-        /// Start of the hour.
-        ledger: standpipe_rules::Ms,
-    },
-    /// Something that history will never take.
-    Quarantine(Quarantined),
-    /// Somebody opened, or closed, the last page of the console that stands for a station.
-    Console {
-        /// Which.
-        station: Box<str>,
-        /// Whether one is open.
-        open: bool,
-        /// Since when.
-        at: Stamp,
-    },
-    /// Somebody wants something done, and an answer.
-    Ask(Ask),
+    /// Changes nothing: says that the engine still takes messages.
+    Alive(oneshot::Sender<()>),
 }
 
-/// What can be asked; answered when it is on disk. An asker who left is not waited for.
-#[derive(Debug)]
-pub enum Ask {
-    /// An action on an incident.
-    Act {
-        /// Who acts.
-        actor: Actor,
-        /// What is done.
-        action: Action,
-        /// Done, or why not.
-        reply: oneshot::Sender<Result<(), Refused>>,
-    },
-    /// Register a device, or change it.
-    PutDevice {
-        /// As it shall be.
-        device: Box<Device>,
-        /// Its place.
-        reply: oneshot::Sender<DeviceIx>,
-    },
-    /// Ask something of devices.
-    Order {
-        /// What.
-        order: Box<Order>,
-        /// The id of a command, or why not.
-        reply: oneshot::Sender<Result<Option<Ulid>, OrderRefused>>,
-    },
-    /// Announce work, a walk test or an exercise.
-    Announce {
-        /// What.
-        announcement: Box<Announcement>,
-        /// Its id, or everything that is wrong with it.
-        reply: oneshot::Sender<Result<Ulid, Vec<BadAnnouncement>>>,
-    },
-    /// End an announcement.
-    Withdraw {
-        /// Which.
-        id: Box<str>,
-        /// Whether there was one.
-        reply: oneshot::Sender<bool>,
-    },
-    /// Say that the engine still takes messages.
-    Alive {
-        /// It does.
-        reply: oneshot::Sender<()>,
-    },
-    /// Take everything that waits, and keep everything that is remembered.
-    Flush {
-        /// Done.
-        reply: oneshot::Sender<()>,
-    },
+impl From<Input> for Inbox {
+    /// As of when it is taken.
+    fn from(input: Input) -> Self {
+        Self::Input { input, at: None, reply: None }
+    }
+}
+
+impl From<Delivery> for Inbox {
+    fn from(delivery: Delivery) -> Self {
+        Self::Delivery(Box::new(delivery))
+    }
+}
+
+impl Input {
+    /// It happened then.
+    #[must_use]
+    pub fn at(self, at: impl Into<Stamp>) -> Inbox {
+        Inbox::Input { input: self, at: Some(at.into()), reply: None }
+    }
+
+    /// Somebody waits for what comes of it.
+    #[must_use]
+    pub const fn asked(self, reply: oneshot::Sender<Outcome>) -> Inbox {
+        Inbox::Input { input: self, at: None, reply: Some(reply) }
+    }
 }
 
 /// Why an ask came to nothing.
@@ -414,16 +296,16 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`Unavailable`].
-    pub fn try_send(&self, inbox: Inbox) -> Result<(), Unavailable> {
-        self.urgent.try_send(inbox).map_err(|full| why(&full))
+    pub fn try_send(&self, inbox: impl Into<Inbox>) -> Result<(), Unavailable> {
+        self.urgent.try_send(inbox.into()).map_err(|full| why(&full))
     }
 
     /// Sends something that must arrive, however long the queue stays full.
     ///
     /// # Errors
     /// [`Unavailable::Stopped`].
-    pub async fn send(&self, inbox: Inbox) -> Result<(), Unavailable> {
-        send(&self.urgent, inbox).await
+    pub async fn send(&self, inbox: impl Into<Inbox>) -> Result<(), Unavailable> {
+        send(&self.urgent, inbox.into()).await
     }
 
     /// What became of something owed, as its sender reports it: on a queue of its own, so that a storm
@@ -431,8 +313,8 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`Unavailable::Stopped`].
-    pub async fn report(&self, inbox: Inbox) -> Result<(), Unavailable> {
-        send(&self.reports, inbox).await
+    pub async fn report(&self, inbox: impl Into<Inbox>) -> Result<(), Unavailable> {
+        send(&self.reports, inbox.into()).await
     }
 
     /// An action on an incident; answered when it is on disk.
@@ -444,7 +326,9 @@ impl EngineHandle {
         actor: Actor,
         action: Action,
     ) -> Result<Result<(), Refused>, Unavailable> {
-        self.ask(|reply| Ask::Act { actor, action, reply }).await
+        let asked = Input::Act { actor, action };
+        self.ask(asked, |outcome| if let Outcome::Acted(it) = outcome { Some(it) } else { None })
+            .await
     }
 
     /// Registers a device, or changes it; answered when it is on disk.
@@ -452,7 +336,9 @@ impl EngineHandle {
     /// # Errors
     /// [`Unavailable`].
     pub async fn put_device(&self, device: Device) -> Result<DeviceIx, Unavailable> {
-        self.ask(|reply| Ask::PutDevice { device: Box::new(device), reply }).await
+        let asked = Input::PutDevice(Box::new(device));
+        self.ask(asked, |outcome| if let Outcome::Placed(it) = outcome { Some(it) } else { None })
+            .await
     }
 
     /// Asks something of devices; answered, with the id of a command, when it is on disk.
@@ -463,7 +349,9 @@ impl EngineHandle {
         &self,
         order: Order,
     ) -> Result<Result<Option<Ulid>, OrderRefused>, Unavailable> {
-        self.ask(|reply| Ask::Order { order: Box::new(order), reply }).await
+        let asked = Input::Order(Box::new(order));
+        self.ask(asked, |outcome| if let Outcome::Ordered(it) = outcome { Some(it) } else { None })
+            .await
     }
 
     /// Announces something; answered, with its id, when it is on disk.
@@ -474,7 +362,12 @@ impl EngineHandle {
         &self,
         announcement: Announcement,
     ) -> Result<Result<Ulid, Vec<BadAnnouncement>>, Unavailable> {
-        self.ask(|reply| Ask::Announce { announcement: Box::new(announcement), reply }).await
+        let asked = Input::Announce(Box::new(announcement));
+        self.ask(
+            asked,
+            |outcome| if let Outcome::Announced(it) = outcome { Some(it) } else { None },
+        )
+        .await
     }
 
     /// Ends an announcement; answered, with whether there was one, when it is on disk.
@@ -482,7 +375,12 @@ impl EngineHandle {
     /// # Errors
     /// [`Unavailable`].
     pub async fn withdraw(&self, id: Box<str>) -> Result<bool, Unavailable> {
-        self.ask(|reply| Ask::Withdraw { id, reply }).await
+        let asked = Input::Withdraw { id };
+        self.ask(
+            asked,
+            |outcome| if let Outcome::Withdrawn(it) = outcome { Some(it) } else { None },
+        )
+        .await
     }
 
     /// The engine takes messages: it answers as soon as it takes this one.
@@ -490,7 +388,9 @@ impl EngineHandle {
     /// # Errors
     /// [`Unavailable`].
     pub async fn alive(&self) -> Result<(), Unavailable> {
-        self.ask(|reply| Ask::Alive { reply }).await
+        let (reply, answer) = oneshot::channel();
+        self.try_send(Inbox::Alive(reply))?;
+        answer.await.map_err(|_| Unavailable::Stopped)
     }
 
     /// Everything sent before this is taken, and everything remembered is kept.
@@ -498,13 +398,17 @@ impl EngineHandle {
     /// # Errors
     /// [`Unavailable`].
     pub async fn flush(&self) -> Result<(), Unavailable> {
-        self.ask(|reply| Ask::Flush { reply }).await
+        self.ask(Input::KeepAll, |_taken| Some(())).await
     }
 
-    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        self.try_send(Inbox::Ask(ask(reply)))?;
-        answer.await.map_err(|_| Unavailable::Stopped)
+    async fn ask<T>(
+        &self,
+        input: Input,
+        answer: impl FnOnce(Outcome) -> Option<T>,
+    ) -> Result<T, Unavailable> {
+        let (reply, outcome) = oneshot::channel();
+        self.try_send(input.asked(reply))?;
+        outcome.await.ok().and_then(answer).ok_or(Unavailable::Stopped)
     }
 
     /// How many messages wait.

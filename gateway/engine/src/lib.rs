@@ -2,63 +2,61 @@
 //! acknowledged.
 //!
 //! [`Engine`] is that, without thread, clock or channel, so that a simulator can drive it:
-//! `take` what arrived, `tick`, `commit`. When a commit fails, the engine holds on to exactly what
-//! it wanted to keep, acknowledges nothing and takes nothing more until the same commit succeeds.
-//! The thread around it is in `shell.rs`; what reaches it, in `inbox.rs`.
+//! `take` what arrived, `tick`, `commit`. Whatever it takes becomes an [`entry::Entry`]; `state.rs`
+//! says what that changes, and a [`log::Log`] keeps the batch. When that fails, the engine holds on
+//! to exactly what it wanted to keep, acknowledges nothing and takes nothing more until the same
+//! batch is kept. The thread around it is in `shell.rs`; what reaches it, in `inbox.rs`.
+
+#![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
 mod bells;
 mod clock;
 #[cfg(test)]
 mod crash_tests;
+pub mod decoders;
 mod dirty;
+pub mod entry;
 pub mod feed;
 pub mod health;
 mod inbox;
+pub mod log;
 mod meters;
 mod mover;
 mod part;
 mod presence;
 mod shell;
 pub mod source;
+mod state;
 mod statuses;
 #[cfg(test)]
 mod tests;
+pub mod working;
 
 use std::time::Duration;
 
 pub use bells::{Bells, Rings, bells};
 pub use clock::came_back;
-use dirty::Dirty;
-pub use inbox::{Ask, Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, Waiting, queues};
+use decoders::ChosenDecoders;
+use entry::{Batch, Entry};
+pub use entry::{Input, Outcome};
+pub use inbox::{Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, Waiting, queues};
+use log::{Appended, Embedded, Log};
 use meters::Meters;
-use presence::{Present, Way};
 pub use shell::{Outlets, run};
 use source::Sight;
 pub use source::{Receipt, SourceIx, Sources};
-use standpipe_machine::clock::Moment;
 pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE};
+use standpipe_rules::Ms;
 use standpipe_rules::changes::RefusedAction;
-use standpipe_rules::incidents::{BadAnnouncement, Refused};
-use standpipe_rules::orders::OrderRefused;
-use standpipe_rules::registry::DeviceIx;
-use standpipe_rules::wire::{Arrived, Message};
+use standpipe_rules::incidents::Refused;
 use standpipe_rules::world::World;
-use standpipe_rules::{Changes, Ms};
 use standpipe_shared::Condition;
-use standpipe_store::{Committed, Extras, Loaded, Quarantined, Store, StoreError};
+use standpipe_store::{Committed, Loaded, Store, StoreError};
+pub use state::DIRTY_FOR_MS;
+use state::State;
 use tokio::sync::oneshot;
-use ulid::Ulid;
+use working::WorkingLog;
 
-/// A memory may be dirty for this long before it is kept.
-pub const DIRTY_FOR_MS: Ms = 2_000;
-/// Memories kept lazily in one transaction at most …
-const LAZY_MOST: usize = 256;
-/// … and, while readings pour in, one for so many readings, but …
-const LAZY_SHARE: usize = 8;
-/// … never fewer than this.
-const LAZY_LEAST: usize = 32;
-/// Rejected messages kept from one batch at most; the rest are only counted.
-const QUARANTINE_BATCH: usize = 64;
 /// After a failed commit, the first retry comes after this …
 const RETRY_FIRST_MS: Ms = 100;
 /// … and each further one after twice as long, up to this.
@@ -68,28 +66,21 @@ const IDLE_MS: Ms = 1_000;
 /// With memories to keep, this often.
 const IDLE_DIRTY_MS: Ms = 250;
 
-/// The world, the store, and what is on its way from one to the other.
+/// The state, the log, and what is on its way from one to the other.
 #[derive(Debug)]
 pub struct Engine {
-    world: World,
-    store: Store,
-    /// What follows from the messages taken since the last commit.
-    changes: Changes,
-    extras: Extras,
+    state: State,
+    log: Box<dyn Log>,
+    /// What was applied since the log last took a batch.
+    batch: Batch,
     due: Due,
-    dirty: Dirty,
-    /// Which sources are up, by their places. One that is not needed counts as up.
-    up: Vec<bool>,
-    /// Which of them are needed.
-    needed: Vec<bool>,
+    /// By which decoders the sources read what devices send.
+    decoders: ChosenDecoders,
     held: Option<Held>,
-    present: Present,
+    /// The log on disk, while another one works in its place.
+    resting: Option<Box<dyn Log>>,
     /// By how much somebody has set the clock since the start: what was stamped before is read so.
     set: Ms,
-    /// What the clock tells beside that of the boot, to be kept with what follows.
-    moment: Option<Moment>,
-    /// The newest of these that was kept.
-    moment_kept: Option<Ms>,
     meters: Meters,
 }
 
@@ -99,16 +90,7 @@ struct Due {
     messages: usize,
     /// By the sources' places; as many as the farthest of them.
     receipts: Vec<Vec<Receipt>>,
-    acted: Vec<Answer<Result<(), Refused>>>,
-    placed: Vec<Answer<DeviceIx>>,
-    ordered: Vec<Answer<Result<Option<Ulid>, OrderRefused>>>,
-    announced: Vec<Answer<Result<Ulid, Vec<BadAnnouncement>>>>,
-    withdrawn: Vec<Answer<bool>>,
-    flushed: Vec<Answer<()>>,
-    /// When the alarms of the batch arrived.
-    alarms: Vec<Ms>,
-    /// Keep every dirty memory with the next commit.
-    all: bool,
+    answers: Vec<(oneshot::Sender<Outcome>, Outcome)>,
 }
 
 impl Due {
@@ -121,9 +103,6 @@ impl Due {
         }
     }
 }
-
-/// What is told to whoever asked.
-type Answer<T> = (oneshot::Sender<T>, T);
 
 /// A commit that failed.
 #[derive(Clone, Copy, Debug)]
@@ -157,53 +136,66 @@ impl Engine {
     /// An engine over what the store gave back. Its sources are down.
     #[must_use]
     pub fn new(store: Store, loaded: Loaded, sources: &Sources, now: Ms) -> Self {
-        let Loaded { mut world, mut changes, terminals, pages, .. } = loaded;
-        let needed: Vec<bool> =
-            sources.all().iter().map(|facts| facts.sight == Sight::Needed).collect();
-        let up: Vec<bool> = needed.iter().map(|needed| !needed).collect();
-        world.session(!up.contains(&false), now, &mut changes);
-        world.forget_receivers(now, &mut changes);
-        for station in pages {
-            world.step(&Message::Presence { station, online: false }, now, &mut changes);
-        }
-        let mut engine = Self {
-            world,
-            store,
-            changes,
-            extras: Extras::default(),
-            due: Due::default(),
-            dirty: Dirty::default(),
-            up,
-            needed,
-            held: None,
-            present: Present::with_terminals(terminals),
-            set: 0,
-            moment: None,
-            moment_kept: None,
-            meters: Meters::new(sources),
-        };
-        // What a replay moved may lie as far back as the log goes.
-        engine.mark(now, 0);
+        Self::over(Box::new(Embedded::new(store)), loaded, sources, now)
+    }
+
+    /// The same over any log.
+    #[must_use]
+    pub fn over(log: Box<dyn Log>, loaded: Loaded, sources: &Sources, now: Ms) -> Self {
+        let needed = sources.all().iter().map(|facts| facts.sight == Sight::Needed).collect();
+        let start = Input::Start { clock_set: loaded.clock_set, needed };
+        let mut engine = Self::resting(log, loaded, sources);
+        engine.happens(start, now);
         engine
+    }
+
+    /// An engine that has not started: its first entry is to be [`Input::Start`].
+    #[must_use]
+    pub fn resting(log: Box<dyn Log>, loaded: Loaded, sources: &Sources) -> Self {
+        let state = State::new(loaded, log.store().newest_block());
+        let (batch, due, meters) = (Batch::default(), Due::default(), Meters::new(sources));
+        let decoders = ChosenDecoders::default();
+        Self { state, log, batch, due, decoders, held: None, resting: None, set: 0, meters }
+    }
+
+    /// The one way in: what an entry changes is kept with the next commit. Not while
+    /// [`Self::is_held`].
+    fn enter(&mut self, entry: Entry) -> Outcome {
+        debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
+        if let Input::PutDevice(device) = &entry.input {
+            self.decoders.put(device);
+        }
+        let outcome = self.state.apply(&entry);
+        self.batch.entries.push(entry);
+        outcome
+    }
+
+    /// Something happens now.
+    fn happens(&mut self, input: Input, now: Ms) {
+        self.enter(Entry { now, at: now, input });
+    }
+
+    /// Where sources look up the decoder of a device: told of every row that changes.
+    pub fn tell_decoders(&mut self, decoders: ChosenDecoders) {
+        self.decoders = decoders;
     }
 
     /// Something is wrong with the gateway itself, or no longer is; kept with the next commit. Not
     /// while [`Self::is_held`].
     pub fn gateway_condition(&mut self, condition: Condition, detail: Option<&str>, now: Ms) {
-        debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
-        self.world.gateway_condition(condition, detail, now, &mut self.changes);
+        self.happens(Input::GatewayCondition { condition, detail: detail.map(Box::from) }, now);
     }
 
     /// The world as it is.
     #[must_use]
     pub const fn world(&self) -> &World {
-        &self.world
+        &self.state.world
     }
 
     /// The store.
     #[must_use]
-    pub const fn store(&self) -> &Store {
-        &self.store
+    pub fn store(&self) -> &Store {
+        self.log.store()
     }
 
     /// Whether a commit failed: nothing is to be taken until it succeeds.
@@ -219,181 +211,42 @@ impl Engine {
     }
 
     /// Takes one message. Not while [`Self::is_held`].
-    pub fn take(&mut self, inbox: Inbox, now: Ms) {
-        debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
+    pub fn take(&mut self, inbox: impl Into<Inbox>, now: Ms) {
         self.due.messages += 1;
-        match inbox {
-            Inbox::Delivery(delivery) => self.deliver(*delivery),
-            Inbox::Source { source, up, at } => self.source(source, up, self.read(at)),
-            Inbox::Delivered { page_id, at } => {
-                let at = self.read(at);
-                self.world.delivered(page_id, at, &mut self.changes);
-                self.extras.delivered.push((page_id, at));
+        match inbox.into() {
+            Inbox::Delivery(delivery) => {
+                let (source, receipt) = (delivery.source, delivery.receipt);
+                self.meters.delivery(&delivery);
+                self.enter(delivery.entry(self.set, now));
+                if let Some(receipt) = receipt {
+                    self.due.owe(source, receipt);
+                }
             }
-            Inbox::Bundle { receiver, pages, at } => {
-                let at = self.read(at);
-                self.world.bundle((&receiver, &pages), at, &mut self.changes);
-            }
-            Inbox::GaveUp { page_id, at, why } => {
-                let at = self.read(at);
-                self.world.gave_up(page_id, at, &why, &mut self.changes);
-                self.extras.gave_up.push((page_id, at));
-            }
-            Inbox::Receiver { name, news, at } => {
-                let at = self.read(at);
-                self.world.receiver(&name, &news, at, &mut self.changes);
-            }
-            Inbox::Reword { page_id } => self.extras.reworded.push(page_id),
-            Inbox::BoardSent { station, incident, rev } => {
-                self.extras.boards.push((station, incident, rev));
-            }
-            Inbox::BulletinSent { station, rev } => self.extras.bulletins.push((station, rev)),
-            Inbox::Digest(news) => self.extras.digests.push(news),
-            Inbox::SettingsSent { device, rev, at } => {
-                let at = self.read(at);
-                self.world.settings_sent(device, rev, at, &mut self.changes);
-            }
-            Inbox::CommandSent { id, resends, at } => {
-                self.world.command_sent((id, resends), self.read(at), &mut self.changes);
-            }
-            Inbox::SeriesAt { block } => self.extras.series_block = Some(block),
-            Inbox::RecordsAt { trail, ledger } => self.extras.records = Some((trail, ledger)),
-            Inbox::Quarantine(it) => self.quarantine(it),
-            Inbox::Console { station, open, at } => {
-                self.presence((station, Way::Console), open, self.read(at));
-            }
-            Inbox::Ask(ask) => self.ask(ask, now),
-        }
-        self.mark(now, self.store.newest_block() + 1);
-    }
-
-    fn deliver(&mut self, delivery: Delivery) {
-        let Delivery { source, receipt, arrived, topic, parsed } = delivery;
-        let Came { at, retained, print } = arrived;
-        let at = self.read(at);
-        // The gateway's own heartbeat is nobody's message.
-        if !matches!(parsed.message, Some(Message::Chain { .. })) {
-            self.meters.message(source);
-        }
-        self.meters.repaired.increment(u64::from(parsed.repaired));
-        for (message, part) in parsed.messages().zip(0..) {
-            // Each of several gets ids of its own, the same however often they come.
-            let arrived = Arrived { at, retained, print: print.wrapping_add(part) };
-            if matches!(message, Message::Alarm { .. } | Message::UnreadableAlarm { .. }) {
-                self.due.alarms.push(at);
-            }
-            if let Message::Presence { station, online } = message {
-                self.presence((station.clone(), Way::Terminal), *online, at);
-                self.extras.terminals = Some(self.present.terminals().clone());
-            } else {
-                self.world.step(message, arrived, &mut self.changes);
-            }
-            if let Message::Chain { .. } = message {
-                self.extras.heartbeat = self.world.heartbeat();
-            }
-        }
-        let device = self.sender(&topic);
-        if let Some(first) = parsed.rejected.first() {
-            *self.extras.rejected.entry(first.reason.as_str()).or_default() += 1;
-        }
-        for it in parsed.rejected {
-            let reason = it.reason.as_str();
-            Meters::rejected(reason, it.count);
-            let (topic, device, reason) = (topic.clone(), device.clone(), reason.into());
-            let (detail, payload) = (it.detail, it.payload);
-            self.quarantine(Quarantined { at, topic, device, reason, detail, payload });
-        }
-        if let Some(receipt) = receipt {
-            self.due.owe(source, receipt);
-        }
-    }
-
-    /// The registered device that speaks on a topic, `…/{area}/{device}/{channel}`; empty: none.
-    fn sender(&self, topic: &str) -> Box<str> {
-        let known = |id: &&str| self.world.registry().find(id).is_some();
-        topic.rsplit('/').nth(1).filter(known).map(Box::from).unwrap_or_default()
-    }
-
-    /// A station's terminal, or the last page of the console that stands for it, came or went.
-    fn presence(&mut self, (station, way): (Box<str>, Way), here: bool, at: Ms) {
-        let online = self.present.set(&station, way, here);
-        self.world.step(&Message::Presence { station, online }, at, &mut self.changes);
-    }
-
-    fn quarantine(&mut self, it: Quarantined) {
-        if self.extras.quarantine.len() < QUARANTINE_BATCH {
-            self.extras.quarantine.push(it);
-        }
-    }
-
-    /// The gateway sees its devices only while every source that is needed is up.
-    fn source(&mut self, source: SourceIx, up: bool, at: Ms) {
-        if !self.needed.get(source.get()).copied().unwrap_or_default() {
-            return;
-        }
-        let before = !self.up.contains(&false);
-        if let Some(one) = self.up.get_mut(source.get()) {
-            *one = up;
-        }
-        let after = !self.up.contains(&false);
-        if before != after {
-            self.world.session(after, at, &mut self.changes);
-        }
-    }
-
-    fn ask(&mut self, ask: Ask, now: Ms) {
-        match ask {
-            Ask::Act { actor, action, reply } => {
-                let done = self.world.act(&actor, &action, now, &mut self.changes);
-                self.due.acted.push((reply, done));
-            }
-            Ask::PutDevice { device, reply } => {
-                let ix = self.world.put_device(*device, &mut self.changes);
-                self.due.placed.push((reply, ix));
-            }
-            Ask::Order { order, reply } => {
-                let done = self.world.order(*order, now, &mut self.changes);
-                self.due.ordered.push((reply, done));
-            }
-            Ask::Announce { announcement, reply } => {
-                let done = self.world.announce(*announcement, now, &mut self.changes);
-                self.due.announced.push((reply, done));
-            }
-            Ask::Withdraw { id, reply } => {
-                let done = self.world.withdraw(&id, now, &mut self.changes);
-                self.due.withdrawn.push((reply, done));
+            Inbox::Input { input, at, reply } => {
+                let at = at.map_or(now, |stamp| self.read(stamp));
+                let outcome = self.enter(Entry { now, at, input });
+                self.due.answers.extend(reply.map(|reply| (reply, outcome)));
             }
             // Whoever asked may have gone.
-            Ask::Alive { reply } => drop(reply.send(())),
-            Ask::Flush { reply } => {
-                self.keep_all();
-                self.due.flushed.push((reply, ()));
-            }
+            Inbox::Alive(reply) => drop(reply.send(())),
         }
     }
 
     /// The next commit keeps everything that is remembered.
-    pub const fn keep_all(&mut self) {
-        self.due.all = true;
+    pub fn keep_all(&mut self) {
+        let now = self.batch.entries.last().map_or(0, |last| last.now);
+        self.happens(Input::KeepAll, now);
     }
 
     /// Whether somebody waits for that: what is in the queues is to be taken before.
     #[must_use]
     pub const fn keeps_all(&self) -> bool {
-        self.due.all
+        self.state.keeps_all()
     }
 
     /// Lets time pass. Not while [`Self::is_held`].
     pub fn tick(&mut self, now: Ms) {
-        debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
-        self.world.tick(now, &mut self.changes);
-        self.mark(now, self.store.newest_block() + 1);
-    }
-
-    fn mark(&mut self, now: Ms, block: i64) {
-        for ix in self.changes.dirty.drain(..) {
-            self.dirty.mark(ix, now, block);
-        }
+        self.happens(Input::Tick, now);
     }
 
     /// Keeps everything that was taken, answers those who asked, and says what may be
@@ -403,52 +256,75 @@ impl Engine {
     /// [`StoreError`]: nothing was kept and nothing is lost; call again at [`Self::next_wake`].
     pub fn commit(&mut self, now: Ms) -> Result<Done, StoreError> {
         if self.held.is_none() {
-            self.choose_lazy(now);
+            self.batch.sealed_at = now;
+            self.state.seal(now);
         }
-        self.choose_moment();
-        let nothing = self.changes.is_empty() && self.extras.is_empty();
-        let mut done = Done { block: self.store.newest_block(), ..Done::default() };
-        if !nothing {
-            let Self { store, world, changes, extras, .. } = self;
-            let kept = match store.commit(now, world, changes, extras) {
-                Ok(kept) => kept,
-                Err(why) => return Err(self.hold(why, now)),
-            };
-            for ix in &kept.saved {
-                self.dirty.kept(*ix);
-            }
-            self.moment_kept = self.extras.moment.as_ref().map(|it| it.wall).or(self.moment_kept);
-            let Committed { block, event, stations, webhooks, devices, .. } = kept;
-            let heartbeat = self.extras.heartbeat;
-            done = Done { block, event, stations, webhooks, devices, heartbeat, ..done };
-        }
+        self.append(now)
+    }
+
+    fn append(&mut self, now: Ms) -> Result<Done, StoreError> {
+        self.batch.kept_at = now;
+        let Self { state, log, batch, .. } = self;
+        let Appended { committed, .. } = match log.append(batch, &state.consequences()) {
+            Ok(appended) => appended,
+            Err(why) => return Err(self.hold(why, now)),
+        };
+        self.state.kept(&committed);
+        let heartbeat = self.state.extras.heartbeat;
+        let Committed { block, event, stations, webhooks, devices, .. } = committed;
+        let receipts = Vec::new();
+        let mut done = Done { receipts, block, event, stations, webhooks, devices, heartbeat };
         self.held = None;
         self.release(&mut done, now);
         Ok(done)
     }
 
-    /// Which memories are kept with this commit although they could wait. None while an alarm
-    /// waits for it, unless so many alarms come that they would wait for ever; neither is the log
-    /// cut then.
-    fn choose_lazy(&mut self, now: Ms) {
-        if self.due.all {
-            self.world.close_ledger(&mut self.changes);
+    /// Keeps a batch that another log has kept, as it was kept there.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was kept, and the engine is of no use any more.
+    pub fn play(&mut self, batch: Batch) -> Result<Done, StoreError> {
+        let Batch { entries, sealed_at, kept_at } = batch;
+        for entry in entries {
+            self.enter(entry);
         }
-        self.extras.lazy.clear();
-        self.extras.memories_past = 0;
-        let oldest = self.dirty.oldest().unwrap_or(now);
-        if !self.due.all && !self.due.alarms.is_empty() && oldest > now - 2 * DIRTY_FOR_MS {
-            return;
+        self.batch.sealed_at = sealed_at;
+        self.state.seal(sealed_at);
+        self.append(kept_at)
+    }
+
+    /// The disk takes nothing: works on in memory, where what waits for its commit is kept as well.
+    /// `name`: no other working copy in this process has it. Nothing happens where it does already.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the file can't even be read.
+    pub fn to_memory(&mut self, name: &str) -> Result<(), StoreError> {
+        if self.resting.is_none() {
+            let working = WorkingLog::copy_of(self.log.store(), name)?;
+            self.resting = Some(std::mem::replace(&mut self.log, Box::new(working)));
         }
-        let readings = self.changes.readings.len();
-        let (before, limit) = match (self.due.all, readings) {
-            (true, _) => (Ms::MAX, usize::MAX),
-            (false, 0) => (now - DIRTY_FOR_MS, LAZY_MOST),
-            (false, n) => (now - DIRTY_FOR_MS, (n / LAZY_SHARE).clamp(LAZY_LEAST, LAZY_MOST)),
-        };
-        let Self { dirty, extras, .. } = self;
-        extras.lazy.extend(dirty.since(before, limit));
-        extras.memories_past = dirty.log_needed_after();
+        Ok(())
+    }
+
+    /// Writes into the file what happened in memory, in one transaction, and goes on there. Between
+    /// two batches or not. Nothing happens where it works there already.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the file is as it was, and the work goes on in memory.
+    pub fn to_disk(&mut self) -> Result<(), StoreError> {
+        let Some(mut disk) = self.resting.take() else { return Ok(()) };
+        let done = disk.store_mut().take_back(self.log.store());
+        match done {
+            Ok(()) => self.log = disk,
+            Err(_) => self.resting = Some(disk),
+        }
+        done
+    }
+
+    /// The batches whose entries the log keeps: those since [`Self::to_memory`].
+    #[must_use]
+    pub fn batches(&self) -> &[Batch] {
+        self.log.batches()
     }
 
     fn hold(&mut self, why: StoreError, now: Ms) -> StoreError {
@@ -461,38 +337,36 @@ impl Engine {
 
     /// Lets go of everything that waited for the commit.
     fn release(&mut self, done: &mut Done, now: Ms) {
-        let due = std::mem::take(&mut self.due);
-        if due.messages > 0 {
-            self.meters.batch.record(due.messages as f64);
+        let Due { messages, receipts, answers } = std::mem::take(&mut self.due);
+        if messages > 0 {
+            self.meters.batch.record(messages as f64);
         }
-        done.receipts = due.receipts;
-        answer(due.acted);
-        answer(due.placed);
-        answer(due.ordered);
-        answer(due.announced);
-        answer(due.withdrawn);
-        answer(due.flushed);
-        for at in due.alarms {
-            self.meters.alarm.record(Meters::seconds(now - at));
+        done.receipts = receipts;
+        for (reply, outcome) in answers {
+            // Whoever asked and left is not waited for.
+            let _ = reply.send(outcome);
         }
-        self.changes.pages.iter().for_each(Meters::page);
-        self.meters.counts(&self.changes.counts);
-        self.meters.dirty.set(self.dirty.len() as f64);
-        let age = self.dirty.oldest().map_or(0, |at| now - at);
-        self.meters.dirty_age.set(Meters::seconds(age));
-        let behind = self.store.newest_block() - self.store.series_block();
-        self.meters.behind.set(behind as f64);
-        self.meters.devices.set(self.world.registry().devices().len() as f64);
-        self.changes.refused.iter().for_each(log_refused);
-        self.world.committed();
-        self.changes.clear();
-        self.extras = Extras::default();
+        let Self { state, log, meters, batch, .. } = self;
+        for at in &state.alarms {
+            meters.alarm.record(Meters::seconds(now - at));
+        }
+        state.changes.pages.iter().for_each(Meters::page);
+        meters.counts(&state.changes.counts);
+        meters.dirty.set(state.dirty.len() as f64);
+        let age = state.dirty.oldest().map_or(0, |at| now - at);
+        meters.dirty_age.set(Meters::seconds(age));
+        let behind = log.store().newest_block() - log.store().series_block();
+        meters.behind.set(behind as f64);
+        meters.devices.set(state.devices() as f64);
+        state.changes.refused.iter().for_each(log_refused);
+        state.clear();
+        batch.clear();
     }
 
     /// Whether SQLite's write-ahead log has grown so far that it is to be moved into the file.
     #[must_use]
-    pub const fn log_has_grown(&self) -> bool {
-        self.store.log_has_grown()
+    pub fn log_has_grown(&self) -> bool {
+        self.log.store().log_has_grown()
     }
 
     /// Moves what is left of it: between commits.
@@ -500,7 +374,7 @@ impl Engine {
     /// # Errors
     /// [`StoreError`]; nothing is lost by it.
     pub fn checkpoint(&mut self) -> Result<(), StoreError> {
-        self.store.checkpoint()
+        self.log.store_mut().checkpoint()
     }
 
     /// When to tick and commit next even if nothing arrives.
@@ -509,8 +383,8 @@ impl Engine {
         if let Some(held) = self.held {
             return held.retry_at;
         }
-        let idle = if self.dirty.len() > 0 { IDLE_DIRTY_MS } else { IDLE_MS };
-        self.world.next_wake().map_or(Ms::MAX, |at| at.max(now)).min(now + idle)
+        let idle = if self.state.dirty.len() > 0 { IDLE_DIRTY_MS } else { IDLE_MS };
+        self.state.next_wake().map_or(Ms::MAX, |at| at.max(now)).min(now + idle)
     }
 }
 
@@ -525,13 +399,6 @@ fn log_refused(it: &RefusedAction) {
         Refused::Unknown | Refused::NotNow { .. } => {
             tracing::info!(%actor, ?by, %incident, ?kind, "an action was refused: {why}");
         }
-    }
-}
-
-/// Whoever asked and left is not waited for.
-fn answer<T>(answers: Vec<Answer<T>>) {
-    for (reply, it) in answers {
-        let _ = reply.send(it);
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use standpipe_rules::changes::{Counts, Page};
-use standpipe_rules::wire::Reason;
+use standpipe_rules::wire::{Message, Parsed, Reason};
 
-use crate::source::{SourceIx, Sources};
+use crate::inbox::Delivery;
+use crate::source::Sources;
 
 /// Handles, looked up once.
 #[derive(Clone)]
@@ -23,7 +24,7 @@ pub struct Meters {
     retained: Counter,
     unknown_fields: Counter,
     /// Members understood though they are not written as they should be.
-    pub repaired: Counter,
+    repaired: Counter,
     bad_clocks: Counter,
     out_of_order: Counter,
     refused_actions: Counter,
@@ -67,7 +68,7 @@ impl Meters {
     pub fn new(sources: &Sources) -> Self {
         // From the start, so that the first one is an increase.
         for reason in Reason::ALL {
-            Self::rejected(reason.as_str(), 0);
+            counter!("standpipe_rejected_total", "reason" => reason.as_str()).increment(0);
         }
         let messages = sources
             .all()
@@ -105,16 +106,19 @@ impl Meters {
         }
     }
 
-    /// A message came.
-    pub fn message(&self, source: SourceIx) {
-        if let Some(messages) = self.messages.get(source.get()) {
+    /// A message is taken. The gateway's own heartbeat is nobody's.
+    pub fn delivery(&self, delivery: &Delivery) {
+        let Parsed { message, rejected, repaired, .. } = &delivery.parsed;
+        if !matches!(message, Some(Message::Chain { .. }))
+            && let Some(messages) = self.messages.get(delivery.source.get())
+        {
             messages.increment(1);
         }
-    }
-
-    /// A part of a message was not understood.
-    pub fn rejected(reason: &'static str, count: u32) {
-        counter!("standpipe_rejected_total", "reason" => reason).increment(u64::from(count));
+        self.repaired.increment(u64::from(*repaired));
+        for part in rejected {
+            let count = u64::from(part.count);
+            counter!("standpipe_rejected_total", "reason" => part.reason.as_str()).increment(count);
+        }
     }
 
     /// What a committed batch counted.

@@ -15,6 +15,7 @@ pub struct Mover {
 }
 
 impl Mover {
+    /// Starts the thread, which waits until it is told to begin.
     pub fn new(store: &Path) -> Self {
         let (begin, begun) = bounded(1);
         let (end, ended) = bounded(1);

@@ -1,10 +1,13 @@
 //! The engine over a real store: nothing is let go before it is kept, and a crash changes nothing.
 
 mod clock;
+mod entries;
+mod lives;
 mod queue;
 mod reports;
 mod source;
 mod statuses;
+mod working;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,11 +15,12 @@ use std::time::Duration;
 use standpipe_machine::clock::{Clock, Moment, Stamp};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, ActionKind, Actor, Plan, Refused, Secret};
-use standpipe_rules::registry::{Device, Level, Station};
+use standpipe_rules::registry::{Device, DeviceIx, Level, Station};
 use standpipe_rules::wire::{Reason, Rejected, parse};
 use standpipe_shared::{Kind, ROOT};
 use standpipe_store::{Reader, Store};
 use tempfile::TempDir;
+use ulid::Ulid;
 
 use super::*;
 use crate::health::{Health, Status};
@@ -59,6 +63,7 @@ fn device(n: u32) -> Device {
         floor: "".into(),
         interval_s: Some(900),
         installed_on: "".into(),
+        decoder: "".into(),
         area: "a".into(),
         claimed: true,
     }
@@ -84,7 +89,7 @@ impl Bench {
         drop(store);
         let mut engine = open(&path, T0);
         for source in [ALARM, TELEMETRY] {
-            engine.take(Inbox::Source { source, up: true, at: T0.into() }, T0);
+            engine.take(Input::Source { source, up: true }.at(T0), T0);
         }
         engine.commit(T0).unwrap();
         Self { folder, engine }
@@ -135,7 +140,7 @@ impl Bench {
         let arrived = Stamp::after(at, self.engine.set).into();
         let receipt = (pkid > 0).then(|| Receipt::new(pkid.into()));
         let delivery = Delivery { source, receipt, arrived, topic, parsed };
-        self.engine.take(Inbox::Delivery(Box::new(delivery)), at);
+        self.engine.take(delivery, at);
     }
 
     fn reads(&mut self, n: u32, seq: u32, kpa: f32, at: Ms) {
@@ -232,7 +237,7 @@ fn memories_are_kept_within_seconds_and_the_log_is_cut_behind_history() {
             bench.reads(0, batch * per_batch + n, 300.0, at);
         }
         let block = bench.engine.store().newest_block();
-        bench.engine.take(Inbox::SeriesAt { block }, at);
+        bench.engine.take(Input::SeriesAt { block }, at);
         bench.commit(at);
     }
     let upto = bench.count("SELECT upto FROM memory WHERE ix = 0");
@@ -241,7 +246,7 @@ fn memories_are_kept_within_seconds_and_the_log_is_cut_behind_history() {
     assert!((32_768..34_900).contains(&kept), "what redeliveries need: {kept}");
 
     at += DIRTY_FOR_MS;
-    bench.engine.take(Inbox::SeriesAt { block: 1 }, at);
+    bench.engine.take(Input::SeriesAt { block: 1 }, at);
     bench.commit(at);
     assert_eq!(bench.engine.store().series_block(), i64::from(batches) - 1, "never back");
     assert_eq!(bench.count("SELECT upto FROM memory WHERE ix = 0"), i64::from(batches));
@@ -314,7 +319,7 @@ fn bad_messages_are_kept_in_bounds_and_acknowledged() {
     let parsed = standpipe_rules::wire::Parsed { rejected: vec![rejected], ..Default::default() };
     let topic = "t".into();
     let delivery = Delivery { source: ALARM, receipt: None, arrived: T0.into(), topic, parsed };
-    bench.engine.take(Inbox::Delivery(Box::new(delivery)), T0);
+    bench.engine.take(delivery, T0);
     assert!(bench.commit(T0 + 100).receipts.is_empty(), "QoS 0 wants no acknowledgement");
     assert_eq!(bench.count("SELECT MAX(LENGTH(payload)) FROM quarantine"), 4_096);
 }
@@ -329,14 +334,14 @@ fn an_ask_is_answered_when_it_is_kept() {
         by: "Li".into(),
         note: "".into(),
     };
-    bench.engine.take(Inbox::Ask(Ask::Act { actor: Actor::admin("admin"), action, reply }), T0);
+    bench.engine.take(Input::Act { actor: Actor::admin("admin"), action }.asked(reply), T0);
     let (reply, mut place) = oneshot::channel();
     let device = Box::new(device(9));
-    bench.engine.take(Inbox::Ask(Ask::PutDevice { device, reply }), T0);
+    bench.engine.take(Input::PutDevice(device).asked(reply), T0);
     assert!(answer.try_recv().is_err() && place.try_recv().is_err());
     bench.commit(T0);
-    assert_eq!(answer.try_recv(), Ok(Err(Refused::Unknown)));
-    assert_eq!(place.try_recv(), Ok(DeviceIx(1)));
+    assert_eq!(answer.try_recv(), Ok(Outcome::Acted(Err(Refused::Unknown))));
+    assert_eq!(place.try_recv(), Ok(Outcome::Placed(DeviceIx(1))));
     assert_eq!(bench.count("SELECT ix FROM device WHERE id = 'H-9'"), 1);
 }
 

@@ -12,7 +12,7 @@ use standpipe_transport::mqtt::{Broker, Receipt};
 use tokio::sync::watch;
 
 use super::packets::Packets;
-use super::session::{self, Landed, Message, Owed};
+use super::session::{self, Landed, MqttMessage, Owed};
 use super::{NET, Setup};
 
 // The session asks what is owed this often.
@@ -33,7 +33,7 @@ pub fn start(
     session::start(heart, setup, (broker, format!("standpipe-chain-{gateway}")), bell)
 }
 
-/// What beats.
+/// Sends the heartbeat whenever one is due.
 struct Heart {
     topic: String,
     packets: Packets<()>,
@@ -67,10 +67,10 @@ impl Owed for Heart {
         false
     }
 
-    fn next(&mut self, window: usize, now: Stamp) -> Option<Message> {
+    fn next(&mut self, window: usize, now: Stamp) -> Option<MqttMessage> {
         let (pkid, ()) = self.packets.next(window)?;
         let (topic, payload) = (self.topic.clone(), format!("{{\"ts\":{}}}", now.told()));
-        Some(Message { topic, payload, pkid, retain: false, expiry_s: EXPIRY_S })
+        Some(MqttMessage { topic, payload, pkid, retain: false, expiry_s: EXPIRY_S })
     }
 
     fn landed(&mut self, pkid: u16, receipt: &Receipt, _: Stamp) -> Landed {
@@ -83,7 +83,7 @@ impl Owed for Heart {
         self.packets.lost();
     }
 
-    fn each_minute(&self, _: Ms) -> Option<Message> {
+    fn each_minute(&self, _: Ms) -> Option<MqttMessage> {
         None
     }
 }
@@ -94,7 +94,7 @@ mod tests {
     use standpipe_transport::mqtt::Receipt;
     use tokio::sync::watch;
 
-    use super::{Heart, Message, Owed};
+    use super::{Heart, MqttMessage, Owed};
 
     #[test]
     fn one_every_five_seconds_each_with_its_own_moment() {
@@ -103,7 +103,7 @@ mod tests {
             heart.read(asked.into());
             heart.next(64, Stamp::from(sent))
         };
-        let expected = |pkid: u16, sent: i64| Message {
+        let expected = |pkid: u16, sent: i64| MqttMessage {
             topic: "r/v1/gateway/chain".to_owned(),
             payload: format!("{{\"ts\":{sent}}}"),
             pkid,

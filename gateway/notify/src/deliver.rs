@@ -21,7 +21,7 @@ pub fn callers(webhooks: &[Webhook]) -> reqwest::Result<Vec<Caller>> {
     webhooks.iter().map(own).collect()
 }
 
-/// Tries once.
+/// Sends a message to a webhook once, and says what came of it.
 #[must_use]
 pub fn attempt(
     caller: &Caller,

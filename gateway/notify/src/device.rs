@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::thread::JoinHandle;
 
 use metrics::counter;
-use standpipe_engine::Inbox;
+use standpipe_engine::{Inbox, Input};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::DeviceIx;
@@ -24,7 +24,7 @@ use ulid::Ulid;
 use super::Setup;
 use super::flight::LEAVE_ALONE;
 use super::packets::Packets;
-use super::session::{self, Landed, Message, Owed, Shelf};
+use super::session::{self, Landed, MqttMessage, Owed, Shelf};
 
 /// Settings, and commands, read from the store at one time.
 const AT_ONCE: usize = 256;
@@ -51,7 +51,7 @@ pub fn start(
 
 /// What a message brings about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
+enum LetterKey {
     /// The broker keeps that number for a device in that area.
     Settings(DeviceIx, u32, Box<str>),
     /// The device gets a command, which was sent again so often before.
@@ -60,7 +60,7 @@ enum Key {
     Bulletin(Box<str>, u32),
 }
 
-/// One message.
+/// What one device, or one station, is to be sent.
 #[derive(Clone, Debug)]
 enum Letter {
     /// What the broker keeps where a device was goes.
@@ -76,9 +76,9 @@ struct Mail {
     shelf: Shelf,
     packets: Packets<Letter>,
     /// What is planned or on its way.
-    busy: HashSet<Key>,
+    busy: HashSet<LetterKey>,
     /// What arrived or was refused: left alone until then.
-    resting: HashMap<Key, Ms>,
+    resting: HashMap<LetterKey, Ms>,
     /// Where reading goes on, of owed settings and commands.
     from: (DeviceIx, u64),
     /// Where reading goes on of what the broker may have forgotten.
@@ -87,12 +87,16 @@ struct Mail {
 }
 
 impl Letter {
-    fn key(&self) -> Option<Key> {
+    fn key(&self) -> Option<LetterKey> {
         match self {
             Self::Empty(_) => None,
-            Self::Settings(it) => Some(Key::Settings(it.ix, it.settings.rev, it.area.clone())),
-            Self::Command(it) => Some(Key::Command(it.command.id, it.command.resends)),
-            Self::Bulletin(it) => Some(Key::Bulletin(it.station.clone(), it.rev)),
+            Self::Settings(owed) => {
+                Some(LetterKey::Settings(owed.ix, owed.settings.rev, owed.area.clone()))
+            }
+            Self::Command(owed) => Some(LetterKey::Command(owed.command.id, owed.command.resends)),
+            Self::Bulletin(bulletin) => {
+                Some(LetterKey::Bulletin(bulletin.station.clone(), bulletin.rev))
+            }
         }
     }
 }
@@ -116,10 +120,10 @@ impl Mail {
         if self.resting.contains_key(&key) || !self.busy.insert(key) {
             return;
         }
-        if let Letter::Settings(it) = &letter
-            && !it.left_area.is_empty()
+        if let Letter::Settings(owed) = &letter
+            && !owed.left_area.is_empty()
         {
-            self.packets.plan(Letter::Empty(it.clone()));
+            self.packets.plan(Letter::Empty(owed.clone()));
         }
         self.packets.plan(letter);
     }
@@ -130,7 +134,7 @@ impl Mail {
         let owed = owed.unwrap_or_default();
         self.from.0 = after(&owed).unwrap_or(DeviceIx(0));
         self.more |= owed.len() == AT_ONCE;
-        owed.into_iter().for_each(|it| self.plan(Letter::Settings(it)));
+        owed.into_iter().for_each(|settings| self.plan(Letter::Settings(settings)));
     }
 
     /// What the broker had and no device has said that it runs: it may be forgotten.
@@ -141,7 +145,7 @@ impl Mail {
         };
         self.again_from = after(&again);
         self.more |= self.again_from.is_some();
-        again.into_iter().for_each(|it| self.plan(Letter::Settings(it)));
+        again.into_iter().for_each(|settings| self.plan(Letter::Settings(settings)));
     }
 
     fn read_commands(&mut self, now: Ms) {
@@ -149,45 +153,45 @@ impl Mail {
         let owed = self.shelf.read(|reader| reader.owed_commands(from, AT_ONCE));
         let owed = owed.unwrap_or_default();
         let full = owed.len() == AT_ONCE;
-        self.from.1 = owed.last().filter(|_| full).map_or(0, |it| it.command.number);
+        self.from.1 = owed.last().filter(|_| full).map_or(0, |last| last.command.number);
         self.more |= full;
-        for it in owed.into_iter().filter(|it| it.command.expires_at > now) {
-            self.plan(Letter::Command(Box::new(it)));
+        for due in owed.into_iter().filter(|due| due.command.expires_at > now) {
+            self.plan(Letter::Command(Box::new(due)));
         }
     }
 
-    fn message(&self, pkid: u16, letter: &Letter, now: Ms) -> Message {
+    fn message(&self, pkid: u16, letter: &Letter, now: Ms) -> MqttMessage {
         let topic = |area: &str, device: &str, channel: &str| {
             format!("{}/{area}/{device}/{channel}", self.root)
         };
         match letter {
-            Letter::Empty(it) => Message {
-                topic: topic(&it.left_area, &it.device, "settings"),
+            Letter::Empty(owed) => MqttMessage {
+                topic: topic(&owed.left_area, &owed.device, "settings"),
                 payload: String::new(),
                 pkid,
                 retain: true,
                 expiry_s: 0,
             },
-            Letter::Bulletin(it) => Message {
-                topic: format!("{}/stations/{}/maintenance", self.root, it.station),
-                payload: it.json.clone().into(),
+            Letter::Bulletin(bulletin) => MqttMessage {
+                topic: format!("{}/stations/{}/maintenance", self.root, bulletin.station),
+                payload: bulletin.json.clone().into(),
                 pkid,
                 retain: true,
                 expiry_s: 0,
             },
-            Letter::Settings(it) => Message {
-                topic: topic(&it.area, &it.device, "settings"),
-                payload: serde_json::to_string(&it.settings).unwrap_or_default(),
+            Letter::Settings(owed) => MqttMessage {
+                topic: topic(&owed.area, &owed.device, "settings"),
+                payload: serde_json::to_string(&owed.settings).unwrap_or_default(),
                 pkid,
                 retain: true,
                 expiry_s: 0,
             },
-            Letter::Command(it) => {
-                let (id, asked) = (it.command.id.to_string(), &it.command);
+            Letter::Command(owed) => {
+                let (id, asked) = (owed.command.id.to_string(), &owed.command);
                 let command = Command { id: &id, command: asked.command, seconds: asked.seconds };
                 let left_s = ((asked.expires_at - now).max(1) + 999) / 1_000;
-                Message {
-                    topic: topic(&it.area, &it.device, "command"),
+                MqttMessage {
+                    topic: topic(&owed.area, &owed.device, "command"),
                     payload: serde_json::to_string(&command).unwrap_or_default(),
                     pkid,
                     retain: false,
@@ -201,13 +205,15 @@ impl Mail {
         let Some(key) = letter.key() else { return Vec::new() };
         let report = match letter {
             Letter::Empty(_) => return Vec::new(),
-            Letter::Settings(it) => {
-                Inbox::SettingsSent { device: it.ix, rev: it.settings.rev, at: now }
+            Letter::Settings(owed) => {
+                Input::SettingsSent { device: owed.ix, rev: owed.settings.rev }.at(now)
             }
-            Letter::Bulletin(it) => Inbox::BulletinSent { station: it.station, rev: it.rev },
-            Letter::Command(it) => {
-                let (id, resends) = (it.command.id, it.command.resends);
-                Inbox::CommandSent { id, resends, at: now }
+            Letter::Bulletin(bulletin) => {
+                Input::BulletinSent { station: bulletin.station, rev: bulletin.rev }.into()
+            }
+            Letter::Command(owed) => {
+                let (id, resends) = (owed.command.id, owed.command.resends);
+                Input::CommandSent { id, resends }.at(now)
             }
         };
         self.resting.insert(key, now.steady() + LEAVE_ALONE);
@@ -217,7 +223,7 @@ impl Mail {
 
 /// Where to go on after a full page; `None`: that was all.
 fn after(page: &[OwedSettings]) -> Option<DeviceIx> {
-    page.last().filter(|_| page.len() == AT_ONCE).map(|it| DeviceIx(it.ix.0 + 1))
+    page.last().filter(|_| page.len() == AT_ONCE).map(|last| DeviceIx(last.ix.0 + 1))
 }
 
 impl Owed for Mail {
@@ -225,8 +231,8 @@ impl Owed for Mail {
 
     fn connected(&mut self, _: Stamp) {
         self.again_from = Some(DeviceIx(0));
-        for it in self.shelf.read(Reader::kept_bulletins).unwrap_or_default() {
-            self.plan(Letter::Bulletin(it));
+        for bulletin in self.shelf.read(Reader::kept_bulletins).unwrap_or_default() {
+            self.plan(Letter::Bulletin(bulletin));
         }
         self.read_pending();
     }
@@ -234,8 +240,8 @@ impl Owed for Mail {
     fn read(&mut self, now: Stamp) {
         self.resting.retain(|_, until| *until > now.steady());
         self.more = false;
-        for it in self.shelf.read(Reader::owed_bulletins).unwrap_or_default() {
-            self.plan(Letter::Bulletin(it));
+        for bulletin in self.shelf.read(Reader::owed_bulletins).unwrap_or_default() {
+            self.plan(Letter::Bulletin(bulletin));
         }
         self.read_settings();
         self.read_pending();
@@ -246,7 +252,7 @@ impl Owed for Mail {
         self.more && self.packets.is_idle()
     }
 
-    fn next(&mut self, window: usize, now: Stamp) -> Option<Message> {
+    fn next(&mut self, window: usize, now: Stamp) -> Option<MqttMessage> {
         let (pkid, letter) = self.packets.next(window)?;
         Some(self.message(pkid, &letter, now.told()))
     }
@@ -275,10 +281,10 @@ impl Owed for Mail {
     }
 
     /// The time, for devices without a clock of their own.
-    fn each_minute(&self, now: Ms) -> Option<Message> {
+    fn each_minute(&self, now: Ms) -> Option<MqttMessage> {
         let topic = format!("{}/gateway/clock", self.root);
         let payload = format!(r#"{{"ts":{now}}}"#);
-        Some(Message { topic, payload, pkid: 0, retain: false, expiry_s: 0 })
+        Some(MqttMessage { topic, payload, pkid: 0, retain: false, expiry_s: 0 })
     }
 }
 

@@ -14,14 +14,14 @@ use tracing::{error, warn};
 use super::retry::{self, FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT};
 
 /// A digest that has come to its end.
-pub type Landed = (OwedDigest, Answer);
+pub type LandedDigest = (OwedDigest, Answer);
 
 /// The digests of one receiver.
 pub struct Digests {
     /// The one on its way.
-    flight: Option<BoxFuture<'static, Landed>>,
+    flight: Option<BoxFuture<'static, LandedDigest>>,
     backoff: Backoff,
-    /// Not before.
+    /// After a failure, not before then.
     resume: Option<Instant>,
     /// Reported to the engine: the store may still call them owed.
     done: HashSet<DigestKey>,
@@ -35,7 +35,7 @@ impl Digests {
     }
 
     /// When it ends; never, while none is on its way.
-    pub async fn landed(&mut self) -> Landed {
+    pub async fn landed(&mut self) -> LandedDigest {
         let Some(flight) = &mut self.flight else { return std::future::pending().await };
         let landed = flight.await;
         self.flight = None;
@@ -49,35 +49,35 @@ impl Digests {
 
     /// Whether one may be sent now.
     pub fn may(&self, now: Instant) -> bool {
-        self.flight.is_none() && self.resume.is_none_or(|it| it <= now)
+        self.flight.is_none() && self.resume.is_none_or(|at| at <= now)
     }
 
     /// The first of these that is still to be sent.
     pub fn next(&mut self, owed: Vec<OwedDigest>) -> Option<OwedDigest> {
-        self.done.retain(|done| owed.iter().any(|it| it.which == *done));
-        owed.into_iter().find(|it| !self.done.contains(&it.which))
+        self.done.retain(|done| owed.iter().any(|digest| digest.which == *done));
+        owed.into_iter().find(|digest| !self.done.contains(&digest.which))
     }
 
     /// It is on its way.
-    pub fn take_off(&mut self, flight: BoxFuture<'static, Landed>) {
+    pub fn take_off(&mut self, flight: BoxFuture<'static, LandedDigest>) {
         self.flight = Some(flight);
     }
 
     /// What is to be written down of one that landed.
     pub fn settle(
         &mut self,
-        (it, answer): Landed,
+        (digest, answer): LandedDigest,
         now: Ms,
         instant: Instant,
     ) -> Option<DigestNews> {
-        let (name, day) = (it.which.receiver.clone(), it.which.day.clone());
+        let (name, day) = (digest.which.receiver.clone(), digest.which.day.clone());
         let news = match answer {
             Answer::Taken => {
                 self.backoff.reset();
                 self.resume = None;
-                DigestNews::Delivered(it.which, now)
+                DigestNews::Delivered(digest.which, now)
             }
-            Answer::Later { wait, why } if now - it.at < GIVE_UP_AFTER => {
+            Answer::Later { wait, why } if now - digest.at < GIVE_UP_AFTER => {
                 let own = self.backoff.failed();
                 self.resume = Some(instant + retry::wait(wait, own));
                 warn!("webhook {name}: does not take the digest of {day} ({why}); trying again");
@@ -87,7 +87,7 @@ impl Digests {
                 error!(
                     "webhook {name}: the digest of {day} is given up ({why}): read it at /digest"
                 );
-                DigestNews::GaveUp(it.which, now)
+                DigestNews::GaveUp(digest.which, now)
             }
         };
         let (DigestNews::Delivered(which, _) | DigestNews::GaveUp(which, _)) = &news else {
@@ -125,29 +125,36 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_tried_until_it_is_taken_or_a_day_has_passed() {
-        let (mut it, one) = (Digests::new("duty"), owed("2026-11-28"));
+        let (mut digests, one) = (Digests::new("duty"), owed("2026-11-28"));
         let start = Instant::now();
-        assert!(it.may(start));
-        it.take_off(Box::pin(std::future::ready((one.clone(), later(None)))));
-        assert!(!it.may(start) && it.is_on_its_way(), "one at a time");
-        let landed = it.landed().await;
-        assert!(!it.is_on_its_way());
-        assert_eq!(it.settle(landed, 2_000, start), None, "tried again");
-        assert!(!it.may(start) && it.may(start + Duration::from_secs(1)), "after a while");
+        assert!(digests.may(start));
+        digests.take_off(Box::pin(std::future::ready((one.clone(), later(None)))));
+        assert!(!digests.may(start) && digests.is_on_its_way(), "one at a time");
+        let landed = digests.landed().await;
+        assert!(!digests.is_on_its_way());
+        assert_eq!(digests.settle(landed, 2_000, start), None, "tried again");
+        assert!(
+            !digests.may(start) && digests.may(start + Duration::from_secs(1)),
+            "after a while"
+        );
         let wait = Some(Asked::Unwell(Duration::from_secs(90)));
-        assert_eq!(it.settle((one.clone(), later(wait)), 2_000, start), None);
+        assert_eq!(digests.settle((one.clone(), later(wait)), 2_000, start), None);
         let asked = start + Duration::from_secs(90);
-        assert!(!it.may(asked - Duration::from_secs(1)) && it.may(asked), "as it wishes");
-        assert_eq!(it.next(vec![one.clone()]), Some(one.clone()));
+        assert!(!digests.may(asked - Duration::from_secs(1)) && digests.may(asked), "as it wishes");
+        assert_eq!(digests.next(vec![one.clone()]), Some(one.clone()));
 
         let taken = DigestNews::Delivered(one.which.clone(), 3_000);
-        assert_eq!(it.settle((one.clone(), Answer::Taken), 3_000, start), Some(taken));
-        assert!(it.may(start), "and no wait is left");
+        assert_eq!(digests.settle((one.clone(), Answer::Taken), 3_000, start), Some(taken));
+        assert!(digests.may(start), "and no wait is left");
         let other = owed("2026-11-29");
-        assert_eq!(it.next(vec![one.clone(), other.clone()]), Some(other), "not yet written down");
-        assert_eq!(it.next(vec![one.clone()]), None);
-        assert_eq!(it.next(vec![]), None);
-        assert_eq!(it.next(vec![one.clone()]), Some(one), "owed again, whoever says so");
+        assert_eq!(
+            digests.next(vec![one.clone(), other.clone()]),
+            Some(other),
+            "not yet written down"
+        );
+        assert_eq!(digests.next(vec![one.clone()]), None);
+        assert_eq!(digests.next(vec![]), None);
+        assert_eq!(digests.next(vec![one.clone()]), Some(one), "owed again, whoever says so");
     }
 
     #[test]
@@ -158,10 +165,10 @@ mod tests {
         for (answer, at, given_up) in
             [(later(None), end - 1, false), (later(None), end, true), (never(), 2_000, true)]
         {
-            let (mut it, one) = (Digests::new("duty"), owed("2026-11-28"));
+            let (mut digests, one) = (Digests::new("duty"), owed("2026-11-28"));
             let expected = given_up.then(|| DigestNews::GaveUp(one.which.clone(), at));
-            assert_eq!(it.settle((one.clone(), answer), at, now), expected);
-            assert_eq!(it.next(vec![one.clone()]).is_none(), given_up);
+            assert_eq!(digests.settle((one.clone(), answer), at, now), expected);
+            assert_eq!(digests.next(vec![one.clone()]).is_none(), given_up);
         }
         assert_eq!(sent(&owed("2026-11-28")).page_id, "digest-2026-11-28-duty");
     }

@@ -17,14 +17,13 @@ const REMEMBERED: Ms = 10_000;
 /// Messages planned beyond which nothing more is: what is more urgent waits for these.
 const ROOM: usize = 64;
 
-/// One retained topic.
-pub type Topic = (Box<str>, IncidentId);
+/// A station, and an incident that its topic shows.
+pub type BoardTopic = (Box<str>, IncidentId);
 
 /// One message of the few that bring a topic up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shot {
-    /// Where to.
-    pub topic: Topic,
+    pub topic: BoardTopic,
     /// The page it is sent for.
     pub page: Option<Ulid>,
     /// Whether that page is delivered with it; else it was before.
@@ -41,15 +40,15 @@ pub struct Flight {
     /// With the incident to show.
     packets: Packets<(Shot, Arc<str>)>,
     /// Topics with something planned or on its way.
-    busy: HashMap<Topic, usize>,
+    busy: HashMap<BoardTopic, usize>,
     /// Reported to the engine, and when: the store may still call them owed.
-    shown: HashMap<Topic, (u32, Ms)>,
+    shown: HashMap<BoardTopic, (u32, Ms)>,
     delivered: HashMap<Ulid, Ms>,
     /// When those were that are forgotten next.
     looked_at: Ms,
     /// When topics were refused; and the same in order.
-    refused: HashMap<Topic, Ms>,
-    again: VecDeque<(Ms, Topic)>,
+    refused: HashMap<BoardTopic, Ms>,
+    again: VecDeque<(Ms, BoardTopic)>,
 }
 
 impl Flight {
@@ -101,7 +100,7 @@ impl Flight {
     }
 
     /// A topic that was refused, and has been left alone for long enough.
-    pub fn due_again(&mut self, now: Ms) -> Option<Topic> {
+    pub fn due_again(&mut self, now: Ms) -> Option<BoardTopic> {
         let (at, _) = self.again.front()?;
         if now - at < LEAVE_ALONE {
             return None;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use standpipe_config::Webhook;
-use standpipe_engine::{Inbox, Unavailable};
+use standpipe_engine::{Input, Unavailable};
 use standpipe_rules::Ms;
 use standpipe_store::Reader;
 use standpipe_store::accounts::Area;
@@ -25,13 +25,13 @@ use super::Setup;
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// Whoever is told: a webhook's name, and its station.
-type Receiver = (Box<str>, Option<Box<str>>);
+type DigestReceiver = (Box<str>, Option<Box<str>>);
 
 /// When digests are made, for whom, and where people read all of it.
 #[derive(Clone, Debug)]
 struct Keeper {
     hour: Hour,
-    receivers: Vec<Receiver>,
+    receivers: Vec<DigestReceiver>,
     url: Box<str>,
 }
 
@@ -44,8 +44,9 @@ pub async fn run(
     (hour, url): (Hour, Box<str>),
     webhooks: &[Webhook],
 ) -> Result<(), Unavailable> {
-    let asked = webhooks.iter().filter(|it| it.wants_digest());
-    let receivers: Vec<Receiver> = asked.map(|it| (it.name.clone(), it.station.clone())).collect();
+    let asked = webhooks.iter().filter(|webhook| webhook.wants_digest());
+    let receivers: Vec<DigestReceiver> =
+        asked.map(|webhook| (webhook.name.clone(), webhook.station.clone())).collect();
     if receivers.is_empty() {
         return Ok(());
     }
@@ -61,7 +62,7 @@ pub async fn run(
         let (store, keeper, now) = (setup.store.clone(), keeper.clone(), setup.clock.now());
         match tokio::task::spawn_blocking(move || keeper.news(&store, now)).await {
             Ok(Ok(None)) => {}
-            Ok(Ok(Some(news))) => setup.engine.report(Inbox::Digest(news)).await?,
+            Ok(Ok(Some(news))) => setup.engine.report(Input::Digest(news)).await?,
             Ok(Err(why)) => warn!("the daily digest can't be made ({why}); trying again"),
             Err(bad) => warn!("the daily digest can't be made ({bad}); trying again"),
         }

@@ -21,6 +21,8 @@
 //! (`standpipe_rules::incidents`, `orders`), and writing down that one arrived (the engine, with its
 //! next batch).
 
+#![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
+
 pub mod chain;
 pub mod deliver;
 pub mod device;
@@ -49,11 +51,10 @@ const NET: Duration = Duration::from_secs(5);
 pub struct Setup {
     /// The store, which says what is owed.
     pub store: PathBuf,
-    /// Where reports go.
+    /// Writes down what arrived, and what was given up.
     pub engine: EngineHandle,
-    /// The doorbells.
+    /// Say that something may be owed.
     pub rings: Rings,
-    /// What time it is.
     pub clock: Clock,
     /// Ends the senders; what they have not sent stays owed.
     pub stop: CancellationToken,

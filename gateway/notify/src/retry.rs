@@ -52,20 +52,20 @@ pub fn wait_of_fire(asked: Option<Asked>, own: Duration) -> Duration {
 /// Pages that were refused, each with its own next attempt.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    pages: HashMap<Ulid, Refused>,
+    pages: HashMap<Ulid, RefusedPage>,
     /// The same by their incidents.
     about: BTreeSet<(IncidentId, Ulid)>,
     /// Those whose next attempt is a while away.
     due: BTreeSet<(Instant, Ulid)>,
     /// Those whose next attempt is due: as they are sent.
-    ready: BTreeSet<Place>,
+    ready: BTreeSet<RetryPlace>,
 }
 
 /// Where a page stands among those that are due.
-type Place = (Urgency, i64, Ulid);
+type RetryPlace = (Urgency, i64, Ulid);
 
 #[derive(Debug)]
-struct Refused {
+struct RefusedPage {
     page: OwedPage,
     /// When its first attempt was begun.
     since: Ms,
@@ -97,7 +97,7 @@ impl Waiting {
         };
         let id = page.page_id;
         self.about.insert((page.incident, id));
-        let refused = self.pages.entry(id).or_insert_with(|| Refused {
+        let refused = self.pages.entry(id).or_insert_with(|| RefusedPage {
             page: page.clone(),
             since: begun,
             backoff: Backoff::named(first, LONGEST_WAIT, &id.to_string()),
@@ -173,7 +173,7 @@ impl Waiting {
     }
 }
 
-fn place(page: &OwedPage) -> Place {
+fn place(page: &OwedPage) -> RetryPlace {
     (page.urgency, page.number, page.page_id)
 }
 

@@ -32,10 +32,8 @@ const REPORT_EVERY: Ms = 60_000;
 
 /// One message to send.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Where to.
+pub struct MqttMessage {
     pub topic: String,
-    /// What.
     pub payload: String,
     /// The id of its receipt; 0: without one, at QoS 0.
     pub pkid: u16,
@@ -66,13 +64,13 @@ pub trait Owed: Send + 'static {
     /// Whether it is time to read again, because more was owed than was read.
     fn wants_more(&mut self) -> bool;
     /// The next message. Never more than `window` are on their way.
-    fn next(&mut self, window: usize, now: Stamp) -> Option<Message>;
+    fn next(&mut self, window: usize, now: Stamp) -> Option<MqttMessage>;
     /// The broker answers for a message.
     fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Stamp) -> Landed;
     /// The connection is gone, and nobody knows what of it arrived.
     fn lost(&mut self);
     /// Said once a minute, unconfirmed, from the connection on.
-    fn each_minute(&self, now: Ms) -> Option<Message>;
+    fn each_minute(&self, now: Ms) -> Option<MqttMessage>;
 }
 
 /// Starts a sender on its own thread. It ends after `setup.stop`.
@@ -240,7 +238,7 @@ impl<O: Owed> Session<O> {
     }
 }
 
-fn publish(link: &mut Link, message: &Message) -> Result<(), LinkError> {
+fn publish(link: &mut Link, message: &MqttMessage) -> Result<(), LinkError> {
     link.publish(&Outgoing {
         topic: &message.topic,
         payload: message.payload.as_bytes(),

@@ -6,7 +6,7 @@
 use std::thread::JoinHandle;
 
 use metrics::counter;
-use standpipe_engine::Inbox;
+use standpipe_engine::{Inbox, Input};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, with_page};
@@ -17,7 +17,7 @@ use standpipe_transport::mqtt::{Broker, Receipt};
 use super::Setup;
 use super::flight::{Flight, Shot};
 use super::queue::Queue;
-use super::session::{self, Landed, Message, Owed, Shelf};
+use super::session::{self, Landed, MqttMessage, Owed, Shelf};
 
 /// Topics that a broker may have forgotten, read from the store at one time.
 const AT_ONCE: usize = 64;
@@ -108,10 +108,10 @@ impl Boards {
         let Some(shot) = self.flight.arrived(pkid, at.steady()) else { return reports };
         if let (true, Some(page_id)) = (shot.owed, shot.page) {
             counter!("standpipe_pages_delivered_total", "kind" => "station").increment(1);
-            reports.push(Inbox::Delivered { page_id, at });
+            reports.push(Input::Delivered { page_id }.at(at));
         }
         if let Shot { topic: (station, incident), reached: Some(rev), .. } = shot {
-            reports.push(Inbox::BoardSent { station, incident, rev });
+            reports.push(Input::BoardSent { station, incident, rev }.into());
         }
         reports
     }
@@ -134,14 +134,14 @@ impl Owed for Boards {
         self.flight.has_room() && (!self.queue.is_empty() || self.again.is_some())
     }
 
-    fn next(&mut self, window: usize, _now: Stamp) -> Option<Message> {
+    fn next(&mut self, window: usize, _now: Stamp) -> Option<MqttMessage> {
         let (pkid, shot, wire) = self.flight.next(window)?;
         let payload = match shot.page {
             _ if shot.empty => String::new(),
             Some(page) => with_page(&wire, page),
             None => wire.to_string(),
         };
-        Some(Message { topic: self.topic(&shot), payload, pkid, retain: true, expiry_s: 0 })
+        Some(MqttMessage { topic: self.topic(&shot), payload, pkid, retain: true, expiry_s: 0 })
     }
 
     fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Stamp) -> Landed {
@@ -151,7 +151,7 @@ impl Owed for Boards {
             Receipt::Refused(_) => {
                 let shot = self.flight.refused(pkid, now.steady());
                 counter!("standpipe_page_failures_total", "kind" => "station").increment(1);
-                Landed { reports: Vec::new(), refused: shot.map(|it| self.topic(&it)) }
+                Landed { reports: Vec::new(), refused: shot.map(|shot| self.topic(&shot)) }
             }
         }
     }
@@ -160,7 +160,7 @@ impl Owed for Boards {
         self.flight.lost();
     }
 
-    fn each_minute(&self, _now: Ms) -> Option<Message> {
+    fn each_minute(&self, _now: Ms) -> Option<MqttMessage> {
         None
     }
 }

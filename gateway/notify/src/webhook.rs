@@ -24,7 +24,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use metrics::counter;
 use standpipe_config::Webhook;
-use standpipe_engine::{Inbox, Unavailable};
+use standpipe_engine::{Input, Unavailable};
 use standpipe_machine::clock::Stamp;
 use standpipe_receivers::{About, Answer, Asked, Caller, OutgoingMessage};
 use standpipe_rules::Ms;
@@ -41,7 +41,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info, warn};
 use ulid::Ulid;
 
-use self::next::{Sent, Words};
+use self::next::{PageWords, Sent};
 use self::paced::Paced;
 use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
@@ -106,26 +106,26 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
     for (page_id, webhook) in owed {
         error!("page {page_id} is given up: no webhook is named `{webhook}` any more");
         let why = "the webhook is configured no more".into();
-        setup.engine.report(Inbox::GaveUp { page_id, at: setup.clock.stamp(), why }).await?;
+        setup.engine.report(Input::GaveUp { page_id, why }.at(setup.clock.stamp())).await?;
     }
     let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
-    for it in owed.unwrap_or_default() {
-        if !names.contains(&it.which.receiver) {
-            let news = DigestNews::GaveUp(it.which, setup.clock.now());
-            setup.engine.report(Inbox::Digest(news)).await?;
+    for digest in owed.unwrap_or_default() {
+        if !names.contains(&digest.which.receiver) {
+            let news = DigestNews::GaveUp(digest.which, setup.clock.now());
+            setup.engine.report(Input::Digest(news)).await?;
         }
     }
     Ok(())
 }
 
-/// One receiver.
+/// Sends one webhook what it is owed, until it is told to stop.
 struct Task {
     setup: Setup,
     caller: Caller,
     webhook: Webhook,
     desk: Desk,
     reader: Option<Reader>,
-    flights: FuturesUnordered<BoxFuture<'static, Landed>>,
+    flights: FuturesUnordered<BoxFuture<'static, LandedPage>>,
     /// What they are about, and further pages about that.
     busy: HashMap<IncidentId, Vec<OwedPage>>,
     /// What is owed, and what of it is sent now.
@@ -145,7 +145,7 @@ struct Task {
     /// Those of [`Self::flights`] that are no new fires.
     lesser: usize,
     /// What the engine was told last of the receiver; `None`: nothing yet.
-    told: Option<Told>,
+    told: Option<LastNews>,
     failing: Option<Failing>,
     digests: Digests,
 }
@@ -159,22 +159,22 @@ struct Failing {
 
 /// What the engine was told of a receiver.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum LastNews {
     Takes,
     Refuses(Ms),
 }
 
 /// An attempt that has come to its end.
-struct Landed {
+struct LandedPage {
     page: OwedPage,
     answer: Answer,
-    room: Room,
+    room: FlightRoom,
     begun: Ms,
 }
 
 /// Whose place among the flights one takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Room {
+enum FlightRoom {
     /// A fire that is tried for the first time may take any.
     NewFire,
     /// Everything else leaves some of them free.
@@ -259,12 +259,13 @@ impl Task {
         for page in std::mem::take(&mut self.unwritten) {
             self.put_back(page);
         }
-        if let Err(why) = self.read() {
+        let now = self.setup.clock.stamp();
+        if let Err(why) = self.read(now) {
             let name = &self.webhook.name;
             warn!("webhook {name}: what is owed cannot be read ({why}); trying again");
             return Ok(());
         }
-        self.plan().await?;
+        self.plan(now).await?;
         while let Some((page, room)) = self.next_page() {
             if self.consider(page, room).await? == Sent::NotNow {
                 return Ok(());
@@ -277,7 +278,7 @@ impl Task {
     }
 
     /// Sends a page, if it may be sent now.
-    async fn consider(&mut self, page: OwedPage, room: Room) -> Result<Sent, Unavailable> {
+    async fn consider(&mut self, page: OwedPage, room: FlightRoom) -> Result<Sent, Unavailable> {
         if let Some(behind) = self.busy.get_mut(&page.incident) {
             behind.push(page);
             return Ok(Sent::Settled);
@@ -293,20 +294,20 @@ impl Task {
             return Ok(Sent::Settled);
         }
         let (wire, earlier) = match self.words(&page) {
-            Ok(Words::Known { wire, earlier }) => (wire, earlier),
-            Ok(Words::NotWritten) => {
+            Ok(PageWords::Known { wire, earlier }) => (wire, earlier),
+            Ok(PageWords::NotWritten) => {
                 self.unwritten.push(page);
                 return Ok(Sent::Settled);
             }
-            Ok(Words::New) => {
+            Ok(PageWords::New) => {
                 let page_id = page.page_id;
                 self.unwritten.push(page);
                 if self.reworded.insert(page_id) {
-                    self.setup.engine.report(Inbox::Reword { page_id }).await?;
+                    self.setup.engine.report(Input::Reword { page_id }).await?;
                 }
                 return Ok(Sent::Settled);
             }
-            Ok(Words::OwedNoMore) => {
+            Ok(PageWords::OwedNoMore) => {
                 self.waiting.forget(page.page_id);
                 self.reworded.remove(&page.page_id);
                 return Ok(Sent::Settled);
@@ -326,7 +327,7 @@ impl Task {
         }
         self.reworded.remove(&page.page_id);
         self.busy.insert(page.incident, Vec::new());
-        self.lesser += usize::from(room == Room::Lesser);
+        self.lesser += usize::from(room == FlightRoom::Lesser);
         let flight = self.attempt(page, room, (wire, earlier));
         self.flights.push(flight);
         Ok(Sent::Settled)
@@ -361,10 +362,10 @@ impl Task {
         self.digests.take_off(Box::pin(async move { (next, attempt.await) }));
     }
 
-    async fn digest_landed(&mut self, landed: digests::Landed) -> Result<(), Unavailable> {
+    async fn digest_landed(&mut self, landed: digests::LandedDigest) -> Result<(), Unavailable> {
         let news = self.digests.settle(landed, self.setup.clock.now(), Instant::now());
         match news {
-            Some(news) => self.setup.engine.report(Inbox::Digest(news)).await,
+            Some(news) => self.setup.engine.report(Input::Digest(news)).await,
             None => Ok(()),
         }
     }
@@ -386,9 +387,9 @@ impl Task {
     fn attempt(
         &self,
         page: OwedPage,
-        room: Room,
+        room: FlightRoom,
         (wire, earlier): (Box<str>, Vec<Earlier>),
-    ) -> BoxFuture<'static, Landed> {
+    ) -> BoxFuture<'static, LandedPage> {
         let (about, wire) = match page.carries {
             Carries::Page => (About::Incident, with_page(&wire, page.page_id)),
             Carries::Bundle => (About::Bundle, wire.into()),
@@ -397,16 +398,16 @@ impl Task {
         let message = OutgoingMessage { about, page_id, at, wire, earlier };
         let attempt = attempt(&self.caller, &self.webhook, message, &self.desk, &self.setup.clock);
         let begun = self.setup.clock.stamp().steady();
-        Box::pin(async move { Landed { page, answer: attempt.await, room, begun } })
+        Box::pin(async move { LandedPage { page, answer: attempt.await, room, begun } })
     }
 
-    async fn landed(&mut self, landed: Landed) -> Result<(), Unavailable> {
-        let Landed { page, answer, room, begun } = landed;
+    async fn landed(&mut self, landed: LandedPage) -> Result<(), Unavailable> {
+        let LandedPage { page, answer, room, begun } = landed;
         let now = self.setup.clock.stamp();
         for behind in self.busy.remove(&page.incident).into_iter().flatten().rev() {
             self.put_back(behind);
         }
-        self.lesser -= usize::from(room == Room::Lesser);
+        self.lesser -= usize::from(room == FlightRoom::Lesser);
         match answer {
             Answer::Taken => {
                 if let Some(failing) = self.failing.take() {
@@ -416,7 +417,7 @@ impl Task {
                 counter!("standpipe_pages_delivered_total", "kind" => "webhook").increment(1);
                 self.waiting.forget(page.page_id);
                 self.remember_taken(&page);
-                let delivered = Inbox::Delivered { page_id: page.page_id, at: now };
+                let delivered = Input::Delivered { page_id: page.page_id }.at(now);
                 self.setup.engine.report(delivered).await?;
                 self.tell_that_it_takes(now).await
             }
@@ -445,7 +446,10 @@ impl Task {
         }
         let of = (page, kind(page));
         let for_ms = self.waiting.refused(of, begun, (asked, instant), now.steady());
-        let for_ms = self.failing.as_ref().map_or(for_ms, |it| for_ms.max(now.steady() - it.since));
+        let for_ms = self
+            .failing
+            .as_ref()
+            .map_or(for_ms, |failing| for_ms.max(now.steady() - failing.since));
         if kind(page) == Kind::Other && self.is_too_old(page, now.told()) {
             self.give_up(page, &why, now).await?;
         }
@@ -458,17 +462,19 @@ impl Task {
     async fn tell(&mut self, news: ReceiverNews, now: Stamp) -> Result<(), Unavailable> {
         let steady = now.steady();
         let told = match (&news, self.told) {
-            (ReceiverNews::Takes, _) => Told::Takes,
-            (ReceiverNews::Refuses { .. }, Some(Told::Refuses(at))) if steady - at < TELL_EVERY => {
+            (ReceiverNews::Takes, _) => LastNews::Takes,
+            (ReceiverNews::Refuses { .. }, Some(LastNews::Refuses(at)))
+                if steady - at < TELL_EVERY =>
+            {
                 return Ok(());
             }
             (ReceiverNews::Refuses { .. } | ReceiverNews::RefusesForGood { .. }, _) => {
-                Told::Refuses(steady)
+                LastNews::Refuses(steady)
             }
         };
         self.told = Some(told);
         let name = self.webhook.name.clone();
-        self.setup.engine.report(Inbox::Receiver { name, news, at: now }).await
+        self.setup.engine.report(Input::Receiver { name, news }.at(now)).await
     }
 
     /// It has taken nothing since: said between attempts, too, which get rare.
@@ -481,7 +487,7 @@ impl Task {
 
     /// It took a page. One that refuses another all the time is not well.
     async fn tell_that_it_takes(&mut self, now: Stamp) -> Result<(), Unavailable> {
-        let told = self.told == Some(Told::Takes);
+        let told = self.told == Some(LastNews::Takes);
         if told || self.waiting.any_for(REFUSED_MOST, now.steady()) {
             return Ok(());
         }
@@ -535,7 +541,7 @@ impl Task {
     ) -> Result<(), Unavailable> {
         self.waiting.forget(page.page_id);
         let (page_id, why) = (page.page_id, why.into());
-        self.setup.engine.report(Inbox::GaveUp { page_id, at: now, why }).await
+        self.setup.engine.report(Input::GaveUp { page_id, why }.at(now)).await
     }
 }
 

@@ -8,15 +8,12 @@ use crate::state::{IncidentId, State};
 /// One action, as it came from a station's topic or from the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
-    /// On what.
     pub incident: IncidentId,
-    /// What they do.
     #[serde(rename = "action")]
     pub kind: ActionKind,
     /// Who, in their own words.
     #[serde(default)]
     pub by: Box<str>,
-    /// What they wrote.
     #[serde(default)]
     pub note: Box<str>,
 }
@@ -42,15 +39,14 @@ pub enum ActionKind {
 }
 
 /// Who acts, as the gateway knows them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// A station, by its topic: the broker lets nobody else write there.
     Station(Box<str>),
     /// Somebody with an account or a token.
     Account {
-        /// Its name.
         name: Box<str>,
-        /// What they are.
         role: AccountRole,
         /// Their station; `None`: all are theirs.
         station: Option<Box<str>>,
@@ -58,17 +54,18 @@ pub enum Actor {
 }
 
 /// What somebody with an account is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AccountRole {
-    /// Looks.
+    /// May look, and change nothing.
     Viewer,
     /// Goes there: takes an incident, arrives, writes.
     Crew,
     /// Answers for incidents: also sends people, and says how it ended.
     Officer,
-    /// Keeps devices.
+    /// Keeps the registry; of incidents, may only write notes.
     DeviceManager,
-    /// Everything.
+    /// May do everything.
     Admin,
 }
 
@@ -146,8 +143,5 @@ pub enum Refused {
     Unknown,
     /// Not while it stands there.
     #[error("the incident is {}: look at it again", state.as_str())]
-    NotNow {
-        /// Where it stands.
-        state: State,
-    },
+    NotNow { state: State },
 }

@@ -20,7 +20,8 @@ const SAMPLE_S: u32 = 5;
 const DELTA_KPA: f32 = 15.0;
 
 /// Of what settings are wished.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Of {
     /// One device, by its id.
     Device(Box<str>),
@@ -47,7 +48,7 @@ impl Wish {
     /// may be outside the limits of a device: [`Self::new`] says so.
     #[must_use]
     pub fn from_profile(profile: &Profile) -> Settings {
-        let kpa = |it| Kilopascals::new(it).unwrap_or(Kilopascals::ZERO);
+        let kpa = |number| Kilopascals::new(number).unwrap_or(Kilopascals::ZERO);
         Settings {
             rev: 0,
             interval_s: profile.interval_s,
@@ -68,16 +69,13 @@ impl Wish {
 /// A wish, and whose it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wished {
-    /// What.
     pub wish: Wish,
-    /// Who.
     pub by: Box<str>,
-    /// Since when.
     pub at: Ms,
 }
 
 /// A command as somebody asks for it. Only [`Asked::new`] makes one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     pub(super) verb: Verb,
     pub(super) seconds: Option<u32>,
@@ -90,28 +88,13 @@ pub struct Asked {
 pub enum BadCommand {
     /// `seconds` outside its limits.
     #[error("seconds is {value}: set {} to {} for {}", .most.start(), .most.end(), .verb.as_str())]
-    Seconds {
-        /// What was said.
-        value: u32,
-        /// What may be.
-        most: RangeInclusive<u32>,
-        /// Of which command.
-        verb: Verb,
-    },
+    Seconds { value: u32, most: RangeInclusive<u32>, verb: Verb },
     /// `seconds` of a command that is over when it is done.
     #[error("seconds is {value}: leave it out for {}", .verb.as_str())]
-    NoSpan {
-        /// What was said.
-        value: u32,
-        /// Of which command.
-        verb: Verb,
-    },
+    NoSpan { value: u32, verb: Verb },
     /// `expires_s` outside its limits.
     #[error("expires_s is {value}: set {} to {}", EXPIRES_S.start(), EXPIRES_S.end())]
-    Expires {
-        /// What was said.
-        value: u32,
-    },
+    Expires { value: u32 },
 }
 
 impl BadCommand {
@@ -145,9 +128,9 @@ impl Asked {
             (Some(value), None) => bad.push(BadCommand::NoSpan { value, verb }),
             (Some(_), Some(_)) | (None, _) => {}
         }
-        let wrong = expires_s.filter(|it| !EXPIRES_S.contains(it));
+        let wrong = expires_s.filter(|seconds| !EXPIRES_S.contains(seconds));
         bad.extend(wrong.map(|value| BadCommand::Expires { value }));
-        let expires_ms = expires_s.map(|it| Ms::from(it) * 1_000);
+        let expires_ms = expires_s.map(|seconds| Ms::from(seconds) * 1_000);
         if bad.is_empty() {
             Ok(Self { verb, seconds, expires_ms, by: by.into() })
         } else {
@@ -162,22 +145,17 @@ impl Asked {
 }
 
 /// What somebody orders.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Settings of a device or a profile; `None`: no longer any.
     Settings {
-        /// Of what.
         of: Of,
-        /// Which.
         wish: Option<Wish>,
-        /// Who says so.
         by: Box<str>,
     },
-    /// A command.
     Command {
-        /// To which device.
         device: Box<str>,
-        /// What.
         asked: Asked,
     },
 }
@@ -185,16 +163,11 @@ pub enum Order {
 /// Why an order is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrderRefused {
-    /// No such device.
     #[error("no such device: look at the list again")]
     UnknownDevice,
-    /// No such profile.
     #[error("no such profile: look at the configuration")]
     UnknownProfile,
     /// Too many commands wait for this device.
     #[error("{most} commands wait for this device: let it answer, or let them expire")]
-    TooMany {
-        /// How many may.
-        most: usize,
-    },
+    TooMany { most: usize },
 }

@@ -11,6 +11,7 @@ use standpipe_shared::{Condition, Reading};
 use crate::detect::Watch;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::Registry;
+use crate::wire::Origin;
 use crate::{Changes, Ms};
 
 /// One line of `incidents.csv`.
@@ -20,7 +21,6 @@ pub struct Row {
     pub device: Box<str>,
     /// The zone, or the station of an area.
     pub zone: Box<str>,
-    /// What was true.
     pub condition: Condition,
     /// Event time of the first offending reading.
     pub raised_ms: Ms,
@@ -57,7 +57,7 @@ impl Backtest {
     /// the default profile.
     pub fn reading(&mut self, arrived: Ms, device: &str, reading: &Reading) {
         self.wait_until(arrived);
-        self.watch.reading(("", device), reading, arrived, &mut self.changes);
+        self.watch.reading(Origin { area: "", device }, reading, arrived, &mut self.changes);
         self.watch.tick(self.now, &mut self.changes);
         self.note();
     }
@@ -108,7 +108,7 @@ impl Backtest {
                 .watch
                 .registry
                 .device(*ix)
-                .map(|it| (it.id.clone(), (&*it.zone).into()))
+                .map(|device| (device.id.clone(), (&*device.zone).into()))
                 .unwrap_or_default(),
             Subject::Zone(zone) => (Box::default(), zone.clone()),
             Subject::Area(station) => (Box::default(), station.clone()),
@@ -163,11 +163,11 @@ mod tests {
     /// device, zone, condition, raised, detected, cleared: seconds.
     fn rows(test: Backtest) -> Vec<String> {
         let s = |ms: Ms| (ms - T0) / 1_000;
-        let rows = test.finish().into_iter().map(|it| {
-            let cleared = it.cleared_ms.map_or_else(String::new, |at| s(at).to_string());
-            let (raised, detected) = (s(it.raised_ms), s(it.detected_ms));
-            let what = it.condition.as_str();
-            format!("{} {} {what} {raised} {detected} {cleared}", it.device, it.zone)
+        let rows = test.finish().into_iter().map(|row| {
+            let cleared = row.cleared_ms.map_or_else(String::new, |at| s(at).to_string());
+            let (raised, detected) = (s(row.raised_ms), s(row.detected_ms));
+            let what = row.condition.as_str();
+            format!("{} {} {what} {raised} {detected} {cleared}", row.device, row.zone)
         });
         rows.collect()
     }

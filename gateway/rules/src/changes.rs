@@ -58,7 +58,6 @@ pub struct Changes {
     /// By how much the clock was set since the last commit: what the store alone remembers to
     /// reckon with moves by as much.
     pub clock_set: Ms,
-    /// What to count.
     pub counts: Counts,
 }
 
@@ -143,9 +142,7 @@ impl Changes {
 /// One reading as it is kept: whole enough to step the rules again after a restart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Logged {
-    /// Whose.
     pub device: DeviceIx,
-    /// When it arrived.
     pub arrived: Ms,
     /// Event time; never in the future of `arrived`.
     pub ts: Ms,
@@ -162,18 +159,15 @@ pub struct Logged {
     pub clock_bad: Option<bool>,
     /// The `ts` of a clock that is behind: what later ones are compared with.
     pub claimed: Option<Ms>,
-    /// What was measured.
     pub values: Measurements,
 }
 
 /// A station terminal came or went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {
-    /// The station.
     pub station: Box<str>,
     /// Whether its terminal is open.
     pub online: bool,
-    /// Since when.
     pub at: Ms,
 }
 
@@ -182,9 +176,7 @@ pub struct Presence {
 pub struct RefusedAction {
     /// Who tried, as the gateway knows them.
     pub actor: Actor,
-    /// What.
     pub action: Action,
-    /// Why not.
     pub why: Refused,
 }
 
@@ -193,7 +185,6 @@ pub struct RefusedAction {
 pub struct Page {
     /// Its own id: the same for every attempt.
     pub page_id: ulid::Ulid,
-    /// About what.
     pub incident: IncidentId,
     /// Which time it was opened.
     pub episode: u32,
@@ -201,7 +192,6 @@ pub struct Page {
     pub step: u8,
     /// How often that step was repeated.
     pub repeat: u32,
-    /// To whom.
     pub receiver: Receiver,
     /// When it was owed.
     pub at: Ms,
@@ -240,11 +230,8 @@ pub enum Urgency {
     /// A fire: a further step, a repetition, another detector.
     #[default]
     Fire,
-    /// Something critical.
     Critical,
-    /// A warning.
     Warning,
-    /// A notice.
     Notice,
 }
 
@@ -280,13 +267,10 @@ impl Urgency {
 /// What one device sent within one hour (arrival clock) of one boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerRow {
-    /// Whose.
     pub device: DeviceIx,
     /// Start of the hour.
     pub hour: Ms,
-    /// Which boot.
     pub boot: u32,
-    /// The counts.
     pub counts: LedgerCounts,
 }
 
@@ -308,13 +292,9 @@ pub struct LedgerCounts {
 /// What one step counted; the shell adds it to its metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Readings taken.
     pub readings: u64,
-    /// Alarms taken.
     pub alarms: u64,
-    /// Duplicates.
     pub duplicates: u64,
-    /// Late ones.
     pub late: u64,
     /// Numbers used again with other content.
     pub seq_reused: u64,

@@ -18,7 +18,7 @@ pub const LINES: usize = 50;
 
 /// What a digest is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
+pub struct DigestScope {
     /// Its day in the town, such as `2026-11-28`.
     pub day: Box<str>,
     /// The station it is for, with all below it; `None`: all stations.
@@ -36,9 +36,8 @@ pub struct Digest {
     pub day: Box<str>,
     /// The station it is for, with all below it; `null`: all stations.
     pub station: Option<Box<str>>,
-    /// From when.
     pub from: Ms,
-    /// Until before when.
+    /// The first moment that is no longer of that time.
     pub to: Ms,
     /// How many were open at the end.
     pub open: u32,
@@ -60,7 +59,6 @@ pub struct Digest {
 /// Messages within the time of a digest of which something was not understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unread {
-    /// How many.
     pub messages: u64,
     /// Of how many registered devices, among those that the quarantine still keeps.
     pub devices: u32,
@@ -71,16 +69,13 @@ pub struct Unread {
 /// Messages that were not understood for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonCount {
-    /// Its code.
     pub reason: Box<str>,
-    /// How many.
     pub messages: u64,
 }
 
 /// Incidents of one condition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
-    /// Which.
     pub condition: Condition,
     /// How many were open at the end.
     pub open: u32,
@@ -93,7 +88,6 @@ pub struct Count {
 /// One incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// Its id.
     pub id: IncidentId,
     /// What is worst of it; `null`: nothing is known of it.
     pub condition: Option<Condition>,
@@ -132,14 +126,14 @@ impl Line {
 impl Digest {
     /// What of these incidents is told.
     #[must_use]
-    pub fn of(subject: Subject, incidents: impl IntoIterator<Item = WireIncident>) -> Self {
-        let told = incidents.into_iter().filter(|it| subject.tells_of(it));
-        let mut items: Vec<Line> = told.map(|it| line(it, subject.to)).collect();
+    pub fn of(subject: DigestScope, incidents: impl IntoIterator<Item = WireIncident>) -> Self {
+        let told = incidents.into_iter().filter(|incident| subject.tells_of(incident));
+        let mut items: Vec<Line> = told.map(|incident| line(incident, subject.to)).collect();
         let (mut all, mut counts) = ((0, 0, 0), BTreeMap::new());
-        for it in &items {
-            let one = subject.counts(it);
+        for item in &items {
+            let one = subject.counts(item);
             add(&mut all, one);
-            if let Some(condition) = it.condition {
+            if let Some(condition) = item.condition {
                 add(counts.entry(condition).or_default(), one);
             }
         }
@@ -147,17 +141,17 @@ impl Digest {
             .into_iter()
             .map(|(condition, (open, new, closed))| Count { condition, open, new, closed })
             .collect();
-        counts.sort_by_key(|it| (Reverse((it.open, it.closed)), it.condition));
+        counts.sort_by_key(|count| (Reverse((count.open, count.closed)), count.condition));
         // What is open, and of that what is new; then one condition after the other as they are
         // counted, the longest true first.
-        items.sort_by_key(|it| {
-            let rank = counts.iter().position(|of| Some(of.condition) == it.condition);
-            let old = !subject.is_new(it);
-            (it.closed_at.is_some(), old, rank.unwrap_or(usize::MAX), it.since, it.id)
+        items.sort_by_key(|item| {
+            let rank = counts.iter().position(|of| Some(of.condition) == item.condition);
+            let old = !subject.is_new(item);
+            (item.closed_at.is_some(), old, rank.unwrap_or(usize::MAX), item.since, item.id)
         });
         let more = u32::try_from(items.len().saturating_sub(LINES)).unwrap_or(u32::MAX);
         items.truncate(LINES);
-        let Subject { day, station, from, to } = subject;
+        let DigestScope { day, station, from, to } = subject;
         let (open, new, closed) = all;
         Self { day, station, from, to, open, new, closed, counts, items, more, unread: None }
     }
@@ -172,55 +166,57 @@ impl Digest {
 /// Open, new, closed.
 type Three = (u32, u32, u32);
 
-const fn add(to: &mut Three, it: Three) {
-    to.0 += it.0;
-    to.1 += it.1;
-    to.2 += it.2;
+const fn add(to: &mut Three, more: Three) {
+    to.0 += more.0;
+    to.1 += more.1;
+    to.2 += more.2;
 }
 
-impl Subject {
+impl DigestScope {
     /// Notices that were open at the end, or ended since the last time. Tests, exercises and what
     /// announced work explained are nobody's business; what belongs to a zone's or an area's
     /// incident was told with that.
-    fn tells_of(&self, it: &WireIncident) -> bool {
-        let explained = match it.outcome {
+    fn tells_of(&self, incident: &WireIncident) -> bool {
+        let explained = match incident.outcome {
             Some(Outcome::Test | Outcome::Exercise | Outcome::Maintenance) => true,
             Some(Outcome::Fire | Outcome::Repaired | Outcome::Recovered | Outcome::FalseAlarm)
             | None => false,
         };
-        it.severity == Severity::Notice
-            && !it.exercise
-            && it.parent.is_none()
+        incident.severity == Severity::Notice
+            && !incident.exercise
+            && incident.parent.is_none()
             && !explained
-            && it.opened_at < self.to
-            && it.closed_at.is_none_or(|at| at >= self.from)
+            && incident.opened_at < self.to
+            && incident.closed_at.is_none_or(|at| at >= self.from)
     }
 
-    fn counts(&self, it: &Line) -> Three {
-        let closed = u32::from(it.closed_at.is_some());
-        (1 - closed, u32::from(self.is_new(it)), closed)
+    fn counts(&self, item: &Line) -> Three {
+        let closed = u32::from(item.closed_at.is_some());
+        (1 - closed, u32::from(self.is_new(item)), closed)
     }
 
-    const fn is_new(&self, it: &Line) -> bool {
-        it.opened_at >= self.from
+    const fn is_new(&self, item: &Line) -> bool {
+        item.opened_at >= self.from
     }
 }
 
 /// An incident as it stood before `to`: an end after that is the next digest's to tell.
-fn line(it: WireIncident, to: Ms) -> Line {
-    let condition = it.conditions.iter().rev().max_by_key(|it| it.severity()).copied();
-    let (device, address) = it.device.map(|it| (it.id, it.address)).unwrap_or_default();
+fn line(incident: WireIncident, to: Ms) -> Line {
+    let condition =
+        incident.conditions.iter().rev().max_by_key(|condition| condition.severity()).copied();
+    let (device, address) =
+        incident.device.map(|device| (device.id, device.address)).unwrap_or_default();
     Line {
-        id: it.id,
+        id: incident.id,
         condition,
-        title: it.title,
-        station: it.station,
+        title: incident.title,
+        station: incident.station,
         device,
         address,
-        since: it.since,
-        opened_at: it.opened_at,
-        closed_at: it.closed_at.filter(|at| *at < to),
-        place: it.place,
+        since: incident.since,
+        opened_at: incident.opened_at,
+        closed_at: incident.closed_at.filter(|at| *at < to),
+        place: incident.place,
     }
 }
 

@@ -10,13 +10,11 @@ use crate::registry::DeviceIx;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
-    /// One device.
     Device(DeviceIx),
     /// A pressure zone, by name.
     Zone(Box<str>),
     /// The devices of a station, by the station's id.
     Area(Box<str>),
-    /// The gateway itself.
     Gateway,
     /// What was sent to a topic that names no device, by the topic, escaped; empty: to any of many.
     Topic(Box<str>),
@@ -45,9 +43,7 @@ pub enum Fact {
     /// A condition told as raised is no longer true. For a fire: its detector cleared, which
     /// closes nothing.
     Cleared {
-        /// Of what.
         subject: Subject,
-        /// Which.
         condition: Condition,
         /// Event time of the first reading of the run that cleared it.
         at: Ms,
@@ -60,39 +56,27 @@ pub enum Fact {
         cleared_at: Ms,
     },
     /// A detector's `test:true` alarm has lasted 10 minutes: it is a real fire now.
-    TestBecameReal {
-        /// The detector.
-        device: DeviceIx,
-        /// Which.
-        condition: Condition,
-    },
+    TestBecameReal { device: DeviceIx, condition: Condition },
     /// Pressure held above the clear limit for the whole of the covered time asked for.
     Verified {
-        /// The hydrant.
         device: DeviceIx,
         /// Event time of the reading that completed it.
         at: Ms,
     },
     /// 24 h of silence or fault while verifying.
     Unverified {
-        /// The hydrant.
         device: DeviceIx,
         /// When that was found.
         at: Ms,
     },
     /// Something that fire incidents show of a hydrant may have changed (its trust).
-    Hydrant {
-        /// The hydrant.
-        device: DeviceIx,
-    },
+    Hydrant { device: DeviceIx },
 }
 
 /// How a condition began.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Raised {
-    /// Of what.
     pub subject: Subject,
-    /// Which.
     pub condition: Condition,
     /// Event time of the first offending reading.
     pub since: Ms,

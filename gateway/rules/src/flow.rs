@@ -56,7 +56,7 @@ impl FlowTest {
     pub fn at(&self, residual_kpa: f64) -> Result<f64, NoFlow> {
         let Self { static_kpa, residual_kpa: tested, flow_lps } = *self;
         let pressures = [static_kpa, tested, residual_kpa];
-        let good = pressures.iter().all(|it| (0.0..=2_500.0).contains(it));
+        let good = pressures.iter().all(|kpa| (0.0..=2_500.0).contains(kpa));
         if !(good && flow_lps > 0.0 && flow_lps <= 500.0) {
             return Err(NoFlow::OutOfRange);
         }
@@ -77,9 +77,9 @@ impl FlowTest {
     pub fn class(&self) -> Result<FlowClass, NoFlow> {
         let gpm = self.at(NFPA_RESIDUAL_KPA)? / GPM_LPS;
         Ok(match gpm {
-            it if it >= 1_500.0 => FlowClass::Aa,
-            it if it >= 1_000.0 => FlowClass::A,
-            it if it >= 500.0 => FlowClass::B,
+            flow if flow >= 1_500.0 => FlowClass::Aa,
+            flow if flow >= 1_000.0 => FlowClass::A,
+            flow if flow >= 500.0 => FlowClass::B,
             _ => FlowClass::C,
         })
     }

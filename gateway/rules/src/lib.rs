@@ -20,6 +20,7 @@
 //! | [`chain`] | when the chain's heartbeat is too old |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`status`] | what of a device's own word about itself is kept |
+//! | [`conditions`] | of what each condition can be true, who may find it, its words: a row each |
 //! | [`coded`] | a code with its parts, as a store keeps it |
 //! | [`trail`] | what a line of an incident's trail says, as a code and in words |
 //! | [`digest`] | which notices are told of once a day |
@@ -30,6 +31,8 @@
 //!
 //! Not here: where changes are kept (`standpipe_store`), how pages travel (`standpipe_notify`).
 
+#![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
+
 pub mod action;
 pub mod asked;
 pub mod backtest;
@@ -37,6 +40,7 @@ pub mod chain;
 pub mod changes;
 pub mod coded;
 mod compact;
+pub mod conditions;
 pub mod detect;
 pub mod digest;
 pub mod fact;
@@ -61,9 +65,9 @@ pub use world::World;
 
 /// Unix milliseconds, UTC; or a span of milliseconds where the name says so.
 pub type Ms = i64;
-/// A minute, ms.
+/// 60 seconds, ms.
 pub const MINUTE_MS: Ms = 60_000;
-/// An hour, ms.
+/// 60 minutes, ms.
 pub const HOUR_MS: Ms = 60 * MINUTE_MS;
 /// A day of 24 hours, ms; a day of the calendar may have 23 or 25.
 pub const DAY_MS: Ms = 24 * HOUR_MS;

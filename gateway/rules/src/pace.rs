@@ -7,6 +7,9 @@
 //! | more is owed | the first fire of each station alone, at once; the rest in a bundle for each station, where its pace allows so many, else in one bundle of everything |
 //! | there are more such first fires than messages left | one bundle of everything, at once |
 //!
+//! A bundle has no more members than its receiver reads (`Pace::members`): what is more waits for the next.
+//!
+//! Bundles leave some messages to first fires, which so wait for nothing but a pace that first fires used up.
 //! New fires go before other fires, then what is worse, then what is older. In a storm a receiver that
 //! takes few messages is told evenly: what is left of its minute is spread over the minute, so that it
 //! never falls silent for long.
@@ -31,6 +34,8 @@ const QUIET_MS: Ms = 600_000;
 /// One in so many messages is left to those that tell of a fire, and to bundles when single pages
 /// take the others.
 const LEFT: usize = 4;
+/// One in so many is left to the first fires of stations: bundles, of fires too, take none of these.
+const LEFT_TO_FIRSTS: usize = 8;
 
 /// How much a receiver takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +47,7 @@ pub struct Pace {
     /// No more single pages than these are planned at once: what a receiver is sent side by side a
     /// few times over.
     pub singly: usize,
-    /// Members of one bundle, where there are messages enough for several.
+    /// Members of one bundle at most: a program has to find each of them in it.
     pub members: usize,
 }
 
@@ -51,12 +56,16 @@ impl Pace {
     const fn left(self) -> usize {
         self.messages / LEFT
     }
+
+    /// Messages that are left to the first fires of stations.
+    const fn left_to_firsts(self) -> usize {
+        self.messages / LEFT_TO_FIRSTS
+    }
 }
 
 /// A page that a receiver is owed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// Which.
     pub page_id: Ulid,
     /// The station of its incident; empty: every district station's.
     pub station: Arc<str>,
@@ -69,7 +78,6 @@ pub struct Due {
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dispatch {
-    /// A page.
     Single(Ulid),
     /// Several pages, the most urgent first.
     Bundle(Vec<Ulid>),
@@ -108,6 +116,21 @@ impl Pacer {
             bundled_at: None,
             spoke_at: None,
         }
+    }
+
+    /// How much its receiver takes.
+    #[must_use]
+    pub const fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// It was sent messages so many ms ago, before this gateway started: they take their places in the
+    /// pace. Of what seems to be sent in the time to come nothing is known: a clock was set, and no fire
+    /// waits for that.
+    pub fn was_sent(&mut self, ago: impl IntoIterator<Item = Ms>, now: Ms) {
+        let known = ago.into_iter().filter(|ago| *ago >= 0);
+        self.spent.extend(known.map(|ago| now - ago));
+        self.spent.make_contiguous().sort_unstable();
     }
 
     /// How many messages it takes now.
@@ -168,14 +191,13 @@ impl Pacer {
                 self.spoke_at = Some(now);
             }
         } else if firsts.len() < free {
-            let left = free - firsts.len();
+            let left = (free - firsts.len()).saturating_sub(self.pace.left_to_firsts());
             let rest = Self::alone(due, &firsts, &mut out);
-            if self.may_bundle(left, now) {
+            if left > 0 && self.may_bundle(left, now) {
                 self.bundle(rest, left, &mut out);
             }
         } else {
-            // Everything at once: no first fire waits for a message of its own.
-            out.all(due);
+            self.everything(due, &firsts, free, &mut out);
         }
         if out.messages.iter().any(|message| matches!(message, Dispatch::Bundle(_))) {
             (self.bundled_at, self.spoke_at) = (Some(now), Some(now));
@@ -221,6 +243,17 @@ impl Pacer {
         rest
     }
 
+    /// Everything at once, in as few messages as carry it: no first fire waits for one of its own.
+    fn everything(&self, due: Vec<Due>, firsts: &BTreeSet<Ulid>, free: usize, out: &mut Out) {
+        let (mut all, rest): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|page| firsts.contains(&page.page_id));
+        all.extend(rest);
+        for mut pages in self.in_parts(all).into_iter().take(free) {
+            pages.sort_by_key(|page| (page.urgency, page.number));
+            out.all(pages);
+        }
+    }
+
     /// Whether it is time for bundles. What is left of a span is spread over it.
     fn may_bundle(&self, left: usize, now: Ms) -> bool {
         self.spoke_at.is_none_or(|at| now - at >= self.gap(left, now))
@@ -246,12 +279,13 @@ impl Pacer {
             stations.entry(page.station.clone()).or_default().push(page);
         }
         let parts = |pages: &Vec<Due>| pages.len().div_ceil(self.pace.members.max(1));
-        let groups = if stations.values().map(parts).sum::<usize>() <= carried {
+        let groups: Vec<Vec<Due>> = if stations.values().map(parts).sum::<usize>() <= carried {
             stations.into_values().flat_map(|pages| self.in_parts(pages)).collect()
         } else {
             let mut all: Vec<_> = stations.into_values().flatten().collect();
             all.sort_by_key(|page| (page.urgency, page.number));
-            if parts(&all) <= carried { self.in_parts(all) } else { vec![all] }
+            // What does not fit into so many waits for the next ones: nothing is left out of a bundle.
+            self.in_parts(all).into_iter().take(carried.max(1)).collect()
         };
         let mut groups: Vec<_> = groups.into_iter().filter(|pages| !pages.is_empty()).collect();
         groups.sort_by_key(|pages| pages.first().map(|worst| (worst.urgency, worst.number)));
@@ -277,8 +311,8 @@ impl Pacer {
 
     /// When more of what is owed may be sent.
     fn again_at(&mut self, now: Ms) -> Option<Ms> {
-        let free = self.free(now);
-        let bundles = self.spoke_at.map(|at| at + self.gap(free, now)).filter(|_| free > 0);
+        let left = self.free(now).saturating_sub(self.pace.left_to_firsts());
+        let bundles = self.spoke_at.map(|at| at + self.gap(left, now)).filter(|_| left > 0);
         let bundles = bundles.filter(|at| *at > now);
         bundles.into_iter().chain(self.free_at(now)).min()
     }

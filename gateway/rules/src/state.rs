@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An incident's id.
+/// Made once, when it opens; every page, topic and line of the trail names it.
 pub type IncidentId = ulid::Ulid;
 
 /// Where an incident stands.

@@ -16,9 +16,7 @@ pub const TEXT_AT_MOST: usize = 64;
 /// A device's newest word about itself; what it did not say is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceStatus {
-    /// Whose.
     pub device: DeviceIx,
-    /// When it arrived.
     pub at: Ms,
     /// The broker had kept it, so nobody knows when it was said: it takes the place of an older
     /// start's, and of nothing else.
@@ -27,7 +25,6 @@ pub struct DeviceStatus {
     pub boot: Option<u32>,
     /// Version of its firmware.
     pub firmware: Option<Box<str>>,
-    /// Its model.
     pub model: Option<Box<str>>,
     /// Why it started: `power_on`, `watchdog`, …
     pub reset: Option<Box<str>>,
@@ -56,7 +53,7 @@ impl DeviceStatus {
         else {
             return None;
         };
-        let text = |it: &Option<Box<str>>| it.as_deref().and_then(short);
+        let text = |field: &Option<Box<str>>| field.as_deref().and_then(short);
         let status = Self {
             device: ix,
             at: arrived.at,

@@ -32,7 +32,6 @@ pub enum TrailCode {
     Flapping {
         /// The one that does.
         condition: Condition,
-        /// How often.
         times: u32,
         /// Within how long, s.
         within_s: u32,
@@ -60,7 +59,6 @@ pub enum TrailCode {
         /// How often that step was repeated.
         #[serde(default)]
         repeat: u32,
-        /// To whom.
         to: Receiver,
         /// Why it was given up, in the words of whoever tried; else empty.
         #[serde(default, skip_serializing_if = "str::is_empty")]
@@ -73,15 +71,12 @@ pub enum TrailCode {
         /// How often that step was repeated.
         #[serde(default)]
         repeat: u32,
-        /// To whom.
         to: Receiver,
-        /// The bundle's id.
         bundle: Ulid,
         /// Why it was given up, in the words of whoever tried; else empty.
         #[serde(default, skip_serializing_if = "str::is_empty")]
         why: Box<str>,
     },
-    /// How it ended.
     Outcome {
         /// As it is said on the wire.
         outcome: Outcome,
@@ -93,7 +88,7 @@ pub enum TrailCode {
     },
     /// It belongs to no other incident any more.
     StandsAlone,
-    /// It is an exercise.
+    /// People practise: nothing burns.
     Exercise {
         /// What whoever announced it wrote.
         note: Box<str>,
@@ -122,7 +117,7 @@ pub enum TrailCode {
 /// What was said that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
-    /// Where, escaped.
+    /// As it came, escaped.
     pub topic: Box<str>,
     /// The beginning of what, escaped.
     pub payload: Box<str>,
@@ -133,7 +128,6 @@ pub struct Said {
 /// How often something was raised of late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
-    /// How often.
     pub times: u32,
     /// Within how long, s.
     pub within_s: u32,

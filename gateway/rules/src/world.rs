@@ -30,7 +30,7 @@ use crate::incidents::{
 use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::status::DeviceStatus;
-use crate::wire::{Arrived, Message};
+use crate::wire::{Arrived, Message, Origin};
 use crate::{Changes, HOUR_MS, Ms};
 
 /// Everything that is remembered and decided.
@@ -79,7 +79,6 @@ use crate::{Changes, HOUR_MS, Ms};
 #[derive(Debug)]
 pub struct World {
     watch: Watch,
-    /// The incidents.
     pub book: Book,
     orders: Orders,
 }
@@ -106,7 +105,7 @@ fn cause(device: &str, reading: &Reading, arrived: Arrived) -> Cause {
 /// What the book may look at.
 fn view<T>(watch: &Watch, look: impl FnOnce(&View<'_>) -> T) -> T {
     let hydrant = |ix, now| watch.hydrant(ix, now).unwrap_or(HydrantNow::UNKNOWN);
-    let value = |ix| watch.memory(ix).map_or_else(Measurements::default, |it| it.latest);
+    let value = |ix| watch.memory(ix).map_or_else(Measurements::default, |memory| memory.latest);
     look(&View { registry: &watch.registry, hydrant: &hydrant, value: &value })
 }
 
@@ -207,19 +206,19 @@ impl World {
             _ if arrived.retained && self.step_retained(message, arrived, out) => {}
             Message::Telemetry { area, device, readings } => {
                 for reading in readings {
-                    self.watch.reading((area, device), reading, at, out);
+                    self.watch.reading(Origin { area, device }, reading, at, out);
                     self.settle_because((device, reading), arrived, out);
                 }
-                if readings.iter().all(|it| it.values == Measurements::default()) {
-                    self.watch.not_understood((area, device), at, out);
+                if readings.iter().all(|reading| reading.values == Measurements::default()) {
+                    self.watch.not_understood(Origin { area, device }, at, out);
                 }
             }
             Message::Alarm { area, device, alarm } => {
-                self.watch.alarm((area, device), alarm, arrived, out);
+                self.watch.alarm(Origin { area, device }, alarm, arrived, out);
                 self.settle_because((device, &alarm.reading), arrived, out);
             }
             Message::Status { area, device, online, interval_s, rev, .. } => {
-                self.watch.status((area, device), (*online, *interval_s), at, out);
+                self.watch.status(Origin { area, device }, (*online, *interval_s), at, out);
                 self.told_of_itself(device, message, arrived, out);
                 if *online {
                     self.unreadable_may_come_again(device, out);
@@ -230,7 +229,7 @@ impl World {
                 }
             }
             Message::NotUnderstood { area, device } => {
-                self.watch.not_understood((area, device), at, out);
+                self.watch.not_understood(Origin { area, device }, at, out);
             }
             Message::UnreadableAlarm { area, device, topic, payload, why } => {
                 let said = Said {
@@ -278,15 +277,16 @@ impl World {
     fn step_retained(&mut self, message: &Message, arrived: Arrived, out: &mut Changes) -> bool {
         match message {
             Message::Telemetry { area, device, readings } => {
-                self.watch.retained_readings((area, device), readings, arrived.at, out);
+                self.watch.retained_readings(Origin { area, device }, readings, arrived.at, out);
             }
             Message::Alarm { area, device, alarm } => {
-                self.watch.retained_alarm((area, device), alarm, arrived, out);
+                self.watch.retained_alarm(Origin { area, device }, alarm, arrived, out);
                 self.settle_because((device, &alarm.reading), arrived, out);
             }
             Message::Status { area, device, online, interval_s, rev, .. } => {
                 let status = (*online, *interval_s);
-                let only = self.watch.retained_status((area, device), status, arrived.at, out);
+                let only =
+                    self.watch.retained_status(Origin { area, device }, status, arrived.at, out);
                 let runs = rev.filter(|_| *online && only).zip(self.registry().find(device));
                 if let Some((rev, ix)) = runs {
                     self.orders.reported(ix, rev, arrived.at, out);

@@ -28,7 +28,9 @@ pub mod records;
 use std::sync::Arc;
 use std::time::Duration;
 
+use embedded::OpenError;
 use futures_util::future::BoxFuture;
+use standpipe_config::Config;
 use standpipe_rules::Ms;
 
 pub use batch::{Batch, Tags};
@@ -39,6 +41,33 @@ pub use record::{Record, RecordKind, RecordValue};
 pub const RAW_DAYS: i64 = 90;
 /// Hourly points are kept this long: 5 years.
 pub const HOURLY_DAYS: i64 = 5 * 365;
+
+/// Every history: opens itself where the configuration is about it. The first that does is the one;
+/// the last does always.
+const HISTORIES: &[fn(&Config) -> Opened] = &[influx::opened, embedded::opened];
+
+/// A history that was opened, or why not; `None`: the configuration is not about this one.
+type Opened = Option<Result<Arc<dyn Series>, NotOpened>>;
+
+/// Where readings go, and where they are asked for.
+///
+/// # Errors
+/// [`NotOpened`].
+pub fn open(config: &Config) -> Result<Arc<dyn Series>, NotOpened> {
+    let opened = HISTORIES.iter().find_map(|opened| opened(config));
+    opened.unwrap_or_else(|| Err(NotOpened::Settings("no history is configured".into())))
+}
+
+/// Why there is no history.
+#[derive(Debug, thiserror::Error)]
+pub enum NotOpened {
+    /// The embedded one can't be opened.
+    #[error(transparent)]
+    Embedded(#[from] OpenError),
+    /// Another one can't be used as it is configured.
+    #[error("{0}")]
+    Settings(Box<str>),
+}
 
 /// A history that is written by one and asked by many. Held as `Arc<dyn Series>`.
 pub trait Series: Send + Sync {

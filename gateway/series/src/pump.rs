@@ -4,7 +4,7 @@
 //! ten: a point then costs InfluxDB a fifth. Blocks are then read after the cursor and written
 //! until little is left. A batch that is not taken is retried, however long that takes; meanwhile
 //! nothing more is read, so that an outage of hours costs no memory, and the log keeps the backlog.
-//! The cursor is the engine's to keep (`Inbox::SeriesAt`).
+//! The cursor is the engine's to keep (`Input::SeriesAt`).
 //!
 //! The pump has a thread of its own: a slow disk or server here delays nothing but history.
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use standpipe_engine::health::Health;
-use standpipe_engine::{EngineHandle, Inbox};
+use standpipe_engine::{EngineHandle, Input};
 use standpipe_machine::backoff::Backoff;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::LONGEST_PAUSE;
@@ -167,13 +167,13 @@ impl Pump {
             self.write(batch).await?;
             self.cursor = Some(last);
             // The next report covers this one, should the engine's queue be full.
-            let _ = self.setup.engine.try_send(Inbox::SeriesAt { block: last });
+            let _ = self.setup.engine.try_send(Input::SeriesAt { block: last });
         }
         let now = self.setup.clock.now();
         if let Some(records) = &mut self.setup.records
             && let Some((trail, ledger)) = records.step(&self.setup.reader, now).await?
         {
-            let _ = self.setup.engine.try_send(Inbox::RecordsAt { trail, ledger });
+            let _ = self.setup.engine.try_send(Input::RecordsAt { trail, ledger });
         }
         // Nothing is thrown away by a clock of which nobody knows whether it is right.
         for _ in 0..if self.setup.clock.is_doubted() { 0 } else { UPKEEP_STEPS } {
@@ -215,7 +215,7 @@ impl Pump {
                 payload: refused.point.into_string().into_bytes(),
             };
             // An engine that has gone needs no quarantine: the block is written again.
-            let _ = self.setup.engine.send(Inbox::Quarantine(row)).await;
+            let _ = self.setup.engine.send(Input::Quarantine(row)).await;
         }
     }
 

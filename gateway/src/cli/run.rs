@@ -65,7 +65,7 @@ pub(super) fn not_started(bad: &StartError) -> Failure {
         | StartError::Open(_)
         | StartError::Broker(_)
         | StartError::Registry(_)
-        | StartError::Influx(_) => Failure::Configuration(bad.to_string()),
+        | StartError::HistorySettings(_) => Failure::Configuration(bad.to_string()),
         StartError::Store(_)
         | StartError::History(_)
         | StartError::Accounts(_)

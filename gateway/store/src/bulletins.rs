@@ -11,7 +11,7 @@ use super::{Reader, StoreError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bulletin {
     pub station: Box<str>,
-    /// The revision to show; named again in `Inbox::BulletinSent`.
+    /// The revision to show; named again in `Input::BulletinSent`.
     pub rev: u32,
     /// JSON; empty: the topic is to be emptied.
     pub json: Box<str>,

@@ -1,6 +1,7 @@
 //! The daily digests: written once a receiver and day, read by their sender.
 
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 use standpipe_rules::Ms;
 use standpipe_words::day::MadeDigest;
 
@@ -13,7 +14,8 @@ const KEPT_MS: Ms = 90 * 86_400_000;
 const META: &str = "digest";
 
 /// What there is to write down about digests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DigestNews {
     /// Those of a day were made, all at once; empty ones are left out.
     Made {
@@ -28,7 +30,7 @@ pub enum DigestNews {
 }
 
 /// Tells one digest from all others.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DigestKey {
     pub day: Box<str>,
     /// The webhook's name.

@@ -8,6 +8,7 @@
 //! | [`boards`] | what stations' topics should show, and their queue |
 //! | [`bulletins`] | what stations' topics show of announced work: written, read |
 //! | [`copy`] | a database as it is at one moment, for backups |
+//! | `dump.rs` | all that a store holds, for tests that compare |
 //! | [`digests`] | the daily digests of notices and their queue: written, read |
 //! | `commit.rs` | everything that follows from a batch, in one transaction |
 //! | `rows.rs` | one table, one function |
@@ -17,6 +18,7 @@
 //! | [`reader`] | what senders and history read |
 //! | [`readers`] | a few connections for the API's questions, each on a thread that may wait |
 //! | [`notices`] | the notices of a day |
+//! | `working.rs` | a working copy in memory, for a file that takes nothing |
 //! | [`views`] | typed rows for the API, the console, the report, history and the command line |
 //! | [`accounts`] | who may come in, and what they did: a database of its own |
 //!
@@ -33,6 +35,8 @@ pub mod bundles;
 mod commit;
 pub mod copy;
 pub mod digests;
+#[cfg(any(test, feature = "testing"))]
+mod dump;
 pub mod files;
 mod load;
 pub mod migrate;
@@ -43,6 +47,7 @@ pub mod reader;
 pub mod readers;
 mod rows;
 pub mod views;
+mod working;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -112,8 +117,8 @@ pub struct Store {
     body: Vec<u8>,
     /// About how many pages the write-ahead log holds.
     unmoved_pages: usize,
-    /// Held as long as the store is open.
-    _lock: Lock,
+    /// Held as long as the store is open; a store in memory has none.
+    _lock: Option<Lock>,
 }
 
 /// Keeps every other standpipe off a store, whatever is in it; the system lets go of it when the
@@ -130,6 +135,10 @@ impl Store {
     /// [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let lock = Lock::take(path)?;
+        Self::prepared(path, Some(lock))
+    }
+
+    fn prepared(path: &Path, lock: Option<Lock>) -> Result<Self, StoreError> {
         let mut conn = Connection::open(path)?;
         conn.pragma_update(None, "journal_mode", "WAL")?;
         conn.pragma_update(None, "synchronous", "FULL")?;

@@ -37,10 +37,13 @@ pub struct Loaded {
     pub pages: Vec<Box<str>>,
     /// The newest moment that was kept; `None`: an earlier version kept none.
     pub moment: Option<Moment>,
+    /// By how much the clock was set while the gateway was away, as far as it is known: the first
+    /// thing that the rules are to hear.
+    pub clock_set: Ms,
 }
 
 /// The log's blocks that are still there, as far as redelivered messages need them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct KeptBlocks {
     blocks: VecDeque<(i64, usize)>,
     readings: usize,
@@ -187,7 +190,8 @@ impl Store {
         self.newest = self.find_newest()?;
         let (terminals, pages) = self.present()?;
         let (changes, moment) = (Changes::default(), self.moment()?);
-        let mut loaded = Loaded { world, changes, replayed: 0, terminals, pages, moment };
+        let (replayed, clock_set) = (0, 0);
+        let mut loaded = Loaded { world, changes, replayed, terminals, pages, moment, clock_set };
         self.replay(&mut loaded, &upto)?;
         Ok(loaded)
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
-use standpipe_rules::digest::{Digest, ReasonCount, Subject, Unread};
+use standpipe_rules::digest::{Digest, DigestScope, ReasonCount, Unread};
 use standpipe_rules::incidents::WireIncident;
 use standpipe_rules::selftest;
 use standpipe_words::day::Day;
@@ -54,7 +54,7 @@ pub fn gather(
         }
     }
     let (day, station) = (day.to_string().into(), station.map(Box::from));
-    let mut digest = Digest::of(Subject { day, station, from, to }, notices);
+    let mut digest = Digest::of(DigestScope { day, station, from, to }, notices);
     // What was not understood may be of anybody: it is the business of districts.
     if of.holds("") {
         digest.unread = unread(db, from..to)?;

@@ -21,7 +21,7 @@ const CUT_AT_ONCE: u32 = 8;
 /// Settings that the broker is to keep for a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwedSettings {
-    /// The device's place; `Inbox::SettingsSent` names it once they are sent.
+    /// The device's place; `Input::SettingsSent` names it once they are sent.
     pub ix: DeviceIx,
     pub device: Box<str>,
     pub area: Box<str>,

@@ -23,7 +23,7 @@ pub struct Reader {
 pub struct OwedBoard {
     pub station: Box<str>,
     pub incident: IncidentId,
-    /// The revision to show; named again in `Inbox::BoardSent`.
+    /// The revision to show; named again in `Input::BoardSent`.
     pub rev: u32,
     /// The newest page owed to this station about it.
     pub page_id: Option<Ulid>,
@@ -74,7 +74,7 @@ pub enum PageMessage {
     /// What it says for good.
     Final(Box<str>),
     /// What it said when it was owed: somebody has taken the incident in hand since. A page that no
-    /// receiver can have seen is worded anew (`Inbox::Reword`). `None`: owed by a version that did not
+    /// receiver can have seen is worded anew (`Input::Reword`). `None`: owed by a version that did not
     /// keep it.
     Outdated(Option<Box<str>>),
 }
@@ -95,7 +95,10 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Sqlite`]: there is none.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // A working copy in memory has a URI for a path.
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
         let conn = Connection::open_with_flags(path, flags)?;
         conn.pragma_update(None, "busy_timeout", BUSY_MS)?;
         conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
@@ -250,6 +253,27 @@ impl Reader {
                      AND bundle IS NULL AND kind = 'webhook' AND receiver = ?1";
         let newest = self.rows(sql, [name], |row| row.get::<_, Option<i64>>(0))?;
         Ok(newest.into_iter().flatten().next().unwrap_or(0))
+    }
+
+    /// When a webhook confirmed its newest messages, the newest first: pages and bundles since then, at most
+    /// `limit` of each.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn sent_to_webhook(
+        &self,
+        (name, since): (&str, Ms),
+        limit: usize,
+    ) -> Result<Vec<Ms>, StoreError> {
+        let sql = "SELECT * FROM (SELECT delivered_at FROM page INDEXED BY page_sent
+                       WHERE kind = 'webhook' AND bundle IS NULL AND delivered_at IS NOT NULL
+                         AND receiver = ?1 AND delivered_at > ?2
+                       ORDER BY delivered_at DESC LIMIT ?3)
+                   UNION ALL SELECT * FROM (SELECT delivered_at FROM bundle INDEXED BY bundle_sent
+                       WHERE delivered_at IS NOT NULL AND receiver = ?1 AND delivered_at > ?2
+                       ORDER BY delivered_at DESC LIMIT ?3)
+                   ORDER BY 1 DESC";
+        self.rows(sql, (name, since, rows_of(limit)), |row| row.get(0))
     }
 
     /// What a page says. `None`: it is owed no more.

@@ -1,7 +1,7 @@
 //! One table, one function: how each row is written. All statements are kept prepared.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::{LedgerRow, Page, Presence, Receiver, TrailEntry};
@@ -28,7 +28,7 @@ pub const EVENT_ROWS: i64 = 10_000;
 pub const LEDGER_MS: Ms = 90 * 86_400_000;
 
 /// A message, or a part of one, that was not understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantined {
     pub at: Ms,
     pub topic: Box<str>,
@@ -418,6 +418,12 @@ pub fn quarantine(conn: &Connection, message: &Quarantined) -> Result<(), StoreE
 /// Cuts `quarantine` off: the newest messages stay.
 pub fn quarantine_cut(conn: &Connection) -> Result<(), StoreError> {
     put(conn, "DELETE FROM quarantine WHERE n <= ?1", [conn.last_insert_rowid() - QUARANTINE_ROWS])
+}
+
+/// The same, whoever wrote last.
+pub fn quarantine_trim(conn: &Connection) -> Result<(), StoreError> {
+    let sql = "DELETE FROM quarantine WHERE n <= (SELECT max(n) FROM quarantine) - ?1";
+    put(conn, sql, [QUARANTINE_ROWS])
 }
 
 /// `rejected`: so many messages more were not understood, for that reason first.

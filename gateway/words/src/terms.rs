@@ -3,6 +3,7 @@
 //! Not here: the words of a single page, which stand at its top, and the titles of incidents, which
 //! are part of them (`standpipe_rules::incidents`).
 
+use standpipe_rules::conditions::row;
 use standpipe_rules::detect::{Trust, TrustReason};
 use standpipe_rules::wire::Reason;
 use standpipe_shared::{Condition, Kind, Severity};
@@ -125,32 +126,11 @@ pub fn reason(code: &str) -> Option<Say> {
     })
 }
 
-/// A condition, in a few words.
+/// A condition, in a few words: those of its row.
 #[must_use]
 pub const fn condition(condition: Condition) -> Say {
-    match condition {
-        Condition::Smoke => say("smoke", "烟雾"),
-        Condition::Heat => say("heat", "高温"),
-        Condition::NoWater => say("no water", "无水"),
-        Condition::LowPressure => say("low pressure", "水压过低"),
-        Condition::HighPressure => say("high pressure", "水压过高"),
-        Condition::HydrantOpen => say("hydrant open", "消火栓开启"),
-        Condition::Knocked => say("knocked over", "被撞倾斜"),
-        Condition::Freezing => say("may freeze", "有冻结危险"),
-        Condition::SensorFault => say("sensor fault", "传感器故障"),
-        Condition::BatteryLow => say("battery low", "电量不足"),
-        Condition::Contamination => say("dirty", "积尘"),
-        Condition::Offline => say("offline", "离线"),
-        Condition::Tamper => say("tampered with", "被拆动"),
-        Condition::ClockFault => say("clock wrong", "时钟错误"),
-        Condition::ZoneLowPressure => say("low in the whole zone", "分区水压过低"),
-        Condition::BlindArea => say("many silent", "大量失联"),
-        Condition::GatewayBlind => say("gateway blind", "网关失联"),
-        Condition::UnreadableAlarm => say("unreadable alarm", "报警无法识别"),
-        Condition::NotUnderstood => say("not understood", "内容无法识别"),
-        Condition::RegistryFault => say("registry file unreadable", "台账文件无法读取"),
-        Condition::ReceiverDown => say("receiver takes no pages", "接警端无法接收通知"),
-    }
+    let (en, zh) = row(condition).term;
+    say(en, zh)
 }
 
 /// Why a message was not understood, by its code; `None`: a code of another version.

@@ -69,7 +69,7 @@ fn a_step_is_kept_with_all_that_it_moves_and_a_crash_around_it_is_none() {
             step(&mut bench, by, at);
             for up in [true, true] {
                 for source in [ALARM, TELEMETRY] {
-                    bench.engine.take(Inbox::Source { source, up, at: at.into() }, at + by);
+                    bench.engine.take(Input::Source { source, up }.at(at), at + by);
                 }
             }
             assert_eq!(bench.engine.world().clock_doubt(), Some(by), "{story}");
@@ -101,7 +101,7 @@ fn what_was_stamped_before_a_step_and_is_taken_after_it_is_neither_old_nor_to_co
         let parsed = parse(ROOT, topic.as_bytes(), br#"{"boot":1,"seq":1,"pressure_kpa":300}"#);
         let (source, at, topic) = (TELEMETRY, (T0 + 900).into(), "".into());
         let delivery = Delivery { source, receipt: None, arrived: at, topic, parsed };
-        bench.engine.take(Inbox::Delivery(Box::new(delivery)), T0 + 1_001 + by);
+        bench.engine.take(delivery, T0 + 1_001 + by);
         assert_eq!(bench.engine.world().summary(DeviceIx(0)).heard_at, Some(T0 + 900 + by));
     }
 }
@@ -145,7 +145,7 @@ fn what_happened_while_the_clock_was_ahead_does_not_lie_in_the_future_when_it_is
         let (kind, by, note) = (ActionKind::FalseAlarm, "".into(), "".into());
         let action = Action { incident, kind, by, note };
         let (reply, _done) = tokio::sync::oneshot::channel();
-        bench.engine.take(Inbox::Ask(Ask::Act { actor: Actor::admin("admin"), action, reply }), at);
+        bench.engine.take(Input::Act { actor: Actor::admin("admin"), action }.asked(reply), at);
         bench.commit(at);
     };
     let over = r#"{"condition":"smoke","active":false}"#;

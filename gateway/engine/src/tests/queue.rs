@@ -48,7 +48,7 @@ fn town_with(detectors: &[(u32, &str)]) -> Bench {
     let loaded = store.load(plan, [], Secret::new([7; 32])).unwrap();
     let mut engine = Engine::new(store, loaded, &Sources::urgent_and_bulk(), T0);
     for source in [ALARM, TELEMETRY] {
-        engine.take(Inbox::Source { source, up: true, at: T0.into() }, T0);
+        engine.take(Input::Source { source, up: true }.at(T0), T0);
     }
     Bench { folder, engine }
 }
@@ -89,9 +89,9 @@ impl Bench {
         let action = Action { incident, kind, by: "Li".into(), note: note.into() };
         let (reply, mut answer) = oneshot::channel();
         let actor = Actor::admin("admin");
-        self.engine.take(Inbox::Ask(Ask::Act { actor, action, reply }), at);
+        self.engine.take(Input::Act { actor, action }.asked(reply), at);
         self.commit(at);
-        assert_eq!(answer.try_recv(), Ok(Ok(())));
+        assert_eq!(answer.try_recv(), Ok(Outcome::Acted(Ok(()))));
     }
 
     fn plan_of(&self, sql: &str) -> String {
@@ -178,17 +178,17 @@ fn what_a_page_says_is_fixed_when_it_is_owed_and_worded_anew_once_at_most() {
     assert_eq!(says(&bench), Some(PageMessage::Outdated(Some(at_first.clone()))));
 
     let page_id = page.page_id;
-    bench.engine.take(Inbox::Reword { page_id }, T0 + 5_000);
+    bench.engine.take(Input::Reword { page_id }, T0 + 5_000);
     bench.commit(T0 + 5_000);
     let Some(PageMessage::Final(anew)) = says(&bench) else { panic!("it is fixed") };
     assert!(anew.contains(r#""state":"acknowledged""#), "{anew}");
     let (kind, note) = (ActionKind::Dispatch, "");
     bench.acts(page.incident, kind, note, T0 + 6_000);
-    bench.engine.take(Inbox::Reword { page_id }, T0 + 6_000);
+    bench.engine.take(Input::Reword { page_id }, T0 + 6_000);
     bench.commit(T0 + 6_000);
     assert_eq!(says(&bench), Some(PageMessage::Final(anew)), "once, and for good");
 
-    bench.engine.take(Inbox::Delivered { page_id, at: (T0 + 7_000).into() }, T0 + 7_000);
+    bench.engine.take(Input::Delivered { page_id }.at(T0 + 7_000), T0 + 7_000);
     bench.commit(T0 + 7_000);
     assert_eq!(says(&bench), None, "owed no more");
     assert_eq!(bench.count("SELECT count(*) FROM message"), 0);
@@ -201,7 +201,7 @@ fn a_board_leaves_its_queue_when_it_is_shown_and_its_page_has_arrived() {
     let mut left = BTreeSet::new();
     for board in bench.boards() {
         for page_id in board.pages {
-            bench.engine.take(Inbox::Delivered { page_id, at: (T0 + 2_000).into() }, T0 + 2_000);
+            bench.engine.take(Input::Delivered { page_id }.at(T0 + 2_000), T0 + 2_000);
         }
         left.insert((board.station.clone(), board.incident));
         bench.commit(T0 + 2_000);
@@ -212,7 +212,7 @@ fn a_board_leaves_its_queue_when_it_is_shown_and_its_page_has_arrived() {
         );
         let Bench { engine, .. } = &mut bench;
         let (station, incident, rev) = (board.station, board.incident, board.rev);
-        engine.take(Inbox::BoardSent { station, incident, rev }, T0 + 2_000);
+        engine.take(Input::BoardSent { station, incident, rev }, T0 + 2_000);
         bench.commit(T0 + 2_000);
     }
     assert!(left.len() >= 2);
@@ -274,10 +274,10 @@ fn a_topic_that_owes_more_than_was_sent_is_at_the_end_of_the_queue_again() {
     assert_eq!((&kept.station, kept.incident), (&first.station, first.incident), "in its place");
     assert!(kept.rev > first.rev);
     for page_id in first.pages {
-        bench.engine.take(Inbox::Delivered { page_id, at: (T0 + 3_000).into() }, T0 + 3_000);
+        bench.engine.take(Input::Delivered { page_id }.at(T0 + 3_000), T0 + 3_000);
     }
     let (station, incident, rev) = (first.station.clone(), first.incident, first.rev);
-    bench.engine.take(Inbox::BoardSent { station, incident, rev }, T0 + 3_000);
+    bench.engine.take(Input::BoardSent { station, incident, rev }, T0 + 3_000);
     bench.commit(T0 + 3_000);
     let now = bench.boards();
     let again = now

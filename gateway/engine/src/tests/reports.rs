@@ -13,7 +13,7 @@ use super::*;
 const MOMENT: Duration = Duration::from_millis(50);
 
 fn report() -> Inbox {
-    Inbox::Delivered { page_id: Ulid::from_parts(1, 1), at: T0.into() }
+    Input::Delivered { page_id: Ulid::from_parts(1, 1) }.at(T0)
 }
 
 fn alarm() -> Delivery {
@@ -52,7 +52,7 @@ async fn an_alarm_waits_for_no_more_than_512_reports() {
     for n in 0..REPORTS {
         let news = ReceiverNews::RefusesForGood { answer: "status 404".into() };
         let name = format!("receiver-{n}").into();
-        handle.report(Inbox::Receiver { name, news, at: clock.stamp() }).await.unwrap();
+        handle.report(Input::Receiver { name, news }.at(clock.stamp())).await.unwrap();
     }
     drop(handle);
     let health = Arc::new(Health::of(&sources));

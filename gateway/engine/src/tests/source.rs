@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::decoders::ChosenDecoders;
 use crate::feed::{Event, Feed, Incoming, Port, Source};
 use crate::source::{Facts, Queue, Sight};
 
@@ -93,7 +94,7 @@ fn only_a_source_that_is_needed_makes_the_gateway_blind() {
         let sources = Sources::from_iter([Facts::new("x", "x", Queue::Bulk, sight)]);
         let mut engine = Engine::new(store, loaded, &sources, T0);
         let source = SourceIx::nth(0);
-        engine.take(Inbox::Source { source, up: false, at: T0.into() }, T0);
+        engine.take(Input::Source { source, up: false }.at(T0), T0);
         engine.tick(T0 + 600_000);
         engine.commit(T0 + 600_000).unwrap();
         engine.world().gateway_stands(Condition::GatewayBlind)
@@ -138,4 +139,19 @@ fn all_messages_of_one_payload_are_kept_before_its_one_receipt_and_its_fire_over
     assert_eq!(bench.count("SELECT COUNT(*) FROM incident WHERE inner LIKE '%\"smoke\"%'"), 2);
     let values = bench.engine.world().summary(DeviceIx(0)).latest;
     assert_eq!(values.get(standpipe_shared::Field::PressureKpa), Some(200.0));
+}
+
+#[test]
+fn sources_know_the_decoder_of_a_device_as_soon_as_its_row_says_so() {
+    let row = |n: u32, decoder: &str| Device { decoder: decoder.into(), ..device(n) };
+    let decoders = ChosenDecoders::of([&row(0, "loops"), &row(1, "")]);
+    let named = |device: &str| decoders.get(device).map(String::from);
+    assert_eq!((named("H-0").as_deref(), named("H-1")), (Some("loops"), None), "at the start");
+    let mut bench = Bench::new(2);
+    bench.engine.tell_decoders(decoders.clone());
+    for row in [row(0, ""), row(1, "loops"), row(2, "bytes")] {
+        bench.engine.take(Input::PutDevice(Box::new(row)), T0);
+    }
+    let now = ["H-0", "H-1", "H-2", "H-3"].map(named);
+    assert_eq!(now, [None, Some("loops".to_owned()), Some("bytes".to_owned()), None]);
 }

@@ -37,12 +37,12 @@ fn heard(hydrants: u32) -> (TempDir, Engine, Sources) {
     let (sources, now) = (sources(), Clock::new().now());
     let mut engine = Engine::new(store, loaded, &sources, now);
     for source in [ALARM, STATUS] {
-        engine.take(Inbox::Source { source, up: true, at: now.into() }, now);
+        engine.take(Input::Source { source, up: true }.at(now), now);
     }
     let born = r#"{"online":true,"interval_s":900}"#;
     for id in (0..hydrants).map(|n| format!("H-{n}")).chain(["S-1".to_owned()]) {
         let born = delivery(STATUS, &format!("a/{id}/status"), born, 0);
-        engine.take(Inbox::Delivery(Box::new(born)), now);
+        engine.take(born, now);
     }
     engine.commit(now).unwrap();
     (folder, engine, sources)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use standpipe_engine::Inbox;
+use standpipe_engine::{Inbox, Input};
 use standpipe_rules::incidents::{Plan, Secret};
 use standpipe_rules::orders::{Asked, CommandState, Of, Order, Wish};
 use standpipe_rules::registry::{Device, Profile};
@@ -40,8 +40,8 @@ fn owed_by_a_world(
     store.import(&[], &all).unwrap();
     let mut loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
     let mut changes = Changes::default();
-    for it in &all {
-        loaded.world.order(order(&it.id), NOW, &mut changes).unwrap();
+    for device in &all {
+        loaded.world.order(order(&device.id), NOW, &mut changes).unwrap();
     }
     store.commit(NOW, &loaded.world, &changes, &Extras::default()).unwrap();
     let mut mail = Mail::new("r", Shelf::new("orders", path));
@@ -64,8 +64,8 @@ fn sent(mail: &mut Mail, now: Ms, broker: impl Fn(&str) -> Receipt) -> (Vec<Stri
     let (mut topics, mut reports) = (Vec::new(), 0);
     loop {
         let batch: Vec<_> = std::iter::from_fn(|| mail.next(64, now.into())).collect();
-        for it in &batch {
-            let landed = mail.landed(it.pkid, &broker(&it.topic), now.into());
+        for message in &batch {
+            let landed = mail.landed(message.pkid, &broker(&message.topic), now.into());
             reports += landed.reports.len();
         }
         let more = mail.wants_more();
@@ -74,7 +74,7 @@ fn sent(mail: &mut Mail, now: Ms, broker: impl Fn(&str) -> Receipt) -> (Vec<Stri
         } else if batch.is_empty() {
             return (topics, reports);
         }
-        topics.extend(batch.into_iter().map(|it| it.topic));
+        topics.extend(batch.into_iter().map(|message| message.topic));
     }
 }
 
@@ -85,7 +85,9 @@ fn all_that_is_owed_is_sent_once_however_much_it_is() {
     let (topics, reports) = sent(&mut mail, NOW, |_| Receipt::Taken);
     let each: BTreeSet<&String> = topics.iter().collect();
     assert_eq!((topics.len(), each.len(), reports), (DEVICES, DEVICES, DEVICES));
-    assert!(topics.iter().all(|it| it.starts_with("r/north/H-") && it.ends_with("/settings")));
+    assert!(
+        topics.iter().all(|topic| topic.starts_with("r/north/H-") && topic.ends_with("/settings"))
+    );
     mail.read((NOW + 1).into());
     assert!(mail.next(64, NOW.into()).is_none(), "the store has not heard of it yet: not again");
     mail.read((NOW + LEAVE_ALONE).into());
@@ -108,7 +110,9 @@ fn a_refused_topic_holds_up_no_other() {
 
 /// What the engine makes of a report of the sender.
 fn is_told(world: &mut World, reports: &[Inbox], changes: &mut Changes) {
-    let [Inbox::CommandSent { id, resends, .. }] = *reports else { panic!("{reports:?}") };
+    let [Inbox::Input { input: Input::CommandSent { id, resends }, .. }] = *reports else {
+        panic!("{reports:?}")
+    };
     world.command_sent((id, resends), NOW, changes);
 }
 
@@ -157,6 +161,6 @@ fn a_command_that_is_not_answered_is_sent_again_at_once_when_it_is_owed_again() 
 
 /// State, how often it was sent again, whether it is owed again.
 fn restored(world: &World) -> (CommandState, u32, bool) {
-    let it = world.orders().commands().next().unwrap();
-    (it.state, it.resends, it.resend_owed)
+    let command = world.orders().commands().next().unwrap();
+    (command.state, command.resends, command.resend_owed)
 }

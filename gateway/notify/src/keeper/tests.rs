@@ -33,10 +33,10 @@ impl Week {
         for (id, level, parent) in
             [("d", "district", None), ("t1", "township", Some("d")), ("t2", "township", Some("d"))]
         {
-            let it = json!({"id": id, "name": id, "level": level, "parent": parent, "lat": 0.0,
+            let station = json!({"id": id, "name": id, "level": level, "parent": parent, "lat": 0.0,
                 "lon": 0.0, "phone": null});
             let sql = "INSERT INTO station (id, json) VALUES (?1, ?2)";
-            db.execute(sql, (id, it.to_string())).unwrap();
+            db.execute(sql, (id, station.to_string())).unwrap();
         }
         let receivers = vec![
             ("desk".into(), None),
@@ -83,11 +83,11 @@ impl Week {
 }
 
 fn devices(json: &str) -> Vec<String> {
-    let it: Value = serde_json::from_str(json).unwrap();
-    let (day, url) = (it["digest"]["day"].as_str().unwrap(), it["url"].as_str().unwrap());
+    let body: Value = serde_json::from_str(json).unwrap();
+    let (day, url) = (body["digest"]["day"].as_str().unwrap(), body["url"].as_str().unwrap());
     assert!(url.starts_with(&format!("https://town.example/digest?day={day}")), "{url}");
-    let items = it["digest"]["items"].as_array().unwrap();
-    items.iter().map(|it| it["device"].as_str().unwrap().to_owned()).collect()
+    let items = body["digest"]["items"].as_array().unwrap();
+    items.iter().map(|item| item["device"].as_str().unwrap().to_owned()).collect()
 }
 
 /// By a writer that has just been started.
@@ -102,9 +102,9 @@ fn keep(path: &Path, news: DigestNews) {
     store.commit(1, &empty, &standpipe_rules::Changes::default(), &extras).unwrap();
 }
 
-fn told(it: &[(&str, &[&str])]) -> Vec<(String, Vec<String>)> {
-    let words = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect();
-    it.iter().map(|(to, devices)| ((*to).to_owned(), words(devices))).collect()
+fn told(receivers: &[(&str, &[&str])]) -> Vec<(String, Vec<String>)> {
+    let words = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+    receivers.iter().map(|(to, devices)| ((*to).to_owned(), words(devices))).collect()
 }
 
 #[test]

@@ -11,11 +11,11 @@ use standpipe_store::reader::{Carries, OwedPage, PageMessage};
 use standpipe_words::cap::Earlier;
 use tokio::time::Instant;
 
-use super::{IN_FLIGHT, LESSER_MOST, Room, Task, kind_of};
+use super::{FlightRoom, IN_FLIGHT, LESSER_MOST, Task, kind_of};
 use crate::retry::Kind;
 
 /// What a page says.
-pub(super) enum Words {
+pub(super) enum PageWords {
     /// This, and what it refers to.
     Known { wire: Box<str>, earlier: Vec<Earlier> },
     /// What is true now: it was never sent, and somebody has taken its incident in hand.
@@ -38,7 +38,7 @@ pub(super) enum Sent {
 
 impl Task {
     /// The next page that there is room for: by urgency, and of that what was never refused first.
-    pub(super) fn next_page(&mut self) -> Option<(OwedPage, Room)> {
+    pub(super) fn next_page(&mut self) -> Option<(OwedPage, FlightRoom)> {
         let in_hand = self.flights.len() + self.unwritten.len();
         if in_hand >= IN_FLIGHT {
             return None;
@@ -55,7 +55,7 @@ impl Task {
             }
             found = self.paced.take(urgency, room_for_lesser);
             if found.is_none() && room_for_lesser {
-                found = self.waiting.take(urgency, now).map(|page| (page, Room::Lesser));
+                found = self.waiting.take(urgency, now).map(|page| (page, FlightRoom::Lesser));
             }
             if found.is_some() {
                 break;
@@ -74,14 +74,14 @@ impl Task {
     }
 
     /// What a page says. Whatever a receiver may have seen of it, it sees again.
-    pub(super) fn words(&mut self, page: &OwedPage) -> Result<Words, StoreError> {
-        let Some(reader) = &self.reader else { return Ok(Words::NotWritten) };
+    pub(super) fn words(&mut self, page: &OwedPage) -> Result<PageWords, StoreError> {
+        let Some(reader) = &self.reader else { return Ok(PageWords::NotWritten) };
         match page.carries {
             Carries::Page => {}
             Carries::Bundle => {
                 let wire = reader.bundle_message(page.page_id)?;
-                let known = |wire| Words::Known { wire, earlier: Vec::new() };
-                return Ok(wire.map_or(Words::OwedNoMore, known));
+                let known = |wire| PageWords::Known { wire, earlier: Vec::new() };
+                return Ok(wire.map_or(PageWords::OwedNoMore, known));
             }
         }
         for older in self.waiting.about(page.incident).collect::<Vec<_>>() {
@@ -92,10 +92,10 @@ impl Task {
         let may_be_seen = self.waiting.knows(page.page_id)
             || self.older.is_some_and(|older| page.number <= older);
         let wire = match reader.message(page.page_id)? {
-            None => return Ok(Words::OwedNoMore),
+            None => return Ok(PageWords::OwedNoMore),
             Some(PageMessage::Final(wire)) => wire,
             Some(PageMessage::Outdated(Some(wire))) if may_be_seen => wire,
-            Some(PageMessage::Outdated(_)) => return Ok(Words::New),
+            Some(PageMessage::Outdated(_)) => return Ok(PageWords::New),
         };
         let earlier = match self.webhook.format.facts().earlier {
             EarlierMessages::NotReferredTo => Vec::new(),
@@ -103,13 +103,13 @@ impl Task {
                 let taken = reader.taken_by_webhook(&self.webhook.name, page.incident)?;
                 let last = self.taken.get(&page.incident);
                 if last.is_some_and(|last| taken.iter().all(|(id, _)| id != last)) {
-                    return Ok(Words::NotWritten);
+                    return Ok(PageWords::NotWritten);
                 }
                 taken.into_iter().map(|(id, sent)| Earlier { id: id.to_string(), sent }).collect()
             }
         };
         self.taken.remove(&page.incident);
-        Ok(Words::Known { wire, earlier })
+        Ok(PageWords::Known { wire, earlier })
     }
 
     /// Until the store knows it, no further page about that incident can refer to it.

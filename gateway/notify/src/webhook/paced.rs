@@ -10,7 +10,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use standpipe_engine::{Inbox, Unavailable};
+use standpipe_engine::{Input, Unavailable};
+use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
 use standpipe_rules::pace::{Dispatch, Due, Pace, Pacer};
@@ -19,7 +20,7 @@ use standpipe_store::{Reader, StoreError};
 use tokio::time::Instant;
 use ulid::Ulid;
 
-use super::{REFUSED_MOST, Room, Task, URGENCIES};
+use super::{FlightRoom, REFUSED_MOST, Task, URGENCIES};
 use crate::queue::Queue;
 
 /// Pages of one receiver that are in memory at one time; more wait in the store.
@@ -67,6 +68,15 @@ impl Paced {
         }
     }
 
+    /// What its receiver was sent before this gateway started takes its place in the pace: else each
+    /// restart would give a robot its whole minute again, and it would shut the gateway out.
+    fn remember(&mut self, reader: &Reader, name: &str, now: Stamp) -> Result<(), StoreError> {
+        let Pace { messages, within_ms, .. } = self.pacer.pace();
+        let sent = reader.sent_to_webhook((name, now.told() - within_ms), messages)?;
+        self.pacer.was_sent(sent.into_iter().map(|at| now.told() - at), now.steady());
+        Ok(())
+    }
+
     /// More may be owed now.
     pub(super) fn rung(&mut self) {
         self.queue.rung();
@@ -86,13 +96,17 @@ impl Paced {
     }
 
     /// The next of an urgency: a new fire may take any room, all else leaves some.
-    pub(super) fn take(&mut self, urgency: Urgency, has_lesser: bool) -> Option<(OwedPage, Room)> {
+    pub(super) fn take(
+        &mut self,
+        urgency: Urgency,
+        has_lesser: bool,
+    ) -> Option<(OwedPage, FlightRoom)> {
         let ready = self.ready.get_mut(usize::from(urgency.place()))?;
         let room = |page: &OwedPage| match (page.carries, urgency) {
-            (Carries::Page, Urgency::NewFire) => Room::NewFire,
-            _ => Room::Lesser,
+            (Carries::Page, Urgency::NewFire) => FlightRoom::NewFire,
+            _ => FlightRoom::Lesser,
         };
-        let fits = |page: &OwedPage| has_lesser || room(page) == Room::NewFire;
+        let fits = |page: &OwedPage| has_lesser || room(page) == FlightRoom::NewFire;
         let at = ready.iter().position(fits)?;
         let page = ready.remove(at)?;
         let room = room(&page);
@@ -231,8 +245,7 @@ impl Paced {
 
 impl Task {
     /// Plans what is sent now of what was read. Bundles are asked of the engine.
-    pub(super) async fn plan(&mut self) -> Result<(), Unavailable> {
-        let at = self.setup.clock.stamp();
+    pub(super) async fn plan(&mut self, at: Stamp) -> Result<(), Unavailable> {
         let now = at.steady();
         let every = match &self.failing {
             Some(failing) if now - failing.since >= REFUSED_MOST => LOOK_EVERY_WHILE_FAILING,
@@ -241,20 +254,21 @@ impl Task {
         if self.paced.is_time(now, every) {
             for pages in self.paced.plan(now) {
                 let receiver = self.webhook.name.clone();
-                self.setup.engine.report(Inbox::Bundle { receiver, pages, at }).await?;
+                self.setup.engine.report(Input::Bundle { receiver, pages }.at(at)).await?;
             }
         }
         Ok(())
     }
 
     /// Reads what is owed.
-    pub(super) fn read(&mut self) -> Result<(), StoreError> {
+    pub(super) fn read(&mut self, now: Stamp) -> Result<(), StoreError> {
         let reader = match self.reader.take() {
             Some(reader) => reader,
             None => Reader::open(&self.setup.store)?,
         };
         let name = &self.webhook.name;
         if self.older.is_none() {
+            self.paced.remember(&reader, name, now)?;
             self.older = Some(reader.newest_owed_to_webhook(name)?);
         }
         self.paced.fill(&reader, name)?;

@@ -70,7 +70,7 @@ impl CommandState {
     }
 }
 
-/// One command.
+/// What a device was asked to do, and how far that has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Command {
     /// Its own id; the device's answer names it.
@@ -78,16 +78,12 @@ pub struct Command {
     /// Counts the commands of this gateway: of two, the lower was asked for first.
     #[serde(skip)]
     pub number: u64,
-    /// To whom.
     #[serde(skip, default = "nobody")]
     pub device: DeviceIx,
-    /// What.
     pub command: Verb,
-    /// For how long.
+    /// For how long it is to be done.
     pub seconds: Option<u32>,
-    /// Who asked.
     pub by: Box<str>,
-    /// Where it stands.
     pub state: CommandState,
     /// What the device answered.
     pub detail: Box<str>,

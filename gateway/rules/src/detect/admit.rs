@@ -36,7 +36,7 @@ pub struct Arrival {
     pub number: Option<(u32, u32)>,
     /// Event time, not after `at`.
     pub ts: Ms,
-    /// Arrival.
+    /// When it arrived, by the gateway's clock.
     pub at: Ms,
     /// Hash of the content.
     pub print: u32,
@@ -46,7 +46,7 @@ pub struct Arrival {
 
 /// How a message's number stands to those that came before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum SeqOrder {
     /// It has none, or nothing follows from it: the first one, one that was used before, or one
     /// that leaps ahead.
     Unclear,
@@ -186,20 +186,21 @@ impl Default for Door {
 impl Door {
     /// How this number stands to those that came before it.
     #[must_use]
-    pub fn order(&self, number: Option<(u32, u32)>) -> Order {
-        let known = self.boots.iter().filter(|it| it.highest > 0);
-        let (Some((boot, seq)), Some(latest)) = (number, known.max_by_key(|it| it.boot)) else {
-            return Order::Unclear;
+    pub fn order(&self, number: Option<(u32, u32)>) -> SeqOrder {
+        let known = self.boots.iter().filter(|track| track.highest > 0);
+        let (Some((boot, seq)), Some(latest)) = (number, known.max_by_key(|track| track.boot))
+        else {
+            return SeqOrder::Unclear;
         };
         match boot.cmp(&latest.boot) {
-            Ordering::Greater => Order::Newer,
-            Ordering::Less => Order::Older,
+            Ordering::Greater => SeqOrder::Newer,
+            Ordering::Less => SeqOrder::Older,
             Ordering::Equal => match seq.checked_sub(latest.highest) {
-                Some(1..=LEAP) => Order::Newer,
-                None if latest.came(seq) => Order::Unclear,
-                None if latest.highest - seq < SEEN => Order::JustBefore,
-                None => Order::Older,
-                Some(_) => Order::Unclear,
+                Some(1..=LEAP) => SeqOrder::Newer,
+                None if latest.came(seq) => SeqOrder::Unclear,
+                None if latest.highest - seq < SEEN => SeqOrder::JustBefore,
+                None => SeqOrder::Older,
+                Some(_) => SeqOrder::Unclear,
             },
         }
     }
@@ -208,7 +209,7 @@ impl Door {
     #[must_use]
     pub fn knows(&self, arrival: &Arrival) -> bool {
         arrival.number.is_some_and(|(_, seq)| {
-            self.prints.get(seq as usize % PRINTS).is_some_and(|it| *it == arrival.print)
+            self.prints.get(seq as usize % PRINTS).is_some_and(|print| *print == arrival.print)
         })
     }
 
@@ -278,11 +279,11 @@ impl Door {
         ledger: &mut Vec<LedgerRow>,
     ) {
         let hour = hour_of(at);
-        let found = self.boots.iter().position(|it| it.highest > 0 && it.boot == boot);
+        let found = self.boots.iter().position(|track| track.highest > 0 && track.boot == boot);
         if let Some(found) = found {
             self.boots.swap(0, found);
         } else {
-            let newest = self.boots.iter().all(|it| it.highest == 0 || it.boot < boot);
+            let newest = self.boots.iter().all(|track| track.highest == 0 || track.boot < boot);
             self.boots.rotate_right(1);
             let [track, ..] = &mut self.boots;
             track.close(device, ledger);

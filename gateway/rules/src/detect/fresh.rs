@@ -50,7 +50,6 @@ pub struct Fresh {
 /// The newest pressure, and the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Water {
-    /// kPa.
     pub kpa: f32,
     /// Its event time.
     pub at: Ms,
@@ -255,7 +254,6 @@ impl Memory {
 pub enum CameWith {
     /// Nothing: it is telemetry.
     Nothing,
-    /// An alarm.
     Alarm,
 }
 

@@ -57,7 +57,7 @@ impl Sight {
 pub struct When {
     /// Event time, not after `at`.
     pub ts: Ms,
-    /// Arrival.
+    /// When it arrived, by the gateway's clock.
     pub at: Ms,
     /// Older than a live message can be.
     pub late: bool,
@@ -66,7 +66,6 @@ pub struct When {
 /// What an alarm says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cry {
-    /// Of what.
     pub condition: Condition,
     /// It is so, or no longer.
     pub active: bool,
@@ -76,17 +75,13 @@ pub struct Cry {
 
 /// One device before its judge.
 pub struct Judge<'a> {
-    /// Its place.
     pub ix: DeviceIx,
-    /// Its row.
     pub device: &'a Device,
-    /// Its numbers.
     pub profile: &'a Profile,
     /// Covered time asked for by `verifying`.
     pub verify_ms: Ms,
     /// What is remembered of it.
     pub memory: &'a mut Memory,
-    /// What follows.
     pub facts: &'a mut Vec<Fact>,
 }
 
@@ -139,7 +134,7 @@ impl Judge<'_> {
         let Some(bad) = bad else { return };
         let signal = if bad { Signal::Bad } else { Signal::Good };
         // What comes late was measured long ago; a fault does not end before it began.
-        let began = self.memory.track(Condition::ClockFault).map_or(Ms::MIN, |it| it.since);
+        let began = self.memory.track(Condition::ClockFault).map_or(Ms::MIN, |track| track.since);
         self.signal(Condition::ClockFault, signal, When { ts: when.ts.max(began), ..when });
     }
 
@@ -225,11 +220,12 @@ impl Judge<'_> {
     fn rising(&mut self, temp: f32, ts: Ms) -> bool {
         let known = self.memory.warmth;
         let [anchor, last] = [0, 1].map(|n| Option::zip(known.at.get(n), known.temp_c.get(n)));
-        let near = |it: &(&Ms, &f32)| ts > *it.0 && ts.saturating_sub(*it.0) <= RISE_WINDOW_MS;
+        let near =
+            |sample: &(&Ms, &f32)| ts > *sample.0 && ts.saturating_sub(*sample.0) <= RISE_WINDOW_MS;
         let limit = self.profile.heat_rise_c_per_min;
-        let fast = |it: (&Ms, &f32)| {
-            let minutes = (ts - it.0) as f32 / 60_000.0;
-            temp - it.1 >= (limit * minutes).max(RISE_FLOOR_C) - RISE_ROUNDING_C
+        let fast = |sample: (&Ms, &f32)| {
+            let minutes = (ts - sample.0) as f32 / 60_000.0;
+            temp - sample.1 >= (limit * minutes).max(RISE_FLOOR_C) - RISE_ROUNDING_C
         };
         let rising = [anchor, last].into_iter().flatten().filter(near).any(fast);
         let from = anchor.filter(near).or(last.filter(near)).unwrap_or((&ts, &temp));
@@ -254,7 +250,7 @@ impl Judge<'_> {
     }
 
     fn fault(&mut self, values: &Measurements, broken: bool, when: When) {
-        let stuck = values.pressure_kpa.is_some_and(|it| self.stuck(it.get(), when.ts));
+        let stuck = values.pressure_kpa.is_some_and(|kpa| self.stuck(kpa.get(), when.ts));
         let hides = broken || stuck;
         let signal = if hides || signals::other_broken(values) {
             Signal::Bad
@@ -328,16 +324,8 @@ impl Judge<'_> {
     }
 
     fn upkeep(&mut self, values: &Measurements, when: When) {
-        let profile = self.profile;
-        let hydrant = self.device.kind == Kind::Hydrant;
-        let freezing = hydrant.then(|| signals::freezing(values, profile)).flatten();
-        for (condition, signal) in [
-            (Condition::HydrantOpen, signals::hydrant_open(values, &self.memory.latest)),
-            (Condition::Knocked, signals::knocked(values, profile)),
-            (Condition::Freezing, freezing),
-            (Condition::BatteryLow, signals::battery_low(values, profile)),
-            (Condition::Contamination, signals::contamination(values, profile)),
-        ] {
+        let (latest, kind) = (&self.memory.latest, self.device.kind);
+        for (condition, signal) in signals::upkeep(values, latest, kind, self.profile) {
             if let Some(signal) = signal {
                 self.signal(condition, signal, when);
             }
@@ -358,7 +346,7 @@ impl Judge<'_> {
             self.raise(condition, when.at, when.late, false);
         }
         if idle {
-            self.memory.tracks.retain(|it| it.condition != condition);
+            self.memory.tracks.retain(|track| track.condition != condition);
         }
     }
 
@@ -449,10 +437,10 @@ impl Judge<'_> {
             .memory
             .tracks
             .iter()
-            .filter(|it| it.is_true() && !it.told)
-            .map(|it| it.condition)
+            .filter(|track| track.is_true() && !track.told)
+            .map(|track| track.condition)
             .collect();
-        held.sort_by_key(|it| std::cmp::Reverse(it.severity()));
+        held.sort_by_key(|condition| std::cmp::Reverse(condition.severity()));
         for condition in held {
             self.raise(condition, now, true, false);
         }
@@ -496,7 +484,12 @@ impl Judge<'_> {
                 self.facts.push(Fact::TestBecameReal { device, condition });
             }
         }
-        if self.memory.evidence.as_ref().is_some_and(|it| now >= it.alive_at + UNVERIFIED_MS) {
+        if self
+            .memory
+            .evidence
+            .as_ref()
+            .is_some_and(|evidence| now >= evidence.alive_at + UNVERIFIED_MS)
+        {
             self.memory.evidence = None;
             self.facts.push(Fact::Unverified { device, at: now });
         }
@@ -536,14 +529,14 @@ impl Judge<'_> {
     /// When `tick` has something to do.
     #[must_use]
     pub fn wake(&self, sight: Sight) -> Option<Ms> {
-        let tests = self.memory.tracks.iter().filter_map(|it| it.test_since);
+        let tests = self.memory.tracks.iter().filter_map(|track| track.test_since);
         [
             self.offline_due(sight),
             self.unmeasured_due(sight),
             self.power_on_due(),
             self.backlog_ends(),
             tests.min().map(|since| since + TEST_MS),
-            self.memory.evidence.as_ref().map(|it| it.alive_at + UNVERIFIED_MS),
+            self.memory.evidence.as_ref().map(|evidence| evidence.alive_at + UNVERIFIED_MS),
         ]
         .into_iter()
         .flatten()

@@ -64,9 +64,8 @@ pub struct KnownAlarms {
 /// The same pressure, again and again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stuck {
-    /// The value, kPa.
     pub kpa: f32,
-    /// Readings with it.
+    /// How many readings in a row said so.
     pub count: u32,
     /// Event time of the first of them.
     pub since: Ms,
@@ -77,7 +76,7 @@ pub struct Stuck {
 pub struct Warmth {
     /// Event times; `Ms::MIN`: none.
     pub at: [Ms; 2],
-    /// °C.
+    /// In the order of `at`.
     pub temp_c: [f32; 2],
 }
 
@@ -90,7 +89,7 @@ impl Default for Warmth {
 /// How long pressure has held above the clear limit while an incident verifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// Covered so far.
+    /// How long it has held so far.
     pub covered_ms: Ms,
     /// Event time of the last good reading; the next adds what lies between.
     pub last_good: Option<Ms>,
@@ -186,7 +185,7 @@ impl Memory {
     /// What is known of one condition.
     #[must_use]
     pub fn track(&self, condition: Condition) -> Option<&Track> {
-        self.tracks.iter().find(|it| it.condition == condition)
+        self.tracks.iter().find(|track| track.condition == condition)
     }
 
     /// Whether a condition is true.
@@ -198,18 +197,21 @@ impl Memory {
     /// Whether a condition is true and the incidents know it.
     #[must_use]
     pub fn told(&self, condition: Condition) -> Option<&Track> {
-        self.track(condition).filter(|it| it.is_true() && it.told)
+        self.track(condition).filter(|track| track.is_true() && track.told)
     }
 
     /// The set of true conditions, by their bits.
     #[must_use]
     pub fn conditions(&self) -> u32 {
-        self.tracks.iter().filter(|it| it.is_true()).fold(0, |set, it| set | it.condition.bit())
+        self.tracks
+            .iter()
+            .filter(|track| track.is_true())
+            .fold(0, |set, track| set | track.condition.bit())
     }
 
     /// The track of a condition, made if need be.
     pub fn track_mut(&mut self, condition: Condition) -> &mut Track {
-        let at = self.tracks.iter().position(|it| it.condition == condition);
+        let at = self.tracks.iter().position(|track| track.condition == condition);
         let at = at.unwrap_or_else(|| {
             push_compact(&mut self.tracks, Track::new(condition));
             self.tracks.len() - 1
@@ -223,10 +225,13 @@ impl Memory {
 mod as_array {
     use super::{Deserialize, Deserializer, Field, Measurements, Serialize, Serializer};
 
+    /// One place a field, in the order of [`Field::ALL`].
     pub fn serialize<S: Serializer>(values: &Measurements, to: S) -> Result<S::Ok, S::Error> {
         Field::ALL.map(|field| values.get(field)).serialize(to)
     }
 
+    /// # Errors
+    /// Another number of places, or a value that no sensor can measure.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Measurements, D::Error> {
         let array = <[Option<f32>; Field::ALL.len()]>::deserialize(from)?;
         let mut values = Measurements::default();

@@ -22,7 +22,7 @@ pub struct KeptAlarm {
     pub cry: Cry,
     /// The time it claims, not after its arrival; `None`: none that could be so.
     pub ts: Option<Ms>,
-    /// Arrival.
+    /// When it arrived, by the gateway's clock.
     pub at: Ms,
     /// Fingerprint of its topic and bytes.
     pub print: u128,
@@ -58,7 +58,7 @@ impl Judge<'_> {
         let retained = cry.active.then_some(print);
         self.memory.known_alarms =
             retained.or(live).map(|_| Box::new(KnownAlarms { retained, live }));
-        let newest_alarm = self.memory.track(cry.condition).map_or(Ms::MIN, |it| it.alarm_at);
+        let newest_alarm = self.memory.track(cry.condition).map_or(Ms::MIN, |track| track.alarm_at);
         let water_heard = self.memory.fresh().water_heard;
         let first = self.facts.len();
         self.alarm(cry, When { ts: ts.unwrap_or(at), at, late: false });

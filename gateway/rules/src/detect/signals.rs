@@ -3,7 +3,7 @@
 //! Pure functions of a reading and a profile. The stuck value, the rate of rise and the order of
 //! conditions need memory: `judge`.
 
-use standpipe_shared::{Celsius, Condition, Kilopascals, Measurements};
+use standpipe_shared::{Celsius, Condition, Kilopascals, Kind, Measurements};
 
 use super::track::{Dwell, Signal};
 use crate::Ms;
@@ -56,6 +56,25 @@ pub fn dwell(condition: Condition, profile: &Profile) -> Dwell {
     }
 }
 
+/// What a reading says of the conditions that need no memory of their own, in the order in which
+/// they are judged. `latest` is what was measured last of everything, this reading included.
+#[must_use]
+pub fn upkeep(
+    values: &Measurements,
+    latest: &Measurements,
+    kind: Kind,
+    profile: &Profile,
+) -> [(Condition, Option<Signal>); 5] {
+    let hydrant = kind == Kind::Hydrant;
+    [
+        (Condition::HydrantOpen, hydrant_open(values, latest)),
+        (Condition::Knocked, knocked(values, profile)),
+        (Condition::Freezing, freezing(values, profile).filter(|_| hydrant)),
+        (Condition::BatteryLow, battery_low(values, profile)),
+        (Condition::Contamination, contamination(values, profile)),
+    ]
+}
+
 /// Bad under `bad`, good from `good` on.
 fn low(value: f32, bad: f32, good: f32) -> Signal {
     if value < bad {
@@ -78,13 +97,13 @@ fn high(value: f32, bad: f32, good: f32) -> Signal {
     }
 }
 
-/// `no_water`.
+/// Bad below the profile's `no_water_kpa`, good from its `no_water_clear_kpa` on.
 #[must_use]
 pub fn no_water(kpa: Kilopascals, profile: &Profile) -> Signal {
     low(kpa.get(), profile.no_water_kpa, profile.no_water_clear_kpa)
 }
 
-/// `low_pressure`.
+/// Bad below the profile's `min_kpa`, good by its `low_clear_margin_kpa` above that.
 #[must_use]
 pub fn low_pressure(kpa: Kilopascals, profile: &Profile) -> Signal {
     low(kpa.get(), profile.min_kpa, profile.min_kpa + profile.low_clear_margin_kpa)
@@ -104,24 +123,21 @@ pub fn high_pressure(kpa: Kilopascals, profile: &Profile) -> Signal {
 
 /// `hydrant_open`: `None` when neither sensor spoke. One that is missing from the reading is as it
 /// was when it last spoke: `latest`, which knows this reading too.
-#[must_use]
-pub fn hydrant_open(values: &Measurements, latest: &Measurements) -> Option<Signal> {
+fn hydrant_open(values: &Measurements, latest: &Measurements) -> Option<Signal> {
     values.flowing.or(values.cap_open)?;
     let open = latest.flowing == Some(true) || latest.cap_open == Some(true);
     Some(if open { Signal::Bad } else { Signal::Good })
 }
 
 /// `knocked`: the angle counts in either direction.
-#[must_use]
-pub fn knocked(values: &Measurements, profile: &Profile) -> Option<Signal> {
-    let tilt = values.tilt_deg.filter(|it| it.plausible())?;
+fn knocked(values: &Measurements, profile: &Profile) -> Option<Signal> {
+    let tilt = values.tilt_deg.filter(|tilt| tilt.plausible())?;
     Some(high(tilt.get().abs(), profile.tilt_deg, profile.tilt_clear_deg))
 }
 
 /// `freezing`: bad at or under the limit.
-#[must_use]
-pub fn freezing(values: &Measurements, profile: &Profile) -> Option<Signal> {
-    let temp = values.temp_c.filter(|it| it.plausible())?.get();
+fn freezing(values: &Measurements, profile: &Profile) -> Option<Signal> {
+    let temp = values.temp_c.filter(|temp| temp.plausible())?.get();
     Some(if temp <= profile.freezing_c {
         Signal::Bad
     } else if temp >= profile.freezing_clear_c {
@@ -131,9 +147,8 @@ pub fn freezing(values: &Measurements, profile: &Profile) -> Option<Signal> {
     })
 }
 
-/// `battery_low`.
-#[must_use]
-pub fn battery_low(values: &Measurements, profile: &Profile) -> Option<Signal> {
+/// Bad below the profile's `battery_mv`; `None`: it did not say how its battery is.
+fn battery_low(values: &Measurements, profile: &Profile) -> Option<Signal> {
     let mv = values.battery_mv?;
     Some(if mv < profile.battery_mv {
         Signal::Bad
@@ -144,10 +159,9 @@ pub fn battery_low(values: &Measurements, profile: &Profile) -> Option<Signal> {
     })
 }
 
-/// `contamination`.
-#[must_use]
-pub fn contamination(values: &Measurements, profile: &Profile) -> Option<Signal> {
-    let dirt = values.dirt_pct.filter(|it| it.plausible())?;
+/// Bad from the profile's `dirt_pct` on; `None`: it did not say, or nothing that can be.
+fn contamination(values: &Measurements, profile: &Profile) -> Option<Signal> {
+    let dirt = values.dirt_pct.filter(|dirt| dirt.plausible())?;
     Some(high(dirt.get(), profile.dirt_pct, profile.dirt_clear_pct))
 }
 
@@ -167,15 +181,15 @@ pub fn heat(temp: Celsius, profile: &Profile) -> Signal {
 #[must_use]
 pub fn pressure_broken(values: &Measurements, profile: &Profile) -> bool {
     let wire = |ma: f32| ma < profile.loop_min_ma || ma > profile.loop_max_ma;
-    values.loop_ma.is_some_and(|it| wire(it.get()))
-        || values.pressure_kpa.is_some_and(|it| !it.plausible())
+    values.loop_ma.is_some_and(|ma| wire(ma.get()))
+        || values.pressure_kpa.is_some_and(|kpa| !kpa.plausible())
 }
 
 /// Whether another sensor than that of pressure cannot be so.
 #[must_use]
 pub fn other_broken(values: &Measurements) -> bool {
-    values.temp_c.is_some_and(|it| !it.plausible())
-        || values.tilt_deg.is_some_and(|it| !it.plausible())
-        || values.smoke_db_m.is_some_and(|it| !it.plausible())
-        || values.dirt_pct.is_some_and(|it| !it.plausible())
+    values.temp_c.is_some_and(|temp| !temp.plausible())
+        || values.tilt_deg.is_some_and(|tilt| !tilt.plausible())
+        || values.smoke_db_m.is_some_and(|smoke| !smoke.plausible())
+        || values.dirt_pct.is_some_and(|dirt| !dirt.plausible())
 }

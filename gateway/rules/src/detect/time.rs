@@ -21,7 +21,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::admit::Order;
+use super::admit::SeqOrder;
 use crate::Ms;
 use crate::shift::moment;
 
@@ -39,12 +39,12 @@ const STRIKES: u8 = 2;
 /// What a message claims of its time, and what is known of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeClaim {
-    /// Arrival.
+    /// When it arrived, by the gateway's clock.
     pub at: Ms,
     /// The time it claims, not after `at`; `None`: none that could be so.
     pub ts: Option<Ms>,
     /// Its number beside those before.
-    pub order: Order,
+    pub order: SeqOrder,
     /// Arrival of the sender's message before; 0: there was none.
     pub before: Ms,
     /// Event time of the sender's newest reading.
@@ -115,11 +115,11 @@ impl TimeClaim {
 
     /// Whether something newer is known, if its time is right.
     fn hidden(&self, ts: Ms) -> bool {
-        self.order != Order::Newer && self.newest.is_some_and(|newest| ts < newest)
+        self.order != SeqOrder::Newer && self.newest.is_some_and(|newest| ts < newest)
     }
 
     fn older(&self) -> bool {
-        matches!(self.order, Order::JustBefore | Order::Older)
+        matches!(self.order, SeqOrder::JustBefore | SeqOrder::Older)
     }
 }
 
@@ -192,7 +192,7 @@ impl Clockwork {
     /// sessions with the broker are two ways.
     fn by_arrival(claim: &TimeClaim, verdict: Verdict) -> Judged {
         let ts = claim.at;
-        let overtaken = claim.order == Order::JustBefore && !claim.in_rhythm();
+        let overtaken = claim.order == SeqOrder::JustBefore && !claim.in_rhythm();
         let moves = (!overtaken).then(|| ts.max(claim.newest.unwrap_or(ts)));
         Judged { verdict, ts, moves }
     }
@@ -201,7 +201,7 @@ impl Clockwork {
     fn young_is_wrong(&mut self, claim: &TimeClaim, ts: Ms) -> bool {
         let fell = claim.newest.map(|newest| newest - ts).filter(|fell| *fell >= 0);
         let lost = fell.map_or(0, |fell| fell + claim.gap());
-        let by_number = claim.order == Order::Newer && lost > JITTER_MS;
+        let by_number = claim.order == SeqOrder::Newer && lost > JITTER_MS;
         let hidden = claim.hidden(ts);
         if by_number || hidden && claim.in_rhythm() && !claim.older() {
             return true;
@@ -226,7 +226,7 @@ impl Clockwork {
     /// measured after it: it can't be older than that, by a right clock or by one that is as far
     /// behind as it was.
     fn falls(&self, claim: &TimeClaim, ts: Ms) -> bool {
-        if claim.order != Order::Newer {
+        if claim.order != SeqOrder::Newer {
             return false;
         }
         if self.first.is_some() {

@@ -56,7 +56,6 @@ impl Run {
 /// What is remembered of one condition while anything is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
-    /// Which.
     pub condition: Condition,
     bad: Run,
     good: Run,

@@ -25,7 +25,7 @@ use crate::chain::Chain;
 use crate::changes::Logged;
 use crate::fact::{Fact, Reason};
 use crate::registry::{Device, DeviceIx, Profile, Registry};
-use crate::wire::Arrived;
+use crate::wire::{Arrived, Origin};
 use crate::{Changes, Ms};
 
 /// A timestamp this far ahead of arrival is a broken clock.
@@ -40,7 +40,6 @@ const BLIND_MS: Ms = 30_000;
 /// Everything that detection remembers.
 #[derive(Debug)]
 pub struct Watch {
-    /// Who is where.
     pub registry: Registry,
     memories: Vec<Memory>,
     wholes: Wholes,
@@ -208,11 +207,12 @@ impl Watch {
     fn find(&mut self, id: &str, area: &str, kind: Kind, out: &mut Changes) -> DeviceIx {
         if let Some(ix) = self.registry.find(id) {
             let moved = self.registry.speaks_from(ix, area);
-            let known = self.registry.device(ix).filter(|it| !it.claimed && it.kind != kind);
-            let detector = known.filter(|_| kind == Kind::Smoke).map(|it| Device {
+            let known =
+                self.registry.device(ix).filter(|device| !device.claimed && device.kind != kind);
+            let detector = known.filter(|_| kind == Kind::Smoke).map(|device| Device {
                 kind,
                 profile: Profile::default_name(kind).into(),
-                ..it.clone()
+                ..device.clone()
             });
             if moved || detector.is_some() {
                 out.registered.push(ix);
@@ -229,7 +229,7 @@ impl Watch {
 
     /// The device of that id. One that nobody knows is registered as an `unclaimed` detector: it
     /// cries, and may be one.
-    pub fn known(&mut self, (area, device): (&str, &str), out: &mut Changes) -> DeviceIx {
+    pub fn known(&mut self, Origin { area, device }: Origin, out: &mut Changes) -> DeviceIx {
         let found = self.registry.find(device);
         found.unwrap_or_else(|| self.find(device, area, Kind::Smoke, out))
     }
@@ -237,7 +237,7 @@ impl Watch {
     /// A reading arrived.
     pub fn reading(
         &mut self,
-        (area, device): (&str, &str),
+        Origin { area, device }: Origin,
         reading: &Reading,
         at: Ms,
         out: &mut Changes,
@@ -251,7 +251,7 @@ impl Watch {
     /// An alarm arrived.
     pub fn alarm(
         &mut self,
-        (area, device): (&str, &str),
+        Origin { area, device }: Origin,
         alarm: &Alarm,
         arrived: Arrived,
         out: &mut Changes,
@@ -276,7 +276,7 @@ impl Watch {
     /// A status arrived: a birth, or the Last Will.
     pub fn status(
         &mut self,
-        (area, device): (&str, &str),
+        Origin { area, device }: Origin,
         (online, interval_s): (bool, Option<u32>),
         at: Ms,
         out: &mut Changes,
@@ -295,7 +295,7 @@ impl Watch {
     }
 
     /// A message came of which nothing was understood.
-    pub fn not_understood(&mut self, (area, device): (&str, &str), at: Ms, out: &mut Changes) {
+    pub fn not_understood(&mut self, Origin { area, device }: Origin, at: Ms, out: &mut Changes) {
         let ix = self.find(device, area, Kind::Hydrant, out);
         let before = self.facts.len();
         self.judge_message((ix, at), |judge| judge.not_understood(at));
@@ -330,7 +330,7 @@ impl Watch {
         let Some((judged, clockwork)) = self.judge_time((ix, at), (number, ts), cry, None) else {
             return;
         };
-        let print = print(reading, cry.map(|it| (it.condition, it.active, it.test)));
+        let print = print(reading, cry.map(|cry| (cry.condition, cry.active, cry.test)));
         let late = judged.verdict == Verdict::Backlog;
         let arrival = Arrival { number, ts: judged.ts, at, print, late };
         let again = self.recent.meet(ix, &arrival);
@@ -551,7 +551,7 @@ impl Watch {
 
     fn schedule(&mut self, ix: DeviceIx) {
         let Some(wake) = self.wake_of(ix) else { return };
-        if let Some(scheduled) = self.scheduled.get_mut(ix.at()).filter(|it| wake < **it) {
+        if let Some(scheduled) = self.scheduled.get_mut(ix.at()).filter(|before| wake < **before) {
             *scheduled = wake;
             self.timers.push(Reverse((wake, ix)));
         }
@@ -566,7 +566,7 @@ impl Watch {
 
     /// Evidence of water is asked for, or no longer.
     pub fn verify(&mut self, ix: DeviceIx, wanted: bool, now: Ms, out: &mut Changes) {
-        let has = self.memory(ix).is_some_and(|it| it.evidence.is_some());
+        let has = self.memory(ix).is_some_and(|memory| memory.evidence.is_some());
         if has != wanted {
             self.judge(ix, |judge| judge.verify(wanted, now));
             out.save.push(ix);

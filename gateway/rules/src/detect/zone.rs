@@ -33,11 +33,8 @@ const AREA_CLEAR_PERCENT: usize = 25;
 
 /// One device, as its neighbours see it.
 pub struct Neighbour<'a> {
-    /// Its place.
     pub ix: DeviceIx,
-    /// Its row.
     pub device: &'a Device,
-    /// Its numbers.
     pub profile: &'a Profile,
     /// What is remembered of it.
     pub memory: &'a Memory,
@@ -63,11 +60,11 @@ struct Onset {
 
 /// The largest group of onsets that lie within one window; they come back in order of time.
 fn together(onsets: &mut [Onset], window: Ms) -> &[Onset] {
-    onsets.sort_by_key(|it| (it.since, it.ix));
+    onsets.sort_by_key(|onset| (onset.since, onset.ix));
     let mut best = 0..0;
     let mut first = 0;
     for (last, onset) in onsets.iter().enumerate() {
-        while onsets.get(first).is_some_and(|it| onset.since - it.since > window) {
+        while onsets.get(first).is_some_and(|earliest| onset.since - earliest.since > window) {
             first += 1;
         }
         if last + 1 - first > best.len() {
@@ -83,10 +80,10 @@ fn window(longest: Ms) -> Ms {
 
 /// When that many onsets of one window will have lasted for the grace; `None`: there are fewer.
 fn lasting(onsets: &mut [Onset], window: Ms, wanted: usize) -> Option<Ms> {
-    onsets.sort_by_key(|it| (it.since, it.ix));
+    onsets.sort_by_key(|onset| (onset.since, onset.ix));
     let mut first = 0;
     for (last, onset) in onsets.iter().enumerate() {
-        while onsets.get(first).is_some_and(|it| onset.since - it.since > window) {
+        while onsets.get(first).is_some_and(|earliest| onset.since - earliest.since > window) {
             first += 1;
         }
         if last + 1 - first >= wanted {
@@ -109,12 +106,12 @@ fn raised(subject: Subject, condition: Condition, group: &[Onset], all: &[Onset]
     Some(Fact::Raised(Raised {
         subject,
         condition,
-        since: group.iter().map(|it| it.since).min()?,
-        measured_at: group.iter().map(|it| it.measured_at).max()?,
-        received_at: group.iter().map(|it| it.received_at).max()?,
+        since: group.iter().map(|onset| onset.since).min()?,
+        measured_at: group.iter().map(|onset| onset.measured_at).max()?,
+        received_at: group.iter().map(|onset| onset.received_at).max()?,
         late_s: 0,
         test: false,
-        members: all.iter().map(|it| it.ix).collect(),
+        members: all.iter().map(|onset| onset.ix).collect(),
         reason: None,
     }))
 }
@@ -133,26 +130,26 @@ impl Whole {
         let (mut live, mut hidden, mut silent, mut longest) = (0, 0, 0, 0);
         let mut live_until = Ms::MAX;
         let mut onsets = Vec::new();
-        for it in hydrants {
-            let interval = interval_ms(it.device, it.profile, it.memory);
+        for hydrant in hydrants {
+            let interval = interval_ms(hydrant.device, hydrant.profile, hydrant.memory);
             // What it says of anything but its water does not tell whether its pipe is full.
-            let water = it.memory.fresh().water_heard;
-            let heard = water.filter(|_| !it.memory.is_true(Condition::Offline));
+            let water = hydrant.memory.fresh().water_heard;
+            let heard = water.filter(|_| !hydrant.memory.is_true(Condition::Offline));
             let until =
                 heard.map(|at| at + LIVE_INTERVALS * interval).filter(|until| now <= *until);
             let is_live = until.is_some();
-            live += usize::from(is_live && !it.memory.pressure_hidden);
+            live += usize::from(is_live && !hydrant.memory.pressure_hidden);
             live_until = live_until.min(until.unwrap_or(Ms::MAX));
             let low = [Condition::NoWater, Condition::LowPressure];
-            let told = low.iter().filter_map(|low| it.memory.told(*low));
+            let told = low.iter().filter_map(|low| hydrant.memory.told(*low));
             let Some(first) = told.min_by_key(|track| track.since) else { continue };
             if !is_live {
                 silent += 1;
-            } else if it.memory.pressure_hidden {
+            } else if hydrant.memory.pressure_hidden {
                 hidden += 1;
             } else {
                 longest = longest.max(interval);
-                let (since, ix) = (first.since, it.ix);
+                let (since, ix) = (first.since, hydrant.ix);
                 let (measured_at, received_at) = (first.measured_at, first.received_at);
                 onsets.push(Onset { since, measured_at, received_at, ix });
             }
@@ -184,11 +181,12 @@ impl Whole {
     ) -> (Option<Fact>, Option<Ms>) {
         let (mut known, mut longest) = (0, 0);
         let mut onsets = Vec::new();
-        for it in devices.filter(|it| it.memory.heard_at.is_some()) {
+        for neighbour in devices.filter(|neighbour| neighbour.memory.heard_at.is_some()) {
             known += 1;
-            if let Some(track) = it.memory.told(Condition::Offline) {
-                longest = longest.max(interval_ms(it.device, it.profile, it.memory));
-                let (since, ix) = (track.since, it.ix);
+            if let Some(track) = neighbour.memory.told(Condition::Offline) {
+                longest =
+                    longest.max(interval_ms(neighbour.device, neighbour.profile, neighbour.memory));
+                let (since, ix) = (track.since, neighbour.ix);
                 let (measured_at, received_at) = (track.measured_at, track.received_at);
                 onsets.push(Onset { since, measured_at, received_at, ix });
             }
@@ -208,7 +206,7 @@ impl Whole {
             return (None, Some(due));
         }
         let mut lasted = onsets.clone();
-        lasted.retain(|it| it.since + AREA_GRACE_MS <= now);
+        lasted.retain(|onset| onset.since + AREA_GRACE_MS <= now);
         self.raised = true;
         (raised(subject, condition, together(&mut lasted, window), &onsets), None)
     }
@@ -280,7 +278,8 @@ mod tests {
             ("none", &[], &[]),
         ] {
             let mut onsets: Vec<Onset> = onsets.iter().map(onset).collect();
-            let found: Vec<Ms> = together(&mut onsets, 10).iter().map(|it| it.since).collect();
+            let found: Vec<Ms> =
+                together(&mut onsets, 10).iter().map(|onset| onset.since).collect();
             assert_eq!(found, group, "{story}");
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use standpipe_shared::Condition;
 
-use super::{Digest, LINES, Line, Subject};
+use super::{Digest, DigestScope, LINES, Line};
 use crate::Ms;
 use crate::incidents::WireIncident;
 
@@ -33,7 +33,7 @@ fn notice(n: u32, opened_at: Ms, closed_at: Option<Ms>, more: &serde_json::Value
 
 fn digest(incidents: impl IntoIterator<Item = WireIncident>) -> Digest {
     let station = Some("t1".into());
-    Digest::of(Subject { day: "2026-11-28".into(), station, from: FROM, to: TO }, incidents)
+    Digest::of(DigestScope { day: "2026-11-28".into(), station, from: FROM, to: TO }, incidents)
 }
 
 #[test]
@@ -65,11 +65,11 @@ fn what_is_open_and_what_ended_since_the_last_time() {
         ("nothing",                     10, Some(1500), &json!({"outcome": "false_alarm"}), (0, 0, 1)),
         ("nothing is known of it",      10, None, &json!({"conditions": []}), (1, 0, 0)),
     ] {
-        let it = digest([notice(1, opened_at, closed_at, more)]);
-        assert_eq!((it.open, it.new, it.closed), expected, "{story}");
-        assert_eq!(it.is_empty(), expected == (0, 0, 0), "{story}");
-        assert_eq!(it.items.len(), usize::from(!it.is_empty()), "{story}");
-        let ended = it.items.iter().any(|it| it.closed_at.is_some());
+        let daily = digest([notice(1, opened_at, closed_at, more)]);
+        assert_eq!((daily.open, daily.new, daily.closed), expected, "{story}");
+        assert_eq!(daily.is_empty(), expected == (0, 0, 0), "{story}");
+        assert_eq!(daily.items.len(), usize::from(!daily.is_empty()), "{story}");
+        let ended = daily.items.iter().any(|item| item.closed_at.is_some());
         assert_eq!(ended, expected.2 > 0, "{story}");
     }
     assert!(digest([]).is_empty());
@@ -78,22 +78,22 @@ fn what_is_open_and_what_ended_since_the_last_time() {
 #[test]
 fn what_one_incident_says_is_in_its_line() {
     let conditions = json!({"conditions": ["battery_low", "offline"]});
-    let it = digest([notice(7, 1500, None, &conditions)]);
-    let line = &it.items[0];
+    let daily = digest([notice(7, 1500, None, &conditions)]);
+    let line = &daily.items[0];
     assert_eq!((&*line.device, &*line.address, &*line.station), ("H-7", "Road 1", "t1"));
     assert_eq!((line.since, line.opened_at, line.closed_at), (1495, 1500, None));
     assert_eq!(line.condition, Some(Condition::BatteryLow), "as in its title: the first of equals");
     assert_eq!((&*line.title.en, &*line.title.zh), ("Battery low", "电量不足"));
     let muted = json!({"conditions": ["battery_low", "no_water"], "device": null});
-    let it = digest([notice(7, 1500, None, &muted)]);
-    assert_eq!(it.items[0].condition, Some(Condition::NoWater), "the worst");
-    assert_eq!((&*it.items[0].device, &*it.items[0].address), ("", ""), "of a zone");
+    let daily = digest([notice(7, 1500, None, &muted)]);
+    assert_eq!(daily.items[0].condition, Some(Condition::NoWater), "the worst");
+    assert_eq!((&*daily.items[0].device, &*daily.items[0].address), ("", ""), "of a zone");
 }
 
 #[test]
 fn counts_come_most_first_and_lines_in_their_order() {
     let of = |condition: &str| json!({ "conditions": [condition] });
-    let it = digest([
+    let daily = digest([
         notice(1, 10, Some(1500), &of("offline")),
         notice(2, 10, None, &of("battery_low")),
         notice(3, 9, None, &of("offline")),
@@ -104,8 +104,11 @@ fn counts_come_most_first_and_lines_in_their_order() {
         notice(8, 10, None, &json!({"conditions": []})),
         notice(9, 20, Some(1500), &of("clock_fault")),
     ]);
-    let counts: Vec<_> =
-        it.counts.iter().map(|it| (it.condition.as_str(), it.open, it.new, it.closed)).collect();
+    let counts: Vec<_> = daily
+        .counts
+        .iter()
+        .map(|count| (count.condition.as_str(), count.open, count.new, count.closed))
+        .collect();
     let expected = [
         ("offline", 3, 0, 1),
         ("battery_low", 1, 0, 0),
@@ -113,8 +116,8 @@ fn counts_come_most_first_and_lines_in_their_order() {
         ("clock_fault", 0, 1, 2),
     ];
     assert_eq!(counts, expected);
-    assert_eq!((it.open, it.new, it.closed, it.more), (6, 2, 3, 0));
-    let order: Vec<&str> = it.items.iter().map(|it| &*it.device).collect();
+    assert_eq!((daily.open, daily.new, daily.closed, daily.more), (6, 2, 3, 0));
+    let order: Vec<&str> = daily.items.iter().map(|item| &*item.device).collect();
     let expected = ["H-5", "H-4", "H-7", "H-3", "H-2", "H-8", "H-6", "H-1", "H-9"];
     assert_eq!(order, expected, "new, then as counted, the longest true first; what ended last");
 }
@@ -123,17 +126,17 @@ fn counts_come_most_first_and_lines_in_their_order() {
 fn fifty_are_named_and_all_are_counted() {
     let of = |n: u32| digest((0..n).map(|n| notice(n, 10, None, &json!({}))));
     for (n, more) in [(49, 0), (50, 0), (51, 1), (60, 10)] {
-        let it = of(n);
-        assert_eq!((it.open, it.more, it.counts[0].open), (n, more, n));
-        assert_eq!(it.items.len(), LINES.min(n as usize), "{n}");
+        let daily = of(n);
+        assert_eq!((daily.open, daily.more, daily.counts[0].open), (n, more, n));
+        assert_eq!(daily.items.len(), LINES.min(n as usize), "{n}");
     }
-    let it = of(51);
+    let daily = of(51);
     assert_eq!(
-        (&*it.day, it.station.as_deref(), it.from, it.to),
+        (&*daily.day, daily.station.as_deref(), daily.from, daily.to),
         ("2026-11-28", Some("t1"), FROM, TO)
     );
-    let json = serde_json::to_string(&it).unwrap();
-    assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), it, "as it is kept");
+    let json = serde_json::to_string(&daily).unwrap();
+    assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), daily, "as it is kept");
 }
 
 #[test]

@@ -22,75 +22,75 @@ impl Book {
         out: &mut Changes,
     ) -> Result<(), Refused> {
         let cx = &mut Cx { view, now, out };
-        let it = self.get(action.incident).ok_or(Refused::Unknown)?;
-        authorise(view.registry, actor, it, action.kind)?;
-        let event = event(it, action.kind);
-        let refused = Refused::NotNow { state: it.state };
-        let state = step(it.state, event).ok_or(refused)?;
-        let mut it = self.take(action.incident).ok_or(refused)?;
+        let incident = self.get(action.incident).ok_or(Refused::Unknown)?;
+        authorise(view.registry, actor, incident, action.kind)?;
+        let event = event(incident, action.kind);
+        let refused = Refused::NotNow { state: incident.state };
+        let state = step(incident.state, event).ok_or(refused)?;
+        let mut incident = self.take(action.incident).ok_or(refused)?;
         let by = if action.by.is_empty() { actor.name() } else { &action.by };
-        let first = action.kind != ActionKind::Shown || it.shown.insert(place(actor));
+        let first = action.kind != ActionKind::Shown || incident.shown.insert(place(actor));
         let mut record = |hop, detail: &str| {
-            let entry = TrailEntry::text(it.id, (now, hop), by, detail);
+            let entry = TrailEntry::text(incident.id, (now, hop), by, detail);
             cx.out.trail.push(TrailEntry { actor: actor.name().into(), ..entry });
         };
-        if event == Event::Worked && it.state == State::Open {
+        if event == Event::Worked && incident.state == State::Open {
             record(Hop::Acknowledged, ""); // who sends somebody has taken it
         }
         if first {
             record(hop(action.kind), &action.note);
         }
         if action.kind == ActionKind::Shown {
-            self.keep(it, cx.out);
+            self.keep(incident, cx.out);
             return Ok(());
         }
-        it.active_at = now;
+        incident.active_at = now;
         if matches!(event, Event::Taken | Event::Worked) {
-            it.held.clear(); // whoever has taken it knows that it flaps
-            it.pool_is_told();
+            incident.held.clear(); // whoever has taken it knows that it flaps
+            incident.pool_is_told();
         }
-        self.work(&mut it, action.kind, now);
+        self.work(&mut incident, action.kind, now);
         if event == Event::Finished {
-            self.end_all(cx, &mut it);
+            self.end_all(cx, &mut incident);
         }
         if matches!(event, Event::Finished | Event::Repaired) {
-            self.goes(cx, it, event);
+            self.goes(cx, incident, event);
         } else {
-            it.state = state;
-            self.publish(cx, it);
+            incident.state = state;
+            self.publish(cx, incident);
         }
         Ok(())
     }
 
     /// A person has closed it: nothing of it is true any more, whatever was.
-    fn end_all(&mut self, cx: &Cx, it: &mut Incident) {
-        for member in it.members.iter_mut().filter(|member| member.active()) {
+    fn end_all(&mut self, cx: &Cx, incident: &mut Incident) {
+        for member in incident.members.iter_mut().filter(|member| member.active()) {
             (member.cleared_at, member.quiet_until) = (Some(cx.now), None);
             self.home.remove(&(member.subject.clone(), member.condition));
         }
     }
 
     /// What an act leaves behind besides its state and its line in the trail.
-    fn work(&self, it: &mut Incident, kind: ActionKind, now: Ms) {
+    fn work(&self, incident: &mut Incident, kind: ActionKind, now: Ms) {
         let peace = match kind {
             ActionKind::Dispatch | ActionKind::Arrive => {
-                it.dispatched = true;
+                incident.dispatched = true;
                 self.plan.worked_s
             }
             ActionKind::Resolve => {
-                let fire = it.class == Class::Fire;
-                it.verdict = Some(if fire { Outcome::Fire } else { Outcome::Repaired });
+                let fire = incident.class == Class::Fire;
+                incident.verdict = Some(if fire { Outcome::Fire } else { Outcome::Repaired });
                 return;
             }
             ActionKind::FalseAlarm => {
-                it.verdict = Some(Outcome::FalseAlarm);
+                incident.verdict = Some(Outcome::FalseAlarm);
                 return;
             }
             ActionKind::Acknowledge | ActionKind::Comment | ActionKind::Shown => {
-                self.plan.steps(it.severity).forgotten_s
+                self.plan.steps(incident.severity).forgotten_s
             }
         };
-        it.work_until = it.work_until.max(now + ms(peace));
+        incident.work_until = incident.work_until.max(now + ms(peace));
     }
 }
 
@@ -103,14 +103,16 @@ fn place(actor: &Actor) -> Box<str> {
 }
 
 /// What an act means for an incident as it is.
-fn event(it: &Incident, kind: ActionKind) -> Event {
+fn event(incident: &Incident, kind: ActionKind) -> Event {
     match kind {
         ActionKind::Shown | ActionKind::Comment => Event::Noted,
         ActionKind::Acknowledge => Event::Taken,
         ActionKind::Dispatch | ActionKind::Arrive => Event::Worked,
-        ActionKind::Resolve | ActionKind::FalseAlarm if it.ends_by_person() => Event::Finished,
-        ActionKind::Resolve | ActionKind::FalseAlarm if it.is_active() => Event::Done,
-        ActionKind::Resolve if it.class == Class::Water => Event::Repaired,
+        ActionKind::Resolve | ActionKind::FalseAlarm if incident.ends_by_person() => {
+            Event::Finished
+        }
+        ActionKind::Resolve | ActionKind::FalseAlarm if incident.is_active() => Event::Done,
+        ActionKind::Resolve if incident.class == Class::Water => Event::Repaired,
         ActionKind::Resolve | ActionKind::FalseAlarm => Event::Finished,
     }
 }

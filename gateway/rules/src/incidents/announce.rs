@@ -28,7 +28,6 @@ const AHEAD_MOST: Ms = 365 * DAY_MS;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// One.
     Device(Box<str>),
     /// The hydrants of a pressure zone.
     Zone(Box<str>),
@@ -37,11 +36,9 @@ pub enum Scope {
 }
 
 /// What somebody announces.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
-    /// What.
     pub what: Announced,
-    /// For whom.
     pub scope: Scope,
     /// Maintenance: what it mutes. Exercise: what is raised; one of a fire.
     pub conditions: BTreeSet<Condition>,
@@ -49,9 +46,7 @@ pub struct Announcement {
     pub from: Ms,
     /// … until just before then.
     pub until: Ms,
-    /// Who says so.
     pub by: Box<str>,
-    /// Why.
     pub note: Box<str>,
 }
 
@@ -63,25 +58,17 @@ pub enum BadAnnouncement {
     Nobody {
         /// `device`, `zone` or `station`.
         kind: &'static str,
-        /// The name.
         name: Box<str>,
     },
     /// It ends before it begins, or is over.
     #[error("until is {until}, and it would be over: set a later time, in Unix ms")]
-    Over {
-        /// The end.
-        until: Ms,
-    },
+    Over { until: Ms },
     /// It begins too far ahead.
     #[error("from is {from}, over a year ahead: announce it later")]
-    FarAhead {
-        /// The beginning.
-        from: Ms,
-    },
+    FarAhead { from: Ms },
     /// It would last too long.
     #[error("until is {hours} h after from: set {most} h at most")]
     Long {
-        /// How long, hours.
         hours: Ms,
         /// How long it may last, hours.
         most: Ms,
@@ -101,15 +88,11 @@ pub enum BadAnnouncement {
     /// An exercise of something else than one fire of one detector.
     #[error("an exercise is one fire of one detector: name a smoke device, and smoke or heat")]
     NoDrill,
-    /// Too many.
     #[error("{WINDOWS_MOST} announcements hold or are planned: end some before")]
     TooMany,
     /// The detector has a fire of its own.
     #[error("device `{device}` has an open fire: handle that first, or take another")]
-    Burns {
-        /// Its id.
-        device: Box<str>,
-    },
+    Burns { device: Box<str> },
 }
 
 impl BadAnnouncement {
@@ -171,7 +154,8 @@ impl Announcement {
         bad.extend(self.unmutable());
         let alarm = match (self.what, devices.first(), self.conditions.first()) {
             (Announced::Exercise, Some(ix), Some(condition)) => {
-                let detector = registry.device(*ix).is_some_and(|it| it.kind == Kind::Smoke);
+                let detector =
+                    registry.device(*ix).is_some_and(|device| device.kind == Kind::Smoke);
                 let one = devices.len() == 1 && self.conditions.len() == 1;
                 let fire = condition.class() == Class::Fire;
                 (detector && one && fire).then_some(*condition)
@@ -212,7 +196,7 @@ impl Announcement {
         match self.what {
             Announced::Maintenance if self.conditions.is_empty() => vec![BadAnnouncement::Nothing],
             Announced::Maintenance => {
-                self.conditions.iter().filter_map(|it| never_muted(*it)).collect()
+                self.conditions.iter().filter_map(|condition| never_muted(*condition)).collect()
             }
             Announced::WalkTest if self.conditions.is_empty() => Vec::new(),
             Announced::WalkTest => vec![BadAnnouncement::Conditions],
@@ -223,16 +207,15 @@ impl Announcement {
 
 /// The conditions that work can mute.
 pub fn mutable() -> impl Iterator<Item = Condition> {
-    Condition::ALL.into_iter().filter(|it| never_muted(*it).is_none())
+    Condition::ALL.into_iter().filter(|condition| never_muted(*condition).is_none())
 }
 
 /// Why no work mutes a condition; `None`: it may.
-fn never_muted(it: Condition) -> Option<BadAnnouncement> {
-    match it.class() {
-        Class::Fire => Some(BadAnnouncement::Fire(it)),
-        Class::Blind => Some(BadAnnouncement::NotOfDevices(it)),
-        Class::Water | Class::Upkeep => {
-            (it == Condition::ZoneLowPressure).then_some(BadAnnouncement::NotOfDevices(it))
-        }
+fn never_muted(condition: Condition) -> Option<BadAnnouncement> {
+    match condition.class() {
+        Class::Fire => Some(BadAnnouncement::Fire(condition)),
+        Class::Blind => Some(BadAnnouncement::NotOfDevices(condition)),
+        Class::Water | Class::Upkeep => (condition == Condition::ZoneLowPressure)
+            .then_some(BadAnnouncement::NotOfDevices(condition)),
     }
 }

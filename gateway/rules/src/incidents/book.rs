@@ -14,7 +14,7 @@ use standpipe_shared::{Class, Condition, Measurements, Severity};
 use super::damp::Sounded;
 use super::ids::{Cause, Opened, Secret};
 use super::mute::Window;
-use super::nearest::Hydrants;
+use super::nearest::{Hydrants, Reach};
 use super::unreadable::Kept;
 use super::{Incident, IncidentId, Plan, Rank, State};
 use crate::changes::{Bundle, Hop, Page, Presence, Receiver, TrailEntry};
@@ -26,7 +26,6 @@ use crate::{Changes, Ms};
 
 /// What the book may look at.
 pub struct View<'a> {
-    /// Who is where.
     pub registry: &'a Registry,
     /// A hydrant as it is at that time.
     pub hydrant: &'a dyn Fn(DeviceIx, Ms) -> HydrantNow,
@@ -44,7 +43,6 @@ pub struct Meta {
     pub(super) reminded: Vec<(Receiver, Ms)>,
     /// When the hydrants of all fires were last looked at.
     pub(super) looked_at: Ms,
-    /// What is announced.
     pub(super) windows: Vec<Window>,
     /// First-step sounds of the last hour about what is closed.
     #[serde(default)]
@@ -98,7 +96,8 @@ pub struct Book {
     pub(super) home: HashMap<(Subject, Condition), IncidentId>,
     /// The newest fire of a station's building.
     pub(super) buildings: HashMap<(Box<str>, Box<str>), Rank>,
-    pub(super) fires: BTreeSet<Rank>,
+    /// Open fires, and which hydrants can change their lists; `None`: no list was made yet.
+    pub(super) fires: BTreeMap<Rank, Option<Reach>>,
     /// Fires whose hydrants have to be looked at again.
     pub(super) thirsty: BTreeSet<Rank>,
     pub(super) hydrants: Hydrants,
@@ -135,7 +134,7 @@ impl Book {
             newest: HashMap::new(),
             home: HashMap::new(),
             buildings: HashMap::new(),
-            fires: BTreeSet::new(),
+            fires: BTreeMap::new(),
             thirsty: BTreeSet::new(),
             hydrants: Hydrants::default(),
             topics: BTreeSet::new(),
@@ -159,9 +158,13 @@ impl Book {
         }
         saved.bundles.into_iter().for_each(|bundle| self.bundled(bundle));
         self.past = saved.closed.into_iter().map(half).collect();
-        self.presence = saved.presence.into_iter().map(|it| (it.station.clone(), it)).collect();
-        for it in saved.incidents {
-            self.set(it);
+        self.presence = saved
+            .presence
+            .into_iter()
+            .map(|presence| (presence.station.clone(), presence))
+            .collect();
+        for incident in saved.incidents {
+            self.set(incident);
         }
     }
 
@@ -188,7 +191,7 @@ impl Book {
     /// Every open incident, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
         let all = self.order.iter().filter_map(|(_, id)| self.get(*id));
-        all.filter(|it| it.state != State::Closed)
+        all.filter(|incident| incident.state != State::Closed)
     }
 
     /// What is to be kept besides incidents.
@@ -258,90 +261,100 @@ impl Book {
 
     /// Takes an open incident out, to be changed and put back by [`Self::keep`].
     pub(super) fn take(&mut self, id: IncidentId) -> Option<Incident> {
-        let it = self.get(id).filter(|it| it.state != State::Closed)?;
-        if let Some(at) = it.timer {
-            self.timers.remove(&(at, it.rank()));
+        let incident = self.get(id).filter(|incident| incident.state != State::Closed)?;
+        if let Some(at) = incident.timer {
+            self.timers.remove(&(at, incident.rank()));
         }
         self.incidents.remove(&id).map(|incident| *incident)
     }
 
     /// Puts an incident back that stations see anew.
-    pub(super) fn publish(&mut self, cx: &mut Cx, mut it: Incident) {
-        it.rev += 1;
-        it.updated_at = cx.now;
-        it.value = Self::measured(cx.view, &it);
-        self.keep(it, cx.out);
+    pub(super) fn publish(&mut self, cx: &mut Cx, mut incident: Incident) {
+        incident.rev += 1;
+        incident.updated_at = cx.now;
+        incident.value = Self::measured(cx.view, &incident);
+        self.keep(incident, cx.out);
     }
 
     /// Puts an incident back.
-    pub(super) fn keep(&mut self, it: Incident, out: &mut Changes) {
-        out.incidents.push(it.id);
-        self.set(it);
+    pub(super) fn keep(&mut self, incident: Incident, out: &mut Changes) {
+        out.incidents.push(incident.id);
+        self.set(incident);
     }
 
     /// Puts an incident into its place, with its timer and everything it is found by.
-    pub(super) fn set(&mut self, mut it: Incident) {
-        it.next_step_at = self.due(&it);
-        let timers =
-            [it.next_step_at, it.muted_until(), it.held_until(), it.settles_at, it.confirm_by()];
-        it.timer = timers.into_iter().flatten().min().filter(|_| it.state != State::Closed);
-        self.timers.extend(it.timer.map(|at| (at, it.rank())));
-        self.order.insert(it.rank());
-        if it.state != State::Closed {
-            self.index(&it);
+    pub(super) fn set(&mut self, mut incident: Incident) {
+        incident.next_step_at = self.due(&incident);
+        let timers = [
+            incident.next_step_at,
+            incident.muted_until(),
+            incident.held_until(),
+            incident.settles_at,
+            incident.confirm_by(),
+        ];
+        incident.timer =
+            timers.into_iter().flatten().min().filter(|_| incident.state != State::Closed);
+        self.timers.extend(incident.timer.map(|at| (at, incident.rank())));
+        self.order.insert(incident.rank());
+        if incident.state != State::Closed {
+            self.index(&incident);
         }
-        self.incidents.insert(it.id, Box::new(it));
+        self.incidents.insert(incident.id, Box::new(incident));
     }
 
-    fn index(&mut self, it: &Incident) {
-        if let Subject::Topic(_) = it.subject {
-            self.topics.insert(it.rank());
+    fn index(&mut self, incident: &Incident) {
+        if let Subject::Topic(_) = incident.subject {
+            self.topics.insert(incident.rank());
         }
-        for member in &it.members {
-            let key = (member.subject.clone(), it.class);
-            let newest = self.newest.entry(key).or_insert(it.rank());
-            *newest = it.rank().max(*newest);
+        for member in &incident.members {
+            let key = (member.subject.clone(), incident.class);
+            let newest = self.newest.entry(key).or_insert(incident.rank());
+            *newest = incident.rank().max(*newest);
             if member.active() {
-                self.home.insert((member.subject.clone(), member.condition), it.id);
+                self.home.insert((member.subject.clone(), member.condition), incident.id);
             }
         }
-        if it.class == Class::Fire {
-            self.fires.insert(it.rank());
-            if it.severity == Severity::Fire && !it.building.is_empty() {
-                let key = (it.station.clone(), it.building.clone());
-                let newest = self.buildings.entry(key).or_insert(it.rank());
-                *newest = it.rank().max(*newest);
+        if incident.class == Class::Fire {
+            self.fires.entry(incident.rank()).or_default();
+            if incident.severity == Severity::Fire && !incident.building.is_empty() {
+                let key = (incident.station.clone(), incident.building.clone());
+                let newest = self.buildings.entry(key).or_insert(incident.rank());
+                *newest = incident.rank().max(*newest);
             }
         }
     }
 
     /// An incident is closed: it is found no more, and an older fire that it hid is found again.
-    pub(super) fn forget(&mut self, it: &Incident) {
-        self.closed.push(it.rank());
-        self.past.insert(half(it.id));
-        self.unconfirmed.remove(&it.id);
-        self.fires.remove(&it.rank());
-        self.topics.remove(&it.rank());
-        for member in &it.members {
+    pub(super) fn forget(&mut self, incident: &Incident) {
+        self.closed.push(incident.rank());
+        self.past.insert(half(incident.id));
+        self.unconfirmed.remove(&incident.id);
+        self.fires.remove(&incident.rank());
+        self.topics.remove(&incident.rank());
+        for member in &incident.members {
             let same = |other: &Incident| other.members.iter().any(|m| m.subject == member.subject);
-            let fire = it.class == Class::Fire;
+            let fire = incident.class == Class::Fire;
             let older = fire.then(|| self.fire(same)).flatten();
-            point(&mut self.newest, (member.subject.clone(), it.class), older);
+            point(&mut self.newest, (member.subject.clone(), incident.class), older);
         }
-        if !it.building.is_empty() {
+        if !incident.building.is_empty() {
             let same = |other: &Incident| {
                 let real = other.severity == Severity::Fire;
-                real && other.station == it.station && other.building == it.building
+                real && other.station == incident.station && other.building == incident.building
             };
             let older = self.fire(same);
-            point(&mut self.buildings, (it.station.clone(), it.building.clone()), older);
+            point(
+                &mut self.buildings,
+                (incident.station.clone(), incident.building.clone()),
+                older,
+            );
         }
     }
 
     /// The newest open fire of which that is true.
     fn fire(&self, which: impl Fn(&Incident) -> bool) -> Option<Rank> {
-        let mut fires = self.fires.iter().rev().filter_map(|(_, id)| self.get(*id));
-        fires.find(|it| which(it)).map(Incident::rank)
+        let mut fires = self.fires.keys().rev().filter_map(|(_, id)| self.get(*id));
+        fires.find(|incident| which(incident)).map(Incident::rank)
     }
 }
 

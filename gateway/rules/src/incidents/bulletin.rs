@@ -13,15 +13,12 @@ use crate::registry::Registry;
 /// One announced work, as far as it concerns one station.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Work {
-    /// The announcement.
     pub id: Box<str>,
     /// From then …
     pub from: Ms,
     /// … until just before then.
     pub until: Ms,
-    /// Who says so.
     pub by: Box<str>,
-    /// Why.
     pub note: Box<str>,
     /// What it will cause.
     pub conditions: BTreeSet<Condition>,
@@ -32,7 +29,6 @@ pub struct Work {
 /// A hydrant that is out of service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Lost {
-    /// Its id.
     pub id: Box<str>,
     /// What people call it.
     pub name: Box<str>,
@@ -44,12 +40,15 @@ pub struct Lost {
 #[must_use]
 pub fn bulletins(windows: &[Window], registry: &Registry) -> BTreeMap<Box<str>, Vec<Work>> {
     let mut told: BTreeMap<Box<str>, Vec<Work>> = BTreeMap::new();
-    for window in windows.iter().filter(|it| it.what == Announced::Maintenance) {
+    for window in windows.iter().filter(|window| window.what == Announced::Maintenance) {
         let mut lost: BTreeMap<&str, Vec<Lost>> = BTreeMap::new();
         let devices = window.devices.iter().filter_map(|ix| registry.device(*ix));
-        for it in devices.filter(|it| it.kind == Kind::Hydrant && !it.station.is_empty()) {
-            let (id, name, address) = (it.id.clone(), it.name.clone(), it.address.clone());
-            lost.entry(&it.station).or_default().push(Lost { id, name, address });
+        for device in
+            devices.filter(|device| device.kind == Kind::Hydrant && !device.station.is_empty())
+        {
+            let (id, name, address) =
+                (device.id.clone(), device.name.clone(), device.address.clone());
+            lost.entry(&device.station).or_default().push(Lost { id, name, address });
         }
         for (station, mut hydrants) in lost {
             hydrants.sort_by(|a, b| a.id.cmp(&b.id));

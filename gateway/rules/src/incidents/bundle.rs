@@ -30,7 +30,6 @@ const STATIONS_COUNTED: usize = 200;
 pub struct BundledPage {
     /// The incident that it is about.
     pub incident: IncidentId,
-    /// Its own id.
     pub page_id: Ulid,
     /// The device's id; `None`: it is about a zone, an area or the gateway.
     pub device: Option<Box<str>>,
@@ -78,7 +77,6 @@ pub struct CountedStation {
     pub station: Box<str>,
     /// What people call it.
     pub name: Box<str>,
-    /// How many.
     pub count: usize,
     /// How many of them are fires.
     pub fires: usize,

@@ -35,21 +35,18 @@ pub(super) const UNREADABLE_SOUND_MS: Ms = 600_000;
 /// Edges of one condition that are recorded one by one; of the others, one in so many.
 const EDGES_MOST: u32 = 3;
 
-/// A first-step sound.
+/// A page of the first step that was sent, remembered so that the next can be held back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sounded {
-    /// About what.
     pub subject: Subject,
     /// About which condition of it.
     pub condition: Condition,
-    /// When.
     pub at: Ms,
 }
 
 /// A sound that is held back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
-    /// About what.
     pub subject: Subject,
     /// About which condition of it.
     pub condition: Condition,
@@ -60,9 +57,7 @@ pub struct Held {
 /// How often a condition was raised of late.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flaps {
-    /// Of what.
     pub subject: Subject,
-    /// Which.
     pub condition: Condition,
     /// How often, the first time included; an hour without starts anew.
     pub times: u32,
@@ -108,7 +103,7 @@ impl Flaps {
 
 /// What is sounded: a condition of something, and whether it was told before.
 #[derive(Clone, Copy)]
-pub(super) struct About<'a> {
+pub(super) struct Sound<'a> {
     pub subject: &'a Subject,
     pub condition: Condition,
     /// It was true before, and was told: escalation goes on where it was.
@@ -172,16 +167,16 @@ impl Incident {
     }
 
     /// Until when a sound of that is held back; `None`: it may be made.
-    fn hushed(&self, about: About, now: Ms) -> Option<Ms> {
-        let own = |sounded: &&Sounded| sounded.subject == *about.subject;
+    fn hushed(&self, sound: Sound, now: Ms) -> Option<Ms> {
+        let own = |sounded: &&Sounded| sounded.subject == *sound.subject;
         let latest = |pause| {
             let last = self.sounded.iter().filter(own).map(|sounded| sounded.at).max();
             last.map(|at| at + pause).filter(|until| *until > now)
         };
-        match (self.class, about.condition) {
+        match (self.class, sound.condition) {
             (Class::Fire, _) => latest(FIRE_SOUND_MS),
             (_, Condition::UnreadableAlarm) if self.is_pool() => {
-                self.pool_hushed(about.subject, now)
+                self.pool_hushed(sound.subject, now)
             }
             (_, Condition::UnreadableAlarm) => latest(UNREADABLE_SOUND_MS),
             (Class::Water | Class::Upkeep | Class::Blind, condition) => {
@@ -219,70 +214,89 @@ impl Incident {
 impl Book {
     /// It must be looked at (again): a new episode and its page, or, if there were too many of them
     /// of late, what holds them back.
-    pub(super) fn sound(&mut self, cx: &mut Cx, it: &mut Incident, about: About, late_s: u32) {
-        let Some(until) = it.hushed(about, cx.now) else {
-            return self.sound_now(cx, it, about, late_s);
+    pub(super) fn sound(
+        &mut self,
+        cx: &mut Cx,
+        incident: &mut Incident,
+        sound: Sound,
+        late_s: u32,
+    ) {
+        let Some(until) = incident.hushed(sound, cx.now) else {
+            return self.sound_now(cx, incident, sound, late_s);
         };
-        let answered = it.state == State::Acknowledged;
-        let taken = answered && it.class != Class::Fire;
-        if let Some(state) = step(it.state, Event::Found).filter(|_| !taken) {
-            it.state = state;
+        let answered = incident.state == State::Acknowledged;
+        let taken = answered && incident.class != Class::Fire;
+        if let Some(state) = step(incident.state, Event::Found).filter(|_| !taken) {
+            incident.state = state;
         }
         if answered && !taken {
-            it.episode_at = cx.now; // whoever took it has as long as at first
+            incident.episode_at = cx.now; // whoever took it has as long as at first
         }
-        if it.episode == 0 {
-            (it.episode, it.episode_at) = (1, cx.now);
-            it.boards.extend(it.homes.iter().cloned());
+        if incident.episode == 0 {
+            (incident.episode, incident.episode_at) = (1, cx.now);
+            incident.boards.extend(incident.homes.iter().cloned());
         }
-        let (subject, condition) = (it.sounds_as(about.subject), about.condition);
+        let (subject, condition) = (incident.sounds_as(sound.subject), sound.condition);
         let same = |held: &mut Held| held.subject == subject && held.condition == condition;
         // One sound is for all topics of a pool: the soonest.
-        let until = it.held.extract_if(.., same).map(|held| held.until).fold(until, Ms::min);
-        it.held.push(Held { subject, condition, until });
+        let until = incident.held.extract_if(.., same).map(|held| held.until).fold(until, Ms::min);
+        incident.held.push(Held { subject, condition, until });
     }
 
     /// The same, whatever there was of late. Where nobody has answered what was told before,
     /// escalation goes on from there: who flaps must not keep it from the next step.
-    pub(super) fn sound_now(&mut self, cx: &mut Cx, it: &mut Incident, about: About, late_s: u32) {
-        let unanswered = it.state == State::Open && about.again == Again::Yes && it.step > 0;
-        let before = unanswered.then_some((it.step, it.repeat, it.episode_at, it.step_at));
-        let told = it.told.clone();
-        self.found(cx, it, late_s);
-        if let Some((step, repeat, episode_at, step_at)) = before.filter(|_| it.step > 0) {
-            it.step = it.step.max(step);
-            (it.repeat, it.episode_at, it.step_at) = (repeat, episode_at, step_at);
-            it.told.extend(told);
+    pub(super) fn sound_now(
+        &mut self,
+        cx: &mut Cx,
+        incident: &mut Incident,
+        sound: Sound,
+        late_s: u32,
+    ) {
+        let unanswered =
+            incident.state == State::Open && sound.again == Again::Yes && incident.step > 0;
+        let before = unanswered.then_some((
+            incident.step,
+            incident.repeat,
+            incident.episode_at,
+            incident.step_at,
+        ));
+        let told = incident.told.clone();
+        self.found(cx, incident, late_s);
+        if let Some((step, repeat, episode_at, step_at)) = before.filter(|_| incident.step > 0) {
+            incident.step = incident.step.max(step);
+            (incident.repeat, incident.episode_at, incident.step_at) =
+                (repeat, episode_at, step_at);
+            incident.told.extend(told);
         }
-        it.sounded.retain(|sounded| sounded.at > cx.now - HOUR_MS);
-        let (subject, condition, at) = (it.sounds_as(about.subject), about.condition, cx.now);
-        push_compact(&mut it.sounded, Sounded { subject, condition, at });
-        it.pool_is_told();
+        incident.sounded.retain(|sounded| sounded.at > cx.now - HOUR_MS);
+        let (subject, condition, at) = (incident.sounds_as(sound.subject), sound.condition, cx.now);
+        push_compact(&mut incident.sounded, Sounded { subject, condition, at });
+        incident.pool_is_told();
     }
 
     /// A sound that was held back is due: made if what it is about is still true and nobody has
     /// spoken; else how often it was true is recorded.
-    pub(super) fn held_is_over(&mut self, cx: &mut Cx, it: &mut Incident) {
+    pub(super) fn held_is_over(&mut self, cx: &mut Cx, incident: &mut Incident) {
         let now = cx.now;
-        let over: Vec<Held> = it.held.extract_if(.., |held| held.until <= now).collect();
+        let over: Vec<Held> = incident.held.extract_if(.., |held| held.until <= now).collect();
         let mut due = None;
         for held in over {
             let of = (&held.subject, held.condition);
-            let flaps = it.flapping(of.0, of.1).map(Flaps::code);
+            let flaps = incident.flapping(of.0, of.1).map(Flaps::code);
             let code = flaps.unwrap_or(TrailCode::Condition { condition: of.1 });
-            let member = it.member(of.0, of.1).map(|member| (member.active(), member.quiet));
+            let member = incident.member(of.0, of.1).map(|member| (member.active(), member.quiet));
             match member {
-                Some((true, None)) if it.state != State::Resolved => {
-                    cx.trail(it.id, Hop::Reopened, "gateway", code);
+                Some((true, None)) if incident.state != State::Resolved => {
+                    cx.trail(incident.id, Hop::Reopened, "gateway", code);
                     due = Some(held);
                 }
                 Some((true, _)) => {}
-                Some((false, _)) | None => cx.trail(it.id, Hop::Cleared, "gateway", code),
+                Some((false, _)) | None => cx.trail(incident.id, Hop::Cleared, "gateway", code),
             }
         }
         if let Some(Held { subject, condition, .. }) = due {
-            let about = About { subject: &subject, condition, again: Again::Yes };
-            self.sound_now(cx, it, about, 0);
+            let sound = Sound { subject: &subject, condition, again: Again::Yes };
+            self.sound_now(cx, incident, sound, 0);
         }
     }
 
@@ -290,45 +304,46 @@ impl Book {
     pub(super) fn calms_down(
         &mut self,
         cx: &mut Cx,
-        mut it: Incident,
+        mut incident: Incident,
         (subject, condition): (&Subject, Condition),
         at: Ms,
     ) {
         let until = at.saturating_add(clear_ms(cx.view.registry, subject, condition));
-        if until > cx.now && it.lingers() {
-            it.settles_at = Some(until);
-            self.publish(cx, it);
+        if until > cx.now && incident.lingers() {
+            incident.settles_at = Some(until);
+            self.publish(cx, incident);
         } else {
-            self.goes(cx, it, Event::Ended);
+            self.goes(cx, incident, Event::Ended);
         }
     }
 
     /// It was clear for long enough.
-    pub(super) fn settled(&mut self, cx: &mut Cx, mut it: Incident) {
-        it.settles_at = None;
-        if it.is_active() {
-            return self.publish(cx, it);
+    pub(super) fn settled(&mut self, cx: &mut Cx, mut incident: Incident) {
+        incident.settles_at = None;
+        if incident.is_active() {
+            return self.publish(cx, incident);
         }
-        for flaps in it.flaps.iter().filter(|flaps| flaps.flaps()) {
-            cx.trail(it.id, Hop::Cleared, "gateway", flaps.code());
+        for flaps in incident.flaps.iter().filter(|flaps| flaps.flaps()) {
+            cx.trail(incident.id, Hop::Cleared, "gateway", flaps.code());
         }
-        self.goes(cx, it, Event::Ended);
+        self.goes(cx, incident, Event::Ended);
     }
 
     /// What was sounded of a closed incident of late counts on: closing it is no way to hear more.
-    pub(super) fn carry(&mut self, cx: &mut Cx, it: &Incident) {
-        let counts = match it.class {
+    pub(super) fn carry(&mut self, cx: &mut Cx, incident: &Incident) {
+        let counts = match incident.class {
             Class::Water | Class::Upkeep => true,
             Class::Fire => false,
-            Class::Blind => !it.ends_by_person(),
+            Class::Blind => !incident.ends_by_person(),
         };
-        if counts && it.severity > standpipe_shared::Severity::Notice {
+        if counts && incident.severity > standpipe_shared::Severity::Notice {
             // Those it was opened with are among its own.
             self.meta.sounded.retain(|sounded| {
-                let own = sounded.subject == it.subject && sounded.condition.class() == it.class;
+                let own = sounded.subject == incident.subject
+                    && sounded.condition.class() == incident.class;
                 !own && sounded.at > cx.now - HOUR_MS
             });
-            self.meta.sounded.extend(it.sounded.iter().cloned());
+            self.meta.sounded.extend(incident.sounded.iter().cloned());
             let over = self.meta.sounded.len().saturating_sub(SOUNDED_MOST);
             self.meta.sounded.drain(..over);
             cx.out.book_meta = true;

@@ -10,14 +10,14 @@ use crate::registry::{Device, DeviceIx, Registry, Station};
 /// Mean radius of the earth, m (IUGG).
 const EARTH_M: f64 = 6_371_008.8;
 
-/// A place, degrees.
+/// Latitude and longitude, degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Place {
+pub(super) struct Coordinates {
     lat: f64,
     lon: f64,
 }
 
-impl Place {
+impl Coordinates {
     /// Where a device is, if that is known.
     pub(super) fn of(device: &Device) -> Option<Self> {
         Some(Self { lat: device.lat?, lon: device.lon? })
@@ -58,9 +58,14 @@ impl Place {
     }
 }
 
+/// The straight way on a ball of radius 1 between places that are so many metres apart.
+pub(super) fn straight_way(metres: f64) -> f64 {
+    2.0 * sin(metres / (2.0 * EARTH_M))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Place;
+    use super::Coordinates;
 
     /// Expected values: spherical geometry on the mean radius; a degree of latitude is 111,195 m.
     #[test]
@@ -76,7 +81,7 @@ mod tests {
             ("nowhere",              (29.0, 106.0), (29.0, 106.0),       0.0,   0.0),
             ("Paris to New York",    (48.8566, 2.3522), (40.7128, -74.0060), 5_837_240.0, 291.8),
         ] {
-            let [from, to] = [from, to].map(|(lat, lon)| Place { lat, lon });
+            let [from, to] = [from, to].map(|(lat, lon)| Coordinates { lat, lon });
             let slack = 1.0 + metres * 1e-5;
             assert!((from.metres(to) - metres).abs() < slack, "{story}: {}", from.metres(to));
             assert!((from.bearing(to) - degrees).abs() < 0.06, "{story}: {}", from.bearing(to));
@@ -86,11 +91,11 @@ mod tests {
     /// To the last bit over 10,000 places: another machine and another C library give these too.
     #[test]
     fn every_machine_decides_alike() {
-        let from = Place { lat: 29.3801, lon: 106.5215 };
+        let from = Coordinates { lat: 29.3801, lon: 106.5215 };
         let mut bits = [0_u64; 3];
         for n in 0..10_000_u32 {
             let (row, column) = (f64::from(n / 100), f64::from(n % 100));
-            let to = Place { lat: 29.2 + row * 0.0037, lon: 106.3 + column * 0.0041 };
+            let to = Coordinates { lat: 29.2 + row * 0.0037, lon: 106.3 + column * 0.0041 };
             let found = [from.metres(to), from.bearing(to), to.on_ball().iter().sum()];
             for (bits, found) in bits.iter_mut().zip(found) {
                 *bits = bits.rotate_left(1) ^ found.to_bits();
@@ -102,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_ball_keeps_the_order() {
-        let ball = |lat, lon| Place { lat, lon }.on_ball();
+        let ball = |lat, lon| Coordinates { lat, lon }.on_ball();
         for (place, [x, y, z]) in [
             (ball(0.0, 0.0), [1.0, 0.0, 0.0]),
             (ball(0.0, 90.0), [0.0, 1.0, 0.0]),

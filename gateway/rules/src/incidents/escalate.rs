@@ -43,12 +43,12 @@ impl Book {
         if !self.fires.is_empty() && now >= self.meta.looked_at + LOOK_EVERY_MS {
             self.meta.looked_at = now;
             cx.out.book_meta = true;
-            self.thirsty.extend(&self.fires);
+            self.look_again();
         }
         // The newest fire first: a crew is on its way to it.
         for _ in 0..SLICE {
-            let Some((_, id)) = self.thirsty.pop_last() else { break };
-            self.look_for_water(cx, id);
+            let Some(fire) = self.thirsty.pop_last() else { break };
+            self.look_for_water(cx, fire);
         }
     }
 
@@ -56,9 +56,9 @@ impl Book {
     #[must_use]
     pub fn next_wake(&self) -> Option<Ms> {
         let timer = self.next_page();
-        let window = self.meta.windows.iter().map(|it| it.until).min();
+        let window = self.meta.windows.iter().map(|incident| incident.until).min();
         let thirsty = self.thirsty.first().map(|_| Ms::MIN);
-        let look = self.fires.first().map(|_| self.meta.looked_at + LOOK_EVERY_MS);
+        let look = self.fires.first_key_value().map(|_| self.meta.looked_at + LOOK_EVERY_MS);
         [timer, window, thirsty, look].into_iter().flatten().min()
     }
 
@@ -69,49 +69,49 @@ impl Book {
 
     /// A station's terminal came or went.
     pub fn presence(&mut self, (station, online): (&str, bool), now: Ms, out: &mut crate::Changes) {
-        if self.presence.get(station).is_some_and(|it| it.online == online) {
+        if self.presence.get(station).is_some_and(|presence| presence.online == online) {
             return;
         }
         let presence = Presence { station: station.into(), online, at: now };
         self.presence.insert(station.into(), presence.clone());
         out.presence.push(presence);
-        let concerned = self.open().filter(|it| self.due(it) != it.next_step_at);
-        for id in concerned.map(|it| it.id).collect::<Vec<_>>() {
-            if let Some(it) = self.take(id) {
-                self.keep(it, out);
+        let concerned = self.open().filter(|incident| self.due(incident) != incident.next_step_at);
+        for id in concerned.map(|incident| incident.id).collect::<Vec<_>>() {
+            if let Some(incident) = self.take(id) {
+                self.keep(incident, out);
             }
         }
     }
 
     /// When somebody has to be told again about an incident, and how far that goes.
-    pub(super) fn due(&self, it: &Incident) -> Option<Ms> {
-        let steps = self.plan.steps(it.severity);
-        match it.state {
-            State::Open => self.next_step(it, steps).map(|(at, _)| at),
-            State::Acknowledged if it.class == Class::Upkeep && !it.is_active() => None,
-            State::Acknowledged => (steps.forgotten_s > 0).then_some(it.work_until),
+    pub(super) fn due(&self, incident: &Incident) -> Option<Ms> {
+        let steps = self.plan.steps(incident.severity);
+        match incident.state {
+            State::Open => self.next_step(incident, steps).map(|(at, _)| at),
+            State::Acknowledged if incident.class == Class::Upkeep && !incident.is_active() => None,
+            State::Acknowledged => (steps.forgotten_s > 0).then_some(incident.work_until),
             State::Resolved | State::Verifying | State::Closed => None,
         }
-        .filter(|_| it.parent.is_none() && it.settles_at.is_none())
-        .filter(|_| it.step > 0 || it.held.is_empty())
+        .filter(|_| incident.parent.is_none() && incident.settles_at.is_none())
+        .filter(|_| incident.step > 0 || incident.held.is_empty())
     }
 
     /// The next step of an open incident, and when; the same step again: a repetition.
-    fn next_step(&self, it: &Incident, steps: Steps) -> Option<(Ms, u8)> {
+    fn next_step(&self, incident: &Incident, steps: Steps) -> Option<(Ms, u8)> {
         let after = |seconds, from| (seconds > 0).then(|| from + ms(seconds));
-        let second = after(steps.step2_s, it.episode_at)
-            .map(|at| (at.min(self.gone_at(&it.homes).unwrap_or(at)), 2));
-        let third = after(steps.step3_s, it.episode_at).map(|at| (at, 3));
-        let again = after(steps.repeat_s, it.step_at).map(|at| (at, it.step));
-        let ahead = [second, third].into_iter().flatten().find(|(_, step)| *step > it.step);
+        let second = after(steps.step2_s, incident.episode_at)
+            .map(|at| (at.min(self.gone_at(&incident.homes).unwrap_or(at)), 2));
+        let third = after(steps.step3_s, incident.episode_at).map(|at| (at, 3));
+        let again = after(steps.repeat_s, incident.step_at).map(|at| (at, incident.step));
+        let ahead = [second, third].into_iter().flatten().find(|(_, step)| *step > incident.step);
         ahead.or(again)
     }
 
     /// Since when a station is absent: its terminal is not online, and was not for a while.
     fn gone(&self, station: &str) -> Option<Ms> {
         match self.presence.get(station) {
-            Some(it) if it.online => None,
-            Some(it) => Some(it.at + ms(self.plan.absent_s)),
+            Some(presence) if presence.online => None,
+            Some(presence) => Some(presence.at + ms(self.plan.absent_s)),
             None => Some(Ms::MIN),
         }
     }
@@ -123,116 +123,120 @@ impl Book {
 
     /// What is due about one incident.
     fn wake(&mut self, cx: &mut Cx, id: IncidentId) {
-        let Some(mut it) = self.take(id) else { return };
-        if it.confirm_by().is_some_and(|at| at <= cx.now) {
-            return self.confirmation_is_due(cx, it);
-        } else if it.muted_until().is_some_and(|at| at <= cx.now) {
-            match self.believed(cx, it) {
-                Some(alone) => it = alone,
+        let Some(mut incident) = self.take(id) else { return };
+        if incident.confirm_by().is_some_and(|at| at <= cx.now) {
+            return self.confirmation_is_due(cx, incident);
+        } else if incident.muted_until().is_some_and(|at| at <= cx.now) {
+            match self.believed(cx, incident) {
+                Some(alone) => incident = alone,
                 None => return,
             }
             let now = cx.now;
-            let over = |it: &super::Member| it.quiet_until.is_some_and(|at| at <= now);
-            self.unquiet(cx, &mut it, over, &TrailCode::NoLongerMuted);
-        } else if it.settles_at.is_some_and(|at| at <= cx.now) {
-            return self.settled(cx, it);
-        } else if it.held_until().is_some_and(|at| at <= cx.now) {
-            self.held_is_over(cx, &mut it);
-        } else if it.state == State::Acknowledged {
+            let over = |member: &super::Member| member.quiet_until.is_some_and(|at| at <= now);
+            self.unquiet(cx, &mut incident, over, &TrailCode::NoLongerMuted);
+        } else if incident.settles_at.is_some_and(|at| at <= cx.now) {
+            return self.settled(cx, incident);
+        } else if incident.held_until().is_some_and(|at| at <= cx.now) {
+            self.held_is_over(cx, &mut incident);
+        } else if incident.state == State::Acknowledged {
             cx.trail(id, Hop::Forgotten, "gateway", TrailCode::Forgotten);
-            self.found(cx, &mut it, 0);
-        } else if let Some((_, step)) = self.next_step(&it, self.plan.steps(it.severity)) {
-            if step > it.step {
-                self.page(cx, &mut it, step);
+            self.found(cx, &mut incident, 0);
+        } else if let Some((_, step)) =
+            self.next_step(&incident, self.plan.steps(incident.severity))
+        {
+            if step > incident.step {
+                self.page(cx, &mut incident, step);
             } else {
-                self.repeat(cx, &mut it);
+                self.repeat(cx, &mut incident);
             }
         }
-        self.publish(cx, it);
+        self.publish(cx, incident);
     }
 
     /// It must be looked at (again): a new episode, from step 1.
-    pub(super) fn found(&mut self, cx: &mut Cx, it: &mut Incident, late_s: u32) {
-        if let Some(state) = step(it.state, Event::Found) {
-            it.state = state;
+    pub(super) fn found(&mut self, cx: &mut Cx, incident: &mut Incident, late_s: u32) {
+        if let Some(state) = step(incident.state, Event::Found) {
+            incident.state = state;
         }
-        it.episode += 1;
-        it.episode_at = cx.now;
-        it.late_s = late_s;
-        (it.step, it.repeat, it.work_until) = (0, 0, 0);
-        it.confirm_by = None;
-        it.verdict = None;
-        it.told.clear();
-        it.held.clear();
-        it.boards.extend(it.homes.iter().cloned());
-        if it.severity > Severity::Notice && it.parent.is_none() {
-            self.page(cx, it, 1);
+        incident.episode += 1;
+        incident.episode_at = cx.now;
+        incident.late_s = late_s;
+        (incident.step, incident.repeat, incident.work_until) = (0, 0, 0);
+        incident.confirm_by = None;
+        incident.verdict = None;
+        incident.told.clear();
+        incident.held.clear();
+        incident.boards.extend(incident.homes.iter().cloned());
+        if incident.severity > Severity::Notice && incident.parent.is_none() {
+            self.page(cx, incident, 1);
         }
     }
 
     /// Pages a step; the first goes on to the second at once while the homes are absent, and no
     /// further. Whoever is paged in one moment is paged once.
-    pub(super) fn page(&mut self, cx: &mut Cx, it: &mut Incident, step: u8) {
-        it.step = step;
+    pub(super) fn page(&mut self, cx: &mut Cx, incident: &mut Incident, step: u8) {
+        incident.step = step;
         if step == 1 {
-            self.wants_confirmation(cx, it);
+            self.wants_confirmation(cx, incident);
         }
-        let first = route::receivers(&self.plan, cx.view.registry, it, step);
-        self.send(cx, it, first.clone());
-        let absent = self.gone_at(&it.homes).is_some_and(|at| at <= cx.now);
+        let first = route::receivers(&self.plan, cx.view.registry, incident, step);
+        self.send(cx, incident, first.clone());
+        let absent = self.gone_at(&incident.homes).is_some_and(|at| at <= cx.now);
         if step == 1 && absent {
-            it.step = 2;
-            let mut second = route::receivers(&self.plan, cx.view.registry, it, 2);
+            incident.step = 2;
+            let mut second = route::receivers(&self.plan, cx.view.registry, incident, 2);
             second.retain(|receiver| !first.contains(receiver));
-            self.send(cx, it, second);
+            self.send(cx, incident, second);
         }
     }
 
     /// Pages everyone told so far again. Of all the water that is due, one receiver is reminded
     /// once in a while: that page stands for the others.
-    fn repeat(&mut self, cx: &mut Cx, it: &mut Incident) {
-        it.repeat += 1;
-        let mut to = it.told.clone();
-        if it.class == Class::Water {
-            let since = cx.now - ms(self.plan.steps(it.severity).repeat_s);
+    fn repeat(&mut self, cx: &mut Cx, incident: &mut Incident) {
+        incident.repeat += 1;
+        let mut to = incident.told.clone();
+        if incident.class == Class::Water {
+            let since = cx.now - ms(self.plan.steps(incident.severity).repeat_s);
             self.meta.reminded.retain(|(_, at)| *at > since);
-            to.retain(|receiver| self.meta.reminded.iter().all(|(it, _)| it != receiver));
-            self.meta.reminded.extend(to.iter().map(|it| (it.clone(), cx.now)));
+            to.retain(|receiver| {
+                self.meta.reminded.iter().all(|(reminded, _)| reminded != receiver)
+            });
+            self.meta.reminded.extend(to.iter().map(|receiver| (receiver.clone(), cx.now)));
             cx.out.book_meta = true;
         }
-        self.send(cx, it, to);
+        self.send(cx, incident, to);
     }
 
     /// Owes each of them a page, which supersedes whatever they are still owed about it.
-    pub(super) fn send(&mut self, cx: &mut Cx, it: &mut Incident, to: BTreeSet<Receiver>) {
-        it.step_at = cx.now;
-        let first = !to.is_empty() && *it.paged_at.get_or_insert(cx.now) == cx.now;
-        let is_new_fire = first && it.severity == Severity::Fire;
-        let urgency = if is_new_fire { Urgency::NewFire } else { Urgency::of(it.severity) };
+    pub(super) fn send(&mut self, cx: &mut Cx, incident: &mut Incident, to: BTreeSet<Receiver>) {
+        incident.step_at = cx.now;
+        let first = !to.is_empty() && *incident.paged_at.get_or_insert(cx.now) == cx.now;
+        let is_new_fire = first && incident.severity == Severity::Fire;
+        let urgency = if is_new_fire { Urgency::NewFire } else { Urgency::of(incident.severity) };
         for receiver in to {
-            if is_itself(it, &receiver) {
+            if is_itself(incident, &receiver) {
                 continue;
             }
-            self.supersede(cx, it.id, &receiver);
+            self.supersede(cx, incident.id, &receiver);
             let page = Page {
                 page_id: ulid::Ulid::nil(),
                 number: 0,
-                incident: it.id,
-                episode: it.episode,
-                step: it.step,
-                repeat: it.repeat,
+                incident: incident.id,
+                episode: incident.episode,
+                step: incident.step,
+                repeat: incident.repeat,
                 receiver: receiver.clone(),
                 at: cx.now,
                 urgency,
             };
             let page = self.numbered(page, cx.out);
-            cx.trail(it.id, Hop::Paged, "gateway", page_code(&page, ""));
+            cx.trail(incident.id, Hop::Paged, "gateway", page_code(&page, ""));
             if let Receiver::Station(station) = &receiver {
-                it.boards.insert(station.clone());
-                it.shown.remove(station);
+                incident.boards.insert(station.clone());
+                incident.shown.remove(station);
             }
-            self.not_confirmed(it.id, &receiver);
-            it.told.insert(receiver);
+            self.not_confirmed(incident.id, &receiver);
+            incident.told.insert(receiver);
             self.owes(page.clone());
             cx.out.pages.push(page);
         }

@@ -33,19 +33,20 @@ impl Book {
         let raised = Raised::new(Subject::Device(ix), condition, Moments::at(now));
         let known = self.home.contains_key(&(raised.subject.clone(), condition));
         if known || self.joins(cx, &raised, true).is_some() {
-            let device = view.registry.device(ix).map_or_else(Box::default, |it| it.id.clone());
+            let device =
+                view.registry.device(ix).map_or_else(Box::default, |device| device.id.clone());
             return Err(BadAnnouncement::Burns { device });
         }
-        let it = self.begin(cx, &raised);
-        let id = it.id;
+        let incident = self.begin(cx, &raised);
+        let id = incident.id;
         cx.trail(id, Hop::Commented, &window.by, TrailCode::Exercise { note: window.note.clone() });
         self.announce(window, cx.out);
-        self.join(cx, it, &raised, Some((Quiet::Exercise, None)));
-        if let Some(mut it) = self.take(id) {
-            it.step = 1;
-            let first = route::receivers(&self.plan, view.registry, &it, 1);
-            self.send(cx, &mut it, first);
-            self.publish(cx, it);
+        self.join(cx, incident, &raised, Some((Quiet::Exercise, None)));
+        if let Some(mut incident) = self.take(id) {
+            incident.step = 1;
+            let first = route::receivers(&self.plan, view.registry, &incident, 1);
+            self.send(cx, &mut incident, first);
+            self.publish(cx, incident);
         }
         Ok(())
     }
@@ -54,9 +55,11 @@ impl Book {
     pub(super) fn exercise_over(&mut self, cx: &mut Cx, window: &Window) {
         let (Some(condition), Some(ix)) = (window.alarm, window.devices.first()) else { return };
         let key = (Subject::Device(*ix), condition);
-        let made = |it: &Incident| {
-            let mut active = it.active();
-            active.any(|it| it.condition == condition && it.quiet == Some(Quiet::Exercise))
+        let made = |incident: &Incident| {
+            let mut active = incident.active();
+            active.any(|member| {
+                member.condition == condition && member.quiet == Some(Quiet::Exercise)
+            })
         };
         if self.home.get(&key).and_then(|id| self.get(*id)).is_some_and(made) {
             let now = cx.now;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use standpipe_shared::{Class, Condition};
 
 use super::book::{Book, Cx};
-use super::damp::{About, Again};
+use super::damp::{Again, Sound};
 use super::state::{Event, State};
 use super::{Incident, IncidentId};
 use crate::changes::{Hop, Page};
@@ -21,82 +21,83 @@ use crate::trail::TrailCode;
 impl Book {
     /// Settles whether something bigger stands for an incident of which something is true.
     /// Says whether it did and no longer does.
-    pub(super) fn covered(&mut self, cx: &mut Cx, it: &mut Incident) -> bool {
-        let cover = self.cover(cx, it);
-        let left = it.parent.is_some() && cover.is_none();
+    pub(super) fn covered(&mut self, cx: &mut Cx, incident: &mut Incident) -> bool {
+        let cover = self.cover(cx, incident);
+        let left = incident.parent.is_some() && cover.is_none();
         if cover.is_some() {
-            self.take_back(cx, it);
+            self.take_back(cx, incident);
         }
-        self.attach(cx, it, cover);
+        self.attach(cx, incident, cover);
         left
     }
 
     /// Takes back the pages of an episode that began in this transaction, when they were about
     /// nothing but what its zone or area stands for: nobody has got them yet. What was paged
     /// before stays as it is.
-    fn take_back(&mut self, cx: &mut Cx, it: &mut Incident) {
-        let (_, covers) = covers(it.class);
-        let other = it.members.iter().any(|it| !covers.contains(&it.condition));
+    fn take_back(&mut self, cx: &mut Cx, incident: &mut Incident) {
+        let (_, covers) = covers(incident.class);
+        let other = incident.members.iter().any(|member| !covers.contains(&member.condition));
         let first = |page: &Page| {
             let at = (page.episode, page.step, page.repeat);
-            page.incident == it.id && at == (it.episode, 1, 0)
+            page.incident == incident.id && at == (incident.episode, 1, 0)
         };
         if other || !cx.out.pages.iter().any(first) {
             return;
         }
         let mut taken = BTreeSet::new();
-        for page in cx.out.pages.extract_if(.., |page| page.incident == it.id) {
+        for page in cx.out.pages.extract_if(.., |page| page.incident == incident.id) {
             self.owes_no_more(page.page_id);
             taken.insert(page.page_id);
         }
         // What they stood for is owed again.
-        for (page, _) in cx.out.superseded.extract_if(.., |(page, _)| page.incident == it.id) {
+        for (page, _) in cx.out.superseded.extract_if(.., |(page, _)| page.incident == incident.id)
+        {
             if !taken.contains(&page.page_id) {
                 self.owes(page);
             }
         }
         let of_pages = |hop| matches!(hop, Hop::Paged | Hop::Superseded);
-        cx.out.trail.retain(|line| line.incident != it.id || !of_pages(line.hop));
-        it.told.clear();
-        it.sounded.retain(|sounded| sounded.at != cx.now);
-        (it.step, it.repeat) = (0, 0);
+        cx.out.trail.retain(|line| line.incident != incident.id || !of_pages(line.hop));
+        incident.told.clear();
+        incident.sounded.retain(|sounded| sounded.at != cx.now);
+        (incident.step, incident.repeat) = (0, 0);
     }
 
     /// Makes an incident the child of another, or of none.
-    pub(super) fn attach(&mut self, cx: &mut Cx, it: &mut Incident, to: Option<IncidentId>) {
-        if it.parent == to {
+    pub(super) fn attach(&mut self, cx: &mut Cx, incident: &mut Incident, to: Option<IncidentId>) {
+        if incident.parent == to {
             return;
         }
-        let from = std::mem::replace(&mut it.parent, to);
+        let from = std::mem::replace(&mut incident.parent, to);
         let part_of = |incident| TrailCode::PartOf { incident };
         let code = to.map_or(TrailCode::StandsAlone, part_of);
-        cx.trail(it.id, Hop::Attached, "gateway", code);
+        cx.trail(incident.id, Hop::Attached, "gateway", code);
         if let Some(mut parent) = from.and_then(|id| self.take(id)) {
             let id = parent.id;
-            parent.children.retain(|child| *child != it.id);
+            parent.children.retain(|child| *child != incident.id);
             self.publish(cx, parent);
             self.proven_by_children(cx, id);
         }
         if let Some(mut parent) = to.and_then(|id| self.take(id)) {
-            parent.children.push(it.id);
+            parent.children.push(incident.id);
             self.publish(cx, parent);
         }
     }
 
     /// The zone's or area's incident that stands for all that is true of this one.
-    fn cover(&self, cx: &Cx, it: &Incident) -> Option<IncidentId> {
-        let device = cx.view.registry.device(it.device()?)?;
-        let subject = match it.class {
+    fn cover(&self, cx: &Cx, incident: &Incident) -> Option<IncidentId> {
+        let device = cx.view.registry.device(incident.device()?)?;
+        let subject = match incident.class {
             Class::Water => Subject::Zone((&*device.zone).into()),
             Class::Upkeep => Subject::Area((&*device.station).into()),
             Class::Fire | Class::Blind => return None,
         };
-        let (class, covers) = covers(it.class);
+        let (class, covers) = covers(incident.class);
         let parent = self.newest.get(&(subject, class)).and_then(|rank| self.get(rank.1))?;
         // A device that was never heard did not fall silent with the others.
-        let all = it
-            .active()
-            .all(|it| covers.contains(&it.condition) && it.reason != Some(Reason::Never));
+        let all = incident.active().all(|member| {
+            covers.contains(&member.condition) && member.reason != Some(Reason::Never)
+        });
         (all && parent.is_active()).then_some(parent.id)
     }
 
@@ -116,7 +117,8 @@ impl Book {
     /// When an incident is over, lets go of its children that are still true: they page
     /// themselves.
     pub(super) fn release(&mut self, cx: &mut Cx, parent: IncidentId) {
-        let children = self.get(parent).map(|it| it.children.clone()).unwrap_or_default();
+        let children =
+            self.get(parent).map(|incident| incident.children.clone()).unwrap_or_default();
         for id in children {
             let active = self.get(id).is_some_and(Incident::is_active);
             let Some(mut child) = active.then(|| self.take(id)).flatten() else { continue };
@@ -126,8 +128,8 @@ impl Book {
             if let Some((subject, condition)) =
                 worst.map(|member| (member.subject.clone(), member.condition))
             {
-                let about = About { subject: &subject, condition, again: Again::No };
-                self.sound(cx, &mut child, about, 0);
+                let sound = Sound { subject: &subject, condition, again: Again::No };
+                self.sound(cx, &mut child, sound, 0);
             }
             self.publish(cx, child);
         }
@@ -136,12 +138,15 @@ impl Book {
 
     /// Closes a zone that ended once none of its children is open.
     pub(super) fn proven_by_children(&mut self, cx: &mut Cx, parent: IncidentId) {
-        let open = |id: &IncidentId| self.get(*id).is_some_and(|it| it.state != State::Closed);
-        let zone = self.get(parent).filter(|it| {
-            it.device().is_none() && it.state == State::Verifying && !it.children.iter().any(open)
+        let open =
+            |id: &IncidentId| self.get(*id).is_some_and(|incident| incident.state != State::Closed);
+        let zone = self.get(parent).filter(|incident| {
+            incident.device().is_none()
+                && incident.state == State::Verifying
+                && !incident.children.iter().any(open)
         });
-        if let Some(it) = zone.map(|it| it.id).and_then(|id| self.take(id)) {
-            self.goes(cx, it, Event::Proven);
+        if let Some(incident) = zone.map(|incident| incident.id).and_then(|id| self.take(id)) {
+            self.goes(cx, incident, Event::Proven);
         }
     }
 }

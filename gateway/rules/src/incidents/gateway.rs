@@ -29,9 +29,9 @@ impl Book {
             (Some(detail), None) => {
                 let raised = Raised::new(key.0, key.1, Moments::at(cx.now));
                 let waiting = self.joins(cx, &raised, false).and_then(|id| self.take(id));
-                let mut it = waiting.unwrap_or_else(|| self.begin(cx, &raised));
-                it.detail = detail.into();
-                self.join(cx, it, &raised, None);
+                let mut incident = waiting.unwrap_or_else(|| self.begin(cx, &raised));
+                incident.detail = detail.into();
+                self.join(cx, incident, &raised, None);
             }
             (None, Some(_)) => self.cleared(cx, key, cx.now),
             (None, None) => {}
@@ -40,22 +40,22 @@ impl Book {
 
     /// What is true already is put into other words: recorded and shown, and nobody is paged.
     fn reworded(&mut self, cx: &mut Cx, id: IncidentId, detail: &str) {
-        let changed = self.get(id).is_some_and(|it| &*it.detail != detail);
-        if let Some(mut it) = changed.then(|| self.take(id)).flatten() {
-            it.detail = detail.into();
+        let changed = self.get(id).is_some_and(|incident| &*incident.detail != detail);
+        if let Some(mut incident) = changed.then(|| self.take(id)).flatten() {
+            incident.detail = detail.into();
             let entry = TrailEntry::text(id, (cx.now, Hop::Commented), "gateway", detail);
             cx.out.trail.push(entry);
-            self.publish(cx, it);
+            self.publish(cx, incident);
         }
     }
 
     /// The gateway's open incident of that condition.
     pub(super) fn of_gateway(&self, condition: Condition) -> Option<IncidentId> {
-        let of = |it: &&Incident| {
-            let same = it.members.iter().any(|member| member.condition == condition);
-            it.subject == Subject::Gateway && same
+        let of = |incident: &&Incident| {
+            let same = incident.members.iter().any(|member| member.condition == condition);
+            incident.subject == Subject::Gateway && same
         };
-        self.open().find(of).map(|it| it.id)
+        self.open().find(of).map(|incident| incident.id)
     }
 }
 
@@ -64,6 +64,6 @@ impl Incident {
     /// anybody could measure, or was told so that a person deals with it.
     pub(super) fn ends_by_person(&self) -> bool {
         let upkeep = self.class == Class::Upkeep && self.is_of_gateway();
-        upkeep || self.members.iter().any(|it| it.condition == Condition::UnreadableAlarm)
+        upkeep || self.members.iter().any(|member| member.condition == Condition::UnreadableAlarm)
     }
 }

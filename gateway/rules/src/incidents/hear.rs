@@ -3,19 +3,17 @@
 //! One open incident a device and class; detectors of one building share one. Nothing is
 //! swallowed: a new detector, anything worse and every relapse is a new episode.
 
-use standpipe_shared::{Class, Condition, Field, Measurements, Severity};
+use standpipe_shared::{Class, Condition, Measurements, Severity};
 
 use super::book::{Book, Cx};
-use super::damp::{About, Again, Flaps, is_over_when_mended};
-use super::distance::Place;
+use super::damp::{Again, Flaps, Sound, is_over_when_mended};
 use super::incident::{Incident, Member, Quiet};
 use super::state::{Event, Outcome, State};
 use super::{IncidentId, Rank, View, route};
 use crate::changes::Hop;
 use crate::compact::push_compact;
-use crate::detect::Trust;
+use crate::conditions::row;
 use crate::fact::{Fact, Raised, Subject};
-use crate::registry::DeviceIx;
 use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
@@ -38,7 +36,7 @@ impl Book {
             }
             Fact::Verified { device, .. } => self.verified(cx, device),
             Fact::Unverified { device, .. } => self.unverified(cx, device),
-            Fact::Hydrant { device } => self.hydrant(cx, device),
+            Fact::Hydrant { device } => self.hydrant_news(cx, device),
         }
     }
 
@@ -52,18 +50,18 @@ impl Book {
             }
             self.cleared(cx, key, raised.since); // what was is another fire
         }
-        let it = joins.and_then(|id| self.take(id));
-        let it = it.unwrap_or_else(|| self.begin(cx, raised));
-        self.join(cx, it, raised, quiet);
+        let incident = joins.and_then(|id| self.take(id));
+        let incident = incident.unwrap_or_else(|| self.begin(cx, raised));
+        self.join(cx, incident, raised, quiet);
         self.gather(cx, raised.condition, &raised.members);
     }
 
     /// Whether an incident still is the place of what is found now: a fire that is out, or to
     /// which nothing happened for an hour, is not.
     pub(super) fn burns(&self, cx: &Cx, id: IncidentId) -> bool {
-        self.get(id).is_some_and(|it| {
-            let recent = it.is_active() && cx.now - it.active_at < FIRE_IDLE_MS;
-            recent || it.class != Class::Fire
+        self.get(id).is_some_and(|incident| {
+            let recent = incident.is_active() && cx.now - incident.active_at < FIRE_IDLE_MS;
+            recent || incident.class != Class::Fire
         })
     }
 
@@ -75,27 +73,27 @@ impl Book {
         of: (&Subject, Option<(Quiet, Option<Ms>)>),
         why: TrailCode,
     ) {
-        let Some(mut it) = self.take(id) else { return };
+        let Some(mut incident) = self.take(id) else { return };
         let (subject, quiet) = of;
-        let episode = it.episode;
-        it.active_at = cx.now;
+        let episode = incident.episode;
+        incident.active_at = cx.now;
         if let Some((_, until)) = quiet {
-            it.explained_until(subject, until);
+            incident.explained_until(subject, until);
         } else {
-            match self.believed(cx, it) {
-                Some(alone) => it = alone,
+            match self.believed(cx, incident) {
+                Some(alone) => incident = alone,
                 None => return,
             }
-            self.unquiet(cx, &mut it, |it| it.subject == *subject, &why);
-            if it.state == State::Resolved {
+            self.unquiet(cx, &mut incident, |member| member.subject == *subject, &why);
+            if incident.state == State::Resolved {
                 cx.trail(id, Hop::Reopened, "gateway", why);
-                self.found(cx, &mut it, 0);
+                self.found(cx, &mut incident, 0);
             }
         }
-        if it.episode > episode {
-            self.publish(cx, it);
+        if incident.episode > episode {
+            self.publish(cx, incident);
         } else {
-            self.keep(it, cx.out);
+            self.keep(incident, cx.out);
         }
     }
 
@@ -106,7 +104,10 @@ impl Book {
             return self.of_gateway(raised.condition);
         }
         let relapse = |rank: &&Rank| {
-            !quiet && self.get(rank.1).is_some_and(|it| it.relapses(&raised.subject, cx.now))
+            !quiet
+                && self
+                    .get(rank.1)
+                    .is_some_and(|incident| incident.relapses(&raised.subject, cx.now))
         };
         let fits = |rank: &&Rank| self.burns(cx, rank.1);
         let newest = self.newest.get(&(raised.subject.clone(), class));
@@ -121,7 +122,7 @@ impl Book {
     /// The station and building of a detector that has one.
     fn building(&self, cx: &Cx, raised: &Raised) -> Option<(Box<str>, Box<str>)> {
         let Subject::Device(ix) = raised.subject else { return None };
-        let device = cx.view.registry.device(ix).filter(|it| !it.building.is_empty())?;
+        let device = cx.view.registry.device(ix).filter(|device| !device.building.is_empty())?;
         Some(((&*device.station).into(), device.building.clone()))
     }
 
@@ -156,7 +157,7 @@ impl Book {
             members: Vec::new(),
             boards: Default::default(),
             homes: Vec::new(),
-            building: self.building(cx, raised).map_or_else(Box::default, |(_, it)| it),
+            building: self.building(cx, raised).map_or_else(Box::default, |(_, building)| building),
             repeat: 0,
             episode_at: cx.now,
             step_at: cx.now,
@@ -180,21 +181,23 @@ impl Book {
     pub(super) fn join(
         &mut self,
         cx: &mut Cx,
-        mut it: Incident,
+        mut incident: Incident,
         raised: &Raised,
         quiet: Option<(Quiet, Option<Ms>)>,
     ) {
-        let (before, was_active) = (it.severity, it.is_active());
-        let known = it.members.iter().any(|it| it.subject == raised.subject);
+        let (before, was_active) = (incident.severity, incident.is_active());
+        let known = incident.members.iter().any(|member| member.subject == raised.subject);
         if !was_active {
-            if it.class == Class::Water {
-                it.members.clear(); // how it was before is in the trail
+            if incident.class == Class::Water {
+                incident.members.clear(); // how it was before is in the trail
             }
-            it.unverified = false;
+            incident.unverified = false;
         }
-        it.members.retain(|it| it.subject != raised.subject || it.condition != raised.condition);
+        incident.members.retain(|member| {
+            member.subject != raised.subject || member.condition != raised.condition
+        });
         push_compact(
-            &mut it.members,
+            &mut incident.members,
             Member {
                 subject: raised.subject.clone(),
                 condition: raised.condition,
@@ -207,44 +210,44 @@ impl Book {
                 left_at: None,
             },
         );
-        it.weigh();
-        (it.active_at, it.settles_at) = (cx.now, None);
-        it.homes = route::homes(cx.view.registry, raised);
-        let recorded = it.edge(&raised.subject, raised.condition, cx.now);
-        let flaps = it.flapping(&raised.subject, raised.condition).map(Flaps::code);
+        incident.weigh();
+        (incident.active_at, incident.settles_at) = (cx.now, None);
+        incident.homes = route::homes(cx.view.registry, raised);
+        let recorded = incident.edge(&raised.subject, raised.condition, cx.now);
+        let flaps = incident.flapping(&raised.subject, raised.condition).map(Flaps::code);
         let flaps_now = flaps.is_some();
         match flaps {
-            Some(code) if recorded => cx.trail(it.id, Hop::Raised, "gateway", code),
+            Some(code) if recorded => cx.trail(incident.id, Hop::Raised, "gateway", code),
             Some(_) => {}
-            None => self.arrived(cx, (it.id, &it.detail), raised),
+            None => self.arrived(cx, (incident.id, &incident.detail), raised),
         }
-        let alone = self.covered(cx, &mut it);
-        let stranger = it.class == Class::Fire && !known;
-        let worse = it.severity > before;
-        let matters = worse || it.state == State::Resolved || stranger;
+        let alone = self.covered(cx, &mut incident);
+        let stranger = incident.class == Class::Fire && !known;
+        let worse = incident.severity > before;
+        let matters = worse || incident.state == State::Resolved || stranger;
         if !was_active || alone || quiet.is_none() && matters {
-            if it.episode > 0 && !flaps_now {
-                cx.trail(it.id, Hop::Reopened, "gateway", of(raised.condition));
+            if incident.episode > 0 && !flaps_now {
+                cx.trail(incident.id, Hop::Reopened, "gateway", of(raised.condition));
             }
             let again = if was_active || !known { Again::No } else { Again::Yes };
-            let about = About { subject: &raised.subject, condition: raised.condition, again };
+            let sound = Sound { subject: &raised.subject, condition: raised.condition, again };
             // A fire that is news is never held back.
-            if it.class == Class::Fire && (stranger || worse) {
-                self.sound_now(cx, &mut it, about, raised.late_s);
+            if incident.class == Class::Fire && (stranger || worse) {
+                self.sound_now(cx, &mut incident, sound, raised.late_s);
             } else {
-                self.sound(cx, &mut it, about, raised.late_s);
+                self.sound(cx, &mut incident, sound, raised.late_s);
             }
         }
-        if it.class == Class::Fire {
-            self.thirsty.insert(it.rank());
+        if incident.class == Class::Fire {
+            self.thirsty.insert(incident.rank());
         }
-        self.publish(cx, it);
+        self.publish(cx, incident);
     }
 
     /// The first hops: measured, received, raised.
     fn arrived(&self, cx: &mut Cx, (id, detail): (IncidentId, &str), raised: &Raised) {
         let by = match &raised.subject {
-            Subject::Device(ix) => cx.view.registry.device(*ix).map_or("", |it| &it.id),
+            Subject::Device(ix) => cx.view.registry.device(*ix).map_or("", |device| &device.id),
             Subject::Zone(name) | Subject::Area(name) => name,
             Subject::Gateway | Subject::Topic(_) | Subject::Receiver(_) => "gateway",
         };
@@ -259,35 +262,39 @@ impl Book {
     }
 
     pub(super) fn cleared(&mut self, cx: &mut Cx, key: (Subject, Condition), at: Ms) {
-        let Some(mut it) = self.home.remove(&key).and_then(|id| self.take(id)) else { return };
-        if let Some(member) = it.member(&key.0, key.1) {
+        let Some(mut incident) = self.home.remove(&key).and_then(|id| self.take(id)) else {
+            return;
+        };
+        if let Some(member) = incident.member(&key.0, key.1) {
             (member.cleared_at, member.quiet_until) = (Some(at), None);
             member.left_at = Some(cx.now);
         }
-        it.active_at = cx.now;
-        if it.flapping(&key.0, key.1).is_none() {
-            cx.trail(it.id, Hop::Cleared, "gateway", of(key.1));
+        incident.active_at = cx.now;
+        if incident.flapping(&key.0, key.1).is_none() {
+            cx.trail(incident.id, Hop::Cleared, "gateway", of(key.1));
         }
-        if it.is_active() {
-            it.weigh();
-            self.publish(cx, it);
+        if incident.is_active() {
+            incident.weigh();
+            self.publish(cx, incident);
             return;
         }
-        let event = match it.class {
-            _ if it.quiet().is_some() || it.verdict == Some(Outcome::FalseAlarm) => Event::Ended,
+        let event = match incident.class {
+            _ if incident.quiet().is_some() || incident.verdict == Some(Outcome::FalseAlarm) => {
+                Event::Ended
+            }
             Class::Fire => Event::Calmed,
             Class::Water => Event::Eased,
             Class::Upkeep if is_over_when_mended(key.1) => Event::Ended,
-            Class::Upkeep if it.wants_answer() => {
-                self.attach(cx, &mut it, None); // nothing stands for what is over
+            Class::Upkeep if incident.wants_answer() => {
+                self.attach(cx, &mut incident, None); // nothing stands for what is over
                 Event::Calmed
             }
             Class::Upkeep | Class::Blind => Event::Ended,
         };
-        if event == Event::Ended && it.state != State::Resolved {
-            self.calms_down(cx, it, (&key.0, key.1), at);
+        if event == Event::Ended && incident.state != State::Resolved {
+            self.calms_down(cx, incident, (&key.0, key.1), at);
         } else {
-            self.goes(cx, it, event);
+            self.goes(cx, incident, event);
         }
     }
 
@@ -299,16 +306,16 @@ impl Book {
             return self.cleared(cx, (raised.subject.clone(), raised.condition), cleared_at);
         }
         let open = self.newest.get(&(raised.subject.clone(), class)).map(|rank| rank.1);
-        if let Some(mut it) = open.and_then(|id| self.take(id)) {
-            if it.edge(&raised.subject, raised.condition, cx.now) {
-                self.arrived(cx, (it.id, ""), raised);
-                cx.trail(it.id, Hop::Cleared, "gateway", of(raised.condition));
+        if let Some(mut incident) = open.and_then(|id| self.take(id)) {
+            if incident.edge(&raised.subject, raised.condition, cx.now) {
+                self.arrived(cx, (incident.id, ""), raised);
+                cx.trail(incident.id, Hop::Cleared, "gateway", of(raised.condition));
             }
-            return self.keep(it, cx.out);
+            return self.keep(incident, cx.out);
         }
-        let mut it = self.begin(cx, raised);
+        let mut incident = self.begin(cx, raised);
         push_compact(
-            &mut it.members,
+            &mut incident.members,
             Member {
                 subject: raised.subject.clone(),
                 condition: raised.condition,
@@ -321,49 +328,19 @@ impl Book {
                 left_at: None,
             },
         );
-        (it.severity, it.episode, it.late_s) = (raised.condition.severity(), 1, raised.late_s);
-        self.arrived(cx, (it.id, ""), raised);
-        cx.trail(it.id, Hop::Cleared, "gateway", of(raised.condition));
-        self.goes(cx, it, Event::Ended);
-    }
-
-    /// A fire's list may have to change.
-    fn hydrant(&mut self, cx: &Cx, hydrant: DeviceIx) {
-        let Some(device) = cx.view.registry.device(hydrant) else { return };
-        let Some(place) = Place::of(device) else { return };
-        for fire in self.fires.iter().filter_map(|(_, id)| self.incidents.get(id)) {
-            let trusted = fire.hydrants.iter().filter(|it| it.trust == Trust::Ok);
-            let reach = trusted.clone().map(|it| it.distance_m).max().unwrap_or_default();
-            let few = trusted.count() < super::wire::HYDRANTS_WANTED;
-            let from = fire.device().and_then(|ix| Place::at(cx.view.registry, ix));
-            let near = from.is_some_and(|it| it.metres(place) <= f64::from(reach) + 1.0);
-            if few || near {
-                self.thirsty.insert(fire.rank());
-            }
-        }
-    }
-
-    /// Makes a fire's list anew.
-    pub(super) fn look_for_water(&mut self, cx: &mut Cx, fire: IncidentId) {
-        let Some(it) = self.get(fire) else { return };
-        let place = it.device().and_then(|ix| Place::at(cx.view.registry, ix));
-        let Some(place) = place else { return };
-        let mut hydrants = std::mem::take(&mut self.hydrants);
-        let found = hydrants.near(cx.view, place, |ix| self.out_of_service(ix, cx.now), cx.now);
-        self.hydrants = hydrants;
-        let changed = self.get(fire).is_some_and(|it| it.hydrants != found);
-        if let Some(mut it) = changed.then(|| self.take(fire)).flatten() {
-            it.hydrants = found;
-            self.publish(cx, it);
-        }
+        (incident.severity, incident.episode, incident.late_s) =
+            (raised.condition.severity(), 1, raised.late_s);
+        self.arrived(cx, (incident.id, ""), raised);
+        cx.trail(incident.id, Hop::Cleared, "gateway", of(raised.condition));
+        self.goes(cx, incident, Event::Ended);
     }
 
     /// What was measured last by the device an incident is about, as far as it matters.
-    pub(super) fn measured(view: &View, it: &Incident) -> Measurements {
+    pub(super) fn measured(view: &View, incident: &Incident) -> Measurements {
         let mut shown = Measurements::default();
-        let Some(ix) = it.device() else { return shown };
+        let Some(ix) = incident.device() else { return shown };
         let latest = (view.value)(ix);
-        for field in it.conditions().into_iter().flat_map(fields) {
+        for field in incident.conditions().into_iter().flat_map(|condition| row(condition).shown) {
             if let Some(value) = latest.get(*field) {
                 let set = shown.set(*field, value);
                 debug_assert!(set.is_ok(), "it was finite before");
@@ -376,28 +353,4 @@ impl Book {
 /// A condition, for the trail.
 const fn of(condition: Condition) -> TrailCode {
     TrailCode::Condition { condition }
-}
-
-/// The measurements that tell something of a condition.
-const fn fields(condition: Condition) -> &'static [Field] {
-    match condition {
-        Condition::Smoke | Condition::Heat => &[Field::SmokeDbM, Field::TempC],
-        Condition::NoWater
-        | Condition::LowPressure
-        | Condition::HighPressure
-        | Condition::HydrantOpen => &[Field::PressureKpa],
-        Condition::Knocked => &[Field::TiltDeg],
-        Condition::Freezing => &[Field::TempC],
-        Condition::SensorFault => &[Field::LoopMa, Field::PressureKpa],
-        Condition::BatteryLow => &[Field::BatteryMv],
-        Condition::Contamination => &[Field::DirtPct],
-        Condition::Offline | Condition::Tamper | Condition::ClockFault => &[],
-        Condition::ZoneLowPressure
-        | Condition::BlindArea
-        | Condition::GatewayBlind
-        | Condition::UnreadableAlarm
-        | Condition::NotUnderstood
-        | Condition::RegistryFault
-        | Condition::ReceiverDown => &[],
-    }
 }

@@ -47,9 +47,7 @@ impl Quiet {
 /// One condition of one device (zone, area) within an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Of what.
     pub subject: Subject,
-    /// Which.
     pub condition: Condition,
     /// Event time of the first offending reading.
     pub since: Ms,
@@ -99,7 +97,8 @@ impl Member {
             (Condition::ClockFault, Subject::Gateway) => Some(Severity::Warning),
             (Condition::UnreadableAlarm, Subject::Device(ix)) => {
                 let device = registry.device(*ix);
-                let hydrant = device.is_some_and(|it| it.claimed && it.kind == Kind::Hydrant);
+                let hydrant =
+                    device.is_some_and(|device| device.claimed && device.kind == Kind::Hydrant);
                 hydrant.then_some(Severity::Warning)
             }
             _ => None,
@@ -110,7 +109,6 @@ impl Member {
 /// One incident. Serialised whole, it is what the store keeps as `inner`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
-    /// Its id.
     pub id: IncidentId,
     /// Counts the incidents of this gateway: of two, the lower was opened first.
     #[serde(default)]
@@ -123,7 +121,6 @@ pub struct Incident {
     pub subject: Subject,
     /// The station responsible; empty: every district station is.
     pub station: Box<str>,
-    /// Where it stands.
     pub state: State,
     /// The worst that is true of it, or was last.
     pub severity: Severity,
@@ -135,11 +132,9 @@ pub struct Incident {
     pub since: Ms,
     /// When `rev` last grew.
     pub updated_at: Ms,
-    /// When it ended.
     pub closed_at: Option<Ms>,
     /// How late the news of this episode came, s.
     pub late_s: u32,
-    /// How it ended.
     pub outcome: Option<Outcome>,
     /// The zone's or area's incident that stands for it.
     pub parent: Option<IncidentId>,
@@ -216,13 +211,13 @@ pub type Rank = (u64, IncidentId);
 
 /// Measurements read back as a reading without a number.
 pub(super) fn measurements<'de, D: Deserializer<'de>>(from: D) -> Result<Measurements, D::Error> {
-    standpipe_shared::Reading::deserialize(from).map(|it| it.values)
+    standpipe_shared::Reading::deserialize(from).map(|reading| reading.values)
 }
 
 impl Incident {
     /// The members that are true.
     pub fn active(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(|it| it.active())
+        self.members.iter().filter(|member| member.active())
     }
 
     /// Whether anything of it is true.
@@ -242,23 +237,23 @@ impl Incident {
     #[must_use]
     pub fn conditions(&self) -> Vec<Condition> {
         let any = self.is_active();
-        let shown = self.members.iter().filter(|it| !any || it.active());
-        let set = shown.fold(0, |set, it| set | it.condition.bit());
-        Condition::ALL.into_iter().filter(|it| set & it.bit() != 0).collect()
+        let shown = self.members.iter().filter(|member| !any || member.active());
+        let set = shown.fold(0, |set, member| set | member.condition.bit());
+        Condition::ALL.into_iter().filter(|condition| set & condition.bit() != 0).collect()
     }
 
     /// Why nothing of it was ever acted on: only if that is so of all of it.
     #[must_use]
     pub fn quiet(&self) -> Option<Quiet> {
-        let all = self.members.iter().all(|it| it.quiet.is_some());
-        self.members.first().filter(|_| all).and_then(|it| it.quiet)
+        let all = self.members.iter().all(|member| member.quiet.is_some());
+        self.members.first().filter(|_| all).and_then(|member| member.quiet)
     }
 
     /// Whether it was more than a notice, so that upkeep waits for a person when nothing of it is
     /// true any more: who opened a case for a second is found out by nobody else.
     #[must_use]
     pub fn wants_answer(&self) -> bool {
-        self.members.iter().any(|it| it.severity() > Severity::Notice)
+        self.members.iter().any(|member| member.severity() > Severity::Notice)
     }
 
     /// Its place among the others: oldest first. Those of before there were numbers have none; they
@@ -280,23 +275,23 @@ impl Incident {
 
     /// When a muted member is acted on after all.
     pub(super) fn muted_until(&self) -> Option<Ms> {
-        self.members.iter().filter_map(|it| it.quiet_until).min()
+        self.members.iter().filter_map(|member| member.quiet_until).min()
     }
 
     /// The member of that subject and condition.
     pub(super) fn member(&mut self, subject: &Subject, of: Condition) -> Option<&mut Member> {
-        self.members.iter_mut().find(|it| it.subject == *subject && it.condition == of)
+        self.members.iter_mut().find(|member| member.subject == *subject && member.condition == of)
     }
 
     /// Takes severity and `since` from what is true; when nothing is, they stay. A fire never
     /// gets less.
     pub(super) fn weigh(&mut self) {
         let fire = self.class == Class::Fire;
-        let counted = |it: &&Member| fire || it.active();
+        let counted = |member: &&Member| fire || member.active();
         if let Some(worst) = self.members.iter().filter(counted).map(Member::severity).max() {
             self.severity = worst;
         }
-        if let Some(first) = self.active().map(|it| it.since).min() {
+        if let Some(first) = self.active().map(|member| member.since).min() {
             self.since = first;
         }
     }

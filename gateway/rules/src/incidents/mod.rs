@@ -80,7 +80,7 @@ pub use incident::{Incident, Member, Quiet, Rank};
 pub use mute::{Announced, Window};
 pub use plan::{Plan, Role, Route, Steps};
 pub use preview::{
-    Difference, Hears, Muted, Preview, Scene, Told, conditions_of, differences, preview,
+    Difference, Hears, Muted, PlannedPage, Preview, Scene, conditions_of, differences, preview,
 };
 pub use receivers::ReceiverNews;
 pub use route::rehearse;

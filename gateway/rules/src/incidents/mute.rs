@@ -11,7 +11,7 @@ use standpipe_shared::{Class, Condition, Severity};
 
 use super::announce::Scope;
 use super::book::{Book, Cx};
-use super::distance::Place;
+use super::distance::Coordinates;
 use super::incident::Quiet;
 use super::state::Event;
 use super::{Incident, IncidentId, Member};
@@ -42,11 +42,8 @@ pub enum Announced {
 /// An announcement: some devices, for some time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
-    /// Its name.
     pub id: Box<str>,
-    /// What is announced.
     pub what: Announced,
-    /// Which devices.
     pub devices: BTreeSet<DeviceIx>,
     /// Maintenance: which conditions.
     pub conditions: BTreeSet<Condition>,
@@ -54,9 +51,7 @@ pub struct Window {
     pub from: Ms,
     /// … until just before then.
     pub until: Ms,
-    /// Who says so.
     pub by: Box<str>,
-    /// Why.
     pub note: Box<str>,
     /// Whose devices were meant.
     #[serde(default)]
@@ -98,10 +93,10 @@ impl Window {
             Announced::Exercise => Quiet::Exercise,
             Announced::WalkTest => return None,
         };
-        let place = Place::at(registry, hydrant);
+        let place = Coordinates::at(registry, hydrant);
         let near = |ix: &DeviceIx| {
-            let metres = place.zip(Place::at(registry, *ix)).map(|(a, b)| a.metres(b));
-            *ix == hydrant || metres.is_some_and(|it| it <= NEARBY_M)
+            let metres = place.zip(Coordinates::at(registry, *ix)).map(|(a, b)| a.metres(b));
+            *ix == hydrant || metres.is_some_and(|metres| metres <= NEARBY_M)
         };
         (self.holds(now) && self.devices.iter().any(near)).then_some(quiet)
     }
@@ -147,9 +142,9 @@ impl Incident {
 impl Book {
     /// Announces something, in place of what was announced under that id.
     pub fn announce(&mut self, window: Window, out: &mut crate::Changes) {
-        self.meta.windows.retain(|it| it.id != window.id);
+        self.meta.windows.retain(|known| known.id != window.id);
         self.meta.windows.push(window);
-        self.thirsty.extend(&self.fires);
+        self.look_again();
         (out.book_meta, out.windows) = (true, true);
     }
 
@@ -163,21 +158,25 @@ impl Book {
         out: &mut crate::Changes,
     ) -> bool {
         let mut found = false;
-        for window in self.meta.windows.iter_mut().filter(|it| &*it.id == id) {
+        for window in self.meta.windows.iter_mut().filter(|window| &*window.id == id) {
             window.until = now;
             found = true;
         }
-        let muted: Vec<_> =
-            self.open().filter(|it| it.muted_until().is_some()).map(|it| it.id).collect();
+        let muted: Vec<_> = self
+            .open()
+            .filter(|incident| incident.muted_until().is_some())
+            .map(|incident| incident.id)
+            .collect();
         for id in muted {
-            let Some(mut it) = self.take(id) else { continue };
-            for member in it.members.iter_mut().filter(|it| it.quiet_until.is_some()) {
+            let Some(mut incident) = self.take(id) else { continue };
+            for member in incident.members.iter_mut().filter(|member| member.quiet_until.is_some())
+            {
                 let of = (&member.subject, member.condition);
                 if self.meta.muting(registry, of, now).is_none() {
                     member.quiet_until = Some(now);
                 }
             }
-            self.keep(it, out);
+            self.keep(incident, out);
         }
         out.book_meta |= found;
         out.windows |= found;
@@ -192,9 +191,10 @@ impl Book {
 
     /// Forgets announcements that are over.
     pub(super) fn expire(&mut self, cx: &mut Cx) {
-        let over: Vec<Window> = self.meta.windows.extract_if(.., |it| it.until <= cx.now).collect();
+        let over: Vec<Window> =
+            self.meta.windows.extract_if(.., |window| window.until <= cx.now).collect();
         if !over.is_empty() {
-            self.thirsty.extend(&self.fires);
+            self.look_again();
             (cx.out.book_meta, cx.out.windows) = (true, true);
         }
         for window in &over {
@@ -221,55 +221,57 @@ impl Book {
 
     /// A fire near that hydrant to which somebody was sent.
     fn fought(&self, registry: &Registry, hydrant: DeviceIx) -> Option<IncidentId> {
-        let hydrant = Place::at(registry, hydrant)?;
-        let sent = self.fires.iter().filter_map(|(_, id)| self.get(*id));
-        let mut sent = sent.filter(|it| it.dispatched);
-        let fire = sent.find(|it| {
-            let place = it.device().and_then(|ix| Place::at(registry, ix));
-            place.is_some_and(|it| it.metres(hydrant) <= NEARBY_M)
+        let hydrant = Coordinates::at(registry, hydrant)?;
+        let sent = self.fires.keys().filter_map(|(_, id)| self.get(*id));
+        let mut sent = sent.filter(|incident| incident.dispatched);
+        let fire = sent.find(|incident| {
+            let place = incident.device().and_then(|ix| Coordinates::at(registry, ix));
+            place.is_some_and(|place| place.metres(hydrant) <= NEARBY_M)
         });
-        fire.map(|it| it.id)
+        fire.map(|incident| incident.id)
     }
 
     /// Whether a hydrant is under maintenance.
     pub(super) fn out_of_service(&self, hydrant: DeviceIx, now: Ms) -> bool {
-        let mut work = self.meta.windows.iter().filter(|it| it.what == Announced::Maintenance);
-        work.any(|it| it.lists(hydrant, now))
+        let mut work =
+            self.meta.windows.iter().filter(|window| window.what == Announced::Maintenance);
+        work.any(|window| window.lists(hydrant, now))
     }
 
     /// Acts on the members of which `which` is true, if they were quiet.
     pub(super) fn unquiet(
         &mut self,
         cx: &mut Cx,
-        it: &mut Incident,
+        incident: &mut Incident,
         which: impl Fn(&Member) -> bool,
         why: &TrailCode,
     ) {
-        let before = it.severity;
-        for member in it.members.iter_mut().filter(|it| it.active() && which(it)) {
+        let before = incident.severity;
+        for member in incident.members.iter_mut().filter(|member| member.active() && which(member))
+        {
             (member.quiet, member.quiet_until) = (None, None);
         }
-        it.weigh();
-        if it.severity > before {
-            cx.trail(it.id, Hop::Reopened, "gateway", why.clone());
-            self.found(cx, it, 0);
+        incident.weigh();
+        if incident.severity > before {
+            cx.trail(incident.id, Hop::Reopened, "gateway", why.clone());
+            self.found(cx, incident, 0);
         }
     }
 
     /// What was taken for a test is in earnest: where its building burns it belongs to that fire,
     /// as another detector, and is no incident of its own any more. Gives back what stands alone.
-    pub(super) fn believed(&mut self, cx: &mut Cx, mut it: Incident) -> Option<Incident> {
-        let Some(fire) = self.corroborated(cx, &it) else { return Some(it) };
+    pub(super) fn believed(&mut self, cx: &mut Cx, mut incident: Incident) -> Option<Incident> {
+        let Some(fire) = self.corroborated(cx, &incident) else { return Some(incident) };
         let mut found = Vec::new();
-        for member in it.members.iter_mut().filter(|it| it.active()) {
+        for member in incident.members.iter_mut().filter(|member| member.active()) {
             let (since, measured_at, received_at) = (member.since, member.since, cx.now);
             let moments = Moments { since, measured_at, received_at };
             found.push(Raised::new(member.subject.clone(), member.condition, moments));
             (member.cleared_at, member.quiet_until) = (Some(cx.now), None);
             member.left_at = Some(cx.now);
         }
-        cx.trail(it.id, Hop::Attached, "gateway", TrailCode::PartOf { incident: fire });
-        self.goes(cx, it, Event::Ended);
+        cx.trail(incident.id, Hop::Attached, "gateway", TrailCode::PartOf { incident: fire });
+        self.goes(cx, incident, Event::Ended);
         for raised in found {
             if let Some(fire) = self.take(fire) {
                 self.join(cx, fire, &raised, None);
@@ -279,21 +281,21 @@ impl Book {
     }
 
     /// The fire that burns in the building of a detector whose alarm was taken for a test.
-    fn corroborated(&self, cx: &Cx, it: &Incident) -> Option<IncidentId> {
-        let mistaken = it.class == Class::Fire && it.severity == Severity::Notice;
-        let key = (it.station.clone(), it.building.clone());
+    fn corroborated(&self, cx: &Cx, incident: &Incident) -> Option<IncidentId> {
+        let mistaken = incident.class == Class::Fire && incident.severity == Severity::Notice;
+        let key = (incident.station.clone(), incident.building.clone());
         let (_, fire) = *self.buildings.get(&key).filter(|_| mistaken)?;
         self.burns(cx, fire).then_some(fire)
     }
 
     /// A fire is over: water still drawn for it has to be explained anew.
     pub(super) fn fire_is_out(&mut self, cx: &mut Cx, fire: IncidentId) {
-        let drawn = |it: &Member| it.quiet == Some(Quiet::Dispatch(fire));
-        let concerned = self.open().filter(|it| it.active().any(drawn));
-        for id in concerned.map(|it| it.id).collect::<Vec<_>>() {
-            if let Some(mut it) = self.take(id) {
-                self.unquiet(cx, &mut it, drawn, &TrailCode::OpenAfterFire);
-                self.publish(cx, it);
+        let drawn = |member: &Member| member.quiet == Some(Quiet::Dispatch(fire));
+        let concerned = self.open().filter(|incident| incident.active().any(drawn));
+        for id in concerned.map(|incident| incident.id).collect::<Vec<_>>() {
+            if let Some(mut incident) = self.take(id) {
+                self.unquiet(cx, &mut incident, drawn, &TrailCode::OpenAfterFire);
+                self.publish(cx, incident);
             }
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::Severity;
 
 /// Everything of the configuration that incidents go by.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Times of a fire.
     pub fire: Steps,
@@ -83,7 +83,7 @@ pub enum Role {
 }
 
 /// One webhook as far as deciding goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Its name in the configuration.
     pub name: Box<str>,

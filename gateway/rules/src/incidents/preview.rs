@@ -10,6 +10,7 @@ use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
 
 use super::{Action, ActionKind, Actor, Book, IncidentId, Plan, Quiet, Secret, View, Window};
 use crate::changes::Receiver;
+use crate::conditions::{TrueOf, row};
 use crate::detect::HydrantNow;
 use crate::fact::{Fact, Moments, Raised, Subject};
 use crate::registry::{DeviceIx, Registry};
@@ -27,13 +28,10 @@ const REPEATS: usize = 2;
 pub struct Scene<'a> {
     /// Who is told when, as configured.
     pub plan: &'a Plan,
-    /// Who is where.
     pub registry: &'a Registry,
-    /// What is announced.
     pub windows: &'a [Window],
     /// Stations whose terminal is away; all others' are there.
     pub away: &'a BTreeSet<Box<str>>,
-    /// When it happens.
     pub now: Ms,
 }
 
@@ -47,7 +45,7 @@ pub struct Preview {
     /// Why it would not be acted on at first.
     pub muted: Option<Muted>,
     /// Every page until the first repetition, in order.
-    pub told: Vec<Told>,
+    pub told: Vec<PlannedPage>,
     /// From one repetition to the next, s.
     pub every_s: Option<i64>,
     /// Acknowledged and nothing done: told again after this, s.
@@ -56,14 +54,12 @@ pub struct Preview {
 
 /// One page that would be owed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Told {
+pub struct PlannedPage {
     /// From its raising, s.
     pub after_s: i64,
-    /// At which step.
     pub step: u8,
     /// Whether it is that step again.
     pub again: bool,
-    /// Who.
     pub receiver: Receiver,
 }
 
@@ -76,14 +72,12 @@ pub struct Muted {
     pub why: Quiet,
     /// When it is acted on after all, if it is still true.
     pub until: Ms,
-    /// Who announced it.
     pub by: Box<str>,
 }
 
 /// A receiver that hears something else by another configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Who.
     pub receiver: Receiver,
     /// By the old one; `None`: nothing.
     pub before: Option<Hears>,
@@ -105,29 +99,15 @@ pub struct Hears {
 /// The conditions that can be true of a device, of its zone, of its station or of the gateway.
 pub fn conditions_of(registry: &Registry, device: DeviceIx) -> impl Iterator<Item = Condition> {
     let device = registry.device(device);
-    let hydrant = device.is_some_and(|it| it.kind == Kind::Hydrant);
-    let zoned = device.is_some_and(|it| !it.zone.is_empty());
-    Condition::ALL.into_iter().filter(move |it| match it {
-        Condition::Smoke | Condition::Heat | Condition::Contamination => !hydrant,
-        Condition::ZoneLowPressure => hydrant && zoned,
-        Condition::NoWater
-        | Condition::LowPressure
-        | Condition::HighPressure
-        | Condition::HydrantOpen
-        | Condition::Knocked
-        | Condition::Freezing => hydrant,
-        Condition::SensorFault
-        | Condition::BatteryLow
-        | Condition::Offline
-        | Condition::Tamper
-        | Condition::ClockFault
-        | Condition::BlindArea
-        | Condition::GatewayBlind
-        | Condition::UnreadableAlarm
-        | Condition::NotUnderstood
-        | Condition::RegistryFault => true,
+    let hydrant = device.is_some_and(|device| device.kind == Kind::Hydrant);
+    let zoned = device.is_some_and(|device| !device.zone.is_empty());
+    Condition::ALL.into_iter().filter(move |condition| match row(*condition).of {
+        TrueOf::Hydrant => hydrant,
+        TrueOf::Detector => !hydrant,
+        TrueOf::Zone => hydrant && zoned,
+        TrueOf::Device | TrueOf::Area | TrueOf::Gateway => true,
         // It concerns no device, and who is told depends on which receiver it is.
-        Condition::ReceiverDown => false,
+        TrueOf::Receiver => false,
     })
 }
 
@@ -137,14 +117,16 @@ pub fn preview(scene: &Scene, device: DeviceIx, condition: Condition) -> Preview
     let raised = raised(scene, device, condition);
     let mut run = Run::begin(scene, &raised);
     let muted = run.muted(&raised);
-    let station = run.book.open().map(|it| it.station.clone()).next().unwrap_or_default();
+    let station =
+        run.book.open().map(|incident| incident.station.clone()).next().unwrap_or_default();
     run.go_on(|run| run.repeats.len() >= REPEATS);
     let every_s = match run.repeats[..] {
         [first, second, ..] => Some((second - first) / 1_000),
         [] | [_] => None,
     };
     let forgotten_s = forgotten(scene, &raised);
-    let told = run.told.into_iter().filter(|(repeat, _)| *repeat < 2).map(|(_, it)| it).collect();
+    let told =
+        run.told.into_iter().filter(|(repeat, _)| *repeat < 2).map(|(_, told)| told).collect();
     Preview { station, severity: condition.severity(), muted, told, every_s, forgotten_s }
 }
 
@@ -157,18 +139,18 @@ pub fn differences(before: &Preview, after: &Preview) -> Vec<Difference> {
         let (before, after) = (old.remove(&receiver), new.remove(&receiver));
         Difference { receiver, before, after }
     });
-    changed.filter(|it| it.before != it.after).collect()
+    changed.filter(|change| change.before != change.after).collect()
 }
 
 fn hears(preview: &Preview) -> BTreeMap<Receiver, Hears> {
     let mut all = BTreeMap::<Receiver, Hears>::new();
-    for it in &preview.told {
-        let hears = all.entry(it.receiver.clone()).or_default();
-        hears.at_s.push(it.after_s);
-        if it.again {
+    for told in &preview.told {
+        let hears = all.entry(told.receiver.clone()).or_default();
+        hears.at_s.push(told.after_s);
+        if told.again {
             hears.every_s = preview.every_s;
         }
-        if it.step == 1 {
+        if told.step == 1 {
             hears.forgotten_s = preview.forgotten_s;
         }
     }
@@ -188,9 +170,9 @@ fn forgotten(scene: &Scene, raised: &Raised) -> Option<i64> {
 
 fn raised(scene: &Scene, device: DeviceIx, condition: Condition) -> Raised {
     let Scene { registry, now, .. } = *scene;
-    let (zone, station) = registry
-        .device(device)
-        .map_or_else(Default::default, |it| (Box::from(&*it.zone), Box::from(&*it.station)));
+    let (zone, station) = registry.device(device).map_or_else(Default::default, |device| {
+        (Box::from(&*device.zone), Box::from(&*device.station))
+    });
     let zoned = condition == Condition::ZoneLowPressure;
     let members = if zoned { registry.zone(&zone).to_vec() } else { Vec::new() };
     let subject = match (condition, condition.class()) {
@@ -213,7 +195,7 @@ struct Run<'a> {
     book: Book,
     now: Ms,
     /// Pages so far, each with the number of its repetition.
-    told: Vec<(u32, Told)>,
+    told: Vec<(u32, PlannedPage)>,
     /// When each repetition came.
     repeats: Vec<Ms>,
 }
@@ -223,7 +205,9 @@ impl<'a> Run<'a> {
         // Somebody confirms each page.
         let plan = Plan { confirm_s: 0, ..scene.plan.clone() };
         let (mut book, mut out) = (Book::new(plan, REHEARSED), Changes::default());
-        for station in scene.registry.stations().iter().filter(|it| !scene.away.contains(&it.id)) {
+        for station in
+            scene.registry.stations().iter().filter(|station| !scene.away.contains(&station.id))
+        {
             book.presence((&station.id, true), scene.now, &mut out);
         }
         for window in scene.windows {
@@ -263,12 +247,12 @@ impl<'a> Run<'a> {
         let mut out = Changes::default();
         what(&mut self.book, &view, self.now, &mut out);
         let after_s = (self.now - self.scene.now) / 1_000;
-        if out.pages.iter().any(|it| it.repeat > 0) {
+        if out.pages.iter().any(|page| page.repeat > 0) {
             self.repeats.push(self.now);
         }
         self.told.extend(out.pages.into_iter().map(|page| {
             let (step, again) = (page.step, page.repeat > 0);
-            (page.repeat, Told { after_s, step, again, receiver: page.receiver })
+            (page.repeat, PlannedPage { after_s, step, again, receiver: page.receiver })
         }));
     }
 

@@ -10,6 +10,8 @@
 
 use standpipe_shared::Condition;
 
+use serde::{Deserialize, Serialize};
+
 use super::book::{Book, Cx};
 use super::escalate::ms;
 use super::title::shortened;
@@ -27,7 +29,8 @@ const ANSWER_MOST: usize = 200;
 const REWORD_AFTER_MS: Ms = 60_000;
 
 /// What a sender says of its receiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReceiverNews {
     /// It has not taken a page for a while, and what it answered last.
     Refuses {

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use standpipe_shared::{Condition, Severity};
 
 use super::Incident;
-use super::distance::Place;
+use super::distance::Coordinates;
 use super::plan::{Plan, Role, Route};
 use crate::changes::Receiver;
 use crate::fact::{Raised, Subject};
@@ -30,7 +30,7 @@ const NEIGHBOURS: usize = 2;
 pub(super) fn station(registry: &Registry, raised: &Raised) -> Box<str> {
     match &raised.subject {
         Subject::Device(ix) => {
-            registry.device(*ix).map_or_else(Box::default, |it| (&*it.station).into())
+            registry.device(*ix).map_or_else(Box::default, |device| (&*device.station).into())
         }
         Subject::Area(station) => station.clone(),
         Subject::Zone(_) => {
@@ -51,13 +51,13 @@ pub(super) fn homes(registry: &Registry, raised: &Raised) -> Vec<Box<str>> {
     let mut homes = BTreeSet::from([station(registry, raised)]);
     if let Subject::Zone(_) = raised.subject {
         let members = raised.members.iter().filter_map(|ix| registry.device(*ix));
-        homes.extend(members.map(|it| Box::from(&*it.station)));
+        homes.extend(members.map(|device| Box::from(&*device.station)));
     }
-    homes.retain(|it| registry.station(it).is_some());
+    homes.retain(|home| registry.station(home).is_some());
     if homes.is_empty() {
-        let widest = registry.stations().iter().map(|it| it.level).min();
-        let all = registry.stations().iter().filter(|it| Some(it.level) == widest);
-        homes = all.map(|it| it.id.clone()).collect();
+        let widest = registry.stations().iter().map(|station| station.level).min();
+        let all = registry.stations().iter().filter(|station| Some(station.level) == widest);
+        homes = all.map(|station| station.id.clone()).collect();
     }
     homes.into_iter().collect()
 }
@@ -71,8 +71,8 @@ pub(super) fn receivers(
 ) -> BTreeSet<Receiver> {
     let Incident { homes, severity, .. } = incident;
     let whom = whom(incident);
-    let about = About { homes, severity: *severity, whom };
-    concerned(plan, registry, &about, step)
+    let concern = Concern { homes, severity: *severity, whom };
+    concerned(plan, registry, &concern, step)
 }
 
 /// Who keeps the gateway running, and wants to hear of what matters so much: told when no receiver
@@ -82,7 +82,7 @@ pub(super) fn administrators(plan: &Plan, severity: Severity) -> BTreeSet<Receiv
         let all = route.severities.is_empty();
         route.role == Role::Admin && (all || route.severities.contains(&severity))
     };
-    plan.webhooks.iter().filter(wanted).map(|it| Receiver::Webhook(it.name.clone())).collect()
+    plan.webhooks.iter().filter(wanted).map(|route| Receiver::Webhook(route.name.clone())).collect()
 }
 
 /// Everyone who would be paged at a step about a device of this station.
@@ -95,11 +95,11 @@ pub fn rehearse(
     step: u8,
 ) -> BTreeSet<Receiver> {
     let homes = &[Box::from(station)];
-    concerned(plan, registry, &About { homes, severity, whom: Whom::Stations }, step)
+    concerned(plan, registry, &Concern { homes, severity, whom: Whom::Stations }, step)
 }
 
 /// What it depends on who is paged.
-struct About<'a> {
+struct Concern<'a> {
     homes: &'a [Box<str>],
     severity: Severity,
     whom: Whom,
@@ -108,7 +108,7 @@ struct About<'a> {
 /// Whose business it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whom {
-    /// The stations'.
+    /// Nobody else's but theirs.
     Stations,
     /// The stations', and that of whoever keeps the gateway running.
     Everybody,
@@ -128,39 +128,42 @@ fn whom(incident: &Incident) -> Whom {
     }
 }
 
-fn concerned(plan: &Plan, registry: &Registry, about: &About, step: u8) -> BTreeSet<Receiver> {
-    let homes: Vec<&Station> = about.homes.iter().filter_map(|it| registry.station(it)).collect();
+fn concerned(plan: &Plan, registry: &Registry, concern: &Concern, step: u8) -> BTreeSet<Receiver> {
+    let homes: Vec<&Station> = concern.homes.iter().filter_map(|id| registry.station(id)).collect();
     let stations: BTreeSet<&str> = match step {
-        _ if about.whom == Whom::Admins => BTreeSet::new(),
-        1 => homes.iter().map(|it| &*it.id).collect(),
-        2 => homes.iter().flat_map(|it| neighbours(registry, about.homes, it)).collect(),
-        _ => homes.iter().map(|it| it.parent.as_deref().unwrap_or(&it.id)).collect(),
+        _ if concern.whom == Whom::Admins => BTreeSet::new(),
+        1 => homes.iter().map(|home| &*home.id).collect(),
+        2 => homes.iter().flat_map(|home| neighbours(registry, concern.homes, home)).collect(),
+        _ => homes.iter().map(|home| home.parent.as_deref().unwrap_or(&home.id)).collect(),
     };
     let told = |route: &&Route| {
-        let wanted = route.severities.is_empty() || route.severities.contains(&about.severity);
+        let wanted = route.severities.is_empty() || route.severities.contains(&concern.severity);
         let at_step = route.steps.is_empty() || route.steps.contains(&step);
         let concerned = match (route.role, route.station.as_deref()) {
-            (Role::Officer | Role::Chief, _) if about.whom == Whom::Admins => false,
+            (Role::Officer | Role::Chief, _) if concern.whom == Whom::Admins => false,
             (Role::Officer, Some(station)) => stations.contains(station),
             (Role::Officer, None) => step == 1 || !route.steps.is_empty(),
-            (Role::Chief, Some(station)) => step == 2 && homes.iter().any(|it| &*it.id == station),
+            (Role::Chief, Some(station)) => {
+                step == 2 && homes.iter().any(|home| &*home.id == station)
+            }
             (Role::Chief, None) => step == 2,
-            (Role::Admin, _) => step == 1 && about.whom != Whom::Stations,
+            (Role::Admin, _) => step == 1 && concern.whom != Whom::Stations,
         };
         wanted && at_step && concerned
     };
-    let webhooks = plan.webhooks.iter().filter(told).map(|it| Receiver::Webhook(it.name.clone()));
-    stations.iter().map(|it| Receiver::Station((*it).into())).chain(webhooks).collect()
+    let webhooks =
+        plan.webhooks.iter().filter(told).map(|route| Receiver::Webhook(route.name.clone()));
+    stations.iter().map(|id| Receiver::Station((*id).into())).chain(webhooks).collect()
 }
 
 /// The nearest stations of a home's level that are not told already.
 fn neighbours<'a>(registry: &'a Registry, homes: &[Box<str>], home: &Station) -> Vec<&'a str> {
-    let from = Place::station(home);
+    let from = Coordinates::station(home);
     let mut others: Vec<_> = registry
         .stations()
         .iter()
-        .filter(|it| it.level == home.level && !homes.contains(&it.id))
-        .map(|it| (from.metres(Place::station(it)), &*it.id))
+        .filter(|station| station.level == home.level && !homes.contains(&station.id))
+        .map(|station| (from.metres(Coordinates::station(station)), &*station.id))
         .collect();
     others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
     others.into_iter().take(NEIGHBOURS).map(|(_, id)| id).collect()

@@ -5,6 +5,7 @@ use standpipe_shared::{Class, Condition};
 use super::unreadable::TOPICS_MORE_MOST;
 use super::wire::{Place, QuietCode, Text, UNVERIFIED, WireIncident};
 use crate::Ms;
+use crate::conditions::row;
 use crate::fact::Reason;
 use crate::trail::{Times, span};
 
@@ -53,12 +54,13 @@ impl WireIncident {
 }
 
 fn headed(incident: &WireIncident) -> Text {
-    let worst = incident.conditions.iter().rev().max_by_key(|it| it.severity()).copied();
+    let worst =
+        incident.conditions.iter().rev().max_by_key(|condition| condition.severity()).copied();
     let (what_en, what_zh) = match (worst, &incident.place) {
         (Some(Condition::ClockFault), Some(Place::Gateway)) => {
             ("The gateway's clock was set", "网关时钟被调整")
         }
-        (worst, _) => worst.map_or(("", ""), what),
+        (worst, _) => worst.map_or(("", ""), |worst| row(worst).title),
     };
     let (before_en, before_zh) = before(incident);
     let how = how(incident, worst);
@@ -111,33 +113,6 @@ fn before(incident: &WireIncident) -> (&'static str, &'static str) {
         Some(QuietCode::Dispatch) => ("In use: ", "灭火用水："),
         None if incident.reason.as_deref() == Some(UNVERIFIED) => ("Not verified: ", "未核实："),
         None => ("", ""),
-    }
-}
-
-/// A condition in words.
-const fn what(condition: Condition) -> (&'static str, &'static str) {
-    match condition {
-        Condition::Smoke => ("Smoke", "烟雾报警"),
-        Condition::Heat => ("Heat", "高温报警"),
-        Condition::NoWater => ("No water", "无水"),
-        Condition::LowPressure => ("Low pressure", "水压过低"),
-        Condition::HighPressure => ("High pressure", "水压过高"),
-        Condition::HydrantOpen => ("Hydrant open", "消火栓开启"),
-        Condition::Knocked => ("Knocked over", "被撞倾斜"),
-        Condition::Freezing => ("May freeze", "有冻结危险"),
-        Condition::SensorFault => ("Sensor fault", "传感器故障"),
-        Condition::BatteryLow => ("Battery low", "电量不足"),
-        Condition::Contamination => ("Detector dirty", "探测器积尘"),
-        Condition::Offline => ("Offline", "离线"),
-        Condition::Tamper => ("Tampered with", "被拆动"),
-        Condition::ClockFault => ("Clock wrong", "时钟错误"),
-        Condition::ZoneLowPressure => ("Low pressure in many hydrants", "多处消火栓水压过低"),
-        Condition::BlindArea => ("Many devices silent", "大量设备失联"),
-        Condition::GatewayBlind => ("The gateway hears no device", "网关收不到任何设备"),
-        Condition::UnreadableAlarm => ("Alarm that cannot be read", "收到无法识别的报警"),
-        Condition::NotUnderstood => ("Messages not understood", "上报内容无法识别"),
-        Condition::RegistryFault => ("The registry file cannot be read", "台账文件无法读取"),
-        Condition::ReceiverDown => ("Receiver takes no pages", "接警端无法接收通知"),
     }
 }
 

@@ -10,7 +10,7 @@ use standpipe_shared::Condition;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::book::{Book, Cx};
-use super::damp::{About, Again, FIRE_SOUND_MS, Flaps, UNREADABLE_SOUND_MS};
+use super::damp::{Again, FIRE_SOUND_MS, Flaps, Sound, UNREADABLE_SOUND_MS};
 use super::{Incident, Said, View};
 use crate::changes::Hop;
 use crate::fact::{Moments, Raised, Subject};
@@ -54,26 +54,26 @@ impl Book {
         }
         let place = self.narrowed(&subject);
         let condition = Condition::UnreadableAlarm;
-        let about = About { subject: &subject, condition, again: Again::Yes };
+        let sound = Sound { subject: &subject, condition, again: Again::Yes };
         let known = self.home.get(&(place.clone(), condition)).copied();
-        if let Some(mut it) = known.and_then(|id| self.take(id)) {
-            it.active_at = now;
-            if it.unreadable_edge(&subject, now) {
-                let code = code(&it, &subject, said.clone());
-                cx.trail(it.id, Hop::Raised, "gateway", code);
+        if let Some(mut incident) = known.and_then(|id| self.take(id)) {
+            incident.active_at = now;
+            if incident.unreadable_edge(&subject, now) {
+                let code = code(&incident, &subject, said.clone());
+                cx.trail(incident.id, Hop::Raised, "gateway", code);
             }
-            it.said = Some(said);
-            self.sound(cx, &mut it, about, 0);
-            return self.publish(cx, it);
+            incident.said = Some(said);
+            self.sound(cx, &mut incident, sound, 0);
+            return self.publish(cx, incident);
         }
         let raised = Raised::new(place.clone(), condition, Moments::at(now));
-        let mut it = self.begin(cx, &raised);
-        it.detail = code(&it, &subject, said.clone()).words().into();
-        it.said = Some(said);
-        if it.is_pool() {
-            it.edge(&subject, condition, now);
+        let mut incident = self.begin(cx, &raised);
+        incident.detail = code(&incident, &subject, said.clone()).words().into();
+        incident.said = Some(said);
+        if incident.is_pool() {
+            incident.edge(&subject, condition, now);
         }
-        self.join(cx, it, &raised, None);
+        self.join(cx, incident, &raised, None);
     }
 
     /// What the broker kept for a device was taken back, or the device starts anew: what it has the
@@ -81,7 +81,7 @@ impl Book {
     pub fn unreadable_may_come_again(&mut self, subject: &Subject, out: &mut Changes) {
         let kept = &mut self.meta.kept;
         let before = kept.len();
-        kept.retain(|it| it.subject != *subject);
+        kept.retain(|alarm| alarm.subject != *subject);
         out.book_meta |= kept.len() < before;
     }
 
@@ -106,10 +106,10 @@ impl Book {
             | Subject::Receiver(_) => (subject.clone(), print),
         };
         let kept = &mut self.meta.kept;
-        if kept.iter().any(|it| it.subject == subject && it.print == print) {
+        if kept.iter().any(|alarm| alarm.subject == subject && alarm.print == print) {
             return false;
         }
-        kept.retain(|it| it.subject != subject || is_pool(&subject));
+        kept.retain(|alarm| alarm.subject != subject || is_pool(&subject));
         kept.push(Kept { subject, print });
         let over = kept.len().saturating_sub(RETAINED_MOST);
         kept.drain(..over);
@@ -189,7 +189,7 @@ impl Incident {
 }
 
 /// What it said, for a line of the trail.
-fn code(it: &Incident, subject: &Subject, said: Said) -> TrailCode {
-    let flaps = it.flapping(subject, Condition::UnreadableAlarm);
+fn code(incident: &Incident, subject: &Subject, said: Said) -> TrailCode {
+    let flaps = incident.flapping(subject, Condition::UnreadableAlarm);
     TrailCode::Unreadable { said, flapping: flaps.map(Flaps::of_late) }
 }

@@ -28,18 +28,14 @@ pub const UNVERIFIED: &str = "unverified";
 /// A text in both languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
-    /// English.
     pub en: String,
-    /// Chinese.
     pub zh: String,
 }
 
 /// The device an incident is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WireDevice {
-    /// Its id.
     pub id: Box<str>,
-    /// What it is.
     pub kind: Kind,
     /// What people call it.
     pub name: Box<str>,
@@ -54,11 +50,9 @@ pub struct WireDevice {
 /// A hydrant near a fire.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NearHydrant {
-    /// Its id.
     pub id: Box<str>,
     /// What people call it.
     pub name: Box<str>,
-    /// How far, m.
     pub distance_m: u32,
     /// In which direction from the fire, degrees from north, clockwise.
     pub bearing_deg: u16,
@@ -91,7 +85,6 @@ pub enum Place {
     },
     /// A pressure zone.
     Zone {
-        /// Its name.
         name: Box<str>,
     },
     /// A station's area.
@@ -99,7 +92,6 @@ pub enum Place {
         /// What people call the station; else its id.
         name: Box<str>,
     },
-    /// The gateway itself.
     Gateway,
     /// A receiver of pages.
     Receiver {
@@ -122,7 +114,7 @@ pub enum Place {
 pub enum QuietCode {
     /// Somebody tests the detector.
     Test,
-    /// It is an exercise.
+    /// People practise: nothing burns.
     Exercise,
     /// Announced work explains it.
     Maintenance,
@@ -145,7 +137,6 @@ impl QuietCode {
 /// severity and title may be missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WireIncident {
-    /// Its id.
     pub id: IncidentId,
     /// Counts what can be seen of it.
     #[serde(default)]
@@ -157,7 +148,6 @@ pub struct WireIncident {
     pub class: Class,
     /// The worst that is true of it.
     pub severity: Severity,
-    /// Where it stands.
     #[serde(default = "open")]
     pub state: State,
     /// Counts how often it had to be looked at anew.
@@ -222,10 +212,8 @@ pub struct WireIncident {
     /// A condition of it comes and goes: how often of late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flapping: Option<Flapping>,
-    /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Ms>,
-    /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// Where it is; `None`: it was written before there were codes, or its device is gone.
@@ -254,9 +242,7 @@ const fn is_none_at_all(detectors: &u32) -> bool {
 /// How often something was raised of late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flapping {
-    /// Which condition.
     pub condition: Condition,
-    /// How often.
     pub times: u32,
     /// Within how long, s.
     pub within_s: u32,
@@ -395,7 +381,7 @@ impl Incident {
             | Subject::Area(_)
             | Subject::Gateway
             | Subject::Topic(_)
-            | Subject::Receiver(_) => device.map(|it| &*it.zone),
+            | Subject::Receiver(_) => device.map(|device| &*device.zone),
         };
         let active = self.active().map(|member| &member.subject).collect::<BTreeSet<_>>().len();
         let detectors = if self.class == Class::Fire { active } else { 0 };
@@ -408,15 +394,15 @@ impl Incident {
             state: self.state,
             episode: self.episode,
             conditions: self.conditions(),
-            device: device.map(|it| WireDevice {
-                id: it.id.clone(),
-                kind: it.kind,
-                name: it.name.clone(),
-                address: it.address.clone(),
-                lat: it.lat,
-                lon: it.lon,
+            device: device.map(|device| WireDevice {
+                id: device.id.clone(),
+                kind: device.kind,
+                name: device.name.clone(),
+                address: device.address.clone(),
+                lat: device.lat,
+                lon: device.lon,
             }),
-            zone: zone.filter(|it| !it.is_empty()).map(Into::into),
+            zone: zone.filter(|zone| !zone.is_empty()).map(Into::into),
             title: Text::default(),
             opened_at: self.opened_at,
             since: self.since,
@@ -487,7 +473,7 @@ impl Incident {
 
     /// Fewer than three hydrants can be trusted: said, not left to be counted.
     fn hydrants_note(&self) -> Option<Text> {
-        let trusted = self.hydrants.iter().filter(|it| it.trust == Trust::Ok).count();
+        let trusted = self.hydrants.iter().filter(|hydrant| hydrant.trust == Trust::Ok).count();
         let few = self.class == Class::Fire && trusted < HYDRANTS_WANTED;
         few.then(|| match trusted {
             0 => Text {

@@ -30,7 +30,7 @@ use ulid::Ulid;
 
 pub use crate::asked::{Asked, BadCommand, EXPIRES_S, Of, Order, OrderRefused, Wish, Wished};
 pub use crate::asked::{Command, CommandState};
-pub use settings::{DeviceSettings, SettingsState, Shown, Source, Told, WaitsFor};
+pub use settings::{DeviceSettings, SettingsSource, SettingsState, Shown, ToldSettings, WaitsFor};
 
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::{Changes, Ms};
@@ -65,7 +65,6 @@ pub struct Orders {
 /// Everything a restart brings back.
 #[derive(Clone, Debug, Default)]
 pub struct SavedOrders {
-    /// What is wished.
     pub wishes: Vec<(Of, Wished)>,
     /// What devices were told, and said.
     pub settings: Vec<(DeviceIx, DeviceSettings)>,
@@ -78,12 +77,13 @@ impl Orders {
     pub fn restore(&mut self, saved: SavedOrders, registry: &Registry) {
         self.wishes = saved.wishes.into_iter().collect();
         self.settings = saved.settings.into_iter().collect();
-        for it in saved.commands {
-            self.set(it);
+        for command in saved.commands {
+            self.set(command);
         }
         if !self.wishes.is_empty() {
             let all = (0..).map(DeviceIx).zip(registry.devices());
-            self.due = all.filter(|(ix, it)| self.differs(*ix, it)).map(|(ix, _)| ix).collect();
+            self.due =
+                all.filter(|(ix, device)| self.differs(*ix, device)).map(|(ix, _)| ix).collect();
         }
     }
 
@@ -121,13 +121,13 @@ impl Orders {
     /// What a device shall run: its own, else its profile's.
     fn wish(&self, device: &Device) -> Option<Wish> {
         let of = [Of::Device(device.id.clone()), Of::Profile((&*device.profile).into())];
-        of.iter().find_map(|it| self.wishes.get(it)).map(|it| it.wish)
+        of.iter().find_map(|of| self.wishes.get(of)).map(|wished| wished.wish)
     }
 
     /// Whether a device shall run something else than it was told.
     fn differs(&self, ix: DeviceIx, device: &Device) -> bool {
         let told = self.settings.get(&ix).and_then(DeviceSettings::wish);
-        self.wish(device).is_some_and(|it| told != Some(it))
+        self.wish(device).is_some_and(|wish| told != Some(wish))
     }
 
     /// Somebody wishes settings of a device or a profile, or no longer does (`None`). One device
@@ -141,7 +141,7 @@ impl Orders {
         out: &mut Changes,
     ) {
         match wished {
-            Some(it) => self.wishes.insert(of.clone(), it),
+            Some(wished) => self.wishes.insert(of.clone(), wished),
             None => self.wishes.remove(&of),
         };
         match &of {
@@ -158,8 +158,8 @@ impl Orders {
             }
             Of::Profile(name) => {
                 let all = (0..).map(DeviceIx).zip(registry.devices());
-                let theirs = all.filter(|(_, it)| *it.profile == **name);
-                let due = theirs.filter(|(ix, it)| self.differs(*ix, it)).map(|(ix, _)| ix);
+                let theirs = all.filter(|(_, device)| *device.profile == **name);
+                let due = theirs.filter(|(ix, device)| self.differs(*ix, device)).map(|(ix, _)| ix);
                 self.due.extend(due.collect::<Vec<_>>());
             }
         }
@@ -177,13 +177,13 @@ impl Orders {
     /// A device was registered, or its row changed: it may have another profile, or speak from
     /// another area.
     pub(crate) fn registered(&mut self, ix: DeviceIx, device: &Device, out: &mut Changes) {
-        if let Some(it) = self.settings.get_mut(&ix)
-            && it.moved(&device.area)
+        if let Some(settings) = self.settings.get_mut(&ix)
+            && settings.moved(&device.area)
         {
             out.settings.push(ix);
         }
         // A command may have waited for the device's first message.
-        let waits = |it: &&Command| it.device == ix && it.is_owed();
+        let waits = |command: &&Command| command.device == ix && command.is_owed();
         out.commands.extend(self.commands.values().filter(waits).cloned());
         if !self.wishes.is_empty() && self.differs(ix, device) {
             self.due.insert(ix);
@@ -192,7 +192,7 @@ impl Orders {
 
     /// The broker has a device's settings.
     pub(crate) fn settings_sent(&mut self, ix: DeviceIx, rev: u32, at: Ms, out: &mut Changes) {
-        if self.settings.get_mut(&ix).is_some_and(|it| it.sent(rev, at)) {
+        if self.settings.get_mut(&ix).is_some_and(|settings| settings.sent(rev, at)) {
             out.settings.push(ix);
         }
     }
@@ -217,16 +217,16 @@ impl Orders {
     ) {
         if let Some(rev) = id.strip_prefix(Settings::REPLY) {
             let known = rev.parse().ok().zip(self.settings.get_mut(&ix));
-            if known.is_some_and(|(rev, it)| it.answered(rev, ok, detail, at)) {
+            if known.is_some_and(|(rev, settings)| settings.answered(rev, ok, detail, at)) {
                 out.settings.push(ix);
             }
             return;
         }
         let Some(id) = Ulid::from_string(id).ok() else { return };
-        let ours = self.commands.get(&id).is_some_and(|it| it.device == ix);
-        if let Some(mut it) = ours.then(|| self.take(id)).flatten() {
-            it.answered(ok, detail, at);
-            out.commands.push(it.clone());
+        let ours = self.commands.get(&id).is_some_and(|command| command.device == ix);
+        if let Some(mut command) = ours.then(|| self.take(id)).flatten() {
+            command.answered(ok, detail, at);
+            out.commands.push(command.clone());
         }
     }
 
@@ -241,22 +241,23 @@ impl Orders {
         now: Ms,
         out: &mut Changes,
     ) -> Result<(), OrderRefused> {
-        let open = self.commands.values().filter(|it| it.device == device && it.is_open());
+        let open =
+            self.commands.values().filter(|command| command.device == device && command.is_open());
         if open.count() >= OPEN_MOST {
             return Err(OrderRefused::TooMany { most: OPEN_MOST });
         }
-        let it = Command::queued(id, device, asked, now);
-        out.commands.push(it.clone());
-        self.set(it);
+        let command = Command::queued(id, device, asked, now);
+        out.commands.push(command.clone());
+        self.set(command);
         Ok(())
     }
 
     /// The broker has a command, which was sent again so often before.
     pub(crate) fn command_sent(&mut self, (id, resends): (Ulid, u32), at: Ms, out: &mut Changes) {
-        if let Some(mut it) = self.take(id) {
-            it.sent(resends, at);
-            out.commands.push(it.clone());
-            self.set(it);
+        if let Some(mut command) = self.take(id) {
+            command.sent(resends, at);
+            out.commands.push(command.clone());
+            self.set(command);
         }
     }
 
@@ -266,11 +267,11 @@ impl Orders {
         while let Some((at, _, id)) = self.timers.first().copied()
             && at <= now
         {
-            let Some(mut it) = self.take(id) else { continue };
-            if it.is_open() {
-                it.expired();
-                out.commands.push(it.clone());
-                self.set(it);
+            let Some(mut command) = self.take(id) else { continue };
+            if command.is_open() {
+                command.expired();
+                out.commands.push(command.clone());
+                self.set(command);
             }
         }
         self.resend(now, out);
@@ -294,35 +295,39 @@ impl Orders {
     #[must_use]
     pub fn next_wake(&self) -> Option<Ms> {
         let due = (!self.due.is_empty()).then_some(self.told_at + EVERY_MS);
-        let timers = [&self.timers, &self.resends].map(|it| it.first().map(|first| first.0));
+        let timers = [&self.timers, &self.resends].map(|queue| queue.first().map(|first| first.0));
         due.into_iter().chain(timers.into_iter().flatten()).min()
     }
 
     /// Takes a command out, to be changed and put back.
     fn take(&mut self, id: Ulid) -> Option<Command> {
-        let it = self.commands.remove(&id)?;
-        self.timers.remove(&(Self::over_at(&it), it.number, id));
-        self.unanswered.remove(&(it.device, it.number, id));
-        if let Some(at) = it.resend_at {
-            self.resends.remove(&(at, it.number, id));
+        let command = self.commands.remove(&id)?;
+        self.timers.remove(&(Self::over_at(&command), command.number, id));
+        self.unanswered.remove(&(command.device, command.number, id));
+        if let Some(at) = command.resend_at {
+            self.resends.remove(&(at, command.number, id));
         }
-        Some(it)
+        Some(command)
     }
 
     /// Puts a command into its place; one that is done with is not kept.
-    fn set(&mut self, it: Command) {
-        if it.is_open() || it.state == CommandState::Expired {
-            self.timers.insert((Self::over_at(&it), it.number, it.id));
-            if it.may_be_sent_again() {
-                self.unanswered.insert((it.device, it.number, it.id));
+    fn set(&mut self, command: Command) {
+        if command.is_open() || command.state == CommandState::Expired {
+            self.timers.insert((Self::over_at(&command), command.number, command.id));
+            if command.may_be_sent_again() {
+                self.unanswered.insert((command.device, command.number, command.id));
             }
-            self.resends.extend(it.resend_at.map(|at| (at, it.number, it.id)));
-            self.commands.insert(it.id, it);
+            self.resends.extend(command.resend_at.map(|at| (at, command.number, command.id)));
+            self.commands.insert(command.id, command);
         }
     }
 
     /// When it expires; of one that has, when it is forgotten.
-    const fn over_at(it: &Command) -> Ms {
-        if it.is_open() { it.expires_at } else { it.expires_at.saturating_add(LATE_MS) }
+    const fn over_at(command: &Command) -> Ms {
+        if command.is_open() {
+            command.expires_at
+        } else {
+            command.expires_at.saturating_add(LATE_MS)
+        }
     }
 }

@@ -47,7 +47,6 @@ pub enum WaitsFor {
     FirstMessage,
     /// Its turn among the devices of its profile.
     Turn,
-    /// The broker.
     Broker,
     /// The device's next wake.
     Device,
@@ -56,17 +55,16 @@ pub enum WaitsFor {
 /// Whose wish a device follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// Its own.
+pub enum SettingsSource {
+    /// One for this device alone.
     Device,
-    /// Its profile's.
+    /// One for all devices of its profile.
     Profile,
 }
 
 /// What a device was told last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Told {
-    /// What.
+pub struct ToldSettings {
     pub wish: Wish,
     /// Under which number, from 1.
     pub rev: u32,
@@ -90,7 +88,7 @@ pub struct Told {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeviceSettings {
     /// What it was told; `None`: nothing yet.
-    pub told: Option<Told>,
+    pub told: Option<ToldSettings>,
     /// The number of those it says it runs.
     pub reported_rev: Option<u32>,
     /// When it said that number first.
@@ -101,19 +99,19 @@ impl DeviceSettings {
     /// What it was told to run.
     #[must_use]
     pub fn wish(&self) -> Option<Wish> {
-        self.told.as_ref().map(|it| it.wish)
+        self.told.as_ref().map(|told| told.wish)
     }
 
     /// What the broker is to have, and where; `None`: it has that, or nobody knows where.
     #[must_use]
-    pub fn owed(&self) -> Option<&Told> {
-        self.told.as_ref().filter(|it| it.sent_at.is_none() && !it.area.is_empty())
+    pub fn owed(&self) -> Option<&ToldSettings> {
+        self.told.as_ref().filter(|told| told.sent_at.is_none() && !told.area.is_empty())
     }
 
     /// Where it stands, as far as it was told.
     #[must_use]
     pub fn state(&self) -> SettingsState {
-        self.told.as_ref().map_or(SettingsState::None, |it| it.state)
+        self.told.as_ref().map_or(SettingsState::None, |told| told.state)
     }
 
     pub(super) fn is_refused(&self) -> bool {
@@ -122,10 +120,10 @@ impl DeviceSettings {
 
     /// It shall run this, under a number that neither it nor we have used.
     pub(super) fn tell(&mut self, wish: Wish, area: &str, now: Ms) {
-        let before = self.told.as_ref().map_or(0, |it| it.rev);
+        let before = self.told.as_ref().map_or(0, |told| told.rev);
         let rev = before.max(self.reported_rev.unwrap_or(0)).saturating_add(1);
-        let left_area = self.told.take().map_or_else(Box::default, |it| it.left(area));
-        self.told = Some(Told {
+        let left_area = self.told.take().map_or_else(Box::default, |told| told.left(area));
+        self.told = Some(ToldSettings {
             wish,
             rev,
             at: now,
@@ -140,18 +138,20 @@ impl DeviceSettings {
 
     /// It speaks from this area; says whether something follows from that.
     pub(super) fn moved(&mut self, area: &str) -> bool {
-        let Some(it) = self.told.as_mut().filter(|it| &*it.area != area) else { return false };
-        it.left_area = it.left(area);
-        (it.area, it.sent_at) = (area.into(), None);
+        let Some(told) = self.told.as_mut().filter(|told| &*told.area != area) else {
+            return false;
+        };
+        told.left_area = told.left(area);
+        (told.area, told.sent_at) = (area.into(), None);
         true
     }
 
     /// The broker has that number.
     pub(super) fn sent(&mut self, rev: u32, at: Ms) -> bool {
-        let told = self.told.as_mut().filter(|it| it.rev == rev && it.sent_at.is_none());
-        let Some(it) = told else { return false };
-        it.sent_at = Some(at);
-        it.left_area = Box::default();
+        let told = self.told.as_mut().filter(|told| told.rev == rev && told.sent_at.is_none());
+        let Some(told) = told else { return false };
+        told.sent_at = Some(at);
+        told.left_area = Box::default();
         true
     }
 
@@ -164,19 +164,19 @@ impl DeviceSettings {
         if news {
             (self.reported_rev, self.reported_at) = (Some(rev), Some(at));
         }
-        let Some(it) = &mut self.told else { return news };
-        match (rev.cmp(&it.rev), it.state == SettingsState::Applied) {
+        let Some(told) = &mut self.told else { return news };
+        match (rev.cmp(&told.rev), told.state == SettingsState::Applied) {
             (Ordering::Equal, true) | (Ordering::Less, false) => return news,
             (Ordering::Equal, false) => {
-                (it.state, it.answered_at) = (SettingsState::Applied, Some(at));
-                it.detail = Box::default();
+                (told.state, told.answered_at) = (SettingsState::Applied, Some(at));
+                told.detail = Box::default();
             }
             (Ordering::Greater, _) => {
-                let (wish, area) = (it.wish, it.area.clone());
+                let (wish, area) = (told.wish, told.area.clone());
                 self.tell(wish, &area, at);
             }
             (Ordering::Less, true) => {
-                (it.state, it.sent_at, it.answered_at) = (SettingsState::Pending, None, None);
+                (told.state, told.sent_at, told.answered_at) = (SettingsState::Pending, None, None);
             }
         }
         true
@@ -185,18 +185,20 @@ impl DeviceSettings {
     /// It answers that number; says whether that is news.
     pub(super) fn answered(&mut self, rev: u32, ok: bool, detail: &str, at: Ms) -> bool {
         if ok {
-            return self.told.as_ref().is_some_and(|it| it.rev == rev) && self.reported(rev, at);
+            return self.told.as_ref().is_some_and(|told| told.rev == rev)
+                && self.reported(rev, at);
         }
-        let pending = |it: &&mut Told| it.rev == rev && it.state != SettingsState::Applied;
-        let Some(it) = self.told.as_mut().filter(pending) else { return false };
-        let news = it.state != SettingsState::Refused || &*it.detail != detail;
-        it.state = SettingsState::Refused;
-        (it.detail, it.answered_at) = (detail.into(), Some(at));
+        let pending =
+            |told: &&mut ToldSettings| told.rev == rev && told.state != SettingsState::Applied;
+        let Some(told) = self.told.as_mut().filter(pending) else { return false };
+        let news = told.state != SettingsState::Refused || &*told.detail != detail;
+        told.state = SettingsState::Refused;
+        (told.detail, told.answered_at) = (detail.into(), Some(at));
         news
     }
 }
 
-impl Told {
+impl ToldSettings {
     /// Where the broker keeps something that is to be taken away when it goes to `area`.
     fn left(&self, area: &str) -> Box<str> {
         let kept = if self.sent_at.is_some() { &self.area } else { &self.left_area };
@@ -214,10 +216,9 @@ impl Told {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
     /// Whose wish it follows; `None`: nobody wishes any, and what it was told stays.
-    pub source: Option<Source>,
+    pub source: Option<SettingsSource>,
     /// What it shall run, and from whom and when that is; `None`: nobody wishes any.
     pub wished: Option<Wished>,
-    /// Where that stands.
     pub state: SettingsState,
     /// What it waits for, while pending.
     pub waits_for: Option<WaitsFor>,
@@ -236,17 +237,17 @@ impl Shown {
     ) -> Self {
         let known = known.cloned().unwrap_or_default();
         let source = match (own, profile) {
-            (Some(_), _) => Some(Source::Device),
-            (None, Some(_)) => Some(Source::Profile),
+            (Some(_), _) => Some(SettingsSource::Device),
+            (None, Some(_)) => Some(SettingsSource::Profile),
             (None, None) => None,
         };
         let wished = own.or(profile).cloned();
-        let turn = wished.as_ref().is_some_and(|it| known.wish() != Some(it.wish));
+        let turn = wished.as_ref().is_some_and(|wished| known.wish() != Some(wished.wish));
         let state = if turn { SettingsState::Pending } else { known.state() };
         let waits = || match &known.told {
             _ if device.area.is_empty() => WaitsFor::FirstMessage,
             _ if turn => WaitsFor::Turn,
-            Some(it) if it.sent_at.is_some() => WaitsFor::Device,
+            Some(told) if told.sent_at.is_some() => WaitsFor::Device,
             Some(_) | None => WaitsFor::Broker,
         };
         let waits_for = (state == SettingsState::Pending).then(waits);

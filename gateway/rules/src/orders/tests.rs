@@ -6,8 +6,8 @@ use standpipe_shared::{Kilopascals, Kind, Settings, Verb};
 use ulid::Ulid;
 
 use super::{
-    Asked, CommandState, Of, Order, OrderRefused, SavedOrders, SettingsState, Source, WaitsFor,
-    Wish,
+    Asked, CommandState, Of, Order, OrderRefused, SavedOrders, SettingsSource, SettingsState,
+    WaitsFor, Wish,
 };
 use crate::incidents::{Plan, Secret};
 use crate::registry::{Device, DeviceIx, Registry};
@@ -40,7 +40,7 @@ fn birth(world: &mut World, topic: &str, rev: u32, at: Ms) -> Changes {
 }
 
 fn wish(interval_s: u32) -> Wish {
-    let kpa = |it| Kilopascals::new(it).expect("a number");
+    let kpa = |number| Kilopascals::new(number).expect("a number");
     let rest = [140.0, 20.0, 15.0].map(kpa);
     let [low_kpa, no_water_kpa, delta_kpa] = rest;
     let all = Settings { rev: 9, interval_s, sample_s: 5, low_kpa, no_water_kpa, delta_kpa };
@@ -69,30 +69,34 @@ fn sent(world: &mut World, ix: DeviceIx, at: Ms) {
 }
 
 /// State, what it waits for, whose wish, number, interval wished.
-type Seen = (SettingsState, Option<WaitsFor>, Option<Source>, u32, Option<u32>);
+type Seen = (SettingsState, Option<WaitsFor>, Option<SettingsSource>, u32, Option<u32>);
 
 fn seen(world: &World, ix: DeviceIx) -> Seen {
-    let it = world.orders().shown(ix, world.registry().device(ix).expect("a device"));
-    let rev = it.known.told.as_ref().map_or(0, |it| it.rev);
-    let wished = it.wished.map(|it| it.wish.numbered(0).interval_s);
-    (it.state, it.waits_for, it.source, rev, wished)
+    let shown = world.orders().shown(ix, world.registry().device(ix).expect("a device"));
+    let rev = shown.known.told.as_ref().map_or(0, |told| told.rev);
+    let wished = shown.wished.map(|wished| wished.wish.numbered(0).interval_s);
+    (shown.state, shown.waits_for, shown.source, rev, wished)
 }
 
 #[test]
 fn settings_go_from_a_wish_to_what_the_device_runs() {
     use SettingsState::{Applied, None as Nothing, Pending};
-    let (own, mut world) = (Some(Source::Device), world(1));
+    let (own, mut world) = (Some(SettingsSource::Device), world(1));
     assert_eq!(seen(&world, H1), (Nothing, None, None, 0, None));
     let out = put(&mut world, device("H-1"), Some(300), T0);
     assert_eq!((&out.wishes[..], &out.settings[..]), (&[device("H-1")][..], &[H1][..]));
     let first = Some(WaitsFor::FirstMessage);
     assert_eq!(seen(&world, H1), (Pending, first, own, 1, Some(300)));
-    assert_eq!(world.orders().settings(H1).and_then(|it| it.owed()), None, "nobody knows where");
+    assert_eq!(
+        world.orders().settings(H1).and_then(|settings| settings.owed()),
+        None,
+        "nobody knows where"
+    );
 
     let out = birth(&mut world, "north/H-1/status", 0, T0 + 1);
     assert_eq!(out.settings.last(), Some(&H1), "it spoke: now it is owed");
     assert_eq!(seen(&world, H1).1, Some(WaitsFor::Broker));
-    let told = world.orders().settings(H1).and_then(|it| it.owed()).expect("owed");
+    let told = world.orders().settings(H1).and_then(|settings| settings.owed()).expect("owed");
     assert_eq!((&*told.area, told.settings().rev, told.settings().interval_s), ("north", 1, 300));
     sent(&mut world, H1, T0 + 2);
     assert_eq!(seen(&world, H1).1, Some(WaitsFor::Device));
@@ -116,7 +120,8 @@ fn a_refusal_is_shown_with_its_words_and_the_old_settings_stay() {
     let no = r#"{"id":"settings-4","ok":false,"detail":"interval_s: too short for my battery"}"#;
     says(&mut world, "north/H-1/reply", no, T0 + 2);
     assert_eq!(seen(&world, H1).0, SettingsState::Refused);
-    let told = world.orders().settings(H1).and_then(|it| it.told.clone()).expect("told");
+    let told =
+        world.orders().settings(H1).and_then(|settings| settings.told.clone()).expect("told");
     assert_eq!(&*told.detail, "interval_s: too short for my battery");
     let out = birth(&mut world, "north/H-1/status", 3, T0 + 3);
     assert!(out.settings.is_empty() && seen(&world, H1).0 == SettingsState::Refused, "still");
@@ -154,7 +159,7 @@ fn a_receipt_counts_for_its_own_number_and_once() {
     let mut received = |rev, at| {
         let mut out = Changes::default();
         world.settings_sent(H1, rev, at, &mut out);
-        let told = world.orders().settings(H1).and_then(|it| it.told.as_ref()?.sent_at);
+        let told = world.orders().settings(H1).and_then(|settings| settings.told.as_ref()?.sent_at);
         (out.settings.len(), told)
     };
     assert_eq!(received(1, T0 + 2), (0, None), "those it had before");
@@ -183,8 +188,9 @@ fn a_device_that_lost_its_settings_gets_them_again_and_one_ahead_is_told_anew() 
 fn a_device_that_moves_is_told_where_it_is_and_the_old_place_is_cleared() {
     let mut world = world(1);
     let told = |world: &World| {
-        let it = world.orders().settings(H1).and_then(|it| it.told.clone()).expect("told");
-        (it.area.to_string(), it.left_area.to_string(), it.rev, it.sent_at)
+        let told =
+            world.orders().settings(H1).and_then(|settings| settings.told.clone()).expect("told");
+        (told.area.to_string(), told.left_area.to_string(), told.rev, told.sent_at)
     };
     birth(&mut world, "north/H-1/status", 0, T0);
     put(&mut world, device("H-1"), Some(300), T0);
@@ -225,7 +231,8 @@ fn a_profile_reaches_those_without_their_own_a_few_at_a_time() {
     put(&mut world, device("H-2"), Some(60), T0);
     let out = put(&mut world, municipal(), Some(300), T0);
     assert_eq!((out.wishes, out.settings), (vec![municipal()], vec![]), "nobody at once");
-    let turn = (SettingsState::Pending, Some(WaitsFor::FirstMessage), Some(Source::Profile), 0);
+    let turn =
+        (SettingsState::Pending, Some(WaitsFor::FirstMessage), Some(SettingsSource::Profile), 0);
     assert_eq!(seen(&world, H1), (turn.0, turn.1, turn.2, turn.3, Some(300)));
     assert!(world.orders().next_wake().is_some_and(|at| at <= T0));
     assert_eq!(told_in_steps(&mut world, T0, T0 + 5_000), [(0, 4), (250, 4), (500, 2)]);
@@ -240,7 +247,7 @@ fn a_profile_reaches_those_without_their_own_a_few_at_a_time() {
 
     let out = put(&mut world, device("H-2"), None, T0 + 10_000);
     assert_eq!(out.settings, [DeviceIx(1)], "what is done to one device is told at once");
-    assert_eq!(seen(&world, DeviceIx(1)).2, Some(Source::Profile));
+    assert_eq!(seen(&world, DeviceIx(1)).2, Some(SettingsSource::Profile));
     assert_eq!(seen(&world, DeviceIx(1)).4, Some(300));
     put(&mut world, municipal(), None, T0 + 10_000);
     assert_eq!(told_in_steps(&mut world, T0 + 10_000, T0 + 11_000), [], "what they run stays");
@@ -269,7 +276,7 @@ fn what_waits_for_a_device_is_told_again_when_its_row_changes() {
         let row = world.registry().device(ix).expect("a device").clone();
         let mut out = Changes::default();
         world.put_device(Device { name: "moved".into(), ..row }, &mut out);
-        out.commands.iter().map(|it| it.id).collect::<Vec<_>>()
+        out.commands.iter().map(|command| command.id).collect::<Vec<_>>()
     };
     assert_eq!(changed(&mut world, "H-2"), [], "another device");
     assert_eq!(changed(&mut world, "H-1"), [id]);
@@ -342,16 +349,16 @@ fn command(world: &mut World, verb: Verb, expires_s: Option<u32>, at: Ms) -> Uli
 }
 
 fn state(world: &World, id: Ulid) -> Option<CommandState> {
-    world.orders().command(id).map(|it| it.state)
+    world.orders().command(id).map(|command| command.state)
 }
 
 #[test]
 fn a_command_is_queued_sent_and_answered() {
     let mut world = world(1);
     let id = command(&mut world, Verb::SelfTest, None, T0);
-    let it = world.orders().command(id).expect("queued").clone();
-    assert_eq!((it.state, it.device), (CommandState::Queued, H1));
-    assert_eq!(it.expires_at, T0 + 2_700_000, "three intervals of 15 min");
+    let queued = world.orders().command(id).expect("queued").clone();
+    assert_eq!((queued.state, queued.device), (CommandState::Queued, H1));
+    assert_eq!(queued.expires_at, T0 + 2_700_000, "three intervals of 15 min");
     world.command_sent((id, 0), T0 + 10, &mut Changes::default());
     assert_eq!(state(&world, id), Some(CommandState::Sent));
     let reply = format!(r#"{{"id":"{id}","ok":true,"detail":"all well"}}"#);
@@ -378,13 +385,13 @@ fn a_command_expires_and_an_answer_that_comes_late_counts() {
     world.tick(T0 + 9_999, &mut out);
     assert!(out.commands.is_empty());
     world.tick(T0 + 10_000, &mut out);
-    let expired: Vec<_> = out.commands.iter().map(|it| (it.id, it.state)).collect();
+    let expired: Vec<_> = out.commands.iter().map(|command| (command.id, command.state)).collect();
     assert_eq!(expired, [(first, CommandState::Expired)]);
     world.command_sent((first, 0), T0 + 10_001, &mut out);
     assert_eq!(state(&world, first), Some(CommandState::Expired), "the receipt came too late");
     let reply = format!(r#"{{"id":"{first}","ok":false,"detail":"not now"}}"#);
     let out = says(&mut world, "north/H-1/reply", &reply, T0 + 11_000);
-    assert_eq!(out.commands.first().map(|it| it.state), Some(CommandState::Refused));
+    assert_eq!(out.commands.first().map(|command| command.state), Some(CommandState::Refused));
     world.tick(T0 + 20_000, &mut Changes::default());
     assert_eq!(state(&world, second), Some(CommandState::Expired));
     world.tick(T0 + 20_000 + super::LATE_MS, &mut Changes::default());
@@ -407,7 +414,7 @@ fn a_restart_forgets_no_command() {
     for id in [queued, gone] {
         let reply = format!(r#"{{"id":"{id}","ok":true}}"#);
         let out = says(&mut after, "north/H-1/reply", &reply, T0 + 11_000);
-        assert_eq!(out.commands.first().map(|it| it.state), Some(CommandState::Answered));
+        assert_eq!(out.commands.first().map(|command| command.state), Some(CommandState::Answered));
     }
 }
 
@@ -440,7 +447,7 @@ fn a_command_says_what_is_wrong_with_it() {
     ] {
         let told: Vec<String> = match Asked::new(verb, seconds, expires_s, "") {
             Ok(_) => Vec::new(),
-            Err(bad) => bad.iter().inspect(|it| assert!(it.to_string().starts_with(&format!("{} is", it.field())))).map(ToString::to_string).collect(),
+            Err(bad) => bad.iter().inspect(|fault| assert!(fault.to_string().starts_with(&format!("{} is", fault.field())))).map(ToString::to_string).collect(),
         };
         assert_eq!(told, wanted, "{verb:?}");
     }

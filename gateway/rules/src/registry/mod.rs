@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::Kind;
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use crate::wire::MAX_INTERVAL_S;
 pub use profile::Profile;
 
 /// The place of a device in the registry; never reused, never changes.
@@ -46,8 +47,6 @@ pub enum Level {
 const LEVELS: usize = 4;
 /// First levels of topics that are ours: no station has such an id, for its devices' area would be it.
 pub const RESERVED_AREAS: [&str; 3] = ["stations", "gateway", crate::selftest::SELFTEST];
-/// The longest interval between readings a device may have, seconds: one day.
-pub const MAX_INTERVAL_S: u32 = 86_400;
 
 /// One that acts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +55,6 @@ pub struct Station {
     pub id: Box<str>,
     /// What people call it.
     pub name: Box<str>,
-    /// Its level.
     pub level: Level,
     /// The station above it.
     pub parent: Option<Box<str>>,
@@ -64,7 +62,6 @@ pub struct Station {
     pub lat: f64,
     /// Degrees east.
     pub lon: f64,
-    /// Its telephone.
     pub phone: Option<Box<str>>,
 }
 
@@ -73,7 +70,6 @@ pub struct Station {
 pub struct Device {
     /// Its id, a name.
     pub id: Box<str>,
-    /// What it is.
     pub kind: Kind,
     /// What people call it.
     pub name: Box<str>,
@@ -97,6 +93,9 @@ pub struct Device {
     pub interval_s: Option<u32>,
     /// Date of installation, as given.
     pub installed_on: Box<str>,
+    /// By which decoder what it sends is read; empty: by ours.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub decoder: Box<str>,
     /// The area it last spoke from; settings and commands go there.
     pub area: Arc<str>,
     /// False: heard before it was registered.
@@ -121,6 +120,7 @@ impl Device {
             floor: Box::default(),
             interval_s: None,
             installed_on: Box::default(),
+            decoder: Box::default(),
             area: area.into(),
             claimed: false,
         }
@@ -214,7 +214,7 @@ impl Registry {
     /// The place of a device by its id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<DeviceIx> {
-        let is = |ix: &DeviceIx| self.device(*ix).is_some_and(|it| &*it.id == id);
+        let is = |ix: &DeviceIx| self.device(*ix).is_some_and(|device| &*device.id == id);
         self.device_at.find(xxh3_64(id.as_bytes()), is).copied()
     }
 
@@ -256,8 +256,8 @@ impl Registry {
     pub fn township<'a>(&'a self, station: &'a str) -> &'a str {
         let mut at = station;
         for _ in 0..LEVELS {
-            let Some(it) = self.station(at) else { break };
-            match (&it.parent, it.level) {
+            let Some(station) = self.station(at) else { break };
+            match (&station.parent, station.level) {
                 (_, Level::District | Level::Township) | (None, _) => break,
                 (Some(parent), Level::Community | Level::Village) => at = parent,
             }
@@ -302,8 +302,8 @@ impl Registry {
         let listed = old.map(Device::lists) == Some(device.lists());
         if !listed && let Some((zone, station)) = old.map(Device::lists) {
             for (index, key) in [(&mut self.zones, zone), (&mut self.of_station, Some(station))] {
-                if let Some(list) = key.and_then(|it| index.get_mut(it)) {
-                    list.retain(|it| *it != ix);
+                if let Some(list) = key.and_then(|key| index.get_mut(key)) {
+                    list.retain(|listed| *listed != ix);
                 }
             }
         }
@@ -324,8 +324,9 @@ impl Registry {
             self.devices.push(device);
             self.judged_by.push(judge);
             let Self { device_at, devices, .. } = self;
-            let again =
-                |ix: &DeviceIx| devices.get(ix.at()).map_or(0, |it| xxh3_64(it.id.as_bytes()));
+            let again = |ix: &DeviceIx| {
+                devices.get(ix.at()).map_or(0, |device| xxh3_64(device.id.as_bytes()))
+            };
             device_at.insert_unique(hash, ix, again);
         }
         ix
@@ -333,7 +334,7 @@ impl Registry {
 
     /// A device speaks from this area; false: as it did before, or there is no such device.
     pub fn speaks_from(&mut self, ix: DeviceIx, area: &str) -> bool {
-        if self.device(ix).is_none_or(|it| &*it.area == area) {
+        if self.device(ix).is_none_or(|device| &*device.area == area) {
             return false;
         }
         let area = self.name(area);
@@ -376,13 +377,14 @@ mod put_tests {
             [("a", "x"), ("a", "x"), ("b", "x"), ("b", "y"), ("b", ""), ("a", "x")]
         {
             let ix = registry.put_device(device(station, zone));
-            for it in ["a", "b"] {
-                let listed: &[DeviceIx] = if it == station { &[ix] } else { &[] };
-                assert_eq!(registry.of_station(it), listed, "{station}/{zone}: station {it}");
+            for name in ["a", "b"] {
+                let listed: &[DeviceIx] = if name == station { &[ix] } else { &[] };
+                assert_eq!(registry.of_station(name), listed, "{station}/{zone}: station {name}");
             }
-            for it in ["x", "y", ""] {
-                let listed: &[DeviceIx] = if it == zone && !it.is_empty() { &[ix] } else { &[] };
-                assert_eq!(registry.zone(it), listed, "{station}/{zone}: zone {it}");
+            for name in ["x", "y", ""] {
+                let listed: &[DeviceIx] =
+                    if name == zone && !name.is_empty() { &[ix] } else { &[] };
+                assert_eq!(registry.zone(name), listed, "{station}/{zone}: zone {name}");
             }
         }
         let detector = Device { kind: Kind::Smoke, ..device("a", "x") };
@@ -430,7 +432,7 @@ mod put_tests {
             registry.put_station(Station { id: id.into(), name, level, parent, lat, lon, phone });
         }
         let places = ["d", "t", "c", "v", "alone", "lost", "nobody"];
-        let above = places.map(|it| registry.township(it));
+        let above = places.map(|place| registry.township(place));
         assert_eq!(above, ["d", "t", "t", "t", "alone", "nowhere", "nobody"]);
     }
 

@@ -180,7 +180,9 @@ mod tests {
     #[test]
     fn the_contract_s_profiles_differ_where_it_says_so() {
         let all = built_in();
-        let seen = |name: &str| all.get(name).map(|it| (it.outdoor, it.min_kpa, it.battery_mv));
+        let seen = |name: &str| {
+            all.get(name).map(|profile| (profile.outdoor, profile.min_kpa, profile.battery_mv))
+        };
         let base = Profile::BASE;
         for (name, wanted) in [
             ("municipal", (true, 140.0, 3_300)),

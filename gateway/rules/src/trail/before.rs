@@ -40,7 +40,8 @@ impl TrailCode {
             }
             Hop::Forgotten => Some(Self::Forgotten),
             Hop::Unconfirmed => {
-                let within = detail.strip_prefix("within ").and_then(|it| it.strip_suffix(" s"));
+                let within =
+                    detail.strip_prefix("within ").and_then(|rest| rest.strip_suffix(" s"));
                 let within = within.and_then(|seconds| seconds.parse().ok());
                 within.map(|within_s| Self::Unconfirmed { within_s })
             }

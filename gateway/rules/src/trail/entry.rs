@@ -9,11 +9,8 @@ use crate::state::IncidentId;
 /// One line of an incident's trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrailEntry {
-    /// Whose.
     pub incident: IncidentId,
-    /// When.
     pub at: Ms,
-    /// What happened.
     pub hop: Hop,
     /// By whom: a person, a station, a device, `gateway`.
     pub by: Box<str>,

@@ -8,7 +8,8 @@ use standpipe_shared::{Alarm, Condition, Name, Severity};
 use super::rejected::{Parsed, Reason, Rejected, push};
 use super::salvage::{Objects, Repaired, Words, members, strict};
 use super::shown::shown;
-use super::{MAX_PAYLOAD, Message, owned, repair};
+use super::{MAX_PAYLOAD, Message, Origin, owned, repair};
+use crate::conditions::{FoundBy, row};
 
 const WORDS: Words = Words {
     what: "alarm",
@@ -31,7 +32,7 @@ pub(super) struct Sender<'a> {
 pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> Parsed {
     let sender = Sender { area: Some(area), device: Some(device), topic };
     let first = match strict::<Alarm>(payload, WORDS) {
-        Ok(alarm) if !of_many(alarm.condition) => {
+        Ok(alarm) if !is_gateways_alone(alarm.condition) => {
             return Parsed::message(read(area, device, alarm));
         }
         Ok(alarm) => return unreadable(sender, payload, foreign(alarm.condition, payload)),
@@ -45,7 +46,7 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
     for object in objects.by_ref().take(MAX_OBJECTS) {
         seen += 1;
         match one(object, &first, &mut rejected) {
-            Some(alarm) if of_many(alarm.condition) => {
+            Some(alarm) if is_gateways_alone(alarm.condition) => {
                 unread += 1;
                 refused = refused.or_else(|| Some(foreign(alarm.condition, payload)));
             }
@@ -75,7 +76,7 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
 /// A fire on a topic of something else, as if it had come as an alarm, with what was measured beside
 /// it; the topic is told. `None`: no object is a fire. What is over never takes the place of what
 /// stands beside it in an array.
-pub(super) fn astray((area, device): (&str, &str), payload: &[u8]) -> Option<Parsed> {
+pub(super) fn astray(Origin { area, device }: Origin, payload: &[u8]) -> Option<Parsed> {
     let wrong = || {
         let detail =
             "alarm on the topic of something else, taken as an alarm: publish it on `…/alarm`";
@@ -88,9 +89,9 @@ pub(super) fn astray((area, device): (&str, &str), payload: &[u8]) -> Option<Par
 
 /// The same on a topic where something else is understood, which a fire alone may replace: its end
 /// can wait.
-pub(super) fn astray_and_true(of: (&str, &str), payload: &[u8]) -> Option<Parsed> {
+pub(super) fn astray_and_true(origin: Origin, payload: &[u8]) -> Option<Parsed> {
     let is_true = |parsed: &Parsed| matches!(&parsed.message, Some(Message::Alarm { alarm, .. }) if alarm.active);
-    astray(of, payload).filter(is_true)
+    astray(origin, payload).filter(is_true)
 }
 
 /// What came on a topic that is nobody's: nothing, unless it is a fire. Whose, its topic may say.
@@ -99,7 +100,7 @@ pub(super) fn on_no_topic(sender: Sender, payload: &[u8], why: impl Fn() -> Reje
         return Parsed::nothing(why());
     }
     if let (Some(area), Some(device)) = (sender.area, sender.device) {
-        let fire = astray((area.as_str(), device.as_str()), payload);
+        let fire = astray(Origin { area: area.as_str(), device: device.as_str() }, payload);
         return fire.unwrap_or_else(|| Parsed::nothing(why()));
     }
     match stray_fire(payload, &why) {
@@ -131,7 +132,7 @@ fn stray_fire(payload: &[u8], wrong: impl Fn() -> Rejected) -> Option<(Alarm, Ve
         let Some(alarm) = alarm.filter(|alarm| alarm.condition.severity() == Severity::Fire) else {
             continue;
         };
-        told.into_iter().for_each(|it| push(&mut rejected, it));
+        told.into_iter().for_each(|rejection| push(&mut rejected, rejection));
         taken = taken.filter(|before| weight(before) >= weight(&alarm)).or(Some(alarm));
     }
     let alarm = taken.filter(|alarm| count == 1 || alarm.active)?;
@@ -157,14 +158,14 @@ fn is_loud(alarm: &Alarm) -> bool {
 /// One object, as far as it is an alarm.
 fn one(object: &[u8], first: &Rejected, rejected: &mut Vec<Rejected>) -> Option<Alarm> {
     #[derive(Deserialize)]
-    struct About {
+    struct OnlyCondition {
         condition: Condition,
     }
     if let Ok(alarm) = strict::<Alarm>(object, WORDS) {
         return Some(alarm);
     }
     let mut members = members::<Alarm>(object, WORDS, repair::alarm);
-    let fire = serde_json::from_slice::<About>(&members.clean())
+    let fire = serde_json::from_slice::<OnlyCondition>(&members.clean())
         .is_ok_and(|about| about.condition.severity() == Severity::Fire);
     let mut alarm = serde_json::from_slice::<Alarm>(&members.clean()).ok();
     let mut missing = None;
@@ -187,7 +188,7 @@ fn one(object: &[u8], first: &Rejected, rejected: &mut Vec<Rejected>) -> Option<
         Some(missing) => members.told(missing),
         None => members.told(first.clone()),
     };
-    told.0.into_iter().for_each(|it| push(rejected, it));
+    told.0.into_iter().for_each(|rejection| push(rejected, rejection));
     Some(Alarm { reading, ..alarm })
 }
 
@@ -215,17 +216,6 @@ fn foreign(condition: Condition, payload: &[u8]) -> Rejected {
     Rejected::new(Reason::WrongType, detail, payload)
 }
 
-/// What only the gateway can find: it is true of a zone, an area or the gateway itself, or says
-/// what the gateway makes of a message.
-const fn of_many(condition: Condition) -> bool {
-    matches!(
-        condition,
-        Condition::ZoneLowPressure
-            | Condition::BlindArea
-            | Condition::GatewayBlind
-            | Condition::UnreadableAlarm
-            | Condition::NotUnderstood
-            | Condition::RegistryFault
-            | Condition::ReceiverDown
-    )
+fn is_gateways_alone(condition: Condition) -> bool {
+    row(condition).found_by == FoundBy::GatewayAlone
 }

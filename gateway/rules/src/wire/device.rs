@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use standpipe_shared::Name;
 
+use super::MAX_INTERVAL_S;
 use super::rejected::{Parsed, Reason, Rejected, push};
 use super::salvage::{Repaired, Salvaged, Words, object, unwrapped};
-use super::{Message, alarm, owned, repair, shortened, truth};
-use crate::registry::MAX_INTERVAL_S;
+use super::{Message, Origin, alarm, owned, repair, shortened, truth};
 
 const STATUS: Words = Words {
     what: "status",
@@ -52,28 +52,29 @@ pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
         Some(Status { online, ..Status::default() })
     });
     let (area, device) = (owned(area), owned(device));
-    if let Some(fire) = alarm::astray_and_true((&area, &device), payload) {
+    if let Some(fire) = alarm::astray_and_true(Origin { area: &area, device: &device }, payload) {
         return fire;
     }
     let message = match status {
         None => Message::NotUnderstood { area, device },
-        Some(it) => {
-            let interval_s = it.interval_s.filter(|it| (1..=MAX_INTERVAL_S).contains(it));
-            if interval_s != it.interval_s {
-                push(&mut rejected, bad_interval(it.interval_s.unwrap_or_default(), payload));
+        Some(status) => {
+            let interval_s =
+                status.interval_s.filter(|seconds| (1..=MAX_INTERVAL_S).contains(seconds));
+            if interval_s != status.interval_s {
+                push(&mut rejected, bad_interval(status.interval_s.unwrap_or_default(), payload));
             }
             Message::Status {
                 area,
                 device,
-                online: it.online,
-                boot: it.boot,
-                firmware: it.firmware.as_deref().map(shortened),
-                model: it.model.as_deref().map(shortened),
+                online: status.online,
+                boot: status.boot,
+                firmware: status.firmware.as_deref().map(shortened),
+                model: status.model.as_deref().map(shortened),
                 interval_s,
-                reset: it.reset.as_deref().map(shortened),
-                rev: it.rev,
-                lost: it.lost,
-                storage: it.storage.as_deref().map(shortened),
+                reset: status.reset.as_deref().map(shortened),
+                rev: status.rev,
+                lost: status.lost,
+                storage: status.storage.as_deref().map(shortened),
             }
         }
     };
@@ -89,17 +90,17 @@ fn bad_interval(seconds: u32, payload: &[u8]) -> Rejected {
 pub(super) fn reply(area: Name, device: Name, payload: &[u8]) -> Parsed {
     let Salvaged { good, rejected, repaired } = object::<Reply>(payload, REPLY, repair::reply);
     let (area, device) = (owned(area), owned(device));
-    if let Some(fire) = alarm::astray_and_true((&area, &device), payload) {
+    if let Some(fire) = alarm::astray_and_true(Origin { area: &area, device: &device }, payload) {
         return fire;
     }
     let message = match good {
         None => Message::NotUnderstood { area, device },
-        Some(it) => Message::Reply {
+        Some(reply) => Message::Reply {
             area,
             device,
-            id: shortened(&it.id),
-            ok: it.ok,
-            detail: shortened(&it.detail.unwrap_or_default()),
+            id: shortened(&reply.id),
+            ok: reply.ok,
+            detail: shortened(&reply.detail.unwrap_or_default()),
         },
     };
     Parsed { rejected, repaired, ..Parsed::message(message) }

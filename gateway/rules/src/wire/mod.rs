@@ -12,6 +12,7 @@ mod alarm;
 mod chain;
 pub mod decoder;
 mod device;
+mod exact;
 mod pieces;
 mod rejected;
 mod repair;
@@ -22,6 +23,7 @@ mod telemetry;
 pub mod topics;
 mod truth;
 
+use serde::{Deserialize, Serialize};
 use standpipe_shared::{Alarm, BadTopic, Channel, Name, Reading, StationChannel, Topic};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -63,32 +65,41 @@ impl From<crate::Ms> for Arrived {
     }
 }
 
+/// The longest interval between readings a device may have, seconds: one day.
+pub const MAX_INTERVAL_S: u32 = 86_400;
+
+/// Which device a message is from, by its topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The installing township's code.
+    pub area: &'a str,
+    pub device: &'a str,
+}
+
 /// What somebody said to the gateway.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Message {
     /// A device measured.
     Telemetry {
         /// The installing township's code.
         area: Box<str>,
-        /// Who.
         device: Box<str>,
         /// In the order of the array; none for `[]`.
+        #[serde(with = "exact::readings")]
         readings: Vec<Reading>,
     },
     /// A device shouts, or stops shouting.
     Alarm {
         /// The installing township's code.
         area: Box<str>,
-        /// Who.
         device: Box<str>,
-        /// What.
+        #[serde(with = "exact::ExactAlarm")]
         alarm: Alarm,
     },
     /// A device started, or its Last Will was published.
     Status {
         /// The installing township's code.
         area: Box<str>,
-        /// Who.
         device: Box<str>,
         /// False in the Last Will.
         online: bool,
@@ -96,7 +107,6 @@ pub enum Message {
         boot: Option<u32>,
         /// Version of its firmware.
         firmware: Option<Box<str>>,
-        /// Its model.
         model: Option<Box<str>>,
         /// Seconds between its readings.
         interval_s: Option<u32>,
@@ -115,7 +125,7 @@ pub enum Message {
         area: Box<str>,
         /// Who; `None`: the topic has no name that can be a device's.
         device: Option<Box<str>>,
-        /// The topic, escaped.
+        /// As it came, escaped.
         topic: Box<str>,
         /// The beginning of what it said, escaped.
         payload: Box<str>,
@@ -126,21 +136,18 @@ pub enum Message {
     NotUnderstood {
         /// The installing township's code.
         area: Box<str>,
-        /// Who.
         device: Box<str>,
     },
     /// The alarm that the broker kept for a device was taken back: an empty message.
     Cleared {
         /// The installing township's code.
         area: Box<str>,
-        /// Whose.
         device: Box<str>,
     },
     /// A device answered a command.
     Reply {
         /// The installing township's code.
         area: Box<str>,
-        /// Who.
         device: Box<str>,
         /// The command's id.
         id: Box<str>,
@@ -150,12 +157,7 @@ pub enum Message {
         detail: Box<str>,
     },
     /// A person at a station did something.
-    Action {
-        /// Where.
-        station: Box<str>,
-        /// What.
-        action: Action,
-    },
+    Action { station: Box<str>, action: Action },
     /// The gateway's own heartbeat came through.
     Chain {
         /// When it was sent, Unix ms.
@@ -163,7 +165,6 @@ pub enum Message {
     },
     /// A station's terminal came or went.
     Presence {
-        /// Where.
         station: Box<str>,
         /// Whether it is open.
         online: bool,

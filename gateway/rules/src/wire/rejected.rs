@@ -2,10 +2,11 @@
 
 use super::{MAX_HEAD, MAX_REJECTED, Message};
 use crate::plain;
+use serde::{Deserialize, Serialize};
 use standpipe_shared::NotFinite;
 
 /// What one delivery came to.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Parsed {
     /// What was understood.
     pub message: Option<Message>,
@@ -20,7 +21,7 @@ pub struct Parsed {
 }
 
 /// One part of a message that was not understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     /// Why, for counting.
     pub reason: Reason,
@@ -33,7 +34,8 @@ pub struct Rejected {
 }
 
 /// Why something was rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A topic outside the contract.
     Topic,

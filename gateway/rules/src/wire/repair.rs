@@ -16,7 +16,7 @@ pub(super) fn reading(key: &str, value: &[u8]) -> Option<String> {
     }
 }
 
-/// Of an alarm.
+/// A member of an alarm, or of the reading within it.
 pub(super) fn alarm(key: &str, value: &[u8]) -> Option<String> {
     match key {
         "condition" => {
@@ -24,25 +24,25 @@ pub(super) fn alarm(key: &str, value: &[u8]) -> Option<String> {
             let condition: Condition = name.parse().ok()?;
             Some(format!("\"{}\"", condition.as_str()))
         }
-        "active" => truth(value).map(|it| it.to_string()),
+        "active" => truth(value).map(|active| active.to_string()),
         // Whatever is not plainly a test is in earnest.
         "test" => Some(matches!(value, b"true" | b"1" | b"\"true\"").to_string()),
         _ => reading(key, value),
     }
 }
 
-/// Of a status or a presence.
+/// A member of a status or a presence.
 pub(super) fn status(key: &str, value: &[u8]) -> Option<String> {
     match key {
-        "online" => online(value).map(|it| it.to_string()),
+        "online" => online(value).map(|online| online.to_string()),
         "boot" | "interval_s" | "rev" | "lost" => whole::<u32>(value),
         _ => None,
     }
 }
 
-/// Of a reply.
+/// `ok`, in whatever spelling; nothing else of a reply is repaired.
 pub(super) fn reply(key: &str, value: &[u8]) -> Option<String> {
-    if key == "ok" { truth(value).map(|it| it.to_string()) } else { None }
+    if key == "ok" { truth(value).map(|ok| ok.to_string()) } else { None }
 }
 
 fn measurement(field: Field, value: &[u8]) -> Option<String> {
@@ -63,7 +63,7 @@ fn measurement(field: Field, value: &[u8]) -> Option<String> {
 /// `17`, `"17"`, `17.0` and `1.7e1` are 17; 17.5 is not.
 fn whole<T: TryFrom<i64> + ToString>(value: &[u8]) -> Option<String> {
     let number = number(&word(value)?).filter(|(_, exact)| *exact)?.0;
-    T::try_from(number).ok().map(|it| it.to_string())
+    T::try_from(number).ok().map(|number| number.to_string())
 }
 
 /// Unix milliseconds, which lose what is smaller, or a moment that names its zone.
@@ -80,7 +80,7 @@ fn number(text: &str) -> Option<(i64, bool)> {
     /// Whole numbers are exact up to here.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let float = || {
-        let number = text.parse::<f64>().ok().filter(|it| it.abs() <= EXACT)?;
+        let number = text.parse::<f64>().ok().filter(|number| number.abs() <= EXACT)?;
         Some((number as i64, number.fract() == 0.0))
     };
     text.parse().ok().map(|number| (number, true)).or_else(float)

@@ -36,7 +36,7 @@ pub(super) struct Words {
 pub(super) enum Repaired {
     /// It stands in the quarantine: rare messages, on which much depends.
     Reported,
-    /// It is counted.
+    /// Nobody is told: only a count grows.
     Counted,
 }
 
@@ -52,7 +52,6 @@ pub(super) fn never(_key: &str, _value: &[u8]) -> Option<String> {
 pub(super) struct Salvaged<T> {
     /// What could be read of it.
     pub(super) good: Option<T>,
-    /// What could not.
     pub(super) rejected: Vec<Rejected>,
     /// Members that were repaired.
     pub(super) repaired: u32,

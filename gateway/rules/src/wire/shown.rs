@@ -14,15 +14,15 @@ pub(super) fn shown(bytes: &[u8]) -> Box<str> {
     let mut piece = String::new();
     for chunk in bytes.utf8_chunks() {
         let good = chunk.valid().chars().map(Ok);
-        for it in good.chain(chunk.invalid().iter().map(|byte| Err(*byte))) {
+        for part in good.chain(chunk.invalid().iter().map(|byte| Err(*byte))) {
             piece.clear();
-            let written = match it {
+            let written = match part {
                 Ok('\\') => write!(piece, "\\\\"),
                 Ok('\n') => write!(piece, "\\n"),
                 Ok('\r') => write!(piece, "\\r"),
                 Ok('\t') => write!(piece, "\\t"),
-                Ok(it) if is_hidden(it) => write!(piece, "\\u{{{:x}}}", it as u32),
-                Ok(it) => write!(piece, "{it}"),
+                Ok(letter) if is_hidden(letter) => write!(piece, "\\u{{{:x}}}", letter as u32),
+                Ok(letter) => write!(piece, "{letter}"),
                 Err(byte) => write!(piece, "\\x{byte:02x}"),
             };
             count += piece.chars().count();

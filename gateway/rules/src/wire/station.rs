@@ -34,13 +34,13 @@ struct Presence {
 /// Somebody at the station did something.
 pub(super) fn action(station: Name, payload: &[u8]) -> Parsed {
     let Salvaged { good, rejected, repaired } = object::<Act>(payload, ACTION, never);
-    let message = good.map(|it| Message::Action {
+    let message = good.map(|act| Message::Action {
         station: owned(station),
         action: Action {
-            incident: it.incident,
-            kind: it.action,
-            by: shortened(&it.by.unwrap_or_default()),
-            note: shortened(&it.note.unwrap_or_default()),
+            incident: act.incident,
+            kind: act.action,
+            by: shortened(&act.by.unwrap_or_default()),
+            note: shortened(&act.note.unwrap_or_default()),
         },
     });
     Parsed { message, rejected, repaired, ..Parsed::default() }
@@ -50,6 +50,7 @@ pub(super) fn action(station: Name, payload: &[u8]) -> Parsed {
 pub(super) fn presence(station: Name, payload: &[u8]) -> Parsed {
     let Salvaged { good, rejected, repaired } =
         object::<Presence>(payload, PRESENCE, repair::status);
-    let message = good.map(|it| Message::Presence { station: owned(station), online: it.online });
+    let message =
+        good.map(|presence| Message::Presence { station: owned(station), online: presence.online });
     Parsed { message, rejected, repaired, ..Parsed::default() }
 }

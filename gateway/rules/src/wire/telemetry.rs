@@ -6,7 +6,7 @@ use standpipe_shared::{Measurements, Name, Reading};
 use super::pieces::{End, Pieces};
 use super::rejected::{Parsed, Reason, Rejected, push};
 use super::salvage::{Objects, Repaired, Words, members, unwrapped};
-use super::{MAX_READINGS, Message, alarm, owned, repair};
+use super::{MAX_READINGS, Message, Origin, alarm, owned, repair};
 
 const HINT: &str = "send one reading as an object, or an array of them";
 const ALONE: Words = Words { what: "reading", hint: HINT, repaired: Repaired::Counted };
@@ -14,7 +14,7 @@ const OF_ARRAY: Words = Words { what: "reading of an array", ..ALONE };
 
 /// What was read so far.
 #[derive(Default)]
-struct Read {
+struct Collected {
     readings: Vec<Reading>,
     rejected: Vec<Rejected>,
     repaired: u32,
@@ -23,7 +23,7 @@ struct Read {
 /// Telemetry of one device: each member of each reading is judged by itself. A fire that came on this
 /// topic is heard as the alarm it is; who looks for one is a message in which something is odd.
 pub(super) fn telemetry(area: Name, device: Name, payload: &[u8]) -> Parsed {
-    let mut read = Read::default();
+    let mut read = Collected::default();
     match payload.trim_ascii_start().split_first() {
         Some((b'[', inside)) => read.array(inside),
         Some(_) | None => match serde_json::from_slice::<Reading>(payload) {
@@ -32,10 +32,11 @@ pub(super) fn telemetry(area: Name, device: Name, payload: &[u8]) -> Parsed {
         },
     }
     let (area, device) = (owned(area), owned(device));
-    let Read { readings, rejected, repaired } = read;
+    let Collected { readings, rejected, repaired } = read;
     let understood = readings.iter().any(is_understood);
-    let odd = !understood || !rejected.is_empty() || readings.iter().any(|it| it.unknown > 0);
-    if odd && let Some(fire) = alarm::astray((&area, &device), payload) {
+    let odd =
+        !understood || !rejected.is_empty() || readings.iter().any(|reading| reading.unknown > 0);
+    if odd && let Some(fire) = alarm::astray(Origin { area: &area, device: &device }, payload) {
         return fire;
     }
     let message = if understood {
@@ -51,7 +52,7 @@ fn is_understood(reading: &Reading) -> bool {
     reading.values != Measurements::default() || reading.boot.is_some() || reading.seq.is_some()
 }
 
-impl Read {
+impl Collected {
     /// What could not be read at once, for the reason in `first`.
     fn salvage(&mut self, payload: &[u8], first: Rejected) {
         let text = unwrapped(payload);
@@ -125,7 +126,7 @@ impl Read {
                 self.readings.push(Reading { numbers_lost: members.numbers_lost, ..reading });
                 let (rejected, repaired) = members.told(first);
                 self.repaired += repaired;
-                rejected.into_iter().for_each(|it| push(&mut self.rejected, it));
+                rejected.into_iter().for_each(|rejection| push(&mut self.rejected, rejection));
             }
             Ok(_) | Err(_) => push(&mut self.rejected, first),
         }

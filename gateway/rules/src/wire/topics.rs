@@ -107,7 +107,6 @@ pub(super) enum Named<'a> {
     Alarm {
         /// The first level, where it can be an area.
         area: Option<Name<'a>>,
-        /// What is wrong.
         bad: BadTopic,
     },
     /// Nothing, below the root and none of our own: only a fire is heard on it.
@@ -180,6 +179,12 @@ fn without_end(below: &[u8]) -> &[u8] {
 
 fn below<'a>(root: &str, topic: &'a [u8]) -> Option<&'a [u8]> {
     topic.strip_prefix(root.as_bytes())?.strip_prefix(b"/")
+}
+
+/// Who speaks on a topic below the root: its second level, wherever the rest leads.
+pub(super) fn device<'a>(root: &str, topic: &'a [u8]) -> Option<&'a str> {
+    let level = below(root, topic)?.split(|byte| *byte == b'/').nth(1)?;
+    std::str::from_utf8(level).ok()
 }
 
 /// The last level of a topic that is not empty.

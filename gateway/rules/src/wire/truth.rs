@@ -92,8 +92,9 @@ pub(super) fn online(value: &[u8]) -> Option<bool> {
 /// The text of a JSON string, or of what stands there bare or in single quotes; trimmed, in lower
 /// case.
 pub(super) fn word(value: &[u8]) -> Option<String> {
-    let text =
-        std::str::from_utf8(value).ok()?.trim_matches(|it: char| it == '\0' || it.is_whitespace());
+    let text = std::str::from_utf8(value)
+        .ok()?
+        .trim_matches(|letter: char| letter == '\0' || letter.is_whitespace());
     let text = match serde_json::from_str::<String>(text) {
         Ok(text) => text,
         Err(_) => text.trim_matches(['\'', '"']).to_owned(),

@@ -56,10 +56,10 @@ fn an_alarm_becomes_an_incident_and_a_page_in_one_step() {
     world.gave_up(page.page_id, T0 + 9, "gone", &mut later);
     assert_eq!(later.trail.len(), 1, "settled already");
     world.tick(T0 + 60_005, &mut later);
-    let steps: Vec<u8> = later.pages.iter().map(|it| it.step).collect();
+    let steps: Vec<u8> = later.pages.iter().map(|page| page.step).collect();
     assert_eq!(steps, [2; 0], "nobody else stands by at its level");
     world.tick(T0 + 180_005, &mut later);
-    assert_eq!(later.pages.iter().map(|it| it.step).collect::<Vec<_>>(), [3]);
+    assert_eq!(later.pages.iter().map(|page| page.step).collect::<Vec<_>>(), [3]);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn evidence_is_no_longer_asked_for_when_it_falls_again() {
         world.step(&pressure(at, kpa), at, &mut out);
     }
     assert!(world.watch.memory(H).unwrap().evidence.is_none());
-    let episodes: Vec<u32> = out.pages.iter().map(|it| it.episode).collect();
+    let episodes: Vec<u32> = out.pages.iter().map(|page| page.episode).collect();
     assert_eq!(episodes, [1, 2], "and that is a page of its own");
 }
 
@@ -267,12 +267,12 @@ fn changes_are_empty_only_when_nothing_is_to_be_kept() {
         change(&mut out);
         assert!(!out.is_empty());
     };
-    one(|it| it.book_meta = true);
-    one(|it| it.watch_meta = true);
-    one(|it| it.registered.push(H));
-    one(|it| it.save.push(H));
-    one(|it| it.dirty.push(H));
-    one(|it| it.incidents.push(ulid::Ulid::nil()));
+    one(|changes| changes.book_meta = true);
+    one(|changes| changes.watch_meta = true);
+    one(|changes| changes.registered.push(H));
+    one(|changes| changes.save.push(H));
+    one(|changes| changes.dirty.push(H));
+    one(|changes| changes.incidents.push(ulid::Ulid::nil()));
 }
 
 #[test]
@@ -288,7 +288,10 @@ fn what_is_announced_holds_until_it_is_withdrawn_and_there_is_an_end_to_it() {
         note: "".into(),
     };
     let id = world.announce(work.clone(), T0, &mut out).expect("announced");
-    assert_eq!(world.book.windows().iter().map(|it| &*it.id).collect::<Vec<_>>(), [id.to_string()]);
+    assert_eq!(
+        world.book.windows().iter().map(|window| &*window.id).collect::<Vec<_>>(),
+        [id.to_string()]
+    );
     assert!(!world.withdraw("nobody's", T0 + 1, &mut out));
     assert!(world.withdraw(&id.to_string(), T0 + 1, &mut out));
     world.tick(T0 + 1, &mut out);
@@ -361,7 +364,8 @@ fn a_message_without_a_measurement_is_no_sign_of_life() {
         assert_eq!((summary.heard_at, summary.measured_at), (None, None), "{message:?}");
         assert_eq!(summary.conditions, not_understood, "{message:?}");
     }
-    let notices = || world.book.open().filter(|it| it.subject == Subject::Device(H)).count();
+    let notices =
+        || world.book.open().filter(|incident| incident.subject == Subject::Device(H)).count();
     assert_eq!((notices(), out.pages.len()), (1, 0), "one notice, and nobody is paged");
     assert_eq!(out.counts.duplicates, 1, "its number is counted all the same");
 
@@ -396,12 +400,14 @@ fn a_device_that_was_never_heard_is_a_notice_and_no_part_of_a_blind_area() {
         world.step(&message, T0 + 60_000, &mut out);
     }
     world.tick(T0 + 300_000, &mut out);
-    let open = |world: &World| world.book.open().map(|it| it.subject.clone()).collect::<Vec<_>>();
+    let open = |world: &World| {
+        world.book.open().map(|incident| incident.subject.clone()).collect::<Vec<_>>()
+    };
     assert_eq!(open(&world).len(), 32, "thirty detectors, H and S");
     assert!(out.pages.is_empty(), "{:?}", out.pages);
     world.tick(T0 + 360_000, &mut out);
     world.tick(T0 + 390_000, &mut out);
-    let areas = world.book.open().filter(|it| matches!(it.subject, Subject::Area(_)));
+    let areas = world.book.open().filter(|incident| matches!(incident.subject, Subject::Area(_)));
     let [area] = &areas.collect::<Vec<_>>()[..] else { panic!("{:?}", open(&world)) };
     assert_eq!(area.children.len(), 10, "all ten that were ever heard");
     let late = Device {
@@ -413,8 +419,8 @@ fn a_device_that_was_never_heard_is_a_notice_and_no_part_of_a_blind_area() {
     let ix = world.put_device(late, &mut out);
     world.tick(T0 + 400_000, &mut out);
     world.tick(T0 + 700_000, &mut out);
-    let notice = world.book.open().find(|it| it.subject == Subject::Device(ix));
-    assert_eq!(notice.map(|it| it.parent), Some(None), "nor does a later one join it");
+    let notice = world.book.open().find(|incident| incident.subject == Subject::Device(ix));
+    assert_eq!(notice.map(|incident| incident.parent), Some(None), "nor does a later one join it");
 }
 
 #[test]
@@ -438,7 +444,7 @@ fn a_zone_that_runs_dry_in_one_batch_is_one_page() {
     let [page] = &out.pages[..] else { panic!("{:?}", out.pages) };
     let zone = world.book.get(page.incident).unwrap();
     assert_eq!((&zone.subject, zone.children.len()), (&Subject::Zone("Z".into()), 3));
-    assert_eq!(out.trail.iter().filter(|it| it.hop == Hop::Paged).count(), 1);
+    assert_eq!(out.trail.iter().filter(|entry| entry.hop == Hop::Paged).count(), 1);
 }
 
 #[test]
@@ -453,7 +459,7 @@ fn read_one_wild_number_does_not_ruin_the_ledger() {
         world.step(&message, T0, &mut out);
     }
     world.close_ledger(&mut out);
-    let expected: u64 = out.ledger.iter().map(|it| u64::from(it.counts.expected)).sum();
+    let expected: u64 = out.ledger.iter().map(|entry| u64::from(entry.counts.expected)).sum();
     assert!(expected < 1_000, "expected {expected}");
     assert_eq!(out.counts.seq_jumps, 1);
 }

@@ -23,7 +23,7 @@ pub fn registry(devices: impl IntoIterator<Item = Device>) -> Registry {
     registry
 }
 
-/// A station.
+/// Called by its id, at a place of no matter.
 pub fn station(id: &str, level: Level, parent: Option<&str>) -> Station {
     let (id, name, parent) = (id.into(), id.into(), parent.map(Box::from));
     Station { id, name, level, parent, lat: 29.4, lon: 106.5, phone: None }

@@ -4,7 +4,7 @@ use super::{World, view};
 use crate::Changes;
 use crate::fact::Subject;
 use crate::incidents::{Cause, Said};
-use crate::wire::Arrived;
+use crate::wire::{Arrived, Origin};
 
 impl World {
     /// An alarm came that cannot be read. It says nothing of what its device measures, and is no
@@ -17,7 +17,7 @@ impl World {
         out: &mut Changes,
     ) {
         let subject = match device {
-            Some(device) => Subject::Device(self.watch.known((area, device), out)),
+            Some(device) => Subject::Device(self.watch.known(Origin { area, device }, out)),
             None => Subject::Topic(said.topic.clone()),
         };
         let device = device.map(Box::from);

@@ -16,11 +16,14 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
+use standpipe_config::Config;
 use standpipe_rules::Ms;
 use standpipe_store::migrate::{MigrateError, migrate};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Batch, HistoryError, HistoryPoint, HistoryQuery, Series, SeriesError, Written};
+use super::{
+    Batch, HistoryError, HistoryPoint, HistoryQuery, Opened, Series, SeriesError, Written,
+};
 
 /// Every change of the file's layout, oldest first. Files that were released never change.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_start.sql")];
@@ -98,6 +101,12 @@ impl Embedded {
             why: format!("history.db: {bad}: check its disk").into(),
         })
     }
+}
+
+/// The history of whoever asks for none.
+pub(crate) fn opened(config: &Config) -> Opened {
+    let opened = Embedded::open(&config.store.history());
+    Some(opened.map(|history| Arc::new(history) as Arc<dyn Series>).map_err(Into::into))
 }
 
 impl Series for Embedded {

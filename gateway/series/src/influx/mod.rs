@@ -31,6 +31,7 @@ use futures_util::future::BoxFuture;
 use influxdb2::api::write::TimestampPrecision;
 use influxdb2::{Client, ClientBuilder};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
+use standpipe_config::Config;
 use standpipe_config::trust::{self, Trust};
 use standpipe_machine::backoff::retry_after;
 use standpipe_rules::Ms;
@@ -40,8 +41,8 @@ use self::heads::Heads;
 use self::line::Unwritable;
 use self::verdict::{Dropped, WriteVerdict};
 use super::{
-    Batch, HistoryError, HistoryPoint, HistoryQuery, Record, RefusedPoint, Series, SeriesError,
-    Tags, Written, beginning,
+    Batch, HistoryError, HistoryPoint, HistoryQuery, NotOpened, Opened, Record, RefusedPoint,
+    Series, SeriesError, Tags, Written, beginning,
 };
 
 /// Lines of one body.
@@ -116,6 +117,13 @@ pub struct Influx {
     taken_at: AtomicI64,
     /// Of the devices written so far; the lock is held while a body is put together.
     heads: Mutex<Heads>,
+}
+
+/// InfluxDB, where there is `[influx]`.
+pub(crate) fn opened(config: &Config) -> Opened {
+    let opened = Influx::new(&InfluxSettings::from(config.influx.as_ref()?));
+    let bad = |bad: BadSettings| NotOpened::Settings(bad.to_string().into());
+    Some(opened.map(|history| Arc::new(history) as Arc<dyn Series>).map_err(bad))
 }
 
 impl Influx {

@@ -1,13 +1,17 @@
-//! The file `accounts.db`: every statement there is. Blocks for the disk.
+//! The file `accounts.db`: what is read of it, and what is asked of it. Blocks for the disk.
+//! Whatever changes it is an entry (`entry.rs`).
 
 use std::path::Path;
 
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, OptionalExtension, Row};
-use standpipe_rules::{Ms, plain};
+use serde::{Deserialize, Serialize};
+use standpipe_rules::Ms;
 
 use super::AccountError;
 use super::audit::AuditCode;
-use super::lockout::{FORGOTTEN_MS, MOST_MS, locked_until};
+use super::entry::{AccountEntry, AccountOutcome, AuditEntry, apply};
+use super::lockout::MOST_MS;
 use super::role::Role;
 use super::secret::{digest, key};
 use crate::migrate::{MigrateError, migrate};
@@ -23,18 +27,15 @@ pub const NEWEST: i64 = MIGRATIONS.len() as i64;
 /// How long a statement waits for the command line's, ms.
 const BUSY_MS: i64 = 5_000;
 /// A session that nobody used for so long is over, ms: a week.
-const SESSION_IDLE_MS: Ms = 7 * 86_400_000;
+pub(super) const SESSION_IDLE_MS: Ms = 7 * 86_400_000;
 /// A session is over after so long in any case, ms: a wall screen signs in once a season.
-const SESSION_MOST_MS: Ms = 92 * 86_400_000;
+pub(super) const SESSION_MOST_MS: Ms = 92 * 86_400_000;
 /// How exactly it is known when a session was used, ms.
 const SEEN_EVERY_MS: Ms = 60_000;
 /// Characters of the longest name.
 const NAME_AT_MOST: usize = 48;
-/// Names whose failures are remembered at most.
-const ATTEMPTS_AT_MOST: i64 = 10_000;
-
 /// Somebody's account, without the hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// What they sign in with.
     pub name: Box<str>,
@@ -53,7 +54,7 @@ impl Account {
 }
 
 /// A program's way in, without the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     pub id: i64,
     /// What people call the program.
@@ -95,6 +96,10 @@ pub struct AuditLine {
 #[derive(Debug)]
 pub struct AccountBook {
     pub(super) conn: Connection,
+    /// The file, while a copy in memory works in its place.
+    pub(super) resting: Option<Connection>,
+    /// What the file has not been told.
+    untold: Vec<AccountEntry>,
 }
 
 impl AccountBook {
@@ -112,7 +117,61 @@ impl AccountBook {
             MigrateError::TooNew { found, newest: _ } => AccountError::TooNew(found),
             MigrateError::Sqlite(bad) => bad.into(),
         })?;
-        Ok(Self { conn })
+        Ok(Self { conn, resting: None, untold: Vec::new() })
+    }
+
+    /// The one way in: keeps one change, whole or not at all.
+    ///
+    /// # Errors
+    /// [`AccountError`]: nothing was changed.
+    pub fn append(&mut self, entry: AccountEntry) -> Result<AccountOutcome, AccountError> {
+        let outcome = written(&mut self.conn, &entry)?;
+        if self.resting.is_some() {
+            self.untold.push(entry);
+        }
+        Ok(outcome)
+    }
+
+    /// The disk takes nothing: works on with a copy in memory. Nothing happens where it does already.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`]: the file can't even be read.
+    pub fn to_memory(&mut self) -> Result<(), AccountError> {
+        if self.resting.is_none() {
+            let mut copy = Connection::open_in_memory()?;
+            copy.pragma_update(None, "foreign_keys", "ON")?;
+            Backup::new(&self.conn, &mut copy)?.step(-1)?;
+            self.resting = Some(std::mem::replace(&mut self.conn, copy));
+        }
+        Ok(())
+    }
+
+    /// What the file has not been told.
+    #[must_use]
+    pub fn untold(&self) -> &[AccountEntry] {
+        &self.untold
+    }
+
+    /// Tells the file what happened in memory, and goes on there. What does not fit what the command
+    /// line did to the file meanwhile is logged and left out.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`]: the file takes nothing; what it was not told is still known.
+    pub fn to_disk(&mut self) -> Result<(), AccountError> {
+        let Some(mut file) = self.resting.take() else { return Ok(()) };
+        while let Some(entry) = self.untold.first() {
+            match written(&mut file, entry) {
+                Err(AccountError::Store(bad)) => {
+                    self.resting = Some(file);
+                    return Err(bad.into());
+                }
+                Err(unfit) => tracing::warn!("accounts: {} is left out: {unfit}", entry.kind()),
+                Ok(_) => {}
+            }
+            self.untold.remove(0);
+        }
+        self.conn = file;
+        Ok(())
     }
 
     /// All accounts, by name.
@@ -135,14 +194,8 @@ impl AccountBook {
         if !good_name(&account.name) {
             return Err(AccountError::Name(account.name.to_string()));
         }
-        let sql = "INSERT INTO account (name, role, station, hash, created_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
-        let row =
-            (&account.name, account.role.as_str(), &account.station, hash, account.created_at);
-        match self.conn.prepare_cached(sql)?.execute(row)? {
-            0 => Err(AccountError::Taken(account.name.to_string())),
-            _ => Ok(()),
-        }
+        let (account, hash) = (account.clone(), hash.into());
+        self.append(AccountEntry::Added { account, hash }).map(drop)
     }
 
     /// Changes what an account may do and where.
@@ -150,13 +203,8 @@ impl AccountBook {
     /// # Errors
     /// [`AccountError::Unknown`], [`AccountError::LastAdmin`], [`AccountError::Store`].
     pub fn change(&mut self, name: &str, to: Role, at: Option<&str>) -> Result<(), AccountError> {
-        let tx = self.conn.transaction()?;
-        let sql = "UPDATE account SET role = ?2, station = ?3 WHERE name = ?1";
-        if tx.execute(sql, (name, to.as_str(), at))? == 0 {
-            return Err(AccountError::Unknown(name.to_owned()));
-        }
-        an_admin_is_left(&tx, name)?;
-        Ok(tx.commit()?)
+        let (name, station) = (name.into(), at.map(Box::from));
+        self.append(AccountEntry::Changed { name, role: to, station }).map(drop)
     }
 
     /// Takes an account away, and its sessions.
@@ -164,12 +212,7 @@ impl AccountBook {
     /// # Errors
     /// [`AccountError::Unknown`], [`AccountError::LastAdmin`], [`AccountError::Store`].
     pub fn remove(&mut self, name: &str) -> Result<(), AccountError> {
-        let tx = self.conn.transaction()?;
-        if tx.execute("DELETE FROM account WHERE name = ?1", [name])? == 0 {
-            return Err(AccountError::Unknown(name.to_owned()));
-        }
-        an_admin_is_left(&tx, name)?;
-        Ok(tx.commit()?)
+        self.append(AccountEntry::Removed { name: name.into() }).map(drop)
     }
 
     /// Gives an account another password: every session ends, and the name is unlocked.
@@ -177,13 +220,8 @@ impl AccountBook {
     /// # Errors
     /// [`AccountError::Unknown`], [`AccountError::Store`].
     pub fn set_password(&mut self, name: &str, hash: &str) -> Result<(), AccountError> {
-        let tx = self.conn.transaction()?;
-        if tx.execute("UPDATE account SET hash = ?2 WHERE name = ?1", (name, hash))? == 0 {
-            return Err(AccountError::Unknown(name.to_owned()));
-        }
-        tx.execute("DELETE FROM session WHERE account = ?1", [name])?;
-        tx.execute("DELETE FROM attempt WHERE name = ?1", [name])?;
-        Ok(tx.commit()?)
+        let (name, hash) = (name.into(), hash.into());
+        self.append(AccountEntry::PasswordSet { name, hash }).map(drop)
     }
 
     /// The hash to hold a password against; `None`: no such account.
@@ -207,17 +245,9 @@ impl AccountBook {
     /// # Errors
     /// [`AccountError::Secret`], [`AccountError::Store`].
     pub fn signed_in(&mut self, name: &str, now: Ms) -> Result<String, AccountError> {
-        let (id, csrf) = (key()?, key()?);
-        let tx = self.conn.transaction()?;
-        tx.execute("DELETE FROM attempt WHERE name = ?1", [name])?;
-        let over = (now - SESSION_IDLE_MS, now - SESSION_MOST_MS);
-        tx.execute("DELETE FROM session WHERE seen_at < ?1 OR created_at < ?2", over)?;
-        let sql = "INSERT INTO session (id, account, csrf, created_at, seen_at)
-                   VALUES (?1, ?2, ?3, ?4, ?4)";
-        tx.execute(sql, (digest(&id), name, csrf, now))?;
-        let (what, detail, code) = ("signed_in", "", &AuditCode::Text);
-        audit(&tx, &AuditEntry { at: now, who: name, what, detail, code })?;
-        tx.commit()?;
+        let (id, csrf) = (key()?, key()?.into());
+        let session = digest(&id);
+        self.append(AccountEntry::SignedIn { name: name.into(), session, csrf, now })?;
         Ok(id)
     }
 
@@ -227,28 +257,15 @@ impl AccountBook {
     /// [`AccountError::Wrong`], [`AccountError::Locked`], [`AccountError::Store`].
     pub fn failed(&mut self, name: &str, now: Ms) -> Result<String, AccountError> {
         let name: String = name.chars().take(64).collect();
-        let tx = self.conn.transaction()?;
-        let sql = "SELECT failed FROM attempt WHERE name = ?1 AND failed_at > ?2";
-        let before: Option<u32> =
-            tx.query_row(sql, (&name, now - FORGOTTEN_MS), |row| row.get(0)).optional()?;
-        let failed = before.unwrap_or(0).saturating_add(1);
-        let until = locked_until(failed, now);
-        let sql = "INSERT INTO attempt (name, failed, failed_at, locked_until)
-                   VALUES (?1, ?2, ?3, ?4)
-                   ON CONFLICT (name) DO UPDATE SET failed = excluded.failed,
-                       failed_at = excluded.failed_at, locked_until = excluded.locked_until";
-        tx.execute(sql, (&name, failed, now, until))?;
-        let sql = "DELETE FROM attempt WHERE name IN
-                   (SELECT name FROM attempt ORDER BY failed_at DESC LIMIT -1 OFFSET ?1)";
-        tx.execute(sql, [ATTEMPTS_AT_MOST])?;
-        // Not of names that have no account: whoever guesses those must not fill the disk.
-        if known_name(&tx, &name)? {
-            let code = &AuditCode::InARow { times: failed };
-            let (what, detail) = ("sign_in_failed", &*code.words());
-            audit(&tx, &AuditEntry { at: now, who: &name, what, detail, code })?;
-        }
-        tx.commit()?;
-        Err(if until > now { AccountError::Locked { until, now } } else { AccountError::Wrong })
+        let outcome = self.append(AccountEntry::SignInFailed { name: name.into(), now })?;
+        Err(match outcome {
+            AccountOutcome::LockedUntil(until) if until > now => {
+                AccountError::Locked { until, now }
+            }
+            AccountOutcome::LockedUntil(_) | AccountOutcome::Done | AccountOutcome::Nothing => {
+                AccountError::Wrong
+            }
+        })
     }
 
     /// Whose session this cookie is; its life is prolonged.
@@ -273,8 +290,7 @@ impl AccountBook {
             .optional()?;
         let Some((known, seen_at)) = found else { return Ok(None) };
         if now - seen_at > SEEN_EVERY_MS {
-            let sql = "UPDATE session SET seen_at = ?2 WHERE id = ?1";
-            self.conn.prepare_cached(sql)?.execute((id, now))?;
+            self.append(AccountEntry::SessionUsed { session: id, now })?;
         }
         Ok(Some(known))
     }
@@ -284,8 +300,7 @@ impl AccountBook {
     /// # Errors
     /// [`AccountError::Store`].
     pub fn sign_out(&mut self, cookie: &str) -> Result<(), AccountError> {
-        self.conn.execute("DELETE FROM session WHERE id = ?1", [digest(cookie)])?;
-        Ok(())
+        self.append(AccountEntry::SignedOut { session: digest(cookie) }).map(drop)
     }
 
     /// Whose token this is.
@@ -322,19 +337,8 @@ impl AccountBook {
             return Err(AccountError::Name(token.name.to_string()));
         }
         let text = format!("sp_{}", key()?);
-        let sql = "INSERT INTO token (hash, name, role, station, made_by, created_at, expires_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let role = token.role.as_str();
-        let row = (
-            digest(&text),
-            &token.name,
-            role,
-            &token.station,
-            &token.made_by,
-            now,
-            token.expires_at,
-        );
-        self.conn.execute(sql, row)?;
+        let (token, hash) = (token.clone(), digest(&text));
+        self.append(AccountEntry::TokenMade { token, hash, now })?;
         Ok(text)
     }
 
@@ -343,7 +347,7 @@ impl AccountBook {
     /// # Errors
     /// [`AccountError::Store`].
     pub fn drop_token(&mut self, id: i64) -> Result<bool, AccountError> {
-        Ok(self.conn.execute("DELETE FROM token WHERE id = ?1", [id])? > 0)
+        Ok(self.append(AccountEntry::TokenDropped { id })? == AccountOutcome::Done)
     }
 
     /// Writes down who did what.
@@ -357,7 +361,8 @@ impl AccountBook {
         what: &str,
         detail: &str,
     ) -> Result<(), AccountError> {
-        Ok(audit(&self.conn, &AuditEntry { at, who, what, detail, code: &AuditCode::Text })?)
+        let (who, what, detail, code) = (who.into(), what.into(), detail.into(), AuditCode::Text);
+        self.append(AccountEntry::Audited(AuditEntry { at, who, what, detail, code })).map(drop)
     }
 
     /// The same, with more to say than an id.
@@ -371,7 +376,9 @@ impl AccountBook {
         what: &str,
         code: &AuditCode,
     ) -> Result<(), AccountError> {
-        Ok(audit(&self.conn, &AuditEntry { at, who, what, detail: &code.words(), code })?)
+        let (who, what, detail) = (who.into(), what.into(), code.words().into());
+        let code = code.clone();
+        self.append(AccountEntry::Audited(AuditEntry { at, who, what, detail, code })).map(drop)
     }
 
     /// The audit log before a line, newest first.
@@ -403,42 +410,17 @@ impl AccountBook {
     }
 }
 
-/// What is to be written into the audit log.
-struct AuditEntry<'a> {
-    at: Ms,
-    who: &'a str,
-    what: &'a str,
-    detail: &'a str,
-    code: &'a AuditCode,
-}
-
-fn audit(db: &Connection, entry: &AuditEntry<'_>) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO audit (at, who, what, detail, code, parts)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let (code, parts) = entry.code.columns();
-    // A name may be what somebody typed who could not sign in.
-    let (who, detail) = (plain(entry.who), plain(entry.detail));
-    let row = (entry.at, who, entry.what, detail, code, plain(&parts));
-    db.prepare_cached(sql)?.execute(row).map(|_| ())
+fn written(conn: &mut Connection, entry: &AccountEntry) -> Result<AccountOutcome, AccountError> {
+    let tx = conn.transaction()?;
+    let outcome = apply(&tx, entry)?;
+    tx.commit()?;
+    Ok(outcome)
 }
 
 /// Letters of any language: people sign in with their own name.
 fn good_name(name: &str) -> bool {
     let fits = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-');
     (1..=NAME_AT_MOST).contains(&name.chars().count()) && name.chars().all(fits)
-}
-
-fn known_name(db: &Connection, name: &str) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM account WHERE name = ?1")?.exists([name])
-}
-
-/// Somebody who may do everything, everywhere.
-fn an_admin_is_left(db: &Connection, name: &str) -> Result<(), AccountError> {
-    let sql = "SELECT count(*) FROM account WHERE role = 'admin' AND station IS NULL";
-    match db.query_row(sql, (), |row| row.get::<_, i64>(0))? {
-        0 => Err(AccountError::LastAdmin(name.to_owned())),
-        _ => Ok(()),
-    }
 }
 
 fn known(row: &Row<'_>) -> rusqlite::Result<CredentialOwner> {

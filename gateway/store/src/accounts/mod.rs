@@ -6,7 +6,8 @@
 //! | `area` | what the people of a station may see |
 //! | `secret` | passwords, and what is random |
 //! | `lockout` | how long a name stays locked |
-//! | [`book`] | the file `accounts.db`: every statement about accounts |
+//! | `entry` | what changes accounts, as plain values, and the one function that writes them |
+//! | [`book`] | the file `accounts.db`: what is read of it, and what is asked of it |
 //! | `audit` | what a line of the audit log says, as a code and in words |
 //! | `work` | what people did at devices, in the same file |
 //!
@@ -19,6 +20,7 @@
 mod area;
 mod audit;
 pub mod book;
+mod entry;
 mod lockout;
 mod role;
 mod secret;
@@ -36,6 +38,7 @@ pub use area::{Area, area};
 pub(crate) use area::{DEVICES_OF, INCIDENTS_OF};
 pub use audit::{AuditCode, COMMAND_LINE, GATEWAY};
 pub use book::{Account, AccountBook, AuditLine, CredentialOwner, Token};
+pub use entry::{AccountEntry, AccountOutcome, AuditEntry, KeyDigest};
 pub use role::{Right, Role};
 pub use secret::{NoSecret, PASSWORD_AT_LEAST, PASSWORD_AT_MOST, key, same};
 

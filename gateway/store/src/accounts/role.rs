@@ -1,9 +1,11 @@
 //! Roles and what each may do. Where it may be done is in [`super::area`].
 
+use serde::{Deserialize, Serialize};
 use standpipe_rules::incidents::{AccountRole, ActionKind};
 
 /// What an account or a token is: each role has its row in [`Role::may`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Looks, and does nothing.
     Viewer,

@@ -2,7 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::{Account, AccountError, Accounts, Role, Token};
+use super::{
+    Account, AccountBook, AccountEntry, AccountError, Accounts, AuditCode, Job, Role, Token, Work,
+};
 
 const NOW: i64 = 1_764_000_000_000;
 const DAY: i64 = 86_400_000;
@@ -174,4 +176,105 @@ async fn somebody_who_can_make_accounts_is_always_left() {
     assert!(bad.unwrap_err().to_string().starts_with("name `a b`: use 1 to 48"));
     let short = accounts.hashed("short".to_owned()).await.unwrap_err();
     assert_eq!(short.to_string(), "password of 5 characters: use 10 to 256");
+}
+
+/// All rows, as SQL writes them.
+fn rows(book: &AccountBook) -> Vec<String> {
+    let tables = ["account", "attempt", "session", "token", "audit", "work"];
+    let mut all = Vec::new();
+    for table in tables {
+        let columns =
+            "SELECT group_concat('quote(' || name || ')', '||') FROM pragma_table_info(?1)";
+        let columns: String = book.conn.query_row(columns, [table], |row| row.get(0)).unwrap();
+        let sql = format!("SELECT '{table} ' || {columns} FROM {table} ORDER BY 1");
+        let mut find = book.conn.prepare(&sql).unwrap();
+        let found = find.query_map((), |row| row.get(0)).unwrap();
+        all.extend(found.collect::<Result<Vec<String>, _>>().unwrap());
+    }
+    all
+}
+
+/// One change of every kind; some are refused, and change nothing.
+fn everything_happens(book: &mut AccountBook) {
+    for name in ["li", "wang", "zhou"] {
+        book.add(&Account::new(name, Role::Admin, None, NOW), "a hash").unwrap();
+    }
+    assert!(matches!(
+        book.add(&Account::new("li", Role::Crew, None, 1), "x"),
+        Err(AccountError::Taken(_))
+    ));
+    book.change("wang", Role::Crew, Some("t-1")).unwrap();
+    let cookie = book.signed_in("li", NOW).unwrap();
+    let gone = book.signed_in("wang", NOW).unwrap();
+    assert!(book.session(&cookie, NOW + 100_000).unwrap().is_some());
+    book.sign_out(&gone).unwrap();
+    for times in 1..=5 {
+        assert!(book.failed("zhou", NOW + times).is_err());
+    }
+    assert!(book.failed("nobody", NOW).is_err());
+    book.set_password("wang", "another hash").unwrap();
+    book.remove("zhou").unwrap();
+    assert!(matches!(book.remove("li"), Err(AccountError::LastAdmin(_))));
+    let token = Token {
+        id: 0,
+        name: "grafana".into(),
+        role: Role::Viewer,
+        station: None,
+        made_by: "li".into(),
+        expires_at: NOW + DAY,
+    };
+    book.make_token(&token, NOW).unwrap();
+    book.make_token(&token, NOW).unwrap();
+    assert!(book.drop_token(1).unwrap());
+    assert!(!book.drop_token(1).unwrap());
+    book.audit(NOW, "li", "exported", "H-1").unwrap();
+    book.audit_as(NOW, "li", "password", &AuditCode::Own).unwrap();
+    let end = Job::Withdrawn { announced: standpipe_rules::incidents::Announced::WalkTest };
+    let scope = standpipe_rules::incidents::Scope::Station("t-1".into());
+    book.worked(&Work::new(&scope, NOW, "wang", end)).unwrap();
+}
+
+#[test]
+fn what_changed_in_memory_reaches_the_file_and_entries_alone_make_the_same_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut book = AccountBook::open(&dir.path().join("accounts.db")).unwrap();
+    book.add(&Account::new("before", Role::Viewer, None, NOW), "a hash").unwrap();
+    book.to_memory().unwrap();
+    book.to_memory().unwrap();
+    everything_happens(&mut book);
+    let expected = rows(&book);
+    let entries: Vec<AccountEntry> = book
+        .untold()
+        .iter()
+        .map(|entry| serde_json::from_str(&serde_json::to_string(entry).unwrap()).unwrap())
+        .collect();
+    assert_eq!(entries, book.untold(), "exactly");
+    let kinds: std::collections::BTreeSet<_> = entries.iter().map(AccountEntry::kind).collect();
+    assert_eq!(kinds.len(), 12, "one of every kind: {kinds:?}");
+    let printed = format!("{entries:?}");
+    assert!(!printed.contains("hash"), "no entry prints what it holds: {printed}");
+
+    // The disk is full: nothing is lost, and it is told once there is room.
+    let limit = |book: &AccountBook, pages: i64| {
+        let file = book.resting.as_ref().unwrap();
+        file.query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(())).unwrap();
+    };
+    limit(&book, 1);
+    book.audit(NOW, "li", "exported", &"H".repeat(100_000)).unwrap();
+    assert!(matches!(book.to_disk(), Err(AccountError::Store(_))), "still full");
+    book.audit(NOW, "li", "exported", "H-2").unwrap();
+    let expected_later = rows(&book);
+    limit(&book, 1_000_000);
+    book.to_disk().unwrap();
+    book.to_disk().unwrap();
+    assert_eq!(rows(&book), expected_later);
+    let file = AccountBook::open(&dir.path().join("accounts.db")).unwrap();
+    assert_eq!(rows(&file), expected_later, "it is in the file");
+
+    let mut other = AccountBook::open(&dir.path().join("other.db")).unwrap();
+    other.add(&Account::new("before", Role::Viewer, None, NOW), "a hash").unwrap();
+    for entry in entries {
+        other.append(entry).unwrap();
+    }
+    assert_eq!(rows(&other), expected);
 }

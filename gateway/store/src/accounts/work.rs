@@ -1,6 +1,7 @@
 //! What people did at devices, in the file `accounts.db`: flow tests, and what was announced for a
 //! device, its zone or its station. What they did about incidents is in the incidents' trails.
 
+use rusqlite::Connection;
 use rusqlite::types::Type;
 use serde::{Deserialize, Serialize};
 use standpipe_rules::Ms;
@@ -9,6 +10,7 @@ use standpipe_rules::incidents::{Announced, Scope};
 
 use super::AccountError;
 use super::book::AccountBook;
+use super::entry::AccountEntry;
 
 /// A kind of work, and what there is to know of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +37,7 @@ pub enum Job {
 }
 
 /// Something that was done: where, when, by whom.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Work {
     /// `device`, `zone` or `station`.
     scope: Box<str>,
@@ -51,6 +53,14 @@ impl Work {
     pub fn new(scope: &Scope, at: Ms, who: &str, job: Job) -> Self {
         let (scope, name) = scope.parts();
         Self { scope: scope.into(), name: name.into(), at, who: who.into(), job }
+    }
+
+    pub(super) fn write(&self, tx: &Connection) -> rusqlite::Result<()> {
+        let json = serde_json::to_string(&self.job)
+            .map_err(|bad| rusqlite::Error::ToSqlConversionFailure(bad.into()))?;
+        let sql = "INSERT INTO work (scope, name, at, who, json) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let row = (&self.scope, &self.name, self.at, &self.who, json);
+        tx.prepare_cached(sql)?.execute(row).map(|_| ())
     }
 }
 
@@ -68,17 +78,7 @@ impl AccountBook {
     /// # Errors
     /// [`AccountError::Store`].
     pub fn worked(&mut self, work: &Work) -> Result<(), AccountError> {
-        let json = serde_json::to_string(&work.job)
-            .map_err(|bad| rusqlite::Error::ToSqlConversionFailure(bad.into()))?;
-        let sql = "INSERT INTO work (scope, name, at, who, json) VALUES (?1, ?2, ?3, ?4, ?5)";
-        self.conn.prepare_cached(sql)?.execute((
-            &work.scope,
-            &work.name,
-            work.at,
-            &work.who,
-            json,
-        ))?;
-        Ok(())
+        self.append(AccountEntry::Worked(work.clone())).map(drop)
     }
 
     /// What was done at a device, or announced for its zone or its station: newest first.

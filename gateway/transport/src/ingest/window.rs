@@ -77,7 +77,8 @@ impl Window {
     pub fn done(&mut self, pkids: &[u16]) -> Vec<u16> {
         let mut good = self.unread();
         for pkid in pkids {
-            let place = self.waiting.iter().position(|it| it.pkid == *pkid && !it.unread);
+            let place =
+                self.waiting.iter().position(|waiting| waiting.pkid == *pkid && !waiting.unread);
             if let Some(done) = place.and_then(|place| self.waiting.remove(place)) {
                 self.bytes -= done.bytes;
                 good.push(done.pkid);
@@ -89,8 +90,8 @@ impl Window {
 
     /// Those passed over before which nothing waits.
     pub fn unread(&mut self) -> Vec<u16> {
-        let count = self.waiting.iter().take_while(|it| it.unread).count();
-        self.waiting.drain(..count).map(|it| it.pkid).collect()
+        let count = self.waiting.iter().take_while(|waiting| waiting.unread).count();
+        self.waiting.drain(..count).map(|waiting| waiting.pkid).collect()
     }
 
     /// The connection is gone, and what was on its way will be sent again.

@@ -81,12 +81,13 @@ impl Broker {
     pub fn of(mqtt: &standpipe_config::MqttConfig) -> Result<Self, BadBroker> {
         let mut broker = Self::new(&mqtt.broker.host, mqtt.broker.port);
         if let Some(user) = &mqtt.username {
-            let password = mqtt.password.as_ref().map_or("", |it| it.expose());
+            let password = mqtt.password.as_ref().map_or("", |password| password.expose());
             broker = broker.with_login(user, password);
         }
         if mqtt.broker.tls {
             let client = mqtt.client.as_ref();
-            let client = client.map(|it| (&*it.certificate, it.key.expose().as_bytes()));
+            let client =
+                client.map(|client| (&*client.certificate, client.key.expose().as_bytes()));
             broker = broker.with_tls(mqtt.ca.as_deref(), client)?;
         }
         Ok(broker)

@@ -138,8 +138,8 @@ impl Link {
 
     async fn introduce(broker: &Broker, hello: &Hello) -> Result<Self, LinkError> {
         let mut link = Self::over(broker.open().await?);
-        let will = hello.will.as_ref().map(|it| {
-            LastWill::new(it.topic.as_str(), it.payload.as_str(), QoS::AtLeastOnce, false, None)
+        let will = hello.will.as_ref().map(|will| {
+            LastWill::new(will.topic.as_str(), will.payload.as_str(), QoS::AtLeastOnce, false, None)
         });
         link.queue(&Packet::Connect(connect(hello), will, broker.login.clone()))?;
         link.welcome().await?;
@@ -244,7 +244,7 @@ impl Link {
     pub fn publish(&mut self, message: &Outgoing<'_>) -> Result<(), LinkError> {
         let qos = if message.pkid == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
         let payload = Bytes::copy_from_slice(message.payload);
-        let expiry = Some(message.expiry_s).filter(|it| *it > 0);
+        let expiry = Some(message.expiry_s).filter(|seconds| *seconds > 0);
         let properties = expiry.map(|_| PublishProperties {
             message_expiry_interval: expiry,
             ..PublishProperties::default()

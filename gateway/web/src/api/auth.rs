@@ -104,9 +104,9 @@ pub async fn known(api: &ApiState, headers: &HeaderMap) -> Result<Who, Problem> 
     };
     let now = api.clock.now();
     if let Some(sent) = text(headers, header::AUTHORIZATION.as_str()) {
-        let bearer = sent.split_once(' ').filter(|it| it.0.eq_ignore_ascii_case("bearer"));
-        let token = bearer.map(|it| it.1.trim()).ok_or_else(Problem::unauthorized)?;
-        if admin.as_ref().is_some_and(|it| same(&it.0, token)) {
+        let bearer = sent.split_once(' ').filter(|parts| parts.0.eq_ignore_ascii_case("bearer"));
+        let token = bearer.map(|parts| parts.1.trim()).ok_or_else(Problem::unauthorized)?;
+        if admin.as_ref().is_some_and(|admin| same(&admin.0, token)) {
             return Ok(everything(By::Token));
         }
         let token = token.to_owned();
@@ -115,7 +115,7 @@ pub async fn known(api: &ApiState, headers: &HeaderMap) -> Result<Who, Problem> 
     }
     let Some(cookie) = cookie(headers, COOKIE) else { return Err(Problem::unauthorized()) };
     let found = session(&api.accounts, cookie, now).await?;
-    let_in(api, found, |it| By::Session { csrf: (&*it.csrf).into() }).await
+    let_in(api, found, |session| By::Session { csrf: (&*session.csrf).into() }).await
 }
 
 async fn session(
@@ -165,7 +165,7 @@ pub fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|it| it.to_str().ok())
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// Whether a `Host` header (`name`, `name:port`, `[v6]:port`) names this machine.
@@ -175,7 +175,7 @@ fn is_loopback(host: &str) -> bool {
         None => host.split_once(':').map_or(host, |(name, _)| name),
     };
     name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 impl From<AccountError> for Problem {

@@ -24,7 +24,9 @@ const TEXT_AT_MOST: usize = standpipe_rules::wire::MAX_TEXT;
 /// stands there a second time, percent-encoded (RFC 6266): browsers take that one.
 #[must_use]
 pub fn attachment(name: &str) -> String {
-    let plain = |it: char| if it.is_ascii_alphanumeric() || "-_.".contains(it) { it } else { '_' };
+    let plain = |letter: char| {
+        if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '_' }
+    };
     let ascii: String = name.chars().map(plain).collect();
     let all = escaped(name);
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{all}")
@@ -102,7 +104,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+        let kind =
+            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let kind = kind.unwrap_or("").split(';').next().unwrap_or("").trim();
         if !kind.eq_ignore_ascii_case("application/json") {
             return Err(Problem::not_json());

@@ -25,7 +25,7 @@ use crate::api::who::Who;
 /// One command, and how far it is.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Command)]
-pub struct Item {
+pub struct CommandItem {
     /// To which device.
     device: String,
     /// What was asked, and what came of it.
@@ -56,14 +56,14 @@ pub struct Ask {
     operation_id = "list_commands",
     params(("id" = String, Path), ("page" = Option<u32>, Query),
         ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body),
+    responses((status = 200, body = List<CommandItem>), (status = 400, body = super::problem::Body),
         (status = 404, body = super::problem::Body)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
     Id(id): Id,
     uri: Uri,
-) -> Result<Json<List<Item>>, Problem> {
+) -> Result<Json<List<CommandItem>>, Problem> {
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
     devices::kind(&api, &who.area, &id).await?;
     Ok(Json(api.store.read(move |db| view::list(db, &id, page)).await?.into()))
@@ -73,13 +73,13 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/v1/devices/{id}/commands/{command}", tag = "devices",
     operation_id = "get_command",
     params(("id" = String, Path), ("command" = String, Path)),
-    responses((status = 200, body = Item), (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = CommandItem), (status = 404, body = super::problem::Body)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
     Path((device, id)): Path<(String, String)>,
     uri: Uri,
-) -> Result<Json<Item>, Problem> {
+) -> Result<Json<CommandItem>, Problem> {
     Params::read(&uri, &[])?;
     devices::kind(&api, &who.area, &device).await?;
     find(&api, device, id).await.map(Json)
@@ -90,7 +90,7 @@ pub async fn one(
 #[utoipa::path(post, path = "/api/v1/devices/{id}/commands", tag = "devices",
     operation_id = "ask_command",
     params(("id" = String, Path)), request_body = Ask,
-    responses((status = 202, body = Item),
+    responses((status = 202, body = CommandItem),
         (status = 400, description = "`errors` names each member, its limits and what to do",
             body = super::problem::Body),
         (status = 404, body = super::problem::Body),
@@ -102,7 +102,7 @@ pub async fn ask(
     Id(id): Id,
     uri: Uri,
     Body(body): Body<Ask>,
-) -> Result<(StatusCode, Json<Item>), Problem> {
+) -> Result<(StatusCode, Json<CommandItem>), Problem> {
     Params::read(&uri, &[])?;
     // Whoever stands beside a device may ask it to speak; it starts again for its keeper.
     who.needs(if body.command == Verb::Restart { Right::Devices } else { Right::CheckHydrant })?;
@@ -111,7 +111,7 @@ pub async fn ask(
     let order = Order::Command { device: id.as_str().into(), asked };
     let done = api.engine.order(order).await;
     let command = match done.map_err(|down| Problem::part_down(down.to_string()))? {
-        Ok(command) => command.map_or_else(String::new, |it: Ulid| it.to_string()),
+        Ok(command) => command.map_or_else(String::new, |id: Ulid| id.to_string()),
         Err(OrderRefused::UnknownDevice | OrderRefused::UnknownProfile) => {
             return Err(Problem::unknown(Thing::Device, &id));
         }
@@ -127,9 +127,9 @@ impl Ask {
     fn asked(&self, who: &Who) -> Result<Asked, Problem> {
         let by = signed(&self.by, who)?;
         Asked::new(self.command, self.seconds, self.expires_s, &by).map_err(|bad| {
-            let fault = |it: &standpipe_rules::orders::BadCommand| Fault {
-                field: it.field(),
-                detail: it.to_string(),
+            let fault = |wrong: &standpipe_rules::orders::BadCommand| Fault {
+                field: wrong.field(),
+                detail: wrong.to_string(),
             };
             let faults: Vec<Fault> = bad.iter().map(fault).collect();
             Problem::bad_members(Code::BadCommand, "Command out of range", &faults)
@@ -137,13 +137,13 @@ impl Ask {
     }
 }
 
-async fn find(api: &ApiState, device: String, id: String) -> Result<Item, Problem> {
+async fn find(api: &ApiState, device: String, id: String) -> Result<CommandItem, Problem> {
     let key = id.clone();
     let found = api.store.read(move |db| view::one(db, &device, &key)).await?;
-    found.map(Item::from).ok_or_else(|| Problem::unknown_command(&id))
+    found.map(CommandItem::from).ok_or_else(|| Problem::unknown_command(&id))
 }
 
-impl From<CommandOf> for Item {
+impl From<CommandOf> for CommandItem {
     fn from(CommandOf { device, command }: CommandOf) -> Self {
         Self { device, command }
     }

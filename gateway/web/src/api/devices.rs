@@ -31,7 +31,7 @@ use crate::api::who::Who;
 /// One device.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Device)]
-pub struct Item {
+pub struct DeviceItem {
     /// The columns of `devices.csv`, and `area` and `claimed`.
     #[serde(flatten)]
     #[schema(value_type = DeviceRow)]
@@ -147,16 +147,16 @@ pub fn status_filters(said: &[(&'static str, String)]) -> Vec<StatusFilter> {
         ("storage" = Option<String>, Query, description = "likewise"),
         ("status" = Option<String>, Query, description = "lost: messages; storage_fault; none: never said anything of itself; no_firmware, no_model, no_reset: did not say it"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<DeviceItem>), (status = 400, body = super::problem::Body)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
     uri: Uri,
-) -> Result<Json<List<Item>>, Problem> {
+) -> Result<Json<List<DeviceItem>>, Problem> {
     let accepted = ["station", "kind", "condition", "q", "page", "per_page"];
     let params = Params::read(&uri, &[&accepted[..], &STATUS_PARAMS].concat())?;
-    let kinds = [Kind::Hydrant, Kind::Smoke].map(|it| (it.as_str(), it));
-    let conditions = Condition::ALL.map(|it| (it.as_str(), it));
+    let kinds = [Kind::Hydrant, Kind::Smoke].map(|kind| (kind.as_str(), kind));
+    let conditions = Condition::ALL.map(|condition| (condition.as_str(), condition));
     let filter = DeviceFilter {
         station: params.text("station")?,
         kind: params.one_of("kind", &kinds)?,
@@ -166,20 +166,20 @@ pub async fn list(
     };
     let (page, area, now) = (params.page()?, who.area.clone(), api.clock.now());
     let list = api.store.read(move |db| view::list(db, &area, &filter, page, now)).await?;
-    Ok(Json(list.map(|device| Item::of(device, &api.profiles, now)).into()))
+    Ok(Json(list.map(|device| DeviceItem::of(device, &api.profiles, now)).into()))
 }
 
 /// One device.
 #[utoipa::path(get, path = "/api/v1/devices/{id}", tag = "devices",
     operation_id = "get_device",
     params(("id" = String, Path)),
-    responses((status = 200, body = Item), (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = DeviceItem), (status = 404, body = super::problem::Body)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
     Id(id): Id,
     uri: Uri,
-) -> Result<Json<Item>, Problem> {
+) -> Result<Json<DeviceItem>, Problem> {
     Params::read(&uri, &[])?;
     find(&api, &who.area, Reach::InSight, &id).await.map(Json)
 }
@@ -188,8 +188,8 @@ pub async fn one(
 #[utoipa::path(put, path = "/api/v1/devices/{id}", tag = "devices",
     operation_id = "put_device",
     params(("id" = String, Path)), request_body = Registration,
-    responses((status = 200, description = "changed", body = Item),
-        (status = 201, description = "registered", body = Item),
+    responses((status = 200, description = "changed", body = DeviceItem),
+        (status = 201, description = "registered", body = DeviceItem),
         (status = 400, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
 pub async fn put(
     State(api): State<Arc<ApiState>>,
@@ -197,7 +197,7 @@ pub async fn put(
     Id(id): Id,
     uri: Uri,
     Body(body): Body<serde_json::Map<String, serde_json::Value>>,
-) -> Result<(StatusCode, Json<Item>), Problem> {
+) -> Result<(StatusCode, Json<DeviceItem>), Problem> {
     Params::read(&uri, &[])?;
     who.needs(Right::Devices)?;
     let (device, new) = registered(&api, &id, body).await?;
@@ -235,14 +235,14 @@ async fn kind_among(api: &ApiState, area: &Area, reach: Reach, id: &str) -> Resu
     kind.ok_or_else(|| Problem::unknown(Thing::Device, id))
 }
 
-async fn find(api: &ApiState, area: &Area, reach: Reach, id: &str) -> Result<Item, Problem> {
+async fn find(api: &ApiState, area: &Area, reach: Reach, id: &str) -> Result<DeviceItem, Problem> {
     let (key, area, now) = (id.to_owned(), area.clone(), api.clock.now());
     let found = api.store.read(move |db| view::one(db, &area, reach, &key, now)).await?;
     let device = found.ok_or_else(|| Problem::unknown(Thing::Device, id))?;
-    Ok(Item::of(device, &api.profiles, now))
+    Ok(DeviceItem::of(device, &api.profiles, now))
 }
 
-impl Item {
+impl DeviceItem {
     fn of(found: DeviceNow, profiles: &Registry, now: Ms) -> Self {
         let DeviceNow { device, memory, .. } = found;
         let mut hydrant = memory
@@ -269,7 +269,7 @@ impl Item {
 
 /// The conditions of a set.
 pub fn set_of(set: u32) -> Vec<Condition> {
-    Condition::ALL.into_iter().filter(|it| set & it.bit() != 0).collect()
+    Condition::ALL.into_iter().filter(|condition| set & condition.bit() != 0).collect()
 }
 
 /// The names of a set of conditions.

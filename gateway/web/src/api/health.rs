@@ -82,7 +82,7 @@ pub async fn metrics(State(api): State<Arc<ApiState>>) -> Response {
 }
 
 fn judge(health: &Health, now: Ms) -> Readiness {
-    let away = |it: &Reason| it.since.is_none_or(|since| now - since > LANE_AWAY_MS);
+    let away = |reason: &Reason| reason.since.is_none_or(|since| now - since > LANE_AWAY_MS);
     let mut reasons: Vec<Reason> = reason("store", &health.store).into_iter().collect();
     let mut warnings: Vec<Reason> = reason("series", &health.series).into_iter().collect();
     for source in health.sources.all() {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn parts(reasons: &[super::Reason]) -> Vec<&str> {
-        reasons.iter().map(|it| &*it.part).collect()
+        reasons.iter().map(|reason| &*reason.part).collect()
     }
 
     #[test]
@@ -165,15 +165,15 @@ mod tests {
         type Case = (&'static str, Break, i64, &'static [&'static str], &'static [&'static str]);
         let cases: [Case; 10] = [
             ("all fine",            |_| {},                                  0,      &[],                 &[]),
-            ("disc full",           |it| it.store.failing(0, "full"),        0,      &["store"],          &[]),
-            ("a lane for 30 s",     |it| it.sources.all()[0].health.failing(0, "away"),   30_000, &[],                 &[]),
-            ("and a bit",           |it| it.sources.all()[0].health.failing(0, "away"),   30_001, &["alarm_lane"],     &[]),
-            ("the other lane",      |it| it.sources.all()[1].health.failing(0, "x"),  30_001, &["telemetry_lane"], &[]),
-            ("one it can do without", |it| it.sources.all()[2].health.failing(0, "x"), 30_001, &[],       &["meters"]),
-            ("history for hours",   |it| it.series.failing(0, "away"),   9_000_000,  &[],                 &["series"]),
-            ("a clock on its own",  |it| it.clock.failing(0, "unsynchronised"), 0,   &[],                 &["clock"]),
-            ("a bad registry file", |it| it.degraded.set(registry()),        0,      &[],                 &["registry"]),
-            ("store, back again",   |it| { it.store.failing(0, "x"); it.store.fine(); }, 1, &[],          &[]),
+            ("disc full",           |health| health.store.failing(0, "full"),        0,      &["store"],          &[]),
+            ("a lane for 30 s",     |health| health.sources.all()[0].health.failing(0, "away"),   30_000, &[],                 &[]),
+            ("and a bit",           |health| health.sources.all()[0].health.failing(0, "away"),   30_001, &["alarm_lane"],     &[]),
+            ("the other lane",      |health| health.sources.all()[1].health.failing(0, "x"),  30_001, &["telemetry_lane"], &[]),
+            ("one it can do without", |health| health.sources.all()[2].health.failing(0, "x"), 30_001, &[],       &["meters"]),
+            ("history for hours",   |health| health.series.failing(0, "away"),   9_000_000,  &[],                 &["series"]),
+            ("a clock on its own",  |health| health.clock.failing(0, "unsynchronised"), 0,   &[],                 &["clock"]),
+            ("a bad registry file", |health| health.degraded.set(registry()),        0,      &[],                 &["registry"]),
+            ("store, back again",   |health| { health.store.failing(0, "x"); health.store.fine(); }, 1, &[],          &[]),
         ];
         for (story, broken, now, reasons, warnings) in cases {
             let health = all_fine();
@@ -182,7 +182,7 @@ mod tests {
             assert_eq!(parts(&readiness.reasons), reasons, "{story}");
             assert_eq!(parts(&readiness.warnings), warnings, "{story}");
             assert_eq!(readiness.ready, reasons.is_empty(), "{story}");
-            let degraded: Vec<&str> = warnings.iter().copied().filter(|it| !["series", "meters", "clock"].contains(it)).collect();
+            let degraded: Vec<&str> = warnings.iter().copied().filter(|part| !["series", "meters", "clock"].contains(part)).collect();
             assert_eq!(readiness.degraded, degraded, "{story}");
         }
     }

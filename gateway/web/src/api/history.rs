@@ -90,7 +90,7 @@ async fn ask(api: &ApiState, who: &Who, (id, uri): (String, &Uri)) -> Result<His
     let now = api.clock.now();
     let span = params.span(now, DAY_MS)?;
     let step = params.raw("step").map(step).transpose()?;
-    let named = params.one_of("field", &Field::ALL.map(|it| (it.as_str(), it)))?;
+    let named = params.one_of("field", &Field::ALL.map(|field| (field.as_str(), field)))?;
     let kind = devices::seen_kind(api, &who.area, &id).await?;
     let query = HistoryQuery {
         device: id.as_str().into(),
@@ -123,7 +123,7 @@ const fn default_field(kind: Kind) -> Field {
 
 fn pleasant_step(span: Ms) -> Ms {
     let least = span / POINTS_AIMED_AT;
-    PLEASANT_STEPS.into_iter().find(|it| *it >= least).unwrap_or_else(|| {
+    PLEASANT_STEPS.into_iter().find(|step| *step >= least).unwrap_or_else(|| {
         let days = least.saturating_add(DAY_MS - 1) / DAY_MS;
         days.saturating_mul(DAY_MS).min(standpipe_series::question::LONGEST_STEP_MS)
     })
@@ -131,7 +131,7 @@ fn pleasant_step(span: Ms) -> Ms {
 
 /// `90000`, `90s`, `15m`, `1h`, `7d`.
 fn step(text: &str) -> Result<Ms, Problem> {
-    let digits = text.trim_end_matches(|it: char| it.is_ascii_alphabetic());
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match text.get(digits.len()..).unwrap_or_default() {
         "" | "ms" => Some(1),
         "s" => Some(1_000),
@@ -140,7 +140,7 @@ fn step(text: &str) -> Result<Ms, Problem> {
         "d" => Some(DAY_MS),
         _ => None,
     };
-    let number = digits.parse::<Ms>().ok().filter(|it| *it >= 0);
+    let number = digits.parse::<Ms>().ok().filter(|number| *number >= 0);
     number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit)).ok_or_else(|| {
         let accepted = "milliseconds, or such as 30s, 15m, 1h, 1d; 0 for every raw point";
         Problem::bad_parameter("step", text, accepted)

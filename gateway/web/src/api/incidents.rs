@@ -108,8 +108,9 @@ pub async fn list(
 }
 
 fn filter(params: &Params) -> Result<IncidentFilter, Problem> {
-    let states = params.some_of("state", &Stage::ALL.map(|it| (it.as_str(), it)))?;
-    let severities = params.some_of("severity", &Severity::ALL.map(|it| (it.as_str(), it)))?;
+    let states = params.some_of("state", &Stage::ALL.map(|stage| (stage.as_str(), stage)))?;
+    let severities =
+        params.some_of("severity", &Severity::ALL.map(|severity| (severity.as_str(), severity)))?;
     let station = params.text("station")?;
     let (from, to) = (params.time("from")?, params.time("to")?);
     if let (Some(from), Some(to)) = (from, to)
@@ -225,7 +226,7 @@ pub async fn done(
 
 impl Act {
     fn action(self, incident: IncidentId, who: &Who) -> Result<Action, Problem> {
-        if self.incident.is_some_and(|it| !it.eq_ignore_ascii_case(&incident.to_string())) {
+        if self.incident.is_some_and(|named| !named.eq_ignore_ascii_case(&incident.to_string())) {
             let detail =
                 format!("incident in the body is not `{incident}` of the path: leave it out");
             return Err(Problem::bad_request(detail));

@@ -19,7 +19,7 @@ use crate::api::who::Who;
 /// One boot of one device, summed over the hours asked for.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LedgerLine)]
-pub struct Item {
+pub struct LedgerItem {
     device: String,
     /// Which start of the device.
     boot: u32,
@@ -37,7 +37,7 @@ pub struct Item {
     seq_reused: u64,
 }
 
-impl From<LedgerSum> for Item {
+impl From<LedgerSum> for LedgerItem {
     fn from(sum: LedgerSum) -> Self {
         Self {
             device: sum.device,
@@ -60,12 +60,12 @@ impl From<LedgerSum> for Item {
         ("to" = Option<String>, Query, description = "Unix ms, RFC 3339 or a date; excluded"),
         ("device" = Option<String>, Query, description = "one device"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<LedgerItem>), (status = 400, body = super::problem::Body)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
     uri: Uri,
-) -> Result<Json<List<Item>>, Problem> {
+) -> Result<Json<List<LedgerItem>>, Problem> {
     let params = Params::read(&uri, &["from", "to", "device", "page", "per_page"])?;
     let span = params.span(api.clock.now(), DAY_MS)?;
     let page = params.page()?;

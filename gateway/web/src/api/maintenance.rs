@@ -30,7 +30,7 @@ const EXERCISE_MIN: u32 = 10;
 /// One announcement.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Announcement)]
-pub struct Item {
+pub struct AnnouncementItem {
     /// Its ULID.
     pub id: Box<str>,
     /// `maintenance`, `walk_test` or `exercise`.
@@ -122,20 +122,21 @@ pub struct Exercise {
     params(("station" = Option<String>, Query, description = "with devices of this station"),
         ("device" = Option<String>, Query, description = "with this device"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<AnnouncementItem>), (status = 400, body = super::problem::Body)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
     uri: Uri,
-) -> Result<Json<List<Item>>, Problem> {
+) -> Result<Json<List<AnnouncementItem>>, Problem> {
     let params = Params::read(&uri, &["station", "device", "page", "per_page"])?;
     let (station, device, page) = (params.text("station")?, params.text("device")?, params.page()?);
-    let wanted = |it: &Item| {
-        station.as_ref().is_none_or(|id| it.stations.contains(id))
-            && device.as_ref().is_none_or(|id| it.devices.contains(id))
-            && !it.devices.is_empty()
+    let wanted = |item: &AnnouncementItem| {
+        station.as_ref().is_none_or(|id| item.stations.contains(id))
+            && device.as_ref().is_none_or(|id| item.devices.contains(id))
+            && !item.devices.is_empty()
     };
-    let all: Vec<Item> = items(&api, &who.area).await?.into_iter().filter(wanted).collect();
+    let all: Vec<AnnouncementItem> =
+        items(&api, &who.area).await?.into_iter().filter(wanted).collect();
     let (total, per_page) = (all.len(), page.per_page as usize);
     let skip = (page.page as usize - 1).saturating_mul(per_page);
     let items = all.into_iter().skip(skip).take(per_page).collect();
@@ -146,7 +147,7 @@ pub async fn list(
 /// Announces work or a walk test. It holds for the devices that belong there now.
 #[utoipa::path(post, path = "/api/v1/maintenance", tag = "maintenance",
     operation_id = "announce_maintenance", request_body = Announce,
-    responses((status = 201, body = Item),
+    responses((status = 201, body = AnnouncementItem),
         (status = 400, description = "`errors` names each member and what to do",
             body = super::problem::Body),
         (status = 503, body = super::problem::Body)))]
@@ -155,7 +156,7 @@ pub async fn announce(
     who: Who,
     uri: Uri,
     Body(body): Body<Announce>,
-) -> Result<(StatusCode, Json<Item>), Problem> {
+) -> Result<(StatusCode, Json<AnnouncementItem>), Problem> {
     Params::read(&uri, &[])?;
     let announcement = body.announcement(&who, api.clock.now())?;
     Ok((StatusCode::CREATED, Json(made(&api, &who, announcement).await?)))
@@ -165,7 +166,7 @@ pub async fn announce(
 /// itself; a real alarm of the same detector counts at once.
 #[utoipa::path(post, path = "/api/v1/exercises", tag = "maintenance",
     operation_id = "make_exercise", request_body = Exercise,
-    responses((status = 201, body = Item),
+    responses((status = 201, body = AnnouncementItem),
         (status = 400, description = "`errors` names each member and what to do",
             body = super::problem::Body),
         (status = 503, body = super::problem::Body)))]
@@ -174,7 +175,7 @@ pub async fn exercise(
     who: Who,
     uri: Uri,
     Body(body): Body<Exercise>,
-) -> Result<(StatusCode, Json<Item>), Problem> {
+) -> Result<(StatusCode, Json<AnnouncementItem>), Problem> {
     Params::read(&uri, &[])?;
     let announcement = body.announcement(&who, api.clock.now())?;
     Ok((StatusCode::CREATED, Json(made(&api, &who, announcement).await?)))
@@ -184,14 +185,14 @@ pub async fn exercise(
 #[utoipa::path(delete, path = "/api/v1/maintenance/{id}", tag = "maintenance",
     operation_id = "withdraw_announcement",
     params(("id" = String, Path)),
-    responses((status = 200, description = "as it was", body = Item),
+    responses((status = 200, description = "as it was", body = AnnouncementItem),
         (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
 pub async fn withdraw(
     State(api): State<Arc<ApiState>>,
     who: Who,
     Id(id): Id,
     uri: Uri,
-) -> Result<Json<Item>, Problem> {
+) -> Result<Json<AnnouncementItem>, Problem> {
     Params::read(&uri, &[])?;
     ended(&api, &who, &id).await.map(Json)
 }
@@ -200,14 +201,14 @@ pub async fn withdraw(
 #[utoipa::path(delete, path = "/api/v1/maintenance", tag = "maintenance",
     operation_id = "withdraw_announcement_by_parameter",
     params(("id" = String, Query)),
-    responses((status = 200, description = "as it was", body = Item),
+    responses((status = 200, description = "as it was", body = AnnouncementItem),
         (status = 400, body = super::problem::Body),
         (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
 pub async fn withdraw_named(
     State(api): State<Arc<ApiState>>,
     who: Who,
     uri: Uri,
-) -> Result<Json<Item>, Problem> {
+) -> Result<Json<AnnouncementItem>, Problem> {
     let id = Params::read(&uri, &["id"])?.text("id")?;
     let id = id.ok_or_else(|| Problem::bad_parameter("id", "", "the id of an announcement"))?;
     ended(&api, &who, &id).await.map(Json)
@@ -217,10 +218,11 @@ pub async fn withdraw_named(
 ///
 /// # Errors
 /// 403, 404, 503.
-pub async fn ended(api: &ApiState, who: &Who, id: &str) -> Result<Item, Problem> {
+pub async fn ended(api: &ApiState, who: &Who, id: &str) -> Result<AnnouncementItem, Problem> {
     who.needs(Right::Announce)?;
     let was = one(api, &Area::All, id).await?;
-    let theirs = |it: &Item| it.stations.iter().all(|station| who.area.holds(station));
+    let theirs =
+        |item: &AnnouncementItem| item.stations.iter().all(|station| who.area.holds(station));
     let Some(was) = was.filter(theirs) else { return Err(Problem::unknown_announcement(id)) };
     let done = api.engine.withdraw(id.into()).await;
     let there = done.map_err(|down| Problem::part_down(down.to_string()))?;
@@ -239,7 +241,11 @@ pub async fn ended(api: &ApiState, who: &Who, id: &str) -> Result<Item, Problem>
 ///
 /// # Errors
 /// [`NotMade`].
-pub async fn made(api: &ApiState, who: &Who, announcement: Announcement) -> Result<Item, NotMade> {
+pub async fn made(
+    api: &ApiState,
+    who: &Who,
+    announcement: Announcement,
+) -> Result<AnnouncementItem, NotMade> {
     who.needs(Right::Announce)?;
     within(api, who, announcement.scope.clone()).await?;
     let exercise = announcement.what == Announced::Exercise;
@@ -312,7 +318,7 @@ async fn within(api: &ApiState, who: &Who, scope: Scope) -> Result<(), Problem> 
 }
 
 fn refused(bad: &[BadAnnouncement]) -> Problem {
-    let fault = |it: &BadAnnouncement| Fault { field: it.field(), detail: it.to_string() };
+    let fault = |wrong: &BadAnnouncement| Fault { field: wrong.field(), detail: wrong.to_string() };
     let faults: Vec<Fault> = bad.iter().map(fault).collect();
     Problem::bad_members(Code::BadAnnouncement, "Announcement not possible", &faults)
 }
@@ -336,7 +342,7 @@ impl Announce {
             },
             scope,
             conditions: self.conditions,
-            from: self.from.map_or(Ok(now), |it| it.ms("from"))?,
+            from: self.from.map_or(Ok(now), |from| from.ms("from"))?,
             until: self.until.ms("until")?,
             by: signed(&self.by, who)?,
             note,
@@ -361,23 +367,23 @@ impl Exercise {
 }
 
 /// One of them.
-async fn one(api: &ApiState, area: &Area, id: &str) -> Result<Option<Item>, ReadError> {
+async fn one(api: &ApiState, area: &Area, id: &str) -> Result<Option<AnnouncementItem>, ReadError> {
     let (now, area, id) = (api.clock.now(), area.clone(), id.to_owned());
     let found = api.store.read(move |db| view::one(db, &area, &id, now)).await?;
-    Ok(found.map(|work| Item::of(work, now)))
+    Ok(found.map(|work| AnnouncementItem::of(work, now)))
 }
 
 /// Everything that is announced and not over, soonest end first.
 ///
 /// # Errors
 /// [`ReadError`].
-pub async fn items(api: &ApiState, area: &Area) -> Result<Vec<Item>, ReadError> {
+pub async fn items(api: &ApiState, area: &Area) -> Result<Vec<AnnouncementItem>, ReadError> {
     let (now, area) = (api.clock.now(), area.clone());
     let found = api.store.read(move |db| view::list(db, &area, now)).await?;
-    Ok(found.into_iter().map(|work| Item::of(work, now)).collect())
+    Ok(found.into_iter().map(|work| AnnouncementItem::of(work, now)).collect())
 }
 
-impl Item {
+impl AnnouncementItem {
     fn of(work: AnnouncedWork, now: Ms) -> Self {
         let AnnouncedWork { window, devices, lost_hydrants, stations } = work;
         Self {

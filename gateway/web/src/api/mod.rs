@@ -56,7 +56,7 @@ use tokio::sync::Semaphore;
 use town::Town;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use watch::Watch;
+use watch::OpenPages;
 
 use crate::api::who::Who;
 
@@ -85,7 +85,7 @@ pub struct ApiState {
     /// What pages are made with: time zone, language, address.
     pub town: Town,
     /// Which stations have a page of the console open.
-    pub watch: Arc<Watch>,
+    pub watch: Arc<OpenPages>,
     /// Rings when table `event` has grown.
     pub events: tokio::sync::watch::Receiver<i64>,
     /// As it was started with: to show who is told when, and for nothing else.

@@ -61,7 +61,7 @@ impl Params {
     pub fn raw(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
-            .find(|(it, _)| it == name)
+            .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
             .filter(|value| !value.is_empty())
     }
@@ -95,7 +95,7 @@ impl Params {
     /// 400 for any other.
     pub fn some_of<T: Copy>(&self, name: &str, names: &[(&str, T)]) -> Result<Vec<T>, Problem> {
         let Some(value) = self.raw(name) else { return Ok(Vec::new()) };
-        value.split(',').map(|it| pick(name, it.trim(), names)).collect()
+        value.split(',').map(|part| pick(name, part.trim(), names)).collect()
     }
 
     /// A whole number from `least` to `most`.
@@ -119,7 +119,7 @@ impl Params {
     pub fn page(&self) -> Result<ListPage, Problem> {
         let number = |name, default, most| -> Result<u32, Problem> {
             let number = self.number(name, 1, i64::from(most))?;
-            Ok(number.and_then(|it| u32::try_from(it).ok()).unwrap_or(default))
+            Ok(number.and_then(|number| u32::try_from(number).ok()).unwrap_or(default))
         };
         Ok(ListPage {
             page: number("page", 1, u32::MAX)?,
@@ -155,10 +155,10 @@ impl Params {
 }
 
 fn pick<T: Copy>(name: &str, value: &str, names: &[(&str, T)]) -> Result<T, Problem> {
-    if let Some((_, found)) = names.iter().find(|(it, _)| *it == value) {
+    if let Some((_, found)) = names.iter().find(|(known, _)| *known == value) {
         return Ok(*found);
     }
-    let all: Vec<&str> = names.iter().map(|(it, _)| *it).collect();
+    let all: Vec<&str> = names.iter().map(|(known, _)| *known).collect();
     Err(Problem::bad_parameter(name, value, &format!("one of {}", all.join(", "))))
 }
 

@@ -232,7 +232,7 @@ impl Problem {
 
     /// 400: members of the body that say what can't be, each with what to do.
     pub fn bad_members(code: Code, title: &'static str, faults: &[Fault]) -> Self {
-        let details: Vec<&str> = faults.iter().map(|it| it.detail.as_str()).collect();
+        let details: Vec<&str> = faults.iter().map(|fault| fault.detail.as_str()).collect();
         let mut problem = Self::new(StatusCode::BAD_REQUEST, code, title, details.join("; "));
         problem.0.errors = faults.to_vec();
         problem
@@ -411,8 +411,11 @@ impl IntoResponse for Problem {
 
 /// A value as far as it is shown, without anything that could steer a terminal.
 fn shown(value: &str) -> String {
-    let mut text: String =
-        value.chars().take(SHOWN).map(|it| if is_hidden(it) { '�' } else { it }).collect();
+    let mut text: String = value
+        .chars()
+        .take(SHOWN)
+        .map(|letter| if is_hidden(letter) { '�' } else { letter })
+        .collect();
     if value.chars().nth(SHOWN).is_some() {
         text.push('…');
     }

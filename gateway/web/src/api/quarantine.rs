@@ -23,7 +23,7 @@ use crate::api::who::Who;
 /// One message that was not understood.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = NotUnderstood)]
-pub struct Item {
+pub struct QuarantineItem {
     /// When it arrived.
     at: Ms,
     topic: String,
@@ -37,7 +37,7 @@ pub struct Item {
     payload_base64: String,
 }
 
-impl From<QuarantineRow> for Item {
+impl From<QuarantineRow> for QuarantineItem {
     fn from(row: QuarantineRow) -> Self {
         let QuarantineRow { at, topic, reason, detail, payload, device } = row;
         let payload_base64 = STANDARD.encode(payload);
@@ -51,12 +51,12 @@ impl From<QuarantineRow> for Item {
     params(("reason" = Option<String>, Query, description = "only these"),
         ("device" = Option<String>, Query, description = "only of this device"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<QuarantineItem>), (status = 400, body = super::problem::Body)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
     uri: Uri,
-) -> Result<Json<List<Item>>, Problem> {
+) -> Result<Json<List<QuarantineItem>>, Problem> {
     Ok(Json(read(&api, &who, &uri, None).await?.into()))
 }
 

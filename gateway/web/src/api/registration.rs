@@ -67,6 +67,9 @@ pub struct Registration {
     /// Date of installation.
     #[serde(default)]
     installed_on: String,
+    /// By which decoder what it sends is read; empty: by ours.
+    #[serde(default)]
+    decoder: String,
 }
 
 /// The device this body makes of `id`, and whether it is new.
@@ -84,7 +87,7 @@ pub async fn registered(
     let row: Registration = serde_json::from_value(Value::Object(body)).map_err(|bad| {
         Problem::bad_request(format!("the row can't be read ({bad}): see /api/openapi.json"))
     })?;
-    if row.id.as_deref().is_some_and(|it| it != id) {
+    if row.id.as_deref().is_some_and(|given| given != id) {
         let detail = format!("id in the body is not `{id}` of the path: leave it out");
         return Err(Problem::bad_request(detail));
     }
@@ -120,9 +123,12 @@ fn checked(device: &Device, known: &Registry) -> Result<Device, String> {
     let mut read = Import::read(None, Some(file), known);
     // The file tells of an unknown station only when nothing else is wrong.
     let station = &*device.station;
-    let told = read.bad.iter().any(|it| &*it.column == "station");
-    let mut faults: Vec<String> =
-        read.bad.iter().map(|it| format!("{} `{}` is {}", it.column, it.value, it.text)).collect();
+    let told = read.bad.iter().any(|fault| &*fault.column == "station");
+    let mut faults: Vec<String> = read
+        .bad
+        .iter()
+        .map(|fault| format!("{} `{}` is {}", fault.column, fault.value, fault.text))
+        .collect();
     if !told && known.station(station).is_none() {
         faults.push(format!("station `{station}` is not registered: see GET /api/v1/stations"));
     }
@@ -149,6 +155,7 @@ impl Registration {
             floor: self.floor.into(),
             interval_s: self.interval_s,
             installed_on: self.installed_on.into(),
+            decoder: self.decoder.into(),
             area: Arc::default(),
             claimed: true,
         }

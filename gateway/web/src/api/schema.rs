@@ -193,6 +193,8 @@ pub struct DeviceRow {
     pub interval_s: Option<u32>,
     /// The date of installation, as it was written; empty: nobody wrote it down.
     pub installed_on: String,
+    /// By which decoder what it sends is read; absent: by ours.
+    pub decoder: Option<String>,
     /// The area it last spoke from, a level of its topics; empty: it never spoke.
     pub area: String,
     /// Whether somebody registered it; false: it was only heard.

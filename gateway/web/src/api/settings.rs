@@ -8,7 +8,7 @@ use axum::http::Uri;
 use serde::Serialize;
 use standpipe_rules::Ms;
 use standpipe_rules::orders::{
-    Of, Order, OrderRefused, SettingsState, Shown, Source, WaitsFor, Wish, Wished,
+    Of, Order, OrderRefused, SettingsSource, SettingsState, Shown, WaitsFor, Wish, Wished,
 };
 use standpipe_rules::registry::Device;
 use standpipe_store::accounts::{Area, Right};
@@ -46,7 +46,7 @@ pub struct OfDevice {
     /// `device` or `profile`: whose wish it follows; null: nobody wishes any, and what it was
     /// told stays.
     #[schema(value_type = Option<String>)]
-    source: Option<Source>,
+    source: Option<SettingsSource>,
     /// What it shall run; null: nobody wishes any.
     wanted: Option<Values>,
     /// The number it was told them under; null: it was not told any yet.
@@ -141,7 +141,7 @@ pub async fn put_device(
     let known = found(&api, &who.area, id.clone()).await?;
     let base = known.profile.map_or_else(
         || Wish::from_profile(api.profiles.profile_of(&known.device)),
-        |it| it.wish.numbered(0),
+        |wished| wished.wish.numbered(0),
     );
     let (wish, by) = body.over(base, &who)?;
     order(&api, &who, Of::Device(id.as_str().into()), Some((wish, by))).await?;
@@ -276,8 +276,8 @@ async fn profile(api: &ApiState, area: &Area, name: String) -> Result<OfProfile,
     let key = name.clone();
     let read = api.store.read(move |db| view::of_profile(db, &area, &key));
     let (wished, counts) = read.await?;
-    let wanted = wished.as_ref().map(|it| it.wish.into());
-    let (by, changed_at) = wished.map(|it| (it.by, it.at)).unzip();
+    let wanted = wished.as_ref().map(|wished| wished.wish.into());
+    let (by, changed_at) = wished.map(|wished| (wished.by, wished.at)).unzip();
     Ok(OfProfile { profile: name, wanted, by, changed_at, devices: counts.into() })
 }
 
@@ -290,13 +290,13 @@ impl From<SettingsCounts> for Counts {
 
 impl From<Wish> for Values {
     fn from(wish: Wish) -> Self {
-        let it = wish.numbered(0);
+        let numbered = wish.numbered(0);
         Self {
-            interval_s: it.interval_s,
-            sample_s: it.sample_s,
-            low_kpa: it.low_kpa.get(),
-            no_water_kpa: it.no_water_kpa.get(),
-            delta_kpa: it.delta_kpa.get(),
+            interval_s: numbered.interval_s,
+            sample_s: numbered.sample_s,
+            low_kpa: numbered.low_kpa.get(),
+            no_water_kpa: numbered.no_water_kpa.get(),
+            delta_kpa: numbered.delta_kpa.get(),
         }
     }
 }
@@ -304,22 +304,22 @@ impl From<Wish> for Values {
 impl From<Found> for OfDevice {
     fn from(found: Found) -> Self {
         let Shown { source, wished, state, waits_for, known } = found.shown;
-        let wanted = wished.as_ref().map(|it| it.wish.into());
-        let (by, changed_at) = wished.map(|it| (it.by, it.at)).unzip();
+        let wanted = wished.as_ref().map(|wished| wished.wish.into());
+        let (by, changed_at) = wished.map(|wished| (wished.by, wished.at)).unzip();
         let told = known.told.as_ref();
         Self {
             device: found.device.id.into(),
             source,
             wanted,
-            rev: told.map(|it| it.rev),
+            rev: told.map(|told| told.rev),
             state,
             waits_for,
-            detail: told.map(|it| it.detail.clone()).unwrap_or_default(),
+            detail: told.map(|told| told.detail.clone()).unwrap_or_default(),
             area: (&*found.device.area).into(),
             by,
             changed_at,
-            sent_at: told.and_then(|it| it.sent_at),
-            answered_at: told.and_then(|it| it.answered_at),
+            sent_at: told.and_then(|told| told.sent_at),
+            answered_at: told.and_then(|told| told.answered_at),
             reported_rev: known.reported_rev,
             reported_at: known.reported_at,
         }

@@ -22,7 +22,7 @@ use crate::api::who::Who;
 /// One station.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Station)]
-pub struct Item {
+pub struct StationItem {
     /// `id`, `name`, `level`, `parent`, `lat`, `lon`, `phone` as in `stations.csv`.
     #[serde(flatten)]
     #[schema(value_type = StationRow)]
@@ -37,7 +37,7 @@ pub struct Item {
     open_incidents: u64,
 }
 
-impl From<StationNow> for Item {
+impl From<StationNow> for StationItem {
     fn from(station: StationNow) -> Self {
         let StationNow { station: row, online, presence_at, devices, open_incidents } = station;
         Self { row, online, presence_at, devices, open_incidents }
@@ -48,12 +48,12 @@ impl From<StationNow> for Item {
 #[utoipa::path(get, path = "/api/v1/stations", tag = "registry",
     operation_id = "list_stations",
     params(("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<Item>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<StationItem>), (status = 400, body = super::problem::Body)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
     uri: Uri,
-) -> Result<Json<List<Item>>, Problem> {
+) -> Result<Json<List<StationItem>>, Problem> {
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
     let list = api.store.read(move |db| view::list(db, &who.area, page));
     Ok(Json(list.await?.into()))
@@ -63,13 +63,13 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/v1/stations/{id}", tag = "registry",
     operation_id = "get_station",
     params(("id" = String, Path)),
-    responses((status = 200, body = Item), (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = StationItem), (status = 404, body = super::problem::Body)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
     Id(id): Id,
     uri: Uri,
-) -> Result<Json<Item>, Problem> {
+) -> Result<Json<StationItem>, Problem> {
     Params::read(&uri, &[])?;
     let key = id.clone();
     let found = api.store.read(move |db| view::one(db, &who.area, &key)).await?;

@@ -135,7 +135,9 @@ impl Streams {
             pulse,
             _place: place,
         };
-        let events = unfold(follower, |mut it| async move { it.next().await.map(|e| (Ok(e), it)) });
+        let events = unfold(follower, |mut follower| async move {
+            follower.next().await.map(|e| (Ok(e), follower))
+        });
         let end = tokio::time::sleep(match who.by {
             By::Session { .. } => SESSION_LASTS,
             By::Token | By::ThisMachine { .. } => FOR_EVER,
@@ -150,7 +152,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
-    let number = text.parse().ok().filter(|it| *it >= 0);
+    let number = text.parse().ok().filter(|number| *number >= 0);
     let accepted = "the id of an event, a whole number from 0, or nothing";
     number.map(Some).ok_or_else(|| Problem::bad_parameter("Last-Event-ID", text, accepted))
 }

@@ -24,7 +24,7 @@ impl Town {
     pub fn of(http: &HttpConfig) -> Self {
         let zone = TimeZone::get(&http.timezone).unwrap_or(TimeZone::UTC);
         let layer =
-            http.map_file.as_deref().and_then(|it| map_layer::layer(it).ok()).map(Into::into);
+            http.map_file.as_deref().and_then(|path| map_layer::layer(path).ok()).map(Into::into);
         Self { zone, language: http.language, url: http.url.clone(), layer }
     }
 }

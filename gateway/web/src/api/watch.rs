@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use standpipe_engine::Inbox;
+use standpipe_engine::Input;
 use standpipe_rules::Ms;
 
 use crate::api::ApiState;
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// When a page of each station last spoke, and whether the engine knows. Written by requests,
 /// read once a second by [`keep`]; nobody holds it for longer than a look.
 #[derive(Debug, Default)]
-pub struct Watch(Mutex<BTreeMap<Box<str>, Seen>>);
+pub struct OpenPages(Mutex<BTreeMap<Box<str>, Seen>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Seen {
@@ -35,7 +35,7 @@ struct News {
     open: bool,
 }
 
-impl Watch {
+impl OpenPages {
     /// A page of that station is open.
     pub fn here(&self, station: &str, now: Ms) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +65,7 @@ pub async fn keep(api: &ApiState) {
         every.tick().await;
         let at = api.clock.stamp();
         for News { station, open } in api.watch.news(at.steady()) {
-            if api.engine.send(Inbox::Console { station, open, at }).await.is_err() {
+            if api.engine.send(Input::Console { station, open }.at(at)).await.is_err() {
                 return std::future::pending().await; // the gateway is stopping
             }
         }
@@ -74,11 +74,11 @@ pub async fn keep(api: &ApiState) {
 
 #[cfg(test)]
 mod tests {
-    use super::{GONE_MS, News, Watch};
+    use super::{GONE_MS, News, OpenPages};
 
     #[test]
     fn a_station_is_told_of_once_when_it_comes_and_once_when_its_last_page_has_gone() {
-        let watch = Watch::default();
+        let watch = OpenPages::default();
         let news = |open| vec![News { station: "t-1".into(), open }];
         assert_eq!(watch.news(0), []);
         watch.here("t-1", 1_000);

@@ -68,9 +68,11 @@ impl WishBody {
             Ok(wish) if faults.is_empty() => return Ok((wish, by)),
             Ok(_) => {}
             Err(more) => {
-                let known: Vec<_> = faults.iter().map(|it| it.field).collect();
-                let more = more.into_iter().filter(|it| !known.contains(&it.field()));
-                faults.extend(more.map(|it| Fault { field: it.field(), detail: it.to_string() }));
+                let known: Vec<_> = faults.iter().map(|fault| fault.field).collect();
+                let more = more.into_iter().filter(|wrong| !known.contains(&wrong.field()));
+                faults.extend(
+                    more.map(|wrong| Fault { field: wrong.field(), detail: wrong.to_string() }),
+                );
             }
         }
         Err(Problem::bad_members(Code::BadSettings, "Settings out of range", &faults))

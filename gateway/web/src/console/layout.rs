@@ -6,13 +6,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use standpipe_engine::health::DegradedPart;
 use standpipe_rules::chain::{TOO_OLD_MS, stands_still};
 use standpipe_shared::Severity;
-use standpipe_store::accounts::Right;
 
+use super::PAGES;
 use super::assets::{LIVE, STYLE};
 use super::text::{Lang, Say, say};
 use super::view::{View, escaped};
-use crate::api::quarantine;
-use crate::api::who::{By, Who};
+use crate::api::who::By;
 
 const SKIP: Say = say("Skip to content", "跳到正文");
 const NOT_CERTIFIED: Say = say("Not a certified fire alarm system", "非认证火灾报警系统");
@@ -33,30 +32,6 @@ const SILENT: Say =
     say("Sound is off: this page can't wake anybody.", "声音未开启：本页面无法叫醒任何人。");
 const UNLOCK: Say = say("Turn the sound on", "开启声音");
 const MAIN: Say = say("Pages", "页面");
-
-/// Whether the navigation shows a page to somebody.
-type OpenTo = fn(&Who) -> bool;
-
-/// Where one can go, in order, and who can.
-const PAGES: [(&str, Say, OpenTo); 9] = [
-    ("/", say("Board", "值班台"), everybody),
-    ("/map", say("Map", "地图"), everybody),
-    ("/devices", say("Devices", "设备"), everybody),
-    ("/maintenance", say("Work", "维护"), everybody),
-    ("/reports", say("Reports", "报告"), everybody),
-    ("/quarantine", say("Not understood", "无法识别"), quarantine::may),
-    ("/accounts", say("Accounts", "账户"), administers),
-    ("/audit", say("Audit", "审计"), administers),
-    ("/routing", say("Who is told", "通知预演"), administers),
-];
-
-const fn everybody(_: &Who) -> bool {
-    true
-}
-
-const fn administers(who: &Who) -> bool {
-    who.may(Right::Accounts)
-}
 
 /// A page: its title, its scripts besides `live.js`, and what is in `<main>`.
 pub fn page(view: &View, title: &str, content: &Markup) -> Response {

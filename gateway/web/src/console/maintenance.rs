@@ -18,7 +18,7 @@ use super::layout;
 use super::text::{Say, moment, say, words};
 use super::view::{Form, Oops, View, device_path, ours};
 use crate::api::body::text;
-use crate::api::maintenance::{Item, NotMade, ended, items, made};
+use crate::api::maintenance::{AnnouncementItem, NotMade, ended, items, made};
 use crate::api::params::Params;
 use crate::api::problem::Problem;
 
@@ -151,7 +151,7 @@ async fn list(view: &View) -> Result<Markup, Oops> {
     })
 }
 
-fn row(view: &View, item: &Item) -> Markup {
+fn row(view: &View, item: &AnnouncementItem) -> Markup {
     let mutes: Vec<&str> =
         item.conditions.iter().map(|condition| view.say(words::condition(*condition))).collect();
     let theirs = item.stations.iter().all(|station| view.who.area.holds(station));

@@ -45,12 +45,15 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use standpipe_store::accounts::Right;
+use text::{Say, say};
 use tokio::sync::Semaphore;
 
 use crate::api::ApiState;
 use crate::api::auth;
 use crate::api::stream::{self, Streams};
 use crate::api::town::Town;
+use crate::api::who::Who;
 use crate::report::Report;
 
 /// Pages, and parts of pages, made at once; more wait, within their time. The API has places of its own.
@@ -65,6 +68,30 @@ const ONLY_OURS: &str = "default-src 'none'; script-src 'self'; style-src 'self'
 #[must_use]
 pub fn report_document(town: &Town, report: &Report) -> String {
     reports::document(text::Lang::usual(town.language), &town.zone, report)
+}
+
+/// Whether the navigation shows a page to somebody.
+type OpenTo = fn(&Who) -> bool;
+
+/// Where the head of every page leads, in order, and who sees it there.
+const PAGES: [(&str, Say, OpenTo); 9] = [
+    ("/", say("Board", "值班台"), everybody),
+    ("/map", say("Map", "地图"), everybody),
+    ("/devices", say("Devices", "设备"), everybody),
+    ("/maintenance", say("Work", "维护"), everybody),
+    ("/reports", say("Reports", "报告"), everybody),
+    ("/quarantine", say("Not understood", "无法识别"), crate::api::quarantine::may),
+    ("/accounts", say("Accounts", "账户"), administers),
+    ("/audit", say("Audit", "审计"), administers),
+    ("/routing", say("Who is told", "通知预演"), administers),
+];
+
+const fn everybody(_: &Who) -> bool {
+    true
+}
+
+const fn administers(who: &Who) -> bool {
+    who.may(Right::Accounts)
 }
 
 /// The route of every page.

@@ -27,7 +27,8 @@ async fn town() -> Served {
         }
     };
     let list = tokio::time::timeout(Duration::from_secs(5), fires).await.expect("two fires");
-    let fires = list["items"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap());
+    let fires =
+        list["items"].as_array().unwrap().iter().map(|incident| incident["id"].as_str().unwrap());
     carries(&api, &fires.collect::<Vec<_>>());
     api
 }
@@ -85,7 +86,7 @@ async fn all_of_a_bundle_is_listed_and_acknowledged_at_once() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|it| it["device"].as_str().unwrap())
+        .map(|item| item["device"].as_str().unwrap())
         .collect();
     assert_eq!(devices, ["SM-2", "SM-1"], "as it named them");
     assert_eq!(bundle["items"][0]["page_id"], "01KAZ2M8M0W8Y2N6P4Q3R5S701");
@@ -106,11 +107,13 @@ async fn all_of_a_bundle_is_listed_and_acknowledged_at_once() {
     assert_eq!(acts(&api, BUNDLE, &all).await, (200, json!({"done": 0, "refused": 0})));
     let after = api.get_as_admin(&path).await;
     assert_eq!(after["open"], 0);
-    assert!(after["items"].as_array().unwrap().iter().all(|it| it["state"] == "acknowledged"));
-    let other = after["items"].as_array().unwrap().iter().find(|it| it["incident"] != one).unwrap();
+    assert!(after["items"].as_array().unwrap().iter().all(|item| item["state"] == "acknowledged"));
+    let other =
+        after["items"].as_array().unwrap().iter().find(|item| item["incident"] != one).unwrap();
     let incident = other["incident"].as_str().unwrap();
     let whole = api.get_as_admin(&format!("/api/v1/incidents/{incident}")).await;
-    let took = whole["trail"].as_array().unwrap().iter().find(|it| it["hop"] == "acknowledged");
+    let took =
+        whole["trail"].as_array().unwrap().iter().find(|entry| entry["hop"] == "acknowledged");
     assert_eq!(took.unwrap()["by"], "Li");
 
     let nobody = "01KAZ2M8M0BN3D1E5F7G9H2J4M";

@@ -41,7 +41,10 @@ async fn every_page_has_its_age_and_says_over_everything_when_it_is_too_old() {
     let text = admin.get_in("zh", "/").await.text().await.unwrap();
     assert!(text.contains("警情可能无法送达") && text.contains("20 秒前"), "{text}");
     let warnings = api.get("/readyz").await["warnings"].clone();
-    assert!(warnings.as_array().unwrap().iter().any(|it| it["part"] == "chain"), "{warnings}");
+    assert!(
+        warnings.as_array().unwrap().iter().any(|warning| warning["part"] == "chain"),
+        "{warnings}"
+    );
 }
 
 #[tokio::test]

@@ -25,18 +25,18 @@ impl<'a> Browser<'a> {
         let account = Account::new(name, role, station, NOON);
         accounts.with(move |book| book.add(&account, &hash)).await.unwrap();
         let client = Client::builder().redirect(Policy::none()).build().unwrap();
-        let mut it = Self { api, client, cookie: String::new(), csrf: String::new() };
+        let mut browser = Self { api, client, cookie: String::new(), csrf: String::new() };
         let form = format!("name={name}&password=correct+horse&next=%2F");
-        let answer = it.post("/login", &form).await;
+        let answer = browser.post("/login", &form).await;
         assert_eq!(answer.status().as_u16(), 303);
         assert_eq!(answer.headers()["location"], "/");
         let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
-        cookie.split(';').next().unwrap().clone_into(&mut it.cookie);
-        let page = it.text("/").await;
+        cookie.split(';').next().unwrap().clone_into(&mut browser.cookie);
+        let page = browser.text("/").await;
         let from = page.find("data-csrf=\"").unwrap() + 11;
-        page[from..from + 48].clone_into(&mut it.csrf);
-        it
+        page[from..from + 48].clone_into(&mut browser.csrf);
+        browser
     }
 
     pub async fn get(&self, path: &str) -> Response {

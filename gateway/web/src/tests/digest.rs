@@ -52,7 +52,12 @@ async fn town() -> Served {
 }
 
 fn devices(digest: &Value) -> Vec<&str> {
-    digest["items"].as_array().unwrap().iter().map(|it| it["device"].as_str().unwrap()).collect()
+    digest["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["device"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -62,13 +67,16 @@ async fn a_day_is_told_to_a_station_and_those_above_it() {
     let get = async |query: &str| -> Value {
         serde_json::from_str(&admin.text(&format!("/api/v1/digest?{query}")).await).unwrap()
     };
-    let it = get("day=2025-11-25").await;
-    assert_eq!((&it["from"], &it["to"]), (&json!(EIGHT - 24 * HOUR), &json!(EIGHT)));
-    assert_eq!(devices(&it), ["H-2", "H-1", "H-3"]);
-    assert_eq!((&it["open"], &it["new"], &it["closed"]), (&json!(2), &json!(1), &json!(1)));
+    let digest = get("day=2025-11-25").await;
+    assert_eq!((&digest["from"], &digest["to"]), (&json!(EIGHT - 24 * HOUR), &json!(EIGHT)));
+    assert_eq!(devices(&digest), ["H-2", "H-1", "H-3"]);
+    assert_eq!(
+        (&digest["open"], &digest["new"], &digest["closed"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
     let counts = json!([{"condition": "battery_low", "open": 2, "new": 1, "closed": 1}]);
-    assert_eq!(it["counts"], counts);
-    assert_eq!(it["items"][0]["title"], json!({"en": "Battery low 2", "zh": "电量不足 2"}));
+    assert_eq!(digest["counts"], counts);
+    assert_eq!(digest["items"][0]["title"], json!({"en": "Battery low 2", "zh": "电量不足 2"}));
     assert_eq!(devices(&get("day=2025-11-25&station=S1").await), ["H-2", "H-1", "H-3"]);
     assert_eq!(devices(&get("day=2025-11-25&station=S2").await), ["H-2", "H-3"]);
     assert_eq!(devices(&get("day=2025-11-26&station=S2").await), ["H-5", "H-2"]);
@@ -177,19 +185,19 @@ async fn the_document_says_what_a_digest_is() {
     assert!(document["paths"]["/api/v1/digest"]["get"].is_object());
     let admin = Browser::of(&api, "li", Role::Admin, None).await;
     let text = admin.text("/api/v1/digest?day=2025-11-25&station=S1").await;
-    let it: Value = serde_json::from_str(&text).unwrap();
-    let keys = |it: &Value| {
-        let mut keys: Vec<String> = it.as_object().unwrap().keys().cloned().collect();
+    let digest: Value = serde_json::from_str(&text).unwrap();
+    let keys = |object: &Value| {
+        let mut keys: Vec<String> = object.as_object().unwrap().keys().cloned().collect();
         keys.sort();
         keys
     };
     let schema = |name: &str| &document["components"]["schemas"][name]["properties"];
-    assert_eq!(keys(schema("Digest")), keys(&it));
-    assert_eq!(keys(schema("DigestCount")), keys(&it["counts"][0]));
-    assert_eq!(keys(schema("DigestLine")), keys(&it["items"][0]));
+    assert_eq!(keys(schema("Digest")), keys(&digest));
+    assert_eq!(keys(schema("DigestCount")), keys(&digest["counts"][0]));
+    assert_eq!(keys(schema("DigestLine")), keys(&digest["items"][0]));
     rejected(&api, EIGHT - HOUR, "not_json", 3);
-    let it: Value =
+    let digest: Value =
         serde_json::from_str(&admin.text("/api/v1/digest?day=2025-11-25").await).unwrap();
-    assert_eq!(keys(schema("DigestUnread")), keys(&it["unread"]));
-    assert_eq!(keys(schema("DigestReason")), keys(&it["unread"]["reasons"][0]));
+    assert_eq!(keys(schema("DigestUnread")), keys(&digest["unread"]));
+    assert_eq!(keys(schema("DigestReason")), keys(&digest["unread"]["reasons"][0]));
 }

@@ -31,7 +31,7 @@ async fn a_status_is_kept_and_shown_of_its_device() {
     let birth = json!({"online":true,"boot":7,"firmware":"1.4.0","model":"SP-H1","reset":"watchdog",
         "lost":12,"storage":"corrupt","rev":1});
     api.says("a/H-1/status", &birth);
-    let known = |it: &Value| it["status"]["boot"] == 7;
+    let known = |device: &Value| device["status"]["boot"] == 7;
     let mut device = until(&api, "/api/v1/devices/H-1", known).await;
     let at = device["status"]["at"].take();
     assert!(at.as_i64() > Some(1_700_000_000_000), "{at}");
@@ -40,10 +40,10 @@ async fn a_status_is_kept_and_shown_of_its_device() {
     assert_eq!(device["status"], expected);
     let heard = device["heard_at"].clone();
     api.says("a/H-1/status", &json!({"online":false}));
-    until(&api, "/api/v1/devices/H-1", |it| it["heard_at"] != heard).await;
+    until(&api, "/api/v1/devices/H-1", |device| device["heard_at"] != heard).await;
     assert_eq!(api.get("/api/v1/devices/H-1").await["status"]["boot"], 7, "its will says nothing");
     api.says("a/H-1/status", &json!({"online":true,"boot":8,"firmware":"1.5.0"}));
-    let device = until(&api, "/api/v1/devices/H-1", |it| it["status"]["boot"] == 8).await;
+    let device = until(&api, "/api/v1/devices/H-1", |device| device["status"]["boot"] == 8).await;
     let status = &device["status"];
     assert_eq!((&status["lost"], &status["storage"]), (&Value::Null, &Value::Null), "mended");
     let page = api.ask("GET", "/devices/H-1").header("accept-language", "zh");
@@ -75,7 +75,7 @@ async fn fleet() -> Served {
 fn ids(list: &str) -> Vec<String> {
     let list: Value = serde_json::from_str(list).unwrap();
     let items = list["items"].as_array().unwrap_or_else(|| panic!("{list}"));
-    items.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect()
+    items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -95,12 +95,14 @@ async fn the_fleet_is_counted_and_each_number_is_that_of_a_list() {
         "storage": [group(json!("failed"), 1), group(json!("fresh"), 1)],
         "lost": {"devices": 2, "messages": 15},
     });
-    let sorted = |mut it: Value| {
+    let sorted = |mut fleet: Value| {
         for groups in ["firmware", "model", "reset", "storage"] {
-            let list = it[groups].as_array_mut().unwrap();
-            list.sort_by_key(|it| (-it["devices"].as_i64().unwrap(), it["value"].to_string()));
+            let list = fleet[groups].as_array_mut().unwrap();
+            list.sort_by_key(|group| {
+                (-group["devices"].as_i64().unwrap(), group["value"].to_string())
+            });
         }
-        it
+        fleet
     };
     assert_eq!(sorted(all), sorted(expected));
     for (query, expected) in [

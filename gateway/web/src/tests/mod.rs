@@ -148,10 +148,13 @@ impl Served {
     pub async fn alive_for(token: Option<&str>) -> Self {
         let mut api = Self::start(token).await;
         let mut store = Store::open(&api.parts.path).unwrap();
-        let stations = [station(), village()].map(|it| serde_json::from_value(it).unwrap());
+        let stations =
+            [station(), village()].map(|station| serde_json::from_value(station).unwrap());
         let hydrant = device("H-1", "hydrant", "桥头", "Z1");
         let devices = [hydrant, device("SM-1", "smoke", "Kitchen", "")];
-        store.import(&stations, &devices.map(|it| serde_json::from_value(it).unwrap())).unwrap();
+        store
+            .import(&stations, &devices.map(|device| serde_json::from_value(device).unwrap()))
+            .unwrap();
         let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
         let clock = Clock::new();
         let engine = Engine::new(store, loaded, &api.parts.health.sources, clock.now());

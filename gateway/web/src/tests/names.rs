@@ -50,7 +50,7 @@ async fn a_device_of_any_id_is_registered_read_and_asked() {
         assert_eq!((status, &made["id"]), (201, &json!(id)), "{made}");
         let topic = |channel: &str| format!("李家沱/{id}/{channel}");
         api.says(&topic("telemetry"), &json!({"seq": 1, "boot": 1, "pressure_kpa": 321.5}));
-        let known = until(&api, &path, |it| it["latest"]["pressure_kpa"] == 321.5).await;
+        let known = until(&api, &path, |device| device["latest"]["pressure_kpa"] == 321.5).await;
         assert_eq!((&known["id"], &known["area"]), (&json!(id), &json!("李家沱")));
         let settings = json!({"interval_s": 600});
         let (status, answer) = api.send("PUT", &format!("{path}/settings"), &settings).await;
@@ -68,7 +68,7 @@ async fn a_device_of_any_id_is_registered_read_and_asked() {
     }
     let all = api.get("/api/v1/devices?kind=hydrant").await;
     for (id, _) in IDS {
-        assert!(all["items"].as_array().unwrap().iter().any(|it| it["id"] == id), "{id}");
+        assert!(all["items"].as_array().unwrap().iter().any(|item| item["id"] == id), "{id}");
     }
     for bad in ["a%2Fb", "a%23b", "a%0Ab", "e%CC%81", "..%20%E2%80%AE"] {
         let (status, answer) =
@@ -86,7 +86,8 @@ async fn pages_link_to_a_device_of_any_id_and_show_it_as_text() {
         let alarm = json!({"condition": "smoke", "active": true});
         api.says(&format!("李家沱/{id}/alarm"), &alarm);
     }
-    let fires = until(&api, "/api/v1/incidents?state=open", |it| it["total"] == IDS.len()).await;
+    let fires =
+        until(&api, "/api/v1/incidents?state=open", |list| list["total"] == IDS.len()).await;
     let list = text(&api, "/devices").await;
     let board = text(&api, "/").await;
     let labels = text(&api, "/labels").await;
@@ -107,7 +108,7 @@ async fn pages_link_to_a_device_of_any_id_and_show_it_as_text() {
         let name = work.headers()["content-disposition"].to_str().unwrap().to_owned();
         assert!(name.ends_with(&format!("filename*=UTF-8''{path}-work.csv")), "{name}");
         let fires = fires["items"].as_array().unwrap();
-        let fire = fires.iter().find(|it| it["device"]["id"] == id).expect("its fire");
+        let fire = fires.iter().find(|fire| fire["device"]["id"] == id).expect("its fire");
         let incident = fire["id"].as_str().unwrap();
         let page = text(&api, &format!("/incidents/{incident}")).await;
         assert!(page.contains(&format!("href=\"/devices/{path}\"")), "{page}");

@@ -36,8 +36,8 @@ impl Documented<'_> {
         self.check_part(schema, value, at, faults);
         let schema = self.meant(schema);
         if let (Some(known), Some(members)) = (self.members(schema), value.as_object()) {
-            let strange = members.keys().filter(|it| !known.contains(it.as_str()));
-            faults.extend(strange.map(|it| format!("{at}.{it} is not documented")));
+            let strange = members.keys().filter(|name| !known.contains(name.as_str()));
+            faults.extend(strange.map(|name| format!("{at}.{name} is not documented")));
         }
     }
 
@@ -48,9 +48,9 @@ impl Documented<'_> {
             self.check_part(part, value, at, faults);
         }
         if let Some(choices) = schema.get("oneOf").or(schema.get("anyOf")) {
-            let fits = |it: &Value| {
+            let fits = |choice: &Value| {
                 let mut faults = Faults::new();
-                self.check(it, value, at, &mut faults);
+                self.check(choice, value, at, &mut faults);
                 faults.is_empty()
             };
             if !choices.as_array().expect("choices").iter().any(fits) {
@@ -67,12 +67,13 @@ impl Documented<'_> {
             Some(one) => vec![one],
             None => vec![],
         };
-        if !types.is_empty() && !types.iter().any(|it| is(value, it.as_str().expect("a name"))) {
+        if !types.is_empty() && !types.iter().any(|kind| is(value, kind.as_str().expect("a name")))
+        {
             faults.push(format!("{at}: {value} is no {types:?}"));
         }
         for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
             let name = name.as_str().expect("a name");
-            if value.as_object().is_some_and(|it| !it.contains_key(name)) {
+            if value.as_object().is_some_and(|object| !object.contains_key(name)) {
                 faults.push(format!("{at}: no {name}"));
             }
         }
@@ -96,8 +97,8 @@ impl Documented<'_> {
         }
         if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
             let parts: Option<Vec<_>> =
-                parts.iter().map(|it| self.members(self.meant(it))).collect();
-            return parts.map(|it| it.into_iter().flatten().collect());
+                parts.iter().map(|part| self.members(self.meant(part))).collect();
+            return parts.map(|names| names.into_iter().flatten().collect());
         }
         let own = schema.get("properties").and_then(Value::as_object)?;
         Some(own.keys().cloned().collect())
@@ -177,9 +178,9 @@ fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     match value {
         Value::Object(members) => {
             found.extend(members.get("$ref").and_then(Value::as_str));
-            members.values().for_each(|it| references(it, found));
+            members.values().for_each(|member| references(member, found));
         }
-        Value::Array(items) => items.iter().for_each(|it| references(it, found)),
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -189,8 +190,10 @@ async fn every_operation_has_a_name_and_every_reference_an_end() {
     let api = Served::start(None).await;
     let of = documented(&api).await;
     let operations = of.operations();
-    let names: BTreeSet<&str> =
-        operations.iter().map(|(_, _, it)| it["operationId"].as_str().expect("a name")).collect();
+    let names: BTreeSet<&str> = operations
+        .iter()
+        .map(|(_, _, operation)| operation["operationId"].as_str().expect("a name"))
+        .collect();
     assert_eq!(names.len(), operations.len(), "each its own: {names:?}");
     assert!(names.len() > 30, "{names:?}");
     let moment = &of.document["components"]["schemas"]["Announcement"]["properties"]["from"];
@@ -204,9 +207,10 @@ async fn every_operation_has_a_name_and_every_reference_an_end() {
         let declared = |name: &str| {
             let parameters = operation.get("parameters").and_then(Value::as_array);
             let all = parameters.into_iter().flatten();
-            all.filter(|it| it["in"] == "path").any(|it| it["name"] == name)
+            all.filter(|parameter| parameter["in"] == "path")
+                .any(|parameter| parameter["name"] == name)
         };
-        for part in path.split('/').filter_map(|it| it.strip_prefix('{')) {
+        for part in path.split('/').filter_map(|part| part.strip_prefix('{')) {
             assert!(declared(part.trim_end_matches('}')), "{method} {path}: {part}");
         }
         let answers = operation["responses"].as_object().expect("answers");
@@ -302,7 +306,7 @@ async fn what_is_read_is_what_is_documented() {
         if path.contains('{') {
             let nothing = ["{id}", "{name}", "{command}"]
                 .iter()
-                .fold(path.to_owned(), |path, it| path.replace(it, "nothing"));
+                .fold(path.to_owned(), |path, name| path.replace(name, "nothing"));
             assert_eq!(of.ask((method, path), &nothing, None).await.0, 404, "{path}");
         }
         let takes = operation.get("parameters").is_some();

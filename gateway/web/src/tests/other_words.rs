@@ -79,7 +79,7 @@ async fn busy(api: &Served) -> Vec<String> {
             let list = api.get_as_admin("/api/v1/incidents").await;
             if list["total"] == 4 {
                 let items = list["items"].as_array().unwrap();
-                return items.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+                return items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }

@@ -73,12 +73,13 @@ async fn of_what_is_not_heard_nobody_says_that_nothing_is_wrong() {
 
 #[tokio::test]
 async fn pages_say_why_a_hydrant_is_not_trusted_and_how_old_its_pressure_is() {
-    let api = burning(|it| {
-        let mut near = it["hydrants"][0].clone();
+    let api = burning(|incident| {
+        let mut near = incident["hydrants"][0].clone();
         (near["id"], near["measured_at"]) = (json!("H-2"), json!(Clock::new().now() - 60_000));
-        it["hydrants"] = json!([near]);
-        (it["reason"], it["conditions"]) = (json!("since_unknown"), json!(["smoke", "heat"]));
-        it["value"] = json!({"smoke_db_m": 0.3, "temp_c": 61.0});
+        incident["hydrants"] = json!([near]);
+        (incident["reason"], incident["conditions"]) =
+            (json!("since_unknown"), json!(["smoke", "heat"]));
+        incident["value"] = json!({"smoke_db_m": 0.3, "temp_c": 61.0});
     });
     let api = api.await;
     let now = Clock::new().now();
@@ -122,8 +123,8 @@ async fn pages_say_why_a_hydrant_is_not_trusted_and_how_old_its_pressure_is() {
 
 #[tokio::test]
 async fn a_fire_without_water_and_how_far_it_was_escalated_are_told_on_the_board() {
-    let api = burning(|it| {
-        (it["step"], it["hydrants"][0]["trust"]) = (json!(3), json!("no_water"));
+    let api = burning(|incident| {
+        (incident["step"], incident["hydrants"][0]["trust"]) = (json!(3), json!("no_water"));
     });
     let api = api.await;
     let admin = Browser::of(&api, "root", Role::Admin, None).await;
@@ -142,10 +143,10 @@ async fn a_fire_without_water_and_how_far_it_was_escalated_are_told_on_the_board
 
 #[tokio::test]
 async fn an_unregistered_detector_is_called_one_and_where_it_speaks_from() {
-    let api = burning(|it| {
-        it["station"] = json!("");
-        it["hydrants"] = json!([]);
-        it["device"] =
+    let api = burning(|incident| {
+        incident["station"] = json!("");
+        incident["hydrants"] = json!([]);
+        incident["device"] =
             json!({"id":"UNK-1","kind":"smoke","name":"UNK-1","address":"","lat":null,"lon":null});
     });
     let api = api.await;
@@ -171,8 +172,8 @@ async fn an_unregistered_detector_is_called_one_and_where_it_speaks_from() {
 
 #[tokio::test]
 async fn a_closed_incident_takes_no_note_and_its_trail_is_dated_and_in_words() {
-    let api = burning(|it| {
-        (it["state"], it["closed_at"]) = (json!("closed"), json!(NOON));
+    let api = burning(|incident| {
+        (incident["state"], incident["closed_at"]) = (json!("closed"), json!(NOON));
     });
     let api = api.await;
     for (at, hop, by, detail) in [

@@ -11,7 +11,7 @@ const NOBODYS: &str = "01KAV0000000000000000000N1";
 
 fn ids(list: &str) -> Vec<String> {
     let list: Value = serde_json::from_str(list).unwrap();
-    let id = |it: &Value| it["id"].as_str().unwrap().to_owned();
+    let id = |item: &Value| item["id"].as_str().unwrap().to_owned();
     list["items"].as_array().unwrap().iter().map(id).collect()
 }
 

@@ -8,7 +8,7 @@ use standpipe_shared::Condition;
 use super::{CHILD, FIRE, NOON, Served, ZONE, all_fine, device};
 
 fn ids(list: &Value) -> Vec<&str> {
-    list["items"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect()
+    list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -220,15 +220,15 @@ async fn the_document_names_every_path_and_the_incident_as_it_is_written() {
         "/api/v1/quarantine",
         "/api/v1/stream",
     ] {
-        assert!(paths.iter().any(|it| *it == path), "{path} in {paths:?}");
+        assert!(paths.iter().any(|known| *known == path), "{path} in {paths:?}");
     }
     assert_eq!(document["security"], json!([{"bearer":[]},{"session":[]}]));
     assert_eq!(document["paths"]["/readyz"]["get"]["security"], json!([{}]), "asked without");
     // What the rules write is what the document says.
     let written = serde_json::to_value(full()).unwrap();
     let schema = &document["components"]["schemas"]["Incident"]["properties"];
-    let keys = |it: &Value| {
-        let mut keys: Vec<String> = it.as_object().unwrap().keys().cloned().collect();
+    let keys = |object: &Value| {
+        let mut keys: Vec<String> = object.as_object().unwrap().keys().cloned().collect();
         keys.sort();
         keys
     };

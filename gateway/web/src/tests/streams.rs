@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Response;
 use serde_json::json;
-use standpipe_engine::Inbox;
+use standpipe_engine::Input;
 use standpipe_store::accounts::Role;
 
 use super::console::Browser;
@@ -18,8 +18,8 @@ async fn told(stream: &mut Response, count: usize) -> Vec<String> {
         text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap().unwrap()).unwrap());
         let whole = text.rfind("\n\n").map_or(0, |at| at + 2);
         let rest = text.split_off(whole);
-        let said = text.split_terminator("\n\n").filter(|it| it.contains("data: "));
-        events.extend(said.map(|it| it.lines().map(value).collect::<Vec<_>>().join(" ")));
+        let said = text.split_terminator("\n\n").filter(|event| event.contains("data: "));
+        events.extend(said.map(|event| event.lines().map(value).collect::<Vec<_>>().join(" ")));
         text = rest;
     }
     events
@@ -161,8 +161,8 @@ async fn a_station_hears_of_its_own_pages_until_they_are_delivered() {
     };
     let page = tokio::time::timeout(Duration::from_secs(5), wait).await.unwrap();
     let (page_id, why) = (page.parse().unwrap(), "refused".into());
-    api.parts.engine.send(Inbox::Delivered { page_id, at: NOON.into() }).await.unwrap();
-    api.parts.engine.send(Inbox::GaveUp { page_id, at: NOON.into(), why }).await.unwrap();
+    api.parts.engine.send(Input::Delivered { page_id }.at(NOON)).await.unwrap();
+    api.parts.engine.send(Input::GaveUp { page_id, why }.at(NOON)).await.unwrap();
     let mut told = String::new();
     while !(told.contains("delivered_at") && told.contains("gave_up_at")) {
         let chunk = tokio::time::timeout(Duration::from_secs(5), streams[0].chunk()).await.unwrap();

@@ -25,7 +25,12 @@ async fn first(api: &Served) -> Value {
 }
 
 fn hops(incident: &Value) -> Vec<&str> {
-    incident["trail"].as_array().unwrap().iter().map(|it| it["hop"].as_str().unwrap()).collect()
+    incident["trail"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["hop"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -43,7 +48,8 @@ async fn a_fire_is_taken_and_closed_by_a_person() {
     let take = json!({"action":"acknowledge","by":"Li Wei","note":"two engines"});
     let (status, taken) = api.send("POST", &actions, &take).await;
     assert_eq!((status, &taken["state"]), (200, &json!("acknowledged")));
-    let hop = taken["trail"].as_array().unwrap().iter().find(|it| it["hop"] == "acknowledged");
+    let hop =
+        taken["trail"].as_array().unwrap().iter().find(|entry| entry["hop"] == "acknowledged");
     let hop = hop.unwrap();
     assert_eq!(hop["by"], "Li Wei");
     assert!(hop["detail"].as_str().unwrap().contains("two engines"), "{hop}");

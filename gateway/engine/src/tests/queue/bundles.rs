@@ -17,12 +17,12 @@ impl Bench {
 
     fn bundle(&mut self, pages: &[OwedPage], at: Ms) {
         let (receiver, pages) = ("w".into(), pages.iter().map(|page| page.page_id).collect());
-        self.engine.take(Inbox::Bundle { receiver, pages, at: at.into() }, at);
+        self.engine.take(Input::Bundle { receiver, pages }.at(at), at);
         self.commit(at);
     }
 
     fn delivered(&mut self, page_id: Ulid, at: Ms) {
-        self.engine.take(Inbox::Delivered { page_id, at: at.into() }, at);
+        self.engine.take(Input::Delivered { page_id }.at(at), at);
         self.commit(at);
     }
 
@@ -111,8 +111,8 @@ fn a_bundle_that_is_given_up_gives_up_all_of_it() {
     bench.fires(0..3, T0 + 1_000);
     bench.bundle(&bench.owed(), T0 + 2_000);
     let page_id = bench.bundles()[0].id;
-    let (at, why) = ((T0 + 3_000).into(), "status 404".into());
-    bench.engine.take(Inbox::GaveUp { page_id, at, why }, T0 + 3_000);
+    let (at, why) = (T0 + 3_000, "status 404".into());
+    bench.engine.take(Input::GaveUp { page_id, why }.at(at), T0 + 3_000);
     bench.commit(T0 + 3_000);
     assert_eq!(bench.hops("given_up"), 3);
     assert_eq!((bench.owed(), bench.bundles()), (Vec::new(), Vec::new()));
@@ -152,4 +152,22 @@ fn a_bundle_that_arrives_delivers_what_it_still_owes_and_no_page_that_was_supers
     assert_eq!(bench.count(delivered), 1);
     let newer = bench.owed();
     assert_eq!(newer.iter().map(|page| page.incident).collect::<Vec<_>>(), [owed[1].incident]);
+}
+
+#[test]
+fn what_a_webhook_was_sent_last_is_known_after_a_restart_a_bundle_as_one() {
+    let mut bench = town();
+    bench.fires(0..6, T0 + 1_000);
+    let owed = bench.owed();
+    bench.bundle(&owed[..4], T0 + 2_000);
+    let bundle = bench.bundles().remove(0).id;
+    bench.delivered(bundle, T0 + 3_000);
+    bench.delivered(owed[4].page_id, T0 + 4_000);
+    bench.delivered(owed[5].page_id, T0 + 5_000);
+    let bench = bench.crashed(T0 + 6_000);
+    let sent = |since, limit| bench.reader().sent_to_webhook(("w", since), limit).unwrap();
+    assert_eq!(sent(T0, 20), [T0 + 5_000, T0 + 4_000, T0 + 3_000]);
+    assert_eq!(sent(T0 + 3_000, 20), [T0 + 5_000, T0 + 4_000]);
+    assert_eq!(sent(T0, 1)[0], T0 + 5_000, "the newest of each");
+    assert_eq!(bench.reader().sent_to_webhook(("other", T0), 20).unwrap(), Vec::<Ms>::new());
 }

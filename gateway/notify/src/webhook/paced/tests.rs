@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use standpipe_config::Config;
-use standpipe_engine::{Delivery, Engine, Queues, SourceIx, Sources, bells, queues};
+use standpipe_engine::{Delivery, Engine, Inbox, Queues, SourceIx, Sources, bells, queues};
 use standpipe_machine::clock::Clock;
 use standpipe_receivers::{Answer, Asked};
 use standpipe_rules::incidents::{Plan, Role, Route, Secret};
@@ -18,8 +18,8 @@ use standpipe_words::message::Desk;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::super::next::{Sent, Words};
-use super::super::{Failing, LESSER_MOST, Landed, callers};
+use super::super::next::{PageWords, Sent};
+use super::super::{Failing, LESSER_MOST, LandedPage, callers};
 use super::*;
 use crate::Setup;
 use crate::queue::tests::page;
@@ -79,7 +79,7 @@ fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
     let sources = Sources::urgent_and_bulk();
     let mut engine = Engine::new(store, loaded, &sources, now);
     for source in [0, 1].map(SourceIx::nth) {
-        engine.take(Inbox::Source { source, up: true, at: now.into() }, now);
+        engine.take(Input::Source { source, up: true }.at(now), now);
     }
     engine.commit(now).unwrap();
 
@@ -95,6 +95,13 @@ fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
     let desk = Desk { zone: jiff::tz::TimeZone::UTC, url, language };
     let task = Task::new(setup, caller, (&config.webhooks[0], &desk));
     (engine, queues, task)
+}
+
+fn is_of(report: &Inbox, what: impl Fn(&Input) -> bool) -> bool {
+    match report {
+        Inbox::Input { input, .. } => what(input),
+        Inbox::Delivery(_) => false,
+    }
 }
 
 impl Night {
@@ -139,7 +146,7 @@ impl Night {
             let (source, arrived) = (SourceIx::nth(0), self.now.into());
             let topic = topic.into();
             let delivery = Delivery { source, receipt: None, arrived, topic, parsed };
-            self.engine.take(Inbox::Delivery(Box::new(delivery)), self.now);
+            self.engine.take(delivery, self.now);
         }
         self.later(0);
     }
@@ -168,24 +175,40 @@ impl Night {
     /// What the sender has reported and nobody took: how many bundles it asked for, and pages given up.
     fn reported(&self) -> (usize, usize) {
         let reports: Vec<Inbox> = self.queues.reports.try_iter().collect();
-        let asked = reports.iter().filter(|report| matches!(report, Inbox::Bundle { .. })).count();
-        let gave_up = reports.iter().filter(|report| matches!(report, Inbox::GaveUp { .. }));
+        let asked = reports
+            .iter()
+            .filter(|report| is_of(report, |input| matches!(input, Input::Bundle { .. })))
+            .count();
+        let gave_up = reports
+            .iter()
+            .filter(|report| is_of(report, |input| matches!(input, Input::GaveUp { .. })));
         (asked, gave_up.count())
+    }
+
+    fn reads(&mut self) {
+        let now = self.task.setup.clock.stamp();
+        self.task.read(now).unwrap();
+    }
+
+    /// Plans as the sender does it, by its own clock.
+    async fn plans_now(&mut self) {
+        let now = self.task.setup.clock.stamp();
+        self.task.plan(now).await.unwrap();
     }
 
     /// Plans at that time of the sender's; bundles are written down at once. Gives back what each
     /// carries.
     fn plans(&mut self, at: Ms) -> Vec<Vec<String>> {
-        self.task.read().unwrap();
+        self.reads();
         let bundles = self.task.paced.plan(at);
         let carried = bundles.iter().map(|pages| pages.iter().map(|id| self.device(*id)).collect());
         let carried = carried.collect();
         for pages in bundles {
-            let (receiver, at) = (Box::from("w"), self.now.into());
-            self.engine.take(Inbox::Bundle { receiver, pages, at }, self.now);
+            let receiver = Box::from("w");
+            self.engine.take(Input::Bundle { receiver, pages }.at(self.now), self.now);
         }
         self.later(0);
-        self.task.read().unwrap();
+        self.reads();
         carried
     }
 
@@ -220,19 +243,19 @@ impl Night {
     /// What a page says, and to which earlier ones it refers; `None`: it waits for that to be known.
     fn says(&mut self, page: &OwedPage) -> Option<(Value, Vec<String>)> {
         match self.task.words(page).unwrap() {
-            Words::Known { wire, earlier } => {
+            PageWords::Known { wire, earlier } => {
                 let earlier = earlier.into_iter().map(|earlier| earlier.id).collect();
                 Some((serde_json::from_str(&wire).unwrap(), earlier))
             }
-            Words::NotWritten => None,
-            Words::New | Words::OwedNoMore => panic!("{page:?}"),
+            PageWords::NotWritten => None,
+            PageWords::New | PageWords::OwedNoMore => panic!("{page:?}"),
         }
     }
 
     /// An attempt at a page comes to its end.
     async fn lands(&mut self, page: &OwedPage, answer: Answer) {
         let (page, begun) = (page.clone(), self.task.setup.clock.stamp().steady());
-        let landed = Landed { page, answer, room: Room::NewFire, begun };
+        let landed = LandedPage { page, answer, room: FlightRoom::NewFire, begun };
         self.task.landed(landed).await.unwrap();
     }
 
@@ -264,12 +287,12 @@ fn the_first_fire_of_each_station_goes_alone_and_the_rest_in_a_bundle_that_leave
     // A new fire takes any room among the flights; a bundle leaves some to them, though it has fires.
     let mut first = Vec::new();
     while let Some((page, room)) = night.task.paced.take(Urgency::NewFire, false) {
-        assert!(room == Room::NewFire && page.carries == Carries::Page, "{page:?}");
+        assert!(room == FlightRoom::NewFire && page.carries == Carries::Page, "{page:?}");
         first.push(page);
     }
     assert_eq!(night.devices(&first), ["T1-0", "T2-0", "T3-0"]);
     let (bundle, room) = night.task.paced.take(Urgency::NewFire, true).expect("the bundle");
-    assert!(room == Room::Lesser && bundle.carries == Carries::Bundle, "{bundle:?}");
+    assert!(room == FlightRoom::Lesser && bundle.carries == Carries::Bundle, "{bundle:?}");
     let (said, earlier) = night.says(&bundle).expect("its words");
     assert_eq!((&said["count"], &said["fires"]), (&12.into(), &12.into()));
     assert_eq!(said["page_id"], bundle.page_id.to_string());
@@ -341,7 +364,7 @@ async fn what_was_owed_before_a_start_and_what_is_tried_again_wait_for_the_pace(
     night.fires(1, 8..16);
     assert_eq!(night.plans(60_000).len(), 1, "another bundle a minute later");
     let mut night = night.crashed();
-    night.task.read().unwrap();
+    night.reads();
     assert!(night.considers().await == Some(Sent::Settled), "the first is sent");
     for _ in 0..2 {
         assert!(night.considers().await == Some(Sent::NotNow), "the second waits, and is not lost");
@@ -351,8 +374,8 @@ async fn what_was_owed_before_a_start_and_what_is_tried_again_wait_for_the_pace(
 
     let mut night = Night::begin("pace = '1/min'");
     night.fires(1, 0..1);
-    night.task.read().unwrap();
-    night.task.plan().await.unwrap();
+    night.reads();
+    night.plans_now().await;
     let page = night.one();
     let later = Answer::Later { wait: None, why: "status 500".to_owned() };
     night.lands(&page, later).await;
@@ -388,14 +411,14 @@ async fn an_alert_waits_until_it_can_refer_to_the_one_before_it() {
 async fn pages_about_one_incident_are_sent_one_after_the_other() {
     let mut night = Night::begin("");
     night.fires(1, 0..1);
-    night.task.read().unwrap();
-    night.task.plan().await.unwrap();
+    night.reads();
+    night.plans_now().await;
     let (first, room) = night.task.next_page().expect("a page");
     assert!(night.task.consider(first.clone(), room).await.unwrap() == Sent::Settled);
     night.later(181_000);
     night.fires(2, 0..1);
-    night.task.read().unwrap();
-    night.task.plan().await.unwrap();
+    night.reads();
+    night.plans_now().await;
     while night.considers().await.is_some() {}
     assert_eq!(night.task.flights.len(), 2, "the other fire's, and the first of this one");
     night.lands(&first, Answer::Taken).await;
@@ -450,13 +473,13 @@ async fn a_receiver_that_takes_nothing_is_planned_for_every_five_seconds_only() 
         let failing = failing.then(|| Failing { since, said_at: since, why: "500".to_owned() });
         night.task.failing = failing;
         night.fires(1, 0..70);
-        night.task.read().unwrap();
-        night.task.plan().await.unwrap();
+        night.reads();
+        night.plans_now().await;
         assert_eq!(night.reported().0, 1, "all but the first");
         night.fires(2, 0..70);
         tokio::time::sleep(Duration::from_millis(300)).await;
-        night.task.read().unwrap();
-        night.task.plan().await.unwrap();
+        night.reads();
+        night.plans_now().await;
         assert_eq!(night.reported().0, asked);
         let again = night.task.paced.again_at();
         let soon = again.is_some_and(|at| at - Instant::now() < Duration::from_secs(3));

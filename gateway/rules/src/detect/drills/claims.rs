@@ -2,12 +2,12 @@
 
 use super::at;
 use crate::Ms;
-use crate::detect::admit::Order::{self, JustBefore, Newer, Older, Unclear};
+use crate::detect::admit::SeqOrder::{self, JustBefore, Newer, Older, Unclear};
 use crate::detect::time::Verdict::{self, Backlog, Right, Wrong};
 use crate::detect::time::{Clockwork, TimeClaim};
 
 /// When a message arrives, the time it claims, how its number stands, and what its time is worth.
-type Said = (&'static str, &'static str, Order, Verdict);
+type Said = (&'static str, &'static str, SeqOrder, Verdict);
 
 /// What the messages of one device are worth, one after another. The gateway's clock is set by
 /// `by` before the message number `set`, and from then on everybody goes by the new time.

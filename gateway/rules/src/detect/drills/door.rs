@@ -2,10 +2,11 @@
 
 use standpipe_shared::{Condition, Field, Measurements, Reading};
 
-use super::{Drill, at};
+use super::{Drill, at, in_town};
 use crate::changes::LedgerCounts;
-use crate::detect::admit::{self, Arrival, Door, Order, Recent};
+use crate::detect::admit::{self, Arrival, Door, Recent, SeqOrder};
 use crate::registry::DeviceIx;
+use crate::wire::Origin;
 use crate::{Changes, Ms};
 
 fn ledger(drill: &mut Drill) -> Vec<(u32, [u32; 5])> {
@@ -78,11 +79,13 @@ fn numbers_that_leap_are_counted() {
 fn a_row_of_the_ledger_is_an_hour() {
     let mut drill = Drill::hydrant();
     drill.run("00:59:59 #1/1 temp_c=1\n01:00:00 #1/2 temp_c=1\n01:59:59.999 #1/3 temp_c=1");
-    let closed: Vec<_> = drill.out.ledger.iter().map(|it| (it.hour, it.counts.received)).collect();
+    let closed: Vec<_> =
+        drill.out.ledger.iter().map(|entry| (entry.hour, entry.counts.received)).collect();
     assert_eq!(closed, [(at("00:00:00"), 1)]);
     let mut out = Changes::default();
     drill.watch.close_ledger(&mut out);
-    let closed: Vec<_> = out.ledger.iter().map(|it| (it.hour, it.counts.received)).collect();
+    let closed: Vec<_> =
+        out.ledger.iter().map(|entry| (entry.hour, entry.counts.received)).collect();
     assert_eq!(closed, [(at("01:00:00"), 2)]);
     let mut again = Changes::default();
     drill.watch.close_ledger(&mut again);
@@ -157,21 +160,21 @@ fn door(came: &[(u32, u32)]) -> Door {
 fn a_number_stands_before_or_after_those_that_came() {
     let came = door(&[(1, 100)]);
     for (number, order) in [
-        (Some((1, 101)), Order::Newer),
-        (Some((1, 10_100)), Order::Newer),
-        (Some((1, 10_101)), Order::Unclear),
-        (Some((1, 100)), Order::Unclear),
-        (Some((1, 99)), Order::JustBefore),
-        (Some((1, 37)), Order::JustBefore),
-        (Some((1, 36)), Order::Older),
-        (Some((2, 1)), Order::Newer),
-        (Some((0, 200)), Order::Older),
-        (None, Order::Unclear),
+        (Some((1, 101)), SeqOrder::Newer),
+        (Some((1, 10_100)), SeqOrder::Newer),
+        (Some((1, 10_101)), SeqOrder::Unclear),
+        (Some((1, 100)), SeqOrder::Unclear),
+        (Some((1, 99)), SeqOrder::JustBefore),
+        (Some((1, 37)), SeqOrder::JustBefore),
+        (Some((1, 36)), SeqOrder::Older),
+        (Some((2, 1)), SeqOrder::Newer),
+        (Some((0, 200)), SeqOrder::Older),
+        (None, SeqOrder::Unclear),
     ] {
         assert_eq!(came.order(number), order, "{number:?}");
     }
-    assert_eq!(door(&[]).order(Some((1, 1))), Order::Unclear, "the first one");
-    assert_eq!(door(&[(1, 98), (1, 100)]).order(Some((1, 98))), Order::Unclear, "it came");
+    assert_eq!(door(&[]).order(Some((1, 1))), SeqOrder::Unclear, "the first one");
+    assert_eq!(door(&[(1, 98), (1, 100)]).order(Some((1, 98))), SeqOrder::Unclear, "it came");
 }
 
 #[test]
@@ -236,7 +239,7 @@ fn two_readings_at_one_millisecond_get_one_each() {
         let mut drill = Drill::hydrant();
         drill.run(script);
         let base: Ms = at("00:00:01");
-        drill.out.readings.iter().map(|it| it.series_ts - base).collect::<Vec<_>>()
+        drill.out.readings.iter().map(|reading| reading.series_ts - base).collect::<Vec<_>>()
     };
     assert_eq!(stamps("00:00:01 temp_c=1\n00:00:01 temp_c=2\n00:00:01 temp_c=3"), [0, 1, 2]);
     assert_eq!(
@@ -291,10 +294,13 @@ fn counts_tell_what_came() {
     drill.run(
         "00:00:01 #1/1 temp_c=1\n00:00:02 #1/2 alarm tamper on\n00:00:03 @1+00:00:00 #1/3 temp_c=1\n00:30:00 @00:01:00 #1/4 temp_c=1\n00:30:01 #1/1 temp_c=5",
     );
-    let it = drill.out.counts;
-    assert_eq!((it.readings, it.alarms, it.bad_clocks, it.late, it.seq_reused), (4, 1, 1, 1, 1));
+    let counts = drill.out.counts;
+    assert_eq!(
+        (counts.readings, counts.alarms, counts.bad_clocks, counts.late, counts.seq_reused),
+        (4, 1, 1, 1, 1)
+    );
     let reading = Reading { unknown: 3, ..Reading::default() };
-    drill.watch.reading(("town", "D"), &reading, drill.now, &mut drill.out);
+    drill.watch.reading(in_town("D"), &reading, drill.now, &mut drill.out);
     assert_eq!(drill.out.counts.unknown_fields, 3);
 }
 
@@ -357,11 +363,21 @@ fn a_device_that_moved_to_another_area_is_noted() {
     let mut drill = Drill::hydrant();
     let ix = drill.watch.registry.find("D").unwrap();
     let reading = Reading::default();
-    drill.watch.reading(("elsewhere", "D"), &reading, drill.now, &mut drill.out);
+    drill.watch.reading(
+        Origin { area: "elsewhere", device: "D" },
+        &reading,
+        drill.now,
+        &mut drill.out,
+    );
     assert_eq!(drill.out.registered, [ix]);
     let device = drill.watch.registry.device(ix).unwrap();
     assert_eq!((&*device.area, device.claimed), ("elsewhere", true));
-    drill.watch.reading(("elsewhere", "D"), &reading, drill.now, &mut drill.out);
+    drill.watch.reading(
+        Origin { area: "elsewhere", device: "D" },
+        &reading,
+        drill.now,
+        &mut drill.out,
+    );
     assert_eq!(drill.out.registered, [ix]);
 }
 
@@ -375,7 +391,8 @@ fn a_duplicate_moves_nothing_that_a_replay_would_not() {
         again.watch.replay(logged, &mut again.out);
     }
     let ix = live.watch.registry.find("D").unwrap();
-    let [mut one, mut two] = [&live, &again].map(|it| it.watch.memory(ix).unwrap().door.clone());
+    let [mut one, mut two] =
+        [&live, &again].map(|drill| drill.watch.memory(ix).unwrap().door.clone());
     one.close(ix, &mut Vec::new());
     two.close(ix, &mut Vec::new());
     assert_eq!(one, two);

@@ -2,7 +2,7 @@
 
 use standpipe_shared::{Alarm, Condition, Field, Kind, Measurements, Reading};
 
-use super::{Drill, at, device};
+use super::{Drill, at, device, in_town};
 
 #[test]
 fn smoke_is_two_readings_and_an_alarm_is_one() {
@@ -230,7 +230,7 @@ fn heat_is_a_temperature_or_a_fast_rise() {
         ("two at one moment say nothing",   "00:00:00 temp_c=20\n00:00:00 temp_c=40",                 ""),
         ("cooling is no rise",              "00:00:00 temp_c=50\n00:00:30 temp_c=20",                 ""),
     ] {
-        let found: Vec<&str> = found.split('\n').filter(|it| !it.is_empty()).collect();
+        let found: Vec<&str> = found.split('\n').filter(|line| !line.is_empty()).collect();
         Drill::detector().finds(story, script, &found);
     }
 }
@@ -342,7 +342,7 @@ fn what_an_alarm_measured_goes_on_after_it_unless_it_was_a_test() {
     values.set(Field::TempC, 70.0).unwrap();
     let reading = Reading { values, ..Reading::default() };
     let over = Alarm { reading, condition: Condition::Heat, active: false, test: true };
-    drill.watch.alarm(("town", "D"), &over, at("00:00:10").into(), &mut drill.out);
+    drill.watch.alarm(in_town("D"), &over, at("00:00:10").into(), &mut drill.out);
     drill.finds(
         "the end of a test that is hot is a fire",
         "00:00:10",

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use standpipe_shared::{Condition, Field, Kind, Measurements, Reading};
 
-use super::{Drill, at, cases, device, every};
+use super::{Drill, at, cases, device, every, in_town};
 use crate::Ms;
 use crate::detect::fresh::Fresh;
 use crate::detect::{HydrantNow, Memory, Trust, TrustReason};
@@ -384,12 +384,18 @@ fn a_memory_of_0_1_0_knows_one_time_for_all() {
 
 /// As 0.1.0 stored a memory: without what came later.
 fn body_of_0_1_0(memory: &Memory) -> Vec<u8> {
-    let it = memory;
-    let mut door = postcard::to_extend(&it.door, vec![1]).unwrap();
+    let mut door = postcard::to_extend(&memory.door, vec![1]).unwrap();
     door.truncate(door.len() - 2); // which number leapt: none
-    let latest = Field::ALL.map(|field| it.latest.get(field));
-    let known = (&it.tracks, it.heard_at, it.newest, latest, it.interval_s);
-    let watched = (it.stuck, it.warmth, it.gone, it.pressure_hidden, it.backlog, &it.evidence);
+    let latest = Field::ALL.map(|field| memory.latest.get(field));
+    let known = (&memory.tracks, memory.heard_at, memory.newest, latest, memory.interval_s);
+    let watched = (
+        memory.stuck,
+        memory.warmth,
+        memory.gone,
+        memory.pressure_hidden,
+        memory.backlog,
+        &memory.evidence,
+    );
     postcard::to_extend(&(known, watched), door).unwrap()
 }
 
@@ -464,7 +470,7 @@ proptest! {
                     let mut values = Measurements::default();
                     values.set(Field::PressureKpa, kpa).unwrap();
                     let reading = Reading { ts: Some(now - late), values, ..Reading::default() };
-                    drill.watch.reading(("town", "D"), &reading, now, &mut drill.out);
+                    drill.watch.reading(in_town("D"), &reading, now, &mut drill.out);
                     // Its event time, which is its arrival where its clock is found wrong.
                     measured.push((drill.out.readings.last().unwrap().ts, kpa));
                 }

@@ -29,7 +29,7 @@ fn about(found: &[String]) -> Vec<&str> {
     found
         .iter()
         .map(String::as_str)
-        .filter(|it| it.contains("zone ") || it.contains("area "))
+        .filter(|line| line.contains("zone ") || line.contains("area "))
         .collect()
 }
 
@@ -133,7 +133,7 @@ fn onsets_lie_within_ten_minutes_or_longer_for_slow_devices() {
         }
         lines.sort_by(|a, b| a.split(' ').next().cmp(&b.split(' ').next()));
         let found = drill.run(&lines.join("\n"));
-        found.iter().any(|it| it.contains("zone main"))
+        found.iter().any(|line| line.contains("zone main"))
     };
     assert!(found(60, "00:20:00", "00:20:30"), "ten minutes");
     assert!(!found(60, "00:20:00.001", "00:20:30.001"), "a moment more");
@@ -195,7 +195,7 @@ fn a_zone_that_falls_again_within_five_minutes_did_not_end() {
     }
     let found = drill.run(&script);
     assert!(about(&found).is_empty(), "{found:?}");
-    assert!(found.iter().any(|it| it.contains("C low_pressure ended")), "{found:?}");
+    assert!(found.iter().any(|line| line.contains("C low_pressure ended")), "{found:?}");
 }
 
 #[test]
@@ -406,7 +406,7 @@ fn the_fifth_that_is_silent_for_half_a_minute_makes_the_area_blind() {
         script += &format!("00:01:{:02} {id}: gone\n", n * 2);
     }
     let found = drill.run(&(script + "00:03:00"));
-    let told: Vec<&str> = about(&found).iter().map(|it| &it[..47]).collect();
+    let told: Vec<&str> = about(&found).iter().map(|line| &line[..47]).collect();
     assert_eq!(told, ["00:01:48 area T-1 blind_area since 00:01:00 of "], "the tenth of twenty");
 }
 

@@ -34,6 +34,7 @@ use standpipe_shared::{Alarm, Field, Kind, Measurements, Reading};
 use super::Watch;
 use crate::fact::{Fact, Raised, Subject};
 use crate::registry::{Device, DeviceIx, Profile, Registry};
+use crate::wire::Origin;
 use crate::{Changes, Ms};
 
 /// Midnight of the drills: 2026-01-01.
@@ -41,7 +42,7 @@ pub(super) const T0: Ms = 1_767_225_600_000;
 
 pub(super) fn at(clock: &str) -> Ms {
     let (day, clock) = clock.split_once('+').unwrap_or(("0", clock));
-    let parts: Vec<Ms> = clock.split([':', '.']).map(|it| it.parse().unwrap()).collect();
+    let parts: Vec<Ms> = clock.split([':', '.']).map(|part| part.parse().unwrap()).collect();
     let ms = parts.get(3).copied().unwrap_or(0);
     T0 + day.parse::<Ms>().unwrap() * 86_400_000
         + parts[0] * 3_600_000
@@ -51,14 +52,14 @@ pub(super) fn at(clock: &str) -> Ms {
 }
 
 pub(super) fn clock(ms: Ms) -> String {
-    let it = ms - T0;
-    let days = it.div_euclid(86_400_000);
-    let (day, it) = if days == 0 {
-        (String::new(), it)
+    let since = ms - T0;
+    let days = since.div_euclid(86_400_000);
+    let (day, rest) = if days == 0 {
+        (String::new(), since)
     } else {
-        (format!("{days}+"), it.rem_euclid(86_400_000))
+        (format!("{days}+"), since.rem_euclid(86_400_000))
     };
-    let (h, m, s, ms) = (it / 3_600_000, it / 60_000 % 60, it / 1_000 % 60, it % 1_000);
+    let (h, m, s, ms) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60, rest % 1_000);
     let ms = if ms == 0 { String::new() } else { format!(".{ms:03}") };
     format!("{day}{h:02}:{m:02}:{s:02}{ms}")
 }
@@ -71,6 +72,11 @@ pub(super) fn device(id: &str, kind: Kind, profile: &str, interval_s: u32) -> De
         interval_s: Some(interval_s),
         ..Device::unclaimed(id, "town", kind)
     }
+}
+
+/// A message of this device, from the area in which all of them are.
+pub(super) const fn in_town(device: &str) -> Origin<'_> {
+    Origin { area: "town", device }
 }
 
 pub(super) struct Drill {
@@ -123,7 +129,7 @@ impl Drill {
 
     /// Runs a script; what was found, a line a fact.
     pub fn run(&mut self, script: &str) -> Vec<String> {
-        for line in script.lines().map(str::trim).filter(|it| !it.is_empty()) {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (time, said) = line.split_once(' ').unwrap_or((line, ""));
             self.wait(at(time));
             self.say(said.trim());
@@ -140,7 +146,7 @@ impl Drill {
     }
 
     fn wait(&mut self, until: Ms) {
-        while let Some(due) = self.watch.next_wake().filter(|it| *it <= until) {
+        while let Some(due) = self.watch.next_wake().filter(|wake| *wake <= until) {
             assert!(due > self.now || self.now == T0 || due == self.now, "time runs forward");
             self.now = self.now.max(due);
             self.watch.tick(self.now, &mut self.out);
@@ -154,26 +160,26 @@ impl Drill {
         let (who, said) = said.split_once(": ").unwrap_or(("D", said));
         let mut words = said.split_whitespace().peekable();
         let mut reading = Reading { ts: Some(self.now), ..Reading::default() };
-        if let Some(time) = words.next_if(|it| it.starts_with('@')) {
+        if let Some(time) = words.next_if(|word| word.starts_with('@')) {
             reading.ts = (time != "@-").then(|| at(&time[1..]));
         }
-        if let Some(number) = words.next_if(|it| it.starts_with('#')) {
+        if let Some(number) = words.next_if(|word| word.starts_with('#')) {
             let (boot, seq) = number[1..].split_once('/').unwrap();
             (reading.boot, reading.seq) = (boot.parse().ok(), seq.parse().ok());
         }
         let now = self.now;
-        if words.next_if(|it| *it == "kept").is_some() {
+        if words.next_if(|word| *word == "kept").is_some() {
             return self.kept(who, words, reading);
         }
         let first = words.peek().copied();
         match first {
             None => {}
-            Some("gone") => self.watch.status(("town", who), (false, None), now, &mut self.out),
+            Some("gone") => self.watch.status(in_town(who), (false, None), now, &mut self.out),
             Some("born") => {
-                let interval_s = words.nth(1).and_then(|it| it.parse().ok());
-                self.watch.status(("town", who), (true, interval_s), now, &mut self.out);
+                let interval_s = words.nth(1).and_then(|seconds| seconds.parse().ok());
+                self.watch.status(in_town(who), (true, interval_s), now, &mut self.out);
             }
-            Some("garbage") => self.watch.not_understood(("town", who), now, &mut self.out),
+            Some("garbage") => self.watch.not_understood(in_town(who), now, &mut self.out),
             Some("beat") => {
                 self.watch.heartbeat(reading.ts.unwrap_or(now), now, &mut self.out);
             }
@@ -185,11 +191,11 @@ impl Drill {
                 reading.values = values(words);
                 let (active, test) = (how != "off", how == "test");
                 let alarm = Alarm { reading, condition, active, test };
-                self.watch.alarm(("town", who), &alarm, now.into(), &mut self.out);
+                self.watch.alarm(in_town(who), &alarm, now.into(), &mut self.out);
             }
             Some(_) => {
                 reading.values = values(words);
-                self.watch.reading(("town", who), &reading, now, &mut self.out);
+                self.watch.reading(in_town(who), &reading, now, &mut self.out);
             }
         }
     }
@@ -204,11 +210,11 @@ impl Drill {
         let at = self.now;
         let text: String = words.clone().collect();
         let print = u128::from(xxhash_rust::xxh3::xxh3_64(text.as_bytes()));
-        let (who, out) = (("town", who), &mut self.out);
+        let (who, out) = (in_town(who), &mut self.out);
         match words.peek().copied() {
             Some("gone") => drop(self.watch.retained_status(who, (false, None), at, out)),
             Some("born") => {
-                let interval_s = words.nth(1).and_then(|it| it.parse().ok());
+                let interval_s = words.nth(1).and_then(|seconds| seconds.parse().ok());
                 self.watch.retained_status(who, (true, interval_s), at, out);
             }
             Some("alarm") => {
@@ -231,7 +237,7 @@ impl Drill {
             self.waited.push(fact.clone());
             let told = clock(self.now);
             let line = match fact {
-                Fact::Raised(it) => format!("{told} {}", self.raised(&it)),
+                Fact::Raised(raised) => format!("{told} {}", self.raised(&raised)),
                 Fact::Cleared { subject, condition, at } => {
                     let (who, what) = (self.who(&subject), condition.as_str());
                     format!("{told} {who} {what} ended {}", clock(at))
@@ -254,20 +260,20 @@ impl Drill {
         }
     }
 
-    fn raised(&self, it: &Raised) -> String {
-        let (who, what) = (self.who(&it.subject), it.condition.as_str());
-        let mut line = format!("{who} {what} since {}", clock(it.since));
-        if it.late_s > 0 {
-            line += &format!(" late {} s", it.late_s);
+    fn raised(&self, raised: &Raised) -> String {
+        let (who, what) = (self.who(&raised.subject), raised.condition.as_str());
+        let mut line = format!("{who} {what} since {}", clock(raised.since));
+        if raised.late_s > 0 {
+            line += &format!(" late {} s", raised.late_s);
         }
-        if it.test {
+        if raised.test {
             line += " test";
         }
-        if let Some(reason) = it.reason {
+        if let Some(reason) = raised.reason {
             line += &format!(" ({})", reason.as_str());
         }
-        if !it.members.is_empty() {
-            let members: Vec<&str> = it.members.iter().map(|ix| self.id(*ix)).collect();
+        if !raised.members.is_empty() {
+            let members: Vec<&str> = raised.members.iter().map(|ix| self.id(*ix)).collect();
             line += &format!(" of {}", members.join(" "));
         }
         line
@@ -293,7 +299,7 @@ fn values<'a>(words: impl Iterator<Item = &'a str>) -> Measurements {
     let mut values = Measurements::default();
     for word in words {
         let (name, value) = word.split_once('=').unwrap();
-        let field = Field::ALL.into_iter().find(|it| it.as_str() == name).unwrap();
+        let field = Field::ALL.into_iter().find(|field| field.as_str() == name).unwrap();
         values.set(field, value.parse().unwrap()).unwrap();
     }
     values

@@ -2,7 +2,7 @@
 
 use standpipe_shared::Kind;
 
-use super::{Drill, device, every};
+use super::{Drill, device, every, in_town};
 use crate::fact::Fact;
 use crate::registry::{DeviceIx, Profile, Registry};
 
@@ -344,7 +344,7 @@ fn evidence_breaks_across_a_fault_and_ends_when_nobody_wants_it() {
     drill.watch.verify(ix, true, drill.now, &mut drill.out);
     drill.watch.verify(ix, false, drill.now, &mut drill.out);
     let script = every(60, "01:08:00", "03:00:00", "pressure_kpa=152 temp_c=9");
-    assert!(drill.run(&script).iter().all(|it| !it.contains("verified")));
+    assert!(drill.run(&script).iter().all(|line| !line.contains("verified")));
 }
 
 #[test]
@@ -373,10 +373,10 @@ fn what_changes_of_a_hydrant_is_told_to_those_who_rely_on_it() {
         for n in 0..3 {
             let ts = super::T0 + n * 60_000;
             let reading = standpipe_shared::Reading { ts: Some(ts), values, ..Default::default() };
-            drill.watch.reading(("town", "D"), &reading, ts, &mut drill.out);
+            drill.watch.reading(in_town("D"), &reading, ts, &mut drill.out);
         }
         let facts: Vec<Fact> = drill.watch.facts();
-        facts.iter().filter(|it| **it == Fact::Hydrant { device: DeviceIx(0) }).count()
+        facts.iter().filter(|fact| **fact == Fact::Hydrant { device: DeviceIx(0) }).count()
     };
     assert!(changes(&mut Drill::hydrant(), "pressure_kpa=0") > 0);
     assert_eq!(changes(&mut Drill::detector(), "smoke_db_m=1"), 0, "no hydrant");

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use standpipe_shared::{Kind, Measurements};
 
-use super::{Drill, device};
+use super::{Drill, device, in_town};
 use crate::detect::Memory;
 
 /// What a device says.
@@ -24,13 +24,13 @@ fn message() -> impl Strategy<Value = Said> {
         proptest::option::of(any::<bool>()),
     )
         .prop_map(|(kpa, smoke, flowing)| {
-            let mut it = Measurements::default();
-            it.set(standpipe_shared::Field::PressureKpa, kpa).unwrap();
+            let mut values = Measurements::default();
+            values.set(standpipe_shared::Field::PressureKpa, kpa).unwrap();
             if let Some(smoke) = smoke {
-                it.set(standpipe_shared::Field::SmokeDbM, smoke).unwrap();
+                values.set(standpipe_shared::Field::SmokeDbM, smoke).unwrap();
             }
-            it.flowing = flowing;
-            it
+            values.flowing = flowing;
+            values
         });
     // Some deadlines are due at the very moment of a message.
     let round = prop_oneof![Just(60_000i64), Just(120_000), Just(300_000)];
@@ -71,9 +71,9 @@ proptest! {
             let ts = late.map(|late| now - late);
             let reading = standpipe_shared::Reading { boot, seq, ts, values, ..Default::default() };
             let first = live.out.readings.len();
-            live.watch.reading(("town", "D"), &reading, now, &mut live.out);
+            live.watch.reading(in_town("D"), &reading, now, &mut live.out);
             live.watch.tick(now, &mut live.out);
-            lazy.watch.reading(("town", "D"), &reading, now, &mut lazy.out);
+            lazy.watch.reading(in_town("D"), &reading, now, &mut lazy.out);
             again.watch.tick(now - 1, &mut again.out);
             if live.out.readings.len() == first {
                 again.watch.heard("D", now, &mut again.out); // a duplicate, which is not logged
@@ -84,7 +84,7 @@ proptest! {
             again.watch.tick(now, &mut again.out);
             for fact in live.waited.drain(..).chain(live.watch.facts()) {
                 match fact {
-                    crate::Fact::Raised(it) => prop_assert!(open.insert(it.condition), "{it:?}"),
+                    crate::Fact::Raised(raised) => prop_assert!(open.insert(raised.condition), "{raised:?}"),
                     crate::Fact::Cleared { condition, .. } => prop_assert!(open.remove(&condition)),
                     crate::Fact::Passed { .. }
                     | crate::Fact::TestBecameReal { .. }
@@ -99,7 +99,7 @@ proptest! {
         }
         lazy.watch.tick(now, &mut lazy.out);
         let [mut one, mut two, three] =
-            [&live, &again, &lazy].map(|it| it.watch.memory(ix).unwrap().clone());
+            [&live, &again, &lazy].map(|drill| drill.watch.memory(ix).unwrap().clone());
         prop_assert_eq!(&one, &three, "looked at all the time, and at the end");
         // Duplicates are not in the log: they are counted, and move nothing.
         one.door.close(ix, &mut Vec::new());

@@ -2,9 +2,9 @@
 
 use standpipe_shared::{Alarm, Condition, Kilopascals, Reading};
 
-use super::{Drill, at};
+use super::{Drill, at, in_town};
 use crate::detect::{Memory, Trust, Watch};
-use crate::wire::Arrived;
+use crate::wire::{Arrived, Origin};
 
 /// The same gateway after a restart.
 fn restarted(drill: &Drill) -> Drill {
@@ -160,7 +160,12 @@ fn an_old_area_does_not_move_a_device() {
     drill.run("00:00:00 pressure_kpa=300");
     drill.out.clear();
     let reading = standpipe_shared::Reading::default();
-    drill.watch.retained_readings(("elsewhere", "D"), &[reading], at("00:01:00"), &mut drill.out);
+    drill.watch.retained_readings(
+        Origin { area: "elsewhere", device: "D" },
+        &[reading],
+        at("00:01:00"),
+        &mut drill.out,
+    );
     assert!(drill.out.registered.is_empty());
 }
 
@@ -215,7 +220,7 @@ fn only_of_a_live_fire_may_the_broker_keep_what_is_known() {
         let mut drill = Drill::watched();
         let alarm = Alarm { reading: Reading::default(), condition, active: true, test: false };
         let arrived = Arrived { at: at("00:00:00"), retained: false, print };
-        drill.watch.alarm(("town", "D"), &alarm, arrived, &mut drill.out);
+        drill.watch.alarm(in_town("D"), &alarm, arrived, &mut drill.out);
         let known = memory(&drill).known_alarms.as_deref().and_then(|known| known.live);
         assert_eq!(known, live, "{condition:?} with the fingerprint {print}, 0 being none");
     }
@@ -242,7 +247,7 @@ fn what_was_taken_back_and_is_kept_again_is_news() {
         let (reading, condition) = (Reading::default(), Condition::Smoke);
         let alarm = Alarm { reading, condition, active, test: false };
         let arrived = Arrived { at: at(clock), retained, print };
-        let (who, out) = (("town", "D"), &mut drill.out);
+        let (who, out) = (in_town("D"), &mut drill.out);
         if retained {
             drill.watch.retained_alarm(who, &alarm, arrived, out);
         } else {

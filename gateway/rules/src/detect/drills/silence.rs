@@ -314,7 +314,7 @@ fn a_slow_clock_does_not_catch_up_however_it_sends() {
         (10, 5, "00:31:40", "00:31:40 D {} since 00:00:00 late 1870 s"), // its first five, held
         (5, 2, "00:30:20", "00:30:50 D {} since 00:30:20"),
     ] {
-        let low = ["no_water", "low_pressure"].map(|it| dry.replace("{}", it));
+        let low = ["no_water", "low_pressure"].map(|condition| dry.replace("{}", condition));
         let expected =
             [vec![format!("{known} D clock_fault since {known}")], low.to_vec()].concat();
         assert_eq!(slow_clock(every_s, bundle), expected, "{bundle} of {every_s} s");
@@ -360,10 +360,10 @@ fn a_backlog_lasts_five_minutes_from_where_it_stopped_to_catch_up() {
         drill.run("00:00:00 pressure_kpa=300\n00:05:00");
         let mut script = String::new();
         for (at, ts) in seconds {
-            let [at, ts] = [at, ts].map(|it| super::clock(super::T0 + it * 1_000));
+            let [at, ts] = [at, ts].map(|second| super::clock(super::T0 + second * 1_000));
             script += &format!("{at} @{ts} alarm tamper on\n");
         }
-        drill.run(&script).into_iter().filter(|it| it.contains("tamper")).collect::<Vec<_>>()
+        drill.run(&script).into_iter().filter(|line| line.contains("tamper")).collect::<Vec<_>>()
     };
     let at_pace = |from: i64, step: i64| (0..=12).map(move |n| (9_000 + n * 50, from + n * step));
     let same: Vec<_> = at_pace(600, 50).collect();

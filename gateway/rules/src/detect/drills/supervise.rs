@@ -161,7 +161,8 @@ fn a_town_that_is_not_mounted_yet_is_found_little_by_little() {
     let mut found = Vec::new();
     while let Some(due) = drill.watch.next_wake().filter(|due| *due <= at("01:00:00")) {
         drill.watch.tick(due, &mut drill.out);
-        let raised = drill.watch.facts().iter().filter(|it| matches!(it, Fact::Raised(_))).count();
+        let raised =
+            drill.watch.facts().iter().filter(|fact| matches!(fact, Fact::Raised(_))).count();
         found.push((due, raised));
     }
     assert_eq!(found.iter().map(|(_, count)| count).sum::<usize>(), TOWN as usize);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use standpipe_shared::{Condition, Field, Kilopascals, Kind, Measurements, Reading};
 
-use super::{Drill, T0, at, cases, clock, device};
+use super::{Drill, T0, at, cases, clock, device, in_town};
 use crate::Ms;
 use crate::detect::Trust;
 use crate::fact::Fact;
@@ -40,8 +40,8 @@ fn a_clock_that_jumps_is_wrong_by_its_numbers_at_once() {
                 "00:01:00 D low_pressure since 00:00:30",
             ],
         );
-        let kept: Vec<_> = drill.out.readings[3..].iter().map(|it| (it.ts, it.clock_bad)).collect();
-        assert_eq!(kept[0], (at("00:00:30"), Some(true)), "its event time is its arrival");
+        let (ts, bad) = (drill.out.readings[3].ts, drill.out.readings[3].clock_bad);
+        assert_eq!((ts, bad), (at("00:00:30"), Some(true)), "its event time is its arrival");
         assert_eq!(now(&drill), (Some(3.0), Trust::NoWater));
     }
 }
@@ -65,7 +65,7 @@ fn a_clock_that_leaps_hides_no_more_than_its_first_reading() {
             "00:05:00 D low_pressure since 00:04:00",
         ],
     );
-    let counts: Vec<_> = drill.out.readings[4..].iter().map(|it| it.clock_bad).collect();
+    let counts: Vec<_> = drill.out.readings[4..].iter().map(|reading| reading.clock_bad).collect();
     assert_eq!(counts, [Some(true); 6], "each by its arrival");
     assert_eq!(now(&drill), (Some(3.0), Trust::NoWater));
 }
@@ -182,8 +182,8 @@ fn what_a_slow_clock_had_stored_does_not_set_it_right() {
         &script,
         &["00:07:00 D offline since 00:07:00", "02:00:00 D offline ended 02:00:00"],
     );
-    let stored = drill.out.readings.iter().filter(|it| it.clock_bad == Some(false)).count();
-    assert_eq!(stored, 21, "and the very first, of which nobody knew");
+    let right = drill.out.readings.iter().filter(|reading| reading.clock_bad == Some(false));
+    assert_eq!(right.count(), 21, "and the very first, of which nobody knew");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_genuine_backlog_keeps_its_times() {
             &backlog(numbered).collect::<String>(),
             &[gone, "02:00:01 D offline ended 02:00:01"],
         );
-        assert!(drill.out.readings.iter().all(|it| it.clock_bad == Some(false)));
+        assert!(drill.out.readings.iter().all(|reading| reading.clock_bad == Some(false)));
         drill.finds(
             "held back until it ends",
             "02:00:27 #1/90 pressure_kpa=3",
@@ -249,7 +249,8 @@ fn a_genuine_backlog_keeps_its_times() {
                 + &backlog(numbered).collect::<String>()),
             &[gone, "02:00:00 D offline ended 02:00:00"],
         );
-        assert!(drill.out.readings.iter().all(|it| it.clock_bad == Some(false)), "{numbered}");
+        let mut stored = drill.out.readings.iter();
+        assert!(stored.all(|reading| reading.clock_bad == Some(false)), "{numbered}");
         assert_eq!(now(&drill), (Some(300.0), Trust::Ok), "it moves nothing");
     }
 }
@@ -278,7 +279,7 @@ fn what_was_stored_may_come_between_live_readings() {
     let unnumbered: String = script
         .lines()
         .map(|line| {
-            let words = line.split(' ').filter(|it| !it.starts_with('#'));
+            let words = line.split(' ').filter(|word| !word.starts_with('#'));
             words.collect::<Vec<_>>().join(" ") + "\n"
         })
         .collect();
@@ -395,7 +396,6 @@ fn an_alarm_in_live_rhythm_is_not_lost_to_a_wrong_clock() {
 /// What a device claims of one reading's time.
 #[derive(Clone, Copy, Debug)]
 enum Says {
-    /// Nothing.
     Nothing,
     /// So many thousandths of its interval before the arrival.
     Behind(Ms),
@@ -510,7 +510,7 @@ impl Story {
         values.set(Field::PressureKpa, kpa).unwrap();
         let (boot, seq) = self.number.unzip();
         let reading = Reading { boot, seq, ts, values, ..Reading::default() };
-        self.drill.watch.reading(("town", "D"), &reading, now, &mut self.drill.out);
+        self.drill.watch.reading(in_town("D"), &reading, now, &mut self.drill.out);
         self.drill.watch.tick(now, &mut self.drill.out);
         self.heed(now);
         if kpa < 20.0 {

@@ -70,7 +70,7 @@ fn conditions_of_upkeep() {
         ("neither good nor bad",   "00:00:00 @1+00:00:00 temp_c=20\n00:01:00 temp_c=20\n00:02:00 temp_c=20\n00:02:30 @- temp_c=20\n00:03:00 temp_c=20",
          "00:00:00 D clock_fault since 00:00:00\n00:03:00 D clock_fault ended 00:01:00"),
     ] {
-        let found: Vec<&str> = found.split('\n').filter(|it| !it.is_empty()).collect();
+        let found: Vec<&str> = found.split('\n').filter(|line| !line.is_empty()).collect();
         Drill::hydrant().finds(story, script, &found);
     }
 }
@@ -104,8 +104,11 @@ fn a_hydrant_shows_its_newest_pressure_and_when_it_was_measured() {
     let mut drill = Drill::hydrant();
     drill.run("00:00:10 @00:00:05 pressure_kpa=312\n00:00:20 @00:00:15 temp_c=12");
     let ix = drill.watch.registry.find("D").unwrap();
-    let it = drill.watch.hydrant(ix, drill.now).unwrap();
-    assert_eq!((it.pressure_kpa, it.measured_at), (Some(312.0), Some(super::at("00:00:05"))));
+    let hydrant = drill.watch.hydrant(ix, drill.now).unwrap();
+    assert_eq!(
+        (hydrant.pressure_kpa, hydrant.measured_at),
+        (Some(312.0), Some(super::at("00:00:05")))
+    );
     let memory = drill.watch.memory(ix).unwrap();
     assert_eq!(memory.latest.temp_c.map(standpipe_shared::Celsius::get), Some(12.0));
     assert_eq!(memory.conditions(), 0);

@@ -5,18 +5,18 @@
 use standpipe_shared::{Alarm, Kind, Reading};
 
 use super::{Watch, kind_of, plausible};
-use crate::detect::admit::{Arrival, Order, print};
+use crate::detect::admit::{Arrival, SeqOrder, print};
 use crate::detect::judge::{Cry, Judge, When};
 use crate::detect::retained::KeptAlarm;
 use crate::registry::DeviceIx;
-use crate::wire::Arrived;
+use crate::wire::{Arrived, Origin};
 use crate::{Changes, Ms};
 
 impl Watch {
     /// Readings came that the broker had kept.
     pub fn retained_readings(
         &mut self,
-        (area, device): (&str, &str),
+        Origin { area, device }: Origin,
         readings: &[Reading],
         at: Ms,
         out: &mut Changes,
@@ -46,7 +46,7 @@ impl Watch {
     /// An alarm came that the broker had kept.
     pub fn retained_alarm(
         &mut self,
-        (area, device): (&str, &str),
+        Origin { area, device }: Origin,
         alarm: &Alarm,
         arrived: Arrived,
         out: &mut Changes,
@@ -58,12 +58,12 @@ impl Watch {
         let number = reading.boot.zip(reading.seq);
         let print = print(&reading, Some((condition, active, test)));
         let arrival = Arrival { number, ts: at, at, print, late: false };
-        let Some(door) = self.memory(ix).map(|it| &it.door) else { return };
+        let Some(door) = self.memory(ix).map(|memory| &memory.door) else { return };
         if door.knows(&arrival) || self.recent.knows(ix, &arrival) {
             out.counts.duplicates += 1;
             return;
         }
-        let unseen = door.order(number) == Order::Newer;
+        let unseen = door.order(number) == SeqOrder::Newer;
         let cry = Cry { condition, active, test };
         let ts = plausible(reading.ts, at);
         let kept = KeptAlarm { cry, ts, at, print: fingerprint, unseen };
@@ -76,14 +76,14 @@ impl Watch {
     /// newer is known of the device.
     pub fn retained_status(
         &mut self,
-        (area, device): (&str, &str),
+        Origin { area, device }: Origin,
         (online, interval_s): (bool, Option<u32>),
         at: Ms,
         out: &mut Changes,
     ) -> bool {
         out.counts.retained += 1;
         let ix = self.find_kept(device, area, Kind::Hydrant, out);
-        let stranger = self.memory(ix).is_some_and(|it| it.heard_at.is_none());
+        let stranger = self.memory(ix).is_some_and(|memory| memory.heard_at.is_none());
         if online {
             self.judge_kept((ix, at), |judge| judge.retained_birth(interval_s), out);
         }

@@ -102,10 +102,11 @@ impl Watch {
     pub fn tick(&mut self, now: Ms, out: &mut Changes) {
         self.welcome(now, out);
         self.blindness(now, out);
-        while let Some(Reverse((due, ix))) = self.timers.peek().copied().filter(|it| it.0.0 <= now)
+        while let Some(Reverse((due, ix))) =
+            self.timers.peek().copied().filter(|timer| timer.0.0 <= now)
         {
             self.timers.pop();
-            let counts = self.scheduled.get_mut(ix.at()).filter(|it| **it == due);
+            let counts = self.scheduled.get_mut(ix.at()).filter(|wake| **wake == due);
             if let Some(scheduled) = counts {
                 *scheduled = Ms::MAX;
                 let before = self.facts.len();
@@ -222,7 +223,7 @@ impl Watch {
     pub fn next_wake(&self) -> Option<Ms> {
         let blind = self.down_since.filter(|_| !self.wholes.gateway_blind);
         let heartbeat = self.heartbeat_waited_for().map(|since| since + TOO_OLD_MS + 1);
-        let timer = self.timers.peek().map(|it| it.0.0);
+        let timer = self.timers.peek().map(|timer| timer.0.0);
         let blind = blind.map(|since| since + BLIND_MS);
         [blind, heartbeat, self.look_again, timer].into_iter().flatten().min()
     }

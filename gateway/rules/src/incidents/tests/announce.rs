@@ -32,12 +32,12 @@ fn device(id: &str) -> Scope {
     Scope::Device(id.into())
 }
 
-fn window(it: Announcement) -> Result<Window, Vec<String>> {
+fn window(announcement: Announcement) -> Result<Window, Vec<String>> {
     let told = |bad: Vec<BadAnnouncement>| {
-        let text = |it: &BadAnnouncement| format!("{}: {it}", it.field());
+        let text = |fault: &BadAnnouncement| format!("{}: {fault}", fault.field());
         bad.iter().map(text).collect()
     };
-    it.window(Ulid::nil(), &town(), DAY).map_err(told)
+    announcement.window(Ulid::nil(), &town(), DAY).map_err(told)
 }
 
 #[test]
@@ -48,10 +48,10 @@ fn it_holds_for_the_devices_that_belong_there() {
         (device("HY-6"), &["HY-6"]),
         (Scope::Station("T2".into()), &["SD-5", "HY-5", "HY-6"]),
     ] {
-        let it = window(announcement(Announced::Maintenance, scope, &dry)).unwrap();
+        let work = window(announcement(Announced::Maintenance, scope, &dry)).unwrap();
         let town = town();
         let wanted: BTreeSet<_> = ids.iter().map(|id| town.find(id).unwrap()).collect();
-        assert_eq!((it.devices, it.conditions), (wanted, dry.into()));
+        assert_eq!((work.devices, work.conditions), (wanted, dry.into()));
     }
     let test = window(announcement(Announced::WalkTest, Scope::Station("T1".into()), &[]));
     assert_eq!(test.unwrap().devices.len(), 8, "only those of the station itself");
@@ -72,11 +72,12 @@ fn each_station_is_told_of_its_own_lost_hydrants() {
         window(announcement(Announced::Maintenance, device("SD-1"), &[Condition::Tamper])).unwrap(),
     ];
     let told = bulletins(&windows, &town());
-    let works = told.iter().flat_map(|(station, works)| works.iter().map(move |it| (station, it)));
+    let works =
+        told.iter().flat_map(|(station, works)| works.iter().map(move |work| (station, work)));
     let seen: Vec<String> = works
-        .map(|(station, it)| {
-            let ids: Vec<&str> = it.hydrants.iter().map(|it| &*it.id).collect();
-            format!("{station} in {} h: {}", (it.from - DAY) / HOUR_MS, ids.join(" "))
+        .map(|(station, work)| {
+            let ids: Vec<&str> = work.hydrants.iter().map(|hydrant| &*hydrant.id).collect();
+            format!("{station} in {} h: {}", (work.from - DAY) / HOUR_MS, ids.join(" "))
         })
         .collect();
     let wanted = ["T1 in 0 h: HY-1 HY-2 HY-3 HY-4", "T2 in 0 h: HY-5", "T2 in 1 h: HY-5"];
@@ -91,7 +92,7 @@ fn what_cannot_be_announced_says_why() {
     let walk = |conditions: &[Condition]| announcement(Announced::WalkTest, zone(), conditions);
     let drill = |scope, conditions: &[Condition]| announcement(Announced::Exercise, scope, conditions);
     let one = "device: an exercise is one fire of one detector: name a smoke device, and smoke or heat";
-    for (it, wanted) in [
+    for (announcement, wanted) in [
         (work(&[]), &["conditions: conditions is empty: name what the work will cause, such as no_water"][..]),
         (work(&[NoWater, Smoke]), &["conditions: conditions names smoke: leave it out, a fire is never muted"]),
         (work(&[BlindArea, ZoneLowPressure]), &[
@@ -115,7 +116,7 @@ fn what_cannot_be_announced_says_why() {
         (drill(device("SD-1"), &[NoWater]),   &[one]),
         (drill(device("SD-1"), &[Smoke, Heat]), &[one]),
     ] {
-        assert_eq!(window(it.clone()).map(|_| ()), Err(wanted.iter().map(ToString::to_string).collect()), "{it:?}");
+        assert_eq!(window(announcement.clone()).map(|_| ()), Err(wanted.iter().map(ToString::to_string).collect()), "{announcement:?}");
     }
     assert!(window(Announcement { until: DAY + 720 * HOUR_MS, ..work(&[NoWater]) }).is_ok());
     let year = DAY + 8_760 * HOUR_MS;
@@ -172,10 +173,12 @@ fn what_the_detector_says_itself_is_in_earnest_at_once() {
 fn where_it_burns_there_is_no_exercise() {
     let mut drill = drill("02:00:00 raise SD-4 heat => #1 fire open e1; p1 #1 T1");
     for condition in [Condition::Heat, Condition::Smoke] {
-        let it = window(announcement(Announced::Exercise, device("SD-4"), &[condition])).unwrap();
+        let exercise =
+            window(announcement(Announced::Exercise, device("SD-4"), &[condition])).unwrap();
         let mut out = Changes::default();
         let mut book = std::mem::replace(&mut drill.book, Book::new(Plan::default(), SECRET));
-        let refused = drill.look(|view| book.exercise(view, it, DAY + 2 * HOUR_MS + 1, &mut out));
+        let refused =
+            drill.look(|view| book.exercise(view, exercise, DAY + 2 * HOUR_MS + 1, &mut out));
         drill.book = book;
         assert_eq!(refused, Err(BadAnnouncement::Burns { device: "SD-4".into() }), "{condition:?}");
         assert!(!out.windows && out.incidents.is_empty(), "{out:?}");

@@ -62,8 +62,8 @@ fn a_person_may_what_their_role_allows_where_their_station_may() {
     ] {
         let station = station.map(Into::into);
         let actor = Actor::Account { name: "li".into(), role, station };
-        let it = drill.incident(1);
-        let done = crate::incidents::authorise(&drill.registry, &actor, it, kind);
+        let incident = drill.incident(1);
+        let done = crate::incidents::authorise(&drill.registry, &actor, incident, kind);
         assert_eq!(format!("{done:?}"), expected, "{actor:?} {kind:?}");
     }
 }

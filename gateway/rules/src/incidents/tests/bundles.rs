@@ -37,7 +37,7 @@ fn pages_of(drill: &Drill, to: &str) -> Vec<Ulid> {
 /// The trail of what happened: `hop by: detail`, without the bundle's id.
 fn said(out: &Changes, bundle: Ulid) -> Vec<String> {
     let line = |hop: Hop, by: &str, detail: &str| format!("{} {by}: {detail}", hop.as_str());
-    let lines = out.trail.iter().map(|it| line(it.hop, &it.by, &it.detail));
+    let lines = out.trail.iter().map(|entry| line(entry.hop, &entry.by, &entry.detail));
     lines.map(|line| line.replace(&bundle.to_string(), "B")).collect()
 }
 

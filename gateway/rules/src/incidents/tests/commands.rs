@@ -114,7 +114,8 @@ impl Drill {
                 book.gave_up(id, why, now, out);
             }
             ["value", of, field, value] => {
-                let field = Field::ALL.into_iter().find(|it| it.as_str() == *field).expect("field");
+                let field =
+                    Field::ALL.into_iter().find(|known| known.as_str() == *field).expect("field");
                 let values = self.values.entry(self.ix(of)).or_default();
                 values.set(field, value.parse().expect("a number")).expect("finite");
             }
@@ -154,8 +155,9 @@ impl Drill {
             ["unverified", of] => Fact::Unverified { device: self.ix(of), at: now },
             ["trust", of, trust, kpa] => {
                 let (trust, pressure_kpa) = (quoted(trust), kpa.parse().ok());
-                let it = HydrantNow { pressure_kpa, measured_at: Some(now), trust, reason: None };
-                self.trust.insert(self.ix(of), it);
+                let known =
+                    HydrantNow { pressure_kpa, measured_at: Some(now), trust, reason: None };
+                self.trust.insert(self.ix(of), known);
                 Fact::Hydrant { device: self.ix(of) }
             }
             _ => panic!("{command:?}: not a command of drills"),

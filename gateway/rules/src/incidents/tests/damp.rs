@@ -283,7 +283,7 @@ proptest! {
         }
         let open: Vec<_> = drill.book.open().cloned().collect();
         let active = edges.len() % 2 == 1;
-        prop_assert_eq!(open.iter().any(|it| it.is_active()), active, "{:?}", open);
+        prop_assert_eq!(open.iter().any(|incident| incident.is_active()), active, "{:?}", open);
         if active && open[0].severity > Severity::Notice {
             let home = Receiver::Station(home.into());
             let told = drill.pages.iter().filter(|page| page.receiver == home);
@@ -291,7 +291,7 @@ proptest! {
             prop_assert!(last >= Some(raised), "raised at {raised}, told at {last:?}");
         }
         if !active {
-            let left = open.iter().all(|it| it.wants_answer() || it.state == State::Verifying);
+            let left = open.iter().all(|incident| incident.wants_answer() || incident.state == State::Verifying);
             prop_assert!(left, "{:?}", open);
         }
     }
@@ -325,7 +325,7 @@ proptest! {
         if edges.len() % 2 == 1 {
             let sounds = first_steps(&drill.pages);
             prop_assert!(sounds.values().flatten().any(|at| *at > now - 60_000));
-            prop_assert!(drill.book.open().any(|it| it.is_active()));
+            prop_assert!(drill.book.open().any(|incident| incident.is_active()));
         }
     }
 
@@ -356,7 +356,7 @@ proptest! {
             let told = |page: &&Page| page.step == 1 && page.receiver == home && page.at == now;
             let page = drill.pages[before..].iter().find(told);
             let fire = page.and_then(|page| drill.book.get(page.incident));
-            prop_assert_eq!(fire.map(|it| it.class), Some(Class::Fire));
+            prop_assert_eq!(fire.map(|incident| incident.class), Some(Class::Fire));
         }
     }
 }
@@ -399,7 +399,7 @@ fn an_alarm_that_cannot_be_read_waits_for_a_person() {
         let at = time("02:20:00") + n;
         drill.happens(&["unreadable", &format!("topic:t/{n}"), "ON"], at);
     }
-    let topics = drill.book.open().filter(|it| it.device().is_none()).count();
+    let topics = drill.book.open().filter(|incident| incident.device().is_none()).count();
     assert_eq!(topics, 21, "an end to topics: they share one");
 }
 

@@ -74,8 +74,8 @@ fn twice(begin: &dyn Fn() -> Drill, script: &str) -> Drill {
 /// `02:00:00` or `02:00:00.5` of the first day, `1d02:00:00` of the second.
 pub fn time(text: &str) -> Ms {
     let (days, clock) = text.split_once('d').unwrap_or(("0", text));
-    let mut parts = clock.split(':').map(|it| it.parse::<f64>().expect(text));
-    let seconds = parts.by_ref().take(3).fold(0.0, |sum, it| sum * 60.0 + it);
+    let mut parts = clock.split(':').map(|part| part.parse::<f64>().expect(text));
+    let seconds = parts.by_ref().take(3).fold(0.0, |sum, part| sum * 60.0 + part);
     #[expect(clippy::cast_possible_truncation, reason = "seconds of a day")]
     let ms = (seconds * 1_000.0).round() as Ms;
     DAY + days.parse::<Ms>().expect(text) * 86_400_000 + ms
@@ -137,12 +137,12 @@ impl Drill {
     /// Runs a script and compares all that followed with what it says.
     pub fn run(&mut self, script: &str) -> &mut Self {
         let (mut expected, mut found) = (String::new(), String::new());
-        for line in script.lines().map(str::trim).filter(|it| !it.is_empty()) {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (head, effects) = line.split_once("=>").unwrap_or((line, ""));
             let words: Vec<&str> = head.split_whitespace().collect();
             let [at, command @ ..] = words.as_slice() else { panic!("{line}: no time") };
             let now = time(at);
-            while let Some(wake) = self.book.next_wake().filter(|it| *it < now) {
+            while let Some(wake) = self.book.next_wake().filter(|wake| *wake < now) {
                 let effects = self.happens(&["-"], wake);
                 if !effects.is_empty() {
                     let _ = writeln!(found, "{} - => {effects}", clock(wake));
@@ -170,10 +170,10 @@ impl Drill {
     /// The trail of an incident: `time hop by: detail` a line.
     pub fn trail_of(&self, number: usize) -> Vec<String> {
         let id = self.labels[number - 1];
-        let its = self.trail.iter().filter(|it| it.incident == id);
-        its.map(|it| {
-            let hop = serde_json::to_string(&it.hop).expect("a name").replace('"', "");
-            format!("{} {hop} {}: {}", clock(it.at), it.by, it.detail)
+        let its = self.trail.iter().filter(|entry| entry.incident == id);
+        its.map(|entry| {
+            let hop = serde_json::to_string(&entry.hop).expect("a name").replace('"', "");
+            format!("{} {hop} {}: {}", clock(entry.at), entry.by, entry.detail)
         })
         .collect()
     }
@@ -184,7 +184,7 @@ impl Drill {
             meta: again(self.book.meta()),
             incidents: self.book.open().map(again).collect(),
             closed: self.closed.keys().copied().collect(),
-            owed: owed.filter(|it| !self.settled.contains(&it.page_id)).cloned().collect(),
+            owed: owed.filter(|page| !self.settled.contains(&page.page_id)).cloned().collect(),
             bundles: Vec::new(),
             presence: self.presence.values().cloned().collect(),
         };
@@ -197,10 +197,12 @@ impl Drill {
         let mut out = Changes::default();
         let mut book = std::mem::replace(&mut self.book, Book::new(self.plan.clone(), SECRET));
         let each = command.split(|word| *word == "+");
-        let refused = each.filter_map(|it| self.command(&mut book, it, now, &mut out)).last();
+        let refused = each.filter_map(|part| self.command(&mut book, part, now, &mut out)).last();
         self.look(|view| book.tick(view, now, &mut out));
         self.book = book;
-        self.presence.extend(out.presence.iter().cloned().map(|it| (it.station.clone(), it)));
+        self.presence.extend(
+            out.presence.iter().cloned().map(|presence| (presence.station.clone(), presence)),
+        );
         self.trail.extend(out.trail.iter().cloned());
         self.settled.extend(out.superseded.iter().map(|(page, _)| page.page_id));
         for page in &out.pages {
@@ -218,9 +220,9 @@ impl Drill {
         let (out, refused) = self.quietly(command, now);
         let words = self.words(&out, refused);
         for id in &out.incidents {
-            let it = self.book.get(*id).expect("it is there until it is committed");
-            if it.outcome.is_some() {
-                self.closed.insert(*id, it.clone());
+            let incident = self.book.get(*id).expect("it is there until it is committed");
+            if incident.outcome.is_some() {
+                self.closed.insert(*id, incident.clone());
             }
         }
         self.book.committed();
@@ -230,7 +232,7 @@ impl Drill {
     /// What followed, in words; checks what must hold of every change.
     fn words(&mut self, out: &Changes, refused: Option<Refused>) -> String {
         let mut words = Vec::new();
-        words.extend(refused.map(|it| match it {
+        words.extend(refused.map(|why| match why {
             Refused::Unknown => "refused: unknown".to_owned(),
             Refused::Unregistered => "refused: unregistered".to_owned(),
             Refused::NotTold => "refused: not told".to_owned(),
@@ -243,26 +245,36 @@ impl Drill {
             }
         }
         for (n, id) in self.labels.iter().enumerate() {
-            let Some(it) = self.book.get(*id) else { continue };
-            let mut now = format!("{} {} e{}", it.severity.as_str(), it.state.as_str(), it.episode);
+            let Some(incident) = self.book.get(*id) else { continue };
+            let mut now = format!(
+                "{} {} e{}",
+                incident.severity.as_str(),
+                incident.state.as_str(),
+                incident.episode
+            );
             if let Some(parent) =
-                it.parent.and_then(|id| self.labels.iter().position(|it| *it == id))
+                incident.parent.and_then(|id| self.labels.iter().position(|label| *label == id))
             {
                 let _ = write!(now, " in #{}", parent + 1);
             }
-            if let Some(outcome) = it.outcome {
+            if let Some(outcome) = incident.outcome {
                 let _ = write!(now, " {}", outcome.as_str());
             }
             let (before, rev) = self.seen.get(id).cloned().unwrap_or_default();
             if before != now {
-                assert!(it.rev > rev, "#{} changed under rev {rev}: {before} to {now}", n + 1);
+                assert!(
+                    incident.rev > rev,
+                    "#{} changed under rev {rev}: {before} to {now}",
+                    n + 1
+                );
                 words.push(format!("#{} {now}", n + 1));
             }
-            self.seen.insert(*id, (now, it.rev));
+            self.seen.insert(*id, (now, incident.rev));
         }
         let mut pages = BTreeMap::<_, BTreeSet<String>>::new();
         for page in &out.pages {
-            let label = self.labels.iter().position(|it| *it == page.incident).unwrap_or(99) + 1;
+            let label =
+                self.labels.iter().position(|label| *label == page.incident).unwrap_or(99) + 1;
             let key = (label, page.episode, page.step, page.repeat);
             pages.entry(key).or_default().insert(match &page.receiver {
                 Receiver::Station(id) => id.to_string(),
@@ -279,12 +291,12 @@ impl Drill {
 }
 
 /// What makes a page one page.
-fn tuple(it: &Page) -> (IncidentId, u32, u8, u32, Receiver) {
-    (it.incident, it.episode, it.step, it.repeat, it.receiver.clone())
+fn tuple(page: &Page) -> (IncidentId, u32, u8, u32, Receiver) {
+    (page.incident, page.episode, page.step, page.repeat, page.receiver.clone())
 }
 
 /// Stored and read back.
-pub fn again<T: serde::Serialize + serde::de::DeserializeOwned>(it: &T) -> T {
-    let json = serde_json::to_string(it).expect("it can be stored");
+pub fn again<T: serde::Serialize + serde::de::DeserializeOwned>(stored: &T) -> T {
+    let json = serde_json::to_string(stored).expect("it can be stored");
     serde_json::from_str(&json).expect("what was stored can be read")
 }

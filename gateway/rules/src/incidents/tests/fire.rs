@@ -18,7 +18,7 @@ fn nobody_answers() {
          02:43:30 -                => #1 fire open e2; p1 #1 T1
          02:44:30 -                => p2 #1 T2 T3",
     );
-    let boards: Vec<&str> = drill.incident(1).boards.iter().map(|it| &**it).collect();
+    let boards: Vec<&str> = drill.incident(1).boards.iter().map(|board| &**board).collect();
     assert_eq!(boards, ["D", "T1", "T2", "T3"]);
     assert_eq!(drill.wire(1).next_step_at, Some(time("02:46:30")));
     let trail = drill.trail_of(1);
@@ -219,7 +219,7 @@ fn what_is_new_is_in_the_trail_and_what_is_not_changes_nothing() {
         "02:00:00 raise SD-1 smoke => #1 fire open e1; p1 #1 T1
          02:00:01 raise SD-2 smoke => #1 fire open e2; p1 #1 T1",
     );
-    let reopened = drill.trail.iter().filter(|it| it.hop == Hop::Reopened).count();
+    let reopened = drill.trail.iter().filter(|entry| entry.hop == Hop::Reopened).count();
     assert_eq!(reopened, 1, "the second detector");
     let rev = drill.incident(1).rev;
     drill.run("02:00:02 raise SD-1 smoke =>");

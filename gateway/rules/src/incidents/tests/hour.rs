@@ -86,7 +86,7 @@ fn of_what_flaps_fewer_and_fewer_edges_are_recorded_and_of_what_does_not_each() 
     let times: Vec<&str> = seconds.iter().map(String::as_str).collect();
     comes_and_goes(&mut drill, "SD-4", "tamper", &times);
     let raised: Vec<String> =
-        drill.trail_of(1).into_iter().filter(|it| it.contains(" raised ")).collect();
+        drill.trail_of(1).into_iter().filter(|line| line.contains(" raised ")).collect();
     let expected = [
         "02:00:00 raised SD-4: tamper",
         "02:01:00 raised SD-4: tamper",

@@ -25,7 +25,7 @@ fn ten_thousand_open() {
     assert_eq!(drill.book.open().count(), MANY);
     assert_eq!(drill.pages.len(), MANY, "each of them pages T2");
     let mut wakes = 0;
-    while let Some(wake) = drill.book.next_wake().filter(|it| *it < DAY + 3_600_000) {
+    while let Some(wake) = drill.book.next_wake().filter(|wake| *wake < DAY + 3_600_000) {
         drill.quietly(&["-"], wake);
         wakes += 1;
     }

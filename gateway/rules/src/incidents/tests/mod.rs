@@ -17,7 +17,7 @@ mod ids;
 mod many;
 mod people;
 mod preview;
-mod property;
+pub mod property;
 mod queue;
 mod quiet;
 mod receivers;

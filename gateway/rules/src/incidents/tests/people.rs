@@ -46,7 +46,7 @@ fn shown_once_a_page_and_station() {
          02:01:03 T1 acknowledge #1 => #1 fire acknowledged e1",
     );
     let trail = drill.trail_of(1);
-    let shown: Vec<_> = trail.iter().filter(|it| it.contains("shown")).collect();
+    let shown: Vec<_> = trail.iter().filter(|line| line.contains("shown")).collect();
     let expected =
         ["02:00:01 shown T1: ", "02:00:03 shown D: ", "02:00:04 shown Wu: ", "02:01:02 shown T2: "];
     assert_eq!(shown, expected);
@@ -200,7 +200,7 @@ impl super::drill::Drill {
         assert_eq!(self.trail_of(4)[6], "03:00:05 cleared gateway: tamper");
         let passed = self.wire(5);
         assert_eq!((passed.late_s, passed.since), (500, time("02:51:46")));
-        assert_eq!(passed.outcome.map(|it| it.as_str()), Some("recovered"));
+        assert_eq!(passed.outcome.map(|outcome| outcome.as_str()), Some("recovered"));
     }
 }
 

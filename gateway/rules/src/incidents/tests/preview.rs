@@ -8,8 +8,8 @@ use standpipe_shared::{Alarm, Condition, Kind, Reading, Severity};
 use super::town::{route, town};
 use crate::changes::{Page, Receiver};
 use crate::incidents::{
-    Announced, Announcement, Plan, Role, Route, Scene, Scope, Secret, Steps, Told, conditions_of,
-    differences, preview,
+    Announced, Announcement, Plan, PlannedPage, Role, Route, Scene, Scope, Secret, Steps,
+    conditions_of, differences, preview,
 };
 use crate::registry::Registry;
 use crate::wire::Message;
@@ -39,11 +39,11 @@ fn happens(
     (device, condition): (&str, Condition),
     away: &BTreeSet<Box<str>>,
     work: Option<&Announcement>,
-) -> Vec<Told> {
+) -> Vec<PlannedPage> {
     let mut world = World::new(town(), plan.clone(), Secret::new([3; 32]));
     let mut out = Changes::default();
     world.session(true, T0, &mut out);
-    for station in STATIONS.iter().filter(|it| !away.contains(**it)) {
+    for station in STATIONS.iter().filter(|station| !away.contains(**station)) {
         let present = Message::Presence { station: (*station).into(), online: true };
         world.step(&present, T0, &mut out);
     }
@@ -53,13 +53,14 @@ fn happens(
     let alarm = Alarm { reading: Reading::default(), condition, active: true, test: false };
     world.step(&Message::Alarm { area: "a".into(), device: device.into(), alarm }, T0, &mut out);
     world.tick(T0, &mut out);
-    let incident = out.trail.iter().find(|it| &*it.by == device).expect("it was raised").incident;
+    let incident =
+        out.trail.iter().find(|entry| &*entry.by == device).expect("it was raised").incident;
     let mut told = Vec::new();
     let mut now = T0;
     loop {
-        let pages = out.pages.iter().filter(|it| it.incident == incident);
-        told.extend(pages.filter(|it| it.repeat < 2).map(|it| as_told(it, now)));
-        if out.pages.iter().any(|it| it.incident == incident && it.repeat >= 2) {
+        let pages = out.pages.iter().filter(|page| page.incident == incident);
+        told.extend(pages.filter(|page| page.repeat < 2).map(|page| as_told(page, now)));
+        if out.pages.iter().any(|page| page.incident == incident && page.repeat >= 2) {
             return told;
         }
         out = Changes::default();
@@ -71,9 +72,14 @@ fn happens(
     }
 }
 
-fn as_told(page: &Page, now: Ms) -> Told {
+fn as_told(page: &Page, now: Ms) -> PlannedPage {
     let after_s = (now - T0) / 1_000;
-    Told { after_s, step: page.step, again: page.repeat > 0, receiver: page.receiver.clone() }
+    PlannedPage {
+        after_s,
+        step: page.step,
+        again: page.repeat > 0,
+        receiver: page.receiver.clone(),
+    }
 }
 
 fn steps() -> impl Strategy<Value = Steps> {
@@ -110,7 +116,7 @@ proptest! {
     ) {
         let named = webhooks.into_iter().enumerate();
         let webhooks =
-            named.map(|(n, it)| Route { name: format!("w{n}").into(), ..it }).collect();
+            named.map(|(n, route)| Route { name: format!("w{n}").into(), ..route }).collect();
         let plan = plan(fire, critical, warning, webhooks);
         let (registry, condition) = (town(), ALARMS[condition]);
         let device = &registry.devices()[device];
@@ -126,7 +132,7 @@ proptest! {
         });
         let windows: Vec<_> = work
             .iter()
-            .map(|it| it.clone().window(ulid::Ulid::nil(), &registry, T0).expect("a window"))
+            .map(|announcement| announcement.clone().window(ulid::Ulid::nil(), &registry, T0).expect("a window"))
             .collect();
         let scene =
             Scene { plan: &plan, registry: &registry, windows: &windows, away: &away, now: T0 };
@@ -141,22 +147,22 @@ proptest! {
 
 /// `after: who`, repetitions as `again`.
 fn lines(plan: &Plan, registry: &Registry, of: (&str, Condition), away: &[&str]) -> Vec<String> {
-    let away: BTreeSet<Box<str>> = away.iter().map(|it| (*it).into()).collect();
+    let away: BTreeSet<Box<str>> = away.iter().map(|id| (*id).into()).collect();
     let scene = Scene { plan, registry, windows: &[], away: &away, now: T0 };
     let said = preview(&scene, registry.find(of.0).expect("a device"), of.1);
     let mut lines: Vec<String> = said
         .told
         .iter()
-        .map(|it| {
-            let again = if it.again { " again" } else { "" };
-            match &it.receiver {
-                Receiver::Station(id) => format!("{} {id}{again}", it.after_s),
-                Receiver::Webhook(name) => format!("{} @{name}{again}", it.after_s),
+        .map(|told| {
+            let again = if told.again { " again" } else { "" };
+            match &told.receiver {
+                Receiver::Station(id) => format!("{} {id}{again}", told.after_s),
+                Receiver::Webhook(name) => format!("{} @{name}{again}", told.after_s),
             }
         })
         .collect();
-    lines.extend(said.every_s.map(|it| format!("every {it}")));
-    lines.extend(said.forgotten_s.map(|it| format!("idle {it}")));
+    lines.extend(said.every_s.map(|seconds| format!("every {seconds}")));
+    lines.extend(said.forgotten_s.map(|seconds| format!("idle {seconds}")));
     lines
 }
 
@@ -195,9 +201,11 @@ fn two_configurations_differ_in_who_hears_what_when() {
     let changed = differences(&of(&old), &of(&new));
     let words: Vec<String> = changed
         .iter()
-        .map(|it| {
-            let at = |it: &Option<super::super::Hears>| it.as_ref().map(|it| it.at_s.clone());
-            format!("{:?} {:?} -> {:?}", it.receiver, at(&it.before), at(&it.after))
+        .map(|change| {
+            let at = |hears: &Option<super::super::Hears>| {
+                hears.as_ref().map(|hears| hears.at_s.clone())
+            };
+            format!("{:?} {:?} -> {:?}", change.receiver, at(&change.before), at(&change.after))
         })
         .collect();
     assert_eq!(
@@ -223,7 +231,8 @@ fn what_is_taken_and_forgotten_is_told_again_to_those_of_the_first_step() {
     new.fire.forgotten_s = 3_600;
     let of = |plan| preview(&scene(plan, &[]), ix("SD-1"), Condition::Smoke);
     let changed = differences(&of(&old), &of(&new));
-    let idle = |it: &Option<super::super::Hears>| it.as_ref().and_then(|it| it.forgotten_s);
+    let idle =
+        |hears: &Option<super::super::Hears>| hears.as_ref().and_then(|hears| hears.forgotten_s);
     let [one] = &changed[..] else { panic!("{changed:?}") };
     assert_eq!(one.receiver, Receiver::Station("T1".into()));
     assert_eq!((idle(&one.before), idle(&one.after)), (Some(1_800), Some(3_600)));

@@ -54,7 +54,7 @@ fn command() -> impl Strategy<Value = String> {
             .prop_map(|(what, h)| format!(
                 "announce {what} {what} 00:00:00 0{h}:00:00 HY-1,HY-5,SD-1 low_pressure,no_water,smoke"
             )),
-        1 => of(["maintenance", "walk_test", "exercise"]).prop_map(|it| format!("withdraw {it}")),
+        1 => of(["maintenance", "walk_test", "exercise"]).prop_map(|id| format!("withdraw {id}")),
         1 => (of(["SD-4", "SD-U", "HY-6"]), of(["ON", "OFF"]))
             .prop_map(|(of, said)| format!("unreadable {of} {said}")),
         1 => (of(["registry_fault", "clock_fault"]), of(["", "line 3", "line 4"]))
@@ -87,7 +87,7 @@ type Seen = BTreeMap<IncidentId, (Severity, u32, u32)>;
 
 /// Runs one command, after everything that is due before it.
 fn run(drill: &mut Drill, command: &str, now: Ms, seen: &mut Seen) {
-    while let Some(wake) = drill.book.next_wake().filter(|it| *it < now) {
+    while let Some(wake) = drill.book.next_wake().filter(|wake| *wake < now) {
         one(drill, "-", wake, seen);
     }
     one(drill, command, now, seen);
@@ -96,41 +96,49 @@ fn run(drill: &mut Drill, command: &str, now: Ms, seen: &mut Seen) {
 fn one(drill: &mut Drill, command: &str, now: Ms, seen: &mut Seen) {
     let words: Vec<&str> = command.split_whitespace().collect();
     if let ["withdraw", id] = words[..]
-        && drill.book.windows().iter().all(|it| &*it.id != id)
+        && drill.book.windows().iter().all(|window| &*window.id != id)
     {
         return;
     }
     let (pages, open) = (drill.pages.len(), open(drill));
     drill.happens(&words, now);
     let new_pages: BTreeSet<IncidentId> =
-        drill.pages[pages..].iter().map(|it| it.incident).collect();
-    for it in drill.book.open() {
-        let what = format!("{command} at {now}: {it:?}");
+        drill.pages[pages..].iter().map(|page| page.incident).collect();
+    for incident in drill.book.open() {
+        let what = format!("{command} at {now}: {incident:?}");
         let (severity, episode, rev) = seen
-            .insert(it.id, (it.severity, it.episode, it.rev))
+            .insert(incident.id, (incident.severity, incident.episode, incident.rev))
             .unwrap_or((Severity::Notice, 0, 0));
-        let loud = it.severity > Severity::Notice && it.parent.is_none();
-        let paged = new_pages.contains(&it.id);
-        if loud && (it.severity > severity || it.episode > episode) {
-            let hushed = it.class != Class::Fire && it.held.iter().any(|held| held.until > now);
-            assert!(hushed || paged && it.episode > episode, "silently worse: {what}");
+        let loud = incident.severity > Severity::Notice && incident.parent.is_none();
+        let paged = new_pages.contains(&incident.id);
+        if loud && (incident.severity > severity || incident.episode > episode) {
+            let hushed =
+                incident.class != Class::Fire && incident.held.iter().any(|held| held.until > now);
+            assert!(hushed || paged && incident.episode > episode, "silently worse: {what}");
         }
         let at_once = words.contains(&"+"); // what was told first may be something else
-        if !at_once && (it.severity == Severity::Notice || it.parent.is_some()) {
+        if !at_once && (incident.severity == Severity::Notice || incident.parent.is_some()) {
             assert!(!paged, "paged though nobody should be: {what}");
         }
-        assert!(it.rev >= rev && it.episode >= episode && it.outcome.is_none(), "{what}");
-        assert!(it.class == Class::Fire || it.members.len() <= 8, "it grows: {what}");
-        if loud && it.state == State::Open {
-            let hushed = !it.held.is_empty();
-            assert!((it.step > 0 || hushed) && !it.boards.is_empty(), "never paged: {what}");
-            let due = it.next_step_at;
-            let waits = it.settles_at.is_some_and(|at| at > now) || it.step == 0;
-            let chased = it.severity > Severity::Warning && !waits;
+        assert!(
+            incident.rev >= rev && incident.episode >= episode && incident.outcome.is_none(),
+            "{what}"
+        );
+        assert!(incident.class == Class::Fire || incident.members.len() <= 8, "it grows: {what}");
+        if loud && incident.state == State::Open {
+            let hushed = !incident.held.is_empty();
+            assert!(
+                (incident.step > 0 || hushed) && !incident.boards.is_empty(),
+                "never paged: {what}"
+            );
+            let due = incident.next_step_at;
+            let waits = incident.settles_at.is_some_and(|at| at > now) || incident.step == 0;
+            let chased = incident.severity > Severity::Warning && !waits;
             assert!(!chased || due.is_some_and(|at| at > now && at <= now + 900_000), "{what}");
         }
-        if it.class == Class::Fire {
-            let acts = matches!(it.state, State::Open | State::Acknowledged | State::Resolved);
+        if incident.class == Class::Fire {
+            let acts =
+                matches!(incident.state, State::Open | State::Acknowledged | State::Resolved);
             assert!(acts, "a fire is not verified: {what}");
         }
     }
@@ -138,12 +146,12 @@ fn one(drill: &mut Drill, command: &str, now: Ms, seen: &mut Seen) {
         seen.remove(closed);
     }
     let alive: BTreeSet<IncidentId> = self::open(drill).difference(&open).copied().collect();
-    assert!(alive.iter().all(|it| !drill.was_closed(*it)), "closed and open again: {command}");
+    assert!(alive.iter().all(|id| !drill.was_closed(*id)), "closed and open again: {command}");
     assert!(drill.book.next_wake().is_none_or(|at| at > now), "not finished at {now}: {command}");
 }
 
 fn open(drill: &Drill) -> BTreeSet<IncidentId> {
-    drill.book.open().map(|it| it.id).collect()
+    drill.book.open().map(|incident| incident.id).collect()
 }
 
 proptest! {

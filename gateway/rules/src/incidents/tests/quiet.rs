@@ -192,7 +192,7 @@ fn water_drawn_for_a_fire_is_expected() {
          02:11:00 raise HY-1 no_water     => #2 critical open e2; p1 #2 T1",
     );
     assert_eq!(drill.wire(4).title.en, "In use: Hydrant open · HY-4 corner");
-    assert_eq!(drill.wire(4).outcome.map(|it| it.as_str()), Some("fire"));
+    assert_eq!(drill.wire(4).outcome.map(|outcome| outcome.as_str()), Some("fire"));
     assert_eq!(drill.wire(4).closed_at, Some(time("02:09:00")));
 }
 

@@ -56,6 +56,7 @@ pub fn town() -> Registry {
             floor: floor.into(),
             interval_s: None,
             installed_on: "".into(),
+            decoder: "".into(),
             area: "".into(),
             claimed: id != "SD-U",
         });

@@ -197,7 +197,7 @@ fn what_a_zone_says_in_the_same_transaction_is_not_said_by_its_hydrants() {
          02:01:40 T1 acknowledge #4       => #4 critical acknowledged e1
          02:10:00 clear zone:Z1 zone_low_pressure => #1 critical open e3; #2 warning open e2; #3 critical open e2; #4 critical closed e1 recovered; p1 #1 T1; p1 #2 T1; p1 #3 T2",
     );
-    let paged = many.trail.iter().filter(|it| it.hop == crate::changes::Hop::Paged).count();
+    let paged = many.trail.iter().filter(|entry| entry.hop == crate::changes::Hop::Paged).count();
     assert_eq!(paged, many.pages.len(), "and the trail says no more than what was sent");
     let one_by_one = drill(
         "02:00:00 raise HY-1 low_pressure => #1 warning open e1; p1 #1 T1

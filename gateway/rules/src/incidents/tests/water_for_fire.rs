@@ -6,15 +6,15 @@ use crate::incidents::WireIncident;
 
 /// `name distance trust`: where to drive, nearest first, then where not to.
 fn listed(wire: &WireIncident) -> Vec<String> {
-    let trust = |it: Trust| serde_json::to_string(&it).expect("a name").replace('"', "");
-    let line = |it: &crate::incidents::NearHydrant| {
-        format!("{} {} {}", it.id, it.distance_m, trust(it.trust))
+    let trust = |trust: Trust| serde_json::to_string(&trust).expect("a name").replace('"', "");
+    let line = |hydrant: &crate::incidents::NearHydrant| {
+        format!("{} {} {}", hydrant.id, hydrant.distance_m, trust(hydrant.trust))
     };
     wire.hydrants.iter().map(line).collect()
 }
 
 fn note(wire: &WireIncident) -> Option<&str> {
-    wire.hydrants_note.as_ref().map(|it| it.en.as_str())
+    wire.hydrants_note.as_ref().map(|note| note.en.as_str())
 }
 
 #[test]
@@ -33,7 +33,10 @@ fn in_every_direction() {
     let drill = drill("02:00:00 raise SD-4 smoke => #1 fire open e1; p1 #1 T1");
     let hydrants = drill.wire(1).hydrants;
     assert_eq!(listed(&drill.wire(1)), ["HY-6 1400 ok", "HY-5 1499 ok", "HY-4 1501 ok"]);
-    assert_eq!(hydrants.iter().map(|it| it.bearing_deg).collect::<Vec<_>>(), [180, 180, 180]);
+    assert_eq!(
+        hydrants.iter().map(|hydrant| hydrant.bearing_deg).collect::<Vec<_>>(),
+        [180, 180, 180]
+    );
 }
 
 #[test]

@@ -21,9 +21,9 @@ fn resent(world: &mut World, until: Ms) -> Vec<Ms> {
     while let Some(at) = world.orders().next_wake().filter(|at| *at <= until) {
         let mut out = Changes::default();
         world.tick(at, &mut out);
-        for it in out.commands.iter().filter(|it| it.is_owed()) {
-            assert_eq!(it.state, CommandState::Sent, "what people see stays");
-            world.command_sent((it.id, it.resends), at, &mut Changes::default());
+        for command in out.commands.iter().filter(|command| command.is_owed()) {
+            assert_eq!(command.state, CommandState::Sent, "what people see stays");
+            world.command_sent((command.id, command.resends), at, &mut Changes::default());
             times.push(at - T0);
         }
     }
@@ -49,8 +49,8 @@ fn a_device_that_is_heard_and_does_not_answer_gets_its_command_again() {
         times.extend(resent(&mut world, T0 + second * 1_000));
     }
     assert_eq!(times, [708_000, 725_000, 758_000]);
-    let it = world.orders().command(id).unwrap();
-    assert_eq!((it.state, it.sent_at, it.resends), (CommandState::Sent, Some(T0), 4));
+    let known = world.orders().command(id).unwrap();
+    assert_eq!((known.state, known.sent_at, known.resends), (CommandState::Sent, Some(T0), 4));
     let reply = format!(r#"{{"id":"{id}","ok":true}}"#);
     says(&mut world, "north/H-1/reply", &reply, T0 + 800_000);
     assert!(!world.orders().wait_for_answers(), "nothing to look for any more");
@@ -63,7 +63,7 @@ fn a_device_that_answers_when_it_wakes_gets_no_duplicate() {
     speaks(&mut world, T0 + 600_000);
     let reply = format!(r#"{{"id":"{id}","ok":true}}"#);
     let out = says(&mut world, "north/H-1/reply", &reply, T0 + 603_900);
-    assert_eq!(out.commands.first().map(|it| it.state), Some(CommandState::Answered));
+    assert_eq!(out.commands.first().map(|command| command.state), Some(CommandState::Answered));
     assert_eq!(resent(&mut world, T0 + 3_600_000), [0; 0]);
 }
 
@@ -139,7 +139,8 @@ fn an_expired_command_is_not_sent_again() {
     speaks(&mut world, T0 + 3_598_000);
     let mut out = Changes::default();
     world.tick(T0 + 3_610_000, &mut out);
-    let states: Vec<_> = out.commands.iter().map(|it| (it.state, it.is_owed())).collect();
+    let states: Vec<_> =
+        out.commands.iter().map(|command| (command.state, command.is_owed())).collect();
     assert_eq!(states, [(CommandState::Expired, false)]);
     assert!(!world.orders().wait_for_answers());
     assert_eq!(state(&world, id), Some(CommandState::Expired));
@@ -166,8 +167,8 @@ fn a_restarted_gateway_sends_again_what_was_sent_before_it() {
 
     before.tick(T0 + 4_000, &mut Changes::default());
     let after = restored(&before, true);
-    let it = after.orders().command(id).unwrap();
-    assert_eq!((it.is_owed(), it.state, it.resends), (true, CommandState::Sent, 1));
+    let known = after.orders().command(id).unwrap();
+    assert_eq!((known.is_owed(), known.state, known.resends), (true, CommandState::Sent, 1));
 }
 
 #[test]
@@ -188,5 +189,9 @@ fn what_was_moved_is_sent_again_where_the_device_is() {
     assert!(out.commands.is_empty(), "it may have it already");
     world.tick(T0 + 5_000, &mut Changes::default());
     let out = says(&mut world, "east/H-1/telemetry", r#"{"pressure_kpa":300}"#, T0 + 6_000);
-    assert_eq!(out.commands.iter().map(|it| it.id).collect::<Vec<_>>(), [id], "owed, elsewhere");
+    assert_eq!(
+        out.commands.iter().map(|command| command.id).collect::<Vec<_>>(),
+        [id],
+        "owed, elsewhere"
+    );
 }

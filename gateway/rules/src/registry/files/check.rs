@@ -24,10 +24,11 @@ pub(super) fn rows<T>(read: &mut Read<T>, registered: usize) {
 
 /// Ids once; parents exist and do not go round in a circle.
 pub(super) fn stations(read: &mut Read<Station>, known: &Registry) {
-    once(read, |it| &it.id);
+    once(read, |station| &station.id);
     loop {
         let circles = circles(&read.rows, known);
-        let ids: HashSet<Box<str>> = read.rows.iter().map(|it| it.row.id.clone()).collect();
+        let ids: HashSet<Box<str>> =
+            read.rows.iter().map(|numbered| numbered.row.id.clone()).collect();
         let exists = |id: &str| ids.contains(id) || known.station(id).is_some();
         let before = read.rows.len();
         for Numbered { line, row } in std::mem::take(&mut read.rows) {
@@ -50,8 +51,8 @@ pub(super) fn stations(read: &mut Read<Station>, known: &Registry) {
 
 /// Ids once; stations exist.
 pub(super) fn devices(read: &mut Read<Device>, stations: &Read<Station>, known: &Registry) {
-    once(read, |it| &it.id);
-    let ids: HashSet<&str> = stations.rows.iter().map(|it| &*it.row.id).collect();
+    once(read, |device| &device.id);
+    let ids: HashSet<&str> = stations.rows.iter().map(|numbered| &*numbered.row.id).collect();
     for Numbered { line, row } in std::mem::take(&mut read.rows) {
         if ids.contains(&*row.station) || known.station(&row.station).is_some() {
             read.rows.push(Numbered { line, row });
@@ -80,10 +81,10 @@ fn once<T>(read: &mut Read<T>, id: impl Fn(&T) -> &Box<str>) {
 /// Every station on a circle of parents, and the circle in words.
 fn circles(rows: &[Numbered<Station>], known: &Registry) -> HashMap<Box<str>, String> {
     let parents: HashMap<&str, Option<&str>> =
-        rows.iter().map(|it| (&*it.row.id, it.row.parent.as_deref())).collect();
+        rows.iter().map(|numbered| (&*numbered.row.id, numbered.row.parent.as_deref())).collect();
     let parent = |id: &str| match parents.get(id) {
         Some(parent) => *parent,
-        None => known.station(id).and_then(|it| it.parent.as_deref()),
+        None => known.station(id).and_then(|station| station.parent.as_deref()),
     };
     let mut circles = HashMap::new();
     for start in parents.keys() {

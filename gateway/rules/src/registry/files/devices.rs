@@ -1,5 +1,5 @@
 //! `devices.csv`: `id,kind,name,station,zone,profile,lat,lon,address[,building,floor,interval_s,
-//! installed_on]`.
+//! installed_on,decoder]`.
 
 use std::sync::Arc;
 
@@ -8,19 +8,27 @@ use standpipe_shared::Kind;
 use super::super::{Device, MAX_INTERVAL_S, Profile, Registry};
 use super::File;
 use super::rows::{Columns, Read, Row, read as rows};
+use crate::wire::decoder::{MAKERS, Maker, OURS};
 
 /// The columns of the contract.
 pub(super) const COLUMNS: Columns = Columns {
     must: &["id", "kind", "name", "station", "zone", "profile", "lat", "lon", "address"],
-    may: &["building", "floor", "interval_s", "installed_on"],
+    may: &["building", "floor", "interval_s", "installed_on", DECODER],
 };
+/// Written only where a device has another decoder than ours.
+pub(super) const DECODER: &str = "decoder";
 
 /// All rows, each good in itself.
 pub(super) fn read(file: File, known: &Registry) -> Read<Device> {
-    rows(file, &COLUMNS, |row| one(row, known))
+    read_with(file, known, MAKERS)
 }
 
-fn one(row: &mut Row, known: &Registry) -> Option<Device> {
+/// The same with these decoders beside ours.
+pub(super) fn read_with(file: File, known: &Registry, makers: &[Maker]) -> Read<Device> {
+    rows(file, &COLUMNS, |row| one(row, known, makers))
+}
+
+fn one(row: &mut Row, known: &Registry, makers: &[Maker]) -> Option<Device> {
     let kind = match row.get("kind") {
         "hydrant" => Some(Kind::Hydrant),
         "smoke" => Some(Kind::Smoke),
@@ -50,10 +58,25 @@ fn one(row: &mut Row, known: &Registry) -> Option<Device> {
         floor: row.text("floor"),
         interval_s: interval(row),
         installed_on: row.text("installed_on"),
+        decoder: decoder(row, makers),
         area: Arc::default(),
         claimed: true,
     };
     kind.is_some().then_some(device)
+}
+
+/// The name of a decoder that is there; empty: ours.
+fn decoder(row: &mut Row, makers: &[Maker]) -> Box<str> {
+    let name = row.get(DECODER);
+    if name.is_empty() || name == OURS {
+        return Box::default();
+    }
+    if !makers.iter().any(|maker| maker.name == name) {
+        let makers = makers.iter().map(|maker| format!(", {}", maker.name));
+        let there = format!("{OURS}{}", makers.collect::<String>());
+        row.fault(DECODER, format!("no such decoder: write one of {there}, or nothing for {OURS}"));
+    }
+    name.into()
 }
 
 fn interval(row: &mut Row) -> Option<u32> {
@@ -61,7 +84,7 @@ fn interval(row: &mut Row) -> Option<u32> {
     if text.is_empty() {
         return None;
     }
-    let seconds = text.parse().ok().filter(|it| (1..=MAX_INTERVAL_S).contains(it));
+    let seconds = text.parse().ok().filter(|seconds| (1..=MAX_INTERVAL_S).contains(seconds));
     if seconds.is_none() {
         let text = format!("not an interval: write 1 to {MAX_INTERVAL_S} seconds, or nothing");
         row.fault("interval_s", text);

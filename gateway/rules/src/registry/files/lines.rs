@@ -34,7 +34,7 @@ impl<R: Read> Lines<R> {
 
     /// The line, from 1, on which the record begins that was read last.
     pub fn line(&self, record: &csv::ByteRecord) -> u64 {
-        let within = record.as_slice().iter().filter(|it| **it == b'\n').count() as u64;
+        let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
         // A record that the end of the file ended has no line end of its own.
         let ended = u64::from(!self.reader.get_ref().over);
         self.reader.position().line().saturating_sub(within + ended)

@@ -29,13 +29,11 @@ pub struct File<'a> {
 /// One value, row or column that cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRow {
-    /// The file.
     pub file: Box<str>,
     /// The line, from 1; the header is line 1.
     pub line: u64,
     /// The column's header; empty: the whole row.
     pub column: Box<str>,
-    /// What stands there.
     pub value: Box<str>,
     /// What is wrong with it, and what to do.
     pub text: Box<str>,
@@ -96,7 +94,7 @@ impl Import {
     #[must_use]
     pub fn read(stations: Option<File>, devices: Option<File>, known: &Registry) -> Self {
         let mut read_stations = stations.map(stations::read).unwrap_or_default();
-        let mut read_devices = devices.map(|it| devices::read(it, known)).unwrap_or_default();
+        let mut read_devices = devices.map(|file| devices::read(file, known)).unwrap_or_default();
         let claimed = known.devices().iter().filter(|device| device.claimed).count();
         if stations.is_some() {
             check::rows(&mut read_stations, known.stations().len());
@@ -116,12 +114,12 @@ impl Import {
             let from = import.bad.len();
             import.bad.extend(bad);
             if let Some(of_file) = import.bad.get_mut(from..) {
-                of_file.sort_by_key(|it| it.line);
+                of_file.sort_by_key(|fault| fault.line);
             }
             import.notes.extend(notes);
         }
-        import.stations = read_stations.rows.into_iter().map(|it| it.row).collect();
-        import.devices = read_devices.rows.into_iter().map(|it| it.row).collect();
+        import.stations = read_stations.rows.into_iter().map(|numbered| numbered.row).collect();
+        import.devices = read_devices.rows.into_iter().map(|numbered| numbered.row).collect();
         import
     }
 

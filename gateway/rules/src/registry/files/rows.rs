@@ -76,7 +76,7 @@ pub(super) fn read<T>(
         read.bad(1, "", "", text);
         return read;
     }
-    let names = record.iter().map(|it| String::from_utf8_lossy(it).trim().to_owned());
+    let names = record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned());
     let names: Vec<String> = names.collect();
     if !header(&names, columns, &mut read) {
         return read;
@@ -106,7 +106,7 @@ pub(super) fn read<T>(
 /// Whether all columns are there that must be, each once.
 fn header<T>(names: &[String], columns: &Columns, read: &mut Read<T>) -> bool {
     for column in columns.must {
-        if !names.iter().any(|it| it == column) {
+        if !names.iter().any(|name| name == column) {
             read.bad(1, column, "", "no such column: name it in the first line".to_owned());
         }
     }
@@ -115,7 +115,7 @@ fn header<T>(names: &[String], columns: &Columns, read: &mut Read<T>) -> bool {
         let name = name.as_str();
         if !columns.must.contains(&name) && !columns.may.contains(&name) {
             ignored.push(format!("`{name}`"));
-        } else if names.iter().take(at).any(|it| it == name) {
+        } else if names.iter().take(at).any(|earlier| earlier == name) {
             read.bad(1, name, "", "two columns of that name: take one out".to_owned());
         }
     }
@@ -133,10 +133,10 @@ fn fields<'a, T>(
     line: u64,
     read: &mut Read<T>,
 ) -> Option<Vec<&'a str>> {
-    if record.len() == 1 && record.iter().all(|it| it.trim_ascii().is_empty()) {
+    if record.len() == 1 && record.iter().all(|field| field.trim_ascii().is_empty()) {
         return None;
     }
-    if record.iter().all(|it| it.trim_ascii().is_empty()) {
+    if record.iter().all(|field| field.trim_ascii().is_empty()) {
         read.bad(line, "", "", "an empty row: take it out".to_owned());
         return None;
     }
@@ -172,7 +172,7 @@ pub(super) struct Row<'a> {
 impl<'a> Row<'a> {
     /// The text of a column; empty where there is none.
     pub(super) fn get(&self, column: &str) -> &'a str {
-        let at = self.names.iter().position(|it| it == column);
+        let at = self.names.iter().position(|name| name == column);
         at.and_then(|at| self.fields.get(at)).copied().unwrap_or_default()
     }
 
@@ -225,7 +225,7 @@ impl<'a> Row<'a> {
 
     /// Degrees, at most `most` either way.
     pub(super) fn degrees(&mut self, column: &'static str, most: f64) -> f64 {
-        let degrees = self.get(column).parse().ok().filter(|it: &f64| it.abs() <= most);
+        let degrees = self.get(column).parse().ok().filter(|degrees: &f64| degrees.abs() <= most);
         if degrees.is_none() {
             self.fault(column, format!("not degrees: write a number from -{most} to {most}"));
         }

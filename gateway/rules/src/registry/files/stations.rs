@@ -22,7 +22,7 @@ fn one(row: &mut Row) -> Option<Station> {
         row.fault("id", "reserved, topics begin with it: give the station another id");
     }
     let parent = (!row.get("parent").is_empty()).then(|| row.id("parent"));
-    let phone = Some(row.text("phone")).filter(|it| !it.is_empty());
+    let phone = Some(row.text("phone")).filter(|phone| !phone.is_empty());
     Some(Station {
         id: row.id("id"),
         name: row.some_text("name"),

@@ -3,7 +3,8 @@
 use standpipe_shared::Kind;
 
 use super::super::{Device, Level, RESERVED_AREAS, Registry};
-use super::{File, Import, write_devices, write_stations};
+use super::{File, Import, devices, write_devices, write_stations};
+use crate::wire::decoder::Maker;
 
 const STATIONS: &str = "\
 id,name,level,parent,lat,lon,phone
@@ -23,7 +24,7 @@ fn read(stations: &[u8], devices: &[u8]) -> Import {
 }
 
 fn told(import: &Import) -> String {
-    import.bad.iter().map(|it| format!("{it}\n")).collect()
+    import.bad.iter().map(|fault| format!("{fault}\n")).collect()
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn what_is_written_is_read_back() {
     assert_eq!(&*import.devices[0].address, "滨江路 \"1\" 号");
     assert_eq!((import.devices[0].interval_s, import.devices[1].interval_s), (Some(60), None));
     assert_eq!((import.devices[1].lat, import.devices[1].lon), (Some(-29.5), Some(106.52)));
-    assert!(import.devices.iter().all(|it| it.claimed));
+    assert!(import.devices.iter().all(|device| device.claimed));
     assert_eq!(write_stations(&import.stations), STATIONS);
     assert_eq!(write_devices(&import.devices), DEVICES);
 }
@@ -103,7 +104,7 @@ fn a_bad_row_is_told_with_the_line_an_editor_shows() {
     for end in ["\n", "\r\n", "\r"] {
         let import =
             read(stations.replace('\n', end).as_bytes(), devices.replace('\n', end).as_bytes());
-        let lines: Vec<_> = import.bad.iter().map(|it| (&*it.file, it.line)).collect();
+        let lines: Vec<_> = import.bad.iter().map(|fault| (&*fault.file, fault.line)).collect();
         let (stations, devices) = ("stations.csv", "devices.csv");
         assert_eq!(lines, [(stations, 3), (stations, 7), (devices, 4)], "{end:?}");
     }
@@ -114,7 +115,7 @@ fn every_level_is_read_and_written() {
     let stations = "id,name,level,parent,lat,lon,phone\nd,D,district,,1,2,\nt,T,township,d,1,2,\n\
                     c,C,community,t,1,2,\nv,V,village,t,1,2,\n";
     let import = read(stations.as_bytes(), DEVICES.as_bytes());
-    let levels: Vec<Level> = import.stations.iter().map(|it| it.level).collect();
+    let levels: Vec<Level> = import.stations.iter().map(|station| station.level).collect();
     assert_eq!(levels, [Level::District, Level::Township, Level::Community, Level::Village]);
     assert_eq!(write_stations(&import.stations), stations);
 }
@@ -205,9 +206,9 @@ devices.csv:6: station = `a`: no such good station: correct it, or add it to the
 devices.csv:7: interval_s = `86401`: not an interval: write 1 to 86400 seconds, or nothing
 devices.csv:8: interval_s = `1.5`: not an interval: write 1 to 86400 seconds, or nothing
 "#);
-    let ids: Vec<_> = import.stations.iter().map(|it| &*it.id).collect();
+    let ids: Vec<_> = import.stations.iter().map(|station| &*station.id).collect();
     assert_eq!(ids, ["d"]);
-    let ids: Vec<_> = import.devices.iter().map(|it| &*it.id).collect();
+    let ids: Vec<_> = import.devices.iter().map(|device| &*device.id).collect();
     assert_eq!(ids, ["H1"]);
     assert_eq!(&*import.devices[0].name, "One");
 }
@@ -277,4 +278,43 @@ fn a_long_text_or_a_control_character_is_bad() {
         let import = read(text.as_bytes(), DEVICES.as_bytes());
         assert_eq!(import.stations.len(), usize::from(good), "{name}");
     }
+}
+
+#[test]
+fn a_device_names_its_decoder_and_one_that_is_not_there_is_a_fault_that_says_which_are() {
+    const ROWS: &str = "\
+id,kind,name,station,zone,profile,lat,lon,address,building,floor,interval_s,installed_on,decoder
+HYD-1,hydrant,One,township-01,,municipal,29.35,106.52,,,,,,loops
+HYD-2,hydrant,Two,township-01,,municipal,29.35,106.52,,,,,,
+";
+    let rows = format!("{ROWS}HYD-3,hydrant,Three,township-01,,municipal,29.35,106.52,,,,,,ours\n");
+    let file = File { name: "devices.csv", bytes: rows.as_bytes() };
+    let alone = devices::read_with(file, &Registry::new([]), &[]).bad;
+    let fault =
+        "devices.csv:2: decoder = `loops`: no such decoder: write one of ours, or nothing for ours";
+    assert_eq!(alone.iter().map(ToString::to_string).collect::<Vec<_>>(), [fault]);
+
+    let root = crate::wire::decoder::Ours::below("r/v1");
+    let decoder: &'static crate::wire::decoder::Ours = Box::leak(Box::new(root));
+    let makers = [Maker { name: "loops", decoder }, Maker { name: "bytes", decoder }];
+    let rows = rows.replace(",loops", ",loop");
+    let file = File { name: "devices.csv", bytes: rows.as_bytes() };
+    let bad = devices::read_with(file, &Registry::new([]), &makers).bad;
+    assert_eq!(
+        bad[0].to_string(),
+        "devices.csv:2: decoder = `loop`: no such decoder: write one of ours, loops, bytes, or nothing for ours"
+    );
+    let rows = rows.replace(",loop\n", ",loops\n");
+    let file = File { name: "devices.csv", bytes: rows.as_bytes() };
+    let good = devices::read_with(file, &Registry::new([]), &makers);
+    let rows: Vec<Device> = good.rows.into_iter().map(|row| row.row).collect();
+    let named: Vec<&str> = rows.iter().map(|device| &*device.decoder).collect();
+    assert_eq!(named, ["loops", "", ""], "ours has no name of its own");
+    assert_eq!(write_devices(&rows[..2]), ROWS);
+    assert!(!write_devices(&rows[1..]).contains("decoder"), "nobody needs the column");
+    let json = serde_json::to_value(&rows[..2]).unwrap();
+    assert_eq!(json[0]["decoder"], "loops");
+    assert_eq!(json[1].get("decoder"), None, "a row is stored as it always was");
+    let back: Device = serde_json::from_value(json[1].clone()).unwrap();
+    assert_eq!(back, rows[1]);
 }

@@ -8,40 +8,47 @@ use super::{devices as device_file, stations as station_file};
 pub fn stations<'a>(stations: impl IntoIterator<Item = &'a Station>) -> String {
     let columns = station_file::COLUMNS;
     let mut lines = Lines::new(columns.must.iter().chain(columns.may));
-    for it in stations {
-        let level = station_file::level_name(it.level);
-        let parent = it.parent.as_deref().unwrap_or_default();
-        let phone = it.phone.as_deref().unwrap_or_default();
-        let (lat, lon) = (it.lat.to_string(), it.lon.to_string());
-        lines.line(&[&it.id, &it.name, level, parent, &lat, &lon, phone]);
+    for station in stations {
+        let level = station_file::level_name(station.level);
+        let parent = station.parent.as_deref().unwrap_or_default();
+        let phone = station.phone.as_deref().unwrap_or_default();
+        let (lat, lon) = (station.lat.to_string(), station.lon.to_string());
+        lines.line(&[&station.id, &station.name, level, parent, &lat, &lon, phone]);
     }
     lines.text
 }
 
-/// `devices.csv`
+/// `devices.csv`; without the column of decoders where all devices have ours.
 #[must_use]
 pub fn devices<'a>(devices: impl IntoIterator<Item = &'a Device>) -> String {
+    let devices: Vec<&Device> = devices.into_iter().collect();
+    let decoders = devices.iter().any(|device| !device.decoder.is_empty());
     let columns = device_file::COLUMNS;
-    let mut lines = Lines::new(columns.must.iter().chain(columns.may));
-    for it in devices {
-        let number = |it: Option<f64>| it.map(|it| it.to_string()).unwrap_or_default();
-        let (lat, lon) = (number(it.lat), number(it.lon));
-        let interval = it.interval_s.map(|it| it.to_string()).unwrap_or_default();
-        lines.line(&[
-            &it.id,
-            it.kind.as_str(),
-            &it.name,
-            &it.station,
-            &it.zone,
-            &it.profile,
+    let columns = columns.must.iter().chain(columns.may);
+    let mut lines =
+        Lines::new(columns.filter(|column| decoders || **column != device_file::DECODER));
+    for device in devices {
+        let number =
+            |degrees: Option<f64>| degrees.map(|degrees| degrees.to_string()).unwrap_or_default();
+        let (lat, lon) = (number(device.lat), number(device.lon));
+        let interval = device.interval_s.map(|seconds| seconds.to_string()).unwrap_or_default();
+        let mut fields: Vec<&str> = vec![
+            &device.id,
+            device.kind.as_str(),
+            &device.name,
+            &device.station,
+            &device.zone,
+            &device.profile,
             &lat,
             &lon,
-            &it.address,
-            &it.building,
-            &it.floor,
+            &device.address,
+            &device.building,
+            &device.floor,
             &interval,
-            &it.installed_on,
-        ]);
+            &device.installed_on,
+        ];
+        fields.extend(decoders.then_some(&*device.decoder));
+        lines.line(&fields);
     }
     lines.text
 }

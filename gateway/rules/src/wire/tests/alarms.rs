@@ -153,7 +153,7 @@ fn without_condition_or_active_there_is_no_alarm_but_a_fire() {
     for payload in payloads {
         let parsed = below("banan/SMK-1/alarm", payload);
         let unreadable = matches!(parsed.message, Some(Message::UnreadableAlarm { .. }));
-        let fire = payload.windows(7).any(|it| it == b"\"smoke\"");
+        let fire = payload.windows(7).any(|part| part == b"\"smoke\"");
         assert!(unreadable || fire, "{}", String::from_utf8_lossy(payload));
         all += &told(&parsed);
     }
@@ -275,11 +275,11 @@ fn a_bad_alarm_is_looked_at_up_to_its_limit() {
         below("a/d/alarm", format!("{{{members}\"condition\":\"smoke\",\"active\":1}}"))
     };
     let parsed = alarm(MAX_MEMBERS - 2);
-    let Some(Message::Alarm { alarm: it, .. }) = parsed.message else { panic!("{parsed:?}") };
-    assert_eq!((it.active, usize::from(it.reading.unknown)), (true, MAX_MEMBERS - 2));
+    let Some(Message::Alarm { alarm: read, .. }) = parsed.message else { panic!("{parsed:?}") };
+    assert_eq!((read.active, usize::from(read.reading.unknown)), (true, MAX_MEMBERS - 2));
     let parsed = alarm(MAX_MEMBERS - 1);
-    let Some(Message::Alarm { alarm: it, .. }) = &parsed.message else { panic!("{parsed:?}") };
-    assert!(it.active, "`active` is behind the limit, and a fire is a fire without it");
+    let Some(Message::Alarm { alarm: read, .. }) = &parsed.message else { panic!("{parsed:?}") };
+    assert!(read.active, "`active` is behind the limit, and a fire is a fire without it");
     assert_eq!(reasons(&parsed), [Reason::MissingField]);
     assert!(matches!(alarm(MAX_MEMBERS).message, Some(Message::UnreadableAlarm { .. })));
 }

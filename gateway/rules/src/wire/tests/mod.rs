@@ -14,7 +14,7 @@ const ROOT: &str = "standpipe/v1";
 
 /// So many cases a property, or as many as `PROPTEST_CASES` says.
 fn cases(usually: u32) -> proptest::test_runner::Config {
-    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|it| it.parse().ok());
+    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     proptest::test_runner::Config::with_cases(wanted.unwrap_or(usually))
 }
 
@@ -28,12 +28,12 @@ fn told(parsed: &Parsed) -> String {
     let mut text = match &parsed.message {
         Some(Message::Telemetry { area, device, readings }) => {
             let mut text = format!("{area}/{device} measured:");
-            for it in readings {
-                text += &format!(" {}", serde_json::to_string(it).unwrap());
-                if it.unknown > 0 {
-                    text += &format!(" (+{} unknown)", it.unknown);
+            for reading in readings {
+                text += &format!(" {}", serde_json::to_string(reading).unwrap());
+                if reading.unknown > 0 {
+                    text += &format!(" (+{} unknown)", reading.unknown);
                 }
-                if it.numbers_lost {
+                if reading.numbers_lost {
                     text += " (numbers lost)";
                 }
             }
@@ -68,7 +68,7 @@ fn told(parsed: &Parsed) -> String {
 
 /// The reasons alone.
 fn reasons(parsed: &Parsed) -> Vec<Reason> {
-    parsed.rejected.iter().map(|it| it.reason).collect()
+    parsed.rejected.iter().map(|rejected| rejected.reason).collect()
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_topic_outside_the_contract_is_told() {
         b"",
         "standpipe/v1/区/\u{202e}d/telemetry".as_bytes(),
     ];
-    let all: String = topics.iter().map(|it| told(&parse(ROOT, it, b"{}"))).collect();
+    let all: String = topics.iter().map(|topic| told(&parse(ROOT, topic, b"{}"))).collect();
     insta::assert_snapshot!(all, @r#"
 topic ×1 `{}`: topic outside the root: set the same `mqtt.root` on both sides; the topic is `standpipe/v2/a/d/telemetry`
 topic ×1 `{}`: topic with a level that is not a name: leave out / + # and invisible characters; the topic is `standpipe/v1/a/d#d/telemetry`
@@ -95,7 +95,7 @@ topic ×1 `{}`: topic with a level that is not a name: leave out / + # and invis
 #[test]
 fn what_the_gateway_publishes_is_not_for_it() {
     let topics = ["a/d/settings", "a/d/command", "stations/s/incidents/01J", "gateway/clock"];
-    let all: String = topics.iter().map(|it| told(&below(it, "{}"))).collect();
+    let all: String = topics.iter().map(|topic| told(&below(topic, "{}"))).collect();
     insta::assert_snapshot!(all, @r#"
 direction ×1 `{}`: `standpipe/v1/a/d/settings` is published by the gateway alone: take the right to write it from the sender
 direction ×1 `{}`: `standpipe/v1/a/d/command` is published by the gateway alone: take the right to write it from the sender
@@ -134,7 +134,7 @@ fn a_long_list_of_faults_stays_short_and_counts_on() {
     let parsed = below("a/d/telemetry", format!("[{}]", payload.join(",")));
     let Some(Message::Telemetry { readings, .. }) = &parsed.message else { panic!("{parsed:?}") };
     assert_eq!((readings.len(), parsed.rejected.len()), (1, MAX_REJECTED));
-    let counts: Vec<u32> = parsed.rejected.iter().map(|it| it.count).collect();
+    let counts: Vec<u32> = parsed.rejected.iter().map(|rejected| rejected.count).collect();
     assert_eq!((&counts[..63], counts[63]), (&[1; 63][..], 11));
 }
 
@@ -153,7 +153,7 @@ fn deep_nesting_costs_nothing() {
 
 #[test]
 fn every_reason_has_a_name_of_its_own() {
-    let mut names: Vec<&str> = Reason::ALL.iter().map(|it| it.as_str()).collect();
+    let mut names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(
         names.join(" "),
         "topic direction not_utf8 not_json wrong_type not_finite missing_field too_long too_many"

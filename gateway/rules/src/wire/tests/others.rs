@@ -5,10 +5,10 @@ use standpipe_shared::is_hidden;
 use super::super::{MAX_TEXT, Message, Parsed};
 use super::{below, told};
 use crate::incidents::{Action, ActionKind};
-use crate::registry::MAX_INTERVAL_S;
+use crate::wire::MAX_INTERVAL_S;
 
 fn all(topic: &str, payloads: &[&str]) -> String {
-    payloads.iter().map(|it| told(&below(topic, it))).collect()
+    payloads.iter().map(|payload| told(&below(topic, payload))).collect()
 }
 
 #[test]

@@ -197,12 +197,12 @@ proptest! {
     fn one_bad_element_never_changes_its_neighbours(
         elements in vec(prop_oneof![readings().prop_map(Ok), bad().prop_map(Err)], 2..20),
     ) {
-        let texts: Vec<String> = elements.iter().map(|it| match it {
+        let texts: Vec<String> = elements.iter().map(|element| match element {
             Ok(reading) => serde_json::to_string(reading).unwrap(),
             Err(bad) => bad.clone(),
         }).collect();
         let parsed = below("a/d/telemetry", format!("[{}]", texts.join(",")));
-        let good: Vec<Reading> = elements.iter().filter_map(|it| it.clone().ok()).collect();
+        let good: Vec<Reading> = elements.iter().filter_map(|element| element.clone().ok()).collect();
         prop_assert_eq!(parsed.rejected.len(), elements.len() - good.len());
         match parsed.message {
             Some(Message::Telemetry { readings, .. }) => prop_assert_eq!(readings, good),

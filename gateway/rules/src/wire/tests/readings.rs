@@ -184,7 +184,7 @@ fn an_array_is_read_up_to_its_limit() {
         let parsed = readings(sent);
         let Some(Message::Telemetry { readings, .. }) = &parsed.message else { panic!("{sent}") };
         assert_eq!(readings.len(), sent.min(MAX_READINGS));
-        assert!(readings.iter().zip(1..).all(|(it, seq)| it.seq == Some(seq)));
+        assert!(readings.iter().zip(1..).all(|(reading, seq)| reading.seq == Some(seq)));
         assert_eq!(reasons(&parsed), vec![Reason::TooMany; usize::from(rejected.is_some())]);
     }
     let parsed = readings(MAX_READINGS + 2);
@@ -246,7 +246,7 @@ fn so_are_readings_that_stand_one_behind_another() {
         let parsed = below("a/d/telemetry", all.join("\n"));
         let Some(Message::Telemetry { readings, .. }) = &parsed.message else { panic!("{sent}") };
         assert_eq!(readings.len(), MAX_READINGS, "of {sent}");
-        let told = reasons(&parsed).into_iter().filter(|it| *it == Reason::TooMany).count();
+        let told = reasons(&parsed).into_iter().filter(|reason| *reason == Reason::TooMany).count();
         assert_eq!(told, too_many, "of {sent}");
     }
 }

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::decoder::{Decoder, Ours, Parameters, Raw};
+use super::super::Parsed;
+use super::super::decoder::{Decoder, Maker, Ours, Parameters, Raw, by_device};
 use super::super::topics::{
     ALARM_LANE, ALARM_LANE_BEFORE, READINGS_LANE, READINGS_LANE_BEFORE, STATUS_LANE, Side, side,
 };
@@ -66,7 +67,7 @@ proptest! {
         ]), 1..6),
     ) {
         let topic = levels.join("/");
-        let taken = |filters: &[&str]| filters.iter().filter(|it| takes(it, &topic)).count();
+        let taken = |filters: &[&str]| filters.iter().filter(|filter| takes(filter, &topic)).count();
         let (alarm, status) = (taken(&ALARM_LANE) > 0, taken(&STATUS_LANE) > 0);
         prop_assert!(!(alarm && status), "{} comes on two lanes", topic);
         let heard = READINGS_LANE.iter().filter(|filter| takes(filter, &topic)).count();
@@ -96,5 +97,52 @@ fn a_decoder_looks_up_what_is_known_of_a_device_and_ours_needs_none_of_it() {
     let raw = Raw { topic: topic.as_bytes(), payload: br#"{"temp_c":20}"# };
     let read = told(&Ours::below(ROOT).decode(raw, known));
     assert_eq!(read, told(&below("a/d/telemetry", r#"{"temp_c":20}"#)));
+    assert!(read.starts_with("a/d measured:"), "{read}");
+}
+
+/// Another maker's payload: the temperature in a byte.
+struct Celsius;
+
+impl Decoder for Celsius {
+    fn decode(&self, raw: Raw<'_>, parameters: Parameters<'_>) -> Parsed {
+        let celsius = raw.payload.first().copied().unwrap_or_default();
+        let payload = format!(r#"{{"temp_c":{celsius}}}"#);
+        Ours::below(ROOT).decode(Raw { payload: payload.as_bytes(), ..raw }, parameters)
+    }
+}
+
+#[test]
+fn what_a_device_sends_is_read_by_the_decoder_of_its_row_and_by_ours_otherwise() {
+    static CELSIUS: &[Maker] = &[Maker { name: "celsius", decoder: &Celsius }];
+    let rows = |device: &str| match device {
+        "C-1" => Some("celsius".into()),
+        "L-1" => Some("of a later version".into()),
+        _ => None,
+    };
+    let decoder = by_device(ROOT, CELSIUS, rows);
+    let read = |device: &str, payload: &[u8]| {
+        let topic = format!("{ROOT}/a/{device}/telemetry");
+        told(&decoder.decode(Raw { topic: topic.as_bytes(), payload }, Parameters::NONE))
+    };
+    let (theirs, ours) = (b"\x14".as_slice(), br#"{"temp_c":20}"#.as_slice());
+    for (device, payload) in [("C-1", theirs), ("H-1", ours), ("L-1", ours)] {
+        let expected = told(&below(&format!("a/{device}/telemetry"), r#"{"temp_c":20}"#));
+        assert_eq!(read(device, payload), expected, "{device}");
+    }
+    assert!(!read("H-1", theirs).contains("measured"), "it is nothing of ours");
+    // A topic that names no device, or lies elsewhere, is ours to judge.
+    for topic in [format!("{ROOT}/C-1"), "elsewhere/a/C-1/telemetry".to_owned()] {
+        let raw = Raw { topic: topic.as_bytes(), payload: ours };
+        let expected = told(&Ours::below(ROOT).decode(raw, Parameters::NONE));
+        assert_eq!(told(&decoder.decode(raw, Parameters::NONE)), expected);
+    }
+}
+
+#[test]
+fn where_there_is_no_decoder_but_ours_no_device_is_looked_up() {
+    let decoder = by_device(ROOT, &[], |device| panic!("{device} was looked up"));
+    let topic = format!("{ROOT}/a/d/telemetry");
+    let raw = Raw { topic: topic.as_bytes(), payload: br#"{"temp_c":20}"# };
+    let read = told(&decoder.decode(raw, Parameters::NONE));
     assert!(read.starts_with("a/d measured:"), "{read}");
 }

@@ -78,12 +78,12 @@ fn a_fire_on_the_topic_of_readings_is_a_fire() {
         ("a reading",                r#"{"temp_c":20}"#,                                            None),
     ] {
         let parsed = below("a/d/telemetry", payload);
-        let wrong = parsed.rejected.iter().filter(|it| it.reason == Reason::Topic).count();
+        let wrong = parsed.rejected.iter().filter(|rejected| rejected.reason == Reason::Topic).count();
         let found = match &parsed.message {
             Some(Message::Alarm { area, device, alarm }) => {
                 assert_eq!((&**area, &**device, wrong), ("a", "d", 1), "{story}: the topic is told once");
                 assert_eq!(parsed.rejected[0].reason, Reason::Topic, "{story}: and counted");
-                Some((alarm.active, alarm.test, alarm.reading.values.temp_c.map(|it| it.get())))
+                Some((alarm.active, alarm.test, alarm.reading.values.temp_c.map(|temp| temp.get())))
             }
             _ => { assert_eq!(wrong, 0, "{story}"); None }
         };

@@ -15,7 +15,7 @@ fn a_retained_fire_pages_and_escalates_once() {
     let reason = world.book.get(incident).unwrap().members[0].reason;
     assert_eq!(reason, Some(crate::fact::Reason::SinceUnknown));
     world.tick(T0 + 180_000, &mut out);
-    assert_eq!(out.pages.iter().map(|it| it.step).collect::<Vec<_>>(), [1, 3], "it escalates");
+    assert_eq!(out.pages.iter().map(|page| page.step).collect::<Vec<_>>(), [1, 3], "it escalates");
     let close = Action { incident, kind: ActionKind::FalseAlarm, by: "".into(), note: "".into() };
     world.act(&Actor::admin("admin"), &close, T0 + 200_000, &mut out).unwrap();
 
@@ -150,7 +150,7 @@ fn what_is_retained_of_a_device_that_was_heard_costs_no_write() {
     assert_eq!(out.counts.retained, 1);
     assert!(out.is_empty(), "{out:?}");
     world.step(&pressure(T0 + 60_000, 300.0), T0 + 60_000, &mut out);
-    assert_eq!(world.summary(H).latest.pressure_kpa.map(|it| it.get()), Some(300.0));
+    assert_eq!(world.summary(H).latest.pressure_kpa.map(|kpa| kpa.get()), Some(300.0));
 }
 
 fn closes(incident: ulid::Ulid, station: &str) -> Message {
@@ -216,7 +216,7 @@ fn an_alarm_that_cannot_be_read_is_told_and_no_sign_of_life() {
     assert_eq!((device.kind, device.claimed), (Kind::Smoke, false));
     assert!(out.registered.contains(&new));
     assert_eq!(world.summary(new).heard_at, None, "nothing of it was understood");
-    let wires: Vec<_> = world.book.open().map(|it| it.wire(world.registry())).collect();
+    let wires: Vec<_> = world.book.open().map(|incident| incident.wire(world.registry())).collect();
     assert!(wires.iter().all(|wire| wire.payload.as_deref() == Some("ON")), "{wires:?}");
     assert!(wires.iter().all(|wire| wire.topic.as_deref() == Some("standpipe/v1/town/X/alarm")));
     // A fire beside it is a fire of its own.

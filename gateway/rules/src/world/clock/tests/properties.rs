@@ -247,7 +247,9 @@ impl Gateway {
     fn said(&mut self, out: &Changes) -> Said {
         for id in &out.incidents {
             let known = self.labels.contains(id);
-            if !known && self.world.book.get(*id).is_some_and(|it| !Self::is_of_clock(it)) {
+            if !known
+                && self.world.book.get(*id).is_some_and(|incident| !Self::is_of_clock(incident))
+            {
                 self.labels.push(*id);
             }
         }
@@ -280,17 +282,24 @@ impl Gateway {
             return said; // nothing is other than before
         }
         for id in &self.labels {
-            let Some(it) = self.world.book.get(*id) else { continue };
-            let (label, due) = (self.label(*id).unwrap(), it.next_step_at.map(|at| at - self.off));
-            say("open", format!("{label} {:?} {:?} {} {due:?}", it.state, it.severity, it.episode));
+            let Some(incident) = self.world.book.get(*id) else { continue };
+            let (label, due) =
+                (self.label(*id).unwrap(), incident.next_step_at.map(|at| at - self.off));
+            say(
+                "open",
+                format!(
+                    "{label} {:?} {:?} {} {due:?}",
+                    incident.state, incident.severity, incident.episode
+                ),
+            );
         }
         for ix in (0..HYDRANTS + DETECTORS).map(DeviceIx) {
             let is = self.world.summary(ix);
             let heard = is.heard_at.map(|at| at - self.off);
             say("devices", format!("{} {heard:?} {:?}", is.conditions, is.latest.pressure_kpa));
         }
-        for it in &out.commands {
-            say("commands", format!("{:?} {}", it.state, it.expires_at - self.off));
+        for command in &out.commands {
+            say("commands", format!("{:?} {}", command.state, command.expires_at - self.off));
         }
         for lines in said.values_mut() {
             lines.sort(); // in one moment nothing comes before anything else
@@ -388,7 +397,7 @@ fn lines((said, wake): &(Said, Option<Ms>)) -> Vec<String> {
 
 /// How many cases a property takes where nobody says: `PROPTEST_CASES` does.
 fn cases(usual: u32) -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|it| it.parse().ok()).unwrap_or(usual)
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 proptest! {

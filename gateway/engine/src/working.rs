@@ -1,0 +1,64 @@
+//! The log of a gateway whose disk takes nothing: the same transactions, in memory, and the entries
+//! beside them.
+//!
+//! It works on a working copy of the store ([`Store::working_copy`]), which senders, API and console
+//! of this process read like the file. Numbers and ids go on where the file's end. There are two
+//! ways back to a file, for two cases:
+//!
+//! - The file is there and takes rows again: it takes back the copy's ([`crate::Engine::to_disk`]).
+//! - It is another one (restored from a backup, or new): the kept batches are played to it
+//!   ([`crate::Engine::play`]). What is in it decides what follows; ids follow from their causes.
+//!
+//! Not here: when a gateway takes refuge, what it acknowledges meanwhile, and how its readers are
+//! pointed at the copy.
+
+use standpipe_store::{Store, StoreError};
+
+use crate::entry::Batch;
+use crate::log::{Appended, Consequences, Log, Position, keep, nothing};
+
+/// Batches in memory.
+#[derive(Debug)]
+pub struct WorkingLog {
+    copy: Store,
+    position: Position,
+    batches: Vec<Batch>,
+}
+
+impl WorkingLog {
+    /// Goes on where `disk` is. `name`: no other working copy in this process has it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn copy_of(disk: &Store, name: &str) -> Result<Self, StoreError> {
+        let copy = disk.working_copy(name)?;
+        Ok(Self { copy, position: Position::default(), batches: Vec::new() })
+    }
+}
+
+impl Log for WorkingLog {
+    fn append(
+        &mut self,
+        batch: &mut Batch,
+        follows: &Consequences<'_>,
+    ) -> Result<Appended, StoreError> {
+        let committed = keep(&mut self.copy, batch, follows)?;
+        // Time that passes is an entry, too, though nothing follows from it yet.
+        self.batches.push(std::mem::take(batch));
+        self.position.0 += u64::from(committed.is_some());
+        let committed = committed.unwrap_or_else(|| nothing(&self.copy));
+        Ok(Appended { position: self.position, committed })
+    }
+
+    fn store(&self) -> &Store {
+        &self.copy
+    }
+
+    fn store_mut(&mut self) -> &mut Store {
+        &mut self.copy
+    }
+
+    fn batches(&self) -> &[Batch] {
+        &self.batches
+    }
+}
