@@ -66,6 +66,7 @@ fn detector(station: u32, n: u32) -> Device {
         installed_on: "".into(),
         area: "a".into(),
         claimed: true,
+        decoder: "".into(),
     }
 }
 
