@@ -4,6 +4,7 @@ mod clock;
 mod entries;
 mod lives;
 mod queue;
+mod reports;
 mod source;
 mod statuses;
 mod working;
