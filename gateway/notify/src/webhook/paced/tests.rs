@@ -101,7 +101,7 @@ fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
 fn is_of(report: &Inbox, what: impl Fn(&Input) -> bool) -> bool {
     match report {
         Inbox::Input { input, .. } => what(input),
-        Inbox::Delivery(_) => false,
+        Inbox::Delivery(_) | Inbox::Alive(_) => false,
     }
 }
 
