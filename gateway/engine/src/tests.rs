@@ -337,7 +337,7 @@ fn an_ask_is_answered_when_it_is_kept() {
         by: "Li".into(),
         note: "".into(),
     };
-    bench.engine.take(Input::Act { actor: Actor::admin("admin"), action }.asked(reply), T0);
+    bench.engine.take(Input::Act { actor: Actor::admin("admin").into(), action }.asked(reply), T0);
     let (reply, mut place) = oneshot::channel();
     let device = Box::new(device(9));
     bench.engine.take(Input::PutDevice(device).asked(reply), T0);
