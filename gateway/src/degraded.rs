@@ -20,7 +20,6 @@ use standpipe_store::lost::{Loss, LostStore};
 use standpipe_store::{SkippedRow, StationIds};
 
 use crate::keep::{beside, stamp};
-use crate::run::{self, StartError};
 
 /// Faults that the log lists; the rest are counted.
 const LOGGED: usize = 20;
@@ -125,26 +124,27 @@ impl Start<'_> {
         ))
     }
 
-    /// Where readings go, and what is wrong with that.
+    /// Where readings go, and what is wrong with that. `open`: opens the history that is configured.
     #[must_use]
-    pub fn history(&self) -> (Arc<dyn Series>, Option<Trouble>) {
+    pub fn history(
+        &self,
+        open: impl Fn() -> Result<Arc<dyn Series>, HistoryFault>,
+    ) -> (Arc<dyn Series>, Option<Trouble>) {
         let place = self.config.store.history();
         let told = |aside: PathBuf| self.history_aside(&aside);
-        match run::history(self.config) {
+        match open() {
             Ok(history) => {
                 let aside = newest_aside(&place).filter(|_| self.config.influx.is_none());
                 (history, aside.map(told))
             }
-            Err(StartError::History(bad)) if bad.is_damaged() => {
-                match set_aside(&place, self.now) {
-                    Ok(aside) => match run::history(self.config) {
-                        Ok(history) => (history, Some(told(aside))),
-                        Err(bad) => self.no_history(&bad.to_string()),
-                    },
-                    Err(why) => self.no_history(&format!("{bad}; it can't be set aside ({why})")),
-                }
-            }
-            Err(bad) => self.no_history(&bad.to_string()),
+            Err(HistoryFault { why, is_damaged: true }) => match set_aside(&place, self.now) {
+                Ok(aside) => match open() {
+                    Ok(history) => (history, Some(told(aside))),
+                    Err(fault) => self.no_history(&fault.why),
+                },
+                Err(bad) => self.no_history(&format!("{why}; it can't be set aside ({bad})")),
+            },
+            Err(fault) => self.no_history(&fault.why),
         }
     }
 
@@ -363,6 +363,15 @@ impl Start<'_> {
             ),
         )
     }
+}
+
+/// Why a history can't be opened.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HistoryFault {
+    /// What is wrong, and what to do.
+    pub why: String,
+    /// Whether the file itself is at fault: another one can take its place.
+    pub is_damaged: bool,
 }
 
 /// A webhook whose station is not registered.

@@ -51,7 +51,7 @@ use standpipe_web::serve::{self, ServeError};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::degraded::{self, Start, UnknownStation};
+use crate::degraded::{self, HistoryFault, Start, UnknownStation};
 use crate::ids;
 use crate::keep::stamp;
 use crate::registry_files::{self, Untaken};
@@ -126,7 +126,12 @@ pub fn start_despite(
     troubles.push(lost.map(|lost| start.store(&lost)));
     troubles.extend(untaken.map(|untaken| Some(registry_trouble(&untaken, start.now))));
     let (accounts, door) = accounts(&start, &mut troubles)?;
-    let (series, trouble) = start.history();
+    let (series, trouble) = start.history(|| {
+        history(&config).map_err(|bad| HistoryFault {
+            is_damaged: matches!(&bad, StartError::History(bad) if bad.is_damaged()),
+            why: bad.to_string(),
+        })
+    });
     troubles.push(trouble);
     troubles.push(listener.as_ref().err().map(|bad| start.http(&bad.to_string())));
     let records = Records::of(Arc::clone(&series), Registry::new(config.profiles()));
