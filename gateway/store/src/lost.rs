@@ -10,21 +10,24 @@
 //!
 //! Not here: rows that can't be read in a store that is sound (`unread.rs`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::types::Value;
+use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use serde::{Deserialize, Serialize};
 use standpipe_machine::private_file::{Readers, write};
 use standpipe_machine::small_file;
 use standpipe_rules::Ms;
+use standpipe_rules::registry::{Device, DeviceIx};
+use standpipe_shared::Kind;
 
 use super::files::is_damaged;
-use super::{Lock, Store, StoreError};
+use super::{Lock, Store, StoreError, rows};
 
 /// A store up to this size is read through at every start, bytes: about a second on a slow disk.
 const LOOKED_THROUGH: u64 = 256 * 1024 * 1024;
@@ -279,7 +282,23 @@ fn recover(from: &Path, into: &Connection) -> u64 {
             Err(bad) => tracing::error!("table {table} was not recovered: {bad}"),
         }
     }
+    if let Err(bad) = keep_places(into) {
+        tracing::error!("places of devices were not kept: {bad}");
+    }
     all
+}
+
+/// A device's place in the list is its number everywhere: what is missing between others is kept free.
+fn keep_places(conn: &Connection) -> Result<(), StoreError> {
+    let sql = "SELECT ix FROM device ORDER BY ix";
+    let there: BTreeSet<u32> =
+        conn.prepare(sql)?.query_map((), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let end = there.last().copied().unwrap_or(0);
+    for ix in (0..end).filter(|ix| !there.contains(ix)) {
+        let lost = Device::unclaimed(&format!("lost-{ix}"), "", Kind::Smoke);
+        rows::device(conn, DeviceIx(ix), &lost)?;
+    }
+    Ok(())
 }
 
 /// One table; columns that one of both stores does not have are left out.
@@ -312,8 +331,10 @@ fn copy(old: &Connection, new: &Connection, table: &str) -> u64 {
             let mut rows = rows.query(())?;
             let mut put = new.prepare(&put)?;
             while let Some(row) = rows.next()? {
-                let values: Vec<Value> =
-                    (0..width).map(|at| row.get(at)).collect::<rusqlite::Result<_>>()?;
+                // As it is: a damaged text need not be UTF-8.
+                let values: Vec<ToSqlOutput<'_>> = (0..width)
+                    .map(|at| row.get_ref(at).map(ToSqlOutput::Borrowed))
+                    .collect::<rusqlite::Result<_>>()?;
                 copied += put.execute(params_from_iter(values)).unwrap_or(0) as u64;
             }
             Ok(())
