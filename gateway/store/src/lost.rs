@@ -282,6 +282,11 @@ fn recover(from: &Path, into: &Connection) -> u64 {
             Err(bad) => tracing::error!("table {table} was not recovered: {bad}"),
         }
     }
+    // Of what is closed, nothing is made anew: its row stays, and no list fails at it.
+    let sql = "UPDATE incident SET wire = '{}' WHERE NOT json_valid(wire)";
+    if let Err(bad) = into.execute(sql, ()) {
+        tracing::error!("damaged incidents were not made readable: {bad}");
+    }
     if let Err(bad) = keep_places(into) {
         tracing::error!("places of devices were not kept: {bad}");
     }
