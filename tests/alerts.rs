@@ -32,12 +32,17 @@ struct AlertNight {
 
 impl AlertNight {
     fn begin(webhooks: &str) -> Self {
+        Self::of(6, webhooks)
+    }
+
+    /// The same with so many detectors.
+    fn of(detectors: usize, webhooks: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Broker::start(dir.path());
         std::fs::create_dir_all(dir.path().join("gateway")).unwrap();
         std::fs::write(dir.path().join("gateway/secret"), SECRET).unwrap();
         std::fs::write(dir.path().join("gateway/token"), "key-in-the-address").unwrap();
-        let files = (town::stations(2), town::devices(24, 6, 900));
+        let files = (town::stations(2), town::devices(24, detectors, 900));
         let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), webhooks);
         let terminal = Station::connect(broker.port, "+");
         for station in ["district", "t-1", "t-2"] {
@@ -437,4 +442,35 @@ fn standpipe_on(folder: &Path, config: &str, words: &[&str]) -> String {
     let mut command = Command::new(program);
     command.current_dir(folder).args(["check", "--config", config]).args(words);
     piped(&mut command, b"")
+}
+
+/// More fires at once than an alarm centre takes: one alert for all but the first, which names them.
+#[test]
+fn a_bundle_is_a_valid_cap_alert_that_names_each_of_its_incidents_once() {
+    let centre = WebhookEnd::start(|_| "204 No Content".to_owned());
+    let night = AlertNight::of(12, &section("centre", "cap", &centre.url, "pace = '1/s'"));
+    for n in 1..=12 {
+        night.alarm(&format!("S-{n}"), "smoke");
+    }
+    night.alarm("X-1", "smoke");
+    let (mut told, mut largest) = (Vec::new(), String::new());
+    while told.len() < 13 {
+        let alert = String::from_utf8(centre.hear().body).unwrap();
+        valid(&alert);
+        assert_eq!(between(&alert, "msgType"), "Alert");
+        assert!(!alert.contains("<references>"), "{alert}");
+        let incidents = between(&alert, "incidents").split(' ').map(str::to_owned);
+        told.extend(incidents);
+        if alert.len() > largest.len() {
+            largest = alert;
+        }
+    }
+    let each: std::collections::BTreeSet<_> = told.iter().collect();
+    assert_eq!((told.len(), each.len()), (13, 13), "each once: {told:?}");
+    let members = between(&largest, "incidents").split(' ').count();
+    assert!(members >= 6, "{largest}");
+    assert!(largest.contains(&format!("<valueName>count</valueName>\n<value>{members}</value>")));
+    assert!(between(&largest, "headline").contains("合并通知"), "{largest}");
+    assert!(between(&largest, "web").contains("/bundles/"), "{largest}");
+    assert!(centre.next(Duration::from_secs(2)).is_none(), "all of it is told");
 }

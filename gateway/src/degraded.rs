@@ -12,15 +12,14 @@ use standpipe_config::{Config, ConfigFault, ConfigFaults};
 use standpipe_engine::health::{DegradedPart, Trouble};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Text;
-use standpipe_series::Series;
 use standpipe_series::off::NoHistory;
+use standpipe_series::{NotOpened, Series};
 use standpipe_store::accounts::{AccountError, Accounts};
 use standpipe_store::files::Database;
 use standpipe_store::lost::{Loss, LostStore};
 use standpipe_store::{SkippedRow, StationIds};
 
 use crate::keep::{beside, stamp};
-use crate::run::{self, StartError};
 
 /// Faults that the log lists; the rest are counted.
 const LOGGED: usize = 20;
@@ -130,14 +129,14 @@ impl Start<'_> {
     pub fn history(&self) -> (Arc<dyn Series>, Option<Trouble>) {
         let place = self.config.store.history();
         let told = |aside: PathBuf| self.history_aside(&aside);
-        match run::history(self.config) {
+        match standpipe_series::open(self.config) {
             Ok(history) => {
                 let aside = newest_aside(&place).filter(|_| self.config.influx.is_none());
                 (history, aside.map(told))
             }
-            Err(StartError::History(bad)) if bad.is_damaged() => {
+            Err(NotOpened::Embedded(bad)) if bad.is_damaged() => {
                 match set_aside(&place, self.now) {
-                    Ok(aside) => match run::history(self.config) {
+                    Ok(aside) => match standpipe_series::open(self.config) {
                         Ok(history) => (history, Some(told(aside))),
                         Err(bad) => self.no_history(&bad.to_string()),
                     },

@@ -34,10 +34,9 @@ use standpipe_machine::output::complain;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::wire::decoder::{MAKERS, by_device};
-use standpipe_series::embedded::OpenError;
+use standpipe_series::Series;
 use standpipe_series::pump;
 use standpipe_series::records::Records;
-use standpipe_series::{NotOpened, Series};
 use standpipe_store::accounts::{AccountError, Accounts, NoSecret, key};
 use standpipe_store::lost::LostStore;
 use standpipe_store::readers::Readers;
@@ -82,12 +81,6 @@ pub enum StartError {
     /// The files of `[registry]` can't be taken in, and nothing is stored that would do without.
     #[error("{0}")]
     Registry(Untaken),
-    /// The embedded history can't be opened.
-    #[error(transparent)]
-    History(#[from] OpenError),
-    /// Another history cannot be used as it is configured.
-    #[error("{0}")]
-    HistorySettings(Box<str>),
     /// The metrics cannot be set up.
     #[error("metrics can't be kept ({0}): report this as a fault of standpipe")]
     Metrics(#[from] BuildError),
@@ -587,17 +580,6 @@ fn registry_trouble(untaken: &Untaken, since: Ms) -> Trouble {
     untaken.log();
     let (part, why, detail) = (DegradedPart::Registry, untaken.why(), untaken.detail());
     Trouble { part, since, why, detail }
-}
-
-/// Where readings go, and where they are asked for.
-///
-/// # Errors
-/// [`StartError::History`] and [`StartError::HistorySettings`].
-pub(crate) fn history(config: &Config) -> Result<Arc<dyn Series>, StartError> {
-    standpipe_series::open(config).map_err(|bad| match bad {
-        NotOpened::Embedded(bad) => StartError::History(bad),
-        NotOpened::Settings(why) => StartError::HistorySettings(why),
-    })
 }
 
 #[cfg(test)]

@@ -174,7 +174,8 @@ fn break_network(mut devices: Vec<Mortal>, plan: Storm) -> JoinHandle<Vec<Mortal
 
 /// The first, when its time has come.
 fn next_due(waiting: &mut VecDeque<(usize, Instant)>) -> Option<usize> {
-    let (place, _) = waiting.pop_front_if(|(_, due)| instant() >= *due)?;
+    let (place, _) = waiting.front().copied().filter(|(_, due)| instant() >= *due)?;
+    waiting.pop_front();
     Some(place)
 }
 

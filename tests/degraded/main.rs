@@ -285,6 +285,30 @@ fn an_incident_of_which_nothing_can_be_read_is_news_when_its_device_speaks() {
 }
 
 #[test]
+fn an_incident_whose_row_is_no_json_hides_no_other_from_a_list() {
+    let mut town = DegradedTown::begin();
+    town.start();
+    let open = |town: &DegradedTown| {
+        let all = town.gateway.list("incidents?state=open");
+        let device = |incident: &Value| incident["device"]["id"].as_str().map(str::to_owned);
+        all.iter().filter_map(device).collect::<Vec<_>>()
+    };
+    for detector in ["S-12", "S-2"] {
+        town.pages_a_fire_of(detector);
+    }
+    town.gateway.kill();
+    town.sql("UPDATE incident SET wire = '{\"id' WHERE json_extract(wire, '$.device.id') = 'S-12'");
+    town.sql("UPDATE incident SET wire = '{', inner = '{' WHERE wire LIKE '%S-2\"%'");
+    town.start();
+    town.pages_a_fire_of("S-1");
+    wait_for("what is known of one", SOON, || {
+        let open = open(&town);
+        ["S-1", "S-12"].iter().all(|known| open.iter().any(|id| id == known)).then_some(())
+    });
+    assert!(!open(&town).contains(&"S-2".to_owned()), "of that nothing can be read");
+}
+
+#[test]
 fn what_a_receiver_is_owed_while_it_is_off_waits_for_it() {
     let mut town = DegradedTown::begin();
     remove(&town, "secret");

@@ -113,11 +113,11 @@ pub enum Input {
         ledger: Ms,
     },
     /// Something that history will never take.
-    Quarantine(Quarantined),
+    Quarantine(Box<Quarantined>),
     /// Somebody opened, or closed, the last page of the console that stands for a station.
     Console { station: Box<str>, open: bool },
     /// An action on an incident.
-    Act { actor: Actor, action: Action },
+    Act { actor: Box<Actor>, action: Action },
     /// A device is registered, or changed.
     PutDevice(Box<Device>),
     /// Something is asked of devices.

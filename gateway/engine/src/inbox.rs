@@ -326,7 +326,7 @@ impl EngineHandle {
         actor: Actor,
         action: Action,
     ) -> Result<Result<(), Refused>, Unavailable> {
-        let asked = Input::Act { actor, action };
+        let asked = Input::Act { actor: Box::new(actor), action };
         self.ask(asked, |outcome| if let Outcome::Acted(it) = outcome { Some(it) } else { None })
             .await
     }

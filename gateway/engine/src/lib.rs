@@ -40,7 +40,7 @@ use decoders::ChosenDecoders;
 use entry::{Batch, Entry};
 pub use entry::{Input, Outcome};
 pub use inbox::{Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, Waiting, queues};
-use log::{Appended, Embedded, Log};
+use log::{Appended, Embedded, Log, Position};
 use meters::Meters;
 pub use shell::{Outlets, run};
 use source::Sight;
@@ -116,6 +116,8 @@ struct Held {
 /// What a commit lets go.
 #[derive(Debug, Default)]
 pub struct Done {
+    /// How far the log is.
+    pub position: Position,
     /// What may be acknowledged, by the sources' places; as many as the farthest of them.
     pub receipts: Vec<Vec<Receipt>>,
     /// The newest log block.
@@ -265,7 +267,7 @@ impl Engine {
     fn append(&mut self, now: Ms) -> Result<Done, StoreError> {
         self.batch.kept_at = now;
         let Self { state, log, batch, .. } = self;
-        let Appended { committed, .. } = match log.append(batch, &state.consequences()) {
+        let Appended { position, committed } = match log.append(batch, &state.consequences()) {
             Ok(appended) => appended,
             Err(why) => return Err(self.hold(why, now)),
         };
@@ -273,7 +275,8 @@ impl Engine {
         let heartbeat = self.state.extras.heartbeat;
         let Committed { block, event, stations, webhooks, devices, .. } = committed;
         let receipts = Vec::new();
-        let mut done = Done { receipts, block, event, stations, webhooks, devices, heartbeat };
+        let mut done =
+            Done { position, receipts, block, event, stations, webhooks, devices, heartbeat };
         self.held = None;
         self.release(&mut done, now);
         Ok(done)

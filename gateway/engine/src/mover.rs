@@ -15,7 +15,7 @@ pub struct Mover {
 }
 
 impl Mover {
-    /// Starts the thread, which waits until it is told to begin.
+    /// Of the store in this file.
     pub fn new(store: &Path) -> Self {
         let (begin, begun) = bounded(1);
         let (end, ended) = bounded(1);

@@ -321,6 +321,7 @@ impl<F: Fn() -> bool> Shell<F> {
 
     fn gather_some(&mut self, bulk: usize) {
         self.take_urgent();
+        self.take_reports();
         self.take_statuses();
         // What came meanwhile is kept by the same commit.
         self.take_urgent();
@@ -337,6 +338,9 @@ impl<F: Fn() -> bool> Shell<F> {
         {
             self.take(inbox);
         }
+    }
+
+    fn take_reports(&mut self) {
         for _ in 0..REPORTS_AT_ONCE {
             let Ok(inbox) = self.queues.reports.try_recv() else { break };
             self.take(inbox);

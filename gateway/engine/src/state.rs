@@ -114,7 +114,7 @@ impl State {
             Input::CommandSent { id, resends } => world.command_sent((*id, *resends), at, changes),
             Input::SeriesAt { block } => extras.series_block = Some(*block),
             Input::RecordsAt { trail, ledger } => extras.records = Some((*trail, *ledger)),
-            Input::Quarantine(row) => self.quarantine(|| row.clone()),
+            Input::Quarantine(row) => self.quarantine(|| (**row).clone()),
             Input::Console { station, open } => self.presence((station, Way::Console), *open, at),
             Input::Act { actor, action } => {
                 return Outcome::Acted(world.act(actor, action, now, changes));

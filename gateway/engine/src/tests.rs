@@ -4,6 +4,7 @@ mod clock;
 mod entries;
 mod lives;
 mod queue;
+mod reports;
 mod source;
 mod statuses;
 mod working;
@@ -294,6 +295,9 @@ fn a_full_disk_holds_everything_back_until_there_is_room() {
     assert!(!bench.engine.is_held());
     let again = bench.engine.commit(now).unwrap();
     assert!(again.receipts.is_empty());
+    assert!(again.position > done.position, "memories that were dirty");
+    let nothing = bench.engine.commit(now).unwrap();
+    assert_eq!(nothing.position, again.position, "nothing to keep, nothing appended");
     assert_eq!(bench.engine.store().newest_block(), blocks + 1);
     assert_eq!(bench.crashed(now).remembered(), bench.remembered());
 }
@@ -333,7 +337,7 @@ fn an_ask_is_answered_when_it_is_kept() {
         by: "Li".into(),
         note: "".into(),
     };
-    bench.engine.take(Input::Act { actor: Actor::admin("admin"), action }.asked(reply), T0);
+    bench.engine.take(Input::Act { actor: Actor::admin("admin").into(), action }.asked(reply), T0);
     let (reply, mut place) = oneshot::channel();
     let device = Box::new(device(9));
     bench.engine.take(Input::PutDevice(device).asked(reply), T0);

@@ -259,11 +259,13 @@ impl Task {
         for page in std::mem::take(&mut self.unwritten) {
             self.put_back(page);
         }
-        if let Err(why) = self.plan().await? {
+        let now = self.setup.clock.stamp();
+        if let Err(why) = self.read(now) {
             let name = &self.webhook.name;
             warn!("webhook {name}: what is owed cannot be read ({why}); trying again");
             return Ok(());
         }
+        self.plan(now).await?;
         while let Some((page, room)) = self.next_page() {
             if self.consider(page, room).await? == Sent::NotNow {
                 return Ok(());

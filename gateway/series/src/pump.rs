@@ -220,7 +220,7 @@ impl Pump {
                 payload: refused.point.into_string().into_bytes(),
             };
             // An engine that has gone needs no quarantine: the block is written again.
-            let _ = self.setup.engine.send(Input::Quarantine(row)).await;
+            let _ = self.setup.engine.send(Input::Quarantine(Box::new(row))).await;
         }
     }
 

@@ -12,11 +12,10 @@ use standpipe_config::Config;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::output::complain;
 use standpipe_rules::{DAY_MS, Ms};
-use standpipe_series::{HistoryError, HistoryQuery, Series};
+use standpipe_series::{HistoryError, HistoryQuery, NotOpened, Series};
 use standpipe_shared::{Field, Measurements, Reading};
 
 use super::{Failure, config};
-use crate::run::history;
 
 /// Writes the history of a device to the output. Where only hourly values are left, their means.
 #[derive(Debug, clap::Args)]
@@ -127,7 +126,10 @@ fn series(config: &Config) -> Result<Arc<dyn Series>, Failure> {
         let text = format!("{}: no history there: check `store.path`", file.display());
         return Err(Failure::Failed(text));
     }
-    history(config).map_err(|bad| super::run::not_started(&bad))
+    standpipe_series::open(config).map_err(|bad| match bad {
+        NotOpened::Settings(_) => Failure::Configuration(bad.to_string()),
+        NotOpened::Embedded(_) => Failure::Failed(bad.to_string()),
+    })
 }
 
 /// What is asked for: one device, from a moment until another.

@@ -69,12 +69,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 /// Tells what a person can correct in the configuration from what failed otherwise.
 pub(super) fn not_started(bad: &StartError) -> Failure {
     match bad {
-        StartError::Open(_)
-        | StartError::Broker(_)
-        | StartError::Registry(_)
-        | StartError::HistorySettings(_) => Failure::Configuration(bad.to_string()),
+        StartError::Open(_) | StartError::Broker(_) | StartError::Registry(_) => {
+            Failure::Configuration(bad.to_string())
+        }
         StartError::Store(_)
-        | StartError::History(_)
         | StartError::Accounts(_)
         | StartError::Secret(_)
         | StartError::Metrics(_)

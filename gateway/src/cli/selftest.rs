@@ -16,7 +16,6 @@ use standpipe_transport::mqtt::{Broker, LinkError};
 use super::daily::Daily;
 use super::gateway::{GatewayArgs, GatewayClient, word};
 use super::{Failure, config};
-use crate::run::history;
 use crate::selftest::{self, SelftestOutcome, page};
 
 /// How often a station's detector has to be heard, s: after three days without a test its station is
@@ -145,7 +144,7 @@ async fn record(config: &Config, outcomes: &[SelftestOutcome], now: Ms) {
         return;
     }
     let records = outcomes.iter().map(|outcome| outcome.record(now)).collect();
-    let written = match history(config) {
+    let written = match standpipe_series::open(config) {
         Ok(history) => match history.write_records(records, now) {
             Some(writing) => writing.await.map_err(|bad| bad.to_string()),
             None => return,

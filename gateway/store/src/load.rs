@@ -8,7 +8,7 @@ use standpipe_machine::clock::Moment;
 use standpipe_rules::changes::{Page, Presence, Receiver};
 use standpipe_rules::detect::admit::Recent;
 use standpipe_rules::detect::watch::Wholes;
-use standpipe_rules::incidents::{Meta, Plan, Saved, Secret};
+use standpipe_rules::incidents::{IncidentId, Meta, Plan, Saved, Secret};
 use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry, Station};
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
@@ -189,7 +189,8 @@ impl Store {
         self.conditions = vec![0; upto.len()];
         let mut world = World::new(registry, plan, secret);
         let mut conditions = std::mem::take(&mut self.conditions);
-        let saved = self.saved(world.registry())?;
+        let mut anew = Vec::new();
+        let saved = self.saved(world.registry(), &mut anew)?;
         // What pages about a lost incident is that its device says so again, and is news.
         let forgotten = self.devices_of_lost(&world)?;
         let mut without = Vec::new();
@@ -223,7 +224,7 @@ impl Store {
         world.restore_orders(self.saved_orders()?);
         self.newest = self.find_newest()?;
         let (terminals, pages) = self.present()?;
-        let (changes, moment) = (Changes::default(), self.moment()?);
+        let (changes, moment) = (Changes { incidents: anew, ..Changes::default() }, self.moment()?);
         let (replayed, clock_set, skipped) = (0, 0, Vec::new());
         let mut loaded =
             Loaded { world, changes, replayed, terminals, pages, moment, clock_set, skipped };
@@ -247,7 +248,8 @@ impl Store {
         Ok(Newest { block, event: newest(&self.conn, "event")?, series, cut, boards })
     }
 
-    fn saved(&self, registry: &Registry) -> Result<Saved, StoreError> {
+    /// What the book goes on from; `anew`: what stations were shown of these is to be written anew.
+    fn saved(&self, registry: &Registry, anew: &mut Vec<IncidentId>) -> Result<Saved, StoreError> {
         let mut saved = Saved::default();
         let mut counted = true;
         self.each_readable("meta", "SELECT value, key FROM meta WHERE key = 'book'", |row| {
@@ -259,7 +261,7 @@ impl Store {
         if !counted {
             saved.meta = self.counted_anew()?;
         }
-        saved.incidents = self.open_incidents(registry)?;
+        saved.incidents = self.open_incidents(registry, anew)?;
         self.each_readable("incident", "SELECT id FROM incident WHERE open = 0", |row| {
             saved.closed.push(ulid(row, 0)?);
             Ok(())

@@ -10,19 +10,24 @@
 //!
 //! Not here: rows that can't be read in a store that is sound (`unread.rs`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
+use rusqlite::config::DbConfig;
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
 use serde::{Deserialize, Serialize};
 use standpipe_machine::private_file::{Readers, write};
 use standpipe_machine::small_file;
 use standpipe_rules::Ms;
+use standpipe_rules::registry::{Device, DeviceIx};
+use standpipe_shared::Kind;
 
 use super::files::is_damaged;
-use super::{Lock, Store, StoreError};
+use super::{Lock, Store, StoreError, rows};
 
 /// A store up to this size is read through at every start, bytes: about a second on a slow disk.
 const LOOKED_THROUGH: u64 = 256 * 1024 * 1024;
@@ -256,8 +261,16 @@ fn set_aside(store: &Path, stamp: &str) -> io::Result<PathBuf> {
 /// Copies what can be read of a damaged store, table by table, from both ends of each; answers how many
 /// rows that were. Never fails: what can't be read is not there.
 fn recover(from: &Path, into: &Connection) -> u64 {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let Ok(old) = Connection::open_with_flags(from, flags) else { return 0 };
+    // To write, which a write-ahead log wants of its readers; nothing is written.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> rusqlite::Result<Connection> {
+        let old = Connection::open_with_flags(from, flags)?;
+        old.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // Reads what can be read behind a damaged schema, or of a file that is too short.
+        old.execute_batch("PRAGMA writable_schema = ON")?;
+        Ok(old)
+    };
+    let Ok(old) = open() else { return 0 };
     let mut all = 0;
     for table in TABLES {
         let copied = into.execute_batch("BEGIN").and_then(|()| {
@@ -269,7 +282,28 @@ fn recover(from: &Path, into: &Connection) -> u64 {
             Err(bad) => tracing::error!("table {table} was not recovered: {bad}"),
         }
     }
+    // Of what is closed, nothing is made anew: its row stays, and no list fails at it.
+    let sql = "UPDATE incident SET wire = '{}' WHERE NOT json_valid(wire)";
+    if let Err(bad) = into.execute(sql, ()) {
+        tracing::error!("damaged incidents were not made readable: {bad}");
+    }
+    if let Err(bad) = keep_places(into) {
+        tracing::error!("places of devices were not kept: {bad}");
+    }
     all
+}
+
+/// A device's place in the list is its number everywhere: what is missing between others is kept free.
+fn keep_places(conn: &Connection) -> Result<(), StoreError> {
+    let sql = "SELECT ix FROM device ORDER BY ix";
+    let there: BTreeSet<u32> =
+        conn.prepare(sql)?.query_map((), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let end = there.last().copied().unwrap_or(0);
+    for ix in (0..end).filter(|ix| !there.contains(ix)) {
+        let lost = Device::unclaimed(&format!("lost-{ix}"), "", Kind::Smoke);
+        rows::device(conn, DeviceIx(ix), &lost)?;
+    }
+    Ok(())
 }
 
 /// One table; columns that one of both stores does not have are left out.
@@ -302,8 +336,10 @@ fn copy(old: &Connection, new: &Connection, table: &str) -> u64 {
             let mut rows = rows.query(())?;
             let mut put = new.prepare(&put)?;
             while let Some(row) = rows.next()? {
-                let values: Vec<Value> =
-                    (0..width).map(|at| row.get(at)).collect::<rusqlite::Result<_>>()?;
+                // As it is: a damaged text need not be UTF-8.
+                let values: Vec<ToSqlOutput<'_>> = (0..width)
+                    .map(|at| row.get_ref(at).map(ToSqlOutput::Borrowed))
+                    .collect::<rusqlite::Result<_>>()?;
                 copied += put.execute(params_from_iter(values)).unwrap_or(0) as u64;
             }
             Ok(())
@@ -385,6 +421,24 @@ mod tests {
         assert_eq!(store.conn.query_row(sql, (), |row| row.get::<_, i64>(0)).unwrap(), 1);
         assert!(meta(&store, &format!("key 00000 {}", "x".repeat(100))).is_some(), "one end");
         assert!(meta(&store, &format!("key 03999 {}", "x".repeat(100))).is_some(), "the other");
+    }
+
+    #[test]
+    fn of_one_that_was_cut_short_the_beginning_is_in_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("standpipe.db");
+        let (store, _) = open(&path);
+        store.conn.execute("INSERT INTO station (id, json) VALUES ('t1', '{}')", ()).unwrap();
+        for n in 0..4_000 {
+            let sql = "INSERT INTO meta (key, value) VALUES (?1, ?1)";
+            store.conn.execute(sql, [format!("key {n:05} {}", "x".repeat(100))]).unwrap();
+        }
+        drop(store);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let (store, lost) = open(&path);
+        assert_eq!(lost.map(|lost| lost.how), Some(Loss::Malformed));
+        assert_eq!(store.station_ids().unwrap().len(), 1);
     }
 
     #[test]

@@ -9,8 +9,9 @@ use std::fmt;
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
+use serde::de::IgnoredAny;
 use standpipe_rules::changes::Receiver;
-use standpipe_rules::incidents::{Incident, Meta, ShownBefore};
+use standpipe_rules::incidents::{Incident, IncidentId, Meta, ShownBefore};
 use standpipe_rules::registry::{Device, DeviceIx, Registry, Station};
 use standpipe_rules::world::World;
 use standpipe_shared::Kind;
@@ -115,12 +116,20 @@ impl Store {
     }
 
     /// Every open incident. One that can't be read is made again from what stations were shown of it,
-    /// where that can be read.
-    pub(super) fn open_incidents(&self, registry: &Registry) -> Result<Vec<Incident>, StoreError> {
-        let (mut incidents, mut again) = (Vec::new(), Vec::new());
+    /// where that can be read. What they were shown is emptied where it is no JSON, or every list
+    /// would fail at it; `anew`: it is to be written anew.
+    pub(super) fn open_incidents(
+        &self,
+        registry: &Registry,
+        anew: &mut Vec<IncidentId>,
+    ) -> Result<Vec<Incident>, StoreError> {
+        let (mut incidents, mut again, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
         let sql = "SELECT inner, number, wire, id FROM incident WHERE open = 1 ORDER BY number";
         self.each(sql, |row| {
             let number = row.get::<_, i64>(1)?.cast_unsigned();
+            if !is_json(row.get_ref(2)?) {
+                damaged.push(text(row.get_ref(3)?));
+            }
             let bad = match json_column::<Incident>(row, "incident") {
                 Ok(mut incident) => {
                     incident.number = number;
@@ -136,6 +145,12 @@ impl Store {
             incidents.extend(made);
             self.skip(("incident", follows), row, &bad)
         })?;
+        for id in damaged {
+            rows::put(&self.conn, "UPDATE incident SET wire = '{}' WHERE id = ?1", [&id])?;
+            anew.extend(
+                incidents.iter().map(|found| found.id).filter(|found| found.to_string() == id),
+            );
+        }
         for incident in again {
             let inner = rows::json_of("incident", &incident)?;
             let sql = "UPDATE incident SET inner = ?2 WHERE id = ?1";
@@ -193,7 +208,9 @@ impl Store {
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
                 bytes.iter().take(KEPT_BYTES).copied().collect()
             }
-            other => text(other).into_bytes(),
+            other @ (ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_)) => {
+                text(other).into_bytes()
+            }
         };
         self.conn.execute_batch(
             "CREATE TABLE IF NOT EXISTS unreadable (
@@ -292,6 +309,11 @@ fn reason(bad: &StoreError) -> String {
         | StoreError::TooNew { .. }
         | StoreError::Full(_) => bad.to_string(),
     }
+}
+
+/// Whether a column holds JSON, whatever of.
+fn is_json(value: ValueRef<'_>) -> bool {
+    value.as_str().is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 fn text(value: ValueRef<'_>) -> String {

@@ -145,7 +145,9 @@ fn what_happened_while_the_clock_was_ahead_does_not_lie_in_the_future_when_it_is
         let (kind, by, note) = (ActionKind::FalseAlarm, "".into(), "".into());
         let action = Action { incident, kind, by, note };
         let (reply, _done) = tokio::sync::oneshot::channel();
-        bench.engine.take(Input::Act { actor: Actor::admin("admin"), action }.asked(reply), at);
+        bench
+            .engine
+            .take(Input::Act { actor: Actor::admin("admin").into(), action }.asked(reply), at);
         bench.commit(at);
     };
     let over = r#"{"condition":"smoke","active":false}"#;

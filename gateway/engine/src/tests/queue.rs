@@ -89,7 +89,7 @@ impl Bench {
         let action = Action { incident, kind, by: "Li".into(), note: note.into() };
         let (reply, mut answer) = oneshot::channel();
         let actor = Actor::admin("admin");
-        self.engine.take(Input::Act { actor, action }.asked(reply), at);
+        self.engine.take(Input::Act { actor: actor.into(), action }.asked(reply), at);
         self.commit(at);
         assert_eq!(answer.try_recv(), Ok(Outcome::Acted(Ok(()))));
     }

@@ -21,8 +21,8 @@ fn delivery(source: SourceIx, topic: &str, json: &str, n: u32) -> Delivery {
     Delivery { source, receipt, arrived: at.into(), topic: "".into(), parsed }
 }
 
-/// An engine of `WILLS` hydrants and a detector, all of which were heard.
-fn heard() -> (TempDir, Engine, Sources) {
+/// An engine of so many hydrants and a detector, all of which were heard.
+fn heard(hydrants: u32) -> (TempDir, Engine, Sources) {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(&folder.path().join("standpipe.db")).unwrap();
     let stations = [
@@ -31,7 +31,7 @@ fn heard() -> (TempDir, Engine, Sources) {
     ];
     let detector =
         Device { id: "S-1".into(), kind: Kind::Smoke, profile: "smoke_home".into(), ..device(0) };
-    let devices: Vec<_> = (0..WILLS).map(device).chain([detector]).collect();
+    let devices: Vec<_> = (0..hydrants).map(device).chain([detector]).collect();
     store.import(&stations, &devices).unwrap();
     let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
     let (sources, now) = (sources(), Clock::new().now());
@@ -40,7 +40,7 @@ fn heard() -> (TempDir, Engine, Sources) {
         engine.take(Input::Source { source, up: true }.at(now), now);
     }
     let born = r#"{"online":true,"interval_s":900}"#;
-    for id in (0..WILLS).map(|n| format!("H-{n}")).chain(["S-1".to_owned()]) {
+    for id in (0..hydrants).map(|n| format!("H-{n}")).chain(["S-1".to_owned()]) {
         let born = delivery(STATUS, &format!("a/{id}/status"), born, 0);
         engine.take(born, now);
     }
@@ -50,7 +50,7 @@ fn heard() -> (TempDir, Engine, Sources) {
 
 #[test]
 fn an_alarm_and_a_detector_that_is_back_wait_for_no_wills() {
-    let (folder, engine, sources) = heard();
+    let (folder, engine, sources) = heard(WILLS);
     let (handle, queues) = queues(&sources);
     let wills = |n: u32| delivery(STATUS, &format!("a/H-{n}/status"), r#"{"online":false}"#, n);
     let detector = |online: bool, n: u32| {
@@ -109,4 +109,26 @@ fn a_status_is_never_urgent_and_an_alarm_always_is_whatever_source_they_come_by(
     assert_eq!(handle.deliver(delivery(STATUS, "a/H-1/status", gone, 1)), Err(Unavailable::Busy));
     assert_eq!(handle.deliver(delivery(ALARM, "a/H-1/status", gone, 1)), Ok(()));
     assert_eq!(handle.waiting(), Waiting { urgent: 2, statuses: STATUS_QUEUE, bulk: 0 });
+}
+
+#[test]
+fn an_alarm_waits_for_the_commit_of_no_more_than_64_wills() {
+    const GONE: u32 = 200;
+    let (_folder, engine, sources) = heard(GONE);
+    let (handle, queues) = queues(&sources);
+    for n in 0..GONE {
+        let topic = format!("a/H-{n}/status");
+        handle.deliver(delivery(STATUS, &topic, r#"{"online":false}"#, n)).unwrap();
+    }
+    let ((bells, _rings), (status, mut status_in)) = (bells(), receipts());
+    let health = std::sync::Arc::new(Health::of(&sources));
+    let receipts = vec![receipts().0, status];
+    let outlets = Outlets { clock: Clock::new(), bells, receipts, health };
+    drop(handle);
+    run(engine, queues, outlets, || true);
+    // Each commit gives back the receipts of what it has kept: at most what woke the engine, and 64.
+    let commits = std::iter::from_fn(|| status_in.try_recv().ok().map(|kept| kept.len()));
+    let commits: Vec<_> = commits.collect();
+    assert!(commits.iter().all(|wills| *wills <= 65), "{commits:?}");
+    assert_eq!(commits.iter().sum::<usize>(), GONE as usize, "none is lost");
 }

@@ -260,13 +260,8 @@ impl Paced {
 }
 
 impl Task {
-    /// Reads what is owed and plans what is sent now.
-    pub(super) async fn plan(&mut self) -> Result<Result<(), StoreError>, Unavailable> {
-        let at = self.setup.clock.stamp();
-        match self.read(at) {
-            Ok(()) => {}
-            Err(why) => return Ok(Err(why)),
-        }
+    /// Plans what is sent now of what was read. Bundles are asked of the engine.
+    pub(super) async fn plan(&mut self, at: Stamp) -> Result<(), Unavailable> {
         let now = at.steady();
         let every = match &self.failing {
             Some(failing) if now - failing.since >= REFUSED_MOST => LOOK_EVERY_WHILE_FAILING,
@@ -278,10 +273,11 @@ impl Task {
                 self.setup.engine.report(Input::Bundle { receiver, pages }.at(at)).await?;
             }
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
-    fn read(&mut self, now: Stamp) -> Result<(), StoreError> {
+    /// Reads what is owed.
+    pub(super) fn read(&mut self, now: Stamp) -> Result<(), StoreError> {
         let reader = match self.reader.take() {
             Some(reader) => reader,
             None => Reader::open(&self.setup.store)?,
@@ -304,3 +300,6 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -324,6 +324,26 @@ proptest! {
 }
 
 #[test]
+fn what_is_left_of_a_robots_minute_is_spread_over_it() {
+    let mut pacer = Pacer::new(ROBOT);
+    let warnings = (0..12).map(|n| due(n, 1, Urgency::Warning)).collect();
+    assert_eq!(pacer.send(warnings, 0).now.len(), 12, "8 messages are left");
+    let (mut owed, mut said, mut number) = (Vec::new(), Vec::new(), 100);
+    for now in (1_000..60_000).step_by(100) {
+        owed.extend(fires(number..number + 10, 1));
+        number += 10;
+        let sent = pacer.send(owed.clone(), now);
+        owed = without(owed, &sent);
+        if !sent.now.is_empty() {
+            said.push(now);
+        }
+    }
+    let silences: Vec<Ms> = said.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(silences.iter().all(|ms| *ms <= 12_000), "{said:?}");
+    assert!(said.last().is_some_and(|last| *last > 45_000), "{said:?}");
+}
+
+#[test]
 fn what_does_not_fit_into_the_bundles_that_are_left_waits_for_the_next() {
     let mut pacer = Pacer::new(WEBHOOK);
     pacer.was_sent(vec![500; 172], 100_000);

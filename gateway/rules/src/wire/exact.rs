@@ -75,3 +75,38 @@ pub(super) mod readings {
         Ok(readings.into_iter().map(|One(reading)| reading).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use standpipe_shared::Reading;
+
+    use crate::wire::{Message, Parsed, parse};
+
+    fn there_and_back(parsed: &Parsed) -> Parsed {
+        serde_json::from_str(&serde_json::to_string(parsed).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_on_the_wire_is_kept_too() {
+        for (topic, payload) in [
+            (
+                "telemetry",
+                r#"[{"boot":1,"seq":"x","pressure_kpa":0.1,"new":1},{"ts":1,"temp_c":-0.3}]"#,
+            ),
+            ("telemetry", r#"{"pressure_kpa":1e9,"battery_mv":2147483647,"flowing":true}"#),
+            ("alarm", r#"{"condition":"smoke","active":true,"test":true,"x":1,"smoke_db_m":0.15}"#),
+            ("alarm", "FIRE!!"),
+            ("status", r#"{"online":true,"boot":3,"firmware":"1.2"}"#),
+            ("reply", r#"{"id":"01","ok":true}"#),
+        ] {
+            let topic = format!("standpipe/v1/a/H-1/{topic}");
+            let parsed = parse("standpipe/v1", topic.as_bytes(), payload.as_bytes());
+            assert_eq!(there_and_back(&parsed), parsed, "{topic} {payload}");
+        }
+        let reading = Reading { unknown: 2, numbers_lost: true, ..Reading::default() };
+        let (area, device, readings) = ("a".into(), "H-1".into(), vec![reading]);
+        let message = Some(Message::Telemetry { area, device, readings });
+        let parsed = Parsed { message, ..Parsed::default() };
+        assert_eq!(there_and_back(&parsed), parsed);
+    }
+}

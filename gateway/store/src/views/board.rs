@@ -12,6 +12,9 @@ use crate::readers::ReadError;
 /// Incidents on one board at most.
 const ROWS: u32 = 200;
 
+/// Alarms that one answer holds at most.
+pub const ALARMS: usize = 100;
+
 /// `incident.place` of fires and of critical incidents that nobody has taken.
 const FIRE: u8 = 0;
 const CRITICAL: u8 = 2;
@@ -107,7 +110,7 @@ pub fn alarms(
              AND p.kind = 'station' AND p.receiver = ?2
              AND p.episode = json_extract(i.wire, '$.episode')))
          AND NOT json_extract(i.wire, '$.exercise')
-         ORDER BY i.place, i.opened_at DESC, i.number DESC LIMIT 100",
+         ORDER BY i.place, i.opened_at DESC, i.number DESC LIMIT {ALARMS}",
         columns(),
         area.incidents()
     );

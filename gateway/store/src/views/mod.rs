@@ -75,7 +75,8 @@ fn json_or_null<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> Result<Option<
     Ok(text.map(serde_json::from_str).transpose()?)
 }
 
-/// Every row of a query. The statement is kept prepared.
+/// Every row of a query. One that can't be read is left out, and logged: it hides no other. The
+/// statement is kept prepared.
 fn all<T>(
     db: &Connection,
     sql: &str,
@@ -86,7 +87,11 @@ fn all<T>(
     let mut rows = statement.query(params)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read(row)?);
+        match read(row) {
+            Ok(one) => found.push(one),
+            Err(bad @ ReadError::Row(_)) => tracing::warn!("{bad}: it is left out of a list"),
+            Err(bad) => return Err(bad),
+        }
     }
     Ok(found)
 }

@@ -30,6 +30,8 @@ const STEP: Say = say("escalated to step {}", "已升级到第 {} 级");
 const UNREGISTERED: Say = say("unregistered device", "未登记设备");
 const NO_STATION_OF_ITS_OWN: Say = say("no station of its own", "无所属站点");
 const MORE_FIRES: Say = say("more fires", "起其他火警");
+/// The same where not all of them were read.
+const MORE_THAN: Say = say("more than", "超过");
 const OPEN_IT: Say = say("Open", "查看详情");
 const KEY: Say = say("Press A to acknowledge", "按 A 键接警");
 const NOTICES: Say = say("Notices of the day", "每日提示");
@@ -187,7 +189,14 @@ fn filled(view: &View, found: &BoardRow, more: usize) -> Markup {
             @if view.who.may(Right::Act(ActionKind::Acknowledge)) {
                 p.key { (view.say(KEY)) }
             }
-            @if more > 0 { p.more { "+ " (more) " " (view.say(MORE_FIRES)) } }
+            @if more > 0 {
+                p.more {
+                    "+ "
+                    // Only so many are read: there may be thousands.
+                    @if more + 1 >= view_of::ALARMS { (view.say(MORE_THAN)) " " }
+                    (more) " " (view.say(MORE_FIRES))
+                }
+            }
         }
     }
 }

@@ -197,6 +197,29 @@ async fn another_stations_incident_is_not_found_until_it_is_paged_there() {
 }
 
 #[tokio::test]
+async fn whoever_sees_one_of_thousands_of_fires_is_not_told_of_ninety_nine() {
+    let api = town().await;
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    let put = |n: i64| {
+        let id = format!("{n:026}");
+        api.incident(&id, NOON + n, "fire", "fire", "open");
+        let mut wire = incident_wire();
+        for gone in ["closed_at", "outcome", "parent"] {
+            wire.as_object_mut().unwrap().remove(gone);
+        }
+        (wire["id"], wire["state"]) = (json!(id), json!("open"));
+        let sql = "UPDATE incident SET wire = ?1 WHERE id = ?2";
+        api.db.execute(sql, (wire.to_string(), &id)).unwrap();
+    };
+    (1..=5).for_each(put);
+    let few = admin.text("/takeover").await;
+    assert!(few.contains("more fires") && !few.contains("more than"), "{few}");
+    (6..=120).for_each(put);
+    let many = admin.text("/takeover").await;
+    assert!(many.contains("more than 99 more fires"), "{many}");
+}
+
+#[tokio::test]
 async fn the_stream_tells_a_station_of_its_own_only() {
     let api = town().await;
     let of_s2 = Browser::of(&api, "wang", Role::Viewer, Some("S2")).await;

@@ -13,6 +13,7 @@ mod orders;
 mod other_words;
 mod pages;
 mod quarantine;
+mod readers;
 mod refusals;
 mod relapse;
 mod scope;

@@ -135,6 +135,26 @@ fn two_thousand_pages_are_one_bundle_that_has_an_end() {
 }
 
 #[test]
+fn a_bundle_that_arrives_delivers_what_it_still_owes_and_no_page_that_was_superseded() {
+    let mut bench = town();
+    bench.fires(0..2, T0 + 1_000);
+    let owed = bench.owed();
+    bench.bundle(&owed, T0 + 2_000);
+    let bundle = bench.bundles().remove(0);
+    // Somebody takes the first; the second is told of again.
+    bench.acknowledge(owed[0].incident, T0 + 3_000);
+    bench.until_done(T0 + 200_000);
+    assert_eq!(bench.hops("superseded"), 1);
+    assert_eq!(bench.bundles(), std::slice::from_ref(&bundle), "it owes the other still");
+    bench.delivered(bundle.id, T0 + 201_000);
+    assert_eq!(bench.hops("bundled"), 1);
+    let delivered = "SELECT count(*) FROM page WHERE delivered_at IS NOT NULL AND receiver = 'w'";
+    assert_eq!(bench.count(delivered), 1);
+    let newer = bench.owed();
+    assert_eq!(newer.iter().map(|page| page.incident).collect::<Vec<_>>(), [owed[1].incident]);
+}
+
+#[test]
 fn what_a_webhook_was_sent_last_is_known_after_a_restart_a_bundle_as_one() {
     let mut bench = town();
     bench.fires(0..6, T0 + 1_000);

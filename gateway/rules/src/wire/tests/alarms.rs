@@ -213,6 +213,8 @@ banan/HYD-1 sent an unreadable alarm on `standpipe/v1/banan/HYD-1/alarm` (wrong_
 wrong_type ×1 `{"condition":"registry_fault","active":true,"temp_c":9}`: alarm of `registry_fault`, which only the gateway can find: send a condition of the device itself
 banan/HYD-1 sent an unreadable alarm on `standpipe/v1/banan/HYD-1/alarm` (wrong_type): {"condition":"receiver_down","active":true,"temp_c":9}
 wrong_type ×1 `{"condition":"receiver_down","active":true,"temp_c":9}`: alarm of `receiver_down`, which only the gateway can find: send a condition of the device itself
+banan/HYD-1 sent an unreadable alarm on `standpipe/v1/banan/HYD-1/alarm` (wrong_type): {"condition":"degraded","active":true,"temp_c":9}
+wrong_type ×1 `{"condition":"degraded","active":true,"temp_c":9}`: alarm of `degraded`, which only the gateway can find: send a condition of the device itself
 "#);
     let shouted = r#"{"condition":"BLIND_AREA","active":1}"#;
     let parsed = below("banan/HYD-1/alarm", shouted);
