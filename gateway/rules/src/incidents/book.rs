@@ -18,6 +18,7 @@ use super::nearest::{Hydrants, Reach};
 use super::unreadable::Kept;
 use super::{Incident, IncidentId, Plan, Rank, State};
 use crate::changes::{Bundle, Hop, Page, Presence, Receiver, TrailEntry};
+use crate::compact::push_compact;
 use crate::detect::HydrantNow;
 use crate::fact::{Raised, Subject};
 use crate::registry::{DeviceIx, Registry};
@@ -347,7 +348,7 @@ impl Book {
             for member in &incident.members {
                 let of_it = self.fires_of.entry(member.subject.clone()).or_default();
                 if !of_it.contains(&incident.rank()) {
-                    of_it.push(incident.rank());
+                    push_compact(of_it, incident.rank());
                 }
             }
             if incident.severity == Severity::Fire && !incident.building.is_empty() {
