@@ -251,8 +251,8 @@ x-standpipe-signature: sha256=4fa67e67f4019e26dad439555e87ccc2adffdba29b2e7dbe97
 POST /json?to={to} HTTP/1.1
 content-type: application/json
 idempotency-key: P
-x-standpipe-signature: sha256=9ecf0f7f92f0cd4d7828549a757f6bc3306bb88ebefb25a8f9d674a513c3cef7
-(100736 bytes)
+x-standpipe-signature: sha256=8e6016ef44aee511d702ac7343dba67f85c80772a655fcedb1bb173667cb772d
+(51735 bytes)
 ---- json, Digest
 POST /json?to={to} HTTP/1.1
 content-type: application/json
@@ -281,8 +281,8 @@ x-standpipe-signature: sha256=01ea935eb525790bc059d59e87d58e2c59bbf6bcf55d2eaf60
 POST /cap?to={to} HTTP/1.1
 content-type: application/cap+xml
 idempotency-key: P
-x-standpipe-signature: sha256=8b2b7ea0dcabe31d766e869a7f2cb4a8ec504738e5ec91b51872050b67810b5d
-(39779 bytes)
+x-standpipe-signature: sha256=629695aca7ad80f0bd8ecd1c555b025ccc084aee64fed98e59e7cc58465c31c4
+(26279 bytes)
 ---- cap, Digest
 Never { why: "a digest is no alert: CAP has none" }
 ---- cap, Digest

@@ -381,8 +381,9 @@ async fn what_was_owed_before_a_start_and_what_is_tried_again_wait_for_the_pace(
     let later = Answer::Later { wait: None, why: "status 500".to_owned() };
     night.lands(&page, later).await;
     night.task.waiting.put_back(&page); // its time has come
-    assert!(night.considers().await == Some(Sent::NotNow), "it was sent within the minute");
+    assert!(night.considers().await.is_none(), "it was sent within the minute");
     assert_eq!(night.task.flights.len(), 0);
+    assert!(night.task.paced.again_at().is_some(), "and is looked at again");
 }
 
 #[tokio::test]
