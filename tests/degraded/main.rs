@@ -285,7 +285,7 @@ fn an_incident_of_which_nothing_can_be_read_is_news_when_its_device_speaks() {
 }
 
 #[test]
-fn an_incident_whose_row_is_no_json_hides_no_other_from_a_list() {
+fn an_incident_whose_row_says_nothing_hides_no_other_from_a_list() {
     let mut town = DegradedTown::begin();
     town.start();
     let open = |town: &DegradedTown| {
@@ -297,8 +297,8 @@ fn an_incident_whose_row_is_no_json_hides_no_other_from_a_list() {
         town.pages_a_fire_of(detector);
     }
     town.gateway.kill();
-    town.sql("UPDATE incident SET wire = '{\"id' WHERE json_extract(wire, '$.device.id') = 'S-12'");
-    town.sql("UPDATE incident SET wire = '{', inner = '{' WHERE wire LIKE '%S-2\"%'");
+    town.sql("UPDATE incident SET wire = '{}' WHERE json_extract(wire, '$.device.id') = 'S-12'");
+    town.sql("UPDATE incident SET wire = '{}', inner = '{' WHERE wire LIKE '%S-2\"%'");
     town.start();
     town.pages_a_fire_of("S-1");
     wait_for("what is known of one", SOON, || {

@@ -9,6 +9,7 @@ use std::fmt;
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use standpipe_rules::changes::Receiver;
 use standpipe_rules::incidents::{Incident, IncidentId, Meta, ShownBefore};
@@ -116,8 +117,8 @@ impl Store {
     }
 
     /// Every open incident. One that can't be read is made again from what stations were shown of it,
-    /// where that can be read. What they were shown is emptied where it is no JSON, or every list
-    /// would fail at it; `anew`: it is to be written anew.
+    /// where that can be read. What they were shown is emptied where it says nothing, or every list
+    /// could fail at it; `anew`: it is to be written anew.
     pub(super) fn open_incidents(
         &self,
         registry: &Registry,
@@ -127,7 +128,7 @@ impl Store {
         let sql = "SELECT inner, number, wire, id FROM incident WHERE open = 1 ORDER BY number";
         self.each(sql, |row| {
             let number = row.get::<_, i64>(1)?.cast_unsigned();
-            if !is_json(row.get_ref(2)?) {
+            if !is_shown(row.get_ref(2)?) {
                 damaged.push(text(row.get_ref(3)?));
             }
             let bad = match json_column::<Incident>(row, "incident") {
@@ -311,9 +312,14 @@ fn reason(bad: &StoreError) -> String {
     }
 }
 
-/// Whether a column holds JSON, whatever of.
-fn is_json(value: ValueRef<'_>) -> bool {
-    value.as_str().is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
+/// Whether a column holds what stations were shown of an incident, as far as a quick look says.
+fn is_shown(value: ValueRef<'_>) -> bool {
+    #[derive(Deserialize)]
+    struct Shown {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+    }
+    value.as_str().is_ok_and(|text| serde_json::from_str::<Shown>(text).is_ok())
 }
 
 fn text(value: ValueRef<'_>) -> String {
