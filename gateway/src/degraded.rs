@@ -5,6 +5,7 @@
 //! (`standpipe_engine::health::Degraded`). Not here: the files of `[registry]`, which tell of themselves
 //! (`registry_files`); rows of the store, which the store skips.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,11 +16,11 @@ use standpipe_rules::incidents::Text;
 use standpipe_series::off::NoHistory;
 use standpipe_series::{NotOpened, Series};
 use standpipe_store::accounts::{AccountError, Accounts};
-use standpipe_store::files::Database;
+use standpipe_store::files::{Database, UNREADABLE, set_aside};
 use standpipe_store::lost::{Loss, LostStore};
 use standpipe_store::{SkippedRow, StationIds};
 
-use crate::keep::{beside, stamp};
+use crate::keep::stamp;
 
 /// Faults that the log lists; the rest are counted.
 const LOGGED: usize = 20;
@@ -128,22 +129,18 @@ impl Start<'_> {
     #[must_use]
     pub fn history(&self) -> (Arc<dyn Series>, Option<Trouble>) {
         let place = self.config.store.history();
-        let told = |aside: PathBuf| self.history_aside(&aside);
-        match standpipe_series::open(self.config) {
-            Ok(history) => {
-                let aside = newest_aside(&place).filter(|_| self.config.influx.is_none());
-                (history, aside.map(told))
+        let open = || standpipe_series::open(self.config);
+        let is_damaged = |bad: &NotOpened| match bad {
+            NotOpened::Embedded(bad) => bad.is_damaged(),
+            NotOpened::Settings(_) => false,
+        };
+        match opened_anew((&place, self.now), open, is_damaged) {
+            Ok((history, aside)) => {
+                let before = || newest_aside(&place).filter(|_| self.config.influx.is_none());
+                let aside = aside.or_else(before);
+                (history, aside.map(|aside| self.history_aside(&aside)))
             }
-            Err(NotOpened::Embedded(bad)) if bad.is_damaged() => {
-                match set_aside(&place, self.now) {
-                    Ok(aside) => match standpipe_series::open(self.config) {
-                        Ok(history) => (history, Some(told(aside))),
-                        Err(bad) => self.no_history(&bad.to_string()),
-                    },
-                    Err(why) => self.no_history(&format!("{bad}; it can't be set aside ({why})")),
-                }
-            }
-            Err(bad) => self.no_history(&bad.to_string()),
+            Err(why) => self.no_history(&why),
         }
     }
 
@@ -192,19 +189,15 @@ impl Start<'_> {
     pub fn accounts(&self) -> Result<(Accounts, Option<Trouble>), AccountError> {
         let store = &self.config.store.path;
         let place = Database::Accounts.place(store);
-        match Accounts::open(store) {
-            Ok(accounts) => {
-                let lost = newest_aside(&place).filter(|_| accounts.is_empty().unwrap_or(false));
-                Ok((accounts, lost.map(|aside| self.accounts_aside(&aside))))
+        let open = || Accounts::open(store);
+        match opened_anew((&place, self.now), open, AccountError::is_damaged) {
+            Ok((accounts, aside)) => {
+                let before =
+                    || newest_aside(&place).filter(|_| accounts.is_empty().unwrap_or(false));
+                let lost = aside.or_else(before).map(|aside| self.accounts_aside(&aside));
+                Ok((accounts, lost))
             }
-            Err(bad) if bad.is_damaged() => match set_aside(&place, self.now) {
-                Ok(aside) => match Accounts::open(store) {
-                    Ok(accounts) => Ok((accounts, Some(self.accounts_aside(&aside)))),
-                    Err(bad) => self.no_accounts(&bad.to_string()),
-                },
-                Err(why) => self.no_accounts(&format!("{bad}; it can't be set aside ({why})")),
-            },
-            Err(bad) => self.no_accounts(&bad.to_string()),
+            Err(why) => self.no_accounts(&why),
         }
     }
 
@@ -392,25 +385,32 @@ pub fn widen_unknown(
     unknown
 }
 
-/// A moved database's name begins with its own and goes on like this.
-const ASIDE: &str = ".unreadable-";
-
-/// Moves a database that can't be read out of the way, with its write-ahead log.
-fn set_aside(place: &Path, now: Ms) -> std::io::Result<PathBuf> {
-    let aside = beside(place, &format!("{ASIDE}{}", stamp(now)));
-    for tail in ["-wal", "-shm", ""] {
-        match std::fs::rename(beside(place, tail), beside(&aside, tail)) {
-            Err(bad) if bad.kind() != std::io::ErrorKind::NotFound => return Err(bad),
-            Err(_) | Ok(()) => {}
+/// Opens what is at that place. A file that is damaged is moved out of the way, and another one takes its
+/// place: then where the damaged one lies now is given back, too.
+///
+/// # Errors
+/// Why there is none, in words.
+fn opened_anew<T, E: Display>(
+    (place, now): (&Path, Ms),
+    open: impl Fn() -> Result<T, E>,
+    is_damaged: impl Fn(&E) -> bool,
+) -> Result<(T, Option<PathBuf>), String> {
+    let words = |bad: E| bad.to_string();
+    match open() {
+        Ok(opened) => Ok((opened, None)),
+        Err(bad) if is_damaged(&bad) => {
+            let aside = set_aside(place, &format!("{UNREADABLE}{}", stamp(now)))
+                .map_err(|why| format!("{bad}; it can't be set aside ({why})"))?;
+            Ok((open().map_err(words)?, Some(aside)))
         }
+        Err(bad) => Err(words(bad)),
     }
-    Ok(aside)
 }
 
 /// What was moved out of the way last and still lies there.
 fn newest_aside(place: &Path) -> Option<PathBuf> {
     let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let begins = format!("{}{ASIDE}", place.file_name()?.to_str()?);
+    let begins = format!("{}{UNREADABLE}", place.file_name()?.to_str()?);
     let names = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?.flatten();
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
     let of_it = |name: &String| {

@@ -76,7 +76,6 @@ pub enum Input {
     Reword { page_id: Ulid },
     /// A station's topic shows an incident.
     BoardSent {
-        /// Whose topic.
         station: Box<str>,
         incident: IncidentId,
         /// As of which revision.
@@ -84,7 +83,6 @@ pub enum Input {
     },
     /// A station's topic shows what work is announced.
     BulletinSent {
-        /// Whose topic.
         station: Box<str>,
         /// As of which revision.
         rev: u32,

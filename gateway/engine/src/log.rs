@@ -96,10 +96,7 @@ impl Log for Embedded {
         batch: &mut Batch,
         follows: &Consequences<'_>,
     ) -> Result<Appended, StoreError> {
-        let committed = keep(&mut self.store, batch, follows)?;
-        self.position.0 += u64::from(committed.is_some());
-        let committed = committed.unwrap_or_else(|| nothing(&self.store));
-        Ok(Appended { position: self.position, committed })
+        keep(&mut self.store, &mut self.position, batch, follows)
     }
 
     fn store(&self) -> &Store {
@@ -111,20 +108,20 @@ impl Log for Embedded {
     }
 }
 
-/// Writes what follows into a store; `None`: nothing does.
+/// Writes what follows into a store; where nothing does, the log is as far as it was.
 pub(crate) fn keep(
     store: &mut Store,
+    position: &mut Position,
     batch: &Batch,
     follows: &Consequences<'_>,
-) -> Result<Option<Committed>, StoreError> {
-    if follows.is_empty() {
-        return Ok(None);
-    }
-    let Consequences { world, changes, extras } = follows;
-    store.commit(batch.kept_at, world, changes, extras).map(Some)
-}
-
-/// What a batch without consequences comes to.
-pub(crate) fn nothing(store: &Store) -> Committed {
-    Committed { block: store.newest_block(), ..Committed::default() }
+) -> Result<Appended, StoreError> {
+    let committed = if follows.is_empty() {
+        Committed { block: store.newest_block(), ..Committed::default() }
+    } else {
+        let Consequences { world, changes, extras } = follows;
+        let committed = store.commit(batch.kept_at, world, changes, extras)?;
+        position.0 += 1;
+        committed
+    };
+    Ok(Appended { position: *position, committed })
 }

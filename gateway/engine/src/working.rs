@@ -15,7 +15,7 @@
 use standpipe_store::{Store, StoreError};
 
 use crate::entry::Batch;
-use crate::log::{Appended, Consequences, Log, Position, keep, nothing};
+use crate::log::{Appended, Consequences, Log, Position, keep};
 
 /// Batches in memory.
 #[derive(Debug)]
@@ -42,12 +42,10 @@ impl Log for WorkingLog {
         batch: &mut Batch,
         follows: &Consequences<'_>,
     ) -> Result<Appended, StoreError> {
-        let committed = keep(&mut self.copy, batch, follows)?;
+        let appended = keep(&mut self.copy, &mut self.position, batch, follows)?;
         // Time that passes is an entry, too, though nothing follows from it yet.
         self.batches.push(std::mem::take(batch));
-        self.position.0 += u64::from(committed.is_some());
-        let committed = committed.unwrap_or_else(|| nothing(&self.copy));
-        Ok(Appended { position: self.position, committed })
+        Ok(appended)
     }
 
     fn store(&self) -> &Store {

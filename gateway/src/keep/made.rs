@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use standpipe_machine::private_file::{Readers, write};
 use standpipe_machine::small_file::{self, USUAL};
 use standpipe_rules::Ms;
-use standpipe_store::files::MADE;
+use standpipe_store::files::{MADE, set_aside};
 
-use super::{BackupParts, CONFIG, KeepError, set_aside};
+use super::{BackupParts, CONFIG, KeepError, before};
 
 /// Copies those that there are; answers those that can't be read.
 ///
@@ -65,13 +65,13 @@ fn put(place: &Path, content: &[u8], now: Ms) -> bool {
     if small_file::read(place, USUAL).is_ok_and(|here| here == content) {
         return true;
     }
-    set_aside(place, "", now).and_then(|()| write(place, content, Readers::Owner)).is_ok()
+    set_aside(place, &before(now)).and_then(|_| write(place, content, Readers::Owner)).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::beside;
     use super::{BackupParts, MADE, keep, put_back};
+    use standpipe_store::files::beside;
     use std::path::{Path, PathBuf};
 
     const NOW: i64 = 1_764_000_000_000;

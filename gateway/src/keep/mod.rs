@@ -19,7 +19,7 @@ use standpipe_rules::registry::files::{write_devices, write_stations};
 use standpipe_rules::registry::{Device, Station};
 use standpipe_rules::selftest;
 use standpipe_store::copy::{CopyError, copy, damage};
-use standpipe_store::files::Database;
+use standpipe_store::files::{Database, beside, set_aside};
 use standpipe_store::lost::accept;
 use standpipe_store::{Lock, Reader, StoreError};
 
@@ -132,10 +132,7 @@ pub fn restore(from: &Path, store: &Path, now: Ms) -> Result<Vec<Database>, Keep
         let fresh = beside(place, "-restoring");
         write(&fresh, b"", Readers::Owner)?;
         copy_database(&copy, &fresh)?;
-        // The old one goes with its write-ahead log, which would be played into the new one.
-        for tail in ["-wal", "-shm", ""] {
-            set_aside(place, tail, now)?;
-        }
+        set_aside(place, &before(now))?;
         std::fs::rename(&fresh, place)?;
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
@@ -145,13 +142,9 @@ pub fn restore(from: &Path, store: &Path, now: Ms) -> Result<Vec<Database>, Keep
     Ok(databases)
 }
 
-/// Leaves a file that is to be replaced beside its place, with `-before-…` in its name.
-fn set_aside(place: &Path, tail: &str, now: Ms) -> std::io::Result<()> {
-    let kept = format!("-before-{}{tail}", stamp(now));
-    match std::fs::rename(beside(place, tail), beside(place, &kept)) {
-        Err(bad) if bad.kind() != std::io::ErrorKind::NotFound => Err(bad),
-        Err(_) | Ok(()) => Ok(()),
-    }
+/// What stands behind the name of a file that was replaced.
+fn before(now: Ms) -> String {
+    format!("-before-{}", stamp(now))
 }
 
 /// A moment in a file's name; such names sort by time.
@@ -177,12 +170,6 @@ fn check(path: &Path) -> Result<(), KeepError> {
 fn own(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
-}
-
-pub(crate) fn beside(path: &Path, tail: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(tail);
-    name.into()
 }
 
 #[cfg(test)]

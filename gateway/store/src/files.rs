@@ -2,6 +2,7 @@
 //! where it is; a backup takes what is here, and `restore` puts it back. A test runs a gateway and
 //! finds no file beside these.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
@@ -52,6 +53,34 @@ pub fn is_damaged(bad: &rusqlite::Error) -> bool {
         }
         Some(_) => false,
     }
+}
+
+/// What stands behind the name of a database that can't be read, before the moment when it was moved out
+/// of the way.
+pub const UNREADABLE: &str = ".unreadable-";
+
+/// A path with that behind its name.
+#[must_use]
+pub fn beside(path: &Path, behind: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(behind);
+    name.into()
+}
+
+/// Moves a database out of the way, to its own name and that behind it. Its write-ahead log goes with
+/// it, or it would be played into the next one.
+///
+/// # Errors
+/// What the system says. What is not there is no error.
+pub fn set_aside(place: &Path, behind: &str) -> io::Result<PathBuf> {
+    let aside = beside(place, behind);
+    for tail in ["-wal", "-shm", ""] {
+        match std::fs::rename(beside(place, tail), beside(&aside, tail)) {
+            Err(bad) if bad.kind() != io::ErrorKind::NotFound => return Err(bad),
+            Err(_) | Ok(()) => {}
+        }
+    }
+    Ok(aside)
 }
 
 /// Files that a gateway makes for itself and that no key names: beside the configuration, or beside the

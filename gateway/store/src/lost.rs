@@ -26,36 +26,12 @@ use standpipe_rules::Ms;
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_shared::Kind;
 
-use super::files::is_damaged;
+use super::files::{UNREADABLE, is_damaged, set_aside};
+use super::working;
 use super::{Lock, Store, StoreError, rows};
 
 /// A store up to this size is read through at every start, bytes: about a second on a slow disk.
 const LOOKED_THROUGH: u64 = 256 * 1024 * 1024;
-/// What is copied, in this order: what pages need comes first.
-const TABLES: [&str; 21] = [
-    "meta",
-    "station",
-    "device",
-    "incident",
-    "page",
-    "message",
-    "bundle",
-    "board",
-    "memory",
-    "log",
-    "wish",
-    "settings",
-    "command",
-    "bulletin",
-    "digest",
-    "trail",
-    "device_status",
-    "ledger",
-    "rejected",
-    "quarantine",
-    "event",
-];
-
 /// There was a store here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Marker {
@@ -148,7 +124,7 @@ impl Store {
         };
         let kept = match how {
             Loss::Malformed => Some(
-                set_aside(path, stamp)
+                set_aside(path, &format!("{UNREADABLE}{stamp}"))
                     .map_err(|why| StoreError::Folder { path: path.to_owned(), why })?,
             ),
             Loss::Gone | Loss::Empty => None,
@@ -241,23 +217,6 @@ fn malformed(path: &Path, bytes: u64) -> Result<Option<String>, StoreError> {
     }
 }
 
-/// Moves a store out of the way, with its write-ahead log.
-fn set_aside(store: &Path, stamp: &str) -> io::Result<PathBuf> {
-    let with = |path: &Path, tail: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(tail);
-        PathBuf::from(name)
-    };
-    let kept = with(store, &format!(".unreadable-{stamp}"));
-    for tail in ["-wal", "-shm", ""] {
-        match fs::rename(with(store, tail), with(&kept, tail)) {
-            Err(bad) if bad.kind() != io::ErrorKind::NotFound => return Err(bad),
-            Err(_) | Ok(()) => {}
-        }
-    }
-    Ok(kept)
-}
-
 /// Copies what can be read of a damaged store, table by table, from both ends of each; answers how many
 /// rows that were. Never fails: what can't be read is not there.
 fn recover(from: &Path, into: &Connection) -> u64 {
@@ -272,7 +231,7 @@ fn recover(from: &Path, into: &Connection) -> u64 {
     };
     let Ok(old) = open() else { return 0 };
     let mut all = 0;
-    for table in TABLES {
+    for table in working::tables() {
         let copied = into.execute_batch("BEGIN").and_then(|()| {
             let rows = copy(&old, into, table);
             into.execute_batch("COMMIT").map(|()| rows)

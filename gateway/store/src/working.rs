@@ -35,22 +35,13 @@ enum Part {
     Appended,
 }
 
-/// Every table there is. The conditions of [`Part::Some`] name the file's database, `main`.
+/// Every table there is; what pages need comes first. The conditions of [`Part::Some`] name the file's
+/// database, `main`.
 const TABLES: [(&str, Part); 21] = [
     ("meta", Part::Whole),
     ("station", Part::Whole),
     ("device", Part::Whole),
-    ("memory", Part::Whole),
-    ("device_status", Part::Whole),
-    ("wish", Part::Whole),
-    ("settings", Part::Whole),
-    ("command", Part::Whole),
-    ("bulletin", Part::Whole),
-    ("digest", Part::Whole),
-    ("board", Part::Whole),
-    ("message", Part::Whole),
     ("incident", Part::Some("id IN (SELECT id FROM temp.recent)")),
-    ("trail", Part::Some("incident IN (SELECT id FROM temp.recent)")),
     (
         "page",
         Part::Some(
@@ -58,13 +49,28 @@ const TABLES: [(&str, Part); 21] = [
              OR delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL",
         ),
     ),
+    ("message", Part::Whole),
     ("bundle", Part::Some("true")),
+    ("board", Part::Whole),
+    ("memory", Part::Whole),
+    ("log", Part::Appended),
+    ("wish", Part::Whole),
+    ("settings", Part::Whole),
+    ("command", Part::Whole),
+    ("bulletin", Part::Whole),
+    ("digest", Part::Whole),
+    ("trail", Part::Some("incident IN (SELECT id FROM temp.recent)")),
+    ("device_status", Part::Whole),
     ("ledger", Part::Counts),
     ("rejected", Part::Counts),
-    ("log", Part::Appended),
-    ("event", Part::Appended),
     ("quarantine", Part::Appended),
+    ("event", Part::Appended),
 ];
+
+/// The names of all tables, in their order.
+pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
+    TABLES.into_iter().map(|(table, _)| table)
+}
 
 impl Store {
     /// A working copy under a name that no other in this process has. This store is to rest until

@@ -101,14 +101,13 @@ pub struct Book {
     pub(super) newest: HashMap<(Subject, Class), Rank>,
     /// Where a condition that is true belongs.
     pub(super) home: HashMap<(Subject, Condition), IncidentId>,
-    /// The newest fire of a station's building.
-    pub(super) buildings: HashMap<(Box<str>, Box<str>), Rank>,
     /// Open incidents by each station that answers for them: what its terminal's coming and going
     /// can concern.
     pub(super) at_home: HashMap<Box<str>, BTreeSet<Rank>>,
-    /// Open fires by what is in them, and real ones by their building: where the next newest is found
-    /// when the newest closes, without a look at all that burns.
+    /// Open fires by what is in them: where the next newest is found when the newest closes, without a
+    /// look at all that burns.
     fires_of: HashMap<Subject, Vec<Rank>>,
+    /// The same of real ones by a station's building.
     fires_in: HashMap<(Box<str>, Box<str>), BTreeSet<Rank>>,
     /// Open fires, and which hydrants can change their lists; `None`: no list was made yet.
     pub(super) fires: BTreeMap<Rank, Option<Reach>>,
@@ -147,7 +146,6 @@ impl Book {
             past: HashSet::new(),
             newest: HashMap::new(),
             home: HashMap::new(),
-            buildings: HashMap::new(),
             at_home: HashMap::new(),
             fires_of: HashMap::new(),
             fires_in: HashMap::new(),
@@ -353,9 +351,7 @@ impl Book {
             }
             if incident.severity == Severity::Fire && !incident.building.is_empty() {
                 let key = (incident.station.clone(), incident.building.clone());
-                self.fires_in.entry(key.clone()).or_default().insert(incident.rank());
-                let newest = self.buildings.entry(key).or_insert(incident.rank());
-                *newest = incident.rank().max(*newest);
+                self.fires_in.entry(key).or_default().insert(incident.rank());
             }
         }
     }
@@ -374,8 +370,7 @@ impl Book {
         }
         if !incident.building.is_empty() {
             let building = (incident.station.clone(), incident.building.clone());
-            let older = self.next_in(&building, incident.rank());
-            point(&mut self.buildings, building, older);
+            self.no_more_in(&building, incident.rank());
         }
     }
 
@@ -393,20 +388,24 @@ impl Book {
         newest
     }
 
-    /// The newest real fire that is left in a building, without that one.
-    fn next_in(&mut self, building: &(Box<str>, Box<str>), closed: Rank) -> Option<Rank> {
-        let mut left = self.fires_in.remove(building)?;
-        left.remove(&closed);
-        let newest = left.iter().rev().copied().find(|rank| {
-            self.get(rank.1).is_some_and(|other| {
-                let real = other.severity == Severity::Fire;
-                real && other.station == building.0 && other.building == building.1
-            })
+    /// The newest real fire of a station's building.
+    pub(super) fn newest_in(&self, building: &(Box<str>, Box<str>)) -> Option<&Rank> {
+        self.fires_in.get(building)?.last()
+    }
+
+    /// A fire burns in a building no more.
+    fn no_more_in(&mut self, building: &(Box<str>, Box<str>), closed: Rank) {
+        let Some(mut left) = self.fires_in.remove(building) else { return };
+        left.retain(|rank| {
+            *rank != closed
+                && self.get(rank.1).is_some_and(|other| {
+                    let real = other.severity == Severity::Fire;
+                    real && other.station == building.0 && other.building == building.1
+                })
         });
         if !left.is_empty() {
             self.fires_in.insert(building.clone(), left);
         }
-        newest
     }
 }
 

@@ -114,7 +114,7 @@ impl Book {
         let own = newest.filter(fits).or_else(|| newest.filter(relapse));
         let building = || {
             let key = self.building(cx, raised).filter(|_| class == Class::Fire && !quiet)?;
-            self.buildings.get(&key).filter(fits)
+            self.newest_in(&key).filter(fits)
         };
         own.or_else(building).map(|rank| rank.1)
     }
@@ -199,15 +199,9 @@ impl Book {
         push_compact(
             &mut incident.members,
             Member {
-                subject: raised.subject.clone(),
-                condition: raised.condition,
-                since: raised.since,
-                cleared_at: None,
                 quiet: quiet.map(|(why, _)| why),
                 quiet_until: quiet.and_then(|(_, until)| until),
-                reason: raised.reason,
-                weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
-                left_at: None,
+                ..Member::raised(cx.view.registry, raised)
             },
         );
         incident.weigh();
@@ -316,17 +310,7 @@ impl Book {
         let mut incident = self.begin(cx, raised);
         push_compact(
             &mut incident.members,
-            Member {
-                subject: raised.subject.clone(),
-                condition: raised.condition,
-                since: raised.since,
-                cleared_at: Some(cleared_at),
-                quiet: None,
-                quiet_until: None,
-                reason: raised.reason,
-                weight: Member::weight(cx.view.registry, &raised.subject, raised.condition),
-                left_at: None,
-            },
+            Member { cleared_at: Some(cleared_at), ..Member::raised(cx.view.registry, raised) },
         );
         (incident.severity, incident.episode, incident.late_s) =
             (raised.condition.severity(), 1, raised.late_s);

@@ -13,7 +13,7 @@ use super::wire::NearHydrant;
 use super::{IncidentId, Outcome, State};
 use crate::Ms;
 use crate::changes::Receiver;
-use crate::fact::{Reason, Subject};
+use crate::fact::{Raised, Reason, Subject};
 use crate::registry::{DeviceIx, Registry};
 use crate::trail::Said;
 
@@ -69,6 +69,25 @@ pub struct Member {
 }
 
 impl Member {
+    /// A condition that is true since then, and acted on.
+    pub(super) fn new(
+        registry: &Registry,
+        subject: &Subject,
+        condition: Condition,
+        since: Ms,
+    ) -> Self {
+        let weight = Self::weight(registry, subject, condition);
+        let (subject, cleared_at, left_at) = (subject.clone(), None, None);
+        let (quiet, quiet_until, reason) = (None, None, None);
+        Self { subject, condition, since, cleared_at, quiet, quiet_until, reason, weight, left_at }
+    }
+
+    /// What was raised.
+    pub(super) fn raised(registry: &Registry, raised: &Raised) -> Self {
+        let known = Self::new(registry, &raised.subject, raised.condition, raised.since);
+        Self { reason: raised.reason, ..known }
+    }
+
     /// Whether it is true.
     #[must_use]
     pub const fn active(&self) -> bool {

@@ -284,7 +284,7 @@ impl Book {
     fn corroborated(&self, cx: &Cx, incident: &Incident) -> Option<IncidentId> {
         let mistaken = incident.class == Class::Fire && incident.severity == Severity::Notice;
         let key = (incident.station.clone(), incident.building.clone());
-        let (_, fire) = *self.buildings.get(&key).filter(|_| mistaken)?;
+        let (_, fire) = *self.newest_in(&key).filter(|_| mistaken)?;
         self.burns(cx, fire).then_some(fire)
     }
 

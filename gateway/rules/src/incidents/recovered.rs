@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use standpipe_shared::{Class, Condition};
 
 use super::incident::{Incident, Member};
+use super::route;
 use super::wire::WireIncident;
 use crate::changes::Receiver;
 use crate::fact::Subject;
@@ -31,24 +32,15 @@ impl Incident {
     pub fn recovered(shown: ShownBefore, registry: &Registry) -> Option<Self> {
         let ShownBefore { wire, number, boards, told } = shown;
         let subject = subject(&wire, registry)?;
-        let member = |condition: &Condition| Member {
-            subject: subject.clone(),
-            condition: *condition,
-            since: wire.since,
-            cleared_at: None,
-            quiet: None,
-            quiet_until: None,
-            reason: None,
-            weight: Member::weight(registry, &subject, *condition),
-            left_at: None,
-        };
+        let member =
+            |condition: &Condition| Member::new(registry, &subject, *condition, wire.since);
         let members = wire.conditions.iter().map(member).collect();
         Some(Self {
             id: wire.id,
             number,
             rev: wire.rev,
             class: wire.class,
-            homes: homes(&wire.station, registry),
+            homes: route::answering(registry, [wire.station.clone()].into()),
             station: wire.station,
             state: wire.state,
             severity: wire.severity,
@@ -112,14 +104,4 @@ fn subject(wire: &WireIncident, registry: &Registry) -> Option<Subject> {
         }
         (None, Class::Fire | Class::Water | Class::Upkeep | Class::Blind) => None,
     }
-}
-
-/// Its station, or, where none answers for it, all of the widest level.
-fn homes(station: &str, registry: &Registry) -> Vec<Box<str>> {
-    if registry.station(station).is_some() {
-        return vec![station.into()];
-    }
-    let widest = registry.stations().iter().map(|station| station.level).min();
-    let all = registry.stations().iter().filter(|station| Some(station.level) == widest);
-    all.map(|station| station.id.clone()).collect()
 }

@@ -45,14 +45,19 @@ pub(super) fn station(registry: &Registry, raised: &Raised) -> Box<str> {
     }
 }
 
-/// Whoever is told first. A zone may concern several stations. What no station answers for
-/// concerns all stations of the widest level.
+/// Whoever is told first. A zone may concern several stations.
 pub(super) fn homes(registry: &Registry, raised: &Raised) -> Vec<Box<str>> {
     let mut homes = BTreeSet::from([station(registry, raised)]);
     if let Subject::Zone(_) = raised.subject {
         let members = raised.members.iter().filter_map(|ix| registry.device(*ix));
         homes.extend(members.map(|device| Box::from(&*device.station)));
     }
+    answering(registry, homes)
+}
+
+/// Those of them that are registered. What no station answers for concerns all stations of the widest
+/// level.
+pub(super) fn answering(registry: &Registry, mut homes: BTreeSet<Box<str>>) -> Vec<Box<str>> {
     homes.retain(|home| registry.station(home).is_some());
     if homes.is_empty() {
         let widest = registry.stations().iter().map(|station| station.level).min();

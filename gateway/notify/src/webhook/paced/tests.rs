@@ -50,23 +50,15 @@ fn station(id: &str, level: Level, parent: Option<&str>) -> Station {
 
 /// The `n`th detector of a station: `T1-0`.
 fn detector(station: u32, n: u32) -> Device {
+    let known = Device::unclaimed(&format!("T{station}-{n}"), "a", Kind::Smoke);
     Device {
-        id: format!("T{station}-{n}").into(),
-        kind: Kind::Smoke,
         name: "".into(),
         station: format!("T{station}").into(),
-        zone: "".into(),
         profile: "smoke_home".into(),
         lat: Some(29.4),
         lon: Some(106.5),
-        address: "".into(),
-        building: "".into(),
-        floor: "".into(),
-        interval_s: None,
-        installed_on: "".into(),
-        area: "a".into(),
         claimed: true,
-        decoder: "".into(),
+        ..known
     }
 }
 

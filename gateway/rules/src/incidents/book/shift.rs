@@ -29,7 +29,6 @@ impl Book {
             past: _,
             newest: _,
             home: _,
-            buildings: _,
             at_home: _,
             fires_of: _,
             fires_in: _,
