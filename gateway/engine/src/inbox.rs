@@ -81,7 +81,8 @@ impl Delivery {
     /// Whether it says no more than that a device is there, or is gone.
     fn is_status(&self) -> bool {
         let mut messages = self.parsed.messages().peekable();
-        messages.peek().is_some() && messages.all(|it| matches!(it, Message::Status { .. }))
+        messages.peek().is_some()
+            && messages.all(|message| matches!(message, Message::Status { .. }))
     }
 
     /// About how much memory it takes, bytes.
@@ -115,7 +116,8 @@ pub(crate) fn weight(topic: &str, parsed: &Parsed) -> usize {
     };
     let said =
         parsed.messages().map(said).sum::<usize>() + parsed.more.len() * size_of::<Message>();
-    let rejected = parsed.rejected.iter().map(|it| it.payload.len() + it.detail.len());
+    let rejected =
+        parsed.rejected.iter().map(|refused| refused.payload.len() + refused.detail.len());
     size_of::<Inbox>() + topic.len() + said + rejected.sum::<usize>()
 }
 

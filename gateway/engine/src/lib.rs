@@ -331,7 +331,7 @@ impl Engine {
     }
 
     fn hold(&mut self, why: StoreError, now: Ms) -> StoreError {
-        let times = self.held.map_or(0, |it| it.times);
+        let times = self.held.map_or(0, |held| held.times);
         let wait = RETRY_FIRST_MS.saturating_mul(1 << times.min(16)).min(RETRY_MOST_MS);
         self.held = Some(Held { times: times + 1, retry_at: now + wait });
         self.meters.failures.increment(1);

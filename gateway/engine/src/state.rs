@@ -293,7 +293,8 @@ impl State {
             self.dirty.kept(*ix);
         }
         self.block = committed.block;
-        self.moment_kept = self.extras.moment.as_ref().map(|it| it.wall).or(self.moment_kept);
+        self.moment_kept =
+            self.extras.moment.as_ref().map(|moment| moment.wall).or(self.moment_kept);
     }
 
     /// Begins the next batch.

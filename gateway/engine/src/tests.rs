@@ -197,9 +197,9 @@ fn power_fails_between_any_two_batches_and_nothing_is_different() {
         }
         let again = bench.crashed(at);
         assert_eq!(again.remembered(), bench.remembered(), "round {round}");
-        let ids = |it: &Bench| {
-            let mut ids: Vec<_> = it.engine.world().book.open().cloned().collect();
-            ids.sort_by_key(|it| it.id);
+        let ids = |bench: &Bench| {
+            let mut ids: Vec<_> = bench.engine.world().book.open().cloned().collect();
+            ids.sort_by_key(|incident| incident.id);
             ids
         };
         assert_eq!(ids(&again), ids(&bench), "round {round}");

@@ -96,7 +96,8 @@ impl Source for LaneSource {
         let pkids = of_connection(self.epoch, receipts);
         self.counts.stale.increment((receipts.len() - pkids.len()) as u64);
         if let Stage::Up(link) = &mut self.stage {
-            link.ack(&self.window.done(&pkids));
+            self.window.done(&pkids);
+            link.ack(&self.window.take_turn());
         }
     }
 
@@ -264,7 +265,7 @@ impl LaneSource {
                 Some(Frame::Pong | Frame::UnsubAck | Frame::PubAck { .. } | Frame::Bye(_)) => {}
             }
         }
-        link.ack(&window.unread());
+        link.ack(&window.take_turn());
         let (messages, _) = std::mem::take(burst);
         counts.messages.increment(messages);
         counts.waiting.set(window.len() as f64);
