@@ -20,22 +20,22 @@ pub struct Limits {
 
 /// The unacknowledged messages of one connection, in order of arrival.
 #[derive(Debug)]
-pub struct Window {
+pub struct ReceiveWindow {
     limits: Limits,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Unacknowledged>,
     bytes: usize,
 }
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct Unacknowledged {
     pkid: u16,
     bytes: usize,
     /// Nobody reads it: it is done as soon as those before it are.
     unread: bool,
 }
 
-impl Window {
+impl ReceiveWindow {
     /// Nothing on its way.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
@@ -62,13 +62,13 @@ impl Window {
 
     /// A message was handed over.
     pub fn took(&mut self, pkid: u16, bytes: usize) {
-        self.waiting.push_back(Waiting { pkid, bytes, unread: false });
+        self.waiting.push_back(Unacknowledged { pkid, bytes, unread: false });
         self.bytes += bytes;
     }
 
     /// A message was passed over.
     pub fn passed_over(&mut self, pkid: u16) {
-        self.waiting.push_back(Waiting { pkid, bytes: 0, unread: true });
+        self.waiting.push_back(Unacknowledged { pkid, bytes: 0, unread: true });
     }
 
     /// What follows from these messages is on disk: what may be acknowledged now, in order.
@@ -103,11 +103,11 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, Window};
+    use super::{Limits, ReceiveWindow};
 
     #[test]
     fn it_closes_at_either_limit_and_opens_when_something_is_done() {
-        let mut window = Window::new(Limits { messages: 3, bytes: 100 });
+        let mut window = ReceiveWindow::new(Limits { messages: 3, bytes: 100 });
         assert!(window.is_open() && window.is_empty());
         window.took(1, 99);
         assert!(window.is_open(), "one byte left: one more message, whatever its size");
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_is_passed_over_is_acknowledged_in_its_turn() {
-        let mut window = Window::new(Limits { messages: 9, bytes: 100 });
+        let mut window = ReceiveWindow::new(Limits { messages: 9, bytes: 100 });
         window.passed_over(1);
         assert_eq!(window.unread(), [1], "nothing is before it");
         window.took(2, 10);
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_it_does_not_know_is_not_acknowledged() {
-        let mut window = Window::new(Limits { messages: 3, bytes: 100 });
+        let mut window = ReceiveWindow::new(Limits { messages: 3, bytes: 100 });
         window.took(7, 10);
         assert!(window.done(&[8]).is_empty());
         window.forget();
