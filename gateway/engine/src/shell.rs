@@ -19,7 +19,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::clock::way;
 use super::mover::Mover;
-use super::statuses::{Rank, Statuses};
+use super::statuses::{StatusRank, Statuses};
 use super::{BATCH, Bells, Delivery, Done, Engine, Inbox, Queues, Receipt, STATUS_QUEUE, span};
 use crate::health::{DegradedWatch, Health};
 use crate::source::Outlet;
@@ -239,7 +239,7 @@ impl<F: Fn() -> bool> Shell<F> {
     fn put(&mut self, status: Box<Delivery>) {
         let registry = self.engine.world().registry();
         let back = status.parsed.messages().any(|said| brings_detector_back(said, registry));
-        self.statuses.put(status, if back { Rank::First } else { Rank::InTurn });
+        self.statuses.put(status, if back { StatusRank::First } else { StatusRank::InTurn });
     }
 
     /// What came into their queue, as far as there is room.
