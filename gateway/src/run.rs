@@ -188,11 +188,12 @@ fn feeds(
     let decoders = decoders.clone();
     let decoder = by_device(root, MAKERS, move |device| decoders.get(device));
     let root = root.into();
-    let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
-    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, statuses };
+    let (gateway, granted) = (gateway.into(), ingest::Granted::default());
+    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, granted };
     vec![
-        ingest::lane(&lanes, Lane::Alarm),     // alarms, replies, people
-        ingest::lane(&lanes, Lane::Status),    // Last Wills, and devices that are back
+        ingest::lane(&lanes, Lane::Alarm),     // alarms
+        ingest::lane(&lanes, Lane::Status),    // Last Wills, devices that are back, replies
+        ingest::lane(&lanes, Lane::Action),    // people at the stations
         ingest::lane(&lanes, Lane::Telemetry), // readings, and whatever is nobody's
     ]
 }

@@ -61,7 +61,7 @@ fn an_alarm_and_a_detector_that_is_back_wait_for_no_wills() {
     handle.deliver(detector(true, 90_002)).unwrap();
     let fire = r#"{"condition":"smoke","active":true}"#;
     handle.deliver(delivery(ALARM, "a/S-2/alarm", fire, 90_003)).unwrap();
-    let waiting = QueueLengths { urgent: 1, statuses: WILLS as usize + 2, bulk: 0 };
+    let waiting = QueueLengths { urgent: 1, statuses: WILLS as usize + 2, actions: 0, bulk: 0 };
     assert_eq!(handle.waiting(), waiting);
 
     let (bells, _rings) = bells();
@@ -97,18 +97,24 @@ fn a_status_is_never_urgent_and_an_alarm_always_is_whatever_source_they_come_by(
     let gone = r#"{"online":false}"#;
     handle.deliver(delivery(ALARM, "a/H-1/status", gone, 1)).unwrap();
     handle.deliver(delivery(STATUS, "a/H-1/status", gone, 2)).unwrap();
-    assert_eq!(handle.waiting(), QueueLengths { statuses: 2, ..QueueLengths::default() });
+    // Nor is what a device answers: new settings for all of them bring tens of thousands.
+    let answer = r#"{"id":"01M8PJDRD79ZJZJC807KK8AN81","ok":true}"#;
+    handle.deliver(delivery(ALARM, "a/H-1/reply", answer, 3)).unwrap();
+    assert_eq!(handle.waiting(), QueueLengths { statuses: 3, ..QueueLengths::default() });
     let tamper = r#"{"condition":"tamper","active":true}"#;
     handle.deliver(delivery(STATUS, "a/H-1/alarm", tamper, 3)).unwrap();
-    assert_eq!(handle.waiting(), QueueLengths { urgent: 1, statuses: 2, bulk: 0 });
+    assert_eq!(handle.waiting(), QueueLengths { urgent: 1, statuses: 3, actions: 0, bulk: 0 });
     // With no place left, a status of the alarm lane waits with the urgent; of the other it stays
     // with the broker.
-    for n in 0..STATUS_QUEUE as u32 - 2 {
+    for n in 0..STATUS_QUEUE as u32 - 3 {
         handle.deliver(delivery(STATUS, "a/H-1/status", gone, n)).unwrap();
     }
     assert_eq!(handle.deliver(delivery(STATUS, "a/H-1/status", gone, 1)), Err(Unavailable::Busy));
     assert_eq!(handle.deliver(delivery(ALARM, "a/H-1/status", gone, 1)), Ok(()));
-    assert_eq!(handle.waiting(), QueueLengths { urgent: 2, statuses: STATUS_QUEUE, bulk: 0 });
+    assert_eq!(
+        handle.waiting(),
+        QueueLengths { urgent: 2, statuses: STATUS_QUEUE, actions: 0, bulk: 0 }
+    );
 }
 
 #[test]
