@@ -9,9 +9,10 @@
 //! alone: after a restart everything owed is simply tried again, under the same `Idempotency-Key` and
 //! in the same words.
 //!
-//! What is sent at its pace, one by one or in bundles, is in `webhook/paced.rs`, which of that is next
+//! What is refused for what it says is in `webhook/apart.rs`. What is sent at its pace, one by one or in bundles, is in `webhook/paced.rs`, which of that is next
 //! and what it says in `webhook/next.rs`; how each format is sent, in `standpipe_receivers::formats`.
 
+mod apart;
 mod next;
 mod paced;
 
@@ -26,7 +27,7 @@ use metrics::counter;
 use standpipe_config::Webhook;
 use standpipe_engine::{Input, Unavailable};
 use standpipe_machine::clock::Stamp;
-use standpipe_receivers::{About, Answer, Asked, Caller, OutgoingMessage};
+use standpipe_receivers::{About, Answer, Asked, Blames, Caller, OutgoingMessage};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page};
@@ -41,11 +42,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info, warn};
 use ulid::Ulid;
 
+use self::apart::Probes;
 use self::next::{PageWords, Sent};
 use self::paced::Paced;
 use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
-use super::retry::{GIVE_UP_AFTER, Kind, LONGEST_ASKED, Waiting};
+use super::retry::{GIVE_UP_AFTER, Kind, LONGEST_ASKED, Refusal, Waiting};
 use super::{NET, Setup, keeper};
 
 /// Pages on their way to one receiver at one time.
@@ -140,6 +142,8 @@ struct Task {
     taken: HashMap<IncidentId, Ulid>,
     /// What was refused, and is tried again.
     waiting: Waiting,
+    /// Bundles that are taken apart while nothing else is taken.
+    probes: Probes,
     /// What is no fire is not sent before: the receiver wishes so.
     hold: Option<Instant>,
     /// Those of [`Self::flights`] that are no new fires.
@@ -195,6 +199,7 @@ impl Task {
             reworded: HashSet::new(),
             taken: HashMap::new(),
             waiting: Waiting::default(),
+            probes: Probes::new(&webhook.name),
             hold: None,
             lesser: 0,
             told: None,
@@ -271,7 +276,7 @@ impl Task {
                 return Ok(());
             }
         }
-        if self.paced.is_empty() && self.waiting.is_empty() && self.unwritten.is_empty() {
+        if self.paced.is_empty() && self.waiting.holds_nothing_up() && self.unwritten.is_empty() {
             self.take_off_digest();
         }
         Ok(())
@@ -289,7 +294,8 @@ impl Task {
             return Ok(Sent::Settled);
         }
         let again = self.waiting.knows(page.page_id);
-        if again && kind(&page) == Kind::Fire && self.is_taken_by_somebody(&page) {
+        let refused = page.apart || self.waiting.was_refused(page.page_id);
+        if refused && kind(&page) == Kind::Fire && self.is_taken_by_somebody(&page) {
             self.is_not_needed(&page, now).await?;
             return Ok(Sent::Settled);
         }
@@ -354,7 +360,13 @@ impl Task {
             Vec::new()
         });
         let Some(next) = self.digests.next(owed) else { return };
-        if !self.paced.may_send_first(self.setup.clock.stamp().steady()) {
+        let steady = self.setup.clock.stamp().steady();
+        let may = if self.waiting.is_empty() {
+            self.paced.may_send_first(steady)
+        } else {
+            self.paced.may_send_beside_refused(steady)
+        };
+        if !may {
             return;
         }
         let sent = digests::sent(&next);
@@ -410,24 +422,42 @@ impl Task {
         self.lesser -= usize::from(room == FlightRoom::Lesser);
         match answer {
             Answer::Taken => {
-                if let Some(failing) = self.failing.take() {
-                    let seconds = (now.steady() - failing.since) / 1_000;
-                    info!("webhook {}: takes pages again after {seconds} s", self.webhook.name);
-                }
+                self.takes_again(page.page_id, now.steady());
                 counter!("standpipe_pages_delivered_total", "kind" => "webhook").increment(1);
-                self.waiting.forget(page.page_id);
                 self.remember_taken(&page);
                 let delivered = Input::Delivered { page_id: page.page_id }.at(now);
                 self.setup.engine.report(delivered).await?;
                 self.tell_that_it_takes(now).await
             }
-            Answer::Never { why } if kind(&page) == Kind::Other => {
+            Answer::Never { why, blames }
+                if kind(&page) == Kind::Other && !apart::may_be(&page, blames) =>
+            {
                 let news = ReceiverNews::RefusesForGood { answer: why.as_str().into() };
                 self.give_up(&page, &why, now).await?;
                 self.tell(news, now).await
             }
-            Answer::Never { why } => self.refused((&page, begun), (None, why), now).await,
-            Answer::Later { wait, why } => self.refused((&page, begun), (wait, why), now).await,
+            Answer::Never { why, blames } => {
+                self.refused((&page, begun), (None, blames, why), now).await
+            }
+            Answer::Later { wait, why, blames } => {
+                self.refused((&page, begun), (wait, blames, why), now).await
+            }
+        }
+    }
+
+    /// It took a page. What waits because it took none for a while waits no more.
+    fn takes_again(&mut self, page: Ulid, now: Ms) {
+        let instant = Instant::now();
+        self.probes.reset();
+        let mut all_due = self.waiting.took(page, instant);
+        if let Some(failing) = self.failing.take() {
+            let for_ms = now - failing.since;
+            let (name, seconds) = (&self.webhook.name, for_ms / 1_000);
+            info!("webhook {name}: takes pages again after {seconds} s");
+            all_due |= for_ms >= REFUSED_MOST;
+        }
+        if all_due {
+            self.waiting.all_due(instant);
         }
     }
 
@@ -435,7 +465,7 @@ impl Task {
     async fn refused(
         &mut self,
         (page, begun): (&OwedPage, Ms),
-        (asked, why): (Option<Asked>, String),
+        (asked, blames, why): (Option<Asked>, Blames, String),
         now: Stamp,
     ) -> Result<(), Unavailable> {
         counter!("standpipe_page_failures_total", "kind" => "webhook").increment(1);
@@ -445,7 +475,8 @@ impl Task {
             self.hold = self.hold.max(Some(until));
         }
         let of = (page, kind(page));
-        let for_ms = self.waiting.refused(of, begun, (asked, instant), now.steady());
+        let refusal = Refusal { asked, blames, at: instant };
+        let for_ms = self.waiting.refused(of, begun, refusal, now.steady());
         let for_ms = self
             .failing
             .as_ref()
@@ -454,8 +485,12 @@ impl Task {
             self.give_up(page, &why, now).await?;
         }
         let news = ReceiverNews::Refuses { for_ms, answer: why.as_str().into() };
-        self.fails(why, begun, now.steady());
-        self.tell(news, now).await
+        // One that takes others does not fail, and what it is owed is planned as ever.
+        if !self.waiting.is_last(page.page_id) {
+            self.fails(why, begun, now.steady());
+        }
+        self.tell(news, now).await?;
+        self.take_apart(page, now).await
     }
 
     /// Tells the engine how the receiver does, now and then.

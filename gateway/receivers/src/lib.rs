@@ -49,7 +49,7 @@ mod http;
 pub mod keys;
 mod sign;
 
-pub use answer::{Answer, Asked};
+pub use answer::{Answer, Asked, Blames};
 pub use attempt::{About, Attempt, Caller, OutgoingMessage};
 pub use facts::{Carrier, Digests, EarlierMessages, FormatFacts, ReceiverFormat};
 pub use formats::WebhookFormat;

@@ -66,8 +66,12 @@ impl Task {
 
     /// The next page that was refused before, if the pace has a message for it.
     fn take_again(&mut self, urgency: Urgency, now: Instant) -> Option<OwedPage> {
-        let page = self.waiting.take(urgency, now)?;
-        if self.paced.may_try_again(self.setup.clock.stamp().steady()) {
+        let steady = self.setup.clock.stamp().steady();
+        let page = self.waiting.take(urgency, now, self.paced.last_turn(steady))?;
+        if self.paced.may_try_again(steady) {
+            if self.waiting.is_last(page.page_id) {
+                self.paced.tries_last(steady);
+            }
             return Some(page);
         }
         self.waiting.put_back(&page);

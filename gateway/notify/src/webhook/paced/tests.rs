@@ -1,13 +1,15 @@
 //! One receiver over a real store and a real engine, both driven by hand: what is sent when, in which
 //! message, and what it waits for.
 
+mod apart;
+
 use std::path::Path;
 
 use serde_json::Value;
 use standpipe_config::Config;
 use standpipe_engine::{Delivery, Engine, Inbox, Queues, SourceIx, Sources, bells, queues};
 use standpipe_machine::clock::Clock;
-use standpipe_receivers::{Answer, Asked};
+use standpipe_receivers::{Answer, Asked, Blames};
 use standpipe_rules::incidents::{Plan, Role, Route, Secret};
 use standpipe_rules::registry::{Device, Level, Station};
 use standpipe_rules::wire::parse;
@@ -30,6 +32,7 @@ const T0: Ms = 1_764_000_000_000;
 struct Night {
     folder: TempDir,
     section: &'static str,
+    url: String,
     engine: Engine,
     queues: Queues,
     task: Task,
@@ -62,7 +65,7 @@ fn detector(station: u32, n: u32) -> Device {
     }
 }
 
-fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
+fn start(path: &Path, (section, url): (&str, &str), now: Ms) -> (Engine, Queues, Task) {
     let mut store = Store::open(path).unwrap();
     let steps = vec![1, 2, 3];
     let (name, role) = (Box::from("w"), Role::Officer);
@@ -77,9 +80,8 @@ fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
     engine.commit(now).unwrap();
 
     let ((handle, queues), (_, rings)) = (queues(&sources), bells());
-    let text = format!(
-        "[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = 'http://127.0.0.1:1/hook'\n{section}"
-    );
+    let text =
+        format!("[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = '{url}'\n{section}");
     let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
     let (store, stop) = (path.to_owned(), CancellationToken::new());
     let setup = Setup { store, engine: handle, rings, clock: Clock::new(), stop };
@@ -88,6 +90,10 @@ fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
     let desk = Desk { zone: jiff::tz::TimeZone::UTC, url, language };
     let task = Task::new(setup, caller, (&config.webhooks[0], &desk));
     (engine, queues, task)
+}
+
+fn not_found() -> Answer {
+    Answer::Never { why: "404".into(), blames: Blames::Receiver }
 }
 
 fn is_of(report: &Inbox, what: impl Fn(&Input) -> bool) -> bool {
@@ -100,6 +106,11 @@ fn is_of(report: &Inbox, what: impl Fn(&Input) -> bool) -> bool {
 impl Night {
     /// Three stations of eighty detectors, and a receiver with this section.
     fn begin(section: &'static str) -> Self {
+        Self::begin_at(section, "http://127.0.0.1:1/hook")
+    }
+
+    /// The same, and where the receiver listens.
+    fn begin_at(section: &'static str, url: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let stations = [
@@ -112,8 +123,9 @@ impl Night {
         let mut store = Store::open(&path).unwrap();
         store.import(&stations, &detectors.collect::<Vec<_>>()).unwrap();
         drop(store);
-        let (engine, queues, task) = start(&path, section, T0);
-        Self { folder, section, engine, queues, task, now: T0 }
+        let (engine, queues, task) = start(&path, (section, url), T0);
+        let url = url.to_owned();
+        Self { folder, section, url, engine, queues, task, now: T0 }
     }
 
     /// What a machine that loses power now leaves on the disk, started again.
@@ -126,7 +138,7 @@ impl Night {
             }
         }
         let path = folder.path().join("store.db");
-        let (engine, queues, task) = start(&path, self.section, self.now);
+        let (engine, queues, task) = start(&path, (self.section, &self.url), self.now);
         Self { folder, engine, queues, task, ..self }
     }
 
@@ -370,7 +382,7 @@ async fn what_was_owed_before_a_start_and_what_is_tried_again_wait_for_the_pace(
     night.reads();
     night.plans_now().await;
     let page = night.one();
-    let later = Answer::Later { wait: None, why: "status 500".to_owned() };
+    let later = Answer::later(Blames::Receiver, "status 500".to_owned());
     night.lands(&page, later).await;
     night.task.waiting.put_back(&page); // its time has come
     assert!(night.considers().await.is_none(), "it was sent within the minute");
@@ -446,16 +458,17 @@ async fn a_fire_is_tried_again_whatever_the_answer_and_within_five_seconds() {
     let mut night = Night::begin("");
     let asked = Some(Asked::Unwell(Duration::from_secs(40)));
     let started = Instant::now();
-    night.lands(&page(1, Urgency::NewFire), Answer::Later { wait: asked, why: "503".into() }).await;
+    let unwell = Answer::Later { wait: asked, why: "503".into(), blames: Blames::Receiver };
+    night.lands(&page(1, Urgency::NewFire), unwell).await;
     let due = night.task.waiting.next().expect("it is tried again") - started;
     assert!(due <= Duration::from_millis(5_500), "{due:?}");
     let hold = night.task.hold.expect("what is no fire waits as long as it wishes") - started;
     assert!(hold >= Duration::from_secs(40), "{hold:?}");
 
-    night.lands(&page(2, Urgency::Fire), Answer::Never { why: "404".into() }).await;
+    night.lands(&page(2, Urgency::Fire), not_found()).await;
     assert!(night.task.waiting.knows(page(2, Urgency::Fire).page_id));
     assert_eq!(night.reported(), (0, 0), "no fire is given up");
-    night.lands(&page(3, Urgency::Warning), Answer::Never { why: "404".into() }).await;
+    night.lands(&page(3, Urgency::Warning), not_found()).await;
     assert_eq!(night.reported(), (0, 1));
 }
 
