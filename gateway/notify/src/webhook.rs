@@ -13,8 +13,10 @@
 //! and what it says in `webhook/next.rs`; how each format is sent, in `standpipe_receivers::formats`.
 
 mod apart;
+mod news;
 mod next;
 mod paced;
+mod tried;
 
 use std::collections::{HashMap, HashSet};
 use std::thread::JoinHandle;
@@ -43,8 +45,10 @@ use tracing::{error, info, warn};
 use ulid::Ulid;
 
 use self::apart::Probes;
+use self::news::{Failing, LastNews};
 use self::next::{PageWords, Sent};
 use self::paced::Paced;
+use self::tried::TriedPages;
 use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
 use super::retry::{GIVE_UP_AFTER, Kind, LONGEST_ASKED, Refusal, Waiting};
@@ -60,10 +64,6 @@ const URGENCIES: u8 = Urgency::ALL.len() as u8;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A gateway that stops waits this long for receivers to answer.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
-/// A failing receiver is reported this often, ms.
-const REPORT_EVERY: Ms = 60_000;
-/// The engine hears of a receiver that refuses pages this often at most, ms.
-const TELL_EVERY: Ms = 1_000;
 /// A receiver that has refused a page for so long is not well, whatever else it takes, ms.
 const REFUSED_MOST: Ms = 10_000;
 
@@ -78,8 +78,10 @@ pub fn start(
 ) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let callers = callers(webhooks).map_err(std::io::Error::other)?;
-    let one = |(webhook, caller)| Task::new(setup.clone(), caller, (webhook, desk));
-    let mut tasks: Vec<_> = webhooks.iter().zip(callers).map(one).collect();
+    let tried = tried::open(&setup.store, webhooks.len());
+    let one =
+        |((webhook, caller), tried)| Task::new(setup.clone(), (caller, tried), (webhook, desk));
+    let mut tasks: Vec<_> = webhooks.iter().zip(callers).zip(tried).map(one).collect();
     let (all, url) = (webhooks.to_vec(), desk.url.clone());
     std::thread::Builder::new().name("notify-webhooks".to_owned()).spawn(move || {
         runtime.block_on(async {
@@ -138,6 +140,8 @@ struct Task {
     unwritten: Vec<OwedPage>,
     /// Those of them whose words are asked for.
     reworded: HashSet<Ulid>,
+    /// Pages that were sent singly, now or before this gateway started.
+    tried: TriedPages,
     /// The last page that was taken about an incident, until the store knows.
     taken: HashMap<IncidentId, Ulid>,
     /// What was refused, and is tried again.
@@ -152,20 +156,6 @@ struct Task {
     told: Option<LastNews>,
     failing: Option<Failing>,
     digests: Digests,
-}
-
-/// A receiver that does not take what it is sent.
-struct Failing {
-    since: Ms,
-    said_at: Ms,
-    why: String,
-}
-
-/// What the engine was told of a receiver.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LastNews {
-    Takes,
-    Refuses(Ms),
 }
 
 /// An attempt that has come to its end.
@@ -186,7 +176,11 @@ enum FlightRoom {
 }
 
 impl Task {
-    fn new(setup: Setup, caller: Caller, (webhook, desk): (&Webhook, &Desk)) -> Self {
+    fn new(
+        setup: Setup,
+        (caller, tried): (Caller, TriedPages),
+        (webhook, desk): (&Webhook, &Desk),
+    ) -> Self {
         Self {
             webhook: webhook.clone(),
             desk: desk.clone(),
@@ -197,6 +191,7 @@ impl Task {
             older: None,
             unwritten: Vec::new(),
             reworded: HashSet::new(),
+            tried,
             taken: HashMap::new(),
             waiting: Waiting::default(),
             probes: Probes::new(&webhook.name),
@@ -228,6 +223,7 @@ impl Task {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 _ = net.tick() => {
                     self.paced.rung();
+                    self.forget_what_the_store_knows();
                     self.tell_that_it_still_refuses().await?;
                 }
             }
@@ -332,6 +328,10 @@ impl Task {
             return Ok(Sent::NotNow);
         }
         self.reworded.remove(&page.page_id);
+        match page.carries {
+            Carries::Page => self.tried.note(page.page_id),
+            Carries::Bundle => {}
+        }
         self.busy.insert(page.incident, Vec::new());
         self.lesser += usize::from(room == FlightRoom::Lesser);
         let flight = self.attempt(page, room, (wire, earlier));
@@ -491,59 +491,6 @@ impl Task {
         }
         self.tell(news, now).await?;
         self.take_apart(page, now).await
-    }
-
-    /// Tells the engine how the receiver does, now and then.
-    async fn tell(&mut self, news: ReceiverNews, now: Stamp) -> Result<(), Unavailable> {
-        let steady = now.steady();
-        let told = match (&news, self.told) {
-            (ReceiverNews::Takes, _) => LastNews::Takes,
-            (ReceiverNews::Refuses { .. }, Some(LastNews::Refuses(at)))
-                if steady - at < TELL_EVERY =>
-            {
-                return Ok(());
-            }
-            (ReceiverNews::Refuses { .. } | ReceiverNews::RefusesForGood { .. }, _) => {
-                LastNews::Refuses(steady)
-            }
-        };
-        self.told = Some(told);
-        let name = self.webhook.name.clone();
-        self.setup.engine.report(Input::Receiver { name, news }.at(now)).await
-    }
-
-    /// It has taken nothing since: said between attempts, too, which get rare.
-    async fn tell_that_it_still_refuses(&mut self) -> Result<(), Unavailable> {
-        let now = self.setup.clock.stamp();
-        let Some(failing) = &self.failing else { return Ok(()) };
-        let (for_ms, answer) = (now.steady() - failing.since, failing.why.as_str().into());
-        self.tell(ReceiverNews::Refuses { for_ms, answer }, now).await
-    }
-
-    /// It took a page. One that refuses another all the time is not well.
-    async fn tell_that_it_takes(&mut self, now: Stamp) -> Result<(), Unavailable> {
-        let told = self.told == Some(LastNews::Takes);
-        if told || self.waiting.any_for(REFUSED_MOST, now.steady()) {
-            return Ok(());
-        }
-        self.tell(ReceiverNews::Takes, now).await
-    }
-
-    fn fails(&mut self, why: String, begun: Ms, now: Ms) {
-        let failing = self.failing.get_or_insert(Failing {
-            since: begun,
-            said_at: now - REPORT_EVERY,
-            why: String::new(),
-        });
-        if now - failing.said_at >= REPORT_EVERY {
-            failing.said_at = now;
-            let seconds = (now - failing.since) / 1_000;
-            warn!(
-                "webhook {}: takes no pages for {seconds} s ({why}); trying again",
-                self.webhook.name
-            );
-        }
-        failing.why = why;
     }
 
     /// A fire's page that was refused, and whose fire somebody has acknowledged meanwhile.

@@ -299,6 +299,15 @@ impl Reader {
         Ok(found.into_iter().next())
     }
 
+    /// Whether the store knows that a page has arrived.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_delivered(&self, page: Ulid) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM page WHERE page_id = ?1 AND delivered_at IS NOT NULL";
+        Ok(!self.rows(sql, [page.to_string()], |_| Ok(()))?.is_empty())
+    }
+
     /// Whether an incident waits for somebody to take it.
     ///
     /// # Errors

@@ -126,6 +126,15 @@ impl Task {
         Ok(PageWords::Known { wire, earlier })
     }
 
+    /// Pages that were taken, and that the store knows by now: what refers to them finds them there.
+    pub(super) fn forget_what_the_store_knows(&mut self) {
+        let Some(reader) = &self.reader else { return };
+        self.taken.retain(|_, page| !matches!(reader.is_delivered(*page), Ok(true)));
+        if self.taken.is_empty() {
+            self.taken.shrink_to_fit();
+        }
+    }
+
     /// Until the store knows it, no further page about that incident can refer to it.
     pub(super) fn remember_taken(&mut self, page: &OwedPage) {
         match page.carries {

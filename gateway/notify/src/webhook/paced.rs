@@ -56,8 +56,6 @@ pub(super) struct Paced {
     /// Read, and to be tried like what was refused: parts of refused bundles, and what was tried before
     /// this gateway started.
     again: Vec<OwedPage>,
-    /// Pages that were tried before this gateway started, and up to which number there may be such.
-    tried: (HashSet<Ulid>, i64),
     looked_at: Option<Ms>,
     again_at: Option<Instant>,
 }
@@ -73,7 +71,6 @@ impl Paced {
             bundles: (0, true),
             asked: (0, 0),
             again: Vec::new(),
-            tried: (HashSet::new(), 0),
             looked_at: None,
             again_at: None,
         }
@@ -180,13 +177,18 @@ impl Paced {
         self.pacer.may_try_again(now) && self.may_send_more(now)
     }
 
-    /// Takes what is owed from the store.
-    fn fill(&mut self, reader: &Reader, name: &str) -> Result<(), StoreError> {
+    /// Takes what is owed from the store. `was_tried`: before this gateway started.
+    fn fill(
+        &mut self,
+        reader: &Reader,
+        name: &str,
+        was_tried: impl Fn(Ulid) -> bool,
+    ) -> Result<(), StoreError> {
         for urgency in Urgency::ALL {
             while self.backlog.len() < BACKLOG {
                 let read = |behind, most| reader.owed_to_webhook(name, (urgency, behind), most);
                 let Some(mut page) = self.queue.take(urgency.place(), read)? else { break };
-                if page.apart || page.number <= self.tried.1 && self.tried.0.remove(&page.page_id) {
+                if page.apart || was_tried(page.page_id) {
                     self.again.push(page);
                     continue;
                 }
@@ -324,8 +326,10 @@ impl Task {
             self.paced.remember(&reader, name, now)?;
             self.older = Some(reader.newest_owed_to_webhook(name)?);
         }
-        self.paced.fill(&reader, name)?;
+        self.paced.fill(&reader, name, |page| self.tried.knows(page))?;
         for page in std::mem::take(&mut self.paced.again) {
+            // Not known any more at the next start else: it may wait for long here.
+            self.tried.note(page.page_id);
             self.waiting.try_soon(&page, kind(&page), (now.steady(), Instant::now()));
         }
         self.reader = Some(reader);

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::super::next::{PageWords, Sent};
-use super::super::{Failing, LESSER_MOST, LandedPage, callers};
+use super::super::{Failing, LESSER_MOST, LandedPage, callers, tried};
 use super::*;
 use crate::Setup;
 use crate::queue::tests::page;
@@ -86,9 +86,10 @@ fn start(path: &Path, (section, url): (&str, &str), now: Ms) -> (Engine, Queues,
     let (store, stop) = (path.to_owned(), CancellationToken::new());
     let setup = Setup { store, engine: handle, rings, clock: Clock::new(), stop };
     let caller = callers(&config.webhooks).unwrap().remove(0);
+    let tried = tried::open(path, 1).remove(0);
     let (url, language) = ("http://gateway".into(), Language::English);
     let desk = Desk { zone: jiff::tz::TimeZone::UTC, url, language };
-    let task = Task::new(setup, caller, (&config.webhooks[0], &desk));
+    let task = Task::new(setup, (caller, tried), (&config.webhooks[0], &desk));
     (engine, queues, task)
 }
 
@@ -131,7 +132,7 @@ impl Night {
     /// What a machine that loses power now leaves on the disk, started again.
     fn crashed(self) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["store.db", "store.db-wal"] {
+        for name in ["store.db", "store.db-wal", "store.tried"] {
             let from = self.folder.path().join(name);
             if from.exists() {
                 std::fs::copy(from, folder.path().join(name)).unwrap();
@@ -411,6 +412,29 @@ async fn an_alert_waits_until_it_can_refer_to_the_one_before_it() {
         let referred = if waits { vec![first.page_id.to_string()] } else { Vec::new() };
         assert_eq!(earlier, referred, "{section}");
     }
+}
+
+#[tokio::test]
+async fn what_refers_to_earlier_pages_keeps_none_of_them_in_memory_once_the_store_knows_it() {
+    let mut night = Night::begin("format = 'cap'");
+    night.fires(1, 0..20);
+    night.plans(0);
+    let pages = night.ready();
+    assert_eq!(pages.len(), 20);
+    for page in &pages {
+        night.lands(page, Answer::Taken).await;
+    }
+    night.task.forget_what_the_store_knows();
+    assert_eq!(night.task.taken.len(), 20, "the store has none of it yet");
+    night.engine_hears();
+    night.task.forget_what_the_store_knows();
+    assert_eq!((night.task.taken.len(), night.task.taken.capacity()), (0, 0));
+    // The next page about one of them refers to it all the same.
+    night.later(181_000);
+    night.plans(181_000);
+    let second = night.ready().into_iter().find(|page| page.incident == pages[0].incident);
+    let (_, earlier) = night.says(&second.expect("its third step")).expect("its words");
+    assert_eq!(earlier, [pages[0].page_id.to_string()]);
 }
 
 #[tokio::test]

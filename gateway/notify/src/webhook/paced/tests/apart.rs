@@ -207,3 +207,26 @@ async fn a_receiver_that_refuses_everything_for_a_while_is_told_in_few_messages_
         assert!(taken <= 4, "{status}: {taken} messages");
     }
 }
+
+#[tokio::test]
+async fn what_was_sent_singly_before_a_crash_comes_singly_after_it_and_not_in_a_bundle() {
+    let robot = Robot::begin(&[("*", 503)]).await;
+    let mut night = Night::begin_at("pace = '4/s'", &robot.url);
+    night.fires(1, 0..3);
+    let heard = robot.heard.clone();
+    night.works(Retries::InTheirTime, |_| heard.lock().unwrap().len() >= 3).await;
+    // Three were sent, and perhaps seen; thirty more never were.
+    let mut night = night.crashed();
+    night.fires(1, 3..33);
+    heard.lock().unwrap().clear();
+    robot.refuses(&[]);
+    night.works(Retries::InTheirTime, |night| night.open() == 0).await;
+    let mut messages: Vec<_> = heard.lock().unwrap().iter().map(|(said, _)| said.clone()).collect();
+    messages.sort();
+    let single = |n: u32| vec![format!("T1-{n}")];
+    let mut expected: Vec<_> = (0..4).map(single).collect();
+    // The first new fire of a station goes alone, the rest together.
+    expected.push((4..33).map(|n| format!("T1-{n}")).collect());
+    expected.sort();
+    assert_eq!(messages, expected);
+}
