@@ -4,7 +4,7 @@
 //! receiver answers: after 5 s, then twice as long, up to 60 s. Everything else, digests too, is tried for
 //! 24 h, and given up when the receiver refuses it for good.
 //!
-//! Each page waits for itself alone ([`Waiting`]), until its receiver takes one after it took none for a
+//! Each page waits for itself alone ([`RetryQueue`]), until its receiver takes one after it took none for a
 //! while: then everything is due.
 //!
 //! A receiver may refuse one message and take all others. What is refused while others are taken is known
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use standpipe_machine::backoff::Backoff;
-use standpipe_receivers::{Asked, Blames};
+use standpipe_receivers::{Blames, WaitWish};
 use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::IncidentId;
 use standpipe_rules::{DAY_MS, Ms};
@@ -46,24 +46,24 @@ pub const GIVE_UP_AFTER: Ms = DAY_MS;
 
 /// The wait after a failure: what the receiver asked for, within bounds, or `own`.
 #[must_use]
-pub fn wait(asked: Option<Asked>, own: Duration) -> Duration {
+pub fn wait(asked: Option<WaitWish>, own: Duration) -> Duration {
     asked.map_or(own, |asked| asked.wait().min(LONGEST_ASKED).max(own))
 }
 
 /// The same of a fire's page: a receiver's wish is cut.
 #[must_use]
-pub fn wait_of_fire(asked: Option<Asked>, own: Duration) -> Duration {
+pub fn wait_of_fire(asked: Option<WaitWish>, own: Duration) -> Duration {
     match asked {
         None => own,
-        Some(Asked::Unwell(wait)) => wait.min(UNWELL_MOST).max(own),
-        Some(Asked::TooMany(wait)) => wait.min(TOO_MANY_MOST).max(own),
+        Some(WaitWish::Unwell(wait)) => wait.min(UNWELL_MOST).max(own),
+        Some(WaitWish::TooMany(wait)) => wait.min(TOO_MANY_MOST).max(own),
     }
 }
 
 /// Pages that were refused, each with its own next attempt.
 #[derive(Debug, Default)]
-pub struct Waiting {
-    pages: HashMap<Ulid, RefusedPage>,
+pub struct RetryQueue {
+    pages: HashMap<Ulid, PageRetry>,
     /// The same by their incidents.
     about: BTreeSet<(IncidentId, Ulid)>,
     /// Those whose next attempt is a while away.
@@ -88,7 +88,7 @@ enum Turn {
 }
 
 #[derive(Debug)]
-struct RefusedPage {
+struct PageRetry {
     page: OwedPage,
     /// When its first attempt was begun, or it was to be tried again.
     since: Ms,
@@ -105,7 +105,7 @@ struct RefusedPage {
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal {
     /// What the receiver wishes.
-    pub asked: Option<Asked>,
+    pub asked: Option<WaitWish>,
     pub blames: Blames,
     /// When the answer was here.
     pub at: Instant,
@@ -131,18 +131,18 @@ pub enum LastTurn {
 
 /// What kind of page was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RetryKind {
     /// Tried until somebody has acknowledged.
     Fire,
     /// Given up after 24 h, or when it is refused for good.
     Other,
 }
 
-impl Waiting {
+impl RetryQueue {
     /// A page was refused; answers for how long it has been, ms.
     pub fn refused(
         &mut self,
-        (page, kind): (&OwedPage, Kind),
+        (page, kind): (&OwedPage, RetryKind),
         begun: Ms,
         refusal: Refusal,
         steady: Ms,
@@ -151,7 +151,7 @@ impl Waiting {
         let id = page.page_id;
         self.about.insert((page.incident, id));
         let took_at = self.took_at;
-        let fresh = || RefusedPage::new(page, kind, (begun, now));
+        let fresh = || PageRetry::new(page, kind, (begun, now));
         let refused = self.pages.entry(id).or_insert_with(fresh);
         self.due.remove(&(refused.due, id));
         self.ready.remove(&refused.place());
@@ -166,8 +166,8 @@ impl Waiting {
         };
         let own = refused.backoff.failed();
         let wait = match kind {
-            Kind::Fire => wait_of_fire(asked, own),
-            Kind::Other => wait(asked, own),
+            RetryKind::Fire => wait_of_fire(asked, own),
+            RetryKind::Other => wait(asked, own),
         };
         refused.due = now + wait;
         self.due.insert((refused.due, id));
@@ -176,9 +176,9 @@ impl Waiting {
 
     /// A page that was tried before this gateway started, or a part of a bundle that was refused, is tried
     /// like what was refused, and now.
-    pub fn try_soon(&mut self, page: &OwedPage, kind: Kind, (steady, now): (Ms, Instant)) {
+    pub fn try_soon(&mut self, page: &OwedPage, kind: RetryKind, (steady, now): (Ms, Instant)) {
         self.about.insert((page.incident, page.page_id));
-        let fresh = || RefusedPage::new(page, kind, (steady, now));
+        let fresh = || PageRetry::new(page, kind, (steady, now));
         let known = self.pages.entry(page.page_id).or_insert_with(fresh);
         self.ready.insert(known.place());
     }
@@ -206,10 +206,10 @@ impl Waiting {
     /// before its others, and its next failure counts as a first one. What it refuses while it takes
     /// others waits for its own time.
     pub fn all_due(&mut self, now: Instant) {
-        let waits = |page: &RefusedPage| page.turn != Turn::Last;
+        let waits = |page: &PageRetry| page.turn != Turn::Last;
         let mut firsts: HashMap<Arc<str>, (i64, Ulid)> = HashMap::new();
         let fires = self.pages.values().filter(|page| page.page.urgency == Urgency::NewFire);
-        for RefusedPage { page, .. } in fires.filter(|page| waits(page) && is_single(&page.page)) {
+        for PageRetry { page, .. } in fires.filter(|page| waits(page) && is_single(&page.page)) {
             let this = (page.number, page.page_id);
             let first = firsts.entry(page.station.clone()).or_insert(this);
             *first = this.min(*first);
@@ -239,7 +239,7 @@ impl Waiting {
     pub fn take(&mut self, urgency: Urgency, now: Instant, last: LastTurn) -> Option<OwedPage> {
         while let Some((due, id)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
             self.due.remove(&(due, id));
-            self.ready.extend(self.pages.get(&id).map(RefusedPage::place));
+            self.ready.extend(self.pages.get(&id).map(PageRetry::place));
         }
         let first = (urgency, Turn::First, i64::MIN, Ulid::nil());
         let found = self.ready.range(first..).next().copied();
@@ -252,7 +252,7 @@ impl Waiting {
 
     /// A page that was taken, and could not be sent, is due all the same.
     pub fn put_back(&mut self, page: &OwedPage) {
-        self.ready.extend(self.pages.get(&page.page_id).map(RefusedPage::place));
+        self.ready.extend(self.pages.get(&page.page_id).map(PageRetry::place));
     }
 
     /// It is owed no more.
@@ -313,12 +313,12 @@ impl Waiting {
     }
 }
 
-impl RefusedPage {
-    fn new(page: &OwedPage, kind: Kind, (since, now): (Ms, Instant)) -> Self {
+impl PageRetry {
+    fn new(page: &OwedPage, kind: RetryKind, (since, now): (Ms, Instant)) -> Self {
         let first = match kind {
-            Kind::Fire if page.apart => FIRST_WAIT_OF_PART,
-            Kind::Fire => FIRST_WAIT_OF_FIRE,
-            Kind::Other => FIRST_WAIT,
+            RetryKind::Fire if page.apart => FIRST_WAIT_OF_PART,
+            RetryKind::Fire => FIRST_WAIT_OF_FIRE,
+            RetryKind::Other => FIRST_WAIT,
         };
         Self {
             page: page.clone(),
@@ -359,9 +359,9 @@ fn is_single(page: &OwedPage) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use super::{Evidence, Kind, LastTurn, Refusal, Waiting, wait, wait_of_fire};
+    use super::{Evidence, LastTurn, Refusal, RetryKind, RetryQueue, wait, wait_of_fire};
     use crate::queue::tests::page;
-    use standpipe_receivers::{Asked, Blames};
+    use standpipe_receivers::{Blames, WaitWish};
     use standpipe_rules::changes::Urgency;
     use tokio::time::Instant;
 
@@ -379,7 +379,7 @@ mod tests {
         for (asked, expected) in
             [(None, 4), (Some(1), 4), (Some(90), 90), (Some(600), 600), (Some(99_999), 600)]
         {
-            let asked = asked.map(|seconds| Asked::Unwell(Duration::from_secs(seconds)));
+            let asked = asked.map(|seconds| WaitWish::Unwell(Duration::from_secs(seconds)));
             let waits = wait(asked, own);
             assert_eq!(waits.as_secs(), expected, "{asked:?}");
         }
@@ -391,11 +391,11 @@ mod tests {
         let seconds = Duration::from_secs;
         for (asked, own_s, expected_s) in [
             (None,                               4,  4),
-            (Some(Asked::Unwell(seconds(40))),   4,  5),
-            (Some(Asked::Unwell(seconds(1))),    4,  4),
-            (Some(Asked::Unwell(seconds(40))),   30, 30),
-            (Some(Asked::TooMany(seconds(40))),  4,  40),
-            (Some(Asked::TooMany(seconds(600))), 4,  60),
+            (Some(WaitWish::Unwell(seconds(40))),   4,  5),
+            (Some(WaitWish::Unwell(seconds(1))),    4,  4),
+            (Some(WaitWish::Unwell(seconds(40))),   30, 30),
+            (Some(WaitWish::TooMany(seconds(40))),  4,  40),
+            (Some(WaitWish::TooMany(seconds(600))), 4,  60),
         ] {
             assert_eq!(wait_of_fire(asked, seconds(own_s)), seconds(expected_s), "{asked:?}");
         }
@@ -405,8 +405,8 @@ mod tests {
     fn each_page_waits_for_itself_alone_and_ever_longer() {
         let (one, other) = (page(1, Urgency::NewFire), page(2, Urgency::Warning));
         let start = Instant::now();
-        let mut waiting = Waiting::default();
-        assert_eq!(waiting.refused((&one, Kind::Fire), 1_000, not_now(start), 1_100), 100);
+        let mut waiting = RetryQueue::default();
+        assert_eq!(waiting.refused((&one, RetryKind::Fire), 1_000, not_now(start), 1_100), 100);
         assert_eq!(waiting.take(Urgency::NewFire, start, LastTurn::Waits), None, "too soon");
         let first = waiting.next().expect("it is due") - start;
         assert!(first > Duration::from_secs(2) && first <= Duration::from_secs(5), "{first:?}");
@@ -418,13 +418,13 @@ mod tests {
                 (waiting.take(Urgency::NewFire, now, LastTurn::Waits), waiting.next()),
                 (None, None)
             );
-            assert_eq!(waiting.refused((&one, Kind::Fire), 7_000, not_now(now), 9_000), 8_000);
+            assert_eq!(waiting.refused((&one, RetryKind::Fire), 7_000, not_now(now), 9_000), 8_000);
             let wait = waiting.next().expect("it is due") - now;
             let most = Duration::from_secs(most_s);
             assert!(most / 2 <= wait && wait <= most, "{wait:?} of {most:?}");
         }
         assert!(waiting.any_for(8_000, 9_000) && !waiting.any_for(8_001, 9_000));
-        waiting.refused((&other, Kind::Other), 9_000, not_now(now), 9_000);
+        waiting.refused((&other, RetryKind::Other), 9_000, not_now(now), 9_000);
         waiting.forget(one.page_id);
         assert!(!waiting.knows(one.page_id) && waiting.knows(other.page_id));
         assert!(waiting.next().expect("it is due") - now <= Duration::from_millis(500));
@@ -435,10 +435,10 @@ mod tests {
     #[test]
     fn those_that_are_due_are_taken_by_urgency_and_age_and_known_by_their_incident() {
         let start = Instant::now();
-        let mut waiting = Waiting::default();
+        let mut waiting = RetryQueue::default();
         let pages = [(4, Urgency::Fire), (2, Urgency::Critical), (3, Urgency::Fire)];
         for (number, urgency) in pages {
-            waiting.refused((&page(number, urgency), Kind::Other), 0, not_now(start), 0);
+            waiting.refused((&page(number, urgency), RetryKind::Other), 0, not_now(start), 0);
         }
         let later = start + Duration::from_secs(60);
         assert_eq!(waiting.take(Urgency::NewFire, later, LastTurn::Waits), None);
@@ -467,9 +467,9 @@ mod tests {
         let (bad, good) = (page(1, Urgency::NewFire), page(2, Urgency::NewFire));
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut waiting = Waiting::default();
-        let refused = |waiting: &mut Waiting, what: &_, refusal| {
-            waiting.refused((what, Kind::Fire), 0, refusal, 0);
+        let mut waiting = RetryQueue::default();
+        let refused = |waiting: &mut RetryQueue, what: &_, refusal| {
+            waiting.refused((what, RetryKind::Fire), 0, refusal, 0);
         };
         // Refused over and over, but nothing else is taken, or not for what it says.
         for seconds in [0, 1, 2] {
@@ -512,13 +512,13 @@ mod tests {
         let mut part = page(1, Urgency::NewFire);
         part.apart = true;
         let start = Instant::now();
-        let mut waiting = Waiting::default();
-        waiting.try_soon(&part, Kind::Fire, (0, start));
+        let mut waiting = RetryQueue::default();
+        waiting.try_soon(&part, RetryKind::Fire, (0, start));
         assert!(waiting.knows(part.page_id) && !waiting.was_refused(part.page_id));
         assert_eq!(waiting.take(Urgency::NewFire, start, LastTurn::Waits).as_ref(), Some(&part));
         waiting.took(page(2, Urgency::NewFire).page_id, start + Duration::from_millis(5));
         let at = start + Duration::from_millis(10);
-        waiting.refused((&part, Kind::Fire), 0, not_this(at), 10);
+        waiting.refused((&part, RetryKind::Fire), 0, not_this(at), 10);
         assert_eq!(waiting.evidence(part.page_id), Evidence::TakesOthers);
         assert!(waiting.next().expect("it is due") - at <= Duration::from_secs(1));
     }
@@ -526,7 +526,7 @@ mod tests {
     #[test]
     fn when_a_receiver_takes_pages_again_all_are_due_the_first_fire_of_each_station_first() {
         let start = Instant::now();
-        let mut waiting = Waiting::default();
+        let mut waiting = RetryQueue::default();
         let of = |number, station: &str| {
             let mut page = page(number, Urgency::NewFire);
             page.station = station.into();
@@ -535,7 +535,7 @@ mod tests {
         let pages = [of(1, "A"), of(2, "A"), of(3, "A"), of(4, "B"), page(5, Urgency::Warning)];
         for page in &pages {
             for _ in 0..5 {
-                waiting.refused((page, Kind::Fire), 0, not_now(start), 0);
+                waiting.refused((page, RetryKind::Fire), 0, not_now(start), 0);
             }
         }
         // One of them is on its way; it is not sent a second time beside that.
@@ -550,7 +550,7 @@ mod tests {
             }
         }
         assert_eq!(due, [2, 4, 3, 5]);
-        waiting.refused((&pages[1], Kind::Fire), 0, not_now(start), 0);
+        waiting.refused((&pages[1], RetryKind::Fire), 0, not_now(start), 0);
         let wait = waiting.next().expect("it is due") - start;
         assert!(wait <= Duration::from_secs(5), "as after a first failure: {wait:?}");
     }

@@ -9,8 +9,8 @@ use serde_json::Value;
 use standpipe_config::Config;
 use standpipe_engine::{Delivery, Engine, Inbox, Queues, SourceIx, Sources, bells, queues};
 use standpipe_machine::clock::Clock;
-use standpipe_receivers::{Answer, Asked, Blames};
-use standpipe_rules::incidents::{Plan, Role, Route, Secret};
+use standpipe_receivers::{Answer, Blames, WaitWish};
+use standpipe_rules::incidents::{IdSecret, Plan, ReceiverRole, Route};
 use standpipe_rules::registry::{Device, Level, Station};
 use standpipe_rules::wire::parse;
 use standpipe_shared::{Kind, ROOT};
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::next::{PageWords, Sent};
 use super::super::{Failing, LESSER_MOST, LandedPage, callers, tried};
 use super::*;
-use crate::Setup;
+use crate::SenderSetup;
 use crate::queue::tests::page;
 
 const T0: Ms = 1_764_000_000_000;
@@ -68,10 +68,10 @@ fn detector(station: u32, n: u32) -> Device {
 fn start(path: &Path, (section, url): (&str, &str), now: Ms) -> (Engine, Queues, Task) {
     let mut store = Store::open(path).unwrap();
     let steps = vec![1, 2, 3];
-    let (name, role) = (Box::from("w"), Role::Officer);
+    let (name, role) = (Box::from("w"), ReceiverRole::Officer);
     let webhook = Route { name, station: None, role, severities: Vec::new(), steps };
     let plan = Plan { webhooks: vec![webhook], ..Plan::default() };
-    let loaded = store.load(plan, [], Secret::new([7; 32])).unwrap();
+    let loaded = store.load(plan, [], IdSecret::new([7; 32])).unwrap();
     let sources = Sources::urgent_and_bulk();
     let mut engine = Engine::new(store, loaded, &sources, now);
     for source in [0, 1].map(SourceIx::nth) {
@@ -84,7 +84,7 @@ fn start(path: &Path, (section, url): (&str, &str), now: Ms) -> (Engine, Queues,
         format!("[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = '{url}'\n{section}");
     let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
     let (store, stop) = (path.to_owned(), CancellationToken::new());
-    let setup = Setup { store, engine: handle, rings, clock: Clock::new(), stop };
+    let setup = SenderSetup { store, engine: handle, rings, clock: Clock::new(), stop };
     let caller = callers(&config.webhooks).unwrap().remove(0);
     let tried = tried::open(path, 1).remove(0);
     let (url, language) = ("http://gateway".into(), Language::English);
@@ -480,7 +480,7 @@ fn a_receivers_wish_and_what_hangs_in_it_keep_no_new_fire_back() {
 #[tokio::test]
 async fn a_fire_is_tried_again_whatever_the_answer_and_within_five_seconds() {
     let mut night = Night::begin("");
-    let asked = Some(Asked::Unwell(Duration::from_secs(40)));
+    let asked = Some(WaitWish::Unwell(Duration::from_secs(40)));
     let started = Instant::now();
     let unwell = Answer::Later { wait: asked, why: "503".into(), blames: Blames::Receiver };
     night.lands(&page(1, Urgency::NewFire), unwell).await;
