@@ -8,7 +8,7 @@
 //! while: then everything is due.
 //!
 //! A receiver may refuse one message and take all others. What is refused while others are taken is known
-//! by that ([`Evidence`]): a bundle is taken apart then (`webhook/apart.rs`), and a page is tried behind
+//! by that ([`Suspicion`]): a bundle is taken apart then (`webhook/apart.rs`), and a page is tried behind
 //! everything else, with a small part of the pace.
 
 use std::collections::{BTreeSet, HashMap};
@@ -113,7 +113,7 @@ pub struct Refusal {
 
 /// Whether it is what a message says that a receiver refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Evidence {
+pub enum Suspicion {
     /// Nothing speaks for that.
     None,
     /// Its answers do; whether it takes others is not known.
@@ -160,9 +160,9 @@ impl RetryQueue {
             Blames::Message => refused.refused.1 = refused.refused.1.saturating_add(1),
             Blames::Receiver => {}
         }
-        refused.turn = match refused.evidence(took_at) {
-            Evidence::TakesOthers => Turn::Last,
-            Evidence::None | Evidence::Answers => Turn::Usual,
+        refused.turn = match refused.suspicion(took_at) {
+            Suspicion::TakesOthers => Turn::Last,
+            Suspicion::None | Suspicion::Answers => Turn::Usual,
         };
         let own = refused.backoff.failed();
         let wait = match kind {
@@ -230,8 +230,8 @@ impl RetryQueue {
 
     /// Whether a receiver refuses a page for what it says.
     #[must_use]
-    pub fn evidence(&self, page: Ulid) -> Evidence {
-        self.pages.get(&page).map_or(Evidence::None, |refused| refused.evidence(self.took_at))
+    pub fn suspicion(&self, page: Ulid) -> Suspicion {
+        self.pages.get(&page).map_or(Suspicion::None, |refused| refused.suspicion(self.took_at))
     }
 
     /// Takes the page of an urgency that is due for its next attempt: the longest owed first, and last what
@@ -336,14 +336,14 @@ impl PageRetry {
     }
 
     /// What was refused in company has proven something already: its first refusal counts.
-    fn evidence(&self, took_at: Option<Instant>) -> Evidence {
+    fn suspicion(&self, took_at: Option<Instant>) -> Suspicion {
         let enough = if self.page.apart { 1 } else { REFUSALS };
         if self.refused.1 < enough {
-            Evidence::None
+            Suspicion::None
         } else if took_at.is_some_and(|at| at > self.known_at) {
-            Evidence::TakesOthers
+            Suspicion::TakesOthers
         } else {
-            Evidence::Answers
+            Suspicion::Answers
         }
     }
 }
@@ -359,7 +359,7 @@ fn is_single(page: &OwedPage) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use super::{Evidence, LastTurn, Refusal, RetryKind, RetryQueue, wait, wait_of_fire};
+    use super::{LastTurn, Refusal, RetryKind, RetryQueue, Suspicion, wait, wait_of_fire};
     use crate::queue::tests::page;
     use standpipe_receivers::{Blames, WaitWish};
     use standpipe_rules::changes::Urgency;
@@ -476,14 +476,14 @@ mod tests {
             refused(&mut waiting, &bad, not_this(at(seconds)));
             refused(&mut waiting, &good, not_now(at(seconds)));
         }
-        assert_eq!(waiting.evidence(bad.page_id), Evidence::Answers);
-        assert_eq!(waiting.evidence(good.page_id), Evidence::None);
+        assert_eq!(waiting.suspicion(bad.page_id), Suspicion::Answers);
+        assert_eq!(waiting.suspicion(good.page_id), Suspicion::None);
         assert!(!waiting.holds_nothing_up());
         assert!(!waiting.took(page(3, Urgency::Notice).page_id, at(3)), "as ever");
         assert!(!waiting.is_last(bad.page_id), "it may take it now");
         refused(&mut waiting, &bad, not_this(at(4)));
         refused(&mut waiting, &good, not_now(at(4)));
-        assert_eq!(waiting.evidence(bad.page_id), Evidence::TakesOthers);
+        assert_eq!(waiting.suspicion(bad.page_id), Suspicion::TakesOthers);
         assert!(waiting.is_last(bad.page_id) && !waiting.is_last(good.page_id));
         // It is tried behind the other, and only where there is a message for it.
         let later = at(600);
@@ -519,7 +519,7 @@ mod tests {
         waiting.took(page(2, Urgency::NewFire).page_id, start + Duration::from_millis(5));
         let at = start + Duration::from_millis(10);
         waiting.refused((&part, RetryKind::Fire), 0, not_this(at), 10);
-        assert_eq!(waiting.evidence(part.page_id), Evidence::TakesOthers);
+        assert_eq!(waiting.suspicion(part.page_id), Suspicion::TakesOthers);
         assert!(waiting.next().expect("it is due") - at <= Duration::from_secs(1));
     }
 

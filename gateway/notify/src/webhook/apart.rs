@@ -6,7 +6,7 @@
 //! can be halved.
 //!
 //! Whether it is what the bundle says is seen by what else is taken meanwhile
-//! ([`Evidence::TakesOthers`]). A receiver that is set up anew may refuse everything with the same answer:
+//! ([`Suspicion::TakesOthers`]). A receiver that is set up anew may refuse everything with the same answer:
 //! while it takes nothing, a bundle is taken apart now and then only ([`Probes`]), so that it has not to be
 //! told of everything one by one afterwards.
 
@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::Task;
-use crate::retry::Evidence;
+use crate::retry::Suspicion;
 
 /// Between two bundles that are taken apart while nothing is taken: so long at first, then twice that,
 const FIRST_PROBE: Duration = Duration::from_secs(10);
@@ -75,10 +75,10 @@ impl Task {
             Carries::Bundle => {}
         }
         let id = bundle.page_id;
-        let is_time = match self.waiting.evidence(id) {
-            Evidence::None => false,
-            Evidence::Answers => self.probes.may(Instant::now()),
-            Evidence::TakesOthers => true,
+        let is_time = match self.waiting.suspicion(id) {
+            Suspicion::None => false,
+            Suspicion::Answers => self.probes.may(Instant::now()),
+            Suspicion::TakesOthers => true,
         };
         if !is_time {
             return Ok(());
