@@ -15,7 +15,7 @@ use standpipe_store::views::bundles::{self as view, BundleRecord, BundledMember}
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{self, Body, Id};
+use super::body::{self, Body, UlidId};
 use super::params::Params;
 use super::problem::Problem;
 use crate::api::who::Who;
@@ -118,7 +118,7 @@ pub struct Done {
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
-    Id(id): Id,
+    UlidId(id): UlidId,
     uri: Uri,
 ) -> Result<Json<Bundle>, Problem> {
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
@@ -161,7 +161,7 @@ pub async fn record(api: &ApiState, who: &Who, id: &str) -> Result<BundleRecord,
 pub async fn act(
     State(api): State<Arc<ApiState>>,
     who: Who,
-    Id(id): Id,
+    UlidId(id): UlidId,
     uri: Uri,
     Body(body): Body<Act>,
 ) -> Result<Json<Done>, Problem> {
