@@ -245,8 +245,10 @@ impl With {
         accounts: Accounts,
         door: Access,
     ) -> ApiState {
+        let store = Readers::new(self.path.clone());
         ApiState {
-            store: Readers::new(self.path.clone()),
+            reports: store.one_apart(),
+            store,
             engine: self.engine.clone(),
             history,
             health: Arc::clone(&self.health),

@@ -236,6 +236,8 @@ impl<F: Fn() -> bool> Shell<F> {
 
     fn take(&mut self, inbox: Inbox) {
         if let Inbox::Delivery(delivery) = &inbox {
+            // Also what nobody has taken from its queue yet.
+            self.collect_statuses();
             for status in self.statuses.before(delivery) {
                 self.take_delivery(status);
             }

@@ -138,3 +138,35 @@ fn an_alarm_waits_for_the_commit_of_no_more_than_64_wills() {
     assert!(commits.iter().all(|wills| *wills <= 65), "{commits:?}");
     assert_eq!(commits.iter().sum::<usize>(), GONE as usize, "none is lost");
 }
+
+#[test]
+fn an_alarm_is_taken_behind_what_its_device_said_before_it_and_nothing_else() {
+    const GONE: u32 = 100;
+    for (story, will_ms, is_offline) in
+        [("it came back since", -20, false), ("it is gone since", -1, true)]
+    {
+        let (folder, engine, sources) = heard(GONE);
+        std::thread::sleep(Duration::from_millis(50));
+        let now = Clock::new().now();
+        let (handle, queues) = queues(&sources);
+        let says = |source, topic: &str, json: &str, after: Ms| {
+            let arrived = Stamp::from(now + after).into();
+            handle.deliver(Delivery { arrived, ..delivery(source, topic, json, 1) }).unwrap();
+        };
+        let gone = r#"{"online":false}"#;
+        (0..GONE).for_each(|n| says(STATUS, &format!("a/H-{n}/status"), gone, -40));
+        says(STATUS, "a/S-1/status", gone, will_ms);
+        says(ALARM, "a/S-1/alarm", r#"{"condition":"smoke","active":true}"#, -10);
+        let (bells, _rings) = bells();
+        let health = std::sync::Arc::new(Health::of(&sources));
+        let receipts = vec![receipts().0, receipts().0];
+        drop(handle);
+        run(engine, queues, Outlets { clock: Clock::new(), bells, receipts, health }, || true);
+        let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();
+        let sql =
+            "SELECT m.conditions FROM memory m JOIN device d ON d.ix = m.ix WHERE d.id = 'S-1'";
+        let conditions = reader.query(sql, (), |row| row.get::<_, u32>(0)).unwrap()[0];
+        let offline = standpipe_shared::Condition::Offline.bit();
+        assert_eq!(conditions & offline != 0, is_offline, "{story}");
+    }
+}
