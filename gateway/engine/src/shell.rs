@@ -447,7 +447,7 @@ impl<F: Fn() -> bool> Shell<F> {
             if now >= until {
                 return true;
             }
-            std::thread::sleep(span(now, until).min(LONGEST_NAP));
+            self.outlets.clock.sleep(span(now, until).min(LONGEST_NAP));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod clock;
+mod disk;
 mod entries;
 mod lives;
 mod queue;
@@ -79,7 +80,11 @@ fn open(path: &Path, now: Ms) -> Engine {
 impl Bench {
     /// Two stations and so many hydrants; both lanes are up.
     pub(super) fn new(devices: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::of(tempfile::tempdir().unwrap(), devices)
+    }
+
+    /// The same, in that folder.
+    pub(super) fn of(folder: TempDir, devices: u32) -> Self {
         let path = folder.path().join("standpipe.db");
         let mut store = Store::open(&path).unwrap();
         let stations = [

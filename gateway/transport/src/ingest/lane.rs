@@ -274,7 +274,7 @@ impl LaneSource {
     fn linger(&self) {
         match self.lane {
             Lane::Alarm | Lane::Action => {}
-            Lane::Status | Lane::Telemetry => std::thread::sleep(LINGER),
+            Lane::Status | Lane::Telemetry => self.setup.clock.sleep(LINGER),
         }
     }
 
