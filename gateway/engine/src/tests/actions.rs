@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::health::DegradedPart;
-use crate::source::{Facts, Queue};
+use crate::source::{Facts, QueueKind};
 
 const ACTION: SourceIx = SourceIx::nth(1);
 
 fn sources() -> Sources {
-    let alarm = Facts::new("alarm", "alarm_lane", Queue::Urgent, Sight::Needed);
-    let action = Facts::new("action", "action_lane", Queue::Actions, Sight::Extra);
+    let alarm = Facts::new("alarm", "alarm_lane", QueueKind::Urgent, SourceNeed::Needed);
+    let action = Facts::new("action", "action_lane", QueueKind::Actions, SourceNeed::Extra);
     [alarm, action].into_iter().collect()
 }
 
@@ -40,7 +40,7 @@ fn committed(queues: Queues) -> ([Vec<Vec<u32>>; 2], std::sync::Arc<Health>) {
         station("town", Level::Township, Some("district")),
     ];
     store.import(&stations, &[device(0)]).unwrap();
-    let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    let loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
     let now = Clock::new().now();
     let mut engine = Engine::new(store, loaded, &sources, now);
     engine.take(Input::Source { source: ALARM, up: true }.at(now), now);
@@ -66,7 +66,8 @@ fn a_fire_and_another_station_wait_for_no_flood_of_actions() {
     handle.deliver(acts(ACTION, "district", 90_001)).unwrap();
     handle.deliver(smoke(90_002)).unwrap();
     handle.deliver(acts(ACTION, "town", FLOOD)).unwrap();
-    let waiting = Waiting { urgent: 1, actions: FLOOD as usize + 2, ..Waiting::default() };
+    let waiting =
+        QueueLengths { urgent: 1, actions: FLOOD as usize + 2, ..QueueLengths::default() };
     assert_eq!(handle.waiting(), waiting);
     drop(handle);
     let ([alarms, actions], health) = committed(queues);
@@ -102,11 +103,11 @@ fn what_a_station_says_is_never_urgent_whatever_source_it_comes_by() {
     handle.deliver(acts(ALARM, "town", 1)).unwrap();
     let here = delivery(ALARM, "stations/town/presence", r#"{"online":true}"#, 2);
     handle.deliver(here).unwrap();
-    assert_eq!(handle.waiting(), Waiting { actions: 2, ..Waiting::default() });
+    assert_eq!(handle.waiting(), QueueLengths { actions: 2, ..QueueLengths::default() });
     handle
         .deliver(delivery(ACTION, "a/H-1/alarm", r#"{"condition":"tamper","active":true}"#, 3))
         .unwrap();
-    assert_eq!(handle.waiting(), Waiting { urgent: 1, actions: 2, ..Waiting::default() });
+    assert_eq!(handle.waiting(), QueueLengths { urgent: 1, actions: 2, ..QueueLengths::default() });
     for n in 0..ACTION_QUEUE as u32 - 2 {
         handle.deliver(acts(ACTION, "town", n)).unwrap();
     }
@@ -114,6 +115,6 @@ fn what_a_station_says_is_never_urgent_whatever_source_it_comes_by() {
     assert_eq!(handle.deliver(acts(ALARM, "town", 1)), Ok(()), "as of before: nothing is lost");
     assert_eq!(
         handle.waiting(),
-        Waiting { urgent: 2, actions: ACTION_QUEUE, ..Waiting::default() }
+        QueueLengths { urgent: 2, actions: ACTION_QUEUE, ..QueueLengths::default() }
     );
 }
