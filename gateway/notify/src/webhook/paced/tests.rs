@@ -92,7 +92,7 @@ fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
 
 fn is_of(report: &Inbox, what: impl Fn(&Input) -> bool) -> bool {
     match report {
-        Inbox::Input { input, .. } => what(input),
+        Inbox::Input(asked) => what(&asked.input),
         Inbox::Delivery(_) | Inbox::Alive(_) => false,
     }
 }
