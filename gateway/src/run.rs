@@ -189,7 +189,8 @@ fn feeds(
     let decoder = by_device(root, MAKERS, move |device| decoders.get(device));
     let root = root.into();
     let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
-    let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses };
+    let gaps = ingest::gaps::AlarmGaps::default();
+    let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses, gaps };
     vec![
         ingest::lane(&lanes, Lane::Alarm),     // alarms, replies, people
         ingest::lane(&lanes, Lane::Status),    // Last Wills, and devices that are back

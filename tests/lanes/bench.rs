@@ -8,6 +8,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_rules::wire::Message;
 use standpipe_rules::wire::decoder::Ours;
 use standpipe_tests::broker::Broker as Mosquitto;
+use standpipe_transport::ingest::gaps::AlarmGaps;
 use standpipe_transport::ingest::{self, Granted, Lane, Setup};
 use standpipe_transport::mqtt::Broker;
 use std::cell::{Cell, RefCell};
@@ -57,7 +58,8 @@ impl Bench {
         let root: Box<str> = root.into();
         let (gateway, clock) = ("test".into(), Clock::new());
         let decoder = Arc::new(Ours::below(&root));
-        Setup { broker, root, gateway, decoder, clock, statuses: Granted::default() }
+        let (statuses, gaps) = (Granted::default(), AlarmGaps::default());
+        Setup { broker, root, gateway, decoder, clock, statuses, gaps }
     }
 
     pub fn of(setup: &Setup, lane: Lane) -> Self {

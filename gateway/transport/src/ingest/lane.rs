@@ -10,12 +10,13 @@ use standpipe_engine::feed::{Event, Incoming, Source};
 use standpipe_engine::source::{Facts, Receipt};
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::MAX_PACKET;
-use standpipe_rules::wire;
 use standpipe_rules::wire::decoder::{Decoder, Parameters, Raw};
 use standpipe_rules::wire::topics::{ALARM_LANE_BEFORE, READINGS_LANE_BEFORE, Side, side};
+use standpipe_rules::wire::{self, Message, Parsed};
 use tokio::time::sleep_until;
 use tracing::{error, warn};
 
+use super::gaps::AlarmCopies;
 use super::window::Window;
 use super::{LINGER, Lane, Setup, below_root, facts, filters, hello, limits};
 use crate::mqtt::attempts::Attempts;
@@ -47,6 +48,8 @@ pub struct LaneSource {
     untold: Option<Event>,
     /// The messages of the present burst, and when it was read.
     burst: (u64, Option<Stamp>),
+    /// Alarms that were passed over, for as long as the alarm lane may not have got them.
+    copies: AlarmCopies,
     attempts: Attempts,
     counts: Counts,
 }
@@ -102,7 +105,11 @@ impl Source for LaneSource {
 
     fn refused(&mut self, receipt: Option<Receipt>) {
         self.counts.overflows.increment(1);
-        // At QoS 0 the sender asked for no more than a try; at QoS 1 the broker keeps it for us.
+        // At QoS 0 the sender asked for no more than a try; at QoS 1 the broker keeps it for us, but for
+        // what was passed over.
+        if receipt.is_none() {
+            self.copies.again(self.setup.clock.instant());
+        }
         if receipt.is_some()
             && let Some(event) = self.lost(&LinkError::Overflow)
         {
@@ -139,6 +146,7 @@ impl LaneSource {
             told: None,
             untold: None,
             burst: (0, None),
+            copies: AlarmCopies::default(),
             setup,
             lane,
         }
@@ -147,6 +155,9 @@ impl LaneSource {
     /// One step of the way from no connection to a message. May be dropped at any `.await`.
     async fn advance(&mut self) -> Result<Option<Event>, LinkError> {
         if let Some(event) = self.untold.take() {
+            return Ok(Some(event));
+        }
+        if let Some(event) = self.overlooked() {
             return Ok(Some(event));
         }
         match &mut self.stage {
@@ -176,11 +187,31 @@ impl LaneSource {
         }
     }
 
-    /// Moves bytes; or gives old filters back, when it is time for that.
+    /// The next alarm that the alarm lane should have brought, and did not.
+    fn overlooked(&mut self) -> Option<Event> {
+        let now = self.setup.clock.instant();
+        while let Some(copy) = self.copies.next(&self.setup.gaps, now) {
+            let incoming = message(&*self.setup.decoder, &copy.publish(), copy.came);
+            if is_alarm(&incoming.parsed) {
+                self.counts.overlooked.increment(1);
+                return Some(Event::Message(incoming, None));
+            }
+        }
+        None
+    }
+
+    /// Moves bytes; or gives old filters back, when it is time for that. Returns, too, when a copy is to
+    /// be looked at.
     async fn turn(&mut self) -> Result<(), LinkError> {
         let Stage::Up(link) = &mut self.stage else { return Ok(()) };
         let Some(not_before) = self.old_filters else {
-            return link.turn(self.window.is_open()).await;
+            let Some(due) = self.copies.due() else {
+                return link.turn(self.window.is_open()).await;
+            };
+            return tokio::select! {
+                turned = link.turn(self.window.is_open()) => turned,
+                () = sleep_until(due.into()) => Ok(()),
+            };
         };
         let granted = &self.setup.statuses;
         let due = granted.is_set() && self.setup.clock.instant() >= not_before;
@@ -228,7 +259,8 @@ impl LaneSource {
 
     /// The next of what was read, as far as there is room; `None` when that is all.
     fn read(&mut self) -> Result<Option<Event>, LinkError> {
-        let Self { stage: Stage::Up(link), setup, lane, window, counts, burst, .. } = self else {
+        let Self { stage: Stage::Up(link), setup, lane, window, counts, burst, copies, .. } = self
+        else {
             return Ok(None);
         };
         loop {
@@ -240,6 +272,10 @@ impl LaneSource {
                 None => break,
                 Some(Frame::Publish(publish)) if is_anothers(*lane, &setup.root, &publish) => {
                     counts.unread.increment(1);
+                    if side(&setup.root, publish.topic) == Side::AlarmLane {
+                        let came = *burst.1.get_or_insert_with(|| setup.clock.stamp());
+                        copies.keep(&publish, setup.clock.instant(), came);
+                    }
                     if publish.pkid != 0 {
                         window.passed_over(publish.pkid);
                     }
@@ -247,6 +283,9 @@ impl LaneSource {
                 Some(Frame::Publish(publish)) => {
                     let at = *burst.1.get_or_insert_with(|| setup.clock.stamp());
                     burst.0 += 1;
+                    if *lane == Lane::Alarm {
+                        setup.gaps.brought(setup.clock.instant(), &publish);
+                    }
                     let message = message(&*setup.decoder, &publish, at);
                     let pkid = publish.pkid;
                     if pkid == 0 {
@@ -291,6 +330,9 @@ impl LaneSource {
         let failed = self.attempts.failed(now.steady(), &self.setup.broker, why);
         let said = format!("no session with {}: {}", self.setup.broker, failed.why);
         self.facts.health.failing(now.told(), &said);
+        if self.lane == Lane::Alarm {
+            self.setup.gaps.begin(self.setup.clock.instant());
+        }
         self.window.forget();
         self.burst = (0, None);
         self.stage = Stage::Away(Some(self.setup.clock.instant() + failed.wait));
@@ -302,6 +344,9 @@ impl LaneSource {
     fn subscribed(&mut self, refused: &[(usize, String)]) -> Result<bool, LinkError> {
         if refused.is_empty() {
             self.facts.health.fine();
+            if self.lane == Lane::Alarm {
+                self.setup.gaps.end(self.setup.clock.instant());
+            }
             if self.lane == Lane::Status {
                 self.setup.statuses.set();
             }
@@ -342,6 +387,13 @@ fn is_anothers(lane: Lane, root: &str, publish: &Publish<'_>) -> bool {
     }
 }
 
+/// Whether an alarm is in it: other messages of the alarm lane may be done only once.
+fn is_alarm(parsed: &Parsed) -> bool {
+    parsed
+        .messages()
+        .any(|said| matches!(said, Message::Alarm { .. } | Message::UnreadableAlarm { .. }))
+}
+
 fn message(decoder: &dyn Decoder, publish: &Publish<'_>, at: Stamp) -> Incoming {
     let raw = Raw { topic: publish.topic, payload: publish.payload };
     let parsed = decoder.decode(raw, Parameters::NONE);
@@ -362,6 +414,7 @@ struct Counts {
     unread: Counter,
     pauses: Counter,
     overflows: Counter,
+    overlooked: Counter,
     stale: Counter,
     waiting: Gauge,
 }
@@ -375,6 +428,7 @@ impl Counts {
             unread: counter!("standpipe_mqtt_unread_total", "session" => lane),
             pauses: counter!("standpipe_mqtt_pauses_total", "session" => lane),
             overflows: counter!("standpipe_mqtt_overflows_total", "session" => lane),
+            overlooked: counter!("standpipe_mqtt_overlooked_alarms_total", "session" => lane),
             stale: counter!("standpipe_mqtt_stale_acks_total", "session" => lane),
             waiting: gauge!("standpipe_mqtt_unacknowledged", "session" => lane),
         }

@@ -30,12 +30,14 @@
 //!
 //! Not here: the connection itself ([`crate::mqtt`]), what a message means (`standpipe-rules`).
 
+pub mod gaps;
 mod lane;
 pub mod window;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use gaps::AlarmGaps;
 use standpipe_engine::feed::Feed;
 use standpipe_engine::source::{Facts, Queue, Sight};
 use standpipe_machine::clock::Clock;
@@ -74,6 +76,8 @@ pub struct Setup {
     pub clock: Clock,
     /// Whether the status lane has its filter. The lanes of one gateway share it.
     pub statuses: Granted,
+    /// What the alarm lane did not get. The lanes of one gateway share it.
+    pub gaps: AlarmGaps,
 }
 
 /// Whether the broker has granted a lane what it asks for, as another lane sees it.
