@@ -32,13 +32,19 @@ pub enum DegradedPart {
     Accounts,
     /// `ids.secret`: ids of incidents and pages come from another one than before.
     Ids,
+    /// A gateway on a copy of the store runs as well.
+    Twin,
+    /// Another client takes sessions of this gateway.
+    Rival,
+    /// The store was on another machine when the gateway last ran.
+    Machine,
     /// The address of the console and the API: nobody is served there.
     Http,
 }
 
 impl DegradedPart {
     /// Every part, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Registry,
         Self::Config,
         Self::Receivers,
@@ -47,6 +53,9 @@ impl DegradedPart {
         Self::History,
         Self::Accounts,
         Self::Ids,
+        Self::Twin,
+        Self::Rival,
+        Self::Machine,
         Self::Http,
     ];
 
@@ -62,6 +71,9 @@ impl DegradedPart {
             Self::History => "history",
             Self::Accounts => "accounts",
             Self::Ids => "ids",
+            Self::Twin => "twin",
+            Self::Rival => "rival",
+            Self::Machine => "machine",
             Self::Http => "http",
         }
     }
@@ -78,6 +90,9 @@ impl DegradedPart {
             | Self::History
             | Self::Accounts
             | Self::Ids
+            | Self::Twin
+            | Self::Rival
+            | Self::Machine
             | Self::Http => Condition::Degraded,
         }
     }

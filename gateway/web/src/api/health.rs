@@ -32,7 +32,7 @@ pub struct Readiness {
     /// What does not work and is not needed for alarms.
     warnings: Vec<Reason>,
     /// The parts among `warnings` that stay so until a person has dealt with them: `registry`, `config`,
-    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `http`.
+    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `twin`, `rival`, `machine`, `http`.
     degraded: Vec<&'static str>,
 }
 

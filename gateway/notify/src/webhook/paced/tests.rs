@@ -13,6 +13,7 @@ use standpipe_rules::registry::{Device, Level, Station};
 use standpipe_rules::wire::parse;
 use standpipe_shared::{Kind, ROOT};
 use standpipe_store::Store;
+use standpipe_transport::lease::TwinDoubt;
 use standpipe_words::language::Language;
 use standpipe_words::message::Desk;
 use tempfile::TempDir;
@@ -82,7 +83,14 @@ fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
     );
     let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
     let (store, stop) = (path.to_owned(), CancellationToken::new());
-    let setup = Setup { store, engine: handle, rings, clock: Clock::new(), stop };
+    let setup = Setup {
+        store,
+        engine: handle,
+        rings,
+        clock: Clock::new(),
+        doubt: TwinDoubt::default(),
+        stop,
+    };
     let caller = callers(&config.webhooks).unwrap().remove(0);
     let (url, language) = ("http://gateway".into(), Language::English);
     let desk = Desk { zone: jiff::tz::TimeZone::UTC, url, language };
