@@ -6,6 +6,8 @@ use std::process::Command;
 
 #[path = "tidy/docs.rs"]
 mod docs;
+#[path = "tidy/names.rs"]
+mod names;
 
 /// Everything that may stand at the top.
 const TOP: &[&str] = &[

@@ -8,16 +8,16 @@ use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_machine::small_file::read_text;
-use standpipe_rules::incidents::Secret;
+use standpipe_rules::incidents::IdSecret;
 
 /// Its name, beside the configuration; where that folder can't be written, beside the store.
 pub const NAME: &str = "ids.secret";
 
 /// The secret, made if there is none. `config`: the configuration's folder; `store`: the store.
 #[must_use]
-pub fn secret(config: Option<&Path>, store: &Path) -> Secret {
+pub fn secret(config: Option<&Path>, store: &Path) -> IdSecret {
     let beside_store = store.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folders = config.into_iter().chain([beside_store.unwrap_or(Path::new("."))]);
     let places: Vec<PathBuf> = folders.map(|folder| folder.join(NAME)).collect();
@@ -39,10 +39,10 @@ pub fn secret(config: Option<&Path>, store: &Path) -> Secret {
     }
     let text = HEXLOWER.encode(&bytes);
     for place in places.iter().filter(|place| !place.exists()) {
-        match write(place, format!("{text}\n").as_bytes(), Readers::Owner) {
+        match write(place, format!("{text}\n").as_bytes(), ReadableBy::Owner) {
             Ok(()) => {
                 tracing::info!("the secret of the ids was made: {}", place.display());
-                return Secret::new(bytes);
+                return IdSecret::new(bytes);
             }
             Err(bad) => tracing::warn!("{bad}: the secret of the ids is kept elsewhere"),
         }
@@ -51,15 +51,15 @@ pub fn secret(config: Option<&Path>, store: &Path) -> Secret {
         "the secret of the ids can't be kept: let the gateway write beside its configuration or \
          its store; after a restart, what the broker redelivers gets other ids"
     );
-    Secret::new(bytes)
+    IdSecret::new(bytes)
 }
 
 /// 64 hexadecimal digits.
-fn read(place: &Path) -> io::Result<Secret> {
+fn read(place: &Path) -> io::Result<IdSecret> {
     let text = read_text(place)?;
     let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not 64 hexadecimal digits");
     let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).map_err(|_| wrong())?;
-    Ok(Secret::new(bytes.try_into().map_err(|_| wrong())?))
+    Ok(IdSecret::new(bytes.try_into().map_err(|_| wrong())?))
 }
 
 #[cfg(test)]

@@ -23,10 +23,10 @@ use standpipe_config::{Config, ConfigFaults, StoreConfig};
 use standpipe_engine::decoders::ChosenDecoders;
 use standpipe_engine::entry::Opening;
 use standpipe_engine::feed::{Feed, Port};
-use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
+use standpipe_engine::health::{DegradedPart, Health, PartStatus, Trouble};
 use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
 use standpipe_engine::{
-    self, Engine, EngineHandle, Outlets, Queues, Rings, Waiting, bells, queues,
+    self, Engine, EngineHandle, Outlets, QueueLengths, Queues, Rings, bells, queues,
 };
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
@@ -45,7 +45,7 @@ use standpipe_transport::ingest::{self, Lane};
 use standpipe_transport::lease::{LeaseKeeper, TwinDoubt};
 use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
-use standpipe_web::api::auth::{Door, Token};
+use standpipe_web::api::auth::{Access, AdminToken};
 use standpipe_web::api::town::Town;
 use standpipe_web::serve::ServeError;
 use tokio::time::timeout;
@@ -206,7 +206,7 @@ fn feeds(
     let root = root.into();
     let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
     let gaps = ingest::gaps::AlarmGaps::default();
-    let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses, gaps };
+    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, statuses, gaps };
     vec![
         ingest::lane(&lanes, Lane::Alarm),     // alarms, replies, people
         ingest::lane(&lanes, Lane::Status),    // Last Wills, and devices that are back
@@ -225,9 +225,9 @@ struct With {
 }
 
 impl With {
-    fn pages(&self, stop: CancellationToken) -> standpipe_notify::Setup {
+    fn pages(&self, stop: CancellationToken) -> standpipe_notify::SenderSetup {
         let Self { path, engine, rings, clock, doubt, .. } = self;
-        standpipe_notify::Setup {
+        standpipe_notify::SenderSetup {
             store: path.clone(),
             engine: engine.clone(),
             rings: rings.clone(),
@@ -261,7 +261,7 @@ impl With {
         history: Arc<dyn Series>,
         metrics: PrometheusHandle,
         accounts: Accounts,
-        door: Door,
+        door: Access,
     ) -> ApiState {
         ApiState {
             store: Readers::new(self.path.clone()),
@@ -370,7 +370,7 @@ impl Running {
         let Some(handle) = &self.handle else { return false };
         let taken = timeout(within, handle.alive()).await;
         taken.is_ok_and(|outcome| outcome.is_ok())
-            || matches!(self.health.store.status(), Status::Failing { .. })
+            || matches!(self.health.store.status(), PartStatus::Failing { .. })
     }
 
     /// Tells what is news of others that want what is this gateway's. To be called now and then.
@@ -401,7 +401,9 @@ impl Running {
         let clock = Clock::new();
         let deadline = clock.instant() + GRACE;
         self.sources.stop.cancel();
-        wait(&clock, deadline, || self.sources.running() || handle.waiting() != Waiting::default());
+        wait(&clock, deadline, || {
+            self.sources.running() || handle.waiting() != QueueLengths::default()
+        });
         self.senders.stop.cancel();
         wait(&clock, deadline, || self.senders.running());
         drop(handle);
@@ -445,13 +447,13 @@ fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
 fn accounts(
     start: &Start<'_>,
     troubles: &mut Vec<Option<Trouble>>,
-) -> Result<(Accounts, Door), StartError> {
+) -> Result<(Accounts, Access), StartError> {
     let (accounts, lost) = start.accounts()?;
     let is_first = lost.is_none();
     troubles.push(lost);
     let http = &start.config.http;
     if http.door == standpipe_config::HttpDoor::ThisMachine {
-        return Ok((accounts, Door::ThisMachine { csrf: key()?.into() }));
+        return Ok((accounts, Access::ThisMachine { csrf: key()?.into() }));
     }
     let first = if is_first { accounts.first_admin(start.now) } else { Ok(None) };
     let (accounts, first) = match first {
@@ -470,8 +472,8 @@ fn accounts(
             http.url
         ));
     }
-    let admin = http.admin_token.as_ref().and_then(|secret| Token::new(secret.expose()));
-    Ok((accounts, Door::Accounts { admin }))
+    let admin = http.admin_token.as_ref().and_then(|secret| AdminToken::new(secret.expose()));
+    Ok((accounts, Access::Accounts { admin }))
 }
 
 /// The engine, on a thread of its own.

@@ -12,7 +12,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_machine::identity;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Text;
-use standpipe_rules::lease::{Lease, Standing};
+use standpipe_rules::lease::{Lease, LeaseStanding};
 use standpipe_rules::wire;
 use standpipe_transport::lease::{LeaseKeeper, TwinDoubt, TwinView};
 use standpipe_transport::mqtt::Broker;
@@ -53,7 +53,7 @@ impl Among {
                 LeaseKeeper::start(broker.clone(), root, own, clock.clone())?
             }
         };
-        while matches!(lease.view().standing, Standing::Listens { .. }) {
+        while matches!(lease.view().standing, LeaseStanding::Listens { .. }) {
             std::thread::sleep(LOOK_EVERY);
         }
         if lease.view().holds() { Ok(Some(lease)) } else { Err(StartError::StandsBack(lease)) }

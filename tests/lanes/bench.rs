@@ -1,7 +1,7 @@
 //! One lane over a real broker; the test is the engine, and so decides when something is on disk.
 
 use standpipe_engine::feed::Port;
-use standpipe_engine::health::Status;
+use standpipe_engine::health::PartStatus;
 use standpipe_engine::source::{Facts, Outlet, SourceIx, Sources, receipts};
 use standpipe_engine::{Delivery, Inbox, Input, Queues, queues};
 use standpipe_machine::clock::Clock;
@@ -9,7 +9,7 @@ use standpipe_rules::wire::Message;
 use standpipe_rules::wire::decoder::Ours;
 use standpipe_tests::broker::Broker as Mosquitto;
 use standpipe_transport::ingest::gaps::AlarmGaps;
-use standpipe_transport::ingest::{self, Granted, Lane, Setup};
+use standpipe_transport::ingest::{self, Granted, Lane, LaneSetup};
 use standpipe_transport::mqtt::Broker;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -54,15 +54,15 @@ impl Bench {
     }
 
     /// What the lanes of one gateway are made with.
-    pub fn setup(root: &str, broker: Broker) -> Setup {
+    pub fn setup(root: &str, broker: Broker) -> LaneSetup {
         let root: Box<str> = root.into();
         let (gateway, clock) = ("test".into(), Clock::new());
         let decoder = Arc::new(Ours::below(&root));
         let (statuses, gaps) = (Granted::default(), AlarmGaps::default());
-        Setup { broker, root, gateway, decoder, clock, statuses, gaps }
+        LaneSetup { broker, root, gateway, decoder, clock, statuses, gaps }
     }
 
-    pub fn of(setup: &Setup, lane: Lane) -> Self {
+    pub fn of(setup: &LaneSetup, lane: Lane) -> Self {
         let feed = ingest::lane(setup, lane);
         let facts = feed.facts().clone();
         let (engine, queues) = queues(&Sources::from_iter([facts.clone()]));
@@ -134,7 +134,7 @@ impl Bench {
     }
 
     /// What the lane says of itself.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> PartStatus {
         self.facts.health.status()
     }
 

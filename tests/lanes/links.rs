@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use standpipe_engine::Delivery;
-use standpipe_engine::health::Status;
+use standpipe_engine::health::PartStatus;
 use standpipe_rules::wire::Message;
 use standpipe_tests::client::Client;
 use standpipe_tests::{instant, wait_for};
@@ -138,7 +138,7 @@ fn a_client_that_takes_the_alarm_session_twice_a_second_costs_no_alarm() {
         (heard.len() == FIRES as usize).then_some(())
     });
     wait_for("the lane has its session", PATIENCE, || {
-        (alarms.status() == Status::Fine).then_some(())
+        (alarms.status() == PartStatus::Fine).then_some(())
     });
 }
 
@@ -197,8 +197,8 @@ fn a_rival_is_named_when_the_broker_says_so_and_the_session_is_taken_back() {
         assert!(rhythm.contains(&pause), "{pause:?}: twice a second, and no oftener");
     }
     let why = wait_for("it says why", PATIENCE, || match bench.status() {
-        Status::Failing { why, .. } => Some(why),
-        Status::Fine | Status::Starting => None,
+        PartStatus::Failing { why, .. } => Some(why),
+        PartStatus::Fine | PartStatus::Starting => None,
     });
     assert!(why.contains("another client") && why.contains("`standpipe-alarm-test`"), "{why}");
     let rivals = setup.broker.rivals.at(setup.clock.stamp().steady());

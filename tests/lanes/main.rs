@@ -7,7 +7,7 @@ mod bench;
 mod links;
 mod topics;
 
-use standpipe_engine::health::Status;
+use standpipe_engine::health::PartStatus;
 use standpipe_engine::{Inbox, Input};
 use standpipe_machine::limits::BULK_QUEUE;
 use standpipe_rules::wire::Message;
@@ -54,7 +54,7 @@ fn a_restarted_broker_sends_everything_again_and_old_acknowledgements_are_void()
     let first: Vec<_> = (0..5).map(|_| bench.take()).collect();
     broker.stop();
     wait_for("the lane says that it is down", PATIENCE, || {
-        matches!(bench.status(), Status::Failing { .. }).then_some(())
+        matches!(bench.status(), PartStatus::Failing { .. }).then_some(())
     });
     first.iter().for_each(|delivery| bench.ack(delivery)); // too late: of a connection that is gone
     broker.start_again();
@@ -79,7 +79,9 @@ fn a_broker_that_forgot_everything_is_subscribed_to_again() {
     let bench = Bench::on(&broker, Lane::Alarm);
     broker.kill(); // nothing was saved: no session, no subscription
     broker.start_again();
-    wait_for("the lane is up again", PATIENCE, || (bench.status() == Status::Fine).then_some(()));
+    wait_for("the lane is up again", PATIENCE, || {
+        (bench.status() == PartStatus::Fine).then_some(())
+    });
     let device = Client::connect(broker.port, "device");
     let topic = "standpipe/v1/banan/SMK-1/alarm";
     let heard = wait_for("an alarm arrives", PATIENCE, || {
@@ -266,7 +268,7 @@ fn a_poison_message_does_not_stop_the_alarm_behind_it() {
     assert_eq!(reasons.len(), 4);
     assert!(reasons[..3].iter().all(|reason| !reason.is_empty()), "{reasons:?}");
     assert_eq!(reasons[3], "", "the alarm itself");
-    assert_eq!(bench.status(), Status::Fine);
+    assert_eq!(bench.status(), PartStatus::Fine);
 }
 
 #[test]
@@ -333,8 +335,8 @@ fn a_broker_that_wants_certificates_and_a_password_gets_both() {
     }
     let bench = Bench::start(at("localhost", "wrong"), Lane::Alarm);
     let why = wait_for("a wrong password is refused", PATIENCE, || match bench.status() {
-        Status::Failing { why, .. } => Some(why),
-        Status::Fine | Status::Starting => None,
+        PartStatus::Failing { why, .. } => Some(why),
+        PartStatus::Fine | PartStatus::Starting => None,
     });
     assert!(why.contains("check user, password"), "{why}");
 }

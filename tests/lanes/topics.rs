@@ -1,7 +1,7 @@
 //! Which messages a lane is sent, each once: by their topics, by what the broker kept, and from the
 //! moment when the broker grants what was asked for.
 
-use standpipe_engine::health::Status;
+use standpipe_engine::health::PartStatus;
 use standpipe_engine::{Delivery, Inbox, Input};
 use standpipe_rules::wire::{self, Message};
 use standpipe_tests::client::Client;
@@ -249,11 +249,11 @@ fn a_lane_is_up_when_the_broker_grants_what_it_asks_for() {
             "{codes:?}: {told:?}"
         );
         match bench.status() {
-            Status::Fine => assert!(fine, "{codes:?}"),
-            Status::Failing { why, .. } => {
+            PartStatus::Fine => assert!(fine, "{codes:?}"),
+            PartStatus::Failing { why, .. } => {
                 assert!(!fine && why.contains("refuses the subscription standpipe/v1/"), "{why}");
             }
-            Status::Starting => panic!("{codes:?}: it has an answer"),
+            PartStatus::Starting => panic!("{codes:?}: it has an answer"),
         }
         bench.end();
         broker.join().expect("no panic");

@@ -46,7 +46,7 @@ impl Incoming {
 /// What a source has to tell.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all are messages, and none is stored")]
-pub enum Event {
+pub enum SourceEvent {
     /// A message, and what to give back once it is on disk; `None`: its sender wants no
     /// acknowledgement.
     Message(Incoming, Option<Receipt>),
@@ -63,7 +63,7 @@ pub trait Source: Send + 'static {
 
     /// Waits for the next event, and connects again as often as needed. It may be dropped at any
     /// `.await` and called anew without losing anything.
-    fn next(&mut self) -> impl Future<Output = Event>;
+    fn next(&mut self) -> impl Future<Output = SourceEvent>;
 
     /// The messages of these receipts are on disk: their senders may be told. In order of their
     /// arrival, save that alarms may overtake. Receipts may be older than the present connection.
@@ -152,18 +152,18 @@ async fn drive(mut source: impl Source, port: Port) {
                 source.acknowledge(&batch);
             }
             event = source.next() => match event {
-                Event::Message(Incoming { arrived, topic, parsed }, receipt) => {
+                SourceEvent::Message(Incoming { arrived, topic, parsed }, receipt) => {
                     let delivery = Delivery { source: ix, receipt, arrived, topic, parsed };
                     match engine.deliver(delivery) {
                         Ok(()) => owed += usize::from(receipt.is_some()),
                         Err(_no_room) => source.refused(receipt),
                     }
                 }
-                Event::Up(at) => {
+                SourceEvent::Up(at) => {
                     let up = Input::Source { source: ix, up: true }.at(at);
                     if engine.send(up).await.is_err() { return }
                 }
-                Event::Down(at) => {
+                SourceEvent::Down(at) => {
                     let down = Input::Source { source: ix, up: false }.at(at);
                     if engine.send(down).await.is_err() { return }
                 }

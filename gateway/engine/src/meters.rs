@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use standpipe_rules::changes::{Counts, Page};
-use standpipe_rules::wire::{Message, Parsed, Reason};
+use standpipe_rules::changes::{Page, StepCounts};
+use standpipe_rules::wire::{Message, Parsed, RejectedReason};
 
 use crate::inbox::Delivery;
 use crate::source::Sources;
@@ -67,7 +67,7 @@ impl Meters {
     #[must_use]
     pub fn new(sources: &Sources) -> Self {
         // From the start, so that the first one is an increase.
-        for reason in Reason::ALL {
+        for reason in RejectedReason::ALL {
             counter!("standpipe_rejected_total", "reason" => reason.as_str()).increment(0);
         }
         let messages = sources
@@ -122,7 +122,7 @@ impl Meters {
     }
 
     /// What a committed batch counted.
-    pub fn counts(&self, it: &Counts) {
+    pub fn counts(&self, it: &StepCounts) {
         for (counter, count) in [
             (&self.readings, it.readings),
             (&self.alarms, it.alarms),

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::clock::way;
 use super::mover::Mover;
-use super::statuses::{Rank, Statuses};
+use super::statuses::{StatusRank, Statuses};
 use super::{BATCH, Bells, Delivery, Done, Engine, Inbox, Queues, Receipt, STATUS_QUEUE, span};
 use crate::health::{DegradedWatch, Health};
 use crate::source::Outlet;
@@ -206,8 +206,8 @@ impl<F: Fn() -> bool> Shell<F> {
     /// moved here: only while nobody writes does the log start over.
     fn checkpoint(&mut self) {
         if let Some(moved) = self.mover.ended() {
-            for it in [moved, self.engine.checkpoint()] {
-                it.unwrap_or_else(|why| tracing::warn!("{why}"));
+            for outcome in [moved, self.engine.checkpoint()] {
+                outcome.unwrap_or_else(|why| tracing::warn!("{why}"));
             }
         } else if self.engine.log_has_grown() {
             self.mover.begin();
@@ -239,7 +239,7 @@ impl<F: Fn() -> bool> Shell<F> {
     fn put(&mut self, status: Box<Delivery>) {
         let registry = self.engine.world().registry();
         let back = status.parsed.messages().any(|said| brings_detector_back(said, registry));
-        self.statuses.put(status, if back { Rank::First } else { Rank::InTurn });
+        self.statuses.put(status, if back { StatusRank::First } else { StatusRank::InTurn });
     }
 
     /// What came into their queue, as far as there is room.
@@ -262,10 +262,10 @@ impl<F: Fn() -> bool> Shell<F> {
         let now = self.outlets.clock.now();
         let wait = span(now, self.engine.next_wake(now));
         let (woken, inbox) = select! {
-            recv(self.queues.urgent) -> it => (Woken::Urgent, it.ok()),
-            recv(self.queues.statuses) -> it => (Woken::Statuses, it.ok()),
-            recv(self.queues.reports) -> it => (Woken::Urgent, it.ok()),
-            recv(self.queues.bulk) -> it => (Woken::Bulk, it.ok()),
+            recv(self.queues.urgent) -> first => (Woken::Urgent, first.ok()),
+            recv(self.queues.statuses) -> first => (Woken::Statuses, first.ok()),
+            recv(self.queues.reports) -> first => (Woken::Urgent, first.ok()),
+            recv(self.queues.bulk) -> first => (Woken::Bulk, first.ok()),
             default(wait) => return (Woken::Time, None),
         };
         if inbox.is_some() { (woken, inbox) } else { self.last() }
@@ -434,16 +434,18 @@ impl<F: Fn() -> bool> Shell<F> {
         }
         let Bells { stations, webhooks, devices, log, events } = &self.outlets.bells;
         if done.stations {
-            stations.send_modify(|it| *it += 1);
+            stations.send_modify(|count| *count += 1);
         }
         if done.webhooks {
-            webhooks.send_modify(|it| *it += 1);
+            webhooks.send_modify(|count| *count += 1);
         }
         if done.devices {
-            devices.send_modify(|it| *it += 1);
+            devices.send_modify(|count| *count += 1);
         }
-        log.send_if_modified(|it| std::mem::replace(it, done.block) != done.block);
-        events.send_if_modified(|it| done.event > std::mem::replace(it, done.event.max(*it)));
+        log.send_if_modified(|block| std::mem::replace(block, done.block) != done.block);
+        events.send_if_modified(|newest| {
+            done.event > std::mem::replace(newest, done.event.max(*newest))
+        });
         let meters = &self.engine.meters;
         meters.acks.set(left as f64);
         meters.urgent.set(self.queues.urgent.len() as f64);

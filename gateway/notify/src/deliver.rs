@@ -3,7 +3,7 @@
 
 use futures_util::future::BoxFuture;
 use standpipe_config::Webhook;
-use standpipe_config::trust::Trust;
+use standpipe_config::trust::Authorities;
 use standpipe_machine::clock::Clock;
 use standpipe_receivers::{Answer, Attempt, Caller, OutgoingMessage};
 use standpipe_words::message::Desk;
@@ -13,7 +13,7 @@ use standpipe_words::message::Desk;
 /// # Errors
 /// No TLS.
 pub fn callers(webhooks: &[Webhook]) -> reqwest::Result<Vec<Caller>> {
-    let usual = Caller::new(Trust::system())?;
+    let usual = Caller::new(Authorities::system())?;
     let own = |webhook: &Webhook| match &webhook.trust {
         Some(trust) => Caller::new(trust.clone()),
         None => Ok(usual.clone()),

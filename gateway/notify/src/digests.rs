@@ -111,7 +111,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{DigestKey, Digests, GIVE_UP_AFTER, OwedDigest, sent};
-    use standpipe_receivers::{Answer, Asked};
+    use standpipe_receivers::{Answer, WaitWish};
     use standpipe_store::digests::DigestNews;
 
     fn owed(day: &str) -> OwedDigest {
@@ -119,7 +119,7 @@ mod tests {
         OwedDigest { which, at: 1_000, json: "{}".to_owned() }
     }
 
-    fn later(wait: Option<Asked>) -> Answer {
+    fn later(wait: Option<WaitWish>) -> Answer {
         Answer::Later { wait, why: "status 503".to_owned() }
     }
 
@@ -137,7 +137,7 @@ mod tests {
             !digests.may(start) && digests.may(start + Duration::from_secs(1)),
             "after a while"
         );
-        let wait = Some(Asked::Unwell(Duration::from_secs(90)));
+        let wait = Some(WaitWish::Unwell(Duration::from_secs(90)));
         assert_eq!(digests.settle((one.clone(), later(wait)), 2_000, start), None);
         let asked = start + Duration::from_secs(90);
         assert!(!digests.may(asked - Duration::from_secs(1)) && digests.may(asked), "as it wishes");

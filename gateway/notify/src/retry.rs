@@ -4,13 +4,13 @@
 //! receiver answers: after 5 s, then twice as long, up to 60 s. Everything else, digests too, is tried for
 //! 24 h, and given up when the receiver refuses it for good.
 //!
-//! Each page waits for itself alone ([`Waiting`]).
+//! Each page waits for itself alone ([`RetryQueue`]).
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use standpipe_machine::backoff::Backoff;
-use standpipe_receivers::Asked;
+use standpipe_receivers::WaitWish;
 use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::IncidentId;
 use standpipe_rules::{DAY_MS, Ms};
@@ -35,24 +35,24 @@ pub const GIVE_UP_AFTER: Ms = DAY_MS;
 
 /// The wait after a failure: what the receiver asked for, within bounds, or `own`.
 #[must_use]
-pub fn wait(asked: Option<Asked>, own: Duration) -> Duration {
+pub fn wait(asked: Option<WaitWish>, own: Duration) -> Duration {
     asked.map_or(own, |asked| asked.wait().min(LONGEST_ASKED).max(own))
 }
 
 /// The same of a fire's page: a receiver's wish is cut.
 #[must_use]
-pub fn wait_of_fire(asked: Option<Asked>, own: Duration) -> Duration {
+pub fn wait_of_fire(asked: Option<WaitWish>, own: Duration) -> Duration {
     match asked {
         None => own,
-        Some(Asked::Unwell(wait)) => wait.min(UNWELL_MOST).max(own),
-        Some(Asked::TooMany(wait)) => wait.min(TOO_MANY_MOST).max(own),
+        Some(WaitWish::Unwell(wait)) => wait.min(UNWELL_MOST).max(own),
+        Some(WaitWish::TooMany(wait)) => wait.min(TOO_MANY_MOST).max(own),
     }
 }
 
 /// Pages that were refused, each with its own next attempt.
 #[derive(Debug, Default)]
-pub struct Waiting {
-    pages: HashMap<Ulid, RefusedPage>,
+pub struct RetryQueue {
+    pages: HashMap<Ulid, PageRetry>,
     /// The same by their incidents.
     about: BTreeSet<(IncidentId, Ulid)>,
     /// Those whose next attempt is a while away.
@@ -65,7 +65,7 @@ pub struct Waiting {
 type RetryPlace = (Urgency, i64, Ulid);
 
 #[derive(Debug)]
-struct RefusedPage {
+struct PageRetry {
     page: OwedPage,
     /// When its first attempt was begun.
     since: Ms,
@@ -75,29 +75,29 @@ struct RefusedPage {
 
 /// What kind of page was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RetryKind {
     /// Tried until somebody has acknowledged.
     Fire,
     /// Given up after 24 h, or when it is refused for good.
     Other,
 }
 
-impl Waiting {
+impl RetryQueue {
     /// A page was refused; answers for how long it has been, ms.
     pub fn refused(
         &mut self,
-        (page, kind): (&OwedPage, Kind),
+        (page, kind): (&OwedPage, RetryKind),
         begun: Ms,
-        (asked, now): (Option<Asked>, Instant),
+        (asked, now): (Option<WaitWish>, Instant),
         steady: Ms,
     ) -> Ms {
         let first = match kind {
-            Kind::Fire => FIRST_WAIT_OF_FIRE,
-            Kind::Other => FIRST_WAIT,
+            RetryKind::Fire => FIRST_WAIT_OF_FIRE,
+            RetryKind::Other => FIRST_WAIT,
         };
         let id = page.page_id;
         self.about.insert((page.incident, id));
-        let refused = self.pages.entry(id).or_insert_with(|| RefusedPage {
+        let refused = self.pages.entry(id).or_insert_with(|| PageRetry {
             page: page.clone(),
             since: begun,
             backoff: Backoff::named(first, LONGEST_WAIT, &id.to_string()),
@@ -107,8 +107,8 @@ impl Waiting {
         self.ready.remove(&place(page));
         let own = refused.backoff.failed();
         let wait = match kind {
-            Kind::Fire => wait_of_fire(asked, own),
-            Kind::Other => wait(asked, own),
+            RetryKind::Fire => wait_of_fire(asked, own),
+            RetryKind::Other => wait(asked, own),
         };
         refused.due = now + wait;
         self.due.insert((refused.due, id));
@@ -181,9 +181,9 @@ fn place(page: &OwedPage) -> RetryPlace {
 mod tests {
     use std::time::Duration;
 
-    use super::{Kind, Waiting, wait, wait_of_fire};
+    use super::{RetryKind, RetryQueue, wait, wait_of_fire};
     use crate::queue::tests::page;
-    use standpipe_receivers::Asked;
+    use standpipe_receivers::WaitWish;
     use standpipe_rules::changes::Urgency;
     use tokio::time::Instant;
 
@@ -193,7 +193,7 @@ mod tests {
         for (asked, expected) in
             [(None, 4), (Some(1), 4), (Some(90), 90), (Some(600), 600), (Some(99_999), 600)]
         {
-            let asked = asked.map(|seconds| Asked::Unwell(Duration::from_secs(seconds)));
+            let asked = asked.map(|seconds| WaitWish::Unwell(Duration::from_secs(seconds)));
             let waits = wait(asked, own);
             assert_eq!(waits.as_secs(), expected, "{asked:?}");
         }
@@ -205,11 +205,11 @@ mod tests {
         let seconds = Duration::from_secs;
         for (asked, own_s, expected_s) in [
             (None,                               4,  4),
-            (Some(Asked::Unwell(seconds(40))),   4,  5),
-            (Some(Asked::Unwell(seconds(1))),    4,  4),
-            (Some(Asked::Unwell(seconds(40))),   30, 30),
-            (Some(Asked::TooMany(seconds(40))),  4,  40),
-            (Some(Asked::TooMany(seconds(600))), 4,  60),
+            (Some(WaitWish::Unwell(seconds(40))),   4,  5),
+            (Some(WaitWish::Unwell(seconds(1))),    4,  4),
+            (Some(WaitWish::Unwell(seconds(40))),   30, 30),
+            (Some(WaitWish::TooMany(seconds(40))),  4,  40),
+            (Some(WaitWish::TooMany(seconds(600))), 4,  60),
         ] {
             assert_eq!(wait_of_fire(asked, seconds(own_s)), seconds(expected_s), "{asked:?}");
         }
@@ -219,8 +219,8 @@ mod tests {
     fn each_page_waits_for_itself_alone_and_ever_longer() {
         let (one, other) = (page(1, Urgency::NewFire), page(2, Urgency::Warning));
         let start = Instant::now();
-        let mut waiting = Waiting::default();
-        assert_eq!(waiting.refused((&one, Kind::Fire), 1_000, (None, start), 1_100), 100);
+        let mut waiting = RetryQueue::default();
+        assert_eq!(waiting.refused((&one, RetryKind::Fire), 1_000, (None, start), 1_100), 100);
         assert_eq!(waiting.take(Urgency::NewFire, start), None, "too soon");
         let first = waiting.next().expect("it is due") - start;
         assert!(first > Duration::from_secs(2) && first <= Duration::from_secs(5), "{first:?}");
@@ -229,13 +229,13 @@ mod tests {
             now = waiting.next().expect("it is due");
             assert_eq!(waiting.take(Urgency::NewFire, now).as_ref(), Some(&one));
             assert_eq!((waiting.take(Urgency::NewFire, now), waiting.next()), (None, None));
-            assert_eq!(waiting.refused((&one, Kind::Fire), 7_000, (None, now), 9_000), 8_000);
+            assert_eq!(waiting.refused((&one, RetryKind::Fire), 7_000, (None, now), 9_000), 8_000);
             let wait = waiting.next().expect("it is due") - now;
             let most = Duration::from_secs(most_s);
             assert!(most / 2 <= wait && wait <= most, "{wait:?} of {most:?}");
         }
         assert!(waiting.any_for(8_000, 9_000) && !waiting.any_for(8_001, 9_000));
-        waiting.refused((&other, Kind::Other), 9_000, (None, now), 9_000);
+        waiting.refused((&other, RetryKind::Other), 9_000, (None, now), 9_000);
         waiting.forget(one.page_id);
         assert!(!waiting.knows(one.page_id) && waiting.knows(other.page_id));
         assert!(waiting.next().expect("it is due") - now <= Duration::from_millis(500));
@@ -246,10 +246,10 @@ mod tests {
     #[test]
     fn those_that_are_due_are_taken_by_urgency_and_age_and_known_by_their_incident() {
         let start = Instant::now();
-        let mut waiting = Waiting::default();
+        let mut waiting = RetryQueue::default();
         let pages = [(4, Urgency::Fire), (2, Urgency::Critical), (3, Urgency::Fire)];
         for (number, urgency) in pages {
-            waiting.refused((&page(number, urgency), Kind::Other), 0, (None, start), 0);
+            waiting.refused((&page(number, urgency), RetryKind::Other), 0, (None, start), 0);
         }
         let later = start + Duration::from_secs(60);
         assert_eq!(waiting.take(Urgency::NewFire, later), None);

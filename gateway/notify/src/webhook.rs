@@ -26,7 +26,7 @@ use metrics::counter;
 use standpipe_config::Webhook;
 use standpipe_engine::{Input, Unavailable};
 use standpipe_machine::clock::Stamp;
-use standpipe_receivers::{About, Answer, Asked, Caller, OutgoingMessage};
+use standpipe_receivers::{About, Answer, Caller, OutgoingMessage, WaitWish};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page, with_suspicion};
@@ -45,8 +45,8 @@ use self::next::{PageWords, Sent};
 use self::paced::Paced;
 use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
-use super::retry::{GIVE_UP_AFTER, Kind, LONGEST_ASKED, Waiting};
-use super::{NET, Setup, keeper};
+use super::retry::{GIVE_UP_AFTER, LONGEST_ASKED, RetryKind, RetryQueue};
+use super::{NET, SenderSetup, keeper};
 
 /// Pages on their way to one receiver at one time.
 const IN_FLIGHT: usize = 24;
@@ -70,7 +70,7 @@ const REFUSED_MOST: Ms = 10_000;
 /// # Errors
 /// What the system says when it gives no thread, or no TLS.
 pub fn start(
-    setup: Setup,
+    setup: SenderSetup,
     webhooks: &[Webhook],
     (desk, hour): (&Desk, Option<Hour>),
 ) -> std::io::Result<JoinHandle<()>> {
@@ -97,7 +97,7 @@ pub fn start(
 }
 
 /// Pages to webhooks that are configured no more can never be sent: given up at start.
-async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unavailable> {
+async fn give_up_orphans(setup: SenderSetup, names: Vec<Box<str>>) -> Result<(), Unavailable> {
     let owed = Reader::open(&setup.store).and_then(|reader| reader.orphaned_pages(&names));
     let owed = owed.unwrap_or_else(|why| {
         warn!("webhooks: what is owed cannot be read ({why})");
@@ -120,7 +120,7 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
 
 /// Sends one webhook what it is owed, until it is told to stop.
 struct Task {
-    setup: Setup,
+    setup: SenderSetup,
     caller: Caller,
     webhook: Webhook,
     desk: Desk,
@@ -139,7 +139,7 @@ struct Task {
     /// The last page that was taken about an incident, until the store knows.
     taken: HashMap<IncidentId, Ulid>,
     /// What was refused, and is tried again.
-    waiting: Waiting,
+    waiting: RetryQueue,
     /// What is no fire is not sent before: the receiver wishes so.
     hold: Option<Instant>,
     /// Those of [`Self::flights`] that are no new fires.
@@ -182,7 +182,7 @@ enum FlightRoom {
 }
 
 impl Task {
-    fn new(setup: Setup, caller: Caller, (webhook, desk): (&Webhook, &Desk)) -> Self {
+    fn new(setup: SenderSetup, caller: Caller, (webhook, desk): (&Webhook, &Desk)) -> Self {
         Self {
             webhook: webhook.clone(),
             desk: desk.clone(),
@@ -194,7 +194,7 @@ impl Task {
             unwritten: Vec::new(),
             reworded: HashSet::new(),
             taken: HashMap::new(),
-            waiting: Waiting::default(),
+            waiting: RetryQueue::default(),
             hold: None,
             lesser: 0,
             told: None,
@@ -289,7 +289,7 @@ impl Task {
             return Ok(Sent::Settled);
         }
         let again = self.waiting.knows(page.page_id);
-        if again && kind(&page) == Kind::Fire && self.is_taken_by_somebody(&page) {
+        if again && kind(&page) == RetryKind::Fire && self.is_taken_by_somebody(&page) {
             self.is_not_needed(&page, now).await?;
             return Ok(Sent::Settled);
         }
@@ -373,7 +373,7 @@ impl Task {
     /// Why not even to try: it is too old, and the receiver does not take anything.
     fn too_late(&self, page: &OwedPage, now: Ms) -> Option<String> {
         let failing = self.failing.as_ref()?;
-        if kind(page) == Kind::Fire {
+        if kind(page) == RetryKind::Fire {
             return None;
         }
         self.is_too_old(page, now).then(|| failing.why.clone())
@@ -423,7 +423,7 @@ impl Task {
                 self.setup.engine.report(delivered).await?;
                 self.tell_that_it_takes(now).await
             }
-            Answer::Never { why } if kind(&page) == Kind::Other => {
+            Answer::Never { why } if kind(&page) == RetryKind::Other => {
                 let news = ReceiverNews::RefusesForGood { answer: why.as_str().into() };
                 self.give_up(&page, &why, now).await?;
                 self.tell(news, now).await
@@ -437,7 +437,7 @@ impl Task {
     async fn refused(
         &mut self,
         (page, begun): (&OwedPage, Ms),
-        (asked, why): (Option<Asked>, String),
+        (asked, why): (Option<WaitWish>, String),
         now: Stamp,
     ) -> Result<(), Unavailable> {
         counter!("standpipe_page_failures_total", "kind" => "webhook").increment(1);
@@ -452,7 +452,7 @@ impl Task {
             .failing
             .as_ref()
             .map_or(for_ms, |failing| for_ms.max(now.steady() - failing.since));
-        if kind(page) == Kind::Other && self.is_too_old(page, now.told()) {
+        if kind(page) == RetryKind::Other && self.is_too_old(page, now.told()) {
             self.give_up(page, &why, now).await?;
         }
         let news = ReceiverNews::Refuses { for_ms, answer: why.as_str().into() };
@@ -548,13 +548,13 @@ impl Task {
 }
 
 /// What becomes of a page that is refused.
-fn kind(page: &OwedPage) -> Kind {
+fn kind(page: &OwedPage) -> RetryKind {
     kind_of(page.urgency)
 }
 
-fn kind_of(urgency: Urgency) -> Kind {
+fn kind_of(urgency: Urgency) -> RetryKind {
     match urgency {
-        Urgency::NewFire | Urgency::Fire => Kind::Fire,
-        Urgency::Critical | Urgency::Warning | Urgency::Notice => Kind::Other,
+        Urgency::NewFire | Urgency::Fire => RetryKind::Fire,
+        Urgency::Critical | Urgency::Warning | Urgency::Notice => RetryKind::Other,
     }
 }

@@ -6,14 +6,14 @@ use standpipe_rules::plain;
 
 /// What a receiver wishes that does not take a page now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum WaitWish {
     /// It gets too many messages: not so soon.
     TooMany(Duration),
     /// It is not well: not so soon.
     Unwell(Duration),
 }
 
-impl Asked {
+impl WaitWish {
     /// How long it wishes to be left alone.
     #[must_use]
     pub const fn wait(self) -> Duration {
@@ -31,7 +31,7 @@ pub enum Answer {
     /// Not now.
     Later {
         /// The receiver's own wish.
-        wait: Option<Asked>,
+        wait: Option<WaitWish>,
         /// In words.
         why: String,
     },
@@ -60,9 +60,9 @@ pub fn read(status: u16, wait: Option<Duration>) -> Answer {
     match status {
         200..=299 => Answer::Taken,
         // Too early, too slow, too many: the request itself was fine.
-        429 => Answer::Later { wait: wait.map(Asked::TooMany), why: format!("status {status}") },
+        429 => Answer::Later { wait: wait.map(WaitWish::TooMany), why: format!("status {status}") },
         408 | 425 | 500..=599 => {
-            Answer::Later { wait: wait.map(Asked::Unwell), why: format!("status {status}") }
+            Answer::Later { wait: wait.map(WaitWish::Unwell), why: format!("status {status}") }
         }
         300..=399 => redirected(status, None),
         401 | 403 => Answer::Never {
@@ -135,7 +135,7 @@ fn is_json(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Asked, by_body, read, redirected};
+    use super::{Answer, WaitWish, by_body, read, redirected};
     use std::time::Duration;
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
         }
         for status in [408, 425, 429, 500, 502, 503, 599] {
             let why = format!("status {status}");
-            let asked = if status == 429 { Asked::TooMany } else { Asked::Unwell };
+            let asked = if status == 429 { WaitWish::TooMany } else { WaitWish::Unwell };
             let expected = Answer::Later { wait: wait.map(asked), why };
             assert_eq!(read(status, wait), expected, "{status}");
         }

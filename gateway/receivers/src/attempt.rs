@@ -10,7 +10,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 use standpipe_rules::digest::Digest;
 use standpipe_rules::incidents::{WireBundle, WireIncident, is_suspicious};
-use standpipe_trust::{Secret, Trust};
+use standpipe_trust::{Authorities, Secret};
 use standpipe_words::cap::Earlier;
 use standpipe_words::digest::Room;
 use standpipe_words::message::{self, Desk, MessageText};
@@ -57,7 +57,7 @@ pub struct Caller {
     /// For those that speak HTTP. It follows no redirect: a page must not go where nobody sent it.
     pub http: Client,
     /// For those that make their own connections.
-    pub trust: Arc<Trust>,
+    pub trust: Arc<Authorities>,
 }
 
 impl Caller {
@@ -65,7 +65,7 @@ impl Caller {
     ///
     /// # Errors
     /// No TLS.
-    pub fn new(trust: Trust) -> reqwest::Result<Self> {
+    pub fn new(trust: Authorities) -> reqwest::Result<Self> {
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ATTEMPT_TIMEOUT)

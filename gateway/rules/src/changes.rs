@@ -5,7 +5,7 @@ use standpipe_shared::{Measurements, Severity};
 
 use crate::Ms;
 use crate::action::{Action, Actor, Refused};
-use crate::asked::{Command, Of};
+use crate::asked::{DeviceCommand, Of};
 use crate::registry::DeviceIx;
 use crate::state::IncidentId;
 use crate::status::DeviceStatus;
@@ -44,7 +44,7 @@ pub struct Changes {
     /// Devices of whose settings something changed. May name one twice.
     pub settings: Vec<DeviceIx>,
     /// Commands that are new or changed, each as it was then, in order.
-    pub commands: Vec<Command>,
+    pub commands: Vec<DeviceCommand>,
     /// Whether something in `Book::meta` changed.
     pub book_meta: bool,
     /// Whether something was announced, ended or withdrawn; then `book_meta` too.
@@ -58,7 +58,7 @@ pub struct Changes {
     /// By how much the clock was set since the last commit: what the store alone remembers to
     /// reckon with moves by as much.
     pub clock_set: Ms,
-    pub counts: Counts,
+    pub counts: StepCounts,
 }
 
 impl Changes {
@@ -135,7 +135,7 @@ impl Changes {
         *watch_meta = false;
         refused.clear();
         *clock_set = 0;
-        *counts = Counts::default();
+        *counts = StepCounts::default();
     }
 }
 
@@ -291,7 +291,7 @@ pub struct LedgerCounts {
 
 /// What one step counted; the shell adds it to its metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct StepCounts {
     pub readings: u64,
     pub alarms: u64,
     pub duplicates: u64,

@@ -68,7 +68,7 @@ impl Lease {
 
 /// What a gateway does with what devices say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum LeaseStanding {
     /// It has just started, and listens whether somebody holds the lease; not after that.
     Listens { until: Ms },
     /// It pages.
@@ -94,7 +94,7 @@ pub enum LeaseEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twins {
     own: Lease,
-    standing: Standing,
+    standing: LeaseStanding,
     /// Each at its newest word, and when that was heard.
     others: Vec<(Lease, Ms)>,
     /// The highest term that was ever heard.
@@ -106,7 +106,7 @@ impl Twins {
     #[must_use]
     pub fn new(own: Lease, now: Ms) -> Self {
         let own = Lease { term: 0, ..own };
-        let standing = Standing::Listens { until: now + LISTEN_MS };
+        let standing = LeaseStanding::Listens { until: now + LISTEN_MS };
         Self { own, standing, others: Vec::new(), highest: 0 }
     }
 
@@ -117,7 +117,7 @@ impl Twins {
     }
 
     #[must_use]
-    pub const fn standing(&self) -> Standing {
+    pub const fn standing(&self) -> LeaseStanding {
         self.standing
     }
 
@@ -161,8 +161,8 @@ impl Twins {
     }
 
     fn listen(&mut self, until: Ms, which: fn(Ms, Ms) -> Ms) {
-        if let Standing::Listens { until: before } = self.standing {
-            self.standing = Standing::Listens { until: which(before, until) };
+        if let LeaseStanding::Listens { until: before } = self.standing {
+            self.standing = LeaseStanding::Listens { until: which(before, until) };
         }
     }
 
@@ -173,7 +173,7 @@ impl Twins {
 
     #[rustfmt::skip] // a table
     fn decide(&mut self, now: Ms) {
-        use Standing::{Holds, Listens, StandsBack};
+        use LeaseStanding::{Holds, Listens, StandsBack};
         match (self.standing, self.outranked()) {
             (Listens { until }, _) if now < until => {}
             (Listens { .. } | Holds { .. }, true) => self.stand(StandsBack { since: now }, 0),
@@ -182,7 +182,7 @@ impl Twins {
         }
     }
 
-    fn stand(&mut self, standing: Standing, term: u64) {
+    fn stand(&mut self, standing: LeaseStanding, term: u64) {
         self.standing = standing;
         self.own.term = term;
         self.highest = self.highest.max(term);
@@ -193,7 +193,7 @@ impl Twins {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{EVERY_MS, Lease, LeaseEvent, STALE_MS, Standing, Twins};
+    use super::{EVERY_MS, Lease, LeaseEvent, LeaseStanding, STALE_MS, Twins};
     use crate::Ms;
     use crate::cases::cases;
 
@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn holds(twins: &Twins) -> bool {
-        matches!(twins.standing(), Standing::Holds { .. })
+        matches!(twins.standing(), LeaseStanding::Holds { .. })
     }
 
     /// A gateway that has held for a while.
@@ -274,7 +274,7 @@ mod tests {
         copy.step(LeaseEvent::Kept(held("a", 0, 1)), 20);
         copy.step(LeaseEvent::Heard(held("a", 0, 1)), 1_500);
         copy.step(LeaseEvent::Tick, 3_020);
-        assert_eq!(copy.standing(), Standing::StandsBack { since: 3_020 });
+        assert_eq!(copy.standing(), LeaseStanding::StandsBack { since: 3_020 });
         copy.step(LeaseEvent::Heard(held("a", 0, 1)), 3_500);
         copy.step(LeaseEvent::Tick, 13_499);
         assert!(!holds(&copy));

@@ -12,7 +12,7 @@ use rcgen::{
     RevokedCertParams, SerialNumber,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_rules::{DAY_MS, Ms};
 use time::OffsetDateTime;
 
@@ -104,8 +104,8 @@ impl Authority {
             (false, false) => {
                 let key = KeyPair::generate()?;
                 let certificate = params(name, now).self_signed(&key)?.pem();
-                write(&key_file, key.serialize_pem().as_bytes(), Readers::Owner)?;
-                write(&certificate_file, certificate.as_bytes(), Readers::All)?;
+                write(&key_file, key.serialize_pem().as_bytes(), ReadableBy::Owner)?;
+                write(&certificate_file, certificate.as_bytes(), ReadableBy::All)?;
                 Ok(Self { issuer: Issuer::new(params(name, now), key), certificate })
             }
             (true, true) => {

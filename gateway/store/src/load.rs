@@ -8,7 +8,7 @@ use standpipe_machine::clock::Moment;
 use standpipe_rules::changes::{Page, Presence, Receiver};
 use standpipe_rules::detect::admit::Recent;
 use standpipe_rules::detect::watch::Wholes;
-use standpipe_rules::incidents::{IncidentId, Meta, Plan, Saved, Secret};
+use standpipe_rules::incidents::{IdSecret, IncidentId, Meta, Plan, Saved};
 use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry, Station};
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
@@ -21,7 +21,7 @@ use super::unread::{SkippedRow, is_of_row};
 use super::{Store, StoreError, block, bundles, rows};
 
 /// Stations whose terminal is there, by MQTT.
-type Terminals = BTreeSet<Box<str>>;
+type PresentTerminals = BTreeSet<Box<str>>;
 
 /// What the store gives back at the start.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Loaded {
     /// Readings that were stepped a second time: those that no memory had seen.
     pub replayed: usize,
     /// Stations whose terminal is there, by MQTT.
-    pub terminals: Terminals,
+    pub terminals: PresentTerminals,
     /// Stations that were there only by a page of the console: to be heard of anew.
     pub pages: Vec<Box<str>>,
     /// The newest moment that was kept; `None`: an earlier version kept none.
@@ -182,7 +182,7 @@ impl Store {
         &mut self,
         plan: Plan,
         profiles: impl IntoIterator<Item = (Box<str>, Profile)>,
-        secret: Secret,
+        secret: IdSecret,
     ) -> Result<Loaded, StoreError> {
         let registry = self.registry(profiles)?;
         let mut upto = vec![0; registry.devices().len()];
@@ -298,8 +298,8 @@ impl Store {
     }
 
     /// Who was there by a terminal, and who by a page of the console only.
-    fn present(&self) -> Result<(Terminals, Vec<Box<str>>), StoreError> {
-        let mut terminals: Option<Terminals> = None;
+    fn present(&self) -> Result<(PresentTerminals, Vec<Box<str>>), StoreError> {
+        let mut terminals: Option<PresentTerminals> = None;
         let sql = "SELECT value, key FROM meta WHERE key = 'terminals'";
         self.each_readable("meta", sql, |row| {
             terminals = Some(json_column(row, "meta `terminals`")?);

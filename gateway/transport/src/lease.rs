@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
-use standpipe_rules::lease::{EVERY_MS, EXPIRY_S, Lease, LeaseEvent, Standing, Twins};
+use standpipe_rules::lease::{EVERY_MS, EXPIRY_S, Lease, LeaseEvent, LeaseStanding, Twins};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use tracing::{error, warn};
 
 use crate::mqtt::attempts::Attempts;
 use crate::mqtt::rivals::Rivals;
-use crate::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Receipt};
+use crate::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, PublishReceipt};
 
 /// How often it is looked whether something is due.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -30,7 +30,7 @@ const REPORT_EVERY: Ms = 60_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TwinView {
     /// Whether it pages, or lets another.
-    pub standing: Standing,
+    pub standing: LeaseStanding,
     /// Another may page as well.
     pub in_doubt: bool,
     /// The others that are alive: the name of each one's machine, and whether it pages.
@@ -46,7 +46,7 @@ impl TwinView {
     /// Whether this gateway pages.
     #[must_use]
     pub const fn holds(&self) -> bool {
-        matches!(self.standing, Standing::Holds { .. })
+        matches!(self.standing, LeaseStanding::Holds { .. })
     }
 }
 
@@ -124,7 +124,9 @@ impl LeaseKeeper {
         let view = self.view.borrow().clone();
         match self.view.has_changed() {
             Ok(_) => view,
-            Err(_) => TwinView { standing: Standing::Holds { since: 0 }, in_doubt: true, ..view },
+            Err(_) => {
+                TwinView { standing: LeaseStanding::Holds { since: 0 }, in_doubt: true, ..view }
+            }
         }
     }
 
@@ -245,7 +247,7 @@ impl LeaseTask {
                     refused.iter().for_each(|(_, why)| self.refused(why));
                     self.step(LeaseEvent::Granted);
                 }
-                Frame::PubAck { receipt: Receipt::Refused(why), .. } => {
+                Frame::PubAck { receipt: PublishReceipt::Refused(why), .. } => {
                     self.refused(&format!("{why:?}"));
                 }
                 Frame::PubAck { .. } | Frame::UnsubAck | Frame::Pong | Frame::Bye(_) => {}

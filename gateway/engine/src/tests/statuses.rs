@@ -3,14 +3,14 @@
 use standpipe_rules::incidents::IncidentId;
 
 use super::*;
-use crate::source::{Facts, Queue};
+use crate::source::{Facts, QueueKind};
 
 const STATUS: SourceIx = SourceIx::nth(1);
 const WILLS: u32 = 3_000;
 
 fn sources() -> Sources {
-    let alarm = Facts::new("alarm", "alarm_lane", Queue::Urgent, Sight::Needed);
-    let status = Facts::new("status", "status_lane", Queue::Statuses, Sight::Needed);
+    let alarm = Facts::new("alarm", "alarm_lane", QueueKind::Urgent, SourceNeed::Needed);
+    let status = Facts::new("status", "status_lane", QueueKind::Statuses, SourceNeed::Needed);
     [alarm, status].into_iter().collect()
 }
 
@@ -33,7 +33,7 @@ fn heard(hydrants: u32) -> (TempDir, Engine, Sources) {
         Device { id: "S-1".into(), kind: Kind::Smoke, profile: "smoke_home".into(), ..device(0) };
     let devices: Vec<_> = (0..hydrants).map(device).chain([detector]).collect();
     store.import(&stations, &devices).unwrap();
-    let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    let loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
     let (sources, now) = (sources(), Clock::new().now());
     let mut engine = Engine::new(store, loaded, &sources, now);
     for source in [ALARM, STATUS] {
@@ -61,7 +61,7 @@ fn an_alarm_and_a_detector_that_is_back_wait_for_no_wills() {
     handle.deliver(detector(true, 90_002)).unwrap();
     let fire = r#"{"condition":"smoke","active":true}"#;
     handle.deliver(delivery(ALARM, "a/S-2/alarm", fire, 90_003)).unwrap();
-    let waiting = Waiting { urgent: 1, statuses: WILLS as usize + 2, bulk: 0 };
+    let waiting = QueueLengths { urgent: 1, statuses: WILLS as usize + 2, bulk: 0 };
     assert_eq!(handle.waiting(), waiting);
 
     let (bells, _rings) = bells();
@@ -97,10 +97,10 @@ fn a_status_is_never_urgent_and_an_alarm_always_is_whatever_source_they_come_by(
     let gone = r#"{"online":false}"#;
     handle.deliver(delivery(ALARM, "a/H-1/status", gone, 1)).unwrap();
     handle.deliver(delivery(STATUS, "a/H-1/status", gone, 2)).unwrap();
-    assert_eq!(handle.waiting(), Waiting { statuses: 2, ..Waiting::default() });
+    assert_eq!(handle.waiting(), QueueLengths { statuses: 2, ..QueueLengths::default() });
     let tamper = r#"{"condition":"tamper","active":true}"#;
     handle.deliver(delivery(STATUS, "a/H-1/alarm", tamper, 3)).unwrap();
-    assert_eq!(handle.waiting(), Waiting { urgent: 1, statuses: 2, bulk: 0 });
+    assert_eq!(handle.waiting(), QueueLengths { urgent: 1, statuses: 2, bulk: 0 });
     // With no place left, a status of the alarm lane waits with the urgent; of the other it stays
     // with the broker.
     for n in 0..STATUS_QUEUE as u32 - 2 {
@@ -108,7 +108,7 @@ fn a_status_is_never_urgent_and_an_alarm_always_is_whatever_source_they_come_by(
     }
     assert_eq!(handle.deliver(delivery(STATUS, "a/H-1/status", gone, 1)), Err(Unavailable::Busy));
     assert_eq!(handle.deliver(delivery(ALARM, "a/H-1/status", gone, 1)), Ok(()));
-    assert_eq!(handle.waiting(), Waiting { urgent: 2, statuses: STATUS_QUEUE, bulk: 0 });
+    assert_eq!(handle.waiting(), QueueLengths { urgent: 2, statuses: STATUS_QUEUE, bulk: 0 });
 }
 
 #[test]

@@ -12,7 +12,7 @@ use standpipe_words::cap::Earlier;
 use tokio::time::Instant;
 
 use super::{FlightRoom, IN_FLIGHT, LESSER_MOST, Task, kind_of};
-use crate::retry::Kind;
+use crate::retry::RetryKind;
 
 /// What a page says.
 pub(super) enum PageWords {
@@ -48,7 +48,7 @@ impl Task {
         let is_held = self.hold.is_some_and(|until| until > now);
         let mut found = None;
         for urgency in Urgency::ALL {
-            if kind_of(urgency) == Kind::Other && is_held
+            if kind_of(urgency) == RetryKind::Other && is_held
                 || urgency != Urgency::NewFire && !room_for_lesser
             {
                 break;

@@ -11,7 +11,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::Tls;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use reqwest::Url;
-use standpipe_trust::Trust;
+use standpipe_trust::Authorities;
 use standpipe_words::digest::Room;
 use standpipe_words::message::MessageText;
 
@@ -40,13 +40,13 @@ const USERNAME: OwnKey = OwnKey {
 
 /// `mail`: who writes to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
+pub struct MailFormat {
     from: Box<str>,
     to: Vec<Box<str>>,
     username: Option<Box<str>>,
 }
 
-impl ReceiverFormat for Mail {
+impl ReceiverFormat for MailFormat {
     const FACTS: FormatFacts = FormatFacts {
         carrier: Carrier::Smtp,
         pace: PEOPLE,
@@ -104,7 +104,7 @@ fn refused(bad: &Error) -> Answer {
 
 fn post(
     url: &Url,
-    trust: &Trust,
+    trust: &Authorities,
 ) -> Result<lettre::transport::smtp::AsyncSmtpTransportBuilder, Error> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let here = host == "localhost"
@@ -118,7 +118,7 @@ fn post(
     Ok(smtp.port(url.port().unwrap_or(port)).tls(tls))
 }
 
-fn letter(mail: &Mail, (words, page_id): (&MessageText, &str)) -> Result<Message, String> {
+fn letter(mail: &MailFormat, (words, page_id): (&MessageText, &str)) -> Result<Message, String> {
     let mailbox = |text: &str| text.parse::<Mailbox>().map_err(|bad| format!("{text}: {bad}"));
     let from = mailbox(&mail.from)?;
     let host = Address::domain(&from.email).to_owned();

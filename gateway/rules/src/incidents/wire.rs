@@ -320,7 +320,7 @@ pub(super) fn with_members(
     more: Vec<(&'static str, Box<RawValue>)>,
 ) -> String {
     let page = serde_json::value::to_raw_value(&page).ok().map(|page| ("page_id", page));
-    let stamped = serde_json::from_str::<Members>(wire).map(|mut members| {
+    let stamped = serde_json::from_str::<JsonMembers>(wire).map(|mut members| {
         for (name, value) in page.into_iter().chain(more) {
             match members.0.iter_mut().find(|(known, _)| known == name) {
                 Some((_, old)) => *old = Cow::Owned(value),
@@ -339,7 +339,7 @@ const TWIN_SUSPECTED: &str = "twin_suspected";
 /// can't be read stays as it is.
 #[must_use]
 pub fn with_suspicion(wire: &str) -> String {
-    let marked = serde_json::from_str::<Members>(wire).and_then(|mut members| {
+    let marked = serde_json::from_str::<JsonMembers>(wire).and_then(|mut members| {
         let value = serde_json::value::to_raw_value(&true)?;
         members.0.retain(|(name, _)| name != TWIN_SUSPECTED);
         members.0.push((TWIN_SUSPECTED.into(), Cow::Owned(value)));
@@ -351,19 +351,19 @@ pub fn with_suspicion(wire: &str) -> String {
 /// Whether a page says that another gateway may page as well.
 #[must_use]
 pub fn is_suspicious(wire: &str) -> bool {
-    serde_json::from_str::<Members>(wire).is_ok_and(|members| {
+    serde_json::from_str::<JsonMembers>(wire).is_ok_and(|members| {
         members.0.iter().any(|(name, value)| name == TWIN_SUSPECTED && value.get() == "true")
     })
 }
 
 /// An object's members in their order, each value's text as it was.
-struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
+struct JsonMembers<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for JsonMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
-            type Value = Members<'de>;
+            type Value = JsonMembers<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an incident")
@@ -374,14 +374,14 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
                     members.push((Cow::Owned(name), Cow::Borrowed(value)));
                 }
-                Ok(Members(members))
+                Ok(JsonMembers(members))
             }
         }
         from.deserialize_map(Reader)
     }
 }
 
-impl Serialize for Members<'_> {
+impl Serialize for JsonMembers<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }

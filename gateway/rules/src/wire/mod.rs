@@ -30,7 +30,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::action::Action;
 use crate::plain;
 use alarm::Sender;
-pub use rejected::{Parsed, Reason, Rejected};
+pub use rejected::{Parsed, Rejected, RejectedReason};
 pub use shown::MAX_SHOWN;
 use shown::shown;
 use topics::Named;
@@ -130,7 +130,7 @@ pub enum Message {
         /// The beginning of what it said, escaped.
         payload: Box<str>,
         /// Why it can't be read.
-        why: Reason,
+        why: RejectedReason,
     },
     /// A device sent something of which nothing was understood.
     NotUnderstood {
@@ -240,7 +240,7 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
     }
     let not_text = || {
         let detail = format!("topic `{}` is not UTF-8: check the device's settings", shown(topic));
-        Rejected::new(Reason::NotUtf8, detail, payload)
+        Rejected::new(RejectedReason::NotUtf8, detail, payload)
     };
     let named = match named {
         Named::Topic(named) => named,
@@ -261,7 +261,7 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
             "payload of {} bytes, at most {MAX_PAYLOAD} are read: send fewer readings at once",
             payload.len()
         );
-        let too_long = Rejected::new(Reason::TooLong, detail, payload);
+        let too_long = Rejected::new(RejectedReason::TooLong, detail, payload);
         let Topic::Device { area, device, channel } = named else {
             return Parsed::nothing(too_long);
         };
@@ -316,14 +316,14 @@ pub fn print(topic: &[u8], payload: &[u8]) -> u128 {
 }
 
 fn bad_topic(bad: BadTopic, topic: &str, payload: &[u8]) -> Rejected {
-    Rejected::new(Reason::Topic, format!("{bad}; the topic is `{topic}`"), payload)
+    Rejected::new(RejectedReason::Topic, format!("{bad}; the topic is `{topic}`"), payload)
 }
 
 fn direction(topic: &str, payload: &[u8]) -> Rejected {
     let detail = format!(
         "`{topic}` is published by the gateway alone: take the right to write it from the sender"
     );
-    Rejected::new(Reason::Direction, detail, payload)
+    Rejected::new(RejectedReason::Direction, detail, payload)
 }
 
 /// A name or text as it is kept.

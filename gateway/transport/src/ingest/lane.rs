@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, counter, gauge};
 use standpipe_engine::Came;
-use standpipe_engine::feed::{Event, Incoming, Source};
+use standpipe_engine::feed::{Incoming, Source, SourceEvent};
 use standpipe_engine::source::{Facts, Receipt};
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::MAX_PACKET;
@@ -17,8 +17,8 @@ use tokio::time::sleep_until;
 use tracing::{error, warn};
 
 use super::gaps::AlarmCopies;
-use super::window::Window;
-use super::{LINGER, Lane, Setup, below_root, facts, filters, hello, limits};
+use super::window::ReceiveWindow;
+use super::{LINGER, Lane, LaneSetup, below_root, facts, filters, hello, limits};
 use crate::mqtt::attempts::Attempts;
 use crate::mqtt::{Frame, Link, LinkError, Publish};
 
@@ -32,11 +32,11 @@ const KEEP_OLD_FILTERS: Duration = Duration::from_secs(5);
 
 /// One lane.
 pub struct LaneSource {
-    setup: Setup,
+    setup: LaneSetup,
     lane: Lane,
     facts: Facts,
     stage: Stage,
-    window: Window,
+    window: ReceiveWindow,
     /// Which connection this is; the first is 1.
     epoch: u64,
     /// The session may still have filters of before, which another lane has now or will have: not
@@ -45,22 +45,22 @@ pub struct LaneSource {
     /// What was told last: up or down.
     told: Option<bool>,
     /// What is to be told next.
-    untold: Option<Event>,
+    untold: Option<SourceEvent>,
     /// The messages of the present burst, and when it was read.
     burst: (u64, Option<Stamp>),
     /// Alarms that were passed over, for as long as the alarm lane may not have got them.
     copies: AlarmCopies,
     attempts: Attempts,
-    counts: Counts,
+    counts: LaneMeters,
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<Link, LinkError>> + Send>>;
+type LinkOpening = Pin<Box<dyn Future<Output = Result<Link, LinkError>> + Send>>;
 
 /// How far the lane is with its connection.
 enum Stage {
     /// Not before then; `None`: at once.
     Away(Option<Instant>),
-    Opening(Opening),
+    Opening(LinkOpening),
     Up(Box<Link>),
 }
 
@@ -82,7 +82,7 @@ impl Source for LaneSource {
         self.facts.clone()
     }
 
-    async fn next(&mut self) -> Event {
+    async fn next(&mut self) -> SourceEvent {
         loop {
             let why = match self.advance().await {
                 Ok(Some(event)) => return event,
@@ -99,7 +99,8 @@ impl Source for LaneSource {
         let pkids = of_connection(self.epoch, receipts);
         self.counts.stale.increment((receipts.len() - pkids.len()) as u64);
         if let Stage::Up(link) = &mut self.stage {
-            link.ack(&self.window.done(&pkids));
+            self.window.done(&pkids);
+            link.ack(&self.window.take_turn());
         }
     }
 
@@ -133,14 +134,14 @@ impl Source for LaneSource {
 }
 
 impl LaneSource {
-    pub fn new(setup: Setup, lane: Lane) -> Self {
+    pub fn new(setup: LaneSetup, lane: Lane) -> Self {
         let client_id = hello(&setup.gateway, lane).client_id;
         Self {
             facts: facts(lane),
             stage: Stage::Away(None),
-            window: Window::new(limits(lane)),
+            window: ReceiveWindow::new(limits(lane)),
             attempts: Attempts::new(&format!("{} lane", lane.as_str()), &client_id),
-            counts: Counts::new(lane),
+            counts: LaneMeters::new(lane),
             epoch: 0,
             old_filters: None,
             told: None,
@@ -153,7 +154,7 @@ impl LaneSource {
     }
 
     /// One step of the way from no connection to a message. May be dropped at any `.await`.
-    async fn advance(&mut self) -> Result<Option<Event>, LinkError> {
+    async fn advance(&mut self) -> Result<Option<SourceEvent>, LinkError> {
         if let Some(event) = self.untold.take() {
             return Ok(Some(event));
         }
@@ -188,13 +189,13 @@ impl LaneSource {
     }
 
     /// The next alarm that the alarm lane should have brought, and did not.
-    fn overlooked(&mut self) -> Option<Event> {
+    fn overlooked(&mut self) -> Option<SourceEvent> {
         let now = self.setup.clock.instant();
         while let Some(copy) = self.copies.next(&self.setup.gaps, now) {
             let incoming = message(&*self.setup.decoder, &copy.publish(), copy.came);
             if is_alarm(&incoming.parsed) {
                 self.counts.overlooked.increment(1);
-                return Some(Event::Message(incoming, None));
+                return Some(SourceEvent::Message(incoming, None));
             }
         }
         None
@@ -258,7 +259,7 @@ impl LaneSource {
     }
 
     /// The next of what was read, as far as there is room; `None` when that is all.
-    fn read(&mut self) -> Result<Option<Event>, LinkError> {
+    fn read(&mut self) -> Result<Option<SourceEvent>, LinkError> {
         let Self { stage: Stage::Up(link), setup, lane, window, counts, burst, copies, .. } = self
         else {
             return Ok(None);
@@ -289,21 +290,24 @@ impl LaneSource {
                     let message = message(&*setup.decoder, &publish, at);
                     let pkid = publish.pkid;
                     if pkid == 0 {
-                        return Ok(Some(Event::Message(message, None)));
+                        return Ok(Some(SourceEvent::Message(message, None)));
                     }
                     window.took(pkid, message.weight());
-                    return Ok(Some(Event::Message(message, Some(receipt(self.epoch, pkid)))));
+                    return Ok(Some(SourceEvent::Message(
+                        message,
+                        Some(receipt(self.epoch, pkid)),
+                    )));
                 }
                 Some(Frame::SubAck { refused }) => {
                     if self.subscribed(&refused)? && self.told.replace(true) != Some(true) {
-                        return Ok(Some(Event::Up(self.setup.clock.stamp())));
+                        return Ok(Some(SourceEvent::Up(self.setup.clock.stamp())));
                     }
                     return self.read();
                 }
                 Some(Frame::Pong | Frame::UnsubAck | Frame::PubAck { .. } | Frame::Bye(_)) => {}
             }
         }
-        link.ack(&window.unread());
+        link.ack(&window.take_turn());
         let (messages, _) = std::mem::take(burst);
         counts.messages.increment(messages);
         counts.waiting.set(window.len() as f64);
@@ -325,7 +329,7 @@ impl LaneSource {
 
     /// The connection is over: when the next attempt is due, and what is to be told, if that is
     /// news.
-    fn lost(&mut self, why: &LinkError) -> Option<Event> {
+    fn lost(&mut self, why: &LinkError) -> Option<SourceEvent> {
         let now = self.setup.clock.stamp();
         let failed = self.attempts.failed(now.steady(), &self.setup.broker, why);
         let said = format!("no session with {}: {}", self.setup.broker, failed.why);
@@ -336,7 +340,7 @@ impl LaneSource {
         self.window.forget();
         self.burst = (0, None);
         self.stage = Stage::Away(Some(self.setup.clock.instant() + failed.wait));
-        (self.told.replace(false) != Some(false)).then_some(Event::Down(now))
+        (self.told.replace(false) != Some(false)).then_some(SourceEvent::Down(now))
     }
 
     /// The broker has answered what we asked for: whether it grants any of it. What it refuses is
@@ -408,7 +412,7 @@ fn message(decoder: &dyn Decoder, publish: &Publish<'_>, at: Stamp) -> Incoming 
 }
 
 /// What a lane counts.
-struct Counts {
+struct LaneMeters {
     connects: Counter,
     messages: Counter,
     unread: Counter,
@@ -419,7 +423,7 @@ struct Counts {
     waiting: Gauge,
 }
 
-impl Counts {
+impl LaneMeters {
     fn new(lane: Lane) -> Self {
         let lane = lane.as_str();
         Self {

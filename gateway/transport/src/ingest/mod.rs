@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use gaps::AlarmGaps;
 use standpipe_engine::feed::Feed;
-use standpipe_engine::source::{Facts, Queue, Sight};
+use standpipe_engine::source::{Facts, QueueKind, SourceNeed};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::{
     BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
@@ -63,7 +63,7 @@ const LINGER: Duration = Duration::from_millis(2);
 
 /// What the lanes are made with.
 #[derive(Clone)]
-pub struct Setup {
+pub struct LaneSetup {
     /// Where to.
     pub broker: Broker,
     /// The root of all topics.
@@ -125,16 +125,20 @@ impl Lane {
 
 /// One lane, to be started.
 #[must_use]
-pub fn lane(setup: &Setup, lane: Lane) -> Feed {
+pub fn lane(setup: &LaneSetup, lane: Lane) -> Feed {
     Feed::of(lane::LaneSource::new(setup.clone(), lane))
 }
 
 /// What the engine must know of a lane.
 fn facts(lane: Lane) -> Facts {
     match lane {
-        Lane::Alarm => Facts::new("alarm", "alarm_lane", Queue::Urgent, Sight::Needed),
-        Lane::Status => Facts::new("status", "status_lane", Queue::Statuses, Sight::Needed),
-        Lane::Telemetry => Facts::new("telemetry", "telemetry_lane", Queue::Bulk, Sight::Needed),
+        Lane::Alarm => Facts::new("alarm", "alarm_lane", QueueKind::Urgent, SourceNeed::Needed),
+        Lane::Status => {
+            Facts::new("status", "status_lane", QueueKind::Statuses, SourceNeed::Needed)
+        }
+        Lane::Telemetry => {
+            Facts::new("telemetry", "telemetry_lane", QueueKind::Bulk, SourceNeed::Needed)
+        }
     }
 }
 

@@ -26,6 +26,6 @@ pub mod link;
 pub mod rivals;
 
 pub use broker::{BadBroker, Broker};
-pub use frame::{Frame, Publish, Receipt};
+pub use frame::{Frame, Publish, PublishReceipt};
 pub use link::{Hello, Link, LinkError, Outgoing, Will};
 pub use rumqttc::v5::mqttbytes::v5::PubAckReason;

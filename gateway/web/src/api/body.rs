@@ -62,14 +62,14 @@ pub fn signed(by: &str, who: &Who) -> Result<Box<str>, Problem> {
     expecting = "not a moment: use Unix milliseconds or a time such as \
                                2026-11-23T08:00:00Z or 2026-11-23 (UTC)"
 )]
-pub enum Moment {
+pub enum MomentBody {
     /// Unix ms.
     Ms(Ms),
     /// ISO 8601, such as `2026-11-23T08:00:00Z` or `2026-11-23` (UTC).
     Text(String),
 }
 
-impl Moment {
+impl MomentBody {
     /// The moment; `field`: the member that says it.
     ///
     /// # Errors
@@ -98,9 +98,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 }
 
 /// A JSON body. It must say that it is one: a form of a foreign web page can't.
-pub struct Body<T>(pub T);
+pub struct JsonBody<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {

@@ -35,7 +35,7 @@ mod wish;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::Door;
+use auth::Access;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -79,7 +79,7 @@ pub struct ApiState {
     /// What was counted.
     pub metrics: PrometheusHandle,
     /// Who is let in at all.
-    pub door: Door,
+    pub door: Access,
     /// Who may do what.
     pub accounts: Accounts,
     /// What pages are made with: time zone, language, address.

@@ -15,7 +15,7 @@ use standpipe_store::views::report::{
 
 use super::story::PagingTimes;
 use super::watched::watched;
-use super::{Figures, Month, Report, Spread};
+use super::{Figures, Month, MonthlyReport, Spread};
 
 /// Whose month is asked for, and by whom.
 pub struct ReportQuery {
@@ -37,7 +37,7 @@ pub async fn gather(
     store: &Readers,
     asked: ReportQuery,
     now: Ms,
-) -> Result<Option<Report>, ReadError> {
+) -> Result<Option<MonthlyReport>, ReadError> {
     let ReportQuery { seen, station, month, zone } = asked;
     let (from, to) = (month.start(&zone), month.after().start(&zone));
     let spans = [MonthSpan { from, to }, MonthSpan { from: month.before().start(&zone), to: from }];
@@ -49,7 +49,7 @@ pub async fn gather(
         .iter()
         .filter(|incident| counts(incident))
         .map(|incident| incident.opened_at);
-    Ok(Some(Report {
+    Ok(Some(MonthlyReport {
         month: month.to_string(),
         station,
         name,

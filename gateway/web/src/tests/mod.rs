@@ -37,11 +37,11 @@ use standpipe_engine::{
 use standpipe_machine::clock::Clock;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::detect::Memory;
-use standpipe_rules::incidents::{Plan, Secret};
+use standpipe_rules::incidents::{IdSecret, Plan};
 use standpipe_rules::registry::{DeviceIx, Registry};
 use standpipe_rules::wire::parse;
-use standpipe_series::embedded::Embedded;
-use standpipe_series::{Batch, Series, Tags};
+use standpipe_series::embedded::EmbeddedHistory;
+use standpipe_series::{ReadingBatch, Series, Tags};
 use standpipe_shared::{Condition, Kilopascals, Kind, Measurements, ROOT};
 use standpipe_store::Store;
 use standpipe_store::accounts::Accounts;
@@ -52,7 +52,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::ApiState;
-use crate::api::auth::{Door, Token};
+use crate::api::auth::{Access, AdminToken};
 use crate::api::town::Town;
 use crate::metrics::recorder;
 use crate::serve::{ServeError, serve};
@@ -81,7 +81,7 @@ pub struct Served {
 pub struct Parts {
     path: PathBuf,
     pub engine: EngineHandle,
-    pub history: Arc<Embedded>,
+    pub history: Arc<EmbeddedHistory>,
     pub health: Arc<Health>,
     pub accounts: Accounts,
     rings: Rings,
@@ -96,8 +96,8 @@ impl Parts {
             health: Arc::clone(&self.health),
             metrics: recorder().unwrap().handle(),
             door: match token {
-                None => Door::ThisMachine { csrf: "proof".into() },
-                Some(token) => Door::Accounts { admin: Token::new(token) },
+                None => Access::ThisMachine { csrf: "proof".into() },
+                Some(token) => Access::Accounts { admin: AdminToken::new(token) },
             },
             accounts: self.accounts.clone(),
             town: Town::of(&Config::new(BrokerAddress::loopback()).http),
@@ -124,7 +124,7 @@ impl Served {
         drop(Store::open(&path).unwrap());
         let db = rusqlite::Connection::open(&path).unwrap();
         db.pragma_update(None, "synchronous", "OFF").unwrap();
-        let history = Arc::new(Embedded::open(&dir.path().join("history.db")).unwrap());
+        let history = Arc::new(EmbeddedHistory::open(&dir.path().join("history.db")).unwrap());
         let sources = Sources::urgent_and_bulk();
         let (engine, queues) = queues(&sources);
         let health = Arc::new(Health::of(&sources));
@@ -156,7 +156,7 @@ impl Served {
         store
             .import(&stations, &devices.map(|device| serde_json::from_value(device).unwrap()))
             .unwrap();
-        let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+        let loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
         let clock = Clock::new();
         let engine = Engine::new(store, loaded, &api.parts.health.sources, clock.now());
         let (bells, queues) = (api.bells.take().unwrap(), api.queues.take().unwrap());
@@ -344,7 +344,7 @@ impl Served {
             },
         };
         let readings = vec![reading(0, 300.0), reading(1, 310.0), reading(2, 320.0)];
-        let batch = Arc::new(Batch { readings, tags: Arc::new(Tags::new([row])) });
+        let batch = Arc::new(ReadingBatch { readings, tags: Arc::new(Tags::new([row])) });
         self.parts.history.write(batch, now).await.unwrap();
         start
     }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use standpipe_config::Config;
 use standpipe_engine::{Delivery, Engine, Inbox, Queues, SourceIx, Sources, bells, queues};
 use standpipe_machine::clock::Clock;
-use standpipe_receivers::{Answer, Asked};
-use standpipe_rules::incidents::{Plan, Role, Route, Secret};
+use standpipe_receivers::{Answer, WaitWish};
+use standpipe_rules::incidents::{IdSecret, Plan, ReceiverRole, Route};
 use standpipe_rules::registry::{Device, Level, Station};
 use standpipe_rules::wire::parse;
 use standpipe_shared::{Kind, ROOT};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::next::{PageWords, Sent};
 use super::super::{Failing, LESSER_MOST, LandedPage, callers};
 use super::*;
-use crate::Setup;
+use crate::SenderSetup;
 use crate::queue::tests::page;
 
 const T0: Ms = 1_764_000_000_000;
@@ -66,10 +66,10 @@ fn detector(station: u32, n: u32) -> Device {
 fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
     let mut store = Store::open(path).unwrap();
     let steps = vec![1, 2, 3];
-    let (name, role) = (Box::from("w"), Role::Officer);
+    let (name, role) = (Box::from("w"), ReceiverRole::Officer);
     let webhook = Route { name, station: None, role, severities: Vec::new(), steps };
     let plan = Plan { webhooks: vec![webhook], ..Plan::default() };
-    let loaded = store.load(plan, [], Secret::new([7; 32])).unwrap();
+    let loaded = store.load(plan, [], IdSecret::new([7; 32])).unwrap();
     let sources = Sources::urgent_and_bulk();
     let mut engine = Engine::new(store, loaded, &sources, now);
     for source in [0, 1].map(SourceIx::nth) {
@@ -83,7 +83,7 @@ fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
     );
     let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
     let (store, stop) = (path.to_owned(), CancellationToken::new());
-    let setup = Setup {
+    let setup = SenderSetup {
         store,
         engine: handle,
         rings,
@@ -452,7 +452,7 @@ fn a_receivers_wish_and_what_hangs_in_it_keep_no_new_fire_back() {
 #[tokio::test]
 async fn a_fire_is_tried_again_whatever_the_answer_and_within_five_seconds() {
     let mut night = Night::begin("");
-    let asked = Some(Asked::Unwell(Duration::from_secs(40)));
+    let asked = Some(WaitWish::Unwell(Duration::from_secs(40)));
     let started = Instant::now();
     night.lands(&page(1, Urgency::NewFire), Answer::Later { wait: asked, why: "503".into() }).await;
     let due = night.task.waiting.next().expect("it is tried again") - started;

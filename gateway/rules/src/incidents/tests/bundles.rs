@@ -5,13 +5,13 @@ use ulid::Ulid;
 use super::drill::{Drill, drill_with, time};
 use crate::Changes;
 use crate::changes::{Hop, Receiver, Urgency};
-use crate::incidents::{Plan, Quiet, Role, Route};
+use crate::incidents::{Plan, Quiet, ReceiverRole, Route};
 
 fn plan() -> Plan {
     let webhook = Route {
         name: "w".into(),
         station: None,
-        role: Role::Officer,
+        role: ReceiverRole::Officer,
         severities: Vec::new(),
         steps: vec![1, 2, 3],
     };
