@@ -175,4 +175,8 @@ fn while_another_may_page_as_well_pages_say_so() {
         let (_, ready) = http::get(&site.gateway.at("/readyz"), "");
         (!ready["degraded"].to_string().contains("twin")).then_some(())
     });
+    site.gateway.incident("its incident is closed", SOON, |incident| {
+        incident["detail"].to_string().contains("runs on `elsewhere`")
+            && incident["state"] == "closed"
+    });
 }

@@ -121,7 +121,7 @@ pub fn start_despite(
         open(&mut config, clock.now())?;
     let (gateway, _) = &name;
     let lease = among.lease((&broker, &config.mqtt.root), (gateway, name.1), &clock)?;
-    let others = Others::new(broker.clone(), clock.clone(), lease);
+    let others = Others::new((&broker, &clock), lease).map_err(StartError::StandsBack)?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
     let start = Start { config: &config, faults, now: clock.now() };
     let mut troubles = vec![

@@ -5,6 +5,7 @@
 //! (`standpipe_transport::lease`).
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::time::Duration;
 
 use standpipe_engine::health::{Degraded, DegradedPart, Trouble};
@@ -16,8 +17,6 @@ use standpipe_rules::lease::{Lease, LeaseStanding};
 use standpipe_rules::wire;
 use standpipe_transport::lease::{LeaseKeeper, TwinDoubt, TwinView};
 use standpipe_transport::mqtt::Broker;
-
-use crate::run::StartError;
 
 /// How often a start looks whether it may go on.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -32,16 +31,16 @@ pub enum Among {
 }
 
 impl Among {
-    /// The lease, once this gateway holds it.
+    /// The lease, once it is known whether this gateway holds it.
     ///
     /// # Errors
-    /// [`StartError::StandsBack`], and no thread for it.
+    /// No thread for it.
     pub(crate) fn lease(
         self,
         (broker, root): (&Broker, &str),
         (gateway, epoch): (&str, i64),
         clock: &Clock,
-    ) -> Result<Option<LeaseKeeper>, StartError> {
+    ) -> io::Result<Option<LeaseKeeper>> {
         let lease = match self {
             Self::Nobody => return Ok(None),
             Self::Twins(Some(lease)) => lease,
@@ -56,7 +55,7 @@ impl Among {
         while matches!(lease.view().standing, LeaseStanding::Listens { .. }) {
             std::thread::sleep(LOOK_EVERY);
         }
-        if lease.view().holds() { Ok(Some(lease)) } else { Err(StartError::StandsBack(lease)) }
+        Ok(Some(lease))
     }
 }
 
@@ -85,8 +84,18 @@ pub struct Told {
 }
 
 impl Others {
-    pub(crate) const fn new(broker: Broker, clock: Clock, lease: Option<LeaseKeeper>) -> Self {
-        Self { broker, clock, lease }
+    /// Those of a gateway that pages.
+    ///
+    /// # Errors
+    /// The lease: another gateway pages.
+    pub(crate) fn new(
+        (broker, clock): (&Broker, &Clock),
+        lease: Option<LeaseKeeper>,
+    ) -> Result<Self, LeaseKeeper> {
+        match lease {
+            Some(lease) if !lease.view().holds() => Err(lease),
+            lease => Ok(Self { broker: broker.clone(), clock: clock.clone(), lease }),
+        }
     }
 
     /// Whether another may page as well, for senders.

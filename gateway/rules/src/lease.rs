@@ -116,6 +116,7 @@ impl Twins {
         &self.own
     }
 
+    /// Whether it pages, or lets another.
     #[must_use]
     pub const fn standing(&self) -> LeaseStanding {
         self.standing
@@ -307,7 +308,7 @@ mod tests {
                 .all
                 .iter()
                 .filter(|(_, hears)| *hears)
-                .map(|(it, _)| it.own().clone())
+                .map(|(twins, _)| twins.own().clone())
                 .collect();
             for (twins, hears) in &mut self.all {
                 for lease in said.iter().filter(|_| *hears) {

@@ -176,7 +176,7 @@ impl LeaseTask {
                 receive_maximum: 100,
                 will: None,
             };
-            let why = {
+            let opened = {
                 let broker = self.broker.clone();
                 let opening = Link::open(&broker, &hello);
                 tokio::select! {
@@ -185,7 +185,7 @@ impl LeaseTask {
                     never = self.pass_time() => match never {},
                 }
             };
-            let why = match why {
+            let why = match opened {
                 Ok(mut link) => tokio::select! {
                     () = stop.cancelled() => return self.take_back(link).await,
                     ended = self.talk(&mut link) => match ended { Err(why) => why, Ok(never) => match never {} },

@@ -30,6 +30,9 @@ const PKID_BITS: u32 = 16;
 /// waited there would be taken after the word that it is wrong.
 const KEEP_OLD_FILTERS: Duration = Duration::from_secs(5);
 
+/// That the broker forgot the session is told of this often.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+
 /// One lane.
 pub struct LaneSource {
     setup: LaneSetup,
@@ -50,6 +53,8 @@ pub struct LaneSource {
     burst: (u64, Option<Stamp>),
     /// Alarms that were passed over, for as long as the alarm lane may not have got them.
     copies: AlarmCopies,
+    /// When the log was told last that the broker forgot the session.
+    said_forgotten: Option<Instant>,
     attempts: Attempts,
     counts: LaneMeters,
 }
@@ -148,6 +153,7 @@ impl LaneSource {
             untold: None,
             burst: (0, None),
             copies: AlarmCopies::default(),
+            said_forgotten: None,
             setup,
             lane,
         }
@@ -235,7 +241,10 @@ impl LaneSource {
         self.epoch += 1;
         self.window.forget();
         self.counts.connects.increment(1);
-        if self.epoch > 1 && !link.session_present {
+        let now = self.setup.clock.instant();
+        let forgotten = self.epoch > 1 && !link.session_present;
+        if forgotten && self.said_forgotten.is_none_or(|said| now - said >= SAY_AGAIN) {
+            self.said_forgotten = Some(now);
             warn!(
                 "{} lane: the broker forgot the session, and with it what it held for us: switch \
                  its persistence on",
