@@ -238,3 +238,44 @@ pub fn stands_back(view: &TwinView) -> String {
         hosts(&pages)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use standpipe_engine::health::{Degraded, DegradedPart};
+    use standpipe_machine::clock::Clock;
+    use standpipe_transport::mqtt::Broker;
+    use standpipe_transport::mqtt::rivals::OVER_AFTER_MS;
+
+    use super::{Others, Told, twin};
+
+    #[test]
+    fn a_rival_is_told_once_and_until_it_has_taken_nothing_for_a_minute() {
+        let (broker, clock) = (Broker::new("b", 1883), Clock::new());
+        let others = Others::new((&broker, &clock), None).unwrap();
+        let (degraded, mut told) = (Degraded::default(), Told::default());
+        let mut rival = || {
+            others.tell(&mut told, &degraded);
+            degraded.of(DegradedPart::Rival).map(|trouble| trouble.detail)
+        };
+        assert_eq!(rival(), None);
+        broker.rivals.took("standpipe-alarm-1", clock.stamp().steady() - OVER_AFTER_MS + 300);
+        assert!(rival().is_some_and(|detail| detail.contains("`standpipe-alarm-1`")));
+        degraded.clear(DegradedPart::Rival);
+        assert_eq!(rival(), None, "a person has dealt with it, and nothing is new");
+        std::thread::sleep(Duration::from_millis(350));
+        assert_eq!(rival(), None, "it is over");
+        broker.rivals.took("standpipe-alarm-1", clock.stamp().steady());
+        assert!(rival().is_some(), "it is back");
+    }
+
+    #[test]
+    fn a_second_gateway_is_told_by_its_machine_and_what_it_does() {
+        assert_eq!(twin(&[], 0), None);
+        for (pages, says) in [(true, "it may page as well"), (false, "it stands back")] {
+            let detail = twin(&[("fire-2".into(), pages)], 0).unwrap().detail;
+            assert!(detail.contains("`fire-2`") && detail.contains(says), "{detail}");
+        }
+    }
+}

@@ -30,13 +30,15 @@ fn epoch(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Begins another history of the store in this file, which nobody uses. It ranks above what it was
-/// copied from, and above everything that was restored before `now`.
+/// copied from, and above everything that was restored before `now`. On which machine it was is
+/// forgotten: whoever restores it may well do so on another.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn begin(path: &Path, now: Ms) -> Result<(), StoreError> {
     let conn = Connection::open(path)?;
     let next = now.max(epoch(&conn)?.saturating_add(1));
+    conn.execute("DELETE FROM meta WHERE key = ?1", [MACHINE])?;
     Ok(put(&conn, EPOCH, &next.to_string())?)
 }
 
@@ -86,5 +88,7 @@ mod tests {
         let on = |machine: &str| Store::open(&path).unwrap().is_on(machine).unwrap();
         let noticed = ["a", "a", "b", "b", "a"].map(on);
         assert_eq!(noticed, [false, false, true, false, true]);
+        begin(&path, 1).unwrap();
+        assert!(!on("c"), "it was restored there");
     }
 }
