@@ -4,13 +4,12 @@
 //! Not here: who stands back (`standpipe_rules::lease`), and how that is heard
 //! (`standpipe_transport::lease`).
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::time::Duration;
 
 use standpipe_engine::health::{Degraded, DegradedPart, Trouble};
 use standpipe_machine::clock::Clock;
-use standpipe_machine::identity;
+use standpipe_machine::{Machine, identity};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Text;
 use standpipe_rules::lease::{Lease, LeaseStanding};
@@ -39,17 +38,20 @@ impl Among {
         self,
         (broker, root): (&Broker, &str),
         (gateway, epoch): (&str, i64),
-        clock: &Clock,
+        machine: &Machine,
     ) -> io::Result<Option<LeaseKeeper>> {
         let lease = match self {
             Self::Nobody => return Ok(None),
             Self::Twins(Some(lease)) => lease,
             Self::Twins(None) => {
-                let holder = format!("{:016x}", RandomState::new().build_hasher().finish());
+                // Where nothing is random, the time tells it from most others.
+                let now = machine.clock.now().unsigned_abs();
+                let life = machine.entropy.bytes().map_or(now, u64::from_le_bytes);
+                let holder = format!("{life:016x}");
                 let (gateway, holder) = (gateway.into(), holder.into());
                 let host = identity::host().into();
                 let own = Lease { gateway, epoch, term: 0, holder, host };
-                LeaseKeeper::start(broker.clone(), root, own, clock.clone())?
+                LeaseKeeper::start(broker.clone(), root, own, machine.clock.clone())?
             }
         };
         while matches!(lease.view().standing, LeaseStanding::Listens { .. }) {

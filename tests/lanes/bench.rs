@@ -58,8 +58,8 @@ impl Bench {
         let root: Box<str> = root.into();
         let (gateway, clock) = ("test".into(), Clock::new());
         let decoder = Arc::new(Ours::below(&root));
-        let (statuses, gaps) = (Granted::default(), AlarmGaps::default());
-        LaneSetup { broker, root, gateway, decoder, clock, statuses, gaps }
+        let (granted, gaps) = (Granted::default(), AlarmGaps::default());
+        LaneSetup { broker, root, gateway, decoder, clock, granted, gaps }
     }
 
     pub fn of(setup: &LaneSetup, lane: Lane) -> Self {
@@ -91,6 +91,7 @@ impl Bench {
         crossbeam_channel::select! {
             recv(self.queues.urgent) -> inbox => inbox.ok(),
             recv(self.queues.statuses) -> inbox => inbox.ok(),
+            recv(self.queues.actions) -> inbox => inbox.ok(),
             recv(self.queues.bulk) -> inbox => inbox.ok(),
             default(within) => None,
         }

@@ -9,6 +9,7 @@
 
 #![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
+mod actions;
 mod bells;
 mod clock;
 #[cfg(test)]
@@ -45,7 +46,9 @@ use meters::Meters;
 pub use shell::{Outlets, run};
 use source::SourceNeed;
 pub use source::{Receipt, SourceIx, Sources};
-pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE};
+pub use standpipe_machine::limits::{
+    ACTION_QUEUE, BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::RefusedAction;
 use standpipe_rules::incidents::Refused;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use standpipe_machine::clock::Clock;
+use standpipe_machine::Machine;
 use standpipe_store::lost::Choice;
 use standpipe_transport::lease::{LeaseKeeper, TwinView};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -50,7 +50,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let mut lease = None;
     loop {
         let among = Among::Twins(lease.take());
-        let started = run::start_despite((config.clone(), faults.as_ref()), among, Clock::new());
+        let started = run::start_despite((config.clone(), faults.as_ref()), among, Machine::new());
         let mut running = match started {
             Ok(running) => running,
             Err(StartError::StandsBack(keeper)) => {

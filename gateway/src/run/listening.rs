@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use standpipe_config::Config;
 use standpipe_engine::health::DegradedPart;
+use standpipe_machine::threads;
 use standpipe_web::api::ApiState;
 use standpipe_web::serve::{self, ServeError};
 use tokio_util::sync::CancellationToken;
@@ -68,7 +69,7 @@ pub(super) fn serve(
     stop: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Builder::new().name("api".to_owned()).spawn(move || {
+    threads::start("api", move || {
         let served = runtime.block_on(async {
             let Some(listener) = listening.listener(&state, &stop).await else { return Ok(()) };
             let listener = tokio::net::TcpListener::from_std(listener)?;

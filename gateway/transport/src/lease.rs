@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use standpipe_machine::clock::Clock;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_rules::lease::{EVERY_MS, EXPIRY_S, Lease, LeaseEvent, LeaseStanding, Twins};
 use tokio::sync::watch;
@@ -112,9 +113,7 @@ impl LeaseKeeper {
             refusal_said_at: None,
         };
         let ended = stop.clone();
-        let thread = std::thread::Builder::new()
-            .name("lease".to_owned())
-            .spawn(move || runtime.block_on(task.run(ended)))?;
+        let thread = threads::start("lease", move || runtime.block_on(task.run(ended)))?;
         Ok(Self { view, stop, thread: Some(thread) })
     }
 

@@ -40,11 +40,13 @@ pub enum DegradedPart {
     Machine,
     /// The address of the console and the API: nobody is served there.
     Http,
+    /// A station sends more actions than its people can.
+    Actions,
 }
 
 impl DegradedPart {
     /// Every part, in the order in which they are shown.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Registry,
         Self::Config,
         Self::Receivers,
@@ -57,6 +59,7 @@ impl DegradedPart {
         Self::Rival,
         Self::Machine,
         Self::Http,
+        Self::Actions,
     ];
 
     /// The code in `/readyz` and in the metric's label.
@@ -75,6 +78,7 @@ impl DegradedPart {
             Self::Rival => "rival",
             Self::Machine => "machine",
             Self::Http => "http",
+            Self::Actions => "actions",
         }
     }
 
@@ -93,7 +97,8 @@ impl DegradedPart {
             | Self::Twin
             | Self::Rival
             | Self::Machine
-            | Self::Http => Condition::Degraded,
+            | Self::Http
+            | Self::Actions => Condition::Degraded,
         }
     }
 }

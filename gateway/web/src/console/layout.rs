@@ -128,6 +128,7 @@ const fn degraded_name(part: DegradedPart) -> Say {
         DegradedPart::Rival => say("Another client takes our sessions", "会话被其他客户端占用"),
         DegradedPart::Machine => say("The store is on another machine", "数据库已换到另一台机器"),
         DegradedPart::Http => say("Console's address taken", "控制台端口被占用"),
+        DegradedPart::Actions => say("A station floods us", "某站点操作异常"),
     }
 }
 
