@@ -55,7 +55,7 @@ impl Among {
             }
         };
         while matches!(lease.view().standing, LeaseStanding::Listens { .. }) {
-            std::thread::sleep(LOOK_EVERY);
+            machine.clock.sleep(LOOK_EVERY);
         }
         Ok(Some(lease))
     }
