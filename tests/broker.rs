@@ -248,6 +248,13 @@ fn no_device_or_station_comes_in_where_the_gateway_does() {
     }
     let clock = "standpipe/v1/gateway/clock";
     assert_eq!(gateway.publish(clock, Retain::No, "{}"), Ok(()), "it has its session still");
+    // Nobody else can say that a gateway pages, after which another would stand back.
+    let lease = "standpipe/v1/gateway/lease";
+    assert_eq!(gateway.publish(lease, Retain::No, "{}"), Ok(()));
+    for place in ["devices/t1/D1", "stations/t1"] {
+        let other = broker.enter(place).unwrap();
+        assert!(other.publish(lease, Retain::No, "{}").is_err(), "{place}");
+    }
     // And programs come in nowhere else.
     for port in &broker.ports[..2] {
         let login = login("gateway/gateway");

@@ -29,3 +29,4 @@ pub mod provision;
 pub mod registry_files;
 pub mod run;
 pub mod selftest;
+pub mod twins;

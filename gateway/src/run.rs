@@ -11,7 +11,7 @@
 //! where there is no gateway to run (`cli`), the town that speaks to it (`demo`).
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -43,23 +43,26 @@ use standpipe_store::lost::LostStore;
 use standpipe_store::readers::Readers;
 use standpipe_store::{KnownIds, Loaded, Reader, Store, StoreError};
 use standpipe_transport::ingest::{self, Lane};
+use standpipe_transport::lease::{LeaseKeeper, TwinDoubt};
 use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
 use standpipe_web::api::auth::{Access, AdminToken};
 use standpipe_web::api::town::Town;
-use standpipe_web::serve::{self, ServeError};
+use standpipe_web::serve::ServeError;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+mod listening;
+
+use self::listening::{Listening, listen, serve};
 use crate::degraded::{self, Start, UnknownStation};
 use crate::ids;
 use crate::keep::stamp;
 use crate::registry_files::{self, Untaken};
+use crate::twins::{self, Among, Others, Told, stands_back};
 
 /// How often a stopping gateway looks whether a thread has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// How often an address that was taken is tried again.
-const LISTEN_EVERY: Duration = Duration::from_secs(2);
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +88,9 @@ pub enum StartError {
     /// The metrics cannot be set up.
     #[error("metrics can't be kept ({0}): report this as a fault of standpipe")]
     Metrics(#[from] BuildError),
+    /// Another gateway on a copy of the store pages; the lease says when that is over.
+    #[error("{}", stands_back(&.0.view()))]
+    StandsBack(LeaseKeeper),
     /// The system starts no thread.
     #[error("no thread ({0}): free some memory, or raise the limit of threads")]
     Thread(#[from] io::Error),
@@ -95,28 +101,37 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`]; then nothing runs.
 pub fn start(config: Config, machine: Machine) -> Result<Running, StartError> {
-    start_despite(config, None, machine)
+    start_despite((config, None), Among::Nobody, machine)
 }
 
-/// The same with a configuration of which something is at fault. What is not needed to page stops
-/// nothing: it is replaced, and told ([`degraded`]).
+/// The same with a configuration of which something is at fault, among others. What is not needed to
+/// page stops nothing: it is replaced, and told ([`degraded`]). While another gateway on a copy of the
+/// store pages, nothing is started but the lease, which says when that is over.
 ///
 /// # Errors
 /// [`StartError`]; then nothing runs.
 pub fn start_despite(
-    mut config: Config,
-    faults: Option<&ConfigFaults>,
+    (mut config, faults): (Config, Option<&ConfigFaults>),
+    among: Among,
     machine: Machine,
 ) -> Result<Running, StartError> {
     let clock = machine.clock.clone();
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
-    let OpenedStore { store, mut loaded, gateway, untaken, unknown, known_ids, lost } =
+    let OpenedStore { store, mut loaded, name, untaken, unknown, known_ids, lost, moved } =
         open(&mut config, &machine)?;
+    let (gateway, _) = &name;
+    let lease = among.lease((&broker, &config.mqtt.root), (gateway, name.1), &machine)?;
+    let others = Others::new((&broker, &clock), lease).map_err(StartError::StandsBack)?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
     let start = Start { config: &config, faults, machine: &machine, now: clock.now() };
-    let mut troubles = vec![start.keys(), start.receivers(&unknown), start.rows(&loaded.skipped)];
+    let mut troubles = vec![
+        moved.then(|| twins::moved(start.now)),
+        start.keys(),
+        start.receivers(&unknown),
+        start.rows(&loaded.skipped),
+    ];
     troubles.push((known_ids == KnownIds::Others).then(|| start.ids()));
     troubles.push(lost.map(|lost| start.store(&lost)));
     troubles.extend(untaken.map(|untaken| Some(registry_trouble(&untaken, start.now))));
@@ -134,8 +149,9 @@ pub fn start_despite(
     let (engine, queues) = queues(&sources); // to the engine: urgent and bulk
     let (bells, rings) = bells(); // from the engine: something waits to be sent
     let (receipts, inlets) = feeds.iter().map(|_| receipts()).unzip(); // … and: it is on disk
-    let mut running = Running::new(http, engine.clone(), Arc::clone(&health));
-    let with = With { path: config.store.path.clone(), engine, rings, clock, health };
+    let doubt = others.doubt();
+    let mut running = Running::new(http, (engine.clone(), others), Arc::clone(&health));
+    let with = With { path: config.store.path.clone(), engine, rings, clock, health, doubt };
 
     let (clock, health) = (with.clock.clone(), with.health.clone());
     let outlets = Outlets { clock, bells, receipts, health };
@@ -191,7 +207,8 @@ fn feeds(
     let decoder = by_device(root, MAKERS, move |device| decoders.get(device));
     let root = root.into();
     let (gateway, granted) = (gateway.into(), ingest::Granted::default());
-    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, granted };
+    let gaps = ingest::gaps::AlarmGaps::default();
+    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, granted, gaps };
     vec![
         ingest::lane(&lanes, Lane::Alarm),     // alarms
         ingest::lane(&lanes, Lane::Status),    // Last Wills, devices that are back, replies
@@ -207,16 +224,18 @@ struct With {
     rings: Rings,
     clock: Clock,
     health: Arc<Health>,
+    doubt: TwinDoubt,
 }
 
 impl With {
     fn pages(&self, stop: CancellationToken) -> standpipe_notify::SenderSetup {
-        let Self { path, engine, rings, clock, .. } = self;
+        let Self { path, engine, rings, clock, doubt, .. } = self;
         standpipe_notify::SenderSetup {
             store: path.clone(),
             engine: engine.clone(),
             rings: rings.clone(),
             clock: clock.clone(),
+            doubt: doubt.clone(),
             stop,
         }
     }
@@ -280,6 +299,7 @@ pub struct Running {
     /// Keeps the engine alive.
     handle: Option<EngineHandle>,
     health: Arc<Health>,
+    others: Others,
 }
 
 /// Threads that end together.
@@ -324,9 +344,13 @@ impl standpipe_demo::StartedGateway for Running {
 }
 
 impl Running {
-    fn new(http: SocketAddr, handle: EngineHandle, health: Arc<Health>) -> Self {
+    fn new(
+        http: SocketAddr,
+        (handle, others): (EngineHandle, Others),
+        health: Arc<Health>,
+    ) -> Self {
         let [sources, senders, engine] = [(); 3].map(|()| RunStage::default());
-        Self { http, sources, senders, engine, handle: Some(handle), health }
+        Self { http, sources, senders, engine, handle: Some(handle), health, others }
     }
 
     /// Where the API is served.
@@ -352,6 +376,22 @@ impl Running {
         let taken = timeout(within, handle.alive()).await;
         taken.is_ok_and(|outcome| outcome.is_ok())
             || matches!(self.health.store.status(), PartStatus::Failing { .. })
+    }
+
+    /// Tells what is news of others that want what is this gateway's. To be called now and then.
+    pub fn tell_of_others(&self, told: &mut Told) {
+        self.others.tell(told, &self.health.degraded);
+    }
+
+    /// Returns once another gateway on a copy of this store is to page in place of this one.
+    pub async fn stands_back(&self) {
+        self.others.take_over().await;
+    }
+
+    /// The lease, to go on with: without it nobody is told any more.
+    #[must_use]
+    pub fn take_lease(&mut self) -> Option<LeaseKeeper> {
+        self.others.take_lease()
     }
 
     /// Stops: first what brings work, then what takes it away, and the engine last, when it has
@@ -408,23 +448,6 @@ fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
     }
 }
 
-/// Where people are served, and with what; the address may be taken, or not ours.
-fn listen(config: &Config) -> Result<(SocketAddr, io::Result<TcpListener>), StartError> {
-    let address = config.http.listen;
-    if config.http.door == standpipe_config::HttpDoor::ThisMachine && !address.ip().is_loopback() {
-        return Err(StartError::Open(ServeError::Open(address)));
-    }
-    let listener = bind(address);
-    let bound = listener.as_ref().ok().and_then(|listener| listener.local_addr().ok());
-    Ok((bound.unwrap_or(address), listener))
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
 /// The accounts, and who is let in. The first start makes an admin; one that lost its accounts does not.
 fn accounts(
     start: &Start<'_>,
@@ -469,60 +492,13 @@ fn write(
     threads::start("engine", run)
 }
 
-/// Where people are to be served.
-struct Listening {
-    address: SocketAddr,
-    /// `None`: the address was taken at the start.
-    listener: Option<TcpListener>,
-}
-
-impl Listening {
-    /// The listener, tried again until it is had; `None`: the gateway stops before.
-    async fn listener(self, state: &ApiState, stop: &CancellationToken) -> Option<TcpListener> {
-        if let Some(listener) = self.listener {
-            return Some(listener);
-        }
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return None,
-                () = tokio::time::sleep(LISTEN_EVERY) => {}
-            }
-            // What was counted must not grow unread.
-            state.metrics.run_upkeep();
-            if let Ok(listener) = bind(self.address) {
-                state.health.degraded.clear(DegradedPart::Http);
-                return Some(listener);
-            }
-        }
-    }
-}
-
-/// The API, on a thread of its own.
-fn serve(
-    listening: Listening,
-    state: ApiState,
-    stop: CancellationToken,
-) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    threads::start("api", move || {
-        let served = runtime.block_on(async {
-            let Some(listener) = listening.listener(&state, &stop).await else { return Ok(()) };
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            serve::serve(listener, state, stop).await
-        });
-        if let Err(bad) = served {
-            tracing::error!("{bad}");
-        }
-    })
-}
-
 /// What a gateway finds at its start.
 struct OpenedStore {
     store: Store,
     /// The world that was in it.
     loaded: Loaded,
-    /// This gateway's own name.
-    gateway: Box<str>,
+    /// This gateway's own name, and which history of its store it is.
+    name: (Box<str>, i64),
     /// Why the files of `[registry]` were not taken in.
     untaken: Option<Untaken>,
     /// Webhooks of stations that are not registered.
@@ -531,6 +507,8 @@ struct OpenedStore {
     known_ids: KnownIds,
     /// What became of the store that was here.
     lost: Option<LostStore>,
+    /// It was on another machine before.
+    moved: bool,
 }
 
 fn open(config: &mut Config, machine: &Machine) -> Result<OpenedStore, StartError> {
@@ -545,13 +523,21 @@ fn open(config: &mut Config, machine: &Machine) -> Result<OpenedStore, StartErro
     // Where nothing is random, the time tells it from most others.
     let name = machine.entropy.bytes().map_or(now.unsigned_abs(), u64::from_le_bytes);
     let gateway = store.identity(name)?;
+    let name = (gateway, store.epoch()?);
+    let moved = twins::machine().is_some_and(|machine| {
+        // A disk that takes nothing keeps nobody from paging.
+        store.is_on(&machine).unwrap_or_else(|why| {
+            tracing::warn!("which machine the store is on is not kept: {why}");
+            false
+        })
+    });
     let secret = ids::secret(config.folder.as_deref(), &config.store.path, &machine.entropy);
     let known_ids = store.know_ids(&secret)?;
     let loaded = opening.load(&mut store, secret)?;
     store.mark();
     let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
     tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
-    Ok(OpenedStore { store, loaded, gateway, untaken, unknown, known_ids, lost })
+    Ok(OpenedStore { store, loaded, name, untaken, unknown, known_ids, lost, moved })
 }
 
 /// What this life begins with: the configuration that the rules see, and the files of `[registry]`. A

@@ -8,6 +8,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_rules::wire::Message;
 use standpipe_rules::wire::decoder::Ours;
 use standpipe_tests::broker::Broker as Mosquitto;
+use standpipe_transport::ingest::gaps::AlarmGaps;
 use standpipe_transport::ingest::{self, Granted, Lane, LaneSetup};
 use standpipe_transport::mqtt::Broker;
 use std::cell::{Cell, RefCell};
@@ -57,7 +58,8 @@ impl Bench {
         let root: Box<str> = root.into();
         let (gateway, clock) = ("test".into(), Clock::new());
         let decoder = Arc::new(Ours::below(&root));
-        LaneSetup { broker, root, gateway, decoder, clock, granted: Granted::default() }
+        let (granted, gaps) = (Granted::default(), AlarmGaps::default());
+        LaneSetup { broker, root, gateway, decoder, clock, granted, gaps }
     }
 
     pub fn of(setup: &LaneSetup, lane: Lane) -> Self {

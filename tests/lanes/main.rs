@@ -4,6 +4,7 @@
 //! The engine's queue is read by the test, which so decides when something "is on disk".
 
 mod bench;
+mod links;
 mod topics;
 
 use standpipe_engine::health::PartStatus;
@@ -327,19 +328,6 @@ fn a_full_window_stops_reading_and_loses_nothing() {
     }
     assert_eq!((numbers.len(), bench.next(QUIET).is_none()), (SENT, true));
     assert_eq!(bench.downs.get(), 0, "without a reconnect");
-}
-
-#[test]
-fn two_gateways_with_one_store_are_told_apart_from_an_outage() {
-    let (_folder, broker) = mosquitto();
-    let one = Bench::on(&broker, Lane::Alarm);
-    let _other = Bench::on(&broker, Lane::Alarm);
-    let why =
-        wait_for("the first one says why it was thrown out", PATIENCE, || match one.status() {
-            PartStatus::Failing { why, .. } if why.contains("another client") => Some(why),
-            PartStatus::Failing { .. } | PartStatus::Fine | PartStatus::Starting => None,
-        });
-    assert!(why.contains("`standpipe-alarm-test`"), "{why}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ const PAST_IT: &[(&str, &str, &str)] = &[
     ("gateway/demo/", "sockets", "looks for a port, and whether its broker is there"),
     ("gateway/demo/", "waiting", "for its broker"),
     ("gateway/src/cli/daily.rs", "waiting", "until tomorrow, on a clock that is made anew each time"),
-    ("gateway/src/run.rs", "sockets", "the address of the pages is taken before anything else is begun"),
+    ("gateway/src/run/listening.rs", "sockets", "the address of the pages is taken before anything else is begun"),
     ("gateway/transport/src/mqtt/broker.rs", "sockets", "the one way to a broker; `Source` is its seam"),
     ("gateway/notify/", "the time", "tokio's, which tests pause"),
     ("gateway/store/", "databases", "SQLite's own seam, its VFS, lies below this; `tests/disk` is one"),

@@ -8,6 +8,7 @@
 //! | [`private_file`] | files that are there whole or not at all, for their owner alone |
 //! | [`small_file`] | files that are read whole, and what is no file |
 //! | [`backoff`] | how long to wait before the next retry |
+//! | [`identity`] | which machine it is |
 //! | [`output`] | a line to the error output, which may be closed |
 //! | [`limits`] | the limits that no user needs to change |
 //!
@@ -26,6 +27,7 @@
 pub mod backoff;
 pub mod clock;
 pub mod entropy;
+pub mod identity;
 pub mod limits;
 pub mod output;
 pub mod private_file;

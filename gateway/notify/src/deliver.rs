@@ -59,7 +59,7 @@ mod tests {
     use standpipe_config::{Config, Language};
     use standpipe_machine::clock::Clock;
     use standpipe_receivers::About;
-    use standpipe_rules::incidents::{BundledPage, Text, WireBundle};
+    use standpipe_rules::incidents::{BundledPage, Text, WireBundle, with_suspicion};
     use standpipe_shared::Severity;
     use standpipe_words::message::Desk;
     use ulid::Ulid;
@@ -200,6 +200,24 @@ mod tests {
         let id = Ulid::from_parts(9, 9);
         let message = WireBundle::of(&pages).message(&incident().to_string(), id);
         serde_json::from_str(&message).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_page_in_doubt_says_so_to_programs_and_to_people() {
+        let wire = with_suspicion(&incident().to_string());
+        let about = About::Incident;
+        let message =
+            OutgoingMessage { about, page_id: "P".to_owned(), at: 0, wire, earlier: Vec::new() };
+        for (format, says) in [
+            ("json", r#""twin_suspected":true"#),
+            ("dingtalk", "twin suspected"),
+            ("wecom", "twin suspected"),
+            ("feishu", "twin suspected"),
+        ] {
+            let section = format!("url = 'http://HOST/'\nformat = '{format}'\n");
+            let sent = sent_as(&section, &message).await;
+            assert!(sent.contains(says), "{format}: {sent}");
+        }
     }
 
     #[tokio::test]

@@ -41,6 +41,7 @@ use std::time::Duration;
 
 use standpipe_engine::{EngineHandle, Rings};
 use standpipe_machine::clock::Clock;
+use standpipe_transport::lease::TwinDoubt;
 use tokio_util::sync::CancellationToken;
 
 /// A doorbell may be missed, a page must not: what is owed is read this often anyway.
@@ -56,6 +57,8 @@ pub struct SenderSetup {
     /// Say that something may be owed.
     pub rings: Rings,
     pub clock: Clock,
+    /// Whether pages say that another gateway may page as well.
+    pub doubt: TwinDoubt,
     /// Ends the senders; what they have not sent stays owed.
     pub stop: CancellationToken,
 }

@@ -9,9 +9,10 @@ use metrics::counter;
 use standpipe_engine::{Inbox, Input};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{IncidentId, with_page};
+use standpipe_rules::incidents::{IncidentId, with_page, with_suspicion};
 use standpipe_store::boards::URGENCIES;
 use standpipe_store::reader::OwedBoard;
+use standpipe_transport::lease::TwinDoubt;
 use standpipe_transport::mqtt::{Broker, PublishReceipt};
 
 use super::SenderSetup;
@@ -33,8 +34,8 @@ pub fn start(
     gateway: &str,
 ) -> std::io::Result<JoinHandle<()>> {
     let shelf = Shelf::new(Boards::NAME, setup.store.clone());
-    let (root, flight) = (root.into(), Flight::default());
-    let boards = Boards { root, flight, shelf, queue: Queue::new(URGENCIES), again: None };
+    let (root, flight, doubt) = (root.into(), Flight::default(), setup.doubt.clone());
+    let boards = Boards { root, doubt, flight, shelf, queue: Queue::new(URGENCIES), again: None };
     let bell = setup.rings.stations.clone();
     session::start(boards, setup, (broker, format!("standpipe-pages-{gateway}")), bell)
 }
@@ -42,6 +43,7 @@ pub fn start(
 /// What is owed to stations' topics.
 struct Boards {
     root: Box<str>,
+    doubt: TwinDoubt,
     flight: Flight,
     shelf: Shelf,
     queue: Queue<OwedBoard>,
@@ -134,10 +136,13 @@ impl Owed for Boards {
         self.flight.has_room() && (!self.queue.is_empty() || self.again.is_some())
     }
 
-    fn next(&mut self, window: usize, _now: Stamp) -> Option<MqttMessage> {
+    fn next(&mut self, window: usize, now: Stamp) -> Option<MqttMessage> {
         let (pkid, shot, wire) = self.flight.next(window)?;
         let payload = match shot.page {
             _ if shot.empty => String::new(),
+            Some(page) if self.doubt.is_suspected(now.steady()) => {
+                with_suspicion(&with_page(&wire, page))
+            }
             Some(page) => with_page(&wire, page),
             None => wire.to_string(),
         };

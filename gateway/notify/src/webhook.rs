@@ -33,7 +33,7 @@ use standpipe_machine::threads;
 use standpipe_receivers::{About, Answer, Blames, Caller, OutgoingMessage, WaitWish};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
-use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page};
+use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page, with_suspicion};
 use standpipe_store::Reader;
 use standpipe_store::digests::DigestNews;
 use standpipe_store::reader::{Carries, OwedPage};
@@ -408,6 +408,8 @@ impl Task {
             Carries::Bundle => (About::Bundle, wire.into()),
         };
         let (page_id, at) = (page.page_id.to_string(), page.at);
+        let suspected = self.setup.doubt.is_suspected(self.setup.clock.stamp().steady());
+        let wire = if suspected { with_suspicion(&wire) } else { wire };
         let message = OutgoingMessage { about, page_id, at, wire, earlier };
         let attempt = attempt(&self.caller, &self.webhook, message, &self.desk, &self.setup.clock);
         let begun = self.setup.clock.stamp().steady();

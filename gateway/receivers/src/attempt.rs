@@ -9,7 +9,7 @@ use serde::Deserialize;
 use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 use standpipe_rules::digest::Digest;
-use standpipe_rules::incidents::{WireBundle, WireIncident};
+use standpipe_rules::incidents::{WireBundle, WireIncident, is_suspicious};
 use standpipe_trust::{Authorities, Secret};
 use standpipe_words::cap::Earlier;
 use standpipe_words::digest::Room;
@@ -21,6 +21,9 @@ use crate::answer::{Answer, Blames};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one attempt at a receiver may take.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What people read of a page when another gateway may page as well.
+const TWIN_SUSPECTED: &str = "注意：可能有另一台网关同时运行，通知可能重复或不全 twin suspected: a second gateway may page as well";
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +105,15 @@ impl Attempt<'_> {
     /// # Errors
     /// [`Answer::Never`]: it can't be read.
     pub fn words(&self, room: Room) -> Result<MessageText, Answer> {
+        let mut text = self.words_of_it(room)?;
+        if is_suspicious(&self.message.wire) {
+            let before_link = text.lines.len().saturating_sub(1);
+            text.lines.insert(before_link, TWIN_SUSPECTED.to_owned());
+        }
+        Ok(text)
+    }
+
+    fn words_of_it(&self, room: Room) -> Result<MessageText, Answer> {
         match self.message.about {
             About::Incident => Ok(message::words(&self.incident()?, self.desk)),
             About::Bundle => {

@@ -18,6 +18,7 @@
 //! | [`pace`] | what a receiver is sent now, one by one or in bundles |
 //! | [`asked`] | what people may ask of devices; one command |
 //! | [`chain`] | when the chain's heartbeat is too old |
+//! | [`lease`] | which of several gateways on copies of one store pages |
 //! | [`world`] | the order of all that: one `step` |
 //! | [`status`] | what of a device's own word about itself is kept |
 //! | [`conditions`] | of what each condition can be true, who may find it, its words: a row each |
@@ -48,6 +49,7 @@ pub mod digest;
 pub mod fact;
 pub mod flow;
 pub mod incidents;
+pub mod lease;
 pub mod orders;
 pub mod pace;
 mod plain;

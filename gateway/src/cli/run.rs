@@ -8,13 +8,17 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use standpipe_machine::Machine;
 use standpipe_store::lost::Choice;
+use standpipe_transport::lease::{LeaseKeeper, TwinView};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, config};
 use crate::run::{self, Running, StartError};
+use crate::twins::{Among, Told, stands_back};
 
 /// How often a running gateway is asked whether part of it has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+const NOT_IN_TIME: &str =
+    "not everything ended in time: what was not confirmed is retried at the next start";
 
 /// Runs the gateway until Ctrl-C or SIGTERM.
 #[derive(Debug, clap::Args)]
@@ -39,30 +43,80 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let broker = config.mqtt.broker.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|bad| Failure::Failed(format!("no runtime ({bad})")))?;
-    let signals = {
+    let mut signals = {
         let _inside = runtime.enter();
         Signals::new().map_err(|bad| Failure::Failed(format!("no signals ({bad})")))?
     };
-    let running = run::start_despite(config, faults.as_ref(), Machine::new());
-    let running = running.map_err(|bad| not_started(&bad))?;
-    let (http, scheme) = (running.http(), if broker.tls { "mqtts" } else { "mqtt" });
-    tracing::info!("running: http://{http}, {scheme}://{}:{}", broker.host, broker.port);
-    manager(NotifyState::Ready);
-    let ended = runtime.block_on(async {
-        tokio::select! {
-            ended = end(&running, signals) => ended,
-            never = pulse(&running) => match never {},
+    let mut lease = None;
+    loop {
+        let among = Among::Twins(lease.take());
+        let started = run::start_despite((config.clone(), faults.as_ref()), among, Machine::new());
+        let mut running = match started {
+            Ok(running) => running,
+            Err(StartError::StandsBack(keeper)) => {
+                tracing::error!("{}", stands_back(&keeper.view()));
+                manager(NotifyState::Ready);
+                match runtime.block_on(stand_back(&keeper, &mut signals)) {
+                    Back::Ended => return Ok(()),
+                    Back::TakesOver => lease = Some(keeper),
+                }
+                tracing::warn!("the other gateway is not heard any more: this one takes over");
+                continue;
+            }
+            Err(bad) => return Err(not_started(&bad)),
+        };
+        let (http, scheme) = (running.http(), if broker.tls { "mqtts" } else { "mqtt" });
+        tracing::info!("running: http://{http}, {scheme}://{}:{}", broker.host, broker.port);
+        manager(NotifyState::Ready);
+        let ended = runtime.block_on(async {
+            tokio::select! {
+                ended = end(&running, &mut signals) => ended,
+                never = pulse(&running) => match never {},
+            }
+        });
+        match ended {
+            End::StoodBack => lease = running.take_lease(),
+            End::Asked | End::ByItself(_) => manager(NotifyState::Stopping),
         }
-    });
-    manager(NotifyState::Stopping);
-    let stopped = running.stop();
-    match (ended, stopped) {
-        (Err(why), _) => Err(Failure::Failed(why)),
-        (Ok(()), true) => Ok(()),
-        (Ok(()), false) => Err(Failure::Failed(
-            "not everything ended in time: what was not confirmed is retried at the next start"
-                .into(),
-        )),
+        let stopped = running.stop();
+        match (ended, stopped) {
+            (End::StoodBack, _) => {}
+            (End::ByItself(why), _) => return Err(Failure::Failed(why)),
+            (End::Asked, true) => return Ok(()),
+            (End::Asked, false) => return Err(Failure::Failed(NOT_IN_TIME.into())),
+        }
+    }
+}
+
+/// Why a gateway does not run any more.
+enum End {
+    /// Somebody asked for it.
+    Asked,
+    /// A part of it ended by itself.
+    ByItself(String),
+    /// Another gateway on a copy of its store pages.
+    StoodBack,
+}
+
+/// What ends the standing back.
+enum Back {
+    Ended,
+    TakesOver,
+}
+
+/// Waits until this gateway is to page, or somebody asks for the end.
+async fn stand_back(lease: &LeaseKeeper, signals: &mut Signals) -> Back {
+    let alive = async {
+        let Some(patience) = sd_notify::watchdog_enabled() else { return pending().await };
+        loop {
+            tokio::time::sleep(patience / 4).await;
+            manager(NotifyState::Watchdog);
+        }
+    };
+    tokio::select! {
+        () = signals.come() => Back::Ended,
+        () = lease.wait_until(TwinView::holds) => Back::TakesOver,
+        () = alive => Back::Ended,
     }
 }
 
@@ -76,6 +130,7 @@ pub(super) fn not_started(bad: &StartError) -> Failure {
         | StartError::Accounts(_)
         | StartError::Secret(_)
         | StartError::Metrics(_)
+        | StartError::StandsBack(_)
         | StartError::Thread(_) => Failure::Failed(bad.to_string()),
     }
 }
@@ -91,6 +146,14 @@ impl Signals {
     fn new() -> std::io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Returns when one of them has come.
+    async fn come(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
@@ -113,17 +176,19 @@ async fn pulse(running: &Running) -> Infallible {
     }
 }
 
-/// Waits until somebody asks for the end, or a part ended by itself.
-async fn end(running: &Running, mut signals: Signals) -> Result<(), String> {
+/// Waits until somebody asks for the end, a part ended by itself, or another gateway is to page.
+async fn end(running: &Running, signals: &mut Signals) -> End {
+    let mut told = Told::default();
     loop {
         tokio::select! {
-            _ = signals.interrupt.recv() => return Ok(()),
-            _ = signals.terminate.recv() => return Ok(()),
+            () = signals.come() => return End::Asked,
+            () = running.stands_back() => return End::StoodBack,
             () = tokio::time::sleep(LOOK_EVERY) => {
                 if let Some(part) = running.ended_early() {
-                    return Err(format!("{part} ended by itself: see the lines above"));
+                    return End::ByItself(format!("{part} ended by itself: see the lines above"));
                 }
             }
         }
+        running.tell_of_others(&mut told);
     }
 }

@@ -19,6 +19,7 @@ use standpipe_rules::registry::files::{write_devices, write_stations};
 use standpipe_rules::registry::{Device, Station};
 use standpipe_rules::selftest;
 use standpipe_store::copy::{CopyError, copy, damage};
+use standpipe_store::epoch;
 use standpipe_store::files::{Database, beside, set_aside};
 use standpipe_store::lost::accept;
 use standpipe_store::{Lock, Reader, StoreError};
@@ -137,6 +138,8 @@ pub fn restore(from: &Path, store: &Path, now: Ms) -> Result<Vec<Database>, Keep
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
+    // Wherever else the store runs, this is the one that a person wants to page.
+    epoch::begin(store, now)?;
     // A person has chosen what is in the store.
     accept(store)?;
     Ok(databases)

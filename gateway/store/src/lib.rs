@@ -15,6 +15,7 @@
 //! | `load.rs` | the world as it was |
 //! | [`lost`] | a store that is gone or malformed where one was |
 //! | `unread.rs` | rows that can't be read: skipped, and kept aside |
+//! | [`epoch`] | which history of the store it is, and on which machine it was last |
 //! | [`files`] | every file that must not be lost, and where it is |
 //! | [`orders`] | settings and commands for devices: written, loaded, read |
 //! | [`reader`] | what senders and history read |
@@ -39,6 +40,7 @@ pub mod copy;
 pub mod digests;
 #[cfg(any(test, feature = "testing"))]
 mod dump;
+pub mod epoch;
 pub mod files;
 mod load;
 pub mod lost;

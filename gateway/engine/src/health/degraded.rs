@@ -32,6 +32,12 @@ pub enum DegradedPart {
     Accounts,
     /// `ids.secret`: ids of incidents and pages come from another one than before.
     Ids,
+    /// A gateway on a copy of the store runs as well.
+    Twin,
+    /// Another client takes sessions of this gateway.
+    Rival,
+    /// The store was on another machine when the gateway last ran.
+    Machine,
     /// The address of the console and the API: nobody is served there.
     Http,
     /// A station sends more actions than its people can.
@@ -40,7 +46,7 @@ pub enum DegradedPart {
 
 impl DegradedPart {
     /// Every part, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Registry,
         Self::Config,
         Self::Receivers,
@@ -49,6 +55,9 @@ impl DegradedPart {
         Self::History,
         Self::Accounts,
         Self::Ids,
+        Self::Twin,
+        Self::Rival,
+        Self::Machine,
         Self::Http,
         Self::Actions,
     ];
@@ -65,6 +74,9 @@ impl DegradedPart {
             Self::History => "history",
             Self::Accounts => "accounts",
             Self::Ids => "ids",
+            Self::Twin => "twin",
+            Self::Rival => "rival",
+            Self::Machine => "machine",
             Self::Http => "http",
             Self::Actions => "actions",
         }
@@ -82,6 +94,9 @@ impl DegradedPart {
             | Self::History
             | Self::Accounts
             | Self::Ids
+            | Self::Twin
+            | Self::Rival
+            | Self::Machine
             | Self::Http
             | Self::Actions => Condition::Degraded,
         }

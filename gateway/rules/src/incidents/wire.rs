@@ -332,6 +332,30 @@ pub(super) fn with_members(
     stamped.and_then(|stamped| stamped).unwrap_or_else(|_| wire.to_owned())
 }
 
+/// The member by which a page says that another gateway may page as well.
+const TWIN_SUSPECTED: &str = "twin_suspected";
+
+/// A page's text, as it was written, with the word that another gateway may page as well. A text that
+/// can't be read stays as it is.
+#[must_use]
+pub fn with_suspicion(wire: &str) -> String {
+    let marked = serde_json::from_str::<JsonMembers>(wire).and_then(|mut members| {
+        let value = serde_json::value::to_raw_value(&true)?;
+        members.0.retain(|(name, _)| name != TWIN_SUSPECTED);
+        members.0.push((TWIN_SUSPECTED.into(), Cow::Owned(value)));
+        serde_json::to_string(&members)
+    });
+    marked.unwrap_or_else(|_| wire.to_owned())
+}
+
+/// Whether a page says that another gateway may page as well.
+#[must_use]
+pub fn is_suspicious(wire: &str) -> bool {
+    serde_json::from_str::<JsonMembers>(wire).is_ok_and(|members| {
+        members.0.iter().any(|(name, value)| name == TWIN_SUSPECTED && value.get() == "true")
+    })
+}
+
 /// An object's members in their order, each value's text as it was.
 struct JsonMembers<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
 

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, counter, gauge};
 use standpipe_engine::Came;
@@ -10,12 +10,13 @@ use standpipe_engine::feed::{Incoming, Source, SourceEvent};
 use standpipe_engine::source::{Facts, Receipt};
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::MAX_PACKET;
-use standpipe_rules::wire;
 use standpipe_rules::wire::decoder::{Decoder, Parameters, Raw};
 use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
+use standpipe_rules::wire::{self, Message, Parsed};
 use tokio::time::sleep_until;
 use tracing::{error, warn};
 
+use super::gaps::AlarmCopies;
 use super::moved::Moved;
 use super::window::ReceiveWindow;
 use super::{LINGER, Lane, LaneSetup, below_root, facts, filters, hello, limits};
@@ -24,6 +25,9 @@ use crate::mqtt::{Frame, Link, LinkError, Publish};
 
 /// The bits of a receipt that are the packet's number; those above are its connection's.
 const PKID_BITS: u32 = 16;
+
+/// That the broker forgot the session is told of this often.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// One lane.
 pub struct LaneSource {
@@ -42,6 +46,10 @@ pub struct LaneSource {
     untold: Option<SourceEvent>,
     /// The messages of the present burst, and when it was read.
     burst: (u64, Option<Stamp>),
+    /// Alarms that were passed over, for as long as the alarm lane may not have got them.
+    copies: AlarmCopies,
+    /// When the log was told last that the broker forgot the session.
+    said_forgotten: Option<Instant>,
     attempts: Attempts,
     counts: LaneMeters,
 }
@@ -98,7 +106,11 @@ impl Source for LaneSource {
 
     fn refused(&mut self, receipt: Option<Receipt>) {
         self.counts.overflows.increment(1);
-        // At QoS 0 the sender asked for no more than a try; at QoS 1 the broker keeps it for us.
+        // At QoS 0 the sender asked for no more than a try; at QoS 1 the broker keeps it for us, but for
+        // what was passed over.
+        if receipt.is_none() {
+            self.copies.again(self.setup.clock.instant());
+        }
         if receipt.is_some()
             && let Some(event) = self.lost(&LinkError::Overflow)
         {
@@ -135,6 +147,8 @@ impl LaneSource {
             told: None,
             untold: None,
             burst: (0, None),
+            copies: AlarmCopies::default(),
+            said_forgotten: None,
             setup,
             lane,
         }
@@ -143,6 +157,9 @@ impl LaneSource {
     /// One step of the way from no connection to a message. May be dropped at any `.await`.
     async fn advance(&mut self) -> Result<Option<SourceEvent>, LinkError> {
         if let Some(event) = self.untold.take() {
+            return Ok(Some(event));
+        }
+        if let Some(event) = self.overlooked() {
             return Ok(Some(event));
         }
         match &mut self.stage {
@@ -172,9 +189,30 @@ impl LaneSource {
         }
     }
 
-    /// Moves bytes; or gives old filters back, when it is time for that.
+    /// The next alarm that the alarm lane should have brought, and did not.
+    fn overlooked(&mut self) -> Option<SourceEvent> {
+        let now = self.setup.clock.instant();
+        while let Some(copy) = self.copies.next(&self.setup.gaps, now) {
+            let incoming = message(&*self.setup.decoder, &copy.publish(), copy.came);
+            if is_alarm(&incoming.parsed) {
+                self.counts.overlooked.increment(1);
+                return Some(SourceEvent::Message(incoming, None));
+            }
+        }
+        None
+    }
+
+    /// Moves bytes; or gives old filters back, when it is time for that. Returns, too, when a copy is to
+    /// be looked at.
     async fn turn(&mut self) -> Result<(), LinkError> {
         let Stage::Up(link) = &mut self.stage else { return Ok(()) };
+        let due = self.copies.due();
+        let copy_is_due = async {
+            match due {
+                Some(due) => sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         let granted = &self.setup.granted;
         let now = self.setup.clock.instant();
         while let Some(filters) = self.moved.due(granted, now, &self.window) {
@@ -183,6 +221,7 @@ impl LaneSource {
         tokio::select! {
             turned = link.turn(self.window.is_open()) => turned,
             () = self.moved.falls_due(granted, now) => Ok(()),
+            () = copy_is_due => Ok(()),
         }
     }
 
@@ -191,7 +230,10 @@ impl LaneSource {
         self.epoch += 1;
         self.window.forget();
         self.counts.connects.increment(1);
-        if self.epoch > 1 && !link.session_present {
+        let now = self.setup.clock.instant();
+        let forgotten = self.epoch > 1 && !link.session_present;
+        if forgotten && self.said_forgotten.is_none_or(|said| now - said >= SAY_AGAIN) {
+            self.said_forgotten = Some(now);
             warn!(
                 "{} lane: the broker forgot the session, and with it what it held for us: switch \
                  its persistence on",
@@ -219,7 +261,8 @@ impl LaneSource {
 
     /// The next of what was read, as far as there is room; `None` when that is all.
     fn read(&mut self) -> Result<Option<SourceEvent>, LinkError> {
-        let Self { stage: Stage::Up(link), setup, lane, window, counts, burst, .. } = self else {
+        let Self { stage: Stage::Up(link), setup, lane, window, counts, burst, copies, .. } = self
+        else {
             return Ok(None);
         };
         loop {
@@ -231,6 +274,10 @@ impl LaneSource {
                 None => break,
                 Some(Frame::Publish(publish)) if is_anothers(*lane, &setup.root, &publish) => {
                     counts.unread.increment(1);
+                    if side(&setup.root, publish.topic) == Side::AlarmLane {
+                        let came = *burst.1.get_or_insert_with(|| setup.clock.stamp());
+                        copies.keep(&publish, setup.clock.instant(), came);
+                    }
                     if publish.pkid != 0 {
                         window.passed_over(publish.pkid);
                     }
@@ -238,6 +285,9 @@ impl LaneSource {
                 Some(Frame::Publish(publish)) => {
                     let at = *burst.1.get_or_insert_with(|| setup.clock.stamp());
                     burst.0 += 1;
+                    if *lane == Lane::Alarm {
+                        setup.gaps.brought(setup.clock.instant(), &publish);
+                    }
                     let message = message(&*setup.decoder, &publish, at);
                     let pkid = publish.pkid;
                     if pkid == 0 {
@@ -285,6 +335,9 @@ impl LaneSource {
         let failed = self.attempts.failed(now.steady(), &self.setup.broker, why);
         let said = format!("no session with {}: {}", self.setup.broker, failed.why);
         self.facts.health.failing(now.told(), &said);
+        if self.lane == Lane::Alarm {
+            self.setup.gaps.begin(self.setup.clock.instant());
+        }
         self.window.forget();
         self.burst = (0, None);
         self.stage = Stage::Away(Some(self.setup.clock.instant() + failed.wait));
@@ -296,6 +349,9 @@ impl LaneSource {
     fn subscribed(&mut self, refused: &[(usize, String)]) -> Result<bool, LinkError> {
         if refused.is_empty() {
             self.facts.health.fine();
+            if self.lane == Lane::Alarm {
+                self.setup.gaps.end(self.setup.clock.instant());
+            }
             self.setup.granted.set(self.lane);
             if let (Lane::Telemetry, Stage::Up(link)) = (self.lane, &mut self.stage)
                 && link.session_present
@@ -334,6 +390,13 @@ fn is_anothers(lane: Lane, root: &str, publish: &Publish<'_>) -> bool {
     }
 }
 
+/// Whether an alarm is in it: other messages of the alarm lane may be done only once.
+fn is_alarm(parsed: &Parsed) -> bool {
+    parsed
+        .messages()
+        .any(|said| matches!(said, Message::Alarm { .. } | Message::UnreadableAlarm { .. }))
+}
+
 fn message(decoder: &dyn Decoder, publish: &Publish<'_>, at: Stamp) -> Incoming {
     let raw = Raw { topic: publish.topic, payload: publish.payload };
     let parsed = decoder.decode(raw, Parameters::NONE);
@@ -354,6 +417,7 @@ struct LaneMeters {
     unread: Counter,
     pauses: Counter,
     overflows: Counter,
+    overlooked: Counter,
     stale: Counter,
     waiting: Gauge,
 }
@@ -367,6 +431,7 @@ impl LaneMeters {
             unread: counter!("standpipe_mqtt_unread_total", "session" => lane),
             pauses: counter!("standpipe_mqtt_pauses_total", "session" => lane),
             overflows: counter!("standpipe_mqtt_overflows_total", "session" => lane),
+            overlooked: counter!("standpipe_mqtt_overlooked_alarms_total", "session" => lane),
             stale: counter!("standpipe_mqtt_stale_acks_total", "session" => lane),
             waiting: gauge!("standpipe_mqtt_unacknowledged", "session" => lane),
         }

@@ -30,6 +30,7 @@
 //!
 //! Not here: the connection itself ([`crate::mqtt`]), what a message means (`standpipe-rules`).
 
+pub mod gaps;
 mod lane;
 mod moved;
 pub mod window;
@@ -38,6 +39,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gaps::AlarmGaps;
 use standpipe_engine::feed::Feed;
 use standpipe_engine::source::{Facts, QueueKind, SourceNeed};
 use standpipe_machine::clock::Clock;
@@ -76,6 +78,8 @@ pub struct LaneSetup {
     pub clock: Clock,
     /// Which lanes have filters that were the alarm lane's. The lanes of one gateway share it.
     pub granted: Granted,
+    /// What the alarm lane did not get. The lanes of one gateway share it.
+    pub gaps: AlarmGaps,
 }
 
 /// Which lanes the broker has granted what they ask for, as another lane sees it.

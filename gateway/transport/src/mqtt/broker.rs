@@ -13,6 +13,8 @@ use rumqttc::v5::mqttbytes::v5::Login;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::rivals::Rivals;
+
 /// How long opening a connection may take, from the name to the TLS session.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -27,6 +29,8 @@ pub struct Broker {
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     pub(super) login: Option<Login>,
+    /// Who takes our sessions there. Clones share it.
+    pub rivals: Rivals,
 }
 
 /// Why a broker cannot even be tried.
@@ -71,7 +75,7 @@ impl Broker {
     #[must_use]
     pub fn new(host: &str, port: u16) -> Self {
         let host = host.trim_start_matches('[').trim_end_matches(']').into();
-        Self { host, port, tls: None, login: None }
+        Self { host, port, tls: None, login: None, rivals: Rivals::default() }
     }
 
     /// The broker of `[mqtt]`.

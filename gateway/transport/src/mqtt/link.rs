@@ -114,6 +114,9 @@ pub struct Link {
     output: BytesMut,
     /// What was written may still be in the stream's own buffer, as with TLS.
     unflushed: bool,
+    /// Nothing can be sent any more, and why. What the broker said before is still read: messages, and
+    /// whom it gave the session to.
+    unsendable: Option<LinkError>,
     pulse: Interval,
     asked: bool,
     heard: bool,
@@ -156,6 +159,7 @@ impl Link {
             input: ReceiveBuffer::new(),
             output: BytesMut::new(),
             unflushed: false,
+            unsendable: None,
             pulse,
             asked: false,
             heard: false,
@@ -275,8 +279,17 @@ impl Link {
     pub async fn turn(&mut self, listening: bool) -> Result<(), LinkError> {
         poll_fn(|cx| {
             self.poll_pulse(cx, listening)?;
-            self.poll_send(cx)?;
-            if listening { self.poll_receive(cx) } else { Poll::Pending }
+            if self.unsendable.is_none() {
+                self.unsendable = self.poll_send(cx).err();
+            }
+            let received = if listening { self.poll_receive(cx) } else { Poll::Pending };
+            match received {
+                Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+                Poll::Ready(Err(why)) => Poll::Ready(Err(self.unsendable.take().unwrap_or(why))),
+                Poll::Pending => {
+                    self.unsendable.take().map_or(Poll::Pending, |why| Poll::Ready(Err(why)))
+                }
+            }
         })
         .await
     }

@@ -13,6 +13,7 @@
 //! | [`broker`] | where the broker is and how to be let in |
 //! | [`frame`] | bytes → what the broker said |
 //! | [`link`] | one connection: open, turn, close |
+//! | [`rivals`] | whose sessions other clients have taken |
 //!
 //! Not here: what to subscribe to ([`crate::ingest`]), what to publish (`standpipe_notify`).
 //! Nobody else names `rumqttc` but who plays devices and terminals (`standpipe_demo`, the simulator).
@@ -22,6 +23,7 @@ pub mod broker;
 pub mod frame;
 mod input;
 pub mod link;
+pub mod rivals;
 
 pub use broker::{BadBroker, Broker};
 pub use frame::{Frame, Publish, PublishReceipt};

@@ -32,7 +32,8 @@ pub struct Readiness {
     /// What does not work and is not needed for alarms.
     warnings: Vec<FailedPartJson>,
     /// The parts among `warnings` that stay so until a person has dealt with them: `registry`, `config`,
-    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `http`; `actions` is over by itself, too.
+    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `machine`, `http`; `twin`, `rival`
+    /// and `actions` are over by themselves, too.
     degraded: Vec<&'static str>,
 }
 

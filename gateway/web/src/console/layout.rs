@@ -122,6 +122,11 @@ const fn degraded_name(part: DegradedPart) -> Say {
         DegradedPart::History => say("History impaired", "历史数据异常"),
         DegradedPart::Accounts => say("Accounts lost", "账户数据丢失"),
         DegradedPart::Ids => say("Secret of the ids replaced", "编号密钥已更换"),
+        DegradedPart::Twin => {
+            say("A second gateway on a copy of the store", "另有网关使用本数据库副本")
+        }
+        DegradedPart::Rival => say("Another client takes our sessions", "会话被其他客户端占用"),
+        DegradedPart::Machine => say("The store is on another machine", "数据库已换到另一台机器"),
         DegradedPart::Http => say("Console's address taken", "控制台端口被占用"),
         DegradedPart::Actions => say("A station floods us", "某站点操作异常"),
     }

@@ -15,6 +15,7 @@ use standpipe_rules::registry::{Device, Level, Station};
 use standpipe_rules::wire::parse;
 use standpipe_shared::{Kind, ROOT};
 use standpipe_store::Store;
+use standpipe_transport::lease::TwinDoubt;
 use standpipe_words::language::Language;
 use standpipe_words::message::Desk;
 use tempfile::TempDir;
@@ -84,7 +85,14 @@ fn start(path: &Path, (section, url): (&str, &str), now: Ms) -> (Engine, Queues,
         format!("[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = '{url}'\n{section}");
     let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
     let (store, stop) = (path.to_owned(), CancellationToken::new());
-    let setup = SenderSetup { store, engine: handle, rings, clock: Clock::new(), stop };
+    let setup = SenderSetup {
+        store,
+        engine: handle,
+        rings,
+        clock: Clock::new(),
+        doubt: TwinDoubt::default(),
+        stop,
+    };
     let caller = callers(&config.webhooks).unwrap().remove(0);
     let tried = tried::open(path, 1).remove(0);
     let (url, language) = ("http://gateway".into(), Language::English);

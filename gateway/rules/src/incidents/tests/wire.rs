@@ -3,7 +3,7 @@
 use standpipe_shared::Condition;
 
 use super::drill::{DAY, again, drill};
-use crate::incidents::{Place, QuietCode, WireIncident, with_page};
+use crate::incidents::{Place, QuietCode, WireIncident, is_suspicious, with_page, with_suspicion};
 
 #[test]
 fn a_fire_in_full() {
@@ -318,4 +318,25 @@ fn stations_see_an_open_incident_anew_when_the_clock_was_set() {
     drill.book.shift(3_600_000, &mut crate::Changes::default());
     let after = drill.wire(1);
     assert_eq!((after.rev, after.opened_at), (before.rev + 1, before.opened_at + 3_600_000));
+}
+
+#[test]
+fn a_page_in_doubt_says_so_and_is_otherwise_as_it_was() {
+    for (story, wire, marked) in [
+        (
+            "one more member",
+            r#"{"id":1.50,"a":[1, 2]}"#,
+            r#"{"id":1.50,"a":[1, 2],"twin_suspected":true}"#,
+        ),
+        ("said once", r#"{"twin_suspected":true,"a":1}"#, r#"{"a":1,"twin_suspected":true}"#),
+    ] {
+        assert_eq!(with_suspicion(wire), marked, "{story}");
+        assert!(is_suspicious(marked), "{story}");
+    }
+    assert_eq!(with_suspicion("no page"), "no page", "it still goes");
+    for wire in
+        [r#"{"id":1}"#, r#"{"twin_suspected":false}"#, r#"{"a":{"twin_suspected":true}}"#, ""]
+    {
+        assert!(!is_suspicious(wire), "{wire}");
+    }
 }
