@@ -122,7 +122,11 @@ pub fn start_despite(
     let OpenedStore { store, mut loaded, name, untaken, unknown, known_ids, lost, moved } =
         open(&mut config, &machine)?;
     let (gateway, _) = &name;
-    let lease = among.lease((&broker, &config.mqtt.root), (gateway, name.1), &machine)?;
+    let lease = among.lease(
+        (&broker, &config.mqtt.root),
+        (gateway, name.1, &config.store.path),
+        &machine,
+    )?;
     let others = Others::new((&broker, &clock), lease).map_err(StartError::StandsBack)?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
     let start = Start { config: &config, faults, machine: &machine, now: clock.now() };

@@ -5,6 +5,7 @@
 //! (`standpipe_transport::lease`).
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use standpipe_engine::health::{Degraded, DegradedPart, Trouble};
@@ -37,7 +38,7 @@ impl Among {
     pub(crate) fn lease(
         self,
         (broker, root): (&Broker, &str),
-        (gateway, epoch): (&str, i64),
+        (gateway, epoch, store): (&str, i64, &Path),
         machine: &Machine,
     ) -> io::Result<Option<LeaseKeeper>> {
         let lease = match self {
@@ -50,7 +51,8 @@ impl Among {
                 let holder = format!("{life:016x}");
                 let (gateway, holder) = (gateway.into(), holder.into());
                 let host = identity::host().into();
-                let own = Lease { gateway, epoch, term: 0, holder, host };
+                let file = identity::file(store).map(|id| mark(&id)).unwrap_or_default().into();
+                let own = Lease { gateway, epoch, term: 0, holder, host, file };
                 LeaseKeeper::start(broker.clone(), root, own, machine.clock.clone())?
             }
         };
@@ -64,8 +66,11 @@ impl Among {
 /// What tells this machine from a copy of it; `None`: it does not say. Nobody learns the machine's own
 /// word for it.
 pub(crate) fn machine() -> Option<String> {
-    let id = identity::machine()?;
-    Some(format!("{:032x}", wire::print(b"standpipe", id.as_bytes())))
+    identity::machine().map(|id| mark(&id))
+}
+
+fn mark(id: &str) -> String {
+    format!("{:032x}", wire::print(b"standpipe", id.as_bytes()))
 }
 
 /// What a running gateway knows of others.

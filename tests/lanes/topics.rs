@@ -1,8 +1,8 @@
 //! Which messages a lane is sent, each once: by their topics, by what the broker kept, and from the
 //! moment when the broker grants what was asked for.
 
-use standpipe_engine::{Delivery, Inbox};
 use standpipe_engine::health::PartStatus;
+use standpipe_engine::{Delivery, Inbox};
 use standpipe_rules::wire::{self, Message};
 use standpipe_tests::client::Client;
 use standpipe_tests::instant;

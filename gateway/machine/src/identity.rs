@@ -1,5 +1,6 @@
 //! Which machine this is: what tells it from a copy of it, and its name for people.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Where Linux keeps what tells a machine from others. Confidential: it is not passed on as it is.
@@ -16,6 +17,14 @@ pub fn machine() -> Option<String> {
 #[must_use]
 pub fn host() -> String {
     told(HOSTNAME.as_ref()).unwrap_or_default()
+}
+
+/// What tells a file of this machine from every other file, its copies too; `None`: the machine does not
+/// say.
+#[must_use]
+pub fn file(path: &Path) -> Option<String> {
+    let (machine, file) = (machine()?, std::fs::metadata(path).ok()?);
+    Some(format!("{machine} {} {}", file.dev(), file.ino()))
 }
 
 fn told(path: &Path) -> Option<String> {

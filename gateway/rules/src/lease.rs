@@ -40,6 +40,10 @@ pub struct Lease {
     /// The machine's name, for people.
     #[serde(default)]
     pub host: Box<str>,
+    /// The store's file itself, of which no copy has the same; empty: not known. One gateway at a time
+    /// has it open.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub file: Box<str>,
 }
 
 impl Lease {
@@ -139,7 +143,9 @@ impl Twins {
             LeaseEvent::Heard(lease) if self.is_twin(&lease) => self.hear(lease, now),
             LeaseEvent::Kept(lease) if self.is_twin(&lease) => {
                 self.highest = self.highest.max(lease.term);
-                self.listen(now + LISTEN_MS, Ms::max);
+                if !self.is_former(&lease) {
+                    self.listen(now + LISTEN_MS, Ms::max);
+                }
             }
             LeaseEvent::Heard(_) | LeaseEvent::Kept(_) | LeaseEvent::Tick => {}
             LeaseEvent::Granted => self.listen(now + KEPT_COMES_MS, Ms::min),
@@ -151,6 +157,11 @@ impl Twins {
     /// Another life on a copy of this store; our own words come back to us, too.
     fn is_twin(&self, lease: &Lease) -> bool {
         lease.gateway == self.own.gateway && lease.holder != self.own.holder
+    }
+
+    /// A former life of this gateway, which had the file that this one has open.
+    fn is_former(&self, lease: &Lease) -> bool {
+        !lease.file.is_empty() && lease.file == self.own.file
     }
 
     fn hear(&mut self, lease: Lease, now: Ms) {
@@ -199,7 +210,8 @@ mod tests {
     use crate::cases::cases;
 
     fn own(holder: &str, epoch: i64) -> Lease {
-        Lease { gateway: "7k2m".into(), epoch, term: 0, holder: holder.into(), host: "h".into() }
+        let (gateway, holder, host) = ("7k2m".into(), holder.into(), "h".into());
+        Lease { gateway, epoch, term: 0, holder, host, file: "".into() }
     }
 
     fn held(holder: &str, epoch: i64, term: u64) -> Lease {
@@ -241,6 +253,30 @@ mod tests {
         assert!(!holds(&again));
         again.step(LeaseEvent::Tick, 3_110);
         assert!(holds(&again) && again.own().term == 5, "its own former life has ended: {again:?}");
+    }
+
+    #[test]
+    fn a_former_life_on_the_same_file_is_waited_for_no_longer_than_nobody() {
+        for (own_file, kept_file, holds_at) in
+            [("1", "1", 400), ("1", "2", 3_110), ("", "", 3_110), ("1", "", 3_110)]
+        {
+            let mut again = Twins::new(Lease { file: own_file.into(), ..own("b", 0) }, 0);
+            again.step(LeaseEvent::Granted, 100);
+            let kept = Lease { file: kept_file.into(), ..held("a", 0, 4) };
+            again.step(LeaseEvent::Kept(kept.clone()), 110);
+            again.step(LeaseEvent::Tick, holds_at - 1);
+            assert!(!holds(&again), "{own_file:?} {kept_file:?}");
+            again.step(LeaseEvent::Tick, holds_at);
+            assert!(
+                holds(&again) && again.own().term == 5,
+                "{own_file:?} {kept_file:?}: {again:?}"
+            );
+        }
+        let mut again = Twins::new(Lease { file: "1".into(), ..own("b", 0) }, 0);
+        again.step(LeaseEvent::Granted, 100);
+        again.step(LeaseEvent::Heard(Lease { file: "1".into(), ..held("a", 1, 4) }), 110);
+        again.step(LeaseEvent::Tick, 400);
+        assert!(!holds(&again), "whoever speaks is alive, whatever it says");
     }
 
     #[test]

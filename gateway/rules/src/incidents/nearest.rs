@@ -417,7 +417,7 @@ mod tests {
             for (line, trusted) in list.iter_mut().zip(trusted) {
                 line.trust = if trusted { Trust::Ok } else { Trust::Stale };
             }
-            assert!(Reach::of(fire, &list).holds(far, Trust::Stale), "{story}");
+            assert!(FireReach::of(fire, &list).holds(far, Trust::Stale), "{story}");
         }
     }
 
