@@ -10,12 +10,11 @@
 //! Each task has a thread of its own, so that none waits for another's work. Not here: what runs
 //! where there is no gateway to run (`cli`), the town that speaks to it (`demo`).
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
@@ -28,9 +27,11 @@ use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
 use standpipe_engine::{
     self, Engine, EngineHandle, Outlets, QueueLengths, Queues, Rings, bells, queues,
 };
+use standpipe_machine::Machine;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::wire::decoder::{MAKERS, by_device};
@@ -93,8 +94,8 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`StartError`]; then nothing runs.
-pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
-    start_despite(config, None, clock)
+pub fn start(config: Config, machine: Machine) -> Result<Running, StartError> {
+    start_despite(config, None, machine)
 }
 
 /// The same with a configuration of which something is at fault. What is not needed to page stops
@@ -105,15 +106,16 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 pub fn start_despite(
     mut config: Config,
     faults: Option<&ConfigFaults>,
-    clock: Clock,
+    machine: Machine,
 ) -> Result<Running, StartError> {
+    let clock = machine.clock.clone();
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
     let OpenedStore { store, mut loaded, gateway, untaken, unknown, known_ids, lost } =
-        open(&mut config, clock.now())?;
+        open(&mut config, &machine)?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
-    let start = Start { config: &config, faults, now: clock.now() };
+    let start = Start { config: &config, faults, machine: &machine, now: clock.now() };
     let mut troubles = vec![start.keys(), start.receivers(&unknown), start.rows(&loaded.skipped)];
     troubles.push((known_ids == KnownIds::Others).then(|| start.ids()));
     troubles.push(lost.map(|lost| start.store(&lost)));
@@ -188,11 +190,12 @@ fn feeds(
     let decoders = decoders.clone();
     let decoder = by_device(root, MAKERS, move |device| decoders.get(device));
     let root = root.into();
-    let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
-    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, statuses };
+    let (gateway, granted) = (gateway.into(), ingest::Granted::default());
+    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, granted };
     vec![
-        ingest::lane(&lanes, Lane::Alarm),     // alarms, replies, people
-        ingest::lane(&lanes, Lane::Status),    // Last Wills, and devices that are back
+        ingest::lane(&lanes, Lane::Alarm),     // alarms
+        ingest::lane(&lanes, Lane::Status),    // Last Wills, devices that are back, replies
+        ingest::lane(&lanes, Lane::Action),    // people at the stations
         ingest::lane(&lanes, Lane::Telemetry), // readings, and whatever is nobody's
     ]
 }
@@ -244,8 +247,10 @@ impl With {
         accounts: Accounts,
         door: Access,
     ) -> ApiState {
+        let store = Readers::new(self.path.clone());
         ApiState {
-            store: Readers::new(self.path.clone()),
+            reports: store.one_apart(),
+            store,
             engine: self.engine.clone(),
             history,
             health: Arc::clone(&self.health),
@@ -399,7 +404,7 @@ impl Drop for Running {
 /// Waits as long as `busy`, and no longer than `deadline`.
 fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
     while busy() && clock.instant() < deadline {
-        std::thread::sleep(LOOK_EVERY);
+        clock.sleep(LOOK_EVERY);
     }
 }
 
@@ -430,7 +435,7 @@ fn accounts(
     troubles.push(lost);
     let http = &start.config.http;
     if http.door == standpipe_config::HttpDoor::ThisMachine {
-        return Ok((accounts, Access::ThisMachine { csrf: key()?.into() }));
+        return Ok((accounts, Access::ThisMachine { csrf: key(&start.machine.entropy)?.into() }));
     }
     let first = if is_first { accounts.first_admin(start.now) } else { Ok(None) };
     let (accounts, first) = match first {
@@ -461,7 +466,7 @@ fn write(
     give_up: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     let run = move || standpipe_engine::run(engine, queues, outlets, || give_up.is_cancelled());
-    Builder::new().name("engine".to_owned()).spawn(run)
+    threads::start("engine", run)
 }
 
 /// Where people are to be served.
@@ -499,7 +504,7 @@ fn serve(
     stop: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Builder::new().name("api".to_owned()).spawn(move || {
+    threads::start("api", move || {
         let served = runtime.block_on(async {
             let Some(listener) = listening.listener(&state, &stop).await else { return Ok(()) };
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -528,7 +533,8 @@ struct OpenedStore {
     lost: Option<LostStore>,
 }
 
-fn open(config: &mut Config, now: Ms) -> Result<OpenedStore, StartError> {
+fn open(config: &mut Config, machine: &Machine) -> Result<OpenedStore, StartError> {
+    let now = machine.clock.now();
     let StoreConfig { path, choice } = &config.store;
     let (mut store, lost) = Store::open_or_recover(path, (&stamp(now), now), *choice)?;
     let (mut opening, untaken) = opening(&store, config, lost.as_ref())?;
@@ -536,8 +542,10 @@ fn open(config: &mut Config, now: Ms) -> Result<OpenedStore, StartError> {
     stations.extend(opening.stations.iter().map(|station| station.id.clone()));
     let unknown = degraded::widen_unknown(config, &stations, lost.as_ref());
     opening.plan = config.plan();
-    let gateway = store.identity(RandomState::new().build_hasher().finish())?;
-    let secret = ids::secret(config.folder.as_deref(), &config.store.path);
+    // Where nothing is random, the time tells it from most others.
+    let name = machine.entropy.bytes().map_or(now.unsigned_abs(), u64::from_le_bytes);
+    let gateway = store.identity(name)?;
+    let secret = ids::secret(config.folder.as_deref(), &config.store.path, &machine.entropy);
     let known_ids = store.know_ids(&secret)?;
     let loaded = opening.load(&mut store, secret)?;
     store.mark();

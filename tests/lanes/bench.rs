@@ -57,7 +57,7 @@ impl Bench {
         let root: Box<str> = root.into();
         let (gateway, clock) = ("test".into(), Clock::new());
         let decoder = Arc::new(Ours::below(&root));
-        LaneSetup { broker, root, gateway, decoder, clock, statuses: Granted::default() }
+        LaneSetup { broker, root, gateway, decoder, clock, granted: Granted::default() }
     }
 
     pub fn of(setup: &LaneSetup, lane: Lane) -> Self {
@@ -89,6 +89,7 @@ impl Bench {
         crossbeam_channel::select! {
             recv(self.queues.urgent) -> inbox => inbox.ok(),
             recv(self.queues.statuses) -> inbox => inbox.ok(),
+            recv(self.queues.actions) -> inbox => inbox.ok(),
             recv(self.queues.bulk) -> inbox => inbox.ok(),
             default(within) => None,
         }
@@ -98,7 +99,7 @@ impl Bench {
     pub fn is_up(&self) {
         loop {
             match self.inbox(PATIENCE) {
-                Some(Inbox::Input { input: Input::Source { up: true, .. }, .. }) => return,
+                Some(inbox) if session(&inbox) == Some(true) => return,
                 Some(Inbox::Delivery(delivery)) => self.early.borrow_mut().push_back(*delivery),
                 other => panic!("the session does not come up: {other:?}"),
             }
@@ -114,9 +115,7 @@ impl Bench {
         loop {
             match self.inbox(within)? {
                 Inbox::Delivery(delivery) => return Some(*delivery),
-                Inbox::Input { input: Input::Source { up: false, .. }, .. } => {
-                    self.downs.set(self.downs.get() + 1)
-                }
+                inbox if session(&inbox) == Some(false) => self.downs.set(self.downs.get() + 1),
                 _ => continue,
             }
         }
@@ -162,4 +161,10 @@ pub fn seen(delivery: &Delivery) -> (String, u32) {
 pub fn reading(seq: u32) -> (String, Vec<u8>) {
     let payload = format!(r#"{{"boot":1,"seq":{seq},"pressure_kpa":300}}"#);
     ("standpipe/v1/banan/HYD-1/telemetry".to_owned(), payload.into())
+}
+
+/// Whether the word of a session says that it is up; `None`: it is something else.
+pub fn session(inbox: &Inbox) -> Option<bool> {
+    let Inbox::Input(input) = inbox else { return None };
+    if let Input::Source { up, .. } = input.input { Some(up) } else { None }
 }

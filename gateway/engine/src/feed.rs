@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::GRACE;
+use standpipe_machine::threads;
 use standpipe_rules::wire::Parsed;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -132,7 +133,7 @@ impl Feed {
 
 fn start(source: impl Source, port: Port, name: String) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name(name).spawn(move || runtime.block_on(drive(source, port)))
+    threads::start(name, move || runtime.block_on(drive(source, port)))
 }
 
 /// Hands over what a source brings, and gives receipts back, until told to stop or until there is

@@ -9,6 +9,7 @@
 
 #![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
+mod actions;
 mod bells;
 mod clock;
 #[cfg(test)]
@@ -39,13 +40,17 @@ pub use clock::came_back;
 use decoders::ChosenDecoders;
 use entry::{Batch, Entry};
 pub use entry::{EntryOutcome, Input};
-pub use inbox::{Came, Delivery, EngineHandle, Inbox, QueueLengths, Queues, Unavailable, queues};
+pub use inbox::{
+    Came, Delivery, EngineHandle, Inbox, InboxInput, QueueLengths, Queues, Unavailable, queues,
+};
 use log::{Appended, EmbeddedLog, Log, Position};
 use meters::Meters;
 pub use shell::{Outlets, run};
 use source::SourceNeed;
 pub use source::{Receipt, SourceIx, Sources};
-pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE};
+pub use standpipe_machine::limits::{
+    ACTION_QUEUE, BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::RefusedAction;
 use standpipe_rules::incidents::Refused;
@@ -224,7 +229,8 @@ impl Engine {
                     self.due.owe(source, receipt);
                 }
             }
-            Inbox::Input { input, at, reply } => {
+            Inbox::Input(asked) => {
+                let InboxInput { input, at, reply } = *asked;
                 let at = at.map_or(now, |stamp| self.read(stamp));
                 let outcome = self.enter(Entry { now, at, input });
                 self.due.answers.extend(reply.map(|reply| (reply, outcome)));

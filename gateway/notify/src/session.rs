@@ -12,6 +12,7 @@ use std::time::Duration;
 use metrics::counter;
 use standpipe_engine::{Inbox, Unavailable};
 use standpipe_machine::clock::Stamp;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_store::{Reader, StoreError};
 use standpipe_transport::mqtt::PubAckReason;
@@ -89,7 +90,7 @@ pub fn start<O: Owed>(
     let attempts = Attempts::new(O::NAME, &hello.client_id);
     let task = Session { owed, setup, broker, hello, attempts, bell, refusal_said_at: None };
     let name = O::NAME.replace(' ', "-");
-    std::thread::Builder::new().name(name).spawn(move || runtime.block_on(task.run()))
+    threads::start(name, move || runtime.block_on(task.run()))
 }
 
 struct Session<O> {

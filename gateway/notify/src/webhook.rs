@@ -29,6 +29,7 @@ use metrics::counter;
 use standpipe_config::Webhook;
 use standpipe_engine::{Input, Unavailable};
 use standpipe_machine::clock::Stamp;
+use standpipe_machine::threads;
 use standpipe_receivers::{About, Answer, Blames, Caller, OutgoingMessage, WaitWish};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
@@ -83,7 +84,7 @@ pub fn start(
         |((webhook, caller), tried)| Task::new(setup.clone(), (caller, tried), (webhook, desk));
     let mut tasks: Vec<_> = webhooks.iter().zip(callers).zip(tried).map(one).collect();
     let (all, url) = (webhooks.to_vec(), desk.url.clone());
-    std::thread::Builder::new().name("notify-webhooks".to_owned()).spawn(move || {
+    threads::start("notify-webhooks", move || {
         runtime.block_on(async {
             let mut senders = JoinSet::new();
             let names = tasks.iter().map(|task| task.webhook.name.clone()).collect();

@@ -9,7 +9,7 @@
 //! The pump has a thread of its own: a slow disk or server here delays nothing but history.
 
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
@@ -18,6 +18,7 @@ use standpipe_engine::{EngineHandle, Input};
 use standpipe_machine::backoff::Backoff;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::LONGEST_PAUSE;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::incidents::Text;
@@ -74,7 +75,7 @@ pub struct PumpSetup {
 pub fn start(setup: PumpSetup) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stop = setup.stop.clone();
-    Builder::new().name("history-pump".into()).spawn(move || {
+    threads::start("history-pump", move || {
         runtime.block_on(stop.run_until_cancelled(Pump::new(setup).run()));
     })
 }

@@ -174,6 +174,7 @@ fn own(folder: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use standpipe_machine::entropy::Entropy;
     use standpipe_rules::flow::FlowTest;
 
     use super::{BackupParts, KeepError, back_up, restore};
@@ -228,7 +229,7 @@ mod tests {
     /// Who signs in with what, which token holds, what was audited, and the flow tests of a hydrant.
     async fn people(store: &std::path::Path, secrets: &Secrets<'_>) -> String {
         let Secrets { password, token } = *secrets;
-        let accounts = Accounts::open(store).unwrap();
+        let accounts = Accounts::open(store, &Entropy::new()).unwrap();
         let signed_in = accounts.sign_in("chief".into(), password.into(), NOW).await;
         let token = token.to_owned();
         let known = accounts.with(move |book| book.token(&token, NOW)).await.unwrap();
@@ -251,8 +252,9 @@ mod tests {
         std::fs::write(&config, "[mqtt]\nurl = \"mqtt://b\"\n").unwrap();
         drop(Store::open(&store).unwrap());
         // They stay open: the gateway goes on while it is backed up.
-        let mut book = AccountBook::open(&Database::Accounts.place(&store)).unwrap();
-        let (password, hash) = fresh_password().unwrap();
+        let mut book =
+            AccountBook::open(&Database::Accounts.place(&store), &Entropy::new()).unwrap();
+        let (password, hash) = fresh_password(&Entropy::new()).unwrap();
         book.add(&Account::new("chief", Role::Admin, None, NOW), &hash).unwrap();
         let (name, expires_at) = ("desk".into(), NOW + 1);
         let (role, made_by) = (Role::Officer, "chief".into());

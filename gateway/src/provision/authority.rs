@@ -11,7 +11,7 @@ use rcgen::{
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
     RevokedCertParams, SerialNumber,
 };
-use ring::rand::{SecureRandom as _, SystemRandom};
+use standpipe_machine::entropy::Entropy;
 use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_rules::{DAY_MS, Ms};
 use time::OffsetDateTime;
@@ -197,9 +197,7 @@ fn time(at: Ms) -> OffsetDateTime {
 
 /// Bytes that nobody can guess.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], ProvisionError> {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| ProvisionError::NoRandomness)?;
-    Ok(bytes)
+    Entropy::new().bytes().map_err(|_| ProvisionError::NoRandomness)
 }
 
 fn bytes(hex: &str) -> Result<Vec<u8>, ProvisionError> {

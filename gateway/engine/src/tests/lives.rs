@@ -131,7 +131,12 @@ pub(super) fn played(tape: &[String]) -> BTreeMap<String, Vec<String>> {
 
 impl Life {
     pub(super) fn new() -> Self {
-        let (folder, tape) = (tempfile::tempdir().unwrap(), Tape::default());
+        Self::of(tempfile::tempdir().unwrap())
+    }
+
+    /// The same, in that folder.
+    pub(super) fn of(folder: TempDir) -> Self {
+        let tape = Tape::default();
         let engine = begin(&folder.path().join("standpipe.db"), opening(), &tape, T0);
         let mut life = Self { folder, engine, tape, now: T0, says: Says::default() };
         life.connects();

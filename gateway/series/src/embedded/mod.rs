@@ -11,12 +11,12 @@ mod raw;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use standpipe_config::Config;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_store::files;
 use standpipe_store::migrate::{MigrateError, migrate};
@@ -94,10 +94,8 @@ impl EmbeddedHistory {
     fn start(conn: Connection, reader: Connection) -> Result<Self, OpenError> {
         let (writer, work) = mpsc::channel(WRITER_QUEUE);
         let (answers, questions) = mpsc::channel(ANSWER_QUEUE);
-        thread::Builder::new().name("history-write".into()).spawn(move || write(conn, work))?;
-        thread::Builder::new()
-            .name("history-read".into())
-            .spawn(move || read(reader, questions))?;
+        threads::start("history-write", move || write(conn, work))?;
+        threads::start("history-read", move || read(reader, questions))?;
         Ok(Self { writer, answers })
     }
 

@@ -14,9 +14,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method, StatusCode, Url};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Value, json};
 use standpipe_config::trust::{Authorities, believing};
+use standpipe_machine::entropy::Entropy;
 use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_machine::small_file;
 
@@ -332,7 +332,6 @@ fn secret(file: &Path) -> Option<String> {
 }
 
 fn random() -> Result<String, SetupError> {
-    let mut bytes = [0; SECRET_BYTES];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| SetupError::NoRandomness)?;
+    let bytes = Entropy::new().bytes::<SECRET_BYTES>().map_err(|_| SetupError::NoRandomness)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }

@@ -16,6 +16,7 @@ mod quarantine;
 mod readers;
 mod refusals;
 mod relapse;
+mod rows;
 mod scope;
 mod shapes;
 mod streams;
@@ -35,6 +36,7 @@ use standpipe_engine::{
     queues, run,
 };
 use standpipe_machine::clock::Clock;
+use standpipe_machine::entropy::Entropy;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::detect::Memory;
 use standpipe_rules::incidents::{IdSecret, Plan};
@@ -91,6 +93,7 @@ impl Parts {
     fn state(&self, token: Option<&str>) -> ApiState {
         ApiState {
             store: Readers::new(self.path.clone()),
+            reports: Readers::new(self.path.clone()).one_apart(),
             engine: self.engine.clone(),
             history: Arc::clone(&self.history) as Arc<dyn Series>,
             health: Arc::clone(&self.health),
@@ -129,7 +132,7 @@ impl Served {
         let (engine, queues) = queues(&sources);
         let health = Arc::new(Health::of(&sources));
         let (bells, rings) = bells();
-        let accounts = Accounts::open(&path).unwrap();
+        let accounts = Accounts::open(&path, &Entropy::new()).unwrap();
         let parts = Parts { path, engine, history, health, accounts, rings };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
