@@ -27,6 +27,7 @@ const PAST_IT: &[(&str, &str, &str)] = &[
     ("gateway/src/run/listening.rs", "sockets", "the address of the pages is taken before anything else is begun"),
     ("gateway/transport/src/mqtt/broker.rs", "sockets", "the one way to a broker; `Source` is its seam"),
     ("gateway/notify/", "the time", "tokio's, which tests pause"),
+    ("gateway/notify/src/webhook/tried.rs", "files", "a hint, written before each attempt and never waited for"),
     ("gateway/store/", "databases", "SQLite's own seam, its VFS, lies below this; `tests/disk` is one"),
     ("gateway/series/src/embedded/", "databases", "as the store"),
     ("gateway/store/", "files", "sets a damaged database aside, and locks one"),

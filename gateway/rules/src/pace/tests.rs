@@ -388,6 +388,17 @@ fn what_was_sent_before_a_restart_takes_its_place_in_the_pace() {
     assert_eq!(shown(&pacer.send(fires(0..3, 3), 100_000)), "0 1 2");
 }
 
+#[test]
+fn what_is_refused_while_others_are_taken_has_an_eighth_of_the_pace() {
+    for (pace, apart_ms) in [(ROBOT, 24_000), (TEXT, 8_000), (WEBHOOK, 40)] {
+        let mut pacer = Pacer::new(pace);
+        assert!(pacer.may_try_last(5));
+        pacer.tried_last(5);
+        assert!(!pacer.may_try_last(5 + apart_ms - 1), "{pace:?}");
+        assert!(pacer.may_try_last(5 + apart_ms), "{pace:?}");
+    }
+}
+
 /// A robot that was told of a fire at each station, a storm of upkeep, and a second fire now and then.
 #[test]
 fn a_second_fire_of_a_station_does_not_wait_for_upkeep() {

@@ -85,7 +85,7 @@ async fn answer(
             None => vec![&said["device"]["id"]],
         }
         .into_iter()
-        .map(|device| device.as_str().unwrap().to_owned())
+        .map(|device| device.as_str().unwrap_or("a digest").to_owned())
         .collect();
         let status = {
             let refuses = refuses.lock().unwrap();
@@ -111,6 +111,7 @@ impl Night {
             self.task.take_off().await.unwrap();
             tokio::select! {
                 Some(landed) = self.task.flights.next() => self.task.landed(landed).await.unwrap(),
+                landed = self.task.digests.landed() => self.task.digest_landed(landed).await.unwrap(),
                 () = sleep(Duration::from_millis(20)) => {}
             }
             self.engine_hears();
@@ -229,4 +230,28 @@ async fn what_was_sent_singly_before_a_crash_comes_singly_after_it_and_not_in_a_
     expected.push((4..33).map(|n| format!("T1-{n}")).collect());
     expected.sort();
     assert_eq!(messages, expected);
+}
+
+#[tokio::test]
+async fn a_page_that_is_refused_for_ever_keeps_no_digest_back_and_one_that_waits_does() {
+    for (status, comes) in [(400, true), (404, false)] {
+        let robot = Robot::begin(&[("T1-0", status)]).await;
+        let mut night = Night::begin_at("pace = '20/s'", &robot.url);
+        night.fires(1, 0..1);
+        night.works(Retries::AtOnce, |_| robot.messages() >= 2).await;
+        night.fires(2, 0..1);
+        night.works(Retries::AtOnce, |night| night.open() == 1).await;
+        let once_more = robot.messages() + 1;
+        night.works(Retries::AtOnce, |_| robot.messages() >= once_more).await;
+        let made = serde_json::json!({
+            "made": {"told": {"day": "2025-11-24", "to": T0}, "owed": [["w", "{}"]]}
+        });
+        let made = Input::Digest(serde_json::from_value(made).unwrap());
+        night.engine.take(made, night.now);
+        night.later(0);
+        let end = Instant::now() + Duration::from_secs(3);
+        let told = || robot.took().contains_key("a digest");
+        night.works(Retries::InTheirTime, |_| told() || Instant::now() > end).await;
+        assert_eq!(told(), comes, "{status}");
+    }
 }
