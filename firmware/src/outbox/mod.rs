@@ -7,6 +7,9 @@
 //! readings  readings, then further alarms     the oldest readings make room
 //! ```
 //!
+//! - Once the gateway has promised receipts, an alarm stays until its own has come, and is repeated
+//!   until then ([`Awaiting`]). It holds up nothing: it makes room for whatever the broker does not
+//!   have yet. Nothing is written for it: after a restart it is an alarm that was never sent.
 //! - Alarms leave first, and none is given up while a reading is kept. While alarms wait in
 //!   `readings`, no reading is taken in: so alarms stay in order, behind the readings there.
 //! - What [`Put::Kept`] confirmed survives a power cut at any byte. What is removed may come back
@@ -17,6 +20,7 @@
 //!
 //! What a record is: [`crate::record`]. When it is sent: `uplink`.
 
+mod awaiting;
 mod keep;
 mod lane;
 mod spare;
@@ -25,7 +29,8 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 
-use crate::{Class, Record, RecordId};
+use crate::{Class, Record, RecordId, Uptime};
+pub use awaiting::{AWAITED, Awaiting, Dated};
 use keep::Keep;
 pub use keep::{KeptKey, VALUE_MAX};
 use lane::{AfterVisit, FlashTrouble, Lane};
@@ -61,7 +66,7 @@ pub enum Put {
     Lost,
 }
 
-/// How many messages wait.
+/// How many messages wait for the broker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WaitingRecords {
     pub alarms: u32,
@@ -82,6 +87,14 @@ impl LostRecords {
     pub const fn total(self) -> u32 {
         self.alarms.saturating_add(self.readings)
     }
+}
+
+/// Whether the gateway says of each alarm that it has it on its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipts {
+    Promised,
+    /// It said that it does not, or nothing of it: the broker's word is enough.
+    None,
 }
 
 /// The state of the chip.
@@ -131,6 +144,8 @@ pub struct Outbox<F> {
     readings_waiting: u32,
     lost: LostRecords,
     storage: Storage,
+    receipts: Receipts,
+    awaiting: Awaiting,
 }
 
 impl<F: MultiwriteNorFlash> Outbox<F> {
@@ -149,6 +164,8 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             readings_waiting: 0,
             lost: LostRecords::default(),
             storage: Storage::Kept,
+            receipts: Receipts::None,
+            awaiting: Awaiting::default(),
         };
         let last = outbox.last_boot().await;
         outbox.count_waiting().await;
@@ -157,6 +174,10 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             let [a, b, c, d, e, f, g, h] = eight;
             outbox.lost.alarms = u32::from_le_bytes([a, b, c, d]);
             outbox.lost.readings = u32::from_le_bytes([e, f, g, h]);
+        }
+        let mut promised = [0];
+        if outbox.kept(KeptKey::Receipts, &mut promised).await == Some(1) && promised == [1] {
+            outbox.receipts = Receipts::Promised;
         }
         // Three bytes in a record, and hardly a number that was used before.
         let boot = last.map_or(0x4000 + random % 0x10_0000, |last| last.wrapping_add(1).max(1));
@@ -240,8 +261,16 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             }
             Class::Reading => self.put_reading(item).await,
         };
+        if record.class() == Class::Reading {
+            self.awaiting.reading();
+        }
         if stored.is_ok() {
             return Put::Kept;
+        }
+        while self.spare.is_full()
+            && let Some(id) = self.awaiting.oldest(|id| self.spare.has(id))
+        {
+            self.let_go(id).await;
         }
         let lost = self.spare.push(record);
         self.count(lost).await;
@@ -250,12 +279,15 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     }
 
     async fn put_alarm(&mut self, item: &[u8]) -> Result<(), FlashTrouble> {
-        if self.overflow == 0 {
+        while self.overflow == 0 {
             let pushed = self.push(OutboxLane::Alarms, item).await;
             if pushed != Err(FlashTrouble::Full) {
                 self.alarms_waiting += u32::from(pushed.is_ok());
                 return pushed;
             }
+            // The broker has those that await their receipts, and nobody has this one.
+            let Some(id) = self.awaiting.oldest(|id| !self.spare.has(id)) else { break };
+            self.let_go(id).await;
         }
         self.push_for_certain(item).await?;
         self.overflow += 1;
@@ -297,8 +329,16 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     }
 
     /// Shows what waits of one class, oldest first, until `wanted` says that was the last. It
-    /// stays until [`Self::sent`]. Alarms first: ask for them before you ask for readings.
+    /// stays until [`Self::sent`]. Alarms first: ask for them before you ask for readings. Alarms
+    /// that await their receipts are not shown.
     pub async fn first(&mut self, class: Class, mut wanted: impl FnMut(&Record) -> bool) {
+        let awaited = self.awaiting.ids();
+        self.visit_class(class, &mut |record| awaited.contains(&record.id()) || wanted(record))
+            .await;
+    }
+
+    /// Shows all of one class, oldest first, until `wanted` says that was the last.
+    async fn visit_class(&mut self, class: Class, wanted: &mut dyn FnMut(&Record) -> bool) {
         let mut more = true;
         let mut show = |record: &Record| {
             if more && record.class() == class {
@@ -348,6 +388,86 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         }
     }
 
+    /// The gateway promises receipts, or does so no longer. Written only when it is news.
+    pub async fn promise(&mut self, receipts: Receipts) {
+        if self.receipts == receipts {
+            return;
+        }
+        self.receipts = receipts;
+        self.keep(KeptKey::Receipts, &[u8::from(receipts == Receipts::Promised)]).await;
+        while receipts == Receipts::None
+            && let Some(id) = self.awaiting.oldest(|_| true)
+        {
+            self.let_go(id).await;
+        }
+    }
+
+    /// The broker has that alarm: with receipts promised it is kept until its own comes.
+    pub async fn acknowledged(&mut self, id: RecordId, dated: Dated, now: Uptime) {
+        if self.receipts == Receipts::None || !self.may_await(id).await {
+            return self.let_go(id).await;
+        }
+        if !self.awaiting.has(id)
+            && self.awaiting.is_full()
+            && let Some(oldest) = self.awaiting.oldest(|_| true)
+        {
+            self.let_go(oldest).await;
+        }
+        self.awaiting.acknowledged(id, dated, now);
+    }
+
+    /// The gateway has that alarm on its disk.
+    pub async fn receipt(&mut self, id: RecordId) {
+        if self.awaiting.has(id) {
+            self.let_go(id).await;
+        }
+    }
+
+    /// Lets go of alarms whose receipt did not come for a day, and says when the next one is to be
+    /// repeated.
+    pub async fn repeat_at(&mut self, now: Uptime) -> Option<Uptime> {
+        while let Some(id) = self.awaiting.given_up(now) {
+            self.let_go(id).await;
+        }
+        self.awaiting.due()
+    }
+
+    /// The alarm to repeat at `now`, and how it was sent.
+    pub async fn to_repeat(&mut self, now: Uptime) -> Option<(Record, Dated)> {
+        let (id, dated) = self.awaiting.to_repeat(now)?;
+        let mut found = None;
+        self.visit_class(Class::Alarm, &mut |record| {
+            found = (record.id() == id).then_some(*record);
+            found.is_none()
+        })
+        .await;
+        if found.is_none() {
+            // A chip that does not answer has lost it.
+            self.awaiting.forget(id);
+        }
+        found.map(|record| (record, dated))
+    }
+
+    /// Whether an alarm can be kept while nothing waits behind it: it stands in its own lane, or in
+    /// memory. In the lane of readings it would keep readings out.
+    async fn may_await(&mut self, id: RecordId) -> bool {
+        let mut found = self.spare.has(id) || self.awaiting.has(id);
+        if !found {
+            self.records(OutboxLane::Alarms, &mut |record| {
+                found = record.id() == id;
+                if found { AfterVisit::Stop } else { AfterVisit::Next }
+            })
+            .await;
+        }
+        found
+    }
+
+    /// An alarm need not be kept any longer.
+    async fn let_go(&mut self, id: RecordId) {
+        self.awaiting.forget(id);
+        self.sent(Class::Alarm, id).await;
+    }
+
     async fn remove(&mut self, which: OutboxLane, class: Class, id: RecordId) -> bool {
         let mut removed = false;
         self.records(which, &mut |record| {
@@ -358,7 +478,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         removed
     }
 
-    /// How many messages wait.
+    /// How many messages wait for the broker; alarms that await their receipts do not.
     #[must_use]
     pub fn waiting(&self) -> WaitingRecords {
         let mut waiting = WaitingRecords {
@@ -371,6 +491,8 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
                 Class::Reading => waiting.readings += 1,
             }
         }
+        let awaited = u32::try_from(self.awaiting.len()).unwrap_or(u32::MAX);
+        waiting.alarms = waiting.alarms.saturating_sub(awaited);
         waiting
     }
 
@@ -486,7 +608,11 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     async fn start_clean(&mut self, which: OutboxLane) -> Result<(), FlashTrouble> {
         self.storage = Storage::Corrupt;
         match which {
-            OutboxLane::Alarms => self.alarms_waiting = 0,
+            OutboxLane::Alarms => {
+                self.alarms_waiting = 0;
+                let Self { awaiting, spare, .. } = self;
+                awaiting.retain(|id| spare.has(id));
+            }
             OutboxLane::Readings => (self.overflow, self.readings_waiting) = (0, 0),
         }
         let (lane, flash) = self.lane(which);

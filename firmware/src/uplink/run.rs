@@ -17,8 +17,9 @@ use super::{
     Account, Away, Ended, Habits, Modem, Post, Retry, Stay, Talk, Turn, UplinkEvent, UplinkMessage,
 };
 use crate::clock::Stamp;
+use crate::outbox::Dated;
 use crate::pulse::{PromisingTask, Pulse};
-use crate::{Class, Heard, Link, RecordId, Uptime};
+use crate::{Class, Heard, Link, Record, RecordId, Uptime, heard};
 
 /// The longest payload, bytes: two readings with everything in them, or five ordinary ones.
 const PAYLOAD: usize = 1_024;
@@ -57,7 +58,7 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
         let mut retry = Retry::new(self.seed, &self.habits);
         let mut subscribed = false;
         loop {
-            match retry.next(&self.post.desk().await, now()) {
+            match retry.next(&self.post.desk(now()).await, now()) {
                 Away::Rest(Some(until)) => {
                     self.promise(until);
                     select(self.post.changed.wait(), timer(until)).await;
@@ -139,7 +140,7 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
         mut acknowledged: impl FnMut(UplinkMessage),
     ) -> Ended {
         loop {
-            let turn = line.talk.next(&self.post.desk().await, now());
+            let turn = line.talk.next(&self.post.desk(now()).await, now());
             self.promise(if let Turn::Listen(until) = turn { until } else { now() });
             let went = match turn {
                 Turn::Say(what) => line.say(what).await,
@@ -168,8 +169,8 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
 struct Urgent {
     number: PacketIdentifier,
     what: UplinkMessage,
-    /// The record it is about; only an alarm has one.
-    id: Option<RecordId>,
+    /// The record it is about, and whether it was sent with its time; only an alarm has one.
+    alarm: Option<(RecordId, Dated)>,
 }
 
 /// One connection.
@@ -188,6 +189,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
         let said = match what {
             UplinkMessage::Alarm => self.say_records(Class::Alarm).await?,
             UplinkMessage::Readings => self.say_records(Class::Reading).await?,
+            UplinkMessage::Repeat => self.repeat_alarm().await?,
             UplinkMessage::Status => self.say_status().await?,
             UplinkMessage::Answer => self.say_answer().await?,
             UplinkMessage::Subscribe => {
@@ -211,7 +213,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
         };
         let status = Status { lost: (lost > 0).then_some(lost), storage, ..status };
         let number = self.say_json(Channel::Status, &status, Retain::Yes).await?;
-        self.urgent = Some(Urgent { number, what: UplinkMessage::Status, id: None });
+        self.urgent = Some(Urgent { number, what: UplinkMessage::Status, alarm: None });
         Ok(true)
     }
 
@@ -219,7 +221,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
         let Some(answer) = self.post.take_answer() else { return Ok(false) };
         let words = answer.detail.words();
         let number = self.say_json(Channel::Reply, &answer.reply(&words), Retain::No).await?;
-        self.urgent = Some(Urgent { number, what: UplinkMessage::Answer, id: None });
+        self.urgent = Some(Urgent { number, what: UplinkMessage::Answer, alarm: None });
         Ok(true)
     }
 
@@ -237,6 +239,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
     /// One alarm, or as many readings as fit; `false` if all of them wait for the clock.
     async fn say_records(&mut self, class: Class) -> Result<bool, Ended> {
         let mut parcel = Parcel::new();
+        let mut dated = Dated::Yes;
         let (clock, now) = (self.post.clock(), now());
         self.post
             .outbox
@@ -248,6 +251,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
                     Stamp::Arrival => None,
                     Stamp::Wait => return true,
                 };
+                dated = if ts.is_some() { Dated::Yes } else { Dated::No };
                 parcel.add(record.id(), |into| record.json(ts, into).ok())
                     && class == Class::Reading
             })
@@ -256,7 +260,8 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
         match class {
             Class::Alarm => {
                 let number = self.session.publish(Channel::Alarm, parcel.one(), Retain::No).await?;
-                self.urgent = Some(Urgent { number, what: UplinkMessage::Alarm, id: Some(first) });
+                let (what, alarm) = (UplinkMessage::Alarm, Some((first, dated)));
+                self.urgent = Some(Urgent { number, what, alarm });
             }
             Class::Reading => {
                 let payload = parcel.all();
@@ -265,6 +270,48 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
             }
         }
         Ok(true)
+    }
+
+    /// An alarm whose receipt has not come, as it was sent before; `false` if there is none.
+    async fn repeat_alarm(&mut self) -> Result<bool, Ended> {
+        let (clock, now) = (self.post.clock(), now());
+        let found = self.post.outbox.lock().await.to_repeat(now).await;
+        let Some((record, dated)) = found else { return Ok(false) };
+        let ts = match (dated, clock.stamp(&record, now)) {
+            (Dated::Yes, Stamp::At(ms)) => Some(ms),
+            (Dated::No, _) | (Dated::Yes, Stamp::Arrival | Stamp::Wait) => None,
+        };
+        let mut payload = [0; Record::JSON_MAX];
+        // A buffer of that length holds every record.
+        let len = record.json(ts, &mut payload).unwrap_or(0);
+        let payload = payload.get(..len).unwrap_or_default();
+        let number = self.session.publish(Channel::Alarm, payload, Retain::No).await?;
+        let (what, alarm) = (UplinkMessage::Repeat, Some((record.id(), dated)));
+        self.urgent = Some(Urgent { number, what, alarm });
+        Ok(true)
+    }
+
+    /// The message that came last: most of it is the node's, receipts are the outbox's.
+    async fn hear(&mut self) {
+        let mut receipts = None;
+        let heard = self.session.message(|topic, payload| match topic {
+            Some(Topic::Device { channel, .. }) => {
+                if channel == Channel::Settings {
+                    receipts = heard::receipts(payload);
+                }
+                Heard::from_device_topic(channel, payload).ok()
+            }
+            Some(Topic::Clock) => Heard::from_clock(payload).ok(),
+            Some(Topic::Station { .. } | Topic::Chain) | None => None,
+        });
+        if let Some(receipts) = receipts {
+            self.post.outbox.lock().await.promise(receipts).await;
+        }
+        match heard {
+            Some(Heard::Receipt(id)) => self.post.outbox.lock().await.receipt(id).await,
+            Some(heard) => self.post.heard.send(heard).await,
+            None => {}
+        }
     }
 
     async fn listen(&mut self, until: Uptime) -> Result<Option<UplinkEvent>, Ended> {
@@ -284,16 +331,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
                 UplinkEvent::Acknowledged(UplinkMessage::Subscribe)
             }
             BrokerSaid::Message => {
-                let heard = self.session.message(|topic, payload| match topic {
-                    Some(Topic::Device { channel, .. }) => {
-                        Heard::from_device_topic(channel, payload).ok()
-                    }
-                    Some(Topic::Clock) => Heard::from_clock(payload).ok(),
-                    Some(Topic::Station { .. } | Topic::Chain) | None => None,
-                });
-                if let Some(heard) = heard {
-                    self.post.heard.send(heard).await;
-                }
+                self.hear().await;
                 UplinkEvent::Heard
             }
             BrokerSaid::Other => UplinkEvent::Heard,
@@ -303,9 +341,9 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
     /// Lets go of what the broker has.
     async fn acknowledged(&mut self, number: PacketIdentifier) -> Option<UplinkEvent> {
         if let Some(urgent) = self.urgent.take_if(|urgent| urgent.number == number) {
-            match (urgent.what, urgent.id) {
-                (UplinkMessage::Alarm, Some(id)) => {
-                    self.post.outbox.lock().await.sent(Class::Alarm, id).await;
+            match (urgent.what, urgent.alarm) {
+                (UplinkMessage::Alarm | UplinkMessage::Repeat, Some((id, dated))) => {
+                    self.post.outbox.lock().await.acknowledged(id, dated, now()).await;
                 }
                 (UplinkMessage::Answer, _) => self.post.answered(),
                 _ => {}
