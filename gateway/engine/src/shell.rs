@@ -432,7 +432,7 @@ impl<F: Fn() -> bool> Shell<F> {
         if let Some(sent) = done.heartbeat {
             self.outlets.health.chain.kept(sent);
         }
-        let Bells { stations, webhooks, devices, log, events } = &self.outlets.bells;
+        let Bells { stations, webhooks, devices, log, events, receipts } = &self.outlets.bells;
         if done.stations {
             stations.send_modify(|it| *it += 1);
         }
@@ -442,6 +442,7 @@ impl<F: Fn() -> bool> Shell<F> {
         if done.devices {
             devices.send_modify(|it| *it += 1);
         }
+        receipts.send(done.alarms);
         log.send_if_modified(|it| std::mem::replace(it, done.block) != done.block);
         events.send_if_modified(|it| done.event > std::mem::replace(it, done.event.max(*it)));
         let meters = &self.engine.meters;

@@ -1,5 +1,6 @@
 //! The engine over a real store: nothing is let go before it is kept, and a crash changes nothing.
 
+mod answers;
 mod clock;
 mod entries;
 mod lives;
