@@ -48,6 +48,10 @@ fn has<const P: usize>(outbox: &mut Outbox<Chip<P>>, boot: u32, seq: u32, ms: u6
     now(outbox.acknowledged(RecordId { boot, seq }, Dated::Yes, Uptime(ms)));
 }
 
+fn again<const P: usize>(outbox: &mut Outbox<Chip<P>>, boot: u32, seq: u32, ms: u64) {
+    now(outbox.repeated(RecordId { boot, seq }, Uptime(ms)));
+}
+
 #[test]
 fn an_alarm_stays_until_its_receipt_and_nothing_is_written_meanwhile() {
     let chip = Chip::<1_024>::new();
@@ -55,13 +59,14 @@ fn an_alarm_stays_until_its_receipt_and_nothing_is_written_meanwhile() {
     now(outbox.put(&alarm(boot, 2)));
     now(outbox.put(&alarm(boot, 3)));
     let written = chip.written();
-    for (seq, ms) in [(2, 100), (3, 200), (2, 5_200), (2, 15_200)] {
-        has(&mut outbox, boot, seq, ms);
-    }
+    has(&mut outbox, boot, 2, 1_000);
+    has(&mut outbox, boot, 3, 2_000);
+    again(&mut outbox, boot, 2, 6_000);
+    again(&mut outbox, boot, 2, 16_000);
     assert_eq!(outbox.waiting(), WaitingRecords::default(), "none waits for the broker");
     assert_eq!(unsent(&mut outbox), [0_u32; 0]);
-    assert_eq!(now(outbox.repeat_at(Uptime(15_200))), Some(Uptime(5_200)), "the other one");
-    let (repeated, dated) = now(outbox.to_repeat(Uptime(15_200))).unwrap();
+    assert_eq!(now(outbox.repeat_at(Uptime(16_000))), Some(Uptime(7_000)), "the other one");
+    let (repeated, dated) = now(outbox.to_repeat(Uptime(16_000))).unwrap();
     assert_eq!((repeated, dated), (alarm(boot, 3), Dated::Yes));
     now(outbox.promise(Receipts::Promised));
     assert_eq!(chip.written(), written, "bytes written for all that");
@@ -71,8 +76,8 @@ fn an_alarm_stays_until_its_receipt_and_nothing_is_written_meanwhile() {
     now(outbox.receipt(RecordId { boot, seq: 2 }));
     let (mut outbox, _) = now(Outbox::open(chip.clone(), Layout::KIB_32, 77));
     assert_eq!(unsent(&mut outbox), [3]);
-    has(&mut outbox, boot, 3, 100);
-    assert!(now(outbox.to_repeat(Uptime(5_100))).is_some(), "the promise outlives a restart");
+    has(&mut outbox, boot, 3, 0);
+    assert!(now(outbox.to_repeat(Uptime(5_000))).is_some(), "the promise outlives a restart");
     now(outbox.receipt(RecordId { boot, seq: 3 }));
     let (mut outbox, _) = now(Outbox::open(chip, Layout::KIB_32, 77));
     assert_eq!(unsent(&mut outbox), [0_u32; 0]);
@@ -102,7 +107,7 @@ fn after_a_day_it_is_let_go_of() {
     let (mut outbox, boot) = promised(&chip);
     now(outbox.put(&alarm(boot, 2)));
     has(&mut outbox, boot, 2, 1_000);
-    has(&mut outbox, boot, 2, 5_000_000);
+    again(&mut outbox, boot, 2, 5_000_000);
     assert!(now(outbox.repeat_at(Uptime(999 + DAY_MS))).is_none(), "it comes with a reading");
     now(outbox.put(&reading(boot, 3)));
     assert!(now(outbox.repeat_at(Uptime(999 + DAY_MS))).is_some());
@@ -174,7 +179,7 @@ fn those_that_the_broker_has_make_room_for_all_that_it_has_not() {
     let mut repeated = Vec::new();
     while let Some((record, _)) = now(outbox.to_repeat(Uptime(400_000))) {
         repeated.push(record.seq());
-        has(&mut outbox, boot, record.seq(), 400_000);
+        again(&mut outbox, boot, record.seq(), 400_000);
     }
     assert!(repeated.len() >= 4, "{repeated:?}");
     assert_eq!(repeated, Vec::from_iter(300 - repeated.len() as u32..300));
@@ -192,28 +197,30 @@ fn no_more_are_awaited_than_there_are_places_and_the_oldest_goes() {
     let mut repeated = Vec::new();
     while let Some((record, _)) = now(outbox.to_repeat(Uptime(5_000))) {
         repeated.push(record.seq());
-        has(&mut outbox, boot, record.seq(), 5_000);
+        again(&mut outbox, boot, record.seq(), 5_000);
     }
     assert_eq!(repeated, Vec::from_iter(4..=most + 3));
 }
 
 #[test]
-fn a_dead_chip_awaits_in_memory_and_makes_room_there_too() {
+fn a_dead_chip_awaits_nothing_and_a_receipt_of_before_the_restart_counts() {
     let chip = Chip::<1_024>::new();
     let (mut outbox, boot) = promised(&chip);
+    now(outbox.put(&alarm(boot, 2)));
+    has(&mut outbox, boot, 2, 0);
+    // A restart: its receipt was on its way.
+    let (mut outbox, _) = now(Outbox::open(chip.clone(), Layout::KIB_32, 77));
+    now(outbox.receipt(RecordId { boot, seq: 2 }));
+    assert_eq!(unsent(&mut outbox), [0_u32; 0]);
+
     chip.dies_after(0, Cut::Clean);
     for seq in 1..=8 {
         assert_eq!(now(outbox.put(&alarm(boot, seq))), Put::InMemory);
         has(&mut outbox, boot, seq, 0);
     }
     assert_eq!(outbox.storage(), Storage::Failed);
-    for seq in 9..=11 {
-        assert_eq!(now(outbox.put(&reading(boot, seq))), Put::InMemory, "{seq}");
-    }
-    assert_eq!(outbox.lost(), LostRecords::default());
-    let waiting = WaitingRecords { alarms: 0, readings: 3 };
-    assert_eq!(outbox.waiting(), waiting);
-    assert_eq!(now(outbox.to_repeat(Uptime(5_000))).map(|(record, _)| record.seq()), Some(4));
+    assert_eq!((outbox.waiting(), outbox.lost()), Default::default(), "the places are free");
+    assert!(now(outbox.to_repeat(Uptime(60_000))).is_none());
 }
 
 const SETTINGS: &str = r#"{"rev":1,"interval_s":900,"sample_s":5,"low_kpa":140,"no_water_kpa":20,"delta_kpa":15,"receipts":true}"#;

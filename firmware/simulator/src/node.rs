@@ -143,8 +143,10 @@ impl SimulatedDevice {
 
     fn let_go(&mut self, id: RecordId) {
         let Some(awaited) = &mut self.awaited else { return };
-        awaited.schedule.forget(id);
-        awaited.records.retain(|record| record.id() != id);
+        if let Some(place) = awaited.records.iter().position(|record| record.id() == id) {
+            awaited.records.remove(place);
+            awaited.schedule.forget(place);
+        }
         if awaited.records.is_empty() {
             self.awaited = None;
         }
@@ -156,25 +158,26 @@ impl SimulatedDevice {
             return;
         }
         let full = self.awaited.as_ref().filter(|awaited| awaited.schedule.is_full());
-        if let Some(oldest) = full.and_then(|awaited| awaited.schedule.oldest(|_| true)) {
+        if let Some(oldest) = full.and_then(|awaited| awaited.records.first().map(Record::id)) {
             self.let_go(oldest);
         }
         let awaited = self.awaited.get_or_insert_default();
-        awaited.schedule.acknowledged(record.id(), dated, now);
+        awaited.schedule.add(dated, now);
         awaited.records.push(*record);
     }
 
     /// Repeats what is due, and lets go of what has waited for a day.
     fn repeat(&mut self, live: &Live, now: Uptime, out: &mut Vec<DeviceMessage>) {
-        while let Some(id) =
-            self.awaited.as_ref().and_then(|awaited| awaited.schedule.given_up(now))
+        while let Some(awaited) = &self.awaited
+            && awaited.schedule.oldest_is_given_up(now)
+            && let Some(oldest) = awaited.records.first().map(Record::id)
         {
-            self.let_go(id);
+            self.let_go(oldest);
         }
         let Some(awaited) = &mut self.awaited else { return };
-        while let Some((id, dated)) = awaited.schedule.to_repeat(now) {
-            awaited.schedule.acknowledged(id, dated, now);
-            let record = awaited.records.iter().find(|record| record.id() == id);
+        while let Some((place, dated)) = awaited.schedule.to_repeat(now) {
+            awaited.schedule.repeated(place, now);
+            let record = awaited.records.get(place);
             let ts =
                 record.and_then(|record| match (dated, live.node.clock().stamp(record, now)) {
                     (Dated::Yes, Stamp::At(ts)) => Some(ts),
@@ -536,7 +539,7 @@ mod tests {
         let mut device = starts();
         device.promise(Receipts::Promised);
         let said = cries(&mut device, 60);
-        assert_eq!(said.len(), 4, "at once, then after 5, 15 and 35 s: {said:?}");
+        assert_eq!(said.len(), 4, "at once, then after 5, 16 and 36 s: {said:?}");
         assert!(said.iter().all(|payload| *payload == said[0]), "the same, byte by byte");
         let alarm: standpipe_shared::Alarm = serde_json::from_slice(&said[0]).unwrap();
         let id = |seq| RecordId { boot: alarm.reading.boot.unwrap(), seq };

@@ -6,19 +6,19 @@
 
 use heapless::Vec;
 
-use crate::{RecordId, Uptime};
+use crate::Uptime;
 
 /// Alarms that may await their receipts at one time. For one more the oldest is let go of, which
 /// the broker has.
-pub const AWAITED: usize = 32;
+pub const AWAITED: usize = 10;
 /// The first repetition comes this long after the broker's acknowledgement; then twice as long …
-const FIRST_MS: u64 = 5_000;
+const FIRST_S: u32 = 5;
 /// … up to this, which is also the least time between two that come with readings.
-const MOST_MS: u64 = 60_000;
+const MOST_S: u32 = 60;
 /// After this an alarm is repeated with readings only.
-const EAGER_MS: u64 = 600_000;
+const EAGER_S: u32 = 600;
 /// After this it is let go of.
-const GIVEN_UP_MS: u64 = 86_400_000;
+const GIVEN_UP_S: u32 = 86_400;
 
 /// Whether an alarm was sent with its time. It is repeated as it was sent: with other content it
 /// would be another alarm.
@@ -29,29 +29,40 @@ pub enum Dated {
     No,
 }
 
-/// An alarm that awaits its receipt.
+/// When an alarm that awaits its receipt is repeated; which one it is, its place says. Eight bytes,
+/// since the smallest board has no room to spare.
 #[derive(Clone, Copy, Debug)]
 struct Awaited {
-    id: RecordId,
-    dated: Dated,
-    /// When the broker acknowledged it first, and last.
-    first: Uptime,
-    last: Uptime,
+    /// When the broker acknowledged it first, seconds.
+    first: u32,
+    /// How long after that it did so last, in units of two seconds: a day fits.
+    last: u16,
     repeated: u8,
-    /// A reading was made since it was sent last.
-    reading: bool,
+    /// `IS_DATED`, `HAS_READING`.
+    flags: u8,
+}
+
+/// It was sent with its time.
+const IS_DATED: u8 = 1;
+/// A reading was made since it was sent last.
+const HAS_READING: u8 = 2;
+
+/// Whole seconds: a restart comes sooner than they run out, after 136 years.
+fn seconds(now: Uptime) -> u32 {
+    u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX)
 }
 
 impl Awaited {
-    /// When it is repeated; `None`: with the next reading.
-    fn due(&self) -> Option<Uptime> {
-        let wait_ms = (FIRST_MS << self.repeated.min(8)).min(MOST_MS);
-        let due = self.last.after_ms(wait_ms);
-        (due < self.first.after_ms(EAGER_MS) || self.reading).then_some(due)
+    /// When it is repeated, seconds; `None`: with the next reading.
+    fn due(&self) -> Option<u32> {
+        let wait = (FIRST_S << self.repeated.min(8)).min(MOST_S);
+        let after = 2 * u32::from(self.last) + wait;
+        let due = after < EAGER_S || self.flags & HAS_READING != 0;
+        due.then(|| self.first.saturating_add(after))
     }
 }
 
-/// All of them, the oldest first.
+/// All of them, the oldest first: as they stand in their queue, before all that were not sent yet.
 #[derive(Clone, Debug, Default)]
 pub struct Awaiting(Vec<Awaited, AWAITED>);
 
@@ -68,105 +79,95 @@ impl Awaiting {
         self.0.is_empty()
     }
 
-    /// Which ones.
-    #[must_use]
-    pub fn ids(&self) -> Vec<RecordId, AWAITED> {
-        self.0.iter().map(|awaited| awaited.id).collect()
-    }
-
-    /// Whether that one is among them.
-    #[must_use]
-    pub fn has(&self, id: RecordId) -> bool {
-        self.0.iter().any(|awaited| awaited.id == id)
-    }
-
-    /// The one that has waited longest and pleases `wanted`.
-    #[must_use]
-    pub fn oldest(&self, wanted: impl Fn(RecordId) -> bool) -> Option<RecordId> {
-        self.0.iter().map(|awaited| awaited.id).find(|id| wanted(*id))
-    }
-
     /// Whether there is no place for another one.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.0.is_full()
     }
 
-    /// The broker has it, for the first time or again. There is a place.
-    pub fn acknowledged(&mut self, id: RecordId, dated: Dated, now: Uptime) {
-        if let Some(awaited) = self.0.iter_mut().find(|awaited| awaited.id == id) {
-            awaited.last = now;
+    /// The broker has one more. There is a place.
+    pub fn add(&mut self, dated: Dated, now: Uptime) {
+        let flags = if dated == Dated::Yes { IS_DATED } else { 0 };
+        let _ = self.0.push(Awaited { first: seconds(now), last: 0, repeated: 0, flags });
+    }
+
+    /// The broker has that one again.
+    pub fn repeated(&mut self, place: usize, now: Uptime) {
+        if let Some(awaited) = self.0.get_mut(place) {
+            let after = seconds(now).saturating_sub(awaited.first);
+            awaited.last = u16::try_from(after.div_ceil(2)).unwrap_or(u16::MAX);
             awaited.repeated = awaited.repeated.saturating_add(1);
-            awaited.reading = false;
-            return;
+            awaited.flags &= !HAS_READING;
         }
-        let (repeated, reading) = (0, false);
-        let _ = self.0.push(Awaited { id, dated, first: now, last: now, repeated, reading });
     }
 
     /// A reading was made, with which old ones are repeated.
     pub fn reading(&mut self) {
-        self.0.iter_mut().for_each(|awaited| awaited.reading = true);
+        self.0.iter_mut().for_each(|awaited| awaited.flags |= HAS_READING);
     }
 
     /// When the next one is to be repeated, as far as that is known.
     #[must_use]
     pub fn due(&self) -> Option<Uptime> {
-        self.0.iter().filter_map(Awaited::due).min()
+        let due = self.0.iter().filter_map(Awaited::due).min();
+        due.map(|seconds| Uptime(u64::from(seconds) * 1_000))
     }
 
-    /// The one to repeat at `now`, and how it was sent.
+    /// The place of the one to repeat at `now`, and how it was sent.
     #[must_use]
-    pub fn to_repeat(&self, now: Uptime) -> Option<(RecordId, Dated)> {
-        let due = self.0.iter().filter(|awaited| awaited.due().is_some_and(|due| due <= now));
-        due.min_by_key(|awaited| awaited.due()).map(|awaited| (awaited.id, awaited.dated))
+    pub fn to_repeat(&self, now: Uptime) -> Option<(usize, Dated)> {
+        let dues = self.0.iter().enumerate().filter_map(|(place, awaited)| {
+            let dated = if awaited.flags & IS_DATED == 0 { Dated::No } else { Dated::Yes };
+            awaited.due().filter(|due| *due <= seconds(now)).map(|due| (due, place, dated))
+        });
+        dues.min_by_key(|(due, ..)| *due).map(|(_, place, dated)| (place, dated))
     }
 
-    /// One that has waited for too long.
+    /// Whether the oldest has waited for too long.
     #[must_use]
-    pub fn given_up(&self, now: Uptime) -> Option<RecordId> {
-        let over = |awaited: &&Awaited| now.since_ms(awaited.first) >= GIVEN_UP_MS;
-        self.0.iter().find(over).map(|awaited| awaited.id)
+    pub fn oldest_is_given_up(&self, now: Uptime) -> bool {
+        let over = |awaited: &Awaited| seconds(now).saturating_sub(awaited.first) >= GIVEN_UP_S;
+        self.0.first().is_some_and(over)
     }
 
-    /// It is not kept any longer.
-    pub fn forget(&mut self, id: RecordId) {
-        self.0.retain(|awaited| awaited.id != id);
+    /// That one is not kept any longer.
+    pub fn forget(&mut self, place: usize) {
+        if place < self.0.len() {
+            self.0.remove(place);
+        }
     }
 
-    /// Of those that are not kept any longer nothing is awaited.
-    pub fn retain(&mut self, kept: impl Fn(RecordId) -> bool) {
-        self.0.retain(|awaited| kept(awaited.id));
+    /// None is kept any longer.
+    pub fn clear(&mut self) {
+        self.0.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{Awaiting, Dated, GIVEN_UP_MS};
-    use crate::{RecordId, Uptime};
+    use super::{Awaiting, Dated};
+    use crate::Uptime;
     use std::vec::Vec;
-
-    const A: RecordId = RecordId { boot: 1, seq: 1 };
 
     /// The seconds at which an alarm is repeated that the broker had at 0, with a reading every
     /// `every_s`.
     fn repeated(until_s: u64, every_s: u64) -> Vec<u64> {
         let mut awaiting = Awaiting::default();
-        awaiting.acknowledged(A, Dated::No, Uptime(0));
+        awaiting.add(Dated::No, Uptime(0));
         let mut seconds = Vec::new();
         for second in 1..=until_s {
             if second % every_s == 0 {
                 awaiting.reading();
             }
             let now = Uptime(second * 1_000);
-            if awaiting.given_up(now).is_some() {
-                awaiting.forget(A);
+            if awaiting.oldest_is_given_up(now) {
+                awaiting.forget(0);
             }
-            if let Some((id, dated)) = awaiting.to_repeat(now) {
-                assert_eq!((id, dated), (A, Dated::No), "as it was sent");
+            if let Some((place, dated)) = awaiting.to_repeat(now) {
+                assert_eq!((place, dated), (0, Dated::No), "as it was sent");
                 assert!(awaiting.due().is_some_and(|due| due <= now));
-                awaiting.acknowledged(id, dated, now);
+                awaiting.repeated(place, now);
                 seconds.push(second);
             }
         }
@@ -175,7 +176,8 @@ mod tests {
 
     #[test]
     fn five_seconds_doubling_to_a_minute_for_ten_minutes_then_with_each_reading_for_a_day() {
-        let eager = [5, 15, 35, 75, 135, 195, 255, 315, 375, 435, 495, 555];
+        // Each is counted from the next even second.
+        let eager = [5, 16, 36, 76, 136, 196, 256, 316, 376, 436, 496, 556];
         assert_eq!(repeated(899, 900), eager);
         let day = repeated(100_000, 900);
         assert_eq!(day[..12], eager);
@@ -188,9 +190,9 @@ mod tests {
     #[test]
     fn the_day_begins_with_the_first_acknowledgement() {
         let mut awaiting = Awaiting::default();
-        awaiting.acknowledged(A, Dated::Yes, Uptime(7_000));
-        awaiting.acknowledged(A, Dated::Yes, Uptime(50_000_000));
-        assert_eq!(awaiting.given_up(Uptime(7_000 + GIVEN_UP_MS - 1)), None);
-        assert_eq!(awaiting.given_up(Uptime(7_000 + GIVEN_UP_MS)), Some(A));
+        awaiting.add(Dated::Yes, Uptime(7_000));
+        awaiting.repeated(0, Uptime(50_000_000));
+        assert!(!awaiting.oldest_is_given_up(Uptime(7_000 + 86_400_000 - 1)));
+        assert!(awaiting.oldest_is_given_up(Uptime(7_000 + 86_400_000)));
     }
 }

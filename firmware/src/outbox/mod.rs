@@ -145,6 +145,7 @@ pub struct Outbox<F> {
     lost: LostRecords,
     storage: Storage,
     receipts: Receipts,
+    /// Of the first alarms in their lane.
     awaiting: Awaiting,
 }
 
@@ -267,11 +268,6 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         if stored.is_ok() {
             return Put::Kept;
         }
-        while self.spare.is_full()
-            && let Some(id) = self.awaiting.oldest(|id| self.spare.has(id))
-        {
-            self.let_go(id).await;
-        }
         let lost = self.spare.push(record);
         self.count(lost).await;
         let itself = lost.readings > 0 && self.spare.iter().all(|spare| spare != *record);
@@ -286,8 +282,10 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
                 return pushed;
             }
             // The broker has those that await their receipts, and nobody has this one.
-            let Some(id) = self.awaiting.oldest(|id| !self.spare.has(id)) else { break };
-            self.let_go(id).await;
+            if self.awaiting.is_empty() {
+                break;
+            }
+            self.let_go_oldest().await;
         }
         self.push_for_certain(item).await?;
         self.overflow += 1;
@@ -332,14 +330,8 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     /// stays until [`Self::sent`]. Alarms first: ask for them before you ask for readings. Alarms
     /// that await their receipts are not shown.
     pub async fn first(&mut self, class: Class, mut wanted: impl FnMut(&Record) -> bool) {
-        let awaited = self.awaiting.ids();
-        self.visit_class(class, &mut |record| awaited.contains(&record.id()) || wanted(record))
-            .await;
-    }
-
-    /// Shows all of one class, oldest first, until `wanted` says that was the last.
-    async fn visit_class(&mut self, class: Class, wanted: &mut dyn FnMut(&Record) -> bool) {
         let mut more = true;
+        let mut awaited = self.awaiting.len();
         let mut show = |record: &Record| {
             if more && record.class() == class {
                 more = wanted(record);
@@ -349,7 +341,14 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         match class {
             Class::Alarm => {
                 if self.alarms_waiting > 0 {
-                    self.records(OutboxLane::Alarms, &mut show).await;
+                    self.records(OutboxLane::Alarms, &mut |record| {
+                        if awaited > 0 {
+                            awaited -= 1;
+                            return AfterVisit::Next;
+                        }
+                        show(record)
+                    })
+                    .await;
                 }
                 if self.overflow > 0 {
                     self.records(OutboxLane::Readings, &mut show).await;
@@ -395,77 +394,90 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         }
         self.receipts = receipts;
         self.keep(KeptKey::Receipts, &[u8::from(receipts == Receipts::Promised)]).await;
-        while receipts == Receipts::None
-            && let Some(id) = self.awaiting.oldest(|_| true)
-        {
-            self.let_go(id).await;
+        while receipts == Receipts::None && !self.awaiting.is_empty() {
+            self.let_go_oldest().await;
         }
     }
 
-    /// The broker has that alarm: with receipts promised it is kept until its own comes.
+    /// The broker has that alarm for the first time. With receipts promised it is kept until its own
+    /// comes, if it stands in the alarms' own lane: in that of readings it would keep readings out,
+    /// and the places in memory are too few.
     pub async fn acknowledged(&mut self, id: RecordId, dated: Dated, now: Uptime) {
-        if self.receipts == Receipts::None || !self.may_await(id).await {
-            return self.let_go(id).await;
+        if self.receipts == Receipts::Promised {
+            if self.awaiting.is_full() {
+                self.let_go_oldest().await;
+            }
+            // Behind those that await theirs stands the one that was sent.
+            if self.place(id).await == Some(self.awaiting.len()) {
+                return self.awaiting.add(dated, now);
+            }
         }
-        if !self.awaiting.has(id)
-            && self.awaiting.is_full()
-            && let Some(oldest) = self.awaiting.oldest(|_| true)
-        {
-            self.let_go(oldest).await;
-        }
-        self.awaiting.acknowledged(id, dated, now);
+        self.sent(Class::Alarm, id).await;
     }
 
-    /// The gateway has that alarm on its disk.
+    /// The broker has that alarm again.
+    pub async fn repeated(&mut self, id: RecordId, now: Uptime) {
+        if let Some(place) = self.place(id).await {
+            self.awaiting.repeated(place, now);
+        }
+    }
+
+    /// The gateway has that alarm on its disk, sent in this boot or before.
     pub async fn receipt(&mut self, id: RecordId) {
-        if self.awaiting.has(id) {
-            self.let_go(id).await;
+        let place = self.place(id).await;
+        self.sent(Class::Alarm, id).await;
+        if let Some(place) = place {
+            self.awaiting.forget(place);
         }
     }
 
     /// Lets go of alarms whose receipt did not come for a day, and says when the next one is to be
     /// repeated.
     pub async fn repeat_at(&mut self, now: Uptime) -> Option<Uptime> {
-        while let Some(id) = self.awaiting.given_up(now) {
-            self.let_go(id).await;
+        while self.awaiting.oldest_is_given_up(now) {
+            self.let_go_oldest().await;
         }
         self.awaiting.due()
     }
 
     /// The alarm to repeat at `now`, and how it was sent.
     pub async fn to_repeat(&mut self, now: Uptime) -> Option<(Record, Dated)> {
-        let (id, dated) = self.awaiting.to_repeat(now)?;
-        let mut found = None;
-        self.visit_class(Class::Alarm, &mut |record| {
-            found = (record.id() == id).then_some(*record);
-            found.is_none()
+        let (place, dated) = self.awaiting.to_repeat(now)?;
+        let (mut before, mut found) = (place, None);
+        self.records(OutboxLane::Alarms, &mut |record| {
+            if before > 0 {
+                before -= 1;
+                return AfterVisit::Next;
+            }
+            found = Some((*record, dated));
+            AfterVisit::Stop
         })
         .await;
         if found.is_none() {
-            // A chip that does not answer has lost it.
-            self.awaiting.forget(id);
-        }
-        found.map(|record| (record, dated))
-    }
-
-    /// Whether an alarm can be kept while nothing waits behind it: it stands in its own lane, or in
-    /// memory. In the lane of readings it would keep readings out.
-    async fn may_await(&mut self, id: RecordId) -> bool {
-        let mut found = self.spare.has(id) || self.awaiting.has(id);
-        if !found {
-            self.records(OutboxLane::Alarms, &mut |record| {
-                found = record.id() == id;
-                if found { AfterVisit::Stop } else { AfterVisit::Next }
-            })
-            .await;
+            // The chip does not answer. If it does again, the alarm is one that was never sent.
+            self.awaiting.forget(place);
         }
         found
     }
 
-    /// An alarm need not be kept any longer.
-    async fn let_go(&mut self, id: RecordId) {
-        self.awaiting.forget(id);
-        self.sent(Class::Alarm, id).await;
+    /// How many alarms stand before that one in their lane; `None`: it is not there.
+    async fn place(&mut self, id: RecordId) -> Option<usize> {
+        let (mut before, mut found) = (0, false);
+        self.records(OutboxLane::Alarms, &mut |record| {
+            found = record.id() == id;
+            before += usize::from(!found);
+            if found { AfterVisit::Stop } else { AfterVisit::Next }
+        })
+        .await;
+        found.then_some(before)
+    }
+
+    /// The alarm that has awaited its receipt for longest need not be kept any longer: it is the first.
+    async fn let_go_oldest(&mut self) {
+        self.awaiting.forget(0);
+        self.alarms_waiting = self.alarms_waiting.saturating_sub(1);
+        // The state of the chip is noted.
+        let _ = self.visit(OutboxLane::Alarms, &mut |_| AfterVisit::RemoveAndStop).await;
     }
 
     async fn remove(&mut self, which: OutboxLane, class: Class, id: RecordId) -> bool {
@@ -610,8 +622,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         match which {
             OutboxLane::Alarms => {
                 self.alarms_waiting = 0;
-                let Self { awaiting, spare, .. } = self;
-                awaiting.retain(|id| spare.has(id));
+                self.awaiting.clear();
             }
             OutboxLane::Readings => (self.overflow, self.readings_waiting) = (0, 0),
         }

@@ -42,16 +42,6 @@ impl Spare {
         lost
     }
 
-    /// Whether one more needs the place of another.
-    pub(super) fn is_full(&self) -> bool {
-        self.records.is_full()
-    }
-
-    /// Whether that record is here.
-    pub(super) fn has(&self, id: RecordId) -> bool {
-        self.iter().any(|record| record.id() == id)
-    }
-
     /// What is here, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = Record> {
         self.records.iter().filter_map(|encoded| Record::decode(encoded).ok())

@@ -21,8 +21,9 @@ use crate::outbox::Dated;
 use crate::pulse::{PromisingTask, Pulse};
 use crate::{Class, Heard, Link, Record, RecordId, Uptime, heard};
 
-/// The longest payload, bytes: two readings with everything in them, or five ordinary ones.
-const PAYLOAD: usize = 1_024;
+/// The longest payload, bytes: two readings with everything in them, or four ordinary ones. The
+/// smallest board has no room to spare.
+const PAYLOAD: usize = 2 * Record::JSON_MAX + 4;
 /// The most readings of one message.
 const BATCH: usize = 8;
 
@@ -293,20 +294,18 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
 
     /// The message that came last: most of it is the node's, receipts are the outbox's.
     async fn hear(&mut self) {
-        let mut receipts = None;
-        let heard = self.session.message(|topic, payload| match topic {
-            Some(Topic::Device { channel, .. }) => {
-                if channel == Channel::Settings {
-                    receipts = heard::receipts(payload);
-                }
-                Heard::from_device_topic(channel, payload).ok()
-            }
-            Some(Topic::Clock) => Heard::from_clock(payload).ok(),
-            Some(Topic::Station { .. } | Topic::Chain) | None => None,
+        let receipts = self.session.message(|topic, payload| match topic {
+            Some(Topic::Device { channel: Channel::Settings, .. }) => heard::receipts(payload),
+            Some(_) | None => None,
         });
         if let Some(receipts) = receipts {
             self.post.outbox.lock().await.promise(receipts).await;
         }
+        let heard = self.session.message(|topic, payload| match topic {
+            Some(Topic::Device { channel, .. }) => Heard::from_device_topic(channel, payload).ok(),
+            Some(Topic::Clock) => Heard::from_clock(payload).ok(),
+            Some(Topic::Station { .. } | Topic::Chain) | None => None,
+        });
         match heard {
             Some(Heard::Receipt(id)) => self.post.outbox.lock().await.receipt(id).await,
             Some(heard) => self.post.heard.send(heard).await,
@@ -342,8 +341,11 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
     async fn acknowledged(&mut self, number: PacketIdentifier) -> Option<UplinkEvent> {
         if let Some(urgent) = self.urgent.take_if(|urgent| urgent.number == number) {
             match (urgent.what, urgent.alarm) {
-                (UplinkMessage::Alarm | UplinkMessage::Repeat, Some((id, dated))) => {
+                (UplinkMessage::Alarm, Some((id, dated))) => {
                     self.post.outbox.lock().await.acknowledged(id, dated, now()).await;
+                }
+                (UplinkMessage::Repeat, Some((id, _))) => {
+                    self.post.outbox.lock().await.repeated(id, now()).await;
                 }
                 (UplinkMessage::Answer, _) => self.post.answered(),
                 _ => {}
