@@ -43,6 +43,7 @@ fn each_writes_and_reads_only_what_is_its_own() {
         for foreign in [
             "standpipe/v1/t1/H1/settings",
             "standpipe/v1/t1/H1/command",
+            "standpipe/v1/t1/H1/receipt",
             "standpipe/v1/gateway/clock",
             "standpipe/v1/gateway/chain",
             "standpipe/v1/stations/t1/actions",
@@ -346,6 +347,7 @@ fn a_bridge_speaks_for_its_devices_and_nobody_elses() {
         for foreign in [
             "t1/H1/settings",
             "t1/H1/command",
+            "t1/H1/receipt",
             "gateway/clock",
             "gateway/chain",
             "stations/t1/actions",
@@ -359,16 +361,19 @@ fn a_bridge_speaks_for_its_devices_and_nobody_elses() {
         let gateway = Login::files(&broker.key("gateway/gateway"));
         let gateway = Secure::connect(broker.ports[2], &authority, &gateway).unwrap();
         bridge.subscribe("#").unwrap();
-        let others = ["t2/H2/settings", "t1/D1/command", "stations/t1/incidents/1"];
-        for topic in others.into_iter().chain(["t1/H1/settings", "t2/D2/command"]) {
+        let others =
+            ["t2/H2/settings", "t1/D1/command", "t2/H2/receipt", "stations/t1/incidents/1"];
+        let own = ["t1/H1/settings", "t2/D2/command", "t1/H1/receipt"];
+        for topic in others.into_iter().chain(own) {
             let topic = format!("standpipe/v1/{topic}");
             gateway.publish(&topic, Retain::No, "{}").unwrap();
         }
         let mut heard: Vec<String> = Vec::new();
-        while let Some(message) = bridge.next(if heard.len() < 2 { SOON } else { SILENCE }) {
+        while let Some(message) = bridge.next(if heard.len() < own.len() { SOON } else { SILENCE })
+        {
             heard.push(message.topic);
         }
-        assert_eq!(heard, ["standpipe/v1/t1/H1/settings", "standpipe/v1/t2/D2/command"]);
+        assert_eq!(heard, own.map(|topic| format!("standpipe/v1/{topic}")));
     }
     let heard = viewer.next(SOON).expect("what a hand-written account may read");
     assert_eq!(heard.topic, "standpipe/v1/t1/H1/telemetry");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use standpipe_rules::detect::Trust;
 use standpipe_rules::incidents::WireIncident;
 use standpipe_rules::wire::{self, Message};
-use standpipe_shared::{Channel, Condition, Name, ROOT, Settings, StationChannel, Topic};
+use standpipe_shared::{Channel, Condition, Name, ROOT, Receipt, Settings, StationChannel, Topic};
 use standpipe_tests::broker::Broker;
 use standpipe_tests::gateway::Gateway;
 use standpipe_tests::process::server;
@@ -147,6 +147,18 @@ fn every_example_is_valid_and_the_gateway_reads_it() {
                     read.seconds.is_none_or(|seconds| most.contains(&seconds))
                 }));
             }
+            "receipt" => {
+                let (boot, seq) = (message["boot"].as_u64(), message["seq"].as_u64());
+                let hash = message["sha256"].as_str().unwrap_or_default();
+                let bytes: Vec<u8> = (0..hash.len() / 2)
+                    .map(|at| u8::from_str_radix(&hash[2 * at..2 * at + 2], 16).expect("hex"))
+                    .collect();
+                let receipt = match boot.zip(seq) {
+                    Some((boot, seq)) => Receipt::Numbered { boot: boot as u32, seq: seq as u32 },
+                    None => Receipt::Payload(bytes.try_into().expect("32 bytes")),
+                };
+                assert_eq!(json!(receipt), message, "as the gateway writes it");
+            }
             "incident" => drop(serde_json::from_str::<WireIncident>(&text).expect("an incident")),
             _ => {}
         }
@@ -166,6 +178,10 @@ fn a_message_that_breaks_a_schema_is_found() {
         ("alarm", json!({"condition": "blind_area", "active": true})),
         ("status", json!({"online": 0})),
         ("telemetry", json!([{"seq": 1.5}])),
+        ("receipt", json!({"boot": 3})),
+        ("receipt", json!({"boot": 3, "seq": 4, "sha256": "0".repeat(64)})),
+        ("receipt", json!({"sha256": "00"})),
+        ("settings", json!({"rev": 4, "receipts": "yes"})),
         ("action", json!({"incident": "x", "action": "acknowledge"})),
         ("incident", json!({"id": "01KAZ2M8M0Q5V4J3T9C7R1XHDE"})),
     ] {
@@ -216,15 +232,11 @@ fn the_table_of_topics_is_the_asyncapi_document_and_the_program() {
     assert_eq!(written, documented);
 
     let name = |text| Name::new(text).expect("a name");
-    let devices = [
-        Channel::Telemetry,
-        Channel::Alarm,
-        Channel::Status,
-        Channel::Settings,
-        Channel::Command,
-        Channel::Reply,
-    ]
-    .map(|channel| Topic::Device { area: name("area"), device: name("device"), channel });
+    let devices = Channel::ALL.map(|channel| Topic::Device {
+        area: name("area"),
+        device: name("device"),
+        channel,
+    });
     let stations =
         [StationChannel::Incident("incident"), StationChannel::Actions, StationChannel::Presence]
             .map(|channel| Topic::Station { station: name("station"), channel });

@@ -373,6 +373,52 @@ fn a_detector_gets_hot() {
     assert_eq!((&page["class"], &page["severity"]), (&json!("fire"), &json!("fire")), "{page}");
 }
 
+/// The broker acknowledges an alarm, and is killed before it has saved anything while the gateway is
+/// away: nobody has the alarm but the device.
+#[test]
+fn an_alarm_that_the_broker_forgot_comes_again_and_is_paged() {
+    let mut town = BoardTown::begin(&Identity { device: "S-1", kind: Kind::Smoke, ..H1 });
+    town.board.on();
+    town.board.temperature(25.0);
+    town.born(0);
+    town.set();
+    town.hear("25 °C", 0, SOON, "telemetry", &|reading| reading["temp_c"].as_f64() == Some(25.0));
+
+    eprintln!("step: a fire while the gateway is away");
+    town.gateway.kill();
+    town.board.temperature(70.0);
+    let heat = |alarm: &Value| alarm["condition"] == "heat" && alarm["active"] == true;
+    let (_, alarm) = town.hear("heat", 0, SOON, "alarm", &heat);
+    // It is over, so that no reading can tell of it.
+    town.board.temperature(25.0);
+    let over = |alarm: &Value| alarm["condition"] == "heat" && alarm["active"] == false;
+    let from = town.said.len();
+    let (_, end) = town.hear("that it is over", from, DWELL, "alarm", &over);
+
+    eprintln!("step: the broker forgets it");
+    town.broker.kill();
+    town.broker.start_again();
+    town.ears = Client::connect(town.broker.port, "ears");
+    town.ears.subscribe("standpipe/v1/t-1/+/+");
+    let from = town.said.len();
+    town.gateway.start_again();
+    let (_, again) = town.hear("the same alarm again", from, DWELL, "alarm", &heat);
+    assert_eq!(again, alarm, "as it was sent before");
+    let page = town.page("heat");
+    assert_eq!(page["severity"], "fire", "{page}");
+
+    eprintln!("step: both have their receipts, and are silent");
+    for alarm in [&alarm, &end] {
+        let numbers = json!({"boot": alarm["boot"], "seq": alarm["seq"]});
+        town.hear("its receipt", from, SOON, "receipt", &|receipt| *receipt == numbers);
+    }
+    let from = town.said.len();
+    std::thread::sleep(SOON);
+    town.listen();
+    let repeated: Vec<_> = town.said.iter().skip(from).map(|said| &said.1).collect();
+    assert!(repeated.iter().all(|said| !said.topic.ends_with("/alarm")), "{repeated:?}");
+}
+
 #[test]
 fn a_task_that_hangs_is_bitten_and_the_birth_says_so() {
     let mut town = BoardTown::begin(&Identity { hang_s: 2, ..H1 });

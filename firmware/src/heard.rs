@@ -6,7 +6,9 @@
 use heapless::String;
 use standpipe_shared::{Channel, Kilopascals, Settings, Verb};
 
+use crate::RecordId;
 use crate::json::{self, BadJson, Members};
+use crate::outbox::Receipts;
 
 /// The longest id of a command, bytes. Ids are ULIDs of 26, or `settings-` and a number.
 pub const ID: usize = 48;
@@ -29,6 +31,8 @@ pub enum Heard {
     },
     /// The gateway's time, Unix milliseconds.
     Clock(i64),
+    /// An alarm of ours is on the gateway's disk.
+    Receipt(RecordId),
 }
 
 /// Why a payload was not understood. It is counted and dropped; the gateway keeps the original.
@@ -49,7 +53,7 @@ impl From<BadJson> for Malformed {
 }
 
 impl Heard {
-    /// Reads `{area}/{device}/settings` or `…/command`.
+    /// Reads `{area}/{device}/settings`, `…/command` or `…/receipt`.
     ///
     /// # Errors
     /// [`Malformed`] says what is wrong.
@@ -57,6 +61,7 @@ impl Heard {
         match channel {
             Channel::Settings => settings(payload).map(Self::Settings),
             Channel::Command => command(payload),
+            Channel::Receipt => receipt(payload),
             Channel::Telemetry | Channel::Alarm | Channel::Status | Channel::Reply => {
                 Err(Malformed::Channel)
             }
@@ -107,6 +112,34 @@ fn settings(payload: &[u8]) -> Result<Settings, Malformed> {
     all().ok_or(Malformed::Json)
 }
 
+/// What settings say of the gateway itself: whether it answers alarms. `None`: they cannot be read.
+#[must_use]
+pub fn receipts(settings: &[u8]) -> Option<Receipts> {
+    let mut receipts = Receipts::None;
+    let mut members = Members::of(settings).ok()?;
+    while let Some((name, value)) = members.member().ok()? {
+        if name == b"receipts" && value == b"true" {
+            receipts = Receipts::Promised;
+        }
+    }
+    Some(receipts)
+}
+
+/// By its numbers: ours are all numbered, and readable.
+fn receipt(payload: &[u8]) -> Result<Heard, Malformed> {
+    let (mut boot, mut seq) = (None, None);
+    let mut members = Members::of(payload)?;
+    while let Some((name, value)) = members.member()? {
+        match name {
+            b"boot" => boot = Some(json::whole(value)?),
+            b"seq" => seq = Some(json::whole(value)?),
+            _ => {}
+        }
+    }
+    let (boot, seq) = boot.zip(seq).ok_or(Malformed::Json)?;
+    Ok(Heard::Receipt(RecordId { boot, seq }))
+}
+
 fn kpa(value: &[u8]) -> Result<Kilopascals, Malformed> {
     Kilopascals::new(json::decimal(value)?).map_err(|_| Malformed::Json)
 }
@@ -136,6 +169,8 @@ fn verb(name: &str) -> Result<Verb, Malformed> {
 mod tests {
     extern crate std;
     use super::{Heard, Id, Malformed};
+    use crate::RecordId;
+    use crate::outbox::Receipts;
     use proptest::prelude::{any, proptest};
     use standpipe_shared::{Channel, Command, Kilopascals, Settings, Verb};
     use std::format;
@@ -162,6 +197,27 @@ mod tests {
             Heard::from_clock(br#"{"ts":1764000000000}"#),
             Ok(Heard::Clock(1_764_000_000_000))
         );
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn settings_promise_receipts_only_by_saying_so() {
+        for (json, promised) in [
+            (&br#"{"rev":4,"interval_s":900,"receipts":true}"#[..], Some(Receipts::Promised)),
+            (br#"{"rev":4,"receipts":false}"#,                      Some(Receipts::None)),
+            (br#"{"rev":4,"receipts":"true"}"#,                     Some(Receipts::None)),
+            (br#"{"rev":4}"#,                                       Some(Receipts::None)),
+            (br#"{"rev":4,"receipts":true"#,                        None),
+            (b"",                                                   None),
+        ] {
+            assert_eq!(super::receipts(json), promised, "{}", std::string::String::from_utf8_lossy(json));
+        }
+        let receipt = |json: &[u8]| Heard::from_device_topic(Channel::Receipt, json);
+        let ours = Heard::Receipt(RecordId { boot: 3, seq: 18 });
+        assert_eq!(receipt(br#"{"boot":3,"seq":18,"more":[1]}"#), Ok(ours));
+        for other in [&br#"{"sha256":"00"}"#[..], br#"{"boot":3}"#, br#"{"boot":-3,"seq":18}"#] {
+            assert_eq!(receipt(other), Err(Malformed::Json));
+        }
     }
 
     #[test]

@@ -96,7 +96,8 @@ impl Fault {
 impl Node {
     pub(crate) fn orders(&mut self, seen: &Seen, now: Uptime, out: &mut Actions) {
         match &seen.heard {
-            None => {}
+            // A receipt is the outbox's.
+            None | Some(Heard::Receipt(_)) => {}
             Some(Heard::Clock(unix_ms)) => {
                 self.unsaved |= self.clock.hear(*unix_ms, now) == Verdict::Learned;
             }

@@ -181,6 +181,12 @@ pub fn start_despite(
         &root,
         &gateway,
     )?);
+    stage.threads.push(standpipe_notify::receipts::start(
+        pages.clone(),
+        broker.clone(),
+        &root,
+        &gateway,
+    )?);
     stage.threads.push(standpipe_notify::chain::start(
         pages.clone(),
         broker.clone(),

@@ -22,6 +22,8 @@ pub enum Channel {
     Command,
     /// device → gateway: the answer to a command.
     Reply,
+    /// gateway → device: an alarm of its is on the gateway's disk.
+    Receipt,
 }
 
 /// What a station and the gateway say to each other.
@@ -87,6 +89,17 @@ impl From<BadName> for BadTopic {
 }
 
 impl Channel {
+    /// Every one of them.
+    pub const ALL: [Self; 7] = [
+        Self::Telemetry,
+        Self::Alarm,
+        Self::Status,
+        Self::Settings,
+        Self::Command,
+        Self::Reply,
+        Self::Receipt,
+    ];
+
     /// The last level of the topic.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -97,13 +110,12 @@ impl Channel {
             Self::Settings => "settings",
             Self::Command => "command",
             Self::Reply => "reply",
+            Self::Receipt => "receipt",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Telemetry, Self::Alarm, Self::Status, Self::Settings, Self::Command, Self::Reply]
-            .into_iter()
-            .find(|channel| channel.as_str() == text)
+        Self::ALL.into_iter().find(|channel| channel.as_str() == text)
     }
 }
 
@@ -200,15 +212,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let name = |text| Name::new(text).unwrap_or_else(|bad| panic!("{bad}"));
-        let channels = [
-            Channel::Telemetry,
-            Channel::Alarm,
-            Channel::Status,
-            Channel::Settings,
-            Channel::Command,
-            Channel::Reply,
-        ];
-        let devices = channels.map(|channel| Topic::Device {
+        let devices = Channel::ALL.map(|channel| Topic::Device {
             area: name("banan"),
             device: name("HYD-1"),
             channel,

@@ -4,16 +4,18 @@
 //! storage that survives, and a queue of what could not be sent yet.
 //!
 //! The queue is a plain one in memory, not the firmware's flash, which a town of a hundred
-//! thousand could not hold; alarms leave first here too. The modem never sleeps. The Last Will is
+//! thousand could not hold; alarms leave first here too, and stay until the gateway's receipt by the
+//! firmware's own schedule, once it has promised receipts. The modem never sleeps. The Last Will is
 //! the broker's deed: it is played here as soon as the keep-alive would have run out.
 
 use std::collections::VecDeque;
 
 use standpipe_firmware::clock::Stamp;
+use standpipe_firmware::outbox::{Awaiting, Dated, Receipts};
 use standpipe_firmware::smoke::Chamber;
 use standpipe_firmware::{
-    Actions, Class, Contacts, Fault, Heard, Link, Memory, Node, Pressure, Record, Reset, Seen,
-    Smoke, Start, Uptime, Wanted, settings,
+    Actions, Class, Contacts, Fault, Heard, Link, Memory, Node, Pressure, Record, RecordId, Reset,
+    Seen, Smoke, Start, Uptime, Wanted, settings,
 };
 use standpipe_shared::{Celsius, Channel, Degrees, Kilopascals, Kind, Milliamps, Settings};
 
@@ -88,7 +90,17 @@ pub struct SimulatedDevice {
     deaf_since: Option<Ms>,
     will_sent: bool,
     outbox: Vec<Record>,
+    receipts: Receipts,
+    /// Alarms that were sent, until their receipts come.
+    awaited: Option<Box<AwaitedAlarms>>,
     heard: VecDeque<Heard>,
+}
+
+/// Alarms that await their receipts: what they say, and when each is repeated.
+#[derive(Clone, Debug, Default)]
+struct AwaitedAlarms {
+    records: Vec<Record>,
+    schedule: Awaiting,
 }
 
 impl SimulatedDevice {
@@ -106,13 +118,73 @@ impl SimulatedDevice {
             deaf_since: None,
             will_sent: false,
             outbox: Vec::new(),
+            receipts: Receipts::None,
+            awaited: None,
             heard: VecDeque::new(),
         }
     }
 
     /// Something the gateway says to it; understood at its next step, if it has power by then.
     pub fn hear(&mut self, heard: Heard) {
-        self.heard.push_back(heard);
+        if let Heard::Receipt(id) = heard {
+            self.let_go(id);
+        } else {
+            self.heard.push_back(heard);
+        }
+    }
+
+    /// Its settings say whether the gateway answers alarms.
+    pub fn promise(&mut self, receipts: Receipts) {
+        self.receipts = receipts;
+        if receipts == Receipts::None {
+            self.awaited = None;
+        }
+    }
+
+    fn let_go(&mut self, id: RecordId) {
+        let Some(awaited) = &mut self.awaited else { return };
+        if let Some(place) = awaited.records.iter().position(|record| record.id() == id) {
+            awaited.records.remove(place);
+            awaited.schedule.forget(place);
+        }
+        if awaited.records.is_empty() {
+            self.awaited = None;
+        }
+    }
+
+    /// An alarm that was sent is kept until its receipt; the oldest makes room.
+    fn await_receipt(&mut self, record: &Record, dated: Dated, now: Uptime) {
+        if self.receipts == Receipts::None {
+            return;
+        }
+        let full = self.awaited.as_ref().filter(|awaited| awaited.schedule.is_full());
+        if let Some(oldest) = full.and_then(|awaited| awaited.records.first().map(Record::id)) {
+            self.let_go(oldest);
+        }
+        let awaited = self.awaited.get_or_insert_default();
+        awaited.schedule.add(dated, now);
+        awaited.records.push(*record);
+    }
+
+    /// Repeats what is due, and lets go of what has waited for a day.
+    fn repeat(&mut self, live: &Live, now: Uptime, out: &mut Vec<DeviceMessage>) {
+        while let Some(awaited) = &self.awaited
+            && awaited.schedule.oldest_is_given_up(now)
+            && let Some(oldest) = awaited.records.first().map(Record::id)
+        {
+            self.let_go(oldest);
+        }
+        let Some(awaited) = &mut self.awaited else { return };
+        while let Some((place, dated)) = awaited.schedule.to_repeat(now) {
+            awaited.schedule.repeated(place, now);
+            let record = awaited.records.get(place);
+            let ts =
+                record.and_then(|record| match (dated, live.node.clock().stamp(record, now)) {
+                    (Dated::Yes, Stamp::At(ts)) => Some(ts),
+                    (Dated::No, _) | (Dated::Yes, Stamp::Arrival | Stamp::Wait) => None,
+                });
+            out.extend(record.map(|record| said(record, ts)));
+        }
     }
 
     /// Lives until `at`; what the broker gets is added to `out`, in order. Answers when it wants
@@ -120,6 +192,7 @@ impl SimulatedDevice {
     pub fn step(&mut self, felt: &Felt, at: Ms, out: &mut Vec<DeviceMessage>) -> Ms {
         if !felt.power {
             (self.live, self.reset) = (None, Reset::PowerOn);
+            self.send_anew();
             self.connection(Link::Asleep, at, out);
             return at + self.sample_ms;
         }
@@ -141,8 +214,11 @@ impl SimulatedDevice {
         restart |= self.act(&mut live, &seen, felt, at, out);
         self.connection_of(&live, link, at, out);
         self.send(&live, link, now, out);
-        let wakes = live.since + live.wake_at.signed_ms();
+        let due = self.awaited.as_ref().and_then(|awaited| awaited.schedule.due());
+        let wake_at = due.filter(|_| felt.radio).map_or(live.wake_at, |due| due.min(live.wake_at));
+        let wakes = live.since + wake_at.signed_ms();
         if restart {
+            self.send_anew();
             self.reset = Reset::Command;
             return at + self.sample_ms;
         }
@@ -216,7 +292,17 @@ impl SimulatedDevice {
         }
     }
 
+    /// After a restart what awaits its receipt is as if it had never been sent.
+    fn send_anew(&mut self) {
+        if let Some(awaited) = self.awaited.take() {
+            awaited.records.into_iter().for_each(|record| self.keep(record));
+        }
+    }
+
     fn keep(&mut self, record: Record) {
+        if let Some(awaited) = self.awaited.as_mut().filter(|_| record.class() == Class::Reading) {
+            awaited.schedule.reading();
+        }
         if self.outbox.len() >= OUTBOX {
             let reading = self.outbox.iter().position(|record| record.class() == Class::Reading);
             self.outbox.remove(reading.unwrap_or(0));
@@ -226,26 +312,28 @@ impl SimulatedDevice {
 
     /// Alarms first, each kind in its order.
     fn send(&mut self, live: &Live, link: Link, now: Uptime, out: &mut Vec<DeviceMessage>) {
-        if link != Link::Online || self.outbox.is_empty() {
+        if link != Link::Online {
             return;
         }
+        self.repeat(live, now, out);
         self.outbox.sort_by_key(Record::class);
         let clock = live.node.clock();
+        let mut alarms = Vec::new();
         self.outbox.retain(|record| {
-            let (ts, channel) = match (clock.stamp(record, now), record.class()) {
-                (Stamp::Wait, _) => return true,
-                (Stamp::At(ts), Class::Alarm) => (Some(ts), Channel::Alarm),
-                (Stamp::At(ts), Class::Reading) => (Some(ts), Channel::Telemetry),
-                (Stamp::Arrival, Class::Alarm) => (None, Channel::Alarm),
-                (Stamp::Arrival, Class::Reading) => (None, Channel::Telemetry),
+            let ts = match clock.stamp(record, now) {
+                Stamp::Wait => return true,
+                Stamp::At(ts) => Some(ts),
+                Stamp::Arrival => None,
             };
-            let mut buffer = [0; Record::JSON_MAX];
-            // A buffer of that length holds every record.
-            let len = record.json(ts, &mut buffer).unwrap_or(0);
-            let payload = buffer.get(..len).unwrap_or_default().to_vec();
-            out.push(DeviceMessage { channel, payload, retain: false });
+            if record.class() == Class::Alarm {
+                alarms.push((*record, if ts.is_some() { Dated::Yes } else { Dated::No }));
+            }
+            out.push(said(record, ts));
             false
         });
+        for (record, dated) in alarms {
+            self.await_receipt(&record, dated, now);
+        }
     }
 
     fn connection_of(&mut self, live: &Live, link: Link, at: Ms, out: &mut Vec<DeviceMessage>) {
@@ -292,6 +380,19 @@ impl Live {
             self.node.serviced(dirt_pct / 100.0 * DIRTIEST_DB_M);
         }
     }
+}
+
+/// A record as it is published.
+fn said(record: &Record, ts: Option<i64>) -> DeviceMessage {
+    let channel = match record.class() {
+        Class::Alarm => Channel::Alarm,
+        Class::Reading => Channel::Telemetry,
+    };
+    let mut buffer = [0; Record::JSON_MAX];
+    // A buffer of that length holds every record.
+    let len = record.json(ts, &mut buffer).unwrap_or(0);
+    let payload = buffer.get(..len).unwrap_or_default().to_vec();
+    DeviceMessage { channel, payload, retain: false }
 }
 
 fn contacts(kind: Kind, felt: &Felt) -> Contacts {
@@ -345,7 +446,8 @@ mod tests {
     use super::{DeviceMessage, MeasuringHabits, SimulatedDevice};
     use crate::Ms;
     use crate::world::Felt;
-    use standpipe_firmware::Heard;
+    use standpipe_firmware::outbox::Receipts;
+    use standpipe_firmware::{Heard, RecordId};
     use standpipe_shared::{Channel, Kind, Reading, Reply, Settings, Status, Verb};
 
     const T: Ms = 1_764_000_000_000;
@@ -411,6 +513,57 @@ mod tests {
             told,
             [("settings-3", true, ""), ("c-1", true, ""), ("c-1", true, "sensors answer")]
         );
+    }
+
+    #[test]
+    fn an_alarm_is_repeated_until_its_receipt_once_receipts_are_promised() {
+        let alarms = |said: Vec<DeviceMessage>| {
+            let alarms = said.into_iter().filter(|message| message.channel == Channel::Alarm);
+            alarms.map(|message| message.payload).collect::<Vec<_>>()
+        };
+        let tampered = Felt { tampered: true, ..felt() };
+        let starts = || {
+            let mut device = SimulatedDevice::new(Kind::Smoke, &MeasuringHabits::new(900, 2));
+            live(&mut device, 0, 10);
+            device
+        };
+        let cries = |device: &mut SimulatedDevice, until: Ms| {
+            let (mut out, mut at) = (Vec::new(), T + 10_000);
+            while at < T + until * 1_000 {
+                at = device.step(&tampered, at, &mut out);
+            }
+            alarms(out)
+        };
+        assert_eq!(cries(&mut starts(), 60).len(), 1, "nobody has promised any");
+
+        let mut device = starts();
+        device.promise(Receipts::Promised);
+        let said = cries(&mut device, 60);
+        assert_eq!(said.len(), 4, "at once, then after 5, 16 and 36 s: {said:?}");
+        assert!(said.iter().all(|payload| *payload == said[0]), "the same, byte by byte");
+        let alarm: standpipe_shared::Alarm = serde_json::from_slice(&said[0]).unwrap();
+        let id = |seq| RecordId { boot: alarm.reading.boot.unwrap(), seq };
+        let seq = alarm.reading.seq.unwrap();
+        device.hear(Heard::Receipt(id(seq + 1)));
+        assert!(device.awaited.is_some(), "another one's");
+        device.hear(Heard::Receipt(id(seq)));
+        let (mut out, mut at) = (Vec::new(), T + 60_000);
+        while at < T + 2_000_000 {
+            at = device.step(&tampered, at, &mut out);
+        }
+        assert_eq!(alarms(out).len(), 0, "it has its receipt");
+
+        // Its power goes before that: what is kept is sent anew.
+        let mut device = starts();
+        device.promise(Receipts::Promised);
+        let said = cries(&mut device, 14);
+        let mut out = Vec::new();
+        device.step(&Felt { power: false, ..tampered.clone() }, T + 14_000, &mut out);
+        let mut at = T + 20_000;
+        while at < T + 24_000 {
+            at = device.step(&tampered, at, &mut out);
+        }
+        assert!(alarms(out).contains(&said[0]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! One device always speaks through the same connection, so its messages keep their order. While
 //! the broker is away the town waits; afterwards it catches up with the `ts` of the samples, as
 //! devices with an outbox do. Not a load generator: a message in flight when a broker forgets
-//! its session is lost.
+//! its session is lost, but for an alarm that awaits its receipt, which is repeated.
 
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,8 +14,9 @@ use std::time::Duration;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, Publish};
 use rumqttc::v5::{AsyncClient, EventLoop, MqttOptions, OptionError};
-use standpipe_firmware::Heard;
-use standpipe_shared::Topic;
+use standpipe_firmware::outbox::Receipts;
+use standpipe_firmware::{Heard, heard};
+use standpipe_shared::{Channel, Topic};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -80,7 +81,10 @@ pub async fn speak(
         loop {
             beat.tick().await;
             let now = clock();
-            while let Ok((device, message)) = heard.try_recv() {
+            while let Ok((device, message, receipts)) = heard.try_recv() {
+                if let Some(receipts) = receipts {
+                    town.promise(&device, receipts);
+                }
                 town.hear(&device, message, now);
             }
             let said = town.step(now);
@@ -144,14 +148,14 @@ fn options(voice: &Voice, at: usize) -> Result<MqttOptions, OptionError> {
 /// What listens for all devices of the town.
 struct Ear {
     client: AsyncClient,
-    to: mpsc::Sender<(String, Heard)>,
+    to: mpsc::Sender<(String, Heard, Option<Receipts>)>,
     root: String,
 }
 
 impl Ear {
     /// Listens from now on. After a full queue or a lost connection, the next one retries it.
     fn listen(&self) {
-        for channel in ["settings", "command"] {
+        for channel in ["settings", "command", "receipt"] {
             let _ =
                 self.client.try_subscribe(format!("{}/+/+/{channel}", self.root), QoS::AtLeastOnce);
         }
@@ -164,7 +168,9 @@ impl Ear {
             return;
         };
         if let Ok(heard) = Heard::from_device_topic(channel, &publish.payload) {
-            let _ = self.to.try_send((device.as_str().to_owned(), heard));
+            let receipts =
+                (channel == Channel::Settings).then(|| heard::receipts(&publish.payload));
+            let _ = self.to.try_send((device.as_str().to_owned(), heard, receipts.flatten()));
         }
     }
 }

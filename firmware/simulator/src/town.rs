@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use standpipe_firmware::Heard;
+use standpipe_firmware::outbox::Receipts;
 use standpipe_shared::{Channel, Name, Topic};
 
 use crate::Ms;
@@ -189,6 +190,13 @@ impl Town {
         }
     }
 
+    /// The settings of a device say whether the gateway answers its alarms.
+    pub fn promise(&mut self, device: &str, receipts: Receipts) {
+        if let Some(device) = self.places.get(device).and_then(|ix| self.devices.get_mut(*ix)) {
+            device.promise(receipts);
+        }
+    }
+
     /// `stations.csv` and `devices.csv` as `deploy/FILES.md` describes them.
     #[must_use]
     pub fn registry(&self) -> RegistryCsv {
@@ -259,7 +267,9 @@ mod tests {
                     serde_json::from_slice::<Alarm>(&message.payload).map(|alarm| alarm.reading)
                 }
                 Channel::Status => continue,
-                Channel::Settings | Channel::Command | Channel::Reply => panic!("{message:?}"),
+                Channel::Settings | Channel::Command | Channel::Receipt | Channel::Reply => {
+                    panic!("{message:?}")
+                }
             };
             let reading = reading.unwrap_or_else(|bad| panic!("{bad}: {message:?}"));
             assert_eq!(reading.unknown, 0);

@@ -28,6 +28,8 @@ pub enum KeptKey {
     Node = 3,
     /// What the board remembers, such as a calibration.
     Board = 4,
+    /// Whether the gateway has promised receipts: 1 if so.
+    Receipts = 5,
 }
 
 /// The map, in at least two pages.

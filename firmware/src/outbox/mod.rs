@@ -7,6 +7,9 @@
 //! readings  readings, then further alarms     the oldest readings make room
 //! ```
 //!
+//! - Once the gateway has promised receipts, an alarm stays until its own has come, and is repeated
+//!   until then ([`Awaiting`]). It holds up nothing: it makes room for whatever the broker does not
+//!   have yet. Nothing is written for it: after a restart it is an alarm that was never sent.
 //! - Alarms leave first, and none is given up while a reading is kept. While alarms wait in
 //!   `readings`, no reading is taken in: so alarms stay in order, behind the readings there.
 //! - What [`Put::Kept`] confirmed survives a power cut at any byte. What is removed may come back
@@ -17,8 +20,10 @@
 //!
 //! What a record is: [`crate::record`]. When it is sent: `uplink`.
 
+mod awaiting;
 mod keep;
 mod lane;
+mod receipts;
 mod spare;
 
 use core::ops::Range;
@@ -26,6 +31,7 @@ use core::ops::Range;
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 
 use crate::{Class, Record, RecordId};
+pub use awaiting::{AWAITED, Awaiting, Dated};
 use keep::Keep;
 pub use keep::{KeptKey, VALUE_MAX};
 use lane::{AfterVisit, FlashTrouble, Lane};
@@ -61,7 +67,7 @@ pub enum Put {
     Lost,
 }
 
-/// How many messages wait.
+/// How many messages wait for the broker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WaitingRecords {
     pub alarms: u32,
@@ -82,6 +88,14 @@ impl LostRecords {
     pub const fn total(self) -> u32 {
         self.alarms.saturating_add(self.readings)
     }
+}
+
+/// Whether the gateway says of each alarm that it has it on its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipts {
+    Promised,
+    /// It said that it does not, or nothing of it: the broker's word is enough.
+    None,
 }
 
 /// The state of the chip.
@@ -131,6 +145,9 @@ pub struct Outbox<F> {
     readings_waiting: u32,
     lost: LostRecords,
     storage: Storage,
+    receipts: Receipts,
+    /// Of the first alarms in their lane.
+    awaiting: Awaiting,
 }
 
 impl<F: MultiwriteNorFlash> Outbox<F> {
@@ -149,6 +166,8 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             readings_waiting: 0,
             lost: LostRecords::default(),
             storage: Storage::Kept,
+            receipts: Receipts::None,
+            awaiting: Awaiting::default(),
         };
         let last = outbox.last_boot().await;
         outbox.count_waiting().await;
@@ -157,6 +176,10 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             let [a, b, c, d, e, f, g, h] = eight;
             outbox.lost.alarms = u32::from_le_bytes([a, b, c, d]);
             outbox.lost.readings = u32::from_le_bytes([e, f, g, h]);
+        }
+        let mut promised = [0];
+        if outbox.kept(KeptKey::Receipts, &mut promised).await == Some(1) && promised == [1] {
+            outbox.receipts = Receipts::Promised;
         }
         // Three bytes in a record, and hardly a number that was used before.
         let boot = last.map_or(0x4000 + random % 0x10_0000, |last| last.wrapping_add(1).max(1));
@@ -240,6 +263,9 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             }
             Class::Reading => self.put_reading(item).await,
         };
+        if record.class() == Class::Reading {
+            self.awaiting.reading();
+        }
         if stored.is_ok() {
             return Put::Kept;
         }
@@ -250,12 +276,17 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     }
 
     async fn put_alarm(&mut self, item: &[u8]) -> Result<(), FlashTrouble> {
-        if self.overflow == 0 {
+        while self.overflow == 0 {
             let pushed = self.push(OutboxLane::Alarms, item).await;
             if pushed != Err(FlashTrouble::Full) {
                 self.alarms_waiting += u32::from(pushed.is_ok());
                 return pushed;
             }
+            // The broker has those that await their receipts, and nobody has this one.
+            if self.awaiting.is_empty() {
+                break;
+            }
+            self.let_go_oldest().await;
         }
         self.push_for_certain(item).await?;
         self.overflow += 1;
@@ -297,9 +328,11 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     }
 
     /// Shows what waits of one class, oldest first, until `wanted` says that was the last. It
-    /// stays until [`Self::sent`]. Alarms first: ask for them before you ask for readings.
+    /// stays until [`Self::sent`]. Alarms first: ask for them before you ask for readings. Alarms
+    /// that await their receipts are not shown.
     pub async fn first(&mut self, class: Class, mut wanted: impl FnMut(&Record) -> bool) {
         let mut more = true;
+        let mut awaited = self.awaiting.len();
         let mut show = |record: &Record| {
             if more && record.class() == class {
                 more = wanted(record);
@@ -309,7 +342,14 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         match class {
             Class::Alarm => {
                 if self.alarms_waiting > 0 {
-                    self.records(OutboxLane::Alarms, &mut show).await;
+                    self.records(OutboxLane::Alarms, &mut |record| {
+                        if awaited > 0 {
+                            awaited -= 1;
+                            return AfterVisit::Next;
+                        }
+                        show(record)
+                    })
+                    .await;
                 }
                 if self.overflow > 0 {
                     self.records(OutboxLane::Readings, &mut show).await;
@@ -358,7 +398,7 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         removed
     }
 
-    /// How many messages wait.
+    /// How many messages wait for the broker; alarms that await their receipts do not.
     #[must_use]
     pub fn waiting(&self) -> WaitingRecords {
         let mut waiting = WaitingRecords {
@@ -371,6 +411,8 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
                 Class::Reading => waiting.readings += 1,
             }
         }
+        let awaited = u32::try_from(self.awaiting.len()).unwrap_or(u32::MAX);
+        waiting.alarms = waiting.alarms.saturating_sub(awaited);
         waiting
     }
 
@@ -486,7 +528,10 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     async fn start_clean(&mut self, which: OutboxLane) -> Result<(), FlashTrouble> {
         self.storage = Storage::Corrupt;
         match which {
-            OutboxLane::Alarms => self.alarms_waiting = 0,
+            OutboxLane::Alarms => {
+                self.alarms_waiting = 0;
+                self.awaiting.clear();
+            }
             OutboxLane::Readings => (self.overflow, self.readings_waiting) = (0, 0),
         }
         let (lane, flash) = self.lane(which);

@@ -39,7 +39,7 @@ use standpipe_shared::Name;
 
 /// No packet of the broker is longer, bytes; CONNECT says so, and the broker keeps longer ones
 /// to itself. A command is about 100, settings about 150, a topic at most 150.
-pub const MAX_PACKET: usize = 640;
+pub const MAX_PACKET: usize = 512;
 /// The longest topic: root, area and device of 48 each, and what stands between them.
 pub const TOPIC_MAX: usize = 160;
 

@@ -12,7 +12,7 @@ use standpipe_shared::Status;
 use super::UplinkBacklog;
 use crate::clock::Clock;
 use crate::outbox::Outbox;
-use crate::{CommandAnswer, Heard, Link, Radio};
+use crate::{CommandAnswer, Heard, Link, Radio, Uptime};
 
 /// Messages of the gateway that the node has not heard yet; more wait in the broker.
 const HEARD: usize = 2;
@@ -157,8 +157,12 @@ impl<M: RawMutex, F> Post<M, F> {
 
 impl<M: RawMutex, F: embedded_storage_async::nor_flash::MultiwriteNorFlash> Post<M, F> {
     /// What waits to be said.
-    pub(super) async fn desk(&self) -> UplinkBacklog {
-        let waiting = self.outbox.lock().await.waiting();
+    pub(super) async fn desk(&self, now: Uptime) -> UplinkBacklog {
+        let (waiting, repeat_at) = {
+            let mut outbox = self.outbox.lock().await;
+            let repeat_at = outbox.repeat_at(now).await;
+            (outbox.waiting(), repeat_at)
+        };
         let answer = self.unanswered() > 0;
         self.with(|notes| UplinkBacklog {
             radio: notes.radio,
@@ -166,6 +170,7 @@ impl<M: RawMutex, F: embedded_storage_async::nor_flash::MultiwriteNorFlash> Post
             readings: waiting.readings > 0,
             answer,
             status: notes.status_waits,
+            repeat_at,
         })
     }
 }

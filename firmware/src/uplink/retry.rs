@@ -141,6 +141,7 @@ mod tests {
         readings: false,
         answer: false,
         status: false,
+        repeat_at: None,
     };
     const REPORT: UplinkBacklog = UplinkBacklog { readings: true, ..IDLE };
     const ALARM: UplinkBacklog = UplinkBacklog { alarm: true, ..IDLE };
@@ -165,6 +166,8 @@ mod tests {
             Away::Dial
         );
         assert_eq!(retry.next(&ALARM, Uptime(5)), Away::Dial);
+        let awaits = UplinkBacklog { repeat_at: Some(Uptime(0)), ..IDLE };
+        assert_eq!(retry.next(&awaits, Uptime(5)), Away::Rest(None), "the next call will do");
     }
 
     #[test]

@@ -17,11 +17,13 @@ use super::{
     Account, Away, Ended, Habits, Modem, Post, Retry, Stay, Talk, Turn, UplinkEvent, UplinkMessage,
 };
 use crate::clock::Stamp;
+use crate::outbox::Dated;
 use crate::pulse::{PromisingTask, Pulse};
-use crate::{Class, Heard, Link, RecordId, Uptime};
+use crate::{Class, Heard, Link, Record, RecordId, Uptime, heard};
 
-/// The longest payload, bytes: two readings with everything in them, or five ordinary ones.
-const PAYLOAD: usize = 1_024;
+/// The longest payload, bytes: two readings with everything in them, or four ordinary ones. The
+/// smallest board has no room to spare.
+const PAYLOAD: usize = 2 * Record::JSON_MAX + 4;
 /// The most readings of one message.
 const BATCH: usize = 8;
 
@@ -57,7 +59,7 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
         let mut retry = Retry::new(self.seed, &self.habits);
         let mut subscribed = false;
         loop {
-            match retry.next(&self.post.desk().await, now()) {
+            match retry.next(&self.post.desk(now()).await, now()) {
                 Away::Rest(Some(until)) => {
                     self.promise(until);
                     select(self.post.changed.wait(), timer(until)).await;
@@ -139,7 +141,7 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
         mut acknowledged: impl FnMut(UplinkMessage),
     ) -> Ended {
         loop {
-            let turn = line.talk.next(&self.post.desk().await, now());
+            let turn = line.talk.next(&self.post.desk(now()).await, now());
             self.promise(if let Turn::Listen(until) = turn { until } else { now() });
             let went = match turn {
                 Turn::Say(what) => line.say(what).await,
@@ -168,8 +170,8 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
 struct Urgent {
     number: PacketIdentifier,
     what: UplinkMessage,
-    /// The record it is about; only an alarm has one.
-    id: Option<RecordId>,
+    /// The record it is about, and whether it was sent with its time; only an alarm has one.
+    alarm: Option<(RecordId, Dated)>,
 }
 
 /// One connection.
@@ -188,6 +190,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
         let said = match what {
             UplinkMessage::Alarm => self.say_records(Class::Alarm).await?,
             UplinkMessage::Readings => self.say_records(Class::Reading).await?,
+            UplinkMessage::Repeat => self.repeat_alarm().await?,
             UplinkMessage::Status => self.say_status().await?,
             UplinkMessage::Answer => self.say_answer().await?,
             UplinkMessage::Subscribe => {
@@ -211,7 +214,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
         };
         let status = Status { lost: (lost > 0).then_some(lost), storage, ..status };
         let number = self.say_json(Channel::Status, &status, Retain::Yes).await?;
-        self.urgent = Some(Urgent { number, what: UplinkMessage::Status, id: None });
+        self.urgent = Some(Urgent { number, what: UplinkMessage::Status, alarm: None });
         Ok(true)
     }
 
@@ -219,7 +222,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
         let Some(answer) = self.post.take_answer() else { return Ok(false) };
         let words = answer.detail.words();
         let number = self.say_json(Channel::Reply, &answer.reply(&words), Retain::No).await?;
-        self.urgent = Some(Urgent { number, what: UplinkMessage::Answer, id: None });
+        self.urgent = Some(Urgent { number, what: UplinkMessage::Answer, alarm: None });
         Ok(true)
     }
 
@@ -237,6 +240,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
     /// One alarm, or as many readings as fit; `false` if all of them wait for the clock.
     async fn say_records(&mut self, class: Class) -> Result<bool, Ended> {
         let mut parcel = Parcel::new();
+        let mut dated = Dated::Yes;
         let (clock, now) = (self.post.clock(), now());
         self.post
             .outbox
@@ -248,6 +252,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
                     Stamp::Arrival => None,
                     Stamp::Wait => return true,
                 };
+                dated = if ts.is_some() { Dated::Yes } else { Dated::No };
                 parcel.add(record.id(), |into| record.json(ts, into).ok())
                     && class == Class::Reading
             })
@@ -256,7 +261,8 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
         match class {
             Class::Alarm => {
                 let number = self.session.publish(Channel::Alarm, parcel.one(), Retain::No).await?;
-                self.urgent = Some(Urgent { number, what: UplinkMessage::Alarm, id: Some(first) });
+                let (what, alarm) = (UplinkMessage::Alarm, Some((first, dated)));
+                self.urgent = Some(Urgent { number, what, alarm });
             }
             Class::Reading => {
                 let payload = parcel.all();
@@ -265,6 +271,46 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
             }
         }
         Ok(true)
+    }
+
+    /// An alarm whose receipt has not come, as it was sent before; `false` if there is none.
+    async fn repeat_alarm(&mut self) -> Result<bool, Ended> {
+        let (clock, now) = (self.post.clock(), now());
+        let found = self.post.outbox.lock().await.to_repeat(now).await;
+        let Some((record, dated)) = found else { return Ok(false) };
+        let ts = match (dated, clock.stamp(&record, now)) {
+            (Dated::Yes, Stamp::At(ms)) => Some(ms),
+            (Dated::No, _) | (Dated::Yes, Stamp::Arrival | Stamp::Wait) => None,
+        };
+        let mut payload = [0; Record::JSON_MAX];
+        // A buffer of that length holds every record.
+        let len = record.json(ts, &mut payload).unwrap_or(0);
+        let payload = payload.get(..len).unwrap_or_default();
+        let number = self.session.publish(Channel::Alarm, payload, Retain::No).await?;
+        let (what, alarm) = (UplinkMessage::Repeat, Some((record.id(), dated)));
+        self.urgent = Some(Urgent { number, what, alarm });
+        Ok(true)
+    }
+
+    /// The message that came last: most of it is the node's, receipts are the outbox's.
+    async fn hear(&mut self) {
+        let receipts = self.session.message(|topic, payload| match topic {
+            Some(Topic::Device { channel: Channel::Settings, .. }) => heard::receipts(payload),
+            Some(_) | None => None,
+        });
+        if let Some(receipts) = receipts {
+            self.post.outbox.lock().await.promise(receipts).await;
+        }
+        let heard = self.session.message(|topic, payload| match topic {
+            Some(Topic::Device { channel, .. }) => Heard::from_device_topic(channel, payload).ok(),
+            Some(Topic::Clock) => Heard::from_clock(payload).ok(),
+            Some(Topic::Station { .. } | Topic::Chain) | None => None,
+        });
+        match heard {
+            Some(Heard::Receipt(id)) => self.post.outbox.lock().await.receipt(id).await,
+            Some(heard) => self.post.heard.send(heard).await,
+            None => {}
+        }
     }
 
     async fn listen(&mut self, until: Uptime) -> Result<Option<UplinkEvent>, Ended> {
@@ -284,16 +330,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
                 UplinkEvent::Acknowledged(UplinkMessage::Subscribe)
             }
             BrokerSaid::Message => {
-                let heard = self.session.message(|topic, payload| match topic {
-                    Some(Topic::Device { channel, .. }) => {
-                        Heard::from_device_topic(channel, payload).ok()
-                    }
-                    Some(Topic::Clock) => Heard::from_clock(payload).ok(),
-                    Some(Topic::Station { .. } | Topic::Chain) | None => None,
-                });
-                if let Some(heard) = heard {
-                    self.post.heard.send(heard).await;
-                }
+                self.hear().await;
                 UplinkEvent::Heard
             }
             BrokerSaid::Other => UplinkEvent::Heard,
@@ -303,9 +340,12 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
     /// Lets go of what the broker has.
     async fn acknowledged(&mut self, number: PacketIdentifier) -> Option<UplinkEvent> {
         if let Some(urgent) = self.urgent.take_if(|urgent| urgent.number == number) {
-            match (urgent.what, urgent.id) {
-                (UplinkMessage::Alarm, Some(id)) => {
-                    self.post.outbox.lock().await.sent(Class::Alarm, id).await;
+            match (urgent.what, urgent.alarm) {
+                (UplinkMessage::Alarm, Some((id, dated))) => {
+                    self.post.outbox.lock().await.acknowledged(id, dated, now()).await;
+                }
+                (UplinkMessage::Repeat, Some((id, _))) => {
+                    self.post.outbox.lock().await.repeated(id, now()).await;
                 }
                 (UplinkMessage::Answer, _) => self.post.answered(),
                 _ => {}

@@ -26,8 +26,8 @@ use super::{Account, Ended, MAX_PACKET, TOPIC_MAX};
 
 /// The Last Will.
 const GONE: &[u8] = br#"{"online":false}"#;
-/// Subscriptions on their way at a time: settings, command, clock.
-pub(super) const SUBSCRIPTIONS: usize = 3;
+/// Subscriptions on their way at a time: settings, command, receipt, clock.
+pub(super) const SUBSCRIPTIONS: usize = 4;
 
 type Mqtt<'m, S> = Client<'m, 'm, S, Slots<'m>, SUBSCRIPTIONS, 4, 2, 0, 0, 0, 0>;
 
@@ -186,11 +186,12 @@ impl<'m, S: Read + Write> Session<'m, S> {
         number.ok_or(Ended::Broken)
     }
 
-    /// Asks for settings, commands and the clock.
+    /// Asks for settings, commands, receipts and the clock.
     pub(super) async fn subscribe(&mut self) -> Result<(), Ended> {
         let wanted = [
             (own(self.account, Channel::Settings), SubscriptionOptions::new().at_least_once()),
             (own(self.account, Channel::Command), SubscriptionOptions::new().at_least_once()),
+            (own(self.account, Channel::Receipt), SubscriptionOptions::new().at_least_once()),
             (Topic::Clock, SubscriptionOptions::new()),
         ];
         for (topic, options) in wanted {

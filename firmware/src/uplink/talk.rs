@@ -57,6 +57,9 @@ pub struct UplinkBacklog {
     pub answer: bool,
     /// The status has changed since it was last said.
     pub status: bool,
+    /// When an alarm is to be repeated whose receipt has not come. No reason to dial: on mains it is
+    /// connected anyway, and on a battery the next call is early enough.
+    pub repeat_at: Option<Uptime>,
 }
 
 impl UplinkBacklog {
@@ -78,6 +81,8 @@ pub enum UplinkMessage {
     Subscribe,
     /// The answer to a command.
     Answer,
+    /// An alarm whose receipt has not come.
+    Repeat,
     /// Some of the oldest readings.
     Readings,
     /// That it is still there.
@@ -111,6 +116,9 @@ pub enum UplinkEvent {
 
 /// How long readings may wait for the clock, which the gateway sends once a minute.
 const CLOCK_MS: u64 = 75_000;
+/// An alarm is repeated only so long after a connection was made: a receipt that waited at the broker
+/// comes with the first packets. Less than a device on a battery listens.
+const REPEAT_MS: u64 = 1_000;
 /// What was held is retried after this, or when something is heard.
 const HELD_MS: u64 = 10_000;
 
@@ -180,7 +188,9 @@ impl Talk {
         }
         let ping = self.ping.is_none().then_some(quiet);
         let held = self.held_alarms.or(self.held_readings).map(|since| since.after_ms(HELD_MS));
-        let until = [dead, ping, leave, held].into_iter().flatten().filter(|at| *at > now).min();
+        let repeat = self.urgent.is_none().then(|| self.repeat_at(desk)).flatten();
+        let until =
+            [dead, ping, leave, held, repeat].into_iter().flatten().filter(|at| *at > now).min();
         Turn::Listen(until.unwrap_or_else(|| now.after_ms(self.habits.patience_ms)))
     }
 
@@ -192,6 +202,7 @@ impl Talk {
                 (desk.status, UplinkMessage::Status),
                 (!self.subscribed, UplinkMessage::Subscribe),
                 (desk.answer, UplinkMessage::Answer),
+                (self.repeat_at(desk).is_some_and(|at| at <= now), UplinkMessage::Repeat),
             ] {
                 if wanted {
                     return Some(what);
@@ -200,6 +211,11 @@ impl Talk {
         }
         let readings = desk.readings && self.bulk.is_none() && free(self.held_readings);
         readings.then_some(UplinkMessage::Readings)
+    }
+
+    /// When the next alarm is repeated on this connection.
+    fn repeat_at(&self, desk: &UplinkBacklog) -> Option<Uptime> {
+        desk.repeat_at.map(|at| at.max(self.began.after_ms(REPEAT_MS)))
     }
 
     /// When there is no reason left to stay.
@@ -224,7 +240,8 @@ impl Talk {
                     UplinkMessage::Alarm
                     | UplinkMessage::Status
                     | UplinkMessage::Subscribe
-                    | UplinkMessage::Answer => {
+                    | UplinkMessage::Answer
+                    | UplinkMessage::Repeat => {
                         self.urgent = Some((what, now));
                     }
                 }
@@ -235,12 +252,15 @@ impl Talk {
                     UplinkMessage::Readings => self.bulk = None,
                     UplinkMessage::Ping => self.ping = None,
                     UplinkMessage::Subscribe => (self.subscribed, self.urgent) = (true, None),
-                    UplinkMessage::Alarm | UplinkMessage::Status | UplinkMessage::Answer => {
-                        self.urgent = None
-                    }
+                    UplinkMessage::Alarm
+                    | UplinkMessage::Status
+                    | UplinkMessage::Answer
+                    | UplinkMessage::Repeat => self.urgent = None,
                 }
             }
             UplinkEvent::Held(UplinkMessage::Alarm) => self.held_alarms = Some(now),
+            // Nothing was to be repeated after all.
+            UplinkEvent::Held(UplinkMessage::Repeat) => {}
             UplinkEvent::Held(_) => self.held_readings = Some(now),
             UplinkEvent::Heard => {
                 (self.heard, self.held_alarms, self.held_readings) = (now, None, None);
@@ -260,6 +280,7 @@ mod tests {
         readings: false,
         answer: false,
         status: false,
+        repeat_at: None,
     };
     const ALL: UplinkBacklog =
         UplinkBacklog { alarm: true, readings: true, answer: true, status: true, ..QUIET };
@@ -296,6 +317,34 @@ mod tests {
         says(&mut talk, &desk, UplinkMessage::Answer, 50);
         has(&mut talk, UplinkMessage::Readings, 60);
         says(&mut talk, &desk, UplinkMessage::Readings, 60);
+    }
+
+    #[test]
+    fn an_alarm_is_repeated_when_it_is_due_and_nothing_else_is_to_be_said() {
+        let mut talk = Talk::new(Habits::ALWAYS, SessionState::Resumed, Uptime(10_000));
+        let due = |at| UplinkBacklog { repeat_at: Some(Uptime(at)), ..QUIET };
+        let first = talk.next(&due(5_000), Uptime(10_000));
+        assert_eq!(first, Turn::Listen(Uptime(11_000)), "its receipt may wait at the broker");
+        assert_eq!(talk.next(&due(15_000), Uptime(11_000)), Turn::Listen(Uptime(15_000)));
+        let desk = UplinkBacklog { alarm: true, readings: true, ..due(15_000) };
+        says(&mut talk, &desk, UplinkMessage::Alarm, 15_000);
+        has(&mut talk, UplinkMessage::Alarm, 15_010);
+        let desk = UplinkBacklog { readings: true, ..due(15_000) };
+        says(&mut talk, &desk, UplinkMessage::Repeat, 15_010);
+        says(&mut talk, &desk, UplinkMessage::Readings, 15_020);
+        has(&mut talk, UplinkMessage::Repeat, 15_030);
+        assert!(matches!(talk.next(&due(25_030), Uptime(15_030)), Turn::Listen(_)));
+    }
+
+    #[test]
+    fn a_battery_hangs_up_although_a_receipt_is_awaited() {
+        let mut talk = Talk::new(Habits::BRIEFLY, SessionState::Resumed, Uptime(0));
+        let desk = UplinkBacklog { alarm: true, ..QUIET };
+        says(&mut talk, &desk, UplinkMessage::Alarm, 100);
+        has(&mut talk, UplinkMessage::Alarm, 200);
+        let awaits = UplinkBacklog { repeat_at: Some(Uptime(5_200)), ..QUIET };
+        assert_eq!(talk.next(&awaits, Uptime(200)), Turn::Listen(Uptime(2_200)));
+        assert_eq!(talk.next(&awaits, Uptime(2_200)), Turn::Leave);
     }
 
     #[test]

@@ -1,6 +1,9 @@
-//! Doorbells: they say that something is there, never what. Each holds one ring.
+//! Doorbells: they say that something is there, never what. Each holds one ring. Beside them goes what
+//! no store has: the receipts of alarms.
 
 use tokio::sync::watch;
+
+use crate::receipts::{ReceiptReceiver, ReceiptSender, alarm_receipts};
 
 /// The engine's ends.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub struct Bells {
     pub log: watch::Sender<i64>,
     /// The newest event of the stream.
     pub events: watch::Sender<i64>,
+    /// Alarms are on disk, and their devices are to hear that.
+    pub receipts: ReceiptSender,
 }
 
 /// The listeners' ends: clone what you need, and await `changed()`. Ring once at the start
@@ -31,9 +36,11 @@ pub struct Rings {
     pub log: watch::Receiver<i64>,
     /// The newest event of the stream.
     pub events: watch::Receiver<i64>,
+    /// Receipts to send.
+    pub receipts: ReceiptReceiver,
 }
 
-/// Five bells.
+/// Five bells, and the way of receipts.
 #[must_use]
 pub fn bells() -> (Bells, Rings) {
     let (stations, stations_in) = watch::channel(0);
@@ -41,14 +48,16 @@ pub fn bells() -> (Bells, Rings) {
     let (devices, devices_in) = watch::channel(0);
     let (log, log_in) = watch::channel(0);
     let (events, events_in) = watch::channel(0);
+    let (receipts, receipts_in) = alarm_receipts();
     (
-        Bells { stations, webhooks, devices, log, events },
+        Bells { stations, webhooks, devices, log, events, receipts },
         Rings {
             stations: stations_in,
             webhooks: webhooks_in,
             devices: devices_in,
             log: log_in,
             events: events_in,
+            receipts: receipts_in,
         },
     )
 }

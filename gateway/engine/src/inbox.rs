@@ -42,12 +42,14 @@ pub struct Came {
     pub retained: bool,
     /// Fingerprint of its topic's last level and its bytes.
     pub print: u128,
+    /// SHA-256 of its bytes, where a receipt names an alarm by that.
+    pub digest: Option<[u8; 32]>,
 }
 
 impl<T: Into<Stamp>> From<T> for Came {
     /// Live, at that moment.
     fn from(at: T) -> Self {
-        Self { at: at.into(), retained: false, print: 0 }
+        Self { at: at.into(), retained: false, print: 0, digest: None }
     }
 }
 
@@ -100,7 +102,7 @@ impl Delivery {
     /// As an entry, by a clock that has been set by so much in all. What its source gets back is
     /// no part of it.
     pub(crate) fn entry(self, set: Ms, now: Ms) -> Entry {
-        let Self { source, arrived: Came { at, retained, print }, topic, parsed, .. } = self;
+        let Self { source, arrived: Came { at, retained, print, .. }, topic, parsed, .. } = self;
         let message = SourceMessage { source, retained, print, topic, parsed };
         Entry { now, at: at.by(set), input: Input::Message(Box::new(message)) }
     }

@@ -25,6 +25,7 @@ mod meters;
 mod mover;
 mod part;
 mod presence;
+pub mod receipts;
 mod shell;
 pub mod source;
 mod state;
@@ -48,12 +49,14 @@ use meters::Meters;
 pub use shell::{Outlets, run};
 use source::SourceNeed;
 pub use source::{Receipt, SourceIx, Sources};
+use standpipe_machine::limits::RECEIPT_QUEUE;
 pub use standpipe_machine::limits::{
     ACTION_QUEUE, BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
 };
 use standpipe_rules::Ms;
 use standpipe_rules::changes::RefusedAction;
 use standpipe_rules::incidents::Refused;
+use standpipe_rules::wire::receipt::{self, AlarmReceipt};
 use standpipe_rules::world::World;
 use standpipe_shared::Condition;
 use standpipe_store::{Committed, Loaded, Store, StoreError};
@@ -87,6 +90,8 @@ pub struct Engine {
     /// By how much somebody has set the clock since the start: what was stamped before is read so.
     set: Ms,
     meters: Meters,
+    /// Receipts of alarms that are kept in memory alone; they wait for the disk.
+    unstored: Vec<AlarmReceipt>,
 }
 
 /// What is owed to those who sent the batch, once it is kept.
@@ -96,6 +101,8 @@ struct OwedAnswers {
     /// By the sources' places; as many as the farthest of them.
     receipts: Vec<Vec<Receipt>>,
     answers: Vec<(oneshot::Sender<EntryOutcome>, EntryOutcome)>,
+    /// What devices are told of their alarms.
+    alarms: Vec<AlarmReceipt>,
 }
 
 impl OwedAnswers {
@@ -125,6 +132,8 @@ pub struct Done {
     pub position: Position,
     /// What may be acknowledged, by the sources' places; as many as the farthest of them.
     pub receipts: Vec<Vec<Receipt>>,
+    /// What devices may be told of their alarms: these are stored.
+    pub alarms: Vec<AlarmReceipt>,
     /// The newest log block.
     pub block: i64,
     /// The newest event of the stream.
@@ -162,7 +171,8 @@ impl Engine {
         let state = EngineState::new(loaded, log.store().newest_block());
         let (batch, due, meters) = (Batch::default(), OwedAnswers::default(), Meters::new(sources));
         let decoders = ChosenDecoders::default();
-        Self { state, log, batch, due, decoders, held: None, resting: None, set: 0, meters }
+        let (held, resting, set, unstored) = (None, None, 0, Vec::new());
+        Self { state, log, batch, due, decoders, held, resting, set, meters, unstored }
     }
 
     /// The one way in: what an entry changes is kept with the next commit. Not while
@@ -224,6 +234,8 @@ impl Engine {
             Inbox::Delivery(delivery) => {
                 let (source, receipt) = (delivery.source, delivery.receipt);
                 self.meters.delivery(&delivery);
+                let digest = delivery.arrived.digest;
+                self.due.alarms.extend(receipt::receipts(&delivery.parsed, digest));
                 self.enter(delivery.entry(self.set, now));
                 if let Some(receipt) = receipt {
                     self.due.owe(source, receipt);
@@ -280,9 +292,16 @@ impl Engine {
         self.state.kept(&committed);
         let heartbeat = self.state.extras.heartbeat;
         let Committed { block, event, stations, webhooks, devices, .. } = committed;
-        let receipts = Vec::new();
-        let mut done =
-            Done { position, receipts, block, event, stations, webhooks, devices, heartbeat };
+        let mut done = Done {
+            position,
+            block,
+            event,
+            stations,
+            webhooks,
+            devices,
+            heartbeat,
+            ..Done::default()
+        };
         self.held = None;
         self.release(&mut done, now);
         Ok(done)
@@ -344,13 +363,31 @@ impl Engine {
         why
     }
 
+    /// The receipts that devices may have now: those of alarms that are stored. A receipt is a
+    /// promise for good, so that what only memory has is not answered, although the broker is; it
+    /// waits for [`Self::to_disk`]. What finds no room here is dropped, since the device asks again.
+    fn answerable(&mut self, new: Vec<AlarmReceipt>) -> Vec<AlarmReceipt> {
+        if self.resting.is_none() {
+            let mut stored = std::mem::take(&mut self.unstored);
+            stored.extend(new);
+            return stored;
+        }
+        let room = RECEIPT_QUEUE - self.unstored.len();
+        if new.len() > room {
+            receipts::dropped_counter().increment((new.len() - room) as u64);
+        }
+        self.unstored.extend(new.into_iter().take(room));
+        Vec::new()
+    }
+
     /// Lets go of everything that waited for the commit.
     fn release(&mut self, done: &mut Done, now: Ms) {
-        let OwedAnswers { messages, receipts, answers } = std::mem::take(&mut self.due);
+        let OwedAnswers { messages, receipts, answers, alarms } = std::mem::take(&mut self.due);
         if messages > 0 {
             self.meters.batch.record(messages as f64);
         }
         done.receipts = receipts;
+        done.alarms = self.answerable(alarms);
         for (reply, outcome) in answers {
             // Whoever asked and left is not waited for.
             let _ = reply.send(outcome);

@@ -488,7 +488,7 @@ impl<F: Fn() -> bool> Shell<F> {
         if let Some(sent) = done.heartbeat {
             self.outlets.health.chain.kept(sent);
         }
-        let Bells { stations, webhooks, devices, log, events } = &self.outlets.bells;
+        let Bells { stations, webhooks, devices, log, events, receipts } = &self.outlets.bells;
         if done.stations {
             stations.send_modify(|count| *count += 1);
         }
@@ -498,6 +498,7 @@ impl<F: Fn() -> bool> Shell<F> {
         if done.devices {
             devices.send_modify(|count| *count += 1);
         }
+        receipts.send(done.alarms);
         log.send_if_modified(|block| std::mem::replace(block, done.block) != done.block);
         events.send_if_modified(|newest| {
             done.event > std::mem::replace(newest, done.event.max(*newest))

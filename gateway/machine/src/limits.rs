@@ -14,6 +14,9 @@ pub const STATUS_QUEUE: usize = 16_384;
 pub const ACTION_QUEUE: usize = 8_192;
 /// What senders report of pages that may wait for the engine.
 pub const REPORT_QUEUE: usize = 4_096;
+/// Receipts of alarms that may wait for their sender. A device whose receipt finds no room repeats its
+/// alarm, and is answered again.
+pub const RECEIPT_QUEUE: usize = 8_192;
 /// What the messages of one lane that wait for the engine may weigh, bytes, whatever the count: a
 /// thousand large arrays must not fill the memory. A single one passes whatever it weighs.
 pub const STAGED_BYTES: usize = 16 * 1024 * 1024;

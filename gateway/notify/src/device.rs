@@ -10,11 +10,12 @@ use std::collections::{HashMap, HashSet};
 use std::thread::JoinHandle;
 
 use metrics::counter;
+use serde::Serialize;
 use standpipe_engine::{Inbox, Input};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::DeviceIx;
-use standpipe_shared::Command;
+use standpipe_shared::{Command, Settings};
 use standpipe_store::Reader;
 use standpipe_store::bulletins::Bulletin;
 use standpipe_store::orders::{OwedCommand, OwedSettings};
@@ -181,7 +182,7 @@ impl DeviceMail {
             },
             Letter::Settings(owed) => MqttMessage {
                 topic: topic(&owed.area, &owed.device, "settings"),
-                payload: serde_json::to_string(&owed.settings).unwrap_or_default(),
+                payload: told(&owed.settings),
                 pkid,
                 retain: true,
                 expiry_s: 0,
@@ -219,6 +220,18 @@ impl DeviceMail {
         self.resting.insert(key, now.steady() + LEAVE_ALONE);
         vec![report]
     }
+}
+
+/// Settings as a device is told them.
+fn told(settings: &Settings) -> String {
+    #[derive(Serialize)]
+    struct SettingsMessage<'a> {
+        #[serde(flatten)]
+        settings: &'a Settings,
+        /// That this gateway answers alarms: no setting of the device, and none that anybody wishes.
+        receipts: bool,
+    }
+    serde_json::to_string(&SettingsMessage { settings, receipts: true }).unwrap_or_default()
 }
 
 /// Where to go on after a full page; `None`: that was all.

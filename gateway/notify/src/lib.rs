@@ -5,6 +5,7 @@
 //! | [`station`] | the stations' retained topics, on an MQTT session of its own |
 //! | [`device`] | devices: settings, commands, the clock; on another |
 //! | [`chain`] | the gateway itself: the chain's heartbeat; on a third |
+//! | [`receipts`] | devices: that an alarm of theirs is on disk; on a fourth |
 //! | [`webhook`] | webhooks, robots of chats, mail, text messages: one sender each |
 //! | [`deliver`] | one attempt at one of these |
 //! | `queue` | the head of one receiver's queue |
@@ -31,6 +32,7 @@ mod flight;
 mod keeper;
 mod packets;
 mod queue;
+pub mod receipts;
 mod retry;
 mod session;
 pub mod station;

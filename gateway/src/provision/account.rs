@@ -22,7 +22,7 @@ const LETTERS: usize = 16;
 
 /// What a device may do below its own name: as the broker's rules have it for all others, which a
 /// test compares.
-pub(super) const MAY: [(&str, &str); 30] = [
+pub(super) const MAY: [(&str, &str); 31] = [
     ("write", "telemetry"),
     ("write", "alarm"),
     ("write", "status"),
@@ -53,6 +53,7 @@ pub(super) const MAY: [(&str, &str); 30] = [
     ("write", "TELEMETRY/"),
     ("read", "settings"),
     ("read", "command"),
+    ("read", "receipt"),
 ];
 
 /// What a client called `name` signs in as.

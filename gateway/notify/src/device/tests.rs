@@ -99,6 +99,14 @@ fn all_that_is_owed_is_sent_once_however_much_it_is() {
 }
 
 #[test]
+fn settings_promise_receipts_and_are_else_as_the_contract_has_them() {
+    let (_folder, _store, mut mail) = owed(1, settings);
+    let message = mail.next(64, NOW.into()).unwrap();
+    let wanted = r#"{"rev":1,"interval_s":900,"sample_s":5,"low_kpa":140.0,"no_water_kpa":20.0,"delta_kpa":15.0,"receipts":true}"#;
+    assert_eq!((message.payload.as_str(), message.retain), (wanted, true));
+}
+
+#[test]
 fn a_refused_topic_holds_up_no_other() {
     let (_folder, _store, mut mail) = owed(AT_ONCE + 20, settings);
     let no = |topic: &str| {

@@ -14,6 +14,7 @@ pub mod decoder;
 mod device;
 mod exact;
 mod pieces;
+pub mod receipt;
 mod rejected;
 mod repair;
 mod salvage;
@@ -294,7 +295,7 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
             Channel::Alarm => alarm::alarm(area, device, topic, payload),
             Channel::Status => device::status(area, device, payload),
             Channel::Reply => device::reply(area, device, payload),
-            Channel::Settings | Channel::Command => direction(),
+            Channel::Settings | Channel::Command | Channel::Receipt => direction(),
         },
         Topic::Station { station, channel: StationChannel::Actions } => {
             station::action(station, payload)

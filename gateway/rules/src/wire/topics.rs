@@ -91,7 +91,7 @@ pub fn side(root: &str, topic: &[u8]) -> Side {
         (b"gateway", _)
         | (b"stations", [Some(_), Some(b"maintenance"), None, _])
         | (b"stations", [Some(_), Some(b"incidents"), Some(_), None])
-        | (_, [Some(_), Some(b"settings" | b"command"), None, _]) => Side::Gateway,
+        | (_, [Some(_), Some(b"settings" | b"command" | b"receipt"), None, _]) => Side::Gateway,
         (b"stations", [Some(_), Some(b"actions" | b"presence"), None, _]) => Side::ActionLane,
         (_, [Some(_), Some(b"alarm" | b"alarms"), Some(b""), None]) => Side::AlarmLane,
         (_, [Some(_), Some(b"status" | b"reply"), None, _]) => Side::StatusLane,

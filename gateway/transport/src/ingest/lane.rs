@@ -401,7 +401,8 @@ fn message(decoder: &dyn Decoder, publish: &Publish<'_>, at: Stamp) -> Incoming 
     let raw = Raw { topic: publish.topic, payload: publish.payload };
     let parsed = decoder.decode(raw, Parameters::NONE);
     let print = wire::print(publish.topic, publish.payload);
-    let arrived = Came { at, retained: publish.retained, print };
+    let digest = wire::receipt::digest(&parsed, publish.payload);
+    let arrived = Came { at, retained: publish.retained, print, digest };
     let topic = if parsed.rejected.is_empty() {
         Box::default()
     } else {

@@ -32,7 +32,7 @@ fn each_topic_is_one_sides() {
         ("a/d/telemetry", Readings), ("a/d/alarm", AlarmLane), ("a/d/status", StatusLane), ("stations/s/status", StatusLane), ("a/d/Status", Readings), ("a/d/reply", StatusLane), ("stations/s/reply", StatusLane),
         ("a/d/alarms", AlarmLane), ("a/d/Alarm", AlarmLane), ("a/d/alarm/", AlarmLane), ("a/d/aLARM", Readings), ("a/d/AlArM", Readings), ("x/y/event", Readings), ("a/d/TELEMETRY", Readings), ("a/d/telemetry/", Readings),
         ("a/d/Alarm/", Readings), ("a/d/alarm//", Readings), ("a/b/d/alarm", Readings), ("a/alarm", Readings), ("alarm", Readings),
-        ("/d/alarm", AlarmLane), ("//alarm", AlarmLane), ("a/d/settings", Gateway), ("a/d/command", Gateway),
+        ("/d/alarm", AlarmLane), ("//alarm", AlarmLane), ("a/d/settings", Gateway), ("a/d/command", Gateway), ("a/d/receipt", Gateway),
         ("gateway/clock", Gateway), ("gateway", Gateway), ("gateway/what/ever", Gateway), ("gateways/clock", Readings),
         ("stations/s/incidents/01J", Gateway), ("stations/s/maintenance", Gateway), ("stations/s/actions", ActionLane),
         ("stations/s/presence", ActionLane), ("a/d/actions", Readings), ("a/d/presence", Readings), ("stations/s/alarm", AlarmLane), ("stations/s/incidents", Readings),
