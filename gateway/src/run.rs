@@ -190,11 +190,12 @@ fn feeds(
     let decoders = decoders.clone();
     let decoder = by_device(root, MAKERS, move |device| decoders.get(device));
     let root = root.into();
-    let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
-    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, statuses };
+    let (gateway, granted) = (gateway.into(), ingest::Granted::default());
+    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, granted };
     vec![
-        ingest::lane(&lanes, Lane::Alarm),     // alarms, replies, people
-        ingest::lane(&lanes, Lane::Status),    // Last Wills, and devices that are back
+        ingest::lane(&lanes, Lane::Alarm),     // alarms
+        ingest::lane(&lanes, Lane::Status),    // Last Wills, devices that are back, replies
+        ingest::lane(&lanes, Lane::Action),    // people at the stations
         ingest::lane(&lanes, Lane::Telemetry), // readings, and whatever is nobody's
     ]
 }
@@ -246,8 +247,10 @@ impl With {
         accounts: Accounts,
         door: Access,
     ) -> ApiState {
+        let store = Readers::new(self.path.clone());
         ApiState {
-            store: Readers::new(self.path.clone()),
+            reports: store.one_apart(),
+            store,
             engine: self.engine.clone(),
             history,
             health: Arc::clone(&self.health),

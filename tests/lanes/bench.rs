@@ -57,7 +57,7 @@ impl Bench {
         let root: Box<str> = root.into();
         let (gateway, clock) = ("test".into(), Clock::new());
         let decoder = Arc::new(Ours::below(&root));
-        LaneSetup { broker, root, gateway, decoder, clock, statuses: Granted::default() }
+        LaneSetup { broker, root, gateway, decoder, clock, granted: Granted::default() }
     }
 
     pub fn of(setup: &LaneSetup, lane: Lane) -> Self {
@@ -89,6 +89,7 @@ impl Bench {
         crossbeam_channel::select! {
             recv(self.queues.urgent) -> inbox => inbox.ok(),
             recv(self.queues.statuses) -> inbox => inbox.ok(),
+            recv(self.queues.actions) -> inbox => inbox.ok(),
             recv(self.queues.bulk) -> inbox => inbox.ok(),
             default(within) => None,
         }

@@ -198,6 +198,43 @@ fn no_status_is_lost_when_statuses_get_a_session_of_their_own() {
     assert_eq!(numbers(&alarms, QUIET), Vec::<u32>::new());
 }
 
+/// Nor is an action, and its filter is given back at once: a comment that comes twice stands there twice.
+#[test]
+fn no_action_is_lost_or_comes_twice_when_actions_get_a_session_of_their_own() {
+    let (_folder, broker) = mosquitto();
+    before_statuses_had_a_session(broker.port);
+    let people = Client::connect(broker.port, "people");
+    let says = |numbers: std::ops::RangeInclusive<u32>| {
+        people.publish_all(numbers.map(|n| {
+            let topic = "standpipe/v1/stations/s/actions".to_owned();
+            let incident = r#""incident":"01M8PJDRD79ZJZJC807KK8AN81""#;
+            (topic, format!(r#"{{{incident},"action":"comment","note":"{n}"}}"#).into_bytes())
+        }));
+    };
+    let notes = |bench: &Bench| {
+        let mut notes = Vec::new();
+        while let Some(delivery) = bench.next(QUIET) {
+            bench.ack(&delivery);
+            if let Some(Message::Action { action, .. }) = &delivery.parsed.message {
+                notes.push(action.note.parse::<u32>().expect("a number"));
+            }
+        }
+        notes
+    };
+    says(1..=50); // nobody is there
+    let setup = Bench::setup("standpipe/v1", Broker::new("127.0.0.1", broker.port));
+    let alarms = Bench::of(&setup, Lane::Alarm);
+    assert_eq!(notes(&alarms), (1..=50).collect::<Vec<_>>(), "what was kept");
+    says(51..=60); // the action lane is not there yet
+    assert_eq!(notes(&alarms), (51..=60).collect::<Vec<_>>());
+    let actions = Bench::of(&setup, Lane::Action);
+    actions.is_up();
+    std::thread::sleep(QUIET);
+    says(61..=90);
+    assert_eq!(notes(&actions), (61..=90).collect::<Vec<_>>());
+    assert_eq!(notes(&alarms), Vec::<u32>::new(), "each once");
+}
+
 /// The alarm lane's session as 0.1.0 left it.
 fn before_statuses_had_a_session(port: u16) {
     let hello = Hello {

@@ -174,7 +174,7 @@ impl Town {
         ] {
             let rows = self.bench.reader().query(sql, (), |row| row.get::<_, String>(0));
             let sums = || self.bench.reader().query(sql, (), |row| row.get::<_, Option<i64>>(0));
-            all.push(rows.map_or_else(|_| format!("{:?}", sums().unwrap()), |it| it.join("\n")));
+            all.push(rows.map_or_else(|_| format!("{:?}", sums().unwrap()), |rows| rows.join("\n")));
         }
         all
     }
@@ -267,7 +267,7 @@ fn play(events: &[Event]) {
 
 /// So many cases, or what `PROPTEST_CASES` says.
 pub(super) fn cases(usual: u32) -> ProptestConfig {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|it| it.parse().ok());
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     ProptestConfig::with_cases(asked.unwrap_or(usual))
 }
 

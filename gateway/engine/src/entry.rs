@@ -58,6 +58,8 @@ pub enum Input {
         receiver: Box<str>,
         pages: Vec<Ulid>,
     },
+    /// A bundle was refused for what it says: its pages go on in smaller messages.
+    TakeApart { bundle: Ulid },
     /// A page was tried for too long, or a bundle.
     GaveUp {
         page_id: Ulid,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::{
-    BULK_QUEUE, REPORT_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+    ACTION_QUEUE, BULK_QUEUE, REPORT_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
 };
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, Actor, Announcement, BadAnnouncement, Refused};
@@ -78,10 +78,17 @@ impl Delivery {
         })
     }
 
-    /// Whether it says no more than that a device is there, or is gone.
+    /// Whether it says no more than that a device is there or gone, or what it answers.
     fn is_status(&self) -> bool {
         let mut messages = self.parsed.messages().peekable();
-        messages.peek().is_some() && messages.all(|it| matches!(it, Message::Status { .. }))
+        messages.peek().is_some()
+            && messages
+                .all(|message| matches!(message, Message::Status { .. } | Message::Reply { .. }))
+    }
+
+    /// The station that says it, if nobody else does.
+    pub(crate) fn station(&self) -> Option<&str> {
+        self.parsed.messages().find_map(Message::station)
     }
 
     /// About how much memory it takes, bytes.
@@ -115,7 +122,8 @@ pub(crate) fn weight(topic: &str, parsed: &Parsed) -> usize {
     };
     let said =
         parsed.messages().map(said).sum::<usize>() + parsed.more.len() * size_of::<Message>();
-    let rejected = parsed.rejected.iter().map(|it| it.payload.len() + it.detail.len());
+    let rejected =
+        parsed.rejected.iter().map(|refused| refused.payload.len() + refused.detail.len());
     size_of::<Inbox>() + size_of::<Delivery>() + topic.len() + said + rejected.sum::<usize>()
 }
 
@@ -222,6 +230,7 @@ pub enum Unavailable {
 pub struct EngineHandle {
     urgent: Sender<Inbox>,
     statuses: Sender<Inbox>,
+    actions: Sender<Inbox>,
     reports: Sender<Inbox>,
     bulk: Sender<Inbox>,
     staged: Staged,
@@ -233,8 +242,10 @@ pub struct EngineHandle {
 pub struct Queues {
     /// Urgent sources, asks.
     pub urgent: Receiver<Inbox>,
-    /// Last Wills, and devices that are back.
+    /// Last Wills, devices that are back, and replies.
     pub statuses: Receiver<Inbox>,
+    /// What stations say.
+    pub actions: Receiver<Inbox>,
     /// What senders report.
     pub reports: Receiver<Inbox>,
     /// The other sources.
@@ -247,8 +258,10 @@ pub struct Queues {
 pub struct QueueLengths {
     /// Urgent sources, asks.
     pub urgent: usize,
-    /// Last Wills, and devices that are back.
+    /// Last Wills, devices that are back, and replies.
     pub statuses: usize,
+    /// What stations say.
+    pub actions: usize,
     /// The other sources.
     pub bulk: usize,
 }
@@ -258,35 +271,43 @@ pub struct QueueLengths {
 pub fn queues(sources: &Sources) -> (EngineHandle, Queues) {
     let (urgent, urgent_in) = bounded(URGENT_QUEUE);
     let (statuses, statuses_in) = bounded(STATUS_QUEUE);
+    let (actions, actions_in) = bounded(ACTION_QUEUE);
     let (reports, reports_in) = bounded(REPORT_QUEUE);
     let (bulk, bulk_in) = bounded(BULK_QUEUE);
     let staged = Staged(sources.all().iter().map(|_| AtomicUsize::new(0)).collect());
     let queues = Queues {
         urgent: urgent_in,
         statuses: statuses_in,
+        actions: actions_in,
         reports: reports_in,
         bulk: bulk_in,
         staged: staged.clone(),
     };
-    (EngineHandle { urgent, statuses, reports, bulk, staged, sources: sources.clone() }, queues)
+    let sources = sources.clone();
+    (EngineHandle { urgent, statuses, actions, reports, bulk, staged, sources }, queues)
 }
 
 impl EngineHandle {
     /// Hands over a message without waiting, on its source's queue; an alarm of a bulk source on
-    /// the urgent one, as long as that has room of its own left. A status is never urgent.
+    /// the urgent one, as long as that has room of its own left. Neither a status nor what a station
+    /// says is ever urgent.
     ///
     /// # Errors
     /// [`Unavailable`]: whoever sent the message must keep it, and send it again.
     pub fn deliver(&self, delivery: Delivery) -> Result<(), Unavailable> {
         let queue = match self.sources.queue(delivery.source) {
             QueueKind::Urgent if delivery.is_status() && !self.statuses.is_full() => &self.statuses,
+            QueueKind::Urgent if delivery.station().is_some() && !self.actions.is_full() => {
+                &self.actions
+            }
             QueueKind::Urgent => &self.urgent,
-            QueueKind::Statuses | QueueKind::Bulk
+            QueueKind::Statuses | QueueKind::Actions | QueueKind::Bulk
                 if delivery.is_alarm() && self.has_room_for_odd() =>
             {
                 &self.urgent
             }
             QueueKind::Statuses => &self.statuses,
+            QueueKind::Actions => &self.actions,
             QueueKind::Bulk => &self.bulk,
         };
         if !self.staged.more(&delivery) {
@@ -435,9 +456,9 @@ impl EngineHandle {
     /// How many messages wait.
     #[must_use]
     pub fn waiting(&self) -> QueueLengths {
-        let [urgent, statuses, bulk] =
-            [&self.urgent, &self.statuses, &self.bulk].map(|queue| queue.len());
-        QueueLengths { urgent, statuses, bulk }
+        let [urgent, statuses, actions, bulk] =
+            [&self.urgent, &self.statuses, &self.actions, &self.bulk].map(|queue| queue.len());
+        QueueLengths { urgent, statuses, actions, bulk }
     }
 }
 

@@ -9,6 +9,7 @@
 
 #![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
+mod actions;
 mod bells;
 mod clock;
 #[cfg(test)]
@@ -47,7 +48,9 @@ use meters::Meters;
 pub use shell::{Outlets, run};
 use source::SourceNeed;
 pub use source::{Receipt, SourceIx, Sources};
-pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE};
+pub use standpipe_machine::limits::{
+    ACTION_QUEUE, BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::RefusedAction;
 use standpipe_rules::incidents::Refused;
@@ -334,7 +337,7 @@ impl Engine {
     }
 
     fn hold(&mut self, why: StoreError, now: Ms) -> StoreError {
-        let times = self.held.map_or(0, |it| it.times);
+        let times = self.held.map_or(0, |held| held.times);
         let wait = RETRY_FIRST_MS.saturating_mul(1 << times.min(16)).min(RETRY_MOST_MS);
         self.held = Some(FailedCommit { times: times + 1, retry_at: now + wait });
         self.meters.failures.increment(1);

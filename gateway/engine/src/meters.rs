@@ -48,6 +48,8 @@ pub struct Meters {
     pub urgent: Gauge,
     /// Statuses waiting for their turn.
     pub statuses: Gauge,
+    /// What stations say, waiting for its turn.
+    pub actions: Gauge,
     /// Messages waiting in the bulk queue.
     pub bulk: Gauge,
     /// Devices registered.
@@ -100,6 +102,7 @@ impl Meters {
             behind: gauge!("standpipe_log_blocks_behind"),
             urgent: queue("urgent"),
             statuses: queue("statuses"),
+            actions: queue("actions"),
             bulk: queue("bulk"),
             devices: gauge!("standpipe_devices"),
             acks: gauge!("standpipe_acks_waiting"),

@@ -27,9 +27,9 @@ pub struct Part(watch::Sender<PartStatus>);
 impl Part {
     /// It works.
     pub fn fine(&self) {
-        self.0.send_if_modified(|it| {
-            let changed = *it != PartStatus::Fine;
-            *it = PartStatus::Fine;
+        self.0.send_if_modified(|status| {
+            let changed = *status != PartStatus::Fine;
+            *status = PartStatus::Fine;
             changed
         });
     }
@@ -37,20 +37,20 @@ impl Part {
     /// It does not work. Told again and again, it has been failing since it last worked; the
     /// newest reason is the one shown.
     pub fn failing(&self, now: Ms, why: &str) {
-        self.0.send_modify(|it| {
-            let since = match it {
+        self.0.send_modify(|status| {
+            let since = match status {
                 PartStatus::Starting => None,
                 PartStatus::Fine => Some(now),
                 PartStatus::Failing { since, .. } => *since,
             };
-            *it = PartStatus::Failing { since, why: why.into() };
+            *status = PartStatus::Failing { since, why: why.into() };
         });
     }
 
     /// The clock was set by so much: it has been failing for as long as before.
     pub(crate) fn shift(&self, by: Ms) {
-        self.0.send_if_modified(|it| {
-            let PartStatus::Failing { since: Some(since), .. } = it else { return false };
+        self.0.send_if_modified(|status| {
+            let PartStatus::Failing { since: Some(since), .. } = status else { return false };
             *since += by;
             true
         });

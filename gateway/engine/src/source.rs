@@ -37,8 +37,11 @@ impl Receipt {
 pub enum QueueKind {
     /// Nothing it brings waits behind readings.
     Urgent,
-    /// It brings Last Wills and devices that are back: they wait behind everything urgent.
+    /// It brings Last Wills, devices that are back, and their replies: they wait behind everything urgent.
     Statuses,
+    /// It brings what stations say: a share of it is taken along with whatever is urgent, the rest waits,
+    /// and stations take turns.
+    Actions,
     /// Its alarms overtake, the rest waits its turn.
     Bulk,
 }

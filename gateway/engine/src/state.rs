@@ -99,6 +99,7 @@ impl EngineState {
                 extras.delivered.push((*page_id, at));
             }
             Input::Bundle { receiver, pages } => world.bundle((receiver, pages), at, changes),
+            Input::TakeApart { bundle } => world.take_apart(*bundle, at, changes),
             Input::GaveUp { page_id, why } => {
                 world.gave_up(*page_id, at, why, changes);
                 extras.gave_up.push((*page_id, at));
@@ -295,7 +296,8 @@ impl EngineState {
             self.dirty.kept(*ix);
         }
         self.block = committed.block;
-        self.moment_kept = self.extras.moment.as_ref().map(|it| it.wall).or(self.moment_kept);
+        self.moment_kept =
+            self.extras.moment.as_ref().map(|moment| moment.wall).or(self.moment_kept);
     }
 
     /// Begins the next batch.

@@ -1,5 +1,6 @@
 //! The engine over a real store: nothing is let go before it is kept, and a crash changes nothing.
 
+mod actions;
 mod clock;
 mod disk;
 mod entries;
@@ -202,9 +203,9 @@ fn power_fails_between_any_two_batches_and_nothing_is_different() {
         }
         let again = bench.crashed(at);
         assert_eq!(again.remembered(), bench.remembered(), "round {round}");
-        let ids = |it: &Bench| {
-            let mut ids: Vec<_> = it.engine.world().book.open().cloned().collect();
-            ids.sort_by_key(|it| it.id);
+        let ids = |bench: &Bench| {
+            let mut ids: Vec<_> = bench.engine.world().book.open().cloned().collect();
+            ids.sort_by_key(|incident| incident.id);
             ids
         };
         assert_eq!(ids(&again), ids(&bench), "round {round}");
@@ -437,7 +438,10 @@ fn a_queue_that_is_full_says_so_at_once() {
     assert_eq!(handle.deliver(big(1)), Err(Unavailable::Busy));
     let alarm = Delivery { source: ALARM, ..big(1) };
     assert_eq!(handle.deliver(alarm), Ok(()), "an alarm has a queue of its own");
-    assert_eq!(handle.waiting(), QueueLengths { urgent: 1, statuses: 0, bulk: BULK_QUEUE });
+    assert_eq!(
+        handle.waiting(),
+        QueueLengths { urgent: 1, statuses: 0, actions: 0, bulk: BULK_QUEUE }
+    );
     drop(queues);
     assert_eq!(handle.deliver(big(1)), Err(Unavailable::Stopped));
 }
@@ -453,7 +457,7 @@ fn alarms_of_the_telemetry_lane_overtake_readings_and_leave_the_alarm_lane_its_r
     };
     handle.deliver(says("a/H-1/telemetry", TELEMETRY)).unwrap();
     handle.deliver(says("a/b/c/alarm", TELEMETRY)).unwrap();
-    assert_eq!(handle.waiting(), QueueLengths { urgent: 1, statuses: 0, bulk: 1 });
+    assert_eq!(handle.waiting(), QueueLengths { urgent: 1, statuses: 0, actions: 0, bulk: 1 });
     for _ in 0..URGENT_QUEUE {
         handle.deliver(says("a/b/c/alarm", TELEMETRY)).unwrap();
     }

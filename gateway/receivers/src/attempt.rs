@@ -15,7 +15,7 @@ use standpipe_words::cap::Earlier;
 use standpipe_words::digest::Room;
 use standpipe_words::message::{self, Desk, MessageText};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Blames};
 
 /// How long a connection to a receiver may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -134,5 +134,5 @@ impl Attempt<'_> {
 }
 
 fn unread(bad: serde_json::Error) -> Answer {
-    Answer::Never { why: format!("it can't be read ({bad})") }
+    Answer::Never { why: format!("it can't be read ({bad})"), blames: Blames::Message }
 }

@@ -5,7 +5,7 @@ use reqwest::{RequestBuilder, Response};
 use standpipe_machine::backoff::retry_after;
 use standpipe_machine::clock::Clock;
 
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Blames};
 use crate::attempt::Attempt;
 use crate::sign::{HEADER, signature};
 
@@ -34,7 +34,7 @@ impl HttpReply {
     pub fn whole(&self) -> Result<&str, Answer> {
         match &self.torn {
             None => Ok(&self.body),
-            Some(why) => Err(Answer::Later { wait: None, why: why.clone() }),
+            Some(why) => Err(Answer::later(Blames::Receiver, why.clone())),
         }
     }
 }
@@ -58,7 +58,9 @@ pub async fn exchange(request: RequestBuilder, clock: &Clock) -> Result<HttpRepl
     let mut response = match request.send().await {
         Ok(response) => response,
         // The address may hold a secret: it is not for the log.
-        Err(why) => return Err(Answer::Later { wait: None, why: in_words(&why.without_url()) }),
+        Err(why) => {
+            return Err(Answer::later(Blames::Receiver, in_words(&why.without_url())));
+        }
     };
     let wait = response.headers().get(RETRY_AFTER).and_then(|text| text.to_str().ok());
     let wait = wait.and_then(|text| retry_after(text, clock.now()));

@@ -49,7 +49,7 @@ mod http;
 pub mod keys;
 mod sign;
 
-pub use answer::{Answer, WaitWish};
+pub use answer::{Answer, Blames, WaitWish};
 pub use attempt::{About, Attempt, Caller, OutgoingMessage};
 pub use facts::{Carrier, DigestSupport, EarlierMessages, FormatFacts, ReceiverFormat};
 pub use formats::WebhookFormat;

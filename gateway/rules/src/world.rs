@@ -508,6 +508,11 @@ impl World {
         self.book.bundle(receiver_and_pages, at, out);
     }
 
+    /// A bundle was refused for what it says: its pages go on in smaller messages.
+    pub fn take_apart(&mut self, bundle: Ulid, at: Ms, out: &mut Changes) {
+        self.book.take_apart(bundle, at, out);
+    }
+
     /// A page was given up, or a bundle.
     pub fn gave_up(&mut self, page_id: Ulid, at: Ms, why: &str, out: &mut Changes) {
         self.book.gave_up(page_id, why, at, out);

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use rusqlite::Row;
 use standpipe_machine::clock::Moment;
-use standpipe_rules::changes::{Page, Presence, Receiver};
+use standpipe_rules::changes::{Company, Page, Presence, Receiver};
 use standpipe_rules::detect::admit::Recent;
 use standpipe_rules::detect::watch::Wholes;
 use standpipe_rules::incidents::{IdSecret, IncidentId, Meta, Plan, Saved};
@@ -267,7 +267,7 @@ impl Store {
             Ok(())
         })?;
         let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at, number,
-                       urgency, page_id
+                       urgency, alone, page_id
                    FROM page
                    WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
                    ORDER BY number";
@@ -385,5 +385,6 @@ fn page(row: &Row<'_>) -> Result<Page, StoreError> {
         at,
         number: row.get::<_, i64>(8)?.cast_unsigned(),
         urgency: urgency(row, 9)?,
+        company: if row.get(10)? { Company::Alone } else { Company::Any },
     })
 }

@@ -72,7 +72,7 @@ pub(super) enum Deed {
 pub(super) fn any_deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         6 => any_event().prop_map(Deed::Event),
-        5 => (0..27usize, any::<u8>()).prop_map(|(nth, variety)| Deed::Input(nth, variety)),
+        5 => (0..28usize, any::<u8>()).prop_map(|(nth, variety)| Deed::Input(nth, variety)),
     ]
 }
 
@@ -249,6 +249,8 @@ impl Life {
             (0..URGENCIES).flat_map(|urgency| reader.owed_boards((urgency, 0), 9).unwrap());
         let boards: Vec<_> =
             boards.map(|board| (board.station, board.incident, board.rev)).collect();
+        let bundles = reader.owed_bundles(("w", 0), 9).unwrap();
+        let bundle = bundles.get(pick(bundles.len())).map_or(nobody, |bundle| bundle.id);
         let page_id = pages.get(pick(pages.len())).copied().unwrap_or(nobody);
         let board = boards.into_iter().nth(pick(3));
         let (station, shown, rev) = board.unwrap_or_else(|| ("town".into(), incident, 1));
@@ -346,6 +348,7 @@ impl Life {
             Input::Moment(moment),
             Input::Tick,
             Input::KeepAll,
+            Input::TakeApart { bundle },
         ]
     }
 }

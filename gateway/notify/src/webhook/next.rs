@@ -66,8 +66,12 @@ impl Task {
 
     /// The next page that was refused before, if the pace has a message for it.
     fn take_again(&mut self, urgency: Urgency, now: Instant) -> Option<OwedPage> {
-        let page = self.waiting.take(urgency, now)?;
-        if self.paced.may_try_again(self.setup.clock.stamp().steady()) {
+        let steady = self.setup.clock.stamp().steady();
+        let page = self.waiting.take(urgency, now, self.paced.last_turn(steady))?;
+        if self.paced.may_try_again(steady) {
+            if self.waiting.is_last(page.page_id) {
+                self.paced.tries_last(steady);
+            }
             return Some(page);
         }
         self.waiting.put_back(&page);
@@ -120,6 +124,15 @@ impl Task {
         };
         self.taken.remove(&page.incident);
         Ok(PageWords::Known { wire, earlier })
+    }
+
+    /// Pages that were taken, and that the store knows by now: what refers to them finds them there.
+    pub(super) fn forget_what_the_store_knows(&mut self) {
+        let Some(reader) = &self.reader else { return };
+        self.taken.retain(|_, page| !matches!(reader.is_delivered(*page), Ok(true)));
+        if self.taken.is_empty() {
+            self.taken.shrink_to_fit();
+        }
     }
 
     /// Until the store knows it, no further page about that incident can refer to it.

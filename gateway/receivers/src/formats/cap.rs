@@ -3,7 +3,7 @@
 
 use standpipe_words::cap::{CapMessage, TYPE, bundle_document, document};
 
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Blames};
 use crate::attempt::{About, Attempt};
 use crate::facts::{DigestSupport, EarlierMessages, FormatFacts, ReceiverFormat};
 use crate::http;
@@ -36,7 +36,7 @@ impl ReceiverFormat for Cap {
             }
             About::Digest => {
                 let why = "a digest is no alert: CAP has none".to_owned();
-                return Err(Answer::Never { why });
+                return Err(Answer::Never { why, blames: Blames::Message });
             }
         };
         let request = http::signed_post(attempt, TYPE, document);

@@ -15,7 +15,7 @@ use standpipe_trust::Authorities;
 use standpipe_words::digest::Room;
 use standpipe_words::message::MessageText;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Blames};
 use crate::attempt::{ATTEMPT_TIMEOUT, Attempt};
 use crate::facts::{Carrier, FormatFacts, PEOPLE, ReceiverFormat};
 use crate::keys::{KeyShape, OwnKey, OwnKeys};
@@ -72,9 +72,13 @@ impl ReceiverFormat for MailFormat {
 
     async fn send(&self, attempt: &Attempt<'_>) -> Result<Answer, Answer> {
         let (words, page_id) = (attempt.words(ROOM)?, &attempt.message.page_id);
-        let letter = letter(self, (&words, page_id)).map_err(|why| Answer::Never { why })?;
+        let letter = letter(self, (&words, page_id))
+            .map_err(|why| Answer::Never { why, blames: Blames::Message })?;
         let post = post(attempt.url, &attempt.caller.trust)
-            .map_err(|bad| Answer::Never { why: format!("{bad}: check `url`") })?
+            .map_err(|bad| Answer::Never {
+                why: format!("{bad}: check `url`"),
+                blames: Blames::Receiver,
+            })?
             .timeout(Some(ATTEMPT_TIMEOUT));
         let post = match (&self.username, attempt.secret) {
             (Some(name), Some(secret)) => {
@@ -97,9 +101,9 @@ fn refused(bad: &Error) -> Answer {
     }
     if bad.is_permanent() {
         let why = format!("{why}: check `username`, `secret_file`, `from` and `to`");
-        return Answer::Never { why };
+        return Answer::Never { why, blames: Blames::Message };
     }
-    Answer::Later { wait: None, why }
+    Answer::later(Blames::Receiver, why)
 }
 
 fn post(

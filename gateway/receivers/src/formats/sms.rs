@@ -12,7 +12,7 @@ use standpipe_trust::Secret;
 use standpipe_words::digest::Room;
 use standpipe_words::message::MessageText;
 
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Blames};
 use crate::attempt::Attempt;
 use crate::facts::{FormatFacts, ReceiverFormat, TEXTS};
 use crate::http;
@@ -120,7 +120,7 @@ fn judge(body: &str, wanted: &str) -> Answer {
         return if wanted.contains('<') { Answer::Taken } else { answer::by_body("", body) };
     }
     let said: String = plain(body).chars().take(200).collect();
-    Answer::Later { wait: None, why: format!("its answer lacks `taken_when`: {said}") }
+    Answer::later(Blames::Message, format!("its answer lacks `taken_when`: {said}"))
 }
 
 /// One request.

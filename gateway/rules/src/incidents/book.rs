@@ -221,7 +221,7 @@ impl Book {
     }
 
     /// A number of its own; later ones are greater.
-    fn next_number(&mut self, out: &mut Changes) -> u64 {
+    pub(super) fn next_number(&mut self, out: &mut Changes) -> u64 {
         self.meta.numbers += 1;
         out.book_meta = true;
         self.meta.numbers

@@ -11,7 +11,7 @@ use super::plan::Steps;
 use super::state::{IncidentEvent, State, step};
 use super::{Incident, IncidentId, route};
 use crate::Ms;
-use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry, Urgency};
+use crate::changes::{Company, Hop, Page, Presence, Receiver, TrailEntry, Urgency};
 use crate::compact::push_compact;
 use crate::fact::Subject;
 use crate::trail::{TrailCode, receiver};
@@ -230,6 +230,7 @@ impl Book {
                 receiver: receiver.clone(),
                 at: cx.now,
                 urgency,
+                company: Company::Any,
             };
             let page = self.numbered(page, cx.out);
             cx.trail(incident.id, Hop::Paged, "gateway", page_code(&page, ""));

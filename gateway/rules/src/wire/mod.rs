@@ -186,6 +186,22 @@ impl Message {
             Self::Action { .. } | Self::Presence { .. } | Self::Chain { .. } => None,
         }
     }
+
+    /// The station that says it; `None`: a device does, or the gateway itself.
+    #[must_use]
+    pub fn station(&self) -> Option<&str> {
+        match self {
+            Self::Action { station, .. } | Self::Presence { station, .. } => Some(station),
+            Self::Telemetry { .. }
+            | Self::Alarm { .. }
+            | Self::UnreadableAlarm { .. }
+            | Self::Status { .. }
+            | Self::NotUnderstood { .. }
+            | Self::Cleared { .. }
+            | Self::Reply { .. }
+            | Self::Chain { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]

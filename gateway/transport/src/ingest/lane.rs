@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use metrics::{Counter, Gauge, counter, gauge};
 use standpipe_engine::Came;
@@ -12,10 +12,11 @@ use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::MAX_PACKET;
 use standpipe_rules::wire;
 use standpipe_rules::wire::decoder::{Decoder, Parameters, Raw};
-use standpipe_rules::wire::topics::{ALARM_LANE_BEFORE, READINGS_LANE_BEFORE, Side, side};
+use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
 use tokio::time::sleep_until;
 use tracing::{error, warn};
 
+use super::moved::Moved;
 use super::window::ReceiveWindow;
 use super::{LINGER, Lane, LaneSetup, below_root, facts, filters, hello, limits};
 use crate::mqtt::attempts::Attempts;
@@ -23,11 +24,6 @@ use crate::mqtt::{Frame, Link, LinkError, Publish};
 
 /// The bits of a receipt that are the packet's number; those above are its connection's.
 const PKID_BITS: u32 = 16;
-
-/// How long a session keeps filters that another lane has now. What the broker kept under them is
-/// taken first, and behind it in the same session comes whatever was said since: else a will that
-/// waited there would be taken after the word that it is wrong.
-const KEEP_OLD_FILTERS: Duration = Duration::from_secs(5);
 
 /// One lane.
 pub struct LaneSource {
@@ -38,9 +34,8 @@ pub struct LaneSource {
     window: ReceiveWindow,
     /// Which connection this is; the first is 1.
     epoch: u64,
-    /// The session may still have filters of before, which another lane has now or will have: not
-    /// to be given back before then. `None`: it has none.
-    old_filters: Option<Instant>,
+    /// Filters of before that the session may still have, and another lane has now or will have.
+    moved: Moved,
     /// What was told last: up or down.
     told: Option<bool>,
     /// What is to be told next.
@@ -96,7 +91,8 @@ impl Source for LaneSource {
         let pkids = of_connection(self.epoch, receipts);
         self.counts.stale.increment((receipts.len() - pkids.len()) as u64);
         if let Stage::Up(link) = &mut self.stage {
-            link.ack(&self.window.done(&pkids));
+            self.window.done(&pkids);
+            link.ack(&self.window.take_turn());
         }
     }
 
@@ -135,7 +131,7 @@ impl LaneSource {
             attempts: Attempts::new(&format!("{} lane", lane.as_str()), &client_id),
             counts: LaneMeters::new(lane),
             epoch: 0,
-            old_filters: None,
+            moved: Moved::default(),
             told: None,
             untold: None,
             burst: (0, None),
@@ -179,22 +175,14 @@ impl LaneSource {
     /// Moves bytes; or gives old filters back, when it is time for that.
     async fn turn(&mut self) -> Result<(), LinkError> {
         let Stage::Up(link) = &mut self.stage else { return Ok(()) };
-        let Some(not_before) = self.old_filters else {
-            return link.turn(self.window.is_open()).await;
-        };
-        let granted = &self.setup.statuses;
-        let due = granted.is_set() && self.setup.clock.instant() >= not_before;
-        if due && self.window.is_empty() {
-            link.unsubscribe(below_root(&self.setup.root, &ALARM_LANE_BEFORE))?;
-            self.old_filters = None;
+        let granted = &self.setup.granted;
+        let now = self.setup.clock.instant();
+        while let Some(filters) = self.moved.due(granted, now, &self.window) {
+            link.unsubscribe(below_root(&self.setup.root, filters))?;
         }
-        let falls_due = async {
-            granted.wait().await;
-            sleep_until(not_before.into()).await;
-        };
         tokio::select! {
             turned = link.turn(self.window.is_open()) => turned,
-            () = falls_due, if !due => Ok(()),
+            () = self.moved.falls_due(granted, now) => Ok(()),
         }
     }
 
@@ -219,8 +207,11 @@ impl LaneSource {
         }
         // Even when the broker has the session: the root may be another than it was then.
         link.subscribe(&filters(&self.setup.root, self.lane))?;
-        let has_old_filters = self.lane == Lane::Alarm && link.session_present;
-        self.old_filters = has_old_filters.then(|| self.setup.clock.instant() + KEEP_OLD_FILTERS);
+        self.moved = if self.lane == Lane::Alarm && link.session_present {
+            Moved::since(self.setup.clock.instant())
+        } else {
+            Moved::default()
+        };
         self.attempts.worked(self.setup.clock.stamp().steady(), &self.setup.broker);
         self.stage = Stage::Up(Box::new(link));
         Ok(())
@@ -267,7 +258,7 @@ impl LaneSource {
                 Some(Frame::Pong | Frame::UnsubAck | Frame::PubAck { .. } | Frame::Bye(_)) => {}
             }
         }
-        link.ack(&window.unread());
+        link.ack(&window.take_turn());
         let (messages, _) = std::mem::take(burst);
         counts.messages.increment(messages);
         counts.waiting.set(window.len() as f64);
@@ -282,7 +273,7 @@ impl LaneSource {
     /// what arrives meanwhile.
     fn linger(&self) {
         match self.lane {
-            Lane::Alarm => {}
+            Lane::Alarm | Lane::Action => {}
             Lane::Status | Lane::Telemetry => self.setup.clock.sleep(LINGER),
         }
     }
@@ -305,9 +296,7 @@ impl LaneSource {
     fn subscribed(&mut self, refused: &[(usize, String)]) -> Result<bool, LinkError> {
         if refused.is_empty() {
             self.facts.health.fine();
-            if self.lane == Lane::Status {
-                self.setup.statuses.set();
-            }
+            self.setup.granted.set(self.lane);
             if let (Lane::Telemetry, Stage::Up(link)) = (self.lane, &mut self.stage)
                 && link.session_present
             {
@@ -337,10 +326,10 @@ impl LaneSource {
 /// Whether a message is not for this lane, and is acknowledged unread.
 fn is_anothers(lane: Lane, root: &str, publish: &Publish<'_>) -> bool {
     match lane {
-        Lane::Alarm | Lane::Status => false,
+        Lane::Alarm | Lane::Status | Lane::Action => false,
         Lane::Telemetry => match side(root, publish.topic) {
             Side::Readings => false,
-            Side::AlarmLane | Side::StatusLane | Side::Gateway => true,
+            Side::AlarmLane | Side::StatusLane | Side::ActionLane | Side::Gateway => true,
         },
     }
 }

@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use standpipe_rules::{Ms, plain};
+use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::params::moment;
@@ -95,6 +96,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         })?;
         Ok(Self(id))
     }
+}
+
+/// The `{id}` of a path that is a ULID, which is one in either case, as we write it. What is none is as it
+/// was sent: nothing has that id.
+pub struct UlidId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for UlidId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Id::from_request_parts(parts, state).await.map(|Id(id)| Self(canonical(id)))
+    }
+}
+
+/// A ULID as we write it, in capitals; anything else as it is.
+#[must_use]
+pub fn canonical(id: String) -> String {
+    Ulid::from_string(&id).map_or(id, |ulid| ulid.to_string())
 }
 
 /// A JSON body. It must say that it is one: a form of a foreign web page can't.

@@ -15,7 +15,7 @@ use standpipe_store::views::bundles::{self as view, BundleRecord, BundledMember}
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{self, Id, JsonBody};
+use super::body::{self, JsonBody, UlidId};
 use super::params::Params;
 use super::problem::Problem;
 use crate::api::who::Who;
@@ -119,7 +119,7 @@ pub struct BundleActionJson {
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
-    Id(id): Id,
+    UlidId(id): UlidId,
     uri: Uri,
 ) -> Result<Json<BundleJson>, Problem> {
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
@@ -162,7 +162,7 @@ pub async fn record(api: &ApiState, who: &Who, id: &str) -> Result<BundleRecord,
 pub async fn act(
     State(api): State<Arc<ApiState>>,
     who: Who,
-    Id(id): Id,
+    UlidId(id): UlidId,
     uri: Uri,
     JsonBody(body): JsonBody<Act>,
 ) -> Result<Json<BundleActionJson>, Problem> {

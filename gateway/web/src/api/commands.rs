@@ -14,7 +14,7 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{Id, JsonBody, signed};
+use super::body::{Id, JsonBody, canonical, signed};
 use super::devices;
 use super::list::List;
 use super::params::Params;
@@ -82,7 +82,7 @@ pub async fn one(
 ) -> Result<Json<CommandItem>, Problem> {
     Params::read(&uri, &[])?;
     devices::kind(&api, &who.area, &device).await?;
-    find(&api, device, id).await.map(Json)
+    find(&api, device, canonical(id)).await.map(Json)
 }
 
 /// Asks a device to do something. It is done when the device wakes next; `state` says how far

@@ -1,6 +1,6 @@
 //! Whether the gateway lives, whether it can do its work, and what it counted.
 //!
-//! Ready: the store takes what is written, and neither lane has been away for over 30 s. History
+//! Ready: the store takes what is written, and no lane that devices need has been away for over 30 s. History
 //! that is behind is a warning: it is caught up from the store, and pages never wait for it. So is
 //! everything that a person has to mend while the work goes on ([`standpipe_engine::health::Degraded`]).
 
@@ -32,7 +32,7 @@ pub struct Readiness {
     /// What does not work and is not needed for alarms.
     warnings: Vec<FailedPartJson>,
     /// The parts among `warnings` that stay so until a person has dealt with them: `registry`, `config`,
-    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `http`.
+    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `http`; `actions` is over by itself, too.
     degraded: Vec<&'static str>,
 }
 
@@ -40,7 +40,7 @@ pub struct Readiness {
 #[derive(Debug, Serialize, PartialEq, Eq, ToSchema)]
 #[schema(as = Reason)]
 pub struct FailedPartJson {
-    /// `store`, `alarm_lane`, `status_lane`, `telemetry_lane`, `series`, `clock` (nobody synchronises the
+    /// `store`, `alarm_lane`, `status_lane`, `action_lane`, `telemetry_lane`, `series`, `clock` (nobody synchronises the
     /// machine's clock) or `chain` (its heartbeat does not come through); one of `degraded`.
     part: Box<str>,
     /// Since when; null: it has not worked yet.

@@ -17,7 +17,7 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{Id, JsonBody, MomentBody, signed, text};
+use super::body::{Id, JsonBody, MomentBody, canonical, signed, text};
 use super::list::List;
 use super::params::Params;
 use super::problem::{Fault, Problem, ProblemCode, Thing};
@@ -220,6 +220,7 @@ pub async fn withdraw_named(
 /// 403, 404, 503.
 pub async fn ended(api: &ApiState, who: &Who, id: &str) -> Result<AnnouncementItem, Problem> {
     who.needs(Right::Announce)?;
+    let id = &*canonical(id.to_owned());
     let was = one(api, &Area::All, id).await?;
     let theirs =
         |item: &AnnouncementItem| item.stations.iter().all(|station| who.area.holds(station));

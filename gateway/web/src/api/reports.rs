@@ -34,7 +34,7 @@ pub async fn monthly(
     };
     let station = params.text("station")?;
     let asked = ReportQuery { seen: who.area, station: station.clone(), month, zone };
-    let report = gather(&api.store, asked, now).await?;
+    let report = gather(&api.reports, asked, now).await?;
     let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or_default());
     report.map(Json).ok_or_else(missing)
 }

@@ -97,7 +97,7 @@ async fn asked(view: &View, uri: &Uri) -> Result<(MonthlyReport, Month), Oops> {
     };
     let station = params.raw("station").map(str::to_owned);
     let asked = ReportQuery { seen: view.who.area.clone(), station: station.clone(), month, zone };
-    let report = gather(&view.api.store, asked, view.now).await?;
+    let report = gather(&view.api.reports, asked, view.now).await?;
     let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or(""));
     Ok((report.ok_or_else(missing)?, month))
 }

@@ -92,6 +92,7 @@ impl Parts {
     fn state(&self, token: Option<&str>) -> ApiState {
         ApiState {
             store: Readers::new(self.path.clone()),
+            reports: Readers::new(self.path.clone()).one_apart(),
             engine: self.engine.clone(),
             history: Arc::clone(&self.history) as Arc<dyn Series>,
             health: Arc::clone(&self.health),
