@@ -376,14 +376,11 @@ impl Book {
 
     /// The newest open fire that is left of something, without that one.
     fn next_of(&mut self, subject: &Subject, closed: Rank) -> Option<Rank> {
-        let mut left = self.fires_of.remove(subject)?;
-        left.retain(|rank| {
-            let of_it = |other: &Incident| other.members.iter().any(|m| m.subject == *subject);
-            *rank != closed && self.get(rank.1).is_some_and(of_it)
-        });
+        let left = self.fires_of.get_mut(subject)?;
+        left.retain(|rank| *rank != closed);
         let newest = left.iter().max().copied();
-        if newest.is_some() {
-            self.fires_of.insert(subject.clone(), left);
+        if newest.is_none() {
+            self.fires_of.remove(subject);
         }
         newest
     }
@@ -395,16 +392,11 @@ impl Book {
 
     /// A fire burns in a building no more.
     fn no_more_in(&mut self, building: &(Box<str>, Box<str>), closed: Rank) {
-        let Some(mut left) = self.fires_in.remove(building) else { return };
-        left.retain(|rank| {
-            *rank != closed
-                && self.get(rank.1).is_some_and(|other| {
-                    let real = other.severity == Severity::Fire;
-                    real && other.station == building.0 && other.building == building.1
-                })
-        });
-        if !left.is_empty() {
-            self.fires_in.insert(building.clone(), left);
+        if let Some(left) = self.fires_in.get_mut(building) {
+            left.remove(&closed);
+            if left.is_empty() {
+                self.fires_in.remove(building);
+            }
         }
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn straight_way(metres: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Coordinates;
+    use super::{Coordinates, straight_way};
 
     /// Expected values: spherical geometry on the mean radius; a degree of latitude is 111,195 m.
     #[test]
@@ -118,6 +118,25 @@ mod tests {
             for (got, expected) in place.into_iter().zip([x, y, z]) {
                 assert!((got - expected).abs() < 1e-6, "{place:?}");
             }
+        }
+    }
+
+    /// Longer, and fires would be looked at for hydrants that are too far; shorter, and a nearer
+    /// hydrant would not be seen.
+    #[test]
+    fn the_straight_way_is_that_between_places_on_the_ball() {
+        let from = Coordinates { lat: 29.4, lon: 106.5 };
+        for (story, lat, lon) in [
+            ("across the street", 29.4003, 106.5),
+            ("across the town", 29.5, 106.7),
+            ("across the country", 45.0, 127.0),
+            ("across the world", -20.0, -80.0),
+        ] {
+            let to = Coordinates { lat, lon };
+            let sides = from.on_ball().into_iter().zip(to.on_ball());
+            let squared = sides.map(|(one, other)| (one - other) * (one - other)).sum::<f64>();
+            let way = straight_way(from.metres(to));
+            assert!((way * way / squared - 1.0).abs() < 1e-6, "{story}: {way}");
         }
     }
 }

@@ -405,4 +405,34 @@ mod tests {
             assert_eq!(reach.holds(town.place(DeviceIx(of)).on_ball(), now), is_news, "{story}");
         }
     }
+
+    #[test]
+    fn a_list_that_is_not_full_may_get_any_hydrant() {
+        let mut town = Town::new([(29.4, 106.5), (29.401, 106.5), (29.9, 106.5)]);
+        let fire = town.place(DeviceIx(0));
+        let list = town.near(fire);
+        let far = town.place(DeviceIx(2)).on_ball();
+        for (story, trusted) in [("none is trusted", [false, false]), ("one is", [true, false])] {
+            let mut list = list[..2].to_vec();
+            for (line, trusted) in list.iter_mut().zip(trusted) {
+                line.trust = if trusted { Trust::Ok } else { Trust::Stale };
+            }
+            assert!(Reach::of(fire, &list).holds(far, Trust::Stale), "{story}");
+        }
+    }
+
+    #[test]
+    fn a_search_ends_with_the_nearest_and_takes_equally_far_ones_by_the_registry() {
+        let mut town = Town::new((0..1_000).map(|n| (29.4 + f64::from(n) * 1e-5, 106.5)));
+        let fire = town.place(DeviceIx(0));
+        town.states.borrow_mut().fill(TRUSTED);
+        assert_eq!(town.near(fire).len(), HYDRANTS_WANTED);
+        assert_eq!(town.looked.take(), 2 * HYDRANTS_WANTED, "once for each of both lists");
+
+        let mut town = Town::new([(29.4, 106.5); 40]);
+        town.states.borrow_mut().fill(TRUSTED);
+        let list = town.near(fire);
+        let ids: Vec<&str> = list.iter().map(|line| &*line.id).collect();
+        assert_eq!(ids, ["HY-0", "HY-1", "HY-2"]);
+    }
 }

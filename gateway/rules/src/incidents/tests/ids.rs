@@ -159,3 +159,11 @@ fn an_id_that_exists_is_not_given_twice() {
         world.committed();
     }
 }
+
+#[test]
+fn a_secret_is_known_again_by_its_mark() {
+    let mark = |byte| Secret::new([byte; 32]).mark();
+    assert_eq!(mark(7), mark(7));
+    assert_ne!(mark(7), mark(8), "another gateway's");
+    assert_eq!(mark(7).parse::<Ulid>().map(|mark| mark.timestamp_ms()), Ok(0), "an id of no time");
+}

@@ -22,6 +22,7 @@ pub mod property;
 mod queue;
 mod quiet;
 mod receivers;
+mod recovered;
 mod town;
 mod water;
 mod water_for_fire;

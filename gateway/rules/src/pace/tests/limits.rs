@@ -183,3 +183,38 @@ fn it_is_never_asked_again_at_the_same_moment() {
     assert_eq!(shown(&early), "", "a round takes 250 ms, and all of its pace is free");
     assert!(early.again_at.is_some_and(|at| at > 150), "{:?}", early.again_at);
 }
+
+#[test]
+fn first_fires_that_would_take_all_messages_are_told_with_everything() {
+    let mut pacer = Pacer::new(ROBOT);
+    (0..18).for_each(|_| pacer.sent(0));
+    let owed = [told_before(0..300), fires(900..902, 2)].concat();
+    assert_eq!(shown(&pacer.send(owed, 1_000)), "[302 pages]", "two messages are left");
+}
+
+/// A wake-up at which nothing can be sent is wasted: the next one is when that has changed.
+#[test]
+fn it_is_not_asked_again_while_nothing_could_be_sent() {
+    let warnings = || (0..40).map(|n| due(n, 1, Urgency::Warning)).collect::<Vec<_>>();
+    let nothing_until = |pacer: &mut Pacer, owed, now, again_at| {
+        let none = pacer.send(owed, now);
+        assert_eq!((&*shown(&none), none.again_at), ("", Some(again_at)), "at {now}");
+    };
+
+    // What is left is for first fires: the time of a bundle comes, and it could not be sent.
+    let mut pacer = Pacer::new(ROBOT);
+    (0..17).for_each(|_| pacer.sent(0));
+    assert_eq!(shown(&pacer.send(told_before(0..300), 56_000)), "[300 pages]");
+    nothing_until(&mut pacer, told_before(300..600), 57_500, 60_000);
+
+    // Nothing is left to first fires: that nothing was sent for a while changes nothing.
+    let mut pacer = Pacer::new(Pace { within_ms: 60_000, ..EVEN });
+    assert_eq!(shown(&pacer.send(fires(0..10, 1), 0)), "0 [9 pages]");
+    nothing_until(&mut pacer, told_before(20..40), 1_000, 29_500);
+
+    // It is time for a bundle, but what is left is for fires.
+    let mut pacer = Pacer::new(ROBOT);
+    (0..14).for_each(|_| pacer.sent(0));
+    assert_eq!(shown(&pacer.send(warnings(), 0)), "[40 pages]");
+    nothing_until(&mut pacer, warnings(), 10_000, 60_000);
+}
