@@ -13,7 +13,6 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -29,6 +28,7 @@ use standpipe_engine::{
     self, Engine, EngineHandle, Outlets, Queues, Rings, Waiting, bells, queues,
 };
 use standpipe_machine::clock::Clock;
+use standpipe_machine::disk::Ballast;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
 use standpipe_rules::Ms;
@@ -38,9 +38,9 @@ use standpipe_series::Series;
 use standpipe_series::pump;
 use standpipe_series::records::Records;
 use standpipe_store::accounts::{AccountError, Accounts, NoSecret, key};
-use standpipe_store::lost::LostStore;
+use standpipe_store::lost::{Loss, LostStore};
 use standpipe_store::readers::Readers;
-use standpipe_store::{KnownIds, Loaded, Reader, Store, StoreError};
+use standpipe_store::{CopiedFile, KnownIds, Loaded, Store, StoreError, StorePlace};
 use standpipe_transport::ingest::{self, Lane};
 use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
@@ -51,6 +51,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::degraded::{self, Start, UnknownStation};
+use crate::disk_watch::DiskWatch;
 use crate::ids;
 use crate::keep::stamp;
 use crate::registry_files::{self, Untaken};
@@ -110,8 +111,8 @@ pub fn start_despite(
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
-    let OpenedStore { store, mut loaded, gateway, untaken, unknown, known_ids, lost } =
-        open(&mut config, clock.now())?;
+    let OpenedStore { store, mut loaded, gateway, untaken, unknown, known_ids, lost, rescue } =
+        open_despite(&mut config, clock.now())?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
     let start = Start { config: &config, faults, now: clock.now() };
     let mut troubles = vec![start.keys(), start.receivers(&unknown), start.rows(&loaded.skipped)];
@@ -133,11 +134,21 @@ pub fn start_despite(
     let (bells, rings) = bells(); // from the engine: something waits to be sent
     let (receipts, inlets) = feeds.iter().map(|_| receipts()).unzip(); // … and: it is on disk
     let mut running = Running::new(http, engine.clone(), Arc::clone(&health));
-    let with = With { path: config.store.path.clone(), engine, rings, clock, health };
+    let place = StorePlace::new(config.store.path.clone());
+    let with = With { place, engine, rings, clock, health };
 
     let (clock, health) = (with.clock.clone(), with.health.clone());
-    let outlets = Outlets { clock, bells, receipts, health };
-    let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
+    let (place, ballast) = (with.place.clone(), Some(Ballast::beside(with.place.file())));
+    let outlets = Outlets { clock, bells, receipts, health, place, ballast };
+    let mut writer = match rescue {
+        None => Engine::new(store, loaded, &sources, with.clock.now()),
+        Some((copied, trouble)) => {
+            with.place.stands_in(store.path());
+            troubles.push(Some(trouble));
+            let file = (with.place.file().to_owned(), copied);
+            Engine::in_memory((store, loaded), file, &sources, with.clock.now())
+        }
+    };
     writer.tell_decoders(decoders);
     with.clock.doubt(writer.clock_is_doubted());
     with.health.degraded.report();
@@ -169,6 +180,12 @@ pub fn start_despite(
     let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
     stage.threads.push(pump::start(to_history)?);
 
+    let (place, accounts_kept) = (with.place.clone(), accounts.clone());
+    let (ballast, health) = (Ballast::beside(place.file()), Arc::clone(&with.health));
+    let (clock, stop) = (with.clock.clone(), stage.stop.clone());
+    let watch = DiskWatch { place, ballast, accounts: accounts_kept, health, clock, stop };
+    stage.threads.push(watch.start()?);
+
     let stage = &mut running.sources;
     let state = with.api(&config, series, metrics, accounts, door);
     let listening = Listening { address: config.http.listen, listener: listener.ok() };
@@ -199,7 +216,7 @@ fn feeds(
 
 /// What several tasks are made with.
 struct With {
-    path: PathBuf,
+    place: StorePlace,
     engine: EngineHandle,
     rings: Rings,
     clock: Clock,
@@ -208,9 +225,9 @@ struct With {
 
 impl With {
     fn pages(&self, stop: CancellationToken) -> standpipe_notify::Setup {
-        let Self { path, engine, rings, clock, .. } = self;
+        let Self { place, engine, rings, clock, .. } = self;
         standpipe_notify::Setup {
-            store: path.clone(),
+            store: place.clone(),
             engine: engine.clone(),
             rings: rings.clone(),
             clock: clock.clone(),
@@ -225,7 +242,7 @@ impl With {
         stop: CancellationToken,
     ) -> Result<pump::PumpSetup, StoreError> {
         Ok(pump::PumpSetup {
-            reader: Reader::open(&self.path)?,
+            place: self.place.clone(),
             series,
             records,
             engine: self.engine.clone(),
@@ -245,7 +262,7 @@ impl With {
         door: Door,
     ) -> ApiState {
         ApiState {
-            store: Readers::new(self.path.clone()),
+            store: Readers::new(self.place.clone()),
             engine: self.engine.clone(),
             history,
             health: Arc::clone(&self.health),
@@ -524,11 +541,57 @@ struct OpenedStore {
     known_ids: KnownIds,
     /// What became of the store that was here.
     lost: Option<LostStore>,
+    /// The store is a copy in memory, since the file can't be opened to be written: how much of it is in
+    /// the copy, and what people are told.
+    rescue: Option<(CopiedFile, Trouble)>,
+}
+
+/// Opens the store; a copy in memory where the disk lets nobody write.
+fn open_despite(config: &mut Config, now: Ms) -> Result<OpenedStore, StartError> {
+    let mut opened = open(config, now);
+    if matches!(&opened, Err(StartError::Store(why)) if why.is_full())
+        && Ballast::beside(&config.store.path).release()
+    {
+        tracing::error!("the disk is full: the ballast beside the store is given up");
+        opened = open(config, now);
+    }
+    match opened {
+        Err(StartError::Store(why)) if why.is_of_place() => open_in_memory(config, now, &why),
+        opened => opened,
+    }
+}
+
+fn open_in_memory(
+    config: &mut Config,
+    now: Ms,
+    why: &StoreError,
+) -> Result<OpenedStore, StartError> {
+    let file = config.store.path.clone();
+    tracing::error!("the store can't be written: the gateway starts in memory: {why}");
+    let name = standpipe_engine::copy_name(&file, 0);
+    let (store, copied) = Store::rescued(&file, &name)?;
+    let trouble = standpipe_engine::rescue_trouble(&file.display().to_string(), why, now);
+    // Of files with faults what can be read is taken, as of a store that is lost.
+    let lost = LostStore { how: Loss::Gone, since: now, why: why.to_string(), kept: None, rows: 0 };
+    let lost = (copied == CopiedFile::Nothing).then_some(lost);
+    let mut opened = opened(config, store, lost)?;
+    opened.lost = None;
+    opened.store.stands_alone()?;
+    Ok(OpenedStore { rescue: Some((copied, trouble)), ..opened })
 }
 
 fn open(config: &mut Config, now: Ms) -> Result<OpenedStore, StartError> {
     let StoreConfig { path, choice } = &config.store;
-    let (mut store, lost) = Store::open_or_recover(path, (&stamp(now), now), *choice)?;
+    let (store, lost) = Store::open_or_recover(path, (&stamp(now), now), *choice)?;
+    opened(config, store, lost)
+}
+
+/// The world of a store.
+fn opened(
+    config: &mut Config,
+    mut store: Store,
+    lost: Option<LostStore>,
+) -> Result<OpenedStore, StartError> {
     let (mut opening, untaken) = opening(&store, config, lost.as_ref())?;
     let mut stations = store.station_ids()?;
     stations.extend(opening.stations.iter().map(|station| station.id.clone()));
@@ -541,7 +604,8 @@ fn open(config: &mut Config, now: Ms) -> Result<OpenedStore, StartError> {
     store.mark();
     let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
     tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
-    Ok(OpenedStore { store, loaded, gateway, untaken, unknown, known_ids, lost })
+    let rescue = None;
+    Ok(OpenedStore { store, loaded, gateway, untaken, unknown, known_ids, lost, rescue })
 }
 
 /// What this life begins with: the configuration that the rules see, and the files of `[registry]`. A

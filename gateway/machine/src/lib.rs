@@ -3,6 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`clock`] | the time, and whether somebody set it: the only file that asks |
+//! | [`disk`] | how full a disk is, and a ballast that is given up when it is full |
 //! | [`private_file`] | files that are there whole or not at all, for their owner alone |
 //! | [`small_file`] | files that are read whole, and what is no file |
 //! | [`backoff`] | how long to wait before the next retry |
@@ -19,6 +20,7 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod disk;
 pub mod limits;
 pub mod output;
 pub mod private_file;

@@ -36,11 +36,11 @@ mod session;
 pub mod station;
 pub mod webhook;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use standpipe_engine::{EngineHandle, Rings};
 use standpipe_machine::clock::Clock;
+use standpipe_store::StorePlace;
 use tokio_util::sync::CancellationToken;
 
 /// A doorbell may be missed, a page must not: what is owed is read this often anyway.
@@ -50,7 +50,7 @@ const NET: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Setup {
     /// The store, which says what is owed.
-    pub store: PathBuf,
+    pub store: StorePlace,
     /// Writes down what arrived, and what was given up.
     pub engine: EngineHandle,
     /// Say that something may be owed.

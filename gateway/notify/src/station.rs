@@ -9,7 +9,7 @@ use metrics::counter;
 use standpipe_engine::{Inbox, Input};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{IncidentId, with_page};
+use standpipe_rules::incidents::{IncidentId, not_stored, with_page};
 use standpipe_store::boards::URGENCIES;
 use standpipe_store::reader::OwedBoard;
 use standpipe_transport::mqtt::{Broker, Receipt};
@@ -34,7 +34,8 @@ pub fn start(
 ) -> std::io::Result<JoinHandle<()>> {
     let shelf = Shelf::new(Boards::NAME, setup.store.clone());
     let (root, flight) = (root.into(), Flight::default());
-    let boards = Boards { root, flight, shelf, queue: Queue::new(URGENCIES), again: None };
+    let boards =
+        Boards { root, flight, shelf, queue: Queue::new(URGENCIES), again: None, unstored: false };
     let bell = setup.rings.stations.clone();
     session::start(boards, setup, (broker, format!("standpipe-pages-{gateway}")), bell)
 }
@@ -47,6 +48,8 @@ struct Boards {
     queue: Queue<OwedBoard>,
     /// The last topic shown to a broker that may have forgotten; `None`: all were.
     again: Option<(Box<str>, Option<IncidentId>)>,
+    /// Topics may say that what they show is not stored.
+    unstored: bool,
 }
 
 impl Boards {
@@ -126,6 +129,11 @@ impl Owed for Boards {
     }
 
     fn read(&mut self, now: Stamp) {
+        if self.unstored && !self.shelf.is_in_memory() {
+            self.unstored = false;
+            self.flight.show_anew();
+            self.again = Some((Box::default(), None));
+        }
         self.queue.rung();
         self.plan(now);
     }
@@ -136,11 +144,15 @@ impl Owed for Boards {
 
     fn next(&mut self, window: usize, _now: Stamp) -> Option<MqttMessage> {
         let (pkid, shot, wire) = self.flight.next(window)?;
-        let payload = match shot.page {
+        let mut payload = match shot.page {
             _ if shot.empty => String::new(),
             Some(page) => with_page(&wire, page),
             None => wire.to_string(),
         };
+        if !shot.empty && self.shelf.is_in_memory() {
+            self.unstored = true;
+            payload = not_stored(&payload);
+        }
         Some(MqttMessage { topic: self.topic(&shot), payload, pkid, retain: true, expiry_s: 0 })
     }
 

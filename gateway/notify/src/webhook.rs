@@ -98,7 +98,7 @@ pub fn start(
 
 /// Pages to webhooks that are configured no more can never be sent: given up at start.
 async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unavailable> {
-    let owed = Reader::open(&setup.store).and_then(|reader| reader.orphaned_pages(&names));
+    let owed = Reader::open(&setup.store.path()).and_then(|reader| reader.orphaned_pages(&names));
     let owed = owed.unwrap_or_else(|why| {
         warn!("webhooks: what is owed cannot be read ({why})");
         Vec::new()
@@ -108,7 +108,7 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
         let why = "the webhook is configured no more".into();
         setup.engine.report(Input::GaveUp { page_id, why }.at(setup.clock.stamp())).await?;
     }
-    let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
+    let owed = Reader::open(&setup.store.path()).and_then(|reader| reader.owed_digests());
     for digest in owed.unwrap_or_default() {
         if !names.contains(&digest.which.receiver) {
             let news = DigestNews::GaveUp(digest.which, setup.clock.now());

@@ -67,7 +67,15 @@ fn an_alarm_and_a_detector_that_is_back_wait_for_no_wills() {
     let (bells, _rings) = bells();
     let ((alarm, mut alarm_in), (status, mut status_in)) = (receipts(), receipts());
     let health = std::sync::Arc::new(Health::of(&sources));
-    let outlets = Outlets { clock: Clock::new(), bells, receipts: vec![alarm, status], health };
+    let place = engine.store().path().to_owned().into();
+    let outlets = Outlets {
+        clock: Clock::new(),
+        bells,
+        receipts: vec![alarm, status],
+        health,
+        place,
+        ballast: None,
+    };
     drop(handle);
     run(engine, queues, outlets, || true);
 
@@ -123,7 +131,8 @@ fn an_alarm_waits_for_the_commit_of_no_more_than_64_wills() {
     let ((bells, _rings), (status, mut status_in)) = (bells(), receipts());
     let health = std::sync::Arc::new(Health::of(&sources));
     let receipts = vec![receipts().0, status];
-    let outlets = Outlets { clock: Clock::new(), bells, receipts, health };
+    let place = engine.store().path().to_owned().into();
+    let outlets = Outlets { clock: Clock::new(), bells, receipts, health, place, ballast: None };
     drop(handle);
     run(engine, queues, outlets, || true);
     // Each commit gives back the receipts of what it has kept: at most what woke the engine, and 64.

@@ -88,5 +88,6 @@ pub use receivers::ReceiverNews;
 pub use recovered::ShownBefore;
 pub use route::rehearse;
 pub use wire::{
-    Flapping, NearHydrant, Place, QuietCode, Text, UNVERIFIED, WireDevice, WireIncident, with_page,
+    Flapping, NearHydrant, Place, QuietCode, Text, UNVERIFIED, WireDevice, WireIncident,
+    not_stored, with_page,
 };

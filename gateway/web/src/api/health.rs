@@ -31,7 +31,8 @@ pub struct Readiness {
     reasons: Vec<Reason>,
     /// What does not work and is not needed for alarms.
     warnings: Vec<Reason>,
-    /// The parts among `warnings` that stay so until a person has dealt with them: `registry`, `config`,
+    /// The parts among `warnings` that stay so until a person has dealt with them: `rescue` (nothing can be
+    /// stored: the gateway works in memory), `disk` (nearly full), `registry`, `config`,
     /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `http`.
     degraded: Vec<&'static str>,
 }

@@ -81,7 +81,7 @@ fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
         "[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = 'http://127.0.0.1:1/hook'\n{section}"
     );
     let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
-    let (store, stop) = (path.to_owned(), CancellationToken::new());
+    let (store, stop) = (path.to_owned().into(), CancellationToken::new());
     let setup = Setup { store, engine: handle, rings, clock: Clock::new(), stop };
     let caller = callers(&config.webhooks).unwrap().remove(0);
     let (url, language) = ("http://gateway".into(), Language::English);
