@@ -46,7 +46,11 @@ pub struct Gateway {
 }
 
 /// Whether this is a test program that runs the drills of another one on a disk that takes nothing.
-fn in_rescue() -> bool {
+///
+/// # Panics
+/// Without a path to itself.
+#[must_use]
+pub fn in_rescue() -> bool {
     let me = std::env::current_exe().expect("a path");
     me.file_name().is_some_and(|name| name.to_string_lossy().contains("in_rescue"))
 }
