@@ -51,6 +51,13 @@ impl Demo {
         address
     }
 
+    /// What it logged as an error, and each connection that its broker refused or closed.
+    fn trouble(&self) -> Vec<String> {
+        let printed = self.process.printed();
+        let is_trouble = |line: &&str| line.contains(" ERROR ") || line.contains("no connection");
+        printed.lines().filter(is_trouble).map(str::to_owned).collect()
+    }
+
     /// Ctrl-C: its exit code, and how long it took.
     fn interrupt(&mut self) -> (i32, Duration) {
         let asked = instant();
@@ -109,6 +116,8 @@ fn it_is_live_at_once_shows_a_fire_and_leaves_nothing_behind() {
     let written = files(home.path());
     assert!(written.iter().all(|path| path.starts_with(home.path().join("tmp"))), "{written:?}");
     assert!(written.iter().any(|path| path.ends_with("standpipe.db")), "{written:?}");
+
+    assert_eq!(demo.trouble(), Vec::<String>::new());
 
     let (code, after) = demo.interrupt();
     assert_eq!(code, 0);

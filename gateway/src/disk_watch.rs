@@ -5,13 +5,14 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use metrics::gauge;
 use standpipe_engine::health::{Degraded, DegradedPart, Health, Trouble};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::disk::{Ballast, DiskRoom};
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Text;
 use standpipe_store::StorePlace;
@@ -47,7 +48,7 @@ impl DiskWatch {
     pub fn start(self) -> io::Result<JoinHandle<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let stop = self.stop.clone();
-        Builder::new().name("disk".to_owned()).spawn(move || {
+        threads::start("disk", move || {
             runtime.block_on(stop.run_until_cancelled(self.run()));
         })
     }

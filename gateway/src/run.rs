@@ -15,22 +15,24 @@ mod opened;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use standpipe_config::{Config, ConfigFaults};
 use standpipe_engine::decoders::ChosenDecoders;
 use standpipe_engine::feed::{Feed, Port};
-use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
+use standpipe_engine::health::{DegradedPart, Health, PartStatus, Trouble};
 use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
 use standpipe_engine::{
-    self, Engine, EngineHandle, Outlets, Queues, Rings, Waiting, bells, queues,
+    self, Engine, EngineHandle, Outlets, QueueLengths, Queues, Rings, bells, queues,
 };
+use standpipe_machine::Machine;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::disk::Ballast;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
+use standpipe_machine::threads;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::wire::decoder::{MAKERS, by_device};
 use standpipe_series::Series;
@@ -42,7 +44,7 @@ use standpipe_store::{KnownIds, StoreError, StorePlace};
 use standpipe_transport::ingest::{self, Lane};
 use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
-use standpipe_web::api::auth::{Door, Token};
+use standpipe_web::api::auth::{Access, AdminToken};
 use standpipe_web::api::town::Town;
 use standpipe_web::serve::{self, ServeError};
 use tokio::time::timeout;
@@ -91,8 +93,8 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`StartError`]; then nothing runs.
-pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
-    start_despite(config, None, clock)
+pub fn start(config: Config, machine: Machine) -> Result<Running, StartError> {
+    start_despite(config, None, machine)
 }
 
 /// The same with a configuration of which something is at fault. What is not needed to page stops
@@ -103,15 +105,16 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 pub fn start_despite(
     mut config: Config,
     faults: Option<&ConfigFaults>,
-    clock: Clock,
+    machine: Machine,
 ) -> Result<Running, StartError> {
+    let clock = machine.clock.clone();
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
     let OpenedStore { store, mut loaded, gateway, untaken, unknown, known_ids, lost, rescue } =
-        open_despite(&mut config, clock.now())?;
+        open_despite(&mut config, &machine)?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
-    let start = Start { config: &config, faults, now: clock.now() };
+    let start = Start { config: &config, faults, machine: &machine, now: clock.now() };
     let mut troubles = vec![start.keys(), start.receivers(&unknown), start.rows(&loaded.skipped)];
     troubles.push((known_ids == KnownIds::Others).then(|| start.ids()));
     troubles.push(lost.map(|lost| start.store(&lost)));
@@ -202,11 +205,12 @@ fn feeds(
     let decoders = decoders.clone();
     let decoder = by_device(root, MAKERS, move |device| decoders.get(device));
     let root = root.into();
-    let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
-    let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses };
+    let (gateway, granted) = (gateway.into(), ingest::Granted::default());
+    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, granted };
     vec![
-        ingest::lane(&lanes, Lane::Alarm),     // alarms, replies, people
-        ingest::lane(&lanes, Lane::Status),    // Last Wills, and devices that are back
+        ingest::lane(&lanes, Lane::Alarm),     // alarms
+        ingest::lane(&lanes, Lane::Status),    // Last Wills, devices that are back, replies
+        ingest::lane(&lanes, Lane::Action),    // people at the stations
         ingest::lane(&lanes, Lane::Telemetry), // readings, and whatever is nobody's
     ]
 }
@@ -221,9 +225,9 @@ struct With {
 }
 
 impl With {
-    fn pages(&self, stop: CancellationToken) -> standpipe_notify::Setup {
+    fn pages(&self, stop: CancellationToken) -> standpipe_notify::SenderSetup {
         let Self { place, engine, rings, clock, .. } = self;
-        standpipe_notify::Setup {
+        standpipe_notify::SenderSetup {
             store: place.clone(),
             engine: engine.clone(),
             rings: rings.clone(),
@@ -256,10 +260,12 @@ impl With {
         history: Arc<dyn Series>,
         metrics: PrometheusHandle,
         accounts: Accounts,
-        door: Door,
+        door: Access,
     ) -> ApiState {
+        let store = Readers::new(self.place.clone());
         ApiState {
-            store: Readers::new(self.place.clone()),
+            reports: store.one_apart(),
+            store,
             engine: self.engine.clone(),
             history,
             health: Arc::clone(&self.health),
@@ -360,7 +366,7 @@ impl Running {
         let Some(handle) = &self.handle else { return false };
         let taken = timeout(within, handle.alive()).await;
         taken.is_ok_and(|outcome| outcome.is_ok())
-            || matches!(self.health.store.status(), Status::Failing { .. })
+            || matches!(self.health.store.status(), PartStatus::Failing { .. })
     }
 
     /// Stops: first what brings work, then what takes it away, and the engine last, when it has
@@ -375,7 +381,9 @@ impl Running {
         let clock = Clock::new();
         let deadline = clock.instant() + GRACE;
         self.sources.stop.cancel();
-        wait(&clock, deadline, || self.sources.running() || handle.waiting() != Waiting::default());
+        wait(&clock, deadline, || {
+            self.sources.running() || handle.waiting() != QueueLengths::default()
+        });
         self.senders.stop.cancel();
         wait(&clock, deadline, || self.senders.running());
         drop(handle);
@@ -411,7 +419,7 @@ impl Drop for Running {
 /// Waits as long as `busy`, and no longer than `deadline`.
 fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
     while busy() && clock.instant() < deadline {
-        std::thread::sleep(LOOK_EVERY);
+        clock.sleep(LOOK_EVERY);
     }
 }
 
@@ -436,13 +444,13 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 fn accounts(
     start: &Start<'_>,
     troubles: &mut Vec<Option<Trouble>>,
-) -> Result<(Accounts, Door), StartError> {
+) -> Result<(Accounts, Access), StartError> {
     let (accounts, lost) = start.accounts()?;
     let is_first = lost.is_none();
     troubles.push(lost);
     let http = &start.config.http;
     if http.door == standpipe_config::HttpDoor::ThisMachine {
-        return Ok((accounts, Door::ThisMachine { csrf: key()?.into() }));
+        return Ok((accounts, Access::ThisMachine { csrf: key(&start.machine.entropy)?.into() }));
     }
     let first = if is_first { accounts.first_admin(start.now) } else { Ok(None) };
     let (accounts, first) = match first {
@@ -461,8 +469,8 @@ fn accounts(
             http.url
         ));
     }
-    let admin = http.admin_token.as_ref().and_then(|secret| Token::new(secret.expose()));
-    Ok((accounts, Door::Accounts { admin }))
+    let admin = http.admin_token.as_ref().and_then(|secret| AdminToken::new(secret.expose()));
+    Ok((accounts, Access::Accounts { admin }))
 }
 
 /// The engine, on a thread of its own.
@@ -473,7 +481,7 @@ fn write(
     give_up: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     let run = move || standpipe_engine::run(engine, queues, outlets, || give_up.is_cancelled());
-    Builder::new().name("engine".to_owned()).spawn(run)
+    threads::start("engine", run)
 }
 
 /// Where people are to be served.
@@ -511,7 +519,7 @@ fn serve(
     stop: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Builder::new().name("api".to_owned()).spawn(move || {
+    threads::start("api", move || {
         let served = runtime.block_on(async {
             let Some(listener) = listening.listener(&state, &stop).await else { return Ok(()) };
             let listener = tokio::net::TcpListener::from_std(listener)?;

@@ -11,13 +11,13 @@ use standpipe_rules::registry::DeviceIx;
 pub struct Dirty {
     /// By device: the number of its valid entry; 0: clean.
     entry_of: Vec<u64>,
-    queue: VecDeque<Entry>,
+    queue: VecDeque<DirtyDevice>,
     entries: u64,
     count: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct DirtyDevice {
     ix: DeviceIx,
     number: u64,
     /// When it became dirty.
@@ -37,7 +37,7 @@ impl Dirty {
             self.entries += 1;
             *entry = self.entries;
             self.count += 1;
-            self.queue.push_back(Entry { ix, number: self.entries, at, block });
+            self.queue.push_back(DirtyDevice { ix, number: self.entries, at, block });
         }
     }
 
@@ -49,29 +49,29 @@ impl Dirty {
             *entry = 0;
             self.count -= 1;
         }
-        while self.queue.front().is_some_and(|it| !self.valid(it)) {
+        while self.queue.front().is_some_and(|entry| !self.valid(entry)) {
             self.queue.pop_front();
         }
     }
 
-    fn valid(&self, it: &Entry) -> bool {
-        self.entry_of.get(it.ix.at()) == Some(&it.number)
+    fn valid(&self, entry: &DirtyDevice) -> bool {
+        self.entry_of.get(entry.ix.at()) == Some(&entry.number)
     }
 
     /// Those dirty since `before` or longer, oldest first, at most `limit`.
     pub fn since(&self, before: Ms, limit: usize) -> impl Iterator<Item = DeviceIx> + '_ {
-        let old = self.queue.iter().take_while(move |it| it.at <= before);
-        old.filter(|it| self.valid(it)).take(limit).map(|it| it.ix)
+        let old = self.queue.iter().take_while(move |entry| entry.at <= before);
+        old.filter(|entry| self.valid(entry)).take(limit).map(|entry| entry.ix)
     }
 
     /// Up to this log block, no memory needs the log.
     pub fn log_needed_after(&self) -> i64 {
-        self.queue.front().map_or(i64::MAX, |it| it.block - 1)
+        self.queue.front().map_or(i64::MAX, |entry| entry.block - 1)
     }
 
     /// When the oldest became dirty.
     pub fn oldest(&self) -> Option<Ms> {
-        self.queue.front().map(|it| it.at)
+        self.queue.front().map(|entry| entry.at)
     }
 
     /// How many are dirty.
@@ -91,8 +91,9 @@ mod tests {
         for (ix, at) in [(5, 100), (2, 200), (5, 300), (9, 400)] {
             dirty.mark(DeviceIx(ix), at, at / 100);
         }
-        let since =
-            |dirty: &Dirty, before| dirty.since(before, 10).map(|it| it.0).collect::<Vec<_>>();
+        let since = |dirty: &Dirty, before| {
+            dirty.since(before, 10).map(|device| device.0).collect::<Vec<_>>()
+        };
         assert_eq!(since(&dirty, 1_000), [5, 2, 9]);
         assert_eq!(since(&dirty, 200), [5, 2]);
         assert_eq!(dirty.since(1_000, 1).count(), 1);

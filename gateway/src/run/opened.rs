@@ -3,11 +3,10 @@
 //!
 //! Not here: what else a start does without (`degraded`).
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
 use standpipe_config::{Config, StoreConfig};
 use standpipe_engine::entry::Opening;
 use standpipe_engine::health::{DegradedPart, Trouble};
+use standpipe_machine::Machine;
 use standpipe_machine::disk::Ballast;
 use standpipe_rules::Ms;
 use standpipe_store::lost::{Loss, LostStore};
@@ -40,25 +39,26 @@ pub struct OpenedStore {
 }
 
 /// Opens the store; a copy in memory where the disk lets nobody write.
-pub fn open_despite(config: &mut Config, now: Ms) -> Result<OpenedStore, StartError> {
-    let mut opened = open(config, now);
+pub fn open_despite(config: &mut Config, machine: &Machine) -> Result<OpenedStore, StartError> {
+    let mut opened = open(config, machine);
     if matches!(&opened, Err(StartError::Store(why)) if why.is_full())
         && Ballast::beside(&config.store.path).release()
     {
         tracing::error!("the disk is full: the ballast beside the store is given up");
-        opened = open(config, now);
+        opened = open(config, machine);
     }
     match opened {
-        Err(StartError::Store(why)) if why.is_of_place() => open_in_memory(config, now, &why),
+        Err(StartError::Store(why)) if why.is_of_place() => open_in_memory(config, machine, &why),
         opened => opened,
     }
 }
 
 fn open_in_memory(
     config: &mut Config,
-    now: Ms,
+    machine: &Machine,
     why: &StoreError,
 ) -> Result<OpenedStore, StartError> {
+    let now = machine.clock.now();
     let file = config.store.path.clone();
     tracing::error!("the store can't be written: the gateway starts in memory: {why}");
     let name = standpipe_engine::copy_name(&file, 0);
@@ -67,31 +67,35 @@ fn open_in_memory(
     // Of files with faults what can be read is taken, as of a store that is lost.
     let lost = LostStore { how: Loss::Gone, since: now, why: why.to_string(), kept: None, rows: 0 };
     let lost = (copied == CopiedFile::Nothing).then_some(lost);
-    let mut opened = opened(config, store, lost)?;
+    let mut opened = opened(config, machine, (store, lost))?;
     opened.lost = None;
     opened.store.stands_alone()?;
     Ok(OpenedStore { rescue: Some((copied, trouble)), ..opened })
 }
 
-fn open(config: &mut Config, now: Ms) -> Result<OpenedStore, StartError> {
+fn open(config: &mut Config, machine: &Machine) -> Result<OpenedStore, StartError> {
+    let now = machine.clock.now();
     let StoreConfig { path, choice } = &config.store;
     let (store, lost) = Store::open_or_recover(path, (&stamp(now), now), *choice)?;
-    opened(config, store, lost)
+    opened(config, machine, (store, lost))
 }
 
 /// The world of a store.
 fn opened(
     config: &mut Config,
-    mut store: Store,
-    lost: Option<LostStore>,
+    machine: &Machine,
+    (mut store, lost): (Store, Option<LostStore>),
 ) -> Result<OpenedStore, StartError> {
     let (mut opening, untaken) = opening(&store, config, lost.as_ref())?;
     let mut stations = store.station_ids()?;
     stations.extend(opening.stations.iter().map(|station| station.id.clone()));
     let unknown = degraded::widen_unknown(config, &stations, lost.as_ref());
     opening.plan = config.plan();
-    let gateway = store.identity(RandomState::new().build_hasher().finish())?;
-    let secret = ids::secret(config.folder.as_deref(), &config.store.path);
+    // Where nothing is random, the time tells it from most others.
+    let now = machine.clock.now().unsigned_abs();
+    let name = machine.entropy.bytes().map_or(now, u64::from_le_bytes);
+    let gateway = store.identity(name)?;
+    let secret = ids::secret(config.folder.as_deref(), &config.store.path, &machine.entropy);
     let known_ids = store.know_ids(&secret)?;
     let loaded = opening.load(&mut store, secret)?;
     store.mark();

@@ -77,14 +77,24 @@ impl Readers {
     /// Readers of the store at that place; nothing is opened yet.
     #[must_use]
     pub fn new(place: impl Into<StorePlace>) -> Self {
-        let permits = Arc::new(Semaphore::new(READERS));
-        Self { place: place.into(), idle: Arc::default(), permits }
+        Self::at_once(place.into(), READERS)
+    }
+
+    fn at_once(place: StorePlace, readers: usize) -> Self {
+        Self { place, idle: Arc::default(), permits: Arc::new(Semaphore::new(readers)) }
     }
 
     /// As many connections to the same store, which these never wait for.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self::new(self.place.clone())
+        Self::at_once(self.place.clone(), READERS)
+    }
+
+    /// A single connection to the same store, for what reads a great many rows: it waits for its like
+    /// alone, and keeps none of these.
+    #[must_use]
+    pub fn one_apart(&self) -> Self {
+        Self::at_once(self.place.clone(), 1)
     }
 
     /// Runs `query` on one connection, inside one read transaction: all it reads is of one moment.

@@ -38,11 +38,13 @@ pub enum DegradedPart {
     Ids,
     /// The address of the console and the API: nobody is served there.
     Http,
+    /// A station sends more actions than its people can.
+    Actions,
 }
 
 impl DegradedPart {
     /// Every part, in the order in which they are shown.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Rescue,
         Self::Disk,
         Self::Registry,
@@ -54,6 +56,7 @@ impl DegradedPart {
         Self::Accounts,
         Self::Ids,
         Self::Http,
+        Self::Actions,
     ];
 
     /// The code in `/readyz` and in the metric's label.
@@ -71,6 +74,7 @@ impl DegradedPart {
             Self::Accounts => "accounts",
             Self::Ids => "ids",
             Self::Http => "http",
+            Self::Actions => "actions",
         }
     }
 
@@ -88,7 +92,8 @@ impl DegradedPart {
             | Self::History
             | Self::Accounts
             | Self::Ids
-            | Self::Http => Condition::Degraded,
+            | Self::Http
+            | Self::Actions => Condition::Degraded,
         }
     }
 }
@@ -108,7 +113,8 @@ impl DegradedPart {
             | Self::History
             | Self::Accounts
             | Self::Ids
-            | Self::Http => false,
+            | Self::Http
+            | Self::Actions => false,
         }
     }
 }

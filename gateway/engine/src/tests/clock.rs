@@ -139,9 +139,13 @@ fn what_happened_while_the_clock_was_ahead_does_not_lie_in_the_future_when_it_is
     let ahead = [1_000, 3_000, 4_000].map(|ms| (T0 + ms + HOUR, T0 + ms + HOUR));
     assert_eq!(opened(&bench), ahead, "by the clock as it is, each was opened so long ago");
     let close = |bench: &mut Bench, n: usize, at: Ms| {
-        let open =
-            bench.engine.world().book.open().filter(|it| it.class == standpipe_shared::Class::Fire);
-        let incident = open.map(|it| it.id).nth(n).unwrap();
+        let open = bench
+            .engine
+            .world()
+            .book
+            .open()
+            .filter(|incident| incident.class == standpipe_shared::Class::Fire);
+        let incident = open.map(|incident| incident.id).nth(n).unwrap();
         let (kind, by, note) = (ActionKind::FalseAlarm, "".into(), "".into());
         let action = Action { incident, kind, by, note };
         let (reply, _done) = tokio::sync::oneshot::channel();
@@ -154,7 +158,7 @@ fn what_happened_while_the_clock_was_ahead_does_not_lie_in_the_future_when_it_is
     bench.says("a/S-1/alarm", over, T0 + 4_500 + HOUR, 4);
     close(&mut bench, 1, T0 + 5_000 + HOUR);
     let (now, before) =
-        (T0 + 6_000, bench.engine.world().book.open().map(|it| it.rev).sum::<u32>());
+        (T0 + 6_000, bench.engine.world().book.open().map(|incident| incident.rev).sum::<u32>());
     bench.engine.clock_set(-HOUR, now);
     bench.commit(now);
     let right = [1_000, 3_000, 4_000].map(|ms| (T0 + ms, T0 + ms));
@@ -166,7 +170,7 @@ fn what_happened_while_the_clock_was_ahead_does_not_lie_in_the_future_when_it_is
     let late = format!("SELECT COUNT(*) FROM trail WHERE at > {now}");
     let early = format!("SELECT COUNT(*) FROM trail WHERE at < {T0}");
     assert_eq!((bench.count(&late), bench.count(&early)), (0, 0), "each line when it was");
-    let after = bench.engine.world().book.open().map(|it| it.rev).sum::<u32>();
+    let after = bench.engine.world().book.open().map(|incident| incident.rev).sum::<u32>();
     assert!(after >= before + 2, "stations are shown it: {before}, {after}");
 }
 
@@ -237,7 +241,7 @@ fn the_thread_follows_a_clock_that_is_set() {
     let heard = number("SELECT heard_at FROM memory WHERE ix = 0");
     assert!((before - hour - heard).abs() < 10_000, "by the clock as it is");
     assert_eq!(number("SELECT COUNT(*) FROM incident WHERE inner LIKE '%clock_fault%'"), 1);
-    let Status::Failing { since: Some(since), .. } = alarm_lane.status() else { panic!() };
+    let PartStatus::Failing { since: Some(since), .. } = alarm_lane.status() else { panic!() };
     assert!((before - hour - since).abs() < 10_000, "it has been away for as long as before");
     clock.set_machine(0);
     says(3);

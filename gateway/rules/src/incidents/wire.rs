@@ -335,7 +335,7 @@ pub(super) fn with_members(
 }
 
 fn stamped(wire: &str, more: Vec<(&'static str, Box<RawValue>)>) -> String {
-    let stamped = serde_json::from_str::<Members>(wire).map(|mut members| {
+    let stamped = serde_json::from_str::<JsonMembers>(wire).map(|mut members| {
         for (name, value) in more {
             match members.0.iter_mut().find(|(known, _)| known == name) {
                 Some((_, old)) => *old = Cow::Owned(value),
@@ -348,13 +348,13 @@ fn stamped(wire: &str, more: Vec<(&'static str, Box<RawValue>)>) -> String {
 }
 
 /// An object's members in their order, each value's text as it was.
-struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
+struct JsonMembers<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for JsonMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
-            type Value = Members<'de>;
+            type Value = JsonMembers<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an incident")
@@ -365,14 +365,14 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
                     members.push((Cow::Owned(name), Cow::Borrowed(value)));
                 }
-                Ok(Members(members))
+                Ok(JsonMembers(members))
             }
         }
         from.deserialize_map(Reader)
     }
 }
 
-impl Serialize for Members<'_> {
+impl Serialize for JsonMembers<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
+use standpipe_machine::entropy::Entropy;
 use standpipe_rules::Ms;
 
 use super::AccountError;
@@ -103,6 +104,8 @@ pub struct AccountBook {
     untold: Vec<AccountEntry>,
     /// The file is to be opened again before it is told anything: it could only be read.
     reopen: Option<PathBuf>,
+    /// What keys are made of.
+    pub(super) entropy: Entropy,
 }
 
 impl AccountBook {
@@ -110,7 +113,7 @@ impl AccountBook {
     ///
     /// # Errors
     /// [`AccountError::Store`], [`AccountError::TooNew`].
-    pub fn open(path: &Path) -> Result<Self, AccountError> {
+    pub fn open(path: &Path, entropy: &Entropy) -> Result<Self, AccountError> {
         let mut conn = Connection::open(path)?;
         conn.pragma_update(None, "busy_timeout", BUSY_MS)?;
         conn.pragma_update(None, "journal_mode", "WAL")?;
@@ -120,17 +123,19 @@ impl AccountBook {
             MigrateError::TooNew { found, newest: _ } => AccountError::TooNew(found),
             MigrateError::Sqlite(bad) => bad.into(),
         })?;
-        Ok(Self { conn, resting: None, untold: Vec::new(), reopen: None })
+        let (resting, untold, entropy) = (None, Vec::new(), entropy.clone());
+        Ok(Self { conn, resting, untold, reopen: None, entropy })
     }
 
     /// A copy in memory of a file that can only be read.
     ///
     /// # Errors
     /// [`AccountError::Store`]: it can't even be read.
-    pub fn of_read_only(path: &Path) -> Result<Self, AccountError> {
+    pub fn of_read_only(path: &Path, entropy: &Entropy) -> Result<Self, AccountError> {
         let open = |how| -> Result<Self, AccountError> {
             let conn = Connection::open(read_only(path, how))?;
-            let mut book = Self { conn, resting: None, untold: Vec::new(), reopen: None };
+            let (resting, untold, entropy) = (None, Vec::new(), entropy.clone());
+            let mut book = Self { conn, resting, untold, reopen: None, entropy };
             book.to_memory()?;
             book.accounts()?;
             Ok(book)
@@ -185,7 +190,7 @@ impl AccountBook {
     /// [`AccountError::Store`]: the file takes nothing; what it was not told is still known.
     pub fn to_disk(&mut self) -> Result<(), AccountError> {
         if let Some(path) = &self.reopen {
-            self.resting = Some(Self::open(path)?.conn);
+            self.resting = Some(Self::open(path, &self.entropy)?.conn);
             self.reopen = None;
         }
         let Some(mut file) = self.resting.take() else { return Ok(()) };
@@ -275,7 +280,7 @@ impl AccountBook {
     /// # Errors
     /// [`AccountError::Secret`], [`AccountError::Store`].
     pub fn signed_in(&mut self, name: &str, now: Ms) -> Result<String, AccountError> {
-        let (id, csrf) = (key()?, key()?.into());
+        let (id, csrf) = (key(&self.entropy)?, key(&self.entropy)?.into());
         let session = digest(&id);
         self.append(AccountEntry::SignedIn { name: name.into(), session, csrf, now })?;
         Ok(id)
@@ -366,7 +371,7 @@ impl AccountBook {
         if !good_name(&token.name) {
             return Err(AccountError::Name(token.name.to_string()));
         }
-        let text = format!("sp_{}", key()?);
+        let text = format!("sp_{}", key(&self.entropy)?);
         let (token, hash) = (token.clone(), digest(&text));
         self.append(AccountEntry::TokenMade { token, hash, now })?;
         Ok(text)

@@ -1,6 +1,7 @@
 //! Accounts as people meet them: signing in, failing, being locked out, leaving.
 
 use rusqlite::Connection;
+use standpipe_machine::entropy::Entropy;
 
 use super::{
     Account, AccountBook, AccountEntry, AccountError, Accounts, AuditCode, Job, Role, Token, Work,
@@ -11,7 +12,7 @@ const DAY: i64 = 86_400_000;
 
 fn open() -> (tempfile::TempDir, Accounts) {
     let dir = tempfile::tempdir().unwrap();
-    let accounts = Accounts::open(&dir.path().join("store.db")).unwrap();
+    let accounts = Accounts::open(&dir.path().join("store.db"), &Entropy::new()).unwrap();
     (dir, accounts)
 }
 
@@ -237,7 +238,7 @@ fn everything_happens(book: &mut AccountBook) {
 #[test]
 fn what_changed_in_memory_reaches_the_file_and_entries_alone_make_the_same_rows() {
     let dir = tempfile::tempdir().unwrap();
-    let mut book = AccountBook::open(&dir.path().join("accounts.db")).unwrap();
+    let mut book = AccountBook::open(&dir.path().join("accounts.db"), &Entropy::new()).unwrap();
     book.add(&Account::new("before", Role::Viewer, None, NOW), "a hash").unwrap();
     book.to_memory().unwrap();
     book.to_memory().unwrap();
@@ -268,7 +269,7 @@ fn what_changed_in_memory_reaches_the_file_and_entries_alone_make_the_same_rows(
     book.to_disk().unwrap();
     book.to_disk().unwrap();
     assert_eq!(rows(&book), expected_later);
-    let file = AccountBook::open(&dir.path().join("accounts.db")).unwrap();
+    let file = AccountBook::open(&dir.path().join("accounts.db"), &Entropy::new()).unwrap();
     assert_eq!(rows(&file), expected_later, "it is in the file");
 
     // It goes into memory by itself when the disk takes nothing; and one that can only be read is there.
@@ -276,14 +277,15 @@ fn what_changed_in_memory_reaches_the_file_and_entries_alone_make_the_same_rows(
     book.audit(NOW, "li", "exported", &"H".repeat(100_000)).unwrap();
     assert!(book.resting.is_some(), "it is kept in memory");
     drop(book);
-    let mut read = AccountBook::of_read_only(&dir.path().join("accounts.db")).unwrap();
+    let (path, entropy) = (dir.path().join("accounts.db"), Entropy::new());
+    let mut read = AccountBook::of_read_only(&path, &entropy).unwrap();
     assert_eq!(rows(&read), expected_later);
     read.audit(NOW, "li", "exported", "H-3").unwrap();
     let expected_later = rows(&read);
     read.to_disk().unwrap();
-    assert_eq!(rows(&AccountBook::open(&dir.path().join("accounts.db")).unwrap()), expected_later);
+    assert_eq!(rows(&AccountBook::open(&path, &entropy).unwrap()), expected_later);
 
-    let mut other = AccountBook::open(&dir.path().join("other.db")).unwrap();
+    let mut other = AccountBook::open(&dir.path().join("other.db"), &entropy).unwrap();
     other.add(&Account::new("before", Role::Viewer, None, NOW), "a hash").unwrap();
     for entry in entries {
         other.append(entry).unwrap();

@@ -4,8 +4,10 @@
 //! A broker's word is not enough for that: mosquitto 2.0.11 was seen to send far more than the
 //! receive-maximum it was given.
 //!
-//! Messages that are passed over unread wait in it too, for their turn alone: acknowledgements go
-//! out in the order in which messages came (MQTT 5, 4.6).
+//! Acknowledgements go out in the order in which messages came, as MQTT 5 demands (4.6) and strict
+//! brokers enforce by closing the connection. What is done before its turn, since alarms and
+//! devices that are back overtake in the engine, waits here for it; so do messages that nobody
+//! reads.
 
 use std::collections::VecDeque;
 
@@ -20,22 +22,29 @@ pub struct Limits {
 
 /// The unacknowledged messages of one connection, in order of arrival.
 #[derive(Debug)]
-pub struct Window {
+pub struct ReceiveWindow {
     limits: Limits,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Unacknowledged>,
     bytes: usize,
 }
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct Unacknowledged {
     pkid: u16,
     bytes: usize,
-    /// Nobody reads it: it is done as soon as those before it are.
-    unread: bool,
+    state: AckState,
 }
 
-impl Window {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AckState {
+    /// The engine has it.
+    Engine,
+    /// What follows from it is on disk, or nobody reads it: only its turn is missing.
+    Done,
+}
+
+impl ReceiveWindow {
     /// Nothing on its way.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
@@ -62,35 +71,32 @@ impl Window {
 
     /// A message was handed over.
     pub fn took(&mut self, pkid: u16, bytes: usize) {
-        self.waiting.push_back(Waiting { pkid, bytes, unread: false });
+        self.waiting.push_back(Unacknowledged { pkid, bytes, state: AckState::Engine });
         self.bytes += bytes;
     }
 
-    /// A message was passed over.
+    /// A message was passed over unread.
     pub fn passed_over(&mut self, pkid: u16) {
-        self.waiting.push_back(Waiting { pkid, bytes: 0, unread: true });
+        self.waiting.push_back(Unacknowledged { pkid, bytes: 0, state: AckState::Done });
     }
 
-    /// What follows from these messages is on disk: what may be acknowledged now, in order.
-    /// Acknowledgements come in order, but for a batch in which alarms overtook; what is not known
-    /// here is not for this connection.
-    pub fn done(&mut self, pkids: &[u16]) -> Vec<u16> {
-        let mut good = self.unread();
+    /// What follows from these messages is on disk. What is not known here is not for this
+    /// connection.
+    pub fn done(&mut self, pkids: &[u16]) {
         for pkid in pkids {
-            let place =
-                self.waiting.iter().position(|waiting| waiting.pkid == *pkid && !waiting.unread);
-            if let Some(done) = place.and_then(|place| self.waiting.remove(place)) {
-                self.bytes -= done.bytes;
-                good.push(done.pkid);
-                good.append(&mut self.unread());
+            let mut unfinished =
+                self.waiting.iter_mut().filter(|waiting| waiting.state == AckState::Engine);
+            if let Some(message) = unfinished.find(|waiting| waiting.pkid == *pkid) {
+                message.state = AckState::Done;
+                self.bytes -= std::mem::take(&mut message.bytes);
             }
         }
-        good
     }
 
-    /// Those passed over before which nothing waits.
-    pub fn unread(&mut self) -> Vec<u16> {
-        let count = self.waiting.iter().take_while(|waiting| waiting.unread).count();
+    /// Those whose turn has come: done, and nothing before them is not.
+    pub fn take_turn(&mut self) -> Vec<u16> {
+        let count =
+            self.waiting.iter().take_while(|waiting| waiting.state == AckState::Done).count();
         self.waiting.drain(..count).map(|waiting| waiting.pkid).collect()
     }
 
@@ -103,52 +109,56 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, Window};
+    use super::{Limits, ReceiveWindow};
 
     #[test]
     fn it_closes_at_either_limit_and_opens_when_something_is_done() {
-        let mut window = Window::new(Limits { messages: 3, bytes: 100 });
+        let mut window = ReceiveWindow::new(Limits { messages: 3, bytes: 100 });
         assert!(window.is_open() && window.is_empty());
         window.took(1, 99);
         assert!(window.is_open(), "one byte left: one more message, whatever its size");
         window.took(2, 1_000_000);
         assert!(!window.is_open());
-        assert_eq!(window.done(&[2]), [2], "out of order is fine");
-        assert!(window.is_open());
+        window.done(&[2]);
+        assert!(window.is_open(), "the engine has its bytes no more");
         window.took(3, 0);
-        window.took(4, 0);
-        assert!(!window.is_open(), "three messages");
-        assert_eq!(window.done(&[1, 3, 4]), [1, 3, 4]);
+        assert!(!window.is_open(), "three messages the broker waits for");
+        window.done(&[1, 3]);
+        assert_eq!(window.take_turn(), [1, 2, 3]);
         assert!(window.is_empty() && window.is_open());
     }
 
     #[test]
-    fn what_is_passed_over_is_acknowledged_in_its_turn() {
-        let mut window = Window::new(Limits { messages: 9, bytes: 100 });
+    fn acknowledgements_go_out_in_the_order_of_arrival() {
+        let mut window = ReceiveWindow::new(Limits { messages: 9, bytes: 100 });
         window.passed_over(1);
-        assert_eq!(window.unread(), [1], "nothing is before it");
+        assert_eq!(window.take_turn(), [1], "nothing is before it");
         window.took(2, 10);
         window.passed_over(3);
         window.passed_over(4);
         window.took(5, 10);
         window.passed_over(6);
-        assert!(window.unread().is_empty());
-        assert!(window.done(&[3]).is_empty(), "it is nobody's to acknowledge");
-        assert_eq!(window.done(&[5]), [5], "an alarm overtook");
-        assert_eq!(window.done(&[2]), [2, 3, 4, 6]);
+        window.took(7, 10);
+        window.done(&[3]);
+        window.done(&[5]);
+        assert!(window.take_turn().is_empty(), "5 overtook in the engine; 2 comes first here");
+        window.done(&[2]);
+        assert_eq!(window.take_turn(), [2, 3, 4, 5, 6]);
+        window.done(&[7]);
+        assert_eq!(window.take_turn(), [7]);
         assert!(window.is_empty());
     }
 
     #[test]
     fn what_it_does_not_know_is_not_acknowledged() {
-        let mut window = Window::new(Limits { messages: 3, bytes: 100 });
+        let mut window = ReceiveWindow::new(Limits { messages: 3, bytes: 100 });
         window.took(7, 10);
-        assert!(window.done(&[8]).is_empty());
+        window.done(&[8]);
+        assert!(window.take_turn().is_empty());
         window.forget();
-        assert!(
-            window.done(&[7]).is_empty(),
-            "the broker will send it again, perhaps under this number"
-        );
+        window.done(&[7]);
+        let turn = window.take_turn();
+        assert!(turn.is_empty(), "the broker will send it again, perhaps under this number");
         assert!(window.is_empty() && window.is_open());
     }
 }

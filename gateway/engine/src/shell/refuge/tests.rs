@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use ulid::Ulid;
 
 use super::super::*;
-use crate::health::{DegradedPart, Status};
+use crate::health::{DegradedPart, PartStatus};
 use crate::source::{Inlet, receipts};
 use crate::tests::{ALARM, Bench, TELEMETRY};
 use crate::{Delivery, EngineHandle, Input, Receipt, Rings, SourceIx, Sources, bells, queues};
@@ -75,7 +75,7 @@ impl FullDisk {
     fn turns(&mut self) {
         for _ in 0..20 {
             assert!(self.shell.turn());
-            if self.handle.waiting() == crate::Waiting::default() {
+            if self.handle.waiting() == crate::QueueLengths::default() {
                 return;
             }
         }
@@ -114,7 +114,7 @@ fn what_a_full_disk_refuses_is_paged_from_memory_and_stored_when_there_is_room()
     disk.turns();
     assert!(!disk.ballast.is_there(), "it is given up first");
     assert!(disk.shell.engine.is_in_memory() && disk.place.is_in_memory() && disk.degraded());
-    assert_eq!(disk.shell.outlets.health.store.status(), Status::Fine, "it does its work");
+    assert_eq!(disk.shell.outlets.health.store.status(), PartStatus::Fine, "it does its work");
     let owed = disk.owed();
     assert!(owed.len() >= 600, "{}", owed.len());
     let early = disk.acknowledged(ALARM);
@@ -199,7 +199,7 @@ fn an_action_is_answered_from_memory() {
     let actor = standpipe_rules::incidents::Actor::admin("admin").into();
     disk.handle.try_send(Input::Act { actor, action }.asked(reply)).unwrap();
     disk.turns();
-    assert_eq!(answer.try_recv(), Ok(crate::Outcome::Acted(Ok(()))));
+    assert_eq!(answer.try_recv(), Ok(crate::EntryOutcome::Acted(Ok(()))));
     disk.there_is_room();
     disk.turns();
     let reader = Reader::open(disk.place.file()).unwrap();
