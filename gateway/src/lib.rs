@@ -23,6 +23,7 @@
 
 pub mod cli;
 pub mod degraded;
+pub mod disk_watch;
 pub mod ids;
 pub mod keep;
 pub mod provision;

@@ -10,38 +10,38 @@
 //! Each task has a thread of its own, so that none waits for another's work. Not here: what runs
 //! where there is no gateway to run (`cli`), the town that speaks to it (`demo`).
 
+mod listening;
+mod opened;
+
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
-use standpipe_config::{Config, ConfigFaults, StoreConfig};
+use standpipe_config::{Config, ConfigFaults};
 use standpipe_engine::decoders::ChosenDecoders;
-use standpipe_engine::entry::Opening;
 use standpipe_engine::feed::{Feed, Port};
-use standpipe_engine::health::{DegradedPart, Health, PartStatus, Trouble};
+use standpipe_engine::health::{Health, PartStatus, Trouble};
 use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
 use standpipe_engine::{
     self, Engine, EngineHandle, Outlets, QueueLengths, Queues, Rings, bells, queues,
 };
 use standpipe_machine::Machine;
 use standpipe_machine::clock::Clock;
+use standpipe_machine::disk::Ballast;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
 use standpipe_machine::threads;
-use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::wire::decoder::{MAKERS, by_device};
 use standpipe_series::Series;
 use standpipe_series::pump;
 use standpipe_series::records::Records;
 use standpipe_store::accounts::{AccountError, Accounts, NoSecret, key};
-use standpipe_store::lost::LostStore;
 use standpipe_store::readers::Readers;
-use standpipe_store::{KnownIds, Loaded, Reader, Store, StoreError};
+use standpipe_store::{KnownIds, StoreError, StorePlace};
 use standpipe_transport::ingest::{self, Lane};
 use standpipe_transport::lease::{LeaseKeeper, TwinDoubt};
 use standpipe_transport::mqtt::{BadBroker, Broker};
@@ -52,13 +52,11 @@ use standpipe_web::serve::ServeError;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-mod listening;
-
 use self::listening::{Listening, listen, serve};
-use crate::degraded::{self, Start, UnknownStation};
-use crate::ids;
-use crate::keep::stamp;
-use crate::registry_files::{self, Untaken};
+use self::opened::{OpenedStore, open_despite, registry_trouble};
+use crate::degraded::Start;
+use crate::disk_watch::DiskWatch;
+use crate::registry_files::Untaken;
 use crate::twins::{self, Among, Others, Told, stands_back};
 
 /// How often a stopping gateway looks whether a thread has ended.
@@ -119,8 +117,8 @@ pub fn start_despite(
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
-    let OpenedStore { store, mut loaded, name, untaken, unknown, known_ids, lost, moved } =
-        open(&mut config, &machine)?;
+    let OpenedStore { store, mut loaded, name, untaken, unknown, known_ids, lost, rescue, moved } =
+        open_despite(&mut config, &machine)?;
     let (gateway, _) = &name;
     let lease = among.lease(
         (&broker, &config.mqtt.root),
@@ -155,11 +153,21 @@ pub fn start_despite(
     let (receipts, inlets) = feeds.iter().map(|_| receipts()).unzip(); // … and: it is on disk
     let doubt = others.doubt();
     let mut running = Running::new(http, (engine.clone(), others), Arc::clone(&health));
-    let with = With { path: config.store.path.clone(), engine, rings, clock, health, doubt };
+    let place = StorePlace::new(config.store.path.clone());
+    let with = With { place, engine, rings, clock, health, doubt };
 
     let (clock, health) = (with.clock.clone(), with.health.clone());
-    let outlets = Outlets { clock, bells, receipts, health };
-    let mut writer = Engine::new(store, loaded, &sources, with.clock.now());
+    let (place, ballast) = (with.place.clone(), Some(Ballast::beside(with.place.file())));
+    let outlets = Outlets { clock, bells, receipts, health, place, ballast };
+    let mut writer = match rescue {
+        None => Engine::new(store, loaded, &sources, with.clock.now()),
+        Some((copied, trouble)) => {
+            with.place.stands_in(store.path());
+            troubles.push(Some(trouble));
+            let file = (with.place.file().to_owned(), copied);
+            Engine::in_memory((store, loaded), file, &sources, with.clock.now())
+        }
+    };
     writer.tell_decoders(decoders);
     with.clock.doubt(writer.clock_is_doubted());
     with.health.degraded.report();
@@ -197,6 +205,12 @@ pub fn start_despite(
     let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
     stage.threads.push(pump::start(to_history)?);
 
+    let (place, accounts_kept) = (with.place.clone(), accounts.clone());
+    let (ballast, health) = (Ballast::beside(place.file()), Arc::clone(&with.health));
+    let (clock, stop) = (with.clock.clone(), stage.stop.clone());
+    let watch = DiskWatch { place, ballast, accounts: accounts_kept, health, clock, stop };
+    stage.threads.push(watch.start()?);
+
     let stage = &mut running.sources;
     let state = with.api(&config, series, metrics, accounts, door);
     let listening = Listening { address: config.http.listen, listener: listener.ok() };
@@ -229,7 +243,7 @@ fn feeds(
 
 /// What several tasks are made with.
 struct With {
-    path: PathBuf,
+    place: StorePlace,
     engine: EngineHandle,
     rings: Rings,
     clock: Clock,
@@ -239,9 +253,9 @@ struct With {
 
 impl With {
     fn pages(&self, stop: CancellationToken) -> standpipe_notify::SenderSetup {
-        let Self { path, engine, rings, clock, doubt, .. } = self;
+        let Self { place, engine, rings, clock, doubt, .. } = self;
         standpipe_notify::SenderSetup {
-            store: path.clone(),
+            store: place.clone(),
             engine: engine.clone(),
             rings: rings.clone(),
             clock: clock.clone(),
@@ -257,7 +271,7 @@ impl With {
         stop: CancellationToken,
     ) -> Result<pump::PumpSetup, StoreError> {
         Ok(pump::PumpSetup {
-            reader: Reader::open(&self.path)?,
+            place: self.place.clone(),
             series,
             records,
             engine: self.engine.clone(),
@@ -276,7 +290,7 @@ impl With {
         accounts: Accounts,
         door: Access,
     ) -> ApiState {
-        let store = Readers::new(self.path.clone());
+        let store = Readers::new(self.place.clone());
         ApiState {
             reports: store.one_apart(),
             store,
@@ -500,92 +514,6 @@ fn write(
 ) -> io::Result<JoinHandle<()>> {
     let run = move || standpipe_engine::run(engine, queues, outlets, || give_up.is_cancelled());
     threads::start("engine", run)
-}
-
-/// What a gateway finds at its start.
-struct OpenedStore {
-    store: Store,
-    /// The world that was in it.
-    loaded: Loaded,
-    /// This gateway's own name, and which history of its store it is.
-    name: (Box<str>, i64),
-    /// Why the files of `[registry]` were not taken in.
-    untaken: Option<Untaken>,
-    /// Webhooks of stations that are not registered.
-    unknown: Vec<UnknownStation>,
-    /// Whether ids are made with the secret that they were made with before.
-    known_ids: KnownIds,
-    /// What became of the store that was here.
-    lost: Option<LostStore>,
-    /// It was on another machine before.
-    moved: bool,
-}
-
-fn open(config: &mut Config, machine: &Machine) -> Result<OpenedStore, StartError> {
-    let now = machine.clock.now();
-    let StoreConfig { path, choice } = &config.store;
-    let (mut store, lost) = Store::open_or_recover(path, (&stamp(now), now), *choice)?;
-    let (mut opening, untaken) = opening(&store, config, lost.as_ref())?;
-    let mut stations = store.station_ids()?;
-    stations.extend(opening.stations.iter().map(|station| station.id.clone()));
-    let unknown = degraded::widen_unknown(config, &stations, lost.as_ref());
-    opening.plan = config.plan();
-    // Where nothing is random, the time tells it from most others.
-    let name = machine.entropy.bytes().map_or(now.unsigned_abs(), u64::from_le_bytes);
-    let gateway = store.identity(name)?;
-    let name = (gateway, store.epoch()?);
-    let moved = twins::machine().is_some_and(|machine| {
-        // A disk that takes nothing keeps nobody from paging.
-        store.is_on(&machine).unwrap_or_else(|why| {
-            tracing::warn!("which machine the store is on is not kept: {why}");
-            false
-        })
-    });
-    let secret = ids::secret(config.folder.as_deref(), &config.store.path, &machine.entropy);
-    let known_ids = store.know_ids(&secret)?;
-    let loaded = opening.load(&mut store, secret)?;
-    store.mark();
-    let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
-    tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
-    Ok(OpenedStore { store, loaded, name, untaken, unknown, known_ids, lost, moved })
-}
-
-/// What this life begins with: the configuration that the rules see, and the files of `[registry]`. A
-/// gateway whose store has stations or devices does without those, and says why: a fire is worth
-/// more than the newest row. One that lost its store takes what of them can be read.
-fn opening(
-    store: &Store,
-    config: &Config,
-    lost: Option<&LostStore>,
-) -> Result<(Opening, Option<Untaken>), StartError> {
-    let (plan, profiles) = (config.plan(), config.profiles().collect());
-    let opening = Opening { plan, profiles, ..Opening::default() };
-    let files = &config.registry;
-    if files.stations.is_none() && files.devices.is_none() {
-        return Ok((opening, None));
-    }
-    let known = store.registry(config.profiles())?;
-    let stored = !known.stations().is_empty() || !known.devices().is_empty();
-    let (import, untaken) = registry_files::read(files, &known);
-    for note in &import.notes {
-        tracing::warn!("{note}");
-    }
-    match untaken {
-        Some(untaken) if !stored && lost.is_none() => Err(StartError::Registry(untaken)),
-        Some(untaken) if stored => Ok((opening, Some(untaken))),
-        untaken => {
-            let (stations, devices) = (import.stations, import.devices);
-            Ok((Opening { stations, devices, ..opening }, untaken))
-        }
-    }
-}
-
-/// The files of `[registry]` were not taken in. What is told at every start is one incident until a
-/// person closes it.
-fn registry_trouble(untaken: &Untaken, since: Ms) -> Trouble {
-    untaken.log();
-    let (part, why, detail) = (DegradedPart::Registry, untaken.why(), untaken.detail());
-    Trouble { part, since, why, detail }
 }
 
 #[cfg(test)]

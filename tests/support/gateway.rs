@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::process::{Process, free_port};
+use crate::small_disk::SmallDisk;
 use crate::{http, wait_for};
 
 /// The administrator's token of every gateway in the tests.
@@ -40,6 +41,18 @@ pub struct Gateway {
     pub dir: PathBuf,
     /// What it is started with besides.
     env: Vec<(&'static str, PathBuf)>,
+    /// What its store is on, where the test is one in rescue.
+    disk: Option<SmallDisk>,
+}
+
+/// Whether this is a test program that runs the drills of another one on a disk that takes nothing.
+///
+/// # Panics
+/// Without a path to itself.
+#[must_use]
+pub fn in_rescue() -> bool {
+    let me = std::env::current_exe().expect("a path");
+    me.file_name().is_some_and(|name| name.to_string_lossy().contains("in_rescue"))
 }
 
 impl Gateway {
@@ -51,6 +64,13 @@ impl Gateway {
     pub fn start(dir: &Path, broker: &str, (stations, devices): (&str, &str), more: &str) -> Self {
         let gateway = Self::start_unready(dir, broker, (stations, devices), more);
         gateway.wait_ready();
+        if let Some(disk) = &gateway.disk {
+            disk.fill_with_ballast("store.ballast");
+            wait_for("rescue", Duration::from_secs(30), || {
+                let (_, ready) = http::try_get(&gateway.at("/readyz"), "")?;
+                ready.contains("\"rescue\"").then_some(())
+            });
+        }
         gateway
     }
 
@@ -88,15 +108,17 @@ impl Gateway {
         std::fs::create_dir_all(&dir).expect("a folder");
         std::fs::write(dir.join("stations.csv"), stations).expect("a file");
         std::fs::write(dir.join("devices.csv"), devices).expect("a file");
+        let disk = in_rescue().then(|| SmallDisk::mount(&dir.join("disk"), 24));
+        let store = if disk.is_some() { "disk/store.db" } else { "store.db" };
         let mut config = String::new();
         let _ = write!(
             config,
             "[mqtt]\n{mqtt}\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
-             [store]\npath = \"store.db\"\n\
+             [store]\npath = \"{store}\"\n\
              [registry]\nstations = \"stations.csv\"\ndevices = \"devices.csv\"\n{more}\n"
         );
         std::fs::write(dir.join("standpipe.toml"), config).expect("a file");
-        Self { process: Self::run(&dir, &env), port, dir, env }
+        Self { process: Self::run(&dir, &env), port, dir, env, disk }
     }
 
     /// With the variables of its file `environment`, `NAME=VALUE` a line, if it has one.

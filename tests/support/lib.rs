@@ -28,6 +28,7 @@ pub mod qemu;
 pub mod receiver;
 pub mod secure;
 pub mod shape;
+pub mod small_disk;
 pub mod station;
 pub mod town;
 pub mod wall_clock;

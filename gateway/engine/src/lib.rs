@@ -26,6 +26,7 @@ mod mover;
 mod part;
 mod presence;
 pub mod receipts;
+mod rescue;
 mod shell;
 pub mod source;
 mod state;
@@ -34,6 +35,7 @@ mod statuses;
 mod tests;
 pub mod working;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use bells::{Bells, Rings, bells};
@@ -46,6 +48,8 @@ pub use inbox::{
 };
 use log::{Appended, EmbeddedLog, Log, Position};
 use meters::Meters;
+use rescue::{HeldReceipts, OwedReceipt, Until};
+pub use shell::refuge::{copy_name, trouble as rescue_trouble};
 pub use shell::{Outlets, run};
 use source::SourceNeed;
 pub use source::{Receipt, SourceIx, Sources};
@@ -55,15 +59,16 @@ pub use standpipe_machine::limits::{
 };
 use standpipe_rules::Ms;
 use standpipe_rules::changes::RefusedAction;
-use standpipe_rules::incidents::Refused;
+use standpipe_rules::fact::Subject;
+use standpipe_rules::incidents::{IncidentId, Refused};
 use standpipe_rules::wire::receipt::{self, AlarmReceipt};
 use standpipe_rules::world::World;
 use standpipe_shared::Condition;
-use standpipe_store::{Committed, Loaded, Store, StoreError};
+use standpipe_store::{Committed, CopiedFile, Loaded, Store, StoreError};
 pub use state::DIRTY_FOR_MS;
 use state::EngineState;
 use tokio::sync::oneshot;
-use working::WorkingLog;
+use working::{KeepEntries, WorkingLog};
 
 /// After a failed commit, the first retry comes after this …
 const RETRY_FIRST_MS: Ms = 100;
@@ -85,8 +90,10 @@ pub struct Engine {
     /// By which decoders the sources read what devices send.
     decoders: ChosenDecoders,
     held: Option<FailedCommit>,
-    /// The log on disk, while another one works in its place.
-    resting: Option<Box<dyn Log>>,
+    /// What is on disk, while a log in memory works in its place.
+    resting: Option<Resting>,
+    /// What is not acknowledged before it is stored.
+    held_receipts: HeldReceipts,
     /// By how much somebody has set the clock since the start: what was stamped before is read so.
     set: Ms,
     meters: Meters,
@@ -94,26 +101,39 @@ pub struct Engine {
     unstored: Vec<AlarmReceipt>,
 }
 
+/// What a gateway that works in memory gives everything back to.
+#[derive(Debug)]
+enum Resting {
+    /// The log that it has open.
+    Log(Box<dyn Log>),
+    /// A file that it could not open to write; all that is in it is in memory.
+    File(PathBuf),
+    /// A file of which nothing could be read, so that nothing fits it.
+    Nothing,
+}
+
 /// What is owed to those who sent the batch, once it is kept.
 #[derive(Debug, Default)]
 struct OwedAnswers {
     messages: usize,
-    /// By the sources' places; as many as the farthest of them.
-    receipts: Vec<Vec<Receipt>>,
+    receipts: Vec<OwedReceipt>,
     answers: Vec<(oneshot::Sender<EntryOutcome>, EntryOutcome)>,
     /// What devices are told of their alarms.
     alarms: Vec<AlarmReceipt>,
 }
 
-impl OwedAnswers {
-    fn owe(&mut self, source: SourceIx, receipt: Receipt) {
-        if self.receipts.len() <= source.get() {
-            self.receipts.resize_with(source.get() + 1, Vec::new);
+/// By the sources' places; as many as the farthest of them.
+fn by_source(owed: Vec<OwedReceipt>) -> Vec<Vec<Receipt>> {
+    let mut all: Vec<Vec<Receipt>> = Vec::new();
+    for OwedReceipt { source, receipt, .. } in owed {
+        if all.len() <= source.get() {
+            all.resize_with(source.get() + 1, Vec::new);
         }
-        if let Some(owed) = self.receipts.get_mut(source.get()) {
-            owed.push(receipt);
+        if let Some(of_source) = all.get_mut(source.get()) {
+            of_source.push(receipt);
         }
     }
+    all
 }
 
 /// A commit that failed.
@@ -165,6 +185,23 @@ impl Engine {
         engine
     }
 
+    /// An engine that works in memory from its start, over a copy of the file ([`Store::rescued`]) that could
+    /// not be opened to be written.
+    #[must_use]
+    pub fn in_memory(
+        (copy, loaded): (Store, Loaded),
+        (file, copied): (PathBuf, CopiedFile),
+        sources: &Sources,
+        now: Ms,
+    ) -> Self {
+        let mut engine = Self::over(Box::new(WorkingLog::of(copy)), loaded, sources, now);
+        engine.resting = Some(match copied {
+            CopiedFile::Whole => Resting::File(file),
+            CopiedFile::Nothing => Resting::Nothing,
+        });
+        engine
+    }
+
     /// An engine that has not started: its first entry is to be [`Input::Start`].
     #[must_use]
     pub fn resting(log: Box<dyn Log>, loaded: Loaded, sources: &Sources) -> Self {
@@ -172,7 +209,20 @@ impl Engine {
         let (batch, due, meters) = (Batch::default(), OwedAnswers::default(), Meters::new(sources));
         let decoders = ChosenDecoders::default();
         let (held, resting, set, unstored) = (None, None, 0, Vec::new());
-        Self { state, log, batch, due, decoders, held, resting, set, meters, unstored }
+        let held_receipts = HeldReceipts::default();
+        Self {
+            state,
+            log,
+            batch,
+            due,
+            decoders,
+            held,
+            resting,
+            held_receipts,
+            set,
+            meters,
+            unstored,
+        }
     }
 
     /// The one way in: what an entry changes is kept with the next commit. Not while
@@ -236,10 +286,13 @@ impl Engine {
                 self.meters.delivery(&delivery);
                 let digest = delivery.arrived.digest;
                 self.due.alarms.extend(receipt::receipts(&delivery.parsed, digest));
-                self.enter(delivery.entry(self.set, now));
-                if let Some(receipt) = receipt {
-                    self.due.owe(source, receipt);
-                }
+                let entry = delivery.entry(self.set, now);
+                let until = self.enter_message(entry);
+                self.due.receipts.extend(receipt.map(|receipt| OwedReceipt {
+                    source,
+                    receipt,
+                    until,
+                }));
             }
             Inbox::Input(asked) => {
                 let InboxInput { input, at, reply } = *asked;
@@ -250,6 +303,35 @@ impl Engine {
             // Whoever asked may have gone.
             Inbox::Alive(reply) => drop(reply.send(())),
         }
+    }
+
+    /// What must have happened before the message's sender may be told that all is well, where nothing
+    /// can be stored.
+    fn enter_message(&mut self, entry: Entry) -> Until {
+        let Input::Message(message) = &entry.input else { return Until::Kept };
+        let (until, before) = (Until::of(&message.parsed), self.state.changes.incidents.len());
+        match until {
+            Until::Kept | Until::Stored { .. } => {
+                self.enter(entry);
+                until
+            }
+            Until::Confirmed(_) => {
+                let named = message.parsed.messages().filter_map(|said| said.device());
+                let devices: Vec<Box<str>> = named.map(Box::from).collect();
+                self.enter(entry);
+                let news = self.state.changes.incidents.iter().skip(before).copied();
+                let incidents = news.chain(devices.iter().flat_map(|id| self.incidents_of(id)));
+                Until::Confirmed(incidents.collect())
+            }
+        }
+    }
+
+    /// The open incidents of a device: an alarm that is delivered again makes no news.
+    fn incidents_of(&self, device: &str) -> Vec<IncidentId> {
+        let world = self.world();
+        let Some(ix) = world.registry().find(device) else { return Vec::new() };
+        let home = |condition| world.book.home_of(&Subject::Device(ix), condition);
+        Condition::ALL.into_iter().filter_map(home).collect()
     }
 
     /// The next commit keeps everything that is remembered.
@@ -266,6 +348,9 @@ impl Engine {
 
     /// Lets time pass. Not while [`Self::is_held`].
     pub fn tick(&mut self, now: Ms) {
+        if let Some(source) = self.held_receipts.newly_stopped() {
+            self.happens(Input::Source { source, up: false }, now);
+        }
         self.happens(Input::Tick, now);
     }
 
@@ -326,27 +411,59 @@ impl Engine {
     ///
     /// # Errors
     /// [`StoreError`]: the file can't even be read.
-    pub fn to_memory(&mut self, name: &str) -> Result<(), StoreError> {
+    pub fn to_memory(&mut self, name: &str, entries: KeepEntries) -> Result<(), StoreError> {
         if self.resting.is_none() {
-            let working = WorkingLog::copy_of(self.log.store(), name)?;
-            self.resting = Some(std::mem::replace(&mut self.log, Box::new(working)));
+            let working = WorkingLog::copy_of(self.log.store(), name, entries)?;
+            let disk = std::mem::replace(&mut self.log, Box::new(working));
+            self.resting = Some(Resting::Log(disk));
         }
         Ok(())
     }
 
     /// Writes into the file what happened in memory, in one transaction, and goes on there. Between
-    /// two batches or not. Nothing happens where it works there already.
+    /// two batches or not. Nothing happens where it works there already. What may be acknowledged by it
+    /// is given back, by the sources' places.
     ///
     /// # Errors
     /// [`StoreError`]: the file is as it was, and the work goes on in memory.
-    pub fn to_disk(&mut self) -> Result<(), StoreError> {
-        let Some(mut disk) = self.resting.take() else { return Ok(()) };
-        let done = disk.store_mut().take_back(self.log.store());
-        match done {
-            Ok(()) => self.log = disk,
-            Err(_) => self.resting = Some(disk),
+    pub fn to_disk(&mut self, now: Ms) -> Result<Vec<Vec<Receipt>>, StoreError> {
+        let taken = match &mut self.resting {
+            None => return Ok(Vec::new()),
+            Some(Resting::Log(disk)) => disk.store_mut().take_back(self.log.store()),
+            Some(Resting::File(file)) => {
+                let mut store = Store::open(file)?;
+                store.take_back(self.log.store())?;
+                self.resting = Some(Resting::Log(Box::new(EmbeddedLog::new(store))));
+                Ok(())
+            }
+            Some(Resting::Nothing) => {
+                let what = "the file that was there at the start".into();
+                let why = "the gateway began without it".into();
+                return Err(StoreError::Unreadable { what, why });
+            }
+        };
+        taken?;
+        if let Some(Resting::Log(disk)) = self.resting.take() {
+            self.log = disk;
         }
-        done
+        let (owed, stopped) = self.held_receipts.all();
+        if let Some(source) = stopped.filter(|_| !self.is_held()) {
+            self.happens(Input::Source { source, up: true }, now);
+        }
+        Ok(by_source(owed))
+    }
+
+    /// Whether it works in memory, since the file takes nothing.
+    #[must_use]
+    pub const fn is_in_memory(&self) -> bool {
+        self.resting.is_some()
+    }
+
+    /// The store on disk, while another one works in its place.
+    #[cfg(test)]
+    fn disk(&self) -> &Store {
+        let Some(Resting::Log(disk)) = &self.resting else { panic!("it works on disk") };
+        disk.store()
     }
 
     /// The batches whose entries the log keeps: those since [`Self::to_memory`].
@@ -386,7 +503,10 @@ impl Engine {
         if messages > 0 {
             self.meters.batch.record(messages as f64);
         }
-        done.receipts = receipts;
+        done.receipts = by_source(match self.resting {
+            None => receipts,
+            Some(_) => self.held_receipts.ripe(receipts, &self.state.world.book),
+        });
         done.alarms = self.answerable(alarms);
         for (reply, outcome) in answers {
             // Whoever asked and left is not waited for.

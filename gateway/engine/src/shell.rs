@@ -5,18 +5,22 @@
 //! than one each. Statuses and what stations say are taken a few at a time, since each may open or
 //! close an incident, and an alarm waits for the commit that is being made.
 
+pub mod refuge;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, select};
 use metrics::{counter, gauge};
 use standpipe_machine::clock::{Clock, kernel};
+use standpipe_machine::disk::Ballast;
 use standpipe_rules::Ms;
 use standpipe_rules::shift;
 use standpipe_rules::status::brings_detector_back;
-use standpipe_store::StoreError;
+use standpipe_store::{StoreError, StorePlace};
 use tokio::sync::mpsc::error::TrySendError;
 
+use self::refuge::Refuge;
 use super::actions::{Actions, FloodWatch};
 use super::clock::way;
 use super::mover::Mover;
@@ -61,30 +65,17 @@ pub struct Outlets {
     pub receipts: Vec<Outlet>,
     /// What the store's line says.
     pub health: Arc<Health>,
+    /// Where others read the store: the engine says when that is elsewhere.
+    pub place: StorePlace,
+    /// Given up when the disk is full.
+    pub ballast: Option<Ballast>,
 }
 
 /// Runs until every handle is gone and everything they sent is kept, or until `give_up` says that
 /// a store that fails is not waited for any longer. Nothing unkept was acknowledged.
 pub fn run(engine: Engine, queues: Queues, outlets: Outlets, give_up: impl Fn() -> bool) {
-    let mover = Mover::new(engine.store().path());
-    let waiting = outlets.receipts.iter().map(|_| Vec::new()).collect();
-    let (shouted, kernel) = (None, kernel::KernelWatch::default());
-    let troubles = outlets.health.degraded.watch();
-    let (statuses, actions, floods) = Default::default();
-    let mut shell = Shell {
-        engine,
-        mover,
-        queues,
-        statuses,
-        actions,
-        floods,
-        outlets,
-        waiting,
-        shouted,
-        kernel,
-        troubles,
-        give_up,
-    };
+    let mut shell = Shell::new(engine, queues, outlets, give_up);
+    shell.begins_in_memory();
     shell.follow_troubles();
     while shell.turn() {}
 }
@@ -103,6 +94,7 @@ struct Shell<F> {
     shouted: Option<Ms>,
     kernel: kernel::KernelWatch,
     troubles: DegradedWatch,
+    refuge: Refuge,
     give_up: F,
 }
 
@@ -119,6 +111,27 @@ enum Woken {
 }
 
 impl<F: Fn() -> bool> Shell<F> {
+    fn new(engine: Engine, queues: Queues, outlets: Outlets, give_up: F) -> Self {
+        let mover = Mover::new(engine.store().path());
+        let waiting = outlets.receipts.iter().map(|_| Vec::new()).collect();
+        let troubles = outlets.health.degraded.watch();
+        Self {
+            engine,
+            mover,
+            queues,
+            statuses: Statuses::default(),
+            actions: Actions::default(),
+            floods: FloodWatch::default(),
+            outlets,
+            waiting,
+            shouted: None,
+            kernel: kernel::KernelWatch::default(),
+            troubles,
+            refuge: Refuge::default(),
+            give_up,
+        }
+    }
+
     /// One batch. False when it was the last.
     fn turn(&mut self) -> bool {
         let (woken, first) = self.wait();
@@ -148,11 +161,21 @@ impl<F: Fn() -> bool> Shell<F> {
         let Some(done) = self.commit() else { return false };
         self.dealt_with();
         self.release(done);
+        self.tries_to_go_back();
         self.outlets.clock.doubt(self.engine.clock_is_doubted());
         if self.queues.urgent.is_empty() {
             self.checkpoint();
         }
-        !matches!(woken, Woken::Alone)
+        if matches!(woken, Woken::Alone) {
+            self.goes_back();
+            if self.engine.is_in_memory() {
+                tracing::error!(
+                    "stopped while nothing can be stored: what was in memory alone is lost"
+                );
+            }
+            return false;
+        }
+        true
     }
 
     /// What the gateway has to do without is an incident as long as it is so.
@@ -171,7 +194,9 @@ impl<F: Fn() -> bool> Shell<F> {
     fn dealt_with(&mut self) {
         let world = self.engine.world();
         for part in self.troubles.dealt_with(|condition| world.gateway_stands(condition)) {
-            self.outlets.health.degraded.clear(part);
+            if !part.ends_by_itself() {
+                self.outlets.health.degraded.clear(part);
+            }
         }
     }
 
@@ -225,6 +250,9 @@ impl<F: Fn() -> bool> Shell<F> {
     /// Has the write-ahead log moved when it has grown. What came meanwhile is little, and is
     /// moved here: only while nobody writes does the log start over.
     fn checkpoint(&mut self) {
+        if self.engine.is_in_memory() {
+            return;
+        }
         if let Some(moved) = self.mover.ended() {
             for outcome in [moved, self.engine.checkpoint()] {
                 outcome.unwrap_or_else(|why| tracing::warn!("{why}"));
@@ -426,6 +454,7 @@ impl<F: Fn() -> bool> Shell<F> {
                     self.recovered(now);
                     return Some(done);
                 }
+                Err(why) if self.takes_refuge(&why, now) => continue,
                 Err(why) => self.shout(&why, now),
             }
             if !self.nap(self.engine.next_wake(now)) {
@@ -461,6 +490,10 @@ impl<F: Fn() -> bool> Shell<F> {
     }
 
     fn recovered(&mut self, now: Ms) {
+        if self.engine.is_in_memory() {
+            self.outlets.health.store.fine();
+            return;
+        }
         if let Some(since) = self.shouted.take() {
             tracing::warn!(after_ms = now - since, "the store takes what is written again");
         }
@@ -468,9 +501,10 @@ impl<F: Fn() -> bool> Shell<F> {
         self.engine.meters.failing.set(0.0);
     }
 
-    fn release(&mut self, done: Done) {
+    /// Gives receipts back to their sources.
+    fn give_back(&mut self, receipts: Vec<Vec<Receipt>>) {
         let mut left = 0;
-        for (waiting, receipts) in self.waiting.iter_mut().zip(done.receipts) {
+        for (waiting, receipts) in self.waiting.iter_mut().zip(receipts) {
             if waiting.is_empty() {
                 *waiting = receipts;
             } else {
@@ -485,6 +519,11 @@ impl<F: Fn() -> bool> Shell<F> {
                 *waiting = back;
             }
         }
+        self.engine.meters.acks.set(left as f64);
+    }
+
+    fn release(&mut self, mut done: Done) {
+        self.give_back(std::mem::take(&mut done.receipts));
         if let Some(sent) = done.heartbeat {
             self.outlets.health.chain.kept(sent);
         }
@@ -504,7 +543,6 @@ impl<F: Fn() -> bool> Shell<F> {
             done.event > std::mem::replace(newest, done.event.max(*newest))
         });
         let meters = &self.engine.meters;
-        meters.acks.set(left as f64);
         meters.urgent.set(self.queues.urgent.len() as f64);
         meters.statuses.set((self.queues.statuses.len() + self.statuses.len()) as f64);
         meters.actions.set((self.queues.actions.len() + self.actions.len()) as f64);

@@ -31,12 +31,12 @@ use crate::source::receipts;
 
 pub(super) const T0: Ms = 1_764_000_000_000;
 /// The places in [`Sources::urgent_and_bulk`].
-pub(super) const ALARM: SourceIx = SourceIx::nth(0);
-pub(super) const TELEMETRY: SourceIx = SourceIx::nth(1);
+pub(crate) const ALARM: SourceIx = SourceIx::nth(0);
+pub(crate) const TELEMETRY: SourceIx = SourceIx::nth(1);
 
-pub(super) struct Bench {
-    folder: TempDir,
-    pub(super) engine: Engine,
+pub(crate) struct Bench {
+    pub(crate) folder: TempDir,
+    pub(crate) engine: Engine,
 }
 
 fn station(id: &str, level: Level, parent: Option<&str>) -> Station {
@@ -80,7 +80,7 @@ fn open(path: &Path, now: Ms) -> Engine {
 
 impl Bench {
     /// Two stations and so many hydrants; both lanes are up.
-    pub(super) fn new(devices: u32) -> Self {
+    pub(crate) fn new(devices: u32) -> Self {
         Self::of(tempfile::tempdir().unwrap(), devices)
     }
 
@@ -370,6 +370,8 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
         bells,
         receipts: vec![alarm, telemetry],
         health: health.clone(),
+        place: engine.store().path().to_owned().into(),
+        ballast: None,
     };
     let thread = std::thread::spawn(move || run(engine, queues, outlets, || true));
     let (started, at) = (clock.instant(), clock.now());

@@ -17,22 +17,39 @@ use standpipe_store::{Store, StoreError};
 use crate::entry::Batch;
 use crate::log::{Appended, Consequences, Log, Position, keep};
 
+/// Whether the batches' entries are kept beside what follows from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepEntries {
+    /// For another file than the one that was copied.
+    Yes,
+    /// The file that was copied takes what follows; entries would only fill the memory.
+    No,
+}
+
 /// Batches in memory.
 #[derive(Debug)]
 pub struct WorkingLog {
     copy: Store,
     position: Position,
+    entries: KeepEntries,
     batches: Vec<Batch>,
 }
 
 impl WorkingLog {
+    /// Over a copy that was made and loaded before ([`Store::rescued`]).
+    #[must_use]
+    pub fn of(copy: Store) -> Self {
+        let (position, batches) = (Position::default(), Vec::new());
+        Self { copy, position, entries: KeepEntries::No, batches }
+    }
+
     /// Goes on where `disk` is. `name`: no other working copy in this process has it.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn copy_of(disk: &Store, name: &str) -> Result<Self, StoreError> {
+    pub fn copy_of(disk: &Store, name: &str, entries: KeepEntries) -> Result<Self, StoreError> {
         let copy = disk.working_copy(name)?;
-        Ok(Self { copy, position: Position::default(), batches: Vec::new() })
+        Ok(Self { copy, position: Position::default(), entries, batches: Vec::new() })
     }
 }
 
@@ -43,8 +60,11 @@ impl Log for WorkingLog {
         follows: &Consequences<'_>,
     ) -> Result<Appended, StoreError> {
         let appended = keep(&mut self.copy, &mut self.position, batch, follows)?;
-        // Time that passes is an entry, too, though nothing follows from it yet.
-        self.batches.push(std::mem::take(batch));
+        match self.entries {
+            // Time that passes is an entry, too, though nothing follows from it yet.
+            KeepEntries::Yes => self.batches.push(std::mem::take(batch)),
+            KeepEntries::No => {}
+        }
         Ok(appended)
     }
 

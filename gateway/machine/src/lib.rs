@@ -3,6 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`clock`] | the time, and whether somebody set it: the only file that asks |
+//! | [`disk`] | how full a disk is, and a ballast that is given up when it is full |
 //! | [`entropy`] | what nobody can guess: the only file that asks |
 //! | [`threads`] | threads, with their names: the only file that starts one |
 //! | [`private_file`] | files that are there whole or not at all, for their owner alone |
@@ -26,6 +27,7 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod disk;
 pub mod entropy;
 pub mod identity;
 pub mod limits;

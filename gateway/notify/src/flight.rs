@@ -126,6 +126,11 @@ impl Flight {
         Some(shot)
     }
 
+    /// What every topic shows is to be shown anew.
+    pub fn show_anew(&mut self) {
+        self.shown.clear();
+    }
+
     /// The connection is gone, and nobody knows what of it arrived.
     pub fn lost(&mut self) {
         self.packets.lost();

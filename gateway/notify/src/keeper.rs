@@ -58,8 +58,12 @@ pub async fn run(
             () = setup.stop.cancelled() => return Ok(()),
             _ = look.tick() => {}
         }
+        if setup.store.is_in_memory() {
+            // Notices that are over are in the file: the digest is made when that is read again.
+            continue;
+        }
         // On a thread that may wait: pages leave from this one.
-        let (store, keeper, now) = (setup.store.clone(), keeper.clone(), setup.clock.now());
+        let (store, keeper, now) = (setup.store.path(), keeper.clone(), setup.clock.now());
         match tokio::task::spawn_blocking(move || keeper.news(&store, now)).await {
             Ok(Ok(None)) => {}
             Ok(Ok(Some(news))) => setup.engine.report(Input::Digest(news)).await?,

@@ -38,11 +38,11 @@ mod session;
 pub mod station;
 pub mod webhook;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use standpipe_engine::{EngineHandle, Rings};
 use standpipe_machine::clock::Clock;
+use standpipe_store::StorePlace;
 use standpipe_transport::lease::TwinDoubt;
 use tokio_util::sync::CancellationToken;
 
@@ -53,7 +53,7 @@ const NET: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct SenderSetup {
     /// The store, which says what is owed.
-    pub store: PathBuf,
+    pub store: StorePlace,
     /// Writes down what arrived, and what was given up.
     pub engine: EngineHandle,
     /// Say that something may be owed.

@@ -5,7 +5,6 @@
 //! again as owed. What is owed is the sender's ([`Owed`]).
 
 use std::convert::Infallible;
-use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use standpipe_engine::{Inbox, Unavailable};
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::threads;
 use standpipe_rules::Ms;
-use standpipe_store::{Reader, StoreError};
+use standpipe_store::{Reader, StoreError, StorePlace};
 use standpipe_transport::mqtt::PubAckReason;
 use standpipe_transport::mqtt::attempts::Attempts;
 use standpipe_transport::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, PublishReceipt};
@@ -249,26 +248,33 @@ fn publish(link: &mut Link, message: &MqttMessage) -> Result<(), LinkError> {
     })
 }
 
-/// The store as a sender reads it: opened when it is first read, and again after a failure.
+/// The store as a sender reads it: opened when it is first read, when it is read elsewhere, and again
+/// after a failure.
 #[derive(Debug)]
 pub struct Shelf {
     name: &'static str,
-    path: PathBuf,
+    place: StorePlace,
     reader: Option<Reader>,
 }
 
 impl Shelf {
     /// Nothing is opened yet. `name` is said when that fails.
     #[must_use]
-    pub const fn new(name: &'static str, path: PathBuf) -> Self {
-        Self { name, path, reader: None }
+    pub const fn new(name: &'static str, place: StorePlace) -> Self {
+        Self { name, place, reader: None }
+    }
+
+    /// Whether what is read is in memory alone.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        self.place.is_in_memory()
     }
 
     /// Reads; `None` when it can't be, which is logged.
     pub fn read<T>(&mut self, what: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Option<T> {
-        let reader = match self.reader.take() {
+        let reader = match self.reader.take().filter(|reader| reader.is_at(&self.place)) {
             Some(reader) => Ok(reader),
-            None => Reader::open(&self.path),
+            None => Reader::open(&self.place.path()),
         };
         match reader.and_then(|reader| what(&reader).map(|owed| (reader, owed))) {
             Ok((reader, owed)) => {

@@ -9,7 +9,7 @@ use metrics::counter;
 use standpipe_engine::{Inbox, Input};
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{IncidentId, with_page, with_suspicion};
+use standpipe_rules::incidents::{IncidentId, not_stored, with_page, with_suspicion};
 use standpipe_store::boards::URGENCIES;
 use standpipe_store::reader::OwedBoard;
 use standpipe_transport::lease::TwinDoubt;
@@ -35,7 +35,8 @@ pub fn start(
 ) -> std::io::Result<JoinHandle<()>> {
     let shelf = Shelf::new(Boards::NAME, setup.store.clone());
     let (root, flight, doubt) = (root.into(), Flight::default(), setup.doubt.clone());
-    let boards = Boards { root, doubt, flight, shelf, queue: Queue::new(URGENCIES), again: None };
+    let queue = Queue::new(URGENCIES);
+    let boards = Boards { root, doubt, flight, shelf, queue, again: None, unstored: false };
     let bell = setup.rings.stations.clone();
     session::start(boards, setup, (broker, format!("standpipe-pages-{gateway}")), bell)
 }
@@ -49,6 +50,8 @@ struct Boards {
     queue: Queue<OwedBoard>,
     /// The last topic shown to a broker that may have forgotten; `None`: all were.
     again: Option<(Box<str>, Option<IncidentId>)>,
+    /// Topics may say that what they show is not stored.
+    unstored: bool,
 }
 
 impl Boards {
@@ -128,6 +131,11 @@ impl Owed for Boards {
     }
 
     fn read(&mut self, now: Stamp) {
+        if self.unstored && !self.shelf.is_in_memory() {
+            self.unstored = false;
+            self.flight.show_anew();
+            self.again = Some((Box::default(), None));
+        }
         self.queue.rung();
         self.plan(now);
     }
@@ -138,7 +146,7 @@ impl Owed for Boards {
 
     fn next(&mut self, window: usize, now: Stamp) -> Option<MqttMessage> {
         let (pkid, shot, wire) = self.flight.next(window)?;
-        let payload = match shot.page {
+        let mut payload = match shot.page {
             _ if shot.empty => String::new(),
             Some(page) if self.doubt.is_suspected(now.steady()) => {
                 with_suspicion(&with_page(&wire, page))
@@ -146,6 +154,10 @@ impl Owed for Boards {
             Some(page) => with_page(&wire, page),
             None => wire.to_string(),
         };
+        if !shot.empty && self.shelf.is_in_memory() {
+            self.unstored = true;
+            payload = not_stored(&payload);
+        }
         Some(MqttMessage { topic: self.topic(&shot), payload, pkid, retain: true, expiry_s: 0 })
     }
 

@@ -79,7 +79,7 @@ pub fn start(
 ) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let callers = callers(webhooks).map_err(std::io::Error::other)?;
-    let tried = tried::open(&setup.store, webhooks.len());
+    let tried = tried::open(setup.store.file(), webhooks.len());
     let one =
         |((webhook, caller), tried)| Task::new(setup.clone(), (caller, tried), (webhook, desk));
     let mut tasks: Vec<_> = webhooks.iter().zip(callers).zip(tried).map(one).collect();
@@ -103,7 +103,7 @@ pub fn start(
 
 /// Pages to webhooks that are configured no more can never be sent: given up at start.
 async fn give_up_orphans(setup: SenderSetup, names: Vec<Box<str>>) -> Result<(), Unavailable> {
-    let owed = Reader::open(&setup.store).and_then(|reader| reader.orphaned_pages(&names));
+    let owed = Reader::open(&setup.store.path()).and_then(|reader| reader.orphaned_pages(&names));
     let owed = owed.unwrap_or_else(|why| {
         warn!("webhooks: what is owed cannot be read ({why})");
         Vec::new()
@@ -113,7 +113,7 @@ async fn give_up_orphans(setup: SenderSetup, names: Vec<Box<str>>) -> Result<(),
         let why = "the webhook is configured no more".into();
         setup.engine.report(Input::GaveUp { page_id, why }.at(setup.clock.stamp())).await?;
     }
-    let owed = Reader::open(&setup.store).and_then(|reader| reader.owed_digests());
+    let owed = Reader::open(&setup.store.path()).and_then(|reader| reader.owed_digests());
     for digest in owed.unwrap_or_default() {
         if !names.contains(&digest.which.receiver) {
             let news = DigestNews::GaveUp(digest.which, setup.clock.now());

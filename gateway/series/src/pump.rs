@@ -24,7 +24,7 @@ use standpipe_rules::changes::Logged;
 use standpipe_rules::incidents::Text;
 use standpipe_store::block::{self, BadBlock};
 use standpipe_store::reader::LogBlock;
-use standpipe_store::{Quarantined, Reader, StoreError};
+use standpipe_store::{Quarantined, Reader, StoreError, StorePlace};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -51,8 +51,9 @@ const MOST_KEPT: usize = 100;
 
 /// Everything that a pump owns.
 pub struct PumpSetup {
-    /// The store: the log, and whose the readings are. Opened for the pump alone.
-    pub reader: Reader,
+    /// The store: the log, and whose the readings are. While it is read in memory, history rests: what it
+    /// has not read yet is in the file.
+    pub place: StorePlace,
     /// Where readings go.
     pub series: Arc<dyn Series>,
     /// What else goes there; `None` where only readings are kept.
@@ -82,6 +83,8 @@ pub fn start(setup: PumpSetup) -> std::io::Result<JoinHandle<()>> {
 
 struct Pump {
     setup: PumpSetup,
+    /// The store's file, once it could be opened; for the pump alone.
+    reader: Option<Reader>,
     /// The last block history has; read from the store at the start.
     cursor: Option<i64>,
     tags: Arc<Tags>,
@@ -127,6 +130,7 @@ impl Pump {
     fn new(setup: PumpSetup) -> Self {
         Self {
             setup,
+            reader: None,
             cursor: None,
             tags: Arc::default(),
             tags_of: None,
@@ -139,6 +143,7 @@ impl Pump {
     /// Runs until the engine has gone. Cancelled anywhere, it loses nothing.
     async fn run(mut self) {
         loop {
+            self.setup.place.in_file().await;
             match self.round().await {
                 Ok(more) => {
                     self.fine();
@@ -161,14 +166,24 @@ impl Pump {
     /// One batch, what else there is, and a little upkeep. True when more waits.
     async fn round(&mut self) -> Result<bool, PumpTrouble> {
         self.setup.log.mark_unchanged();
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => Reader::open(self.setup.place.file())?,
+        };
+        let more = self.round_of(&reader).await;
+        self.reader = Some(reader);
+        more
+    }
+
+    async fn round_of(&mut self, reader: &Reader) -> Result<bool, PumpTrouble> {
         let cursor = match self.cursor {
             Some(at) => at,
-            None => *self.cursor.insert(self.setup.reader.series_block()?),
+            None => *self.cursor.insert(reader.series_block()?),
         };
-        let blocks = self.setup.reader.log_after(cursor, ENOUGH)?;
+        let blocks = reader.log_after(cursor, ENOUGH)?;
         let readings = blocks.iter().map(|block| block.readings).sum::<usize>();
         if let Some(last) = blocks.last().map(|block| block.block) {
-            let batch = self.batch(&blocks)?;
+            let batch = self.batch(reader, &blocks)?;
             drop(blocks);
             self.write(batch).await?;
             self.cursor = Some(last);
@@ -177,7 +192,7 @@ impl Pump {
         }
         let now = self.setup.clock.now();
         if let Some(records) = &mut self.setup.records
-            && let Some((trail, ledger)) = records.step(&self.setup.reader, now).await?
+            && let Some((trail, ledger)) = records.step(reader, now).await?
         {
             let _ = self.setup.engine.try_send(Input::RecordsAt { trail, ledger });
         }
@@ -225,18 +240,18 @@ impl Pump {
         }
     }
 
-    fn batch(&mut self, blocks: &[LogBlock]) -> Result<ReadingBatch, PumpTrouble> {
+    fn batch(&mut self, reader: &Reader, blocks: &[LogBlock]) -> Result<ReadingBatch, PumpTrouble> {
         let mut readings = Vec::with_capacity(blocks.iter().map(|block| block.readings).sum());
         for block in blocks {
             readings.extend(self.decode(block)?);
         }
         // After the blocks were read: whoever they are of was registered with them.
-        let of = self.setup.reader.meta("tags_rev")?;
+        let of = reader.meta("tags_rev")?;
         if self.tags_of != of {
             self.tags = Arc::default();
             self.tags_of = of;
         }
-        read_tags(&self.setup.reader, Arc::make_mut(&mut self.tags))?;
+        read_tags(reader, Arc::make_mut(&mut self.tags))?;
         Ok(ReadingBatch { readings, tags: Arc::clone(&self.tags) })
     }
 

@@ -18,7 +18,7 @@ use standpipe_series::pump::{PumpSetup, start};
 use standpipe_series::records::Records;
 use standpipe_series::{HistoryQuery, Series};
 use standpipe_shared::{Field, ROOT};
-use standpipe_store::{Reader, Store};
+use standpipe_store::{Reader, Store, StorePlace};
 use tokio_util::sync::CancellationToken;
 
 /// A running gateway without a broker.
@@ -44,22 +44,25 @@ impl Rig {
         let (handle, queues) = queues(&sources);
         let (bells, rings) = bells();
         let health = Arc::new(Health::of(&sources));
+        let place = StorePlace::new(path.clone());
         let outlets = Outlets {
             clock: clock.clone(),
             bells,
             receipts: Vec::new(),
             health: Arc::clone(&health),
+            place: place.clone(),
+            ballast: None,
         };
         let run = std::thread::spawn(move || run(engine, queues, outlets, || true));
         let stop = CancellationToken::new();
         let pump = start(PumpSetup {
-            reader: Reader::open(&path).unwrap(),
             series,
             records,
             engine: handle.clone(),
             log: rings.log.clone(),
             clock: clock.clone(),
             health: Arc::clone(&health),
+            place,
             stop: stop.clone(),
         })
         .unwrap();

@@ -55,6 +55,48 @@ pub fn is_damaged(bad: &rusqlite::Error) -> bool {
     }
 }
 
+/// Whether a database's disk, or its file there, is at fault by what SQLite says: then a copy in memory can
+/// stand in for it. Not so of what would fail there as well, or passes by itself.
+#[must_use]
+pub fn is_of_disk(bad: &rusqlite::Error) -> bool {
+    matches!(
+        bad.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::FileLockingProtocolFailed
+        )
+    )
+}
+
+/// A database of a file that is only read, for a connection that understands URIs.
+pub(crate) fn read_only(file: &Path, how: ReadOnly) -> String {
+    let escaped = |letter| match letter {
+        '%' => "%25".to_owned(),
+        '?' => "%3f".to_owned(),
+        '#' => "%23".to_owned(),
+        letter => String::from(letter),
+    };
+    let plain: String = file.to_string_lossy().chars().map(escaped).collect();
+    let how = match how {
+        ReadOnly::WithLog => "mode=ro",
+        ReadOnly::FileAlone => "mode=ro&immutable=1",
+    };
+    format!("file:{plain}?vfs=unix&{how}")
+}
+
+/// A write-ahead log wants files beside it. Where they can't be made, what is in the file itself can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadOnly {
+    WithLog,
+    FileAlone,
+}
+
 /// What stands behind the name of a database that can't be read, before the moment when it was moved out
 /// of the way.
 pub const UNREADABLE: &str = ".unreadable-";

@@ -18,8 +18,10 @@
 //! | [`epoch`] | which history of the store it is, and on which machine it was last |
 //! | [`files`] | every file that must not be lost, and where it is |
 //! | [`orders`] | settings and commands for devices: written, loaded, read |
+//! | [`place`] | where the store is read: its file, or a copy that stands in for it |
 //! | [`reader`] | what senders and history read |
 //! | [`readers`] | a few connections for the API's questions, each on a thread that may wait |
+//! | `rescued.rs` | a copy in memory of a file that can't be opened to be written |
 //! | [`notices`] | the notices of a day |
 //! | `working.rs` | a working copy in memory, for a file that takes nothing |
 //! | [`views`] | typed rows for the API, the console, the report, history and the command line |
@@ -48,8 +50,10 @@ pub mod migrate;
 mod migrations;
 pub mod notices;
 pub mod orders;
+pub mod place;
 pub mod reader;
 pub mod readers;
+mod rescued;
 mod rows;
 mod unread;
 pub mod views;
@@ -64,7 +68,9 @@ use standpipe_machine::small_file;
 
 pub use commit::{Committed, Extras, move_log};
 pub use load::Loaded;
+pub use place::StorePlace;
 pub use reader::Reader;
+pub use rescued::CopiedFile;
 pub use rows::{
     EVENT_ROWS, LEDGER_MS, QUARANTINE_BYTES, QUARANTINE_ROWS, Quarantined, REJECTED_SLOT_MS,
 };
@@ -100,6 +106,34 @@ pub enum StoreError {
     Sqlite(#[source] rusqlite::Error),
     #[error("store: {what} can't be read ({why}): restore the store's backup")]
     Unreadable { what: String, why: String },
+}
+
+impl StoreError {
+    /// Whether the disk, or the file on it, is at fault: then a copy in memory can stand in for it. Not
+    /// so of what would fail there as well, or passes by itself.
+    #[must_use]
+    pub fn is_of_disk(&self) -> bool {
+        match self {
+            Self::Full(_) => true,
+            Self::Sqlite(bad) => files::is_of_disk(bad),
+            Self::InUse(_)
+            | Self::Folder { .. }
+            | Self::TooNew { .. }
+            | Self::Unreadable { .. } => false,
+        }
+    }
+
+    /// Whether the store can't be opened because of its disk, or of who owns it.
+    #[must_use]
+    pub fn is_of_place(&self) -> bool {
+        matches!(self, Self::Folder { .. }) || self.is_of_disk()
+    }
+
+    /// Whether there is no room.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -231,7 +265,9 @@ impl Lock {
             small_file::regular_or_missing(path)
                 .map_err(|why| StoreError::Folder { path: path.to_owned(), why })?;
         }
-        let file = File::create(beside).map_err(folder)?;
+        // On a disk that can't be written, one that is there locks as well.
+        let file = File::create(&beside).or_else(|why| File::open(&beside).map_err(|_| why));
+        let file = file.map_err(folder)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { file }),
             Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(store.to_owned())),

@@ -133,11 +133,7 @@ impl Store {
         let rows = kept.as_deref().map_or(0, |kept| recover(kept, &store.conn));
         let lost = LostStore { how, since: now, why, kept, rows };
         tracing::error!("{lost}");
-        if let Some(Marker { gateway }) = marker(path) {
-            // The broker keeps messages for a gateway of that name.
-            let sql = "INSERT INTO meta (key, value) VALUES ('gateway', ?1) ON CONFLICT DO NOTHING";
-            store.conn.execute(sql, [gateway])?;
-        }
+        keep_name(&store.conn, path)?;
         if choice == Choice::NewStore {
             return Ok((store, None));
         }
@@ -149,6 +145,10 @@ impl Store {
 
     /// From now on there was a store here.
     pub fn mark(&self) {
+        if self._lock.is_none() {
+            // A copy in memory is beside nothing.
+            return;
+        }
         let sql = "SELECT value FROM meta WHERE key = 'gateway'";
         let gateway = self.conn.query_row(sql, (), |row| row.get(0));
         let Ok(gateway) = gateway else { return };
@@ -171,6 +171,15 @@ pub fn accept(store: &Path) -> io::Result<()> {
         Err(bad) if bad.kind() != io::ErrorKind::NotFound => Err(bad),
         Err(_) | Ok(()) => Ok(()),
     }
+}
+
+/// The broker keeps messages for a gateway of the name that the marker beside a store says.
+pub(crate) fn keep_name(conn: &Connection, store: &Path) -> rusqlite::Result<()> {
+    if let Some(Marker { gateway }) = marker(store) {
+        let sql = "INSERT INTO meta (key, value) VALUES ('gateway', ?1) ON CONFLICT DO NOTHING";
+        conn.execute(sql, [gateway])?;
+    }
+    Ok(())
 }
 
 const MARKER: &str = "marker";

@@ -10,12 +10,14 @@ use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::{IncidentId, State};
 use ulid::Ulid;
 
+use super::place::StorePlace;
 use super::{BUSY_MS, READER_CACHE_KIB, StoreError};
 
 /// One read-only connection. Open one for each task that reads.
 #[derive(Debug)]
 pub struct Reader {
     conn: Connection,
+    path: Box<Path>,
 }
 
 /// A station's topic that does not show what it should.
@@ -104,7 +106,13 @@ impl Reader {
         let conn = Connection::open_with_flags(path, flags)?;
         conn.pragma_update(None, "busy_timeout", BUSY_MS)?;
         conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
-        Ok(Self { conn })
+        Ok(Self { conn, path: path.into() })
+    }
+
+    /// Whether it reads the store where it is now.
+    #[must_use]
+    pub fn is_at(&self, place: &StorePlace) -> bool {
+        *self.path == *place.path()
     }
 
     /// The connection itself, for queries that are written for any.

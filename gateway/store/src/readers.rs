@@ -1,12 +1,14 @@
 //! Reading the store beside its one writer: a few read-only connections, each query on a thread
 //! that may wait, and stopped when nobody waits for it any more.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
 use tokio::sync::Semaphore;
+
+use crate::place::StorePlace;
 
 /// Connections, and so queries at once.
 const READERS: usize = 4;
@@ -32,8 +34,9 @@ pub enum ReadError {
 /// The read-only connections to one store. Cheap to clone.
 #[derive(Clone)]
 pub struct Readers {
-    path: Arc<Path>,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    place: StorePlace,
+    /// Each with what it reads.
+    idle: Arc<Mutex<Vec<(Arc<Path>, Connection)>>>,
     permits: Arc<Semaphore>,
 }
 
@@ -71,27 +74,27 @@ impl RunningQuery {
 }
 
 impl Readers {
-    /// Readers of the store at `path`; nothing is opened yet.
+    /// Readers of the store at that place; nothing is opened yet.
     #[must_use]
-    pub fn new(path: PathBuf) -> Self {
-        Self::at_once(path.into(), READERS)
+    pub fn new(place: impl Into<StorePlace>) -> Self {
+        Self::at_once(place.into(), READERS)
     }
 
-    fn at_once(path: Arc<Path>, readers: usize) -> Self {
-        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(readers)) }
+    fn at_once(place: StorePlace, readers: usize) -> Self {
+        Self { place, idle: Arc::default(), permits: Arc::new(Semaphore::new(readers)) }
     }
 
     /// As many connections to the same store, which these never wait for.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self::at_once(Arc::clone(&self.path), READERS)
+        Self::at_once(self.place.clone(), READERS)
     }
 
     /// A single connection to the same store, for what reads a great many rows: it waits for its like
     /// alone, and keeps none of these.
     #[must_use]
     pub fn one_apart(&self) -> Self {
-        Self::at_once(Arc::clone(&self.path), 1)
+        Self::at_once(self.place.clone(), 1)
     }
 
     /// Runs `query` on one connection, inside one read transaction: all it reads is of one moment.
@@ -122,8 +125,12 @@ impl Readers {
         running: &RunningQuery,
         query: impl FnOnce(&Connection) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
-        let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = taken.map_or_else(|| self.open(), Ok)?;
+        let path = self.place.path();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|(of, _)| *of == path);
+        let taken = idle.pop().map(|(_, connection)| connection);
+        drop(idle);
+        let connection = taken.map_or_else(|| Self::open(&path), Ok)?;
         if matches!(
             running.become_(QueryState::Reading(connection.get_interrupt_handle())),
             QueryState::Over
@@ -136,17 +143,17 @@ impl Readers {
         // Nobody can interrupt this connection from here on, so that it may serve another.
         let ours = !matches!(running.become_(QueryState::Over), QueryState::Over);
         if ours && answer.is_ok() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((path, connection));
         }
         answer
     }
 
-    fn open(&self) -> Result<Connection, ReadError> {
+    fn open(path: &Path) -> Result<Connection, ReadError> {
         // A working copy in memory has a URI for a path.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
+        let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(LOCK_WAIT)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -229,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_is_not_there_is_an_error_that_names_it() {
-        let readers = Readers::new("/nowhere/store.db".into());
+        let readers = Readers::new(std::path::PathBuf::from("/nowhere/store.db"));
         let error = readers.read(seven).await.expect_err("no store").to_string();
         assert!(error.contains("/nowhere/store.db"), "{error}");
     }

@@ -67,6 +67,37 @@ const TABLES: [(&str, TablePart); 21] = [
     ("event", TablePart::Appended),
 ];
 
+/// What a message to a webhook says that is owed by the copy: it is the same at every attempt, also at one
+/// after the file has taken it.
+const NOT_STORED: &str = "
+    CREATE TEMP TRIGGER message_made AFTER INSERT ON main.message BEGIN
+        UPDATE message SET wire = json_set(wire, '$.stored', json('false')) WHERE n = new.n;
+    END;
+    CREATE TEMP TRIGGER message_reworded AFTER UPDATE OF fixed ON main.message BEGIN
+        UPDATE message SET wire = json_set(wire, '$.stored', json('false')) WHERE n = new.n;
+    END;
+    CREATE TEMP TRIGGER bundle_made AFTER INSERT ON main.bundle BEGIN
+        UPDATE bundle SET wire = json_set(wire, '$.stored', json('false')) WHERE id = new.id;
+    END;";
+
+/// Where a database in memory is, for all connections of this process.
+pub(crate) fn memory(name: &str) -> String {
+    format!("file:/{name}?vfs=memdb")
+}
+
+/// Takes out of a whole copy what the file adds to instead of replacing it, so that it is a working copy.
+pub(crate) fn forget_appended(conn: &Connection) -> Result<(), StoreError> {
+    for (table, part) in TABLES {
+        match part {
+            TablePart::Whole | TablePart::Some(_) => {}
+            TablePart::Counts | TablePart::Appended => {
+                conn.execute_batch(&format!("DELETE FROM {table}"))?;
+            }
+        }
+    }
+    Ok(conn.execute_batch(NOT_STORED)?)
+}
+
 /// The names of all tables, in their order.
 pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
     TABLES.into_iter().map(|(table, _)| table)
@@ -79,7 +110,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn working_copy(&self, name: &str) -> Result<Self, StoreError> {
-        let path = format!("file:/{name}?vfs=memdb");
+        let path = memory(name);
         let mut copy = Self::prepared(Path::new(&path), None)?;
         let attached = Attached::to(&self.conn, &path)?;
         // One moment of the file, though nobody else writes.
@@ -105,6 +136,7 @@ impl Store {
         ))?;
         read.commit()?;
         drop(attached);
+        copy.conn.execute_batch(NOT_STORED)?;
         copy.continues(self);
         Ok(copy)
     }

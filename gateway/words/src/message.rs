@@ -18,6 +18,9 @@ const HYDRANTS: usize = 3;
 /// Characters of an unreadable payload that a message has room for.
 const SAID_MOST: usize = 200;
 
+/// The gateway works in memory.
+const NOT_STORED: &str = "未存盘 not stored: 网关磁盘无法写入 the gateway's disk takes nothing";
+
 /// What every message is written with, whatever its receiver.
 #[derive(Clone, Debug)]
 pub struct Desk {
@@ -109,6 +112,9 @@ pub fn lines(incident: &WireIncident, desk: &Desk) -> Vec<String> {
     lines.push(format!("时间 since: {}", desk.moment(incident.since)));
     if incident.late_s > 0 {
         lines.push(format!("迟到 late: {} s", incident.late_s));
+    }
+    if incident.stored == Some(false) {
+        lines.push(NOT_STORED.to_owned());
     }
     if let Some(said) = said(incident) {
         lines.push(format!("内容 said: {said}"));

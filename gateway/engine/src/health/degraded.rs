@@ -16,6 +16,10 @@ use tokio::sync::watch;
 /// A part of which the gateway can do without for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DegradedPart {
+    /// The store: nothing can be written, and the gateway works in memory.
+    Rescue,
+    /// The disk that the store is on: it is nearly full.
+    Disk,
     /// The files of `[registry]`: they were not taken in at the start.
     Registry,
     /// `standpipe.toml`: something in it, or a file that it names, is not used.
@@ -46,7 +50,9 @@ pub enum DegradedPart {
 
 impl DegradedPart {
     /// Every part, in the order in which they are shown.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
+        Self::Rescue,
+        Self::Disk,
         Self::Registry,
         Self::Config,
         Self::Receivers,
@@ -66,6 +72,8 @@ impl DegradedPart {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Rescue => "rescue",
+            Self::Disk => "disk",
             Self::Registry => "registry",
             Self::Config => "config",
             Self::Receivers => "receivers",
@@ -87,7 +95,9 @@ impl DegradedPart {
     pub const fn condition(self) -> Condition {
         match self {
             Self::Registry => Condition::RegistryFault,
-            Self::Config
+            Self::Rescue
+            | Self::Disk
+            | Self::Config
             | Self::Receivers
             | Self::Store
             | Self::Rows
@@ -99,6 +109,27 @@ impl DegradedPart {
             | Self::Machine
             | Self::Http
             | Self::Actions => Condition::Degraded,
+        }
+    }
+}
+
+impl DegradedPart {
+    /// Whether it is over when the gateway finds that it is, and not before: a person who closes the
+    /// incident changes nothing about it.
+    #[must_use]
+    pub const fn ends_by_itself(self) -> bool {
+        match self {
+            Self::Rescue | Self::Disk | Self::Twin | Self::Rival | Self::Actions => true,
+            Self::Registry
+            | Self::Config
+            | Self::Receivers
+            | Self::Store
+            | Self::Rows
+            | Self::History
+            | Self::Accounts
+            | Self::Ids
+            | Self::Http
+            | Self::Machine => false,
         }
     }
 }

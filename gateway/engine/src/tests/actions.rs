@@ -49,7 +49,10 @@ fn committed(queues: Queues) -> ([Vec<Vec<u32>>; 2], std::sync::Arc<Health>) {
     let ((alarm, alarm_in), (action, action_in)) = (receipts(), receipts());
     let health = std::sync::Arc::new(Health::of(&sources));
     let (clock, receipts) = (Clock::new(), vec![alarm, action]);
-    run(engine, queues, Outlets { clock, bells, receipts, health: health.clone() }, || true);
+    let place = engine.store().path().to_owned().into();
+    let health_of = health.clone();
+    let outlets = Outlets { clock, bells, receipts, health: health_of, place, ballast: None };
+    run(engine, queues, outlets, || true);
     let all = [alarm_in, action_in].map(|mut inlet| {
         let commits = std::iter::from_fn(|| inlet.try_recv().ok());
         let tokens = |kept: Vec<Receipt>| kept.into_iter().map(|it| it.token() as u32).collect();

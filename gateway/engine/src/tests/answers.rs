@@ -6,6 +6,7 @@ use standpipe_shared::Receipt as Named;
 
 use super::*;
 use crate::receipts::alarm_receipts;
+use crate::working::KeepEntries;
 
 const FIRE: &str = r#"{"boot":3,"seq":18,"condition":"smoke","active":true}"#;
 
@@ -60,15 +61,16 @@ fn what_the_disk_did_not_take_is_not_answered() {
 #[test]
 fn what_memory_alone_has_is_answered_when_the_disk_has_it() {
     let mut bench = Bench::new(1);
-    bench.engine.to_memory("answers").unwrap();
+    bench.engine.to_memory("answers", KeepEntries::No).unwrap();
     for seq in [18, 19] {
         let json = format!(r#"{{"boot":3,"seq":{seq},"condition":"smoke","active":true}}"#);
         bench.says("a/S-1/alarm", &json, T0 + i64::from(seq), 9);
         let done = bench.commit(T0 + 100);
-        assert_eq!(done.receipts, [vec![Receipt::new(9)]], "the broker may let go of it");
-        assert!(done.alarms.is_empty(), "the device may not");
+        assert!(done.receipts.is_empty(), "the broker keeps it until a receiver has confirmed");
+        assert!(done.alarms.is_empty(), "and the device");
     }
-    bench.engine.to_disk().unwrap();
+    let given_back = bench.engine.to_disk(T0 + 150).unwrap();
+    assert_eq!(given_back, [vec![Receipt::new(9), Receipt::new(9)]]);
     assert_eq!(bench.commit(T0 + 200).alarms, [numbered(18), numbered(19)]);
     assert!(bench.commit(T0 + 300).alarms.is_empty(), "once");
 }
@@ -76,7 +78,7 @@ fn what_memory_alone_has_is_answered_when_the_disk_has_it() {
 #[test]
 fn memory_holds_no_more_receipts_than_the_queue_does() {
     let mut bench = Bench::new(1);
-    bench.engine.to_memory("many answers").unwrap();
+    bench.engine.to_memory("many answers", KeepEntries::No).unwrap();
     for n in 0..RECEIPT_QUEUE + 5 {
         bench.says("a/S-1/alarm", FIRE, T0 + n as i64, 9);
         if n % 1_000 == 0 {
@@ -84,7 +86,7 @@ fn memory_holds_no_more_receipts_than_the_queue_does() {
         }
     }
     bench.commit(T0 + 100_000);
-    bench.engine.to_disk().unwrap();
+    bench.engine.to_disk(T0 + 100_000).unwrap();
     assert_eq!(bench.commit(T0 + 100_001).alarms.len(), RECEIPT_QUEUE);
 }
 

@@ -67,7 +67,15 @@ fn an_alarm_and_a_detector_that_is_back_wait_for_no_wills() {
     let (bells, _rings) = bells();
     let ((alarm, mut alarm_in), (status, mut status_in)) = (receipts(), receipts());
     let health = std::sync::Arc::new(Health::of(&sources));
-    let outlets = Outlets { clock: Clock::new(), bells, receipts: vec![alarm, status], health };
+    let place = engine.store().path().to_owned().into();
+    let outlets = Outlets {
+        clock: Clock::new(),
+        bells,
+        receipts: vec![alarm, status],
+        health,
+        place,
+        ballast: None,
+    };
     drop(handle);
     run(engine, queues, outlets, || true);
 
@@ -129,7 +137,8 @@ fn an_alarm_waits_for_the_commit_of_no_more_than_64_wills() {
     let ((bells, _rings), (status, mut status_in)) = (bells(), receipts());
     let health = std::sync::Arc::new(Health::of(&sources));
     let receipts = vec![receipts().0, status];
-    let outlets = Outlets { clock: Clock::new(), bells, receipts, health };
+    let place = engine.store().path().to_owned().into();
+    let outlets = Outlets { clock: Clock::new(), bells, receipts, health, place, ballast: None };
     drop(handle);
     run(engine, queues, outlets, || true);
     // Each commit gives back the receipts of what it has kept: at most what woke the engine, and 64.
@@ -161,7 +170,9 @@ fn an_alarm_is_taken_behind_what_its_device_said_before_it_and_nothing_else() {
         let health = std::sync::Arc::new(Health::of(&sources));
         let receipts = vec![receipts().0, receipts().0];
         drop(handle);
-        run(engine, queues, Outlets { clock: Clock::new(), bells, receipts, health }, || true);
+        let (clock, place) = (Clock::new(), engine.store().path().to_owned().into());
+        let outlets = Outlets { clock, bells, receipts, health, place, ballast: None };
+        run(engine, queues, outlets, || true);
         let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();
         let sql =
             "SELECT m.conditions FROM memory m JOIN device d ON d.ix = m.ix WHERE d.id = 'S-1'";

@@ -44,7 +44,7 @@ fn owed_by_a_world(
         loaded.world.order(order(&device.id), NOW, &mut changes).unwrap();
     }
     store.commit(NOW, &loaded.world, &changes, &Extras::default()).unwrap();
-    let mut mail = DeviceMail::new("r", Shelf::new("orders", path));
+    let mut mail = DeviceMail::new("r", Shelf::new("orders", path.into()));
     mail.read(NOW.into());
     (folder, store, loaded.world, mail)
 }

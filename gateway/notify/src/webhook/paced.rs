@@ -317,9 +317,10 @@ impl Task {
 
     /// Reads what is owed.
     pub(super) fn read(&mut self, now: Stamp) -> Result<(), StoreError> {
-        let reader = match self.reader.take() {
+        let place = &self.setup.store;
+        let reader = match self.reader.take().filter(|reader| reader.is_at(place)) {
             Some(reader) => reader,
-            None => Reader::open(&self.setup.store)?,
+            None => Reader::open(&place.path())?,
         };
         let name = &self.webhook.name;
         if self.older.is_none() {

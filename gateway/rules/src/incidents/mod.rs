@@ -89,5 +89,5 @@ pub use recovered::ShownBefore;
 pub use route::rehearse;
 pub use wire::{
     Flapping, NearHydrant, Place, QuietCode, Text, UNVERIFIED, WireDevice, WireIncident,
-    is_suspicious, with_page, with_suspicion,
+    is_suspicious, not_stored, with_page, with_suspicion,
 };

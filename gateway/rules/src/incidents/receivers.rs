@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::book::{Book, Cx};
 use super::escalate::ms;
 use super::title::shortened;
-use super::{BookView, Incident, route};
+use super::{BookView, Incident, IncidentId, State, route};
 use crate::changes::{Hop, Receiver};
 use crate::fact::Subject;
 use crate::trail::TrailCode;
@@ -114,6 +114,17 @@ impl Book {
             self.send(cx, &mut incident, to);
         }
         self.publish(cx, incident);
+    }
+
+    /// Whether somebody was paged about an incident, and nobody has confirmed that or taken it in hand.
+    #[must_use]
+    pub fn waits_for_receiver(&self, id: IncidentId) -> bool {
+        let waits = |incident: &Incident| {
+            incident.state == State::Open
+                && !incident.told.is_empty()
+                && !self.is_confirmed(incident)
+        };
+        self.get(id).is_some_and(waits)
     }
 
     /// Whether any of those who were paged has it.

@@ -228,6 +228,10 @@ pub struct WireIncident {
     /// How many detectors say so; 0 of anything but a fire.
     #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub detectors: u32,
+    /// False: it is in the gateway's memory alone, whose disk takes nothing, as long as it was not sent
+    /// again without this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<bool>,
 }
 
 const fn open() -> State {
@@ -313,6 +317,13 @@ pub fn with_page(wire: &str, page: IncidentId) -> String {
     with_members(wire, page, Vec::new())
 }
 
+/// An incident's text that says that nothing of it is stored: the gateway works in memory.
+#[must_use]
+pub fn not_stored(wire: &str) -> String {
+    let no = RawValue::from_string("false".to_owned()).ok();
+    stamped(wire, no.map(|no| ("stored", no)).into_iter().collect())
+}
+
 /// The same with further members behind its own, which take the place of those of the same name.
 pub(super) fn with_members(
     wire: &str,
@@ -320,8 +331,12 @@ pub(super) fn with_members(
     more: Vec<(&'static str, Box<RawValue>)>,
 ) -> String {
     let page = serde_json::value::to_raw_value(&page).ok().map(|page| ("page_id", page));
+    stamped(wire, page.into_iter().chain(more).collect())
+}
+
+fn stamped(wire: &str, more: Vec<(&'static str, Box<RawValue>)>) -> String {
     let stamped = serde_json::from_str::<JsonMembers>(wire).map(|mut members| {
-        for (name, value) in page.into_iter().chain(more) {
+        for (name, value) in more {
             match members.0.iter_mut().find(|(known, _)| known == name) {
                 Some((_, old)) => *old = Cow::Owned(value),
                 None => members.0.push((name.into(), Cow::Owned(value))),
@@ -455,6 +470,7 @@ impl Incident {
             quiet: self.quiet().map(QuietCode::of),
             reasons: self.reasons(),
             detectors: u32::try_from(detectors).unwrap_or(u32::MAX),
+            stored: None,
         };
         wire.title = super::title::of(&wire);
         wire

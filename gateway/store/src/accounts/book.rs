@@ -1,7 +1,7 @@
 //! The file `accounts.db`: what is read of it, and what is asked of it. Blocks for the disk.
 //! Whatever changes it is an entry (`entry.rs`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -15,6 +15,7 @@ use super::entry::{AccountEntry, AccountOutcome, AuditEntry, apply};
 use super::lockout::MOST_MS;
 use super::role::Role;
 use super::secret::{digest, key};
+use crate::files::{ReadOnly, is_of_disk, read_only};
 use crate::migrate::{MigrateError, migrate};
 
 /// Every change of the layout, oldest first. Files that were released never change.
@@ -101,6 +102,8 @@ pub struct AccountBook {
     pub(super) resting: Option<Connection>,
     /// What the file has not been told.
     untold: Vec<AccountEntry>,
+    /// The file is to be opened again before it is told anything: it could only be read.
+    reopen: Option<PathBuf>,
     /// What keys are made of.
     pub(super) entropy: Entropy,
 }
@@ -120,15 +123,40 @@ impl AccountBook {
             MigrateError::TooNew { found, newest: _ } => AccountError::TooNew(found),
             MigrateError::Sqlite(bad) => bad.into(),
         })?;
-        Ok(Self { conn, resting: None, untold: Vec::new(), entropy: entropy.clone() })
+        let (resting, untold, entropy) = (None, Vec::new(), entropy.clone());
+        Ok(Self { conn, resting, untold, reopen: None, entropy })
     }
 
-    /// The one way in: keeps one change, whole or not at all.
+    /// A copy in memory of a file that can only be read.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`]: it can't even be read.
+    pub fn of_read_only(path: &Path, entropy: &Entropy) -> Result<Self, AccountError> {
+        let open = |how| -> Result<Self, AccountError> {
+            let conn = Connection::open(read_only(path, how))?;
+            let (resting, untold, entropy) = (None, Vec::new(), entropy.clone());
+            let mut book = Self { conn, resting, untold, reopen: None, entropy };
+            book.to_memory()?;
+            book.accounts()?;
+            Ok(book)
+        };
+        let book = open(ReadOnly::WithLog).or_else(|_| open(ReadOnly::FileAlone))?;
+        Ok(Self { reopen: Some(path.to_owned()), ..book })
+    }
+
+    /// The one way in: keeps one change, whole or not at all; in memory, where the disk takes nothing.
     ///
     /// # Errors
     /// [`AccountError`]: nothing was changed.
     pub fn append(&mut self, entry: AccountEntry) -> Result<AccountOutcome, AccountError> {
-        let outcome = written(&mut self.conn, &entry)?;
+        let outcome = match written(&mut self.conn, &entry) {
+            Err(AccountError::Store(bad)) if self.resting.is_none() && is_of_disk(&bad) => {
+                tracing::warn!("accounts are kept in memory until their file takes them: {bad}");
+                self.to_memory()?;
+                written(&mut self.conn, &entry)?
+            }
+            outcome => outcome?,
+        };
         if self.resting.is_some() {
             self.untold.push(entry);
         }
@@ -161,6 +189,10 @@ impl AccountBook {
     /// # Errors
     /// [`AccountError::Store`]: the file takes nothing; what it was not told is still known.
     pub fn to_disk(&mut self) -> Result<(), AccountError> {
+        if let Some(path) = &self.reopen {
+            self.resting = Some(Self::open(path, &self.entropy)?.conn);
+            self.reopen = None;
+        }
         let Some(mut file) = self.resting.take() else { return Ok(()) };
         while let Some(entry) = self.untold.first() {
             match written(&mut file, entry) {

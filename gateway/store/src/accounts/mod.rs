@@ -107,12 +107,20 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Opens the accounts beside a store, made if need be.
+    /// Opens the accounts beside a store, made if need be; those that can only be read, in memory.
     ///
     /// # Errors
     /// [`AccountError::Store`], [`AccountError::TooNew`].
     pub fn open(store: &Path, entropy: &Entropy) -> Result<Self, AccountError> {
-        Ok(Self::of(AccountBook::open(&Database::Accounts.place(store), entropy)?))
+        let place = Database::Accounts.place(store);
+        let book = AccountBook::open(&place, entropy).or_else(|why| match why {
+            AccountError::Store(bad) if files::is_of_disk(&bad) && !files::is_damaged(&bad) => {
+                tracing::warn!("accounts are kept in memory until their file takes them: {bad}");
+                AccountBook::of_read_only(&place, entropy).map_err(|_| AccountError::Store(bad))
+            }
+            why => Err(why),
+        });
+        Ok(Self::of(book?))
     }
 
     /// No accounts, and none that is kept: where there is no file to keep them in.
@@ -162,6 +170,14 @@ impl Accounts {
         book.add(&account, &secret::hashed(&password, &self.entropy)?)?;
         book.audit_as(now, GATEWAY, "account_added", &AuditCode::FirstAdmin)?;
         Ok(Some(password))
+    }
+
+    /// Gives back to the file what was kept in memory while it took nothing, if it takes it now.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`]: it takes nothing yet, and nothing is lost.
+    pub async fn to_disk(&self) -> Result<(), AccountError> {
+        self.with(AccountBook::to_disk).await
     }
 
     /// Does something with the book.

@@ -272,7 +272,20 @@ fn what_changed_in_memory_reaches_the_file_and_entries_alone_make_the_same_rows(
     let file = AccountBook::open(&dir.path().join("accounts.db"), &Entropy::new()).unwrap();
     assert_eq!(rows(&file), expected_later, "it is in the file");
 
-    let mut other = AccountBook::open(&dir.path().join("other.db"), &Entropy::new()).unwrap();
+    // It goes into memory by itself when the disk takes nothing; and one that can only be read is there.
+    book.conn.query_row("PRAGMA max_page_count = 1", (), |_| Ok(())).unwrap();
+    book.audit(NOW, "li", "exported", &"H".repeat(100_000)).unwrap();
+    assert!(book.resting.is_some(), "it is kept in memory");
+    drop(book);
+    let (path, entropy) = (dir.path().join("accounts.db"), Entropy::new());
+    let mut read = AccountBook::of_read_only(&path, &entropy).unwrap();
+    assert_eq!(rows(&read), expected_later);
+    read.audit(NOW, "li", "exported", "H-3").unwrap();
+    let expected_later = rows(&read);
+    read.to_disk().unwrap();
+    assert_eq!(rows(&AccountBook::open(&path, &entropy).unwrap()), expected_later);
+
+    let mut other = AccountBook::open(&dir.path().join("other.db"), &entropy).unwrap();
     other.add(&Account::new("before", Role::Viewer, None, NOW), "a hash").unwrap();
     for entry in entries {
         other.append(entry).unwrap();

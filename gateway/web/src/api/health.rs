@@ -32,8 +32,9 @@ pub struct Readiness {
     /// What does not work and is not needed for alarms.
     warnings: Vec<FailedPartJson>,
     /// The parts among `warnings` that stay so until a person has dealt with them: `registry`, `config`,
-    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `machine`, `http`; `twin`, `rival`
-    /// and `actions` are over by themselves, too.
+    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `machine`, `http`. Over by
+    /// themselves are `rescue` (nothing can be stored: the gateway works in memory), `disk` (nearly full),
+    /// `twin`, `rival` and `actions`.
     degraded: Vec<&'static str>,
 }
 

@@ -93,6 +93,8 @@ pub struct IncidentJson {
     pub reasons: Option<BTreeMap<String, String>>,
     /// How many detectors say so; left out of anything but a fire.
     pub detectors: Option<u32>,
+    /// False: the gateway's disk takes nothing, and this is in its memory alone. Left out: it is stored.
+    pub stored: Option<bool>,
 }
 
 /// Where an incident is.

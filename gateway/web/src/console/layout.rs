@@ -114,6 +114,8 @@ fn degraded(view: &View) -> Markup {
 /// What a part that is not as it should be is called.
 const fn degraded_name(part: DegradedPart) -> Say {
     match part {
+        DegradedPart::Rescue => say("NOTHING CAN BE STORED", "无法存盘"),
+        DegradedPart::Disk => say("Disk nearly full", "磁盘空间不足"),
         DegradedPart::Registry => say("Registry not read in", "台账未导入"),
         DegradedPart::Config => say("Configuration not all used", "配置未全部生效"),
         DegradedPart::Receivers => say("Receiver not used as configured", "接警端未按配置使用"),

@@ -164,7 +164,8 @@ impl Served {
         let engine = Engine::new(store, loaded, &api.parts.health.sources, clock.now());
         let (bells, queues) = (api.bells.take().unwrap(), api.queues.take().unwrap());
         let health = Arc::clone(&api.parts.health);
-        let outlets = Outlets { clock, bells, receipts: Vec::new(), health };
+        let place = engine.store().path().to_owned().into();
+        let outlets = Outlets { clock, bells, receipts: Vec::new(), health, place, ballast: None };
         std::thread::spawn(move || run(engine, queues, outlets, || true));
         api
     }

@@ -84,7 +84,7 @@ fn start(path: &Path, (section, url): (&str, &str), now: Ms) -> (Engine, Queues,
     let text =
         format!("[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = '{url}'\n{section}");
     let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
-    let (store, stop) = (path.to_owned(), CancellationToken::new());
+    let (store, stop) = (path.to_owned().into(), CancellationToken::new());
     let setup = SenderSetup {
         store,
         engine: handle,
