@@ -19,7 +19,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
-use standpipe_config::{Config, ConfigFaults, StoreConfig};
+use standpipe_config::{Config, ConfigFaults, KeepConfig, StoreConfig};
 use standpipe_engine::decoders::ChosenDecoders;
 use standpipe_engine::entry::Opening;
 use standpipe_engine::feed::{Feed, Port};
@@ -50,6 +50,7 @@ use standpipe_web::serve::{self, ServeError};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::archive::{self, ArchiveSetup};
 use crate::degraded::{self, Start, UnknownStation};
 use crate::ids;
 use crate::keep::stamp;
@@ -166,6 +167,8 @@ pub fn start_despite(
         &gateway,
     )?);
     stage.threads.push(standpipe_notify::station::start(pages, broker, &root, &gateway)?);
+    let archive = with.archive(config.keep, accounts.clone(), stage.stop.clone());
+    stage.threads.push(archive::start(archive, &with.path)?);
     let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
     stage.threads.push(pump::start(to_history)?);
 
@@ -234,6 +237,17 @@ impl With {
             health: Arc::clone(&self.health),
             stop,
         })
+    }
+
+    fn archive(
+        &self,
+        keep: KeepConfig,
+        accounts: Accounts,
+        stop: CancellationToken,
+    ) -> ArchiveSetup {
+        let Self { engine, clock, health, .. } = self;
+        let (engine, clock, health) = (engine.clone(), clock.clone(), Arc::clone(health));
+        ArchiveSetup { keep, accounts, engine, clock, health, stop }
     }
 
     fn api(

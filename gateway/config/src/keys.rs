@@ -114,6 +114,15 @@ pub(super) const ALL: &[Group] = &[
     Group { name: "digest", says: "Once a day, what pages nobody: notices that are open, and those that ended since the last digest.", keys: &[
         Key { name: "at", default: Written("\"08:00\""), says: "The time of day in `http.timezone`. `\"off\"` or empty: never. It goes to each `[[webhook]]` whose `severities` name `notice` (`cap` gets none); everybody has the page `/digest`.", source: "" },
     ]},
+    Group { name: "keep", says: "For how long what is over stays in the databases. What is older, or more, is first written to the folder `archive` beside the store, as lines of JSON, and deleted then.", keys: &[
+        Key { name: "incidents_days", default: Written("1827"), says: "Closed incidents, with their trail and pages; at least 31. Open ones stay.", source: "" },
+        Key { name: "audit_days", default: Written("1827"), says: "The audit log; at least 31.", source: "" },
+        Key { name: "quarantine_days", default: Written("7"), says: "Messages that were not understood.", source: "" },
+        Key { name: "quarantine_messages", default: Written("10000"), says: "The same: the newest so many. Twice as many are never kept, however fast they come; what is beyond that is counted and not archived.", source: "" },
+        Key { name: "unclaimed_days", default: Written("30"), says: "Devices that nobody registered and of which no incident is open, since they were last heard.", source: "" },
+        Key { name: "unclaimed_devices", default: Written("10000"), says: "The same: so many of them; the longest silent go first. An alarm of one more still pages.", source: "" },
+        Key { name: "archive_mib", default: Written("1024"), says: "All files of the archive together; the oldest are deleted beyond it, those of messages and devices before those of people and incidents. 0: there is no archive.", source: "" },
+    ]},
     Group { name: "registry", says: "Files that are imported at every start: all of both, or nothing of either. When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
         Key { name: "stations", default: Absent, says: "Stations, CSV, at most 32 MiB.", source: "" },
         Key { name: "devices", default: Absent, says: "Devices, CSV, at most 32 MiB.", source: "" },

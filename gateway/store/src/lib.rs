@@ -39,6 +39,7 @@ pub mod copy;
 pub mod digests;
 #[cfg(any(test, feature = "testing"))]
 mod dump;
+pub mod expired;
 pub mod files;
 mod load;
 pub mod lost;
